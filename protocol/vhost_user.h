@@ -1,0 +1,140 @@
+/*
+ * vhost-user messages: layouts, and whole messages over a SEQPACKET-like discipline on a stream socket. Both sides
+ * use it: the device (host-bridge) and the user-space driver that plays monitor (guest-proxy).
+ */
+#ifndef PROTOCOL_VHOST_USER_H
+#define PROTOCOL_VHOST_USER_H
+
+#include "protocol/bytes.h"
+
+#define VHOST_USER_MAX_FDS 8
+#define VHOST_USER_VERSION 1u
+#define VHOST_USER_FLAG_REPLY (1u << 2)
+#define VHOST_USER_FLAG_NEED_REPLY (1u << 3)
+#define VHOST_USER_MAX_QUEUES 2
+
+/* Requests of the front end. Those not listed are unknown to us. */
+enum vhost_user_request {
+	VHOST_USER_GET_FEATURES = 1,
+	VHOST_USER_SET_FEATURES = 2,
+	VHOST_USER_SET_OWNER = 3,
+	VHOST_USER_RESET_OWNER = 4,
+	VHOST_USER_SET_MEM_TABLE = 5,
+	VHOST_USER_SET_VRING_NUM = 8,
+	VHOST_USER_SET_VRING_ADDR = 9,
+	VHOST_USER_SET_VRING_BASE = 10,
+	VHOST_USER_GET_VRING_BASE = 11,
+	VHOST_USER_SET_VRING_KICK = 12,
+	VHOST_USER_SET_VRING_CALL = 13,
+	VHOST_USER_SET_VRING_ERR = 14,
+	VHOST_USER_GET_PROTOCOL_FEATURES = 15,
+	VHOST_USER_SET_PROTOCOL_FEATURES = 16,
+	VHOST_USER_GET_QUEUE_NUM = 17,
+	VHOST_USER_SET_VRING_ENABLE = 18,
+	VHOST_USER_SET_BACKEND_REQ_FD = 21,
+	VHOST_USER_GET_CONFIG = 24,
+	VHOST_USER_SET_CONFIG = 25,
+	VHOST_USER_RESET_DEVICE = 34,
+	VHOST_USER_SET_STATUS = 39,
+	VHOST_USER_GET_STATUS = 40,
+	VHOST_USER_GET_SHMEM_CONFIG = 44,
+};
+
+/* Requests of the back end, on the socket that SET_BACKEND_REQ_FD passed. */
+enum vhost_user_backend_request {
+	VHOST_USER_BACKEND_CONFIG_CHANGE = 2,
+	VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE = 7,
+	VHOST_USER_BACKEND_SHMEM_MAP = 9,
+	VHOST_USER_BACKEND_SHMEM_UNMAP = 10,
+};
+
+#define VHOST_USER_F_PROTOCOL_FEATURES 30 /* virtio feature bit: protocol features may be negotiated */
+#define VHOST_USER_PROTOCOL_F_MQ 0
+#define VHOST_USER_PROTOCOL_F_REPLY_ACK 3
+#define VHOST_USER_PROTOCOL_F_BACKEND_REQ 5
+#define VHOST_USER_PROTOCOL_F_CONFIG 9
+#define VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD 10
+#define VHOST_USER_PROTOCOL_F_RESET_DEVICE 13
+#define VHOST_USER_PROTOCOL_F_STATUS 16
+#define VHOST_USER_PROTOCOL_F_SHARED_OBJECT 18
+
+struct vhost_user_header {
+	uint32_t request;
+	uint32_t flags; /* version in bits 0 and 1, VHOST_USER_FLAG_* */
+	uint32_t size;	/* of the payload */
+};
+static_assert(sizeof(struct vhost_user_header) == 12, "");
+
+struct vhost_user_vring_state {
+	uint32_t index;
+	uint32_t num;
+};
+
+struct vhost_user_vring_addr {
+	uint32_t index;
+	uint32_t flags;
+	uint64_t descriptors; /* addresses of the front end's own address space */
+	uint64_t used;
+	uint64_t available;
+	uint64_t log;
+};
+static_assert(sizeof(struct vhost_user_vring_addr) == 40, "");
+
+struct vhost_user_memory_region {
+	uint64_t guest_address;
+	uint64_t size;
+	uint64_t user_address; /* of the front end */
+	uint64_t mmap_offset;
+};
+#define VHOST_USER_MAX_REGIONS 8
+struct vhost_user_memory {
+	uint32_t n_regions;
+	uint32_t padding;
+	struct vhost_user_memory_region regions[VHOST_USER_MAX_REGIONS];
+};
+static_assert(sizeof(struct vhost_user_memory) == 8 + 32 * VHOST_USER_MAX_REGIONS, "");
+
+struct vhost_user_config {
+	uint32_t offset;
+	uint32_t size;
+	uint32_t flags;
+	uint8_t region[256];
+};
+
+struct vhost_user_shmem_config {
+	uint32_t n_regions; /* how many sizes are not 0 */
+	uint32_t padding;
+	uint64_t sizes[256]; /* by shmid */
+};
+static_assert(sizeof(struct vhost_user_shmem_config) == 2056, "");
+
+struct vhost_user_shmem_map {
+	uint8_t shmid;
+	uint8_t padding[7];
+	uint64_t fd_offset;
+	uint64_t shm_offset;
+	uint64_t length;
+	uint64_t flags; /* 1: writable */
+};
+static_assert(sizeof(struct vhost_user_shmem_map) == 40, "");
+
+union vhost_user_payload {
+	uint64_t u64;
+	struct vhost_user_vring_state state;
+	struct vhost_user_vring_addr addr;
+	struct vhost_user_memory memory;
+	struct vhost_user_config config;
+	struct vhost_user_shmem_config shmem_config;
+	struct vhost_user_shmem_map shmem_map;
+	uint8_t uuid[16];
+	uint8_t bytes[2056];
+};
+
+struct vhost_user_message {
+	struct vhost_user_header header;
+	union vhost_user_payload payload;
+	int fds[VHOST_USER_MAX_FDS]; /* owned by the message; -1 where taken or not used */
+	size_t n_fds;
+};
+
+#endif
