@@ -1,0 +1,36 @@
+/* Command lines: one table of options for --help, environment variables and parsing. */
+#ifndef PROTOCOL_OPTIONS_H
+#define PROTOCOL_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct option_description {
+	const char *name;     /* "log-level": --log-level VALUE and $WAYFERRY_LOG_LEVEL */
+	const char *argument; /* "LEVEL" for --help; NULL: a flag (environment: 1, yes, true or empty, 0, no, false) */
+	const char *help;     /* one or more lines' worth of text, wrapped by options_print_help */
+	/* Where it goes: char const * (argument) or bool (flag). */
+	const char **value;
+	bool *flag;
+};
+
+struct options_program {
+	const char *name;	/* "wayferry-guest" */
+	const char *usage;	/* "[OPTION...] [-- COMMAND [ARGUMENT...]]" */
+	const char *summary;	/* a paragraph */
+	const struct option_description *options; /* ends with {0} */
+};
+
+enum options_result {
+	OPTIONS_RUN,   /* *first is the index of the first argument that is no option */
+	OPTIONS_DONE,  /* --help or --version was printed: exit 0 */
+	OPTIONS_USAGE, /* said what is wrong on standard error: exit 2 */
+};
+
+/* Reads the environment, then @argv (--name VALUE, --name=VALUE; "--" ends the options). Adds --help and --version. */
+enum options_result options_parse(const struct options_program *program, int argc, char **argv, int *first);
+
+/* "64M", "1G", "4096": bytes. false if it is no such number. */
+bool options_parse_bytes(const char *text, unsigned long long *bytes);
+
+#endif
