@@ -1,5 +1,4 @@
 /* File descriptors: ownership, sealed memory, and passing them over sockets. */
-#define _GNU_SOURCE
 #include "protocol/fd.h"
 
 #include <errno.h>
