@@ -2,31 +2,19 @@
  * The client that is measured: round trips or frames on whatever $WAYLAND_DISPLAY is, and what named processes spent
  * meanwhile. Prints one line of name=value pairs for run.sh.
  */
-#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <wayland-client.h>
-
 #include "tests/bench/process_usage.h"
-#include "xdg-shell-client-protocol.h"
+#include "tests/clients/window.h"
 
-#define MAX_BUFFERS 4
 #define MAX_WATCHED 4
-
-struct buffer {
-	struct wl_buffer *wl_buffer;
-	uint8_t *pixels;
-	bool busy;	  /* the compositor may read it */
-	uint64_t drawn_at; /* the frame it was last drawn for; 0: never */
-};
 
 struct watched {
 	const char *name;
@@ -46,20 +34,10 @@ struct bench {
 	struct watched watched[MAX_WATCHED];
 	size_t n_watched;
 
-	struct wl_display *display;
-	struct wl_compositor *compositor;
-	struct wl_shm *shm;
-	struct xdg_wm_base *wm_base;
-	struct wl_surface *surface;
-	struct xdg_surface *xdg_surface;
-	struct xdg_toplevel *toplevel;
-	bool configured;
-	bool closed;
+	struct window window;
 	bool frame_done;
-	struct buffer buffers[MAX_BUFFERS];
-	size_t n_buffers;
 	uint64_t n_frames;
-	uint64_t n_waits; /* times no buffer was free */
+	uint64_t drawn_at[WINDOW_BUFFERS]; /* the frame each buffer was last drawn for; 0: never */
 };
 
 static uint64_t now_ns(void)
@@ -85,165 +63,34 @@ static void handle_alarm(int signal_number)
 	_exit(1);
 }
 
-static void dispatch(struct bench *bench)
+static void roundtrip(struct bench *bench)
 {
-	if (wl_display_dispatch(bench->display) < 0)
-		fail("the connection was lost");
-	if (bench->closed)
-		fail("the window was closed");
+	if (wl_display_roundtrip(bench->window.display) < 0)
+		window_die(&bench->window, "round trip");
 }
 
-/* Globals and the window. */
+/* Frames. */
 
-static void handle_ping(void *data, struct xdg_wm_base *wm_base, uint32_t serial)
+static void draw_row(struct bench *bench, struct window_buffer *buffer, uint64_t frame)
 {
-	xdg_wm_base_pong(wm_base, serial);
-}
+	size_t row = frame % (uint64_t)bench->height_px;
 
-static const struct xdg_wm_base_listener wm_base_listener = {.ping = handle_ping};
-
-static void handle_global(void *data, struct wl_registry *registry, uint32_t name, const char *interface, uint32_t version)
-{
-	struct bench *bench = data;
-
-	if (strcmp(interface, wl_compositor_interface.name) == 0 && version >= 4) {
-		bench->compositor = wl_registry_bind(registry, name, &wl_compositor_interface, 4);
-	} else if (strcmp(interface, wl_shm_interface.name) == 0) {
-		bench->shm = wl_registry_bind(registry, name, &wl_shm_interface, 1);
-	} else if (strcmp(interface, xdg_wm_base_interface.name) == 0) {
-		bench->wm_base = wl_registry_bind(registry, name, &xdg_wm_base_interface, 1);
-		xdg_wm_base_add_listener(bench->wm_base, &wm_base_listener, bench);
-	}
-}
-
-static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name)
-{
-}
-
-static const struct wl_registry_listener registry_listener = {
-	.global = handle_global,
-	.global_remove = handle_global_remove,
-};
-
-static void handle_surface_configure(void *data, struct xdg_surface *xdg_surface, uint32_t serial)
-{
-	struct bench *bench = data;
-
-	xdg_surface_ack_configure(xdg_surface, serial);
-	bench->configured = true;
-}
-
-static const struct xdg_surface_listener xdg_surface_listener = {.configure = handle_surface_configure};
-
-static void handle_toplevel_configure(void *data, struct xdg_toplevel *toplevel, int32_t width, int32_t height, struct wl_array *states)
-{
-}
-
-static void handle_toplevel_close(void *data, struct xdg_toplevel *toplevel)
-{
-	struct bench *bench = data;
-
-	bench->closed = true;
-}
-
-static const struct xdg_toplevel_listener toplevel_listener = {
-	.configure = handle_toplevel_configure,
-	.close = handle_toplevel_close,
-};
-
-static void connect_display(struct bench *bench)
-{
-	struct wl_registry *registry;
-
-	bench->display = wl_display_connect(NULL);
-	if (!bench->display)
-		fail("no compositor answers on $WAYLAND_DISPLAY");
-	registry = wl_display_get_registry(bench->display);
-	wl_registry_add_listener(registry, &registry_listener, bench);
-	if (wl_display_roundtrip(bench->display) < 0)
-		fail("the first round trip failed");
-}
-
-static void open_window(struct bench *bench)
-{
-	if (!bench->compositor || !bench->shm || !bench->wm_base)
-		fail("wl_compositor 4, wl_shm or xdg_wm_base is missing");
-	bench->surface = wl_compositor_create_surface(bench->compositor);
-	bench->xdg_surface = xdg_wm_base_get_xdg_surface(bench->wm_base, bench->surface);
-	xdg_surface_add_listener(bench->xdg_surface, &xdg_surface_listener, bench);
-	bench->toplevel = xdg_surface_get_toplevel(bench->xdg_surface);
-	xdg_toplevel_add_listener(bench->toplevel, &toplevel_listener, bench);
-	xdg_toplevel_set_title(bench->toplevel, "bench");
-	wl_surface_commit(bench->surface);
-	while (!bench->configured)
-		dispatch(bench);
-}
-
-/* Buffers and frames. */
-
-static void handle_release(void *data, struct wl_buffer *wl_buffer)
-{
-	struct buffer *buffer = data;
-
-	buffer->busy = false;
-}
-
-static const struct wl_buffer_listener buffer_listener = {.release = handle_release};
-
-static struct buffer *add_buffer(struct bench *bench)
-{
-	struct buffer *buffer = &bench->buffers[bench->n_buffers++];
-	int32_t stride = bench->width_px * 4;
-	int32_t size = stride * bench->height_px;
-	struct wl_shm_pool *pool;
-	int fd = memfd_create("bench", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	if (fd < 0 || ftruncate(fd, size) < 0)
-		fail("no memory for a buffer");
-	buffer->pixels = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
-	if (buffer->pixels == MAP_FAILED)
-		fail("no memory for a buffer");
-	pool = wl_shm_create_pool(bench->shm, fd, size);
-	buffer->wl_buffer = wl_shm_pool_create_buffer(pool, 0, bench->width_px, bench->height_px, stride, WL_SHM_FORMAT_XRGB8888);
-	wl_buffer_add_listener(buffer->wl_buffer, &buffer_listener, buffer);
-	wl_shm_pool_destroy(pool);
-	close(fd);
-	return buffer;
-}
-
-static struct buffer *take_buffer(struct bench *bench)
-{
-	for (;;) {
-		for (size_t i = 0; i < bench->n_buffers; i++) {
-			if (!bench->buffers[i].busy)
-				return &bench->buffers[i];
-		}
-		if (bench->n_buffers < MAX_BUFFERS)
-			return add_buffer(bench);
-		bench->n_waits++;
-		dispatch(bench);
-	}
-}
-
-static void draw_row(struct bench *bench, struct buffer *buffer, uint64_t frame)
-{
-	size_t stride = (size_t)bench->width_px * 4;
-
-	memset(buffer->pixels + stride * (frame % (uint64_t)bench->height_px), (int)(frame * 37 & 0xff), stride);
+	memset(buffer->pixels + row * (size_t)bench->width_px, (int)(frame * 37 & 0xff), (size_t)bench->width_px * 4);
 }
 
 /* Full damage: every pixel is new. Otherwise one row is, and the rows that this buffer missed. */
-static void draw(struct bench *bench, struct buffer *buffer)
+static void draw(struct bench *bench, struct window_buffer *buffer)
 {
+	uint64_t *drawn_at = &bench->drawn_at[buffer - bench->window.buffers];
 	uint64_t frame = ++bench->n_frames;
 
-	if (bench->full_damage || buffer->drawn_at == 0) {
+	if (bench->full_damage || *drawn_at == 0) {
 		memset(buffer->pixels, (int)(frame * 37 & 0xff), (size_t)bench->width_px * 4 * (size_t)bench->height_px);
 	} else {
-		for (uint64_t missed = buffer->drawn_at + 1; missed <= frame; missed++)
+		for (uint64_t missed = *drawn_at + 1; missed <= frame; missed++)
 			draw_row(bench, buffer, missed);
 	}
-	buffer->drawn_at = frame;
+	*drawn_at = frame;
 }
 
 static void handle_frame(void *data, struct wl_callback *callback, uint32_t time_ms)
@@ -259,24 +106,22 @@ static const struct wl_callback_listener frame_listener = {.done = handle_frame}
 /* Draws and shows one frame. Returns the time from the commit to its frame callback. */
 static uint64_t show_frame(struct bench *bench)
 {
-	struct buffer *buffer = take_buffer(bench);
+	struct window *window = &bench->window;
+	struct window_buffer *buffer = window_next_buffer(window);
 	uint64_t start_ns;
-	int32_t row;
 
 	draw(bench, buffer);
-	row = (int32_t)(bench->n_frames % (uint64_t)bench->height_px);
 	start_ns = now_ns();
-	wl_callback_add_listener(wl_surface_frame(bench->surface), &frame_listener, bench);
-	wl_surface_attach(bench->surface, buffer->wl_buffer, 0, 0);
+	wl_callback_add_listener(wl_surface_frame(window->surface), &frame_listener, bench);
 	if (bench->full_damage)
-		wl_surface_damage_buffer(bench->surface, 0, 0, bench->width_px, bench->height_px);
+		window_commit(window, buffer, 0, 0, bench->width_px, bench->height_px);
 	else
-		wl_surface_damage_buffer(bench->surface, 0, row, bench->width_px, 1);
-	wl_surface_commit(bench->surface);
-	buffer->busy = true;
+		window_commit(window, buffer, 0, (int32_t)(bench->n_frames % (uint64_t)bench->height_px), bench->width_px, 1);
 	bench->frame_done = false;
-	while (!bench->frame_done)
-		dispatch(bench);
+	while (!bench->frame_done) {
+		if (!window_dispatch(window))
+			window_die(window, "frame callback");
+	}
 	return now_ns() - start_ns;
 }
 
@@ -319,7 +164,7 @@ static void report(struct bench *bench, uint64_t *samples_ns, size_t n, uint64_t
 		       (uintmax_t)watched->after.peak_kb, watched->name, (uintmax_t)watched->after.own_kb, watched->name,
 		       (uintmax_t)watched->after.shared_kb);
 	}
-	printf(" buffers=%zu buffer_waits=%ju\n", bench->n_buffers, (uintmax_t)bench->n_waits);
+	puts("");
 }
 
 static void measure_sync(struct bench *bench)
@@ -329,17 +174,14 @@ static void measure_sync(struct bench *bench)
 
 	if (!samples_ns)
 		fail("no memory");
-	for (long i = 0; i < bench->warmup; i++) {
-		if (wl_display_roundtrip(bench->display) < 0)
-			fail("the connection was lost");
-	}
+	for (long i = 0; i < bench->warmup; i++)
+		roundtrip(bench);
 	read_watched(bench, false);
 	start_ns = now_ns();
 	for (long i = 0; i < bench->count; i++) {
 		uint64_t before_ns = now_ns();
 
-		if (wl_display_roundtrip(bench->display) < 0)
-			fail("the connection was lost");
+		roundtrip(bench);
 		samples_ns[i] = now_ns() - before_ns;
 	}
 	uint64_t elapsed_ns = now_ns() - start_ns;
@@ -356,11 +198,10 @@ static void measure_frames(struct bench *bench)
 
 	if (!samples_ns)
 		fail("no memory");
-	open_window(bench);
+	window_create(&bench->window, "bench", bench->width_px, bench->height_px);
 	for (long i = 0; i < bench->warmup; i++)
 		show_frame(bench);
 	read_watched(bench, false);
-	bench->n_waits = 0;
 	start_ns = now_ns();
 	end_ns = start_ns + (uint64_t)(bench->seconds * 1e9);
 	do {
@@ -442,7 +283,7 @@ int main(int argc, char **argv)
 	parse_options(&bench, argc, argv);
 	signal(SIGALRM, handle_alarm);
 	alarm(60 + (unsigned)bench.seconds);
-	connect_display(&bench);
+	window_connect(&bench.window);
 	if (strcmp(bench.mode, "sync") == 0) {
 		bench.warmup = bench.warmup < 0 ? 1000 : bench.warmup;
 		measure_sync(&bench);
@@ -453,6 +294,6 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
-	wl_display_disconnect(bench.display);
+	window_finish(&bench.window);
 	return 0;
 }

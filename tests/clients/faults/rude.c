@@ -7,39 +7,18 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <wayland-client.h>
+#include "tests/clients/window.h"
 
-#include "xdg-shell-client-protocol.h"
-
-#define STATUS_LOST 3 /* the connection ended */
-#define N_BUFFERS 3
-
-static struct client {
-	struct wl_display *display;
-	struct wl_compositor *compositor;
-	struct wl_shm *shm;
-	struct xdg_wm_base *wm_base;
-	struct wl_surface *surface;
-	bool configured;
-	bool frame_done;
-
-	int32_t width_px, height_px;
-	int pool_fd;
-	size_t pool_bytes;
-	uint8_t *pixels;
-	struct wl_buffer *buffers[N_BUFFERS];
-	bool busy[N_BUFFERS];
-} self = {.width_px = 640, .height_px = 480};
+static struct window window;
+static bool frame_done;
 
 static uint64_t now_ns(void)
 {
@@ -52,171 +31,52 @@ static uint64_t now_ns(void)
 static _Noreturn void fail(const char *what)
 {
 	printf("failed: %s\n", what);
-	exit(1);
-}
-
-/* Says why the connection ended; does not come back. */
-static _Noreturn void lost(void)
-{
-	const struct wl_interface *interface = NULL;
-	uint32_t id = 0, code;
-
-	if (wl_display_get_error(self.display) == EPROTO) {
-		code = wl_display_get_protocol_error(self.display, &interface, &id);
-		printf("protocol error: %s@%u code %u\n", interface ? interface->name : "?", id, code);
-	} else {
-		printf("lost: %s\n", strerror(wl_display_get_error(self.display)));
-	}
-	exit(STATUS_LOST);
+	exit(2);
 }
 
 static void dispatch(void)
 {
-	if (wl_display_dispatch(self.display) < 0)
-		lost();
+	if (!window_dispatch(&window))
+		window_die(&window, "lost");
 }
 
 static void roundtrip(void)
 {
-	if (wl_display_roundtrip(self.display) < 0)
-		lost();
-}
-
-/* A window. */
-
-static void handle_ping(void *data, struct xdg_wm_base *wm_base, uint32_t serial)
-{
-	xdg_wm_base_pong(wm_base, serial);
-}
-static const struct xdg_wm_base_listener wm_base_listener = {.ping = handle_ping};
-
-static void handle_global(void *data, struct wl_registry *registry, uint32_t name, const char *interface, uint32_t version)
-{
-	if (strcmp(interface, wl_compositor_interface.name) == 0) {
-		self.compositor = wl_registry_bind(registry, name, &wl_compositor_interface, 4);
-	} else if (strcmp(interface, wl_shm_interface.name) == 0) {
-		self.shm = wl_registry_bind(registry, name, &wl_shm_interface, 1);
-	} else if (strcmp(interface, xdg_wm_base_interface.name) == 0) {
-		self.wm_base = wl_registry_bind(registry, name, &xdg_wm_base_interface, 1);
-		xdg_wm_base_add_listener(self.wm_base, &wm_base_listener, NULL);
-	}
-}
-static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name)
-{
-}
-static const struct wl_registry_listener registry_listener = {handle_global, handle_global_remove};
-
-static void handle_configure(void *data, struct xdg_surface *xdg_surface, uint32_t serial)
-{
-	xdg_surface_ack_configure(xdg_surface, serial);
-	self.configured = true;
-}
-static const struct xdg_surface_listener xdg_surface_listener = {.configure = handle_configure};
-
-static void handle_toplevel_configure(void *data, struct xdg_toplevel *toplevel, int32_t width, int32_t height, struct wl_array *states)
-{
-}
-static void handle_close(void *data, struct xdg_toplevel *toplevel)
-{
-}
-static const struct xdg_toplevel_listener toplevel_listener = {.configure = handle_toplevel_configure, .close = handle_close};
-
-static void handle_release(void *data, struct wl_buffer *buffer)
-{
-	*(bool *)data = false;
-}
-static const struct wl_buffer_listener buffer_listener = {.release = handle_release};
-
-static void connect_display(void)
-{
-	struct wl_registry *registry;
-
-	self.display = wl_display_connect(NULL);
-	if (!self.display)
-		fail("cannot connect");
-	registry = wl_display_get_registry(self.display);
-	wl_registry_add_listener(registry, &registry_listener, NULL);
-	roundtrip();
-	if (!self.compositor || !self.shm || !self.wm_base)
-		fail("wl_compositor, wl_shm or xdg_wm_base is missing");
-}
-
-/* All buffers are in one pool. */
-static void make_buffers(void)
-{
-	int32_t stride = self.width_px * 4, size = stride * self.height_px;
-	struct wl_shm_pool *pool;
-
-	self.pool_bytes = (size_t)size * N_BUFFERS;
-	self.pool_fd = memfd_create("rude", MFD_CLOEXEC);
-	if (self.pool_fd < 0 || ftruncate(self.pool_fd, (off_t)self.pool_bytes) < 0)
-		fail("no memory");
-	self.pixels = mmap(NULL, self.pool_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, self.pool_fd, 0);
-	if (self.pixels == MAP_FAILED)
-		fail("no memory");
-	pool = wl_shm_create_pool(self.shm, self.pool_fd, (int32_t)self.pool_bytes);
-	for (int i = 0; i < N_BUFFERS; i++) {
-		self.buffers[i] = wl_shm_pool_create_buffer(pool, i * size, self.width_px, self.height_px, stride, WL_SHM_FORMAT_XRGB8888);
-		wl_buffer_add_listener(self.buffers[i], &buffer_listener, &self.busy[i]);
-	}
-	wl_shm_pool_destroy(pool);
+	if (wl_display_roundtrip(window.display) < 0)
+		window_die(&window, "lost");
 }
 
 static void handle_frame(void *data, struct wl_callback *callback, uint32_t time_ms)
 {
 	wl_callback_destroy(callback);
-	self.frame_done = true;
+	frame_done = true;
 }
+
 static const struct wl_callback_listener frame_listener = {.done = handle_frame};
 
-static int free_buffer(void)
+/* Attach, damage, commit; what was drawn before. Waits for the frame callback. */
+static void show_buffer(struct window_buffer *buffer)
 {
-	for (;;) {
-		for (int i = 0; i < N_BUFFERS; i++) {
-			if (!self.busy[i])
-				return i;
-		}
+	wl_callback_add_listener(wl_surface_frame(window.surface), &frame_listener, NULL);
+	frame_done = false;
+	window_commit(&window, buffer, 0, 0, window.width, window.height);
+	while (!frame_done)
 		dispatch();
-	}
-}
-
-/* Attach, damage, commit; what was drawn before. */
-static void commit_buffer(int i)
-{
-	wl_callback_add_listener(wl_surface_frame(self.surface), &frame_listener, NULL);
-	self.frame_done = false;
-	wl_surface_attach(self.surface, self.buffers[i], 0, 0);
-	wl_surface_damage_buffer(self.surface, 0, 0, self.width_px, self.height_px);
-	wl_surface_commit(self.surface);
-	self.busy[i] = true;
 }
 
 static void show_frame(void)
 {
 	static int shade;
-	int i = free_buffer();
+	struct window_buffer *buffer = window_next_buffer(&window);
 
-	memset(self.pixels + self.pool_bytes / N_BUFFERS * (size_t)i, shade++ & 0xff, self.pool_bytes / N_BUFFERS);
-	commit_buffer(i);
-	while (!self.frame_done)
-		dispatch();
+	memset(buffer->pixels, shade++ & 0xff, window.pool_bytes / WINDOW_BUFFERS);
+	show_buffer(buffer);
 }
 
-static void open_window(void)
+static void open_window(int32_t width, int32_t height)
 {
-	struct xdg_surface *xdg_surface;
-	struct xdg_toplevel *toplevel;
-
-	connect_display();
-	self.surface = wl_compositor_create_surface(self.compositor);
-	xdg_surface = xdg_wm_base_get_xdg_surface(self.wm_base, self.surface);
-	xdg_surface_add_listener(xdg_surface, &xdg_surface_listener, NULL);
-	toplevel = xdg_surface_get_toplevel(xdg_surface);
-	xdg_toplevel_add_listener(toplevel, &toplevel_listener, NULL);
-	wl_surface_commit(self.surface);
-	while (!self.configured)
-		dispatch();
-	make_buffers();
+	window_connect(&window);
+	window_create(&window, "rude", width, height);
 	show_frame();
 	puts("ready");
 }
@@ -226,7 +86,7 @@ static void open_window(void)
 /* A window, and then nothing. */
 static void run_rest(void)
 {
-	open_window();
+	open_window(640, 480);
 	for (;;)
 		dispatch();
 }
@@ -234,7 +94,7 @@ static void run_rest(void)
 /* A window that is always in the middle of a frame. */
 static void run_frames(void)
 {
-	open_window();
+	open_window(640, 480);
 	for (;;)
 		show_frame();
 }
@@ -244,7 +104,7 @@ static void run_ping(void)
 {
 	uint64_t longest_ns = 0;
 
-	connect_display();
+	window_connect(&window);
 	for (int i = 0; i < 200; i++) {
 		uint64_t start_ns = now_ns();
 
@@ -261,7 +121,7 @@ static void run_ping(void)
 /* Sends @bytes as far as the server takes them within @timeout_ms. false: it took no more. */
 static bool push(const uint8_t *bytes, size_t size, int timeout_ms)
 {
-	struct pollfd poll_fd = {.fd = wl_display_get_fd(self.display), .events = POLLOUT};
+	struct pollfd poll_fd = {.fd = wl_display_get_fd(window.display), .events = POLLOUT};
 	size_t sent = 0;
 
 	while (sent < size) {
@@ -269,7 +129,7 @@ static bool push(const uint8_t *bytes, size_t size, int timeout_ms)
 
 		if (n < 0 && errno != EAGAIN) {
 			printf("lost: %s\n", strerror(errno));
-			exit(STATUS_LOST);
+			exit(1);
 		}
 		if (n < 0 && poll(&poll_fd, 1, timeout_ms) == 0)
 			return false;
@@ -287,9 +147,9 @@ static void run_stall(void)
 	uint32_t words[3 * 1024], id;
 	uint64_t sent_bytes = 0;
 
-	open_window();
+	open_window(640, 480);
 	roundtrip();
-	id = wl_proxy_get_id((struct wl_proxy *)wl_display_sync(self.display)); /* the next one; never sent */
+	id = wl_proxy_get_id((struct wl_proxy *)wl_display_sync(window.display)); /* the next one; never sent */
 	while (sent_bytes < 200000000) {
 		for (size_t i = 0; i < sizeof(words) / 4; i += 3) {
 			words[i] = 1;
@@ -309,14 +169,14 @@ static void run_flood(void)
 {
 	uint64_t end_ns = now_ns() + 4000000000u, n = 0;
 
-	open_window();
+	open_window(640, 480);
 	while (now_ns() < end_ns) {
 		for (int i = 0; i < 1000; i++) {
-			wl_surface_damage_buffer(self.surface, 0, 0, 1, 1);
-			wl_region_destroy(wl_compositor_create_region(self.compositor));
+			wl_surface_damage_buffer(window.surface, 0, 0, 1, 1);
+			wl_region_destroy(wl_compositor_create_region(window.compositor));
 			n += 3;
 		}
-		wl_surface_commit(self.surface);
+		wl_surface_commit(window.surface);
 		roundtrip();
 	}
 	printf("sent %llu requests\n", (unsigned long long)n);
@@ -328,9 +188,9 @@ static void run_flood_unread(void)
 	uint32_t words[2 * 4096];
 	uint64_t end_ns = now_ns() + 4000000000u, sent_bytes = 0;
 
-	open_window();
+	open_window(640, 480);
 	for (size_t i = 0; i < sizeof(words) / 4; i += 2) {
-		words[i] = wl_proxy_get_id((struct wl_proxy *)self.surface);
+		words[i] = wl_proxy_get_id((struct wl_proxy *)window.surface);
 		words[i + 1] = 8 << 16 | 6; /* wl_surface.commit */
 	}
 	while (now_ns() < end_ns && push((const uint8_t *)words, sizeof(words), 2000))
@@ -341,10 +201,10 @@ static void run_flood_unread(void)
 /* More and more objects, until somebody says no. */
 static void run_hoard_objects(void)
 {
-	connect_display();
+	window_connect(&window);
 	puts("ready");
 	for (int i = 0; i < 1000000; i++) {
-		wl_compositor_create_region(self.compositor);
+		wl_compositor_create_region(window.compositor);
 		if (i % 1000 == 999)
 			roundtrip();
 	}
@@ -354,14 +214,14 @@ static void run_hoard_objects(void)
 /* More and more pools, each with an fd and memory. Direct compositors run out of fds here; we must not. */
 static void run_hoard_pools(void)
 {
-	connect_display();
+	window_connect(&window);
 	puts("ready");
 	for (int i = 0; i < 20000; i++) {
 		int fd = memfd_create("hoard", MFD_CLOEXEC);
 
 		if (fd < 0 || ftruncate(fd, 4096) < 0)
 			fail("no memory");
-		wl_shm_create_pool(self.shm, fd, 4096);
+		wl_shm_create_pool(window.shm, fd, 4096);
 		close(fd);
 		if (i % 10 == 9)
 			roundtrip();
@@ -372,16 +232,12 @@ static void run_hoard_pools(void)
 /* More and more windows' worth of pixels: buffers of 32 MiB, each on a surface of its own and never taken back. */
 static void run_hoard_pixels(void)
 {
-	self.width_px = 4096;
-	self.height_px = 2048;
-	connect_display();
-	make_buffers();
-	puts("ready");
+	open_window(4096, 2048);
 	for (int i = 0; i < 2000; i++) {
-		struct wl_surface *surface = wl_compositor_create_surface(self.compositor);
+		struct wl_surface *surface = wl_compositor_create_surface(window.compositor);
 
-		wl_surface_attach(surface, self.buffers[i % N_BUFFERS], 0, 0);
-		wl_surface_damage_buffer(surface, 0, 0, self.width_px, self.height_px);
+		wl_surface_attach(surface, window.buffers[i % WINDOW_BUFFERS].buffer, 0, 0);
+		wl_surface_damage_buffer(surface, 0, 0, window.width, window.height);
 		wl_surface_commit(surface);
 		roundtrip();
 	}
@@ -391,19 +247,15 @@ static void run_hoard_pixels(void)
 /* Truncates its pool between attach and commit. */
 static void run_truncate(void)
 {
-	int i;
-
-	open_window();
-	i = free_buffer();
-	wl_callback_add_listener(wl_surface_frame(self.surface), &frame_listener, NULL);
-	wl_surface_attach(self.surface, self.buffers[i], 0, 0);
-	wl_surface_damage_buffer(self.surface, 0, 0, self.width_px, self.height_px);
+	open_window(640, 480);
+	wl_surface_attach(window.surface, window_next_buffer(&window)->buffer, 0, 0);
+	wl_surface_damage_buffer(window.surface, 0, 0, window.width, window.height);
 	roundtrip();
-	if (ftruncate(self.pool_fd, 0) < 0)
+	if (ftruncate(window.pool_fd, 0) < 0)
 		fail("ftruncate");
-	wl_surface_commit(self.surface);
+	wl_surface_commit(window.surface);
 	roundtrip();
-	for (i = 0; i < 50; i++) {
+	for (int i = 0; i < 50; i++) {
 		usleep(20000);
 		roundtrip();
 	}
@@ -415,7 +267,7 @@ static atomic_bool racing;
 static void *race(void *data)
 {
 	while (racing) {
-		if (ftruncate(self.pool_fd, 4096) < 0 || ftruncate(self.pool_fd, (off_t)self.pool_bytes) < 0)
+		if (ftruncate(window.pool_fd, 4096) < 0 || ftruncate(window.pool_fd, (off_t)window.pool_bytes) < 0)
 			break;
 	}
 	return NULL;
@@ -427,18 +279,13 @@ static void run_truncate_race(void)
 	uint64_t end_ns;
 	pthread_t thread;
 
-	self.width_px = 1920;
-	self.height_px = 1080;
-	open_window();
+	open_window(1920, 1080);
 	racing = true;
 	if (pthread_create(&thread, NULL, race, NULL) != 0)
 		fail("no thread");
 	end_ns = now_ns() + 5000000000u;
-	while (now_ns() < end_ns) {
-		commit_buffer(free_buffer());
-		while (!self.frame_done)
-			dispatch();
-	}
+	while (now_ns() < end_ns)
+		show_buffer(window_next_buffer(&window));
 	racing = false;
 	puts("nobody minded");
 }
@@ -446,13 +293,10 @@ static void run_truncate_race(void)
 /* Dies of SIGKILL with the first half of a message sent, an attach without its commit before it. */
 static void run_half_message(void)
 {
-	int i;
-
-	open_window();
-	i = free_buffer();
-	wl_surface_attach(self.surface, self.buffers[i], 0, 0);
-	wl_display_flush(self.display);
-	uint32_t half[3] = {wl_proxy_get_id((struct wl_proxy *)self.surface), 24 << 16 | 9, 0}; /* damage_buffer */
+	open_window(640, 480);
+	wl_surface_attach(window.surface, window_next_buffer(&window)->buffer, 0, 0);
+	wl_display_flush(window.display);
+	uint32_t half[3] = {wl_proxy_get_id((struct wl_proxy *)window.surface), 24 << 16 | 9, 0}; /* damage_buffer */
 	push((const uint8_t *)half, sizeof(half), 1000);
 	kill(getpid(), SIGKILL);
 }
