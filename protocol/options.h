@@ -27,10 +27,14 @@ enum options_result {
 	OPTIONS_USAGE, /* said what is wrong on standard error: exit 2 */
 };
 
-/* Reads the environment, then @argv (--name VALUE, --name=VALUE; "--" ends the options). Adds --help and --version. */
+/*
+ * Reads the environment, then @argv (--name VALUE, --name=VALUE; "--" ends the options, as does the first argument that is
+ * none). A VALUE of its own may not start with "--", so argv[*first - 1] is "--" only where that ended the options. Empty
+ * variables count as not set. Values point into @argv or the environment. Adds --help and --version.
+ */
 enum options_result options_parse(const struct options_program *program, int argc, char **argv, int *first);
 
-/* "64M", "1G", "4096": bytes. false if it is no such number. */
+/* "64M", "1G", "4096": bytes (K, M, G, T are powers of 1024). false if it is no such number or over 2^64. */
 bool options_parse_bytes(const char *text, unsigned long long *bytes);
 
 #endif
