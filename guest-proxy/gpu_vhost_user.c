@@ -593,9 +593,10 @@ struct gpu *gpu_vhost_user_open(struct wl_event_loop *loop, const char *path)
 		return NULL;
 	}
 	int error = find_capset(gpu);
+	/* wl_shm, which this memory is for, reaches as far as an int. */
+	uint64_t window = min_u64(front_end_window_size(gpu_queue_front_end(gpu->queue)), INT32_MAX);
 	if (error == 0)
-		error = extents_init(&gpu->window, 0,
-			front_end_window_size(gpu_queue_front_end(gpu->queue)) / PAGE_BYTES);
+		error = extents_init(&gpu->window, 0, window / PAGE_BYTES);
 	if (error < 0) {
 		log_err("%s: no cross-domain contexts: %s", gpu_queue_describe(gpu->queue),
 			error == -ENOENT ? "the device has no capset 5" : strerror(-error));
