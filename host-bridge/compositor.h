@@ -11,6 +11,8 @@
 struct policy;
 struct compositor;
 
+#define COMPOSITOR_PATH_BYTES 108
+
 struct compositor_listener {
 	/*
 	 * Whole Wayland messages for the guest. Handles: WIRE_FD (a file whose contents the guest shall get: a keymap, a
@@ -30,12 +32,18 @@ struct compositor_listener {
 };
 
 /*
+ * A new connection to the Wayland socket of @policy: $XDG_RUNTIME_DIR/$WAYLAND_DISPLAY and its usual variations. Does not
+ * wait. The fd is the caller's; or -errno. @path gets the socket's path ("": there is no such path).
+ */
+int compositor_open_socket(const struct policy *policy, char path[COMPOSITOR_PATH_BYTES]);
+
+/*
  * Connects to the Wayland socket of @policy. @name names the context in log lines ("context 3"). NULL, with a log line, when
  * nobody listens there.
  */
 struct compositor *compositor_connect(struct wl_event_loop *loop, const struct policy *policy, const char *name,
 	const struct compositor_listener *listener, void *data);
-/* Closes the socket at once. NULL is fine. */
+/* Closes the socket at once, after one attempt to send what is queued. NULL is fine. */
 void compositor_destroy(struct compositor *compositor);
 
 /*
