@@ -232,15 +232,15 @@ static struct wire_handle blob_handle(struct resource *resource)
 		.kind = WIRE_BLOB, .fd = -1, .blob = resource, .blob_unref = unref_fake};
 }
 
-static int window_fd = -1;
+static int memory_fd = -1;
 
 static struct resource window_blob(uint64_t offset, uint64_t size)
 {
-	if (window_fd < 0)
-		window_fd = fd_memfd("window", 1 << 20);
+	if (memory_fd < 0)
+		memory_fd = fd_memfd("window", 1 << 20);
 	return (struct resource){.kind = RESOURCE_BLOB_HOST,
 		.size = size,
-		.fd = window_fd,
+		.fd = memory_fd,
 		.fd_offset = offset,
 		.mapped = true,
 		.map_offset = offset};
@@ -254,7 +254,7 @@ static int open_window(void **state)
 
 static int close_window(void **state)
 {
-	fd_close(&window_fd);
+	fd_close(&memory_fd);
 	return 0;
 }
 
@@ -279,8 +279,8 @@ static void a_pool_is_its_blobs_place_in_the_window(void **state)
 	create_pool(shm, &blob, 4000);
 	assert_int_equal(args[2].i, 8192 + 4000);
 	assert_int_equal(args[1].handle.kind, WIRE_FD);
-	assert_int_not_equal(args[1].handle.fd, window_fd);
-	fstat(window_fd, &window);
+	assert_int_not_equal(args[1].handle.fd, memory_fd);
+	fstat(memory_fd, &window);
 	fstat(args[1].handle.fd, &passed);
 	assert_int_equal(window.st_ino, passed.st_ino);
 	wire_handle_finish(&args[1].handle);
