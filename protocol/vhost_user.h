@@ -1,6 +1,6 @@
 /*
- * vhost-user messages: layouts, and whole messages over a SEQPACKET-like discipline on a stream socket. Both sides
- * use it: the device (host-bridge) and the user-space driver that plays monitor (guest-proxy).
+ * vhost-user messages: layouts, and whole messages with their fds over a stream socket. Both sides use it: the device
+ * (host-bridge) and the user-space driver that plays monitor (guest-proxy).
  */
 #ifndef PROTOCOL_VHOST_USER_H
 #define PROTOCOL_VHOST_USER_H
@@ -9,11 +9,15 @@
 
 #define VHOST_USER_MAX_FDS 8
 #define VHOST_USER_VERSION 1u
+#define VHOST_USER_VERSION_MASK 3u
 #define VHOST_USER_FLAG_REPLY (1u << 2)
 #define VHOST_USER_FLAG_NEED_REPLY (1u << 3)
 #define VHOST_USER_MAX_QUEUES 2
+/* The u64 of SET_VRING_KICK, CALL and ERR. */
+#define VHOST_USER_VRING_INDEX_MASK UINT64_C(0xff)
+#define VHOST_USER_VRING_NO_FD (UINT64_C(1) << 8)
 
-/* Requests of the front end. Those not listed are unknown to us. */
+/* Requests of the front end. Those not listed are unknown to us. Ids and bits: vhost-user.rst of QEMU 11. */
 enum vhost_user_request {
 	VHOST_USER_GET_FEATURES = 1,
 	VHOST_USER_SET_FEATURES = 2,
@@ -55,8 +59,10 @@ enum vhost_user_backend_request {
 #define VHOST_USER_PROTOCOL_F_CONFIG 9
 #define VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD 10
 #define VHOST_USER_PROTOCOL_F_RESET_DEVICE 13
+#define VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS 15
 #define VHOST_USER_PROTOCOL_F_STATUS 16
 #define VHOST_USER_PROTOCOL_F_SHARED_OBJECT 18
+#define VHOST_USER_PROTOCOL_F_SHMEM 22 /* 20 in early patches; 20 and 21 went to others */
 
 struct vhost_user_header {
 	uint32_t request;
@@ -100,6 +106,8 @@ struct vhost_user_config {
 	uint32_t flags;
 	uint8_t region[256];
 };
+#define VHOST_USER_CONFIG_HEADER_BYTES 12 /* before the region; a payload carries only the bytes asked for */
+static_assert(sizeof(struct vhost_user_config) == VHOST_USER_CONFIG_HEADER_BYTES + 256, "");
 
 struct vhost_user_shmem_config {
 	uint32_t n_regions; /* how many sizes are not 0 */
@@ -114,8 +122,9 @@ struct vhost_user_shmem_map {
 	uint64_t fd_offset;
 	uint64_t shm_offset;
 	uint64_t length;
-	uint64_t flags; /* 1: writable */
+	uint64_t flags; /* VHOST_USER_SHMEM_* */
 };
+#define VHOST_USER_SHMEM_WRITABLE UINT64_C(1)
 static_assert(sizeof(struct vhost_user_shmem_map) == 40, "");
 
 union vhost_user_payload {
@@ -136,5 +145,41 @@ struct vhost_user_message {
 	int fds[VHOST_USER_MAX_FDS]; /* owned by the message; -1 where taken or not used */
 	size_t n_fds;
 };
+
+/* An empty message for @request with @size bytes of payload to be filled in, all zeroes, without fds. */
+void vhost_user_message_init(struct vhost_user_message *message, uint32_t request, uint32_t size);
+/* Closes the fds that are still in @message. */
+void vhost_user_message_finish(struct vhost_user_message *message);
+
+/* The part of the next message that has come so far; one per socket. */
+struct vhost_user_reader {
+	struct vhost_user_message message;
+	size_t received; /* bytes of header and payload */
+};
+void vhost_user_reader_init(struct vhost_user_reader *reader);
+void vhost_user_reader_finish(struct vhost_user_reader *reader);
+
+/*
+ * Takes from @socket what is there, without blocking. 1: @out is one whole message, its fds are the caller's (finish
+ * it); 0: not yet; -ECONNRESET at end of file; -EPROTO for another version, a payload larger than the union or more
+ * than VHOST_USER_MAX_FDS fds; or -errno. After an error the stream is lost. Never reads into the following message.
+ */
+int vhost_user_receive(int socket, struct vhost_user_reader *reader, struct vhost_user_message *out);
+
+/*
+ * Sends @message whole; the version is set in its flags, the fds are borrowed. 0 or -errno; -ETIMEDOUT when the peer
+ * does not take it within @timeout_ms (0: does not take it at once); the stream may then be in mid-message: give it up.
+ */
+int vhost_user_send(int socket, const struct vhost_user_message *message, int timeout_ms);
+
+/*
+ * Sends @message and waits until its reply (same request, VHOST_USER_FLAG_REPLY) has replaced it; its own fds stay
+ * the caller's, those of the reply are in @message. 0, -ETIMEDOUT, -EPROTO when something else comes, or -errno.
+ */
+int vhost_user_call(int socket, struct vhost_user_reader *reader, struct vhost_user_message *message, int timeout_ms);
+
+/* Milliseconds from now until @deadline_ns (CLOCK_MONOTONIC), rounded up; 0 once it is over. For poll. */
+int vhost_user_remaining_ms(uint64_t deadline_ns);
+uint64_t vhost_user_deadline_ns(int timeout_ms);
 
 #endif
