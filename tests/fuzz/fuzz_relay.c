@@ -1,7 +1,8 @@
 /*
- * Both ends of a relay as they please. The input is a row of pieces: one byte whose bit 7 says which end speaks
- * (1: the compositor), bit 6 whether an fd comes along and whose other bits are the length of the piece in words;
- * then the words. Some hooks swallow, so that the ends differ in what they know.
+ * Both ends of a relay as they please. The input is a row of pieces: one byte whose bit 7 says
+ * which end speaks (1: the compositor), bit 6 whether an fd comes along and whose other bits are
+ * the length of the piece in words; then the words. Some hooks swallow, so that the ends differ in
+ * what they know.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -37,11 +38,12 @@ static struct wire_handle new_handle(void)
 }
 
 /* Every message that the relay sends is well-formed. */
-static int check_sent(void *data, enum relay_end to, const uint8_t *bytes, size_t size, struct wire_handle *handles,
-	size_t n_handles)
+static int check_sent(void *data, enum relay_end to, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
 {
 	struct wire_header header;
-	assert(size >= WIRE_HEADER_BYTES && wire_header_decode(bytes, &header) == 0 && header.size == size);
+	assert(size >= WIRE_HEADER_BYTES && wire_header_decode(bytes, &header) == 0 &&
+		header.size == size);
 	assert(header.id != 0);
 	for (size_t i = 0; i < n_handles; i++)
 		wire_handle_finish(&handles[i]);
@@ -63,7 +65,8 @@ static enum relay_verdict keep_some(struct relay_message *message)
 	if (message->args[0].u % 4 == 1)
 		return RELAY_FORWARD;
 	if (message->args[0].u % 4 == 2)
-		relay_send(message->relay, RELAY_DOWN, message->object, message->opcode, message->args);
+		relay_send(message->relay, RELAY_DOWN, message->object, message->opcode,
+			message->args);
 	if (message->args[0].u % 4 == 3)
 		relay_forget(message->relay, message->object);
 	return RELAY_SWALLOW;
@@ -72,8 +75,8 @@ static enum relay_verdict keep_some(struct relay_message *message)
 /* As a proxy with buffers of its own: the client's create_pool ends here, another goes up. */
 static enum relay_verdict replace_pool(struct relay_message *message)
 {
-	struct relay_object *pool =
-		relay_object_create(message->relay, message->args[0].object->interface, message->object->version);
+	struct relay_object *pool = relay_object_create(
+		message->relay, message->args[0].object->interface, message->object->version);
 	if (!pool)
 		return relay_fail(message->relay, NULL, 2, "no memory");
 	union wire_arg args[] = {{.object = pool}, {.handle = new_handle()}, {.i = 4096}};
