@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "host-bridge/window.h"
 #include "protocol/bytes.h"
 #include "protocol/fd.h"
 

@@ -16,6 +16,7 @@
 
 #include "host-bridge/commands.h"
 #include "host-bridge/vhost_user.h"
+#include "host-bridge/window.h"
 #include "protocol/bytes.h"
 #define LOG_MODULE "device"
 #include "protocol/log.h"

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "host-bridge/guest_memory.h"
+#include "host-bridge/window.h"
 #include "protocol/bytes.h"
 #include "protocol/fd.h"
 
