@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "protocol/cross_domain.h"
 #include "protocol/fd.h"
 
 #define LOG_MODULE "queue"
@@ -350,6 +351,12 @@ bool virtqueue_enable_kicks(struct virtqueue *queue)
 	/* Either the driver sees the wish before it decides not to kick, or we see what it has added. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return load_acquire(queue->rings.available.index) != queue->next_available;
+}
+
+void virtqueue_want_polls(struct virtqueue *queue, bool wanted)
+{
+	if (queue->event_index && ready(queue))
+		__atomic_store_n(queue->rings.used.flags, wanted ? CROSS_DOMAIN_USED_F_WANT_POLL : 0, __ATOMIC_RELAXED);
 }
 
 /* Goes on at @offset of the pieces: true with the piece's rest in @address and @length. */
