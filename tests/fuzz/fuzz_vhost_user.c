@@ -1,6 +1,7 @@
 /*
- * A front end gone wild: a stream of vhost-user messages with fds, kicks, writes to guest memory and answers on the
- * back end's channel, against the back end with a device that echoes. Run it with -close_fd_mask=2: the log is long.
+ * A front end gone wild: a stream of vhost-user messages with fds, kicks, writes to guest memory
+ * and answers on the back end's channel, against the back end with a device that echoes. Run it
+ * with -close_fd_mask=2: the log is long.
  */
 #include "host-bridge/vhost_user.h"
 
@@ -20,13 +21,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define WINDOW_BYTES UINT64_C(0x100000)
 #define MAX_POPS 2048
 
-/* The first byte of a step, modulo 8; with bit 7 the next step follows before the back end has its turn. */
+/*
+ * The first byte of a step, modulo 8; with bit 7 the next step follows before the back end has its
+ * turn.
+ */
 enum step {
-	STEP_MESSAGE = 0,  /* u8 request, u8 flags, u16 size, u8 fds (count, kind << 4), payload */
-	STEP_RAW = 1,	   /* u8 size, bytes */
-	STEP_KICK = 2,	   /* u8 which */
-	STEP_MEMORY = 3,   /* u24 offset, u8 size, bytes */
-	STEP_ANSWER = 4,   /* u8 request, u8 value: waits on the back end's channel */
+	STEP_MESSAGE = 0, /* u8 request, u8 flags, u16 size, u8 fds (count, kind << 4), payload */
+	STEP_RAW = 1,     /* u8 size, bytes */
+	STEP_KICK = 2,    /* u8 which */
+	STEP_MEMORY = 3,  /* u24 offset, u8 size, bytes */
+	STEP_ANSWER = 4,  /* u8 request, u8 value: waits on the back end's channel */
 	STEP_RECONNECT = 5,
 	STEP_COMPLETE = 6, /* the device completes a held chain */
 };
@@ -93,8 +97,8 @@ static void echo(struct virtqueue *queue, const struct virtqueue_chain *chain)
 {
 	uint8_t bytes[256];
 	size_t n = virtqueue_read(queue, chain, 0, bytes, sizeof(bytes));
-	size_t written = virtqueue_write(
-		queue, chain->segments + chain->n_out, chain->n_in, 3, bytes, n);
+	size_t written =
+		virtqueue_write(queue, chain->segments + chain->n_out, chain->n_in, 3, bytes, n);
 	virtqueue_push(queue, chain->head, (uint32_t)written);
 	virtqueue_notify(queue);
 }
@@ -206,7 +210,8 @@ static void send_message(struct input *input)
 	int fds[16];
 	size_t n_fds = head[4] & 15;
 	for (size_t i = 0; i < n_fds; i++)
-		fds[i] = make_fd((unsigned)(head[4] >> 4) + (unsigned)(i > 0 && (head[4] & 0x80) ? i : 0));
+		fds[i] = make_fd(
+			(unsigned)(head[4] >> 4) + (unsigned)(i > 0 && (head[4] & 0x80) ? i : 0));
 	struct iovec iov[2] = {{&message.header, sizeof(message.header)}, {&message.payload, size}};
 	fd_send(f.socket, iov, 2, fds, n_fds);
 	for (size_t i = 0; i < n_fds; i++)
@@ -288,7 +293,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		log_set_level(LOG_LEVEL_ERROR);
 		f.memory_fd = fd_memfd("guest", MEMORY_BYTES);
 		f.window_fd = fd_memfd("window", WINDOW_BYTES);
-		f.memory = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, f.memory_fd, 0);
+		f.memory = mmap(
+			NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, f.memory_fd, 0);
 	}
 	int fds_before = count_fds();
 	struct input input = {data, size};

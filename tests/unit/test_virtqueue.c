@@ -20,7 +20,7 @@
 #define GUEST 0x100000u /* guest address of the memory */
 #define USER 0x7f0000000000u
 #define BYTES 0x100000u
-#define RING 0x0u	/* offsets in the memory */
+#define RING 0x0u /* offsets in the memory */
 #define BUFFERS 0x10000u
 #define TABLE 0x20000u
 #define SIZE 8
@@ -97,7 +97,8 @@ static unsigned interrupts(void)
 	return read(t.call, &count, sizeof(count)) == sizeof(count) ? (unsigned)count : 0;
 }
 
-static void describe(uint16_t index, uint64_t address, uint32_t length, uint16_t flags, uint16_t next)
+static void describe(
+	uint16_t index, uint64_t address, uint32_t length, uint16_t flags, uint16_t next)
 {
 	ring_driver_describe(&t.ring, index, address, length, flags, next);
 }
@@ -595,10 +596,11 @@ static void a_paused_queue_keeps_its_answers_for_the_same_driver(void **state)
 static void what_a_paused_queue_keeps_is_bounded(void **state)
 {
 	static char megabyte[1 << 20];
-	const struct virtqueue_segment segment = {.guest_address = GUEST, .length = sizeof(megabyte)};
+	const struct virtqueue_segment segment = {
+		.guest_address = GUEST, .length = sizeof(megabyte)};
 	virtqueue_pause(t.queue);
-	assert_int_equal(
-		virtqueue_write(t.queue, &segment, 1, 0, megabyte, sizeof(megabyte)), sizeof(megabyte));
+	assert_int_equal(virtqueue_write(t.queue, &segment, 1, 0, megabyte, sizeof(megabyte)),
+		sizeof(megabyte));
 	assert_int_equal(virtqueue_write(t.queue, &segment, 1, 0, megabyte, 1), 0);
 	for (int i = 0; i < 5000; i++)
 		virtqueue_push(t.queue, 0, 0);
