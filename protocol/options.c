@@ -1,0 +1,225 @@
+/* Command lines: one table of options for --help, environment variables and parsing. */
+#include "protocol/options.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "protocol/bytes.h"
+
+#define HELP_COLUMNS 80
+#define NAME_MAX_BYTES 64
+
+static bool usage_error(const struct options_program *program, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Always false, for "return usage_error(...)". */
+static bool usage_error(const struct options_program *program, const char *format, ...)
+{
+	va_list args;
+	fprintf(stderr, "%s: ", program->name);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fprintf(stderr, "\nTry '%s --help'.\n", program->name);
+	return false;
+}
+
+/* "log-level" -> "WAYFERRY_LOG_LEVEL" */
+static void environment_name(const char *option, char out[NAME_MAX_BYTES])
+{
+	snprintf(out, NAME_MAX_BYTES, "WAYFERRY_%s", option);
+	for (char *p = out; *p; p++)
+		*p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+}
+
+static bool parse_flag(const char *text, bool *flag)
+{
+	static const struct {
+		const char *text;
+		bool value;
+	} words[] = {
+		{"1", true},
+		{"yes", true},
+		{"true", true},
+		{"0", false},
+		{"no", false},
+		{"false", false},
+		{"", false},
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(words); i++) {
+		if (strcmp(text, words[i].text) == 0) {
+			*flag = words[i].value;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool read_environment(const struct options_program *program)
+{
+	for (const struct option_description *option = program->options; option->name; option++) {
+		char name[NAME_MAX_BYTES];
+		environment_name(option->name, name);
+		const char *text = getenv(name);
+		if (!text)
+			continue;
+		if (option->argument) {
+			if (text[0])
+				*option->value = text;
+		} else if (!parse_flag(text, option->flag)) {
+			return usage_error(program,
+				"$%s is '%s', but may only be 1, yes, true, 0, no or false", name,
+				text);
+		}
+	}
+	return true;
+}
+
+/*
+ * Prints @text in lines of at most HELP_COLUMNS columns, each behind @indent spaces. A '\n' in it
+ * ends a line. Words are never cut.
+ */
+static void print_wrapped(const char *text, int indent)
+{
+	while (*text) {
+		int column = indent;
+		if (*text != '\n')
+			printf("%*s", indent, "");
+		while (*text && *text != '\n') {
+			int spaces = column > indent ? 1 : 0;
+			int word = (int)strcspn(text, " \n");
+			if (spaces > 0 && column + spaces + word > HELP_COLUMNS)
+				break;
+			printf("%*s%.*s", spaces, "", word, text);
+			column += spaces + word;
+			text += word;
+			text += strspn(text, " ");
+		}
+		if (*text == '\n')
+			text++;
+		putchar('\n');
+	}
+}
+
+static void print_help(const struct options_program *program)
+{
+	printf("Usage: %s %s\n\n", program->name, program->usage);
+	print_wrapped(program->summary, 0);
+	printf("\nOptions:\n");
+	for (const struct option_description *option = program->options; option->name; option++) {
+		char name[NAME_MAX_BYTES];
+		environment_name(option->name, name);
+		printf("  --%s%s%s\n", option->name, option->argument ? " " : "",
+			option->argument ? option->argument : "");
+		print_wrapped(option->help, 8);
+		printf("        [$%s]\n", name);
+	}
+	printf("  --help\n");
+	print_wrapped("Prints this text.", 8);
+	printf("  --version\n");
+	print_wrapped("Prints the version.", 8);
+	printf("\n");
+	print_wrapped("Values may also be given as --name=VALUE. A variable in brackets sets the "
+		      "same as its option; the option wins. Flags are set by 1, yes or true there "
+		      "and cleared by 0, no or false.",
+		0);
+}
+
+static const struct option_description *find_option(
+	const struct options_program *program, const char *name, size_t length)
+{
+	for (const struct option_description *option = program->options; option->name; option++) {
+		if (strlen(option->name) == length && memcmp(option->name, name, length) == 0)
+			return option;
+	}
+	return NULL;
+}
+
+/* One option at argv[*index]; *index then is behind it and its value. */
+static bool parse_option(const struct options_program *program, int argc, char **argv, int *index)
+{
+	const char *argument = argv[(*index)++];
+	if (argument[1] != '-')
+		return usage_error(program, "unknown option '%s'", argument);
+	const char *name = argument + 2;
+	size_t length = strcspn(name, "=");
+	const char *value = name[length] ? name + length + 1 : NULL;
+	const struct option_description *option = find_option(program, name, length);
+
+	if (!option)
+		return usage_error(
+			program, "unknown option '--%.*s'", (int)min_u64(length, INT_MAX), name);
+	if (!option->argument) {
+		if (value)
+			return usage_error(program, "--%s takes no value", option->name);
+		*option->flag = true;
+		return true;
+	}
+	/*
+	 * A value that looks like an option is far more often a value forgotten; "=" serves those
+	 * who mean it.
+	 */
+	if (!value && *index < argc && strncmp(argv[*index], "--", 2) != 0)
+		value = argv[(*index)++];
+	if (!value)
+		return usage_error(
+			program, "--%s needs a value (%s)", option->name, option->argument);
+	*option->value = value;
+	return true;
+}
+
+enum options_result options_parse(
+	const struct options_program *program, int argc, char **argv, int *first)
+{
+	int i = 1;
+
+	if (!read_environment(program))
+		return OPTIONS_USAGE;
+	while (i < argc && argv[i][0] == '-' && argv[i][1]) {
+		if (strcmp(argv[i], "--") == 0) {
+			i++;
+			break;
+		}
+		if (strcmp(argv[i], "--help") == 0) {
+			print_help(program);
+			return OPTIONS_DONE;
+		}
+		if (strcmp(argv[i], "--version") == 0) {
+			printf("%s %s\n", program->name, WAYFERRY_VERSION);
+			return OPTIONS_DONE;
+		}
+		if (!parse_option(program, argc, argv, &i))
+			return OPTIONS_USAGE;
+	}
+	*first = i;
+	return OPTIONS_RUN;
+}
+
+bool options_parse_bytes(const char *text, unsigned long long *bytes)
+{
+	static const char suffixes[] = "KMGT";
+	unsigned long long value = 0;
+	const char *p = text;
+
+	for (; *p >= '0' && *p <= '9'; p++) {
+		unsigned digit = (unsigned)(*p - '0');
+		if (value > (ULLONG_MAX - digit) / 10)
+			return false;
+		value = value * 10 + digit;
+	}
+	if (p == text)
+		return false;
+	if (*p) {
+		const char *suffix = strchr(suffixes, toupper((unsigned char)*p));
+		unsigned shift = suffix ? 10 * (unsigned)(suffix - suffixes + 1) : 0;
+		if (!suffix || p[1] || value > ULLONG_MAX >> shift)
+			return false;
+		value <<= shift;
+	}
+	*bytes = value;
+	return true;
+}

@@ -1,0 +1,217 @@
+/* event-log: a window that writes down what its seat tells it, one event a line.
+ *
+ * Serials, times and object ids differ from run to run and are left out; everything else is written,
+ * the contents of the keymap as a checksum. "mapped" is printed when the window is on the screen.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "window.h"
+
+/* Where an event's surface is ours or not. */
+static const char *surface_name(const struct window *window, const struct wl_surface *surface)
+{
+	return surface == window->surface ? "window" : "unknown";
+}
+
+static void pointer_enter(void *data, struct wl_pointer *pointer, uint32_t serial,
+	struct wl_surface *surface, wl_fixed_t x, wl_fixed_t y)
+{
+	printf("pointer enter %s %.3f %.3f\n", surface_name(data, surface), wl_fixed_to_double(x),
+		wl_fixed_to_double(y));
+}
+
+static void pointer_leave(
+	void *data, struct wl_pointer *pointer, uint32_t serial, struct wl_surface *surface)
+{
+	printf("pointer leave %s\n", surface_name(data, surface));
+}
+
+static void pointer_motion(
+	void *data, struct wl_pointer *pointer, uint32_t time_ms, wl_fixed_t x, wl_fixed_t y)
+{
+	printf("pointer motion %.3f %.3f\n", wl_fixed_to_double(x), wl_fixed_to_double(y));
+}
+
+static void pointer_button(void *data, struct wl_pointer *pointer, uint32_t serial,
+	uint32_t time_ms, uint32_t button, uint32_t state)
+{
+	printf("pointer button %" PRIu32 " %" PRIu32 "\n", button, state);
+}
+
+static void pointer_axis(
+	void *data, struct wl_pointer *pointer, uint32_t time_ms, uint32_t axis, wl_fixed_t value)
+{
+	printf("pointer axis %" PRIu32 " %.3f\n", axis, wl_fixed_to_double(value));
+}
+
+static void pointer_frame(void *data, struct wl_pointer *pointer)
+{
+	printf("pointer frame\n");
+}
+
+static void pointer_axis_source(void *data, struct wl_pointer *pointer, uint32_t source)
+{
+	printf("pointer axis_source %" PRIu32 "\n", source);
+}
+
+static void pointer_axis_stop(
+	void *data, struct wl_pointer *pointer, uint32_t time_ms, uint32_t axis)
+{
+	printf("pointer axis_stop %" PRIu32 "\n", axis);
+}
+
+static void pointer_axis_discrete(
+	void *data, struct wl_pointer *pointer, uint32_t axis, int32_t discrete)
+{
+	printf("pointer axis_discrete %" PRIu32 " %" PRId32 "\n", axis, discrete);
+}
+
+static const struct wl_pointer_listener pointer_listener = {
+	.enter = pointer_enter,
+	.leave = pointer_leave,
+	.motion = pointer_motion,
+	.button = pointer_button,
+	.axis = pointer_axis,
+	.frame = pointer_frame,
+	.axis_source = pointer_axis_source,
+	.axis_stop = pointer_axis_stop,
+	.axis_discrete = pointer_axis_discrete,
+};
+
+/* FNV-1a */
+static uint32_t checksum(const unsigned char *bytes, size_t length)
+{
+	uint32_t sum = 2166136261u;
+	for (size_t i = 0; i < length; i++)
+		sum = (sum ^ bytes[i]) * 16777619u;
+	return sum;
+}
+
+static void keyboard_keymap(
+	void *data, struct wl_keyboard *keyboard, uint32_t format, int32_t fd, uint32_t size_bytes)
+{
+	struct stat st;
+	void *keymap = mmap(NULL, size_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (keymap == MAP_FAILED || fstat(fd, &st) < 0 || (uint64_t)st.st_size < size_bytes) {
+		printf("keyboard keymap %" PRIu32 " %" PRIu32 " cannot be read\n", format, size_bytes);
+	} else {
+		printf("keyboard keymap %" PRIu32 " %" PRIu32 " %08" PRIx32 "\n", format, size_bytes,
+			checksum(keymap, size_bytes));
+		munmap(keymap, size_bytes);
+	}
+	close(fd);
+}
+
+static void keyboard_enter(void *data, struct wl_keyboard *keyboard, uint32_t serial,
+	struct wl_surface *surface, struct wl_array *keys)
+{
+	printf("keyboard enter %s", surface_name(data, surface));
+	const uint32_t *key;
+	wl_array_for_each(key, keys)
+		printf(" %" PRIu32, *key);
+	printf("\n");
+}
+
+static void keyboard_leave(
+	void *data, struct wl_keyboard *keyboard, uint32_t serial, struct wl_surface *surface)
+{
+	printf("keyboard leave %s\n", surface_name(data, surface));
+}
+
+static void keyboard_key(void *data, struct wl_keyboard *keyboard, uint32_t serial,
+	uint32_t time_ms, uint32_t key, uint32_t state)
+{
+	printf("keyboard key %" PRIu32 " %" PRIu32 "\n", key, state);
+}
+
+static void keyboard_modifiers(void *data, struct wl_keyboard *keyboard, uint32_t serial,
+	uint32_t depressed, uint32_t latched, uint32_t locked, uint32_t group)
+{
+	printf("keyboard modifiers %" PRIx32 " %" PRIx32 " %" PRIx32 " %" PRIu32 "\n", depressed,
+		latched, locked, group);
+}
+
+static void keyboard_repeat_info(
+	void *data, struct wl_keyboard *keyboard, int32_t rate_hz, int32_t delay_ms)
+{
+	printf("keyboard repeat_info %" PRId32 " %" PRId32 "\n", rate_hz, delay_ms);
+}
+
+static const struct wl_keyboard_listener keyboard_listener = {
+	.keymap = keyboard_keymap,
+	.enter = keyboard_enter,
+	.leave = keyboard_leave,
+	.key = keyboard_key,
+	.modifiers = keyboard_modifiers,
+	.repeat_info = keyboard_repeat_info,
+};
+
+struct devices {
+	struct wl_pointer *pointer;
+	struct wl_keyboard *keyboard;
+};
+
+static void seat_capabilities(void *data, struct wl_seat *seat, uint32_t capabilities)
+{
+	struct window *window = data;
+	struct devices *devices = window->data;
+	printf("seat capabilities %" PRIu32 "\n", capabilities);
+	if ((capabilities & WL_SEAT_CAPABILITY_POINTER) && !devices->pointer) {
+		devices->pointer = wl_seat_get_pointer(seat);
+		wl_pointer_add_listener(devices->pointer, &pointer_listener, window);
+	}
+	if ((capabilities & WL_SEAT_CAPABILITY_KEYBOARD) && !devices->keyboard) {
+		devices->keyboard = wl_seat_get_keyboard(seat);
+		wl_keyboard_add_listener(devices->keyboard, &keyboard_listener, window);
+	}
+}
+
+static void seat_name(void *data, struct wl_seat *seat, const char *name)
+{
+	printf("seat name %s\n", name);
+}
+
+static const struct wl_seat_listener seat_listener = {
+	.capabilities = seat_capabilities,
+	.name = seat_name,
+};
+
+static void handle_mapped(void *data, struct wl_callback *callback, uint32_t time_ms)
+{
+	printf("mapped\n");
+	wl_callback_destroy(callback);
+}
+
+static const struct wl_callback_listener mapped_listener = {.done = handle_mapped};
+
+int main(int argc, char **argv)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	struct devices devices = {0};
+	struct window window = {.data = &devices};
+	window_connect(&window);
+	if (!window.seat) {
+		fprintf(stderr, "the compositor has no seat\n");
+		return 1;
+	}
+	wl_seat_add_listener(window.seat, &seat_listener, &window);
+	window_create(&window, "event-log", 1280, 720);
+
+	struct window_buffer *buffer = window_next_buffer(&window);
+	memset(buffer->pixels, 0x80, (size_t)window.width * window.height * sizeof(uint32_t));
+	struct wl_callback *callback = wl_surface_frame(window.surface);
+	wl_callback_add_listener(callback, &mapped_listener, NULL);
+	window_commit(&window, buffer, 0, 0, window.width, window.height);
+	while (!window.closed) {
+		if (!window_dispatch(&window))
+			window_die(&window, "waiting for events");
+	}
+	window_finish(&window);
+	return 0;
+}

@@ -1,0 +1,155 @@
+/* shm-client: maps a window, draws a number of frames of a known pattern, and ends.
+ *
+ * The picture is a function of the seed and the frame's number alone, so two runs can be compared.
+ */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "window.h"
+
+struct options {
+	int32_t width, height;
+	uint32_t frames;
+	uint32_t seed;
+	bool solid;    /* one colour, the seed */
+	bool row_only; /* after the first frame only one row changes */
+	bool hold;     /* stay after the last frame until closed or killed */
+	const char *title;
+};
+
+static const char usage[] =
+	"usage: shm-client [OPTION...]\n"
+	"  --size WxH     of the buffers (default 256x256)\n"
+	"  --frames N     to draw, each on a frame callback (default 3)\n"
+	"  --seed N       chooses the pattern (default 1)\n"
+	"  --solid        fill with one colour instead: the seed, as 0xRRGGBB\n"
+	"  --row          change one row a frame, with damage to match\n"
+	"  --hold         stay mapped after the last frame\n"
+	"  --title TEXT   title and app id (default shm-client)\n";
+
+static uint32_t mix(uint32_t value)
+{
+	value ^= value >> 16;
+	value *= 0x7feb352d;
+	value ^= value >> 15;
+	value *= 0x846ca68b;
+	return value ^ value >> 16;
+}
+
+static void draw_rows(const struct options *options, uint32_t *pixels, uint32_t frame, int32_t first,
+	int32_t end)
+{
+	for (int32_t y = first; y < end; y++) {
+		for (int32_t x = 0; x < options->width; x++) {
+			uint32_t cell = (uint32_t)(x / 16) << 16 ^ (uint32_t)(y / 16);
+			pixels[(size_t)y * options->width + x] = options->solid ?
+				options->seed :
+				mix(cell + mix(options->seed + frame * 7919)) & 0xffffff;
+		}
+	}
+}
+
+static void handle_frame(void *data, struct wl_callback *callback, uint32_t time_ms)
+{
+	*(bool *)data = true;
+	wl_callback_destroy(callback);
+}
+
+static const struct wl_callback_listener frame_listener = {.done = handle_frame};
+
+/* Every buffer must show the whole of the picture, so rows drawn in earlier frames are drawn again
+ * where a buffer has not seen them; the damage is only what differs from the frame before. */
+static void draw_frame(struct window *window, const struct options *options, uint32_t frame)
+{
+	struct window_buffer *buffer = window_next_buffer(window);
+	int32_t damage_y = 0, damage_rows = options->height;
+	if (options->row_only && frame > 0) {
+		damage_y = frame % options->height;
+		damage_rows = 1;
+		draw_rows(options, buffer->pixels, 0, 0, options->height);
+		uint32_t rows = frame < (uint32_t)options->height ? frame : (uint32_t)options->height;
+		for (uint32_t past = frame - rows + 1; past <= frame; past++) {
+			int32_t y = past % options->height;
+			draw_rows(options, buffer->pixels, past, y, y + 1);
+		}
+	} else {
+		draw_rows(options, buffer->pixels, frame, 0, options->height);
+	}
+
+	bool shown = false;
+	struct wl_callback *callback = wl_surface_frame(window->surface);
+	wl_callback_add_listener(callback, &frame_listener, &shown);
+	window_commit(window, buffer, 0, damage_y, options->width, damage_rows);
+	while (!shown) {
+		if (!window_dispatch(window))
+			window_die(window, "waiting for a frame");
+	}
+}
+
+static bool options_parse(struct options *options, int argc, char **argv)
+{
+	static const struct option names[] = {
+		{"size", required_argument, NULL, 's'}, {"frames", required_argument, NULL, 'n'},
+		{"seed", required_argument, NULL, 'e'}, {"solid", no_argument, NULL, 'o'},
+		{"row", no_argument, NULL, 'r'}, {"hold", no_argument, NULL, 'h'},
+		{"title", required_argument, NULL, 't'}, {0},
+	};
+	for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+		switch (option) {
+		case 's':
+			if (sscanf(optarg, "%" SCNd32 "x%" SCNd32, &options->width, &options->height) != 2)
+				return false;
+			break;
+		case 'n':
+			options->frames = strtoul(optarg, NULL, 0);
+			break;
+		case 'e':
+			options->seed = strtoul(optarg, NULL, 0);
+			break;
+		case 'o':
+			options->solid = true;
+			break;
+		case 'r':
+			options->row_only = true;
+			break;
+		case 'h':
+			options->hold = true;
+			break;
+		case 't':
+			options->title = optarg;
+			break;
+		default:
+			return false;
+		}
+	}
+	return optind == argc && options->width > 0 && options->height > 0 &&
+		options->width <= 16384 && options->height <= 16384;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {
+		.width = 256, .height = 256, .frames = 3, .seed = 1, .title = "shm-client",
+	};
+	if (!options_parse(&options, argc, argv)) {
+		fputs(usage, stderr);
+		return 2;
+	}
+
+	struct window window = {0};
+	window_connect(&window);
+	window_create(&window, options.title, options.width, options.height);
+	for (uint32_t frame = 0; frame < options.frames; frame++)
+		draw_frame(&window, &options, frame);
+	printf("%" PRIu32 " frames\n", options.frames);
+	fflush(stdout);
+	while (options.hold && !window.closed) {
+		if (!window_dispatch(&window))
+			window_die(&window, "holding the window");
+	}
+	window_finish(&window);
+	return 0;
+}

@@ -1,0 +1,159 @@
+#!/bin/bash
+# Real applications, each run twice on a fresh compositor: connected directly, and through the bridge.
+# The pictures of both runs must be equal to the pixel. Where an application moves by itself, what
+# stands still in the direct run must be equal.
+. "$(dirname "$0")/lib.sh"
+
+tests=(
+    weston-terminal:60 weston-flower:60 weston-subsurfaces:90 gtk4-widget-factory:120 gtk3-widget-factory:120
+    qt6:90 mpv:90 chromium:180
+    foot:60 imv:60 sdl2:90 firefox:180 xwayland:90
+)
+
+# app_picture direct|bridged: runs APP on COMPOSITOR and leaves its picture in $LOGS/direct.png or
+# $LOGS/bridged.png. The direct run waits for COLOURS; the bridged one for the direct one's picture.
+app_picture() {
+    local how=$1 display=host
+    app_start "$how"
+    if [ "$how" = direct ]; then
+        screen_settle host "$LOGS/direct.png" 60 "${COLOURS[@]}" || fail "no window of the direct run settled"
+    else
+        screen_becomes host "$LOGS/direct.png" "$LOGS/bridged.png" 60 || fail "bridged and direct differ"
+    fi
+    app_end "$how"
+}
+
+# app_start direct|bridged: a fresh compositor, the bridge if it is wanted, and APP.
+app_start() {
+    local display=host
+    compositor_start "$COMPOSITOR" host
+    if [ "$1" = bridged ]; then
+        bridge_start host
+        display=$BRIDGE
+    fi
+    rm -rf "$HOME"
+    mkdir "$HOME"
+    "prepare_${APP_PREPARE:-nothing}"
+    spawn "$1-app" env WAYLAND_DISPLAY="$display" "${APP[@]}"
+}
+
+# Ends the application: its window must go from the screen, and the bridge must have survived it.
+app_end() {
+    stop "$1-app"
+    until_true 10 screen_is host "$WORK/host.empty.png" || fail "the window stays on the screen"
+    [ "$1" = bridged ] && bridge_stop
+    stop host
+}
+
+prepare_nothing() {
+    :
+}
+
+# app_equal COMPOSITOR COLOUR...: APP's picture is the same, bridged and direct.
+app_equal() {
+    COMPOSITOR=$1
+    shift
+    COLOURS=("$@")
+    app_picture direct
+    app_picture bridged
+}
+
+# app_moving COMPOSITOR COLOUR...: the same for an APP that moves; see still_equal.
+app_moving() {
+    COMPOSITOR=$1
+    shift
+    COLOURS=("$@")
+    app_start direct
+    moving_settle "$LOGS/direct.png"
+    app_end direct
+    app_start bridged
+    until_true 60 still_equal "$LOGS/bridged.png" || fail "bridged and direct differ where nothing moves"
+    moving_seen
+    app_end bridged
+}
+
+test_weston_terminal() {
+    APP=(weston-terminal --shell="$E2E_FOLDER/terminal.sh")
+    app_equal weston '#a80000' '#00a8a8'
+}
+
+test_weston_flower() {
+    APP=(env LD_PRELOAD="$WAYFERRY_CLIENTS/libsteady.so" weston-flower)
+    app_equal weston
+}
+
+test_foot() {
+    APP=(foot --config=/dev/null "$E2E_FOLDER/terminal.sh")
+    app_equal sway '#0000ff'
+}
+
+test_qt6() {
+    APP=(env QT_QPA_PLATFORM=wayland QT_QUICK_BACKEND=software /usr/lib/qt6/bin/qml "$E2E_FOLDER/window.qml")
+    app_equal weston '#c81e5a' '#f0f0e8'
+}
+
+test_imv() {
+    convert -size 640x400 gradient:'#1e78c8'-'#28b43c' -fill '#c81e5a' -draw 'circle 320,200 320,300' "$WORK/image.png"
+    APP=(imv-wayland "$WORK/image.png")
+    app_equal sway '#c81e5a'
+}
+
+test_mpv() {
+    APP=(mpv --no-config --vo=wlshm --no-audio --osc=no --keep-open=yes --length=2
+        av://lavfi:testsrc=size=640x360:rate=30)
+    app_equal weston '#ff0000' '#0000ff'
+}
+
+test_chromium() {
+    APP=(chromium --no-sandbox --test-type --ozone-platform=wayland --user-data-dir="$HOME/chromium" --no-first-run
+        --disable-gpu "file://$E2E_FOLDER/page.html")
+    app_equal weston '#c81e5a'
+}
+
+test_firefox() {
+    APP_PREPARE=firefox
+    APP=(env MOZ_ENABLE_WAYLAND=1 firefox-esr --no-remote --profile "$HOME/firefox" "file://$E2E_FOLDER/page.html")
+    app_equal sway '#c81e5a'
+}
+
+prepare_firefox() {
+    mkdir -p "$HOME/firefox"
+    cat >"$HOME/firefox/user.js" <<'END'
+user_pref("browser.shell.checkDefaultBrowser", false);
+user_pref("browser.aboutwelcome.enabled", false);
+user_pref("datareporting.policy.dataSubmissionEnabled", false);
+user_pref("browser.startup.homepage_override.mstone", "ignore");
+user_pref("toolkit.cosmeticAnimations.enabled", false);
+user_pref("ui.prefersReducedMotion", 1);
+user_pref("app.update.enabled", false);
+END
+}
+
+test_gtk4_widget_factory() {
+    APP_PREPARE=gtk
+    APP=(env GDK_BACKEND=wayland GSK_RENDERER=cairo gtk4-widget-factory)
+    app_equal weston
+}
+
+test_gtk3_widget_factory() {
+    APP_PREPARE=gtk
+    APP=(env GDK_BACKEND=wayland gtk3-widget-factory)
+    app_equal weston
+}
+
+prepare_gtk() {
+    local version
+    for version in 3 4; do
+        mkdir -p "$HOME/.config/gtk-$version.0"
+        printf '[Settings]\n%s\n' gtk-enable-animations=false gtk-cursor-blink=false >"$HOME/.config/gtk-$version.0/settings.ini"
+    done
+}
+
+# testdraw2 takes 1296 random numbers a frame.
+test_sdl2() {
+    APP=(env SDL_VIDEODRIVER=wayland STEADY_PERIOD=1296 LD_PRELOAD="$WAYFERRY_CLIENTS/libsteady.so"
+        /usr/libexec/installed-tests/SDL2/testdraw2)
+    app_equal sway
+}
+
+e2e_main "$@"

@@ -1,0 +1,421 @@
+# What the end-to-end tests share: compositors, the bridge, screenshots, and how a test fails.
+#
+# A file of tests sources this, says what tests it has, and ends with e2e_main "$@":
+#
+#     . "$(dirname "$0")/lib.sh"
+#     tests=(terminal:60 flower:60)         # name:seconds it may take
+#     test_terminal() { ...; }
+#     e2e_main "$@"
+#
+# FILE --list prints "name seconds" lines; FILE NAME runs one test in this very process. The runner
+# (tests/run.sh) puts each test under tests/clients/reap, which bounds it and finds leftovers.
+#
+# Environment:
+#   WAYFERRY_BUILD       folder of the build to test (default: build-tests/plain)
+#   WAYFERRY_CLIENTS     folder of the test clients (default: $WAYFERRY_BUILD/tests/clients)
+#   WAYFERRY_TEST_LOGS   folder for this test's logs and pictures (default: build-tests/logs/...)
+#   WAYFERRY_E2E_BRIDGE  "wayferry", or "none": the bridged runs are direct as well, which shows that
+#                        a test is deterministic and proves nothing else
+set -u
+shopt -s nullglob
+
+SOURCE_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+E2E_FOLDER=$SOURCE_ROOT/tests/e2e
+WAYFERRY_BUILD=${WAYFERRY_BUILD:-$SOURCE_ROOT/build-tests/plain}
+WAYFERRY_CLIENTS=${WAYFERRY_CLIENTS:-$WAYFERRY_BUILD/tests/clients}
+WAYFERRY_E2E_BRIDGE=${WAYFERRY_E2E_BRIDGE:-wayferry}
+
+BACKGROUND='#336699'        # of every compositor here
+SIZE=1280x720               # of every output, unless a test says otherwise
+
+# ---- outcome
+
+say() {
+    printf '%s: %s\n' "${TEST_NAME:-e2e}" "$*"
+}
+
+# Ends the test: everything it started is killed by the exit trap.
+fail() {
+    printf '%s: FAILED: %s\n' "${TEST_NAME:-e2e}" "$*" >&2
+    exit 1
+}
+
+need() {
+    local program
+    for program; do
+        command -v "$program" >/dev/null || fail "$program is not installed (tests/run.sh installs it)"
+    done
+}
+
+# until_true SECONDS COMMAND...: repeats the command until it succeeds. Fails when it never does.
+until_true() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        ((SECONDS < deadline)) || return 1
+        sleep 0.1
+    done
+}
+
+# ---- processes
+
+declare -A PID=()           # name -> process id (and group id: each leads a group of its own)
+
+# Zombies of ours count as gone: alive() alone would see them until they are waited for.
+alive() {
+    local state
+    state=$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null) && [ "$state" != Z ] && [ -n "$state" ]
+}
+
+# spawn NAME COMMAND...: starts it in a group of its own; its output goes to $LOGS/NAME.log.
+spawn() {
+    local name=$1
+    shift
+    setsid "$@" >>"$LOGS/$name.log" 2>&1 </dev/null &
+    PID[$name]=$!
+}
+
+# stop NAME [SIGNAL]: ends it and its group, by force after five seconds; sets STOP_STATUS to its
+# exit status. Return: 1 when force was needed.
+stop() {
+    local name=$1 signal=${2:-TERM}
+    local pid=${PID[$name]:-}
+    STOP_STATUS=0
+    [ -n "$pid" ] || return 0
+    unset "PID[$name]"
+    process_end "$name" "$pid" "$signal" 2>/dev/null     # where bash tells of jobs that were killed
+}
+
+process_end() {
+    local name=$1 pid=$2 forced=0
+    kill -"$3" "$pid"
+    if ! until_true 5 not alive "$pid"; then
+        say "$name ($pid) had to be killed"
+        kill -KILL "$pid"
+        forced=1
+    fi
+    kill -KILL -- "-$pid"
+    wait "$pid"
+    STOP_STATUS=$?
+    return $forced
+}
+
+not() {
+    ! "$@"
+}
+
+fd_count() {
+    ls "/proc/$1/fd" | wc -l
+}
+
+# Resident memory of a process in KiB.
+rss_kib() {
+    awk '/^VmRSS:/ { print $2 }' "/proc/$1/status"
+}
+
+# ---- compositors
+
+declare -A SCREEN=()        # Wayland display name -> how to take its picture: weston or grim
+
+weston_major() {
+    weston --version | sed -n 's/^weston \([0-9]*\).*/\1/p'
+}
+
+# Prints the options that choose a backend (headless, wayland) and a renderer (gl, pixman): they
+# were renamed in weston 12.
+weston_options() {
+    if (($(weston_major) >= 12)); then
+        echo "--backend=$1 --renderer=$2 $([ "$1" = headless ] && echo --refresh-rate=60000)"
+    else
+        echo "--backend=$1-backend.so --use-$2"
+    fi
+}
+
+# A desktop with nothing that moves: no panel (it has a clock), no animation, no lock.
+weston_configure() {
+    cat >"$WORK/weston.ini" <<END
+[core]
+idle-time=0
+[shell]
+panel-position=none
+background-color=0xff${BACKGROUND#\#}
+animation=none
+startup-animation=none
+close-animation=none
+locking=false
+END
+}
+
+# weston_start NAME [SIZE [RENDERER [BACKEND [ENVIRONMENT...]]]]: a weston that listens on the
+# display NAME. The headless one has no seat: no input, no clipboard.
+weston_start() {
+    local name=$1 size=${2:-$SIZE} renderer=${3:-gl} backend=${4:-headless}
+    shift $(($# < 4 ? $# : 4))
+    need weston weston-screenshooter
+    weston_configure
+    # shellcheck disable=SC2046
+    spawn "$name" env "$@" weston $(weston_options "$backend" "$renderer") --config="$WORK/weston.ini" \
+        --socket="$name" --width="${size%x*}" --height="${size#*x}" --idle-time=0 --debug
+    SCREEN[$name]=weston
+    until_true 15 test -S "$XDG_RUNTIME_DIR/$name" || fail "weston did not start (log: $LOGS/$name.log)"
+    screen_wait_empty "$name" "$size"
+}
+
+# sway_start NAME [SIZE]: a headless sway reached as the display NAME: a seat without devices, windows
+# tiled without borders. Sway 1.7 refuses to run as root, so it then runs as nobody, in a folder of
+# its own.
+sway_start() {
+    local name=$1 size=${2:-$SIZE}
+    local folder=$BASE/$name as=()
+    need sway swaymsg grim
+    mkdir -p -m 700 "$folder"
+    rm -f "$folder"/*
+    cat >"$BASE/$name.conf" <<END
+xwayland disable
+output HEADLESS-1 mode ${size}@60Hz
+output HEADLESS-1 bg $BACKGROUND solid_color
+default_border none
+default_floating_border none
+focus_follows_mouse no
+mouse_warping none
+seat * hide_cursor 0
+${SWAY_CONFIG:-}
+END
+    if [ "$(id -u)" = 0 ]; then
+        as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+        chown 65534:65534 "$folder"
+    fi
+    spawn "$name" env -u WAYLAND_DISPLAY -u DISPLAY XDG_RUNTIME_DIR="$folder" HOME="$folder" WLR_BACKENDS=headless \
+        WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1 "${as[@]}" sway -c "$BASE/$name.conf"
+    SCREEN[$name]=grim
+    until_true 15 sway_listens "$name" || fail "sway did not start (log: $LOGS/$name.log)"
+    screen_wait_empty "$name" "$size"
+}
+
+# Sway chooses its socket's name itself; a link gives it ours.
+sway_listens() {
+    local socket
+    for socket in "$BASE/$1"/wayland-*; do
+        if [ -S "$socket" ]; then
+            ln -sf "$socket" "$XDG_RUNTIME_DIR/$1"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# sway_message NAME ARGUMENT...: swaymsg to the sway that is display NAME.
+sway_message() {
+    local sockets=("$BASE/$1"/sway-ipc.*.sock)
+    shift
+    swaymsg -s "${sockets[0]}" "$@"
+}
+
+# compositor_start weston|sway NAME [SIZE]
+compositor_start() {
+    "$1_start" "$2" "${3:-$SIZE}"
+}
+
+# ---- pictures
+
+# shot DISPLAY FILE.png: takes a picture of the whole output.
+shot() {
+    local display=$1 file=$2 folder
+    if [ "${SCREEN[$display]}" = grim ]; then
+        WAYLAND_DISPLAY=$display timeout 10 grim -l 1 "$file"
+        return
+    fi
+    folder=$(mktemp -d "$WORK/shot.XXXXXX")
+    (cd "$folder" && XDG_PICTURES_DIR=$folder WAYLAND_DISPLAY=$display timeout 10 weston-screenshooter) || return 1
+    set -- "$folder"/*.png
+    [ $# = 1 ] || return 1      # weston 14 fails with status 0
+    mv "$1" "$file" && rmdir "$folder"
+}
+
+# differing A.png B.png: prints how many pixels differ ("sizes" when the pictures cannot be compared).
+differing() {
+    local count
+    count=$(compare -metric AE "$1" "$2" null: 2>&1)
+    case $? in
+    0 | 1) printf '%.0f\n' "$count" ;;
+    *) echo sizes ;;
+    esac
+}
+
+same() {
+    [ "$(differing "$1" "$2")" = 0 ]
+}
+
+# Prints how many pixels of the picture have exactly this colour: pixels_of FILE.png '#rrggbb'.
+pixels_of() {
+    convert "$1" -alpha off -fill black +opaque "$2" -fill white -opaque "$2" -colorspace gray \
+        -format '%[fx:round(mean*w*h)]' info:
+}
+
+# screen_wait_empty DISPLAY SIZE: waits for the bare background and keeps its picture, $WORK/DISPLAY.empty.png.
+screen_wait_empty() {
+    local empty=$WORK/$1.empty.png
+    convert -size "$2" "xc:$BACKGROUND" -alpha off "png24:$empty"
+    until_true 20 screen_is "$1" "$empty" || fail "$1 does not show its background"
+}
+
+screen_is() {
+    shot "$1" "$WORK/$1.now.png" && same "$WORK/$1.now.png" "$2"
+}
+
+# screen_settle DISPLAY FILE [SECONDS [COLOUR...]]: waits until the output shows something besides the
+# background, and at least 100 pixels of each COLOUR, and four pictures over a second are equal; leaves
+# the last one in FILE.
+screen_settle() {
+    local display=$1 file=$2 deadline=$((SECONDS + ${3:-30})) still=0
+    shift $(($# < 3 ? $# : 3))
+    while ((still < 3)); do
+        ((SECONDS < deadline)) || return 1
+        sleep 0.3
+        shot "$display" "$file.new.png" || continue
+        if [ -e "$file" ] && same "$file" "$file.new.png" && screen_shows "$display" "$file" "$@"; then
+            still=$((still + 1))
+        else
+            still=0
+        fi
+        mv "$file.new.png" "$file"
+    done
+}
+
+# screen_shows DISPLAY FILE COLOUR...: is there a window on the picture, with these colours?
+screen_shows() {
+    local file=$2 colour
+    same "$WORK/$1.empty.png" "$file" && return 1
+    shift 2
+    for colour; do
+        (($(pixels_of "$file" "$colour") >= 100)) || return 1
+    done
+}
+
+# screen_becomes DISPLAY REFERENCE.png FILE [SECONDS]: waits until the output equals the reference, to the
+# pixel; leaves the last picture in FILE and, when they differ, the difference in FILE.diff.png.
+screen_becomes() {
+    local display=$1 reference=$2 file=$3
+    if until_true "${4:-30}" shot_is "$display" "$reference" "$file"; then
+        return 0
+    fi
+    compare -metric AE "$reference" "$file" "$file.diff.png" 2>/dev/null
+    say "$(differing "$reference" "$file") pixels of $file differ from $reference"
+    return 1
+}
+
+shot_is() {
+    shot "$1" "$3" && same "$2" "$3"
+}
+
+# window_box DISPLAY FILE: prints the smallest box around what is not background: WIDTHxHEIGHT+X+Y.
+window_box() {
+    compare -metric AE -highlight-color white -lowlight-color black -compose src \
+        "$WORK/$1.empty.png" "$2" "$WORK/box.png" 2>/dev/null
+    convert "$WORK/box.png" -bordercolor black -border 1 -trim -format '%wx%h%O' info:
+}
+
+# ---- the bridge
+
+# bridge_start DISPLAY [NAME]: puts wayferry between the display and a new one; sets BRIDGE to the
+# new display's name. Its processes are PID[NAME-host] and PID[NAME-guest]. Options for
+# either are taken from HOST_OPTIONS and GUEST_OPTIONS.
+bridge_start() {
+    local display=$1 name=${2:-bridge}
+    if [ "$WAYFERRY_E2E_BRIDGE" = none ]; then
+        BRIDGE=$display
+        return 0
+    fi
+    BRIDGE=$name
+    bridge_start_host "$display" "$name"
+    bridge_start_guest "$name"
+}
+
+bridge_start_host() {
+    # shellcheck disable=SC2086
+    spawn "$2-host" "$WAYFERRY_BUILD/host-bridge/wayferry-host" --socket "$XDG_RUNTIME_DIR/$2.gpu" \
+        --wayland-display "$1" ${HOST_OPTIONS:-}
+    until_true 10 test -S "$XDG_RUNTIME_DIR/$2.gpu" || fail "wayferry-host does not listen (log: $LOGS/$2-host.log)"
+}
+
+bridge_start_guest() {
+    # shellcheck disable=SC2086
+    spawn "$1-guest" "$WAYFERRY_BUILD/guest-proxy/wayferry-guest" --socket "$1" \
+        --vhost-user "$XDG_RUNTIME_DIR/$1.gpu" ${GUEST_OPTIONS:-}
+    until_true 10 test -S "$XDG_RUNTIME_DIR/$1" || fail "wayferry-guest does not listen (log: $LOGS/$1-guest.log)"
+}
+
+# bridge_stop [NAME]: ends both, and fails unless both lived until now, ended in time and left no
+# sanitizer's report.
+bridge_stop() {
+    local name=${1:-bridge} side
+    [ "$WAYFERRY_E2E_BRIDGE" = none ] && return 0
+    for side in guest host; do
+        alive "${PID[$name-$side]}" || fail "wayferry-$side ended by itself (log: $LOGS/$name-$side.log)"
+        stop "$name-$side" || fail "wayferry-$side ignored SIGTERM"
+        [ "$STOP_STATUS" = 0 ] || fail "wayferry-$side ended with status $STOP_STATUS (log: $LOGS/$name-$side.log)"
+    done
+    sanitizers_silent
+}
+
+sanitizers_silent() {
+    local found
+    found=$(grep -lE 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$LOGS"/*.log)
+    [ -z "$found" ] || fail "a sanitizer reported: $found"
+}
+
+# ---- running a test
+
+# An environment in which clients find nothing but what the test gives them.
+e2e_environment() {
+    unset WAYLAND_DISPLAY WAYLAND_SOCKET DISPLAY XDG_CONFIG_HOME XDG_CACHE_HOME XDG_DATA_HOME \
+        XDG_SESSION_TYPE XDG_CURRENT_DESKTOP SWAYSOCK WAYLAND_DEBUG
+    export XDG_RUNTIME_DIR=$BASE/rt HOME=$WORK/home LANG=C.UTF-8 LC_ALL=C.UTF-8 TZ=UTC TERM=xterm
+    export DBUS_SESSION_BUS_ADDRESS=disabled: NO_AT_BRIDGE=1 GTK_A11Y=none GSETTINGS_BACKEND=memory
+    export ASAN_OPTIONS=${ASAN_OPTIONS:-abort_on_error=0:exitcode=86:detect_leaks=1}
+    export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1:exitcode=86}
+}
+
+e2e_begin() {
+    TEST_NAME=$1
+    LOGS=${WAYFERRY_TEST_LOGS:-$SOURCE_ROOT/build-tests/logs/$(basename "$0" .sh)/$1}
+    rm -rf "$LOGS"
+    mkdir -p "$LOGS"
+    WORK=$LOGS/work
+    mkdir -p "$WORK/home"
+    BASE=$(mktemp -d /tmp/wf.XXXXXX)       # short: a socket's path has 108 bytes
+    chmod 755 "$BASE"
+    mkdir -m 700 "$BASE/rt"
+    e2e_environment
+    trap e2e_end EXIT
+    trap 'exit 143' TERM INT HUP
+}
+
+e2e_end() {
+    local status=$? name
+    trap - EXIT
+    for name in "${!PID[@]}"; do
+        stop "$name" KILL
+    done
+    rm -rf "$BASE"
+    [ $status = 0 ] && rm -rf "$WORK"
+    exit $status
+}
+
+e2e_main() {
+    local entry
+    if [ "${1:-}" = --list ]; then
+        for entry in "${tests[@]}"; do
+            echo "${entry%:*} ${entry#*:}"
+        done
+        return
+    fi
+    if [ $# != 1 ] || ! declare -F "test_${1//-/_}" >/dev/null; then
+        echo "usage: $(basename "$0") --list | TEST" >&2
+        exit 2
+    fi
+    e2e_begin "$1"
+    need compare convert setsid timeout
+    "test_${1//-/_}"
+    say passed
+}

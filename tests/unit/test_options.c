@@ -1,0 +1,214 @@
+/* protocol/options.c */
+#include "protocol/options.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *socket_path, *level;
+static bool stats;
+
+static const struct option_description table[] = {
+	{"socket", "PATH", "Where to listen.", &socket_path, NULL},
+	{"log-level", "LEVEL",
+		"How much to say: a text that is long enough to be wrapped, since it goes on and "
+		"on past the eightieth column.\nA second paragraph.",
+		&level, NULL},
+	{"stats", NULL, "Prints counters.", NULL, &stats},
+	{0},
+};
+static const struct options_program program = {
+	.name = "program", .usage = "[OPTION...]", .summary = "A summary.", .options = table};
+
+static char captured[8192];
+static int first;
+
+/* Parses the arguments up to NULL with @stream's fd (1 or 2) captured. */
+static enum options_result parse(int captured_fd, ...)
+{
+	char *argv[16] = {"program"};
+	int argc = 1, ends[2];
+	va_list args;
+	va_start(args, captured_fd);
+	while ((argv[argc] = va_arg(args, char *)))
+		argc++;
+	va_end(args);
+
+	socket_path = level = NULL;
+	stats = false;
+	first = -1;
+	assert_int_equal(pipe(ends), 0);
+	int saved = dup(captured_fd);
+	fflush(stdout);
+	dup2(ends[1], captured_fd);
+	close(ends[1]);
+	enum options_result result = options_parse(&program, argc, argv, &first);
+	fflush(stdout);
+	dup2(saved, captured_fd);
+	close(saved);
+	ssize_t n = read(ends[0], captured, sizeof(captured) - 1);
+	close(ends[0]);
+	captured[n > 0 ? n : 0] = 0;
+	return result;
+}
+
+static int clear_environment(void **state)
+{
+	unsetenv("WAYFERRY_SOCKET");
+	unsetenv("WAYFERRY_LOG_LEVEL");
+	unsetenv("WAYFERRY_STATS");
+	return 0;
+}
+
+static void both_forms_of_values_and_flags_are_read(void **state)
+{
+	assert_int_equal(
+		parse(2, "--socket", "/a", "--log-level=b=c", "--stats", NULL), OPTIONS_RUN);
+	assert_string_equal(socket_path, "/a");
+	assert_string_equal(level, "b=c");
+	assert_true(stats);
+	assert_int_equal(first, 5);
+	assert_string_equal(captured, "");
+}
+
+static void nothing_given_leaves_everything_as_it_was(void **state)
+{
+	assert_int_equal(parse(2, NULL), OPTIONS_RUN);
+	assert_null(socket_path);
+	assert_false(stats);
+	assert_int_equal(first, 1);
+}
+
+static void two_dashes_end_the_options(void **state)
+{
+	assert_int_equal(parse(2, "--stats", "--", "--socket", "x", NULL), OPTIONS_RUN);
+	assert_null(socket_path);
+	assert_int_equal(first, 3);
+}
+
+static void the_first_other_argument_ends_the_options(void **state)
+{
+	assert_int_equal(parse(2, "--stats", "doctor", "--socket", NULL), OPTIONS_RUN);
+	assert_int_equal(first, 2);
+	assert_int_equal(parse(2, "-", NULL), OPTIONS_RUN);
+	assert_int_equal(first, 1);
+}
+
+static void unknown_options_are_named_and_point_at_help(void **state)
+{
+	assert_int_equal(parse(2, "--sockets", "x", NULL), OPTIONS_USAGE);
+	assert_string_equal(
+		captured, "program: unknown option '--sockets'\nTry 'program --help'.\n");
+	assert_int_equal(parse(2, "--sock=x", NULL), OPTIONS_USAGE);
+	assert_non_null(strstr(captured, "unknown option '--sock'"));
+	assert_int_equal(parse(2, "-s", NULL), OPTIONS_USAGE);
+	assert_non_null(strstr(captured, "unknown option '-s'"));
+	assert_int_equal(parse(2, "--=x", NULL), OPTIONS_USAGE);
+}
+
+static void a_missing_value_is_an_error(void **state)
+{
+	assert_int_equal(parse(2, "--socket", NULL), OPTIONS_USAGE);
+	assert_non_null(strstr(captured, "--socket needs a value (PATH)"));
+	assert_int_equal(parse(2, "--socket", "--stats", NULL), OPTIONS_USAGE);
+	assert_int_equal(parse(2, "--socket", "--", NULL), OPTIONS_USAGE);
+	assert_int_equal(parse(2, "--socket=--stats", NULL), OPTIONS_RUN);
+	assert_string_equal(socket_path, "--stats");
+}
+
+static void a_flag_with_a_value_is_an_error(void **state)
+{
+	assert_int_equal(parse(2, "--stats=yes", NULL), OPTIONS_USAGE);
+	assert_non_null(strstr(captured, "--stats takes no value"));
+}
+
+static void the_environment_sets_what_the_command_line_does_not(void **state)
+{
+	setenv("WAYFERRY_SOCKET", "/env", 1);
+	setenv("WAYFERRY_LOG_LEVEL", "debug", 1);
+	setenv("WAYFERRY_STATS", "yes", 1);
+	assert_int_equal(parse(2, "--log-level", "warn", NULL), OPTIONS_RUN);
+	assert_string_equal(socket_path, "/env");
+	assert_string_equal(level, "warn");
+	assert_true(stats);
+
+	setenv("WAYFERRY_SOCKET", "", 1);
+	setenv("WAYFERRY_STATS", "0", 1);
+	assert_int_equal(parse(2, NULL), OPTIONS_RUN);
+	assert_null(socket_path);
+	assert_false(stats);
+}
+
+static void a_flag_of_the_environment_must_be_a_word_for_yes_or_no(void **state)
+{
+	setenv("WAYFERRY_STATS", "maybe", 1);
+	assert_int_equal(parse(2, NULL), OPTIONS_USAGE);
+	assert_non_null(strstr(captured, "$WAYFERRY_STATS is 'maybe'"));
+}
+
+static void help_tells_everything_within_eighty_columns(void **state)
+{
+	static const char *const expected[] = {"Usage: program [OPTION...]\n", "A summary.\n",
+		"  --log-level LEVEL\n", "        A second paragraph.\n",
+		"        [$WAYFERRY_LOG_LEVEL]\n", "  --stats\n", "  --version\n"};
+	assert_int_equal(parse(1, "--stats", "--help", "--nonsense", NULL), OPTIONS_DONE);
+	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
+		assert_non_null(strstr(captured, expected[i]));
+	for (char *line = strtok(captured, "\n"); line; line = strtok(NULL, "\n"))
+		assert_true(strlen(line) <= 80);
+}
+
+static void version_prints_name_and_version(void **state)
+{
+	assert_int_equal(parse(1, "--version", NULL), OPTIONS_DONE);
+	assert_string_equal(captured, "program " WAYFERRY_VERSION "\n");
+}
+
+static void bytes_are_parsed_with_suffixes(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned long long bytes;
+	} good[] = {{"0", 0}, {"4096", 4096}, {"64M", 64ull << 20}, {"1G", 1ull << 30},
+		{"2k", 2048}, {"3T", 3ull << 40}, {"18446744073709551615", ~0ull},
+		{"16777215T", 16777215ull << 40}};
+	static const char *const bad[] = {"", "K", "-1", "+1", " 1", "1 ", "1KB", "1X", "0x10",
+		"18446744073709551616", "16777216T", "99999999999999999999G"};
+	unsigned long long bytes = 1;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_true(options_parse_bytes(good[i].text, &bytes));
+		assert_true(bytes == good[i].bytes);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		bytes = 7;
+		assert_false(options_parse_bytes(bad[i], &bytes));
+		assert_true(bytes == 7);
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, clear_environment)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(both_forms_of_values_and_flags_are_read),
+		TEST(nothing_given_leaves_everything_as_it_was),
+		TEST(two_dashes_end_the_options),
+		TEST(the_first_other_argument_ends_the_options),
+		TEST(unknown_options_are_named_and_point_at_help),
+		TEST(a_missing_value_is_an_error),
+		TEST(a_flag_with_a_value_is_an_error),
+		TEST(the_environment_sets_what_the_command_line_does_not),
+		TEST(a_flag_of_the_environment_must_be_a_word_for_yes_or_no),
+		TEST(help_tells_everything_within_eighty_columns),
+		TEST(version_prints_name_and_version),
+		TEST(bytes_are_parsed_with_suffixes),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
