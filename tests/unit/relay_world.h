@@ -1,6 +1,6 @@
 /*
- * A relay between two recorded ends, with a client that has one object of most kinds. For test_relay.c and
- * test_relay_malformed.c.
+ * A relay between two recorded ends, with a client that has one object of most kinds. For
+ * test_relay.c and test_relay_malformed.c.
  */
 #ifndef TESTS_UNIT_RELAY_WORLD_H
 #define TESTS_UNIT_RELAY_WORLD_H
@@ -67,7 +67,8 @@ struct world {
 };
 
 /* What the hooks of the tests do; NULL: forward. */
-static relay_hook_fn on_create_pool, on_pool_destroy, on_frame, on_callback_done, on_title, on_surface_destroy;
+static relay_hook_fn on_create_pool, on_pool_destroy, on_frame, on_callback_done, on_title,
+	on_surface_destroy;
 
 static inline size_t count_fds(void)
 {
@@ -79,8 +80,8 @@ static inline size_t count_fds(void)
 	return n;
 }
 
-static inline int record(void *data, enum relay_end to, const uint8_t *bytes, size_t size, struct wire_handle *handles,
-	size_t n_handles)
+static inline int record(void *data, enum relay_end to, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
 {
 	struct world *world = data;
 	assert_true(size <= MESSAGE_BYTES);
@@ -103,7 +104,8 @@ static inline bool allow_global(void *data, const struct interface *interface, u
 static const struct relay_ops ops = {.send = record, .allow_global = allow_global};
 
 /* A message; @format has 'u' (a word), 's' (a string) or 'a' (size, data). Returns its size. */
-static inline size_t vwrite_message(uint8_t *out, uint32_t id, uint16_t opcode, const char *format, va_list list)
+static inline size_t vwrite_message(
+	uint8_t *out, uint32_t id, uint16_t opcode, const char *format, va_list list)
 {
 	size_t size = WIRE_HEADER_BYTES;
 	for (; *format; format++) {
@@ -128,14 +130,15 @@ static inline uint16_t opcode_of(enum relay_end from, const char *interface, con
 	return relay_opcode(interface_find(interface), from, message);
 }
 
-static inline ssize_t push(struct world *world, enum relay_end from, const uint8_t *bytes, size_t size)
+static inline ssize_t push(
+	struct world *world, enum relay_end from, const uint8_t *bytes, size_t size)
 {
 	return relay_push(world->relay, from, bytes, size, &world->handles[from]);
 }
 
 /* Pushes one message from @from, whole. Returns what relay_push says. */
-static inline ssize_t push_message(struct world *world, enum relay_end from, uint32_t id, const char *interface,
-	const char *message, const char *format, ...)
+static inline ssize_t push_message(struct world *world, enum relay_end from, uint32_t id,
+	const char *interface, const char *message, const char *format, ...)
 {
 	uint8_t bytes[MESSAGE_BYTES];
 	va_list list;
@@ -156,8 +159,8 @@ static inline struct sent *next_sent(struct world *world, enum relay_end to)
 	return &world->sent[to][world->n_checked[to]++ % MAX_SENT];
 }
 
-static inline void expect(struct world *world, enum relay_end to, uint32_t id, const char *interface, const char *message,
-	const char *format, ...)
+static inline void expect(struct world *world, enum relay_end to, uint32_t id,
+	const char *interface, const char *message, const char *format, ...)
 {
 	uint8_t bytes[MESSAGE_BYTES];
 	va_list list;
@@ -182,11 +185,13 @@ static inline void forget_sent(struct world *world)
 	world->n_checked[RELAY_UP] = world->n_sent[RELAY_UP];
 }
 
-static inline void expect_failure(struct world *world, uint32_t object, uint32_t code, const char *failure, const char *told)
+static inline void expect_failure(
+	struct world *world, uint32_t object, uint32_t code, const char *failure, const char *told)
 {
 	assert_non_null(relay_failure(world->relay));
 	assert_string_equal(relay_failure(world->relay), failure);
-	expect(world, RELAY_DOWN, DISPLAY, "wl_display", "error", "uua", object, code, STRING(told));
+	expect(world, RELAY_DOWN, DISPLAY, "wl_display", "error", "uua", object, code,
+		STRING(told));
 }
 
 static inline void give_fd(struct world *world, enum relay_end from)
@@ -219,14 +224,17 @@ static const struct relay_hook test_hooks[] = {
 	{0},
 };
 
-static inline void announce(struct world *world, uint32_t name, const char *interface, uint32_t version)
+static inline void announce(
+	struct world *world, uint32_t name, const char *interface, uint32_t version)
 {
 	event(world, REGISTRY, "wl_registry", "global", "uau", name, STRING(interface), version);
 }
 
-static inline void bind(struct world *world, uint32_t name, const char *interface, uint32_t version, uint32_t id)
+static inline void bind(
+	struct world *world, uint32_t name, const char *interface, uint32_t version, uint32_t id)
 {
-	request(world, REGISTRY, "wl_registry", "bind", "uauu", name, STRING(interface), version, id);
+	request(world, REGISTRY, "wl_registry", "bind", "uauu", name, STRING(interface), version,
+		id);
 }
 
 static inline int set_up_with(void **state, uint32_t max_objects)
@@ -237,7 +245,8 @@ static inline int set_up_with(void **state, uint32_t max_objects)
 	world->hooks = relay_hooks_create(tables);
 	world->relay = relay_create(world->hooks, &ops, world, "test", max_objects);
 	*state = world;
-	on_create_pool = on_pool_destroy = on_frame = on_callback_done = on_title = on_surface_destroy = NULL;
+	on_create_pool = on_pool_destroy = on_frame = on_callback_done = on_title =
+		on_surface_destroy = NULL;
 
 	request(world, DISPLAY, "wl_display", "get_registry", "u", REGISTRY);
 	announce(world, GLOBAL_COMPOSITOR, "wl_compositor", 4);
@@ -256,7 +265,8 @@ static inline int set_up_with(void **state, uint32_t max_objects)
 	request(world, COMPOSITOR, "wl_compositor", "create_surface", "u", SURFACE);
 	request(world, COMPOSITOR, "wl_compositor", "create_surface", "u", DEAD_SURFACE);
 	request(world, DEAD_SURFACE, "wl_surface", "destroy", "");
-	request(world, DATA_DEVICE_MANAGER, "wl_data_device_manager", "get_data_device", "uu", DATA_DEVICE, SEAT);
+	request(world, DATA_DEVICE_MANAGER, "wl_data_device_manager", "get_data_device", "uu",
+		DATA_DEVICE, SEAT);
 	request(world, SEAT, "wl_seat", "get_keyboard", "u", KEYBOARD);
 	assert_null(relay_failure(world->relay));
 	return 0;

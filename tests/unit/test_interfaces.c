@@ -56,14 +56,16 @@ static void every_interface_that_a_message_mentions_is_in_the_table(void **state
 	for (size_t i = 0; i < n_interfaces; i++) {
 		const struct wl_interface *wl = interfaces[i].wl;
 		for (int m = 0; m < wl->method_count + wl->event_count; m++) {
-			const struct wl_message *message =
-				m < wl->method_count ? &wl->methods[m] : &wl->events[m - wl->method_count];
+			const struct wl_message *message = m < wl->method_count
+				? &wl->methods[m]
+				: &wl->events[m - wl->method_count];
 			size_t n_args = 0;
 			for (const char *s = message->signature; *s; s++)
 				n_args += *s != '?' && !(*s >= '0' && *s <= '9');
 			for (size_t a = 0; a < n_args; a++) {
 				if (message->types[a])
-					assert_ptr_equal(interface_of(message->types[a])->wl, message->types[a]);
+					assert_ptr_equal(interface_of(message->types[a])->wl,
+						message->types[a]);
 			}
 		}
 	}
@@ -91,20 +93,22 @@ static void destructors_are_marked(void **state)
 		const struct interface *interface = interface_find(cases[i].interface);
 		assert_non_null(interface);
 		const struct wl_interface *wl = interface->wl;
-		int opcode = cases[i].is_event ? find_message(wl->events, wl->event_count, cases[i].message)
-					       : find_message(wl->methods, wl->method_count, cases[i].message);
+		int opcode = cases[i].is_event
+			? find_message(wl->events, wl->event_count, cases[i].message)
+			: find_message(wl->methods, wl->method_count, cases[i].message);
 		assert_true(opcode >= 0);
-		uint64_t mask =
-			cases[i].is_event ? interface->destructor_events : interface->destructor_requests;
+		uint64_t mask = cases[i].is_event ? interface->destructor_events
+						  : interface->destructor_requests;
 		assert_int_equal(mask >> opcode & 1, cases[i].destructor);
 	}
 }
 
 static void protocols_of_every_stage_are_there(void **state)
 {
-	static const char *const names[] = {"wl_compositor", "xdg_wm_base", "wp_viewporter", "xdg_activation_v1",
-		"wp_fractional_scale_manager_v1", "zwp_linux_dmabuf_v1", "zwp_primary_selection_device_manager_v1",
-		"zwp_tablet_manager_v2", "zxdg_decoration_manager_v1"};
+	static const char *const names[] = {"wl_compositor", "xdg_wm_base", "wp_viewporter",
+		"xdg_activation_v1", "wp_fractional_scale_manager_v1", "zwp_linux_dmabuf_v1",
+		"zwp_primary_selection_device_manager_v1", "zwp_tablet_manager_v2",
+		"zxdg_decoration_manager_v1"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		assert_non_null(interface_find(names[i]));
 	/* The stable one, not that of xdg-shell-unstable-v5. */

@@ -38,7 +38,8 @@ static int set_up(void **state)
 {
 	struct world *world = calloc(1, sizeof(*world));
 	world->open_fds = count_fds();
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, world->ends), 0);
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, world->ends), 0);
 	outbox_init(&world->outbox, MAX_BYTES);
 	*state = world;
 	return 0;

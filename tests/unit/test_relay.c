@@ -46,7 +46,8 @@ static void a_removed_global_can_still_be_bound(void **state)
 	struct world *world = *state;
 	event(world, REGISTRY, "wl_registry", "global_remove", "u", GLOBAL_SHM);
 	bind(world, GLOBAL_SHM, "wl_shm", 1, NEXT);
-	expect(world, RELAY_UP, REGISTRY, "wl_registry", "bind", "uauu", GLOBAL_SHM, STRING("wl_shm"), 1, NEXT);
+	expect(world, RELAY_UP, REGISTRY, "wl_registry", "bind", "uauu", GLOBAL_SHM,
+		STRING("wl_shm"), 1, NEXT);
 }
 
 static void globals_that_come_and_go_take_no_memory(void **state)
@@ -57,7 +58,8 @@ static void globals_that_come_and_go_take_no_memory(void **state)
 		event(world, REGISTRY, "wl_registry", "global_remove", "u", 1000 + i);
 	}
 	assert_int_equal(world->n_sent[RELAY_DOWN] - world->n_checked[RELAY_DOWN], 200000);
-	bind(world, GLOBAL_COMPOSITOR, "wl_compositor", 4, NEXT); /* what was not removed is still known */
+	bind(world, GLOBAL_COMPOSITOR, "wl_compositor", 4,
+		NEXT); /* what was not removed is still known */
 }
 
 /* Ids */
@@ -153,11 +155,12 @@ static void too_many_objects_are_refused(void **state)
 	struct world *world = *state;
 	uint32_t id = NEXT;
 	while (!relay_failure(world->relay) && id < 1000)
-		push_message(world, RELAY_DOWN, COMPOSITOR, "wl_compositor", "create_surface", "u", id++);
+		push_message(world, RELAY_DOWN, COMPOSITOR, "wl_compositor", "create_surface", "u",
+			id++);
 	assert_int_equal(id, 66); /* 64 objects exist, the 65th failed */
 	forget_sent(world);
-	assert_string_equal(
-		relay_failure(world->relay), "wl_compositor@3.create_surface: too many objects (64)");
+	assert_string_equal(relay_failure(world->relay),
+		"wl_compositor@3.create_surface: too many objects (64)");
 }
 
 /* Objects of the server */
@@ -172,9 +175,11 @@ static void an_object_of_the_server_is_translated_and_its_id_used_again(void **s
 	struct world *world = *state;
 	for (int i = 0; i < 1000; i++) {
 		offer(world, FIRST_SERVER_ID);
-		expect(world, RELAY_DOWN, DATA_DEVICE, "wl_data_device", "data_offer", "u", FIRST_SERVER_ID);
+		expect(world, RELAY_DOWN, DATA_DEVICE, "wl_data_device", "data_offer", "u",
+			FIRST_SERVER_ID);
 		event(world, FIRST_SERVER_ID, "wl_data_offer", "offer", "a", STRING("text/plain"));
-		expect(world, RELAY_DOWN, FIRST_SERVER_ID, "wl_data_offer", "offer", "a", STRING("text/plain"));
+		expect(world, RELAY_DOWN, FIRST_SERVER_ID, "wl_data_offer", "offer", "a",
+			STRING("text/plain"));
 		request(world, FIRST_SERVER_ID, "wl_data_offer", "destroy", "");
 		expect(world, RELAY_UP, FIRST_SERVER_ID, "wl_data_offer", "destroy", "");
 		/* The compositor has not seen it yet. */
@@ -238,9 +243,11 @@ static void an_event_about_an_object_of_ours_is_dropped(void **state)
 {
 	struct world *world = *state;
 	struct relay_object *compositor = relay_object_at(world->relay, RELAY_DOWN, COMPOSITOR);
-	struct relay_object *ours = relay_object_create(world->relay, interface_find("wl_surface"), 4);
+	struct relay_object *ours =
+		relay_object_create(world->relay, interface_find("wl_surface"), 4);
 	assert_int_equal(relay_send_named(world->relay, RELAY_UP, compositor, "create_surface",
-		(union wire_arg[]){{.object = ours}}), 0);
+				 (union wire_arg[]){{.object = ours}}),
+		0);
 	forget_sent(world);
 	event(world, KEYBOARD, "wl_keyboard", "enter", "uua", 1, ours->id[RELAY_UP], 0, "");
 	expect_nothing_more(world);
@@ -267,14 +274,16 @@ static void an_object_of_ours_lives_until_delete_id(void **state)
 	pool->data_destroy = note_data_destroyed;
 	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	union wire_arg args[] = {{.object = pool}, {.handle = wire_handle_fd(fd)}, {.i = 4096}};
-	assert_int_equal(
-		relay_send_named(relay, RELAY_UP, relay_object_at(relay, RELAY_DOWN, SHM), "create_pool", args), 0);
+	assert_int_equal(relay_send_named(relay, RELAY_UP, relay_object_at(relay, RELAY_DOWN, SHM),
+				 "create_pool", args),
+		0);
 	expect(world, RELAY_UP, SHM, "wl_shm", "create_pool", "uu", NEXT, 4096);
 	assert_int_equal(world->sent[RELAY_UP][world->n_sent[RELAY_UP] - 1].n_handles, 1);
 	assert_int_equal(relay_send_named(relay, RELAY_UP, pool, "destroy", NULL), 0);
 	expect(world, RELAY_UP, NEXT, "wl_shm_pool", "destroy", "");
 	assert_int_equal(data_destroyed, 1);
-	assert_int_equal(relay_send_named(relay, RELAY_UP, pool, "destroy", NULL), 0); /* passed over */
+	assert_int_equal(
+		relay_send_named(relay, RELAY_UP, pool, "destroy", NULL), 0); /* passed over */
 	event(world, DISPLAY, "wl_display", "delete_id", "u", NEXT);
 	expect_nothing_more(world);
 	assert_null(relay_object_at(relay, RELAY_UP, NEXT));
@@ -300,7 +309,8 @@ static void a_frame_callback_of_ours_ends_with_done(void **state)
 	request(world, SURFACE, "wl_surface", "frame", "u", NEXT);
 	struct relay_object *callback = relay_object_at(world->relay, RELAY_DOWN, NEXT);
 	assert_int_equal(relay_send_named(world->relay, RELAY_DOWN, callback, "done",
-		(union wire_arg[]){{.u = 77}}), 0);
+				 (union wire_arg[]){{.u = 77}}),
+		0);
 	relay_forget(world->relay, callback); /* allowed, and nothing more happens */
 	expect(world, RELAY_DOWN, NEXT, "wl_callback", "done", "u", 77);
 	expect(world, RELAY_DOWN, DISPLAY, "wl_display", "delete_id", "u", NEXT);
@@ -327,8 +337,8 @@ static void a_done_that_a_hook_kept_can_be_sent_later(void **state)
 	event(world, NEXT, "wl_callback", "done", "u", 1);
 	event(world, DISPLAY, "wl_display", "delete_id", "u", NEXT);
 	expect_nothing_more(world);
-	relay_send_named(world->relay, RELAY_DOWN, relay_object_at(world->relay, RELAY_DOWN, NEXT), "done",
-		(union wire_arg[]){{.u = 2}});
+	relay_send_named(world->relay, RELAY_DOWN, relay_object_at(world->relay, RELAY_DOWN, NEXT),
+		"done", (union wire_arg[]){{.u = 2}});
 	expect(world, RELAY_DOWN, NEXT, "wl_callback", "done", "u", 2);
 	expect(world, RELAY_DOWN, DISPLAY, "wl_display", "delete_id", "u", NEXT);
 	assert_null(relay_object_at(world->relay, RELAY_DOWN, NEXT));
@@ -389,7 +399,8 @@ static void a_hook_may_change_arguments(void **state)
 
 static enum relay_verdict refuse_title(struct relay_message *message)
 {
-	return relay_fail(message->relay, message->object, 4, "title \"%s\" is too dull", message->args[0].s);
+	return relay_fail(
+		message->relay, message->object, 4, "title \"%s\" is too dull", message->args[0].s);
 }
 
 static void a_hook_may_end_the_connection_with_an_error_of_the_object(void **state)
@@ -398,10 +409,12 @@ static void a_hook_may_end_the_connection_with_an_error_of_the_object(void **sta
 	toplevel(world);
 	on_title = refuse_title;
 	assert_int_equal(push_message(world, RELAY_DOWN, NEXT + 1, "xdg_toplevel", "set_title", "a",
-		STRING("title")), -EPROTO);
+				 STRING("title")),
+		-EPROTO);
 	expect_failure(world, NEXT + 1, 4, "xdg_toplevel@13: title \"title\" is too dull",
 		"title \"title\" is too dull");
-	assert_int_equal(push_message(world, RELAY_DOWN, DISPLAY, "wl_display", "sync", "u", NEXT), -EPROTO);
+	assert_int_equal(
+		push_message(world, RELAY_DOWN, DISPLAY, "wl_display", "sync", "u", NEXT), -EPROTO);
 	relay_fail(world->relay, NULL, 3, "a second failure");
 	expect_nothing_more(world);
 }
@@ -410,7 +423,8 @@ static void an_error_of_the_compositor_is_passed_on(void **state)
 {
 	struct world *world = *state;
 	event(world, DISPLAY, "wl_display", "error", "uua", SURFACE, 2, STRING("bad scale"));
-	expect(world, RELAY_DOWN, DISPLAY, "wl_display", "error", "uua", SURFACE, 2, STRING("bad scale"));
+	expect(world, RELAY_DOWN, DISPLAY, "wl_display", "error", "uua", SURFACE, 2,
+		STRING("bad scale"));
 	event(world, DISPLAY, "wl_display", "error", "uua", 4711, 2, STRING("bad"));
 	expect(world, RELAY_DOWN, DISPLAY, "wl_display", "error", "uua", DISPLAY, 2, STRING("bad"));
 }
@@ -420,8 +434,11 @@ static void an_end_that_takes_nothing_ends_the_relay(void **state)
 	struct world *world = *state;
 	world->send_error = -ENOBUFS;
 	give_fd(world, RELAY_DOWN);
-	assert_int_equal(push_message(world, RELAY_DOWN, SHM, "wl_shm", "create_pool", "uu", NEXT, 4096), -ENOBUFS);
-	assert_string_equal(relay_failure(world->relay), "cannot send to the compositor: No buffer space available");
+	assert_int_equal(
+		push_message(world, RELAY_DOWN, SHM, "wl_shm", "create_pool", "uu", NEXT, 4096),
+		-ENOBUFS);
+	assert_string_equal(relay_failure(world->relay),
+		"cannot send to the compositor: No buffer space available");
 }
 
 /* Boundaries */

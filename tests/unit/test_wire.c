@@ -12,7 +12,8 @@
 
 #include "protocol/bytes.h"
 
-static int decode(const char *text, const void *body, size_t size, union wire_arg *args, const char **why)
+static int decode(
+	const char *text, const void *body, size_t size, union wire_arg *args, const char **why)
 {
 	struct wire_signature signature;
 	struct wire_handles handles = {0};
@@ -34,7 +35,8 @@ static void a_signature_is_taken_apart(void **state)
 	assert_int_equal(signature.n_handles, 1);
 	assert_int_equal(signature.args[1].type, 'o');
 	assert_true(signature.args[1].nullable);
-	assert_false(signature.args[0].nullable || signature.args[2].nullable || signature.args[3].nullable);
+	assert_false(signature.args[0].nullable || signature.args[2].nullable ||
+		signature.args[3].nullable);
 	wire_signature_parse("", &signature);
 	assert_int_equal(signature.since, 1);
 	assert_int_equal(signature.n_args, 0);
@@ -45,12 +47,13 @@ static void headers_are_checked(void **state)
 	static const struct {
 		uint32_t size;
 		int error;
-	} cases[] = {{0, -EPROTO}, {4, -EPROTO}, {7, -EPROTO}, {8, 0}, {9, -EPROTO}, {10, -EPROTO}, {12, 0},
-		{65532, 0}, {65535, -EPROTO}};
+	} cases[] = {{0, -EPROTO}, {4, -EPROTO}, {7, -EPROTO}, {8, 0}, {9, -EPROTO}, {10, -EPROTO},
+		{12, 0}, {65532, 0}, {65535, -EPROTO}};
 	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
 		uint32_t words[2] = {77, cases[i].size << 16 | 5};
 		struct wire_header header;
-		assert_int_equal(wire_header_decode((const uint8_t *)words, &header), cases[i].error);
+		assert_int_equal(
+			wire_header_decode((const uint8_t *)words, &header), cases[i].error);
 		assert_int_equal(header.id, 77);
 		assert_int_equal(header.opcode, 5);
 		assert_int_equal(header.size, cases[i].size);
@@ -120,7 +123,8 @@ static void what_is_malformed_is_named(void **state)
 		{"s", 4, {1}, "string reaches past the end of the message"},
 		{"s", 8, {5, 0}, "string reaches past the end of the message"},
 		{"s", 8, {4, 0x41414141}, "string is not NUL-terminated"},
-		{"s", 8, {3, 0x00414141}, "string is not NUL-terminated"}, /* a NUL only in the padding */
+		{"s", 8, {3, 0x00414141},
+			"string is not NUL-terminated"}, /* a NUL only in the padding */
 		{"s", 8, {UINT32_MAX, 0}, "string reaches past the end of the message"},
 		{"s", 8, {UINT32_MAX - 3, 0}, "string reaches past the end of the message"},
 		{"s", 8, {0x80000000, 0}, "string reaches past the end of the message"},
@@ -134,7 +138,9 @@ static void what_is_malformed_is_named(void **state)
 	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
 		union wire_arg args[WIRE_MAX_ARGS];
 		const char *why = NULL;
-		assert_int_equal(decode(cases[i].signature, cases[i].words, cases[i].size, args, &why), -EPROTO);
+		assert_int_equal(
+			decode(cases[i].signature, cases[i].words, cases[i].size, args, &why),
+			-EPROTO);
 		assert_string_equal(why, cases[i].why);
 	}
 }
@@ -159,7 +165,8 @@ static void a_malformed_message_takes_no_handle(void **state)
 	static const uint32_t words[2] = {5, 0};
 	wire_signature_parse("hs", &signature);
 	wire_handles_push(&handles, wire_handle_fd(open("/dev/null", O_RDONLY | O_CLOEXEC)));
-	assert_int_equal(wire_decode(&signature, (const uint8_t *)words, 8, &handles, args, &why), -EPROTO);
+	assert_int_equal(
+		wire_decode(&signature, (const uint8_t *)words, 8, &handles, args, &why), -EPROTO);
 	assert_int_equal(handles.count, 1);
 	wire_handles_finish(&handles);
 }
@@ -175,7 +182,8 @@ static void what_does_not_fit_is_not_encoded(void **state)
 	args[0].s = text;
 	assert_int_equal(wire_encode(&signature, 1, 0, args, out, sizeof(out)), -EMSGSIZE);
 	args[0].s = text + sizeof(text) - 1 - (WIRE_MAX_MESSAGE_BYTES - 8 - 4 - 1); /* just fits */
-	assert_int_equal(wire_encode(&signature, 1, 0, args, out, sizeof(out)), WIRE_MAX_MESSAGE_BYTES);
+	assert_int_equal(
+		wire_encode(&signature, 1, 0, args, out, sizeof(out)), WIRE_MAX_MESSAGE_BYTES);
 	args[0].s--;
 	assert_int_equal(wire_encode(&signature, 1, 0, args, out, sizeof(out)), -EMSGSIZE);
 	args[0].s = "abc";
@@ -213,8 +221,12 @@ static void the_queue_of_handles_is_bounded_and_in_order(void **state)
 	blobs_let_go = 0;
 	for (uint32_t round = 0; round < 3; round++) {
 		for (uint32_t i = 0; i < WIRE_HANDLES_MAX; i++)
-			assert_int_equal(wire_handles_push(&handles, (struct wire_handle){.kind = WIRE_BLOB,
-				.fd = -1, .id = i, .blob_unref = let_go}), 0);
+			assert_int_equal(wire_handles_push(&handles,
+						 (struct wire_handle){.kind = WIRE_BLOB,
+							 .fd = -1,
+							 .id = i,
+							 .blob_unref = let_go}),
+				0);
 		struct wire_handle extra = {.kind = WIRE_READ_PIPE, .fd = -1};
 		assert_int_equal(wire_handles_push(&handles, extra), -ENOBUFS);
 		for (uint32_t i = 0; i < 100; i++) {
