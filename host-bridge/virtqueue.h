@@ -9,7 +9,10 @@
 
 struct virtqueue;
 
-/* A chain, popped: what the driver wrote (out) and where the answer goes (in). Guest addresses, since regions move. */
+/*
+ * A chain, popped: what the driver wrote (out) and where the answer goes (in). Guest addresses, since regions move.
+ * Pieces of length 0 are left out.
+ */
 struct virtqueue_segment {
 	uint64_t guest_address;
 	uint32_t length;
@@ -28,7 +31,8 @@ void virtqueue_destroy(struct virtqueue *queue);
 
 /* Configuration, from vhost-user messages; 0 or -EINVAL. Sizes are powers of two up to VIRTQUEUE_MAX_SIZE. */
 int virtqueue_set_size(struct virtqueue *queue, uint32_t size);
-int virtqueue_set_addresses(struct virtqueue *queue, uint64_t descriptors, uint64_t available, uint64_t used);
+int virtqueue_set_addresses(
+	struct virtqueue *queue, uint64_t descriptors, uint64_t available, uint64_t used);
 void virtqueue_set_base(struct virtqueue *queue, uint16_t available_index);
 uint16_t virtqueue_base(const struct virtqueue *queue);
 void virtqueue_set_features(struct virtqueue *queue, bool event_index, bool indirect);
@@ -46,9 +50,14 @@ bool virtqueue_usable(struct virtqueue *queue);
  */
 int virtqueue_pop(struct virtqueue *queue, struct virtqueue_chain *chain);
 
-/* Copies out of a chain's readable part / into its writable part; returns the bytes copied (less than @size at the end of the part, or where memory went away). */
-size_t virtqueue_read(struct virtqueue *queue, const struct virtqueue_chain *chain, uint64_t offset, void *data, size_t size);
-size_t virtqueue_write(struct virtqueue *queue, const struct virtqueue_segment *segments, uint32_t n_segments, uint64_t offset, const void *data, size_t size);
+/*
+ * Copy out of a chain's readable part, from @offset / into writable segments, from @offset on. The bytes copied: less
+ * than @size at the end of the part, or where memory went away.
+ */
+size_t virtqueue_read(struct virtqueue *queue, const struct virtqueue_chain *chain, uint64_t offset,
+	void *data, size_t size);
+size_t virtqueue_write(struct virtqueue *queue, const struct virtqueue_segment *segments,
+	uint32_t n_segments, uint64_t offset, const void *data, size_t size);
 
 /* Puts a chain on the used ring. The driver is interrupted, if it wants to be, at the next virtqueue_notify. */
 void virtqueue_push(struct virtqueue *queue, uint16_t head, uint32_t written);
@@ -60,5 +69,13 @@ void virtqueue_notify(struct virtqueue *queue);
  * With event index: avail_event = the next index.
  */
 bool virtqueue_enable_kicks(struct virtqueue *queue);
+
+/*
+ * Between GET_VRING_BASE and the restart the rings and the guest's memory are not ours: nothing is popped, and what
+ * virtqueue_write and virtqueue_push are given is kept. resume hands it over to the @same_driver, or drops it. A new
+ * queue is not paused.
+ */
+void virtqueue_pause(struct virtqueue *queue);
+void virtqueue_resume(struct virtqueue *queue, bool same_driver);
 
 #endif

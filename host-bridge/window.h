@@ -24,9 +24,12 @@ bool window_mapped(const struct window *window);
 
 /* Reserves [offset, offset + size), page-aligned. 0, -EINVAL (alignment, beyond the end), -EBUSY (overlaps a slot), -ENOSPC (too many slots). */
 int window_reserve(struct window *window, uint64_t offset, uint64_t size);
-/* Gives a reserved slot back and punches its memory out. */
+/* Gives a reserved slot back and punches its memory out. Not a slot (any more): nothing happens. */
 void window_release(struct window *window, uint64_t offset, uint64_t size);
-/* Host's own pointer to the slot for the few small things the host itself writes (keymaps), or NULL. */
+/*
+ * The host's own pointer to the slot, for the few small things the host itself writes (keymaps), or NULL. Until
+ * window_destroy.
+ */
 void *window_at(struct window *window, uint64_t offset, uint64_t size);
 
 #endif

@@ -29,7 +29,7 @@ struct relay_object {
 	uint32_t version;
 	uint32_t id[2]; /* by enum relay_end; 0: that end does not know it */
 	bool destroyed; /* the destructor has passed; waits for delete_id */
-	void *data;	/* a hook's; see data_destroy */
+	void *data;	/* a hook's, NULL again once destroyed; see data_destroy */
 	/* Called once, when the object's destructor passes or the relay ends, whichever is first; may be NULL. */
 	void (*data_destroy)(struct relay_object *object);
 };
@@ -42,7 +42,10 @@ struct relay_message {
 	uint16_t opcode;
 	const struct wl_message *description;
 	const struct wire_signature *signature;
-	/* 'o' and 'n' are resolved: new objects exist already, with an id at the end the message came from only. */
+	/*
+	 * 'o' and 'n' are resolved: new objects exist already, with an id at the end the message came from only. In an
+	 * event 'o' may be an object that the client has destroyed; in a request it never is.
+	 */
 	union wire_arg args[WIRE_MAX_ARGS];
 };
 
@@ -116,7 +119,7 @@ void relay_set_trace(bool on);
 ssize_t relay_push(struct relay *relay, enum relay_end from, const uint8_t *bytes, size_t size,
 	struct wire_handles *handles);
 
-/* NULL while all is well; else why it failed: "wl_surface@12: invalid object 7 for argument 0 of attach". */
+/* NULL while all is well; else why it failed: "wl_surface@12.attach: invalid object 7 for argument 0". */
 const char *relay_failure(const struct relay *relay);
 
 /*
@@ -128,8 +131,8 @@ enum relay_verdict relay_fail(struct relay *relay, struct relay_object *object, 
 	__attribute__((format(printf, 4, 5)));
 
 /*
- * Sends a message of our own about @object (which must have an id at the @to end) to that end: a request if @to is
- * RELAY_UP, else an event. @args as in struct relay_message; objects without an id at that end get one where the
+ * Sends a message of our own about @object to the @to end: a request if @to is RELAY_UP, else an event. Passed over
+ * (returns 0) when that end does not know @object, or UP's half of it is destroyed. @args as in struct relay_message; objects without an id at that end get one where the
  * signature says 'n', else (nullable) become null. Takes the handles in @args. A destructor sent UP has its usual effect on
  * the object, as has one sent DOWN on an object only DOWN knows. 0 or -errno (the relay has failed).
  */

@@ -1,0 +1,40 @@
+/* wl_shm of a client: its pools and buffers end here; surface.c copies what is in them. */
+#ifndef GUEST_PROXY_BUFFER_H
+#define GUEST_PROXY_BUFFER_H
+
+#include "guest-proxy/pool.h"
+#include "protocol/relay.h"
+
+/* A wl_buffer in a client's pool. */
+struct buffer {
+	uint32_t refs;
+	struct pool *pool;	     /* a reference */
+	struct relay_object *shm;    /* the wl_shm it was made with; lives as long as the relay (registry.c) */
+	struct relay_object *object; /* only DOWN knows it; NULL once the client destroyed it */
+	uint32_t offset_bytes, stride_bytes;
+	int32_t width, height; /* buffer coordinates */
+	uint32_t format;       /* of wl_shm */
+};
+
+/*
+ * How many bytes a pixel of a wl_shm format has; 0 for formats that are unknown or have several planes. *@pair
+ * (may be NULL): pixels share bytes with their neighbours in the row, so only whole rows can be copied.
+ */
+uint32_t buffer_format_pixel_bytes(uint32_t format, bool *pair);
+
+/* The buffer behind a wl_buffer that only the client's end knows; NULL if it is another kind of wl_buffer. */
+struct buffer *buffer_of(const struct relay_object *object);
+
+struct buffer *buffer_ref(struct buffer *buffer);
+/* NULL is fine. */
+void buffer_unref(struct buffer *buffer);
+
+/* The pool was truncated: that is the client's protocol error. */
+enum relay_verdict buffer_fail_truncated(struct relay *relay, struct buffer *buffer);
+
+/* Tells the client that it may draw in the buffer again. 0 or -errno (the relay has failed). */
+int buffer_release(struct relay *relay, struct buffer *buffer);
+
+extern const struct relay_hook buffer_hooks[];
+
+#endif

@@ -1,0 +1,23 @@
+/* The socket that guest applications connect to. */
+#ifndef GUEST_PROXY_LISTENER_H
+#define GUEST_PROXY_LISTENER_H
+
+#include <wayland-server-core.h>
+
+#include "guest-proxy/client.h"
+
+struct listener;
+
+/*
+ * Listens and gives what connects to @clients (borrowed, as is @loop). @name: a socket's name in $XDG_RUNTIME_DIR or
+ * an absolute path; NULL: the socket systemd passed, else the first free one of wayland-0, wayland-1, ... NULL with a
+ * log line.
+ */
+struct listener *listener_create(struct wl_event_loop *loop, struct clients *clients, const char *name);
+/* Closes and removes the socket. NULL is fine. */
+void listener_destroy(struct listener *listener);
+
+/* For WAYLAND_DISPLAY: the name, or the path if it is not in $XDG_RUNTIME_DIR. */
+const char *listener_display(const struct listener *listener);
+
+#endif

@@ -1,0 +1,236 @@
+/* wayferry-guest: the Wayland compositor that applications of a guest connect to. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "guest-proxy/client.h"
+#include "guest-proxy/command.h"
+#include "guest-proxy/gpu.h"
+#include "guest-proxy/listener.h"
+#include "protocol/bytes.h"
+#include "protocol/options.h"
+#include "protocol/relay.h"
+
+#define LOG_MODULE "guest"
+#include "protocol/log.h"
+
+#define EXIT_USAGE 2
+#define FINISH_MS 3000 /* for the last bytes of clients, when the command has ended */
+
+struct settings {
+	const char *socket, *device, *vhost_user, *log_level;
+	bool stats;
+	char **command; /* NULL: none */
+};
+
+struct guest {
+	struct settings settings;
+	struct rlimit files; /* as we found it */
+	struct wl_event_loop *loop;
+	struct wl_event_source *signals[4];
+	struct gpu *gpu;
+	struct clients *clients;
+	struct listener *listener;
+	struct command command;
+	bool running, died;
+};
+
+/* 0, or the exit status in *@status */
+static bool parse(struct settings *settings, int argc, char **argv, int *status)
+{
+	const struct option_description options[] = {
+		{"socket", "NAME", "Name (in $XDG_RUNTIME_DIR) or absolute path of the display's socket. "
+			"Default: the socket passed by systemd, else the first free one of wayland-0, wayland-1, ...",
+			.value = &settings->socket},
+		{"device", "PATH", "Render node of the virtio-gpu device. Default: the first one with cross-domain contexts",
+			.value = &settings->device},
+		{"vhost-user", "PATH", "Drive the device of wayferry-host behind this socket, without a virtual machine",
+			.value = &settings->vhost_user},
+		{"log-level", "LEVEL", "error, warn, info, debug or trace", .value = &settings->log_level},
+		{"stats", NULL, "Print counters at exit (SIGUSR1 prints them at any time)", .flag = &settings->stats},
+		{0},
+	};
+	const struct options_program program = {
+		.name = "wayferry-guest",
+		.usage = "[OPTION...] [-- COMMAND [ARGUMENT...]]",
+		.summary = "A Wayland display for the applications of a virtual machine, whose windows appear on the host's "
+			   "desktop. With a COMMAND it runs until that ends and exits with its status.",
+		.options = options,
+	};
+	int first = argc;
+	enum options_result result = options_parse(&program, argc, argv, &first);
+	if (result != OPTIONS_RUN) {
+		*status = result == OPTIONS_DONE ? EXIT_SUCCESS : EXIT_USAGE;
+		return false;
+	}
+	*status = EXIT_USAGE;
+	settings->command = first < argc ? &argv[first] : NULL;
+	if (settings->command && strcmp(argv[first - 1], "--") != 0) {
+		log_err("unknown argument %s (a command comes after --; see --help)", argv[first]);
+		return false;
+	}
+	enum log_level level;
+	if (settings->log_level && !log_level_from_name(settings->log_level, &level)) {
+		log_err("--log-level must be error, warn, info, debug or trace, not %s", settings->log_level);
+		return false;
+	}
+	if (settings->log_level)
+		log_set_level(level);
+	if (settings->device && settings->vhost_user) {
+		log_err("--device and --vhost-user exclude each other");
+		return false;
+	}
+	return true;
+}
+
+/* WAYFERRY_TRACE=guest,host names who prints messages. */
+static bool trace_wanted(void)
+{
+	const char *list = getenv("WAYFERRY_TRACE");
+	while (list && *list) {
+		size_t length = strcspn(list, ",");
+		if (length == strlen("guest") && strncmp(list, "guest", length) == 0)
+			return true;
+		list += length + (list[length] == ',');
+	}
+	return false;
+}
+
+static int handle_signal(int number, void *data)
+{
+	struct guest *guest = data;
+	if (number == SIGUSR1)
+		clients_print_counters(guest->clients, stderr);
+	else if (number == SIGCHLD)
+		guest->running &= !command_reap(&guest->command);
+	else if (guest->command.pid > 0)
+		command_signal(&guest->command, number);
+	else
+		guest->running = false;
+	return 0;
+}
+
+static void handle_death(void *data)
+{
+	struct guest *guest = data;
+	log_err("the host's device is gone (%s): ending", guest->gpu->ops->describe(guest->gpu));
+	guest->died = true;
+	guest->running = false;
+}
+
+static struct gpu *open_gpu(struct guest *guest)
+{
+	const struct settings *settings = &guest->settings;
+	if (settings->vhost_user) {
+		struct gpu *gpu = gpu_vhost_user_open(guest->loop, settings->vhost_user);
+		if (gpu)
+			gpu_vhost_user_on_death(gpu, handle_death, guest);
+		return gpu;
+	}
+#ifdef HAVE_VIRTGPU
+	return gpu_virtgpu_open(guest->loop, settings->device);
+#else
+	log_err("this build cannot use a render node: give --vhost-user the socket of wayferry-host");
+	return NULL;
+#endif
+}
+
+/* Many clients, many pipes: as many fds as we may have. */
+static void raise_file_limit(struct rlimit *found)
+{
+	if (getrlimit(RLIMIT_NOFILE, found) < 0)
+		return;
+	struct rlimit files = {.rlim_cur = found->rlim_max, .rlim_max = found->rlim_max};
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
+static bool open_all(struct guest *guest)
+{
+	static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1, SIGCHLD};
+
+	signal(SIGPIPE, SIG_IGN);
+	raise_file_limit(&guest->files);
+	relay_set_trace(trace_wanted());
+	guest->loop = wl_event_loop_create();
+	if (!guest->loop)
+		return false;
+	for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++)
+		guest->signals[i] = wl_event_loop_add_signal(guest->loop, numbers[i], handle_signal, guest);
+	guest->gpu = open_gpu(guest);
+	if (!guest->gpu)
+		return false;
+	guest->clients = clients_create(guest->loop, guest->gpu);
+	if (!guest->clients) {
+		log_err("no memory");
+		return false;
+	}
+	guest->listener = listener_create(guest->loop, guest->clients, guest->settings.socket);
+	if (!guest->listener)
+		return false;
+	log_info("display %s, by way of %s", listener_display(guest->listener), guest->gpu->ops->describe(guest->gpu));
+	if (!guest->settings.command)
+		return true;
+	int result = command_start(&guest->command, guest->settings.command, listener_display(guest->listener), &guest->files);
+	if (result < 0) {
+		log_err("cannot run %s: %s", guest->settings.command[0], strerror(-result));
+		guest->command.status = result == -ENOENT ? 127 : 126;
+	}
+	return result == 0;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* What applications wrote before they ended still goes to the host. */
+static void finish(struct guest *guest)
+{
+	const int64_t deadline = now_ms() + FINISH_MS;
+	struct pollfd events = {.fd = wl_event_loop_get_fd(guest->loop), .events = POLLIN};
+
+	while (!guest->died && now_ms() < deadline && (poll(&events, 1, 0) > 0 || clients_lingering(guest->clients) > 0))
+		wl_event_loop_dispatch(guest->loop, 100);
+}
+
+static void close_all(struct guest *guest)
+{
+	listener_destroy(guest->listener);
+	if (guest->clients && guest->settings.stats)
+		clients_print_counters(guest->clients, stderr);
+	clients_destroy(guest->clients);
+	if (guest->gpu)
+		guest->gpu->ops->destroy(guest->gpu);
+	for (size_t i = 0; i < ARRAY_LENGTH(guest->signals); i++) {
+		if (guest->signals[i])
+			wl_event_source_remove(guest->signals[i]);
+	}
+	if (guest->loop)
+		wl_event_loop_destroy(guest->loop);
+}
+
+int main(int argc, char **argv)
+{
+	struct guest guest = {0};
+	int status;
+
+	if (!parse(&guest.settings, argc, argv, &status))
+		return status;
+	if (!open_all(&guest)) {
+		close_all(&guest);
+		return guest.command.status ? guest.command.status : EXIT_FAILURE;
+	}
+	guest.running = true;
+	while (guest.running && wl_event_loop_dispatch(guest.loop, -1) >= 0)
+		;
+	if (guest.settings.command)
+		finish(&guest);
+	close_all(&guest);
+	return guest.died ? EXIT_FAILURE : guest.command.status;
+}

@@ -1,0 +1,395 @@
+/* wayferry-host: one virtual machine's virtio-gpu device, and its guests' way to the compositor. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <wayland-server-core.h>
+
+#include "host-bridge/compositor.h"
+#include "host-bridge/device.h"
+#include "host-bridge/policy.h"
+#include "host-bridge/sandbox.h"
+#include "protocol/bytes.h"
+#include "protocol/cross_domain.h"
+#include "protocol/fd.h"
+#include "protocol/log.h"
+#include "protocol/options.h"
+
+#define LOG_MODULE "host"
+
+#define EXIT_USAGE 2
+#define SYSTEMD_FD "3" /* the first that it passes */
+#define WINDOW_BYTES (1ull << 30)
+#define WINDOW_BYTES_MIN (1ull << 20)
+#define WINDOW_BYTES_MAX (1ull << 40)
+
+struct host_options {
+	const char *socket, *fd, *wayland_display, *vm, *renderer, *render_node, *window_size,
+		*log_level, *trace;
+	bool print_capabilities, stats, no_sandbox;
+};
+
+struct host {
+	const char *socket_path; /* NULL: socket_fd */
+	int socket_fd;
+	uint64_t window_bytes;
+	bool print_capabilities, stats, sandbox;
+	struct policy policy;
+	struct wl_event_loop *loop;
+	struct wl_event_source *signals[3];
+	struct device *device;
+	bool quit;
+};
+
+/* Says what is wrong with the value of an option; always false. */
+static bool refuse(const char *option, const char *value, const char *why)
+{
+	fprintf(stderr, "wayferry-host: --%s %s: %s\nTry 'wayferry-host --help'.\n", option, value,
+		why);
+	return false;
+}
+
+static bool parse_command_line(
+	struct host_options *options, int argc, char **argv, int *exit_status)
+{
+	const struct option_description table[] = {
+		{"socket", "PATH",
+			"Listen on this Unix socket for the virtual machine monitor, or for "
+			"wayferry-guest --vhost-user. The socket is made with mode 0600 and "
+			"removed at exit. A socket that nobody answers on any more is replaced.",
+			&options->socket, NULL},
+		{"fd", "N",
+			"Serve the listening Unix socket that was passed as this file descriptor. "
+			"With neither --socket nor --fd it is the one that systemd passed "
+			"(LISTEN_FDS).",
+			&options->fd, NULL},
+		{"wayland-display", "NAME",
+			"The host compositor's socket: an absolute path, or a name in "
+			"$XDG_RUNTIME_DIR. By default $WAYLAND_DISPLAY, else wayland-0. It need "
+			"not be there yet when wayferry-host starts.",
+			&options->wayland_display, NULL},
+		{"vm", "NAME",
+			"The machine's name. Titles of its windows then read \"[NAME] TITLE\", "
+			"and application ids wayferry.NAME.APP_ID. At most 64 letters, digits, "
+			"'-', '_' and '.'.",
+			&options->vm, NULL},
+		{"renderer", "KIND",
+			"What renders 3D for the guest. Only none so far, which is the default.",
+			&options->renderer, NULL},
+		{"render-node", "PATH",
+			"The GPU that a renderer uses. Refused while there is no renderer.",
+			&options->render_node, NULL},
+		{"window-size", "BYTES",
+			"Size of the memory that the guest's buffers share with the host: a power "
+			"of two from 1M to 1T, with K, M, G or T behind it (default: 1G). It "
+			"costs address space; memory only as far as buffers fill it. wl_shm "
+			"reaches the first 2G of it.",
+			&options->window_size, NULL},
+		{"print-capabilities", NULL,
+			"Print what a guest would be offered, line by line: the device, the "
+			"compositor, and which of its interfaces the policy allows. Then exit.",
+			NULL, &options->print_capabilities},
+		{"log-level", "LEVEL",
+			"How much to say on standard error: error, warn, info (the default), "
+			"debug or trace.",
+			&options->log_level, NULL},
+		{"trace", "SIDES",
+			"Print every Wayland message on standard error, as WAYLAND_DEBUG does, if "
+			"SIDES (a list with commas) has host in it. Titles, file names and other "
+			"texts of guests are in there.",
+			&options->trace, NULL},
+		{"stats", NULL,
+			"Print the counters at exit, as SIGUSR1 does at any time: \"name value\" "
+			"lines on standard error.",
+			NULL, &options->stats},
+		{"no-sandbox", NULL,
+			"Keep all rights after the start, for debugging. By default wayferry-host "
+			"then gives up files, programs, the network and all system calls it does "
+			"not use.",
+			NULL, &options->no_sandbox},
+		{0},
+	};
+	const struct options_program program = {
+		.name = "wayferry-host",
+		.usage = "--socket PATH | --fd N [OPTION...]",
+		.summary = "Serves one virtual machine's virtio-gpu device (vhost-user), and "
+			   "carries the Wayland of its guests to the host compositor, under a "
+			   "policy.\n\nRuns until SIGTERM or SIGINT. When the machine leaves, the "
+			   "next may come. Exit status: 0, 1 for failures, 2 for a wrong command "
+			   "line.",
+		.options = table,
+	};
+	int first;
+	enum options_result result = options_parse(&program, argc, argv, &first);
+
+	*exit_status = result == OPTIONS_DONE ? EXIT_SUCCESS : EXIT_USAGE;
+	if (result != OPTIONS_RUN)
+		return false;
+	if (first < argc) {
+		fprintf(stderr,
+			"wayferry-host: unexpected argument '%s'\nTry 'wayferry-host --help'.\n",
+			argv[first]);
+		return false;
+	}
+	return true;
+}
+
+static bool apply_logging(const struct host_options *options)
+{
+	enum log_level level = LOG_LEVEL_INFO;
+
+	if (options->log_level && !log_level_from_name(options->log_level, &level))
+		return refuse("log-level", options->log_level,
+			"not one of error, warn, info, debug and trace");
+	log_set_level(level);
+	for (const char *side = options->trace; side && *side; side += strspn(side, ",")) {
+		size_t length = strcspn(side, ",");
+		if (length == strlen("host") && strncmp(side, "host", length) == 0)
+			relay_set_trace(true);
+		else if (length != strlen("guest") || strncmp(side, "guest", length) != 0)
+			return refuse("trace", options->trace, "may have host and guest in it");
+		side += length;
+	}
+	return true;
+}
+
+/* The number of a listening Unix socket, or -1. */
+static int parse_socket_fd(const char *text)
+{
+	char *end;
+	int listening = 0, domain = 0;
+	socklen_t size = sizeof(int);
+
+	errno = 0;
+	long fd = strtol(text, &end, 10);
+	if (errno || end == text || *end || fd < 0 || fd > INT32_MAX)
+		return -1;
+	if (getsockopt((int)fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0 || !listening ||
+		getsockopt((int)fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || domain != AF_UNIX)
+		return -1;
+	fcntl((int)fd, F_SETFD, FD_CLOEXEC);
+	return (int)fd;
+}
+
+/* Whether systemd passed this process a socket. */
+static bool has_systemd_fd(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+
+	return pid && count && strtol(pid, NULL, 10) == (long)getpid() &&
+		strtol(count, NULL, 10) == 1;
+}
+
+static bool apply_socket(struct host *host, const struct host_options *options)
+{
+	if (options->socket && options->fd)
+		return refuse("fd", options->fd, "there is --socket already");
+	if (options->socket) {
+		if (strlen(options->socket) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+			return refuse("socket", options->socket, "too long for a socket's path");
+		host->socket_path = options->socket;
+		return true;
+	}
+	if (options->fd) {
+		host->socket_fd = parse_socket_fd(options->fd);
+		return host->socket_fd >= 0 ||
+			refuse("fd", options->fd, "not a listening Unix socket");
+	}
+	if (has_systemd_fd()) {
+		host->socket_fd = parse_socket_fd(SYSTEMD_FD);
+		return host->socket_fd >= 0 ||
+			refuse("fd", SYSTEMD_FD,
+				"what systemd passed is not a listening Unix socket");
+	}
+	if (host->print_capabilities)
+		return true;
+	fprintf(stderr,
+		"wayferry-host: needs --socket PATH or --fd N\nTry 'wayferry-host --help'.\n");
+	return false;
+}
+
+static bool apply_options(struct host *host, const struct host_options *options)
+{
+	unsigned long long window_bytes = WINDOW_BYTES;
+
+	host->print_capabilities = options->print_capabilities;
+	host->stats = options->stats;
+	host->sandbox = !options->no_sandbox;
+	host->policy.wayland_display = options->wayland_display;
+	host->policy.vm_name = options->vm;
+	if (options->vm && !policy_vm_name_good(options->vm))
+		return refuse("vm", options->vm, "not 1 to 64 letters, digits, '-', '_' and '.'");
+	if (options->renderer && strcmp(options->renderer, "none") != 0)
+		return refuse("renderer", options->renderer, "this build has only none");
+	if (options->render_node)
+		return refuse("render-node", options->render_node,
+			"of no use without a renderer, and this build has none");
+	if (options->window_size &&
+		(!options_parse_bytes(options->window_size, &window_bytes) ||
+			window_bytes < WINDOW_BYTES_MIN || window_bytes > WINDOW_BYTES_MAX ||
+			(window_bytes & (window_bytes - 1)) != 0))
+		return refuse(
+			"window-size", options->window_size, "not a power of two from 1M to 1T");
+	host->window_bytes = window_bytes;
+	return apply_logging(options) && apply_socket(host, options);
+}
+
+static void print_capabilities(const struct host *host)
+{
+	char path[COMPOSITOR_PATH_BYTES];
+	int fd = compositor_open_socket(&host->policy, path);
+
+	printf("version %s\n", WAYFERRY_VERSION);
+	printf("device virtio-gpu\n");
+	printf("renderer none\n");
+	printf("window-bytes %llu\n", (unsigned long long)host->window_bytes);
+	printf("capset %d cross-domain, channels: wayland\n", CROSS_DOMAIN_CAPSET_ID);
+	printf("compositor %s: %s\n", path[0] ? path : "no $XDG_RUNTIME_DIR",
+		fd < 0 ? strerror(-fd) : "answers");
+	fd_close(&fd);
+	policy_print(&host->policy);
+}
+
+static int handle_signal(int number, void *data)
+{
+	struct host *host = data;
+
+	if (number == SIGUSR1)
+		device_print_stats(host->device, stderr);
+	else
+		host->quit = true;
+	return 0;
+}
+
+/* Each guest client is a handful of fds; the default limit of 1024 is a shell's. */
+static void raise_fd_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static void probe_compositor(const struct host *host)
+{
+	char path[COMPOSITOR_PATH_BYTES];
+	int fd = compositor_open_socket(&host->policy, path);
+
+	if (fd < 0)
+		log_warn("no compositor at %s yet (%s): guests are refused until there is one",
+			path[0] ? path : "$XDG_RUNTIME_DIR/$WAYLAND_DISPLAY", strerror(-fd));
+	fd_close(&fd);
+}
+
+static bool open_host(struct host *host)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGUSR1};
+
+	raise_fd_limit();
+	host->loop = wl_event_loop_create();
+	if (!host->loop) {
+		log_err("no event loop: %s", strerror(errno));
+		return false;
+	}
+	for (size_t i = 0; i < ARRAY_LENGTH(signals); i++) {
+		host->signals[i] =
+			wl_event_loop_add_signal(host->loop, signals[i], handle_signal, host);
+		if (!host->signals[i])
+			return false;
+	}
+	const struct device_config config = {
+		.loop = host->loop,
+		.socket_path = host->socket_path,
+		.socket_fd = host->socket_fd,
+		.policy = &host->policy,
+		.window_bytes = host->window_bytes,
+	};
+	host->socket_fd = -1; /* the device's now */
+	host->device = device_create(&config);
+	if (!host->device)
+		return false;
+	probe_compositor(host);
+	return true;
+}
+
+/* Tells a service manager that we are ready (sd_notify(3)); none is fine. */
+static void notify_ready(void)
+{
+	static const char message[] = "READY=1";
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	if (!path || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof(address.sun_path))
+		return;
+	memcpy(address.sun_path, path, strlen(path));
+	if (path[0] == '@')
+		address.sun_path[0] = 0;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+	if (fd < 0 ||
+		sendto(fd, message, sizeof(message) - 1, MSG_NOSIGNAL, (struct sockaddr *)&address,
+			size) < 0)
+		log_warn("cannot tell the service manager that we are ready: %s", strerror(errno));
+	fd_close(&fd);
+}
+
+static bool run_host(struct host *host)
+{
+	notify_ready();
+	while (!host->quit) {
+		if (wl_event_loop_dispatch(host->loop, -1) < 0 && errno != EINTR) {
+			log_err("waiting for events: %s", strerror(errno));
+			return false;
+		}
+	}
+	return true;
+}
+
+static void close_host(struct host *host)
+{
+	if (host->device && host->stats)
+		device_print_stats(host->device, stderr);
+	device_destroy(host->device);
+	for (size_t i = 0; i < ARRAY_LENGTH(host->signals); i++) {
+		if (host->signals[i])
+			wl_event_source_remove(host->signals[i]);
+	}
+	if (host->loop)
+		wl_event_loop_destroy(host->loop);
+	policy_finish(&host->policy);
+	fd_close(&host->socket_fd);
+}
+
+int main(int argc, char **argv)
+{
+	struct host_options options = {0};
+	struct host host = {.socket_fd = -1};
+	int exit_status;
+
+	if (!parse_command_line(&options, argc, argv, &exit_status))
+		return exit_status;
+	if (!apply_options(&host, &options))
+		return EXIT_USAGE;
+	if (!policy_init(&host.policy)) {
+		log_err("no memory for the policy");
+		return EXIT_FAILURE;
+	}
+	if (host.print_capabilities) {
+		print_capabilities(&host);
+		exit_status = EXIT_SUCCESS;
+	} else {
+		bool good = open_host(&host) &&
+			(!host.sandbox || sandbox_enter(host.socket_path)) && run_host(&host);
+		exit_status = good ? EXIT_SUCCESS : EXIT_FAILURE;
+	}
+	close_host(&host);
+	return exit_status;
+}

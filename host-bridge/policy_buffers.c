@@ -1,0 +1,200 @@
+/*
+ * Policy: buffers. A guest's wl_shm pool is a blob of the virtio-gpu device in the window's memfd.
+ * The compositor gets that memfd, and sizes and offsets moved by where the blob lies in it; what
+ * the guest says about its pool is checked against the blob here, as the compositor cannot see the
+ * blob's bounds.
+ */
+#include "host-bridge/policy_hooks.h"
+
+#include <drm_fourcc.h>
+#include <stdlib.h>
+#include <wayland-server-protocol.h>
+
+#include "host-bridge/resources.h"
+#include "protocol/bytes.h"
+#include "protocol/fd.h"
+
+/* wl_display.error and zwp_linux_buffer_params_v1.error codes */
+#define NO_MEMORY 2
+#define PARAMS_INVALID_WL_BUFFER 7
+
+struct shm_pool { /* relay_object.data of a wl_shm_pool and of each of its wl_buffers */
+	uint32_t refs;
+	struct wire_handle memory; /* the blob; held until the last buffer is gone */
+	int32_t start;             /* of the pool in the fd that the compositor has */
+	int32_t size;              /* as the guest sees it */
+};
+
+static void pool_unref(struct relay_object *object)
+{
+	struct shm_pool *pool = object->data;
+
+	object->data = NULL;
+	if (!pool || --pool->refs > 0)
+		return;
+	wire_handle_finish(&pool->memory);
+	free(pool);
+}
+
+static void pool_ref(struct shm_pool *pool, struct relay_object *object)
+{
+	pool->refs++;
+	object->data = pool;
+	object->data_destroy = pool_unref;
+}
+
+/* Bytes of a pixel in formats of one plane; 0: not known, or several planes. */
+static int32_t format_pixel_bytes(uint32_t format)
+{
+	switch (format) {
+	case DRM_FORMAT_R8:
+	case DRM_FORMAT_C8:
+	case DRM_FORMAT_RGB332:
+		return 1;
+	case DRM_FORMAT_RGB565:
+	case DRM_FORMAT_BGR565:
+	case DRM_FORMAT_XRGB1555:
+	case DRM_FORMAT_ARGB1555:
+	case DRM_FORMAT_XRGB4444:
+	case DRM_FORMAT_ARGB4444:
+		return 2;
+	case DRM_FORMAT_RGB888:
+	case DRM_FORMAT_BGR888:
+		return 3;
+	case WL_SHM_FORMAT_ARGB8888:
+	case WL_SHM_FORMAT_XRGB8888:
+	case DRM_FORMAT_XBGR8888:
+	case DRM_FORMAT_ABGR8888:
+	case DRM_FORMAT_RGBX8888:
+	case DRM_FORMAT_RGBA8888:
+	case DRM_FORMAT_BGRX8888:
+	case DRM_FORMAT_BGRA8888:
+	case DRM_FORMAT_XRGB2101010:
+	case DRM_FORMAT_ARGB2101010:
+	case DRM_FORMAT_XBGR2101010:
+	case DRM_FORMAT_ABGR2101010:
+		return 4;
+	case DRM_FORMAT_XBGR16161616F:
+	case DRM_FORMAT_ABGR16161616F:
+	case DRM_FORMAT_XBGR16161616:
+	case DRM_FORMAT_ABGR16161616:
+		return 8;
+	default:
+		return 0;
+	}
+}
+
+/* Why @blob cannot be a pool of @size bytes, or NULL. */
+static const char *pool_fault(const struct resource *blob, int32_t size)
+{
+	if (blob->kind != RESOURCE_BLOB_HOST || blob->fd < 0)
+		return "the blob is not memory of the host";
+	if (!blob->fd_owned && !blob->mapped)
+		return "the blob is not mapped";
+	if (size <= 0 || (uint64_t)size > blob->size)
+		return "the pool is larger than its blob, or empty";
+	if (!range_fits(blob->fd_offset, (uint64_t)size, INT32_MAX))
+		return "the blob lies beyond the 2 GiB that wl_shm can address";
+	return NULL;
+}
+
+/* wl_shm.create_pool(id, fd, size) */
+static enum relay_verdict handle_create_pool(struct relay_message *message)
+{
+	struct wire_handle *handle = &message->args[1].handle;
+	int32_t size = message->args[2].i;
+
+	if (handle->kind != WIRE_BLOB)
+		return relay_fail(message->relay, message->object, WL_SHM_ERROR_INVALID_FD,
+			"a pool's memory must be a blob of the virtio-gpu device");
+	const struct resource *blob = handle->blob;
+	const char *fault = pool_fault(blob, size);
+	if (fault)
+		return relay_fail(message->relay, message->object,
+			size <= 0 ? WL_SHM_ERROR_INVALID_STRIDE : WL_SHM_ERROR_INVALID_FD,
+			"pool of %d bytes in a blob of %llu: %s", size,
+			(unsigned long long)blob->size, fault);
+
+	struct shm_pool *pool = calloc(1, sizeof(*pool));
+	int fd = pool ? fd_dup(blob->fd) : -1;
+	if (fd < 0) {
+		free(pool);
+		return relay_fail(
+			message->relay, NULL, NO_MEMORY, "no memory or file descriptor for a pool");
+	}
+	pool->start = (int32_t)blob->fd_offset;
+	pool->size = size;
+	pool->memory = *handle;
+	pool_ref(pool, message->args[0].object);
+	*handle = wire_handle_fd(fd);
+	message->args[2].i = pool->start + size;
+	return RELAY_FORWARD;
+}
+
+/* wl_shm_pool.create_buffer(id, offset, width, height, stride, format) */
+static enum relay_verdict handle_create_buffer(struct relay_message *message)
+{
+	struct shm_pool *pool = message->object->data;
+	int32_t offset = message->args[1].i;
+	int32_t width = message->args[2].i, height = message->args[3].i,
+		stride = message->args[4].i;
+	uint32_t format = message->args[5].u;
+	int64_t row_bytes = (int64_t)width * format_pixel_bytes(format);
+
+	if (offset < 0 || width <= 0 || height <= 0 || stride <= 0 || row_bytes > stride ||
+		!range_fits((uint64_t)offset, (uint64_t)stride * (uint64_t)height,
+			(uint64_t)pool->size))
+		return relay_fail(message->relay, message->object, WL_SHM_ERROR_INVALID_STRIDE,
+			"a buffer of %d x %d, stride %d, format 0x%x at offset %d is not in a pool "
+			"of %d bytes",
+			width, height, stride, format, offset, pool->size);
+	message->args[1].i = pool->start + offset;
+	pool_ref(pool, message->args[0].object);
+	return RELAY_FORWARD;
+}
+
+/* wl_shm_pool.resize(size) */
+static enum relay_verdict handle_resize_pool(struct relay_message *message)
+{
+	struct shm_pool *pool = message->object->data;
+	const struct resource *blob = pool->memory.blob;
+	int32_t size = message->args[0].i;
+
+	if (size < pool->size || (uint64_t)size > blob->size || size > INT32_MAX - pool->start)
+		return relay_fail(message->relay, message->object, WL_SHM_ERROR_INVALID_FD,
+			"a pool of %d bytes cannot become one of %d in a blob of %llu", pool->size,
+			size, (unsigned long long)blob->size);
+	pool->size = size;
+	message->args[0].i = pool->start + size;
+	return RELAY_FORWARD;
+}
+
+/*
+ * zwp_linux_buffer_params_v1.add(fd, plane_idx, offset, stride, modifier_hi, modifier_lo): a
+ * dma-buf is a blob with an fd of its own; slots of the window and guest pages are plain memory,
+ * which no compositor can import.
+ */
+static enum relay_verdict handle_add_plane(struct relay_message *message)
+{
+	struct wire_handle *handle = &message->args[0].handle;
+	const struct resource *blob = handle->kind == WIRE_BLOB ? handle->blob : NULL;
+
+	if (!blob || !blob->fd_owned || blob->fd < 0)
+		return relay_fail(message->relay, message->object, PARAMS_INVALID_WL_BUFFER,
+			"plane %u is no dma-buf of the virtio-gpu device", message->args[1].u);
+	int fd = fd_dup(blob->fd);
+	if (fd < 0)
+		return relay_fail(
+			message->relay, NULL, NO_MEMORY, "no file descriptor for a plane");
+	wire_handle_finish(handle);
+	*handle = wire_handle_fd(fd);
+	return RELAY_FORWARD;
+}
+
+const struct relay_hook policy_buffer_hooks[] = {
+	{"wl_shm", "create_pool", handle_create_pool, RELAY_DOWN},
+	{"wl_shm_pool", "create_buffer", handle_create_buffer, RELAY_DOWN},
+	{"wl_shm_pool", "resize", handle_resize_pool, RELAY_DOWN},
+	{"zwp_linux_buffer_params_v1", "add", handle_add_plane, RELAY_DOWN},
+	{0},
+};

@@ -1,0 +1,282 @@
+#!/bin/bash
+# Measures wayferry against direct connections and against waypipe, in one run, and prints a table.
+#
+# How to read it
+#   All figures are medians over the rounds; [least .. most] follows where it says something. Ways take turns (direct,
+#   wayferry, waypipe, direct, ...), so what else the machine does meets them all; "x direct" is the median of the
+#   ratios within a round. Absolute figures depend on the machine: compare ratios.
+#   rt/s        wl_display.sync round trips per second; rt us: one of them, median and 99th percentile.
+#   fps         frames per second of a client that draws, commits and waits for its frame callback.
+#   latency ms  from commit to frame callback as the client sees it, median and 99th percentile. The compositor's timer
+#               has a grain of 1 ms: a millisecond more may be a missed tick.
+#   cpu ms      CPU time per frame (or round trip) of both our processes (or waypipe's and their children), then of
+#               the host's and the guest's alone. The client's and the compositor's are not in it.
+#   own MB      RssAnon + RssFile of host's / guest's process: what it needs besides buffers; peak MB: VmHWM, buffers included.
+#   Frames are filled with one value each, so waypipe-lz4 is seen at its best: they compress to nothing.
+#   The targets are printed at the end with "met" or "missed": timing never fails this program, a way that does not work does.
+#
+# The compositor is weston 14 or newer, headless with pixman and a refresh rate of 1000 Hz: at 60 Hz frame callbacks
+# would hide every difference. Where the machine's own is older, one is unpacked into the cache (no root needed there
+# when mmdebstrap can unshare; about 20 s, 600 MB).
+set -euo pipefail
+
+usage()
+{
+	cat <<-END
+	Usage: tests/bench/run.sh [OPTION...]
+	Measures wayferry, waypipe and direct connections in one run and prints a table.
+	  --rounds N     how often each case is measured each way (3)
+	  --seconds S    how long frames are shown each time (2)
+	  --count N      round trips each time (20000)
+	  --cases LIST   of: $all_cases
+	  --ways LIST    of: $all_ways
+	  --counts       also count system calls and our own counters per frame (a run of its own, under strace)
+	  --build DIR    measure the programs of that build directory, as they are (default: build-bench, made if missing)
+	  --keep DIR     leave the raw results and logs there
+	  --help
+	END
+}
+
+source=$(realpath "$(dirname "$0")/../..")
+cache=${WAYFERRY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/wayferry}
+all_cases="sync 1080p-full 1080p-row 4k-full 4k-row"
+all_ways="direct wayferry waypipe-lz4 waypipe-none"
+rounds=3 seconds=2 count=20000 cases=$all_cases ways=$all_ways counts=no build= keep=
+
+while [ $# -gt 0 ]; do
+	case $1 in
+	--rounds) rounds=$2; shift ;;
+	--seconds) seconds=$2; shift ;;
+	--count) count=$2; shift ;;
+	--cases) cases=${2//,/ }; shift ;;
+	--ways) ways=${2//,/ }; shift ;;
+	--counts) counts=yes ;;
+	--build) build=$(realpath "$2"); shift ;;
+	--keep) mkdir -p "$2"; keep=$(realpath "$2"); shift ;;
+	--help) usage; exit 0 ;;
+	*) echo "run.sh: unknown option $1" >&2; usage >&2; exit 2 ;;
+	esac
+	shift
+done
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "run.sh: $*"; exit 1; }
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/wayferry-bench.XXXXXX")
+mkdir -m 700 "$work/rt"
+export XDG_RUNTIME_DIR=$work/rt
+unset WAYLAND_DISPLAY WAYLAND_SOCKET DISPLAY
+pids=()
+
+stop_all()
+{
+	local pid
+
+	for pid in "${pids[@]}"; do
+		kill "$pid" 2>/dev/null || true
+	done
+	for pid in "${pids[@]}"; do
+		wait "$pid" 2>/dev/null || true
+	done
+	pids=()
+}
+
+finish()
+{
+	stop_all
+	if [ -n "$keep" ]; then
+		cp "$work"/*.log "$work"/*.txt "$keep"/ 2>/dev/null || true
+	fi
+	rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+# What is needed and missing.
+
+need()
+{
+	command -v "$1" >/dev/null && return
+	say "installing $2 ..."
+	apt-get install -y --no-install-recommends "$2" >"$work/apt.log" 2>&1 || die "$2 is missing and apt-get cannot install it"
+}
+
+weston_is_new()
+{
+	local version
+	version=$("$@" --version 2>/dev/null | awk '{ print int($2) }') || return 1
+	[ "${version:-0}" -ge 14 ]
+}
+
+# Runs the unpacked weston with its own libraries: no chroot, so every path means the same inside and outside.
+tree_weston()
+{
+	local lib
+	lib=$(echo "$cache"/weston-tree/usr/lib/*-linux-gnu*)
+	export WESTON_MODULE_MAP="headless-backend.so=$lib/libweston-14/headless-backend.so;kiosk-shell.so=$lib/weston/kiosk-shell.so"
+	exec "$(echo "$lib"/ld-linux*)" --library-path "$lib:$lib/weston:$lib/libweston-14" "$cache/weston-tree/usr/bin/weston" "$@"
+}
+
+find_weston()
+{
+	if weston_is_new weston; then
+		weston=weston
+		return
+	fi
+	weston=tree_weston
+	if ! (weston_is_new tree_weston); then
+		need mmdebstrap mmdebstrap
+		say "this machine's weston is too old: unpacking Debian 13's into $cache/weston-tree (20 s) ..."
+		rm -rf "$cache/weston-tree" "$cache/weston-tree.new"
+		mkdir -p "$cache"
+		mmdebstrap --quiet --variant=extract --include=weston trixie "$cache/weston-tree.new" >"$work/mmdebstrap.log" 2>&1 ||
+			{ cat "$work/mmdebstrap.log" >&2; die "mmdebstrap failed"; }
+		mv "$cache/weston-tree.new" "$cache/weston-tree"
+		(weston_is_new tree_weston) || die "the unpacked weston does not run"
+	fi
+}
+
+find_programs()
+{
+	if [ -z "$build" ]; then
+		build=$source/build-bench
+		[ -f "$build/build.ninja" ] || meson setup "$build" "$source" --buildtype=release >"$work/meson.log" 2>&1 ||
+			{ cat "$work/meson.log" >&2; die "meson setup failed"; }
+		say "building ..."
+		ninja -C "$build" tests/bench/bench host-bridge/wayferry-host guest-proxy/wayferry-guest >"$work/compile.log" 2>&1 || { tail -30 "$work/compile.log" >&2; die "the build failed"; }
+	fi
+	bench=$build/tests/bench/bench
+	[ -x "$bench" ] || die "$bench is missing"
+	[[ $ways != *wayferry* ]] || [ -x "$build/guest-proxy/wayferry-guest" ] || die "$build has no wayferry-guest"
+	[[ $ways != *waypipe* ]] || need waypipe waypipe
+	[ $counts = no ] || need strace strace
+}
+
+# Starting the compositor and the ways to it. Each leaves display_WAY and the options that watch its processes.
+
+wait_for_socket()
+{
+	local i
+
+	for ((i = 0; i < 100; i++)); do
+		[ -S "$1" ] && return
+		sleep 0.1
+	done
+	die "$2 did not open its socket: $(tail -5 "$work/$2.log")"
+}
+
+start()
+{
+	local log=$1
+	shift
+	"$@" >>"$work/$log.log" 2>&1 &
+	pid=$!
+	pids+=($pid)
+}
+
+declare -A display watch
+
+start_ways()
+{
+	local way
+
+	rm -rf "${XDG_RUNTIME_DIR:?}"/*
+	start weston $weston --backend=headless --renderer=pixman --shell=kiosk --no-config --socket=compositor \
+		--width="$1" --height="$2" --idle-time=0 --refresh-rate=1000000
+	wait_for_socket "$XDG_RUNTIME_DIR/compositor" weston
+	for way in $ways; do
+		display[$way]=$way
+		case $way in
+		direct)
+			display[$way]=compositor watch[$way]=
+			;;
+		wayferry)
+			start wayferry-host "$build/host-bridge/wayferry-host" --socket "$XDG_RUNTIME_DIR/gpu" --wayland-display compositor --stats
+			watch[$way]="--watch host:$pid"
+			wait_for_socket "$XDG_RUNTIME_DIR/gpu" wayferry-host
+			start wayferry-guest "$build/guest-proxy/wayferry-guest" --vhost-user "$XDG_RUNTIME_DIR/gpu" --socket $way --stats
+			watch[$way]+=" --watch guest:$pid"
+			wait_for_socket "$XDG_RUNTIME_DIR/$way" wayferry-guest
+			;;
+		waypipe-*)
+			start $way env WAYLAND_DISPLAY=compositor waypipe --compress "${way#waypipe-}" --socket "$XDG_RUNTIME_DIR/$way.pipe" client
+			watch[$way]="--watch host:$pid"
+			wait_for_socket "$XDG_RUNTIME_DIR/$way.pipe" $way
+			start $way waypipe --compress "${way#waypipe-}" --socket "$XDG_RUNTIME_DIR/$way.pipe" --display $way server -- sleep 100000
+			watch[$way]+=" --watch guest:$pid"
+			wait_for_socket "$XDG_RUNTIME_DIR/$way" $way
+			;;
+		*) die "unknown way $way" ;;
+		esac
+	done
+}
+
+# Sets arguments (of bench), width and height.
+describe_case()
+{
+	width=1920 height=1080
+	case $1 in
+	sync) arguments="sync --count $count"; return ;;
+	1080p-*) ;;
+	4k-*) width=3840 height=2160 ;;
+	*) die "unknown case $1" ;;
+	esac
+	arguments="frames --size ${width}x$height --damage ${1#*-} --seconds $seconds"
+}
+
+measure()
+{
+	local round way line
+
+	for case in $cases; do
+		describe_case "$case"
+		start_ways $width $height
+		for ((round = 1; round <= rounds; round++)); do
+			for way in $ways; do
+				say "$case, round $round of $rounds, $way ..."
+				line=$(WAYLAND_DISPLAY=${display[$way]} timeout -k 5 180 "$bench" $arguments ${watch[$way]}) ||
+					die "$case failed with $way: $(tail -n 5 "$work"/*"${way%%-*}"*.log 2>/dev/null)"
+				echo "case=$case way=$way round=$round $line" >>"$work/results.txt"
+			done
+		done
+		stop_all
+	done
+}
+
+# A run of its own, because strace slows everything down: system calls and counters per frame or round trip.
+count_calls()
+{
+	local way who traced samples
+
+	printf '\nper frame or round trip, %s\n' "under strace (so fewer wake-ups are shared than at full speed)"
+	for case in $cases; do
+		describe_case "$case"
+		start_ways $width $height
+		for way in $ways; do
+			[ $way != direct ] || continue
+			traced=()
+			for who in host guest; do
+				pid=$(sed -n "s/.*$who:\([0-9]*\).*/\1/p" <<<"${watch[$way]}")
+				strace -f -c -S calls -U calls,name -o "$work/calls-$case-$way-$who.txt" -p "$pid" 2>/dev/null &
+				traced+=($!)
+			done
+			sleep 0.3
+			samples=$(WAYLAND_DISPLAY=${display[$way]} timeout -k 5 180 "$bench" $arguments --warmup 0 | sed 's/samples=\([0-9]*\).*/\1/') ||
+				die "$case failed with $way under strace"
+			kill -INT "${traced[@]}"
+			wait "${traced[@]}" || true
+			for who in host guest; do
+				awk -v samples="$samples" -v title="$case $way $who" '
+					$1 ~ /^[0-9]+$/ && $2 != "total" { total += $1; if (++n <= 6) list = list sprintf("  %s %.1f", $2, $1 / samples) }
+					END { printf "  %-32s %6.1f system calls:%s\n", title, total / samples, list }' "$work/calls-$case-$way-$who.txt"
+			done
+		done
+		stop_all
+	done
+}
+
+find_weston
+find_programs
+measure
+awk -f "$source/tests/bench/table.awk" "$work/results.txt"
+[ $counts = no ] || count_calls

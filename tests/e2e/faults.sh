@@ -1,0 +1,399 @@
+#!/bin/bash
+# Faults: who dies, misbehaves or lies loses its own connection; the others go on, or end with one clear line and a
+# non-zero status. Nobody is left, nobody spins.
+. "$(dirname "$0")/lib.sh"
+
+tests=(client-killed:90 client-killed-in-a-frame:90 guest-killed:90 guest-killed-in-a-frame:90 host-killed:90
+    host-killed-in-a-frame:90 compositor-killed:90 compositor-killed-in-a-frame:90 stall:90 flood:60 flood-unread:60
+    hoard-objects:120 hoard-pools:120 hoard-pixels:120 truncate:60 truncate-race:60 malformed:600 malformed-guest:600
+    device:300)
+
+FAULTS=$WAYFERRY_CLIENTS/faults
+QUIET_MS=10                 # of CPU in a second, for a process that has nothing to do
+
+faults_begin() {
+    weston_start compositor
+    bridge_start compositor
+    good_client
+}
+
+# ---- clients
+
+# rude NAME MODE [DISPLAY]: starts a client; returns when it is under way.
+rude() {
+    spawn "$1" env WAYLAND_DISPLAY="${3:-$BRIDGE}" "$FAULTS/rude" "$2"
+    until_true 20 grep -qs '^ready' "$LOGS/$1.log" || fail "rude $2 did not start (log: $LOGS/$1.log)"
+}
+
+good_client() {
+    WAYLAND_DISPLAY=$BRIDGE timeout 30 "$FAULTS/rude" ping >>"$LOGS/good.log" 2>&1
+    local status=$?
+    [ $status = 0 ] || fail "a client that behaves is not served (status $status, log: $LOGS/good.log)"
+}
+
+# client_ended NAME: it ends by itself within ten seconds; sets ENDED_STATUS.
+client_ended() {
+    local pid=${PID[$1]}
+    until_true 10 not alive "$pid" || fail "$1 did not notice the end of its connection"
+    wait "$pid" 2>/dev/null
+    ENDED_STATUS=$?
+    unset "PID[$1]"
+}
+
+client_lost() {
+    client_ended "$1"
+    [ "$ENDED_STATUS" = 1 ] || fail "$1 ended with status $ENDED_STATUS, not because its connection did (log: $LOGS/$1.log)"
+}
+
+# The client was told of a protocol error of its own.
+client_blamed() {
+    client_lost "$1"
+    grep -q 'protocol error' "$LOGS/$1.log" || fail "$1 was not told what it did wrong (log: $LOGS/$1.log)"
+}
+
+# ---- processes
+
+sigkill() {
+    kill -KILL "${PID[$1]}"
+    wait "${PID[$1]}" 2>/dev/null
+    unset "PID[$1]"
+}
+
+cpu_ns() {
+    cat "/proc/$1"/task/*/schedstat | awk '{ sum += $1 } END { printf "%.0f\n", sum }'
+}
+
+# quiet NAME...: those that live need no CPU when nothing happens. Tries for five seconds: ends are worked off first.
+quiet() {
+    local name try
+    declare -A before
+    for ((try = 0; try < 5; try++)); do
+        for name; do
+            [ -z "${PID[$name]:-}" ] || before[$name]=$(cpu_ns "${PID[$name]}")
+        done
+        sleep 1
+        for name; do
+            [ -n "${PID[$name]:-}" ] || continue
+            (($(cpu_ns "${PID[$name]}") - before[$name] < QUIET_MS * 1000000)) || continue 2
+        done
+        return 0
+    done
+    fail "one of $* uses CPU with nothing to do"
+}
+
+# went_on_or_ended NAME: it lives, or it ended by itself with one line that says why and a status that is not 0.
+went_on_or_ended() {
+    local pid=${PID[$1]} status lines
+    if alive "$pid"; then
+        say "$1 goes on"
+        return 0
+    fi
+    wait "$pid" 2>/dev/null
+    status=$?
+    unset "PID[$1]"
+    ((status != 0)) || fail "$1 ended with status 0"
+    ((status < 128)) || fail "$1 died of signal $((status - 128))"
+    lines=$(grep -c '^\[error\]' "$LOGS/$1.log")
+    [ "$lines" = 1 ] || fail "$1 ended with $lines lines of error instead of one (log: $LOGS/$1.log)"
+    say "$1 ended with status $status: $(grep '^\[error\]' "$LOGS/$1.log")"
+}
+
+# Starts again what ended.
+bridge_mend() {
+    if [ -z "${PID[bridge-host]:-}" ]; then
+        rm -f "$XDG_RUNTIME_DIR/bridge.gpu"
+        bridge_start_host compositor bridge
+    fi
+    if [ -z "${PID[bridge-guest]:-}" ]; then
+        rm -f "$XDG_RUNTIME_DIR/bridge"
+        bridge_start_guest bridge
+    fi
+    until_true 15 served || fail "after the bridge was mended no client is served (log: $LOGS/good.log)"
+}
+
+served() {
+    WAYLAND_DISPLAY=$BRIDGE timeout 30 "$FAULTS/rude" ping >>"$LOGS/good.log" 2>&1
+}
+
+own_kib() {
+    awk '/^RssAnon:/ { print $2 }' "/proc/$1/status"
+}
+
+# own_bounded: neither process keeps more than 64 MiB of its own for what a client does.
+own_bounded() {
+    local side
+    for side in host guest; do
+        (($(own_kib "${PID[bridge-$side]}") < 64 * 1024)) ||
+            [[ ${WAYFERRY_BUILD##*/} == *asan* || ${WAYFERRY_BUILD##*/} == *sanit* ]] ||
+            fail "wayferry-$side keeps $(own_kib "${PID[bridge-$side]}") KiB for a client"
+    done
+}
+
+screen_empty() {
+    screen_becomes compositor "$WORK/compositor.empty.png" "$LOGS/left.png" 10 || fail "a window is left behind"
+}
+
+fds_now() {
+    echo "$(fd_count "${PID[bridge-host]}") $(fd_count "${PID[bridge-guest]}")"
+}
+
+fds_are() {
+    [ "$(fds_now)" = "$1" ]
+}
+
+fds_back() {
+    until_true 10 fds_are "$1" || fail "file descriptors of host and guest: $1 before, $(fds_now) after"
+}
+
+# ---- deaths
+
+client_dies() {
+    local fds i
+    faults_begin
+    fds=$(fds_now)
+    for i in 1 2 3 4 5; do
+        rude victim "$1"
+        sleep "0.$((RANDOM % 3))$i"
+        sigkill victim
+        mv "$LOGS/victim.log" "$LOGS/victim-$i.log"
+    done
+    if [ "$1" = frames ]; then
+        spawn half env WAYLAND_DISPLAY="$BRIDGE" "$FAULTS/rude" half-message
+        until_true 10 not alive "${PID[half]}" || fail "half-message did not end"
+    fi
+    screen_empty
+    quiet bridge-host bridge-guest
+    fds_back "$fds"
+    good_client
+    bridge_stop
+}
+
+test_client_killed() {
+    client_dies rest
+}
+
+test_client_killed_in_a_frame() {
+    client_dies frames
+}
+
+# In the middle of a frame: the host is held while a client draws, so that what the guest sent is under way.
+guest_dies() {
+    faults_begin
+    rude resting rest
+    if [ "$1" = frames ]; then
+        rude drawing frames
+        kill -STOP "${PID[bridge-host]}"
+        sleep 0.3
+    fi
+    sigkill bridge-guest
+    [ "$1" = rest ] || kill -CONT "${PID[bridge-host]}"
+    client_lost resting
+    [ "$1" = rest ] || client_lost drawing
+    screen_empty
+    alive "${PID[bridge-host]}" || fail "wayferry-host did not survive its guest (log: $LOGS/bridge-host.log)"
+    quiet bridge-host
+    bridge_mend
+    bridge_stop
+}
+
+test_guest_killed() {
+    guest_dies rest
+}
+
+test_guest_killed_in_a_frame() {
+    guest_dies frames
+}
+
+host_dies() {
+    faults_begin
+    rude resting rest
+    [ "$1" = rest ] || rude drawing frames
+    if [ "$1" = frames ]; then
+        kill -STOP "${PID[bridge-host]}"
+        sleep 0.3
+    fi
+    sigkill bridge-host
+    client_lost resting
+    [ "$1" = rest ] || client_lost drawing
+    screen_empty
+    sleep 1
+    went_on_or_ended bridge-guest
+    quiet bridge-guest
+    bridge_mend
+    bridge_stop
+}
+
+test_host_killed() {
+    host_dies rest
+}
+
+test_host_killed_in_a_frame() {
+    host_dies frames
+}
+
+compositor_dies() {
+    faults_begin
+    rude resting rest
+    if [ "$1" = frames ]; then
+        rude drawing frames
+        kill -STOP "${PID[compositor]}"
+        sleep 0.3
+    fi
+    sigkill compositor
+    client_lost resting
+    [ "$1" = rest ] || client_lost drawing
+    sleep 1
+    went_on_or_ended bridge-guest
+    went_on_or_ended bridge-host
+    quiet bridge-host bridge-guest
+    rm -f "$XDG_RUNTIME_DIR"/compositor*
+    weston_start compositor
+    bridge_mend
+    bridge_stop
+}
+
+test_compositor_killed() {
+    compositor_dies rest
+}
+
+test_compositor_killed_in_a_frame() {
+    compositor_dies frames
+}
+
+# ---- strain
+
+test_stall() {
+    local fds
+    faults_begin
+    fds=$(fds_now)
+    rude stalled stall
+    good_client
+    until_true 20 grep -qE '^(stalled|lost)|protocol error' "$LOGS/stalled.log" || fail "the client could go on for ever"
+    own_bounded
+    quiet bridge-host bridge-guest
+    good_client
+    [ -z "${PID[stalled]:-}" ] || ! alive "${PID[stalled]}" || sigkill stalled
+    screen_empty
+    fds_back "$fds"
+    bridge_stop
+}
+
+test_flood() {
+    faults_begin
+    rude flooding flood
+    good_client
+    own_bounded
+    client_ended flooding
+    [ "$ENDED_STATUS" = 0 ] || fail "many requests are no fault (log: $LOGS/flooding.log)"
+    screen_empty
+    quiet bridge-host bridge-guest
+    bridge_stop
+}
+
+test_flood_unread() {
+    faults_begin
+    rude flooding flood-unread
+    good_client
+    own_bounded
+    client_ended flooding
+    screen_empty
+    quiet bridge-host bridge-guest
+    good_client
+    bridge_stop
+}
+
+# hoarding MODE: a client takes without end; it alone is told to stop.
+hoarding() {
+    local fds
+    faults_begin
+    fds=$(fds_now)
+    rude hoarding "$1"
+    good_client
+    until_true 60 not alive "${PID[hoarding]}" || fail "the client could go on for ever"
+    client_ended hoarding
+    say "$(tail -n 1 "$LOGS/hoarding.log")"
+    good_client
+    quiet bridge-host bridge-guest
+    fds_back "$fds"
+    bridge_stop
+}
+
+test_hoard_objects() {
+    hoarding hoard-objects
+    grep -q 'protocol error' "$LOGS/hoarding.log" || fail "the client was not told to stop"
+}
+
+# Taking them all is fine, as long as nobody else suffers.
+test_hoard_pools() {
+    hoarding hoard-pools
+    grep -qE 'protocol error|20000 pools' "$LOGS/hoarding.log" || fail "the client was neither served nor told to stop"
+}
+
+test_hoard_pixels() {
+    hoarding hoard-pixels
+    grep -q 'protocol error' "$LOGS/hoarding.log" || fail "the client was not told to stop"
+}
+
+test_truncate() {
+    faults_begin
+    rude truncating truncate
+    client_blamed truncating
+    grep -qE 'protocol error 2 of wl_' "$LOGS/truncating.log" || fail "not wl_shm.error.invalid_fd (log: $LOGS/truncating.log)"
+    screen_empty
+    good_client
+    bridge_stop
+}
+
+test_truncate_race() {
+    faults_begin
+    rude truncating truncate-race
+    good_client
+    client_ended truncating
+    [ "$ENDED_STATUS" = 0 ] || grep -q 'protocol error' "$LOGS/truncating.log" || fail "the client was not told what it did wrong"
+    screen_empty
+    good_client
+    bridge_stop
+}
+
+# ---- malformed messages
+
+test_malformed() {
+    faults_begin
+    timeout 500 "$FAULTS/malformed" --reference compositor "$BRIDGE" >"$LOGS/malformed.log" 2>&1 ||
+        fail "$(grep -m 3 '^FAILED' "$LOGS/malformed.log") (log: $LOGS/malformed.log)"
+    tail -n 1 "$LOGS/malformed.log"
+    quiet bridge-host bridge-guest
+    bridge_stop
+}
+
+# The same from a guest that relays everything: the host's own checks.
+test_malformed_guest() {
+    weston_start compositor
+    bridge_start_host compositor bridge
+    timeout 500 "$FAULTS/malformed" --reference compositor --device "$XDG_RUNTIME_DIR/bridge.gpu" >"$LOGS/malformed.log" 2>&1 ||
+        fail "$(grep -m 3 '^FAILED' "$LOGS/malformed.log") (log: $LOGS/malformed.log)"
+    tail -n 1 "$LOGS/malformed.log"
+    quiet bridge-host
+    device_still_works
+}
+
+# ---- the device
+
+test_device() {
+    weston_start compositor
+    bridge_start_host compositor bridge
+    timeout 200 "$FAULTS/device-faults" "$XDG_RUNTIME_DIR/bridge.gpu" >"$LOGS/device.log" 2>&1 ||
+        fail "$(grep -m 3 '^FAILED' "$LOGS/device.log") (log: $LOGS/device.log)"
+    tail -n 1 "$LOGS/device.log"
+    quiet bridge-host
+    device_still_works
+}
+
+device_still_works() {
+    BRIDGE=bridge
+    bridge_start_guest bridge
+    good_client
+    bridge_stop
+}
+
+e2e_main "$@"
