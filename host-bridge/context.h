@@ -1,16 +1,25 @@
-/* What a virtio-gpu context of any kind is to the device. */
+/* What a virtio-gpu context of any kind is to the device, and the device to it. */
 #ifndef HOST_BRIDGE_CONTEXT_H
 #define HOST_BRIDGE_CONTEXT_H
 
 #include "host-bridge/resources.h"
 
+#include <wayland-server-core.h>
+
 struct context;
+struct policy;
+
+#define CONTEXT_MAX_HELD 256 /* requests a context may keep */
 
 /*
- * A command of the control queue that has been executed, or whose execution a context keeps for later. The device
+ * A SUBMIT_3D of the control queue that has been executed, or whose execution a context keeps for later. The device
  * owns it; whoever was given it completes it exactly once. A context that dies need not: the device completes what is left.
  */
-struct request;
+struct request {
+	struct wl_list link; /* free for the context that keeps it */
+	struct context *context;
+	int ring; /* the context's ring that its fence is on; -1: no fence, or one that is not of a ring */
+};
 /* Answers with @response (VIRTIO_GPU_RESP_*), with the command's fence echoed, and puts it on the used ring. */
 void request_complete(struct request *request, uint32_t response);
 
@@ -24,8 +33,9 @@ struct context_blob { /* what a HOST3D blob_id stands for */
 };
 
 struct context_ops {
+	/* Frees the context; its requests and attached resources are gone by the device's hand right after. */
 	void (*destroy)(struct context *context);
-	/* CTX_ATTACH_RESOURCE and CTX_DETACH_RESOURCE. attach may refuse with -errno. @resource is borrowed; ref it to keep it. */
+	/* CTX_ATTACH_RESOURCE and CTX_DETACH_RESOURCE; may be NULL. attach may refuse with -errno. @resource is borrowed; ref it to keep it. */
 	int (*attach)(struct context *context, struct resource *resource);
 	void (*detach)(struct context *context, struct resource *resource);
 	/*
@@ -39,11 +49,44 @@ struct context_ops {
 	bool (*fence)(struct context *context, uint32_t ring_idx, struct request *request);
 	/* RESOURCE_CREATE_BLOB with BLOB_MEM_HOST3D. 0 or -errno. */
 	int (*create_blob)(struct context *context, uint64_t blob_id, uint64_t size, uint32_t flags, struct context_blob *out);
+	/*
+	 * What context_wake asked for: the guest's ring may be written, fences completed. From the event loop, with the
+	 * control queue looked at just before, so that a POLL that came without a kick is there.
+	 */
+	void (*service)(struct context *context);
+};
+
+/* Counts since the start unless said otherwise; one for the whole device. */
+struct device_counters {
+	uint64_t commands, errors; /* of the queues; those answered with an error */
+	uint64_t submissions, sends, receives, reads, writes, fences;
+	uint64_t bytes_from_guest, bytes_to_guest; /* Wayland's and pipes' */
+	uint64_t copied_bytes;			   /* contents copied for the guest (keymaps) */
+	uint64_t contexts, pipes;		   /* live now */
+	uint64_t contexts_lost;
+};
+
+/* What every context gets from the device; outlives it. */
+struct context_host {
+	struct wl_event_loop *loop;
+	const struct policy *policy;
+	uint64_t max_blob_bytes;
+	struct device_counters *counters;
 };
 
 struct context {
 	const struct context_ops *ops;
+	const struct context_host *host;
 	uint32_t id;
+	char name[80];		/* for log lines: "context 3 (weston-terminal)" */
+	struct id_map attached; /* struct resource by id; each holds a reference. The device's to change. */
+	uint32_t n_held;	/* requests of it that are not completed. The device's to change. */
+	bool dying;		  /* ops->destroy runs: wakes count no more. The device's. */
+	struct wl_list requests;  /* the device's */
+	struct wl_list wake_link; /* the device's */
 };
+
+/* Asks for ops->service soon, once however often it is called. */
+void context_wake(struct context *context);
 
 #endif

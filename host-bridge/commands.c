@@ -1,0 +1,312 @@
+/* The table of virtio-gpu commands; and those about the device and its contexts. */
+#include "host-bridge/commands.h"
+
+#include <errno.h>
+
+#include "host-bridge/cross_domain_context.h"
+#include "protocol/bytes.h"
+#define LOG_MODULE "device"
+#include "protocol/log.h"
+
+#define MAX_RINGS 64 /* virtio 1.3, 5.7.6.7: ring_idx is below it */
+
+uint32_t command_response(int err)
+{
+	switch (err) {
+	case 0:
+		return VIRTIO_GPU_RESP_OK_NODATA;
+	case -ENOENT:
+	case -EEXIST:
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	case -EINVAL:
+	case -EBUSY:
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	case -ENOMEM:
+	case -ENOSPC:
+		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+	default:
+		return VIRTIO_GPU_RESP_ERR_UNSPEC;
+	}
+}
+
+/* --- the device --- */
+
+static uint32_t get_display_info(struct command *command)
+{
+	/* One scanout (kernel 6.1 wants one), every mode disabled: all zeroes. */
+	command->out_bytes = sizeof(command->out.display_info);
+	return VIRTIO_GPU_RESP_OK_DISPLAY_INFO;
+}
+
+static uint32_t get_capset_info(struct command *command)
+{
+	if (command->in.get_capset_info.capset_index != 0)
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	command->out.capset_info.capset_id = CROSS_DOMAIN_CAPSET_ID;
+	command->out.capset_info.capset_max_version = 0;
+	command->out.capset_info.capset_max_size = sizeof(struct cross_domain_capset_ext);
+	command->out_bytes = sizeof(command->out.capset_info);
+	return VIRTIO_GPU_RESP_OK_CAPSET_INFO;
+}
+
+static uint32_t get_capset(struct command *command)
+{
+	const struct virtio_gpu_get_capset *in = &command->in.get_capset;
+	if (in->capset_id != CROSS_DOMAIN_CAPSET_ID || in->capset_version != 0)
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	/* A guest that asks for 16 bytes gets the first 16. */
+	cross_domain_capset(&command->out.capset.data);
+	command->out_bytes = sizeof(command->out.capset);
+	return VIRTIO_GPU_RESP_OK_CAPSET;
+}
+
+/* --- contexts --- */
+
+static uint32_t ctx_create(struct command *command)
+{
+	const struct virtio_gpu_ctx_create *in = &command->in.ctx_create;
+	struct gpu *gpu = command->gpu;
+	uint32_t id = in->hdr.ctx_id;
+	char name[sizeof(in->debug_name) + 1] = {0};
+
+	if (id == 0 || id_map_find(&gpu->contexts, id))
+		return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
+	if ((in->context_init & VIRTIO_GPU_CONTEXT_INIT_CAPSET_ID_MASK) != CROSS_DOMAIN_CAPSET_ID ||
+		in->nlen > sizeof(in->debug_name))
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	if (gpu->contexts.count >= GPU_MAX_CONTEXTS)
+		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+
+	memcpy(name, in->debug_name, in->nlen);
+	struct context *context = cross_domain_context_create(&gpu->host, id, name);
+	if (!context)
+		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+	wl_list_init(&context->requests);
+	wl_list_init(&context->wake_link);
+	if (id_map_insert(&gpu->contexts, id, context) < 0) {
+		context->ops->destroy(context);
+		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+	}
+	gpu->counters.contexts++;
+	log_debug("%s is there", context->name);
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+static void detach(struct context *context, struct resource *resource)
+{
+	if (context->ops->detach)
+		context->ops->detach(context, resource);
+	resource->attached--;
+	resource_unref(resource);
+}
+
+void gpu_destroy_context(struct gpu *gpu, struct context *context)
+{
+	uint32_t id;
+	for (struct resource *resource; (resource = id_map_take_any(&context->attached, &id));)
+		detach(context, resource);
+	id_map_finish(&context->attached);
+	id_map_remove(&gpu->contexts, context->id);
+	gpu->counters.contexts--;
+	log_debug("%s ends", context->name);
+
+	/* On its way out it may complete requests and want to be woken. What it has not completed is completed after it. */
+	struct wl_list held;
+	wl_list_init(&held);
+	wl_list_insert_list(&held, &context->requests);
+	wl_list_init(&context->requests);
+	wl_list_remove(&context->wake_link);
+	context->dying = true;
+	context->ops->destroy(context);
+	requests_finish(&held);
+}
+
+void gpu_detach_everywhere(struct gpu *gpu, struct resource *resource)
+{
+	uint32_t position = 0;
+	for (struct context *context; (context = id_map_next(&gpu->contexts, &position));)
+		if (id_map_remove(&context->attached, resource->id))
+			detach(context, resource);
+}
+
+/* The context of the command's header; NULL if there is none. */
+static struct context *find_context(const struct command *command)
+{
+	return id_map_find(&command->gpu->contexts, command->in.hdr.ctx_id);
+}
+
+static uint32_t ctx_destroy(struct command *command)
+{
+	struct context *context = find_context(command);
+	if (!context)
+		return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
+	gpu_destroy_context(command->gpu, context);
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+static uint32_t ctx_attach_resource(struct command *command)
+{
+	struct context *context = find_context(command);
+	uint32_t id = command->in.ctx_resource.resource_id;
+	struct resource *resource = resource_find(&command->gpu->resources, id);
+
+	if (!context)
+		return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
+	if (!resource)
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	if (id_map_find(&context->attached, id))
+		return VIRTIO_GPU_RESP_OK_NODATA;
+	int err = context->ops->attach ? context->ops->attach(context, resource) : 0;
+	if (err == 0)
+		err = id_map_insert(&context->attached, id, resource);
+	if (err < 0)
+		return command_response(err);
+	resource_ref(resource);
+	resource->attached++;
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+static uint32_t ctx_detach_resource(struct command *command)
+{
+	struct context *context = find_context(command);
+	if (!context)
+		return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
+	struct resource *resource = id_map_remove(&context->attached, command->in.ctx_resource.resource_id);
+	if (!resource)
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	detach(context, resource);
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+static uint32_t submit_3d(struct command *command)
+{
+	struct gpu *gpu = command->gpu;
+	struct context *context = find_context(command);
+	uint32_t size = command->in.submit.size;
+
+	if (!context)
+		return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
+	if (size > GPU_MAX_SUBMISSION_BYTES || !range_fits(command->fixed_bytes, size, command->chain->out_bytes))
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	if (virtqueue_read(command->queue, command->chain, command->fixed_bytes, gpu->submission, size) != size)
+		return VIRTIO_GPU_RESP_ERR_UNSPEC;
+	struct request *request = request_create(&gpu->requests, command->chain, &command->in.hdr, context);
+	if (!request)
+		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+
+	gpu->counters.submissions++;
+	int err = context->ops->submit(context, gpu->submission, size, request);
+	if (err == -EINPROGRESS)
+		return COMMAND_KEPT;
+	if (err == 0 && request->ring >= 0 && context->ops->fence(context, (uint32_t)request->ring, request))
+		return COMMAND_KEPT;
+	if (err < 0)
+		gpu->counters.errors++;
+	request_complete(request, command_response(err));
+	return COMMAND_KEPT;
+}
+
+/* --- the table --- */
+
+struct command_description {
+	uint32_t type;
+	const char *name;
+	uint32_t bytes; /* of its struct */
+	command_fn execute;
+};
+
+static const struct command_description control_commands[] = {
+	{VIRTIO_GPU_CMD_GET_DISPLAY_INFO, "GET_DISPLAY_INFO", sizeof(struct virtio_gpu_ctrl_hdr), get_display_info},
+	{VIRTIO_GPU_CMD_RESOURCE_CREATE_2D, "RESOURCE_CREATE_2D", sizeof(struct virtio_gpu_resource_create_2d),
+		command_resource_create_2d},
+	{VIRTIO_GPU_CMD_RESOURCE_UNREF, "RESOURCE_UNREF", sizeof(struct virtio_gpu_resource_unref),
+		command_resource_unref},
+	{VIRTIO_GPU_CMD_SET_SCANOUT, "SET_SCANOUT", sizeof(struct virtio_gpu_set_scanout), command_set_scanout},
+	{VIRTIO_GPU_CMD_RESOURCE_FLUSH, "RESOURCE_FLUSH", sizeof(struct virtio_gpu_resource_flush),
+		command_resource_flush},
+	{VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, "TRANSFER_TO_HOST_2D", sizeof(struct virtio_gpu_transfer_to_host_2d),
+		command_transfer_to_host_2d},
+	{VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, "RESOURCE_ATTACH_BACKING",
+		sizeof(struct virtio_gpu_resource_attach_backing), command_resource_attach_backing},
+	{VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING, "RESOURCE_DETACH_BACKING",
+		sizeof(struct virtio_gpu_resource_detach_backing), command_resource_detach_backing},
+	{VIRTIO_GPU_CMD_GET_CAPSET_INFO, "GET_CAPSET_INFO", sizeof(struct virtio_gpu_get_capset_info),
+		get_capset_info},
+	{VIRTIO_GPU_CMD_GET_CAPSET, "GET_CAPSET", sizeof(struct virtio_gpu_get_capset), get_capset},
+	{VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID, "RESOURCE_ASSIGN_UUID", sizeof(struct virtio_gpu_resource_assign_uuid),
+		command_resource_assign_uuid},
+	{VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, "RESOURCE_CREATE_BLOB", sizeof(struct virtio_gpu_resource_create_blob),
+		command_resource_create_blob},
+	{VIRTIO_GPU_CMD_SET_SCANOUT_BLOB, "SET_SCANOUT_BLOB", sizeof(struct virtio_gpu_set_scanout_blob),
+		command_set_scanout_blob},
+	{VIRTIO_GPU_CMD_CTX_CREATE, "CTX_CREATE", sizeof(struct virtio_gpu_ctx_create), ctx_create},
+	{VIRTIO_GPU_CMD_CTX_DESTROY, "CTX_DESTROY", sizeof(struct virtio_gpu_ctx_destroy), ctx_destroy},
+	{VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, "CTX_ATTACH_RESOURCE", sizeof(struct virtio_gpu_ctx_resource),
+		ctx_attach_resource},
+	{VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE, "CTX_DETACH_RESOURCE", sizeof(struct virtio_gpu_ctx_resource),
+		ctx_detach_resource},
+	{VIRTIO_GPU_CMD_SUBMIT_3D, "SUBMIT_3D", sizeof(struct virtio_gpu_cmd_submit), submit_3d},
+	{VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB, "RESOURCE_MAP_BLOB", sizeof(struct virtio_gpu_resource_map_blob),
+		command_resource_map_blob},
+	{VIRTIO_GPU_CMD_RESOURCE_UNMAP_BLOB, "RESOURCE_UNMAP_BLOB", sizeof(struct virtio_gpu_resource_unmap_blob),
+		command_resource_unmap_blob},
+};
+
+static const struct command_description cursor_commands[] = {
+	{VIRTIO_GPU_CMD_UPDATE_CURSOR, "UPDATE_CURSOR", sizeof(struct virtio_gpu_update_cursor), command_cursor},
+	{VIRTIO_GPU_CMD_MOVE_CURSOR, "MOVE_CURSOR", sizeof(struct virtio_gpu_update_cursor), command_cursor},
+};
+
+/* Those of 3D resources (no renderer), GET_EDID (not offered) and what nobody knows are not in the table. */
+static const struct command_description *describe(enum gpu_queue queue, uint32_t type)
+{
+	const struct command_description *table = control_commands;
+	size_t n = ARRAY_LENGTH(control_commands);
+	if (queue == GPU_CURSOR_QUEUE) {
+		table = cursor_commands;
+		n = ARRAY_LENGTH(cursor_commands);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (table[i].type == type)
+			return &table[i];
+	return NULL;
+}
+
+static uint32_t execute(struct command *command, const struct command_description *description)
+{
+	size_t got = min_u64(command->chain->out_bytes, sizeof(command->in.hdr));
+	if (!description)
+		return VIRTIO_GPU_RESP_ERR_UNSPEC;
+	if (command->chain->out_bytes < description->bytes)
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	if (command->in.hdr.flags & VIRTIO_GPU_FLAG_INFO_RING_IDX && command->in.hdr.ring_idx >= MAX_RINGS)
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	size_t rest = description->bytes - got;
+	if (virtqueue_read(command->queue, command->chain, got, (uint8_t *)&command->in + got, rest) != rest)
+		return VIRTIO_GPU_RESP_ERR_UNSPEC;
+	command->fixed_bytes = description->bytes;
+	return description->execute(command);
+}
+
+void command_execute(struct gpu *gpu, enum gpu_queue queue, const struct virtqueue_chain *chain)
+{
+	struct command command = {.gpu = gpu, .queue = gpu->queues[queue], .chain = chain};
+
+	gpu->counters.commands++;
+	virtqueue_read(command.queue, chain, 0, &command.in.hdr, sizeof(command.in.hdr));
+	const struct command_description *description = describe(queue, command.in.hdr.type);
+	command.out_bytes = sizeof(command.out.hdr);
+	uint32_t response = execute(&command, description);
+	if (response == COMMAND_KEPT)
+		return;
+	if (response >= VIRTIO_GPU_RESP_ERR_UNSPEC) {
+		gpu->counters.errors++;
+		log_limited(&gpu->log_limit, LOG_LEVEL_WARN, "%s (0x%x) of context %u refused: 0x%x",
+			description ? description->name : "unknown command", command.in.hdr.type,
+			command.in.hdr.ctx_id, response);
+	}
+	command.out.hdr = response_header(&command.in.hdr, response);
+	size_t written = virtqueue_write(command.queue, chain->segments + chain->n_out, chain->n_in, 0, &command.out,
+		command.out_bytes);
+	virtqueue_push(command.queue, chain->head, (uint32_t)written);
+}

@@ -1,0 +1,736 @@
+/*
+ * Cross-domain contexts: the guest's commands, and the events it gets.
+ *
+ * Towards the guest there is one page, the channel ring, and it holds one event. The guest asks for the next one with a
+ * POLL, whose fence waits here (polls) until an event was written. What there is to say meanwhile waits in three
+ * places: Wayland in the stream, pipes' bytes in the pipes themselves, and the end of it all in a flag. service() brings both
+ * together; the device calls it from its event loop only, so neither the compositor's callbacks nor the pipes' ever
+ * write to the guest, execute commands or end the context they are in.
+ *
+ * Towards the host, bytes go to the compositor as they come. While it is congested they queue in sends; the
+ * submission that brought them is then not completed (fences on ring 0 hold back a guest that minds), nor is one whose
+ * WRITEs a pipe's reader has not taken.
+ */
+#include "host-bridge/cross_domain_context.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <linux/virtio_gpu.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "host-bridge/blob_ids.h"
+#include "host-bridge/compositor.h"
+#include "host-bridge/guest_stream.h"
+#include "host-bridge/pipes.h"
+#include "protocol/fd.h"
+#define LOG_MODULE "context"
+#include "protocol/log.h"
+
+#define MAX_QUEUED_SENDS (UINT64_C(4) << 20) /* bytes, what manages them included */
+#define MAX_HOLDS 64			     /* reasons for which one submission waits */
+
+struct send { /* a SEND that waits for the compositor */
+	struct wl_list link; /* cross_domain_context::sends */
+	size_t size, n_handles;
+	struct wire_handle handles[CROSS_DOMAIN_MAX_IDENTIFIERS];
+	uint8_t bytes[];
+};
+
+/* A submission that is not completed before its last hold is gone. */
+struct submission {
+	struct request *request; /* NULL: it was refused in the end, there is nothing to complete */
+	uint32_t holds;
+};
+
+struct hold {
+	struct pipe_waiter waiter; /* in a pipe's list, or in cross_domain_context::send_holds */
+	struct submission *submission;
+};
+
+struct cross_domain_context {
+	struct context base;
+	bool initialised;
+	uint32_t channel_type;
+	struct resource *query_ring, *channel_ring; /* referenced; NULL before INIT and once detached */
+	struct compositor *compositor;		    /* NULL: no channel, or its end was told */
+	bool input_ended; /* the compositor takes nothing more; what the guest says goes nowhere */
+	bool lost;	  /* and what it asks for is not done */
+	bool ended;	  /* the stream's end is the channel's; the guest gets one empty RECEIVE then */
+	bool end_told;
+
+	uint32_t last_id; /* of images, files and write pipes */
+	struct blob_ids blob_ids;
+	struct pipes pipes;
+
+	struct guest_stream stream;
+	bool stream_had_turn;	/* the last event was the stream's */
+	bool compositor_paused; /* has_room said no */
+	struct wl_list polls;	/* request::link, oldest first */
+
+	struct wl_list sends; /* send::link, oldest first */
+	size_t sends_bytes;
+	struct wl_list send_holds; /* pipe_waiter::link */
+	struct request *executing; /* the request that may be held, while its commands run */
+	struct submission *submission; /* what holds it, once something does */
+
+	struct log_limit log_limit;
+};
+
+static struct cross_domain_context *from_base(struct context *context)
+{
+	return container_of(context, struct cross_domain_context, base);
+}
+
+static struct device_counters *counters(const struct cross_domain_context *context)
+{
+	return context->base.host->counters;
+}
+
+void cross_domain_capset(struct cross_domain_capset_ext *out)
+{
+	*out = (struct cross_domain_capset_ext){
+		.base = {.version = 1, .supported_channels = 1u << CROSS_DOMAIN_CHANNEL_WAYLAND},
+		.magic = CROSS_DOMAIN_WAYFERRY_MAGIC,
+		.features = CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_LAZY_POLL,
+	};
+}
+
+/* --- submissions that wait --- */
+
+static void handle_hold_done(struct pipe_waiter *waiter)
+{
+	struct hold *hold = container_of(waiter, struct hold, waiter);
+	struct submission *submission = hold->submission;
+
+	free(hold);
+	if (--submission->holds > 0)
+		return;
+	if (submission->request)
+		request_complete(submission->request, VIRTIO_GPU_RESP_OK_NODATA);
+	free(submission);
+}
+
+/* A reason for the submission that runs now to wait; NULL when it is not to wait, or for enough things already. */
+static struct pipe_waiter *hold_submission(struct cross_domain_context *context)
+{
+	if (!context->executing || context->base.n_held > CONTEXT_MAX_HELD ||
+		(context->submission && context->submission->holds > MAX_HOLDS))
+		return NULL;
+	struct hold *hold = calloc(1, sizeof(*hold));
+	if (hold && !context->submission) {
+		context->submission = calloc(1, sizeof(*context->submission));
+		if (context->submission)
+			/* Its execution is the first hold. */
+			*context->submission = (struct submission){.request = context->executing, .holds = 1};
+	}
+	if (!hold || !context->submission) {
+		free(hold);
+		return NULL;
+	}
+	hold->waiter.done = handle_hold_done;
+	hold->submission = context->submission;
+	hold->submission->holds++;
+	return &hold->waiter;
+}
+
+static void release_send_holds(struct cross_domain_context *context)
+{
+	while (!wl_list_empty(&context->send_holds)) {
+		struct pipe_waiter *waiter = wl_container_of(context->send_holds.next, waiter, link);
+		wl_list_remove(&waiter->link);
+		waiter->done(waiter);
+	}
+}
+
+static void hold_for_sends(struct cross_domain_context *context)
+{
+	struct pipe_waiter *waiter = hold_submission(context);
+	if (waiter)
+		wl_list_insert(context->send_holds.prev, &waiter->link);
+}
+
+/* --- the end of a context --- */
+
+static void send_destroy(struct cross_domain_context *context, struct send *send)
+{
+	wl_list_remove(&send->link);
+	context->sends_bytes -= sizeof(*send) + send->size;
+	for (size_t i = 0; i < send->n_handles; i++)
+		wire_handle_finish(&send->handles[i]);
+	free(send);
+}
+
+/* Nothing more goes to the compositor. */
+static void end_input(struct cross_domain_context *context)
+{
+	struct send *send, *next;
+
+	context->input_ended = true;
+	wl_list_for_each_safe(send, next, &context->sends, link)
+		send_destroy(context, send);
+	release_send_holds(context);
+}
+
+/* wl_display.error, the last thing a client hears. */
+static void add_display_error(struct cross_domain_context *context, const char *text)
+{
+	enum { DISPLAY = 1, ERROR_EVENT = 0, IMPLEMENTATION = 3 };
+	struct {
+		uint32_t object, size_and_opcode, about, code, length;
+		char text[160];
+	} message = {.object = DISPLAY, .about = DISPLAY, .code = IMPLEMENTATION};
+
+	snprintf(message.text, sizeof(message.text), "wayferry: %s", text);
+	message.length = (uint32_t)strlen(message.text) + 1;
+	uint32_t size = (uint32_t)(offsetof(__typeof__(message), text) + align_up(message.length, 4));
+	message.size_and_opcode = size << 16 | ERROR_EVENT;
+	guest_stream_add(&context->stream, &message, size, NULL, 0);
+}
+
+/* The guest broke a bound that cannot be answered otherwise: its context ends, for which it hears @why. */
+static void lose(struct cross_domain_context *context, const char *why)
+{
+	if (context->lost)
+		return;
+	log_limited(&context->log_limit, LOG_LEVEL_WARN, "%s is lost: %s", context->base.name, why);
+	counters(context)->contexts_lost++;
+	context->lost = true;
+	if (!context->ended)
+		add_display_error(context, why);
+	context->ended = true;
+	end_input(context);
+	compositor_destroy(context->compositor);
+	context->compositor = NULL;
+	pipes_finish(&context->pipes);
+	context_wake(&context->base);
+}
+
+static void handle_destroy(struct context *base)
+{
+	struct cross_domain_context *context = from_base(base);
+
+	pipes_finish(&context->pipes);
+	end_input(context);
+	compositor_destroy(context->compositor);
+	guest_stream_finish(&context->stream);
+	blob_ids_finish(&context->blob_ids);
+	if (context->query_ring)
+		resource_unref(context->query_ring);
+	if (context->channel_ring)
+		resource_unref(context->channel_ring);
+	free(context);
+}
+
+/* --- what the compositor has for the guest --- */
+
+/* Turns @handle into an identifier; takes it, also on error. */
+static int make_identifier(struct cross_domain_context *context, struct wire_handle *handle,
+	struct guest_stream_identifier *out)
+{
+	int err = -EINVAL;
+	*out = (struct guest_stream_identifier){.id = context->last_id + 1};
+	if (handle->kind == WIRE_FD) {
+		size_t copied = 0;
+		out->type = CROSS_DOMAIN_ID_VIRTGPU_BLOB;
+		err = blob_ids_add_file(&context->blob_ids, out->id, handle->fd, &out->size, &copied);
+		counters(context)->copied_bytes += copied;
+	} else if (handle->kind == WIRE_WRITE_PIPE) {
+		out->type = CROSS_DOMAIN_ID_WRITE_PIPE;
+		err = pipes_add_write(&context->pipes, out->id, handle->fd);
+		handle->fd = -1;
+	}
+	if (err == 0)
+		context->last_id = out->id;
+	wire_handle_finish(handle);
+	return err;
+}
+
+static int handle_to_guest(void *data, const uint8_t *bytes, size_t size, struct wire_handle *handles, size_t n_handles)
+{
+	struct cross_domain_context *context = data;
+	struct guest_stream_identifier identifiers[FD_MESSAGE_MAX];
+	int err = n_handles <= ARRAY_LENGTH(identifiers) ? 0 : -E2BIG;
+
+	for (size_t i = 0; i < n_handles; i++) {
+		if (err == 0)
+			err = make_identifier(context, &handles[i], &identifiers[i]);
+		else
+			wire_handle_finish(&handles[i]);
+	}
+	if (err == 0)
+		err = guest_stream_add(&context->stream, bytes, size, identifiers, n_handles);
+	if (err < 0) {
+		log_limited(&context->log_limit, LOG_LEVEL_WARN, "%s: %zu bytes with %zu fds cannot go to the guest: %s",
+			context->base.name, size, n_handles, strerror(-err));
+		return err;
+	}
+	context_wake(&context->base);
+	return 0;
+}
+
+static bool handle_has_room(void *data)
+{
+	struct cross_domain_context *context = data;
+	bool room = guest_stream_bytes(&context->stream) < GUEST_STREAM_ROOM_BYTES;
+	context->compositor_paused |= !room;
+	return room;
+}
+
+static void handle_closed(void *data)
+{
+	struct cross_domain_context *context = data;
+	context->ended = true;
+	context->input_ended = true; /* service() clears up */
+	context_wake(&context->base);
+}
+
+static void handle_wake(void *data)
+{
+	struct cross_domain_context *context = data;
+	context_wake(&context->base);
+}
+
+static const struct compositor_listener compositor_listener = {
+	.to_guest = handle_to_guest,
+	.has_room = handle_has_room,
+	.closed = handle_closed,
+	.drained = handle_wake,
+};
+
+static const struct pipes_listener pipes_listener = {.readable = handle_wake};
+
+/* --- events --- */
+
+union event { /* the channel ring */
+	struct cross_domain_send_receive receive;
+	struct cross_domain_read_write read;
+	uint8_t bytes[CROSS_DOMAIN_RING_BYTES];
+};
+
+static size_t make_receive(struct cross_domain_context *context, union event *event)
+{
+	size_t n = guest_stream_take(&context->stream, &event->receive, event->bytes + sizeof(event->receive));
+	context->stream_had_turn = true;
+	counters(context)->receives++;
+	counters(context)->bytes_to_guest += n;
+	return sizeof(event->receive) + n;
+}
+
+/* 0: no pipe had anything after all. */
+static size_t make_read(struct cross_domain_context *context, union event *event)
+{
+	uint32_t id;
+	bool hang_up;
+	ssize_t n = pipes_read(&context->pipes, &id, event->bytes + sizeof(event->read), CROSS_DOMAIN_READ_MAX_DATA,
+		&hang_up);
+	if (n < 0)
+		return 0;
+	event->read = (struct cross_domain_read_write){
+		.hdr.cmd = CROSS_DOMAIN_CMD_READ,
+		.identifier = id,
+		.hang_up = hang_up,
+		.opaque_data_size = (uint32_t)n,
+	};
+	context->stream_had_turn = false;
+	counters(context)->reads++;
+	counters(context)->bytes_to_guest += (size_t)n;
+	return sizeof(event->read) + (size_t)n;
+}
+
+/* The next event's size, 0 when there is none. The stream and the pipes take turns, the stream first. */
+static size_t make_event(struct cross_domain_context *context, union event *event)
+{
+	size_t size = 0;
+	if (guest_stream_empty(&context->stream) || context->stream_had_turn)
+		size = make_read(context, event);
+	if (size == 0 && !guest_stream_empty(&context->stream))
+		size = make_receive(context, event);
+	if (size == 0 && context->ended && !context->end_told) {
+		context->end_told = true;
+		size = make_receive(context, event);
+	}
+	return size;
+}
+
+/* Writes the next event and completes the POLL that asked for it. False: there is none. */
+static bool deliver_event(struct cross_domain_context *context)
+{
+	union event event;
+	size_t size = make_event(context, &event);
+	if (size == 0)
+		return false;
+	int err = resource_copy_in(context->channel_ring, 0, &event, size);
+	if (err < 0)
+		lose(context, "its channel ring is not in the guest's memory");
+
+	struct request *poll = wl_container_of(context->polls.next, poll, link);
+	wl_list_remove(&poll->link);
+	counters(context)->fences++;
+	request_complete(poll, VIRTIO_GPU_RESP_OK_NODATA);
+	return err == 0;
+}
+
+/* Hands on what waited for the compositor, as long as it takes it. */
+static void flush_sends(struct cross_domain_context *context)
+{
+	while (!wl_list_empty(&context->sends) && !compositor_congested(context->compositor)) {
+		struct send *send = wl_container_of(context->sends.next, send, link);
+		int err = compositor_from_guest(context->compositor, send->bytes, send->size, send->handles,
+			send->n_handles);
+		send->n_handles = 0;
+		send_destroy(context, send);
+		if (err < 0)
+			end_input(context);
+	}
+	compositor_flush(context->compositor);
+	if (wl_list_empty(&context->sends) && !compositor_congested(context->compositor))
+		release_send_holds(context);
+}
+
+static void handle_service(struct context *base)
+{
+	struct cross_domain_context *context = from_base(base);
+
+	if (context->input_ended)
+		end_input(context);
+	else if (context->compositor)
+		flush_sends(context);
+
+	while (context->channel_ring && !wl_list_empty(&context->polls) && deliver_event(context))
+		;
+	if (context->end_told) {
+		compositor_destroy(context->compositor);
+		context->compositor = NULL;
+	}
+	if (context->compositor_paused && context->compositor &&
+		guest_stream_bytes(&context->stream) < GUEST_STREAM_ROOM_BYTES) {
+		context->compositor_paused = false;
+		compositor_resume(context->compositor);
+	}
+}
+
+/* --- commands --- */
+
+/* A resource that can be a ring; borrowed. */
+static int find_ring(const struct cross_domain_context *context, uint32_t id, struct resource **out)
+{
+	struct resource *ring = id_map_find(&context->base.attached, id);
+	if (!ring)
+		return -ENOENT;
+	if (ring->kind != RESOURCE_BLOB_GUEST || ring->size < CROSS_DOMAIN_RING_BYTES)
+		return -EINVAL;
+	*out = ring;
+	return 0;
+}
+
+static int handle_init(struct cross_domain_context *context, const uint8_t *bytes, size_t length)
+{
+	struct cross_domain_init init;
+	struct resource *query_ring, *channel_ring;
+
+	if (context->initialised || cross_domain_init_decode(bytes, length, &init) < 0)
+		return -EINVAL;
+	int err = find_ring(context, init.query_ring, &query_ring);
+	if (err < 0)
+		return err;
+	if (init.channel_type != 0 && init.channel_type != CROSS_DOMAIN_CHANNEL_WAYLAND)
+		return -EINVAL;
+	if (init.channel_type == CROSS_DOMAIN_CHANNEL_WAYLAND) {
+		err = find_ring(context, init.channel_ring, &channel_ring);
+		if (err < 0)
+			return err;
+		context->compositor = compositor_connect(context->base.host->loop, context->base.host->policy,
+			context->base.name, &compositor_listener, context);
+		/* Guests do not see how INIT went. They do see the end of the channel. */
+		if (!context->compositor)
+			handle_closed(context);
+		context->channel_ring = resource_ref(channel_ring);
+	}
+	context->query_ring = resource_ref(query_ring);
+	context->channel_type = init.channel_type;
+	context->initialised = true;
+	return 0;
+}
+
+static int handle_get_image_requirements(struct cross_domain_context *context, const uint8_t *bytes, size_t length)
+{
+	struct cross_domain_get_image_requirements request;
+	struct cross_domain_image_requirements answer;
+
+	if (!context->query_ring)
+		return -EINVAL;
+	memcpy(&request, bytes, sizeof(request));
+	int err = blob_ids_image(&context->blob_ids, &request, &context->last_id, &answer);
+	return err < 0 ? err : resource_copy_in(context->query_ring, 0, &answer, sizeof(answer));
+}
+
+static int handle_poll(struct cross_domain_context *context, const uint8_t *bytes, size_t length)
+{
+	return context->channel_ring ? 0 : -EINVAL; /* its fence does the work */
+}
+
+/* Whether each identifier of @send is one that a guest may send, before anything is done about any. */
+static int check_identifiers(const struct cross_domain_context *context, const struct cross_domain_send_receive *send)
+{
+	for (uint32_t i = 0; i < send->num_identifiers; i++) {
+		uint32_t id = send->identifiers[i];
+		if (send->types[i] == CROSS_DOMAIN_ID_VIRTGPU_BLOB) {
+			const struct resource *resource = id_map_find(&context->base.attached, id);
+			if (!resource || resource->kind == RESOURCE_2D)
+				return -ENOENT;
+		} else if (send->types[i] == CROSS_DOMAIN_ID_READ_PIPE) {
+			if (id < CROSS_DOMAIN_FIRST_READ_PIPE || pipes_has(&context->pipes, id))
+				return -EINVAL;
+			for (uint32_t j = 0; j < i; j++)
+				if (send->types[j] == CROSS_DOMAIN_ID_READ_PIPE && send->identifiers[j] == id)
+					return -EINVAL;
+		} else {
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+/* Fills in @handles. -errno: no pipe can be had; those that were made are closed again. */
+static int make_handles(struct cross_domain_context *context, const struct cross_domain_send_receive *send,
+	struct wire_handle *handles)
+{
+	for (uint32_t i = 0; i < send->num_identifiers; i++) {
+		uint32_t id = send->identifiers[i];
+		if (send->types[i] == CROSS_DOMAIN_ID_VIRTGPU_BLOB) {
+			handles[i] = resource_handle(id_map_find(&context->base.attached, id));
+			continue;
+		}
+		int fd = pipes_open_read(&context->pipes, id);
+		if (fd < 0) {
+			while (i-- > 0)
+				wire_handle_finish(&handles[i]);
+			return fd;
+		}
+		handles[i] = wire_handle_fd(fd);
+	}
+	return 0;
+}
+
+/* Keeps a SEND for later; takes the handles. */
+static void queue_send(struct cross_domain_context *context, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
+{
+	struct send *send = NULL;
+	bool room = range_fits(context->sends_bytes, sizeof(*send) + size, MAX_QUEUED_SENDS);
+	if (room)
+		send = malloc(sizeof(*send) + size);
+	if (!send) {
+		for (size_t i = 0; i < n_handles; i++)
+			wire_handle_finish(&handles[i]);
+		lose(context, room ? "out of memory" : "the compositor does not keep up with what it sends");
+		return;
+	}
+	*send = (struct send){.size = size, .n_handles = n_handles};
+	memcpy(send->handles, handles, n_handles * sizeof(*handles));
+	memcpy(send->bytes, bytes, size);
+	wl_list_insert(context->sends.prev, &send->link);
+	context->sends_bytes += sizeof(*send) + size;
+}
+
+static int handle_send(struct cross_domain_context *context, const uint8_t *bytes, size_t length)
+{
+	struct cross_domain_send_receive send;
+	struct wire_handle handles[CROSS_DOMAIN_MAX_IDENTIFIERS];
+	const uint8_t *data = bytes + sizeof(send);
+
+	if (!context->channel_ring)
+		return -EINVAL;
+	memcpy(&send, bytes, sizeof(send));
+	int err = check_identifiers(context, &send);
+	if (err < 0)
+		return err;
+	counters(context)->sends++;
+	counters(context)->bytes_from_guest += send.opaque_data_size;
+	if (make_handles(context, &send, handles) < 0) {
+		/* The stream has lost a message: there is no way on. */
+		lose(context, "no more pipes can be had");
+		return 0;
+	}
+
+	if (context->input_ended || !context->compositor) {
+		for (uint32_t i = 0; i < send.num_identifiers; i++)
+			wire_handle_finish(&handles[i]);
+		return 0;
+	}
+	if (!wl_list_empty(&context->sends) || compositor_congested(context->compositor))
+		queue_send(context, data, send.opaque_data_size, handles, send.num_identifiers);
+	else if (compositor_from_guest(context->compositor, data, send.opaque_data_size, handles,
+			 send.num_identifiers) < 0)
+		end_input(context); /* its client has been told; closed() comes */
+	if (!context->input_ended &&
+		(!wl_list_empty(&context->sends) || compositor_congested(context->compositor)))
+		hold_for_sends(context);
+	return 0;
+}
+
+static int handle_write(struct cross_domain_context *context, const uint8_t *bytes, size_t length)
+{
+	struct cross_domain_read_write write;
+	memcpy(&write, bytes, sizeof(write));
+
+	int err = pipes_write(&context->pipes, write.identifier, bytes + sizeof(write), write.opaque_data_size,
+		write.hang_up != 0);
+	counters(context)->writes++;
+	counters(context)->bytes_from_guest += write.opaque_data_size;
+	if (err == -EAGAIN) {
+		struct pipe_waiter *waiter = hold_submission(context);
+		if (waiter)
+			pipes_wait(&context->pipes, write.identifier, waiter);
+		return 0;
+	}
+	if (err == -ENOBUFS || err == -ENOMEM) {
+		log_limited(&context->log_limit, LOG_LEVEL_WARN, "%s: pipe %u is closed, its reader does not keep up",
+			context->base.name, write.identifier);
+		return 0;
+	}
+	return err == -ENOENT ? -EINVAL : err;
+}
+
+static int handle_credit(struct cross_domain_context *context, const uint8_t *bytes, size_t length)
+{
+	struct cross_domain_credit credit;
+	memcpy(&credit, bytes, sizeof(credit));
+	if (credit.identifier != 0)
+		pipes_acknowledge(&context->pipes, credit.identifier, credit.bytes);
+	else if (credit.bytes != 0)
+		pipes_limit_reads(&context->pipes, credit.bytes);
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static const struct {
+	uint8_t cmd;
+	int (*handle)(struct cross_domain_context *context, const uint8_t *bytes, size_t length);
+} commands[] = {
+	{CROSS_DOMAIN_CMD_INIT, handle_init},
+	{CROSS_DOMAIN_CMD_GET_IMAGE_REQUIREMENTS, handle_get_image_requirements},
+	{CROSS_DOMAIN_CMD_POLL, handle_poll},
+	{CROSS_DOMAIN_CMD_SEND, handle_send},
+	{CROSS_DOMAIN_CMD_WRITE, handle_write},
+	{CROSS_DOMAIN_CMD_CREDIT, handle_credit},
+};
+
+static int execute(struct cross_domain_context *context, const uint8_t *bytes, size_t size)
+{
+	/* A lost context takes everything and does nothing: its guest must not take an answer for an event. */
+	while (size > 0 && !context->lost) {
+		struct cross_domain_header header;
+		size_t length;
+		int err = cross_domain_command_decode(bytes, size, &header, &length);
+		if (err < 0)
+			return err;
+		err = -EINVAL;
+		for (size_t i = 0; i < ARRAY_LENGTH(commands); i++)
+			if (commands[i].cmd == header.cmd)
+				err = commands[i].handle(context, bytes, length);
+		if (err < 0) {
+			log_limited(&context->log_limit, LOG_LEVEL_WARN, "%s: command %u refused: %s",
+				context->base.name, header.cmd, strerror(-err));
+			return err;
+		}
+		bytes += length;
+		size -= length;
+	}
+	return 0;
+}
+
+static int handle_submit(struct context *base, const uint8_t *bytes, size_t size, struct request *request)
+{
+	struct cross_domain_context *context = from_base(base);
+
+	/* Only a guest that waits for a fence of ring 0 can be held back; others would just fill the queue. */
+	bool may_hold = request->ring == CROSS_DOMAIN_QUERY_RING;
+	context->executing = may_hold ? request : NULL;
+	int err = execute(context, bytes, size);
+	if (context->compositor && !context->input_ended)
+		compositor_flush(context->compositor);
+	struct submission *submission = context->submission;
+	context->submission = NULL;
+	context->executing = NULL;
+	if (!submission)
+		return err;
+	if (--submission->holds == 0) { /* all that it waited for has come to pass already */
+		free(submission);
+		return err;
+	}
+	if (err < 0) {
+		submission->request = NULL;
+		return err;
+	}
+	return -EINPROGRESS;
+}
+
+static bool handle_fence(struct context *base, uint32_t ring_idx, struct request *request)
+{
+	struct cross_domain_context *context = from_base(base);
+
+	if (ring_idx != CROSS_DOMAIN_CHANNEL_RING || !context->channel_ring)
+		return false;
+	if (base->n_held > CONTEXT_MAX_HELD) {
+		lose(context, "too many POLLs are outstanding");
+		return false;
+	}
+	wl_list_insert(context->polls.prev, &request->link);
+	if (!guest_stream_empty(&context->stream) || pipes_readable(&context->pipes) ||
+		(context->ended && !context->end_told))
+		context_wake(base);
+	return true;
+}
+
+static void handle_detach(struct context *base, struct resource *resource)
+{
+	struct cross_domain_context *context = from_base(base);
+	struct resource **rings[] = {&context->query_ring, &context->channel_ring};
+
+	/* The guest may use these pages for something else now. */
+	for (size_t i = 0; i < ARRAY_LENGTH(rings); i++) {
+		if (*rings[i] != resource)
+			continue;
+		*rings[i] = NULL;
+		resource_unref(resource);
+	}
+}
+
+static int handle_create_blob(struct context *base, uint64_t blob_id, uint64_t size, uint32_t flags,
+	struct context_blob *out)
+{
+	return blob_ids_create(&from_base(base)->blob_ids, blob_id, size, out);
+}
+
+static const struct context_ops context_ops = {
+	.destroy = handle_destroy,
+	.detach = handle_detach,
+	.submit = handle_submit,
+	.fence = handle_fence,
+	.create_blob = handle_create_blob,
+	.service = handle_service,
+};
+
+struct context *cross_domain_context_create(const struct context_host *host, uint32_t id, const char *name)
+{
+	struct cross_domain_context *context = calloc(1, sizeof(*context));
+	if (!context)
+		return NULL;
+	context->base.ops = &context_ops;
+	context->base.host = host;
+	context->base.id = id;
+	if (name[0] != 0)
+		snprintf(context->base.name, sizeof(context->base.name), "context %u (%s)", id, name);
+	else
+		snprintf(context->base.name, sizeof(context->base.name), "context %u", id);
+	context->last_id = 1; /* others' first one is 2, too */
+	blob_ids_init(&context->blob_ids, host->max_blob_bytes);
+	pipes_init(&context->pipes, host->loop, &pipes_listener, context, &host->counters->pipes);
+	wl_list_init(&context->polls);
+	wl_list_init(&context->sends);
+	wl_list_init(&context->send_holds);
+	return &context->base;
+}

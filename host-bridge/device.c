@@ -1,0 +1,312 @@
+/*
+ * The virtio-gpu device: a vhost-user back end above, contexts and resources below.
+ *
+ * A turn of the event loop: callbacks execute commands (process), or note that a context has something for its guest
+ * (context_wake) or that an answer stands on the used ring. At its end finish_turn, an idle callback, looks at the control
+ * queue once more, so that a POLL that came without a kick counts, lets the contexts write, and interrupts the driver
+ * once for all of it. So commands are executed from process and finish_turn only, never inside a callback of a context.
+ */
+#include "host-bridge/device.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "host-bridge/commands.h"
+#include "host-bridge/vhost_user.h"
+#include "protocol/bytes.h"
+#define LOG_MODULE "device"
+#include "protocol/log.h"
+
+#define MAX_COMMANDS_A_TURN (4 * VIRTQUEUE_MAX_SIZE)
+
+struct device {
+	struct gpu gpu;
+	struct vhost_user *vhost_user;
+	struct vhost_user_device description;
+	struct window *window;
+	struct wl_list awake; /* context::wake_link */
+	bool notify[2];	      /* answers were put on the queue's used ring */
+	struct wl_event_source *turn;  /* finish_turn, once it is due */
+	struct wl_event_source *again; /* timer: a guest that never stops is gone on with in the next turn */
+	struct virtqueue_chain chain;  /* the one that is executed; 16 KiB */
+};
+
+static const struct virtio_gpu_config device_config_space = {
+	.num_scanouts = 1,
+	.num_capsets = 1,
+};
+
+/* --- turns --- */
+
+static void finish_turn(void *data);
+
+static void want_turn(struct device *device)
+{
+	if (!device->turn)
+		device->turn = wl_event_loop_add_idle(device->gpu.host.loop, finish_turn, device);
+}
+
+void context_wake(struct context *context)
+{
+	struct gpu *gpu = container_of(context->host, struct gpu, host);
+	struct device *device = container_of(gpu, struct device, gpu);
+
+	if (context->dying || !wl_list_empty(&context->wake_link))
+		return;
+	wl_list_insert(device->awake.prev, &context->wake_link);
+	want_turn(device);
+}
+
+static void handle_answered(void *data)
+{
+	struct device *device = data;
+	device->notify[GPU_CONTROL_QUEUE] = true;
+	want_turn(device);
+}
+
+static bool handle_running(void *data)
+{
+	const struct device *device = data;
+	return device->vhost_user && vhost_user_running(device->vhost_user);
+}
+
+/* Executes what is in a queue. 0, or -EPROTO: the ring is broken. */
+static int work_off(struct device *device, enum gpu_queue index)
+{
+	struct virtqueue *queue = device->gpu.queues[index];
+	int popped;
+
+	for (unsigned i = 0; i < MAX_COMMANDS_A_TURN; i++) {
+		popped = virtqueue_pop(queue, &device->chain);
+		if (popped < 0)
+			return popped;
+		if (popped == 0 && !virtqueue_enable_kicks(queue))
+			return 0;
+		if (popped == 0)
+			continue;
+		device->notify[index] = true;
+		command_execute(&device->gpu, index, &device->chain);
+	}
+	/* The guest is as fast as we are. Others have a turn before it goes on. */
+	wl_event_source_timer_update(device->again, 1);
+	return 0;
+}
+
+static void serve_contexts(struct device *device)
+{
+	while (!wl_list_empty(&device->awake)) {
+		struct context *context = wl_container_of(device->awake.next, context, wake_link);
+		wl_list_remove(&context->wake_link);
+		wl_list_init(&context->wake_link);
+		context->ops->service(context);
+	}
+}
+
+static void finish_turn(void *data)
+{
+	struct device *device = data;
+
+	/* While the driver's rings are not to be touched everything waits for handle_started. */
+	if (handle_running(device)) {
+		requests_flush(&device->gpu.requests);
+		if (work_off(device, GPU_CONTROL_QUEUE) < 0) {
+			vhost_user_stop(device->vhost_user, "the control queue is broken");
+		} else {
+			serve_contexts(device);
+			for (size_t i = 0; i < ARRAY_LENGTH(device->notify); i++)
+				if (device->notify[i])
+					virtqueue_notify(device->gpu.queues[i]);
+			memset(device->notify, 0, sizeof(device->notify));
+		}
+	}
+	device->turn = NULL;
+}
+
+static int handle_again(void *data)
+{
+	want_turn(data);
+	return 0;
+}
+
+/* --- what vhost_user calls --- */
+
+static int handle_process(void *data, uint32_t queue)
+{
+	struct device *device = data;
+	if (queue >= ARRAY_LENGTH(device->gpu.queues))
+		return 0;
+	want_turn(device);
+	return work_off(device, queue);
+}
+
+static void handle_get_config(void *data, uint32_t offset, uint32_t size, uint8_t *out)
+{
+	memset(out, 0, size);
+	if (offset >= sizeof(device_config_space))
+		return;
+	memcpy(out, (const uint8_t *)&device_config_space + offset,
+		min_u64(size, sizeof(device_config_space) - offset));
+}
+
+static void handle_set_config(void *data, uint32_t offset, uint32_t size, const uint8_t *bytes)
+{
+	/* events_clear is all that a driver may write, and there are no events. */
+}
+
+/* Everything the guest made goes. Nobody is answered. */
+static void forget_guest(struct device *device)
+{
+	struct gpu *gpu = &device->gpu;
+	uint32_t id;
+
+	requests_drop(&gpu->requests, true);
+	for (struct context *context; (context = id_map_take_any(&gpu->contexts, &id));)
+		gpu_destroy_context(gpu, context);
+	requests_drop(&gpu->requests, false);
+	resource_table_finish(&gpu->resources);
+	window_reset(device->window);
+	memset(device->notify, 0, sizeof(device->notify));
+}
+
+static void handle_started(void *data, bool resumed)
+{
+	struct device *device = data;
+	if (!resumed)
+		forget_guest(device);
+	int err = window_map(device->window, device->vhost_user, resumed);
+	if (err < 0)
+		log_info("this front end has no host-visible memory: %s", strerror(-err));
+	want_turn(device);
+}
+
+static void handle_reset(void *data)
+{
+	forget_guest(data);
+}
+
+static void handle_memory_changed(void *data)
+{
+	/* Only guest addresses are kept here. */
+}
+
+/* --- life --- */
+
+static int open_socket(struct device *device, const struct device_config *config)
+{
+	const uint64_t features = UINT64_C(1) << VIRTIO_GPU_F_VIRGL | UINT64_C(1) << VIRTIO_GPU_F_RESOURCE_UUID |
+				  UINT64_C(1) << VIRTIO_GPU_F_RESOURCE_BLOB |
+				  UINT64_C(1) << VIRTIO_GPU_F_CONTEXT_INIT;
+
+	device->description = (struct vhost_user_device){
+		.features = features,
+		.n_queues = ARRAY_LENGTH(device->gpu.queues),
+		.shmem_sizes[VIRTIO_GPU_SHM_ID_HOST_VISIBLE] = config->window_bytes,
+		.get_config = handle_get_config,
+		.set_config = handle_set_config,
+		.process = handle_process,
+		.started = handle_started,
+		.reset = handle_reset,
+		.memory_changed = handle_memory_changed,
+	};
+	device->vhost_user = vhost_user_create(config->loop, config->socket_path,
+		config->socket_path ? -1 : config->socket_fd, &device->description, device);
+	if (!device->vhost_user)
+		return -ENOTCONN;
+
+	struct gpu *gpu = &device->gpu;
+	for (uint32_t i = 0; i < ARRAY_LENGTH(gpu->queues); i++)
+		gpu->queues[i] = vhost_user_queue(device->vhost_user, i);
+	resource_table_init(&gpu->resources, vhost_user_memory(device->vhost_user), device->window);
+	requests_init(&gpu->requests, gpu->queues[GPU_CONTROL_QUEUE], handle_running, handle_answered, device);
+	return 0;
+}
+
+struct device *device_create(const struct device_config *config)
+{
+	struct device *device = calloc(1, sizeof(*device));
+	if (!device)
+		return NULL;
+	wl_list_init(&device->awake);
+	struct gpu *gpu = &device->gpu;
+	gpu->host = (struct context_host){
+		.loop = config->loop,
+		.policy = config->policy,
+		.max_blob_bytes = config->window_bytes,
+		.counters = &gpu->counters,
+	};
+	/* A version 4 UUID (RFC 9562, 5.4). */
+	if (getrandom(gpu->uuid, sizeof(gpu->uuid), 0) < 0)
+		log_warn("no random numbers: %s", strerror(errno));
+	gpu->uuid[6] = (uint8_t)((gpu->uuid[6] & 0x0f) | 0x40);
+	gpu->uuid[8] = (uint8_t)((gpu->uuid[8] & 0x3f) | 0x80);
+
+	/* A pipe whose reader has left must not end the process. */
+	signal(SIGPIPE, SIG_IGN);
+	gpu->submission = malloc(GPU_MAX_SUBMISSION_BYTES);
+	device->window = window_create(config->window_bytes);
+	device->again = wl_event_loop_add_timer(config->loop, handle_again, device);
+	if (!gpu->submission || !device->window || !device->again) {
+		log_err("no memory for a window of %" PRIu64 " bytes", config->window_bytes);
+	} else if (open_socket(device, config) == 0) {
+		return device;
+	}
+	device_destroy(device);
+	return NULL;
+}
+
+void device_destroy(struct device *device)
+{
+	if (!device)
+		return;
+	if (device->vhost_user) {
+		forget_guest(device);
+		vhost_user_destroy(device->vhost_user);
+	}
+	if (device->turn)
+		wl_event_source_remove(device->turn);
+	if (device->again)
+		wl_event_source_remove(device->again);
+	window_destroy(device->window);
+	id_map_finish(&device->gpu.contexts);
+	free(device->gpu.submission);
+	free(device);
+}
+
+bool device_running(const struct device *device)
+{
+	return vhost_user_running(device->vhost_user);
+}
+
+void device_print_stats(const struct device *device, FILE *out)
+{
+	const struct gpu *gpu = &device->gpu;
+	const struct device_counters *counters = &gpu->counters;
+	const struct {
+		const char *name;
+		uint64_t value;
+	} lines[] = {
+		{"commands", counters->commands},
+		{"errors", counters->errors},
+		{"submissions", counters->submissions},
+		{"sends", counters->sends},
+		{"receives", counters->receives},
+		{"pipe reads", counters->reads},
+		{"pipe writes", counters->writes},
+		{"ring fences", counters->fences},
+		{"bytes from the guest", counters->bytes_from_guest},
+		{"bytes to the guest", counters->bytes_to_guest},
+		{"copied bytes", counters->copied_bytes},
+		{"contexts lost", counters->contexts_lost},
+		{"live contexts", counters->contexts},
+		{"live pipes", counters->pipes},
+		{"live resources", gpu->resources.count},
+		{"live blobs", gpu->resources.blobs},
+		{"live guest blob bytes", gpu->resources.guest_blob_bytes},
+		{"live host blob bytes", gpu->resources.host_blob_bytes},
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++)
+		fprintf(out, "%s %" PRIu64 "\n", lines[i].name, lines[i].value);
+}

@@ -1,0 +1,118 @@
+/* Requests that contexts may keep, and the way of their answers to the used ring. */
+#include "host-bridge/requests.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "protocol/bytes.h"
+
+struct kept_request {
+	struct request base;
+	struct wl_list kept_link; /* context::requests, or requests::waiting */
+	struct requests *requests;
+	struct virtio_gpu_ctrl_hdr command;
+	uint32_t response;
+	uint16_t head;
+	uint32_t n_in;
+	struct virtqueue_segment in[]; /* as far as an answer's header reaches */
+};
+
+void requests_init(struct requests *requests, struct virtqueue *queue, bool (*running)(void *data),
+	void (*answered)(void *data), void *data)
+{
+	*requests = (struct requests){.queue = queue, .running = running, .answered = answered, .data = data};
+	wl_list_init(&requests->waiting);
+}
+
+struct virtio_gpu_ctrl_hdr response_header(const struct virtio_gpu_ctrl_hdr *command, uint32_t type)
+{
+	struct virtio_gpu_ctrl_hdr header = {.type = type};
+	if (!(command->flags & VIRTIO_GPU_FLAG_FENCE))
+		return header;
+	header.flags = command->flags & (VIRTIO_GPU_FLAG_FENCE | VIRTIO_GPU_FLAG_INFO_RING_IDX);
+	header.fence_id = command->fence_id;
+	header.ctx_id = command->ctx_id;
+	if (command->flags & VIRTIO_GPU_FLAG_INFO_RING_IDX)
+		header.ring_idx = command->ring_idx;
+	return header;
+}
+
+struct request *request_create(struct requests *requests, const struct virtqueue_chain *chain,
+	const struct virtio_gpu_ctrl_hdr *command, struct context *context)
+{
+	const struct virtqueue_segment *in = chain->segments + chain->n_out;
+	uint32_t n_in = 0;
+	for (uint64_t bytes = 0; n_in < chain->n_in && bytes < sizeof(*command); n_in++)
+		bytes += in[n_in].length;
+
+	struct kept_request *kept = calloc(1, sizeof(*kept) + n_in * sizeof(*in));
+	if (!kept)
+		return NULL;
+	kept->base.context = context;
+	kept->base.ring = -1;
+	if (command->flags & VIRTIO_GPU_FLAG_FENCE && command->flags & VIRTIO_GPU_FLAG_INFO_RING_IDX)
+		kept->base.ring = command->ring_idx;
+	kept->requests = requests;
+	kept->command = *command;
+	kept->head = chain->head;
+	kept->n_in = n_in;
+	memcpy(kept->in, in, n_in * sizeof(*in));
+	wl_list_insert(context->requests.prev, &kept->kept_link);
+	context->n_held++;
+	return &kept->base;
+}
+
+static void answer(struct kept_request *kept)
+{
+	struct requests *requests = kept->requests;
+	struct virtio_gpu_ctrl_hdr header = response_header(&kept->command, kept->response);
+	size_t written = virtqueue_write(requests->queue, kept->in, kept->n_in, 0, &header, sizeof(header));
+	virtqueue_push(requests->queue, kept->head, (uint32_t)written);
+	requests->answered(requests->data);
+	free(kept);
+}
+
+void request_complete(struct request *request, uint32_t response)
+{
+	struct kept_request *kept = container_of(request, struct kept_request, base);
+	struct requests *requests = kept->requests;
+
+	wl_list_remove(&kept->kept_link);
+	if (request->context)
+		request->context->n_held--;
+	kept->response = response;
+	if (requests->dropping)
+		free(kept);
+	else if (requests->running(requests->data))
+		answer(kept);
+	else
+		wl_list_insert(requests->waiting.prev, &kept->kept_link);
+}
+
+void requests_flush(struct requests *requests)
+{
+	struct kept_request *kept, *next;
+	wl_list_for_each_safe(kept, next, &requests->waiting, kept_link) {
+		wl_list_remove(&kept->kept_link);
+		answer(kept);
+	}
+}
+
+void requests_drop(struct requests *requests, bool drop)
+{
+	struct kept_request *kept, *next;
+	requests->dropping = drop;
+	wl_list_for_each_safe(kept, next, &requests->waiting, kept_link) {
+		wl_list_remove(&kept->kept_link);
+		free(kept);
+	}
+}
+
+void requests_finish(struct wl_list *held)
+{
+	while (!wl_list_empty(held)) {
+		struct kept_request *kept = wl_container_of(held->next, kept, kept_link);
+		kept->base.context = NULL;
+		request_complete(&kept->base, VIRTIO_GPU_RESP_OK_NODATA);
+	}
+}

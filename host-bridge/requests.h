@@ -1,0 +1,43 @@
+/*
+ * Answers to the commands of the control queue, those that come late included: see struct request in context.h.
+ */
+#ifndef HOST_BRIDGE_REQUESTS_H
+#define HOST_BRIDGE_REQUESTS_H
+
+#include <linux/virtio_gpu.h>
+
+#include "host-bridge/context.h"
+#include "host-bridge/virtqueue.h"
+
+struct requests {
+	struct virtqueue *queue;
+	struct wl_list waiting; /* answered while the driver's rings were not to be touched */
+	bool dropping;		/* the driver is gone: nobody waits for an answer */
+	bool (*running)(void *data); /* whether the used ring may be written */
+	void (*answered)(void *data); /* something was put on it: a virtqueue_notify is due */
+	void *data;
+};
+
+/* @queue is borrowed. */
+void requests_init(struct requests *requests, struct virtqueue *queue, bool (*running)(void *data),
+	void (*answered)(void *data), void *data);
+
+/* Sends what waited; the used ring may be written again. */
+void requests_flush(struct requests *requests);
+
+/* From now on answers, and those that wait, go nowhere; or, with @drop false, they do again. */
+void requests_drop(struct requests *requests, bool drop);
+
+/*
+ * The header of the answer to @command (virtio 1.3, 5.7.6.7): @type, and the fence if the command has one.
+ */
+struct virtio_gpu_ctrl_hdr response_header(const struct virtio_gpu_ctrl_hdr *command, uint32_t type);
+
+/* A request that @context may keep, for the command in @chain. NULL when memory is short. */
+struct request *request_create(struct requests *requests, const struct virtqueue_chain *chain,
+	const struct virtio_gpu_ctrl_hdr *command, struct context *context);
+
+/* The context dies: completes what it kept. @held is its context::requests, moved out of it. */
+void requests_finish(struct wl_list *held);
+
+#endif

@@ -1,0 +1,288 @@
+/* Resources: ids, references, quotas, and copies in and out of whatever memory they have. */
+#include "host-bridge/resources.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "protocol/bytes.h"
+#include "protocol/fd.h"
+
+void resource_table_init(struct resource_table *table, struct guest_memory *memory, struct window *window)
+{
+	*table = (struct resource_table){.memory = memory, .window = window, .next_serial = 1};
+	wl_list_init(&table->orphans);
+}
+
+void resource_table_finish(struct resource_table *table)
+{
+	uint32_t id;
+	for (struct resource *resource; (resource = id_map_take_any(&table->by_id, &id));) {
+		resource->id = 0;
+		resource_unref(resource);
+	}
+	id_map_finish(&table->by_id);
+	/* A reference that is left would point into a table that starts anew. */
+	assert(table->count == 0 && wl_list_empty(&table->orphans));
+}
+
+struct resource *resource_find(const struct resource_table *table, uint32_t id)
+{
+	return id_map_find(&table->by_id, id);
+}
+
+int resource_create(struct resource_table *table, uint32_t id, enum resource_kind kind, uint64_t size,
+	struct resource **out)
+{
+	if (id == 0 || resource_find(table, id))
+		return -EEXIST;
+	if (table->count >= RESOURCES_MAX)
+		return -ENOSPC;
+	if (kind == RESOURCE_BLOB_HOST && !range_fits(table->host_blob_bytes, size, window_size(table->window)))
+		return -ENOSPC;
+
+	struct resource *resource = calloc(1, sizeof(*resource));
+	if (!resource)
+		return -ENOMEM;
+	*resource = (struct resource){
+		.id = id,
+		.refs = 1,
+		.kind = kind,
+		.size = size,
+		.fd = -1,
+		.serial = table->next_serial++,
+		.table = table,
+	};
+	wl_list_init(&resource->orphan_link);
+	if (id_map_insert(&table->by_id, id, resource) < 0) {
+		free(resource);
+		return -ENOMEM;
+	}
+
+	table->count++;
+	table->blobs += kind != RESOURCE_2D;
+	if (kind == RESOURCE_BLOB_HOST)
+		table->host_blob_bytes += size;
+	else if (kind == RESOURCE_BLOB_GUEST)
+		table->guest_blob_bytes += size;
+	*out = resource;
+	return 0;
+}
+
+static void release_slot(struct resource *resource)
+{
+	if (!resource->mapped)
+		return;
+	window_release(resource->table->window, resource->map_offset, resource->size);
+	resource->mapped = resource->visible = false;
+	wl_list_remove(&resource->orphan_link);
+	wl_list_init(&resource->orphan_link);
+}
+
+static void destroy(struct resource *resource)
+{
+	struct resource_table *table = resource->table;
+	release_slot(resource);
+	if (resource->fd_owned)
+		fd_close(&resource->fd);
+	free(resource->contents);
+	resource_drop_pages(resource);
+
+	table->count--;
+	table->blobs -= resource->kind != RESOURCE_2D;
+	if (resource->kind == RESOURCE_BLOB_HOST)
+		table->host_blob_bytes -= resource->size;
+	else if (resource->kind == RESOURCE_BLOB_GUEST)
+		table->guest_blob_bytes -= resource->size;
+	free(resource);
+}
+
+struct resource *resource_ref(struct resource *resource)
+{
+	assert(resource->refs > 0 && resource->refs < UINT32_MAX);
+	resource->refs++;
+	return resource;
+}
+
+void resource_unref(struct resource *resource)
+{
+	assert(resource->refs > 0);
+	if (--resource->refs == 0)
+		destroy(resource);
+}
+
+void resource_forget(struct resource *resource)
+{
+	id_map_remove(&resource->table->by_id, resource->id);
+	resource->id = 0;
+	resource->visible = false;
+	if (resource->mapped)
+		wl_list_insert(&resource->table->orphans, &resource->orphan_link);
+	resource_unref(resource);
+}
+
+static void unref_blob(void *blob)
+{
+	resource_unref(blob);
+}
+
+struct wire_handle resource_handle(struct resource *resource)
+{
+	return (struct wire_handle){
+		.kind = WIRE_BLOB, .fd = -1, .blob = resource_ref(resource), .blob_unref = unref_blob};
+}
+
+void resource_drop_pages(struct resource *resource)
+{
+	resource->table->pages -= resource->n_pages;
+	free(resource->pages);
+	resource->pages = NULL;
+	resource->n_pages = 0;
+}
+
+int resource_set_pages(struct resource *resource, struct resource_pages *pages, uint32_t n_pages)
+{
+	struct resource_table *table = resource->table;
+	uint64_t covered = 0;
+	for (uint32_t i = 0; i < n_pages; i++)
+		covered += pages[i].length; /* 2^32 runs of 2^32 bytes fit */
+
+	int err = 0;
+	if (covered < resource->size)
+		err = -EINVAL;
+	else if (!range_fits(table->pages, n_pages, RESOURCES_MAX_PAGES))
+		err = -ENOSPC;
+	if (err < 0) {
+		free(pages);
+		return err;
+	}
+	resource_drop_pages(resource);
+	table->pages += n_pages;
+	resource->pages = pages;
+	resource->n_pages = n_pages;
+	return 0;
+}
+
+/* Takes the slots of blobs that the guest has given up, where they are in the way. */
+static void evict_orphans(struct resource_table *table, uint64_t offset, uint64_t size)
+{
+	struct resource *resource, *next;
+	wl_list_for_each_safe(resource, next, &table->orphans, orphan_link) {
+		if (resource->map_offset - offset < size || offset - resource->map_offset < resource->size)
+			release_slot(resource);
+	}
+}
+
+int resource_map(struct resource *resource, uint64_t offset)
+{
+	struct resource_table *table = resource->table;
+	if (resource->kind != RESOURCE_BLOB_HOST || resource->fd_owned || resource->visible)
+		return -EINVAL;
+	if (resource->mapped) {
+		if (resource->map_offset != offset)
+			return -EINVAL;
+		resource->visible = true;
+		return 0;
+	}
+
+	int err = window_reserve(table->window, offset, resource->size);
+	if (err == -EBUSY) {
+		/*
+		 * The guest thinks its range free while somebody (the compositor's picture) still has the blob that was there.
+		 * The guest decides: what it gave up yields to what it makes.
+		 */
+		evict_orphans(table, offset, resource->size);
+		err = window_reserve(table->window, offset, resource->size);
+	}
+	if (err < 0)
+		return err;
+	resource->mapped = resource->visible = true;
+	resource->map_offset = resource->fd_offset = offset;
+	resource->fd = window_fd(table->window);
+
+	if (resource->contents) {
+		err = resource_copy_in(resource, 0, resource->contents, resource->contents_size);
+		free(resource->contents);
+		resource->contents = NULL;
+		if (err < 0)
+			release_slot(resource);
+	}
+	return err;
+}
+
+int resource_unmap(struct resource *resource)
+{
+	if (!resource->visible)
+		return -EINVAL;
+	resource->visible = false;
+	return 0;
+}
+
+/* Copies between @bytes and the guest's pages from @offset on. */
+static int copy_pages(const struct resource *resource, uint64_t offset, uint8_t *bytes, size_t size, bool in)
+{
+	for (uint32_t i = 0; size > 0 && i < resource->n_pages; i++) {
+		const struct resource_pages *run = &resource->pages[i];
+		if (offset >= run->length) {
+			offset -= run->length;
+			continue;
+		}
+		size_t n = min_u64(size, run->length - offset);
+		/* A run may reach over several regions that adjoin. */
+		struct iovec pieces[VHOST_USER_MAX_REGIONS];
+		if (run->guest_address > UINT64_MAX - offset)
+			return -EFAULT;
+		int count = guest_memory_iov(resource->table->memory, run->guest_address + offset, n, pieces,
+			ARRAY_LENGTH(pieces));
+		if (count < 0)
+			return -EFAULT;
+		for (int piece = 0; piece < count; piece++) {
+			if (in)
+				memcpy(pieces[piece].iov_base, bytes, pieces[piece].iov_len);
+			else
+				memcpy(bytes, pieces[piece].iov_base, pieces[piece].iov_len);
+			bytes += pieces[piece].iov_len;
+		}
+		size -= n;
+		offset = 0;
+	}
+	return size == 0 ? 0 : -ENODATA;
+}
+
+static void *slot_at(const struct resource *resource, uint64_t offset, size_t size)
+{
+	if (!resource->mapped)
+		return NULL;
+	return window_at(resource->table->window, resource->map_offset + offset, size);
+}
+
+int resource_copy_out(const struct resource *resource, uint64_t offset, void *dst, size_t size)
+{
+	if (!range_fits(offset, size, resource->size))
+		return -EINVAL;
+	if (resource->kind != RESOURCE_BLOB_HOST)
+		return copy_pages(resource, offset, dst, size, false);
+	if (resource->fd_owned) {
+		ssize_t n = pread(resource->fd, dst, size, (off_t)(resource->fd_offset + offset));
+		return n == (ssize_t)size ? 0 : -ENODATA;
+	}
+	const void *slot = slot_at(resource, offset, size);
+	if (!slot)
+		return -ENODATA;
+	memcpy(dst, slot, size);
+	return 0;
+}
+
+int resource_copy_in(const struct resource *resource, uint64_t offset, const void *src, size_t size)
+{
+	if (!range_fits(offset, size, resource->size) || resource->fd_owned)
+		return -EINVAL;
+	if (resource->kind != RESOURCE_BLOB_HOST)
+		return copy_pages(resource, offset, (uint8_t *)(uintptr_t)src, size, true);
+	void *slot = slot_at(resource, offset, size);
+	if (!slot)
+		return -ENODATA;
+	memcpy(slot, src, size);
+	return 0;
+}
