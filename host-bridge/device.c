@@ -67,13 +67,7 @@ static void handle_answered(void *data)
 	want_turn(device);
 }
 
-static bool handle_running(void *data)
-{
-	const struct device *device = data;
-	return device->vhost_user && vhost_user_running(device->vhost_user);
-}
-
-/* Executes what is in a queue. 0, or -EPROTO: the ring is broken. */
+/* Executes what is in a queue. 0; 1: there may be more; -EPROTO: the ring is broken. */
 static int work_off(struct device *device, enum gpu_queue index)
 {
 	struct virtqueue *queue = device->gpu.queues[index];
@@ -90,9 +84,8 @@ static int work_off(struct device *device, enum gpu_queue index)
 		device->notify[index] = true;
 		command_execute(&device->gpu, index, &device->chain);
 	}
-	/* The guest is as fast as we are. Others have a turn before it goes on. */
-	wl_event_source_timer_update(device->again, 1);
-	return 0;
+	/* The guest is as fast as we are. Others have their turn before it goes on. */
+	return 1;
 }
 
 static void serve_contexts(struct device *device)
@@ -108,20 +101,22 @@ static void serve_contexts(struct device *device)
 static void finish_turn(void *data)
 {
 	struct device *device = data;
+	int more = 0;
 
-	/* While the driver's rings are not to be touched everything waits for handle_started. */
-	if (handle_running(device)) {
-		requests_flush(&device->gpu.requests);
-		if (work_off(device, GPU_CONTROL_QUEUE) < 0) {
-			vhost_user_stop(device->vhost_user, "the control queue is broken");
-		} else {
-			serve_contexts(device);
-			for (size_t i = 0; i < ARRAY_LENGTH(device->notify); i++)
-				if (device->notify[i])
-					virtqueue_notify(device->gpu.queues[i]);
-			memset(device->notify, 0, sizeof(device->notify));
-		}
-	}
+	/* While the driver's rings are not to be touched contexts wait for handle_started. */
+	if (vhost_user_running(device->vhost_user))
+		more = work_off(device, GPU_CONTROL_QUEUE);
+	if (more < 0)
+		vhost_user_stop(device->vhost_user, "the control queue is broken");
+	else if (more > 0)
+		wl_event_source_timer_update(device->again, 1);
+	if (vhost_user_running(device->vhost_user))
+		serve_contexts(device);
+
+	for (size_t i = 0; i < ARRAY_LENGTH(device->notify); i++)
+		if (device->notify[i])
+			virtqueue_notify(device->gpu.queues[i]);
+	memset(device->notify, 0, sizeof(device->notify));
 	device->turn = NULL;
 }
 
@@ -162,10 +157,10 @@ static void forget_guest(struct device *device)
 	struct gpu *gpu = &device->gpu;
 	uint32_t id;
 
-	requests_drop(&gpu->requests, true);
+	gpu->requests.dropping = true;
 	for (struct context *context; (context = id_map_take_any(&gpu->contexts, &id));)
 		gpu_destroy_context(gpu, context);
-	requests_drop(&gpu->requests, false);
+	gpu->requests.dropping = false;
 	resource_table_finish(&gpu->resources);
 	window_reset(device->window);
 	memset(device->notify, 0, sizeof(device->notify));
@@ -220,7 +215,7 @@ static int open_socket(struct device *device, const struct device_config *config
 	for (uint32_t i = 0; i < ARRAY_LENGTH(gpu->queues); i++)
 		gpu->queues[i] = vhost_user_queue(device->vhost_user, i);
 	resource_table_init(&gpu->resources, vhost_user_memory(device->vhost_user), device->window);
-	requests_init(&gpu->requests, gpu->queues[GPU_CONTROL_QUEUE], handle_running, handle_answered, device);
+	requests_init(&gpu->requests, gpu->queues[GPU_CONTROL_QUEUE], handle_answered, device);
 	return 0;
 }
 
