@@ -117,8 +117,10 @@ int raw_device_reply(struct raw_device *device, uint32_t request, void *payload,
 			return -ETIMEDOUT;
 		if (poll_fds[0].revents)
 			break;
-		if (serve_backend(device) < 0)
-			return -EPROTO;
+		if (serve_backend(device) < 0) { /* its end: the main socket's follows */
+			close(device->backend);
+			device->backend = -1;
+		}
 	}
 	error = receive_bytes(device->socket, &header, sizeof(header), &fd);
 	if (error)
