@@ -68,7 +68,7 @@ struct gpu_ops {
 	/*
 	 * Hands @size bytes of commands to the host, in order; copied. @blobs: those the commands
 	 * name and that must stay alive till then. @lazy: the host need not be woken for it (see
-	 * CROSS_DOMAIN_EXT_LAZY_POLL). 0 or -errno; -EAGAIN (not with GPU_FENCE_WAIT): the queue is
+	 * CROSS_DOMAIN_EXT_WANT_POLL). 0 or -errno; -EAGAIN (not with GPU_FENCE_WAIT): the queue is
 	 * full, nothing was taken; listener->done (with n = 0, if need be) is called when it is
 	 * not.
 	 */

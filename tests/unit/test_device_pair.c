@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include "fake_compositor.h"
+#include "socket_compositor.h"
 #include "fd_count.h"
 #include "host-bridge/device.h"
 #include "host-bridge/policy.h"

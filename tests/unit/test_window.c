@@ -98,7 +98,8 @@ static void slots_keep_apart(void **state)
 		{8 * PAGE, PAGE, -EBUSY},
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
-		assert_int_equal(window_reserve(t.window, cases[i].offset, cases[i].size), cases[i].result);
+		assert_int_equal(
+			window_reserve(t.window, cases[i].offset, cases[i].size), cases[i].result);
 }
 
 static void only_a_slot_can_be_released(void **state)
@@ -170,7 +171,8 @@ static void random_slots_agree_with_a_map_of_pages(void **state)
 			is_free &= taken[i] == 0;
 		if (at + n > pages)
 			continue;
-		assert_int_equal(window_reserve(t.window, at * PAGE, n * PAGE), is_free ? 0 : -EBUSY);
+		assert_int_equal(
+			window_reserve(t.window, at * PAGE, n * PAGE), is_free ? 0 : -EBUSY);
 		if (is_free) {
 			memset(taken + at, 255, n);
 			taken[at] = (uint8_t)n;

@@ -33,7 +33,8 @@ static int tear_down(void **state)
 }
 
 /* @message is sent as these bytes, and read from them. */
-static void expect_bytes(const struct vhost_user_message *message, const uint8_t *bytes, size_t size)
+static void expect_bytes(
+	const struct vhost_user_message *message, const uint8_t *bytes, size_t size)
 {
 	uint8_t sent[4096];
 	struct vhost_user_reader reader;
@@ -80,10 +81,15 @@ static void ring_addresses(void **state)
 {
 	struct vhost_user_message m;
 	vhost_user_message_init(&m, VHOST_USER_SET_VRING_ADDR, sizeof(m.payload.addr));
-	m.payload.addr = (struct vhost_user_vring_addr){
-		.index = 1, .flags = 0, .descriptors = 0x1122334455667788, .used = 2, .available = 3, .log = 4};
-	expect_bytes(&m, BYTES(U32(9), U32(1), U32(40), U32(1), U32(0), U64(0x1122334455667788), U64(2),
-				 U64(3), U64(4)));
+	m.payload.addr = (struct vhost_user_vring_addr){.index = 1,
+		.flags = 0,
+		.descriptors = 0x1122334455667788,
+		.used = 2,
+		.available = 3,
+		.log = 4};
+	expect_bytes(&m,
+		BYTES(U32(9), U32(1), U32(40), U32(1), U32(0), U64(0x1122334455667788), U64(2),
+			U64(3), U64(4)));
 }
 
 static void a_memory_table(void **state)
@@ -95,16 +101,18 @@ static void a_memory_table(void **state)
 		.regions = {{0, 0xc0000000, 0x7f0000000000, 0},
 			{0x100000000, 0x40000000, 0x7f00c0000000, 0xc0000000}},
 	};
-	expect_bytes(&m, BYTES(U32(5), U32(1), U32(72), U32(2), U32(0), U64(0), U64(0xc0000000),
-				 U64(0x7f0000000000), U64(0), U64(0x100000000), U64(0x40000000),
-				 U64(0x7f00c0000000), U64(0xc0000000)));
+	expect_bytes(&m,
+		BYTES(U32(5), U32(1), U32(72), U32(2), U32(0), U64(0), U64(0xc0000000),
+			U64(0x7f0000000000), U64(0), U64(0x100000000), U64(0x40000000),
+			U64(0x7f00c0000000), U64(0xc0000000)));
 }
 
 static void a_piece_of_configuration(void **state)
 {
 	struct vhost_user_message m;
 	vhost_user_message_init(&m, VHOST_USER_GET_CONFIG, VHOST_USER_CONFIG_HEADER_BYTES + 4);
-	m.payload.config = (struct vhost_user_config){.offset = 8, .size = 4, .region = {1, 2, 3, 4}};
+	m.payload.config =
+		(struct vhost_user_config){.offset = 8, .size = 4, .region = {1, 2, 3, 4}};
 	expect_bytes(&m, BYTES(U32(24), U32(1), U32(16), U32(8), U32(4), U32(0), 1, 2, 3, 4));
 }
 
@@ -112,11 +120,14 @@ static void a_map_of_shared_memory(void **state)
 {
 	struct vhost_user_message m;
 	vhost_user_message_init(&m, VHOST_USER_BACKEND_SHMEM_MAP, sizeof(m.payload.shmem_map));
-	m.payload.shmem_map = (struct vhost_user_shmem_map){
-		.shmid = 1, .fd_offset = 0x1000, .shm_offset = 0x2000, .length = 0x100000000,
+	m.payload.shmem_map = (struct vhost_user_shmem_map){.shmid = 1,
+		.fd_offset = 0x1000,
+		.shm_offset = 0x2000,
+		.length = 0x100000000,
 		.flags = VHOST_USER_SHMEM_WRITABLE};
-	expect_bytes(&m, BYTES(U32(9), U32(1), U32(40), 1, 0, 0, 0, 0, 0, 0, 0, U64(0x1000), U64(0x2000),
-				 U64(0x100000000), U64(1)));
+	expect_bytes(&m,
+		BYTES(U32(9), U32(1), U32(40), 1, 0, 0, 0, 0, 0, 0, 0, U64(0x1000), U64(0x2000),
+			U64(0x100000000), U64(1)));
 }
 
 static void the_barrier(void **state)
@@ -125,12 +136,15 @@ static void the_barrier(void **state)
 	vhost_user_message_init(&m, VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE, 16);
 	for (uint8_t i = 0; i < 16; i++)
 		m.payload.uuid[i] = i;
-	expect_bytes(&m, BYTES(U32(7), U32(1), U32(16), 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+	expect_bytes(&m,
+		BYTES(U32(7), U32(1), U32(16), 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
+			15));
 }
 
 static void shared_memory_regions_are_listed_in_2056_bytes(void **state)
 {
-	uint8_t bytes[12 + 2056] = {U32(44), U32(5), U32(2056), U32(1), U32(0), U64(0), U64(0x10000000)};
+	uint8_t bytes[12 + 2056] = {
+		U32(44), U32(5), U32(2056), U32(1), U32(0), U64(0), U64(0x10000000)};
 	struct vhost_user_message m;
 	vhost_user_message_init(&m, VHOST_USER_GET_SHMEM_CONFIG, sizeof(m.payload.shmem_config));
 	m.header.flags |= VHOST_USER_FLAG_REPLY;
@@ -233,7 +247,8 @@ static void a_call_waits_for_its_reply(void **state)
 	pthread_t thread;
 
 	vhost_user_reader_init(&reader);
-	for (answer_as = VHOST_USER_GET_FEATURES; answer_as <= VHOST_USER_SET_FEATURES; answer_as++) {
+	for (answer_as = VHOST_USER_GET_FEATURES; answer_as <= VHOST_USER_SET_FEATURES;
+		answer_as++) {
 		vhost_user_message_init(&m, VHOST_USER_GET_FEATURES, 0);
 		pthread_create(&thread, NULL, answer_one, NULL);
 		int result = vhost_user_call(ends[0], &reader, &m, 5000);
