@@ -243,7 +243,8 @@ int main(int argc, char **argv)
 		return guest.command.status ? guest.command.status : EXIT_FAILURE;
 	}
 	guest.running = true;
-	while (guest.running && wl_event_loop_dispatch(guest.loop, -1) >= 0)
+	/* EINTR is nothing: a debugger came or went. */
+	while (guest.running && (wl_event_loop_dispatch(guest.loop, -1) >= 0 || errno == EINTR))
 		;
 	if (guest.settings.command)
 		finish(&guest);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "host-bridge/window.h"
 #include "protocol/bytes.h"
 #include "protocol/fd.h"
 
@@ -45,9 +46,8 @@ static int read_pages(struct command *command, uint32_t n_entries, struct resour
 		if (virtqueue_read(command->queue, command->chain, offset, entries, bytes) != bytes)
 			goto error;
 		for (uint32_t i = 0; i < count; i++) {
-			struct iovec pieces[VHOST_USER_MAX_REGIONS];
-			if (entries[i].length == 0 || guest_memory_iov(memory, entries[i].addr, entries[i].length,
-							      pieces, ARRAY_LENGTH(pieces)) < 0)
+			if (entries[i].length == 0 ||
+				!guest_memory_covers(memory, entries[i].addr, entries[i].length))
 				goto error;
 			add_run(pages, &n, &entries[i]);
 		}

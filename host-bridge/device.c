@@ -16,6 +16,7 @@
 
 #include "host-bridge/commands.h"
 #include "host-bridge/vhost_user.h"
+#include "host-bridge/window.h"
 #include "protocol/bytes.h"
 #define LOG_MODULE "device"
 #include "protocol/log.h"
@@ -28,6 +29,8 @@ struct device {
 	struct vhost_user_device description;
 	struct window *window;
 	struct wl_list awake; /* context::wake_link */
+	uint32_t n_starved;   /* contexts with an event and no POLL */
+	bool wants_polls;     /* the driver is told so */
 	bool notify[2];	      /* answers were put on the queue's used ring */
 	struct wl_event_source *turn;  /* finish_turn, once it is due */
 	struct wl_event_source *again; /* timer: a guest that never stops is gone on with in the next turn */
@@ -60,6 +63,14 @@ void context_wake(struct context *context)
 	want_turn(device);
 }
 
+void context_set_starved(struct context *context, bool starved)
+{
+	if (starved == context->starved)
+		return;
+	context->starved = starved;
+	*context->host->n_starved += starved ? 1 : UINT32_MAX;
+}
+
 static void handle_answered(void *data)
 {
 	struct device *device = data;
@@ -67,13 +78,7 @@ static void handle_answered(void *data)
 	want_turn(device);
 }
 
-static bool handle_running(void *data)
-{
-	const struct device *device = data;
-	return device->vhost_user && vhost_user_running(device->vhost_user);
-}
-
-/* Executes what is in a queue. 0, or -EPROTO: the ring is broken. */
+/* Executes what is in a queue. 0; 1: there may be more; -EPROTO: the ring is broken. */
 static int work_off(struct device *device, enum gpu_queue index)
 {
 	struct virtqueue *queue = device->gpu.queues[index];
@@ -90,9 +95,8 @@ static int work_off(struct device *device, enum gpu_queue index)
 		device->notify[index] = true;
 		command_execute(&device->gpu, index, &device->chain);
 	}
-	/* The guest is as fast as we are. Others have a turn before it goes on. */
-	wl_event_source_timer_update(device->again, 1);
-	return 0;
+	/* The guest is as fast as we are. Others have their turn before it goes on. */
+	return 1;
 }
 
 static void serve_contexts(struct device *device)
@@ -105,23 +109,44 @@ static void serve_contexts(struct device *device)
 	}
 }
 
+/*
+ * Before an event is held back the driver is told that its POLL wants a kick from now on (CROSS_DOMAIN_EXT_WANT_POLL).
+ * True: one came in between.
+ */
+static bool tell_wants(struct device *device)
+{
+	struct virtqueue *control = device->gpu.queues[GPU_CONTROL_QUEUE];
+	bool wanted = device->n_starved > 0;
+	if (wanted == device->wants_polls)
+		return false;
+	device->wants_polls = wanted;
+	virtqueue_want_polls(control, wanted);
+	return wanted && virtqueue_enable_kicks(control);
+}
+
 static void finish_turn(void *data)
 {
 	struct device *device = data;
+	int more;
 
-	/* While the driver's rings are not to be touched everything waits for handle_started. */
-	if (handle_running(device)) {
-		requests_flush(&device->gpu.requests);
-		if (work_off(device, GPU_CONTROL_QUEUE) < 0) {
+	/* While the driver's rings are not to be touched contexts wait for handle_started. */
+	while (vhost_user_running(device->vhost_user)) {
+		more = work_off(device, GPU_CONTROL_QUEUE);
+		if (more < 0)
 			vhost_user_stop(device->vhost_user, "the control queue is broken");
-		} else {
-			serve_contexts(device);
-			for (size_t i = 0; i < ARRAY_LENGTH(device->notify); i++)
-				if (device->notify[i])
-					virtqueue_notify(device->gpu.queues[i]);
-			memset(device->notify, 0, sizeof(device->notify));
-		}
+		else if (more > 0)
+			wl_event_source_timer_update(device->again, 1);
+		if (!vhost_user_running(device->vhost_user))
+			break;
+		serve_contexts(device);
+		if (more != 0 || !tell_wants(device))
+			break;
 	}
+
+	for (size_t i = 0; i < ARRAY_LENGTH(device->notify); i++)
+		if (device->notify[i])
+			virtqueue_notify(device->gpu.queues[i]);
+	memset(device->notify, 0, sizeof(device->notify));
 	device->turn = NULL;
 }
 
@@ -162,10 +187,10 @@ static void forget_guest(struct device *device)
 	struct gpu *gpu = &device->gpu;
 	uint32_t id;
 
-	requests_drop(&gpu->requests, true);
+	gpu->requests.dropping = true;
 	for (struct context *context; (context = id_map_take_any(&gpu->contexts, &id));)
 		gpu_destroy_context(gpu, context);
-	requests_drop(&gpu->requests, false);
+	gpu->requests.dropping = false;
 	resource_table_finish(&gpu->resources);
 	window_reset(device->window);
 	memset(device->notify, 0, sizeof(device->notify));
@@ -176,9 +201,8 @@ static void handle_started(void *data, bool resumed)
 	struct device *device = data;
 	if (!resumed)
 		forget_guest(device);
-	int err = window_map(device->window, device->vhost_user, resumed);
-	if (err < 0)
-		log_info("this front end has no host-visible memory: %s", strerror(-err));
+	device->wants_polls = false;
+	window_map(device->window, device->vhost_user, resumed); /* it says what is wrong */
 	want_turn(device);
 }
 
@@ -220,7 +244,7 @@ static int open_socket(struct device *device, const struct device_config *config
 	for (uint32_t i = 0; i < ARRAY_LENGTH(gpu->queues); i++)
 		gpu->queues[i] = vhost_user_queue(device->vhost_user, i);
 	resource_table_init(&gpu->resources, vhost_user_memory(device->vhost_user), device->window);
-	requests_init(&gpu->requests, gpu->queues[GPU_CONTROL_QUEUE], handle_running, handle_answered, device);
+	requests_init(&gpu->requests, gpu->queues[GPU_CONTROL_QUEUE], handle_answered, device);
 	return 0;
 }
 
@@ -232,6 +256,7 @@ struct device *device_create(const struct device_config *config)
 	wl_list_init(&device->awake);
 	struct gpu *gpu = &device->gpu;
 	gpu->host = (struct context_host){
+		.n_starved = &device->n_starved,
 		.loop = config->loop,
 		.policy = config->policy,
 		.max_blob_bytes = config->window_bytes,

@@ -1,27 +1,23 @@
 /* Requests that contexts may keep, and the way of their answers to the used ring. */
 #include "host-bridge/requests.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "protocol/bytes.h"
 
 struct kept_request {
 	struct request base;
-	struct wl_list kept_link; /* context::requests, or requests::waiting */
+	struct wl_list kept_link; /* context::requests */
 	struct requests *requests;
 	struct virtio_gpu_ctrl_hdr command;
-	uint32_t response;
 	uint16_t head;
 	uint32_t n_in;
 	struct virtqueue_segment in[]; /* as far as an answer's header reaches */
 };
 
-void requests_init(struct requests *requests, struct virtqueue *queue, bool (*running)(void *data),
-	void (*answered)(void *data), void *data)
+void requests_init(struct requests *requests, struct virtqueue *queue, void (*answered)(void *data), void *data)
 {
-	*requests = (struct requests){.queue = queue, .running = running, .answered = answered, .data = data};
-	wl_list_init(&requests->waiting);
+	*requests = (struct requests){.queue = queue, .answered = answered, .data = data};
 }
 
 struct virtio_gpu_ctrl_hdr response_header(const struct virtio_gpu_ctrl_hdr *command, uint32_t type)
@@ -62,16 +58,6 @@ struct request *request_create(struct requests *requests, const struct virtqueue
 	return &kept->base;
 }
 
-static void answer(struct kept_request *kept)
-{
-	struct requests *requests = kept->requests;
-	struct virtio_gpu_ctrl_hdr header = response_header(&kept->command, kept->response);
-	size_t written = virtqueue_write(requests->queue, kept->in, kept->n_in, 0, &header, sizeof(header));
-	virtqueue_push(requests->queue, kept->head, (uint32_t)written);
-	requests->answered(requests->data);
-	free(kept);
-}
-
 void request_complete(struct request *request, uint32_t response)
 {
 	struct kept_request *kept = container_of(request, struct kept_request, base);
@@ -80,32 +66,13 @@ void request_complete(struct request *request, uint32_t response)
 	wl_list_remove(&kept->kept_link);
 	if (request->context)
 		request->context->n_held--;
-	kept->response = response;
-	if (requests->dropping)
-		free(kept);
-	else if (requests->running(requests->data))
-		answer(kept);
-	else
-		wl_list_insert(requests->waiting.prev, &kept->kept_link);
-}
-
-void requests_flush(struct requests *requests)
-{
-	struct kept_request *kept, *next;
-	wl_list_for_each_safe(kept, next, &requests->waiting, kept_link) {
-		wl_list_remove(&kept->kept_link);
-		answer(kept);
+	if (!requests->dropping) {
+		struct virtio_gpu_ctrl_hdr header = response_header(&kept->command, response);
+		size_t written = virtqueue_write(requests->queue, kept->in, kept->n_in, 0, &header, sizeof(header));
+		virtqueue_push(requests->queue, kept->head, (uint32_t)written);
+		requests->answered(requests->data);
 	}
-}
-
-void requests_drop(struct requests *requests, bool drop)
-{
-	struct kept_request *kept, *next;
-	requests->dropping = drop;
-	wl_list_for_each_safe(kept, next, &requests->waiting, kept_link) {
-		wl_list_remove(&kept->kept_link);
-		free(kept);
-	}
+	free(kept);
 }
 
 void requests_finish(struct wl_list *held)

@@ -11,22 +11,13 @@
 
 struct requests {
 	struct virtqueue *queue;
-	struct wl_list waiting; /* answered while the driver's rings were not to be touched */
-	bool dropping;		/* the driver is gone: nobody waits for an answer */
-	bool (*running)(void *data); /* whether the used ring may be written */
-	void (*answered)(void *data); /* something was put on it: a virtqueue_notify is due */
+	bool dropping; /* the driver is gone: nobody waits for an answer */
+	void (*answered)(void *data); /* something was put on the used ring: a virtqueue_notify is due */
 	void *data;
 };
 
 /* @queue is borrowed. */
-void requests_init(struct requests *requests, struct virtqueue *queue, bool (*running)(void *data),
-	void (*answered)(void *data), void *data);
-
-/* Sends what waited; the used ring may be written again. */
-void requests_flush(struct requests *requests);
-
-/* From now on answers, and those that wait, go nowhere; or, with @drop false, they do again. */
-void requests_drop(struct requests *requests, bool drop);
+void requests_init(struct requests *requests, struct virtqueue *queue, void (*answered)(void *data), void *data);
 
 /*
  * The header of the answer to @command (virtio 1.3, 5.7.6.7): @type, and the fence if the command has one.

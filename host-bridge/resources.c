@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "host-bridge/guest_memory.h"
+#include "host-bridge/window.h"
 #include "protocol/bytes.h"
 #include "protocol/fd.h"
 
@@ -229,21 +231,12 @@ static int copy_pages(const struct resource *resource, uint64_t offset, uint8_t 
 			continue;
 		}
 		size_t n = min_u64(size, run->length - offset);
-		/* A run may reach over several regions that adjoin. */
-		struct iovec pieces[VHOST_USER_MAX_REGIONS];
-		if (run->guest_address > UINT64_MAX - offset)
+		uint64_t address = run->guest_address + offset; /* a run was in memory when it was made: no overflow */
+		size_t done = in ? guest_memory_write(resource->table->memory, address, bytes, n) :
+				   guest_memory_read(resource->table->memory, address, bytes, n);
+		if (done != n)
 			return -EFAULT;
-		int count = guest_memory_iov(resource->table->memory, run->guest_address + offset, n, pieces,
-			ARRAY_LENGTH(pieces));
-		if (count < 0)
-			return -EFAULT;
-		for (int piece = 0; piece < count; piece++) {
-			if (in)
-				memcpy(pieces[piece].iov_base, bytes, pieces[piece].iov_len);
-			else
-				memcpy(bytes, pieces[piece].iov_base, pieces[piece].iov_len);
-			bytes += pieces[piece].iov_len;
-		}
+		bytes += n;
 		size -= n;
 		offset = 0;
 	}

@@ -4,15 +4,12 @@
 #ifndef HOST_BRIDGE_RESOURCES_H
 #define HOST_BRIDGE_RESOURCES_H
 
-#include "host-bridge/guest_memory.h"
-#include "host-bridge/id_map.h"
-#include "host-bridge/window.h"
-#include "protocol/wire.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/uio.h>
+
+#include "host-bridge/id_map.h"
+#include "protocol/wire.h"
 
 #define RESOURCES_MAX 65536
 #define RESOURCES_MAX_PAGES (UINT64_C(1) << 22) /* runs of guest memory, over all resources */
@@ -28,7 +25,9 @@ struct resource_pages { /* one run of guest memory; an address, as regions come 
 	uint32_t length;
 };
 
+struct guest_memory;
 struct resource_table;
+struct window;
 
 struct resource {
 	uint32_t id; /* 0 once the guest has unref'd it; those who hold references go on */

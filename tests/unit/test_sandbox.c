@@ -177,6 +177,11 @@ static bool check_sockets(void)
 	good &= expect(peer >= 0, "accept");
 	good &= expect(fd_send(client, &iov, 1, &client, 1) == 1, "sending an fd");
 	good &= expect(fd_recv(peer, &byte, 1, fds, &n_fds) == 1 && n_fds == 1, "receiving an fd");
+	struct ucred credentials;
+	socklen_t size = sizeof(credentials);
+	good &= expect(getsockopt(peer, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0 &&
+			credentials.uid == geteuid(),
+		"telling who the peer is");
 	good &= expect(fd_set_nonblock(peer) == 0 && fd_dup(peer) >= 0, "fcntl");
 	return good;
 }
