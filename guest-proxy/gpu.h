@@ -60,7 +60,7 @@ struct gpu_ops {
 	void (*blob_destroy)(struct gpu_blob *blob);
 	/*
 	 * Hands @size bytes of commands to the host, in order; copied. @blobs: those the commands name and that must stay
-	 * alive till then. @lazy: the host need not be woken for it (see CROSS_DOMAIN_EXT_LAZY_POLL). 0 or -errno;
+	 * alive till then. @lazy: the host need not be woken for it (see CROSS_DOMAIN_EXT_WANT_POLL). 0 or -errno;
 	 * -EAGAIN (not with GPU_FENCE_WAIT): the queue is full, nothing was taken; listener->done (with n = 0, if need be) is called when it is not.
 	 */
 	int (*submit)(struct gpu_context *context, const void *commands, size_t size, enum gpu_fence fence, bool lazy,

@@ -307,14 +307,10 @@ static int map_elsewhere(struct gpu_vhost_user *gpu, struct blob *blob)
 	return error == -ENOSPC ? -ENOMEM : error;
 }
 
-static int window_address(struct gpu_vhost_user *gpu, struct blob *blob)
+/* Where @blob is, or would be: NULL if the device has mapped nothing there. */
+static void *window_at(struct gpu_vhost_user *gpu, const struct blob *blob)
 {
-	blob->base.map = front_end_window_at(gpu_queue_front_end(gpu->queue),
-		blob->pages.start * PAGE_BYTES, blob->base.size);
-	if (blob->base.map)
-		return 0;
-	gpu_queue_lose(gpu->queue, "the device says it mapped what it did not map");
-	return -EPIPE;
+	return front_end_window_at(gpu_queue_front_end(gpu->queue), blob->pages.start * PAGE_BYTES, blob->base.size);
 }
 
 /* Creates, attaches and maps in one go. 0 or -errno; the host then has nothing of it. */
@@ -337,9 +333,11 @@ static int realize(struct gpu_context *context, struct blob *blob, uint64_t blob
 	if (attach.type != VIRTIO_GPU_RESP_OK_NODATA)
 		error = errno_of(attach.type);
 	else if (blob->memory == GPU_BLOB_HOST && map.type != VIRTIO_GPU_RESP_OK_MAP_INFO)
-		error = map_elsewhere(gpu, blob);
-	if (error == 0 && blob->memory == GPU_BLOB_HOST)
-		error = window_address(gpu, blob);
+		error = window_at(gpu, blob) ? map_elsewhere(gpu, blob) : -ENODEV;
+	if (error == 0 && blob->memory == GPU_BLOB_HOST && !(blob->base.map = window_at(gpu, blob))) {
+		gpu_queue_lose(gpu->queue, "the device says it mapped what it did not map");
+		return -EPIPE;
+	}
 	if (error < 0) {
 		resource_command(gpu, VIRTIO_GPU_CMD_RESOURCE_UNREF, 0, id, NULL, no_pages);
 		gpu_queue_publish(gpu->queue);
@@ -595,9 +593,10 @@ struct gpu *gpu_vhost_user_open(struct wl_event_loop *loop, const char *path)
 		return NULL;
 	}
 	int error = find_capset(gpu);
+	/* wl_shm, which this memory is for, reaches as far as an int. */
+	uint64_t window = min_u64(front_end_window_size(gpu_queue_front_end(gpu->queue)), INT32_MAX);
 	if (error == 0)
-		error = extents_init(&gpu->window, 0,
-			front_end_window_size(gpu_queue_front_end(gpu->queue)) / PAGE_BYTES);
+		error = extents_init(&gpu->window, 0, window / PAGE_BYTES);
 	if (error < 0) {
 		log_err("%s: no cross-domain contexts: %s", gpu_queue_describe(gpu->queue),
 			error == -ENOENT ? "the device has no capset 5" : strerror(-error));

@@ -8,6 +8,7 @@
 #include "protocol/bytes.h"
 
 struct channel *fake_channel;
+struct fake_channel_past fake_channel_past;
 bool fake_channel_refused;
 
 struct channel *channel_create(struct gpu *gpu, struct wl_event_loop *loop, const struct channel_listener *listener, void *data)
@@ -19,7 +20,6 @@ struct channel *channel_create(struct gpu *gpu, struct wl_event_loop *loop, cons
 	channel->listener_data = data;
 	channel->max_blob_bytes = SIZE_MAX;
 	channel->last_read_pipe = 0x80000000;
-	channel->written = malloc(FAKE_WRITES_BYTES);
 	fake_channel = channel;
 	return channel;
 }
@@ -31,6 +31,10 @@ void channel_destroy(struct channel *channel)
 	assert(channel->counters.blobs == 0);
 	if (fake_channel == channel)
 		fake_channel = NULL;
+	fake_channel_past.written_bytes = channel->written_bytes;
+	fake_channel_past.hang_ups = channel->hang_ups;
+	if (channel->written)
+		memcpy(fake_channel_past.written, channel->written, min_u64(channel->written_bytes, 64));
 	free(channel->written);
 	free(channel);
 }
@@ -73,6 +77,8 @@ int channel_write(struct channel *channel, uint32_t pipe_id, const void *bytes, 
 {
 	assert(size <= FAKE_WRITES_BYTES - channel->written_bytes);
 	channel->written_pipe = pipe_id;
+	if (!channel->written)
+		channel->written = malloc(FAKE_WRITES_BYTES);
 	if (size > 0)
 		memcpy(channel->written + channel->written_bytes, bytes, size);
 	channel->written_bytes += size;

@@ -37,6 +37,12 @@ struct channel {
 
 /* The one made last; NULL when it was destroyed. */
 extern struct channel *fake_channel;
+/* What the one destroyed last had got by channel_write. */
+extern struct fake_channel_past {
+	uint8_t written[64];
+	size_t written_bytes;
+	unsigned hang_ups;
+} fake_channel_past;
 /* channel_create returns NULL. */
 extern bool fake_channel_refused;
 

@@ -32,6 +32,7 @@ struct surface_rig {
 	struct rig_buffer buffers[RIG_OBJECTS];
 	struct rig_surface surfaces[RIG_OBJECTS];
 	uint32_t buffers_made, buffers_destroyed;
+	bool may_reuse; /* the test makes buffers scarce: those the compositor holds may change */
 	uint32_t deletes[RIG_OBJECTS]; /* ids to be sent in delete_id when the relay is at rest */
 	uint32_t n_deletes;
 	/* Called at each commit with a new buffer (NULL: attached null). */

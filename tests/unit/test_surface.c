@@ -180,6 +180,12 @@ static void surface_damage_is_scaled(void **state)
 	commit(&rig, surface);
 	assert_int_equal(shown_pixel(&rig, surface, 21, 41), 3);
 	assert_int_equal(rig.connection.copied_bytes - before, 2 * 2 * 4);
+
+	/* And not charged again to the next frame. */
+	rig_release(&rig, rig_surface_of(&rig, surface)->current);
+	attach(&rig, surface, canvas.id);
+	commit(&rig, surface);
+	assert_int_equal(rig.connection.copied_bytes - before, 2 * 2 * 4);
 }
 
 static void surface_damage_of_a_cropped_or_turned_surface_is_all_of_it(void **state)
@@ -349,6 +355,7 @@ static void with_buffers_at_hand_quota_is_no_error(void **state)
 {
 	show(&rig, surface, &canvas);
 	rig.connection.channel->max_blob_bytes = 4096;
+	rig.may_reuse = true;
 	canvas_row(&canvas, 9)[9] = 11;
 	show(&rig, surface, &canvas);
 	assert_int_equal(shown_pixel(&rig, surface, 9, 9), 11);
