@@ -212,7 +212,7 @@ static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size
 	size_t n_handles)
 {
 	struct client *client = container_of((struct connection *)data, struct client, base);
-	int fds[FD_MESSAGE_MAX];
+	int fds[FD_MESSAGE_MAX] = {0};
 	int result = 0;
 
 	for (size_t i = 0; i < n_handles && result == 0; i++) {

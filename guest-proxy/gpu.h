@@ -36,7 +36,7 @@ enum gpu_fence {
 struct gpu_listener {
 	/* A GPU_FENCE_EVENT was signalled. */
 	void (*event)(void *data);
-	/* @n GPU_FENCE_DONE submissions were worked off, in order. */
+	/* @n GPU_FENCE_DONE submissions were worked off, in order. n = 0: there is room again after an -EAGAIN. */
 	void (*done)(void *data, unsigned n);
 	/* The device went away or refused the context; nothing works any more. Destroy the context. Never called from inside a call of ours. */
 	void (*lost)(void *data, const char *why);
@@ -60,8 +60,8 @@ struct gpu_ops {
 	void (*blob_destroy)(struct gpu_blob *blob);
 	/*
 	 * Hands @size bytes of commands to the host, in order; copied. @blobs: those the commands name and that must stay
-	 * alive till then. @lazy: the host need not be woken for it (see CROSS_DOMAIN_EXT_LAZY_POLL). 0 or -errno;
-	 * -EAGAIN: the queue is full, nothing was taken; listener->done will be called or try again after any callback.
+	 * alive till then. @lazy: the host need not be woken for it (see CROSS_DOMAIN_EXT_WANT_POLL). 0 or -errno;
+	 * -EAGAIN (not with GPU_FENCE_WAIT): the queue is full, nothing was taken; listener->done (with n = 0, if need be) is called when it is not.
 	 */
 	int (*submit)(struct gpu_context *context, const void *commands, size_t size, enum gpu_fence fence, bool lazy,
 		struct gpu_blob *const *blobs, size_t n_blobs);
@@ -71,6 +71,9 @@ struct gpu_ops {
 
 struct gpu {
 	const struct gpu_ops *ops;
+	/* For those who make blobs: what they learnt about this device. */
+	bool has_memory; /* the next two are known */
+	enum gpu_blob_memory memory; /* what blobs for the compositor are made of here */
 };
 
 /*

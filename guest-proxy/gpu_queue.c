@@ -368,23 +368,37 @@ static int place_commands(struct gpu_queue *queue, unsigned slot, const struct g
 	return 0;
 }
 
-int gpu_queue_submit(struct gpu_queue *queue, const struct gpu_submission *submission)
+/*
+ * A slot for a submission: -EAGAIN where only those are left that are reserved for other commands, unless somebody
+ * waits for its answer anyway.
+ */
+static int acquire_for_submission(struct gpu_queue *queue, bool wait)
 {
-	if (gpu_queue_lost(queue))
-		return -EPIPE;
-	if (submission->size > (BLOBS_OFFSET - DATA_OFFSET) / 4)
-		return -EMSGSIZE;
 	/* Silent requests end up here: what is done already makes room, and warm slots are used again. */
 	drain(queue);
 	if (virtqueue_driver_n_free(queue->driver) <= GPU_QUEUE_RESERVED_SLOTS) {
 		virtqueue_driver_settle(queue->driver);
 		drain_and_arm(queue);
 	}
+	if (wait && virtqueue_driver_n_free(queue->driver) == 0 && wait_for(queue, NULL) < 0)
+		return -EPIPE;
 	if (gpu_queue_lost(queue))
 		return -EPIPE;
-	if (virtqueue_driver_n_free(queue->driver) <= GPU_QUEUE_RESERVED_SLOTS)
+	if (!wait && virtqueue_driver_n_free(queue->driver) <= GPU_QUEUE_RESERVED_SLOTS)
 		return -EAGAIN;
-	unsigned slot = (unsigned)virtqueue_driver_acquire(queue->driver);
+	return virtqueue_driver_acquire(queue->driver);
+}
+
+int gpu_queue_submit(struct gpu_queue *queue, const struct gpu_submission *submission)
+{
+	if (gpu_queue_lost(queue))
+		return -EPIPE;
+	if (submission->size > (BLOBS_OFFSET - DATA_OFFSET) / 4)
+		return -EMSGSIZE;
+	int acquired = acquire_for_submission(queue, submission->answer);
+	if (acquired < 0)
+		return acquired;
+	unsigned slot = (unsigned)acquired;
 	struct extent pages;
 	if (place_commands(queue, slot, submission, &pages) < 0) {
 		virtqueue_driver_release(queue->driver, slot);

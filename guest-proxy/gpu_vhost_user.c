@@ -22,6 +22,7 @@
 #define CAPSET_MAX_BYTES (VIRTQUEUE_DRIVER_RESPONSE_BYTES - sizeof(struct virtio_gpu_ctrl_hdr))
 /* A piece of the window that we gave back may still be in use on the host: how many others are tried. */
 #define MAP_ATTEMPTS 8
+static_assert(VIRTQUEUE_USED_F_WANT_LAZY == CROSS_DOMAIN_USED_F_WANT_POLL, "");
 
 struct gpu_vhost_user {
 	struct gpu base;
@@ -193,7 +194,7 @@ static int errno_of(uint32_t type)
 }
 
 /* Sends what was queued and waits for *@pending answers. */
-static int settle(struct gpu_vhost_user *gpu, const unsigned *pending)
+static int send_and_wait(struct gpu_vhost_user *gpu, const unsigned *pending)
 {
 	gpu_queue_publish(gpu->queue);
 	return gpu_queue_wait(gpu->queue, pending);
@@ -209,7 +210,7 @@ static int ask(struct gpu_vhost_user *gpu, const void *command, size_t size, uin
 	struct gpu_answer answer = {.pending = &pending, .copy = copy, .copy_bytes = copy_bytes};
 	int error = gpu_queue_command(gpu->queue, command, size, &answer, no_pages);
 	if (error == 0)
-		error = settle(gpu, &pending);
+		error = send_and_wait(gpu, &pending);
 	if (error < 0)
 		return error;
 	if (answer.type != type)
@@ -237,7 +238,7 @@ static void command_create(struct gpu_context *context, const struct blob *blob,
 	struct gpu_vhost_user *gpu = context->gpu;
 	struct {
 		struct virtio_gpu_resource_create_blob create;
-		struct virtio_gpu_mem_entry entries[8];
+		struct virtio_gpu_mem_entry entry;
 	} command = {
 		.create = {
 			.hdr = header(VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, context->id),
@@ -249,21 +250,21 @@ static void command_create(struct gpu_context *context, const struct blob *blob,
 			.size = blob->base.size,
 		},
 	};
-	size_t n = 0;
+	size_t size = sizeof(command.create);
 	if (blob->memory == GPU_BLOB_GUEST) {
 		/* As kernels do it: such a blob is of no context until it is attached to one. */
 		command.create.hdr.ctx_id = 0;
 		command.create.blob_mem = VIRTIO_GPU_BLOB_MEM_GUEST;
 		command.create.blob_flags = VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE;
 		command.create.blob_id = 0;
-		command.entries[n++] = (struct virtio_gpu_mem_entry){
+		command.create.nr_entries = 1;
+		command.entry = (struct virtio_gpu_mem_entry){
 			.addr = gpu_queue_pages_address(gpu->queue, blob->pages),
 			.length = (uint32_t)blob->base.size,
 		};
+		size += sizeof(command.entry);
 	}
-	command.create.nr_entries = (uint32_t)n;
-	gpu_queue_command(gpu->queue, &command, sizeof(command.create) + n * sizeof(command.entries[0]),
-		answer, no_pages);
+	gpu_queue_command(gpu->queue, &command, size, answer, no_pages);
 }
 
 static void command_map(
@@ -297,7 +298,7 @@ static int map_elsewhere(struct gpu_vhost_user *gpu, struct blob *blob)
 		unsigned pending = 0;
 		struct gpu_answer map = {.pending = &pending};
 		command_map(gpu, blob, &map);
-		error = settle(gpu, &pending);
+		error = send_and_wait(gpu, &pending);
 		if (error == 0 && map.type != VIRTIO_GPU_RESP_OK_MAP_INFO)
 			error = errno_of(map.type);
 	} while (error < 0 && error != -EPIPE && n < MAP_ATTEMPTS);
@@ -306,14 +307,10 @@ static int map_elsewhere(struct gpu_vhost_user *gpu, struct blob *blob)
 	return error == -ENOSPC ? -ENOMEM : error;
 }
 
-static int window_address(struct gpu_vhost_user *gpu, struct blob *blob)
+/* Where @blob is, or would be: NULL if the device has mapped nothing there. */
+static void *window_at(struct gpu_vhost_user *gpu, const struct blob *blob)
 {
-	blob->base.map = front_end_window_at(gpu_queue_front_end(gpu->queue),
-		blob->pages.start * PAGE_BYTES, blob->base.size);
-	if (blob->base.map)
-		return 0;
-	gpu_queue_lose(gpu->queue, "the device says it mapped what it did not map");
-	return -EPIPE;
+	return front_end_window_at(gpu_queue_front_end(gpu->queue), blob->pages.start * PAGE_BYTES, blob->base.size);
 }
 
 /* Creates, attaches and maps in one go. 0 or -errno; the host then has nothing of it. */
@@ -328,7 +325,7 @@ static int realize(struct gpu_context *context, struct blob *blob, uint64_t blob
 	resource_command(gpu, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, context->id, id, &attach, no_pages);
 	if (blob->memory == GPU_BLOB_HOST)
 		command_map(gpu, blob, &map);
-	int error = settle(gpu, &pending);
+	int error = send_and_wait(gpu, &pending);
 	if (error < 0)
 		return error;
 	if (create.type != VIRTIO_GPU_RESP_OK_NODATA)
@@ -336,9 +333,11 @@ static int realize(struct gpu_context *context, struct blob *blob, uint64_t blob
 	if (attach.type != VIRTIO_GPU_RESP_OK_NODATA)
 		error = errno_of(attach.type);
 	else if (blob->memory == GPU_BLOB_HOST && map.type != VIRTIO_GPU_RESP_OK_MAP_INFO)
-		error = map_elsewhere(gpu, blob);
-	if (error == 0 && blob->memory == GPU_BLOB_HOST)
-		error = window_address(gpu, blob);
+		error = window_at(gpu, blob) ? map_elsewhere(gpu, blob) : -ENODEV;
+	if (error == 0 && blob->memory == GPU_BLOB_HOST && !(blob->base.map = window_at(gpu, blob))) {
+		gpu_queue_lose(gpu->queue, "the device says it mapped what it did not map");
+		return -EPIPE;
+	}
 	if (error < 0) {
 		resource_command(gpu, VIRTIO_GPU_CMD_RESOURCE_UNREF, 0, id, NULL, no_pages);
 		gpu_queue_publish(gpu->queue);
@@ -594,9 +593,10 @@ struct gpu *gpu_vhost_user_open(struct wl_event_loop *loop, const char *path)
 		return NULL;
 	}
 	int error = find_capset(gpu);
+	/* wl_shm, which this memory is for, reaches as far as an int. */
+	uint64_t window = min_u64(front_end_window_size(gpu_queue_front_end(gpu->queue)), INT32_MAX);
 	if (error == 0)
-		error = extents_init(&gpu->window, 0,
-			front_end_window_size(gpu_queue_front_end(gpu->queue)) / PAGE_BYTES);
+		error = extents_init(&gpu->window, 0, window / PAGE_BYTES);
 	if (error < 0) {
 		log_err("%s: no cross-domain contexts: %s", gpu_queue_describe(gpu->queue),
 			error == -ENOENT ? "the device has no capset 5" : strerror(-error));

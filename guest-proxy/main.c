@@ -39,7 +39,7 @@ struct guest {
 	bool running, died;
 };
 
-/* 0, or the exit status in *@status */
+/* False: there is nothing to run, and *@status is what to exit with. */
 static bool parse(struct settings *settings, int argc, char **argv, int *status)
 {
 	const struct option_description options[] = {
@@ -114,10 +114,10 @@ static int handle_signal(int number, void *data)
 	return 0;
 }
 
+/* The device has said so on standard error. */
 static void handle_death(void *data)
 {
 	struct guest *guest = data;
-	log_err("the host's device is gone (%s): ending", guest->gpu->ops->describe(guest->gpu));
 	guest->died = true;
 	guest->running = false;
 }
@@ -227,7 +227,8 @@ int main(int argc, char **argv)
 		return guest.command.status ? guest.command.status : EXIT_FAILURE;
 	}
 	guest.running = true;
-	while (guest.running && wl_event_loop_dispatch(guest.loop, -1) >= 0)
+	/* EINTR is nothing: a debugger came or went. */
+	while (guest.running && (wl_event_loop_dispatch(guest.loop, -1) >= 0 || errno == EINTR))
 		;
 	if (guest.settings.command)
 		finish(&guest);

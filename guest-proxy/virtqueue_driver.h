@@ -59,7 +59,7 @@ enum virtqueue_kick {
 	VIRTQUEUE_KICK_LAZY,   /* only if the device says that it waits for lazy requests (VIRTQUEUE_USED_F_WANT_LAZY) */
 };
 
-/* In used->flags, which has no meaning of its own under EVENT_IDX; see CROSS_DOMAIN_EXT_WANT_POLL. */
+/* In used->flags, which has no meaning of its own under EVENT_IDX; see CROSS_DOMAIN_USED_F_WANT_POLL. */
 #define VIRTQUEUE_USED_F_WANT_LAZY 2u
 
 /* Shows the device what was added. True: it wants to be kicked. */

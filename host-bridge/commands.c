@@ -116,6 +116,7 @@ void gpu_destroy_context(struct gpu *gpu, struct context *context)
 	wl_list_insert_list(&held, &context->requests);
 	wl_list_init(&context->requests);
 	wl_list_remove(&context->wake_link);
+	context_set_starved(context, false);
 	context->dying = true;
 	context->ops->destroy(context);
 	requests_finish(&held);

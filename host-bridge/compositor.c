@@ -1,13 +1,14 @@
 /*
  * One guest client's connection to the host compositor.
  *
- * Both directions are streams cut at arbitrary places; what is left of a message that is not whole waits in a struct
- * stream with the handles that came so far. Towards the compositor there is an outbox: above CONGESTED_BYTES the guest is
- * held back by its owner, at OUTBOX_BYTES (reached only by a guest that is not held back) the connection ends. Towards
- * the guest there is no queue here: the compositor is not read while the owner has no room.
+ * Both directions are streams cut at arbitrary places; what is left of a message that is not whole
+ * waits in a struct stream with the handles that came so far. Towards the compositor there is an
+ * outbox: above CONGESTED_BYTES the guest is held back by its owner, at OUTBOX_BYTES (reached only
+ * by a guest that is not held back) the connection ends. Towards the guest there is no queue here:
+ * the compositor is not read while the owner has no room.
  *
- * The end has one way: end_connection() stops all traffic, and closed() comes from the event loop, never from within a call of
- * the owner's.
+ * The end has one way: end_connection() stops all traffic, and closed() comes from the event loop,
+ * never from within a call of the owner's.
  */
 #include "host-bridge/compositor.h"
 
@@ -54,8 +55,8 @@ struct compositor {
 	struct relay *relay;
 	struct outbox outbox;
 	struct stream streams[2]; /* by the end they come from */
-	bool was_congested; /* drained() is owed */
-	bool write_ended;   /* the compositor takes no more; it may still have something to say */
+	bool was_congested;       /* drained() is owed */
+	bool write_ended; /* the compositor takes no more; it may still have something to say */
 	bool ended;
 };
 
@@ -75,7 +76,8 @@ static void handle_idle(void *data)
 static void schedule_idle(struct compositor *compositor)
 {
 	if (!compositor->idle)
-		compositor->idle = wl_event_loop_add_idle(compositor->loop, handle_idle, compositor);
+		compositor->idle =
+			wl_event_loop_add_idle(compositor->loop, handle_idle, compositor);
 }
 
 static void remove_source(struct compositor *compositor)
@@ -98,8 +100,8 @@ static void end_connection(struct compositor *compositor)
 static int handle_readiness(int fd, uint32_t mask, void *data);
 
 /*
- * Has the loop watch for what is wanted now. Nothing wanted: no source at all, since epoll reports a hang-up even to those
- * who ask for nothing.
+ * Has the loop watch for what is wanted now. Nothing wanted: no source at all, since epoll reports
+ * a hang-up even to those who ask for nothing.
  */
 static void update_source(struct compositor *compositor)
 {
@@ -118,7 +120,8 @@ static void update_source(struct compositor *compositor)
 	} else if (compositor->source) {
 		wl_event_source_fd_update(compositor->source, mask);
 	} else {
-		compositor->source = wl_event_loop_add_fd(compositor->loop, compositor->fd, mask, handle_readiness, compositor);
+		compositor->source = wl_event_loop_add_fd(
+			compositor->loop, compositor->fd, mask, handle_readiness, compositor);
 		if (!compositor->source) {
 			log_err("%s: no memory to watch the compositor's socket", compositor->name);
 			end_connection(compositor);
@@ -135,8 +138,8 @@ static void drop_output(struct compositor *compositor)
 }
 
 /*
- * Sends what the socket takes. A compositor that hung up may have left a wl_display.error behind: reading goes on to its
- * end of file, only what was to be sent is dropped.
+ * Sends what the socket takes. A compositor that hung up may have left a wl_display.error behind:
+ * reading goes on to its end of file, only what was to be sent is dropped.
  */
 static void flush_output(struct compositor *compositor)
 {
@@ -145,7 +148,8 @@ static void flush_output(struct compositor *compositor)
 	if (outbox_pending(&compositor->outbox) > 0) {
 		int status = outbox_flush(&compositor->outbox, compositor->fd);
 		if (status < 0 && status != -EAGAIN) {
-			log_debug("%s: sending to the compositor: %s", compositor->name, strerror(-status));
+			log_debug("%s: sending to the compositor: %s", compositor->name,
+				strerror(-status));
 			compositor->write_ended = true;
 			drop_output(compositor);
 		}
@@ -161,8 +165,8 @@ static void finish_handles(struct wire_handle *handles, size_t n_handles)
 		wire_handle_finish(&handles[i]);
 }
 
-static int send_up(struct compositor *compositor, const uint8_t *bytes, size_t size, struct wire_handle *handles,
-	size_t n_handles)
+static int send_up(struct compositor *compositor, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
 {
 	int fds[FD_MESSAGE_MAX] = {0};
 	int status = 0;
@@ -171,7 +175,8 @@ static int send_up(struct compositor *compositor, const uint8_t *bytes, size_t s
 		status = -EINVAL;
 	for (size_t i = 0; i < n_handles && status == 0; i++) {
 		if (handles[i].kind != WIRE_FD)
-			status = -EINVAL; /* a hook let through what only it could have translated */
+			status =
+				-EINVAL; /* a hook let through what only it could have translated */
 		fds[i] = handles[i].fd;
 	}
 	if (status == 0 && !compositor->write_ended)
@@ -179,19 +184,21 @@ static int send_up(struct compositor *compositor, const uint8_t *bytes, size_t s
 	if (status < 0 || compositor->write_ended)
 		finish_handles(handles, n_handles);
 	if (status == -ENOBUFS)
-		relay_fail(compositor->relay, NULL, IMPLEMENTATION, "the host compositor does not read");
+		relay_fail(compositor->relay, NULL, IMPLEMENTATION,
+			"the host compositor does not read");
 	if (compositor_congested(compositor))
 		compositor->was_congested = true;
 	return status;
 }
 
-static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size_t size, struct wire_handle *handles,
-	size_t n_handles)
+static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
 {
 	struct compositor *compositor = data;
 
 	if (to == RELAY_DOWN)
-		return compositor->listener->to_guest(compositor->data, bytes, size, handles, n_handles);
+		return compositor->listener->to_guest(
+			compositor->data, bytes, size, handles, n_handles);
 	return send_up(compositor, bytes, size, handles, n_handles);
 }
 
@@ -207,8 +214,12 @@ static const struct relay_ops relay_ops = {
 	.allow_global = handle_allow_global,
 };
 
-/* Pushes what was left over and @bytes behind it through the relay and keeps what is left over now. 0 or -errno. */
-static int push_stream(struct compositor *compositor, enum relay_end from, const uint8_t *bytes, size_t size)
+/*
+ * Pushes what was left over and @bytes behind it through the relay and keeps what is left over now.
+ * 0 or -errno.
+ */
+static int push_stream(
+	struct compositor *compositor, enum relay_end from, const uint8_t *bytes, size_t size)
 {
 	struct stream *stream = &compositor->streams[from];
 	size_t total = stream->rest_bytes + size;
@@ -275,7 +286,8 @@ static bool receive_once(struct compositor *compositor)
 		}
 	}
 	if (status < 0)
-		relay_fail(compositor->relay, NULL, IMPLEMENTATION, "the host compositor sent too many fds");
+		relay_fail(compositor->relay, NULL, IMPLEMENTATION,
+			"the host compositor sent too many fds");
 	else
 		status = push_stream(compositor, RELAY_UP, bytes, (size_t)n);
 	if (status < 0) {
@@ -291,7 +303,8 @@ static int handle_readiness(int fd, uint32_t mask, void *data)
 
 	if (mask & (WL_EVENT_READABLE | WL_EVENT_HANGUP | WL_EVENT_ERROR)) {
 		for (int i = 0; i < RECEIVES_PER_TURN; i++) {
-			if (!compositor->listener->has_room(compositor->data) || !receive_once(compositor))
+			if (!compositor->listener->has_room(compositor->data) ||
+				!receive_once(compositor))
 				break;
 		}
 	}
@@ -313,7 +326,8 @@ static int socket_address(const struct policy *policy, struct sockaddr_un *addre
 	if (display[0] == '/')
 		length = snprintf(address->sun_path, sizeof(address->sun_path), "%s", display);
 	else if (directory && directory[0] == '/')
-		length = snprintf(address->sun_path, sizeof(address->sun_path), "%s/%s", directory, display);
+		length = snprintf(
+			address->sun_path, sizeof(address->sun_path), "%s/%s", directory, display);
 	else
 		return -ENOENT;
 	return (size_t)length < sizeof(address->sun_path) ? 0 : -ENAMETOOLONG;
@@ -338,8 +352,8 @@ int compositor_open_socket(const struct policy *policy, char path[COMPOSITOR_PAT
 	return fd;
 }
 
-struct compositor *compositor_connect(struct wl_event_loop *loop, const struct policy *policy, const char *name,
-	const struct compositor_listener *listener, void *data)
+struct compositor *compositor_connect(struct wl_event_loop *loop, const struct policy *policy,
+	const char *name, const struct compositor_listener *listener, void *data)
 {
 	struct compositor *compositor = calloc(1, sizeof(*compositor));
 	char path[COMPOSITOR_PATH_BYTES];
@@ -355,11 +369,13 @@ struct compositor *compositor_connect(struct wl_event_loop *loop, const struct p
 	outbox_init(&compositor->outbox, OUTBOX_BYTES);
 	compositor->fd = compositor_open_socket(policy, path);
 	if (compositor->fd < 0) {
-		log_err("%s: no compositor at %s: %s", name, path[0] ? path : "$XDG_RUNTIME_DIR/$WAYLAND_DISPLAY",
+		log_err("%s: no compositor at %s: %s", name,
+			path[0] ? path : "$XDG_RUNTIME_DIR/$WAYLAND_DISPLAY",
 			strerror(-compositor->fd));
 		goto fail;
 	}
-	compositor->relay = relay_create(policy->hooks, &relay_ops, compositor, compositor->name, policy->max_objects);
+	compositor->relay = relay_create(
+		policy->hooks, &relay_ops, compositor, compositor->name, policy->max_objects);
 	if (!compositor->relay)
 		goto fail;
 	update_source(compositor);
@@ -390,8 +406,8 @@ void compositor_destroy(struct compositor *compositor)
 	free(compositor);
 }
 
-int compositor_from_guest(struct compositor *compositor, const uint8_t *bytes, size_t size, struct wire_handle *handles,
-	size_t n_handles)
+int compositor_from_guest(struct compositor *compositor, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
 {
 	struct stream *stream = &compositor->streams[RELAY_DOWN];
 	size_t taken = 0;
@@ -408,7 +424,8 @@ int compositor_from_guest(struct compositor *compositor, const uint8_t *bytes, s
 	}
 	finish_handles(handles + taken, n_handles - taken);
 	if (status < 0)
-		relay_fail(compositor->relay, NULL, IMPLEMENTATION, "too many file descriptors without a message");
+		relay_fail(compositor->relay, NULL, IMPLEMENTATION,
+			"too many file descriptors without a message");
 	else
 		status = push_stream(compositor, RELAY_DOWN, bytes, size);
 	if (status < 0)

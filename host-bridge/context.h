@@ -72,6 +72,7 @@ struct context_host {
 	const struct policy *policy;
 	uint64_t max_blob_bytes;
 	struct device_counters *counters;
+	uint32_t *n_starved; /* contexts that are starved now */
 };
 
 struct context {
@@ -81,10 +82,14 @@ struct context {
 	char name[80];		/* for log lines: "context 3 (weston-terminal)" */
 	struct id_map attached; /* struct resource by id; each holds a reference. The device's to change. */
 	uint32_t n_held;	/* requests of it that are not completed. The device's to change. */
+	bool starved;		  /* has an event for its guest and no POLL; context_set_starved */
 	bool dying;		  /* ops->destroy runs: wakes count no more. The device's. */
 	struct wl_list requests;  /* the device's */
 	struct wl_list wake_link; /* the device's */
 };
+
+/* At the end of each service: whether an event is held back for want of a POLL. */
+void context_set_starved(struct context *context, bool starved);
 
 /* Asks for ops->service soon, once however often it is called. */
 void context_wake(struct context *context);

@@ -92,7 +92,7 @@ void cross_domain_capset(struct cross_domain_capset_ext *out)
 	*out = (struct cross_domain_capset_ext){
 		.base = {.version = 1, .supported_channels = 1u << CROSS_DOMAIN_CHANNEL_WAYLAND},
 		.magic = CROSS_DOMAIN_WAYFERRY_MAGIC,
-		.features = CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_LAZY_POLL,
+		.features = CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_WANT_POLL,
 	};
 }
 
@@ -388,6 +388,12 @@ static void flush_sends(struct cross_domain_context *context)
 		release_send_holds(context);
 }
 
+static bool has_event(const struct cross_domain_context *context)
+{
+	return !guest_stream_empty(&context->stream) || pipes_readable(&context->pipes) ||
+		(context->ended && !context->end_told);
+}
+
 static void handle_service(struct context *base)
 {
 	struct cross_domain_context *context = from_base(base);
@@ -408,6 +414,7 @@ static void handle_service(struct context *base)
 		context->compositor_paused = false;
 		compositor_resume(context->compositor);
 	}
+	context_set_starved(base, context->channel_ring && wl_list_empty(&context->polls) && has_event(context));
 }
 
 /* --- commands --- */

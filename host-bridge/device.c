@@ -29,6 +29,8 @@ struct device {
 	struct vhost_user_device description;
 	struct window *window;
 	struct wl_list awake; /* context::wake_link */
+	uint32_t n_starved;   /* contexts with an event and no POLL */
+	bool wants_polls;     /* the driver is told so */
 	bool notify[2];	      /* answers were put on the queue's used ring */
 	struct wl_event_source *turn;  /* finish_turn, once it is due */
 	struct wl_event_source *again; /* timer: a guest that never stops is gone on with in the next turn */
@@ -59,6 +61,14 @@ void context_wake(struct context *context)
 		return;
 	wl_list_insert(device->awake.prev, &context->wake_link);
 	want_turn(device);
+}
+
+void context_set_starved(struct context *context, bool starved)
+{
+	if (starved == context->starved)
+		return;
+	context->starved = starved;
+	*context->host->n_starved += starved ? 1 : UINT32_MAX;
 }
 
 static void handle_answered(void *data)
@@ -99,20 +109,39 @@ static void serve_contexts(struct device *device)
 	}
 }
 
+/*
+ * Before an event is held back the driver is told that its POLL wants a kick from now on (CROSS_DOMAIN_EXT_WANT_POLL).
+ * True: one came in between.
+ */
+static bool tell_wants(struct device *device)
+{
+	struct virtqueue *control = device->gpu.queues[GPU_CONTROL_QUEUE];
+	bool wanted = device->n_starved > 0;
+	if (wanted == device->wants_polls)
+		return false;
+	device->wants_polls = wanted;
+	virtqueue_want_polls(control, wanted);
+	return wanted && virtqueue_enable_kicks(control);
+}
+
 static void finish_turn(void *data)
 {
 	struct device *device = data;
-	int more = 0;
+	int more;
 
 	/* While the driver's rings are not to be touched contexts wait for handle_started. */
-	if (vhost_user_running(device->vhost_user))
+	while (vhost_user_running(device->vhost_user)) {
 		more = work_off(device, GPU_CONTROL_QUEUE);
-	if (more < 0)
-		vhost_user_stop(device->vhost_user, "the control queue is broken");
-	else if (more > 0)
-		wl_event_source_timer_update(device->again, 1);
-	if (vhost_user_running(device->vhost_user))
+		if (more < 0)
+			vhost_user_stop(device->vhost_user, "the control queue is broken");
+		else if (more > 0)
+			wl_event_source_timer_update(device->again, 1);
+		if (!vhost_user_running(device->vhost_user))
+			break;
 		serve_contexts(device);
+		if (more != 0 || !tell_wants(device))
+			break;
+	}
 
 	for (size_t i = 0; i < ARRAY_LENGTH(device->notify); i++)
 		if (device->notify[i])
@@ -172,6 +201,7 @@ static void handle_started(void *data, bool resumed)
 	struct device *device = data;
 	if (!resumed)
 		forget_guest(device);
+	device->wants_polls = false;
 	window_map(device->window, device->vhost_user, resumed); /* it says what is wrong */
 	want_turn(device);
 }
@@ -226,6 +256,7 @@ struct device *device_create(const struct device_config *config)
 	wl_list_init(&device->awake);
 	struct gpu *gpu = &device->gpu;
 	gpu->host = (struct context_host){
+		.n_starved = &device->n_starved,
 		.loop = config->loop,
 		.policy = config->policy,
 		.max_blob_bytes = config->window_bytes,

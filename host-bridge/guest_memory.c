@@ -57,9 +57,9 @@ uint64_t guest_memory_generation(const struct guest_memory *memory)
 }
 
 /*
- * Maps one region. The mapping starts at the fd's block boundary below mmap_offset: huge pages are mapped from their
- * own boundaries only. A region beyond the end of its file would be a SIGBUS later; a dma-buf (a mapping of ours that
- * comes back) knows its own end.
+ * Maps one region. The mapping starts at the fd's block boundary below mmap_offset: huge pages are
+ * mapped from their own boundaries only. A region beyond the end of its file would be a SIGBUS
+ * later; a dma-buf (a mapping of ours that comes back) knows its own end.
  */
 static int region_map(struct region *region, const struct vhost_user_memory_region *from, int fd)
 {
@@ -100,8 +100,7 @@ static int region_map(struct region *region, const struct vhost_user_memory_regi
 static int region_insert(struct guest_memory *memory, const struct region *region)
 {
 	size_t at = 0;
-	while (at < memory->n_regions &&
-		memory->regions[at].guest_address < region->guest_address)
+	while (at < memory->n_regions && memory->regions[at].guest_address < region->guest_address)
 		at++;
 	const struct region *below = at > 0 ? &memory->regions[at - 1] : NULL;
 	const struct region *above = at < memory->n_regions ? &memory->regions[at] : NULL;
@@ -177,7 +176,8 @@ void *guest_memory_at(const struct guest_memory *memory, uint64_t guest_address,
 	return length <= region->size - offset ? region->host + offset : NULL;
 }
 
-void *guest_memory_at_user(const struct guest_memory *memory, uint64_t user_address, uint64_t length)
+void *guest_memory_at_user(
+	const struct guest_memory *memory, uint64_t user_address, uint64_t length)
 {
 	for (size_t i = 0; i < memory->n_regions; i++) {
 		const struct region *region = &memory->regions[i];

@@ -11,8 +11,9 @@ struct guest_memory *guest_memory_create(void);
 void guest_memory_destroy(struct guest_memory *memory);
 
 /*
- * Replaces the table (SET_MEM_TABLE): maps each region of @table from the fd of the same index. Takes the fds, also on
- * error. Pointers from before are void afterwards. 0 or -errno with the old table gone (no memory at all).
+ * Replaces the table (SET_MEM_TABLE): maps each region of @table from the fd of the same index.
+ * Takes the fds, also on error. Pointers from before are void afterwards. 0 or -errno with the old
+ * table gone (no memory at all).
  */
 int guest_memory_set(
 	struct guest_memory *memory, const struct vhost_user_memory *table, int *fds, size_t n_fds);
@@ -21,23 +22,33 @@ void guest_memory_clear(struct guest_memory *memory);
 /* Counts up with each set or clear: pointers held by others are good while it stays the same. */
 uint64_t guest_memory_generation(const struct guest_memory *memory);
 
-/* [address, address + length) as one host pointer, or NULL when it is not wholly inside one region. */
+/*
+ * [address, address + length) as one host pointer, or NULL when it is not wholly inside one region.
+ */
 void *guest_memory_at(const struct guest_memory *memory, uint64_t guest_address, uint64_t length);
 
 /* As guest_memory_at, for addresses of the front end's own address space (SET_VRING_ADDR). */
-void *guest_memory_at_user(const struct guest_memory *memory, uint64_t user_address, uint64_t length);
+void *guest_memory_at_user(
+	const struct guest_memory *memory, uint64_t user_address, uint64_t length);
 
 /*
- * Appends the pieces of [address, address + length) to @iov (several when regions adjoin). Number of pieces, or -EFAULT,
- * or -E2BIG when @max is too few.
+ * Appends the pieces of [address, address + length) to @iov (several when regions adjoin). Number
+ * of pieces, or -EFAULT, or -E2BIG when @max is too few.
  */
 int guest_memory_iov(const struct guest_memory *memory, uint64_t guest_address, uint64_t length,
 	struct iovec *iov, size_t max);
 
-/* Whether all of [address, address + length) is there, in however many regions; of length 0 it always is. */
-bool guest_memory_covers(const struct guest_memory *memory, uint64_t guest_address, uint64_t length);
+/*
+ * Whether all of [address, address + length) is there, in however many regions; of length 0 it
+ * always is.
+ */
+bool guest_memory_covers(
+	const struct guest_memory *memory, uint64_t guest_address, uint64_t length);
 
-/* Copy out of and into guest memory, across adjoining regions. The bytes copied: fewer where memory ends. */
+/*
+ * Copy out of and into guest memory, across adjoining regions. The bytes copied: fewer where memory
+ * ends.
+ */
 size_t guest_memory_read(
 	const struct guest_memory *memory, uint64_t guest_address, void *data, size_t size);
 size_t guest_memory_write(

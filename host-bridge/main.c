@@ -30,7 +30,8 @@
 #define WINDOW_BYTES_MAX (1ull << 40)
 
 struct host_options {
-	const char *socket, *fd, *wayland_display, *vm, *renderer, *render_node, *window_size, *log_level, *trace;
+	const char *socket, *fd, *wayland_display, *vm, *renderer, *render_node, *window_size,
+		*log_level, *trace;
 	bool print_capabilities, stats, no_sandbox;
 };
 
@@ -49,64 +50,79 @@ struct host {
 /* Says what is wrong with the value of an option; always false. */
 static bool refuse(const char *option, const char *value, const char *why)
 {
-	fprintf(stderr, "wayferry-host: --%s %s: %s\nTry 'wayferry-host --help'.\n", option, value, why);
+	fprintf(stderr, "wayferry-host: --%s %s: %s\nTry 'wayferry-host --help'.\n", option, value,
+		why);
 	return false;
 }
 
-static bool parse_command_line(struct host_options *options, int argc, char **argv, int *exit_status)
+static bool parse_command_line(
+	struct host_options *options, int argc, char **argv, int *exit_status)
 {
 	const struct option_description table[] = {
 		{"socket", "PATH",
-			"Listen on this Unix socket for the virtual machine monitor, or for wayferry-guest "
-			"--vhost-user. The socket is made with mode 0600 and removed at exit. A socket that nobody "
-			"answers on any more is replaced.",
+			"Listen on this Unix socket for the virtual machine monitor, or for "
+			"wayferry-guest --vhost-user. The socket is made with mode 0600 and "
+			"removed at exit. A socket that nobody answers on any more is replaced.",
 			&options->socket, NULL},
 		{"fd", "N",
-			"Serve the listening Unix socket that was passed as this file descriptor. With neither "
-			"--socket nor --fd it is the one that systemd passed (LISTEN_FDS).",
+			"Serve the listening Unix socket that was passed as this file descriptor. "
+			"With neither --socket nor --fd it is the one that systemd passed "
+			"(LISTEN_FDS).",
 			&options->fd, NULL},
 		{"wayland-display", "NAME",
-			"The host compositor's socket: an absolute path, or a name in $XDG_RUNTIME_DIR. By default "
-			"$WAYLAND_DISPLAY, else wayland-0. It need not be there yet when wayferry-host starts.",
+			"The host compositor's socket: an absolute path, or a name in "
+			"$XDG_RUNTIME_DIR. By default $WAYLAND_DISPLAY, else wayland-0. It need "
+			"not be there yet when wayferry-host starts.",
 			&options->wayland_display, NULL},
 		{"vm", "NAME",
-			"The machine's name. Titles of its windows then read \"[NAME] TITLE\", and application ids "
-			"wayferry.NAME.APP_ID. At most 64 letters, digits, '-', '_' and '.'.",
+			"The machine's name. Titles of its windows then read \"[NAME] TITLE\", "
+			"and application ids wayferry.NAME.APP_ID. At most 64 letters, digits, "
+			"'-', '_' and '.'.",
 			&options->vm, NULL},
-		{"renderer", "KIND", "What renders 3D for the guest. Only none so far, which is the default.",
+		{"renderer", "KIND",
+			"What renders 3D for the guest. Only none so far, which is the default.",
 			&options->renderer, NULL},
-		{"render-node", "PATH", "The GPU that a renderer uses. Refused while there is no renderer.",
+		{"render-node", "PATH",
+			"The GPU that a renderer uses. Refused while there is no renderer.",
 			&options->render_node, NULL},
 		{"window-size", "BYTES",
-			"Size of the memory that the guest's buffers share with the host: a power of two from 1M to "
-			"1T, with K, M, G or T behind it (default: 1G). It costs address space; memory only as far as "
-			"buffers fill it. wl_shm reaches the first 2G of it.",
+			"Size of the memory that the guest's buffers share with the host: a power "
+			"of two from 1M to 1T, with K, M, G or T behind it (default: 1G). It "
+			"costs address space; memory only as far as buffers fill it. wl_shm "
+			"reaches the first 2G of it.",
 			&options->window_size, NULL},
 		{"print-capabilities", NULL,
-			"Print what a guest would be offered, line by line: the device, the compositor, and which of its "
-			"interfaces the policy allows. Then exit.",
+			"Print what a guest would be offered, line by line: the device, the "
+			"compositor, and which of its interfaces the policy allows. Then exit.",
 			NULL, &options->print_capabilities},
-		{"log-level", "LEVEL", "How much to say on standard error: error, warn, info (the default), debug or trace.",
+		{"log-level", "LEVEL",
+			"How much to say on standard error: error, warn, info (the default), "
+			"debug or trace.",
 			&options->log_level, NULL},
 		{"trace", "SIDES",
-			"Print every Wayland message on standard error, as WAYLAND_DEBUG does, if SIDES (a list with "
-			"commas) has host in it. Titles, file names and other texts of guests are in there.",
+			"Print every Wayland message on standard error, as WAYLAND_DEBUG does, if "
+			"SIDES (a list with commas) has host in it. Titles, file names and other "
+			"texts of guests are in there.",
 			&options->trace, NULL},
-		{"stats", NULL, "Print the counters at exit, as SIGUSR1 does at any time: \"name value\" lines on standard error.",
+		{"stats", NULL,
+			"Print the counters at exit, as SIGUSR1 does at any time: \"name value\" "
+			"lines on standard error.",
 			NULL, &options->stats},
 		{"no-sandbox", NULL,
-			"Keep all rights after the start, for debugging. By default wayferry-host then gives up files, "
-			"programs, the network and all system calls it does not use.",
+			"Keep all rights after the start, for debugging. By default wayferry-host "
+			"then gives up files, programs, the network and all system calls it does "
+			"not use.",
 			NULL, &options->no_sandbox},
 		{0},
 	};
 	const struct options_program program = {
 		.name = "wayferry-host",
 		.usage = "--socket PATH | --fd N [OPTION...]",
-		.summary = "Serves one virtual machine's virtio-gpu device (vhost-user), and carries the Wayland of its "
-			   "guests to the host compositor, under a policy.\n\n"
-			   "Runs until SIGTERM or SIGINT. When the machine leaves, the next may come. Exit status: 0, 1 "
-			   "for failures, 2 for a wrong command line.",
+		.summary = "Serves one virtual machine's virtio-gpu device (vhost-user), and "
+			   "carries the Wayland of its guests to the host compositor, under a "
+			   "policy.\n\nRuns until SIGTERM or SIGINT. When the machine leaves, the "
+			   "next may come. Exit status: 0, 1 for failures, 2 for a wrong command "
+			   "line.",
 		.options = table,
 	};
 	int first;
@@ -116,7 +132,9 @@ static bool parse_command_line(struct host_options *options, int argc, char **ar
 	if (result != OPTIONS_RUN)
 		return false;
 	if (first < argc) {
-		fprintf(stderr, "wayferry-host: unexpected argument '%s'\nTry 'wayferry-host --help'.\n", argv[first]);
+		fprintf(stderr,
+			"wayferry-host: unexpected argument '%s'\nTry 'wayferry-host --help'.\n",
+			argv[first]);
 		return false;
 	}
 	return true;
@@ -127,7 +145,8 @@ static bool apply_logging(const struct host_options *options)
 	enum log_level level = LOG_LEVEL_INFO;
 
 	if (options->log_level && !log_level_from_name(options->log_level, &level))
-		return refuse("log-level", options->log_level, "not one of error, warn, info, debug and trace");
+		return refuse("log-level", options->log_level,
+			"not one of error, warn, info, debug and trace");
 	log_set_level(level);
 	for (const char *side = options->trace; side && *side; side += strspn(side, ",")) {
 		size_t length = strcspn(side, ",");
@@ -163,7 +182,8 @@ static bool has_systemd_fd(void)
 {
 	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
 
-	return pid && count && strtol(pid, NULL, 10) == (long)getpid() && strtol(count, NULL, 10) == 1;
+	return pid && count && strtol(pid, NULL, 10) == (long)getpid() &&
+		strtol(count, NULL, 10) == 1;
 }
 
 static bool apply_socket(struct host *host, const struct host_options *options)
@@ -178,15 +198,19 @@ static bool apply_socket(struct host *host, const struct host_options *options)
 	}
 	if (options->fd) {
 		host->socket_fd = parse_socket_fd(options->fd);
-		return host->socket_fd >= 0 || refuse("fd", options->fd, "not a listening Unix socket");
+		return host->socket_fd >= 0 ||
+			refuse("fd", options->fd, "not a listening Unix socket");
 	}
 	if (has_systemd_fd()) {
 		host->socket_fd = parse_socket_fd(SYSTEMD_FD);
-		return host->socket_fd >= 0 || refuse("fd", SYSTEMD_FD, "what systemd passed is not a listening Unix socket");
+		return host->socket_fd >= 0 ||
+			refuse("fd", SYSTEMD_FD,
+				"what systemd passed is not a listening Unix socket");
 	}
 	if (host->print_capabilities)
 		return true;
-	fprintf(stderr, "wayferry-host: needs --socket PATH or --fd N\nTry 'wayferry-host --help'.\n");
+	fprintf(stderr,
+		"wayferry-host: needs --socket PATH or --fd N\nTry 'wayferry-host --help'.\n");
 	return false;
 }
 
@@ -204,11 +228,14 @@ static bool apply_options(struct host *host, const struct host_options *options)
 	if (options->renderer && strcmp(options->renderer, "none") != 0)
 		return refuse("renderer", options->renderer, "this build has only none");
 	if (options->render_node)
-		return refuse("render-node", options->render_node, "of no use without a renderer, and this build has none");
-	if (options->window_size && (!options_parse_bytes(options->window_size, &window_bytes) ||
+		return refuse("render-node", options->render_node,
+			"of no use without a renderer, and this build has none");
+	if (options->window_size &&
+		(!options_parse_bytes(options->window_size, &window_bytes) ||
 			window_bytes < WINDOW_BYTES_MIN || window_bytes > WINDOW_BYTES_MAX ||
 			(window_bytes & (window_bytes - 1)) != 0))
-		return refuse("window-size", options->window_size, "not a power of two from 1M to 1T");
+		return refuse(
+			"window-size", options->window_size, "not a power of two from 1M to 1T");
 	host->window_bytes = window_bytes;
 	return apply_logging(options) && apply_socket(host, options);
 }
@@ -223,7 +250,8 @@ static void print_capabilities(const struct host *host)
 	printf("renderer none\n");
 	printf("window-bytes %llu\n", (unsigned long long)host->window_bytes);
 	printf("capset %d cross-domain, channels: wayland\n", CROSS_DOMAIN_CAPSET_ID);
-	printf("compositor %s: %s\n", path[0] ? path : "no $XDG_RUNTIME_DIR", fd < 0 ? strerror(-fd) : "answers");
+	printf("compositor %s: %s\n", path[0] ? path : "no $XDG_RUNTIME_DIR",
+		fd < 0 ? strerror(-fd) : "answers");
 	fd_close(&fd);
 	policy_print(&host->policy);
 }
@@ -272,7 +300,8 @@ static bool open_host(struct host *host)
 		return false;
 	}
 	for (size_t i = 0; i < ARRAY_LENGTH(signals); i++) {
-		host->signals[i] = wl_event_loop_add_signal(host->loop, signals[i], handle_signal, host);
+		host->signals[i] =
+			wl_event_loop_add_signal(host->loop, signals[i], handle_signal, host);
 		if (!host->signals[i])
 			return false;
 	}
@@ -305,7 +334,9 @@ static void notify_ready(void)
 		address.sun_path[0] = 0;
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
-	if (fd < 0 || sendto(fd, message, sizeof(message) - 1, MSG_NOSIGNAL, (struct sockaddr *)&address, size) < 0)
+	if (fd < 0 ||
+		sendto(fd, message, sizeof(message) - 1, MSG_NOSIGNAL, (struct sockaddr *)&address,
+			size) < 0)
 		log_warn("cannot tell the service manager that we are ready: %s", strerror(errno));
 	fd_close(&fd);
 }
@@ -355,7 +386,8 @@ int main(int argc, char **argv)
 		print_capabilities(&host);
 		exit_status = EXIT_SUCCESS;
 	} else {
-		bool good = open_host(&host) && (!host.sandbox || sandbox_enter(host.socket_path)) && run_host(&host);
+		bool good = open_host(&host) &&
+			(!host.sandbox || sandbox_enter(host.socket_path)) && run_host(&host);
 		exit_status = good ? EXIT_SUCCESS : EXIT_FAILURE;
 	}
 	close_host(&host);

@@ -1,4 +1,7 @@
-/* What guests may do: the table of interfaces they may see, with the reasons for those they may not. */
+/*
+ * What guests may do: the table of interfaces they may see, with the reasons for those they may
+ * not.
+ */
 #include "host-bridge/policy.h"
 
 #include <stdio.h>
@@ -20,15 +23,16 @@
 #define OUTSIDE "draws outside windows"
 #define DESKTOP "controls the desktop or other clients' windows"
 #define ACTIVITY "watches what the user does"
-#define SHORTCUTS "takes the user's shortcuts away, and with them the way out of a full-screen window"
+#define SHORTCUTS                                                                                  \
+	"takes the user's shortcuts away, and with them the way out of a full-screen window"
 #define PRIVILEGE "is for the desktop's own privileged clients"
 #define FENCES "carries GPU fences, which no channel to a guest can"
 #define FILES "carries files that a guest cannot pass"
 #define REGISTRY "is of no use through a relay"
 
 /*
- * An interface that is not here is not for guests. Members of a protocol that only its globals create need no line. Those
- * with a reason are named for those who wonder where they are.
+ * An interface that is not here is not for guests. Members of a protocol that only its globals
+ * create need no line. Those with a reason are named for those who wonder where they are.
  */
 static const struct rule {
 	const char *interface;
@@ -153,7 +157,8 @@ bool policy_vm_name_good(const char *name)
 	size_t length = strlen(name);
 
 	return length > 0 && length <= POLICY_VM_NAME_BYTES &&
-		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == length;
+		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
+		length;
 }
 
 static const struct rule *find_rule(const char *interface)
@@ -165,7 +170,8 @@ static const struct rule *find_rule(const char *interface)
 	return NULL;
 }
 
-bool policy_allow_global(const struct policy *policy, const struct interface *interface, uint32_t *version)
+bool policy_allow_global(
+	const struct policy *policy, const struct interface *interface, uint32_t *version)
 {
 	const struct rule *rule = find_rule(interface->wl->name);
 

@@ -1,4 +1,7 @@
-/* What guests may do: a table of interfaces with versions and limits, the machine's name, and the marks it leaves. */
+/*
+ * What guests may do: a table of interfaces with versions and limits, the machine's name, and the
+ * marks it leaves.
+ */
 #ifndef HOST_BRIDGE_POLICY_H
 #define HOST_BRIDGE_POLICY_H
 
@@ -10,14 +13,15 @@
 
 struct policy {
 	const char *wayland_display; /* NULL: $WAYLAND_DISPLAY, else wayland-0 */
-	const char *vm_name;	     /* NULL: titles and app-ids stay as they are; else policy_vm_name_good() */
-	uint32_t max_objects;	     /* per connection */
+	const char *
+		vm_name; /* NULL: titles and app-ids stay as they are; else policy_vm_name_good() */
+	uint32_t max_objects;            /* per connection */
 	const struct relay_hooks *hooks; /* set by policy_init */
 };
 
 /*
- * What the hooks need to know of a connection. relay_data() of a relay that runs under a policy's hooks points to one of
- * these (which may be the start of something larger).
+ * What the hooks need to know of a connection. relay_data() of a relay that runs under a policy's
+ * hooks points to one of these (which may be the start of something larger).
  */
 struct policy_connection {
 	const struct policy *policy;
@@ -31,13 +35,14 @@ bool policy_init(struct policy *policy);
 void policy_finish(struct policy *policy);
 
 /*
- * A machine's name goes into window titles ("[NAME] title") and application ids ("wayferry.NAME.APP_ID"): 1 to
- * POLICY_VM_NAME_BYTES letters, digits, '-', '_' and '.'.
+ * A machine's name goes into window titles ("[NAME] title") and application ids
+ * ("wayferry.NAME.APP_ID"): 1 to POLICY_VM_NAME_BYTES letters, digits, '-', '_' and '.'.
  */
 bool policy_vm_name_good(const char *name);
 
 /* Whether and up to which version a guest may see a global; the relay's allow_global. */
-bool policy_allow_global(const struct policy *policy, const struct interface *interface, uint32_t *version);
+bool policy_allow_global(
+	const struct policy *policy, const struct interface *interface, uint32_t *version);
 
 /* Prints the table, one line an interface, for --print-capabilities and --help. */
 void policy_print(const struct policy *policy);

@@ -1,7 +1,8 @@
 /*
- * Policy: buffers. A guest's wl_shm pool is a blob of the virtio-gpu device in the window's memfd. The compositor gets
- * that memfd, and sizes and offsets moved by where the blob lies in it; what the guest says about its pool is checked
- * against the blob here, as the compositor cannot see the blob's bounds.
+ * Policy: buffers. A guest's wl_shm pool is a blob of the virtio-gpu device in the window's memfd.
+ * The compositor gets that memfd, and sizes and offsets moved by where the blob lies in it; what
+ * the guest says about its pool is checked against the blob here, as the compositor cannot see the
+ * blob's bounds.
  */
 #include "host-bridge/policy_hooks.h"
 
@@ -20,8 +21,8 @@
 struct shm_pool { /* relay_object.data of a wl_shm_pool and of each of its wl_buffers */
 	uint32_t refs;
 	struct wire_handle memory; /* the blob; held until the last buffer is gone */
-	int32_t start;		   /* of the pool in the fd that the compositor has */
-	int32_t size;		   /* as the guest sees it */
+	int32_t start;             /* of the pool in the fd that the compositor has */
+	int32_t size;              /* as the guest sees it */
 };
 
 static void pool_unref(struct relay_object *object)
@@ -111,13 +112,15 @@ static enum relay_verdict handle_create_pool(struct relay_message *message)
 	if (fault)
 		return relay_fail(message->relay, message->object,
 			size <= 0 ? WL_SHM_ERROR_INVALID_STRIDE : WL_SHM_ERROR_INVALID_FD,
-			"pool of %d bytes in a blob of %llu: %s", size, (unsigned long long)blob->size, fault);
+			"pool of %d bytes in a blob of %llu: %s", size,
+			(unsigned long long)blob->size, fault);
 
 	struct shm_pool *pool = calloc(1, sizeof(*pool));
 	int fd = pool ? fd_dup(blob->fd) : -1;
 	if (fd < 0) {
 		free(pool);
-		return relay_fail(message->relay, NULL, NO_MEMORY, "no memory or file descriptor for a pool");
+		return relay_fail(
+			message->relay, NULL, NO_MEMORY, "no memory or file descriptor for a pool");
 	}
 	pool->start = (int32_t)blob->fd_offset;
 	pool->size = size;
@@ -133,15 +136,18 @@ static enum relay_verdict handle_create_buffer(struct relay_message *message)
 {
 	struct shm_pool *pool = message->object->data;
 	int32_t offset = message->args[1].i;
-	int32_t width = message->args[2].i, height = message->args[3].i, stride = message->args[4].i;
+	int32_t width = message->args[2].i, height = message->args[3].i,
+		stride = message->args[4].i;
 	uint32_t format = message->args[5].u;
 	int64_t row_bytes = (int64_t)width * format_pixel_bytes(format);
 
 	if (offset < 0 || width <= 0 || height <= 0 || stride <= 0 || row_bytes > stride ||
-		!range_fits((uint64_t)offset, (uint64_t)stride * (uint64_t)height, (uint64_t)pool->size))
+		!range_fits((uint64_t)offset, (uint64_t)stride * (uint64_t)height,
+			(uint64_t)pool->size))
 		return relay_fail(message->relay, message->object, WL_SHM_ERROR_INVALID_STRIDE,
-			"a buffer of %d x %d, stride %d, format 0x%x at offset %d is not in a pool of %d bytes", width,
-			height, stride, format, offset, pool->size);
+			"a buffer of %d x %d, stride %d, format 0x%x at offset %d is not in a pool "
+			"of %d bytes",
+			width, height, stride, format, offset, pool->size);
 	message->args[1].i = pool->start + offset;
 	pool_ref(pool, message->args[0].object);
 	return RELAY_FORWARD;
@@ -156,16 +162,17 @@ static enum relay_verdict handle_resize_pool(struct relay_message *message)
 
 	if (size < pool->size || (uint64_t)size > blob->size || size > INT32_MAX - pool->start)
 		return relay_fail(message->relay, message->object, WL_SHM_ERROR_INVALID_FD,
-			"a pool of %d bytes cannot become one of %d in a blob of %llu", pool->size, size,
-			(unsigned long long)blob->size);
+			"a pool of %d bytes cannot become one of %d in a blob of %llu", pool->size,
+			size, (unsigned long long)blob->size);
 	pool->size = size;
 	message->args[0].i = pool->start + size;
 	return RELAY_FORWARD;
 }
 
 /*
- * zwp_linux_buffer_params_v1.add(fd, plane_idx, offset, stride, modifier_hi, modifier_lo): a dma-buf is a blob with an fd
- * of its own; slots of the window and guest pages are plain memory, which no compositor can import.
+ * zwp_linux_buffer_params_v1.add(fd, plane_idx, offset, stride, modifier_hi, modifier_lo): a
+ * dma-buf is a blob with an fd of its own; slots of the window and guest pages are plain memory,
+ * which no compositor can import.
  */
 static enum relay_verdict handle_add_plane(struct relay_message *message)
 {
@@ -177,7 +184,8 @@ static enum relay_verdict handle_add_plane(struct relay_message *message)
 			"plane %u is no dma-buf of the virtio-gpu device", message->args[1].u);
 	int fd = fd_dup(blob->fd);
 	if (fd < 0)
-		return relay_fail(message->relay, NULL, NO_MEMORY, "no file descriptor for a plane");
+		return relay_fail(
+			message->relay, NULL, NO_MEMORY, "no file descriptor for a plane");
 	wire_handle_finish(handle);
 	*handle = wire_handle_fd(fd);
 	return RELAY_FORWARD;

@@ -13,7 +13,9 @@
 /* wl_display.error codes */
 #define INVALID_METHOD 1
 
-/* Pipes that compositors hand out to be written to: the guest gets the reading end's counterpart. */
+/*
+ * Pipes that compositors hand out to be written to: the guest gets the reading end's counterpart.
+ */
 static enum relay_verdict handle_pipe_event(struct relay_message *message)
 {
 	for (size_t i = 0; i < message->signature->n_args; i++) {
@@ -38,34 +40,45 @@ static bool is_readable_file(int fd)
 	struct stat status;
 	int flags = fcntl(fd, F_GETFL);
 
-	return flags >= 0 && (flags & O_ACCMODE) != O_WRONLY && fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+	return flags >= 0 && (flags & O_ACCMODE) != O_WRONLY && fstat(fd, &status) == 0 &&
+		S_ISREG(status.st_mode);
 }
 
-/* A guest gets contents, not files. Where there are none it gets an empty file rather than an error it did not cause. */
+/*
+ * A guest gets contents, not files. Where there are none it gets an empty file rather than an error
+ * it did not cause.
+ */
 static enum relay_verdict handle_file_event(struct relay_message *message)
 {
 	struct policy_connection *connection = relay_data(message->relay);
 
 	for (size_t i = 0; i < message->signature->n_args; i++) {
-		if (message->signature->args[i].type != 'h' || is_readable_file(message->args[i].handle.fd))
+		if (message->signature->args[i].type != 'h' ||
+			is_readable_file(message->args[i].handle.fd))
 			continue;
 		log_limited(&connection->log_limit, LOG_LEVEL_WARN,
-			"%s: the fd of %s.%s is no file to read; the guest gets an empty one", connection->name,
-			message->object->interface->wl->name, message->description->name);
+			"%s: the fd of %s.%s is no file to read; the guest gets an empty one",
+			connection->name, message->object->interface->wl->name,
+			message->description->name);
 		int empty = fd_memfd_constant("wayferry-empty", "", 0);
 		if (empty < 0)
-			return relay_fail(message->relay, NULL, 2, "the host is out of file descriptors");
+			return relay_fail(
+				message->relay, NULL, 2, "the host is out of file descriptors");
 		wire_handle_finish(&message->args[i].handle);
 		message->args[i].handle = wire_handle_fd(empty);
 	}
 	return RELAY_FORWARD;
 }
 
-/* Memory of the virtio-gpu device has its own hooks where it belongs; anywhere else it would be a compositor's riddle. */
+/*
+ * Memory of the virtio-gpu device has its own hooks where it belongs; anywhere else it would be a
+ * compositor's riddle.
+ */
 static enum relay_verdict handle_fd_request(struct relay_message *message)
 {
 	for (size_t i = 0; i < message->signature->n_args; i++) {
-		if (message->signature->args[i].type == 'h' && message->args[i].handle.kind != WIRE_FD)
+		if (message->signature->args[i].type == 'h' &&
+			message->args[i].handle.kind != WIRE_FD)
 			return relay_fail(message->relay, NULL, INVALID_METHOD,
 				"%s.%s takes a file or a pipe, not memory of the virtio-gpu device",
 				message->object->interface->wl->name, message->description->name);
@@ -73,8 +86,8 @@ static enum relay_verdict handle_fd_request(struct relay_message *message)
 	return RELAY_FORWARD;
 }
 
-static bool is_named(const struct relay_hook *const tables[], enum relay_end from, const char *interface,
-	const char *message)
+static bool is_named(const struct relay_hook *const tables[], enum relay_end from,
+	const char *interface, const char *message)
 {
 	for (; *tables; tables++) {
 		for (const struct relay_hook *hook = *tables; hook->interface; hook++) {
@@ -86,13 +99,18 @@ static bool is_named(const struct relay_hook *const tables[], enum relay_end fro
 	return false;
 }
 
-/* Appends hooks of one interface's requests or events to @hooks (NULL: only counts them); returns how many. */
-static size_t add_fd_hooks(struct relay_hook *hooks, const struct relay_hook *const tables[], enum relay_end from,
-	const char *interface, const struct wl_message *messages, int n_messages)
+/*
+ * Appends hooks of one interface's requests or events to @hooks (NULL: only counts them); returns
+ * how many.
+ */
+static size_t add_fd_hooks(struct relay_hook *hooks, const struct relay_hook *const tables[],
+	enum relay_end from, const char *interface, const struct wl_message *messages,
+	int n_messages)
 {
 	size_t n = 0;
 	for (int i = 0; i < n_messages; i++) {
-		if (!strchr(messages[i].signature, 'h') || is_named(tables, from, interface, messages[i].name))
+		if (!strchr(messages[i].signature, 'h') ||
+			is_named(tables, from, interface, messages[i].name))
 			continue;
 		if (hooks)
 			hooks[n] = (struct relay_hook){interface, messages[i].name,
@@ -111,10 +129,10 @@ struct relay_hook *policy_fd_hooks_create(const struct relay_hook *const tables[
 		n = 0;
 		for (size_t i = 0; i < n_interfaces; i++) {
 			const struct wl_interface *wl = interfaces[i].wl;
-			n += add_fd_hooks(hooks ? hooks + n : NULL, tables, RELAY_DOWN, wl->name, wl->methods,
-				wl->method_count);
-			n += add_fd_hooks(hooks ? hooks + n : NULL, tables, RELAY_UP, wl->name, wl->events,
-				wl->event_count);
+			n += add_fd_hooks(hooks ? hooks + n : NULL, tables, RELAY_DOWN, wl->name,
+				wl->methods, wl->method_count);
+			n += add_fd_hooks(hooks ? hooks + n : NULL, tables, RELAY_UP, wl->name,
+				wl->events, wl->event_count);
 		}
 		if (!hooks)
 			hooks = calloc(n + 1, sizeof(*hooks));

@@ -14,8 +14,9 @@ extern const struct relay_hook policy_name_hooks[];
 extern const struct relay_hook policy_pipe_hooks[];
 
 /*
- * Hooks for every message with an fd that none of @tables (NULL-terminated) names: requests may carry ordinary fds only,
- * events regular files only. For relay_hooks_create; free() it afterwards. NULL when memory is short.
+ * Hooks for every message with an fd that none of @tables (NULL-terminated) names: requests may
+ * carry ordinary fds only, events regular files only. For relay_hooks_create; free() it afterwards.
+ * NULL when memory is short.
  */
 struct relay_hook *policy_fd_hooks_create(const struct relay_hook *const tables[]);
 

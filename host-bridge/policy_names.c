@@ -5,8 +5,8 @@
 #include <string.h>
 
 /*
- * A name between @before and @after goes in front of the guest's own text, so that no text of the guest can stand in its
- * place. @alone ends it when the guest's text is empty.
+ * A name between @before and @after goes in front of the guest's own text, so that no text of the
+ * guest can stand in its place. @alone ends it when the guest's text is empty.
  */
 struct mark {
 	const char *before, *after, *alone;
@@ -14,7 +14,10 @@ struct mark {
 static const struct mark title_mark = {"[", "] ", "]"};
 static const struct mark app_id_mark = {"wayferry.", ".", ""};
 
-/* Ends @text, which was cut at @length bytes, before the character (UTF-8) that the cut may have gone through. */
+/*
+ * Ends @text, which was cut at @length bytes, before the character (UTF-8) that the cut may have
+ * gone through.
+ */
 static void drop_last_character(char *text, size_t length)
 {
 	while (length > 0 && ((unsigned char)text[length - 1] & 0xc0) == 0x80)
@@ -25,11 +28,12 @@ static void drop_last_character(char *text, size_t length)
 }
 
 /* The marked text, in @connection->text: bounded, and without control characters. */
-static const char *marked(struct policy_connection *connection, const struct mark *mark, const char *text)
+static const char *marked(
+	struct policy_connection *connection, const struct mark *mark, const char *text)
 {
 	char *out = connection->text;
-	int length = snprintf(out, POLICY_TEXT_BYTES, "%s%s%s%s", mark->before, connection->policy->vm_name,
-		text[0] ? mark->after : mark->alone, text);
+	int length = snprintf(out, POLICY_TEXT_BYTES, "%s%s%s%s", mark->before,
+		connection->policy->vm_name, text[0] ? mark->after : mark->alone, text);
 
 	if (length >= POLICY_TEXT_BYTES)
 		drop_last_character(out, POLICY_TEXT_BYTES - 1);
@@ -60,8 +64,8 @@ static enum relay_verdict handle_app_id(struct relay_message *message)
 }
 
 /* @request of a new window with nothing but the mark. False: the relay has failed. */
-static bool send_mark(struct relay_message *message, struct relay_object *window, const char *request,
-	const struct mark *mark)
+static bool send_mark(struct relay_message *message, struct relay_object *window,
+	const char *request, const struct mark *mark)
 {
 	struct policy_connection *connection = relay_data(message->relay);
 	union wire_arg args[WIRE_MAX_ARGS] = {{.s = marked(connection, mark, "")}};
@@ -69,16 +73,19 @@ static bool send_mark(struct relay_message *message, struct relay_object *window
 	return relay_send_named(message->relay, RELAY_UP, window, request, args) == 0;
 }
 
-/* A window that never names itself is marked, too: its creation goes ahead, and the marks follow. */
-static enum relay_verdict create_marked(struct relay_message *message, const char *title_request,
-	const char *app_id_request)
+/*
+ * A window that never names itself is marked, too: its creation goes ahead, and the marks follow.
+ */
+static enum relay_verdict create_marked(
+	struct relay_message *message, const char *title_request, const char *app_id_request)
 {
 	struct policy_connection *connection = relay_data(message->relay);
 	struct relay_object *window = message->args[0].object;
 
 	if (!connection->policy->vm_name)
 		return RELAY_FORWARD;
-	if (relay_send(message->relay, RELAY_UP, message->object, message->opcode, message->args) < 0 ||
+	if (relay_send(message->relay, RELAY_UP, message->object, message->opcode, message->args) <
+			0 ||
 		!send_mark(message, window, title_request, &title_mark) ||
 		!send_mark(message, window, app_id_request, &app_id_mark))
 		return RELAY_FAILED;

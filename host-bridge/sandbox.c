@@ -1,4 +1,7 @@
-/* The process gives up what it no longer needs once it has started: Landlock for files, seccomp for system calls. */
+/*
+ * The process gives up what it no longer needs once it has started: Landlock for files, seccomp for
+ * system calls.
+ */
 #include "host-bridge/sandbox.h"
 
 #include <errno.h>
@@ -33,17 +36,20 @@
 #define SANITIZED 0
 #endif
 
-/* Parts of Landlock that are younger than the oldest headers we build with; the kernel says which of them it knows. */
+/*
+ * Parts of Landlock that are younger than the oldest headers we build with; the kernel says which
+ * of them it knows.
+ */
 struct landlock_ruleset {
 	uint64_t handled_access_fs;
 	uint64_t handled_access_net; /* version 4 */
-	uint64_t scoped;	     /* version 6 */
+	uint64_t scoped;             /* version 6 */
 };
-#define ACCESS_FS_1 ((UINT64_C(1) << 13) - 1) /* all of version 1 */
-#define ACCESS_FS_REFER (UINT64_C(1) << 13) /* version 2 */
-#define ACCESS_FS_TRUNCATE (UINT64_C(1) << 14) /* version 3 */
-#define ACCESS_FS_IOCTL_DEV (UINT64_C(1) << 15) /* version 5 */
-#define ACCESS_NET_TCP UINT64_C(3) /* version 4: bind and connect */
+#define ACCESS_FS_1 ((UINT64_C(1) << 13) - 1)          /* all of version 1 */
+#define ACCESS_FS_REFER (UINT64_C(1) << 13)            /* version 2 */
+#define ACCESS_FS_TRUNCATE (UINT64_C(1) << 14)         /* version 3 */
+#define ACCESS_FS_IOCTL_DEV (UINT64_C(1) << 15)        /* version 5 */
+#define ACCESS_NET_TCP UINT64_C(3)                     /* version 4: bind and connect */
 #define SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS UINT64_C(3) /* version 6 */
 
 /* What the kernel's @version lets us forbid, and the size of struct landlock_ruleset it knows. */
@@ -79,7 +85,8 @@ static int allow_removal(int ruleset, const char *path)
 		.parent_fd = parent,
 	};
 	int status = 0;
-	if (parent < 0 || syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
+	if (parent < 0 ||
+		syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
 		status = -errno;
 	fd_close(&parent);
 	free(directory);
@@ -89,10 +96,12 @@ static int allow_removal(int ruleset, const char *path)
 static bool enter_landlock(const char *socket_path)
 {
 	struct landlock_ruleset description;
-	long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	long version =
+		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
 	if (version < 1) {
-		log_info("this kernel has no Landlock; files are guarded by the list of system calls alone");
+		log_info("this kernel has no Landlock; files are guarded by the list of system "
+			 "calls alone");
 		return true;
 	}
 	size_t size = describe_ruleset(version, &description);
@@ -109,26 +118,78 @@ static bool enter_landlock(const char *socket_path)
 }
 
 /*
- * What the process does after its start. The device: queues, memory, pipes, sockets, timers. libc: allocation, locks,
- * signals, abort.
+ * What the process does after its start. The device: queues, memory, pipes, sockets, timers. libc:
+ * allocation, locks, signals, abort.
  */
 static const int allowed_calls[] = {
-	SCMP_SYS(accept4), SCMP_SYS(brk), SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(close),
-	SCMP_SYS(connect), SCMP_SYS(dup), SCMP_SYS(dup3), SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl),
-	SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_wait), SCMP_SYS(eventfd2), SCMP_SYS(exit), SCMP_SYS(exit_group),
-	SCMP_SYS(fallocate), SCMP_SYS(fcntl), SCMP_SYS(fstat), SCMP_SYS(ftruncate), SCMP_SYS(futex),
-	SCMP_SYS(getpid), SCMP_SYS(getrandom), SCMP_SYS(getsockname), SCMP_SYS(getsockopt), SCMP_SYS(gettid),
-	SCMP_SYS(getuid), SCMP_SYS(lseek), SCMP_SYS(madvise), SCMP_SYS(memfd_create), SCMP_SYS(mremap),
-	SCMP_SYS(munmap), SCMP_SYS(nanosleep), SCMP_SYS(newfstatat), SCMP_SYS(pipe2), SCMP_SYS(poll),
-	SCMP_SYS(ppoll), SCMP_SYS(pread64), SCMP_SYS(preadv), SCMP_SYS(pwrite64), SCMP_SYS(pwritev),
-	SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(restart_syscall),
-	SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sched_yield),
-	SCMP_SYS(sendmsg), SCMP_SYS(sendto), SCMP_SYS(setsockopt), SCMP_SYS(shutdown), SCMP_SYS(sigaltstack),
-	SCMP_SYS(signalfd4), SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime), SCMP_SYS(unlink),
-	SCMP_SYS(unlinkat), SCMP_SYS(write), SCMP_SYS(writev),
+	SCMP_SYS(accept4),
+	SCMP_SYS(brk),
+	SCMP_SYS(clock_gettime),
+	SCMP_SYS(clock_nanosleep),
+	SCMP_SYS(close),
+	SCMP_SYS(connect),
+	SCMP_SYS(dup),
+	SCMP_SYS(dup3),
+	SCMP_SYS(epoll_create1),
+	SCMP_SYS(epoll_ctl),
+	SCMP_SYS(epoll_pwait),
+	SCMP_SYS(epoll_wait),
+	SCMP_SYS(eventfd2),
+	SCMP_SYS(exit),
+	SCMP_SYS(exit_group),
+	SCMP_SYS(fallocate),
+	SCMP_SYS(fcntl),
+	SCMP_SYS(fstat),
+	SCMP_SYS(ftruncate),
+	SCMP_SYS(futex),
+	SCMP_SYS(geteuid),
+	SCMP_SYS(getpid),
+	SCMP_SYS(getrandom),
+	SCMP_SYS(getsockname),
+	SCMP_SYS(getsockopt),
+	SCMP_SYS(gettid),
+	SCMP_SYS(getuid),
+	SCMP_SYS(lseek),
+	SCMP_SYS(madvise),
+	SCMP_SYS(memfd_create),
+	SCMP_SYS(mremap),
+	SCMP_SYS(munmap),
+	SCMP_SYS(nanosleep),
+	SCMP_SYS(newfstatat),
+	SCMP_SYS(pipe2),
+	SCMP_SYS(poll),
+	SCMP_SYS(ppoll),
+	SCMP_SYS(pread64),
+	SCMP_SYS(preadv),
+	SCMP_SYS(pwrite64),
+	SCMP_SYS(pwritev),
+	SCMP_SYS(read),
+	SCMP_SYS(readv),
+	SCMP_SYS(recvfrom),
+	SCMP_SYS(recvmsg),
+	SCMP_SYS(restart_syscall),
+	SCMP_SYS(rt_sigaction),
+	SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(sched_yield),
+	SCMP_SYS(sendmsg),
+	SCMP_SYS(sendto),
+	SCMP_SYS(setsockopt),
+	SCMP_SYS(shutdown),
+	SCMP_SYS(sigaltstack),
+	SCMP_SYS(signalfd4),
+	SCMP_SYS(timerfd_create),
+	SCMP_SYS(timerfd_settime),
+	SCMP_SYS(unlink),
+	SCMP_SYS(unlinkat),
+	SCMP_SYS(write),
+	SCMP_SYS(writev),
 };
 
-/* Calls that are allowed with one argument only: equal to @value, or with none of the bits of @forbidden set. */
+/*
+ * Calls that are allowed with one argument only: equal to @value, or with none of the bits of
+ * @forbidden set.
+ */
 static const struct {
 	int call;
 	unsigned argument;
@@ -166,6 +227,9 @@ static bool enter_seccomp(void)
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int status = filter ? fill_filter(filter) : -ENOMEM;
 
+	/* The kernel's audit log, where there is one, says what was refused. */
+	if (status == 0)
+		status = seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1);
 	if (status == 0)
 		status = seccomp_load(filter);
 	if (filter)

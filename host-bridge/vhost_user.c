@@ -13,9 +13,6 @@
 
 #include "protocol/fd.h"
 
-#define LOG_MODULE "vhost-user"
-#include "protocol/log.h"
-
 /* Served in one go before other events have their turn. */
 #define MESSAGES_AT_ONCE 64
 
@@ -84,8 +81,9 @@ void vhost_user_ring_stop(struct vhost_user_ring *ring)
 }
 
 /*
- * A stop and a reset look alike until the restart: a driver that goes on does so at the old index, a new one begins
- * at 0. (A queue that stopped at index 0 after a multiple of 65536 requests is taken for new, when all are at 0.)
+ * A stop and a reset look alike until the restart: a driver that goes on does so at the old index,
+ * a new one begins at 0. (A queue that stopped at index 0 after a multiple of 65536 requests is
+ * taken for new, when all are at 0.)
  */
 bool vhost_user_would_resume(const struct vhost_user *vu)
 {
@@ -122,7 +120,8 @@ static void start_device(struct vhost_user *vu)
 	vu->dirty = true;
 	for (uint32_t i = 0; i < vu->device->n_queues; i++)
 		vu->rings[i].pending = true;
-	log_info("the driver %s", vu->resumed ? "goes on" : "starts");
+	log_limited(&vu->log_limit, LOG_LEVEL_INFO, "the driver %s",
+		vu->resumed ? "goes on" : "starts");
 	vu->device->started(vu->data, vu->resumed);
 }
 
@@ -208,14 +207,15 @@ void vhost_user_lose(struct vhost_user *vu)
 
 static void say_why(struct vhost_user *vu, int error)
 {
+	const struct vhost_user_header *header = &vu->reader.message.header;
+
 	if (error == -ECONNRESET && vu->reader.received == 0 && vu->reader.message.n_fds == 0)
 		log_info("the front end has left");
 	else if (error == -ECONNRESET)
 		log_warn("the front end has left in the middle of a message");
 	else if (error == -EPROTO)
-		log_err("malformed message (request %u, flags %#x, %u bytes, more than %zu fds?)",
-			vu->reader.message.header.request, vu->reader.message.header.flags,
-			vu->reader.message.header.size, vu->reader.message.n_fds);
+		log_err("no message: request %u, flags %#x, %u bytes; or too many fds",
+			header->request, header->flags, header->size);
 	else
 		log_err("front end: %s", strerror(-error));
 }
@@ -303,14 +303,16 @@ static int handle_listen(int fd, uint32_t mask, void *data)
 	int socket = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (socket < 0) {
 		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-			log_err("accept: %s", strerror(errno));
+			log_limited(&vu->log_limit, LOG_LEVEL_ERROR, "accept: %s", strerror(errno));
 		return 0;
 	}
 	int error = vhost_user_adopt(vu, socket);
 	if (error == -EBUSY)
-		log_warn("a second front end is refused: there is one already");
+		log_limited(&vu->log_limit, LOG_LEVEL_WARN,
+			"a second front end is refused: there is one already");
 	else if (error == -EPERM)
-		log_warn("a front end of another user is refused");
+		log_limited(
+			&vu->log_limit, LOG_LEVEL_WARN, "a front end of another user is refused");
 	else if (error < 0)
 		log_err("front end: %s", strerror(-error));
 	return 0;
@@ -327,7 +329,8 @@ static int remove_stale(const struct sockaddr_un *address)
 	int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (probe < 0)
 		return -errno;
-	int error = connect(probe, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
+	int error =
+		connect(probe, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
 	close(probe);
 	if (error != -ECONNREFUSED)
 		return -EADDRINUSE;
@@ -402,8 +405,14 @@ struct vhost_user *vhost_user_create(struct wl_event_loop *loop, const char *pat
 		return NULL;
 	}
 	*vu = (struct vhost_user){
-		.loop = loop, .device = device, .data = data, .listen_fd = fd, .wake_fd = -1,
-		.socket = -1, .backend_socket = -1, .path_inode = inode,
+		.loop = loop,
+		.device = device,
+		.data = data,
+		.listen_fd = fd,
+		.wake_fd = -1,
+		.socket = -1,
+		.backend_socket = -1,
+		.path_inode = inode,
 		.path = path ? strdup(path) : NULL,
 	};
 	for (uint32_t i = 0; i < ARRAY_LENGTH(vu->rings); i++)
@@ -413,7 +422,7 @@ struct vhost_user *vhost_user_create(struct wl_event_loop *loop, const char *pat
 	signal(SIGPIPE, SIG_IGN);
 	if (fd >= 0)
 		fd_set_nonblock(fd);
-	if (!create_parts(vu)) {
+	if ((path && !vu->path) || !create_parts(vu)) {
 		log_err("start: %s", strerror(errno));
 		vhost_user_destroy(vu);
 		return NULL;
@@ -476,7 +485,8 @@ void vhost_user_stop(struct vhost_user *vu, const char *why)
 	if (vu->broken)
 		return;
 	vu->broken = true;
-	log_err("the device is stopped until the driver resets it: %s", why);
+	log_limited(&vu->log_limit, LOG_LEVEL_ERROR,
+		"the device is stopped until the driver resets it: %s", why);
 	for (uint32_t i = 0; i < vu->device->n_queues; i++) {
 		if (vu->rings[i].error_fd >= 0 &&
 			write(vu->rings[i].error_fd, &one, sizeof(one)) < 0)

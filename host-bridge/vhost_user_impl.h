@@ -1,15 +1,19 @@
 /*
- * What the parts of the vhost-user back end share: vhost_user (connection, device), vhost_user_messages (the front
- * end's requests), vhost_user_shmem (our requests to it).
+ * What the parts of the vhost-user back end share: vhost_user (connection, device),
+ * vhost_user_messages (the front end's requests), vhost_user_shmem (our requests to it).
  *
- * Messages only change this state and leave pending work behind; vhost_user_run does the work, and it alone calls the
- * device (but for memory_changed and the configuration). So messages that come while a callback of the device waits in
- * vhost_user_shmem_map are answered at once, and never re-enter the device.
+ * Messages only change this state and leave pending work behind; vhost_user_run does the work, and
+ * it alone calls the device (but for memory_changed and the configuration). So messages that come
+ * while a callback of the device waits in vhost_user_shmem_map are answered at once, and never
+ * re-enter the device.
  */
 #ifndef HOST_BRIDGE_VHOST_USER_IMPL_H
 #define HOST_BRIDGE_VHOST_USER_IMPL_H
 
 #include "host-bridge/vhost_user.h"
+
+#define LOG_MODULE "vhost-user"
+#include "protocol/log.h"
 
 struct vhost_user_ring {
 	struct vhost_user *vu;
@@ -45,7 +49,7 @@ struct vhost_user {
 	struct guest_memory *memory;
 	struct vhost_user_ring rings[VHOST_USER_MAX_QUEUES];
 
-	int backend_socket; /* for our requests; -1: not given, or given up */
+	int backend_socket;          /* for our requests; -1: not given, or given up */
 	uint64_t backend_generation; /* counts changes of it */
 	struct vhost_user_reader backend_reader;
 
@@ -62,13 +66,20 @@ struct vhost_user {
 
 	bool busy;    /* a callback of the device is running */
 	bool waiting; /* for the answer to a request of ours */
+
+	struct log_limit log_limit; /* for what guests and strangers can cause */
 };
 
-/* Does pending work, or sees to it that it will be done, when the device is being called already. */
+/*
+ * Does pending work, or sees to it that it will be done, when the device is being called already.
+ */
 void vhost_user_run(struct vhost_user *vu);
 /* Serves messages of the front end that have come. */
 void vhost_user_serve(struct vhost_user *vu);
-/* The connection is over, for the reason given (a line has been logged): vhost_user_run takes it down. */
+/*
+ * The connection is over, for the reason given (a line has been logged): vhost_user_run takes it
+ * down.
+ */
 void vhost_user_lose(struct vhost_user *vu);
 /* Whether the rings go on where they stopped: same driver. */
 bool vhost_user_would_resume(const struct vhost_user *vu);
@@ -78,11 +89,11 @@ bool vhost_user_ring_ready(const struct vhost_user_ring *ring);
 int vhost_user_ring_start(struct vhost_user_ring *ring, int fd);
 void vhost_user_ring_stop(struct vhost_user_ring *ring);
 
-/* One message of the front end: handles and answers it; its fds remain the message's, or are taken from it (-1). */
+/*
+ * One message of the front end: handles and answers it; its fds remain the message's, or are taken
+ * from it (-1).
+ */
 void vhost_user_handle(struct vhost_user *vu, struct vhost_user_message *message);
-/* The offered features. */
-uint64_t vhost_user_offered(const struct vhost_user *vu);
-uint64_t vhost_user_offered_protocol(const struct vhost_user *vu);
 
 /* Gives the channel for our requests up; takes @fd as the new one (-1: none). */
 void vhost_user_set_backend_socket(struct vhost_user *vu, int fd);

@@ -7,15 +7,13 @@
 
 #include "protocol/fd.h"
 
-#define LOG_MODULE "vhost-user"
-#include "protocol/log.h"
-
 #define BIT(n) (UINT64_C(1) << (n))
 
-uint64_t vhost_user_offered(const struct vhost_user *vu)
+static uint64_t offered_features(const struct vhost_user *vu)
 {
-	return vu->device->features | BIT(VHOST_USER_F_PROTOCOL_FEATURES) | BIT(VIRTIO_F_VERSION_1) |
-		BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_RING_F_INDIRECT_DESC);
+	return vu->device->features | BIT(VHOST_USER_F_PROTOCOL_FEATURES) |
+		BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_EVENT_IDX) |
+		BIT(VIRTIO_RING_F_INDIRECT_DESC);
 }
 
 static unsigned count_shmem_regions(const struct vhost_user *vu)
@@ -27,7 +25,7 @@ static unsigned count_shmem_regions(const struct vhost_user *vu)
 }
 
 /* Never CONFIGURE_MEM_SLOTS: with it a reboot of the guest with a map alive makes QEMU crash. */
-uint64_t vhost_user_offered_protocol(const struct vhost_user *vu)
+static uint64_t offered_protocol_features(const struct vhost_user *vu)
 {
 	uint64_t features = BIT(VHOST_USER_PROTOCOL_F_MQ) | BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |
 		BIT(VHOST_USER_PROTOCOL_F_CONFIG) | BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE);
@@ -38,12 +36,8 @@ uint64_t vhost_user_offered_protocol(const struct vhost_user *vu)
 	return features;
 }
 
-static int malformed(const struct vhost_user_message *message, const char *why)
-{
-	log_err("request %u of %u bytes with %zu fds: %s", message->header.request,
-		message->header.size, message->n_fds, why);
-	return -EPROTO;
-}
+/* Says @why; -EPROTO. */
+static int malformed(const struct vhost_user_message *message, const char *why);
 
 /* The message becomes its own reply, with @size bytes of payload. */
 static int reply(struct vhost_user *vu, struct vhost_user_message *message, uint32_t size)
@@ -81,12 +75,12 @@ static struct vhost_user_ring *ring_of(struct vhost_user *vu, uint64_t index)
 
 static int handle_get_features(struct vhost_user *vu, struct vhost_user_message *message)
 {
-	return reply_u64(vu, message, vhost_user_offered(vu));
+	return reply_u64(vu, message, offered_features(vu));
 }
 
 static int handle_set_features(struct vhost_user *vu, struct vhost_user_message *message)
 {
-	uint64_t unknown = message->payload.u64 & ~vhost_user_offered(vu);
+	uint64_t unknown = message->payload.u64 & ~offered_features(vu);
 	if (unknown != 0)
 		log_warn("features %#llx were not offered", (unsigned long long)unknown);
 	vu->features = message->payload.u64 & ~unknown;
@@ -99,12 +93,12 @@ static int handle_set_features(struct vhost_user *vu, struct vhost_user_message 
 
 static int handle_get_protocol_features(struct vhost_user *vu, struct vhost_user_message *message)
 {
-	return reply_u64(vu, message, vhost_user_offered_protocol(vu));
+	return reply_u64(vu, message, offered_protocol_features(vu));
 }
 
 static int handle_set_protocol_features(struct vhost_user *vu, struct vhost_user_message *message)
 {
-	vu->protocol_features = message->payload.u64 & vhost_user_offered_protocol(vu);
+	vu->protocol_features = message->payload.u64 & offered_protocol_features(vu);
 	return 0;
 }
 
@@ -146,7 +140,10 @@ static int handle_set_mem_table(struct vhost_user *vu, struct vhost_user_message
 				table->n_regions * sizeof(table->regions[0]))
 		return malformed(message, "regions and fds do not match");
 
-	/* The window comes and goes in the table, in mid-flight: the queues find their rings again by themselves. */
+	/*
+	 * The window comes and goes in the table, in mid-flight: the queues find their rings again
+	 * by themselves.
+	 */
 	int error = guest_memory_set(vu->memory, table, message->fds, message->n_fds);
 	vu->device->memory_changed(vu->data);
 	return error;
@@ -164,7 +161,9 @@ static int handle_set_vring_addr(struct vhost_user *vu, struct vhost_user_messag
 {
 	const struct vhost_user_vring_addr *addr = &message->payload.addr;
 	struct vhost_user_ring *ring = ring_of(vu, addr->index);
-	if (!ring || virtqueue_set_addresses(ring->queue, addr->descriptors, addr->available, addr->used) < 0)
+	if (!ring ||
+		virtqueue_set_addresses(
+			ring->queue, addr->descriptors, addr->available, addr->used) < 0)
 		return malformed(message, "no such queue, or misaligned rings");
 	return 0;
 }
@@ -193,17 +192,21 @@ static int handle_get_vring_base(struct vhost_user *vu, struct vhost_user_messag
 }
 
 /* The ring and the fd (-1: polled) of SET_VRING_KICK, CALL and ERR. */
-static int parse_vring_fd(
-	struct vhost_user *vu, struct vhost_user_message *message, struct vhost_user_ring **ring, int *fd)
+static int parse_vring_fd(struct vhost_user *vu, struct vhost_user_message *message,
+	struct vhost_user_ring **ring, int *fd)
 {
+	*fd = -1;
 	*ring = ring_of(vu, message->payload.u64 & VHOST_USER_VRING_INDEX_MASK);
 	if (!*ring)
 		return malformed(message, "no such queue");
-	bool has_fd = !(message->payload.u64 & VHOST_USER_VRING_NO_FD);
-	if (has_fd != (message->n_fds == 1))
+	bool polled = message->payload.u64 & VHOST_USER_VRING_NO_FD;
+	if (message->n_fds != (polled ? 0 : 1))
 		return malformed(message, "fd missing, or unexpected");
 	*fd = take_fd(message);
-	/* Eventfds are shared: a peer that reads or fills one must not be able to hold us in read or write. */
+	/*
+	 * Eventfds are shared: a peer that reads or fills one must not be able to hold us in read
+	 * or write.
+	 */
 	if (*fd >= 0)
 		fd_set_nonblock(*fd);
 	return 0;
@@ -295,49 +298,70 @@ static int handle_get_shmem_config(struct vhost_user *vu, struct vhost_user_mess
 }
 
 struct handler {
-	/* 0; -EPROTO: malformed, ends the connection (logged); another -errno: failed, which an acknowledgement says. */
+	const char *name;
+	/*
+	 * 0; -EPROTO: malformed, ends the connection (logged); another -errno: failed, which an
+	 * acknowledgement says.
+	 */
 	int (*handle)(struct vhost_user *vu, struct vhost_user_message *message);
 	uint32_t min_size; /* of the payload */
-	bool replies;	   /* so that there is no acknowledgement */
+	bool replies;      /* so that there is no acknowledgement */
 };
 
 #define STATE_BYTES sizeof(struct vhost_user_vring_state)
+#define ADDR_BYTES sizeof(struct vhost_user_vring_addr)
+#define HANDLER(REQUEST, function, min_size, replies)                                              \
+	[VHOST_USER_##REQUEST] = {#REQUEST, function, min_size, replies}
 
 static const struct handler handlers[] = {
-	[VHOST_USER_GET_FEATURES] = {handle_get_features, 0, true},
-	[VHOST_USER_SET_FEATURES] = {handle_set_features, 8, false},
-	[VHOST_USER_SET_OWNER] = {handle_set_owner, 0, false},
-	[VHOST_USER_RESET_OWNER] = {handle_reset_owner, 0, false},
-	[VHOST_USER_SET_MEM_TABLE] = {handle_set_mem_table, 8, false},
-	[VHOST_USER_SET_VRING_NUM] = {handle_set_vring_num, STATE_BYTES, false},
-	[VHOST_USER_SET_VRING_ADDR] = {handle_set_vring_addr, sizeof(struct vhost_user_vring_addr), false},
-	[VHOST_USER_SET_VRING_BASE] = {handle_set_vring_base, STATE_BYTES, false},
-	[VHOST_USER_GET_VRING_BASE] = {handle_get_vring_base, STATE_BYTES, true},
-	[VHOST_USER_SET_VRING_KICK] = {handle_set_vring_kick, 8, false},
-	[VHOST_USER_SET_VRING_CALL] = {handle_set_vring_call, 8, false},
-	[VHOST_USER_SET_VRING_ERR] = {handle_set_vring_err, 8, false},
-	[VHOST_USER_GET_PROTOCOL_FEATURES] = {handle_get_protocol_features, 0, true},
-	[VHOST_USER_SET_PROTOCOL_FEATURES] = {handle_set_protocol_features, 8, false},
-	[VHOST_USER_GET_QUEUE_NUM] = {handle_get_queue_num, 0, true},
-	[VHOST_USER_SET_VRING_ENABLE] = {handle_set_vring_enable, STATE_BYTES, false},
-	[VHOST_USER_SET_BACKEND_REQ_FD] = {handle_set_backend_req_fd, 0, false},
-	[VHOST_USER_GET_CONFIG] = {handle_get_config, VHOST_USER_CONFIG_HEADER_BYTES, true},
-	[VHOST_USER_SET_CONFIG] = {handle_set_config, VHOST_USER_CONFIG_HEADER_BYTES, false},
-	[VHOST_USER_RESET_DEVICE] = {handle_reset_device, 0, false},
-	[VHOST_USER_GET_SHMEM_CONFIG] = {handle_get_shmem_config, 0, true},
+	HANDLER(GET_FEATURES, handle_get_features, 0, true),
+	HANDLER(SET_FEATURES, handle_set_features, 8, false),
+	HANDLER(SET_OWNER, handle_set_owner, 0, false),
+	HANDLER(RESET_OWNER, handle_reset_owner, 0, false),
+	HANDLER(SET_MEM_TABLE, handle_set_mem_table, 8, false),
+	HANDLER(SET_VRING_NUM, handle_set_vring_num, STATE_BYTES, false),
+	HANDLER(SET_VRING_ADDR, handle_set_vring_addr, ADDR_BYTES, false),
+	HANDLER(SET_VRING_BASE, handle_set_vring_base, STATE_BYTES, false),
+	HANDLER(GET_VRING_BASE, handle_get_vring_base, STATE_BYTES, true),
+	HANDLER(SET_VRING_KICK, handle_set_vring_kick, 8, false),
+	HANDLER(SET_VRING_CALL, handle_set_vring_call, 8, false),
+	HANDLER(SET_VRING_ERR, handle_set_vring_err, 8, false),
+	HANDLER(GET_PROTOCOL_FEATURES, handle_get_protocol_features, 0, true),
+	HANDLER(SET_PROTOCOL_FEATURES, handle_set_protocol_features, 8, false),
+	HANDLER(GET_QUEUE_NUM, handle_get_queue_num, 0, true),
+	HANDLER(SET_VRING_ENABLE, handle_set_vring_enable, STATE_BYTES, false),
+	HANDLER(SET_BACKEND_REQ_FD, handle_set_backend_req_fd, 0, false),
+	HANDLER(GET_CONFIG, handle_get_config, VHOST_USER_CONFIG_HEADER_BYTES, true),
+	HANDLER(SET_CONFIG, handle_set_config, VHOST_USER_CONFIG_HEADER_BYTES, false),
+	HANDLER(RESET_DEVICE, handle_reset_device, 0, false),
+	HANDLER(GET_SHMEM_CONFIG, handle_get_shmem_config, 0, true),
 };
+
+static const struct handler *find_handler(uint32_t request)
+{
+	if (request >= ARRAY_LENGTH(handlers) || !handlers[request].handle)
+		return NULL;
+	return &handlers[request];
+}
+
+static int malformed(const struct vhost_user_message *message, const char *why)
+{
+	const struct handler *handler = find_handler(message->header.request);
+	log_err("request %u (%s) of %u bytes with %zu fds: %s", message->header.request,
+		handler ? handler->name : "unknown", message->header.size, message->n_fds, why);
+	return -EPROTO;
+}
 
 void vhost_user_handle(struct vhost_user *vu, struct vhost_user_message *message)
 {
-	uint32_t request = message->header.request;
-	const struct handler *handler = request < ARRAY_LENGTH(handlers) ? &handlers[request] : NULL;
+	const struct handler *handler = find_handler(message->header.request);
 	bool acknowledge = (message->header.flags & VHOST_USER_FLAG_NEED_REPLY) &&
 		(vu->protocol_features & BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK));
 	int error;
 
-	if (!handler || !handler->handle) {
+	if (!handler) {
 		/* It may wait for a reply whose form we do not know. */
-		error = malformed(message, "a request that was not negotiated");
+		error = malformed(message, "not negotiated");
 	} else if (message->header.size < handler->min_size) {
 		error = malformed(message, "too short");
 	} else {

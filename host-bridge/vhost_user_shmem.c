@@ -1,4 +1,4 @@
-/* Our requests to the front end: maps of our memory in the guest (VHOST_USER_BACKEND_SHMEM_MAP and UNMAP). */
+/* Our requests to the front end: maps of our memory in the guest. */
 #include "host-bridge/vhost_user_impl.h"
 
 #include <errno.h>
@@ -7,9 +7,6 @@
 #include <unistd.h>
 
 #include "protocol/fd.h"
-
-#define LOG_MODULE "vhost-user"
-#include "protocol/log.h"
 
 #define ANSWER_TIMEOUT_MS 2000
 #define MAX_REQUESTS 2
@@ -53,7 +50,8 @@ static int take_answers(struct vhost_user *vu, struct exchange *exchange)
 			return result;
 		vhost_user_message_finish(&message);
 		uint32_t awaited = exchange->requests[exchange->n_answers];
-		if (!(message.header.flags & VHOST_USER_FLAG_REPLY) || message.header.request != awaited ||
+		if (!(message.header.flags & VHOST_USER_FLAG_REPLY) ||
+			message.header.request != awaited ||
 			message.header.size < sizeof(message.payload.u64))
 			return -EPROTO;
 		exchange->answers[exchange->n_answers++] = message.payload.u64;
@@ -62,8 +60,9 @@ static int take_answers(struct vhost_user *vu, struct exchange *exchange)
 }
 
 /*
- * Waits for the answers. The front end may need something from us before it can give them (a new memory table, or a
- * reset's GET_VRING_BASE, for which it waits): its messages are served meanwhile.
+ * Waits for the answers. The front end may need something from us before it can give them (a new
+ * memory table, or a reset's GET_VRING_BASE, for which it waits): its messages are served
+ * meanwhile.
  */
 static int await_answers(struct vhost_user *vu, struct exchange *exchange)
 {
@@ -90,7 +89,9 @@ static int await_answers(struct vhost_user *vu, struct exchange *exchange)
 	}
 }
 
-/* Sends up to two requests at once and waits for the answers. The answer to the first, or -errno. */
+/*
+ * Sends up to two requests at once and waits for the answers. The answer to the first, or -errno.
+ */
 static int exchange_requests(
 	struct vhost_user *vu, struct vhost_user_message *first, struct vhost_user_message *second)
 {
@@ -106,9 +107,12 @@ static int exchange_requests(
 	vu->waiting = false;
 
 	if (error < 0 && !vu->lost && vu->backend_generation == generation) {
-		/* Answers may still come, for requests that nobody waits for: there is no way back into step. */
-		log_err("request %u to the front end: %s; it is asked no more", first->header.request,
-			strerror(-error));
+		/*
+		 * Answers may still come, for requests that nobody waits for: there is no way back
+		 * into step.
+		 */
+		log_err("request %u to the front end: %s; it is asked no more",
+			first->header.request, strerror(-error));
 		vhost_user_set_backend_socket(vu, -1);
 	}
 	if (error < 0)
@@ -134,8 +138,9 @@ static int check(struct vhost_user *vu, uint8_t shmid, uint64_t shm_offset, uint
 }
 
 /*
- * The front end answers SHMEM_MAP before the guest can see the mapping, and loses what the guest writes in between. It
- * has committed it when it reads the next request: this one removes an object that does not exist.
+ * The front end answers SHMEM_MAP before the guest can see the mapping, and loses what the guest
+ * writes in between. It has committed it when it reads the next request: this one removes an object
+ * that does not exist.
  */
 static bool make_barrier(const struct vhost_user *vu, struct vhost_user_message *message)
 {
@@ -177,7 +182,8 @@ int vhost_user_shmem_unmap(
 		return error;
 
 	struct vhost_user_message unmap;
-	vhost_user_message_init(&unmap, VHOST_USER_BACKEND_SHMEM_UNMAP, sizeof(unmap.payload.shmem_map));
+	vhost_user_message_init(
+		&unmap, VHOST_USER_BACKEND_SHMEM_UNMAP, sizeof(unmap.payload.shmem_map));
 	unmap.payload.shmem_map = (struct vhost_user_shmem_map){
 		.shmid = shmid,
 		.shm_offset = shm_offset,

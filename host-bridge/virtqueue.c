@@ -1,4 +1,4 @@
-/* The device's side of a split virtqueue (virtio 1.3, 2.7), with indirect descriptors and event index. */
+/* The device's side of a split virtqueue (virtio 1.3, 2.7): indirect descriptors, event index. */
 #include "host-bridge/virtqueue.h"
 
 #include <errno.h>
@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "protocol/cross_domain.h"
 #include "protocol/fd.h"
 
 #define LOG_MODULE "queue"
@@ -36,22 +37,22 @@ struct deferred_write {
 
 struct virtqueue {
 	struct guest_memory *memory;
-	uint32_t size; /* 0: not set */
+	uint32_t size;                         /* 0: not set */
 	uint64_t descriptors, available, used; /* of the front end's address space */
 	bool has_addresses;
 	bool event_index, indirect;
 	int call_fd;
 
 	struct rings rings;
-	bool resolved;	     /* rings are good for this generation of memory */
+	bool resolved; /* rings are good for this generation of memory */
 	uint64_t generation;
 	uint16_t next_available; /* the next entry to pop */
-	uint16_t next_used;	 /* free-running; read from the ring first, see used_known */
+	uint16_t next_used;      /* free-running; read from the ring first, see used_known */
 	bool used_known;
-	bool kicks_wanted; /* what the driver was told last */
-	uint16_t signalled_used;   /* next_used when the driver was last considered for an interrupt */
-	bool signalled_known;	   /* signalled_used means something */
-	uint32_t pushed; /* since then */
+	bool kicks_wanted;       /* what the driver was told last */
+	uint16_t signalled_used; /* next_used when an interrupt was last considered */
+	bool signalled_known;    /* signalled_used means something */
+	uint32_t pushed;         /* since then */
 
 	bool paused;
 	uint32_t n_deferred;
@@ -70,7 +71,10 @@ static uint16_t load_relaxed(const uint16_t *p)
 	return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
-/* A descriptor as it was once: the barrier keeps the compiler from reading guest memory a second time. */
+/*
+ * A descriptor as it was once: the barrier keeps the compiler from reading guest memory a second
+ * time.
+ */
 static struct vring_desc copy_descriptor(const void *from)
 {
 	struct vring_desc descriptor;
@@ -174,7 +178,8 @@ void virtqueue_set_call(struct virtqueue *queue, int fd)
 	queue->call_fd = fd;
 }
 
-static void *resolve_ring(struct virtqueue *queue, uint64_t user_address, uint64_t bytes, uintptr_t align)
+static void *resolve_ring(
+	struct virtqueue *queue, uint64_t user_address, uint64_t bytes, uintptr_t align)
 {
 	void *ring = guest_memory_at_user(queue->memory, user_address, bytes);
 	return (uintptr_t)ring % align == 0 ? ring : NULL;
@@ -191,8 +196,8 @@ static bool resolve(struct virtqueue *queue)
 		return false;
 
 	uint32_t size = queue->size;
-	struct vring_desc *descriptors = resolve_ring(queue, queue->descriptors,
-		size * sizeof(*descriptors), VRING_DESC_ALIGN_SIZE);
+	struct vring_desc *descriptors = resolve_ring(
+		queue, queue->descriptors, size * sizeof(*descriptors), VRING_DESC_ALIGN_SIZE);
 	struct vring_avail *available = resolve_ring(queue, queue->available,
 		sizeof(*available) + (size + 1) * sizeof(uint16_t), VRING_AVAIL_ALIGN_SIZE);
 	struct vring_used *used = resolve_ring(queue, queue->used,
@@ -205,7 +210,8 @@ static bool resolve(struct virtqueue *queue)
 		.descriptors = descriptors,
 		.available = {&available->flags, &available->idx, available->ring,
 			&available->ring[size]},
-		.used = {&used->flags, &used->idx, (uint16_t *)(void *)&used->ring[size], used->ring},
+		.used = {&used->flags, &used->idx, (uint16_t *)(void *)&used->ring[size],
+			used->ring},
 	};
 	queue->resolved = true;
 	queue->generation = generation;
@@ -230,7 +236,10 @@ bool virtqueue_usable(struct virtqueue *queue)
 	return resolve(queue);
 }
 
-/* Adds a piece to the chain; -EPROTO when it is not in memory, too many, or readable after writable. */
+/*
+ * Adds a piece to the chain; -EPROTO when it is not in memory, too many, or readable after
+ * writable.
+ */
 static int add_segment(
 	struct virtqueue *queue, struct virtqueue_chain *chain, const struct vring_desc *descriptor)
 {
@@ -303,7 +312,10 @@ static int walk(struct virtqueue *queue, struct virtqueue_chain *chain)
 	return -EPROTO;
 }
 
-/* While chains are being worked off no kicks are needed: with event index it is enough to leave avail_event behind. */
+/*
+ * While chains are being worked off no kicks are needed: with event index it is enough to leave
+ * avail_event behind.
+ */
 static void disable_kicks(struct virtqueue *queue)
 {
 	if (!queue->kicks_wanted)
@@ -347,13 +359,23 @@ bool virtqueue_enable_kicks(struct virtqueue *queue)
 			queue->rings.used.avail_event, queue->next_available, __ATOMIC_RELAXED);
 	else
 		__atomic_store_n(queue->rings.used.flags, 0, __ATOMIC_RELAXED);
-	/* Either the driver sees the wish before it decides not to kick, or we see what it has added. */
+	/*
+	 * Either the driver sees the wish before it decides not to kick, or we see what it has
+	 * added.
+	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return load_acquire(queue->rings.available.index) != queue->next_available;
 }
 
+void virtqueue_want_polls(struct virtqueue *queue, bool wanted)
+{
+	if (queue->event_index && ready(queue))
+		__atomic_store_n(queue->rings.used.flags, wanted ? CROSS_DOMAIN_USED_F_WANT_POLL : 0, __ATOMIC_RELAXED);
+}
+
 /* Goes on at @offset of the pieces: true with the piece's rest in @address and @length. */
-static bool skip(const struct virtqueue_segment *segment, uint64_t *offset, uint64_t *address, size_t *length)
+static bool skip(const struct virtqueue_segment *segment, uint64_t *offset, uint64_t *address,
+	size_t *length)
 {
 	if (*offset >= segment->length) {
 		*offset -= segment->length;
@@ -383,8 +405,12 @@ size_t virtqueue_read(struct virtqueue *queue, const struct virtqueue_chain *cha
 	return done;
 }
 
-/* A paused queue's driver may be gone, and its memory somebody else's: the bytes wait for virtqueue_resume. */
-static size_t defer_write(struct virtqueue *queue, uint64_t address, const void *data, size_t length)
+/*
+ * A paused queue's driver may be gone, and its memory somebody else's: the bytes wait for
+ * virtqueue_resume.
+ */
+static size_t defer_write(
+	struct virtqueue *queue, uint64_t address, const void *data, size_t length)
 {
 	if (length > MAX_DEFERRED_BYTES - queue->deferred_bytes)
 		return 0;
@@ -412,8 +438,8 @@ size_t virtqueue_write(struct virtqueue *queue, const struct virtqueue_segment *
 			continue;
 		const char *from = (const char *)data + done;
 		length = min_u64(length, size - done);
-		size_t n = queue->paused ? defer_write(queue, address, from, length) :
-					   guest_memory_write(queue->memory, address, from, length);
+		size_t n = queue->paused ? defer_write(queue, address, from, length)
+					 : guest_memory_write(queue->memory, address, from, length);
 		done += n;
 		if (n < length)
 			break;
@@ -451,8 +477,8 @@ static bool wants_interrupt(struct virtqueue *queue)
 	if (!queue->event_index)
 		return !(load_relaxed(queue->rings.available.flags) & VRING_AVAIL_F_NO_INTERRUPT);
 	return !known ||
-		vring_need_event(
-			load_relaxed(queue->rings.available.used_event), queue->next_used, old_used);
+		vring_need_event(load_relaxed(queue->rings.available.used_event), queue->next_used,
+			old_used);
 }
 
 void virtqueue_notify(struct virtqueue *queue)

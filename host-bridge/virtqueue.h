@@ -1,4 +1,4 @@
-/* The device's side of a split virtqueue (virtio 1.3, 2.7), with indirect descriptors and event index. */
+/* The device's side of a split virtqueue (virtio 1.3, 2.7): indirect descriptors, event index. */
 #ifndef HOST_BRIDGE_VIRTQUEUE_H
 #define HOST_BRIDGE_VIRTQUEUE_H
 
@@ -10,8 +10,8 @@
 struct virtqueue;
 
 /*
- * A chain, popped: what the driver wrote (out) and where the answer goes (in). Guest addresses, since regions move.
- * Pieces of length 0 are left out.
+ * A chain, popped: what the driver wrote (out) and where the answer goes (in). Guest addresses,
+ * since regions move. Pieces of length 0 are left out.
  */
 struct virtqueue_segment {
 	uint64_t guest_address;
@@ -29,7 +29,10 @@ struct virtqueue_chain {
 struct virtqueue *virtqueue_create(struct guest_memory *memory);
 void virtqueue_destroy(struct virtqueue *queue);
 
-/* Configuration, from vhost-user messages; 0 or -EINVAL. Sizes are powers of two up to VIRTQUEUE_MAX_SIZE. */
+/*
+ * Configuration, from vhost-user messages; 0 or -EINVAL. Sizes are powers of two up to
+ * VIRTQUEUE_MAX_SIZE.
+ */
 int virtqueue_set_size(struct virtqueue *queue, uint32_t size);
 int virtqueue_set_addresses(
 	struct virtqueue *queue, uint64_t descriptors, uint64_t available, uint64_t used);
@@ -44,38 +47,48 @@ void virtqueue_reset(struct virtqueue *queue);
 bool virtqueue_usable(struct virtqueue *queue);
 
 /*
- * The next chain that the driver made available. 1: @chain is filled in; 0: none; -EPROTO: the ring is broken (an index,
- * a descriptor outside of it, a loop, indirect inside indirect, memory that is not there): stop the device. A chain whose
- * buffers lie outside guest memory is a broken ring, too.
+ * The next chain that the driver made available. 1: @chain is filled in; 0: none; -EPROTO: the ring
+ * is broken (an index, a descriptor outside of it, a loop, indirect inside indirect, memory that is
+ * not there): stop the device. A chain whose buffers lie outside guest memory is a broken ring,
+ * too.
  */
 int virtqueue_pop(struct virtqueue *queue, struct virtqueue_chain *chain);
 
 /*
- * Copy out of a chain's readable part, from @offset / into writable segments, from @offset on. The bytes copied: less
- * than @size at the end of the part, or where memory went away.
+ * Copy out of a chain's readable part, from @offset / into writable segments, from @offset on. The
+ * bytes copied: less than @size at the end of the part, or where memory went away.
  */
 size_t virtqueue_read(struct virtqueue *queue, const struct virtqueue_chain *chain, uint64_t offset,
 	void *data, size_t size);
 size_t virtqueue_write(struct virtqueue *queue, const struct virtqueue_segment *segments,
 	uint32_t n_segments, uint64_t offset, const void *data, size_t size);
 
-/* Puts a chain on the used ring. The driver is interrupted, if it wants to be, at the next virtqueue_notify. */
+/*
+ * Puts a chain on the used ring. The driver is interrupted, if it wants to be, at the next
+ * virtqueue_notify.
+ */
 void virtqueue_push(struct virtqueue *queue, uint16_t head, uint32_t written);
 /* One eventfd write at most. */
 void virtqueue_notify(struct virtqueue *queue);
 
 /*
- * Asks for kicks again after the queue was found empty; true when something came in between (then pop again).
- * With event index: avail_event = the next index.
+ * Asks for kicks again after the queue was found empty; true when something came in between (then
+ * pop again). With event index: avail_event = the next index.
  */
 bool virtqueue_enable_kicks(struct virtqueue *queue);
 
 /*
- * Between GET_VRING_BASE and the restart the rings and the guest's memory are not ours: nothing is popped, and what
- * virtqueue_write and virtqueue_push are given is kept. resume hands it over to the @same_driver, or drops it. A new
- * queue is not paused.
+ * Between GET_VRING_BASE and the restart the rings and the guest's memory are not ours: nothing is
+ * popped, and what virtqueue_write and virtqueue_push are given is kept. resume hands it over to
+ * the @same_driver, or drops it. A new queue is not paused.
  */
 void virtqueue_pause(struct virtqueue *queue);
 void virtqueue_resume(struct virtqueue *queue, bool same_driver);
+
+/*
+ * CROSS_DOMAIN_USED_F_WANT_POLL in the used ring's flags: whether a POLL shall be kicked for. Only with event index,
+ * where the flags are free. A barrier must stand between setting it and the last look at the queue; virtqueue_enable_kicks has one.
+ */
+void virtqueue_want_polls(struct virtqueue *queue, bool wanted);
 
 #endif

@@ -1,4 +1,4 @@
-/* The host-visible window: one sealed memfd, mapped into the guest once, and who has which piece of it. */
+/* The host-visible window: one sealed memfd, mapped once, and who has which piece of it. */
 #include "host-bridge/window.h"
 
 #include <errno.h>

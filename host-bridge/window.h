@@ -1,6 +1,6 @@
 /*
- * The host-visible window (shmid 1): one sealed memfd, as large as the window, mapped once. A host blob is the piece of it at the offset where the
- * guest maps it.
+ * The host-visible window (shmid 1): one sealed memfd, as large as the window, mapped once. A host
+ * blob is the piece of it at the offset where the guest maps it.
  */
 #ifndef HOST_BRIDGE_WINDOW_H
 #define HOST_BRIDGE_WINDOW_H
@@ -16,19 +16,24 @@ uint64_t window_size(const struct window *window);
 /* Borrowed. */
 int window_fd(const struct window *window);
 
-/* Maps the window into the guest (after DRIVER_OK, unless @resumed and it is already). 0 or -errno. */
+/*
+ * Maps the window into the guest (after DRIVER_OK, unless @resumed and it is already). 0 or -errno.
+ */
 int window_map(struct window *window, struct vhost_user *vu, bool resumed);
 /* A new boot: all slots are free, the memory is given back. */
 void window_reset(struct window *window);
 bool window_mapped(const struct window *window);
 
-/* Reserves [offset, offset + size), page-aligned. 0, -EINVAL (alignment, beyond the end), -EBUSY (overlaps a slot), -ENOSPC (too many slots). */
+/*
+ * Reserves [offset, offset + size), page-aligned. 0, -EINVAL (alignment, beyond the end), -EBUSY
+ * (overlaps a slot), -ENOSPC (too many slots).
+ */
 int window_reserve(struct window *window, uint64_t offset, uint64_t size);
 /* Gives a reserved slot back and punches its memory out. Not a slot (any more): nothing happens. */
 void window_release(struct window *window, uint64_t offset, uint64_t size);
 /*
- * The host's own pointer to the slot, for the few small things the host itself writes (keymaps), or NULL. Until
- * window_destroy.
+ * The host's own pointer to the slot, for the few small things the host itself writes (keymaps), or
+ * NULL. Until window_destroy.
  */
 void *window_at(struct window *window, uint64_t offset, uint64_t size);
 

@@ -29,7 +29,14 @@ static_assert(sizeof(struct cross_domain_capset) == 16, "");
  */
 #define CROSS_DOMAIN_WAYFERRY_MAGIC UINT32_C(0x59524657) /* "WFRY" */
 #define CROSS_DOMAIN_EXT_READ_CREDIT (1u << 0) /* CROSS_DOMAIN_CMD_CREDIT is understood */
-#define CROSS_DOMAIN_EXT_LAZY_POLL (1u << 1) /* the queue is looked at before an event is held back: a POLL needs no kick */
+/*
+ * A POLL needs no kick unless CROSS_DOMAIN_USED_F_WANT_POLL is set in the flags of the control queue's used ring (which
+ * mean nothing else under VIRTIO_RING_F_EVENT_IDX). The host sets the bit before it holds an event back, looks at the
+ * queue once more after that (a full barrier between, as before sleep), and clears it when no event is held back.
+ * The guest shows the POLL, then (a full barrier between) looks at the bit. So whichever comes second sees the other.
+ */
+#define CROSS_DOMAIN_EXT_WANT_POLL (1u << 1)
+#define CROSS_DOMAIN_USED_F_WANT_POLL 2u
 #define CROSS_DOMAIN_EXT_HOST_CLOCK (1u << 2) /* reserved: clock translation */
 struct cross_domain_capset_ext {
 	struct cross_domain_capset base;

@@ -12,7 +12,8 @@ static uint16_t slots[SLOTS];
 
 static uint32_t slot_of(const struct wl_interface *wl)
 {
-	return (uint32_t)(((uint64_t)(uintptr_t)wl * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - SLOTS_LOG2));
+	return (uint32_t)(((uint64_t)(uintptr_t)wl * UINT64_C(0x9e3779b97f4a7c15)) >>
+		(64 - SLOTS_LOG2));
 }
 
 static void fill_slots(void)

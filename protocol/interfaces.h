@@ -1,6 +1,7 @@
 /*
- * Every Wayland interface the build knows: what wayland-scanner makes of wayland.xml, of each XML of the installed
- * wayland-protocols and of xml/, with what wayland-scanner leaves out (which messages are destructors).
+ * Every Wayland interface the build knows: what wayland-scanner makes of wayland.xml, of each XML
+ * of the installed wayland-protocols and of xml/, with what wayland-scanner leaves out (which
+ * messages are destructors).
  */
 #ifndef PROTOCOL_INTERFACES_H
 #define PROTOCOL_INTERFACES_H
@@ -14,7 +15,7 @@ struct interface {
 	const struct wl_interface *wl;
 	uint64_t destructor_requests; /* bit n: request n ends the object */
 	uint64_t destructor_events;   /* bit n: event n ends the object */
-	uint16_t index;		      /* its place in the table, for arrays beside it */
+	uint16_t index;               /* its place in the table, for arrays beside it */
 };
 
 /* The table, sorted by name. */

@@ -56,8 +56,7 @@ void objects_init(struct objects *objects, uint32_t limit)
 static void free_list(struct wl_list *list)
 {
 	struct object *object, *next;
-	wl_list_for_each_safe(object, next, list, link)
-		free(object);
+	wl_list_for_each_safe(object, next, list, link) free(object);
 	wl_list_init(list);
 }
 
@@ -77,7 +76,8 @@ struct relay_object *objects_at(const struct objects *objects, enum relay_end en
 	return index < map->count ? entry_object(map->entries[index]) : NULL;
 }
 
-struct relay_object *object_create(struct objects *objects, const struct interface *interface, uint32_t version)
+struct relay_object *object_create(
+	struct objects *objects, const struct interface *interface, uint32_t version)
 {
 	struct object *object = calloc(1, sizeof(*object));
 	if (!object)
@@ -89,7 +89,8 @@ struct relay_object *object_create(struct objects *objects, const struct interfa
 	return &object->base;
 }
 
-int object_claim_id(struct objects *objects, struct relay_object *object, enum relay_end end, uint32_t id)
+int object_claim_id(
+	struct objects *objects, struct relay_object *object, enum relay_end end, uint32_t id)
 {
 	if (id == 0 || !peer_chooses(end, id_is_high(id)))
 		return -EINVAL;

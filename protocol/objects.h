@@ -1,6 +1,7 @@
 /*
- * The relay's objects, and the maps from each end's ids to them. Of each end's two ranges of ids one is chosen by
- * the peer (low ids DOWN, high ids UP) and one by us; both are dense, so that a map is an array.
+ * The relay's objects, and the maps from each end's ids to them. Of each end's two ranges of ids
+ * one is chosen by the peer (low ids DOWN, high ids UP) and one by us; both are dense, so that a
+ * map is an array.
  */
 #ifndef PROTOCOL_OBJECTS_H
 #define PROTOCOL_OBJECTS_H
@@ -11,11 +12,13 @@
 struct object {
 	struct relay_object base;
 	struct wl_list link; /* objects.live or objects.gone */
-	bool gone;	     /* has no ids any more; its memory goes with the next objects_reap */
-	bool outlives_up;    /* a hook swallowed UP's destructor event: delete_id from UP does not end it */
+	bool gone;           /* has no ids any more; its memory goes with the next objects_reap */
+	bool outlives_up; /* a hook swallowed UP's destructor event: delete_id from UP does not end
+			     it */
 };
 
-/* An entry is an object, 0 (free, the peer's to choose) or the link of the list of free entries (odd). */
+/* An entry is an object, 0 (free, the peer's to choose) or the link of the list of free entries
+ * (odd). */
 struct id_map {
 	uintptr_t *entries;
 	uint32_t count, capacity;
@@ -24,10 +27,10 @@ struct id_map {
 
 struct objects {
 	struct id_map maps[2][2]; /* by enum relay_end, by id_is_high */
-	struct wl_list live;	  /* struct object.link */
-	struct wl_list gone;	  /* struct object.link */
-	uint32_t limit;		  /* of live objects, and of each range that a peer chooses ids in */
-	uint32_t count;		  /* of live objects */
+	struct wl_list live;      /* struct object.link */
+	struct wl_list gone;      /* struct object.link */
+	uint32_t limit; /* of live objects, and of each range that a peer chooses ids in */
+	uint32_t count; /* of live objects */
 };
 
 static inline bool id_is_high(uint32_t id)
@@ -53,13 +56,15 @@ void objects_finish(struct objects *objects);
 struct relay_object *objects_at(const struct objects *objects, enum relay_end end, uint32_t id);
 
 /* A live object without ids; NULL when memory is short. The limit is the caller's to check. */
-struct relay_object *object_create(struct objects *objects, const struct interface *interface, uint32_t version);
+struct relay_object *object_create(
+	struct objects *objects, const struct interface *interface, uint32_t version);
 
 /*
- * Gives @object the @id that the peer at @end has chosen. -EINVAL: not a range it may choose in; -EEXIST: in use;
- * -ERANGE: not the next one, or past the limit; -ENOMEM.
+ * Gives @object the @id that the peer at @end has chosen. -EINVAL: not a range it may choose in;
+ * -EEXIST: in use; -ERANGE: not the next one, or past the limit; -ENOMEM.
  */
-int object_claim_id(struct objects *objects, struct relay_object *object, enum relay_end end, uint32_t id);
+int object_claim_id(
+	struct objects *objects, struct relay_object *object, enum relay_end end, uint32_t id);
 
 /* Gives @object the next free id of ours at @end. 0 or -ENOMEM. */
 int object_assign_id(struct objects *objects, struct relay_object *object, enum relay_end end);
@@ -68,7 +73,8 @@ int object_assign_id(struct objects *objects, struct relay_object *object, enum 
 void object_drop_id(struct objects *objects, struct relay_object *object, enum relay_end end);
 
 /*
- * Ends @object for its hooks (data_destroy) and marks it destroyed; its ids stay. Fine if it is already.
+ * Ends @object for its hooks (data_destroy) and marks it destroyed; its ids stay. Fine if it is
+ * already.
  */
 void object_mark_destroyed(struct relay_object *object);
 

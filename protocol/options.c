@@ -42,8 +42,13 @@ static bool parse_flag(const char *text, bool *flag)
 		const char *text;
 		bool value;
 	} words[] = {
-		{"1", true}, {"yes", true}, {"true", true},
-		{"0", false}, {"no", false}, {"false", false}, {"", false},
+		{"1", true},
+		{"yes", true},
+		{"true", true},
+		{"0", false},
+		{"no", false},
+		{"false", false},
+		{"", false},
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(words); i++) {
 		if (strcmp(text, words[i].text) == 0) {
@@ -66,7 +71,8 @@ static bool read_environment(const struct options_program *program)
 			if (text[0])
 				*option->value = text;
 		} else if (!parse_flag(text, option->flag)) {
-			return usage_error(program, "$%s is '%s', but may only be 1, yes, true, 0, no or false", name,
+			return usage_error(program,
+				"$%s is '%s', but may only be 1, yes, true, 0, no or false", name,
 				text);
 		}
 	}
@@ -74,14 +80,15 @@ static bool read_environment(const struct options_program *program)
 }
 
 /*
- * Prints @text in lines of at most HELP_COLUMNS columns, each behind @indent spaces. A '\n' in it ends a line. Words are
- * never cut.
+ * Prints @text in lines of at most HELP_COLUMNS columns, each behind @indent spaces. A '\n' in it
+ * ends a line. Words are never cut.
  */
 static void print_wrapped(const char *text, int indent)
 {
 	while (*text) {
 		int column = indent;
-		printf("%*s", indent, "");
+		if (*text != '\n')
+			printf("%*s", indent, "");
 		while (*text && *text != '\n') {
 			int spaces = column > indent ? 1 : 0;
 			int word = (int)strcspn(text, " \n");
@@ -116,12 +123,14 @@ static void print_help(const struct options_program *program)
 	printf("  --version\n");
 	print_wrapped("Prints the version.", 8);
 	printf("\n");
-	print_wrapped("Values may also be given as --name=VALUE. A variable in brackets sets the same as its option; "
-		      "the option wins. Flags are set by 1, yes or true there and cleared by 0, no or false.",
+	print_wrapped("Values may also be given as --name=VALUE. A variable in brackets sets the "
+		      "same as its option; the option wins. Flags are set by 1, yes or true there "
+		      "and cleared by 0, no or false.",
 		0);
 }
 
-static const struct option_description *find_option(const struct options_program *program, const char *name, size_t length)
+static const struct option_description *find_option(
+	const struct options_program *program, const char *name, size_t length)
 {
 	for (const struct option_description *option = program->options; option->name; option++) {
 		if (strlen(option->name) == length && memcmp(option->name, name, length) == 0)
@@ -142,23 +151,29 @@ static bool parse_option(const struct options_program *program, int argc, char *
 	const struct option_description *option = find_option(program, name, length);
 
 	if (!option)
-		return usage_error(program, "unknown option '--%.*s'", (int)min_u64(length, INT_MAX), name);
+		return usage_error(
+			program, "unknown option '--%.*s'", (int)min_u64(length, INT_MAX), name);
 	if (!option->argument) {
 		if (value)
 			return usage_error(program, "--%s takes no value", option->name);
 		*option->flag = true;
 		return true;
 	}
-	/* A value that looks like an option is far more often a value forgotten; "=" serves those who mean it. */
+	/*
+	 * A value that looks like an option is far more often a value forgotten; "=" serves those
+	 * who mean it.
+	 */
 	if (!value && *index < argc && strncmp(argv[*index], "--", 2) != 0)
 		value = argv[(*index)++];
 	if (!value)
-		return usage_error(program, "--%s needs a value (%s)", option->name, option->argument);
+		return usage_error(
+			program, "--%s needs a value (%s)", option->name, option->argument);
 	*option->value = value;
 	return true;
 }
 
-enum options_result options_parse(const struct options_program *program, int argc, char **argv, int *first)
+enum options_result options_parse(
+	const struct options_program *program, int argc, char **argv, int *first)
 {
 	int i = 1;
 

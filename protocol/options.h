@@ -7,7 +7,8 @@
 
 struct option_description {
 	const char *name;     /* "log-level": --log-level VALUE and $WAYFERRY_LOG_LEVEL */
-	const char *argument; /* "LEVEL" for --help; NULL: a flag (environment: 1, yes, true or empty, 0, no, false) */
+	const char *argument; /* "LEVEL" for --help; NULL: a flag (environment: 1, yes, true or
+				 empty, 0, no, false) */
 	const char *help;     /* one or more lines' worth of text, wrapped by options_print_help */
 	/* Where it goes: char const * (argument) or bool (flag). */
 	const char **value;
@@ -15,9 +16,9 @@ struct option_description {
 };
 
 struct options_program {
-	const char *name;	/* "wayferry-guest" */
-	const char *usage;	/* "[OPTION...] [-- COMMAND [ARGUMENT...]]" */
-	const char *summary;	/* a paragraph */
+	const char *name;                         /* "wayferry-guest" */
+	const char *usage;                        /* "[OPTION...] [-- COMMAND [ARGUMENT...]]" */
+	const char *summary;                      /* a paragraph */
 	const struct option_description *options; /* ends with {0} */
 };
 
@@ -28,13 +29,18 @@ enum options_result {
 };
 
 /*
- * Reads the environment, then @argv (--name VALUE, --name=VALUE; "--" ends the options, as does the first argument that is
- * none). A VALUE of its own may not start with "--", so argv[*first - 1] is "--" only where that ended the options. Empty
- * variables count as not set. Values point into @argv or the environment. Adds --help and --version.
+ * Reads the environment, then @argv (--name VALUE, --name=VALUE; "--" ends the options, as does the
+ * first argument that is none). A VALUE of its own may not start with "--", so argv[*first - 1] is
+ * "--" only where that ended the options. Empty variables count as not set. Values point into @argv
+ * or the environment. Adds --help and --version.
  */
-enum options_result options_parse(const struct options_program *program, int argc, char **argv, int *first);
+enum options_result options_parse(
+	const struct options_program *program, int argc, char **argv, int *first);
 
-/* "64M", "1G", "4096": bytes (K, M, G, T are powers of 1024). false if it is no such number or over 2^64. */
+/*
+ * "64M", "1G", "4096": bytes (K, M, G, T are powers of 1024). false if it is no such number or over
+ * 2^64.
+ */
 bool options_parse_bytes(const char *text, unsigned long long *bytes);
 
 #endif

@@ -34,17 +34,21 @@ size_t outbox_pending(const struct outbox *outbox)
 	return (size_t)(outbox->tail - outbox->head);
 }
 
-/* The at most two pieces of the ring that hold [start, start + n) of the stream. Returns how many. */
-static size_t ring_pieces(uint8_t *ring, size_t capacity, uint64_t start, size_t n, struct iovec pieces[2])
+/* The at most two pieces of the ring that hold [start, start + n) of the stream. Returns how many.
+ */
+static size_t ring_pieces(
+	uint8_t *ring, size_t capacity, uint64_t start, size_t n, struct iovec pieces[2])
 {
 	size_t at = (size_t)(start & (capacity - 1));
 	size_t until_wrap = capacity - at;
-	pieces[0] = (struct iovec){.iov_base = ring + at, .iov_len = n < until_wrap ? n : until_wrap};
+	pieces[0] =
+		(struct iovec){.iov_base = ring + at, .iov_len = n < until_wrap ? n : until_wrap};
 	pieces[1] = (struct iovec){.iov_base = ring, .iov_len = n - pieces[0].iov_len};
 	return pieces[1].iov_len > 0 ? 2 : 1;
 }
 
-static void ring_write(uint8_t *ring, size_t capacity, uint64_t start, const uint8_t *bytes, size_t n)
+static void ring_write(
+	uint8_t *ring, size_t capacity, uint64_t start, const uint8_t *bytes, size_t n)
 {
 	struct iovec pieces[2];
 	ring_pieces(ring, capacity, start, n, pieces);
@@ -65,7 +69,8 @@ static int reserve_bytes(struct outbox *outbox, size_t n)
 		return -ENOMEM;
 	if (pending > 0) {
 		struct iovec old[2];
-		size_t n_old = ring_pieces(outbox->bytes, outbox->capacity, outbox->head, pending, old);
+		size_t n_old =
+			ring_pieces(outbox->bytes, outbox->capacity, outbox->head, pending, old);
 		uint64_t at = outbox->head;
 		for (size_t i = 0; i < n_old; at += old[i].iov_len, i++)
 			ring_write(bytes, capacity, at, old[i].iov_base, old[i].iov_len);
@@ -108,14 +113,15 @@ int outbox_add(struct outbox *outbox, const void *bytes, size_t n, const int *fd
 
 	ring_write(outbox->bytes, outbox->capacity, outbox->tail, bytes, n);
 	for (size_t i = 0; i < n_fds; i++)
-		outbox->fds[outbox->n_fds++] = (struct outbox_fd){.fd = fds[i], .position = outbox->tail};
+		outbox->fds[outbox->n_fds++] =
+			(struct outbox_fd){.fd = fds[i], .position = outbox->tail};
 	outbox->tail += n;
 	return 0;
 }
 
 /*
- * What one sendmsg may carry: bytes up to the first whose fds would be too many. @fds gets the fds that go along;
- * they travel with the chunk's first byte, so never after their own.
+ * What one sendmsg may carry: bytes up to the first whose fds would be too many. @fds gets the fds
+ * that go along; they travel with the chunk's first byte, so never after their own.
  */
 static size_t next_chunk(const struct outbox *outbox, int fds[FD_MESSAGE_MAX], size_t *n_fds)
 {
@@ -149,7 +155,8 @@ int outbox_flush(struct outbox *outbox, int socket)
 		size_t n_fds;
 		struct iovec pieces[2];
 		size_t chunk = next_chunk(outbox, fds, &n_fds);
-		size_t n_pieces = ring_pieces(outbox->bytes, outbox->capacity, outbox->head, chunk, pieces);
+		size_t n_pieces =
+			ring_pieces(outbox->bytes, outbox->capacity, outbox->head, chunk, pieces);
 		ssize_t sent = fd_send(socket, pieces, n_pieces, fds, n_fds);
 		if (sent < 0)
 			return (int)sent;

@@ -30,14 +30,16 @@ size_t outbox_pending(const struct outbox *outbox);
 
 /*
  * Queues @n bytes and takes @n_fds fds that travel with the first of them (n_fds > 0 needs n > 0;
- * n_fds <= FD_MESSAGE_MAX). 0, -ENOBUFS past max_bytes (or 1024 fds), -ENOMEM; on error nothing is
+ * n_fds <= FD_MESSAGE_MAX). 0, -ENOBUFS past max_bytes (or 1024 fds), -ENOMEM,
+ * -EINVAL for fds that break these rules; on error nothing is
  * queued and the fds stay the caller's.
  */
 int outbox_add(struct outbox *outbox, const void *bytes, size_t n, const int *fds, size_t n_fds);
 
 /*
  * Sends what the socket takes, without blocking; fds are closed when sent and never arrive after
- * the byte they were queued with. 0 when all went out, -EAGAIN with a rest, or -errno of the socket.
+ * the byte they were queued with. 0 when all went out, -EAGAIN with a rest, or -errno of the
+ * socket.
  */
 int outbox_flush(struct outbox *outbox, int socket);
 

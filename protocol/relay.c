@@ -1,4 +1,5 @@
-/* The relay engine's outgoing half: ids translated and messages sent, failures, and the ends of objects. */
+/* The relay engine's outgoing half: ids translated and messages sent, failures, and the ends of
+ * objects. */
 #include "protocol/relay.h"
 
 #include <assert.h>
@@ -32,8 +33,8 @@ static uint32_t id_for_text(const struct relay_object *object)
 	return object->id[RELAY_DOWN] ? object->id[RELAY_DOWN] : object->id[RELAY_UP];
 }
 
-struct relay *relay_create(const struct relay_hooks *hooks, const struct relay_ops *ops, void *data, const char *name,
-	uint32_t max_objects)
+struct relay *relay_create(const struct relay_hooks *hooks, const struct relay_ops *ops, void *data,
+	const char *name, uint32_t max_objects)
 {
 	struct relay *relay = calloc(1, sizeof(*relay));
 	if (!relay)
@@ -91,7 +92,8 @@ struct relay_object *relay_object_at(struct relay *relay, enum relay_end end, ui
 	return objects_at(&relay->objects, end, id);
 }
 
-struct relay_object *relay_object_create(struct relay *relay, const struct interface *interface, uint32_t version)
+struct relay_object *relay_object_create(
+	struct relay *relay, const struct interface *interface, uint32_t version)
 {
 	struct relay_object *object = object_create(&relay->objects, interface, version);
 	relay->counters.objects = relay->objects.count;
@@ -100,8 +102,8 @@ struct relay_object *relay_object_create(struct relay *relay, const struct inter
 
 /* Sending */
 
-static size_t args_collect_handles(
-	const struct wire_signature *signature, const union wire_arg *args, struct wire_handle *handles)
+static size_t args_collect_handles(const struct wire_signature *signature,
+	const union wire_arg *args, struct wire_handle *handles)
 {
 	size_t n = 0;
 	for (size_t i = 0; n < signature->n_handles && i < signature->n_args; i++) {
@@ -120,8 +122,8 @@ void args_finish_handles(const struct wire_signature *signature, const union wir
 }
 
 /*
- * Copies @args to @out with the ids of their objects at @to. New objects get theirs only when nothing else can fail.
- * Returns the number of the argument that cannot be told there, or -1.
+ * Copies @args to @out with the ids of their objects at @to. New objects get theirs only when
+ * nothing else can fail. Returns the number of the argument that cannot be told there, or -1.
  */
 static int translate_args(struct relay *relay, enum relay_end to, const struct message_rule *rule,
 	const union wire_arg *args, union wire_arg *out)
@@ -132,7 +134,8 @@ static int translate_args(struct relay *relay, enum relay_end to, const struct m
 		if (signature->args[i].type != 'o')
 			continue;
 		const struct relay_object *object = args[i].object;
-		/* A client knows what it destroyed until delete_id; the compositor does not know it any more. */
+		/* A client knows what it destroyed until delete_id; the compositor does not know it
+		 * any more. */
 		bool known = object && object->id[to] && !(to == RELAY_UP && object->destroyed);
 		out[i].id = known ? object->id[to] : 0;
 		if (!known && !signature->args[i].nullable)
@@ -155,7 +158,8 @@ static int send_message(struct relay *relay, enum relay_end to, const struct rel
 {
 	uint8_t bytes[WIRE_MAX_MESSAGE_BYTES];
 	struct wire_handle handles[FD_MESSAGE_MAX];
-	ssize_t size = wire_encode(&rule->signature, object->id[to], opcode, args, bytes, sizeof(bytes));
+	ssize_t size =
+		wire_encode(&rule->signature, object->id[to], opcode, args, bytes, sizeof(bytes));
 	if (size < 0) {
 		args_finish_handles(&rule->signature, args);
 		relay_fail(relay, NULL, DISPLAY_IMPLEMENTATION, "%s@%u.%s: message is too long",
@@ -181,7 +185,8 @@ int relay_emit(struct relay *relay, enum relay_end to, const struct relay_object
 	*bad = translate_args(relay, to, rule, args, out);
 	if (*bad >= 0)
 		return -ENOENT;
-	if (rule->announces && to == RELAY_DOWN && globals_announced(&relay->globals, opcode, out) < 0) {
+	if (rule->announces && to == RELAY_DOWN &&
+		globals_announced(&relay->globals, opcode, out) < 0) {
 		relay_fail(relay, NULL, DISPLAY_NO_MEMORY, "too many globals");
 		return relay->error;
 	}
@@ -191,7 +196,8 @@ int relay_emit(struct relay *relay, enum relay_end to, const struct relay_object
 /* Also for a relay that has failed: the client shall know why. */
 static void send_display_event(struct relay *relay, uint16_t opcode, const union wire_arg *args)
 {
-	const struct message_rule *rule = rule_find(relay->hooks, RELAY_UP, relay->display->interface, opcode);
+	const struct message_rule *rule =
+		rule_find(relay->hooks, RELAY_UP, relay->display->interface, opcode);
 	int bad;
 	relay_emit(relay, RELAY_DOWN, relay->display, rule, opcode, args, &bad);
 }
@@ -210,8 +216,8 @@ enum relay_verdict relay_fail(
 	relay->error = -EPROTO;
 	int prefix = 0;
 	if (object)
-		prefix = snprintf(relay->failure, sizeof(relay->failure), "%s@%u: ",
-			object->interface->wl->name, id_for_text(object));
+		prefix = snprintf(relay->failure, sizeof(relay->failure),
+			"%s@%u: ", object->interface->wl->name, id_for_text(object));
 	va_list list;
 	va_start(list, format);
 	vsnprintf(relay->failure + prefix, sizeof(relay->failure) - (size_t)prefix, format, list);
@@ -267,7 +273,8 @@ void relay_forget(struct relay *relay, struct relay_object *object)
 	detach_down(relay, object);
 }
 
-void relay_request_destructor_passed(struct relay *relay, struct relay_object *object, bool forwarded)
+void relay_request_destructor_passed(
+	struct relay *relay, struct relay_object *object, bool forwarded)
 {
 	if (object_of(object)->gone)
 		return;
@@ -279,7 +286,8 @@ void relay_request_destructor_passed(struct relay *relay, struct relay_object *o
 	if (!object->id[RELAY_UP])
 		end_object(relay, object);
 	else if (id_is_high(object->id[RELAY_UP]) || id_is_high(object->id[RELAY_DOWN]))
-		detach_down(relay, object); /* an id with a life of its own: stays for UP as a zombie */
+		detach_down(
+			relay, object); /* an id with a life of its own: stays for UP as a zombie */
 }
 
 void relay_event_destructor_passed(struct relay *relay, struct relay_object *object, bool forwarded)
@@ -318,9 +326,11 @@ enum relay_verdict relay_handle_error(struct relay_message *message)
 {
 	struct relay *relay = message->relay;
 	struct relay_object *object = objects_at(&relay->objects, RELAY_UP, message->args[0].id);
-	union wire_arg args[] = {{.object = error_object(relay, object)}, message->args[1], message->args[2]};
+	union wire_arg args[] = {
+		{.object = error_object(relay, object)}, message->args[1], message->args[2]};
 	static struct log_limit limit;
-	log_limited(&limit, LOG_LEVEL_INFO, "%s: the compositor says error %u: %s", relay->name, args[1].u, args[2].s);
+	log_limited(&limit, LOG_LEVEL_INFO, "%s: the compositor says error %u: %s", relay->name,
+		args[1].u, args[2].s);
 	send_display_event(relay, DISPLAY_ERROR_EVENT, args);
 	return RELAY_SWALLOW;
 }
@@ -337,8 +347,9 @@ int relay_send_rule(struct relay *relay, enum relay_end to, struct relay_object 
 	}
 	if (relay_emit(relay, to, object, rule, opcode, args, &bad) == -ENOENT && bad >= 0) {
 		args_finish_handles(&rule->signature, args);
-		relay_fail(relay, NULL, DISPLAY_IMPLEMENTATION, "%s@%u.%s: argument %d has no id there",
-			object->interface->wl->name, id_for_text(object), rule->description->name, bad);
+		relay_fail(relay, NULL, DISPLAY_IMPLEMENTATION,
+			"%s@%u.%s: argument %d has no id there", object->interface->wl->name,
+			id_for_text(object), rule->description->name, bad);
 	}
 	if (relay->error)
 		return relay->error;
@@ -352,13 +363,15 @@ int relay_send_rule(struct relay *relay, enum relay_end to, struct relay_object 
 int relay_send(struct relay *relay, enum relay_end to, struct relay_object *object, uint16_t opcode,
 	const union wire_arg *args)
 {
-	const struct message_rule *rule = rule_find(relay->hooks, relay_other_end(to), object->interface, opcode);
+	const struct message_rule *rule =
+		rule_find(relay->hooks, relay_other_end(to), object->interface, opcode);
 	assert(rule);
 	return relay_send_rule(relay, to, object, rule, opcode, args);
 }
 
-int relay_send_named(struct relay *relay, enum relay_end to, struct relay_object *object, const char *message,
-	const union wire_arg *args)
+int relay_send_named(struct relay *relay, enum relay_end to, struct relay_object *object,
+	const char *message, const union wire_arg *args)
 {
-	return relay_send(relay, to, object, relay_opcode(object->interface, relay_other_end(to), message), args);
+	return relay_send(relay, to, object,
+		relay_opcode(object->interface, relay_other_end(to), message), args);
 }

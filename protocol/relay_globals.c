@@ -7,7 +7,8 @@
 #include "protocol/relay_private.h"
 
 #define FIRST_CAPACITY 64
-/* Removed globals are remembered for binds under way; beyond so many entries their places are taken again. */
+/* Removed globals are remembered for binds under way; beyond so many entries their places are taken
+ * again. */
 #define KEPT_GLOBALS 256
 #define MAX_GLOBALS 65536
 

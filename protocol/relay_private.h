@@ -19,7 +19,8 @@ struct message_rule {
 	struct wire_signature signature;
 	const struct wl_message *description;
 	const struct interface *const *types; /* by argument; NULL: none, or any */
-	relay_hook_fn core; /* the relay's own hook, run first, on arguments as they came: ids, not objects */
+	relay_hook_fn core; /* the relay's own hook, run first, on arguments as they came: ids, not
+			       objects */
 	relay_hook_fn hook;
 	bool destructor;
 	bool announces; /* wl_registry.global or .global_remove: globals_announced when sent DOWN */
@@ -28,12 +29,13 @@ struct message_rule {
 struct relay_hooks {
 	struct message_rule *rules;
 	const struct interface **types;
-	uint32_t *first[2]; /* by the end the message comes from, by interface.index: its first rule */
+	uint32_t *first[2]; /* by the end the message comes from, by interface.index: its first rule
+			     */
 };
 
 /* NULL if @interface has no such message. */
-static inline const struct message_rule *rule_find(
-	const struct relay_hooks *hooks, enum relay_end from, const struct interface *interface, uint16_t opcode)
+static inline const struct message_rule *rule_find(const struct relay_hooks *hooks,
+	enum relay_end from, const struct interface *interface, uint16_t opcode)
 {
 	int count = from == RELAY_DOWN ? interface->wl->method_count : interface->wl->event_count;
 	return opcode < count ? &hooks->rules[hooks->first[from][interface->index] + opcode] : NULL;
@@ -74,9 +76,9 @@ static inline enum relay_end relay_other_end(enum relay_end end)
 void args_finish_handles(const struct wire_signature *signature, const union wire_arg *args);
 
 /*
- * Sends a message with its ids translated; @object has an id at @to. 0 or the relay's error, and the handles in @args
- * are taken. Or -ENOENT with *@bad >= 0, the number of an argument that cannot be told at @to: then nothing was sent,
- * no handle taken, and the relay has not failed.
+ * Sends a message with its ids translated; @object has an id at @to. 0 or the relay's error, and
+ * the handles in @args are taken. Or -ENOENT with *@bad >= 0, the number of an argument that cannot
+ * be told at @to: then nothing was sent, no handle taken, and the relay has not failed.
  */
 int relay_emit(struct relay *relay, enum relay_end to, const struct relay_object *object,
 	const struct message_rule *rule, uint16_t opcode, const union wire_arg *args, int *bad);
@@ -89,11 +91,13 @@ int relay_send_rule(struct relay *relay, enum relay_end to, struct relay_object 
 void relay_remove_object(struct relay *relay, struct relay_object *object);
 
 /*
- * A destructor has passed, a request of DOWN or an event of UP; @forwarded: the other end has got it too.
- * Ends @object as far as both ends allow (relay.h: "The life of an id").
+ * A destructor has passed, a request of DOWN or an event of UP; @forwarded: the other end has got
+ * it too. Ends @object as far as both ends allow (relay.h: "The life of an id").
  */
-void relay_request_destructor_passed(struct relay *relay, struct relay_object *object, bool forwarded);
-void relay_event_destructor_passed(struct relay *relay, struct relay_object *object, bool forwarded);
+void relay_request_destructor_passed(
+	struct relay *relay, struct relay_object *object, bool forwarded);
+void relay_event_destructor_passed(
+	struct relay *relay, struct relay_object *object, bool forwarded);
 
 /* The hooks of the relay itself. */
 enum relay_verdict relay_handle_bind(struct relay_message *message);
@@ -107,7 +111,8 @@ int globals_announced(struct globals *globals, uint16_t opcode, const union wire
 void globals_finish(struct globals *globals);
 
 /* One line; @args have ids, not objects. @sent: to @end, else received from it. */
-void relay_trace_message(struct relay *relay, enum relay_end end, bool sent, const struct relay_object *object,
-	const struct message_rule *rule, const union wire_arg *args);
+void relay_trace_message(struct relay *relay, enum relay_end end, bool sent,
+	const struct relay_object *object, const struct message_rule *rule,
+	const union wire_arg *args);
 
 #endif

@@ -1,4 +1,5 @@
-/* The relay engine's incoming half: messages checked, objects resolved, hooks asked, and then forwarded. */
+/* The relay engine's incoming half: messages checked, objects resolved, hooks asked, and then
+ * forwarded. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,8 +11,8 @@
 #include "protocol/log.h"
 
 /* Blames the end that a message came from. Returns the relay's error. */
-static int __attribute__((format(printf, 4, 5))) refuse(
-	struct relay_message *message, const struct message_rule *rule, uint32_t code, const char *format, ...)
+static int __attribute__((format(printf, 4, 5))) refuse(struct relay_message *message,
+	const struct message_rule *rule, uint32_t code, const char *format, ...)
 {
 	const struct relay_object *object = message->object;
 	char why[RELAY_FAILURE_BYTES];
@@ -21,8 +22,8 @@ static int __attribute__((format(printf, 4, 5))) refuse(
 	va_end(list);
 	bool client = message->from == RELAY_DOWN;
 	relay_fail(message->relay, NULL, client ? code : DISPLAY_IMPLEMENTATION, "%s%s@%u.%s: %s",
-		client ? "" : "compositor sent ", object->interface->wl->name, object->id[message->from],
-		rule->description->name, why);
+		client ? "" : "compositor sent ", object->interface->wl->name,
+		object->id[message->from], rule->description->name, why);
 	return message->relay->error;
 }
 
@@ -45,7 +46,8 @@ static int resolve_object(struct relay_message *message, const struct message_ru
 	return 0;
 }
 
-/* What a new object is; for an untyped new id, what the two arguments before it say. 0 or the relay's error. */
+/* What a new object is; for an untyped new id, what the two arguments before it say. 0 or the
+ * relay's error. */
 static int new_type(struct relay_message *message, const struct message_rule *rule, size_t i,
 	const struct interface **interface, uint32_t *version)
 {
@@ -57,21 +59,21 @@ static int new_type(struct relay_message *message, const struct message_rule *ru
 	*version = message->args[i - 1].u;
 	*interface = name ? interface_find(name) : NULL;
 	if (!*interface || *version == 0 || *version > (uint32_t)(*interface)->wl->version)
-		return refuse(message, rule, DISPLAY_INVALID_OBJECT, "invalid interface %s version %u",
-			name ? name : "(null)", *version);
+		return refuse(message, rule, DISPLAY_INVALID_OBJECT,
+			"invalid interface %s version %u", name ? name : "(null)", *version);
 	return 0;
 }
 
-static int refuse_new_id(
-	struct relay_message *message, const struct message_rule *rule, uint32_t id, size_t i, int error)
+static int refuse_new_id(struct relay_message *message, const struct message_rule *rule,
+	uint32_t id, size_t i, int error)
 {
 	switch (error) {
 	case -EINVAL:
 		return refuse(message, rule, DISPLAY_INVALID_METHOD,
 			"new id %u for argument %zu is in the other end's range", id, i);
 	case -EEXIST:
-		return refuse(
-			message, rule, DISPLAY_INVALID_METHOD, "new id %u for argument %zu is in use", id, i);
+		return refuse(message, rule, DISPLAY_INVALID_METHOD,
+			"new id %u for argument %zu is in use", id, i);
 	case -ERANGE:
 		return refuse(message, rule, DISPLAY_INVALID_METHOD,
 			"new id %u for argument %zu is out of range", id, i);
@@ -94,10 +96,12 @@ static int resolve_new_id(struct relay_message *message, const struct message_ru
 	if (error)
 		return error;
 	if (objects->count >= objects->limit)
-		return refuse(message, rule, DISPLAY_NO_MEMORY, "too many objects (%u)", objects->limit);
+		return refuse(
+			message, rule, DISPLAY_NO_MEMORY, "too many objects (%u)", objects->limit);
 	struct relay_object *zombie = objects_at(objects, message->from, id);
 	if (zombie && zombie->destroyed && message->from == RELAY_UP && id_is_high(id))
-		relay_remove_object(relay, zombie); /* the compositor has seen that it was destroyed */
+		relay_remove_object(
+			relay, zombie); /* the compositor has seen that it was destroyed */
 	struct relay_object *object = object_create(objects, interface, version);
 	error = object ? object_claim_id(objects, object, message->from, id) : -ENOMEM;
 	relay->counters.objects = objects->count;
@@ -116,7 +120,8 @@ static int resolve_args(struct relay_message *message, const struct message_rule
 	for (size_t i = 0; i < signature->n_args; i++) {
 		if (signature->args[i].type != type)
 			continue;
-		int error = type == 'o' ? resolve_object(message, rule, i) : resolve_new_id(message, rule, i);
+		int error = type == 'o' ? resolve_object(message, rule, i)
+					: resolve_new_id(message, rule, i);
 		if (error)
 			return error;
 	}
@@ -129,15 +134,17 @@ static void close_handles(struct relay_message *message)
 }
 
 /*
- * An object that an event made and nobody will hear of: the compositor is told with its destructor, where it has one
- * that needs no arguments, and what it has already said about it is dropped.
+ * An object that an event made and nobody will hear of: the compositor is told with its destructor,
+ * where it has one that needs no arguments, and what it has already said about it is dropped.
  */
 static void discard_object(struct relay *relay, struct relay_object *object)
 {
 	const struct interface *interface = object->interface;
 	for (uint16_t opcode = 0; opcode < interface->wl->method_count; opcode++) {
-		const struct message_rule *rule = rule_find(relay->hooks, RELAY_DOWN, interface, opcode);
-		if (rule->destructor && rule->signature.n_args == 0 && rule->signature.since <= object->version) {
+		const struct message_rule *rule =
+			rule_find(relay->hooks, RELAY_DOWN, interface, opcode);
+		if (rule->destructor && rule->signature.n_args == 0 &&
+			rule->signature.since <= object->version) {
 			relay_send_rule(relay, RELAY_UP, object, rule, opcode, NULL);
 			return;
 		}
@@ -148,8 +155,9 @@ static void discard_object(struct relay *relay, struct relay_object *object)
 /* Ends a message with resolved new ids that is not sent on although no hook asked for that. */
 static void drop_message(struct relay_message *message, const char *why)
 {
-	log_debug("%s: %s@%u.%s dropped: %s", message->relay->name, message->object->interface->wl->name,
-		message->object->id[message->from], message->description->name, why);
+	log_debug("%s: %s@%u.%s dropped: %s", message->relay->name,
+		message->object->interface->wl->name, message->object->id[message->from],
+		message->description->name, why);
 	close_handles(message);
 	for (size_t i = 0; message->from == RELAY_UP && i < message->signature->n_args; i++) {
 		struct relay_object *object = message->args[i].object;
@@ -168,7 +176,8 @@ static bool forward(struct relay_message *message, const struct message_rule *ru
 		return false;
 	}
 	int bad;
-	int error = relay_emit(relay, to, message->object, rule, message->opcode, message->args, &bad);
+	int error =
+		relay_emit(relay, to, message->object, rule, message->opcode, message->args, &bad);
 	if (error != -ENOENT || bad < 0)
 		return error == 0;
 	if (to == RELAY_DOWN) {
@@ -176,8 +185,9 @@ static bool forward(struct relay_message *message, const struct message_rule *ru
 	} else {
 		close_handles(message);
 		relay_fail(relay, NULL, DISPLAY_IMPLEMENTATION,
-			"%s@%u.%s: the compositor does not know argument %d", message->object->interface->wl->name,
-			message->object->id[RELAY_DOWN], rule->description->name, bad);
+			"%s@%u.%s: the compositor does not know argument %d",
+			message->object->interface->wl->name, message->object->id[RELAY_DOWN],
+			rule->description->name, bad);
 	}
 	return false;
 }
@@ -193,7 +203,8 @@ static void deliver(struct relay_message *message, const struct message_rule *ru
 	else
 		close_handles(message);
 	if (verdict == RELAY_FAILED && !relay->error)
-		relay_fail(relay, message->object, DISPLAY_IMPLEMENTATION, "%s failed", rule->description->name);
+		relay_fail(relay, message->object, DISPLAY_IMPLEMENTATION, "%s failed",
+			rule->description->name);
 	if (!rule->destructor || relay->error)
 		return;
 	if (message->from == RELAY_DOWN)
@@ -216,9 +227,10 @@ static int drop_event(struct relay_message *message, const struct message_rule *
 	return message->relay->error;
 }
 
-/* What can be refused before the arguments are looked at; *@rule is the message's. 0 or the relay's error. */
-static int check_header(
-	struct relay_message *message, const struct wire_header *header, const struct message_rule **rule)
+/* What can be refused before the arguments are looked at; *@rule is the message's. 0 or the relay's
+ * error. */
+static int check_header(struct relay_message *message, const struct wire_header *header,
+	const struct message_rule **rule)
 {
 	struct relay *relay = message->relay;
 	struct relay_object *object = objects_at(&relay->objects, message->from, header->id);
@@ -226,20 +238,22 @@ static int check_header(
 	const char *blame = client ? "" : "compositor sent ";
 	if (!object || (client && object->destroyed)) {
 		relay_fail(relay, NULL, client ? DISPLAY_INVALID_OBJECT : DISPLAY_IMPLEMENTATION,
-			"%s%s %u", blame, client ? "invalid object" : "an event for unknown object", header->id);
+			"%s%s %u", blame, client ? "invalid object" : "an event for unknown object",
+			header->id);
 		return relay->error;
 	}
 	message->object = object;
 	*rule = rule_find(relay->hooks, message->from, object->interface, header->opcode);
 	if (!*rule) {
 		relay_fail(relay, NULL, client ? DISPLAY_INVALID_METHOD : DISPLAY_IMPLEMENTATION,
-			"%sinvalid %s %u, object %s@%u", blame, client ? "method" : "event", header->opcode,
-			object->interface->wl->name, header->id);
+			"%sinvalid %s %u, object %s@%u", blame, client ? "method" : "event",
+			header->opcode, object->interface->wl->name, header->id);
 		return relay->error;
 	}
 	if (client && (*rule)->signature.since > object->version)
-		return refuse(message, *rule, DISPLAY_INVALID_METHOD, "invalid method %u (since %u > %u)",
-			header->opcode, (*rule)->signature.since, object->version);
+		return refuse(message, *rule, DISPLAY_INVALID_METHOD,
+			"invalid method %u (since %u > %u)", header->opcode,
+			(*rule)->signature.since, object->version);
 	return 0;
 }
 
@@ -270,7 +284,8 @@ static int receive(struct relay *relay, enum relay_end from, const struct wire_h
 	if (relay->trace)
 		relay_trace_message(relay, from, false, message.object, rule, message.args);
 
-	if (from == RELAY_UP && (message.object->destroyed || rule->signature.since > message.object->version))
+	if (from == RELAY_UP &&
+		(message.object->destroyed || rule->signature.since > message.object->version))
 		return drop_event(&message, rule);
 	enum relay_verdict verdict = rule->core ? rule->core(&message) : RELAY_FORWARD;
 	if (verdict == RELAY_FORWARD &&
@@ -292,15 +307,18 @@ ssize_t relay_push(struct relay *relay, enum relay_end from, const uint8_t *byte
 		struct wire_header header;
 		if (wire_header_decode(bytes + used, &header) < 0) {
 			relay_fail(relay, NULL,
-				from == RELAY_DOWN ? DISPLAY_INVALID_METHOD : DISPLAY_IMPLEMENTATION,
+				from == RELAY_DOWN ? DISPLAY_INVALID_METHOD
+						   : DISPLAY_IMPLEMENTATION,
 				"%smessage length %u of object %u is invalid",
-				from == RELAY_DOWN ? "" : "compositor sent ", header.size, header.id);
+				from == RELAY_DOWN ? "" : "compositor sent ", header.size,
+				header.id);
 			break;
 		}
 		if (header.size > size - used)
 			break;
 		bool last = header.size == size - used;
-		if (receive(relay, from, &header, bytes + used + WIRE_HEADER_BYTES, handles, last) == -EAGAIN)
+		if (receive(relay, from, &header, bytes + used + WIRE_HEADER_BYTES, handles,
+			    last) == -EAGAIN)
 			break;
 		used += header.size;
 	}

@@ -1,4 +1,5 @@
-/* One rule for every message of every interface: its signature taken apart, its types, its hooks. */
+/* One rule for every message of every interface: its signature taken apart, its types, its hooks.
+ */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,11 +43,13 @@ uint16_t relay_opcode(const struct interface *interface, enum relay_end from, co
 }
 
 /* An untyped new id comes behind the name and version of its interface. */
-static void check_untyped(const struct wire_signature *signature, const struct interface *const *types)
+static void check_untyped(
+	const struct wire_signature *signature, const struct interface *const *types)
 {
 	for (size_t i = 0; i < signature->n_args; i++) {
 		if (signature->args[i].type == 'n' && !types[i])
-			assert(i >= 2 && signature->args[i - 2].type == 's' && signature->args[i - 1].type == 'u');
+			assert(i >= 2 && signature->args[i - 2].type == 's' &&
+				signature->args[i - 1].type == 'u');
 	}
 }
 
@@ -66,7 +69,8 @@ static size_t fill_rules(struct message_rule *rules, const struct interface **ty
 			types[n_types++] = interface_of(rule->description->types[arg]);
 		check_untyped(&rule->signature, rule->types);
 		rule->destructor = destructors >> i & 1;
-		rule->announces = from == RELAY_UP && strcmp(interface->wl->name, "wl_registry") == 0;
+		rule->announces =
+			from == RELAY_UP && strcmp(interface->wl->name, "wl_registry") == 0;
 	}
 	return n_types;
 }
@@ -81,7 +85,8 @@ static void count_all(size_t *n_rules, size_t *n_types)
 		*n_rules += (size_t)count;
 		for (int opcode = 0; opcode < count; opcode++) {
 			struct wire_signature signature;
-			wire_signature_parse(messages_of(interface, from)[opcode].signature, &signature);
+			wire_signature_parse(
+				messages_of(interface, from)[opcode].signature, &signature);
 			*n_types += signature.n_args;
 		}
 	}
@@ -94,7 +99,8 @@ static void fill_all(struct relay_hooks *hooks)
 		const struct interface *interface = &interfaces[i / 2];
 		enum relay_end from = i % 2 ? RELAY_UP : RELAY_DOWN;
 		hooks->first[from][interface->index] = (uint32_t)n_rules;
-		n_types += fill_rules(hooks->rules + n_rules, hooks->types + n_types, interface, from);
+		n_types +=
+			fill_rules(hooks->rules + n_rules, hooks->types + n_types, interface, from);
 		n_rules += (size_t)count_of(interface, from);
 	}
 }
@@ -107,7 +113,9 @@ static void add_table(struct relay_hooks *hooks, const struct relay_hook *table,
 			continue;
 		int opcode = find_opcode(interface, line->from, line->message);
 		assert(opcode >= 0);
-		struct message_rule *rule = &hooks->rules[hooks->first[line->from][interface->index] + (uint32_t)opcode];
+		struct message_rule *rule =
+			&hooks->rules[hooks->first[line->from][interface->index] +
+				(uint32_t)opcode];
 		relay_hook_fn *hook = core ? &rule->core : &rule->hook;
 		assert(!*hook && line->function);
 		*hook = line->function;
@@ -125,7 +133,8 @@ struct relay_hooks *relay_hooks_create(const struct relay_hook *const tables[])
 	hooks->types = calloc(n_types, sizeof(*hooks->types));
 	hooks->first[RELAY_DOWN] = calloc(n_interfaces, sizeof(uint32_t));
 	hooks->first[RELAY_UP] = calloc(n_interfaces, sizeof(uint32_t));
-	if (!hooks->rules || !hooks->types || !hooks->first[RELAY_DOWN] || !hooks->first[RELAY_UP]) {
+	if (!hooks->rules || !hooks->types || !hooks->first[RELAY_DOWN] ||
+		!hooks->first[RELAY_UP]) {
 		relay_hooks_destroy(hooks);
 		return NULL;
 	}

@@ -13,7 +13,8 @@ struct line {
 	size_t length;
 };
 
-static void __attribute__((format(printf, 2, 3))) line_add(struct line *line, const char *format, ...)
+static void __attribute__((format(printf, 2, 3)))
+line_add(struct line *line, const char *format, ...)
 {
 	size_t room = sizeof(line->text) - line->length;
 	va_list args;
@@ -24,7 +25,8 @@ static void __attribute__((format(printf, 2, 3))) line_add(struct line *line, co
 		line->length += (size_t)n < room ? (size_t)n : room - 1;
 }
 
-static void add_object(struct line *line, const struct relay *relay, enum relay_end end, uint32_t id)
+static void add_object(
+	struct line *line, const struct relay *relay, enum relay_end end, uint32_t id)
 {
 	const struct relay_object *object = objects_at(&relay->objects, end, id);
 	if (id == 0)
@@ -54,7 +56,9 @@ static void add_arg(struct line *line, const struct relay *relay, enum relay_end
 		break;
 	case 'n':
 		line_add(line, "new id %s@%u",
-			rule->types[i] ? rule->types[i]->wl->name : args[i - 2].s ? args[i - 2].s : "[unknown]",
+			rule->types[i]          ? rule->types[i]->wl->name
+				: args[i - 2].s ? args[i - 2].s
+						: "[unknown]",
 			args[i].id);
 		break;
 	case 'a':
@@ -66,13 +70,15 @@ static void add_arg(struct line *line, const struct relay *relay, enum relay_end
 	}
 }
 
-void relay_trace_message(struct relay *relay, enum relay_end end, bool sent, const struct relay_object *object,
-	const struct message_rule *rule, const union wire_arg *args)
+void relay_trace_message(struct relay *relay, enum relay_end end, bool sent,
+	const struct relay_object *object, const struct message_rule *rule,
+	const union wire_arg *args)
 {
 	struct line line = {.length = 0};
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
-	/* The clock of WAYLAND_DEBUG, so that the lines of several programs can be sorted together. */
+	/* The clock of WAYLAND_DEBUG, so that the lines of several programs can be sorted together.
+	 */
 	uint32_t us = (uint32_t)((uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
 	line_add(&line, "[%7u.%03u] %s %s %s%s@%u.%s(", us / 1000, us % 1000, relay->name,
 		end == RELAY_DOWN ? "down" : "up", sent ? " -> " : "", object->interface->wl->name,

@@ -47,7 +47,10 @@ void vhost_user_reader_finish(struct vhost_user_reader *reader)
 	reader->received = 0;
 }
 
-/* One read of up to @size bytes to @data; fds join the message. 1: some came; 0: none yet; or -errno. */
+/*
+ * One read of up to @size bytes to @data; fds join the message. 1: some came; 0: none yet; or
+ * -errno.
+ */
 static int receive_piece(int socket, struct vhost_user_reader *reader, void *data, size_t size)
 {
 	struct vhost_user_message *message = &reader->message;
@@ -81,8 +84,7 @@ static bool header_is_valid(const struct vhost_user_header *header)
 		header->size <= sizeof(union vhost_user_payload);
 }
 
-int vhost_user_receive(
-	int socket, struct vhost_user_reader *reader, struct vhost_user_message *out)
+int vhost_user_receive(int socket, struct vhost_user_reader *reader, struct vhost_user_message *out)
 {
 	struct vhost_user_message *message = &reader->message;
 
@@ -96,8 +98,8 @@ int vhost_user_receive(
 		return -EPROTO;
 	while (reader->received - HEADER_BYTES < message->header.size) {
 		size_t have = reader->received - HEADER_BYTES;
-		int n = receive_piece(socket, reader, message->payload.bytes + have,
-			message->header.size - have);
+		int n = receive_piece(
+			socket, reader, message->payload.bytes + have, message->header.size - have);
 		if (n <= 0)
 			return n;
 	}
@@ -168,8 +170,8 @@ int vhost_user_send(int socket, const struct vhost_user_message *message, int ti
 	return 0;
 }
 
-int vhost_user_call(
-	int socket, struct vhost_user_reader *reader, struct vhost_user_message *message, int timeout_ms)
+int vhost_user_call(int socket, struct vhost_user_reader *reader,
+	struct vhost_user_message *message, int timeout_ms)
 {
 	uint64_t deadline_ns = vhost_user_deadline_ns(timeout_ms);
 	int result = vhost_user_send(socket, message, timeout_ms);

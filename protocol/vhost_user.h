@@ -1,6 +1,6 @@
 /*
- * vhost-user messages: layouts, and whole messages with their fds over a stream socket. Both sides use it: the device
- * (host-bridge) and the user-space driver that plays monitor (guest-proxy).
+ * vhost-user messages: layouts, and whole messages with their fds over a stream socket. Both sides
+ * use it: the device (host-bridge) and the user-space driver that plays monitor (guest-proxy).
  */
 #ifndef PROTOCOL_VHOST_USER_H
 #define PROTOCOL_VHOST_USER_H
@@ -17,7 +17,10 @@
 #define VHOST_USER_VRING_INDEX_MASK UINT64_C(0xff)
 #define VHOST_USER_VRING_NO_FD (UINT64_C(1) << 8)
 
-/* Requests of the front end. Those not listed are unknown to us. Ids and bits: vhost-user.rst of QEMU 11. */
+/*
+ * Requests of the front end. Those not listed are unknown to us. Ids and bits: vhost-user.rst of
+ * QEMU 11.
+ */
 enum vhost_user_request {
 	VHOST_USER_GET_FEATURES = 1,
 	VHOST_USER_SET_FEATURES = 2,
@@ -52,7 +55,7 @@ enum vhost_user_backend_request {
 	VHOST_USER_BACKEND_SHMEM_UNMAP = 10,
 };
 
-#define VHOST_USER_F_PROTOCOL_FEATURES 30 /* virtio feature bit: protocol features may be negotiated */
+#define VHOST_USER_F_PROTOCOL_FEATURES 30 /* a virtio feature bit: the others may be negotiated */
 #define VHOST_USER_PROTOCOL_F_MQ 0
 #define VHOST_USER_PROTOCOL_F_REPLY_ACK 3
 #define VHOST_USER_PROTOCOL_F_BACKEND_REQ 5
@@ -67,7 +70,7 @@ enum vhost_user_backend_request {
 struct vhost_user_header {
 	uint32_t request;
 	uint32_t flags; /* version in bits 0 and 1, VHOST_USER_FLAG_* */
-	uint32_t size;	/* of the payload */
+	uint32_t size;  /* of the payload */
 };
 static_assert(sizeof(struct vhost_user_header) == 12, "");
 
@@ -106,7 +109,7 @@ struct vhost_user_config {
 	uint32_t flags;
 	uint8_t region[256];
 };
-#define VHOST_USER_CONFIG_HEADER_BYTES 12 /* before the region; a payload carries only the bytes asked for */
+#define VHOST_USER_CONFIG_HEADER_BYTES 12 /* a payload ends with the bytes asked for */
 static_assert(sizeof(struct vhost_user_config) == VHOST_USER_CONFIG_HEADER_BYTES + 256, "");
 
 struct vhost_user_shmem_config {
@@ -146,7 +149,10 @@ struct vhost_user_message {
 	size_t n_fds;
 };
 
-/* An empty message for @request with @size bytes of payload to be filled in, all zeroes, without fds. */
+/*
+ * An empty message for @request with @size bytes of payload to be filled in, all zeroes, without
+ * fds.
+ */
 void vhost_user_message_init(struct vhost_user_message *message, uint32_t request, uint32_t size);
 /* Closes the fds that are still in @message. */
 void vhost_user_message_finish(struct vhost_user_message *message);
@@ -160,25 +166,33 @@ void vhost_user_reader_init(struct vhost_user_reader *reader);
 void vhost_user_reader_finish(struct vhost_user_reader *reader);
 
 /*
- * Takes from @socket what is there, without blocking. 1: @out is one whole message, its fds are the caller's (finish
- * it); 0: not yet; -ECONNRESET at end of file; -EPROTO for another version, a payload larger than the union or more
- * than VHOST_USER_MAX_FDS fds; or -errno. After an error the stream is lost. Never reads into the following message.
+ * Takes from @socket what is there, without blocking. 1: @out is one whole message, its fds are the
+ * caller's (finish it); 0: not yet; -ECONNRESET at end of file; -EPROTO for another version, a
+ * payload larger than the union or more than VHOST_USER_MAX_FDS fds; or -errno. After an error the
+ * stream is lost. Never reads into the following message.
  */
-int vhost_user_receive(int socket, struct vhost_user_reader *reader, struct vhost_user_message *out);
+int vhost_user_receive(
+	int socket, struct vhost_user_reader *reader, struct vhost_user_message *out);
 
 /*
- * Sends @message whole; the version is set in its flags, the fds are borrowed. 0 or -errno; -ETIMEDOUT when the peer
- * does not take it within @timeout_ms (0: does not take it at once); the stream may then be in mid-message: give it up.
+ * Sends @message whole; the version is set in its flags, the fds are borrowed. 0 or -errno;
+ * -ETIMEDOUT when the peer does not take it within @timeout_ms (0: does not take it at once); the
+ * stream may then be in mid-message: give it up.
  */
 int vhost_user_send(int socket, const struct vhost_user_message *message, int timeout_ms);
 
 /*
- * Sends @message and waits until its reply (same request, VHOST_USER_FLAG_REPLY) has replaced it; its own fds stay
- * the caller's, those of the reply are in @message. 0, -ETIMEDOUT, -EPROTO when something else comes, or -errno.
+ * Sends @message and waits until its reply (same request, VHOST_USER_FLAG_REPLY) has replaced it;
+ * its own fds stay the caller's, those of the reply are in @message. 0, -ETIMEDOUT, -EPROTO when
+ * something else comes, or -errno.
  */
-int vhost_user_call(int socket, struct vhost_user_reader *reader, struct vhost_user_message *message, int timeout_ms);
+int vhost_user_call(int socket, struct vhost_user_reader *reader,
+	struct vhost_user_message *message, int timeout_ms);
 
-/* Milliseconds from now until @deadline_ns (CLOCK_MONOTONIC), rounded up; 0 once it is over. For poll. */
+/*
+ * Milliseconds from now until @deadline_ns (CLOCK_MONOTONIC), rounded up; 0 once it is over. For
+ * poll.
+ */
 int vhost_user_remaining_ms(uint64_t deadline_ns);
 uint64_t vhost_user_deadline_ns(int timeout_ms);
 

@@ -164,7 +164,8 @@ int wire_decode(const struct wire_signature *signature, const uint8_t *body, siz
 {
 	struct reader reader = {.next = body, .left = size};
 	for (size_t i = 0; i < signature->n_args; i++) {
-		*why = take_arg(&reader, signature->args[i].type, signature->args[i].nullable, &args[i]);
+		*why = take_arg(
+			&reader, signature->args[i].type, signature->args[i].nullable, &args[i]);
 		if (*why)
 			return -EPROTO;
 	}
@@ -238,7 +239,8 @@ ssize_t wire_encode(const struct wire_signature *signature, uint32_t id, uint16_
 		capacity = WIRE_MAX_MESSAGE_BYTES;
 	if (capacity < WIRE_HEADER_BYTES)
 		return -EMSGSIZE;
-	struct writer writer = {.next = out + WIRE_HEADER_BYTES, .left = capacity - WIRE_HEADER_BYTES};
+	struct writer writer = {
+		.next = out + WIRE_HEADER_BYTES, .left = capacity - WIRE_HEADER_BYTES};
 	for (size_t i = 0; i < signature->n_args; i++) {
 		if (!put_arg(&writer, signature->args[i].type, &args[i]))
 			return -EMSGSIZE;

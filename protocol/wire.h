@@ -12,24 +12,25 @@
 #include <wayland-util.h>
 
 #define WIRE_HEADER_BYTES 8
-#define WIRE_MAX_ARGS 20 /* libwayland's limit */
-#define WIRE_MAX_MESSAGE_BYTES 65532 /* 16-bit length, a multiple of 4 */
+#define WIRE_MAX_ARGS 20                          /* libwayland's limit */
+#define WIRE_MAX_MESSAGE_BYTES 65532              /* 16-bit length, a multiple of 4 */
 #define WIRE_SERVER_ID_START UINT32_C(0xff000000) /* ids from here on are allocated by servers */
 
 /* What travels beside a message where Wayland says fd. */
 enum wire_handle_kind {
-	WIRE_NONE,	 /* empty, or moved away */
-	WIRE_FD,	 /* an ordinary fd, owned */
-	WIRE_BLOB,	 /* memory of the virtio-gpu device: a counted reference */
-	WIRE_READ_PIPE,	 /* to the host: the guest wants to read what the host writes; the channel's pipe id */
+	WIRE_NONE,       /* empty, or moved away */
+	WIRE_FD,         /* an ordinary fd, owned */
+	WIRE_BLOB,       /* memory of the virtio-gpu device: a counted reference */
+	WIRE_READ_PIPE,  /* to the host: the guest wants to read what the host writes; the channel's
+			    pipe id */
 	WIRE_WRITE_PIPE, /* to the guest: an owned fd that the guest is to write to */
 };
 
 struct wire_handle {
 	enum wire_handle_kind kind;
-	int fd; /* WIRE_FD, WIRE_WRITE_PIPE; else -1 */
+	int fd;      /* WIRE_FD, WIRE_WRITE_PIPE; else -1 */
 	uint32_t id; /* WIRE_READ_PIPE */
-	void *blob; /* WIRE_BLOB: struct resource on the host, struct channel_blob in the guest */
+	void *blob;  /* WIRE_BLOB: struct resource on the host, struct channel_blob in the guest */
 	void (*blob_unref)(void *blob);
 };
 
@@ -57,16 +58,16 @@ struct relay_object;
 
 /* One argument; which member counts is the signature's letter. */
 union wire_arg {
-	int32_t i;	     /* 'i' */
-	uint32_t u;	     /* 'u' */
-	wl_fixed_t f;	     /* 'f' */
-	const char *s;	     /* 's': NUL-terminated, in the message; NULL where nullable */
-	uint32_t id;	     /* 'o', 'n' in raw messages */
+	int32_t i;                   /* 'i' */
+	uint32_t u;                  /* 'u' */
+	wl_fixed_t f;                /* 'f' */
+	const char *s;               /* 's': NUL-terminated, in the message; NULL where nullable */
+	uint32_t id;                 /* 'o', 'n' in raw messages */
 	struct relay_object *object; /* 'o', 'n' once resolved (relay.h); NULL where nullable */
 	struct {
 		const void *data;
 		uint32_t size;
-	} array;	     /* 'a' */
+	} array;                   /* 'a' */
 	struct wire_handle handle; /* 'h': owned by the message */
 };
 
@@ -102,8 +103,9 @@ int wire_decode(const struct wire_signature *signature, const uint8_t *body, siz
 	struct wire_handles *handles, union wire_arg args[WIRE_MAX_ARGS], const char **why);
 
 /*
- * The inverse: header and body into @out (@capacity bytes). 'o' and 'n' arguments come from @args[].id;
- * handles are not touched. Returns the message's size, or -EMSGSIZE if it is over capacity or WIRE_MAX_MESSAGE_BYTES.
+ * The inverse: header and body into @out (@capacity bytes). 'o' and 'n' arguments come from
+ * @args[].id; handles are not touched. Returns the message's size, or -EMSGSIZE if it is over
+ * capacity or WIRE_MAX_MESSAGE_BYTES.
  */
 ssize_t wire_encode(const struct wire_signature *signature, uint32_t id, uint16_t opcode,
 	const union wire_arg args[WIRE_MAX_ARGS], uint8_t *out, size_t capacity);

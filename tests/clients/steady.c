@@ -1,10 +1,14 @@
 /* steady: preloaded into a program that draws at random, makes it draw the same picture every time.
  *
- * Seeds are ignored, so random() gives the same numbers in every run. rand() repeats itself after
- * $STEADY_PERIOD numbers, so that a program which uses that many a frame draws the same frame over and
- * over.
+ * Seeds are ignored, so random() gives the same numbers in every run; rand() does so in every frame
+ * that an SDL program shows, whose picture then stands still.
  */
+#include <dlfcn.h>
 #include <stdlib.h>
+
+static unsigned int state;
+
+void SDL_RenderPresent(void *renderer);
 
 void srand(unsigned int seed)
 {
@@ -16,16 +20,15 @@ void srandom(unsigned int seed)
 
 int rand(void)
 {
-	static unsigned long period, calls;
-	static unsigned int state;
-	if (period == 0) {
-		const char *text = getenv("STEADY_PERIOD");
-		period = text ? strtoul(text, NULL, 10) : 0;
-		if (period == 0)
-			period = -1ul;
-	}
-	if (calls++ % period == 0)
-		state = 1;
 	state = state * 1103515245 + 12345;
-	return (int)(state >> 8 & RAND_MAX >> 8);
+	return (int)(state >> 8);
+}
+
+void SDL_RenderPresent(void *renderer)
+{
+	static void (*present)(void *renderer);
+	if (!present)
+		*(void **)&present = dlsym(RTLD_NEXT, "SDL_RenderPresent");
+	state = 1;
+	present(renderer);
 }

@@ -145,6 +145,9 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	pointer.pointer = zwlr_virtual_pointer_manager_v1_create_virtual_pointer(pointer.manager, NULL);
+	/* The device is there before the first command, so that a "sleep" lets clients bind it. */
+	if (wl_display_roundtrip(pointer.display) < 0)
+		return 1;
 
 	char line[128];
 	while (fgets(line, sizeof(line), stdin)) {

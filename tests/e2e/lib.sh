@@ -369,8 +369,10 @@ sanitizers_silent() {
 # An environment in which clients find nothing but what the test gives them.
 e2e_environment() {
     unset WAYLAND_DISPLAY WAYLAND_SOCKET DISPLAY XDG_CONFIG_HOME XDG_CACHE_HOME XDG_DATA_HOME \
-        XDG_SESSION_TYPE XDG_CURRENT_DESKTOP SWAYSOCK WAYLAND_DEBUG
-    export XDG_RUNTIME_DIR=$BASE/rt HOME=$WORK/home LANG=C.UTF-8 LC_ALL=C.UTF-8 TZ=UTC TERM=xterm
+        XDG_SESSION_TYPE XDG_CURRENT_DESKTOP SWAYSOCK WAYLAND_DEBUG \
+        WAYFERRY_SOCKET WAYFERRY_FD WAYFERRY_WAYLAND_DISPLAY WAYFERRY_VM WAYFERRY_TRACE WAYFERRY_STATS \
+        WAYFERRY_LOG_LEVEL WAYFERRY_NO_SANDBOX WAYFERRY_WINDOW_SIZE WAYFERRY_VHOST_USER WAYFERRY_DEVICE
+    export XDG_RUNTIME_DIR=$BASE/rt TMPDIR=$BASE/tmp HOME=$WORK/home LANG=C.UTF-8 LC_ALL=C.UTF-8 TZ=UTC TERM=xterm
     export DBUS_SESSION_BUS_ADDRESS=disabled: NO_AT_BRIDGE=1 GTK_A11Y=none GSETTINGS_BACKEND=memory
     export ASAN_OPTIONS=${ASAN_OPTIONS:-abort_on_error=0:exitcode=86:detect_leaks=1}
     export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1:exitcode=86}
@@ -385,7 +387,7 @@ e2e_begin() {
     mkdir -p "$WORK/home"
     BASE=$(mktemp -d /tmp/wf.XXXXXX)       # short: a socket's path has 108 bytes
     chmod 755 "$BASE"
-    mkdir -m 700 "$BASE/rt"
+    mkdir -m 700 "$BASE/rt" "$BASE/tmp"
     e2e_environment
     trap e2e_end EXIT
     trap 'exit 143' TERM INT HUP

@@ -1,4 +1,4 @@
-/* A vhost-user front end for tests, as small as one can be: QEMU's conversation by hand, over a socketpair. */
+/* A vhost-user front end for tests: QEMU's conversation by hand, over a socketpair. */
 #ifndef TESTS_UNIT_FRONT_END_H
 #define TESTS_UNIT_FRONT_END_H
 
@@ -16,8 +16,8 @@
 #include "ring_driver.h"
 
 #define FE_BYTES UINT64_C(0x100000)
-#define FE_GUEST UINT64_C(0x40000000)      /* where the memory is in the guest */
-#define FE_USER UINT64_C(0x7fff00000000)   /* and in the front end, as it says */
+#define FE_GUEST UINT64_C(0x40000000)    /* where the memory is in the guest */
+#define FE_USER UINT64_C(0x7fff00000000) /* and in the front end, as it says */
 #define FE_BUFFERS 0x40000u
 #define FE_BIT(n) (UINT64_C(1) << (n))
 #define FE_PROTOCOL_FEATURES                                                                       \
@@ -71,8 +71,8 @@ static inline void fe_finish(struct front_end *fe)
 }
 
 /* Sends @size bytes of @payload with at most one fd (borrowed; -1: none). */
-static inline void fe_send(struct front_end *fe, uint32_t request, uint32_t flags, const void *payload,
-	uint32_t size, int fd)
+static inline void fe_send(struct front_end *fe, uint32_t request, uint32_t flags,
+	const void *payload, uint32_t size, int fd)
 {
 	struct vhost_user_message message;
 	vhost_user_message_init(&message, request, size);
@@ -101,7 +101,8 @@ static inline void fe_memory_table(struct front_end *fe, uint32_t flags)
 		.n_regions = 1,
 		.regions = {{.guest_address = FE_GUEST, .size = FE_BYTES, .user_address = FE_USER}},
 	};
-	fe_send(fe, VHOST_USER_SET_MEM_TABLE, flags, &table, 8 + sizeof(table.regions[0]), fe->memory_fd);
+	fe_send(fe, VHOST_USER_SET_MEM_TABLE, flags, &table, 8 + sizeof(table.regions[0]),
+		fe->memory_fd);
 }
 
 /* What a monitor says when it connects. */
@@ -162,7 +163,10 @@ static inline void fe_kick(struct front_end *fe, int queue)
 	(void)n;
 }
 
-/* Puts one chain with @bytes of @text to read and an answer of 8 bytes at FE_BUFFERS + 0x100 on queue 0. */
+/*
+ * Puts one chain with @bytes of @text to read and an answer of 8 bytes at FE_BUFFERS + 0x100 on
+ * queue 0.
+ */
 static inline void fe_offer(struct front_end *fe, const char *text, uint32_t bytes)
 {
 	struct ring_driver *ring = &fe->rings[0];
@@ -172,7 +176,10 @@ static inline void fe_offer(struct front_end *fe, const char *text, uint32_t byt
 	ring_driver_offer(ring, 0);
 }
 
-/* The next message on @socket, at most a second from now; false at the end of file or when none comes. */
+/*
+ * The next message on @socket, at most a second from now; false at the end of file or when none
+ * comes.
+ */
 static inline bool fe_receive_from(
 	int socket, struct vhost_user_reader *reader, struct vhost_user_message *out)
 {
@@ -186,8 +193,12 @@ static inline bool fe_receive_from(
 	}
 }
 
-/* Answers one request of the back end with @value; its fd, if it had one, to @fd. Which request, or 0. */
-static inline uint32_t fe_answer(struct front_end *fe, uint64_t value, struct vhost_user_message *request)
+/*
+ * Answers one request of the back end with @value; its fd, if it had one, to @fd. Which request, or
+ * 0.
+ */
+static inline uint32_t fe_answer(
+	struct front_end *fe, uint64_t value, struct vhost_user_message *request)
 {
 	struct vhost_user_message message;
 	if (!fe_receive_from(fe->backend, &fe->backend_reader, request))

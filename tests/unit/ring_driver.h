@@ -1,4 +1,4 @@
-/* The driver's side of one split ring in a piece of shared memory, for tests: small, trusting, all fields to be spoiled. */
+/* The driver's side of one split ring, for tests: small, trusting, all fields to be spoiled. */
 #ifndef TESTS_UNIT_RING_DRIVER_H
 #define TESTS_UNIT_RING_DRIVER_H
 

@@ -27,7 +27,7 @@ static struct world {
 	struct policy policy;
 	struct wl_event_loop *loop;
 	struct compositor *compositor;
-	int server; /* the fake compositor's end of the connection */
+	int server;                  /* the fake compositor's end of the connection */
 	struct captured from_server; /* what the guest got */
 	struct captured from_guest;  /* what the compositor got */
 	bool room;
@@ -43,7 +43,8 @@ static union wire_arg args[WIRE_MAX_ARGS];
 
 /* The owner */
 
-static int to_guest(void *data, const uint8_t *bytes, size_t size, struct wire_handle *handles, size_t n_handles)
+static int to_guest(void *data, const uint8_t *bytes, size_t size, struct wire_handle *handles,
+	size_t n_handles)
 {
 	if (world.refuse_with) {
 		for (size_t i = 0; i < n_handles; i++)
@@ -74,7 +75,8 @@ static void drained(void *data)
 
 static const struct compositor_listener owner = {to_guest, has_room, closed, drained};
 
-static int from_guest(const uint8_t *bytes, size_t size, struct wire_handle *handles, size_t n_handles)
+static int from_guest(
+	const uint8_t *bytes, size_t size, struct wire_handle *handles, size_t n_handles)
 {
 	world.in_call = true;
 	int status = compositor_from_guest(world.compositor, bytes, size, handles, n_handles);
@@ -82,10 +84,12 @@ static int from_guest(const uint8_t *bytes, size_t size, struct wire_handle *han
 	return status;
 }
 
-static int request(const char *interface, const char *message, uint32_t id, const union wire_arg *message_args)
+static int request(
+	const char *interface, const char *message, uint32_t id, const union wire_arg *message_args)
 {
 	uint8_t bytes[8192];
-	size_t size = encode_message(RELAY_DOWN, interface, message, id, message_args, bytes, sizeof(bytes));
+	size_t size = encode_message(
+		RELAY_DOWN, interface, message, id, message_args, bytes, sizeof(bytes));
 	return from_guest(bytes, size, NULL, 0);
 }
 
@@ -143,10 +147,14 @@ static void server_send(const uint8_t *bytes, size_t size, const int *fds, size_
 	assert_int_equal(fd_send(world.server, &iov, 1, fds, n_fds), size);
 }
 
-static void server_event(const char *interface, const char *message, uint32_t id, const union wire_arg *message_args)
+static void server_event(
+	const char *interface, const char *message, uint32_t id, const union wire_arg *message_args)
 {
 	uint8_t bytes[8192];
-	server_send(bytes, encode_message(RELAY_UP, interface, message, id, message_args, bytes, sizeof(bytes)), NULL, 0);
+	server_send(bytes,
+		encode_message(
+			RELAY_UP, interface, message, id, message_args, bytes, sizeof(bytes)),
+		NULL, 0);
 }
 
 /* Receives all that is there; false at the end of file. */
@@ -208,7 +216,8 @@ static void get_registry(void)
 
 static void announce(const char *interface, uint32_t name)
 {
-	server_event("wl_registry", "global", REGISTRY, ARGS({.u = name}, {.s = interface}, {.u = 1}));
+	server_event(
+		"wl_registry", "global", REGISTRY, ARGS({.u = name}, {.s = interface}, {.u = 1}));
 }
 
 /* Connecting */
@@ -264,11 +273,11 @@ static void without_a_compositor_there_is_no_connection(void **state)
 static void requests_cut_anywhere_arrive_whole(void **state)
 {
 	uint8_t bytes[1024];
-	size_t size = encode_message(
-		RELAY_DOWN, "wl_display", "get_registry", 1, ARGS({.id = REGISTRY}), bytes, sizeof(bytes));
+	size_t size = encode_message(RELAY_DOWN, "wl_display", "get_registry", 1,
+		ARGS({.id = REGISTRY}), bytes, sizeof(bytes));
 	for (uint32_t id = REGISTRY + 1; id < REGISTRY + 20; id++)
-		size += encode_message(
-			RELAY_DOWN, "wl_display", "sync", 1, ARGS({.id = id}), bytes + size, sizeof(bytes) - size);
+		size += encode_message(RELAY_DOWN, "wl_display", "sync", 1, ARGS({.id = id}),
+			bytes + size, sizeof(bytes) - size);
 	for (size_t step = 1, at = 0; at < size; at += step, step = step % 17 + 1) {
 		step = min_u64(step, size - at);
 		assert_int_equal(from_guest(bytes + at, step, NULL, 0), 0);
@@ -286,7 +295,8 @@ static void events_cut_anywhere_arrive_whole(void **state)
 	get_registry();
 	for (uint32_t name = 1; name <= 10; name++)
 		size += encode_message(RELAY_UP, "wl_registry", "global", REGISTRY,
-			ARGS({.u = name}, {.s = "wl_compositor"}, {.u = 1}), bytes + size, sizeof(bytes) - size);
+			ARGS({.u = name}, {.s = "wl_compositor"}, {.u = 1}), bytes + size,
+			sizeof(bytes) - size);
 	for (size_t at = 0; at < size; at++) {
 		server_send(bytes + at, 1, NULL, 0);
 		run_loop();
@@ -304,11 +314,16 @@ static uint32_t get_offer(void)
 	announce("wl_data_device_manager", 2);
 	run_loop();
 	captured_clear(&world.from_server);
-	assert_int_equal(request("wl_registry", "bind", REGISTRY, ARGS({.u = 1}, {.s = "wl_seat"}, {.u = 1}, {.id = 3})), 0);
 	assert_int_equal(request("wl_registry", "bind", REGISTRY,
-				 ARGS({.u = 2}, {.s = "wl_data_device_manager"}, {.u = 1}, {.id = 4})),
+				 ARGS({.u = 1}, {.s = "wl_seat"}, {.u = 1}, {.id = 3})),
 		0);
-	assert_int_equal(request("wl_data_device_manager", "get_data_device", 4, ARGS({.id = 5}, {.id = 3})), 0);
+	assert_int_equal(
+		request("wl_registry", "bind", REGISTRY,
+			ARGS({.u = 2}, {.s = "wl_data_device_manager"}, {.u = 1}, {.id = 4})),
+		0);
+	assert_int_equal(
+		request("wl_data_device_manager", "get_data_device", 4, ARGS({.id = 5}, {.id = 3})),
+		0);
 	flush();
 	server_receive();
 	captured_clear(&world.from_guest);
@@ -324,8 +339,8 @@ static void a_pipe_reaches_the_compositor_and_is_closed_here(void **state)
 	uint8_t bytes[64];
 	int ends[2];
 	char text[4] = "";
-	size_t size = encode_message(
-		RELAY_DOWN, "wl_data_offer", "receive", offer, ARGS({.s = "text/plain"}), bytes, sizeof(bytes));
+	size_t size = encode_message(RELAY_DOWN, "wl_data_offer", "receive", offer,
+		ARGS({.s = "text/plain"}), bytes, sizeof(bytes));
 
 	assert_int_equal(pipe(ends), 0);
 	struct wire_handle handle = wire_handle_fd(ends[1]);
@@ -364,7 +379,8 @@ static void count_unref(void *blob)
 static void a_blob_without_a_message_is_freed_at_the_end(void **state)
 {
 	int unrefs = 0;
-	struct wire_handle handle = {.kind = WIRE_BLOB, .fd = -1, .blob = &unrefs, .blob_unref = count_unref};
+	struct wire_handle handle = {
+		.kind = WIRE_BLOB, .fd = -1, .blob = &unrefs, .blob_unref = count_unref};
 	assert_int_equal(from_guest((const uint8_t *)"", 0, &handle, 1), 0);
 	assert_int_equal(unrefs, 0);
 	compositor_destroy(world.compositor);
@@ -406,7 +422,8 @@ static size_t flood(bool (*until)(void), int *status)
 	uint8_t bytes[8192];
 	size_t total = 0, size = 0;
 	while (size + 100 < sizeof(bytes))
-		size += encode_message(RELAY_DOWN, "xdg_wm_base", "pong", 3, ARGS({.u = 1}), bytes + size, sizeof(bytes) - size);
+		size += encode_message(RELAY_DOWN, "xdg_wm_base", "pong", 3, ARGS({.u = 1}),
+			bytes + size, sizeof(bytes) - size);
 	do {
 		*status = from_guest(bytes, size, NULL, 0);
 		flush();
@@ -422,7 +439,9 @@ static void bind_wm_base(void)
 	announce("xdg_wm_base", 1);
 	run_loop();
 	captured_clear(&world.from_server);
-	assert_int_equal(request("wl_registry", "bind", REGISTRY, ARGS({.u = 1}, {.s = "xdg_wm_base"}, {.u = 1}, {.id = 3})), 0);
+	assert_int_equal(request("wl_registry", "bind", REGISTRY,
+				 ARGS({.u = 1}, {.s = "xdg_wm_base"}, {.u = 1}, {.id = 3})),
+		0);
 	flush();
 	server_receive();
 	captured_clear(&world.from_guest);

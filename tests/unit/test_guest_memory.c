@@ -49,15 +49,25 @@ static int set_one(struct vhost_user_memory_region region, uint64_t file_size)
 	return result;
 }
 
-/* Two regions that adjoin in the guest at 1 MiB, their files' bytes in the other order; returns the file's own map. */
+/*
+ * Two regions that adjoin in the guest at 1 MiB, their files' bytes in the other order; returns the
+ * file's own map.
+ */
 static uint8_t *set_adjoining(void)
 {
 	struct vhost_user_memory table = {
 		.n_regions = 2,
-		.regions = {
-			{.guest_address = MIB, .size = MIB, .user_address = 0x70000000, .mmap_offset = 0},
-			{.guest_address = 0, .size = MIB, .user_address = 0x50000000, .mmap_offset = MIB},
-		},
+		.regions =
+			{
+				{.guest_address = MIB,
+					.size = MIB,
+					.user_address = 0x70000000,
+					.mmap_offset = 0},
+				{.guest_address = 0,
+					.size = MIB,
+					.user_address = 0x50000000,
+					.mmap_offset = MIB},
+			},
 	};
 	int fd = file_of(2 * MIB);
 	int fds[] = {fd_dup(fd), fd};
@@ -81,7 +91,8 @@ static void an_address_is_found_at_its_offset_in_the_file(void **state)
 
 static void a_pointer_never_leaves_its_region(void **state)
 {
-	set_one((struct vhost_user_memory_region){
+	set_one(
+		(struct vhost_user_memory_region){
 			.guest_address = 0x10000, .size = MIB, .user_address = 0x20000},
 		MIB);
 	const struct {
@@ -108,7 +119,8 @@ static void a_pointer_never_leaves_its_region(void **state)
 		found = guest_memory_at_user(memory, cases[i].address + 0x10000, cases[i].length);
 		assert_int_equal(found, cases[i].inside);
 		if (cases[i].length > 0)
-			assert_int_equal(guest_memory_covers(memory, cases[i].address, cases[i].length),
+			assert_int_equal(
+				guest_memory_covers(memory, cases[i].address, cases[i].length),
 				cases[i].inside);
 	}
 }
@@ -171,8 +183,9 @@ static void odd_regions_are_refused_and_leave_no_memory(void **state)
 
 static void an_unaligned_offset_in_the_file_is_honoured(void **state)
 {
-	assert_int_equal(set_one((struct vhost_user_memory_region){.size = 0x1000, .mmap_offset = 0x123},
-				 0x2000),
+	assert_int_equal(
+		set_one((struct vhost_user_memory_region){.size = 0x1000, .mmap_offset = 0x123},
+			0x2000),
 		0);
 	memcpy(guest_memory_at(memory, 0, 1), "x", 1);
 	memcpy(guest_memory_at(memory, 0xfff, 1), "y", 1);

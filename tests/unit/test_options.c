@@ -16,8 +16,8 @@ static bool stats;
 static const struct option_description table[] = {
 	{"socket", "PATH", "Where to listen.", &socket_path, NULL},
 	{"log-level", "LEVEL",
-		"How much to say: a text that is long enough to be wrapped, since it goes on and on past the eightieth "
-		"column.\nA second paragraph.",
+		"How much to say: a text that is long enough to be wrapped, since it goes on and "
+		"on past the eightieth column.\nA second paragraph.",
 		&level, NULL},
 	{"stats", NULL, "Prints counters.", NULL, &stats},
 	{0},
@@ -67,7 +67,8 @@ static int clear_environment(void **state)
 
 static void both_forms_of_values_and_flags_are_read(void **state)
 {
-	assert_int_equal(parse(2, "--socket", "/a", "--log-level=b=c", "--stats", NULL), OPTIONS_RUN);
+	assert_int_equal(
+		parse(2, "--socket", "/a", "--log-level=b=c", "--stats", NULL), OPTIONS_RUN);
 	assert_string_equal(socket_path, "/a");
 	assert_string_equal(level, "b=c");
 	assert_true(stats);
@@ -101,7 +102,8 @@ static void the_first_other_argument_ends_the_options(void **state)
 static void unknown_options_are_named_and_point_at_help(void **state)
 {
 	assert_int_equal(parse(2, "--sockets", "x", NULL), OPTIONS_USAGE);
-	assert_string_equal(captured, "program: unknown option '--sockets'\nTry 'program --help'.\n");
+	assert_string_equal(
+		captured, "program: unknown option '--sockets'\nTry 'program --help'.\n");
 	assert_int_equal(parse(2, "--sock=x", NULL), OPTIONS_USAGE);
 	assert_non_null(strstr(captured, "unknown option '--sock'"));
 	assert_int_equal(parse(2, "-s", NULL), OPTIONS_USAGE);
@@ -151,8 +153,9 @@ static void a_flag_of_the_environment_must_be_a_word_for_yes_or_no(void **state)
 
 static void help_tells_everything_within_eighty_columns(void **state)
 {
-	static const char *const expected[] = {"Usage: program [OPTION...]\n", "A summary.\n", "  --log-level LEVEL\n",
-		"        A second paragraph.\n", "        [$WAYFERRY_LOG_LEVEL]\n", "  --stats\n", "  --version\n"};
+	static const char *const expected[] = {"Usage: program [OPTION...]\n", "A summary.\n",
+		"  --log-level LEVEL\n", "        A second paragraph.\n",
+		"        [$WAYFERRY_LOG_LEVEL]\n", "  --stats\n", "  --version\n"};
 	assert_int_equal(parse(1, "--stats", "--help", "--nonsense", NULL), OPTIONS_DONE);
 	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
 		assert_non_null(strstr(captured, expected[i]));
@@ -171,10 +174,11 @@ static void bytes_are_parsed_with_suffixes(void **state)
 	static const struct {
 		const char *text;
 		unsigned long long bytes;
-	} good[] = {{"0", 0}, {"4096", 4096}, {"64M", 64ull << 20}, {"1G", 1ull << 30}, {"2k", 2048}, {"3T", 3ull << 40},
-		{"18446744073709551615", ~0ull}, {"16777215T", 16777215ull << 40}};
-	static const char *const bad[] = {"", "K", "-1", "+1", " 1", "1 ", "1KB", "1X", "0x10", "18446744073709551616",
-		"16777216T", "99999999999999999999G"};
+	} good[] = {{"0", 0}, {"4096", 4096}, {"64M", 64ull << 20}, {"1G", 1ull << 30},
+		{"2k", 2048}, {"3T", 3ull << 40}, {"18446744073709551615", ~0ull},
+		{"16777215T", 16777215ull << 40}};
+	static const char *const bad[] = {"", "K", "-1", "+1", " 1", "1 ", "1KB", "1X", "0x10",
+		"18446744073709551616", "16777216T", "99999999999999999999G"};
 	unsigned long long bytes = 1;
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {

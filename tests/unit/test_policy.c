@@ -36,8 +36,8 @@ static struct world {
 
 static union wire_arg args[WIRE_MAX_ARGS];
 
-static int capture(void *data, enum relay_end to, const uint8_t *bytes, size_t size, struct wire_handle *handles,
-	size_t n_handles)
+static int capture(void *data, enum relay_end to, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
 {
 	captured_add(&world.sent[to], bytes, size, handles, n_handles);
 	return 0;
@@ -56,7 +56,8 @@ static ssize_t push(enum relay_end from, const char *interface, const char *mess
 {
 	uint8_t bytes[8192];
 	struct wire_handles handles = {0};
-	size_t size = encode_message(from, interface, message, id, message_args, bytes, sizeof(bytes));
+	size_t size =
+		encode_message(from, interface, message, id, message_args, bytes, sizeof(bytes));
 
 	if (handle.kind != WIRE_NONE)
 		wire_handles_push(&handles, handle);
@@ -67,12 +68,14 @@ static ssize_t push(enum relay_end from, const char *interface, const char *mess
 
 static const struct wire_handle no_handle = {.kind = WIRE_NONE, .fd = -1};
 
-static void request(const char *interface, const char *message, uint32_t id, const union wire_arg *message_args)
+static void request(
+	const char *interface, const char *message, uint32_t id, const union wire_arg *message_args)
 {
 	assert_int_equal(push(RELAY_DOWN, interface, message, id, message_args, no_handle), 0);
 }
 
-static void event(const char *interface, const char *message, uint32_t id, const union wire_arg *message_args)
+static void event(
+	const char *interface, const char *message, uint32_t id, const union wire_arg *message_args)
 {
 	assert_int_equal(push(RELAY_UP, interface, message, id, message_args, no_handle), 0);
 }
@@ -90,13 +93,16 @@ struct pair { /* of ids */
 /* Announces a global and binds it. */
 static struct pair bind_global(const char *interface)
 {
-	uint32_t version = (uint32_t)interface_find(interface)->wl->version, name = world.next_name++;
+	uint32_t version = (uint32_t)interface_find(interface)->wl->version,
+		 name = world.next_name++;
 	struct pair pair = {.down = world.next_id++};
 	struct captured *up = &world.sent[RELAY_UP];
 
-	event("wl_registry", "global", REGISTRY, ARGS({.u = name}, {.s = interface}, {.u = version}));
+	event("wl_registry", "global", REGISTRY,
+		ARGS({.u = name}, {.s = interface}, {.u = version}));
 	captured_clear(&world.sent[RELAY_DOWN]);
-	request("wl_registry", "bind", REGISTRY, ARGS({.u = name}, {.s = interface}, {.u = version}, {.id = pair.down}));
+	request("wl_registry", "bind", REGISTRY,
+		ARGS({.u = name}, {.s = interface}, {.u = version}, {.id = pair.down}));
 	captured_take(up, RELAY_DOWN, "wl_registry", "bind", 0, args);
 	pair.up = args[3].id;
 	return pair;
@@ -153,19 +159,24 @@ static void expect_error(uint32_t id, uint32_t code)
 
 static void guests_see_listed_interfaces_only(void **state)
 {
-	static const char *const allowed[] = {"ext_background_effect_manager_v1", "gtk_primary_selection_device_manager",
-		"wl_compositor", "wl_data_device_manager", "wl_output", "wl_seat", "wl_shell", "wl_shm", "wl_subcompositor",
-		"wp_alpha_modifier_v1", "wp_color_representation_manager_v1", "wp_commit_timing_manager_v1",
-		"wp_content_type_manager_v1", "wp_cursor_shape_manager_v1", "wp_fifo_manager_v1",
-		"wp_fractional_scale_manager_v1", "wp_presentation", "wp_single_pixel_buffer_manager_v1",
-		"wp_tearing_control_manager_v1", "wp_viewporter", "xdg_activation_v1", "xdg_system_bell_v1",
-		"xdg_toplevel_drag_manager_v1", "xdg_toplevel_icon_manager_v1", "xdg_toplevel_tag_manager_v1",
-		"xdg_wm_base", "xdg_wm_dialog_v1", "zwp_idle_inhibit_manager_v1", "zwp_input_timestamps_manager_v1",
+	static const char *const allowed[] = {"ext_background_effect_manager_v1",
+		"gtk_primary_selection_device_manager", "wl_compositor", "wl_data_device_manager",
+		"wl_output", "wl_seat", "wl_shell", "wl_shm", "wl_subcompositor",
+		"wp_alpha_modifier_v1", "wp_color_representation_manager_v1",
+		"wp_commit_timing_manager_v1", "wp_content_type_manager_v1",
+		"wp_cursor_shape_manager_v1", "wp_fifo_manager_v1",
+		"wp_fractional_scale_manager_v1", "wp_presentation",
+		"wp_single_pixel_buffer_manager_v1", "wp_tearing_control_manager_v1",
+		"wp_viewporter", "xdg_activation_v1", "xdg_system_bell_v1",
+		"xdg_toplevel_drag_manager_v1", "xdg_toplevel_icon_manager_v1",
+		"xdg_toplevel_tag_manager_v1", "xdg_wm_base", "xdg_wm_dialog_v1",
+		"zwp_idle_inhibit_manager_v1", "zwp_input_timestamps_manager_v1",
 		"zwp_linux_dmabuf_v1", "zwp_pointer_constraints_v1", "zwp_pointer_gestures_v1",
-		"zwp_primary_selection_device_manager_v1", "zwp_relative_pointer_manager_v1", "zwp_tablet_manager_v1",
-		"zwp_tablet_manager_v2", "zwp_text_input_manager_v1", "zwp_text_input_manager_v3",
-		"zxdg_decoration_manager_v1", "zxdg_exporter_v1", "zxdg_exporter_v2", "zxdg_importer_v1",
-		"zxdg_importer_v2", "zxdg_output_manager_v1", "zxdg_shell_v6"};
+		"zwp_primary_selection_device_manager_v1", "zwp_relative_pointer_manager_v1",
+		"zwp_tablet_manager_v1", "zwp_tablet_manager_v2", "zwp_text_input_manager_v1",
+		"zwp_text_input_manager_v3", "zxdg_decoration_manager_v1", "zxdg_exporter_v1",
+		"zxdg_exporter_v2", "zxdg_importer_v1", "zxdg_importer_v2",
+		"zxdg_output_manager_v1", "zxdg_shell_v6"};
 	size_t n_allowed = 0;
 
 	for (size_t i = 0; i < n_interfaces; i++) {
@@ -182,8 +193,10 @@ static void guests_see_listed_interfaces_only(void **state)
 
 static void a_denied_global_is_not_announced(void **state)
 {
-	event("wl_registry", "global", REGISTRY, ARGS({.u = 7}, {.s = "ext_session_lock_manager_v1"}, {.u = 1}));
-	event("wl_registry", "global", REGISTRY, ARGS({.u = 8}, {.s = "zwlr_screencopy_manager_v1"}, {.u = 1}));
+	event("wl_registry", "global", REGISTRY,
+		ARGS({.u = 7}, {.s = "ext_session_lock_manager_v1"}, {.u = 1}));
+	event("wl_registry", "global", REGISTRY,
+		ARGS({.u = 8}, {.s = "zwlr_screencopy_manager_v1"}, {.u = 1}));
 	event("wl_registry", "global", REGISTRY, ARGS({.u = 9}, {.s = "wl_compositor"}, {.u = 4}));
 	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_registry", "global", REGISTRY, args);
 	assert_string_equal(args[1].s, "wl_compositor");
@@ -192,9 +205,12 @@ static void a_denied_global_is_not_announced(void **state)
 
 static void a_denied_global_cannot_be_bound_by_its_number(void **state)
 {
-	event("wl_registry", "global", REGISTRY, ARGS({.u = 7}, {.s = "ext_session_lock_manager_v1"}, {.u = 1}));
+	event("wl_registry", "global", REGISTRY,
+		ARGS({.u = 7}, {.s = "ext_session_lock_manager_v1"}, {.u = 1}));
 	assert_int_equal(push(RELAY_DOWN, "wl_registry", "bind", REGISTRY,
-				 ARGS({.u = 7}, {.s = "ext_session_lock_manager_v1"}, {.u = 1}, {.id = FIRST_ID}), no_handle),
+				 ARGS({.u = 7}, {.s = "ext_session_lock_manager_v1"}, {.u = 1},
+					 {.id = FIRST_ID}),
+				 no_handle),
 		-EPROTO);
 	assert_int_equal(world.sent[RELAY_UP].size, 0);
 }
@@ -212,17 +228,22 @@ static struct wire_handle blob_handle(struct resource *resource)
 {
 	resource->refs++;
 	world.refs++;
-	return (struct wire_handle){.kind = WIRE_BLOB, .fd = -1, .blob = resource, .blob_unref = unref_fake};
+	return (struct wire_handle){
+		.kind = WIRE_BLOB, .fd = -1, .blob = resource, .blob_unref = unref_fake};
 }
 
-static int window_fd = -1;
+static int memory_fd = -1;
 
 static struct resource window_blob(uint64_t offset, uint64_t size)
 {
-	if (window_fd < 0)
-		window_fd = fd_memfd("window", 1 << 20);
-	return (struct resource){.kind = RESOURCE_BLOB_HOST, .size = size, .fd = window_fd, .fd_offset = offset,
-		.mapped = true, .map_offset = offset};
+	if (memory_fd < 0)
+		memory_fd = fd_memfd("window", 1 << 20);
+	return (struct resource){.kind = RESOURCE_BLOB_HOST,
+		.size = size,
+		.fd = memory_fd,
+		.fd_offset = offset,
+		.mapped = true,
+		.map_offset = offset};
 }
 
 static int open_window(void **state)
@@ -233,7 +254,7 @@ static int open_window(void **state)
 
 static int close_window(void **state)
 {
-	fd_close(&window_fd);
+	fd_close(&memory_fd);
 	return 0;
 }
 
@@ -258,8 +279,8 @@ static void a_pool_is_its_blobs_place_in_the_window(void **state)
 	create_pool(shm, &blob, 4000);
 	assert_int_equal(args[2].i, 8192 + 4000);
 	assert_int_equal(args[1].handle.kind, WIRE_FD);
-	assert_int_not_equal(args[1].handle.fd, window_fd);
-	fstat(window_fd, &window);
+	assert_int_not_equal(args[1].handle.fd, memory_fd);
+	fstat(memory_fd, &window);
 	fstat(args[1].handle.fd, &passed);
 	assert_int_equal(window.st_ino, passed.st_ino);
 	wire_handle_finish(&args[1].handle);
@@ -275,7 +296,8 @@ static void a_blob_is_held_until_pool_and_buffers_are_gone(void **state)
 
 	wire_handle_finish(&args[1].handle);
 	request("wl_shm_pool", "create_buffer", pool.down,
-		ARGS({.id = buffer}, {.i = 1024}, {.i = 16}, {.i = 4}, {.i = 64}, {.u = WL_SHM_FORMAT_XRGB8888}));
+		ARGS({.id = buffer}, {.i = 1024}, {.i = 16}, {.i = 4}, {.i = 64},
+			{.u = WL_SHM_FORMAT_XRGB8888}));
 	take_up("wl_shm_pool", "create_buffer");
 	assert_int_equal(args[1].i, 8192 + 1024);
 	request("wl_shm_pool", "destroy", pool.down, ARGS({0}));
@@ -286,7 +308,8 @@ static void a_blob_is_held_until_pool_and_buffers_are_gone(void **state)
 
 static void memory_that_is_no_blob_of_the_host_is_no_pool(void **state)
 {
-	struct resource good = window_blob(4096, 4096), guest = good, unmapped = good, closed = good, far = good;
+	struct resource good = window_blob(4096, 4096), guest = good, unmapped = good,
+			closed = good, far = good;
 	guest.kind = RESOURCE_BLOB_GUEST;
 	guest.fd = -1;
 	unmapped.mapped = false;
@@ -312,8 +335,10 @@ static void memory_that_is_no_blob_of_the_host_is_no_pool(void **state)
 		struct pair shm = bind_global("wl_shm");
 		struct wire_handle handle = cases[i].blob ? blob_handle(cases[i].blob)
 							  : wire_handle_fd(fd_memfd("guest", 4096));
-		assert_int_equal(push(RELAY_DOWN, "wl_shm", "create_pool", shm.down,
-					 ARGS({.id = world.next_id}, {.i = 0}, {.i = cases[i].size}), handle),
+		assert_int_equal(
+			push(RELAY_DOWN, "wl_shm", "create_pool", shm.down,
+				ARGS({.id = world.next_id}, {.i = 0}, {.i = cases[i].size}),
+				handle),
 			-EPROTO);
 		expect_error(shm.down, cases[i].code);
 		tear_down(state);
@@ -331,7 +356,8 @@ static void a_buffer_outside_of_its_pool_is_refused(void **state)
 		{0, 16, 16, 64, WL_SHM_FORMAT_ARGB8888, true},
 		{0, 16, 64, 64, WL_SHM_FORMAT_ARGB8888, true},
 		{0, 4096, 1, 4096, DRM_FORMAT_R8, true},
-		{0, 1000, 1, 4096, DRM_FORMAT_NV12, true}, /* several planes: the compositor knows */
+		{0, 1000, 1, 4096, DRM_FORMAT_NV12,
+			true}, /* several planes: the compositor knows */
 		{1, 16, 64, 64, WL_SHM_FORMAT_ARGB8888, false},
 		{-1, 16, 16, 64, WL_SHM_FORMAT_ARGB8888, false},
 		{-4096, 16, 16, 64, WL_SHM_FORMAT_ARGB8888, false},
@@ -355,7 +381,8 @@ static void a_buffer_outside_of_its_pool_is_refused(void **state)
 		wire_handle_finish(&args[1].handle);
 		ssize_t result = push(RELAY_DOWN, "wl_shm_pool", "create_buffer", pool.down,
 			ARGS({.id = world.next_id}, {.i = cases[i].offset}, {.i = cases[i].width},
-				{.i = cases[i].height}, {.i = cases[i].stride}, {.u = cases[i].format}),
+				{.i = cases[i].height}, {.i = cases[i].stride},
+				{.u = cases[i].format}),
 			no_handle);
 		if (cases[i].good) {
 			assert_int_equal(result, 0);
@@ -375,15 +402,15 @@ static void a_pool_grows_within_its_blob_and_never_shrinks(void **state)
 	static const struct {
 		int32_t size;
 		bool good;
-	} cases[] = {{4096, true}, {5000, true}, {8192, true}, {8193, false}, {4095, false}, {0, false}, {-1, false},
-		{INT32_MAX, false}};
+	} cases[] = {{4096, true}, {5000, true}, {8192, true}, {8193, false}, {4095, false},
+		{0, false}, {-1, false}, {INT32_MAX, false}};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
 		struct resource blob = window_blob(4096, 8192);
 		struct pair shm = bind_global("wl_shm"), pool = create_pool(shm, &blob, 4096);
 		wire_handle_finish(&args[1].handle);
-		ssize_t result = push(
-			RELAY_DOWN, "wl_shm_pool", "resize", pool.down, ARGS({.i = cases[i].size}), no_handle);
+		ssize_t result = push(RELAY_DOWN, "wl_shm_pool", "resize", pool.down,
+			ARGS({.i = cases[i].size}), no_handle);
 		if (cases[i].good) {
 			assert_int_equal(result, 0);
 			take_up("wl_shm_pool", "resize");
@@ -405,8 +432,9 @@ static void only_a_blob_with_its_own_fd_is_a_dmabuf(void **state)
 	for (int i = 0; i < 3; i++) {
 		struct pair dmabuf = bind_global("zwp_linux_dmabuf_v1");
 		uint32_t params = world.next_id++;
-		struct wire_handle handle = i == 0 ? blob_handle(&own) : i == 1 ? blob_handle(&slot)
-									       : wire_handle_fd(fd_memfd("guest", 4096));
+		struct wire_handle handle = i == 0 ? blob_handle(&own)
+			: i == 1                   ? blob_handle(&slot)
+						   : wire_handle_fd(fd_memfd("guest", 4096));
 		request("zwp_linux_dmabuf_v1", "create_params", dmabuf.down, ARGS({.id = params}));
 		take_up("zwp_linux_dmabuf_v1", "create_params");
 		ssize_t result = push(RELAY_DOWN, "zwp_linux_buffer_params_v1", "add", params,
@@ -432,10 +460,12 @@ static void only_a_blob_with_its_own_fd_is_a_dmabuf(void **state)
 static uint32_t create_toplevel(void)
 {
 	struct pair compositor = bind_global("wl_compositor"), wm_base = bind_global("xdg_wm_base");
-	uint32_t surface = world.next_id++, xdg_surface = world.next_id++, toplevel = world.next_id++;
+	uint32_t surface = world.next_id++, xdg_surface = world.next_id++,
+		 toplevel = world.next_id++;
 
 	request("wl_compositor", "create_surface", compositor.down, ARGS({.id = surface}));
-	request("xdg_wm_base", "get_xdg_surface", wm_base.down, ARGS({.id = xdg_surface}, {.id = surface}));
+	request("xdg_wm_base", "get_xdg_surface", wm_base.down,
+		ARGS({.id = xdg_surface}, {.id = surface}));
 	captured_clear(&world.sent[RELAY_UP]);
 	request("xdg_surface", "get_toplevel", xdg_surface, ARGS({.id = toplevel}));
 	return toplevel;
@@ -514,7 +544,8 @@ static struct pair create_data_source(void)
 {
 	struct pair manager = bind_global("wl_data_device_manager");
 	struct pair source = {.down = world.next_id++};
-	request("wl_data_device_manager", "create_data_source", manager.down, ARGS({.id = source.down}));
+	request("wl_data_device_manager", "create_data_source", manager.down,
+		ARGS({.id = source.down}));
 	take_up("wl_data_device_manager", "create_data_source");
 	source.up = args[0].id;
 	return source;
@@ -525,9 +556,11 @@ static void a_pipe_to_paste_into_is_a_pipe_for_the_guest_to_write_to(void **stat
 	struct pair source = create_data_source();
 	int ends[2];
 	assert_int_equal(pipe(ends), 0);
-	assert_int_equal(push(RELAY_UP, "wl_data_source", "send", source.up, ARGS({.s = "text/plain"}), wire_handle_fd(ends[1])),
+	assert_int_equal(push(RELAY_UP, "wl_data_source", "send", source.up,
+				 ARGS({.s = "text/plain"}), wire_handle_fd(ends[1])),
 		0);
-	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_data_source", "send", source.down, args);
+	captured_take(
+		&world.sent[RELAY_DOWN], RELAY_UP, "wl_data_source", "send", source.down, args);
 	assert_int_equal(args[1].handle.kind, WIRE_WRITE_PIPE);
 	wire_handle_finish(&args[1].handle);
 	close(ends[0]);
@@ -540,8 +573,8 @@ static int relay_keymap(int fd)
 	uint32_t keyboard = world.next_id++;
 	request("wl_seat", "get_keyboard", seat.down, ARGS({.id = keyboard}));
 	take_up("wl_seat", "get_keyboard");
-	assert_int_equal(push(RELAY_UP, "wl_keyboard", "keymap", args[0].id, ARGS({.u = 1}, {.i = 0}, {.u = 100}),
-				 wire_handle_fd(fd)),
+	assert_int_equal(push(RELAY_UP, "wl_keyboard", "keymap", args[0].id,
+				 ARGS({.u = 1}, {.i = 0}, {.u = 100}), wire_handle_fd(fd)),
 		0);
 	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_keyboard", "keymap", keyboard, args);
 	assert_int_equal(args[1].handle.kind, WIRE_FD);
@@ -602,11 +635,14 @@ static void a_blob_is_no_pipe(void **state)
 	struct pair manager = bind_global("wl_data_device_manager"), seat = bind_global("wl_seat");
 	uint32_t device = world.next_id++, offer = WIRE_SERVER_ID_START;
 
-	request("wl_data_device_manager", "get_data_device", manager.down, ARGS({.id = device}, {.id = seat.down}));
+	request("wl_data_device_manager", "get_data_device", manager.down,
+		ARGS({.id = device}, {.id = seat.down}));
 	take_up("wl_data_device_manager", "get_data_device");
 	event("wl_data_device", "data_offer", args[0].id, ARGS({.id = offer}));
-	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_data_device", "data_offer", device, args);
-	assert_int_equal(push(RELAY_DOWN, "wl_data_offer", "receive", args[0].id, ARGS({.s = "text/plain"}), blob_handle(&blob)),
+	captured_take(
+		&world.sent[RELAY_DOWN], RELAY_UP, "wl_data_device", "data_offer", device, args);
+	assert_int_equal(push(RELAY_DOWN, "wl_data_offer", "receive", args[0].id,
+				 ARGS({.s = "text/plain"}), blob_handle(&blob)),
 		-EPROTO);
 	expect_error(1, 1);
 	assert_int_equal(blob.refs, 0);

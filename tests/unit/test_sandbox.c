@@ -57,7 +57,8 @@ static int make_files(void **state)
 		return -1;
 	bound = address();
 	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	return bind(listener, (struct sockaddr *)&bound, sizeof(bound)) < 0 ? -1 : listen(listener, 8);
+	return bind(listener, (struct sockaddr *)&bound, sizeof(bound)) < 0 ? -1
+									    : listen(listener, 8);
 }
 
 static int remove_files(void **state)
@@ -69,7 +70,10 @@ static int remove_files(void **state)
 	return rmdir(directory);
 }
 
-/* Runs @check in a sandboxed child; its wait status. The child's exit status is 0 when all was as expected. */
+/*
+ * Runs @check in a sandboxed child; its wait status. The child's exit status is 0 when all was as
+ * expected.
+ */
 static int run_sandboxed(bool (*check)(void))
 {
 	pid_t pid = fork();
@@ -115,8 +119,10 @@ static bool check_refusals(void)
 	good &= refused(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "prctl");
 	good &= refused(pipe2(two, 0) < 0 ? 0 : ioctl(two[0], TIOCSTI, "x"), "TIOCSTI");
 	good &= refused(mprotect(page, 4096, PROT_READ | PROT_EXEC), "making memory executable");
-	good &= expect(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED &&
-			errno == EPERM, "mapping executable memory");
+	good &= expect(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			       0) == MAP_FAILED &&
+			errno == EPERM,
+		"mapping executable memory");
 	return good;
 }
 
@@ -138,7 +144,8 @@ static bool check_memory_and_events(void)
 	char *large = malloc(64 << 20);
 	bool good = expect(memory >= 0 && mapped != MAP_FAILED, "a memfd");
 
-	good &= expect(fallocate(memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096) == 0, "a hole");
+	good &= expect(fallocate(memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096) == 0,
+		"a hole");
 	good &= expect(large != NULL, "64 MiB");
 	free(large);
 	good &= expect(timer >= 0, "a timer");
@@ -159,7 +166,8 @@ static bool check_sockets(void)
 {
 	struct sockaddr_un server = address();
 	int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool good = expect(connect(client, (struct sockaddr *)&server, sizeof(server)) == 0, "connect");
+	bool good =
+		expect(connect(client, (struct sockaddr *)&server, sizeof(server)) == 0, "connect");
 	int peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	struct iovec iov = {"x", 1};
 	int fds[FD_MESSAGE_MAX];
@@ -169,6 +177,11 @@ static bool check_sockets(void)
 	good &= expect(peer >= 0, "accept");
 	good &= expect(fd_send(client, &iov, 1, &client, 1) == 1, "sending an fd");
 	good &= expect(fd_recv(peer, &byte, 1, fds, &n_fds) == 1 && n_fds == 1, "receiving an fd");
+	struct ucred credentials;
+	socklen_t size = sizeof(credentials);
+	good &= expect(getsockopt(peer, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0 &&
+			credentials.uid == geteuid(),
+		"telling who the peer is");
 	good &= expect(fd_set_nonblock(peer) == 0 && fd_dup(peer) >= 0, "fcntl");
 	return good;
 }
@@ -181,7 +194,9 @@ static void new_connections_to_the_compositor_are_possible(void **state)
 static bool check_removal(void)
 {
 	bool good = true;
-	if (!SANITIZED && syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) != -1)
+	if (!SANITIZED &&
+		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) !=
+			-1)
 		good = expect(false, "a call that is not on the list worked");
 	return good & expect(unlink(socket_path) == 0, "removing the socket");
 }
@@ -193,7 +208,8 @@ static bool check_other_file(void)
 
 static void the_socket_can_be_removed_at_the_end_and_nothing_elsewhere(void **state)
 {
-	if (!SANITIZED && syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) > 0)
+	if (!SANITIZED &&
+		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) > 0)
 		assert_int_equal(run_sandboxed(check_other_file), 0);
 	assert_int_equal(run_sandboxed(check_removal), 0);
 	assert_int_equal(access(socket_path, F_OK), -1);

@@ -66,7 +66,8 @@ static void set_config(void *data, uint32_t offset, uint32_t size, const uint8_t
 static void complete(const char *answer)
 {
 	struct virtqueue *queue = vhost_user_queue(t.vu, 0);
-	virtqueue_write(queue, device.chain.segments + device.chain.n_out, device.chain.n_in, 0, answer, 8);
+	virtqueue_write(
+		queue, device.chain.segments + device.chain.n_out, device.chain.n_in, 0, answer, 8);
 	virtqueue_push(queue, device.chain.head, 8);
 	virtqueue_notify(queue);
 }
@@ -134,7 +135,8 @@ static void settle(void)
 static void connect_front_end(void)
 {
 	int ends[2];
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
 	assert_int_equal(vhost_user_adopt(t.vu, ends[0]), 0);
 	fe_init(&t.fe, ends[1]);
 }
@@ -216,7 +218,8 @@ static void start(void)
 static unsigned interrupts(int queue)
 {
 	uint64_t count = 0;
-	return read(t.fe.calls[queue], &count, sizeof(count)) == sizeof(count) ? (unsigned)count : 0;
+	return read(t.fe.calls[queue], &count, sizeof(count)) == sizeof(count) ? (unsigned)count
+									       : 0;
 }
 
 static void run_request(const char *text)
@@ -253,7 +256,8 @@ static void a_monitors_start_is_answered(void **state)
 	assert_int_equal(expect_u64(VHOST_USER_GET_FEATURES), features);
 	for (uint64_t i = 0; i < 2; i++) {
 		fe_u64(fe, VHOST_USER_SET_VRING_CALL, i, fe->calls[i]);
-		fe_send(fe, VHOST_USER_SET_VRING_ERR, VHOST_USER_FLAG_NEED_REPLY, &i, 8, fe->calls[i]);
+		fe_send(fe, VHOST_USER_SET_VRING_ERR, VHOST_USER_FLAG_NEED_REPLY, &i, 8,
+			fe->calls[i]);
 		assert_int_equal(expect_u64(VHOST_USER_SET_VRING_ERR), 0);
 	}
 	fe_send(fe, VHOST_USER_GET_SHMEM_CONFIG, 0, NULL, 0, -1);
@@ -301,14 +305,16 @@ static void configuration_space_is_read_at_any_size(void **state)
 	for (size_t i = 0; i < sizeof(device.config); i++)
 		device.config[i] = (uint8_t)(i + 1);
 	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-		struct vhost_user_config config = {.offset = cases[i].offset, .size = cases[i].size};
+		struct vhost_user_config config = {
+			.offset = cases[i].offset, .size = cases[i].size};
 		memset(config.region, 0xee, sizeof(config.region));
 		fe_send(&t.fe, VHOST_USER_GET_CONFIG, 0, &config, cases[i].payload, -1);
 		struct vhost_user_message message = expect_reply(VHOST_USER_GET_CONFIG);
 		assert_int_equal(message.header.size, cases[i].reply);
 		for (uint32_t at = 0; cases[i].reply > 12 && at < cases[i].size; at++) {
 			uint64_t from = (uint64_t)cases[i].offset + at;
-			assert_int_equal(message.payload.config.region[at], from < 20 ? from + 1 : 0);
+			assert_int_equal(
+				message.payload.config.region[at], from < 20 ? from + 1 : 0);
 		}
 	}
 	struct vhost_user_config events = {.offset = 4, .size = 4, .region = {9}};
@@ -331,7 +337,8 @@ static void acknowledgements_are_sent_when_negotiated_and_asked_for(void **state
 	expect_silence(); /* one reply, not two */
 
 	struct vhost_user_memory table = {.n_regions = 1, .regions = {{.size = FE_BYTES + 1}}};
-	fe_send(&t.fe, VHOST_USER_SET_MEM_TABLE, VHOST_USER_FLAG_NEED_REPLY, &table, 40, t.fe.memory_fd);
+	fe_send(&t.fe, VHOST_USER_SET_MEM_TABLE, VHOST_USER_FLAG_NEED_REPLY, &table, 40,
+		t.fe.memory_fd);
 	assert_int_equal(expect_u64(VHOST_USER_SET_MEM_TABLE), 1);
 	assert_true(vhost_user_connected(t.vu));
 }
@@ -556,7 +563,8 @@ static void leaving_in_the_middle_of_a_message_is_leaving(void **state)
 
 static void a_message_in_pieces_is_one_message(void **state)
 {
-	uint8_t bytes[] = {VHOST_USER_SET_VRING_CALL, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+	uint8_t bytes[] = {
+		VHOST_USER_SET_VRING_CALL, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
 	for (size_t i = 0; i < sizeof(bytes); i++) {
 		struct iovec iov = {&bytes[i], 1};
 		fd_send(t.fe.socket, &iov, 1, &t.fe.calls[0], i == 0);
@@ -592,7 +600,8 @@ static const struct garbage garbage[] = {
 	{"9 regions", VHOST_USER_SET_MEM_TABLE, 0, 64, {9}, 8},
 	{"2^32 - 1 regions", VHOST_USER_SET_MEM_TABLE, 0, 64, {UINT32_MAX}, 0},
 	{"NUM of queue 2", VHOST_USER_SET_VRING_NUM, 0, 8, {2 | UINT64_C(64) << 32}, 0},
-	{"NUM of queue 2^32 - 1", VHOST_USER_SET_VRING_NUM, 0, 8, {UINT32_MAX | UINT64_C(64) << 32}, 0},
+	{"NUM of queue 2^32 - 1", VHOST_USER_SET_VRING_NUM, 0, 8, {UINT32_MAX | UINT64_C(64) << 32},
+		0},
 	{"NUM 0", VHOST_USER_SET_VRING_NUM, 0, 8, {0}, 0},
 	{"NUM 63", VHOST_USER_SET_VRING_NUM, 0, 8, {UINT64_C(63) << 32}, 0},
 	{"NUM 2048", VHOST_USER_SET_VRING_NUM, 0, 8, {UINT64_C(2048) << 32}, 0},
@@ -660,7 +669,8 @@ static void fds_that_nobody_asked_for_are_closed(void **state)
 	}
 	settle();
 	assert_true(vhost_user_connected(t.vu));
-	assert_int_equal(fd_count(), before + 4); /* call, err, kick; the event loop has one of its own for the last */
+	assert_int_equal(fd_count(),
+		before + 4); /* call, err, kick; the event loop has one of its own for the last */
 }
 
 static void a_kick_that_ends_does_not_spin(void **state)
@@ -729,7 +739,8 @@ static void *peer_run(void *data)
 	if (peer.table_first) {
 		fe_memory_table(fe, VHOST_USER_FLAG_NEED_REPLY);
 		peer.acknowledged = fe_receive_from(fe->socket, &fe->reader, &message) &&
-			message.header.request == VHOST_USER_SET_MEM_TABLE && message.payload.u64 == 0;
+			message.header.request == VHOST_USER_SET_MEM_TABLE &&
+			message.payload.u64 == 0;
 	}
 	if (peer.stop_first || peer.reboot_first) {
 		fe_stop(fe);
@@ -845,8 +856,9 @@ static void maps_are_checked_before_they_are_sent(void **state)
 		{1, 0, 4096, UINT64_MAX - 4095},
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
-		assert_int_equal(vhost_user_shmem_map(t.vu, cases[i].shmid, t.window, cases[i].fd_offset,
-					 cases[i].shm_offset, cases[i].length, true),
+		assert_int_equal(
+			vhost_user_shmem_map(t.vu, cases[i].shmid, t.window, cases[i].fd_offset,
+				cases[i].shm_offset, cases[i].length, true),
 			-EINVAL);
 	assert_int_equal(vhost_user_receive(t.fe.backend, &t.fe.backend_reader, &message), 0);
 }
@@ -897,7 +909,8 @@ static void a_stop_during_a_map_is_answered(void **state)
 	settle();
 	peer_end();
 	assert_true(peer.acknowledged);
-	assert_int_equal(device.map_result, 0); /* done; and should it be a reset, the reset says so */
+	assert_int_equal(
+		device.map_result, 0); /* done; and should it be a reset, the reset says so */
 	assert_false(vhost_user_running(t.vu));
 	fe_driver_ok(&t.fe, 1, 0);
 	expect_calls("1mR01");

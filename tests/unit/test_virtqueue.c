@@ -7,6 +7,8 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -20,7 +22,7 @@
 #define GUEST 0x100000u /* guest address of the memory */
 #define USER 0x7f0000000000u
 #define BYTES 0x100000u
-#define RING 0x0u	/* offsets in the memory */
+#define RING 0x0u /* offsets in the memory */
 #define BUFFERS 0x10000u
 #define TABLE 0x20000u
 #define SIZE 8
@@ -97,7 +99,8 @@ static unsigned interrupts(void)
 	return read(t.call, &count, sizeof(count)) == sizeof(count) ? (unsigned)count : 0;
 }
 
-static void describe(uint16_t index, uint64_t address, uint32_t length, uint16_t flags, uint16_t next)
+static void describe(
+	uint16_t index, uint64_t address, uint32_t length, uint16_t flags, uint16_t next)
 {
 	ring_driver_describe(&t.ring, index, address, length, flags, next);
 }
@@ -595,10 +598,11 @@ static void a_paused_queue_keeps_its_answers_for_the_same_driver(void **state)
 static void what_a_paused_queue_keeps_is_bounded(void **state)
 {
 	static char megabyte[1 << 20];
-	const struct virtqueue_segment segment = {.guest_address = GUEST, .length = sizeof(megabyte)};
+	const struct virtqueue_segment segment = {
+		.guest_address = GUEST, .length = sizeof(megabyte)};
 	virtqueue_pause(t.queue);
-	assert_int_equal(
-		virtqueue_write(t.queue, &segment, 1, 0, megabyte, sizeof(megabyte)), sizeof(megabyte));
+	assert_int_equal(virtqueue_write(t.queue, &segment, 1, 0, megabyte, sizeof(megabyte)),
+		sizeof(megabyte));
 	assert_int_equal(virtqueue_write(t.queue, &segment, 1, 0, megabyte, 1), 0);
 	for (int i = 0; i < 5000; i++)
 		virtqueue_push(t.queue, 0, 0);
@@ -624,6 +628,72 @@ static void a_full_or_closed_call_fd_does_no_harm(void **state)
 	assert_int_equal(interrupts(), 0);
 }
 
+/* A driver in a thread of its own, which sleeps whenever the rings say that it will be woken. */
+static struct {
+	int kick;
+	bool lost; /* a wake-up that did not come */
+} race;
+
+#define RACE_REQUESTS 50000
+
+static bool sleep_until(int event)
+{
+	struct pollfd pollfd = {.fd = event, .events = POLLIN};
+	uint64_t count;
+	race.lost |= poll(&pollfd, 1, 5000) != 1;
+	return !race.lost && read(event, &count, sizeof(count)) == sizeof(count);
+}
+
+static void *drive(void *data)
+{
+	uint64_t one = 1;
+	for (uint32_t done = 0, offered = 0; done < RACE_REQUESTS && !race.lost;) {
+		uint16_t before = (uint16_t)offered;
+		uint32_t batch = 1 + offered % 3;
+		for (; batch > 0 && offered < RACE_REQUESTS && offered - done < SIZE; batch--)
+			ring_driver_offer(&t.ring, (uint16_t)(offered++ % SIZE));
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		uint16_t event =
+			__atomic_load_n(ring_driver_avail_event(&t.ring), __ATOMIC_RELAXED);
+		if (vring_need_event(event, (uint16_t)offered, before) &&
+			write(race.kick, &one, sizeof(one)) < 0)
+			race.lost = true;
+		while (ring_driver_take(&t.ring))
+			done++;
+		if (done == offered)
+			continue;
+		__atomic_store_n(
+			ring_driver_used_event(&t.ring), t.ring.used_seen, __ATOMIC_RELAXED);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		if (__atomic_load_n(&t.ring.used->idx, __ATOMIC_ACQUIRE) == t.ring.used_seen)
+			sleep_until(t.call);
+	}
+	return NULL;
+}
+
+static void no_wake_up_is_lost_between_two_threads(void **state)
+{
+	pthread_t driver;
+	race.kick = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	race.lost = false;
+	for (uint16_t i = 0; i < SIZE; i++)
+		describe(i, GUEST + BUFFERS, 16, 0, 0);
+	assert_false(virtqueue_enable_kicks(t.queue));
+	assert_int_equal(pthread_create(&driver, NULL, drive, NULL), 0);
+	for (uint32_t done = 0; done < RACE_REQUESTS && sleep_until(race.kick);) {
+		do {
+			while (virtqueue_pop(t.queue, &t.chain) == 1) {
+				virtqueue_push(t.queue, t.chain.head, 0);
+				done++;
+			}
+			virtqueue_notify(t.queue);
+		} while (virtqueue_enable_kicks(t.queue));
+	}
+	pthread_join(driver, NULL);
+	close(race.kick);
+	assert_false(race.lost);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -647,6 +717,7 @@ int main(void)
 		TEST(without_event_index_a_flag_turns_kicks_off),
 		TEST(a_paused_queue_keeps_its_answers_for_the_same_driver),
 		TEST(what_a_paused_queue_keeps_is_bounded),
+		TEST(no_wake_up_is_lost_between_two_threads),
 		TEST(a_full_or_closed_call_fd_does_no_harm),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,8 @@
 
 #define ARGS(...) ((const union wire_arg[WIRE_MAX_ARGS]){__VA_ARGS__})
 
-static inline const struct wl_message *find_message(const char *interface, enum relay_end from, const char *message)
+static inline const struct wl_message *find_message(
+	const char *interface, enum relay_end from, const char *message)
 {
 	const struct interface *found = interface_find(interface);
 	assert(found);
@@ -21,13 +22,13 @@ static inline const struct wl_message *find_message(const char *interface, enum 
 }
 
 /* One message from @from (RELAY_DOWN: a request) into @out; its size. Handles travel beside it. */
-static inline size_t encode_message(enum relay_end from, const char *interface, const char *message, uint32_t id,
-	const union wire_arg *args, uint8_t *out, size_t capacity)
+static inline size_t encode_message(enum relay_end from, const char *interface, const char *message,
+	uint32_t id, const union wire_arg *args, uint8_t *out, size_t capacity)
 {
 	struct wire_signature signature;
 	wire_signature_parse(find_message(interface, from, message)->signature, &signature);
-	ssize_t size = wire_encode(
-		&signature, id, relay_opcode(interface_find(interface), from, message), args, out, capacity);
+	ssize_t size = wire_encode(&signature, id,
+		relay_opcode(interface_find(interface), from, message), args, out, capacity);
 	assert(size > 0);
 	return (size_t)size;
 }
@@ -55,11 +56,12 @@ static inline void captured_clear(struct captured *captured)
 }
 
 /*
- * Takes the first message out of @captured, which must be @message about object @id (0: any). Strings in @args stay good
- * until the next call; handles are the caller's. Returns the object's id.
+ * Takes the first message out of @captured, which must be @message about object @id (0: any).
+ * Strings in @args stay good until the next call; handles are the caller's. Returns the object's
+ * id.
  */
-static inline uint32_t captured_take(struct captured *captured, enum relay_end from, const char *interface,
-	const char *message, uint32_t id, union wire_arg args[WIRE_MAX_ARGS])
+static inline uint32_t captured_take(struct captured *captured, enum relay_end from,
+	const char *interface, const char *message, uint32_t id, union wire_arg args[WIRE_MAX_ARGS])
 {
 	static uint8_t body[WIRE_MAX_MESSAGE_BYTES];
 	struct wire_header header;
@@ -74,7 +76,9 @@ static inline uint32_t captured_take(struct captured *captured, enum relay_end f
 	assert_int_equal(header.opcode, relay_opcode(interface_find(interface), from, message));
 	memcpy(body, captured->bytes + WIRE_HEADER_BYTES, header.size - WIRE_HEADER_BYTES);
 	wire_signature_parse(find_message(interface, from, message)->signature, &signature);
-	assert_int_equal(wire_decode(&signature, body, header.size - WIRE_HEADER_BYTES, &captured->handles, args, &why), 0);
+	assert_int_equal(wire_decode(&signature, body, header.size - WIRE_HEADER_BYTES,
+				 &captured->handles, args, &why),
+		0);
 	captured->size -= header.size;
 	memmove(captured->bytes, captured->bytes + header.size, captured->size);
 	return header.id;

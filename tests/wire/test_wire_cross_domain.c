@@ -38,7 +38,7 @@ static void the_capset_is_two_layouts_in_one(void **state)
 	struct cross_domain_capset_ext capset = {
 		.base = {.version = 1, .supported_channels = 1u << CROSS_DOMAIN_CHANNEL_WAYLAND},
 		.magic = CROSS_DOMAIN_WAYFERRY_MAGIC,
-		.features = CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_LAZY_POLL,
+		.features = CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_WANT_POLL,
 	};
 	assert_memory_equal(&capset, golden, sizeof(golden));
 }

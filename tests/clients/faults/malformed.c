@@ -11,12 +11,22 @@
 
 #include "tests/clients/faults/malformed.h"
 #include "tests/clients/faults/raw_client.h"
+#include "tests/clients/faults/raw_context.h"
 
 struct options {
 	const char *display;
-	const char *reference; /* a direct connection: NULL when @display is one */
+	struct raw_device *device; /* in place of a display: contexts of wayferry-host */
+	const char *reference;	   /* a direct connection: NULL when @display is one */
 	const char *only;
 };
+
+/* Contexts of the device: the client that behaves has the first. */
+enum place { BYSTANDER = 1, CASE = 2, NEWCOMER = 3 };
+
+static struct link *open_link(const struct options *options, enum place place)
+{
+	return options->device ? link_open_context(options->device, place) : link_open_display(options->display);
+}
 
 /* What a case led to. */
 struct outcome {
@@ -36,10 +46,10 @@ static int send_bind(struct raw_client *client, const struct malformed_case *tes
 	return raw_client_bind(client, name, test->bind_as ? test->bind_as : test->bind_of, version, NEXT);
 }
 
-static void run_case(const struct malformed_case *test, const char *display, uint32_t hidden_name, struct outcome *outcome)
+/* Takes the link (NULL: it could not be opened). */
+static void run_case(const struct malformed_case *test, struct link *link, uint32_t hidden_name, struct outcome *outcome)
 {
 	static struct raw_client client;
-	struct link *link = link_open_display(display);
 
 	memset(outcome, 0, sizeof(*outcome));
 	outcome->error = link ? raw_client_prepare(&client, link) : -ECONNREFUSED;
@@ -109,10 +119,10 @@ static uint32_t find_hidden(const char *reference, const char *interface)
 	return name;
 }
 
-static const char *newcomer_fault(const char *display)
+static const char *newcomer_fault(const struct options *options)
 {
 	static struct raw_client client;
-	struct link *link = link_open_display(display);
+	struct link *link = open_link(options, NEWCOMER);
 
 	if (!link || raw_client_prepare(&client, link) < 0)
 		return "a client that came after was not served";
@@ -131,15 +141,15 @@ static bool check_case(const struct malformed_case *test, const struct options *
 	if (test->hidden && (hidden_name = find_hidden(options->reference, test->bind_of)) == 0)
 		fault = "the compositor has no such global";
 	if (options->reference && test->verdict == VERDICT_AS_DIRECT) {
-		run_case(test, options->reference, 0, &direct);
+		run_case(test, link_open_display(options->reference), 0, &direct);
 		if (!direct.failed)
 			fault = "the compositor itself does not mind";
 	}
-	run_case(test, options->display, hidden_name, &outcome);
+	run_case(test, open_link(options, CASE), hidden_name, &outcome);
 	fault = fault ? fault : judge(test, &outcome, options->reference ? &direct : NULL);
 	if (!fault && raw_client_ping(bystander) < 0)
 		fault = "the client that behaves was not served any more";
-	fault = fault ? fault : newcomer_fault(options->display);
+	fault = fault ? fault : newcomer_fault(options);
 	printf("%s %s%s%s\n", fault ? "FAILED" : "ok", test->name, fault ? ": " : "", fault ? fault : "");
 	print_outcome("sees", &outcome);
 	if (options->reference && test->verdict == VERDICT_AS_DIRECT)
@@ -148,36 +158,48 @@ static bool check_case(const struct malformed_case *test, const struct options *
 }
 
 static const char usage[] =
-	"Usage: malformed [--reference DISPLAY] [--only NAME] DISPLAY\n"
+	"Usage: malformed [--reference DISPLAY] [--only NAME] DISPLAY | --device SOCKET\n"
 	"Sends malformed messages to DISPLAY and checks what the client is told.\n"
 	"  --reference DISPLAY  the compositor behind DISPLAY; without it DISPLAY is taken for a compositor, whose\n"
 	"                       words are printed but not judged\n"
+	"  --device SOCKET      instead of DISPLAY: wayferry-host's, as a guest that relays everything\n"
 	"  --only NAME          that case\n";
+
+static void parse_options(struct options *options, int argc, char **argv)
+{
+	static const struct option long_options[] = {{"reference", required_argument, NULL, 'r'}, {"only", required_argument, NULL, 'o'},
+		{"device", required_argument, NULL, 'd'}, {"help", no_argument, NULL, 'h'}, {0}};
+	static struct raw_device device;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+		switch (option) {
+		case 'r': options->reference = optarg; break;
+		case 'o': options->only = optarg; break;
+		case 'd':
+			if (raw_device_connect(&device, optarg) < 0 || raw_device_start(&device) < 0)
+				exit(1);
+			options->device = &device;
+			break;
+		default: fputs(usage, option == 'h' ? stdout : stderr); exit(option == 'h' ? 0 : 2);
+		}
+	}
+	if (optind + (options->device ? 0 : 1) != argc) {
+		fputs(usage, stderr);
+		exit(2);
+	}
+	options->display = argv[optind];
+}
 
 int main(int argc, char **argv)
 {
-	static const struct option long_options[] = {
-		{"reference", required_argument, NULL, 'r'}, {"only", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'}, {0}};
 	static struct raw_client bystander;
 	struct options options = {0};
 	size_t n_run = 0, n_failed = 0;
-	int option;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-		switch (option) {
-		case 'r': options.reference = optarg; break;
-		case 'o': options.only = optarg; break;
-		default: fputs(usage, option == 'h' ? stdout : stderr); return option == 'h' ? 0 : 2;
-		}
-	}
-	if (optind + 1 != argc) {
-		fputs(usage, stderr);
-		return 2;
-	}
-	options.display = argv[optind];
-
-	struct link *link = link_open_display(options.display);
+	parse_options(&options, argc, argv);
+	struct link *link = open_link(&options, BYSTANDER);
 	if (!link || raw_client_prepare(&bystander, link) < 0)
 		return 1;
 	for (size_t i = 0; i < n_malformed_cases; i++) {

@@ -41,9 +41,9 @@
 
 const struct malformed_case malformed_cases[] = {
 	/* Framing */
-	{"a size of 0", WORDS(SURFACE, SIZED(SURFACE_COMMIT, 0)), ERROR(DISPLAY, INVALID_METHOD, "size")},
-	{"a size of 4", WORDS(SURFACE, SIZED(SURFACE_COMMIT, 4)), ERROR(DISPLAY, INVALID_METHOD, "size")},
-	{"a size that is no multiple of 4", WORDS(SURFACE, SIZED(SURFACE_COMMIT, 9), 0, 0), ERROR(DISPLAY, INVALID_METHOD, "size")},
+	{"a size of 0", WORDS(SURFACE, SIZED(SURFACE_COMMIT, 0)), ERROR(DISPLAY, INVALID_METHOD, "length")},
+	{"a size of 4", WORDS(SURFACE, SIZED(SURFACE_COMMIT, 4)), ERROR(DISPLAY, INVALID_METHOD, "length")},
+	{"a size that is no multiple of 4", WORDS(SURFACE, SIZED(SURFACE_COMMIT, 9), 0, 0), ERROR(DISPLAY, INVALID_METHOD, "length")},
 	{"a message longer than its arguments", WORDS(SURFACE, HEAD(SURFACE_COMMIT, 4), 1, 2), ERROR(DISPLAY, INVALID_METHOD, "wl_surface")},
 	{"a message shorter than its arguments", WORDS(SURFACE, HEAD(SURFACE_DAMAGE, 4), 0, 0), ERROR(DISPLAY, INVALID_METHOD, "wl_surface")},
 	{"half a message, then the end", WORDS(SURFACE, SIZED(SURFACE_COMMIT, 65532), 1, 2, 3), .finish = true, .verdict = VERDICT_END},

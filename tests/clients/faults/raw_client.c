@@ -89,7 +89,7 @@ static int send_words(struct raw_client *client, const uint32_t *words, size_t n
 int raw_client_ping(struct raw_client *client)
 {
 	const uint32_t sync[] = {DISPLAY, 12 << 16 | 0, FREED};
-	int64_t deadline_ms = now_ms() + RAW_TIMEOUT_MS;
+	int64_t deadline_ms = now_ms() + RAW_CLIENT_TIMEOUT_MS;
 	int error = send_words(client, sync, 3, 0);
 
 	client->last_done = 0;
@@ -100,20 +100,20 @@ int raw_client_ping(struct raw_client *client)
 			return -EPIPE;
 		if (now_ms() >= deadline_ms)
 			return -ETIMEDOUT;
-		error = read_events(client, RAW_TIMEOUT_MS);
+		error = read_events(client, RAW_CLIENT_TIMEOUT_MS);
 	}
 	return client->failed ? -EPROTO : error;
 }
 
 int raw_client_drain(struct raw_client *client)
 {
-	int64_t deadline_ms = now_ms() + RAW_TIMEOUT_MS;
+	int64_t deadline_ms = now_ms() + RAW_CLIENT_TIMEOUT_MS;
 	int error = 0;
 
 	while (error == 0 && !client->end) {
 		if (now_ms() >= deadline_ms)
 			return -ETIMEDOUT;
-		error = read_events(client, RAW_TIMEOUT_MS);
+		error = read_events(client, RAW_CLIENT_TIMEOUT_MS);
 	}
 	return error;
 }

@@ -1,0 +1,107 @@
+#!/bin/bash
+# The clipboard and the primary selection, across the bridge in both directions and between two guests,
+# in sizes around those of pipes and messages, compared by checksum.
+#
+# On the host's side wl-copy and wl-paste use data-control; a guest has none, so there they open a
+# window and need the keyboard's focus, as every guest application does.
+. "$(dirname "$0")/lib.sh"
+
+tests=(
+    guest-to-host:150 host-to-guest:150 guest-to-guest:150
+    primary-guest-to-host:150 primary-host-to-guest:150 primary-guest-to-guest:150
+    ten-guest-to-host:90 ten-host-to-guest:90 ten-guest-to-guest:90
+)
+
+SIZES=(0 1 4096 65536 70000 3000000 67108864)
+
+clipboard_start() {
+    need wl-copy wl-paste wtype
+    sway_start host
+    # The seat needs a keyboard that stays; it types nothing for an hour.
+    spawn keyboard env WAYLAND_DISPLAY=host wtype -s 3600000 a
+    bridge_start host
+    GUEST=$BRIDGE
+    HOST=host
+}
+
+# The last owner of the selection ends when it loses it, and removes its temporary file.
+clipboard_end() {
+    local name
+    WAYLAND_DISPLAY=host wl-copy $SELECTION --clear
+    for name in "${!PID[@]}"; do
+        [[ $name = copy* ]] || continue
+        until_true 10 not alive "${PID[$name]}" || fail "wl-copy does not learn that its selection is gone"
+        stop "$name"
+    done
+    bridge_stop
+    stop keyboard
+    stop host
+}
+
+# copy DISPLAY FILE TYPE: owns the selection with this content until another one takes it.
+copy() {
+    # shellcheck disable=SC2016
+    spawn "copy-${3##*-}" env WAYLAND_DISPLAY="$1" sh -c \
+        'file=$1; shift; exec wl-copy --foreground "$@" <"$file"' sh "$2" $SELECTION --type "$3"
+}
+
+offers_type() {
+    WAYLAND_DISPLAY=$1 timeout 5 wl-paste $SELECTION --list-types 2>/dev/null | grep -qx "$2"
+}
+
+# paste DISPLAY FILE TYPE
+paste_into() {
+    WAYLAND_DISPLAY=$1 timeout 60 wl-paste $SELECTION --no-newline --type "$3" >"$2"
+}
+
+# content BYTES: makes $WORK/content, the same for the same size.
+content() {
+    openssl enc -aes-128-ctr -K 00 -iv 00 -in /dev/zero 2>/dev/null | head -c "$1" >"$WORK/content"
+}
+
+# transfer_all FROM TO: each size is copied on one display and pasted on another.
+transfer_all() {
+    local bytes type
+    clipboard_start
+    for bytes in "${SIZES[@]}"; do
+        content "$bytes"
+        type=application/x-wayferry-$bytes
+        copy "${!1}" "$WORK/content" "$type"
+        until_true 20 offers_type "${!2}" "$type" || fail "$bytes bytes: the selection does not arrive"
+        paste_into "${!2}" "$WORK/pasted" "$type" || fail "$bytes bytes: wl-paste ended with $?"
+        cmp "$WORK/content" "$WORK/pasted" || fail "$bytes bytes: the contents differ"
+        say "$bytes bytes: $(sha256sum <"$WORK/pasted" | cut -c 1-16)"
+    done
+    clipboard_end
+}
+
+# transfer_ten FROM TO: ten pastes of three megabytes at once.
+transfer_ten() {
+    local type=application/x-wayferry-ten index pasting=()
+    clipboard_start
+    content 3000000
+    copy "${!1}" "$WORK/content" "$type"
+    until_true 20 offers_type "${!2}" "$type" || fail "the selection does not arrive"
+    for index in 0 1 2 3 4 5 6 7 8 9; do
+        paste_into "${!2}" "$WORK/pasted.$index" "$type" &
+        pasting+=($!)
+    done
+    for index in 0 1 2 3 4 5 6 7 8 9; do
+        wait "${pasting[$index]}" || fail "wl-paste $index ended with $?"
+        cmp "$WORK/content" "$WORK/pasted.$index" || fail "the contents of $index differ"
+    done
+    clipboard_end
+}
+
+SELECTION=''
+test_guest_to_host() { transfer_all GUEST HOST; }
+test_host_to_guest() { transfer_all HOST GUEST; }
+test_guest_to_guest() { transfer_all GUEST GUEST; }
+test_primary_guest_to_host() { SELECTION=--primary transfer_all GUEST HOST; }
+test_primary_host_to_guest() { SELECTION=--primary transfer_all HOST GUEST; }
+test_primary_guest_to_guest() { SELECTION=--primary transfer_all GUEST GUEST; }
+test_ten_guest_to_host() { transfer_ten GUEST HOST; }
+test_ten_host_to_guest() { transfer_ten HOST GUEST; }
+test_ten_guest_to_guest() { transfer_ten GUEST GUEST; }
+
+e2e_main "$@"

@@ -1,0 +1,172 @@
+/*
+ * Both ends of a relay as they please. The input is a row of pieces: one byte whose bit 7 says
+ * which end speaks (1: the compositor), bit 6 whether an fd comes along and whose other bits are
+ * the length of the piece in words; then the words. Some hooks swallow, so that the ends differ in
+ * what they know.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "protocol/bytes.h"
+#include "protocol/relay.h"
+
+#define BUFFER_BYTES 65536
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Bytes of one end that are not whole messages yet, and its handles. */
+struct end {
+	uint8_t bytes[BUFFER_BYTES];
+	size_t size;
+	struct wire_handles handles;
+};
+
+/* Counts the handles instead of opening fds. */
+static int live_handles;
+
+static void let_go(void *blob)
+{
+	live_handles--;
+}
+
+static struct wire_handle new_handle(void)
+{
+	live_handles++;
+	return (struct wire_handle){.kind = WIRE_BLOB, .fd = -1, .blob_unref = let_go};
+}
+
+/* Every message that the relay sends is well-formed. */
+static int check_sent(void *data, enum relay_end to, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
+{
+	struct wire_header header;
+	assert(size >= WIRE_HEADER_BYTES && wire_header_decode(bytes, &header) == 0 &&
+		header.size == size);
+	assert(header.id != 0);
+	for (size_t i = 0; i < n_handles; i++)
+		wire_handle_finish(&handles[i]);
+	return 0;
+}
+
+static bool allow_global(void *data, const struct interface *interface, uint32_t *version)
+{
+	return strcmp(interface->wl->name, "wl_subcompositor") != 0;
+}
+
+static enum relay_verdict swallow(struct relay_message *message)
+{
+	return RELAY_SWALLOW;
+}
+
+static enum relay_verdict keep_some(struct relay_message *message)
+{
+	if (message->args[0].u % 4 == 1)
+		return RELAY_FORWARD;
+	if (message->args[0].u % 4 == 2)
+		relay_send(message->relay, RELAY_DOWN, message->object, message->opcode,
+			message->args);
+	if (message->args[0].u % 4 == 3)
+		relay_forget(message->relay, message->object);
+	return RELAY_SWALLOW;
+}
+
+/* As a proxy with buffers of its own: the client's create_pool ends here, another goes up. */
+static enum relay_verdict replace_pool(struct relay_message *message)
+{
+	struct relay_object *pool = relay_object_create(
+		message->relay, message->args[0].object->interface, message->object->version);
+	if (!pool)
+		return relay_fail(message->relay, NULL, 2, "no memory");
+	union wire_arg args[] = {{.object = pool}, {.handle = new_handle()}, {.i = 4096}};
+	relay_send(message->relay, RELAY_UP, message->object, message->opcode, args);
+	relay_send_named(message->relay, RELAY_UP, pool, "destroy", NULL);
+	return RELAY_SWALLOW;
+}
+
+static enum relay_verdict destroy_surface(struct relay_message *message)
+{
+	relay_send(message->relay, RELAY_UP, message->object, message->opcode, NULL);
+	return RELAY_SWALLOW;
+}
+
+static void count_down(struct relay_object *object)
+{
+	--*(int *)object->data;
+}
+
+static int live_data;
+
+static enum relay_verdict note_region(struct relay_message *message)
+{
+	message->args[0].object->data = &live_data;
+	message->args[0].object->data_destroy = count_down;
+	live_data++;
+	return RELAY_FORWARD;
+}
+
+static const struct relay_hook hooks[] = {
+	{"wl_shm", "create_pool", replace_pool, RELAY_DOWN},
+	{"wl_shm_pool", "create_buffer", swallow, RELAY_DOWN},
+	{"wl_shm_pool", "resize", swallow, RELAY_DOWN},
+	{"wl_compositor", "create_region", note_region, RELAY_DOWN},
+	{"wl_surface", "destroy", destroy_surface, RELAY_DOWN},
+	{"wl_surface", "enter", swallow, RELAY_UP},
+	{"wl_callback", "done", keep_some, RELAY_UP},
+	{0},
+};
+
+static const struct relay_ops ops = {.send = check_sent, .allow_global = allow_global};
+
+static bool push(struct relay *relay, enum relay_end from, struct end *end)
+{
+	/* An exact copy on the heap, so that ASan sees a read past the end. */
+	uint8_t *copy = malloc(end->size > 0 ? end->size : 1);
+	assert(copy);
+	memcpy(copy, end->bytes, end->size);
+	ssize_t used = relay_push(relay, from, copy, end->size, &end->handles);
+	free(copy);
+	assert((used < 0) == (relay_failure(relay) != NULL));
+	if (used < 0)
+		return false;
+	end->size -= (size_t)used;
+	memmove(end->bytes, end->bytes + used, end->size);
+	return true;
+}
+
+static void talk(struct relay *relay, struct end ends[2], const uint8_t *data, size_t size)
+{
+	bool alive = true;
+	while (size > 0 && alive) {
+		enum relay_end from = *data & 0x80 ? RELAY_UP : RELAY_DOWN;
+		struct end *end = &ends[from];
+		size_t n = min_u64((*data & 0x3f) * UINT64_C(4), size - 1);
+		if (*data & 0x40 && end->handles.count < WIRE_HANDLES_MAX)
+			wire_handles_push(&end->handles, new_handle());
+		n = min_u64(n, BUFFER_BYTES - end->size);
+		memcpy(end->bytes + end->size, data + 1, n);
+		end->size += n;
+		data += 1 + n;
+		size -= 1 + n;
+		alive = push(relay, from, end);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct end ends[2];
+	static struct relay_hooks *ready;
+	if (!ready)
+		ready = relay_hooks_create((const struct relay_hook *const[]){hooks, NULL});
+	struct relay *relay = relay_create(ready, &ops, NULL, "fuzz", 64);
+	assert(ready && relay);
+	talk(relay, ends, data, size);
+	relay_destroy(relay);
+	for (size_t i = 0; i < 2; i++) {
+		wire_handles_finish(&ends[i].handles);
+		ends[i].size = 0;
+	}
+	assert(live_handles == 0 && live_data == 0);
+	return 0;
+}

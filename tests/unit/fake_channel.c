@@ -1,0 +1,148 @@
+/* channel.h without a device. */
+#include "fake_channel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "protocol/bytes.h"
+
+struct channel *fake_channel;
+struct fake_channel_past fake_channel_past;
+bool fake_channel_refused;
+
+struct channel *channel_create(struct gpu *gpu, struct wl_event_loop *loop, const struct channel_listener *listener, void *data)
+{
+	if (fake_channel_refused)
+		return NULL;
+	struct channel *channel = calloc(1, sizeof(*channel));
+	channel->listener = listener;
+	channel->listener_data = data;
+	channel->max_blob_bytes = SIZE_MAX;
+	channel->last_read_pipe = 0x80000000;
+	fake_channel = channel;
+	return channel;
+}
+
+void channel_destroy(struct channel *channel)
+{
+	if (!channel)
+		return;
+	assert(channel->counters.blobs == 0);
+	if (fake_channel == channel)
+		fake_channel = NULL;
+	fake_channel_past.written_bytes = channel->written_bytes;
+	fake_channel_past.hang_ups = channel->hang_ups;
+	if (channel->written)
+		memcpy(fake_channel_past.written, channel->written, min_u64(channel->written_bytes, 64));
+	free(channel->written);
+	free(channel);
+}
+
+int channel_send(struct channel *channel, const uint8_t *bytes, size_t size, struct wire_handle *handles, size_t n_handles)
+{
+	assert(size <= sizeof(channel->sent));
+	memcpy(channel->sent, bytes, size);
+	channel->sent_bytes = size;
+	if (n_handles > 0)
+		channel->sent_handle = handles[0];
+	channel->counters.sends++;
+	channel->counters.bytes_out += size;
+	if (channel->send && !channel->lost) {
+		channel->send(channel->send_data, bytes, size, handles, n_handles);
+		return 0;
+	}
+	for (size_t i = 0; i < n_handles; i++)
+		wire_handle_finish(&handles[i]);
+	return channel->lost ? -EIO : 0;
+}
+
+int channel_flush(struct channel *channel)
+{
+	channel->flushes++;
+	return channel->lost ? -EIO : 0;
+}
+
+bool channel_ready(const struct channel *channel)
+{
+	return !channel->full;
+}
+
+uint32_t channel_new_read_pipe(struct channel *channel)
+{
+	return ++channel->last_read_pipe;
+}
+
+int channel_write(struct channel *channel, uint32_t pipe_id, const void *bytes, size_t size, bool hang_up)
+{
+	assert(size <= FAKE_WRITES_BYTES - channel->written_bytes);
+	channel->written_pipe = pipe_id;
+	if (!channel->written)
+		channel->written = malloc(FAKE_WRITES_BYTES);
+	if (size > 0)
+		memcpy(channel->written + channel->written_bytes, bytes, size);
+	channel->written_bytes += size;
+	channel->hang_ups += hang_up;
+	return channel->lost ? -EIO : 0;
+}
+
+void channel_read_done(struct channel *channel, uint32_t pipe_id, size_t size)
+{
+	channel->read_done_bytes += size;
+}
+
+void channel_pause(struct channel *channel, bool paused)
+{
+	channel->paused = paused;
+}
+
+int channel_blob_create(struct channel *channel, size_t size, struct channel_blob **out)
+{
+	if (channel->lost)
+		return -EIO;
+	size = align_up(size, PAGE_BYTES);
+	if (size > channel->max_blob_bytes)
+		return -ENOMEM;
+	struct channel_blob *blob = calloc(1, sizeof(*blob));
+	blob->refs = 1;
+	blob->channel = channel;
+	blob->size = size;
+	blob->map = malloc(size); /* exactly, so that a sanitizer sees what is written behind it */
+	memset(blob->map, 0xdb, size);
+	channel->counters.blobs++;
+	channel->counters.blob_bytes += size;
+	*out = blob;
+	return 0;
+}
+
+struct channel_blob *channel_blob_ref(struct channel_blob *blob)
+{
+	blob->refs++;
+	return blob;
+}
+
+void channel_blob_unref(struct channel_blob *blob)
+{
+	if (!blob || --blob->refs > 0)
+		return;
+	blob->channel->counters.blobs--;
+	blob->channel->counters.blob_bytes -= blob->size;
+	free(blob->map);
+	free(blob);
+}
+
+static void unref(void *blob)
+{
+	channel_blob_unref(blob);
+}
+
+struct wire_handle channel_blob_handle(struct channel_blob *blob)
+{
+	return (struct wire_handle){
+		.kind = WIRE_BLOB, .fd = -1, .blob = channel_blob_ref(blob), .blob_unref = unref};
+}
+
+const struct channel_counters *channel_counters(const struct channel *channel)
+{
+	return &channel->counters;
+}

@@ -1,0 +1,49 @@
+/* channel.h without a device: what was sent is remembered, what the host says is the test's to say. */
+#ifndef TESTS_FAKE_CHANNEL_H
+#define TESTS_FAKE_CHANNEL_H
+
+#include "guest-proxy/channel.h"
+
+#define FAKE_WRITES_BYTES (8 << 20)
+
+struct channel {
+	const struct channel_listener *listener;
+	void *listener_data;
+	bool full;   /* channel_ready() is false */
+	bool lost;   /* every call fails */
+	bool paused;
+	size_t max_blob_bytes; /* -ENOMEM above */
+	uint32_t last_read_pipe;
+	unsigned flushes;
+
+	/* the last channel_send */
+	uint8_t sent[65536];
+	size_t sent_bytes;
+	struct wire_handle sent_handle; /* the first one; a copy, not owned */
+	/* Where channel_send's bytes go besides; may be NULL. Takes the handles. */
+	void (*send)(void *data, const uint8_t *bytes, size_t size, struct wire_handle *handles, size_t n_handles);
+	void *send_data;
+
+	/* channel_write, all pipes in one */
+	uint32_t written_pipe;
+	uint8_t *written;
+	size_t written_bytes;
+	unsigned hang_ups;
+	/* channel_read_done */
+	uint64_t read_done_bytes;
+
+	struct channel_counters counters;
+};
+
+/* The one made last; NULL when it was destroyed. */
+extern struct channel *fake_channel;
+/* What the one destroyed last had got by channel_write. */
+extern struct fake_channel_past {
+	uint8_t written[64];
+	size_t written_bytes;
+	unsigned hang_ups;
+} fake_channel_past;
+/* channel_create returns NULL. */
+extern bool fake_channel_refused;
+
+#endif
