@@ -391,7 +391,7 @@ static void flush_sends(struct cross_domain_context *context)
 static bool has_event(const struct cross_domain_context *context)
 {
 	return !guest_stream_empty(&context->stream) || pipes_readable(&context->pipes) ||
-		(context->ended && !context->end_told);
+	       (context->ended && !context->end_told);
 }
 
 static void handle_service(struct context *base)
@@ -686,8 +686,7 @@ static bool handle_fence(struct context *base, uint32_t ring_idx, struct request
 		return false;
 	}
 	wl_list_insert(context->polls.prev, &request->link);
-	if (!guest_stream_empty(&context->stream) || pipes_readable(&context->pipes) ||
-		(context->ended && !context->end_told))
+	if (has_event(context))
 		context_wake(base);
 	return true;
 }

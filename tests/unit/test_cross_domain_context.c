@@ -58,6 +58,11 @@ void context_wake(struct context *context)
 	t.awake = true;
 }
 
+void context_set_starved(struct context *context, bool starved)
+{
+	context->starved = starved;
+}
+
 static void make_context(void)
 {
 	t.context = cross_domain_context_create(&t.host, 3, "test");
@@ -337,11 +342,14 @@ static void an_event_needs_a_poll_and_a_poll_an_event(void **state)
 	assert_int_equal(load_u32(t.ram + CHANNEL * 4096 + 12), 8);
 	assert_int_equal(t.ram[CHANNEL * 4096 + 2], 0); /* cmd_size stays 0, as with others */
 
+	assert_false(t.context->starved);
 	t.ram[CHANNEL * 4096] = 0;
 	assert_int_equal(to_guest("again...", 8, NULL, 0), 0);
 	turn();
 	assert_int_equal(t.ram[CHANNEL * 4096], 0); /* the page is the guest's until it polls */
+	assert_true(t.context->starved);
 	assert_int_equal(next_event_in(&second), CROSS_DOMAIN_CMD_RECEIVE);
+	assert_false(t.context->starved);
 	assert_memory_equal(event_data, "again...", 8);
 }
 

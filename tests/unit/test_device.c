@@ -662,6 +662,28 @@ static void a_poll_without_a_kick_is_found_when_it_is_needed(void **state)
 	assert_true(answered(poll));
 }
 
+static void a_kick_is_asked_for_while_an_event_waits(void **state)
+{
+	open_channel();
+	machine_turn();
+	const uint16_t *flags = &machine.rings[0].used->flags;
+	assert_int_equal(*flags & CROSS_DOMAIN_USED_F_WANT_POLL, 0);
+	fake_compositor->listener->to_guest(fake_compositor->data, (const uint8_t *)"wayland!", 8, NULL, 0);
+	machine_turn();
+	assert_int_equal(*flags & CROSS_DOMAIN_USED_F_WANT_POLL, CROSS_DOMAIN_USED_F_WANT_POLL);
+	uint16_t poll = offer_submit(1, &poll_command, sizeof(poll_command), 1, 77);
+	machine_kick(0);
+	assert_true(answered(poll));
+	assert_int_equal(*flags & CROSS_DOMAIN_USED_F_WANT_POLL, 0);
+	/* A context that ends while it waits takes the wish with it. */
+	fake_compositor->listener->to_guest(fake_compositor->data, (const uint8_t *)"wayland!", 8, NULL, 0);
+	machine_turn();
+	assert_int_not_equal(*flags & CROSS_DOMAIN_USED_F_WANT_POLL, 0);
+	assert_int_equal(destroy_context(1), OK);
+	machine_turn();
+	assert_int_equal(*flags & CROSS_DOMAIN_USED_F_WANT_POLL, 0);
+}
+
 static void many_answers_make_one_interrupt(void **state)
 {
 	open_channel();
@@ -823,6 +845,7 @@ int main(void)
 		TEST(fences_are_echoed_also_with_errors),
 		TEST(a_poll_waits_for_its_event_on_its_ring),
 		TEST(a_poll_without_a_kick_is_found_when_it_is_needed),
+		TEST(a_kick_is_asked_for_while_an_event_waits),
 		TEST(many_answers_make_one_interrupt),
 		TEST(a_dying_context_answers_what_it_held),
 		TEST(a_context_with_too_many_polls_is_lost),
