@@ -1,6 +1,6 @@
 /*
- * A cross-domain context between a guest that submits anything and a compositor that says anything. The input is a list
- * of steps: a byte for what to do, then what it needs.
+ * A cross-domain context between a guest that submits anything and a compositor that says anything.
+ * The input is a list of steps: a byte for what to do, then what it needs.
  */
 #include "host-bridge/cross_domain_context.h"
 
@@ -95,7 +95,8 @@ static void submit(struct input *input, bool one_command)
 		context->n_held++;
 		int err = context->ops->submit(context, bytes, size, request);
 		if (err != -EINPROGRESS &&
-			!(err == 0 && ring >= 0 && context->ops->fence(context, (uint32_t)ring, request)))
+			!(err == 0 && ring >= 0 &&
+				context->ops->fence(context, (uint32_t)ring, request)))
 			request_complete(request, 0);
 	}
 	free(bytes);
@@ -230,8 +231,8 @@ static void set_up_process(void)
 	signal(SIGPIPE, SIG_IGN);
 	log_set_level(LOG_LEVEL_ERROR);
 	memory = guest_memory_create();
-	struct vhost_user_memory regions = {
-		.n_regions = 1, .regions = {{.guest_address = RAM, .user_address = RAM, .size = RAM_BYTES}}};
+	struct vhost_user_memory regions = {.n_regions = 1,
+		.regions = {{.guest_address = RAM, .user_address = RAM, .size = RAM_BYTES}}};
 	int fd = fd_memfd("guest", RAM_BYTES);
 	if (guest_memory_set(memory, &regions, &fd, 1) < 0)
 		abort();
@@ -253,7 +254,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct resource *resource;
 		struct resource_pages *pages = malloc(sizeof(*pages));
 		*pages = (struct resource_pages){.guest_address = RAM + id * 4096, .length = 4096};
-		resource_create(&table, id, id < 4 ? RESOURCE_BLOB_GUEST : RESOURCE_2D, 4096, &resource);
+		resource_create(
+			&table, id, id < 4 ? RESOURCE_BLOB_GUEST : RESOURCE_2D, 4096, &resource);
 		resource_set_pages(resource, pages, 1);
 		if (id != 3)
 			id_map_insert(&context->attached, id, resource_ref(resource));

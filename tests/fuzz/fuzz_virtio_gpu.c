@@ -1,6 +1,6 @@
 /*
- * Commands of a guest through a virtqueue into the device, between them what else may happen. The input is a list of
- * steps: a byte for what to do, then what it needs.
+ * Commands of a guest through a virtqueue into the device, between them what else may happen. The
+ * input is a list of steps: a byte for what to do, then what it needs.
  */
 #include "host-bridge/device.h"
 
@@ -45,8 +45,8 @@ static void speak(struct input *input)
 		handle = wire_handle_fd(fd_memfd_constant("file", "contents", 8));
 		/* fall through */
 	case 1:
-		fake_compositor->listener->to_guest(
-			fake_compositor->data, (const uint8_t *)"wayland!", 8, &handle, handle.fd >= 0);
+		fake_compositor->listener->to_guest(fake_compositor->data,
+			(const uint8_t *)"wayland!", 8, &handle, handle.fd >= 0);
 		break;
 	case 2:
 		fake_compositor->congested = !fake_compositor->congested;

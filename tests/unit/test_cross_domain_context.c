@@ -1,4 +1,5 @@
-/* host-bridge/cross_domain_context.c and blob_ids.c, between a device and a compositor that the test plays. */
+/* host-bridge/cross_domain_context.c and blob_ids.c, between a device and a compositor that the
+ * test plays. */
 #include "host-bridge/cross_domain_context.h"
 
 #include <setjmp.h>
@@ -85,7 +86,8 @@ static void destroy_context(void)
 
 static void attach(struct resource *resource)
 {
-	assert_int_equal(id_map_insert(&t.context->attached, resource->id, resource_ref(resource)), 0);
+	assert_int_equal(
+		id_map_insert(&t.context->attached, resource->id, resource_ref(resource)), 0);
 }
 
 static void detach(uint32_t id)
@@ -114,14 +116,15 @@ static int set_up(void **state)
 	t.ram_fd = fd_memfd("guest", RAM_BYTES);
 	t.ram = mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, t.ram_fd, 0);
 	t.memory = guest_memory_create();
-	struct vhost_user_memory table = {
-		.n_regions = 1, .regions = {{.guest_address = RAM, .user_address = RAM, .size = RAM_BYTES}}};
+	struct vhost_user_memory table = {.n_regions = 1,
+		.regions = {{.guest_address = RAM, .user_address = RAM, .size = RAM_BYTES}}};
 	int fd = fd_dup(t.ram_fd);
 	assert_int_equal(guest_memory_set(t.memory, &table, &fd, 1), 0);
 	t.window = window_create(WINDOW_BYTES);
 	resource_table_init(&t.table, t.memory, t.window);
-	t.host = (struct context_host){
-		.loop = wl_event_loop_create(), .max_blob_bytes = WINDOW_BYTES, .counters = &t.counters};
+	t.host = (struct context_host){.loop = wl_event_loop_create(),
+		.max_blob_bytes = WINDOW_BYTES,
+		.counters = &t.counters};
 	make_context();
 	attach(make_page(QUERY));
 	attach(make_page(CHANNEL));
@@ -157,7 +160,8 @@ static int submit_as(struct test_request *request, int ring, const void *command
 	int err = t.context->ops->submit(t.context, commands, size, &request->base);
 	if (err == -EINPROGRESS)
 		return err;
-	if (err == 0 && ring >= 0 && t.context->ops->fence(t.context, (uint32_t)ring, &request->base))
+	if (err == 0 && ring >= 0 &&
+		t.context->ops->fence(t.context, (uint32_t)ring, &request->base))
 		return 0;
 	request_complete(&request->base, VIRTIO_GPU_RESP_OK_NODATA);
 	return err;
@@ -174,7 +178,8 @@ static int submit(const void *commands, size_t size)
 
 static void poll_channel(struct test_request *request)
 {
-	const struct cross_domain_poll poll = {.hdr = {.cmd = CROSS_DOMAIN_CMD_POLL, .cmd_size = sizeof(poll)}};
+	const struct cross_domain_poll poll = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_POLL, .cmd_size = sizeof(poll)}};
 	assert_int_equal(submit_as(request, CROSS_DOMAIN_CHANNEL_RING, &poll, sizeof(poll)), 0);
 }
 
@@ -202,8 +207,8 @@ struct send {
 	uint8_t data[61440];
 };
 
-static int send_as(struct test_request *request, int ring, const void *data, size_t size, size_t n, const uint32_t *types,
-	const uint32_t *ids)
+static int send_as(struct test_request *request, int ring, const void *data, size_t size, size_t n,
+	const uint32_t *types, const uint32_t *ids)
 {
 	static struct send send;
 	memset(&send.command, 0, sizeof(send.command));
@@ -225,14 +230,16 @@ static int send_identifier(uint32_t type, uint32_t id)
 	return send_as(&request, -1, "with", 4, 1, &type, &id);
 }
 
-static int write_as(struct test_request *request, int ring, uint32_t id, const void *data, size_t size, bool hang_up)
+static int write_as(struct test_request *request, int ring, uint32_t id, const void *data,
+	size_t size, bool hang_up)
 {
 	static struct {
 		struct cross_domain_read_write command;
 		uint8_t data[61440];
 	} write;
 	write.command = (struct cross_domain_read_write){
-		.hdr = {.cmd = CROSS_DOMAIN_CMD_WRITE, .cmd_size = (uint16_t)(sizeof(write.command) + size)},
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_WRITE,
+			.cmd_size = (uint16_t)(sizeof(write.command) + size)},
 		.identifier = id,
 		.hang_up = hang_up,
 		.opaque_data_size = (uint32_t)size,
@@ -244,7 +251,9 @@ static int write_as(struct test_request *request, int ring, uint32_t id, const v
 static int credit(uint32_t id, uint32_t bytes)
 {
 	const struct cross_domain_credit command = {
-		.hdr = {.cmd = CROSS_DOMAIN_CMD_CREDIT, .cmd_size = sizeof(command)}, .identifier = id, .bytes = bytes};
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_CREDIT, .cmd_size = sizeof(command)},
+		.identifier = id,
+		.bytes = bytes};
 	return submit(&command, sizeof(command));
 }
 
@@ -255,7 +264,8 @@ static union {
 } event;
 static const uint8_t *event_data;
 
-/* Polls; the command of the event that comes, 0 when none does (the poll then stays in @request). */
+/* Polls; the command of the event that comes, 0 when none does (the poll then stays in @request).
+ */
 static int next_event_in(struct test_request *request)
 {
 	memset(t.ram + CHANNEL * 4096, 0xee, 4096);
@@ -268,9 +278,13 @@ static int next_event_in(struct test_request *request)
 	struct cross_domain_send_receive receive;
 	struct cross_domain_read_write read;
 	if (event.bytes[0] == CROSS_DOMAIN_CMD_RECEIVE)
-		assert_int_equal(cross_domain_receive_decode(event.bytes, sizeof(event), &receive, &event_data), 0);
+		assert_int_equal(cross_domain_receive_decode(
+					 event.bytes, sizeof(event), &receive, &event_data),
+			0);
 	else
-		assert_int_equal(cross_domain_read_decode(event.bytes, sizeof(event), &read, &event_data), 0);
+		assert_int_equal(
+			cross_domain_read_decode(event.bytes, sizeof(event), &read, &event_data),
+			0);
 	return event.bytes[0];
 }
 
@@ -282,10 +296,12 @@ static int next_event(void)
 	return cmd;
 }
 
-static struct cross_domain_image_requirements ask(uint32_t width, uint32_t height, uint32_t format, uint32_t flags)
+static struct cross_domain_image_requirements ask(
+	uint32_t width, uint32_t height, uint32_t format, uint32_t flags)
 {
 	const struct cross_domain_get_image_requirements command = {
-		.hdr = {.cmd = CROSS_DOMAIN_CMD_GET_IMAGE_REQUIREMENTS, .cmd_size = sizeof(command)},
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_GET_IMAGE_REQUIREMENTS,
+			.cmd_size = sizeof(command)},
 		.width = width,
 		.height = height,
 		.drm_format = format,
@@ -301,7 +317,8 @@ static struct cross_domain_image_requirements ask(uint32_t width, uint32_t heigh
 
 static int create_blob(uint64_t blob_id, uint64_t size, struct context_blob *blob)
 {
-	return t.context->ops->create_blob(t.context, blob_id, size, VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE, blob);
+	return t.context->ops->create_blob(
+		t.context, blob_id, size, VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE, blob);
 }
 
 /* --- the compositor --- */
@@ -413,8 +430,10 @@ static void without_a_channel_images_can_be_asked_about(void **state)
 	assert_int_equal(init(0), 0);
 	assert_null(fake_compositor);
 	assert_int_equal(ask(4096, 1, DRM_FORMAT_R8, 0).size, 4096);
-	const struct cross_domain_poll poll = {.hdr = {.cmd = CROSS_DOMAIN_CMD_POLL, .cmd_size = sizeof(poll)}};
-	assert_int_equal(submit_as(&request, CROSS_DOMAIN_CHANNEL_RING, &poll, sizeof(poll)), -EINVAL);
+	const struct cross_domain_poll poll = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_POLL, .cmd_size = sizeof(poll)}};
+	assert_int_equal(
+		submit_as(&request, CROSS_DOMAIN_CHANNEL_RING, &poll, sizeof(poll)), -EINVAL);
 	assert_int_equal(send_identifier(CROSS_DOMAIN_ID_VIRTGPU_BLOB, QUERY), -EINVAL);
 }
 
@@ -541,7 +560,8 @@ static void images_that_nobody_uses_are_forgotten_first(void **state)
 {
 	struct context_blob blob;
 	assert_int_equal(init(0), 0);
-	uint32_t used = ask(1, 1, DRM_FORMAT_R8, 0).blob_id, unused = ask(2, 1, DRM_FORMAT_R8, 0).blob_id;
+	uint32_t used = ask(1, 1, DRM_FORMAT_R8, 0).blob_id,
+		 unused = ask(2, 1, DRM_FORMAT_R8, 0).blob_id;
 	for (uint32_t width = 3; width < 4500; width++) {
 		ask(width, 1, DRM_FORMAT_R8, 0);
 		if (width % 1000 == 0)
@@ -582,7 +602,8 @@ static void the_files_offset_does_not_matter(void **state)
 	open_channel();
 	give_file(fd);
 	next_event();
-	assert_int_equal(create_blob(event.receive.identifiers[0], event.receive.sizes[0], &blob), 0);
+	assert_int_equal(
+		create_blob(event.receive.identifiers[0], event.receive.sizes[0], &blob), 0);
 	assert_memory_equal(blob.contents, "contents", 8);
 	free(blob.contents);
 }
@@ -668,7 +689,8 @@ static void identifiers_that_a_guest_may_not_send_are_refused(void **state)
 	assert_int_equal(send_identifier(CROSS_DOMAIN_ID_VIRTGPU_BLOB, 0), -ENOENT);
 	assert_int_equal(send_identifier(pipe, 0x80000000), -EINVAL);
 	assert_int_equal(send_identifier(pipe, 2), -EINVAL);
-	const uint32_t types[] = {0, CROSS_DOMAIN_ID_VIRTGPU_SYNC, CROSS_DOMAIN_ID_WRITE_PIPE, 5, 6, 7, UINT32_MAX};
+	const uint32_t types[] = {
+		0, CROSS_DOMAIN_ID_VIRTGPU_SYNC, CROSS_DOMAIN_ID_WRITE_PIPE, 5, 6, 7, UINT32_MAX};
 	for (size_t i = 0; i < ARRAY_LENGTH(types); i++)
 		assert_int_equal(send_identifier(types[i], FIRST_PIPE), -EINVAL);
 	assert_int_equal(send_identifier(pipe, FIRST_PIPE), 0);
@@ -753,10 +775,12 @@ static void a_guest_that_does_not_wait_is_lost_and_told(void **state)
 	assert_in_range(sends, 60, 70);
 	assert_int_equal(t.counters.contexts_lost, 1);
 	assert_int_equal(next_event(), CROSS_DOMAIN_CMD_RECEIVE);
-	assert_string_equal(display_error(), "wayferry: the compositor does not keep up with what it sends");
+	assert_string_equal(
+		display_error(), "wayferry: the compositor does not keep up with what it sends");
 	assert_int_equal(next_event(), CROSS_DOMAIN_CMD_RECEIVE);
 	assert_int_equal(event.receive.opaque_data_size, 0);
-	/* It is heard no more, but not taken at its word either: no fence for an event that is none. */
+	/* It is heard no more, but not taken at its word either: no fence for an event that is
+	 * none. */
 	assert_int_equal(send_as(&poll, 1, bytes, 10, 0, NULL, NULL), 0);
 	turn();
 	assert_int_equal(poll.response, 0);
@@ -850,7 +874,8 @@ static void a_refused_submission_is_not_answered_again(void **state)
 	const struct {
 		struct cross_domain_read_write write;
 		struct cross_domain_header bad;
-	} commands = {{.hdr = {.cmd = CROSS_DOMAIN_CMD_WRITE, .cmd_size = sizeof(commands.write)}, .identifier = 2},
+	} commands = {{.hdr = {.cmd = CROSS_DOMAIN_CMD_WRITE, .cmd_size = sizeof(commands.write)},
+			      .identifier = 2},
 		{.cmd = 99, .cmd_size = 8}};
 	assert_int_equal(submit_as(&request, 0, &commands, sizeof(commands)), -EINVAL);
 	assert_int_not_equal(request.response, 0);
@@ -866,12 +891,14 @@ static void the_stream_and_the_pipes_take_turns(void **state)
 	open_channel();
 	assert_int_equal(send_as(&request, -1, "pipes", 5, 2, types, ids), 0);
 	for (size_t i = 0; i < 2; i++)
-		assert_int_equal(write(fake_compositor->handles[i].fd, bytes, sizeof(bytes)), sizeof(bytes));
+		assert_int_equal(
+			write(fake_compositor->handles[i].fd, bytes, sizeof(bytes)), sizeof(bytes));
 	assert_int_equal(to_guest(bytes, sizeof(bytes), NULL, 0), 0);
 	turn();
 	unsigned reads[2] = {0};
 	for (int i = 0; i < 8; i++) {
-		assert_int_equal(next_event(), i % 2 == 0 ? CROSS_DOMAIN_CMD_RECEIVE : CROSS_DOMAIN_CMD_READ);
+		assert_int_equal(next_event(),
+			i % 2 == 0 ? CROSS_DOMAIN_CMD_RECEIVE : CROSS_DOMAIN_CMD_READ);
 		if (i % 2 == 1)
 			reads[event.read.identifier - FIRST_PIPE]++;
 	}
@@ -893,7 +920,8 @@ static void end_of_file_is_a_read_of_its_own(void **state)
 	assert_int_equal(event.read.opaque_data_size, 0);
 	assert_int_equal(event.read.hang_up, 1);
 	assert_int_equal(event.read.identifier, FIRST_PIPE);
-	assert_int_equal(send_identifier(CROSS_DOMAIN_ID_READ_PIPE, FIRST_PIPE), 0); /* free again */
+	assert_int_equal(
+		send_identifier(CROSS_DOMAIN_ID_READ_PIPE, FIRST_PIPE), 0); /* free again */
 }
 
 static void credit_bounds_what_is_under_way(void **state)
@@ -904,7 +932,8 @@ static void credit_bounds_what_is_under_way(void **state)
 	assert_int_equal(credit(0, 0), -EINVAL);
 	assert_int_equal(credit(0, 6000), 0);
 	assert_int_equal(send_identifier(CROSS_DOMAIN_ID_READ_PIPE, FIRST_PIPE), 0);
-	assert_int_equal(write(fake_compositor->handles[0].fd, bytes, sizeof(bytes)), sizeof(bytes));
+	assert_int_equal(
+		write(fake_compositor->handles[0].fd, bytes, sizeof(bytes)), sizeof(bytes));
 	turn();
 	assert_int_equal(next_event(), CROSS_DOMAIN_CMD_READ);
 	assert_int_equal(event.read.opaque_data_size, 4072);
