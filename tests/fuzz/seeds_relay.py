@@ -70,12 +70,13 @@ SEEDS = {
 }
 
 
-def main():
-    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus", "relay")
+def write(corpus, seeds):
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus", corpus)
     os.makedirs(folder, exist_ok=True)
-    for name, seed in SEEDS.items():
+    for name, seed in seeds.items():
         with open(os.path.join(folder, name), "wb") as file:
             file.write(seed)
 
 
-main()
+if __name__ == "__main__":
+    write("relay", SEEDS)

@@ -1,0 +1,195 @@
+/*
+ * A relay under the policy, with both ends as they please. The input is that of fuzz_relay: pieces
+ * of one byte (bit 7: the compositor speaks, bit 6: a handle comes along, the rest: length in
+ * words) and as many words. The guest's handles are blobs of each kind and fds in turn.
+ *
+ * What the compositor is told about pools and buffers must stay within the blobs they came from.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host-bridge/guest_memory.h"
+#include "host-bridge/policy.h"
+#include "host-bridge/resources.h"
+#include "host-bridge/window.h"
+#include "protocol/bytes.h"
+#include "protocol/fd.h"
+#include "protocol/log.h"
+#include "protocol/vhost_user.h"
+
+#define BUFFER_BYTES 65536
+#define RAM UINT64_C(0x10000)
+#define RAM_BYTES UINT64_C(0x10000)
+#define BLOB_BYTES UINT64_C(8192)
+#define SLOT UINT64_C(16384) /* where the host's blob lies in the window */
+#define POOLS 256
+#define KINDS 5 /* of handles */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct end { /* bytes that are not whole messages yet, and their handles */
+	uint8_t bytes[BUFFER_BYTES];
+	size_t size;
+	struct wire_handles handles;
+};
+
+static struct world {
+	struct policy_connection connection; /* first: relay_data() */
+	struct policy policy;
+	struct relay *relay;
+	struct guest_memory *memory;
+	struct window *window;
+	struct resource_table table;
+	struct resource *blobs[4]; /* a slot of the window, guest pages, an fd of its own, 2D */
+	int file;
+	uint32_t n_handles;
+	struct {
+		int64_t start, end; /* bytes of the compositor's fd */
+	} pools[POOLS];             /* by the compositor's id */
+} world;
+
+static void make_blob(size_t index, enum resource_kind kind)
+{
+	assert(resource_create(&world.table, (uint32_t)index + 1, kind, BLOB_BYTES,
+		       &world.blobs[index]) == 0);
+}
+
+static void make_world(void)
+{
+	int ram = fd_memfd("guest", RAM_BYTES);
+	struct vhost_user_memory table = {.n_regions = 1,
+		.regions = {{.guest_address = RAM, .user_address = RAM, .size = RAM_BYTES}}};
+	struct resource_pages *pages = calloc(2, sizeof(*pages));
+
+	log_set_level(LOG_LEVEL_ERROR);
+	world.policy.vm_name = "fuzz";
+	world.policy.max_objects = 64;
+	assert(policy_init(&world.policy));
+	world.connection.policy = &world.policy;
+	world.connection.name = "fuzz";
+	world.memory = guest_memory_create();
+	assert(pages && guest_memory_set(world.memory, &table, &ram, 1) == 0);
+	world.window = window_create(1 << 20);
+	resource_table_init(&world.table, world.memory, world.window);
+	make_blob(0, RESOURCE_BLOB_HOST);
+	assert(resource_map(world.blobs[0], SLOT) == 0);
+	make_blob(1, RESOURCE_BLOB_GUEST);
+	pages[0] = (struct resource_pages){RAM + 8192, 5000};
+	pages[1] = (struct resource_pages){RAM, 8192};
+	assert(resource_set_pages(world.blobs[1], pages, 2) == 0);
+	make_blob(2, RESOURCE_BLOB_HOST);
+	world.blobs[2]->fd = fd_memfd("own", BLOB_BYTES);
+	world.blobs[2]->fd_owned = true;
+	make_blob(3, RESOURCE_2D);
+	world.file = fd_memfd_constant("file", "contents", 8);
+	assert(world.file >= 0);
+}
+
+static struct wire_handle new_handle(enum relay_end from)
+{
+	uint32_t kind = from == RELAY_UP ? KINDS - 1 : world.n_handles++ % KINDS;
+	if (kind < ARRAY_LENGTH(world.blobs))
+		return resource_handle(world.blobs[kind]);
+	return wire_handle_fd(fd_dup(world.file));
+}
+
+/* What is sent to the compositor about shared memory lies inside of one blob. */
+static void check_request(const uint8_t *bytes, size_t size)
+{
+	const uint32_t *words = (const uint32_t *)(const void *)bytes;
+	const struct relay_object *object = relay_object_at(world.relay, RELAY_UP, words[0]);
+	const char *interface = object->interface->wl->name;
+	uint32_t opcode = words[1] & 0xffff;
+
+	if (strcmp(interface, "wl_shm") == 0 && opcode == 0) {
+		int64_t end = (int32_t)words[3];
+		assert(words[2] < POOLS && end > 0);
+		int64_t start = end > (int64_t)SLOT ? (int64_t)SLOT : 0;
+		assert(end - start <= (int64_t)BLOB_BYTES);
+		world.pools[words[2]].start = start;
+		world.pools[words[2]].end = end;
+	} else if (strcmp(interface, "wl_shm_pool") == 0 && opcode == 0) {
+		int64_t offset = (int32_t)words[3], height = (int32_t)words[5],
+			stride = (int32_t)words[6];
+		assert(offset >= world.pools[words[0]].start && height > 0 && stride > 0);
+		assert(offset + height * stride <= world.pools[words[0]].end);
+	} else if (strcmp(interface, "wl_shm_pool") == 0 && opcode == 2) {
+		int64_t end = (int32_t)words[2];
+		assert(end >= world.pools[words[0]].end);
+		assert(end - world.pools[words[0]].start <= (int64_t)BLOB_BYTES);
+		world.pools[words[0]].end = end;
+	}
+}
+
+static int check_sent(void *data, enum relay_end to, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
+{
+	if (to == RELAY_UP)
+		check_request(bytes, size);
+	for (size_t i = 0; i < n_handles; i++) {
+		assert(handles[i].kind == WIRE_FD ||
+			(to == RELAY_DOWN && handles[i].kind == WIRE_WRITE_PIPE));
+		assert(handles[i].fd >= 0);
+		wire_handle_finish(&handles[i]);
+	}
+	return 0;
+}
+
+static bool allow_global(void *data, const struct interface *interface, uint32_t *version)
+{
+	return policy_allow_global(&world.policy, interface, version);
+}
+
+static const struct relay_ops ops = {.send = check_sent, .allow_global = allow_global};
+
+static bool push(enum relay_end from, struct end *end)
+{
+	ssize_t used = relay_push(world.relay, from, end->bytes, end->size, &end->handles);
+	if (used < 0)
+		return false;
+	end->size -= (size_t)used;
+	memmove(end->bytes, end->bytes + used, end->size);
+	return true;
+}
+
+static void talk(struct end ends[2], const uint8_t *data, size_t size)
+{
+	bool alive = true;
+	while (size > 0 && alive) {
+		enum relay_end from = *data & 0x80 ? RELAY_UP : RELAY_DOWN;
+		struct end *end = &ends[from];
+		size_t n = min_u64((*data & 0x3f) * UINT64_C(4), size - 1);
+		if (*data & 0x40 && end->handles.count < WIRE_HANDLES_MAX)
+			wire_handles_push(&end->handles, new_handle(from));
+		n = min_u64(n, BUFFER_BYTES - end->size);
+		memcpy(end->bytes + end->size, data + 1, n);
+		end->size += n;
+		data += 1 + n;
+		size -= 1 + n;
+		alive = push(from, end);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct end ends[2];
+	if (!world.memory)
+		make_world();
+	world.n_handles = 0;
+	memset(world.pools, 0, sizeof(world.pools));
+	world.relay =
+		relay_create(world.policy.hooks, &ops, &world, "fuzz", world.policy.max_objects);
+	assert(world.relay);
+	talk(ends, data, size);
+	relay_destroy(world.relay);
+	for (size_t i = 0; i < ARRAY_LENGTH(ends); i++) {
+		wire_handles_finish(&ends[i].handles);
+		ends[i].size = 0;
+	}
+	for (size_t i = 0; i < ARRAY_LENGTH(world.blobs); i++)
+		assert(world.blobs[i]->refs == 1);
+	assert(world.policy.counters->shadow_bytes == 0);
+	return 0;
+}
