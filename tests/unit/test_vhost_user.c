@@ -543,6 +543,75 @@ static void when_the_front_end_leaves_all_is_forgotten_and_the_next_may_come(voi
 	}
 }
 
+/* From here on the front end can cut its memory off. */
+static void use_shrinkable_memory(void)
+{
+	int fd = memfd_create("guest", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(fd, FE_BYTES), 0);
+	munmap(t.fe.bytes, FE_BYTES);
+	close(t.fe.memory_fd);
+	t.fe.memory_fd = fd;
+	t.fe.bytes = mmap(NULL, FE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(t.fe.bytes != MAP_FAILED);
+}
+
+static void expect_end_and_a_working_successor(void)
+{
+	fe_finish(&t.fe);
+	memset(&device, 0, sizeof(device));
+	connect_front_end();
+	start();
+	run_request("request1");
+}
+
+static void a_front_end_that_truncates_its_rings_is_ended(void **state)
+{
+	use_shrinkable_memory();
+	start();
+	run_request("request1");
+	memset(device.calls, 0, sizeof(device.calls));
+	assert_int_equal(ftruncate(t.fe.memory_fd, 0), 0);
+	fe_kick(&t.fe, 0);
+	expect_calls("0rm");
+	assert_false(vhost_user_connected(t.vu));
+	expect_end_and_a_working_successor();
+}
+
+static void truncated_buffers_are_noticed_outside_of_the_rings_work_too(void **state)
+{
+	use_shrinkable_memory();
+	start();
+	device.hold = true;
+	fe_offer(&t.fe, "held.held", 8);
+	fe_kick(&t.fe, 0);
+	settle();
+	memset(device.calls, 0, sizeof(device.calls));
+	assert_int_equal(ftruncate(t.fe.memory_fd, FE_BUFFERS), 0);
+	complete("complete");
+	assert_true(vhost_user_connected(t.vu));
+	expect_calls("rm");
+	assert_false(vhost_user_connected(t.vu));
+	expect_end_and_a_working_successor();
+}
+
+static void a_new_table_does_not_make_truncation_good(void **state)
+{
+	use_shrinkable_memory();
+	start();
+	device.hold = true;
+	fe_offer(&t.fe, "held.held", 8);
+	fe_kick(&t.fe, 0);
+	settle();
+	memset(device.calls, 0, sizeof(device.calls));
+	assert_int_equal(ftruncate(t.fe.memory_fd, FE_BUFFERS), 0);
+	complete("complete");
+	assert_int_equal(ftruncate(t.fe.memory_fd, FE_BYTES), 0);
+	fe_memory_table(&t.fe, 0);
+	expect_calls("rm");
+	assert_false(vhost_user_connected(t.vu));
+	expect_end_and_a_working_successor();
+}
+
 static void leaving_in_the_middle_of_a_message_is_leaving(void **state)
 {
 	struct vhost_user_message message;
@@ -1079,6 +1148,9 @@ int main(void)
 		TEST(a_new_memory_table_in_mid_flight_changes_nothing),
 		TEST(a_queue_that_asks_for_it_is_processed_again),
 		TEST(when_the_front_end_leaves_all_is_forgotten_and_the_next_may_come),
+		TEST(a_front_end_that_truncates_its_rings_is_ended),
+		TEST(truncated_buffers_are_noticed_outside_of_the_rings_work_too),
+		TEST(a_new_table_does_not_make_truncation_good),
 		TEST(leaving_in_the_middle_of_a_message_is_leaving),
 		TEST(a_message_in_pieces_is_one_message),
 		TEST(garbage_ends_the_connection_and_nothing_else),
