@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/virtio_config.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -284,13 +285,33 @@ static void disconnect(struct vhost_user *vu)
 	fd_close(&vu->socket);
 }
 
+/*
+ * One that starts again at once may be here before the end of its old connection was read: it is
+ * not to be told that the device is busy. False: somebody is there.
+ */
+static bool make_way(struct vhost_user *vu)
+{
+	struct pollfd pollfd = {.fd = vu->socket, .events = POLLRDHUP};
+
+	if (vu->socket < 0)
+		return true;
+	if (vu->busy || vu->waiting)
+		return false;
+	if (!vu->lost && poll(&pollfd, 1, 0) <= 0)
+		return false;
+	if (!vu->lost)
+		log_info("the front end has left, the next one is here");
+	disconnect(vu);
+	return true;
+}
+
 int vhost_user_adopt(struct vhost_user *vu, int socket)
 {
 	struct ucred peer = {.uid = (uid_t)-1};
 	socklen_t size = sizeof(peer);
 	int error = 0;
 
-	if (vu->socket >= 0)
+	if (!make_way(vu))
 		error = -EBUSY;
 	else if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
 		error = -errno;

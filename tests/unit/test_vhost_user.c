@@ -1076,6 +1076,51 @@ static void one_front_end_is_served_at_a_time(void **state)
 	assert_int_equal(access(socket_path, F_OK), -1);
 }
 
+static void one_that_comes_back_at_once_is_served(void **state)
+{
+	struct vhost_user *vu = vhost_user_create(t.loop, socket_path, -1, &vtable, &device);
+	assert_non_null(vu);
+	int old = connect_to(socket_path);
+	settle();
+	/*
+	 * Events are handled in the order in which their fds became ready: the new connection
+	 * before the old one's end. There is a message unread in the old one.
+	 */
+	for (int i = 0; i < 3; i++) {
+		const struct vhost_user_header header = {
+			VHOST_USER_SET_OWNER, VHOST_USER_VERSION, 0};
+		memset(device.calls, 0, sizeof(device.calls));
+		int new = connect_to(socket_path);
+		assert_int_equal(write(old, &header, sizeof(header)), sizeof(header));
+		close(old);
+		settle();
+		assert_true(vhost_user_connected(vu));
+		assert_false(is_closed(new));
+		assert_string_equal(device.calls, "rm");
+		old = new;
+	}
+	close(old);
+	vhost_user_destroy(vu);
+}
+
+static void one_that_cannot_send_any_more_makes_way(void **state)
+{
+	struct vhost_user *vu = vhost_user_create(t.loop, socket_path, -1, &vtable, &device);
+	assert_non_null(vu);
+	int first = connect_to(socket_path);
+	settle();
+	int ends[2];
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+	assert_int_equal(vhost_user_adopt(vu, fd_dup(ends[0])), -EBUSY);
+	shutdown(first, SHUT_WR);
+	assert_int_equal(vhost_user_adopt(vu, ends[0]), 0);
+	assert_true(is_closed(first));
+	close(first);
+	close(ends[1]);
+	vhost_user_destroy(vu);
+}
+
 static void a_stale_socket_is_replaced_and_a_file_is_not(void **state)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -1169,6 +1214,8 @@ int main(void)
 		PEER_TEST(a_front_end_that_never_answers_is_asked_once),
 		PEER_TEST(without_shared_memory_maps_are_not_supported),
 		LISTEN_TEST(one_front_end_is_served_at_a_time),
+		LISTEN_TEST(one_that_comes_back_at_once_is_served),
+		LISTEN_TEST(one_that_cannot_send_any_more_makes_way),
 		LISTEN_TEST(a_stale_socket_is_replaced_and_a_file_is_not),
 		LISTEN_TEST(a_listening_socket_may_be_handed_over),
 	};
