@@ -148,15 +148,14 @@ e2e_suite() {
         [ -z "$only" ] || [ "$test" = "$only" ] || continue
         [[ " $* " != *" $test "* ]] || continue
         log=$LOGS/${folder##*/}/$name/$test
-        rm -rf "$log"
         mkdir -p "$log"
         start=$SECONDS
         [ "$folder" = $PLAIN ] || seconds=$((seconds * 3))
         WAYFERRY_BUILD=$PWD/$folder WAYFERRY_CLIENTS=$PWD/$PLAIN/tests/clients WAYFERRY_TEST_LOGS=$log \
-            $PLAIN/tests/clients/reap -t "$seconds" "tests/e2e/$name.sh" "$test" >"$log/test.log" 2>&1 </dev/null
+            $PLAIN/tests/clients/reap -t "$seconds" "tests/e2e/$name.sh" "$test" >"$log.log" 2>&1 </dev/null
         status=$?
-        [ "$status" != 124 ] || echo "$test: FAILED: not done after $seconds s" >>"$log/test.log"
-        report "${folder##*/} $name $test" "$status" $((SECONDS - start)) "$log/test.log"
+        [ "$status" != 124 ] || echo "$test: FAILED: not done after $seconds s" >>"$log.log"
+        report "${folder##*/} $name $test" "$status" $((SECONDS - start)) "$log.log"
     done < <("tests/e2e/$name.sh" --list)
 }
 
