@@ -7,79 +7,11 @@
 #include <wayland-server-protocol.h>
 
 #include "guest-proxy/connection.h"
+#include "guest-proxy/shm_format.h"
 #include "protocol/bytes.h"
 
 /* A pool is a mapping of this process, which has 65530 of them for all clients. */
 #define POOLS_MAX 1024
-
-/* Formats of one plane, by the bytes of a pixel. */
-static const uint32_t pixels_1[] = {
-	WL_SHM_FORMAT_C8, WL_SHM_FORMAT_RGB332, WL_SHM_FORMAT_BGR233, WL_SHM_FORMAT_R8,
-};
-static const uint32_t pixels_2[] = {
-	WL_SHM_FORMAT_XRGB4444, WL_SHM_FORMAT_XBGR4444, WL_SHM_FORMAT_RGBX4444,
-	WL_SHM_FORMAT_BGRX4444, WL_SHM_FORMAT_ARGB4444, WL_SHM_FORMAT_ABGR4444,
-	WL_SHM_FORMAT_RGBA4444, WL_SHM_FORMAT_BGRA4444, WL_SHM_FORMAT_XRGB1555,
-	WL_SHM_FORMAT_XBGR1555, WL_SHM_FORMAT_RGBX5551, WL_SHM_FORMAT_BGRX5551,
-	WL_SHM_FORMAT_ARGB1555, WL_SHM_FORMAT_ABGR1555, WL_SHM_FORMAT_RGBA5551,
-	WL_SHM_FORMAT_BGRA5551, WL_SHM_FORMAT_RGB565, WL_SHM_FORMAT_BGR565, WL_SHM_FORMAT_R16,
-	WL_SHM_FORMAT_RG88, WL_SHM_FORMAT_GR88,
-};
-static const uint32_t pixels_3[] = {
-	WL_SHM_FORMAT_RGB888, WL_SHM_FORMAT_BGR888, WL_SHM_FORMAT_VUY888,
-};
-static const uint32_t pixels_4[] = {
-	WL_SHM_FORMAT_ARGB8888, WL_SHM_FORMAT_XRGB8888, WL_SHM_FORMAT_XBGR8888,
-	WL_SHM_FORMAT_RGBX8888, WL_SHM_FORMAT_BGRX8888, WL_SHM_FORMAT_ABGR8888,
-	WL_SHM_FORMAT_RGBA8888, WL_SHM_FORMAT_BGRA8888, WL_SHM_FORMAT_XRGB2101010,
-	WL_SHM_FORMAT_XBGR2101010, WL_SHM_FORMAT_RGBX1010102, WL_SHM_FORMAT_BGRX1010102,
-	WL_SHM_FORMAT_ARGB2101010, WL_SHM_FORMAT_ABGR2101010, WL_SHM_FORMAT_RGBA1010102,
-	WL_SHM_FORMAT_BGRA1010102, WL_SHM_FORMAT_RG1616, WL_SHM_FORMAT_GR1616,
-	WL_SHM_FORMAT_AYUV, WL_SHM_FORMAT_XYUV8888, WL_SHM_FORMAT_Y410,
-	WL_SHM_FORMAT_XVYU2101010,
-};
-static const uint32_t pixels_8[] = {
-	WL_SHM_FORMAT_XRGB16161616F, WL_SHM_FORMAT_XBGR16161616F, WL_SHM_FORMAT_ARGB16161616F,
-	WL_SHM_FORMAT_ABGR16161616F, WL_SHM_FORMAT_XRGB16161616, WL_SHM_FORMAT_XBGR16161616,
-	WL_SHM_FORMAT_ARGB16161616, WL_SHM_FORMAT_ABGR16161616,
-	WL_SHM_FORMAT_AXBXGXRX106106106106, WL_SHM_FORMAT_Y412, WL_SHM_FORMAT_Y416,
-	WL_SHM_FORMAT_XVYU12_16161616, WL_SHM_FORMAT_XVYU16161616,
-};
-static const uint32_t pairs_2[] = {
-	WL_SHM_FORMAT_YUYV, WL_SHM_FORMAT_YVYU, WL_SHM_FORMAT_UYVY, WL_SHM_FORMAT_VYUY,
-};
-static const uint32_t pairs_4[] = {
-	WL_SHM_FORMAT_Y210, WL_SHM_FORMAT_Y212, WL_SHM_FORMAT_Y216,
-};
-
-static const struct format_group {
-	const uint32_t *formats;
-	size_t n;
-	uint8_t pixel_bytes;
-	bool pair;
-} format_groups[] = {
-	{pixels_1, ARRAY_LENGTH(pixels_1), 1, false},
-	{pixels_2, ARRAY_LENGTH(pixels_2), 2, false},
-	{pixels_3, ARRAY_LENGTH(pixels_3), 3, false},
-	{pixels_4, ARRAY_LENGTH(pixels_4), 4, false},
-	{pixels_8, ARRAY_LENGTH(pixels_8), 8, false},
-	{pairs_2, ARRAY_LENGTH(pairs_2), 2, true},
-	{pairs_4, ARRAY_LENGTH(pairs_4), 4, true},
-};
-
-uint32_t buffer_format_pixel_bytes(uint32_t format, bool *pair)
-{
-	for (const struct format_group *group = format_groups; group < format_groups + ARRAY_LENGTH(format_groups); group++) {
-		for (size_t i = 0; i < group->n; i++) {
-			if (group->formats[i] != format)
-				continue;
-			if (pair)
-				*pair = group->pair;
-			return group->pixel_bytes;
-		}
-	}
-	return 0;
-}
 
 /* The two that every compositor has may be used before it has said so. */
 static bool format_usable(const struct connection *connection, uint32_t format)
@@ -98,7 +30,7 @@ static enum relay_verdict handle_format(struct relay_message *message)
 {
 	struct connection *connection = connection_of(message->relay);
 	uint32_t format = message->args[0].u;
-	if (buffer_format_pixel_bytes(format, NULL) == 0)
+	if (shm_format_pixel_bytes(format, NULL) == 0)
 		return RELAY_SWALLOW;
 	if (!format_usable(connection, format) && connection->n_formats < CONNECTION_FORMATS_MAX)
 		connection->formats[connection->n_formats++] = format;
@@ -134,8 +66,10 @@ static enum relay_verdict handle_create_pool(struct relay_message *message)
 			"more than %d wl_shm pools", POOLS_MAX);
 	struct pool_resource *resource = calloc(1, sizeof(*resource));
 	if (!resource)
-		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a pool");
-	int result = pool_create(message->args[1].handle.fd, (size_t)size, &connection->n_pools, &resource->pool);
+		return relay_fail(
+			message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a pool");
+	int result = pool_create(
+		message->args[1].handle.fd, (size_t)size, &connection->n_pools, &resource->pool);
 	if (result < 0) {
 		free(resource);
 		return relay_fail(message->relay, message->object, WL_SHM_ERROR_INVALID_FD,
@@ -186,20 +120,22 @@ static enum relay_verdict handle_create_buffer(struct relay_message *message)
 	int32_t width = message->args[2].i, height = message->args[3].i;
 	uint32_t format = message->args[5].u;
 
-	uint32_t pixel_bytes = buffer_format_pixel_bytes(format, NULL);
+	uint32_t pixel_bytes = shm_format_pixel_bytes(format, NULL);
 	if (pixel_bytes == 0 || !format_usable(connection, format))
 		return relay_fail(message->relay, message->object, WL_SHM_ERROR_INVALID_FORMAT,
 			"invalid format 0x%x", format);
 	if (offset < 0 || width <= 0 || height <= 0 || stride < 0 ||
 		(uint64_t)stride < (uint64_t)width * pixel_bytes || stride > INT32_MAX / height ||
-		!range_fits((uint64_t)offset, (uint64_t)stride * (uint64_t)height, resource->pool->size))
+		!range_fits((uint64_t)offset, (uint64_t)stride * (uint64_t)height,
+			resource->pool->size))
 		return relay_fail(message->relay, message->object, WL_SHM_ERROR_INVALID_STRIDE,
-			"invalid width, height or stride (%dx%d, %d) at %d in a pool of %zu bytes", width, height,
-			stride, offset, resource->pool->size);
+			"invalid width, height or stride (%dx%d, %d) at %d in a pool of %zu bytes",
+			width, height, stride, offset, resource->pool->size);
 
 	struct buffer *buffer = calloc(1, sizeof(*buffer));
 	if (!buffer)
-		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a buffer");
+		return relay_fail(
+			message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a buffer");
 	*buffer = (struct buffer){
 		.refs = 1,
 		.pool = pool_ref(resource->pool),
@@ -237,8 +173,10 @@ void buffer_unref(struct buffer *buffer)
 
 enum relay_verdict buffer_fail_truncated(struct relay *relay, struct buffer *buffer)
 {
-	return relay_fail(relay, buffer->object, buffer->object ? WL_SHM_ERROR_INVALID_FD : WL_DISPLAY_ERROR_IMPLEMENTATION,
-		"the file of a wl_shm pool is smaller than the pool (%zu bytes)", buffer->pool->size);
+	return relay_fail(relay, buffer->object,
+		buffer->object ? WL_SHM_ERROR_INVALID_FD : WL_DISPLAY_ERROR_IMPLEMENTATION,
+		"the file of a wl_shm pool is smaller than the pool (%zu bytes)",
+		buffer->pool->size);
 }
 
 int buffer_release(struct relay *relay, struct buffer *buffer)

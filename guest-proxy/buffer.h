@@ -8,8 +8,9 @@
 /* A wl_buffer in a client's pool. */
 struct buffer {
 	uint32_t refs;
-	struct pool *pool;	     /* a reference */
-	struct relay_object *shm;    /* the wl_shm it was made with; lives as long as the relay (registry.c) */
+	struct pool *pool; /* a reference */
+	struct relay_object
+		*shm; /* the wl_shm it was made with; lives as long as the relay (registry.c) */
 	struct relay_object *object; /* only DOWN knows it; NULL once the client destroyed it */
 	uint32_t offset_bytes, stride_bytes;
 	int32_t width, height; /* buffer coordinates */
@@ -17,12 +18,9 @@ struct buffer {
 };
 
 /*
- * How many bytes a pixel of a wl_shm format has; 0 for formats that are unknown or have several planes. *@pair
- * (may be NULL): pixels share bytes with their neighbours in the row, so only whole rows can be copied.
+ * The buffer behind a wl_buffer that only the client's end knows; NULL if it is another kind of
+ * wl_buffer.
  */
-uint32_t buffer_format_pixel_bytes(uint32_t format, bool *pair);
-
-/* The buffer behind a wl_buffer that only the client's end knows; NULL if it is another kind of wl_buffer. */
 struct buffer *buffer_of(const struct relay_object *object);
 
 struct buffer *buffer_ref(struct buffer *buffer);

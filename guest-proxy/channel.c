@@ -1,10 +1,10 @@
 /*
  * A Wayland connection to the host through a cross-domain context.
  *
- * Out: commands gather in a batch and leave as one submission with channel_flush. Fences on every 64 KiB or so tell how far
- * the host has come; while too much is under way the user is told to hold back (channel_ready).
- * In: the channel ring is a page that holds one event. The fence of a POLL says that it is there; once the page has been
- * copied the next POLL may go.
+ * Out: commands gather in a batch and leave as one submission with channel_flush. Fences on every
+ * 64 KiB or so tell how far the host has come; while too much is under way the user is told to hold
+ * back (channel_ready). In: the channel ring is a page that holds one event. The fence of a POLL
+ * says that it is there; once the page has been copied the next POLL may go.
  */
 #include "guest-proxy/channel_private.h"
 
@@ -54,10 +54,11 @@ struct channel {
 	struct command_batch batch;
 	struct channel_blob *batch_blobs[BATCH_BLOBS]; /* referenced: those that the batch names */
 	size_t n_batch_blobs;
-	bool stalled;		 /* the queue was full: the batch goes when there is room */
-	bool congested;		 /* channel_ready is false */
-	uint64_t sent, acknowledged, fenced; /* costs: given to the host, worked off, covered by fences */
-	uint64_t fences[MAX_FENCES];	     /* value of sent behind each fence under way */
+	bool stalled;   /* the queue was full: the batch goes when there is room */
+	bool congested; /* channel_ready is false */
+	uint64_t sent, acknowledged,
+		fenced;              /* costs: given to the host, worked off, covered by fences */
+	uint64_t fences[MAX_FENCES]; /* value of sent behind each fence under way */
 	unsigned first_fence, n_fences;
 
 	bool poll_due, paused;
@@ -153,7 +154,8 @@ static void forget_batch(struct channel *channel)
 		channel_blob_unref(channel->batch_blobs[--channel->n_batch_blobs]);
 }
 
-static int submit(struct channel *channel, const void *commands, size_t size, enum gpu_fence fence, bool lazy)
+static int submit(
+	struct channel *channel, const void *commands, size_t size, enum gpu_fence fence, bool lazy)
 {
 	struct gpu_blob *blobs[BATCH_BLOBS + 1];
 	size_t n_blobs = 0;
@@ -164,7 +166,8 @@ static int submit(struct channel *channel, const void *commands, size_t size, en
 			if (channel->batch_blobs[i]->gpu)
 				blobs[n_blobs++] = channel->batch_blobs[i]->gpu;
 	}
-	int error = channel->gpu->ops->submit(channel->context, commands, size, fence, lazy, blobs, n_blobs);
+	int error = channel->gpu->ops->submit(
+		channel->context, commands, size, fence, lazy, blobs, n_blobs);
 	channel->stalled = error == -EAGAIN;
 	if (error == -EAGAIN)
 		return error;
@@ -176,7 +179,9 @@ static int submit(struct channel *channel, const void *commands, size_t size, en
 }
 
 static const struct cross_domain_poll poll_command = {
-	.hdr = {.cmd = CROSS_DOMAIN_CMD_POLL, .ring_idx = CROSS_DOMAIN_CHANNEL_RING, .cmd_size = sizeof(poll_command)},
+	.hdr = {.cmd = CROSS_DOMAIN_CMD_POLL,
+		.ring_idx = CROSS_DOMAIN_CHANNEL_RING,
+		.cmd_size = sizeof(poll_command)},
 };
 
 static bool has_feature(const struct channel *channel, uint32_t feature)
@@ -210,7 +215,8 @@ static int submit_batch(struct channel *channel, bool with_poll)
 	enum gpu_fence fence = GPU_FENCE_NONE;
 	if (channel->sent + cost - channel->fenced >= FENCE_BYTES && channel->n_fences < MAX_FENCES)
 		fence = GPU_FENCE_DONE;
-	else if (with_poll && command_batch_add(&channel->batch, &poll_command, sizeof(poll_command)) == 0)
+	else if (with_poll &&
+		command_batch_add(&channel->batch, &poll_command, sizeof(poll_command)) == 0)
 		fence = GPU_FENCE_EVENT;
 
 	int error = submit(channel, channel->batch.bytes, channel->batch.size, fence, false);
@@ -289,8 +295,10 @@ static int add_read_pipe(struct channel *channel, uint32_t id)
 	if (!has_feature(channel, CROSS_DOMAIN_EXT_READ_CREDIT))
 		return 0;
 	if (channel->n_read_pipes == channel->read_pipes_capacity) {
-		size_t capacity = channel->read_pipes_capacity ? 2 * channel->read_pipes_capacity : 4;
-		struct read_pipe *grown = reallocarray(channel->read_pipes, capacity, sizeof(*grown));
+		size_t capacity =
+			channel->read_pipes_capacity ? 2 * channel->read_pipes_capacity : 4;
+		struct read_pipe *grown =
+			reallocarray(channel->read_pipes, capacity, sizeof(*grown));
 		if (!grown)
 			return -ENOMEM;
 		channel->read_pipes = grown;
@@ -307,8 +315,10 @@ static void remove_read_pipe(struct channel *channel, uint32_t id)
 		*pipe = channel->read_pipes[--channel->n_read_pipes];
 }
 
-/* What the host calls @handle; the batch holds on to blobs. 0 or -errno: nothing that can be sent. */
-static int identify(struct channel *channel, struct wire_handle *handle, struct command_identifier *out)
+/* What the host calls @handle; the batch holds on to blobs. 0 or -errno: nothing that can be sent.
+ */
+static int identify(
+	struct channel *channel, struct wire_handle *handle, struct command_identifier *out)
 {
 	if (handle->kind == WIRE_BLOB) {
 		struct channel_blob *blob = handle->blob;
@@ -331,8 +341,8 @@ static int identify(struct channel *channel, struct wire_handle *handle, struct 
 }
 
 /* One SEND's worth of handles and a bounded number of bytes. */
-static int send_chunk(struct channel *channel, const uint8_t *bytes, size_t size, struct wire_handle *handles,
-	size_t n_handles)
+static int send_chunk(struct channel *channel, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
 {
 	struct command_identifier identifiers[CROSS_DOMAIN_MAX_IDENTIFIERS];
 	int error = make_room(channel, size);
@@ -341,27 +351,32 @@ static int send_chunk(struct channel *channel, const uint8_t *bytes, size_t size
 	for (size_t i = 0; i < n_handles && error == 0; i++) {
 		error = identify(channel, &handles[i], &identifiers[i]);
 		if (error < 0)
-			error = channel_lose(channel, "something was sent that the host cannot be given");
+			error = channel_lose(
+				channel, "something was sent that the host cannot be given");
 	}
 	if (error < 0)
 		return error;
 	channel->counters.bytes_out += size;
-	return batch_result(channel,
-		command_batch_send(&channel->batch, bytes, size, identifiers, n_handles));
+	return batch_result(
+		channel, command_batch_send(&channel->batch, bytes, size, identifiers, n_handles));
 }
 
-int channel_send(struct channel *channel, const uint8_t *bytes, size_t size, struct wire_handle *handles,
-	size_t n_handles)
+int channel_send(struct channel *channel, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
 {
 	int error = channel->lost ? -EPIPE : 0;
 	size_t done = 0, handles_done = 0;
 	channel->counters.sends++;
 	while (error == 0 && (done < size || handles_done < n_handles)) {
-		size_t n_chunk_handles = min_u64(n_handles - handles_done, CROSS_DOMAIN_MAX_IDENTIFIERS);
+		size_t n_chunk_handles =
+			min_u64(n_handles - handles_done, CROSS_DOMAIN_MAX_IDENTIFIERS);
 		bool last_handles = handles_done + n_chunk_handles == n_handles;
-		/* Handles travel with the first bytes, so that none comes after the bytes it belongs to. */
-		size_t n = last_handles ? min_u64(size - done, CHUNK_BYTES) : min_u64(size - done, 1);
-		error = send_chunk(channel, bytes + done, n, handles + handles_done, n_chunk_handles);
+		/* Handles travel with the first bytes, so that none comes after the bytes it
+		 * belongs to. */
+		size_t n =
+			last_handles ? min_u64(size - done, CHUNK_BYTES) : min_u64(size - done, 1);
+		error = send_chunk(
+			channel, bytes + done, n, handles + handles_done, n_chunk_handles);
 		done += n;
 		handles_done += n_chunk_handles;
 	}
@@ -370,7 +385,8 @@ int channel_send(struct channel *channel, const uint8_t *bytes, size_t size, str
 	return error;
 }
 
-int channel_write(struct channel *channel, uint32_t pipe_id, const void *bytes, size_t size, bool hang_up)
+int channel_write(
+	struct channel *channel, uint32_t pipe_id, const void *bytes, size_t size, bool hang_up)
 {
 	const uint8_t *at = bytes;
 	do {
@@ -393,7 +409,8 @@ void channel_read_done(struct channel *channel, uint32_t pipe_id, size_t size)
 	struct read_pipe *pipe = find_read_pipe(channel, pipe_id);
 	if (!pipe || channel->lost)
 		return;
-	/* More than the window cannot have been read: a sum that large is the caller's error, not an overflow. */
+	/* More than the window cannot have been read: a sum that large is the caller's error, not
+	 * an overflow. */
 	pipe->due += (uint32_t)min_u64(size, READ_WINDOW_BYTES);
 	if (pipe->due < CREDIT_BYTES)
 		return;
@@ -421,8 +438,8 @@ static void finish_handles(struct wire_handle *handles, size_t n)
 		wire_handle_finish(&handles[i]);
 }
 
-static int receive_handle(struct channel *channel, const struct cross_domain_send_receive *receive, uint32_t i,
-	struct wire_handle *out)
+static int receive_handle(struct channel *channel, const struct cross_domain_send_receive *receive,
+	uint32_t i, struct wire_handle *out)
 {
 	uint32_t id = receive->identifiers[i];
 	struct channel_blob *blob;
@@ -554,7 +571,8 @@ static const struct gpu_listener gpu_listener = {
 static int read_capset(struct channel *channel)
 {
 	struct cross_domain_capset_ext capset = {0};
-	int size = channel->gpu->ops->capset(channel->gpu, CROSS_DOMAIN_CAPSET_ID, &capset, sizeof(capset));
+	int size = channel->gpu->ops->capset(
+		channel->gpu, CROSS_DOMAIN_CAPSET_ID, &capset, sizeof(capset));
 	if (size < 0)
 		return size;
 	if (size < (int)sizeof(capset.base) ||
@@ -578,7 +596,8 @@ static int submit_init(struct channel *channel)
 		.bytes = READ_WINDOW_BYTES,
 	};
 	struct gpu_blob *rings[] = {channel->query_ring, channel->channel_ring};
-	int error = channel->gpu->ops->submit(channel->context, &init, sizeof(init), GPU_FENCE_NONE, false, rings, 2);
+	int error = channel->gpu->ops->submit(
+		channel->context, &init, sizeof(init), GPU_FENCE_NONE, false, rings, 2);
 	if (error < 0)
 		return error;
 	channel->counters.submissions++;
@@ -596,18 +615,19 @@ static int start(struct channel *channel)
 	const struct gpu_ops *ops = channel->gpu->ops;
 	int error = read_capset(channel);
 	if (error == 0)
-		error = ops->context_create(channel->gpu, &gpu_listener, channel, &channel->context);
+		error = ops->context_create(
+			channel->gpu, &gpu_listener, channel, &channel->context);
 	if (error == 0)
-		error = ops->blob_create(
-			channel->context, GPU_BLOB_GUEST, 0, CROSS_DOMAIN_RING_BYTES, &channel->query_ring);
+		error = ops->blob_create(channel->context, GPU_BLOB_GUEST, 0,
+			CROSS_DOMAIN_RING_BYTES, &channel->query_ring);
 	if (error == 0)
-		error = ops->blob_create(
-			channel->context, GPU_BLOB_GUEST, 0, CROSS_DOMAIN_RING_BYTES, &channel->channel_ring);
+		error = ops->blob_create(channel->context, GPU_BLOB_GUEST, 0,
+			CROSS_DOMAIN_RING_BYTES, &channel->channel_ring);
 	return error == 0 ? submit_init(channel) : error;
 }
 
-struct channel *channel_create(
-	struct gpu *gpu, struct wl_event_loop *loop, const struct channel_listener *listener, void *data)
+struct channel *channel_create(struct gpu *gpu, struct wl_event_loop *loop,
+	const struct channel_listener *listener, void *data)
 {
 	struct channel *channel = calloc(1, sizeof(*channel));
 	if (!channel)
@@ -622,7 +642,8 @@ struct channel *channel_create(
 	channel_blobs_init(&channel->blobs);
 	int error = start(channel);
 	if (error < 0) {
-		log_err("%s: no channel to the host's compositor: %s", gpu->ops->describe(gpu), strerror(-error));
+		log_err("%s: no channel to the host's compositor: %s", gpu->ops->describe(gpu),
+			strerror(-error));
 		channel_destroy(channel);
 		return NULL;
 	}

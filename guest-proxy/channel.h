@@ -1,6 +1,6 @@
 /*
- * A Wayland connection to the host through a cross-domain context: bytes, fds' stand-ins and pipes over SEND,
- * RECEIVE, READ and WRITE. One per client, over any gpu.h device.
+ * A Wayland connection to the host through a cross-domain context: bytes, fds' stand-ins and pipes
+ * over SEND, RECEIVE, READ and WRITE. One per client, over any gpu.h device.
  */
 #ifndef GUEST_PROXY_CHANNEL_H
 #define GUEST_PROXY_CHANNEL_H
@@ -21,16 +21,20 @@ struct channel_blob {
 
 struct channel_listener {
 	/*
-	 * Wayland bytes from the host. Handles come as WIRE_BLOB (struct channel_blob, the host's contents in it) and
-	 * WIRE_WRITE_PIPE with only .id set (fd -1): the guest shall send what goes into that pipe with channel_write.
-	 * Takes the handles. Called at most once for each RECEIVE, boundaries are arbitrary.
+	 * Wayland bytes from the host. Handles come as WIRE_BLOB (struct channel_blob, the host's
+	 * contents in it) and WIRE_WRITE_PIPE with only .id set (fd -1): the guest shall send what
+	 * goes into that pipe with channel_write. Takes the handles. Called at most once for each
+	 * RECEIVE, boundaries are arbitrary.
 	 */
-	void (*receive)(void *data, const uint8_t *bytes, size_t size, struct wire_handle *handles, size_t n_handles);
+	void (*receive)(void *data, const uint8_t *bytes, size_t size, struct wire_handle *handles,
+		size_t n_handles);
 	/* Bytes of a read pipe; @hang_up: the last ones. */
-	void (*pipe_data)(void *data, uint32_t pipe_id, const void *bytes, size_t size, bool hang_up);
+	void (*pipe_data)(
+		void *data, uint32_t pipe_id, const void *bytes, size_t size, bool hang_up);
 	/* channel_ready() was false and is true again. */
 	void (*ready)(void *data);
-	/* The host hung up (@why NULL: the compositor's end of file) or the device is lost. Destroy the channel soon. Last callback. */
+	/* The host hung up (@why NULL: the compositor's end of file) or the device is lost. Destroy
+	 * the channel soon. Last callback. */
 	void (*closed)(void *data, const char *why);
 };
 
@@ -41,44 +45,54 @@ struct channel_counters {
 };
 
 /*
- * A context, its two rings, INIT and the first POLL. NULL with a log line. The listener is called from the event loop.
+ * A context, its two rings, INIT and the first POLL. NULL with a log line. The listener is called
+ * from the event loop.
  */
-struct channel *channel_create(struct gpu *gpu, struct wl_event_loop *loop, const struct channel_listener *listener, void *data);
+struct channel *channel_create(struct gpu *gpu, struct wl_event_loop *loop,
+	const struct channel_listener *listener, void *data);
 /* Blobs that are still referenced lose their map: unref them before. NULL is fine. */
 void channel_destroy(struct channel *channel);
 
 /*
- * Queues Wayland bytes for the host. Handles: WIRE_BLOB, WIRE_READ_PIPE (id from channel_new_read_pipe). Takes the handles, also on error.
- * Batched: goes out with channel_flush, or when a command is full. 0 or -errno (the channel is then lost).
+ * Queues Wayland bytes for the host. Handles: WIRE_BLOB, WIRE_READ_PIPE (id from
+ * channel_new_read_pipe). Takes the handles, also on error. Batched: goes out with channel_flush,
+ * or when a command is full. 0 or -errno (the channel is then lost).
  */
-int channel_send(struct channel *channel, const uint8_t *bytes, size_t size, struct wire_handle *handles, size_t n_handles);
+int channel_send(struct channel *channel, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles);
 
-/* Submits what is queued, as one submission. 0 or -errno (lost). Call it at the end of each event's work. */
+/* Submits what is queued, as one submission. 0 or -errno (lost). Call it at the end of each event's
+ * work. */
 int channel_flush(struct channel *channel);
 
 /*
- * False while more than a bounded number of bytes are under way to the host: stop reading from the client and from
- * pipes until listener->ready.
+ * False while more than a bounded number of bytes are under way to the host: stop reading from the
+ * client and from pipes until listener->ready.
  */
 bool channel_ready(const struct channel *channel);
 
-/* The id that the next READ_PIPE will have; send it in the very next channel_send that carries a read pipe. */
+/* The id that the next READ_PIPE will have; send it in the very next channel_send that carries a
+ * read pipe. */
 uint32_t channel_new_read_pipe(struct channel *channel);
 
 /* Bytes for a write pipe of the host; @hang_up ends it. As channel_send. */
-int channel_write(struct channel *channel, uint32_t pipe_id, const void *bytes, size_t size, bool hang_up);
+int channel_write(
+	struct channel *channel, uint32_t pipe_id, const void *bytes, size_t size, bool hang_up);
 
-/* The guest's reader took @size bytes of a read pipe (flow control where the host has it, else nothing). */
+/* The guest's reader took @size bytes of a read pipe (flow control where the host has it, else
+ * nothing). */
 void channel_read_done(struct channel *channel, uint32_t pipe_id, size_t size);
 
 /*
- * While paused no new event is asked for: what the host has to say waits there. For a client that does not read.
+ * While paused no new event is asked for: what the host has to say waits there. For a client that
+ * does not read.
  */
 void channel_pause(struct channel *channel, bool paused);
 
 /*
- * Memory of @size bytes that can be given to the compositor as a wl_shm pool: one reference, the caller's. May wait for
- * the host. -errno: -ENOMEM when the host refuses (quota), else the channel is lost.
+ * Memory of @size bytes that can be given to the compositor as a wl_shm pool: one reference, the
+ * caller's. May wait for the host. -errno: -ENOMEM when the host refuses (quota), else the channel
+ * is lost.
  */
 int channel_blob_create(struct channel *channel, size_t size, struct channel_blob **out);
 struct channel_blob *channel_blob_ref(struct channel_blob *blob);

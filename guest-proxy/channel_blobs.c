@@ -42,8 +42,7 @@ static void blob_vacate(struct blob *blob)
 void channel_blobs_finish(struct channel_blobs *blobs)
 {
 	struct blob *blob, *next;
-	wl_list_for_each_safe(blob, next, &blobs->live, link)
-		blob_vacate(blob);
+	wl_list_for_each_safe(blob, next, &blobs->live, link) blob_vacate(blob);
 }
 
 static int blob_create(struct channel *channel, enum gpu_blob_memory memory, uint32_t blob_id,
@@ -70,12 +69,14 @@ static int blob_create(struct channel *channel, enum gpu_blob_memory memory, uin
 	return 0;
 }
 
-int channel_blob_receive(struct channel *channel, uint32_t blob_id, size_t size, struct channel_blob **out)
+int channel_blob_receive(
+	struct channel *channel, uint32_t blob_id, size_t size, struct channel_blob **out)
 {
 	return blob_create(channel, GPU_BLOB_HOST, blob_id, size, size, out);
 }
 
-/* @size rounded up to the next of the sizes that are asked for: few, and at most a quarter too large. */
+/* @size rounded up to the next of the sizes that are asked for: few, and at most a quarter too
+ * large. */
 static uint64_t class_size(size_t size)
 {
 	uint64_t pages = align_up(size, PAGE_BYTES) / PAGE_BYTES, step = 1;
@@ -84,7 +85,8 @@ static uint64_t class_size(size_t size)
 	return align_up(pages, step) * PAGE_BYTES;
 }
 
-/* Asks the host what memory of @size bytes (a class) is; kept, as the answer holds while the context lives. */
+/* Asks the host what memory of @size bytes (a class) is; kept, as the answer holds while the
+ * context lives. */
 static int find_class(struct channel *channel, uint64_t size, struct channel_class *out)
 {
 	struct channel_blobs *blobs = channel_blobs(channel);
@@ -96,7 +98,8 @@ static int find_class(struct channel *channel, uint64_t size, struct channel_cla
 		}
 	}
 	const struct cross_domain_get_image_requirements request = {
-		.hdr = {.cmd = CROSS_DOMAIN_CMD_GET_IMAGE_REQUIREMENTS, .cmd_size = sizeof(request)},
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_GET_IMAGE_REQUIREMENTS,
+			.cmd_size = sizeof(request)},
 		.width = (uint32_t)size,
 		.height = 1,
 		.drm_format = FORMAT_R8,
@@ -104,8 +107,8 @@ static int find_class(struct channel *channel, uint64_t size, struct channel_cla
 	};
 	struct cross_domain_image_requirements answer;
 	memset(ring->map, 0, sizeof(answer));
-	int error = channel_gpu(channel)->ops->submit(
-		channel_context(channel), &request, sizeof(request), GPU_FENCE_WAIT, false, &ring, 1);
+	int error = channel_gpu(channel)->ops->submit(channel_context(channel), &request,
+		sizeof(request), GPU_FENCE_WAIT, false, &ring, 1);
 	if (error < 0)
 		return error;
 	channel_counters_mutable(channel)->submissions++;
@@ -142,7 +145,8 @@ int channel_blob_create(struct channel *channel, size_t size, struct channel_blo
 		struct channel_class class;
 		error = find_class(channel, rounded, &class);
 		if (error == 0)
-			error = blob_create(channel, GPU_BLOB_HOST, class.blob_id, rounded, size, out);
+			error = blob_create(
+				channel, GPU_BLOB_HOST, class.blob_id, rounded, size, out);
 		if (error == 0)
 			learn_memory(gpu, GPU_BLOB_HOST);
 	}

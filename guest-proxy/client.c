@@ -1,9 +1,10 @@
 /*
  * A client and its way to the host.
  *
- * Whatever happens (its socket, the channel, a pipe) only moves bytes and notes what it saw; settle(), which runs once
- * behind each round of events, sends what was queued, stops and resumes reading, and ends the client where that is due.
- * So nothing is freed below a callback of its own, and what one round brings leaves in one submission.
+ * Whatever happens (its socket, the channel, a pipe) only moves bytes and notes what it saw;
+ * settle(), which runs once behind each round of events, sends what was queued, stops and resumes
+ * reading, and ends the client where that is due. So nothing is freed below a callback of its own,
+ * and what one round brings leaves in one submission.
  *
  *   SERVED --hung up--> LINGERING (pipes it filled are still read) ---> gone
  *   SERVED --error, host gone--> CLOSING (the last events are still written) ---> gone
@@ -20,6 +21,7 @@
 
 #include "guest-proxy/buffer.h"
 #include "guest-proxy/connection.h"
+#include "guest-proxy/counters.h"
 #include "guest-proxy/registry.h"
 #include "guest-proxy/surface.h"
 #include "guest-proxy/swapchain.h"
@@ -32,7 +34,7 @@
 #include "protocol/log.h"
 
 #define CLIENTS_MAX 1024
-#define IN_BYTES 65536	/* more than any message has */
+#define IN_BYTES 65536 /* more than any message has */
 #define OUTBOX_BYTES (4 << 20)
 #define OUTBOX_PAUSE_BYTES (1 << 20)
 #define QUEUE_PAUSE_BYTES (8 << 20) /* in pipes to the client */
@@ -52,7 +54,7 @@ enum client_state {
 
 struct client {
 	struct connection base; /* the relay's data */
-	struct wl_list link;	/* clients::list */
+	struct wl_list link;    /* clients::list */
 	struct clients *clients;
 	enum client_state state;
 	char name[40]; /* "client 3, pid 77" */
@@ -80,11 +82,6 @@ struct client {
 	unsigned linger_rounds;
 };
 
-struct totals {
-	uint64_t messages[2], bytes[2], frames, copied_bytes, objects;
-	struct channel_counters channel;
-};
-
 struct clients {
 	struct wl_event_loop *loop;
 	struct gpu *gpu;
@@ -92,71 +89,11 @@ struct clients {
 	struct wl_list list; /* client::link */
 	unsigned count;
 	uint64_t served;
-	struct totals past;
+	struct counters past; /* of clients that are gone */
 	struct log_limit limit;
 };
 
 static void wake(struct connection *connection);
-
-/* Counters */
-
-static void totals_add(struct totals *totals, const struct client *client)
-{
-	totals->frames += client->base.frames;
-	totals->copied_bytes += client->base.copied_bytes;
-	if (client->base.relay) {
-		const struct relay_counters *relay = relay_counters(client->base.relay);
-		for (int end = 0; end < 2; end++) {
-			totals->messages[end] += relay->messages[end];
-			totals->bytes[end] += relay->bytes[end];
-		}
-		totals->objects += relay->objects;
-	}
-	if (client->base.channel) {
-		const struct channel_counters *channel = channel_counters(client->base.channel);
-		totals->channel.submissions += channel->submissions;
-		totals->channel.sends += channel->sends;
-		totals->channel.receives += channel->receives;
-		totals->channel.fences += channel->fences;
-		totals->channel.bytes_out += channel->bytes_out;
-		totals->channel.bytes_in += channel->bytes_in;
-		totals->channel.blobs += channel->blobs;
-		totals->channel.blob_bytes += channel->blob_bytes;
-	}
-}
-
-void clients_print_counters(const struct clients *clients, FILE *file)
-{
-	struct totals totals = clients->past;
-	const struct client *client;
-	wl_list_for_each(client, &clients->list, link)
-		totals_add(&totals, client);
-	const struct {
-		const char *name;
-		uint64_t value;
-	} lines[] = {
-		{"clients", clients->count},
-		{"clients_served", clients->served},
-		{"requests", totals.messages[RELAY_DOWN]},
-		{"request_bytes", totals.bytes[RELAY_DOWN]},
-		{"events", totals.messages[RELAY_UP]},
-		{"event_bytes", totals.bytes[RELAY_UP]},
-		{"frames", totals.frames},
-		{"copied_bytes", totals.copied_bytes},
-		{"submissions", totals.channel.submissions},
-		{"sends", totals.channel.sends},
-		{"receives", totals.channel.receives},
-		{"fences", totals.channel.fences},
-		{"channel_bytes_out", totals.channel.bytes_out},
-		{"channel_bytes_in", totals.channel.bytes_in},
-		{"blobs", totals.channel.blobs},
-		{"blob_bytes", totals.channel.blob_bytes},
-		{"live_objects", totals.objects},
-	};
-	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++)
-		fprintf(file, "%s %" PRIu64 "\n", lines[i].name, lines[i].value);
-	fflush(file);
-}
 
 /* The two ends */
 
@@ -164,11 +101,10 @@ void clients_print_counters(const struct clients *clients, FILE *file)
 static void drop_host(struct client *client)
 {
 	struct connection *base = &client->base;
-	struct totals *past = &client->clients->past;
 
 	base->ending = true;
-	totals_add(past, client);
-	past->objects = past->channel.blobs = past->channel.blob_bytes = 0;
+	counters_add(&client->clients->past, base);
+	counters_bury(&client->clients->past);
 	base->frames = base->copied_bytes = 0;
 	transfers_destroy(base->transfers);
 	base->transfers = NULL;
@@ -208,8 +144,8 @@ static void client_destroy(struct client *client)
 }
 
 /* relay_ops.send */
-static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size_t size, struct wire_handle *handles,
-	size_t n_handles)
+static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
 {
 	struct client *client = container_of((struct connection *)data, struct client, base);
 	int fds[FD_MESSAGE_MAX] = {0};
@@ -237,7 +173,8 @@ static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size
 		relay_fail(client->base.relay, NULL, WL_DISPLAY_ERROR_IMPLEMENTATION,
 			"a file descriptor that cannot leave the guest");
 	else if (result == -ENOBUFS)
-		log_limited(&client->clients->limit, LOG_LEVEL_WARN, "%s does not read its events", client->name);
+		log_limited(&client->clients->limit, LOG_LEVEL_WARN, "%s does not read its events",
+			client->name);
 	return result;
 }
 
@@ -249,7 +186,8 @@ static const struct relay_ops relay_ops = {
 /* Hands the relay what is whole in client->in. */
 static void push_requests(struct client *client)
 {
-	ssize_t used = relay_push(client->base.relay, RELAY_DOWN, client->in, client->in_bytes, &client->in_fds);
+	ssize_t used = relay_push(
+		client->base.relay, RELAY_DOWN, client->in, client->in_bytes, &client->in_fds);
 	if (used < 0) {
 		client->base.lost |= used != -EPROTO && !relay_failure(client->base.relay);
 		return;
@@ -260,8 +198,9 @@ static void push_requests(struct client *client)
 
 static bool reading(const struct client *client)
 {
-	return client->state == CLIENT_SERVED && !client->hung_up && !client->base.lost && !client->closed &&
-		!relay_failure(client->base.relay) && channel_ready(client->base.channel) &&
+	return client->state == CLIENT_SERVED && !client->hung_up && !client->base.lost &&
+		!client->closed && !relay_failure(client->base.relay) &&
+		channel_ready(client->base.channel) &&
 		outbox_pending(&client->out) <= OUTBOX_PAUSE_BYTES;
 }
 
@@ -269,7 +208,8 @@ static void read_requests(struct client *client)
 {
 	int fds[FD_MESSAGE_MAX];
 	size_t n_fds;
-	ssize_t n = fd_recv(client->fd, client->in + client->in_bytes, IN_BYTES - client->in_bytes, fds, &n_fds);
+	ssize_t n = fd_recv(client->fd, client->in + client->in_bytes, IN_BYTES - client->in_bytes,
+		fds, &n_fds);
 	if (n == -EAGAIN)
 		return;
 	if (n <= 0) {
@@ -287,7 +227,8 @@ static void read_requests(struct client *client)
 	push_requests(client);
 	if (full && !relay_failure(client->base.relay))
 		relay_fail(client->base.relay, NULL, WL_DISPLAY_ERROR_INVALID_METHOD,
-			"more than %d file descriptors before the messages they belong to", WIRE_HANDLES_MAX);
+			"more than %d file descriptors before the messages they belong to",
+			WIRE_HANDLES_MAX);
 }
 
 static int handle_socket(int fd, uint32_t mask, void *data)
@@ -344,7 +285,8 @@ static int keep_events(struct client *client, const uint8_t *bytes, size_t size)
 static ssize_t push_events(struct client *client, const uint8_t *bytes, size_t size)
 {
 	if (client->up_bytes == 0) {
-		ssize_t used = relay_push(client->base.relay, RELAY_UP, bytes, size, &client->up_handles);
+		ssize_t used =
+			relay_push(client->base.relay, RELAY_UP, bytes, size, &client->up_handles);
 		if (used < 0 || (size_t)used == size)
 			return used;
 		return keep_events(client, bytes + used, size - (size_t)used);
@@ -352,7 +294,8 @@ static ssize_t push_events(struct client *client, const uint8_t *bytes, size_t s
 	int result = keep_events(client, bytes, size);
 	if (result < 0)
 		return result;
-	ssize_t used = relay_push(client->base.relay, RELAY_UP, client->up, client->up_bytes, &client->up_handles);
+	ssize_t used = relay_push(
+		client->base.relay, RELAY_UP, client->up, client->up_bytes, &client->up_handles);
 	if (used < 0)
 		return used;
 	client->up_bytes -= (size_t)used;
@@ -362,10 +305,12 @@ static ssize_t push_events(struct client *client, const uint8_t *bytes, size_t s
 
 /* channel_listener */
 
-static void handle_receive(void *data, const uint8_t *bytes, size_t size, struct wire_handle *handles, size_t n_handles)
+static void handle_receive(void *data, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
 {
 	struct client *client = data;
-	int result = client->state == CLIENT_SERVED && !relay_failure(client->base.relay) ? 0 : -EPIPE;
+	int result =
+		client->state == CLIENT_SERVED && !relay_failure(client->base.relay) ? 0 : -EPIPE;
 
 	for (size_t i = 0; i < n_handles; i++) {
 		if (result == 0)
@@ -375,11 +320,13 @@ static void handle_receive(void *data, const uint8_t *bytes, size_t size, struct
 	if (result == 0 && size > 0 && push_events(client, bytes, size) < 0)
 		result = -EPROTO;
 	if (result < 0 && client->state == CLIENT_SERVED && !relay_failure(client->base.relay))
-		relay_fail(client->base.relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "the host's events cannot be delivered");
+		relay_fail(client->base.relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
+			"the host's events cannot be delivered");
 	wake(&client->base);
 }
 
-static void handle_pipe_data(void *data, uint32_t pipe_id, const void *bytes, size_t size, bool hang_up)
+static void handle_pipe_data(
+	void *data, uint32_t pipe_id, const void *bytes, size_t size, bool hang_up)
 {
 	struct client *client = data;
 	if (client->base.transfers)
@@ -398,7 +345,8 @@ static void handle_closed(void *data, const char *why)
 	struct client *client = data;
 	client->closed = why ? "the host's device is gone" : "the compositor closed the connection";
 	if (!why)
-		log_limited(&client->clients->limit, LOG_LEVEL_WARN, "%s: %s", client->name, client->closed);
+		log_limited(&client->clients->limit, LOG_LEVEL_WARN, "%s: %s", client->name,
+			client->closed);
 	wake(&client->base);
 }
 
@@ -454,7 +402,8 @@ static void set_state(struct client *client, enum client_state state, int deadli
 {
 	client->state = state;
 	if (!client->deadline)
-		client->deadline = wl_event_loop_add_timer(client->clients->loop, handle_deadline, client);
+		client->deadline =
+			wl_event_loop_add_timer(client->clients->loop, handle_deadline, client);
 	if (client->deadline)
 		wl_event_source_timer_update(client->deadline, deadline_ms);
 	else
@@ -482,9 +431,11 @@ static void decide(struct client *client)
 
 	if (failure || base->lost || client->closed) {
 		if (failure)
-			log_limited(&client->clients->limit, LOG_LEVEL_WARN, "%s: %s", client->name, failure);
+			log_limited(&client->clients->limit, LOG_LEVEL_WARN, "%s: %s", client->name,
+				failure);
 		else
-			log_debug("%s: %s", client->name, client->closed ? client->closed : "the host is gone");
+			log_debug("%s: %s", client->name,
+				client->closed ? client->closed : "the host is gone");
 		drop_host(client);
 		set_state(client, CLIENT_CLOSING, CLOSING_MS);
 	} else if (client->hung_up) {
@@ -520,7 +471,8 @@ static void update_socket(struct client *client)
 	if (!client->deaf && outbox_pending(&client->out) > 0)
 		mask |= WL_EVENT_WRITABLE;
 	if (!client->source && mask != 0) {
-		client->source = wl_event_loop_add_fd(client->clients->loop, client->fd, mask, handle_socket, client);
+		client->source = wl_event_loop_add_fd(
+			client->clients->loop, client->fd, mask, handle_socket, client);
 		if (!client->source)
 			client->hung_up = true;
 	} else if (client->source && mask != client->mask) {
@@ -541,7 +493,8 @@ static void settle(void *data)
 	if (client->state == CLIENT_CLOSING && (client->deaf || outbox_pending(&client->out) == 0))
 		client->state = CLIENT_GONE;
 	if (client->state == CLIENT_LINGERING &&
-		(client->base.lost || client->closed || transfers_count(client->base.transfers) == 0))
+		(client->base.lost || client->closed ||
+			transfers_count(client->base.transfers) == 0))
 		client->state = CLIENT_GONE;
 	if (client->state == CLIENT_GONE) {
 		client_destroy(client);
@@ -563,13 +516,15 @@ void client_refuse(int fd, const char *text)
 {
 	/* wl_display.error(object_id, code, message) */
 	struct wire_signature signature;
-	union wire_arg args[WIRE_MAX_ARGS] = {{.id = 1}, {.u = WL_DISPLAY_ERROR_NO_MEMORY}, {.s = text}};
+	union wire_arg args[WIRE_MAX_ARGS] = {
+		{.id = 1}, {.u = WL_DISPLAY_ERROR_NO_MEMORY}, {.s = text}};
 	uint8_t message[512];
 
 	wire_signature_parse("ous", &signature);
 	ssize_t size = wire_encode(&signature, 1, WL_DISPLAY_ERROR, args, message, sizeof(message));
 	if (size > 0)
-		fd_send(fd, &(struct iovec){.iov_base = message, .iov_len = (size_t)size}, 1, NULL, 0);
+		fd_send(fd, &(struct iovec){.iov_base = message, .iov_len = (size_t)size}, 1, NULL,
+			0);
 }
 
 static bool client_connect(struct client *client)
@@ -584,7 +539,8 @@ static bool client_connect(struct client *client)
 	base->transfers = transfers_create(base);
 	base->relay = relay_create(clients->hooks, &relay_ops, base, client->name, 0);
 	client->mask = WL_EVENT_READABLE;
-	client->source = wl_event_loop_add_fd(clients->loop, client->fd, client->mask, handle_socket, client);
+	client->source = wl_event_loop_add_fd(
+		clients->loop, client->fd, client->mask, handle_socket, client);
 	return base->transfers && base->relay && client->source;
 }
 
@@ -604,7 +560,8 @@ void clients_add(struct clients *clients, int fd)
 	socklen_t length = sizeof(peer);
 	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length);
 	clients->served++;
-	snprintf(client->name, sizeof(client->name), "client %" PRIu64 ", pid %d", clients->served, (int)peer.pid);
+	snprintf(client->name, sizeof(client->name), "client %" PRIu64 ", pid %d", clients->served,
+		(int)peer.pid);
 	client->clients = clients;
 	client->fd = fd;
 	client->base.loop = clients->loop;
@@ -631,7 +588,11 @@ refuse:
 struct clients *clients_create(struct wl_event_loop *loop, struct gpu *gpu)
 {
 	static const struct relay_hook *const tables[] = {
-		buffer_hooks, swapchain_hooks, surface_hooks, transfer_hooks, NULL,
+		buffer_hooks,
+		swapchain_hooks,
+		surface_hooks,
+		transfer_hooks,
+		NULL,
 	};
 	struct clients *clients = calloc(1, sizeof(*clients));
 	if (!clients)
@@ -652,8 +613,7 @@ void clients_destroy(struct clients *clients)
 	if (!clients)
 		return;
 	struct client *client, *next;
-	wl_list_for_each_safe(client, next, &clients->list, link)
-		client_destroy(client);
+	wl_list_for_each_safe(client, next, &clients->list, link) client_destroy(client);
 	relay_hooks_destroy(clients->hooks);
 	free(clients);
 }
@@ -667,7 +627,18 @@ unsigned clients_lingering(const struct clients *clients)
 {
 	unsigned count = 0;
 	const struct client *client;
-	wl_list_for_each(client, &clients->list, link)
-		count += client->state == CLIENT_LINGERING || client->hung_up;
+	wl_list_for_each(client, &clients->list, link) count +=
+		client->state == CLIENT_LINGERING || client->hung_up;
 	return count;
+}
+
+void clients_print_counters(const struct clients *clients, FILE *file)
+{
+	struct counters counters = clients->past;
+	const struct client *client;
+
+	wl_list_for_each(client, &clients->list, link) counters_add(&counters, &client->base);
+	fprintf(file, "clients %u\nclients_served %" PRIu64 "\n", clients->count, clients->served);
+	counters_print(&counters, file);
+	fflush(file);
 }

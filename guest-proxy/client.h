@@ -13,7 +13,10 @@ struct clients *clients_create(struct wl_event_loop *loop, struct gpu *gpu);
 /* Ends all of them, at once. NULL is fine. */
 void clients_destroy(struct clients *clients);
 
-/* Serves a client that connected as @fd (taken). If that cannot be it gets an error and is closed. */
+/*
+ * Serves a client that connected as @fd (taken). If that cannot be it gets an error and is closed.
+
+ */
 void clients_add(struct clients *clients, int fd);
 
 /* Connected, or not quite ended. */
@@ -24,7 +27,10 @@ unsigned clients_lingering(const struct clients *clients);
 /* Lines "name value" for those that are and those that were. */
 void clients_print_counters(const struct clients *clients, FILE *file);
 
-/* Sends wl_display.error to a client that is not (or no longer) served; best effort. Borrows @fd. */
+/*
+ * Sends wl_display.error to a client that is not (or no longer) served; best effort. Borrows @fd.
+
+ */
 void client_refuse(int fd, const char *text);
 
 #endif

@@ -12,7 +12,8 @@
 #include "protocol/fd.h"
 
 /* In the child, between fork and exec; @report takes errno if there is no exec. */
-static void become(char *const argv[], const char *display, const struct rlimit *files, pid_t parent, int report)
+static void become(char *const argv[], const char *display, const struct rlimit *files,
+	pid_t parent, int report)
 {
 	sigset_t none;
 	sigemptyset(&none);
@@ -32,7 +33,8 @@ static void become(char *const argv[], const char *display, const struct rlimit 
 	_exit(127);
 }
 
-int command_start(struct command *command, char *const argv[], const char *display, const struct rlimit *files)
+int command_start(struct command *command, char *const argv[], const char *display,
+	const struct rlimit *files)
 {
 	int report[2];
 	pid_t parent = getpid();
@@ -47,7 +49,8 @@ int command_start(struct command *command, char *const argv[], const char *displ
 	if (pid > 0) {
 		ssize_t n;
 		do {
-			n = read(report[0], &error, sizeof(error)); /* ends with the exec, or with its errno */
+			n = read(report[0], &error,
+				sizeof(error)); /* ends with the exec, or with its errno */
 		} while (n < 0 && errno == EINTR);
 		if (n != sizeof(error))
 			error = 0;
@@ -76,7 +79,8 @@ bool command_reap(struct command *command)
 		if (pid != command->pid)
 			continue;
 		command->pid = 0;
-		command->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+		command->status =
+			WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 		ended = true;
 	}
 	return ended;

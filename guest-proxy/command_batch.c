@@ -124,7 +124,8 @@ static size_t send_room(struct command_batch *batch)
 	return COMMAND_BATCH_MAX_COMMAND - SEND_BYTES - open_send(batch)->opaque_data_size;
 }
 
-/* Adds to the data of the open SEND, which is the last command; its padding is moved behind them. */
+/* Adds to the data of the open SEND, which is the last command; its padding is moved behind them.
+ */
 static int extend_send(struct command_batch *batch, const uint8_t *bytes, size_t size)
 {
 	int error = reserve(batch, size + 8);
@@ -146,7 +147,8 @@ static bool has_read_pipe(const struct cross_domain_send_receive *send)
 	return false;
 }
 
-static bool takes(const struct cross_domain_send_receive *send, const struct command_identifier *identifier)
+static bool takes(
+	const struct cross_domain_send_receive *send, const struct command_identifier *identifier)
 {
 	return send->num_identifiers < CROSS_DOMAIN_MAX_IDENTIFIERS &&
 		(identifier->type != CROSS_DOMAIN_ID_READ_PIPE || !has_read_pipe(send));

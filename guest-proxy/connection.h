@@ -1,6 +1,6 @@
 /*
- * What the parts that adapt Wayland (buffers, surfaces, pipes) see of the client they work for. It is what
- * relay_data() gives; client.c owns it.
+ * What the parts that adapt Wayland (buffers, surfaces, pipes) see of the client they work for. It
+ * is what relay_data() gives; client.c owns it.
  */
 #ifndef GUEST_PROXY_CONNECTION_H
 #define GUEST_PROXY_CONNECTION_H
@@ -21,15 +21,19 @@ struct connection {
 
 	uint32_t formats[CONNECTION_FORMATS_MAX]; /* of wl_shm, as the compositor advertised them */
 	uint32_t n_formats;
-	uint32_t n_pools;	   /* mapped now */
+	uint32_t n_pools;          /* mapped now */
 	struct wl_list swapchains; /* swapchain::link */
-	struct wl_list retired;	   /* host_buffer::link: of no swapchain any more, the compositor still reads them */
+	struct wl_list retired; /* host_buffer::link: of no swapchain any more, the compositor still
+				   reads them */
 	uint32_t n_retired;
 	uint64_t frames, copied_bytes; /* commits with a wl_shm buffer, and what they cost */
 
 	bool ending; /* objects are being torn down; nothing is sent any more */
 	bool lost;   /* a channel call failed: the host is gone */
-	/* Something happened outside a callback of the client's own: flush, pause and end what is due, soon. */
+	/*
+	 * Something happened outside a callback of the client's own: flush, pause and end what is
+	 * due, soon.
+	 */
 	void (*wake)(struct connection *connection);
 };
 

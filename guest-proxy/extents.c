@@ -7,8 +7,8 @@
 #include <string.h>
 
 /*
- * Between two free ranges lies at least one that is in use, so there are at most n_used + 1 free ones. Room for
- * them is made when a range is taken; giving one back then needs no memory.
+ * Between two free ranges lies at least one that is in use, so there are at most n_used + 1 free
+ * ones. Room for them is made when a range is taken; giving one back then needs no memory.
  */
 static int make_room(struct extents *extents)
 {
@@ -89,7 +89,8 @@ static void cut(struct extents *extents, size_t index, uint64_t from, uint64_t l
 	extents->cursor = from + length;
 }
 
-int extents_take(struct extents *extents, uint64_t length, enum extents_order order, uint64_t *start)
+int extents_take(
+	struct extents *extents, uint64_t length, enum extents_order order, uint64_t *start)
 {
 	int error = make_room(extents);
 	if (error < 0)

@@ -1,4 +1,5 @@
-/* Ranges of whole units (pages) handed out of [start, start + length): what is free, sorted and joined. */
+/* Ranges of whole units (pages) handed out of [start, start + length): what is free, sorted and
+ * joined. */
 #ifndef GUEST_PROXY_EXTENTS_H
 #define GUEST_PROXY_EXTENTS_H
 
@@ -13,13 +14,14 @@ struct extent {
 struct extents {
 	struct extent *free; /* sorted by start, no two touch */
 	size_t n_free, capacity;
-	size_t n_used;	 /* ranges handed out */
+	size_t n_used;   /* ranges handed out */
 	uint64_t cursor; /* behind the range handed out last */
 };
 
 enum extents_order {
 	EXTENTS_LOWEST, /* the lowest range that fits: few pages are ever touched */
-	EXTENTS_NEXT,	/* the next one behind the last: what was given back rests as long as possible */
+	EXTENTS_NEXT, /* the next one behind the last: what was given back rests as long as possible
+		       */
 };
 
 /* 0 or -ENOMEM. */

@@ -93,8 +93,7 @@ static bool handle_map(struct front_end *fe, struct vhost_user_message *message)
 	if (mmap(fe->window + map->shm_offset, map->length, protection, MAP_SHARED | MAP_FIXED,
 		    message->fds[0], (off_t)map->fd_offset) == MAP_FAILED)
 		return false;
-	mappings[fe->n_mappings++] = 
-		(struct mapping){map->shm_offset, map->length, writable};
+	mappings[fe->n_mappings++] = (struct mapping){map->shm_offset, map->length, writable};
 	return true;
 }
 
@@ -150,7 +149,8 @@ static int serve_backend(struct front_end *fe)
 		int n = vhost_user_receive(fe->backend, &fe->backend_reader, &message);
 		if (n == 0)
 			return 0;
-		if (n == -ECONNRESET) { /* the device has no more requests; its end shows on the other socket */
+		if (n == -ECONNRESET) { /* the device has no more requests; its end shows on the
+					   other socket */
 			fd_close(&fe->backend);
 			return 0;
 		}
@@ -180,7 +180,8 @@ int front_end_serve(struct front_end *fe)
 
 /* Requests to the device. */
 
-/* Waits for the answer to @message, which replaces it, while the device's own requests are served. */
+/* Waits for the answer to @message, which replaces it, while the device's own requests are served.
+ */
 static int wait_reply(struct front_end *fe, struct vhost_user_message *message)
 {
 	uint64_t deadline_ns = vhost_user_deadline_ns(CALL_TIMEOUT_MS);
@@ -199,8 +200,8 @@ static int wait_reply(struct front_end *fe, struct vhost_user_message *message)
 				(message->header.flags & VHOST_USER_FLAG_REPLY);
 			return right ? 0 : -EPROTO;
 		}
-		struct pollfd pollfds[] = {
-			{.fd = fe->socket, .events = POLLIN}, {.fd = fe->backend, .events = POLLIN}};
+		struct pollfd pollfds[] = {{.fd = fe->socket, .events = POLLIN},
+			{.fd = fe->backend, .events = POLLIN}};
 		n = poll(pollfds, ARRAY_LENGTH(pollfds), vhost_user_remaining_ms(deadline_ns));
 		if (n == 0)
 			return -ETIMEDOUT;
@@ -229,7 +230,8 @@ static int get_u64(struct front_end *fe, uint32_t request, uint64_t *value)
 	return error;
 }
 
-/* For those that have none: the device acknowledges them, which it does once they are carried out. */
+/* For those that have none: the device acknowledges them, which it does once they are carried out.
+ */
 static int acknowledged(struct front_end *fe, struct vhost_user_message *message)
 {
 	message->header.flags |= VHOST_USER_FLAG_NEED_REPLY;
@@ -272,8 +274,7 @@ static int set_event(struct front_end *fe, uint32_t request, uint32_t queue, int
 static int set_address(struct front_end *fe, uint32_t index, const struct front_end_queue *queue)
 {
 	struct vhost_user_message message;
-	vhost_user_message_init(
-		&message, VHOST_USER_SET_VRING_ADDR, sizeof(message.payload.addr));
+	vhost_user_message_init(&message, VHOST_USER_SET_VRING_ADDR, sizeof(message.payload.addr));
 	message.payload.addr = (struct vhost_user_vring_addr){
 		.index = index,
 		.descriptors = (uintptr_t)queue->descriptors,
@@ -364,7 +365,8 @@ static int reserve_window(struct front_end *fe)
 		return 0;
 	if (size % PAGE_BYTES != 0 || size > WINDOW_MAX_BYTES)
 		return -EPROTO;
-	void *window = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *window =
+		mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (window == MAP_FAILED)
 		return -errno;
 	fe->window = window;
@@ -519,7 +521,8 @@ void *front_end_window_at(const struct front_end *fe, uint64_t offset, uint64_t 
 {
 	for (size_t i = 0; i < fe->n_mappings; i++) {
 		const struct mapping *m = &fe->mappings[i];
-		if (m->writable && offset >= m->offset && range_fits(offset - m->offset, size, m->length))
+		if (m->writable && offset >= m->offset &&
+			range_fits(offset - m->offset, size, m->length))
 			return fe->window + offset;
 	}
 	return NULL;

@@ -1,6 +1,7 @@
 /*
- * The front end of a vhost-user connection: what a monitor says to a device at start, and the shared memory window that the device
- * maps into it. Rings and what is in them are the driver's (virtqueue_driver.h).
+ * The front end of a vhost-user connection: what a monitor says to a device at start, and the
+ * shared memory window that the device maps into it. Rings and what is in them are the driver's
+ * (virtqueue_driver.h).
  */
 #ifndef GUEST_PROXY_FRONT_END_H
 #define GUEST_PROXY_FRONT_END_H
@@ -12,8 +13,8 @@
 struct front_end;
 
 struct front_end_memory { /* "guest RAM": one region */
-	int fd;		  /* borrowed */
-	void *map;	  /* of the whole fd */
+	int fd;           /* borrowed */
+	void *map;        /* of the whole fd */
 	uint64_t size;
 	uint64_t guest_address;
 };
@@ -25,8 +26,9 @@ struct front_end_queue {
 };
 
 /*
- * Connects to the device's socket and negotiates: @features are the virtio features that it must have, @optional
- * those that are taken where it has them. Waits at most a few seconds. NULL, with a log line that says what to do.
+ * Connects to the device's socket and negotiates: @features are the virtio features that it must
+ * have, @optional those that are taken where it has them. Waits at most a few seconds. NULL, with a
+ * log line that says what to do.
  */
 struct front_end *front_end_open(const char *path, uint64_t features, uint64_t optional);
 /* Closes the connection and unmaps the window. NULL is fine. */
@@ -42,7 +44,8 @@ int front_end_start(struct front_end *fe, const struct front_end_memory *memory,
 /* The virtio features that both have. */
 uint64_t front_end_features(const struct front_end *fe);
 
-/* The sockets, to be polled for reading: the connection, and the device's own requests (-1: closed). */
+/* The sockets, to be polled for reading: the connection, and the device's own requests (-1:
+ * closed). */
 int front_end_socket(const struct front_end *fe);
 int front_end_backend_socket(const struct front_end *fe);
 
@@ -51,7 +54,8 @@ int front_end_serve(struct front_end *fe);
 
 /* The host-visible window: its size, 0 where the device has none. */
 uint64_t front_end_window_size(const struct front_end *fe);
-/* [offset, offset + size) of the window, or NULL where the device has not mapped all of it, writable and as one. */
+/* [offset, offset + size) of the window, or NULL where the device has not mapped all of it,
+ * writable and as one. */
 void *front_end_window_at(const struct front_end *fe, uint64_t offset, uint64_t size);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Commands to a virtio-gpu device and their answers. Silent commands are looked at whenever there is something else to
- * do, or by a timer; those that somebody waits for with both sockets served meanwhile.
+ * Commands to a virtio-gpu device and their answers. Silent commands are looked at whenever there
+ * is something else to do, or by a timer; those that somebody waits for with both sockets served
+ * meanwhile.
  */
 #include "guest-proxy/gpu_queue.h"
 
@@ -23,9 +24,10 @@
 #include "protocol/log.h"
 
 /*
- * "Guest RAM": one sparse memfd, of which only what is used is ever touched. The control queue with its slots, the
- * rings of the cursor queue (which nobody uses), then pages for long commands, and pages for blobs. The latter are
- * given back to the system when a blob goes, so a new one is all zeroes.
+ * "Guest RAM": one sparse memfd, of which only what is used is ever touched. The control queue with
+ * its slots, the rings of the cursor queue (which nobody uses), then pages for long commands, and
+ * pages for blobs. The latter are given back to the system when a blob goes, so a new one is all
+ * zeroes.
  */
 #define RAM_GUEST_ADDRESS (UINT64_C(1) << 32)
 #define RAM_BYTES (UINT64_C(1) << 30)
@@ -35,8 +37,10 @@
 static_assert(DATA_OFFSET < BLOBS_OFFSET && DATA_OFFSET % PAGE_BYTES == 0, "");
 
 #define WAIT_TIMEOUT_MS 5000
-/* How long silent requests may take before they are taken for late ones. */
-#define SETTLE_MS 20
+/* How long silent requests may take before they are taken for late ones: in general, and while
+ * somebody waits. */
+#define SETTLE_MS 100
+#define SETTLE_WAITING_MS 20
 
 #define BIT(n) (UINT64_C(1) << (n))
 #define FEATURES                                                                                   \
@@ -63,7 +67,7 @@ struct gpu_queue {
 	uint8_t *ram;
 	struct virtqueue_driver *driver;
 	struct extents data_pages, blob_pages; /* page numbers of RAM */
-	char lost[128];			       /* empty: alive */
+	char lost[128];                        /* empty: alive */
 	char description[160];
 	struct request requests[VIRTQUEUE_DRIVER_SIZE];
 };
@@ -287,7 +291,7 @@ static int wait_for(struct gpu_queue *queue, const unsigned *pending)
 		};
 		int remaining_ms = vhost_user_remaining_ms(deadline_ns);
 		int n = poll(pollfds, ARRAY_LENGTH(pollfds),
-			remaining_ms < SETTLE_MS ? remaining_ms : SETTLE_MS);
+			(int)min_u64((uint64_t)remaining_ms, SETTLE_WAITING_MS));
 		if (n == 0 && remaining_ms == 0)
 			gpu_queue_lose(queue, "the device has not answered for %d s",
 				WAIT_TIMEOUT_MS / 1000);
@@ -319,8 +323,8 @@ void gpu_queue_publish(struct gpu_queue *queue)
 		publish(queue, VIRTQUEUE_KICK_NORMAL);
 }
 
-int gpu_queue_command(struct gpu_queue *queue, const void *bytes, size_t size, struct gpu_answer *answer,
-	struct extent frees)
+int gpu_queue_command(struct gpu_queue *queue, const void *bytes, size_t size,
+	struct gpu_answer *answer, struct extent frees)
 {
 	int slot = gpu_queue_lost(queue) ? -EPIPE : virtqueue_driver_acquire(queue->driver);
 	if (slot == -EAGAIN) {
@@ -348,9 +352,10 @@ bool gpu_queue_has_room(const struct gpu_queue *queue)
 	return virtqueue_driver_n_free(queue->driver) > 2 * GPU_QUEUE_RESERVED_SLOTS;
 }
 
-/* The commands of a submission: behind the header where they fit, else in pages of their own. 0 or -EAGAIN. */
-static int place_commands(struct gpu_queue *queue, unsigned slot, const struct gpu_submission *submission,
-	struct extent *pages)
+/* The commands of a submission: behind the header where they fit, else in pages of their own. 0 or
+ * -EAGAIN. */
+static int place_commands(struct gpu_queue *queue, unsigned slot,
+	const struct gpu_submission *submission, struct extent *pages)
 {
 	struct virtio_gpu_cmd_submit *command = virtqueue_driver_command(queue->driver, slot);
 	*command = submission->command;
@@ -369,12 +374,13 @@ static int place_commands(struct gpu_queue *queue, unsigned slot, const struct g
 }
 
 /*
- * A slot for a submission: -EAGAIN where only those are left that are reserved for other commands, unless somebody
- * waits for its answer anyway.
+ * A slot for a submission: -EAGAIN where only those are left that are reserved for other commands,
+ * unless somebody waits for its answer anyway.
  */
 static int acquire_for_submission(struct gpu_queue *queue, bool wait)
 {
-	/* Silent requests end up here: what is done already makes room, and warm slots are used again. */
+	/* Silent requests end up here: what is done already makes room, and warm slots are used
+	 * again. */
 	drain(queue);
 	if (virtqueue_driver_n_free(queue->driver) <= GPU_QUEUE_RESERVED_SLOTS) {
 		virtqueue_driver_settle(queue->driver);
@@ -439,7 +445,8 @@ static int make_ram(struct gpu_queue *queue)
 	queue->ram_fd = fd_memfd("wayferry-guest-ram", RAM_BYTES);
 	if (queue->ram_fd < 0)
 		return queue->ram_fd;
-	void *ram = mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, queue->ram_fd, 0);
+	void *ram = mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+		queue->ram_fd, 0);
 	if (ram == MAP_FAILED)
 		return -errno;
 	queue->ram = ram;
@@ -496,8 +503,8 @@ static int add_sources(struct gpu_queue *queue)
 	int backend = front_end_backend_socket(queue->fe);
 	queue->call_source = wl_event_loop_add_fd(
 		queue->loop, queue->call, WL_EVENT_READABLE, handle_call, queue);
-	queue->socket_source = wl_event_loop_add_fd(queue->loop, front_end_socket(queue->fe),
-		WL_EVENT_READABLE, handle_socket, queue);
+	queue->socket_source = wl_event_loop_add_fd(
+		queue->loop, front_end_socket(queue->fe), WL_EVENT_READABLE, handle_socket, queue);
 	if (backend >= 0)
 		queue->backend_source = wl_event_loop_add_fd(
 			queue->loop, backend, WL_EVENT_READABLE, handle_socket, queue);
@@ -507,8 +514,8 @@ static int add_sources(struct gpu_queue *queue)
 	return all ? 0 : -ENOMEM;
 }
 
-struct gpu_queue *gpu_queue_open(
-	struct wl_event_loop *loop, const char *path, const struct gpu_queue_listener *listener, void *data)
+struct gpu_queue *gpu_queue_open(struct wl_event_loop *loop, const char *path,
+	const struct gpu_queue_listener *listener, void *data)
 {
 	struct gpu_queue *queue = calloc(1, sizeof(*queue));
 	if (!queue)

@@ -1,8 +1,9 @@
 /*
- * A virtio-gpu driver in user space, towards wayferry-host: contexts, blobs and submissions over a gpu_queue.
+ * A virtio-gpu driver in user space, towards wayferry-host: contexts, blobs and submissions over a
+ * gpu_queue.
  *
- * Fences are noted at their context when their answer is found, and told from the event loop only: callers are never
- * called back from inside their own calls.
+ * Fences are noted at their context when their answer is found, and told from the event loop only:
+ * callers are never called back from inside their own calls.
  */
 #include "guest-proxy/gpu.h"
 
@@ -20,7 +21,8 @@
 #define MAX_CONTEXTS 900
 #define MAX_CAPSETS 64
 #define CAPSET_MAX_BYTES (VIRTQUEUE_DRIVER_RESPONSE_BYTES - sizeof(struct virtio_gpu_ctrl_hdr))
-/* A piece of the window that we gave back may still be in use on the host: how many others are tried. */
+/* A piece of the window that we gave back may still be in use on the host: how many others are
+ * tried. */
 #define MAP_ATTEMPTS 8
 static_assert(VIRTQUEUE_USED_F_WANT_LAZY == CROSS_DOMAIN_USED_F_WANT_POLL, "");
 
@@ -31,7 +33,7 @@ struct gpu_vhost_user {
 	uint8_t capset[CAPSET_MAX_BYTES];
 	size_t capset_bytes;
 	struct wl_list contexts; /* gpu_context::link */
-	struct wl_list ready;	 /* gpu_context::ready_link: those that have something to be told */
+	struct wl_list ready;    /* gpu_context::ready_link: those that have something to be told */
 	unsigned n_contexts;
 	uint32_t last_context_id, last_resource_id;
 	uint64_t last_fence_id;
@@ -48,8 +50,8 @@ struct gpu_context {
 	unsigned n_events, n_done;
 	bool starved; /* was refused a submission: done(0) when there is room */
 	bool lost_told;
-	const char *lost; /* why; NULL: it lives */
-	struct wl_list link; /* gpu_vhost_user::contexts */
+	const char *lost;          /* why; NULL: it lives */
+	struct wl_list link;       /* gpu_vhost_user::contexts */
 	struct wl_list ready_link; /* gpu_vhost_user::ready, or empty */
 };
 
@@ -87,8 +89,7 @@ static void handle_lost(void *data, const char *why)
 {
 	struct gpu_vhost_user *gpu = data;
 	struct gpu_context *context;
-	wl_list_for_each(context, &gpu->contexts, link)
-		context_lose(context, why);
+	wl_list_for_each(context, &gpu->contexts, link) context_lose(context, why);
 }
 
 static void handle_answered(void *data, void *owner, unsigned tag, uint32_t type)
@@ -135,13 +136,15 @@ static void feed_starved(struct gpu_vhost_user *gpu)
 	struct gpu_context *context;
 	if (!gpu_queue_has_room(gpu->queue))
 		return;
-	wl_list_for_each(context, &gpu->contexts, link) {
+	wl_list_for_each(context, &gpu->contexts, link)
+	{
 		if (context->starved)
 			make_ready(context);
 	}
 }
 
-/* One round: what becomes due meanwhile waits for the next one, so that others of the loop have their turn. */
+/* One round: what becomes due meanwhile waits for the next one, so that others of the loop have
+ * their turn. */
 static void handle_turn(void *data)
 {
 	struct gpu_vhost_user *gpu = data;
@@ -203,8 +206,8 @@ static int send_and_wait(struct gpu_vhost_user *gpu, const unsigned *pending)
 static const struct extent no_pages;
 
 /* One command and its answer, which must be of @type and fill @copy. 0 or -errno. */
-static int ask(struct gpu_vhost_user *gpu, const void *command, size_t size, uint32_t type, void *copy,
-	size_t copy_bytes)
+static int ask(struct gpu_vhost_user *gpu, const void *command, size_t size, uint32_t type,
+	void *copy, size_t copy_bytes)
 {
 	unsigned pending = 0;
 	struct gpu_answer answer = {.pending = &pending, .copy = copy, .copy_bytes = copy_bytes};
@@ -240,15 +243,16 @@ static void command_create(struct gpu_context *context, const struct blob *blob,
 		struct virtio_gpu_resource_create_blob create;
 		struct virtio_gpu_mem_entry entry;
 	} command = {
-		.create = {
-			.hdr = header(VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, context->id),
-			.resource_id = blob->base.resource_id,
-			.blob_mem = VIRTIO_GPU_BLOB_MEM_HOST3D,
-			.blob_flags = VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE |
-				VIRTIO_GPU_BLOB_FLAG_USE_SHAREABLE,
-			.blob_id = blob_id,
-			.size = blob->base.size,
-		},
+		.create =
+			{
+				.hdr = header(VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, context->id),
+				.resource_id = blob->base.resource_id,
+				.blob_mem = VIRTIO_GPU_BLOB_MEM_HOST3D,
+				.blob_flags = VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE |
+					VIRTIO_GPU_BLOB_FLAG_USE_SHAREABLE,
+				.blob_id = blob_id,
+				.size = blob->base.size,
+			},
 	};
 	size_t size = sizeof(command.create);
 	if (blob->memory == GPU_BLOB_GUEST) {
@@ -279,8 +283,8 @@ static void command_map(
 }
 
 /*
- * Maps @blob at other places of the window than the one that the host has just refused: what was there before may
- * still be in use there. 0 or -errno; blob->pages is what it has then.
+ * Maps @blob at other places of the window than the one that the host has just refused: what was
+ * there before may still be in use there. 0 or -errno; blob->pages is what it has then.
  */
 static int map_elsewhere(struct gpu_vhost_user *gpu, struct blob *blob)
 {
@@ -310,7 +314,8 @@ static int map_elsewhere(struct gpu_vhost_user *gpu, struct blob *blob)
 /* Where @blob is, or would be: NULL if the device has mapped nothing there. */
 static void *window_at(struct gpu_vhost_user *gpu, const struct blob *blob)
 {
-	return front_end_window_at(gpu_queue_front_end(gpu->queue), blob->pages.start * PAGE_BYTES, blob->base.size);
+	return front_end_window_at(
+		gpu_queue_front_end(gpu->queue), blob->pages.start * PAGE_BYTES, blob->base.size);
 }
 
 /* Creates, attaches and maps in one go. 0 or -errno; the host then has nothing of it. */
@@ -322,7 +327,8 @@ static int realize(struct gpu_context *context, struct blob *blob, uint64_t blob
 	uint32_t id = blob->base.resource_id;
 
 	command_create(context, blob, blob_id, &create);
-	resource_command(gpu, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, context->id, id, &attach, no_pages);
+	resource_command(
+		gpu, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, context->id, id, &attach, no_pages);
 	if (blob->memory == GPU_BLOB_HOST)
 		command_map(gpu, blob, &map);
 	int error = send_and_wait(gpu, &pending);
@@ -334,7 +340,8 @@ static int realize(struct gpu_context *context, struct blob *blob, uint64_t blob
 		error = errno_of(attach.type);
 	else if (blob->memory == GPU_BLOB_HOST && map.type != VIRTIO_GPU_RESP_OK_MAP_INFO)
 		error = window_at(gpu, blob) ? map_elsewhere(gpu, blob) : -ENODEV;
-	if (error == 0 && blob->memory == GPU_BLOB_HOST && !(blob->base.map = window_at(gpu, blob))) {
+	if (error == 0 && blob->memory == GPU_BLOB_HOST &&
+		!(blob->base.map = window_at(gpu, blob))) {
 		gpu_queue_lose(gpu->queue, "the device says it mapped what it did not map");
 		return -EPIPE;
 	}
@@ -407,13 +414,15 @@ static void gpu_vhost_user_blob_destroy(struct gpu_blob *base)
 	struct blob *blob = container_of(base, struct blob, base);
 	struct gpu_vhost_user *gpu = base->context->gpu;
 	struct extent frees = no_pages;
-	/* The device may write to guest pages until it has let go of them; the window's are its own affair. */
+	/* The device may write to guest pages until it has let go of them; the window's are its own
+	 * affair. */
 	if (blob->memory == GPU_BLOB_GUEST && !gpu_queue_lost(gpu->queue)) {
 		frees = blob->pages;
 		blob->pages.length = 0;
 	}
 	if (blob->memory == GPU_BLOB_HOST)
-		resource_command(gpu, VIRTIO_GPU_CMD_RESOURCE_UNMAP_BLOB, 0, base->resource_id, NULL, no_pages);
+		resource_command(gpu, VIRTIO_GPU_CMD_RESOURCE_UNMAP_BLOB, 0, base->resource_id,
+			NULL, no_pages);
 	resource_command(gpu, VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE, base->context->id,
 		base->resource_id, NULL, no_pages);
 	resource_command(gpu, VIRTIO_GPU_CMD_RESOURCE_UNREF, 0, base->resource_id, NULL, frees);
@@ -423,8 +432,8 @@ static void gpu_vhost_user_blob_destroy(struct gpu_blob *base)
 
 /* Contexts. */
 
-static int gpu_vhost_user_context_create(struct gpu *base, const struct gpu_listener *listener,
-	void *data, struct gpu_context **out)
+static int gpu_vhost_user_context_create(
+	struct gpu *base, const struct gpu_listener *listener, void *data, struct gpu_context **out)
 {
 	struct gpu_vhost_user *gpu = of_base(base);
 	if (gpu->n_contexts >= MAX_CONTEXTS)
@@ -494,7 +503,8 @@ static int gpu_vhost_user_submit(struct gpu_context *context, const void *comman
 		struct virtio_gpu_ctrl_hdr *hdr = &submission.command.hdr;
 		hdr->flags = VIRTIO_GPU_FLAG_FENCE | VIRTIO_GPU_FLAG_INFO_RING_IDX;
 		hdr->fence_id = ++gpu->last_fence_id;
-		hdr->ring_idx = fence == GPU_FENCE_EVENT ? CROSS_DOMAIN_CHANNEL_RING : CROSS_DOMAIN_QUERY_RING;
+		hdr->ring_idx = fence == GPU_FENCE_EVENT ? CROSS_DOMAIN_CHANNEL_RING
+							 : CROSS_DOMAIN_QUERY_RING;
 	}
 	int error = gpu_queue_submit(gpu->queue, &submission);
 	if (error == -EAGAIN)
@@ -552,8 +562,10 @@ static int fetch_capset(struct gpu_vhost_user *gpu, uint32_t size)
 		.capset_id = CROSS_DOMAIN_CAPSET_ID,
 	};
 	uint8_t answer[VIRTQUEUE_DRIVER_RESPONSE_BYTES];
-	size_t bytes = min_u64(size, CAPSET_MAX_BYTES), header_bytes = sizeof(struct virtio_gpu_ctrl_hdr);
-	int error = ask(gpu, &command, sizeof(command), VIRTIO_GPU_RESP_OK_CAPSET, answer, header_bytes + bytes);
+	size_t bytes = min_u64(size, CAPSET_MAX_BYTES),
+	       header_bytes = sizeof(struct virtio_gpu_ctrl_hdr);
+	int error = ask(gpu, &command, sizeof(command), VIRTIO_GPU_RESP_OK_CAPSET, answer,
+		header_bytes + bytes);
 	if (error < 0)
 		return error;
 	memcpy(gpu->capset, answer + header_bytes, bytes);
@@ -572,7 +584,8 @@ static int find_capset(struct gpu_vhost_user *gpu)
 			.capset_index = i,
 		};
 		struct virtio_gpu_resp_capset_info info;
-		error = ask(gpu, &command, sizeof(command), VIRTIO_GPU_RESP_OK_CAPSET_INFO, &info, sizeof(info));
+		error = ask(gpu, &command, sizeof(command), VIRTIO_GPU_RESP_OK_CAPSET_INFO, &info,
+			sizeof(info));
 		if (error == 0 && info.capset_id == CROSS_DOMAIN_CAPSET_ID)
 			return fetch_capset(gpu, info.capset_max_size);
 	}
@@ -594,7 +607,8 @@ struct gpu *gpu_vhost_user_open(struct wl_event_loop *loop, const char *path)
 	}
 	int error = find_capset(gpu);
 	/* wl_shm, which this memory is for, reaches as far as an int. */
-	uint64_t window = min_u64(front_end_window_size(gpu_queue_front_end(gpu->queue)), INT32_MAX);
+	uint64_t window =
+		min_u64(front_end_window_size(gpu_queue_front_end(gpu->queue)), INT32_MAX);
 	if (error == 0)
 		error = extents_init(&gpu->window, 0, window / PAGE_BYTES);
 	if (error < 0) {

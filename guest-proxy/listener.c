@@ -1,4 +1,7 @@
-/* A Wayland display's socket: its lock file, systemd's socket activation, and accepting without spinning. */
+/*
+ * A Wayland display's socket: its lock file, systemd's socket activation, and accepting without
+ * spinning.
+ */
 #include "guest-proxy/listener.h"
 
 #include <errno.h>
@@ -27,7 +30,7 @@ struct listener {
 	struct wl_event_loop *loop;
 	struct clients *clients;
 	int fd, lock_fd;
-	char path[PATH_BYTES];		/* of the socket */
+	char path[PATH_BYTES];          /* of the socket */
 	char lock_path[PATH_BYTES + 8]; /* empty: not ours to remove (systemd's) */
 	char display[PATH_BYTES];
 	struct wl_event_source *source, *retry;
@@ -46,8 +49,11 @@ static bool directory_is_safe(const char *directory)
 		log_err("cannot use XDG_RUNTIME_DIR %s: %s", directory, strerror(errno));
 		return false;
 	}
-	if (!S_ISDIR(status.st_mode) || (geteuid() != 0 && status.st_uid != geteuid()) || (status.st_mode & 022)) {
-		log_err("XDG_RUNTIME_DIR %s must be a directory of yours that others cannot write to (mode 700)", directory);
+	if (!S_ISDIR(status.st_mode) || (geteuid() != 0 && status.st_uid != geteuid()) ||
+		(status.st_mode & 022)) {
+		log_err("XDG_RUNTIME_DIR %s must be a directory of yours that others cannot write "
+			"to (mode 700)",
+			directory);
 		return false;
 	}
 	return true;
@@ -57,7 +63,8 @@ static bool directory_is_safe(const char *directory)
 static int take_lock(struct listener *listener)
 {
 	snprintf(listener->lock_path, sizeof(listener->lock_path), "%s.lock", listener->path);
-	listener->lock_fd = open(listener->lock_path, O_CREAT | O_CLOEXEC | O_RDWR | O_NOFOLLOW, 0660);
+	listener->lock_fd =
+		open(listener->lock_path, O_CREAT | O_CLOEXEC | O_RDWR | O_NOFOLLOW, 0660);
 	int result = listener->lock_fd < 0 ? -errno : 0;
 	if (result == 0 && flock(listener->lock_fd, LOCK_EX | LOCK_NB) < 0)
 		result = -errno;
@@ -79,11 +86,15 @@ static void remove_files(struct listener *listener)
 	fd_close(&listener->fd);
 }
 
-/* @name in @directory, or an absolute path (@directory NULL). 0 or -errno; -EWOULDBLOCK: somebody else listens there. */
+/*
+ * @name in @directory, or an absolute path (@directory NULL). 0 or -errno; -EWOULDBLOCK: somebody
+ * else listens there.
+ */
 static int bind_name(struct listener *listener, const char *directory, const char *name)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int length = snprintf(listener->path, PATH_BYTES, "%s%s%s", directory ? directory : "", directory ? "/" : "", name);
+	int length = snprintf(listener->path, PATH_BYTES, "%s%s%s", directory ? directory : "",
+		directory ? "/" : "", name);
 	if (length < 0 || (size_t)length >= PATH_BYTES)
 		return -ENAMETOOLONG;
 	memcpy(address.sun_path, listener->path, PATH_BYTES);
@@ -93,7 +104,8 @@ static int bind_name(struct listener *listener, const char *directory, const cha
 		return result;
 	unlink(listener->path); /* left behind by one that died: the lock is ours */
 	listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (listener->fd < 0 || bind(listener->fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	if (listener->fd < 0 ||
+		bind(listener->fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 		listen(listener->fd, 128) < 0) {
 		result = -errno;
 		remove_files(listener);
@@ -109,7 +121,8 @@ static bool bind_path(struct listener *listener, const char *name)
 	if (name && name[0] == '/') {
 		result = bind_name(listener, NULL, name);
 	} else if (!directory || !directory[0]) {
-		log_err("XDG_RUNTIME_DIR is not set: give --socket an absolute path, or set it to a directory of yours");
+		log_err("XDG_RUNTIME_DIR is not set: give --socket an absolute path, or set it to "
+			"a directory of yours");
 		return false;
 	} else if (!directory_is_safe(directory)) {
 		return false;
@@ -133,7 +146,10 @@ static bool bind_path(struct listener *listener, const char *name)
 	return result == 0;
 }
 
-/* systemd's socket activation (sd_listen_fds(3)). 1: there was one, 0: none, -1: no socket that listens. */
+/*
+ * systemd's socket activation (sd_listen_fds(3)). 1: there was one, 0: none, -1: no socket that
+ * listens.
+ */
 static int adopt_systemd_socket(struct listener *listener)
 {
 	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
@@ -152,9 +168,9 @@ static int adopt_systemd_socket(struct listener *listener)
 	int listening = 0;
 	socklen_t listening_length = sizeof(listening);
 	int fd = SYSTEMD_FIRST_FD;
-	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &listening_length) < 0 || !listening ||
-		getsockname(fd, (struct sockaddr *)&address, &length) < 0 || address.sun_family != AF_UNIX ||
-		address.sun_path[0] != '/') {
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &listening_length) < 0 ||
+		!listening || getsockname(fd, (struct sockaddr *)&address, &length) < 0 ||
+		address.sun_family != AF_UNIX || address.sun_path[0] != '/') {
 		log_err("fd %d, passed by systemd, is no listening unix socket", fd);
 		return -1;
 	}
@@ -168,7 +184,8 @@ static int adopt_systemd_socket(struct listener *listener)
 	size_t directory_length = (size_t)(name - 1 - listener->path);
 	bool inside = directory && strlen(directory) == directory_length &&
 		strncmp(directory, listener->path, directory_length) == 0;
-	snprintf(listener->display, sizeof(listener->display), "%s", inside ? name : listener->path);
+	snprintf(
+		listener->display, sizeof(listener->display), "%s", inside ? name : listener->path);
 	return 1;
 }
 
@@ -190,13 +207,15 @@ static int handle_connection(int fd, uint32_t mask, void *data)
 	if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
 		return 0;
 	/* Out of fds or memory: the one that waits would be reported again at once. */
-	log_limited(&listener->limit, LOG_LEVEL_WARN, "cannot accept a client now: %s", strerror(errno));
+	log_limited(&listener->limit, LOG_LEVEL_WARN, "cannot accept a client now: %s",
+		strerror(errno));
 	wl_event_source_fd_update(listener->source, 0);
 	wl_event_source_timer_update(listener->retry, RETRY_MS);
 	return 0;
 }
 
-struct listener *listener_create(struct wl_event_loop *loop, struct clients *clients, const char *name)
+struct listener *listener_create(
+	struct wl_event_loop *loop, struct clients *clients, const char *name)
 {
 	struct listener *listener = calloc(1, sizeof(*listener));
 	if (!listener) {
@@ -210,7 +229,8 @@ struct listener *listener_create(struct wl_event_loop *loop, struct clients *cli
 	if (adopted < 0 || (adopted == 0 && !bind_path(listener, name)))
 		goto fail;
 	listener->retry = wl_event_loop_add_timer(loop, handle_retry, listener);
-	listener->source = wl_event_loop_add_fd(loop, listener->fd, WL_EVENT_READABLE, handle_connection, listener);
+	listener->source = wl_event_loop_add_fd(
+		loop, listener->fd, WL_EVENT_READABLE, handle_connection, listener);
 	if (!listener->retry || !listener->source) {
 		log_err("no memory");
 		goto fail;

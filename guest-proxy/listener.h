@@ -9,11 +9,12 @@
 struct listener;
 
 /*
- * Listens and gives what connects to @clients (borrowed, as is @loop). @name: a socket's name in $XDG_RUNTIME_DIR or
- * an absolute path; NULL: the socket systemd passed, else the first free one of wayland-0, wayland-1, ... NULL with a
- * log line.
+ * Listens and gives what connects to @clients (borrowed, as is @loop). @name: a socket's name in
+ * $XDG_RUNTIME_DIR or an absolute path; NULL: the socket systemd passed, else the first free one of
+ * wayland-0, wayland-1, ... NULL with a log line.
  */
-struct listener *listener_create(struct wl_event_loop *loop, struct clients *clients, const char *name);
+struct listener *listener_create(
+	struct wl_event_loop *loop, struct clients *clients, const char *name);
 /* Closes and removes the socket. NULL is fine. */
 void listener_destroy(struct listener *listener);
 

@@ -43,22 +43,32 @@ struct guest {
 static bool parse(struct settings *settings, int argc, char **argv, int *status)
 {
 	const struct option_description options[] = {
-		{"socket", "NAME", "Name (in $XDG_RUNTIME_DIR) or absolute path of the display's socket. "
-			"Default: the socket passed by systemd, else the first free one of wayland-0, wayland-1, ...",
+		{"socket", "NAME",
+			"Name (in $XDG_RUNTIME_DIR) or absolute path of the display's socket. "
+			"Default: the socket passed by systemd, else the first free one of "
+			"wayland-0, wayland-1, ...",
 			.value = &settings->socket},
-		{"device", "PATH", "Render node of the virtio-gpu device. Default: the first one with cross-domain contexts",
+		{"device", "PATH",
+			"Render node of the virtio-gpu device. Default: the first one with "
+			"cross-domain contexts",
 			.value = &settings->device},
-		{"vhost-user", "PATH", "Drive the device of wayferry-host behind this socket, without a virtual machine",
+		{"vhost-user", "PATH",
+			"Drive the device of wayferry-host behind this socket, without a virtual "
+			"machine",
 			.value = &settings->vhost_user},
-		{"log-level", "LEVEL", "error, warn, info, debug or trace", .value = &settings->log_level},
-		{"stats", NULL, "Print counters at exit (SIGUSR1 prints them at any time)", .flag = &settings->stats},
+		{"log-level", "LEVEL", "error, warn, info, debug or trace",
+			.value = &settings->log_level},
+		{"stats", NULL, "Print counters at exit (SIGUSR1 prints them at any time)",
+			.flag = &settings->stats},
 		{0},
 	};
 	const struct options_program program = {
 		.name = "wayferry-guest",
 		.usage = "[OPTION...] [-- COMMAND [ARGUMENT...]]",
-		.summary = "A Wayland display for the applications of a virtual machine, whose windows appear on the host's "
-			   "desktop. With a COMMAND it runs until that ends and exits with its status.",
+		.summary = "A Wayland display for the applications of a virtual machine, whose "
+			   "windows appear on the host's "
+			   "desktop. With a COMMAND it runs until that ends and exits with its "
+			   "status.",
 		.options = options,
 	};
 	int first = argc;
@@ -75,7 +85,8 @@ static bool parse(struct settings *settings, int argc, char **argv, int *status)
 	}
 	enum log_level level;
 	if (settings->log_level && !log_level_from_name(settings->log_level, &level)) {
-		log_err("--log-level must be error, warn, info, debug or trace, not %s", settings->log_level);
+		log_err("--log-level must be error, warn, info, debug or trace, not %s",
+			settings->log_level);
 		return false;
 	}
 	if (settings->log_level)
@@ -134,7 +145,8 @@ static struct gpu *open_gpu(struct guest *guest)
 #ifdef HAVE_VIRTGPU
 	return gpu_virtgpu_open(guest->loop, settings->device);
 #else
-	log_err("this build cannot use a render node: give --vhost-user the socket of wayferry-host");
+	log_err("this build cannot use a render node: give --vhost-user the socket of "
+		"wayferry-host");
 	return NULL;
 #endif
 }
@@ -159,7 +171,8 @@ static bool open_all(struct guest *guest)
 	if (!guest->loop)
 		return false;
 	for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++)
-		guest->signals[i] = wl_event_loop_add_signal(guest->loop, numbers[i], handle_signal, guest);
+		guest->signals[i] =
+			wl_event_loop_add_signal(guest->loop, numbers[i], handle_signal, guest);
 	guest->gpu = open_gpu(guest);
 	if (!guest->gpu)
 		return false;
@@ -171,10 +184,12 @@ static bool open_all(struct guest *guest)
 	guest->listener = listener_create(guest->loop, guest->clients, guest->settings.socket);
 	if (!guest->listener)
 		return false;
-	log_info("display %s, by way of %s", listener_display(guest->listener), guest->gpu->ops->describe(guest->gpu));
+	log_info("display %s, by way of %s", listener_display(guest->listener),
+		guest->gpu->ops->describe(guest->gpu));
 	if (!guest->settings.command)
 		return true;
-	int result = command_start(&guest->command, guest->settings.command, listener_display(guest->listener), &guest->files);
+	int result = command_start(&guest->command, guest->settings.command,
+		listener_display(guest->listener), &guest->files);
 	if (result < 0) {
 		log_err("cannot run %s: %s", guest->settings.command[0], strerror(-result));
 		guest->command.status = result == -ENOENT ? 127 : 126;
@@ -195,7 +210,8 @@ static void finish(struct guest *guest)
 	const int64_t deadline = now_ms() + FINISH_MS;
 	struct pollfd events = {.fd = wl_event_loop_get_fd(guest->loop), .events = POLLIN};
 
-	while (!guest->died && now_ms() < deadline && (poll(&events, 1, 0) > 0 || clients_lingering(guest->clients) > 0))
+	while (!guest->died && now_ms() < deadline &&
+		(poll(&events, 1, 0) > 0 || clients_lingering(guest->clients) > 0))
 		wl_event_loop_dispatch(guest->loop, 100);
 }
 

@@ -13,7 +13,10 @@ static struct pool *volatile accessed;
 static volatile sig_atomic_t fault;
 static struct sigaction previous_action;
 
-/* A fault inside the accessed pool: zeros in place of the whole mapping. Any other goes where it went before. */
+/*
+ * A fault inside the accessed pool: zeros in place of the whole mapping. Any other goes where it
+ * went before.
+ */
 static void handle_sigbus(int number, siginfo_t *info, void *context)
 {
 	struct pool *pool = accessed;
@@ -36,7 +39,8 @@ static int install_handler(void)
 	static bool installed;
 	if (installed)
 		return 0;
-	struct sigaction action = {.sa_sigaction = handle_sigbus, .sa_flags = SA_SIGINFO | SA_NODEFER};
+	struct sigaction action = {
+		.sa_sigaction = handle_sigbus, .sa_flags = SA_SIGINFO | SA_NODEFER};
 	sigemptyset(&action.sa_mask);
 	if (sigaction(SIGBUS, &action, &previous_action) < 0)
 		return -errno;
@@ -84,7 +88,8 @@ void pool_unref(struct pool *pool)
 int pool_resize(struct pool *pool, size_t size)
 {
 	assert(size >= pool->size);
-	if (pool->truncated) { /* the mapping is no longer of the file; its owner is about to hear of it */
+	if (pool->truncated) { /* the mapping is no longer of the file; its owner is about to hear
+				  of it */
 		return -EFAULT;
 	}
 	void *data = mremap(pool->data, pool->size, size, MREMAP_MAYMOVE);

@@ -1,4 +1,7 @@
-/* A client's wl_shm pool: its memory, mapped to be read, although the client may truncate it at any time. */
+/*
+ * A client's wl_shm pool: its memory, mapped to be read, although the client may truncate it at any
+ * time.
+ */
 #ifndef GUEST_PROXY_POOL_H
 #define GUEST_PROXY_POOL_H
 
@@ -10,13 +13,13 @@ struct pool {
 	uint32_t refs;
 	uint8_t *data;
 	size_t size;
-	bool truncated;	 /* was seen smaller than the client said; reads as zeros from then on */
+	bool truncated;  /* was seen smaller than the client said; reads as zeros from then on */
 	uint32_t *count; /* how many are alive, the owner's */
 };
 
 /*
- * Maps @size bytes of @fd (borrowed), one reference, the caller's. *@count goes up, and down when the last
- * reference is gone. 0 or -errno.
+ * Maps @size bytes of @fd (borrowed), one reference, the caller's. *@count goes up, and down when
+ * the last reference is gone. 0 or -errno.
  */
 int pool_create(int fd, size_t size, uint32_t *count, struct pool **out);
 struct pool *pool_ref(struct pool *pool);
@@ -26,7 +29,10 @@ void pool_unref(struct pool *pool);
 /* To @size bytes, no less than before. 0 or -errno. */
 int pool_resize(struct pool *pool, size_t size);
 
-/* Between these two, data behind the end of a truncated file reads as zeros instead of killing us. No nesting. */
+/*
+ * Between these two, data behind the end of a truncated file reads as zeros instead of killing us.
+ * No nesting.
+ */
 void pool_begin_access(struct pool *pool);
 /* False: the pool is truncated. */
 bool pool_end_access(struct pool *pool);

@@ -9,7 +9,10 @@ static const struct limit {
 	const char *interface;
 	uint32_t version; /* at most; 0: hidden */
 } limits[] = {
-	/* Version 2 has release; host buffers are made with the client's object, so it has to stay. */
+	/*
+	 * Version 2 has release; host buffers are made with the client's object, so it has to stay.
+
+	 */
 	{"wl_shm", 1},
 	/* Their fds name memory, fences and devices of one kernel; the host's is another. */
 	{"wl_drm", 0},

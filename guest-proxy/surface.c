@@ -1,9 +1,10 @@
 /*
  * A surface's way from the client's buffers to the host's.
  *
- * The compositor sees every request but attach of a wl_shm buffer: that one is kept until the commit, which copies what
- * changed into a host buffer, attaches that, and gives the client's buffer back at once. Damage is gathered in buffer
- * coordinates until a commit that brings a buffer, so what a client reports too early is not lost.
+ * The compositor sees every request but attach of a wl_shm buffer: that one is kept until the
+ * commit, which copies what changed into a host buffer, attaches that, and gives the client's
+ * buffer back at once. Damage is gathered in buffer coordinates until a commit that brings a
+ * buffer, so what a client reports too early is not lost.
  */
 #include "guest-proxy/surface.h"
 
@@ -20,8 +21,8 @@
 
 enum pending {
 	PENDING_NOTHING, /* no attach since the last commit */
-	PENDING_BUFFER,	 /* a buffer of wl_shm, kept here */
-	PENDING_OTHER,	 /* null or a buffer of the host's, forwarded */
+	PENDING_BUFFER,  /* a buffer of wl_shm, kept here */
+	PENDING_OTHER,   /* null or a buffer of the host's, forwarded */
 };
 
 struct surface {
@@ -29,7 +30,7 @@ struct surface {
 	enum pending pending;
 	struct buffer *buffer; /* PENDING_BUFFER: a reference */
 	int32_t attach_x, attach_y;
-	pixman_region32_t damage;	  /* buffer coordinates; may lie outside of the buffer */
+	pixman_region32_t damage;         /* buffer coordinates; may lie outside of the buffer */
 	pixman_region32_t surface_damage; /* surface coordinates, since the last commit */
 	int32_t scale, transform;
 	bool viewport; /* cropped or scaled, or may be */
@@ -53,7 +54,8 @@ static enum relay_verdict handle_create_surface(struct relay_message *message)
 {
 	struct surface *surface = calloc(1, sizeof(*surface));
 	if (!surface)
-		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a surface");
+		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
+			"no memory for a surface");
 	surface->connection = connection_of(message->relay);
 	surface->scale = 1;
 	surface->whole = true;
@@ -105,7 +107,8 @@ static void add_damage(pixman_region32_t *region, const union wire_arg *args)
 	int32_t y1 = clamp_coordinate(y), y2 = clamp_coordinate(y + height);
 	if (x1 >= x2 || y1 >= y2)
 		return;
-	pixman_region32_union_rect(region, region, x1, y1, (unsigned)(x2 - x1), (unsigned)(y2 - y1));
+	pixman_region32_union_rect(
+		region, region, x1, y1, (unsigned)(x2 - x1), (unsigned)(y2 - y1));
 	swapchain_bound_region(region);
 }
 
@@ -156,7 +159,8 @@ static enum relay_verdict handle_get_viewport(struct relay_message *message)
 static void convert_damage(struct surface *surface)
 {
 	int n_boxes;
-	const pixman_box32_t *boxes = pixman_region32_rectangles(&surface->surface_damage, &n_boxes);
+	const pixman_box32_t *boxes =
+		pixman_region32_rectangles(&surface->surface_damage, &n_boxes);
 	if (n_boxes == 0)
 		return;
 	if (surface->viewport || surface->transform != WL_OUTPUT_TRANSFORM_NORMAL)
@@ -196,24 +200,27 @@ static bool update_swapchain(struct surface *surface, const struct buffer *buffe
 }
 
 /* Copies the pending buffer to the host and attaches it there. */
-static enum relay_verdict show_buffer(struct surface *surface, struct relay_message *message, struct buffer *buffer)
+static enum relay_verdict show_buffer(
+	struct surface *surface, struct relay_message *message, struct buffer *buffer)
 {
 	struct relay *relay = message->relay;
 	int error = 0;
 
 	if (!update_swapchain(surface, buffer))
-		return relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no host buffers of %dx%d pixels",
-			buffer->width, buffer->height);
+		return relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
+			"no host buffers of %dx%d pixels", buffer->width, buffer->height);
 	struct host_buffer *host = swapchain_acquire(surface->swapchain, buffer->shm, &error);
 	if (!host)
 		return relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
-			error == -ENOMEM ? "the host has no memory for a buffer of %dx%d pixels"
-					 : "the host went away when asked for a buffer of %dx%d pixels",
+			error == -ENOMEM
+				? "the host has no memory for a buffer of %dx%d pixels"
+				: "the host went away when asked for a buffer of %dx%d pixels",
 			buffer->width, buffer->height);
 	if (!swapchain_paint(host, buffer))
 		return buffer_fail_truncated(relay, buffer);
-	if (relay_send_named(relay, RELAY_UP, message->object, "attach", (union wire_arg[]){
-			{.object = host->object}, {.i = surface->attach_x}, {.i = surface->attach_y}}) < 0)
+	if (relay_send_named(relay, RELAY_UP, message->object, "attach",
+		    (union wire_arg[]){{.object = host->object}, {.i = surface->attach_x},
+			    {.i = surface->attach_y}}) < 0)
 		return RELAY_FAILED;
 	host->busy = true;
 	return buffer_release(relay, buffer) < 0 ? RELAY_FAILED : RELAY_FORWARD;

@@ -1,9 +1,10 @@
 /*
  * Host buffers and their age.
  *
- * A host buffer is made as a client would: a pool of one blob, one wl_buffer in it, and the pool destroyed. It is busy
- * from its attach to the compositor's wl_buffer.release. The one used last is taken first, so that on a compositor that
- * releases at once there is one buffer and as little to copy as there can be; the others age and are freed.
+ * A host buffer is made as a client would: a pool of one blob, one wl_buffer in it, and the pool
+ * destroyed. It is busy from its attach to the compositor's wl_buffer.release. The one used last is
+ * taken first, so that on a compositor that releases at once there is one buffer and as little to
+ * copy as there can be; the others age and are freed.
  */
 #include "guest-proxy/swapchain.h"
 
@@ -11,11 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest-proxy/shm_format.h"
 #include "protocol/bytes.h"
 
-#define BUSY_MAX 16	/* then the compositor gets the oldest again, released or not */
-#define FREE_MAX 3	/* more free ones than this are not kept */
-#define RETIRED_MAX 64	/* then the oldest is destroyed although the compositor may read it */
+#define BUSY_MAX 16    /* then the compositor gets the oldest again, released or not */
+#define FREE_MAX 3     /* more free ones than this are not kept */
+#define RETIRED_MAX 64 /* then the oldest is destroyed although the compositor may read it */
 #define REGION_RECTS_MAX 32
 
 void swapchain_bound_region(pixman_region32_t *region)
@@ -28,20 +30,21 @@ void swapchain_bound_region(pixman_region32_t *region)
 }
 
 /*
- * The client's stride where it is not wasteful, because whole frames are then a single copy. Pixman and with it many
- * compositors want multiples of four.
+ * The client's stride where it is not wasteful, because whole frames are then a single copy. Pixman
+ * and with it many compositors want multiples of four.
  */
 static uint64_t choose_stride(const struct buffer *model, uint32_t pixel_bytes)
 {
 	uint64_t tight = align_up((uint64_t)model->width * pixel_bytes, 4);
 	uint64_t theirs = model->stride_bytes;
-	return theirs % 4 == 0 && theirs >= tight && theirs - tight <= tight / 8 + 256 ? theirs : tight;
+	return theirs % 4 == 0 && theirs >= tight && theirs - tight <= tight / 8 + 256 ? theirs
+										       : tight;
 }
 
 struct swapchain *swapchain_create(struct connection *connection, const struct buffer *model)
 {
 	bool pair = false;
-	uint32_t pixel_bytes = buffer_format_pixel_bytes(model->format, &pair);
+	uint32_t pixel_bytes = shm_format_pixel_bytes(model->format, &pair);
 	uint64_t stride = choose_stride(model, pixel_bytes);
 	if (align_up(stride * (uint64_t)model->height, PAGE_BYTES) > INT32_MAX)
 		return NULL;
@@ -68,7 +71,10 @@ bool swapchain_fits(const struct swapchain *swapchain, const struct buffer *buff
 		swapchain->format == buffer->format;
 }
 
-/* Takes it out of its list; the compositor is told unless all ends. The blob goes last: until then nobody reuses it. */
+/*
+ * Takes it out of its list; the compositor is told unless all ends. The blob goes last: until then
+ * nobody reuses it.
+ */
 static void host_buffer_destroy(struct host_buffer *host)
 {
 	struct relay_object *object = host->object;
@@ -81,7 +87,8 @@ static void host_buffer_destroy(struct host_buffer *host)
 		object->data = NULL;
 		object->data_destroy = NULL;
 		if (!host->connection->ending)
-			relay_send_named(host->connection->relay, RELAY_UP, object, "destroy", NULL);
+			relay_send_named(
+				host->connection->relay, RELAY_UP, object, "destroy", NULL);
 	}
 	pixman_region32_fini(&host->stale);
 	channel_blob_unref(host->blob);
@@ -109,7 +116,8 @@ static void host_buffer_retire(struct host_buffer *host)
 	host->swapchain = NULL;
 	wl_list_insert(&connection->retired, &host->link);
 	if (++connection->n_retired > RETIRED_MAX) {
-		struct host_buffer *oldest = wl_container_of(connection->retired.prev, oldest, link);
+		struct host_buffer *oldest =
+			wl_container_of(connection->retired.prev, oldest, link);
 		host_buffer_destroy(oldest);
 	}
 }
@@ -119,8 +127,7 @@ void swapchain_destroy(struct swapchain *swapchain)
 	if (!swapchain)
 		return;
 	struct host_buffer *host, *next;
-	wl_list_for_each_safe(host, next, &swapchain->buffers, link)
-		host_buffer_retire(host);
+	wl_list_for_each_safe(host, next, &swapchain->buffers, link) host_buffer_retire(host);
 	wl_list_remove(&swapchain->link);
 	free(swapchain);
 }
@@ -128,8 +135,7 @@ void swapchain_destroy(struct swapchain *swapchain)
 void swapchain_finish_retired(struct connection *connection)
 {
 	struct host_buffer *host, *next;
-	wl_list_for_each_safe(host, next, &connection->retired, link)
-		host_buffer_destroy(host);
+	wl_list_for_each_safe(host, next, &connection->retired, link) host_buffer_destroy(host);
 }
 
 /* Frees the oldest of the free ones until @keep are left. */
@@ -137,7 +143,8 @@ static void trim(struct swapchain *swapchain, uint32_t keep)
 {
 	uint32_t n_free = 0;
 	struct host_buffer *host, *next;
-	wl_list_for_each_safe(host, next, &swapchain->buffers, link) {
+	wl_list_for_each_safe(host, next, &swapchain->buffers, link)
+	{
 		if (!host->busy && ++n_free > keep)
 			host_buffer_destroy(host);
 	}
@@ -147,7 +154,8 @@ bool swapchain_trim_idle(struct connection *connection)
 {
 	bool more = false;
 	struct swapchain *swapchain;
-	wl_list_for_each(swapchain, &connection->swapchains, link) {
+	wl_list_for_each(swapchain, &connection->swapchains, link)
+	{
 		if (swapchain->n_buffers <= 1)
 			continue;
 		if (swapchain->uses == swapchain->uses_seen) {
@@ -162,27 +170,31 @@ bool swapchain_trim_idle(struct connection *connection)
 }
 
 /* Pool and wl_buffer at the compositor for @blob. NULL: memory is short or the relay failed. */
-static struct relay_object *make_object(struct swapchain *swapchain, struct relay_object *shm, struct channel_blob *blob)
+static struct relay_object *make_object(
+	struct swapchain *swapchain, struct relay_object *shm, struct channel_blob *blob)
 {
 	struct relay *relay = swapchain->connection->relay;
 	struct relay_object *pool = relay_object_create(relay, interface_find("wl_shm_pool"), 1);
 	if (!pool)
 		return NULL;
-	if (relay_send_named(relay, RELAY_UP, shm, "create_pool", (union wire_arg[]){
-			{.object = pool}, {.handle = channel_blob_handle(blob)}, {.i = (int32_t)blob->size}}) < 0)
+	if (relay_send_named(relay, RELAY_UP, shm, "create_pool",
+		    (union wire_arg[]){{.object = pool}, {.handle = channel_blob_handle(blob)},
+			    {.i = (int32_t)blob->size}}) < 0)
 		return NULL;
 	struct relay_object *object = relay_object_create(relay, interface_find("wl_buffer"), 1);
 	if (!object)
 		return NULL;
-	if (relay_send_named(relay, RELAY_UP, pool, "create_buffer", (union wire_arg[]){
-			{.object = object}, {.i = 0}, {.i = swapchain->width}, {.i = swapchain->height},
-			{.i = (int32_t)swapchain->stride_bytes}, {.u = swapchain->format}}) < 0 ||
+	if (relay_send_named(relay, RELAY_UP, pool, "create_buffer",
+		    (union wire_arg[]){{.object = object}, {.i = 0}, {.i = swapchain->width},
+			    {.i = swapchain->height}, {.i = (int32_t)swapchain->stride_bytes},
+			    {.u = swapchain->format}}) < 0 ||
 		relay_send_named(relay, RELAY_UP, pool, "destroy", NULL) < 0)
 		return NULL;
 	return object;
 }
 
-static struct host_buffer *host_buffer_create(struct swapchain *swapchain, struct relay_object *shm, int *error)
+static struct host_buffer *host_buffer_create(
+	struct swapchain *swapchain, struct relay_object *shm, int *error)
 {
 	struct connection *connection = swapchain->connection;
 	struct host_buffer *host = calloc(1, sizeof(*host));
@@ -208,7 +220,8 @@ static struct host_buffer *host_buffer_create(struct swapchain *swapchain, struc
 	host->object->data_destroy = forget_object;
 	host->connection = connection;
 	host->swapchain = swapchain;
-	pixman_region32_init_rect(&host->stale, 0, 0, (unsigned)swapchain->width, (unsigned)swapchain->height);
+	pixman_region32_init_rect(
+		&host->stale, 0, 0, (unsigned)swapchain->width, (unsigned)swapchain->height);
 	wl_list_insert(&swapchain->buffers, &host->link);
 	swapchain->n_buffers++;
 	return host;
@@ -217,18 +230,21 @@ static struct host_buffer *host_buffer_create(struct swapchain *swapchain, struc
 void swapchain_damage(struct swapchain *swapchain, pixman_region32_t *damage)
 {
 	struct host_buffer *host;
-	wl_list_for_each(host, &swapchain->buffers, link) {
+	wl_list_for_each(host, &swapchain->buffers, link)
+	{
 		pixman_region32_union(&host->stale, &host->stale, damage);
 		swapchain_bound_region(&host->stale);
 	}
 }
 
-struct host_buffer *swapchain_acquire(struct swapchain *swapchain, struct relay_object *shm, int *error)
+struct host_buffer *swapchain_acquire(
+	struct swapchain *swapchain, struct relay_object *shm, int *error)
 {
 	struct host_buffer *host, *found = NULL;
 	swapchain->uses++;
 	swapchain->connection->frames++;
-	wl_list_for_each(host, &swapchain->buffers, link) {
+	wl_list_for_each(host, &swapchain->buffers, link)
+	{
 		if (!host->busy) {
 			found = host;
 			break;
@@ -246,8 +262,8 @@ struct host_buffer *swapchain_acquire(struct swapchain *swapchain, struct relay_
 }
 
 /* Rows of @bytes each; one copy where nothing lies between them. */
-static uint64_t copy_rows(uint8_t *to, size_t to_stride, const uint8_t *from, size_t from_stride, size_t bytes, size_t rows,
-	bool full_width)
+static uint64_t copy_rows(uint8_t *to, size_t to_stride, const uint8_t *from, size_t from_stride,
+	size_t bytes, size_t rows, bool full_width)
 {
 	if (full_width && to_stride == from_stride) {
 		size_t size = (rows - 1) * to_stride + bytes;
@@ -270,11 +286,15 @@ bool swapchain_paint(struct host_buffer *host, struct buffer *buffer)
 	pool_begin_access(buffer->pool);
 	for (int i = 0; i < n_boxes; i++) {
 		size_t x = swapchain->whole_rows ? 0 : (size_t)boxes[i].x1;
-		size_t width = swapchain->whole_rows ? (size_t)swapchain->width : (size_t)(boxes[i].x2 - boxes[i].x1);
+		size_t width = swapchain->whole_rows ? (size_t)swapchain->width
+						     : (size_t)(boxes[i].x2 - boxes[i].x1);
 		size_t y = (size_t)boxes[i].y1, rows = (size_t)(boxes[i].y2 - boxes[i].y1);
-		copied += copy_rows(host->blob->map + y * swapchain->stride_bytes + x * pixel, swapchain->stride_bytes,
-			buffer->pool->data + buffer->offset_bytes + y * buffer->stride_bytes + x * pixel, buffer->stride_bytes,
-			width * pixel, rows, width == (size_t)swapchain->width);
+		copied += copy_rows(host->blob->map + y * swapchain->stride_bytes + x * pixel,
+			swapchain->stride_bytes,
+			buffer->pool->data + buffer->offset_bytes + y * buffer->stride_bytes +
+				x * pixel,
+			buffer->stride_bytes, width * pixel, rows,
+			width == (size_t)swapchain->width);
 	}
 	if (!pool_end_access(buffer->pool))
 		return false;

@@ -1,9 +1,9 @@
 /*
  * Pipes between a client and the host.
  *
- * What the client gave to be written to may be anything: a pipe, a socket, a file, /dev/null. It is never blocked on
- * (but for regular files, which do not block), and the flags of the client's own open file are left alone: a pipe is
- * opened anew, a socket written to with MSG_DONTWAIT.
+ * What the client gave to be written to may be anything: a pipe, a socket, a file, /dev/null. It is
+ * never blocked on (but for regular files, which do not block), and the flags of the client's own
+ * open file are left alone: a pipe is opened anew, a socket written to with MSG_DONTWAIT.
  */
 #include "guest-proxy/transfer.h"
 
@@ -30,7 +30,7 @@ struct read_pipe {
 	uint32_t id;
 	int fd; /* -1: nobody reads it any more; bytes are dropped */
 	bool is_socket;
-	bool hang_up; /* nothing comes behind the queue */
+	bool hang_up;                   /* nothing comes behind the queue */
 	struct wl_event_source *source; /* while the fd takes nothing */
 	uint8_t *queue;
 	size_t head, tail, capacity; /* queued: [head, tail) */
@@ -213,16 +213,18 @@ static void enqueue(struct read_pipe *pipe, const uint8_t *bytes, size_t size)
 	pipe->transfers->queued_bytes += size;
 	if (pipe->source)
 		return;
-	pipe->source = wl_event_loop_add_fd(pipe->transfers->connection->loop, pipe->fd, WL_EVENT_WRITABLE,
-		handle_writable, pipe);
+	pipe->source = wl_event_loop_add_fd(pipe->transfers->connection->loop, pipe->fd,
+		WL_EVENT_WRITABLE, handle_writable, pipe);
 	if (!pipe->source)
 		read_pipe_break(pipe);
 }
 
-void transfers_pipe_data(struct transfers *transfers, uint32_t id, const void *bytes, size_t size, bool hang_up)
+void transfers_pipe_data(
+	struct transfers *transfers, uint32_t id, const void *bytes, size_t size, bool hang_up)
 {
 	struct read_pipe *pipe, *found = NULL;
-	wl_list_for_each(pipe, &transfers->read_pipes, link) {
+	wl_list_for_each(pipe, &transfers->read_pipes, link)
+	{
 		if (pipe->id == id)
 			found = pipe;
 	}
@@ -244,8 +246,9 @@ void transfers_pipe_data(struct transfers *transfers, uint32_t id, const void *b
 }
 
 /*
- * An fd to write to that does not block, from the client's @fd (taken). -1 if it cannot be written to. Opening anew
- * keeps O_NONBLOCK away from a terminal or pipe that the client shares with others.
+ * An fd to write to that does not block, from the client's @fd (taken). -1 if it cannot be written
+ * to. Opening anew keeps O_NONBLOCK away from a terminal or pipe that the client shares with
+ * others.
  */
 static int open_for_writing(int fd, bool *is_socket)
 {
@@ -281,11 +284,12 @@ static enum relay_verdict handle_receive(struct relay_message *message)
 	struct wire_handle *handle = &message->args[1].handle;
 
 	if (transfers->count >= PIPES_MAX)
-		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "more than %d transfers at once",
-			PIPES_MAX);
+		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
+			"more than %d transfers at once", PIPES_MAX);
 	struct read_pipe *pipe = calloc(1, sizeof(*pipe));
 	if (!pipe)
-		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a transfer");
+		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
+			"no memory for a transfer");
 	pipe->transfers = transfers;
 	pipe->id = channel_new_read_pipe(connection->channel);
 	pipe->fd = open_for_writing(handle->fd, &pipe->is_socket);
@@ -309,7 +313,8 @@ static int handle_readable(int fd, uint32_t mask, void *data)
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return 0;
 	bool hang_up = n <= 0;
-	if (channel_write(connection->channel, pipe->id, chunk, hang_up ? 0 : (size_t)n, hang_up) < 0)
+	if (channel_write(connection->channel, pipe->id, chunk, hang_up ? 0 : (size_t)n, hang_up) <
+		0)
 		connection->lost = true;
 	if (hang_up)
 		write_pipe_destroy(pipe);
@@ -318,15 +323,18 @@ static int handle_readable(int fd, uint32_t mask, void *data)
 	return 0;
 }
 
-/* Level-triggered sources of full pipes would spin, also those whose writer has hung up: none then. */
+/*
+ * Level-triggered sources of full pipes would spin, also those whose writer has hung up: none then.
+
+ */
 static int write_pipe_watch(struct write_pipe *pipe, bool on)
 {
 	if (pipe->source && !on) {
 		wl_event_source_remove(pipe->source);
 		pipe->source = NULL;
 	} else if (!pipe->source && on) {
-		pipe->source = wl_event_loop_add_fd(pipe->transfers->connection->loop, pipe->fd, WL_EVENT_READABLE,
-			handle_readable, pipe);
+		pipe->source = wl_event_loop_add_fd(pipe->transfers->connection->loop, pipe->fd,
+			WL_EVENT_READABLE, handle_readable, pipe);
 		if (!pipe->source)
 			return -ENOMEM;
 	}
@@ -374,7 +382,8 @@ void transfers_set_reading(struct transfers *transfers, bool reading)
 		return;
 	transfers->reading = reading;
 	struct write_pipe *pipe, *next;
-	wl_list_for_each_safe(pipe, next, &transfers->write_pipes, link) {
+	wl_list_for_each_safe(pipe, next, &transfers->write_pipes, link)
+	{
 		if (write_pipe_watch(pipe, reading) == 0)
 			continue;
 		if (channel_write(transfers->connection->channel, pipe->id, NULL, 0, true) < 0)

@@ -1,6 +1,6 @@
 /*
- * Pipes of a client: what it pastes (read pipes: the host's bytes into an fd of the client's) and what it copies out
- * (write pipes: the client writes, the host gets it), any amount in any chunks.
+ * Pipes of a client: what it pastes (read pipes: the host's bytes into an fd of the client's) and
+ * what it copies out (write pipes: the client writes, the host gets it), any amount in any chunks.
  */
 #ifndef GUEST_PROXY_TRANSFER_H
 #define GUEST_PROXY_TRANSFER_H
@@ -18,7 +18,8 @@ void transfers_destroy(struct transfers *transfers);
 int transfers_open_write_pipe(struct transfers *transfers, uint32_t id);
 
 /* channel_listener's pipe_data. */
-void transfers_pipe_data(struct transfers *transfers, uint32_t id, const void *bytes, size_t size, bool hang_up);
+void transfers_pipe_data(
+	struct transfers *transfers, uint32_t id, const void *bytes, size_t size, bool hang_up);
 
 /* While off nothing is read from clients' pipes: the channel is full. */
 void transfers_set_reading(struct transfers *transfers, bool reading);

@@ -1,12 +1,14 @@
 /*
  * The driver's side of a split virtqueue.
  *
- * Interrupts: of the requests in flight some are awaited and some prompt. Let P be the number of prompt ones and S the
- * used entries seen so far. used_event = S + P asks for an interrupt when the used index passes S + P, so at the
- * (P + 1)th completion from S on. Whatever the order, one of the first P + 1 completions is an awaited one; and when
- * an awaited one comes before all prompt ones, these follow at once and make up the number. So prompt requests alone
- * never interrupt, and an awaited one is reported at the latest when the prompt ones before it are done. That rests
- * on prompt requests being prompt: those that turn out not to be are moved to the others by virtqueue_driver_settle.
+ * Interrupts: of the requests in flight some are awaited and some prompt. Let P be the number of
+ * prompt ones and S the used entries seen so far. used_event = S + P asks for an interrupt when the
+ * used index passes S + P, so at the (P + 1)th completion from S on. Whatever the order, one of the
+ * first P + 1 completions is an awaited one; and when an awaited one comes before all prompt ones,
+ * these follow at once and make up the number. So prompt requests alone never interrupt, and an
+ * awaited one is reported at the latest when the prompt ones before it are done. That rests on
+ * prompt requests being prompt: those that turn out not to be are moved to the others by
+ * virtqueue_driver_settle.
  */
 #include "guest-proxy/virtqueue_driver.h"
 
@@ -36,7 +38,8 @@ struct slot {
 	uint8_t state;
 	uint8_t prompt;
 	uint16_t response_bytes;
-	uint32_t settled; /* driver->settled when it was added: counts as prompt only while that is so */
+	uint32_t settled; /* driver->settled when it was added: counts as prompt only while that is
+			     so */
 };
 
 struct virtqueue_driver {
@@ -45,9 +48,9 @@ struct virtqueue_driver {
 	struct vring_desc *descriptors;
 	struct vring_avail *available;
 	struct vring_used *used;
-	uint16_t added;	  /* available index behind the last request added */
+	uint16_t added;   /* available index behind the last request added */
 	uint16_t decided; /* up to where the need for a kick was decided */
-	uint16_t seen;	  /* used entries taken */
+	uint16_t seen;    /* used entries taken */
 	uint16_t n_in_flight, n_prompt;
 	uint32_t settled;
 	unsigned n_free;
@@ -117,8 +120,8 @@ const void *virtqueue_driver_response(const struct virtqueue_driver *driver, uns
 	return driver->memory + slot_offset(slot) + RESPONSE_OFFSET;
 }
 
-void virtqueue_driver_add(struct virtqueue_driver *driver, unsigned slot, size_t command_bytes, uint64_t extra,
-	size_t extra_bytes, size_t response_bytes, enum virtqueue_answer answer)
+void virtqueue_driver_add(struct virtqueue_driver *driver, unsigned slot, size_t command_bytes,
+	uint64_t extra, size_t extra_bytes, size_t response_bytes, enum virtqueue_answer answer)
 {
 	struct slot *s = &driver->slots[slot];
 	assert(s->state == SLOT_ACQUIRED && command_bytes <= VIRTQUEUE_DRIVER_COMMAND_BYTES &&
@@ -130,7 +133,8 @@ void virtqueue_driver_add(struct virtqueue_driver *driver, unsigned slot, size_t
 	table[n++] = (struct vring_desc){
 		address + COMMAND_OFFSET, (uint32_t)command_bytes, VRING_DESC_F_NEXT, 1};
 	if (extra_bytes > 0)
-		table[n++] = (struct vring_desc){extra, (uint32_t)extra_bytes, VRING_DESC_F_NEXT, 2};
+		table[n++] =
+			(struct vring_desc){extra, (uint32_t)extra_bytes, VRING_DESC_F_NEXT, 2};
 	table[n++] = (struct vring_desc){
 		address + RESPONSE_OFFSET, (uint32_t)response_bytes, VRING_DESC_F_WRITE, 0};
 	driver->descriptors[slot] = (struct vring_desc){
@@ -158,7 +162,8 @@ bool virtqueue_driver_publish(struct virtqueue_driver *driver, enum virtqueue_ki
 	/* The device must know how many completions are of no interest before it can make any. */
 	set_used_event(driver);
 	__atomic_store_n(&driver->available->idx, driver->added, __ATOMIC_RELEASE);
-	/* Our index is visible before its wishes are read: it sets them, then looks at the index. */
+	/* Our index is visible before its wishes are read: it sets them, then looks at the index.
+	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (kick == VIRTQUEUE_KICK_LAZY) {
 		uint16_t flags = __atomic_load_n(&driver->used->flags, __ATOMIC_RELAXED);

@@ -29,8 +29,8 @@ struct blob_file {
 struct format {
 	uint32_t fourcc;
 	struct {
-		uint8_t bytes;		/* of a pixel, or of what is one in this plane; 0: no such plane */
-		uint8_t width_shift;	/* the plane is this much narrower */
+		uint8_t bytes; /* of a pixel, or of what is one in this plane; 0: no such plane */
+		uint8_t width_shift; /* the plane is this much narrower */
 		uint8_t height_shift;
 	} planes[3];
 };
@@ -103,9 +103,9 @@ static int lay_out(const struct cross_domain_get_image_requirements *request, ui
 	uint64_t size = 0;
 	for (size_t i = 0; i < ARRAY_LENGTH(format->planes) && format->planes[i].bytes > 0; i++) {
 		uint64_t width = ((uint64_t)request->width + format->planes[i].width_shift) >>
-				 format->planes[i].width_shift;
+			format->planes[i].width_shift;
 		uint64_t height = ((uint64_t)request->height + format->planes[i].height_shift) >>
-				  format->planes[i].height_shift;
+			format->planes[i].height_shift;
 		uint64_t stride = align_up(width * format->planes[i].bytes, STRIDE_ALIGNMENT);
 		if (stride > max_bytes || height > (max_bytes - size) / stride)
 			return -EINVAL;
@@ -121,10 +121,11 @@ static bool same_image(const struct cross_domain_get_image_requirements *a,
 	const struct cross_domain_get_image_requirements *b)
 {
 	return a->width == b->width && a->height == b->height && a->drm_format == b->drm_format &&
-	       a->flags == b->flags;
+		a->flags == b->flags;
 }
 
-/* A place for one more, at the cost of the least recent where there are too many. NULL: no memory. */
+/* A place for one more, at the cost of the least recent where there are too many. NULL: no memory.
+ */
 static struct blob_image *new_image(struct blob_ids *ids)
 {
 	if (ids->n_images == BLOB_IDS_MAX_IMAGES) {
@@ -145,8 +146,8 @@ static struct blob_image *new_image(struct blob_ids *ids)
 	return &ids->images[ids->n_images++];
 }
 
-int blob_ids_image(struct blob_ids *ids, const struct cross_domain_get_image_requirements *request, uint32_t *last_id,
-	struct cross_domain_image_requirements *out)
+int blob_ids_image(struct blob_ids *ids, const struct cross_domain_get_image_requirements *request,
+	uint32_t *last_id, struct cross_domain_image_requirements *out)
 {
 	*out = (struct cross_domain_image_requirements){
 		.modifier = DRM_FORMAT_MOD_LINEAR,
@@ -166,7 +167,8 @@ int blob_ids_image(struct blob_ids *ids, const struct cross_domain_get_image_req
 		image = new_image(ids);
 		if (!image)
 			return -ENOMEM;
-		*image = (struct blob_image){.id = ++*last_id, .request = *request, .size = out->size};
+		*image = (struct blob_image){
+			.id = ++*last_id, .request = *request, .size = out->size};
 	}
 	image->used = ++ids->clock;
 	out->blob_id = image->id;
@@ -229,7 +231,8 @@ int blob_ids_add_file(struct blob_ids *ids, uint32_t id, int fd, uint32_t *size,
 	return 0;
 }
 
-/* Whether a guest that was told @told may ask for @size: as it is, or rounded up to any page size. */
+/* Whether a guest that was told @told may ask for @size: as it is, or rounded up to any page size.
+ */
 static bool size_fits(uint64_t size, uint64_t told)
 {
 	return size <= align_up(told, GUEST_PAGE_BYTES_MAX) && align_up(size, PAGE_BYTES) >= told;
@@ -239,10 +242,12 @@ int blob_ids_create(struct blob_ids *ids, uint64_t blob_id, uint64_t size, struc
 {
 	*out = (struct context_blob){.fd = -1, .size = align_up(size, PAGE_BYTES)};
 	struct blob_file *file;
-	wl_list_for_each(file, &ids->files, link) {
+	wl_list_for_each(file, &ids->files, link)
+	{
 		if (file->id != blob_id)
 			continue;
-		if (!size_fits(size, max_u64(align_up(file->contents_size, PAGE_BYTES), PAGE_BYTES)))
+		if (!size_fits(
+			    size, max_u64(align_up(file->contents_size, PAGE_BYTES), PAGE_BYTES)))
 			return -EINVAL;
 		out->contents = file->contents;
 		out->contents_size = file->contents_size;

@@ -110,7 +110,8 @@ void gpu_destroy_context(struct gpu *gpu, struct context *context)
 	gpu->counters.contexts--;
 	log_debug("%s ends", context->name);
 
-	/* On its way out it may complete requests and want to be woken. What it has not completed is completed after it. */
+	/* On its way out it may complete requests and want to be woken. What it has not completed
+	 * is completed after it. */
 	struct wl_list held;
 	wl_list_init(&held);
 	wl_list_insert_list(&held, &context->requests);
@@ -172,7 +173,8 @@ static uint32_t ctx_detach_resource(struct command *command)
 	struct context *context = find_context(command);
 	if (!context)
 		return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
-	struct resource *resource = id_map_remove(&context->attached, command->in.ctx_resource.resource_id);
+	struct resource *resource =
+		id_map_remove(&context->attached, command->in.ctx_resource.resource_id);
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	detach(context, resource);
@@ -187,11 +189,14 @@ static uint32_t submit_3d(struct command *command)
 
 	if (!context)
 		return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
-	if (size > GPU_MAX_SUBMISSION_BYTES || !range_fits(command->fixed_bytes, size, command->chain->out_bytes))
+	if (size > GPU_MAX_SUBMISSION_BYTES ||
+		!range_fits(command->fixed_bytes, size, command->chain->out_bytes))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	if (virtqueue_read(command->queue, command->chain, command->fixed_bytes, gpu->submission, size) != size)
+	if (virtqueue_read(command->queue, command->chain, command->fixed_bytes, gpu->submission,
+		    size) != size)
 		return VIRTIO_GPU_RESP_ERR_UNSPEC;
-	struct request *request = request_create(&gpu->requests, command->chain, &command->in.hdr, context);
+	struct request *request =
+		request_create(&gpu->requests, command->chain, &command->in.hdr, context);
 	if (!request)
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 
@@ -199,7 +204,8 @@ static uint32_t submit_3d(struct command *command)
 	int err = context->ops->submit(context, gpu->submission, size, request);
 	if (err == -EINPROGRESS)
 		return COMMAND_KEPT;
-	if (err == 0 && request->ring >= 0 && context->ops->fence(context, (uint32_t)request->ring, request))
+	if (err == 0 && request->ring >= 0 &&
+		context->ops->fence(context, (uint32_t)request->ring, request))
 		return COMMAND_KEPT;
 	if (err < 0)
 		gpu->counters.errors++;
@@ -217,48 +223,54 @@ struct command_description {
 };
 
 static const struct command_description control_commands[] = {
-	{VIRTIO_GPU_CMD_GET_DISPLAY_INFO, "GET_DISPLAY_INFO", sizeof(struct virtio_gpu_ctrl_hdr), get_display_info},
-	{VIRTIO_GPU_CMD_RESOURCE_CREATE_2D, "RESOURCE_CREATE_2D", sizeof(struct virtio_gpu_resource_create_2d),
-		command_resource_create_2d},
+	{VIRTIO_GPU_CMD_GET_DISPLAY_INFO, "GET_DISPLAY_INFO", sizeof(struct virtio_gpu_ctrl_hdr),
+		get_display_info},
+	{VIRTIO_GPU_CMD_RESOURCE_CREATE_2D, "RESOURCE_CREATE_2D",
+		sizeof(struct virtio_gpu_resource_create_2d), command_resource_create_2d},
 	{VIRTIO_GPU_CMD_RESOURCE_UNREF, "RESOURCE_UNREF", sizeof(struct virtio_gpu_resource_unref),
 		command_resource_unref},
-	{VIRTIO_GPU_CMD_SET_SCANOUT, "SET_SCANOUT", sizeof(struct virtio_gpu_set_scanout), command_set_scanout},
+	{VIRTIO_GPU_CMD_SET_SCANOUT, "SET_SCANOUT", sizeof(struct virtio_gpu_set_scanout),
+		command_set_scanout},
 	{VIRTIO_GPU_CMD_RESOURCE_FLUSH, "RESOURCE_FLUSH", sizeof(struct virtio_gpu_resource_flush),
 		command_resource_flush},
-	{VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, "TRANSFER_TO_HOST_2D", sizeof(struct virtio_gpu_transfer_to_host_2d),
-		command_transfer_to_host_2d},
+	{VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, "TRANSFER_TO_HOST_2D",
+		sizeof(struct virtio_gpu_transfer_to_host_2d), command_transfer_to_host_2d},
 	{VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, "RESOURCE_ATTACH_BACKING",
 		sizeof(struct virtio_gpu_resource_attach_backing), command_resource_attach_backing},
 	{VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING, "RESOURCE_DETACH_BACKING",
 		sizeof(struct virtio_gpu_resource_detach_backing), command_resource_detach_backing},
-	{VIRTIO_GPU_CMD_GET_CAPSET_INFO, "GET_CAPSET_INFO", sizeof(struct virtio_gpu_get_capset_info),
-		get_capset_info},
+	{VIRTIO_GPU_CMD_GET_CAPSET_INFO, "GET_CAPSET_INFO",
+		sizeof(struct virtio_gpu_get_capset_info), get_capset_info},
 	{VIRTIO_GPU_CMD_GET_CAPSET, "GET_CAPSET", sizeof(struct virtio_gpu_get_capset), get_capset},
-	{VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID, "RESOURCE_ASSIGN_UUID", sizeof(struct virtio_gpu_resource_assign_uuid),
-		command_resource_assign_uuid},
-	{VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, "RESOURCE_CREATE_BLOB", sizeof(struct virtio_gpu_resource_create_blob),
-		command_resource_create_blob},
-	{VIRTIO_GPU_CMD_SET_SCANOUT_BLOB, "SET_SCANOUT_BLOB", sizeof(struct virtio_gpu_set_scanout_blob),
-		command_set_scanout_blob},
+	{VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID, "RESOURCE_ASSIGN_UUID",
+		sizeof(struct virtio_gpu_resource_assign_uuid), command_resource_assign_uuid},
+	{VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, "RESOURCE_CREATE_BLOB",
+		sizeof(struct virtio_gpu_resource_create_blob), command_resource_create_blob},
+	{VIRTIO_GPU_CMD_SET_SCANOUT_BLOB, "SET_SCANOUT_BLOB",
+		sizeof(struct virtio_gpu_set_scanout_blob), command_set_scanout_blob},
 	{VIRTIO_GPU_CMD_CTX_CREATE, "CTX_CREATE", sizeof(struct virtio_gpu_ctx_create), ctx_create},
-	{VIRTIO_GPU_CMD_CTX_DESTROY, "CTX_DESTROY", sizeof(struct virtio_gpu_ctx_destroy), ctx_destroy},
-	{VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, "CTX_ATTACH_RESOURCE", sizeof(struct virtio_gpu_ctx_resource),
-		ctx_attach_resource},
-	{VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE, "CTX_DETACH_RESOURCE", sizeof(struct virtio_gpu_ctx_resource),
-		ctx_detach_resource},
+	{VIRTIO_GPU_CMD_CTX_DESTROY, "CTX_DESTROY", sizeof(struct virtio_gpu_ctx_destroy),
+		ctx_destroy},
+	{VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, "CTX_ATTACH_RESOURCE",
+		sizeof(struct virtio_gpu_ctx_resource), ctx_attach_resource},
+	{VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE, "CTX_DETACH_RESOURCE",
+		sizeof(struct virtio_gpu_ctx_resource), ctx_detach_resource},
 	{VIRTIO_GPU_CMD_SUBMIT_3D, "SUBMIT_3D", sizeof(struct virtio_gpu_cmd_submit), submit_3d},
-	{VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB, "RESOURCE_MAP_BLOB", sizeof(struct virtio_gpu_resource_map_blob),
-		command_resource_map_blob},
-	{VIRTIO_GPU_CMD_RESOURCE_UNMAP_BLOB, "RESOURCE_UNMAP_BLOB", sizeof(struct virtio_gpu_resource_unmap_blob),
-		command_resource_unmap_blob},
+	{VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB, "RESOURCE_MAP_BLOB",
+		sizeof(struct virtio_gpu_resource_map_blob), command_resource_map_blob},
+	{VIRTIO_GPU_CMD_RESOURCE_UNMAP_BLOB, "RESOURCE_UNMAP_BLOB",
+		sizeof(struct virtio_gpu_resource_unmap_blob), command_resource_unmap_blob},
 };
 
 static const struct command_description cursor_commands[] = {
-	{VIRTIO_GPU_CMD_UPDATE_CURSOR, "UPDATE_CURSOR", sizeof(struct virtio_gpu_update_cursor), command_cursor},
-	{VIRTIO_GPU_CMD_MOVE_CURSOR, "MOVE_CURSOR", sizeof(struct virtio_gpu_update_cursor), command_cursor},
+	{VIRTIO_GPU_CMD_UPDATE_CURSOR, "UPDATE_CURSOR", sizeof(struct virtio_gpu_update_cursor),
+		command_cursor},
+	{VIRTIO_GPU_CMD_MOVE_CURSOR, "MOVE_CURSOR", sizeof(struct virtio_gpu_update_cursor),
+		command_cursor},
 };
 
-/* Those of 3D resources (no renderer), GET_EDID (not offered) and what nobody knows are not in the table. */
+/* Those of 3D resources (no renderer), GET_EDID (not offered) and what nobody knows are not in the
+ * table. */
 static const struct command_description *describe(enum gpu_queue queue, uint32_t type)
 {
 	const struct command_description *table = control_commands;
@@ -280,10 +292,12 @@ static uint32_t execute(struct command *command, const struct command_descriptio
 		return VIRTIO_GPU_RESP_ERR_UNSPEC;
 	if (command->chain->out_bytes < description->bytes)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	if (command->in.hdr.flags & VIRTIO_GPU_FLAG_INFO_RING_IDX && command->in.hdr.ring_idx >= MAX_RINGS)
+	if (command->in.hdr.flags & VIRTIO_GPU_FLAG_INFO_RING_IDX &&
+		command->in.hdr.ring_idx >= MAX_RINGS)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	size_t rest = description->bytes - got;
-	if (virtqueue_read(command->queue, command->chain, got, (uint8_t *)&command->in + got, rest) != rest)
+	if (virtqueue_read(command->queue, command->chain, got, (uint8_t *)&command->in + got,
+		    rest) != rest)
 		return VIRTIO_GPU_RESP_ERR_UNSPEC;
 	command->fixed_bytes = description->bytes;
 	return description->execute(command);
@@ -302,12 +316,13 @@ void command_execute(struct gpu *gpu, enum gpu_queue queue, const struct virtque
 		return;
 	if (response >= VIRTIO_GPU_RESP_ERR_UNSPEC) {
 		gpu->counters.errors++;
-		log_limited(&gpu->log_limit, LOG_LEVEL_WARN, "%s (0x%x) of context %u refused: 0x%x",
+		log_limited(&gpu->log_limit, LOG_LEVEL_WARN,
+			"%s (0x%x) of context %u refused: 0x%x",
 			description ? description->name : "unknown command", command.in.hdr.type,
 			command.in.hdr.ctx_id, response);
 	}
 	command.out.hdr = response_header(&command.in.hdr, response);
-	size_t written = virtqueue_write(command.queue, chain->segments + chain->n_out, chain->n_in, 0, &command.out,
-		command.out_bytes);
+	size_t written = virtqueue_write(command.queue, chain->segments + chain->n_out, chain->n_in,
+		0, &command.out, command.out_bytes);
 	virtqueue_push(command.queue, chain->head, (uint32_t)written);
 }

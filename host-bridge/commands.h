@@ -26,8 +26,9 @@ struct gpu { /* what commands work on */
 	struct id_map contexts;
 	struct requests requests;
 	struct virtqueue *queues[2]; /* by enum gpu_queue; borrowed */
-	uint8_t uuid[16];	     /* of resources; its last GPU_UUID_NODE_BYTES become the resource's serial number */
-	uint8_t *submission;	     /* GPU_MAX_SUBMISSION_BYTES to copy commands of contexts to */
+	uint8_t uuid[16]; /* of resources; its last GPU_UUID_NODE_BYTES become the resource's serial
+			     number */
+	uint8_t *submission; /* GPU_MAX_SUBMISSION_BYTES to copy commands of contexts to */
 	struct log_limit log_limit;
 };
 
@@ -78,7 +79,8 @@ struct command {
 /* Executes a command and returns VIRTIO_GPU_RESP_*, or COMMAND_KEPT. */
 typedef uint32_t (*command_fn)(struct command *command);
 
-/* Takes the command in @chain off @queue, executes it, and puts the answer on the used ring, unless it comes later. */
+/* Takes the command in @chain off @queue, executes it, and puts the answer on the used ring, unless
+ * it comes later. */
 void command_execute(struct gpu *gpu, enum gpu_queue queue, const struct virtqueue_chain *chain);
 
 /* The answer that says -errno @err best; 0 is OK_NODATA. */

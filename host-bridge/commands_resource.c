@@ -1,4 +1,5 @@
-/* Commands about resources: what guest kernels make at probe (nothing is shown of it), and blobs. */
+/* Commands about resources: what guest kernels make at probe (nothing is shown of it), and blobs.
+ */
 #include "host-bridge/commands.h"
 
 #include <errno.h>
@@ -16,23 +17,29 @@
 /* --- guest pages --- */
 
 /* Appends a run to @pages, or to the last run if it goes on there. */
-static void add_run(struct resource_pages *pages, uint32_t *n, const struct virtio_gpu_mem_entry *entry)
+static void add_run(
+	struct resource_pages *pages, uint32_t *n, const struct virtio_gpu_mem_entry *entry)
 {
 	struct resource_pages *last = *n > 0 ? &pages[*n - 1] : NULL;
-	if (last && last->guest_address + last->length == entry->addr && entry->length <= UINT32_MAX - last->length)
+	if (last && last->guest_address + last->length == entry->addr &&
+		entry->length <= UINT32_MAX - last->length)
 		last->length += entry->length;
 	else
-		pages[(*n)++] = (struct resource_pages){.guest_address = entry->addr, .length = entry->length};
+		pages[(*n)++] = (struct resource_pages){
+			.guest_address = entry->addr, .length = entry->length};
 }
 
 /* The @n_entries runs of guest memory behind the command's struct; the caller's. */
-static int read_pages(struct command *command, uint32_t n_entries, struct resource_pages **out, uint32_t *n_out)
+static int read_pages(
+	struct command *command, uint32_t n_entries, struct resource_pages **out, uint32_t *n_out)
 {
 	struct virtio_gpu_mem_entry entries[ENTRIES_AT_A_TIME];
 	const struct guest_memory *memory = command->gpu->resources.memory;
 	uint64_t offset = command->fixed_bytes;
 
-	if (n_entries == 0 || !range_fits(offset, (uint64_t)n_entries * sizeof(entries[0]), command->chain->out_bytes))
+	if (n_entries == 0 ||
+		!range_fits(offset, (uint64_t)n_entries * sizeof(entries[0]),
+			command->chain->out_bytes))
 		return -EINVAL;
 	if (n_entries > MAX_ENTRIES)
 		return -ENOSPC;
@@ -95,8 +102,8 @@ static bool format_known(uint32_t format)
 static bool rect_fits(const struct resource *resource, const struct virtio_gpu_rect *r)
 {
 	return resource->kind != RESOURCE_2D ||
-	       (r->width > 0 && r->height > 0 && range_fits(r->x, r->width, resource->width) &&
-		       range_fits(r->y, r->height, resource->height));
+		(r->width > 0 && r->height > 0 && range_fits(r->x, r->width, resource->width) &&
+			range_fits(r->y, r->height, resource->height));
 }
 
 uint32_t command_resource_create_2d(struct command *command)
@@ -104,8 +111,8 @@ uint32_t command_resource_create_2d(struct command *command)
 	const struct virtio_gpu_resource_create_2d *in = &command->in.create_2d;
 	struct resource *resource;
 
-	if (!format_known(in->format) || in->width == 0 || in->height == 0 || in->width > MAX_2D_PX ||
-		in->height > MAX_2D_PX)
+	if (!format_known(in->format) || in->width == 0 || in->height == 0 ||
+		in->width > MAX_2D_PX || in->height > MAX_2D_PX)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	int err = resource_create(&command->gpu->resources, in->resource_id, RESOURCE_2D,
 		(uint64_t)in->width * in->height * 4, &resource);
@@ -131,7 +138,8 @@ uint32_t command_resource_attach_backing(struct command *command)
 
 uint32_t command_resource_detach_backing(struct command *command)
 {
-	struct resource *resource = resource_find(&command->gpu->resources, command->in.detach_backing.resource_id);
+	struct resource *resource =
+		resource_find(&command->gpu->resources, command->in.detach_backing.resource_id);
 
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
@@ -153,7 +161,8 @@ uint32_t command_transfer_to_host_2d(struct command *command)
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
-/* What SET_SCANOUT and SET_SCANOUT_BLOB have in common. The scanout has no display: nothing is shown. */
+/* What SET_SCANOUT and SET_SCANOUT_BLOB have in common. The scanout has no display: nothing is
+ * shown. */
 static uint32_t check_scanout(struct command *command, uint32_t scanout, uint32_t resource_id,
 	const struct virtio_gpu_rect *r, bool blob)
 {
@@ -188,7 +197,8 @@ uint32_t command_resource_flush(struct command *command)
 
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	return rect_fits(resource, &in->r) ? VIRTIO_GPU_RESP_OK_NODATA : VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	return rect_fits(resource, &in->r) ? VIRTIO_GPU_RESP_OK_NODATA
+					   : VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 }
 
 /* UPDATE_CURSOR and MOVE_CURSOR */
@@ -208,7 +218,8 @@ uint32_t command_cursor(struct command *command)
 
 uint32_t command_resource_unref(struct command *command)
 {
-	struct resource *resource = resource_find(&command->gpu->resources, command->in.unref.resource_id);
+	struct resource *resource =
+		resource_find(&command->gpu->resources, command->in.unref.resource_id);
 
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
@@ -221,13 +232,15 @@ uint32_t command_resource_unref(struct command *command)
 uint32_t command_resource_assign_uuid(struct command *command)
 {
 	struct gpu *gpu = command->gpu;
-	const struct resource *resource = resource_find(&gpu->resources, command->in.assign_uuid.resource_id);
+	const struct resource *resource =
+		resource_find(&gpu->resources, command->in.assign_uuid.resource_id);
 
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	static_assert(sizeof(resource->serial) >= GPU_UUID_NODE_BYTES, "");
 	memcpy(command->out.uuid.uuid, gpu->uuid, sizeof(gpu->uuid));
-	memcpy(command->out.uuid.uuid + sizeof(gpu->uuid) - GPU_UUID_NODE_BYTES, &resource->serial, GPU_UUID_NODE_BYTES);
+	memcpy(command->out.uuid.uuid + sizeof(gpu->uuid) - GPU_UUID_NODE_BYTES, &resource->serial,
+		GPU_UUID_NODE_BYTES);
 	command->out_bytes = sizeof(command->out.uuid);
 	return VIRTIO_GPU_RESP_OK_RESOURCE_UUID;
 }
@@ -241,7 +254,8 @@ static uint32_t create_guest_blob(struct command *command)
 
 	if (in->size == 0)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	int err = resource_create(&command->gpu->resources, in->resource_id, RESOURCE_BLOB_GUEST, in->size, &resource);
+	int err = resource_create(&command->gpu->resources, in->resource_id, RESOURCE_BLOB_GUEST,
+		in->size, &resource);
 	if (err < 0)
 		return command_response(err);
 	err = give_pages(command, resource, in->nr_entries);
@@ -268,7 +282,8 @@ static uint32_t create_host_blob(struct command *command)
 	int err = context->ops->create_blob(context, in->blob_id, in->size, in->blob_flags, &blob);
 	if (err < 0)
 		return command_response(err);
-	err = resource_create(&gpu->resources, in->resource_id, RESOURCE_BLOB_HOST, blob.size, &resource);
+	err = resource_create(
+		&gpu->resources, in->resource_id, RESOURCE_BLOB_HOST, blob.size, &resource);
 	if (err < 0) {
 		fd_close(&blob.fd);
 		free(blob.contents);
@@ -314,7 +329,8 @@ uint32_t command_resource_map_blob(struct command *command)
 
 uint32_t command_resource_unmap_blob(struct command *command)
 {
-	struct resource *resource = resource_find(&command->gpu->resources, command->in.unmap_blob.resource_id);
+	struct resource *resource =
+		resource_find(&command->gpu->resources, command->in.unmap_blob.resource_id);
 
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;

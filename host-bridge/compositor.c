@@ -54,8 +54,9 @@ struct compositor {
 	struct wl_event_source *idle; /* a call of handle_idle to come */
 	struct relay *relay;
 	struct outbox outbox;
-	struct stream streams[2]; /* by the end they come from */
-	bool was_congested;       /* drained() is owed */
+	struct stream streams[2];      /* by the end they come from */
+	struct relay_counters counted; /* what the policy's counters have of the relay's */
+	bool was_congested;            /* drained() is owed */
 	bool write_ended; /* the compositor takes no more; it may still have something to say */
 	bool ended;
 };
@@ -214,6 +215,20 @@ static const struct relay_ops relay_ops = {
 	.allow_global = handle_allow_global,
 };
 
+/* Adds what the relay did since the last time to the policy's counters. */
+static void update_counters(struct compositor *compositor)
+{
+	struct policy_counters *sum = compositor->connection.policy->counters;
+	const struct relay_counters *now = relay_counters(compositor->relay);
+
+	for (size_t end = 0; end < ARRAY_LENGTH(now->messages); end++) {
+		sum->messages[end] += now->messages[end] - compositor->counted.messages[end];
+		sum->bytes[end] += now->bytes[end] - compositor->counted.bytes[end];
+	}
+	sum->objects += now->objects - compositor->counted.objects;
+	compositor->counted = *now;
+}
+
 /*
  * Pushes what was left over and @bytes behind it through the relay and keeps what is left over now.
  * 0 or -errno.
@@ -233,6 +248,7 @@ static int push_stream(
 		bytes = joined;
 	}
 	ssize_t used = relay_push(compositor->relay, from, bytes, total, &stream->handles);
+	update_counters(compositor);
 	if (used < 0)
 		return (int)used;
 
@@ -378,6 +394,7 @@ struct compositor *compositor_connect(struct wl_event_loop *loop, const struct p
 		policy->hooks, &relay_ops, compositor, compositor->name, policy->max_objects);
 	if (!compositor->relay)
 		goto fail;
+	policy->counters->connections++;
 	update_source(compositor);
 	return compositor;
 
@@ -396,6 +413,7 @@ void compositor_destroy(struct compositor *compositor)
 	remove_source(compositor);
 	if (compositor->idle)
 		wl_event_source_remove(compositor->idle);
+	compositor->connection.policy->counters->objects -= compositor->counted.objects;
 	relay_destroy(compositor->relay);
 	for (size_t i = 0; i < ARRAY_LENGTH(compositor->streams); i++) {
 		free(compositor->streams[i].rest);

@@ -47,8 +47,8 @@ struct compositor_listener {
 int compositor_open_socket(const struct policy *policy, char path[COMPOSITOR_PATH_BYTES]);
 
 /*
- * Connects to the Wayland socket of @policy. @name names the context in log lines ("context 3").
- * NULL, with a log line, when nobody listens there.
+ * Connects to the Wayland socket of @policy, which is borrowed and outlives the connection. @name
+ * names the context in log lines ("context 3"). NULL, with a log line, when nobody listens there.
  */
 struct compositor *compositor_connect(struct wl_event_loop *loop, const struct policy *policy,
 	const char *name, const struct compositor_listener *listener, void *data);

@@ -12,46 +12,58 @@ struct policy;
 #define CONTEXT_MAX_HELD 256 /* requests a context may keep */
 
 /*
- * A SUBMIT_3D of the control queue that has been executed, or whose execution a context keeps for later. The device
- * owns it; whoever was given it completes it exactly once. A context that dies need not: the device completes what is left.
+ * A SUBMIT_3D of the control queue that has been executed, or whose execution a context keeps for
+ * later. The device owns it; whoever was given it completes it exactly once. A context that dies
+ * need not: the device completes what is left.
  */
 struct request {
 	struct wl_list link; /* free for the context that keeps it */
 	struct context *context;
-	int ring; /* the context's ring that its fence is on; -1: no fence, or one that is not of a ring */
+	int ring; /* the context's ring that its fence is on; -1: no fence, or one that is not of a
+		     ring */
 };
-/* Answers with @response (VIRTIO_GPU_RESP_*), with the command's fence echoed, and puts it on the used ring. */
+/* Answers with @response (VIRTIO_GPU_RESP_*), with the command's fence echoed, and puts it on the
+ * used ring. */
 void request_complete(struct request *request, uint32_t response);
 
 struct context_blob { /* what a HOST3D blob_id stands for */
 	uint64_t size;
-	int fd;	/* an fd of its own (owned by the receiver of this struct), or -1: a slot of the window */
+	int fd; /* an fd of its own (owned by the receiver of this struct), or -1: a slot of the
+		   window */
 	uint64_t fd_offset;
-	/* Contents to be written once the blob has memory (received keymaps), or NULL; owned by the receiver: free(). */
+	/* Contents to be written once the blob has memory (received keymaps), or NULL; owned by the
+	 * receiver: free(). */
 	void *contents;
 	size_t contents_size;
 };
 
 struct context_ops {
-	/* Frees the context; its requests and attached resources are gone by the device's hand right after. */
+	/* Frees the context; its requests and attached resources are gone by the device's hand
+	 * right after. */
 	void (*destroy)(struct context *context);
-	/* CTX_ATTACH_RESOURCE and CTX_DETACH_RESOURCE; may be NULL. attach may refuse with -errno. @resource is borrowed; ref it to keep it. */
+	/* CTX_ATTACH_RESOURCE and CTX_DETACH_RESOURCE; may be NULL. attach may refuse with -errno.
+	 * @resource is borrowed; ref it to keep it. */
 	int (*attach)(struct context *context, struct resource *resource);
 	void (*detach)(struct context *context, struct resource *resource);
 	/*
-	 * SUBMIT_3D: @size bytes, copied from the guest already. 0: done (the device goes on to fence); -errno: refused. -EINPROGRESS: the context keeps @request and completes it itself.
+	 * SUBMIT_3D: @size bytes, copied from the guest already. 0: done (the device goes on to
+	 * fence); -errno: refused. -EINPROGRESS: the context keeps @request and completes it
+	 * itself.
 	 */
-	int (*submit)(struct context *context, const uint8_t *commands, size_t size, struct request *request);
+	int (*submit)(struct context *context, const uint8_t *commands, size_t size,
+		struct request *request);
 	/*
-	 * After a submit with VIRTIO_GPU_FLAG_FENCE on a ring: true if the context keeps @request until the fence is due;
-	 * false: signal it at once.
+	 * After a submit with VIRTIO_GPU_FLAG_FENCE on a ring: true if the context keeps @request
+	 * until the fence is due; false: signal it at once.
 	 */
 	bool (*fence)(struct context *context, uint32_t ring_idx, struct request *request);
 	/* RESOURCE_CREATE_BLOB with BLOB_MEM_HOST3D. 0 or -errno. */
-	int (*create_blob)(struct context *context, uint64_t blob_id, uint64_t size, uint32_t flags, struct context_blob *out);
+	int (*create_blob)(struct context *context, uint64_t blob_id, uint64_t size, uint32_t flags,
+		struct context_blob *out);
 	/*
-	 * What context_wake asked for: the guest's ring may be written, fences completed. From the event loop, with the
-	 * control queue looked at just before, so that a POLL that came without a kick is there.
+	 * What context_wake asked for: the guest's ring may be written, fences completed. From the
+	 * event loop, with the control queue looked at just before, so that a POLL that came
+	 * without a kick is there.
 	 */
 	void (*service)(struct context *context);
 };
@@ -61,8 +73,8 @@ struct device_counters {
 	uint64_t commands, errors; /* of the queues; those answered with an error */
 	uint64_t submissions, sends, receives, reads, writes, fences;
 	uint64_t bytes_from_guest, bytes_to_guest; /* Wayland's and pipes' */
-	uint64_t copied_bytes;			   /* contents copied for the guest (keymaps) */
-	uint64_t contexts, pipes;		   /* live now */
+	uint64_t copied_bytes;                     /* contents copied for the guest (keymaps) */
+	uint64_t contexts, pipes;                  /* live now */
 	uint64_t contexts_lost;
 };
 
@@ -79,11 +91,12 @@ struct context {
 	const struct context_ops *ops;
 	const struct context_host *host;
 	uint32_t id;
-	char name[80];		/* for log lines: "context 3 (weston-terminal)" */
-	struct id_map attached; /* struct resource by id; each holds a reference. The device's to change. */
-	uint32_t n_held;	/* requests of it that are not completed. The device's to change. */
-	bool starved;		  /* has an event for its guest and no POLL; context_set_starved */
-	bool dying;		  /* ops->destroy runs: wakes count no more. The device's. */
+	char name[80];          /* for log lines: "context 3 (weston-terminal)" */
+	struct id_map attached; /* struct resource by id; each holds a reference. The device's to
+				   change. */
+	uint32_t n_held;        /* requests of it that are not completed. The device's to change. */
+	bool starved;           /* has an event for its guest and no POLL; context_set_starved */
+	bool dying;             /* ops->destroy runs: wakes count no more. The device's. */
 	struct wl_list requests;  /* the device's */
 	struct wl_list wake_link; /* the device's */
 };

@@ -1,36 +1,25 @@
 /*
- * Cross-domain contexts: the guest's commands, and the events it gets.
+ * Cross-domain contexts: their life, and the guest's commands. (The way back is
+ * cross_domain_events.c.)
  *
- * Towards the guest there is one page, the channel ring, and it holds one event. The guest asks for the next one with a
- * POLL, whose fence waits here (polls) until an event was written. What there is to say meanwhile waits in three
- * places: Wayland in the stream, pipes' bytes in the pipes themselves, and the end of it all in a flag. service() brings both
- * together; the device calls it from its event loop only, so neither the compositor's callbacks nor the pipes' ever
- * write to the guest, execute commands or end the context they are in.
- *
- * Towards the host, bytes go to the compositor as they come. While it is congested they queue in sends; the
- * submission that brought them is then not completed (fences on ring 0 hold back a guest that minds), nor is one whose
- * WRITEs a pipe's reader has not taken.
+ * Bytes of SEND go to the compositor as they come. While it is congested they queue in sends; the
+ * submission that brought them is then not completed (fences on ring 0 hold back a guest that
+ * minds), nor is one whose WRITEs a pipe's reader has not taken.
  */
 #include "host-bridge/cross_domain_context.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <linux/virtio_gpu.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "host-bridge/blob_ids.h"
-#include "host-bridge/compositor.h"
-#include "host-bridge/guest_stream.h"
-#include "host-bridge/pipes.h"
-#include "protocol/fd.h"
+#include "host-bridge/cross_domain_impl.h"
 #define LOG_MODULE "context"
-#include "protocol/log.h"
 
 #define MAX_QUEUED_SENDS (UINT64_C(4) << 20) /* bytes, what manages them included */
-#define MAX_HOLDS 64			     /* reasons for which one submission waits */
+#define MAX_HOLDS 64                         /* reasons for which one submission waits */
 
-struct send { /* a SEND that waits for the compositor */
+struct send {                /* a SEND that waits for the compositor */
 	struct wl_list link; /* cross_domain_context::sends */
 	size_t size, n_handles;
 	struct wire_handle handles[CROSS_DOMAIN_MAX_IDENTIFIERS];
@@ -47,45 +36,6 @@ struct hold {
 	struct pipe_waiter waiter; /* in a pipe's list, or in cross_domain_context::send_holds */
 	struct submission *submission;
 };
-
-struct cross_domain_context {
-	struct context base;
-	bool initialised;
-	uint32_t channel_type;
-	struct resource *query_ring, *channel_ring; /* referenced; NULL before INIT and once detached */
-	struct compositor *compositor;		    /* NULL: no channel, or its end was told */
-	bool input_ended; /* the compositor takes nothing more; what the guest says goes nowhere */
-	bool lost;	  /* and what it asks for is not done */
-	bool ended;	  /* the stream's end is the channel's; the guest gets one empty RECEIVE then */
-	bool end_told;
-
-	uint32_t last_id; /* of images, files and write pipes */
-	struct blob_ids blob_ids;
-	struct pipes pipes;
-
-	struct guest_stream stream;
-	bool stream_had_turn;	/* the last event was the stream's */
-	bool compositor_paused; /* has_room said no */
-	struct wl_list polls;	/* request::link, oldest first */
-
-	struct wl_list sends; /* send::link, oldest first */
-	size_t sends_bytes;
-	struct wl_list send_holds; /* pipe_waiter::link */
-	struct request *executing; /* the request that may be held, while its commands run */
-	struct submission *submission; /* what holds it, once something does */
-
-	struct log_limit log_limit;
-};
-
-static struct cross_domain_context *from_base(struct context *context)
-{
-	return container_of(context, struct cross_domain_context, base);
-}
-
-static struct device_counters *counters(const struct cross_domain_context *context)
-{
-	return context->base.host->counters;
-}
 
 void cross_domain_capset(struct cross_domain_capset_ext *out)
 {
@@ -111,7 +61,8 @@ static void handle_hold_done(struct pipe_waiter *waiter)
 	free(submission);
 }
 
-/* A reason for the submission that runs now to wait; NULL when it is not to wait, or for enough things already. */
+/* A reason for the submission that runs now to wait; NULL when it is not to wait, or for enough
+ * things already. */
 static struct pipe_waiter *hold_submission(struct cross_domain_context *context)
 {
 	if (!context->executing || context->base.n_held > CONTEXT_MAX_HELD ||
@@ -122,7 +73,8 @@ static struct pipe_waiter *hold_submission(struct cross_domain_context *context)
 		context->submission = calloc(1, sizeof(*context->submission));
 		if (context->submission)
 			/* Its execution is the first hold. */
-			*context->submission = (struct submission){.request = context->executing, .holds = 1};
+			*context->submission =
+				(struct submission){.request = context->executing, .holds = 1};
 	}
 	if (!hold || !context->submission) {
 		free(hold);
@@ -137,7 +89,8 @@ static struct pipe_waiter *hold_submission(struct cross_domain_context *context)
 static void release_send_holds(struct cross_domain_context *context)
 {
 	while (!wl_list_empty(&context->send_holds)) {
-		struct pipe_waiter *waiter = wl_container_of(context->send_holds.next, waiter, link);
+		struct pipe_waiter *waiter =
+			wl_container_of(context->send_holds.next, waiter, link);
 		wl_list_remove(&waiter->link);
 		waiter->done(waiter);
 	}
@@ -161,14 +114,14 @@ static void send_destroy(struct cross_domain_context *context, struct send *send
 	free(send);
 }
 
-/* Nothing more goes to the compositor. */
-static void end_input(struct cross_domain_context *context)
+void cross_domain_end_input(struct cross_domain_context *context)
 {
 	struct send *send, *next;
 
 	context->input_ended = true;
-	wl_list_for_each_safe(send, next, &context->sends, link)
+	wl_list_for_each_safe(send, next, &context->sends, link) {
 		send_destroy(context, send);
+	}
 	release_send_holds(context);
 }
 
@@ -183,23 +136,23 @@ static void add_display_error(struct cross_domain_context *context, const char *
 
 	snprintf(message.text, sizeof(message.text), "wayferry: %s", text);
 	message.length = (uint32_t)strlen(message.text) + 1;
-	uint32_t size = (uint32_t)(offsetof(__typeof__(message), text) + align_up(message.length, 4));
+	uint32_t size =
+		(uint32_t)(offsetof(__typeof__(message), text) + align_up(message.length, 4));
 	message.size_and_opcode = size << 16 | ERROR_EVENT;
 	guest_stream_add(&context->stream, &message, size, NULL, 0);
 }
 
-/* The guest broke a bound that cannot be answered otherwise: its context ends, for which it hears @why. */
-static void lose(struct cross_domain_context *context, const char *why)
+void cross_domain_lose(struct cross_domain_context *context, const char *why)
 {
 	if (context->lost)
 		return;
 	log_limited(&context->log_limit, LOG_LEVEL_WARN, "%s is lost: %s", context->base.name, why);
-	counters(context)->contexts_lost++;
+	cross_domain_counters(context)->contexts_lost++;
 	context->lost = true;
 	if (!context->ended)
 		add_display_error(context, why);
 	context->ended = true;
-	end_input(context);
+	cross_domain_end_input(context);
 	compositor_destroy(context->compositor);
 	context->compositor = NULL;
 	pipes_finish(&context->pipes);
@@ -208,10 +161,10 @@ static void lose(struct cross_domain_context *context, const char *why)
 
 static void handle_destroy(struct context *base)
 {
-	struct cross_domain_context *context = from_base(base);
+	struct cross_domain_context *context = cross_domain_from(base);
 
 	pipes_finish(&context->pipes);
-	end_input(context);
+	cross_domain_end_input(context);
 	compositor_destroy(context->compositor);
 	guest_stream_finish(&context->stream);
 	blob_ids_finish(&context->blob_ids);
@@ -222,199 +175,20 @@ static void handle_destroy(struct context *base)
 	free(context);
 }
 
-/* --- what the compositor has for the guest --- */
-
-/* Turns @handle into an identifier; takes it, also on error. */
-static int make_identifier(struct cross_domain_context *context, struct wire_handle *handle,
-	struct guest_stream_identifier *out)
-{
-	int err = -EINVAL;
-	*out = (struct guest_stream_identifier){.id = context->last_id + 1};
-	if (handle->kind == WIRE_FD) {
-		size_t copied = 0;
-		out->type = CROSS_DOMAIN_ID_VIRTGPU_BLOB;
-		err = blob_ids_add_file(&context->blob_ids, out->id, handle->fd, &out->size, &copied);
-		counters(context)->copied_bytes += copied;
-	} else if (handle->kind == WIRE_WRITE_PIPE) {
-		out->type = CROSS_DOMAIN_ID_WRITE_PIPE;
-		err = pipes_add_write(&context->pipes, out->id, handle->fd);
-		handle->fd = -1;
-	}
-	if (err == 0)
-		context->last_id = out->id;
-	wire_handle_finish(handle);
-	return err;
-}
-
-static int handle_to_guest(void *data, const uint8_t *bytes, size_t size, struct wire_handle *handles, size_t n_handles)
-{
-	struct cross_domain_context *context = data;
-	struct guest_stream_identifier identifiers[FD_MESSAGE_MAX];
-	int err = n_handles <= ARRAY_LENGTH(identifiers) ? 0 : -E2BIG;
-
-	for (size_t i = 0; i < n_handles; i++) {
-		if (err == 0)
-			err = make_identifier(context, &handles[i], &identifiers[i]);
-		else
-			wire_handle_finish(&handles[i]);
-	}
-	if (err == 0)
-		err = guest_stream_add(&context->stream, bytes, size, identifiers, n_handles);
-	if (err < 0) {
-		log_limited(&context->log_limit, LOG_LEVEL_WARN, "%s: %zu bytes with %zu fds cannot go to the guest: %s",
-			context->base.name, size, n_handles, strerror(-err));
-		return err;
-	}
-	context_wake(&context->base);
-	return 0;
-}
-
-static bool handle_has_room(void *data)
-{
-	struct cross_domain_context *context = data;
-	bool room = guest_stream_bytes(&context->stream) < GUEST_STREAM_ROOM_BYTES;
-	context->compositor_paused |= !room;
-	return room;
-}
-
-static void handle_closed(void *data)
-{
-	struct cross_domain_context *context = data;
-	context->ended = true;
-	context->input_ended = true; /* service() clears up */
-	context_wake(&context->base);
-}
-
-static void handle_wake(void *data)
-{
-	struct cross_domain_context *context = data;
-	context_wake(&context->base);
-}
-
-static const struct compositor_listener compositor_listener = {
-	.to_guest = handle_to_guest,
-	.has_room = handle_has_room,
-	.closed = handle_closed,
-	.drained = handle_wake,
-};
-
-static const struct pipes_listener pipes_listener = {.readable = handle_wake};
-
-/* --- events --- */
-
-union event { /* the channel ring */
-	struct cross_domain_send_receive receive;
-	struct cross_domain_read_write read;
-	uint8_t bytes[CROSS_DOMAIN_RING_BYTES];
-};
-
-static size_t make_receive(struct cross_domain_context *context, union event *event)
-{
-	size_t n = guest_stream_take(&context->stream, &event->receive, event->bytes + sizeof(event->receive));
-	context->stream_had_turn = true;
-	counters(context)->receives++;
-	counters(context)->bytes_to_guest += n;
-	return sizeof(event->receive) + n;
-}
-
-/* 0: no pipe had anything after all. */
-static size_t make_read(struct cross_domain_context *context, union event *event)
-{
-	uint32_t id;
-	bool hang_up;
-	ssize_t n = pipes_read(&context->pipes, &id, event->bytes + sizeof(event->read), CROSS_DOMAIN_READ_MAX_DATA,
-		&hang_up);
-	if (n < 0)
-		return 0;
-	event->read = (struct cross_domain_read_write){
-		.hdr.cmd = CROSS_DOMAIN_CMD_READ,
-		.identifier = id,
-		.hang_up = hang_up,
-		.opaque_data_size = (uint32_t)n,
-	};
-	context->stream_had_turn = false;
-	counters(context)->reads++;
-	counters(context)->bytes_to_guest += (size_t)n;
-	return sizeof(event->read) + (size_t)n;
-}
-
-/* The next event's size, 0 when there is none. The stream and the pipes take turns, the stream first. */
-static size_t make_event(struct cross_domain_context *context, union event *event)
-{
-	size_t size = 0;
-	if (guest_stream_empty(&context->stream) || context->stream_had_turn)
-		size = make_read(context, event);
-	if (size == 0 && !guest_stream_empty(&context->stream))
-		size = make_receive(context, event);
-	if (size == 0 && context->ended && !context->end_told) {
-		context->end_told = true;
-		size = make_receive(context, event);
-	}
-	return size;
-}
-
-/* Writes the next event and completes the POLL that asked for it. False: there is none. */
-static bool deliver_event(struct cross_domain_context *context)
-{
-	union event event;
-	size_t size = make_event(context, &event);
-	if (size == 0)
-		return false;
-	int err = resource_copy_in(context->channel_ring, 0, &event, size);
-	if (err < 0)
-		lose(context, "its channel ring is not in the guest's memory");
-
-	struct request *poll = wl_container_of(context->polls.next, poll, link);
-	wl_list_remove(&poll->link);
-	counters(context)->fences++;
-	request_complete(poll, VIRTIO_GPU_RESP_OK_NODATA);
-	return err == 0;
-}
-
-/* Hands on what waited for the compositor, as long as it takes it. */
-static void flush_sends(struct cross_domain_context *context)
+void cross_domain_flush_sends(struct cross_domain_context *context)
 {
 	while (!wl_list_empty(&context->sends) && !compositor_congested(context->compositor)) {
 		struct send *send = wl_container_of(context->sends.next, send, link);
-		int err = compositor_from_guest(context->compositor, send->bytes, send->size, send->handles,
-			send->n_handles);
+		int err = compositor_from_guest(context->compositor, send->bytes, send->size,
+			send->handles, send->n_handles);
 		send->n_handles = 0;
 		send_destroy(context, send);
 		if (err < 0)
-			end_input(context);
+			cross_domain_end_input(context);
 	}
 	compositor_flush(context->compositor);
 	if (wl_list_empty(&context->sends) && !compositor_congested(context->compositor))
 		release_send_holds(context);
-}
-
-static bool has_event(const struct cross_domain_context *context)
-{
-	return !guest_stream_empty(&context->stream) || pipes_readable(&context->pipes) ||
-		(context->ended && !context->end_told);
-}
-
-static void handle_service(struct context *base)
-{
-	struct cross_domain_context *context = from_base(base);
-
-	if (context->input_ended)
-		end_input(context);
-	else if (context->compositor)
-		flush_sends(context);
-
-	while (context->channel_ring && !wl_list_empty(&context->polls) && deliver_event(context))
-		;
-	if (context->end_told) {
-		compositor_destroy(context->compositor);
-		context->compositor = NULL;
-	}
-	if (context->compositor_paused && context->compositor &&
-		guest_stream_bytes(&context->stream) < GUEST_STREAM_ROOM_BYTES) {
-		context->compositor_paused = false;
-		compositor_resume(context->compositor);
-	}
-	context_set_starved(base, context->channel_ring && wl_list_empty(&context->polls) && has_event(context));
 }
 
 /* --- commands --- */
@@ -447,11 +221,15 @@ static int handle_init(struct cross_domain_context *context, const uint8_t *byte
 		err = find_ring(context, init.channel_ring, &channel_ring);
 		if (err < 0)
 			return err;
-		context->compositor = compositor_connect(context->base.host->loop, context->base.host->policy,
-			context->base.name, &compositor_listener, context);
+		context->compositor =
+			compositor_connect(context->base.host->loop, context->base.host->policy,
+				context->base.name, &cross_domain_compositor_listener, context);
 		/* Guests do not see how INIT went. They do see the end of the channel. */
-		if (!context->compositor)
-			handle_closed(context);
+		if (!context->compositor) {
+			context->ended = true;
+			context->input_ended = true;
+			context_wake(&context->base);
+		}
 		context->channel_ring = resource_ref(channel_ring);
 	}
 	context->query_ring = resource_ref(query_ring);
@@ -460,7 +238,8 @@ static int handle_init(struct cross_domain_context *context, const uint8_t *byte
 	return 0;
 }
 
-static int handle_get_image_requirements(struct cross_domain_context *context, const uint8_t *bytes, size_t length)
+static int handle_get_image_requirements(
+	struct cross_domain_context *context, const uint8_t *bytes, size_t length)
 {
 	struct cross_domain_get_image_requirements request;
 	struct cross_domain_image_requirements answer;
@@ -477,8 +256,10 @@ static int handle_poll(struct cross_domain_context *context, const uint8_t *byte
 	return context->channel_ring ? 0 : -EINVAL; /* its fence does the work */
 }
 
-/* Whether each identifier of @send is one that a guest may send, before anything is done about any. */
-static int check_identifiers(const struct cross_domain_context *context, const struct cross_domain_send_receive *send)
+/* Whether each identifier of @send is one that a guest may send, before anything is done about any.
+ */
+static int check_identifiers(
+	const struct cross_domain_context *context, const struct cross_domain_send_receive *send)
 {
 	for (uint32_t i = 0; i < send->num_identifiers; i++) {
 		uint32_t id = send->identifiers[i];
@@ -490,7 +271,8 @@ static int check_identifiers(const struct cross_domain_context *context, const s
 			if (id < CROSS_DOMAIN_FIRST_READ_PIPE || pipes_has(&context->pipes, id))
 				return -EINVAL;
 			for (uint32_t j = 0; j < i; j++)
-				if (send->types[j] == CROSS_DOMAIN_ID_READ_PIPE && send->identifiers[j] == id)
+				if (send->types[j] == CROSS_DOMAIN_ID_READ_PIPE &&
+					send->identifiers[j] == id)
 					return -EINVAL;
 		} else {
 			return -EINVAL;
@@ -500,8 +282,8 @@ static int check_identifiers(const struct cross_domain_context *context, const s
 }
 
 /* Fills in @handles. -errno: no pipe can be had; those that were made are closed again. */
-static int make_handles(struct cross_domain_context *context, const struct cross_domain_send_receive *send,
-	struct wire_handle *handles)
+static int make_handles(struct cross_domain_context *context,
+	const struct cross_domain_send_receive *send, struct wire_handle *handles)
 {
 	for (uint32_t i = 0; i < send->num_identifiers; i++) {
 		uint32_t id = send->identifiers[i];
@@ -531,7 +313,9 @@ static void queue_send(struct cross_domain_context *context, const uint8_t *byte
 	if (!send) {
 		for (size_t i = 0; i < n_handles; i++)
 			wire_handle_finish(&handles[i]);
-		lose(context, room ? "out of memory" : "the compositor does not keep up with what it sends");
+		cross_domain_lose(context,
+			room ? "out of memory"
+			     : "the compositor does not keep up with what it sends");
 		return;
 	}
 	*send = (struct send){.size = size, .n_handles = n_handles};
@@ -553,11 +337,11 @@ static int handle_send(struct cross_domain_context *context, const uint8_t *byte
 	int err = check_identifiers(context, &send);
 	if (err < 0)
 		return err;
-	counters(context)->sends++;
-	counters(context)->bytes_from_guest += send.opaque_data_size;
+	cross_domain_counters(context)->sends++;
+	cross_domain_counters(context)->bytes_from_guest += send.opaque_data_size;
 	if (make_handles(context, &send, handles) < 0) {
 		/* The stream has lost a message: there is no way on. */
-		lose(context, "no more pipes can be had");
+		cross_domain_lose(context, "no more pipes can be had");
 		return 0;
 	}
 
@@ -570,7 +354,7 @@ static int handle_send(struct cross_domain_context *context, const uint8_t *byte
 		queue_send(context, data, send.opaque_data_size, handles, send.num_identifiers);
 	else if (compositor_from_guest(context->compositor, data, send.opaque_data_size, handles,
 			 send.num_identifiers) < 0)
-		end_input(context); /* its client has been told; closed() comes */
+		cross_domain_end_input(context); /* its client has been told; closed() comes */
 	if (!context->input_ended &&
 		(!wl_list_empty(&context->sends) || compositor_congested(context->compositor)))
 		hold_for_sends(context);
@@ -582,10 +366,10 @@ static int handle_write(struct cross_domain_context *context, const uint8_t *byt
 	struct cross_domain_read_write write;
 	memcpy(&write, bytes, sizeof(write));
 
-	int err = pipes_write(&context->pipes, write.identifier, bytes + sizeof(write), write.opaque_data_size,
-		write.hang_up != 0);
-	counters(context)->writes++;
-	counters(context)->bytes_from_guest += write.opaque_data_size;
+	int err = pipes_write(&context->pipes, write.identifier, bytes + sizeof(write),
+		write.opaque_data_size, write.hang_up != 0);
+	cross_domain_counters(context)->writes++;
+	cross_domain_counters(context)->bytes_from_guest += write.opaque_data_size;
 	if (err == -EAGAIN) {
 		struct pipe_waiter *waiter = hold_submission(context);
 		if (waiter)
@@ -593,8 +377,9 @@ static int handle_write(struct cross_domain_context *context, const uint8_t *byt
 		return 0;
 	}
 	if (err == -ENOBUFS || err == -ENOMEM) {
-		log_limited(&context->log_limit, LOG_LEVEL_WARN, "%s: pipe %u is closed, its reader does not keep up",
-			context->base.name, write.identifier);
+		log_limited(&context->log_limit, LOG_LEVEL_WARN,
+			"%s: pipe %u is closed, its reader does not keep up", context->base.name,
+			write.identifier);
 		return 0;
 	}
 	return err == -ENOENT ? -EINVAL : err;
@@ -627,7 +412,8 @@ static const struct {
 
 static int execute(struct cross_domain_context *context, const uint8_t *bytes, size_t size)
 {
-	/* A lost context takes everything and does nothing: its guest must not take an answer for an event. */
+	/* A lost context takes everything and does nothing: its guest must not take an answer for
+	 * an event. */
 	while (size > 0 && !context->lost) {
 		struct cross_domain_header header;
 		size_t length;
@@ -639,8 +425,9 @@ static int execute(struct cross_domain_context *context, const uint8_t *bytes, s
 			if (commands[i].cmd == header.cmd)
 				err = commands[i].handle(context, bytes, length);
 		if (err < 0) {
-			log_limited(&context->log_limit, LOG_LEVEL_WARN, "%s: command %u refused: %s",
-				context->base.name, header.cmd, strerror(-err));
+			log_limited(&context->log_limit, LOG_LEVEL_WARN,
+				"%s: command %u refused: %s", context->base.name, header.cmd,
+				strerror(-err));
 			return err;
 		}
 		bytes += length;
@@ -649,11 +436,13 @@ static int execute(struct cross_domain_context *context, const uint8_t *bytes, s
 	return 0;
 }
 
-static int handle_submit(struct context *base, const uint8_t *bytes, size_t size, struct request *request)
+static int handle_submit(
+	struct context *base, const uint8_t *bytes, size_t size, struct request *request)
 {
-	struct cross_domain_context *context = from_base(base);
+	struct cross_domain_context *context = cross_domain_from(base);
 
-	/* Only a guest that waits for a fence of ring 0 can be held back; others would just fill the queue. */
+	/* Only a guest that waits for a fence of ring 0 can be held back; others would just fill
+	 * the queue. */
 	bool may_hold = request->ring == CROSS_DOMAIN_QUERY_RING;
 	context->executing = may_hold ? request : NULL;
 	int err = execute(context, bytes, size);
@@ -675,26 +464,9 @@ static int handle_submit(struct context *base, const uint8_t *bytes, size_t size
 	return -EINPROGRESS;
 }
 
-static bool handle_fence(struct context *base, uint32_t ring_idx, struct request *request)
-{
-	struct cross_domain_context *context = from_base(base);
-
-	if (ring_idx != CROSS_DOMAIN_CHANNEL_RING || !context->channel_ring)
-		return false;
-	if (base->n_held > CONTEXT_MAX_HELD) {
-		lose(context, "too many POLLs are outstanding");
-		return false;
-	}
-	wl_list_insert(context->polls.prev, &request->link);
-	if (!guest_stream_empty(&context->stream) || pipes_readable(&context->pipes) ||
-		(context->ended && !context->end_told))
-		context_wake(base);
-	return true;
-}
-
 static void handle_detach(struct context *base, struct resource *resource)
 {
-	struct cross_domain_context *context = from_base(base);
+	struct cross_domain_context *context = cross_domain_from(base);
 	struct resource **rings[] = {&context->query_ring, &context->channel_ring};
 
 	/* The guest may use these pages for something else now. */
@@ -709,19 +481,20 @@ static void handle_detach(struct context *base, struct resource *resource)
 static int handle_create_blob(struct context *base, uint64_t blob_id, uint64_t size, uint32_t flags,
 	struct context_blob *out)
 {
-	return blob_ids_create(&from_base(base)->blob_ids, blob_id, size, out);
+	return blob_ids_create(&cross_domain_from(base)->blob_ids, blob_id, size, out);
 }
 
 static const struct context_ops context_ops = {
 	.destroy = handle_destroy,
 	.detach = handle_detach,
 	.submit = handle_submit,
-	.fence = handle_fence,
+	.fence = cross_domain_fence,
 	.create_blob = handle_create_blob,
-	.service = handle_service,
+	.service = cross_domain_service,
 };
 
-struct context *cross_domain_context_create(const struct context_host *host, uint32_t id, const char *name)
+struct context *cross_domain_context_create(
+	const struct context_host *host, uint32_t id, const char *name)
 {
 	struct cross_domain_context *context = calloc(1, sizeof(*context));
 	if (!context)
@@ -730,12 +503,14 @@ struct context *cross_domain_context_create(const struct context_host *host, uin
 	context->base.host = host;
 	context->base.id = id;
 	if (name[0] != 0)
-		snprintf(context->base.name, sizeof(context->base.name), "context %u (%s)", id, name);
+		snprintf(context->base.name, sizeof(context->base.name), "context %u (%s)", id,
+			name);
 	else
 		snprintf(context->base.name, sizeof(context->base.name), "context %u", id);
 	context->last_id = 1; /* others' first one is 2, too */
 	blob_ids_init(&context->blob_ids, host->max_blob_bytes);
-	pipes_init(&context->pipes, host->loop, &pipes_listener, context, &host->counters->pipes);
+	pipes_init(&context->pipes, host->loop, &cross_domain_pipes_listener, context,
+		&host->counters->pipes);
 	wl_list_init(&context->polls);
 	wl_list_init(&context->sends);
 	wl_list_init(&context->send_holds);

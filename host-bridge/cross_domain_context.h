@@ -9,6 +9,7 @@
 void cross_domain_capset(struct cross_domain_capset_ext *out);
 
 /* @name is what the guest calls it, for log lines. @host is borrowed. NULL when memory is short. */
-struct context *cross_domain_context_create(const struct context_host *host, uint32_t id, const char *name);
+struct context *cross_domain_context_create(
+	const struct context_host *host, uint32_t id, const char *name);
 
 #endif

@@ -1,10 +1,11 @@
 /*
  * The virtio-gpu device: a vhost-user back end above, contexts and resources below.
  *
- * A turn of the event loop: callbacks execute commands (process), or note that a context has something for its guest
- * (context_wake) or that an answer stands on the used ring. At its end finish_turn, an idle callback, looks at the control
- * queue once more, so that a POLL that came without a kick counts, lets the contexts write, and interrupts the driver
- * once for all of it. So commands are executed from process and finish_turn only, never inside a callback of a context.
+ * A turn of the event loop: callbacks execute commands (process), or note that a context has
+ * something for its guest (context_wake) or that an answer stands on the used ring. At its end
+ * finish_turn, an idle callback, looks at the control queue once more, so that a POLL that came
+ * without a kick counts, lets the contexts write, and interrupts the driver once for all of it. So
+ * commands are executed from process and finish_turn only, never inside a callback of a context.
  */
 #include "host-bridge/device.h"
 
@@ -28,13 +29,14 @@ struct device {
 	struct vhost_user *vhost_user;
 	struct vhost_user_device description;
 	struct window *window;
-	struct wl_list awake; /* context::wake_link */
-	uint32_t n_starved;   /* contexts with an event and no POLL */
-	bool wants_polls;     /* the driver is told so */
-	bool notify[2];	      /* answers were put on the queue's used ring */
-	struct wl_event_source *turn;  /* finish_turn, once it is due */
-	struct wl_event_source *again; /* timer: a guest that never stops is gone on with in the next turn */
-	struct virtqueue_chain chain;  /* the one that is executed; 16 KiB */
+	struct wl_list awake;         /* context::wake_link */
+	uint32_t n_starved;           /* contexts with an event and no POLL */
+	bool wants_polls;             /* the driver is told so */
+	bool notify[2];               /* answers were put on the queue's used ring */
+	struct wl_event_source *turn; /* finish_turn, once it is due */
+	struct wl_event_source
+		*again; /* timer: a guest that never stops is gone on with in the next turn */
+	struct virtqueue_chain chain; /* the one that is executed; 16 KiB */
 };
 
 static const struct virtio_gpu_config device_config_space = {
@@ -110,8 +112,8 @@ static void serve_contexts(struct device *device)
 }
 
 /*
- * Before an event is held back the driver is told that its POLL wants a kick from now on (CROSS_DOMAIN_EXT_WANT_POLL).
- * True: one came in between.
+ * Before an event is held back the driver is told that its POLL wants a kick from now on
+ * (CROSS_DOMAIN_EXT_WANT_POLL). True: one came in between.
  */
 static bool tell_wants(struct device *device)
 {
@@ -220,9 +222,10 @@ static void handle_memory_changed(void *data)
 
 static int open_socket(struct device *device, const struct device_config *config)
 {
-	const uint64_t features = UINT64_C(1) << VIRTIO_GPU_F_VIRGL | UINT64_C(1) << VIRTIO_GPU_F_RESOURCE_UUID |
-				  UINT64_C(1) << VIRTIO_GPU_F_RESOURCE_BLOB |
-				  UINT64_C(1) << VIRTIO_GPU_F_CONTEXT_INIT;
+	const uint64_t features = UINT64_C(1) << VIRTIO_GPU_F_VIRGL |
+		UINT64_C(1) << VIRTIO_GPU_F_RESOURCE_UUID |
+		UINT64_C(1) << VIRTIO_GPU_F_RESOURCE_BLOB |
+		UINT64_C(1) << VIRTIO_GPU_F_CONTEXT_INIT;
 
 	device->description = (struct vhost_user_device){
 		.features = features,

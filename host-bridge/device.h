@@ -1,6 +1,6 @@
 /*
- * The virtio-gpu device (virtio 1.3, 5.7) of one virtual machine, served on a vhost-user socket: its queues, its
- * configuration space, its contexts and its one table of resources.
+ * The virtio-gpu device (virtio 1.3, 5.7) of one virtual machine, served on a vhost-user socket:
+ * its queues, its configuration space, its contexts and its one table of resources.
  */
 #ifndef HOST_BRIDGE_DEVICE_H
 #define HOST_BRIDGE_DEVICE_H
@@ -14,14 +14,15 @@ struct device;
 struct policy;
 
 struct device_config {
-	struct wl_event_loop *loop;  /* borrowed; outlives the device */
-	const char *socket_path;     /* listens there; NULL: serves socket_fd */
-	int socket_fd;		     /* a listening socket; the device takes it (socket_path NULL), else -1 */
+	struct wl_event_loop *loop; /* borrowed; outlives the device */
+	const char *socket_path;    /* listens there; NULL: serves socket_fd */
+	int socket_fd; /* a listening socket; the device takes it (socket_path NULL), else -1 */
 	const struct policy *policy; /* borrowed; outlives the device */
-	uint64_t window_bytes;	     /* of the host-visible memory: a power of two, at least 1 MiB */
+	uint64_t window_bytes; /* of the host-visible memory: a power of two, at least 1 MiB */
 };
 
-/* NULL, with a log line, when the socket or the memory cannot be had. The process ignores SIGPIPE from here on. */
+/* NULL, with a log line, when the socket or the memory cannot be had. The process ignores SIGPIPE
+ * from here on. */
 struct device *device_create(const struct device_config *config);
 
 /* Ends every context and what it held; removes the socket. NULL is fine. */

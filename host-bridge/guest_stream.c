@@ -79,7 +79,8 @@ int guest_stream_add(struct guest_stream *stream, const void *bytes, size_t size
 	if (reserve_bytes(stream, size) < 0 || reserve_identifiers(stream, n) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		struct guest_stream_identifier *identifier = &stream->identifiers[stream->last_identifier++];
+		struct guest_stream_identifier *identifier =
+			&stream->identifiers[stream->last_identifier++];
 		*identifier = identifiers[i];
 		identifier->position = stream->position + guest_stream_bytes(stream);
 	}
@@ -89,14 +90,16 @@ int guest_stream_add(struct guest_stream *stream, const void *bytes, size_t size
 	return 0;
 }
 
-size_t guest_stream_take(struct guest_stream *stream, struct cross_domain_send_receive *out, uint8_t *data)
+size_t guest_stream_take(
+	struct guest_stream *stream, struct cross_domain_send_receive *out, uint8_t *data)
 {
 	size_t n = min_u64(guest_stream_bytes(stream), CROSS_DOMAIN_RECEIVE_MAX_DATA);
 	bool write_pipe = false;
 
 	*out = (struct cross_domain_send_receive){.hdr.cmd = CROSS_DOMAIN_CMD_RECEIVE};
 	while (stream->first_identifier < stream->last_identifier) {
-		const struct guest_stream_identifier *next = &stream->identifiers[stream->first_identifier];
+		const struct guest_stream_identifier *next =
+			&stream->identifiers[stream->first_identifier];
 		uint64_t offset = next->position - stream->position;
 		/* (A message without bytes has its identifiers at the very end.) */
 		if (offset >= n && !(offset == n && n == guest_stream_bytes(stream)))

@@ -1,4 +1,5 @@
-/* What a cross-domain context has for its guest: a bounded queue of bytes, with identifiers between them. */
+/* What a cross-domain context has for its guest: a bounded queue of bytes, with identifiers between
+ * them. */
 #ifndef HOST_BRIDGE_GUEST_STREAM_H
 #define HOST_BRIDGE_GUEST_STREAM_H
 
@@ -28,17 +29,18 @@ size_t guest_stream_bytes(const struct guest_stream *stream);
 bool guest_stream_empty(const struct guest_stream *stream);
 
 /*
- * Queues @size bytes with @n identifiers that belong to them (position is filled in). 0; -ENOBUFS past
- * GUEST_STREAM_MAX_BYTES or -ENOMEM: nothing was queued.
+ * Queues @size bytes with @n identifiers that belong to them (position is filled in). 0; -ENOBUFS
+ * past GUEST_STREAM_MAX_BYTES or -ENOMEM: nothing was queued.
  */
 int guest_stream_add(struct guest_stream *stream, const void *bytes, size_t size,
 	const struct guest_stream_identifier *identifiers, size_t n);
 
 /*
- * Takes what one RECEIVE can carry into @out and up to CROSS_DOMAIN_RECEIVE_MAX_DATA bytes at @data: identifiers come not
- * later than the first byte of their message, and at most one of them is a write pipe (guests have one in use at a time).
- * Returns the number of bytes.
+ * Takes what one RECEIVE can carry into @out and up to CROSS_DOMAIN_RECEIVE_MAX_DATA bytes at
+ * @data: identifiers come not later than the first byte of their message, and at most one of them
+ * is a write pipe (guests have one in use at a time). Returns the number of bytes.
  */
-size_t guest_stream_take(struct guest_stream *stream, struct cross_domain_send_receive *out, uint8_t *data);
+size_t guest_stream_take(
+	struct guest_stream *stream, struct cross_domain_send_receive *out, uint8_t *data);
 
 #endif

@@ -256,12 +256,18 @@ static void print_capabilities(const struct host *host)
 	policy_print(&host->policy);
 }
 
+static void print_stats(const struct host *host)
+{
+	device_print_stats(host->device, stderr);
+	policy_print_counters(&host->policy, stderr);
+}
+
 static int handle_signal(int number, void *data)
 {
 	struct host *host = data;
 
 	if (number == SIGUSR1)
-		device_print_stats(host->device, stderr);
+		print_stats(host);
 	else
 		host->quit = true;
 	return 0;
@@ -356,7 +362,7 @@ static bool run_host(struct host *host)
 static void close_host(struct host *host)
 {
 	if (host->device && host->stats)
-		device_print_stats(host->device, stderr);
+		print_stats(host);
 	device_destroy(host->device);
 	for (size_t i = 0; i < ARRAY_LENGTH(host->signals); i++) {
 		if (host->signals[i])

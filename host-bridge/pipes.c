@@ -13,7 +13,7 @@
 
 #define CHUNK_BYTES 4096 /* at least, so that small WRITEs cost no more memory than they count */
 
-struct chunk { /* bytes that did not go out at once */
+struct chunk {               /* bytes that did not go out at once */
 	struct wl_list link; /* pipe::chunks */
 	size_t capacity, size, sent;
 	uint8_t bytes[];
@@ -22,26 +22,29 @@ struct chunk { /* bytes that did not go out at once */
 struct pipe {
 	struct pipes *pipes;
 	uint32_t id;
-	bool reads;			/* the guest reads: ours is the reading end */
-	int fd;				/* -1: a write pipe that nobody reads any more */
+	bool reads;                     /* the guest reads: ours is the reading end */
+	int fd;                         /* -1: a write pipe that nobody reads any more */
 	struct wl_event_source *source; /* NULL while ready or idle */
 	/* reads */
 	struct wl_list ready_link; /* pipes::ready, or empty */
 	uint32_t unacknowledged;
 	/* writes */
-	struct wl_list chunks; /* chunk::link */
+	struct wl_list chunks;  /* chunk::link */
 	struct wl_list waiters; /* pipe_waiter::link */
-	bool hang_up;		/* close once the chunks are gone */
+	bool hang_up;           /* close once the chunks are gone */
 };
 
 static int handle_readable(int fd, uint32_t mask, void *data);
 static int handle_writable(int fd, uint32_t mask, void *data);
 
-void pipes_init(struct pipes *pipes, struct wl_event_loop *loop, const struct pipes_listener *listener, void *data,
-	uint64_t *live)
+void pipes_init(struct pipes *pipes, struct wl_event_loop *loop,
+	const struct pipes_listener *listener, void *data, uint64_t *live)
 {
-	*pipes = (struct pipes){
-		.loop = loop, .listener = listener, .data = data, .live = live, .read_limit = UINT32_MAX};
+	*pipes = (struct pipes){.loop = loop,
+		.listener = listener,
+		.data = data,
+		.live = live,
+		.read_limit = UINT32_MAX};
 	wl_list_init(&pipes->ready);
 }
 
@@ -82,14 +85,16 @@ static void finish_waiters(struct pipe *pipe)
 static void drop_chunks(struct pipe *pipe)
 {
 	struct chunk *chunk, *next;
-	wl_list_for_each_safe(chunk, next, &pipe->chunks, link) {
+	wl_list_for_each_safe(chunk, next, &pipe->chunks, link)
+	{
 		pipe->pipes->queued_bytes -= chunk->size - chunk->sent;
 		free(chunk);
 	}
 	wl_list_init(&pipe->chunks);
 }
 
-/* Closes our end. The pipe is still known, so that what the guest goes on to say about it is no error. */
+/* Closes our end. The pipe is still known, so that what the guest goes on to say about it is no
+ * error. */
 static void pipe_break(struct pipe *pipe)
 {
 	stop_watching(pipe);
@@ -125,8 +130,8 @@ bool pipes_has(const struct pipes *pipes, uint32_t id)
 static void make_ready(struct pipe *pipe)
 {
 	/*
-	 * Not watched meanwhile: a hang-up cannot be masked. The guest asks for one event at a time, and until it does
-	 * the bytes wait in the pipe, where they hold back who writes them.
+	 * Not watched meanwhile: a hang-up cannot be masked. The guest asks for one event at a
+	 * time, and until it does the bytes wait in the pipe, where they hold back who writes them.
 	 */
 	stop_watching(pipe);
 	if (wl_list_empty(&pipe->ready_link))
@@ -210,7 +215,8 @@ ssize_t pipes_read(struct pipes *pipes, uint32_t *id, void *bytes, size_t size, 
 			continue;
 		*id = pipe->id;
 		if (n <= 0) {
-			/* An error ends the pipe as an end of file does: the guest has no word for it. */
+			/* An error ends the pipe as an end of file does: the guest has no word for
+			 * it. */
 			*hang_up = true;
 			pipe_destroy(pipe);
 			return 0;
@@ -249,7 +255,8 @@ void pipes_acknowledge(struct pipes *pipes, uint32_t id, uint32_t bytes)
 	}
 }
 
-/* Writes what the reader takes. *@sent bytes went out; 0, -EAGAIN with a rest, or -errno: nobody reads. */
+/* Writes what the reader takes. *@sent bytes went out; 0, -EAGAIN with a rest, or -errno: nobody
+ * reads. */
 static int write_some(int fd, const uint8_t *bytes, size_t size, size_t *sent)
 {
 	*sent = 0;
@@ -270,7 +277,8 @@ static int flush_chunks(struct pipe *pipe)
 	while (!wl_list_empty(&pipe->chunks)) {
 		struct chunk *chunk = wl_container_of(pipe->chunks.next, chunk, link);
 		size_t sent;
-		int err = write_some(pipe->fd, chunk->bytes + chunk->sent, chunk->size - chunk->sent, &sent);
+		int err = write_some(
+			pipe->fd, chunk->bytes + chunk->sent, chunk->size - chunk->sent, &sent);
 		chunk->sent += sent;
 		pipe->pipes->queued_bytes -= sent;
 		if (err < 0)

@@ -1,6 +1,7 @@
 /*
- * The pipes of one cross-domain context. Read pipes: the guest reads what a client of the host writes. Write pipes: the
- * guest writes what a client of the host reads. Everything here is non-blocking; the process must ignore SIGPIPE.
+ * The pipes of one cross-domain context. Read pipes: the guest reads what a client of the host
+ * writes. Write pipes: the guest writes what a client of the host reads. Everything here is
+ * non-blocking; the process must ignore SIGPIPE.
  */
 #ifndef HOST_BRIDGE_PIPES_H
 #define HOST_BRIDGE_PIPES_H
@@ -13,7 +14,7 @@
 
 #include "host-bridge/id_map.h"
 
-#define PIPES_MAX 256			    /* of one context */
+#define PIPES_MAX 256                         /* of one context */
 #define PIPES_MAX_QUEUED (UINT64_C(16) << 20) /* bytes for all write pipes of one context */
 
 struct pipes_listener {
@@ -33,14 +34,16 @@ struct pipes {
 	void *data;
 	uint64_t *live; /* counted up and down with each pipe */
 	struct id_map by_id;
-	struct wl_list ready; /* pipe::ready_link: read pipes with something to read, the next one first */
+	struct wl_list
+		ready; /* pipe::ready_link: read pipes with something to read, the next one first */
 	uint64_t queued_bytes;
-	uint32_t read_limit; /* unacknowledged bytes a read pipe may have under way; UINT32_MAX: any number */
+	uint32_t read_limit; /* unacknowledged bytes a read pipe may have under way; UINT32_MAX: any
+				number */
 };
 
 /* @loop and @live are borrowed. */
-void pipes_init(struct pipes *pipes, struct wl_event_loop *loop, const struct pipes_listener *listener, void *data,
-	uint64_t *live);
+void pipes_init(struct pipes *pipes, struct wl_event_loop *loop,
+	const struct pipes_listener *listener, void *data, uint64_t *live);
 /* Closes all; waiters are done. */
 void pipes_finish(struct pipes *pipes);
 
@@ -48,8 +51,8 @@ void pipes_finish(struct pipes *pipes);
 bool pipes_has(const struct pipes *pipes, uint32_t id);
 
 /*
- * A new read pipe, @id not in use. Returns its writing end (blocking, as clients expect), the caller's; or -EMFILE (too
- * many), -ENOMEM, or what pipe2 says.
+ * A new read pipe, @id not in use. Returns its writing end (blocking, as clients expect), the
+ * caller's; or -EMFILE (too many), -ENOMEM, or what pipe2 says.
  */
 int pipes_open_read(struct pipes *pipes, uint32_t id);
 
@@ -60,8 +63,8 @@ int pipes_add_write(struct pipes *pipes, uint32_t id, int fd);
 bool pipes_readable(const struct pipes *pipes);
 
 /*
- * The next ready pipe's turn: up to @size bytes of it. The number of bytes; 0 with *@hang_up: end of file, the pipe is
- * gone; -EAGAIN: there was nothing after all.
+ * The next ready pipe's turn: up to @size bytes of it. The number of bytes; 0 with *@hang_up: end
+ * of file, the pipe is gone; -EAGAIN: there was nothing after all.
  */
 ssize_t pipes_read(struct pipes *pipes, uint32_t *id, void *bytes, size_t size, bool *hang_up);
 
@@ -71,9 +74,10 @@ void pipes_limit_reads(struct pipes *pipes, uint32_t bytes);
 void pipes_acknowledge(struct pipes *pipes, uint32_t id, uint32_t bytes);
 
 /*
- * Queues @size bytes for write pipe @id and, with @hang_up, its end behind them; a read pipe takes only a hang-up: the
- * guest's reader is gone. 0: all went out (or nobody reads any more); -EAGAIN: some are queued, see pipes_wait; -ENOENT:
- * no such pipe; -EINVAL: data for a read pipe; -ENOBUFS: over PIPES_MAX_QUEUED, the pipe was closed; -ENOMEM likewise.
+ * Queues @size bytes for write pipe @id and, with @hang_up, its end behind them; a read pipe takes
+ * only a hang-up: the guest's reader is gone. 0: all went out (or nobody reads any more); -EAGAIN:
+ * some are queued, see pipes_wait; -ENOENT: no such pipe; -EINVAL: data for a read pipe; -ENOBUFS:
+ * over PIPES_MAX_QUEUED, the pipe was closed; -ENOMEM likewise.
  */
 int pipes_write(struct pipes *pipes, uint32_t id, const void *bytes, size_t size, bool hang_up);
 

@@ -4,6 +4,7 @@
  */
 #include "host-bridge/policy.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,25 +132,31 @@ static const struct rule {
 
 bool policy_init(struct policy *policy)
 {
-	static const struct relay_hook *const named[] = {
-		policy_buffer_hooks, policy_name_hooks, policy_pipe_hooks, NULL};
+	static const struct relay_hook *const named[] = {policy_buffer_hooks, policy_shadow_hooks,
+		policy_name_hooks, policy_pipe_hooks, NULL};
 	struct relay_hook *fd_hooks = policy_fd_hooks_create(named);
 
 	if (!fd_hooks)
 		return false;
-	const struct relay_hook *const tables[] = {
-		policy_buffer_hooks, policy_name_hooks, policy_pipe_hooks, fd_hooks, NULL};
+	const struct relay_hook *const tables[] = {policy_buffer_hooks, policy_shadow_hooks,
+		policy_name_hooks, policy_pipe_hooks, fd_hooks, NULL};
 	policy->hooks = relay_hooks_create(tables);
 	free(fd_hooks);
+	policy->counters = calloc(1, sizeof(*policy->counters));
 	if (policy->max_objects == 0)
 		policy->max_objects = MAX_OBJECTS;
-	return policy->hooks != NULL;
+	if (policy->hooks && policy->counters)
+		return true;
+	policy_finish(policy);
+	return false;
 }
 
 void policy_finish(struct policy *policy)
 {
 	relay_hooks_destroy((struct relay_hooks *)policy->hooks);
 	policy->hooks = NULL;
+	free(policy->counters);
+	policy->counters = NULL;
 }
 
 bool policy_vm_name_good(const char *name)
@@ -198,4 +205,24 @@ void policy_print(const struct policy *policy)
 		}
 	}
 	printf("deny   all others\n");
+}
+
+void policy_print_counters(const struct policy *policy, FILE *out)
+{
+	const struct policy_counters *counters = policy->counters;
+	const struct {
+		const char *name;
+		uint64_t value;
+	} lines[] = {
+		{"connections", counters->connections},
+		{"messages from guests", counters->messages[RELAY_DOWN]},
+		{"messages from the compositor", counters->messages[RELAY_UP]},
+		{"message bytes from guests", counters->bytes[RELAY_DOWN]},
+		{"message bytes from the compositor", counters->bytes[RELAY_UP]},
+		{"live objects", counters->objects},
+		{"live shadow bytes", counters->shadow_bytes},
+		{"shadowed bytes", counters->copied_bytes},
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++)
+		fprintf(out, "%s %" PRIu64 "\n", lines[i].name, lines[i].value);
 }

@@ -5,18 +5,31 @@
 #ifndef HOST_BRIDGE_POLICY_H
 #define HOST_BRIDGE_POLICY_H
 
+#include <stdio.h>
+
 #include "protocol/log.h"
 #include "protocol/relay.h"
 
 #define POLICY_VM_NAME_BYTES 64
 #define POLICY_TEXT_BYTES 1024
 
+/* Of all connections of the process. */
+struct policy_counters {
+	uint64_t connections;
+	uint64_t messages[2], bytes[2]; /* by enum relay_end that they came from */
+	uint64_t objects;               /* live */
+	uint64_t surfaces;              /* ever made */
+	uint64_t shadow_bytes;          /* live memory that stands for buffers in guest pages */
+	uint64_t copied_bytes;          /* from guest pages into it */
+};
+
 struct policy {
 	const char *wayland_display; /* NULL: $WAYLAND_DISPLAY, else wayland-0 */
 	const char *
 		vm_name; /* NULL: titles and app-ids stay as they are; else policy_vm_name_good() */
-	uint32_t max_objects;            /* per connection */
-	const struct relay_hooks *hooks; /* set by policy_init */
+	uint32_t max_objects;             /* per connection */
+	const struct relay_hooks *hooks;  /* set by policy_init */
+	struct policy_counters *counters; /* set by policy_init */
 };
 
 /*
@@ -46,5 +59,8 @@ bool policy_allow_global(
 
 /* Prints the table, one line an interface, for --print-capabilities and --help. */
 void policy_print(const struct policy *policy);
+
+/* "name value" lines. */
+void policy_print_counters(const struct policy *policy, FILE *out);
 
 #endif

@@ -4,10 +4,11 @@
  * the guest says about its pool is checked against the blob here, as the compositor cannot see the
  * blob's bounds.
  */
-#include "host-bridge/policy_hooks.h"
+#include "host-bridge/policy_buffers.h"
 
 #include <drm_fourcc.h>
 #include <stdlib.h>
+#include <string.h>
 #include <wayland-server-protocol.h>
 
 #include "host-bridge/resources.h"
@@ -18,29 +19,46 @@
 #define NO_MEMORY 2
 #define PARAMS_INVALID_WL_BUFFER 7
 
-struct shm_pool { /* relay_object.data of a wl_shm_pool and of each of its wl_buffers */
-	uint32_t refs;
-	struct wire_handle memory; /* the blob; held until the last buffer is gone */
-	int32_t start;             /* of the pool in the fd that the compositor has */
-	int32_t size;              /* as the guest sees it */
-};
-
-static void pool_unref(struct relay_object *object)
+static void pool_unref(struct shm_pool *pool)
 {
-	struct shm_pool *pool = object->data;
-
-	object->data = NULL;
 	if (!pool || --pool->refs > 0)
 		return;
+	shadow_destroy(pool);
 	wire_handle_finish(&pool->memory);
 	free(pool);
 }
 
-static void pool_ref(struct shm_pool *pool, struct relay_object *object)
+static void handle_pool_destroyed(struct relay_object *object)
 {
-	pool->refs++;
-	object->data = pool;
-	object->data_destroy = pool_unref;
+	pool_unref(object->data);
+	object->data = NULL;
+}
+
+struct shm_buffer *shm_buffer_ref(struct shm_buffer *buffer)
+{
+	buffer->refs++;
+	return buffer;
+}
+
+void shm_buffer_unref(struct shm_buffer *buffer)
+{
+	if (!buffer || --buffer->refs > 0)
+		return;
+	pool_unref(buffer->pool);
+	free(buffer);
+}
+
+static void handle_buffer_destroyed(struct relay_object *object)
+{
+	shm_buffer_unref(object->data);
+	object->data = NULL;
+}
+
+struct shm_buffer *shadowed_buffer(const struct relay_object *object)
+{
+	/* Other factories of wl_buffers leave their data alone. */
+	struct shm_buffer *buffer = object ? object->data : NULL;
+	return buffer && buffer->pool->shadow ? buffer : NULL;
 }
 
 /* Bytes of a pixel in formats of one plane; 0: not known, or several planes. */
@@ -87,20 +105,33 @@ static int32_t format_pixel_bytes(uint32_t format)
 /* Why @blob cannot be a pool of @size bytes, or NULL. */
 static const char *pool_fault(const struct resource *blob, int32_t size)
 {
-	if (blob->kind != RESOURCE_BLOB_HOST || blob->fd < 0)
-		return "the blob is not memory of the host";
-	if (!blob->fd_owned && !blob->mapped)
+	if (blob->kind == RESOURCE_2D || (blob->kind == RESOURCE_BLOB_HOST && blob->fd < 0))
+		return "the resource is no memory to be shared";
+	if (blob->kind == RESOURCE_BLOB_HOST && !blob->fd_owned && !blob->mapped)
 		return "the blob is not mapped";
 	if (size <= 0 || (uint64_t)size > blob->size)
 		return "the pool is larger than its blob, or empty";
-	if (!range_fits(blob->fd_offset, (uint64_t)size, INT32_MAX))
+	if (blob->kind == RESOURCE_BLOB_HOST &&
+		!range_fits(blob->fd_offset, (uint64_t)size, INT32_MAX))
 		return "the blob lies beyond the 2 GiB that wl_shm can address";
 	return NULL;
+}
+
+/* The fd that the compositor gets for @pool; or -errno. */
+static int pool_open(struct shm_pool *pool, const struct policy *policy)
+{
+	const struct resource *blob = pool->memory.blob;
+
+	if (blob->kind == RESOURCE_BLOB_GUEST)
+		return shadow_create(pool, policy->counters);
+	pool->start = (int32_t)blob->fd_offset;
+	return fd_dup(blob->fd);
 }
 
 /* wl_shm.create_pool(id, fd, size) */
 static enum relay_verdict handle_create_pool(struct relay_message *message)
 {
+	struct policy_connection *connection = relay_data(message->relay);
 	struct wire_handle *handle = &message->args[1].handle;
 	int32_t size = message->args[2].i;
 
@@ -116,16 +147,16 @@ static enum relay_verdict handle_create_pool(struct relay_message *message)
 			(unsigned long long)blob->size, fault);
 
 	struct shm_pool *pool = calloc(1, sizeof(*pool));
-	int fd = pool ? fd_dup(blob->fd) : -1;
-	if (fd < 0) {
-		free(pool);
+	if (!pool)
+		return relay_fail(message->relay, NULL, NO_MEMORY, "no memory for a pool");
+	*pool = (struct shm_pool){.refs = 1, .memory = *handle, .size = size};
+	handle->kind = WIRE_NONE;
+	message->args[0].object->data = pool;
+	message->args[0].object->data_destroy = handle_pool_destroyed;
+	int fd = pool_open(pool, connection->policy);
+	if (fd < 0)
 		return relay_fail(
-			message->relay, NULL, NO_MEMORY, "no memory or file descriptor for a pool");
-	}
-	pool->start = (int32_t)blob->fd_offset;
-	pool->size = size;
-	pool->memory = *handle;
-	pool_ref(pool, message->args[0].object);
+			message->relay, NULL, NO_MEMORY, "no memory for a pool: %s", strerror(-fd));
 	*handle = wire_handle_fd(fd);
 	message->args[2].i = pool->start + size;
 	return RELAY_FORWARD;
@@ -139,17 +170,32 @@ static enum relay_verdict handle_create_buffer(struct relay_message *message)
 	int32_t width = message->args[2].i, height = message->args[3].i,
 		stride = message->args[4].i;
 	uint32_t format = message->args[5].u;
-	int64_t row_bytes = (int64_t)width * format_pixel_bytes(format);
+	int32_t pixel_bytes = format_pixel_bytes(format);
 
-	if (offset < 0 || width <= 0 || height <= 0 || stride <= 0 || row_bytes > stride ||
+	if (offset < 0 || width <= 0 || height <= 0 || stride <= 0 ||
+		(int64_t)width * pixel_bytes > stride ||
 		!range_fits((uint64_t)offset, (uint64_t)stride * (uint64_t)height,
 			(uint64_t)pool->size))
 		return relay_fail(message->relay, message->object, WL_SHM_ERROR_INVALID_STRIDE,
 			"a buffer of %d x %d, stride %d, format 0x%x at offset %d is not in a pool "
 			"of %d bytes",
 			width, height, stride, format, offset, pool->size);
+
+	struct shm_buffer *buffer = calloc(1, sizeof(*buffer));
+	if (!buffer)
+		return relay_fail(message->relay, NULL, NO_MEMORY, "no memory for a buffer");
+	*buffer = (struct shm_buffer){
+		.refs = 1,
+		.pool = pool,
+		.offset = offset,
+		.stride = stride,
+		.height = height,
+		.by_rows = pixel_bytes > 0,
+	};
+	pool->refs++;
+	message->args[0].object->data = buffer;
+	message->args[0].object->data_destroy = handle_buffer_destroyed;
 	message->args[1].i = pool->start + offset;
-	pool_ref(pool, message->args[0].object);
 	return RELAY_FORWARD;
 }
 

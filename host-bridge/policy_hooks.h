@@ -7,6 +7,9 @@
 /* Buffers: shared memory and dma-bufs are blobs of the virtio-gpu device. */
 extern const struct relay_hook policy_buffer_hooks[];
 
+/* Buffers in guest memory: copied when surfaces show them. */
+extern const struct relay_hook policy_shadow_hooks[];
+
 /* Titles and application ids carry the machine's name. */
 extern const struct relay_hook policy_name_hooks[];
 

@@ -15,7 +15,8 @@ struct kept_request {
 	struct virtqueue_segment in[]; /* as far as an answer's header reaches */
 };
 
-void requests_init(struct requests *requests, struct virtqueue *queue, void (*answered)(void *data), void *data)
+void requests_init(struct requests *requests, struct virtqueue *queue, void (*answered)(void *data),
+	void *data)
 {
 	*requests = (struct requests){.queue = queue, .answered = answered, .data = data};
 }
@@ -46,7 +47,8 @@ struct request *request_create(struct requests *requests, const struct virtqueue
 		return NULL;
 	kept->base.context = context;
 	kept->base.ring = -1;
-	if (command->flags & VIRTIO_GPU_FLAG_FENCE && command->flags & VIRTIO_GPU_FLAG_INFO_RING_IDX)
+	if (command->flags & VIRTIO_GPU_FLAG_FENCE &&
+		command->flags & VIRTIO_GPU_FLAG_INFO_RING_IDX)
 		kept->base.ring = command->ring_idx;
 	kept->requests = requests;
 	kept->command = *command;
@@ -68,7 +70,8 @@ void request_complete(struct request *request, uint32_t response)
 		request->context->n_held--;
 	if (!requests->dropping) {
 		struct virtio_gpu_ctrl_hdr header = response_header(&kept->command, response);
-		size_t written = virtqueue_write(requests->queue, kept->in, kept->n_in, 0, &header, sizeof(header));
+		size_t written = virtqueue_write(
+			requests->queue, kept->in, kept->n_in, 0, &header, sizeof(header));
 		virtqueue_push(requests->queue, kept->head, (uint32_t)written);
 		requests->answered(requests->data);
 	}

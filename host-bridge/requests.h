@@ -1,5 +1,6 @@
 /*
- * Answers to the commands of the control queue, those that come late included: see struct request in context.h.
+ * Answers to the commands of the control queue, those that come late included: see struct request
+ * in context.h.
  */
 #ifndef HOST_BRIDGE_REQUESTS_H
 #define HOST_BRIDGE_REQUESTS_H
@@ -12,17 +13,21 @@
 struct requests {
 	struct virtqueue *queue;
 	bool dropping; /* the driver is gone: nobody waits for an answer */
-	void (*answered)(void *data); /* something was put on the used ring: a virtqueue_notify is due */
+	void (*answered)(
+		void *data); /* something was put on the used ring: a virtqueue_notify is due */
 	void *data;
 };
 
 /* @queue is borrowed. */
-void requests_init(struct requests *requests, struct virtqueue *queue, void (*answered)(void *data), void *data);
+void requests_init(struct requests *requests, struct virtqueue *queue, void (*answered)(void *data),
+	void *data);
 
 /*
- * The header of the answer to @command (virtio 1.3, 5.7.6.7): @type, and the fence if the command has one.
+ * The header of the answer to @command (virtio 1.3, 5.7.6.7): @type, and the fence if the command
+ * has one.
  */
-struct virtio_gpu_ctrl_hdr response_header(const struct virtio_gpu_ctrl_hdr *command, uint32_t type);
+struct virtio_gpu_ctrl_hdr response_header(
+	const struct virtio_gpu_ctrl_hdr *command, uint32_t type);
 
 /* A request that @context may keep, for the command in @chain. NULL when memory is short. */
 struct request *request_create(struct requests *requests, const struct virtqueue_chain *chain,

@@ -11,7 +11,8 @@
 #include "protocol/bytes.h"
 #include "protocol/fd.h"
 
-void resource_table_init(struct resource_table *table, struct guest_memory *memory, struct window *window)
+void resource_table_init(
+	struct resource_table *table, struct guest_memory *memory, struct window *window)
 {
 	*table = (struct resource_table){.memory = memory, .window = window, .next_serial = 1};
 	wl_list_init(&table->orphans);
@@ -34,14 +35,15 @@ struct resource *resource_find(const struct resource_table *table, uint32_t id)
 	return id_map_find(&table->by_id, id);
 }
 
-int resource_create(struct resource_table *table, uint32_t id, enum resource_kind kind, uint64_t size,
-	struct resource **out)
+int resource_create(struct resource_table *table, uint32_t id, enum resource_kind kind,
+	uint64_t size, struct resource **out)
 {
 	if (id == 0 || resource_find(table, id))
 		return -EEXIST;
 	if (table->count >= RESOURCES_MAX)
 		return -ENOSPC;
-	if (kind == RESOURCE_BLOB_HOST && !range_fits(table->host_blob_bytes, size, window_size(table->window)))
+	if (kind == RESOURCE_BLOB_HOST &&
+		!range_fits(table->host_blob_bytes, size, window_size(table->window)))
 		return -ENOSPC;
 
 	struct resource *resource = calloc(1, sizeof(*resource));
@@ -131,8 +133,10 @@ static void unref_blob(void *blob)
 
 struct wire_handle resource_handle(struct resource *resource)
 {
-	return (struct wire_handle){
-		.kind = WIRE_BLOB, .fd = -1, .blob = resource_ref(resource), .blob_unref = unref_blob};
+	return (struct wire_handle){.kind = WIRE_BLOB,
+		.fd = -1,
+		.blob = resource_ref(resource),
+		.blob_unref = unref_blob};
 }
 
 void resource_drop_pages(struct resource *resource)
@@ -170,8 +174,10 @@ int resource_set_pages(struct resource *resource, struct resource_pages *pages, 
 static void evict_orphans(struct resource_table *table, uint64_t offset, uint64_t size)
 {
 	struct resource *resource, *next;
-	wl_list_for_each_safe(resource, next, &table->orphans, orphan_link) {
-		if (resource->map_offset - offset < size || offset - resource->map_offset < resource->size)
+	wl_list_for_each_safe(resource, next, &table->orphans, orphan_link)
+	{
+		if (resource->map_offset - offset < size ||
+			offset - resource->map_offset < resource->size)
 			release_slot(resource);
 	}
 }
@@ -191,8 +197,9 @@ int resource_map(struct resource *resource, uint64_t offset)
 	int err = window_reserve(table->window, offset, resource->size);
 	if (err == -EBUSY) {
 		/*
-		 * The guest thinks its range free while somebody (the compositor's picture) still has the blob that was there.
-		 * The guest decides: what it gave up yields to what it makes.
+		 * The guest thinks its range free while somebody (the compositor's picture) still
+		 * has the blob that was there. The guest decides: what it gave up yields to what it
+		 * makes.
 		 */
 		evict_orphans(table, offset, resource->size);
 		err = window_reserve(table->window, offset, resource->size);
@@ -222,7 +229,8 @@ int resource_unmap(struct resource *resource)
 }
 
 /* Copies between @bytes and the guest's pages from @offset on. */
-static int copy_pages(const struct resource *resource, uint64_t offset, uint8_t *bytes, size_t size, bool in)
+static int copy_pages(
+	const struct resource *resource, uint64_t offset, uint8_t *bytes, size_t size, bool in)
 {
 	for (uint32_t i = 0; size > 0 && i < resource->n_pages; i++) {
 		const struct resource_pages *run = &resource->pages[i];
@@ -231,9 +239,10 @@ static int copy_pages(const struct resource *resource, uint64_t offset, uint8_t 
 			continue;
 		}
 		size_t n = min_u64(size, run->length - offset);
-		uint64_t address = run->guest_address + offset; /* a run was in memory when it was made: no overflow */
-		size_t done = in ? guest_memory_write(resource->table->memory, address, bytes, n) :
-				   guest_memory_read(resource->table->memory, address, bytes, n);
+		uint64_t address = run->guest_address +
+			offset; /* a run was in memory when it was made: no overflow */
+		size_t done = in ? guest_memory_write(resource->table->memory, address, bytes, n)
+				 : guest_memory_read(resource->table->memory, address, bytes, n);
 		if (done != n)
 			return -EFAULT;
 		bytes += n;

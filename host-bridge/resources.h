@@ -1,5 +1,6 @@
 /*
- * The device's one table of resources (virtio 1.3, 5.7.6): ids of the guest, what memory stands behind them, who may use them.
+ * The device's one table of resources (virtio 1.3, 5.7.6): ids of the guest, what memory stands
+ * behind them, who may use them.
  */
 #ifndef HOST_BRIDGE_RESOURCES_H
 #define HOST_BRIDGE_RESOURCES_H
@@ -15,9 +16,10 @@
 #define RESOURCES_MAX_PAGES (UINT64_C(1) << 22) /* runs of guest memory, over all resources */
 
 enum resource_kind {
-	RESOURCE_2D,	     /* what a guest kernel makes at probe; backed by guest pages or nothing */
+	RESOURCE_2D, /* what a guest kernel makes at probe; backed by guest pages or nothing */
 	RESOURCE_BLOB_GUEST, /* guest pages */
-	RESOURCE_BLOB_HOST,  /* the host's memory: a slot of the window's memfd, or an fd of its own */
+	RESOURCE_BLOB_HOST,  /* the host's memory: a slot of the window's memfd, or an fd of its own
+			      */
 };
 
 struct resource_pages { /* one run of guest memory; an address, as regions come and go */
@@ -33,15 +35,18 @@ struct resource {
 	uint32_t id; /* 0 once the guest has unref'd it; those who hold references go on */
 	uint32_t refs;
 	enum resource_kind kind;
-	uint64_t size; /* bytes, a multiple of the page for host blobs */
+	uint64_t size;                /* bytes, a multiple of the page for host blobs */
 	struct resource_pages *pages; /* RESOURCE_2D, RESOURCE_BLOB_GUEST */
 	uint32_t n_pages;
-	int fd; /* RESOURCE_BLOB_HOST: borrowed (the window's memfd) or owned, see fd_owned; else -1 */
+	int fd; /* RESOURCE_BLOB_HOST: borrowed (the window's memfd) or owned, see fd_owned; else -1
+		 */
 	bool fd_owned;
-	uint64_t fd_offset; /* where in fd the blob starts; valid once mapped where the fd is the window's */
+	uint64_t fd_offset; /* where in fd the blob starts; valid once mapped where the fd is the
+			       window's */
 	/*
-	 * A blob of the window has memory from its first MAP_BLOB on, at window offset map_offset, until it is freed (UNMAP_BLOB
-	 * changes nothing), or, after the guest's unref, until the guest maps another blob over it.
+	 * A blob of the window has memory from its first MAP_BLOB on, at window offset map_offset,
+	 * until it is freed (UNMAP_BLOB changes nothing), or, after the guest's unref, until the
+	 * guest maps another blob over it.
 	 */
 	bool mapped;
 	bool visible; /* the guest has it mapped now */
@@ -50,7 +55,8 @@ struct resource {
 
 	uint32_t attached; /* contexts it is attached to */
 	uint64_t serial;   /* never used twice; names it in its UUID */
-	void *contents;	   /* of a host blob until it has memory: contents_size bytes for its start; or NULL */
+	void *contents; /* of a host blob until it has memory: contents_size bytes for its start; or
+			   NULL */
 	size_t contents_size;
 	struct resource_table *table;
 	struct wl_list orphan_link; /* resource_table::orphans, or empty */
@@ -60,17 +66,19 @@ struct resource_table {
 	struct guest_memory *memory;
 	struct window *window;
 	struct id_map by_id;
-	struct wl_list orphans; /* resource::orphan_link: unref'd by the guest, still referenced, mapped */
-	uint32_t count;		/* live, orphans included; at most RESOURCES_MAX */
+	struct wl_list
+		orphans; /* resource::orphan_link: unref'd by the guest, still referenced, mapped */
+	uint32_t count;  /* live, orphans included; at most RESOURCES_MAX */
 	uint32_t blobs;
 	uint64_t guest_blob_bytes;
 	uint64_t host_blob_bytes; /* at most the window's size */
-	uint64_t pages;		  /* at most RESOURCES_MAX_PAGES */
+	uint64_t pages;           /* at most RESOURCES_MAX_PAGES */
 	uint64_t next_serial;
 };
 
 /* @memory and @window are borrowed. */
-void resource_table_init(struct resource_table *table, struct guest_memory *memory, struct window *window);
+void resource_table_init(
+	struct resource_table *table, struct guest_memory *memory, struct window *window);
 
 /* Takes every id from the table; by then nobody may hold other references. It can be used again. */
 void resource_table_finish(struct resource_table *table);
@@ -79,11 +87,11 @@ void resource_table_finish(struct resource_table *table);
 struct resource *resource_find(const struct resource_table *table, uint32_t id);
 
 /*
- * A new resource of @size bytes under @id, one reference, the table's. 0; -EEXIST (the id is 0 or taken), -ENOSPC
- * (quota: number, or host blob bytes), -ENOMEM.
+ * A new resource of @size bytes under @id, one reference, the table's. 0; -EEXIST (the id is 0 or
+ * taken), -ENOSPC (quota: number, or host blob bytes), -ENOMEM.
  */
-int resource_create(struct resource_table *table, uint32_t id, enum resource_kind kind, uint64_t size,
-	struct resource **out);
+int resource_create(struct resource_table *table, uint32_t id, enum resource_kind kind,
+	uint64_t size, struct resource **out);
 
 /* The guest gives the id up. The resource lives on while others refer to it. */
 void resource_forget(struct resource *resource);
@@ -95,27 +103,30 @@ void resource_unref(struct resource *resource);
 struct wire_handle resource_handle(struct resource *resource);
 
 /*
- * Gives @resource its guest memory: takes @pages (allocated with malloc), also on error. 0, -EINVAL when they cover less than its
- * size, -ENOSPC (quota).
+ * Gives @resource its guest memory: takes @pages (allocated with malloc), also on error. 0, -EINVAL
+ * when they cover less than its size, -ENOSPC (quota).
  */
 int resource_set_pages(struct resource *resource, struct resource_pages *pages, uint32_t n_pages);
 /* Takes its guest memory from it. */
 void resource_drop_pages(struct resource *resource);
 
 /*
- * MAP_BLOB: memory of the window at @offset, which then has the blob's contents. 0, -EINVAL (no blob of the window, mapped
- * already, elsewhere than before, misaligned or outside), -EBUSY (another blob is there), -ENOSPC.
+ * MAP_BLOB: memory of the window at @offset, which then has the blob's contents. 0, -EINVAL (no
+ * blob of the window, mapped already, elsewhere than before, misaligned or outside), -EBUSY
+ * (another blob is there), -ENOSPC.
  */
 int resource_map(struct resource *resource, uint64_t offset);
 /* 0 or -EINVAL: it is not mapped. */
 int resource_unmap(struct resource *resource);
 
 /*
- * Copies [offset, offset + size) of the resource's memory to @dst, whatever it is made of: guest pages, a slot, an fd.
- * 0, -EINVAL (beyond its size), -EFAULT (the guest's memory is not there), -ENODATA (it has no memory yet).
+ * Copies [offset, offset + size) of the resource's memory to @dst, whatever it is made of: guest
+ * pages, a slot, an fd. 0, -EINVAL (beyond its size), -EFAULT (the guest's memory is not there),
+ * -ENODATA (it has no memory yet).
  */
 int resource_copy_out(const struct resource *resource, uint64_t offset, void *dst, size_t size);
 /* The other way. For guest pages and slots of the window only (else -EINVAL). */
-int resource_copy_in(const struct resource *resource, uint64_t offset, const void *src, size_t size);
+int resource_copy_in(
+	const struct resource *resource, uint64_t offset, const void *src, size_t size);
 
 #endif

@@ -243,12 +243,12 @@ measure()
 	done
 }
 
-# A run of its own, because strace slows everything down: system calls and counters per frame or round trip.
+# Runs of their own, because strace slows everything down: system calls per frame or round trip, and our counters.
 count_calls()
 {
 	local way who traced samples
 
-	printf '\nper frame or round trip, %s\n' "under strace (so fewer wake-ups are shared than at full speed)"
+	printf '\nper frame or round trip (system calls under strace: fewer wake-ups are shared than at full speed)\n'
 	for case in $cases; do
 		describe_case "$case"
 		start_ways $width $height
@@ -261,18 +261,39 @@ count_calls()
 				traced+=($!)
 			done
 			sleep 0.3
-			samples=$(WAYLAND_DISPLAY=${display[$way]} timeout -k 5 180 "$bench" $arguments --warmup 0 | sed 's/samples=\([0-9]*\).*/\1/') ||
-				die "$case failed with $way under strace"
+			samples=$(count_samples $way --warmup 0)
 			kill -INT "${traced[@]}"
 			wait "${traced[@]}" || true
 			for who in host guest; do
 				awk -v samples="$samples" -v title="$case $way $who" '
 					$1 ~ /^[0-9]+$/ && $2 != "total" { total += $1; if (++n <= 6) list = list sprintf("  %s %.1f", $2, $1 / samples) }
-					END { printf "  %-32s %6.1f system calls:%s\n", title, total / samples, list }' "$work/calls-$case-$way-$who.txt"
+					END { printf "  %-30s %6.1f system calls:%s\n", title, total / samples, list }' "$work/calls-$case-$way-$who.txt"
+			done
+			[ $way = wayferry ] || continue
+			samples=$(count_samples $way ${watch[$way]} --signal)
+			for who in host guest; do
+				# The last two times that the counters were printed: before and after the measured part
+				awk -v samples="$samples" -v title="$case $way $who" '
+					/^[a-z_ ]+ [0-9]+$/ { value = $NF; sub(/ [0-9]+$/, ""); if (!($0 in last)) names[++n] = $0; before[$0] = last[$0]; last[$0] = value }
+					END {
+						for (i = 1; i <= n; i++)
+							if (last[names[i]] - before[names[i]] >= samples / 100)
+								list = list sprintf("  %s %.2f", names[i], (last[names[i]] - before[names[i]]) / samples)
+						printf "  %-30s counters:%s\n", title, list
+					}' "$work/wayferry-$who.log"
 			done
 		done
 		stop_all
 	done
+}
+
+# One run of the case; prints how many frames or round trips it had.
+count_samples()
+{
+	local way=$1
+	shift
+	WAYLAND_DISPLAY=${display[$way]} timeout -k 5 180 "$bench" $arguments "$@" | sed 's/samples=\([0-9]*\).*/\1/' ||
+		die "$case failed with $way while calls were counted"
 }
 
 find_weston

@@ -93,7 +93,7 @@ function print_case(name,    i, key)
 # @most: the target is an upper bound.
 function print_target(text, name, value, form, bound, most)
 {
-	if (!count[name SUBSEP "wayferry" SUBSEP "per_second"])
+	if (!count[name SUBSEP "wayferry" SUBSEP "ratio"]) # not measured, or nothing to compare with
 		return
 	printf "  %-62s " form "  %s\n", text, value, (most ? value <= bound : value >= bound) ? "met" : "missed"
 }

@@ -4,8 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 
 tests=(client-killed:90 client-killed-in-a-frame:90 guest-killed:90 guest-killed-in-a-frame:90 host-killed:90
-    host-killed-in-a-frame:90 compositor-killed:90 compositor-killed-in-a-frame:90 stall:90 flood:60 flood-unread:60
-    hoard-objects:120 hoard-pools:120 hoard-pixels:120 truncate:60 truncate-race:60 malformed:600 malformed-guest:600
+    host-killed-in-a-frame:90 compositor-killed:90 compositor-killed-in-a-frame:90
+    held:60 stall:90 flood:60 flood-unread:60 hoard-objects:120 hoard-pools:120 hoard-pixels:120 truncate:60 truncate-race:60 malformed:600 malformed-guest:600
     device:300)
 
 FAULTS=$WAYFERRY_CLIENTS/faults
@@ -261,6 +261,23 @@ test_compositor_killed_in_a_frame() {
     compositor_dies frames
 }
 
+# Stopped and continued, as by a shell or a debugger: nobody takes that for an end.
+test_held() {
+    local name
+    faults_begin
+    rude drawing frames
+    for name in bridge-host bridge-guest compositor drawing; do
+        kill -STOP "${PID[$name]}"
+        sleep 0.3
+        kill -CONT "${PID[$name]}"
+        good_client
+    done
+    alive "${PID[drawing]}" || fail "the client that drew has lost its connection (log: $LOGS/drawing.log)"
+    sigkill drawing
+    screen_empty
+    bridge_stop
+}
+
 # ---- strain
 
 test_stall() {
@@ -339,7 +356,7 @@ test_truncate() {
     faults_begin
     rude truncating truncate
     client_blamed truncating
-    grep -qE 'protocol error 2 of wl_' "$LOGS/truncating.log" || fail "not wl_shm.error.invalid_fd (log: $LOGS/truncating.log)"
+    grep -qE '^wl_[a-z_]*@[0-9]*: error 2:' "$LOGS/truncating.log" || fail "not wl_shm.error.invalid_fd (log: $LOGS/truncating.log)"
     screen_empty
     good_client
     bridge_stop

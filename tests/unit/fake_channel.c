@@ -11,7 +11,8 @@ struct channel *fake_channel;
 struct fake_channel_past fake_channel_past;
 bool fake_channel_refused;
 
-struct channel *channel_create(struct gpu *gpu, struct wl_event_loop *loop, const struct channel_listener *listener, void *data)
+struct channel *channel_create(struct gpu *gpu, struct wl_event_loop *loop,
+	const struct channel_listener *listener, void *data)
 {
 	if (fake_channel_refused)
 		return NULL;
@@ -34,12 +35,14 @@ void channel_destroy(struct channel *channel)
 	fake_channel_past.written_bytes = channel->written_bytes;
 	fake_channel_past.hang_ups = channel->hang_ups;
 	if (channel->written)
-		memcpy(fake_channel_past.written, channel->written, min_u64(channel->written_bytes, 64));
+		memcpy(fake_channel_past.written, channel->written,
+			min_u64(channel->written_bytes, 64));
 	free(channel->written);
 	free(channel);
 }
 
-int channel_send(struct channel *channel, const uint8_t *bytes, size_t size, struct wire_handle *handles, size_t n_handles)
+int channel_send(struct channel *channel, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
 {
 	assert(size <= sizeof(channel->sent));
 	memcpy(channel->sent, bytes, size);
@@ -73,7 +76,8 @@ uint32_t channel_new_read_pipe(struct channel *channel)
 	return ++channel->last_read_pipe;
 }
 
-int channel_write(struct channel *channel, uint32_t pipe_id, const void *bytes, size_t size, bool hang_up)
+int channel_write(
+	struct channel *channel, uint32_t pipe_id, const void *bytes, size_t size, bool hang_up)
 {
 	assert(size <= FAKE_WRITES_BYTES - channel->written_bytes);
 	channel->written_pipe = pipe_id;

@@ -1,4 +1,7 @@
-/* channel.h without a device: what was sent is remembered, what the host says is the test's to say. */
+/*
+ * channel.h without a device: what was sent is remembered, what the host says is the test's to say.
+
+ */
 #ifndef TESTS_FAKE_CHANNEL_H
 #define TESTS_FAKE_CHANNEL_H
 
@@ -9,8 +12,8 @@
 struct channel {
 	const struct channel_listener *listener;
 	void *listener_data;
-	bool full;   /* channel_ready() is false */
-	bool lost;   /* every call fails */
+	bool full; /* channel_ready() is false */
+	bool lost; /* every call fails */
 	bool paused;
 	size_t max_blob_bytes; /* -ENOMEM above */
 	uint32_t last_read_pipe;
@@ -21,7 +24,8 @@ struct channel {
 	size_t sent_bytes;
 	struct wire_handle sent_handle; /* the first one; a copy, not owned */
 	/* Where channel_send's bytes go besides; may be NULL. Takes the handles. */
-	void (*send)(void *data, const uint8_t *bytes, size_t size, struct wire_handle *handles, size_t n_handles);
+	void (*send)(void *data, const uint8_t *bytes, size_t size, struct wire_handle *handles,
+		size_t n_handles);
 	void *send_data;
 
 	/* channel_write, all pipes in one */

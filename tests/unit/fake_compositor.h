@@ -1,6 +1,6 @@
 /*
- * Stands in for host-bridge/compositor.c: keeps what the guest says, and lets a test say what the compositor does. One
- * program includes it once.
+ * Stands in for host-bridge/compositor.c: keeps what the guest says, and lets a test say what the
+ * compositor does. One program includes it once.
  */
 #ifndef TESTS_UNIT_FAKE_COMPOSITOR_H
 #define TESTS_UNIT_FAKE_COMPOSITOR_H
@@ -24,10 +24,10 @@ struct compositor {
 };
 
 static struct compositor *fake_compositor; /* the one connected last; NULL once destroyed */
-static bool fake_compositor_absent;	   /* nobody listens */
+static bool fake_compositor_absent;        /* nobody listens */
 
-struct compositor *compositor_connect(struct wl_event_loop *loop, const struct policy *policy, const char *name,
-	const struct compositor_listener *listener, void *data)
+struct compositor *compositor_connect(struct wl_event_loop *loop, const struct policy *policy,
+	const char *name, const struct compositor_listener *listener, void *data)
 {
 	if (fake_compositor_absent)
 		return NULL;
@@ -54,15 +54,16 @@ void compositor_destroy(struct compositor *compositor)
 	free(compositor);
 }
 
-int compositor_from_guest(struct compositor *compositor, const uint8_t *bytes, size_t size, struct wire_handle *handles,
-	size_t n_handles)
+int compositor_from_guest(struct compositor *compositor, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
 {
 	if (compositor->size + size > sizeof(compositor->bytes))
 		compositor->size = 0; /* of a fuzzer, which does not look */
 	memcpy(compositor->bytes + compositor->size, bytes, size);
 	compositor->size += size;
 	for (size_t i = 0; i < n_handles; i++) {
-		if (compositor->n_handles == sizeof(compositor->handles) / sizeof(compositor->handles[0]))
+		if (compositor->n_handles ==
+			sizeof(compositor->handles) / sizeof(compositor->handles[0]))
 			fake_compositor_drop_handles(compositor);
 		compositor->handles[compositor->n_handles++] = handles[i];
 	}

@@ -1,6 +1,7 @@
 /*
- * A virtual machine for tests of the device: stands in for host-bridge/vhost_user.c, with real guest memory and real
- * virtqueues, and plays the guest's driver on them. One program includes it once.
+ * A virtual machine for tests of the device: stands in for host-bridge/vhost_user.c, with real
+ * guest memory and real virtqueues, and plays the guest's driver on them. One program includes it
+ * once.
  */
 #ifndef TESTS_UNIT_MACHINE_H
 #define TESTS_UNIT_MACHINE_H
@@ -21,7 +22,8 @@
 #define MACHINE_RAM_BYTES (64u << 20)
 #define MACHINE_USER UINT64_C(0x7f0000000000)
 #define MACHINE_RING_SIZE 1024
-#define MACHINE_BUFFERS 0x100000u /* offset of the commands' buffers, a ring of MACHINE_BUFFERS_BYTES */
+#define MACHINE_BUFFERS                                                                            \
+	0x100000u /* offset of the commands' buffers, a ring of MACHINE_BUFFERS_BYTES */
 #define MACHINE_BUFFERS_BYTES (16u << 20)
 #define MACHINE_PAGES 0x2000000u /* offset of what tests use themselves */
 #define MACHINE_WINDOW_BYTES (16u << 20)
@@ -93,14 +95,15 @@ void vhost_user_stop(struct vhost_user *vu, const char *why)
 	vu->broken = why;
 }
 
-int vhost_user_shmem_map(struct vhost_user *vu, uint8_t shmid, int fd, uint64_t fd_offset, uint64_t shm_offset,
-	uint64_t length, bool writable)
+int vhost_user_shmem_map(struct vhost_user *vu, uint8_t shmid, int fd, uint64_t fd_offset,
+	uint64_t shm_offset, uint64_t length, bool writable)
 {
 	vu->maps++;
 	return vu->no_window ? -ENOTSUP : 0;
 }
 
-int vhost_user_shmem_unmap(struct vhost_user *vu, uint8_t shmid, uint64_t shm_offset, uint64_t length)
+int vhost_user_shmem_unmap(
+	struct vhost_user *vu, uint8_t shmid, uint64_t shm_offset, uint64_t length)
 {
 	return 0;
 }
@@ -116,8 +119,8 @@ static inline void machine_set_rings(void)
 		virtqueue_reset(vu->queues[i]);
 		virtqueue_set_size(vu->queues[i], MACHINE_RING_SIZE);
 		virtqueue_set_features(vu->queues[i], true, true);
-		virtqueue_set_addresses(vu->queues[i], base + RING_DESCRIPTORS, base + RING_AVAILABLE,
-			base + RING_USED);
+		virtqueue_set_addresses(vu->queues[i], base + RING_DESCRIPTORS,
+			base + RING_AVAILABLE, base + RING_USED);
 		virtqueue_set_base(vu->queues[i], 0);
 		virtqueue_set_call(vu->queues[i], fd_dup(machine.calls[i]));
 		machine.next_descriptor[i] = 0;
@@ -132,7 +135,9 @@ static inline void machine_boot(void)
 	struct vhost_user *vu = &machine.vhost_user;
 	struct vhost_user_memory table = {
 		.n_regions = 1,
-		.regions = {{.guest_address = MACHINE_RAM, .user_address = MACHINE_USER, .size = MACHINE_RAM_BYTES}},
+		.regions = {{.guest_address = MACHINE_RAM,
+			.user_address = MACHINE_USER,
+			.size = MACHINE_RAM_BYTES}},
 	};
 	int fd = fd_dup(machine.ram_fd);
 	guest_memory_set(vu->memory, &table, &fd, 1);
@@ -154,7 +159,8 @@ static inline void machine_create(void)
 	memset(&machine, 0, sizeof(machine));
 	machine.loop = wl_event_loop_create();
 	machine.ram_fd = fd_memfd("guest", MACHINE_RAM_BYTES);
-	machine.ram = mmap(NULL, MACHINE_RAM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, machine.ram_fd, 0);
+	machine.ram = mmap(
+		NULL, MACHINE_RAM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, machine.ram_fd, 0);
 	assert(machine.ram != MAP_FAILED);
 	for (uint32_t i = 0; i < 2; i++)
 		machine.calls[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -191,10 +197,11 @@ static inline uint32_t machine_buffer(uint32_t size)
 }
 
 /*
- * Makes a command available without a kick: @out in one descriptor, room for @in_size bytes in another (0: none). Its
- * head; the answer comes to be in machine.answers.
+ * Makes a command available without a kick: @out in one descriptor, room for @in_size bytes in
+ * another (0: none). Its head; the answer comes to be in machine.answers.
  */
-static inline uint16_t machine_offer(uint32_t queue, const void *out, uint32_t out_size, uint32_t in_size)
+static inline uint16_t machine_offer(
+	uint32_t queue, const void *out, uint32_t out_size, uint32_t in_size)
 {
 	struct ring_driver *ring = &machine.rings[queue];
 	uint16_t head = machine.next_descriptor[queue] % MACHINE_RING_SIZE;
@@ -205,8 +212,10 @@ static inline uint16_t machine_offer(uint32_t queue, const void *out, uint32_t o
 	memcpy(machine.ram + out_offset, out, out_size);
 	memset(machine.ram + in_offset, 0xee, in_size);
 	if (in_size > 0) {
-		ring_driver_describe(ring, head, MACHINE_RAM + out_offset, out_size, VRING_DESC_F_NEXT, tail);
-		ring_driver_describe(ring, tail, MACHINE_RAM + in_offset, in_size, VRING_DESC_F_WRITE, 0);
+		ring_driver_describe(
+			ring, head, MACHINE_RAM + out_offset, out_size, VRING_DESC_F_NEXT, tail);
+		ring_driver_describe(
+			ring, tail, MACHINE_RAM + in_offset, in_size, VRING_DESC_F_WRITE, 0);
 	} else {
 		ring_driver_describe(ring, head, MACHINE_RAM + out_offset, out_size, 0, 0);
 	}
@@ -228,8 +237,10 @@ static inline void machine_turn(void)
 	for (int i = 0; i < 3; i++)
 		wl_event_loop_dispatch(machine.loop, 0);
 	for (uint32_t queue = 0; queue < 2; queue++) {
-		for (const struct vring_used_elem *used; (used = ring_driver_take(&machine.rings[queue]));) {
-			struct machine_answer *answer = &machine.answers[queue][used->id % MACHINE_RING_SIZE];
+		for (const struct vring_used_elem *used;
+			(used = ring_driver_take(&machine.rings[queue]));) {
+			struct machine_answer *answer =
+				&machine.answers[queue][used->id % MACHINE_RING_SIZE];
 			assert(!answer->there); /* nobody is answered twice */
 			answer->there = true;
 			answer->written = used->len;
@@ -241,7 +252,8 @@ static inline void machine_turn(void)
 static inline unsigned machine_interrupts(uint32_t queue)
 {
 	uint64_t count = 0;
-	return read(machine.calls[queue], &count, sizeof(count)) == sizeof(count) ? (unsigned)count : 0;
+	return read(machine.calls[queue], &count, sizeof(count)) == sizeof(count) ? (unsigned)count
+										  : 0;
 }
 
 #endif

@@ -1,8 +1,10 @@
 /*
- * A compositor for tests of the whole bridge: speaks just enough Wayland on bare sockets, in a process of its own, and keeps
- * what it saw where the test can look at it. By itself it does nothing; requests tell it what to do:
+ * A compositor for tests of the whole bridge: speaks just enough Wayland on bare sockets, in a
+ * process of its own, and keeps what it saw where the test can look at it. By itself it does
+ * nothing; requests tell it what to do:
  * - wl_display.sync is answered, numbered per connection from 1;
- * - wl_shm_pool.create_buffer notes the checksum of the buffer's bytes (one row of width bytes each);
+ * - wl_shm_pool.create_buffer notes the checksum of the buffer's bytes (one row of width bytes
+ * each);
  * - wl_data_source.offer("take INDEX") sends a pipe to the source and notes what comes out of it;
  * - wl_data_offer.receive("give SIZE SEED") writes that much of pattern() into the pipe;
  * - wl_data_source.set_actions(1): from then on nothing is read any more.
@@ -32,7 +34,7 @@
 #define FAKE_CLIENTS 64
 #define FAKE_OBJECTS 200000
 
-struct fake_seen { /* shared with the test */
+struct fake_seen {          /* shared with the test */
 	atomic_int clients; /* connected now */
 	atomic_uint buffers, buffer_sum;
 	struct {
@@ -78,8 +80,8 @@ struct fake_pipe {
 
 static struct fake_seen *fake_seen;
 
-static inline void fake_event(struct fake_client *client, const char *interface, const char *event, uint32_t id,
-	const union wire_arg *args, int fd)
+static inline void fake_event(struct fake_client *client, const char *interface, const char *event,
+	uint32_t id, const union wire_arg *args, int fd)
 {
 	if (client->out_capacity - client->out_bytes < 4096) {
 		client->out_capacity = client->out_capacity ? 2 * client->out_capacity : 1 << 16;
@@ -95,7 +97,8 @@ static inline void fake_event(struct fake_client *client, const char *interface,
 	int flags = fcntl(client->fd, F_GETFL);
 	fcntl(client->fd, F_SETFL, flags & ~O_NONBLOCK);
 	for (size_t done = 0; done < client->out_bytes;) {
-		ssize_t n = send(client->fd, client->out + done, client->out_bytes - done, MSG_NOSIGNAL);
+		ssize_t n = send(
+			client->fd, client->out + done, client->out_bytes - done, MSG_NOSIGNAL);
 		if (n <= 0)
 			break;
 		done += (size_t)n;
@@ -167,21 +170,25 @@ static inline void fake_get_registry(struct fake_client *client, uint32_t id)
 	fake_new(client, id, "wl_registry");
 	for (uint32_t i = 0; i < ARRAY_LENGTH(globals); i++)
 		fake_event(client, "wl_registry", "global", id,
-			ARGS({.u = i + 1}, {.s = globals[i].interface}, {.u = globals[i].version}), -1);
+			ARGS({.u = i + 1}, {.s = globals[i].interface}, {.u = globals[i].version}),
+			-1);
 }
 
-static inline void fake_create_buffer(struct fake_client *client, uint32_t pool, const union wire_arg *args)
+static inline void fake_create_buffer(
+	struct fake_client *client, uint32_t pool, const union wire_arg *args)
 {
 	size_t offset = (size_t)args[1].i, size = (size_t)args[3].i * (size_t)args[4].i;
 	uint8_t *map = mmap(NULL, offset + size, PROT_READ, MAP_SHARED, client->pools[pool].fd, 0);
-	fake_seen->buffer_sum = map == MAP_FAILED ? 0 : checksum(CHECKSUM_START, map + offset, size);
+	fake_seen->buffer_sum =
+		map == MAP_FAILED ? 0 : checksum(CHECKSUM_START, map + offset, size);
 	fake_seen->buffers++;
 	if (map != MAP_FAILED)
 		munmap(map, offset + size);
 	fake_new(client, args[0].id, "wl_buffer");
 }
 
-static inline void fake_data_request(struct fake_client *client, uint32_t id, const char *request, union wire_arg *args)
+static inline void fake_data_request(
+	struct fake_client *client, uint32_t id, const char *request, union wire_arg *args)
 {
 	struct fake_pipe pipe_of = {0};
 	int ends[2];
@@ -192,7 +199,8 @@ static inline void fake_data_request(struct fake_client *client, uint32_t id, co
 		pipe_of.fd = ends[0];
 		fake_thread(fake_take, pipe_of);
 		fake_event(client, "wl_data_source", "send", id, ARGS({.s = args[0].s}), ends[1]);
-	} else if (strcmp(request, "receive") == 0 && sscanf(args[0].s, "give %lu %u", &size, &pipe_of.seed) == 2) {
+	} else if (strcmp(request, "receive") == 0 &&
+		sscanf(args[0].s, "give %lu %u", &size, &pipe_of.seed) == 2) {
 		pipe_of.size = size;
 		pipe_of.fd = args[1].handle.fd;
 		args[1].handle.kind = WIRE_NONE;
@@ -202,11 +210,12 @@ static inline void fake_data_request(struct fake_client *client, uint32_t id, co
 	}
 }
 
-static inline void fake_request(struct fake_client *client, uint32_t id, const char *interface, const char *request,
-	union wire_arg *args)
+static inline void fake_request(struct fake_client *client, uint32_t id, const char *interface,
+	const char *request, union wire_arg *args)
 {
 	if (strcmp(request, "sync") == 0) {
-		fake_event(client, "wl_callback", "done", args[0].id, ARGS({.u = ++client->syncs}), -1);
+		fake_event(client, "wl_callback", "done", args[0].id, ARGS({.u = ++client->syncs}),
+			-1);
 		fake_event(client, "wl_display", "delete_id", 1, ARGS({.u = args[0].id}), -1);
 	} else if (strcmp(request, "get_registry") == 0) {
 		fake_get_registry(client, args[0].id);
@@ -225,7 +234,8 @@ static inline void fake_request(struct fake_client *client, uint32_t id, const c
 	} else if (strcmp(request, "get_data_device") == 0) {
 		uint32_t offer = 0xff000000 + client->last_server_id++;
 		fake_new(client, args[0].id, "wl_data_device");
-		fake_event(client, "wl_data_device", "data_offer", args[0].id, ARGS({.id = offer}), -1);
+		fake_event(client, "wl_data_device", "data_offer", args[0].id, ARGS({.id = offer}),
+			-1);
 		fake_event(client, "wl_data_offer", "offer", offer, ARGS({.s = "bytes"}), -1);
 	} else if (strcmp(request, "destroy") == 0) {
 		if (strcmp(interface, "wl_shm_pool") == 0)
@@ -248,16 +258,16 @@ static inline bool fake_dispatch(struct fake_client *client, size_t *at)
 	if (client->in_bytes - *at < WIRE_HEADER_BYTES || wire_header_decode(bytes, &header) < 0 ||
 		client->in_bytes - *at < header.size)
 		return false;
-	const char *interface = header.id >= 0xff000000 ? "wl_data_offer" :
-		header.id < FAKE_OBJECTS		? client->interfaces[header.id] :
-							  NULL;
+	const char *interface = header.id >= 0xff000000 ? "wl_data_offer"
+		: header.id < FAKE_OBJECTS              ? client->interfaces[header.id]
+							: NULL;
 	const struct interface *found = interface ? interface_find(interface) : NULL;
 	if (!found || header.opcode >= found->wl->method_count)
 		abort();
 	const struct wl_message *message = &found->wl->methods[header.opcode];
 	wire_signature_parse(message->signature, &signature);
-	if (wire_decode(&signature, bytes + WIRE_HEADER_BYTES, header.size - WIRE_HEADER_BYTES, &client->handles, args,
-		    &why) < 0)
+	if (wire_decode(&signature, bytes + WIRE_HEADER_BYTES, header.size - WIRE_HEADER_BYTES,
+		    &client->handles, args, &why) < 0)
 		abort();
 	fake_request(client, header.id, interface, message->name, args);
 	for (unsigned i = 0; i < signature.n_args; i++)
@@ -271,7 +281,8 @@ static inline bool fake_read(struct fake_client *client)
 {
 	int fds[FD_MESSAGE_MAX];
 	size_t n_fds, at = 0;
-	ssize_t n = fd_recv(client->fd, client->in + client->in_bytes, sizeof(client->in) - client->in_bytes, fds, &n_fds);
+	ssize_t n = fd_recv(client->fd, client->in + client->in_bytes,
+		sizeof(client->in) - client->in_bytes, fds, &n_fds);
 	if (n == -EAGAIN)
 		return true;
 	for (size_t i = 0; i < n_fds; i++)
@@ -358,12 +369,14 @@ static inline pid_t fake_compositor_start(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	if (!fake_seen)
-		fake_seen = mmap(NULL, sizeof(*fake_seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		fake_seen = mmap(NULL, sizeof(*fake_seen), PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	memset(fake_seen, 0, sizeof(*fake_seen));
 	strcpy(address.sun_path, path);
 	unlink(path);
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(listener, 64) < 0)
+	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+		listen(listener, 64) < 0)
 		abort();
 	pid_t pid = fork();
 	if (pid == 0) {

@@ -18,11 +18,12 @@ static void wake(struct connection *connection)
 	container_of(connection, struct surface_rig, connection)->woken++;
 }
 
-static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size_t size, struct wire_handle *handles,
-	size_t n_handles)
+static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
 {
 	struct surface_rig *rig = data;
-	rig_deliver(to == RELAY_UP ? &rig->compositor : &rig->client, bytes, size, handles, n_handles);
+	rig_deliver(
+		to == RELAY_UP ? &rig->compositor : &rig->client, bytes, size, handles, n_handles);
 	return 0;
 }
 
@@ -57,7 +58,8 @@ static void check_held(struct surface_rig *rig)
 		return;
 	for (uint32_t i = 0; i < RIG_OBJECTS; i++) {
 		struct rig_buffer *buffer = &rig->buffers[i];
-		assert(!buffer->held || memcmp(buffer->snapshot, buffer->blob->map, buffer->blob->size) == 0);
+		assert(!buffer->held ||
+			memcmp(buffer->snapshot, buffer->blob->map, buffer->blob->size) == 0);
 	}
 }
 
@@ -82,7 +84,8 @@ static void pool_request(struct surface_rig *rig, const struct rig_message *mess
 		.format = args[5].u,
 		.alive = true,
 	};
-	assert(range_fits((uint64_t)buffer->offset, (uint64_t)buffer->stride * (uint64_t)buffer->height, blob->size));
+	assert(range_fits((uint64_t)buffer->offset,
+		(uint64_t)buffer->stride * (uint64_t)buffer->height, blob->size));
 	rig->buffers_made++;
 }
 
@@ -153,8 +156,8 @@ void rig_request(struct surface_rig *rig, uint32_t id, const char *name, const u
 	send_deletes(rig);
 }
 
-void rig_bad_request(struct surface_rig *rig, uint32_t id, const char *name, const union wire_arg *args, uint32_t error_id,
-	uint32_t code)
+void rig_bad_request(struct surface_rig *rig, uint32_t id, const char *name,
+	const union wire_arg *args, uint32_t error_id, uint32_t code)
 {
 	ssize_t used = rig_push(rig->connection.relay, &rig->client, id, name, args);
 	assert(used == -EPROTO);
@@ -163,7 +166,8 @@ void rig_bad_request(struct surface_rig *rig, uint32_t id, const char *name, con
 
 void surface_rig_init(struct surface_rig *rig)
 {
-	static const struct relay_hook *const tables[] = {buffer_hooks, swapchain_hooks, surface_hooks, NULL};
+	static const struct relay_hook *const tables[] = {
+		buffer_hooks, swapchain_hooks, surface_hooks, NULL};
 	static const struct {
 		const char *interface;
 		uint32_t version;
@@ -183,10 +187,13 @@ void surface_rig_init(struct surface_rig *rig)
 	rig_request(rig, 1, "get_registry", RIG_ARGS({.id = rig->registry}));
 	for (uint32_t i = 0; i < ARRAY_LENGTH(globals); i++)
 		rig_event(rig, rig_up_id(rig, rig->registry), "global",
-			RIG_ARGS({.u = i + 1}, {.s = globals[i].interface}, {.u = globals[i].version}));
-	rig->compositor_id = rig_bind(rig->connection.relay, &rig->client, rig->registry, 1, "wl_compositor", 5);
+			RIG_ARGS({.u = i + 1}, {.s = globals[i].interface},
+				{.u = globals[i].version}));
+	rig->compositor_id =
+		rig_bind(rig->connection.relay, &rig->client, rig->registry, 1, "wl_compositor", 5);
 	rig->shm = rig_bind(rig->connection.relay, &rig->client, rig->registry, 2, "wl_shm", 1);
-	rig->viewporter = rig_bind(rig->connection.relay, &rig->client, rig->registry, 3, "wp_viewporter", 1);
+	rig->viewporter =
+		rig_bind(rig->connection.relay, &rig->client, rig->registry, 3, "wp_viewporter", 1);
 }
 
 void surface_rig_finish(struct surface_rig *rig)
@@ -229,16 +236,18 @@ uint32_t rig_create_surface(struct surface_rig *rig)
 uint32_t rig_create_pool(struct surface_rig *rig, int fd, int32_t size)
 {
 	uint32_t id = rig_new_id(&rig->client);
-	rig_request(rig, rig->shm, "create_pool", RIG_ARGS({.id = id}, {.handle = wire_handle_fd(fd_dup(fd))}, {.i = size}));
+	rig_request(rig, rig->shm, "create_pool",
+		RIG_ARGS({.id = id}, {.handle = wire_handle_fd(fd_dup(fd))}, {.i = size}));
 	return id;
 }
 
-uint32_t rig_create_buffer(struct surface_rig *rig, uint32_t pool, int32_t offset, int32_t width, int32_t height,
-	int32_t stride, uint32_t format)
+uint32_t rig_create_buffer(struct surface_rig *rig, uint32_t pool, int32_t offset, int32_t width,
+	int32_t height, int32_t stride, uint32_t format)
 {
 	uint32_t id = rig_new_id(&rig->client);
 	rig_request(rig, pool, "create_buffer",
-		RIG_ARGS({.id = id}, {.i = offset}, {.i = width}, {.i = height}, {.i = stride}, {.u = format}));
+		RIG_ARGS({.id = id}, {.i = offset}, {.i = width}, {.i = height}, {.i = stride},
+			{.u = format}));
 	return id;
 }
 

@@ -1,4 +1,7 @@
-/* A client's relay with the hooks for buffers and surfaces, between a test's client and a compositor that looks. */
+/*
+ * A client's relay with the hooks for buffers and surfaces, between a test's client and a
+ * compositor that looks.
+ */
 #ifndef TESTS_SURFACE_RIG_H
 #define TESTS_SURFACE_RIG_H
 
@@ -11,7 +14,7 @@ struct rig_buffer {
 	struct channel_blob *blob; /* a reference, as the host has one */
 	int32_t offset, width, height, stride;
 	uint32_t format;
-	bool alive, held; /* held: attached, not yet released */
+	bool alive, held;  /* held: attached, not yet released */
 	uint8_t *snapshot; /* its bytes when it was committed, while held */
 };
 
@@ -52,18 +55,19 @@ void surface_rig_init(struct surface_rig *rig);
 void surface_rig_finish(struct surface_rig *rig);
 
 /* A client's request; asserts that it was good. */
-void rig_request(struct surface_rig *rig, uint32_t id, const char *name, const union wire_arg *args);
+void rig_request(
+	struct surface_rig *rig, uint32_t id, const char *name, const union wire_arg *args);
 /* The same for one that must fail with @code for object @error_id. */
-void rig_bad_request(struct surface_rig *rig, uint32_t id, const char *name, const union wire_arg *args, uint32_t error_id,
-	uint32_t code);
+void rig_bad_request(struct surface_rig *rig, uint32_t id, const char *name,
+	const union wire_arg *args, uint32_t error_id, uint32_t code);
 /* The compositor's event. */
 void rig_event(struct surface_rig *rig, uint32_t id, const char *name, const union wire_arg *args);
 
 uint32_t rig_create_surface(struct surface_rig *rig);
 /* @fd is borrowed. */
 uint32_t rig_create_pool(struct surface_rig *rig, int fd, int32_t size);
-uint32_t rig_create_buffer(struct surface_rig *rig, uint32_t pool, int32_t offset, int32_t width, int32_t height,
-	int32_t stride, uint32_t format);
+uint32_t rig_create_buffer(struct surface_rig *rig, uint32_t pool, int32_t offset, int32_t width,
+	int32_t height, int32_t stride, uint32_t format);
 /* The compositor gives a wl_buffer (its id) back. */
 void rig_release(struct surface_rig *rig, uint32_t buffer);
 /* The compositor's id of a client's object. */

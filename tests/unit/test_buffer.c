@@ -42,8 +42,8 @@ static void refuse(const struct bad_buffer *bad)
 {
 	uint32_t id = rig_new_id(&rig.client);
 	rig_bad_request(&rig, pool, "create_buffer",
-		RIG_ARGS({.id = id}, {.i = bad->offset}, {.i = bad->width}, {.i = bad->height}, {.i = bad->stride},
-			{.u = bad->format}),
+		RIG_ARGS({.id = id}, {.i = bad->offset}, {.i = bad->width}, {.i = bad->height},
+			{.i = bad->stride}, {.u = bad->format}),
 		pool, bad->code);
 }
 
@@ -63,11 +63,13 @@ static void buffers_that_do_not_fit_are_refused(void **state)
 		{INT32_MAX, 1, 1, 4, 0, WL_SHM_ERROR_INVALID_STRIDE},
 		{0, INT32_MAX, 1, INT32_MAX, 0, WL_SHM_ERROR_INVALID_STRIDE},
 		{0, 1, INT32_MAX, 4, 0, WL_SHM_ERROR_INVALID_STRIDE},
-		{0, 0x40000001, 1, 4, 0, WL_SHM_ERROR_INVALID_STRIDE}, /* width * 4 wraps in 32 bits */
+		{0, 0x40000001, 1, 4, 0,
+			WL_SHM_ERROR_INVALID_STRIDE}, /* width * 4 wraps in 32 bits */
 		{0, 65536, 65536, INT32_MAX, 0, WL_SHM_ERROR_INVALID_STRIDE},
 		{0, 1, 1, 4, WL_SHM_FORMAT_NV12, WL_SHM_ERROR_INVALID_FORMAT},
 		{0, 1, 1, 4, 0x12345678, WL_SHM_ERROR_INVALID_FORMAT},
-		{0, 1, 1, 4, WL_SHM_FORMAT_RGB565, WL_SHM_ERROR_INVALID_FORMAT}, /* the compositor has not offered it */
+		{0, 1, 1, 4, WL_SHM_FORMAT_RGB565,
+			WL_SHM_ERROR_INVALID_FORMAT}, /* the compositor has not offered it */
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
 		refuse(&bad[i]);
@@ -98,7 +100,8 @@ static void formats_are_those_that_the_compositor_offers_and_we_can_copy(void **
 static void a_flood_of_formats_is_bounded(void **state)
 {
 	for (int i = 0; i < 1000; i++)
-		rig_event(&rig, rig_up_id(&rig, rig.shm), "format", RIG_ARGS({.u = WL_SHM_FORMAT_RGB565}));
+		rig_event(&rig, rig_up_id(&rig, rig.shm), "format",
+			RIG_ARGS({.u = WL_SHM_FORMAT_RGB565}));
 	assert_int_equal(rig.connection.n_formats, 1);
 }
 
@@ -112,15 +115,17 @@ static void a_pool_grows_and_never_shrinks(void **state)
 static void pools_of_no_size_or_no_memory_are_refused(void **state)
 {
 	uint32_t id = rig_new_id(&rig.client);
-	rig_bad_request(&rig, rig.shm, "create_pool", RIG_ARGS({.id = id}, {.handle = wire_handle_fd(fd_dup(fd))}, {.i = 0}),
-		rig.shm, WL_SHM_ERROR_INVALID_STRIDE);
+	rig_bad_request(&rig, rig.shm, "create_pool",
+		RIG_ARGS({.id = id}, {.handle = wire_handle_fd(fd_dup(fd))}, {.i = 0}), rig.shm,
+		WL_SHM_ERROR_INVALID_STRIDE);
 	teardown(NULL);
 	setup(NULL);
 	int ends[2];
 	assert_int_equal(pipe(ends), 0);
 	id = rig_new_id(&rig.client);
-	rig_bad_request(&rig, rig.shm, "create_pool", RIG_ARGS({.id = id}, {.handle = wire_handle_fd(ends[0])}, {.i = 4096}),
-		rig.shm, WL_SHM_ERROR_INVALID_FD);
+	rig_bad_request(&rig, rig.shm, "create_pool",
+		RIG_ARGS({.id = id}, {.handle = wire_handle_fd(ends[0])}, {.i = 4096}), rig.shm,
+		WL_SHM_ERROR_INVALID_FD);
 	close(ends[1]);
 }
 
@@ -134,7 +139,8 @@ static void pools_are_bounded_and_live_as_long_as_their_buffers(void **state)
 	for (int i = 0; i < 1024; i++)
 		rig_create_pool(&rig, fd, 4096);
 	uint32_t id = rig_new_id(&rig.client);
-	rig_bad_request(&rig, rig.shm, "create_pool", RIG_ARGS({.id = id}, {.handle = wire_handle_fd(fd_dup(fd))}, {.i = 1}), 1,
+	rig_bad_request(&rig, rig.shm, "create_pool",
+		RIG_ARGS({.id = id}, {.handle = wire_handle_fd(fd_dup(fd))}, {.i = 1}), 1,
 		WL_DISPLAY_ERROR_NO_MEMORY);
 }
 

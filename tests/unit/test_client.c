@@ -1,4 +1,7 @@
-/* guest-proxy/client.c: a client's life between its socket and the host, in all the ways it can end. */
+/*
+ * guest-proxy/client.c: a client's life between its socket and the host, in all the ways it can
+ * end.
+ */
 #include "guest-proxy/client.h"
 
 #include <setjmp.h>
@@ -50,7 +53,8 @@ static unsigned count_fds(void)
 static void client_receives(struct rig_peer *peer, const struct rig_message *message)
 {
 	events++;
-	snprintf(last_event, sizeof(last_event), "%s.%s", message->interface->wl->name, message->name);
+	snprintf(last_event, sizeof(last_event), "%s.%s", message->interface->wl->name,
+		message->name);
 	if (message->id == 1 && strcmp(message->name, "error") == 0) {
 		error_code = message->args[1].u;
 		snprintf(error, sizeof(error), "%s", message->args[2].s);
@@ -64,10 +68,12 @@ static void client_receives(struct rig_peer *peer, const struct rig_message *mes
 static void compositor_receives(struct rig_peer *peer, const struct rig_message *message)
 {
 	requests++;
-	snprintf(last_request, sizeof(last_request), "%s.%s", message->interface->wl->name, message->name);
+	snprintf(last_request, sizeof(last_request), "%s.%s", message->interface->wl->name,
+		message->name);
 }
 
-static void deliver_to_compositor(void *data, const uint8_t *bytes, size_t size, struct wire_handle *handles, size_t n)
+static void deliver_to_compositor(
+	void *data, const uint8_t *bytes, size_t size, struct wire_handle *handles, size_t n)
 {
 	rig_deliver(&compositor, bytes, size, handles, n);
 }
@@ -84,7 +90,8 @@ static int setup(void **state)
 	loop = wl_event_loop_create();
 	clients = clients_create(loop, NULL);
 	int ends[2];
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
 	fd = ends[0];
 	clients_add(clients, ends[1]);
 	if (fake_channel)
@@ -136,7 +143,8 @@ static void request(uint32_t id, const char *name, const union wire_arg *args)
 	send_bytes(bytes, rig_encode(&client, id, name, args, NULL, bytes));
 }
 
-static void event_with(uint32_t id, const char *name, const union wire_arg *args, struct wire_handle *handles, size_t n)
+static void event_with(uint32_t id, const char *name, const union wire_arg *args,
+	struct wire_handle *handles, size_t n)
 {
 	static uint8_t bytes[RIG_PENDING_BYTES];
 	size_t size = rig_encode(&compositor, id, name, args, NULL, bytes);
@@ -203,7 +211,8 @@ static void a_client_that_hangs_up_is_gone(void **state)
 	request(1, "sync", RIG_ARGS({.id = 2}));
 	fd_close(&fd);
 	run();
-	assert_string_equal(last_request, "wl_display.sync"); /* what it asked before is still done */
+	assert_string_equal(
+		last_request, "wl_display.sync"); /* what it asked before is still done */
 	assert_int_equal(clients_count(clients), 0);
 	assert_null(fake_channel);
 }
@@ -265,9 +274,12 @@ static void flood(size_t bytes)
 	static char text[4000];
 	memset(text, 'x', sizeof(text) - 1);
 	for (size_t sent = 0; sent < bytes && fake_channel; sent += sizeof(text)) {
-		event(2, "global", RIG_ARGS({.u = (uint32_t)(sent / sizeof(text)) + 1}, {.s = "wl_compositor"}, {.u = 1}));
+		event(2, "global",
+			RIG_ARGS({.u = (uint32_t)(sent / sizeof(text)) + 1}, {.s = "wl_compositor"},
+				{.u = 1}));
 		for (int i = 0; i < 140; i++)
-			event(2, "global_remove", RIG_ARGS({.u = (uint32_t)(sent / sizeof(text)) + 1}));
+			event(2, "global_remove",
+				RIG_ARGS({.u = (uint32_t)(sent / sizeof(text)) + 1}));
 	}
 }
 
@@ -324,7 +336,8 @@ static void a_keymap_arrives_as_a_constant_file(void **state)
 	memset(blob->map, 0, blob->size);
 	memcpy(blob->map, "xkb_keymap {", 12);
 	struct wire_handle handle = channel_blob_handle(blob);
-	event_with(4, "keymap", RIG_ARGS({.u = 1}, {.handle = {.fd = -1}}, {.u = 6000}), &handle, 1);
+	event_with(
+		4, "keymap", RIG_ARGS({.u = 1}, {.handle = {.fd = -1}}, {.u = 6000}), &handle, 1);
 	channel_blob_unref(blob);
 	run();
 	assert_string_equal(last_event, "wl_keyboard.keymap");
@@ -332,7 +345,8 @@ static void a_keymap_arrives_as_a_constant_file(void **state)
 	char *map = mmap(NULL, 6000, PROT_READ, MAP_PRIVATE, last_fd.fd, 0);
 	assert_true(map != MAP_FAILED);
 	assert_memory_equal(map, "xkb_keymap {", 12);
-	assert_true(mmap(NULL, 6000, PROT_READ | PROT_WRITE, MAP_SHARED, last_fd.fd, 0) == MAP_FAILED);
+	assert_true(
+		mmap(NULL, 6000, PROT_READ | PROT_WRITE, MAP_SHARED, last_fd.fd, 0) == MAP_FAILED);
 	assert_int_equal(ftruncate(last_fd.fd, 0), -1);
 	munmap(map, 6000);
 	wire_handle_finish(&last_fd);
@@ -388,13 +402,16 @@ static void a_pipe_that_nobody_closes_does_not_keep_a_dead_client(void **state)
 
 static void fds_without_messages_are_bounded(void **state)
 {
-	uint8_t bytes[] = {1, 0, 0, 0, 0, 0, 12, 0, 2, 0, 0, 0}; /* wl_display.sync(2), with fds nobody asked for */
+	uint8_t bytes[] = {1, 0, 0, 0, 0, 0, 12, 0, 2, 0, 0,
+		0}; /* wl_display.sync(2), with fds nobody asked for */
 	int fds[FD_MESSAGE_MAX];
 	for (int i = 0; i < FD_MESSAGE_MAX; i++)
 		fds[i] = fd;
 	for (int i = 0; i < 5; i++) {
 		bytes[8] = (uint8_t)(2 + i);
-		assert_int_equal(fd_send(fd, &(struct iovec){bytes, sizeof(bytes)}, 1, fds, FD_MESSAGE_MAX), sizeof(bytes));
+		assert_int_equal(
+			fd_send(fd, &(struct iovec){bytes, sizeof(bytes)}, 1, fds, FD_MESSAGE_MAX),
+			sizeof(bytes));
 	}
 	assert_true(run());
 	assert_non_null(strstr(error, "file descriptors"));
@@ -404,7 +421,8 @@ static void fds_without_messages_are_bounded(void **state)
 static void refused_clients_hear_why(void **state)
 {
 	int ends[2];
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
 	fake_channel_refused = true;
 	clients_add(clients, ends[1]);
 	fake_channel_refused = false;
@@ -432,7 +450,8 @@ static void clients_past_the_limit_are_refused(void **state)
 		clients_add(clients, fds[i]);
 	}
 	assert_int_equal(clients_count(clients), 1024);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
 	clients_add(clients, ends[1]);
 	assert_int_equal(clients_count(clients), 1024);
 	uint8_t bytes[256];

@@ -15,7 +15,8 @@ static struct rlimit files;
 
 static int run_shell(struct command *command, const char *script)
 {
-	return command_start(command, (char *[]){"sh", "-c", (char *)(uintptr_t)script, NULL}, "display-7", &files);
+	return command_start(command, (char *[]){"sh", "-c", (char *)(uintptr_t)script, NULL},
+		"display-7", &files);
 }
 
 static void wait_for(struct command *command)
@@ -61,7 +62,9 @@ static void it_finds_the_display_and_nothing_of_ours(void **state)
 static void what_cannot_be_run_is_an_error(void **state)
 {
 	struct command command = {0};
-	assert_int_equal(command_start(&command, (char *[]){"/nonexistent/program", NULL}, "d", &files), -ENOENT);
+	assert_int_equal(
+		command_start(&command, (char *[]){"/nonexistent/program", NULL}, "d", &files),
+		-ENOENT);
 	assert_int_equal(command_start(&command, (char *[]){"/etc", NULL}, "d", &files), -EACCES);
 	assert_int_equal(command.pid, 0);
 }
@@ -70,7 +73,8 @@ static void signals_are_passed_on(void **state)
 {
 	struct command command = {0};
 	command_signal(&command, SIGTERM); /* to nobody */
-	assert_int_equal(run_shell(&command, "trap 'exit 9' TERM; while :; do sleep 0.02; done"), 0);
+	assert_int_equal(
+		run_shell(&command, "trap 'exit 9' TERM; while :; do sleep 0.02; done"), 0);
 	assert_false(command_reap(&command));
 	usleep(100000); /* until the trap is set */
 	command_signal(&command, SIGTERM);

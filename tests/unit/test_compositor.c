@@ -224,7 +224,8 @@ static void announce(const char *interface, uint32_t name)
 
 static struct compositor *connect_to(const char *display)
 {
-	struct policy policy = world.policy;
+	static struct policy policy; /* outlives the connection */
+	policy = world.policy;
 	policy.wayland_display = display;
 	return compositor_connect(world.loop, &policy, "context 2", &owner, NULL);
 }

@@ -95,8 +95,8 @@ static uint32_t command(const void *out, uint32_t size)
 
 static uint32_t create_context(uint32_t id)
 {
-	return RUN(struct virtio_gpu_ctx_create, HDR(CTX_CREATE, .ctx_id = id), .nlen = 4, .context_init = 5,
-		.debug_name = "test");
+	return RUN(struct virtio_gpu_ctx_create, HDR(CTX_CREATE, .ctx_id = id), .nlen = 4,
+		.context_init = 5, .debug_name = "test");
 }
 
 static uint32_t destroy_context(uint32_t id)
@@ -123,19 +123,20 @@ static uint32_t unref(uint32_t resource)
 
 static uint32_t create_2d(uint32_t id, uint32_t format, uint32_t width, uint32_t height)
 {
-	return RUN(struct virtio_gpu_resource_create_2d, HDR(RESOURCE_CREATE_2D), .resource_id = id, .format = format,
-		.width = width, .height = height);
+	return RUN(struct virtio_gpu_resource_create_2d, HDR(RESOURCE_CREATE_2D), .resource_id = id,
+		.format = format, .width = width, .height = height);
 }
 
 /* RESOURCE_CREATE_BLOB of guest memory: @n pieces, of which @claimed are spoken of. */
-static uint32_t create_guest_blob_of(uint32_t id, uint64_t size, const struct virtio_gpu_mem_entry *entries, uint32_t n,
-	uint32_t claimed)
+static uint32_t create_guest_blob_of(uint32_t id, uint64_t size,
+	const struct virtio_gpu_mem_entry *entries, uint32_t n, uint32_t claimed)
 {
 	struct {
 		struct virtio_gpu_resource_create_blob command;
 		struct virtio_gpu_mem_entry entries[8];
-	} out = {.command = {HDR(RESOURCE_CREATE_BLOB), .resource_id = id, .blob_mem = VIRTIO_GPU_BLOB_MEM_GUEST,
-			 .nr_entries = claimed, .size = size}};
+	} out = {.command = {HDR(RESOURCE_CREATE_BLOB), .resource_id = id,
+			 .blob_mem = VIRTIO_GPU_BLOB_MEM_GUEST, .nr_entries = claimed,
+			 .size = size}};
 	memcpy(out.entries, entries, n * sizeof(*entries));
 	return command(&out, (uint32_t)(sizeof(out.command) + n * sizeof(*entries)));
 }
@@ -148,28 +149,33 @@ static uint32_t create_guest_blob(uint32_t id, uint64_t address, uint32_t size)
 
 static uint32_t create_host_blob(uint32_t context, uint32_t id, uint64_t blob_id, uint64_t size)
 {
-	return RUN(struct virtio_gpu_resource_create_blob, HDR(RESOURCE_CREATE_BLOB, .ctx_id = context),
-		.resource_id = id, .blob_mem = VIRTIO_GPU_BLOB_MEM_HOST3D,
+	return RUN(struct virtio_gpu_resource_create_blob,
+		HDR(RESOURCE_CREATE_BLOB, .ctx_id = context), .resource_id = id,
+		.blob_mem = VIRTIO_GPU_BLOB_MEM_HOST3D,
 		.blob_flags = VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE, .blob_id = blob_id, .size = size);
 }
 
 static uint32_t map_blob(uint32_t id, uint64_t offset)
 {
-	return RUN(struct virtio_gpu_resource_map_blob, HDR(RESOURCE_MAP_BLOB), .resource_id = id, .offset = offset);
+	return RUN(struct virtio_gpu_resource_map_blob, HDR(RESOURCE_MAP_BLOB), .resource_id = id,
+		.offset = offset);
 }
 
 static uint32_t unmap_blob(uint32_t id)
 {
-	return RUN(struct virtio_gpu_resource_unmap_blob, HDR(RESOURCE_UNMAP_BLOB), .resource_id = id);
+	return RUN(
+		struct virtio_gpu_resource_unmap_blob, HDR(RESOURCE_UNMAP_BLOB), .resource_id = id);
 }
 
 /* SUBMIT_3D. @ring: of the fence, -1 for a fence of no ring, -2 for none. */
-static uint16_t offer_submit(uint32_t context, const void *commands, uint32_t size, int ring, uint64_t fence_id)
+static uint16_t offer_submit(
+	uint32_t context, const void *commands, uint32_t size, int ring, uint64_t fence_id)
 {
 	struct {
 		struct virtio_gpu_cmd_submit command;
 		uint8_t commands[4096];
-	} out = {.command = {HDR(SUBMIT_3D, .ctx_id = context, .fence_id = fence_id), .size = size}};
+	} out = {
+		.command = {HDR(SUBMIT_3D, .ctx_id = context, .fence_id = fence_id), .size = size}};
 	if (ring >= -1)
 		out.command.hdr.flags |= VIRTIO_GPU_FLAG_FENCE;
 	if (ring >= 0) {
@@ -177,7 +183,8 @@ static uint16_t offer_submit(uint32_t context, const void *commands, uint32_t si
 		out.command.hdr.ring_idx = (uint8_t)ring;
 	}
 	memcpy(out.commands, commands, size);
-	return machine_offer(0, &out, (uint32_t)sizeof(out.command) + size, sizeof(struct virtio_gpu_ctrl_hdr));
+	return machine_offer(
+		0, &out, (uint32_t)sizeof(out.command) + size, sizeof(struct virtio_gpu_ctrl_hdr));
 }
 
 static uint32_t submit(uint32_t context, const void *commands, uint32_t size)
@@ -212,7 +219,8 @@ static void open_channel(void)
 static uint32_t ask_for_image(uint32_t size)
 {
 	const struct cross_domain_get_image_requirements request = {
-		.hdr = {.cmd = CROSS_DOMAIN_CMD_GET_IMAGE_REQUIREMENTS, .cmd_size = sizeof(request)},
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_GET_IMAGE_REQUIREMENTS,
+			.cmd_size = sizeof(request)},
 		.width = size,
 		.height = 1,
 		.drm_format = 0x20203852, /* R8 */
@@ -259,42 +267,54 @@ static void a_probing_kernel_gets_what_it_asks(void **state)
 		{{.addr = PAGES, .length = 8192}, {.addr = PAGES + 65536, .length = 8192}}};
 	assert_int_equal(command(&backing, sizeof(backing)), OK);
 	const struct virtio_gpu_rect r = {.width = 64, .height = 64};
-	assert_int_equal(RUN(struct virtio_gpu_transfer_to_host_2d, HDR(TRANSFER_TO_HOST_2D), .r = r,
-				 .resource_id = 1), OK);
-	assert_int_equal(RUN(struct virtio_gpu_set_scanout, HDR(SET_SCANOUT), .r = r, .resource_id = 1), OK);
-	assert_int_equal(RUN(struct virtio_gpu_resource_flush, HDR(RESOURCE_FLUSH), .r = r, .resource_id = 1), OK);
-	assert_int_equal(RUN(struct virtio_gpu_set_scanout, HDR(SET_SCANOUT), .resource_id = 0), OK);
-	assert_int_equal(RUN(struct virtio_gpu_resource_detach_backing, HDR(RESOURCE_DETACH_BACKING),
-				 .resource_id = 1), OK);
+	assert_int_equal(RUN(struct virtio_gpu_transfer_to_host_2d, HDR(TRANSFER_TO_HOST_2D),
+				 .r = r, .resource_id = 1),
+		OK);
+	assert_int_equal(
+		RUN(struct virtio_gpu_set_scanout, HDR(SET_SCANOUT), .r = r, .resource_id = 1), OK);
+	assert_int_equal(RUN(struct virtio_gpu_resource_flush, HDR(RESOURCE_FLUSH), .r = r,
+				 .resource_id = 1),
+		OK);
+	assert_int_equal(
+		RUN(struct virtio_gpu_set_scanout, HDR(SET_SCANOUT), .resource_id = 0), OK);
+	assert_int_equal(RUN(struct virtio_gpu_resource_detach_backing,
+				 HDR(RESOURCE_DETACH_BACKING), .resource_id = 1),
+		OK);
 	assert_int_equal(unref(1), OK);
 }
 
 static void the_capset_is_ours_and_may_be_cut(void **state)
 {
-	assert_int_equal(RUN(struct virtio_gpu_get_capset_info, HDR(GET_CAPSET_INFO), .capset_index = 0),
+	assert_int_equal(
+		RUN(struct virtio_gpu_get_capset_info, HDR(GET_CAPSET_INFO), .capset_index = 0),
 		VIRTIO_GPU_RESP_OK_CAPSET_INFO);
 	assert_int_equal(response.capset_info.capset_id, 5);
 	assert_int_equal(response.capset_info.capset_max_version, 0);
 	assert_int_equal(response.capset_info.capset_max_size, 24);
-	assert_int_equal(RUN(struct virtio_gpu_get_capset_info, HDR(GET_CAPSET_INFO), .capset_index = 1),
+	assert_int_equal(
+		RUN(struct virtio_gpu_get_capset_info, HDR(GET_CAPSET_INFO), .capset_index = 1),
 		BAD_PARAMETER);
 
-	assert_int_equal(RUN(struct virtio_gpu_get_capset, HDR(GET_CAPSET), .capset_id = 5), VIRTIO_GPU_RESP_OK_CAPSET);
+	assert_int_equal(RUN(struct virtio_gpu_get_capset, HDR(GET_CAPSET), .capset_id = 5),
+		VIRTIO_GPU_RESP_OK_CAPSET);
 	assert_int_equal(response_bytes, 24 + 24);
 	struct cross_domain_capset_ext capset;
 	memcpy(&capset, response.bytes + 24, sizeof(capset));
 	assert_int_equal(capset.base.version, 1);
 	assert_int_equal(capset.base.supported_channels, 2);
 	assert_int_equal(capset.magic, CROSS_DOMAIN_WAYFERRY_MAGIC);
-	assert_int_equal(capset.features, CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_WANT_POLL);
+	assert_int_equal(
+		capset.features, CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_WANT_POLL);
 
 	const struct virtio_gpu_get_capset get = {HDR(GET_CAPSET), .capset_id = 5};
 	uint16_t head = machine_offer(0, &get, sizeof(get), 24 + 16);
 	machine_kick(0);
 	assert_true(answered(head));
 	assert_int_equal(response_bytes, 24 + 16);
-	assert_int_equal(RUN(struct virtio_gpu_get_capset, HDR(GET_CAPSET), .capset_id = 4), BAD_PARAMETER);
-	assert_int_equal(RUN(struct virtio_gpu_get_capset, HDR(GET_CAPSET), .capset_id = 5, .capset_version = 1),
+	assert_int_equal(
+		RUN(struct virtio_gpu_get_capset, HDR(GET_CAPSET), .capset_id = 4), BAD_PARAMETER);
+	assert_int_equal(RUN(struct virtio_gpu_get_capset, HDR(GET_CAPSET), .capset_id = 5,
+				 .capset_version = 1),
 		BAD_PARAMETER);
 }
 
@@ -309,12 +329,16 @@ static void every_command_that_is_too_short_is_refused(void **state)
 		{VIRTIO_GPU_CMD_SET_SCANOUT, sizeof(struct virtio_gpu_set_scanout)},
 		{VIRTIO_GPU_CMD_RESOURCE_FLUSH, sizeof(struct virtio_gpu_resource_flush)},
 		{VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, sizeof(struct virtio_gpu_transfer_to_host_2d)},
-		{VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, sizeof(struct virtio_gpu_resource_attach_backing)},
-		{VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING, sizeof(struct virtio_gpu_resource_detach_backing)},
+		{VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING,
+			sizeof(struct virtio_gpu_resource_attach_backing)},
+		{VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING,
+			sizeof(struct virtio_gpu_resource_detach_backing)},
 		{VIRTIO_GPU_CMD_GET_CAPSET_INFO, sizeof(struct virtio_gpu_get_capset_info)},
 		{VIRTIO_GPU_CMD_GET_CAPSET, sizeof(struct virtio_gpu_get_capset)},
-		{VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID, sizeof(struct virtio_gpu_resource_assign_uuid)},
-		{VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, sizeof(struct virtio_gpu_resource_create_blob)},
+		{VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID,
+			sizeof(struct virtio_gpu_resource_assign_uuid)},
+		{VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB,
+			sizeof(struct virtio_gpu_resource_create_blob)},
 		{VIRTIO_GPU_CMD_SET_SCANOUT_BLOB, sizeof(struct virtio_gpu_set_scanout_blob)},
 		{VIRTIO_GPU_CMD_CTX_CREATE, sizeof(struct virtio_gpu_ctx_create)},
 		{VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, sizeof(struct virtio_gpu_ctx_resource)},
@@ -333,9 +357,9 @@ static void every_command_that_is_too_short_is_refused(void **state)
 
 static void unknown_commands_are_refused(void **state)
 {
-	const uint32_t types[] = {0, 1, 0x10e, 0x20a, VIRTIO_GPU_CMD_GET_EDID, VIRTIO_GPU_CMD_RESOURCE_CREATE_3D,
-		VIRTIO_GPU_CMD_TRANSFER_TO_HOST_3D, VIRTIO_GPU_CMD_TRANSFER_FROM_HOST_3D,
-		VIRTIO_GPU_CMD_UPDATE_CURSOR, OK, UINT32_MAX};
+	const uint32_t types[] = {0, 1, 0x10e, 0x20a, VIRTIO_GPU_CMD_GET_EDID,
+		VIRTIO_GPU_CMD_RESOURCE_CREATE_3D, VIRTIO_GPU_CMD_TRANSFER_TO_HOST_3D,
+		VIRTIO_GPU_CMD_TRANSFER_FROM_HOST_3D, VIRTIO_GPU_CMD_UPDATE_CURSOR, OK, UINT32_MAX};
 	for (size_t i = 0; i < ARRAY_LENGTH(types); i++) {
 		uint8_t bytes[128] = {0};
 		store_u32(bytes, types[i]);
@@ -360,8 +384,10 @@ static void an_answer_without_room_is_cut(void **state)
 
 static void bad_resources_are_refused(void **state)
 {
-	const struct virtio_gpu_rect r = {.width = 8, .height = 8}, large = {.x = 1, .width = 8, .height = 8},
-				     wraps = {.x = UINT32_MAX, .width = 2, .height = 1}, empty = {0};
+	const struct virtio_gpu_rect r = {.width = 8, .height = 8},
+				     large = {.x = 1, .width = 8, .height = 8},
+				     wraps = {.x = UINT32_MAX, .width = 2, .height = 1},
+				     empty = {0};
 	const uint32_t format = VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM;
 
 	assert_int_equal(create_2d(0, format, 8, 8), BAD_RESOURCE);
@@ -374,27 +400,39 @@ static void bad_resources_are_refused(void **state)
 	assert_int_equal(unref(2), BAD_RESOURCE);
 	assert_int_equal(unref(0), BAD_RESOURCE);
 
-	assert_int_equal(RUN(struct virtio_gpu_set_scanout, HDR(SET_SCANOUT), .r = r, .scanout_id = 1,
-				 .resource_id = 1), BAD_SCANOUT);
-	assert_int_equal(RUN(struct virtio_gpu_set_scanout, HDR(SET_SCANOUT), .r = r, .resource_id = 2), BAD_RESOURCE);
-	assert_int_equal(RUN(struct virtio_gpu_set_scanout, HDR(SET_SCANOUT), .r = large, .resource_id = 1),
+	assert_int_equal(RUN(struct virtio_gpu_set_scanout, HDR(SET_SCANOUT), .r = r,
+				 .scanout_id = 1, .resource_id = 1),
+		BAD_SCANOUT);
+	assert_int_equal(
+		RUN(struct virtio_gpu_set_scanout, HDR(SET_SCANOUT), .r = r, .resource_id = 2),
+		BAD_RESOURCE);
+	assert_int_equal(
+		RUN(struct virtio_gpu_set_scanout, HDR(SET_SCANOUT), .r = large, .resource_id = 1),
 		BAD_PARAMETER);
-	assert_int_equal(RUN(struct virtio_gpu_set_scanout_blob, HDR(SET_SCANOUT_BLOB), .r = r, .resource_id = 1),
+	assert_int_equal(RUN(struct virtio_gpu_set_scanout_blob, HDR(SET_SCANOUT_BLOB), .r = r,
+				 .resource_id = 1),
 		BAD_PARAMETER);
-	assert_int_equal(RUN(struct virtio_gpu_resource_flush, HDR(RESOURCE_FLUSH), .r = wraps, .resource_id = 1),
+	assert_int_equal(RUN(struct virtio_gpu_resource_flush, HDR(RESOURCE_FLUSH), .r = wraps,
+				 .resource_id = 1),
 		BAD_PARAMETER);
-	assert_int_equal(RUN(struct virtio_gpu_resource_flush, HDR(RESOURCE_FLUSH), .r = empty, .resource_id = 1),
+	assert_int_equal(RUN(struct virtio_gpu_resource_flush, HDR(RESOURCE_FLUSH), .r = empty,
+				 .resource_id = 1),
 		BAD_PARAMETER);
-	assert_int_equal(RUN(struct virtio_gpu_resource_flush, HDR(RESOURCE_FLUSH), .r = r, .resource_id = 9),
+	assert_int_equal(RUN(struct virtio_gpu_resource_flush, HDR(RESOURCE_FLUSH), .r = r,
+				 .resource_id = 9),
 		BAD_RESOURCE);
 	/* It has no backing. */
-	assert_int_equal(RUN(struct virtio_gpu_transfer_to_host_2d, HDR(TRANSFER_TO_HOST_2D), .r = r,
-				 .resource_id = 1), BAD_PARAMETER);
-	assert_int_equal(RUN(struct virtio_gpu_resource_detach_backing, HDR(RESOURCE_DETACH_BACKING),
-				 .resource_id = 1), BAD_PARAMETER);
-	assert_int_equal(RUN(struct virtio_gpu_resource_detach_backing, HDR(RESOURCE_DETACH_BACKING),
-				 .resource_id = 9), BAD_RESOURCE);
-	assert_int_equal(RUN(struct virtio_gpu_resource_assign_uuid, HDR(RESOURCE_ASSIGN_UUID), .resource_id = 9),
+	assert_int_equal(RUN(struct virtio_gpu_transfer_to_host_2d, HDR(TRANSFER_TO_HOST_2D),
+				 .r = r, .resource_id = 1),
+		BAD_PARAMETER);
+	assert_int_equal(RUN(struct virtio_gpu_resource_detach_backing,
+				 HDR(RESOURCE_DETACH_BACKING), .resource_id = 1),
+		BAD_PARAMETER);
+	assert_int_equal(RUN(struct virtio_gpu_resource_detach_backing,
+				 HDR(RESOURCE_DETACH_BACKING), .resource_id = 9),
+		BAD_RESOURCE);
+	assert_int_equal(RUN(struct virtio_gpu_resource_assign_uuid, HDR(RESOURCE_ASSIGN_UUID),
+				 .resource_id = 9),
 		BAD_RESOURCE);
 }
 
@@ -404,8 +442,9 @@ static void a_resource_has_a_uuid_of_its_own(void **state)
 	for (uint32_t id = 1; id <= 2; id++)
 		assert_int_equal(create_2d(id, VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, 8, 8), OK);
 	for (uint32_t i = 0; i < 3; i++) {
-		assert_int_equal(RUN(struct virtio_gpu_resource_assign_uuid, HDR(RESOURCE_ASSIGN_UUID),
-					 .resource_id = i % 2 + 1), VIRTIO_GPU_RESP_OK_RESOURCE_UUID);
+		assert_int_equal(RUN(struct virtio_gpu_resource_assign_uuid,
+					 HDR(RESOURCE_ASSIGN_UUID), .resource_id = i % 2 + 1),
+			VIRTIO_GPU_RESP_OK_RESOURCE_UUID);
 		memcpy(uuids[i], response.uuid.uuid, 16);
 		assert_int_equal(uuids[i][6] >> 4, 4);
 		assert_int_equal(uuids[i][8] >> 6, 2);
@@ -416,9 +455,11 @@ static void a_resource_has_a_uuid_of_its_own(void **state)
 
 static void guest_memory_that_is_not_there_makes_no_blob(void **state)
 {
-	const struct virtio_gpu_mem_entry good = {.addr = PAGES, .length = 4096}, empty = {.addr = PAGES},
+	const struct virtio_gpu_mem_entry good = {.addr = PAGES, .length = 4096},
+					  empty = {.addr = PAGES},
 					  below = {.addr = MACHINE_RAM - 1, .length = 4096},
-					  across = {.addr = MACHINE_RAM + MACHINE_RAM_BYTES - 4095, .length = 4096},
+					  across = {.addr = MACHINE_RAM + MACHINE_RAM_BYTES - 4095,
+						  .length = 4096},
 					  wraps = {.addr = UINT64_MAX - 4095, .length = 8192};
 	struct virtio_gpu_mem_entry two[] = {good, good};
 
@@ -435,10 +476,13 @@ static void guest_memory_that_is_not_there_makes_no_blob(void **state)
 	assert_int_equal(create_guest_blob_of(0, 4096, &good, 1, 1), BAD_RESOURCE);
 	assert_int_equal(create_guest_blob_of(1, 8192, two, 2, 2), OK);
 	assert_int_equal(create_guest_blob_of(1, 4096, &good, 1, 1), BAD_RESOURCE);
-	assert_int_equal(RUN(struct virtio_gpu_resource_create_blob, HDR(RESOURCE_CREATE_BLOB), .resource_id = 2,
-				 .blob_mem = 0, .size = 4096), BAD_PARAMETER);
-	assert_int_equal(RUN(struct virtio_gpu_resource_create_blob, HDR(RESOURCE_CREATE_BLOB), .resource_id = 2,
-				 .blob_mem = VIRTIO_GPU_BLOB_MEM_HOST3D_GUEST, .size = 4096), BAD_PARAMETER);
+	assert_int_equal(RUN(struct virtio_gpu_resource_create_blob, HDR(RESOURCE_CREATE_BLOB),
+				 .resource_id = 2, .blob_mem = 0, .size = 4096),
+		BAD_PARAMETER);
+	assert_int_equal(RUN(struct virtio_gpu_resource_create_blob, HDR(RESOURCE_CREATE_BLOB),
+				 .resource_id = 2, .blob_mem = VIRTIO_GPU_BLOB_MEM_HOST3D_GUEST,
+				 .size = 4096),
+		BAD_PARAMETER);
 	assert_int_equal(stat_of("live resources"), 1);
 }
 
@@ -447,13 +491,17 @@ static void contexts_are_what_they_must_be(void **state)
 	assert_int_equal(create_context(0), BAD_CONTEXT);
 	assert_int_equal(create_context(1), OK);
 	assert_int_equal(create_context(1), BAD_CONTEXT);
-	assert_int_equal(RUN(struct virtio_gpu_ctx_create, HDR(CTX_CREATE, .ctx_id = 2), .context_init = 0),
+	assert_int_equal(
+		RUN(struct virtio_gpu_ctx_create, HDR(CTX_CREATE, .ctx_id = 2), .context_init = 0),
 		BAD_PARAMETER);
-	assert_int_equal(RUN(struct virtio_gpu_ctx_create, HDR(CTX_CREATE, .ctx_id = 2), .context_init = 2),
+	assert_int_equal(
+		RUN(struct virtio_gpu_ctx_create, HDR(CTX_CREATE, .ctx_id = 2), .context_init = 2),
 		BAD_PARAMETER);
-	assert_int_equal(RUN(struct virtio_gpu_ctx_create, HDR(CTX_CREATE, .ctx_id = 2), .context_init = 5,
-				 .nlen = 65), BAD_PARAMETER);
-	assert_int_equal(RUN(struct virtio_gpu_ctx_create, HDR(CTX_CREATE, .ctx_id = 2), .context_init = 0x105),
+	assert_int_equal(RUN(struct virtio_gpu_ctx_create, HDR(CTX_CREATE, .ctx_id = 2),
+				 .context_init = 5, .nlen = 65),
+		BAD_PARAMETER);
+	assert_int_equal(RUN(struct virtio_gpu_ctx_create, HDR(CTX_CREATE, .ctx_id = 2),
+				 .context_init = 0x105),
 		OK);
 	assert_int_equal(destroy_context(3), BAD_CONTEXT);
 	assert_int_equal(destroy_context(2), OK);
@@ -521,18 +569,21 @@ static void a_submission_is_as_long_as_it_says(void **state)
 
 static void cross_domain_misuse_gets_its_answer(void **state)
 {
-	const struct cross_domain_header unknown = {.cmd = 13, .cmd_size = 8}, zero = {.cmd = 3, .cmd_size = 0};
+	const struct cross_domain_header unknown = {.cmd = 13, .cmd_size = 8},
+					 zero = {.cmd = 3, .cmd_size = 0};
 	struct cross_domain_init bad = init;
 
 	assert_int_equal(create_context(1), OK);
-	assert_int_equal(submit(1, &init, sizeof(init)), BAD_RESOURCE); /* rings that are not attached */
+	assert_int_equal(
+		submit(1, &init, sizeof(init)), BAD_RESOURCE); /* rings that are not attached */
 	assert_int_equal(create_guest_blob(1, PAGES + 4096, 4096), OK);
 	assert_int_equal(create_guest_blob(2, PAGES + 8192, 4096), OK);
 	assert_int_equal(create_guest_blob(3, PAGES + 8192, 4095), OK);
 	assert_int_equal(submit(1, &init, sizeof(init)), BAD_RESOURCE);
 	for (uint32_t id = 1; id <= 3; id++)
 		assert_int_equal(attach(1, id), OK);
-	assert_int_equal(submit(1, &poll_command, sizeof(poll_command)), BAD_PARAMETER); /* before INIT */
+	assert_int_equal(
+		submit(1, &poll_command, sizeof(poll_command)), BAD_PARAMETER); /* before INIT */
 	bad.channel_ring = 99;
 	assert_int_equal(submit(1, &bad, sizeof(bad)), BAD_RESOURCE);
 	bad.channel_ring = 3; /* smaller than a page */
@@ -644,7 +695,8 @@ static void a_poll_waits_for_its_event_on_its_ring(void **state)
 		assert_true(answered(head));
 		assert_int_equal(response.hdr.type, OK);
 	}
-	fake_compositor->listener->to_guest(fake_compositor->data, (const uint8_t *)"wayland!", 8, NULL, 0);
+	fake_compositor->listener->to_guest(
+		fake_compositor->data, (const uint8_t *)"wayland!", 8, NULL, 0);
 	assert_true(answered(poll));
 	assert_int_equal(response.hdr.type, OK);
 	assert_int_equal(response.hdr.fence_id, 77);
@@ -658,8 +710,33 @@ static void a_poll_without_a_kick_is_found_when_it_is_needed(void **state)
 	open_channel();
 	uint16_t poll = offer_submit(1, &poll_command, sizeof(poll_command), 1, 77);
 	assert_false(answered(poll));
-	fake_compositor->listener->to_guest(fake_compositor->data, (const uint8_t *)"wayland!", 8, NULL, 0);
+	fake_compositor->listener->to_guest(
+		fake_compositor->data, (const uint8_t *)"wayland!", 8, NULL, 0);
 	assert_true(answered(poll));
+}
+
+static void a_kick_is_asked_for_while_an_event_waits(void **state)
+{
+	open_channel();
+	machine_turn();
+	const uint16_t *flags = &machine.rings[0].used->flags;
+	assert_int_equal(*flags & CROSS_DOMAIN_USED_F_WANT_POLL, 0);
+	fake_compositor->listener->to_guest(
+		fake_compositor->data, (const uint8_t *)"wayland!", 8, NULL, 0);
+	machine_turn();
+	assert_int_equal(*flags & CROSS_DOMAIN_USED_F_WANT_POLL, CROSS_DOMAIN_USED_F_WANT_POLL);
+	uint16_t poll = offer_submit(1, &poll_command, sizeof(poll_command), 1, 77);
+	machine_kick(0);
+	assert_true(answered(poll));
+	assert_int_equal(*flags & CROSS_DOMAIN_USED_F_WANT_POLL, 0);
+	/* A context that ends while it waits takes the wish with it. */
+	fake_compositor->listener->to_guest(
+		fake_compositor->data, (const uint8_t *)"wayland!", 8, NULL, 0);
+	machine_turn();
+	assert_int_not_equal(*flags & CROSS_DOMAIN_USED_F_WANT_POLL, 0);
+	assert_int_equal(destroy_context(1), OK);
+	machine_turn();
+	assert_int_equal(*flags & CROSS_DOMAIN_USED_F_WANT_POLL, 0);
 }
 
 static void many_answers_make_one_interrupt(void **state)
@@ -671,7 +748,8 @@ static void many_answers_make_one_interrupt(void **state)
 	uint16_t poll = offer_submit(1, &poll_command, sizeof(poll_command), 1, 1);
 	for (int i = 0; i < 20; i++)
 		offer_submit(1, &poll_command, sizeof(poll_command), 0, 2);
-	fake_compositor->listener->to_guest(fake_compositor->data, (const uint8_t *)"wayland!", 8, NULL, 0);
+	fake_compositor->listener->to_guest(
+		fake_compositor->data, (const uint8_t *)"wayland!", 8, NULL, 0);
 	machine_kick(0);
 	assert_true(answered(poll));
 	assert_int_equal(machine_interrupts(0), 1);
@@ -745,7 +823,8 @@ static void while_the_driver_is_stopped_nothing_is_written(void **state)
 	machine.vhost_user.running = false;
 	virtqueue_pause(machine.vhost_user.queues[0]);
 	machine.ram[MACHINE_PAGES + 8192] = 0;
-	fake_compositor->listener->to_guest(fake_compositor->data, (const uint8_t *)"wayland!", 8, NULL, 0);
+	fake_compositor->listener->to_guest(
+		fake_compositor->data, (const uint8_t *)"wayland!", 8, NULL, 0);
 	assert_false(answered(poll));
 	assert_int_equal(machine.ram[MACHINE_PAGES + 8192], 0);
 
@@ -764,7 +843,8 @@ static void a_broken_ring_stops_the_device_until_a_reset(void **state)
 	ring_driver_describe(ring, 1000, 0, 4096, 0, 0);
 	ring_driver_offer(ring, 1000);
 	assert_int_equal(machine_kick(0), -EPROTO);
-	fake_compositor->listener->to_guest(fake_compositor->data, (const uint8_t *)"wayland!", 8, NULL, 0);
+	fake_compositor->listener->to_guest(
+		fake_compositor->data, (const uint8_t *)"wayland!", 8, NULL, 0);
 	machine_turn();
 	assert_non_null(machine.vhost_user.broken);
 	machine_reset();
@@ -774,14 +854,16 @@ static void a_broken_ring_stops_the_device_until_a_reset(void **state)
 
 static void cursor_commands_have_their_queue(void **state)
 {
-	const struct virtio_gpu_update_cursor good = {HDR(MOVE_CURSOR)}, bad = {HDR(MOVE_CURSOR), .pos.scanout_id = 1},
+	const struct virtio_gpu_update_cursor good = {HDR(MOVE_CURSOR)},
+					      bad = {HDR(MOVE_CURSOR), .pos.scanout_id = 1},
 					      no_resource = {HDR(UPDATE_CURSOR), .resource_id = 7};
 	const struct {
 		const struct virtio_gpu_update_cursor *command;
 		uint32_t answer;
 	} cases[] = {{&good, OK}, {&bad, BAD_SCANOUT}, {&no_resource, BAD_RESOURCE}};
 	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-		uint16_t head = machine_offer(1, cases[i].command, sizeof(good), sizeof(struct virtio_gpu_ctrl_hdr));
+		uint16_t head = machine_offer(
+			1, cases[i].command, sizeof(good), sizeof(struct virtio_gpu_ctrl_hdr));
 		assert_int_equal(machine_kick(1), 0);
 		machine_turn();
 		assert_true(machine.answers[1][head].there);
@@ -823,6 +905,7 @@ int main(void)
 		TEST(fences_are_echoed_also_with_errors),
 		TEST(a_poll_waits_for_its_event_on_its_ring),
 		TEST(a_poll_without_a_kick_is_found_when_it_is_needed),
+		TEST(a_kick_is_asked_for_while_an_event_waits),
 		TEST(many_answers_make_one_interrupt),
 		TEST(a_dying_context_answers_what_it_held),
 		TEST(a_context_with_too_many_polls_is_lost),

@@ -102,7 +102,8 @@ static void thousands_of_ranges_never_overlap_and_all_come_back(void **state)
 			continue;
 		}
 		x->length = 1 + (uint64_t)random() % 8;
-		if (extents_take(&e, x->length, random() % 2 ? EXTENTS_NEXT : EXTENTS_LOWEST, &x->start) < 0) {
+		if (extents_take(&e, x->length, random() % 2 ? EXTENTS_NEXT : EXTENTS_LOWEST,
+			    &x->start) < 0) {
 			x->length = 0;
 			continue;
 		}

@@ -22,7 +22,8 @@ static void add(const void *bytes, size_t size, uint32_t type, uint32_t first_id
 {
 	struct guest_stream_identifier identifiers[64];
 	for (size_t i = 0; i < n; i++)
-		identifiers[i] = (struct guest_stream_identifier){.id = first_id + (uint32_t)i, .type = type};
+		identifiers[i] = (struct guest_stream_identifier){
+			.id = first_id + (uint32_t)i, .type = type};
 	assert_int_equal(guest_stream_add(&stream, bytes, size, identifiers, n), 0);
 }
 
@@ -126,12 +127,15 @@ static void more_than_its_bound_is_refused_and_nothing_queued(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(bytes_come_out_as_they_went_in_whatever_the_cuts, tear_down),
-		cmocka_unit_test_teardown(an_identifier_comes_with_the_first_byte_of_its_message, tear_down),
+		cmocka_unit_test_teardown(
+			bytes_come_out_as_they_went_in_whatever_the_cuts, tear_down),
+		cmocka_unit_test_teardown(
+			an_identifier_comes_with_the_first_byte_of_its_message, tear_down),
 		cmocka_unit_test_teardown(an_identifier_just_behind_the_cut_waits, tear_down),
 		cmocka_unit_test_teardown(two_write_pipes_never_share_an_event, tear_down),
 		cmocka_unit_test_teardown(no_more_than_28_identifiers_share_an_event, tear_down),
-		cmocka_unit_test_teardown(more_than_its_bound_is_refused_and_nothing_queued, tear_down),
+		cmocka_unit_test_teardown(
+			more_than_its_bound_is_refused_and_nothing_queued, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -128,7 +128,8 @@ static void a_fault_elsewhere_is_still_deadly(void **state)
 	int status;
 	assert_int_equal(waitpid(child, &status, 0), child);
 	/* A sanitizer exits with a status of its own. */
-	assert_true(WIFSIGNALED(status) ? WTERMSIG(status) == SIGBUS : WEXITSTATUS(status) != 42 && WEXITSTATUS(status) != 43);
+	assert_true(WIFSIGNALED(status) ? WTERMSIG(status) == SIGBUS
+					: WEXITSTATUS(status) != 42 && WEXITSTATUS(status) != 43);
 	close(fd);
 	close(other_fd);
 	pool_unref(pool);

@@ -35,8 +35,8 @@ static int set_up(void **state)
 	t.ram_fd = fd_memfd("guest", RAM_BYTES);
 	t.ram = mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, t.ram_fd, 0);
 	t.memory = guest_memory_create();
-	struct vhost_user_memory table = {
-		.n_regions = 1, .regions = {{.guest_address = RAM, .user_address = RAM, .size = RAM_BYTES}}};
+	struct vhost_user_memory table = {.n_regions = 1,
+		.regions = {{.guest_address = RAM, .user_address = RAM, .size = RAM_BYTES}}};
 	int fd = fd_dup(t.ram_fd);
 	assert_int_equal(guest_memory_set(t.memory, &table, &fd, 1), 0);
 	t.window = window_create(WINDOW_BYTES);
@@ -83,7 +83,8 @@ static void an_id_is_taken_once_and_is_not_0(void **state)
 static void pages_must_cover_the_size(void **state)
 {
 	struct resource *resource = create(1, RESOURCE_BLOB_GUEST, 8192);
-	const struct resource_pages pages[] = {{RAM, 4096}, {RAM + 8192, 4095}, {RAM + 65536, 4096}};
+	const struct resource_pages pages[] = {
+		{RAM, 4096}, {RAM + 8192, 4095}, {RAM + 65536, 4096}};
 	assert_int_equal(set_pages(resource, pages, 2), -EINVAL);
 	assert_int_equal(t.table.pages, 0);
 	assert_int_equal(set_pages(resource, pages, 3), 0);
@@ -93,7 +94,8 @@ static void pages_must_cover_the_size(void **state)
 static void copies_follow_scattered_pages(void **state)
 {
 	struct resource *resource = create(1, RESOURCE_BLOB_GUEST, 10000);
-	const struct resource_pages pages[] = {{RAM + 40000, 100}, {RAM + 20000, 5000}, {RAM, 4900}};
+	const struct resource_pages pages[] = {
+		{RAM + 40000, 100}, {RAM + 20000, 5000}, {RAM, 4900}};
 	uint8_t in[10000], out[10000] = {0};
 
 	assert_int_equal(set_pages(resource, pages, 3), 0);
@@ -152,7 +154,8 @@ static void a_mapped_blob_is_the_window_at_its_offset(void **state)
 
 static void a_map_is_refused_where_it_cannot_be(void **state)
 {
-	struct resource *a = create(1, RESOURCE_BLOB_HOST, 8192), *b = create(2, RESOURCE_BLOB_HOST, 8192);
+	struct resource *a = create(1, RESOURCE_BLOB_HOST, 8192),
+			*b = create(2, RESOURCE_BLOB_HOST, 8192);
 	struct resource *guest = create(3, RESOURCE_BLOB_GUEST, 4096);
 
 	assert_int_equal(resource_map(guest, 0), -EINVAL);
@@ -257,8 +260,10 @@ static void host_blobs_together_are_no_larger_than_the_window(void **state)
 {
 	struct resource *resource;
 	create(1, RESOURCE_BLOB_HOST, WINDOW_BYTES - 4096);
-	assert_int_equal(resource_create(&t.table, 2, RESOURCE_BLOB_HOST, 8192, &resource), -ENOSPC);
-	assert_int_equal(resource_create(&t.table, 2, RESOURCE_BLOB_HOST, UINT64_MAX, &resource), -ENOSPC);
+	assert_int_equal(
+		resource_create(&t.table, 2, RESOURCE_BLOB_HOST, 8192, &resource), -ENOSPC);
+	assert_int_equal(
+		resource_create(&t.table, 2, RESOURCE_BLOB_HOST, UINT64_MAX, &resource), -ENOSPC);
 	create(2, RESOURCE_BLOB_HOST, 4096);
 	resource_forget(resource_find(&t.table, 1));
 	create(1, RESOURCE_BLOB_HOST, WINDOW_BYTES - 4096);
@@ -270,7 +275,8 @@ static void their_number_has_a_bound(void **state)
 	struct resource *resource;
 	for (uint32_t id = 1; id <= RESOURCES_MAX; id++)
 		create(id, RESOURCE_2D, 4);
-	assert_int_equal(resource_create(&t.table, RESOURCES_MAX + 1, RESOURCE_2D, 4, &resource), -ENOSPC);
+	assert_int_equal(
+		resource_create(&t.table, RESOURCES_MAX + 1, RESOURCE_2D, 4, &resource), -ENOSPC);
 	resource_forget(resource_find(&t.table, 17));
 	create(RESOURCES_MAX + 1, RESOURCE_2D, 4);
 }

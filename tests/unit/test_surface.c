@@ -1,4 +1,7 @@
-/* guest-proxy/surface.c and swapchain.c: what the compositor sees is what the client drew, and little is copied. */
+/*
+ * guest-proxy/surface.c and swapchain.c: what the compositor sees is what the client drew, and
+ * little is copied.
+ */
 #include "surface_rig.h"
 
 #include <setjmp.h>
@@ -26,10 +29,11 @@ struct canvas {
 	int32_t offset, width, height, stride;
 };
 
-static void canvas_create(struct surface_rig *rig, struct canvas *canvas, int32_t offset, int32_t width, int32_t height,
-	int32_t stride)
+static void canvas_create(struct surface_rig *rig, struct canvas *canvas, int32_t offset,
+	int32_t width, int32_t height, int32_t stride)
 {
-	*canvas = (struct canvas){.offset = offset, .width = width, .height = height, .stride = stride};
+	*canvas = (struct canvas){
+		.offset = offset, .width = width, .height = height, .stride = stride};
 	canvas->size = (size_t)offset + (size_t)stride * (size_t)height;
 	canvas->fd = memfd_create("canvas", MFD_CLOEXEC);
 	assert_true(canvas->fd >= 0);
@@ -53,7 +57,8 @@ static void canvas_destroy(struct surface_rig *rig, struct canvas *canvas)
 
 static uint32_t *canvas_row(const struct canvas *canvas, int32_t y)
 {
-	return (uint32_t *)(void *)(canvas->map + canvas->offset + (size_t)y * (size_t)canvas->stride);
+	return (uint32_t *)(void *)(canvas->map + canvas->offset +
+		(size_t)y * (size_t)canvas->stride);
 }
 
 static void attach(struct surface_rig *rig, uint32_t surface, uint32_t buffer)
@@ -61,10 +66,11 @@ static void attach(struct surface_rig *rig, uint32_t surface, uint32_t buffer)
 	rig_request(rig, surface, "attach", RIG_ARGS({.id = buffer}, {.i = 0}, {.i = 0}));
 }
 
-static void damage(struct surface_rig *rig, uint32_t surface, const char *request, int32_t x, int32_t y, int32_t width,
-	int32_t height)
+static void damage(struct surface_rig *rig, uint32_t surface, const char *request, int32_t x,
+	int32_t y, int32_t width, int32_t height)
 {
-	rig_request(rig, surface, request, RIG_ARGS({.i = x}, {.i = y}, {.i = width}, {.i = height}));
+	rig_request(
+		rig, surface, request, RIG_ARGS({.i = x}, {.i = y}, {.i = width}, {.i = height}));
 }
 
 static void commit(struct surface_rig *rig, uint32_t surface)
@@ -90,7 +96,8 @@ static uint32_t shown_pixel(struct surface_rig *rig, uint32_t surface, int32_t x
 {
 	const struct rig_buffer *buffer = shown(rig, surface);
 	assert_non_null(buffer);
-	return load_u32(buffer->blob->map + buffer->offset + (size_t)y * (size_t)buffer->stride + (size_t)x * 4);
+	return load_u32(buffer->blob->map + buffer->offset + (size_t)y * (size_t)buffer->stride +
+		(size_t)x * 4);
 }
 
 /* Fixture */
@@ -118,7 +125,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void the_compositor_sees_what_the_client_drew_and_the_client_gets_its_buffer_back(void **state)
+static void the_compositor_sees_what_the_client_drew_and_the_client_gets_its_buffer_back(
+	void **state)
 {
 	attach(&rig, surface, canvas.id);
 	assert_int_equal(rig.releases, 0);
@@ -192,7 +200,8 @@ static void surface_damage_of_a_cropped_or_turned_surface_is_all_of_it(void **st
 {
 	uint32_t viewport = rig_new_id(&rig.client);
 	show(&rig, surface, &canvas);
-	rig_request(&rig, rig.viewporter, "get_viewport", RIG_ARGS({.id = viewport}, {.id = surface}));
+	rig_request(
+		&rig, rig.viewporter, "get_viewport", RIG_ARGS({.id = viewport}, {.id = surface}));
 	rig_release(&rig, rig_surface_of(&rig, surface)->current);
 	canvas_row(&canvas, 63)[63] = 4;
 	attach(&rig, surface, canvas.id);
@@ -214,8 +223,12 @@ static void surface_damage_of_a_cropped_or_turned_surface_is_all_of_it(void **st
 static void damage_beyond_all_numbers_is_cut_to_the_buffer(void **state)
 {
 	static const int32_t rectangles[][4] = {
-		{INT32_MIN, INT32_MIN, INT32_MAX, INT32_MAX}, {INT32_MAX, INT32_MAX, INT32_MAX, INT32_MAX},
-		{-5, -5, 0, 0}, {0, 0, INT32_MIN, INT32_MIN}, {63, 63, INT32_MAX, INT32_MAX}, {-1, -1, 3, 3},
+		{INT32_MIN, INT32_MIN, INT32_MAX, INT32_MAX},
+		{INT32_MAX, INT32_MAX, INT32_MAX, INT32_MAX},
+		{-5, -5, 0, 0},
+		{0, 0, INT32_MIN, INT32_MIN},
+		{63, 63, INT32_MAX, INT32_MAX},
+		{-1, -1, 3, 3},
 	};
 	rig_request(&rig, surface, "set_buffer_scale", RIG_ARGS({.i = INT32_MAX}));
 	show(&rig, surface, &canvas);
@@ -399,8 +412,8 @@ static void compare_with_model(void *data, uint32_t id, struct rig_buffer *buffe
 	assert_int_equal(buffer->width, model->width);
 	assert_int_equal(buffer->height, model->height);
 	for (int32_t y = 0; y < model->height; y++)
-		assert_memory_equal(buffer->blob->map + (size_t)y * (size_t)buffer->stride, model->pixels[y],
-			(size_t)model->width * 4);
+		assert_memory_equal(buffer->blob->map + (size_t)y * (size_t)buffer->stride,
+			model->pixels[y], (size_t)model->width * 4);
 	model->compared++;
 }
 
@@ -424,13 +437,15 @@ static void model_draw(struct model *model)
 	int32_t unit = pick(2) ? 1 : model->scale;
 	bool in_buffer = unit == 1 && model->scale != 1 ? true : pick(2);
 	int32_t x = pick(model->width / unit), y = pick(model->height / unit);
-	int32_t width = 1 + pick(model->width / unit - x), height = 1 + pick(model->height / unit - y);
+	int32_t width = 1 + pick(model->width / unit - x),
+		height = 1 + pick(model->height / unit - y);
 	for (int32_t row = y * unit; row < (y + height) * unit; row++) {
 		for (int32_t column = x * unit; column < (x + width) * unit; column++)
 			model->pixels[row][column] = (uint32_t)random();
 	}
 	if (in_buffer)
-		damage(&rig, surface, "damage_buffer", x * unit, y * unit, width * unit, height * unit);
+		damage(&rig, surface, "damage_buffer", x * unit, y * unit, width * unit,
+			height * unit);
 	else
 		damage(&rig, surface, "damage", x, y, width, height);
 }
@@ -444,8 +459,8 @@ static void model_show(struct model *model)
 	if (pick(50) == 0) {
 		rig_request(&rig, chosen->id, "destroy", NULL);
 		commit(&rig, surface);
-		chosen->id = rig_create_buffer(&rig, chosen->pool, chosen->offset, chosen->width, chosen->height,
-			chosen->stride, XRGB);
+		chosen->id = rig_create_buffer(&rig, chosen->pool, chosen->offset, chosen->width,
+			chosen->height, chosen->stride, XRGB);
 	} else {
 		commit(&rig, surface);
 	}

@@ -39,8 +39,8 @@ static void wake(struct connection *woken)
 {
 }
 
-static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size_t size, struct wire_handle *handles,
-	size_t n_handles)
+static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
 {
 	if (n_handles > 0)
 		last_handle = handles[0];
@@ -66,12 +66,16 @@ static int setup(void **state)
 
 	uint32_t registry = rig_new_id(&client), device = 5;
 	rig_push(connection.relay, &client, 1, "get_registry", RIG_ARGS({.id = registry}));
-	rig_push(connection.relay, &compositor, 2, "global", RIG_ARGS({.u = 1}, {.s = "wl_data_device_manager"}, {.u = 3}));
-	rig_push(connection.relay, &compositor, 2, "global", RIG_ARGS({.u = 2}, {.s = "wl_seat"}, {.u = 7}));
-	uint32_t manager = rig_bind(connection.relay, &client, registry, 1, "wl_data_device_manager", 3);
+	rig_push(connection.relay, &compositor, 2, "global",
+		RIG_ARGS({.u = 1}, {.s = "wl_data_device_manager"}, {.u = 3}));
+	rig_push(connection.relay, &compositor, 2, "global",
+		RIG_ARGS({.u = 2}, {.s = "wl_seat"}, {.u = 7}));
+	uint32_t manager =
+		rig_bind(connection.relay, &client, registry, 1, "wl_data_device_manager", 3);
 	uint32_t seat = rig_bind(connection.relay, &client, registry, 2, "wl_seat", 7);
 	assert_int_equal(rig_new_id(&client), device);
-	rig_push(connection.relay, &client, manager, "get_data_device", RIG_ARGS({.id = device}, {.id = seat}));
+	rig_push(connection.relay, &client, manager, "get_data_device",
+		RIG_ARGS({.id = device}, {.id = seat}));
 	rig_push(connection.relay, &compositor, device, "data_offer", RIG_ARGS({.id = OFFER}));
 	return 0;
 }
@@ -238,7 +242,8 @@ static void the_flags_of_a_shared_pipe_are_left_alone(void **state)
 	uint32_t id = receive(fd_dup(ends[1]));
 	assert_int_equal(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
 	static uint8_t bytes[100000];
-	transfers_pipe_data(connection.transfers, id, bytes, sizeof(bytes), false); /* must not block */
+	transfers_pipe_data(
+		connection.transfers, id, bytes, sizeof(bytes), false); /* must not block */
 	assert_int_equal(transfers_queued_bytes(connection.transfers), sizeof(bytes) - 65536);
 	close(ends[0]);
 	close(ends[1]);
@@ -260,7 +265,8 @@ static void ten_pastes_at_once_do_not_mix(void **state)
 	}
 	for (size_t at = 0; at < SIZE; at += 3000) {
 		for (int i = 0; i < N; i++)
-			transfers_pipe_data(connection.transfers, ids[i], sent[i] + at, 3000, at + 3000 == SIZE);
+			transfers_pipe_data(connection.transfers, ids[i], sent[i] + at, 3000,
+				at + 3000 == SIZE);
 	}
 	for (int round = 0; round < 1000 && transfers_count(connection.transfers) > 0; round++) {
 		for (int i = 0; i < N; i++)
@@ -288,7 +294,8 @@ static void too_many_transfers_are_refused(void **state)
 	for (int i = 0; i < 256; i++)
 		receive(open("/dev/null", O_WRONLY | O_CLOEXEC));
 	ssize_t used = rig_push(connection.relay, &client, OFFER, "receive",
-		RIG_ARGS({.s = "text/plain"}, {.handle = wire_handle_fd(open("/dev/null", O_WRONLY | O_CLOEXEC))}));
+		RIG_ARGS({.s = "text/plain"},
+			{.handle = wire_handle_fd(open("/dev/null", O_WRONLY | O_CLOEXEC))}));
 	assert_int_equal(used, -EPROTO);
 }
 

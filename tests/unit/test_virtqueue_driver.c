@@ -20,7 +20,7 @@ static struct {
 	/* the device's side */
 	struct vring_avail *available;
 	struct vring_used *used;
-	uint16_t next;	   /* available entries taken */
+	uint16_t next;     /* available entries taken */
 	uint16_t notified; /* used index at the last decision to interrupt */
 	unsigned interrupts;
 } t;
@@ -28,7 +28,8 @@ static struct {
 static int setup(void **state)
 {
 	memset(&t, 0, sizeof(t));
-	t.memory = mmap(NULL, VIRTQUEUE_DRIVER_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	t.memory = mmap(NULL, VIRTQUEUE_DRIVER_BYTES, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	t.driver = virtqueue_driver_create(t.memory, GUEST);
 	t.available = (void *)(t.memory + VIRTQUEUE_DRIVER_AVAILABLE);
 	t.used = (void *)(t.memory + VIRTQUEUE_DRIVER_USED);
@@ -168,9 +169,11 @@ static void prompt_requests_alone_never_interrupt(void **state)
 	assert_int_equal(t.interrupts, 1);
 }
 
-static void an_awaited_answer_that_overtakes_prompt_ones_interrupts_with_the_last_of_them(void **state)
+static void an_awaited_answer_that_overtakes_prompt_ones_interrupts_with_the_last_of_them(
+	void **state)
 {
-	unsigned first = add(VIRTQUEUE_PROMPT), awaited = add(VIRTQUEUE_AWAITED), last = add(VIRTQUEUE_PROMPT);
+	unsigned first = add(VIRTQUEUE_PROMPT), awaited = add(VIRTQUEUE_AWAITED),
+		 last = add(VIRTQUEUE_PROMPT);
 	publish();
 	device_push(awaited, 24);
 	device_notify();
@@ -183,7 +186,8 @@ static void an_awaited_answer_that_overtakes_prompt_ones_interrupts_with_the_las
 	assert_int_equal(drain(), 3);
 }
 
-static void a_request_that_is_not_prompt_after_all_hides_others_only_until_it_is_settled(void **state)
+static void a_request_that_is_not_prompt_after_all_hides_others_only_until_it_is_settled(
+	void **state)
 {
 	unsigned late = add(VIRTQUEUE_PROMPT), awaited = add(VIRTQUEUE_AWAITED);
 	publish();
@@ -222,7 +226,7 @@ static void arming_tells_of_what_came_in_between(void **state)
 static struct {
 	unsigned slots[64], n;
 	bool awaited[VIRTQUEUE_DRIVER_SIZE]; /* by slot */
-	unsigned unseen;		     /* awaited answers that the driver has not taken */
+	unsigned unseen;                     /* awaited answers that the driver has not taken */
 } hand;
 
 static void driver_adds_some(void)
@@ -262,8 +266,9 @@ static void driver_takes(unsigned max)
 }
 
 /*
- * The device completes in any order; the driver looks at some answers while it adds more, without arming. Whenever no
- * prompt request is out, awaited answers that nobody took must have interrupted.
+ * The device completes in any order; the driver looks at some answers while it adds more, without
+ * arming. Whenever no prompt request is out, awaited answers that nobody took must have
+ * interrupted.
  */
 static void no_awaited_answer_is_ever_missed_whatever_the_order(void **state)
 {

@@ -13,8 +13,8 @@ static const struct interface **slot(const struct rig_peer *peer, uint32_t id)
 	return (const struct interface **)&peer->objects[id >= WIRE_SERVER_ID_START][index];
 }
 
-void rig_peer_init(struct rig_peer *peer, enum relay_end end, void (*receive)(struct rig_peer *, const struct rig_message *),
-	void *data)
+void rig_peer_init(struct rig_peer *peer, enum relay_end end,
+	void (*receive)(struct rig_peer *, const struct rig_message *), void *data)
 {
 	memset(peer, 0, sizeof(*peer));
 	peer->end = end;
@@ -30,7 +30,8 @@ const struct interface *rig_interface(const struct rig_peer *peer, uint32_t id)
 }
 
 /* The message with number @opcode, which @end sends. */
-static const struct wl_message *describe(const struct interface *interface, enum relay_end end, uint32_t opcode)
+static const struct wl_message *describe(
+	const struct interface *interface, enum relay_end end, uint32_t opcode)
 {
 	assert(interface);
 	int n = end == RELAY_DOWN ? interface->wl->method_count : interface->wl->event_count;
@@ -38,31 +39,34 @@ static const struct wl_message *describe(const struct interface *interface, enum
 	return end == RELAY_DOWN ? &interface->wl->methods[opcode] : &interface->wl->events[opcode];
 }
 
-static void note_new_objects(struct rig_peer *peer, const struct wl_message *message, const struct wire_signature *signature,
-	const union wire_arg *args, const struct interface *bound)
+static void note_new_objects(struct rig_peer *peer, const struct wl_message *message,
+	const struct wire_signature *signature, const union wire_arg *args,
+	const struct interface *bound)
 {
 	for (int i = 0; i < signature->n_args; i++) {
 		if (signature->args[i].type != 'n')
 			continue;
 		const struct interface *interface = interface_of(message->types[i]);
 		if (!interface)
-			interface = bound ? bound : interface_find(args[i - 2].s); /* wl_registry.bind */
+			interface = bound ? bound
+					  : interface_find(args[i - 2].s); /* wl_registry.bind */
 		*slot(peer, args[i].id) = interface;
 	}
 }
 
-static void deliver_message(struct rig_peer *peer, const struct wire_header *header, const uint8_t *bytes)
+static void deliver_message(
+	struct rig_peer *peer, const struct wire_header *header, const uint8_t *bytes)
 {
 	struct wire_signature signature;
 	union wire_arg args[WIRE_MAX_ARGS];
 	const char *why = NULL;
 	const struct interface *interface = rig_interface(peer, header->id);
-	const struct wl_message *message =
-		describe(interface, peer->end == RELAY_DOWN ? RELAY_UP : RELAY_DOWN, header->opcode);
+	const struct wl_message *message = describe(
+		interface, peer->end == RELAY_DOWN ? RELAY_UP : RELAY_DOWN, header->opcode);
 
 	wire_signature_parse(message->signature, &signature);
-	int result = wire_decode(&signature, bytes + WIRE_HEADER_BYTES, header->size - WIRE_HEADER_BYTES, &peer->handles,
-		args, &why);
+	int result = wire_decode(&signature, bytes + WIRE_HEADER_BYTES,
+		header->size - WIRE_HEADER_BYTES, &peer->handles, args, &why);
 	assert(result == 0);
 	note_new_objects(peer, message, &signature, args, NULL);
 	if (header->id == 1 && peer->end == RELAY_DOWN && strcmp(message->name, "delete_id") == 0) {
@@ -70,14 +74,16 @@ static void deliver_message(struct rig_peer *peer, const struct wire_header *hea
 		peer->free_ids[peer->n_free_ids++] = args[0].u;
 	}
 	if (peer->receive)
-		peer->receive(peer, &(struct rig_message){header->id, interface, message->name, args});
+		peer->receive(
+			peer, &(struct rig_message){header->id, interface, message->name, args});
 	for (int i = 0; i < signature.n_args; i++) {
 		if (signature.args[i].type == 'h')
 			wire_handle_finish(&args[i].handle);
 	}
 }
 
-void rig_deliver(struct rig_peer *peer, const uint8_t *bytes, size_t size, struct wire_handle *handles, size_t n_handles)
+void rig_deliver(struct rig_peer *peer, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
 {
 	for (size_t i = 0; i < n_handles; i++) {
 		int result = wire_handles_push(&peer->handles, handles[i]);
@@ -120,7 +126,8 @@ size_t rig_encode(struct rig_peer *peer, uint32_t id, const char *name, const un
 	return (size_t)size;
 }
 
-ssize_t rig_push(struct relay *relay, struct rig_peer *peer, uint32_t id, const char *name, const union wire_arg *args)
+ssize_t rig_push(struct relay *relay, struct rig_peer *peer, uint32_t id, const char *name,
+	const union wire_arg *args)
 {
 	uint8_t bytes[RIG_PENDING_BYTES];
 	struct wire_signature signature;
@@ -128,7 +135,9 @@ ssize_t rig_push(struct relay *relay, struct rig_peer *peer, uint32_t id, const 
 	size_t size = rig_encode(peer, id, name, args, NULL, bytes);
 	const struct interface *interface = rig_interface(peer, id);
 
-	wire_signature_parse(describe(interface, peer->end, relay_opcode(interface, peer->end, name))->signature, &signature);
+	wire_signature_parse(
+		describe(interface, peer->end, relay_opcode(interface, peer->end, name))->signature,
+		&signature);
 	for (int i = 0; i < signature.n_args; i++) {
 		if (signature.args[i].type == 'h')
 			wire_handles_push(&handles, args[i].handle);
@@ -145,8 +154,8 @@ uint32_t rig_new_id(struct rig_peer *peer)
 	return peer->n_free_ids > 0 ? peer->free_ids[--peer->n_free_ids] : peer->next_id++;
 }
 
-uint32_t rig_bind(struct relay *relay, struct rig_peer *client, uint32_t registry, uint32_t global, const char *interface,
-	uint32_t version)
+uint32_t rig_bind(struct relay *relay, struct rig_peer *client, uint32_t registry, uint32_t global,
+	const char *interface, uint32_t version)
 {
 	uint32_t id = rig_new_id(client);
 	ssize_t result = rig_push(relay, client, registry, "bind",

@@ -30,27 +30,32 @@ struct rig_peer {
 	size_t pending_bytes;
 };
 
-void rig_peer_init(struct rig_peer *peer, enum relay_end end, void (*receive)(struct rig_peer *, const struct rig_message *),
-	void *data);
+void rig_peer_init(struct rig_peer *peer, enum relay_end end,
+	void (*receive)(struct rig_peer *, const struct rig_message *), void *data);
 
 const struct interface *rig_interface(const struct rig_peer *peer, uint32_t id);
 
 /* Bytes of whole or cut messages that came for @peer; takes the handles. */
-void rig_deliver(struct rig_peer *peer, const uint8_t *bytes, size_t size, struct wire_handle *handles, size_t n_handles);
+void rig_deliver(struct rig_peer *peer, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles);
 
 /*
- * A message of @peer about its object @id: into @out (64 KiB). New objects get the ids @args say, of @bound's interface
- * where the signature leaves it open. Returns its size.
+ * A message of @peer about its object @id: into @out (64 KiB). New objects get the ids @args say,
+ * of @bound's interface where the signature leaves it open. Returns its size.
  */
 size_t rig_encode(struct rig_peer *peer, uint32_t id, const char *name, const union wire_arg *args,
 	const struct interface *bound, uint8_t *out);
 
-/* rig_encode, then relay_push with the handles in @args. What relay_push returned; asserts that nothing is left over. */
-ssize_t rig_push(struct relay *relay, struct rig_peer *peer, uint32_t id, const char *name, const union wire_arg *args);
+/*
+ * rig_encode, then relay_push with the handles in @args. What relay_push returned; asserts that
+ * nothing is left over.
+ */
+ssize_t rig_push(struct relay *relay, struct rig_peer *peer, uint32_t id, const char *name,
+	const union wire_arg *args);
 
 /* wl_registry.bind of a global: the new object's id. */
-uint32_t rig_bind(struct relay *relay, struct rig_peer *client, uint32_t registry, uint32_t global, const char *interface,
-	uint32_t version);
+uint32_t rig_bind(struct relay *relay, struct rig_peer *client, uint32_t registry, uint32_t global,
+	const char *interface, uint32_t version);
 
 /* A new id in the peer's range. */
 uint32_t rig_new_id(struct rig_peer *peer);

@@ -34,7 +34,8 @@ static int decode(struct command command)
 
 static void the_capset_is_two_layouts_in_one(void **state)
 {
-	const uint8_t golden[24] = {1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'W', 'F', 'R', 'Y', 3, 0, 0, 0};
+	const uint8_t golden[24] = {
+		1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'W', 'F', 'R', 'Y', 3, 0, 0, 0};
 	struct cross_domain_capset_ext capset = {
 		.base = {.version = 1, .supported_channels = 1u << CROSS_DOMAIN_CHANNEL_WAYLAND},
 		.magic = CROSS_DOMAIN_WAYFERRY_MAGIC,
@@ -47,7 +48,8 @@ static void all_four_sizes_of_init_are_understood(void **state)
 {
 	const uint8_t legacy[16] = {1, 0, 16, 0, 0, 0, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0};
 	const uint8_t sommelier[20] = {1, 0, 20, 0, 0, 0, 0, 0, 7, 0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0};
-	const uint8_t muvm[24] = {1, 0, 24, 0, 0, 0, 0, 0, 7, 0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0};
+	const uint8_t muvm[24] = {
+		1, 0, 24, 0, 0, 0, 0, 0, 7, 0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0};
 	uint8_t rutabaga[36] = {1, 0, 36, 0, 0, 0, 0, 0, 7, 0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0xaa};
 	const struct {
 		const uint8_t *bytes;
@@ -63,7 +65,9 @@ static void all_four_sizes_of_init_are_understood(void **state)
 		struct cross_domain_header header;
 		struct cross_domain_init init;
 		size_t length;
-		assert_int_equal(cross_domain_command_decode(cases[i].bytes, cases[i].size, &header, &length), 0);
+		assert_int_equal(cross_domain_command_decode(
+					 cases[i].bytes, cases[i].size, &header, &length),
+			0);
 		assert_int_equal(length, cases[i].size);
 		assert_int_equal(header.cmd, CROSS_DOMAIN_CMD_INIT);
 		assert_int_equal(cross_domain_init_decode(cases[i].bytes, length, &init), 0);
@@ -79,7 +83,8 @@ static void init_of_any_other_size_is_refused(void **state)
 	struct cross_domain_init init;
 	for (size_t length = 0; length <= sizeof(bytes); length++) {
 		bool good = length == 16 || length == 20 || length == 24 || length == 36;
-		assert_int_equal(cross_domain_init_decode(bytes, length, &init), good ? 0 : -EINVAL);
+		assert_int_equal(
+			cross_domain_init_decode(bytes, length, &init), good ? 0 : -EINVAL);
 	}
 }
 

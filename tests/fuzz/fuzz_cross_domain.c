@@ -1,0 +1,278 @@
+/*
+ * A cross-domain context between a guest that submits anything and a compositor that says anything.
+ * The input is a list of steps: a byte for what to do, then what it needs.
+ */
+#include "host-bridge/cross_domain_context.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../unit/fake_compositor.h"
+#include "host-bridge/guest_memory.h"
+#include "host-bridge/window.h"
+#include "protocol/fd.h"
+#include "protocol/log.h"
+
+#define RAM 0x100000u
+#define RAM_BYTES 0x10000u
+#define MAX_REQUESTS 600
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct guest_memory *memory;
+static struct window *window;
+static struct resource_table table;
+static struct device_counters counters;
+static struct context_host host;
+static struct context *context;
+static bool awake;
+
+static struct request requests[MAX_REQUESTS];
+static bool completed[MAX_REQUESTS];
+static size_t n_requests;
+
+void request_complete(struct request *request, uint32_t response)
+{
+	size_t i = (size_t)(request - requests);
+	assert(i < n_requests && !completed[i]);
+	completed[i] = true;
+	request->context->n_held--;
+}
+
+void context_wake(struct context *woken)
+{
+	awake = true;
+}
+
+void context_set_starved(struct context *starved_context, bool starved)
+{
+	starved_context->starved = starved;
+}
+
+struct input {
+	const uint8_t *bytes, *end;
+};
+
+static uint8_t take_u8(struct input *input)
+{
+	return input->bytes < input->end ? *input->bytes++ : 0;
+}
+
+static uint32_t take_u32(struct input *input)
+{
+	uint32_t value = 0;
+	for (int i = 0; i < 4; i++)
+		value |= (uint32_t)take_u8(input) << 8 * i;
+	return value;
+}
+
+/* A copy on the heap, so that ASan sees a read past its end; the caller's. */
+static uint8_t *take_bytes(struct input *input, size_t *size)
+{
+	size_t wanted = take_u8(input);
+	wanted |= (size_t)take_u8(input) << 8;
+	*size = min_u64(wanted, (size_t)(input->end - input->bytes));
+	uint8_t *copy = malloc(*size ? *size : 1);
+	memcpy(copy, input->bytes, *size);
+	input->bytes += *size;
+	return copy;
+}
+
+static void submit(struct input *input, bool one_command)
+{
+	int ring = (int)(take_u8(input) % 4) - 1;
+	size_t size;
+	uint8_t *bytes = take_bytes(input, &size);
+	if (one_command && size >= 4) {
+		bytes[2] = (uint8_t)size;
+		bytes[3] = (uint8_t)(size >> 8);
+	}
+	if (n_requests < MAX_REQUESTS) {
+		struct request *request = &requests[n_requests++];
+		*request = (struct request){.context = context, .ring = ring};
+		context->n_held++;
+		int err = context->ops->submit(context, bytes, size, request);
+		if (err != -EINPROGRESS &&
+			!(err == 0 && ring >= 0 &&
+				context->ops->fence(context, (uint32_t)ring, request)))
+			request_complete(request, 0);
+	}
+	free(bytes);
+}
+
+static struct wire_handle make_handle(uint8_t kind)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return (struct wire_handle){.fd = -1};
+	struct wire_handle handle = wire_handle_fd(ends[1]);
+	switch (kind % 4) {
+	case 0:
+		close(ends[1]);
+		handle.fd = fd_memfd_constant("file", "contents", 8);
+		break;
+	case 1:
+		handle.kind = WIRE_WRITE_PIPE;
+		break;
+	case 2:
+		handle.kind = WIRE_WRITE_PIPE;
+		(void)!write(ends[1], "full", 4);
+		break;
+	default:
+		break;
+	}
+	close(ends[0]);
+	return handle;
+}
+
+static void speak(struct input *input)
+{
+	size_t n = take_u8(input) % 4, size;
+	struct wire_handle handles[4];
+	uint8_t kinds = take_u8(input);
+	uint8_t *bytes = take_bytes(input, &size);
+	if (fake_compositor) {
+		for (size_t i = 0; i < n; i++)
+			handles[i] = make_handle((uint8_t)(kinds >> 2 * i));
+		fake_compositor->listener->to_guest(fake_compositor->data, bytes, size, handles, n);
+		fake_compositor->listener->has_room(fake_compositor->data);
+	}
+	free(bytes);
+}
+
+/* The compositor's clients write into, or close, the pipes they got. */
+static void use_pipes(struct input *input)
+{
+	uint8_t what = take_u8(input);
+	if (!fake_compositor)
+		return;
+	for (size_t i = 0; i < fake_compositor->n_handles; i++) {
+		struct wire_handle *handle = &fake_compositor->handles[i];
+		if (handle->kind == WIRE_FD && fcntl(handle->fd, F_SETFL, O_NONBLOCK) == 0)
+			(void)!write(handle->fd, "some bytes for the guest", what % 24);
+	}
+	if (what & 0x80)
+		fake_compositor_drop_handles(fake_compositor);
+}
+
+static void create_blob(struct input *input)
+{
+	uint32_t id = take_u32(input), size = take_u32(input);
+	struct context_blob blob;
+	if (context->ops->create_blob(context, id, size, 0, &blob) == 0)
+		free(blob.contents);
+}
+
+static void attach_or_detach(struct input *input)
+{
+	uint32_t id = take_u8(input) % 5;
+	struct resource *resource = id_map_remove(&context->attached, id);
+	if (resource) {
+		context->ops->detach(context, resource);
+		resource_unref(resource);
+	} else if ((resource = resource_find(&table, id))) {
+		id_map_insert(&context->attached, id, resource_ref(resource));
+	}
+}
+
+static void turn(void)
+{
+	wl_event_loop_dispatch(host.loop, 0);
+	for (int i = 0; awake && i < 4; i++) {
+		awake = false;
+		context->ops->service(context);
+	}
+}
+
+static void step(struct input *input)
+{
+	switch (take_u8(input) % 10) {
+	case 0:
+		submit(input, false);
+		break;
+	case 1:
+	case 2:
+		submit(input, true);
+		break;
+	case 3:
+		speak(input);
+		break;
+	case 4:
+		turn();
+		break;
+	case 5:
+		if (fake_compositor) {
+			fake_compositor->congested = !fake_compositor->congested;
+			fake_compositor->listener->drained(fake_compositor->data);
+		}
+		break;
+	case 6:
+		use_pipes(input);
+		break;
+	case 7:
+		create_blob(input);
+		break;
+	case 8:
+		attach_or_detach(input);
+		break;
+	case 9:
+		if (fake_compositor && take_u8(input) % 4 == 0)
+			fake_compositor->listener->closed(fake_compositor->data);
+		else if (fake_compositor)
+			fake_compositor->fail = -EPROTO;
+		break;
+	}
+}
+
+static void set_up_process(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	log_set_level(LOG_LEVEL_ERROR);
+	memory = guest_memory_create();
+	struct vhost_user_memory regions = {.n_regions = 1,
+		.regions = {{.guest_address = RAM, .user_address = RAM, .size = RAM_BYTES}}};
+	int fd = fd_memfd("guest", RAM_BYTES);
+	if (guest_memory_set(memory, &regions, &fd, 1) < 0)
+		abort();
+	window = window_create(1 << 20);
+	host = (struct context_host){
+		.loop = wl_event_loop_create(), .max_blob_bytes = 1 << 20, .counters = &counters};
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input input = {data, data + size};
+	if (!memory)
+		set_up_process();
+	resource_table_init(&table, memory, window);
+	n_requests = 0;
+	memset(completed, 0, sizeof(completed));
+	context = cross_domain_context_create(&host, 1, "fuzz");
+	for (uint32_t id = 1; id <= 4; id++) {
+		struct resource *resource;
+		struct resource_pages *pages = malloc(sizeof(*pages));
+		*pages = (struct resource_pages){.guest_address = RAM + id * 4096, .length = 4096};
+		resource_create(
+			&table, id, id < 4 ? RESOURCE_BLOB_GUEST : RESOURCE_2D, 4096, &resource);
+		resource_set_pages(resource, pages, 1);
+		if (id != 3)
+			id_map_insert(&context->attached, id, resource_ref(resource));
+	}
+
+	while (input.bytes < input.end)
+		step(&input);
+
+	uint32_t id;
+	for (struct resource *resource; (resource = id_map_take_any(&context->attached, &id));) {
+		context->ops->detach(context, resource);
+		resource_unref(resource);
+	}
+	id_map_finish(&context->attached);
+	context->ops->destroy(context);
+	assert(!fake_compositor && counters.pipes == 0);
+	resource_table_finish(&table);
+	awake = false;
+	return 0;
+}

@@ -1,0 +1,163 @@
+/* A relay under the policy's hooks, between two ends that keep what they get. For tests. */
+#ifndef TESTS_UNIT_POLICY_WORLD_H
+#define TESTS_UNIT_POLICY_WORLD_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "host-bridge/policy.h"
+#include "host-bridge/resources.h"
+#include "wayland_messages.h"
+
+#define REGISTRY 2
+#define FIRST_ID 3
+
+static struct world {
+	struct policy_connection connection; /* first: relay_data() */
+	struct policy policy;
+	struct relay *relay;
+	struct captured sent[2];
+	uint32_t next_id, next_name;
+	size_t fds_before;
+	int refs;
+} world;
+
+static union wire_arg args[WIRE_MAX_ARGS];
+
+static inline int capture(void *data, enum relay_end to, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
+{
+	captured_add(&world.sent[to], bytes, size, handles, n_handles);
+	return 0;
+}
+
+static inline bool allow(void *data, const struct interface *interface, uint32_t *version)
+{
+	return policy_allow_global(&world.policy, interface, version);
+}
+
+static const struct relay_ops ops = {.send = capture, .allow_global = allow};
+
+/* Pushes one message and says how many bytes of it the relay did not use (0) or the error. */
+static inline ssize_t push(enum relay_end from, const char *interface, const char *message,
+	uint32_t id, const union wire_arg *message_args, struct wire_handle handle)
+{
+	uint8_t bytes[8192];
+	struct wire_handles handles = {0};
+	size_t size =
+		encode_message(from, interface, message, id, message_args, bytes, sizeof(bytes));
+
+	if (handle.kind != WIRE_NONE)
+		wire_handles_push(&handles, handle);
+	ssize_t used = relay_push(world.relay, from, bytes, size, &handles);
+	wire_handles_finish(&handles);
+	return used < 0 ? used : (ssize_t)size - used;
+}
+
+static const struct wire_handle no_handle = {.kind = WIRE_NONE, .fd = -1};
+
+static inline void request(
+	const char *interface, const char *message, uint32_t id, const union wire_arg *message_args)
+{
+	assert_int_equal(push(RELAY_DOWN, interface, message, id, message_args, no_handle), 0);
+}
+
+static inline void event(
+	const char *interface, const char *message, uint32_t id, const union wire_arg *message_args)
+{
+	assert_int_equal(push(RELAY_UP, interface, message, id, message_args, no_handle), 0);
+}
+
+/* The compositor's id of the object that the request at the front of what was sent UP makes. */
+static inline uint32_t take_up(const char *interface, const char *message)
+{
+	return captured_take(&world.sent[RELAY_UP], RELAY_DOWN, interface, message, 0, args);
+}
+
+struct pair { /* of ids */
+	uint32_t down, up;
+};
+
+/* Announces a global and binds it. */
+static inline struct pair bind_global(const char *interface)
+{
+	uint32_t version = (uint32_t)interface_find(interface)->wl->version,
+		 name = world.next_name++;
+	struct pair pair = {.down = world.next_id++};
+	struct captured *up = &world.sent[RELAY_UP];
+
+	event("wl_registry", "global", REGISTRY,
+		ARGS({.u = name}, {.s = interface}, {.u = version}));
+	captured_clear(&world.sent[RELAY_DOWN]);
+	request("wl_registry", "bind", REGISTRY,
+		ARGS({.u = name}, {.s = interface}, {.u = version}, {.id = pair.down}));
+	captured_take(up, RELAY_DOWN, "wl_registry", "bind", 0, args);
+	pair.up = args[3].id;
+	return pair;
+}
+
+static inline int start(const char *vm_name)
+{
+	world = (struct world){.next_id = FIRST_ID, .next_name = 1, .fds_before = count_fds()};
+	world.policy.vm_name = vm_name;
+	assert_true(policy_init(&world.policy));
+	world.connection.policy = &world.policy;
+	world.connection.name = "test";
+	world.relay = relay_create(world.policy.hooks, &ops, &world, "test", 0);
+	assert_non_null(world.relay);
+	request("wl_display", "get_registry", 1, ARGS({.id = REGISTRY}));
+	captured_take(&world.sent[RELAY_UP], RELAY_DOWN, "wl_display", "get_registry", 1, args);
+	assert_int_equal(args[0].id, REGISTRY);
+	return 0;
+}
+
+static inline int set_up(void **state)
+{
+	return start(NULL);
+}
+
+static inline int set_up_named(void **state)
+{
+	return start("box");
+}
+
+static inline int tear_down(void **state)
+{
+	relay_destroy(world.relay);
+	world.relay = NULL;
+	captured_clear(&world.sent[RELAY_DOWN]);
+	captured_clear(&world.sent[RELAY_UP]);
+	policy_finish(&world.policy);
+	assert_int_equal(world.refs, 0);
+	assert_int_equal(count_fds(), world.fds_before);
+	return 0;
+}
+
+/* The guest was told @code about object @id, and the relay takes nothing more. */
+static inline void expect_error(uint32_t id, uint32_t code)
+{
+	assert_non_null(relay_failure(world.relay));
+	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_display", "error", 1, args);
+	assert_int_equal(args[0].id, id);
+	assert_int_equal(args[1].u, code);
+	assert_int_equal(world.sent[RELAY_UP].size, 0);
+}
+
+static inline void unref_fake(void *blob)
+{
+	struct resource *resource = blob;
+	resource->refs--;
+	world.refs--;
+}
+
+static inline struct wire_handle blob_handle(struct resource *resource)
+{
+	resource->refs++;
+	world.refs++;
+	return (struct wire_handle){
+		.kind = WIRE_BLOB, .fd = -1, .blob = resource, .blob_unref = unref_fake};
+}
+
+#endif
