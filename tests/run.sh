@@ -1,0 +1,249 @@
+#!/bin/bash
+# Builds wayferry and runs its tests; see --help. The last line is "N passed, N failed".
+set -u
+cd "$(dirname "$0")/.." || exit 1
+. tests/packages.sh
+
+SUITES=(unit wire fuzz apps nested input clipboard many faults asan)
+
+usage() {
+    cat <<'END'
+Usage: tests/run.sh [OPTION...] [SUITE...]
+
+Installs what is missing (Debian 12 or 13; as root, otherwise it says what to run), builds, and runs the
+suites, by default all of them. A test that fails does not stop the others.
+
+Suites:
+  unit       one program for each source file under test
+  wire       golden bytes of the wire formats
+  fuzz       the corpora of the fuzzers, replayed
+  apps       applications on weston and sway, direct and bridged: the pictures must be equal
+  nested     a compositor as a guest application
+  input      pointer and keyboard events, direct and bridged
+  clipboard  clipboard and primary selection in all directions and sizes
+  many       twenty clients at once, a thousand in turn: nothing may be left of them
+  faults     killed and misbehaving clients, processes and devices
+  e2e        apps to faults
+  asan       all of the above with AddressSanitizer and UBSan; asan-SUITE is one of them
+
+Options:
+  --list        print the tests of the suites, run nothing
+  --only TEST   only tests whose name contains this; may be repeated
+  --jobs N      how many tests run at a time (default: processors, at most 4)
+  --no-install  take the packages as they are
+  --help        this text
+
+Builds and logs are in build-tests/. Exit status: 0 when all passed, 1 otherwise, 2 for wrong usage.
+END
+}
+
+e2e_suites=(apps nested input clipboard many faults)
+LOGS=$PWD/build-tests/logs
+jobs_max=$(nproc)
+((jobs_max > 4)) && jobs_max=4
+list=no install=yes only=() chosen=()
+
+parse() {
+    while (($#)); do
+        case $1 in
+        --help) usage; exit 0 ;;
+        --list) list=yes ;;
+        --no-install) install=no ;;
+        --only | --jobs)
+            (($# > 1)) || wrong "$1 needs a value"
+            if [ "$1" = --only ]; then only+=("$2"); else jobs_max=$2; fi
+            shift
+            ;;
+        e2e) chosen+=("${e2e_suites[@]}") ;;
+        asan) chosen+=(asan-{unit,wire,fuzz} "${e2e_suites[@]/#/asan-}") ;;
+        asan-e2e) chosen+=("${e2e_suites[@]/#/asan-}") ;;
+        *)
+            [[ " ${SUITES[*]} " = *" ${1#asan-} "* ]] || wrong "no such suite or option: $1"
+            chosen+=("$1")
+            ;;
+        esac
+        shift
+    done
+    ((${#chosen[@]})) || parse unit wire fuzz e2e asan
+    [[ $jobs_max =~ ^[1-9][0-9]*$ ]] || wrong "--jobs must be a number"
+}
+
+wrong() {
+    echo "tests/run.sh: $1 (see --help)" >&2
+    exit 2
+}
+
+# build NAME OPTION...: builds build-tests/NAME.
+build() {
+    local folder=build-tests/$1 log=$LOGS/build-$1.log
+    shift
+    echo "building $folder" >&2
+    {
+        if [ -e "$folder/build.ninja" ]; then
+            meson setup --reconfigure "$folder" "$@"
+        else
+            meson setup "$folder" "$@"
+        fi && ninja -C "$folder"
+    } >"$log" 2>&1 || {
+        tail -n 30 "$log"
+        echo "building $folder failed (log: $log)"
+        finish 1
+    }
+}
+
+# ---- the tests: one line each in TESTS, "label <tab> seconds <tab> command, quoted for the shell"
+
+TESTS=()
+
+# meson's tests of a suite: collect_meson SUITE BUILD LABEL
+collect_meson() {
+    local line
+    while IFS= read -r line; do
+        TESTS+=("$line")
+    done < <(meson introspect --tests "build-tests/$2" | python3 -c '
+import json, shlex, sys
+suite, label = sys.argv[1:]
+for test in json.load(sys.stdin):
+    if suite in [name.split(":")[-1] for name in test["suite"]]:
+        name = test["name"].removeprefix(suite + " ").removeprefix("corpus ")
+        environment = [f"{key}={value}" for key, value in test["env"].items()]
+        command = shlex.join(["env", *environment, *test["cmd"]])
+        print(label + " " + name, test["timeout"] * 2, command, sep="\t")
+' "$1" "$3")
+}
+
+# collect_e2e SUITE BUILD LABEL
+collect_e2e() {
+    local name seconds factor=1
+    [ "$2" = asan ] && factor=2
+    while read -r name seconds; do
+        TESTS+=("$3 $name"$'\t'"$((seconds * factor))"$'\t'"env WAYFERRY_BUILD=$(printf %q "$PWD/build-tests/$2") \
+WAYFERRY_CLIENTS=$(printf %q "$PWD/build-tests/plain/tests/clients") \
+WAYFERRY_TEST_LOGS=$(printf %q "$LOGS/$3/$name") tests/e2e/$1.sh $name")
+    done < <(tests/e2e/"$1".sh --list)
+}
+
+collect() {
+    local suite kind build
+    for suite in "${chosen[@]}"; do
+        kind=${suite#asan-} build=plain
+        [ "$suite" = "$kind" ] || build=asan
+        case $kind in
+        unit | wire | fuzz) collect_meson "$kind" $build "$suite" ;;
+        *) collect_e2e "$kind" $build "$suite" ;;
+        esac
+    done
+    ((${#only[@]})) && keep_only
+    return 0
+}
+
+keep_only() {
+    local all=("${TESTS[@]}") test pattern
+    TESTS=()
+    for test in "${all[@]}"; do
+        for pattern in "${only[@]}"; do
+            if [[ ${test%%$'\t'*} = *"$pattern"* ]]; then
+                TESTS+=("$test")
+                break
+            fi
+        done
+    done
+}
+
+# ---- running them
+
+passed=0 failed=0 failures=()
+declare -A running=()       # pid of a reaper -> index in TESTS
+declare -A started=()       # pid -> $SECONDS
+
+log_of() {
+    local label=${1%%$'\t'*}
+    echo "$LOGS/${label// //}.log"
+}
+
+start() {
+    local label seconds command log
+    IFS=$'\t' read -r label seconds command <<<"${TESTS[$1]}"
+    log=$(log_of "$label")
+    mkdir -p "$(dirname "$log")"
+    build-tests/plain/tests/clients/reap -t "$seconds" -g 5 bash -c "$command" >"$log" 2>&1 </dev/null &
+    running[$!]=$1
+    started[$!]=$SECONDS
+}
+
+# Waits for one test to end, and tells.
+reap_one() {
+    local pid status label
+    wait -n -p pid "${!running[@]}"
+    status=$?
+    label=${TESTS[${running[$pid]}]%%$'\t'*}
+    local progress="[$((passed + failed + 1))/${#TESTS[@]}]" took=$((SECONDS - started[$pid]))
+    unset "running[$pid]" "started[$pid]"
+    if [ $status = 0 ]; then
+        passed=$((passed + 1))
+        echo "$progress ok    $label ($took s)"
+        return
+    fi
+    failed=$((failed + 1))
+    failures+=("$label")
+    echo "$progress FAIL  $label ($took s; $(meaning $status); log: $(log_of "$label"))"
+    tail -n 15 "$(log_of "$label")" | sed 's/^/    | /'
+}
+
+meaning() {
+    case $1 in
+    124) echo "not done in its time" ;;
+    125) echo "left processes behind" ;;
+    *) echo "status $1" ;;
+    esac
+}
+
+run_all() {
+    local index
+    for ((index = 0; index < ${#TESTS[@]}; index++)); do
+        ((${#running[@]} < jobs_max)) || reap_one
+        start $index
+    done
+    while ((${#running[@]})); do
+        reap_one
+    done
+}
+
+# A reaper that is told to end takes all its descendants along.
+stop_all() {
+    trap '' INT TERM HUP
+    ((${#running[@]})) && kill "${!running[@]}" 2>/dev/null
+    wait
+    finish 1
+}
+
+# finish FAILED_BESIDES: the closing lines, and the end.
+finish() {
+    failed=$((failed + $1))
+    ((${#failures[@]})) && printf 'failed: %s\n' "${failures[@]}"
+    echo "$passed passed, $failed failed"
+    ((failed == 0 && passed > 0))
+    exit
+}
+
+main() {
+    parse "$@"
+    mkdir -p "$LOGS"
+    if [ $install = yes ]; then
+        packages_need build test || finish 1
+    fi
+    trap stop_all INT TERM HUP
+    build plain --buildtype=debugoptimized
+    if [[ " ${chosen[*]}" = *" asan-"* ]]; then
+        build asan --buildtype=debugoptimized -Db_sanitize=address,undefined
+    fi
+    collect
+    if [ $list = yes ]; then
+        printf '%s\n' "${TESTS[@]%%$'\t'*}"
+        exit 0
+    fi
+    run_all
+    finish 0
+}
+
+main "$@"
