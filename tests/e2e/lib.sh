@@ -358,6 +358,28 @@ bridge_stop() {
     sanitizers_silent
 }
 
+# bridge_counters NAME SIDE: leaves what SIGUSR1 makes the process print, "name value" lines, in
+# $WORK/NAME-SIDE.counters.
+bridge_counters() {
+    local log=$LOGS/$1-$2.log file=$WORK/$1-$2.counters from
+    from=$(stat -c %s "$log")
+    kill -USR1 "${PID[$1-$2]}"
+    until_true 5 counters_printed "$log" "$((from + 1))" "$file" || fail "wayferry-$2 prints no counters"
+}
+
+counters_printed() {
+    local size
+    tail -c "+$2" "$1" >"$3"
+    size=$(stat -c %s "$3")
+    sleep 0.1
+    ((size > 0)) && [ "$(stat -c %s "$1")" = $((size + $2 - 1)) ]
+}
+
+# bridge_counter NAME SIDE COUNTER: prints a counter's value, out of what bridge_counters left.
+bridge_counter() {
+    sed -n "s/^$3 \([0-9]*\)$/\1/p" "$WORK/$1-$2.counters"
+}
+
 sanitizers_silent() {
     local found
     found=$(grep -lE 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$LOGS"/*.log)
