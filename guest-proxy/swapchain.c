@@ -284,7 +284,6 @@ bool swapchain_paint(struct host_buffer *host, struct buffer *buffer)
 	int n_boxes;
 	const pixman_box32_t *boxes = pixman_region32_rectangles(&host->stale, &n_boxes);
 
-	pool_begin_access(buffer->pool);
 	for (int i = 0; i < n_boxes; i++) {
 		size_t x = swapchain->whole_rows ? 0 : (size_t)boxes[i].x1;
 		size_t width = swapchain->whole_rows ? (size_t)swapchain->width
@@ -297,7 +296,7 @@ bool swapchain_paint(struct host_buffer *host, struct buffer *buffer)
 			buffer->stride_bytes, width * pixel, rows,
 			width == (size_t)swapchain->width);
 	}
-	if (!pool_end_access(buffer->pool))
+	if (pool_truncated(buffer->pool))
 		return false;
 	pixman_region32_clear(&host->stale);
 	host->connection->copied_bytes += copied;
