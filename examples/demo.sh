@@ -27,9 +27,9 @@ Exit status: 0; 1 when the window could not be shown, with the reason; 2 for a w
 END
 }
 
-SIZE=1280x800                   # of the compositor's screen
+SIZE=1920x1080                  # of the compositor's screen
 BACKGROUND=0xff2f4858
-WINDOW_PIXELS=10000             # what changes less of the screen is no window
+WINDOW_PIXELS=5000              # what changes less of the screen is no window
 SECONDS_TO_SHOW=30
 
 HOST_PACKAGES="gcc libc6-dev pkg-config meson ninja-build python3 libwayland-dev wayland-protocols libdrm-dev
@@ -66,18 +66,17 @@ misuse() {
     exit 2
 }
 
-# Whatever happens, nothing that we started outlives us.
+# Whatever happens, nothing that we started outlives us. The last started goes first: nobody sees
+# what it needs vanish.
 clean_up() {
-    local status=$? pid
+    local status=$? i
     trap - EXIT
     trap '' INT TERM HUP
     {
-        for pid in "${pids[@]}"; do
-            kill -TERM -- "-$pid"
-        done
-        until_true 3 none_left
-        for pid in "${pids[@]}"; do
-            kill -KILL -- "-$pid"
+        for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
+            kill -TERM -- "-${pids[i]}"
+            until_true 3 group_ended "${pids[i]}"
+            kill -KILL -- "-${pids[i]}"
         done
         wait
         [ -z "$work" ] || rm -rf "$work"
@@ -85,11 +84,8 @@ clean_up() {
     exit $status
 }
 
-none_left() {
-    local pid
-    for pid in "${pids[@]}"; do
-        ! kill -0 -- "-$pid" || return 1
-    done
+group_ended() {
+    ! kill -0 -- "-$1"
 }
 
 # start NAME COMMAND...: in the background, in a process group of its own; sets started to its id.
@@ -112,9 +108,17 @@ until_true() {
     done
 }
 
+runs() {
+    kill -0 "$1" 2>/dev/null
+}
+
 # listens PID SOCKET: waits for the socket of a program that was just started.
 listens() {
-    until_true 15 eval "[ -S '$2' ] || ! kill -0 $1 2>/dev/null" && [ -S "$2" ]
+    until_true 15 listens_or_ended "$@" && [ -S "$2" ]
+}
+
+listens_or_ended() {
+    [ -S "$2" ] || ! runs "$1"
 }
 
 # ---- packages and programs
@@ -199,9 +203,11 @@ empty_desktop_drawn() {
 }
 
 # The window is drawn when it covers about the same area in two pictures: what is in it may move.
+# There is nothing to wait for when the application has ended.
 area=0
 window_drawn() {
     local before=$area difference
+    runs "$guest_pid" || return 0
     picture "$work/window.png" || return 1
     area=$(differing "$work/empty.png" "$work/window.png")
     difference=$((area > before ? area - before : before - area))
@@ -250,10 +256,11 @@ show_on_weston() {
     guest_pid=$started
 
     step "Waiting for the window"
-    until_true $SECONDS_TO_SHOW eval 'window_drawn || ! kill -0 $guest_pid 2>/dev/null'
-    if ! kill -0 "$guest_pid" 2>/dev/null; then
+    until_true $SECONDS_TO_SHOW window_drawn
+    if ! runs "$guest_pid"; then
         wait "$guest_pid" || status=$?
-        die "the application ended with status $status before its picture was taken: $(tail -n 1 "$work/guest.log")"
+        tail -n 5 "$work/guest.log" >&2
+        die "the application ended with status $status, before its picture was taken"
     fi
     ((area >= WINDOW_PIXELS)) ||
         die "no window after $SECONDS_TO_SHOW s: the screen differs from the empty one in $area pixels"
@@ -274,9 +281,10 @@ show_on_session() {
     step "The host's side of the bridge: the virtio-gpu device of one machine"
     start_host "$WAYLAND_DISPLAY"
     step "The guest's side, which runs the application until it ends: $*"
-    start guest "$guest" --socket "$work/applications" --vhost-user "$work/gpu" -- "$@"
-    wait "$started" || status=$?
-    cat "$work/guest.log"
+    say "    $guest --socket $work/applications --vhost-user $work/gpu -- $*"
+    setsid "$guest" --socket "$work/applications" --vhost-user "$work/gpu" -- "$@" </dev/null &
+    pids+=($!)
+    wait $! || status=$?
     say "    the application ended with status $status"
     exit $status
 }
@@ -312,6 +320,8 @@ if [ $session = yes ]; then
     [ -S "$socket" ] || die "--session: no Wayland compositor listens on $socket"
 fi
 
+[ $session = yes ] || { [ -d "$(dirname "$output")" ] && [ -w "$(dirname "$output")" ]; } ||
+    die "cannot write $output"
 work=$(mktemp -d /tmp/wayferry-demo.XXXXXX) || exit 1
 trap clean_up EXIT
 trap 'exit 130' INT
