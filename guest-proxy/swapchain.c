@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "guest-proxy/shm_format.h"
+#include "guest-proxy/stream_copy.h"
 #include "protocol/bytes.h"
 
 #define BUSY_MAX 16    /* then the compositor gets the oldest again, released or not */
@@ -267,7 +268,7 @@ static uint64_t copy_rows(uint8_t *to, size_t to_stride, const uint8_t *from, si
 {
 	if (full_width && to_stride == from_stride) {
 		size_t size = (rows - 1) * to_stride + bytes;
-		memcpy(to, from, size);
+		stream_copy(to, from, size);
 		return size;
 	}
 	for (size_t row = 0; row < rows; row++)
