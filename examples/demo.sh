@@ -54,10 +54,10 @@ step() {
 # The last words of a run that failed; the logs stay.
 die() {
     printf '\ndemo.sh: %s\n' "$*" >&2
-    if [ -n "$work" ]; then
+    if [ -n "$work" ] && ! rmdir "$work" 2>/dev/null; then
         printf 'demo.sh: logs: %s\n' "$work" >&2
-        work=
     fi
+    work=
     exit 1
 }
 
@@ -136,7 +136,7 @@ install_missing() {
     fi
     [ $install = yes ] || die "packages are missing: ${missing[*]}"
     [ "$(id -u)" = 0 ] || die "packages are missing; this installs them:
-sudo apt-get install --no-install-recommends ${missing[*]}"
+sudo apt-get update && sudo apt-get install --no-install-recommends ${missing[*]}"
     say "    apt-get install ${missing[*]}"
     {
         apt-get update &&
