@@ -580,6 +580,9 @@ static int read_capset(struct channel *channel)
 		return -EOPNOTSUPP;
 	if (size >= (int)sizeof(capset) && capset.magic == CROSS_DOMAIN_WAYFERRY_MAGIC)
 		channel->features = capset.features;
+	/* A kernel rings for each submission: then a POLL had better go along with others. */
+	if (!channel->gpu->lazy)
+		channel->features &= ~CROSS_DOMAIN_EXT_WANT_POLL;
 	return 0;
 }
 

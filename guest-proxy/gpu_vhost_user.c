@@ -598,6 +598,7 @@ struct gpu *gpu_vhost_user_open(struct wl_event_loop *loop, const char *path)
 	if (!gpu)
 		return NULL;
 	gpu->base.ops = &ops;
+	gpu->base.lazy = true;
 	wl_list_init(&gpu->contexts);
 	wl_list_init(&gpu->ready);
 	gpu->queue = gpu_queue_open(loop, path, &queue_listener, gpu);

@@ -1,218 +1,249 @@
-#!/usr/bin/env bash
-# Everything that shows that wayferry works, on a bare Debian machine.
+#!/bin/bash
+# Builds wayferry and runs its tests; see --help. The last line is "N passed, N failed".
 set -u
 cd "$(dirname "$0")/.." || exit 1
+. tests/packages.sh
+
+SUITES=(unit wire fuzz apps nested input clipboard many faults asan)
 
 usage() {
-    cat <<END
+    cat <<'END'
 Usage: tests/run.sh [OPTION...] [SUITE...]
-Installs what is missing, builds, and runs the suites (default: all of them). A suite's tests each have a time limit, and a
-program they need that is not there fails them. Logs and pictures are left in build-tests/logs.
 
-  unit            each part by itself (cmocka)
-  wire            golden bytes of each codec
-  fuzz            the fuzzers' corpora, replayed
-  sanitized       unit, wire and fuzz built with AddressSanitizer and UndefinedBehaviorSanitizer
-  e2e-apps        applications on weston and sway, direct and bridged, pictures compared
-  e2e-nested      a whole compositor as a guest application
-  e2e-input       pointer and keyboard events, direct and bridged
-  e2e-clipboard   copy and paste in both directions, 0 bytes to 64 MB
-  e2e-many        twenty clients at once, a thousand one after another
-  e2e-faults      kills, floods, stalls, malformed messages, a hostile device driver
-  e2e-sanitized   all e2e suites but the browsers' over sanitized binaries
-  e2e             the six of them that are not sanitized
+Installs what is missing (Debian 12 or 13; as root, otherwise it says what to run), builds, and runs the
+suites, by default all of them. A test that fails does not stop the others.
+
+Suites:
+  unit       one program for each source file under test
+  wire       golden bytes of the wire formats
+  fuzz       the corpora of the fuzzers, replayed
+  apps       applications on weston and sway, direct and bridged: the pictures must be equal
+  nested     a compositor as a guest application
+  input      pointer and keyboard events, direct and bridged
+  clipboard  clipboard and primary selection in all directions and sizes
+  many       twenty clients at once, a thousand in turn: nothing may be left of them
+  faults     killed and misbehaving clients, processes and devices
+  e2e        apps to faults
+  asan       all of the above with AddressSanitizer and UBSan; asan-SUITE is one of them
 
 Options:
-  --list          names the suites and ends
-  --only TEST     runs just that test of the e2e suites that have it
-  --no-install    fails when something is missing
-  --help
-The last line counts: N passed, N failed.
+  --list        print the tests of the suites, run nothing
+  --only TEST   only tests whose name contains this; may be repeated
+  --jobs N      how many tests run at a time (default: processors, at most 4)
+  --no-install  take the packages as they are
+  --help        this text
+
+Builds and logs are in build-tests/. Exit status: 0 when all passed, 1 otherwise, 2 for wrong usage.
 END
 }
 
-SUITES=(unit wire fuzz sanitized e2e-apps e2e-nested e2e-input e2e-clipboard e2e-many e2e-faults e2e-sanitized)
-E2E_SUITES=(apps nested input clipboard many faults)
-PLAIN=build-tests/plain
-SANITIZED=build-tests/sanitized
+e2e_suites=(apps nested input clipboard many faults)
 LOGS=$PWD/build-tests/logs
+jobs_max=$(nproc)
+((jobs_max > 4)) && jobs_max=4
+list=no install=yes only=() chosen=()
 
-passed=0
-failed=0
-only=
-install=yes
+parse() {
+    while (($#)); do
+        case $1 in
+        --help) usage; exit 0 ;;
+        --list) list=yes ;;
+        --no-install) install=no ;;
+        --only | --jobs)
+            (($# > 1)) || wrong "$1 needs a value"
+            if [ "$1" = --only ]; then only+=("$2"); else jobs_max=$2; fi
+            shift
+            ;;
+        e2e) chosen+=("${e2e_suites[@]}") ;;
+        asan) chosen+=(asan-{unit,wire,fuzz} "${e2e_suites[@]/#/asan-}") ;;
+        asan-e2e) chosen+=("${e2e_suites[@]/#/asan-}") ;;
+        *)
+            [[ " ${SUITES[*]} " = *" ${1#asan-} "* ]] || wrong "no such suite or option: $1"
+            chosen+=("$1")
+            ;;
+        esac
+        shift
+    done
+    ((${#chosen[@]})) || parse unit wire fuzz e2e asan
+    [[ $jobs_max =~ ^[1-9][0-9]*$ ]] || wrong "--jobs must be a number"
+}
 
-die() {
-    printf 'tests/run.sh: %s\n' "$*" >&2
+wrong() {
+    echo "tests/run.sh: $1 (see --help)" >&2
     exit 2
 }
 
-step() {
-    printf '== %s\n' "$*"
-}
-
-# ---- what is needed
-
-BUILD_PACKAGES="gcc g++ pkg-config meson ninja-build python3 libwayland-dev libwayland-bin wayland-protocols libdrm-dev
-    libgbm-dev libxkbcommon-dev libpixman-1-dev libseccomp-dev libcmocka-dev"
-E2E_PACKAGES="weston sway foot grim wl-clipboard wtype imagemagick xwayland x11-utils x11-apps dbus strace util-linux
-    gtk-4-examples gtk-3-examples mpv imv libsdl2-tests firefox-esr chromium qt6-wayland qt6-declarative-dev-tools
-    qml6-module-qtquick qml6-module-qtquick-window qml6-module-qtqml qml6-module-qtqml-workerscript fonts-dejavu-core
-    adwaita-icon-theme libgl1-mesa-dri waypipe"
-
-missing_packages() {
-    local package
-    for package; do
-        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || echo "$package"
-    done
-}
-
-install_missing() {
-    local packages
-    # shellcheck disable=SC2046,SC2086 # lists of words
-    packages=$(missing_packages $BUILD_PACKAGES $([ "$1" = e2e ] && echo $E2E_PACKAGES))
-    [ -n "$packages" ] || return 0
-    # shellcheck disable=SC2086
-    set -- $packages
-    [ $install = yes ] || die "missing: $*"
-    [ "$(id -u)" = 0 ] || die "missing packages; install them with: sudo apt-get install --no-install-recommends $*"
-    step "installing $*"
-    mkdir -p "$LOGS"
-    {
-        apt-get update &&
-            DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
-    } >"$LOGS/install.log" 2>&1 </dev/null || die "apt-get failed: $LOGS/install.log"
-}
-
-declare -A BUILT=()
-
-# build FOLDER [MESON OPTION...]: once in each run.
+# build NAME OPTION...: builds build-tests/NAME.
 build() {
-    local folder=$1
-    [ -z "${BUILT[$folder]:-}" ] || return 0
-    BUILT[$folder]=yes
-    local log=$LOGS/${folder##*/}.log
+    local folder=build-tests/$1 log=$LOGS/build-$1.log
     shift
-    step "building $folder"
-    mkdir -p "$LOGS"
+    echo "building $folder" >&2
     {
-        { [ -f "$folder/build.ninja" ] || meson setup "$folder" "$@"; } && ninja -C "$folder"
-    } >"$log" 2>&1 </dev/null || {
+        if [ -e "$folder/build.ninja" ]; then
+            meson setup --reconfigure "$folder" "$@"
+        else
+            meson setup "$folder" "$@"
+        fi && ninja -C "$folder"
+    } >"$log" 2>&1 || {
         tail -n 30 "$log"
-        die "the build failed: $log"
+        echo "building $folder failed (log: $log)"
+        finish 1
     }
 }
 
-build_plain() {
-    build $PLAIN --buildtype=debugoptimized
+# ---- the tests: one line each in TESTS, "label <tab> seconds <tab> command, quoted for the shell"
+
+TESTS=()
+
+# meson's tests of a suite: collect_meson SUITE BUILD LABEL
+collect_meson() {
+    local line
+    while IFS= read -r line; do
+        TESTS+=("$line")
+    done < <(meson introspect --tests "build-tests/$2" | python3 -c '
+import json, shlex, sys
+suite, label = sys.argv[1:]
+for test in json.load(sys.stdin):
+    if suite in [name.split(":")[-1] for name in test["suite"]]:
+        name = test["name"].removeprefix(suite + " ").removeprefix("corpus ")
+        environment = [f"{key}={value}" for key, value in test["env"].items()]
+        command = shlex.join(["env", *environment, *test["cmd"]])
+        print(label + " " + name, test["timeout"] * 2, command, sep="\t")
+' "$1" "$3")
 }
 
-build_sanitized() {
-    build $SANITIZED --buildtype=debug -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-O1
+# collect_e2e SUITE BUILD LABEL
+collect_e2e() {
+    local name seconds factor=1
+    [ "$2" = asan ] && factor=2
+    while read -r name seconds; do
+        TESTS+=("$3 $name"$'\t'"$((seconds * factor))"$'\t'"env WAYFERRY_BUILD=$(printf %q "$PWD/build-tests/$2") \
+WAYFERRY_CLIENTS=$(printf %q "$PWD/build-tests/plain/tests/clients") \
+WAYFERRY_TEST_LOGS=$(printf %q "$LOGS/$3/$name") tests/e2e/$1.sh $name")
+    done < <(tests/e2e/"$1".sh --list)
 }
 
-# ---- outcomes
-
-# report NAME STATUS SECONDS [LOG]
-report() {
-    if [ "$2" = 0 ]; then
-        passed=$((passed + 1))
-        printf 'ok      %-44s %4d s\n' "$1" "$3"
-        return
-    fi
-    failed=$((failed + 1))
-    printf 'FAILED  %-44s %4d s  (status %s) %s\n' "$1" "$3" "$2" "${4:-}"
-    [ -z "${4:-}" ] || grep -aE 'FAILED|ERROR|error' "$4" | tail -n 12 | sed 's/^/        /'
+collect() {
+    local suite kind build
+    for suite in "${chosen[@]}"; do
+        kind=${suite#asan-} build=plain
+        [ "$suite" = "$kind" ] || build=asan
+        case $kind in
+        unit | wire | fuzz) collect_meson "$kind" $build "$suite" ;;
+        *) collect_e2e "$kind" $build "$suite" ;;
+        esac
+    done
+    ((${#only[@]})) && keep_only
+    return 0
 }
 
-# meson_suites FOLDER SUITE...: the tests that meson knows, counted one by one.
-meson_suites() {
-    local folder=$1 log suite result name
-    shift
-    for suite; do
-        log=$LOGS/${folder##*/}-$suite.log
-        timeout -k 10 900 meson test -C "$folder" --no-rebuild --num-processes 2 --print-errorlogs --suite "$suite" >"$log" 2>&1 </dev/null
-        while read -r name result; do
-            report "${folder##*/} $name" "$([ "$result" = OK ] && echo 0 || echo "$result")" 0 "$log"
-        done < <(sed -nE 's/^ *[0-9]+\/[0-9]+ (.* \/ )?(.*[^ ]) +(OK|FAIL|TIMEOUT|SKIP|ERROR|UNEXPECTEDPASS|EXPECTEDFAIL) +[0-9.]+s.*/\2 \3/p' "$log" |
-            awk '{ result = $NF; $NF = ""; sub(/ $/, ""); gsub(/ /, "-"); print $0, result }')
-        grep -qE '^Ok: +[1-9]' "$log" || report "${folder##*/} $suite" "no test ran" 0 "$log"
+keep_only() {
+    local all=("${TESTS[@]}") test pattern
+    TESTS=()
+    for test in "${all[@]}"; do
+        for pattern in "${only[@]}"; do
+            if [[ ${test%%$'\t'*} = *"$pattern"* ]]; then
+                TESTS+=("$test")
+                break
+            fi
+        done
     done
 }
 
-# e2e_suite NAME FOLDER [EXCLUDED...]: each test of tests/e2e/NAME.sh, in a process of its own.
-e2e_suite() {
-    local name=$1 folder=$2 test seconds log start status
-    shift 2
-    while read -r test seconds; do
-        [ -z "$only" ] || [ "$test" = "$only" ] || continue
-        [[ " $* " != *" $test "* ]] || continue
-        log=$LOGS/${folder##*/}/$name/$test
-        rm -rf "$log"
-        mkdir -p "$log"
-        start=$SECONDS
-        [ "$folder" = $PLAIN ] || seconds=$((seconds * 3))
-        WAYFERRY_BUILD=$PWD/$folder WAYFERRY_CLIENTS=$PWD/$PLAIN/tests/clients WAYFERRY_TEST_LOGS=$log \
-            $PLAIN/tests/clients/reap -t "$seconds" "tests/e2e/$name.sh" "$test" >"$log/test.log" 2>&1 </dev/null
-        status=$?
-        [ "$status" != 124 ] || echo "$test: FAILED: not done after $seconds s" >>"$log/test.log"
-        report "${folder##*/} $name $test" "$status" $((SECONDS - start)) "$log/test.log"
-    done < <("tests/e2e/$name.sh" --list)
+# ---- running them
+
+passed=0 failed=0 failures=()
+declare -A running=()       # pid of a reaper -> index in TESTS
+declare -A started=()       # pid -> $SECONDS
+
+log_of() {
+    local label=${1%%$'\t'*}
+    echo "$LOGS/${label// //}.log"
 }
 
-run_suite() {
+start() {
+    local label seconds command log
+    IFS=$'\t' read -r label seconds command <<<"${TESTS[$1]}"
+    log=$(log_of "$label")
+    mkdir -p "$(dirname "$log")"
+    build-tests/plain/tests/clients/reap -t "$seconds" -g 5 bash -c "$command" >"$log" 2>&1 </dev/null &
+    running[$!]=$1
+    started[$!]=$SECONDS
+}
+
+# Waits for one test to end, and tells.
+reap_one() {
+    local pid status label
+    wait -n -p pid "${!running[@]}"
+    status=$?
+    label=${TESTS[${running[$pid]}]%%$'\t'*}
+    local progress="[$((passed + failed + 1))/${#TESTS[@]}]" took=$((SECONDS - started[$pid]))
+    unset "running[$pid]" "started[$pid]"
+    if [ $status = 0 ]; then
+        passed=$((passed + 1))
+        echo "$progress ok    $label ($took s)"
+        return
+    fi
+    failed=$((failed + 1))
+    failures+=("$label")
+    echo "$progress FAIL  $label ($took s; $(meaning $status); log: $(log_of "$label"))"
+    tail -n 15 "$(log_of "$label")" | sed 's/^/    | /'
+}
+
+meaning() {
     case $1 in
-    unit | wire | fuzz)
-        install_missing build
-        build_plain
-        step "$1"
-        meson_suites $PLAIN "$1"
-        ;;
-    sanitized)
-        install_missing build
-        build_sanitized
-        step "$1"
-        meson_suites $SANITIZED unit wire fuzz
-        ;;
-    e2e-sanitized)
-        install_missing e2e
-        build_plain
-        build_sanitized
-        step "$1"
-        local name
-        for name in "${E2E_SUITES[@]}"; do
-            e2e_suite "$name" $SANITIZED chromium firefox
-        done
-        ;;
-    e2e-*)
-        install_missing e2e
-        build_plain
-        step "$1"
-        e2e_suite "${1#e2e-}" $PLAIN
-        ;;
+    124) echo "not done in its time" ;;
+    125) echo "left processes behind" ;;
+    *) echo "status $1" ;;
     esac
 }
 
-wanted=()
-while [ $# -gt 0 ]; do
-    case $1 in
-    --help | -h) usage; exit 0 ;;
-    --list) printf '%s\n' "${SUITES[@]}"; exit 0 ;;
-    --only) only=${2:?--only needs the name of a test}; shift ;;
-    --no-install) install=no ;;
-    -*) die "unknown option $1 (see --help)" ;;
-    e2e) for name in "${E2E_SUITES[@]}"; do wanted+=("e2e-$name"); done ;;
-    *)
-        [[ " ${SUITES[*]} " == *" $1 "* ]] || die "unknown suite $1 (see --list)"
-        wanted+=("$1")
-        ;;
-    esac
-    shift
-done
-[ ${#wanted[@]} -gt 0 ] || wanted=("${SUITES[@]}")
+run_all() {
+    local index
+    for ((index = 0; index < ${#TESTS[@]}; index++)); do
+        ((${#running[@]} < jobs_max)) || reap_one
+        start $index
+    done
+    while ((${#running[@]})); do
+        reap_one
+    done
+}
 
-for suite in "${wanted[@]}"; do
-    run_suite "$suite"
-done
-printf '%d passed, %d failed\n' $passed $failed
-[ $failed = 0 ] && [ $passed -gt 0 ]
+# A reaper that is told to end takes all its descendants along.
+stop_all() {
+    trap '' INT TERM HUP
+    ((${#running[@]})) && kill "${!running[@]}" 2>/dev/null
+    wait
+    finish 1
+}
+
+# finish FAILED_BESIDES: the closing lines, and the end.
+finish() {
+    failed=$((failed + $1))
+    ((${#failures[@]})) && printf 'failed: %s\n' "${failures[@]}"
+    echo "$passed passed, $failed failed"
+    ((failed == 0 && passed > 0))
+    exit
+}
+
+main() {
+    parse "$@"
+    mkdir -p "$LOGS"
+    if [ $install = yes ]; then
+        packages_need build test || finish 1
+    fi
+    trap stop_all INT TERM HUP
+    build plain --buildtype=debugoptimized
+    if [[ " ${chosen[*]}" = *" asan-"* ]]; then
+        build asan --buildtype=debugoptimized -Db_sanitize=address,undefined
+    fi
+    collect
+    if [ $list = yes ]; then
+        printf '%s\n' "${TESTS[@]%%$'\t'*}"
+        exit 0
+    fi
+    run_all
+    finish 0
+}
+
+main "$@"

@@ -358,6 +358,28 @@ bridge_stop() {
     sanitizers_silent
 }
 
+# bridge_counters NAME SIDE: leaves what SIGUSR1 makes the process print, "name value" lines, in
+# $WORK/NAME-SIDE.counters.
+bridge_counters() {
+    local log=$LOGS/$1-$2.log file=$WORK/$1-$2.counters from
+    from=$(stat -c %s "$log")
+    kill -USR1 "${PID[$1-$2]}"
+    until_true 5 counters_printed "$log" "$((from + 1))" "$file" || fail "wayferry-$2 prints no counters"
+}
+
+counters_printed() {
+    local size
+    tail -c "+$2" "$1" >"$3"
+    size=$(stat -c %s "$3")
+    sleep 0.1
+    ((size > 0)) && [ "$(stat -c %s "$1")" = $((size + $2 - 1)) ]
+}
+
+# bridge_counter NAME SIDE COUNTER: prints a counter's value, out of what bridge_counters left.
+bridge_counter() {
+    sed -n "s/^$3 \([0-9]*\)$/\1/p" "$WORK/$1-$2.counters"
+}
+
 sanitizers_silent() {
     local found
     found=$(grep -lE 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$LOGS"/*.log)
@@ -370,8 +392,7 @@ sanitizers_silent() {
 e2e_environment() {
     unset WAYLAND_DISPLAY WAYLAND_SOCKET DISPLAY XDG_CONFIG_HOME XDG_CACHE_HOME XDG_DATA_HOME \
         XDG_SESSION_TYPE XDG_CURRENT_DESKTOP SWAYSOCK WAYLAND_DEBUG \
-        WAYFERRY_SOCKET WAYFERRY_FD WAYFERRY_WAYLAND_DISPLAY WAYFERRY_VM WAYFERRY_TRACE WAYFERRY_STATS \
-        WAYFERRY_LOG_LEVEL WAYFERRY_NO_SANDBOX WAYFERRY_WINDOW_SIZE WAYFERRY_VHOST_USER WAYFERRY_DEVICE
+        WAYFERRY_LOG_LEVEL WAYFERRY_TRACE WAYFERRY_STATS ${!WAYFERRY_HOST_@} ${!WAYFERRY_GUEST_@}
     export XDG_RUNTIME_DIR=$BASE/rt TMPDIR=$BASE/tmp HOME=$WORK/home LANG=C.UTF-8 LC_ALL=C.UTF-8 TZ=UTC TERM=xterm
     export DBUS_SESSION_BUS_ADDRESS=disabled: NO_AT_BRIDGE=1 GTK_A11Y=none GSETTINGS_BACKEND=memory
     export ASAN_OPTIONS=${ASAN_OPTIONS:-abort_on_error=0:exitcode=86:detect_leaks=1}

@@ -216,11 +216,12 @@ static void open_channel(void)
 	user.channel = channel_create(&device.gpu, user.loop, &listener, NULL);
 }
 
-static int setup_with(uint32_t features, size_t capset_bytes)
+static int setup_with(uint32_t features, size_t capset_bytes, bool lazy)
 {
 	memset(&device, 0, sizeof(device));
 	memset(&user, 0, sizeof(user));
 	device.gpu.ops = &ops;
+	device.gpu.lazy = lazy;
 	device.capset = (struct cross_domain_capset_ext){
 		.base = {.version = 1, .supported_channels = 1u << CROSS_DOMAIN_CHANNEL_WAYLAND},
 		.magic = CROSS_DOMAIN_WAYFERRY_MAGIC,
@@ -235,13 +236,20 @@ static int setup_with(uint32_t features, size_t capset_bytes)
 
 static int setup(void **state)
 {
-	return setup_with(
-		CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_WANT_POLL, sizeof(device.capset));
+	return setup_with(CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_WANT_POLL,
+		sizeof(device.capset), true);
 }
 
 static int setup_plain(void **state)
 {
-	return setup_with(UINT32_MAX, sizeof(struct cross_domain_capset));
+	return setup_with(UINT32_MAX, sizeof(struct cross_domain_capset), true);
+}
+
+/* Our host, by way of a kernel. */
+static int setup_kernel(void **state)
+{
+	return setup_with(CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_WANT_POLL,
+		sizeof(device.capset), false);
 }
 
 static int teardown(void **state)
@@ -676,6 +684,11 @@ static void where_a_poll_costs_a_kick_it_goes_along(void **state)
 	nothing_more();
 }
 
+static void by_way_of_a_kernel_a_poll_goes_along_too(void **state)
+{
+	where_a_poll_costs_a_kick_it_goes_along(state);
+}
+
 static void while_paused_no_event_is_asked_for(void **state)
 {
 	size_t at = 0;
@@ -925,6 +938,7 @@ static void blobs_that_outlive_their_channel_have_no_memory(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define TEST_PLAIN(name) cmocka_unit_test_setup_teardown(name, setup_plain, teardown)
+#define TEST_KERNEL(name) cmocka_unit_test_setup_teardown(name, setup_kernel, teardown)
 
 int main(void)
 {
@@ -945,6 +959,7 @@ int main(void)
 		TEST(a_poll_that_found_no_room_is_made_up_for),
 		TEST(an_event_is_read_and_the_next_one_asked_for),
 		TEST_PLAIN(where_a_poll_costs_a_kick_it_goes_along),
+		TEST_KERNEL(by_way_of_a_kernel_a_poll_goes_along_too),
 		TEST(while_paused_no_event_is_asked_for),
 		TEST(identifiers_become_handles),
 		TEST(an_empty_event_is_the_end),

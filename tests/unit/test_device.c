@@ -90,7 +90,7 @@ static uint32_t command(const void *out, uint32_t size)
 	return response.hdr.type;
 }
 
-#define HDR(t, ...) .hdr = {.type = VIRTIO_GPU_CMD_##t, ##__VA_ARGS__}
+#define HDR(...) .hdr = {.type = VIRTIO_GPU_CMD_##__VA_ARGS__}
 #define RUN(type, ...) command(&(type){__VA_ARGS__}, sizeof(type))
 
 static uint32_t create_context(uint32_t id)

@@ -1,0 +1,546 @@
+/*
+ * A virtio-gpu device by way of the kernel's driver: a DRM file for each context.
+ *
+ * The kernel queues commands in order and gives memory back in order, too, so a blob may be closed
+ * as soon as the commands that name it were handed over. Buffer handles go along only where a wait
+ * needs them: with them every submission would cost a fence and its interrupt.
+ */
+#include "guest-proxy/gpu.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "guest-proxy/virtgpu_ioctl.h"
+#include "protocol/cross_domain.h"
+#include "protocol/fd.h"
+
+#define LOG_MODULE "gpu"
+#include "protocol/log.h"
+
+#define RENDER_NODE "/dev/dri/renderD%d"
+#define FIRST_RENDER_NODE 128
+#define N_RENDER_NODES 64
+#define CAPSET_MAX_BYTES 256
+#define DRIVER "virtio_gpu"
+#define EVENTS_BYTES 256
+
+struct gpu_virtgpu {
+	struct gpu base;
+	struct wl_event_loop *loop;
+	char *path, *description;
+	bool host_visible; /* the device has a window for its own memory */
+	bool host_mapped;  /* and it was seen to work */
+	uint8_t capset[CAPSET_MAX_BYTES];
+};
+
+struct fence {
+	int fd;
+	struct wl_list link; /* gpu_context::fences */
+};
+
+struct gpu_context {
+	struct gpu_virtgpu *gpu;
+	const struct gpu_listener *listener;
+	void *data;
+	int fd;
+	struct wl_event_source *events; /* of fd */
+	struct wl_list fences;          /* fence::link, oldest first: of GPU_FENCE_DONE */
+	struct wl_event_source *oldest; /* the first of them; NULL: there is none */
+	struct wl_event_source *idle;   /* to tell that it is lost */
+	const char *lost;               /* why; NULL: it lives */
+	bool *destroyed;                /* set by context_destroy while events are told */
+};
+
+static struct gpu_virtgpu *of_base(const struct gpu *base)
+{
+	return container_of(base, struct gpu_virtgpu, base);
+}
+
+/* An ioctl that signals and a busy kernel do not end. 0 or -errno. */
+static int call(int fd, unsigned long request, void *argument)
+{
+	int result;
+	do {
+		result = virtgpu_ioctl(fd, request, argument);
+	} while (result == -EINTR || result == -EAGAIN);
+	return result;
+}
+
+static uint64_t address(const void *pointer)
+{
+	return (uintptr_t)pointer;
+}
+
+/* The end of a context. */
+
+static void remove_source(struct wl_event_source **source)
+{
+	if (*source)
+		wl_event_source_remove(*source);
+	*source = NULL;
+}
+
+static void handle_idle(void *data)
+{
+	struct gpu_context *context = data;
+	context->idle = NULL;
+	context->listener->lost(context->data, context->lost);
+}
+
+static void context_lose(struct gpu_context *context, const char *why)
+{
+	if (context->lost)
+		return;
+	context->lost = why;
+	remove_source(&context->events);
+	remove_source(&context->oldest);
+	context->idle = wl_event_loop_add_idle(context->gpu->loop, handle_idle, context);
+}
+
+/* Events: fences of the polled ring. */
+
+/* The type of the event at *@at, which moves behind it. 0: there is none, or not all of it. */
+static uint32_t next_event(const uint8_t *bytes, size_t size, size_t *at)
+{
+	struct drm_event event;
+	if (size - *at < sizeof(event))
+		return 0;
+	memcpy(&event, bytes + *at, sizeof(event));
+	if (event.length < sizeof(event) || event.length > size - *at)
+		return 0;
+	*at += event.length;
+	return event.type;
+}
+
+static int handle_events(int fd, uint32_t mask, void *data)
+{
+	struct gpu_context *context = data;
+	uint8_t bytes[EVENTS_BYTES];
+	bool destroyed = false;
+	size_t at = 0;
+	uint32_t type;
+
+	ssize_t n = read(fd, bytes, sizeof(bytes));
+	if (n < 0 && (errno == EAGAIN || errno == EINTR) &&
+		!(mask & (WL_EVENT_ERROR | WL_EVENT_HANGUP)))
+		return 0;
+	if (n <= 0) {
+		context_lose(context, "the device went away");
+		return 0;
+	}
+	context->destroyed = &destroyed;
+	while (!destroyed && !context->lost && (type = next_event(bytes, (size_t)n, &at)) != 0) {
+		if (type == VIRTGPU_EVENT_FENCE)
+			context->listener->event(context->data);
+	}
+	if (!destroyed)
+		context->destroyed = NULL;
+	return 0;
+}
+
+/* Fences of ring 0, signalled in order. */
+
+static void fence_destroy(struct fence *fence)
+{
+	wl_list_remove(&fence->link);
+	fd_close(&fence->fd);
+	free(fence);
+}
+
+static struct fence *oldest_fence(struct gpu_context *context)
+{
+	struct fence *fence;
+	return wl_list_empty(&context->fences) ? NULL
+					       : wl_container_of(context->fences.next, fence, link);
+}
+
+static int handle_fence(int fd, uint32_t mask, void *data);
+
+static void watch_oldest(struct gpu_context *context)
+{
+	struct fence *fence = oldest_fence(context);
+	if (!fence || context->oldest || context->lost)
+		return;
+	context->oldest = wl_event_loop_add_fd(
+		context->gpu->loop, fence->fd, WL_EVENT_READABLE, handle_fence, context);
+	if (!context->oldest)
+		context_lose(context, "no memory to wait for the device");
+}
+
+static bool fence_signalled(const struct fence *fence)
+{
+	struct pollfd events = {.fd = fence->fd, .events = POLLIN};
+	return poll(&events, 1, 0) > 0;
+}
+
+static int handle_fence(int fd, uint32_t mask, void *data)
+{
+	struct gpu_context *context = data;
+	struct fence *fence;
+	unsigned n = 0;
+
+	remove_source(&context->oldest);
+	while ((fence = oldest_fence(context)) && fence_signalled(fence)) {
+		fence_destroy(fence);
+		n++;
+	}
+	watch_oldest(context);
+	if (n > 0 && !context->lost)
+		context->listener->done(context->data, n); /* may destroy the context */
+	return 0;
+}
+
+/* Blobs. */
+
+/* What blob_create leaves undone is undone here. */
+static void blob_free(struct gpu_blob *blob)
+{
+	struct drm_gem_close gem_close = {.handle = blob->bo_handle};
+	if (blob->map)
+		munmap(blob->map, blob->size);
+	if (blob->bo_handle)
+		call(blob->context->fd, DRM_IOCTL_GEM_CLOSE, &gem_close);
+	free(blob);
+}
+
+/* Maps @blob. 0 or -errno. */
+static int map(struct gpu_blob *blob)
+{
+	struct virtgpu_map map = {.bo_handle = blob->bo_handle};
+	int error = call(blob->context->fd, VIRTGPU_IOCTL_MAP, &map);
+	if (error < 0)
+		return error;
+	blob->map = virtgpu_mmap(blob->context->fd, map.offset, blob->size);
+	return blob->map ? 0 : -errno;
+}
+
+static int create(struct gpu_blob *blob, enum gpu_blob_memory memory, uint64_t blob_id)
+{
+	struct virtgpu_create_blob create = {
+		.memory = VIRTGPU_MEMORY_GUEST,
+		.flags = VIRTGPU_BLOB_MAPPABLE,
+		.size = blob->size,
+	};
+	if (memory == GPU_BLOB_HOST) {
+		create.memory = VIRTGPU_MEMORY_HOST3D;
+		create.flags |= VIRTGPU_BLOB_SHAREABLE;
+		create.blob_id = blob_id;
+	}
+	int error = call(blob->context->fd, VIRTGPU_IOCTL_CREATE_BLOB, &create);
+	if (error < 0)
+		return error;
+	blob->bo_handle = create.bo_handle;
+	blob->resource_id = create.resource_id;
+	return 0;
+}
+
+static int gpu_virtgpu_blob_create(struct gpu_context *context, enum gpu_blob_memory memory,
+	uint64_t blob_id, size_t size, struct gpu_blob **out)
+{
+	struct gpu_virtgpu *gpu = context->gpu;
+	if (context->lost)
+		return -EPIPE;
+	if (memory == GPU_BLOB_HOST && !gpu->host_visible)
+		return -ENODEV;
+	if (size == 0 || size > INT32_MAX) /* wl_shm, which it is for, has 31 bits */
+		return -ENOMEM;
+	struct gpu_blob *blob = calloc(1, sizeof(*blob));
+	if (!blob)
+		return -ENOMEM;
+	blob->context = context;
+	blob->size = align_up(size, PAGE_BYTES);
+	int error = create(blob, memory, blob_id);
+	if (error == 0) {
+		error = map(blob);
+		/* The host's refusals are no concern of CREATE_BLOB: the kernel hears of them when
+		 * it maps. One that gave such memory before is short of it now. */
+		if (error < 0 && memory == GPU_BLOB_HOST && gpu->host_mapped)
+			error = -ENOMEM;
+	}
+	if (error < 0) {
+		blob_free(blob);
+		return error;
+	}
+	gpu->host_mapped |= memory == GPU_BLOB_HOST;
+	*out = blob;
+	return 0;
+}
+
+static void gpu_virtgpu_blob_destroy(struct gpu_blob *blob)
+{
+	if (blob)
+		blob_free(blob);
+}
+
+/* Contexts. */
+
+static void gpu_virtgpu_context_destroy(struct gpu_context *context)
+{
+	struct fence *fence, *next;
+	if (context->destroyed)
+		*context->destroyed = true;
+	remove_source(&context->idle);
+	remove_source(&context->events);
+	remove_source(&context->oldest);
+	wl_list_for_each_safe(fence, next, &context->fences, link) fence_destroy(fence);
+	fd_close(&context->fd);
+	free(context);
+}
+
+static int context_init(int fd)
+{
+	const struct virtgpu_context_set_param params[] = {
+		{VIRTGPU_CONTEXT_CAPSET_ID, CROSS_DOMAIN_CAPSET_ID},
+		{VIRTGPU_CONTEXT_NUM_RINGS, 2},
+		{VIRTGPU_CONTEXT_POLL_RINGS_MASK, 1u << CROSS_DOMAIN_CHANNEL_RING},
+	};
+	struct virtgpu_context_init init = {
+		.n_params = ARRAY_LENGTH(params),
+		.params = address(params),
+	};
+	return call(fd, VIRTGPU_IOCTL_CONTEXT_INIT, &init);
+}
+
+static int gpu_virtgpu_context_create(
+	struct gpu *base, const struct gpu_listener *listener, void *data, struct gpu_context **out)
+{
+	struct gpu_virtgpu *gpu = of_base(base);
+	struct gpu_context *context = calloc(1, sizeof(*context));
+	if (!context)
+		return -ENOMEM;
+	context->gpu = gpu;
+	context->listener = listener;
+	context->data = data;
+	wl_list_init(&context->fences);
+	context->fd = virtgpu_open(gpu->path);
+	int error = context->fd < 0 ? context->fd : context_init(context->fd);
+	if (error == 0) {
+		context->events = wl_event_loop_add_fd(
+			gpu->loop, context->fd, WL_EVENT_READABLE, handle_events, context);
+		if (!context->events)
+			error = -ENOMEM;
+	}
+	if (error < 0) {
+		gpu_virtgpu_context_destroy(context);
+		return error;
+	}
+	*out = context;
+	return 0;
+}
+
+/* Waits until the host has run what @bo_handle was given to. The kernel's patience is 15 s. */
+static int wait_for(struct gpu_context *context, uint32_t bo_handle)
+{
+	struct virtgpu_wait wait = {.bo_handle = bo_handle};
+	int error = call(context->fd, VIRTGPU_IOCTL_WAIT, &wait);
+	if (error == -EBUSY)
+		context_lose(context, "the host does not answer");
+	return error;
+}
+
+static int gpu_virtgpu_submit(struct gpu_context *context, const void *commands, size_t size,
+	enum gpu_fence kind, bool lazy, struct gpu_blob *const *blobs, size_t n_blobs)
+{
+	struct fence *fence = NULL;
+	if (context->lost)
+		return -EPIPE;
+	if (size > INT32_MAX || (kind == GPU_FENCE_WAIT && n_blobs == 0))
+		return -EINVAL;
+	if (kind == GPU_FENCE_DONE && !(fence = calloc(1, sizeof(*fence))))
+		return -ENOMEM;
+	struct virtgpu_execute execute = {
+		.size = (uint32_t)size,
+		.commands = address(commands),
+		.fence_fd = -1,
+		.ring_idx = kind == GPU_FENCE_EVENT ? CROSS_DOMAIN_CHANNEL_RING
+						    : CROSS_DOMAIN_QUERY_RING,
+	};
+	if (kind != GPU_FENCE_NONE)
+		execute.flags |= VIRTGPU_EXECUTE_RING_IDX;
+	if (kind == GPU_FENCE_DONE)
+		execute.flags |= VIRTGPU_EXECUTE_FENCE_FD_OUT;
+	if (kind == GPU_FENCE_WAIT) {
+		execute.bo_handles = address(&blobs[0]->bo_handle);
+		execute.n_bo_handles = 1;
+	}
+	int error = call(context->fd, VIRTGPU_IOCTL_EXECUTE, &execute);
+	if (error < 0) {
+		free(fence);
+		return error;
+	}
+	if (fence) {
+		fence->fd = execute.fence_fd;
+		wl_list_insert(context->fences.prev, &fence->link);
+		watch_oldest(context);
+	}
+	return kind == GPU_FENCE_WAIT ? wait_for(context, blobs[0]->bo_handle) : 0;
+}
+
+/* The device. */
+
+/* Some of what is returned may be zeros: the kernel does not say how long a capset is. */
+static int gpu_virtgpu_capset(struct gpu *base, uint32_t id, void *buffer, size_t size)
+{
+	struct gpu_virtgpu *gpu = of_base(base);
+	if (id != CROSS_DOMAIN_CAPSET_ID)
+		return -ENOENT;
+	size_t n = min_u64(size, sizeof(gpu->capset));
+	memcpy(buffer, gpu->capset, n);
+	return (int)n;
+}
+
+static void gpu_virtgpu_destroy(struct gpu *base)
+{
+	struct gpu_virtgpu *gpu = of_base(base);
+	free(gpu->description);
+	free(gpu->path);
+	free(gpu);
+}
+
+static const char *gpu_virtgpu_describe(const struct gpu *base)
+{
+	return of_base(base)->description;
+}
+
+static const struct gpu_ops ops = {
+	.destroy = gpu_virtgpu_destroy,
+	.capset = gpu_virtgpu_capset,
+	.context_create = gpu_virtgpu_context_create,
+	.context_destroy = gpu_virtgpu_context_destroy,
+	.blob_create = gpu_virtgpu_blob_create,
+	.blob_destroy = gpu_virtgpu_blob_destroy,
+	.submit = gpu_virtgpu_submit,
+	.describe = gpu_virtgpu_describe,
+};
+
+/* 0 also for what the kernel does not know. */
+static int get_param(int fd, enum virtgpu_param param)
+{
+	int value = 0;
+	struct virtgpu_getparam getparam = {.param = param, .value = address(&value)};
+	return call(fd, VIRTGPU_IOCTL_GETPARAM, &getparam) < 0 ? 0 : value;
+}
+
+static bool is_virtio_gpu(int fd)
+{
+	char name[sizeof(DRIVER)] = "";
+	struct drm_version version = {.name = name, .name_len = sizeof(name) - 1};
+	/* The kernel cuts the name, and says how long it was. */
+	return call(fd, DRM_IOCTL_VERSION, &version) == 0 &&
+		version.name_len == sizeof(DRIVER) - 1 && strcmp(name, DRIVER) == 0;
+}
+
+/* What @fd's device lacks, and what to do about it. NULL: it will do. */
+static const char *shortcoming(int fd)
+{
+	static const struct {
+		enum virtgpu_param param;
+		int mask;
+		const char *text;
+	} requirements[] = {
+		{VIRTGPU_3D_FEATURES, 1,
+			"the device offers no contexts (3D_FEATURES): give the machine "
+			"wayferry-host's device, or one with cross-domain contexts"},
+		{VIRTGPU_CAPSET_QUERY_FIX, 1,
+			"this kernel's driver is too old (CAPSET_QUERY_FIX): use Linux 5.16 or "
+			"later"},
+		{VIRTGPU_RESOURCE_BLOB, 1,
+			"the device has no blobs (RESOURCE_BLOB): switch them on in the monitor"},
+		{VIRTGPU_CONTEXT_INIT, 1,
+			"the device has one kind of context only (CONTEXT_INIT): switch context "
+			"types on in the monitor, and use Linux 5.16 or later in the guest"},
+		{VIRTGPU_SUPPORTED_CAPSETS, 1 << CROSS_DOMAIN_CAPSET_ID,
+			"the device has no cross-domain contexts (capset 5): switch them on in "
+			"the monitor"},
+	};
+	if (!is_virtio_gpu(fd))
+		return "not a virtio-gpu device";
+	for (size_t i = 0; i < ARRAY_LENGTH(requirements); i++) {
+		if (!(get_param(fd, requirements[i].param) & requirements[i].mask))
+			return requirements[i].text;
+	}
+	return NULL;
+}
+
+/* Takes @fd, which has no shortcomings. NULL: no memory, or errno of the capset. */
+static struct gpu *gpu_create(struct wl_event_loop *loop, const char *path, int fd)
+{
+	struct gpu_virtgpu *gpu = calloc(1, sizeof(*gpu));
+	int error = gpu ? 0 : -ENOMEM;
+	if (gpu) {
+		struct virtgpu_get_caps get_caps = {
+			.id = CROSS_DOMAIN_CAPSET_ID,
+			.address = address(gpu->capset),
+			.size = sizeof(gpu->capset),
+		};
+		gpu->base.ops = &ops;
+		gpu->loop = loop;
+		gpu->path = strdup(path);
+		if (!gpu->path || asprintf(&gpu->description, "virtgpu %s", path) < 0) {
+			gpu->description = NULL;
+			error = -ENOMEM;
+		} else {
+			error = call(fd, VIRTGPU_IOCTL_GET_CAPS, &get_caps);
+		}
+		gpu->host_visible = get_param(fd, VIRTGPU_HOST_VISIBLE) != 0;
+	}
+	fd_close(&fd);
+	if (error == 0)
+		return &gpu->base;
+	log_err("%s: no cross-domain contexts: %s", path, strerror(-error));
+	if (gpu)
+		gpu_virtgpu_destroy(&gpu->base);
+	return NULL;
+}
+
+/* An fd of @path that will do. -errno, or -ENOTSUP, with *@why (static, or good until the next
+ * strerror). */
+static int open_node(const char *path, const char **why)
+{
+	int fd = virtgpu_open(path);
+	if (fd < 0) {
+		*why = fd == -EACCES || fd == -EPERM
+			? "permission denied: add the user to the group of the file (render)"
+			: strerror(-fd);
+		return fd;
+	}
+	*why = shortcoming(fd);
+	if (!*why)
+		return fd;
+	fd_close(&fd);
+	return -ENOTSUP;
+}
+
+struct gpu *gpu_virtgpu_open(struct wl_event_loop *loop, const char *path)
+{
+	const char *why;
+	if (path) {
+		int fd = open_node(path, &why);
+		if (fd >= 0)
+			return gpu_create(loop, path, fd);
+		log_err("%s: %s", path, why);
+		return NULL;
+	}
+	unsigned n = 0;
+	for (int i = 0; i < N_RENDER_NODES; i++) {
+		char node[sizeof(RENDER_NODE) + 8];
+		snprintf(node, sizeof(node), RENDER_NODE, FIRST_RENDER_NODE + i);
+		int fd = open_node(node, &why);
+		if (fd >= 0)
+			return gpu_create(loop, node, fd);
+		if (fd == -ENOENT)
+			continue;
+		n++;
+		log_warn("%s: %s", node, why);
+	}
+	log_err("no render node with cross-domain contexts: %s",
+		n > 0 ? "see above"
+		      : "there is none in /dev/dri; has the machine a virtio-gpu device, and is "
+			"its driver loaded (modprobe virtio_gpu)?");
+	return NULL;
+}

@@ -1,0 +1,140 @@
+/* paste-many: pastes the selection into several files, all at the same time.
+ *
+ * Opens a window, waits until it has the focus and with it an offer of the type, asks for the contents
+ * once for each file before it reads any of them, then reads all of them as they come. (A program that
+ * loses the focus loses the offer, so several programs cannot do this at once.)
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "window.h"
+
+#define FILES_MAX 64
+
+struct paste {
+	const char *type;
+	struct wl_data_device_manager *manager;
+	struct wl_data_offer *offer; /* the newest one */
+	bool has_type;		     /* it has the type */
+	bool selected;		     /* it is the selection */
+};
+
+static void offer_offer(void *data, struct wl_data_offer *offer, const char *type)
+{
+	struct paste *paste = data;
+	if (strcmp(type, paste->type) == 0)
+		paste->has_type = true;
+}
+
+static const struct wl_data_offer_listener offer_listener = {.offer = offer_offer};
+
+static void device_data_offer(void *data, struct wl_data_device *device, struct wl_data_offer *offer)
+{
+	struct paste *paste = data;
+	if (paste->offer)
+		wl_data_offer_destroy(paste->offer);
+	paste->offer = offer;
+	paste->has_type = paste->selected = false;
+	wl_data_offer_add_listener(offer, &offer_listener, paste);
+}
+
+static void device_selection(void *data, struct wl_data_device *device, struct wl_data_offer *offer)
+{
+	struct paste *paste = data;
+	paste->selected = offer && offer == paste->offer;
+}
+
+static const struct wl_data_device_listener device_listener = {
+	.data_offer = device_data_offer,
+	.selection = device_selection,
+};
+
+static void handle_global(
+	struct window *window, uint32_t name, const char *interface, uint32_t version)
+{
+	struct paste *paste = window->data;
+	if (strcmp(interface, wl_data_device_manager_interface.name) == 0)
+		paste->manager = wl_registry_bind(
+			window->registry, name, &wl_data_device_manager_interface, 1);
+}
+
+/* Moves what is there from the pipe to the file. Return: false at the end. */
+static bool move_some(int from, int to)
+{
+	char bytes[65536];
+	ssize_t length = read(from, bytes, sizeof(bytes));
+	if (length < 0 && (errno == EINTR || errno == EAGAIN))
+		return true;
+	if (length < 0 || (length > 0 && write(to, bytes, length) != length)) {
+		perror("copy");
+		exit(1);
+	}
+	return length > 0;
+}
+
+static void read_all(struct pollfd *pipes, const int *files, nfds_t count)
+{
+	for (nfds_t open = count; open > 0;) {
+		if (poll(pipes, count, -1) < 0 && errno != EINTR) {
+			perror("poll");
+			exit(1);
+		}
+		for (nfds_t i = 0; i < count; i++) {
+			if (pipes[i].fd < 0 || !pipes[i].revents || move_some(pipes[i].fd, files[i]))
+				continue;
+			close(pipes[i].fd);
+			close(files[i]);
+			pipes[i].fd = -1;
+			open--;
+		}
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct paste paste = {.type = argv[1]};
+	struct window window = {.handle_global = handle_global, .data = &paste};
+	nfds_t count = argc - 2;
+	if (argc < 3 || count > FILES_MAX) {
+		fprintf(stderr, "usage: paste-many TYPE FILE...\n");
+		return 2;
+	}
+	window_connect(&window);
+	if (!window.seat || !paste.manager) {
+		fprintf(stderr, "the compositor has no seat or no clipboard\n");
+		return 1;
+	}
+	wl_data_device_add_listener(
+		wl_data_device_manager_get_data_device(paste.manager, window.seat), &device_listener, &paste);
+	window_create(&window, "paste-many", 64, 64);
+	struct window_buffer *buffer = window_next_buffer(&window);
+	window_commit(&window, buffer, 0, 0, window.width, window.height);
+	while (!paste.selected || !paste.has_type) {
+		if (!window_dispatch(&window))
+			window_die(&window, "waiting for the selection");
+	}
+
+	struct pollfd pipes[FILES_MAX];
+	int files[FILES_MAX];
+	for (nfds_t i = 0; i < count; i++) {
+		int ends[2];
+		files[i] = open(argv[2 + i], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+		if (files[i] < 0 || pipe2(ends, O_CLOEXEC) < 0) {
+			perror(argv[2 + i]);
+			return 1;
+		}
+		wl_data_offer_receive(paste.offer, paste.type, ends[1]);
+		close(ends[1]);
+		pipes[i] = (struct pollfd){.fd = ends[0], .events = POLLIN};
+	}
+	if (wl_display_roundtrip(window.display) < 0)
+		window_die(&window, "asking for the contents");
+	read_all(pipes, files, count);
+	window_finish(&window);
+	return 0;
+}

@@ -1,0 +1,95 @@
+#!/bin/bash
+# Many clients, at once and one after another: nothing of them is left behind in either process.
+. "$(dirname "$0")/lib.sh"
+
+tests=(twenty-at-once:90 thousand-in-turn:600)
+
+CLIENT=$WAYFERRY_CLIENTS/shm-client
+
+# holdings: prints what both processes hold: fds, clients, contexts, objects, blobs. One line.
+holdings() {
+    bridge_counters bridge host
+    bridge_counters bridge guest
+    echo "fds $(fd_count "${PID[bridge-host]}") $(fd_count "${PID[bridge-guest]}")" \
+        "$(grep -hE '^(clients|blobs|blob_bytes|live[ _].*) [0-9]+$' "$WORK"/bridge-{host,guest}.counters | tr '\n' ',')"
+}
+
+# Both processes hold what they held at the start.
+holdings_are() {
+    HOLDINGS=$(holdings)
+    [ "$HOLDINGS" = "$1" ]
+}
+
+# All of one colour, all on the screen at the same time, each as large as it wants to be.
+test_twenty_at_once() {
+    local before index colour
+    sway_start host
+    bridge_start host
+    [ "$WAYFERRY_E2E_BRIDGE" = none ] || before=$(holdings)
+    for index in {1..20}; do
+        colour=$((0x100000 + index * 0x0a0508))
+        spawn "client-$index" env WAYLAND_DISPLAY="$BRIDGE" "$CLIENT" --size 60x256 --frames 120 --hold --solid --seed $colour
+    done
+    for index in {1..20}; do
+        until_true 40 grep -qx '120 frames' "$LOGS/client-$index.log" || fail "client $index has not drawn its frames"
+    done
+    until_true 20 twenty_shown || fail "the windows are not all on the screen ($LOGS/twenty.png)"
+    for index in {1..20}; do
+        alive "${PID[client-$index]}" || fail "client $index ended"
+        stop "client-$index"
+    done
+    until_true 10 screen_is host "$WORK/host.empty.png" || fail "windows stay on the screen"
+    if [ "$WAYFERRY_E2E_BRIDGE" != none ]; then
+        until_true 10 holdings_are "$before" || fail "before: $before; after: $HOLDINGS"
+        say "$HOLDINGS"
+    fi
+    bridge_stop
+    stop host
+}
+
+twenty_shown() {
+    local index colour
+    shot host "$LOGS/twenty.png" || return 1
+    for index in {1..20}; do
+        colour=$(printf '#%06x' $((0x100000 + index * 0x0a0508)))
+        [ "$(pixels_of "$LOGS/twenty.png" "$colour")" = $((60 * 256)) ] || return 1
+    done
+}
+
+# After the hundredth client the processes have reached their size. AddressSanitizer keeps freed memory to
+# find late uses of it, 256 MB unless told otherwise; here it would hide what grows.
+test_thousand_in_turn() {
+    local before index host_kib guest_kib
+    export ASAN_OPTIONS=$ASAN_OPTIONS:quarantine_size_mb=1:thread_local_quarantine_size_kb=64
+    sway_start host
+    bridge_start host
+    [ "$WAYFERRY_E2E_BRIDGE" = none ] || before=$(holdings)
+    for index in {1..1000}; do
+        WAYLAND_DISPLAY=$BRIDGE timeout 20 "$CLIENT" --size $((100 + index % 7 * 50))x200 --frames 2 --seed "$index" \
+            >"$LOGS/client.log" 2>&1 || fail "client $index ended with $? (log: $LOGS/client.log)"
+        [ "$WAYFERRY_E2E_BRIDGE" = none ] && continue
+        if [ "$index" = 100 ]; then
+            until_true 10 holdings_are "$before" || fail "before: $before; after 100: $HOLDINGS"
+            host_kib=$(rss_kib "${PID[bridge-host]}")
+            guest_kib=$(rss_kib "${PID[bridge-guest]}")
+        fi
+    done
+    if [ "$WAYFERRY_E2E_BRIDGE" != none ]; then
+        until_true 10 holdings_are "$before" || fail "before: $before; after 1000: $HOLDINGS"
+        say "$HOLDINGS"
+        grown host "$host_kib"
+        grown guest "$guest_kib"
+    fi
+    bridge_stop
+    stop host
+}
+
+# grown SIDE KIB: fails when the process is more than 5 % larger than that.
+grown() {
+    local now
+    now=$(rss_kib "${PID[bridge-$1]}")
+    say "wayferry-$1: $2 KiB after 100 clients, $now KiB after 1000"
+    ((now * 100 <= $2 * 105)) || fail "wayferry-$1 grew from $2 to $now KiB"
+}
+
+e2e_main "$@"

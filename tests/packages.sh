@@ -1,0 +1,63 @@
+# The Debian packages that wayferry's build, its demo and its tests need; sourced by their scripts.
+#
+#     packages_need build demo       # installs what is missing of these lists, or says how and fails
+#
+# For Debian 12 and 13. Where a package was renamed, the names stand in one word: NEW|OLD.
+
+packages_build="build-essential meson ninja-build pkg-config python3 libwayland-dev libwayland-bin
+    wayland-protocols libdrm-dev libpixman-1-dev libseccomp-dev"
+
+packages_demo="weston libegl1 libgl1-mesa-dri gtk-4-examples adwaita-icon-theme fonts-dejavu-core imagemagick
+    util-linux"
+
+packages_test="libcmocka-dev $packages_demo fonts-dejavu-extra procps openssl
+    sway swaybg grim wtype wl-clipboard
+    gtk-3-examples foot imv mpv chromium firefox-esr
+    qml-qt6 qml6-module-qtqml qml6-module-qtqml-workerscript qml6-module-qtquick qml6-module-qtquick-window qt6-wayland
+    libsdl2-tests xwayland x11-apps x11-utils"
+
+package_installed() {
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+package_known() {
+    apt-cache show "$1" >/dev/null 2>&1
+}
+
+# Prints the packages of the lists that are not installed, under the name this release knows.
+packages_missing() {
+    local list word name
+    for list; do
+        list=packages_$list
+        for word in ${!list}; do
+            for name in ${word//|/ }; do
+                package_installed "$name" && continue 2
+            done
+            for name in ${word//|/ }; do
+                package_known "$name" && break
+            done
+            echo "$name"
+        done
+    done | sort -u
+}
+
+packages_need() {
+    local missing
+    if ! command -v apt-get >/dev/null; then
+        echo "packages: this is not Debian; hoping that what is needed is here" >&2
+        return 0
+    fi
+    missing=$(packages_missing "$@")
+    [ -n "$missing" ] || return 0
+    if [ "$(id -u)" != 0 ]; then
+        echo "packages are missing. Please run:" >&2
+        echo "    sudo apt-get update && sudo apt-get install --no-install-recommends" $missing >&2
+        return 1
+    fi
+    echo "installing:" $missing
+    apt-get -q -o DPkg::Lock::Timeout=600 update >/dev/null || echo "packages: apt-get update failed; going on" >&2
+    missing=$(packages_missing "$@")
+    # shellcheck disable=SC2086
+    DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=600 install --no-install-recommends $missing \
+        </dev/null >/dev/null
+}

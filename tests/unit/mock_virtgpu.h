@@ -1,0 +1,59 @@
+/*
+ * A kernel with a virtio-gpu device, in the place of guest-proxy/virtgpu_ioctl.c. It keeps a list
+ * of what was asked of it, has real memory for blobs and real fds for events and fences, and fails
+ * as it is told.
+ */
+#ifndef TESTS_UNIT_MOCK_VIRTGPU_H
+#define TESTS_UNIT_MOCK_VIRTGPU_H
+
+#include "guest-proxy/virtgpu_ioctl.h"
+
+#define MOCK_PATH "/dev/dri/renderD130" /* the only node there is, and it is not the first */
+#define MOCK_CAPSET_BYTES 16
+#define MOCK_BLOBS 32
+#define MOCK_FENCES 16
+#define MOCK_PARAMS 16
+
+struct mock_blob {
+	uint32_t handle; /* 0: free */
+	int drm;         /* the file it was made in */
+	int memory;      /* a memfd */
+	struct virtgpu_create_blob create;
+};
+
+struct mock_virtgpu {
+	/* The device. Tests change it after mock_virtgpu_start. */
+	int params[MOCK_PARAMS]; /* 0: GETPARAM fails */
+	const char *driver;
+	uint8_t capset[MOCK_CAPSET_BYTES];
+	int open_error;               /* of MOCK_PATH */
+	unsigned long failing;        /* an ioctl; 0: mmap; ULONG_MAX: none */
+	int failing_with;             /* -errno */
+	unsigned fail_after, n_fails; /* good calls before, bad calls then */
+
+	/* What was seen. */
+	char log[1024]; /* a word for each call since mock_virtgpu_forget */
+	struct virtgpu_context_set_param context_params[4];
+	struct virtgpu_execute execute; /* the last one */
+	uint8_t commands[64];           /* of it */
+	uint32_t execute_handles[4];
+	uint32_t waited_for;
+	struct mock_blob blobs[MOCK_BLOBS];
+	uint32_t last_handle;
+	int drm, peer;               /* of the file that was opened last; peer: the kernel's end */
+	int fences[MOCK_FENCES];     /* the kernel's ends, oldest first */
+	unsigned n_fences, n_closed; /* closed: blobs */
+};
+
+extern struct mock_virtgpu mock;
+
+void mock_virtgpu_start(void); /* a device that has all */
+void mock_virtgpu_stop(void);  /* closes what is the kernel's */
+void mock_virtgpu_forget(void);
+unsigned mock_virtgpu_live_blobs(void);
+/* Events for the file opened last. */
+void mock_virtgpu_event(uint32_t type, uint32_t length);
+/* Signals fence @i of those handed out. */
+void mock_virtgpu_signal(unsigned i);
+
+#endif
