@@ -32,14 +32,13 @@ BACKGROUND=0xff2f4858
 WINDOW_PIXELS=5000              # what changes less of the screen is no window
 SECONDS_TO_SHOW=30
 
-HOST_PACKAGES="gcc libc6-dev pkg-config meson ninja-build python3 libwayland-dev wayland-protocols libdrm-dev
-    libpixman-1-dev libseccomp-dev"
-SCREEN_PACKAGES="weston libgl1-mesa-dri imagemagick"
-APPLICATION_PACKAGES="gtk-4-examples adwaita-icon-theme fonts-dejavu-core"
-
 root=$(cd "$(dirname "$0")/.." && pwd)
 host=$root/build/host-bridge/wayferry-host
 guest=$root/build/guest-proxy/wayferry-guest
+# shellcheck disable=SC2034 # packages.sh takes lists by their names
+packages_application="gtk-4-examples adwaita-icon-theme fonts-dejavu-core"
+# shellcheck source=tests/packages.sh
+. "$root/tests/packages.sh"
 work=                           # sockets, logs and pictures of this run
 pids=()                         # what we started, each the leader of a process group
 
@@ -54,10 +53,10 @@ step() {
 # The last words of a run that failed; the logs stay.
 die() {
     printf '\ndemo.sh: %s\n' "$*" >&2
-    if [ -n "$work" ]; then
+    if [ -n "$work" ] && ! rmdir "$work" 2>/dev/null; then
         printf 'demo.sh: logs: %s\n' "$work" >&2
-        work=
     fi
+    work=
     exit 1
 }
 
@@ -123,25 +122,17 @@ listens_or_ended() {
 
 # ---- packages and programs
 
+# install_missing LIST...: of the lists in tests/packages.sh.
 install_missing() {
-    local package missing=()
-    command -v dpkg-query >/dev/null ||
-        die "this script knows Debian's packages only; README.md names what wayferry needs"
-    for package; do
-        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q ' ok installed' || missing+=("$package")
-    done
-    if [ ${#missing[@]} = 0 ]; then
+    local missing
+    missing=$(packages_missing "$@" | tr '\n' ' ')
+    if [ -z "$missing" ]; then
         say "    all packages are there"
-        return
+    elif [ $install = no ]; then
+        die "packages are missing: $missing"
+    else
+        packages_need "$@" || die "cannot go on without these packages"
     fi
-    [ $install = yes ] || die "packages are missing: ${missing[*]}"
-    [ "$(id -u)" = 0 ] || die "packages are missing; this installs them:
-sudo apt-get install --no-install-recommends ${missing[*]}"
-    say "    apt-get install ${missing[*]}"
-    {
-        apt-get update &&
-            DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
-    } </dev/null >"$work/apt-get.log" 2>&1 || die "apt-get failed: $(tail -n 1 "$work/apt-get.log")"
 }
 
 build() {
@@ -307,28 +298,27 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-packages=$HOST_PACKAGES
-[ $session = yes ] || packages+=" $SCREEN_PACKAGES"
-if [ $# = 0 ]; then
-    packages+=" $APPLICATION_PACKAGES"
-    set -- gtk4-widget-factory
-fi
+packages="build demo"
+[ $# -gt 0 ] || set -- gtk4-widget-factory
 if [ $session = yes ]; then
+    packages=build
+    [ "$1" != gtk4-widget-factory ] || packages="build application"
     [ -n "${XDG_RUNTIME_DIR:-}" ] || die "--session: there is no session (\$XDG_RUNTIME_DIR is not set)"
     export WAYLAND_DISPLAY=${WAYLAND_DISPLAY:-wayland-0}
     case $WAYLAND_DISPLAY in /*) socket=$WAYLAND_DISPLAY ;; *) socket=$XDG_RUNTIME_DIR/$WAYLAND_DISPLAY ;; esac
     [ -S "$socket" ] || die "--session: no Wayland compositor listens on $socket"
+else
+    [ -w "$(dirname "$output")/" ] || die "cannot write $output"
 fi
 
-[ $session = yes ] || { [ -d "$(dirname "$output")" ] && [ -w "$(dirname "$output")" ]; } ||
-    die "cannot write $output"
 work=$(mktemp -d /tmp/wayferry-demo.XXXXXX) || exit 1
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# What wayferry would read; and toolkits shall draw by themselves on Wayland (there is no GPU here).
-unset WAYFERRY_SOCKET WAYFERRY_FD WAYFERRY_DEVICE WAYFERRY_VHOST_USER WAYFERRY_WAYLAND_DISPLAY DISPLAY WAYLAND_SOCKET
+# What would change wayferry's options; and toolkits shall draw by themselves, on Wayland: the
+# bridge carries memory, not the GPU's buffers.
+unset "${!WAYFERRY_HOST_@}" "${!WAYFERRY_GUEST_@}" DISPLAY WAYLAND_SOCKET
 export GDK_BACKEND=wayland GSK_RENDERER=cairo QT_QPA_PLATFORM=wayland SDL_VIDEODRIVER=wayland MOZ_ENABLE_WAYLAND=1
 
 step "Packages"
