@@ -355,8 +355,7 @@ static int malformed(const struct vhost_user_message *message, const char *why)
 void vhost_user_handle(struct vhost_user *vu, struct vhost_user_message *message)
 {
 	const struct handler *handler = find_handler(message->header.request);
-	bool acknowledge = (message->header.flags & VHOST_USER_FLAG_NEED_REPLY) &&
-		(vu->protocol_features & BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK));
+	bool acknowledge = message->header.flags & VHOST_USER_FLAG_NEED_REPLY;
 	int error;
 
 	if (!handler) {
@@ -367,6 +366,8 @@ void vhost_user_handle(struct vhost_user *vu, struct vhost_user_message *message
 	} else {
 		error = handler->handle(vu, message);
 	}
+	/* User-Mode Linux wants it of the very message that negotiates it, so we look only now. */
+	acknowledge &= (vu->protocol_features & BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK)) != 0;
 	if (error != -EPROTO && acknowledge && !handler->replies)
 		error = reply_u64(vu, message, error < 0);
 	if (error == -EPROTO)

@@ -343,6 +343,16 @@ static void acknowledgements_are_sent_when_negotiated_and_asked_for(void **state
 	assert_true(vhost_user_connected(t.vu));
 }
 
+static void the_message_that_negotiates_acknowledgements_gets_one(void **state)
+{
+	uint64_t features = UINT64_C(1) << VHOST_USER_PROTOCOL_F_REPLY_ACK, none = 0;
+	fe_send(&t.fe, VHOST_USER_SET_PROTOCOL_FEATURES, VHOST_USER_FLAG_NEED_REPLY, &features, 8,
+		-1);
+	assert_int_equal(expect_u64(VHOST_USER_SET_PROTOCOL_FEATURES), 0);
+	fe_send(&t.fe, VHOST_USER_SET_PROTOCOL_FEATURES, VHOST_USER_FLAG_NEED_REPLY, &none, 8, -1);
+	expect_silence();
+}
+
 static void requests_go_through_and_interrupt(void **state)
 {
 	start();
@@ -1181,6 +1191,7 @@ int main(void)
 		TEST(a_monitors_start_is_answered),
 		TEST(configuration_space_is_read_at_any_size),
 		TEST(acknowledgements_are_sent_when_negotiated_and_asked_for),
+		TEST(the_message_that_negotiates_acknowledgements_gets_one),
 		TEST(requests_go_through_and_interrupt),
 		TEST(without_protocol_features_rings_run_from_the_kick_on),
 		TEST(a_kick_before_the_ring_is_enabled_is_not_lost),
