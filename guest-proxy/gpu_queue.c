@@ -14,9 +14,11 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "guest-proxy/front_end.h"
+#include "guest-proxy/quick_answers.h"
 #include "protocol/fd.h"
 #include "protocol/vhost_user.h"
 
@@ -60,8 +62,9 @@ struct gpu_queue {
 	struct wl_event_loop *loop;
 	const struct gpu_queue_listener *listener;
 	void *listener_data;
-	struct wl_event_source *call_source, *socket_source, *backend_source, *timer, *idle;
+	struct wl_event_source *call_source, *socket_source, *backend_source, *timer, *idle, *watch;
 	bool timer_armed;
+	struct quick_answers quick;
 	struct front_end *fe;
 	int ram_fd, kick, call;
 	uint8_t *ram;
@@ -226,13 +229,40 @@ static void read_call(struct gpu_queue *queue)
 	(void)n; /* a wake-up for nothing is harmless */
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 static int handle_call(int fd, uint32_t mask, void *data)
 {
 	struct gpu_queue *queue = data;
+	quick_answers_answered(&queue->quick, now_ns(), false);
 	read_call(queue);
 	drain_and_arm(queue);
 	queue->listener->turn(queue->listener_data); /* may destroy the queue */
 	return 0;
+}
+
+/* The last thing before the event loop sleeps: the answer is likely there before it would. */
+static void handle_watch(void *data)
+{
+	struct gpu_queue *queue = data;
+	const uint64_t end_ns = now_ns() + QUICK_ANSWERS_WATCH_NS;
+	bool answered;
+
+	queue->watch = NULL;
+	if (gpu_queue_lost(queue))
+		return;
+	virtqueue_driver_disarm(queue->driver);
+	while (!(answered = virtqueue_driver_awaited(queue->driver)) && now_ns() < end_ns)
+		;
+	quick_answers_answered(&queue->quick, now_ns(), !answered);
+	drain_and_arm(queue);
+	if (answered)
+		queue->listener->turn(queue->listener_data); /* may destroy the queue */
 }
 
 static int handle_timer(void *data)
@@ -313,8 +343,12 @@ int gpu_queue_wait(struct gpu_queue *queue, const unsigned *pending)
 
 static void publish(struct gpu_queue *queue, enum virtqueue_kick kick)
 {
-	if (virtqueue_driver_publish(queue->driver, kick))
-		signal_event(queue->kick);
+	if (!virtqueue_driver_publish(queue->driver, kick))
+		return;
+	signal_event(queue->kick);
+	quick_answers_kicked(&queue->quick, now_ns());
+	if (!queue->watch && quick_answers_expected(&queue->quick))
+		queue->watch = wl_event_loop_add_idle(queue->loop, handle_watch, queue);
 }
 
 void gpu_queue_publish(struct gpu_queue *queue)
@@ -524,6 +558,7 @@ struct gpu_queue *gpu_queue_open(struct wl_event_loop *loop, const char *path,
 	queue->listener = listener;
 	queue->listener_data = data;
 	queue->ram_fd = queue->kick = queue->call = -1;
+	quick_answers_init(&queue->quick);
 	snprintf(queue->description, sizeof(queue->description), "vhost-user %s", path);
 	queue->fe = front_end_open(path, FEATURES, 0);
 	if (!queue->fe) /* said so */
@@ -556,6 +591,7 @@ void gpu_queue_destroy(struct gpu_queue *queue)
 	remove_source(&queue->socket_source);
 	remove_source(&queue->backend_source);
 	remove_source(&queue->timer);
+	remove_source(&queue->watch);
 	remove_source(&queue->idle);
 	front_end_destroy(queue->fe);
 	virtqueue_driver_destroy(queue->driver);

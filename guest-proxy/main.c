@@ -22,7 +22,7 @@
 #define FINISH_MS 3000 /* for the last bytes of clients, when the command has ended */
 
 struct settings {
-	const char *socket, *device, *vhost_user, *log_level;
+	const char *socket, *device, *vhost_user, *log_level, *trace;
 	bool stats;
 	char **command; /* NULL: none */
 };
@@ -57,9 +57,13 @@ static bool parse(struct settings *settings, int argc, char **argv, int *status)
 			"machine",
 			.value = &settings->vhost_user},
 		{"log-level", "LEVEL", "error, warn, info, debug or trace",
-			.value = &settings->log_level},
+			.value = &settings->log_level, .common = true},
+		{"trace", "SIDES",
+			"Print every Wayland message on standard error, as WAYLAND_DEBUG does, if "
+			"SIDES (a list with commas) has guest in it",
+			.value = &settings->trace, .common = true},
 		{"stats", NULL, "Print counters at exit (SIGUSR1 prints them at any time)",
-			.flag = &settings->stats},
+			.flag = &settings->stats, .common = true},
 		{0},
 	};
 	const struct options_program program = {
@@ -83,32 +87,32 @@ static bool parse(struct settings *settings, int argc, char **argv, int *status)
 		log_err("unknown argument %s (a command comes after --; see --help)", argv[first]);
 		return false;
 	}
-	enum log_level level;
+	return true;
+}
+
+/* False: a value is wrong, which was said. */
+static bool apply(const struct settings *settings)
+{
+	static const char *const sides[] = {"guest", "host", NULL};
+	int trace = options_list_has(settings->trace, sides, "guest");
+	enum log_level level = LOG_LEVEL_INFO;
+
 	if (settings->log_level && !log_level_from_name(settings->log_level, &level)) {
 		log_err("--log-level must be error, warn, info, debug or trace, not %s",
 			settings->log_level);
 		return false;
 	}
-	if (settings->log_level)
-		log_set_level(level);
+	if (trace < 0) {
+		log_err("--trace may have guest and host in it, not %s", settings->trace);
+		return false;
+	}
 	if (settings->device && settings->vhost_user) {
 		log_err("--device and --vhost-user exclude each other");
 		return false;
 	}
+	log_set_level(level);
+	relay_set_trace(trace > 0);
 	return true;
-}
-
-/* WAYFERRY_TRACE=guest,host names who prints messages. */
-static bool trace_wanted(void)
-{
-	const char *list = getenv("WAYFERRY_TRACE");
-	while (list && *list) {
-		size_t length = strcspn(list, ",");
-		if (length == strlen("guest") && strncmp(list, "guest", length) == 0)
-			return true;
-		list += length + (list[length] == ',');
-	}
-	return false;
 }
 
 static int handle_signal(int number, void *data)
@@ -166,7 +170,6 @@ static bool open_all(struct guest *guest)
 
 	signal(SIGPIPE, SIG_IGN);
 	raise_file_limit(&guest->files);
-	relay_set_trace(trace_wanted());
 	guest->loop = wl_event_loop_create();
 	if (!guest->loop)
 		return false;
@@ -236,7 +239,7 @@ int main(int argc, char **argv)
 	struct guest guest = {0};
 	int status;
 
-	if (!parse(&guest.settings, argc, argv, &status))
+	if (!parse(&guest.settings, argc, argv, &status) || !apply(&guest.settings))
 		return status;
 	if (!open_all(&guest)) {
 		close_all(&guest);

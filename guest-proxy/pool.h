@@ -9,11 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct sigbus_guard;
+
 struct pool {
 	uint32_t refs;
 	uint8_t *data;
 	size_t size;
-	bool truncated;  /* was seen smaller than the client said; reads as zeros from then on */
+	struct sigbus_guard *guard;
 	uint32_t *count; /* how many are alive, the owner's */
 };
 
@@ -30,11 +32,9 @@ void pool_unref(struct pool *pool);
 int pool_resize(struct pool *pool, size_t size);
 
 /*
- * Between these two, data behind the end of a truncated file reads as zeros instead of killing us.
- * No nesting.
+ * Whether its file was seen smaller than the client said. All of it reads as zeros from then on,
+ * and perhaps did so already in the last read: ask afterwards.
  */
-void pool_begin_access(struct pool *pool);
-/* False: the pool is truncated. */
-bool pool_end_access(struct pool *pool);
+bool pool_truncated(const struct pool *pool);
 
 #endif

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "guest-proxy/shm_format.h"
+#include "guest-proxy/stream_copy.h"
 #include "protocol/bytes.h"
 
 #define BUSY_MAX 16    /* then the compositor gets the oldest again, released or not */
@@ -267,7 +268,7 @@ static uint64_t copy_rows(uint8_t *to, size_t to_stride, const uint8_t *from, si
 {
 	if (full_width && to_stride == from_stride) {
 		size_t size = (rows - 1) * to_stride + bytes;
-		memcpy(to, from, size);
+		stream_copy(to, from, size);
 		return size;
 	}
 	for (size_t row = 0; row < rows; row++)
@@ -283,7 +284,6 @@ bool swapchain_paint(struct host_buffer *host, struct buffer *buffer)
 	int n_boxes;
 	const pixman_box32_t *boxes = pixman_region32_rectangles(&host->stale, &n_boxes);
 
-	pool_begin_access(buffer->pool);
 	for (int i = 0; i < n_boxes; i++) {
 		size_t x = swapchain->whole_rows ? 0 : (size_t)boxes[i].x1;
 		size_t width = swapchain->whole_rows ? (size_t)swapchain->width
@@ -296,7 +296,7 @@ bool swapchain_paint(struct host_buffer *host, struct buffer *buffer)
 			buffer->stride_bytes, width * pixel, rows,
 			width == (size_t)swapchain->width);
 	}
-	if (!pool_end_access(buffer->pool))
+	if (pool_truncated(buffer->pool))
 		return false;
 	pixman_region32_clear(&host->stale);
 	host->connection->copied_bytes += copied;

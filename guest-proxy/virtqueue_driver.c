@@ -204,12 +204,24 @@ int virtqueue_driver_take(struct virtqueue_driver *driver, unsigned *slot, uint3
 	return 1;
 }
 
+void virtqueue_driver_disarm(struct virtqueue_driver *driver)
+{
+	/* An index that lies behind is reached only after all others. */
+	uint16_t event = (uint16_t)(driver->seen - 1);
+	__atomic_store_n(&driver->available->ring[VIRTQUEUE_DRIVER_SIZE], event, __ATOMIC_RELAXED);
+}
+
+bool virtqueue_driver_awaited(const struct virtqueue_driver *driver)
+{
+	uint16_t index = __atomic_load_n(&driver->used->idx, __ATOMIC_RELAXED);
+	return (uint16_t)(index - driver->seen) > driver->n_prompt;
+}
+
 bool virtqueue_driver_arm(struct virtqueue_driver *driver)
 {
 	set_used_event(driver);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	uint16_t index = __atomic_load_n(&driver->used->idx, __ATOMIC_RELAXED);
-	return (uint16_t)(index - driver->seen) > driver->n_prompt;
+	return virtqueue_driver_awaited(driver);
 }
 
 void virtqueue_driver_settle(struct virtqueue_driver *driver)

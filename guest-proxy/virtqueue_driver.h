@@ -84,6 +84,13 @@ int virtqueue_driver_take(struct virtqueue_driver *driver, unsigned *slot, uint3
 bool virtqueue_driver_arm(struct virtqueue_driver *driver);
 
 /*
+ * Watching instead of being interrupted: disarm, look at awaited as often as wanted, then take and arm as ever.
+ */
+void virtqueue_driver_disarm(struct virtqueue_driver *driver);
+/* Whether an awaited completion may be there. */
+bool virtqueue_driver_awaited(const struct virtqueue_driver *driver);
+
+/*
  * Prompt requests that are still out are late (the device holds them back): from now on every one
  * of their completions interrupts. To be called some time after requests were added, as long as
  * virtqueue_driver_n_prompt is not 0; without it a late request would hide the completion of an

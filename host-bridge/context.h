@@ -7,6 +7,7 @@
 #include <wayland-server-core.h>
 
 struct context;
+struct pipes;
 struct policy;
 
 #define CONTEXT_MAX_HELD 256 /* requests a context may keep */
@@ -85,6 +86,7 @@ struct context_host {
 	uint64_t max_blob_bytes;
 	struct device_counters *counters;
 	uint32_t *n_starved; /* contexts that are starved now */
+	struct pipes *lingering; /* write pipes that have outlived their contexts; NULL: none do */
 };
 
 struct context {

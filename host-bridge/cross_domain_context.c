@@ -18,6 +18,7 @@
 
 #define MAX_QUEUED_SENDS (UINT64_C(4) << 20) /* bytes, what manages them included */
 #define MAX_HOLDS 64                         /* reasons for which one submission waits */
+#define LINGER_MS 30000                      /* for a reader that takes nothing any more */
 
 struct send {                /* a SEND that waits for the compositor */
 	struct wl_list link; /* cross_domain_context::sends */
@@ -161,11 +162,29 @@ void cross_domain_lose(struct cross_domain_context *context, const char *why)
 	context_wake(&context->base);
 }
 
+/*
+ * A guest ends its context when it has written all, which is not yet when the readers have read
+ * all.
+ */
+static void finish_pipes(struct cross_domain_context *context)
+{
+	struct pipes *lingering = context->base.host->lingering;
+	if (!lingering) {
+		pipes_finish(&context->pipes);
+		return;
+	}
+	unsigned closed = pipes_bequeath(&context->pipes, lingering, LINGER_MS);
+	if (closed > 0)
+		log_limited(&context->log_limit, LOG_LEVEL_WARN,
+			"%s: %u pipes are cut short, their readers do not keep up",
+			context->base.name, closed);
+}
+
 static void handle_destroy(struct context *base)
 {
 	struct cross_domain_context *context = cross_domain_from(base);
 
-	pipes_finish(&context->pipes);
+	finish_pipes(context);
 	cross_domain_end_input(context);
 	compositor_destroy(context->compositor);
 	guest_stream_finish(&context->stream);

@@ -16,6 +16,7 @@
 #include <sys/random.h>
 
 #include "host-bridge/commands.h"
+#include "host-bridge/pipes.h"
 #include "host-bridge/vhost_user.h"
 #include "host-bridge/window.h"
 #include "protocol/bytes.h"
@@ -32,6 +33,7 @@ struct device {
 	struct wl_list awake;         /* context::wake_link */
 	uint32_t n_starved;           /* contexts with an event and no POLL */
 	bool wants_polls;             /* the driver is told so */
+	struct pipes lingering;       /* context_host::lingering */
 	bool notify[2];               /* answers were put on the queue's used ring */
 	struct wl_event_source *turn; /* finish_turn, once it is due */
 	struct wl_event_source
@@ -193,6 +195,7 @@ static void forget_guest(struct device *device)
 	for (struct context *context; (context = id_map_take_any(&gpu->contexts, &id));)
 		gpu_destroy_context(gpu, context);
 	gpu->requests.dropping = false;
+	pipes_finish(&device->lingering);
 	resource_table_finish(&gpu->resources);
 	window_reset(device->window);
 	memset(device->notify, 0, sizeof(device->notify));
@@ -264,7 +267,9 @@ struct device *device_create(const struct device_config *config)
 		.policy = config->policy,
 		.max_blob_bytes = config->window_bytes,
 		.counters = &gpu->counters,
+		.lingering = &device->lingering,
 	};
+	pipes_init(&device->lingering, config->loop, NULL, NULL, &gpu->counters.pipes);
 	/* A version 4 UUID (RFC 9562, 5.4). */
 	if (getrandom(gpu->uuid, sizeof(gpu->uuid), 0) < 0)
 		log_warn("no random numbers: %s", strerror(errno));

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "protocol/fd.h"
+#include "protocol/sigbus_guard.h"
 
 #define LOG_MODULE "memory"
 #include "protocol/log.h"
@@ -20,6 +21,7 @@ struct region {
 	uint8_t *host; /* where guest_address is */
 	void *map;     /* the mapping that contains it */
 	size_t map_size;
+	struct sigbus_guard *guard;
 };
 
 struct guest_memory {
@@ -27,11 +29,16 @@ struct guest_memory {
 	size_t n_regions;
 	size_t last_hit; /* where to look first */
 	uint64_t generation;
+	bool truncated; /* one that is gone was */
+	int wake_fd;
 };
 
 struct guest_memory *guest_memory_create(void)
 {
-	return calloc(1, sizeof(struct guest_memory));
+	struct guest_memory *memory = calloc(1, sizeof(*memory));
+	if (memory)
+		memory->wake_fd = -1;
+	return memory;
 }
 
 void guest_memory_destroy(struct guest_memory *memory)
@@ -42,13 +49,39 @@ void guest_memory_destroy(struct guest_memory *memory)
 	free(memory);
 }
 
-void guest_memory_clear(struct guest_memory *memory)
+static void region_unmap(struct region *region)
 {
+	sigbus_guard_destroy(region->guard);
+	munmap(region->map, region->map_size);
+}
+
+static void drop_regions(struct guest_memory *memory)
+{
+	memory->truncated = guest_memory_truncated(memory);
 	for (size_t i = 0; i < memory->n_regions; i++)
-		munmap(memory->regions[i].map, memory->regions[i].map_size);
+		region_unmap(&memory->regions[i]);
 	memory->n_regions = 0;
 	memory->last_hit = 0;
 	memory->generation++;
+}
+
+void guest_memory_clear(struct guest_memory *memory)
+{
+	drop_regions(memory);
+	memory->truncated = false;
+}
+
+bool guest_memory_truncated(const struct guest_memory *memory)
+{
+	bool truncated = memory->truncated;
+	for (size_t i = 0; i < memory->n_regions; i++)
+		truncated |= sigbus_guard_hit(memory->regions[i].guard);
+	return truncated;
+}
+
+void guest_memory_watch(struct guest_memory *memory, int wake_fd)
+{
+	memory->wake_fd = wake_fd;
 }
 
 uint64_t guest_memory_generation(const struct guest_memory *memory)
@@ -58,10 +91,12 @@ uint64_t guest_memory_generation(const struct guest_memory *memory)
 
 /*
  * Maps one region. The mapping starts at the fd's block boundary below mmap_offset: huge pages are
- * mapped from their own boundaries only. A region beyond the end of its file would be a SIGBUS
- * later; a dma-buf (a mapping of ours that comes back) knows its own end.
+ * mapped from their own boundaries only. A region beyond the end of its file is refused, and
+ * guarded against becoming that later; a dma-buf (a mapping of ours that comes back) knows its own
+ * end.
  */
-static int region_map(struct region *region, const struct vhost_user_memory_region *from, int fd)
+static int region_map(
+	struct region *region, const struct vhost_user_memory_region *from, int fd, int wake_fd)
 {
 	struct stat st;
 	if (from->size == 0 || from->size > UINT64_MAX - from->guest_address ||
@@ -83,6 +118,12 @@ static int region_map(struct region *region, const struct vhost_user_memory_regi
 		(off_t)(from->mmap_offset - lead));
 	if (map == MAP_FAILED)
 		return -errno;
+	struct sigbus_guard *guard;
+	int error = sigbus_guard_create(map, map_size, PROT_READ | PROT_WRITE, wake_fd, &guard);
+	if (error < 0) {
+		munmap(map, map_size);
+		return error;
+	}
 	/* Guest memory in a core dump is nobody's business. */
 	madvise(map, map_size, MADV_DONTDUMP);
 	*region = (struct region){
@@ -92,6 +133,7 @@ static int region_map(struct region *region, const struct vhost_user_memory_regi
 		.host = (uint8_t *)map + lead,
 		.map = map,
 		.map_size = map_size,
+		.guard = guard,
 	};
 	return 0;
 }
@@ -119,11 +161,11 @@ static int region_add(
 	struct guest_memory *memory, const struct vhost_user_memory_region *from, int fd)
 {
 	struct region region;
-	int error = region_map(&region, from, fd);
+	int error = region_map(&region, from, fd, memory->wake_fd);
 	if (error == 0) {
 		error = region_insert(memory, &region);
 		if (error < 0)
-			munmap(region.map, region.map_size);
+			region_unmap(&region);
 	}
 	if (error < 0)
 		log_err("region of %#llx bytes at guest address %#llx, offset %#llx: %s",
@@ -137,7 +179,7 @@ int guest_memory_set(
 {
 	int error = 0;
 
-	guest_memory_clear(memory);
+	drop_regions(memory);
 	if (table->n_regions > VHOST_USER_MAX_REGIONS || table->n_regions != n_fds)
 		error = -EINVAL;
 	for (size_t i = 0; i < n_fds; i++) {
@@ -146,7 +188,7 @@ int guest_memory_set(
 		fd_close(&fds[i]);
 	}
 	if (error < 0)
-		guest_memory_clear(memory);
+		drop_regions(memory);
 	return error;
 }
 

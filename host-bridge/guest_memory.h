@@ -19,6 +19,13 @@ int guest_memory_set(
 	struct guest_memory *memory, const struct vhost_user_memory *table, int *fds, size_t n_fds);
 void guest_memory_clear(struct guest_memory *memory);
 
+/*
+ * Whether a file of the table was seen truncated, since the last clear: its region is zeros of our
+ * own from then on. The eventfd @wake_fd (borrowed; -1: none) is written to when that happens.
+ */
+bool guest_memory_truncated(const struct guest_memory *memory);
+void guest_memory_watch(struct guest_memory *memory, int wake_fd);
+
 /* Counts up with each set or clear: pointers held by others are good while it stays the same. */
 uint64_t guest_memory_generation(const struct guest_memory *memory);
 

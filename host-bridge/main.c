@@ -63,56 +63,56 @@ static bool parse_command_line(
 			"Listen on this Unix socket for the virtual machine monitor, or for "
 			"wayferry-guest --vhost-user. The socket is made with mode 0600 and "
 			"removed at exit. A socket that nobody answers on any more is replaced.",
-			&options->socket, NULL},
+			.value = &options->socket},
 		{"fd", "N",
 			"Serve the listening Unix socket that was passed as this file descriptor. "
 			"With neither --socket nor --fd it is the one that systemd passed "
 			"(LISTEN_FDS).",
-			&options->fd, NULL},
+			.value = &options->fd},
 		{"wayland-display", "NAME",
 			"The host compositor's socket: an absolute path, or a name in "
 			"$XDG_RUNTIME_DIR. By default $WAYLAND_DISPLAY, else wayland-0. It need "
 			"not be there yet when wayferry-host starts.",
-			&options->wayland_display, NULL},
+			.value = &options->wayland_display},
 		{"vm", "NAME",
 			"The machine's name. Titles of its windows then read \"[NAME] TITLE\", "
 			"and application ids wayferry.NAME.APP_ID. At most 64 letters, digits, "
 			"'-', '_' and '.'.",
-			&options->vm, NULL},
+			.value = &options->vm},
 		{"renderer", "KIND",
 			"What renders 3D for the guest. Only none so far, which is the default.",
-			&options->renderer, NULL},
+			.value = &options->renderer},
 		{"render-node", "PATH",
 			"The GPU that a renderer uses. Refused while there is no renderer.",
-			&options->render_node, NULL},
+			.value = &options->render_node},
 		{"window-size", "BYTES",
 			"Size of the memory that the guest's buffers share with the host: a power "
 			"of two from 1M to 1T, with K, M, G or T behind it (default: 1G). It "
 			"costs address space; memory only as far as buffers fill it. wl_shm "
 			"reaches the first 2G of it.",
-			&options->window_size, NULL},
+			.value = &options->window_size},
 		{"print-capabilities", NULL,
 			"Print what a guest would be offered, line by line: the device, the "
 			"compositor, and which of its interfaces the policy allows. Then exit.",
-			NULL, &options->print_capabilities},
+			.flag = &options->print_capabilities},
 		{"log-level", "LEVEL",
 			"How much to say on standard error: error, warn, info (the default), "
 			"debug or trace.",
-			&options->log_level, NULL},
+			.value = &options->log_level, .common = true},
 		{"trace", "SIDES",
 			"Print every Wayland message on standard error, as WAYLAND_DEBUG does, if "
 			"SIDES (a list with commas) has host in it. Titles, file names and other "
 			"texts of guests are in there.",
-			&options->trace, NULL},
+			.value = &options->trace, .common = true},
 		{"stats", NULL,
 			"Print the counters at exit, as SIGUSR1 does at any time: \"name value\" "
 			"lines on standard error.",
-			NULL, &options->stats},
+			.flag = &options->stats, .common = true},
 		{"no-sandbox", NULL,
 			"Keep all rights after the start, for debugging. By default wayferry-host "
 			"then gives up files, programs, the network and all system calls it does "
 			"not use.",
-			NULL, &options->no_sandbox},
+			.flag = &options->no_sandbox},
 		{0},
 	};
 	const struct options_program program = {
@@ -142,20 +142,17 @@ static bool parse_command_line(
 
 static bool apply_logging(const struct host_options *options)
 {
+	static const char *const sides[] = {"guest", "host", NULL};
 	enum log_level level = LOG_LEVEL_INFO;
 
 	if (options->log_level && !log_level_from_name(options->log_level, &level))
 		return refuse("log-level", options->log_level,
 			"not one of error, warn, info, debug and trace");
 	log_set_level(level);
-	for (const char *side = options->trace; side && *side; side += strspn(side, ",")) {
-		size_t length = strcspn(side, ",");
-		if (length == strlen("host") && strncmp(side, "host", length) == 0)
-			relay_set_trace(true);
-		else if (length != strlen("guest") || strncmp(side, "guest", length) != 0)
-			return refuse("trace", options->trace, "may have host and guest in it");
-		side += length;
-	}
+	int trace = options_list_has(options->trace, sides, "host");
+	if (trace < 0)
+		return refuse("trace", options->trace, "may have host and guest in it");
+	relay_set_trace(trace > 0);
 	return true;
 }
 

@@ -10,6 +10,8 @@
 
 #include "protocol/bytes.h"
 #include "protocol/fd.h"
+#define LOG_MODULE "pipes"
+#include "protocol/log.h"
 
 #define CHUNK_BYTES 4096 /* at least, so that small WRITEs cost no more memory than they count */
 
@@ -32,6 +34,9 @@ struct pipe {
 	struct wl_list chunks;  /* chunk::link */
 	struct wl_list waiters; /* pipe_waiter::link */
 	bool hang_up;           /* close once the chunks are gone */
+	/* of one that has outlived its context: closes it when the reader takes nothing */
+	struct wl_event_source *patience;
+	int patience_ms;
 };
 
 static int handle_readable(int fd, uint32_t mask, void *data);
@@ -109,6 +114,8 @@ static void pipe_destroy(struct pipe *pipe)
 {
 	id_map_remove(&pipe->pipes->by_id, pipe->id);
 	pipe_break(pipe);
+	if (pipe->patience)
+		wl_event_source_remove(pipe->patience);
 	--*pipe->pipes->live;
 	free(pipe);
 }
@@ -119,6 +126,64 @@ void pipes_finish(struct pipes *pipes)
 	for (struct pipe *pipe; (pipe = id_map_take_any(&pipes->by_id, &id));)
 		pipe_destroy(pipe);
 	id_map_finish(&pipes->by_id);
+}
+
+static int handle_no_patience(void *data)
+{
+	struct pipe *pipe = data;
+	log_debug("a pipe whose context has ended is closed: its reader takes nothing");
+	pipe_destroy(pipe);
+	return 0;
+}
+
+static size_t count_queued(const struct pipe *pipe)
+{
+	size_t bytes = 0;
+	struct chunk *chunk;
+	wl_list_for_each(chunk, &pipe->chunks, link)
+	{
+		bytes += chunk->size - chunk->sent;
+	}
+	return bytes;
+}
+
+/* Into @heir, from pipes that know it no more; false: there is no room. */
+static bool pipe_bequeath(struct pipe *pipe, struct pipes *heir, int timeout_ms)
+{
+	size_t bytes = count_queued(pipe);
+
+	if (heir->by_id.count >= PIPES_MAX ||
+		!range_fits(heir->queued_bytes, bytes, PIPES_MAX_QUEUED))
+		return false;
+	do
+		heir->last_heir++;
+	while (heir->last_heir == 0 || pipes_has(heir, heir->last_heir));
+	pipe->patience = wl_event_loop_add_timer(heir->loop, handle_no_patience, pipe);
+	pipe->patience_ms = timeout_ms;
+	if (!pipe->patience || wl_event_source_timer_update(pipe->patience, timeout_ms) < 0 ||
+		id_map_insert(&heir->by_id, heir->last_heir, pipe) < 0)
+		return false;
+	pipe->id = heir->last_heir;
+	pipe->pipes->queued_bytes -= bytes;
+	pipe->pipes = heir;
+	heir->queued_bytes += bytes;
+	finish_waiters(pipe);
+	return true;
+}
+
+unsigned pipes_bequeath(struct pipes *pipes, struct pipes *heir, int timeout_ms)
+{
+	unsigned closed = 0;
+	uint32_t id;
+	for (struct pipe *pipe; (pipe = id_map_take_any(&pipes->by_id, &id));) {
+		bool owed = pipe->hang_up && !wl_list_empty(&pipe->chunks);
+		if (owed && pipe_bequeath(pipe, heir, timeout_ms))
+			continue;
+		closed += owed;
+		pipe_destroy(pipe);
+	}
+	id_map_finish(&pipes->by_id);
+	return closed;
 }
 
 bool pipes_has(const struct pipes *pipes, uint32_t id)
@@ -293,8 +358,11 @@ static int handle_writable(int fd, uint32_t mask, void *data)
 {
 	struct pipe *pipe = data;
 	int err = flush_chunks(pipe);
-	if (err == -EAGAIN && !(mask & (WL_EVENT_HANGUP | WL_EVENT_ERROR)))
+	if (err == -EAGAIN && !(mask & (WL_EVENT_HANGUP | WL_EVENT_ERROR))) {
+		if (pipe->patience)
+			wl_event_source_timer_update(pipe->patience, pipe->patience_ms);
 		return 0;
+	}
 	if (err < 0) {
 		pipe_break(pipe);
 		if (pipe->hang_up)

@@ -37,15 +37,24 @@ struct pipes {
 	struct wl_list
 		ready; /* pipe::ready_link: read pipes with something to read, the next one first */
 	uint64_t queued_bytes;
+	uint32_t last_heir;  /* the id that was given last to one that was bequeathed */
 	uint32_t read_limit; /* unacknowledged bytes a read pipe may have under way; UINT32_MAX: any
 				number */
 };
 
-/* @loop and @live are borrowed. */
+/* @loop and @live are borrowed. @listener may be NULL where nothing is read. */
 void pipes_init(struct pipes *pipes, struct wl_event_loop *loop,
 	const struct pipes_listener *listener, void *data, uint64_t *live);
 /* Closes all; waiters are done. */
 void pipes_finish(struct pipes *pipes);
+/*
+ * As pipes_finish, but write pipes whose end is queued, behind bytes that their readers have not
+ * taken, go on in @heir: the guest has said all it has to say. There they live until they are dry,
+ * their reader leaves, or nothing went out for @timeout_ms. @heir has the same loop and counter,
+ * and no listener; its bounds are those of any pipes. How many had to be closed with bytes left
+ * because of them.
+ */
+unsigned pipes_bequeath(struct pipes *pipes, struct pipes *heir, int timeout_ms);
 
 /* Whether the id is in use. */
 bool pipes_has(const struct pipes *pipes, uint32_t id);

@@ -212,13 +212,13 @@ static int fill_filter(scmp_filter_ctx filter)
 		unsigned argument = limited_calls[i].argument;
 		struct scmp_arg_cmp limit = limited_calls[i].forbidden
 			? SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, limited_calls[i].forbidden, 0)
-			: SCMP_CMP(argument, SCMP_CMP_EQ, limited_calls[i].value);
+			: SCMP_CMP(argument, SCMP_CMP_EQ, limited_calls[i].value, 0);
 		status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, limited_calls[i].call, 1, limit);
 	}
 	/* abort() in a process of one thread: a signal to itself. */
 	if (status == 0)
 		status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 	return status;
 }
 

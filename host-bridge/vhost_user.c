@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/virtio_config.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -172,10 +173,24 @@ static void wake(struct vhost_user *vu)
 
 static void disconnect(struct vhost_user *vu);
 
+/*
+ * A front end that cut its memory off under us is over, whatever its rings say: they are zeros.
+ * False: so it is.
+ */
+static bool check_memory(struct vhost_user *vu)
+{
+	if (!vu->lost && guest_memory_truncated(vu->memory)) {
+		log_err("the front end has truncated its memory: its connection ends");
+		vhost_user_lose(vu);
+	}
+	return !vu->lost;
+}
+
 void vhost_user_run(struct vhost_user *vu)
 {
 	if (!vu->busy && !vu->waiting) {
 		vu->busy = true;
+		check_memory(vu);
 		if (vu->reset_pending && !vu->lost)
 			reset_device(vu);
 		if (vu->start_pending && !vu->lost)
@@ -222,7 +237,7 @@ static void say_why(struct vhost_user *vu, int error)
 
 void vhost_user_serve(struct vhost_user *vu)
 {
-	for (int i = 0; i < MESSAGES_AT_ONCE && vu->socket >= 0 && !vu->lost; i++) {
+	for (int i = 0; i < MESSAGES_AT_ONCE && vu->socket >= 0 && check_memory(vu); i++) {
 		struct vhost_user_message message;
 		int result = vhost_user_receive(vu->socket, &vu->reader, &message);
 		if (result == 0)
@@ -270,13 +285,33 @@ static void disconnect(struct vhost_user *vu)
 	fd_close(&vu->socket);
 }
 
+/*
+ * One that starts again at once may be here before the end of its old connection was read: it is
+ * not to be told that the device is busy. False: somebody is there.
+ */
+static bool make_way(struct vhost_user *vu)
+{
+	struct pollfd pollfd = {.fd = vu->socket, .events = POLLRDHUP};
+
+	if (vu->socket < 0)
+		return true;
+	if (vu->busy || vu->waiting)
+		return false;
+	if (!vu->lost && poll(&pollfd, 1, 0) <= 0)
+		return false;
+	if (!vu->lost)
+		log_info("the front end has left, the next one is here");
+	disconnect(vu);
+	return true;
+}
+
 int vhost_user_adopt(struct vhost_user *vu, int socket)
 {
 	struct ucred peer = {.uid = (uid_t)-1};
 	socklen_t size = sizeof(peer);
 	int error = 0;
 
-	if (vu->socket >= 0)
+	if (!make_way(vu))
 		error = -EBUSY;
 	else if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
 		error = -errno;
@@ -375,6 +410,7 @@ static bool create_parts(struct vhost_user *vu)
 	vu->memory = guest_memory_create();
 	if (!vu->wake_source || !vu->memory)
 		return false;
+	guest_memory_watch(vu->memory, vu->wake_fd);
 	for (uint32_t i = 0; i < vu->device->n_queues; i++) {
 		vu->rings[i].queue = virtqueue_create(vu->memory);
 		if (!vu->rings[i].queue)
@@ -482,7 +518,7 @@ bool vhost_user_connected(const struct vhost_user *vu)
 void vhost_user_stop(struct vhost_user *vu, const char *why)
 {
 	uint64_t one = 1;
-	if (vu->broken)
+	if (vu->broken || !check_memory(vu))
 		return;
 	vu->broken = true;
 	log_limited(&vu->log_limit, LOG_LEVEL_ERROR,

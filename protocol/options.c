@@ -2,6 +2,7 @@
 #include "protocol/options.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,12 +29,32 @@ static bool usage_error(const struct options_program *program, const char *forma
 	return false;
 }
 
-/* "log-level" -> "WAYFERRY_LOG_LEVEL" */
-static void environment_name(const char *option, char out[NAME_MAX_BYTES])
+/*
+ * The variables of an option: the program's own (which = 0), and the common one if there is one
+ * (1). False: that was all.
+ */
+static bool environment_name(const struct options_program *program,
+	const struct option_description *option, unsigned which, char out[NAME_MAX_BYTES])
 {
-	snprintf(out, NAME_MAX_BYTES, "WAYFERRY_%s", option);
+	if (which > (option->common ? 1 : 0))
+		return false;
+	int prefix = (int)(which == 0 ? strlen(program->name) : strcspn(program->name, "-"));
+	snprintf(out, NAME_MAX_BYTES, "%.*s-%s", prefix, program->name, option->name);
 	for (char *p = out; *p; p++)
 		*p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+	return true;
+}
+
+/* The value of an option's first variable that has one, with its name; NULL: none. */
+static const char *environment_value(const struct options_program *program,
+	const struct option_description *option, char name[NAME_MAX_BYTES])
+{
+	for (unsigned i = 0; environment_name(program, option, i, name); i++) {
+		const char *text = getenv(name);
+		if (text && text[0])
+			return text;
+	}
+	return NULL;
 }
 
 static bool parse_flag(const char *text, bool *flag)
@@ -48,7 +69,6 @@ static bool parse_flag(const char *text, bool *flag)
 		{"0", false},
 		{"no", false},
 		{"false", false},
-		{"", false},
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(words); i++) {
 		if (strcmp(text, words[i].text) == 0) {
@@ -63,13 +83,11 @@ static bool read_environment(const struct options_program *program)
 {
 	for (const struct option_description *option = program->options; option->name; option++) {
 		char name[NAME_MAX_BYTES];
-		environment_name(option->name, name);
-		const char *text = getenv(name);
+		const char *text = environment_value(program, option, name);
 		if (!text)
 			continue;
 		if (option->argument) {
-			if (text[0])
-				*option->value = text;
+			*option->value = text;
 		} else if (!parse_flag(text, option->flag)) {
 			return usage_error(program,
 				"$%s is '%s', but may only be 1, yes, true, 0, no or false", name,
@@ -112,11 +130,13 @@ static void print_help(const struct options_program *program)
 	printf("\nOptions:\n");
 	for (const struct option_description *option = program->options; option->name; option++) {
 		char name[NAME_MAX_BYTES];
-		environment_name(option->name, name);
 		printf("  --%s%s%s\n", option->name, option->argument ? " " : "",
 			option->argument ? option->argument : "");
 		print_wrapped(option->help, 8);
-		printf("        [$%s]\n", name);
+		printf("        [");
+		for (unsigned i = 0; environment_name(program, option, i, name); i++)
+			printf("%s$%s", i > 0 ? ", else " : "", name);
+		printf("]\n");
 	}
 	printf("  --help\n");
 	print_wrapped("Prints this text.", 8);
@@ -124,8 +144,8 @@ static void print_help(const struct options_program *program)
 	print_wrapped("Prints the version.", 8);
 	printf("\n");
 	print_wrapped("Values may also be given as --name=VALUE. A variable in brackets sets the "
-		      "same as its option; the option wins. Flags are set by 1, yes or true there "
-		      "and cleared by 0, no or false.",
+		      "same as its option, unless it is empty; the option wins. Flags are set by "
+		      "1, yes or true there and cleared by 0, no or false.",
 		0);
 }
 
@@ -197,6 +217,24 @@ enum options_result options_parse(
 	}
 	*first = i;
 	return OPTIONS_RUN;
+}
+
+int options_list_has(const char *list, const char *const *words, const char *word)
+{
+	int found = 0;
+
+	while (list && *list) {
+		size_t length = strcspn(list, ",");
+		const char *const *known = words;
+		while (*known && (strlen(*known) != length || memcmp(*known, list, length) != 0))
+			known++;
+		if (length > 0 && !*known)
+			return -EINVAL;
+		found |= length > 0 && strcmp(*known, word) == 0;
+		list += length;
+		list += strspn(list, ",");
+	}
+	return found;
 }
 
 bool options_parse_bytes(const char *text, unsigned long long *bytes)

@@ -6,15 +6,21 @@
 #include <stddef.h>
 
 struct option_description {
-	const char *name;     /* "log-level": --log-level VALUE and $WAYFERRY_LOG_LEVEL */
+	const char *name;     /* "log-level": --log-level VALUE, and variables, see below */
 	const char *argument; /* "LEVEL" for --help; NULL: a flag (environment: 1, yes, true or
-				 empty, 0, no, false) */
+				 0, no, false) */
 	const char *help;     /* one or more lines' worth of text, wrapped by options_print_help */
 	/* Where it goes: char const * (argument) or bool (flag). */
 	const char **value;
 	bool *flag;
+	bool common; /* means the same in every program of ours */
 };
 
+/*
+ * Variables are named after the program and the option: $WAYFERRY_GUEST_LOG_LEVEL is --log-level of
+ * wayferry-guest. An option that is common to all programs has one without the program, too:
+ * $WAYFERRY_LOG_LEVEL, which counts where the other one is not set.
+ */
 struct options_program {
 	const char *name;                         /* "wayferry-guest" */
 	const char *usage;                        /* "[OPTION...] [-- COMMAND [ARGUMENT...]]" */
@@ -36,6 +42,12 @@ enum options_result {
  */
 enum options_result options_parse(
 	const struct options_program *program, int argc, char **argv, int *first);
+
+/*
+ * Whether @word is in @list, words with commas between them (NULL: empty): 1 or 0, or -EINVAL when
+ * one of the list's words is none of @words, which end with NULL.
+ */
+int options_list_has(const char *list, const char *const *words, const char *word);
 
 /*
  * "64M", "1G", "4096": bytes (K, M, G, T are powers of 1024). false if it is no such number or over

@@ -13,7 +13,7 @@
 
 static FILE *open_proc(pid_t pid, const char *name)
 {
-	char path[64];
+	char path[320]; /* a name of a directory's entry is the longest part */
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
 	return fopen(path, "re");

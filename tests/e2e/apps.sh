@@ -5,9 +5,9 @@
 . "$(dirname "$0")/lib.sh"
 
 tests=(
-    weston-terminal:60 weston-flower:60 weston-subsurfaces:90 gtk4-widget-factory:120 gtk3-widget-factory:120
-    qt6:90 mpv:90 chromium:180
-    foot:60 imv:60 sdl2:90 firefox:180 xwayland:90
+    weston-terminal:180 weston-flower:180 weston-subsurfaces:240 gtk4-widget-factory:240 gtk3-widget-factory:240
+    qt6:180 mpv:180 chromium:180
+    foot:180 imv:180 sdl2:180 firefox:180 xwayland:180
 )
 
 # app_picture direct|bridged: runs APP on COMPOSITOR and leaves its picture in $LOGS/direct.png or
@@ -34,7 +34,17 @@ app_start() {
     rm -rf "$HOME"
     mkdir "$HOME"
     "prepare_${APP_PREPARE:-nothing}"
+    need "$(app_program)"
     spawn "$1-app" env WAYLAND_DISPLAY="$display" "${APP[@]}"
+}
+
+# The program that APP runs: its first word, or the one behind env and its assignments.
+app_program() {
+    local word
+    for word in "${APP[@]}"; do
+        [ "$word" = env ] || [[ $word = *=* ]] || break
+    done
+    echo "$word"
 }
 
 # Ends the application: its window must go from the screen, and the bridge must have survived it.
@@ -207,6 +217,7 @@ test_sdl2() {
 }
 
 test_xwayland() {
+    need Xwayland xlogo xmessage
     APP=("$E2E_FOLDER/xwayland.sh")
     app_equal sway '#c81e5a' '#f0f0e8'
 }

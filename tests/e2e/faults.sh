@@ -138,6 +138,18 @@ fds_now() {
     echo "$(fd_count "${PID[bridge-host]}") $(fd_count "${PID[bridge-guest]}")"
 }
 
+# The same once nothing comes or goes any more: what the start left behind is closed a moment later.
+fds_settled() {
+    local now last='' same=0
+    while ((same < 5)); do
+        now=$(fds_now)
+        if [ "$now" = "$last" ]; then same=$((same + 1)); else same=0; fi
+        last=$now
+        sleep 0.1
+    done
+    echo "$now"
+}
+
 fds_are() {
     [ "$(fds_now)" = "$1" ]
 }
@@ -151,7 +163,7 @@ fds_back() {
 client_dies() {
     local fds i
     faults_begin
-    fds=$(fds_now)
+    fds=$(fds_settled)
     for i in 1 2 3 4 5; do
         rude victim "$1"
         sleep "0.$((RANDOM % 3))$i"
@@ -283,7 +295,7 @@ test_held() {
 test_stall() {
     local fds
     faults_begin
-    fds=$(fds_now)
+    fds=$(fds_settled)
     rude stalled stall
     good_client
     until_true 20 grep -qE "^(stalled|lost)|$BLAME" "$LOGS/stalled.log" || fail "the client could go on for ever"
@@ -324,7 +336,7 @@ test_flood_unread() {
 hoarding() {
     local fds
     faults_begin
-    fds=$(fds_now)
+    fds=$(fds_settled)
     rude hoarding "$1"
     good_client
     until_true 60 not alive "${PID[hoarding]}" || fail "the client could go on for ever"

@@ -56,9 +56,11 @@ twenty_shown() {
     done
 }
 
-# After the hundredth client the processes have reached their size.
+# After the hundredth client the processes have reached their size. AddressSanitizer keeps freed memory to
+# find late uses of it, 256 MB unless told otherwise; here it would hide what grows.
 test_thousand_in_turn() {
     local before index host_kib guest_kib
+    export ASAN_OPTIONS=$ASAN_OPTIONS:quarantine_size_mb=1:thread_local_quarantine_size_kb=64
     sway_start host
     bridge_start host
     [ "$WAYFERRY_E2E_BRIDGE" = none ] || before=$(holdings)

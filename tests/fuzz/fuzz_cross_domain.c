@@ -11,6 +11,7 @@
 
 #include "../unit/fake_compositor.h"
 #include "host-bridge/guest_memory.h"
+#include "host-bridge/pipes.h"
 #include "host-bridge/window.h"
 #include "protocol/fd.h"
 #include "protocol/log.h"
@@ -26,6 +27,7 @@ static struct window *window;
 static struct resource_table table;
 static struct device_counters counters;
 static struct context_host host;
+static struct pipes lingering;
 static struct context *context;
 static bool awake;
 
@@ -238,7 +240,12 @@ static void set_up_process(void)
 		abort();
 	window = window_create(1 << 20);
 	host = (struct context_host){
-		.loop = wl_event_loop_create(), .max_blob_bytes = 1 << 20, .counters = &counters};
+		.loop = wl_event_loop_create(),
+		.max_blob_bytes = 1 << 20,
+		.counters = &counters,
+		.lingering = &lingering,
+	};
+	pipes_init(&lingering, host.loop, NULL, NULL, &counters.pipes);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -271,6 +278,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	id_map_finish(&context->attached);
 	context->ops->destroy(context);
+	wl_event_loop_dispatch(host.loop, 0);
+	pipes_finish(&lingering);
 	assert(!fake_compositor && counters.pipes == 0);
 	resource_table_finish(&table);
 	awake = false;

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <linux/virtio_gpu.h>
 #include <sys/stat.h>
 
@@ -90,7 +92,7 @@ static uint32_t command(const void *out, uint32_t size)
 	return response.hdr.type;
 }
 
-#define HDR(t, ...) .hdr = {.type = VIRTIO_GPU_CMD_##t, ##__VA_ARGS__}
+#define HDR(...) .hdr = {.type = VIRTIO_GPU_CMD_##__VA_ARGS__}
 #define RUN(type, ...) command(&(type){__VA_ARGS__}, sizeof(type))
 
 static uint32_t create_context(uint32_t id)
@@ -807,6 +809,66 @@ static void a_reset_leaves_nothing(void **state)
 	assert_int_equal(map_blob(5, 0), VIRTIO_GPU_RESP_OK_MAP_INFO);
 }
 
+/*
+ * Context 1 writes 6000 bytes and their end to a pipe that takes 4096 of them, and ends. What the
+ * other end is.
+ */
+static int leave_a_full_pipe(void)
+{
+	int ends[2];
+	struct {
+		struct cross_domain_read_write write;
+		uint8_t bytes[3000];
+	} out = {.write = {.hdr = {.cmd = CROSS_DOMAIN_CMD_WRITE, .cmd_size = sizeof(out)},
+			 .identifier = 2,
+			 .opaque_data_size = sizeof(out.bytes)}};
+	open_channel();
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	assert_int_equal(fcntl(ends[1], F_SETPIPE_SZ, 4096), 4096);
+	struct wire_handle handle = {.kind = WIRE_WRITE_PIPE, .fd = ends[1]};
+	assert_int_equal(fake_compositor->listener->to_guest(
+				 fake_compositor->data, (const uint8_t *)"send....", 8, &handle, 1),
+		0);
+	for (uint32_t end = 0; end < 2; end++) {
+		out.write.hang_up = end;
+		assert_int_equal(submit(1, &out, sizeof(out)), OK);
+	}
+	assert_int_equal(destroy_context(1), OK);
+	assert_null(fake_compositor);
+	return ends[0];
+}
+
+/* The bytes up to the end of file. */
+static size_t read_all(int fd)
+{
+	static uint8_t bytes[8192];
+	size_t got = 0;
+	for (ssize_t n; (n = read(fd, bytes, sizeof(bytes))) != 0; machine_turn()) {
+		assert_true(n > 0 || errno == EAGAIN);
+		got += n > 0 ? (size_t)n : 0;
+	}
+	return got;
+}
+
+static void what_a_guest_has_written_outlives_its_context(void **state)
+{
+	int fd = leave_a_full_pipe();
+	assert_int_equal(stat_of("live contexts"), 0);
+	assert_int_equal(stat_of("live pipes"), 1);
+	assert_int_equal(read_all(fd), 6000);
+	assert_int_equal(stat_of("live pipes"), 0);
+	close(fd);
+}
+
+static void what_a_guest_has_written_does_not_outlive_the_reset(void **state)
+{
+	int fd = leave_a_full_pipe();
+	machine_reset();
+	assert_int_equal(stat_of("live pipes"), 0);
+	assert_in_range(read_all(fd), 1, 4096);
+	close(fd);
+}
+
 static void a_start_without_a_reset_is_one(void **state)
 {
 	open_channel();
@@ -910,6 +972,8 @@ int main(void)
 		TEST(a_dying_context_answers_what_it_held),
 		TEST(a_context_with_too_many_polls_is_lost),
 		TEST(a_reset_leaves_nothing),
+		TEST(what_a_guest_has_written_outlives_its_context),
+		TEST(what_a_guest_has_written_does_not_outlive_the_reset),
 		TEST(a_start_without_a_reset_is_one),
 		TEST(while_the_driver_is_stopped_nothing_is_written),
 		TEST(a_broken_ring_stops_the_device_until_a_reset),

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -241,6 +242,66 @@ static void a_new_table_replaces_the_old_one(void **state)
 	assert_null(guest_memory_at_user(memory, 0, 1));
 }
 
+/* Regions 0 and 1 of 64 KiB, each with a file of its own that may shrink: @kept. */
+static void set_shrinkable(int kept[2])
+{
+	struct vhost_user_memory table = {
+		.n_regions = 2,
+		.regions = {{.guest_address = 0, .size = 0x10000},
+			{.guest_address = 0x10000, .user_address = 0x10000, .size = 0x10000}},
+	};
+	int fds[2];
+	for (int i = 0; i < 2; i++) {
+		kept[i] = memfd_create("guest", MFD_CLOEXEC);
+		assert_int_equal(ftruncate(kept[i], 0x10000), 0);
+		fds[i] = fd_dup(kept[i]);
+	}
+	assert_int_equal(guest_memory_set(memory, &table, fds, 2), 0);
+}
+
+static void a_truncated_region_is_zeros_and_told_and_the_others_stay(void **state)
+{
+	int fds[2], wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	uint8_t bytes[8];
+	uint64_t count = 0;
+	guest_memory_watch(memory, wake_fd);
+	set_shrinkable(fds);
+	assert_int_equal(guest_memory_write(memory, 0x8000, "region 0", 8), 8);
+	assert_int_equal(guest_memory_write(memory, 0x18000, "region 1", 8), 8);
+	assert_int_equal(ftruncate(fds[0], 0x1000), 0);
+	assert_false(guest_memory_truncated(memory));
+	assert_int_equal(guest_memory_read(memory, 0x18000, bytes, 8), 8);
+	assert_memory_equal(bytes, "region 1", 8);
+	assert_false(guest_memory_truncated(memory));
+	assert_true(read(wake_fd, &count, sizeof(count)) < 0);
+
+	assert_int_equal(guest_memory_read(memory, 0x8000, bytes, 8), 8);
+	assert_memory_equal(bytes, "\0\0\0\0\0\0\0\0", 8);
+	assert_true(guest_memory_truncated(memory));
+	assert_int_equal(read(wake_fd, &count, sizeof(count)), 8);
+	assert_int_equal(guest_memory_write(memory, 0x8000, "anything", 8), 8);
+	assert_int_equal(guest_memory_read(memory, 0x18000, bytes, 8), 8);
+	assert_memory_equal(bytes, "region 1", 8);
+	for (int i = 0; i < 2; i++)
+		close(fds[i]);
+	close(wake_fd);
+}
+
+static void truncation_is_remembered_until_all_memory_is_gone(void **state)
+{
+	int fds[2];
+	set_shrinkable(fds);
+	assert_int_equal(ftruncate(fds[1], 0), 0);
+	assert_int_equal(guest_memory_write(memory, 0x10000, "x", 1), 1);
+	assert_true(guest_memory_truncated(memory));
+	assert_int_equal(set_one((struct vhost_user_memory_region){.size = 0x1000}, 0x1000), 0);
+	assert_true(guest_memory_truncated(memory));
+	guest_memory_clear(memory);
+	assert_false(guest_memory_truncated(memory));
+	for (int i = 0; i < 2; i++)
+		close(fds[i]);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -256,6 +317,8 @@ int main(void)
 		TEST(the_number_of_regions_must_be_that_of_the_fds),
 		TEST(what_is_not_a_file_of_memory_is_refused),
 		TEST(a_new_table_replaces_the_old_one),
+		TEST(a_truncated_region_is_zeros_and_told_and_the_others_stay),
+		TEST(truncation_is_remembered_until_all_memory_is_gone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

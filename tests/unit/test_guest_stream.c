@@ -20,7 +20,7 @@ static int tear_down(void **state)
 
 static void add(const void *bytes, size_t size, uint32_t type, uint32_t first_id, size_t n)
 {
-	struct guest_stream_identifier identifiers[64];
+	struct guest_stream_identifier identifiers[64] = {0};
 	for (size_t i = 0; i < n; i++)
 		identifiers[i] = (struct guest_stream_identifier){
 			.id = first_id + (uint32_t)i, .type = type};

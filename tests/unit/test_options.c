@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,16 +15,16 @@ static const char *socket_path, *level;
 static bool stats;
 
 static const struct option_description table[] = {
-	{"socket", "PATH", "Where to listen.", &socket_path, NULL},
+	{"socket-path", "PATH", "Where to listen.", .value = &socket_path},
 	{"log-level", "LEVEL",
 		"How much to say: a text that is long enough to be wrapped, since it goes on and "
 		"on past the eightieth column.\nA second paragraph.",
-		&level, NULL},
-	{"stats", NULL, "Prints counters.", NULL, &stats},
+		.value = &level, .common = true},
+	{"stats", NULL, "Prints counters.", .flag = &stats, .common = true},
 	{0},
 };
 static const struct options_program program = {
-	.name = "program", .usage = "[OPTION...]", .summary = "A summary.", .options = table};
+	.name = "ferry-test", .usage = "[OPTION...]", .summary = "A summary.", .options = table};
 
 static char captured[8192];
 static int first;
@@ -31,7 +32,7 @@ static int first;
 /* Parses the arguments up to NULL with @stream's fd (1 or 2) captured. */
 static enum options_result parse(int captured_fd, ...)
 {
-	char *argv[16] = {"program"};
+	char *argv[16] = {"ferry-test"};
 	int argc = 1, ends[2];
 	va_list args;
 	va_start(args, captured_fd);
@@ -59,16 +60,18 @@ static enum options_result parse(int captured_fd, ...)
 
 static int clear_environment(void **state)
 {
-	unsetenv("WAYFERRY_SOCKET");
-	unsetenv("WAYFERRY_LOG_LEVEL");
-	unsetenv("WAYFERRY_STATS");
+	static const char *const names[] = {"FERRY_TEST_SOCKET_PATH", "FERRY_TEST_LOG_LEVEL",
+		"FERRY_TEST_STATS", "FERRY_SOCKET_PATH", "FERRY_LOG_LEVEL", "FERRY_STATS",
+		"FERRY_OTHER_SOCKET_PATH", "FERRY_OTHER_LOG_LEVEL"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		unsetenv(names[i]);
 	return 0;
 }
 
 static void both_forms_of_values_and_flags_are_read(void **state)
 {
 	assert_int_equal(
-		parse(2, "--socket", "/a", "--log-level=b=c", "--stats", NULL), OPTIONS_RUN);
+		parse(2, "--socket-path", "/a", "--log-level=b=c", "--stats", NULL), OPTIONS_RUN);
 	assert_string_equal(socket_path, "/a");
 	assert_string_equal(level, "b=c");
 	assert_true(stats);
@@ -86,14 +89,14 @@ static void nothing_given_leaves_everything_as_it_was(void **state)
 
 static void two_dashes_end_the_options(void **state)
 {
-	assert_int_equal(parse(2, "--stats", "--", "--socket", "x", NULL), OPTIONS_RUN);
+	assert_int_equal(parse(2, "--stats", "--", "--socket-path", "x", NULL), OPTIONS_RUN);
 	assert_null(socket_path);
 	assert_int_equal(first, 3);
 }
 
 static void the_first_other_argument_ends_the_options(void **state)
 {
-	assert_int_equal(parse(2, "--stats", "doctor", "--socket", NULL), OPTIONS_RUN);
+	assert_int_equal(parse(2, "--stats", "doctor", "--socket-path", NULL), OPTIONS_RUN);
 	assert_int_equal(first, 2);
 	assert_int_equal(parse(2, "-", NULL), OPTIONS_RUN);
 	assert_int_equal(first, 1);
@@ -103,7 +106,7 @@ static void unknown_options_are_named_and_point_at_help(void **state)
 {
 	assert_int_equal(parse(2, "--sockets", "x", NULL), OPTIONS_USAGE);
 	assert_string_equal(
-		captured, "program: unknown option '--sockets'\nTry 'program --help'.\n");
+		captured, "ferry-test: unknown option '--sockets'\nTry 'ferry-test --help'.\n");
 	assert_int_equal(parse(2, "--sock=x", NULL), OPTIONS_USAGE);
 	assert_non_null(strstr(captured, "unknown option '--sock'"));
 	assert_int_equal(parse(2, "-s", NULL), OPTIONS_USAGE);
@@ -113,11 +116,11 @@ static void unknown_options_are_named_and_point_at_help(void **state)
 
 static void a_missing_value_is_an_error(void **state)
 {
-	assert_int_equal(parse(2, "--socket", NULL), OPTIONS_USAGE);
-	assert_non_null(strstr(captured, "--socket needs a value (PATH)"));
-	assert_int_equal(parse(2, "--socket", "--stats", NULL), OPTIONS_USAGE);
-	assert_int_equal(parse(2, "--socket", "--", NULL), OPTIONS_USAGE);
-	assert_int_equal(parse(2, "--socket=--stats", NULL), OPTIONS_RUN);
+	assert_int_equal(parse(2, "--socket-path", NULL), OPTIONS_USAGE);
+	assert_non_null(strstr(captured, "--socket-path needs a value (PATH)"));
+	assert_int_equal(parse(2, "--socket-path", "--stats", NULL), OPTIONS_USAGE);
+	assert_int_equal(parse(2, "--socket-path", "--", NULL), OPTIONS_USAGE);
+	assert_int_equal(parse(2, "--socket-path=--stats", NULL), OPTIONS_RUN);
 	assert_string_equal(socket_path, "--stats");
 }
 
@@ -129,33 +132,66 @@ static void a_flag_with_a_value_is_an_error(void **state)
 
 static void the_environment_sets_what_the_command_line_does_not(void **state)
 {
-	setenv("WAYFERRY_SOCKET", "/env", 1);
-	setenv("WAYFERRY_LOG_LEVEL", "debug", 1);
-	setenv("WAYFERRY_STATS", "yes", 1);
+	setenv("FERRY_TEST_SOCKET_PATH", "/env", 1);
+	setenv("FERRY_TEST_LOG_LEVEL", "debug", 1);
+	setenv("FERRY_TEST_STATS", "yes", 1);
 	assert_int_equal(parse(2, "--log-level", "warn", NULL), OPTIONS_RUN);
 	assert_string_equal(socket_path, "/env");
 	assert_string_equal(level, "warn");
 	assert_true(stats);
 
-	setenv("WAYFERRY_SOCKET", "", 1);
-	setenv("WAYFERRY_STATS", "0", 1);
+	setenv("FERRY_TEST_SOCKET_PATH", "", 1);
+	setenv("FERRY_TEST_STATS", "0", 1);
 	assert_int_equal(parse(2, NULL), OPTIONS_RUN);
 	assert_null(socket_path);
 	assert_false(stats);
 }
 
+static void only_common_options_have_a_common_variable(void **state)
+{
+	setenv("FERRY_SOCKET_PATH", "/of/another/program", 1);
+	setenv("FERRY_OTHER_SOCKET_PATH", "/of/another/program", 1);
+	setenv("FERRY_OTHER_LOG_LEVEL", "debug", 1);
+	setenv("FERRY_STATS", "1", 1);
+	assert_int_equal(parse(2, NULL), OPTIONS_RUN);
+	assert_null(socket_path);
+	assert_null(level);
+	assert_true(stats);
+	setenv("FERRY_LOG_LEVEL", "trace", 1);
+	assert_int_equal(parse(2, NULL), OPTIONS_RUN);
+	assert_string_equal(level, "trace");
+}
+
+static void the_programs_own_variable_wins_over_the_common_one(void **state)
+{
+	setenv("FERRY_LOG_LEVEL", "trace", 1);
+	setenv("FERRY_TEST_LOG_LEVEL", "warn", 1);
+	setenv("FERRY_STATS", "1", 1);
+	setenv("FERRY_TEST_STATS", "no", 1);
+	assert_int_equal(parse(2, NULL), OPTIONS_RUN);
+	assert_string_equal(level, "warn");
+	assert_false(stats);
+	/* Empty is not set. */
+	setenv("FERRY_TEST_LOG_LEVEL", "", 1);
+	setenv("FERRY_TEST_STATS", "", 1);
+	assert_int_equal(parse(2, NULL), OPTIONS_RUN);
+	assert_string_equal(level, "trace");
+	assert_true(stats);
+}
+
 static void a_flag_of_the_environment_must_be_a_word_for_yes_or_no(void **state)
 {
-	setenv("WAYFERRY_STATS", "maybe", 1);
+	setenv("FERRY_STATS", "maybe", 1);
 	assert_int_equal(parse(2, NULL), OPTIONS_USAGE);
-	assert_non_null(strstr(captured, "$WAYFERRY_STATS is 'maybe'"));
+	assert_non_null(strstr(captured, "$FERRY_STATS is 'maybe'"));
 }
 
 static void help_tells_everything_within_eighty_columns(void **state)
 {
-	static const char *const expected[] = {"Usage: program [OPTION...]\n", "A summary.\n",
+	static const char *const expected[] = {"Usage: ferry-test [OPTION...]\n", "A summary.\n",
 		"  --log-level LEVEL\n", "        A second paragraph.\n",
-		"        [$WAYFERRY_LOG_LEVEL]\n", "  --stats\n", "  --version\n"};
+		"        [$FERRY_TEST_LOG_LEVEL, else $FERRY_LOG_LEVEL]\n",
+		"        [$FERRY_TEST_SOCKET_PATH]\n", "  --stats\n", "  --version\n"};
 	assert_int_equal(parse(1, "--stats", "--help", "--nonsense", NULL), OPTIONS_DONE);
 	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
 		assert_non_null(strstr(captured, expected[i]));
@@ -166,7 +202,20 @@ static void help_tells_everything_within_eighty_columns(void **state)
 static void version_prints_name_and_version(void **state)
 {
 	assert_int_equal(parse(1, "--version", NULL), OPTIONS_DONE);
-	assert_string_equal(captured, "program " WAYFERRY_VERSION "\n");
+	assert_string_equal(captured, "ferry-test " WAYFERRY_VERSION "\n");
+}
+
+static void lists_are_of_known_words(void **state)
+{
+	static const char *const words[] = {"guest", "host", NULL};
+	static const struct {
+		const char *list;
+		int result;
+	} cases[] = {{NULL, 0}, {"", 0}, {"guest", 0}, {"host", 1}, {"guest,host", 1},
+		{"host,guest", 1}, {",,host,", 1}, {",", 0}, {"hosts", -EINVAL}, {"hos", -EINVAL},
+		{"host,nobody", -EINVAL}, {"host guest", -EINVAL}};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(options_list_has(cases[i].list, words, "host"), cases[i].result);
 }
 
 static void bytes_are_parsed_with_suffixes(void **state)
@@ -205,9 +254,12 @@ int main(void)
 		TEST(a_missing_value_is_an_error),
 		TEST(a_flag_with_a_value_is_an_error),
 		TEST(the_environment_sets_what_the_command_line_does_not),
+		TEST(only_common_options_have_a_common_variable),
+		TEST(the_programs_own_variable_wins_over_the_common_one),
 		TEST(a_flag_of_the_environment_must_be_a_word_for_yes_or_no),
 		TEST(help_tells_everything_within_eighty_columns),
 		TEST(version_prints_name_and_version),
+		TEST(lists_are_of_known_words),
 		TEST(bytes_are_parsed_with_suffixes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

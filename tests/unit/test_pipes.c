@@ -317,6 +317,170 @@ static void there_are_not_more_than_their_bound(void **state)
 		close(fds[i]);
 }
 
+/* --- pipes that outlive their context --- */
+
+enum { OWED = 200000 }; /* more than fits into a pipe */
+
+static struct pipes heir;
+static uint8_t owed[OWED];
+
+static int set_up_heir(void **state)
+{
+	set_up(state);
+	pipes_init(&heir, t.loop, NULL, NULL, &t.live);
+	for (size_t i = 0; i < OWED; i++)
+		owed[i] = (uint8_t)(i ^ i >> 7);
+	return 0;
+}
+
+static int tear_down_heir(void **state)
+{
+	pipes_finish(&heir);
+	return heir.queued_bytes == 0 ? tear_down(state) : -1;
+}
+
+/* A write pipe with more than its reader takes at once; the reading end. */
+static int open_owing(uint32_t id, size_t size, bool hang_up)
+{
+	int fd = open_write(id);
+	assert_int_equal(pipes_write(&t.pipes, id, owed, size, hang_up), -EAGAIN);
+	return fd;
+}
+
+/* Reads what comes until the end of file; how much it was. */
+static size_t read_to_the_end(int fd, size_t step)
+{
+	static uint8_t out[OWED];
+	size_t got = 0;
+	for (ssize_t n; (n = read(fd, out + got, min_u64(step, OWED - got + 1))) != 0;) {
+		if (n < 0)
+			assert_int_equal(errno, EAGAIN);
+		else
+			got += (size_t)n;
+		assert_true(got <= OWED);
+		turn();
+	}
+	assert_memory_equal(out, owed, got);
+	return got;
+}
+
+static void what_is_owed_to_a_reader_outlives_the_context(void **state)
+{
+	int fds[3];
+	for (uint32_t i = 0; i < 3; i++)
+		fds[i] = open_owing(2 + i, OWED, true);
+	assert_int_equal(pipes_bequeath(&t.pipes, &heir, 10000), 0);
+	assert_int_equal(t.pipes.queued_bytes, 0);
+	assert_false(pipes_has(&t.pipes, 2));
+	assert_int_equal(t.live, 3);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(read_to_the_end(fds[i], 1000), OWED);
+		close(fds[i]);
+	}
+	assert_int_equal(t.live, 0);
+	assert_int_equal(heir.queued_bytes, 0);
+}
+
+static void pipes_of_contexts_with_the_same_ids_outlive_them(void **state)
+{
+	int fds[2];
+	for (int i = 0; i < 2; i++) {
+		fds[i] = open_owing(2, OWED, true);
+		assert_int_equal(pipes_bequeath(&t.pipes, &heir, 10000), 0);
+		pipes_init(&t.pipes, t.loop, &listener, NULL, &t.live);
+	}
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(read_to_the_end(fds[i], OWED), OWED);
+		close(fds[i]);
+	}
+}
+
+static void pipes_that_were_not_ended_and_read_pipes_die_with_the_context(void **state)
+{
+	struct pipe_waiter waiter = {.done = handle_done};
+	int cut = open_owing(2, OWED, false), read_pipe = open_read(FIRST), idle = open_write(3);
+	waiters_done = 0;
+	pipes_wait(&t.pipes, 2, &waiter);
+	assert_int_equal(pipes_bequeath(&t.pipes, &heir, 10000), 0);
+	assert_int_equal(waiters_done, 1);
+	assert_int_equal(t.live, 0);
+	assert_true(read_to_the_end(cut, OWED) < OWED);
+	assert_int_equal(write(read_pipe, "x", 1), -1);
+	assert_int_equal(errno, EPIPE);
+	assert_int_equal(read_to_the_end(idle, 1), 0);
+	close(cut);
+	close(read_pipe);
+	close(idle);
+}
+
+static void who_waits_does_not_wait_for_the_heir(void **state)
+{
+	struct pipe_waiter waiter = {.done = handle_done};
+	int fd = open_owing(2, OWED, true);
+	waiters_done = 0;
+	pipes_wait(&t.pipes, 2, &waiter);
+	assert_int_equal(pipes_bequeath(&t.pipes, &heir, 10000), 0);
+	assert_int_equal(waiters_done, 1);
+	assert_int_equal(read_to_the_end(fd, OWED), OWED);
+	assert_int_equal(waiters_done, 1);
+	close(fd);
+}
+
+static void a_reader_that_takes_nothing_is_given_up(void **state)
+{
+	uint8_t bytes[65536];
+	int lazy = open_owing(2, OWED, true), slow = open_owing(3, OWED, true);
+	assert_int_equal(pipes_bequeath(&t.pipes, &heir, 600), 0);
+	assert_int_equal(t.live, 2);
+	/* The slow one takes its time for all of it, but never so long for a piece. */
+	for (int i = 0; i < 5; i++) {
+		usleep(200000);
+		assert_true(read(slow, bytes, 16384) > 0);
+		turn();
+		turn();
+	}
+	assert_int_equal(t.live, 1);
+	assert_true(read_to_the_end(lazy, OWED) < OWED);
+	close(slow);
+	turn();
+	assert_int_equal(t.live, 0);
+	close(lazy);
+}
+
+static void heirs_have_bounds(void **state)
+{
+	static uint8_t megabytes[6 << 20];
+	int fds[3];
+	for (uint32_t i = 0; i < 3; i++) {
+		int ends[2];
+		assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+		fds[i] = ends[0];
+		assert_int_equal(pipes_add_write(&t.pipes, 2 + i, ends[1]), 0);
+		assert_int_equal(
+			pipes_write(&t.pipes, 2 + i, megabytes, sizeof(megabytes), true), -EAGAIN);
+		/* Three times six is too much, for one context as for what is left of several. */
+		assert_int_equal(pipes_bequeath(&t.pipes, &heir, 10000), i == 2);
+	}
+	assert_int_equal(t.live, 2);
+	assert_true(heir.queued_bytes <= PIPES_MAX_QUEUED);
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+	turn();
+	assert_int_equal(t.live, 0);
+
+	int many[PIPES_MAX + 1];
+	for (uint32_t i = 0; i <= PIPES_MAX; i++) {
+		many[i] = open_owing(2, 65536 + 1, true);
+		assert_int_equal(pipes_bequeath(&t.pipes, &heir, 10000), i == PIPES_MAX);
+	}
+	assert_int_equal(t.live, PIPES_MAX);
+	pipes_finish(&heir);
+	assert_int_equal(t.live, 0);
+	for (uint32_t i = 0; i <= PIPES_MAX; i++)
+		close(many[i]);
+}
+
+#define HEIR_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_heir, tear_down_heir)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -334,6 +498,12 @@ int main(void)
 		TEST(a_guest_can_only_hang_up_on_a_read_pipe),
 		TEST(a_write_pipe_may_be_a_file),
 		TEST(there_are_not_more_than_their_bound),
+		HEIR_TEST(what_is_owed_to_a_reader_outlives_the_context),
+		HEIR_TEST(pipes_of_contexts_with_the_same_ids_outlive_them),
+		HEIR_TEST(pipes_that_were_not_ended_and_read_pipes_die_with_the_context),
+		HEIR_TEST(who_waits_does_not_wait_for_the_heir),
+		HEIR_TEST(a_reader_that_takes_nothing_is_given_up),
+		HEIR_TEST(heirs_have_bounds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,7 +8,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,6 +16,7 @@
 
 #include "protocol/bytes.h"
 #include "protocol/fd.h"
+#include "protocol/sigbus_guard.h"
 
 #define XRGB WL_SHM_FORMAT_XRGB8888
 
@@ -374,12 +374,10 @@ static void with_buffers_at_hand_quota_is_no_error(void **state)
 	assert_int_equal(shown_pixel(&rig, surface, 9, 9), 11);
 }
 
-static struct sigaction sigbus_handler;
-
 static void a_truncated_pool_is_the_clients_error(void **state)
 {
 	show(&rig, surface, &canvas);
-	sigaction(SIGBUS, &sigbus_handler, NULL); /* cmocka has put its own */
+	assert_int_equal(sigbus_guard_install(), 0); /* cmocka has put its own */
 	attach(&rig, surface, canvas.id);
 	damage(&rig, surface, "damage_buffer", 0, 0, 64, 64);
 	assert_int_equal(ftruncate(canvas.fd, 100), 0);
@@ -531,8 +529,5 @@ int main(void)
 		TEST(a_truncated_pool_is_the_clients_error),
 		TEST(random_drawing_always_arrives),
 	};
-	setup(NULL); /* the first pool puts its handler in place */
-	sigaction(SIGBUS, NULL, &sigbus_handler);
-	teardown(NULL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

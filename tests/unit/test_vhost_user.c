@@ -553,6 +553,75 @@ static void when_the_front_end_leaves_all_is_forgotten_and_the_next_may_come(voi
 	}
 }
 
+/* From here on the front end can cut its memory off. */
+static void use_shrinkable_memory(void)
+{
+	int fd = memfd_create("guest", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(fd, FE_BYTES), 0);
+	munmap(t.fe.bytes, FE_BYTES);
+	close(t.fe.memory_fd);
+	t.fe.memory_fd = fd;
+	t.fe.bytes = mmap(NULL, FE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(t.fe.bytes != MAP_FAILED);
+}
+
+static void expect_end_and_a_working_successor(void)
+{
+	fe_finish(&t.fe);
+	memset(&device, 0, sizeof(device));
+	connect_front_end();
+	start();
+	run_request("request1");
+}
+
+static void a_front_end_that_truncates_its_rings_is_ended(void **state)
+{
+	use_shrinkable_memory();
+	start();
+	run_request("request1");
+	memset(device.calls, 0, sizeof(device.calls));
+	assert_int_equal(ftruncate(t.fe.memory_fd, 0), 0);
+	fe_kick(&t.fe, 0);
+	expect_calls("0rm");
+	assert_false(vhost_user_connected(t.vu));
+	expect_end_and_a_working_successor();
+}
+
+static void truncated_buffers_are_noticed_outside_of_the_rings_work_too(void **state)
+{
+	use_shrinkable_memory();
+	start();
+	device.hold = true;
+	fe_offer(&t.fe, "held.held", 8);
+	fe_kick(&t.fe, 0);
+	settle();
+	memset(device.calls, 0, sizeof(device.calls));
+	assert_int_equal(ftruncate(t.fe.memory_fd, FE_BUFFERS), 0);
+	complete("complete");
+	assert_true(vhost_user_connected(t.vu));
+	expect_calls("rm");
+	assert_false(vhost_user_connected(t.vu));
+	expect_end_and_a_working_successor();
+}
+
+static void a_new_table_does_not_make_truncation_good(void **state)
+{
+	use_shrinkable_memory();
+	start();
+	device.hold = true;
+	fe_offer(&t.fe, "held.held", 8);
+	fe_kick(&t.fe, 0);
+	settle();
+	memset(device.calls, 0, sizeof(device.calls));
+	assert_int_equal(ftruncate(t.fe.memory_fd, FE_BUFFERS), 0);
+	complete("complete");
+	assert_int_equal(ftruncate(t.fe.memory_fd, FE_BYTES), 0);
+	fe_memory_table(&t.fe, 0);
+	expect_calls("rm");
+	assert_false(vhost_user_connected(t.vu));
+	expect_end_and_a_working_successor();
+}
+
 static void leaving_in_the_middle_of_a_message_is_leaving(void **state)
 {
 	struct vhost_user_message message;
@@ -1017,6 +1086,51 @@ static void one_front_end_is_served_at_a_time(void **state)
 	assert_int_equal(access(socket_path, F_OK), -1);
 }
 
+static void one_that_comes_back_at_once_is_served(void **state)
+{
+	struct vhost_user *vu = vhost_user_create(t.loop, socket_path, -1, &vtable, &device);
+	assert_non_null(vu);
+	int old = connect_to(socket_path);
+	settle();
+	/*
+	 * Events are handled in the order in which their fds became ready: the new connection
+	 * before the old one's end. There is a message unread in the old one.
+	 */
+	for (int i = 0; i < 3; i++) {
+		const struct vhost_user_header header = {
+			VHOST_USER_SET_OWNER, VHOST_USER_VERSION, 0};
+		memset(device.calls, 0, sizeof(device.calls));
+		int new = connect_to(socket_path);
+		assert_int_equal(write(old, &header, sizeof(header)), sizeof(header));
+		close(old);
+		settle();
+		assert_true(vhost_user_connected(vu));
+		assert_false(is_closed(new));
+		assert_string_equal(device.calls, "rm");
+		old = new;
+	}
+	close(old);
+	vhost_user_destroy(vu);
+}
+
+static void one_that_cannot_send_any_more_makes_way(void **state)
+{
+	struct vhost_user *vu = vhost_user_create(t.loop, socket_path, -1, &vtable, &device);
+	assert_non_null(vu);
+	int first = connect_to(socket_path);
+	settle();
+	int ends[2];
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+	assert_int_equal(vhost_user_adopt(vu, fd_dup(ends[0])), -EBUSY);
+	shutdown(first, SHUT_WR);
+	assert_int_equal(vhost_user_adopt(vu, ends[0]), 0);
+	assert_true(is_closed(first));
+	close(first);
+	close(ends[1]);
+	vhost_user_destroy(vu);
+}
+
 static void a_stale_socket_is_replaced_and_a_file_is_not(void **state)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -1090,6 +1204,9 @@ int main(void)
 		TEST(a_new_memory_table_in_mid_flight_changes_nothing),
 		TEST(a_queue_that_asks_for_it_is_processed_again),
 		TEST(when_the_front_end_leaves_all_is_forgotten_and_the_next_may_come),
+		TEST(a_front_end_that_truncates_its_rings_is_ended),
+		TEST(truncated_buffers_are_noticed_outside_of_the_rings_work_too),
+		TEST(a_new_table_does_not_make_truncation_good),
 		TEST(leaving_in_the_middle_of_a_message_is_leaving),
 		TEST(a_message_in_pieces_is_one_message),
 		TEST(garbage_ends_the_connection_and_nothing_else),
@@ -1108,6 +1225,8 @@ int main(void)
 		PEER_TEST(a_front_end_that_never_answers_is_asked_once),
 		PEER_TEST(without_shared_memory_maps_are_not_supported),
 		LISTEN_TEST(one_front_end_is_served_at_a_time),
+		LISTEN_TEST(one_that_comes_back_at_once_is_served),
+		LISTEN_TEST(one_that_cannot_send_any_more_makes_way),
 		LISTEN_TEST(a_stale_socket_is_replaced_and_a_file_is_not),
 		LISTEN_TEST(a_listening_socket_may_be_handed_over),
 	};

@@ -222,6 +222,29 @@ static void arming_tells_of_what_came_in_between(void **state)
 	assert_false(virtqueue_driver_arm(t.driver));
 }
 
+static void while_the_driver_watches_nothing_interrupts_it(void **state)
+{
+	for (unsigned i = 0; i < 70000; i++) {
+		unsigned prompt = add(VIRTQUEUE_PROMPT), awaited = add(VIRTQUEUE_AWAITED);
+		publish();
+		virtqueue_driver_disarm(t.driver);
+		assert_false(virtqueue_driver_awaited(t.driver));
+		device_push(prompt, 24);
+		device_notify();
+		assert_false(virtqueue_driver_awaited(t.driver));
+		device_push(awaited, 24);
+		device_notify();
+		assert_true(virtqueue_driver_awaited(t.driver));
+		drain();
+	}
+	assert_int_equal(t.interrupts, 0);
+	unsigned last = add(VIRTQUEUE_AWAITED);
+	publish();
+	device_push(last, 24);
+	device_notify();
+	assert_int_equal(t.interrupts, 1);
+}
+
 /* What the device has in hand, in no order. */
 static struct {
 	unsigned slots[64], n;
@@ -379,6 +402,7 @@ int main(void)
 		TEST(an_awaited_answer_that_overtakes_prompt_ones_interrupts_with_the_last_of_them),
 		TEST(a_request_that_is_not_prompt_after_all_hides_others_only_until_it_is_settled),
 		TEST(arming_tells_of_what_came_in_between),
+		TEST(while_the_driver_watches_nothing_interrupts_it),
 		TEST(no_awaited_answer_is_ever_missed_whatever_the_order),
 		TEST(the_device_is_kicked_only_where_it_asked_for_it),
 		TEST(a_lazy_request_kicks_nobody_but_the_next_one_does),
