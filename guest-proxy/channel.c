@@ -184,7 +184,7 @@ static const struct cross_domain_poll poll_command = {
 		.cmd_size = sizeof(poll_command)},
 };
 
-static bool has_feature(const struct channel *channel, uint32_t feature)
+bool channel_has_feature(const struct channel *channel, uint32_t feature)
 {
 	return channel->features & feature;
 }
@@ -194,7 +194,7 @@ static void submit_poll(struct channel *channel)
 {
 	if (!channel->poll_due || channel->paused || channel->lost)
 		return;
-	bool lazy = has_feature(channel, CROSS_DOMAIN_EXT_WANT_POLL);
+	bool lazy = channel_has_feature(channel, CROSS_DOMAIN_EXT_WANT_POLL);
 	if (submit(channel, &poll_command, sizeof(poll_command), GPU_FENCE_EVENT, lazy) == 0)
 		channel->poll_due = false;
 }
@@ -245,7 +245,7 @@ int channel_flush(struct channel *channel)
 	/* Where a POLL costs a kick it goes with what is there anyway. */
 	bool merge = channel->poll_due && !channel->paused && channel->batch.size > 0 &&
 		channel->batch.size <= MERGE_BYTES &&
-		!has_feature(channel, CROSS_DOMAIN_EXT_WANT_POLL);
+		!channel_has_feature(channel, CROSS_DOMAIN_EXT_WANT_POLL);
 	if (!merge)
 		submit_poll(channel);
 	submit_batch(channel, merge);
@@ -292,7 +292,7 @@ static struct read_pipe *find_read_pipe(struct channel *channel, uint32_t id)
 /* Flow control of a new read pipe. */
 static int add_read_pipe(struct channel *channel, uint32_t id)
 {
-	if (!has_feature(channel, CROSS_DOMAIN_EXT_READ_CREDIT))
+	if (!channel_has_feature(channel, CROSS_DOMAIN_EXT_READ_CREDIT))
 		return 0;
 	if (channel->n_read_pipes == channel->read_pipes_capacity) {
 		size_t capacity =
@@ -512,7 +512,7 @@ static void handle_event(void *data)
 	/* A fence without an event shall not repeat the last one. */
 	memset(channel->channel_ring->map, 0, sizeof(header));
 	channel->poll_due = true;
-	if (has_feature(channel, CROSS_DOMAIN_EXT_WANT_POLL))
+	if (channel_has_feature(channel, CROSS_DOMAIN_EXT_WANT_POLL))
 		submit_poll(channel);
 
 	channel->destroyed = &destroyed;
@@ -604,7 +604,7 @@ static int submit_init(struct channel *channel)
 	if (error < 0)
 		return error;
 	channel->counters.submissions++;
-	if (has_feature(channel, CROSS_DOMAIN_EXT_READ_CREDIT)) {
+	if (channel_has_feature(channel, CROSS_DOMAIN_EXT_READ_CREDIT)) {
 		error = command_batch_add(&channel->batch, &window, sizeof(window));
 		if (error < 0)
 			return error;

@@ -69,10 +69,33 @@ static int blob_create(struct channel *channel, enum gpu_blob_memory memory, uin
 	return 0;
 }
 
+/* What the host has for @blob_id, in memory of this side. */
+static int fetch(struct channel *channel, uint32_t blob_id, size_t size, struct channel_blob **out)
+{
+	struct cross_domain_fetch command = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_FETCH, .cmd_size = sizeof(command)},
+		.blob_id = blob_id,
+	};
+	int error = blob_create(channel, GPU_BLOB_GUEST, 0, size, size, out);
+	if (error < 0)
+		return error;
+	command.resource_id = (*out)->gpu->resource_id;
+	error = channel_gpu(channel)->ops->submit(channel_context(channel), &command,
+		sizeof(command), GPU_FENCE_WAIT, false, &(*out)->gpu, 1);
+	channel_counters_mutable(channel)->submissions++;
+	if (error < 0)
+		channel_blob_unref(*out);
+	return error;
+}
+
 int channel_blob_receive(
 	struct channel *channel, uint32_t blob_id, size_t size, struct channel_blob **out)
 {
-	return blob_create(channel, GPU_BLOB_HOST, blob_id, size, size, out);
+	int error = blob_create(channel, GPU_BLOB_HOST, blob_id, size, size, out);
+	if ((error == -EINVAL || error == -ENODEV) &&
+		channel_has_feature(channel, CROSS_DOMAIN_EXT_FETCH))
+		error = fetch(channel, blob_id, size, out);
+	return error;
 }
 
 /* @size rounded up to the next of the sizes that are asked for: few, and at most a quarter too

@@ -25,6 +25,7 @@ struct gpu_context *channel_context(struct channel *channel);
 struct gpu_blob *channel_query_ring(struct channel *channel);
 struct channel_counters *channel_counters_mutable(struct channel *channel);
 bool channel_is_lost(const struct channel *channel);
+bool channel_has_feature(const struct channel *channel, uint32_t feature); /* CROSS_DOMAIN_EXT_* */
 /* The channel is over: closed() comes from the event loop. @why: a constant text. Returns -EPIPE.
  */
 int channel_lose(struct channel *channel, const char *why);

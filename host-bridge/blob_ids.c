@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host-bridge/resources.h"
+
 #define STRIDE_ALIGNMENT 64
 /* The largest page of a guest; its kernel rounds blobs up to it. */
 #define GUEST_PAGE_BYTES_MAX UINT64_C(65536)
@@ -265,6 +267,23 @@ int blob_ids_create(struct blob_ids *ids, uint64_t blob_id, uint64_t size, struc
 			return -EINVAL;
 		image->used = ++ids->clock;
 		return 0;
+	}
+	return -EINVAL;
+}
+
+int blob_ids_fetch(struct blob_ids *ids, uint32_t id, const struct resource *resource)
+{
+	struct blob_file *file;
+	wl_list_for_each(file, &ids->files, link)
+	{
+		if (file->id != id)
+			continue;
+		int err = 0;
+		if (file->contents)
+			err = resource_copy_in(resource, 0, file->contents, file->contents_size);
+		if (err == 0)
+			file_destroy(ids, file);
+		return err;
 	}
 	return -EINVAL;
 }

@@ -47,4 +47,8 @@ int blob_ids_add_file(struct blob_ids *ids, uint32_t id, int fd, uint32_t *size,
 int blob_ids_create(
 	struct blob_ids *ids, uint64_t blob_id, uint64_t size, struct context_blob *out);
 
+/* Copies the file @id into @resource, guest memory, and forgets it. 0; -EINVAL: there is none, or
+ * it does not fit; else what resource_copy_in says. */
+int blob_ids_fetch(struct blob_ids *ids, uint32_t id, const struct resource *resource);
+
 #endif

@@ -43,7 +43,8 @@ void cross_domain_capset(struct cross_domain_capset_ext *out)
 	*out = (struct cross_domain_capset_ext){
 		.base = {.version = 1, .supported_channels = 1u << CROSS_DOMAIN_CHANNEL_WAYLAND},
 		.magic = CROSS_DOMAIN_WAYFERRY_MAGIC,
-		.features = CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_WANT_POLL,
+		.features = CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_WANT_POLL |
+			CROSS_DOMAIN_EXT_FETCH,
 	};
 }
 
@@ -120,7 +121,8 @@ void cross_domain_end_input(struct cross_domain_context *context)
 	struct send *send, *next;
 
 	context->input_ended = true;
-	wl_list_for_each_safe(send, next, &context->sends, link) {
+	wl_list_for_each_safe(send, next, &context->sends, link)
+	{
 		send_destroy(context, send);
 	}
 	release_send_holds(context);
@@ -417,6 +419,16 @@ static int handle_credit(struct cross_domain_context *context, const uint8_t *by
 	return 0;
 }
 
+static int handle_fetch(struct cross_domain_context *context, const uint8_t *bytes, size_t length)
+{
+	struct cross_domain_fetch fetch;
+	memcpy(&fetch, bytes, sizeof(fetch));
+	const struct resource *resource = id_map_find(&context->base.attached, fetch.resource_id);
+	if (!resource || resource->kind != RESOURCE_BLOB_GUEST)
+		return -EINVAL;
+	return blob_ids_fetch(&context->blob_ids, fetch.blob_id, resource);
+}
+
 static const struct {
 	uint8_t cmd;
 	int (*handle)(struct cross_domain_context *context, const uint8_t *bytes, size_t length);
@@ -427,6 +439,7 @@ static const struct {
 	{CROSS_DOMAIN_CMD_SEND, handle_send},
 	{CROSS_DOMAIN_CMD_WRITE, handle_write},
 	{CROSS_DOMAIN_CMD_CREDIT, handle_credit},
+	{CROSS_DOMAIN_CMD_FETCH, handle_fetch},
 };
 
 static int execute(struct cross_domain_context *context, const uint8_t *bytes, size_t size)

@@ -13,6 +13,7 @@ static const uint16_t command_sizes[256] = {
 	[CROSS_DOMAIN_CMD_SEND] = sizeof(struct cross_domain_send_receive),
 	[CROSS_DOMAIN_CMD_WRITE] = sizeof(struct cross_domain_read_write),
 	[CROSS_DOMAIN_CMD_CREDIT] = sizeof(struct cross_domain_credit),
+	[CROSS_DOMAIN_CMD_FETCH] = sizeof(struct cross_domain_fetch),
 };
 
 static bool send_fits(const uint8_t *bytes, size_t length)

@@ -38,6 +38,7 @@ static_assert(sizeof(struct cross_domain_capset) == 16, "");
 #define CROSS_DOMAIN_EXT_WANT_POLL (1u << 1)
 #define CROSS_DOMAIN_USED_F_WANT_POLL 2u
 #define CROSS_DOMAIN_EXT_HOST_CLOCK (1u << 2) /* reserved: clock translation */
+#define CROSS_DOMAIN_EXT_FETCH (1u << 3) /* CROSS_DOMAIN_CMD_FETCH is understood */
 struct cross_domain_capset_ext {
 	struct cross_domain_capset base;
 	uint32_t magic;
@@ -58,6 +59,11 @@ enum cross_domain_command {
 	 * `bytes` unacknowledged bytes under way. Else: the guest's reader took `bytes` of that pipe.
 	 */
 	CROSS_DOMAIN_CMD_CREDIT = 0x80,
+	/*
+	 * Ours (EXT_FETCH), guest to host, for guests that cannot map memory of the host: puts the contents of the
+	 * received blob `blob_id` into guest memory, which was zeroes, and forgets the blob_id.
+	 */
+	CROSS_DOMAIN_CMD_FETCH = 0x81,
 };
 
 enum cross_domain_identifier {
@@ -146,6 +152,13 @@ struct cross_domain_credit {
 	uint32_t bytes;
 };
 static_assert(sizeof(struct cross_domain_credit) == 16, "");
+
+struct cross_domain_fetch {
+	struct cross_domain_header hdr;
+	uint32_t blob_id;
+	uint32_t resource_id; /* a guest blob attached to this context, at least as large as was told */
+};
+static_assert(sizeof(struct cross_domain_fetch) == 16, "");
 
 /*
  * The command at the start of [bytes, bytes + size): its header, and its whole length in *@length. 0, or -EINVAL when

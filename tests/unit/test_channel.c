@@ -13,6 +13,8 @@
 
 #define MAX_SUBMISSIONS 4096
 #define MAX_BLOBS 64
+#define OUR_FEATURES                                                                               \
+	(CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_WANT_POLL | CROSS_DOMAIN_EXT_FETCH)
 
 /* The device */
 
@@ -40,6 +42,7 @@ static struct {
 	uint32_t last_resource;
 	unsigned blobs, contexts, requirements, host_blobs;
 	int submit_error, host_error;
+	uint32_t fetched;
 	struct cross_domain_image_requirements answer; /* size 0: what was asked for */
 	struct fake_blob *query_ring, *channel_ring;
 } device;
@@ -115,13 +118,27 @@ static void answer_requirements(const uint8_t *bytes)
 	memcpy(device.query_ring->base.map, &answer, sizeof(answer));
 }
 
+static void answer_fetch(const uint8_t *bytes, struct gpu_blob *blob)
+{
+	struct cross_domain_fetch fetch;
+	memcpy(&fetch, bytes, sizeof(fetch));
+	assert_int_equal(fetch.hdr.cmd, CROSS_DOMAIN_CMD_FETCH);
+	assert_int_equal(fetch.hdr.cmd_size, 16);
+	assert_int_equal(fetch.resource_id, blob->resource_id);
+	device.fetched = fetch.blob_id;
+	strcpy(blob->map, "fetched");
+}
+
 static int fake_submit(struct gpu_context *context, const void *commands, size_t size,
 	enum gpu_fence fence, bool lazy, struct gpu_blob *const *blobs, size_t n_blobs)
 {
 	if (device.submit_error)
 		return device.submit_error;
 	if (fence == GPU_FENCE_WAIT) {
-		answer_requirements(commands);
+		if (size == sizeof(struct cross_domain_fetch))
+			answer_fetch(commands, blobs[0]);
+		else
+			answer_requirements(commands);
 		return 0;
 	}
 	assert_true(device.n_submissions < MAX_SUBMISSIONS);
@@ -236,8 +253,7 @@ static int setup_with(uint32_t features, size_t capset_bytes, bool lazy)
 
 static int setup(void **state)
 {
-	return setup_with(CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_WANT_POLL,
-		sizeof(device.capset), true);
+	return setup_with(OUR_FEATURES, sizeof(device.capset), true);
 }
 
 static int setup_plain(void **state)
@@ -248,8 +264,7 @@ static int setup_plain(void **state)
 /* Our host, by way of a kernel. */
 static int setup_kernel(void **state)
 {
-	return setup_with(CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_WANT_POLL,
-		sizeof(device.capset), false);
+	return setup_with(OUR_FEATURES, sizeof(device.capset), false);
 }
 
 static int teardown(void **state)
@@ -784,6 +799,19 @@ static void events_that_make_no_sense_end_the_channel(void **state)
 	closes_over(&receive, sizeof(receive));
 }
 
+static void without_host_memory_what_it_sent_is_fetched(void **state)
+{
+	const uint32_t id = 40, type = CROSS_DOMAIN_ID_VIRTGPU_BLOB;
+	device.host_error = -ENODEV;
+	receive_event("keymap", 1, &id, &type);
+	assert_int_equal(device.fetched, 40);
+	assert_int_equal(user.n_handles, 1);
+	struct channel_blob *blob = user.handles[0].blob;
+	assert_string_equal((char *)blob->map, "fetched");
+	assert_int_equal(blob->size, 5000);
+	assert_int_equal(user.closed, 0);
+}
+
 static void a_fence_without_a_new_event_is_not_the_last_one_again(void **state)
 {
 	receive_event("hello", 0, NULL, NULL);
@@ -958,6 +986,7 @@ int main(void)
 		TEST(when_the_queue_is_full_things_wait_in_order),
 		TEST(a_poll_that_found_no_room_is_made_up_for),
 		TEST(an_event_is_read_and_the_next_one_asked_for),
+		TEST(without_host_memory_what_it_sent_is_fetched),
 		TEST_PLAIN(where_a_poll_costs_a_kick_it_goes_along),
 		TEST_KERNEL(by_way_of_a_kernel_a_poll_goes_along_too),
 		TEST(while_paused_no_event_is_asked_for),

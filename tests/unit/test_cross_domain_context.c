@@ -24,6 +24,7 @@
 #define WINDOW_BYTES (UINT64_C(64) << 20)
 #define QUERY 1
 #define CHANNEL 2
+#define FETCHED 40
 #define FIRST_PIPE CROSS_DOMAIN_FIRST_READ_PIPE
 
 static struct {
@@ -594,6 +595,45 @@ static void a_file_becomes_a_blob_for_one(void **state)
 	assert_int_equal(t.counters.copied_bytes, 5000);
 }
 
+static int fetch(uint32_t blob_id, uint32_t resource_id)
+{
+	const struct cross_domain_fetch command = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_FETCH, .cmd_size = sizeof(command)},
+		.blob_id = blob_id,
+		.resource_id = resource_id,
+	};
+	return submit(&command, sizeof(command));
+}
+
+static void a_file_is_fetched_into_guest_memory_once(void **state)
+{
+	struct context_blob blob;
+	open_channel();
+	give_file(fd_memfd_constant("keymap", "keys", 5));
+	assert_int_equal(next_event(), CROSS_DOMAIN_CMD_RECEIVE);
+	struct resource *page = make_page(FETCHED);
+	assert_int_equal(fetch(2, FETCHED), -EINVAL); /* not attached */
+	attach(page);
+	assert_int_equal(fetch(3, FETCHED), -EINVAL); /* no such file */
+	assert_int_equal(fetch(2, FETCHED), 0);
+	assert_string_equal((char *)t.ram + FETCHED * 4096, "keys");
+	assert_int_equal(fetch(2, FETCHED), -EINVAL);
+	assert_int_equal(create_blob(2, 4096, &blob), -EINVAL);
+}
+
+static void a_file_that_does_not_fit_is_not_fetched(void **state)
+{
+	static char large[5000];
+	open_channel();
+	give_file(fd_memfd_constant("keymap", large, sizeof(large)));
+	assert_int_equal(next_event(), CROSS_DOMAIN_CMD_RECEIVE);
+	attach(make_page(FETCHED));
+	memset(t.ram + FETCHED * 4096, 'x', 8192);
+	assert_int_equal(fetch(2, FETCHED), -EINVAL);
+	assert_int_equal(t.ram[FETCHED * 4096], 'x');
+	assert_int_equal(t.ram[FETCHED * 4096 + 4096], 'x');
+}
+
 static void the_files_offset_does_not_matter(void **state)
 {
 	struct context_blob blob;
@@ -999,6 +1039,8 @@ int main(void)
 		TEST(the_same_image_has_the_same_id_for_many_blobs),
 		TEST(images_that_nobody_uses_are_forgotten_first),
 		TEST(a_file_becomes_a_blob_for_one),
+		TEST(a_file_is_fetched_into_guest_memory_once),
+		TEST(a_file_that_does_not_fit_is_not_fetched),
 		TEST(the_files_offset_does_not_matter),
 		TEST(what_is_no_file_becomes_zeroes),
 		TEST(a_file_beyond_the_bound_ends_the_connection),

@@ -8,7 +8,7 @@
 UML=$SOURCE_ROOT/tests/vm/uml.sh
 CALLERS_HOME=$HOME      # where the guest is kept
 
-tests=(simple-shm:60 image:90 unplugged:90)
+tests=(simple-shm:60 image:90 foot:120 typing:60 unplugged:90)
 
 # guest_start NAME COMMAND...: runs it behind wayferry-guest in a guest at the host NAME-host.
 guest_start() {
@@ -30,12 +30,17 @@ guest_ends() {
 
 # direct COMMAND...: runs it in the guest's tree, on the display "host".
 direct() {
-    local tree
+    local tree socket
     tree=$(HOME=$CALLERS_HOME "$UML" tree)
+    socket=$(realpath "$XDG_RUNTIME_DIR/host")
     # shellcheck disable=SC2016
-    spawn direct unshare --mount sh -ec 'mount --bind "$1" "$0/mnt"; tree=$0; shift
-        exec chroot "$tree" env XDG_RUNTIME_DIR=/mnt HOME=/nonexistent WAYLAND_DISPLAY=host "$@"' \
-        "$tree" "$XDG_RUNTIME_DIR" "$@"
+    spawn direct unshare --mount sh -ec 'tree=$0 socket=$1
+        shift
+        mount --bind "${socket%/*}" "$tree/mnt"
+        mount --rbind /dev "$tree/dev"
+        mount --bind /proc "$tree/proc"
+        exec chroot "$tree" env XDG_RUNTIME_DIR=/mnt HOME=/nonexistent WAYLAND_DISPLAY="${socket##*/}" "$@"' \
+        "$tree" "$socket" "$@"
 }
 
 shows_window() {
@@ -48,7 +53,7 @@ moves() {
 
 begin() {
     HOME=$CALLERS_HOME "$UML" build || fail "there is no guest"
-    weston_start host
+    compositor_start "${1:-weston}" host
     bridge_start_host host uml
 }
 
@@ -72,19 +77,49 @@ test_simple_shm() {
     finish
 }
 
-# A window with a title bar: equal to the pixel.
-test_image() {
-    local app=(weston-image /usr/share/weston/pattern.png)
-    weston_start host
+# equal weston|sway COLOUR... -- COMMAND...: the program's picture is the same, to the pixel, direct and
+# from the guest. Each run has a compositor of its own, which puts its first window at the same place.
+equal() {
+    local compositor=$1 colours=()
+    shift
+    while [ "$1" != -- ]; do
+        colours+=("$1")
+        shift
+    done
+    shift
     HOME=$CALLERS_HOME "$UML" build || fail "there is no guest"
-    direct "${app[@]}"
-    screen_settle host "$LOGS/direct.png" 20 || fail "no window of the direct run settled"
+    compositor_start "$compositor" host
+    direct "$@"
+    screen_settle host "$LOGS/direct.png" 20 "${colours[@]}" || fail "no window of the direct run settled"
     stop direct
-    stop host       # each desktop puts its first window at the same place
-    begin
-    guest_start uml timeout 15 "${app[@]}"
+    stop host
+    begin "$compositor"
+    guest_start uml timeout 15 "$@"
     screen_becomes host "$LOGS/direct.png" "$LOGS/bridged.png" 14 || fail "bridged and direct differ"
     guest_ends uml 124
+    finish
+}
+
+# A window with a title bar.
+test_image() {
+    equal weston -- weston-image /usr/share/weston/pattern.png
+}
+
+# A terminal.
+test_foot() {
+    equal sway '#0000ff' -- foot --config=/dev/null /usr/src/wayferry/tests/e2e/terminal.sh
+}
+
+# A keyboard brings a keymap, a file of the host: this guest cannot map it, so its contents are fetched.
+test_typing() {
+    need wtype
+    begin sway
+    # shellcheck disable=SC2016
+    guest_start uml foot --config=/dev/null sh -c 'read -r line && echo "$line" >/mnt/typed'
+    until_true 20 shows_window || fail "no window"
+    WAYLAND_DISPLAY=host timeout 10 wtype -s 1000 -d 20 'Hello guest' -k Return || fail "wtype failed"
+    guest_ends uml 0
+    [ "$(cat "$WORK/uml/typed")" = 'Hello guest' ] || fail "typed was: $(cat "$WORK/uml/typed")"
     finish
 }
 

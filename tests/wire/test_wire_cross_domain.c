@@ -35,11 +35,12 @@ static int decode(struct command command)
 static void the_capset_is_two_layouts_in_one(void **state)
 {
 	const uint8_t golden[24] = {
-		1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'W', 'F', 'R', 'Y', 3, 0, 0, 0};
+		1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'W', 'F', 'R', 'Y', 11, 0, 0, 0};
 	struct cross_domain_capset_ext capset = {
 		.base = {.version = 1, .supported_channels = 1u << CROSS_DOMAIN_CHANNEL_WAYLAND},
 		.magic = CROSS_DOMAIN_WAYFERRY_MAGIC,
-		.features = CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_WANT_POLL,
+		.features = CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_WANT_POLL |
+			CROSS_DOMAIN_EXT_FETCH,
 	};
 	assert_memory_equal(&capset, golden, sizeof(golden));
 }
@@ -100,6 +101,7 @@ static void a_command_is_as_long_as_it_says_and_needs(void **state)
 		{CROSS_DOMAIN_CMD_SEND, 352},
 		{CROSS_DOMAIN_CMD_WRITE, 24},
 		{CROSS_DOMAIN_CMD_CREDIT, 16},
+		{CROSS_DOMAIN_CMD_FETCH, 16},
 		{99, 8},
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(commands); i++) {
