@@ -1,7 +1,8 @@
-/* steady: preloaded into a program that draws at random, makes it draw the same picture every time.
+/* steady: preloaded into a program that draws or places at random, makes its picture the same every time.
  *
- * Seeds are ignored, so random() gives the same numbers in every run; rand() does so in every frame
- * that an SDL program shows, whose picture then stands still.
+ * random() gives the same number always: weston then puts every window at the same place, however often
+ * it has asked before. rand() starts over with every frame that an SDL program shows, whose picture then
+ * stands still.
  */
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -16,6 +17,11 @@ void srand(unsigned int seed)
 
 void srandom(unsigned int seed)
 {
+}
+
+long random(void)
+{
+	return 1234567;
 }
 
 int rand(void)

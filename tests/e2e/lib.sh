@@ -147,15 +147,17 @@ END
 }
 
 # weston_start NAME [SIZE [RENDERER [BACKEND [ENVIRONMENT...]]]]: a weston that listens on the
-# display NAME. The headless one has no seat: no input, no clipboard.
+# display NAME. The headless one has no seat: no input, no clipboard. It places windows at random; steady
+# has it choose the same place each time.
 weston_start() {
     local name=$1 size=${2:-$SIZE} renderer=${3:-gl} backend=${4:-headless}
     shift $(($# < 4 ? $# : 4))
     need weston weston-screenshooter
     weston_configure
     # shellcheck disable=SC2046
-    spawn "$name" env "$@" weston $(weston_options "$backend" "$renderer") --config="$WORK/weston.ini" \
-        --socket="$name" --width="${size%x*}" --height="${size#*x}" --idle-time=0 --debug
+    spawn "$name" env LD_PRELOAD="$WAYFERRY_CLIENTS/libsteady.so" "$@" weston \
+        $(weston_options "$backend" "$renderer") --config="$WORK/weston.ini" --socket="$name" \
+        --width="${size%x*}" --height="${size#*x}" --idle-time=0 --debug
     SCREEN[$name]=weston
     until_true 15 test -S "$XDG_RUNTIME_DIR/$name" || fail "weston did not start (log: $LOGS/$name.log)"
     screen_wait_empty "$name" "$size"
