@@ -9,7 +9,7 @@ tests=(client-killed:90 client-killed-in-a-frame:90 guest-killed:90 guest-killed
     device:300)
 
 FAULTS=$WAYFERRY_CLIENTS/faults
-BLAME='@[0-9]*: error [0-9]'    # how libwayland says that wl_display.error came
+BLAME='[@#][0-9]*: error [0-9]'    # how libwayland says that wl_display.error came
 QUIET_MS=10                 # of CPU in a second, for a process that has nothing to do
 
 faults_begin() {
@@ -368,7 +368,7 @@ test_truncate() {
     faults_begin
     rude truncating truncate
     client_blamed truncating
-    grep -qE '^wl_[a-z_]*@[0-9]*: error 2:' "$LOGS/truncating.log" || fail "not wl_shm.error.invalid_fd (log: $LOGS/truncating.log)"
+    grep -qE '^wl_[a-z_]*[@#][0-9]*: error 2:' "$LOGS/truncating.log" || fail "not wl_shm.error.invalid_fd (log: $LOGS/truncating.log)"
     screen_empty
     good_client
     bridge_stop

@@ -93,7 +93,7 @@ const struct malformed_case malformed_cases[] = {
 	{"a global under an interface that does not exist", .bind = true, .bind_of = "wl_shm", .bind_as = "wl_nonsense", .bind_version = 1, ERROR(0, ANY_CODE, "wl_")},
 	{"a version above what is offered", .bind = true, .bind_of = "wl_compositor", ERROR(0, ANY_CODE, "wl_compositor")},
 	{"version 0", .bind = true, .bind_of = "wl_compositor", .bind_version = -1, ERROR(0, ANY_CODE, "wl_compositor")},
-	{"a global that is hidden", .bind = true, .bind_of = "weston_screenshooter", .bind_version = 1, .hidden = true, ERROR(0, ANY_CODE, "weston_screenshooter")},
+	{"a global that is hidden", .bind = true, .bind_of = "weston_desktop_shell", .bind_version = 1, .hidden = true, ERROR(0, ANY_CODE, "weston_desktop_shell")},
 
 	/* Fds and shared memory */
 	{"an fd that did not come", WORDS(SHM, HEAD(SHM_CREATE_POOL, 4), NEXT, 4096, DISPLAY, HEAD(DISPLAY_SYNC, 3), DEAD), ERROR(DISPLAY, ANY_CODE, "wl_shm")},
