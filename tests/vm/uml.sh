@@ -118,8 +118,8 @@ kernel_path() {
 kernel_build() {
     local kernel
     kernel=$(kernel_path)
+    rm -rf "$CACHE/kernel.new"      # of a run that was cut short
     [ -x "$kernel" ] && return 0
-    rm -rf "$CACHE/kernel.new"
     mkdir -p "$CACHE/kernel.new"
     echo "uml.sh: building a kernel for the guest (once; about six minutes)" >&2
     quietly download kernel_download
