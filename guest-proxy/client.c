@@ -213,6 +213,10 @@ static void read_requests(struct client *client)
 	if (n == -EAGAIN)
 		return;
 	if (n <= 0) {
+		/* A killed client resets its socket; anything else is worth a line. */
+		if (n < 0 && n != -ECONNRESET)
+			log_limited(&client->clients->limit, LOG_LEVEL_WARN, "%s: receiving failed: %s", client->name,
+				strerror((int)-n));
 		client->hung_up = true;
 		return;
 	}
