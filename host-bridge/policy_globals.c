@@ -51,6 +51,31 @@ bool policy_display_takes(const struct policy_display *display, uint32_t code)
 	return false;
 }
 
+/* Nobody destroys these but the end of the relay, or a compositor that is not right in its mind. */
+
+static void forget_shm(struct relay_object *object)
+{
+	struct policy_display *display = object->data;
+	object->data = NULL;
+	display->shm = NULL;
+	display->has_shm = false;
+}
+
+static void forget_registry(struct relay_object *object)
+{
+	struct policy_display *display = object->data;
+	uint32_t left = 0;
+
+	object->data = NULL;
+	if (display->registry == object)
+		display->registry = NULL;
+	for (uint32_t i = 0; i < display->n_unsettled; i++) {
+		if (display->unsettled[i].object != object)
+			display->unsettled[left++] = display->unsettled[i];
+	}
+	display->n_unsettled = left;
+}
+
 struct relay_object *policy_display_shm(struct relay *relay)
 {
 	struct policy_display *display = policy_display(relay);
@@ -58,10 +83,13 @@ struct relay_object *policy_display_shm(struct relay *relay)
 	if (display->shm || !display->has_shm || !display->registry)
 		return display->shm;
 	struct relay_object *shm = relay_object_create(relay, interface_find("wl_shm"), 1);
-	if (shm &&
-		relay_send_named(relay, RELAY_UP, display->registry, "bind",
-			(union wire_arg[]){{.u = display->shm_name}, {.s = "wl_shm"}, {.u = 1},
-				{.object = shm}}) == 0)
+	if (!shm)
+		return NULL;
+	shm->data = display;
+	shm->data_destroy = forget_shm;
+	if (relay_send_named(relay, RELAY_UP, display->registry, "bind",
+		    (union wire_arg[]){{.u = display->shm_name}, {.s = "wl_shm"}, {.u = 1},
+			    {.object = shm}}) == 0)
 		display->shm = shm;
 	return display->shm;
 }
@@ -140,6 +168,8 @@ static enum relay_verdict handle_get_registry(struct relay_message *message)
 	struct policy_display *display = policy_display(message->relay);
 	struct relay_object *registry = message->args[0].object;
 
+	registry->data = display;
+	registry->data_destroy = forget_registry;
 	if (!display->registry)
 		display->registry = registry;
 	display->n_registries++;
