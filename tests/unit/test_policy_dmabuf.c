@@ -118,7 +118,7 @@ static const char *take_global(uint32_t *name, uint32_t *version)
 }
 
 /* zwp_linux_dmabuf_v1, the compositor's or ours, with the formats of its wl_shm. */
-static void bind(bool has_dmabuf)
+static void bind_formats(bool has_dmabuf)
 {
 	static const uint32_t formats[] = {
 		WL_SHM_FORMAT_ARGB8888, WL_SHM_FORMAT_XRGB8888, DRM_FORMAT_RGB565, DRM_FORMAT_NV12};
@@ -146,7 +146,7 @@ static void bind(bool has_dmabuf)
 
 static void bind_quietly(bool has_dmabuf)
 {
-	bind(has_dmabuf);
+	bind_formats(has_dmabuf);
 	captured_clear(&world.sent[RELAY_DOWN]);
 }
 
@@ -229,7 +229,7 @@ static void our_linux_dmabuf_has_the_formats_of_wl_shm(void **state)
 	static const uint32_t codes[] = {
 		DRM_FORMAT_ARGB8888, DRM_FORMAT_XRGB8888, DRM_FORMAT_RGB565};
 	static const uint64_t modifiers[] = {DRM_FORMAT_MOD_INVALID, DRM_FORMAT_MOD_LINEAR};
-	bind(false);
+	bind_formats(false);
 	for (size_t i = 0; i < ARRAY_LENGTH(codes); i++) {
 		for (size_t j = 0; j < ARRAY_LENGTH(modifiers); j++) {
 			captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "zwp_linux_dmabuf_v1",
