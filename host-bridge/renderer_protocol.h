@@ -57,10 +57,10 @@ static_assert(sizeof(struct renderer_spawn) == 16, "");
 enum renderer_request_type {
 	RENDERER_PING = 1,
 	RENDERER_GET_CAPSET, /* answer: renderer_capset and the capset's bytes */
-	RENDERER_CTX_CREATE, /* answered, once, before all else */
+	RENDERER_CTX_CREATE, /* once, before what follows; a worker that cannot ends */
 	RENDERER_REGION,     /* an fd: a region of the guest's memory */
 	RENDERER_CREATE_3D,  /* a classic resource */
-	RENDERER_BACKING,    /* pieces for the next ATTACH_BACKING or GUEST_BLOB; adds up */
+	RENDERER_BACKING,    /* pieces for the next ATTACH_BACKING or GUEST_BLOB; they add up, none of them forgets all */
 	RENDERER_ATTACH_BACKING,
 	RENDERER_DETACH_BACKING,
 	RENDERER_GUEST_BLOB,  /* a blob of the pieces sent before */

@@ -98,7 +98,12 @@ static int handle_get_capset(const struct renderer_request *request)
 
 static int handle_ctx_create(const struct renderer_request *request)
 {
-	return library_create_context(request->ctx_create.capset_id, request->ctx_create.name);
+	int error = library_create_context(request->ctx_create.capset_id, request->ctx_create.name);
+	if (error < 0) {
+		log_err("no context: %s", strerror(-error));
+		leave(EXIT_FAILURE); /* which is how the host learns of it */
+	}
+	return 0;
 }
 
 static int take_fd(void)
@@ -123,6 +128,11 @@ static int handle_backing(const struct renderer_request *request)
 {
 	if (worker.extra_bytes != request->list.n * sizeof(struct renderer_piece))
 		return -EINVAL;
+	if (request->list.n == 0) {
+		uint32_t n;
+		free(memory_take(&n));
+		return 0;
+	}
 	return memory_add_pieces(
 		(const struct renderer_piece *)(const void *)(worker.message.bytes +
 			sizeof(*request)),
