@@ -105,7 +105,7 @@ static int32_t format_pixel_bytes(uint32_t format)
 /* Why @blob cannot be a pool of @size bytes, or NULL. */
 static const char *pool_fault(const struct resource *blob, int32_t size)
 {
-	if (blob->kind == RESOURCE_2D || (blob->kind == RESOURCE_BLOB_HOST && blob->fd < 0))
+	if (blob->kind == RESOURCE_2D || blob->kind == RESOURCE_3D || (blob->kind == RESOURCE_BLOB_HOST && blob->fd < 0))
 		return "the resource is no memory to be shared";
 	if (blob->kind == RESOURCE_BLOB_HOST && !blob->fd_owned && !blob->mapped)
 		return "the blob is not mapped";

@@ -233,7 +233,8 @@ static void run_program(const struct renderer_config *config, int socket)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	int fd = dup(socket); /* without close-on-exec */
+	int fd = dup(socket);               /* without close-on-exec */
+	dup2(STDERR_FILENO, STDOUT_FILENO); /* what Mesa has to say is no output of ours */
 	snprintf(number, sizeof(number), "%d", fd);
 	execl(config->program, "wayferry-renderer", number, config->log_level,
 		config->render_node ? config->render_node : "-", (char *)NULL);

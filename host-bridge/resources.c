@@ -70,8 +70,8 @@ int resource_charge(struct resource *resource, struct resource_account *account)
 	return 0;
 }
 
-void resource_settle(struct resource *resource, int fd, uint64_t fd_offset, uint32_t fd_type,
-	uint32_t map_info)
+void resource_settle(
+	struct resource *resource, int fd, uint64_t fd_offset, uint32_t fd_type, uint32_t map_info)
 {
 	assert(resource->pending && resource->fd < 0);
 	resource->pending = false;
@@ -89,8 +89,7 @@ int resource_create(struct resource_table *table, uint32_t id, enum resource_kin
 		return -EEXIST;
 	if (table->count >= RESOURCES_MAX)
 		return -ENOSPC;
-	if (on_host(kind) &&
-		!range_fits(table->host_blob_bytes, size, window_size(table->window)))
+	if (on_host(kind) && !range_fits(table->host_blob_bytes, size, window_size(table->window)))
 		return -ENOSPC;
 
 	struct resource *resource = calloc(1, sizeof(*resource));
@@ -208,7 +207,9 @@ int resource_set_pages(struct resource *resource, struct resource_pages *pages, 
 		covered += pages[i].length; /* 2^32 runs of 2^32 bytes fit */
 
 	int err = 0;
-	if (covered < resource->size)
+	/* How much of it a 3D resource uses only its worker knows, and checks with each transfer.
+	 */
+	if (resource->kind != RESOURCE_3D && covered < resource->size)
 		err = -EINVAL;
 	else if (!range_fits(table->pages, n_pages, RESOURCES_MAX_PAGES))
 		err = -ENOSPC;
