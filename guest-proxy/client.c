@@ -20,6 +20,7 @@
 #include <wayland-server-protocol.h>
 
 #include "guest-proxy/buffer.h"
+#include "guest-proxy/clock.h"
 #include "guest-proxy/connection.h"
 #include "guest-proxy/counters.h"
 #include "guest-proxy/registry.h"
@@ -86,6 +87,7 @@ struct clients {
 	struct wl_event_loop *loop;
 	struct gpu *gpu;
 	struct relay_hooks *hooks;
+	struct host_clock clock;
 	struct wl_list list; /* client::link */
 	unsigned count;
 	uint64_t served;
@@ -570,6 +572,7 @@ void clients_add(struct clients *clients, int fd)
 	client->fd = fd;
 	client->base.loop = clients->loop;
 	client->base.wake = wake;
+	client->base.clock = &clients->clock;
 	wl_list_init(&client->base.swapchains);
 	wl_list_init(&client->base.retired);
 	outbox_init(&client->out, OUTBOX_BYTES);
@@ -593,6 +596,7 @@ struct clients *clients_create(struct wl_event_loop *loop, struct gpu *gpu)
 {
 	static const struct relay_hook *const tables[] = {
 		buffer_hooks,
+		clock_hooks,
 		swapchain_hooks,
 		surface_hooks,
 		transfer_hooks,
@@ -603,6 +607,7 @@ struct clients *clients_create(struct wl_event_loop *loop, struct gpu *gpu)
 		return NULL;
 	clients->loop = loop;
 	clients->gpu = gpu;
+	host_clock_init(&clients->clock, gpu->same_clock);
 	wl_list_init(&clients->list);
 	clients->hooks = relay_hooks_create(tables);
 	if (!clients->hooks) {

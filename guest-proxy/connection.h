@@ -11,6 +11,7 @@
 /* How many wl_shm formats of the compositor are remembered; there are about 120. */
 #define CONNECTION_FORMATS_MAX 256
 
+struct host_clock;
 struct transfers;
 
 struct connection {
@@ -18,6 +19,7 @@ struct connection {
 	struct channel *channel;
 	struct relay *relay;
 	struct transfers *transfers;
+	struct host_clock *clock; /* one for all clients */
 
 	uint32_t formats[CONNECTION_FORMATS_MAX]; /* of wl_shm, as the compositor advertised them */
 	uint32_t n_formats;

@@ -81,6 +81,7 @@ struct gpu_ops {
 struct gpu {
 	const struct gpu_ops *ops;
 	bool lazy; /* submissions can be lazy; elsewhere that means nothing */
+	bool same_clock; /* the host and we run on one kernel, whose clocks both read */
 	/* For those who make blobs: what they learnt about this device. */
 	bool has_memory;             /* the next two are known */
 	enum gpu_blob_memory memory; /* what blobs for the compositor are made of here */

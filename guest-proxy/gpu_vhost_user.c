@@ -599,6 +599,7 @@ struct gpu *gpu_vhost_user_open(struct wl_event_loop *loop, const char *path)
 		return NULL;
 	gpu->base.ops = &ops;
 	gpu->base.lazy = true;
+	gpu->base.same_clock = true;
 	wl_list_init(&gpu->contexts);
 	wl_list_init(&gpu->ready);
 	gpu->queue = gpu_queue_open(loop, path, &queue_listener, gpu);

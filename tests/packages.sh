@@ -14,7 +14,18 @@ packages_test="libcmocka-dev $packages_demo fonts-dejavu-extra procps openssl
     sway swaybg grim wtype wl-clipboard
     gtk-3-examples foot imv mpv chromium firefox-esr
     qml-qt6 qml6-module-qtqml qml6-module-qtqml-workerscript qml6-module-qtquick qml6-module-qtquick-window qt6-wayland
-    libsdl2-tests xwayland x11-apps x11-utils"
+    libsdl2-tests xwayland x11-apps x11-utils
+    libvirglrenderer-dev virgl-server mesa-vulkan-drivers libegl1"
+
+# What the lab of virtual machines needs here (tests/vm/lab.sh), and what is in its guests, which are Debian 13.
+packages_vm="build-essential flex bison bc libelf-dev libssl-dev xz-utils mmdebstrap debian-archive-keyring
+    util-linux imagemagick sway swaybg grim wtype wl-clipboard procps"
+
+packages_guest="$packages_build libcmocka-dev
+    systemd-sysv dbus-user-session libpam-systemd udev kmod procps iproute2
+    weston foot wl-clipboard wayland-utils wtype fonts-dejavu-core xkb-data adwaita-icon-theme
+    gtk-4-examples mpv
+    qml-qt6 qml6-module-qtqml qml6-module-qtqml-workerscript qml6-module-qtquick qml6-module-qtquick-window qt6-wayland"
 
 package_installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]

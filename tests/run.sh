@@ -4,7 +4,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/packages.sh
 
-SUITES=(unit wire fuzz apps nested input clipboard many faults asan)
+SUITES=(unit wire fuzz renderer apps nested input clipboard many faults asan vm-uml)
 
 usage() {
     cat <<'END'
@@ -17,6 +17,7 @@ Suites:
   unit       one program for each source file under test
   wire       golden bytes of the wire formats
   fuzz       the corpora of the fuzzers, replayed
+  renderer   3D contexts with libvirglrenderer, on llvmpipe and lavapipe
   apps       applications on weston and sway, direct and bridged: the pictures must be equal
   nested     a compositor as a guest application
   input      pointer and keyboard events, direct and bridged
@@ -25,6 +26,8 @@ Suites:
   faults     killed and misbehaving clients, processes and devices
   e2e        apps to faults
   asan       all of the above with AddressSanitizer and UBSan; asan-SUITE is one of them
+  vm-uml     a virtual machine on User-Mode Linux: a real guest kernel and a real user's session
+  vm         all kinds of virtual machines; these need root, for making the machines
 
 Options:
   --list        print the tests of the suites, run nothing
@@ -38,6 +41,7 @@ END
 }
 
 e2e_suites=(apps nested input clipboard many faults)
+vm_kinds=(uml)
 LOGS=$PWD/build-tests/logs
 jobs_max=$(nproc)
 ((jobs_max > 4)) && jobs_max=4
@@ -55,7 +59,8 @@ parse() {
             shift
             ;;
         e2e) chosen+=("${e2e_suites[@]}") ;;
-        asan) chosen+=(asan-{unit,wire,fuzz} "${e2e_suites[@]/#/asan-}") ;;
+        asan) chosen+=(asan-{unit,wire,fuzz,renderer} "${e2e_suites[@]/#/asan-}") ;;
+        vm) chosen+=("${vm_kinds[@]/#/vm-}") ;;
         asan-e2e) chosen+=("${e2e_suites[@]/#/asan-}") ;;
         *)
             [[ " ${SUITES[*]} " = *" ${1#asan-} "* ]] || wrong "no such suite or option: $1"
@@ -64,7 +69,7 @@ parse() {
         esac
         shift
     done
-    ((${#chosen[@]})) || parse unit wire fuzz e2e asan
+    ((${#chosen[@]})) || parse unit wire fuzz renderer e2e asan vm
     [[ $jobs_max =~ ^[1-9][0-9]*$ ]] || wrong "--jobs must be a number"
 }
 
@@ -112,15 +117,15 @@ for test in json.load(sys.stdin):
 ' "$1" "$3")
 }
 
-# collect_e2e SUITE BUILD LABEL
+# collect_e2e FILE BUILD LABEL: the label goes in front of the test's name.
 collect_e2e() {
     local name seconds factor=1
     [ "$2" = asan ] && factor=2
     while read -r name seconds; do
-        TESTS+=("$3 $name"$'\t'"$((seconds * factor))"$'\t'"env WAYFERRY_BUILD=$(printf %q "$PWD/build-tests/$2") \
+        TESTS+=("$3$name"$'\t'"$((seconds * factor))"$'\t'"env WAYFERRY_BUILD=$(printf %q "$PWD/build-tests/$2") \
 WAYFERRY_CLIENTS=$(printf %q "$PWD/build-tests/plain/tests/clients") \
-WAYFERRY_TEST_LOGS=$(printf %q "$LOGS/$3/$name") tests/e2e/$1.sh $name")
-    done < <(tests/e2e/"$1".sh --list)
+WAYFERRY_TEST_LOGS=$(printf %q "$LOGS/${3// //}$name") $1 $name")
+    done < <("$1" --list)
 }
 
 collect() {
@@ -129,8 +134,9 @@ collect() {
         kind=${suite#asan-} build=plain
         [ "$suite" = "$kind" ] || build=asan
         case $kind in
-        unit | wire | fuzz) collect_meson "$kind" $build "$suite" ;;
-        *) collect_e2e "$kind" $build "$suite" ;;
+        unit | wire | fuzz | renderer) collect_meson "$kind" $build "$suite" ;;
+        vm-*) collect_e2e "tests/vm/test-${kind#vm-}.sh" $build "${suite%vm-*}vm ${kind#vm-}-" ;;
+        *) collect_e2e "tests/e2e/$kind.sh" $build "$suite " ;;
         esac
     done
     ((${#only[@]})) && keep_only
@@ -147,6 +153,16 @@ keep_only() {
                 break
             fi
         done
+    done
+}
+
+# The machines of the chosen suites: what is missing is made, which takes its time.
+prepare_guests() {
+    local kind
+    for kind in "${vm_kinds[@]}"; do
+        if [[ " ${chosen[*]} " = *"vm-$kind "* ]]; then
+            tests/vm/guest.sh prepare "$kind" || return 1
+        fi
     done
 }
 
@@ -231,17 +247,19 @@ main() {
     mkdir -p "$LOGS"
     if [ $install = yes ]; then
         packages_need build test || finish 1
+        [[ " ${chosen[*]}" != *" vm-"* ]] || packages_need vm || finish 1
     fi
     trap stop_all INT TERM HUP
-    build plain --buildtype=debugoptimized
+    build plain --buildtype=debugoptimized -Drenderer=enabled
     if [[ " ${chosen[*]}" = *" asan-"* ]]; then
-        build asan --buildtype=debugoptimized -Db_sanitize=address,undefined
+        build asan --buildtype=debugoptimized -Drenderer=enabled -Db_sanitize=address,undefined
     fi
     collect
     if [ $list = yes ]; then
         printf '%s\n' "${TESTS[@]%%$'\t'*}"
         exit 0
     fi
+    prepare_guests || finish 1
     run_all
     finish 0
 }

@@ -115,6 +115,51 @@ static void protocols_of_every_stage_are_there(void **state)
 	assert_true(interface_find("xdg_surface")->wl->version >= 2);
 }
 
+/*
+ * What xml/ describes for builds with older wayland-protocols is what newer ones have: requests in
+ * order, with their signatures. (None of them has events.)
+ */
+static void what_we_describe_ourselves_is_what_wayland_protocols_have(void **state)
+{
+	static const struct {
+		const char *interface;
+		const char *requests[4][2]; /* name and signature */
+	} cases[] = {
+		{"wp_alpha_modifier_v1", {{"destroy", ""}, {"get_surface", "no"}}},
+		{"wp_alpha_modifier_surface_v1", {{"destroy", ""}, {"set_multiplier", "u"}}},
+		{"wp_commit_timing_manager_v1", {{"destroy", ""}, {"get_timer", "no"}}},
+		{"wp_commit_timer_v1", {{"set_timestamp", "uuu"}, {"destroy", ""}}},
+		{"wp_cursor_shape_manager_v1",
+			{{"destroy", ""}, {"get_pointer", "no"}, {"get_tablet_tool_v2", "no"}}},
+		{"wp_cursor_shape_device_v1", {{"destroy", ""}, {"set_shape", "uu"}}},
+		{"wp_fifo_manager_v1", {{"destroy", ""}, {"get_fifo", "no"}}},
+		{"wp_fifo_v1", {{"set_barrier", ""}, {"wait_barrier", ""}, {"destroy", ""}}},
+		{"xdg_wm_dialog_v1", {{"destroy", ""}, {"get_xdg_dialog", "no"}}},
+		{"xdg_dialog_v1", {{"destroy", ""}, {"set_modal", ""}, {"unset_modal", ""}}},
+		{"xdg_system_bell_v1", {{"destroy", ""}, {"ring", "?o"}}},
+		{"xdg_toplevel_drag_manager_v1",
+			{{"destroy", ""}, {"get_xdg_toplevel_drag", "no"}}},
+		{"xdg_toplevel_drag_v1", {{"destroy", ""}, {"attach", "oii"}}},
+		{"xdg_toplevel_tag_manager_v1",
+			{{"destroy", ""}, {"set_toplevel_tag", "os"},
+				{"set_toplevel_description", "os"}}},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct interface *interface = interface_find(cases[i].interface);
+		assert_non_null(interface);
+		const struct wl_interface *wl = interface->wl;
+		assert_int_equal(wl->event_count, 0);
+		for (int m = 0; m < wl->method_count; m++) {
+			assert_true(m < 4);
+			assert_string_equal(wl->methods[m].name, cases[i].requests[m][0]);
+			assert_string_equal(wl->methods[m].signature, cases[i].requests[m][1]);
+			assert_int_equal(interface->destructor_requests >> m & 1,
+				strcmp(wl->methods[m].name, "destroy") == 0);
+		}
+		assert_true(wl->method_count == 4 || !cases[i].requests[wl->method_count][0]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -125,6 +170,7 @@ int main(void)
 		cmocka_unit_test(every_interface_that_a_message_mentions_is_in_the_table),
 		cmocka_unit_test(destructors_are_marked),
 		cmocka_unit_test(protocols_of_every_stage_are_there),
+		cmocka_unit_test(what_we_describe_ourselves_is_what_wayland_protocols_have),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

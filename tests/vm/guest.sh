@@ -1,0 +1,210 @@
+#!/bin/bash
+# Guests of the lab, whatever machine they run on: boot them, run programs in them, stop them.
+#
+# Sourced by tests, after tests/e2e/lib.sh, whose spawn(), fail() and folders it uses:
+#
+#     guest_boot KIND NAME             a guest at the wayferry-host NAME-host; returns when it can be used
+#     guest_run NAME [--root] COMMAND...
+#     guest_spawn NAME JOB [--root] COMMAND...; guest_wait NAME JOB; guest_signal NAME JOB SIGNAL
+#     guest_reboot NAME; guest_stop NAME; guest_unplug NAME
+#
+# KIND is uml, qemu-6.1, qemu-6.12 or qemu-newest (GUEST_KINDS). Commands run as the user "guest", in
+# his session, with what its service manager has in its environment; with --root as root. A folder is
+# shared: $(guest_share NAME) here is /mnt there. Executed, it is for people; see --help.
+set -u
+
+. "$(dirname "${BASH_SOURCE[0]}")/uml.sh"
+[ ! -e "$LAB/qemu.sh" ] || . "$LAB/qemu.sh"
+
+GUEST_KINDS=(uml qemu-6.1 qemu-6.12 qemu-newest)
+GUEST_TIMEOUT=${GUEST_TIMEOUT:-60}      # seconds that a command may take, unless told otherwise
+
+declare -A GUEST_KIND=()                # name -> kind
+declare -A GUEST_JOBS=()                # name -> jobs of guest_run so far
+
+# guest_prepare KIND: makes what is missing for this kind of guests. Slow the first time; needs root.
+guest_prepare() {
+    lab_build
+    "${1%%-*}_prepare" "$1"
+}
+
+guest_share() {
+    echo "$WORK/$1-share"
+}
+
+# guest_boot KIND NAME: GUEST_APPEND: more of the kernel's command line.
+guest_boot() {
+    local kind=$1 name=$2 share
+    share=$(guest_share "$name")
+    declare -F "${kind%%-*}_exec" >/dev/null || fail "no such kind of guests: $kind"
+    rm -rf "$share" "$BASE/$name.vm"
+    mkdir -p "$share/jobs" "$BASE/$name.vm"
+    chmod 1777 "$share"
+    GUEST_KIND[$name]=$kind
+    GUEST_JOBS[$name]=0
+    spawn "$name-vm" "$LAB/guest.sh" exec "$kind" "$share" "$XDG_RUNTIME_DIR/$name.gpu" "$BASE/$name.vm"
+    guest_await "$name"
+}
+
+# Waits for the agent. A whole system boots in the meantime: in software emulation on a busy machine.
+guest_await() {
+    local seconds=180
+    [ "${GUEST_KIND[$1]}" = uml ] && seconds=60
+    until_true $seconds guest_is_up "$1" || fail "the guest does not come up (console: $LOGS/$1-vm.log)"
+}
+
+guest_is_up() {
+    alive "${PID[$1-vm]}" || fail "the guest ended (console: $LOGS/$1-vm.log)"
+    [ -s "$(guest_share "$1")/ready" ]
+}
+
+# guest_spawn NAME JOB [--root] COMMAND...: starts it; its output is in guest_output NAME JOB. Jobs of a
+# guest have different names, good for files' names.
+guest_spawn() {
+    local job
+    job=$(guest_share "$1")/jobs/$2
+    shift 2
+    mkdir "$job" || fail "there was a job ${job##*/} already"
+    if [ "$1" = --root ]; then
+        : >"$job/root"
+        shift
+    fi
+    echo "exec $(printf '%q ' "$@")" >"$job/command"
+    : >"$job/go"
+}
+
+# The file with what a job has printed so far: guest_output NAME JOB [stderr]
+guest_output() {
+    echo "$(guest_share "$1")/jobs/$2/${3:-stdout}"
+}
+
+# guest_wait NAME JOB [SECONDS]: waits for its end. Return: its status.
+guest_wait() {
+    local status
+    status=$(guest_share "$1")/jobs/$2/status
+    until_true "${3:-$GUEST_TIMEOUT}" guest_job_ended "$1" "$status" || fail "job $2 of the guest does not end"
+    return "$(cat "$status")"
+}
+
+guest_job_ended() {
+    [ -s "$2" ] && return
+    alive "${PID[$1-vm]}" || fail "the guest ended (console: $LOGS/$1-vm.log)"
+    return 1
+}
+
+# guest_signal NAME JOB SIGNAL: to all processes of the job.
+guest_signal() {
+    local job
+    job=$(guest_share "$1")/jobs/$2
+    echo "$3" >"$job/kill.new"
+    mv "$job/kill.new" "$job/kill"
+    until_true 10 not test -e "$job/kill" || fail "the guest's agent does not listen"
+}
+
+# guest_run NAME [--root] COMMAND...: runs it and waits. Its output is ours, and so is its status.
+guest_run() {
+    local name=$1 number job status
+    shift
+    number=$(find "$(guest_share "$name")/jobs" -maxdepth 1 -name 'run-*' | wc -l)
+    job=run-$((number + 1))
+    guest_spawn "$name" "$job" "$@"
+    guest_wait "$name" "$job"
+    status=$?
+    cat "$(guest_output "$name" "$job" stderr)" >&2
+    cat "$(guest_output "$name" "$job")"
+    return $status
+}
+
+# guest_reboot NAME: from within; returns when it can be used again. Jobs are lost.
+guest_reboot() {
+    rm "$(guest_share "$1")/ready"
+    guest_spawn "$1" "reboot-$(date +%s%N)" --root systemctl reboot
+    guest_await "$1"
+}
+
+# guest_stop NAME: switches it off, from within.
+guest_stop() {
+    guest_spawn "$1" "off-$(date +%s%N)" --root systemctl poweroff
+    until_true 60 not alive "${PID[$1-vm]}" || fail "the guest does not switch itself off (console: $LOGS/$1-vm.log)"
+    stop "$1-vm"
+}
+
+# guest_unplug NAME: as when a plug is pulled.
+guest_unplug() {
+    kill -KILL -- "-${PID[$1-vm]}"
+    wait "${PID[$1-vm]}" 2>/dev/null
+    unset "PID[$1-vm]"
+}
+
+# guest_direct COMMAND...: runs a program of the guests' tree here, directly on the display "host"; sets PID[direct].
+guest_direct() {
+    local socket
+    socket=$(realpath "$XDG_RUNTIME_DIR/host")
+    spawn direct "$LAB/guest.sh" direct "$socket" "$@"
+}
+
+# ---- as a program
+
+guest_usage() {
+    cat <<END
+Usage: tests/vm/guest.sh prepare KIND...
+       tests/vm/guest.sh run KIND SOCKET COMMAND [ARGUMENT...]
+       tests/vm/guest.sh direct SOCKET COMMAND [ARGUMENT...]
+
+Guests for tests: virtual machines with Debian 13 and this working copy's wayferry-guest, whose
+virtio-gpu device is a wayferry-host. Kinds: ${GUEST_KINDS[*]}.
+
+  prepare  makes what is missing in ${LAB_CACHE/#$HOME/\~}: kernels, trees; and compiles this working
+           copy for the guests. Needs root.
+  run      boots a guest at the wayferry-host behind SOCKET, runs COMMAND in the session of its user,
+           prints its output, switches the guest off; COMMAND's exit status is ours (125: the guest
+           did not get that far).
+  direct   runs a program of the guest's tree here, on the compositor behind SOCKET.
+END
+}
+
+# What the tests' library gives to tests.
+guest_alone() {
+    . "$LAB/../e2e/lib.sh"
+    TEST_NAME=guest.sh
+    BASE=$(mktemp -d /tmp/wf.XXXXXX)
+    LOGS=$BASE WORK=$BASE XDG_RUNTIME_DIR=$BASE
+    fail() {
+        lab_fail "$*"
+    }
+    trap 'guest_unplug alone 2>/dev/null; rm -rf "$BASE"' EXIT
+    trap 'exit 143' TERM INT HUP
+}
+
+guest_main() {
+    local kind
+    case ${1:-} in
+    prepare)
+        shift
+        for kind in "${@:-uml}"; do
+            guest_prepare "$kind"
+        done
+        ;;
+    exec) "${2%%-*}_exec" "${@:2}" ;;
+    run)
+        (($# >= 4)) || { guest_usage >&2; exit 2; }
+        guest_prepare "$2"
+        guest_alone
+        ln -s "$(realpath "$3")" "$BASE/alone.gpu"
+        guest_boot "$2" alone
+        guest_run alone "${@:4}"
+        kind=$?
+        guest_stop alone
+        exit $kind
+        ;;
+    direct)
+        (($# >= 3)) || { guest_usage >&2; exit 2; }
+        LAB_BIND=$(dirname "$2") lab_enter "$(guest_tree)" env XDG_RUNTIME_DIR=/mnt HOME=/nonexistent \
+            WAYLAND_DISPLAY="$(basename "$2")" "${@:3}"
+        ;;
+    --help | -h) guest_usage ;;
+    *) guest_usage >&2; exit 2 ;;
+    esac
+}
+
+[ "${BASH_SOURCE[0]}" != "$0" ] || guest_main "$@"

@@ -1,0 +1,26 @@
+# Compiles this working copy in the guest's tree, and fills the layer (tests/vm/lab.sh): run there.
+source=/usr/src/wayferry build=/var/tmp/build layer=/var/tmp/layer programs=/usr/lib/wayferry-tests
+
+[ -e $build/build.ninja ] || meson setup $build $source --prefix=/usr --sysconfdir=/etc
+cd $build
+tests=$(ninja -t targets all | sed -n 's!^\(tests/\(clients\|bench\|vm\)/[^:]*\): c_LINKER.*!\1!p')
+# shellcheck disable=SC2086
+ninja host-bridge/wayferry-host guest-proxy/wayferry-guest $tests
+meson install --no-rebuild --destdir $layer
+
+# shellcheck disable=SC2086
+install -D -t $layer$programs $tests
+install -D -t $layer$programs $source/tests/e2e/terminal.sh $source/tests/e2e/window.qml
+install -D $source/tests/vm/guest/agent.sh $layer/usr/libexec/wayferry-lab/agent
+install -D $source/tests/vm/guest/uml-init.sh $layer/usr/libexec/wayferry-lab/uml-init
+
+# Units: the agent, and what an administrator would enable for all users.
+units=$layer/etc/systemd/system
+install -D -m 644 $source/tests/vm/guest/agent.service $units/lab-agent.service
+mkdir -p $units/multi-user.target.wants
+ln -s ../lab-agent.service $units/multi-user.target.wants/
+for socket in $layer/usr/lib/systemd/user/*.socket; do
+    [ -e "$socket" ] || continue
+    mkdir -p $layer/etc/systemd/user/sockets.target.wants
+    ln -s "${socket#"$layer"}" $layer/etc/systemd/user/sockets.target.wants/
+done
