@@ -18,7 +18,7 @@ packages_test="libcmocka-dev $packages_demo fonts-dejavu-extra procps openssl sy
 
 # What the lab of virtual machines needs here (tests/vm/lab.sh), and what is in its guests, which are Debian 13.
 packages_vm="build-essential flex bison bc libelf-dev libssl-dev xz-utils mmdebstrap debian-archive-keyring
-    util-linux imagemagick sway swaybg grim wtype wl-clipboard procps"
+    squashfs-tools cpio kmod util-linux imagemagick sway swaybg grim wtype wl-clipboard procps"
 
 packages_guest="$packages_build libcmocka-dev
     systemd-sysv dbus-user-session libpam-systemd udev kmod procps iproute2
