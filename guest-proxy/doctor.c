@@ -429,7 +429,7 @@ static enum check_result check_buffers(void *world, struct finding *finding, int
 	struct doctor *doctor = world;
 	struct channel_blob *blob;
 
-	if (!doctor->channel || doctor->closed)
+	if (!doctor->probe.done || doctor->closed)
 		return finding_skip(finding, "there is no channel to the compositor");
 	int error = channel_blob_create(doctor->channel, CROSS_DOMAIN_RING_BYTES, &blob);
 	if (error < 0) {

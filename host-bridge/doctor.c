@@ -20,6 +20,7 @@
 
 #include "host-bridge/compositor.h"
 #include "host-bridge/policy.h"
+#include "host-bridge/renderer.h"
 #include "protocol/bytes.h"
 #include "protocol/checks.h"
 #include "protocol/fd.h"
@@ -194,9 +195,30 @@ static enum check_result check_udmabuf(void *world, struct finding *finding, int
 		group ? group->gr_name : "kvm", group ? group->gr_name : "kvm");
 }
 
+/* One that is asked for is started, as for a guest. */
 static enum check_result check_renderer(void *world, struct finding *finding, int argument)
 {
-	return finding_ok(finding, "none in this build: guests render in software");
+	static const char package[] =
+		"install libvirglrenderer-dev, build again (-Drenderer=enabled) and install";
+	const struct doctor *doctor = world;
+	const struct renderer_config *config = doctor->settings->renderer;
+	bool present = access(config->program, X_OK) == 0;
+
+	if (!doctor->settings->wants_renderer)
+		return finding_ok(finding, "none asked for: guests render in software (%s)",
+			present ? "--renderer virgl,venus has others do it"
+				: "wayferry-renderer is not installed");
+	struct renderer *renderer = present ? renderer_create(config) : NULL;
+	size_t n = renderer ? renderer_n_capsets(renderer) : 0;
+	renderer_destroy(renderer);
+	if (n > 0)
+		return finding_ok(finding, "%s has %zu capsets", config->program, n);
+	finding_found(finding, "%s %s", config->program,
+		present ? "does not start, see above" : "is not there");
+	return finding_remedy(finding, CHECK_FAILED, "%s, or leave --renderer out",
+		present ? "install Mesa's drivers (libgl1-mesa-dri, mesa-vulkan-drivers), see that "
+			  "--render-node can be opened"
+			: package);
 }
 
 /* The sandbox */

@@ -2,13 +2,17 @@
 #ifndef HOST_BRIDGE_DOCTOR_H
 #define HOST_BRIDGE_DOCTOR_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 struct policy;
+struct renderer_config;
 
 struct host_doctor_settings {
 	const struct policy *policy;
 	const char *socket_path; /* as --socket; NULL: the unit's, where there is a name */
+	const struct renderer_config *renderer;
+	bool wants_renderer; /* there is a --renderer */
 };
 
 /* Writes a line for each check to @out. The exit status: 0 when guests would have windows, else 1.

@@ -4,7 +4,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/packages.sh
 
-SUITES=(unit wire fuzz apps nested input clipboard many faults asan vm-uml vm-qemu)
+SUITES=(unit wire fuzz renderer apps nested input clipboard many faults doctor asan vm-uml vm-qemu)
 
 usage() {
     cat <<'END'
@@ -17,13 +17,15 @@ Suites:
   unit       one program for each source file under test
   wire       golden bytes of the wire formats
   fuzz       the corpora of the fuzzers, replayed
+  renderer   3D contexts with libvirglrenderer, on llvmpipe and lavapipe
   apps       applications on weston and sway, direct and bridged: the pictures must be equal
   nested     a compositor as a guest application
   input      pointer and keyboard events, direct and bridged
   clipboard  clipboard and primary selection in all directions and sizes
   many       twenty clients at once, a thousand in turn: nothing may be left of them
   faults     killed and misbehaving clients, processes and devices
-  e2e        apps to faults
+  doctor     what both programs say of machines that lack something; the systemd units
+  e2e        apps to doctor
   asan       all of the above with AddressSanitizer and UBSan; asan-SUITE is one of them
   vm-uml     a virtual machine on User-Mode Linux: a real guest kernel and a real user's session
   vm-qemu    the same on QEMU, with Debian's own kernels: 6.1, 6.12 and the newest
@@ -40,7 +42,7 @@ Builds and logs are in build-tests/. Exit status: 0 when all passed, 1 otherwise
 END
 }
 
-e2e_suites=(apps nested input clipboard many faults)
+e2e_suites=(apps nested input clipboard many faults doctor)
 vm_kinds=(uml qemu)
 LOGS=$PWD/build-tests/logs
 jobs_max=$(nproc)
@@ -59,7 +61,7 @@ parse() {
             shift
             ;;
         e2e) chosen+=("${e2e_suites[@]}") ;;
-        asan) chosen+=(asan-{unit,wire,fuzz} "${e2e_suites[@]/#/asan-}") ;;
+        asan) chosen+=(asan-{unit,wire,fuzz,renderer} "${e2e_suites[@]/#/asan-}") ;;
         vm) chosen+=("${vm_kinds[@]/#/vm-}") ;;
         asan-e2e) chosen+=("${e2e_suites[@]/#/asan-}") ;;
         *)
@@ -69,7 +71,7 @@ parse() {
         esac
         shift
     done
-    ((${#chosen[@]})) || parse unit wire fuzz e2e asan vm
+    ((${#chosen[@]})) || parse unit wire fuzz renderer e2e asan vm
     [[ $jobs_max =~ ^[1-9][0-9]*$ ]] || wrong "--jobs must be a number"
 }
 
@@ -134,7 +136,7 @@ collect() {
         kind=${suite#asan-} build=plain
         [ "$suite" = "$kind" ] || build=asan
         case $kind in
-        unit | wire | fuzz) collect_meson "$kind" $build "$suite" ;;
+        unit | wire | fuzz | renderer) collect_meson "$kind" $build "$suite" ;;
         vm-*) collect_e2e "tests/vm/test-${kind#vm-}.sh" $build "${suite%vm-*}vm ${kind#vm-}-" ;;
         *) collect_e2e "tests/e2e/$kind.sh" $build "$suite " ;;
         esac
@@ -250,9 +252,9 @@ main() {
         [[ " ${chosen[*]}" != *" vm-"* ]] || packages_need vm || finish 1
     fi
     trap stop_all INT TERM HUP
-    build plain --buildtype=debugoptimized
+    build plain --buildtype=debugoptimized -Drenderer=enabled
     if [[ " ${chosen[*]}" = *" asan-"* ]]; then
-        build asan --buildtype=debugoptimized -Db_sanitize=address,undefined
+        build asan --buildtype=debugoptimized -Drenderer=enabled -Db_sanitize=address,undefined
     fi
     collect
     if [ $list = yes ]; then
