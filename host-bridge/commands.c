@@ -55,7 +55,9 @@ static uint32_t get_capset(struct command *command)
 	if (in->capset_id != CROSS_DOMAIN_CAPSET_ID || in->capset_version != 0)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	/* A guest that asks for 16 bytes gets the first 16. */
-	cross_domain_capset(&command->out.capset.data);
+	const struct resource_table *resources = &command->gpu->resources;
+	cross_domain_capset(&command->out.capset.data,
+		resources->udmabuf >= 0 && guest_memory_sealed(resources->memory));
 	command->out_bytes = sizeof(command->out.capset);
 	return VIRTIO_GPU_RESP_OK_CAPSET;
 }

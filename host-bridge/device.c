@@ -17,9 +17,11 @@
 
 #include "host-bridge/commands.h"
 #include "host-bridge/pipes.h"
+#include "host-bridge/udmabuf.h"
 #include "host-bridge/vhost_user.h"
 #include "host-bridge/window.h"
 #include "protocol/bytes.h"
+#include "protocol/fd.h"
 #define LOG_MODULE "device"
 #include "protocol/log.h"
 
@@ -30,6 +32,7 @@ struct device {
 	struct vhost_user *vhost_user;
 	struct vhost_user_device description;
 	struct window *window;
+	int udmabuf;                  /* -1: there is none */
 	struct wl_list awake;         /* context::wake_link */
 	uint32_t n_starved;           /* contexts with an event and no POLL */
 	bool wants_polls;             /* the driver is told so */
@@ -250,8 +253,20 @@ static int open_socket(struct device *device, const struct device_config *config
 	for (uint32_t i = 0; i < ARRAY_LENGTH(gpu->queues); i++)
 		gpu->queues[i] = vhost_user_queue(device->vhost_user, i);
 	resource_table_init(&gpu->resources, vhost_user_memory(device->vhost_user), device->window);
+	gpu->resources.udmabuf = device->udmabuf;
 	requests_init(&gpu->requests, gpu->queues[GPU_CONTROL_QUEUE], handle_answered, device);
 	return 0;
+}
+
+static int open_udmabuf(void)
+{
+	int fd = udmabuf_open();
+	if (fd < 0)
+		log_info("no dma-bufs of guest memory (udmabuf: %s): where buffers are made of it "
+			 "they are "
+			 "copied",
+			strerror(-fd));
+	return fd;
 }
 
 struct device *device_create(const struct device_config *config)
@@ -260,6 +275,7 @@ struct device *device_create(const struct device_config *config)
 	if (!device)
 		return NULL;
 	wl_list_init(&device->awake);
+	device->udmabuf = config->udmabuf ? open_udmabuf() : -1;
 	struct gpu *gpu = &device->gpu;
 	gpu->host = (struct context_host){
 		.n_starved = &device->n_starved,
@@ -303,6 +319,7 @@ void device_destroy(struct device *device)
 	if (device->again)
 		wl_event_source_remove(device->again);
 	window_destroy(device->window);
+	fd_close(&device->udmabuf);
 	id_map_finish(&device->gpu.contexts);
 	free(device->gpu.submission);
 	free(device);
@@ -339,6 +356,7 @@ void device_print_stats(const struct device *device, FILE *out)
 		{"live blobs", gpu->resources.blobs},
 		{"live guest blob bytes", gpu->resources.guest_blob_bytes},
 		{"live host blob bytes", gpu->resources.host_blob_bytes},
+		{"guest blobs shared as dma-bufs", gpu->resources.exported},
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++)
 		fprintf(out, "%s %" PRIu64 "\n", lines[i].name, lines[i].value);

@@ -19,6 +19,8 @@ struct device_config {
 	int socket_fd; /* a listening socket; the device takes it (socket_path NULL), else -1 */
 	const struct policy *policy; /* borrowed; outlives the device */
 	uint64_t window_bytes; /* of the host-visible memory: a power of two, at least 1 MiB */
+	bool udmabuf; /* have the compositor see guest blobs themselves, where the kernel can do it
+		       */
 };
 
 /* NULL, with a log line, when the socket or the memory cannot be had. The process ignores SIGPIPE

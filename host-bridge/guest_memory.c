@@ -2,6 +2,7 @@
 #include "host-bridge/guest_memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -22,6 +23,8 @@ struct region {
 	void *map;     /* the mapping that contains it */
 	size_t map_size;
 	struct sigbus_guard *guard;
+	int fd; /* a memfd that cannot shrink, with guest_address at fd_offset; else -1 */
+	uint64_t fd_offset;
 };
 
 struct guest_memory {
@@ -53,6 +56,7 @@ static void region_unmap(struct region *region)
 {
 	sigbus_guard_destroy(region->guard);
 	munmap(region->map, region->map_size);
+	fd_close(&region->fd);
 }
 
 static void drop_regions(struct guest_memory *memory)
@@ -87,6 +91,13 @@ void guest_memory_watch(struct guest_memory *memory, int wake_fd)
 uint64_t guest_memory_generation(const struct guest_memory *memory)
 {
 	return memory->generation;
+}
+
+/* Also true of what is no memfd. */
+static bool can_shrink(int fd)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	return seals < 0 || !(seals & F_SEAL_SHRINK);
 }
 
 /*
@@ -134,6 +145,8 @@ static int region_map(
 		.map = map,
 		.map_size = map_size,
 		.guard = guard,
+		.fd = can_shrink(fd) ? -1 : fd_dup(fd),
+		.fd_offset = from->mmap_offset,
 	};
 	return 0;
 }
@@ -254,6 +267,42 @@ bool guest_memory_covers(const struct guest_memory *memory, uint64_t guest_addre
 {
 	struct iovec iov[VHOST_USER_MAX_REGIONS];
 	return guest_memory_iov(memory, guest_address, length, iov, ARRAY_LENGTH(iov)) >= 0;
+}
+
+int guest_memory_files(const struct guest_memory *memory, uint64_t guest_address, uint64_t length,
+	struct udmabuf_piece *pieces, size_t max)
+{
+	int n = 0;
+
+	if (guest_address % PAGE_BYTES != 0 || length % PAGE_BYTES != 0)
+		return -EINVAL;
+	while (length > 0) {
+		const struct region *region = find(memory, guest_address);
+		if (!region)
+			return -EFAULT;
+		if (region->fd < 0)
+			return -ENOTSUP;
+		if ((size_t)n == max)
+			return -E2BIG;
+		uint64_t offset = guest_address - region->guest_address;
+		uint64_t size = min_u64(length, region->size - offset);
+		if (region->fd_offset % PAGE_BYTES != 0 || size % PAGE_BYTES != 0)
+			return -EINVAL;
+		pieces[n++] = (struct udmabuf_piece){
+			.fd = region->fd, .offset = region->fd_offset + offset, .size = size};
+		guest_address += size;
+		length -= size;
+	}
+	return n;
+}
+
+bool guest_memory_sealed(const struct guest_memory *memory)
+{
+	for (size_t i = 0; i < memory->n_regions; i++) {
+		if (memory->regions[i].fd < 0)
+			return false;
+	}
+	return memory->n_regions > 0;
 }
 
 /* Copies between @data and guest memory as far as it is there; returns the bytes copied. */

@@ -15,6 +15,7 @@
 #include "host-bridge/device.h"
 #include "host-bridge/policy.h"
 #include "host-bridge/sandbox.h"
+#include "host-bridge/udmabuf.h"
 #include "protocol/bytes.h"
 #include "protocol/cross_domain.h"
 #include "protocol/fd.h"
@@ -231,6 +232,9 @@ static void print_capabilities(const struct host *host)
 	printf("device virtio-gpu\n");
 	printf("renderer none\n");
 	printf("window-bytes %llu\n", (unsigned long long)host->window_bytes);
+	int udmabuf = udmabuf_open();
+	printf("udmabuf %s\n", udmabuf < 0 ? strerror(-udmabuf) : "works");
+	fd_close(&udmabuf);
 	printf("capset %d cross-domain, channels: wayland\n", CROSS_DOMAIN_CAPSET_ID);
 	printf("compositor %s: %s\n", path[0] ? path : "no $XDG_RUNTIME_DIR",
 		fd < 0 ? strerror(-fd) : "answers");
@@ -299,6 +303,7 @@ static bool open_host(struct host *host)
 		.socket_fd = host->socket_fd,
 		.policy = &host->policy,
 		.window_bytes = host->window_bytes,
+		.udmabuf = true,
 	};
 	host->socket_fd = -1; /* the device's now */
 	host->device = device_create(&config);
