@@ -141,6 +141,7 @@ static const int allowed_calls[] = {
 	SCMP_SYS(fallocate),
 	SCMP_SYS(fcntl),
 	SCMP_SYS(fstat),
+	SCMP_SYS(fstatfs),
 	SCMP_SYS(ftruncate),
 	SCMP_SYS(futex),
 	SCMP_SYS(geteuid),
@@ -197,6 +198,7 @@ static const struct {
 	uint64_t value, forbidden;
 } limited_calls[] = {
 	{SCMP_SYS(socket), 0, AF_UNIX, 0},
+	{SCMP_SYS(socketpair), 0, AF_UNIX, 0},
 	{SCMP_SYS(mmap), 2, 0, PROT_EXEC},
 	{SCMP_SYS(mprotect), 2, 0, PROT_EXEC},
 	{SCMP_SYS(ioctl), 1, FIONREAD, 0},

@@ -304,6 +304,7 @@ static void truncation_is_remembered_until_all_memory_is_gone(void **state)
 
 static void the_files_behind_memory_are_known_where_they_cannot_shrink(void **state)
 {
+	guest_memory_keep_fds(memory);
 	uint8_t *map = set_adjoining();
 	struct udmabuf_piece pieces[2];
 	assert_int_equal(guest_memory_files(memory, MIB - 0x2000, 0x3000, pieces, 2), 2);
@@ -329,6 +330,7 @@ static void memory_that_can_shrink_is_not_sealed(void **state)
 {
 	struct udmabuf_piece piece;
 	int fds[2];
+	guest_memory_keep_fds(memory);
 	assert_false(guest_memory_sealed(memory));
 	set_shrinkable(fds);
 	assert_false(guest_memory_sealed(memory));

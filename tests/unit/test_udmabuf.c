@@ -56,6 +56,7 @@ static int set_up(void **state)
 	t.fds = fd_count();
 	t.answer = 1234567;
 	t.memory = guest_memory_create();
+	guest_memory_keep_fds(t.memory);
 	t.window = window_create(1 << 20);
 	struct vhost_user_memory table = {.n_regions = 2,
 		.regions = {
