@@ -15,14 +15,16 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "protocol/bytes.h"
 #include "protocol/fd.h"
 
 #define LOG_MODULE "listener"
 #include "protocol/log.h"
 
 #define DISPLAYS_MAX 33 /* wayland-0 to wayland-32, as libwayland has it */
-#define SYSTEMD_FIRST_FD 3
 #define RETRY_MS 250
+#define REFUSAL_BYTES 256
+#define IMPLEMENTATION 3 /* wl_display.error: our own fault */
 
 #define PATH_BYTES sizeof(((struct sockaddr_un *)0)->sun_path)
 
@@ -146,37 +148,19 @@ static bool bind_path(struct listener *listener, const char *name)
 	return result == 0;
 }
 
-/*
- * systemd's socket activation (sd_listen_fds(3)). 1: there was one, 0: none, -1: no socket that
- * listens.
- */
-static int adopt_systemd_socket(struct listener *listener)
+/* Takes the socket that systemd passed, whose files stay systemd's. False: its name is of no use. */
+static bool adopt_systemd_socket(struct listener *listener, int fd)
 {
-	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
-	bool ours = pid && fds && strtol(pid, NULL, 10) == getpid() && strtol(fds, NULL, 10) > 0;
-	bool several = ours && strtol(fds, NULL, 10) > 1;
-	unsetenv("LISTEN_PID");
-	unsetenv("LISTEN_FDS");
-	unsetenv("LISTEN_FDNAMES");
-	if (!ours)
-		return 0;
-	if (several)
-		log_warn("systemd passed several sockets; only the first one is used");
-
 	struct sockaddr_un address = {0};
 	socklen_t length = sizeof(address);
-	int listening = 0;
-	socklen_t listening_length = sizeof(listening);
-	int fd = SYSTEMD_FIRST_FD;
-	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &listening_length) < 0 ||
-		!listening || getsockname(fd, (struct sockaddr *)&address, &length) < 0 ||
-		address.sun_family != AF_UNIX || address.sun_path[0] != '/') {
-		log_err("fd %d, passed by systemd, is no listening unix socket", fd);
-		return -1;
-	}
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	fd_set_nonblock(fd);
+
 	listener->fd = fd;
+	if (getsockname(fd, (struct sockaddr *)&address, &length) < 0 ||
+		address.sun_path[0] != '/') {
+		log_err("the socket that systemd passed has no path");
+		return false;
+	}
+	fd_set_nonblock(fd);
 	snprintf(listener->path, PATH_BYTES, "%.*s", (int)PATH_BYTES - 1, address.sun_path);
 
 	const char *directory = getenv("XDG_RUNTIME_DIR");
@@ -186,7 +170,7 @@ static int adopt_systemd_socket(struct listener *listener)
 		strncmp(directory, listener->path, directory_length) == 0;
 	snprintf(
 		listener->display, sizeof(listener->display), "%s", inside ? name : listener->path);
-	return 1;
+	return true;
 }
 
 static int handle_retry(void *data)
@@ -215,18 +199,19 @@ static int handle_connection(int fd, uint32_t mask, void *data)
 }
 
 struct listener *listener_create(
-	struct wl_event_loop *loop, struct clients *clients, const char *name)
+	struct wl_event_loop *loop, struct clients *clients, const char *name, int passed_fd)
 {
 	struct listener *listener = calloc(1, sizeof(*listener));
 	if (!listener) {
+		fd_close(&passed_fd);
 		log_err("no memory");
 		return NULL;
 	}
 	listener->loop = loop;
 	listener->clients = clients;
 	listener->fd = listener->lock_fd = -1;
-	int adopted = name ? 0 : adopt_systemd_socket(listener);
-	if (adopted < 0 || (adopted == 0 && !bind_path(listener, name)))
+	if (passed_fd >= 0 ? !adopt_systemd_socket(listener, passed_fd)
+			   : !bind_path(listener, name))
 		goto fail;
 	listener->retry = wl_event_loop_add_timer(loop, handle_retry, listener);
 	listener->source = wl_event_loop_add_fd(
@@ -252,6 +237,26 @@ void listener_destroy(struct listener *listener)
 		wl_event_source_remove(listener->retry);
 	remove_files(listener);
 	free(listener);
+}
+
+void listener_refuse(int fd, const char *why)
+{
+	struct {
+		uint32_t object, size_and_opcode, culprit, code, text_bytes;
+		char text[REFUSAL_BYTES];
+	} error = {.object = 1, .culprit = 1, .code = IMPLEMENTATION};
+	const size_t header_bytes = offsetof(typeof(error), text);
+	int client;
+
+	snprintf(error.text, sizeof(error.text), "%s", why);
+	error.text_bytes = (uint32_t)strlen(error.text) + 1;
+	size_t size = header_bytes + align_up(error.text_bytes, 4);
+	error.size_and_opcode = (uint32_t)size << 16;
+	fd_set_nonblock(fd);
+	while ((client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+		send(client, &error, size, MSG_NOSIGNAL);
+		fd_close(&client);
+	}
 }
 
 const char *listener_display(const struct listener *listener)

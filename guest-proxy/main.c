@@ -12,8 +12,10 @@
 #include "guest-proxy/gpu.h"
 #include "guest-proxy/listener.h"
 #include "protocol/bytes.h"
+#include "protocol/fd.h"
 #include "protocol/options.h"
 #include "protocol/relay.h"
+#include "protocol/service.h"
 
 #define LOG_MODULE "guest"
 #include "protocol/log.h"
@@ -34,6 +36,8 @@ struct guest {
 	struct wl_event_source *signals[4];
 	struct gpu *gpu;
 	struct clients *clients;
+	struct service service;
+	int passed_fd; /* systemd's socket, as we found it; -1: none */
 	struct listener *listener;
 	struct command command;
 	bool running, died;
@@ -184,11 +188,14 @@ static bool open_all(struct guest *guest)
 		log_err("no memory");
 		return false;
 	}
-	guest->listener = listener_create(guest->loop, guest->clients, guest->settings.socket);
+	guest->listener = listener_create(guest->loop, guest->clients, guest->settings.socket,
+		guest->settings.socket ? -1 : fd_dup(guest->passed_fd));
 	if (!guest->listener)
 		return false;
 	log_info("display %s, by way of %s", listener_display(guest->listener),
 		guest->gpu->ops->describe(guest->gpu));
+	service_notify(&guest->service, "READY=1\nSTATUS=Display %s, by way of %s",
+		listener_display(guest->listener), guest->gpu->ops->describe(guest->gpu));
 	if (!guest->settings.command)
 		return true;
 	int result = command_start(&guest->command, guest->settings.command,
@@ -218,8 +225,14 @@ static void finish(struct guest *guest)
 		wl_event_loop_dispatch(guest->loop, 100);
 }
 
-static void close_all(struct guest *guest)
+static void close_all(struct guest *guest, bool failed)
 {
+	service_notify(&guest->service, "STOPPING=1\nSTATUS=%s",
+		failed ? "The device cannot be used (wayferry-guest doctor says more)" : "");
+	if (failed && guest->passed_fd >= 0)
+		listener_refuse(guest->passed_fd,
+			"wayferry-guest does not reach the host; wayferry-guest doctor says why");
+	fd_close(&guest->passed_fd);
 	listener_destroy(guest->listener);
 	if (guest->clients && guest->settings.stats)
 		clients_print_counters(guest->clients, stderr);
@@ -232,17 +245,20 @@ static void close_all(struct guest *guest)
 	}
 	if (guest->loop)
 		wl_event_loop_destroy(guest->loop);
+	service_close(&guest->service);
 }
 
 int main(int argc, char **argv)
 {
-	struct guest guest = {0};
+	struct guest guest = {.passed_fd = -1};
 	int status;
 
 	if (!parse(&guest.settings, argc, argv, &status) || !apply(&guest.settings))
 		return status;
+	service_open(&guest.service);
+	guest.passed_fd = service_listen_fd();
 	if (!open_all(&guest)) {
-		close_all(&guest);
+		close_all(&guest, true);
 		return guest.command.status ? guest.command.status : EXIT_FAILURE;
 	}
 	guest.running = true;
@@ -251,6 +267,6 @@ int main(int argc, char **argv)
 		;
 	if (guest.settings.command)
 		finish(&guest);
-	close_all(&guest);
+	close_all(&guest, guest.died);
 	return guest.died ? EXIT_FAILURE : guest.command.status;
 }

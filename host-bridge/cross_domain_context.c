@@ -286,7 +286,7 @@ static int check_identifiers(
 		uint32_t id = send->identifiers[i];
 		if (send->types[i] == CROSS_DOMAIN_ID_VIRTGPU_BLOB) {
 			const struct resource *resource = id_map_find(&context->base.attached, id);
-			if (!resource || resource->kind == RESOURCE_2D)
+			if (!resource || (resource->kind == RESOURCE_2D && resource->n_pages == 0))
 				return -ENOENT;
 		} else if (send->types[i] == CROSS_DOMAIN_ID_READ_PIPE) {
 			if (id < CROSS_DOMAIN_FIRST_READ_PIPE || pipes_has(&context->pipes, id))

@@ -20,11 +20,11 @@
 #include "protocol/fd.h"
 #include "protocol/log.h"
 #include "protocol/options.h"
+#include "protocol/service.h"
 
 #define LOG_MODULE "host"
 
 #define EXIT_USAGE 2
-#define SYSTEMD_FD "3" /* the first that it passes */
 #define WINDOW_BYTES (1ull << 30)
 #define WINDOW_BYTES_MIN (1ull << 20)
 #define WINDOW_BYTES_MAX (1ull << 40)
@@ -44,6 +44,7 @@ struct host {
 	struct wl_event_loop *loop;
 	struct wl_event_source *signals[3];
 	struct device *device;
+	struct service service;
 	bool quit;
 };
 
@@ -160,27 +161,14 @@ static bool apply_logging(const struct host_options *options)
 static int parse_socket_fd(const char *text)
 {
 	char *end;
-	int listening = 0, domain = 0;
-	socklen_t size = sizeof(int);
 
 	errno = 0;
 	long fd = strtol(text, &end, 10);
-	if (errno || end == text || *end || fd < 0 || fd > INT32_MAX)
-		return -1;
-	if (getsockopt((int)fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0 || !listening ||
-		getsockopt((int)fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || domain != AF_UNIX)
+	if (errno || end == text || *end || fd < 0 || fd > INT32_MAX ||
+		!service_socket_listens((int)fd))
 		return -1;
 	fcntl((int)fd, F_SETFD, FD_CLOEXEC);
 	return (int)fd;
-}
-
-/* Whether systemd passed this process a socket. */
-static bool has_systemd_fd(void)
-{
-	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
-
-	return pid && count && strtol(pid, NULL, 10) == (long)getpid() &&
-		strtol(count, NULL, 10) == 1;
 }
 
 static bool apply_socket(struct host *host, const struct host_options *options)
@@ -198,12 +186,9 @@ static bool apply_socket(struct host *host, const struct host_options *options)
 		return host->socket_fd >= 0 ||
 			refuse("fd", options->fd, "not a listening Unix socket");
 	}
-	if (has_systemd_fd()) {
-		host->socket_fd = parse_socket_fd(SYSTEMD_FD);
-		return host->socket_fd >= 0 ||
-			refuse("fd", SYSTEMD_FD,
-				"what systemd passed is not a listening Unix socket");
-	}
+	host->socket_fd = service_listen_fd();
+	if (host->socket_fd >= 0)
+		return true;
 	if (host->print_capabilities)
 		return true;
 	fprintf(stderr,
@@ -323,30 +308,10 @@ static bool open_host(struct host *host)
 	return true;
 }
 
-/* Tells a service manager that we are ready (sd_notify(3)); none is fine. */
-static void notify_ready(void)
-{
-	static const char message[] = "READY=1";
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-	if (!path || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof(address.sun_path))
-		return;
-	memcpy(address.sun_path, path, strlen(path));
-	if (path[0] == '@')
-		address.sun_path[0] = 0;
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
-	if (fd < 0 ||
-		sendto(fd, message, sizeof(message) - 1, MSG_NOSIGNAL, (struct sockaddr *)&address,
-			size) < 0)
-		log_warn("cannot tell the service manager that we are ready: %s", strerror(errno));
-	fd_close(&fd);
-}
-
 static bool run_host(struct host *host)
 {
-	notify_ready();
+	service_notify(&host->service, "READY=1\nSTATUS=Serving %s",
+		host->policy.vm_name ? host->policy.vm_name : "a machine without a name");
 	while (!host->quit) {
 		if (wl_event_loop_dispatch(host->loop, -1) < 0 && errno != EINTR) {
 			log_err("waiting for events: %s", strerror(errno));
@@ -358,6 +323,7 @@ static bool run_host(struct host *host)
 
 static void close_host(struct host *host)
 {
+	service_notify(&host->service, "STOPPING=1");
 	if (host->device && host->stats)
 		print_stats(host);
 	device_destroy(host->device);
@@ -369,6 +335,7 @@ static void close_host(struct host *host)
 		wl_event_loop_destroy(host->loop);
 	policy_finish(&host->policy);
 	fd_close(&host->socket_fd);
+	service_close(&host->service);
 }
 
 int main(int argc, char **argv)
@@ -381,6 +348,7 @@ int main(int argc, char **argv)
 		return exit_status;
 	if (!apply_options(&host, &options))
 		return EXIT_USAGE;
+	service_open(&host.service);
 	if (!policy_init(&host.policy)) {
 		log_err("no memory for the policy");
 		return EXIT_FAILURE;

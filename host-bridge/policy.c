@@ -27,7 +27,10 @@
 #define SHORTCUTS                                                                                  \
 	"takes the user's shortcuts away, and with them the way out of a full-screen window"
 #define PRIVILEGE "is for the desktop's own privileged clients"
-#define FENCES "carries GPU fences, which no channel to a guest can"
+#define FENCES                                                                                     \
+	"carries GPU fences, which no channel to a guest can; guests wait for a frame before they " \
+	"show it"
+#define DEVICE "names a device of the host; wayferry-guest offers one of the guest's"
 #define FILES "carries files that a guest cannot pass"
 #define REGISTRY "is of no use through a relay"
 
@@ -103,6 +106,7 @@ static const struct rule {
 	{"ext_session_lock_manager_v1", 0, LOCK},
 	{"ext_transient_seat_manager_v1", 0, INPUT},
 	{"ext_workspace_manager_v1", 0, DESKTOP},
+	{"wl_drm", 0, DEVICE},
 	{"wl_fixes", 0, REGISTRY},
 	{"wp_color_manager_v1", 0, FILES},
 	{"wp_drm_lease_device_v1", 0, PRIVILEGE},
@@ -133,13 +137,15 @@ static const struct rule {
 bool policy_init(struct policy *policy)
 {
 	static const struct relay_hook *const named[] = {policy_buffer_hooks, policy_shadow_hooks,
-		policy_name_hooks, policy_pipe_hooks, NULL};
+		policy_global_hooks, policy_dmabuf_hooks, policy_name_hooks, policy_pipe_hooks,
+		NULL};
 	struct relay_hook *fd_hooks = policy_fd_hooks_create(named);
 
 	if (!fd_hooks)
 		return false;
 	const struct relay_hook *const tables[] = {policy_buffer_hooks, policy_shadow_hooks,
-		policy_name_hooks, policy_pipe_hooks, fd_hooks, NULL};
+		policy_global_hooks, policy_dmabuf_hooks, policy_name_hooks, policy_pipe_hooks,
+		fd_hooks, NULL};
 	policy->hooks = relay_hooks_create(tables);
 	free(fd_hooks);
 	policy->counters = calloc(1, sizeof(*policy->counters));
@@ -222,6 +228,9 @@ void policy_print_counters(const struct policy *policy, FILE *out)
 		{"live objects", counters->objects},
 		{"live shadow bytes", counters->shadow_bytes},
 		{"shadowed bytes", counters->copied_bytes},
+		{"dma-bufs handed on", counters->dmabufs_handed_on},
+		{"dma-bufs as wl_shm", counters->dmabufs_as_shm},
+		{"dma-bufs as shadowed wl_shm", counters->dmabufs_shadowed},
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++)
 		fprintf(out, "%s %" PRIu64 "\n", lines[i].name, lines[i].value);

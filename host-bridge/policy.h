@@ -21,6 +21,10 @@ struct policy_counters {
 	uint64_t surfaces;              /* ever made */
 	uint64_t shadow_bytes;          /* live memory that stands for buffers in guest pages */
 	uint64_t copied_bytes;          /* from guest pages into it */
+	/* linux-dmabuf's buffers ever made, by the way they took */
+	uint64_t dmabufs_handed_on; /* the compositor has the dma-buf */
+	uint64_t dmabufs_as_shm;    /* it has the same memory as wl_shm */
+	uint64_t dmabufs_shadowed;  /* it has a shadow of guest pages as wl_shm */
 };
 
 struct policy {
@@ -32,6 +36,28 @@ struct policy {
 	struct policy_counters *counters; /* set by policy_init */
 };
 
+#define POLICY_UNSETTLED_MAX 8
+#define POLICY_SHM_FORMATS_MAX 256
+
+/* What the compositor of a connection offers, as far as dma-bufs depend on it (policy_globals.c). */
+struct policy_display {
+	struct relay_object *registry; /* the first one; lives as long as the relay; NULL: none yet */
+	uint32_t shm_name, dmabuf_name;
+	bool has_shm, has_dmabuf; /* at the compositor */
+	struct relay_object *shm; /* a wl_shm of ours, which only UP knows */
+	uint32_t shm_formats[POLICY_SHM_FORMATS_MAX]; /* DRM codes */
+	uint32_t n_shm_formats;
+	struct wl_list offers; /* objects of our own zwp_linux_dmabuf_v1; {0}: none ever */
+	/* Registries whose first globals are still to come, by the order in which they were made. */
+	struct {
+		struct relay_object *object;
+		uintptr_t serial;
+	} unsettled[POLICY_UNSETTLED_MAX];
+	uint32_t n_unsettled;
+	uintptr_t n_registries; /* ever made */
+	uint32_t n_dmabufs;     /* live wl_buffers that are dma-bufs at the compositor */
+};
+
 /*
  * What the hooks need to know of a connection. relay_data() of a relay that runs under a policy's
  * hooks points to one of these (which may be the start of something larger).
@@ -40,6 +66,7 @@ struct policy_connection {
 	const struct policy *policy;
 	const char *name; /* for log lines */
 	struct log_limit log_limit;
+	struct policy_display display;
 	char text[POLICY_TEXT_BYTES]; /* a changed string argument, until its message is encoded */
 };
 

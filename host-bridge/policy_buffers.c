@@ -6,7 +6,6 @@
  */
 #include "host-bridge/policy_buffers.h"
 
-#include <drm_fourcc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wayland-server-protocol.h>
@@ -15,11 +14,10 @@
 #include "protocol/bytes.h"
 #include "protocol/fd.h"
 
-/* wl_display.error and zwp_linux_buffer_params_v1.error codes */
+/* wl_display.error: no_memory */
 #define NO_MEMORY 2
-#define PARAMS_INVALID_WL_BUFFER 7
 
-static void pool_unref(struct shm_pool *pool)
+void shm_pool_unref(struct shm_pool *pool)
 {
 	if (!pool || --pool->refs > 0)
 		return;
@@ -30,7 +28,7 @@ static void pool_unref(struct shm_pool *pool)
 
 static void handle_pool_destroyed(struct relay_object *object)
 {
-	pool_unref(object->data);
+	shm_pool_unref(object->data);
 	object->data = NULL;
 }
 
@@ -44,7 +42,11 @@ void shm_buffer_unref(struct shm_buffer *buffer)
 {
 	if (!buffer || --buffer->refs > 0)
 		return;
-	pool_unref(buffer->pool);
+	shm_pool_unref(buffer->pool);
+	for (size_t i = 0; i < ARRAY_LENGTH(buffer->planes); i++)
+		wire_handle_finish(&buffer->planes[i]);
+	if (buffer->count)
+		--*buffer->count;
 	free(buffer);
 }
 
@@ -58,54 +60,23 @@ struct shm_buffer *shadowed_buffer(const struct relay_object *object)
 {
 	/* Other factories of wl_buffers leave their data alone. */
 	struct shm_buffer *buffer = object ? object->data : NULL;
-	return buffer && buffer->pool->shadow ? buffer : NULL;
+	return buffer && buffer->pool && buffer->pool->shadow ? buffer : NULL;
 }
 
 /* Bytes of a pixel in formats of one plane; 0: not known, or several planes. */
-static int32_t format_pixel_bytes(uint32_t format)
+static int32_t format_pixel_bytes(uint32_t shm_format)
 {
-	switch (format) {
-	case DRM_FORMAT_R8:
-	case DRM_FORMAT_C8:
-	case DRM_FORMAT_RGB332:
-		return 1;
-	case DRM_FORMAT_RGB565:
-	case DRM_FORMAT_BGR565:
-	case DRM_FORMAT_XRGB1555:
-	case DRM_FORMAT_ARGB1555:
-	case DRM_FORMAT_XRGB4444:
-	case DRM_FORMAT_ARGB4444:
-		return 2;
-	case DRM_FORMAT_RGB888:
-	case DRM_FORMAT_BGR888:
-		return 3;
-	case WL_SHM_FORMAT_ARGB8888:
-	case WL_SHM_FORMAT_XRGB8888:
-	case DRM_FORMAT_XBGR8888:
-	case DRM_FORMAT_ABGR8888:
-	case DRM_FORMAT_RGBX8888:
-	case DRM_FORMAT_RGBA8888:
-	case DRM_FORMAT_BGRX8888:
-	case DRM_FORMAT_BGRA8888:
-	case DRM_FORMAT_XRGB2101010:
-	case DRM_FORMAT_ARGB2101010:
-	case DRM_FORMAT_XBGR2101010:
-	case DRM_FORMAT_ABGR2101010:
-		return 4;
-	case DRM_FORMAT_XBGR16161616F:
-	case DRM_FORMAT_ABGR16161616F:
-	case DRM_FORMAT_XBGR16161616:
-	case DRM_FORMAT_ABGR16161616:
-		return 8;
-	default:
-		return 0;
-	}
+	const struct pixel_format *format = pixel_format_find(pixel_format_from_shm(shm_format));
+	return format && format->n_planes == 1 && format->planes[0].x == 1
+		? format->planes[0].bytes
+		: 0;
 }
 
 /* Why @blob cannot be a pool of @size bytes, or NULL. */
 static const char *pool_fault(const struct resource *blob, int32_t size)
 {
-	if (blob->kind == RESOURCE_2D || (blob->kind == RESOURCE_BLOB_HOST && blob->fd < 0))
+	if ((blob->kind == RESOURCE_2D && blob->n_pages == 0) ||
+		(blob->kind == RESOURCE_BLOB_HOST && blob->fd < 0))
 		return "the resource is no memory to be shared";
 	if (blob->kind == RESOURCE_BLOB_HOST && !blob->fd_owned && !blob->mapped)
 		return "the blob is not mapped";
@@ -122,10 +93,53 @@ static int pool_open(struct shm_pool *pool, const struct policy *policy)
 {
 	const struct resource *blob = pool->memory.blob;
 
-	if (blob->kind == RESOURCE_BLOB_GUEST)
+	if (blob->kind != RESOURCE_BLOB_HOST)
 		return shadow_create(pool, policy->counters);
 	pool->start = (int32_t)blob->fd_offset;
 	return fd_dup(blob->fd);
+}
+
+struct shm_pool *shm_pool_create(const struct policy *policy, struct wire_handle *memory,
+	int32_t size, int *fd, const char **fault)
+{
+	*fault = pool_fault(memory->blob, size);
+	struct shm_pool *pool = *fault ? NULL : calloc(1, sizeof(*pool));
+	if (!pool)
+		return NULL;
+	*pool = (struct shm_pool){.refs = 1, .memory = *memory, .size = size};
+	*fd = pool_open(pool, policy);
+	if (*fd < 0) {
+		free(pool);
+		return NULL;
+	}
+	memory->kind = WIRE_NONE;
+	return pool;
+}
+
+struct shm_buffer *shm_buffer_create(
+	struct shm_pool *pool, int32_t offset, int32_t stride, int32_t height, bool by_rows)
+{
+	struct shm_buffer *buffer = calloc(1, sizeof(*buffer));
+
+	if (!buffer)
+		return NULL;
+	*buffer = (struct shm_buffer){
+		.refs = 1,
+		.pool = pool,
+		.offset = offset,
+		.stride = stride,
+		.height = height,
+		.by_rows = by_rows,
+	};
+	if (pool)
+		pool->refs++;
+	return buffer;
+}
+
+void shm_buffer_give(struct shm_buffer *buffer, struct relay_object *object)
+{
+	object->data = buffer;
+	object->data_destroy = handle_buffer_destroyed;
 }
 
 /* wl_shm.create_pool(id, fd, size) */
@@ -138,25 +152,20 @@ static enum relay_verdict handle_create_pool(struct relay_message *message)
 	if (handle->kind != WIRE_BLOB)
 		return relay_fail(message->relay, message->object, WL_SHM_ERROR_INVALID_FD,
 			"a pool's memory must be a blob of the virtio-gpu device");
-	const struct resource *blob = handle->blob;
-	const char *fault = pool_fault(blob, size);
+	const uint64_t blob_bytes = ((const struct resource *)handle->blob)->size;
+	const char *fault;
+	int fd;
+	struct shm_pool *pool =
+		shm_pool_create(connection->policy, handle, size, &fd, &fault);
 	if (fault)
 		return relay_fail(message->relay, message->object,
 			size <= 0 ? WL_SHM_ERROR_INVALID_STRIDE : WL_SHM_ERROR_INVALID_FD,
 			"pool of %d bytes in a blob of %llu: %s", size,
-			(unsigned long long)blob->size, fault);
-
-	struct shm_pool *pool = calloc(1, sizeof(*pool));
+			(unsigned long long)blob_bytes, fault);
 	if (!pool)
 		return relay_fail(message->relay, NULL, NO_MEMORY, "no memory for a pool");
-	*pool = (struct shm_pool){.refs = 1, .memory = *handle, .size = size};
-	handle->kind = WIRE_NONE;
 	message->args[0].object->data = pool;
 	message->args[0].object->data_destroy = handle_pool_destroyed;
-	int fd = pool_open(pool, connection->policy);
-	if (fd < 0)
-		return relay_fail(
-			message->relay, NULL, NO_MEMORY, "no memory for a pool: %s", strerror(-fd));
 	*handle = wire_handle_fd(fd);
 	message->args[2].i = pool->start + size;
 	return RELAY_FORWARD;
@@ -181,20 +190,11 @@ static enum relay_verdict handle_create_buffer(struct relay_message *message)
 			"of %d bytes",
 			width, height, stride, format, offset, pool->size);
 
-	struct shm_buffer *buffer = calloc(1, sizeof(*buffer));
+	struct shm_buffer *buffer =
+		shm_buffer_create(pool, offset, stride, height, pixel_bytes > 0);
 	if (!buffer)
 		return relay_fail(message->relay, NULL, NO_MEMORY, "no memory for a buffer");
-	*buffer = (struct shm_buffer){
-		.refs = 1,
-		.pool = pool,
-		.offset = offset,
-		.stride = stride,
-		.height = height,
-		.by_rows = pixel_bytes > 0,
-	};
-	pool->refs++;
-	message->args[0].object->data = buffer;
-	message->args[0].object->data_destroy = handle_buffer_destroyed;
+	shm_buffer_give(buffer, message->args[0].object);
 	message->args[1].i = pool->start + offset;
 	return RELAY_FORWARD;
 }
@@ -215,32 +215,9 @@ static enum relay_verdict handle_resize_pool(struct relay_message *message)
 	return RELAY_FORWARD;
 }
 
-/*
- * zwp_linux_buffer_params_v1.add(fd, plane_idx, offset, stride, modifier_hi, modifier_lo): a
- * dma-buf is a blob with an fd of its own; slots of the window and guest pages are plain memory,
- * which no compositor can import.
- */
-static enum relay_verdict handle_add_plane(struct relay_message *message)
-{
-	struct wire_handle *handle = &message->args[0].handle;
-	const struct resource *blob = handle->kind == WIRE_BLOB ? handle->blob : NULL;
-
-	if (!blob || !blob->fd_owned || blob->fd < 0)
-		return relay_fail(message->relay, message->object, PARAMS_INVALID_WL_BUFFER,
-			"plane %u is no dma-buf of the virtio-gpu device", message->args[1].u);
-	int fd = fd_dup(blob->fd);
-	if (fd < 0)
-		return relay_fail(
-			message->relay, NULL, NO_MEMORY, "no file descriptor for a plane");
-	wire_handle_finish(handle);
-	*handle = wire_handle_fd(fd);
-	return RELAY_FORWARD;
-}
-
 const struct relay_hook policy_buffer_hooks[] = {
 	{"wl_shm", "create_pool", handle_create_pool, RELAY_DOWN},
 	{"wl_shm_pool", "create_buffer", handle_create_buffer, RELAY_DOWN},
 	{"wl_shm_pool", "resize", handle_resize_pool, RELAY_DOWN},
-	{"zwp_linux_buffer_params_v1", "add", handle_add_plane, RELAY_DOWN},
 	{0},
 };

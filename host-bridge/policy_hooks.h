@@ -10,6 +10,12 @@ extern const struct relay_hook policy_buffer_hooks[];
 /* Buffers in guest memory: copied when surfaces show them. */
 extern const struct relay_hook policy_shadow_hooks[];
 
+/* The compositor's globals, and linux-dmabuf where it has none. */
+extern const struct relay_hook policy_global_hooks[];
+
+/* linux-dmabuf's buffers. */
+extern const struct relay_hook policy_dmabuf_hooks[];
+
 /* Titles and application ids carry the machine's name. */
 extern const struct relay_hook policy_name_hooks[];
 

@@ -10,7 +10,7 @@ packages_build="build-essential meson ninja-build pkg-config python3 libwayland-
 packages_demo="weston libegl1 libgl1-mesa-dri gtk-4-examples adwaita-icon-theme fonts-dejavu-core imagemagick
     util-linux"
 
-packages_test="libcmocka-dev $packages_demo fonts-dejavu-extra procps openssl
+packages_test="libcmocka-dev $packages_demo fonts-dejavu-extra procps openssl systemd
     sway swaybg grim wtype wl-clipboard
     gtk-3-examples foot imv mpv chromium firefox-esr
     qml-qt6 qml6-module-qtqml qml6-module-qtqml-workerscript qml6-module-qtquick qml6-module-qtquick-window qt6-wayland
@@ -18,7 +18,7 @@ packages_test="libcmocka-dev $packages_demo fonts-dejavu-extra procps openssl
 
 # What the lab of virtual machines needs here (tests/vm/lab.sh), and what is in its guests, which are Debian 13.
 packages_vm="build-essential flex bison bc libelf-dev libssl-dev xz-utils mmdebstrap debian-archive-keyring
-    util-linux imagemagick sway swaybg grim wtype wl-clipboard procps"
+    squashfs-tools cpio kmod util-linux imagemagick sway swaybg grim wtype wl-clipboard procps"
 
 packages_guest="$packages_build libcmocka-dev
     systemd-sysv dbus-user-session libpam-systemd udev kmod procps iproute2

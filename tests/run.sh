@@ -4,7 +4,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/packages.sh
 
-SUITES=(unit wire fuzz apps nested input clipboard many faults asan vm-uml)
+SUITES=(unit wire fuzz apps nested input clipboard many faults asan vm-uml vm-qemu)
 
 usage() {
     cat <<'END'
@@ -26,6 +26,7 @@ Suites:
   e2e        apps to faults
   asan       all of the above with AddressSanitizer and UBSan; asan-SUITE is one of them
   vm-uml     a virtual machine on User-Mode Linux: a real guest kernel and a real user's session
+  vm-qemu    the same on QEMU, with Debian's own kernels: 6.1, 6.12 and the newest
   vm         all kinds of virtual machines; these need root, for making the machines
 
 Options:
@@ -40,7 +41,7 @@ END
 }
 
 e2e_suites=(apps nested input clipboard many faults)
-vm_kinds=(uml)
+vm_kinds=(uml qemu)
 LOGS=$PWD/build-tests/logs
 jobs_max=$(nproc)
 ((jobs_max > 4)) && jobs_max=4

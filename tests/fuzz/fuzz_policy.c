@@ -3,11 +3,12 @@
  * of one byte (bit 7: the compositor speaks, bit 6: a handle comes along, the rest: length in
  * words) and as many words. The guest's handles are blobs of each kind and fds in turn.
  *
- * What the compositor is told about pools and buffers must stay within the blobs they came from.
+ * What the compositor is told about pools, buffers and planes must stay within the blobs they came from.
  */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "host-bridge/guest_memory.h"
@@ -25,7 +26,7 @@
 #define BLOB_BYTES UINT64_C(8192)
 #define SLOT UINT64_C(16384) /* where the host's blob lies in the window */
 #define POOLS 256
-#define KINDS 5 /* of handles */
+#define KINDS 6 /* of handles */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -42,7 +43,8 @@ static struct world {
 	struct guest_memory *memory;
 	struct window *window;
 	struct resource_table table;
-	struct resource *blobs[4]; /* a slot of the window, guest pages, an fd of its own, 2D */
+	/* a slot of the window, guest pages, an fd of its own, 2D, a dma-buf (nearly) */
+	struct resource *blobs[5];
 	int file;
 	uint32_t n_handles;
 	struct {
@@ -83,6 +85,10 @@ static void make_world(void)
 	world.blobs[2]->fd = fd_memfd("own", BLOB_BYTES);
 	world.blobs[2]->fd_owned = true;
 	make_blob(3, RESOURCE_2D);
+	make_blob(4, RESOURCE_BLOB_HOST);
+	world.blobs[4]->fd = eventfd(0, EFD_CLOEXEC); /* no regular file: that is what counts */
+	world.blobs[4]->fd_owned = true;
+	world.blobs[4]->fd_offset = 4096;
 	world.file = fd_memfd_constant("file", "contents", 8);
 	assert(world.file >= 0);
 }
@@ -120,6 +126,9 @@ static void check_request(const uint8_t *bytes, size_t size)
 		assert(end >= world.pools[words[0]].end);
 		assert(end - world.pools[words[0]].start <= (int64_t)BLOB_BYTES);
 		world.pools[words[0]].end = end;
+	} else if (strcmp(interface, "zwp_linux_buffer_params_v1") == 0 && opcode == 1) {
+		/* Of the dma-buf only, behind the place where its blob begins. */
+		assert(words[2] < 4 && words[3] >= 4096 && words[3] - 4096 < BLOB_BYTES);
 	}
 }
 
@@ -179,6 +188,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		make_world();
 	world.n_handles = 0;
 	memset(world.pools, 0, sizeof(world.pools));
+	world.connection.display = (struct policy_display){0};
 	world.relay =
 		relay_create(world.policy.hooks, &ops, &world, "fuzz", world.policy.max_objects);
 	assert(world.relay);

@@ -3,7 +3,7 @@
 import os
 
 import seeds_relay as relay
-from seeds_relay import DOWN, FD, UP, down, piece, start, string, up
+from seeds_relay import DOWN, FD, SERVER, UP, down, piece, start, string, up
 
 
 def pool(shm, id, size):
@@ -13,6 +13,22 @@ def pool(shm, id, size):
 def buffer(pool_id, id, offset=0):
     return down(pool_id, 0, id, offset, 16, 16, 64, 1)
 
+
+XRGB, NV12 = 0x34325258, 0x3231564E
+
+
+def params(manager, id, *planes):
+    """create_params, and an add for each (plane, offset, stride)."""
+    return down(manager, 1, id) + b"".join(piece(DOWN | FD, id, 1, *plane, 0, 0) for plane in planes)
+
+
+def immed(params_id, id, format=XRGB):
+    return down(params_id, 3, id, 16, 16, format, 0)
+
+
+# A compositor without linux-dmabuf: sync is answered, then ours is bound as 4.
+OWN = (down(1, 1, 2) + up(2, 0, 1, string("wl_shm"), 1) + down(1, 0, 3) + up(3, 0, 0) + up(1, 1, 3)
+       + down(2, 0, 0xFFFF0001, string("zwp_linux_dmabuf_v1"), 3, 3) + up(3, 0, 0) + up(3, 0, 1) + up(3, 0, 0x36314752))
 
 SEEDS = dict(relay.SEEDS)
 SEEDS.update({
@@ -27,6 +43,17 @@ SEEDS.update({
     "names": start("wl_compositor", "xdg_wm_base") + down(3, 0, 5) + down(4, 2, 6, 5) + down(6, 1, 7)
     + down(7, 2, string("a\ntitle")) + down(7, 3, string("org.app")) + down(7, 2, string("")),
     "paste": start("wl_data_device_manager", "wl_seat") + down(3, 0, 5) + piece(UP | FD, 5, 1, string("text/plain")),
+    # Handles come in turn: a slot, guest pages, an fd, 2D, a dma-buf, a file.
+    "dmabufs": start("zwp_linux_dmabuf_v1", "wl_compositor", version=3) + params(3, 5, (0, 1024, 64)) + immed(5, 6)
+    + params(3, 7, (0, 0, 64)) + immed(7, 8) + params(3, 9, (0, 64, 64)) + immed(9, 10) + params(3, 11, (0, 0, 64))
+    + params(3, 12, (0, 4096, 64)) + immed(12, 13) + down(4, 0, 14) + down(14, 1, 8, 0, 0) + down(14, 2, 0, 0, 9, 9)
+    + down(14, 6) + down(8, 0) + down(13, 0) + down(6, 0) + down(12, 0),
+    "created": start("zwp_linux_dmabuf_v1", version=3) + params(3, 4, (0, 0, 64)) + down(4, 2, 16, 16, XRGB, 0)
+    + down(4, 0) + params(3, 5, (0, 0, 64)) + down(5, 2, 16, 16, XRGB, 0) + down(SERVER, 0) + down(SERVER + 1, 0),
+    "planes": start("zwp_linux_dmabuf_v1", version=3)
+    + params(3, 4, (0, 0, 16), (1, 512, 16), (2, 0, 16), (3, 0, 16)) + immed(4, 5, NV12),
+    "offer": OWN + params(3, 4, (0, 0, 64)) + immed(4, 5) + params(3, 6, (0, 0, 64)) + down(6, 2, 16, 16, XRGB, 0)
+    + down(5, 0) + down(SERVER, 0) + down(3, 0),
     "icon": start("wl_shm", "zwp_linux_dmabuf_v1") + down(4, 1, 5) + piece(DOWN | FD, 5, 1, 0, 0, 64, 0, 0),
 })
 

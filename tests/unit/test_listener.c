@@ -14,7 +14,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -70,12 +69,12 @@ static void run(void)
 
 static void the_first_free_display_is_taken(void **state)
 {
-	struct listener *first = listener_create(loop, clients, NULL);
-	struct listener *second = listener_create(loop, clients, NULL);
+	struct listener *first = listener_create(loop, clients, NULL, -1);
+	struct listener *second = listener_create(loop, clients, NULL, -1);
 	assert_string_equal(listener_display(first), "wayland-0");
 	assert_string_equal(listener_display(second), "wayland-1");
 	listener_destroy(first);
-	first = listener_create(loop, clients, NULL);
+	first = listener_create(loop, clients, NULL, -1);
 	assert_string_equal(listener_display(first), "wayland-0");
 	int fd = connect_name("wayland-1");
 	run();
@@ -87,10 +86,10 @@ static void the_first_free_display_is_taken(void **state)
 
 static void a_name_in_use_is_refused(void **state)
 {
-	struct listener *listener = listener_create(loop, clients, "mine");
+	struct listener *listener = listener_create(loop, clients, "mine", -1);
 	assert_non_null(listener);
 	assert_string_equal(listener_display(listener), "mine");
-	assert_null(listener_create(loop, clients, "mine"));
+	assert_null(listener_create(loop, clients, "mine", -1));
 	int fd = connect_name("mine"); /* and not broken by the attempt */
 	assert_true(fd >= 0);
 	close(fd);
@@ -104,7 +103,7 @@ static void a_socket_left_behind_is_replaced(void **state)
 	int dead = socket(AF_UNIX, SOCK_STREAM, 0);
 	assert_int_equal(bind(dead, (struct sockaddr *)&address, sizeof(address)), 0);
 	close(dead);
-	struct listener *listener = listener_create(loop, clients, NULL);
+	struct listener *listener = listener_create(loop, clients, NULL, -1);
 	assert_string_equal(listener_display(listener), "wayland-0");
 	int fd = connect_name("wayland-0");
 	assert_true(fd >= 0);
@@ -117,11 +116,11 @@ static void an_absolute_path_needs_no_runtime_directory(void **state)
 	char path[100];
 	snprintf(path, sizeof(path), "%s/display", directory);
 	unsetenv("XDG_RUNTIME_DIR");
-	struct listener *listener = listener_create(loop, clients, path);
+	struct listener *listener = listener_create(loop, clients, path, -1);
 	assert_non_null(listener);
 	assert_string_equal(listener_display(listener), path);
 	listener_destroy(listener);
-	assert_null(listener_create(loop, clients, "name"));
+	assert_null(listener_create(loop, clients, "name", -1));
 }
 
 static void bad_places_are_refused(void **state)
@@ -129,72 +128,67 @@ static void bad_places_are_refused(void **state)
 	char name[200];
 	memset(name, 'x', sizeof(name) - 1);
 	name[sizeof(name) - 1] = 0;
-	assert_null(listener_create(loop, clients, name));
-	assert_null(listener_create(loop, clients, "../up"));
-	assert_null(listener_create(loop, clients, "/nonexistent/display"));
+	assert_null(listener_create(loop, clients, name, -1));
+	assert_null(listener_create(loop, clients, "../up", -1));
+	assert_null(listener_create(loop, clients, "/nonexistent/display", -1));
 	chmod(directory, 0777);
-	assert_null(listener_create(loop, clients, NULL));
+	assert_null(listener_create(loop, clients, NULL, -1));
 	chmod(directory, 0700);
 	setenv("XDG_RUNTIME_DIR", "tmp", 1);
-	assert_null(listener_create(loop, clients, NULL));
+	assert_null(listener_create(loop, clients, NULL, -1));
 	setenv("XDG_RUNTIME_DIR", "/nonexistent", 1);
-	assert_null(listener_create(loop, clients, NULL));
+	assert_null(listener_create(loop, clients, NULL, -1));
 }
 
-/* In a child, where fd 3 and the environment are free to take. */
-static int adopt(void)
+static int listen_at(struct sockaddr_un *address, const char *name)
 {
-	char text[32];
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s/passed", directory);
+	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	snprintf(address->sun_path, sizeof(address->sun_path), "%s/%s", directory, name);
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 5) < 0)
-		return 1;
-	dup2(fd, 3);
-	snprintf(text, sizeof(text), "%d", (int)getpid());
-	setenv("LISTEN_PID", text, 1);
-	setenv("LISTEN_FDS", "1", 1);
-	struct wl_event_loop *own_loop = wl_event_loop_create();
-	struct clients *own_clients = clients_create(own_loop, &gpu);
-	struct listener *listener = listener_create(own_loop, own_clients, NULL);
-	if (!listener || strcmp(listener_display(listener), "passed") != 0)
-		return 2;
-	if (getenv("LISTEN_FDS") || getenv("LISTEN_PID"))
-		return 3;
+	assert_int_equal(bind(fd, (struct sockaddr *)address, sizeof(*address)), 0);
+	assert_int_equal(listen(fd, 5), 0);
+	return fd;
+}
+
+static void a_passed_socket_is_adopted_and_left_in_place(void **state)
+{
+	struct sockaddr_un address;
+	int fd = listen_at(&address, "passed");
+	struct listener *listener = listener_create(loop, clients, NULL, fd);
+	assert_non_null(listener);
+	assert_string_equal(listener_display(listener), "passed");
 	int client = connect_name("passed");
-	for (int i = 0; i < 5; i++)
-		wl_event_loop_dispatch(own_loop, 0);
-	if (clients_count(own_clients) != 1)
-		return 4;
+	run();
+	assert_int_equal(clients_count(clients), 1);
 	close(client);
 	listener_destroy(listener);
-	if (access(address.sun_path, F_OK) != 0)
-		return 5; /* it is systemd's to remove */
+	assert_int_equal(access(address.sun_path, F_OK), 0); /* it is systemd's to remove */
+	assert_int_equal(fcntl(fd, F_GETFD), -1);            /* but the fd was ours */
 	unlink(address.sun_path);
-	clients_destroy(own_clients);
-	wl_event_loop_destroy(own_loop);
-	return 0;
 }
 
-static void systemds_socket_is_adopted_and_left_in_place(void **state)
+static void those_who_wait_are_told_that_nobody_will_come(void **state)
 {
-	pid_t child = fork();
-	if (child == 0)
-		_exit(adopt());
-	int status;
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-}
+	struct sockaddr_un address;
+	uint32_t words[64];
+	int fd = listen_at(&address, "refusing");
+	int first = connect_name("refusing"), second = connect_name("refusing");
 
-static void sockets_passed_to_another_process_are_not_ours(void **state)
-{
-	setenv("LISTEN_PID", "1", 1);
-	setenv("LISTEN_FDS", "1", 1);
-	struct listener *listener = listener_create(loop, clients, NULL);
-	assert_string_equal(listener_display(listener), "wayland-0");
-	assert_null(getenv("LISTEN_FDS"));
-	listener_destroy(listener);
+	listener_refuse(fd, "no device"); /* does not wait for a third */
+	ssize_t size = read(first, words, sizeof(words));
+	assert_int_equal(size, 32);
+	assert_int_equal(words[0], 1);               /* wl_display */
+	assert_int_equal(words[1], 32u << 16 | 0);   /* error */
+	assert_int_equal(words[2], 1);               /* about wl_display */
+	assert_int_equal(words[3], 3);               /* implementation */
+	assert_int_equal(words[4], strlen("no device") + 1);
+	assert_string_equal((char *)&words[5], "no device");
+	assert_int_equal(read(first, words, sizeof(words)), 0);
+	assert_int_equal(read(second, words, sizeof(words)), 32);
+	close(first);
+	close(second);
+	close(fd);
+	unlink(address.sun_path);
 }
 
 static double cpu_seconds(void)
@@ -204,7 +198,7 @@ static double cpu_seconds(void)
 
 static void out_of_fds_waits_without_spinning_and_recovers(void **state)
 {
-	struct listener *listener = listener_create(loop, clients, NULL);
+	struct listener *listener = listener_create(loop, clients, NULL, -1);
 	int fd = connect_name("wayland-0");
 	struct rlimit limit, none;
 	getrlimit(RLIMIT_NOFILE, &limit);
@@ -239,8 +233,8 @@ int main(void)
 		TEST(a_socket_left_behind_is_replaced),
 		TEST(an_absolute_path_needs_no_runtime_directory),
 		TEST(bad_places_are_refused),
-		TEST(systemds_socket_is_adopted_and_left_in_place),
-		TEST(sockets_passed_to_another_process_are_not_ours),
+		TEST(a_passed_socket_is_adopted_and_left_in_place),
+		TEST(those_who_wait_are_told_that_nobody_will_come),
 		TEST(out_of_fds_waits_without_spinning_and_recovers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

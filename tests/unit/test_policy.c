@@ -275,36 +275,6 @@ static void a_pool_grows_within_its_blob_and_never_shrinks(void **state)
 	}
 }
 
-static void only_a_blob_with_its_own_fd_is_a_dmabuf(void **state)
-{
-	struct resource own = window_blob(0, 4096), slot = own;
-	own.fd_owned = true;
-	own.mapped = false;
-	for (int i = 0; i < 3; i++) {
-		struct pair dmabuf = bind_global("zwp_linux_dmabuf_v1");
-		uint32_t params = world.next_id++;
-		struct wire_handle handle = i == 0 ? blob_handle(&own)
-			: i == 1                   ? blob_handle(&slot)
-						   : wire_handle_fd(fd_memfd("guest", 4096));
-		request("zwp_linux_dmabuf_v1", "create_params", dmabuf.down, ARGS({.id = params}));
-		take_up("zwp_linux_dmabuf_v1", "create_params");
-		ssize_t result = push(RELAY_DOWN, "zwp_linux_buffer_params_v1", "add", params,
-			ARGS({.i = 0}, {.u = 0}, {.u = 0}, {.u = 64}), handle);
-		if (i == 0) {
-			assert_int_equal(result, 0);
-			take_up("zwp_linux_buffer_params_v1", "add");
-			assert_int_equal(args[0].handle.kind, WIRE_FD);
-			wire_handle_finish(&args[0].handle);
-			assert_int_equal(own.refs, 0);
-		} else {
-			assert_int_equal(result, -EPROTO);
-			expect_error(params, 7);
-		}
-		tear_down(state);
-		set_up(state);
-	}
-}
-
 /* Names */
 
 /* A toplevel; what was sent for it is still captured, from get_toplevel on. */
@@ -513,7 +483,6 @@ int main(void)
 		TEST(memory_that_cannot_be_shared_is_no_pool),
 		TEST(a_buffer_outside_of_its_pool_is_refused),
 		TEST(a_pool_grows_within_its_blob_and_never_shrinks),
-		TEST(only_a_blob_with_its_own_fd_is_a_dmabuf),
 		TEST(windows_of_a_machine_without_a_name_are_left_alone),
 		TEST_NAMED(a_new_window_is_marked_before_it_names_itself),
 		TEST_NAMED(titles_and_application_ids_carry_the_machines_name),

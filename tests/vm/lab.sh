@@ -62,15 +62,15 @@ lab_mirror() {
         grep -m 1 '/debian$')}"
 }
 
-# apt-get for packages of $LAB_RELEASE-backports, with sources of its own: the machine's are none of
-# our business. lab_apt update comes first.
+# lab_apt SUITE PROGRAM ARGUMENT...: apt-get or apt-cache for the packages of a suite, with sources of its
+# own: the machine's are none of our business. lab_apt SUITE apt-get update comes first.
 lab_apt() {
-    local apt=$LAB_CACHE/apt
+    local apt=$LAB_CACHE/apt/$1 program=$2
     mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$apt/parts"
     : >"$apt/status"
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(lab_mirror) $LAB_RELEASE-backports main" \
-        >"$apt/sources.list"
-    apt-get -q -o Dir::State="$apt" -o Dir::State::status="$apt/status" -o Dir::State::lists="$apt/lists" \
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(lab_mirror) $1 main" >"$apt/sources.list"
+    shift 2
+    "$program" -q -o Dir::State="$apt" -o Dir::State::status="$apt/status" -o Dir::State::lists="$apt/lists" \
         -o Dir::Cache="$apt" -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts="$apt/parts" \
         -o Dir::Etc::preferencesparts="$apt/parts" -o APT::Sandbox::User=root "$@"
 }

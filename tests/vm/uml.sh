@@ -15,14 +15,14 @@ UML_MEMORY=1G
 # ---- the kernel
 
 uml_download() {
-    lab_apt update || return 1
+    lab_apt $LAB_RELEASE-backports apt-get update || return 1
     cd "$LAB_CACHE/kernel.new" || return 1
-    lab_apt download "$UML_SOURCE" && return 0
+    lab_apt $LAB_RELEASE-backports apt-get download "$UML_SOURCE" && return 0
     # shellcheck disable=SC2016
-    UML_SOURCE=$(lab_apt indextargets --format '$(FILENAME)' 'Created-By: Packages' |
+    UML_SOURCE=$(lab_apt $LAB_RELEASE-backports apt-get indextargets --format '$(FILENAME)' 'Created-By: Packages' |
         xargs /usr/lib/apt/apt-helper cat-file |
         sed -n 's/^Package: \(linux-source-7\.[0-9]*\)$/\1/p' | sort -V | tail -n 1)
-    [ -n "$UML_SOURCE" ] && lab_apt download "$UML_SOURCE"
+    [ -n "$UML_SOURCE" ] && lab_apt $LAB_RELEASE-backports apt-get download "$UML_SOURCE"
 }
 
 uml_unpack() {

@@ -1,0 +1,35 @@
+#!/bin/bash
+# systemd's own opinion of our units, with the programs of this build in them: it must have none.
+# usage: units.sh SOURCE_FOLDER BUILD_FOLDER
+set -u
+work=$(mktemp -d /tmp/wayferry-units.XXXXXX)
+trap 'rm -rf "$work"' EXIT
+mkdir -m 700 "$work/run" "$work/units"
+
+cp "$1"/units/*.socket "$work/units/"
+for unit in "$2"/units/*.service; do
+    sed -e "s#^ExecStart=[^ ]*/wayferry-guest#ExecStart=$2/guest-proxy/wayferry-guest#" \
+        -e "s#^ExecStart=[^ ]*/wayferry-host#ExecStart=$2/host-bridge/wayferry-host#" \
+        "$unit" >"$work/units/${unit##*/}"
+done
+said=$(XDG_RUNTIME_DIR=$work/run SYSTEMD_UNIT_PATH=$work/units: systemd-analyze verify --user --man=no \
+    "$work/units/wayferry-guest.socket" "$work/units/wayferry-guest.service" \
+    "$work/units/wayferry-host@work-1.socket" "$work/units/wayferry-host@work-1.service" 2>&1)
+status=$?
+printf '%s\n' "$said"
+[ "$status" = 0 ] && [ -z "$said" ] || exit 1
+
+# The login shell's snippet: only where the socket is, and never over a display that is there.
+display() {
+    env -u WAYLAND_DISPLAY "${@:2}" sh -euc '. "$0"; echo "${WAYLAND_DISPLAY:-none}"' \
+        "$1/units/wayferry.sh"
+}
+expect() {
+    [ "$1" = "$2" ] || { echo "expected $2, got $1"; exit 1; }
+}
+export XDG_RUNTIME_DIR=$work/run
+expect "$(display "$1")" none
+expect "$(display "$1" XDG_RUNTIME_DIR=)" none
+python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$work/run/wayferry-0"
+expect "$(display "$1")" wayferry-0
+expect "$(display "$1" WAYLAND_DISPLAY=wayland-1)" wayland-1

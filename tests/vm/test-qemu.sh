@@ -1,0 +1,43 @@
+#!/bin/bash
+# Guests on QEMU: Debian's own kernels and their virtio_gpu drivers, wayferry-host's memory mapped into
+# them. One boot for each kernel shows all that applications need; what may go wrong on the way is
+# tried on one of them.
+. "$(dirname "$0")/session.sh"
+
+tests=(windows-6-1:200 windows-6-12:200 windows-newest:200)
+
+TIMES=5         # as much patience as natively, at least: processors in software, shared with other tests
+COLOUR=0xc81e5a
+
+test_windows_6_1() { windows qemu-6.1; }
+test_windows_6_12() { windows qemu-6.12; }
+test_windows_newest() { windows qemu-newest; }
+
+windows() {
+    KIND=$1
+    session_start sway
+    window_moving
+    same_memory
+    bridge_counters vm host
+    [ "$(bridge_counter vm host 'copied bytes')" = 0 ] || fail "wayferry-host copied pixels"
+    session_end
+}
+
+# A program that draws all the time.
+window_moving() {
+    app simple wayferry-guest -- weston-simple-shm
+    until_true $((5 * TIMES)) shows_window || fail "no window"
+    until_true $((5 * TIMES)) moves || fail "nothing moves"
+    app_end simple
+}
+
+# ---- no copies: the compositor reads the memory that the guest wrote to
+
+same_memory() {
+    app solid wayferry-guest -- "$LAB_PROGRAMS/shm-client" --size 400x300 --solid --seed $COLOUR --hold
+    until_true $((5 * TIMES)) shows_window || fail "no window"
+    "$LAB/same-memory.py" "${PID[vm-host]}" "${PID[vm-vm]}" "${PID[host]}" $COLOUR 120000 || fail "the memory is not shared"
+    app_end solid
+}
+
+e2e_main "$@"
