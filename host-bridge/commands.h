@@ -6,7 +6,9 @@
 
 #include "host-bridge/context.h"
 #include "host-bridge/requests.h"
+#include "host-bridge/renderer.h"
 #include "host-bridge/resources.h"
+#include "host-bridge/waiting.h"
 #include "protocol/cross_domain.h"
 #include "protocol/log.h"
 
@@ -25,6 +27,7 @@ struct gpu { /* what commands work on */
 	struct resource_table resources;
 	struct id_map contexts;
 	struct requests requests;
+	struct waiting_room waiting;
 	struct virtqueue *queues[2]; /* by enum gpu_queue; borrowed */
 	uint8_t uuid[16]; /* of resources; its last GPU_UUID_NODE_BYTES become the resource's serial
 			     number */
@@ -57,6 +60,8 @@ struct command {
 		struct virtio_gpu_cmd_submit submit;
 		struct virtio_gpu_resource_map_blob map_blob;
 		struct virtio_gpu_resource_unmap_blob unmap_blob;
+		struct virtio_gpu_resource_create_3d create_3d;
+		struct virtio_gpu_transfer_host_3d transfer_3d;
 		struct virtio_gpu_update_cursor cursor;
 	} in;
 	size_t out_bytes; /* of the answer; a handler that has more than the header says so */
@@ -66,7 +71,7 @@ struct command {
 		struct virtio_gpu_resp_capset_info capset_info;
 		struct {
 			struct virtio_gpu_ctrl_hdr hdr;
-			struct cross_domain_capset_ext data;
+			uint8_t data[RENDERER_MAX_CAPSET_BYTES];
 		} capset;
 		struct virtio_gpu_resp_resource_uuid uuid;
 		struct virtio_gpu_resp_map_info map_info;
@@ -83,14 +88,24 @@ typedef uint32_t (*command_fn)(struct command *command);
  * it comes later. */
 void command_execute(struct gpu *gpu, enum gpu_queue queue, const struct virtqueue_chain *chain);
 
+/* Executes what had to wait and need not any more. */
+void commands_retry(struct gpu *gpu);
+
+/* How many capsets there are. */
+uint32_t gpu_n_capsets(const struct gpu *gpu);
+
 /* The answer that says -errno @err best; 0 is OK_NODATA. */
 uint32_t command_response(int err);
 
 /* Ends a context: detaches its resources, completes its requests. */
 void gpu_destroy_context(struct gpu *gpu, struct context *context);
 
-/* Takes @resource from every context. */
-void gpu_detach_everywhere(struct gpu *gpu, struct resource *resource);
+/* The guest gives @resource up: takes it from every context. */
+void gpu_forget_everywhere(struct gpu *gpu, struct resource *resource);
+
+/* In commands_3d.c */
+uint32_t command_resource_create_3d(struct command *command);
+uint32_t command_transfer_3d(struct command *command);
 
 /* In commands_resource.c */
 uint32_t command_resource_create_2d(struct command *command);

@@ -124,6 +124,22 @@ uint32_t command_resource_create_2d(struct command *command)
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
+static bool is_classic(const struct resource *resource)
+{
+	return resource->kind == RESOURCE_2D || resource->kind == RESOURCE_3D;
+}
+
+/* The guest pages of a resource have come or gone. */
+static void tell_backing(struct gpu *gpu, struct resource *resource)
+{
+	uint32_t position = 0;
+	if (resource->attached == 0)
+		return;
+	for (struct context *context; (context = id_map_next(&gpu->contexts, &position));)
+		if (context->ops->backing && id_map_find(&context->attached, resource->id))
+			context->ops->backing(context, resource);
+}
+
 uint32_t command_resource_attach_backing(struct command *command)
 {
 	const struct virtio_gpu_resource_attach_backing *in = &command->in.attach_backing;
@@ -131,9 +147,12 @@ uint32_t command_resource_attach_backing(struct command *command)
 
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	if (resource->kind != RESOURCE_2D || resource->n_pages > 0)
+	if (!is_classic(resource) || resource->n_pages > 0)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	return command_response(give_pages(command, resource, in->nr_entries));
+	int err = give_pages(command, resource, in->nr_entries);
+	if (err == 0)
+		tell_backing(command->gpu, resource);
+	return command_response(err);
 }
 
 uint32_t command_resource_detach_backing(struct command *command)
@@ -143,9 +162,10 @@ uint32_t command_resource_detach_backing(struct command *command)
 
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	if (resource->kind != RESOURCE_2D || resource->n_pages == 0)
+	if (!is_classic(resource) || resource->n_pages == 0)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	resource_drop_pages(resource);
+	tell_backing(command->gpu, resource);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
@@ -223,8 +243,7 @@ uint32_t command_resource_unref(struct command *command)
 
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	if (resource->attached > 0)
-		gpu_detach_everywhere(command->gpu, resource);
+	gpu_forget_everywhere(command->gpu, resource);
 	resource_forget(resource);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
@@ -264,6 +283,37 @@ static uint32_t create_guest_blob(struct command *command)
 	return command_response(err);
 }
 
+/* A blob that the context's worker makes. */
+static uint32_t make_host_blob(struct command *command, struct context *context)
+{
+	const struct virtio_gpu_resource_create_blob *in = &command->in.create_blob;
+	struct gpu *gpu = command->gpu;
+	struct resource *resource;
+
+	if (in->size == 0 || in->size > UINT64_MAX - PAGE_BYTES)
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	int err = resource_create(&gpu->resources, in->resource_id, RESOURCE_BLOB_HOST,
+		align_up(in->size, PAGE_BYTES), &resource);
+	if (err < 0)
+		return command_response(err);
+	struct request *request =
+		request_create(&gpu->requests, command->chain, &command->in.hdr, context);
+	if (!request) {
+		resource_forget(resource);
+		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+	}
+	resource->pending = true;
+	err = context->ops->make_blob(
+		context, resource, in->blob_id, in->size, in->blob_flags, request);
+	if (err == 0)
+		return COMMAND_KEPT;
+	gpu->counters.errors++;
+	resource->pending = false;
+	resource_forget(resource);
+	request_complete(request, command_response(err));
+	return COMMAND_KEPT;
+}
+
 static uint32_t create_host_blob(struct command *command)
 {
 	const struct virtio_gpu_resource_create_blob *in = &command->in.create_blob;
@@ -279,6 +329,8 @@ static uint32_t create_host_blob(struct command *command)
 	/* Before the context parts with what it may give only once. */
 	if (in->resource_id == 0 || resource_find(&gpu->resources, in->resource_id))
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	if (context->ops->make_blob)
+		return make_host_blob(command, context);
 	int err = context->ops->create_blob(context, in->blob_id, in->size, in->blob_flags, &blob);
 	if (err < 0)
 		return command_response(err);
@@ -322,7 +374,8 @@ uint32_t command_resource_map_blob(struct command *command)
 	int err = resource_map(resource, in->offset);
 	if (err < 0)
 		return command_response(err);
-	command->out.map_info.map_info = VIRTIO_GPU_MAP_CACHE_CACHED;
+	command->out.map_info.map_info =
+		resource->fd_owned ? resource->map_info : VIRTIO_GPU_MAP_CACHE_CACHED;
 	command->out_bytes = sizeof(command->out.map_info);
 	return VIRTIO_GPU_RESP_OK_MAP_INFO;
 }

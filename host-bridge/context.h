@@ -4,11 +4,14 @@
 
 #include "host-bridge/resources.h"
 
+#include <linux/virtio_gpu.h>
 #include <wayland-server-core.h>
 
 struct context;
+struct guest_memory;
 struct pipes;
 struct policy;
+struct renderer;
 
 #define CONTEXT_MAX_HELD 256 /* requests a context may keep */
 
@@ -22,6 +25,7 @@ struct request {
 	struct context *context;
 	int ring; /* the context's ring that its fence is on; -1: no fence, or one that is not of a
 		     ring */
+	bool fenced; /* it has a fence, of a ring or not */
 };
 /* Answers with @response (VIRTIO_GPU_RESP_*), with the command's fence echoed, and puts it on the
  * used ring. */
@@ -61,6 +65,22 @@ struct context_ops {
 	/* RESOURCE_CREATE_BLOB with BLOB_MEM_HOST3D. 0 or -errno. */
 	int (*create_blob)(struct context *context, uint64_t blob_id, uint64_t size, uint32_t flags,
 		struct context_blob *out);
+	/*
+	 * For contexts whose memory others allocate, instead of create_blob: the same for
+	 * @resource, which is in the table and pending. 0: @request and resource_settle come later.
+	 * -errno: refused.
+	 */
+	int (*make_blob)(struct context *context, struct resource *resource, uint64_t blob_id,
+		uint64_t size, uint32_t flags, struct request *request);
+	/* The guest gives @resource up, attached or not; may be NULL. */
+	void (*forget)(struct context *context, struct resource *resource);
+	/* ATTACH_BACKING and DETACH_BACKING of a classic resource; may be NULL. */
+	void (*backing)(struct context *context, struct resource *resource);
+	/* TRANSFER_TO_HOST_3D and FROM_HOST; NULL: has no such thing. As submit. */
+	int (*transfer)(struct context *context, struct resource *resource,
+		const struct virtio_gpu_transfer_host_3d *transfer, struct request *request);
+	/* Whether its commands shall wait, until it wakes; may be NULL. */
+	bool (*busy)(const struct context *context);
 	/*
 	 * What context_wake asked for: the guest's ring may be written, fences completed. From the
 	 * event loop, with the control queue looked at just before, so that a POLL that came
@@ -102,6 +122,8 @@ struct context_host {
 	struct wl_event_loop *loop;
 	const struct policy *policy;
 	uint64_t max_blob_bytes;
+	struct renderer *renderer; /* NULL: no 3D */
+	struct guest_memory *memory;
 	struct device_counters *counters;
 	uint32_t *n_starved; /* contexts that are starved now */
 	struct queue_places *places;

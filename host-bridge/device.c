@@ -42,11 +42,6 @@ struct device {
 	struct virtqueue_chain chain; /* the one that is executed; 16 KiB */
 };
 
-static const struct virtio_gpu_config device_config_space = {
-	.num_scanouts = 1,
-	.num_capsets = 1,
-};
-
 /* --- turns --- */
 
 static void finish_turn(void *data);
@@ -136,6 +131,7 @@ static void finish_turn(void *data)
 
 	/* While the driver's rings are not to be touched contexts wait for handle_started. */
 	while (vhost_user_running(device->vhost_user)) {
+		commands_retry(&device->gpu);
 		more = work_off(device, GPU_CONTROL_QUEUE);
 		if (more < 0)
 			vhost_user_stop(device->vhost_user, "the control queue is broken");
@@ -174,11 +170,16 @@ static int handle_process(void *data, uint32_t queue)
 
 static void handle_get_config(void *data, uint32_t offset, uint32_t size, uint8_t *out)
 {
+	const struct device *device = data;
+	const struct virtio_gpu_config config = {
+		.num_scanouts = 1,
+		.num_capsets = gpu_n_capsets(&device->gpu),
+	};
+
 	memset(out, 0, size);
-	if (offset >= sizeof(device_config_space))
+	if (offset >= sizeof(config))
 		return;
-	memcpy(out, (const uint8_t *)&device_config_space + offset,
-		min_u64(size, sizeof(device_config_space) - offset));
+	memcpy(out, (const uint8_t *)&config + offset, min_u64(size, sizeof(config) - offset));
 }
 
 static void handle_set_config(void *data, uint32_t offset, uint32_t size, const uint8_t *bytes)
@@ -192,10 +193,12 @@ static void forget_guest(struct device *device)
 	struct gpu *gpu = &device->gpu;
 	uint32_t id;
 
+	waiting_room_finish(&gpu->waiting);
 	gpu->requests.dropping = true;
 	for (struct context *context; (context = id_map_take_any(&gpu->contexts, &id));)
 		gpu_destroy_context(gpu, context);
 	gpu->requests.dropping = false;
+	requests_reset(&gpu->requests);
 	pipes_finish(&device->lingering);
 	resource_table_finish(&gpu->resources);
 	window_reset(device->window);
@@ -253,6 +256,11 @@ static int open_socket(struct device *device, const struct device_config *config
 		gpu->queues[i] = vhost_user_queue(device->vhost_user, i);
 	resource_table_init(&gpu->resources, vhost_user_memory(device->vhost_user), device->window);
 	requests_init(&gpu->requests, gpu->queues[GPU_CONTROL_QUEUE], handle_answered, device);
+	gpu->host.memory = gpu->resources.memory;
+	if (config->renderer) {
+		guest_memory_keep_fds(gpu->resources.memory);
+		window_set_pieces(device->window);
+	}
 	return 0;
 }
 
@@ -263,11 +271,13 @@ struct device *device_create(const struct device_config *config)
 		return NULL;
 	wl_list_init(&device->awake);
 	struct gpu *gpu = &device->gpu;
+	waiting_room_init(&gpu->waiting);
 	gpu->host = (struct context_host){
 		.n_starved = &device->n_starved,
 		.loop = config->loop,
 		.policy = config->policy,
 		.max_blob_bytes = config->window_bytes,
+		.renderer = config->renderer,
 		.counters = &gpu->counters,
 		.places = &device->places,
 		.lingering = &device->lingering,

@@ -22,6 +22,12 @@ struct region {
 	void *map;     /* the mapping that contains it */
 	size_t map_size;
 	struct sigbus_guard *guard;
+	/* Where fds are kept; else -1 and zeroes: */
+	int fd;
+	uint32_t number;
+	uint64_t fd_offset;
+	dev_t device;
+	ino_t inode;
 };
 
 struct guest_memory {
@@ -31,6 +37,10 @@ struct guest_memory {
 	uint64_t generation;
 	bool truncated; /* one that is gone was */
 	int wake_fd;
+	bool keeps_fds;
+	uint32_t last_number;
+	struct region before[VHOST_USER_MAX_REGIONS]; /* of the table before, to know regions again */
+	size_t n_before;
 };
 
 struct guest_memory *guest_memory_create(void)
@@ -53,11 +63,49 @@ static void region_unmap(struct region *region)
 {
 	sigbus_guard_destroy(region->guard);
 	munmap(region->map, region->map_size);
+	fd_close(&region->fd);
+}
+
+void guest_memory_keep_fds(struct guest_memory *memory)
+{
+	memory->keeps_fds = true;
+}
+
+/* Keeps the fd and finds the region's number. */
+static void region_number(struct guest_memory *memory, struct region *region,
+	const struct vhost_user_memory_region *from, int fd)
+{
+	struct stat st;
+
+	if (!memory->keeps_fds || fstat(fd, &st) < 0)
+		return;
+	region->fd = fd_dup(fd);
+	if (region->fd < 0) {
+		region->fd = -1;
+		return;
+	}
+	region->fd_offset = from->mmap_offset;
+	region->device = st.st_dev;
+	region->inode = st.st_ino;
+	for (size_t i = 0; i < memory->n_before; i++) {
+		const struct region *before = &memory->before[i];
+		if (before->number != 0 && before->device == region->device &&
+			before->inode == region->inode &&
+			before->fd_offset == region->fd_offset && before->size == region->size)
+			region->number = before->number;
+	}
+	if (region->number == 0)
+		region->number = ++memory->last_number;
 }
 
 static void drop_regions(struct guest_memory *memory)
 {
 	memory->truncated = guest_memory_truncated(memory);
+	/* Those that cannot be mapped any more are known again when they come back later. */
+	if (memory->n_regions > 0) {
+		memcpy(memory->before, memory->regions, sizeof(memory->before));
+		memory->n_before = memory->n_regions;
+	}
 	for (size_t i = 0; i < memory->n_regions; i++)
 		region_unmap(&memory->regions[i]);
 	memory->n_regions = 0;
@@ -134,6 +182,7 @@ static int region_map(
 		.map = map,
 		.map_size = map_size,
 		.guard = guard,
+		.fd = -1,
 	};
 	return 0;
 }
@@ -163,6 +212,7 @@ static int region_add(
 	struct region region;
 	int error = region_map(&region, from, fd, memory->wake_fd);
 	if (error == 0) {
+		region_number(memory, &region, from, fd);
 		error = region_insert(memory, &region);
 		if (error < 0)
 			region_unmap(&region);
@@ -248,6 +298,21 @@ int guest_memory_iov(const struct guest_memory *memory, uint64_t guest_address, 
 		length -= piece;
 	}
 	return n;
+}
+
+bool guest_memory_region_at(const struct guest_memory *memory, uint64_t guest_address,
+	struct guest_memory_region *out, uint64_t *offset, uint64_t *length)
+{
+	const struct region *region = find(memory, guest_address);
+	if (!region || region->number == 0)
+		return false;
+	*out = (struct guest_memory_region){.number = region->number,
+		.fd = region->fd,
+		.fd_offset = region->fd_offset,
+		.size = region->size};
+	*offset = guest_address - region->guest_address;
+	*length = region->size - *offset;
+	return true;
 }
 
 bool guest_memory_covers(const struct guest_memory *memory, uint64_t guest_address, uint64_t length)

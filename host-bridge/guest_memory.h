@@ -53,6 +53,25 @@ bool guest_memory_covers(
 	const struct guest_memory *memory, uint64_t guest_address, uint64_t length);
 
 /*
+ * From now on keeps the fds of regions, so that they can be passed on. Regions that a new table has
+ * again, of the same file and place, keep their number; a number is never used for another.
+ */
+void guest_memory_keep_fds(struct guest_memory *memory);
+
+struct guest_memory_region {
+	uint32_t number; /* from 1 */
+	int fd;          /* borrowed, until the table changes */
+	uint64_t fd_offset, size;
+};
+
+/*
+ * The region that holds @guest_address, how far into it that is, and how many bytes are there from
+ * it on. False: there is none, or fds are not kept.
+ */
+bool guest_memory_region_at(const struct guest_memory *memory, uint64_t guest_address,
+	struct guest_memory_region *region, uint64_t *offset, uint64_t *length);
+
+/*
  * Copy out of and into guest memory, across adjoining regions. The bytes copied: fewer where memory
  * ends.
  */

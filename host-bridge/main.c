@@ -1,6 +1,7 @@
 /* wayferry-host: one virtual machine's virtio-gpu device, and its guests' way to the compositor. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "host-bridge/compositor.h"
 #include "host-bridge/device.h"
 #include "host-bridge/policy.h"
+#include "host-bridge/renderer.h"
 #include "host-bridge/sandbox.h"
 #include "protocol/bytes.h"
 #include "protocol/cross_domain.h"
@@ -30,7 +32,7 @@
 #define WINDOW_BYTES_MAX (1ull << 40)
 
 struct host_options {
-	const char *socket, *fd, *wayland_display, *vm, *renderer, *render_node, *window_size,
+	const char *socket, *fd, *wayland_display, *vm, *renderer, *renderer_program, *render_node, *window_size,
 		*log_level, *trace;
 	bool print_capabilities, stats, no_sandbox;
 };
@@ -39,7 +41,10 @@ struct host {
 	const char *socket_path; /* NULL: socket_fd */
 	int socket_fd;
 	uint64_t window_bytes;
-	bool print_capabilities, stats, sandbox;
+	bool print_capabilities, stats, sandbox, wants_renderer;
+	struct renderer_config renderer_config;
+	char renderer_program[PATH_MAX];
+	struct renderer *renderer;
 	struct policy policy;
 	struct wl_event_loop *loop;
 	struct wl_event_source *signals[3];
@@ -80,12 +85,18 @@ static bool parse_command_line(
 			"and application ids wayferry.NAME.APP_ID. At most 64 letters, digits, "
 			"'-', '_' and '.'.",
 			.value = &options->vm},
-		{"renderer", "KIND",
-			"What renders 3D for the guest. Only none so far, which is the default.",
+		{"renderer", "KINDS",
+			"What renders 3D for the guest: none (the default), or a list of virgl "
+			"(OpenGL) and venus (Vulkan). Each 3D context gets a process of its own.",
 			.value = &options->renderer},
 		{"render-node", "PATH",
-			"The GPU that a renderer uses. Refused while there is no renderer.",
+			"The GPU that the renderer uses (default: what Mesa finds; without a GPU "
+			"that is llvmpipe, on the processor).",
 			.value = &options->render_node},
+		{"renderer-program", "PATH",
+			"The program of these processes (default: wayferry-renderer beside this "
+			"program, or where it was installed).",
+			.value = &options->renderer_program},
 		{"window-size", "BYTES",
 			"Size of the memory that the guest's buffers share with the host: a power "
 			"of two from 1M to 1T, with K, M, G or T behind it (default: 1G). It "
@@ -196,6 +207,54 @@ static bool apply_socket(struct host *host, const struct host_options *options)
 	return false;
 }
 
+/* Beside this program (a build tree has it in the folder next to this one's), or installed. */
+static void find_renderer_program(struct host *host)
+{
+	static const char *const beside[] = {"wayferry-renderer", "../renderer/wayferry-renderer"};
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	self[n > 0 ? n : 0] = 0;
+	char *slash = strrchr(self, '/');
+
+	for (size_t i = 0; i < ARRAY_LENGTH(beside) && slash; i++) {
+		slash[1] = 0;
+		int size = snprintf(host->renderer_program, sizeof(host->renderer_program), "%s%s",
+			self, beside[i]);
+		if (size < (int)sizeof(host->renderer_program) &&
+			access(host->renderer_program, X_OK) == 0)
+			return;
+	}
+	snprintf(host->renderer_program, sizeof(host->renderer_program), "%s",
+		WAYFERRY_LIBEXECDIR "/wayferry-renderer");
+}
+
+static bool apply_renderer(struct host *host, const struct host_options *options)
+{
+	static const char *const kinds[] = {"none", "virgl", "venus", NULL};
+	struct renderer_config *config = &host->renderer_config;
+
+	int none = options_list_has(options->renderer, kinds, "none");
+	if (none < 0)
+		return refuse("renderer", options->renderer, "may have virgl and venus in it, or be none");
+	for (enum renderer_kind kind = 0; kind < RENDERER_N_KINDS; kind++)
+		config->kinds[kind] =
+			options_list_has(options->renderer, kinds, renderer_kind_name(kind)) > 0;
+	host->wants_renderer =
+		config->kinds[RENDERER_KIND_VIRGL] || config->kinds[RENDERER_KIND_VENUS];
+	if (none && host->wants_renderer)
+		return refuse("renderer", options->renderer, "none, and others besides");
+	if (options->render_node && !host->wants_renderer)
+		return refuse("render-node", options->render_node, "of no use without --renderer");
+	config->render_node = options->render_node;
+	config->log_level = options->log_level ? options->log_level : "info";
+	config->program = options->renderer_program;
+	if (!config->program) {
+		find_renderer_program(host);
+		config->program = host->renderer_program;
+	}
+	return true;
+}
+
 static bool apply_options(struct host *host, const struct host_options *options)
 {
 	unsigned long long window_bytes = WINDOW_BYTES;
@@ -207,11 +266,8 @@ static bool apply_options(struct host *host, const struct host_options *options)
 	host->policy.vm_name = options->vm;
 	if (options->vm && !policy_vm_name_good(options->vm))
 		return refuse("vm", options->vm, "not 1 to 64 letters, digits, '-', '_' and '.'");
-	if (options->renderer && strcmp(options->renderer, "none") != 0)
-		return refuse("renderer", options->renderer, "this build has only none");
-	if (options->render_node)
-		return refuse("render-node", options->render_node,
-			"of no use without a renderer, and this build has none");
+	if (!apply_renderer(host, options))
+		return false;
 	if (options->window_size &&
 		(!options_parse_bytes(options->window_size, &window_bytes) ||
 			window_bytes < WINDOW_BYTES_MIN || window_bytes > WINDOW_BYTES_MAX ||
@@ -229,9 +285,14 @@ static void print_capabilities(const struct host *host)
 
 	printf("version %s\n", WAYFERRY_VERSION);
 	printf("device virtio-gpu\n");
-	printf("renderer none\n");
+	printf("renderer %s\n", renderer_n_capsets(host->renderer) > 0 ? "libvirglrenderer" : "none");
 	printf("window-bytes %llu\n", (unsigned long long)host->window_bytes);
 	printf("capset %d cross-domain, channels: wayland\n", CROSS_DOMAIN_CAPSET_ID);
+	for (size_t i = 0; i < renderer_n_capsets(host->renderer); i++) {
+		const struct renderer_capset *capset = renderer_capset_at(host->renderer, i);
+		printf("capset %u %s, %u bytes\n", capset->id, renderer_kind_name(capset->kind),
+			capset->size);
+	}
 	printf("compositor %s: %s\n", path[0] ? path : "no $XDG_RUNTIME_DIR",
 		fd < 0 ? strerror(-fd) : "answers");
 	fd_close(&fd);
@@ -277,10 +338,20 @@ static void probe_compositor(const struct host *host)
 	fd_close(&fd);
 }
 
+/* Before all else: it is to inherit nothing. */
+static bool open_renderer(struct host *host)
+{
+	if (host->wants_renderer)
+		host->renderer = renderer_create(&host->renderer_config);
+	return host->renderer || !host->wants_renderer;
+}
+
 static bool open_host(struct host *host)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGUSR1};
 
+	if (!open_renderer(host))
+		return false;
 	raise_fd_limit();
 	host->loop = wl_event_loop_create();
 	if (!host->loop) {
@@ -299,6 +370,7 @@ static bool open_host(struct host *host)
 		.socket_fd = host->socket_fd,
 		.policy = &host->policy,
 		.window_bytes = host->window_bytes,
+		.renderer = host->renderer,
 	};
 	host->socket_fd = -1; /* the device's now */
 	host->device = device_create(&config);
@@ -327,6 +399,7 @@ static void close_host(struct host *host)
 	if (host->device && host->stats)
 		print_stats(host);
 	device_destroy(host->device);
+	renderer_destroy(host->renderer);
 	for (size_t i = 0; i < ARRAY_LENGTH(host->signals); i++) {
 		if (host->signals[i])
 			wl_event_source_remove(host->signals[i]);
@@ -354,8 +427,9 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	if (host.print_capabilities) {
-		print_capabilities(&host);
-		exit_status = EXIT_SUCCESS;
+		exit_status = open_renderer(&host) ? EXIT_SUCCESS : EXIT_FAILURE;
+		if (exit_status == EXIT_SUCCESS)
+			print_capabilities(&host);
 	} else {
 		bool good = open_host(&host) &&
 			(!host.sandbox || sandbox_enter(host.socket_path)) && run_host(&host);

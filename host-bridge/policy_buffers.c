@@ -75,7 +75,8 @@ static int32_t format_pixel_bytes(uint32_t shm_format)
 /* Why @blob cannot be a pool of @size bytes, or NULL. */
 static const char *pool_fault(const struct resource *blob, int32_t size)
 {
-	if ((blob->kind == RESOURCE_2D && blob->n_pages == 0) ||
+	/* What a 3D resource looks like is its worker's knowledge; its guest pages may be old. */
+	if ((blob->kind == RESOURCE_2D && blob->n_pages == 0) || blob->kind == RESOURCE_3D ||
 		(blob->kind == RESOURCE_BLOB_HOST && blob->fd < 0))
 		return "the resource is no memory to be shared";
 	if (blob->kind == RESOURCE_BLOB_HOST && !blob->fd_owned && !blob->mapped)

@@ -18,7 +18,53 @@ struct kept_request {
 void requests_init(struct requests *requests, struct virtqueue *queue, void (*answered)(void *data),
 	void *data)
 {
-	*requests = (struct requests){.queue = queue, .answered = answered, .data = data};
+	memset(requests, 0, sizeof(*requests));
+	requests->queue = queue;
+	requests->answered = answered;
+	requests->data = data;
+	wl_list_init(&requests->timeline);
+}
+
+void requests_reset(struct requests *requests)
+{
+	memset(requests->places, 0, sizeof(requests->places));
+	wl_list_init(&requests->timeline);
+}
+
+void requests_arrived(
+	struct requests *requests, const struct virtio_gpu_ctrl_hdr *command, uint16_t head)
+{
+	if (!(command->flags & VIRTIO_GPU_FLAG_FENCE) ||
+		command->flags & VIRTIO_GPU_FLAG_INFO_RING_IDX || head >= VIRTQUEUE_MAX_SIZE)
+		return;
+	struct requests_place *place = &requests->places[head];
+	/* A driver that uses a head twice at a time gets what it asks for. */
+	if (place->taken)
+		return;
+	*place = (struct requests_place){.taken = true};
+	wl_list_insert(requests->timeline.prev, &place->link);
+}
+
+void requests_push(struct requests *requests, uint16_t head, uint32_t written)
+{
+	struct requests_place *place =
+		head < VIRTQUEUE_MAX_SIZE ? &requests->places[head] : NULL;
+	if (!place || !place->taken || place->done) {
+		virtqueue_push(requests->queue, head, written);
+		return;
+	}
+	place->done = true;
+	place->written = written;
+	while (!wl_list_empty(&requests->timeline)) {
+		struct requests_place *first =
+			wl_container_of(requests->timeline.next, first, link);
+		if (!first->done)
+			break;
+		wl_list_remove(&first->link);
+		first->taken = false;
+		virtqueue_push(
+			requests->queue, (uint16_t)(first - requests->places), first->written);
+	}
 }
 
 struct virtio_gpu_ctrl_hdr response_header(const struct virtio_gpu_ctrl_hdr *command, uint32_t type)
@@ -47,6 +93,7 @@ struct request *request_create(struct requests *requests, const struct virtqueue
 		return NULL;
 	kept->base.context = context;
 	kept->base.ring = -1;
+	kept->base.fenced = command->flags & VIRTIO_GPU_FLAG_FENCE;
 	if (command->flags & VIRTIO_GPU_FLAG_FENCE &&
 		command->flags & VIRTIO_GPU_FLAG_INFO_RING_IDX)
 		kept->base.ring = command->ring_idx;
@@ -72,7 +119,7 @@ void request_complete(struct request *request, uint32_t response)
 		struct virtio_gpu_ctrl_hdr header = response_header(&kept->command, response);
 		size_t written = virtqueue_write(
 			requests->queue, kept->in, kept->n_in, 0, &header, sizeof(header));
-		virtqueue_push(requests->queue, kept->head, (uint32_t)written);
+		requests_push(requests, kept->head, (uint32_t)written);
 		requests->answered(requests->data);
 	}
 	free(kept);

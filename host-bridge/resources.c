@@ -35,6 +35,53 @@ struct resource *resource_find(const struct resource_table *table, uint32_t id)
 	return id_map_find(&table->by_id, id);
 }
 
+static bool on_host(enum resource_kind kind)
+{
+	return kind == RESOURCE_BLOB_HOST || kind == RESOURCE_3D;
+}
+
+static bool is_blob(enum resource_kind kind)
+{
+	return kind == RESOURCE_BLOB_HOST || kind == RESOURCE_BLOB_GUEST;
+}
+
+struct resource_account *resource_account_create(uint64_t max_bytes)
+{
+	struct resource_account *account = calloc(1, sizeof(*account));
+	if (account)
+		*account = (struct resource_account){.refs = 1, .max_bytes = max_bytes};
+	return account;
+}
+
+void resource_account_unref(struct resource_account *account)
+{
+	if (account && --account->refs == 0)
+		free(account);
+}
+
+int resource_charge(struct resource *resource, struct resource_account *account)
+{
+	assert(!resource->account);
+	if (!range_fits(account->bytes, resource->size, account->max_bytes))
+		return -ENOSPC;
+	account->bytes += resource->size;
+	account->refs++;
+	resource->account = account;
+	return 0;
+}
+
+void resource_settle(
+	struct resource *resource, int fd, uint64_t fd_offset, uint32_t fd_type, uint32_t map_info)
+{
+	assert(resource->pending && resource->fd < 0);
+	resource->pending = false;
+	resource->fd = fd;
+	resource->fd_owned = true;
+	resource->fd_offset = fd_offset;
+	resource->fd_type = fd_type;
+	resource->map_info = map_info;
+}
+
 int resource_create(struct resource_table *table, uint32_t id, enum resource_kind kind,
 	uint64_t size, struct resource **out)
 {
@@ -42,8 +89,7 @@ int resource_create(struct resource_table *table, uint32_t id, enum resource_kin
 		return -EEXIST;
 	if (table->count >= RESOURCES_MAX)
 		return -ENOSPC;
-	if (kind == RESOURCE_BLOB_HOST &&
-		!range_fits(table->host_blob_bytes, size, window_size(table->window)))
+	if (on_host(kind) && !range_fits(table->host_blob_bytes, size, window_size(table->window)))
 		return -ENOSPC;
 
 	struct resource *resource = calloc(1, sizeof(*resource));
@@ -65,8 +111,8 @@ int resource_create(struct resource_table *table, uint32_t id, enum resource_kin
 	}
 
 	table->count++;
-	table->blobs += kind != RESOURCE_2D;
-	if (kind == RESOURCE_BLOB_HOST)
+	table->blobs += is_blob(kind);
+	if (on_host(kind))
 		table->host_blob_bytes += size;
 	else if (kind == RESOURCE_BLOB_GUEST)
 		table->guest_blob_bytes += size;
@@ -92,10 +138,14 @@ static void destroy(struct resource *resource)
 		fd_close(&resource->fd);
 	free(resource->contents);
 	resource_drop_pages(resource);
+	if (resource->account) {
+		resource->account->bytes -= resource->size;
+		resource_account_unref(resource->account);
+	}
 
 	table->count--;
-	table->blobs -= resource->kind != RESOURCE_2D;
-	if (resource->kind == RESOURCE_BLOB_HOST)
+	table->blobs -= is_blob(resource->kind);
+	if (on_host(resource->kind))
 		table->host_blob_bytes -= resource->size;
 	else if (resource->kind == RESOURCE_BLOB_GUEST)
 		table->guest_blob_bytes -= resource->size;
@@ -121,6 +171,8 @@ void resource_forget(struct resource *resource)
 	id_map_remove(&resource->table->by_id, resource->id);
 	resource->id = 0;
 	resource->visible = false;
+	if (resource->fd_owned)
+		release_slot(resource); /* its memory is elsewhere: the frame stays whole */
 	if (resource->mapped)
 		wl_list_insert(&resource->table->orphans, &resource->orphan_link);
 	resource_unref(resource);
@@ -155,7 +207,9 @@ int resource_set_pages(struct resource *resource, struct resource_pages *pages, 
 		covered += pages[i].length; /* 2^32 runs of 2^32 bytes fit */
 
 	int err = 0;
-	if (covered < resource->size)
+	/* How much of it a 3D resource uses only its worker knows, and checks with each transfer.
+	 */
+	if (resource->kind != RESOURCE_3D && covered < resource->size)
 		err = -EINVAL;
 	else if (!range_fits(table->pages, n_pages, RESOURCES_MAX_PAGES))
 		err = -ENOSPC;
@@ -182,11 +236,47 @@ static void evict_orphans(struct resource_table *table, uint64_t offset, uint64_
 	}
 }
 
+/* Makes room at @offset. */
+static int reserve(struct resource *resource, uint64_t offset)
+{
+	struct resource_table *table = resource->table;
+	int err = window_reserve(table->window, offset, resource->size);
+	if (err != -EBUSY)
+		return err;
+	/*
+	 * The guest thinks its range free while somebody (the compositor's picture) still has the
+	 * blob that was there. The guest decides: what it gave up yields to what it makes.
+	 */
+	evict_orphans(table, offset, resource->size);
+	return window_reserve(table->window, offset, resource->size);
+}
+
+static int map_foreign(struct resource *resource, uint64_t offset)
+{
+	struct window *window = resource->table->window;
+
+	if (resource->map_info == 0)
+		return -EINVAL;
+	int err = reserve(resource, offset);
+	if (err < 0)
+		return err;
+	err = window_show(window, offset, resource->size, resource->fd, resource->fd_offset);
+	if (err < 0) {
+		window_release(window, offset, resource->size);
+		return err;
+	}
+	resource->mapped = resource->visible = true;
+	resource->map_offset = offset;
+	return 0;
+}
+
 int resource_map(struct resource *resource, uint64_t offset)
 {
 	struct resource_table *table = resource->table;
-	if (resource->kind != RESOURCE_BLOB_HOST || resource->fd_owned || resource->visible)
+	if (resource->kind != RESOURCE_BLOB_HOST || resource->visible)
 		return -EINVAL;
+	if (resource->fd_owned)
+		return map_foreign(resource, offset);
 	if (resource->mapped) {
 		if (resource->map_offset != offset)
 			return -EINVAL;
@@ -194,18 +284,14 @@ int resource_map(struct resource *resource, uint64_t offset)
 		return 0;
 	}
 
-	int err = window_reserve(table->window, offset, resource->size);
-	if (err == -EBUSY) {
-		/*
-		 * The guest thinks its range free while somebody (the compositor's picture) still
-		 * has the blob that was there. The guest decides: what it gave up yields to what it
-		 * makes.
-		 */
-		evict_orphans(table, offset, resource->size);
-		err = window_reserve(table->window, offset, resource->size);
-	}
+	int err = reserve(resource, offset);
 	if (err < 0)
 		return err;
+	err = window_show(table->window, offset, resource->size, -1, 0);
+	if (err < 0) {
+		window_release(table->window, offset, resource->size);
+		return err;
+	}
 	resource->mapped = resource->visible = true;
 	resource->map_offset = resource->fd_offset = offset;
 	resource->fd = window_fd(table->window);
@@ -225,6 +311,8 @@ int resource_unmap(struct resource *resource)
 	if (!resource->visible)
 		return -EINVAL;
 	resource->visible = false;
+	if (resource->fd_owned)
+		release_slot(resource);
 	return 0;
 }
 

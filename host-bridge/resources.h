@@ -17,6 +17,7 @@
 
 enum resource_kind {
 	RESOURCE_2D, /* what a guest kernel makes at probe; backed by guest pages or nothing */
+	RESOURCE_3D, /* a classic one of a 3D context; guest pages are where transfers end */
 	RESOURCE_BLOB_GUEST, /* guest pages */
 	RESOURCE_BLOB_HOST,  /* the host's memory: a slot of the window's memfd, or an fd of its own
 			      */
@@ -25,6 +26,17 @@ enum resource_kind {
 struct resource_pages { /* one run of guest memory; an address, as regions come and go */
 	uint64_t guest_address;
 	uint32_t length;
+};
+
+struct resource_3d { /* as the guest gave them (virtio 1.3, 5.7.6.9) */
+	uint32_t target, format, bind, width, height, depth, array_size, last_level, nr_samples,
+		flags;
+};
+
+/* What one context's blobs take; it may go before them. */
+struct resource_account {
+	uint32_t refs; /* the context and the blobs */
+	uint64_t bytes, max_bytes;
 };
 
 struct guest_memory;
@@ -36,7 +48,7 @@ struct resource {
 	uint32_t refs;
 	enum resource_kind kind;
 	uint64_t size;                /* bytes, a multiple of the page for host blobs */
-	struct resource_pages *pages; /* RESOURCE_2D, RESOURCE_BLOB_GUEST */
+	struct resource_pages *pages; /* all but RESOURCE_BLOB_HOST */
 	uint32_t n_pages;
 	int fd; /* RESOURCE_BLOB_HOST: borrowed (the window's memfd) or owned, see fd_owned; else -1
 		 */
@@ -52,6 +64,14 @@ struct resource {
 	bool visible; /* the guest has it mapped now */
 	uint64_t map_offset;
 	uint32_t width, height, format; /* RESOURCE_2D */
+
+	struct resource_3d shape; /* RESOURCE_3D */
+	uint64_t home;            /* the worker whose memory it is (RESOURCE_3D); 0: none yet */
+	bool pending;             /* a worker is still making it; see resource_settle */
+	/* RESOURCE_BLOB_HOST with an fd of its own: */
+	uint32_t fd_type;  /* RENDERER_FD_*; 0: a file of ours */
+	uint32_t map_info; /* VIRTIO_GPU_MAP_CACHE_*; 0: not to be mapped */
+	struct resource_account *account; /* or NULL */
 
 	uint32_t attached; /* contexts it is attached to */
 	uint64_t serial;   /* never used twice; names it in its UUID */
@@ -71,7 +91,7 @@ struct resource_table {
 	uint32_t count;  /* live, orphans included; at most RESOURCES_MAX */
 	uint32_t blobs;
 	uint64_t guest_blob_bytes;
-	uint64_t host_blob_bytes; /* at most the window's size */
+	uint64_t host_blob_bytes; /* RESOURCE_3D, too; at most the window's size */
 	uint64_t pages;           /* at most RESOURCES_MAX_PAGES */
 	uint64_t next_serial;
 };
@@ -82,6 +102,15 @@ void resource_table_init(
 
 /* Takes every id from the table; by then nobody may hold other references. It can be used again. */
 void resource_table_finish(struct resource_table *table);
+
+struct resource_account *resource_account_create(uint64_t max_bytes);
+void resource_account_unref(struct resource_account *account);
+/* Charges @resource's size. 0 or -ENOSPC. */
+int resource_charge(struct resource *resource, struct resource_account *account);
+
+/* A pending resource gets its memory; takes @fd. */
+void resource_settle(struct resource *resource, int fd, uint64_t fd_offset, uint32_t fd_type,
+	uint32_t map_info);
 
 /* NULL if the guest has no resource of that id. Borrowed. */
 struct resource *resource_find(const struct resource_table *table, uint32_t id);
@@ -111,9 +140,9 @@ int resource_set_pages(struct resource *resource, struct resource_pages *pages, 
 void resource_drop_pages(struct resource *resource);
 
 /*
- * MAP_BLOB: memory of the window at @offset, which then has the blob's contents. 0, -EINVAL (no
- * blob of the window, mapped already, elsewhere than before, misaligned or outside), -EBUSY
- * (another blob is there), -ENOSPC.
+ * MAP_BLOB: memory of the window at @offset, which then has the blob's contents; or the blob's own
+ * fd, mapped there. 0, -EINVAL (no blob that can be mapped, mapped already, elsewhere than before,
+ * misaligned or outside), -EBUSY (another blob is there), -ENOSPC, or what the front end refused.
  */
 int resource_map(struct resource *resource, uint64_t offset);
 /* 0 or -EINVAL: it is not mapped. */

@@ -140,6 +140,7 @@ static const int allowed_calls[] = {
 	SCMP_SYS(fallocate),
 	SCMP_SYS(fcntl),
 	SCMP_SYS(fstat),
+	SCMP_SYS(fstatfs),
 	SCMP_SYS(ftruncate),
 	SCMP_SYS(futex),
 	SCMP_SYS(geteuid),
@@ -196,6 +197,7 @@ static const struct {
 	uint64_t value, forbidden;
 } limited_calls[] = {
 	{SCMP_SYS(socket), 0, AF_UNIX, 0},
+	{SCMP_SYS(socketpair), 0, AF_UNIX, 0},
 	{SCMP_SYS(mmap), 2, 0, PROT_EXEC},
 	{SCMP_SYS(mprotect), 2, 0, PROT_EXEC},
 	{SCMP_SYS(ioctl), 1, FIONREAD, 0},

@@ -1,4 +1,4 @@
-/* The host-visible window: one sealed memfd, mapped once, and who has which piece of it. */
+/* The host-visible window: one sealed memfd, who has which piece of it, and what is mapped. */
 #include "host-bridge/window.h"
 
 #include <errno.h>
@@ -14,9 +14,17 @@
 #define WINDOW_SHMID 1 /* VIRTIO_GPU_SHM_ID_HOST_VISIBLE */
 #define MIN_BYTES (UINT64_C(1) << 20)
 #define MAX_SLOTS 4096
+#define MAX_MAPS 256 /* of pieces; QEMU takes the longer for each the more there are */
 
 struct slot {
 	uint64_t offset, size; /* page-aligned */
+};
+
+struct map { /* of a piece in the guest; they do not overlap */
+	uint64_t offset, size;
+	bool own;      /* the window's memory: can be used again as it is */
+	bool used;     /* by a slot */
+	uint64_t last; /* when it was last shown */
 };
 
 struct window {
@@ -24,6 +32,11 @@ struct window {
 	int fd;
 	uint8_t *host; /* all of it, once wanted; else NULL */
 	bool mapped;   /* in the guest */
+	bool pieces;   /* maps, in place of one map of it all */
+	struct vhost_user *vu; /* of pieces, once the driver runs */
+	size_t n_maps;
+	struct map maps[MAX_MAPS];
+	uint64_t shows; /* so far */
 	size_t n_slots;
 	struct slot slots[MAX_SLOTS]; /* by offset, apart from each other */
 };
@@ -70,9 +83,122 @@ bool window_mapped(const struct window *window)
 	return window->mapped;
 }
 
+void window_set_pieces(struct window *window)
+{
+	window->pieces = true;
+}
+
 static int map_all(struct window *window, struct vhost_user *vu)
 {
 	return vhost_user_shmem_map(vu, WINDOW_SHMID, window->fd, 0, 0, window->size, true);
+}
+
+/* --- pieces --- */
+
+static int hide(struct window *window, size_t i)
+{
+	int error = vhost_user_shmem_unmap(
+		window->vu, WINDOW_SHMID, window->maps[i].offset, window->maps[i].size);
+	/* Refused: it is not there, since the driver was reset meanwhile. */
+	if (error == 0 || error == -EIO)
+		window->maps[i] = window->maps[--window->n_maps];
+	return error == -EIO ? 0 : error;
+}
+
+/* Takes away what nobody uses any more in [offset, offset + size). */
+static int clear_range(struct window *window, uint64_t offset, uint64_t size)
+{
+	for (size_t i = window->n_maps; i-- > 0;) {
+		const struct map *map = &window->maps[i];
+		bool apart = map->offset < offset ? offset - map->offset >= map->size
+						  : map->offset - offset >= size;
+		if (apart)
+			continue;
+		int error = map->used ? -EBUSY : hide(window, i);
+		if (error < 0)
+			return error;
+	}
+	return 0;
+}
+
+/* Room for one more map: that which was not used for the longest time goes. */
+static int make_room(struct window *window)
+{
+	size_t oldest = MAX_MAPS;
+	if (window->n_maps < MAX_MAPS)
+		return 0;
+	for (size_t i = 0; i < window->n_maps; i++)
+		if (!window->maps[i].used &&
+			(oldest == MAX_MAPS || window->maps[i].last < window->maps[oldest].last))
+			oldest = i;
+	return oldest == MAX_MAPS ? -ENOSPC : hide(window, oldest);
+}
+
+static int map_piece(
+	struct window *window, uint64_t offset, uint64_t size, int fd, uint64_t fd_offset)
+{
+	int error = clear_range(window, offset, size);
+	if (error == 0)
+		error = make_room(window);
+	if (error == 0)
+		error = vhost_user_shmem_map(
+			window->vu, WINDOW_SHMID, fd, fd_offset, offset, size, true);
+	if (error == -EIO) {
+		/* As in window_map. */
+		error = vhost_user_shmem_unmap(window->vu, WINDOW_SHMID, offset, size);
+		if (error == 0 || error == -EIO)
+			error = vhost_user_shmem_map(
+				window->vu, WINDOW_SHMID, fd, fd_offset, offset, size, true);
+	}
+	return error;
+}
+
+int window_show(
+	struct window *window, uint64_t offset, uint64_t size, int fd, uint64_t fd_offset)
+{
+	bool own = fd < 0;
+	if (!window->pieces)
+		return own ? 0 : -ENOTSUP;
+	for (size_t i = 0; i < window->n_maps; i++) {
+		struct map *map = &window->maps[i];
+		if (own && map->own && map->offset == offset && map->size == size) {
+			map->used = true;
+			map->last = ++window->shows;
+			return 0;
+		}
+	}
+	int error = map_piece(
+		window, offset, size, own ? window->fd : fd, own ? offset : fd_offset);
+	if (error == 0)
+		window->maps[window->n_maps++] = (struct map){.offset = offset,
+			.size = size,
+			.own = own,
+			.used = true,
+			.last = ++window->shows};
+	return error;
+}
+
+/* A slot was given back. Memory of others goes at once, if it can. */
+static void unuse(struct window *window, uint64_t offset, uint64_t size)
+{
+	for (size_t i = 0; i < window->n_maps; i++) {
+		if (window->maps[i].offset != offset || window->maps[i].size != size)
+			continue;
+		window->maps[i].used = false;
+		if (!window->maps[i].own)
+			hide(window, i);
+		return;
+	}
+}
+
+/* Whether the front end maps anything at all: one page, which stays to be used or taken away. */
+static int probe(struct window *window)
+{
+	window->n_maps = 0;
+	int error = window_show(window, 0, PAGE_BYTES, -1, 0);
+	if (error == 0)
+		unuse(window, 0, PAGE_BYTES);
+	return error;
 }
 
 int window_map(struct window *window, struct vhost_user *vu, bool resumed)
@@ -80,8 +206,9 @@ int window_map(struct window *window, struct vhost_user *vu, bool resumed)
 	if (resumed && window->mapped)
 		return 0;
 	window->mapped = false;
-	int error = map_all(window, vu);
-	if (error == -EIO) {
+	window->vu = vu;
+	int error = window->pieces ? probe(window) : map_all(window, vu);
+	if (error == -EIO && !window->pieces) {
 		/* A map that was on its way when the driver was reset may have survived it. */
 		error = vhost_user_shmem_unmap(vu, WINDOW_SHMID, 0, window->size);
 		if (error == 0 || error == -EIO)
@@ -105,6 +232,7 @@ static void punch(struct window *window, uint64_t offset, uint64_t size)
 void window_reset(struct window *window)
 {
 	window->n_slots = 0;
+	window->n_maps = 0;
 	window->mapped = false;
 	punch(window, 0, window->size);
 }
@@ -151,6 +279,7 @@ void window_release(struct window *window, uint64_t offset, uint64_t size)
 	window->n_slots--;
 	memmove(&window->slots[at], &window->slots[at + 1],
 		(window->n_slots - at) * sizeof(window->slots[0]));
+	unuse(window, offset, size);
 	punch(window, offset, size);
 }
 

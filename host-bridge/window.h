@@ -1,6 +1,8 @@
 /*
- * The host-visible window (shmid 1): one sealed memfd, as large as the window, mapped once. A host
- * blob is the piece of it at the offset where the guest maps it.
+ * The host-visible window (shmid 1): one sealed memfd, as large as the window. A host blob is the
+ * piece of it at the offset where the guest maps it. Without 3D all of it is mapped, once. With 3D
+ * memory of others lies in between: then each piece is mapped by itself, ours stay mapped when they
+ * are given up (most come back), and the monitor never sees one map over another.
  */
 #ifndef HOST_BRIDGE_WINDOW_H
 #define HOST_BRIDGE_WINDOW_H
@@ -11,6 +13,8 @@ struct window;
 
 /* @size: a power of two, at least 1 MiB. NULL when memory is short. */
 struct window *window_create(uint64_t size);
+/* Before anything is mapped: it shall take memory of others. */
+void window_set_pieces(struct window *window);
 void window_destroy(struct window *window);
 uint64_t window_size(const struct window *window);
 /* Borrowed. */
@@ -29,6 +33,13 @@ bool window_mapped(const struct window *window);
  * (overlaps a slot), -ENOSPC (too many slots).
  */
 int window_reserve(struct window *window, uint64_t offset, uint64_t size);
+/*
+ * Maps a reserved slot into the guest: the window's own memory (@fd -1), or that of @fd (borrowed)
+ * from @fd_offset on, which only a window of pieces takes. 0, -ENOTSUP, -ENOSPC (too many maps), or
+ * what vhost_user_shmem_map says.
+ */
+int window_show(
+	struct window *window, uint64_t offset, uint64_t size, int fd, uint64_t fd_offset);
 /* Gives a reserved slot back and punches its memory out. Not a slot (any more): nothing happens. */
 void window_release(struct window *window, uint64_t offset, uint64_t size);
 /*

@@ -4,7 +4,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/packages.sh
 
-SUITES=(unit wire fuzz apps nested input clipboard many faults asan vm-uml vm-qemu)
+SUITES=(unit wire fuzz renderer apps nested input clipboard many faults asan vm-uml vm-qemu)
 
 usage() {
     cat <<'END'
@@ -17,6 +17,7 @@ Suites:
   unit       one program for each source file under test
   wire       golden bytes of the wire formats
   fuzz       the corpora of the fuzzers, replayed
+  renderer   3D contexts with libvirglrenderer, on llvmpipe and lavapipe
   apps       applications on weston and sway, direct and bridged: the pictures must be equal
   nested     a compositor as a guest application
   input      pointer and keyboard events, direct and bridged
@@ -59,7 +60,7 @@ parse() {
             shift
             ;;
         e2e) chosen+=("${e2e_suites[@]}") ;;
-        asan) chosen+=(asan-{unit,wire,fuzz} "${e2e_suites[@]/#/asan-}") ;;
+        asan) chosen+=(asan-{unit,wire,fuzz,renderer} "${e2e_suites[@]/#/asan-}") ;;
         vm) chosen+=("${vm_kinds[@]/#/vm-}") ;;
         asan-e2e) chosen+=("${e2e_suites[@]/#/asan-}") ;;
         *)
@@ -69,7 +70,7 @@ parse() {
         esac
         shift
     done
-    ((${#chosen[@]})) || parse unit wire fuzz e2e asan vm
+    ((${#chosen[@]})) || parse unit wire fuzz renderer e2e asan vm
     [[ $jobs_max =~ ^[1-9][0-9]*$ ]] || wrong "--jobs must be a number"
 }
 
@@ -134,7 +135,7 @@ collect() {
         kind=${suite#asan-} build=plain
         [ "$suite" = "$kind" ] || build=asan
         case $kind in
-        unit | wire | fuzz) collect_meson "$kind" $build "$suite" ;;
+        unit | wire | fuzz | renderer) collect_meson "$kind" $build "$suite" ;;
         vm-*) collect_e2e "tests/vm/test-${kind#vm-}.sh" $build "${suite%vm-*}vm ${kind#vm-}-" ;;
         *) collect_e2e "tests/e2e/$kind.sh" $build "$suite " ;;
         esac
@@ -250,9 +251,9 @@ main() {
         [[ " ${chosen[*]}" != *" vm-"* ]] || packages_need vm || finish 1
     fi
     trap stop_all INT TERM HUP
-    build plain --buildtype=debugoptimized
+    build plain --buildtype=debugoptimized -Drenderer=enabled
     if [[ " ${chosen[*]}" = *" asan-"* ]]; then
-        build asan --buildtype=debugoptimized -Db_sanitize=address,undefined
+        build asan --buildtype=debugoptimized -Drenderer=enabled -Db_sanitize=address,undefined
     fi
     collect
     if [ $list = yes ]; then

@@ -28,6 +28,13 @@
 #define MACHINE_PAGES 0x2000000u /* offset of what tests use themselves */
 #define MACHINE_WINDOW_BYTES (16u << 20)
 
+#define MACHINE_MAX_MAPS 300
+
+struct machine_map { /* what the front end has mapped into the guest */
+	uint64_t offset, length, fd_offset;
+	int fd; /* its own */
+};
+
 struct vhost_user {
 	const struct vhost_user_device *device;
 	void *data;
@@ -35,7 +42,9 @@ struct vhost_user {
 	struct virtqueue *queues[2];
 	bool running;
 	const char *broken;
-	unsigned maps;
+	unsigned maps, unmaps;
+	struct machine_map pieces[MACHINE_MAX_MAPS];
+	unsigned n_pieces;
 	bool no_window; /* the front end maps nothing */
 };
 
@@ -98,14 +107,47 @@ void vhost_user_stop(struct vhost_user *vu, const char *why)
 int vhost_user_shmem_map(struct vhost_user *vu, uint8_t shmid, int fd, uint64_t fd_offset,
 	uint64_t shm_offset, uint64_t length, bool writable)
 {
+	if (vu->no_window)
+		return -ENOTSUP;
 	vu->maps++;
-	return vu->no_window ? -ENOTSUP : 0;
+	assert(vu->n_pieces < MACHINE_MAX_MAPS);
+	for (unsigned i = 0; i < vu->n_pieces; i++) {
+		const struct machine_map *piece = &vu->pieces[i];
+		if (piece->offset < shm_offset + length &&
+			shm_offset < piece->offset + piece->length)
+			return -EIO; /* as QEMU does */
+	}
+	vu->pieces[vu->n_pieces++] = (struct machine_map){
+		.offset = shm_offset, .length = length, .fd_offset = fd_offset, .fd = fd_dup(fd)};
+	return 0;
+}
+
+static inline void machine_drop_map(struct vhost_user *vu, unsigned i)
+{
+	close(vu->pieces[i].fd);
+	vu->pieces[i] = vu->pieces[--vu->n_pieces];
+}
+
+/* The map at @offset of the window, or NULL. */
+static inline const struct machine_map *machine_map_at(const struct vhost_user *vu, uint64_t offset)
+{
+	for (unsigned i = 0; i < vu->n_pieces; i++)
+		if (vu->pieces[i].offset == offset)
+			return &vu->pieces[i];
+	return NULL;
 }
 
 int vhost_user_shmem_unmap(
 	struct vhost_user *vu, uint8_t shmid, uint64_t shm_offset, uint64_t length)
 {
-	return 0;
+	for (unsigned i = 0; i < vu->n_pieces; i++) {
+		if (vu->pieces[i].offset == shm_offset && vu->pieces[i].length == length) {
+			machine_drop_map(vu, i);
+			vu->unmaps++;
+			return 0;
+		}
+	}
+	return -EIO; /* no such map, or a part of one */
 }
 
 /* --- the guest's side --- */
@@ -143,6 +185,8 @@ static inline void machine_boot(void)
 	guest_memory_set(vu->memory, &table, &fd, 1);
 	vu->device->memory_changed(vu->data);
 	machine_set_rings();
+	while (vu->n_pieces > 0)
+		machine_drop_map(vu, 0);
 	vu->broken = NULL;
 	vu->running = true;
 	vu->device->started(vu->data, false);
@@ -153,6 +197,8 @@ static inline void machine_reset(void)
 	machine.vhost_user.running = false;
 	machine.vhost_user.device->reset(machine.vhost_user.data);
 }
+
+static struct renderer *machine_renderer; /* that the device is given */
 
 static inline void machine_create(void)
 {
@@ -169,6 +215,7 @@ static inline void machine_create(void)
 		.socket_path = "unused",
 		.socket_fd = -1,
 		.window_bytes = MACHINE_WINDOW_BYTES,
+		.renderer = machine_renderer,
 	};
 	machine.device = device_create(&config);
 	assert(machine.device);
@@ -178,6 +225,8 @@ static inline void machine_create(void)
 static inline void machine_destroy(void)
 {
 	device_destroy(machine.device);
+	while (machine.vhost_user.n_pieces > 0)
+		machine_drop_map(&machine.vhost_user, 0);
 	wl_event_loop_destroy(machine.loop);
 	munmap(machine.ram, MACHINE_RAM_BYTES);
 	close(machine.ram_fd);

@@ -1,0 +1,342 @@
+/* libvirglrenderer, as one worker uses it. */
+#define VIRGL_RENDERER_UNSTABLE_APIS
+#include "renderer/library.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <virgl/virglrenderer.h>
+
+#include "protocol/bytes.h"
+#include "protocol/fd.h"
+
+#define LOG_MODULE "renderer"
+#include "protocol/log.h"
+
+#define CONTEXT_ID 1
+#define CALLBACKS_VERSION 3 /* has write_context_fence */
+
+struct virgl_box { /* which the library's header leaves out */
+	uint32_t x, y, z, w, h, d;
+};
+
+struct fence { /* asked for, not retired */
+	uint32_t ring, serial;
+	uint32_t id; /* the library's name for it; compared in a circle */
+};
+
+static struct {
+	enum renderer_kind kind;
+	const char *render_node;
+	void (*retired)(uint32_t serial);
+	struct fence *fences; /* oldest first */
+	size_t n_fences, max_fences;
+	uint32_t last_fence_id;
+} library;
+
+/* The library gives negative and positive errno values, and -1. */
+static int result(int value)
+{
+	if (value == 0)
+		return 0;
+	int error = abs(value);
+	return error > 1 && error < 200 ? -error : -EIO;
+}
+
+/* --- fences --- */
+
+/* Everything on @ring up to @id. */
+static void retire(uint32_t ring, uint32_t id)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < library.n_fences; i++) {
+		struct fence fence = library.fences[i];
+		if (fence.ring == ring && (int32_t)(id - fence.id) >= 0)
+			library.retired(fence.serial);
+		else
+			library.fences[kept++] = fence;
+	}
+	library.n_fences = kept;
+}
+
+static void handle_fence(void *cookie, uint32_t id)
+{
+	retire(RENDERER_NO_RING, id);
+}
+
+static void handle_context_fence(void *cookie, uint32_t context, uint32_t ring, uint64_t id)
+{
+	retire(ring, (uint32_t)id);
+}
+
+int library_fence(uint32_t ring, uint32_t serial)
+{
+	if (library.n_fences == library.max_fences) {
+		size_t max = library.max_fences > 0 ? 2 * library.max_fences : 64;
+		struct fence *grown = realloc(library.fences, max * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		library.fences = grown;
+		library.max_fences = max;
+	}
+	uint32_t id = ++library.last_fence_id;
+	/* Entered first: the library may retire it while it is being made. */
+	if (library.kind == RENDERER_KIND_VIRGL)
+		ring = RENDERER_NO_RING; /* GL has one order */
+	else if (ring == RENDERER_NO_RING)
+		return -EINVAL;
+	library.fences[library.n_fences++] =
+		(struct fence){.ring = ring, .serial = serial, .id = id};
+	int error = library.kind == RENDERER_KIND_VIRGL
+		? virgl_renderer_create_fence((int)id, 0)
+		: virgl_renderer_context_create_fence(
+			  CONTEXT_ID, VIRGL_RENDERER_FENCE_FLAG_MERGEABLE, ring, id);
+	if (error == 0)
+		return 0;
+	if (library.n_fences > 0 && library.fences[library.n_fences - 1].serial == serial)
+		library.n_fences--;
+	return result(error);
+}
+
+void library_set_retired(void (*retired)(uint32_t serial))
+{
+	library.retired = retired;
+}
+
+bool library_fences_pending(void)
+{
+	return library.n_fences > 0;
+}
+
+unsigned library_poll_fds(int fds[LIBRARY_MAX_POLL_FDS])
+{
+	int fd = library.kind == RENDERER_KIND_VIRGL
+		? virgl_renderer_get_poll_fd()
+		: virgl_renderer_context_get_poll_fd(CONTEXT_ID);
+	if (fd < 0)
+		return 0;
+	fds[0] = fd;
+	return 1;
+}
+
+void library_poll(void)
+{
+	if (library.kind == RENDERER_KIND_VIRGL)
+		virgl_renderer_poll();
+	else
+		virgl_renderer_context_poll(CONTEXT_ID);
+}
+
+/* --- life --- */
+
+static int handle_get_drm_fd(void *cookie)
+{
+	return open(library.render_node, O_RDWR | O_CLOEXEC);
+}
+
+static const struct {
+	int flags;
+	uint32_t capsets[2];
+} kinds[RENDERER_N_KINDS] = {
+	[RENDERER_KIND_VIRGL] = {VIRGL_RENDERER_USE_EGL | VIRGL_RENDERER_USE_SURFACELESS |
+			VIRGL_RENDERER_THREAD_SYNC | VIRGL_RENDERER_USE_EXTERNAL_BLOB,
+		{RENDERER_CAPSET_VIRGL, RENDERER_CAPSET_VIRGL2}},
+	[RENDERER_KIND_VENUS] = {VIRGL_RENDERER_NO_VIRGL | VIRGL_RENDERER_THREAD_SYNC |
+			VIRGL_RENDERER_USE_EXTERNAL_BLOB | VIRGL_RENDERER_VENUS |
+			VIRGL_RENDERER_RENDER_SERVER,
+		{RENDERER_CAPSET_VENUS}},
+};
+
+int library_init(enum renderer_kind kind, const char *render_node)
+{
+	static struct virgl_renderer_callbacks callbacks = {
+		.version = CALLBACKS_VERSION,
+		.write_fence = handle_fence,
+		.write_context_fence = handle_context_fence,
+	};
+
+	library.kind = kind;
+	library.render_node = render_node;
+	if (render_node)
+		callbacks.get_drm_fd = handle_get_drm_fd;
+	return result(virgl_renderer_init(&library, kinds[kind].flags, &callbacks));
+}
+
+int library_capset(
+	uint32_t capset_id, uint32_t *max_version, uint8_t data[RENDERER_MAX_CAPSET_BYTES])
+{
+	uint32_t size = 0;
+	bool known = false;
+
+	/* The library describes also what it was not initialised for. */
+	for (size_t i = 0; i < ARRAY_LENGTH(kinds[0].capsets); i++)
+		known |= capset_id != 0 && kinds[library.kind].capsets[i] == capset_id;
+	if (!known)
+		return -EINVAL;
+	virgl_renderer_get_cap_set(capset_id, max_version, &size);
+	if (size == 0 || size > RENDERER_MAX_CAPSET_BYTES)
+		return -EINVAL;
+	memset(data, 0, RENDERER_MAX_CAPSET_BYTES);
+	virgl_renderer_fill_caps(capset_id, *max_version, data);
+	return (int)size;
+}
+
+int library_create_context(uint32_t capset_id, const char *name)
+{
+	return result(virgl_renderer_context_create_with_flags(
+		CONTEXT_ID, capset_id, (uint32_t)strlen(name), name));
+}
+
+/* --- resources --- */
+
+int library_create_3d(uint32_t id, const struct renderer_request *request)
+{
+	struct virgl_renderer_resource_create_args args = {
+		.handle = id,
+		.target = request->create_3d.target,
+		.format = request->create_3d.format,
+		.bind = request->create_3d.bind,
+		.width = request->create_3d.width,
+		.height = request->create_3d.height,
+		.depth = request->create_3d.depth,
+		.array_size = request->create_3d.array_size,
+		.last_level = request->create_3d.last_level,
+		.nr_samples = request->create_3d.nr_samples,
+		.flags = request->create_3d.flags,
+	};
+	return result(virgl_renderer_resource_create(&args, NULL, 0));
+}
+
+int library_attach_backing(uint32_t id, struct iovec *iov, uint32_t n_iov)
+{
+	return result(virgl_renderer_resource_attach_iov((int)id, iov, (int)n_iov));
+}
+
+void library_detach_backing(uint32_t id)
+{
+	struct iovec *iov = NULL;
+	int n_iov = 0;
+	virgl_renderer_resource_detach_iov((int)id, &iov, &n_iov);
+}
+
+int library_guest_blob(uint32_t id, uint64_t size, struct iovec *iov, uint32_t n_iov)
+{
+	const struct virgl_renderer_resource_create_blob_args args = {
+		.res_handle = id,
+		.ctx_id = CONTEXT_ID,
+		.blob_mem = VIRGL_RENDERER_BLOB_MEM_GUEST,
+		.blob_flags = VIRGL_RENDERER_BLOB_FLAG_USE_MAPPABLE,
+		.size = size,
+		.iovecs = iov,
+		.num_iovs = n_iov,
+	};
+	return result(virgl_renderer_resource_create_blob(&args));
+}
+
+/*
+ * An opaque fd of lavapipe without udmabuf is a memfd with a page in front, of which the first
+ * words are size and offset of what is behind it (Mesa's os_memory_fd). Vulkan on a GPU gives
+ * dma-bufs, which start at 0.
+ */
+static uint64_t payload_offset(uint32_t fd_type, int fd)
+{
+	uint64_t header[2];
+
+	if (fd_type != VIRGL_RENDERER_BLOB_FD_TYPE_OPAQUE)
+		return 0;
+	if (pread(fd, header, sizeof(header), 0) != sizeof(header) || header[1] > PAGE_BYTES)
+		return 0;
+	return header[1] % PAGE_BYTES == 0 ? header[1] : PAGE_BYTES;
+}
+
+int library_create_blob(uint32_t id, const struct renderer_request *request,
+	struct renderer_answer *answer, int *fd)
+{
+	const struct virgl_renderer_resource_create_blob_args args = {
+		.res_handle = id,
+		.ctx_id = CONTEXT_ID,
+		.blob_mem = request->create_blob.blob_mem,
+		.blob_flags = request->create_blob.blob_flags,
+		.blob_id = request->create_blob.blob_id,
+		.size = request->create_blob.size,
+	};
+	uint32_t fd_type = 0, map_info = 0;
+
+	int error = virgl_renderer_resource_create_blob(&args);
+	if (error != 0)
+		return result(error);
+	*fd = -1;
+	error = virgl_renderer_resource_export_blob(id, &fd_type, fd);
+	if (error != 0 || *fd < 0) {
+		virgl_renderer_resource_unref(id);
+		return error != 0 ? result(error) : -EIO;
+	}
+	if (virgl_renderer_resource_get_map_info(id, &map_info) != 0)
+		map_info = VIRGL_RENDERER_MAP_CACHE_NONE; /* not mappable */
+	answer->blob.fd_type = fd_type;
+	answer->blob.map_info = map_info;
+	answer->blob.fd_offset = payload_offset(fd_type, *fd);
+	answer->blob.size = request->create_blob.size;
+	return 0;
+}
+
+int library_import(uint32_t id, uint32_t fd_type, int fd, uint64_t size)
+{
+	const struct virgl_renderer_resource_import_blob_args args = {
+		.res_handle = id,
+		.blob_mem = VIRGL_RENDERER_BLOB_MEM_HOST3D,
+		.fd_type = fd_type,
+		.fd = fd,
+		.size = size,
+	};
+	int error = virgl_renderer_resource_import_blob(&args);
+	if (error != 0) /* on success it is the library's */
+		fd_close(&fd);
+	return result(error);
+}
+
+void library_attach(uint32_t id)
+{
+	virgl_renderer_ctx_attach_resource(CONTEXT_ID, (int)id);
+}
+
+void library_detach(uint32_t id)
+{
+	virgl_renderer_ctx_detach_resource(CONTEXT_ID, (int)id);
+}
+
+void library_unref(uint32_t id)
+{
+	virgl_renderer_resource_unref(id);
+}
+
+/* --- work --- */
+
+int library_transfer(uint32_t id, const struct renderer_request *request)
+{
+	struct virgl_box box = {
+		.x = request->transfer.x,
+		.y = request->transfer.y,
+		.z = request->transfer.z,
+		.w = request->transfer.w,
+		.h = request->transfer.h,
+		.d = request->transfer.d,
+	};
+	uint32_t level = request->transfer.level, stride = request->transfer.stride,
+		 layer_stride = request->transfer.layer_stride;
+	uint64_t offset = request->transfer.offset;
+
+	/* No iovecs: those that are attached. */
+	return result(request->transfer.to_host
+			? virgl_renderer_transfer_write_iov(id, CONTEXT_ID, (int)level, stride,
+				  layer_stride, &box, offset, NULL, 0)
+			: virgl_renderer_transfer_read_iov(id, CONTEXT_ID, level, stride,
+				  layer_stride, &box, offset, NULL, 0));
+}
+
+int library_submit(void *commands, uint32_t bytes)
+{
+	return result(virgl_renderer_submit_cmd(commands, CONTEXT_ID, (int)(bytes / 4)));
+}

@@ -1,0 +1,14 @@
+/* What a worker gives up before it starts the library. */
+#ifndef RENDERER_SANDBOX_H
+#define RENDERER_SANDBOX_H
+
+#include <stdbool.h>
+
+/*
+ * No new privileges; files can be opened, but not made, cut, moved or removed; no network, no
+ * tracing, no mounts, no keys; no core dumps. Children inherit it. False, with a log line, when the
+ * kernel refuses. Not where the address sanitizer is built in, see host-bridge/sandbox.h.
+ */
+bool sandbox_worker(void);
+
+#endif

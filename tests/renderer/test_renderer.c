@@ -1,0 +1,415 @@
+/*
+ * The device with the real wayferry-renderer ($WAYFERRY_RENDERER), libvirglrenderer and Mesa
+ * (llvmpipe and lavapipe where there is no GPU), driven through its virtqueues.
+ */
+#include "host-bridge/device.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "../unit/fake_compositor.h"
+#include "../unit/fd_count.h"
+#include "../unit/gpu_commands.h"
+#include "host-bridge/renderer.h"
+#include "processes.h"
+#include "virgl_stream.h"
+
+#define VIRGL RENDERER_CAPSET_VIRGL2
+#define VENUS RENDERER_CAPSET_VENUS
+#define PAGE 4096u
+#define SECONDS 1000
+#define START (20 * SECONDS) /* of a worker, on a busy machine */
+#define WIDTH 64
+#define HEIGHT 32
+#define PIXELS (WIDTH * HEIGHT)
+
+static int fds_before;
+
+static int set_up(void **state)
+{
+	const struct renderer_config config = {
+		.program = getenv("WAYFERRY_RENDERER"),
+		.log_level = "warn",
+		.kinds = {true, true},
+	};
+	fds_before = fd_count();
+	machine_renderer = config.program ? renderer_create(&config) : NULL;
+	if (!machine_renderer)
+		return -1;
+	machine_create();
+	return 0;
+}
+
+/* Waits for descendants of this name to be as many. */
+static bool await_processes(const char *name, unsigned n, int ms)
+{
+	for (int64_t end = gpu_now_ms() + ms; processes_find(name, NULL) != n;) {
+		if (gpu_now_ms() > end)
+			return false;
+		usleep(20000);
+	}
+	return true;
+}
+
+static int tear_down(void **state)
+{
+	machine_destroy();
+	renderer_destroy(machine_renderer);
+	/* Nothing is left of any of them. */
+	int status;
+	while (waitpid(-1, &status, 0) > 0)
+		continue;
+	bool gone = await_processes("wayferry-virgl", 0, 5000) &&
+		await_processes("wayferry-venus", 0, 5000);
+	return gone && fd_count() == fds_before ? 0 : -1;
+}
+
+/* --- OpenGL --- */
+
+static const float orange[4] = {1.0f, 0.5f, 0.0f, 1.0f};
+#define ORANGE_BGRA 0xffff8000u
+
+static uint32_t *guest_pixels(uint32_t page)
+{
+	return (uint32_t *)(void *)(machine.ram + MACHINE_PAGES + page * PAGE);
+}
+
+/* A texture in @context with guest pages from @page on. */
+static void make_texture(uint32_t context, uint32_t resource, uint32_t page)
+{
+	assert_int_equal(gpu_texture(resource, WIDTH, HEIGHT), OK);
+	assert_int_equal(gpu_backing(resource, PAGES + page * PAGE, PIXELS * 4), OK);
+	assert_int_equal(gpu_attach(context, resource), OK);
+}
+
+static uint16_t offer_clear(uint32_t context, uint32_t resource, const float rgba[4], int ring)
+{
+	struct virgl_stream stream = {.n = 0};
+	virgl_clear(&stream, 100 + resource, resource, rgba);
+	return gpu_offer_submit(context, stream.words, stream.n * 4, ring);
+}
+
+/* Clears the texture and reads it back: whether every pixel is right. */
+static void check_clear(uint32_t context, uint32_t resource, uint32_t page)
+{
+	uint32_t *pixels = guest_pixels(page);
+	memset(pixels, 0x11, PIXELS * 4);
+	uint16_t clear = offer_clear(context, resource, orange, FENCE_NONE);
+	uint16_t read = gpu_offer_transfer(context, resource, WIDTH, HEIGHT, false, FENCE_GLOBAL);
+	assert_int_equal(gpu_await(read, START), OK);
+	assert_int_equal(gpu_answer(clear), OK);
+	for (uint32_t i = 0; i < PIXELS; i++)
+		assert_int_equal(pixels[i], ORANGE_BGRA);
+	assert_int_equal(pixels[PIXELS], 0); /* and no more than these */
+}
+
+static void the_renderer_says_what_it_can(void **state)
+{
+	static const struct {
+		uint32_t id, min_bytes;
+	} capsets[] = {{1, 308}, {2, 1376}, {4, 156}};
+	for (uint32_t i = 0; i < ARRAY_LENGTH(capsets); i++) {
+		assert_int_equal(RUN(struct virtio_gpu_get_capset_info, HDR(GET_CAPSET_INFO),
+					 .capset_index = i + 1),
+			VIRTIO_GPU_RESP_OK_CAPSET_INFO);
+		assert_int_equal(gpu_response.capset_info.capset_id, capsets[i].id);
+		assert_true(gpu_response.capset_info.capset_max_size >= capsets[i].min_bytes);
+		uint32_t version = gpu_response.capset_info.capset_max_version;
+		assert_int_equal(RUN(struct virtio_gpu_get_capset, HDR(GET_CAPSET),
+					 .capset_id = capsets[i].id, .capset_version = version),
+			VIRTIO_GPU_RESP_OK_CAPSET);
+		uint32_t words = 0, max = (gpu_response_bytes - 24) / 4;
+		for (uint32_t j = 0; j < max; j++)
+			words += load_u32(gpu_response.bytes + 24 + j * 4) != 0;
+		assert_true(words > 0);
+	}
+	assert_int_equal(gpu_create_context(1, 3), BAD_PARAMETER);
+	assert_int_equal(gpu_create_context(1, 6), BAD_PARAMETER);
+}
+
+static void a_cleared_texture_has_the_right_pixels(void **state)
+{
+	assert_int_equal(gpu_create_context(1, VIRGL), OK);
+	make_texture(1, 7, 0);
+	check_clear(1, 7, 0);
+
+	/* There and back. */
+	uint32_t *pixels = guest_pixels(0);
+	for (uint32_t i = 0; i < PIXELS; i++)
+		pixels[i] = i * 2654435761u;
+	uint16_t write = gpu_offer_transfer(1, 7, WIDTH, HEIGHT, true, FENCE_GLOBAL);
+	assert_int_equal(gpu_await(write, 5 * SECONDS), OK);
+	memset(pixels, 0, PIXELS * 4);
+	uint16_t read = gpu_offer_transfer(1, 7, WIDTH, HEIGHT, false, FENCE_GLOBAL);
+	assert_int_equal(gpu_await(read, 5 * SECONDS), OK);
+	for (uint32_t i = 0; i < PIXELS; i++)
+		assert_int_equal(pixels[i], i * 2654435761u);
+	assert_int_equal(gpu_destroy_context_of(1), OK);
+	assert_true(await_processes("wayferry-virgl", 0, 5 * SECONDS));
+	assert_int_equal(gpu_unref(7), OK);
+}
+
+static void what_a_guest_gets_wrong_is_its_own_loss(void **state)
+{
+	assert_int_equal(gpu_create_context(1, VIRGL), OK);
+	make_texture(1, 7, 0);
+	/* Beyond the texture, and beyond its pages. */
+	uint16_t head = gpu_offer_transfer(1, 7, 2 * WIDTH, HEIGHT, true, FENCE_GLOBAL);
+	assert_true(gpu_await(head, START) >= UNSPEC);
+	assert_int_equal(gpu_texture(8, WIDTH, HEIGHT), OK);
+	assert_int_equal(gpu_backing(8, PAGES, 16), OK);
+	assert_int_equal(gpu_attach(1, 8), OK);
+	head = gpu_offer_transfer(1, 8, WIDTH, HEIGHT, false, FENCE_GLOBAL);
+	assert_true(gpu_await(head, 5 * SECONDS) >= UNSPEC);
+	/* A texture that is attached nowhere, freed, never made. */
+	head = offer_clear(1, 99, orange, FENCE_GLOBAL);
+	assert_int_not_equal(gpu_await(head, 5 * SECONDS), NO_ANSWER);
+	assert_int_equal(gpu_answer(gpu_offer_transfer(1, 99, 1, 1, true, 0)), BAD_RESOURCE);
+	assert_int_equal(gpu_unref(7), OK);
+	assert_int_equal(gpu_attach(1, 7), BAD_RESOURCE);
+	/* Nonsense, and a fence on a ring that OpenGL does not have. */
+	head = gpu_offer_submit(1, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, FENCE_GLOBAL);
+	assert_int_not_equal(gpu_await(head, 5 * SECONDS), NO_ANSWER);
+	head = gpu_offer_submit(1, "12345", 5, FENCE_NONE);
+	assert_int_equal(gpu_await(head, 5 * SECONDS), BAD_PARAMETER);
+	head = gpu_offer_submit(1, "", 0, 9);
+	assert_int_not_equal(gpu_await(head, 5 * SECONDS), NO_ANSWER);
+
+	assert_int_equal(gpu_create_context(2, VIRGL), OK);
+	make_texture(2, 9, 16);
+	check_clear(2, 9, 16);
+}
+
+/* --- Vulkan --- */
+
+static void a_vulkan_context_has_a_ring_that_is_shared(void **state)
+{
+	enum { RING_BYTES_ = 33 * PAGE };
+	assert_int_equal(gpu_create_context(1, VENUS), OK);
+	uint16_t create = gpu_offer_host_blob(1, 7, 0, RING_BYTES_);
+	uint16_t attach = gpu_offer_attach(1, 7), map = gpu_offer_map(7, 16 * PAGE);
+	assert_int_equal(gpu_await(map, START), VIRTIO_GPU_RESP_OK_MAP_INFO);
+	assert_int_equal(gpu_answer(create), OK);
+	assert_int_equal(gpu_answer(attach), OK);
+	const struct machine_map *piece = machine_map_at(&machine.vhost_user, 16 * PAGE);
+	assert_non_null(piece);
+	assert_int_equal(piece->length, RING_BYTES_);
+	uint8_t *bytes = mmap(NULL, piece->length, PROT_READ | PROT_WRITE, MAP_SHARED, piece->fd,
+		(off_t)piece->fd_offset);
+	assert_ptr_not_equal(bytes, MAP_FAILED);
+	bytes[RING_BYTES_ - 1] = 1; /* it is there to its end */
+	munmap(bytes, RING_BYTES_);
+
+	uint16_t fence = gpu_offer_submit(1, "", 0, 0);
+	assert_int_equal(gpu_await(fence, 5 * SECONDS), OK);
+	fence = gpu_offer_submit(1, "", 0, FENCE_GLOBAL);
+	assert_int_equal(gpu_await(fence, 5 * SECONDS), OK);
+
+	/* The context goes before its blob. */
+	assert_int_equal(gpu_destroy_context_of(1), OK);
+	assert_true(await_processes("virgl_render_se", 0, 5 * SECONDS));
+	assert_int_equal(gpu_unmap(7), OK);
+	assert_int_equal(gpu_unref(7), OK);
+	assert_int_equal(gpu_stat("live host blob bytes"), 0);
+}
+
+static void bad_vulkan_blobs_are_refused(void **state)
+{
+	assert_int_equal(gpu_create_context(1, VENUS), OK);
+	uint16_t head = gpu_offer_host_blob(1, 7, 1234, PAGE); /* no such memory */
+	assert_true(gpu_await(head, START) >= UNSPEC);
+	assert_int_equal(RUN(struct virtio_gpu_resource_create_blob,
+				 HDR(RESOURCE_CREATE_BLOB, .ctx_id = 1), .resource_id = 7,
+				 .blob_mem = VIRTIO_GPU_BLOB_MEM_HOST3D_GUEST, .size = PAGE),
+		BAD_PARAMETER);
+	assert_int_equal(
+		RUN(struct virtio_gpu_resource_create_blob, HDR(RESOURCE_CREATE_BLOB, .ctx_id = 1),
+			.resource_id = 7, .blob_mem = 9, .size = PAGE),
+		BAD_PARAMETER);
+	assert_int_equal(
+		gpu_await(gpu_offer_host_blob(1, 7, 0, 1ull << 40), 5 * SECONDS), NO_MEMORY);
+	assert_int_equal(gpu_attach(1, 7), BAD_RESOURCE);
+}
+
+static void a_fence_on_a_ring_that_is_not_there_retires(void **state)
+{
+	assert_int_equal(gpu_create_context(1, VENUS), OK);
+	assert_int_equal(gpu_create_context(2, VENUS), OK);
+	uint16_t good = gpu_offer_submit(1, "", 0, 0);
+	assert_int_equal(gpu_await(good, START), OK);
+	int64_t start = gpu_now_ms();
+	uint16_t fence = gpu_offer_submit(1, "", 0, 5);
+	assert_int_not_equal(gpu_await(fence, START), NO_ANSWER);
+	assert_true(gpu_now_ms() - start < 2 * SECONDS);
+	good = gpu_offer_submit(2, "", 0, 0);
+	assert_int_equal(gpu_await(good, START), OK);
+}
+
+/* --- processes --- */
+
+static void a_killed_worker_takes_nobody_along(void **state)
+{
+	pid_t pid = 0;
+	assert_int_equal(gpu_create_context(1, VIRGL), OK);
+	make_texture(1, 7, 0);
+	check_clear(1, 7, 0);
+	assert_int_equal(processes_find("wayferry-virgl", &pid), 1);
+	assert_int_equal(gpu_create_context(2, VIRGL), OK);
+	make_texture(2, 8, 16);
+	check_clear(2, 8, 16);
+
+	kill(pid, SIGSTOP); /* so that there is work which is not done */
+	uint16_t head = offer_clear(1, 7, orange, FENCE_GLOBAL);
+	uint16_t other = offer_clear(2, 8, orange, FENCE_GLOBAL);
+	assert_int_equal(gpu_await(head, SECONDS / 5), NO_ANSWER);
+	int64_t start = gpu_now_ms();
+	kill(pid, SIGKILL);
+	assert_int_equal(gpu_await(head, SECONDS), UNSPEC);
+	assert_int_equal(gpu_await(other, SECONDS), OK);
+	assert_true(gpu_now_ms() - start < SECONDS);
+	assert_int_equal(gpu_answer(offer_clear(1, 7, orange, FENCE_NONE)), UNSPEC);
+	check_clear(2, 8, 16);
+	assert_int_equal(gpu_destroy_context_of(1), OK);
+	assert_int_equal(gpu_unref(7), OK);
+	/* The next one has a new process. */
+	assert_int_equal(gpu_create_context(1, VIRGL), OK);
+	make_texture(1, 7, 0);
+	check_clear(1, 7, 0);
+}
+
+static void a_worker_that_hangs_is_ended(void **state)
+{
+	pid_t pid = 0;
+	renderer_set_patience_ms(machine_renderer, 2 * SECONDS);
+	assert_int_equal(gpu_create_context(1, VENUS), OK);
+	uint16_t head = gpu_offer_host_blob(1, 7, 0, PAGE);
+	assert_int_equal(gpu_await(head, START), OK);
+	assert_int_equal(processes_find("wayferry-venus", &pid), 1);
+	kill(pid, SIGSTOP);
+	int64_t start = gpu_now_ms();
+	head = gpu_offer_host_blob(1, 8, 0, PAGE);
+	assert_int_equal(gpu_await(head, 10 * SECONDS), UNSPEC);
+	assert_true(gpu_now_ms() - start < 6 * SECONDS);
+	assert_true(await_processes("wayferry-venus", 0, 5 * SECONDS));
+	assert_true(await_processes("virgl_render_se", 0, 5 * SECONDS));
+	/* What it made before is whole. */
+	assert_int_equal(gpu_answer(gpu_offer_map(7, 0)), VIRTIO_GPU_RESP_OK_MAP_INFO);
+	assert_int_equal(gpu_unmap(7), OK);
+}
+
+static void without_the_spawner_everything_else_goes_on(void **state)
+{
+	struct process worker;
+	pid_t pid = 0;
+	assert_int_equal(gpu_create_context(1, VIRGL), OK);
+	make_texture(1, 7, 0);
+	check_clear(1, 7, 0);
+	assert_int_equal(processes_find("wayferry-virgl", &pid), 1);
+	assert_true(process_read(pid, &worker));
+	kill(worker.parent, SIGKILL);
+	uint16_t head = offer_clear(1, 7, orange, FENCE_GLOBAL);
+	assert_int_equal(gpu_await(head, 5 * SECONDS), UNSPEC);
+	assert_int_equal(gpu_create_context(2, VIRGL), NO_MEMORY);
+	assert_int_equal(gpu_create_context(2, 5), OK);
+}
+
+static unsigned long long ticks_of(pid_t pid)
+{
+	struct process process;
+	assert_true(process_read(pid, &process));
+	return process.ticks;
+}
+
+static void nobody_spins(void **state)
+{
+	pid_t gl = 0, vulkan = 0, server = 0;
+	assert_int_equal(gpu_create_context(1, VIRGL), OK);
+	make_texture(1, 7, 0);
+	check_clear(1, 7, 0);
+	assert_int_equal(gpu_create_context(2, VENUS), OK);
+	assert_int_equal(gpu_await(gpu_offer_submit(2, "", 0, 0), START), OK);
+	assert_int_equal(processes_find("wayferry-virgl", &gl), 1);
+	assert_int_equal(processes_find("wayferry-venus", &vulkan), 1);
+	assert_true(processes_find("virgl_render_se", &server) > 0);
+	unsigned long long before =
+		ticks_of(gl) + ticks_of(vulkan) + ticks_of(server) + ticks_of(getpid());
+	for (int64_t end = gpu_now_ms() + 2 * SECONDS; gpu_now_ms() < end;)
+		wl_event_loop_dispatch(machine.loop, (int)(end - gpu_now_ms()));
+	unsigned long long used =
+		ticks_of(gl) + ticks_of(vulkan) + ticks_of(server) + ticks_of(getpid()) - before;
+	assert_true(used <= 4); /* of 200, each 10 ms: 2 % */
+}
+
+static unsigned status_of(pid_t pid, const char *name)
+{
+	char path[64], line[256];
+	unsigned value = 999;
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	FILE *file = fopen(path, "re");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		if (strncmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ':')
+			value = (unsigned)strtoul(line + strlen(name) + 1, NULL, 10);
+	fclose(file);
+	return value;
+}
+
+static void workers_are_confined_and_the_device_has_no_mesa(void **state)
+{
+	pid_t pid = 0;
+	char line[512];
+	assert_int_equal(gpu_create_context(1, VIRGL), OK);
+	make_texture(1, 7, 0);
+	check_clear(1, 7, 0);
+	assert_int_equal(processes_find("wayferry-virgl", &pid), 1);
+	assert_int_equal(status_of(pid, "NoNewPrivs"), 1);
+	assert_int_equal(status_of(pid, "Seccomp"), 2);
+
+	FILE *maps = fopen("/proc/self/maps", "re");
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps)) {
+		assert_null(strstr(line, "virglrenderer"));
+		assert_null(strstr(line, "LLVM"));
+		assert_null(strstr(line, "EGL"));
+	}
+	fclose(maps);
+}
+
+/* --- without it --- */
+
+static void a_renderer_that_is_absent_is_an_error(void **state)
+{
+	struct renderer_config config = {.log_level = "warn", .kinds = {true}};
+	config.program = "/nowhere/wayferry-renderer";
+	assert_null(renderer_create(&config));
+	config.program = "/bin/false"; /* something that ends */
+	assert_null(renderer_create(&config));
+	int status;
+	while (waitpid(-1, &status, 0) > 0)
+		continue;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_renderer_says_what_it_can),
+		TEST(a_cleared_texture_has_the_right_pixels),
+		TEST(what_a_guest_gets_wrong_is_its_own_loss),
+		TEST(a_vulkan_context_has_a_ring_that_is_shared),
+		TEST(bad_vulkan_blobs_are_refused),
+		TEST(a_fence_on_a_ring_that_is_not_there_retires),
+		TEST(a_killed_worker_takes_nobody_along),
+		TEST(a_worker_that_hangs_is_ended),
+		TEST(without_the_spawner_everything_else_goes_on),
+		TEST(nobody_spins),
+		TEST(workers_are_confined_and_the_device_has_no_mesa),
+		cmocka_unit_test(a_renderer_that_is_absent_is_an_error),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
