@@ -35,6 +35,7 @@ struct device {
 	int udmabuf;                  /* -1: there is none */
 	struct wl_list awake;         /* context::wake_link */
 	uint32_t n_starved;           /* contexts with an event and no POLL */
+	struct queue_places places;   /* of the control queue */
 	bool wants_polls;             /* the driver is told so */
 	struct pipes lingering;       /* context_host::lingering */
 	bool notify[2];               /* answers were put on the queue's used ring */
@@ -213,6 +214,7 @@ static void handle_started(void *data, bool resumed)
 	if (!resumed)
 		forget_guest(device);
 	device->wants_polls = false;
+	device->places.total = virtqueue_size(device->gpu.queues[GPU_CONTROL_QUEUE]);
 	window_map(device->window, device->vhost_user, resumed); /* it says what is wrong */
 	want_turn(device);
 }
@@ -291,6 +293,7 @@ struct device *device_create(const struct device_config *config)
 		.max_blob_bytes = config->window_bytes,
 		.renderer = config->renderer,
 		.counters = &gpu->counters,
+		.places = &device->places,
 		.lingering = &device->lingering,
 	};
 	pipes_init(&device->lingering, config->loop, NULL, NULL, &gpu->counters.pipes);
