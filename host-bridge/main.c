@@ -18,6 +18,7 @@
 #include "host-bridge/policy.h"
 #include "host-bridge/renderer.h"
 #include "host-bridge/sandbox.h"
+#include "host-bridge/udmabuf.h"
 #include "protocol/bytes.h"
 #include "protocol/cross_domain.h"
 #include "protocol/fd.h"
@@ -294,6 +295,9 @@ static void print_capabilities(const struct host *host)
 	printf("device virtio-gpu\n");
 	printf("renderer %s\n", renderer_n_capsets(host->renderer) > 0 ? "libvirglrenderer" : "none");
 	printf("window-bytes %llu\n", (unsigned long long)host->window_bytes);
+	int udmabuf = udmabuf_open();
+	printf("udmabuf %s\n", udmabuf < 0 ? strerror(-udmabuf) : "works");
+	fd_close(&udmabuf);
 	printf("capset %d cross-domain, channels: wayland\n", CROSS_DOMAIN_CAPSET_ID);
 	for (size_t i = 0; i < renderer_n_capsets(host->renderer); i++) {
 		const struct renderer_capset *capset = renderer_capset_at(host->renderer, i);
@@ -377,6 +381,7 @@ static bool open_host(struct host *host)
 		.socket_fd = host->socket_fd,
 		.policy = &host->policy,
 		.window_bytes = host->window_bytes,
+		.udmabuf = true,
 		.renderer = host->renderer,
 	};
 	host->socket_fd = -1; /* the device's now */
