@@ -54,6 +54,7 @@ static int set_up_blobs(void **state)
 	int ram = fd_dup(t.memfd);
 	assert_int_equal(guest_memory_set(t.memory, &regions, &ram, 1), 0);
 	t.table.memory = t.memory;
+	t.table.udmabuf = -1;
 	t.pages = (struct resource_pages){.guest_address = 0x10000, .length = BLOB_BYTES};
 	struct resource own = {.kind = RESOURCE_BLOB_HOST,
 		.size = BLOB_BYTES,
