@@ -3,9 +3,10 @@
 . "$(dirname "$0")/session.sh"
 . "$(dirname "$0")/applications.sh"
 . "$(dirname "$0")/survival.sh"
+. "$(dirname "$0")/service.sh"
 
 KIND=uml
-tests=(applications:300 input:120 clipboard:120 survival:150 reboots:150 many:120 commits:180)
+tests=(applications:300 service:90 input:120 clipboard:120 survival:150 reboots:150 many:120 commits:180)
 
 APPS=(simple-shm image foot qt6 mpv gtk4)
 
@@ -15,6 +16,14 @@ test_applications() {
     session_start sway
     apps_equal "${APPS[@]}"
     session_end
+}
+
+test_service() {
+    session_start sway
+    display_is_found
+    doctor_finds_all_well
+    doctor_finds_faults
+    guest_unplug vm
 }
 
 test_input() {
