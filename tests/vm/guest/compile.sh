@@ -12,6 +12,7 @@ meson install --no-rebuild --destdir $layer
 # shellcheck disable=SC2086
 install -D -t $layer$programs $tests
 install -D -t $layer$programs $source/tests/e2e/terminal.sh $source/tests/e2e/window.qml
+install -D -t $layer$programs $source/tests/vm/guest/udmabuf.sh
 mkdir -p $layer$programs/config/gtk-4.0
 printf '[Settings]\n%s\n' gtk-enable-animations=false gtk-cursor-blink=false >$layer$programs/config/gtk-4.0/settings.ini
 install -D $source/tests/vm/guest/agent.sh $layer/usr/libexec/wayferry-lab/agent
