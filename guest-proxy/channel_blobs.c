@@ -144,15 +144,13 @@ static int find_class(struct channel *channel, uint64_t size, struct channel_cla
 	return 0;
 }
 
-static void learn_memory(struct gpu *gpu, enum gpu_blob_memory memory)
+static void learn_memory(struct gpu *gpu, enum gpu_blob_memory memory, const char *text)
 {
 	if (gpu->has_memory)
 		return;
 	gpu->has_memory = true;
 	gpu->memory = memory;
-	log_info("%s: buffers are made of %s", gpu->ops->describe(gpu),
-		memory == GPU_BLOB_HOST ? "the host's memory, mapped here"
-					: "this side's memory, which the host copies");
+	log_info("%s: buffers are made of %s", gpu->ops->describe(gpu), text);
 }
 
 int channel_blob_create(struct channel *channel, size_t size, struct channel_blob **out)
@@ -164,6 +162,8 @@ int channel_blob_create(struct channel *channel, size_t size, struct channel_blo
 		return -ENOMEM;
 	uint64_t rounded = class_size(size);
 	int error = -EINVAL;
+	if (channel_has_feature(channel, CROSS_DOMAIN_EXT_GUEST_SHARED))
+		learn_memory(gpu, GPU_BLOB_GUEST, "this side's memory, which the host shares");
 	if (!gpu->has_memory || gpu->memory == GPU_BLOB_HOST) {
 		struct channel_class class;
 		error = find_class(channel, rounded, &class);
@@ -171,10 +171,10 @@ int channel_blob_create(struct channel *channel, size_t size, struct channel_blo
 			error = blob_create(
 				channel, GPU_BLOB_HOST, class.blob_id, rounded, size, out);
 		if (error == 0)
-			learn_memory(gpu, GPU_BLOB_HOST);
+			learn_memory(gpu, GPU_BLOB_HOST, "the host's memory, mapped here");
 	}
 	if (!gpu->has_memory && (error == -EINVAL || error == -ENODEV))
-		learn_memory(gpu, GPU_BLOB_GUEST);
+		learn_memory(gpu, GPU_BLOB_GUEST, "this side's memory, which the host copies");
 	if (gpu->has_memory && gpu->memory == GPU_BLOB_GUEST)
 		error = blob_create(channel, GPU_BLOB_GUEST, 0, rounded, size, out);
 	if (error == 0 || error == -ENOMEM)

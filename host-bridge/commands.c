@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "host-bridge/cross_domain_context.h"
+#include "host-bridge/guest_memory.h"
 #include "host-bridge/renderer_context.h"
 #include "protocol/bytes.h"
 #define LOG_MODULE "device"
@@ -70,6 +71,7 @@ static uint32_t get_capset(struct command *command)
 	const struct renderer_capset *capset =
 		renderer_capset(command->gpu->host.renderer, in->capset_id);
 	struct cross_domain_capset_ext cross_domain;
+	const struct resource_table *resources = &command->gpu->resources;
 	const void *data = &cross_domain;
 	size_t size = sizeof(cross_domain);
 
@@ -77,7 +79,8 @@ static uint32_t get_capset(struct command *command)
 		data = capset->data;
 		size = capset->size;
 	} else if (in->capset_id == CROSS_DOMAIN_CAPSET_ID) {
-		cross_domain_capset(&cross_domain);
+		cross_domain_capset(&cross_domain, resources->udmabuf >= 0 &&
+				guest_memory_sealed(resources->memory));
 	} else {
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	}

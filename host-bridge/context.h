@@ -99,6 +99,24 @@ struct device_counters {
 	uint64_t contexts_lost;
 };
 
+/*
+ * Places in the control queue. A request that a context keeps stays in one, and a driver that finds
+ * the queue full makes all of its guest wait. So each channel has one for its POLL, other requests
+ * are kept as long as there are places besides, and some are always free.
+ */
+struct queue_places {
+	uint32_t total;    /* the queue's size; 0: not known, no bound */
+	uint32_t channels; /* contexts with a channel */
+	uint32_t others;   /* kept requests that are not the only POLL of their context */
+};
+
+/* Whether there is a place for one more channel, or (@other) for one more request besides. */
+static inline bool queue_places_left(const struct queue_places *places, bool other)
+{
+	uint32_t reserve = places->total / (other ? 20 : 10);
+	return places->total == 0 || places->channels + places->others < places->total - reserve;
+}
+
 /* What every context gets from the device; outlives it. */
 struct context_host {
 	struct wl_event_loop *loop;
@@ -108,6 +126,7 @@ struct context_host {
 	struct guest_memory *memory;
 	struct device_counters *counters;
 	uint32_t *n_starved; /* contexts that are starved now */
+	struct queue_places *places;
 	struct pipes *lingering; /* write pipes that have outlived their contexts; NULL: none do */
 };
 

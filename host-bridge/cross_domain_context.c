@@ -31,6 +31,7 @@ struct send {                /* a SEND that waits for the compositor */
 struct submission {
 	struct request *request; /* NULL: it was refused in the end, there is nothing to complete */
 	uint32_t holds;
+	struct queue_places *places; /* it has one of the others */
 };
 
 struct hold {
@@ -38,17 +39,23 @@ struct hold {
 	struct submission *submission;
 };
 
-void cross_domain_capset(struct cross_domain_capset_ext *out)
+void cross_domain_capset(struct cross_domain_capset_ext *out, bool guest_shared)
 {
 	*out = (struct cross_domain_capset_ext){
 		.base = {.version = 1, .supported_channels = 1u << CROSS_DOMAIN_CHANNEL_WAYLAND},
 		.magic = CROSS_DOMAIN_WAYFERRY_MAGIC,
 		.features = CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_WANT_POLL |
-			CROSS_DOMAIN_EXT_FETCH,
+			CROSS_DOMAIN_EXT_FETCH | (guest_shared ? CROSS_DOMAIN_EXT_GUEST_SHARED : 0),
 	};
 }
 
 /* --- submissions that wait --- */
+
+static void submission_free(struct submission *submission)
+{
+	submission->places->others--;
+	free(submission);
+}
 
 static void handle_hold_done(struct pipe_waiter *waiter)
 {
@@ -60,7 +67,25 @@ static void handle_hold_done(struct pipe_waiter *waiter)
 		return;
 	if (submission->request)
 		request_complete(submission->request, VIRTIO_GPU_RESP_OK_NODATA);
-	free(submission);
+	submission_free(submission);
+}
+
+/* Its execution is the first hold. NULL: no memory, or no place in the queue. */
+static struct submission *submission_create(struct cross_domain_context *context)
+{
+	struct queue_places *places = context->base.host->places;
+	struct submission *submission = NULL;
+	if (queue_places_left(places, true))
+		submission = malloc(sizeof(*submission));
+	if (!submission)
+		return NULL;
+	*submission = (struct submission){
+		.request = context->executing,
+		.holds = 1,
+		.places = places,
+	};
+	places->others++;
+	return submission;
 }
 
 /* A reason for the submission that runs now to wait; NULL when it is not to wait, or for enough
@@ -71,13 +96,8 @@ static struct pipe_waiter *hold_submission(struct cross_domain_context *context)
 		(context->submission && context->submission->holds > MAX_HOLDS))
 		return NULL;
 	struct hold *hold = calloc(1, sizeof(*hold));
-	if (hold && !context->submission) {
-		context->submission = calloc(1, sizeof(*context->submission));
-		if (context->submission)
-			/* Its execution is the first hold. */
-			*context->submission =
-				(struct submission){.request = context->executing, .holds = 1};
-	}
+	if (hold && !context->submission)
+		context->submission = submission_create(context);
 	if (!hold || !context->submission) {
 		free(hold);
 		return NULL;
@@ -193,6 +213,9 @@ static void handle_destroy(struct context *base)
 		resource_unref(context->query_ring);
 	if (context->channel_ring)
 		resource_unref(context->channel_ring);
+	if (context->channel_type != 0)
+		context->base.host->places->channels--;
+	context->base.host->places->others -= context->n_more_polls;
 	free(context);
 }
 
@@ -242,9 +265,16 @@ static int handle_init(struct cross_domain_context *context, const uint8_t *byte
 		err = find_ring(context, init.channel_ring, &channel_ring);
 		if (err < 0)
 			return err;
-		context->compositor =
-			compositor_connect(context->base.host->loop, context->base.host->policy,
-				context->base.name, &cross_domain_compositor_listener, context);
+		struct queue_places *places = context->base.host->places;
+		if (!queue_places_left(places, false))
+			log_limited(&context->log_limit, LOG_LEVEL_WARN,
+				"%s is one too many: the driver's queue has %u places and %u "
+				"channels",
+				context->base.name, places->total, places->channels);
+		else
+			context->compositor = compositor_connect(context->base.host->loop,
+				context->base.host->policy, context->base.name,
+				&cross_domain_compositor_listener, context);
 		/* Guests do not see how INIT went. They do see the end of the channel. */
 		if (!context->compositor) {
 			context->ended = true;
@@ -252,6 +282,7 @@ static int handle_init(struct cross_domain_context *context, const uint8_t *byte
 			context_wake(&context->base);
 		}
 		context->channel_ring = resource_ref(channel_ring);
+		places->channels++;
 	}
 	context->query_ring = resource_ref(query_ring);
 	context->channel_type = init.channel_type;
@@ -486,7 +517,7 @@ static int handle_submit(
 	if (!submission)
 		return err;
 	if (--submission->holds == 0) { /* all that it waited for has come to pass already */
-		free(submission);
+		submission_free(submission);
 		return err;
 	}
 	if (err < 0) {

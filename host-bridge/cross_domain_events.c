@@ -166,6 +166,10 @@ static bool deliver_event(struct cross_domain_context *context)
 
 	struct request *poll = wl_container_of(context->polls.next, poll, link);
 	wl_list_remove(&poll->link);
+	if (context->n_more_polls > 0) {
+		context->n_more_polls--;
+		context->base.host->places->others--;
+	}
 	cross_domain_counters(context)->fences++;
 	request_complete(poll, VIRTIO_GPU_RESP_OK_NODATA);
 	return err == 0;
@@ -209,10 +213,17 @@ bool cross_domain_fence(struct context *base, uint32_t ring_idx, struct request 
 
 	if (ring_idx != CROSS_DOMAIN_CHANNEL_RING || !context->channel_ring)
 		return false;
-	if (base->n_held > CONTEXT_MAX_HELD) {
+	/* There is nothing to come, only places to be taken. */
+	if (context->end_told && !queue_places_left(base->host->places, true))
+		return false;
+	bool more = !wl_list_empty(&context->polls);
+	if (more &&
+		(base->n_held > CONTEXT_MAX_HELD || !queue_places_left(base->host->places, true))) {
 		cross_domain_lose(context, "too many POLLs are outstanding");
 		return false;
 	}
+	context->n_more_polls += more;
+	base->host->places->others += more;
 	wl_list_insert(context->polls.prev, &request->link);
 	if (has_event(context))
 		context_wake(base);

@@ -32,6 +32,7 @@ struct cross_domain_context {
 	bool stream_had_turn;   /* the last event was the stream's */
 	bool compositor_paused; /* has_room said no */
 	struct wl_list polls;   /* request::link, oldest first */
+	uint32_t n_more_polls;  /* of them, besides one */
 
 	struct wl_list sends; /* send::link, oldest first */
 	size_t sends_bytes;

@@ -17,9 +17,11 @@
 
 #include "host-bridge/commands.h"
 #include "host-bridge/pipes.h"
+#include "host-bridge/udmabuf.h"
 #include "host-bridge/vhost_user.h"
 #include "host-bridge/window.h"
 #include "protocol/bytes.h"
+#include "protocol/fd.h"
 #define LOG_MODULE "device"
 #include "protocol/log.h"
 
@@ -30,8 +32,10 @@ struct device {
 	struct vhost_user *vhost_user;
 	struct vhost_user_device description;
 	struct window *window;
+	int udmabuf;                  /* -1: there is none */
 	struct wl_list awake;         /* context::wake_link */
 	uint32_t n_starved;           /* contexts with an event and no POLL */
+	struct queue_places places;   /* of the control queue */
 	bool wants_polls;             /* the driver is told so */
 	struct pipes lingering;       /* context_host::lingering */
 	bool notify[2];               /* answers were put on the queue's used ring */
@@ -211,6 +215,7 @@ static void handle_started(void *data, bool resumed)
 	if (!resumed)
 		forget_guest(device);
 	device->wants_polls = false;
+	device->places.total = virtqueue_size(device->gpu.queues[GPU_CONTROL_QUEUE]);
 	window_map(device->window, device->vhost_user, resumed); /* it says what is wrong */
 	want_turn(device);
 }
@@ -254,13 +259,23 @@ static int open_socket(struct device *device, const struct device_config *config
 	for (uint32_t i = 0; i < ARRAY_LENGTH(gpu->queues); i++)
 		gpu->queues[i] = vhost_user_queue(device->vhost_user, i);
 	resource_table_init(&gpu->resources, vhost_user_memory(device->vhost_user), device->window);
+	gpu->resources.udmabuf = device->udmabuf;
 	requests_init(&gpu->requests, gpu->queues[GPU_CONTROL_QUEUE], handle_answered, device);
 	gpu->host.memory = gpu->resources.memory;
-	if (config->renderer) {
+	if (config->renderer || device->udmabuf >= 0)
 		guest_memory_keep_fds(gpu->resources.memory);
+	if (config->renderer)
 		window_set_pieces(device->window);
-	}
 	return 0;
+}
+
+static int open_udmabuf(void)
+{
+	int fd = udmabuf_open();
+	if (fd < 0)
+		log_info("no dma-bufs of guest memory (udmabuf: %s): buffers made of it are copied",
+			strerror(-fd));
+	return fd;
 }
 
 struct device *device_create(const struct device_config *config)
@@ -269,6 +284,7 @@ struct device *device_create(const struct device_config *config)
 	if (!device)
 		return NULL;
 	wl_list_init(&device->awake);
+	device->udmabuf = config->udmabuf ? open_udmabuf() : -1;
 	struct gpu *gpu = &device->gpu;
 	waiting_room_init(&gpu->waiting);
 	gpu->host = (struct context_host){
@@ -278,6 +294,7 @@ struct device *device_create(const struct device_config *config)
 		.max_blob_bytes = config->window_bytes,
 		.renderer = config->renderer,
 		.counters = &gpu->counters,
+		.places = &device->places,
 		.lingering = &device->lingering,
 	};
 	pipes_init(&device->lingering, config->loop, NULL, NULL, &gpu->counters.pipes);
@@ -314,6 +331,7 @@ void device_destroy(struct device *device)
 	if (device->again)
 		wl_event_source_remove(device->again);
 	window_destroy(device->window);
+	fd_close(&device->udmabuf);
 	id_map_finish(&device->gpu.contexts);
 	free(device->gpu.submission);
 	free(device);
@@ -350,6 +368,7 @@ void device_print_stats(const struct device *device, FILE *out)
 		{"live blobs", gpu->resources.blobs},
 		{"live guest blob bytes", gpu->resources.guest_blob_bytes},
 		{"live host blob bytes", gpu->resources.host_blob_bytes},
+		{"guest blobs shared as dma-bufs", gpu->resources.exported},
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++)
 		fprintf(out, "%s %" PRIu64 "\n", lines[i].name, lines[i].value);

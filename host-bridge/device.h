@@ -21,6 +21,8 @@ struct device_config {
 	const struct policy *policy; /* borrowed; outlives the device */
 	struct renderer *renderer; /* of 3D contexts; borrowed, outlives the device; NULL: none */
 	uint64_t window_bytes; /* of the host-visible memory: a power of two, at least 1 MiB */
+	bool udmabuf; /* have the compositor see guest blobs themselves, where the kernel can do it
+		       */
 };
 
 /* NULL, with a log line, when the socket or the memory cannot be had. The process ignores SIGPIPE

@@ -2,6 +2,7 @@
 #include "host-bridge/guest_memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -22,6 +23,7 @@ struct region {
 	void *map;     /* the mapping that contains it */
 	size_t map_size;
 	struct sigbus_guard *guard;
+	bool sealed; /* a memfd that cannot shrink */
 	/* Where fds are kept; else -1 and zeroes: */
 	int fd;
 	uint32_t number;
@@ -137,6 +139,13 @@ uint64_t guest_memory_generation(const struct guest_memory *memory)
 	return memory->generation;
 }
 
+/* Also true of what is no memfd. */
+static bool can_shrink(int fd)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	return seals < 0 || !(seals & F_SEAL_SHRINK);
+}
+
 /*
  * Maps one region. The mapping starts at the fd's block boundary below mmap_offset: huge pages are
  * mapped from their own boundaries only. A region beyond the end of its file is refused, and
@@ -183,6 +192,7 @@ static int region_map(
 		.map_size = map_size,
 		.guard = guard,
 		.fd = -1,
+		.sealed = !can_shrink(fd),
 	};
 	return 0;
 }
@@ -319,6 +329,42 @@ bool guest_memory_covers(const struct guest_memory *memory, uint64_t guest_addre
 {
 	struct iovec iov[VHOST_USER_MAX_REGIONS];
 	return guest_memory_iov(memory, guest_address, length, iov, ARRAY_LENGTH(iov)) >= 0;
+}
+
+int guest_memory_files(const struct guest_memory *memory, uint64_t guest_address, uint64_t length,
+	struct udmabuf_piece *pieces, size_t max)
+{
+	int n = 0;
+
+	if (guest_address % PAGE_BYTES != 0 || length % PAGE_BYTES != 0)
+		return -EINVAL;
+	while (length > 0) {
+		const struct region *region = find(memory, guest_address);
+		if (!region)
+			return -EFAULT;
+		if (region->fd < 0 || !region->sealed)
+			return -ENOTSUP;
+		if ((size_t)n == max)
+			return -E2BIG;
+		uint64_t offset = guest_address - region->guest_address;
+		uint64_t size = min_u64(length, region->size - offset);
+		if (region->fd_offset % PAGE_BYTES != 0 || size % PAGE_BYTES != 0)
+			return -EINVAL;
+		pieces[n++] = (struct udmabuf_piece){
+			.fd = region->fd, .offset = region->fd_offset + offset, .size = size};
+		guest_address += size;
+		length -= size;
+	}
+	return n;
+}
+
+bool guest_memory_sealed(const struct guest_memory *memory)
+{
+	for (size_t i = 0; i < memory->n_regions; i++) {
+		if (!memory->regions[i].sealed)
+			return false;
+	}
+	return memory->n_regions > 0;
 }
 
 /* Copies between @data and guest memory as far as it is there; returns the bytes copied. */

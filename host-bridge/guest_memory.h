@@ -2,6 +2,7 @@
 #ifndef HOST_BRIDGE_GUEST_MEMORY_H
 #define HOST_BRIDGE_GUEST_MEMORY_H
 
+#include "host-bridge/udmabuf.h"
 #include "protocol/vhost_user.h"
 #include <sys/uio.h>
 
@@ -70,6 +71,16 @@ struct guest_memory_region {
  */
 bool guest_memory_region_at(const struct guest_memory *memory, uint64_t guest_address,
 	struct guest_memory_region *region, uint64_t *offset, uint64_t *length);
+
+/*
+ * The files behind [address, address + length), page-aligned, in @pieces (fds borrowed, until the
+ * table changes). Number of pieces; -EFAULT: not all of it is there; -EINVAL: misaligned; -ENOTSUP:
+ * a file could shrink, or fds are not kept; -E2BIG: @max is too few.
+ */
+int guest_memory_files(const struct guest_memory *memory, uint64_t guest_address, uint64_t length,
+	struct udmabuf_piece *pieces, size_t max);
+/* Whether there is memory, all of it in files that cannot shrink. */
+bool guest_memory_sealed(const struct guest_memory *memory);
 
 /*
  * Copy out of and into guest memory, across adjoining regions. The bytes copied: fewer where memory

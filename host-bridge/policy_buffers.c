@@ -95,8 +95,10 @@ static int pool_open(struct shm_pool *pool, const struct policy *policy)
 {
 	const struct resource *blob = pool->memory.blob;
 
-	if (blob->kind != RESOURCE_BLOB_HOST && blob->kind != RESOURCE_3D)
-		return shadow_create(pool, policy->counters);
+	if (blob->kind != RESOURCE_BLOB_HOST && blob->kind != RESOURCE_3D) {
+		int fd = resource_export(blob);
+		return fd >= 0 ? fd : shadow_create(pool, policy->counters);
+	}
 	pool->start = (int32_t)blob->fd_offset;
 	return fd_dup(blob->fd);
 }

@@ -6,6 +6,7 @@
 
 #include "host-bridge/guest_memory.h"
 #include "host-bridge/renderer_blob.h"
+#include "host-bridge/udmabuf.h"
 #include "protocol/bytes.h"
 #include "protocol/fd.h"
 
@@ -215,29 +216,58 @@ static int bring_3d(struct renderer_context *context, struct resource *resource)
 	return 0;
 }
 
+/* Hands the worker a file; @fd is borrowed. */
+static void bring_file(
+	struct renderer_context *context, const struct resource *resource, uint32_t fd_type, int fd)
+{
+	const struct renderer_request request = {.type = RENDERER_IMPORT,
+		.resource_id = resource->id,
+		.import = {.fd_type = fd_type, .size = resource->size}};
+	renderer_link_send(context->link, &request, NULL, 0, fd, NULL);
+}
+
 static int bring_guest_blob(struct renderer_context *context, struct resource *resource)
 {
 	const struct renderer_request request = {.type = RENDERER_GUEST_BLOB,
 		.resource_id = resource->id,
 		.guest_blob = {.size = resource->size}};
-	if (context->kind != RENDERER_KIND_VIRGL)
-		return -EOPNOTSUPP; /* Vulkan cannot use the guest's scattered pages */
-	return send_backing(context, resource, &request);
+
+	if (context->kind == RENDERER_KIND_VIRGL)
+		return send_backing(context, resource, &request);
+	/* Vulkan has no use for scattered pages, unless they are one dma-buf. */
+	int fd = resource_export(resource);
+	if (fd < 0)
+		return fd;
+	bring_file(context, resource, RENDERER_FD_DMABUF, fd);
+	fd_close(&fd);
+	return 0;
+}
+
+/* A slot of the window is a piece of a file, which no driver imports; a dma-buf of it is. */
+static int bring_slot(struct renderer_context *context, struct resource *resource)
+{
+	const struct udmabuf_piece piece = {
+		.fd = resource->fd, .offset = resource->fd_offset, .size = resource->size};
+
+	if (!resource->mapped || resource->table->udmabuf < 0)
+		return -EOPNOTSUPP;
+	int fd = udmabuf_create(resource->table->udmabuf, &piece, 1);
+	if (fd < 0)
+		return fd;
+	bring_file(context, resource, RENDERER_FD_DMABUF, fd);
+	fd_close(&fd);
+	return 0;
 }
 
 static int bring_host_blob(struct renderer_context *context, struct resource *resource)
 {
-	const struct renderer_request request = {.type = RENDERER_IMPORT,
-		.resource_id = resource->id,
-		.import = {.fd_type = resource->fd_type, .size = resource->size}};
-
-	/* A slot of the window is a piece of a file, which no driver imports. */
-	if (!resource->fd_owned || resource->fd_type == 0)
-		return -EOPNOTSUPP;
-	/* It would be taken from the file's start. */
+	if (!resource->fd_owned)
+		return bring_slot(context, resource);
+	/* What does not start where its file does would be taken from there. */
 	if (resource->fd_offset != 0)
 		return -EOPNOTSUPP;
-	renderer_link_send(context->link, &request, NULL, 0, resource->fd, NULL);
+	bring_file(context, resource, resource->fd_type ? resource->fd_type : RENDERER_FD_SHM,
+		resource->fd);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "host-bridge/guest_memory.h"
+#include "host-bridge/udmabuf.h"
 #include "host-bridge/window.h"
 #include "protocol/bytes.h"
 #include "protocol/fd.h"
@@ -14,7 +15,8 @@
 void resource_table_init(
 	struct resource_table *table, struct guest_memory *memory, struct window *window)
 {
-	*table = (struct resource_table){.memory = memory, .window = window, .next_serial = 1};
+	*table = (struct resource_table){
+		.memory = memory, .window = window, .next_serial = 1, .udmabuf = -1};
 	wl_list_init(&table->orphans);
 }
 
@@ -314,6 +316,45 @@ int resource_unmap(struct resource *resource)
 	if (resource->fd_owned)
 		release_slot(resource);
 	return 0;
+}
+
+/* Whether @next goes on where @last ends. */
+static bool adjoins(const struct udmabuf_piece *last, const struct udmabuf_piece *next)
+{
+	return last->fd == next->fd && last->offset + last->size == next->offset;
+}
+
+int resource_export(const struct resource *resource)
+{
+	struct resource_table *table = resource->table;
+	struct udmabuf_piece pieces[UDMABUF_MAX_PIECES], found[VHOST_USER_MAX_REGIONS];
+	uint64_t left = align_up(resource->size, PAGE_BYTES);
+	size_t n = 0;
+
+	if (table->udmabuf < 0 || resource->kind != RESOURCE_BLOB_GUEST)
+		return -ENOTSUP;
+	for (uint32_t i = 0; left > 0 && i < resource->n_pages; i++) {
+		const struct resource_pages *run = &resource->pages[i];
+		uint64_t size = min_u64(run->length, left);
+		int n_found = guest_memory_files(
+			table->memory, run->guest_address, size, found, ARRAY_LENGTH(found));
+		if (n_found < 0)
+			return n_found;
+		for (int j = 0; j < n_found; j++) {
+			if (n > 0 && adjoins(&pieces[n - 1], &found[j]))
+				pieces[n - 1].size += found[j].size;
+			else if (n < ARRAY_LENGTH(pieces))
+				pieces[n++] = found[j];
+			else
+				return -E2BIG;
+		}
+		left -= size;
+	}
+	if (left > 0)
+		return -ENODATA;
+	int fd = udmabuf_create(table->udmabuf, pieces, n);
+	table->exported += fd >= 0;
+	return fd;
 }
 
 /* Copies between @bytes and the guest's pages from @offset on. */

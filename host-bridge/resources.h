@@ -96,6 +96,8 @@ struct resource_table {
 	uint64_t host_blob_bytes; /* RESOURCE_3D, too; at most the window's size */
 	uint64_t pages;           /* at most RESOURCES_MAX_PAGES */
 	uint64_t next_serial;
+	int udmabuf;       /* udmabuf_open's, borrowed, or negative: there is none */
+	uint64_t exported; /* dma-bufs ever made of guest blobs */
 };
 
 /* @memory and @window are borrowed. */
@@ -155,6 +157,14 @@ void resource_drop_pages(struct resource *resource);
 int resource_map(struct resource *resource, uint64_t offset);
 /* 0 or -EINVAL: it is not mapped. */
 int resource_unmap(struct resource *resource);
+
+/*
+ * A dma-buf of the guest's own pages that @resource, a guest blob, is made of: whoever has it sees
+ * what the guest writes, with no copy. The fd, the caller's; it outlives the resource. -ENOTSUP: no
+ * udmabuf, or memory that could shrink; or what guest_memory_files and udmabuf_create say: then it
+ * has to be copied.
+ */
+int resource_export(const struct resource *resource);
 
 /*
  * Copies [offset, offset + size) of the resource's memory to @dst, whatever it is made of: guest

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <linux/udmabuf.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -202,6 +203,7 @@ static const struct {
 	{SCMP_SYS(mprotect), 2, 0, PROT_EXEC},
 	{SCMP_SYS(ioctl), 1, FIONREAD, 0},
 	{SCMP_SYS(ioctl), 1, FIONBIO, 0},
+	{SCMP_SYS(ioctl), 1, UDMABUF_CREATE_LIST, 0},
 };
 
 static int fill_filter(scmp_filter_ctx filter)

@@ -134,6 +134,11 @@ int virtqueue_set_size(struct virtqueue *queue, uint32_t size)
 	return 0;
 }
 
+uint32_t virtqueue_size(const struct virtqueue *queue)
+{
+	return queue->size;
+}
+
 int virtqueue_set_addresses(
 	struct virtqueue *queue, uint64_t descriptors, uint64_t available, uint64_t used)
 {

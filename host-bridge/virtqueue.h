@@ -34,6 +34,7 @@ void virtqueue_destroy(struct virtqueue *queue);
  * VIRTQUEUE_MAX_SIZE.
  */
 int virtqueue_set_size(struct virtqueue *queue, uint32_t size);
+uint32_t virtqueue_size(const struct virtqueue *queue);
 int virtqueue_set_addresses(
 	struct virtqueue *queue, uint64_t descriptors, uint64_t available, uint64_t used);
 void virtqueue_set_base(struct virtqueue *queue, uint16_t available_index);

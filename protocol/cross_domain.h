@@ -39,6 +39,8 @@ static_assert(sizeof(struct cross_domain_capset) == 16, "");
 #define CROSS_DOMAIN_USED_F_WANT_POLL 2u
 #define CROSS_DOMAIN_EXT_HOST_CLOCK (1u << 2) /* reserved: clock translation */
 #define CROSS_DOMAIN_EXT_FETCH (1u << 3) /* CROSS_DOMAIN_CMD_FETCH is understood */
+#define CROSS_DOMAIN_EXT_GUEST_SHARED                                                              \
+	(1u << 4) /* the compositor sees guest blobs themselves: prefer them */
 struct cross_domain_capset_ext {
 	struct cross_domain_capset base;
 	uint32_t magic;

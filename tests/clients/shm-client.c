@@ -16,6 +16,7 @@ struct options {
 	uint32_t seed;
 	bool solid;    /* one colour, the seed */
 	bool row_only; /* after the first frame only one row changes */
+	bool unpaced;  /* frames do not wait for their callbacks */
 	bool hold;     /* stay after the last frame until closed or killed */
 	const char *title;
 };
@@ -27,6 +28,7 @@ static const char usage[] =
 	"  --seed N       chooses the pattern (default 1)\n"
 	"  --solid        fill with one colour instead: the seed, as 0xRRGGBB\n"
 	"  --row          change one row a frame, with damage to match\n"
+	"  --unpaced      do not wait for frame callbacks, only for the compositor every hundred frames\n"
 	"  --hold         stay mapped after the last frame\n"
 	"  --title TEXT   title and app id (default shm-client)\n";
 
@@ -79,6 +81,12 @@ static void draw_frame(struct window *window, const struct options *options, uin
 		draw_rows(options, buffer->pixels, frame, 0, options->height);
 	}
 
+	if (options->unpaced) {
+		window_commit(window, buffer, 0, damage_y, options->width, damage_rows);
+		if (frame % 100 == 99 && wl_display_roundtrip(window->display) < 0)
+			window_die(window, "committing");
+		return;
+	}
 	bool shown = false;
 	struct wl_callback *callback = wl_surface_frame(window->surface);
 	wl_callback_add_listener(callback, &frame_listener, &shown);
@@ -95,7 +103,7 @@ static bool options_parse(struct options *options, int argc, char **argv)
 		{"size", required_argument, NULL, 's'}, {"frames", required_argument, NULL, 'n'},
 		{"seed", required_argument, NULL, 'e'}, {"solid", no_argument, NULL, 'o'},
 		{"row", no_argument, NULL, 'r'}, {"hold", no_argument, NULL, 'h'},
-		{"title", required_argument, NULL, 't'}, {0},
+		{"unpaced", no_argument, NULL, 'u'}, {"title", required_argument, NULL, 't'}, {0},
 	};
 	for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
 		switch (option) {
@@ -114,6 +122,9 @@ static bool options_parse(struct options *options, int argc, char **argv)
 			break;
 		case 'r':
 			options->row_only = true;
+			break;
+		case 'u':
+			options->unpaced = true;
 			break;
 		case 'h':
 			options->hold = true;

@@ -26,6 +26,7 @@ static struct guest_memory *memory;
 static struct window *window;
 static struct resource_table table;
 static struct device_counters counters;
+static struct queue_places places = {.total = 40};
 static struct context_host host;
 static struct pipes lingering;
 static struct context *context;
@@ -243,6 +244,7 @@ static void set_up_process(void)
 		.loop = wl_event_loop_create(),
 		.max_blob_bytes = 1 << 20,
 		.counters = &counters,
+		.places = &places,
 		.lingering = &lingering,
 	};
 	pipes_init(&lingering, host.loop, NULL, NULL, &counters.pipes);
@@ -280,7 +282,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	context->ops->destroy(context);
 	wl_event_loop_dispatch(host.loop, 0);
 	pipes_finish(&lingering);
-	assert(!fake_compositor && counters.pipes == 0);
+	assert(!fake_compositor && counters.pipes == 0 && places.channels == 0 &&
+		places.others == 0);
 	resource_table_finish(&table);
 	awake = false;
 	return 0;

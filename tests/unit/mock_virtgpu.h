@@ -35,7 +35,7 @@ struct mock_virtgpu {
 	char log[1024]; /* a word for each call since mock_virtgpu_forget */
 	struct virtgpu_context_set_param context_params[4];
 	struct virtgpu_execute execute; /* the last one */
-	uint8_t commands[64];           /* of it */
+	uint8_t commands[1024];         /* of it */
 	uint32_t execute_handles[4];
 	uint32_t waited_for;
 	struct mock_blob blobs[MOCK_BLOBS];

@@ -35,6 +35,7 @@ static struct {
 	struct window *window;
 	struct resource_table table;
 	struct device_counters counters;
+	struct queue_places places;
 	struct context_host host;
 	struct context *context;
 	bool awake;
@@ -125,7 +126,8 @@ static int set_up(void **state)
 	resource_table_init(&t.table, t.memory, t.window);
 	t.host = (struct context_host){.loop = wl_event_loop_create(),
 		.max_blob_bytes = WINDOW_BYTES,
-		.counters = &t.counters};
+		.counters = &t.counters,
+		.places = &t.places};
 	make_context();
 	attach(make_page(QUERY));
 	attach(make_page(CHANNEL));
@@ -141,7 +143,10 @@ static int tear_down(void **state)
 	wl_event_loop_destroy(t.host.loop);
 	munmap(t.ram, RAM_BYTES);
 	close(t.ram_fd);
-	return !fake_compositor && fd_count() == t.fds && t.counters.pipes == 0 ? 0 : -1;
+	return !fake_compositor && fd_count() == t.fds && t.counters.pipes == 0 &&
+			t.places.channels == 0 && t.places.others == 0
+		? 0
+		: -1;
 }
 
 /* Lets the loop run, and the context have its turns. */
@@ -411,6 +416,46 @@ static void a_missing_compositor_is_its_end(void **state)
 	assert_int_equal(init(CROSS_DOMAIN_CHANNEL_WAYLAND), 0);
 	assert_int_equal(next_event(), CROSS_DOMAIN_CMD_RECEIVE);
 	assert_int_equal(event.receive.opaque_data_size, 0);
+}
+
+/* 20 places: 18 are for channels, one more for what else is kept, one is always free. */
+static void a_channel_that_finds_no_place_ends_at_once(void **state)
+{
+	struct test_request poll;
+	t.places = (struct queue_places){.total = 20, .channels = 18};
+	assert_int_equal(init(CROSS_DOMAIN_CHANNEL_WAYLAND), 0);
+	assert_null(fake_compositor);
+	assert_int_equal(next_event(), CROSS_DOMAIN_CMD_RECEIVE);
+	assert_int_equal(event.receive.opaque_data_size, 0);
+	poll_channel(&poll); /* there is none for this either */
+	assert_int_not_equal(poll.response, 0);
+	destroy_context();
+	assert_int_equal(t.places.channels, 18);
+	t.places.channels = 17; /* one of them ends */
+	make_context();
+	attach(resource_find(&t.table, QUERY));
+	attach(resource_find(&t.table, CHANNEL));
+	assert_int_equal(init(CROSS_DOMAIN_CHANNEL_WAYLAND), 0);
+	assert_non_null(fake_compositor);
+	destroy_context();
+	t.places.channels = 0;
+}
+
+static void nothing_is_kept_without_a_place(void **state)
+{
+	struct test_request sends[2], polls[2];
+	t.places = (struct queue_places){.total = 20, .channels = 17};
+	open_channel();
+	fake_compositor->congested = true;
+	assert_int_equal(send_as(&sends[0], 0, "held", 4, 0, NULL, NULL), -EINPROGRESS);
+	assert_int_equal(send_as(&sends[1], 0, "not held", 8, 0, NULL, NULL), 0);
+	poll_channel(&polls[0]);
+	assert_int_equal(polls[0].response, 0);
+	poll_channel(&polls[1]); /* at most one is legal */
+	assert_int_not_equal(polls[1].response, 0);
+	assert_int_equal(t.counters.contexts_lost, 1);
+	destroy_context();
+	t.places.channels -= 17;
 }
 
 static void one_page_may_be_both_rings(void **state)
@@ -1029,6 +1074,8 @@ int main(void)
 		TEST(what_does_not_fit_into_one_event_comes_in_several),
 		TEST(the_compositors_end_is_told_once),
 		TEST(a_missing_compositor_is_its_end),
+		TEST(a_channel_that_finds_no_place_ends_at_once),
+		TEST(nothing_is_kept_without_a_place),
 		TEST(one_page_may_be_both_rings),
 		TEST(without_a_channel_images_can_be_asked_about),
 		TEST(a_full_stream_holds_the_compositor_back),

@@ -302,6 +302,43 @@ static void truncation_is_remembered_until_all_memory_is_gone(void **state)
 		close(fds[i]);
 }
 
+static void the_files_behind_memory_are_known_where_they_cannot_shrink(void **state)
+{
+	guest_memory_keep_fds(memory);
+	uint8_t *map = set_adjoining();
+	struct udmabuf_piece pieces[2];
+	assert_int_equal(guest_memory_files(memory, MIB - 0x2000, 0x3000, pieces, 2), 2);
+	assert_int_equal(pieces[0].offset, 2 * MIB - 0x2000);
+	assert_int_equal(pieces[0].size, 0x2000);
+	assert_int_equal(pieces[1].offset, 0);
+	assert_int_equal(pieces[1].size, 0x1000);
+	map[pieces[0].offset] = 0xcc;
+	uint8_t byte;
+	assert_int_equal(pread(pieces[0].fd, &byte, 1, (off_t)pieces[0].offset), 1);
+	assert_int_equal(byte, 0xcc);
+	assert_true(guest_memory_sealed(memory));
+
+	assert_int_equal(guest_memory_files(memory, MIB - 0x2000, 0x3000, pieces, 1), -E2BIG);
+	assert_int_equal(guest_memory_files(memory, MIB, 0x1001, pieces, 2), -EINVAL);
+	assert_int_equal(guest_memory_files(memory, MIB + 1, 0x1000, pieces, 2), -EINVAL);
+	assert_int_equal(guest_memory_files(memory, 2 * MIB, 0x1000, pieces, 2), -EFAULT);
+	assert_int_equal(guest_memory_files(memory, 2 * MIB - 0x1000, 0x2000, pieces, 2), -EFAULT);
+	munmap(map, 2 * MIB);
+}
+
+static void memory_that_can_shrink_is_not_sealed(void **state)
+{
+	struct udmabuf_piece piece;
+	int fds[2];
+	guest_memory_keep_fds(memory);
+	assert_false(guest_memory_sealed(memory));
+	set_shrinkable(fds);
+	assert_false(guest_memory_sealed(memory));
+	assert_int_equal(guest_memory_files(memory, 0x10000, 0x1000, &piece, 1), -ENOTSUP);
+	for (int i = 0; i < 2; i++)
+		close(fds[i]);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -319,6 +356,8 @@ int main(void)
 		TEST(a_new_table_replaces_the_old_one),
 		TEST(a_truncated_region_is_zeros_and_told_and_the_others_stay),
 		TEST(truncation_is_remembered_until_all_memory_is_gone),
+		TEST(the_files_behind_memory_are_known_where_they_cannot_shrink),
+		TEST(memory_that_can_shrink_is_not_sealed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,6 @@ GUEST_KINDS=(uml qemu-6.1 qemu-6.12 qemu-newest)
 GUEST_TIMEOUT=${GUEST_TIMEOUT:-60}      # seconds that a command may take, unless told otherwise
 
 declare -A GUEST_KIND=()                # name -> kind
-declare -A GUEST_JOBS=()                # name -> jobs of guest_run so far
 
 # guest_prepare KIND: makes what is missing for this kind of guests. Slow the first time; needs root.
 guest_prepare() {
@@ -41,7 +40,6 @@ guest_boot() {
     mkdir -p "$share/jobs" "$BASE/$name.vm"
     chmod 1777 "$share"
     GUEST_KIND[$name]=$kind
-    GUEST_JOBS[$name]=0
     spawn "$name-vm" "$LAB/guest.sh" exec "$kind" "$share" "$XDG_RUNTIME_DIR/$name.gpu" "$BASE/$name.vm"
     guest_await "$name"
 }
@@ -165,7 +163,6 @@ END
 
 # What the tests' library gives to tests.
 guest_alone() {
-    . "$LAB/../e2e/lib.sh"
     TEST_NAME=guest.sh
     BASE=$(mktemp -d /tmp/wf.XXXXXX)
     LOGS=$BASE WORK=$BASE XDG_RUNTIME_DIR=$BASE
@@ -207,4 +204,7 @@ guest_main() {
     esac
 }
 
-[ "${BASH_SOURCE[0]}" != "$0" ] || guest_main "$@"
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+    . "$LAB/../e2e/lib.sh"
+    guest_main "$@"
+fi

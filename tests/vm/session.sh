@@ -39,6 +39,61 @@ app_end() {
     until_true 20 screen_is host "$WORK/host.empty.png" || fail "the window of $1 stays on the screen"
 }
 
+# app_ends JOB: waits until it has ended by itself, and its window is gone.
+app_ends() {
+    guest_wait vm "$1" && fail "$1 ended as if nothing had happened"
+    until_true 20 screen_is host "$WORK/host.empty.png" || fail "the window of $1 stays on the screen"
+}
+
+# app_works JOB: an application can be started, draws, and ends.
+app_works() {
+    app "$1" weston-simple-shm
+    until_true 30 shows_window || fail "$1: no window"
+    until_true 10 moves || fail "$1: nothing moves"
+    app_end "$1"
+}
+
+# ---- wayferry-guest, the service of the guest's user
+
+GUEST_SERVICE=wayferry-guest.service
+
+guest_service_pid() {
+    guest_run vm systemctl --user show --property=MainPID --value $GUEST_SERVICE
+}
+
+# Memory of both sides in KiB, besides what they share with the guest (the host) and the host (the guest).
+OWN_KIB='/^Rss(Anon|File):/ { sum += $2 } END { print sum }'
+
+guest_service_kib() {
+    guest_run vm awk "$OWN_KIB" "/proc/$(guest_service_pid)/status"
+}
+
+host_kib() {
+    awk "$OWN_KIB" "/proc/${PID[vm-host]}/status"
+}
+
+# guest_counters: leaves what SIGUSR1 makes the service print in $WORK/vm-guest.counters (see bridge_counter).
+guest_counters() {
+    local cursor
+    cursor=$(guest_run vm --root journalctl -q -n 1 --show-cursor -o cat | sed -n 's/^-- cursor: //p')
+    guest_run vm systemctl --user kill --kill-whom=main --signal=USR1 $GUEST_SERVICE || fail "no $GUEST_SERVICE"
+    until_true 10 guest_counters_printed "$cursor" || fail "wayferry-guest prints no counters"
+}
+
+guest_counters_printed() {
+    guest_run vm --root journalctl -q --after-cursor="$1" -o cat _SYSTEMD_USER_UNIT=$GUEST_SERVICE \
+        >"$WORK/vm-guest.counters"
+    grep -q '^live_objects' "$WORK/vm-guest.counters"
+}
+
+# nothing_left: both sides hold nothing of clients that are gone.
+nothing_left() {
+    bridge_counters vm host
+    guest_counters
+    [ "$(bridge_counter vm host 'live contexts')" = 0 ] && [ "$(bridge_counter vm host 'live resources')" = 0 ] &&
+        [ "$(bridge_counter vm guest live_objects)" = 0 ] && [ "$(bridge_counter vm guest blobs)" = 0 ]
+}
+
 shows_window() {
     shot host "$WORK/now.png" && ! same "$WORK/now.png" "$WORK/host.empty.png"
 }

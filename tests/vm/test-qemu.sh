@@ -4,7 +4,7 @@
 # tried on one of them.
 . "$(dirname "$0")/session.sh"
 
-tests=(windows-6-1:200 windows-6-12:200 windows-newest:200)
+tests=(windows-6-1:200 windows-6-12:200 windows-newest:200 udmabuf:200)
 
 TIMES=5         # as much patience as natively, at least: processors in software, shared with other tests
 COLOUR=0xc81e5a
@@ -19,7 +19,7 @@ windows() {
     window_moving
     same_memory
     bridge_counters vm host
-    [ "$(bridge_counter vm host 'copied bytes')" = 0 ] || fail "wayferry-host copied pixels"
+    [ "$(bridge_counter vm host 'shadowed bytes')" = 0 ] || fail "wayferry-host copied pixels"
     session_end
 }
 
@@ -38,6 +38,28 @@ same_memory() {
     until_true $((5 * TIMES)) shows_window || fail "no window"
     "$LAB/same-memory.py" "${PID[vm-host]}" "${PID[vm-vm]}" "${PID[host]}" $COLOUR 120000 || fail "the memory is not shared"
     app_end solid
+}
+
+# ---- udmabuf: a guest plays the host, as its kernel has what this machine's may lack
+
+test_udmabuf() {
+    local picture
+    KIND=qemu-6.12
+    session_start sway
+    picture=$(guest_share vm)/udmabuf.png
+    guest_run vm --root "$LAB_PROGRAMS/udmabuf.sh" >"$LOGS/udmabuf.log" || fail "it failed (log: $LOGS/udmabuf.log)"
+    udmabuf_says 'udmabuf works'
+    udmabuf_says 'mapped: [1-9][0-9]* dma-bufs, 0 memfds'
+    udmabuf_says 'guest blobs shared as dma-bufs [1-9][0-9]*'
+    udmabuf_says 'shadowed bytes 0'
+    udmabuf_says 'errors 0'
+    udmabuf_says 'wayferry-host ended with status 0'
+    [ "$(pixels_of "$picture" "#${COLOUR#0x}")" = 120000 ] || fail "the picture is not what the client drew"
+    session_end
+}
+
+udmabuf_says() {
+    grep -qx "$1" "$LOGS/udmabuf.log" || fail "no \"$1\" (log: $LOGS/udmabuf.log)"
 }
 
 e2e_main "$@"

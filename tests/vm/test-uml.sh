@@ -1,17 +1,57 @@
 #!/bin/bash
 # A real guest kernel's virtio_gpu driver and a real user's session, on User-Mode Linux.
 . "$(dirname "$0")/session.sh"
+. "$(dirname "$0")/applications.sh"
+. "$(dirname "$0")/survival.sh"
 
 KIND=uml
-tests=(windows:90)
+tests=(applications:300 input:120 clipboard:120 survival:150 reboots:150 many:120 commits:180)
 
-# A program that draws all the time.
-test_windows() {
+APPS=(simple-shm image foot qt6 mpv gtk4)
+
+# Started by the user, who finds the display in his environment; wayferry-guest is started by its socket.
+test_applications() {
+    apps_direct "${APPS[@]}"
+    session_start sway
+    apps_equal "${APPS[@]}"
+    session_end
+}
+
+test_input() {
+    input_direct
+    session_start sway
+    input_equal
+    session_end
+}
+
+test_clipboard() {
+    session_start sway
+    clipboard_both_ways 0 1 70000 67108864
+    session_end
+}
+
+test_survival() {
+    session_start sway
+    survives_death_of_guest_service
+    survives_death_of_compositor
+    session_end
+}
+
+test_reboots() {
+    session_start sway
+    survives_reboots 5
+    session_end
+}
+
+test_many() {
     session_start weston
-    app simple wayferry-guest -- weston-simple-shm
-    until_true 20 shows_window || fail "no window"
-    until_true 5 moves || fail "nothing moves"
-    app_end simple
+    clients_at_once 300 231     # User-Mode Linux has queues of 256 places
+    session_end
+}
+
+test_commits() {
+    session_start weston
+    commits_leave_nothing 100000
     session_end
 }
 

@@ -11,6 +11,9 @@ meson install --no-rebuild --destdir $layer
 # shellcheck disable=SC2086
 install -D -t $layer$programs $tests
 install -D -t $layer$programs $source/tests/e2e/terminal.sh $source/tests/e2e/window.qml
+install -D -t $layer$programs $source/tests/vm/guest/udmabuf.sh
+mkdir -p $layer$programs/config/gtk-4.0
+printf '[Settings]\n%s\n' gtk-enable-animations=false gtk-cursor-blink=false >$layer$programs/config/gtk-4.0/settings.ini
 install -D $source/tests/vm/guest/agent.sh $layer/usr/libexec/wayferry-lab/agent
 install -D $source/tests/vm/guest/uml-init.sh $layer/usr/libexec/wayferry-lab/uml-init
 
@@ -19,8 +22,5 @@ units=$layer/etc/systemd/system
 install -D -m 644 $source/tests/vm/guest/agent.service $units/lab-agent.service
 mkdir -p $units/multi-user.target.wants
 ln -s ../lab-agent.service $units/multi-user.target.wants/
-for socket in $layer/usr/lib/systemd/user/*.socket; do
-    [ -e "$socket" ] || continue
-    mkdir -p $layer/etc/systemd/user/sockets.target.wants
-    ln -s "${socket#"$layer"}" $layer/etc/systemd/user/sockets.target.wants/
-done
+mkdir -p $layer/etc/systemd/user/sockets.target.wants
+ln -s /usr/lib/systemd/user/wayferry-guest.socket $layer/etc/systemd/user/sockets.target.wants/

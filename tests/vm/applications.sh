@@ -1,0 +1,185 @@
+# Checks of real applications in a running guest (session.sh), the same for every kind of machine.
+. "$(dirname "${BASH_SOURCE[0]}")/../e2e/moving.sh"
+
+# The applications that are compared: name -> how, colours that must be seen; and the command. Those that
+# are "still" show the same picture each time; of those that are "moving", most is the same.
+declare -A APP_HOW=(
+    [simple-shm]='moves'
+    [image]='still'
+    [foot]='still #0000ff'
+    [qt6]='still #c81e5a #f0f0e8'
+    [mpv]='still #ff0000 #0000ff'
+    [gtk4]='moving'
+)
+declare -A APP_COMMAND=(
+    [simple-shm]='weston-simple-shm'
+    [image]='weston-image /usr/share/weston/pattern.png'
+    [foot]="foot --config=/dev/null $LAB_PROGRAMS/terminal.sh"
+    [qt6]="env QT_QPA_PLATFORM=wayland QT_QUICK_BACKEND=software /usr/lib/qt6/bin/qml $LAB_PROGRAMS/window.qml"
+    [mpv]='mpv --no-config --vo=wlshm --no-audio --osc=no --keep-open=yes --length=2 av://lavfi:testsrc=size=640x360:rate=30'
+    [gtk4]="env GDK_BACKEND=wayland GSK_RENDERER=cairo GTK_A11Y=none XDG_CONFIG_HOME=$LAB_PROGRAMS/config gtk4-widget-factory"
+)
+APP_SECONDS=60      # until a picture must be there; software emulation needs longer
+
+# apps_direct NAME...: pictures of the programs of the guest's tree, run directly. Before session_start.
+apps_direct() {
+    local name how
+    sway_start host
+    for name; do
+        read -r how _ <<<"${APP_HOW[$name]}"
+        [ "$how" = moves ] || app_direct "$name" "$how"
+    done
+    stop host
+}
+
+app_direct() {
+    local name=$1 how=$2
+    mkdir -p "$LOGS/$name"
+    # shellcheck disable=SC2086
+    guest_direct ${APP_COMMAND[$name]}
+    if [ "$how" = moving ]; then
+        rm -f "$LOGS/moving.png"
+        moving_settle "$LOGS/$name/direct.png" || fail "$name: no window of the direct run settled"
+        mv "$LOGS/moving.png" "$LOGS/$name/"
+    else
+        # shellcheck disable=SC2086
+        screen_settle host "$LOGS/$name/direct.png" 30 ${APP_HOW[$name]#"$how"} ||
+            fail "$name: no window of the direct run settled"
+    fi
+    stop direct
+    until_true 10 screen_is host "$WORK/host.empty.png" || fail "$name: the window of the direct run stays"
+}
+
+# apps_equal NAME...: the guest's user starts them, one after another; the pictures equal those that apps_direct took.
+apps_equal() {
+    local name
+    for name; do
+        app_equal_"${APP_HOW[$name]%% *}" "$name"
+        app_end "$name"
+        say "$name: equal"
+    done
+}
+
+app_equal_moves() {
+    app "$1" ${APP_COMMAND[$1]}
+    until_true "$APP_SECONDS" shows_window || fail "$1: no window"
+    until_true 10 moves || fail "$1: nothing moves"
+}
+
+app_equal_still() {
+    app "$1" ${APP_COMMAND[$1]}
+    screen_becomes host "$LOGS/$1/direct.png" "$LOGS/$1/bridged.png" "$APP_SECONDS" ||
+        fail "$1: bridged and direct differ"
+}
+
+# still_part_equal and moving_part_moves look for their pictures in $LOGS.
+app_equal_moving() {
+    cp "$LOGS/$1"/{direct,moving}.png "$LOGS/"
+    app "$1" ${APP_COMMAND[$1]}
+    until_true "$APP_SECONDS" still_part_equal || fail "$1: bridged and direct differ where nothing moves"
+    until_true 20 moving_part_moves || fail "$1: nothing moves in the guest"
+}
+
+# ---- input
+
+# input_direct: what a client of the guest's tree is told of pointer and keyboard, directly: $LOGS/direct.events.
+input_direct() {
+    sway_start host
+    guest_direct "$LAB_PROGRAMS/event-log"
+    input_drive "$LOGS/direct.log"
+    cp "$LOGS/direct.log" "$LOGS/direct.events"
+    grep -q '^pointer button 272 1' "$LOGS/direct.events" && grep -q '^keyboard key' "$LOGS/direct.events" ||
+        fail "there are no events in the direct run"
+    stop direct
+    stop host
+}
+
+# input_equal: the same client in the guest is told the same.
+input_equal() {
+    app event-log "$LAB_PROGRAMS/event-log"
+    input_drive "$(guest_output vm event-log)"
+    cp "$(guest_output vm event-log)" "$LOGS/bridged.events"
+    diff -u "$LOGS/direct.events" "$LOGS/bridged.events" || fail "the events differ"
+    app_end event-log
+    say "$(wc -l <"$LOGS/direct.events") events are the same"
+}
+
+# input_drive LOG: makes events for the client that writes LOG, and waits until it has nothing more to say.
+input_drive() {
+    until_true "$APP_SECONDS" grep -qx mapped "$1" || fail "the client's window is not shown"
+    WAYLAND_DISPLAY=host "$WAYFERRY_CLIENTS/virtual-pointer" --size "$SIZE" <<'END' || fail "no pointer events"
+sleep 500
+move 100 100
+move 640 360
+by 10.5 -3.25
+button 272 1
+move 700 400
+button 272 0
+axis 0 7.5
+wheel 0 -2
+move 1279 719
+sleep 300
+END
+    WAYLAND_DISPLAY=host wtype -s 500 'Hello guest äö€' -M ctrl -k a -m ctrl -M shift -k Left -m shift -s 100 \
+        -k Return || fail "no keyboard events"
+    until_true 30 log_rests "$1"
+}
+
+log_rests() {
+    local size
+    size=$(stat -c %s "$1")
+    sleep 1
+    [ "$(stat -c %s "$1")" = "$size" ]
+}
+
+# ---- the clipboard, whose programs in the guest open a window to have the focus
+
+# clipboard_both_ways BYTES...: contents of these sizes, copied here and pasted there, and the other way.
+clipboard_both_ways() {
+    local bytes share
+    share=$(guest_share vm)
+    spawn keyboard env WAYLAND_DISPLAY=host wtype -s 3600000 a      # the seat needs a keyboard that stays
+    for bytes; do
+        openssl enc -aes-128-ctr -K 00 -iv 00 -in /dev/zero 2>/dev/null | head -c "$bytes" >"$share/content"
+        clipboard_to_host "$bytes" "application/x-there-$bytes"
+        clipboard_to_guest "$bytes" "application/x-here-$bytes"
+    done
+    WAYLAND_DISPLAY=host wl-copy --clear
+    stop keyboard
+}
+
+clipboard_to_host() {
+    local started=$EPOCHREALTIME
+    # shellcheck disable=SC2016
+    app "copy-$1" sh -c 'exec wl-copy --foreground --type "$0" </mnt/content' "$2"
+    until_true "$APP_SECONDS" clipboard_offered env WAYLAND_DISPLAY=host -- "$2" ||
+        fail "$1 bytes: the guest's selection does not arrive"
+    WAYLAND_DISPLAY=host timeout 120 wl-paste --no-newline --type "$2" >"$WORK/pasted" || fail "$1 bytes: wl-paste failed"
+    cmp "$share/content" "$WORK/pasted" || fail "$1 bytes to the host: the contents differ"
+    say "$1 bytes to the host: $(seconds_since "$started") s"
+}
+
+clipboard_to_guest() {
+    local started=$EPOCHREALTIME
+    # shellcheck disable=SC2016
+    spawn "copy-$1" env WAYLAND_DISPLAY=host sh -c 'exec wl-copy --foreground --type "$0" <"$1"' "$2" "$share/content"
+    until_true "$APP_SECONDS" clipboard_offered guest_run vm -- "$2" || fail "$1 bytes: the host's selection does not arrive"
+    # shellcheck disable=SC2016
+    GUEST_TIMEOUT=120 guest_run vm sh -c 'wl-paste --no-newline --type "$0" >/tmp/pasted && cmp /tmp/pasted /mnt/content' "$2" ||
+        fail "$1 bytes to the guest: the contents differ, or wl-paste failed"
+    say "$1 bytes to the guest: $(seconds_since "$started") s"
+}
+
+# clipboard_offered COMMAND PREFIX... -- TYPE
+clipboard_offered() {
+    local prefix=()
+    while [ "$1" != -- ]; do
+        prefix+=("$1")
+        shift
+    done
+    "${prefix[@]}" timeout 5 wl-paste --list-types 2>/dev/null | grep -qx "$2"
+}
+
+seconds_since() {
+    awk -v from="$1" -v to="$EPOCHREALTIME" 'BEGIN { printf "%.1f", to - from }'
+}

@@ -1,0 +1,92 @@
+# Checks of what a running guest (session.sh) survives, and of what must not grow; for every kind of machine.
+
+# kill -9 of wayferry-guest: its applications end; systemd has the display served again.
+survives_death_of_guest_service() {
+    local pid
+    app before "$LAB_PROGRAMS/shm-client" --frames 1000000
+    until_true 30 shows_window || fail "no window"
+    pid=$(guest_service_pid)
+    guest_run vm systemctl --user kill --kill-whom=main --signal=KILL $GUEST_SERVICE
+    app_ends before
+    app_works "after-death"
+    [ "$(guest_service_pid)" != "$pid" ] || fail "wayferry-guest was not killed"
+}
+
+# The compositor goes and another one comes: applications end, wayferry-host and wayferry-guest do not.
+survives_death_of_compositor() {
+    local pid
+    app orphan "$LAB_PROGRAMS/shm-client" --frames 1000000
+    until_true 30 shows_window || fail "no window"
+    pid=$(guest_service_pid)
+    stop host KILL
+    guest_wait vm orphan && fail "the application ended as if nothing had happened"
+    sway_start host
+    app_works "after-compositor"
+    alive "${PID[vm-host]}" || fail "wayferry-host ended"
+    [ "$(guest_service_pid)" = "$pid" ] || fail "wayferry-guest ended"
+}
+
+# survives_reboots N: of the guest, with a window open; nothing of the old system stays on the host.
+survives_reboots() {
+    local i
+    for ((i = 1; i <= $1; i++)); do
+        app "before-$i" weston-simple-shm
+        until_true 30 shows_window || fail "no window before reboot $i"
+        guest_reboot vm
+        until_true 10 screen_is host "$WORK/host.empty.png" || fail "the window stays after reboot $i"
+        alive "${PID[vm-host]}" || fail "wayferry-host ended in reboot $i"
+    done
+    app_works after-reboots
+    until_true 10 nothing_left || fail "something is left of the systems before"
+}
+
+# clients_at_once N [ROOM]: so many clients draw and stay, all at once. Those for whom the driver's queue has no
+# room (ROOM: how many it has) are turned away, and nobody else notices.
+clients_at_once() {
+    local welcome=$1 output errors
+    (($1 <= ${2:-$1})) || welcome=$2
+    output=$(guest_output vm crowd)
+    errors=$(guest_output vm crowd stderr)
+    # shellcheck disable=SC2016
+    app crowd sh -c 'for i in $(seq "$1"); do "$0" --size 40x40 --frames 3 --hold --solid --seed $i & done; wait' \
+        "$LAB_PROGRAMS/shm-client" "$1"
+    until_true 90 crowd_is "$welcome" $(($1 - welcome)) ||
+        fail "of $1 clients $(grep -cx '3 frames' "$output") have drawn, $(wc -l <"$errors") were turned away"
+    bridge_counters vm host
+    say "$1 clients: $welcome draw, $(bridge_counter vm host 'live contexts') contexts"
+    app_end crowd
+    until_true 20 nothing_left || fail "something is left of $1 clients"
+    app_works after-crowd
+}
+
+# crowd_is DRAWN TURNED_AWAY
+crowd_is() {
+    [ -e "$output" ] && [ "$(grep -cx '3 frames' "$output")" = "$1" ] && [ "$(wc -l <"$errors")" = "$2" ]
+}
+
+# commits_leave_nothing N: a client that commits N frames. Neither side is larger at the end than after a tenth.
+commits_leave_nothing() {
+    local host_before guest_before frames
+    commit_frames tenth $(($1 / 10))
+    host_before=$(host_kib)
+    guest_before=$(guest_service_kib)
+    commit_frames rest $(($1 - $1 / 10))
+    until_true 10 nothing_left || fail "something is left of the client"
+    frames=$(bridge_counter vm guest frames)
+    [ "$frames" = "$1" ] || fail "wayferry-guest saw $frames frames of $1"
+    not_grown wayferry-host "$host_before" "$(host_kib)"
+    not_grown wayferry-guest "$guest_before" "$(guest_service_kib)"
+}
+
+commit_frames() {
+    local started=$EPOCHREALTIME
+    app "$1" "$LAB_PROGRAMS/shm-client" --size 64x64 --frames "$2" --unpaced --row
+    guest_wait vm "$1" 600 || fail "the client failed"
+    say "$2 commits: $(seconds_since "$started") s"
+}
+
+# not_grown NAME BEFORE AFTER: KiB; a tenth more is what the allocators may keep.
+not_grown() {
+    say "$1: $2 KiB, then $3 KiB"
+    (($3 * 10 <= $2 * 11)) || fail "$1 grew from $2 to $3 KiB"
+}
