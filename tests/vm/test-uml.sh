@@ -3,10 +3,11 @@
 . "$(dirname "$0")/session.sh"
 . "$(dirname "$0")/applications.sh"
 . "$(dirname "$0")/survival.sh"
+. "$(dirname "$0")/foreign.sh"
 . "$(dirname "$0")/service.sh"
 
 KIND=uml
-tests=(applications:300 service:90 input:120 clipboard:120 survival:150 reboots:150 many:120 commits:180)
+tests=(applications:300 service:90 input:120 clipboard:120 survival:150 reboots:150 many:120 commits:180 foreign:90)
 
 APPS=(simple-shm image foot qt6 mpv gtk4)
 
@@ -61,6 +62,12 @@ test_many() {
 test_commits() {
     session_start weston
     commits_leave_nothing 100000
+    session_end
+}
+
+test_foreign() {
+    session_start sway
+    foreign_cases no-window
     session_end
 }
 
