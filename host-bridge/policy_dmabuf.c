@@ -66,8 +66,7 @@ static const struct resource *plane_blob(const struct plane *plane)
 static bool is_dmabuf(const struct resource *blob)
 {
 	struct stat status;
-	return blob->kind == RESOURCE_BLOB_HOST && blob->fd_owned && blob->fd >= 0 &&
-		fstat(blob->fd, &status) == 0 && !S_ISREG(status.st_mode);
+	return resource_has_file(blob) && fstat(blob->fd, &status) == 0 && !S_ISREG(status.st_mode);
 }
 
 /* The dma-buf that @blob is, or that its guest pages can be; the caller's. -errno: there is none.
@@ -133,6 +132,12 @@ static enum relay_verdict handle_add(struct relay_message *message)
 		.modifier = (uint64_t)message->args[4].u << 32 | message->args[5].u,
 	};
 	handle->kind = WIRE_NONE;
+	/* A guest's OpenGL driver does not know how the host laid a shared texture out. */
+	const struct resource *blob = plane_blob(&params->planes[i]);
+	if (blob->kind == RESOURCE_3D && resource_has_file(blob)) {
+		params->planes[i].stride = blob->stride;
+		params->planes[i].modifier = blob->modifier;
+	}
 	return RELAY_SWALLOW;
 }
 

@@ -4,10 +4,11 @@
 . "$(dirname "$0")/applications.sh"
 . "$(dirname "$0")/survival.sh"
 . "$(dirname "$0")/dmabuf.sh"
+. "$(dirname "$0")/foreign.sh"
+. "$(dirname "$0")/service.sh"
 
 KIND=uml
-tests=(applications:300 input:120 clipboard:120 survival:150 reboots:150 many:120 commits:180
-    dmabuf-sway:150 dmabuf-weston:150 dmabuf-weston14:150 dmabuf-storm:240)
+tests=(applications:300 service:90 input:120 clipboard:120 survival:150 reboots:150 many:120 commits:180 foreign:90)
 
 APPS=(simple-shm image foot qt6 mpv gtk4)
 
@@ -17,6 +18,14 @@ test_applications() {
     session_start sway
     apps_equal "${APPS[@]}"
     session_end
+}
+
+test_service() {
+    session_start sway
+    display_is_found
+    doctor_finds_all_well
+    doctor_finds_faults
+    guest_unplug vm
 }
 
 test_input() {
@@ -56,6 +65,14 @@ test_commits() {
     commits_leave_nothing 100000
     session_end
 }
+
+test_foreign() {
+    session_start sway
+    foreign_cases no-window
+    session_end
+}
+
+tests+=(dmabuf-sway:150 dmabuf-weston:150 dmabuf-weston14:150 dmabuf-storm:240)
 
 # Frames in memory of the GPU device, on compositors without linux-dmabuf and with it.
 test_dmabuf_sway() {
