@@ -18,6 +18,7 @@
 
 #include "guest-proxy/virtgpu_ioctl.h" /* the kernel's layouts */
 #include "linux-dmabuf-client-protocol.h"
+#include "protocol/cross_domain.h"
 #include "window.h"
 #include "wl_drm-client-protocol.h"
 
@@ -30,7 +31,7 @@ struct options {
 	uint32_t seed, offset, padding; /* bytes: before the picture, behind each row */
 	uint32_t storm;                 /* so many sizes, one after another */
 	enum via via;
-	bool dumb, feedback, formats, foreign, hold;
+	bool dumb, host, feedback, formats, foreign, hold;
 };
 
 static const char usage[] =
@@ -41,6 +42,7 @@ static const char usage[] =
 	"  --padding N    bytes behind each row\n"
 	"  --via WAY      dmabuf (create_immed; the default), create, drm, or shm\n"
 	"  --dumb         a dumb buffer of the primary node instead of a blob of guest memory\n"
+	"  --host         a blob of the host's memory instead\n"
 	"  --storm N      show N sizes, one after another\n"
 	"  --feedback     print linux-dmabuf's default feedback\n"
 	"  --formats      print what version 3 of linux-dmabuf tells\n"
@@ -55,6 +57,8 @@ struct client {
 	struct wl_drm *drm;
 	char node[64]; /* as wl_drm has it */
 	int render, primary;
+	uint32_t ring; /* of the render node's context: its handle */
+	uint8_t *ring_map;
 };
 
 struct memory {
@@ -97,20 +101,81 @@ static void context_init(int fd)
 		die("CONTEXT_INIT");
 }
 
-static uint64_t allocate_blob(struct memory *memory)
+static struct virtgpu_create_blob create_blob(
+	int node, uint32_t memory, uint64_t blob_id, uint64_t size)
 {
 	struct virtgpu_create_blob create = {
-		.memory = VIRTGPU_MEMORY_GUEST,
+		.memory = memory,
 		.flags = VIRTGPU_BLOB_MAPPABLE | VIRTGPU_BLOB_SHAREABLE,
-		.size = memory->size,
+		.blob_id = blob_id,
+		.size = size,
 	};
-	if (ioctl(memory->node, VIRTGPU_IOCTL_CREATE_BLOB, &create) < 0)
+	if (ioctl(node, VIRTGPU_IOCTL_CREATE_BLOB, &create) < 0)
 		die("CREATE_BLOB");
-	memory->handle = create.bo_handle;
-	struct virtgpu_map map = {.bo_handle = memory->handle};
-	if (ioctl(memory->node, VIRTGPU_IOCTL_MAP, &map) < 0)
+	return create;
+}
+
+static uint64_t map_offset(int node, uint32_t handle)
+{
+	struct virtgpu_map map = {.bo_handle = handle};
+	if (ioctl(node, VIRTGPU_IOCTL_MAP, &map) < 0)
 		die("MAP");
 	return map.offset;
+}
+
+/* Commands of a cross-domain context; returns when the host has run them. */
+static void execute(struct client *client, const void *commands, uint32_t size)
+{
+	struct virtgpu_execute execute = {
+		.flags = VIRTGPU_EXECUTE_RING_IDX,
+		.size = size,
+		.commands = (uintptr_t)commands,
+		.bo_handles = (uintptr_t)&client->ring,
+		.n_bo_handles = 1,
+	};
+	struct virtgpu_wait wait = {.bo_handle = client->ring};
+	if (ioctl(client->render, VIRTGPU_IOCTL_EXECUTE, &execute) < 0 ||
+		ioctl(client->render, VIRTGPU_IOCTL_WAIT, &wait) < 0)
+		die("EXECUTE");
+}
+
+/* A context without a channel: it asks for memory only. */
+static void ring_create(struct client *client)
+{
+	struct virtgpu_create_blob create =
+		create_blob(client->render, VIRTGPU_MEMORY_GUEST, 0, 4096);
+	client->ring = create.bo_handle;
+	client->ring_map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, client->render,
+		(off_t)map_offset(client->render, client->ring));
+	if (client->ring_map == MAP_FAILED)
+		die("mmap of the ring");
+	const struct cross_domain_init init = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_INIT, .cmd_size = sizeof(init)},
+		.query_ring = create.resource_id,
+		.channel_ring = create.resource_id,
+	};
+	execute(client, &init, sizeof(init));
+}
+
+static uint64_t allocate_blob(struct client *client, struct memory *memory)
+{
+	struct cross_domain_image_requirements answer = {0};
+	uint32_t kind = VIRTGPU_MEMORY_GUEST;
+	if (client->options.host) {
+		const struct cross_domain_get_image_requirements request = {
+			.hdr = {.cmd = CROSS_DOMAIN_CMD_GET_IMAGE_REQUIREMENTS,
+				.cmd_size = sizeof(request)},
+			.width = (uint32_t)memory->size,
+			.height = 1,
+			.drm_format = DRM_FORMAT_R8,
+			.flags = 16, /* linear */
+		};
+		execute(client, &request, sizeof(request));
+		memcpy(&answer, client->ring_map, sizeof(answer));
+		kind = VIRTGPU_MEMORY_HOST3D;
+	}
+	memory->handle = create_blob(memory->node, kind, answer.blob_id, memory->size).bo_handle;
+	return map_offset(memory->node, memory->handle);
 }
 
 static uint64_t allocate_dumb(struct memory *memory, int32_t width, int32_t height)
@@ -134,8 +199,8 @@ static struct memory allocate(struct client *client, int32_t width, int32_t heig
 	struct memory memory = {.node = options->dumb ? client->primary : client->render};
 	memory.stride = (uint32_t)width * 4 + options->padding;
 	memory.size = (options->offset + (size_t)memory.stride * (size_t)height + 4095) & ~4095ul;
-	uint64_t offset =
-		options->dumb ? allocate_dumb(&memory, width, height) : allocate_blob(&memory);
+	uint64_t offset = options->dumb ? allocate_dumb(&memory, width, height)
+					: allocate_blob(client, &memory);
 	memory.map = mmap(
 		NULL, memory.size, PROT_READ | PROT_WRITE, MAP_SHARED, memory.node, (off_t)offset);
 	if (memory.map == MAP_FAILED)
@@ -507,9 +572,10 @@ static bool options_parse(struct options *options, int argc, char **argv)
 	static const struct option names[] = {{"size", required_argument, NULL, 's'},
 		{"seed", required_argument, NULL, 'e'}, {"offset", required_argument, NULL, 'o'},
 		{"padding", required_argument, NULL, 'p'}, {"via", required_argument, NULL, 'v'},
-		{"dumb", no_argument, NULL, 'd'}, {"storm", required_argument, NULL, 'n'},
-		{"feedback", no_argument, NULL, 'f'}, {"formats", no_argument, NULL, 'm'},
-		{"foreign", no_argument, NULL, 'x'}, {"hold", no_argument, NULL, 'h'}, {0}};
+		{"dumb", no_argument, NULL, 'd'}, {"host", no_argument, NULL, 'b'},
+		{"storm", required_argument, NULL, 'n'}, {"feedback", no_argument, NULL, 'f'},
+		{"formats", no_argument, NULL, 'm'}, {"foreign", no_argument, NULL, 'x'},
+		{"hold", no_argument, NULL, 'h'}, {0}};
 	for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
 		switch (option) {
 		case 's':
@@ -535,6 +601,9 @@ static bool options_parse(struct options *options, int argc, char **argv)
 			break;
 		case 'd':
 			options->dumb = true;
+			break;
+		case 'b':
+			options->host = true;
 			break;
 		case 'f':
 			options->feedback = true;
@@ -578,6 +647,8 @@ static void connect_all(struct client *client)
 	if (client->render < 0)
 		die(client->node);
 	context_init(client->render);
+	if (options->host)
+		ring_create(client);
 }
 
 int main(int argc, char **argv)
