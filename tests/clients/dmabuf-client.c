@@ -31,6 +31,7 @@ struct options {
 	uint32_t seed, offset, padding; /* bytes: before the picture, behind each row */
 	uint32_t storm;                 /* so many sizes, one after another */
 	enum via via;
+	uint32_t unfinished_s; /* seconds */
 	bool dumb, host, feedback, formats, foreign, hold;
 };
 
@@ -43,6 +44,7 @@ static const char usage[] =
 	"  --via WAY      dmabuf (create_immed; the default), create, drm, or shm\n"
 	"  --dumb         a dumb buffer of the primary node instead of a blob of guest memory\n"
 	"  --host         a blob of the host's memory instead\n"
+	"  --unfinished N commit N seconds before the drawing is finished, as the kernel sees it\n"
 	"  --storm N      show N sizes, one after another\n"
 	"  --feedback     print linux-dmabuf's default feedback\n"
 	"  --formats      print what version 3 of linux-dmabuf tells\n"
@@ -139,7 +141,7 @@ static void execute(struct client *client, const void *commands, uint32_t size)
 		die("EXECUTE");
 }
 
-/* A context without a channel: it asks for memory only. */
+/* Without a channel the context asks for memory only. */
 static void ring_create(struct client *client)
 {
 	struct virtgpu_create_blob create =
@@ -153,8 +155,44 @@ static void ring_create(struct client *client)
 		.hdr = {.cmd = CROSS_DOMAIN_CMD_INIT, .cmd_size = sizeof(init)},
 		.query_ring = create.resource_id,
 		.channel_ring = create.resource_id,
+		.channel_type = client->options.unfinished_s ? CROSS_DOMAIN_CHANNEL_WAYLAND : 0,
 	};
 	execute(client, &init, sizeof(init));
+}
+
+/*
+ * Work on @memory that lasts as long as we like: a POLL, whose fence is signalled when the
+ * compositor says something in this context's own channel, where nobody has asked it anything.
+ */
+static void work_begin(struct client *client, const struct memory *memory)
+{
+	const struct cross_domain_poll poll = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_POLL, .cmd_size = sizeof(poll)}};
+	struct virtgpu_execute execute = {
+		.flags = VIRTGPU_EXECUTE_RING_IDX,
+		.ring_idx = CROSS_DOMAIN_CHANNEL_RING,
+		.size = sizeof(poll),
+		.commands = (uintptr_t)&poll,
+		.bo_handles = (uintptr_t)&memory->handle,
+		.n_bo_handles = 1,
+	};
+	if (ioctl(client->render, VIRTGPU_IOCTL_EXECUTE, &execute) < 0)
+		die("POLL");
+}
+
+/* wl_display.sync(new id 2) */
+static void work_end(struct client *client)
+{
+	static const uint32_t sync[] = {1, 12 << 16, 2};
+	struct {
+		struct cross_domain_send_receive send;
+		uint32_t bytes[3];
+	} command = {
+		.send = {.hdr = {.cmd = CROSS_DOMAIN_CMD_SEND, .cmd_size = sizeof(command)},
+			.opaque_data_size = sizeof(sync)},
+	};
+	memcpy(command.bytes, sync, sizeof(sync));
+	execute(client, &command, sizeof(command));
 }
 
 static uint64_t allocate_blob(struct client *client, struct memory *memory)
@@ -316,6 +354,13 @@ static void show(struct client *client, struct window_buffer *buffer, int32_t wi
 	bool shown = false;
 	wl_callback_add_listener(wl_surface_frame(window->surface), &frame_listener, &shown);
 	window_commit(window, buffer, 0, 0, width, height);
+	if (client->options.unfinished_s) {
+		wl_display_flush(window->display);
+		printf("committed\n");
+		fflush(stdout);
+		sleep(client->options.unfinished_s);
+		work_end(client);
+	}
 	while (!shown) {
 		if (!window_dispatch(window))
 			window_die(window, "waiting for a frame");
@@ -335,6 +380,8 @@ static struct memory show_picture(
 		exit(1);
 	}
 	wl_buffer_add_listener(buffer->buffer, &buffer_listener, buffer);
+	if (options->unfinished_s)
+		work_begin(client, &memory);
 	show(client, buffer, width, height);
 	return memory;
 }
@@ -572,10 +619,10 @@ static bool options_parse(struct options *options, int argc, char **argv)
 	static const struct option names[] = {{"size", required_argument, NULL, 's'},
 		{"seed", required_argument, NULL, 'e'}, {"offset", required_argument, NULL, 'o'},
 		{"padding", required_argument, NULL, 'p'}, {"via", required_argument, NULL, 'v'},
-		{"dumb", no_argument, NULL, 'd'}, {"host", no_argument, NULL, 'b'},
-		{"storm", required_argument, NULL, 'n'}, {"feedback", no_argument, NULL, 'f'},
-		{"formats", no_argument, NULL, 'm'}, {"foreign", no_argument, NULL, 'x'},
-		{"hold", no_argument, NULL, 'h'}, {0}};
+		{"unfinished", required_argument, NULL, 'u'}, {"dumb", no_argument, NULL, 'd'},
+		{"host", no_argument, NULL, 'b'}, {"storm", required_argument, NULL, 'n'},
+		{"feedback", no_argument, NULL, 'f'}, {"formats", no_argument, NULL, 'm'},
+		{"foreign", no_argument, NULL, 'x'}, {"hold", no_argument, NULL, 'h'}, {0}};
 	for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
 		switch (option) {
 		case 's':
@@ -601,6 +648,9 @@ static bool options_parse(struct options *options, int argc, char **argv)
 			break;
 		case 'd':
 			options->dumb = true;
+			break;
+		case 'u':
+			options->unfinished_s = (uint32_t)strtoul(optarg, NULL, 0);
 			break;
 		case 'b':
 			options->host = true;
@@ -647,7 +697,7 @@ static void connect_all(struct client *client)
 	if (client->render < 0)
 		die(client->node);
 	context_init(client->render);
-	if (options->host)
+	if (options->host || options->unfinished_s)
 		ring_create(client);
 }
 

@@ -156,3 +156,17 @@ dmabuf_host_windows() {
     dmabuf_shows host-drm 'dma-bufs as wl_shm' --host --via drm
     [ "$(dmabuf_counter 'shadowed bytes')" = 0 ] || fail "wayferry-host copied pixels"
 }
+
+# A frame that is committed before it is finished is not shown, and then it is; the kernel's own fences say so.
+dmabuf_waits() {
+    app unfinished wayferry-guest --stats -- "$DMABUF_CLIENT" --size $DMABUF_SIZE --seed $DMABUF_SEED --unfinished 3 --hold
+    until_true 20 grep -qx committed "$(guest_output vm unfinished)" ||
+        fail "nothing was committed ($(cat "$(guest_output vm unfinished stderr)"))"
+    sleep 1.5
+    shows_window && fail "a frame was shown before it was finished"
+    screen_becomes host "$LOGS/direct.png" "$LOGS/unfinished.png" 15 || fail "the finished frame is not shown"
+    guest_signal vm unfinished TERM
+    guest_wait vm unfinished
+    until_true 20 screen_is host "$WORK/host.empty.png" || fail "the window stays on the screen"
+    grep -qx 'dmabuf_waits 1' "$(guest_output vm unfinished stderr)" || fail "wayferry-guest did not wait"
+}
