@@ -3,10 +3,12 @@
 . "$(dirname "$0")/session.sh"
 . "$(dirname "$0")/applications.sh"
 . "$(dirname "$0")/survival.sh"
+. "$(dirname "$0")/foreign.sh"
+. "$(dirname "$0")/service.sh"
 . "$(dirname "$0")/three-d.sh"
 
 KIND=uml
-tests=(applications:300 input:120 clipboard:120 survival:150 reboots:150 many:120 commits:180 opengl:120)
+tests=(applications:300 service:90 input:120 clipboard:120 survival:150 reboots:150 many:120 commits:180 foreign:90 opengl:120)
 
 APPS=(simple-shm image foot qt6 mpv gtk4)
 
@@ -16,6 +18,14 @@ test_applications() {
     session_start sway
     apps_equal "${APPS[@]}"
     session_end
+}
+
+test_service() {
+    session_start sway
+    display_is_found
+    doctor_finds_all_well
+    doctor_finds_faults
+    guest_unplug vm
 }
 
 test_input() {
@@ -74,6 +84,12 @@ test_opengl() {
     opengl_start third
     opengl_right third
     guest_signal vm third KILL
+    session_end
+}
+
+test_foreign() {
+    session_start sway
+    foreign_cases no-window
     session_end
 }
 
