@@ -76,6 +76,13 @@ static enum check_result check_kernel(void *world, struct finding *finding, int 
 	struct utsname name;
 
 	uname(&name);
+	if (!doctor->settings->vhost_user && strstr(name.release, "-cloud-")) {
+		finding_found(finding, "Linux %s: Debian's kernels for clouds have no DRM drivers",
+			name.release);
+		return finding_remedy(finding, CHECK_FAILED,
+			"sudo apt install linux-image-amd64, sudo apt purge 'linux-image*cloud*', and "
+			"reboot");
+	}
 	if (doctor->settings->vhost_user || sscanf(name.release, "%u.%u", &major, &minor) != 2 ||
 		major > 5 || (major == 5 && minor >= 16))
 		return finding_ok(finding, "Linux %s", name.release);

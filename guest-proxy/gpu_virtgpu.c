@@ -28,6 +28,8 @@
 #define N_RENDER_NODES 64
 #define CAPSET_MAX_BYTES 256
 #define EVENTS_BYTES 256
+/* Contexts whose drivers know the host's GPU: venus, and native ones. */
+#define MODIFIER_CAPSETS (1 << 4 | 1 << 6)
 
 struct gpu_virtgpu {
 	struct gpu base;
@@ -43,12 +45,20 @@ struct fence {
 	struct wl_list link; /* gpu_context::fences */
 };
 
+/* The kernel has one handle for all imports of a buffer, and one GEM_CLOSE ends it. */
+struct import {
+	struct gpu_blob base;
+	struct wl_list link; /* gpu_context::imports */
+	uint32_t refs;
+};
+
 struct gpu_context {
 	struct gpu_virtgpu *gpu;
 	const struct gpu_listener *listener;
 	void *data;
 	int fd;
 	struct wl_event_source *events; /* of fd */
+	struct wl_list imports;         /* import::link */
 	struct wl_list fences;          /* fence::link, oldest first: of GPU_FENCE_DONE */
 	struct wl_event_source *oldest; /* the first of them; NULL: there is none */
 	struct wl_event_source *idle;   /* to tell that it is lost */
@@ -261,10 +271,72 @@ static int gpu_virtgpu_blob_create(struct gpu_context *context, enum gpu_blob_me
 	return 0;
 }
 
+static void gem_close(struct gpu_context *context, uint32_t bo_handle)
+{
+	struct drm_gem_close argument = {.handle = bo_handle};
+	virtgpu_call(context->fd, DRM_IOCTL_GEM_CLOSE, &argument);
+}
+
+/* Takes @bo_handle, which is not among the imports yet; -errno: it is closed. */
+static int import_create(struct gpu_context *context, uint32_t bo_handle, struct import **out)
+{
+	struct virtgpu_resource_info info = {.bo_handle = bo_handle};
+	struct import *import = calloc(1, sizeof(*import));
+	int error =
+		import ? virtgpu_call(context->fd, VIRTGPU_IOCTL_RESOURCE_INFO, &info) : -ENOMEM;
+	if (error < 0) {
+		gem_close(context, bo_handle);
+		free(import);
+		return error;
+	}
+	import->base = (struct gpu_blob){
+		.context = context,
+		.resource_id = info.resource_id,
+		.bo_handle = bo_handle,
+		.size = info.size,
+	};
+	wl_list_insert(&context->imports, &import->link);
+	*out = import;
+	return 0;
+}
+
+static int gpu_virtgpu_blob_import(struct gpu_context *context, int fd, struct gpu_blob **out)
+{
+	struct drm_prime_handle prime = {.fd = fd};
+	struct import *import, *found = NULL;
+	if (context->lost)
+		return -EPIPE;
+	int error = virtgpu_call(context->fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime);
+	if (error < 0)
+		return error;
+	wl_list_for_each(import, &context->imports, link)
+	{
+		if (import->base.bo_handle == prime.handle)
+			found = import;
+	}
+	if (!found)
+		error = import_create(context, prime.handle, &found);
+	if (error < 0)
+		return error;
+	found->refs++;
+	*out = &found->base;
+	return 0;
+}
+
 static void gpu_virtgpu_blob_destroy(struct gpu_blob *blob)
 {
-	if (blob)
+	if (!blob)
+		return;
+	if (blob->map) {
 		blob_free(blob);
+		return;
+	}
+	struct import *import = container_of(blob, struct import, base);
+	if (--import->refs > 0)
+		return;
+	gem_close(blob->context, blob->bo_handle);
+	wl_list_remove(&import->link);
+	free(import);
 }
 
 /* Contexts. */
@@ -307,6 +379,7 @@ static int gpu_virtgpu_context_create(
 	context->listener = listener;
 	context->data = data;
 	wl_list_init(&context->fences);
+	wl_list_init(&context->imports);
 	context->fd = virtgpu_open(gpu->path);
 	int error = context->fd < 0 ? context->fd : context_init(context->fd);
 	if (error == 0) {
@@ -403,6 +476,7 @@ static const struct gpu_ops ops = {
 	.context_create = gpu_virtgpu_context_create,
 	.context_destroy = gpu_virtgpu_context_destroy,
 	.blob_create = gpu_virtgpu_blob_create,
+	.blob_import = gpu_virtgpu_blob_import,
 	.blob_destroy = gpu_virtgpu_blob_destroy,
 	.submit = gpu_virtgpu_submit,
 	.describe = gpu_virtgpu_describe,
@@ -449,6 +523,10 @@ static struct gpu *gpu_create(struct wl_event_loop *loop, const char *path, int 
 			error = virtgpu_call(fd, VIRTGPU_IOCTL_GET_CAPS, &get_caps);
 		}
 		gpu->host_visible = virtgpu_get_param(fd, VIRTGPU_HOST_VISIBLE) != 0;
+		gpu->base.modifiers =
+			virtgpu_get_param(fd, VIRTGPU_SUPPORTED_CAPSETS) & MODIFIER_CAPSETS;
+		if (virtgpu_device(fd, &gpu->base.device) == 0)
+			gpu->base.node = gpu->path;
 	}
 	fd_close(&fd);
 	if (error == 0)
