@@ -6,9 +6,10 @@
 . "$(dirname "$0")/dmabuf.sh"
 . "$(dirname "$0")/foreign.sh"
 . "$(dirname "$0")/service.sh"
+. "$(dirname "$0")/three-d.sh"
 
 KIND=uml
-tests=(applications:300 service:90 input:120 clipboard:120 survival:150 reboots:150 many:120 commits:180 foreign:90)
+tests=(applications:300 service:90 input:120 clipboard:120 survival:150 reboots:150 many:120 commits:180 foreign:90 opengl:120)
 
 APPS=(simple-shm image foot qt6 mpv gtk4)
 
@@ -63,6 +64,27 @@ test_many() {
 test_commits() {
     session_start weston
     commits_leave_nothing 100000
+    session_end
+}
+
+# OpenGL, rendered by the host: two programs; then the first one's worker is killed.
+test_opengl() {
+    HOST_OPTIONS="--renderer virgl"
+    session_start weston
+    opengl_start first
+    opengl_right first
+    opengl_start second
+    opengl_right second
+    workers_rest || fail "somebody works when nothing happens"
+    kill -KILL "$(worker_pids | head -n 1)"
+    opengl_right second
+    app_works window
+    guest_signal vm first KILL
+    guest_signal vm second KILL
+    until_true 20 workers_are 0 || fail "a worker stays"
+    opengl_start third
+    opengl_right third
+    guest_signal vm third KILL
     session_end
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "clipboard.h"
 #include "wayland.h"
@@ -156,6 +157,36 @@ static void chunks(void)
 	wayland.context.polling = true;
 	CHECK(wayland_next(&wayland, &event, 5000) && event.object == both.message[2]);
 	check_works(&wayland);
+	close_channel(&wayland);
+}
+
+/* What waits on the host comes in as few events as their pages can hold. */
+static void packing(void)
+{
+	enum { N = 1000, ANSWER_BYTES = 24, PAGE_ROOM = 3744 }; /* done, and delete_id */
+	static struct wayland wayland;
+	static uint32_t syncs[N][3];
+	unsigned n_pages = 0;
+	size_t bytes = 0;
+	open_channel(&wayland, 20);
+	check_works(&wayland);
+	for (size_t i = 0; i < N; i++) {
+		syncs[i][0] = WAYLAND_DISPLAY_ID;
+		syncs[i][1] = 12u << 16;
+		syncs[i][2] = wayland_new_id(&wayland);
+	}
+	raw_send(&wayland.context, syncs, sizeof(syncs), NULL, NULL, 0);
+	usleep(500000);
+	while (bytes < N * ANSWER_BYTES) {
+		struct raw_send receive;
+		const uint8_t *page = raw_event(&wayland.context, 5000);
+		CHECK(page && page[0] == RAW_RECEIVE);
+		memcpy(&receive, page, sizeof(receive));
+		bytes += receive.size;
+		n_pages++;
+	}
+	CHECK(bytes == N * ANSWER_BYTES);
+	CHECK(n_pages <= (bytes + PAGE_ROOM - 1) / PAGE_ROOM);
 	close_channel(&wayland);
 }
 
@@ -308,6 +339,7 @@ static const struct {
 	{"bad-inits", bad_inits},
 	{"polls", polls},
 	{"chunks", chunks},
+	{"packing", packing},
 	{"refused", refused},
 	{"end", end},
 	{"images", images},
