@@ -397,6 +397,37 @@ static void a_hook_may_change_arguments(void **state)
 	expect(world, RELAY_UP, NEXT + 1, "xdg_toplevel", "set_title", "a", STRING("[vm] title"));
 }
 
+static unsigned holds_left;
+
+static enum relay_verdict hold_title(struct relay_message *message)
+{
+	return holds_left > 0 && holds_left-- ? RELAY_HOLD : RELAY_FORWARD;
+}
+
+static void a_message_that_a_hook_holds_waits_with_those_behind_it(void **state)
+{
+	struct world *world = *state;
+	uint8_t bytes[28] = {0};
+	toplevel(world);
+	on_title = hold_title;
+	holds_left = 2;
+	store_u32(bytes, NEXT + 1);
+	store_u32(bytes + 4, 20 << 16 | 2); /* set_title */
+	store_u32(bytes + 8, 6);
+	memcpy(bytes + 12, "title", 6);
+	store_u32(bytes + 20, SURFACE);
+	store_u32(bytes + 24, 8 << 16 | 6); /* commit */
+	uint64_t messages = relay_counters(world->relay)->messages[RELAY_DOWN];
+	assert_int_equal(push(world, RELAY_DOWN, bytes, sizeof(bytes)), 0);
+	assert_int_equal(push(world, RELAY_DOWN, bytes, 20), 0);
+	expect_nothing_more(world);
+	assert_int_equal(relay_counters(world->relay)->messages[RELAY_DOWN], messages);
+	assert_int_equal(push(world, RELAY_DOWN, bytes, sizeof(bytes)), sizeof(bytes));
+	expect(world, RELAY_UP, NEXT + 1, "xdg_toplevel", "set_title", "a", STRING("title"));
+	expect(world, RELAY_UP, SURFACE, "wl_surface", "commit", "");
+	assert_int_equal(relay_counters(world->relay)->messages[RELAY_DOWN], messages + 2);
+}
+
 static enum relay_verdict refuse_title(struct relay_message *message)
 {
 	return relay_fail(
@@ -521,6 +552,7 @@ int main(void)
 		TEST(a_hook_may_send_the_destructor_itself),
 		TEST(a_hook_may_keep_the_other_half_of_a_destroyed_object),
 		TEST(a_hook_may_change_arguments),
+		TEST(a_message_that_a_hook_holds_waits_with_those_behind_it),
 		TEST(a_hook_may_end_the_connection_with_an_error_of_the_object),
 		TEST(an_error_of_the_compositor_is_passed_on),
 		TEST(an_end_that_takes_nothing_ends_the_relay),
