@@ -147,14 +147,15 @@ END
 test_gtk4_widget_factory() {
     APP_PREPARE=gtk
     SIZE=1600x1000
-    APP=(env GDK_BACKEND=wayland GSK_RENDERER=cairo gtk4-widget-factory)
+    APP=(env GDK_BACKEND=wayland GSK_RENDERER=cairo LD_PRELOAD="$WAYFERRY_CLIENTS/libsteady.so" gtk4-widget-factory)
     app_moving weston
 }
 
 test_gtk3_widget_factory() {
     APP_PREPARE=gtk
     SIZE=1600x1000
-    APP=(env GDK_BACKEND=wayland gtk3-widget-factory)
+    # GTK measures the rows of a list for 30 ms at most before it chooses the window's width.
+    APP=(env GDK_BACKEND=wayland LD_PRELOAD="$WAYFERRY_CLIENTS/libsteady.so" gtk3-widget-factory)
     app_moving weston
 }
 
