@@ -15,7 +15,7 @@ struct channel_blob {
 	uint32_t refs;
 	struct channel *channel;
 	struct gpu_blob *gpu;
-	uint8_t *map;
+	uint8_t *map; /* NULL: imported */
 	size_t size;
 };
 
@@ -101,6 +101,12 @@ void channel_pause(struct channel *channel, bool paused);
  * is lost.
  */
 int channel_blob_create(struct channel *channel, size_t size, struct channel_blob **out);
+/*
+ * The blob behind @fd (borrowed), a dma-buf of the guest's virtio-gpu device, without a map: one
+ * reference, the caller's. It need live no longer than until what names it was sent. 0 or -errno as
+ * gpu_ops.blob_import.
+ */
+int channel_blob_import(struct channel *channel, int fd, struct channel_blob **out);
 struct channel_blob *channel_blob_ref(struct channel_blob *blob);
 void channel_blob_unref(struct channel_blob *blob);
 /* A WIRE_BLOB handle with a new reference. */

@@ -45,6 +45,20 @@ void channel_blobs_finish(struct channel_blobs *blobs)
 	wl_list_for_each_safe(blob, next, &blobs->live, link) blob_vacate(blob);
 }
 
+/* @blob has got its gpu part. */
+static struct channel_blob *blob_enter(struct channel *channel, struct blob *blob, size_t size)
+{
+	blob->base.refs = 1;
+	blob->base.channel = channel;
+	blob->base.map = blob->base.gpu->map;
+	blob->base.size = size;
+	wl_list_insert(&channel_blobs(channel)->live, &blob->link);
+	struct channel_counters *counters = channel_counters_mutable(channel);
+	counters->blobs++;
+	counters->blob_bytes += blob->base.gpu->size;
+	return &blob->base;
+}
+
 static int blob_create(struct channel *channel, enum gpu_blob_memory memory, uint32_t blob_id,
 	size_t gpu_size, size_t size, struct channel_blob **out)
 {
@@ -57,15 +71,26 @@ static int blob_create(struct channel *channel, enum gpu_blob_memory memory, uin
 		free(blob);
 		return error;
 	}
-	blob->base.refs = 1;
-	blob->base.channel = channel;
-	blob->base.map = blob->base.gpu->map;
-	blob->base.size = size;
-	wl_list_insert(&channel_blobs(channel)->live, &blob->link);
-	struct channel_counters *counters = channel_counters_mutable(channel);
-	counters->blobs++;
-	counters->blob_bytes += blob->base.gpu->size;
-	*out = &blob->base;
+	*out = blob_enter(channel, blob, size);
+	return 0;
+}
+
+int channel_blob_import(struct channel *channel, int fd, struct channel_blob **out)
+{
+	const struct gpu_ops *ops = channel_gpu(channel)->ops;
+	if (channel_is_lost(channel))
+		return -EPIPE;
+	if (!ops->blob_import)
+		return -ENODEV;
+	struct blob *blob = calloc(1, sizeof(*blob));
+	if (!blob)
+		return -ENOMEM;
+	int error = ops->blob_import(channel_context(channel), fd, &blob->base.gpu);
+	if (error < 0) {
+		free(blob);
+		return error;
+	}
+	*out = blob_enter(channel, blob, blob->base.gpu->size);
 	return 0;
 }
 

@@ -27,6 +27,7 @@
 #include "guest-proxy/clock.h"
 #include "guest-proxy/connection.h"
 #include "guest-proxy/counters.h"
+#include "guest-proxy/dmabuf.h"
 #include "guest-proxy/registry.h"
 #include "guest-proxy/surface.h"
 #include "guest-proxy/swapchain.h"
@@ -116,8 +117,10 @@ static void drop_host(struct client *client)
 	counters_add(&client->clients->past, base);
 	counters_bury(&client->clients->past);
 	base->frames = base->copied_bytes = 0;
+	base->dmabuf.buffers = base->dmabuf.refused = base->dmabuf.waits = 0;
 	transfers_destroy(base->transfers);
 	base->transfers = NULL;
+	dmabuf_finish(base);
 	relay_destroy(base->relay);
 	base->relay = NULL;
 	swapchain_finish_retired(base);
@@ -225,7 +228,7 @@ static void push_requests(struct client *client)
 static bool reading(const struct client *client)
 {
 	return client->state == CLIENT_SERVED && !client->hung_up && !client->base.lost &&
-		!client->closed && !relay_failure(client->base.relay) &&
+		!client->closed && !client->base.dmabuf.held && !relay_failure(client->base.relay) &&
 		channel_ready(client->base.channel) &&
 		outbox_pending(&client->out) <= OUTBOX_PAUSE_BYTES;
 }
@@ -535,6 +538,10 @@ static void settle(void *data)
 	struct client *client = data;
 	client->idle = NULL;
 
+	if (client->base.dmabuf.resume && client->state == CLIENT_SERVED) {
+		client->base.dmabuf.resume = false;
+		push_requests(client);
+	}
 	flush_host(client);
 	if (client->state == CLIENT_SERVED)
 		decide(client);
@@ -616,6 +623,7 @@ void clients_add(struct clients *clients, int fd)
 	client->clients = clients;
 	client->fd = fd;
 	client->base.loop = clients->loop;
+	client->base.gpu = clients->gpu;
 	client->base.wake = wake;
 	client->base.clock = &clients->clock;
 	wl_list_init(&client->base.swapchains);
@@ -642,6 +650,10 @@ struct clients *clients_create(struct wl_event_loop *loop, struct gpu *gpu)
 	static const struct relay_hook *const tables[] = {
 		buffer_hooks,
 		clock_hooks,
+		dmabuf_hooks,
+		dmabuf_global_hooks,
+		dmabuf_feedback_hooks,
+		drm_hooks,
 		swapchain_hooks,
 		surface_hooks,
 		transfer_hooks,

@@ -6,6 +6,7 @@
 #define GUEST_PROXY_CONNECTION_H
 
 #include "guest-proxy/channel.h"
+#include "guest-proxy/dmabuf.h"
 #include "protocol/relay.h"
 
 /* How many wl_shm formats of the compositor are remembered; there are about 120. */
@@ -16,6 +17,7 @@ struct transfers;
 
 struct connection {
 	struct wl_event_loop *loop;
+	const struct gpu *gpu;
 	struct channel *channel;
 	struct relay *relay;
 	struct transfers *transfers;
@@ -28,6 +30,7 @@ struct connection {
 	struct wl_list retired; /* host_buffer::link: of no swapchain any more, the compositor still
 				   reads them */
 	uint32_t n_retired;
+	struct dmabuf_state dmabuf;
 	uint64_t frames, copied_bytes; /* commits with a wl_shm buffer, and what they cost */
 
 	bool ending; /* objects are being torn down; nothing is sent any more */

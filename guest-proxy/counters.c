@@ -9,6 +9,9 @@ void counters_add(struct counters *counters, const struct connection *connection
 {
 	counters->frames += connection->frames;
 	counters->copied_bytes += connection->copied_bytes;
+	counters->dmabufs += connection->dmabuf.buffers;
+	counters->dmabufs_refused += connection->dmabuf.refused;
+	counters->dmabuf_waits += connection->dmabuf.waits;
 	if (connection->relay) {
 		const struct relay_counters *relay = relay_counters(connection->relay);
 		for (int end = 0; end < 2; end++) {
@@ -47,6 +50,9 @@ void counters_print(const struct counters *counters, FILE *file)
 		{"event_bytes", counters->bytes[RELAY_UP]},
 		{"frames", counters->frames},
 		{"copied_bytes", counters->copied_bytes},
+		{"dmabufs", counters->dmabufs},
+		{"dmabufs_refused", counters->dmabufs_refused},
+		{"dmabuf_waits", counters->dmabuf_waits},
 		{"submissions", counters->channel.submissions},
 		{"sends", counters->channel.sends},
 		{"receives", counters->channel.receives},

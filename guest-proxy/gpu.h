@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <wayland-server-core.h> /* wl_event_loop */
 
 struct gpu;
@@ -23,7 +24,7 @@ struct gpu_blob {
 	struct gpu_context *context;
 	uint32_t resource_id; /* what commands call it */
 	uint32_t bo_handle;   /* the kernel's name; 0 with gpu_vhost_user */
-	void *map;            /* read and write */
+	void *map;            /* read and write; NULL: imported */
 	size_t size;          /* a multiple of the page */
 };
 
@@ -62,6 +63,13 @@ struct gpu_ops {
 	 */
 	int (*blob_create)(struct gpu_context *context, enum gpu_blob_memory memory,
 		uint64_t blob_id, size_t size, struct gpu_blob **out);
+	/*
+	 * The blob behind @fd (borrowed), a dma-buf of this device, attached to the context; not
+	 * mapped. Imported once more it is the same one: each import wants its blob_destroy. 0 or
+	 * -errno: -EPIPE and -ENOMEM as they say, all others: @fd is no dma-buf of this device. NULL
+	 * where there are none.
+	 */
+	int (*blob_import)(struct gpu_context *context, int fd, struct gpu_blob **out);
 	/* Unmaps and frees; what the host still does with it goes on. NULL is fine. Blobs die
 	 * before their context. */
 	void (*blob_destroy)(struct gpu_blob *blob);
@@ -82,6 +90,10 @@ struct gpu {
 	const struct gpu_ops *ops;
 	bool lazy; /* submissions can be lazy; elsewhere that means nothing */
 	bool same_clock; /* the host and we run on one kernel, whose clocks both read */
+	/* The render node that applications share buffers of; NULL: there is none. */
+	const char *node;
+	dev_t device;   /* its number */
+	bool modifiers; /* its contexts may draw in the layouts of the host's GPU */
 	/* For those who make blobs: what they learnt about this device. */
 	bool has_memory;             /* the next two are known */
 	enum gpu_blob_memory memory; /* what blobs for the compositor are made of here */

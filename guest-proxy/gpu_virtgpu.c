@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "guest-proxy/virtgpu_features.h"
 #include "guest-proxy/virtgpu_ioctl.h"
 #include "protocol/cross_domain.h"
 #include "protocol/fd.h"
@@ -26,8 +27,9 @@
 #define FIRST_RENDER_NODE 128
 #define N_RENDER_NODES 64
 #define CAPSET_MAX_BYTES 256
-#define DRIVER "virtio_gpu"
 #define EVENTS_BYTES 256
+/* Contexts whose drivers know the host's GPU: venus, and native ones. */
+#define MODIFIER_CAPSETS (1 << 4 | 1 << 6)
 
 struct gpu_virtgpu {
 	struct gpu base;
@@ -43,12 +45,20 @@ struct fence {
 	struct wl_list link; /* gpu_context::fences */
 };
 
+/* The kernel has one handle for all imports of a buffer, and one GEM_CLOSE ends it. */
+struct import {
+	struct gpu_blob base;
+	struct wl_list link; /* gpu_context::imports */
+	uint32_t refs;
+};
+
 struct gpu_context {
 	struct gpu_virtgpu *gpu;
 	const struct gpu_listener *listener;
 	void *data;
 	int fd;
 	struct wl_event_source *events; /* of fd */
+	struct wl_list imports;         /* import::link */
 	struct wl_list fences;          /* fence::link, oldest first: of GPU_FENCE_DONE */
 	struct wl_event_source *oldest; /* the first of them; NULL: there is none */
 	struct wl_event_source *idle;   /* to tell that it is lost */
@@ -59,16 +69,6 @@ struct gpu_context {
 static struct gpu_virtgpu *of_base(const struct gpu *base)
 {
 	return container_of(base, struct gpu_virtgpu, base);
-}
-
-/* An ioctl that signals and a busy kernel do not end. 0 or -errno. */
-static int call(int fd, unsigned long request, void *argument)
-{
-	int result;
-	do {
-		result = virtgpu_ioctl(fd, request, argument);
-	} while (result == -EINTR || result == -EAGAIN);
-	return result;
 }
 
 static uint64_t address(const void *pointer)
@@ -204,7 +204,7 @@ static void blob_free(struct gpu_blob *blob)
 	if (blob->map)
 		munmap(blob->map, blob->size);
 	if (blob->bo_handle)
-		call(blob->context->fd, DRM_IOCTL_GEM_CLOSE, &gem_close);
+		virtgpu_call(blob->context->fd, DRM_IOCTL_GEM_CLOSE, &gem_close);
 	free(blob);
 }
 
@@ -212,7 +212,7 @@ static void blob_free(struct gpu_blob *blob)
 static int map(struct gpu_blob *blob)
 {
 	struct virtgpu_map map = {.bo_handle = blob->bo_handle};
-	int error = call(blob->context->fd, VIRTGPU_IOCTL_MAP, &map);
+	int error = virtgpu_call(blob->context->fd, VIRTGPU_IOCTL_MAP, &map);
 	if (error < 0)
 		return error;
 	blob->map = virtgpu_mmap(blob->context->fd, map.offset, blob->size);
@@ -231,7 +231,7 @@ static int create(struct gpu_blob *blob, enum gpu_blob_memory memory, uint64_t b
 		create.flags |= VIRTGPU_BLOB_SHAREABLE;
 		create.blob_id = blob_id;
 	}
-	int error = call(blob->context->fd, VIRTGPU_IOCTL_CREATE_BLOB, &create);
+	int error = virtgpu_call(blob->context->fd, VIRTGPU_IOCTL_CREATE_BLOB, &create);
 	if (error < 0)
 		return error;
 	blob->bo_handle = create.bo_handle;
@@ -271,10 +271,72 @@ static int gpu_virtgpu_blob_create(struct gpu_context *context, enum gpu_blob_me
 	return 0;
 }
 
+static void gem_close(struct gpu_context *context, uint32_t bo_handle)
+{
+	struct drm_gem_close argument = {.handle = bo_handle};
+	virtgpu_call(context->fd, DRM_IOCTL_GEM_CLOSE, &argument);
+}
+
+/* Takes @bo_handle, which is not among the imports yet; -errno: it is closed. */
+static int import_create(struct gpu_context *context, uint32_t bo_handle, struct import **out)
+{
+	struct virtgpu_resource_info info = {.bo_handle = bo_handle};
+	struct import *import = calloc(1, sizeof(*import));
+	int error =
+		import ? virtgpu_call(context->fd, VIRTGPU_IOCTL_RESOURCE_INFO, &info) : -ENOMEM;
+	if (error < 0) {
+		gem_close(context, bo_handle);
+		free(import);
+		return error;
+	}
+	import->base = (struct gpu_blob){
+		.context = context,
+		.resource_id = info.resource_id,
+		.bo_handle = bo_handle,
+		.size = info.size,
+	};
+	wl_list_insert(&context->imports, &import->link);
+	*out = import;
+	return 0;
+}
+
+static int gpu_virtgpu_blob_import(struct gpu_context *context, int fd, struct gpu_blob **out)
+{
+	struct drm_prime_handle prime = {.fd = fd};
+	struct import *import, *found = NULL;
+	if (context->lost)
+		return -EPIPE;
+	int error = virtgpu_call(context->fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime);
+	if (error < 0)
+		return error;
+	wl_list_for_each(import, &context->imports, link)
+	{
+		if (import->base.bo_handle == prime.handle)
+			found = import;
+	}
+	if (!found)
+		error = import_create(context, prime.handle, &found);
+	if (error < 0)
+		return error;
+	found->refs++;
+	*out = &found->base;
+	return 0;
+}
+
 static void gpu_virtgpu_blob_destroy(struct gpu_blob *blob)
 {
-	if (blob)
+	if (!blob)
+		return;
+	if (blob->map) {
 		blob_free(blob);
+		return;
+	}
+	struct import *import = container_of(blob, struct import, base);
+	if (--import->refs > 0)
+		return;
+	gem_close(blob->context, blob->bo_handle);
+	wl_list_remove(&import->link);
+	free(import);
 }
 
 /* Contexts. */
@@ -303,7 +365,7 @@ static int context_init(int fd)
 		.n_params = ARRAY_LENGTH(params),
 		.params = address(params),
 	};
-	return call(fd, VIRTGPU_IOCTL_CONTEXT_INIT, &init);
+	return virtgpu_call(fd, VIRTGPU_IOCTL_CONTEXT_INIT, &init);
 }
 
 static int gpu_virtgpu_context_create(
@@ -317,6 +379,7 @@ static int gpu_virtgpu_context_create(
 	context->listener = listener;
 	context->data = data;
 	wl_list_init(&context->fences);
+	wl_list_init(&context->imports);
 	context->fd = virtgpu_open(gpu->path);
 	int error = context->fd < 0 ? context->fd : context_init(context->fd);
 	if (error == 0) {
@@ -337,7 +400,7 @@ static int gpu_virtgpu_context_create(
 static int wait_for(struct gpu_context *context, uint32_t bo_handle)
 {
 	struct virtgpu_wait wait = {.bo_handle = bo_handle};
-	int error = call(context->fd, VIRTGPU_IOCTL_WAIT, &wait);
+	int error = virtgpu_call(context->fd, VIRTGPU_IOCTL_WAIT, &wait);
 	if (error == -EBUSY)
 		context_lose(context, "the host does not answer");
 	return error;
@@ -368,7 +431,7 @@ static int gpu_virtgpu_submit(struct gpu_context *context, const void *commands,
 		execute.bo_handles = address(&blobs[0]->bo_handle);
 		execute.n_bo_handles = 1;
 	}
-	int error = call(context->fd, VIRTGPU_IOCTL_EXECUTE, &execute);
+	int error = virtgpu_call(context->fd, VIRTGPU_IOCTL_EXECUTE, &execute);
 	if (error < 0) {
 		free(fence);
 		return error;
@@ -413,56 +476,28 @@ static const struct gpu_ops ops = {
 	.context_create = gpu_virtgpu_context_create,
 	.context_destroy = gpu_virtgpu_context_destroy,
 	.blob_create = gpu_virtgpu_blob_create,
+	.blob_import = gpu_virtgpu_blob_import,
 	.blob_destroy = gpu_virtgpu_blob_destroy,
 	.submit = gpu_virtgpu_submit,
 	.describe = gpu_virtgpu_describe,
 };
 
-/* 0 also for what the kernel does not know. */
-static int get_param(int fd, enum virtgpu_param param)
+/* What @fd's device lacks (then with what to do about it, if that is not in the name of the lack).
+ * NULL: it will do. */
+static const char *shortcoming(int fd, const char **remedy)
 {
-	int value = 0;
-	struct virtgpu_getparam getparam = {.param = param, .value = address(&value)};
-	return call(fd, VIRTGPU_IOCTL_GETPARAM, &getparam) < 0 ? 0 : value;
-}
+	char driver[32];
 
-static bool is_virtio_gpu(int fd)
-{
-	char name[sizeof(DRIVER)] = "";
-	struct drm_version version = {.name = name, .name_len = sizeof(name) - 1};
-	/* The kernel cuts the name, and says how long it was. */
-	return call(fd, DRM_IOCTL_VERSION, &version) == 0 &&
-		version.name_len == sizeof(DRIVER) - 1 && strcmp(name, DRIVER) == 0;
-}
-
-/* What @fd's device lacks, and what to do about it. NULL: it will do. */
-static const char *shortcoming(int fd)
-{
-	static const struct {
-		enum virtgpu_param param;
-		int mask;
-		const char *text;
-	} requirements[] = {
-		{VIRTGPU_3D_FEATURES, 1,
-			"the device offers no contexts (3D_FEATURES): give the machine "
-			"wayferry-host's device, or one with cross-domain contexts"},
-		{VIRTGPU_CAPSET_QUERY_FIX, 1,
-			"this kernel's driver is too old (CAPSET_QUERY_FIX): use Linux 5.16 or "
-			"later"},
-		{VIRTGPU_RESOURCE_BLOB, 1,
-			"the device has no blobs (RESOURCE_BLOB): switch them on in the monitor"},
-		{VIRTGPU_CONTEXT_INIT, 1,
-			"the device has one kind of context only (CONTEXT_INIT): switch context "
-			"types on in the monitor, and use Linux 5.16 or later in the guest"},
-		{VIRTGPU_SUPPORTED_CAPSETS, 1 << CROSS_DOMAIN_CAPSET_ID,
-			"the device has no cross-domain contexts (capset 5): switch them on in "
-			"the monitor"},
-	};
-	if (!is_virtio_gpu(fd))
+	*remedy = NULL;
+	virtgpu_driver_name(fd, driver, sizeof(driver));
+	if (!virtgpu_is_driver(driver))
 		return "not a virtio-gpu device";
-	for (size_t i = 0; i < ARRAY_LENGTH(requirements); i++) {
-		if (!(get_param(fd, requirements[i].param) & requirements[i].mask))
-			return requirements[i].text;
+	for (size_t i = 0; i < VIRTGPU_N_FEATURES; i++) {
+		const struct virtgpu_feature *feature = &virtgpu_features[i];
+		if (!(virtgpu_get_param(fd, feature->param) & feature->mask)) {
+			*remedy = feature->remedy;
+			return feature->lack;
+		}
 	}
 	return NULL;
 }
@@ -485,9 +520,13 @@ static struct gpu *gpu_create(struct wl_event_loop *loop, const char *path, int 
 			gpu->description = NULL;
 			error = -ENOMEM;
 		} else {
-			error = call(fd, VIRTGPU_IOCTL_GET_CAPS, &get_caps);
+			error = virtgpu_call(fd, VIRTGPU_IOCTL_GET_CAPS, &get_caps);
 		}
-		gpu->host_visible = get_param(fd, VIRTGPU_HOST_VISIBLE) != 0;
+		gpu->host_visible = virtgpu_get_param(fd, VIRTGPU_HOST_VISIBLE) != 0;
+		gpu->base.modifiers =
+			virtgpu_get_param(fd, VIRTGPU_SUPPORTED_CAPSETS) & MODIFIER_CAPSETS;
+		if (virtgpu_device(fd, &gpu->base.device) == 0)
+			gpu->base.node = gpu->path;
 	}
 	fd_close(&fd);
 	if (error == 0)
@@ -498,45 +537,45 @@ static struct gpu *gpu_create(struct wl_event_loop *loop, const char *path, int 
 	return NULL;
 }
 
-/* An fd of @path that will do. -errno, or -ENOTSUP, with *@why (static, or good until the next
- * strerror). */
-static int open_node(const char *path, const char **why)
+/* An fd of @path that will do. -errno, or -ENOTSUP, which is told at @level unless there is no such
+ * file and that is no fault (@optional). */
+static int open_node(const char *path, enum log_level level, bool optional)
 {
+	const char *remedy = NULL, *why;
 	int fd = virtgpu_open(path);
-	if (fd < 0) {
-		*why = fd == -EACCES || fd == -EPERM
-			? "permission denied: add the user to the group of the file (render)"
-			: strerror(-fd);
+
+	if (fd == -ENOENT && optional)
 		return fd;
+	if (fd >= 0) {
+		why = shortcoming(fd, &remedy);
+		if (!why)
+			return fd;
+		fd_close(&fd);
+		fd = -ENOTSUP;
+	} else {
+		why = strerror(-fd);
+		if (fd == -EACCES || fd == -EPERM)
+			remedy = "add the user to the group of the file (render)";
 	}
-	*why = shortcoming(fd);
-	if (!*why)
-		return fd;
-	fd_close(&fd);
-	return -ENOTSUP;
+	log_write(level, LOG_MODULE, "%s: %s%s%s", path, why, remedy ? ": " : "",
+		remedy ? remedy : "");
+	return fd;
 }
 
 struct gpu *gpu_virtgpu_open(struct wl_event_loop *loop, const char *path)
 {
-	const char *why;
 	if (path) {
-		int fd = open_node(path, &why);
-		if (fd >= 0)
-			return gpu_create(loop, path, fd);
-		log_err("%s: %s", path, why);
-		return NULL;
+		int fd = open_node(path, LOG_LEVEL_ERROR, false);
+		return fd < 0 ? NULL : gpu_create(loop, path, fd);
 	}
 	unsigned n = 0;
 	for (int i = 0; i < N_RENDER_NODES; i++) {
 		char node[sizeof(RENDER_NODE) + 8];
 		snprintf(node, sizeof(node), RENDER_NODE, FIRST_RENDER_NODE + i);
-		int fd = open_node(node, &why);
+		int fd = open_node(node, LOG_LEVEL_WARN, true);
 		if (fd >= 0)
 			return gpu_create(loop, node, fd);
-		if (fd == -ENOENT)
-			continue;
-		n++;
-		log_warn("%s: %s", node, why);
+		n += fd != -ENOENT;
 	}
 	log_err("no render node with cross-domain contexts: %s",
 		n > 0 ? "see above"

@@ -9,6 +9,7 @@
 
 #include "guest-proxy/client.h"
 #include "guest-proxy/command.h"
+#include "guest-proxy/doctor.h"
 #include "guest-proxy/gpu.h"
 #include "guest-proxy/listener.h"
 #include "protocol/bytes.h"
@@ -25,7 +26,7 @@
 
 struct settings {
 	const char *socket, *device, *vhost_user, *log_level, *trace;
-	bool stats;
+	bool stats, doctor;
 	char **command; /* NULL: none */
 };
 
@@ -72,12 +73,17 @@ static bool parse(struct settings *settings, int argc, char **argv, int *status)
 	};
 	const struct options_program program = {
 		.name = "wayferry-guest",
-		.usage = "[OPTION...] [-- COMMAND [ARGUMENT...]]",
+		.usage = "[OPTION...] [-- COMMAND [ARGUMENT...]]\n       wayferry-guest doctor [OPTION...]",
 		.summary = "A Wayland display for the applications of a virtual machine, whose "
 			   "windows appear on the host's "
 			   "desktop. With a COMMAND it runs until that ends and exits with its "
 			   "status.",
 		.options = options,
+		.command = "doctor",
+		.command_help = "Looks for what is missing on this machine, line by line, and says "
+				"how to mend it. Exit status: 0 when applications would have "
+				"windows, else 1. Heeds --device, --vhost-user and --socket.",
+		.command_given = &settings->doctor,
 	};
 	int first = argc;
 	enum options_result result = options_parse(&program, argc, argv, &first);
@@ -89,6 +95,10 @@ static bool parse(struct settings *settings, int argc, char **argv, int *status)
 	settings->command = first < argc ? &argv[first] : NULL;
 	if (settings->command && strcmp(argv[first - 1], "--") != 0) {
 		log_err("unknown argument %s (a command comes after --; see --help)", argv[first]);
+		return false;
+	}
+	if (settings->command && settings->doctor) {
+		log_err("doctor runs no command (see --help)");
 		return false;
 	}
 	return true;
@@ -260,6 +270,14 @@ int main(int argc, char **argv)
 
 	if (!parse(&guest.settings, argc, argv, &status) || !apply(&guest.settings))
 		return status;
+	if (guest.settings.doctor) {
+		const struct doctor_settings settings = {
+			.socket = guest.settings.socket,
+			.device = guest.settings.device,
+			.vhost_user = guest.settings.vhost_user,
+		};
+		return doctor_run(&settings, stdout);
+	}
 	service_open(&guest.service);
 	guest.passed_fd = service_listen_fd();
 	if (!open_all(&guest)) {

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "guest-proxy/connection.h"
 #include "protocol/bytes.h"
 
 static const struct limit {
@@ -14,9 +15,9 @@ static const struct limit {
 
 	 */
 	{"wl_shm", 1},
-	/* Their fds name memory, fences and devices of one kernel; the host's is another. */
+	/* Their fds name memory, fences and devices of one kernel; the host's is another. The wl_drm
+	 * that clients see is ours (drm.c). */
 	{"wl_drm", 0},
-	{"zwp_linux_dmabuf_v1", 0},
 	{"zwp_linux_explicit_synchronization_v1", 0},
 	{"wp_linux_drm_syncobj_manager_v1", 0},
 	{"wp_drm_lease_device_v1", 0},
@@ -28,6 +29,11 @@ static const struct limit {
 
 bool registry_allows(void *data, const struct interface *interface, uint32_t *version)
 {
+	const struct connection *connection = data;
+
+	/* Its buffers are those of a render node. */
+	if (strcmp(interface->wl->name, "zwp_linux_dmabuf_v1") == 0)
+		return connection && connection->gpu && connection->gpu->node;
 	for (size_t i = 0; i < ARRAY_LENGTH(limits); i++) {
 		if (strcmp(limits[i].interface, interface->wl->name) != 0)
 			continue;

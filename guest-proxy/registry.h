@@ -4,7 +4,7 @@
 
 #include "protocol/relay.h"
 
-/* relay_ops' allow_global. */
+/* relay_ops' allow_global; @data: struct connection. */
 bool registry_allows(void *data, const struct interface *interface, uint32_t *version);
 
 #endif

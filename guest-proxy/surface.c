@@ -13,6 +13,7 @@
 #include <wayland-server-protocol.h>
 
 #include "guest-proxy/buffer.h"
+#include "guest-proxy/dmabuf.h"
 #include "guest-proxy/swapchain.h"
 #include "protocol/bytes.h"
 
@@ -22,13 +23,14 @@
 enum pending {
 	PENDING_NOTHING, /* no attach since the last commit */
 	PENDING_BUFFER,  /* a buffer of wl_shm, kept here */
-	PENDING_OTHER,   /* null or a buffer of the host's, forwarded */
+	PENDING_OTHER,   /* null, a dma-buf or a buffer of the host's, forwarded */
 };
 
 struct surface {
 	struct connection *connection;
 	enum pending pending;
 	struct buffer *buffer; /* PENDING_BUFFER: a reference */
+	struct dmabuf *dmabuf; /* PENDING_OTHER: a reference, or NULL */
 	int32_t attach_x, attach_y;
 	pixman_region32_t damage;         /* buffer coordinates; may lie outside of the buffer */
 	pixman_region32_t surface_damage; /* surface coordinates, since the last commit */
@@ -44,6 +46,7 @@ static void destroy_surface(struct relay_object *object)
 	object->data = NULL;
 	swapchain_destroy(surface->swapchain);
 	buffer_unref(surface->buffer);
+	dmabuf_unref(surface->dmabuf);
 	pixman_region32_fini(&surface->damage);
 	pixman_region32_fini(&surface->surface_damage);
 	free(surface);
@@ -83,8 +86,12 @@ static enum relay_verdict handle_attach(struct relay_message *message)
 	struct buffer *buffer = object ? buffer_of(object) : NULL;
 
 	buffer_unref(surface->buffer);
+	dmabuf_unref(surface->dmabuf);
 	surface->buffer = NULL;
+	surface->dmabuf = NULL;
 	if (!buffer) {
+		struct dmabuf *dmabuf = object ? dmabuf_of(object) : NULL;
+		surface->dmabuf = dmabuf ? dmabuf_ref(dmabuf) : NULL;
 		surface->pending = PENDING_OTHER;
 		return RELAY_FORWARD;
 	}
@@ -234,6 +241,10 @@ static enum relay_verdict handle_commit(struct relay_message *message)
 	struct buffer *buffer = surface->buffer;
 	enum relay_verdict verdict = RELAY_FORWARD;
 
+	if (surface->dmabuf && !dmabuf_ready(surface->connection, surface->dmabuf))
+		return RELAY_HOLD;
+	dmabuf_unref(surface->dmabuf);
+	surface->dmabuf = NULL;
 	surface->pending = PENDING_NOTHING;
 	surface->buffer = NULL;
 	convert_damage(surface);

@@ -5,11 +5,21 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 int virtgpu_open(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	return fd < 0 ? -errno : fd;
+}
+
+int virtgpu_device(int fd, dev_t *device)
+{
+	struct stat status;
+	if (fstat(fd, &status) < 0)
+		return -errno;
+	*device = status.st_rdev;
+	return 0;
 }
 
 int virtgpu_ioctl(int fd, unsigned long request, void *argument)

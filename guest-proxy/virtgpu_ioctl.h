@@ -13,6 +13,7 @@
 #include <drm.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum virtgpu_param {
 	VIRTGPU_3D_FEATURES = 1,
@@ -76,6 +77,13 @@ struct virtgpu_map {
 	uint32_t pad;
 };
 
+struct virtgpu_resource_info {
+	uint32_t bo_handle;
+	uint32_t resource_id; /* out */
+	uint32_t size;        /* out */
+	uint32_t memory;      /* out: VIRTGPU_MEMORY_*; 0: no blob */
+};
+
 #define VIRTGPU_EXECUTE_FENCE_FD_OUT 2
 #define VIRTGPU_EXECUTE_RING_IDX 4
 
@@ -99,6 +107,7 @@ struct virtgpu_wait {
 #define VIRTGPU_IOCTL_MAP DRM_IOWR(DRM_COMMAND_BASE + 0x01, struct virtgpu_map)
 #define VIRTGPU_IOCTL_EXECUTE DRM_IOWR(DRM_COMMAND_BASE + 0x02, struct virtgpu_execute)
 #define VIRTGPU_IOCTL_GETPARAM DRM_IOWR(DRM_COMMAND_BASE + 0x03, struct virtgpu_getparam)
+#define VIRTGPU_IOCTL_RESOURCE_INFO DRM_IOWR(DRM_COMMAND_BASE + 0x05, struct virtgpu_resource_info)
 #define VIRTGPU_IOCTL_WAIT DRM_IOWR(DRM_COMMAND_BASE + 0x08, struct virtgpu_wait)
 #define VIRTGPU_IOCTL_GET_CAPS DRM_IOWR(DRM_COMMAND_BASE + 0x09, struct virtgpu_get_caps)
 #define VIRTGPU_IOCTL_CREATE_BLOB DRM_IOWR(DRM_COMMAND_BASE + 0x0a, struct virtgpu_create_blob)
@@ -109,6 +118,9 @@ struct virtgpu_wait {
 
 /* A non-blocking fd of the render node at @path, or -errno. Readable when there are events. */
 int virtgpu_open(const char *path);
+
+/* The number of the device behind @fd. 0 or -errno. */
+int virtgpu_device(int fd, dev_t *device);
 
 /* One try. 0 or -errno. */
 int virtgpu_ioctl(int fd, unsigned long request, void *argument);

@@ -387,8 +387,16 @@ static int handle_send(struct cross_domain_context *context, const uint8_t *byte
 		return -EINVAL;
 	memcpy(&send, bytes, sizeof(send));
 	int err = check_identifiers(context, &send);
-	if (err < 0)
+	if (err < 0) {
+		/*
+		 * A guest's kernel does not say that the host refused a blob (a quota, say): it
+		 * comes out here, and the message that names it cannot be left out of the stream.
+		 */
+		if (err == -ENOENT && send.opaque_data_size > 0)
+			cross_domain_lose(
+				context, "it sends memory that was refused: too much is in use");
 		return err;
+	}
 	cross_domain_counters(context)->sends++;
 	cross_domain_counters(context)->bytes_from_guest += send.opaque_data_size;
 	if (make_handles(context, &send, handles) < 0) {

@@ -142,6 +142,7 @@ static void finish_turn(void *data)
 			wl_event_source_timer_update(device->again, 1);
 		if (!vhost_user_running(device->vhost_user))
 			break;
+		commands_retry(&device->gpu); /* a context's end settles what it had not made */
 		serve_contexts(device);
 		if (more != 0 || !tell_wants(device))
 			break;

@@ -14,6 +14,7 @@
 
 #include "host-bridge/compositor.h"
 #include "host-bridge/device.h"
+#include "host-bridge/doctor.h"
 #include "host-bridge/policy.h"
 #include "host-bridge/renderer.h"
 #include "host-bridge/sandbox.h"
@@ -35,14 +36,14 @@
 struct host_options {
 	const char *socket, *fd, *wayland_display, *vm, *renderer, *renderer_program, *render_node, *window_size,
 		*log_level, *trace;
-	bool print_capabilities, stats, no_sandbox;
+	bool print_capabilities, stats, no_sandbox, doctor;
 };
 
 struct host {
 	const char *socket_path; /* NULL: socket_fd */
 	int socket_fd;
 	uint64_t window_bytes;
-	bool print_capabilities, stats, sandbox, wants_renderer;
+	bool print_capabilities, stats, sandbox, doctor, wants_renderer;
 	struct renderer_config renderer_config;
 	char renderer_program[PATH_MAX];
 	struct renderer *renderer;
@@ -130,13 +131,18 @@ static bool parse_command_line(
 	};
 	const struct options_program program = {
 		.name = "wayferry-host",
-		.usage = "--socket PATH | --fd N [OPTION...]",
+		.usage = "--socket PATH | --fd N [OPTION...]\n       wayferry-host doctor [OPTION...]",
 		.summary = "Serves one virtual machine's virtio-gpu device (vhost-user), and "
 			   "carries the Wayland of its guests to the host compositor, under a "
 			   "policy.\n\nRuns until SIGTERM or SIGINT. When the machine leaves, the "
 			   "next may come. Exit status: 0, 1 for failures, 2 for a wrong command "
 			   "line.",
 		.options = table,
+		.command = "doctor",
+		.command_help = "Looks for what is missing on this machine, line by line, and says "
+				"how to mend it. Exit status: 0 when guests would have windows, "
+				"else 1. Heeds --wayland-display, --socket and --vm.",
+		.command_given = &options->doctor,
 	};
 	int first;
 	enum options_result result = options_parse(&program, argc, argv, &first);
@@ -201,7 +207,7 @@ static bool apply_socket(struct host *host, const struct host_options *options)
 	host->socket_fd = service_listen_fd();
 	if (host->socket_fd >= 0)
 		return true;
-	if (host->print_capabilities)
+	if (host->print_capabilities || host->doctor)
 		return true;
 	fprintf(stderr,
 		"wayferry-host: needs --socket PATH or --fd N\nTry 'wayferry-host --help'.\n");
@@ -262,6 +268,7 @@ static bool apply_options(struct host *host, const struct host_options *options)
 
 	host->print_capabilities = options->print_capabilities;
 	host->stats = options->stats;
+	host->doctor = options->doctor;
 	host->sandbox = !options->no_sandbox;
 	host->policy.wayland_display = options->wayland_display;
 	host->policy.vm_name = options->vm;
@@ -431,7 +438,15 @@ int main(int argc, char **argv)
 		log_err("no memory for the policy");
 		return EXIT_FAILURE;
 	}
-	if (host.print_capabilities) {
+	if (host.doctor) {
+		const struct host_doctor_settings settings = {
+			.policy = &host.policy,
+			.socket_path = host.socket_path,
+			.renderer = &host.renderer_config,
+			.wants_renderer = host.wants_renderer,
+		};
+		exit_status = host_doctor_run(&settings, stdout);
+	} else if (host.print_capabilities) {
 		exit_status = open_renderer(&host) ? EXIT_SUCCESS : EXIT_FAILURE;
 		if (exit_status == EXIT_SUCCESS)
 			print_capabilities(&host);

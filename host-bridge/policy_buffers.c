@@ -75,15 +75,16 @@ static int32_t format_pixel_bytes(uint32_t shm_format)
 /* Why @blob cannot be a pool of @size bytes, or NULL. */
 static const char *pool_fault(const struct resource *blob, int32_t size)
 {
-	/* What a 3D resource looks like is its worker's knowledge; its guest pages may be old. */
-	if ((blob->kind == RESOURCE_2D && blob->n_pages == 0) || blob->kind == RESOURCE_3D ||
+	/* A 3D resource's guest pages are not what it looks like. */
+	if ((blob->kind == RESOURCE_2D && blob->n_pages == 0) ||
+		(blob->kind == RESOURCE_3D && !resource_has_file(blob)) ||
 		(blob->kind == RESOURCE_BLOB_HOST && blob->fd < 0))
 		return "the resource is no memory to be shared";
 	if (blob->kind == RESOURCE_BLOB_HOST && !blob->fd_owned && !blob->mapped)
 		return "the blob is not mapped";
 	if (size <= 0 || (uint64_t)size > blob->size)
 		return "the pool is larger than its blob, or empty";
-	if (blob->kind == RESOURCE_BLOB_HOST &&
+	if ((blob->kind == RESOURCE_BLOB_HOST || blob->kind == RESOURCE_3D) &&
 		!range_fits(blob->fd_offset, (uint64_t)size, INT32_MAX))
 		return "the blob lies beyond the 2 GiB that wl_shm can address";
 	return NULL;
@@ -94,7 +95,7 @@ static int pool_open(struct shm_pool *pool, const struct policy *policy)
 {
 	const struct resource *blob = pool->memory.blob;
 
-	if (blob->kind != RESOURCE_BLOB_HOST) {
+	if (blob->kind != RESOURCE_BLOB_HOST && blob->kind != RESOURCE_3D) {
 		int fd = resource_export(blob);
 		return fd >= 0 ? fd : shadow_create(pool, policy->counters);
 	}

@@ -2,9 +2,10 @@
  * Policy: linux-dmabuf's buffers. A plane is a blob of the virtio-gpu device, and what becomes of a
  * buffer depends on what its blobs are made of:
  *
- *   a dma-buf, and the compositor has linux-dmabuf   the compositor gets the dma-buf
+ *   a dma-buf, or guest pages that can be one
+ *   (udmabuf), and the compositor has linux-dmabuf   the compositor gets the dma-buf
  *   other memory of the host, or it has not          it gets the same memory as wl_shm
- *   pages of the guest                               it gets a shadow as wl_shm (policy_shadows.c)
+ *   other pages of the guest                         it gets a shadow as wl_shm (policy_shadows.c)
  *
  * As wl_shm go linear pictures of one plane in a format that the compositor's wl_shm has; others
  * fail as an import would. So planes are kept here until the buffer is made. A guest says where the
@@ -61,12 +62,24 @@ static const struct resource *plane_blob(const struct plane *plane)
 	return plane->memory.kind == WIRE_BLOB ? plane->memory.blob : NULL;
 }
 
-/* Memory that another process can import is a file of its own kind; what it could map is not. */
+/* What GPUs can import is a file of its own kind; what can only be mapped is a regular one. */
 static bool is_dmabuf(const struct resource *blob)
 {
 	struct stat status;
-	return blob->kind == RESOURCE_BLOB_HOST && blob->fd_owned && blob->fd >= 0 &&
-		fstat(blob->fd, &status) == 0 && !S_ISREG(status.st_mode);
+	return resource_has_file(blob) && fstat(blob->fd, &status) == 0 && !S_ISREG(status.st_mode);
+}
+
+/* The dma-buf that @blob is, or that its guest pages can be; the caller's. -errno: there is none.
+ */
+static int dmabuf_open(const struct resource *blob)
+{
+	return is_dmabuf(blob) ? fd_dup(blob->fd) : resource_export(blob);
+}
+
+/* Where @blob begins in it. */
+static uint64_t dmabuf_start(const struct resource *blob)
+{
+	return is_dmabuf(blob) ? blob->fd_offset : 0;
 }
 
 static void destroy_params(struct relay_object *object)
@@ -119,6 +132,12 @@ static enum relay_verdict handle_add(struct relay_message *message)
 		.modifier = (uint64_t)message->args[4].u << 32 | message->args[5].u,
 	};
 	handle->kind = WIRE_NONE;
+	/* A guest's OpenGL driver does not know how the host laid a shared texture out. */
+	const struct resource *blob = plane_blob(&params->planes[i]);
+	if (blob->kind == RESOURCE_3D && resource_has_file(blob)) {
+		params->planes[i].stride = blob->stride;
+		params->planes[i].modifier = blob->modifier;
+	}
 	return RELAY_SWALLOW;
 }
 
@@ -182,31 +201,53 @@ static bool check(
 	return good;
 }
 
-/* The compositor gets the dma-bufs. Why not, or NULL. */
-static const char *hand_on(struct relay_message *message, struct params *params)
+static void close_all(int fds[PIXEL_FORMAT_MAX_PLANES])
+{
+	for (size_t i = 0; i < PIXEL_FORMAT_MAX_PLANES; i++)
+		fd_close(&fds[i]);
+}
+
+/* Fills @fds with the planes' dma-bufs, -1 for those that are not there. False: one is none. */
+static bool open_all(const struct params *params, int fds[PIXEL_FORMAT_MAX_PLANES])
+{
+	for (size_t i = 0; i < PIXEL_FORMAT_MAX_PLANES; i++)
+		fds[i] = -1;
+	for (size_t i = 0; i < PIXEL_FORMAT_MAX_PLANES; i++) {
+		const struct plane *plane = &params->planes[i];
+		const struct resource *blob = plane_blob(plane);
+		if (!blob)
+			continue;
+		/* What starts further into its file than the protocol can say is none either. */
+		if (range_fits(dmabuf_start(blob), plane->offset, UINT32_MAX))
+			fds[i] = dmabuf_open(blob);
+		if (fds[i] < 0) {
+			close_all(fds);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* The compositor gets the dma-bufs @fds, which are taken. Why not, or NULL. */
+static const char *hand_on(
+	struct relay_message *message, struct params *params, int fds[PIXEL_FORMAT_MAX_PLANES])
 {
 	struct policy_connection *connection = relay_data(message->relay);
 	struct policy_display *display = policy_display(message->relay);
 
 	if (display->n_dmabufs >= DMABUFS_MAX)
-		return "too many buffers";
+		return close_all(fds), "too many buffers";
 	struct shm_buffer *buffer = shm_buffer_create(NULL, 0, 0, 0, false);
 	if (!buffer)
-		return "no memory for a buffer";
+		return close_all(fds), "no memory for a buffer";
 	display->n_dmabufs++;
 	buffer->count = &display->n_dmabufs;
 	params->pending = buffer;
-	for (unsigned i = 0; i < PIXEL_FORMAT_MAX_PLANES; i++) {
+	for (unsigned i = 0; i < PIXEL_FORMAT_MAX_PLANES && fds[i] >= 0; i++) {
 		struct plane *plane = &params->planes[i];
-		const struct resource *blob = plane_blob(plane);
-		if (!blob)
-			break;
-		int fd = fd_dup(blob->fd);
-		if (fd < 0)
-			return "no file descriptor for a plane";
 		relay_send_named(message->relay, RELAY_UP, message->object, "add",
-			(union wire_arg[]){{.handle = wire_handle_fd(fd)}, {.u = i},
-				{.u = plane->offset + (uint32_t)blob->fd_offset},
+			(union wire_arg[]){{.handle = wire_handle_fd(fds[i])}, {.u = i},
+				{.u = plane->offset + (uint32_t)dmabuf_start(plane_blob(plane))},
 				{.u = plane->stride}, {.u = (uint32_t)(plane->modifier >> 32)},
 				{.u = (uint32_t)plane->modifier}});
 		buffer->planes[i] = plane->memory;
@@ -269,19 +310,6 @@ static const char *make_shm(struct relay_message *message, struct params *params
 	return NULL;
 }
 
-static bool all_dmabufs(const struct params *params)
-{
-	for (size_t i = 0; i < ARRAY_LENGTH(params->planes); i++) {
-		const struct resource *blob = plane_blob(&params->planes[i]);
-		/* What starts further into its file than the protocol can say is none either. */
-		if (blob &&
-			(!is_dmabuf(blob) ||
-				!range_fits(blob->fd_offset, params->planes[i].offset, UINT32_MAX)))
-			return false;
-	}
-	return true;
-}
-
 static void tell_why(struct relay_message *message, const char *why)
 {
 	struct policy_connection *connection = relay_data(message->relay);
@@ -312,13 +340,14 @@ static enum relay_verdict handle_create(struct relay_message *message)
 {
 	struct relay *relay = message->relay;
 	struct params *params = message->object->data;
+	int fds[PIXEL_FORMAT_MAX_PLANES];
 	struct picture picture;
 	const char *why;
 
 	if (!begin(message, message->args, &picture))
 		return RELAY_FAILED;
-	if (message->object->id[RELAY_UP] && all_dmabufs(params)) {
-		why = hand_on(message, params);
+	if (message->object->id[RELAY_UP] && open_all(params, fds)) {
+		why = hand_on(message, params, fds);
 		if (!why)
 			return RELAY_FORWARD; /* the buffer comes with "created" */
 	} else {
@@ -344,13 +373,14 @@ static enum relay_verdict handle_create_immed(struct relay_message *message)
 {
 	struct params *params = message->object->data;
 	struct relay_object *object = message->args[0].object;
+	int fds[PIXEL_FORMAT_MAX_PLANES];
 	struct picture picture;
 
 	if (!begin(message, message->args + 1, &picture))
 		return RELAY_FAILED;
-	bool as_dmabuf = message->object->id[RELAY_UP] && all_dmabufs(params);
-	const char *why =
-		as_dmabuf ? hand_on(message, params) : make_shm(message, params, &picture, object);
+	bool as_dmabuf = message->object->id[RELAY_UP] && open_all(params, fds);
+	const char *why = as_dmabuf ? hand_on(message, params, fds)
+				    : make_shm(message, params, &picture, object);
 	if (why)
 		return relay_fail(message->relay, message->object, INVALID_WL_BUFFER, "%s", why);
 	if (!as_dmabuf)

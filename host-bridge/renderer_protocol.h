@@ -60,7 +60,8 @@ enum renderer_request_type {
 	RENDERER_CTX_CREATE, /* once, before what follows; a worker that cannot ends */
 	RENDERER_REGION,     /* an fd: a region of the guest's memory */
 	RENDERER_CREATE_3D,  /* a classic resource */
-	RENDERER_BACKING,    /* pieces for the next ATTACH_BACKING or GUEST_BLOB; they add up, none of them forgets all */
+	RENDERER_BACKING, /* pieces for the next ATTACH_BACKING or GUEST_BLOB; they add up, none of
+			     them forgets all */
 	RENDERER_ATTACH_BACKING,
 	RENDERER_DETACH_BACKING,
 	RENDERER_GUEST_BLOB,  /* a blob of the pieces sent before */
@@ -97,6 +98,12 @@ struct renderer_request {
 		struct {
 			uint32_t target, format, bind, width, height, depth, array_size, last_level,
 				nr_samples, flags;
+			/*
+			 * Not 0: others shall be able to use it. Answered: with memory of as many
+			 * bytes, as a blob; or with an error, and then it is there all the same,
+			 * for this worker alone.
+			 */
+			uint64_t shared_bytes;
 		} create_3d;
 		struct {
 			uint32_t blob_mem, blob_flags;
@@ -106,8 +113,12 @@ struct renderer_request {
 			uint64_t size;
 		} guest_blob;
 		struct {
-			uint32_t fd_type, pad;
-			uint64_t size;
+			uint32_t fd_type;
+			/* Of a shared classic resource, in virgl's terms; format 0: something else.
+			 */
+			uint32_t format;
+			uint32_t bind, width, height, stride;
+			uint64_t size, modifier;
 		} import;
 		struct {
 			uint32_t to_host; /* 1, or 0: from the host */
@@ -156,9 +167,12 @@ struct renderer_answer {
 			uint32_t map_info; /* VIRTIO_GPU_MAP_CACHE_* */
 			uint64_t fd_offset;
 			uint64_t size;
+			/* Of classic resources: bytes a row, and DRM's format modifier. */
+			uint64_t modifier;
+			uint32_t stride, pad;
 		} blob;
 	};
 };
-static_assert(sizeof(struct renderer_answer) == 40, "");
+static_assert(sizeof(struct renderer_answer) == 56, "");
 
 #endif

@@ -392,7 +392,7 @@ int resource_copy_out(const struct resource *resource, uint64_t offset, void *ds
 {
 	if (!range_fits(offset, size, resource->size))
 		return -EINVAL;
-	if (resource->kind != RESOURCE_BLOB_HOST)
+	if (resource->kind != RESOURCE_BLOB_HOST && !resource->fd_owned)
 		return copy_pages(resource, offset, dst, size, false);
 	if (resource->fd_owned) {
 		ssize_t n = pread(resource->fd, dst, size, (off_t)(resource->fd_offset + offset));

@@ -68,9 +68,11 @@ struct resource {
 	struct resource_3d shape; /* RESOURCE_3D */
 	uint64_t home;            /* the worker whose memory it is (RESOURCE_3D); 0: none yet */
 	bool pending;             /* a worker is still making it; see resource_settle */
-	/* RESOURCE_BLOB_HOST with an fd of its own: */
+	/* RESOURCE_BLOB_HOST and RESOURCE_3D with an fd of their own: */
 	uint32_t fd_type;  /* RENDERER_FD_*; 0: a file of ours */
 	uint32_t map_info; /* VIRTIO_GPU_MAP_CACHE_*; 0: not to be mapped */
+	uint32_t stride;                  /* RESOURCE_3D: bytes a row, */
+	uint64_t modifier;                /* and DRM's modifier */
 	struct resource_account *account; /* or NULL */
 
 	uint32_t attached; /* contexts it is attached to */
@@ -109,6 +111,12 @@ struct resource_account *resource_account_create(uint64_t max_bytes);
 void resource_account_unref(struct resource_account *account);
 /* Charges @resource's size. 0 or -ENOSPC. */
 int resource_charge(struct resource *resource, struct resource_account *account);
+
+/* Whether its memory is a file that others can be given. */
+static inline bool resource_has_file(const struct resource *resource)
+{
+	return resource->fd_owned && resource->fd >= 0;
+}
 
 /* A pending resource gets its memory; takes @fd. */
 void resource_settle(struct resource *resource, int fd, uint64_t fd_offset, uint32_t fd_type,

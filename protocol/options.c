@@ -127,6 +127,10 @@ static void print_help(const struct options_program *program)
 {
 	printf("Usage: %s %s\n\n", program->name, program->usage);
 	print_wrapped(program->summary, 0);
+	if (program->command) {
+		printf("\nCommands:\n  %s\n", program->command);
+		print_wrapped(program->command_help, 8);
+	}
 	printf("\nOptions:\n");
 	for (const struct option_description *option = program->options; option->name; option++) {
 		char name[NAME_MAX_BYTES];
@@ -192,6 +196,11 @@ static bool parse_option(const struct options_program *program, int argc, char *
 	return true;
 }
 
+static bool is_command(const struct options_program *program, const char *argument)
+{
+	return program->command && strcmp(argument, program->command) == 0;
+}
+
 enum options_result options_parse(
 	const struct options_program *program, int argc, char **argv, int *first)
 {
@@ -199,7 +208,12 @@ enum options_result options_parse(
 
 	if (!read_environment(program))
 		return OPTIONS_USAGE;
-	while (i < argc && argv[i][0] == '-' && argv[i][1]) {
+	while (i < argc && (is_command(program, argv[i]) || (argv[i][0] == '-' && argv[i][1]))) {
+		if (argv[i][0] != '-') {
+			*program->command_given = true;
+			i++;
+			continue;
+		}
 		if (strcmp(argv[i], "--") == 0) {
 			i++;
 			break;

@@ -26,6 +26,9 @@ struct options_program {
 	const char *usage;                        /* "[OPTION...] [-- COMMAND [ARGUMENT...]]" */
 	const char *summary;                      /* a paragraph */
 	const struct option_description *options; /* ends with {0} */
+	/* A word that may stand before, between or behind the options, if there is one. */
+	const char *command, *command_help;
+	bool *command_given;
 };
 
 enum options_result {

@@ -64,6 +64,8 @@ enum relay_verdict {
 	RELAY_SWALLOW, /* it ends here; handles the hook did not take (set kind WIRE_NONE) are
 			  closed */
 	RELAY_FAILED,  /* the hook called relay_fail() */
+	RELAY_HOLD,    /* not yet: relay_push stops in front of it, and the hook sees it again when
+			  that is called the next time. For messages without handles and new ids */
 };
 
 typedef enum relay_verdict (*relay_hook_fn)(struct relay_message *message);
@@ -128,7 +130,7 @@ void relay_set_trace(bool on);
  * need them. Returns how many bytes were used (the rest is the start of a message that is not whole
  * yet; the caller keeps it and comes again with more behind it), or -EPROTO: the relay has failed
  * (wl_display.error was sent DOWN where it could be, relay_failure() has the text) and takes
- * nothing more; or another -errno of ops->send. A message whose handles have not come yet is not
+ * nothing more; or another -errno of ops->send. A message that a hook holds is not used up. A message whose handles have not come yet is not
  * used up, unless its bytes are followed by more: then they are missing.
  */
 ssize_t relay_push(struct relay *relay, enum relay_end from, const uint8_t *bytes, size_t size,

@@ -1,5 +1,6 @@
 /* The relay engine's incoming half: messages checked, objects resolved, hooks asked, and then
  * forwarded. */
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -192,12 +193,17 @@ static bool forward(struct relay_message *message, const struct message_rule *ru
 	return false;
 }
 
-/* A checked message with resolved objects: hook, forwarding, the end of its object. */
-static void deliver(struct relay_message *message, const struct message_rule *rule)
+/* A checked message with resolved objects: hook, forwarding, the end of its object. False: the hook
+ * holds it. */
+static bool deliver(struct relay_message *message, const struct message_rule *rule)
 {
 	struct relay *relay = message->relay;
 	enum relay_verdict verdict = rule->hook ? rule->hook(message) : RELAY_FORWARD;
 	bool forwarded = false;
+	if (verdict == RELAY_HOLD && !relay->error) {
+		assert(message->signature->n_handles == 0);
+		return false;
+	}
 	if (verdict == RELAY_FORWARD && !relay->error)
 		forwarded = forward(message, rule);
 	else
@@ -206,11 +212,12 @@ static void deliver(struct relay_message *message, const struct message_rule *ru
 		relay_fail(relay, message->object, DISPLAY_IMPLEMENTATION, "%s failed",
 			rule->description->name);
 	if (!rule->destructor || relay->error)
-		return;
+		return true;
 	if (message->from == RELAY_DOWN)
 		relay_request_destructor_passed(relay, message->object, forwarded);
 	else
 		relay_event_destructor_passed(relay, message->object, forwarded);
+	return true;
 }
 
 /* An event for an object that the client has destroyed, or newer than what it bound. */
@@ -257,7 +264,7 @@ static int check_header(struct relay_message *message, const struct wire_header 
 	return 0;
 }
 
-/* Returns 0, -EAGAIN when handles are missing, or the relay's error. */
+/* Returns 0, -EAGAIN when handles are missing or the message is held, or the relay's error. */
 static int receive(struct relay *relay, enum relay_end from, const struct wire_header *header,
 	const uint8_t *body, struct wire_handles *handles, bool last)
 {
@@ -291,10 +298,13 @@ static int receive(struct relay *relay, enum relay_end from, const struct wire_h
 	if (verdict == RELAY_FORWARD &&
 		(resolve_args(&message, rule, 'o') < 0 || resolve_args(&message, rule, 'n') < 0))
 		verdict = RELAY_FAILED;
-	if (verdict == RELAY_FORWARD)
-		deliver(&message, rule);
-	else
+	if (verdict != RELAY_FORWARD) {
 		close_handles(&message);
+	} else if (!deliver(&message, rule)) {
+		relay->counters.messages[from]--;
+		relay->counters.bytes[from] -= header->size;
+		return -EAGAIN;
+	}
 	return relay->error;
 }
 

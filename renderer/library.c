@@ -2,10 +2,13 @@
 #define VIRGL_RENDERER_UNSTABLE_APIS
 #include "renderer/library.h"
 
+#include <drm_fourcc.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/udmabuf.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include <virgl/virglrenderer.h>
 
@@ -282,7 +285,59 @@ int library_create_blob(uint32_t id, const struct renderer_request *request,
 	return 0;
 }
 
-int library_import(uint32_t id, uint32_t fd_type, int fd, uint64_t size)
+void library_attach(uint32_t id)
+{
+	virgl_renderer_ctx_attach_resource(CONTEXT_ID, (int)id);
+}
+
+void library_detach(uint32_t id)
+{
+	virgl_renderer_ctx_detach_resource(CONTEXT_ID, (int)id);
+}
+
+void library_unref(uint32_t id)
+{
+	virgl_renderer_resource_unref(id);
+}
+
+/* --- memory that others use, too --- */
+
+#define SCRATCH_ID 2 /* a context beside the guest's, which may fail without harm */
+
+struct layout {
+	uint32_t format, bind, width, height, stride;
+	uint64_t modifier;
+};
+
+/* What is imported is bytes; this makes a texture of it, as guests' drivers do. */
+static int set_type(uint32_t id, const struct layout *layout)
+{
+	enum { SET_TYPE = 49, WORDS = 10 };
+	static bool scratch;
+	uint32_t commands[1 + WORDS] = {
+		SET_TYPE | WORDS << 16, id, layout->format, layout->bind, layout->width,
+		layout->height, 0, /* usage */
+		(uint32_t)layout->modifier, (uint32_t)(layout->modifier >> 32), layout->stride,
+		0, /* offset */
+	};
+
+	if (!scratch &&
+		virgl_renderer_context_create_with_flags(
+			SCRATCH_ID, RENDERER_CAPSET_VIRGL2, 7, "scratch") != 0)
+		return -ENOMEM;
+	scratch = true;
+	virgl_renderer_ctx_attach_resource(SCRATCH_ID, (int)id);
+	int error = virgl_renderer_submit_cmd(commands, SCRATCH_ID, ARRAY_LENGTH(commands));
+	virgl_renderer_ctx_detach_resource(SCRATCH_ID, (int)id);
+	if (error != 0) { /* a context that has failed once is good for nothing */
+		virgl_renderer_context_destroy(SCRATCH_ID);
+		scratch = false;
+	}
+	return result(error);
+}
+
+/* Takes @fd, also on error. */
+static int import(uint32_t id, uint32_t fd_type, int fd, uint64_t size)
 {
 	const struct virgl_renderer_resource_import_blob_args args = {
 		.res_handle = id,
@@ -297,19 +352,118 @@ int library_import(uint32_t id, uint32_t fd_type, int fd, uint64_t size)
 	return result(error);
 }
 
-void library_attach(uint32_t id)
+int library_import(uint32_t id, const struct renderer_request *request, int fd)
 {
-	virgl_renderer_ctx_attach_resource(CONTEXT_ID, (int)id);
+	const struct layout layout = {
+		.format = request->import.format,
+		.bind = request->import.bind,
+		.width = request->import.width,
+		.height = request->import.height,
+		.stride = request->import.stride,
+		.modifier = request->import.modifier,
+	};
+
+	if (library.kind == RENDERER_KIND_VENUS)
+		return import(id, request->import.fd_type, fd, request->import.size);
+	/* OpenGL imports dma-bufs only; llvmpipe also takes other memory for one. */
+	int error = import(id, VIRGL_RENDERER_BLOB_FD_TYPE_DMABUF, fd, request->import.size);
+	if (error < 0 || layout.format == 0)
+		return error;
+	error = set_type(id, &layout);
+	if (error < 0)
+		virgl_renderer_resource_unref(id);
+	return error;
 }
 
-void library_detach(uint32_t id)
+/* Memory of ours: a dma-buf where the kernel makes one of it (udmabuf), else a plain file. */
+static int make_memory(uint64_t size, uint32_t *fd_type)
 {
-	virgl_renderer_ctx_detach_resource(CONTEXT_ID, (int)id);
+	int memory = fd_memfd("wayferry-texture", size);
+	if (memory < 0)
+		return memory;
+	*fd_type = RENDERER_FD_SHM;
+	int device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+	if (device < 0)
+		return memory;
+	const struct udmabuf_create create = {
+		.memfd = (uint32_t)memory, .flags = UDMABUF_FLAGS_CLOEXEC, .size = size};
+	int dmabuf = ioctl(device, UDMABUF_CREATE, &create);
+	fd_close(&device);
+	if (dmabuf < 0)
+		return memory;
+	fd_close(&memory);
+	*fd_type = RENDERER_FD_DMABUF;
+	return dmabuf;
 }
 
-void library_unref(uint32_t id)
+/* A texture in memory of ours. */
+static int create_in_memory(uint32_t id, const struct renderer_request *request,
+	struct renderer_answer *answer, int *fd)
 {
-	virgl_renderer_resource_unref(id);
+	const struct layout layout = {
+		.format = request->create_3d.format,
+		.bind = request->create_3d.bind,
+		.width = request->create_3d.width,
+		.height = request->create_3d.height,
+		.stride = request->create_3d.width * 4,
+		.modifier = DRM_FORMAT_MOD_LINEAR,
+	};
+	uint64_t size = request->create_3d.shared_bytes;
+
+	*fd = make_memory(size, &answer->blob.fd_type);
+	if (*fd < 0)
+		return *fd;
+	int copy = fd_dup(*fd);
+	int error = copy < 0 ? copy : import(id, VIRGL_RENDERER_BLOB_FD_TYPE_DMABUF, copy, size);
+	if (error == 0) {
+		error = set_type(id, &layout);
+		if (error < 0)
+			virgl_renderer_resource_unref(id);
+	}
+	if (error < 0)
+		fd_close(fd);
+	answer->blob.size = size;
+	answer->blob.stride = layout.stride;
+	answer->blob.modifier = layout.modifier;
+	return error;
+}
+
+/* The driver's memory of an ordinary texture, where it has memory that it can give away. */
+static int export_texture(uint32_t id, uint64_t size, struct renderer_answer *answer, int *fd)
+{
+	struct virgl_renderer_export_query query = {
+		.hdr = {.stype = VIRGL_RENDERER_STRUCTURE_TYPE_EXPORT_QUERY, .size = sizeof(query)},
+		.in_resource_id = id,
+		.in_export_fds = 1,
+	};
+
+	if (virgl_renderer_execute(&query, sizeof(query)) != 0 || query.out_num_fds == 0)
+		return -EOPNOTSUPP;
+	*fd = query.out_fds[0];
+	for (uint32_t i = 1; i < query.out_num_fds && i < ARRAY_LENGTH(query.out_fds); i++)
+		fd_close(&query.out_fds[i]);
+	/* What starts elsewhere, or lies in several pieces, cannot be told to guests. */
+	if (query.out_num_fds > 1 || query.out_offsets[0] != 0) {
+		fd_close(fd);
+		return -EOPNOTSUPP;
+	}
+	answer->blob.fd_type = RENDERER_FD_DMABUF;
+	answer->blob.size = size;
+	answer->blob.stride = query.out_strides[0];
+	answer->blob.modifier = query.out_modifier;
+	return 0;
+}
+
+int library_create_shared(uint32_t id, const struct renderer_request *request,
+	struct renderer_answer *answer, int *fd)
+{
+	/* A GPU renders best to what its driver has allocated; llvmpipe does not care. */
+	int error = library.render_node ? -EOPNOTSUPP : create_in_memory(id, request, answer, fd);
+	if (error == 0)
+		return 0;
+	*fd = -1;
+	error = library_create_3d(id, request);
+	return error < 0 ? error : export_texture(id, request->create_3d.shared_bytes, answer, fd);
 }
 
 /* --- work --- */

@@ -32,8 +32,14 @@ int library_guest_blob(uint32_t id, uint64_t size, struct iovec *iov, uint32_t n
 /* A blob of the host; @answer says what it is. *@fd is the caller's. */
 int library_create_blob(uint32_t id, const struct renderer_request *request,
 	struct renderer_answer *answer, int *fd);
+/*
+ * A classic resource whose memory others can use: as library_create_blob, with the layout of its
+ * rows. -EOPNOTSUPP: it is there, but for this process alone.
+ */
+int library_create_shared(uint32_t id, const struct renderer_request *request,
+	struct renderer_answer *answer, int *fd);
 /* Takes @fd, also on error. */
-int library_import(uint32_t id, uint32_t fd_type, int fd, uint64_t size);
+int library_import(uint32_t id, const struct renderer_request *request, int fd);
 void library_attach(uint32_t id);
 void library_detach(uint32_t id);
 void library_unref(uint32_t id);

@@ -121,7 +121,18 @@ static int handle_region(const struct renderer_request *request)
 
 static int handle_create_3d(const struct renderer_request *request)
 {
-	return library_create_3d(request->resource_id, request);
+	struct renderer_answer answer = {
+		.version = RENDERER_PROTOCOL_VERSION, .serial = request->serial};
+	int fd = -1;
+
+	if (request->create_3d.shared_bytes == 0)
+		return library_create_3d(request->resource_id, request);
+	int error = library_create_shared(request->resource_id, request, &answer, &fd);
+	if (error < 0)
+		return error;
+	send_answer(&answer, NULL, 0, fd);
+	fd_close(&fd);
+	return ANSWERED;
 }
 
 static int handle_backing(const struct renderer_request *request)
@@ -197,8 +208,7 @@ static int handle_import(const struct renderer_request *request)
 	int fd = take_fd();
 	if (fd < 0)
 		return -EINVAL;
-	return library_import(
-		request->resource_id, request->import.fd_type, fd, request->import.size);
+	return library_import(request->resource_id, request, fd);
 }
 
 static int handle_attach(const struct renderer_request *request)

@@ -10,12 +10,12 @@ packages_build="build-essential meson ninja-build pkg-config python3 libwayland-
 packages_demo="weston libegl1 libgl1-mesa-dri gtk-4-examples adwaita-icon-theme fonts-dejavu-core imagemagick
     util-linux"
 
-packages_test="libcmocka-dev $packages_demo fonts-dejavu-extra procps openssl systemd
+packages_test="libcmocka-dev $packages_demo fonts-dejavu-extra procps openssl systemd dbus-user-session scdoc
     sway swaybg grim wtype wl-clipboard
     gtk-3-examples foot imv mpv chromium firefox-esr
     qml-qt6 qml6-module-qtqml qml6-module-qtqml-workerscript qml6-module-qtquick qml6-module-qtquick-window qt6-wayland
     libsdl2-tests xwayland x11-apps x11-utils
-    libvirglrenderer-dev virgl-server mesa-vulkan-drivers libegl1"
+    libvirglrenderer-dev virgl-server mesa-vulkan-drivers libegl1 libgl1"
 
 # What the lab of virtual machines needs here (tests/vm/lab.sh), and what is in its guests, which are Debian 13.
 packages_vm="build-essential flex bison bc libelf-dev libssl-dev xz-utils mmdebstrap debian-archive-keyring

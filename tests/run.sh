@@ -4,7 +4,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/packages.sh
 
-SUITES=(unit wire fuzz renderer apps nested input clipboard many faults asan vm-uml vm-qemu)
+SUITES=(unit wire fuzz renderer apps nested input clipboard many faults doctor asan vm-uml vm-qemu)
 
 usage() {
     cat <<'END'
@@ -24,7 +24,8 @@ Suites:
   clipboard  clipboard and primary selection in all directions and sizes
   many       twenty clients at once, a thousand in turn: nothing may be left of them
   faults     killed and misbehaving clients, processes and devices
-  e2e        apps to faults
+  doctor     what both programs say of machines that lack something; the systemd units
+  e2e        apps to doctor
   asan       all of the above with AddressSanitizer and UBSan; asan-SUITE is one of them
   vm-uml     a virtual machine on User-Mode Linux: a real guest kernel and a real user's session
   vm-qemu    the same on QEMU, with Debian's own kernels: 6.1, 6.12 and the newest
@@ -41,7 +42,7 @@ Builds and logs are in build-tests/. Exit status: 0 when all passed, 1 otherwise
 END
 }
 
-e2e_suites=(apps nested input clipboard many faults)
+e2e_suites=(apps nested input clipboard many faults doctor)
 vm_kinds=(uml qemu)
 LOGS=$PWD/build-tests/logs
 jobs_max=$(nproc)

@@ -32,6 +32,7 @@ usage()
 	  --ways LIST    of: $all_ways
 	  --counts       also count system calls and our own counters per frame (a run of its own, under strace)
 	  --build DIR    measure the programs of that build directory, as they are (default: build-bench, made if missing)
+	  --vm [KIND...] instead: in virtual machines (uml), from within; needs root. The last option
 	  --keep DIR     leave the raw results and logs there
 	  --help
 	END
@@ -43,6 +44,17 @@ all_cases="sync 1080p-full 1080p-row 4k-full 4k-row"
 all_ways="direct wayferry waypipe-lz4 waypipe-none"
 rounds=3 seconds=2 count=20000 cases=$all_cases ways=$all_ways counts=no build= keep=
 
+vm()
+{
+	local kind
+
+	for kind in "${@:-uml}"; do
+		"$source/tests/vm/guest.sh" prepare "$kind"
+		WAYFERRY_BUILD=${build:-$source/build-bench} "$source/tests/bench/vm.sh" "$kind"
+	done
+	exit
+}
+
 while [ $# -gt 0 ]; do
 	case $1 in
 	--rounds) rounds=$2; shift ;;
@@ -52,6 +64,7 @@ while [ $# -gt 0 ]; do
 	--ways) ways=${2//,/ }; shift ;;
 	--counts) counts=yes ;;
 	--build) build=$(realpath "$2"); shift ;;
+	--vm) shift; vm "$@" ;;
 	--keep) mkdir -p "$2"; keep=$(realpath "$2"); shift ;;
 	--help) usage; exit 0 ;;
 	*) echo "run.sh: unknown option $1" >&2; usage >&2; exit 2 ;;

@@ -115,7 +115,7 @@ rss_kib() {
 
 # ---- compositors
 
-declare -A SCREEN=()        # Wayland display name -> how to take its picture: weston or grim
+declare -A SCREEN=()        # Wayland display name -> how to take its picture: weston, grim, or a function
 
 weston_major() {
     weston --version | sed -n 's/^weston \([0-9]*\).*/\1/p'
@@ -223,6 +223,10 @@ compositor_start() {
 # shot DISPLAY FILE.png: takes a picture of the whole output.
 shot() {
     local display=$1 file=$2 folder
+    if declare -F "${SCREEN[$display]}" >/dev/null; then
+        "${SCREEN[$display]}" "$display" "$file"
+        return
+    fi
     if [ "${SCREEN[$display]}" = grim ]; then
         WAYLAND_DISPLAY=$display timeout 10 grim -l 1 "$file"
         return

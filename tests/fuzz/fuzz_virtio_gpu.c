@@ -9,6 +9,10 @@
 #include "protocol/bytes.h"
 #include "protocol/log.h"
 
+#ifdef FUZZ_RENDERER
+#include "../unit/fake_worker.h"
+#endif
+
 #define MAX_OFFERED 400 /* descriptors are used round and round */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -85,19 +89,132 @@ static void restart(struct input *input)
 	vu->device->started(vu->data, true);
 }
 
+#ifdef FUZZ_RENDERER
+#define MAX_WORKERS 16
+#define FIRST_WORKER_STEP 0xe0
+
+static struct fake_worker workers[MAX_WORKERS];
+static unsigned n_workers;
+
+/* What new workers there are; surplus ones are gone at once. */
+static void meet_workers(void)
+{
+	struct fake_worker worker;
+	for (int type; (type = fake_spawner_serve(&worker, 0)) >= 0;) {
+		if (type == RENDERER_SPAWN && n_workers < MAX_WORKERS)
+			workers[n_workers++] = worker;
+		else if (type == RENDERER_SPAWN)
+			fake_worker_close(&worker);
+	}
+}
+
+static void lose_worker(unsigned i)
+{
+	fake_worker_close(&workers[i]);
+	workers[i] = workers[--n_workers];
+}
+
+/* An answer that is right, but for what the input says. */
+static void answer_as_told(struct fake_worker *worker, struct input *input, uint8_t how)
+{
+	struct renderer_answer answer = fake_answer(worker, how & 1 ? -EINVAL : 0);
+	int fd = -1;
+	if (how & 2) {
+		fd = fd_memfd("blob", (size_t)take_u8(input) * 4096);
+		answer.blob.fd_type = take_u8(input);
+		answer.blob.map_info = take_u8(input);
+		answer.blob.fd_offset = take_u8(input) * 1024u;
+		answer.blob.stride = take_u8(input) * 4u;
+		answer.blob.size = how & 4 ? take_u8(input) * 1024u
+			: worker->in.request.type == RENDERER_CREATE_3D
+			? worker->in.request.create_3d.shared_bytes
+			: worker->in.request.create_blob.size;
+	}
+	if (how & 8)
+		answer.serial += take_u8(input);
+	const struct iovec iov = {.iov_base = &answer, .iov_len = sizeof(answer)};
+	fd_send(worker->socket, &iov, 1, &fd, fd >= 0);
+	fd_close(&fd);
+}
+
+static void work(struct input *input)
+{
+	uint8_t what = take_u8(input), how = take_u8(input);
+	meet_workers();
+	if (n_workers == 0)
+		return;
+	struct fake_worker *worker = &workers[what % n_workers];
+	switch (what >> 4) {
+	case 0: /* raw bytes */
+	{
+		const struct iovec iov = {.iov_base = (void *)(uintptr_t)input->bytes,
+			.iov_len = min_u64(how, (size_t)(input->end - input->bytes))};
+		fd_send(worker->socket, &iov, 1, NULL, 0);
+		input->bytes += iov.iov_len;
+		break;
+	}
+	case 1:
+		lose_worker(what % n_workers);
+		return;
+	default: /* up to so many requests */
+		for (unsigned i = 0; i < (what >> 4); i++) {
+			int type = fake_worker_receive(worker);
+			if (type < 0) {
+				lose_worker(what % n_workers);
+				return;
+			}
+			if (type > 0 && worker->in.request.serial != 0)
+				answer_as_told(worker, input, how);
+		}
+	}
+}
+
+static void start_renderer(void)
+{
+	machine_renderer = fake_renderer_create();
+}
+
+static void end_workers(void)
+{
+	meet_workers();
+	while (n_workers > 0)
+		lose_worker(0);
+}
+#else
+#define FIRST_WORKER_STEP 0x100
+
+static void work(struct input *input)
+{
+}
+
+static void start_renderer(void)
+{
+}
+
+static void end_workers(void)
+{
+}
+#endif
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static bool ready;
 	struct input input = {data, data + size};
 	if (!ready) {
 		log_set_level(LOG_LEVEL_ERROR);
+		start_renderer();
 		machine_create();
 		ready = true;
 	}
 	machine.vhost_user.no_window = false;
 	machine_boot();
 	for (unsigned offered = 0; input.bytes < input.end && offered < MAX_OFFERED;) {
-		switch (take_u8(&input) % 8) {
+		unsigned step = take_u8(&input);
+		if (step >= FIRST_WORKER_STEP) {
+			work(&input);
+			continue;
+		}
+		switch (step % 8) {
 		case 0:
 		case 1:
 		case 2:
@@ -128,6 +245,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	machine_turn();
 	/* Whatever it was: with the guest everything goes; the table asserts it. */
 	machine_reset();
+	end_workers();
 	assert(!fake_compositor);
 	return 0;
 }

@@ -184,6 +184,46 @@ static void what_a_guest_gets_wrong_is_its_own_loss(void **state)
 	check_clear(2, 9, 16);
 }
 
+/* Mesa's llvmpipe takes memory of others for a texture in the releases that have this library. */
+static void shared_textures_are_the_same_memory_everywhere(void **state)
+{
+	assert_int_equal(gpu_create_context(1, VIRGL), OK);
+	assert_int_equal(gpu_create_context(2, VIRGL), OK);
+	assert_int_equal(gpu_create_context(3, VENUS), OK);
+	assert_int_equal(gpu_create_context(4, 5), OK);
+	assert_int_equal(gpu_answer(gpu_offer_texture(7, WIDTH, HEIGHT, GPU_SHARED)), OK);
+	assert_int_equal(gpu_backing(7, PAGES, PIXELS * 4), OK);
+	assert_int_equal(gpu_attach(1, 7), OK);
+	/* It works for its maker, whether it can be shared or not. */
+	uint16_t read = gpu_offer_transfer(1, 7, WIDTH, HEIGHT, false, FENCE_GLOBAL);
+	assert_int_equal(gpu_await(read, START), OK);
+	check_clear(1, 7, 0);
+	if (!SHARES_TEXTURES) {
+		assert_int_equal(gpu_attach(2, 7), UNSPEC);
+		return;
+	}
+	for (uint32_t context = 2; context <= 4; context++)
+		assert_int_equal(gpu_attach(context, 7), OK);
+	memset(guest_pixels(0), 0x11, PIXELS * 4);
+	read = gpu_offer_transfer(2, 7, WIDTH, HEIGHT, false, FENCE_GLOBAL);
+	assert_int_equal(gpu_await(read, START), OK);
+	for (uint32_t i = 0; i < PIXELS; i++)
+		assert_int_equal(guest_pixels(0)[i], ORANGE_BGRA);
+
+	/* The other way; and it outlives its maker. */
+	const float blue[4] = {0.0f, 0.0f, 1.0f, 1.0f};
+	uint16_t clear = offer_clear(2, 7, blue, FENCE_GLOBAL);
+	assert_int_equal(gpu_await(clear, START), OK);
+	read = gpu_offer_transfer(1, 7, WIDTH, HEIGHT, false, FENCE_GLOBAL);
+	assert_int_equal(gpu_await(read, START), OK);
+	for (uint32_t i = 0; i < PIXELS; i++)
+		assert_int_equal(guest_pixels(0)[i], 0xff0000ffu);
+	assert_int_equal(gpu_destroy_context_of(1), OK);
+	check_clear(2, 7, 0);
+	uint16_t fence = gpu_offer_submit(3, "", 0, 0);
+	assert_int_equal(gpu_await(fence, START), OK); /* Vulkan took it, too */
+}
+
 /* --- Vulkan --- */
 
 static void a_vulkan_context_has_a_ring_that_is_shared(void **state)
@@ -311,6 +351,7 @@ static void without_the_spawner_everything_else_goes_on(void **state)
 	assert_int_equal(processes_find("wayferry-virgl", &pid), 1);
 	assert_true(process_read(pid, &worker));
 	kill(worker.parent, SIGKILL);
+	assert_true(await_processes("wayferry-virgl", 0, 5 * SECONDS));
 	uint16_t head = offer_clear(1, 7, orange, FENCE_GLOBAL);
 	assert_int_equal(gpu_await(head, 5 * SECONDS), UNSPEC);
 	assert_int_equal(gpu_create_context(2, VIRGL), NO_MEMORY);
@@ -401,6 +442,7 @@ int main(void)
 		TEST(the_renderer_says_what_it_can),
 		TEST(a_cleared_texture_has_the_right_pixels),
 		TEST(what_a_guest_gets_wrong_is_its_own_loss),
+		TEST(shared_textures_are_the_same_memory_everywhere),
 		TEST(a_vulkan_context_has_a_ring_that_is_shared),
 		TEST(bad_vulkan_blobs_are_refused),
 		TEST(a_fence_on_a_ring_that_is_not_there_retires),

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "protocol/bytes.h"
 
@@ -124,6 +125,26 @@ int channel_blob_create(struct channel *channel, size_t size, struct channel_blo
 	return 0;
 }
 
+int channel_blob_import(struct channel *channel, int fd, struct channel_blob **out)
+{
+	struct stat status;
+	if (channel->import_error)
+		return channel->import_error;
+	if (fstat(fd, &status) < 0)
+		return -EBADF;
+	if (!S_ISFIFO(status.st_mode))
+		return -EINVAL;
+	struct channel_blob *blob = calloc(1, sizeof(*blob));
+	blob->refs = 1;
+	blob->channel = channel;
+	blob->size = 4096;
+	channel->imports++;
+	channel->counters.blobs++;
+	channel->counters.blob_bytes += blob->size;
+	*out = blob;
+	return 0;
+}
+
 struct channel_blob *channel_blob_ref(struct channel_blob *blob)
 {
 	blob->refs++;
@@ -136,6 +157,7 @@ void channel_blob_unref(struct channel_blob *blob)
 		return;
 	blob->channel->counters.blobs--;
 	blob->channel->counters.blob_bytes -= blob->size;
+	blob->channel->imports -= !blob->map;
 	free(blob->map);
 	free(blob);
 }

@@ -7,6 +7,8 @@
 
 #include "guest-proxy/channel.h"
 
+/* A dma-buf of the device is a pipe's reading end: it is readable when it is finished. */
+
 #define FAKE_WRITES_BYTES (8 << 20)
 
 struct channel {
@@ -17,6 +19,8 @@ struct channel {
 	bool lost; /* every call fails */
 	bool paused;
 	size_t max_blob_bytes; /* -ENOMEM above */
+	int import_error;      /* of channel_blob_import; 0: by what the fd is */
+	unsigned imports;      /* live */
 	uint32_t last_read_pipe;
 	unsigned flushes;
 

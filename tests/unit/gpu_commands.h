@@ -125,13 +125,21 @@ static inline uint32_t gpu_unmap(uint32_t resource)
 		.resource_id = resource);
 }
 
-static inline uint32_t gpu_texture(uint32_t resource, uint32_t width, uint32_t height)
+#define GPU_SHARED (1u << 20) /* virgl's bind flag */
+
+static inline uint16_t gpu_offer_texture(
+	uint32_t resource, uint32_t width, uint32_t height, uint32_t bind)
 {
 	enum { TEXTURE_2D = 2, B8G8R8A8_UNORM = 1, RENDER_TARGET_AND_SAMPLER_VIEW = 2 | 8 };
-	return RUN(struct virtio_gpu_resource_create_3d, HDR(RESOURCE_CREATE_3D),
+	return OFFER(struct virtio_gpu_resource_create_3d, HDR(RESOURCE_CREATE_3D),
 		.resource_id = resource, .target = TEXTURE_2D, .format = B8G8R8A8_UNORM,
-		.bind = RENDER_TARGET_AND_SAMPLER_VIEW, .width = width, .height = height,
+		.bind = RENDER_TARGET_AND_SAMPLER_VIEW | bind, .width = width, .height = height,
 		.depth = 1, .array_size = 1);
+}
+
+static inline uint32_t gpu_texture(uint32_t resource, uint32_t width, uint32_t height)
+{
+	return gpu_answer(gpu_offer_texture(resource, width, height, 0));
 }
 
 /* Guest pages at @address for a classic resource, in one run. */

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "protocol/fd.h"
@@ -197,6 +198,45 @@ static int handle_wait(int fd, void *argument)
 	return find_blob(fd, wait->bo_handle) ? 0 : -ENOENT;
 }
 
+static int handle_prime(int fd, void *argument)
+{
+	struct drm_prime_handle *prime = argument;
+	struct stat status;
+	if (fstat(prime->fd, &status) < 0)
+		return -EBADF;
+	if (status.st_size != MOCK_DMABUF_BYTES)
+		return -EINVAL;
+	for (size_t i = 0; i < MOCK_BLOBS; i++) {
+		if (mock.blobs[i].handle && mock.blobs[i].imported == status.st_ino &&
+			mock.blobs[i].drm == fd) {
+			prime->handle = mock.blobs[i].handle;
+			return 0;
+		}
+	}
+	for (size_t i = 0; i < MOCK_BLOBS; i++) {
+		if (mock.blobs[i].handle)
+			continue;
+		mock.blobs[i] = (struct mock_blob){.handle = ++mock.last_handle,
+			.drm = fd,
+			.memory = -1,
+			.imported = status.st_ino};
+		prime->handle = mock.last_handle;
+		mock.n_imported++;
+		return 0;
+	}
+	return -ENOMEM;
+}
+
+static int handle_resource_info(int fd, void *argument)
+{
+	struct virtgpu_resource_info *info = argument;
+	if (!find_blob(fd, info->bo_handle))
+		return -ENOENT;
+	info->resource_id = 1000 + info->bo_handle;
+	info->size = MOCK_DMABUF_BYTES;
+	return 0;
+}
+
 static int handle_gem_close(int fd, void *argument)
 {
 	const struct drm_gem_close *gem_close = argument;
@@ -225,6 +265,12 @@ int virtgpu_open(const char *path)
 	return ends[0];
 }
 
+int virtgpu_device(int fd, dev_t *device)
+{
+	*device = MOCK_DEVICE;
+	return 0;
+}
+
 int virtgpu_ioctl(int fd, unsigned long request, void *argument)
 {
 	static const struct {
@@ -234,6 +280,8 @@ int virtgpu_ioctl(int fd, unsigned long request, void *argument)
 	} table[] = {
 		{DRM_IOCTL_VERSION, "version", handle_version},
 		{DRM_IOCTL_GEM_CLOSE, "close", handle_gem_close},
+		{DRM_IOCTL_PRIME_FD_TO_HANDLE, "prime", handle_prime},
+		{VIRTGPU_IOCTL_RESOURCE_INFO, "info", handle_resource_info},
 		{VIRTGPU_IOCTL_MAP, "map", handle_map},
 		{VIRTGPU_IOCTL_EXECUTE, "execute", handle_execute},
 		{VIRTGPU_IOCTL_GETPARAM, "param", handle_getparam},

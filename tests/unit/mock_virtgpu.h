@@ -13,12 +13,16 @@
 #define MOCK_BLOBS 32
 #define MOCK_FENCES 16
 #define MOCK_PARAMS 16
+#define MOCK_DEVICE 0xe282 /* its number */
+/* A dma-buf of the device is a memfd whose size is this; others are none. */
+#define MOCK_DMABUF_BYTES 12288
 
 struct mock_blob {
 	uint32_t handle; /* 0: free */
 	int drm;         /* the file it was made in */
 	int memory;      /* a memfd */
 	struct virtgpu_create_blob create;
+	ino_t imported; /* of the file it was imported from; 0: it was made */
 };
 
 struct mock_virtgpu {
@@ -35,11 +39,12 @@ struct mock_virtgpu {
 	char log[1024]; /* a word for each call since mock_virtgpu_forget */
 	struct virtgpu_context_set_param context_params[4];
 	struct virtgpu_execute execute; /* the last one */
-	uint8_t commands[64];           /* of it */
+	uint8_t commands[1024];         /* of it */
 	uint32_t execute_handles[4];
 	uint32_t waited_for;
 	struct mock_blob blobs[MOCK_BLOBS];
 	uint32_t last_handle;
+	unsigned n_imported; /* new handles only */
 	int drm, peer;               /* of the file that was opened last; peer: the kernel's end */
 	int fences[MOCK_FENCES];     /* the kernel's ends, oldest first */
 	unsigned n_fences, n_closed; /* closed: blobs */

@@ -761,17 +761,36 @@ static void a_blob_in_send_outlives_the_guests_handle(void **state)
 	assert_int_equal(t.table.count, 2);
 }
 
+/* The guest's kernel has not told it that the host refused the blob. */
+static void who_sends_memory_that_was_refused_is_told(void **state)
+{
+	struct test_request request;
+	const uint32_t blob = CROSS_DOMAIN_ID_VIRTGPU_BLOB;
+	make_page(7); /* not attached */
+	struct resource *flat;
+	assert_int_equal(resource_create(&t.table, 8, RESOURCE_2D, 4096, &flat), 0);
+	for (uint32_t id = 6; id <= 8; id++) {
+		open_channel();
+		if (id == 8)
+			attach(flat);
+		/* Without a message nothing is missing. */
+		assert_int_equal(send_as(&request, -1, "", 0, 1, &blob, &id), -ENOENT);
+		assert_int_equal(t.counters.contexts_lost, id - 6);
+		assert_int_equal(send_as(&request, -1, "pool", 4, 1, &blob, &id), -ENOENT);
+		assert_int_equal(t.counters.contexts_lost, id - 5);
+		assert_int_equal(next_event(), CROSS_DOMAIN_CMD_RECEIVE);
+		assert_non_null(memmem(&event, sizeof(event), "refused", 7));
+		destroy_context();
+		make_context();
+		attach(resource_find(&t.table, QUERY));
+		attach(resource_find(&t.table, CHANNEL));
+	}
+}
+
 static void identifiers_that_a_guest_may_not_send_are_refused(void **state)
 {
 	const uint32_t pipe = CROSS_DOMAIN_ID_READ_PIPE;
 	open_channel();
-	make_page(7); /* not attached */
-	struct resource *flat;
-	assert_int_equal(resource_create(&t.table, 8, RESOURCE_2D, 4096, &flat), 0);
-	attach(flat);
-	assert_int_equal(send_identifier(CROSS_DOMAIN_ID_VIRTGPU_BLOB, 7), -ENOENT);
-	assert_int_equal(send_identifier(CROSS_DOMAIN_ID_VIRTGPU_BLOB, 8), -ENOENT);
-	assert_int_equal(send_identifier(CROSS_DOMAIN_ID_VIRTGPU_BLOB, 0), -ENOENT);
 	assert_int_equal(send_identifier(pipe, 0x80000000), -EINVAL);
 	assert_int_equal(send_identifier(pipe, 2), -EINVAL);
 	const uint32_t types[] = {
@@ -1093,6 +1112,7 @@ int main(void)
 		TEST(a_file_beyond_the_bound_ends_the_connection),
 		TEST(files_that_the_guest_never_takes_do_not_pile_up),
 		TEST(a_blob_in_send_outlives_the_guests_handle),
+		TEST(who_sends_memory_that_was_refused_is_told),
 		TEST(identifiers_that_a_guest_may_not_send_are_refused),
 		TEST(several_read_pipes_of_any_unused_id_fit_into_a_send),
 		TEST(a_congested_compositor_holds_back_who_waits),

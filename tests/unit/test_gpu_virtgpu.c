@@ -12,6 +12,7 @@
 #include "fd_count.h"
 #include "mock_virtgpu.h"
 #include "protocol/bytes.h"
+#include "protocol/fd.h"
 
 #define ALL_PARAMS "param param param param param"
 
@@ -132,7 +133,7 @@ static void test_the_first_node_that_will_do_is_found_and_asked_once(void **stat
 	gpu = gpu_virtgpu_open(loop, NULL);
 	assert_non_null(gpu);
 	assert_string_equal(gpu->ops->describe(gpu), "virtgpu " MOCK_PATH);
-	assert_string_equal(mock.log, "open version " ALL_PARAMS " caps param");
+	assert_string_equal(mock.log, "open version " ALL_PARAMS " caps param param");
 	int size = gpu->ops->capset(gpu, 5, capset, sizeof(capset));
 	assert_true(size >= MOCK_CAPSET_BYTES);
 	assert_memory_equal(capset, mock.capset, MOCK_CAPSET_BYTES);
@@ -289,6 +290,82 @@ static void test_sizes_beyond_wl_shm_are_refused(void **state)
 	assert_string_equal(mock.log, "");
 }
 
+/* Imports */
+
+static int import(int fd, struct gpu_blob **blob)
+{
+	return gpu->ops->blob_import(context, fd, blob);
+}
+
+static void test_an_import_twice_is_one_handle_that_is_closed_once(void **state)
+{
+	struct gpu_blob *first, *second, *other;
+	int dmabuf = fd_memfd("dmabuf", MOCK_DMABUF_BYTES), copy = fd_dup(dmabuf);
+	int another = fd_memfd("another", MOCK_DMABUF_BYTES);
+	assert_int_equal(import(dmabuf, &first), 0);
+	assert_int_equal(import(copy, &second), 0);
+	assert_int_equal(import(another, &other), 0);
+	assert_string_equal(mock.log, "prime info prime prime info");
+	assert_ptr_equal(first, second);
+	assert_int_equal(first->resource_id, 1000 + first->bo_handle);
+	assert_int_equal(first->size, MOCK_DMABUF_BYTES);
+	assert_null(first->map);
+	assert_int_not_equal(other->resource_id, first->resource_id);
+	gpu->ops->blob_destroy(first);
+	assert_int_equal(mock.n_closed, 0);
+	gpu->ops->blob_destroy(other);
+	gpu->ops->blob_destroy(second);
+	assert_int_equal(mock.n_closed, 2);
+	assert_int_equal(import(dmabuf, &first), 0); /* anew */
+	assert_int_equal(mock.n_imported, 3);
+	gpu->ops->blob_destroy(first);
+	fd_close(&dmabuf);
+	fd_close(&copy);
+	fd_close(&another);
+}
+
+static void test_what_is_no_dmabuf_of_the_device_is_not_imported(void **state)
+{
+	struct gpu_blob *blob = NULL;
+	int dmabuf = fd_memfd("dmabuf", MOCK_DMABUF_BYTES), other = fd_memfd("other", 4096);
+	assert_int_equal(import(other, &blob), -EINVAL);
+	assert_int_equal(import(-1, &blob), -EBADF);
+	fail_next(DRM_IOCTL_PRIME_FD_TO_HANDLE, -ENODEV, 0, 1);
+	assert_int_equal(import(dmabuf, &blob), -ENODEV);
+	fail_next(VIRTGPU_IOCTL_RESOURCE_INFO, -ENOENT, 0, 1);
+	assert_int_equal(import(dmabuf, &blob), -ENOENT);
+	assert_int_equal(mock.n_closed, 1);
+	assert_null(blob);
+	fd_close(&dmabuf);
+	fd_close(&other);
+}
+
+static void test_a_thousand_imports_leave_nothing_behind(void **state)
+{
+	for (int i = 0; i < 1000; i++) {
+		struct gpu_blob *blob;
+		int dmabuf = fd_memfd("dmabuf", MOCK_DMABUF_BYTES);
+		mock_virtgpu_forget();
+		assert_int_equal(import(dmabuf, &blob), 0);
+		gpu->ops->blob_destroy(blob);
+		fd_close(&dmabuf);
+	}
+	assert_int_equal(mock.n_imported, 1000);
+	assert_int_equal(mock.n_closed, 1000);
+}
+
+static void test_the_node_is_what_applications_draw_on(void **state)
+{
+	gpu = gpu_virtgpu_open(loop, NULL);
+	assert_string_equal(gpu->node, MOCK_PATH);
+	assert_int_equal(gpu->device, MOCK_DEVICE);
+	assert_false(gpu->modifiers);
+	gpu->ops->destroy(gpu);
+	mock.params[VIRTGPU_SUPPORTED_CAPSETS] |= 1 << 4;
+	gpu = gpu_virtgpu_open(loop, NULL);
+	assert_true(gpu->modifiers);
+}
+
 /* Submissions */
 
 static void test_commands_without_a_fence_carry_nothing_else(void **state)
@@ -437,6 +514,10 @@ int main(void)
 		RUNNING(test_a_blob_that_fails_half_way_is_closed),
 		RUNNING(test_a_device_that_maps_nothing_is_told_from_one_that_is_full),
 		RUNNING(test_sizes_beyond_wl_shm_are_refused),
+		OPENING(test_the_node_is_what_applications_draw_on),
+		RUNNING(test_an_import_twice_is_one_handle_that_is_closed_once),
+		RUNNING(test_what_is_no_dmabuf_of_the_device_is_not_imported),
+		RUNNING(test_a_thousand_imports_leave_nothing_behind),
 		RUNNING(test_commands_without_a_fence_carry_nothing_else),
 		RUNNING(test_a_wait_is_for_the_first_blob),
 		RUNNING(test_a_host_that_never_answers_a_wait_loses_the_context),

@@ -54,6 +54,7 @@ static int set_up_blobs(void **state)
 	int ram = fd_dup(t.memfd);
 	assert_int_equal(guest_memory_set(t.memory, &regions, &ram, 1), 0);
 	t.table.memory = t.memory;
+	t.table.udmabuf = -1;
 	t.pages = (struct resource_pages){.guest_address = 0x10000, .length = BLOB_BYTES};
 	struct resource own = {.kind = RESOURCE_BLOB_HOST,
 		.size = BLOB_BYTES,
@@ -118,7 +119,7 @@ static const char *take_global(uint32_t *name, uint32_t *version)
 }
 
 /* zwp_linux_dmabuf_v1, the compositor's or ours, with the formats of its wl_shm. */
-static void bind(bool has_dmabuf)
+static void bind_formats(bool has_dmabuf)
 {
 	static const uint32_t formats[] = {
 		WL_SHM_FORMAT_ARGB8888, WL_SHM_FORMAT_XRGB8888, DRM_FORMAT_RGB565, DRM_FORMAT_NV12};
@@ -146,7 +147,7 @@ static void bind(bool has_dmabuf)
 
 static void bind_quietly(bool has_dmabuf)
 {
-	bind(has_dmabuf);
+	bind_formats(has_dmabuf);
 	captured_clear(&world.sent[RELAY_DOWN]);
 }
 
@@ -229,7 +230,7 @@ static void our_linux_dmabuf_has_the_formats_of_wl_shm(void **state)
 	static const uint32_t codes[] = {
 		DRM_FORMAT_ARGB8888, DRM_FORMAT_XRGB8888, DRM_FORMAT_RGB565};
 	static const uint64_t modifiers[] = {DRM_FORMAT_MOD_INVALID, DRM_FORMAT_MOD_LINEAR};
-	bind(false);
+	bind_formats(false);
 	for (size_t i = 0; i < ARRAY_LENGTH(codes); i++) {
 		for (size_t j = 0; j < ARRAY_LENGTH(modifiers); j++) {
 			captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "zwp_linux_dmabuf_v1",

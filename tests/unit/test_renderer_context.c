@@ -225,6 +225,90 @@ static void a_texture_stays_in_its_worker(void **state)
 	destroy_context(3, &vulkan);
 }
 
+/* Answers CREATE_3D of a shared texture with memory. */
+static void answer_texture(struct fake_worker *worker, int fd, uint32_t stride, uint64_t modifier)
+{
+	struct renderer_answer answer = fake_answer(worker, 0);
+	answer.blob.fd_type = RENDERER_FD_SHM;
+	answer.blob.size = worker->in.request.create_3d.shared_bytes;
+	answer.blob.stride = stride;
+	answer.blob.modifier = modifier;
+	fake_worker_send(worker, &answer, sizeof(answer), &fd, 1);
+}
+
+static void a_shared_texture_is_memory_for_all(void **state)
+{
+	struct fake_worker one = make_context(1, VIRGL2), two = make_context(2, VIRGL2),
+			   vulkan = make_context(3, VENUS);
+	const struct renderer_request *in = &one.in.request;
+	assert_int_equal(gpu_create_context(4, 5), OK);
+
+	assert_int_equal(gpu_answer(gpu_offer_texture(7, 64, 32, GPU_SHARED)), OK);
+	uint16_t first = gpu_offer_attach(1, 7), second = gpu_offer_attach(2, 7),
+		 third = gpu_offer_attach(3, 7), fourth = gpu_offer_attach(4, 7);
+	assert_int_equal(fake_worker_receive(&one), RENDERER_CREATE_3D);
+	assert_int_equal(in->create_3d.shared_bytes, 64 * 32 * 4);
+	assert_int_equal(gpu_answer(first), OK);
+	assert_int_equal(gpu_answer(second), NO_ANSWER); /* until its memory is there */
+	assert_int_equal(gpu_answer(fourth), NO_ANSWER);
+	int fd = fd_memfd("texture", 64 * 32 * 4);
+	answer_texture(&one, fd, 64 * 4, 0);
+	assert_int_equal(gpu_await(second, 1000), OK);
+	assert_int_equal(gpu_await(third, 1000), OK);
+	assert_int_equal(gpu_await(fourth, 1000), OK);
+	assert_int_equal(fake_worker_receive(&two), RENDERER_IMPORT);
+	assert_int_equal(two.in.request.import.format, 1);
+	assert_int_equal(two.in.request.import.width, 64);
+	assert_int_equal(two.in.request.import.height, 32);
+	assert_int_equal(two.in.request.import.stride, 256);
+	assert_int_equal(inode_of(two.in_fd), inode_of(fd));
+	assert_int_equal(fake_worker_receive(&two), RENDERER_ATTACH);
+	assert_int_equal(fake_worker_receive(&vulkan), RENDERER_IMPORT);
+	close(fd);
+
+	/* It outlives its maker, and is given back when all have. */
+	destroy_context(1, &one);
+	assert_int_equal(gpu_stat("live host blob bytes"), 64 * 32 * 4);
+	assert_int_equal(gpu_unref(7), OK);
+	assert_int_equal(gpu_stat("live host blob bytes"), 0);
+	destroy_context(2, &two);
+	destroy_context(3, &vulkan);
+}
+
+static void a_texture_that_cannot_be_shared_is_its_makers(void **state)
+{
+	enum { REFUSED, TOO_SMALL, TOO_WIDE, NO_MEMORY_AT_ALL, DEAD, N };
+
+	for (int what = 0; what < N; what++) {
+		struct fake_worker one = make_context(1, VIRGL2), two = make_context(2, VIRGL2);
+		gpu_offer_texture(7, 64, 32, GPU_SHARED);
+		gpu_offer_attach(1, 7);
+		uint16_t second = gpu_offer_attach(2, 7);
+		assert_int_equal(fake_worker_find(&one, RENDERER_CREATE_3D), RENDERER_CREATE_3D);
+		int fd = fd_memfd("texture", what == TOO_SMALL ? PAGE : 2 * PAGE);
+		if (what == REFUSED)
+			fake_worker_answer(&one, -EOPNOTSUPP);
+		else if (what == NO_MEMORY_AT_ALL)
+			fake_worker_answer(&one, 0);
+		else if (what == DEAD)
+			fake_worker_close(&one);
+		else
+			answer_texture(&one, fd, what == TOO_WIDE ? 260 : 256, 0);
+		close(fd);
+		assert_int_equal(gpu_await(second, 1000), UNSPEC);
+		uint16_t transfer = gpu_offer_transfer(1, 7, 64, 32, false, FENCE_NONE);
+		if (what != DEAD) {
+			assert_int_equal(
+				fake_worker_find(&one, RENDERER_TRANSFER), RENDERER_TRANSFER);
+			fake_worker_answer(&one, 0);
+		}
+		assert_int_equal(gpu_await(transfer, 1000), what == DEAD ? UNSPEC : OK);
+		destroy_context(1, &one);
+		destroy_context(2, &two);
+		assert_int_equal(gpu_unref(7), OK);
+	}
+}
+
 static void misshapen_textures_are_refused(void **state)
 {
 	assert_int_equal(gpu_texture(7, 0, 8), BAD_PARAMETER);
@@ -703,6 +787,8 @@ int main(void)
 		TEST(without_a_spawner_there_are_no_contexts),
 		TEST(a_texture_comes_to_the_worker_with_its_memory),
 		TEST(a_texture_stays_in_its_worker),
+		TEST(a_shared_texture_is_memory_for_all),
+		TEST(a_texture_that_cannot_be_shared_is_its_makers),
 		TEST(misshapen_textures_are_refused),
 		TEST(submissions_come_whole_and_get_the_workers_answer),
 		TEST(fences_without_a_ring_retire_in_order_over_all_contexts),

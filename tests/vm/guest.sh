@@ -194,6 +194,7 @@ guest_main() {
         guest_stop alone
         exit $kind
         ;;
+    tree) lab_enter "$(guest_tree)" "${@:2}" ;;     # with LAB_BIND; for scripts
     direct)
         (($# >= 3)) || { guest_usage >&2; exit 2; }
         LAB_BIND=$(dirname "$2") lab_enter "$(guest_tree)" env XDG_RUNTIME_DIR=/mnt HOME=/nonexistent \

@@ -3,9 +3,13 @@
 . "$(dirname "$0")/session.sh"
 . "$(dirname "$0")/applications.sh"
 . "$(dirname "$0")/survival.sh"
+. "$(dirname "$0")/dmabuf.sh"
+. "$(dirname "$0")/foreign.sh"
+. "$(dirname "$0")/service.sh"
+. "$(dirname "$0")/three-d.sh"
 
 KIND=uml
-tests=(applications:300 input:120 clipboard:120 survival:150 reboots:150 many:120 commits:180)
+tests=(applications:300 service:90 input:120 clipboard:120 survival:150 reboots:150 many:120 commits:180 foreign:90 opengl:120)
 
 APPS=(simple-shm image foot qt6 mpv gtk4)
 
@@ -15,6 +19,14 @@ test_applications() {
     session_start sway
     apps_equal "${APPS[@]}"
     session_end
+}
+
+test_service() {
+    session_start sway
+    display_is_found
+    doctor_finds_all_well
+    doctor_finds_faults
+    guest_unplug vm
 }
 
 test_input() {
@@ -52,6 +64,78 @@ test_many() {
 test_commits() {
     session_start weston
     commits_leave_nothing 100000
+    session_end
+}
+
+# OpenGL, rendered by the host: two programs; then the first one's worker is killed.
+test_opengl() {
+    HOST_OPTIONS="--renderer virgl"
+    session_start weston
+    opengl_start first
+    opengl_right first
+    opengl_start second
+    opengl_right second
+    workers_rest || fail "somebody works when nothing happens"
+    kill -KILL "$(worker_pids | head -n 1)"
+    opengl_right second
+    app_works window
+    guest_signal vm first KILL
+    guest_signal vm second KILL
+    until_true 20 workers_are 0 || fail "a worker stays"
+    opengl_start third
+    opengl_right third
+    guest_signal vm third KILL
+    session_end
+}
+
+test_foreign() {
+    session_start sway
+    foreign_cases no-window
+    session_end
+}
+
+tests+=(dmabuf-sway:150 dmabuf-weston:150 dmabuf-weston14:150 dmabuf-storm:240)
+
+# Frames in memory of the GPU device, on compositors without linux-dmabuf and with it.
+test_dmabuf_sway() {
+    session_start sway
+    dmabuf_windows
+    dmabuf_shm_pairs >"$LOGS/pairs"
+    dmabuf_feedback "$LOGS/pairs"
+    session_end
+}
+
+test_dmabuf_weston() {
+    session_start weston_pixman
+    dmabuf_windows
+    session_end
+}
+
+weston_pixman_start() {
+    weston_start "$1" "$2" pixman
+}
+
+# Guest pages are no dma-buf at the host either, so its linux-dmabuf does not see them.
+test_dmabuf_weston14() {
+    session_start weston14
+    dmabuf_windows
+    "$LAB/guest.sh" direct "$XDG_RUNTIME_DIR/host" "$DMABUF_CLIENT" --formats >"$LOGS/formats.direct" ||
+        fail "the compositor has no linux-dmabuf"
+    dmabuf_usable "$LOGS/formats.direct" >"$LOGS/pairs"
+    dmabuf_feedback "$LOGS/pairs"
+    session_end
+}
+
+# A thousand sizes in one connection, of each kind of buffers: nothing is left of them on either side.
+test_dmabuf_storm() {
+    local via
+    session_start sway
+    for via in dmabuf shm; do
+        dmabuf_storm $via 20
+        cp "$WORK/storm" "$WORK/storm.few"
+        dmabuf_storm $via 1000
+        diff "$WORK/storm.few" "$WORK/storm" >&2 || fail "a storm of sizes ($via) left something behind"
+    done
     session_end
 }
 

@@ -3,6 +3,7 @@ source=/usr/src/wayferry build=/var/tmp/build layer=/var/tmp/layer programs=/usr
 
 [ -e $build/build.ninja ] || meson setup $build $source --prefix=/usr --sysconfdir=/etc
 cd $build
+ninja build.ninja      # what there is to build is asked next
 tests=$(ninja -t targets all | sed -n 's!^\(tests/\(clients\|bench\|vm\)/[^:]*\): c_LINKER.*!\1!p')
 # shellcheck disable=SC2086
 ninja host-bridge/wayferry-host guest-proxy/wayferry-guest $tests

@@ -1,0 +1,390 @@
+/*
+ * `wayferry-host doctor`: a table of checks, from the compositor to the virtual machine monitor.
+ * Each may use what those before it left in struct doctor.
+ */
+#include "host-bridge/doctor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/landlock.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "host-bridge/compositor.h"
+#include "host-bridge/policy.h"
+#include "host-bridge/renderer.h"
+#include "protocol/bytes.h"
+#include "protocol/checks.h"
+#include "protocol/fd.h"
+#include "protocol/interfaces.h"
+#include "protocol/registry_probe.h"
+
+#define FILES_WANTED 4096
+#define ANSWER_MS 5000
+#define MONITOR "qemu-system-x86_64"
+#define MONITOR_DEVICE "vhost-user-test-device-pci"
+#define MONITOR_MAJOR 11
+#define MONITOR_MS 10000
+#define MONITOR_HELP_BYTES (256 << 10)
+#define BACKPORTS                                                                                  \
+	"install QEMU 11: on Debian 13, apt install -t trixie-backports qemu-system-x86 (on "      \
+	"Debian 12, in a tree of 13: see README)"
+
+struct doctor {
+	const struct host_doctor_settings *settings;
+	bool answered;
+	unsigned n_globals, n_allowed;
+	const char *missing[3]; /* what no application can do without */
+	bool has_seat;
+	bool monitor_runs;
+};
+
+/* Where the compositor's socket is, and the unit's; without need of either it may be missing. */
+static enum check_result check_runtime(void *world, struct finding *finding, int argument)
+{
+	const struct doctor *doctor = world;
+	const char *display = doctor->settings->policy->wayland_display;
+	enum check_result result = check_runtime_directory(NULL, finding, 0);
+
+	if (!display)
+		display = getenv("WAYLAND_DISPLAY");
+	return result == CHECK_FAILED && display && display[0] == '/' ? CHECK_WARNING : result;
+}
+
+/* The compositor */
+
+static void handle_global(void *data, const char *name, uint32_t version)
+{
+	struct doctor *doctor = data;
+	const struct interface *interface = interface_find(name);
+
+	doctor->n_globals++;
+	if (!interface || !policy_allow_global(doctor->settings->policy, interface, &version))
+		return;
+	doctor->n_allowed++;
+	doctor->has_seat |= strcmp(name, "wl_seat") == 0;
+	for (size_t i = 0; i < ARRAY_LENGTH(doctor->missing); i++) {
+		if (doctor->missing[i] && strcmp(name, doctor->missing[i]) == 0)
+			doctor->missing[i] = NULL;
+	}
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Asks for the compositor's globals and waits for them. */
+static void ask_registry(int fd, struct registry_probe *probe)
+{
+	int64_t deadline = now_ms() + ANSWER_MS, left;
+	uint8_t bytes[4096];
+	size_t size;
+	const uint8_t *requests = registry_probe_requests(&size);
+
+	if (write(fd, requests, size) != (ssize_t)size)
+		return;
+	while (!probe->done && !probe->error[0] && (left = deadline - now_ms()) > 0) {
+		struct pollfd events = {.fd = fd, .events = POLLIN};
+		if (poll(&events, 1, (int)left) <= 0)
+			continue;
+		ssize_t n = read(fd, bytes, sizeof(bytes));
+		if (n <= 0 && errno != EINTR && errno != EAGAIN)
+			return;
+		if (n == 0 || (n > 0 && !registry_probe_feed(probe, bytes, (size_t)n)))
+			return;
+	}
+}
+
+static enum check_result check_compositor(void *world, struct finding *finding, int argument)
+{
+	struct doctor *doctor = world;
+	struct registry_probe probe = {.global = handle_global, .data = doctor};
+	char path[COMPOSITOR_PATH_BYTES];
+	int fd = compositor_open_socket(doctor->settings->policy, path);
+	const char *place = path[0] ? path : "$XDG_RUNTIME_DIR/$WAYLAND_DISPLAY";
+
+	if (fd < 0) {
+		finding_found(finding, "none at %s: %s", place, strerror(-fd));
+		return finding_remedy(finding, CHECK_FAILED,
+			"run this in the desktop's session, or give --wayland-display its socket "
+			"(ls $XDG_RUNTIME_DIR/wayland-*); for units: systemctl --user "
+			"import-environment WAYLAND_DISPLAY");
+	}
+	ask_registry(fd, &probe);
+	fd_close(&fd);
+	doctor->answered = probe.done;
+	if (doctor->answered)
+		return finding_ok(finding, "%s answers, with %u globals", path, doctor->n_globals);
+	finding_found(finding, "%s: %s", path,
+		probe.error[0] ? probe.error : "connected, but there is no answer");
+	return finding_remedy(finding, CHECK_FAILED,
+		"restart the compositor, or give --wayland-display the socket of another one");
+}
+
+static enum check_result check_globals(void *world, struct finding *finding, int argument)
+{
+	struct doctor *doctor = world;
+	const char *missing = NULL;
+
+	if (!doctor->answered)
+		return finding_skip(finding, "there is no compositor to ask");
+	for (size_t i = 0; i < ARRAY_LENGTH(doctor->missing); i++)
+		missing = doctor->missing[i] ? doctor->missing[i] : missing;
+	finding_found(finding, "guests see %u of %u%s%s%s", doctor->n_allowed, doctor->n_globals,
+		missing ? ", but not " : "", missing ? missing : "",
+		!missing && !doctor->has_seat ? ", no wl_seat: no input" : "");
+	if (missing)
+		return finding_remedy(finding, CHECK_FAILED,
+			"use a compositor with %s (wayferry-host --print-capabilities lists what "
+			"guests may see)",
+			missing);
+	if (!doctor->has_seat)
+		return finding_remedy(finding, CHECK_WARNING,
+			"give the compositor an input device (weston's headless backend never has "
+			"one; sway's does)");
+	return CHECK_OK;
+}
+
+/* Memory */
+
+static enum check_result check_shm_folder(void *world, struct finding *finding, int argument)
+{
+	struct statvfs status;
+
+	if (statvfs("/dev/shm", &status) < 0) {
+		finding_found(finding, "/dev/shm: %s", strerror(errno));
+		return finding_remedy(finding, CHECK_WARNING,
+			"mount a tmpfs there (mount -t tmpfs tmpfs /dev/shm) for monitors that "
+			"keep a machine's memory in it; QEMU's memory-backend-memfd does not");
+	}
+	return finding_ok(finding, "/dev/shm has %llu MiB free",
+		(unsigned long long)status.f_bavail * status.f_frsize >> 20);
+}
+
+static enum check_result check_udmabuf(void *world, struct finding *finding, int argument)
+{
+	int fd = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+	struct stat status;
+
+	if (fd >= 0) {
+		fd_close(&fd);
+		return finding_ok(finding, "/dev/udmabuf can be opened");
+	}
+	finding_found(finding,
+		"/dev/udmabuf: %s; buffers are shared memory, which works everywhere",
+		strerror(errno));
+	if (errno == ENOENT)
+		return finding_remedy(finding, CHECK_WARNING,
+			"for dma-bufs, sudo modprobe udmabuf (kernels with CONFIG_UDMABUF: Debian "
+			"13's and later)");
+	const struct group *group =
+		stat("/dev/udmabuf", &status) == 0 ? getgrgid(status.st_gid) : NULL;
+	return finding_remedy(finding, CHECK_WARNING,
+		"for dma-bufs, join the group %s: sudo usermod -aG %s $USER, and log in again",
+		group ? group->gr_name : "kvm", group ? group->gr_name : "kvm");
+}
+
+/* One that is asked for is started, as for a guest. */
+static enum check_result check_renderer(void *world, struct finding *finding, int argument)
+{
+	static const char package[] =
+		"install libvirglrenderer-dev, build again (-Drenderer=enabled) and install";
+	const struct doctor *doctor = world;
+	const struct renderer_config *config = doctor->settings->renderer;
+	bool present = access(config->program, X_OK) == 0;
+
+	if (!doctor->settings->wants_renderer)
+		return finding_ok(finding, "none asked for: guests render in software (%s)",
+			present ? "--renderer virgl,venus has others do it"
+				: "wayferry-renderer is not installed");
+	struct renderer *renderer = present ? renderer_create(config) : NULL;
+	size_t n = renderer ? renderer_n_capsets(renderer) : 0;
+	renderer_destroy(renderer);
+	if (n > 0)
+		return finding_ok(finding, "%s has %zu capsets", config->program, n);
+	finding_found(finding, "%s %s", config->program,
+		present ? "does not start, see above" : "is not there");
+	return finding_remedy(finding, CHECK_FAILED, "%s, or leave --renderer out",
+		present ? "install Mesa's drivers (libgl1-mesa-dri, mesa-vulkan-drivers), see that "
+			  "--render-node can be opened"
+			: package);
+}
+
+/* The sandbox */
+
+static enum check_result check_seccomp(void *world, struct finding *finding, int argument)
+{
+	uint32_t action = SECCOMP_RET_ERRNO;
+
+	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0)
+		return finding_ok(finding, "filters of system calls");
+	finding_found(finding, "no filters of system calls: %s", strerror(errno));
+	return finding_remedy(finding, CHECK_FAILED,
+		"use a kernel with CONFIG_SECCOMP_FILTER, or, with less safety, --no-sandbox");
+}
+
+static enum check_result check_landlock(void *world, struct finding *finding, int argument)
+{
+	long version =
+		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+
+	if (version >= 1)
+		return finding_ok(finding, "version %ld", version);
+	finding_found(finding, "not in this kernel: files are guarded by seccomp alone");
+	return finding_remedy(finding, CHECK_WARNING,
+		"boot with landlock among lsm= (lsm=landlock,lockdown,yama,...), or use a kernel "
+		"with CONFIG_SECURITY_LANDLOCK (Debian's have it)");
+}
+
+/* The monitor */
+
+static enum check_result check_monitor(void *world, struct finding *finding, int argument)
+{
+	static char *const version_command[] = {MONITOR, "-version", NULL};
+	struct doctor *doctor = world;
+	char said[256], word[32] = "?";
+	unsigned major = 0;
+
+	int status = checks_capture(version_command, MONITOR_MS, said, sizeof(said));
+	if (status == -ENOENT) {
+		finding_found(finding, "no %s in $PATH", MONITOR);
+		return finding_remedy(finding, CHECK_WARNING,
+			"for virtual machines " BACKPORTS "; containers need none");
+	}
+	const char *number = status == 0 ? strstr(said, "version ") : NULL;
+	if (number)
+		sscanf(number, "version %31[^ \n]", word);
+	sscanf(word, "%u", &major);
+	doctor->monitor_runs = status == 0 && major >= MONITOR_MAJOR;
+	if (doctor->monitor_runs)
+		return finding_ok(finding, "%s %s", MONITOR, word);
+	finding_found(finding, "%s %s: %s", MONITOR, word,
+		status == -ETIMEDOUT                ? "it does not end"
+			: status != 0 || major == 0 ? "it does not say its version"
+						    : "it cannot map the device's memory");
+	return finding_remedy(finding, CHECK_FAILED, BACKPORTS);
+}
+
+static enum check_result check_monitor_device(void *world, struct finding *finding, int argument)
+{
+	static char *const command[] = {MONITOR, "-device", "help", NULL};
+	struct doctor *doctor = world;
+
+	if (!doctor->monitor_runs)
+		return finding_skip(finding, "there is no monitor that would do");
+	char *said = malloc(MONITOR_HELP_BYTES);
+	int status = said ? checks_capture(command, MONITOR_MS, said, MONITOR_HELP_BYTES) : -ENOMEM;
+	bool has_device = status == 0 && strstr(said, "\"" MONITOR_DEVICE "\"");
+	free(said);
+	if (has_device)
+		return finding_ok(finding, MONITOR_DEVICE);
+	finding_found(finding, "%s has no %s", MONITOR, MONITOR_DEVICE);
+	return finding_remedy(
+		finding, CHECK_FAILED, "use a build of QEMU with that device: " BACKPORTS);
+}
+
+static enum check_result check_kvm(void *world, struct finding *finding, int argument)
+{
+	if (access("/dev/kvm", R_OK | W_OK) == 0)
+		return finding_ok(finding, "/dev/kvm can be opened");
+	finding_found(finding, "/dev/kvm: %s; machines run in software, slowly", strerror(errno));
+	return finding_remedy(finding, CHECK_WARNING, "%s",
+		errno == EACCES ? "sudo usermod -aG kvm $USER, and log in again"
+				: "switch virtualization on in the firmware, and sudo modprobe "
+				  "kvm_intel or kvm_amd");
+}
+
+/* Our own socket */
+
+static enum check_result check_socket_folder(void *world, struct finding *finding, int argument)
+{
+	struct doctor *doctor = world;
+	const char *runtime = getenv("XDG_RUNTIME_DIR"), *socket = doctor->settings->socket_path;
+	char folder[512];
+
+	if (!socket && !runtime)
+		return finding_skip(finding, "there is no $XDG_RUNTIME_DIR to have it in");
+	snprintf(folder, sizeof(folder), "%s/wayferry", runtime ? runtime : "");
+	if (socket) {
+		const char *slash = strrchr(socket, '/');
+		snprintf(folder, sizeof(folder), "%.*s",
+			slash > socket  ? (int)(slash - socket)
+				: slash ? 1
+					: 0,
+			socket);
+		if (!slash && !getcwd(folder, sizeof(folder)))
+			return finding_skip(finding, strerror(errno));
+	} else if (access(folder, F_OK) < 0 && errno == ENOENT) {
+		return finding_ok(finding, "%s, which the unit makes", folder);
+	}
+	const char *fault = checks_folder_fault(folder);
+	if (!fault)
+		return finding_ok(finding, "%s", folder);
+	finding_found(finding, "%s: %s", folder, fault);
+	return finding_remedy(finding,
+		socket && access(folder, W_OK) == 0 ? CHECK_WARNING : CHECK_FAILED,
+		"give --socket a path in a folder of yours that others cannot write to, like "
+		"$XDG_RUNTIME_DIR (mkdir -m 700 makes one)");
+}
+
+static enum check_result check_unit(void *world, struct finding *finding, int argument)
+{
+	struct doctor *doctor = world;
+	const char *vm = doctor->settings->policy->vm_name;
+	char unit[128], state[32];
+
+	if (!vm)
+		return finding_skip(finding, "--vm NAME says which one to look at");
+	snprintf(unit, sizeof(unit), "wayferry-host@%s.socket", vm);
+	checks_unit_state(unit, state, sizeof(state));
+	if (strcmp(state, "active") == 0)
+		return finding_ok(finding, "%s is active", unit);
+	finding_found(finding, "%s is %s", unit,
+		state[0] ? state : "out of sight: no user manager of systemd answers");
+	return finding_remedy(finding, CHECK_WARNING,
+		"systemctl --user enable --now %s, or start wayferry-host --socket PATH by hand",
+		unit);
+}
+
+static const struct check checks[] = {
+	{"runtime folder", check_runtime, 0},
+	{"compositor", check_compositor, 0},
+	{"globals", check_globals, 0},
+	{"shared memory", check_sealed_memory, 0},
+	{"memory folder", check_shm_folder, 0},
+	{"dma-bufs", check_udmabuf, 0},
+	{"renderer", check_renderer, 0},
+	{"open files", check_open_files, FILES_WANTED},
+	{"seccomp", check_seccomp, 0},
+	{"Landlock", check_landlock, 0},
+	{"monitor", check_monitor, 0},
+	{"its device", check_monitor_device, 0},
+	{"KVM", check_kvm, 0},
+	{"socket's folder", check_socket_folder, 0},
+	{"service", check_unit, 0},
+};
+
+int host_doctor_run(const struct host_doctor_settings *settings, FILE *out)
+{
+	struct doctor doctor = {
+		.settings = settings,
+		.missing = {"wl_compositor", "wl_shm", "xdg_wm_base"},
+	};
+	size_t n_failed = checks_run(checks, ARRAY_LENGTH(checks), &doctor, out);
+
+	if (n_failed > 0)
+		fprintf(out, "\n%zu of %zu checks failed: guests would have no windows.\n",
+			n_failed, ARRAY_LENGTH(checks));
+	return n_failed > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

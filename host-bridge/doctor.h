@@ -1,0 +1,22 @@
+/* `wayferry-host doctor`: what this machine lacks for guests to have windows, and how to get it. */
+#ifndef HOST_BRIDGE_DOCTOR_H
+#define HOST_BRIDGE_DOCTOR_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+struct policy;
+struct renderer_config;
+
+struct host_doctor_settings {
+	const struct policy *policy;
+	const char *socket_path; /* as --socket; NULL: the unit's, where there is a name */
+	const struct renderer_config *renderer;
+	bool wants_renderer; /* there is a --renderer */
+};
+
+/* Writes a line for each check to @out. The exit status: 0 when guests would have windows, else 1.
+ */
+int host_doctor_run(const struct host_doctor_settings *settings, FILE *out);
+
+#endif

@@ -1,0 +1,197 @@
+#!/bin/bash
+# doctor of both programs on machines that have what it takes, and on those that lack something; and the units under
+# a user manager of systemd's.
+. "$(dirname "$0")/lib.sh"
+
+tests=(host:60 host-without-compositor:60 host-monitors:90 guest:60 guest-without-host:60 guest-without-compositor:60
+    bare:60 service:120)
+
+HOST=$WAYFERRY_BUILD/host-bridge/wayferry-host
+GUEST=$WAYFERRY_BUILD/guest-proxy/wayferry-guest
+
+# doctor STATUS COMMAND...: runs it; its report must have a remedy below each line that is not well, and nowhere else.
+doctor() {
+    local expected=$1 status
+    shift
+    REPORT=$LOGS/report.txt
+    timeout 40 "$@" >"$REPORT" 2>"$LOGS/doctor.log" </dev/null
+    status=$?
+    [ "$status" = "$expected" ] || fail "$* ended with status $status instead of $expected (report: $REPORT)"
+    awk '/^(FAILED|warning)/ { if (ill) exit 1; ill = 1; next }
+        /^ +-> .........../ { if (!ill) exit 1; ill = 0; next }
+        { if (ill) exit 1 }
+        END { if (ill) exit 1 }' "$REPORT" || fail "what is wrong and what to do about it do not match (report: $REPORT)"
+}
+
+# has WORD NOUN [TEXT]: a line of the report.
+has() {
+    grep -qE "^$1 +$2 .*${3:-}" "$REPORT" || fail "the report has no '$1 $2 ${3:-}' (report: $REPORT)"
+}
+
+# remedy NOUN TEXT: what is to be done about it.
+remedy() {
+    grep -A1 -E "^(FAILED|warning) +$1 " "$REPORT" | grep -qF -e "$2" ||
+        fail "the report does not say '$2' for $1 (report: $REPORT)"
+}
+
+# failures NOUN...: these failed and nothing else did.
+failures() {
+    local found
+    found=$(sed -nE 's/^FAILED +([a-z].{15}).*/\1/p' "$REPORT" | sed 's/ *$//' | paste -sd,)
+    [ "$found" = "$(IFS=,; echo "$*")" ] || fail "failed: '$found', expected: '$*' (report: $REPORT)"
+}
+
+# monitor VERSION DEVICE: a program that says of itself what QEMU does.
+monitor() {
+    mkdir -p "$WORK/bin"
+    cat >"$WORK/bin/qemu-system-x86_64" <<END
+#!/bin/sh
+case \$* in
+-version) echo "QEMU emulator version $1 (Debian 1:$1+ds-1)" ;;
+"-device help") echo 'name "$2", bus PCI' ;;
+esac
+END
+    chmod +x "$WORK/bin/qemu-system-x86_64"
+}
+
+test_host() {
+    sway_start compositor
+    doctor 0 "$HOST" doctor --wayland-display compositor --socket "$XDG_RUNTIME_DIR/x.gpu"
+    has ok compositor "compositor answers, with [1-9]"
+    has ok globals "guests see [1-9]"
+    has ok "shared memory"
+    has ok "socket's folder" "$XDG_RUNTIME_DIR"
+    failures
+    # A place where others could put a socket first.
+    mkdir -m 777 "$BASE/open"
+    doctor 0 env WAYLAND_DISPLAY=compositor "$HOST" doctor --socket "$BASE/open/x.gpu"
+    has warning "socket's folder" "others can write"
+    remedy "socket's folder" --socket
+    doctor 0 env WAYLAND_DISPLAY=compositor "$HOST" --vm work doctor
+    has warning service "wayferry-host@work.socket"
+    doctor 2 "$HOST" doctor --nonsense
+    doctor 2 "$HOST" doctor nonsense
+}
+
+test_host_without_compositor() {
+    doctor 1 "$HOST" doctor --wayland-display nobody
+    failures compositor
+    has FAILED compositor "$XDG_RUNTIME_DIR/nobody: No such file"
+    remedy compositor --wayland-display
+    has skipped globals
+    # One without input.
+    weston_start weston
+    doctor 0 "$HOST" doctor --wayland-display weston
+    has warning globals "no wl_seat"
+    # Something that listens and says nothing.
+    python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); time.sleep(60)' "$XDG_RUNTIME_DIR/mute" &
+    PID[mute]=$!
+    until_true 5 test -S "$XDG_RUNTIME_DIR/mute"
+    doctor 1 "$HOST" doctor --wayland-display mute
+    has FAILED compositor "no answer"
+}
+
+test_host_monitors() {
+    sway_start compositor
+    local command=(env PATH="$WORK/bin:$PATH" WAYLAND_DISPLAY=compositor "$HOST" doctor)
+    monitor 11.1.3 vhost-user-test-device-pci
+    doctor 0 "${command[@]}"
+    has ok monitor 11.1.3
+    has ok "its device" vhost-user-test-device-pci
+    monitor 7.2.19 vhost-user-gpu-pci
+    doctor 1 "${command[@]}"
+    failures monitor
+    remedy monitor trixie-backports
+    monitor 11.0.0 vhost-user-gpu-pci
+    doctor 1 "${command[@]}"
+    failures "its device"
+    printf '#!/bin/sh\nexec sleep 60\n' >"$WORK/bin/qemu-system-x86_64"
+    doctor 1 "${command[@]}"
+    has FAILED monitor "does not end"
+}
+
+test_guest() {
+    sway_start compositor
+    bridge_start_host compositor bridge
+    doctor 0 "$GUEST" doctor --vhost-user "$XDG_RUNTIME_DIR/bridge.gpu"
+    failures
+    has skipped "render node"
+    has ok device
+    has ok "capset 5" "wayferry-host"
+    has ok context
+    has ok compositor "with [1-9][0-9]* globals"
+    has ok buffers "host's memory"
+    # By way of the variable, and before a display that others use afterwards.
+    doctor 0 env WAYFERRY_GUEST_VHOST_USER="$XDG_RUNTIME_DIR/bridge.gpu" "$GUEST" doctor
+    bridge_start_guest bridge
+    doctor 1 "$GUEST" doctor --vhost-user "$XDG_RUNTIME_DIR/bridge.gpu"
+    failures device
+    remedy device "second wayferry-host"
+    WAYLAND_DISPLAY=bridge timeout 20 weston-simple-shm & PID[window]=$!
+    sleep 1
+    alive "${PID[window]}" || fail "the display that was there does not serve after the doctor came"
+    stop window
+    bridge_stop
+    doctor 2 "$GUEST" doctor -- true
+    doctor 2 "$GUEST" doctor --nonsense
+}
+
+test_guest_without_host() {
+    doctor 1 "$GUEST" doctor --vhost-user "$XDG_RUNTIME_DIR/nobody.gpu"
+    failures device
+    remedy device "start wayferry-host"
+    doctor 1 "$GUEST" doctor --device /dev/null
+    failures driver
+    doctor 1 "$GUEST" doctor --device "$BASE/nothing"
+    failures "render node"
+    if [ "$(id -u)" = 0 ]; then
+        # As somebody else: a node of a group that is not theirs.
+        touch "$BASE/node" && chgrp video "$BASE/node" && chmod 660 "$BASE/node"
+        chmod 711 "$BASE"
+        mkdir -m 700 "$BASE/nobody" && chown nobody "$BASE/nobody"
+        cp "$GUEST" "$BASE/wayferry-guest"      # the build may be out of their reach
+        doctor 1 env USER=nobody XDG_RUNTIME_DIR="$BASE/nobody" setpriv --reuid=65534 --regid=65534 --clear-groups \
+            "$BASE/wayferry-guest" doctor --device "$BASE/node"
+        failures permissions
+        remedy permissions "sudo usermod -aG video nobody"
+    fi
+}
+
+test_guest_without_compositor() {
+    bridge_start_host nobody bridge
+    doctor 1 "$GUEST" doctor --vhost-user "$XDG_RUNTIME_DIR/bridge.gpu"
+    failures compositor
+    remedy compositor "wayferry-host doctor"
+    has skipped buffers
+    sway_start compositor
+    stop bridge-host
+    bridge_start_host compositor bridge
+    doctor 0 "$GUEST" doctor --vhost-user "$XDG_RUNTIME_DIR/bridge.gpu"
+}
+
+# Nothing at all in the environment, nothing in the file system but programs.
+test_bare() {
+    local program
+    for program in "$GUEST" "$HOST"; do
+        doctor 1 env -i "$program" doctor
+        has FAILED "runtime folder" "not set"
+        remedy "runtime folder" libpam-systemd
+    done
+    has FAILED compositor
+    doctor 1 env -i XDG_RUNTIME_DIR="$BASE/none" PATH=/nonexistent "$HOST" doctor
+    has FAILED "runtime folder" "No such file"
+    has warning monitor
+}
+
+# ---- the units, under a manager of their own
+
+test_service() {
+    need systemctl unshare
+    [ "$(id -u)" = 0 ] || fail "a user manager of its own needs root (cgroups)"
+    sway_start compositor
+    unshare --mount --propagation private "$E2E_FOLDER/service.sh" "$WAYFERRY_BUILD" "$LOGS" "$BASE" \
+        >"$LOGS/service.log" 2>&1 || fail "$(tail -n 1 "$LOGS/service.log") (log: $LOGS/service.log)"
+}
+
+e2e_main "$@"

@@ -1,0 +1,139 @@
+#!/bin/bash
+# The units of this build under a user manager of systemd's; runs in a mount namespace of its own (see doctor.sh).
+# usage: service.sh BUILD_FOLDER LOG_FOLDER BASE_FOLDER, with a compositor at the display "compositor"
+set -u
+build=$1 logs=$2 base=$3
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+units=$base/units
+gpu=$XDG_RUNTIME_DIR/wayferry/work-1.gpu
+
+fail() {
+    systemctl --user --no-pager status 'wayferry-*'
+    echo "$*"
+    exit 1
+}
+
+within() {      # SECONDS COMMAND...
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        ((SECONDS < deadline)) || return 1
+        sleep 0.1
+    done
+}
+
+group=/sys/fs/cgroup/wayferry-test.$$
+
+manager_stop() {
+    systemctl --user exit
+    within 5 not_alive "$manager" || kill -KILL "$manager"
+    echo $$ >/sys/fs/cgroup/cgroup.procs
+    find "$group" -depth -type d -exec rmdir {} + 2>/dev/null
+}
+
+not_alive() {
+    ! kill -0 "$1" 2>/dev/null
+}
+
+manager_start() {
+    mount -t cgroup2 cgroup2 /sys/fs/cgroup && mount -t tmpfs tmpfs /run || fail "no namespace to play in"
+    mkdir -p /run/systemd/system "$group/init" && echo $$ >"$group/init/cgroup.procs" || fail "no cgroup"
+    mkdir -p "$units" "$HOME/.config/wayferry"
+    cp "$root"/units/*.socket "$units/"
+    local unit
+    for unit in "$build"/units/*.service; do
+        sed -e "s#^ExecStart=[^ ]*/wayferry-guest#ExecStart=$build/guest-proxy/wayferry-guest#" \
+            -e "s#^ExecStart=[^ ]*/wayferry-host#ExecStart=$build/host-bridge/wayferry-host#" "$unit" >"$units/${unit##*/}"
+    done
+    # No other units of this machine than systemd's own and the bus.
+    mkdir "$units/base" && cp /usr/lib/systemd/user/{*.target,*.slice,systemd-exit.service,dbus.*} "$units/base/"
+    unset DBUS_SESSION_BUS_ADDRESS
+    env -u WAYLAND_DISPLAY SYSTEMD_UNIT_PATH="$units:$units/base" \
+        /lib/systemd/systemd --user --log-target=console >"$logs/manager.log" 2>&1 &
+    manager=$!
+    trap manager_stop EXIT
+    within 15 systemctl --user is-active --quiet basic.target || fail "no user manager"
+    systemctl --user start dbus.socket || fail "no bus"
+}
+
+show() {        # UNIT PROPERTY
+    systemctl --user show -P "$2" "$1"
+}
+
+pid_is_new() {
+    local now
+    now=$(show wayferry-guest.service MainPID)
+    [ "$now" != 0 ] && [ "$now" != "$1" ] && [ "$(show wayferry-guest.service ActiveState)" = active ]
+}
+
+client() {      # a window for a second: 124 is timeout's word for "it still ran"
+    WAYLAND_DISPLAY=wayferry-0 timeout "${1:-1}" weston-simple-shm >>"$logs/client.log" 2>&1
+    local status=$?
+    [ $status = 124 ]
+}
+
+test_environment() {
+    systemctl --user start wayferry-guest.socket || fail "the socket does not start"
+    [ "$(stat -c %a "$XDG_RUNTIME_DIR/wayferry-0")" = 600 ] || fail "the display's socket is open to others"
+    # What desktop launchers and systemd-run start has the manager's environment.
+    [ "$(systemd-run --user --wait --quiet --pipe printenv WAYLAND_DISPLAY)" = wayferry-0 ] ||
+        fail "systemd-run --user has no WAYLAND_DISPLAY"
+    [ "$(sh -c '. "$0"; echo "$WAYLAND_DISPLAY"' "$root/units/wayferry.sh")" = wayferry-0 ] ||
+        fail "login shells have no WAYLAND_DISPLAY"
+}
+
+# Applications are told at once, one after another, and the socket outlives them all.
+test_unreachable_host() {
+    local i
+    for i in {1..30}; do
+        WAYLAND_DISPLAY=wayferry-0 timeout 10 weston-simple-shm >"$logs/refused.log" 2>&1
+        grep -q "wayferry-guest doctor" "$logs/refused.log" || fail "application $i is not told that there is no host"
+    done
+    [ "$(show wayferry-guest.socket ActiveState)" = active ] || fail "the socket gave up"
+    [ "$(show wayferry-guest.service NRestarts)" = 0 ] || fail "the service is restarted without need"
+}
+
+test_host_unit() {
+    echo "WAYFERRY_HOST_WAYLAND_DISPLAY=compositor" >"$HOME/.config/wayferry/work-1.env"
+    systemctl --user start wayferry-host@work-1.socket || fail "the host's socket does not start"
+    [ "$(stat -c %a "$gpu")" = 600 ] && [ "$(stat -c %a "${gpu%/*}")" = 700 ] || fail "the host's socket is open to others"
+    echo "WAYFERRY_GUEST_VHOST_USER=$gpu" >"$HOME/.config/wayferry/guest.env"
+    client 3 || fail "no window by way of both services"
+    [[ $(show wayferry-host@work-1.service StatusText) = *work-1* ]] || fail "the host does not tell its status"
+    [[ $(show wayferry-guest.service StatusText) = *wayferry-0* ]] || fail "the guest does not tell its status"
+}
+
+test_restarts() {
+    local i pid
+    for i in {1..8}; do
+        pid=$(show wayferry-guest.service MainPID)
+        [ "$pid" -gt 1 ] || fail "no process to kill"
+        kill -KILL "$pid"
+        within 10 pid_is_new "$pid" || fail "the guest is not restarted the ${i}th time"
+    done
+    client 2 || fail "no window after restarts"
+    [ "$(show wayferry-guest.socket ActiveState)" = active ] || fail "the socket did not survive a crash loop"
+    # Killed on the host's side, the guest's next application starts both anew.
+    pid=$(show wayferry-host@work-1.service MainPID)
+    kill -KILL "$pid"
+    within 10 client 1 || fail "no window after the host was killed"
+}
+
+# The machine stops: the host's service stays for the next start. The service is stopped: so is its socket's folder.
+test_stops() {
+    systemctl --user stop wayferry-guest.service || fail "the guest does not stop"
+    [ "$(show wayferry-guest.service Result)" = success ] || fail "the guest's stop is a failure"
+    [ "$(show wayferry-host@work-1.service ActiveState)" = active ] || fail "the host left with its machine"
+    client 2 || fail "the socket does not start the guest again"
+    systemctl --user stop wayferry-guest.socket wayferry-guest.service wayferry-host@work-1.{socket,service}
+    [ "$(show wayferry-host@work-1.service Result)" = success ] || fail "the host's stop is a failure"
+    [ -e "$XDG_RUNTIME_DIR/wayferry-0" ] && fail "a socket is left"
+    systemctl --user show-environment | grep -q WAYLAND_DISPLAY && fail "WAYLAND_DISPLAY is left in the environment"
+    return 0
+}
+
+manager_start
+for test in environment unreachable_host host_unit restarts stops; do
+    echo "-- $test"
+    "test_$test"
+done

@@ -1,0 +1,145 @@
+# Windows drawn in memory of the guest's virtio-gpu device, shared by linux-dmabuf and wl_drm. Sourced by
+# the tests of a kind of guests, after session.sh.
+#
+# What the right picture is says shm-client, which draws the same and runs directly: on the same
+# compositor, out of the guest's tree.
+
+DMABUF_CLIENT="$LAB_PROGRAMS/dmabuf-client"
+DMABUF_SEED=7
+DMABUF_SIZE=402x300     # rows that are no multiple of 64 bytes
+
+# weston14_start NAME: the weston of the guests' tree with GL (in software): a compositor with linux-dmabuf.
+weston14_start() {
+    weston_configure
+    cp "$WORK/weston.ini" "$XDG_RUNTIME_DIR/$1.ini"
+    spawn "$1" "$LAB/guest.sh" direct "$XDG_RUNTIME_DIR/$1" env -u WAYLAND_DISPLAY \
+        LD_PRELOAD="$LAB_PROGRAMS/libsteady.so" weston --backend=headless --renderer=gl --refresh-rate=60000 \
+        --config="/mnt/$1.ini" --socket="$1" --width="${SIZE%x*}" --height="${SIZE#*x}" --idle-time=0 --debug
+    SCREEN[$1]=weston14_shot
+    until_true 20 test -S "$XDG_RUNTIME_DIR/$1" || fail "weston did not start (log: $LOGS/$1.log)"
+    screen_wait_empty "$1" "$SIZE"
+}
+
+# Its own screenshooter: it has another protocol for that than older ones.
+weston14_shot() {
+    local folder=$XDG_RUNTIME_DIR/shot
+    rm -rf "$folder"
+    mkdir "$folder"
+    # shellcheck disable=SC2016
+    timeout 10 "$LAB/guest.sh" direct "$XDG_RUNTIME_DIR/$1" \
+        sh -c 'cd /mnt/shot && XDG_PICTURES_DIR=/mnt/shot exec weston-screenshooter' || return 1
+    set -- "$2" "$folder"/*.png
+    [ $# = 2 ] && mv "$2" "$1"
+}
+
+# dmabuf_reference: the picture, direct; and the compositor is as it was.
+dmabuf_reference() {
+    guest_direct "$LAB_PROGRAMS/shm-client" --size $DMABUF_SIZE --seed $DMABUF_SEED --frames 1 --hold
+    screen_settle host "$LOGS/direct.png" 20 || fail "no window of the direct run settled"
+    stop direct
+    until_true 10 screen_is host "$WORK/host.empty.png" || fail "the direct window stays"
+}
+
+# dmabuf_counter NAME: of wayferry-host, now.
+dmabuf_counter() {
+    bridge_counters vm host
+    bridge_counter vm host "$1"
+}
+
+# dmabuf_shows JOB COUNTER ARGUMENT...: the client's picture is right, and it went the way of COUNTER.
+dmabuf_shows() {
+    local job=$1 counter=$2 before
+    shift 2
+    before=$(dmabuf_counter "$counter")
+    app "$job" wayferry-guest --stats -- "$DMABUF_CLIENT" --size $DMABUF_SIZE --seed $DMABUF_SEED --hold "$@"
+    screen_becomes host "$LOGS/direct.png" "$LOGS/$job.png" 15 ||
+        fail "the picture of $job is wrong ($(cat "$(guest_output vm "$job" stderr)"))"
+    [ "$(dmabuf_counter "$counter")" -gt "$before" ] || fail "$job did not go the way of \"$counter\""
+    app_end "$job"
+}
+
+dmabuf_refused() {
+    guest_run vm wayferry-guest -- "$DMABUF_CLIENT" --foreign | grep -qx refused || fail "foreign memory was not refused"
+}
+
+# The pairs of a dump that the guest can use: in rows, or as the driver likes.
+dmabuf_usable() {
+    grep -E '^pair .{16}(0000000000000000|ffffffffffffff00)$' "$1"
+}
+
+# dmabuf_feedback EXPECTED: what the guest's linux-dmabuf tells: a table of the pairs in the file EXPECTED, in
+# order, that cannot be written to, and one tranche of them all, for the guest's device.
+dmabuf_feedback() {
+    local n i device indices=
+    device=$(guest_run vm stat -c '%Hr:%Lr' /dev/dri/renderD128)
+    n=$(grep -c . "$1")
+    for ((i = 0; i < n; i++)); do
+        indices+=$(printf '%02x%02x' $((i % 256)) $((i / 256)))
+    done
+    {
+        echo "version 4"
+        echo "table $((16 * n)), writable 0"
+        cat "$1"
+        echo "main_device $device"
+        echo "tranche_target_device $device"
+        echo "tranche_flags 0"
+        echo "tranche_formats $indices"
+        echo "tranche_done"
+        echo "done"
+    } >"$LOGS/feedback.expected"
+    guest_run vm wayferry-guest -- "$DMABUF_CLIENT" --feedback >"$LOGS/feedback" || fail "no feedback"
+    diff "$LOGS/feedback.expected" "$LOGS/feedback" >&2 || fail "the feedback is wrong"
+    guest_run vm wayferry-guest -- "$DMABUF_CLIENT" --formats >"$LOGS/formats" || fail "no formats"
+    diff "$1" "$LOGS/formats" >&2 || fail "the formats of version 3 are wrong"
+}
+
+# What a compositor without linux-dmabuf is offered with: the formats of its wl_shm, as wayland-info of the
+# same machine sees them, each with any modifier and in rows.
+dmabuf_shm_pairs() {
+    local code
+    "$LAB/guest.sh" direct "$(realpath "$XDG_RUNTIME_DIR/host")" wayland-info -i wl_shm >"$LOGS/wl_shm" ||
+        fail "wayland-info failed"
+    # It prints them in reverse.
+    tac "$LOGS/wl_shm" | sed -n "s/^[[:space:]]*\(0x\)\?\([0-9a-f]*\) = '.*/\2/p" | while read -r code; do
+        case $code in
+        0) code=34325241 ;;
+        1) code=34325258 ;;
+        esac
+        code=$(printf '%08x' "0x$code" | sed 's/\(..\)\(..\)\(..\)\(..\)/\4\3\2\1/')
+        echo "pair ${code}00000000ffffffffffffff00"
+        echo "pair ${code}000000000000000000000000"
+    done
+}
+
+# All ways that lead to a window, as wl_shm over shadows of guest pages.
+dmabuf_windows() {
+    local shadowed='dma-bufs as shadowed wl_shm'
+    dmabuf_reference
+    dmabuf_shows immediately "$shadowed"
+    dmabuf_shows later "$shadowed" --via create
+    dmabuf_shows padded "$shadowed" --offset 4160 --padding 88
+    dmabuf_shows drm "$shadowed" --via drm
+    dmabuf_shows dumb "$shadowed" --dumb
+    dmabuf_refused
+    [ "$(dmabuf_counter 'dma-bufs handed on')" = 0 ] || fail "guest pages were taken for a dma-buf"
+}
+
+# dmabuf_storm VIA N: a client shows N sizes, and stays; $WORK/storm has what there is of both sides then.
+dmabuf_storm() {
+    local job=storm-$1-$2 name
+    app "$job" wayferry-guest -- "$DMABUF_CLIENT" --via "$1" --storm "$2" --hold
+    until_true 90 grep -qx shown "$(guest_output vm "$job")" ||
+        fail "the sizes were not all shown ($(cat "$(guest_output vm "$job" stderr)"))"
+    sleep 6     # what stands still for some seconds gives up what it does not need
+    bridge_counters vm host
+    {
+        for name in 'live blobs' 'live shadow bytes' 'live objects'; do
+            echo "host $name $(bridge_counter vm host "$name")"
+        done
+        echo "host fds $(fd_count "${PID[vm-host]}")"
+        # shellcheck disable=SC2016
+        guest_run vm sh -c 'pid=$(pgrep -x wayferry-guest -n); echo "guest fds $(ls /proc/$pid/fd | wc -l)"'
+    } >"$WORK/storm"
+    cp "$WORK/storm" "$LOGS/$job.left"
+    app_end "$job"
+}

@@ -1,0 +1,87 @@
+/*
+ * A virtio-gpu render node and cross-domain contexts by bare ioctls: what a guest program that is
+ * not ours does. None of wayferry-guest's code; layouts are from the kernel's header and from how
+ * other guests use the protocol.
+ */
+#ifndef TESTS_VM_RAW_VIRTGPU_H
+#define TESTS_VM_RAW_VIRTGPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define RAW_PAGE 4096u
+
+enum raw_command {
+	RAW_INIT = 1,
+	RAW_GET_IMAGE_REQUIREMENTS = 2,
+	RAW_POLL = 3,
+	RAW_SEND = 4,
+	RAW_RECEIVE = 5,
+	RAW_READ = 6,
+	RAW_WRITE = 7,
+};
+
+enum raw_identifier { RAW_BLOB = 1, RAW_READ_PIPE = 3, RAW_WRITE_PIPE = 4 };
+
+struct raw_blob {
+	uint32_t handle, resource;
+	uint8_t *map;
+	size_t size;
+};
+
+struct raw_send { /* SEND and RECEIVE; data follow */
+	uint8_t cmd, ring_idx;
+	uint16_t cmd_size;
+	uint32_t pad;
+	uint32_t n_identifiers, size;
+	uint32_t identifiers[28], types[28], sizes[28];
+};
+
+struct raw_write { /* READ and WRITE; data follow */
+	uint8_t cmd, ring_idx;
+	uint16_t cmd_size;
+	uint32_t pad;
+	uint32_t identifier, hang_up, size, pad2;
+};
+
+struct raw_context {
+	int fd;
+	struct raw_blob query, channel; /* the rings; may be the same */
+	bool polling;                   /* a POLL is outstanding */
+};
+
+/* What cannot be gone on from: a message, and status 1. */
+_Noreturn void __attribute__((format(printf, 1, 2))) raw_die(const char *format, ...);
+
+/* The render node in $RAW_NODE, else the first. Dies. */
+int raw_open(void);
+int raw_param(int fd, uint64_t param);
+/* A context of capset 5 with a query and a channel ring of @ring_bytes. No INIT yet. Dies. */
+void raw_context_open(struct raw_context *context, size_t ring_bytes);
+void raw_context_close(struct raw_context *context);
+
+/* @memory: 1 of the guest, 2 of the host (@blob_id). 0 or -errno. Mapped. */
+int raw_blob_create(int fd, uint32_t memory, uint64_t blob_id, size_t size, struct raw_blob *out);
+void raw_blob_close(int fd, struct raw_blob *blob);
+
+/* Submits without a fence; on ring 0 and waits until it was run; with an event of ring 1. 0 or
+ * -errno. */
+int raw_submit(struct raw_context *context, const void *bytes, size_t size);
+int raw_submit_wait(struct raw_context *context, const void *bytes, size_t size);
+int raw_submit_event(struct raw_context *context, const void *bytes, size_t size);
+
+/* Asks for the next event, unless that was done. */
+void raw_poll(struct raw_context *context);
+/* Waits for the event that raw_poll asked for; its page, or NULL after @ms. */
+const uint8_t *raw_event(struct raw_context *context, int ms);
+
+/* INIT of @size bytes: 16, 20, 24, 36 (others: as 20, longer or shorter). */
+void raw_init(struct raw_context *context, uint16_t size, uint32_t channel_type);
+/* One SEND. */
+void raw_send(struct raw_context *context, const void *data, uint32_t size,
+	const uint32_t *identifiers, const uint32_t *types, uint32_t n_identifiers);
+void raw_write(
+	struct raw_context *context, uint32_t pipe, const void *data, uint32_t size, bool hang_up);
+
+#endif
