@@ -18,6 +18,7 @@
 
 #include "guest-proxy/virtgpu_ioctl.h" /* the kernel's layouts */
 #include "linux-dmabuf-client-protocol.h"
+#include "protocol/cross_domain.h"
 #include "window.h"
 #include "wl_drm-client-protocol.h"
 
@@ -30,7 +31,8 @@ struct options {
 	uint32_t seed, offset, padding; /* bytes: before the picture, behind each row */
 	uint32_t storm;                 /* so many sizes, one after another */
 	enum via via;
-	bool dumb, feedback, formats, foreign, hold;
+	uint32_t unfinished_s; /* seconds */
+	bool dumb, host, feedback, formats, foreign, hold;
 };
 
 static const char usage[] =
@@ -41,6 +43,8 @@ static const char usage[] =
 	"  --padding N    bytes behind each row\n"
 	"  --via WAY      dmabuf (create_immed; the default), create, drm, or shm\n"
 	"  --dumb         a dumb buffer of the primary node instead of a blob of guest memory\n"
+	"  --host         a blob of the host's memory instead\n"
+	"  --unfinished N commit N seconds before the drawing is finished, as the kernel sees it\n"
 	"  --storm N      show N sizes, one after another\n"
 	"  --feedback     print linux-dmabuf's default feedback\n"
 	"  --formats      print what version 3 of linux-dmabuf tells\n"
@@ -55,6 +59,8 @@ struct client {
 	struct wl_drm *drm;
 	char node[64]; /* as wl_drm has it */
 	int render, primary;
+	uint32_t ring; /* of the render node's context: its handle */
+	uint8_t *ring_map;
 };
 
 struct memory {
@@ -97,20 +103,117 @@ static void context_init(int fd)
 		die("CONTEXT_INIT");
 }
 
-static uint64_t allocate_blob(struct memory *memory)
+static struct virtgpu_create_blob create_blob(
+	int node, uint32_t memory, uint64_t blob_id, uint64_t size)
 {
 	struct virtgpu_create_blob create = {
-		.memory = VIRTGPU_MEMORY_GUEST,
+		.memory = memory,
 		.flags = VIRTGPU_BLOB_MAPPABLE | VIRTGPU_BLOB_SHAREABLE,
-		.size = memory->size,
+		.blob_id = blob_id,
+		.size = size,
 	};
-	if (ioctl(memory->node, VIRTGPU_IOCTL_CREATE_BLOB, &create) < 0)
+	if (ioctl(node, VIRTGPU_IOCTL_CREATE_BLOB, &create) < 0)
 		die("CREATE_BLOB");
-	memory->handle = create.bo_handle;
-	struct virtgpu_map map = {.bo_handle = memory->handle};
-	if (ioctl(memory->node, VIRTGPU_IOCTL_MAP, &map) < 0)
+	return create;
+}
+
+static uint64_t map_offset(int node, uint32_t handle)
+{
+	struct virtgpu_map map = {.bo_handle = handle};
+	if (ioctl(node, VIRTGPU_IOCTL_MAP, &map) < 0)
 		die("MAP");
 	return map.offset;
+}
+
+/* Commands of a cross-domain context; returns when the host has run them. */
+static void execute(struct client *client, const void *commands, uint32_t size)
+{
+	struct virtgpu_execute execute = {
+		.flags = VIRTGPU_EXECUTE_RING_IDX,
+		.size = size,
+		.commands = (uintptr_t)commands,
+		.bo_handles = (uintptr_t)&client->ring,
+		.n_bo_handles = 1,
+	};
+	struct virtgpu_wait wait = {.bo_handle = client->ring};
+	if (ioctl(client->render, VIRTGPU_IOCTL_EXECUTE, &execute) < 0 ||
+		ioctl(client->render, VIRTGPU_IOCTL_WAIT, &wait) < 0)
+		die("EXECUTE");
+}
+
+/* Without a channel the context asks for memory only. */
+static void ring_create(struct client *client)
+{
+	struct virtgpu_create_blob create =
+		create_blob(client->render, VIRTGPU_MEMORY_GUEST, 0, 4096);
+	client->ring = create.bo_handle;
+	client->ring_map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, client->render,
+		(off_t)map_offset(client->render, client->ring));
+	if (client->ring_map == MAP_FAILED)
+		die("mmap of the ring");
+	const struct cross_domain_init init = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_INIT, .cmd_size = sizeof(init)},
+		.query_ring = create.resource_id,
+		.channel_ring = create.resource_id,
+		.channel_type = client->options.unfinished_s ? CROSS_DOMAIN_CHANNEL_WAYLAND : 0,
+	};
+	execute(client, &init, sizeof(init));
+}
+
+/*
+ * Work on @memory that lasts as long as we like: a POLL, whose fence is signalled when the
+ * compositor says something in this context's own channel, where nobody has asked it anything.
+ */
+static void work_begin(struct client *client, const struct memory *memory)
+{
+	const struct cross_domain_poll poll = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_POLL, .cmd_size = sizeof(poll)}};
+	struct virtgpu_execute execute = {
+		.flags = VIRTGPU_EXECUTE_RING_IDX,
+		.ring_idx = CROSS_DOMAIN_CHANNEL_RING,
+		.size = sizeof(poll),
+		.commands = (uintptr_t)&poll,
+		.bo_handles = (uintptr_t)&memory->handle,
+		.n_bo_handles = 1,
+	};
+	if (ioctl(client->render, VIRTGPU_IOCTL_EXECUTE, &execute) < 0)
+		die("POLL");
+}
+
+/* wl_display.sync(new id 2) */
+static void work_end(struct client *client)
+{
+	static const uint32_t sync[] = {1, 12 << 16, 2};
+	struct {
+		struct cross_domain_send_receive send;
+		uint32_t bytes[3];
+	} command = {
+		.send = {.hdr = {.cmd = CROSS_DOMAIN_CMD_SEND, .cmd_size = sizeof(command)},
+			.opaque_data_size = sizeof(sync)},
+	};
+	memcpy(command.bytes, sync, sizeof(sync));
+	execute(client, &command, sizeof(command));
+}
+
+static uint64_t allocate_blob(struct client *client, struct memory *memory)
+{
+	struct cross_domain_image_requirements answer = {0};
+	uint32_t kind = VIRTGPU_MEMORY_GUEST;
+	if (client->options.host) {
+		const struct cross_domain_get_image_requirements request = {
+			.hdr = {.cmd = CROSS_DOMAIN_CMD_GET_IMAGE_REQUIREMENTS,
+				.cmd_size = sizeof(request)},
+			.width = (uint32_t)memory->size,
+			.height = 1,
+			.drm_format = DRM_FORMAT_R8,
+			.flags = 16, /* linear */
+		};
+		execute(client, &request, sizeof(request));
+		memcpy(&answer, client->ring_map, sizeof(answer));
+		kind = VIRTGPU_MEMORY_HOST3D;
+	}
+	memory->handle = create_blob(memory->node, kind, answer.blob_id, memory->size).bo_handle;
+	return map_offset(memory->node, memory->handle);
 }
 
 static uint64_t allocate_dumb(struct memory *memory, int32_t width, int32_t height)
@@ -134,8 +237,8 @@ static struct memory allocate(struct client *client, int32_t width, int32_t heig
 	struct memory memory = {.node = options->dumb ? client->primary : client->render};
 	memory.stride = (uint32_t)width * 4 + options->padding;
 	memory.size = (options->offset + (size_t)memory.stride * (size_t)height + 4095) & ~4095ul;
-	uint64_t offset =
-		options->dumb ? allocate_dumb(&memory, width, height) : allocate_blob(&memory);
+	uint64_t offset = options->dumb ? allocate_dumb(&memory, width, height)
+					: allocate_blob(client, &memory);
 	memory.map = mmap(
 		NULL, memory.size, PROT_READ | PROT_WRITE, MAP_SHARED, memory.node, (off_t)offset);
 	if (memory.map == MAP_FAILED)
@@ -251,6 +354,13 @@ static void show(struct client *client, struct window_buffer *buffer, int32_t wi
 	bool shown = false;
 	wl_callback_add_listener(wl_surface_frame(window->surface), &frame_listener, &shown);
 	window_commit(window, buffer, 0, 0, width, height);
+	if (client->options.unfinished_s) {
+		wl_display_flush(window->display);
+		printf("committed\n");
+		fflush(stdout);
+		sleep(client->options.unfinished_s);
+		work_end(client);
+	}
 	while (!shown) {
 		if (!window_dispatch(window))
 			window_die(window, "waiting for a frame");
@@ -270,6 +380,8 @@ static struct memory show_picture(
 		exit(1);
 	}
 	wl_buffer_add_listener(buffer->buffer, &buffer_listener, buffer);
+	if (options->unfinished_s)
+		work_begin(client, &memory);
 	show(client, buffer, width, height);
 	return memory;
 }
@@ -507,7 +619,8 @@ static bool options_parse(struct options *options, int argc, char **argv)
 	static const struct option names[] = {{"size", required_argument, NULL, 's'},
 		{"seed", required_argument, NULL, 'e'}, {"offset", required_argument, NULL, 'o'},
 		{"padding", required_argument, NULL, 'p'}, {"via", required_argument, NULL, 'v'},
-		{"dumb", no_argument, NULL, 'd'}, {"storm", required_argument, NULL, 'n'},
+		{"unfinished", required_argument, NULL, 'u'}, {"dumb", no_argument, NULL, 'd'},
+		{"host", no_argument, NULL, 'b'}, {"storm", required_argument, NULL, 'n'},
 		{"feedback", no_argument, NULL, 'f'}, {"formats", no_argument, NULL, 'm'},
 		{"foreign", no_argument, NULL, 'x'}, {"hold", no_argument, NULL, 'h'}, {0}};
 	for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
@@ -535,6 +648,12 @@ static bool options_parse(struct options *options, int argc, char **argv)
 			break;
 		case 'd':
 			options->dumb = true;
+			break;
+		case 'u':
+			options->unfinished_s = (uint32_t)strtoul(optarg, NULL, 0);
+			break;
+		case 'b':
+			options->host = true;
 			break;
 		case 'f':
 			options->feedback = true;
@@ -578,6 +697,8 @@ static void connect_all(struct client *client)
 	if (client->render < 0)
 		die(client->node);
 	context_init(client->render);
+	if (options->host || options->unfinished_s)
+		ring_create(client);
 }
 
 int main(int argc, char **argv)

@@ -52,10 +52,14 @@ dmabuf_shows() {
     shift 2
     before=$(dmabuf_counter "$counter")
     app "$job" wayferry-guest --stats -- "$DMABUF_CLIENT" --size $DMABUF_SIZE --seed $DMABUF_SEED --hold "$@"
-    screen_becomes host "$LOGS/direct.png" "$LOGS/$job.png" 15 ||
+    screen_becomes host "$LOGS/direct.png" "$LOGS/$job.png" "${DMABUF_PATIENCE:-15}" ||
         fail "the picture of $job is wrong ($(cat "$(guest_output vm "$job" stderr)"))"
     [ "$(dmabuf_counter "$counter")" -gt "$before" ] || fail "$job did not go the way of \"$counter\""
-    app_end "$job"
+    guest_signal vm "$job" TERM
+    guest_wait vm "$job"
+    until_true 20 screen_is host "$WORK/host.empty.png" || fail "the window of $job stays on the screen"
+    grep -qx 'dmabufs 1' "$(guest_output vm "$job" stderr)" || fail "wayferry-guest does not count the buffer of $job"
+    grep -qx 'copied_bytes 0' "$(guest_output vm "$job" stderr)" || fail "wayferry-guest copied pixels of $job"
 }
 
 dmabuf_refused() {
@@ -142,4 +146,27 @@ dmabuf_storm() {
     } >"$WORK/storm"
     cp "$WORK/storm" "$LOGS/$job.left"
     app_end "$job"
+}
+
+# The host's memory, mapped into the guest: the compositor reads what the guest writes.
+dmabuf_host_windows() {
+    dmabuf_reference
+    dmabuf_shows host 'dma-bufs as wl_shm' --host
+    dmabuf_shows host-padded 'dma-bufs as wl_shm' --host --offset 4160 --padding 88 --via create
+    dmabuf_shows host-drm 'dma-bufs as wl_shm' --host --via drm
+    [ "$(dmabuf_counter 'shadowed bytes')" = 0 ] || fail "wayferry-host copied pixels"
+}
+
+# A frame that is committed before it is finished is not shown, and then it is; the kernel's own fences say so.
+dmabuf_waits() {
+    app unfinished wayferry-guest --stats -- "$DMABUF_CLIENT" --size $DMABUF_SIZE --seed $DMABUF_SEED --unfinished 3 --hold
+    until_true 20 grep -qx committed "$(guest_output vm unfinished)" ||
+        fail "nothing was committed ($(cat "$(guest_output vm unfinished stderr)"))"
+    sleep 1.5
+    shows_window && fail "a frame was shown before it was finished"
+    screen_becomes host "$LOGS/direct.png" "$LOGS/unfinished.png" 15 || fail "the finished frame is not shown"
+    guest_signal vm unfinished TERM
+    guest_wait vm unfinished
+    until_true 20 screen_is host "$WORK/host.empty.png" || fail "the window stays on the screen"
+    grep -qx 'dmabuf_waits 1' "$(guest_output vm unfinished stderr)" || fail "wayferry-guest did not wait"
 }

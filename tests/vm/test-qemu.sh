@@ -3,6 +3,7 @@
 # them. One boot for each kernel shows all that applications need; what may go wrong on the way is
 # tried on one of them.
 . "$(dirname "$0")/session.sh"
+. "$(dirname "$0")/dmabuf.sh"
 
 tests=(windows-6-1:200 windows-6-12:200 windows-newest:200 udmabuf:200)
 
@@ -60,6 +61,18 @@ test_udmabuf() {
 
 udmabuf_says() {
     grep -qx "$1" "$LOGS/udmabuf.log" || fail "no \"$1\" (log: $LOGS/udmabuf.log)"
+}
+
+# ---- frames in memory of the GPU device, here that of the host
+
+tests+=(dmabuf:300)
+
+test_dmabuf() {
+    KIND=qemu-6.12
+    DMABUF_PATIENCE=$((15 * TIMES))
+    session_start sway
+    dmabuf_host_windows
+    session_end
 }
 
 e2e_main "$@"

@@ -100,6 +100,7 @@ tests+=(dmabuf-sway:150 dmabuf-weston:150 dmabuf-weston14:150 dmabuf-storm:240)
 test_dmabuf_sway() {
     session_start sway
     dmabuf_windows
+    dmabuf_waits
     dmabuf_shm_pairs >"$LOGS/pairs"
     dmabuf_feedback "$LOGS/pairs"
     session_end
