@@ -54,6 +54,7 @@ struct channel {
 	struct command_batch batch;
 	struct channel_blob *batch_blobs[BATCH_BLOBS]; /* referenced: those that the batch names */
 	size_t n_batch_blobs;
+	bool fence_due; /* the batch ends a write pipe: we want to know when it is worked off */
 	bool stalled;   /* the queue was full: the batch goes when there is room */
 	bool congested; /* channel_ready is false */
 	uint64_t sent, acknowledged,
@@ -213,7 +214,8 @@ static int submit_batch(struct channel *channel, bool with_poll)
 		return 0;
 	uint64_t cost = max_u64(size, SUBMISSION_COST);
 	enum gpu_fence fence = GPU_FENCE_NONE;
-	if (channel->sent + cost - channel->fenced >= FENCE_BYTES && channel->n_fences < MAX_FENCES)
+	if ((channel->fence_due || channel->sent + cost - channel->fenced >= FENCE_BYTES) &&
+		channel->n_fences < MAX_FENCES)
 		fence = GPU_FENCE_DONE;
 	else if (with_poll &&
 		command_batch_add(&channel->batch, &poll_command, sizeof(poll_command)) == 0)
@@ -229,8 +231,10 @@ static int submit_batch(struct channel *channel, bool with_poll)
 	if (error < 0)
 		return error;
 	channel->sent += cost;
-	if (fence == GPU_FENCE_DONE)
+	if (fence == GPU_FENCE_DONE) {
 		push_fence(channel);
+		channel->fence_due = false;
+	}
 	if (fence == GPU_FENCE_EVENT)
 		channel->poll_due = false;
 	if (under_way(channel) > CONGESTED_BYTES)
@@ -256,6 +260,11 @@ int channel_flush(struct channel *channel)
 bool channel_ready(const struct channel *channel)
 {
 	return !channel->lost && !channel->congested && !channel->stalled;
+}
+
+uint64_t channel_owed_bytes(const struct channel *channel)
+{
+	return channel->lost ? 0 : channel->fenced - channel->acknowledged + channel->batch.size;
 }
 
 /* Sends a batch that @size bytes more would make too large. 0 or -EPIPE. */
@@ -401,6 +410,7 @@ int channel_write(
 		at += n;
 		size -= n;
 	} while (size > 0);
+	channel->fence_due |= hang_up;
 	return 0;
 }
 
@@ -534,6 +544,7 @@ static void handle_done(void *data, unsigned n)
 {
 	struct channel *channel = data;
 	bool was_ready = channel_ready(channel);
+	bool owed = channel_owed_bytes(channel) > 0;
 	for (; n > 0 && channel->n_fences > 0; n--) {
 		channel->acknowledged = channel->fences[channel->first_fence];
 		channel->first_fence = (channel->first_fence + 1) % MAX_FENCES;
@@ -545,7 +556,7 @@ static void handle_done(void *data, unsigned n)
 	}
 	if (under_way(channel) <= RELIEVED_BYTES)
 		channel->congested = false;
-	if (!was_ready && channel_ready(channel))
+	if ((!was_ready && channel_ready(channel)) || (owed && channel_owed_bytes(channel) == 0))
 		channel->listener->ready(channel->data);
 }
 

@@ -31,7 +31,7 @@ struct channel_listener {
 	/* Bytes of a read pipe; @hang_up: the last ones. */
 	void (*pipe_data)(
 		void *data, uint32_t pipe_id, const void *bytes, size_t size, bool hang_up);
-	/* channel_ready() was false and is true again. */
+	/* channel_ready() was false and is true again, or channel_owed_bytes() has become 0. */
 	void (*ready)(void *data);
 	/* The host hung up (@why NULL: the compositor's end of file) or the device is lost. Destroy
 	 * the channel soon. Last callback. */
@@ -70,6 +70,12 @@ int channel_flush(struct channel *channel);
  * client and from pipes until listener->ready.
  */
 bool channel_ready(const struct channel *channel);
+
+/*
+ * Bytes that the host has not worked off, of those that it is asked about: 0 when all that was queued
+ * for write pipes that have ended is with their readers, or as good as. listener->ready tells of that.
+ */
+uint64_t channel_owed_bytes(const struct channel *channel);
 
 /* The id that the next READ_PIPE will have; send it in the very next channel_send that carries a
  * read pipe. */

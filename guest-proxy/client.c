@@ -8,6 +8,10 @@
  *
  *   SERVED --hung up--> LINGERING (pipes it filled are still read) ---> gone
  *   SERVED --error, host gone--> CLOSING (the last events are still written) ---> gone
+ *
+ * Nothing more is taken from a client that is CLOSING, and nothing is left in its socket: closed with
+ * something unread in it, the socket would be reset, and the client find ECONNRESET in place of its
+ * error.
  */
 #include "guest-proxy/client.h"
 
@@ -41,8 +45,11 @@
 #define OUTBOX_PAUSE_BYTES (1 << 20)
 #define QUEUE_PAUSE_BYTES (8 << 20) /* in pipes to the client */
 #define CLOSING_MS 1000
+#define DRAIN_BYTES (16 << 20) /* more than a socket holds */
 #define LINGER_IDLE_MS 1000 /* without a byte moved */
-#define LINGER_ROUNDS 30
+/* But in rounds of that: while the host's reader is what holds the bytes up, and all in all. */
+#define LINGER_HOST_ROUNDS 30
+#define LINGER_ROUNDS 600
 #define TRIM_MS 5000
 
 static_assert(IN_BYTES > WIRE_MAX_MESSAGE_BYTES, "a message must fit");
@@ -66,6 +73,7 @@ struct client {
 	uint32_t mask;
 	bool hung_up; /* of its end: nothing more comes */
 	bool deaf;    /* it reads no more */
+	bool unheard; /* it has hung up, but what it said before has not been read yet */
 	uint8_t *in;  /* IN_BYTES: requests; the start of a message that is not whole */
 	size_t in_bytes;
 	struct wire_handles in_fds;
@@ -80,8 +88,8 @@ struct client {
 	struct wl_event_source *idle, *deadline, *trim;
 	bool trim_armed;
 	uint64_t trim_frames; /* base.frames when it was armed */
-	uint64_t lingered_bytes;
-	unsigned linger_rounds;
+	uint64_t lingered_bytes; /* how far it had come a round before */
+	unsigned linger_rounds, linger_idle_rounds;
 };
 
 struct clients {
@@ -128,6 +136,22 @@ static void drop_socket(struct client *client)
 		wl_event_source_remove(client->source);
 	client->source = NULL;
 	fd_close(&client->fd);
+}
+
+/* From here on the client's writes fail, and what it has written is thrown away. */
+static void end_reading(int fd)
+{
+	uint8_t bytes[4096];
+	ssize_t n = 1;
+
+	shutdown(fd, SHUT_RD);
+	for (size_t drained = 0; n > 0 && drained < DRAIN_BYTES; drained += (size_t)n) {
+		int fds[FD_MESSAGE_MAX];
+		size_t n_fds;
+		n = fd_recv(fd, bytes, sizeof(bytes), fds, &n_fds);
+		while (n > 0 && n_fds > 0)
+			fd_close(&fds[--n_fds]);
+	}
 }
 
 static void client_destroy(struct client *client)
@@ -240,6 +264,46 @@ static void read_requests(struct client *client)
 			WIRE_HANDLES_MAX);
 }
 
+/* Whether a client that has ended is worth another round: bytes still move, or the host is slow. */
+static bool still_lingers(struct client *client)
+{
+	struct connection *base = &client->base;
+	uint64_t owed = channel_owed_bytes(base->channel);
+	uint64_t progress = transfers_moved_bytes(base->transfers) - owed;
+	unsigned idle = progress == client->lingered_bytes ? client->linger_idle_rounds + 1 : 0;
+	bool host_is_slow = owed > 0 || !channel_ready(base->channel);
+
+	client->lingered_bytes = progress;
+	client->linger_idle_rounds = idle;
+	return ++client->linger_rounds < LINGER_ROUNDS &&
+		idle < (host_is_slow ? LINGER_HOST_ROUNDS : 1);
+}
+
+static int handle_deadline(void *data)
+{
+	struct client *client = data;
+	if (client->state == CLIENT_SERVED && !client->unheard)
+		return 0;
+	if (client->state != CLIENT_CLOSING && client->base.transfers && still_lingers(client))
+		wl_event_source_timer_update(client->deadline, LINGER_IDLE_MS);
+	else
+		client->state = CLIENT_GONE;
+	wake(&client->base);
+	return 0;
+}
+
+static void set_state(struct client *client, enum client_state state, int deadline_ms)
+{
+	client->state = state;
+	if (!client->deadline)
+		client->deadline =
+			wl_event_loop_add_timer(client->clients->loop, handle_deadline, client);
+	if (client->deadline)
+		wl_event_source_timer_update(client->deadline, deadline_ms);
+	else
+		client->state = CLIENT_GONE;
+}
+
 static int handle_socket(int fd, uint32_t mask, void *data)
 {
 	struct client *client = data;
@@ -249,6 +313,9 @@ static int handle_socket(int fd, uint32_t mask, void *data)
 		/* It would be reported for ever; settle() looks again when there is room. */
 		wl_event_source_remove(client->source);
 		client->source = NULL;
+		client->unheard = true;
+		if (client->state == CLIENT_SERVED)
+			set_state(client, CLIENT_SERVED, LINGER_IDLE_MS);
 	}
 	wake(&client->base);
 	return 0;
@@ -392,33 +459,6 @@ static void arm_trim(struct client *client)
 	client->trim_frames = client->base.frames;
 }
 
-static int handle_deadline(void *data)
-{
-	struct client *client = data;
-	uint64_t moved = client->base.transfers ? transfers_moved_bytes(client->base.transfers) : 0;
-	if (client->state == CLIENT_LINGERING && moved != client->lingered_bytes &&
-		++client->linger_rounds < LINGER_ROUNDS) {
-		client->lingered_bytes = moved;
-		wl_event_source_timer_update(client->deadline, LINGER_IDLE_MS);
-	} else {
-		client->state = CLIENT_GONE;
-	}
-	wake(&client->base);
-	return 0;
-}
-
-static void set_state(struct client *client, enum client_state state, int deadline_ms)
-{
-	client->state = state;
-	if (!client->deadline)
-		client->deadline =
-			wl_event_loop_add_timer(client->clients->loop, handle_deadline, client);
-	if (client->deadline)
-		wl_event_source_timer_update(client->deadline, deadline_ms);
-	else
-		client->state = CLIENT_GONE;
-}
-
 static void flush_events(struct client *client)
 {
 	if (client->fd < 0 || client->deaf)
@@ -446,6 +486,7 @@ static void decide(struct client *client)
 			log_debug("%s: %s", client->name,
 				client->closed ? client->closed : "the host is gone");
 		drop_host(client);
+		end_reading(client->fd);
 		set_state(client, CLIENT_CLOSING, CLOSING_MS);
 	} else if (client->hung_up) {
 		log_debug("%s hung up", client->name);
@@ -484,6 +525,8 @@ static void update_socket(struct client *client)
 			client->clients->loop, client->fd, mask, handle_socket, client);
 		if (!client->source)
 			client->hung_up = true;
+		client->unheard = false;
+		client->linger_idle_rounds = 0;
 	} else if (client->source && mask != client->mask) {
 		wl_event_source_fd_update(client->source, mask);
 	}
@@ -507,7 +550,8 @@ static void settle(void *data)
 		client->state = CLIENT_GONE;
 	if (client->state == CLIENT_LINGERING &&
 		(client->base.lost || client->closed ||
-			transfers_count(client->base.transfers) == 0))
+			(transfers_count(client->base.transfers) == 0 &&
+				channel_owed_bytes(client->base.channel) == 0)))
 		client->state = CLIENT_GONE;
 	if (client->state == CLIENT_GONE) {
 		client_destroy(client);
@@ -538,6 +582,7 @@ void client_refuse(int fd, const char *text)
 	if (size > 0)
 		fd_send(fd, &(struct iovec){.iov_base = message, .iov_len = (size_t)size}, 1, NULL,
 			0);
+	end_reading(fd);
 }
 
 static bool client_connect(struct client *client)
@@ -649,7 +694,7 @@ unsigned clients_lingering(const struct clients *clients)
 	unsigned count = 0;
 	const struct client *client;
 	wl_list_for_each(client, &clients->list, link) count +=
-		client->state == CLIENT_LINGERING || client->hung_up;
+		client->state == CLIENT_LINGERING || client->hung_up || client->unheard;
 	return count;
 }
 

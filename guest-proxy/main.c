@@ -22,7 +22,7 @@
 #include "protocol/log.h"
 
 #define EXIT_USAGE 2
-#define FINISH_MS 3000 /* for the last bytes of clients, when the command has ended */
+#define FINISH_MS 3000 /* for what is there when the command has ended, besides pipes */
 
 struct settings {
 	const char *socket, *device, *vhost_user, *log_level, *trace;
@@ -224,14 +224,19 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* What applications wrote before they ended still goes to the host. */
+/*
+ * What applications wrote before they ended still goes to the host, for as long as clients that have
+ * ended are kept for it (client.c bounds that). A signal ends that, too.
+ */
 static void finish(struct guest *guest)
 {
 	const int64_t deadline = now_ms() + FINISH_MS;
 	struct pollfd events = {.fd = wl_event_loop_get_fd(guest->loop), .events = POLLIN};
 
-	while (!guest->died && now_ms() < deadline &&
-		(poll(&events, 1, 0) > 0 || clients_lingering(guest->clients) > 0))
+	guest->running = true;
+	while (!guest->died && guest->running &&
+		(clients_lingering(guest->clients) > 0 ||
+			(now_ms() < deadline && poll(&events, 1, 0) > 0)))
 		wl_event_loop_dispatch(guest->loop, 100);
 }
 

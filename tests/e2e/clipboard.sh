@@ -10,6 +10,7 @@ tests=(
     guest-to-host:150 host-to-guest:150 guest-to-guest:150
     primary-guest-to-host:150 primary-host-to-guest:150 primary-guest-to-guest:150
     ten-guest-to-host:90 ten-host-to-guest:90 ten-guest-to-guest:90
+    slow-reader:120
 )
 
 SIZES=(0 1 4096 65536 70000 3000000 67108864)
@@ -105,6 +106,34 @@ paste_ten_HOST() {
 
 paste_ten_GUEST() {
     WAYLAND_DISPLAY=$GUEST timeout 60 "$WAYFERRY_CLIENTS/paste-many" "$@"
+}
+
+# The guest's one command is the copying one. It ends when the last bytes are on their way, long before the
+# host's reader, who takes 64 KiB every 0.7 s, has them all.
+test_slow_reader() {
+    local type=application/x-wayferry-slow
+    SELECTION='' clipboard_start
+    content 1000000
+    bridge_start_host host single
+    # shellcheck disable=SC2016
+    spawn single-guest "$WAYFERRY_BUILD/guest-proxy/wayferry-guest" --socket single \
+        --vhost-user "$XDG_RUNTIME_DIR/single.gpu" -- \
+        sh -c 'exec wl-copy --foreground --paste-once --type "$2" <"$1"' sh "$WORK/content" "$type"
+    until_true 20 offers_type host "$type" || fail "the selection does not arrive"
+    WAYLAND_DISPLAY=host timeout 60 wl-paste --no-newline --type "$type" | read_slowly >"$WORK/pasted"
+    cmp "$WORK/content" "$WORK/pasted" || fail "the contents differ"
+    until_true 10 not alive "${PID[single-guest]}" || fail "wayferry-guest does not end with its command"
+    stop single-guest
+    [ "$STOP_STATUS" = 0 ] || fail "wayferry-guest ended with status $STOP_STATUS"
+    stop single-host
+    SELECTION='' clipboard_end
+}
+
+read_slowly() {
+    while dd bs=64k count=1 iflag=fullblock status=none >"$WORK/chunk" && [ -s "$WORK/chunk" ]; do
+        cat "$WORK/chunk"
+        sleep 0.7
+    done
 }
 
 SELECTION=''

@@ -72,6 +72,11 @@ bool channel_ready(const struct channel *channel)
 	return !channel->full;
 }
 
+uint64_t channel_owed_bytes(const struct channel *channel)
+{
+	return channel->lost ? 0 : channel->owed_bytes;
+}
+
 uint32_t channel_new_read_pipe(struct channel *channel)
 {
 	return ++channel->last_read_pipe;

@@ -15,6 +15,7 @@ struct channel {
 	const struct channel_listener *listener;
 	void *listener_data;
 	bool full; /* channel_ready() is false */
+	uint64_t owed_bytes; /* channel_owed_bytes() */
 	bool lost; /* every call fails */
 	bool paused;
 	size_t max_blob_bytes; /* -ENOMEM above */

@@ -197,6 +197,25 @@ static void a_bad_request_ends_its_client_with_a_reason(void **state)
 	assert_int_equal(clients_count(clients), 0);
 }
 
+/* libwayland sends what it has queued before it reads; so the error must outlive that. */
+static void a_client_that_is_still_writing_reads_its_error(void **state)
+{
+	static const uint8_t more[64 << 10];
+	int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	send_bytes((const uint8_t[]){9, 0, 0, 0, 0, 0, 8, 0}, 8);
+	send_bytes(more, sizeof(more));
+	assert_int_equal(
+		fd_send(fd, &(struct iovec){.iov_base = (void *)more, .iov_len = 8}, 1, &file, 1), 8);
+	wl_event_loop_dispatch(loop, 0);
+	assert_int_equal(send(fd, more, sizeof(more), MSG_NOSIGNAL), -1);
+	assert_int_equal(errno, EPIPE);
+	assert_true(run());
+	assert_int_equal(error_code, WL_DISPLAY_ERROR_INVALID_OBJECT);
+	assert_int_equal(clients_count(clients), 0);
+	fd_close(&file);
+}
+
 static void garbage_ends_its_client(void **state)
 {
 	uint8_t garbage[4096];
@@ -401,6 +420,35 @@ static void a_pipe_that_nobody_closes_does_not_keep_a_dead_client(void **state)
 	close(pipe_fd);
 }
 
+/* The host's reader may be slower than the client lives: nothing moves for a while, then all does. */
+static void a_slow_reader_of_the_host_gets_the_last_bytes(void **state)
+{
+	int pipe_fd = ask_for_clipboard(9);
+	fake_channel->full = true;
+	fake_channel->listener->ready(fake_channel->listener_data);
+	run();
+	assert_int_equal(write(pipe_fd, "last words", 10), 10);
+	close(pipe_fd);
+	fd_close(&fd);
+	for (int i = 0; i < 20; i++) /* its deadline passes, more than once */
+		wl_event_loop_dispatch(loop, 200);
+	assert_int_equal(clients_lingering(clients), 1);
+	fake_channel->full = false;
+	fake_channel->owed_bytes = 10;
+	fake_channel->listener->ready(fake_channel->listener_data);
+	run();
+	assert_int_equal(fake_channel->hang_ups, 1);
+	for (int i = 0; i < 10; i++)
+		wl_event_loop_dispatch(loop, 200);
+	assert_int_equal(clients_lingering(clients), 1); /* the host has it, its reader has not */
+	fake_channel->owed_bytes = 0;
+	fake_channel->listener->ready(fake_channel->listener_data);
+	run();
+	assert_int_equal(clients_count(clients), 0);
+	assert_int_equal(fake_channel_past.written_bytes, 10);
+	assert_int_equal(fake_channel_past.hang_ups, 1);
+}
+
 static void fds_without_messages_are_bounded(void **state)
 {
 	uint8_t bytes[] = {1, 0, 0, 0, 0, 0, 12, 0, 2, 0, 0,
@@ -424,11 +472,12 @@ static void refused_clients_hear_why(void **state)
 	int ends[2];
 	assert_int_equal(
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+	int first = fd;
+	fd = ends[0];
+	request(1, "sync", RIG_ARGS({.id = 2})); /* it does not wait to be accepted */
 	fake_channel_refused = true;
 	clients_add(clients, ends[1]);
 	fake_channel_refused = false;
-	int first = fd;
-	fd = ends[0];
 	assert_true(run());
 	assert_string_equal(last_event, "wl_display.error");
 	assert_int_equal(clients_count(clients), 1);
@@ -492,6 +541,7 @@ int main(void)
 		TEST(requests_and_events_pass),
 		TEST(a_message_may_come_in_pieces),
 		TEST(a_bad_request_ends_its_client_with_a_reason),
+		TEST(a_client_that_is_still_writing_reads_its_error),
 		TEST(garbage_ends_its_client),
 		TEST(a_client_that_hangs_up_is_gone),
 		TEST(the_host_ends_the_client_after_its_last_events),
@@ -503,6 +553,7 @@ int main(void)
 		TEST(a_keymap_arrives_as_a_constant_file),
 		TEST(what_a_client_wrote_before_it_ended_still_goes_to_the_host),
 		TEST(a_pipe_that_nobody_closes_does_not_keep_a_dead_client),
+		TEST(a_slow_reader_of_the_host_gets_the_last_bytes),
 		TEST(fds_without_messages_are_bounded),
 		TEST(refused_clients_hear_why),
 		TEST(clients_past_the_limit_are_refused),
