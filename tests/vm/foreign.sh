@@ -16,8 +16,8 @@ foreign_clipboard() {
         >"$WORK/pattern"
     spawn keyboard env WAYLAND_DISPLAY=host wtype -s 3600000 a
     app foreign-gives "$FOREIGN" "$1" write-pipe
-    until_true 30 clipboard_offered env WAYLAND_DISPLAY=host -- $FOREIGN_TYPE || fail "no selection from the guest"
-    WAYLAND_DISPLAY=host timeout 30 wl-paste --no-newline --type $FOREIGN_TYPE >"$WORK/pasted" || fail "wl-paste failed"
+    until_true $((30 * TIMES)) clipboard_offered env WAYLAND_DISPLAY=host -- $FOREIGN_TYPE || fail "no selection from the guest"
+    WAYLAND_DISPLAY=host timeout $((30 * TIMES)) wl-paste --no-newline --type $FOREIGN_TYPE >"$WORK/pasted" || fail "wl-paste failed"
     cmp "$WORK/pattern" "$WORK/pasted" || fail "what the guest wrote is not what arrived"
     # shellcheck disable=SC2016
     spawn copy env WAYLAND_DISPLAY=host sh -c 'exec wl-copy --foreground --type "$0" <"$1"' $FOREIGN_TYPE "$WORK/pattern"
@@ -25,4 +25,17 @@ foreign_clipboard() {
     guest_run vm "$FOREIGN" "$1" read-pipe || fail "the guest that takes failed"
     WAYLAND_DISPLAY=host wl-copy --clear
     stop keyboard
+}
+
+# blobs_lose_nothing BLOBS: six processes make so many blobs of memory of the host and write to each the moment it is
+# mapped; wayferry-host's own view of its window has it all.
+blobs_lose_nothing() {
+    local folder lists=$(($1 / 15))     # LIVE of blobs.c
+    folder=$(guest_share vm)/blobs
+    mkdir "$folder"
+    chmod 777 "$folder"
+    guest_spawn vm blobs "$LAB_PROGRAMS/blobs" /mnt/blobs 6 $((lists / 6))
+    "$LAB/blobs.py" "${PID[vm-host]}" "$folder" "$lists" ||
+        fail "not all that the guest wrote has arrived ($(cat "$(guest_output vm blobs stderr)"))"
+    guest_wait vm blobs || fail "blobs failed: $(cat "$(guest_output vm blobs stderr)")"
 }

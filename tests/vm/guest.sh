@@ -7,6 +7,7 @@
 #     guest_run NAME [--root] COMMAND...
 #     guest_spawn NAME JOB [--root] COMMAND...; guest_wait NAME JOB; guest_signal NAME JOB SIGNAL
 #     guest_reboot NAME; guest_stop NAME; guest_unplug NAME
+#     guest_replace_gpu NAME           where the monitor can do that
 #
 # KIND is uml, qemu-6.1, qemu-6.12 or qemu-newest (GUEST_KINDS). Commands run as the user "guest", in
 # his session, with what its service manager has in its environment; with --root as root. A folder is
@@ -118,6 +119,11 @@ guest_reboot() {
     rm "$(guest_share "$1")/ready"
     guest_spawn "$1" "reboot-$(date +%s%N)" --root systemctl reboot
     guest_await "$1"
+}
+
+# guest_replace_gpu NAME: its device is taken away while it runs, and it gets one at the wayferry-host that runs now.
+guest_replace_gpu() {
+    "${GUEST_KIND[$1]%%-*}_replace_gpu" "$XDG_RUNTIME_DIR/$1.gpu" "$BASE/$1.vm"
 }
 
 # guest_stop NAME: switches it off, from within.

@@ -9,6 +9,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lab.sh"
 
 QEMU_MEMORY=1536M       # of a guest
+QEMU_GPU=vhost-user-test-device-pci,id=gpu,bus=gpu-port,chardev=gpu,virtio-id=16,num_vqs=2,vq_size=1024,config_size=16
 
 declare -A QEMU_SUITE=([qemu-6.1]=bookworm [qemu-6.12]=trixie [qemu-newest]=$LAB_RELEASE-backports)
 
@@ -160,11 +161,18 @@ qemu_exec() {
         -object memory-backend-memfd,id=memory,size=$QEMU_MEMORY,share=on -machine q35,memory-backend=memory \
         -device pcie-root-port,id=gpu-port,chassis=1,pref64-reserve=2G \
         -chardev socket,id=gpu,path="$gpu" \
-        -device vhost-user-test-device-pci,id=gpu,bus=gpu-port,chardev=gpu,virtio-id=16,num_vqs=2,vq_size=1024,config_size=16 \
+        -device $QEMU_GPU \
         -drive if=none,id=tree,format=raw,read-only=on,file="$(qemu_image)" -device virtio-blk-pci,drive=tree \
         -virtfs local,path="$LAB_LAYER",mount_tag=layer,security_model=none,readonly=on,multidevs=remap \
         -virtfs local,path="$share",mount_tag=share,security_model=none,multidevs=remap \
         -kernel "$kernel/vmlinuz" -initrd "$kernel/initrd" \
         -append "console=ttyS0 panic=-1 quiet mitigations=off audit=0 apparmor=0 nokaslr ${GUEST_APPEND:-}" -serial stdio \
         -qmp unix:"$folder/qmp",server=on,wait=off
+}
+
+# qemu_replace_gpu GPU FOLDER: takes the device away from the running guest whose FOLDER this is, and gives
+# it one at the wayferry-host behind the socket GPU.
+qemu_replace_gpu() {
+    timeout 60 "$LAB/monitor.py" "$2/qmp" "device_del gpu" DEVICE_DELETED:gpu "chardev-remove gpu" \
+        "chardev-add socket,id=gpu,path=$1" "device_add $QEMU_GPU"
 }

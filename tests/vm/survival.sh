@@ -4,7 +4,7 @@
 survives_death_of_guest_service() {
     local pid
     app before "$LAB_PROGRAMS/shm-client" --frames 1000000
-    until_true 30 shows_window || fail "no window"
+    until_true $((30 * TIMES)) shows_window || fail "no window"
     pid=$(guest_service_pid)
     guest_run vm systemctl --user kill --kill-whom=main --signal=KILL $GUEST_SERVICE
     app_ends before
@@ -16,7 +16,7 @@ survives_death_of_guest_service() {
 survives_death_of_compositor() {
     local pid
     app orphan "$LAB_PROGRAMS/shm-client" --frames 1000000
-    until_true 30 shows_window || fail "no window"
+    until_true $((30 * TIMES)) shows_window || fail "no window"
     pid=$(guest_service_pid)
     stop host KILL
     guest_wait vm orphan && fail "the application ended as if nothing had happened"
@@ -26,18 +26,37 @@ survives_death_of_compositor() {
     [ "$(guest_service_pid)" = "$pid" ] || fail "wayferry-guest ended"
 }
 
+# wayferry-host goes and another one comes, and the guest gets a new device in place of the dead one: applications and
+# wayferry-guest end, the next ones find the new device.
+survives_new_device() {
+    local pid
+    app widow "$LAB_PROGRAMS/shm-client" --frames 1000000
+    until_true $((30 * TIMES)) shows_window || fail "no window"
+    pid=$(guest_service_pid)
+    stop vm-host KILL
+    until_true $((10 * TIMES)) screen_is host "$WORK/host.empty.png" || fail "a window stays after wayferry-host"
+    bridge_start_host host vm
+    guest_replace_gpu vm || fail "the device cannot be replaced"
+    guest_wait vm widow && fail "the application ended as if nothing had happened"
+    until_true $((30 * TIMES)) guest_run vm sh -c 'test -e /dev/dri/renderD*' || fail "the new device does not come up"
+    app_works "after-device"
+    [ "$(guest_service_pid)" != "$pid" ] || fail "wayferry-guest has kept the old device"
+    [ "$(guest_service_says | grep -c 'the device was removed')" = 1 ] ||
+        fail "wayferry-guest does not say why it ended: $(guest_service_says)"
+}
+
 # survives_reboots N: of the guest, with a window open; nothing of the old system stays on the host.
 survives_reboots() {
     local i
     for ((i = 1; i <= $1; i++)); do
         app "before-$i" weston-simple-shm
-        until_true 30 shows_window || fail "no window before reboot $i"
+        until_true $((30 * TIMES)) shows_window || fail "no window before reboot $i"
         guest_reboot vm
-        until_true 10 screen_is host "$WORK/host.empty.png" || fail "the window stays after reboot $i"
+        until_true $((10 * TIMES)) screen_is host "$WORK/host.empty.png" || fail "the window stays after reboot $i"
         alive "${PID[vm-host]}" || fail "wayferry-host ended in reboot $i"
     done
     app_works after-reboots
-    until_true 10 nothing_left || fail "something is left of the systems before"
+    until_true $((10 * TIMES)) nothing_left || fail "something is left of the systems before"
 }
 
 # clients_at_once N [ROOM]: so many clients draw and stay, all at once. Those for whom the driver's queue has no
@@ -50,12 +69,12 @@ clients_at_once() {
     # shellcheck disable=SC2016
     app crowd sh -c 'for i in $(seq "$1"); do "$0" --size 40x40 --frames 3 --hold --solid --seed $i & done; wait' \
         "$LAB_PROGRAMS/shm-client" "$1"
-    until_true 90 crowd_is "$welcome" $(($1 - welcome)) ||
+    until_true $((90 * TIMES)) crowd_is "$welcome" $(($1 - welcome)) ||
         fail "of $1 clients $(grep -cx '3 frames' "$output") have drawn, $(wc -l <"$errors") were turned away"
     bridge_counters vm host
     say "$1 clients: $welcome draw, $(bridge_counter vm host 'live contexts') contexts"
     app_end crowd
-    until_true 20 nothing_left || fail "something is left of $1 clients"
+    until_true $((20 * TIMES)) nothing_left || fail "something is left of $1 clients"
     app_works after-crowd
 }
 
@@ -71,7 +90,7 @@ commits_leave_nothing() {
     host_before=$(host_kib)
     guest_before=$(guest_service_kib)
     commit_frames rest $(($1 - $1 / 10))
-    until_true 10 nothing_left || fail "something is left of the client"
+    until_true $((10 * TIMES)) nothing_left || fail "something is left of the client"
     frames=$(bridge_counter vm guest frames)
     [ "$frames" = "$1" ] || fail "wayferry-guest saw $frames frames of $1"
     not_grown wayferry-host "$host_before" "$(host_kib)"
@@ -81,7 +100,7 @@ commits_leave_nothing() {
 commit_frames() {
     local started=$EPOCHREALTIME
     app "$1" "$LAB_PROGRAMS/shm-client" --size 64x64 --frames "$2" --unpaced --row
-    guest_wait vm "$1" 600 || fail "the client failed"
+    guest_wait vm "$1" $((600 * TIMES)) || fail "the client failed"
     say "$2 commits: $(seconds_since "$started") s"
 }
 

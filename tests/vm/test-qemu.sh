@@ -3,7 +3,10 @@
 # them. One boot for each kernel shows all that applications need; what may go wrong on the way is
 # tried on one of them.
 . "$(dirname "$0")/session.sh"
+. "$(dirname "$0")/applications.sh"
+. "$(dirname "$0")/survival.sh"
 . "$(dirname "$0")/dmabuf.sh"
+. "$(dirname "$0")/foreign.sh"
 
 tests=(windows-6-1:200 windows-6-12:200 windows-newest:200 udmabuf:200)
 
@@ -72,6 +75,44 @@ test_dmabuf() {
     DMABUF_PATIENCE=$((15 * TIMES))
     session_start sway
     dmabuf_host_windows
+    session_end
+}
+
+# ---- what may go wrong, on one of the kernels
+
+tests+=(survival:300 reboots:400 many:400 foreign:300)
+
+test_survival() {
+    KIND=qemu-6.12
+    session_start sway
+    survives_death_of_guest_service
+    survives_death_of_compositor
+    survives_new_device
+    session_end
+}
+
+test_reboots() {
+    KIND=qemu-6.12
+    session_start sway
+    survives_reboots 5
+    session_end
+}
+
+test_many() {
+    KIND=qemu-6.12
+    session_start weston
+    clients_at_once 300
+    commits_leave_nothing 10000
+    session_end
+}
+
+# With 3D the window is mapped piece by piece, and so each blob anew.
+test_foreign() {
+    KIND=qemu-6.12
+    HOST_OPTIONS="--renderer virgl"
+    session_start sway
+    foreign_cases window
+    blobs_lose_nothing 9000
     session_end
 }
 

@@ -235,6 +235,17 @@ void raw_init(struct raw_context *context, uint16_t size, uint32_t channel_type)
 		raw_die("INIT cannot be submitted");
 }
 
+bool raw_ask_image(struct raw_context *context, uint32_t width, uint32_t height, uint32_t format,
+	uint32_t *answer)
+{
+	const uint32_t words[6] = {
+		RAW_GET_IMAGE_REQUIREMENTS | 24u << 16, 0, width, height, format, 16};
+	memset(context->query.map, 0xa5, RAW_IMAGE_WORDS * sizeof(*answer));
+	raw_submit_wait(context, words, sizeof(words));
+	memcpy(answer, context->query.map, RAW_IMAGE_WORDS * sizeof(*answer));
+	return answer[0] != 0xa5a5a5a5;
+}
+
 void raw_send(struct raw_context *context, const void *data, uint32_t size,
 	const uint32_t *identifiers, const uint32_t *types, uint32_t n_identifiers)
 {

@@ -24,6 +24,23 @@ enum raw_command {
 
 enum raw_identifier { RAW_BLOB = 1, RAW_READ_PIPE = 3, RAW_WRITE_PIPE = 4 };
 
+/* fourcc codes of DRM */
+#define RAW_FORMAT(a, b, c, d)                                                                     \
+	((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
+#define RAW_R8 RAW_FORMAT('R', '8', ' ', ' ')
+#define RAW_XR24 RAW_FORMAT('X', 'R', '2', '4')
+
+enum raw_image { /* words of the answer to GET_IMAGE_REQUIREMENTS */
+	RAW_IMAGE_STRIDE = 0,
+	RAW_IMAGE_OFFSET = 4,
+	RAW_IMAGE_SIZE = 10,
+	RAW_IMAGE_SIZE_HIGH = 11,
+	RAW_IMAGE_BLOB_ID = 12,
+	RAW_IMAGE_MEMORY_IDX = 14,
+	RAW_IMAGE_DEVICE_IDX = 15,
+	RAW_IMAGE_WORDS = 16,
+};
+
 struct raw_blob {
 	uint32_t handle, resource;
 	uint8_t *map;
@@ -78,6 +95,9 @@ const uint8_t *raw_event(struct raw_context *context, int ms);
 
 /* INIT of @size bytes: 16, 20, 24, 36 (others: as 20, longer or shorter). */
 void raw_init(struct raw_context *context, uint16_t size, uint32_t channel_type);
+/* GET_IMAGE_REQUIREMENTS: whether the query ring has an answer. @answer: RAW_IMAGE_WORDS. */
+bool raw_ask_image(struct raw_context *context, uint32_t width, uint32_t height, uint32_t format,
+	uint32_t *answer);
 /* One SEND. */
 void raw_send(struct raw_context *context, const void *data, uint32_t size,
 	const uint32_t *identifiers, const uint32_t *types, uint32_t n_identifiers);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 30000
 
 uint32_t wayland_new_id(struct wayland *wayland)
 {
