@@ -368,6 +368,7 @@ void device_print_stats(const struct device *device, FILE *out)
 		{"live blobs", gpu->resources.blobs},
 		{"live guest blob bytes", gpu->resources.guest_blob_bytes},
 		{"live host blob bytes", gpu->resources.host_blob_bytes},
+		{"window maps", window_maps_made(device->window)},
 		{"guest blobs shared as dma-bufs", gpu->resources.exported},
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++)

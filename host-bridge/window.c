@@ -30,9 +30,10 @@ struct map { /* of a piece in the guest; they do not overlap */
 struct window {
 	uint64_t size;
 	int fd;
-	uint8_t *host; /* all of it, once wanted; else NULL */
-	bool mapped;   /* in the guest */
-	bool pieces;   /* maps, in place of one map of it all */
+	uint8_t *host;         /* all of it, once wanted; else NULL */
+	bool mapped;           /* in the guest */
+	bool pieces;           /* maps, in place of one map of it all */
+	uint64_t made;         /* maps so far, of it all or of pieces */
 	struct vhost_user *vu; /* of pieces, once the driver runs */
 	size_t n_maps;
 	struct map maps[MAX_MAPS];
@@ -86,6 +87,11 @@ bool window_mapped(const struct window *window)
 void window_set_pieces(struct window *window)
 {
 	window->pieces = true;
+}
+
+uint64_t window_maps_made(const struct window *window)
+{
+	return window->made;
 }
 
 static int map_all(struct window *window, struct vhost_user *vu)
@@ -153,8 +159,7 @@ static int map_piece(
 	return error;
 }
 
-int window_show(
-	struct window *window, uint64_t offset, uint64_t size, int fd, uint64_t fd_offset)
+int window_show(struct window *window, uint64_t offset, uint64_t size, int fd, uint64_t fd_offset)
 {
 	bool own = fd < 0;
 	if (!window->pieces)
@@ -167,15 +172,14 @@ int window_show(
 			return 0;
 		}
 	}
-	int error = map_piece(
-		window, offset, size, own ? window->fd : fd, own ? offset : fd_offset);
-	if (error == 0)
-		window->maps[window->n_maps++] = (struct map){.offset = offset,
-			.size = size,
-			.own = own,
-			.used = true,
-			.last = ++window->shows};
-	return error;
+	int error =
+		map_piece(window, offset, size, own ? window->fd : fd, own ? offset : fd_offset);
+	if (error < 0)
+		return error;
+	window->made++;
+	window->maps[window->n_maps++] = (struct map){
+		.offset = offset, .size = size, .own = own, .used = true, .last = ++window->shows};
+	return 0;
 }
 
 /* A slot was given back. Memory of others goes at once, if it can. */
@@ -215,6 +219,7 @@ int window_map(struct window *window, struct vhost_user *vu, bool resumed)
 			error = map_all(window, vu);
 	}
 	window->mapped = error == 0;
+	window->made += window->mapped && !window->pieces;
 	if (error == -ENOTSUP)
 		log_info("the front end maps no host memory: blobs are guest memory");
 	else if (error < 0)

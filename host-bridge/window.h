@@ -27,6 +27,8 @@ int window_map(struct window *window, struct vhost_user *vu, bool resumed);
 /* A new boot: all slots are free, the memory is given back. */
 void window_reset(struct window *window);
 bool window_mapped(const struct window *window);
+/* How often something was mapped into the guest, ever. */
+uint64_t window_maps_made(const struct window *window);
 
 /*
  * Reserves [offset, offset + size), page-aligned. 0, -EINVAL (alignment, beyond the end), -EBUSY
@@ -38,8 +40,7 @@ int window_reserve(struct window *window, uint64_t offset, uint64_t size);
  * from @fd_offset on, which only a window of pieces takes. 0, -ENOTSUP, -ENOSPC (too many maps), or
  * what vhost_user_shmem_map says.
  */
-int window_show(
-	struct window *window, uint64_t offset, uint64_t size, int fd, uint64_t fd_offset);
+int window_show(struct window *window, uint64_t offset, uint64_t size, int fd, uint64_t fd_offset);
 /* Gives a reserved slot back and punches its memory out. Not a slot (any more): nothing happens. */
 void window_release(struct window *window, uint64_t offset, uint64_t size);
 /*

@@ -311,6 +311,7 @@ static void it_is_mapped_once_per_boot(void **state)
 		assert_int_equal(t.map_result, 0);
 		assert_true(window_mapped(t.window));
 		assert_int_equal(window_reserve(t.window, 0, MIB), -EBUSY);
+		assert_int_equal(window_maps_made(t.window), boot + 1);
 		stop();
 	}
 }
@@ -335,6 +336,7 @@ static void a_front_end_that_refuses_leaves_a_device_without_window(void **state
 	driver_ok_with_answers(0, refused, 5);
 	assert_int_equal(t.map_result, -EIO);
 	assert_false(window_mapped(t.window));
+	assert_int_equal(window_maps_made(t.window), 0);
 	assert_true(vhost_user_running(t.vu));
 }
 

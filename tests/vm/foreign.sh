@@ -30,12 +30,18 @@ foreign_clipboard() {
 # blobs_lose_nothing BLOBS: six processes make so many blobs of memory of the host and write to each the moment it is
 # mapped; wayferry-host's own view of its window has it all.
 blobs_lose_nothing() {
-    local folder lists=$(($1 / 15))     # LIVE of blobs.c
+    local folder lists=$(($1 / 15)) maps    # LIVE of blobs.c
     folder=$(guest_share vm)/blobs
+    bridge_counters vm host
+    maps=$(bridge_counter vm host 'window maps')
     mkdir "$folder"
     chmod 777 "$folder"
     guest_spawn vm blobs "$LAB_PROGRAMS/blobs" /mnt/blobs 6 $((lists / 6))
     "$LAB/blobs.py" "${PID[vm-host]}" "$folder" "$lists" ||
         fail "not all that the guest wrote has arrived ($(cat "$(guest_output vm blobs stderr)"))"
     guest_wait vm blobs || fail "blobs failed: $(cat "$(guest_output vm blobs stderr)")"
+    bridge_counters vm host
+    maps=$(($(bridge_counter vm host 'window maps') - maps))
+    say "$maps maps"
+    ((maps * 10 > $1 * 9)) || fail "hardly a blob was mapped anew: $maps maps of $1 blobs"
 }

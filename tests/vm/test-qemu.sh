@@ -80,7 +80,7 @@ test_dmabuf() {
 
 # ---- what may go wrong, on one of the kernels
 
-tests+=(survival:300 reboots:400 many:400 foreign:300)
+tests+=(survival:400 reboots:600 many:600 foreign:600)
 
 test_survival() {
     KIND=qemu-6.12
@@ -101,8 +101,8 @@ test_reboots() {
 test_many() {
     KIND=qemu-6.12
     session_start weston
-    clients_at_once 300
     commits_leave_nothing 10000
+    clients_at_once 300
     session_end
 }
 
