@@ -35,6 +35,7 @@ survives_new_device() {
     pid=$(guest_service_pid)
     stop vm-host KILL
     until_true $((10 * TIMES)) screen_is host "$WORK/host.empty.png" || fail "a window stays after wayferry-host"
+    rm "$XDG_RUNTIME_DIR/vm.gpu"    # so that the next one is waited for
     bridge_start_host host vm
     guest_replace_gpu vm || fail "the device cannot be replaced"
     guest_wait vm widow && fail "the application ended as if nothing had happened"
