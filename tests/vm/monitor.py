@@ -1,11 +1,10 @@
 #!/usr/bin/python3
-"""monitor.py SOCKET STEP...: talks to QEMU's monitor (QMP) behind that socket.
+"""monitor.py SOCKET (COMMAND ARGUMENTS | EVENT DEVICE)...: talks to QEMU's monitor (QMP) behind that socket.
 
-A step is a command of the human monitor, which must have nothing to say to it; or EVENT:DEVICE, an event to wait
-for, which may have come since the first step.
+Gives it the commands (arguments are JSON), one after another, and waits for the events, which have names in capitals and
+may have come since the first command.
 """
 import json
-import re
 import socket
 import sys
 
@@ -17,7 +16,7 @@ class Monitor:
         self.lines = self.socket.makefile()
         self.events = []
         self.next()  # the greeting
-        self.execute("qmp_capabilities")
+        self.execute("qmp_capabilities", {})
 
     def next(self):
         line = self.lines.readline()
@@ -28,19 +27,14 @@ class Monitor:
             self.events.append((message["event"], message.get("data", {}).get("device")))
         return message
 
-    def execute(self, command, **arguments):
+    def execute(self, command, arguments):
         self.socket.sendall(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
         while True:
             message = self.next()
             if "error" in message:
                 sys.exit(f"{command}: {message['error']['desc']}")
             if "return" in message:
-                return message["return"]
-
-    def human(self, line):
-        said = self.execute("human-monitor-command", **{"command-line": line}).strip()
-        if said:
-            sys.exit(f"{line}: {said}")
+                return
 
     def wait(self, event, device):
         while (event, device) not in self.events:
@@ -48,9 +42,8 @@ class Monitor:
 
 
 monitor = Monitor(sys.argv[1])
-for step in sys.argv[2:]:
-    event = re.fullmatch(r"([A-Z_]+):(\S+)", step)
-    if event:
-        monitor.wait(event[1], event[2])
+for word, argument in zip(sys.argv[2::2], sys.argv[3::2]):
+    if word.isupper():
+        monitor.wait(word, argument)
     else:
-        monitor.human(step)
+        monitor.execute(word, json.loads(argument))

@@ -9,7 +9,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lab.sh"
 
 QEMU_MEMORY=1536M       # of a guest
-QEMU_GPU=vhost-user-test-device-pci,id=gpu,bus=gpu-port,chardev=gpu,virtio-id=16,num_vqs=2,vq_size=1024,config_size=16
+QEMU_GPU='{"driver": "vhost-user-test-device-pci", "id": "gpu", "bus": "gpu-port", "chardev": "gpu", "virtio-id": 16,
+    "num_vqs": 2, "vq_size": 1024, "config_size": 16}'
 
 declare -A QEMU_SUITE=([qemu-6.1]=bookworm [qemu-6.12]=trixie [qemu-newest]=$LAB_RELEASE-backports)
 
@@ -161,7 +162,7 @@ qemu_exec() {
         -object memory-backend-memfd,id=memory,size=$QEMU_MEMORY,share=on -machine q35,memory-backend=memory \
         -device pcie-root-port,id=gpu-port,chassis=1,pref64-reserve=2G \
         -chardev socket,id=gpu,path="$gpu" \
-        -device $QEMU_GPU \
+        -device "$QEMU_GPU" \
         -drive if=none,id=tree,format=raw,read-only=on,file="$(qemu_image)" -device virtio-blk-pci,drive=tree \
         -virtfs local,path="$LAB_LAYER",mount_tag=layer,security_model=none,readonly=on,multidevs=remap \
         -virtfs local,path="$share",mount_tag=share,security_model=none,multidevs=remap \
@@ -173,6 +174,10 @@ qemu_exec() {
 # qemu_replace_gpu GPU FOLDER: takes the device away from the running guest whose FOLDER this is, and gives
 # it one at the wayferry-host behind the socket GPU.
 qemu_replace_gpu() {
-    timeout 60 "$LAB/monitor.py" "$2/qmp" "device_del gpu" DEVICE_DELETED:gpu "chardev-remove gpu" \
-        "chardev-add socket,id=gpu,path=$1" "device_add $QEMU_GPU"
+    local address='{"type": "unix", "data": {"path": "'$1'"}}'
+    timeout 120 "$LAB/monitor.py" "$2/qmp" \
+        device_del '{"id": "gpu"}' DEVICE_DELETED gpu \
+        chardev-remove '{"id": "gpu"}' \
+        chardev-add '{"id": "gpu", "backend": {"type": "socket", "data": {"server": false, "addr": '"$address"'}}}' \
+        device_add "$QEMU_GPU"
 }
