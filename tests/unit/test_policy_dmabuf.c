@@ -540,6 +540,33 @@ static void a_shadow_has_what_the_guest_drew(void **state)
 	fd_close(&shadow);
 }
 
+/* The end of a renderer */
+
+static void a_picture_that_nobody_draws_any_more_ends_its_client(void **state)
+{
+	for (int as_dmabuf = 0; as_dmabuf < 2; as_dmabuf++) {
+		struct resource *blob = as_dmabuf ? &t.dmabuf : &t.file;
+		bind_quietly(as_dmabuf);
+		struct pair compositor = bind_global("wl_compositor");
+		uint32_t surface = world.next_id++;
+		request("wl_compositor", "create_surface", compositor.down, ARGS({.id = surface}));
+		take_up("wl_compositor", "create_surface");
+		uint32_t params = new_params(), buffer = world.next_id++;
+		add(params, blob_handle(blob), 0, 0, 64, DRM_FORMAT_MOD_LINEAR);
+		assert_int_equal(create_immed(params, buffer, 16, 16, DRM_FORMAT_XRGB8888), 0);
+		captured_clear(&world.sent[RELAY_UP]);
+		request("wl_surface", "attach", surface, ARGS({.id = buffer}, {.i = 0}, {.i = 0}));
+		take_up("wl_surface", "attach");
+
+		blob->abandoned = true;
+		assert_int_equal(push(RELAY_DOWN, "wl_surface", "attach", surface,
+					 ARGS({.id = buffer}, {.i = 0}, {.i = 0}), no_handle),
+			-EPROTO);
+		expect_error(1, 3); /* implementation */
+		again(state);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_blobs, tear_down_blobs)
 
 int main(void)
@@ -558,6 +585,7 @@ int main(void)
 		TEST(planes_are_added_once_and_before_they_are_used),
 		TEST(the_number_of_dma_bufs_is_bounded),
 		TEST(a_shadow_has_what_the_guest_drew),
+		TEST(a_picture_that_nobody_draws_any_more_ends_its_client),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
