@@ -63,7 +63,8 @@ struct gpu_context {
 	struct wl_event_source *oldest; /* the first of them; NULL: there is none */
 	struct wl_event_source *idle;   /* to tell that it is lost */
 	const char *lost;               /* why; NULL: it lives */
-	bool *destroyed;                /* set by context_destroy while events are told */
+	bool telling;                   /* of events; who hears of one may destroy the context */
+	bool destroyed;                 /* while telling, which frees it then */
 };
 
 static struct gpu_virtgpu *of_base(const struct gpu *base)
@@ -121,7 +122,6 @@ static int handle_events(int fd, uint32_t mask, void *data)
 {
 	struct gpu_context *context = data;
 	uint8_t bytes[EVENTS_BYTES];
-	bool destroyed = false;
 	size_t at = 0;
 	uint32_t type;
 
@@ -133,13 +133,15 @@ static int handle_events(int fd, uint32_t mask, void *data)
 		context_lose(context, "the device went away");
 		return 0;
 	}
-	context->destroyed = &destroyed;
-	while (!destroyed && !context->lost && (type = next_event(bytes, (size_t)n, &at)) != 0) {
+	context->telling = true;
+	while (!context->destroyed && !context->lost &&
+		(type = next_event(bytes, (size_t)n, &at)) != 0) {
 		if (type == VIRTGPU_EVENT_FENCE)
 			context->listener->event(context->data);
 	}
-	if (!destroyed)
-		context->destroyed = NULL;
+	context->telling = false;
+	if (context->destroyed)
+		free(context);
 	return 0;
 }
 
@@ -344,14 +346,14 @@ static void gpu_virtgpu_blob_destroy(struct gpu_blob *blob)
 static void gpu_virtgpu_context_destroy(struct gpu_context *context)
 {
 	struct fence *fence, *next;
-	if (context->destroyed)
-		*context->destroyed = true;
 	remove_source(&context->idle);
 	remove_source(&context->events);
 	remove_source(&context->oldest);
 	wl_list_for_each_safe(fence, next, &context->fences, link) fence_destroy(fence);
 	fd_close(&context->fd);
-	free(context);
+	context->destroyed = true;
+	if (!context->telling)
+		free(context);
 }
 
 static int context_init(int fd)
