@@ -169,7 +169,8 @@ static int ask_kind(struct renderer *renderer, enum renderer_kind kind)
 	renderer_kill(renderer, worker);
 	if (error < 0)
 		log_err("%s does not start: %s", renderer_kind_name(kind),
-			error == -EPIPE ? "its process has ended" : strerror(-error));
+			error == -EPIPE || error == -ECONNRESET ? "its process has ended"
+								: strerror(-error));
 	return error;
 }
 
