@@ -25,7 +25,8 @@ packages_guest="$packages_build libcmocka-dev
     systemd-sysv dbus-user-session libpam-systemd udev kmod procps iproute2
     weston mutter foot wl-clipboard wayland-utils wtype fonts-dejavu-core xkb-data adwaita-icon-theme
     gtk-4-examples mpv
-    qml-qt6 qml6-module-qtqml qml6-module-qtqml-workerscript qml6-module-qtquick qml6-module-qtquick-window qt6-wayland"
+    qml-qt6 qml6-module-qtqml qml6-module-qtqml-workerscript qml6-module-qtquick qml6-module-qtquick-window qt6-wayland
+    libegl-dev libgles-dev libvulkan-dev mesa-vulkan-drivers vulkan-tools"
 
 package_installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]

@@ -1,28 +1,33 @@
 #!/bin/bash
-# Runs in a guest, as root, and plays the host, whose kernel has udmabuf:
+# Runs in a guest, as root, and plays the host: its kernel has udmabuf, with which wayferry-host makes dma-bufs of
+# a guest's memory. A case is a compositor, and a guest behind wayferry-host:
 #
-#   udmabuf.sh shm                  a client of wl_shm behind wayferry-guest --vhost-user, on weston with pixman
-#   udmabuf.sh dmabuf weston        a guest whose frames come by linux-dmabuf, on weston with OpenGL
+#   udmabuf.sh shm weston       a client of wayferry-guest --vhost-user; with pixman
+#   udmabuf.sh dmabuf weston    a guest whose frames come by linux-dmabuf; with OpenGL
+#   udmabuf.sh dmabuf mutter    the same
 #
-# Prints what the compositor has mapped and the counters; the screen is then in /mnt/udmabuf-*.png.
+# Prints what the compositor has mapped and the counters of both sides. Weston's screen is then in
+# /mnt/udmabuf.png, and in /mnt/direct.png as it was when the picture came from a client of its own.
 set -u
 programs=/usr/lib/wayferry-tests
 folder=$(mktemp -d)
 export XDG_RUNTIME_DIR=$folder
 trap 'kill $(jobs -p)' EXIT
+rm -rf /dev/dri     # this machine's GPU is none of the host's that is played
 
 until_true() {
-    for _ in $(seq 400); do
+    for _ in $(seq 200); do
         "$@" && return 0
         sleep 0.2
     done
     echo "never: $*"
-    cat "$folder"/*.log
+    tail -n 20 "$folder"/*.log
     exit 1
 }
 
+# weston_start RENDERER: sets compositor to its process.
 weston_start() {
-    printf '[core]\nidle-time=0\n[shell]\npanel-position=none\nbackground-color=0xff336699\nlocking=false\nanimation=none\nstartup-animation=none\n' \
+    printf '[core]\nidle-time=0\n[shell]\npanel-position=none\nbackground-color=0xff336699\nlocking=false\nstartup-animation=none\n' \
         >"$folder/weston.ini"
     LD_PRELOAD=$programs/libsteady.so weston --backend=headless --renderer="$1" --config="$folder/weston.ini" \
         --socket=host --width=1280 --height=720 --idle-time=0 --debug >"$folder/weston.log" 2>&1 &
@@ -30,9 +35,15 @@ weston_start() {
     until_true test -S "$folder/host"
 }
 
-# screenshot NAME
+mutter_start() {
+    dbus-run-session -- mutter --headless --wayland --no-x11 --wayland-display host --virtual-monitor 1280x720 \
+        >"$folder/mutter.log" 2>&1 &
+    until_true test -S "$folder/host"
+    compositor=$(pgrep -x mutter)
+}
+
 screenshot() {
-    (cd "$folder" && WAYLAND_DISPLAY=host XDG_PICTURES_DIR=$folder weston-screenshooter && mv ./*.png "/mnt/udmabuf-$1.png")
+    (cd "$folder" && WAYLAND_DISPLAY=host XDG_PICTURES_DIR=$folder weston-screenshooter && mv ./*.png "$1")
 }
 
 host_start() {
@@ -42,47 +53,44 @@ host_start() {
     until_true test -S "$folder/gpu"
 }
 
-mapped() {
-    echo "mapped: $(grep -c 'dmabuf' /proc/$compositor/maps) dma-bufs, $(grep -c 'memfd:wayferry' /proc/$compositor/maps) memfds"
+# draws TEXT PROGRAM ARGUMENT...: starts a client or guest, which then draws and says the text.
+draws() {
+    local text=$1
+    shift
+    "$@" >"$folder/client.log" 2>&1 &
+    client=$!
+    until_true grep -q "^$text" "$folder/client.log"
 }
 
-# end PID: what is started in the background, in good order.
 end() {
     kill "$1"
     wait "$1"
 }
 
-shm() {
+case_shm() {
     weston_start pixman
     host_start
-    wayferry-guest --vhost-user "$folder/gpu" --stats -- $programs/shm-client --size 400x300 --solid --seed 0xc81e5a --hold \
-        --frames 5 >"$folder/guest.log" 2>&1 &
-    local guest=$!
-    until_true grep -q '^5 frames' "$folder/guest.log"
-    mapped
-    screenshot shm
-    end $guest
+    draws '5 frames' wayferry-guest --vhost-user "$folder/gpu" --stats -- $programs/shm-client --size 400x300 --solid \
+        --seed 0xc81e5a --hold --frames 5
 }
 
-dmabuf() {
-    local client
-    "$1"_start gl
-    cat $folder/weston.log
-    WAYLAND_DISPLAY=host $programs/shm-client --size 402x300 --seed 7 --frames 1 --hold >"$folder/client.log" 2>&1 &
-    client=$!
-    until_true grep -q '^1 frames' "$folder/client.log"
-    screenshot direct
-    end $client
+picture=(--size 402x300 --seed 7 --hold)
+
+case_dmabuf() {
+    "$1_start" gl
+    if [ "$1" = weston ]; then
+        draws '1 frames' env WAYLAND_DISPLAY=host $programs/shm-client "${picture[@]}" --frames 1
+        screenshot /mnt/direct.png
+        end $client
+    fi
     host_start
-    $programs/raw-window --size 402x300 --seed 7 --hold "$folder/gpu" >"$folder/guest.log" 2>&1 &
-    client=$!
-    until_true grep -q '^2 frames' "$folder/guest.log"
-    mapped
-    screenshot dmabuf
-    end $client
+    draws '2 frames' $programs/raw-window "${picture[@]}" "$folder/gpu"
 }
 
-"$@"
+"case_$1" "$2"
+echo "mapped: $(grep -c 'dmabuf' /proc/$compositor/maps) dma-bufs, $(grep -c 'memfd:wayferry' /proc/$compositor/maps) memfds"
+[ "$2" != weston ] || screenshot /mnt/udmabuf.png
+end $client
 end $host
 echo "wayferry-host ended with status $?"
-cat "$folder/guest.log" "$folder/host.log"
+cat "$folder/client.log" "$folder/host.log" "$folder"/mutter.log
