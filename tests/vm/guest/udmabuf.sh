@@ -93,4 +93,4 @@ echo "mapped: $(grep -c 'dmabuf' /proc/$compositor/maps) dma-bufs, $(grep -c 'me
 end $client
 end $host
 echo "wayferry-host ended with status $?"
-cat "$folder/client.log" "$folder/host.log" "$folder"/mutter.log
+cat "$folder/client.log" "$folder/host.log"
