@@ -241,11 +241,11 @@ void listener_destroy(struct listener *listener)
 
 void listener_refuse(int fd, const char *why)
 {
-	struct {
+	struct refusal {
 		uint32_t object, size_and_opcode, culprit, code, text_bytes;
 		char text[REFUSAL_BYTES];
 	} error = {.object = 1, .culprit = 1, .code = IMPLEMENTATION};
-	const size_t header_bytes = offsetof(typeof(error), text);
+	const size_t header_bytes = offsetof(struct refusal, text);
 	int client;
 
 	snprintf(error.text, sizeof(error.text), "%s", why);

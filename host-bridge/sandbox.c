@@ -20,22 +20,11 @@
 #include <unistd.h>
 
 #include "protocol/bytes.h"
+#include "protocol/sanitizer.h"
 #include "protocol/fd.h"
 #include "protocol/log.h"
 
 #define LOG_MODULE "sandbox"
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) && !defined(SANITIZED)
-#define SANITIZED 1
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 /*
  * Parts of Landlock that are younger than the oldest headers we build with; the kernel says which
@@ -245,7 +234,7 @@ static bool enter_seccomp(void)
 
 bool sandbox_enter(const char *socket_path)
 {
-	if (SANITIZED) {
+	if (ADDRESS_SANITIZER) {
 		log_debug("built with the address sanitizer: no sandbox");
 		return true;
 	}

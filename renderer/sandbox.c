@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "protocol/bytes.h"
+#include "protocol/sanitizer.h"
 
 #define LOG_MODULE "renderer"
 #include "protocol/log.h"
@@ -137,7 +138,8 @@ bool sandbox_worker(void)
 {
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_NOFILE, MAX_FILES);
-	limit(RLIMIT_AS, MAX_MAPPED_BYTES);
+	if (!ADDRESS_SANITIZER) /* its shadow of the memory is larger */
+		limit(RLIMIT_AS, MAX_MAPPED_BYTES);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
 		log_err("no_new_privs: %s", strerror(errno));
 		return false;

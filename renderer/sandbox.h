@@ -6,8 +6,8 @@
 
 /*
  * No new privileges; files can be opened, but not made, cut, moved or removed; no network, no
- * tracing, no mounts, no keys; no core dumps. Children inherit it. False, with a log line, when the
- * kernel refuses. Not where the address sanitizer is built in, see host-bridge/sandbox.h.
+ * tracing, no mounts, no keys; no core dumps; a bound for mapped memory. Children inherit it.
+ * False, with a log line, when the kernel refuses.
  */
 bool sandbox_worker(void);
 

@@ -4,7 +4,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/packages.sh
 
-SUITES=(unit wire fuzz renderer apps nested input clipboard many faults doctor asan vm-uml vm-qemu)
+SUITES=(unit wire fuzz renderer apps nested input clipboard many faults wlcs doctor asan debian13 vm-uml vm-qemu)
 
 usage() {
     cat <<'END'
@@ -24,9 +24,11 @@ Suites:
   clipboard  clipboard and primary selection in all directions and sizes
   many       twenty clients at once, a thousand in turn: nothing may be left of them
   faults     killed and misbehaving clients, processes and devices
+  wlcs       the Wayland conformance suite on Mir: what passes directly passes bridged
   doctor     what both programs say of machines that lack something; the systemd units
   e2e        apps to doctor
   asan       all of the above with AddressSanitizer and UBSan; asan-SUITE is one of them
+  debian13   built with Debian 13's gcc and clang, without a warning; unit, wire, fuzz and renderer there (needs root)
   vm-uml     a virtual machine on User-Mode Linux: a real guest kernel and a real user's session
   vm-qemu    the same on QEMU, with Debian's own kernels: 6.1, 6.12 and the newest
   vm         all kinds of virtual machines; these need root, for making the machines
@@ -42,7 +44,7 @@ Builds and logs are in build-tests/. Exit status: 0 when all passed, 1 otherwise
 END
 }
 
-e2e_suites=(apps nested input clipboard many faults doctor)
+e2e_suites=(apps nested input clipboard many faults wlcs doctor)
 vm_kinds=(uml qemu)
 LOGS=$PWD/build-tests/logs
 jobs_max=$(nproc)
@@ -64,6 +66,7 @@ parse() {
         asan) chosen+=(asan-{unit,wire,fuzz,renderer} "${e2e_suites[@]/#/asan-}") ;;
         vm) chosen+=("${vm_kinds[@]/#/vm-}") ;;
         asan-e2e) chosen+=("${e2e_suites[@]/#/asan-}") ;;
+        asan-debian13) wrong "debian13 has no sanitizers" ;;
         *)
             [[ " ${SUITES[*]} " = *" ${1#asan-} "* ]] || wrong "no such suite or option: $1"
             chosen+=("$1")
@@ -71,7 +74,7 @@ parse() {
         esac
         shift
     done
-    ((${#chosen[@]})) || parse unit wire fuzz renderer e2e asan vm
+    ((${#chosen[@]})) || parse unit wire fuzz renderer e2e asan debian13 vm
     [[ $jobs_max =~ ^[1-9][0-9]*$ ]] || wrong "--jobs must be a number"
 }
 
@@ -137,6 +140,7 @@ collect() {
         [ "$suite" = "$kind" ] || build=asan
         case $kind in
         unit | wire | fuzz | renderer) collect_meson "$kind" $build "$suite" ;;
+        debian13) collect_e2e tests/debian13.sh $build "$suite " ;;
         vm-*) collect_e2e "tests/vm/test-${kind#vm-}.sh" $build "${suite%vm-*}vm ${kind#vm-}-" ;;
         *) collect_e2e "tests/e2e/$kind.sh" $build "$suite " ;;
         esac
@@ -159,8 +163,11 @@ keep_only() {
 }
 
 # The machines of the chosen suites: what is missing is made, which takes its time.
-prepare_guests() {
+prepare_machines() {
     local kind
+    if [[ " ${chosen[*]} " = *" debian13 "* ]]; then
+        tests/debian13.sh prepare || return 1
+    fi
     for kind in "${vm_kinds[@]}"; do
         if [[ " ${chosen[*]} " = *"vm-$kind "* ]]; then
             tests/vm/guest.sh prepare "$kind" || return 1
@@ -261,7 +268,7 @@ main() {
         printf '%s\n' "${TESTS[@]%%$'\t'*}"
         exit 0
     fi
-    prepare_guests || finish 1
+    prepare_machines || finish 1
     run_all
     finish 0
 }

@@ -159,16 +159,8 @@ test_gtk3_widget_factory() {
     app_moving weston
 }
 
-# Less that moves; no shadow: at the corners GTK 3 draws it in one of two ways; and no transitions, of which
-# a loaded machine sometimes leaves icons one step before their last colour, also without the bridge.
 prepare_gtk() {
-    local version
-    for version in 3 4; do
-        mkdir -p "$HOME/.config/gtk-$version.0"
-        printf '[Settings]\n%s\n' gtk-enable-animations=false gtk-cursor-blink=false >"$HOME/.config/gtk-$version.0/settings.ini"
-        printf '%s\n' 'decoration { box-shadow: none; }' '* { transition: none; }' \
-            >"$HOME/.config/gtk-$version.0/gtk.css"
-    done
+    "$E2E_FOLDER/gtk-config.sh" "$HOME/.config"
 }
 
 test_sdl2() {

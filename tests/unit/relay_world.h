@@ -152,6 +152,20 @@ static inline ssize_t push_message(struct world *world, enum relay_end from, uin
 #define request(world, ...) assert_int_equal(push_message(world, RELAY_DOWN, __VA_ARGS__), 0)
 #define event(world, ...) assert_int_equal(push_message(world, RELAY_UP, __VA_ARGS__), 0)
 
+/* Words for tables of messages: their number, and they. */
+#define TEXT4(a, b, c, d)                                                                          \
+	((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
+#define WORDS(...)                                                                                 \
+	ARRAY_LENGTH(((uint32_t[]){__VA_ARGS__})),                                                 \
+	{                                                                                          \
+		__VA_ARGS__                                                                        \
+	}
+#define NO_WORDS                                                                                   \
+	0,                                                                                         \
+	{                                                                                          \
+		0                                                                                  \
+	}
+
 /* The next message that went to @to. */
 static inline struct sent *next_sent(struct world *world, enum relay_end to)
 {

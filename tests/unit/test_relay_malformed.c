@@ -15,19 +15,6 @@ struct malformed {
 	uint32_t words[8];
 };
 
-#define TEXT4(a, b, c, d)                                                                          \
-	((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
-#define WORDS(...)                                                                                 \
-	ARRAY_LENGTH(((uint32_t[]){__VA_ARGS__})),                                                 \
-	{                                                                                          \
-		__VA_ARGS__                                                                        \
-	}
-#define NO_WORDS                                                                                   \
-	0,                                                                                         \
-	{                                                                                          \
-		0                                                                                  \
-	}
-
 static const struct malformed malformed[] = {
 	/* Headers */
 	{"message length 0 of object 1 is invalid", RELAY_DOWN, 1, DISPLAY, NULL, NULL, 0,

@@ -27,12 +27,7 @@
 #include <unistd.h>
 
 #include "protocol/fd.h"
-
-#ifdef __SANITIZE_ADDRESS__
-#define SANITIZED 1
-#else
-#define SANITIZED 0
-#endif
+#include "protocol/sanitizer.h"
 
 static char directory[] = "/tmp/wayferry-sandbox-XXXXXX";
 static char socket_path[64], other_directory[64], other_file[80];
@@ -128,7 +123,7 @@ static bool check_refusals(void)
 
 static void files_programs_and_the_network_are_out_of_reach(void **state)
 {
-	if (SANITIZED)
+	if (ADDRESS_SANITIZER)
 		skip();
 	assert_int_equal(run_sandboxed(check_refusals), 0);
 }
@@ -194,7 +189,7 @@ static void new_connections_to_the_compositor_are_possible(void **state)
 static bool check_removal(void)
 {
 	bool good = true;
-	if (!SANITIZED &&
+	if (!ADDRESS_SANITIZER &&
 		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) !=
 			-1)
 		good = expect(false, "a call that is not on the list worked");
@@ -208,7 +203,7 @@ static bool check_other_file(void)
 
 static void the_socket_can_be_removed_at_the_end_and_nothing_elsewhere(void **state)
 {
-	if (!SANITIZED &&
+	if (!ADDRESS_SANITIZER &&
 		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) > 0)
 		assert_int_equal(run_sandboxed(check_other_file), 0);
 	assert_int_equal(run_sandboxed(check_removal), 0);
@@ -233,7 +228,7 @@ static void no_privileges_can_be_gained(void **state)
 {
 	int ends[2];
 	char status[4096] = "", path[64];
-	if (SANITIZED)
+	if (ADDRESS_SANITIZER)
 		skip();
 	assert_int_equal(pipe(ends), 0);
 	pid_t pid = fork();

@@ -17,7 +17,8 @@ declare -A APP_COMMAND=(
     [foot]="foot --config=/dev/null $LAB_PROGRAMS/terminal.sh"
     [qt6]="env QT_QPA_PLATFORM=wayland QT_QUICK_BACKEND=software /usr/lib/qt6/bin/qml $LAB_PROGRAMS/window.qml"
     [mpv]='mpv --no-config --vo=wlshm --no-audio --osc=no --keep-open=yes --length=2 av://lavfi:testsrc=size=640x360:rate=30'
-    [gtk4]="env GDK_BACKEND=wayland GSK_RENDERER=cairo GTK_A11Y=none XDG_CONFIG_HOME=$LAB_PROGRAMS/config gtk4-widget-factory"
+    [gtk4]="env GDK_BACKEND=wayland GSK_RENDERER=cairo GTK_A11Y=none XDG_CONFIG_HOME=$LAB_PROGRAMS/config
+        LD_PRELOAD=$LAB_PROGRAMS/libsteady.so gtk4-widget-factory"
 )
 APP_SECONDS=60      # until a picture must be there; software emulation needs longer
 

@@ -13,8 +13,7 @@ meson install --no-rebuild --destdir $layer
 install -D -t $layer$programs $tests
 install -D -t $layer$programs $source/tests/e2e/terminal.sh $source/tests/e2e/window.qml
 install -D -t $layer$programs $source/tests/vm/guest/udmabuf.sh
-mkdir -p $layer$programs/config/gtk-4.0
-printf '[Settings]\n%s\n' gtk-enable-animations=false gtk-cursor-blink=false >$layer$programs/config/gtk-4.0/settings.ini
+$source/tests/e2e/gtk-config.sh $layer$programs/config
 install -D $source/tests/vm/guest/agent.sh $layer/usr/libexec/wayferry-lab/agent
 install -D $source/tests/vm/guest/uml-init.sh $layer/usr/libexec/wayferry-lab/uml-init
 

@@ -1,0 +1,64 @@
+#!/bin/bash
+# This working copy on Debian 13: built in a clean tree of that release (vm/lab.sh), with its compilers and
+# its wayland-protocols, libdrm, libvirglrenderer and Mesa, where no warning may be left; and meson's tests.
+#
+#     tests/debian13.sh prepare     makes the tree, if it is missing; builds. Needs root
+#     tests/debian13.sh --list      "COMPILER-SUITE seconds" lines
+#     tests/debian13.sh gcc-unit    runs the tests of that suite, as gcc built them
+#
+# The tree is in the lab's cache; the builds are build-tests/debian13/build/COMPILER.
+set -u
+
+. "$(dirname "$0")/vm/lab.sh"
+LAB_BUILD=$LAB_ROOT/build-tests/debian13
+LAB_LAYER=$LAB_BUILD/layer      # stays empty
+
+COMPILERS=(gcc clang)
+TESTS=(unit:300 wire:120 fuzz:240 renderer:480)
+
+tree() {
+    lab_tree_path "" debian13
+}
+
+compile() {
+    # shellcheck disable=SC2016
+    (lab_enter "$(tree)" nice sh -euc 'cd /usr/src/wayferry
+        [ -e "$1/build.ninja" ] || CC=$2 meson setup -Dwerror=true -Drenderer=enabled "$1"
+        ninja -C "$1"' sh "/var/tmp/build/$1" "$1") >"$LAB_BUILD/$1.log" 2>&1 || {
+        tail -n 30 "$LAB_BUILD/$1.log"
+        lab_fail "the working copy does not build with Debian 13's $1 (log: $LAB_BUILD/$1.log)"
+    }
+}
+
+prepare() {
+    local compiler
+    [ "$(id -u)" = 0 ] || lab_fail "a tree of Debian 13 needs root, for mmdebstrap and chroot"
+    [ -e "$(tree)" ] || lab_locked lab_tree "" debian13
+    mkdir -p "$LAB_BUILD"
+    for compiler in "${COMPILERS[@]}"; do
+        lab_say "building in build-tests/debian13/build/$compiler"
+        compile "$compiler"
+    done
+}
+
+list() {
+    local compiler test
+    for compiler in "${COMPILERS[@]}"; do
+        for test in "${TESTS[@]}"; do
+            echo "$compiler-${test/:/ }"
+        done
+    done
+}
+
+# One test at a time: the runner has others to run beside it.
+run() {
+    lab_enter "$(tree)" meson test -C "/var/tmp/build/${1%-*}" --no-rebuild --suite "${1#*-}" --num-processes 1 \
+        --timeout-multiplier 2 --print-errorlogs
+}
+
+case ${1:-} in
+prepare) prepare ;;
+--list) list ;;
+*-*) run "$1" ;;
+*) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+esac
