@@ -33,8 +33,6 @@ usage()
 	  --counts       also count system calls and our own counters per frame (a run of its own, under strace)
 	  --build DIR    measure the programs of that build directory, as they are (default: build-bench, made if missing)
 	  --vm [KIND...] instead: in virtual machines (uml), from within; needs root. The last option
-	  --3d [KIND...] instead: OpenGL and Vulkan in virtual machines (uml; qemu-6.12), bridged and on a compositor of
-	                 the guest's; needs root. The last option
 	  --keep DIR     leave the raw results and logs there
 	  --help
 	END
