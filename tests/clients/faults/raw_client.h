@@ -41,7 +41,7 @@ const struct raw_global *raw_client_global(const struct raw_client *client, cons
 /* wl_registry.bind. 0 or -errno. */
 int raw_client_bind(struct raw_client *client, uint32_t name, const char *interface, uint32_t version, uint32_t id);
 
-/* Waits until the object @id is gone, as a callback is when it is done. 0; -EPROTO after wl_display.error; -EPIPE at the end; -ETIMEDOUT. */
+/* Waits until the callback @id is done and gone. 0; -EPROTO after wl_display.error; -EPIPE at the end; -ETIMEDOUT. */
 int raw_client_await(struct raw_client *client, uint32_t id);
 
 /* wl_display.sync with the id FREED, and waits until it is free again, as raw_client_await. */
