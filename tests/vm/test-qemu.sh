@@ -5,7 +5,7 @@
 . "$(dirname "$0")/session.sh"
 . "$(dirname "$0")/dmabuf.sh"
 
-tests=(windows-6-1:200 windows-6-12:200 windows-newest:200 udmabuf:200)
+tests=(windows-6-1:200 windows-6-12:200 windows-newest:200 udmabuf:300)
 
 TIMES=5         # as much patience as natively, at least: processors in software, shared with other tests
 COLOUR=0xc81e5a
