@@ -88,7 +88,7 @@ test_dmabuf() {
 
 # ---- OpenGL and Vulkan, rendered by a newer host
 
-tests+=(three-d:500)
+tests+=(three-d:600)
 
 test_three_d() {
     KIND=qemu-6.12
