@@ -15,6 +15,7 @@ packages_test="libcmocka-dev $packages_demo fonts-dejavu-extra procps openssl sy
     gtk-3-examples foot imv mpv chromium firefox-esr
     qml-qt6 qml6-module-qtqml qml6-module-qtqml-workerscript qml6-module-qtquick qml6-module-qtquick-window qt6-wayland
     libsdl2-tests xwayland x11-apps x11-utils
+    wlcs mir-wlcs-integration
     libvirglrenderer-dev virgl-server mesa-vulkan-drivers libegl1 libgl1"
 
 # What the lab of virtual machines needs here (tests/vm/lab.sh), and what is in its guests, which are Debian 13.

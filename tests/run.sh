@@ -4,7 +4,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/packages.sh
 
-SUITES=(unit wire fuzz renderer apps nested input dragging clipboard many faults doctor asan debian13 vm-uml vm-qemu)
+SUITES=(unit wire fuzz renderer apps nested input dragging clipboard many faults wlcs doctor asan debian13 vm-uml vm-qemu)
 
 usage() {
     cat <<'END'
@@ -25,6 +25,7 @@ Suites:
   clipboard  clipboard and primary selection in all directions and sizes
   many       twenty clients at once, a thousand in turn: nothing may be left of them
   faults     killed and misbehaving clients, processes and devices
+  wlcs       the Wayland conformance suite on Mir: what passes directly passes bridged
   doctor     what both programs say of machines that lack something; the systemd units
   e2e        apps to doctor
   asan       all of the above with AddressSanitizer and UBSan; asan-SUITE is one of them
@@ -44,7 +45,7 @@ Builds and logs are in build-tests/. Exit status: 0 when all passed, 1 otherwise
 END
 }
 
-e2e_suites=(apps nested input dragging clipboard many faults doctor)
+e2e_suites=(apps nested input dragging clipboard many faults wlcs doctor)
 vm_kinds=(uml qemu)
 LOGS=$PWD/build-tests/logs
 jobs_max=$(nproc)

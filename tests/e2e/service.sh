@@ -91,6 +91,11 @@ test_unreachable_host() {
     done
     [ "$(show wayferry-guest.socket ActiveState)" = active ] || fail "the socket gave up"
     [ "$(show wayferry-guest.service NRestarts)" = 0 ] || fail "the service is restarted without need"
+    within 10 guest_has_ended || fail "the guest does not end"
+}
+
+guest_has_ended() {
+    [[ $(show wayferry-guest.service ActiveState) = @(failed|inactive) ]]
 }
 
 test_host_unit() {
