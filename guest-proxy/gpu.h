@@ -66,8 +66,8 @@ struct gpu_ops {
 	/*
 	 * The blob behind @fd (borrowed), a dma-buf of this device, attached to the context; not
 	 * mapped. Imported once more it is the same one: each import wants its blob_destroy. 0 or
-	 * -errno: -EPIPE and -ENOMEM as they say, all others: @fd is no dma-buf of this device. NULL
-	 * where there are none.
+	 * -errno: -EPIPE and -ENOMEM as they say, all others: @fd is no dma-buf of this device.
+	 * NULL where there are none.
 	 */
 	int (*blob_import)(struct gpu_context *context, int fd, struct gpu_blob **out);
 	/* Unmaps and frees; what the host still does with it goes on. NULL is fine. Blobs die
@@ -88,7 +88,7 @@ struct gpu_ops {
 
 struct gpu {
 	const struct gpu_ops *ops;
-	bool lazy; /* submissions can be lazy; elsewhere that means nothing */
+	bool lazy;       /* submissions can be lazy; elsewhere that means nothing */
 	bool same_clock; /* the host and we run on one kernel, whose clocks both read */
 	/* The render node that applications share buffers of; NULL: there is none. */
 	const char *node;
@@ -97,6 +97,13 @@ struct gpu {
 	/* For those who make blobs: what they learnt about this device. */
 	bool has_memory;             /* the next two are known */
 	enum gpu_blob_memory memory; /* what blobs for the compositor are made of here */
+	/*
+	 * The owner's; may be NULL. Called once when the device has gone, when every context has
+	 * had its lost(), never from inside a call of ours: the process can end or open another
+	 * one. Why, is in the log.
+	 */
+	void (*died)(void *data);
+	void *died_data;
 };
 
 /*
@@ -105,11 +112,6 @@ struct gpu {
  * contexts.
  */
 struct gpu *gpu_vhost_user_open(struct wl_event_loop *loop, const char *path);
-/*
- * When the device connection dies every context gets lost(); this is then called once (never from
- * inside a call of ours), so that the process can end or reconnect.
- */
-void gpu_vhost_user_on_death(struct gpu *gpu, void (*died)(void *data), void *data);
 
 /* Opens a render node (NULL: the first one whose device has capset 5). NULL with a log line. */
 struct gpu *gpu_virtgpu_open(struct wl_event_loop *loop, const char *path);

@@ -38,8 +38,6 @@ struct gpu_vhost_user {
 	uint32_t last_context_id, last_resource_id;
 	uint64_t last_fence_id;
 	bool telling, death_told;
-	void (*died)(void *data);
-	void *died_data;
 };
 
 struct gpu_context {
@@ -166,8 +164,8 @@ static void handle_turn(void *data)
 		gpu_queue_ask_turn(gpu->queue, true);
 	} else if (gpu_queue_lost(gpu->queue) && !gpu->death_told) {
 		gpu->death_told = true;
-		if (gpu->died)
-			gpu->died(gpu->died_data); /* may destroy the gpu */
+		if (gpu->base.died)
+			gpu->base.died(gpu->base.died_data); /* may destroy the gpu */
 	}
 }
 
@@ -620,11 +618,4 @@ struct gpu *gpu_vhost_user_open(struct wl_event_loop *loop, const char *path)
 		return NULL;
 	}
 	return &gpu->base;
-}
-
-void gpu_vhost_user_on_death(struct gpu *base, void (*died)(void *data), void *data)
-{
-	struct gpu_vhost_user *gpu = of_base(base);
-	gpu->died = died;
-	gpu->died_data = data;
 }

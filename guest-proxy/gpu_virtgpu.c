@@ -38,6 +38,11 @@ struct gpu_virtgpu {
 	bool host_visible; /* the device has a window for its own memory */
 	bool host_mapped;  /* and it was seen to work */
 	uint8_t capset[CAPSET_MAX_BYTES];
+	struct wl_list contexts;         /* gpu_context::link */
+	int watch;                       /* tells when the node is removed; -1: cannot */
+	struct wl_event_source *watched; /* of watch */
+	struct wl_event_source *idle;    /* to tell that it has died */
+	bool dead;
 };
 
 struct fence {
@@ -54,6 +59,7 @@ struct import {
 
 struct gpu_context {
 	struct gpu_virtgpu *gpu;
+	struct wl_list link; /* gpu_virtgpu::contexts */
 	const struct gpu_listener *listener;
 	void *data;
 	int fd;
@@ -101,6 +107,58 @@ static void context_lose(struct gpu_context *context, const char *why)
 	remove_source(&context->events);
 	remove_source(&context->oldest);
 	context->idle = wl_event_loop_add_idle(context->gpu->loop, handle_idle, context);
+}
+
+/* The end of the device. */
+
+static void handle_dead(void *data)
+{
+	struct gpu_virtgpu *gpu = data;
+	gpu->idle = NULL;
+	if (gpu->base.died)
+		gpu->base.died(gpu->base.died_data); /* may destroy the gpu */
+}
+
+/* Its driver has let go of it: another device, even at the same path, is none of ours. */
+static void die(struct gpu_virtgpu *gpu)
+{
+	struct gpu_context *context;
+	if (gpu->dead)
+		return;
+	gpu->dead = true;
+	log_err("%s: the device was removed", gpu->path);
+	remove_source(&gpu->watched);
+	wl_list_for_each(context, &gpu->contexts, link)
+		context_lose(context, "the device was removed");
+	gpu->idle = wl_event_loop_add_idle(gpu->loop, handle_dead, gpu);
+}
+
+static int handle_watch(int fd, uint32_t mask, void *data)
+{
+	struct gpu_virtgpu *gpu = data;
+	if (virtgpu_watch_removed(fd, gpu->path))
+		die(gpu);
+	return 0;
+}
+
+/* A kernel tells nothing to those who have the file of a removed device open. */
+static void watch_node(struct gpu_virtgpu *gpu)
+{
+	gpu->watch = virtgpu_watch(gpu->path);
+	if (gpu->watch >= 0)
+		gpu->watched = wl_event_loop_add_fd(
+			gpu->loop, gpu->watch, WL_EVENT_READABLE, handle_watch, gpu);
+	if (!gpu->watched)
+		log_warn("%s: when it is removed will be seen late: %s", gpu->path,
+			gpu->watch < 0 ? strerror(-gpu->watch) : "no memory");
+}
+
+/* What the kernel says of a device that was removed. Returns @error. */
+static int check_removed(struct gpu_virtgpu *gpu, int error)
+{
+	if (error == -ENODEV)
+		die(gpu);
+	return error;
 }
 
 /* Events: fences of the polled ring. */
@@ -350,6 +408,7 @@ static void gpu_virtgpu_context_destroy(struct gpu_context *context)
 	remove_source(&context->events);
 	remove_source(&context->oldest);
 	wl_list_for_each_safe(fence, next, &context->fences, link) fence_destroy(fence);
+	wl_list_remove(&context->link);
 	fd_close(&context->fd);
 	context->destroyed = true;
 	if (!context->telling)
@@ -374,12 +433,15 @@ static int gpu_virtgpu_context_create(
 	struct gpu *base, const struct gpu_listener *listener, void *data, struct gpu_context **out)
 {
 	struct gpu_virtgpu *gpu = of_base(base);
+	if (gpu->dead)
+		return -ENODEV;
 	struct gpu_context *context = calloc(1, sizeof(*context));
 	if (!context)
 		return -ENOMEM;
 	context->gpu = gpu;
 	context->listener = listener;
 	context->data = data;
+	wl_list_insert(gpu->contexts.prev, &context->link);
 	wl_list_init(&context->fences);
 	wl_list_init(&context->imports);
 	context->fd = virtgpu_open(gpu->path);
@@ -392,7 +454,7 @@ static int gpu_virtgpu_context_create(
 	}
 	if (error < 0) {
 		gpu_virtgpu_context_destroy(context);
-		return error;
+		return check_removed(gpu, error);
 	}
 	*out = context;
 	return 0;
@@ -436,7 +498,7 @@ static int gpu_virtgpu_submit(struct gpu_context *context, const void *commands,
 	int error = virtgpu_call(context->fd, VIRTGPU_IOCTL_EXECUTE, &execute);
 	if (error < 0) {
 		free(fence);
-		return error;
+		return check_removed(context->gpu, error);
 	}
 	if (fence) {
 		fence->fd = execute.fence_fd;
@@ -462,6 +524,9 @@ static int gpu_virtgpu_capset(struct gpu *base, uint32_t id, void *buffer, size_
 static void gpu_virtgpu_destroy(struct gpu *base)
 {
 	struct gpu_virtgpu *gpu = of_base(base);
+	remove_source(&gpu->idle);
+	remove_source(&gpu->watched);
+	fd_close(&gpu->watch);
 	free(gpu->description);
 	free(gpu->path);
 	free(gpu);
@@ -517,6 +582,8 @@ static struct gpu *gpu_create(struct wl_event_loop *loop, const char *path, int 
 		};
 		gpu->base.ops = &ops;
 		gpu->loop = loop;
+		gpu->watch = -1;
+		wl_list_init(&gpu->contexts);
 		gpu->path = strdup(path);
 		if (!gpu->path || asprintf(&gpu->description, "virtgpu %s", path) < 0) {
 			gpu->description = NULL;
@@ -531,8 +598,10 @@ static struct gpu *gpu_create(struct wl_event_loop *loop, const char *path, int 
 			gpu->base.node = gpu->path;
 	}
 	fd_close(&fd);
-	if (error == 0)
+	if (error == 0) {
+		watch_node(gpu);
 		return &gpu->base;
+	}
 	log_err("%s: no cross-domain contexts: %s", path, strerror(-error));
 	if (gpu)
 		gpu_virtgpu_destroy(&gpu->base);

@@ -154,12 +154,8 @@ static void handle_death(void *data)
 static struct gpu *open_gpu(struct guest *guest)
 {
 	const struct settings *settings = &guest->settings;
-	if (settings->vhost_user) {
-		struct gpu *gpu = gpu_vhost_user_open(guest->loop, settings->vhost_user);
-		if (gpu)
-			gpu_vhost_user_on_death(gpu, handle_death, guest);
-		return gpu;
-	}
+	if (settings->vhost_user)
+		return gpu_vhost_user_open(guest->loop, settings->vhost_user);
 #ifdef HAVE_VIRTGPU
 	return gpu_virtgpu_open(guest->loop, settings->device);
 #else
@@ -193,6 +189,8 @@ static bool open_all(struct guest *guest)
 	guest->gpu = open_gpu(guest);
 	if (!guest->gpu)
 		return false;
+	guest->gpu->died = handle_death;
+	guest->gpu->died_data = guest;
 	guest->clients = clients_create(guest->loop, guest->gpu);
 	if (!guest->clients) {
 		log_err("no memory");

@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <drm.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -121,6 +122,13 @@ int virtgpu_open(const char *path);
 
 /* The number of the device behind @fd. 0 or -errno. */
 int virtgpu_device(int fd, dev_t *device);
+
+/* An fd that is readable when virtgpu_watch_removed has news of @path, or -errno. */
+int virtgpu_watch(const char *path);
+
+/* Takes what @watch has to say: whether the file at @path was removed since, if only for a moment.
+ */
+bool virtgpu_watch_removed(int watch, const char *path);
 
 /* One try. 0 or -errno. */
 int virtgpu_ioctl(int fd, unsigned long request, void *argument);

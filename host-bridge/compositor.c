@@ -7,6 +7,9 @@
  * by a guest that is not held back) the connection ends. Towards the guest there is no queue here:
  * the compositor is not read while the owner has no room.
  *
+ * A compositor that is too busy to accept is asked again and again for a while; what the guest says
+ * meanwhile waits in the outbox.
+ *
  * The end has one way: end_connection() stops all traffic, and closed() comes from the event loop,
  * never from within a call of the owner's.
  */
@@ -32,6 +35,8 @@
 #define CONGESTED_BYTES ((size_t)256 << 10)
 #define OUTBOX_BYTES ((size_t)4 << 20)
 #define NAME_BYTES 48
+#define CONNECT_AGAIN_MS 10 /* twice as long each time */
+#define CONNECT_AGAIN_MAX_MS 200
 
 /* wl_display.error: the server's own fault */
 #define IMPLEMENTATION 3
@@ -48,7 +53,9 @@ struct compositor {
 	const struct compositor_listener *listener;
 	void *data;
 	struct wl_event_loop *loop;
-	int fd;
+	int fd;                         /* -1: not connected yet */
+	struct wl_event_source *again;  /* timer: the next attempt to connect; NULL: none is due */
+	int again_ms, waited_ms;        /* until then; before, in sum */
 	struct wl_event_source *source; /* NULL: neither reading nor writing is of use now */
 	uint32_t source_mask;
 	struct wl_event_source *idle; /* a call of handle_idle to come */
@@ -89,12 +96,20 @@ static void remove_source(struct compositor *compositor)
 	compositor->source_mask = 0;
 }
 
+static void remove_again(struct compositor *compositor)
+{
+	if (compositor->again)
+		wl_event_source_remove(compositor->again);
+	compositor->again = NULL;
+}
+
 static void end_connection(struct compositor *compositor)
 {
 	if (compositor->ended)
 		return;
 	compositor->ended = true;
 	remove_source(compositor);
+	remove_again(compositor);
 	schedule_idle(compositor);
 }
 
@@ -108,7 +123,7 @@ static void update_source(struct compositor *compositor)
 {
 	uint32_t mask = 0;
 
-	if (compositor->ended)
+	if (compositor->ended || compositor->fd < 0)
 		return;
 	if (compositor->listener->has_room(compositor->data))
 		mask |= WL_EVENT_READABLE;
@@ -144,7 +159,7 @@ static void drop_output(struct compositor *compositor)
  */
 static void flush_output(struct compositor *compositor)
 {
-	if (compositor->ended)
+	if (compositor->ended || compositor->fd < 0)
 		return;
 	if (outbox_pending(&compositor->outbox) > 0) {
 		int status = outbox_flush(&compositor->outbox, compositor->fd);
@@ -368,11 +383,64 @@ int compositor_open_socket(const struct policy *policy, char path[COMPOSITOR_PAT
 	return fd;
 }
 
+static int handle_again(void *data);
+
+/* Has the timer ring for the next attempt. False: patience has ended, or memory. */
+static bool connect_later(struct compositor *compositor)
+{
+	if (compositor->waited_ms >= compositor->connection.policy->connect_patience_ms)
+		return false;
+	if (!compositor->again)
+		compositor->again =
+			wl_event_loop_add_timer(compositor->loop, handle_again, compositor);
+	compositor->again_ms = compositor->again_ms == 0
+		? CONNECT_AGAIN_MS
+		: (int)min_u64(2 * compositor->again_ms, CONNECT_AGAIN_MAX_MS);
+	compositor->waited_ms += compositor->again_ms;
+	return compositor->again &&
+		wl_event_source_timer_update(compositor->again, compositor->again_ms) == 0;
+}
+
+/*
+ * One attempt. 0: connected, or there will be another one, since so many wait to be accepted that
+ * there is no room for us (no event tells when there is); or -errno.
+ */
+static int try_connect(struct compositor *compositor)
+{
+	char path[COMPOSITOR_PATH_BYTES];
+	int fd = compositor_open_socket(compositor->connection.policy, path);
+
+	if (fd == -EAGAIN && connect_later(compositor))
+		return 0;
+	remove_again(compositor);
+	if (fd >= 0) {
+		compositor->fd = fd;
+		return 0;
+	}
+	log_err("%s: no compositor at %s: %s", compositor->name,
+		path[0] ? path : "$XDG_RUNTIME_DIR/$WAYLAND_DISPLAY",
+		fd == -EAGAIN ? "it accepts no connections" : strerror(-fd));
+	return fd;
+}
+
+static int handle_again(void *data)
+{
+	struct compositor *compositor = data;
+	int status = try_connect(compositor);
+
+	if (status < 0) {
+		relay_fail(compositor->relay, NULL, IMPLEMENTATION,
+			"the host compositor accepts no connection");
+		fail_connection(compositor, status);
+	}
+	flush_output(compositor);
+	return 0;
+}
+
 struct compositor *compositor_connect(struct wl_event_loop *loop, const struct policy *policy,
 	const char *name, const struct compositor_listener *listener, void *data)
 {
 	struct compositor *compositor = calloc(1, sizeof(*compositor));
-	char path[COMPOSITOR_PATH_BYTES];
 
 	if (!compositor)
 		return NULL;
@@ -382,14 +450,10 @@ struct compositor *compositor_connect(struct wl_event_loop *loop, const struct p
 	compositor->listener = listener;
 	compositor->data = data;
 	compositor->loop = loop;
+	compositor->fd = -1;
 	outbox_init(&compositor->outbox, OUTBOX_BYTES);
-	compositor->fd = compositor_open_socket(policy, path);
-	if (compositor->fd < 0) {
-		log_err("%s: no compositor at %s: %s", name,
-			path[0] ? path : "$XDG_RUNTIME_DIR/$WAYLAND_DISPLAY",
-			strerror(-compositor->fd));
+	if (try_connect(compositor) < 0)
 		goto fail;
-	}
 	compositor->relay = relay_create(
 		policy->hooks, &relay_ops, compositor, compositor->name, policy->max_objects);
 	if (!compositor->relay)
@@ -411,6 +475,7 @@ void compositor_destroy(struct compositor *compositor)
 	if (compositor->fd >= 0 && !compositor->ended)
 		outbox_flush(&compositor->outbox, compositor->fd);
 	remove_source(compositor);
+	remove_again(compositor);
 	if (compositor->idle)
 		wl_event_source_remove(compositor->idle);
 	compositor->connection.policy->counters->objects -= compositor->counted.objects;

@@ -49,6 +49,8 @@ int compositor_open_socket(const struct policy *policy, char path[COMPOSITOR_PAT
 /*
  * Connects to the Wayland socket of @policy, which is borrowed and outlives the connection. @name
  * names the context in log lines ("context 3"). NULL, with a log line, when nobody listens there.
+ * Who listens but is too busy to accept has policy.connect_patience_ms: until then nothing is read
+ * or sent, thereafter the connection ends with an error.
  */
 struct compositor *compositor_connect(struct wl_event_loop *loop, const struct policy *policy,
 	const char *name, const struct compositor_listener *listener, void *data);

@@ -15,6 +15,7 @@
 #define LOG_MODULE "policy"
 
 #define MAX_OBJECTS 65536
+#define CONNECT_PATIENCE_MS 10000
 
 /* Why an interface is not for guests. */
 #define CAPTURE "reads the screen or other clients' windows"
@@ -28,7 +29,8 @@
 	"takes the user's shortcuts away, and with them the way out of a full-screen window"
 #define PRIVILEGE "is for the desktop's own privileged clients"
 #define FENCES                                                                                     \
-	"carries GPU fences, which no channel to a guest can; guests wait for a frame before they " \
+	"carries GPU fences, which no channel to a guest can; guests wait for a frame before "     \
+	"they "                                                                                    \
 	"show it"
 #define DEVICE "names a device of the host; wayferry-guest offers one of the guest's"
 #define FILES "carries files that a guest cannot pass"
@@ -152,6 +154,8 @@ bool policy_init(struct policy *policy)
 	policy->counters = calloc(1, sizeof(*policy->counters));
 	if (policy->max_objects == 0)
 		policy->max_objects = MAX_OBJECTS;
+	if (policy->connect_patience_ms == 0)
+		policy->connect_patience_ms = CONNECT_PATIENCE_MS;
 	if (policy->hooks && policy->counters)
 		return true;
 	policy_finish(policy);

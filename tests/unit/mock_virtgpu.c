@@ -34,7 +34,8 @@ static void note(const char *word)
 
 void mock_virtgpu_start(void)
 {
-	mock = (struct mock_virtgpu){.driver = "virtio_gpu", .failing = ULONG_MAX, .peer = -1};
+	mock = (struct mock_virtgpu){
+		.driver = "virtio_gpu", .failing = ULONG_MAX, .peer = -1, .watch_end = -1};
 	for (int i = VIRTGPU_3D_FEATURES; i <= VIRTGPU_CONTEXT_INIT; i++)
 		mock.params[i] = 1;
 	mock.params[VIRTGPU_SUPPORTED_CAPSETS] = 1 << 5 | 1 << 2;
@@ -45,6 +46,7 @@ void mock_virtgpu_start(void)
 void mock_virtgpu_stop(void)
 {
 	fd_close(&mock.peer);
+	fd_close(&mock.watch_end);
 	for (size_t i = 0; i < MOCK_BLOBS; i++) {
 		if (mock.blobs[i].handle)
 			fd_close(&mock.blobs[i].memory);
@@ -73,6 +75,11 @@ void mock_virtgpu_event(uint32_t type, uint32_t length)
 		uint8_t body[64];
 	} bytes = {.event = {.type = type, .length = length}};
 	assert_int_equal(send(mock.peer, &bytes, length, 0), length);
+}
+
+void mock_virtgpu_removed(bool node)
+{
+	assert_int_equal(write(mock.watch_end, node ? "n" : "o", 1), 1);
 }
 
 void mock_virtgpu_signal(unsigned i)
@@ -269,6 +276,27 @@ int virtgpu_device(int fd, dev_t *device)
 {
 	*device = MOCK_DEVICE;
 	return 0;
+}
+
+int virtgpu_watch(const char *path)
+{
+	int ends[2];
+	if (mock.watch_error)
+		return mock.watch_error;
+	assert_string_equal(path, MOCK_PATH);
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	fd_close(&mock.watch_end);
+	mock.watch_end = ends[1];
+	return ends[0];
+}
+
+bool virtgpu_watch_removed(int watch, const char *path)
+{
+	char events[16];
+	ssize_t n = read(watch, events, sizeof(events));
+	assert_string_equal(path, MOCK_PATH);
+	assert_true(n > 0);
+	return memchr(events, 'n', (size_t)n) != NULL;
 }
 
 int virtgpu_ioctl(int fd, unsigned long request, void *argument)

@@ -30,7 +30,8 @@ struct mock_virtgpu {
 	int params[MOCK_PARAMS]; /* 0: GETPARAM fails */
 	const char *driver;
 	uint8_t capset[MOCK_CAPSET_BYTES];
-	int open_error;               /* of MOCK_PATH */
+	int open_error; /* of MOCK_PATH */
+	int watch_error;
 	unsigned long failing;        /* an ioctl; 0: mmap; ULONG_MAX: none */
 	int failing_with;             /* -errno */
 	unsigned fail_after, n_fails; /* good calls before, bad calls then */
@@ -44,7 +45,8 @@ struct mock_virtgpu {
 	uint32_t waited_for;
 	struct mock_blob blobs[MOCK_BLOBS];
 	uint32_t last_handle;
-	unsigned n_imported; /* new handles only */
+	unsigned n_imported;         /* new handles only */
+	int watch_end;               /* of the watch that was made last: the kernel's; -1: none */
 	int drm, peer;               /* of the file that was opened last; peer: the kernel's end */
 	int fences[MOCK_FENCES];     /* the kernel's ends, oldest first */
 	unsigned n_fences, n_closed; /* closed: blobs */
@@ -58,6 +60,8 @@ void mock_virtgpu_forget(void);
 unsigned mock_virtgpu_live_blobs(void);
 /* Events for the file opened last. */
 void mock_virtgpu_event(uint32_t type, uint32_t length);
+/* Something was removed from the node's folder; @node: the node itself. */
+void mock_virtgpu_removed(bool node);
 /* Signals fence @i of those handed out. */
 void mock_virtgpu_signal(unsigned i);
 

@@ -39,6 +39,7 @@ static struct world {
 static char directory[] = "/tmp/wayferry-compositor-XXXXXX";
 static char path[64];
 static int listener = -1;
+static int crowd[16]; /* connections that wait to be accepted, more than there is room for */
 static union wire_arg args[WIRE_MAX_ARGS];
 
 /* The owner */
@@ -267,6 +268,93 @@ static void without_a_compositor_there_is_no_connection(void **state)
 	assert_null(connect_to("/dev/null"));
 	unsetenv("XDG_RUNTIME_DIR");
 	assert_null(connect_to("wayland-7"));
+}
+
+/* A compositor that accepts nobody: as many wait as its backlog holds. */
+static struct compositor *connect_to_busy(int patience_ms)
+{
+	static struct policy policy; /* outlives the connection */
+	static struct compositor *compositor;
+	policy = world.policy;
+	policy.connect_patience_ms = patience_ms;
+	for (size_t i = 0; i < ARRAY_LENGTH(crowd); i++) {
+		char ignored[COMPOSITOR_PATH_BYTES];
+		crowd[i] = compositor_open_socket(&policy, ignored);
+	}
+	assert_int_equal(crowd[ARRAY_LENGTH(crowd) - 1], -EAGAIN);
+	compositor = compositor_connect(world.loop, &policy, "context 2", &owner, NULL);
+	assert_non_null(compositor);
+	return compositor;
+}
+
+static void crowd_leaves(void)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(crowd); i++) {
+		if (crowd[i] >= 0)
+			close(accept(listener, NULL, NULL));
+		fd_close(&crowd[i]);
+	}
+}
+
+/* Lets time pass in the loop, until @done or a while that is ample. */
+static void run_loop_until(bool (*done)(void))
+{
+	for (int i = 0; i < 1000 && !done(); i++)
+		wl_event_loop_dispatch(world.loop, 10);
+	assert_true(done());
+}
+
+static bool server_asked(void)
+{
+	struct pollfd pollfd = {.fd = listener, .events = POLLIN};
+	return poll(&pollfd, 1, 0) > 0;
+}
+
+static bool is_closed(void)
+{
+	return world.closed > 0;
+}
+
+static void a_busy_compositor_is_asked_again_and_gets_all(void **state)
+{
+	struct compositor *compositor = connect_to_busy(10000);
+	uint8_t bytes[64];
+	size_t size = encode_message(RELAY_DOWN, "wl_display", "get_registry", 1,
+		ARGS({.id = REGISTRY}), bytes, sizeof(bytes));
+	assert_int_equal(compositor_from_guest(compositor, bytes, size, NULL, 0), 0);
+	compositor_flush(compositor);
+	run_loop(); /* in which it is refused once more */
+	crowd_leaves();
+	run_loop_until(server_asked);
+	fd_close(&world.server);
+	world.server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	server_receive();
+	assert_int_equal(world.from_guest.size, size);
+	assert_memory_equal(world.from_guest.bytes, bytes, size);
+	server_event("wl_registry", "global", REGISTRY,
+		ARGS({.u = 1}, {.s = "wl_compositor"}, {.u = 1}));
+	run_loop();
+	take_event("wl_registry", "global", REGISTRY);
+	compositor_destroy(compositor);
+}
+
+static void a_busy_compositor_has_so_much_time_and_the_guest_is_told(void **state)
+{
+	struct compositor *compositor = connect_to_busy(50);
+	assert_int_equal(world.closed, 0);
+	run_loop_until(is_closed);
+	take_event("wl_display", "error", 1);
+	assert_int_equal(world.closed, 1);
+	compositor_destroy(compositor);
+	crowd_leaves();
+}
+
+static void a_guest_may_leave_while_the_compositor_is_busy(void **state)
+{
+	compositor_destroy(connect_to_busy(10000));
+	crowd_leaves();
+	run_loop();
+	assert_false(server_asked());
 }
 
 /* Streams */
@@ -588,6 +676,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_socket_is_found_as_clients_find_it),
 		TEST(without_a_compositor_there_is_no_connection),
+		TEST(a_busy_compositor_is_asked_again_and_gets_all),
+		TEST(a_busy_compositor_has_so_much_time_and_the_guest_is_told),
+		TEST(a_guest_may_leave_while_the_compositor_is_busy),
 		TEST(requests_cut_anywhere_arrive_whole),
 		TEST(events_cut_anywhere_arrive_whole),
 		TEST(a_pipe_reaches_the_compositor_and_is_closed_here),

@@ -216,7 +216,7 @@ static void gpu_open(void)
 {
 	t.gpu = gpu_vhost_user_open(t.loop, device_path);
 	assert_non_null(t.gpu);
-	gpu_vhost_user_on_death(t.gpu, handle_died, NULL);
+	t.gpu->died = handle_died;
 }
 
 static int setup(void **state)

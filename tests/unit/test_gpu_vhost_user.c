@@ -303,7 +303,7 @@ static void open_gpu(void)
 {
 	t.gpu = gpu_vhost_user_open(t.loop, path);
 	assert_non_null(t.gpu);
-	gpu_vhost_user_on_death(t.gpu, handle_died, NULL);
+	t.gpu->died = handle_died;
 	assert_int_equal(t.gpu->ops->context_create(t.gpu, &listener, NULL, &t.context), 0);
 }
 

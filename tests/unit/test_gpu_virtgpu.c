@@ -462,6 +462,59 @@ static void test_a_device_that_is_gone_loses_the_context_once(void **state)
 	assert_string_equal(told, "l1");
 }
 
+static void handle_died(void *data)
+{
+	assert_ptr_equal(data, told);
+	tell('D', 1);
+}
+
+static void expect_death(void)
+{
+	gpu->died = handle_died;
+	gpu->died_data = told;
+	assert_string_equal(told, "");
+}
+
+static void test_a_device_that_is_removed_is_told_to_all_without_being_asked(void **state)
+{
+	struct gpu_context *late;
+	expect_death();
+	mock_virtgpu_removed(false); /* something beside it */
+	dispatch();
+	assert_string_equal(told, "");
+	mock_virtgpu_removed(true);
+	dispatch();
+	assert_string_equal(told, "l1D1");
+	assert_int_equal(gpu->ops->context_create(gpu, &listener, told, &late), -ENODEV);
+	dispatch();
+	assert_string_equal(told, "l1D1");
+}
+
+static void test_a_kernel_that_says_no_device_is_believed(void **state)
+{
+	struct gpu_context *another;
+	expect_death();
+	fail_next(VIRTGPU_IOCTL_EXECUTE, -ENODEV, 0, 1);
+	assert_int_equal(submit(GPU_FENCE_NONE, NULL, 0), -ENODEV);
+	assert_string_equal(told, "");
+	assert_int_equal(gpu->ops->context_create(gpu, &listener, told, &another), -ENODEV);
+	dispatch();
+	assert_string_equal(told, "l1D1");
+}
+
+static void test_a_removal_is_noticed_when_the_node_cannot_be_watched(void **state)
+{
+	mock.watch_error = -EMFILE;
+	gpu = gpu_virtgpu_open(loop, NULL);
+	assert_non_null(gpu);
+	expect_death();
+	mock.open_error = -ENODEV;
+	assert_int_equal(gpu->ops->context_create(gpu, &listener, told, &context), -ENODEV);
+	context = NULL;
+	dispatch();
+	assert_string_equal(told, "D1");
+}
+
 static void test_work_done_is_told_in_order_and_at_once(void **state)
 {
 	for (int i = 0; i < 4; i++)
@@ -526,6 +579,9 @@ int main(void)
 		RUNNING(test_events_of_ring_1_are_told_one_by_one),
 		RUNNING(test_a_context_may_be_destroyed_by_its_event),
 		RUNNING(test_a_device_that_is_gone_loses_the_context_once),
+		RUNNING(test_a_device_that_is_removed_is_told_to_all_without_being_asked),
+		RUNNING(test_a_kernel_that_says_no_device_is_believed),
+		OPENING(test_a_removal_is_noticed_when_the_node_cannot_be_watched),
 		RUNNING(test_work_done_is_told_in_order_and_at_once),
 		RUNNING(test_a_context_ends_with_all_it_waits_for),
 	};
