@@ -85,11 +85,13 @@ int library_fence(uint32_t ring, uint32_t serial)
 		library.max_fences = max;
 	}
 	uint32_t id = ++library.last_fence_id;
-	/* Entered first: the library may retire it while it is being made. */
-	if (library.kind == RENDERER_KIND_VIRGL)
+	if (library.kind == RENDERER_KIND_VIRGL) {
 		ring = RENDERER_NO_RING; /* GL has one order */
-	else if (ring == RENDERER_NO_RING)
-		return -EINVAL;
+	} else if (ring == RENDERER_NO_RING) {
+		library.retired(serial); /* and Vulkan none but those of its rings */
+		return 0;
+	}
+	/* Entered first: the library may retire it while it is being made. */
 	library.fences[library.n_fences++] =
 		(struct fence){.ring = ring, .serial = serial, .id = id};
 	int error = library.kind == RENDERER_KIND_VIRGL
