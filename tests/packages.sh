@@ -5,7 +5,7 @@
 # For Debian 12 and 13. Where a package was renamed, the names stand in one word: NEW|OLD.
 
 packages_build="build-essential meson ninja-build pkg-config python3 libwayland-dev libwayland-bin
-    wayland-protocols libdrm-dev libpixman-1-dev libseccomp-dev"
+    wayland-protocols libdrm-dev libpixman-1-dev libseccomp-dev libinih-dev"
 
 packages_demo="weston libegl1 libgl1-mesa-dri gtk-4-examples adwaita-icon-theme fonts-dejavu-core imagemagick
     util-linux"

@@ -199,6 +199,29 @@ static void linux_dmabuf_of_the_compositor_stands_alone(void **state)
 	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_callback", "done", 0, args);
 }
 
+static void a_restricted_linux_dmabuf_is_not_ours_either(void **state)
+{
+	uint32_t name, version;
+
+	assert_null(policy_restrict(&world.policy, "zwp_linux_dmabuf_v1", "2"));
+	announce(false);
+	assert_string_equal(take_global(&name, &version), "wl_shm");
+	assert_string_equal(take_global(&name, &version), "zwp_linux_dmabuf_v1");
+	assert_int_equal(version, 2);
+	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_callback", "done", 0, args);
+}
+
+static void a_refused_linux_dmabuf_is_not_ours_either(void **state)
+{
+	uint32_t name, version;
+
+	assert_null(policy_restrict(&world.policy, "zwp_linux_dmabuf_v1", "deny"));
+	announce(false);
+	assert_string_equal(take_global(&name, &version), "wl_shm");
+	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_callback", "done", 0, args);
+	assert_int_equal(world.sent[RELAY_DOWN].size, 0);
+}
+
 static void each_registry_is_told_when_its_globals_were(void **state)
 {
 	uint32_t early = world.next_id++, second, late = 0;
@@ -574,6 +597,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(linux_dmabuf_is_offered_where_the_compositor_has_none),
 		TEST(linux_dmabuf_of_the_compositor_stands_alone),
+		TEST(a_restricted_linux_dmabuf_is_not_ours_either),
+		TEST(a_refused_linux_dmabuf_is_not_ours_either),
 		TEST(each_registry_is_told_when_its_globals_were),
 		TEST(our_linux_dmabuf_has_the_formats_of_wl_shm),
 		TEST(the_way_of_a_buffer_is_that_of_its_memory),
