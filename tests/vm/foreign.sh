@@ -27,21 +27,22 @@ foreign_clipboard() {
     stop keyboard
 }
 
-# blobs_lose_nothing BLOBS: six processes make so many blobs of memory of the host and write to each the moment it is
-# mapped; wayferry-host's own view of its window has it all.
+# blobs_lose_nothing MAPS: six processes make blobs of memory of the host and write to each the moment it is mapped;
+# wayferry-host's own view of its window has it all. So often at least a map is a new one: some blobs come to lie where
+# one of their size was.
 blobs_lose_nothing() {
-    local folder lists=$(($1 / 15)) maps    # LIVE of blobs.c
+    local folder rounds=$(($1 / 75)) maps   # a fifth more blobs, as LIVE of blobs.c is 15
     folder=$(guest_share vm)/blobs
     bridge_counters vm host
     maps=$(bridge_counter vm host 'window maps')
     mkdir "$folder"
     chmod 777 "$folder"
-    guest_spawn vm blobs "$LAB_PROGRAMS/blobs" /mnt/blobs 6 $((lists / 6))
-    "$LAB/blobs.py" "${PID[vm-host]}" "$folder" "$lists" ||
+    guest_spawn vm blobs "$LAB_PROGRAMS/blobs" /mnt/blobs 6 $rounds
+    "$LAB/blobs.py" "${PID[vm-host]}" "$folder" $((6 * rounds)) ||
         fail "not all that the guest wrote has arrived ($(cat "$(guest_output vm blobs stderr)"))"
     guest_wait vm blobs || fail "blobs failed: $(cat "$(guest_output vm blobs stderr)")"
     bridge_counters vm host
     maps=$(($(bridge_counter vm host 'window maps') - maps))
     say "$maps maps"
-    ((maps * 10 > $1 * 9)) || fail "hardly a blob was mapped anew: $maps maps of $1 blobs"
+    ((maps >= $1)) || fail "of the blobs too few were mapped anew"
 }
