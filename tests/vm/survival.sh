@@ -41,8 +41,6 @@ survives_new_device() {
     guest_wait vm widow && fail "the application ended as if nothing had happened"
     until_true $((30 * TIMES)) guest_run vm sh -c 'test -w /dev/dri/renderD*' || fail "the new device does not come up"
     app_works "after-device"
-    bridge_counters vm host
-    [ "$(bridge_counter vm host 'shadowed bytes')" = 0 ] || fail "the guest has no room for the new device's window"
     [ "$(guest_service_pid)" != "$pid" ] || fail "wayferry-guest has kept the old device"
     [ "$(guest_service_says | grep -c 'renderD[0-9]*: the device was removed')" = 1 ] ||
         fail "wayferry-guest does not say why it ended: $(guest_service_says)"
