@@ -4,6 +4,7 @@
 # tried on one of them.
 . "$(dirname "$0")/session.sh"
 . "$(dirname "$0")/dmabuf.sh"
+. "$(dirname "$0")/three-d.sh"
 
 tests=(windows-6-1:200 windows-6-12:200 windows-newest:200 udmabuf:300)
 
@@ -82,6 +83,19 @@ test_dmabuf() {
     DMABUF_PATIENCE=$((15 * TIMES))
     session_start sway
     dmabuf_host_windows
+    session_end
+}
+
+# ---- OpenGL and Vulkan, rendered by a newer host
+
+tests+=(three-d:600)
+
+test_three_d() {
+    KIND=qemu-6.12
+    three_d_session sway
+    three_d_windows
+    one_memory
+    workers_killed
     session_end
 }
 
