@@ -91,6 +91,7 @@ static const struct rule {
 	{"zwp_tablet_manager_v1", 0, NULL},
 	{"zwp_tablet_manager_v2", 0, NULL},
 	{"zwp_text_input_manager_v1", 0, NULL},
+	{"zwp_text_input_manager_v2", 0, NULL},
 	{"zwp_text_input_manager_v3", 0, NULL},
 
 	/* clipboards, for the focused window */

@@ -33,6 +33,8 @@ usage()
 	  --counts       also count system calls and our own counters per frame (a run of its own, under strace)
 	  --build DIR    measure the programs of that build directory, as they are (default: build-bench, made if missing)
 	  --vm [KIND...] instead: in virtual machines (uml), from within; needs root. The last option
+	  --3d [KIND...] instead: OpenGL and Vulkan in virtual machines (uml, which has no Vulkan; qemu-6.12), bridged and
+	                 on a compositor of the guest's; needs root. The last option
 	  --keep DIR     leave the raw results and logs there
 	  --help
 	END
@@ -44,13 +46,15 @@ all_cases="sync 1080p-full 1080p-row 4k-full 4k-row"
 all_ways="direct wayferry waypipe-lz4 waypipe-none"
 rounds=3 seconds=2 count=20000 cases=$all_cases ways=$all_ways counts=no build= keep=
 
-vm()
+# machines SCRIPT [KIND...]: what that script measures in these machines.
+machines()
 {
-	local kind
+	local kind script=$1
 
+	shift
 	for kind in "${@:-uml}"; do
 		"$source/tests/vm/guest.sh" prepare "$kind"
-		WAYFERRY_BUILD=${build:-$source/build-bench} "$source/tests/bench/vm.sh" "$kind"
+		WAYFERRY_BUILD=${build:-$source/build-bench} "$source/tests/bench/$script" "$kind"
 	done
 	exit
 }
@@ -64,7 +68,8 @@ while [ $# -gt 0 ]; do
 	--ways) ways=${2//,/ }; shift ;;
 	--counts) counts=yes ;;
 	--build) build=$(realpath "$2"); shift ;;
-	--vm) shift; vm "$@" ;;
+	--vm) shift; machines vm.sh "$@" ;;
+	--3d) shift; machines three-d.sh "$@" ;;
 	--keep) mkdir -p "$2"; keep=$(realpath "$2"); shift ;;
 	--help) usage; exit 0 ;;
 	*) echo "run.sh: unknown option $1" >&2; usage >&2; exit 2 ;;

@@ -439,12 +439,12 @@ e2e_main() {
         done
         return
     fi
-    if [ $# != 1 ] || ! declare -F "test_${1//-/_}" >/dev/null; then
+    if [ $# != 1 ] || ! declare -F "test_${1//[-.]/_}" >/dev/null; then
         echo "usage: $(basename "$0") --list | TEST" >&2
         exit 2
     fi
     e2e_begin "$1"
     need compare convert setsid timeout
-    "test_${1//-/_}"
+    "test_${1//[-.]/_}"
     say passed
 }

@@ -40,9 +40,9 @@ static void guests_see_listed_interfaces_only(void **state)
 		"zwp_linux_dmabuf_v1", "zwp_pointer_constraints_v1", "zwp_pointer_gestures_v1",
 		"zwp_primary_selection_device_manager_v1", "zwp_relative_pointer_manager_v1",
 		"zwp_tablet_manager_v1", "zwp_tablet_manager_v2", "zwp_text_input_manager_v1",
-		"zwp_text_input_manager_v3", "zxdg_decoration_manager_v1", "zxdg_exporter_v1",
-		"zxdg_exporter_v2", "zxdg_importer_v1", "zxdg_importer_v2",
-		"zxdg_output_manager_v1", "zxdg_shell_v6"};
+		"zwp_text_input_manager_v2", "zwp_text_input_manager_v3",
+		"zxdg_decoration_manager_v1", "zxdg_exporter_v1", "zxdg_exporter_v2",
+		"zxdg_importer_v1", "zxdg_importer_v2", "zxdg_output_manager_v1", "zxdg_shell_v6"};
 	size_t n_allowed = 0;
 
 	for (size_t i = 0; i < n_interfaces; i++) {

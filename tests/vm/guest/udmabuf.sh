@@ -59,7 +59,7 @@ draws() {
     shift
     "$@" >"$folder/client.log" 2>&1 &
     client=$!
-    until_true grep -q "^$text" "$folder/client.log"
+    until_true grep -qs "^$text" "$folder/client.log"
 }
 
 end() {
