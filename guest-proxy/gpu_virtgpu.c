@@ -570,6 +570,15 @@ static const char *shortcoming(int fd, const char **remedy)
 	return NULL;
 }
 
+static bool textures_are_private(const struct gpu_virtgpu *gpu)
+{
+	struct cross_domain_capset_ext capset;
+
+	memcpy(&capset, gpu->capset, sizeof(capset));
+	return gpu->base.opengl && capset.magic == CROSS_DOMAIN_WAYFERRY_MAGIC &&
+		capset.features & CROSS_DOMAIN_EXT_PRIVATE_TEXTURES;
+}
+
 /* Takes @fd, which has no shortcomings. NULL: no memory, or errno of the capset. */
 static struct gpu *gpu_create(struct wl_event_loop *loop, const char *path, int fd)
 {
@@ -596,7 +605,7 @@ static struct gpu *gpu_create(struct wl_event_loop *loop, const char *path, int 
 		int capsets = virtgpu_get_param(fd, VIRTGPU_SUPPORTED_CAPSETS);
 		gpu->base.modifiers = capsets & MODIFIER_CAPSETS;
 		gpu->base.opengl = capsets & OPENGL_CAPSETS;
-		if (virtgpu_device(fd, &gpu->base.device) == 0)
+		if (virtgpu_device(fd, &gpu->base.device) == 0 && !textures_are_private(gpu))
 			gpu->base.node = gpu->path;
 	}
 	fd_close(&fd);

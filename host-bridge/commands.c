@@ -79,8 +79,11 @@ static uint32_t get_capset(struct command *command)
 		data = capset->data;
 		size = capset->size;
 	} else if (in->capset_id == CROSS_DOMAIN_CAPSET_ID) {
-		cross_domain_capset(&cross_domain, resources->udmabuf >= 0 &&
-				guest_memory_sealed(resources->memory));
+		const struct renderer_capset *opengl =
+			renderer_capset(command->gpu->host.renderer, RENDERER_CAPSET_VIRGL2);
+		cross_domain_capset(&cross_domain,
+			resources->udmabuf >= 0 && guest_memory_sealed(resources->memory),
+			opengl && opengl->private_textures);
 	} else {
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	}

@@ -39,13 +39,16 @@ struct hold {
 	struct submission *submission;
 };
 
-void cross_domain_capset(struct cross_domain_capset_ext *out, bool guest_shared)
+void cross_domain_capset(
+	struct cross_domain_capset_ext *out, bool guest_shared, bool private_textures)
 {
 	*out = (struct cross_domain_capset_ext){
 		.base = {.version = 1, .supported_channels = 1u << CROSS_DOMAIN_CHANNEL_WAYLAND},
 		.magic = CROSS_DOMAIN_WAYFERRY_MAGIC,
 		.features = CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_WANT_POLL |
-			CROSS_DOMAIN_EXT_FETCH | (guest_shared ? CROSS_DOMAIN_EXT_GUEST_SHARED : 0),
+			CROSS_DOMAIN_EXT_FETCH |
+			(guest_shared ? CROSS_DOMAIN_EXT_GUEST_SHARED : 0) |
+			(private_textures ? CROSS_DOMAIN_EXT_PRIVATE_TEXTURES : 0),
 	};
 }
 

@@ -7,7 +7,8 @@
 
 /* Copies what a guest may know of the host's abilities. @guest_shared: the compositor sees guest
  * blobs themselves (resource_export). */
-void cross_domain_capset(struct cross_domain_capset_ext *out, bool guest_shared);
+void cross_domain_capset(
+	struct cross_domain_capset_ext *out, bool guest_shared, bool private_textures);
 
 /* @name is what the guest calls it, for log lines. @host is borrowed. NULL when memory is short. */
 struct context *cross_domain_context_create(

@@ -143,6 +143,7 @@ static int ask_capset(int socket, uint32_t id, int64_t deadline_ms, struct rende
 		return -EPROTO;
 	capset->id = id;
 	capset->max_version = message.answer.capset.max_version;
+	capset->private_textures = message.answer.capset.private_textures != 0;
 	capset->size = message.answer.extra_bytes;
 	memcpy(capset->data, message.data, capset->size);
 	return 0;

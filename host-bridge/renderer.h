@@ -18,6 +18,7 @@ struct renderer;
 struct renderer_capset {
 	uint32_t id, max_version;
 	enum renderer_kind kind;
+	bool private_textures; /* what a context draws in cannot be shown or shared */
 	uint32_t size;
 	uint8_t data[RENDERER_MAX_CAPSET_BYTES];
 };

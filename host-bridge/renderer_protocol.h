@@ -160,7 +160,8 @@ struct renderer_answer {
 	uint32_t extra_bytes; /* that follow: of a capset; else 0 */
 	union {
 		struct {
-			uint32_t max_version, pad;
+			uint32_t max_version;
+			uint32_t private_textures; /* 1: OpenGL's textures cannot be shared */
 		} capset;
 		struct {
 			uint32_t fd_type;

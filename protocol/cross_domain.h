@@ -41,6 +41,11 @@ static_assert(sizeof(struct cross_domain_capset) == 16, "");
 #define CROSS_DOMAIN_EXT_FETCH (1u << 3) /* CROSS_DOMAIN_CMD_FETCH is understood */
 #define CROSS_DOMAIN_EXT_GUEST_SHARED                                                              \
 	(1u << 4) /* the compositor sees guest blobs themselves: prefer them */
+/*
+ * OpenGL's textures cannot be shown: programs should draw in software, as they do where they find neither linux-dmabuf
+ * nor wl_drm.
+ */
+#define CROSS_DOMAIN_EXT_PRIVATE_TEXTURES (1u << 5)
 struct cross_domain_capset_ext {
 	struct cross_domain_capset base;
 	uint32_t magic;

@@ -485,6 +485,30 @@ int library_create_shared(uint32_t id, const struct renderer_request *request,
 	return error < 0 ? error : export_texture(id, request->create_3d.shared_bytes, answer, fd);
 }
 
+bool library_shares_textures(void)
+{
+	enum { PROBE_ID = UINT32_MAX, TEXTURE_2D = 2, B8G8R8A8 = 1, RENDER_TARGET = 1 << 1 };
+	const struct renderer_request request = {
+		.create_3d = {.target = TEXTURE_2D,
+			.format = B8G8R8A8,
+			.bind = RENDER_TARGET,
+			.width = 64,
+			.height = 64,
+			.depth = 1,
+			.array_size = 1,
+			.shared_bytes = 64 * 64 * 4},
+	};
+	struct renderer_answer answer;
+	int fd = -1;
+
+	if (library.kind != RENDERER_KIND_VIRGL)
+		return true;
+	bool shares = library_create_shared(PROBE_ID, &request, &answer, &fd) == 0;
+	library_unref(PROBE_ID);
+	fd_close(&fd);
+	return shares;
+}
+
 /* --- work --- */
 
 int library_transfer(uint32_t id, const struct renderer_request *request)

@@ -38,6 +38,8 @@ int library_create_blob(uint32_t id, const struct renderer_request *request,
  */
 int library_create_shared(uint32_t id, const struct renderer_request *request,
 	struct renderer_answer *answer, int *fd);
+/* Whether it can do so at all, tried with a texture that is gone then. */
+bool library_shares_textures(void);
 /* Takes @fd, also on error. */
 int library_import(uint32_t id, const struct renderer_request *request, int fd);
 void library_attach(uint32_t id);

@@ -92,6 +92,7 @@ static int handle_get_capset(const struct renderer_request *request)
 	if (size < 0)
 		return size;
 	answer.extra_bytes = (uint32_t)size;
+	answer.capset.private_textures = !library_shares_textures();
 	send_answer(&answer, data, (size_t)size, -1);
 	return ANSWERED;
 }

@@ -9,7 +9,7 @@
 #include "guest-proxy/virtgpu_ioctl.h"
 
 #define MOCK_PATH "/dev/dri/renderD130" /* the only node there is, and it is not the first */
-#define MOCK_CAPSET_BYTES 16
+#define MOCK_CAPSET_BYTES 24            /* as long as that of wayferry-host */
 #define MOCK_BLOBS 32
 #define MOCK_FENCES 16
 #define MOCK_PARAMS 16

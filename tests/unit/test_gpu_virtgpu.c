@@ -12,6 +12,7 @@
 #include "fd_count.h"
 #include "mock_virtgpu.h"
 #include "protocol/bytes.h"
+#include "protocol/cross_domain.h"
 #include "protocol/fd.h"
 
 #define ALL_PARAMS "param param param param param"
@@ -369,6 +370,17 @@ static void test_the_node_is_what_applications_draw_on(void **state)
 	mock.params[VIRTGPU_SUPPORTED_CAPSETS] = 1 << 5;
 	gpu = gpu_virtgpu_open(loop, NULL);
 	assert_false(gpu->opengl);
+	gpu->ops->destroy(gpu);
+	/* What it draws cannot be shown: then it had better not draw there. */
+	const struct cross_domain_capset_ext capset = {.magic = CROSS_DOMAIN_WAYFERRY_MAGIC,
+		.features = CROSS_DOMAIN_EXT_PRIVATE_TEXTURES};
+	memcpy(mock.capset, &capset, sizeof(capset));
+	gpu = gpu_virtgpu_open(loop, NULL);
+	assert_string_equal(gpu->node, MOCK_PATH);
+	gpu->ops->destroy(gpu);
+	mock.params[VIRTGPU_SUPPORTED_CAPSETS] |= 1 << 2;
+	gpu = gpu_virtgpu_open(loop, NULL);
+	assert_null(gpu->node);
 }
 
 /* Submissions */

@@ -75,6 +75,7 @@ test_opengl() {
     opengl_right first
     opengl_start second
     opengl_right second
+    opengl_in_software
     workers_rest || fail "somebody works when nothing happens"
     kill -KILL "$(worker_pids | head -n 1)"
     opengl_right second

@@ -31,6 +31,16 @@ opengl_picture() {
         [ "$(pixels_of "$LOGS/$1.png" "#$GL_COLOUR")" = 64000 ]
 }
 
+# Where the host cannot share what it draws (Debian 12), windows are drawn by the guest; elsewhere by the host. Never
+# does a program die of it.
+opengl_in_software() {
+    app window-gl weston-simple-egl
+    until_true "$APP_SECONDS" shows_window ||
+        fail "weston-simple-egl: no window ($(cat "$(guest_output vm window-gl stderr)"))"
+    until_true 20 moves || fail "weston-simple-egl: nothing moves"
+    app_end window-gl
+}
+
 # The processes of 3D contexts, the oldest first.
 worker_pids() {
     local spawner
