@@ -104,7 +104,7 @@ test_three_d() {
 
 # ---- what may go wrong, on one of the kernels
 
-tests+=(survival:400 foreign:600)
+tests+=(survival:400 many:600 foreign:600)
 
 test_survival() {
     KIND=qemu-6.12
@@ -112,6 +112,14 @@ test_survival() {
     survives_death_of_guest_service
     survives_death_of_compositor
     survives_new_device
+    session_end
+}
+
+test_many() {
+    KIND=qemu-6.12
+    session_start weston
+    commits_leave_nothing 10000
+    clients_at_once 300
     session_end
 }
 
