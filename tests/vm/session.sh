@@ -11,16 +11,19 @@
 . "$(dirname "${BASH_SOURCE[0]}")/guest.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.sh"
 
-# session_start COMPOSITOR: the desktop "host", the wayferry-host "vm-host", the guest "vm".
+# session_start COMPOSITOR [COMMAND...]: the desktop "host", the wayferry-host "vm-host", the guest "vm".
+# While that boots, COMMAND runs.
 session_start() {
     compositor_start "$1" host
     bridge_start_host host vm
-    guest_boot "$KIND" vm
+    guest_start "$KIND" vm
+    "${@:2}"
+    guest_await vm
 }
 
 # Ends all three in good order.
 session_end() {
-    until_true 10 screen_is host "$WORK/host.empty.png" || fail "a window stays on the screen"
+    until_true 30 screen_is host "$WORK/host.empty.png" || fail "a window stays on the screen"
     guest_stop vm
     alive "${PID[vm-host]}" || fail "wayferry-host ended (log: $LOGS/vm-host.log)"
     stop vm-host || fail "wayferry-host ignored SIGTERM"
@@ -36,13 +39,13 @@ app() {
 # app_end JOB: ends it, and waits until its window is gone.
 app_end() {
     guest_signal vm "$1" KILL
-    until_true 20 screen_is host "$WORK/host.empty.png" || fail "the window of $1 stays on the screen"
+    until_true 60 screen_is host "$WORK/host.empty.png" || fail "the window of $1 stays on the screen"
 }
 
 # app_ends JOB: waits until it has ended by itself, and its window is gone.
 app_ends() {
     guest_wait vm "$1" && fail "$1 ended as if nothing had happened"
-    until_true 20 screen_is host "$WORK/host.empty.png" || fail "the window of $1 stays on the screen"
+    until_true 60 screen_is host "$WORK/host.empty.png" || fail "the window of $1 stays on the screen"
 }
 
 # app_works JOB: an application can be started, draws, and ends.
