@@ -11,6 +11,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/guest.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.sh"
 
+TIMES=1     # as much patience as at native speed
+
 # session_start COMPOSITOR [COMMAND...]: the desktop "host", the wayferry-host "vm-host", the guest "vm".
 # While that boots, COMMAND runs.
 session_start() {
@@ -23,7 +25,7 @@ session_start() {
 
 # Ends all three in good order.
 session_end() {
-    until_true 30 screen_is host "$WORK/host.empty.png" || fail "a window stays on the screen"
+    until_true $((10 * TIMES)) screen_is host "$WORK/host.empty.png" || fail "a window stays on the screen"
     guest_stop vm
     alive "${PID[vm-host]}" || fail "wayferry-host ended (log: $LOGS/vm-host.log)"
     stop vm-host || fail "wayferry-host ignored SIGTERM"
@@ -39,20 +41,20 @@ app() {
 # app_end JOB: ends it, and waits until its window is gone.
 app_end() {
     guest_signal vm "$1" KILL
-    until_true 60 screen_is host "$WORK/host.empty.png" || fail "the window of $1 stays on the screen"
+    until_true $((20 * TIMES)) screen_is host "$WORK/host.empty.png" || fail "the window of $1 stays on the screen"
 }
 
 # app_ends JOB: waits until it has ended by itself, and its window is gone.
 app_ends() {
     guest_wait vm "$1" && fail "$1 ended as if nothing had happened"
-    until_true 60 screen_is host "$WORK/host.empty.png" || fail "the window of $1 stays on the screen"
+    until_true $((20 * TIMES)) screen_is host "$WORK/host.empty.png" || fail "the window of $1 stays on the screen"
 }
 
 # app_works JOB: an application can be started, draws, and ends.
 app_works() {
     app "$1" weston-simple-shm
-    until_true 30 shows_window || fail "$1: no window"
-    until_true 10 moves || fail "$1: nothing moves"
+    until_true $((30 * TIMES)) shows_window || fail "$1: no window"
+    until_true $((10 * TIMES)) moves || fail "$1: nothing moves"
     app_end "$1"
 }
 
@@ -80,7 +82,7 @@ guest_counters() {
     local cursor
     cursor=$(guest_run vm --root journalctl -q -n 1 --show-cursor -o cat | sed -n 's/^-- cursor: //p')
     guest_run vm systemctl --user kill --kill-whom=main --signal=USR1 $GUEST_SERVICE || fail "no $GUEST_SERVICE"
-    until_true 10 guest_counters_printed "$cursor" || fail "wayferry-guest prints no counters"
+    until_true $((10 * TIMES)) guest_counters_printed "$cursor" || fail "wayferry-guest prints no counters"
 }
 
 guest_counters_printed() {

@@ -9,6 +9,7 @@
 tests=(windows-6-1:600 windows-6-12:800 windows-newest:600 udmabuf:200)
 
 TIMES=5         # as much patience as natively, at least: processors in software, shared with other tests
+APP_SECONDS=$((APP_SECONDS * TIMES))
 COLOUR=0xc81e5a
 
 APPS=(simple-shm image foot qt6 mpv gtk4)
@@ -21,7 +22,6 @@ test_windows_newest() { windows qemu-newest 0 70000 3145728; }
 # windows KIND BYTES...: the applications of the guest's user, as test-uml.sh has them; and that nothing is copied.
 windows() {
     KIND=$1
-    APP_SECONDS=$((60 * TIMES))
     input_direct
     session_start sway apps_direct "${APPS[@]}"
     apps_equal "${APPS[@]}"
