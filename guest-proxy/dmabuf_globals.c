@@ -46,9 +46,19 @@ void dmabuf_pairs_finish(struct dmabuf_pairs *pairs)
 	*pairs = (struct dmabuf_pairs){0};
 }
 
+/*
+ * Hosts share OpenGL's textures in these formats only. Programs take, unless they ask for less, the
+ * format of most bits, and do not survive that its buffers are refused.
+ */
+static bool opengl_shares(uint32_t format)
+{
+	return format == DRM_FORMAT_ARGB8888 || format == DRM_FORMAT_XRGB8888 ||
+		format == DRM_FORMAT_ABGR8888 || format == DRM_FORMAT_XBGR8888;
+}
+
 bool dmabuf_usable(const struct gpu *gpu, uint32_t format, uint64_t modifier)
 {
-	return pixel_format_find(format) &&
+	return pixel_format_find(format) && (!gpu->opengl || opengl_shares(format)) &&
 		(gpu->modifiers || modifier == DRM_FORMAT_MOD_LINEAR ||
 			modifier == DRM_FORMAT_MOD_INVALID);
 }

@@ -30,8 +30,8 @@ bool dmabuf_pairs_add(struct dmabuf_pairs *pairs, uint32_t format, uint64_t modi
 void dmabuf_pairs_finish(struct dmabuf_pairs *pairs);
 
 /*
- * Whether the guest can draw in @modifier and tell where it does: other layouts than rows mean
- * something only to drivers that know the host's GPU.
+ * Whether the guest can draw in @format and @modifier and show it: other layouts than rows mean
+ * something only to drivers that know the host's GPU, and OpenGL shows few formats.
  */
 bool dmabuf_usable(const struct gpu *gpu, uint32_t format, uint64_t modifier);
 

@@ -94,6 +94,7 @@ struct gpu {
 	const char *node;
 	dev_t device;   /* its number */
 	bool modifiers; /* its contexts may draw in the layouts of the host's GPU */
+	bool opengl;    /* its contexts may be OpenGL's (virgl) */
 	/* For those who make blobs: what they learnt about this device. */
 	bool has_memory;             /* the next two are known */
 	enum gpu_blob_memory memory; /* what blobs for the compositor are made of here */

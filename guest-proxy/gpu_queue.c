@@ -62,6 +62,7 @@ struct gpu_queue {
 	void *listener_data;
 	struct wl_event_source *call_source, *socket_source, *backend_source, *timer, *idle;
 	bool timer_armed;
+	bool turn_follows; /* what comes up now need not ask for one */
 	struct front_end *fe;
 	int ram_fd, kick, call;
 	uint8_t *ram;
@@ -90,7 +91,7 @@ void gpu_queue_ask_turn(struct gpu_queue *queue, bool yield)
 {
 	if (yield)
 		signal_event(queue->call);
-	else if (!queue->idle)
+	else if (!queue->idle && !queue->turn_follows)
 		queue->idle = wl_event_loop_add_idle(queue->loop, handle_idle, queue);
 }
 
@@ -219,6 +220,15 @@ static void drain_and_arm(struct gpu_queue *queue)
 	} while (!gpu_queue_lost(queue) && virtqueue_driver_arm(queue->driver));
 }
 
+/* Takes what is answered, and the turn. May destroy the queue. */
+static void take_turn(struct gpu_queue *queue)
+{
+	queue->turn_follows = true;
+	drain_and_arm(queue);
+	queue->turn_follows = false;
+	queue->listener->turn(queue->listener_data);
+}
+
 static void read_call(struct gpu_queue *queue)
 {
 	uint64_t count;
@@ -230,8 +240,7 @@ static int handle_call(int fd, uint32_t mask, void *data)
 {
 	struct gpu_queue *queue = data;
 	read_call(queue);
-	drain_and_arm(queue);
-	queue->listener->turn(queue->listener_data); /* may destroy the queue */
+	take_turn(queue);
 	return 0;
 }
 
@@ -241,8 +250,7 @@ static int handle_timer(void *data)
 	queue->timer_armed = false;
 	drain(queue);
 	virtqueue_driver_settle(queue->driver);
-	drain_and_arm(queue);
-	queue->listener->turn(queue->listener_data);
+	take_turn(queue);
 	return 0;
 }
 

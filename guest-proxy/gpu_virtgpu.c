@@ -30,6 +30,7 @@
 #define EVENTS_BYTES 256
 /* Contexts whose drivers know the host's GPU: venus, and native ones. */
 #define MODIFIER_CAPSETS (1 << 4 | 1 << 6)
+#define OPENGL_CAPSETS (1 << 1 | 1 << 2)
 
 struct gpu_virtgpu {
 	struct gpu base;
@@ -592,8 +593,9 @@ static struct gpu *gpu_create(struct wl_event_loop *loop, const char *path, int 
 			error = virtgpu_call(fd, VIRTGPU_IOCTL_GET_CAPS, &get_caps);
 		}
 		gpu->host_visible = virtgpu_get_param(fd, VIRTGPU_HOST_VISIBLE) != 0;
-		gpu->base.modifiers =
-			virtgpu_get_param(fd, VIRTGPU_SUPPORTED_CAPSETS) & MODIFIER_CAPSETS;
+		int capsets = virtgpu_get_param(fd, VIRTGPU_SUPPORTED_CAPSETS);
+		gpu->base.modifiers = capsets & MODIFIER_CAPSETS;
+		gpu->base.opengl = capsets & OPENGL_CAPSETS;
 		if (virtgpu_device(fd, &gpu->base.device) == 0)
 			gpu->base.node = gpu->path;
 	}

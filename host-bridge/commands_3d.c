@@ -10,8 +10,12 @@
 #define MAX_SAMPLES 32
 #define TARGET_BUFFER 0 /* virgl's PIPE_BUFFER: width is bytes */
 #define BYTES_PER_PX 4  /* as a rule; this is for the quota */
+#define PX_PER_STEP 16  /* renderers begin rows at multiples of 64 bytes */
 
-/* What it takes in memory, more or less, in whole pages. 0: sizes that nobody can mean. */
+/*
+ * What it takes in memory, more or less, in whole pages; of a shared texture (renderer_resources.c)
+ * not less. 0: sizes that nobody can mean.
+ */
 static uint64_t estimate_bytes(const struct virtio_gpu_resource_create_3d *in)
 {
 	if (in->width == 0 || in->height == 0 || in->depth == 0 || in->array_size == 0)
@@ -23,8 +27,8 @@ static uint64_t estimate_bytes(const struct virtio_gpu_resource_create_3d *in)
 		return 0;
 	/* At most 2^15 * 2^15 * 2^12 * 2^12 * 2^5 * 2^2 = 2^61 */
 	uint64_t samples = in->nr_samples > 1 ? in->nr_samples : 1;
-	return align_up((uint64_t)in->width * in->height * in->depth * in->array_size * samples *
-			BYTES_PER_PX,
+	return align_up(align_up(in->width, PX_PER_STEP) * in->height * in->depth * in->array_size *
+			samples * BYTES_PER_PX,
 		PAGE_BYTES);
 }
 

@@ -13,6 +13,7 @@
 #include <wayland-server-core.h>
 
 #include "host-bridge/compositor.h"
+#include "host-bridge/config.h"
 #include "host-bridge/device.h"
 #include "host-bridge/doctor.h"
 #include "host-bridge/policy.h"
@@ -34,8 +35,8 @@
 #define WINDOW_BYTES_MAX (1ull << 40)
 
 struct host_options {
-	const char *socket, *fd, *wayland_display, *vm, *renderer, *renderer_program, *render_node, *window_size,
-		*log_level, *trace;
+	const char *config, *socket, *fd, *wayland_display, *vm, *clipboard, *renderer,
+		*renderer_program, *render_node, *window_size, *log_level, *trace;
 	bool print_capabilities, stats, no_sandbox, doctor;
 };
 
@@ -63,10 +64,15 @@ static bool refuse(const char *option, const char *value, const char *why)
 	return false;
 }
 
-static bool parse_command_line(
-	struct host_options *options, int argc, char **argv, int *exit_status)
+static bool parse_command_line(struct host_options *options, struct policy *policy, int argc,
+	char **argv, int *exit_status)
 {
 	const struct option_description table[] = {
+		{"config", "FILE",
+			"Read options, and restrictions of the policy, from this file of ini form. "
+			"By default, with --vm NAME, that is $XDG_CONFIG_HOME/wayferry/NAME.conf "
+			"(else in ~/.config), if there is one.",
+			.value = &options->config},
 		{"socket", "PATH",
 			"Listen on this Unix socket for the virtual machine monitor, or for "
 			"wayferry-guest --vhost-user. The socket is made with mode 0600 and "
@@ -87,6 +93,11 @@ static bool parse_command_line(
 			"and application ids wayferry.NAME.APP_ID. At most 64 letters, digits, "
 			"'-', '_' and '.'.",
 			.value = &options->vm},
+		{"clipboard", "WAYS",
+			"Which ways clipboards, primary selections and drags go: both (the "
+			"default), to-host, to-guest or none. Without to-guest, the machine's own "
+			"windows cannot paste from each other either.",
+			.value = &options->clipboard},
 		{"renderer", "KINDS",
 			"What renders 3D for the guest: none (the default), or a list of virgl "
 			"(OpenGL) and venus (Vulkan). Each 3D context gets a process of its own.",
@@ -129,6 +140,8 @@ static bool parse_command_line(
 			.flag = &options->no_sandbox},
 		{0},
 	};
+	struct config config = {
+		.path = &options->config, .vm = &options->vm, .policy = policy};
 	const struct options_program program = {
 		.name = "wayferry-host",
 		.usage = "--socket PATH | --fd N [OPTION...]\n       wayferry-host doctor [OPTION...]",
@@ -143,6 +156,8 @@ static bool parse_command_line(
 				"how to mend it. Exit status: 0 when guests would have windows, "
 				"else 1. Heeds --wayland-display, --socket and --vm.",
 		.command_given = &options->doctor,
+		.read_file = config_read,
+		.file_data = &config,
 	};
 	int first;
 	enum options_result result = options_parse(&program, argc, argv, &first);
@@ -262,6 +277,27 @@ static bool apply_renderer(struct host *host, const struct host_options *options
 	return true;
 }
 
+static bool apply_clipboard(struct policy *policy, const char *ways)
+{
+	static const struct {
+		const char *ways;
+		bool to_host, to_guest;
+	} words[] = {
+		{"both", true, true},
+		{"to-host", true, false},
+		{"to-guest", false, true},
+		{"none", false, false},
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(words); i++) {
+		if (strcmp(ways ? ways : "both", words[i].ways) == 0) {
+			policy->refuse_clipboard_to_host = !words[i].to_host;
+			policy->refuse_clipboard_to_guest = !words[i].to_guest;
+			return true;
+		}
+	}
+	return refuse("clipboard", ways, "not one of both, to-host, to-guest and none");
+}
+
 static bool apply_options(struct host *host, const struct host_options *options)
 {
 	unsigned long long window_bytes = WINDOW_BYTES;
@@ -274,7 +310,7 @@ static bool apply_options(struct host *host, const struct host_options *options)
 	host->policy.vm_name = options->vm;
 	if (options->vm && !policy_vm_name_good(options->vm))
 		return refuse("vm", options->vm, "not 1 to 64 letters, digits, '-', '_' and '.'");
-	if (!apply_renderer(host, options))
+	if (!apply_clipboard(&host->policy, options->clipboard) || !apply_renderer(host, options))
 		return false;
 	if (options->window_size &&
 		(!options_parse_bytes(options->window_size, &window_bytes) ||
@@ -429,7 +465,7 @@ int main(int argc, char **argv)
 	struct host host = {.socket_fd = -1};
 	int exit_status;
 
-	if (!parse_command_line(&options, argc, argv, &exit_status))
+	if (!parse_command_line(&options, &host.policy, argc, argv, &exit_status))
 		return exit_status;
 	if (!apply_options(&host, &options))
 		return EXIT_USAGE;

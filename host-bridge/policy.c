@@ -138,16 +138,17 @@ static const struct rule {
 
 bool policy_init(struct policy *policy)
 {
-	static const struct relay_hook *const named[] = {policy_buffer_hooks, policy_shadow_hooks,
+	static const struct relay_hook none[] = {{0}};
+	const struct relay_hook *tables[] = {policy_buffer_hooks, policy_shadow_hooks,
 		policy_global_hooks, policy_dmabuf_hooks, policy_name_hooks, policy_pipe_hooks,
+		policy->refuse_clipboard_to_host ? policy_clipboard_to_host_hooks : none,
+		policy->refuse_clipboard_to_guest ? policy_clipboard_to_guest_hooks : none, NULL,
 		NULL};
-	struct relay_hook *fd_hooks = policy_fd_hooks_create(named);
+	struct relay_hook *fd_hooks = policy_fd_hooks_create(tables);
 
 	if (!fd_hooks)
 		return false;
-	const struct relay_hook *const tables[] = {policy_buffer_hooks, policy_shadow_hooks,
-		policy_global_hooks, policy_dmabuf_hooks, policy_name_hooks, policy_pipe_hooks,
-		fd_hooks, NULL};
+	tables[ARRAY_LENGTH(tables) - 2] = fd_hooks;
 	policy->hooks = relay_hooks_create(tables);
 	free(fd_hooks);
 	policy->counters = calloc(1, sizeof(*policy->counters));
@@ -187,13 +188,47 @@ static const struct rule *find_rule(const char *interface)
 	return NULL;
 }
 
+static const struct policy_restriction *find_restriction(
+	const struct policy *policy, const char *interface)
+{
+	for (size_t i = 0; i < policy->n_restrictions; i++) {
+		if (strcmp(policy->restrictions[i].interface, interface) == 0)
+			return &policy->restrictions[i];
+	}
+	return NULL;
+}
+
+const char *policy_restrict(struct policy *policy, const char *interface, const char *limit)
+{
+	const struct rule *rule = find_rule(interface);
+	unsigned long version = 0;
+	char *end;
+
+	if (!rule || rule->denied)
+		return "guests do not get this interface anyway (see --print-capabilities)";
+	if (policy->n_restrictions == POLICY_RESTRICTIONS_MAX)
+		return "too many restrictions";
+	if (strcmp(limit, "deny") != 0) {
+		version = limit[0] >= '1' && limit[0] <= '9' ? strtoul(limit, &end, 10) : 0;
+		if (version == 0 || *end || version > INT32_MAX)
+			return "may be 'deny', or the highest version";
+	}
+	policy->restrictions[policy->n_restrictions++] =
+		(struct policy_restriction){interface, (uint32_t)version};
+	return NULL;
+}
+
 bool policy_allow_global(
 	const struct policy *policy, const struct interface *interface, uint32_t *version)
 {
 	const struct rule *rule = find_rule(interface->wl->name);
+	const struct policy_restriction *restriction =
+		find_restriction(policy, interface->wl->name);
 
-	if (!rule || rule->denied)
+	if (!rule || rule->denied || (restriction && restriction->max_version == 0))
 		return false;
+	if (restriction)
+		*version = (uint32_t)min_u64(*version, restriction->max_version);
 	if (rule->max_version > 0)
 		*version = (uint32_t)min_u64(*version, rule->max_version);
 	return true;
@@ -210,11 +245,15 @@ void policy_print(const struct policy *policy)
 			printf("absent %s: this build has no tables for it\n", rule->interface);
 		} else {
 			uint32_t version = (uint32_t)interface->wl->version;
-			policy_allow_global(policy, interface, &version);
-			printf("allow  %s up to version %u\n", rule->interface, version);
+			if (policy_allow_global(policy, interface, &version))
+				printf("allow  %s up to version %u\n", rule->interface, version);
+			else
+				printf("deny   %s: the configuration says so\n", rule->interface);
 		}
 	}
 	printf("deny   all others\n");
+	printf("clipboard to host: %s\n", policy->refuse_clipboard_to_host ? "no" : "yes");
+	printf("clipboard to guest: %s\n", policy->refuse_clipboard_to_guest ? "no" : "yes");
 }
 
 void policy_print_counters(const struct policy *policy, FILE *out)

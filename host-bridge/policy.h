@@ -27,12 +27,24 @@ struct policy_counters {
 	uint64_t dmabufs_shadowed;  /* it has a shadow of guest pages as wl_shm */
 };
 
+#define POLICY_RESTRICTIONS_MAX 64
+
+/* What a configuration takes away from the table. */
+struct policy_restriction {
+	const char *interface;
+	uint32_t max_version; /* 0: refused */
+};
+
 struct policy {
 	const char *wayland_display; /* NULL: $WAYLAND_DISPLAY, else wayland-0 */
 	const char *
 		vm_name; /* NULL: titles and app-ids stay as they are; else policy_vm_name_good() */
-	uint32_t max_objects;             /* per connection */
-	int connect_patience_ms;          /* with a compositor that is too busy to accept; about */
+	uint32_t max_objects;    /* per connection */
+	int connect_patience_ms; /* with a compositor that is too busy to accept; about */
+	/* Which ways clipboards and drags do not go. */
+	bool refuse_clipboard_to_host, refuse_clipboard_to_guest;
+	struct policy_restriction restrictions[POLICY_RESTRICTIONS_MAX];
+	size_t n_restrictions;
 	const struct relay_hooks *hooks;  /* set by policy_init */
 	struct policy_counters *counters; /* set by policy_init */
 };
@@ -83,6 +95,12 @@ void policy_finish(struct policy *policy);
  * ("wayferry.NAME.APP_ID"): 1 to POLICY_VM_NAME_BYTES letters, digits, '-', '_' and '.'.
  */
 bool policy_vm_name_good(const char *name);
+
+/*
+ * Refuses an interface of the table (@limit "deny"), or its versions above a number. There is no
+ * way to allow more. NULL, or what is wrong; borrows @interface.
+ */
+const char *policy_restrict(struct policy *policy, const char *interface, const char *limit);
 
 /* Whether and up to which version a guest may see a global; the relay's allow_global. */
 bool policy_allow_global(

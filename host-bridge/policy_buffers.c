@@ -63,6 +63,17 @@ struct shm_buffer *shadowed_buffer(const struct relay_object *object)
 	return buffer && buffer->pool && buffer->pool->shadow ? buffer : NULL;
 }
 
+static bool abandoned(const struct wire_handle *memory)
+{
+	return memory->kind == WIRE_BLOB && ((const struct resource *)memory->blob)->abandoned;
+}
+
+bool buffer_abandoned(const struct relay_object *object)
+{
+	const struct shm_buffer *buffer = object ? object->data : NULL;
+	return buffer && abandoned(buffer->pool ? &buffer->pool->memory : &buffer->planes[0]);
+}
+
 /* Bytes of a pixel in formats of one plane; 0: not known, or several planes. */
 static int32_t format_pixel_bytes(uint32_t shm_format)
 {

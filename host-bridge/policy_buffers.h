@@ -53,6 +53,11 @@ void shm_buffer_give(struct shm_buffer *buffer, struct relay_object *object);
 
 /* NULL unless @object is a wl_buffer with a shadow. Borrowed. */
 struct shm_buffer *shadowed_buffer(const struct relay_object *object);
+/*
+ * Whether @object (a wl_buffer, or NULL) is a picture whose renderer has ended. Guests' drivers do not
+ * notice such an end: their applications would show the same picture for ever.
+ */
+bool buffer_abandoned(const struct relay_object *object);
 struct shm_buffer *shm_buffer_ref(struct shm_buffer *buffer);
 void shm_buffer_unref(struct shm_buffer *buffer); /* NULL is fine */
 

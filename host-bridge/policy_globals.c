@@ -192,10 +192,13 @@ static enum relay_verdict handle_sync(struct relay_message *message)
 
 static int announce_own(struct relay *relay, struct relay_object *registry)
 {
+	const struct policy_connection *connection = relay_data(relay);
 	const struct interface *interface = interface_find("zwp_linux_dmabuf_v1");
 	if (!interface)
 		return 0;
 	uint32_t version = (uint32_t)min_u64((uint64_t)interface->wl->version, OWN_DMABUF_VERSION);
+	if (!policy_allow_global(connection->policy, interface, &version))
+		return 0;
 	return relay_send_named(relay, RELAY_DOWN, registry, "global",
 		(union wire_arg[]){
 			{.u = OWN_DMABUF_NAME}, {.s = interface->wl->name}, {.u = version}});

@@ -21,8 +21,9 @@
 
 #define LOG_MODULE "policy"
 
-/* wl_display.error: no_memory */
+/* wl_display.error: no_memory, implementation */
 #define NO_MEMORY 2
+#define IMPLEMENTATION 3
 #define HISTORY 8
 #define SHADOW_BYTES_MAX (UINT64_C(1) << 30) /* over all connections */
 
@@ -159,6 +160,9 @@ static enum relay_verdict handle_attach(struct relay_message *message)
 	struct shm_surface *surface = message->object->data;
 	struct shm_buffer *buffer = shadowed_buffer(message->args[0].object);
 
+	if (buffer_abandoned(message->args[0].object))
+		return relay_fail(message->relay, NULL, IMPLEMENTATION,
+			"the process that draws for this application has ended");
 	shm_buffer_unref(surface->attached);
 	surface->attached = buffer ? shm_buffer_ref(buffer) : NULL;
 	return RELAY_FORWARD;

@@ -74,8 +74,6 @@ int renderer_spawn(struct renderer *renderer, enum renderer_kind kind, uint32_t 
 	int error = tell_spawner(renderer, &message, sockets[1]);
 	fd_close(&sockets[1]);
 	if (error < 0) {
-		log_err("no process for a %s context: %s", renderer_kind_name(kind),
-			strerror(-error));
 		fd_close(&sockets[0]);
 		return error;
 	}
@@ -152,7 +150,7 @@ static int ask_capset(int socket, uint32_t id, int64_t deadline_ms, struct rende
 
 static int ask_kind(struct renderer *renderer, enum renderer_kind kind)
 {
-	uint32_t worker;
+	uint32_t worker = 0;
 	int64_t deadline_ms = now_ms() + START_TIMEOUT_MS;
 	int socket = renderer_spawn(renderer, kind, &worker);
 	int error = socket < 0 ? socket : 0;
@@ -169,7 +167,8 @@ static int ask_kind(struct renderer *renderer, enum renderer_kind kind)
 	renderer_kill(renderer, worker);
 	if (error < 0)
 		log_err("%s does not start: %s", renderer_kind_name(kind),
-			error == -EPIPE ? "its process has ended" : strerror(-error));
+			error == -EPIPE || error == -ECONNRESET ? "its process has ended"
+								: strerror(-error));
 	return error;
 }
 

@@ -223,6 +223,7 @@ static int handle_make_blob(struct context *base, struct resource *resource, uin
 		renderer_work_destroy(work);
 		return err;
 	}
+	resource->home = renderer_link_worker(context->link);
 	work->resource = resource_ref(resource);
 	work->blob_bytes = size;
 	renderer_link_send(context->link, &message, NULL, 0, -1, &work->call);
@@ -235,7 +236,12 @@ static void handle_lost(void *data, const char *why)
 {
 	struct renderer_context *context = data;
 
+	const uint64_t worker = renderer_link_worker(context->link);
+	uint32_t position = 0;
+
 	context->lost = true;
+	for (struct resource *resource; (resource = id_map_next(&context->known, &position));)
+		resource->abandoned |= resource->home == worker;
 	context->base.host->counters->contexts_lost++;
 	log_limited(&context->log_limit, LOG_LEVEL_WARN, "%s is lost: %s", context->base.name, why);
 	context_wake(&context->base);

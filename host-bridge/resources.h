@@ -66,7 +66,8 @@ struct resource {
 	uint32_t width, height, format; /* RESOURCE_2D */
 
 	struct resource_3d shape; /* RESOURCE_3D */
-	uint64_t home;            /* the worker whose memory it is (RESOURCE_3D); 0: none yet */
+	uint64_t home;            /* the worker that has made it; 0: none, or none yet */
+	bool abandoned;           /* that worker has ended: nobody will draw in it again */
 	bool pending;             /* a worker is still making it; see resource_settle */
 	/* RESOURCE_BLOB_HOST and RESOURCE_3D with an fd of their own: */
 	uint32_t fd_type;  /* RENDERER_FD_*; 0: a file of ours */

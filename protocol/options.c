@@ -13,6 +13,7 @@
 
 #define HELP_COLUMNS 80
 #define NAME_MAX_BYTES 64
+#define FLAG_WORDS "1, yes, true, 0, no or false" /* see parse_flag */
 
 static bool usage_error(const struct options_program *program, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -89,9 +90,8 @@ static bool read_environment(const struct options_program *program)
 		if (option->argument) {
 			*option->value = text;
 		} else if (!parse_flag(text, option->flag)) {
-			return usage_error(program,
-				"$%s is '%s', but may only be 1, yes, true, 0, no or false", name,
-				text);
+			return usage_error(
+				program, "$%s is '%s', but may only be " FLAG_WORDS, name, text);
 		}
 	}
 	return true;
@@ -201,7 +201,21 @@ static bool is_command(const struct options_program *program, const char *argume
 	return program->command && strcmp(argument, program->command) == 0;
 }
 
-enum options_result options_parse(
+const char *options_set(const struct options_program *program, const char *name, const char *value)
+{
+	const struct option_description *option = find_option(program, name, strlen(name));
+
+	if (!option)
+		return "there is no such option";
+	if (!option->argument)
+		return parse_flag(value, option->flag) ? NULL : "may only be " FLAG_WORDS;
+	if (!value[0])
+		return "the value is missing";
+	*option->value = value;
+	return NULL;
+}
+
+static enum options_result parse_environment_and_arguments(
 	const struct options_program *program, int argc, char **argv, int *first)
 {
 	int i = 1;
@@ -231,6 +245,19 @@ enum options_result options_parse(
 	}
 	*first = i;
 	return OPTIONS_RUN;
+}
+
+enum options_result options_parse(
+	const struct options_program *program, int argc, char **argv, int *first)
+{
+	enum options_result result = parse_environment_and_arguments(program, argc, argv, first);
+
+	if (result != OPTIONS_RUN || !program->read_file)
+		return result;
+	if (!program->read_file(program, program->file_data))
+		return OPTIONS_USAGE;
+	/* Once more: what they say wins over the file. */
+	return parse_environment_and_arguments(program, argc, argv, first);
 }
 
 int options_list_has(const char *list, const char *const *words, const char *word)

@@ -29,6 +29,13 @@ struct options_program {
 	/* A word that may stand before, between or behind the options, if there is one. */
 	const char *command, *command_help;
 	bool *command_given;
+	/*
+	 * A file of options, if the program has one: finds it, by means of what the command line
+	 * and the environment say, and calls options_set() for what stands in it. False: said what
+	 * is wrong with it.
+	 */
+	bool (*read_file)(const struct options_program *program, void *data);
+	void *file_data;
 };
 
 enum options_result {
@@ -38,13 +45,19 @@ enum options_result {
 };
 
 /*
- * Reads the environment, then @argv (--name VALUE, --name=VALUE; "--" ends the options, as does the
- * first argument that is none). A VALUE of its own may not start with "--", so argv[*first - 1] is
- * "--" only where that ended the options. Empty variables count as not set. Values point into @argv
- * or the environment. Adds --help and --version.
+ * Reads the file, the environment, then @argv, of which the last one wins (--name VALUE,
+ * --name=VALUE; "--" ends the options, as does the first argument that is none). A VALUE of its own
+ * may not start with "--", so argv[*first - 1] is "--" only where that ended the options. Empty
+ * variables count as not set. Values point into @argv, the environment or what options_set() was
+ * given. Adds --help and --version.
  */
 enum options_result options_parse(
 	const struct options_program *program, int argc, char **argv, int *first);
+
+/*
+ * Sets an option as a line of a file does. NULL, or what is wrong with it; @value must last.
+ */
+const char *options_set(const struct options_program *program, const char *name, const char *value);
 
 /*
  * Whether @word is in @list, words with commas between them (NULL: empty): 1 or 0, or -EINVAL when

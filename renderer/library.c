@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <virgl/virglrenderer.h>
 
@@ -85,11 +86,13 @@ int library_fence(uint32_t ring, uint32_t serial)
 		library.max_fences = max;
 	}
 	uint32_t id = ++library.last_fence_id;
-	/* Entered first: the library may retire it while it is being made. */
-	if (library.kind == RENDERER_KIND_VIRGL)
+	if (library.kind == RENDERER_KIND_VIRGL) {
 		ring = RENDERER_NO_RING; /* GL has one order */
-	else if (ring == RENDERER_NO_RING)
-		return -EINVAL;
+	} else if (ring == RENDERER_NO_RING) {
+		library.retired(serial); /* and Vulkan none but those of its rings */
+		return 0;
+	}
+	/* Entered first: the library may retire it while it is being made. */
 	library.fences[library.n_fences++] =
 		(struct fence){.ring = ring, .serial = serial, .id = id};
 	int error = library.kind == RENDERER_KIND_VIRGL
@@ -254,6 +257,15 @@ static uint64_t payload_offset(uint32_t fd_type, int fd)
 	return header[1] % PAGE_BYTES == 0 ? header[1] : PAGE_BYTES;
 }
 
+/* Drivers that render in software may call plain memory a dma-buf. The kernel does not. */
+static uint32_t real_type(uint32_t fd_type, int fd)
+{
+	struct stat status;
+	return fd_type == RENDERER_FD_DMABUF && fstat(fd, &status) == 0 && S_ISREG(status.st_mode)
+		? RENDERER_FD_SHM
+		: fd_type;
+}
+
 int library_create_blob(uint32_t id, const struct renderer_request *request,
 	struct renderer_answer *answer, int *fd)
 {
@@ -278,7 +290,7 @@ int library_create_blob(uint32_t id, const struct renderer_request *request,
 	}
 	if (virgl_renderer_resource_get_map_info(id, &map_info) != 0)
 		map_info = VIRGL_RENDERER_MAP_CACHE_NONE; /* not mappable */
-	answer->blob.fd_type = fd_type;
+	answer->blob.fd_type = real_type(fd_type, *fd);
 	answer->blob.map_info = map_info;
 	answer->blob.fd_offset = payload_offset(fd_type, *fd);
 	answer->blob.size = request->create_blob.size;
@@ -392,9 +404,13 @@ static int make_memory(uint64_t size, uint32_t *fd_type)
 	if (dmabuf < 0)
 		return memory;
 	fd_close(&memory);
-	*fd_type = RENDERER_FD_DMABUF;
+	*fd_type = real_type(RENDERER_FD_DMABUF, dmabuf);
 	return dmabuf;
 }
+
+/* llvmpipe reads and writes blocks of 4 x 4 pixels, in vectors of up to 64 bytes. */
+#define ROW_ALIGNMENT 64
+#define ROWS_OF_BLOCK 4
 
 /* A texture in memory of ours. */
 static int create_in_memory(uint32_t id, const struct renderer_request *request,
@@ -405,12 +421,15 @@ static int create_in_memory(uint32_t id, const struct renderer_request *request,
 		.bind = request->create_3d.bind,
 		.width = request->create_3d.width,
 		.height = request->create_3d.height,
-		.stride = request->create_3d.width * 4,
+		.stride = (uint32_t)align_up((uint64_t)request->create_3d.width * 4, ROW_ALIGNMENT),
 		.modifier = DRM_FORMAT_MOD_LINEAR,
 	};
-	uint64_t size = request->create_3d.shared_bytes;
+	const uint64_t size = request->create_3d.shared_bytes;
+	/* Whole blocks, beyond what others are told of. */
+	const uint64_t needed = layout.stride * align_up(layout.height, ROWS_OF_BLOCK);
 
-	*fd = make_memory(size, &answer->blob.fd_type);
+	*fd = make_memory(
+		align_up(needed > size ? needed : size, PAGE_BYTES), &answer->blob.fd_type);
 	if (*fd < 0)
 		return *fd;
 	int copy = fd_dup(*fd);

@@ -298,9 +298,13 @@ static void execute(const struct renderer_request *request)
 			handlers[request->type].name, request->resource_id, strerror(-error));
 	if (request->serial == 0)
 		return;
-	/* No such ring: there is nothing to wait for. */
-	if (error == 0 && request->fenced && library_fence(request->ring, request->serial) == 0)
-		return;
+	if (error == 0 && request->fenced) {
+		error = library_fence(request->ring, request->serial);
+		if (error == 0)
+			return; /* until it retires */
+		log_limited(&worker.log_limit, LOG_LEVEL_WARN, "no fence on ring %u: %s",
+			request->ring, strerror(-error));
+	}
 	answer_error(request->serial, error);
 }
 

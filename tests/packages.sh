@@ -5,7 +5,7 @@
 # For Debian 12 and 13. Where a package was renamed, the names stand in one word: NEW|OLD.
 
 packages_build="build-essential meson ninja-build pkg-config python3 libwayland-dev libwayland-bin
-    wayland-protocols libdrm-dev libpixman-1-dev libseccomp-dev"
+    wayland-protocols libdrm-dev libpixman-1-dev libseccomp-dev libinih-dev"
 
 packages_demo="weston libegl1 libgl1-mesa-dri gtk-4-examples adwaita-icon-theme fonts-dejavu-core imagemagick
     util-linux"
@@ -24,9 +24,13 @@ packages_vm="build-essential flex bison bc libelf-dev libssl-dev xz-utils mmdebs
 
 packages_guest="$packages_build libcmocka-dev
     systemd-sysv dbus-user-session libpam-systemd udev kmod procps iproute2
-    weston foot wl-clipboard wayland-utils wtype fonts-dejavu-core xkb-data adwaita-icon-theme
+    weston mutter foot wl-clipboard wayland-utils wtype fonts-dejavu-core xkb-data adwaita-icon-theme
     gtk-4-examples mpv
-    qml-qt6 qml6-module-qtqml qml6-module-qtqml-workerscript qml6-module-qtquick qml6-module-qtquick-window qt6-wayland"
+    qml-qt6 qml6-module-qtqml qml6-module-qtqml-workerscript qml6-module-qtquick qml6-module-qtquick-window qt6-wayland
+    libegl-dev libgles-dev libvulkan-dev mesa-vulkan-drivers vulkan-tools"
+
+# And in the tree that 3D is rendered in, Debian 13 with what its backports have newer.
+packages_host="$packages_build libvirglrenderer-dev virgl-server mesa-vulkan-drivers libegl1 libgl1 libgl1-mesa-dri"
 
 # The tree in which the project is built with Debian 13's compilers and libraries (tests/debian13.sh).
 packages_debian13="$packages_build libcmocka-dev clang systemd

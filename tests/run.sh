@@ -4,7 +4,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/packages.sh
 
-SUITES=(unit wire fuzz renderer apps nested input clipboard many faults wlcs doctor asan debian13 vm-uml vm-qemu)
+SUITES=(unit wire fuzz renderer apps nested input dragging clipboard many faults wlcs doctor asan debian13 vm-uml vm-qemu)
 
 usage() {
     cat <<'END'
@@ -21,6 +21,7 @@ Suites:
   apps       applications on weston and sway, direct and bridged: the pictures must be equal
   nested     a compositor as a guest application
   input      pointer and keyboard events, direct and bridged
+  dragging   drag and drop, guest and host; menus that take the input
   clipboard  clipboard and primary selection in all directions and sizes
   many       twenty clients at once, a thousand in turn: nothing may be left of them
   faults     killed and misbehaving clients, processes and devices
@@ -44,7 +45,7 @@ Builds and logs are in build-tests/. Exit status: 0 when all passed, 1 otherwise
 END
 }
 
-e2e_suites=(apps nested input clipboard many faults wlcs doctor)
+e2e_suites=(apps nested input dragging clipboard many faults wlcs doctor)
 vm_kinds=(uml qemu)
 LOGS=$PWD/build-tests/logs
 jobs_max=$(nproc)

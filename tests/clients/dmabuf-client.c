@@ -18,6 +18,7 @@
 
 #include "guest-proxy/virtgpu_ioctl.h" /* the kernel's layouts */
 #include "linux-dmabuf-client-protocol.h"
+#include "picture.h"
 #include "protocol/cross_domain.h"
 #include "window.h"
 #include "wl_drm-client-protocol.h"
@@ -261,15 +262,6 @@ static void release(struct memory *memory)
 
 /* The picture, as shm-client draws it */
 
-static uint32_t mix(uint32_t value)
-{
-	value ^= value >> 16;
-	value *= 0x7feb352d;
-	value ^= value >> 15;
-	value *= 0x846ca68b;
-	return value ^ value >> 16;
-}
-
 static void draw(
 	const struct memory *memory, uint32_t offset, uint32_t seed, int32_t width, int32_t height)
 {
@@ -277,8 +269,7 @@ static void draw(
 		uint32_t *row =
 			(uint32_t *)(void *)(memory->map + offset + (size_t)y * memory->stride);
 		for (int32_t x = 0; x < width; x++)
-			row[x] = mix(((uint32_t)(x / 16) << 16 ^ (uint32_t)(y / 16)) + mix(seed)) &
-				0xffffff;
+			row[x] = picture_pixel(seed, x, y);
 	}
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "picture.h"
 #include "window.h"
 
 struct options {
@@ -32,24 +33,14 @@ static const char usage[] =
 	"  --hold         stay mapped after the last frame\n"
 	"  --title TEXT   title and app id (default shm-client)\n";
 
-static uint32_t mix(uint32_t value)
-{
-	value ^= value >> 16;
-	value *= 0x7feb352d;
-	value ^= value >> 15;
-	value *= 0x846ca68b;
-	return value ^ value >> 16;
-}
-
 static void draw_rows(const struct options *options, uint32_t *pixels, uint32_t frame, int32_t first,
 	int32_t end)
 {
 	for (int32_t y = first; y < end; y++) {
 		for (int32_t x = 0; x < options->width; x++) {
-			uint32_t cell = (uint32_t)(x / 16) << 16 ^ (uint32_t)(y / 16);
 			pixels[(size_t)y * options->width + x] = options->solid ?
 				options->seed :
-				mix(cell + mix(options->seed + frame * 7919)) & 0xffffff;
+				picture_pixel(options->seed + frame * 7919, x, y);
 		}
 	}
 }

@@ -2,10 +2,12 @@
 #include "window.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SEAT_VERSION 7
@@ -184,6 +186,34 @@ void window_commit(struct window *window, struct window_buffer *buffer, int32_t 
 bool window_dispatch(struct window *window)
 {
 	return wl_display_dispatch(window->display) >= 0;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec time;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+bool window_rest(struct window *window, int ms)
+{
+	struct pollfd readable = {.fd = wl_display_get_fd(window->display), .events = POLLIN};
+	int64_t end = now_ms() + ms;
+
+	for (int64_t left = ms; left > 0; left = end - now_ms()) {
+		while (wl_display_prepare_read(window->display) != 0) {
+			if (wl_display_dispatch_pending(window->display) < 0)
+				return false;
+		}
+		wl_display_flush(window->display);
+		if (poll(&readable, 1, (int)left) > 0)
+			wl_display_read_events(window->display);
+		else
+			wl_display_cancel_read(window->display);
+		if (wl_display_dispatch_pending(window->display) < 0)
+			return false;
+	}
+	return true;
 }
 
 void window_finish(struct window *window)

@@ -61,6 +61,9 @@ void window_commit(struct window *window, struct window_buffer *buffer, int32_t 
 /* Waits for events and dispatches them. Return: false when the connection is gone. */
 bool window_dispatch(struct window *window);
 
+/* Dispatches events for @ms. Return: false when the connection is gone. */
+bool window_rest(struct window *window, int ms);
+
 /* Destroys everything and disconnects after a last round trip. */
 void window_finish(struct window *window);
 

@@ -11,6 +11,7 @@ tests=(
     primary-guest-to-host:150 primary-host-to-guest:150 primary-guest-to-guest:150
     ten-guest-to-host:90 ten-host-to-guest:90 ten-guest-to-guest:90
     slow-reader:120
+    not-to-guest:60 not-to-host:60
 )
 
 SIZES=(0 1 4096 65536 70000 3000000 67108864)
@@ -134,6 +135,47 @@ read_slowly() {
         cat "$WORK/chunk"
         sleep 0.7
     done
+}
+
+# One way only, as a file of the machine's says.
+configure_clipboard() {
+    echo "clipboard = $1" >"$WORK/one-way.conf"
+    HOST_OPTIONS="--config $WORK/one-way.conf"
+}
+
+# The guest may see that there is a selection: wl-paste ends once it has the focus, but finds no type.
+test_not_to_guest() {
+    local type=application/x-wayferry-secret
+    configure_clipboard to-host
+    clipboard_start
+    content 4096
+    copy host "$WORK/content" "$type"
+    until_true 20 offers_type host "$type" || fail "the host has no selection"
+    WAYLAND_DISPLAY=$GUEST timeout 20 wl-paste --list-types >"$WORK/types" 2>"$WORK/says"
+    (($? <= 1)) || fail "the guest does not get the focus"
+    [ ! -s "$WORK/types" ] || fail "the guest sees types"
+    paste_into "$GUEST" "$WORK/pasted" "$type" && fail "the guest pastes"
+    [ ! -s "$WORK/pasted" ] || fail "the guest got data"
+    copy "$GUEST" "$WORK/content" application/x-wayferry-other
+    until_true 20 offers_type host application/x-wayferry-other || fail "the other way is closed, too"
+    clipboard_end
+}
+
+# What the host has copied stays there to be pasted, in the guest, too.
+test_not_to_host() {
+    local type=application/x-wayferry-kept
+    configure_clipboard to-guest
+    clipboard_start
+    content 4096
+    copy host "$WORK/content" "$type"
+    until_true 20 offers_type host "$type" || fail "the host has no selection"
+    copy "$GUEST" "$WORK/content" application/x-wayferry-other
+    until_true 20 not alive "${PID[copy-other]}" || fail "the guest's wl-copy does not learn that it is refused"
+    stop copy-other
+    offers_type host "$type" || fail "the guest has changed the host's selection"
+    paste_into "$GUEST" "$WORK/pasted" "$type" || fail "the other way is closed, too"
+    cmp "$WORK/content" "$WORK/pasted" || fail "the contents differ"
+    clipboard_end
 }
 
 SELECTION=''

@@ -6,7 +6,7 @@
 tests=(client-killed:90 client-killed-in-a-frame:90 guest-killed:90 guest-killed-in-a-frame:90 host-killed:90
     host-killed-in-a-frame:90 compositor-killed:90 compositor-killed-in-a-frame:90
     held:60 stall:90 flood:60 flood-unread:60 hoard-objects:120 hoard-pools:120 hoard-pixels:120 truncate:60 truncate-race:60 malformed:600 malformed-guest:600
-    device:300)
+    device:300 renderer-absent:60)
 
 FAULTS=$WAYFERRY_CLIENTS/faults
 BLAME='[@#][0-9]*: error [0-9]'    # how libwayland says that wl_display.error came
@@ -416,11 +416,40 @@ test_malformed_guest() {
 test_device() {
     weston_start compositor
     bridge_start_host compositor bridge
-    timeout 200 "$FAULTS/device-faults" "$XDG_RUNTIME_DIR/bridge.gpu" >"$LOGS/device.log" 2>&1 ||
+    bridge_start_host compositor other      # another machine's
+    timeout 200 "$FAULTS/device-faults" "$XDG_RUNTIME_DIR/bridge.gpu" "$XDG_RUNTIME_DIR/other.gpu" >"$LOGS/device.log" 2>&1 ||
         fail "$(grep -m 3 '^FAILED' "$LOGS/device.log") (log: $LOGS/device.log)"
     tail -n 1 "$LOGS/device.log"
     quiet bridge-host
+    stop other-host || fail "the other wayferry-host ignored SIGTERM"
     device_still_works
+}
+
+# 3D was asked for and cannot be: wayferry-host does not start without, and says why in a line of its own.
+test_renderer_absent() {
+    local program=$WAYFERRY_BUILD/renderer/wayferry-renderer
+    weston_start compositor
+    renderer_is_missed "/nowhere/wayferry-renderer: No such file" /nowhere/wayferry-renderer
+    mkdir "$WORK/libraries"
+    echo none >"$WORK/libraries/libvirglrenderer.so.1"
+    renderer_is_missed "virgl does not start: its process has ended" "$program" LD_LIBRARY_PATH="$WORK/libraries"
+    grep -q 'error while loading shared libraries: .*libvirglrenderer' "$LOGS/absent.log" ||
+        fail "the loader says nothing (log: $LOGS/absent.log)"
+    bridge_start compositor
+    good_client
+    bridge_stop
+}
+
+# renderer_is_missed TEXT PROGRAM [ENVIRONMENT...]
+renderer_is_missed() {
+    local text=$1 program=$2
+    shift 2
+    timeout 20 env "$@" "$WAYFERRY_BUILD/host-bridge/wayferry-host" --socket "$XDG_RUNTIME_DIR/absent.gpu" \
+        --wayland-display compositor --renderer virgl --renderer-program "$program" >"$LOGS/absent.log" 2>&1
+    [ $? = 1 ] || fail "wayferry-host did not fail (log: $LOGS/absent.log)"
+    [ "$(grep -c '^\[error\]' "$LOGS/absent.log")" = 1 ] && grep -q "^\[error\] renderer: .*$text" "$LOGS/absent.log" ||
+        fail "wayferry-host does not say \"$text\" (log: $LOGS/absent.log)"
+    [ ! -e "$XDG_RUNTIME_DIR/absent.gpu" ] || fail "a socket is left behind"
 }
 
 device_still_works() {

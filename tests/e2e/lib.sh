@@ -318,7 +318,7 @@ shot_is() {
 window_box() {
     compare -metric AE -highlight-color white -lowlight-color black -compose src \
         "$WORK/$1.empty.png" "$2" "$WORK/box.png" 2>/dev/null
-    convert "$WORK/box.png" -bordercolor black -border 1 -trim -format '%wx%h%O' info:
+    convert "$WORK/box.png" -bordercolor black -border 1 -trim -format '%wx%h+%[fx:page.x-1]+%[fx:page.y-1]' info:
 }
 
 # ---- the bridge

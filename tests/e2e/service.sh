@@ -99,7 +99,7 @@ guest_has_ended() {
 }
 
 test_host_unit() {
-    echo "WAYFERRY_HOST_WAYLAND_DISPLAY=compositor" >"$HOME/.config/wayferry/work-1.env"
+    echo "wayland-display = compositor" >"$HOME/.config/wayferry/work-1.conf"
     systemctl --user start wayferry-host@work-1.socket || fail "the host's socket does not start"
     [ "$(stat -c %a "$gpu")" = 600 ] && [ "$(stat -c %a "${gpu%/*}")" = 700 ] || fail "the host's socket is open to others"
     echo "WAYFERRY_GUEST_VHOST_USER=$gpu" >"$HOME/.config/wayferry/guest.env"

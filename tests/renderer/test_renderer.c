@@ -14,6 +14,7 @@
 #include "../unit/fake_compositor.h"
 #include "../unit/fd_count.h"
 #include "../unit/gpu_commands.h"
+#include "../unit/log_capture.h"
 #include "host-bridge/renderer.h"
 #include "processes.h"
 #include "virgl_stream.h"
@@ -44,6 +45,15 @@ static int set_up(void **state)
 	return 0;
 }
 
+/* The log is kept, that of the workers, too. */
+static int set_up_logged(void **state)
+{
+	log_capture_begin();
+	int result = set_up(state);
+	fds_before--; /* the capture's own */
+	return result;
+}
+
 /* Waits for descendants of this name to be as many. */
 static bool await_processes(const char *name, unsigned n, int ms)
 {
@@ -66,6 +76,12 @@ static int tear_down(void **state)
 	bool gone = await_processes("wayferry-virgl", 0, 5000) &&
 		await_processes("wayferry-venus", 0, 5000);
 	return gone && fd_count() == fds_before ? 0 : -1;
+}
+
+static int tear_down_logged(void **state)
+{
+	log_capture_end();
+	return tear_down(state);
 }
 
 /* --- OpenGL --- */
@@ -420,15 +436,84 @@ static void workers_are_confined_and_the_device_has_no_mesa(void **state)
 	fclose(maps);
 }
 
+/* --- bad input --- */
+
+/* What each thing that a guest may get wrong leads to in the log. */
+static const char *const complaints[] = {
+	"CTX_CREATE (0x200) of context 4 refused: 0x1205",           /* the capset */
+	"RESOURCE_CREATE_BLOB (0x10c) of context 1 refused: 0x1205", /* its size, its kind */
+	"RESOURCE_CREATE_BLOB (0x10c) of context 1 refused: 0x1201", /* larger than all memory */
+	"CREATE_BLOB of resource 7: ",                               /* no such memory */
+	"CTX_ATTACH_RESOURCE (0x202) of context 2 refused: 0x1203",  /* it is freed */
+	"RESOURCE_UNMAP_BLOB (0x209) of context 0 refused: 0x1205",  /* it is not mapped */
+	"RESOURCE_UNMAP_BLOB (0x209) of context 0 refused: 0x1203",  /* it is freed */
+	"SUBMIT_3D (0x207) of context 1 refused: 0x1204",            /* it is destroyed */
+	"virgl context 3 (test) is lost: ",
+	"ring_idx 5", /* says the library, for which that is the context's end */
+};
+
+static void bad_input_is_told_to_the_guest_and_in_the_log(void **state)
+{
+	pid_t doomed = 0;
+	assert_int_equal(gpu_create_context(3, VIRGL), OK);
+	assert_int_equal(gpu_await(gpu_offer_submit(3, "", 0, FENCE_GLOBAL), START), OK);
+	assert_int_equal(processes_find("wayferry-virgl", &doomed), 1);
+	assert_int_equal(gpu_create_context(1, VENUS), OK);
+	assert_int_equal(gpu_create_context(2, VIRGL), OK);
+	make_texture(2, 9, 0);
+
+	assert_int_equal(gpu_create_context(4, 6), BAD_PARAMETER);
+	struct virtio_gpu_resource_create_blob blob = {HDR(RESOURCE_CREATE_BLOB, .ctx_id = 1),
+		.resource_id = 7, .blob_mem = VIRTIO_GPU_BLOB_MEM_HOST3D, .size = 0};
+	assert_int_equal(gpu_command(&blob, sizeof(blob)), BAD_PARAMETER);
+	blob.size = 1ull << 40;
+	assert_int_equal(gpu_command(&blob, sizeof(blob)), NO_MEMORY);
+	blob.size = PAGE;
+	blob.blob_mem = VIRTIO_GPU_BLOB_MEM_HOST3D_GUEST;
+	assert_int_equal(gpu_command(&blob, sizeof(blob)), BAD_PARAMETER);
+	assert_true(gpu_await(gpu_offer_host_blob(1, 7, 1234, PAGE), START) >= UNSPEC);
+
+	assert_int_equal(gpu_texture(8, WIDTH, HEIGHT), OK);
+	assert_int_equal(gpu_unref(8), OK);
+	assert_int_equal(gpu_attach(2, 8), BAD_RESOURCE);
+
+	assert_int_equal(gpu_destroy_context_of(1), OK);
+	assert_int_equal(gpu_create_context(1, VENUS), OK);
+	assert_int_equal(gpu_await(gpu_offer_host_blob(1, 7, 0, PAGE), START), OK);
+	assert_int_equal(gpu_answer(gpu_offer_map(7, 0)), VIRTIO_GPU_RESP_OK_MAP_INFO);
+	assert_int_equal(gpu_destroy_context_of(1), OK);
+	assert_int_equal(gpu_unmap(7), OK);
+	assert_int_equal(gpu_unmap(7), BAD_PARAMETER);
+	assert_int_equal(gpu_unref(7), OK);
+	assert_int_equal(gpu_unmap(7), BAD_RESOURCE);
+
+	assert_int_equal(gpu_answer(gpu_offer_submit(1, "1234", 4, FENCE_GLOBAL)), BAD_CONTEXT);
+	kill(doomed, SIGKILL);
+	assert_int_equal(gpu_await(gpu_offer_submit(3, "1234", 4, FENCE_GLOBAL), START), UNSPEC);
+	assert_int_equal(gpu_create_context(5, VENUS), OK);
+	assert_int_not_equal(gpu_await(gpu_offer_submit(5, "", 0, 5), START), NO_ANSWER);
+	assert_true(gpu_await(gpu_offer_submit(5, "12345678", 8, 0), START) >= UNSPEC);
+
+	check_clear(2, 9, 0); /* nobody else has noticed */
+	log_capture_end();
+	for (size_t i = 0; i < ARRAY_LENGTH(complaints); i++)
+		if (!log_captured(complaints[i]))
+			fail_msg("the log does not say: %s", complaints[i]);
+}
+
 /* --- without it --- */
 
 static void a_renderer_that_is_absent_is_an_error(void **state)
 {
 	struct renderer_config config = {.log_level = "warn", .kinds = {true}};
+	log_capture_begin();
 	config.program = "/nowhere/wayferry-renderer";
 	assert_null(renderer_create(&config));
 	config.program = "/bin/false"; /* something that ends */
 	assert_null(renderer_create(&config));
+	log_capture_end();
+	assert_true(log_captured("/nowhere/wayferry-renderer: No such file or directory"));
+	assert_true(log_captured("virgl does not start: its process has ended"));
 	int status;
 	while (waitpid(-1, &status, 0) > 0)
 		continue;
@@ -450,6 +535,8 @@ int main(void)
 		TEST(a_worker_that_hangs_is_ended),
 		TEST(without_the_spawner_everything_else_goes_on),
 		TEST(nobody_spins),
+		cmocka_unit_test_setup_teardown(bad_input_is_told_to_the_guest_and_in_the_log,
+			set_up_logged, tear_down_logged),
 		TEST(workers_are_confined_and_the_device_has_no_mesa),
 		cmocka_unit_test(a_renderer_that_is_absent_is_an_error),
 	};

@@ -98,10 +98,10 @@ static inline struct pair bind_global(const char *interface)
 	return pair;
 }
 
-static inline int start(const char *vm_name)
+static inline int start(struct policy settings)
 {
 	world = (struct world){.next_id = FIRST_ID, .next_name = 1, .fds_before = count_fds()};
-	world.policy.vm_name = vm_name;
+	world.policy = settings;
 	assert_true(policy_init(&world.policy));
 	world.connection.policy = &world.policy;
 	world.connection.name = "test";
@@ -115,12 +115,12 @@ static inline int start(const char *vm_name)
 
 static inline int set_up(void **state)
 {
-	return start(NULL);
+	return start((struct policy){0});
 }
 
 static inline int set_up_named(void **state)
 {
-	return start("box");
+	return start((struct policy){.vm_name = "box"});
 }
 
 static inline int tear_down(void **state)

@@ -324,6 +324,19 @@ static void an_old_client_hears_of_what_the_guest_can_use(void **state)
 		"modifier 875713089 0 0; format 875713089; ");
 }
 
+static void where_there_is_opengl_only_what_it_shares_is_offered(void **state)
+{
+	static const uint32_t formats[] = {DRM_FORMAT_XRGB2101010, DRM_FORMAT_ABGR2101010,
+		DRM_FORMAT_RGB565, DRM_FORMAT_XBGR8888};
+	gpu.opengl = true;
+	announce(4);
+	bind_dmabuf(3);
+	expect(&host, "bind 7 " DMABUF " 3 3; ");
+	for (size_t i = 0; i < ARRAY_LENGTH(formats); i++)
+		tell(3, "modifier", RIG_ARGS({.u = formats[i]}, {.u = 0}, {.u = 0}));
+	expect(&app, "modifier 875709016 0 0; ");
+}
+
 /* The table that was told last has these bytes, and nobody can change them. */
 static void expect_table(const struct dmabuf_pair *pairs, size_t n)
 {
@@ -773,6 +786,7 @@ int main(void)
 		TEST(the_newest_version_is_offered_whatever_the_hosts_is),
 		TEST(without_a_render_node_there_are_none),
 		TEST(an_old_client_hears_of_what_the_guest_can_use),
+		TEST(where_there_is_opengl_only_what_it_shares_is_offered),
 		TEST(feedback_is_made_of_formats_where_the_host_has_none),
 		TEST(feedback_outlives_who_was_asked_for_it),
 		TEST(feedback_of_the_host_is_told_anew),

@@ -364,6 +364,11 @@ static void test_the_node_is_what_applications_draw_on(void **state)
 	mock.params[VIRTGPU_SUPPORTED_CAPSETS] |= 1 << 4;
 	gpu = gpu_virtgpu_open(loop, NULL);
 	assert_true(gpu->modifiers);
+	assert_true(gpu->opengl);
+	gpu->ops->destroy(gpu);
+	mock.params[VIRTGPU_SUPPORTED_CAPSETS] = 1 << 5;
+	gpu = gpu_virtgpu_open(loop, NULL);
+	assert_false(gpu->opengl);
 }
 
 /* Submissions */

@@ -26,6 +26,30 @@ static const struct option_description table[] = {
 static const struct options_program program = {
 	.name = "ferry-test", .usage = "[OPTION...]", .summary = "A summary.", .options = table};
 
+/* A file that says what the tests want, as "name", "value" pairs that end with NULL. */
+static const char *const *file_says;
+static const char *file_saw_path;
+
+static bool read_file(const struct options_program *of, void *data)
+{
+	const char *why = NULL;
+
+	file_saw_path = socket_path;
+	for (const char *const *says = file_says; says && *says && !why; says += 2) {
+		why = options_set(of, says[0], says[1]);
+		if (why)
+			fprintf(stderr, "%s: %s", says[0], why);
+	}
+	return !why;
+}
+
+static const struct options_program with_file = {.name = "ferry-test",
+	.usage = "[OPTION...]",
+	.summary = "A summary.",
+	.options = table,
+	.read_file = read_file};
+static const struct options_program *parsed = &program;
+
 static char captured[8192];
 static int first;
 
@@ -48,7 +72,7 @@ static enum options_result parse(int captured_fd, ...)
 	fflush(stdout);
 	dup2(ends[1], captured_fd);
 	close(ends[1]);
-	enum options_result result = options_parse(&program, argc, argv, &first);
+	enum options_result result = options_parse(parsed, argc, argv, &first);
 	fflush(stdout);
 	dup2(saved, captured_fd);
 	close(saved);
@@ -65,6 +89,8 @@ static int clear_environment(void **state)
 		"FERRY_OTHER_SOCKET_PATH", "FERRY_OTHER_LOG_LEVEL"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		unsetenv(names[i]);
+	parsed = &program;
+	file_says = NULL;
 	return 0;
 }
 
@@ -186,6 +212,58 @@ static void a_flag_of_the_environment_must_be_a_word_for_yes_or_no(void **state)
 	assert_non_null(strstr(captured, "$FERRY_STATS is 'maybe'"));
 }
 
+static void options_win_over_variables_and_variables_over_the_file(void **state)
+{
+	parsed = &with_file;
+	file_says = (const char *const[]){
+		"socket-path", "/file", "log-level", "file", "stats", "yes", NULL};
+	setenv("FERRY_TEST_LOG_LEVEL", "variable", 1);
+	assert_int_equal(parse(2, NULL), OPTIONS_RUN);
+	assert_string_equal(socket_path, "/file");
+	assert_string_equal(level, "variable");
+	assert_true(stats);
+	assert_int_equal(parse(2, "--log-level", "option", "--socket-path=/option", "x", NULL),
+		OPTIONS_RUN);
+	assert_string_equal(socket_path, "/option");
+	assert_string_equal(level, "option");
+	assert_int_equal(first, 4);
+	setenv("FERRY_STATS", "no", 1);
+	assert_int_equal(parse(2, NULL), OPTIONS_RUN);
+	assert_false(stats);
+	file_says = (const char *const[]){"stats", "no", NULL};
+	assert_int_equal(parse(2, "--stats", NULL), OPTIONS_RUN);
+	assert_true(stats);
+}
+
+static void the_file_is_found_by_means_of_the_command_line(void **state)
+{
+	parsed = &with_file;
+	file_says = (const char *const[]){"socket-path", "/file", NULL};
+	assert_int_equal(parse(2, "--socket-path", "/option", NULL), OPTIONS_RUN);
+	assert_string_equal(file_saw_path, "/option");
+	/* Help is told whatever the file says, and a wrong command line is what counts. */
+	file_says = (const char *const[]){"nonsense", "", NULL};
+	assert_int_equal(parse(1, "--help", NULL), OPTIONS_DONE);
+	assert_int_equal(parse(2, "--wrong", NULL), OPTIONS_USAGE);
+	assert_non_null(strstr(captured, "unknown option '--wrong'"));
+}
+
+static void what_a_file_may_not_say_is_told(void **state)
+{
+	static const struct {
+		const char *name, *value, *why;
+	} cases[] = {{"sockets", "x", "no such option"}, {"help", "yes", "no such option"},
+		{"stats", "maybe", "may only be 1, yes"}, {"stats", "", "may only be 1, yes"},
+		{"socket-path", "", "value is missing"}};
+
+	parsed = &with_file;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		file_says = (const char *const[]){cases[i].name, cases[i].value, NULL};
+		assert_int_equal(parse(2, NULL), OPTIONS_USAGE);
+		assert_non_null(strstr(captured, cases[i].why));
+	}
+}
+
 static void help_tells_everything_within_eighty_columns(void **state)
 {
 	static const char *const expected[] = {"Usage: ferry-test [OPTION...]\n", "A summary.\n",
@@ -257,6 +335,9 @@ int main(void)
 		TEST(only_common_options_have_a_common_variable),
 		TEST(the_programs_own_variable_wins_over_the_common_one),
 		TEST(a_flag_of_the_environment_must_be_a_word_for_yes_or_no),
+		TEST(options_win_over_variables_and_variables_over_the_file),
+		TEST(the_file_is_found_by_means_of_the_command_line),
+		TEST(what_a_file_may_not_say_is_told),
 		TEST(help_tells_everything_within_eighty_columns),
 		TEST(version_prints_name_and_version),
 		TEST(lists_are_of_known_words),

@@ -199,6 +199,29 @@ static void linux_dmabuf_of_the_compositor_stands_alone(void **state)
 	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_callback", "done", 0, args);
 }
 
+static void a_restricted_linux_dmabuf_is_not_ours_either(void **state)
+{
+	uint32_t name, version;
+
+	assert_null(policy_restrict(&world.policy, "zwp_linux_dmabuf_v1", "2"));
+	announce(false);
+	assert_string_equal(take_global(&name, &version), "wl_shm");
+	assert_string_equal(take_global(&name, &version), "zwp_linux_dmabuf_v1");
+	assert_int_equal(version, 2);
+	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_callback", "done", 0, args);
+}
+
+static void a_refused_linux_dmabuf_is_not_ours_either(void **state)
+{
+	uint32_t name, version;
+
+	assert_null(policy_restrict(&world.policy, "zwp_linux_dmabuf_v1", "deny"));
+	announce(false);
+	assert_string_equal(take_global(&name, &version), "wl_shm");
+	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_callback", "done", 0, args);
+	assert_int_equal(world.sent[RELAY_DOWN].size, 0);
+}
+
 static void each_registry_is_told_when_its_globals_were(void **state)
 {
 	uint32_t early = world.next_id++, second, late = 0;
@@ -540,6 +563,33 @@ static void a_shadow_has_what_the_guest_drew(void **state)
 	fd_close(&shadow);
 }
 
+/* The end of a renderer */
+
+static void a_picture_that_nobody_draws_any_more_ends_its_client(void **state)
+{
+	for (int as_dmabuf = 0; as_dmabuf < 2; as_dmabuf++) {
+		struct resource *blob = as_dmabuf ? &t.dmabuf : &t.file;
+		bind_quietly(as_dmabuf);
+		struct pair compositor = bind_global("wl_compositor");
+		uint32_t surface = world.next_id++;
+		request("wl_compositor", "create_surface", compositor.down, ARGS({.id = surface}));
+		take_up("wl_compositor", "create_surface");
+		uint32_t params = new_params(), buffer = world.next_id++;
+		add(params, blob_handle(blob), 0, 0, 64, DRM_FORMAT_MOD_LINEAR);
+		assert_int_equal(create_immed(params, buffer, 16, 16, DRM_FORMAT_XRGB8888), 0);
+		captured_clear(&world.sent[RELAY_UP]);
+		request("wl_surface", "attach", surface, ARGS({.id = buffer}, {.i = 0}, {.i = 0}));
+		take_up("wl_surface", "attach");
+
+		blob->abandoned = true;
+		assert_int_equal(push(RELAY_DOWN, "wl_surface", "attach", surface,
+					 ARGS({.id = buffer}, {.i = 0}, {.i = 0}), no_handle),
+			-EPROTO);
+		expect_error(1, 3); /* implementation */
+		again(state);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_blobs, tear_down_blobs)
 
 int main(void)
@@ -547,6 +597,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(linux_dmabuf_is_offered_where_the_compositor_has_none),
 		TEST(linux_dmabuf_of_the_compositor_stands_alone),
+		TEST(a_restricted_linux_dmabuf_is_not_ours_either),
+		TEST(a_refused_linux_dmabuf_is_not_ours_either),
 		TEST(each_registry_is_told_when_its_globals_were),
 		TEST(our_linux_dmabuf_has_the_formats_of_wl_shm),
 		TEST(the_way_of_a_buffer_is_that_of_its_memory),
@@ -558,6 +610,7 @@ int main(void)
 		TEST(planes_are_added_once_and_before_they_are_used),
 		TEST(the_number_of_dma_bufs_is_bounded),
 		TEST(a_shadow_has_what_the_guest_drew),
+		TEST(a_picture_that_nobody_draws_any_more_ends_its_client),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,7 +83,7 @@ static int set_up_surface(void **state)
 	assert_int_equal(guest_memory_set(t.memory, &table, &fd, 1), 0);
 	t.window = window_create(1 << 20);
 	resource_table_init(&t.table, t.memory, t.window);
-	start(NULL);
+	start((struct policy){0});
 	t.shm = bind_global("wl_shm");
 	t.compositor = bind_global("wl_compositor");
 	t.surface = world.next_id++;

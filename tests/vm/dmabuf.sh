@@ -32,6 +32,13 @@ weston14_shot() {
     [ $# = 2 ] && mv "$2" "$1"
 }
 
+# mutter_start NAME: the mutter of the guests' tree: linux-dmabuf, fifo and commit-timing, but no way to take pictures.
+mutter_start() {
+    spawn "$1" "$LAB/guest.sh" direct "$XDG_RUNTIME_DIR/$1" dbus-run-session -- \
+        mutter --headless --wayland --no-x11 --wayland-display "$1" --virtual-monitor "$SIZE"
+    until_true 20 test -S "$XDG_RUNTIME_DIR/$1" || fail "mutter did not start (log: $LOGS/$1.log)"
+}
+
 # dmabuf_reference: the picture, direct; and the compositor is as it was.
 dmabuf_reference() {
     guest_direct "$LAB_PROGRAMS/shm-client" --size $DMABUF_SIZE --seed $DMABUF_SEED --frames 1 --hold
@@ -62,6 +69,18 @@ dmabuf_shows() {
     grep -qx 'copied_bytes 0' "$(guest_output vm "$job" stderr)" || fail "wayferry-guest copied pixels of $job"
 }
 
+# dmabuf_is_taken JOB COUNTER ARGUMENT...: the compositor shows the client's buffer, which it says with the
+# frame callback, and it went the way of COUNTER.
+dmabuf_is_taken() {
+    local job=$1 counter=$2 before
+    shift 2
+    before=$(dmabuf_counter "$counter")
+    app "$job" wayferry-guest --stats -- "$DMABUF_CLIENT" --size $DMABUF_SIZE --seed $DMABUF_SEED "$@"
+    guest_wait vm "$job" || fail "$job was not shown ($(cat "$(guest_output vm "$job" stderr)"))"
+    [ "$(dmabuf_counter "$counter")" = $((before + 1)) ] || fail "$job did not go the way of \"$counter\""
+    grep -qx 'copied_bytes 0' "$(guest_output vm "$job" stderr)" || fail "wayferry-guest copied pixels of $job"
+}
+
 dmabuf_refused() {
     guest_run vm wayferry-guest -- "$DMABUF_CLIENT" --foreign | grep -qx refused || fail "foreign memory was not refused"
 }
@@ -69,6 +88,13 @@ dmabuf_refused() {
 # The pairs of a dump that the guest can use: in rows, or as the driver likes.
 dmabuf_usable() {
     grep -E '^pair .{16}(0000000000000000|ffffffffffffff00)$' "$1"
+}
+
+# dmabuf_direct_pairs: what the compositor tells a client of its own, as far as the guest can use it.
+dmabuf_direct_pairs() {
+    "$LAB/guest.sh" direct "$XDG_RUNTIME_DIR/host" "$DMABUF_CLIENT" --formats >"$LOGS/formats.direct" ||
+        fail "the compositor has no linux-dmabuf"
+    dmabuf_usable "$LOGS/formats.direct"
 }
 
 # dmabuf_feedback EXPECTED: what the guest's linux-dmabuf tells: a table of the pairs in the file EXPECTED, in

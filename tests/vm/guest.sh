@@ -16,6 +16,7 @@ set -u
 
 . "$(dirname "${BASH_SOURCE[0]}")/uml.sh"
 [ ! -e "$LAB/qemu.sh" ] || . "$LAB/qemu.sh"
+. "$LAB/host.sh"
 
 GUEST_KINDS=(uml qemu-6.1 qemu-6.12 qemu-newest)
 GUEST_TIMEOUT=${GUEST_TIMEOUT:-60}      # seconds that a command may take, unless told otherwise
@@ -200,6 +201,7 @@ guest_main() {
         exit $kind
         ;;
     tree) lab_enter "$(guest_tree)" "${@:2}" ;;     # with LAB_BIND; for scripts
+    host) host_exec "${@:2}" ;;
     direct)
         (($# >= 3)) || { guest_usage >&2; exit 2; }
         LAB_BIND=$(dirname "$2") lab_enter "$(guest_tree)" env XDG_RUNTIME_DIR=/mnt HOME=/nonexistent \

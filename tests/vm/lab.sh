@@ -91,24 +91,32 @@ lab_hash() {
 }
 
 # lab_tree_path SETUP LIST...: where the tree is that has the packages of these lists (see
-# tests/packages.sh) and in which the script SETUP ("": none) was run.
+# tests/packages.sh) and in which the script SETUP ("": none) was run. With LAB_BACKPORTS=yes the
+# packages are the backports', where there are such.
 lab_tree_path() {
     local setup=$1
     shift
-    echo "$LAB_CACHE/tree-$({ echo "$LAB_RELEASE" && lab_words "$@" && cat "${setup:-/dev/null}"; } | lab_hash)"
+    echo "$LAB_CACHE/tree-$({ echo "$LAB_RELEASE${LAB_BACKPORTS:+-backports}" && lab_words "$@" && cat "${setup:-/dev/null}"; } | lab_hash)"
 }
 
 # lab_tree SETUP LIST...: makes that tree, if it is missing. Use with lab_locked.
 lab_tree() {
-    local tree setup=$1
+    local tree setup=$1 mirror options=() sources=()
     tree=$(lab_tree_path "$@")
     shift
     [ -e "$tree" ] && return 0
+    mirror=$(lab_mirror)
+    if [ -n "${LAB_BACKPORTS:-}" ]; then
+        options=(--aptopt="APT::Default-Release \"$LAB_RELEASE-backports\"")
+        sources=("deb $mirror $LAB_RELEASE main" "deb $mirror $LAB_RELEASE-backports main")
+    else
+        sources=("$mirror")
+    fi
     packages_need vm || lab_fail "packages are missing"
     lab_say "making a $LAB_RELEASE tree (once; about two minutes)"
     rm -rf --one-file-system "$LAB_CACHE/tree.new"      # of a run that was cut short
-    quietly tree nice unshare --mount mmdebstrap --variant=minbase \
-        --include="$(lab_words "$@" | paste -s -d ,)" "$LAB_RELEASE" "$LAB_CACHE/tree.new" "$(lab_mirror)"
+    quietly tree nice unshare --mount mmdebstrap --variant=minbase "${options[@]}" \
+        --include="$(lab_words "$@" | paste -s -d ,)" "$LAB_RELEASE" "$LAB_CACHE/tree.new" "${sources[@]}"
     # shellcheck disable=SC2016
     quietly setup chroot "$LAB_CACHE/tree.new" /bin/sh -ec "mkdir -p /usr/src/wayferry /var/tmp/build /var/tmp/layer \
         $LAB_PROGRAMS; $(cat "${setup:-/dev/null}")"

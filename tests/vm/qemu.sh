@@ -132,6 +132,7 @@ qemu_prepare() {
             lab_locked qemu_make "$kind"
         fi
     done
+    [ "$1" != qemu ] || host_prepare
 }
 
 qemu_make() {

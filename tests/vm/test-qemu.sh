@@ -5,8 +5,9 @@
 . "$(dirname "$0")/session.sh"
 . "$(dirname "$0")/applications.sh"
 . "$(dirname "$0")/dmabuf.sh"
+. "$(dirname "$0")/three-d.sh"
 
-tests=(windows-6-1:600 windows-6-12:800 windows-newest:600 udmabuf:200)
+tests=(windows-6-1:600 windows-6-12:800 windows-newest:600 udmabuf:300)
 
 TIMES=5         # as much patience as natively, at least: processors in software, shared with other tests
 APP_SECONDS=$((APP_SECONDS * TIMES))
@@ -46,23 +47,33 @@ same_memory() {
 # ---- udmabuf: a guest plays the host, as its kernel has what this machine's may lack
 
 test_udmabuf() {
-    local picture
     KIND=qemu-6.12
     session_start sway
-    picture=$(guest_share vm)/udmabuf.png
-    guest_run vm --root "$LAB_PROGRAMS/udmabuf.sh" >"$LOGS/udmabuf.log" || fail "it failed (log: $LOGS/udmabuf.log)"
-    udmabuf_says 'udmabuf works'
+    udmabuf_case shm weston
     udmabuf_says 'mapped: [1-9][0-9]* dma-bufs, 0 memfds'
+    [ "$(pixels_of "$(guest_share vm)/udmabuf.png" "#${COLOUR#0x}")" = 120000 ] ||
+        fail "the picture is not what the client drew"
+    udmabuf_case dmabuf weston
+    udmabuf_says 'dma-bufs handed on 2'
+    same "$(guest_share vm)/direct.png" "$(guest_share vm)/udmabuf.png" || fail "the picture is not what the guest drew"
+    udmabuf_case dmabuf mutter
+    udmabuf_says 'dma-bufs handed on 2'
+    session_end
+}
+
+# udmabuf_case FRAMES COMPOSITOR: see udmabuf.sh
+udmabuf_case() {
+    UDMABUF_LOG=$LOGS/udmabuf-$1-$2.log
+    guest_run vm --root "$LAB_PROGRAMS/udmabuf.sh" "$@" >"$UDMABUF_LOG" || fail "it failed (log: $UDMABUF_LOG)"
+    udmabuf_says 'udmabuf works'
     udmabuf_says 'guest blobs shared as dma-bufs [1-9][0-9]*'
     udmabuf_says 'shadowed bytes 0'
     udmabuf_says 'errors 0'
     udmabuf_says 'wayferry-host ended with status 0'
-    [ "$(pixels_of "$picture" "#${COLOUR#0x}")" = 120000 ] || fail "the picture is not what the client drew"
-    session_end
 }
 
 udmabuf_says() {
-    grep -qx "$1" "$LOGS/udmabuf.log" || fail "no \"$1\" (log: $LOGS/udmabuf.log)"
+    grep -qx "$1" "$UDMABUF_LOG" || fail "no \"$1\" (log: $UDMABUF_LOG)"
 }
 
 # ---- frames in memory of the GPU device, here that of the host
@@ -74,6 +85,19 @@ test_dmabuf() {
     DMABUF_PATIENCE=$((15 * TIMES))
     session_start sway
     dmabuf_host_windows
+    session_end
+}
+
+# ---- OpenGL and Vulkan, rendered by a newer host
+
+tests+=(three-d:600)
+
+test_three_d() {
+    KIND=qemu-6.12
+    three_d_session sway
+    three_d_windows
+    one_memory
+    workers_killed
     session_end
 }
 

@@ -93,7 +93,7 @@ test_foreign() {
     session_end
 }
 
-tests+=(dmabuf-sway:150 dmabuf-weston:150 dmabuf-weston14:150 dmabuf-storm:240)
+tests+=(dmabuf-sway:150 dmabuf-weston:150 dmabuf-weston14:150 dmabuf-mutter:120 dmabuf-storm:240)
 
 # Frames in memory of the GPU device, on compositors without linux-dmabuf and with it.
 test_dmabuf_sway() {
@@ -119,10 +119,24 @@ weston_pixman_start() {
 test_dmabuf_weston14() {
     session_start weston14
     dmabuf_windows
-    "$LAB/guest.sh" direct "$XDG_RUNTIME_DIR/host" "$DMABUF_CLIENT" --formats >"$LOGS/formats.direct" ||
-        fail "the compositor has no linux-dmabuf"
-    dmabuf_usable "$LOGS/formats.direct" >"$LOGS/pairs"
+    dmabuf_direct_pairs >"$LOGS/pairs"
     dmabuf_feedback "$LOGS/pairs"
+    session_end
+}
+
+# Mutter has protocols that the others lack: a client that paces itself by fifo is served.
+test_dmabuf_mutter() {
+    local shadowed='dma-bufs as shadowed wl_shm'
+    session_start mutter
+    dmabuf_is_taken immediately "$shadowed"
+    dmabuf_is_taken later "$shadowed" --via create --offset 4160 --padding 88
+    dmabuf_is_taken drm "$shadowed" --via drm
+    dmabuf_refused
+    dmabuf_direct_pairs >"$LOGS/pairs"
+    dmabuf_feedback "$LOGS/pairs"
+    app fifo env WAYLAND_DEBUG=1 vkcube --wsi wayland --c 60
+    guest_wait vm fifo || fail "vkcube failed ($(guest_output vm fifo stderr))"
+    [ "$(grep -c 'wp_fifo_v1.*\.set_barrier' "$(guest_output vm fifo stderr)")" = 60 ] || fail "not every frame had its barrier"
     session_end
 }
 

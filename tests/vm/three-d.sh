@@ -57,3 +57,158 @@ workers_ticks() {
     done
     echo $sum
 }
+
+# ---- windows of programs that draw with OpenGL and Vulkan, which the host renders (host.sh)
+
+# What colours-gl and colours-vulkan show in the end: left to right, then down.
+COLOURS=('#ff0000' '#00cc33' '#3366ff' '#999999')
+COLOURS_SIZE=402x302
+THREE_D_SECONDS=60      # until a window must be there; software emulation and software rendering
+
+# three_d_session COMPOSITOR: as session_start, but the host's side is that of host.sh.
+three_d_session() {
+    local display
+    compositor_start "$1" host
+    display=$(realpath "$XDG_RUNTIME_DIR/host")
+    spawn vm-host "$LAB/guest.sh" host "$BASE" --socket /mnt/rt/vm.gpu --wayland-display "/mnt${display#"$BASE"}" \
+        --renderer virgl,venus
+    until_true 30 test -S "$XDG_RUNTIME_DIR/vm.gpu" || fail "wayferry-host does not listen (log: $LOGS/vm-host.log)"
+    guest_boot "$KIND" vm
+}
+
+# colours_right JOB PROGRAM RENDERER: the program's last picture is right, to the pixel; a renderer of that name drew
+# it; nobody copied anything.
+colours_right() {
+    local job=$1 output
+    output=$(guest_output vm "$job")
+    app "$job" wayferry-guest --stats -- "$LAB_PROGRAMS/$2"
+    until_true "$THREE_D_SECONDS" grep -qsx shown "$output" || fail "$2 shows nothing ($(cat "$output" "$(guest_output vm "$job" stderr)"))"
+    head -n 1 "$output" | grep -q "^$3" || fail "$2 is drawn by $(head -n 1 "$output")"
+    until_true 10 colours_shown "$LOGS/$job.png" || fail "the picture of $2 is wrong: $LOGS/$job.png"
+    guest_signal vm "$job" TERM
+    guest_wait vm "$job"
+    until_true 20 screen_is host "$WORK/host.empty.png" || fail "the window of $2 stays on the screen"
+    grep -qx 'copied_bytes 0' "$(guest_output vm "$job" stderr)" || fail "wayferry-guest copied pixels of $2"
+    [ "$(sed -n 's/^dmabufs //p' "$(guest_output vm "$job" stderr)")" -ge 2 ] || fail "$2 has no swapchain"
+}
+
+# The four rectangles, and around them nothing but the background.
+colours_shown() {
+    local box width=$((${COLOURS_SIZE%x*} / 2)) height=$((${COLOURS_SIZE#*x} / 2)) i
+    shot host "$1" || return 1
+    box=$(window_box host "$1")
+    [ "${box%%+*}" = $COLOURS_SIZE ] || return 1
+    convert "$1" -crop "$box" +repage "$WORK/window.png"
+    for i in 0 1 2 3; do
+        convert "$WORK/window.png" -crop "${width}x$height+$((i % 2 * width))+$((i / 2 * height))" +repage "$WORK/part.png"
+        [ "$(pixels_of "$WORK/part.png" "${COLOURS[i]}")" = $((width * height)) ] || return 1
+    done
+}
+
+# program_moves JOB COMMAND...: it has a window, in which something moves, and nobody copies.
+program_moves() {
+    app "$@"
+    until_true "$THREE_D_SECONDS" shows_window ||
+        fail "$1: no window ($(cat "$(guest_output vm "$1")" "$(guest_output vm "$1" stderr)"))"
+    until_true 20 moves || fail "$1: nothing moves"
+    cp "$WORK/then.png" "$LOGS/$1.png"
+}
+
+# mostly FILE COLOUR: more than half of the picture has it, as nearly as rounding allows.
+mostly() {
+    local share
+    share=$(convert "$1" -alpha off -fuzz 0.5% -fill white -opaque "$2" -fuzz 0 -fill black +opaque white \
+        -colorspace gray -format '%[fx:round(mean*100)]' info:)
+    ((share > 50))
+}
+
+nothing_copied() {
+    bridge_counters vm host
+    guest_counters
+    [ "$(bridge_counter vm host 'copied bytes')" = 0 ] && [ "$(bridge_counter vm host 'shadowed bytes')" = 0 ] ||
+        fail "wayferry-host copied pixels"
+    [ "$(bridge_counter vm guest copied_bytes)" = 0 ] || fail "wayferry-guest copied pixels"
+    [ "$(bridge_counter vm host 'contexts lost')" = 0 ] || fail "contexts were lost (log: $LOGS/vm-host.log)"
+}
+
+three_d_windows() {
+    colours_right gl colours-gl 'virgl '
+    colours_right vulkan colours-vulkan 'Virtio-GPU Venus '
+    program_moves egl weston-simple-egl
+    mostly "$LOGS/egl.png" '#19334c' || fail "weston-simple-egl's picture is wrong: $LOGS/egl.png"
+    app_end egl
+    program_moves cube vkcube --wsi wayland
+    mostly "$LOGS/cube.png" '#333333' || fail "vkcube's picture is wrong: $LOGS/cube.png"
+    app_end cube
+    nothing_copied
+}
+
+# one_memory: memory that a venus, a virgl and a cross-domain context have at once is the same for all of them, and for
+# the compositor (tests/vm/raw/one-memory.c).
+one_memory() {
+    local output
+    output=$(guest_output vm one-memory)
+    app one-memory "$LAB_PROGRAMS/one-memory" /mnt/expected
+    until_true "$THREE_D_SECONDS" grep -qsx shown "$output" || fail "the memory is not the same ($(cat "$(guest_output vm one-memory stderr)"))"
+    convert -size 256x64 -depth 8 "bgra:$(guest_share vm)/expected" -alpha off "$LOGS/expected.png"
+    until_true 10 memory_shown || fail "the compositor sees something else: $LOGS/one-memory.png"
+    app_end one-memory
+}
+
+memory_shown() {
+    shot host "$LOGS/one-memory.png" || return 1
+    convert "$LOGS/one-memory.png" -crop "$(window_box host "$LOGS/one-memory.png")" +repage "$WORK/window.png"
+    same "$WORK/window.png" "$LOGS/expected.png"
+}
+
+# ---- one worker for each application: what its end means to whom
+
+WORKER_DRAWN_SECONDS=3      # between frames of colours-gl and colours-vulkan at rest (tests/clients/colours.h)
+
+# worker_of JOB PROGRAM: starts the program and waits until it shows its picture; WORKER[JOB] is the new worker.
+declare -A WORKER=()
+worker_of() {
+    local before pid
+    before=" $(worker_pids | paste -s -d ' ') "
+    app "$1" "$LAB_PROGRAMS/$2"
+    until_true "$THREE_D_SECONDS" grep -qsx shown "$(guest_output vm "$1")" ||
+        fail "$1 shows nothing ($(cat "$(guest_output vm "$1" stderr)"))"
+    for pid in $(worker_pids); do
+        [[ $before = *" $pid "* ]] || WORKER[$1]=$pid
+    done
+    [ -n "${WORKER[$1]:-}" ] || fail "$1 has no worker"
+}
+
+# lives JOB: the application has not ended.
+lives() {
+    [ ! -s "$(guest_share vm)/jobs/$1/status" ]
+}
+
+# workers_killed: two programs of OpenGL, two of Vulkan and three of wl_shm at once; the workers are killed, one after
+# another: each takes its program along, and nobody else.
+workers_killed() {
+    local job other left=(gl-1 vulkan-1 gl-2 vulkan-2) shm=(shm-1 shm-2 shm-3)
+    for job in "${left[@]}"; do
+        worker_of "$job" "colours-${job%-*}"
+    done
+    for job in "${shm[@]}"; do
+        app "$job" "$LAB_PROGRAMS/shm-client" --size 200x150 --seed "${job#*-}" --frames 1 --hold
+    done
+    workers_rest || fail "somebody works when nothing happens"
+    while ((${#left[@]})); do
+        job=${left[0]}
+        left=("${left[@]:1}")
+        kill -KILL "${WORKER[$job]}"
+        until_true $((10 * WORKER_DRAWN_SECONDS)) not lives "$job" || fail "$job lives on without its worker"
+        until_true 5 workers_are ${#left[@]} || fail "there are workers too many or too few"
+        sleep $((2 * WORKER_DRAWN_SECONDS))
+        for other in "${left[@]}" "${shm[@]}"; do
+            lives "$other" || fail "$other ended with the worker of $job ($(cat "$(guest_output vm "$other" stderr)"))"
+        done
+    done
+    workers_rest || fail "somebody works when all workers are dead"
+    for job in "${shm[@]}"; do
+        guest_signal vm "$job" KILL
+    done
+    colours_right again colours-gl 'virgl '
+}

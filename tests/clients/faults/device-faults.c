@@ -10,8 +10,9 @@
 
 #include "protocol/bytes.h"
 #include "tests/clients/faults/device_faults.h"
+#include "tests/clients/faults/raw_context.h"
 
-static const char *socket_path;
+static const char *socket_path, *other_path;
 static unsigned n_run, n_failed;
 
 void report(const char *name, const char *fault)
@@ -241,16 +242,42 @@ static void check_truncated_memory(void)
 		raw_device_close(&device);
 }
 
+/* A resource of another machine is nothing here; and there it stays what it is. */
+static void check_other_machine(void)
+{
+	static const char name[] = "a resource of another machine";
+	enum { CONTEXT = 1, BLOB = 4321 };
+	struct raw_device device, other;
+	uint32_t here, there;
+
+	if (raw_device_connect(&other, other_path) < 0 || raw_device_start(&other) < 0 || !start_working(&device)) {
+		report(name, "before it the devices did not work");
+		return;
+	}
+	if (raw_context_create(&other, CONTEXT) != VIRTIO_GPU_RESP_OK_NODATA || raw_context_create(&device, CONTEXT) != VIRTIO_GPU_RESP_OK_NODATA ||
+		raw_guest_blob(&other, BLOB, RAW_HEAP + 0x200000, RAW_PAGE) != VIRTIO_GPU_RESP_OK_NODATA) {
+		report(name, "the devices refuse what is right");
+		return;
+	}
+	here = raw_simple(&device, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, CONTEXT, BLOB);
+	there = raw_simple(&other, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, CONTEXT, BLOB);
+	report(name, here != VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID ? "it can be attached" : there != VIRTIO_GPU_RESP_OK_NODATA ? "its own machine has lost it" : NULL);
+	raw_device_close(&device);
+	raw_device_close(&other);
+}
+
 int main(int argc, char **argv)
 {
 	struct raw_device device;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc != 2) {
-		fputs("Usage: device-faults SOCKET\n", stderr);
+	if (argc != 3) {
+		fputs("Usage: device-faults SOCKET OTHER\n"
+		      "  OTHER  the socket of another machine's wayferry-host\n", stderr);
 		return 2;
 	}
 	socket_path = argv[1];
+	other_path = argv[2];
 	for (size_t i = 0; i < ARRAY_LENGTH(ring_cases); i++)
 		check_ring(&ring_cases[i]);
 	for (size_t i = 0; i < ARRAY_LENGTH(message_cases); i++)
@@ -263,6 +290,7 @@ int main(int argc, char **argv)
 	} else {
 		report("commands", "the device does not work");
 	}
+	check_other_machine();
 	check_truncated_memory();
 	printf("%u cases, %u failed\n", n_run, n_failed);
 	return n_failed > 0;

@@ -45,6 +45,8 @@ static void handle_event(struct raw_client *client, uint32_t id, uint32_t opcode
 		global->name = word_at(body);
 		copy_string(body + 4, size - 8, global->interface, sizeof(global->interface));
 		global->version = word_at(body + size - 4);
+	} else if (client->handle_event) {
+		client->handle_event(client, id, opcode, body, size);
 	}
 }
 
@@ -86,14 +88,13 @@ static int send_words(struct raw_client *client, const uint32_t *words, size_t n
 	return client->link->ops->send(client->link, words, n_words * 4, pool);
 }
 
-int raw_client_ping(struct raw_client *client)
+int raw_client_await(struct raw_client *client, uint32_t id)
 {
-	const uint32_t sync[] = {DISPLAY, 12 << 16 | 0, FREED};
 	int64_t deadline_ms = now_ms() + RAW_CLIENT_TIMEOUT_MS;
-	int error = send_words(client, sync, 3, 0);
+	int error = 0;
 
 	client->last_done = 0;
-	while (error == 0 && client->last_done != FREED) {
+	while (error == 0 && client->last_done != id) {
 		if (client->failed)
 			return -EPROTO;
 		if (client->end)
@@ -103,6 +104,14 @@ int raw_client_ping(struct raw_client *client)
 		error = read_events(client, RAW_CLIENT_TIMEOUT_MS);
 	}
 	return client->failed ? -EPROTO : error;
+}
+
+int raw_client_ping(struct raw_client *client)
+{
+	const uint32_t sync[] = {DISPLAY, 12 << 16 | 0, FREED};
+	int error = send_words(client, sync, 3, 0);
+
+	return error ? error : raw_client_await(client, FREED);
 }
 
 int raw_client_drain(struct raw_client *client)

@@ -23,6 +23,8 @@ struct raw_client {
 	size_t n_input;
 	bool end; /* of file */
 	uint32_t last_done; /* the id of the last wl_callback.done or delete_id */
+	/* All other events; set after raw_client_prepare. NULL: nobody wants them. */
+	void (*handle_event)(struct raw_client *client, uint32_t id, uint32_t opcode, const uint8_t *body, size_t size);
 	/* The wl_display.error that came. */
 	bool failed;
 	uint32_t error_object, error_code;
@@ -39,7 +41,10 @@ const struct raw_global *raw_client_global(const struct raw_client *client, cons
 /* wl_registry.bind. 0 or -errno. */
 int raw_client_bind(struct raw_client *client, uint32_t name, const char *interface, uint32_t version, uint32_t id);
 
-/* wl_display.sync with the id FREED, and waits until it is free again. 0; -EPROTO after wl_display.error; -EPIPE at the end; -ETIMEDOUT. */
+/* Waits until the callback @id is done and gone. 0; -EPROTO after wl_display.error; -EPIPE at the end; -ETIMEDOUT. */
+int raw_client_await(struct raw_client *client, uint32_t id);
+
+/* wl_display.sync with the id FREED, and waits until it is free again, as raw_client_await. */
 int raw_client_ping(struct raw_client *client);
 
 /* Reads until the end of file. 0, or -ETIMEDOUT when it does not come. */

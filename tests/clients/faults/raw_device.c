@@ -2,6 +2,7 @@
 #include "tests/clients/faults/raw_device.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -234,8 +235,9 @@ int raw_device_start(struct raw_device *device)
 		.regions = {{.guest_address = RAW_MEMORY_GUEST, .size = RAW_MEMORY_BYTES, .user_address = RAW_MEMORY_USER}}};
 	int error;
 
-	device->memory_fd = memfd_create("guest", MFD_CLOEXEC);
-	if (device->memory_fd < 0 || ftruncate(device->memory_fd, RAW_MEMORY_BYTES) < 0)
+	device->memory_fd = memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (device->memory_fd < 0 || ftruncate(device->memory_fd, RAW_MEMORY_BYTES) < 0 ||
+		(device->sealed && fcntl(device->memory_fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0))
 		return -errno;
 	device->memory = mmap(NULL, RAW_MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, device->memory_fd, 0);
 	if (device->memory == MAP_FAILED)

@@ -38,6 +38,7 @@ struct raw_device {
 	int socket;
 	int backend; /* our end of the back end's requests */
 	int memory_fd;
+	bool sealed; /* before raw_device_start: memory that cannot shrink, so that dma-bufs can be made of it */
 	int kick[2], call[2], error[2]; /* by queue; non-blocking */
 	uint8_t *memory;
 	uint8_t *window; /* what SHMEM_MAP gave; NULL: nothing */

@@ -1,12 +1,19 @@
 #!/bin/bash
-# Runs in a guest, as root, and plays the host: a compositor, wayferry-host, a client behind wayferry-guest
-# --vhost-user. Prints what the compositor has mapped and the counters of wayferry-host; the screen is then
-# in /mnt/udmabuf.png.
+# Runs in a guest, as root, and plays the host: its kernel has udmabuf, with which wayferry-host makes dma-bufs of
+# a guest's memory. A case is a compositor, and a guest behind wayferry-host:
+#
+#   udmabuf.sh shm weston       a client of wayferry-guest --vhost-user; with pixman
+#   udmabuf.sh dmabuf weston    a guest whose frames come by linux-dmabuf; with OpenGL
+#   udmabuf.sh dmabuf mutter    the same
+#
+# Prints what the compositor has mapped and the counters of both sides. Weston's screen is then in
+# /mnt/udmabuf.png, and in /mnt/direct.png as it was when the picture came from a client of its own.
 set -u
 programs=/usr/lib/wayferry-tests
 folder=$(mktemp -d)
 export XDG_RUNTIME_DIR=$folder
 trap 'kill $(jobs -p)' EXIT
+rm -rf /dev/dri     # this machine's GPU is none of the host's that is played
 
 until_true() {
     for _ in $(seq 200); do
@@ -14,28 +21,76 @@ until_true() {
         sleep 0.2
     done
     echo "never: $*"
+    tail -n 20 "$folder"/*.log
     exit 1
 }
 
-printf '[core]\nidle-time=0\n[shell]\npanel-position=none\nbackground-color=0xff336699\nlocking=false\n' >"$folder/weston.ini"
-weston --backend=headless --renderer=pixman --config="$folder/weston.ini" --socket=host --width=1280 --height=720 \
-    --idle-time=0 --debug >"$folder/weston.log" 2>&1 &
-weston=$!
-until_true test -S "$folder/host"
-wayferry-host --print-capabilities --wayland-display host | grep udmabuf
-wayferry-host --socket "$folder/gpu" --wayland-display host --stats 2>"$folder/host.log" &
-host=$!
-until_true test -S "$folder/gpu"
-wayferry-guest --vhost-user "$folder/gpu" --stats -- $programs/shm-client --size 400x300 --solid --seed 0xc81e5a --hold \
-    --frames 5 >"$folder/guest.log" 2>&1 &
-guest=$!
-until_true grep -q '^5 frames' "$folder/guest.log"
+# weston_start RENDERER: sets compositor to its process.
+weston_start() {
+    printf '[core]\nidle-time=0\n[shell]\npanel-position=none\nbackground-color=0xff336699\nlocking=false\nstartup-animation=none\n' \
+        >"$folder/weston.ini"
+    LD_PRELOAD=$programs/libsteady.so weston --backend=headless --renderer="$1" --config="$folder/weston.ini" \
+        --socket=host --width=1280 --height=720 --idle-time=0 --debug >"$folder/weston.log" 2>&1 &
+    compositor=$!
+    until_true test -S "$folder/host"
+}
 
-echo "mapped: $(grep -c 'dmabuf' /proc/$weston/maps) dma-bufs, $(grep -c 'memfd:wayferry' /proc/$weston/maps) memfds"
-cd "$folder" && WAYLAND_DISPLAY=host XDG_PICTURES_DIR=$folder weston-screenshooter && mv ./*.png /mnt/udmabuf.png
-kill $guest
-wait $guest
-kill $host
-wait $host
+mutter_start() {
+    dbus-run-session -- mutter --headless --wayland --no-x11 --wayland-display host --virtual-monitor 1280x720 \
+        >"$folder/mutter.log" 2>&1 &
+    until_true test -S "$folder/host"
+    compositor=$(pgrep -x mutter)
+}
+
+screenshot() {
+    (cd "$folder" && WAYLAND_DISPLAY=host XDG_PICTURES_DIR=$folder weston-screenshooter && mv ./*.png "$1")
+}
+
+host_start() {
+    wayferry-host --print-capabilities --wayland-display host | grep udmabuf
+    wayferry-host --socket "$folder/gpu" --wayland-display host --stats 2>"$folder/host.log" &
+    host=$!
+    until_true test -S "$folder/gpu"
+}
+
+# draws TEXT PROGRAM ARGUMENT...: starts a client or guest, which then draws and says the text.
+draws() {
+    local text=$1
+    shift
+    "$@" >"$folder/client.log" 2>&1 &
+    client=$!
+    until_true grep -q "^$text" "$folder/client.log"
+}
+
+end() {
+    kill "$1"
+    wait "$1"
+}
+
+case_shm() {
+    weston_start pixman
+    host_start
+    draws '5 frames' wayferry-guest --vhost-user "$folder/gpu" --stats -- $programs/shm-client --size 400x300 --solid \
+        --seed 0xc81e5a --hold --frames 5
+}
+
+picture=(--size 402x300 --seed 7 --hold)
+
+case_dmabuf() {
+    "$1_start" gl
+    if [ "$1" = weston ]; then
+        draws '1 frames' env WAYLAND_DISPLAY=host $programs/shm-client "${picture[@]}" --frames 1
+        screenshot /mnt/direct.png
+        end $client
+    fi
+    host_start
+    draws '2 frames' $programs/raw-window "${picture[@]}" "$folder/gpu"
+}
+
+"case_$1" "$2"
+echo "mapped: $(grep -c 'dmabuf' /proc/$compositor/maps) dma-bufs, $(grep -c 'memfd:wayferry' /proc/$compositor/maps) memfds"
+[ "$2" != weston ] || screenshot /mnt/udmabuf.png
+end $client
+end $host
 echo "wayferry-host ended with status $?"
-cat "$folder/guest.log" "$folder/host.log"
+cat "$folder/client.log" "$folder/host.log"

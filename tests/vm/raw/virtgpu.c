@@ -80,7 +80,7 @@ void raw_die(const char *format, ...)
 	exit(1);
 }
 
-static int call(int fd, unsigned long request, void *argument)
+int raw_call(int fd, unsigned long request, void *argument)
 {
 	int result;
 	do {
@@ -102,7 +102,7 @@ int raw_param(int fd, uint64_t param)
 {
 	int value = 0;
 	struct virtgpu_getparam_args getparam = {.param = param, .value = (uintptr_t)&value};
-	return call(fd, IOCTL_GETPARAM, &getparam) < 0 ? 0 : value;
+	return raw_call(fd, IOCTL_GETPARAM, &getparam) < 0 ? 0 : value;
 }
 
 int raw_blob_create(int fd, uint32_t memory, uint64_t blob_id, size_t size, struct raw_blob *out)
@@ -113,23 +113,29 @@ int raw_blob_create(int fd, uint32_t memory, uint64_t blob_id, size_t size, stru
 		.size = size,
 		.blob_id = blob_id,
 	};
-	int error = call(fd, IOCTL_CREATE_BLOB, &create);
+	int error = raw_call(fd, IOCTL_CREATE_BLOB, &create);
 	if (error < 0)
 		return error;
 	*out = (struct raw_blob){
 		.handle = create.bo_handle, .resource = create.res_handle, .size = size};
-	struct virtgpu_map_args map = {.handle = create.bo_handle};
-	error = call(fd, IOCTL_MAP, &map);
-	if (error == 0) {
-		out->map =
-			mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)map.offset);
-		if (out->map != MAP_FAILED)
-			return 0;
-		error = -errno;
-	}
-	out->map = NULL;
-	raw_blob_close(fd, out);
+	error = raw_blob_map(fd, out);
+	if (error < 0)
+		raw_blob_close(fd, out);
 	return error;
+}
+
+int raw_blob_map(int fd, struct raw_blob *blob)
+{
+	struct virtgpu_map_args args = {.handle = blob->handle};
+	int error = raw_call(fd, IOCTL_MAP, &args);
+	if (error < 0)
+		return error;
+	void *map =
+		mmap(NULL, blob->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)args.offset);
+	if (map == MAP_FAILED)
+		return -errno;
+	blob->map = map;
+	return 0;
 }
 
 void raw_blob_close(int fd, struct raw_blob *blob)
@@ -137,8 +143,37 @@ void raw_blob_close(int fd, struct raw_blob *blob)
 	struct drm_gem_close gem_close = {.handle = blob->handle};
 	if (blob->map)
 		munmap(blob->map, blob->size);
-	call(fd, DRM_IOCTL_GEM_CLOSE, &gem_close);
+	raw_call(fd, DRM_IOCTL_GEM_CLOSE, &gem_close);
 	*blob = (struct raw_blob){0};
+}
+
+int raw_open_context(uint32_t capset)
+{
+	struct virtgpu_context_param param = {PARAM_CAPSET_ID, capset};
+	struct virtgpu_context_init_args init = {.num_params = 1, .params = (uintptr_t)&param};
+	int fd = raw_open();
+	if (raw_call(fd, IOCTL_CONTEXT_INIT, &init) < 0)
+		raw_die("no context of capset %u", capset);
+	return fd;
+}
+
+int raw_wait(int fd, uint32_t handle)
+{
+	struct virtgpu_wait_args wait = {.handle = handle};
+	return raw_call(fd, IOCTL_WAIT, &wait);
+}
+
+int raw_execute_wait(int fd, const void *bytes, size_t size, uint32_t handle)
+{
+	struct virtgpu_execbuffer_args execbuffer = {
+		.size = (uint32_t)size,
+		.command = (uintptr_t)bytes,
+		.bo_handles = (uintptr_t)&handle,
+		.num_bo_handles = 1,
+		.fence_fd = -1,
+	};
+	int error = raw_call(fd, IOCTL_EXECBUFFER, &execbuffer);
+	return error < 0 ? error : raw_wait(fd, handle);
 }
 
 void raw_context_open(struct raw_context *context, size_t ring_bytes)
@@ -150,7 +185,7 @@ void raw_context_open(struct raw_context *context, size_t ring_bytes)
 	};
 	struct virtgpu_context_init_args init = {.num_params = 3, .params = (uintptr_t)params};
 	*context = (struct raw_context){.fd = raw_open()};
-	if (call(context->fd, IOCTL_CONTEXT_INIT, &init) < 0)
+	if (raw_call(context->fd, IOCTL_CONTEXT_INIT, &init) < 0)
 		raw_die("no cross-domain context");
 	if (raw_blob_create(context->fd, MEM_GUEST, 0, ring_bytes, &context->query) < 0 ||
 		raw_blob_create(context->fd, MEM_GUEST, 0, ring_bytes, &context->channel) < 0)
@@ -176,7 +211,7 @@ static int execute(struct raw_context *context, const void *bytes, size_t size, 
 		.fence_fd = -1,
 		.ring_idx = ring,
 	};
-	return call(context->fd, IOCTL_EXECBUFFER, &execbuffer);
+	return raw_call(context->fd, IOCTL_EXECBUFFER, &execbuffer);
 }
 
 int raw_submit(struct raw_context *context, const void *bytes, size_t size)
@@ -188,7 +223,7 @@ int raw_submit_wait(struct raw_context *context, const void *bytes, size_t size)
 {
 	int error = execute(context, bytes, size, EXECBUF_RING_IDX, 0, context->query.handle);
 	struct virtgpu_wait_args wait = {.handle = context->query.handle};
-	return error < 0 ? error : call(context->fd, IOCTL_WAIT, &wait);
+	return error < 0 ? error : raw_call(context->fd, IOCTL_WAIT, &wait);
 }
 
 int raw_submit_event(struct raw_context *context, const void *bytes, size_t size)

@@ -57,12 +57,22 @@ _Noreturn void __attribute__((format(printf, 1, 2))) raw_die(const char *format,
 /* The render node in $RAW_NODE, else the first. Dies. */
 int raw_open(void);
 int raw_param(int fd, uint64_t param);
+/* An ioctl of the render node: 0 or -errno. */
+int raw_call(int fd, unsigned long request, void *argument);
+/* A render node whose context is of this capset. Dies. */
+int raw_open_context(uint32_t capset);
+/* Waits until the host has done all that names @handle. 0 or -errno. */
+int raw_wait(int fd, uint32_t handle);
+/* Commands that name @handle; waits until the host has executed them. 0 or -errno. */
+int raw_execute_wait(int fd, const void *bytes, size_t size, uint32_t handle);
 /* A context of capset 5 with a query and a channel ring of @ring_bytes. No INIT yet. Dies. */
 void raw_context_open(struct raw_context *context, size_t ring_bytes);
 void raw_context_close(struct raw_context *context);
 
 /* @memory: 1 of the guest, 2 of the host (@blob_id). 0 or -errno. Mapped. */
 int raw_blob_create(int fd, uint32_t memory, uint64_t blob_id, size_t size, struct raw_blob *out);
+/* Maps one that was not made here: its handle and size are known. 0 or -errno. */
+int raw_blob_map(int fd, struct raw_blob *blob);
 void raw_blob_close(int fd, struct raw_blob *blob);
 
 /* Submits without a fence; on ring 0 and waits until it was run; with an event of ring 1. 0 or

@@ -1,0 +1,182 @@
+/* wayferry-host's configuration: a file of options, and of what the policy refuses besides. */
+#include "host-bridge/config.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FAULT_BYTES 256
+
+/* An entry of the file. They stay until the program ends: options point to their values. */
+struct entry {
+	struct entry *next;
+	char *section, *key, *value;
+};
+static struct entry *entries;
+
+struct reading {
+	const struct options_program *program;
+	struct policy *policy;
+	FILE *file;
+	struct entry *before; /* those of an earlier file */
+	int line;             /* that was read last */
+	int fault_line;       /* 0: none */
+	char fault[FAULT_BYTES];
+};
+
+static void note_fault(struct reading *reading, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* The first one counts. */
+static void note_fault(struct reading *reading, const char *format, ...)
+{
+	va_list args;
+
+	if (reading->fault_line > 0)
+		return;
+	reading->fault_line = reading->line;
+	va_start(args, format);
+	vsnprintf(reading->fault, sizeof(reading->fault), format, args);
+	va_end(args);
+}
+
+/* An ini_reader. inih would take the rest of a line that is too long for another line. */
+static char *read_line(char *line, int size, void *data)
+{
+	struct reading *reading = data;
+	char *got = fgets(line, size, reading->file);
+
+	if (!got)
+		return NULL;
+	reading->line++;
+	if (!strchr(line, '\n') && !feof(reading->file)) {
+		note_fault(reading, "the line has more than %d bytes", size - 2);
+		return NULL;
+	}
+	return got;
+}
+
+static bool is_set(const struct reading *reading, const char *section, const char *key)
+{
+	for (const struct entry *entry = entries; entry != reading->before; entry = entry->next) {
+		if (strcmp(entry->section, section) == 0 && strcmp(entry->key, key) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A copy of the entry that lasts, or NULL. */
+static struct entry *keep(const char *section, const char *key, const char *value)
+{
+	struct entry *entry = malloc(sizeof(*entry));
+
+	if (!entry)
+		return NULL;
+	*entry = (struct entry){entries, strdup(section), strdup(key), strdup(value)};
+	entries = entry;
+	return entry->section && entry->key && entry->value ? entry : NULL;
+}
+
+/* An ini_handler. Faults are noted and not returned: the version of inih decides what follows then.
+ */
+static int handle_entry(void *data, const char *section, const char *key, const char *value)
+{
+	struct reading *reading = data;
+	const char *why;
+
+	if (reading->fault_line > 0)
+		return 1;
+	if (is_set(reading, section, key)) {
+		note_fault(reading,
+			"%s is set already (a line that begins with a space goes on with the entry "
+			"before it)",
+			key);
+		return 1;
+	}
+	const struct entry *entry = keep(section, key, value);
+	if (!entry)
+		why = "no memory";
+	else if (section[0] == 0 && strcmp(key, "config") == 0)
+		why = "a file cannot name another one";
+	else if (section[0] == 0)
+		why = options_set(reading->program, entry->key, entry->value);
+	else if (strcmp(section, "policy") == 0)
+		why = policy_restrict(reading->policy, entry->key, entry->value);
+	else
+		why = "there is no such section: options stand above all sections, and besides "
+		      "there is [policy]";
+	if (why)
+		note_fault(reading, "%s = %s: %s", key, value, why);
+	return 1;
+}
+
+static bool complain(const struct options_program *program, const char *path, const char *why)
+{
+	fprintf(stderr, "%s: %s: %s\n", program->name, path, why);
+	return false;
+}
+
+static bool parse(struct reading *reading, const char *path)
+{
+	const char *name = reading->program->name;
+	int status = ini_parse_stream(read_line, reading, handle_entry, reading);
+
+	if (ferror(reading->file))
+		return complain(reading->program, path, strerror(errno));
+	if (status < 0)
+		return complain(reading->program, path, "no memory to read it");
+	if (status > 0 && (reading->fault_line == 0 || status < reading->fault_line)) {
+		fprintf(stderr, "%s: %s:%d: neither 'NAME = VALUE' nor '[SECTION]'\n", name, path,
+			status);
+		return false;
+	}
+	if (reading->fault_line > 0) {
+		fprintf(stderr, "%s: %s:%d: %s\n", name, path, reading->fault_line, reading->fault);
+		return false;
+	}
+	return true;
+}
+
+/* Where a machine has its configuration; false: nowhere. */
+static bool default_path(const char *vm, char path[PATH_MAX])
+{
+	const char *folder = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	int length;
+
+	if (!vm || !policy_vm_name_good(vm))
+		return false;
+	if (folder && folder[0] == '/')
+		length = snprintf(path, PATH_MAX, "%s/wayferry/%s.conf", folder, vm);
+	else if (home && home[0] == '/')
+		length = snprintf(path, PATH_MAX, "%s/.config/wayferry/%s.conf", home, vm);
+	else
+		return false;
+	return length < PATH_MAX;
+}
+
+bool config_read(const struct options_program *program, void *data)
+{
+	const struct config *config = data;
+	const char *path = *config->path;
+	char found[PATH_MAX];
+
+	if (!path) {
+		if (!default_path(*config->vm, found))
+			return true;
+		path = found;
+	}
+	struct reading reading = {.program = program, .policy = config->policy, .before = entries};
+	reading.file = fopen(path, "re");
+	if (!reading.file) {
+		if (!*config->path && (errno == ENOENT || errno == ENOTDIR))
+			return true;
+		return complain(program, path, strerror(errno));
+	}
+	bool good = parse(&reading, path);
+	fclose(reading.file);
+	return good;
+}

@@ -1,0 +1,24 @@
+/* wayferry-host's configuration: a file of options, and of what the policy refuses besides. */
+#ifndef HOST_BRIDGE_CONFIG_H
+#define HOST_BRIDGE_CONFIG_H
+
+#include "host-bridge/policy.h"
+#include "protocol/options.h"
+
+struct config {
+	/* Values of options, as the command line and the environment have set them. */
+	const char *const
+		*path; /* NULL: where a machine of this name has its file, if it has one */
+	const char *const *vm;
+	struct policy *policy; /* gets the restrictions */
+};
+
+/*
+ * An options_program::read_file; @data is a struct config. The file is of ini form: options by
+ * their names (--vm NAME is "vm = NAME"), then a section [policy] with "INTERFACE = deny" or
+ * "INTERFACE = HIGHEST-VERSION". What is wrong with it is said on standard error, with the line's
+ * number.
+ */
+bool config_read(const struct options_program *program, void *data);
+
+#endif

@@ -1,0 +1,397 @@
+/* drag: a window that can be dragged from and dropped on, and writes down what it is told of that,
+ * one event a line.
+ *
+ *   drag BYTES
+ *
+ * The left button starts a drag with an icon, of BYTES bytes as application/x-wayferry-drag and of
+ * the text "drag". What is dropped is asked for as the former and told as a length and a checksum.
+ * Serials, times and ids are left out, as they differ from run to run. "mapped" is printed when the
+ * window is on the screen.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "window.h"
+
+#define TYPE "application/x-wayferry-drag"
+#define TEXT_TYPE "text/plain"
+#define LEFT_BUTTON 272
+#define ICON_PX 32
+#define ICON_COLOUR 0xff8800
+#define ACTIONS (WL_DATA_DEVICE_MANAGER_DND_ACTION_COPY | WL_DATA_DEVICE_MANAGER_DND_ACTION_MOVE)
+
+struct drag {
+	struct window window;
+	size_t size; /* of what is dragged */
+	struct wl_data_device_manager *manager;
+	struct wl_data_device *device;
+	struct wl_data_source *source;
+	struct wl_data_offer *offer;   /* the newest one */
+	struct wl_data_offer *dropped; /* the one that is over the window */
+	bool has_type;
+	struct wl_surface *icon;
+};
+
+static unsigned char content_at(size_t i)
+{
+	return (unsigned char)(i * 2654435761u >> 13);
+}
+
+static const char *surface_name(const struct drag *drag, const struct wl_surface *surface)
+{
+	return surface == drag->window.surface ? "window" : "unknown";
+}
+
+/* ---- from here */
+
+static void write_content(int fd, const char *type, size_t size)
+{
+	unsigned char bytes[4096];
+	if (strcmp(type, TEXT_TYPE) == 0) {
+		if (write(fd, "drag", 4) != 4)
+			perror("write");
+		return;
+	}
+	for (size_t done = 0, n; done < size; done += n) {
+		n = size - done < sizeof(bytes) ? size - done : sizeof(bytes);
+		for (size_t i = 0; i < n; i++)
+			bytes[i] = content_at(done + i);
+		if (write(fd, bytes, n) != (ssize_t)n) {
+			perror("write");
+			return;
+		}
+	}
+}
+
+static void source_target(void *data, struct wl_data_source *source, const char *type)
+{
+	printf("source target %s\n", type ? type : "none");
+}
+
+static void source_send(void *data, struct wl_data_source *source, const char *type, int32_t fd)
+{
+	struct drag *drag = data;
+	printf("source send %s\n", type);
+	write_content(fd, type, drag->size);
+	close(fd);
+}
+
+static void source_end(struct drag *drag, struct wl_data_source *source, const char *how)
+{
+	printf("source %s\n", how);
+	wl_data_source_destroy(source);
+	wl_surface_destroy(drag->icon);
+	drag->source = NULL;
+}
+
+static void source_cancelled(void *data, struct wl_data_source *source)
+{
+	source_end(data, source, "cancelled");
+}
+
+static void source_dropped(void *data, struct wl_data_source *source)
+{
+	printf("source dropped\n");
+}
+
+static void source_finished(void *data, struct wl_data_source *source)
+{
+	source_end(data, source, "finished");
+}
+
+static void source_action(void *data, struct wl_data_source *source, uint32_t action)
+{
+	printf("source action %" PRIu32 "\n", action);
+}
+
+static const struct wl_data_source_listener source_listener = {
+	.target = source_target,
+	.send = source_send,
+	.cancelled = source_cancelled,
+	.dnd_drop_performed = source_dropped,
+	.dnd_finished = source_finished,
+	.action = source_action,
+};
+
+/* The compositor has it. */
+static void handle_started(void *data, struct wl_callback *callback, uint32_t serial)
+{
+	printf("drag started\n");
+	wl_callback_destroy(callback);
+}
+
+static const struct wl_callback_listener started_listener = {.done = handle_started};
+
+static void start(struct drag *drag, uint32_t serial)
+{
+	drag->source = wl_data_device_manager_create_data_source(drag->manager);
+	wl_data_source_add_listener(drag->source, &source_listener, drag);
+	wl_data_source_offer(drag->source, TYPE);
+	wl_data_source_offer(drag->source, TEXT_TYPE);
+	wl_data_source_set_actions(drag->source, ACTIONS);
+	drag->icon = wl_compositor_create_surface(drag->window.compositor);
+	wl_data_device_start_drag(
+		drag->device, drag->source, drag->window.surface, drag->icon, serial);
+
+	/* A corner of a buffer that the window does not use. */
+	uint32_t *pixels = drag->window.buffers[1].pixels;
+	struct wl_buffer *corner = wl_shm_pool_create_buffer(drag->window.pool,
+		(int32_t)((pixels - drag->window.pool_pixels) * (ptrdiff_t)sizeof(*pixels)),
+		ICON_PX, ICON_PX, drag->window.width * (int32_t)sizeof(*pixels),
+		WL_SHM_FORMAT_XRGB8888);
+	for (int32_t i = 0; i < ICON_PX * drag->window.width; i++)
+		pixels[i] = ICON_COLOUR;
+	wl_surface_attach(drag->icon, corner, 0, 0);
+	wl_surface_damage(drag->icon, 0, 0, ICON_PX, ICON_PX);
+	wl_surface_commit(drag->icon);
+	wl_buffer_destroy(corner);
+	wl_callback_add_listener(wl_display_sync(drag->window.display), &started_listener, NULL);
+}
+
+static void pointer_enter(void *data, struct wl_pointer *pointer, uint32_t serial,
+	struct wl_surface *surface, wl_fixed_t x, wl_fixed_t y)
+{
+	printf("pointer enter %s\n", surface_name(data, surface));
+}
+
+static void pointer_leave(
+	void *data, struct wl_pointer *pointer, uint32_t serial, struct wl_surface *surface)
+{
+	printf("pointer leave %s\n", surface_name(data, surface));
+}
+
+static void pointer_motion(
+	void *data, struct wl_pointer *pointer, uint32_t time_ms, wl_fixed_t x, wl_fixed_t y)
+{
+	printf("pointer motion %.3f %.3f\n", wl_fixed_to_double(x), wl_fixed_to_double(y));
+}
+
+static void pointer_button(void *data, struct wl_pointer *pointer, uint32_t serial,
+	uint32_t time_ms, uint32_t button, uint32_t state)
+{
+	struct drag *drag = data;
+	printf("pointer button %" PRIu32 " %" PRIu32 "\n", button, state);
+	if (button == LEFT_BUTTON && state == WL_POINTER_BUTTON_STATE_PRESSED && !drag->source)
+		start(drag, serial);
+}
+
+static void pointer_axis(
+	void *data, struct wl_pointer *pointer, uint32_t time_ms, uint32_t axis, wl_fixed_t value)
+{
+}
+
+static void pointer_frame(void *data, struct wl_pointer *pointer)
+{
+}
+
+static void pointer_axis_source(void *data, struct wl_pointer *pointer, uint32_t source)
+{
+}
+
+static void pointer_axis_stop(
+	void *data, struct wl_pointer *pointer, uint32_t time_ms, uint32_t axis)
+{
+}
+
+static void pointer_axis_discrete(
+	void *data, struct wl_pointer *pointer, uint32_t axis, int32_t discrete)
+{
+}
+
+static const struct wl_pointer_listener pointer_listener = {
+	.enter = pointer_enter,
+	.leave = pointer_leave,
+	.motion = pointer_motion,
+	.button = pointer_button,
+	.axis = pointer_axis,
+	.frame = pointer_frame,
+	.axis_source = pointer_axis_source,
+	.axis_stop = pointer_axis_stop,
+	.axis_discrete = pointer_axis_discrete,
+};
+
+/* ---- to here */
+
+static void offer_offer(void *data, struct wl_data_offer *offer, const char *type)
+{
+	struct drag *drag = data;
+	printf("offer type %s\n", type);
+	drag->has_type |= strcmp(type, TYPE) == 0;
+}
+
+static void offer_source_actions(void *data, struct wl_data_offer *offer, uint32_t actions)
+{
+	printf("offer source_actions %" PRIu32 "\n", actions);
+}
+
+static void offer_action(void *data, struct wl_data_offer *offer, uint32_t action)
+{
+	printf("offer action %" PRIu32 "\n", action);
+}
+
+static const struct wl_data_offer_listener offer_listener = {
+	.offer = offer_offer,
+	.source_actions = offer_source_actions,
+	.action = offer_action,
+};
+
+static void device_data_offer(
+	void *data, struct wl_data_device *device, struct wl_data_offer *offer)
+{
+	struct drag *drag = data;
+	printf("offer\n");
+	drag->offer = offer;
+	drag->has_type = false;
+	wl_data_offer_add_listener(offer, &offer_listener, drag);
+}
+
+static void device_enter(void *data, struct wl_data_device *device, uint32_t serial,
+	struct wl_surface *surface, wl_fixed_t x, wl_fixed_t y, struct wl_data_offer *offer)
+{
+	struct drag *drag = data;
+	printf("enter %s %.3f %.3f %s\n", surface_name(drag, surface), wl_fixed_to_double(x),
+		wl_fixed_to_double(y),
+		!offer                         ? "without an offer"
+			: offer == drag->offer ? "with the offer"
+					       : "with another offer");
+	drag->dropped = offer;
+	if (!offer)
+		return;
+	wl_data_offer_accept(offer, serial, drag->has_type ? TYPE : NULL);
+	wl_data_offer_set_actions(offer, ACTIONS, WL_DATA_DEVICE_MANAGER_DND_ACTION_MOVE);
+}
+
+static void device_leave(void *data, struct wl_data_device *device)
+{
+	struct drag *drag = data;
+	printf("leave\n");
+	if (drag->dropped)
+		wl_data_offer_destroy(drag->dropped);
+	drag->dropped = NULL;
+}
+
+static void device_motion(
+	void *data, struct wl_data_device *device, uint32_t time_ms, wl_fixed_t x, wl_fixed_t y)
+{
+	printf("motion %.3f %.3f\n", wl_fixed_to_double(x), wl_fixed_to_double(y));
+}
+
+static void read_content(int fd)
+{
+	unsigned char bytes[65536];
+	size_t size = 0, wrong = 0;
+	ssize_t n;
+	while ((n = read(fd, bytes, sizeof(bytes))) > 0) {
+		for (ssize_t i = 0; i < n; i++)
+			wrong += bytes[i] != content_at(size + (size_t)i);
+		size += (size_t)n;
+	}
+	printf("received %zu bytes, %zu of them wrong\n", size, wrong);
+}
+
+static void device_drop(void *data, struct wl_data_device *device)
+{
+	struct drag *drag = data;
+	int ends[2];
+	printf("drop\n");
+	if (!drag->dropped || pipe(ends) < 0)
+		return;
+	wl_data_offer_receive(drag->dropped, TYPE, ends[1]);
+	wl_display_flush(drag->window.display);
+	close(ends[1]);
+	read_content(ends[0]);
+	close(ends[0]);
+	wl_data_offer_finish(drag->dropped);
+	wl_data_offer_destroy(drag->dropped);
+	drag->dropped = NULL;
+}
+
+static void device_selection(void *data, struct wl_data_device *device, struct wl_data_offer *offer)
+{
+	if (offer)
+		wl_data_offer_destroy(offer);
+}
+
+static const struct wl_data_device_listener device_listener = {
+	.data_offer = device_data_offer,
+	.enter = device_enter,
+	.leave = device_leave,
+	.motion = device_motion,
+	.drop = device_drop,
+	.selection = device_selection,
+};
+
+/* ---- */
+
+static void seat_capabilities(void *data, struct wl_seat *seat, uint32_t capabilities)
+{
+	struct drag *drag = data;
+	static struct wl_pointer *pointer;
+	if (!(capabilities & WL_SEAT_CAPABILITY_POINTER) || pointer)
+		return;
+	pointer = wl_seat_get_pointer(seat);
+	wl_pointer_add_listener(pointer, &pointer_listener, drag);
+}
+
+static void seat_name(void *data, struct wl_seat *seat, const char *name)
+{
+}
+
+static const struct wl_seat_listener seat_listener = {
+	.capabilities = seat_capabilities,
+	.name = seat_name,
+};
+
+static void handle_global(
+	struct window *window, uint32_t name, const char *interface, uint32_t version)
+{
+	struct drag *drag = window->data;
+	if (strcmp(interface, wl_data_device_manager_interface.name) == 0 && version >= 3)
+		drag->manager = wl_registry_bind(
+			window->registry, name, &wl_data_device_manager_interface, 3);
+}
+
+static void handle_mapped(void *data, struct wl_callback *callback, uint32_t time_ms)
+{
+	printf("mapped\n");
+	wl_callback_destroy(callback);
+}
+
+static const struct wl_callback_listener mapped_listener = {.done = handle_mapped};
+
+int main(int argc, char **argv)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	struct drag drag = {.window = {.handle_global = handle_global}};
+	struct window *window = &drag.window;
+	window->data = &drag;
+	if (argc != 2) {
+		fprintf(stderr, "usage: drag BYTES\n");
+		return 2;
+	}
+	drag.size = strtoul(argv[1], NULL, 10);
+	window_connect(window);
+	if (!window->seat || !drag.manager) {
+		fprintf(stderr, "the compositor has no seat or no drag and drop\n");
+		return 1;
+	}
+	wl_seat_add_listener(window->seat, &seat_listener, &drag);
+	drag.device = wl_data_device_manager_get_data_device(drag.manager, window->seat);
+	wl_data_device_add_listener(drag.device, &device_listener, &drag);
+	window_create(window, "drag", 640, 720);
+
+	struct window_buffer *buffer = window_next_buffer(window);
+	memset(buffer->pixels, 0x80, (size_t)window->width * window->height * sizeof(uint32_t));
+	struct wl_callback *callback = wl_surface_frame(window->surface);
+	wl_callback_add_listener(callback, &mapped_listener, NULL);
+	window_commit(window, buffer, 0, 0, window->width, window->height);
+	while (!window->closed) {
+		if (!window_dispatch(window))
+			window_die(window, "waiting for events");
+	}
+	window_finish(window);
+	return 0;
+}

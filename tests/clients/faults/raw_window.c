@@ -1,0 +1,201 @@
+/*
+ * raw-window: a guest in one program. It drives wayferry-host's device and shows a window whose
+ * frames are guest memory, handed over by linux-dmabuf: two of them, one after the other, the last
+ * of which is the picture of "shm-client --size WxH --seed N --frames 1".
+ *
+ * Memory that does not shrink, as here, is what wayferry-host can make dma-bufs of.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "protocol/bytes.h"
+#include "protocol/cross_domain.h"
+#include "tests/clients/faults/malformed.h"
+#include "tests/clients/faults/raw_client.h"
+#include "tests/clients/faults/raw_context.h"
+#include "tests/clients/picture.h"
+
+#define CONTEXT 1
+#define FORMAT_XRGB8888 UINT32_C(0x34325258)
+#define FRAMES 2
+#define FRAME_BYTES (1u << 20) /* at most */
+#define FRAME_OFFSET(frame) (RAW_HEAP + 0x100000u + (frame)*FRAME_BYTES)
+#define FRAME_RESOURCE(frame) (50 + (frame))
+
+enum object { DMABUF = NEXT, PARAMS, FIRST_BUFFER, CALLBACK = FIRST_BUFFER + FRAMES };
+
+struct options {
+	int32_t width, height;
+	uint32_t seed;
+	bool hold;
+	const char *socket;
+};
+
+static uint32_t configured; /* the serial of the last configure event; 0: none yet */
+static bool released[FRAMES];
+
+_Noreturn static void die(const struct raw_client *client, const char *what, int error)
+{
+	fprintf(stderr, "%s: %s %s\n", what, strerror(-error), client->error_message);
+	exit(1);
+}
+
+/* xdg_surface.configure(serial), wl_buffer.release() */
+static void handle_event(
+	struct raw_client *client, uint32_t id, uint32_t opcode, const uint8_t *body, size_t size)
+{
+	if (id == XDG_SURFACE && opcode == 0 && size >= 4)
+		configured = load_u32(body);
+	else if (id >= FIRST_BUFFER && id < CALLBACK && opcode == 0)
+		released[id - FIRST_BUFFER] = true;
+}
+
+/* Sends requests, and with them @resource, if it is not 0. */
+static void send_words(struct raw_client *client, struct raw_device *device, const uint32_t *words,
+	size_t n, uint32_t resource)
+{
+	uint8_t command[4096];
+	struct cross_domain_send_receive send = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_SEND, .cmd_size = (uint16_t)(sizeof(send) + 4 * n)},
+		.num_identifiers = resource != 0,
+		.opaque_data_size = (uint32_t)(4 * n),
+		.identifiers = {resource},
+		.types = {CROSS_DOMAIN_ID_VIRTGPU_BLOB},
+	};
+
+	memcpy(command, &send, sizeof(send));
+	memcpy(command + sizeof(send), words, 4 * n);
+	if (raw_submit(device, CONTEXT, command, sizeof(send) + 4 * n) != VIRTIO_GPU_RESP_OK_NODATA)
+		die(client, "SEND", -EPIPE);
+}
+
+#define SEND(resource, ...)                                                                        \
+	send_words(client, device, (const uint32_t[]){__VA_ARGS__},                                \
+		sizeof((const uint32_t[]){__VA_ARGS__}) / 4, (resource))
+
+static void draw(const struct raw_device *device, unsigned frame, const struct options *options)
+{
+	uint32_t *pixels = (uint32_t *)(void *)(device->memory + FRAME_OFFSET(frame));
+	uint32_t seed = options->seed + (FRAMES - 1 - frame);
+
+	for (int32_t y = 0; y < options->height; y++)
+		for (int32_t x = 0; x < options->width; x++)
+			*pixels++ = picture_pixel(seed, x, y);
+}
+
+/* A wl_buffer of guest memory. */
+static void make_buffer(struct raw_client *client, struct raw_device *device, unsigned frame,
+	const struct options *options)
+{
+	uint32_t width = (uint32_t)options->width, height = (uint32_t)options->height;
+
+	if (raw_guest_blob(device, FRAME_RESOURCE(frame), FRAME_OFFSET(frame), FRAME_BYTES) !=
+			VIRTIO_GPU_RESP_OK_NODATA ||
+		raw_simple(device, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, CONTEXT,
+			FRAME_RESOURCE(frame)) != VIRTIO_GPU_RESP_OK_NODATA)
+		die(client, "a blob", -ENOMEM);
+	/* zwp_linux_dmabuf_v1.create_params; zwp_linux_buffer_params_v1.add, create_immed, destroy
+	 */
+	SEND(0, DMABUF, 12 << 16 | 1, PARAMS);
+	SEND(FRAME_RESOURCE(frame), PARAMS, 28 << 16 | 1, 0, 0, width * 4, 0, 0);
+	SEND(0, PARAMS, 28 << 16 | 3, FIRST_BUFFER + frame, width, height, FORMAT_XRGB8888, 0,
+		PARAMS, 8 << 16 | 0);
+	int error = raw_client_ping(client);
+	if (error)
+		die(client, "the buffer", error);
+}
+
+static void show(struct raw_client *client, struct raw_device *device, unsigned frame,
+	const struct options *options)
+{
+	draw(device, frame, options);
+	/* wl_surface.attach, damage, frame, commit */
+	SEND(0, SURFACE, 20 << 16 | 1, FIRST_BUFFER + frame, 0, 0, SURFACE, 24 << 16 | 2, 0, 0,
+		INT32_MAX, INT32_MAX, SURFACE, 12 << 16 | 3, CALLBACK, SURFACE, 8 << 16 | 6);
+	int error = raw_client_await(client, CALLBACK);
+	if (error)
+		die(client, "a frame", error);
+}
+
+static void map_window(struct raw_client *client, struct raw_device *device)
+{
+	const struct raw_global *global = raw_client_global(client, "zwp_linux_dmabuf_v1");
+	int error = global ? raw_client_bind(client, global->name, "zwp_linux_dmabuf_v1", 3, DMABUF)
+			   : -ENOENT;
+
+	if (error)
+		die(client, "zwp_linux_dmabuf_v1", error);
+	SEND(0, SURFACE, 8 << 16 | 6);
+	while (!error && configured == 0)
+		error = raw_client_ping(client);
+	if (error)
+		die(client, "configure", error);
+	SEND(0, XDG_SURFACE, 12 << 16 | 4, configured);
+}
+
+static bool parse(struct options *options, int argc, char **argv)
+{
+	static const struct option names[] = {{"size", required_argument, NULL, 's'},
+		{"seed", required_argument, NULL, 'e'}, {"hold", no_argument, NULL, 'h'}, {0}};
+
+	for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+		if (option == 's' &&
+			sscanf(optarg, "%" SCNd32 "x%" SCNd32, &options->width, &options->height) !=
+				2)
+			return false;
+		if (option == 'e')
+			options->seed = (uint32_t)strtoul(optarg, NULL, 0);
+		options->hold |= option == 'h';
+		if (option == '?')
+			return false;
+	}
+	options->socket = argv[optind];
+	return optind + 1 == argc && options->width > 0 && options->height > 0 &&
+		options->width <= 1024 && options->height <= 1024 &&
+		(uint32_t)options->width * (uint32_t)options->height * 4 <= FRAME_BYTES;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {.width = 256, .height = 256, .seed = 1};
+	static struct raw_client window, *client = &window;
+	struct raw_device driver, *device = &driver;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (!parse(&options, argc, argv)) {
+		fputs("Usage: raw-window [--size WxH] [--seed N] [--hold] SOCKET\n"
+		      "  SOCKET  wayferry-host's; the size is of 1 MiB at most\n",
+			stderr);
+		return 2;
+	}
+	int error = raw_device_connect(device, options.socket);
+	device->sealed = true;
+	struct link *link =
+		error || raw_device_start(device) ? NULL : link_open_context(device, CONTEXT);
+	if (!link || raw_client_prepare(client, link) < 0)
+		return 1;
+	client->handle_event = handle_event;
+	map_window(client, device);
+	for (unsigned frame = 0; frame < FRAMES; frame++)
+		make_buffer(client, device, frame, &options);
+	for (unsigned frame = 0; frame < FRAMES; frame++)
+		show(client, device, frame, &options);
+	/* The one that is not shown any more comes back. */
+	for (error = 0; !error && !released[0];)
+		error = raw_client_ping(client);
+	if (error)
+		die(client, "a release", error);
+	printf("%d frames\n", FRAMES);
+	while (!error && options.hold) {
+		usleep(200000);
+		error = raw_client_ping(client);
+	}
+	raw_client_finish(client);
+	raw_device_close(device);
+	return error != 0;
+}

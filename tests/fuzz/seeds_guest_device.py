@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Writes the seeds of fuzz_guest_device: a guest's life with a device that is honest, up to a point."""
+import struct
+
+import seeds_relay as relay
+
+RECEIVE, READ = 5, 6
+BLOB, WRITE_PIPE = 1, 4
+NOW = 0x80  # the device's step, though the guest does not wait
+
+
+def honest(n):
+    """Answers to n things."""
+    out = b""
+    while n > 0:
+        out += bytes([(min(n, 8) - 1) << 4])
+        n -= 8
+    return out
+
+
+def used(which, length, type, data=b"", how=0):
+    return bytes([how << 4 | 2, which]) + struct.pack("<IBB", length, type, len(data)) + data
+
+
+def memory(place, offset, data):
+    return bytes([4, place]) + struct.pack("<HB", offset, len(data)) + data
+
+
+def request(request, shmid, fd, window, length, flags=1, fds=1):
+    return bytes([5, request, shmid, fd & 255, window & 255, length & 255, flags, fds])
+
+
+def now(steps):
+    """A device's step in place of one of the guest's."""
+    return bytes([steps[0] | NOW]) + steps[1:]
+
+
+def event(data, channel=0):
+    return now(bytes([channel << 4 | 7, len(data)]) + data)
+
+
+def receive(*identifiers, size=0, channel=0):
+    return now(bytes([channel << 4 | 8, len(identifiers)]) + b"".join(map(bytes, identifiers)) + bytes([size]))
+
+
+def read(pipe, data, hang_up=0, told=None):
+    return event(struct.pack("<BBHIIIII", READ, 0, 0, 0, pipe, hang_up, len(data) if told is None else told, 0) + data)
+
+
+TURN = b"\0"
+CHANNEL, DESTROY = b"\1", b"\2"
+HANG_UP = b"\x8a"
+GO = now(honest(8)) + TURN
+
+
+def blob(size):
+    return b"\3" + struct.pack("<H", size // 256)
+
+
+def send(size, blob=0, pipe=0):
+    return bytes([(blob | pipe << 1) << 4 | 5, size // 64])
+
+
+def write(pipe, size, hang_up=0):
+    return bytes([hang_up << 4 | 6, pipe, size // 64])
+
+
+def start(features=0, patient=0):
+    """Up to the commands: what the front end asks, the two capsets."""
+    return bytes([patient]) + honest(11) + honest(1) + bytes([features])
+
+
+def channel(features=0, patient=0):
+    """A context, its rings (each is created and attached) and INIT."""
+    return start(features, patient) + CHANNEL + honest(6) + GO
+
+
+ALL = 0x1F
+SEEDS = {
+    "nothing": b"",
+    "start": start(),
+    "channel": channel() + DESTROY + GO,
+    "window": channel() + blob(4096) + honest(5) + send(64, blob=1) + GO + DESTROY + GO,
+    "shared": channel(ALL) + blob(4096) + honest(3) + send(64, blob=1) + GO,
+    "refused": channel() + blob(4096) + used(0, 24, 6) + honest(4) + GO,
+    "elsewhere": channel() + blob(4096) + honest(3) + used(0, 24, 6) + honest(4) + GO,
+    "unmapped": channel() + blob(4096) + request(10, 1, 0, 0, 0) + request(10, 1, 0, 0, -1) + honest(6) + GO,
+    "text": channel() + receive(size=2) + TURN + receive(size=200) + TURN,
+    "memory": channel() + receive([7, BLOB, 1], size=1) + TURN + honest(4) + GO,
+    "fetch": channel(8) + receive([7, BLOB, 1], size=1) + TURN + used(0, 24, 6) + honest(6) + GO,
+    "pipe": channel(ALL) + send(64, pipe=1) + GO + read(0x80000001, b"some bytes") + TURN
+    + read(0x80000001, b"", hang_up=1) + TURN,
+    "long": channel() + read(0x80000001, b"", told=0xFFFFFFFF) + TURN,
+    "ferry": channel() + receive([9, WRITE_PIPE, 0]) + TURN + write(9, 8192) + GO + write(9, 64, hang_up=1) + GO,
+    "end": channel() + receive() + TURN,
+    "events": channel() + event(bytes([99])) + TURN,
+    "unknown": channel() + receive([1, 77, 1]) + TURN,
+    "impatient": channel(patient=1) + receive() + TURN + CHANNEL + honest(6) + GO,
+    "index": channel() + now(b"\3\xff\x7f") + TURN,
+    "short": channel() + send(64) + now(used(0, 4, 0)) + TURN,
+    "twice": channel() + now(used(0, 24, 0, how=1)) + now(used(0, 24, 0, how=1)) + TURN,
+    "wild": channel() + now(used(0, 24, 0, how=2)) + TURN,
+    "dies": channel() + blob(4096) + honest(1) + b"\x0a" + TURN,
+    "gone": channel() + HANG_UP + TURN + TURN,
+    "requests": channel() + now(request(9, 1, 0, 0, 1)) + now(request(9, 1, -1, 0, 16)) + now(request(9, 0, 0, 0, 16))
+    + now(request(9, 1, 0, 0, 16, fds=0)) + now(request(7, 0, 0, 0, 0)) + TURN,
+    "scribbles": channel() + now(memory(0, 0, b"\xff" * 64)) + now(memory(1, 0, b"\xff" * 64))
+    + now(memory(3, 0, b"\xff" * 128)) + blob(4096) + honest(6) + GO,
+}
+
+if __name__ == "__main__":
+    relay.write("guest_device", SEEDS)
