@@ -39,7 +39,7 @@ windows() {
 
 same_memory() {
     app solid wayferry-guest -- "$LAB_PROGRAMS/shm-client" --size 400x300 --solid --seed $COLOUR --hold
-    until_true $((5 * TIMES)) shows_window || fail "no window"
+    until_true "$APP_SECONDS" shows_window || fail "no window"
     "$LAB/same-memory.py" "${PID[vm-host]}" "${PID[vm-vm]}" "${PID[host]}" $COLOUR 120000 || fail "the memory is not shared"
     app_end solid
 }
