@@ -16,10 +16,13 @@ declare -A APP_COMMAND=(
     [image]='weston-image /usr/share/weston/pattern.png'
     [foot]="foot --config=/dev/null $LAB_PROGRAMS/terminal.sh"
     [qt6]="env QT_QPA_PLATFORM=wayland QT_QUICK_BACKEND=software /usr/lib/qt6/bin/qml $LAB_PROGRAMS/window.qml"
-    [mpv]='mpv --no-config --vo=wlshm --no-audio --osc=no --keep-open=yes --framedrop=no --length=0.5 av://lavfi:testsrc=size=640x360:rate=30'
+    # Where nothing is shown in time mpv leaves frames out, the last one, too: so the last second's are alike.
+    [mpv]='mpv --no-config --vo=wlshm --no-audio --osc=no --keep-open=yes av://lavfi:testsrc=size=640x360:rate=10:duration=1,tpad=stop_mode=clone:stop_duration=1'
     [gtk4]="env GDK_BACKEND=wayland GSK_RENDERER=cairo GTK_A11Y=none XDG_CONFIG_HOME=$LAB_PROGRAMS/config
         LD_PRELOAD=$LAB_PROGRAMS/libsteady.so gtk4-widget-factory"
 )
+# What it has printed by the time that its picture is the last one, where it moves before.
+declare -A APP_SAYS=([mpv]='(Paused)')
 APP_SECONDS=60      # until a picture must be there; software emulation needs longer
 
 # apps_direct NAME...: pictures of the programs of the guest's tree, run directly. While the guest boots.
@@ -36,6 +39,8 @@ app_direct() {
     mkdir -p "$LOGS/$name"
     # shellcheck disable=SC2086
     guest_direct ${APP_COMMAND[$name]}
+    [ -z "${APP_SAYS[$name]:-}" ] || until_true "$APP_SECONDS" grep -qsF "${APP_SAYS[$name]}" "$LOGS/direct.log" ||
+        fail "$name: the direct run does not come to its end"
     if [ "$how" = moving ]; then
         rm -f "$LOGS/moving.png"
         moving_settle "$LOGS/$name/direct.png" || fail "$name: no window of the direct run settled"
