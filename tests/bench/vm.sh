@@ -41,9 +41,18 @@ verdict() {
     [ "$(calculate "$1 <= $2")" = 1.00 ] && echo met || echo MISSED
 }
 
-# The most interrupts that one source of the device has had: the control queue's.
+# The interrupts of the control queue; where sources have no names, they are those of the busiest one.
 guest_interrupts() {
-    guest_run vm awk '/virtio/ && $2 > most { most = $2 } END { print most + 0 }' /proc/interrupts
+    guest_run vm awk '/virtio/ {
+        n = 0
+        for (i = 2; $i ~ /^[0-9]+$/; i++)
+            n += $i
+        if (n > most)
+            most = n
+        if (/control/)
+            control += n
+    }
+    END { print control ? control : most + 0 }' /proc/interrupts
 }
 
 host_cpu_us() {
@@ -53,6 +62,7 @@ host_cpu_us() {
 bench_kind() {
     local started=$EPOCHREALTIME booted
     KIND=$1
+    [ "$KIND" = uml ] || GUEST_TIMEOUT=300
     bench_compositor
     bridge_start_host host vm
     guest_boot "$KIND" vm

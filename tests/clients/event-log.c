@@ -1,7 +1,9 @@
 /* event-log: a window that writes down what its seat tells it, one event a line.
  *
  * Serials, times and object ids differ from run to run and are left out; everything else is written,
- * the contents of the keymap as a checksum. "mapped" is printed when the window is on the screen.
+ * the contents of the keymap as a checksum. "mapped" is printed when the window is on the screen. With
+ * --bound, "bound" and the seat's capabilities are printed when the compositor has heard what we want of
+ * them: whoever moves a device then knows that the client hears of it.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -153,9 +155,18 @@ static const struct wl_keyboard_listener keyboard_listener = {
 };
 
 struct devices {
+	bool tell_bound;
 	struct wl_pointer *pointer;
 	struct wl_keyboard *keyboard;
 };
+
+static void handle_bound(void *data, struct wl_callback *callback, uint32_t unused)
+{
+	printf("bound %" PRIuPTR "\n", (uintptr_t)data);
+	wl_callback_destroy(callback);
+}
+
+static const struct wl_callback_listener bound_listener = {.done = handle_bound};
 
 static void seat_capabilities(void *data, struct wl_seat *seat, uint32_t capabilities)
 {
@@ -170,6 +181,9 @@ static void seat_capabilities(void *data, struct wl_seat *seat, uint32_t capabil
 		devices->keyboard = wl_seat_get_keyboard(seat);
 		wl_keyboard_add_listener(devices->keyboard, &keyboard_listener, window);
 	}
+	if (devices->tell_bound && capabilities != 0)
+		wl_callback_add_listener(wl_display_sync(window->display), &bound_listener,
+			(void *)(uintptr_t)capabilities);
 }
 
 static void seat_name(void *data, struct wl_seat *seat, const char *name)
@@ -193,7 +207,7 @@ static const struct wl_callback_listener mapped_listener = {.done = handle_mappe
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	struct devices devices = {0};
+	struct devices devices = {.tell_bound = argc == 2 && strcmp(argv[1], "--bound") == 0};
 	struct window window = {.data = &devices};
 	window_connect(&window);
 	if (!window.seat) {

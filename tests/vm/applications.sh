@@ -16,21 +16,22 @@ declare -A APP_COMMAND=(
     [image]='weston-image /usr/share/weston/pattern.png'
     [foot]="foot --config=/dev/null $LAB_PROGRAMS/terminal.sh"
     [qt6]="env QT_QPA_PLATFORM=wayland QT_QUICK_BACKEND=software /usr/lib/qt6/bin/qml $LAB_PROGRAMS/window.qml"
-    [mpv]='mpv --no-config --vo=wlshm --no-audio --osc=no --keep-open=yes --length=2 av://lavfi:testsrc=size=640x360:rate=30'
+    # Where nothing is shown in time mpv leaves frames out, the last one, too: so the last second's are alike.
+    [mpv]='mpv --no-config --vo=wlshm --no-audio --osc=no --keep-open=yes av://lavfi:testsrc=size=640x360:rate=10:duration=1,tpad=stop_mode=clone:stop_duration=1'
     [gtk4]="env GDK_BACKEND=wayland GSK_RENDERER=cairo GTK_A11Y=none XDG_CONFIG_HOME=$LAB_PROGRAMS/config
         LD_PRELOAD=$LAB_PROGRAMS/libsteady.so gtk4-widget-factory"
 )
+# What it has printed by the time that its picture is the last one, where it moves before.
+declare -A APP_SAYS=([mpv]='(Paused)')
 APP_SECONDS=60      # until a picture must be there; software emulation needs longer
 
-# apps_direct NAME...: pictures of the programs of the guest's tree, run directly. Before session_start.
+# apps_direct NAME...: pictures of the programs of the guest's tree, run directly. While the guest boots.
 apps_direct() {
     local name how
-    sway_start host
     for name; do
         read -r how _ <<<"${APP_HOW[$name]}"
         [ "$how" = moves ] || app_direct "$name" "$how"
     done
-    stop host
 }
 
 app_direct() {
@@ -38,33 +39,36 @@ app_direct() {
     mkdir -p "$LOGS/$name"
     # shellcheck disable=SC2086
     guest_direct ${APP_COMMAND[$name]}
+    [ -z "${APP_SAYS[$name]:-}" ] || until_true "$APP_SECONDS" grep -qsF "${APP_SAYS[$name]}" "$LOGS/direct.log" ||
+        fail "$name: the direct run does not come to its end"
     if [ "$how" = moving ]; then
         rm -f "$LOGS/moving.png"
         moving_settle "$LOGS/$name/direct.png" || fail "$name: no window of the direct run settled"
         mv "$LOGS/moving.png" "$LOGS/$name/"
     else
         # shellcheck disable=SC2086
-        screen_settle host "$LOGS/$name/direct.png" 30 ${APP_HOW[$name]#"$how"} ||
+        screen_settle host "$LOGS/$name/direct.png" 60 ${APP_HOW[$name]#"$how"} ||
             fail "$name: no window of the direct run settled"
     fi
     stop direct
-    until_true 10 screen_is host "$WORK/host.empty.png" || fail "$name: the window of the direct run stays"
+    until_true 30 screen_is host "$WORK/host.empty.png" || fail "$name: the window of the direct run stays"
 }
 
 # apps_equal NAME...: the guest's user starts them, one after another; the pictures equal those that apps_direct took.
 apps_equal() {
-    local name
+    local name started
     for name; do
+        started=$EPOCHREALTIME
         app_equal_"${APP_HOW[$name]%% *}" "$name"
         app_end "$name"
-        say "$name: equal"
+        say "$name: equal ($(seconds_since "$started") s)"
     done
 }
 
 app_equal_moves() {
     app "$1" ${APP_COMMAND[$1]}
     until_true "$APP_SECONDS" shows_window || fail "$1: no window"
-    until_true 10 moves || fail "$1: nothing moves"
+    until_true "$APP_SECONDS" moves || fail "$1: nothing moves"
 }
 
 app_equal_still() {
@@ -78,17 +82,20 @@ app_equal_moving() {
     cp "$LOGS/$1"/{direct,moving}.png "$LOGS/"
     app "$1" ${APP_COMMAND[$1]}
     until_true "$APP_SECONDS" still_part_equal || fail "$1: bridged and direct differ where nothing moves"
-    until_true 20 moving_part_moves || fail "$1: nothing moves in the guest"
+    until_true "$APP_SECONDS" moving_part_moves || fail "$1: nothing moves in the guest"
 }
 
 # ---- input
 
 # input_direct: what a client of the guest's tree is told of pointer and keyboard, directly: $LOGS/direct.events.
+# Before session_start: the pointer must never have moved.
 input_direct() {
     sway_start host
-    guest_direct "$LAB_PROGRAMS/event-log"
+    guest_direct "$LAB_PROGRAMS/event-log" --bound
     input_drive "$LOGS/direct.log"
-    cp "$LOGS/direct.log" "$LOGS/direct.events"
+    until_true 30 log_rests "$LOGS/direct.log"
+    input_told "$LOGS/direct.log" >"$LOGS/direct.events"
+    rm "$LOGS/direct.log"
     grep -q '^pointer button 272 1' "$LOGS/direct.events" && grep -q '^keyboard key' "$LOGS/direct.events" ||
         fail "there are no events in the direct run"
     stop direct
@@ -97,19 +104,45 @@ input_direct() {
 
 # input_equal: the same client in the guest is told the same.
 input_equal() {
-    app event-log "$LAB_PROGRAMS/event-log"
+    app event-log "$LAB_PROGRAMS/event-log" --bound
     input_drive "$(guest_output vm event-log)"
-    cp "$(guest_output vm event-log)" "$LOGS/bridged.events"
+    until_true "$APP_SECONDS" input_is_told
+    sleep 1     # for what is too much
+    input_is_told
     diff -u "$LOGS/direct.events" "$LOGS/bridged.events" || fail "the events differ"
     app_end event-log
     say "$(wc -l <"$LOGS/direct.events") events are the same"
 }
 
-# input_drive LOG: makes events for the client that writes LOG, and waits until it has nothing more to say.
+# input_told LOG: what the seat said. "bound" is what the client says, some time before it is moved or after.
+input_told() {
+    grep -v '^bound ' "$1"
+}
+
+input_is_told() {
+    input_told "$(guest_output vm event-log)" >"$LOGS/bridged.events"
+    cmp -s "$LOGS/direct.events" "$LOGS/bridged.events"
+}
+
+# input_drive LOG: makes events for the client that writes LOG. Nothing moves before the client has the device.
 input_drive() {
-    until_true "$APP_SECONDS" grep -qx mapped "$1" || fail "the client's window is not shown"
-    WAYLAND_DISPLAY=host "$WAYFERRY_CLIENTS/virtual-pointer" --size "$SIZE" <<'END' || fail "no pointer events"
-sleep 500
+    input_waits "$1" mapped
+    input_pointer "$1" | WAYLAND_DISPLAY=host "$WAYFERRY_CLIENTS/virtual-pointer" --size "$SIZE"
+    [ "${PIPESTATUS[*]}" = "0 0" ] || fail "no pointer events"
+    spawn keyboard env WAYLAND_DISPLAY=host wtype -s 3600000 a      # so that the seat has one
+    input_waits "$1" 'bound 2'
+    WAYLAND_DISPLAY=host wtype 'Hello guest äö€' -M ctrl -k a -m ctrl -M shift -k Left -m shift -k Return ||
+        fail "no keyboard events"
+    stop keyboard
+}
+
+input_waits() {
+    until_true "$APP_SECONDS" grep -qsx "$2" "$1" || fail "the client does not say \"$2\""
+}
+
+input_pointer() {
+    input_waits "$1" 'bound 1'
+    cat <<'END'
 move 100 100
 move 640 360
 by 10.5 -3.25
@@ -119,11 +152,7 @@ button 272 0
 axis 0 7.5
 wheel 0 -2
 move 1279 719
-sleep 300
 END
-    WAYLAND_DISPLAY=host wtype -s 500 'Hello guest äö€' -M ctrl -k a -m ctrl -M shift -k Left -m shift -s 100 \
-        -k Return || fail "no keyboard events"
-    until_true 30 log_rests "$1"
 }
 
 log_rests() {
@@ -155,7 +184,7 @@ clipboard_to_host() {
     app "copy-$1" sh -c 'exec wl-copy --foreground --type "$0" </mnt/content' "$2"
     until_true "$APP_SECONDS" clipboard_offered env WAYLAND_DISPLAY=host -- "$2" ||
         fail "$1 bytes: the guest's selection does not arrive"
-    WAYLAND_DISPLAY=host timeout 120 wl-paste --no-newline --type "$2" >"$WORK/pasted" || fail "$1 bytes: wl-paste failed"
+    WAYLAND_DISPLAY=host timeout $((2 * APP_SECONDS)) wl-paste --no-newline --type "$2" >"$WORK/pasted" || fail "$1 bytes: wl-paste failed"
     cmp "$share/content" "$WORK/pasted" || fail "$1 bytes to the host: the contents differ"
     say "$1 bytes to the host: $(seconds_since "$started") s"
 }
@@ -166,7 +195,7 @@ clipboard_to_guest() {
     spawn "copy-$1" env WAYLAND_DISPLAY=host sh -c 'exec wl-copy --foreground --type "$0" <"$1"' "$2" "$share/content"
     until_true "$APP_SECONDS" clipboard_offered guest_run vm -- "$2" || fail "$1 bytes: the host's selection does not arrive"
     # shellcheck disable=SC2016
-    GUEST_TIMEOUT=120 guest_run vm sh -c 'wl-paste --no-newline --type "$0" >/tmp/pasted && cmp /tmp/pasted /mnt/content' "$2" ||
+    GUEST_TIMEOUT=$((2 * APP_SECONDS)) guest_run vm sh -c 'wl-paste --no-newline --type "$0" >/tmp/pasted && cmp /tmp/pasted /mnt/content' "$2" ||
         fail "$1 bytes to the guest: the contents differ, or wl-paste failed"
     say "$1 bytes to the guest: $(seconds_since "$started") s"
 }
@@ -178,7 +207,7 @@ clipboard_offered() {
         prefix+=("$1")
         shift
     done
-    "${prefix[@]}" timeout 5 wl-paste --list-types 2>/dev/null | grep -qx "$2"
+    "${prefix[@]}" timeout 20 wl-paste --list-types 2>/dev/null | grep -qx "$2"
 }
 
 seconds_since() {

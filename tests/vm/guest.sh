@@ -4,6 +4,7 @@
 # Sourced by tests, after tests/e2e/lib.sh, whose spawn(), fail() and folders it uses:
 #
 #     guest_boot KIND NAME             a guest at the wayferry-host NAME-host; returns when it can be used
+#                                      (guest_start KIND NAME, then guest_await NAME)
 #     guest_run NAME [--root] COMMAND...
 #     guest_spawn NAME JOB [--root] COMMAND...; guest_wait NAME JOB; guest_signal NAME JOB SIGNAL
 #     guest_reboot NAME; guest_stop NAME; guest_unplug NAME
@@ -35,6 +36,11 @@ guest_share() {
 
 # guest_boot KIND NAME: GUEST_APPEND: more of the kernel's command line.
 guest_boot() {
+    guest_start "$@"
+    guest_await "$2"
+}
+
+guest_start() {
     local kind=$1 name=$2 share
     share=$(guest_share "$name")
     declare -F "${kind%%-*}_exec" >/dev/null || fail "no such kind of guests: $kind"
@@ -43,7 +49,6 @@ guest_boot() {
     chmod 1777 "$share"
     GUEST_KIND[$name]=$kind
     spawn "$name-vm" "$LAB/guest.sh" exec "$kind" "$share" "$XDG_RUNTIME_DIR/$name.gpu" "$BASE/$name.vm"
-    guest_await "$name"
 }
 
 # Waits for the agent. A whole system boots in the meantime: in software emulation on a busy machine.
@@ -98,7 +103,7 @@ guest_signal() {
     job=$(guest_share "$1")/jobs/$2
     echo "$3" >"$job/kill.new"
     mv "$job/kill.new" "$job/kill"
-    until_true 10 not test -e "$job/kill" || fail "the guest's agent does not listen"
+    until_true 60 not test -e "$job/kill" || fail "the guest's agent does not listen"
 }
 
 # guest_run NAME [--root] COMMAND...: runs it and waits. Its output is ours, and so is its status.
@@ -130,7 +135,7 @@ guest_replace_gpu() {
 # guest_stop NAME: switches it off, from within.
 guest_stop() {
     guest_spawn "$1" "off-$(date +%s%N)" --root systemctl poweroff
-    until_true 60 not alive "${PID[$1-vm]}" || fail "the guest does not switch itself off (console: $LOGS/$1-vm.log)"
+    until_true 120 not alive "${PID[$1-vm]}" || fail "the guest does not switch itself off (console: $LOGS/$1-vm.log)"
     stop "$1-vm"
 }
 

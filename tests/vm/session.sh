@@ -13,11 +13,14 @@
 
 TIMES=1     # as much patience as at native speed
 
-# session_start COMPOSITOR: the desktop "host", the wayferry-host "vm-host", the guest "vm".
+# session_start COMPOSITOR [COMMAND...]: the desktop "host", the wayferry-host "vm-host", the guest "vm".
+# While that boots, COMMAND runs.
 session_start() {
     compositor_start "$1" host
     bridge_start_host host vm
-    guest_boot "$KIND" vm
+    guest_start "$KIND" vm
+    "${@:2}"
+    guest_await vm
 }
 
 # Ends all three in good order. (Of some compositors no pictures can be taken.)

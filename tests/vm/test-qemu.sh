@@ -9,38 +9,39 @@
 . "$(dirname "$0")/foreign.sh"
 . "$(dirname "$0")/three-d.sh"
 
-tests=(windows-6-1:200 windows-6-12:200 windows-newest:200 udmabuf:300)
+tests=(windows-6-1:600 windows-6-12:800 windows-newest:600 udmabuf:300)
 
 TIMES=5         # as much patience as natively, at least: processors in software, shared with other tests
+APP_SECONDS=$((APP_SECONDS * TIMES))
 COLOUR=0xc81e5a
 
-test_windows_6_1() { windows qemu-6.1; }
-test_windows_6_12() { windows qemu-6.12; }
-test_windows_newest() { windows qemu-newest; }
+APPS=(simple-shm image foot qt6 mpv gtk4)
 
+# 64 MB through the clipboard once: in software emulation it takes a while.
+test_windows_6_1() { windows qemu-6.1 0 70000 3145728; }
+test_windows_6_12() { windows qemu-6.12 1 70000 67108864; }
+test_windows_newest() { windows qemu-newest 0 70000 3145728; }
+
+# windows KIND BYTES...: the applications of the guest's user, as test-uml.sh has them; and that nothing is copied.
 windows() {
     KIND=$1
-    session_start sway
-    window_moving
+    input_direct
+    session_start sway apps_direct "${APPS[@]}"
+    apps_equal "${APPS[@]}"
     same_memory
+    input_equal
+    clipboard_both_ways "${@:2}"
     bridge_counters vm host
     [ "$(bridge_counter vm host 'shadowed bytes')" = 0 ] || fail "wayferry-host copied pixels"
+    until_true $((5 * TIMES)) nothing_left || fail "something is left of clients that are gone"
     session_end
-}
-
-# A program that draws all the time.
-window_moving() {
-    app simple wayferry-guest -- weston-simple-shm
-    until_true $((5 * TIMES)) shows_window || fail "no window"
-    until_true $((5 * TIMES)) moves || fail "nothing moves"
-    app_end simple
 }
 
 # ---- no copies: the compositor reads the memory that the guest wrote to
 
 same_memory() {
     app solid wayferry-guest -- "$LAB_PROGRAMS/shm-client" --size 400x300 --solid --seed $COLOUR --hold
-    until_true $((5 * TIMES)) shows_window || fail "no window"
+    until_true "$APP_SECONDS" shows_window || fail "no window"
     "$LAB/same-memory.py" "${PID[vm-host]}" "${PID[vm-vm]}" "${PID[host]}" $COLOUR 120000 || fail "the memory is not shared"
     app_end solid
 }

@@ -15,8 +15,7 @@ APPS=(simple-shm image foot qt6 mpv gtk4)
 
 # Started by the user, who finds the display in his environment; wayferry-guest is started by its socket.
 test_applications() {
-    apps_direct "${APPS[@]}"
-    session_start sway
+    session_start sway apps_direct "${APPS[@]}"
     apps_equal "${APPS[@]}"
     session_end
 }
