@@ -29,9 +29,7 @@
 	"takes the user's shortcuts away, and with them the way out of a full-screen window"
 #define PRIVILEGE "is for the desktop's own privileged clients"
 #define FENCES                                                                                     \
-	"carries GPU fences, which no channel to a guest can; guests wait for a frame before "     \
-	"they "                                                                                    \
-	"show it"
+	"carries GPU fences, which no channel to a guest can; guests wait until a frame is drawn"
 #define DEVICE "names a device of the host; wayferry-guest offers one of the guest's"
 #define FILES "carries files that a guest cannot pass"
 #define REGISTRY "is of no use through a relay"

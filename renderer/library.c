@@ -487,7 +487,8 @@ int library_create_shared(uint32_t id, const struct renderer_request *request,
 
 bool library_shares_textures(void)
 {
-	enum { PROBE_ID = UINT32_MAX, TEXTURE_2D = 2, B8G8R8A8 = 1, RENDER_TARGET = 1 << 1 };
+	enum { TEXTURE_2D = 2, B8G8R8A8 = 1, RENDER_TARGET = 1 << 1 };
+	const uint32_t probe_id = UINT32_MAX;
 	const struct renderer_request request = {
 		.create_3d = {.target = TEXTURE_2D,
 			.format = B8G8R8A8,
@@ -503,8 +504,8 @@ bool library_shares_textures(void)
 
 	if (library.kind != RENDERER_KIND_VIRGL)
 		return true;
-	bool shares = library_create_shared(PROBE_ID, &request, &answer, &fd) == 0;
-	library_unref(PROBE_ID);
+	bool shares = library_create_shared(probe_id, &request, &answer, &fd) == 0;
+	library_unref(probe_id);
 	fd_close(&fd);
 	return shares;
 }

@@ -16,8 +16,8 @@ declare -A APP_COMMAND=(
     [image]='weston-image /usr/share/weston/pattern.png'
     [foot]="foot --config=/dev/null $LAB_PROGRAMS/terminal.sh"
     [qt6]="env QT_QPA_PLATFORM=wayland QT_QUICK_BACKEND=software /usr/lib/qt6/bin/qml $LAB_PROGRAMS/window.qml"
-    # Where nothing is shown in time mpv leaves frames out, the last one, too: so the last second's are alike.
-    [mpv]='mpv --no-config --vo=wlshm --no-audio --osc=no --keep-open=yes av://lavfi:testsrc=size=640x360:rate=10:duration=1,tpad=stop_mode=clone:stop_duration=1'
+    # mpv takes itself for hidden, and draws nothing, when three frames are not shown in time.
+    [mpv]='mpv --no-config --vo=wlshm --no-audio --osc=no --keep-open=yes --framedrop=no --force-render=yes --length=1 av://lavfi:testsrc=size=640x360:rate=10'
     [gtk4]="env GDK_BACKEND=wayland GSK_RENDERER=cairo GTK_A11Y=none XDG_CONFIG_HOME=$LAB_PROGRAMS/config
         LD_PRELOAD=$LAB_PROGRAMS/libsteady.so gtk4-widget-factory"
 )
