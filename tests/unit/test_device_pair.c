@@ -705,7 +705,8 @@ static void channels_one_after_another_leave_nothing_behind(void **state)
 #ifdef __SANITIZE_ADDRESS__ /* which keeps freed memory for a while */
 	(void)kib;
 #else
-	assert_true(resident_kib() <= kib + kib / 20);
+	/* A buffer or two of 64 KiB come and go; 900 clients that leave something are more. */
+	assert_true(resident_kib() <= kib + 256);
 #endif
 	UNTIL(fake_seen->clients == 1);
 }
