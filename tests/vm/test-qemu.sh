@@ -105,7 +105,7 @@ test_three_d() {
 
 # ---- what may go wrong, on one of the kernels
 
-tests+=(survival:400 many:600 foreign:600)
+tests+=(survival:400 reboots:600 many:600 foreign:600)
 
 test_survival() {
     KIND=qemu-6.12
@@ -113,6 +113,13 @@ test_survival() {
     survives_death_of_guest_service
     survives_death_of_compositor
     survives_new_device
+    session_end
+}
+
+test_reboots() {
+    KIND=qemu-6.12
+    session_start sway
+    survives_reboots 5
     session_end
 }
 
