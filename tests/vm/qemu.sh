@@ -154,12 +154,13 @@ qemu_program() {
 
 # qemu_exec KIND SHARE GPU FOLDER: a guest with the shared folder SHARE at the wayferry-host behind the
 # socket GPU, in place of this process; its console is standard output. FOLDER/qmp is the monitor's
-# socket. The device sits behind a port, so that it can be replaced.
+# socket. The device sits behind a port, so that it can be replaced. A processor of the kind "max" has 40 bits of
+# address, at whose end the firmware puts the port's window and the kernel gives nothing to new devices: hence 39.
 qemu_exec() {
     local kernel share=$2 gpu=$3 folder=$4
     kernel=$(qemu_kernel "$1")
     # shellcheck disable=SC2086
-    qemu_program -nodefaults -no-user-config -display none -accel tcg,thread=multi -cpu max -smp 2 -m $QEMU_MEMORY \
+    qemu_program -nodefaults -no-user-config -display none -accel tcg,thread=multi -cpu max,phys-bits=39 -smp 2 -m $QEMU_MEMORY \
         -object memory-backend-memfd,id=memory,size=$QEMU_MEMORY,share=on -machine q35,memory-backend=memory \
         -device pcie-root-port,id=gpu-port,chassis=1,pref64-reserve=2G \
         -chardev socket,id=gpu,path="$gpu" \

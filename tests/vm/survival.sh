@@ -44,6 +44,8 @@ survives_new_device() {
     [ "$(guest_service_pid)" != "$pid" ] || fail "wayferry-guest has kept the old device"
     [ "$(guest_service_says | grep -c 'renderD[0-9]*: the device was removed')" = 1 ] ||
         fail "wayferry-guest does not say why it ended: $(guest_service_says)"
+    bridge_counters vm host
+    [ "$(bridge_counter vm host 'shadowed bytes')" = 0 ] || fail "the new device has no window: frames were copied"
 }
 
 # survives_reboots N: of the guest, with a window open; nothing of the old system stays on the host.
