@@ -14,17 +14,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pointer.h"
 #include "window.h"
 
 #define TYPE "application/x-wayferry-drag"
 #define TEXT_TYPE "text/plain"
-#define LEFT_BUTTON 272
 #define ICON_PX 32
 #define ICON_COLOUR 0xff8800
 #define ACTIONS (WL_DATA_DEVICE_MANAGER_DND_ACTION_COPY | WL_DATA_DEVICE_MANAGER_DND_ACTION_MOVE)
 
 struct drag {
 	struct window window;
+	struct pointer pointer;
 	size_t size; /* of what is dragged */
 	struct wl_data_device_manager *manager;
 	struct wl_data_device *device;
@@ -40,8 +41,9 @@ static unsigned char content_at(size_t i)
 	return (unsigned char)(i * 2654435761u >> 13);
 }
 
-static const char *surface_name(const struct drag *drag, const struct wl_surface *surface)
+static const char *surface_name(void *data, struct wl_surface *surface)
 {
+	const struct drag *drag = data;
 	return surface == drag->window.surface ? "window" : "unknown";
 }
 
@@ -151,67 +153,12 @@ static void start(struct drag *drag, uint32_t serial)
 	wl_callback_add_listener(wl_display_sync(drag->window.display), &started_listener, NULL);
 }
 
-static void pointer_enter(void *data, struct wl_pointer *pointer, uint32_t serial,
-	struct wl_surface *surface, wl_fixed_t x, wl_fixed_t y)
-{
-	printf("pointer enter %s\n", surface_name(data, surface));
-}
-
-static void pointer_leave(
-	void *data, struct wl_pointer *pointer, uint32_t serial, struct wl_surface *surface)
-{
-	printf("pointer leave %s\n", surface_name(data, surface));
-}
-
-static void pointer_motion(
-	void *data, struct wl_pointer *pointer, uint32_t time_ms, wl_fixed_t x, wl_fixed_t y)
-{
-	printf("pointer motion %.3f %.3f\n", wl_fixed_to_double(x), wl_fixed_to_double(y));
-}
-
-static void pointer_button(void *data, struct wl_pointer *pointer, uint32_t serial,
-	uint32_t time_ms, uint32_t button, uint32_t state)
+static void handle_button(void *data, uint32_t serial, uint32_t button, bool pressed)
 {
 	struct drag *drag = data;
-	printf("pointer button %" PRIu32 " %" PRIu32 "\n", button, state);
-	if (button == LEFT_BUTTON && state == WL_POINTER_BUTTON_STATE_PRESSED && !drag->source)
+	if (button == POINTER_LEFT && pressed && !drag->source)
 		start(drag, serial);
 }
-
-static void pointer_axis(
-	void *data, struct wl_pointer *pointer, uint32_t time_ms, uint32_t axis, wl_fixed_t value)
-{
-}
-
-static void pointer_frame(void *data, struct wl_pointer *pointer)
-{
-}
-
-static void pointer_axis_source(void *data, struct wl_pointer *pointer, uint32_t source)
-{
-}
-
-static void pointer_axis_stop(
-	void *data, struct wl_pointer *pointer, uint32_t time_ms, uint32_t axis)
-{
-}
-
-static void pointer_axis_discrete(
-	void *data, struct wl_pointer *pointer, uint32_t axis, int32_t discrete)
-{
-}
-
-static const struct wl_pointer_listener pointer_listener = {
-	.enter = pointer_enter,
-	.leave = pointer_leave,
-	.motion = pointer_motion,
-	.button = pointer_button,
-	.axis = pointer_axis,
-	.frame = pointer_frame,
-	.axis_source = pointer_axis_source,
-	.axis_stop = pointer_axis_stop,
-	.axis_discrete = pointer_axis_discrete,
-};
 
 /* ---- to here */
 
@@ -326,25 +273,6 @@ static const struct wl_data_device_listener device_listener = {
 
 /* ---- */
 
-static void seat_capabilities(void *data, struct wl_seat *seat, uint32_t capabilities)
-{
-	struct drag *drag = data;
-	static struct wl_pointer *pointer;
-	if (!(capabilities & WL_SEAT_CAPABILITY_POINTER) || pointer)
-		return;
-	pointer = wl_seat_get_pointer(seat);
-	wl_pointer_add_listener(pointer, &pointer_listener, drag);
-}
-
-static void seat_name(void *data, struct wl_seat *seat, const char *name)
-{
-}
-
-static const struct wl_seat_listener seat_listener = {
-	.capabilities = seat_capabilities,
-	.name = seat_name,
-};
-
 static void handle_global(
 	struct window *window, uint32_t name, const char *interface, uint32_t version)
 {
@@ -378,7 +306,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "the compositor has no seat or no drag and drop\n");
 		return 1;
 	}
-	wl_seat_add_listener(window->seat, &seat_listener, &drag);
+	drag.pointer = (struct pointer){
+		.surface_name = surface_name, .button = handle_button, .data = &drag};
+	pointer_listen(&drag.pointer, window->seat);
 	drag.device = wl_data_device_manager_get_data_device(drag.manager, window->seat);
 	wl_data_device_add_listener(drag.device, &device_listener, &drag);
 	window_create(window, "drag", 640, 720);

@@ -1,9 +1,10 @@
 /* event-log: a window that writes down what its seat tells it, one event a line.
  *
- * Serials, times and object ids differ from run to run and are left out; everything else is written,
- * the contents of the keymap as a checksum. "mapped" is printed when the window is on the screen. With
- * --bound, "bound" and the seat's capabilities are printed when the compositor has heard what we want of
- * them: whoever moves a device then knows that the client hears of it.
+ * Serials, times and object ids differ from run to run and are left out; everything else is
+ * written, the contents of the keymap as a checksum. "mapped" is printed when the window is on the
+ * screen. With
+ * --bound, "bound" and the seat's capabilities are printed when the compositor has heard what we
+ * want of them: whoever moves a device then knows that the client hears of it.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,78 +14,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pointer.h"
 #include "window.h"
 
 /* Where an event's surface is ours or not. */
-static const char *surface_name(const struct window *window, const struct wl_surface *surface)
+static const char *surface_name(void *data, struct wl_surface *surface)
 {
+	const struct window *window = data;
 	return surface == window->surface ? "window" : "unknown";
 }
-
-static void pointer_enter(void *data, struct wl_pointer *pointer, uint32_t serial,
-	struct wl_surface *surface, wl_fixed_t x, wl_fixed_t y)
-{
-	printf("pointer enter %s %.3f %.3f\n", surface_name(data, surface), wl_fixed_to_double(x),
-		wl_fixed_to_double(y));
-}
-
-static void pointer_leave(
-	void *data, struct wl_pointer *pointer, uint32_t serial, struct wl_surface *surface)
-{
-	printf("pointer leave %s\n", surface_name(data, surface));
-}
-
-static void pointer_motion(
-	void *data, struct wl_pointer *pointer, uint32_t time_ms, wl_fixed_t x, wl_fixed_t y)
-{
-	printf("pointer motion %.3f %.3f\n", wl_fixed_to_double(x), wl_fixed_to_double(y));
-}
-
-static void pointer_button(void *data, struct wl_pointer *pointer, uint32_t serial,
-	uint32_t time_ms, uint32_t button, uint32_t state)
-{
-	printf("pointer button %" PRIu32 " %" PRIu32 "\n", button, state);
-}
-
-static void pointer_axis(
-	void *data, struct wl_pointer *pointer, uint32_t time_ms, uint32_t axis, wl_fixed_t value)
-{
-	printf("pointer axis %" PRIu32 " %.3f\n", axis, wl_fixed_to_double(value));
-}
-
-static void pointer_frame(void *data, struct wl_pointer *pointer)
-{
-	printf("pointer frame\n");
-}
-
-static void pointer_axis_source(void *data, struct wl_pointer *pointer, uint32_t source)
-{
-	printf("pointer axis_source %" PRIu32 "\n", source);
-}
-
-static void pointer_axis_stop(
-	void *data, struct wl_pointer *pointer, uint32_t time_ms, uint32_t axis)
-{
-	printf("pointer axis_stop %" PRIu32 "\n", axis);
-}
-
-static void pointer_axis_discrete(
-	void *data, struct wl_pointer *pointer, uint32_t axis, int32_t discrete)
-{
-	printf("pointer axis_discrete %" PRIu32 " %" PRId32 "\n", axis, discrete);
-}
-
-static const struct wl_pointer_listener pointer_listener = {
-	.enter = pointer_enter,
-	.leave = pointer_leave,
-	.motion = pointer_motion,
-	.button = pointer_button,
-	.axis = pointer_axis,
-	.frame = pointer_frame,
-	.axis_source = pointer_axis_source,
-	.axis_stop = pointer_axis_stop,
-	.axis_discrete = pointer_axis_discrete,
-};
 
 /* FNV-1a */
 static uint32_t checksum(const unsigned char *bytes, size_t length)
@@ -101,10 +39,11 @@ static void keyboard_keymap(
 	struct stat st;
 	void *keymap = mmap(NULL, size_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (keymap == MAP_FAILED || fstat(fd, &st) < 0 || (uint64_t)st.st_size < size_bytes) {
-		printf("keyboard keymap %" PRIu32 " %" PRIu32 " cannot be read\n", format, size_bytes);
+		printf("keyboard keymap %" PRIu32 " %" PRIu32 " cannot be read\n", format,
+			size_bytes);
 	} else {
-		printf("keyboard keymap %" PRIu32 " %" PRIu32 " %08" PRIx32 "\n", format, size_bytes,
-			checksum(keymap, size_bytes));
+		printf("keyboard keymap %" PRIu32 " %" PRIu32 " %08" PRIx32 "\n", format,
+			size_bytes, checksum(keymap, size_bytes));
 		munmap(keymap, size_bytes);
 	}
 	close(fd);
@@ -115,8 +54,7 @@ static void keyboard_enter(void *data, struct wl_keyboard *keyboard, uint32_t se
 {
 	printf("keyboard enter %s", surface_name(data, surface));
 	const uint32_t *key;
-	wl_array_for_each(key, keys)
-		printf(" %" PRIu32, *key);
+	wl_array_for_each(key, keys) printf(" %" PRIu32, *key);
 	printf("\n");
 }
 
@@ -156,7 +94,7 @@ static const struct wl_keyboard_listener keyboard_listener = {
 
 struct devices {
 	bool tell_bound;
-	struct wl_pointer *pointer;
+	struct pointer pointer;
 	struct wl_keyboard *keyboard;
 };
 
@@ -173,10 +111,8 @@ static void seat_capabilities(void *data, struct wl_seat *seat, uint32_t capabil
 	struct window *window = data;
 	struct devices *devices = window->data;
 	printf("seat capabilities %" PRIu32 "\n", capabilities);
-	if ((capabilities & WL_SEAT_CAPABILITY_POINTER) && !devices->pointer) {
-		devices->pointer = wl_seat_get_pointer(seat);
-		wl_pointer_add_listener(devices->pointer, &pointer_listener, window);
-	}
+	if (capabilities & WL_SEAT_CAPABILITY_POINTER)
+		pointer_take(&devices->pointer, seat);
 	if ((capabilities & WL_SEAT_CAPABILITY_KEYBOARD) && !devices->keyboard) {
 		devices->keyboard = wl_seat_get_keyboard(seat);
 		wl_keyboard_add_listener(devices->keyboard, &keyboard_listener, window);
@@ -207,8 +143,12 @@ static const struct wl_callback_listener mapped_listener = {.done = handle_mappe
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	struct devices devices = {.tell_bound = argc == 2 && strcmp(argv[1], "--bound") == 0};
-	struct window window = {.data = &devices};
+	struct window window = {0};
+	struct devices devices = {
+		.tell_bound = argc == 2 && strcmp(argv[1], "--bound") == 0,
+		.pointer = {.surface_name = surface_name, .data = &window},
+	};
+	window.data = &devices;
 	window_connect(&window);
 	if (!window.seat) {
 		fprintf(stderr, "the compositor has no seat\n");

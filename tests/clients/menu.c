@@ -11,10 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pointer.h"
 #include "window.h"
 
-#define LEFT_BUTTON 272
-#define RIGHT_BUTTON 273
 #define MENU_WIDTH 200
 #define MENU_HEIGHT 150
 #define MENUS_MAX 4 /* as many as fit into a buffer */
@@ -154,98 +153,30 @@ static void open_menu(struct menus *menus, uint32_t serial)
 
 /* ---- input */
 
-static void pointer_enter(void *data, struct wl_pointer *pointer, uint32_t serial,
-	struct wl_surface *surface, wl_fixed_t x, wl_fixed_t y)
+static const char *surface_name(void *data, struct wl_surface *surface)
+{
+	static const char *const names[MENUS_MAX + 1] = {"0", "1", "2", "3", "4"};
+	return names[number_of(data, surface)];
+}
+
+static void handle_moved(void *data, struct wl_surface *surface, wl_fixed_t x, wl_fixed_t y)
 {
 	struct menus *menus = data;
 	menus->under_pointer = number_of(menus, surface);
 	menus->x = x;
 	menus->y = y;
-	printf("pointer enter %u %.3f %.3f\n", menus->under_pointer, wl_fixed_to_double(x),
-		wl_fixed_to_double(y));
 }
 
-static void pointer_leave(
-	void *data, struct wl_pointer *pointer, uint32_t serial, struct wl_surface *surface)
-{
-	printf("pointer leave\n");
-}
-
-static void pointer_motion(
-	void *data, struct wl_pointer *pointer, uint32_t time_ms, wl_fixed_t x, wl_fixed_t y)
+static void handle_button(void *data, uint32_t serial, uint32_t button, bool pressed)
 {
 	struct menus *menus = data;
-	menus->x = x;
-	menus->y = y;
-	printf("pointer motion %.3f %.3f\n", wl_fixed_to_double(x), wl_fixed_to_double(y));
-}
-
-static void pointer_button(void *data, struct wl_pointer *pointer, uint32_t serial,
-	uint32_t time_ms, uint32_t button, uint32_t state)
-{
-	struct menus *menus = data;
-	printf("pointer button %" PRIu32 " %" PRIu32 "\n", button, state);
-	bool pressed = state == WL_POINTER_BUTTON_STATE_PRESSED;
 	if (menus->under_pointer != menus->n_open)
 		return;
-	if (button == RIGHT_BUTTON && pressed)
+	if (button == POINTER_RIGHT && pressed)
 		open_menu(menus, serial);
-	else if (button == LEFT_BUTTON && !pressed && menus->n_open > 0)
+	else if (button == POINTER_LEFT && !pressed && menus->n_open > 0)
 		close_top(menus);
 }
-
-static void pointer_axis(
-	void *data, struct wl_pointer *pointer, uint32_t time_ms, uint32_t axis, wl_fixed_t value)
-{
-}
-
-static void pointer_frame(void *data, struct wl_pointer *pointer)
-{
-}
-
-static void pointer_axis_source(void *data, struct wl_pointer *pointer, uint32_t source)
-{
-}
-
-static void pointer_axis_stop(
-	void *data, struct wl_pointer *pointer, uint32_t time_ms, uint32_t axis)
-{
-}
-
-static void pointer_axis_discrete(
-	void *data, struct wl_pointer *pointer, uint32_t axis, int32_t discrete)
-{
-}
-
-static const struct wl_pointer_listener pointer_listener = {
-	.enter = pointer_enter,
-	.leave = pointer_leave,
-	.motion = pointer_motion,
-	.button = pointer_button,
-	.axis = pointer_axis,
-	.frame = pointer_frame,
-	.axis_source = pointer_axis_source,
-	.axis_stop = pointer_axis_stop,
-	.axis_discrete = pointer_axis_discrete,
-};
-
-static void seat_capabilities(void *data, struct wl_seat *seat, uint32_t capabilities)
-{
-	static struct wl_pointer *pointer;
-	if (!(capabilities & WL_SEAT_CAPABILITY_POINTER) || pointer)
-		return;
-	pointer = wl_seat_get_pointer(seat);
-	wl_pointer_add_listener(pointer, &pointer_listener, data);
-}
-
-static void seat_name(void *data, struct wl_seat *seat, const char *name)
-{
-}
-
-static const struct wl_seat_listener seat_listener = {
-	.capabilities = seat_capabilities,
-	.name = seat_name,
-};
 
 int main(int argc, char **argv)
 {
@@ -257,7 +188,11 @@ int main(int argc, char **argv)
 		fprintf(stderr, "the compositor has no seat\n");
 		return 1;
 	}
-	wl_seat_add_listener(window->seat, &seat_listener, &menus);
+	struct pointer pointer = {.surface_name = surface_name,
+		.moved = handle_moved,
+		.button = handle_button,
+		.data = &menus};
+	pointer_listen(&pointer, window->seat);
 	window_create(window, "menu", WINDOW_WIDTH, WINDOW_HEIGHT);
 	struct window_buffer *buffer = window_next_buffer(window);
 	memset(buffer->pixels, 0x80, (size_t)window->width * window->height * sizeof(uint32_t));

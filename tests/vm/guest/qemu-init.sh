@@ -1,7 +1,7 @@
 #!/bin/busybox sh
 # The first process of a QEMU guest, in its initrd: loads the drivers, puts the layers together, with
 # memory on top, and hands over to systemd. /modules names the drivers, in order.
-/bin/busybox mkdir -p /proc /dev /tree /layer /memory /root
+/bin/busybox mkdir -p /proc /dev /tree /layer /memory /sysroot
 /bin/busybox --install -s /bin
 PATH=/bin
 export PATH
@@ -21,8 +21,8 @@ until mount -t squashfs -o ro /dev/vda /tree 2>/dev/null &&
 done
 mount -t tmpfs tmpfs /memory
 mkdir /memory/upper /memory/work
-mount -t overlay -o lowerdir=/layer:/tree,upperdir=/memory/upper,workdir=/memory/work overlay /root
-mount -t 9p -o trans=virtio,version=9p2000.L,cache=none,msize=262144 share /root/mnt
+mount -t overlay -o lowerdir=/layer:/tree,upperdir=/memory/upper,workdir=/memory/work overlay /sysroot
+mount -t 9p -o trans=virtio,version=9p2000.L,cache=none,msize=262144 share /sysroot/mnt
 umount /proc
-mount --move /dev /root/dev
-exec switch_root /root /sbin/init
+mount --move /dev /sysroot/dev
+exec switch_root /sysroot /sbin/init

@@ -11,9 +11,9 @@ for word in $(cat /proc/cmdline); do
     esac
 done
 mount -t tmpfs tmpfs /tmp
-mkdir /tmp/layer /tmp/upper /tmp/work /tmp/root
+mkdir /tmp/layer /tmp/upper /tmp/work /tmp/sysroot
 mount -t hostfs -o "hostfs=$layer" layer /tmp/layer
-mount -t overlay -o lowerdir=/tmp/layer:/,upperdir=/tmp/upper,workdir=/tmp/work overlay /tmp/root
-mount -t hostfs -o "hostfs=$share" share /tmp/root/mnt
+mount -t overlay -o lowerdir=/tmp/layer:/,upperdir=/tmp/upper,workdir=/tmp/work overlay /tmp/sysroot
+mount -t hostfs -o "hostfs=$share" share /tmp/sysroot/mnt
 umount /mnt /proc
-exec switch_root /tmp/root /sbin/init
+exec switch_root /tmp/sysroot /sbin/init
