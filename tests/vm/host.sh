@@ -27,14 +27,7 @@ host_compile() {
 # host_prepare: makes the tree, if it is missing, and compiles this working copy in it.
 host_prepare() {
     [ -e "$(host_tree)" ] || LAB_BACKPORTS=yes lab_locked lab_tree "" host
-    mkdir -p "$HOST_BUILD"
-    (
-        flock 9
-        host_compile >"$HOST_BUILD.log" 2>&1 || {
-            tail -n 20 "$HOST_BUILD.log" >&2
-            lab_fail "wayferry does not compile in the host's tree (log: $HOST_BUILD.log)"
-        }
-    ) 9>"$HOST_BUILD/lock" || exit
+    lab_compiled "$HOST_BUILD" host host_compile
 }
 
 # host_exec FOLDER ARGUMENT...: wayferry-host with its renderer, in place of this process. It sees FOLDER as /mnt.

@@ -159,15 +159,19 @@ layer_compile() {
     (lab_enter "$(guest_tree)" /bin/sh -e /usr/src/wayferry/tests/vm/guest/compile.sh)
 }
 
-layer_build() {
-    mkdir -p "$LAB_BUILD"
+# lab_compiled FOLDER TREE COMMAND...: compiles something of this working copy in a tree, of which TREE is the name;
+# one process at a time. FOLDER is where it ends up; FOLDER.log is what compilers say.
+lab_compiled() {
+    local folder=$1 tree=$2
+    shift 2
+    mkdir -p "${folder%/*}"
     (
         flock 9
-        layer_compile >"$LAB_BUILD/layer.log" 2>&1 || {
-            tail -n 20 "$LAB_BUILD/layer.log" >&2
-            lab_fail "wayferry does not compile in the guest's tree (log: $LAB_BUILD/layer.log)"
+        "$@" >"$folder.log" 2>&1 || {
+            tail -n 20 "$folder.log" >&2
+            lab_fail "wayferry does not compile in the tree \"$tree\" (log: $folder.log)"
         }
-    ) 9>"$LAB_BUILD/lock" || exit
+    ) 9>"$folder.lock" || exit
 }
 
 # lab_build: makes what all guests need and what is missing: the tree, and the layer each time (only
@@ -175,5 +179,5 @@ layer_build() {
 lab_build() {
     [ "$(id -u)" = 0 ] || lab_fail "making guests needs root, for mmdebstrap and chroot"
     [ -e "$(guest_tree)" ] || lab_locked lab_tree "$LAB/guest/setup.sh" guest
-    layer_build
+    lab_compiled "$LAB_LAYER" guest layer_compile
 }
