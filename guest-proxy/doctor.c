@@ -14,16 +14,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "guest-proxy/channel.h"
-#include "guest-proxy/virtgpu_features.h"
-#include "protocol/bytes.h"
-#include "protocol/checks.h"
-#include "protocol/cross_domain.h"
-#include "protocol/fd.h"
-#include "protocol/registry_probe.h"
+#include "guest-proxy/channel/channel.h"
+#include "guest-proxy/gpu/virtgpu_features.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/checks.h"
+#include "protocol/formats/cross_domain.h"
+#include "protocol/base/fd.h"
+#include "protocol/relay/registry_probe.h"
 
 #define LOG_MODULE "doctor"
-#include "protocol/log.h"
+#include "protocol/base/log.h"
 
 #define RENDER_NODE "/dev/dri/renderD%d"
 #define FIRST_RENDER_NODE 128

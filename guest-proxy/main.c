@@ -7,19 +7,19 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include "guest-proxy/client.h"
-#include "guest-proxy/command.h"
+#include "guest-proxy/clients/client.h"
+#include "guest-proxy/clients/command.h"
 #include "guest-proxy/doctor.h"
-#include "guest-proxy/gpu.h"
-#include "guest-proxy/listener.h"
-#include "protocol/bytes.h"
-#include "protocol/fd.h"
-#include "protocol/options.h"
-#include "protocol/relay.h"
-#include "protocol/service.h"
+#include "guest-proxy/gpu/gpu.h"
+#include "guest-proxy/clients/listener.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
+#include "protocol/base/options.h"
+#include "protocol/relay/relay.h"
+#include "protocol/base/service.h"
 
 #define LOG_MODULE "guest"
-#include "protocol/log.h"
+#include "protocol/base/log.h"
 
 #define EXIT_USAGE 2
 #define FINISH_MS 3000 /* for what is there when the command has ended, besides pipes */
@@ -156,13 +156,7 @@ static struct gpu *open_gpu(struct guest *guest)
 	const struct settings *settings = &guest->settings;
 	if (settings->vhost_user)
 		return gpu_vhost_user_open(guest->loop, settings->vhost_user);
-#ifdef HAVE_VIRTGPU
 	return gpu_virtgpu_open(guest->loop, settings->device);
-#else
-	log_err("this build cannot use a render node: give --vhost-user the socket of "
-		"wayferry-host");
-	return NULL;
-#endif
 }
 
 /* Many clients, many pipes: as many fds as we may have. */

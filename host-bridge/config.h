@@ -2,8 +2,8 @@
 #ifndef HOST_BRIDGE_CONFIG_H
 #define HOST_BRIDGE_CONFIG_H
 
-#include "host-bridge/policy.h"
-#include "protocol/options.h"
+#include "host-bridge/policy/policy.h"
+#include "protocol/base/options.h"
 
 struct config {
 	/* Values of options, as the command line and the environment have set them. */

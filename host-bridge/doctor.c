@@ -18,14 +18,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "host-bridge/compositor.h"
-#include "host-bridge/policy.h"
-#include "host-bridge/renderer.h"
-#include "protocol/bytes.h"
-#include "protocol/checks.h"
-#include "protocol/fd.h"
-#include "protocol/interfaces.h"
-#include "protocol/registry_probe.h"
+#include "host-bridge/cross_domain/compositor.h"
+#include "host-bridge/policy/policy.h"
+#include "host-bridge/render/renderer.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/checks.h"
+#include "protocol/base/fd.h"
+#include "protocol/relay/interfaces.h"
+#include "protocol/relay/registry_probe.h"
 
 #define FILES_WANTED 4096
 #define ANSWER_MS 5000

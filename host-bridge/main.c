@@ -12,20 +12,20 @@
 #include <unistd.h>
 #include <wayland-server-core.h>
 
-#include "host-bridge/compositor.h"
+#include "host-bridge/cross_domain/compositor.h"
 #include "host-bridge/config.h"
-#include "host-bridge/device.h"
+#include "host-bridge/gpu/device.h"
 #include "host-bridge/doctor.h"
-#include "host-bridge/policy.h"
-#include "host-bridge/renderer.h"
+#include "host-bridge/policy/policy.h"
+#include "host-bridge/render/renderer.h"
 #include "host-bridge/sandbox.h"
-#include "host-bridge/udmabuf.h"
-#include "protocol/bytes.h"
-#include "protocol/cross_domain.h"
-#include "protocol/fd.h"
-#include "protocol/log.h"
-#include "protocol/options.h"
-#include "protocol/service.h"
+#include "host-bridge/vhost/udmabuf.h"
+#include "protocol/base/bytes.h"
+#include "protocol/formats/cross_domain.h"
+#include "protocol/base/fd.h"
+#include "protocol/base/log.h"
+#include "protocol/base/options.h"
+#include "protocol/base/service.h"
 
 #define LOG_MODULE "host"
 

@@ -19,10 +19,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "protocol/bytes.h"
-#include "protocol/sanitizer.h"
-#include "protocol/fd.h"
-#include "protocol/log.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/sanitizer.h"
+#include "protocol/base/fd.h"
+#include "protocol/base/log.h"
 
 #define LOG_MODULE "sandbox"
 

@@ -16,10 +16,10 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "guest-proxy/virtgpu_ioctl.h" /* the kernel's layouts */
+#include "guest-proxy/gpu/virtgpu_ioctl.h" /* the kernel's layouts */
 #include "linux-dmabuf-client-protocol.h"
 #include "picture.h"
-#include "protocol/cross_domain.h"
+#include "protocol/formats/cross_domain.h"
 #include "window.h"
 #include "wl_drm-client-protocol.h"
 

@@ -427,7 +427,7 @@ test_device() {
 
 # 3D was asked for and cannot be: wayferry-host does not start without, and says why in a line of its own.
 test_renderer_absent() {
-    local program=$WAYFERRY_BUILD/renderer/wayferry-renderer
+    local program=$WAYFERRY_BUILD/host-bridge/render/worker/wayferry-renderer
     weston_start compositor
     renderer_is_missed "/nowhere/wayferry-renderer: No such file" /nowhere/wayferry-renderer
     mkdir "$WORK/libraries"

@@ -2,19 +2,19 @@
  * A cross-domain context between a guest that submits anything and a compositor that says anything.
  * The input is a list of steps: a byte for what to do, then what it needs.
  */
-#include "host-bridge/cross_domain_context.h"
+#include "host-bridge/cross_domain/cross_domain_context.h"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../unit/fake_compositor.h"
-#include "host-bridge/guest_memory.h"
-#include "host-bridge/pipes.h"
-#include "host-bridge/window.h"
-#include "protocol/fd.h"
-#include "protocol/log.h"
+#include "tests/unit/fake_compositor.h"
+#include "host-bridge/vhost/guest_memory.h"
+#include "host-bridge/cross_domain/pipes.h"
+#include "host-bridge/vhost/window.h"
+#include "protocol/base/fd.h"
+#include "protocol/base/log.h"
 
 #define RAM 0x100000u
 #define RAM_BYTES 0x10000u

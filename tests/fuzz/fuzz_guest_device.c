@@ -4,7 +4,7 @@
  * driver in user space with channels on it. One thread: where the guest waits (it does so in poll,
  * which is wrapped) the device has its turn. Run it with -close_fd_mask=2: the log is long.
  */
-#include "guest-proxy/channel.h"
+#include "guest-proxy/channel/channel.h"
 
 #include <linux/virtio_gpu.h>
 #include <linux/virtio_ring.h>
@@ -16,11 +16,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "guest-proxy/virtqueue_driver.h"
-#include "protocol/cross_domain.h"
-#include "protocol/fd.h"
-#include "protocol/log.h"
-#include "protocol/vhost_user.h"
+#include "guest-proxy/gpu/virtqueue_driver.h"
+#include "protocol/formats/cross_domain.h"
+#include "protocol/base/fd.h"
+#include "protocol/base/log.h"
+#include "protocol/formats/vhost_user.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout_ms);

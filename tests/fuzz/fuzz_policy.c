@@ -11,14 +11,14 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "host-bridge/guest_memory.h"
-#include "host-bridge/policy.h"
-#include "host-bridge/resources.h"
-#include "host-bridge/window.h"
-#include "protocol/bytes.h"
-#include "protocol/fd.h"
-#include "protocol/log.h"
-#include "protocol/vhost_user.h"
+#include "host-bridge/vhost/guest_memory.h"
+#include "host-bridge/policy/policy.h"
+#include "host-bridge/gpu/resources.h"
+#include "host-bridge/vhost/window.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
+#include "protocol/base/log.h"
+#include "protocol/formats/vhost_user.h"
 
 #define BUFFER_BYTES 65536
 #define RAM UINT64_C(0x10000)

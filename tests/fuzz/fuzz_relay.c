@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "protocol/bytes.h"
-#include "protocol/relay.h"
+#include "protocol/base/bytes.h"
+#include "protocol/relay/relay.h"
 
 #define BUFFER_BYTES 65536
 

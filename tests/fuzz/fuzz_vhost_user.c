@@ -3,7 +3,7 @@
  * and answers on the back end's channel, against the back end with a device that echoes. Run it
  * with -close_fd_mask=2: the log is long.
  */
-#include "host-bridge/vhost_user.h"
+#include "host-bridge/vhost/vhost_user.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,8 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "protocol/fd.h"
-#include "protocol/log.h"
+#include "protocol/base/fd.h"
+#include "protocol/base/log.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

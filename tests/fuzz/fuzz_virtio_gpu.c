@@ -2,15 +2,15 @@
  * Commands of a guest through a virtqueue into the device, between them what else may happen. The
  * input is a list of steps: a byte for what to do, then what it needs.
  */
-#include "host-bridge/device.h"
+#include "host-bridge/gpu/device.h"
 
-#include "../unit/fake_compositor.h"
-#include "../unit/machine.h"
-#include "protocol/bytes.h"
-#include "protocol/log.h"
+#include "tests/unit/fake_compositor.h"
+#include "tests/unit/machine.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/log.h"
 
 #ifdef FUZZ_RENDERER
-#include "../unit/fake_worker.h"
+#include "tests/unit/fake_worker.h"
 #endif
 
 #define MAX_OFFERED 400 /* descriptors are used round and round */

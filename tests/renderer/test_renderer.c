@@ -2,7 +2,7 @@
  * The device with the real wayferry-renderer ($WAYFERRY_RENDERER), libvirglrenderer and Mesa
  * (llvmpipe and lavapipe where there is no GPU), driven through its virtqueues.
  */
-#include "host-bridge/device.h"
+#include "host-bridge/gpu/device.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,11 +11,11 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "../unit/fake_compositor.h"
-#include "../unit/fd_count.h"
-#include "../unit/gpu_commands.h"
-#include "../unit/log_capture.h"
-#include "host-bridge/renderer.h"
+#include "tests/unit/fake_compositor.h"
+#include "tests/unit/fd_count.h"
+#include "tests/unit/gpu_commands.h"
+#include "tests/unit/log_capture.h"
+#include "host-bridge/render/renderer.h"
 #include "processes.h"
 #include "virgl_stream.h"
 

@@ -1,12 +1,12 @@
 /* channel.h without a device. */
-#include "fake_channel.h"
+#include "tests/unit/fake_channel.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "protocol/bytes.h"
+#include "protocol/base/bytes.h"
 
 struct channel *fake_channel;
 struct fake_channel_past fake_channel_past;

@@ -5,7 +5,7 @@
 #ifndef TESTS_FAKE_CHANNEL_H
 #define TESTS_FAKE_CHANNEL_H
 
-#include "guest-proxy/channel.h"
+#include "guest-proxy/channel/channel.h"
 
 /* A dma-buf of the device is a pipe's reading end: it is readable when it is finished. */
 

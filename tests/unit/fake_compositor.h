@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host-bridge/compositor.h"
+#include "host-bridge/cross_domain/compositor.h"
 
 struct compositor {
 	const struct compositor_listener *listener;

@@ -13,9 +13,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "host-bridge/renderer.h"
-#include "protocol/bytes.h"
-#include "protocol/fd.h"
+#include "host-bridge/render/renderer.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
 
 struct fake_worker {
 	int socket; /* the worker's end */

@@ -2,7 +2,7 @@
 #ifndef TESTS_UNIT_FRONT_END_H
 #define TESTS_UNIT_FRONT_END_H
 
-#include "host-bridge/vhost_user.h"
+#include "host-bridge/vhost/vhost_user.h"
 
 #include <linux/virtio_config.h>
 #include <poll.h>
@@ -12,8 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "protocol/fd.h"
-#include "ring_driver.h"
+#include "protocol/base/fd.h"
+#include "tests/unit/ring_driver.h"
 
 #define FE_BYTES UINT64_C(0x100000)
 #define FE_GUEST UINT64_C(0x40000000)    /* where the memory is in the guest */

@@ -13,10 +13,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "host-bridge/device.h"
-#include "host-bridge/vhost_user.h"
-#include "protocol/fd.h"
-#include "ring_driver.h"
+#include "host-bridge/gpu/device.h"
+#include "host-bridge/vhost/vhost_user.h"
+#include "protocol/base/fd.h"
+#include "tests/unit/ring_driver.h"
 
 #define MACHINE_RAM 0x40000000u /* guest address */
 #define MACHINE_RAM_BYTES (64u << 20)

@@ -1,5 +1,5 @@
 /* A kernel with a virtio-gpu device, without a kernel. */
-#include "mock_virtgpu.h"
+#include "tests/unit/mock_virtgpu.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "protocol/fd.h"
+#include "protocol/base/fd.h"
 
 struct mock_virtgpu mock;
 

@@ -6,7 +6,7 @@
 #ifndef TESTS_UNIT_MOCK_VIRTGPU_H
 #define TESTS_UNIT_MOCK_VIRTGPU_H
 
-#include "guest-proxy/virtgpu_ioctl.h"
+#include "guest-proxy/gpu/virtgpu_ioctl.h"
 
 #define MOCK_PATH "/dev/dri/renderD130" /* the only node there is, and it is not the first */
 #define MOCK_CAPSET_BYTES 24            /* as long as that of wayferry-host */

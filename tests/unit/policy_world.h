@@ -7,9 +7,9 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "host-bridge/policy.h"
-#include "host-bridge/resources.h"
-#include "wayland_messages.h"
+#include "host-bridge/policy/policy.h"
+#include "host-bridge/gpu/resources.h"
+#include "tests/unit/wayland_messages.h"
 
 #define REGISTRY 2
 #define FIRST_ID 3

@@ -5,7 +5,7 @@
 #ifndef TESTS_UNIT_RELAY_WORLD_H
 #define TESTS_UNIT_RELAY_WORLD_H
 
-#include "protocol/relay.h"
+#include "protocol/relay/relay.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,7 +18,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "protocol/bytes.h"
+#include "protocol/base/bytes.h"
 
 #define MAX_SENT 256
 #define MESSAGE_BYTES 1024

@@ -26,9 +26,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "protocol/bytes.h"
-#include "protocol/fd.h"
-#include "wayland_messages.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
+#include "tests/unit/wayland_messages.h"
 
 #define FAKE_TAKEN 16
 #define FAKE_CLIENTS 64

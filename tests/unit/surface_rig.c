@@ -1,17 +1,17 @@
 /* A client's relay between a test's client and a compositor that looks at the pixels. */
-#include "surface_rig.h"
+#include "tests/unit/surface_rig.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest-proxy/buffer.h"
-#include "guest-proxy/registry.h"
-#include "guest-proxy/surface.h"
-#include "guest-proxy/swapchain.h"
-#include "protocol/bytes.h"
-#include "protocol/fd.h"
+#include "guest-proxy/windows/buffer.h"
+#include "guest-proxy/clients/registry.h"
+#include "guest-proxy/windows/surface.h"
+#include "guest-proxy/windows/swapchain.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
 
 static void wake(struct connection *connection)
 {

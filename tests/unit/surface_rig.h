@@ -5,9 +5,9 @@
 #ifndef TESTS_SURFACE_RIG_H
 #define TESTS_SURFACE_RIG_H
 
-#include "fake_channel.h"
-#include "guest-proxy/connection.h"
-#include "wayland_rig.h"
+#include "tests/unit/fake_channel.h"
+#include "guest-proxy/connection/connection.h"
+#include "tests/unit/wayland_rig.h"
 
 /* A wl_buffer as the compositor knows it. */
 struct rig_buffer {

@@ -6,9 +6,9 @@
 #include <dirent.h>
 #include <string.h>
 
-#include "protocol/interfaces.h"
-#include "protocol/relay.h"
-#include "protocol/wire.h"
+#include "protocol/relay/interfaces.h"
+#include "protocol/relay/relay.h"
+#include "protocol/relay/wire.h"
 
 #define ARGS(...) ((const union wire_arg[WIRE_MAX_ARGS]){__VA_ARGS__})
 

@@ -1,10 +1,10 @@
 /* A client and a compositor that speak bytes. */
-#include "wayland_rig.h"
+#include "tests/unit/wayland_rig.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "protocol/bytes.h"
+#include "protocol/base/bytes.h"
 
 static const struct interface **slot(const struct rig_peer *peer, uint32_t id)
 {

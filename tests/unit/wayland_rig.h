@@ -2,7 +2,7 @@
 #ifndef TESTS_WAYLAND_RIG_H
 #define TESTS_WAYLAND_RIG_H
 
-#include "protocol/relay.h"
+#include "protocol/relay/relay.h"
 
 #define RIG_OBJECTS 2048
 #define RIG_PENDING_BYTES 65536

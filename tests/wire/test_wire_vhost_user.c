@@ -1,5 +1,5 @@
 /* The bytes of vhost-user messages, as the specification (QEMU 11's vhost-user.rst) has them. */
-#include "protocol/vhost_user.h"
+#include "protocol/formats/vhost_user.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "protocol/fd.h"
+#include "protocol/base/fd.h"
 
 #define BYTES(...) (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
 #define U32(v) (v) & 0xff, (v) >> 8 & 0xff, (v) >> 16 & 0xff, (v) >> 24 & 0xff

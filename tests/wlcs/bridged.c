@@ -27,7 +27,7 @@
 #include <wayland-client.h>
 #include <wlcs/display_server.h>
 
-#include "protocol/fd.h"
+#include "protocol/base/fd.h"
 #include "tests/wlcs/pump.h"
 #include "tests/wlcs/surfaces.h"
 

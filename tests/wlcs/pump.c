@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "protocol/fd.h"
+#include "protocol/base/fd.h"
 
 struct pump {
 	int near, far;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "protocol/bytes.h"
+#include "protocol/base/bytes.h"
 
 #define HEADER_BYTES 8
 #define DISPLAY_ID 1

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "protocol/bytes.h"
+#include "protocol/base/bytes.h"
 #include "tests/clients/faults/device_faults.h"
 #include "tests/clients/faults/raw_context.h"
 

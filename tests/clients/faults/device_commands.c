@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "protocol/bytes.h"
-#include "protocol/cross_domain.h"
+#include "protocol/base/bytes.h"
+#include "protocol/formats/cross_domain.h"
 #include "tests/clients/faults/device_faults.h"
 #include "tests/clients/faults/raw_client.h"
 #include "tests/clients/faults/raw_context.h"

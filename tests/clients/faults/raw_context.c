@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "protocol/bytes.h"
-#include "protocol/cross_domain.h"
+#include "protocol/base/bytes.h"
+#include "protocol/formats/cross_domain.h"
 
 #define HEADER_BYTES sizeof(struct virtio_gpu_ctrl_hdr)
 #define FORMAT_R8 UINT32_C(0x20203852)

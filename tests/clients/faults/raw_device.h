@@ -13,7 +13,7 @@
 #include <linux/virtio_gpu.h>
 #include <linux/virtio_ring.h>
 
-#include "protocol/vhost_user.h"
+#include "protocol/formats/vhost_user.h"
 
 #define RAW_MEMORY_GUEST UINT64_C(0x100000000) /* where the one region lies for the guest */
 #define RAW_MEMORY_USER UINT64_C(0x7000000000) /* and for the monitor */

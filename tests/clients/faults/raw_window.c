@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "protocol/bytes.h"
-#include "protocol/cross_domain.h"
+#include "protocol/base/bytes.h"
+#include "protocol/formats/cross_domain.h"
 #include "tests/clients/faults/malformed.h"
 #include "tests/clients/faults/raw_client.h"
 #include "tests/clients/faults/raw_context.h"

@@ -1,0 +1,710 @@
+/*
+ * A client and its way to the host.
+ *
+ * Whatever happens (its socket, the channel, a pipe) only moves bytes and notes what it saw;
+ * settle(), which runs once behind each round of events, sends what was queued, stops and resumes
+ * reading, and ends the client where that is due. So nothing is freed below a callback of its own,
+ * and what one round brings leaves in one submission.
+ *
+ *   SERVED --hung up--> LINGERING (pipes it filled are still read) ---> gone
+ *   SERVED --error, host gone--> CLOSING (the last events are still written) ---> gone
+ *
+ * Nothing more is taken from a client that is CLOSING, and nothing is left in its socket: closed with
+ * something unread in it, the socket would be reset, and the client find ECONNRESET in place of its
+ * error.
+ */
+#include "guest-proxy/clients/client.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <wayland-server-protocol.h>
+
+#include "guest-proxy/windows/buffer.h"
+#include "guest-proxy/connection/clock.h"
+#include "guest-proxy/connection/connection.h"
+#include "guest-proxy/connection/counters.h"
+#include "guest-proxy/dmabuf/dmabuf.h"
+#include "guest-proxy/clients/registry.h"
+#include "guest-proxy/windows/surface.h"
+#include "guest-proxy/windows/swapchain.h"
+#include "guest-proxy/connection/transfer.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
+#include "protocol/base/outbox.h"
+
+#define LOG_MODULE "client"
+#include "protocol/base/log.h"
+
+#define CLIENTS_MAX 1024
+#define IN_BYTES 65536 /* more than any message has */
+#define OUTBOX_BYTES (4 << 20)
+#define OUTBOX_PAUSE_BYTES (1 << 20)
+#define QUEUE_PAUSE_BYTES (8 << 20) /* in pipes to the client */
+#define CLOSING_MS 1000
+#define DRAIN_BYTES (16 << 20) /* more than a socket holds */
+#define LINGER_IDLE_MS 1000 /* without a byte moved */
+/* But in rounds of that: while the host's reader is what holds the bytes up, and all in all. */
+#define LINGER_HOST_ROUNDS 30
+#define LINGER_ROUNDS 600
+#define TRIM_MS 5000
+
+static_assert(IN_BYTES > WIRE_MAX_MESSAGE_BYTES, "a message must fit");
+
+enum client_state {
+	CLIENT_SERVED,
+	CLIENT_LINGERING,
+	CLIENT_CLOSING,
+	CLIENT_GONE,
+};
+
+struct client {
+	struct connection base; /* the relay's data */
+	struct wl_list link;    /* clients::list */
+	struct clients *clients;
+	enum client_state state;
+	char name[40]; /* "client 3, pid 77" */
+
+	int fd;
+	struct wl_event_source *source;
+	uint32_t mask;
+	bool hung_up; /* of its end: nothing more comes */
+	bool deaf;    /* it reads no more */
+	bool unheard; /* it has hung up, but what it said before has not been read yet */
+	uint8_t *in;  /* IN_BYTES: requests; the start of a message that is not whole */
+	size_t in_bytes;
+	struct wire_handles in_fds;
+	struct outbox out;
+
+	uint8_t *up; /* events from the host that are not whole */
+	size_t up_bytes, up_capacity;
+	struct wire_handles up_handles;
+	const char *closed; /* the channel's end, and why */
+	bool paused;
+
+	struct wl_event_source *idle, *deadline, *trim;
+	bool trim_armed;
+	uint64_t trim_frames; /* base.frames when it was armed */
+	uint64_t lingered_bytes; /* how far it had come a round before */
+	unsigned linger_rounds, linger_idle_rounds;
+};
+
+struct clients {
+	struct wl_event_loop *loop;
+	struct gpu *gpu;
+	struct relay_hooks *hooks;
+	struct host_clock clock;
+	struct wl_list list; /* client::link */
+	unsigned count;
+	uint64_t served;
+	struct counters past; /* of clients that are gone */
+	struct log_limit limit;
+};
+
+static void wake(struct connection *connection);
+
+/* The two ends */
+
+/* Everything towards the host goes; what is left is to write the last events. */
+static void drop_host(struct client *client)
+{
+	struct connection *base = &client->base;
+
+	base->ending = true;
+	counters_add(&client->clients->past, base);
+	counters_bury(&client->clients->past);
+	base->frames = base->copied_bytes = 0;
+	base->dmabuf.buffers = base->dmabuf.refused = base->dmabuf.waits = 0;
+	transfers_destroy(base->transfers);
+	base->transfers = NULL;
+	dmabuf_finish(base);
+	relay_destroy(base->relay);
+	base->relay = NULL;
+	swapchain_finish_retired(base);
+	wire_handles_finish(&client->in_fds);
+	wire_handles_finish(&client->up_handles);
+	channel_destroy(base->channel);
+	base->channel = NULL;
+}
+
+static void drop_socket(struct client *client)
+{
+	if (client->source)
+		wl_event_source_remove(client->source);
+	client->source = NULL;
+	fd_close(&client->fd);
+}
+
+/* From here on the client's writes fail, and what it has written is thrown away. */
+static void end_reading(int fd)
+{
+	uint8_t bytes[4096];
+	ssize_t n = 1;
+
+	shutdown(fd, SHUT_RD);
+	for (size_t drained = 0; n > 0 && drained < DRAIN_BYTES; drained += (size_t)n) {
+		int fds[FD_MESSAGE_MAX];
+		size_t n_fds;
+		n = fd_recv(fd, bytes, sizeof(bytes), fds, &n_fds);
+		while (n > 0 && n_fds > 0)
+			fd_close(&fds[--n_fds]);
+	}
+}
+
+static void client_destroy(struct client *client)
+{
+	drop_host(client);
+	drop_socket(client);
+	if (client->idle)
+		wl_event_source_remove(client->idle);
+	if (client->deadline)
+		wl_event_source_remove(client->deadline);
+	if (client->trim)
+		wl_event_source_remove(client->trim);
+	outbox_finish(&client->out);
+	free(client->in);
+	free(client->up);
+	wl_list_remove(&client->link);
+	client->clients->count--;
+	free(client);
+}
+
+/* relay_ops.send */
+static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
+{
+	struct client *client = container_of((struct connection *)data, struct client, base);
+	int fds[FD_MESSAGE_MAX] = {0};
+	int result = 0;
+
+	for (size_t i = 0; i < n_handles && result == 0; i++) {
+		bool is_fd = handles[i].kind == WIRE_FD || handles[i].kind == WIRE_WRITE_PIPE;
+		if (to == RELAY_DOWN && is_fd)
+			fds[i] = handles[i].fd;
+		else if (to == RELAY_DOWN || is_fd)
+			result = -EPROTO;
+	}
+	if (result == 0 && to == RELAY_UP) {
+		result = channel_send(client->base.channel, bytes, size, handles, n_handles);
+		client->base.lost |= result < 0;
+		return result;
+	}
+	if (result == 0 && !client->deaf)
+		result = outbox_add(&client->out, bytes, size, fds, n_handles);
+	if (result == 0 && !client->deaf)
+		return 0;
+	for (size_t i = 0; i < n_handles; i++)
+		wire_handle_finish(&handles[i]);
+	if (result == -EPROTO)
+		relay_fail(client->base.relay, NULL, WL_DISPLAY_ERROR_IMPLEMENTATION,
+			"a file descriptor that cannot leave the guest");
+	else if (result == -ENOBUFS)
+		log_limited(&client->clients->limit, LOG_LEVEL_WARN, "%s does not read its events",
+			client->name);
+	return result;
+}
+
+static const struct relay_ops relay_ops = {
+	.send = handle_send,
+	.allow_global = registry_allows,
+};
+
+/* Hands the relay what is whole in client->in. */
+static void push_requests(struct client *client)
+{
+	ssize_t used = relay_push(
+		client->base.relay, RELAY_DOWN, client->in, client->in_bytes, &client->in_fds);
+	if (used < 0) {
+		client->base.lost |= used != -EPROTO && !relay_failure(client->base.relay);
+		return;
+	}
+	client->in_bytes -= (size_t)used;
+	memmove(client->in, client->in + used, client->in_bytes);
+}
+
+static bool reading(const struct client *client)
+{
+	return client->state == CLIENT_SERVED && !client->hung_up && !client->base.lost &&
+		!client->closed && !client->base.dmabuf.held && !relay_failure(client->base.relay) &&
+		channel_ready(client->base.channel) &&
+		outbox_pending(&client->out) <= OUTBOX_PAUSE_BYTES;
+}
+
+static void read_requests(struct client *client)
+{
+	int fds[FD_MESSAGE_MAX];
+	size_t n_fds;
+	ssize_t n = fd_recv(client->fd, client->in + client->in_bytes, IN_BYTES - client->in_bytes,
+		fds, &n_fds);
+	if (n == -EAGAIN)
+		return;
+	if (n <= 0) {
+		/* A killed client resets its socket; anything else is worth a line. */
+		if (n < 0 && n != -ECONNRESET)
+			log_limited(&client->clients->limit, LOG_LEVEL_WARN, "%s: receiving failed: %s", client->name,
+				strerror((int)-n));
+		client->hung_up = true;
+		return;
+	}
+	bool full = false;
+	for (size_t i = 0; i < n_fds; i++) {
+		if (wire_handles_push(&client->in_fds, wire_handle_fd(fds[i])) < 0) {
+			fd_close(&fds[i]);
+			full = true;
+		}
+	}
+	client->in_bytes += (size_t)n;
+	push_requests(client);
+	if (full && !relay_failure(client->base.relay))
+		relay_fail(client->base.relay, NULL, WL_DISPLAY_ERROR_INVALID_METHOD,
+			"more than %d file descriptors before the messages they belong to",
+			WIRE_HANDLES_MAX);
+}
+
+/* Whether a client that has ended is worth another round: bytes still move, or the host is slow. */
+static bool still_lingers(struct client *client)
+{
+	struct connection *base = &client->base;
+	uint64_t owed = channel_owed_bytes(base->channel);
+	uint64_t progress = transfers_moved_bytes(base->transfers) - owed;
+	unsigned idle = progress == client->lingered_bytes ? client->linger_idle_rounds + 1 : 0;
+	bool host_is_slow = owed > 0 || !channel_ready(base->channel);
+
+	client->lingered_bytes = progress;
+	client->linger_idle_rounds = idle;
+	return ++client->linger_rounds < LINGER_ROUNDS &&
+		idle < (host_is_slow ? LINGER_HOST_ROUNDS : 1);
+}
+
+static int handle_deadline(void *data)
+{
+	struct client *client = data;
+	if (client->state == CLIENT_SERVED && !client->unheard)
+		return 0;
+	if (client->state != CLIENT_CLOSING && client->base.transfers && still_lingers(client))
+		wl_event_source_timer_update(client->deadline, LINGER_IDLE_MS);
+	else
+		client->state = CLIENT_GONE;
+	wake(&client->base);
+	return 0;
+}
+
+static void set_state(struct client *client, enum client_state state, int deadline_ms)
+{
+	client->state = state;
+	if (!client->deadline)
+		client->deadline =
+			wl_event_loop_add_timer(client->clients->loop, handle_deadline, client);
+	if (client->deadline)
+		wl_event_source_timer_update(client->deadline, deadline_ms);
+	else
+		client->state = CLIENT_GONE;
+}
+
+static int handle_socket(int fd, uint32_t mask, void *data)
+{
+	struct client *client = data;
+	if ((mask & (WL_EVENT_READABLE | WL_EVENT_HANGUP | WL_EVENT_ERROR)) && reading(client))
+		read_requests(client);
+	if ((mask & (WL_EVENT_HANGUP | WL_EVENT_ERROR)) && !reading(client)) {
+		/* It would be reported for ever; settle() looks again when there is room. */
+		wl_event_source_remove(client->source);
+		client->source = NULL;
+		client->unheard = true;
+		if (client->state == CLIENT_SERVED)
+			set_state(client, CLIENT_SERVED, LINGER_IDLE_MS);
+	}
+	wake(&client->base);
+	return 0;
+}
+
+/* What stands for an fd in what the host sent becomes an fd of the guest's. -errno. */
+static int adapt_handle(struct client *client, struct wire_handle *handle)
+{
+	int fd;
+	if (handle->kind == WIRE_BLOB) {
+		struct channel_blob *blob = handle->blob;
+		fd = fd_memfd_constant("wayferry", blob->map, blob->size);
+	} else if (handle->kind == WIRE_WRITE_PIPE) {
+		fd = transfers_open_write_pipe(client->base.transfers, handle->id);
+	} else {
+		return -EPROTO;
+	}
+	wire_handle_finish(handle);
+	if (fd < 0)
+		return fd;
+	int result = wire_handles_push(&client->up_handles, wire_handle_fd(fd));
+	if (result < 0)
+		fd_close(&fd);
+	return result;
+}
+
+/* Keeps what is not a whole message yet behind what was kept. */
+static int keep_events(struct client *client, const uint8_t *bytes, size_t size)
+{
+	if (client->up_capacity - client->up_bytes < size) {
+		size_t capacity = align_up(client->up_bytes + size, 4096);
+		uint8_t *up = realloc(client->up, capacity);
+		if (!up)
+			return -ENOMEM;
+		client->up = up;
+		client->up_capacity = capacity;
+	}
+	memcpy(client->up + client->up_bytes, bytes, size);
+	client->up_bytes += size;
+	return 0;
+}
+
+static ssize_t push_events(struct client *client, const uint8_t *bytes, size_t size)
+{
+	if (client->up_bytes == 0) {
+		ssize_t used =
+			relay_push(client->base.relay, RELAY_UP, bytes, size, &client->up_handles);
+		if (used < 0 || (size_t)used == size)
+			return used;
+		return keep_events(client, bytes + used, size - (size_t)used);
+	}
+	int result = keep_events(client, bytes, size);
+	if (result < 0)
+		return result;
+	ssize_t used = relay_push(
+		client->base.relay, RELAY_UP, client->up, client->up_bytes, &client->up_handles);
+	if (used < 0)
+		return used;
+	client->up_bytes -= (size_t)used;
+	memmove(client->up, client->up + used, client->up_bytes);
+	return 0;
+}
+
+/* channel_listener */
+
+static void handle_receive(void *data, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
+{
+	struct client *client = data;
+	int result =
+		client->state == CLIENT_SERVED && !relay_failure(client->base.relay) ? 0 : -EPIPE;
+
+	for (size_t i = 0; i < n_handles; i++) {
+		if (result == 0)
+			result = adapt_handle(client, &handles[i]);
+		wire_handle_finish(&handles[i]);
+	}
+	if (result == 0 && size > 0 && push_events(client, bytes, size) < 0)
+		result = -EPROTO;
+	if (result < 0 && client->state == CLIENT_SERVED && !relay_failure(client->base.relay))
+		relay_fail(client->base.relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
+			"the host's events cannot be delivered");
+	wake(&client->base);
+}
+
+static void handle_pipe_data(
+	void *data, uint32_t pipe_id, const void *bytes, size_t size, bool hang_up)
+{
+	struct client *client = data;
+	if (client->base.transfers)
+		transfers_pipe_data(client->base.transfers, pipe_id, bytes, size, hang_up);
+	wake(&client->base);
+}
+
+static void handle_ready(void *data)
+{
+	struct client *client = data;
+	wake(&client->base);
+}
+
+static void handle_closed(void *data, const char *why)
+{
+	struct client *client = data;
+	client->closed = why ? "the host's device is gone" : "the compositor closed the connection";
+	if (!why)
+		log_limited(&client->clients->limit, LOG_LEVEL_WARN, "%s: %s", client->name,
+			client->closed);
+	wake(&client->base);
+}
+
+static const struct channel_listener channel_listener = {
+	.receive = handle_receive,
+	.pipe_data = handle_pipe_data,
+	.ready = handle_ready,
+	.closed = handle_closed,
+};
+
+/* The end of a round of events */
+
+static int handle_trim(void *data)
+{
+	struct client *client = data;
+	client->trim_armed = client->base.relay && swapchain_trim_idle(&client->base);
+	if (client->trim_armed)
+		wl_event_source_timer_update(client->trim, TRIM_MS);
+	wake(&client->base);
+	return 0;
+}
+
+/* A client that stands still needs no timer: it runs only while there were frames. */
+static void arm_trim(struct client *client)
+{
+	if (client->trim_armed || client->trim_frames == client->base.frames)
+		return;
+	if (!client->trim)
+		client->trim = wl_event_loop_add_timer(client->clients->loop, handle_trim, client);
+	if (!client->trim)
+		return;
+	wl_event_source_timer_update(client->trim, TRIM_MS);
+	client->trim_armed = true;
+	client->trim_frames = client->base.frames;
+}
+
+static void flush_events(struct client *client)
+{
+	if (client->fd < 0 || client->deaf)
+		return;
+	int result = outbox_flush(&client->out, client->fd);
+	if (result < 0 && result != -EAGAIN) {
+		/* What it asked before it went is still read. */
+		client->deaf = true;
+		outbox_finish(&client->out);
+		outbox_init(&client->out, OUTBOX_BYTES);
+	}
+}
+
+/* Whether the client is to leave CLIENT_SERVED, and how. */
+static void decide(struct client *client)
+{
+	struct connection *base = &client->base;
+	const char *failure = relay_failure(base->relay);
+
+	if (failure || base->lost || client->closed) {
+		if (failure)
+			log_limited(&client->clients->limit, LOG_LEVEL_WARN, "%s: %s", client->name,
+				failure);
+		else
+			log_debug("%s: %s", client->name,
+				client->closed ? client->closed : "the host is gone");
+		drop_host(client);
+		end_reading(client->fd);
+		set_state(client, CLIENT_CLOSING, CLOSING_MS);
+	} else if (client->hung_up) {
+		log_debug("%s hung up", client->name);
+		drop_socket(client);
+		set_state(client, CLIENT_LINGERING, LINGER_IDLE_MS);
+	}
+}
+
+static void flush_host(struct client *client)
+{
+	struct connection *base = &client->base;
+	if (!base->channel || base->lost || client->closed)
+		return;
+	base->lost |= channel_flush(base->channel) < 0;
+	bool paused = outbox_pending(&client->out) > OUTBOX_PAUSE_BYTES ||
+		transfers_queued_bytes(base->transfers) > QUEUE_PAUSE_BYTES;
+	if (!base->lost && paused != client->paused)
+		channel_pause(base->channel, paused);
+	client->paused = paused;
+	if (!base->lost)
+		transfers_set_reading(base->transfers, channel_ready(base->channel));
+	arm_trim(client);
+}
+
+static void update_socket(struct client *client)
+{
+	uint32_t mask = 0;
+	if (client->fd < 0)
+		return;
+	if (reading(client))
+		mask |= WL_EVENT_READABLE;
+	if (!client->deaf && outbox_pending(&client->out) > 0)
+		mask |= WL_EVENT_WRITABLE;
+	if (!client->source && mask != 0) {
+		client->source = wl_event_loop_add_fd(
+			client->clients->loop, client->fd, mask, handle_socket, client);
+		if (!client->source)
+			client->hung_up = true;
+		client->unheard = false;
+		client->linger_idle_rounds = 0;
+	} else if (client->source && mask != client->mask) {
+		wl_event_source_fd_update(client->source, mask);
+	}
+	client->mask = mask;
+}
+
+static void settle(void *data)
+{
+	struct client *client = data;
+	client->idle = NULL;
+
+	if (client->base.dmabuf.resume && client->state == CLIENT_SERVED) {
+		client->base.dmabuf.resume = false;
+		push_requests(client);
+	}
+	flush_host(client);
+	if (client->state == CLIENT_SERVED)
+		decide(client);
+	flush_events(client);
+	if (client->state == CLIENT_CLOSING && (client->deaf || outbox_pending(&client->out) == 0))
+		client->state = CLIENT_GONE;
+	if (client->state == CLIENT_LINGERING &&
+		(client->base.lost || client->closed ||
+			(transfers_count(client->base.transfers) == 0 &&
+				channel_owed_bytes(client->base.channel) == 0)))
+		client->state = CLIENT_GONE;
+	if (client->state == CLIENT_GONE) {
+		client_destroy(client);
+		return;
+	}
+	update_socket(client);
+}
+
+static void wake(struct connection *connection)
+{
+	struct client *client = container_of(connection, struct client, base);
+	if (!client->idle)
+		client->idle = wl_event_loop_add_idle(client->clients->loop, settle, client);
+}
+
+/* All of them */
+
+void client_refuse(int fd, const char *text)
+{
+	/* wl_display.error(object_id, code, message) */
+	struct wire_signature signature;
+	union wire_arg args[WIRE_MAX_ARGS] = {
+		{.id = 1}, {.u = WL_DISPLAY_ERROR_NO_MEMORY}, {.s = text}};
+	uint8_t message[512];
+
+	wire_signature_parse("ous", &signature);
+	ssize_t size = wire_encode(&signature, 1, WL_DISPLAY_ERROR, args, message, sizeof(message));
+	if (size > 0)
+		fd_send(fd, &(struct iovec){.iov_base = message, .iov_len = (size_t)size}, 1, NULL,
+			0);
+	end_reading(fd);
+}
+
+static bool client_connect(struct client *client)
+{
+	struct connection *base = &client->base;
+	struct clients *clients = client->clients;
+
+	client->in = malloc(IN_BYTES);
+	base->channel = channel_create(clients->gpu, clients->loop, &channel_listener, client);
+	if (!client->in || !base->channel)
+		return false;
+	base->transfers = transfers_create(base);
+	base->relay = relay_create(clients->hooks, &relay_ops, base, client->name, 0);
+	client->mask = WL_EVENT_READABLE;
+	client->source = wl_event_loop_add_fd(
+		clients->loop, client->fd, client->mask, handle_socket, client);
+	return base->transfers && base->relay && client->source;
+}
+
+void clients_add(struct clients *clients, int fd)
+{
+	struct client *client = NULL;
+	const char *why = "no memory for another client";
+
+	if (clients->count >= CLIENTS_MAX) {
+		why = "too many clients";
+		goto refuse;
+	}
+	client = calloc(1, sizeof(*client));
+	if (!client)
+		goto refuse;
+	struct ucred peer = {0};
+	socklen_t length = sizeof(peer);
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length);
+	clients->served++;
+	snprintf(client->name, sizeof(client->name), "client %" PRIu64 ", pid %d", clients->served,
+		(int)peer.pid);
+	client->clients = clients;
+	client->fd = fd;
+	client->base.loop = clients->loop;
+	client->base.gpu = clients->gpu;
+	client->base.wake = wake;
+	client->base.clock = &clients->clock;
+	wl_list_init(&client->base.swapchains);
+	wl_list_init(&client->base.retired);
+	outbox_init(&client->out, OUTBOX_BYTES);
+	wl_list_insert(&clients->list, &client->link);
+	clients->count++;
+	if (client_connect(client)) {
+		log_debug("%s connected", client->name);
+		return;
+	}
+	client->fd = -1;
+	client_destroy(client);
+	why = "no connection to the host for another client";
+
+refuse:
+	log_limited(&clients->limit, LOG_LEVEL_WARN, "a client was turned away: %s", why);
+	client_refuse(fd, why);
+	fd_close(&fd);
+}
+
+struct clients *clients_create(struct wl_event_loop *loop, struct gpu *gpu)
+{
+	static const struct relay_hook *const tables[] = {
+		buffer_hooks,
+		clock_hooks,
+		dmabuf_hooks,
+		dmabuf_global_hooks,
+		dmabuf_feedback_hooks,
+		drm_hooks,
+		swapchain_hooks,
+		surface_hooks,
+		transfer_hooks,
+		NULL,
+	};
+	struct clients *clients = calloc(1, sizeof(*clients));
+	if (!clients)
+		return NULL;
+	clients->loop = loop;
+	clients->gpu = gpu;
+	host_clock_init(&clients->clock, gpu->same_clock);
+	wl_list_init(&clients->list);
+	clients->hooks = relay_hooks_create(tables);
+	if (!clients->hooks) {
+		free(clients);
+		return NULL;
+	}
+	return clients;
+}
+
+void clients_destroy(struct clients *clients)
+{
+	if (!clients)
+		return;
+	struct client *client, *next;
+	wl_list_for_each_safe(client, next, &clients->list, link) client_destroy(client);
+	relay_hooks_destroy(clients->hooks);
+	free(clients);
+}
+
+unsigned clients_count(const struct clients *clients)
+{
+	return clients->count;
+}
+
+unsigned clients_lingering(const struct clients *clients)
+{
+	unsigned count = 0;
+	const struct client *client;
+	wl_list_for_each(client, &clients->list, link) count +=
+		client->state == CLIENT_LINGERING || client->hung_up || client->unheard;
+	return count;
+}
+
+void clients_print_counters(const struct clients *clients, FILE *file)
+{
+	struct counters counters = clients->past;
+	const struct client *client;
+
+	wl_list_for_each(client, &clients->list, link) counters_add(&counters, &client->base);
+	fprintf(file, "clients %u\nclients_served %" PRIu64 "\n", clients->count, clients->served);
+	counters_print(&counters, file);
+	fflush(file);
+}

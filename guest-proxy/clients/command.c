@@ -1,0 +1,87 @@
+/* Starting, signalling and reaping the command we were given. */
+#include "guest-proxy/clients/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "protocol/base/fd.h"
+
+/* In the child, between fork and exec; @report takes errno if there is no exec. */
+static void become(char *const argv[], const char *display, const struct rlimit *files,
+	pid_t parent, int report)
+{
+	sigset_t none;
+	sigemptyset(&none);
+	signal(SIGPIPE, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setrlimit(RLIMIT_NOFILE, files);
+	setenv("WAYLAND_DISPLAY", display, 1);
+	unsetenv("WAYLAND_SOCKET");
+	/* It should not outlive us: its display would be gone. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		_exit(1);
+	execvp(argv[0], argv);
+	int error = errno;
+	ssize_t written = write(report, &error, sizeof(error));
+	(void)written; /* then the parent sees the exit status alone */
+	_exit(127);
+}
+
+int command_start(struct command *command, char *const argv[], const char *display,
+	const struct rlimit *files)
+{
+	int report[2];
+	pid_t parent = getpid();
+
+	if (pipe2(report, O_CLOEXEC) < 0)
+		return -errno;
+	pid_t pid = fork();
+	if (pid == 0)
+		become(argv, display, files, parent, report[1]);
+	int error = pid < 0 ? errno : 0;
+	fd_close(&report[1]);
+	if (pid > 0) {
+		ssize_t n;
+		do {
+			n = read(report[0], &error,
+				sizeof(error)); /* ends with the exec, or with its errno */
+		} while (n < 0 && errno == EINTR);
+		if (n != sizeof(error))
+			error = 0;
+		else
+			waitpid(pid, NULL, 0);
+	}
+	fd_close(&report[0]);
+	if (error)
+		return -error;
+	command->pid = pid;
+	return 0;
+}
+
+void command_signal(const struct command *command, int number)
+{
+	if (command->pid > 0)
+		kill(command->pid, number);
+}
+
+bool command_reap(struct command *command)
+{
+	bool ended = false;
+	int status;
+	pid_t pid;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid != command->pid)
+			continue;
+		command->pid = 0;
+		command->status =
+			WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+		ended = true;
+	}
+	return ended;
+}

@@ -1,0 +1,50 @@
+/*
+ * What the parts that adapt Wayland (buffers, surfaces, pipes) see of the client they work for. It
+ * is what relay_data() gives; client.c owns it.
+ */
+#ifndef GUEST_PROXY_CONNECTION_CONNECTION_H
+#define GUEST_PROXY_CONNECTION_CONNECTION_H
+
+#include "guest-proxy/channel/channel.h"
+#include "guest-proxy/dmabuf/dmabuf.h"
+#include "protocol/relay/relay.h"
+
+/* How many wl_shm formats of the compositor are remembered; there are about 120. */
+#define CONNECTION_FORMATS_MAX 256
+
+struct host_clock;
+struct transfers;
+
+struct connection {
+	struct wl_event_loop *loop;
+	const struct gpu *gpu;
+	struct channel *channel;
+	struct relay *relay;
+	struct transfers *transfers;
+	struct host_clock *clock; /* one for all clients */
+
+	uint32_t formats[CONNECTION_FORMATS_MAX]; /* of wl_shm, as the compositor advertised them */
+	uint32_t n_formats;
+	uint32_t n_pools;          /* mapped now */
+	struct wl_list swapchains; /* swapchain::link */
+	struct wl_list retired; /* host_buffer::link: of no swapchain any more, the compositor still
+				   reads them */
+	uint32_t n_retired;
+	struct dmabuf_state dmabuf;
+	uint64_t frames, copied_bytes; /* commits with a wl_shm buffer, and what they cost */
+
+	bool ending; /* objects are being torn down; nothing is sent any more */
+	bool lost;   /* a channel call failed: the host is gone */
+	/*
+	 * Something happened outside a callback of the client's own: flush, pause and end what is
+	 * due, soon.
+	 */
+	void (*wake)(struct connection *connection);
+};
+
+static inline struct connection *connection_of(const struct relay *relay)
+{
+	return relay_data(relay);
+}
+
+#endif

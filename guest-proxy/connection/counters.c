@@ -1,0 +1,68 @@
+/* What connections did, added up. */
+#include "guest-proxy/connection/counters.h"
+
+#include <inttypes.h>
+
+#include "protocol/base/bytes.h"
+
+void counters_add(struct counters *counters, const struct connection *connection)
+{
+	counters->frames += connection->frames;
+	counters->copied_bytes += connection->copied_bytes;
+	counters->dmabufs += connection->dmabuf.buffers;
+	counters->dmabufs_refused += connection->dmabuf.refused;
+	counters->dmabuf_waits += connection->dmabuf.waits;
+	if (connection->relay) {
+		const struct relay_counters *relay = relay_counters(connection->relay);
+		for (int end = 0; end < 2; end++) {
+			counters->messages[end] += relay->messages[end];
+			counters->bytes[end] += relay->bytes[end];
+		}
+		counters->objects += relay->objects;
+	}
+	if (connection->channel) {
+		const struct channel_counters *channel = channel_counters(connection->channel);
+		counters->channel.submissions += channel->submissions;
+		counters->channel.sends += channel->sends;
+		counters->channel.receives += channel->receives;
+		counters->channel.fences += channel->fences;
+		counters->channel.bytes_out += channel->bytes_out;
+		counters->channel.bytes_in += channel->bytes_in;
+		counters->channel.blobs += channel->blobs;
+		counters->channel.blob_bytes += channel->blob_bytes;
+	}
+}
+
+void counters_bury(struct counters *counters)
+{
+	counters->objects = counters->channel.blobs = counters->channel.blob_bytes = 0;
+}
+
+void counters_print(const struct counters *counters, FILE *file)
+{
+	const struct {
+		const char *name;
+		uint64_t value;
+	} lines[] = {
+		{"requests", counters->messages[RELAY_DOWN]},
+		{"request_bytes", counters->bytes[RELAY_DOWN]},
+		{"events", counters->messages[RELAY_UP]},
+		{"event_bytes", counters->bytes[RELAY_UP]},
+		{"frames", counters->frames},
+		{"copied_bytes", counters->copied_bytes},
+		{"dmabufs", counters->dmabufs},
+		{"dmabufs_refused", counters->dmabufs_refused},
+		{"dmabuf_waits", counters->dmabuf_waits},
+		{"submissions", counters->channel.submissions},
+		{"sends", counters->channel.sends},
+		{"receives", counters->channel.receives},
+		{"fences", counters->channel.fences},
+		{"channel_bytes_out", counters->channel.bytes_out},
+		{"channel_bytes_in", counters->channel.bytes_in},
+		{"blobs", counters->channel.blobs},
+		{"blob_bytes", counters->channel.blob_bytes},
+		{"live_objects", counters->objects},
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++)
+		fprintf(file, "%s %" PRIu64 "\n", lines[i].name, lines[i].value);
+}

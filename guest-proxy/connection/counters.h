@@ -1,0 +1,23 @@
+/* What connections did, added up. */
+#ifndef GUEST_PROXY_CONNECTION_COUNTERS_H
+#define GUEST_PROXY_CONNECTION_COUNTERS_H
+
+#include <stdio.h>
+
+#include "guest-proxy/connection/connection.h"
+
+struct counters {
+	uint64_t messages[2], bytes[2]; /* by enum relay_end */
+	uint64_t objects;               /* live now */
+	uint64_t frames, copied_bytes;
+	uint64_t dmabufs, dmabufs_refused, dmabuf_waits;
+	struct channel_counters channel;
+};
+
+void counters_add(struct counters *counters, const struct connection *connection);
+/* What was counted is about to end: nothing of it is live any more. */
+void counters_bury(struct counters *counters);
+/* Lines "name value". */
+void counters_print(const struct counters *counters, FILE *file);
+
+#endif

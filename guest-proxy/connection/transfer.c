@@ -1,0 +1,402 @@
+/*
+ * Pipes between a client and the host.
+ *
+ * What the client gave to be written to may be anything: a pipe, a socket, a file, /dev/null. It is
+ * never blocked on (but for regular files, which do not block), and the flags of the client's own
+ * open file are left alone: a pipe is opened anew, a socket written to with MSG_DONTWAIT.
+ */
+#include "guest-proxy/connection/transfer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <wayland-server-protocol.h>
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
+
+#define PIPES_MAX 256
+#define CHUNK_BYTES 65536
+
+/* The host's bytes on their way to an fd of the client's. */
+struct read_pipe {
+	struct wl_list link; /* transfers::read_pipes */
+	struct transfers *transfers;
+	uint32_t id;
+	int fd; /* -1: nobody reads it any more; bytes are dropped */
+	bool is_socket;
+	bool hang_up;                   /* nothing comes behind the queue */
+	struct wl_event_source *source; /* while the fd takes nothing */
+	uint8_t *queue;
+	size_t head, tail, capacity; /* queued: [head, tail) */
+};
+
+/* What the client writes, on its way to the host. */
+struct write_pipe {
+	struct wl_list link; /* transfers::write_pipes */
+	struct transfers *transfers;
+	uint32_t id;
+	int fd; /* the reading end */
+	struct wl_event_source *source;
+};
+
+struct transfers {
+	struct connection *connection;
+	struct wl_list read_pipes, write_pipes;
+	uint32_t count;
+	size_t queued_bytes;
+	uint64_t moved_bytes;
+	bool reading;
+};
+
+struct transfers *transfers_create(struct connection *connection)
+{
+	struct transfers *transfers = calloc(1, sizeof(*transfers));
+	if (!transfers)
+		return NULL;
+	transfers->connection = connection;
+	transfers->reading = true;
+	wl_list_init(&transfers->read_pipes);
+	wl_list_init(&transfers->write_pipes);
+	return transfers;
+}
+
+static void read_pipe_destroy(struct read_pipe *pipe)
+{
+	if (pipe->source)
+		wl_event_source_remove(pipe->source);
+	pipe->transfers->queued_bytes -= pipe->tail - pipe->head;
+	pipe->transfers->count--;
+	wl_list_remove(&pipe->link);
+	fd_close(&pipe->fd);
+	free(pipe->queue);
+	free(pipe);
+}
+
+static void write_pipe_destroy(struct write_pipe *pipe)
+{
+	if (pipe->source)
+		wl_event_source_remove(pipe->source);
+	pipe->transfers->count--;
+	wl_list_remove(&pipe->link);
+	fd_close(&pipe->fd);
+	free(pipe);
+}
+
+void transfers_destroy(struct transfers *transfers)
+{
+	if (!transfers)
+		return;
+	struct read_pipe *read_pipe, *next_read;
+	wl_list_for_each_safe(read_pipe, next_read, &transfers->read_pipes, link)
+		read_pipe_destroy(read_pipe);
+	struct write_pipe *write_pipe, *next_write;
+	wl_list_for_each_safe(write_pipe, next_write, &transfers->write_pipes, link)
+		write_pipe_destroy(write_pipe);
+	free(transfers);
+}
+
+size_t transfers_queued_bytes(const struct transfers *transfers)
+{
+	return transfers->queued_bytes;
+}
+
+uint32_t transfers_count(const struct transfers *transfers)
+{
+	return transfers->count;
+}
+
+uint64_t transfers_moved_bytes(const struct transfers *transfers)
+{
+	return transfers->moved_bytes;
+}
+
+/* @size bytes need not be waited for any more, written or dropped. */
+static void account(struct read_pipe *pipe, size_t size)
+{
+	struct transfers *transfers = pipe->transfers;
+	transfers->moved_bytes += size;
+	if (size > 0 && !transfers->connection->lost)
+		channel_read_done(transfers->connection->channel, pipe->id, size);
+}
+
+/* Its reader is gone: what comes from now on is dropped. */
+static void read_pipe_break(struct read_pipe *pipe)
+{
+	size_t queued = pipe->tail - pipe->head;
+	if (pipe->source)
+		wl_event_source_remove(pipe->source);
+	pipe->source = NULL;
+	fd_close(&pipe->fd);
+	pipe->head = pipe->tail = 0;
+	pipe->transfers->queued_bytes -= queued;
+	account(pipe, queued);
+}
+
+/* As much as the fd takes now; breaks the pipe on errors. How many bytes. */
+static size_t write_some(struct read_pipe *pipe, const uint8_t *bytes, size_t size)
+{
+	size_t done = 0;
+	while (pipe->fd >= 0 && done < size) {
+		ssize_t n = pipe->is_socket
+			? send(pipe->fd, bytes + done, size - done, MSG_DONTWAIT | MSG_NOSIGNAL)
+			: write(pipe->fd, bytes + done, size - done);
+		if (n >= 0) {
+			done += (size_t)n;
+			continue;
+		}
+		if (errno == EINTR)
+			continue;
+		if (errno == EAGAIN)
+			break;
+		read_pipe_break(pipe);
+	}
+	return done;
+}
+
+static int handle_writable(int fd, uint32_t mask, void *data)
+{
+	struct read_pipe *pipe = data;
+	struct transfers *transfers = pipe->transfers;
+	size_t done = write_some(pipe, pipe->queue + pipe->head, pipe->tail - pipe->head);
+
+	if (pipe->fd >= 0) { /* else the whole queue was accounted for */
+		pipe->head += done;
+		transfers->queued_bytes -= done;
+		account(pipe, done);
+	}
+	/* An error that write() does not see would come again and again. */
+	if (done == 0 && pipe->fd >= 0 && (mask & (WL_EVENT_ERROR | WL_EVENT_HANGUP)))
+		read_pipe_break(pipe);
+	if (pipe->head == pipe->tail) {
+		if (pipe->source)
+			wl_event_source_remove(pipe->source);
+		pipe->source = NULL;
+		free(pipe->queue);
+		pipe->queue = NULL;
+		pipe->head = pipe->tail = pipe->capacity = 0;
+		if (pipe->hang_up)
+			read_pipe_destroy(pipe);
+	}
+	transfers->connection->wake(transfers->connection);
+	return 0;
+}
+
+/* Keeps what the fd did not take, and waits until it does. */
+static void enqueue(struct read_pipe *pipe, const uint8_t *bytes, size_t size)
+{
+	size_t queued = pipe->tail - pipe->head;
+	if (pipe->capacity - pipe->tail < size) {
+		if (queued > 0)
+			memmove(pipe->queue, pipe->queue + pipe->head, queued);
+		pipe->head = 0;
+		pipe->tail = queued;
+	}
+	if (pipe->capacity - pipe->tail < size) {
+		size_t capacity = align_up(queued + size, CHUNK_BYTES) + queued / 2;
+		uint8_t *queue = realloc(pipe->queue, capacity);
+		if (!queue) {
+			read_pipe_break(pipe);
+			account(pipe, size);
+			return;
+		}
+		pipe->queue = queue;
+		pipe->capacity = capacity;
+	}
+	memcpy(pipe->queue + pipe->tail, bytes, size);
+	pipe->tail += size;
+	pipe->transfers->queued_bytes += size;
+	if (pipe->source)
+		return;
+	pipe->source = wl_event_loop_add_fd(pipe->transfers->connection->loop, pipe->fd,
+		WL_EVENT_WRITABLE, handle_writable, pipe);
+	if (!pipe->source)
+		read_pipe_break(pipe);
+}
+
+void transfers_pipe_data(
+	struct transfers *transfers, uint32_t id, const void *bytes, size_t size, bool hang_up)
+{
+	struct read_pipe *pipe, *found = NULL;
+	wl_list_for_each(pipe, &transfers->read_pipes, link)
+	{
+		if (pipe->id == id)
+			found = pipe;
+	}
+	if (!found)
+		return;
+	size_t done = 0;
+	if (found->head == found->tail) {
+		done = write_some(found, bytes, size);
+		if (found->fd < 0) /* what is left is dropped */
+			done = size;
+		account(found, done);
+	}
+	if (done < size)
+		enqueue(found, (const uint8_t *)bytes + done, size - done);
+	if (hang_up)
+		found->hang_up = true;
+	if (found->hang_up && found->head == found->tail)
+		read_pipe_destroy(found);
+}
+
+/*
+ * An fd to write to that does not block, from the client's @fd (taken). -1 if it cannot be written
+ * to. Opening anew keeps O_NONBLOCK away from a terminal or pipe that the client shares with
+ * others.
+ */
+static int open_for_writing(int fd, bool *is_socket)
+{
+	struct stat status;
+	int flags = fcntl(fd, F_GETFL);
+	*is_socket = false;
+	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY || fstat(fd, &status) < 0)
+		goto refuse;
+	*is_socket = S_ISSOCK(status.st_mode);
+	if (*is_socket || S_ISREG(status.st_mode) || (flags & O_NONBLOCK))
+		return fd;
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	int again = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (again >= 0) {
+		close(fd);
+		return again;
+	}
+	if (errno == ENXIO || fd_set_nonblock(fd) < 0) /* ENXIO: a pipe without readers */
+		goto refuse;
+	return fd;
+
+refuse:
+	fd_close(&fd);
+	return -1;
+}
+
+/* receive(mime_type, fd) of all kinds of offers */
+static enum relay_verdict handle_receive(struct relay_message *message)
+{
+	struct connection *connection = connection_of(message->relay);
+	struct transfers *transfers = connection->transfers;
+	struct wire_handle *handle = &message->args[1].handle;
+
+	if (transfers->count >= PIPES_MAX)
+		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
+			"more than %d transfers at once", PIPES_MAX);
+	struct read_pipe *pipe = calloc(1, sizeof(*pipe));
+	if (!pipe)
+		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
+			"no memory for a transfer");
+	pipe->transfers = transfers;
+	pipe->id = channel_new_read_pipe(connection->channel);
+	pipe->fd = open_for_writing(handle->fd, &pipe->is_socket);
+	wl_list_insert(&transfers->read_pipes, &pipe->link);
+	transfers->count++;
+	*handle = (struct wire_handle){.kind = WIRE_READ_PIPE, .fd = -1, .id = pipe->id};
+	return RELAY_FORWARD;
+}
+
+static int handle_readable(int fd, uint32_t mask, void *data)
+{
+	static uint8_t chunk[CHUNK_BYTES];
+	struct write_pipe *pipe = data;
+	struct transfers *transfers = pipe->transfers;
+	struct connection *connection = transfers->connection;
+
+	connection->wake(connection);
+	if (connection->lost || !transfers->reading || !channel_ready(connection->channel))
+		return 0; /* the one that wakes turns the source off */
+	ssize_t n = read(pipe->fd, chunk, sizeof(chunk));
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return 0;
+	bool hang_up = n <= 0;
+	if (channel_write(connection->channel, pipe->id, chunk, hang_up ? 0 : (size_t)n, hang_up) <
+		0)
+		connection->lost = true;
+	if (hang_up)
+		write_pipe_destroy(pipe);
+	else
+		transfers->moved_bytes += (uint64_t)n;
+	return 0;
+}
+
+/*
+ * Level-triggered sources of full pipes would spin, also those whose writer has hung up: none then.
+
+ */
+static int write_pipe_watch(struct write_pipe *pipe, bool on)
+{
+	if (pipe->source && !on) {
+		wl_event_source_remove(pipe->source);
+		pipe->source = NULL;
+	} else if (!pipe->source && on) {
+		pipe->source = wl_event_loop_add_fd(pipe->transfers->connection->loop, pipe->fd,
+			WL_EVENT_READABLE, handle_readable, pipe);
+		if (!pipe->source)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int transfers_open_write_pipe(struct transfers *transfers, uint32_t id)
+{
+	int ends[2] = {-1, -1};
+	struct write_pipe *pipe = NULL;
+	int result = -EMFILE;
+
+	if (transfers->count >= PIPES_MAX)
+		goto refuse;
+	result = -ENOMEM;
+	pipe = calloc(1, sizeof(*pipe));
+	if (!pipe)
+		goto refuse;
+	if (pipe2(ends, O_CLOEXEC) < 0 || fd_set_nonblock(ends[0]) < 0) {
+		result = -errno;
+		goto refuse;
+	}
+	pipe->transfers = transfers;
+	pipe->id = id;
+	pipe->fd = ends[0];
+	if (write_pipe_watch(pipe, transfers->reading) < 0)
+		goto refuse;
+	wl_list_insert(&transfers->write_pipes, &pipe->link);
+	transfers->count++;
+	return ends[1];
+
+refuse:
+	/* Whoever pastes sees the end of an empty file. */
+	if (channel_write(transfers->connection->channel, id, NULL, 0, true) < 0)
+		transfers->connection->lost = true;
+	fd_close(&ends[0]);
+	fd_close(&ends[1]);
+	free(pipe);
+	return result;
+}
+
+void transfers_set_reading(struct transfers *transfers, bool reading)
+{
+	if (transfers->reading == reading)
+		return;
+	transfers->reading = reading;
+	struct write_pipe *pipe, *next;
+	wl_list_for_each_safe(pipe, next, &transfers->write_pipes, link)
+	{
+		if (write_pipe_watch(pipe, reading) == 0)
+			continue;
+		if (channel_write(transfers->connection->channel, pipe->id, NULL, 0, true) < 0)
+			transfers->connection->lost = true;
+		write_pipe_destroy(pipe);
+	}
+}
+
+const struct relay_hook transfer_hooks[] = {
+	{"wl_data_offer", "receive", handle_receive, RELAY_DOWN},
+	{"zwp_primary_selection_offer_v1", "receive", handle_receive, RELAY_DOWN},
+	{"gtk_primary_selection_offer", "receive", handle_receive, RELAY_DOWN},
+	{"ext_data_control_offer_v1", "receive", handle_receive, RELAY_DOWN},
+	{"zwlr_data_control_offer_v1", "receive", handle_receive, RELAY_DOWN},
+	{0},
+};

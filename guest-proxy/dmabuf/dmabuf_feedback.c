@@ -1,0 +1,310 @@
+/*
+ * linux-dmabuf's feedback, made for the guest. The host's names its devices and lists what its
+ * compositor takes; a guest has one device, and can use a part of the list. So the host's events
+ * are gathered until "done" and told anew: a table of what is left, the guest's device, and the
+ * tranches, in their order, with the new table's numbers. Where the host knows no feedback there is
+ * one tranche of all the formats it told.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+#include <wayland-server-protocol.h>
+
+#include "guest-proxy/dmabuf/dmabuf_private.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
+
+#define FEEDBACK "zwp_linux_dmabuf_feedback_v1"
+#define MAX_PAIRS 65536
+#define MAX_TRANCHES 64
+#define UNUSED UINT32_MAX
+
+struct tranche {
+	uint32_t flags;
+	uint32_t n, capacity;
+	uint16_t *indices; /* in the new table */
+};
+
+struct feedback { /* relay_object.data of a zwp_linux_dmabuf_feedback_v1 */
+	struct relay_object *object;
+	struct wl_list link; /* dmabuf_manager::waiting, or empty */
+	struct dmabuf_pairs table;
+	bool table_new;   /* and not told yet */
+	uint32_t *places; /* of the host's table in ours; UNUSED: not there */
+	uint32_t n_places;
+	struct tranche tranches[MAX_TRANCHES]; /* tranches[n_tranches] is under way */
+	uint32_t n_tranches;
+};
+
+static void tranche_clear(struct tranche *tranche)
+{
+	free(tranche->indices);
+	*tranche = (struct tranche){0};
+}
+
+/* False: no memory. */
+static bool tranche_add(struct tranche *tranche, uint16_t index)
+{
+	if (tranche->n == tranche->capacity) {
+		uint32_t capacity = tranche->capacity ? 2 * tranche->capacity : 64;
+		uint16_t *indices =
+			reallocarray(tranche->indices, capacity, sizeof(*tranche->indices));
+		if (!indices)
+			return false;
+		tranche->indices = indices;
+		tranche->capacity = capacity;
+	}
+	tranche->indices[tranche->n++] = index;
+	return true;
+}
+
+static enum relay_verdict no_memory(struct relay *relay)
+{
+	return relay_fail(
+		relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for linux-dmabuf's feedback");
+}
+
+static void clear_tranches(struct feedback *feedback)
+{
+	for (uint32_t i = 0; i < MAX_TRANCHES; i++)
+		tranche_clear(&feedback->tranches[i]);
+	feedback->n_tranches = 0;
+}
+
+static void destroy_feedback(struct relay_object *object)
+{
+	struct feedback *feedback = object->data;
+	object->data = NULL;
+	wl_list_remove(&feedback->link);
+	clear_tranches(feedback);
+	dmabuf_pairs_finish(&feedback->table);
+	free(feedback->places);
+	free(feedback);
+}
+
+/* Telling */
+
+static int tell(struct relay *relay, const struct feedback *feedback, const char *event,
+	const union wire_arg *args)
+{
+	return relay_send_named(relay, RELAY_DOWN, feedback->object, event, args);
+}
+
+static int tell_table(struct relay *relay, struct feedback *feedback)
+{
+	size_t size = feedback->table.n * sizeof(struct dmabuf_pair);
+	int fd = fd_memfd_constant("wayferry-formats", feedback->table.items, size);
+	if (fd < 0) {
+		no_memory(relay);
+		return fd;
+	}
+	feedback->table_new = false;
+	return tell(relay, feedback, "format_table",
+		(union wire_arg[]){{.handle = wire_handle_fd(fd)}, {.u = (uint32_t)size}});
+}
+
+/* Two tranches of the host's devices can be one for the guest's: what an earlier one of the same
+ * flags has is left out. */
+static void drop_repeated(struct feedback *feedback, uint32_t number)
+{
+	struct tranche *tranche = &feedback->tranches[number];
+	uint32_t left = 0;
+	for (uint32_t i = 0; i < tranche->n; i++) {
+		bool repeated = false;
+		for (uint32_t t = 0; t < number && !repeated; t++) {
+			const struct tranche *earlier = &feedback->tranches[t];
+			for (uint32_t j = 0; earlier->flags == tranche->flags && j < earlier->n;
+				j++)
+				repeated |= earlier->indices[j] == tranche->indices[i];
+		}
+		if (!repeated)
+			tranche->indices[left++] = tranche->indices[i];
+	}
+	tranche->n = left;
+}
+
+static void tell_all(struct relay *relay, struct feedback *feedback)
+{
+	dev_t device = connection_of(relay)->gpu->device;
+	const union wire_arg device_arg[] = {{.array = {&device, sizeof(device)}}};
+
+	if (feedback->table_new && tell_table(relay, feedback) < 0)
+		return;
+	tell(relay, feedback, "main_device", device_arg);
+	for (uint32_t i = 0; i < feedback->n_tranches; i++) {
+		const struct tranche *tranche = &feedback->tranches[i];
+		drop_repeated(feedback, i);
+		if (tranche->n == 0)
+			continue;
+		tell(relay, feedback, "tranche_target_device", device_arg);
+		tell(relay, feedback, "tranche_flags", (union wire_arg[]){{.u = tranche->flags}});
+		tell(relay, feedback, "tranche_formats",
+			(union wire_arg[]){
+				{.array = {tranche->indices,
+					 tranche->n * (uint32_t)sizeof(*tranche->indices)}}});
+		tell(relay, feedback, "tranche_done", NULL);
+	}
+	tell(relay, feedback, "done", NULL);
+	clear_tranches(feedback);
+}
+
+/* One tranche of all that @manager was told. */
+static void tell_own(
+	struct relay *relay, const struct dmabuf_manager *manager, struct feedback *feedback)
+{
+	for (uint32_t i = 0; i < manager->pairs.n; i++) {
+		const struct dmabuf_pair *pair = &manager->pairs.items[i];
+		if (!dmabuf_pairs_add(&feedback->table, pair->format, pair->modifier) ||
+			!tranche_add(&feedback->tranches[0], (uint16_t)i)) {
+			no_memory(relay);
+			return;
+		}
+	}
+	feedback->n_tranches = 1;
+	feedback->table_new = true;
+	tell_all(relay, feedback);
+}
+
+void dmabuf_feedback_complete(struct relay *relay, struct dmabuf_manager *manager)
+{
+	struct feedback *feedback, *next;
+	wl_list_for_each_safe(feedback, next, &manager->waiting, link)
+	{
+		wl_list_remove(&feedback->link);
+		wl_list_init(&feedback->link);
+		tell_own(relay, manager, feedback);
+	}
+}
+
+/* zwp_linux_dmabuf_v1.get_default_feedback(id) and get_surface_feedback(id, surface) */
+static enum relay_verdict handle_get_feedback(struct relay_message *message)
+{
+	struct dmabuf_manager *manager = message->object->data;
+	struct relay_object *object = message->args[0].object;
+	struct feedback *feedback = calloc(1, sizeof(*feedback));
+
+	if (!feedback)
+		return no_memory(message->relay);
+	feedback->object = object;
+	wl_list_init(&feedback->link);
+	object->data = feedback;
+	object->data_destroy = destroy_feedback;
+	if (manager->host_version >= DMABUF_FEEDBACK_VERSION)
+		return RELAY_FORWARD;
+	if (manager->complete)
+		tell_own(message->relay, manager, feedback);
+	else
+		wl_list_insert(manager->waiting.prev, &feedback->link);
+	return RELAY_SWALLOW;
+}
+
+/* Gathering what the host tells */
+
+/* Makes the new table of the host's @n pairs, and the way from one to the other. False: no memory.
+ */
+static bool take_table(struct feedback *feedback, const struct gpu *gpu,
+	const struct dmabuf_pair *pairs, uint32_t n)
+{
+	uint32_t *places = calloc(n + 1, sizeof(*places));
+	if (!places)
+		return false;
+	free(feedback->places);
+	feedback->places = places;
+	feedback->n_places = n;
+	feedback->table_new = true;
+	dmabuf_pairs_finish(&feedback->table);
+	for (uint32_t i = 0; i < n; i++) {
+		places[i] = UNUSED;
+		if (!dmabuf_usable(gpu, pairs[i].format, pairs[i].modifier))
+			continue;
+		if (!dmabuf_pairs_add(&feedback->table, pairs[i].format, pairs[i].modifier))
+			return false;
+		for (uint32_t j = 0; j < feedback->table.n; j++) {
+			if (feedback->table.items[j].format == pairs[i].format &&
+				feedback->table.items[j].modifier == pairs[i].modifier)
+				places[i] = j;
+		}
+	}
+	return true;
+}
+
+/* format_table(fd, size) */
+static enum relay_verdict handle_format_table(struct relay_message *message)
+{
+	struct feedback *feedback = message->object->data;
+	uint32_t n = (uint32_t)min_u64(message->args[1].u / sizeof(struct dmabuf_pair), MAX_PAIRS);
+	struct dmabuf_pair *pairs = calloc(n + 1, sizeof(*pairs));
+
+	if (!pairs)
+		return no_memory(message->relay);
+	ssize_t got = pread(message->args[0].handle.fd, pairs, n * sizeof(*pairs), 0);
+	n = got > 0 ? (uint32_t)((size_t)got / sizeof(*pairs)) : 0;
+	bool good = take_table(feedback, connection_of(message->relay)->gpu, pairs, n);
+	free(pairs);
+	return good ? RELAY_SWALLOW : no_memory(message->relay);
+}
+
+/* main_device(device) and tranche_target_device(device): devices of the host */
+static enum relay_verdict handle_device(struct relay_message *message)
+{
+	return RELAY_SWALLOW;
+}
+
+static struct tranche *current(struct feedback *feedback)
+{
+	return feedback->n_tranches < MAX_TRANCHES ? &feedback->tranches[feedback->n_tranches]
+						   : NULL;
+}
+
+/* tranche_flags(flags) */
+static enum relay_verdict handle_tranche_flags(struct relay_message *message)
+{
+	struct tranche *tranche = current(message->object->data);
+	if (tranche)
+		tranche->flags = message->args[0].u;
+	return RELAY_SWALLOW;
+}
+
+/* tranche_formats(indices) */
+static enum relay_verdict handle_tranche_formats(struct relay_message *message)
+{
+	struct feedback *feedback = message->object->data;
+	struct tranche *tranche = current(feedback);
+	const uint8_t *bytes = message->args[0].array.data;
+
+	for (uint32_t at = 0; tranche && message->args[0].array.size - at >= 2; at += 2) {
+		uint16_t index;
+		memcpy(&index, bytes + at, sizeof(index));
+		uint32_t place = index < feedback->n_places ? feedback->places[index] : UNUSED;
+		if (place != UNUSED && !tranche_add(tranche, (uint16_t)place))
+			return no_memory(message->relay);
+	}
+	return RELAY_SWALLOW;
+}
+
+/* tranche_done() */
+static enum relay_verdict handle_tranche_done(struct relay_message *message)
+{
+	struct feedback *feedback = message->object->data;
+	feedback->n_tranches += feedback->n_tranches < MAX_TRANCHES;
+	return RELAY_SWALLOW;
+}
+
+/* done() */
+static enum relay_verdict handle_done(struct relay_message *message)
+{
+	tell_all(message->relay, message->object->data);
+	return RELAY_SWALLOW;
+}
+
+const struct relay_hook dmabuf_feedback_hooks[] = {
+	{"zwp_linux_dmabuf_v1", "get_default_feedback", handle_get_feedback, RELAY_DOWN},
+	{"zwp_linux_dmabuf_v1", "get_surface_feedback", handle_get_feedback, RELAY_DOWN},
+	{FEEDBACK, "format_table", handle_format_table, RELAY_UP},
+	{FEEDBACK, "main_device", handle_device, RELAY_UP},
+	{FEEDBACK, "tranche_target_device", handle_device, RELAY_UP},
+	{FEEDBACK, "tranche_flags", handle_tranche_flags, RELAY_UP},
+	{FEEDBACK, "tranche_formats", handle_tranche_formats, RELAY_UP},
+	{FEEDBACK, "tranche_done", handle_tranche_done, RELAY_UP},
+	{FEEDBACK, "done", handle_done, RELAY_UP},
+	{0},
+};

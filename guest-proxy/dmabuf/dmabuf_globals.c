@@ -1,0 +1,228 @@
+/*
+ * The globals of linux-dmabuf and wl_drm, and what they tell at once. Clients get the newest
+ * linux-dmabuf this build knows, whatever the host's is: what they ask beyond that is answered
+ * here, from the formats the host tells.
+ */
+#include <drm_fourcc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wayland-server-protocol.h>
+
+#include "guest-proxy/dmabuf/dmabuf_private.h"
+#include "protocol/base/bytes.h"
+
+#define DMABUF "zwp_linux_dmabuf_v1"
+#define DRM "wl_drm"
+#define DRM_VERSION 2
+#define DISPLAY_ID 1
+#define IMMEDIATE_VERSION 2 /* create_immed, which wl_drm's buffers are made with */
+#define FIRST_CAPACITY 64
+#define MAX_PAIRS 65536 /* an index has 16 bits */
+
+bool dmabuf_pairs_add(struct dmabuf_pairs *pairs, uint32_t format, uint64_t modifier)
+{
+	for (uint32_t i = 0; i < pairs->n; i++) {
+		if (pairs->items[i].format == format && pairs->items[i].modifier == modifier)
+			return true;
+	}
+	if (pairs->n == MAX_PAIRS)
+		return false;
+	if (pairs->n == pairs->capacity) {
+		uint32_t capacity = pairs->capacity ? 2 * pairs->capacity : FIRST_CAPACITY;
+		struct dmabuf_pair *items =
+			reallocarray(pairs->items, capacity, sizeof(*pairs->items));
+		if (!items)
+			return false;
+		pairs->items = items;
+		pairs->capacity = capacity;
+	}
+	pairs->items[pairs->n++] = (struct dmabuf_pair){.format = format, .modifier = modifier};
+	return true;
+}
+
+void dmabuf_pairs_finish(struct dmabuf_pairs *pairs)
+{
+	free(pairs->items);
+	*pairs = (struct dmabuf_pairs){0};
+}
+
+/*
+ * Hosts share OpenGL's textures in these formats only. Programs take, unless they ask for less, the
+ * format of most bits, and do not survive that its buffers are refused.
+ */
+static bool opengl_shares(uint32_t format)
+{
+	return format == DRM_FORMAT_ARGB8888 || format == DRM_FORMAT_XRGB8888 ||
+		format == DRM_FORMAT_ABGR8888 || format == DRM_FORMAT_XBGR8888;
+}
+
+bool dmabuf_usable(const struct gpu *gpu, uint32_t format, uint64_t modifier)
+{
+	return pixel_format_find(format) && (!gpu->opengl || opengl_shares(format)) &&
+		(gpu->modifiers || modifier == DRM_FORMAT_MOD_LINEAR ||
+			modifier == DRM_FORMAT_MOD_INVALID);
+}
+
+/* Managers */
+
+static void manager_unref(struct dmabuf_manager *manager)
+{
+	if (--manager->refs > 0)
+		return;
+	dmabuf_pairs_finish(&manager->pairs);
+	free(manager);
+}
+
+static void forget_manager(struct relay_object *object)
+{
+	manager_unref(object->data);
+	object->data = NULL;
+}
+
+static void forget_callback(struct relay_object *object)
+{
+	struct dmabuf_manager *manager = object->data;
+	object->data = NULL;
+	manager->callback = NULL;
+	manager_unref(manager);
+}
+
+/* Has the host say when it has told all formats of a manager that was just bound. 0 or -errno. */
+static int ask_for_end(struct relay *relay, struct dmabuf_manager *manager)
+{
+	struct relay_object *callback =
+		relay_object_create(relay, interface_find("wl_callback"), 1);
+	if (!callback)
+		return -1;
+	callback->data = manager;
+	callback->data_destroy = forget_callback;
+	manager->refs++;
+	manager->callback = callback;
+	return relay_send_named(relay, RELAY_UP, relay_object_at(relay, RELAY_UP, DISPLAY_ID),
+		"sync", (union wire_arg[]){{.object = callback}});
+}
+
+/* wl_callback.done(data): of ours */
+static enum relay_verdict handle_done(struct relay_message *message)
+{
+	struct dmabuf_manager *manager = message->object->data;
+	if (message->object->id[RELAY_DOWN] || !manager)
+		return RELAY_FORWARD;
+	manager->complete = true;
+	dmabuf_feedback_complete(message->relay, manager);
+	return RELAY_SWALLOW;
+}
+
+static enum relay_verdict bind_manager(struct relay_message *message)
+{
+	struct relay *relay = message->relay;
+	struct relay_object *object = message->args[3].object;
+	struct dmabuf_manager *manager = calloc(1, sizeof(*manager));
+	union wire_arg args[4];
+
+	if (!manager)
+		return relay_fail(
+			relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for linux-dmabuf");
+	manager->refs = 1;
+	manager->host_version = (uint32_t)min_u64(object->version, dmabuf_state(relay)->version);
+	wl_list_init(&manager->waiting);
+	object->data = manager;
+	object->data_destroy = forget_manager;
+	memcpy(args, message->args, sizeof(args));
+	args[2].u = manager->host_version;
+	if (relay_send_named(relay, RELAY_UP, message->object, "bind", args) < 0)
+		return RELAY_FAILED;
+	if (object->version >= DMABUF_FEEDBACK_VERSION &&
+		manager->host_version < DMABUF_FEEDBACK_VERSION && ask_for_end(relay, manager) < 0)
+		return relay_fail(
+			relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for linux-dmabuf");
+	return RELAY_SWALLOW;
+}
+
+/* wl_registry.bind(name, interface, version, id) */
+static enum relay_verdict handle_bind(struct relay_message *message)
+{
+	const struct dmabuf_state *state = dmabuf_state(message->relay);
+
+	if (state->version > 0 && message->args[0].u == OWN_DRM_NAME)
+		return drm_bind(message);
+	if (state->version > 0 && message->args[0].u == state->name)
+		return bind_manager(message);
+	return RELAY_FORWARD;
+}
+
+/* The host has told a pair of @message's object. */
+static enum relay_verdict take_pair(
+	struct relay_message *message, uint32_t format, uint64_t modifier, bool redundant)
+{
+	struct connection *connection = connection_of(message->relay);
+	struct dmabuf_manager *manager = message->object->data;
+
+	if (!dmabuf_usable(connection->gpu, format, modifier))
+		return RELAY_SWALLOW;
+	if (message->object == connection->dmabuf.manager) {
+		drm_format(message->relay, format, modifier);
+		return RELAY_SWALLOW;
+	}
+	if (message->object->version < DMABUF_FEEDBACK_VERSION)
+		return RELAY_FORWARD;
+	if (!redundant && manager)
+		dmabuf_pairs_add(&manager->pairs, format, modifier);
+	return RELAY_SWALLOW;
+}
+
+/* zwp_linux_dmabuf_v1.format(format): from version 3 on the modifiers say it all. */
+static enum relay_verdict handle_format(struct relay_message *message)
+{
+	const struct dmabuf_manager *manager = message->object->data;
+	bool ours = message->object == dmabuf_state(message->relay)->manager;
+	return take_pair(message, message->args[0].u, DRM_FORMAT_MOD_INVALID,
+		!ours && manager && manager->host_version >= DMABUF_MODIFIER_VERSION);
+}
+
+/* zwp_linux_dmabuf_v1.modifier(format, modifier_hi, modifier_lo) */
+static enum relay_verdict handle_modifier(struct relay_message *message)
+{
+	const union wire_arg *args = message->args;
+	return take_pair(message, args[0].u, (uint64_t)args[1].u << 32 | args[2].u, false);
+}
+
+/* wl_registry.global(name, interface, version) */
+
+static void forget_registry(struct relay_object *object)
+{
+	struct dmabuf_state *state = object->data;
+	object->data = NULL;
+	state->registry = NULL;
+}
+
+static enum relay_verdict handle_global(struct relay_message *message)
+{
+	struct dmabuf_state *state = dmabuf_state(message->relay);
+	struct relay_object *registry = message->object;
+
+	if (strcmp(message->args[1].s, DMABUF) != 0)
+		return RELAY_FORWARD;
+	state->name = message->args[0].u;
+	state->version = message->args[2].u;
+	if (!state->registry) {
+		state->registry = registry;
+		registry->data = state;
+		registry->data_destroy = forget_registry;
+	}
+	message->args[2].u = (uint32_t)min_u64(
+		DMABUF_MAX_VERSION, (uint64_t)interface_find(DMABUF)->wl->version);
+	if (state->version >= IMMEDIATE_VERSION)
+		relay_send_named(message->relay, RELAY_DOWN, registry, "global",
+			(union wire_arg[]){{.u = OWN_DRM_NAME}, {.s = DRM}, {.u = DRM_VERSION}});
+	return RELAY_FORWARD;
+}
+
+const struct relay_hook dmabuf_global_hooks[] = {
+	{"wl_registry", "global", handle_global, RELAY_UP},
+	{"wl_registry", "bind", handle_bind, RELAY_DOWN},
+	{"wl_callback", "done", handle_done, RELAY_UP},
+	{DMABUF, "format", handle_format, RELAY_UP},
+	{DMABUF, "modifier", handle_modifier, RELAY_UP},
+	{0},
+};

@@ -1,0 +1,191 @@
+/*
+ * wl_drm, which Mesa used before linux-dmabuf told it about devices: the guest's node, formats, and
+ * buffers that are made as linux-dmabuf's are. The host never hears of it.
+ */
+#include <drm_fourcc.h>
+#include <stdlib.h>
+#include <wayland-server-protocol.h>
+
+#include "guest-proxy/dmabuf/dmabuf_private.h"
+#include "protocol/base/bytes.h"
+
+#define CAPABILITY_PRIME 1
+#define CAPABILITIES_VERSION 2
+#define MANAGER_VERSION 3 /* the last one that tells formats by itself */
+
+enum drm_error {
+	INVALID_FORMAT = 1,
+	INVALID_NAME = 2,
+};
+
+struct drm { /* relay_object.data of a wl_drm */
+	struct relay_object *object;
+	struct wl_list link; /* dmabuf_state::drms */
+};
+
+static void forget_manager(struct relay_object *object)
+{
+	struct dmabuf_state *state = object->data;
+	object->data = NULL;
+	state->manager = NULL;
+}
+
+/* A zwp_linux_dmabuf_v1 of ours. NULL: memory is short, or the relay has failed. */
+static struct relay_object *manager_of(struct relay *relay)
+{
+	struct dmabuf_state *state = dmabuf_state(relay);
+	if (state->manager || !state->registry)
+		return state->manager;
+	uint32_t version = (uint32_t)min_u64(state->version, MANAGER_VERSION);
+	const struct interface *interface = interface_find("zwp_linux_dmabuf_v1");
+	struct relay_object *manager = relay_object_create(relay, interface, version);
+	if (!manager)
+		return NULL;
+	manager->data = state;
+	manager->data_destroy = forget_manager;
+	if (relay_send_named(relay, RELAY_UP, state->registry, "bind",
+		    (union wire_arg[]){{.u = state->name}, {.s = interface->wl->name},
+			    {.u = version}, {.object = manager}}) == 0)
+		state->manager = manager;
+	return state->manager;
+}
+
+static void destroy_drm(struct relay_object *object)
+{
+	struct drm *drm = object->data;
+	object->data = NULL;
+	wl_list_remove(&drm->link);
+	free(drm);
+}
+
+enum relay_verdict drm_bind(struct relay_message *message)
+{
+	struct connection *connection = connection_of(message->relay);
+	struct dmabuf_state *state = &connection->dmabuf;
+	struct relay_object *object = message->args[3].object;
+	struct drm *drm = calloc(1, sizeof(*drm));
+
+	if (!drm)
+		return relay_fail(
+			message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for wl_drm");
+	if (!state->drms.next)
+		wl_list_init(&state->drms);
+	wl_list_insert(&state->drms, &drm->link);
+	drm->object = object;
+	object->data = drm;
+	object->data_destroy = destroy_drm;
+	relay_send_named(message->relay, RELAY_DOWN, object, "device",
+		(union wire_arg[]){{.s = connection->gpu->node}});
+	if (object->version >= CAPABILITIES_VERSION)
+		relay_send_named(message->relay, RELAY_DOWN, object, "capabilities",
+			(union wire_arg[]){{.u = CAPABILITY_PRIME}});
+	for (uint32_t i = 0; i < state->n_formats; i++)
+		relay_send_named(message->relay, RELAY_DOWN, object, "format",
+			(union wire_arg[]){{.u = state->formats[i]}});
+	manager_of(message->relay);
+	return RELAY_SWALLOW;
+}
+
+void drm_format(struct relay *relay, uint32_t format, uint64_t modifier)
+{
+	struct dmabuf_state *state = dmabuf_state(relay);
+	struct drm *drm;
+
+	/* Its buffers have no modifier. */
+	if (modifier != DRM_FORMAT_MOD_LINEAR && modifier != DRM_FORMAT_MOD_INVALID)
+		return;
+	for (uint32_t i = 0; i < state->n_formats; i++) {
+		if (state->formats[i] == format)
+			return;
+	}
+	if (state->n_formats == ARRAY_LENGTH(state->formats))
+		return;
+	state->formats[state->n_formats++] = format;
+	wl_list_for_each(drm, &state->drms, link) relay_send_named(
+		relay, RELAY_DOWN, drm->object, "format", (union wire_arg[]){{.u = format}});
+}
+
+/* wl_drm.authenticate(id): a render node asks for none. */
+static enum relay_verdict handle_authenticate(struct relay_message *message)
+{
+	relay_send_named(message->relay, RELAY_DOWN, message->object, "authenticated", NULL);
+	return RELAY_SWALLOW;
+}
+
+/* wl_drm.create_buffer and create_planar_buffer */
+static enum relay_verdict handle_create_named(struct relay_message *message)
+{
+	return relay_fail(message->relay, message->object, INVALID_NAME,
+		"buffers have no global names on a render node");
+}
+
+/* Makes @object, a wl_buffer, of @blob as @message (create_prime_buffer) says. 0 or -errno. */
+static int make_buffer(
+	struct relay_message *message, const struct pixel_format *format, struct channel_blob *blob)
+{
+	static const uint64_t modifier = DRM_FORMAT_MOD_INVALID;
+	struct relay *relay = message->relay;
+	const union wire_arg *args = message->args;
+	struct relay_object *manager = manager_of(relay);
+	struct relay_object *params = relay_object_create(
+		relay, interface_find("zwp_linux_buffer_params_v1"), MANAGER_VERSION);
+
+	if (!manager || !params)
+		return -1;
+	if (relay_send_named(relay, RELAY_UP, manager, "create_params",
+		    (union wire_arg[]){{.object = params}}) < 0)
+		return -1;
+	for (unsigned i = 0; i < format->n_planes; i++)
+		relay_send_named(relay, RELAY_UP, params, "add",
+			(union wire_arg[]){{.handle = channel_blob_handle(blob)}, {.u = i},
+				{.u = args[5 + 2 * i].u}, {.u = args[6 + 2 * i].u},
+				{.u = (uint32_t)(modifier >> 32)}, {.u = (uint32_t)modifier}});
+	relay_send_named(relay, RELAY_UP, params, "create_immed",
+		(union wire_arg[]){
+			{.object = args[0].object}, args[2], args[3], args[4], {.u = 0}});
+	return relay_send_named(relay, RELAY_UP, params, "destroy", NULL);
+}
+
+/*
+ * wl_drm.create_prime_buffer(id, name, width, height, format, offset0, stride0, offset1, stride1,
+ * offset2, stride2)
+ */
+static enum relay_verdict handle_create_prime_buffer(struct relay_message *message)
+{
+	struct dmabuf_state *state = dmabuf_state(message->relay);
+	struct wire_handle *handle = &message->args[1].handle;
+	const struct pixel_format *format = pixel_format_find(message->args[4].u);
+	bool foreign = false;
+
+	if (!format)
+		return relay_fail(message->relay, message->object, INVALID_FORMAT,
+			"format 0x%08x is not known", message->args[4].u);
+	struct channel_blob *blob = dmabuf_import(message->relay, handle->fd, &foreign);
+	if (foreign) {
+		state->refused++;
+		return relay_fail(message->relay, message->object, INVALID_NAME,
+			"not a dma-buf of this machine's virtio-gpu device");
+	}
+	struct dmabuf *dmabuf = blob ? dmabuf_create() : NULL;
+	if (!dmabuf || make_buffer(message, format, blob) < 0) {
+		dmabuf_unref(dmabuf);
+		if (blob)
+			channel_blob_unref(blob);
+		return relay_fail(
+			message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a buffer");
+	}
+	channel_blob_unref(blob);
+	dmabuf->fds[0] = handle->fd;
+	handle->kind = WIRE_NONE;
+	dmabuf_give(dmabuf, message->args[0].object);
+	state->buffers++;
+	return RELAY_SWALLOW;
+}
+
+const struct relay_hook drm_hooks[] = {
+	{"wl_drm", "authenticate", handle_authenticate, RELAY_DOWN},
+	{"wl_drm", "create_buffer", handle_create_named, RELAY_DOWN},
+	{"wl_drm", "create_planar_buffer", handle_create_named, RELAY_DOWN},
+	{"wl_drm", "create_prime_buffer", handle_create_prime_buffer, RELAY_DOWN},
+	{0},
+};

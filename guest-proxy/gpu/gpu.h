@@ -1,0 +1,120 @@
+/*
+ * What the channel needs of a virtio-gpu device, whoever drives it: a kernel's render node
+ * (gpu_virtgpu) or our own driver in user space (gpu_vhost_user). No cross-domain knowledge here:
+ * contexts, blobs, submissions, fences.
+ */
+#ifndef GUEST_PROXY_GPU_GPU_H
+#define GUEST_PROXY_GPU_GPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <wayland-server-core.h> /* wl_event_loop */
+
+struct gpu;
+struct gpu_context;
+
+enum gpu_blob_memory {
+	GPU_BLOB_GUEST, /* the guest's own pages (VIRTGPU_BLOB_MEM_GUEST) */
+	GPU_BLOB_HOST,  /* the host's, mapped into the guest (VIRTGPU_BLOB_MEM_HOST3D) */
+};
+
+struct gpu_blob {
+	struct gpu_context *context;
+	uint32_t resource_id; /* what commands call it */
+	uint32_t bo_handle;   /* the kernel's name; 0 with gpu_vhost_user */
+	void *map;            /* read and write; NULL: imported */
+	size_t size;          /* a multiple of the page */
+};
+
+enum gpu_fence {
+	GPU_FENCE_NONE, /* nobody is told */
+	GPU_FENCE_WAIT, /* ring 0; the call returns when the host has run the commands */
+	GPU_FENCE_DONE, /* ring 0; listener->done when the host has worked them off (it may take its
+			   time) */
+	GPU_FENCE_EVENT, /* ring 1; listener->event when the host signals it (a POLL) */
+};
+
+struct gpu_listener {
+	/* A GPU_FENCE_EVENT was signalled. */
+	void (*event)(void *data);
+	/* @n GPU_FENCE_DONE submissions were worked off, in order. n = 0: there is room again after
+	 * an -EAGAIN. */
+	void (*done)(void *data, unsigned n);
+	/* The device went away or refused the context; nothing works any more. Destroy the context.
+	 * Never called from inside a call of ours. */
+	void (*lost)(void *data, const char *why);
+};
+
+struct gpu_ops {
+	void (*destroy)(struct gpu *gpu);
+	/* Fills @buffer with capset @id (up to @size bytes). Its length, or -errno. */
+	int (*capset)(struct gpu *gpu, uint32_t id, void *buffer, size_t size);
+	/* A context of capset 5 with two rings, ring 1 polled. 0 or -errno. */
+	int (*context_create)(struct gpu *gpu, const struct gpu_listener *listener, void *data,
+		struct gpu_context **out);
+	void (*context_destroy)(struct gpu_context *context);
+	/*
+	 * A blob of at least @size bytes (rounded up to the page), mapped, attached to the context.
+	 * @blob_id: of the host (image requirements or a received identifier), for GPU_BLOB_HOST.
+	 * May wait for the host. 0 or -errno: -EINVAL or -ENODEV where the device has no such
+	 * memory.
+	 */
+	int (*blob_create)(struct gpu_context *context, enum gpu_blob_memory memory,
+		uint64_t blob_id, size_t size, struct gpu_blob **out);
+	/*
+	 * The blob behind @fd (borrowed), a dma-buf of this device, attached to the context; not
+	 * mapped. Imported once more it is the same one: each import wants its blob_destroy. 0 or
+	 * -errno: -EPIPE and -ENOMEM as they say, all others: @fd is no dma-buf of this device.
+	 * NULL where there are none.
+	 */
+	int (*blob_import)(struct gpu_context *context, int fd, struct gpu_blob **out);
+	/* Unmaps and frees; what the host still does with it goes on. NULL is fine. Blobs die
+	 * before their context. */
+	void (*blob_destroy)(struct gpu_blob *blob);
+	/*
+	 * Hands @size bytes of commands to the host, in order; copied. @blobs: those the commands
+	 * name and that must stay alive till then. @lazy: the host need not be woken for it (see
+	 * CROSS_DOMAIN_EXT_WANT_POLL). 0 or -errno; -EAGAIN (not with GPU_FENCE_WAIT): the queue is
+	 * full, nothing was taken; listener->done (with n = 0, if need be) is called when it is
+	 * not.
+	 */
+	int (*submit)(struct gpu_context *context, const void *commands, size_t size,
+		enum gpu_fence fence, bool lazy, struct gpu_blob *const *blobs, size_t n_blobs);
+	/* The name of the implementation and where it is, for log lines: "vhost-user /run/…". */
+	const char *(*describe)(const struct gpu *gpu);
+};
+
+struct gpu {
+	const struct gpu_ops *ops;
+	bool lazy;       /* submissions can be lazy; elsewhere that means nothing */
+	bool same_clock; /* the host and we run on one kernel, whose clocks both read */
+	/* The render node that applications share buffers of; NULL: there is none. */
+	const char *node;
+	dev_t device;   /* its number */
+	bool modifiers; /* its contexts may draw in the layouts of the host's GPU */
+	bool opengl;    /* its contexts may be OpenGL's (virgl) */
+	/* For those who make blobs: what they learnt about this device. */
+	bool has_memory;             /* the next two are known */
+	enum gpu_blob_memory memory; /* what blobs for the compositor are made of here */
+	/*
+	 * The owner's; may be NULL. Called once when the device has gone, when every context has
+	 * had its lost(), never from inside a call of ours: the process can end or open another
+	 * one. Why, is in the log.
+	 */
+	void (*died)(void *data);
+	void *died_data;
+};
+
+/*
+ * Connects to wayferry-host's vhost-user socket and drives the device. Waits (a second or two at
+ * most) for the handshake. NULL with a log line that says what to do. One connection serves all
+ * contexts.
+ */
+struct gpu *gpu_vhost_user_open(struct wl_event_loop *loop, const char *path);
+
+/* Opens a render node (NULL: the first one whose device has capset 5). NULL with a log line. */
+struct gpu *gpu_virtgpu_open(struct wl_event_loop *loop, const char *path);
+
+#endif

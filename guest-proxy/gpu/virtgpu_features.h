@@ -1,0 +1,33 @@
+/* What a virtio-gpu device and its driver must offer, and how to get it where it is missing. */
+#ifndef GUEST_PROXY_GPU_VIRTGPU_FEATURES_H
+#define GUEST_PROXY_GPU_VIRTGPU_FEATURES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "guest-proxy/gpu/virtgpu_ioctl.h"
+
+struct virtgpu_feature {
+	enum virtgpu_param param;
+	int mask;           /* of its value: the bits that count */
+	const char *name;   /* the kernel's */
+	const char *lack;   /* "the device offers no contexts" */
+	const char *remedy; /* what to do where it is missing */
+};
+
+#define VIRTGPU_N_FEATURES 5
+extern const struct virtgpu_feature virtgpu_features[VIRTGPU_N_FEATURES];
+
+/* 0 also for what the kernel does not know. @fd: of a render node. */
+int virtgpu_get_param(int fd, enum virtgpu_param param);
+
+/* The name of the driver behind @fd, cut to fit; "" when it has none. */
+void virtgpu_driver_name(int fd, char *name, size_t size);
+
+/* Whether it is the one we speak to. */
+bool virtgpu_is_driver(const char *name);
+
+/* virtgpu_ioctl, again while a signal or a busy kernel ends it. 0 or -errno. */
+int virtgpu_call(int fd, unsigned long request, void *argument);
+
+#endif

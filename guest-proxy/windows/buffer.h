@@ -1,0 +1,38 @@
+/* wl_shm of a client: its pools and buffers end here; surface.c copies what is in them. */
+#ifndef GUEST_PROXY_WINDOWS_BUFFER_H
+#define GUEST_PROXY_WINDOWS_BUFFER_H
+
+#include "guest-proxy/windows/pool.h"
+#include "protocol/relay/relay.h"
+
+/* A wl_buffer in a client's pool. */
+struct buffer {
+	uint32_t refs;
+	struct pool *pool; /* a reference */
+	struct relay_object
+		*shm; /* the wl_shm it was made with; lives as long as the relay (registry.c) */
+	struct relay_object *object; /* only DOWN knows it; NULL once the client destroyed it */
+	uint32_t offset_bytes, stride_bytes;
+	int32_t width, height; /* buffer coordinates */
+	uint32_t format;       /* of wl_shm */
+};
+
+/*
+ * The buffer behind a wl_buffer that only the client's end knows; NULL if it is another kind of
+ * wl_buffer.
+ */
+struct buffer *buffer_of(const struct relay_object *object);
+
+struct buffer *buffer_ref(struct buffer *buffer);
+/* NULL is fine. */
+void buffer_unref(struct buffer *buffer);
+
+/* The pool was truncated: that is the client's protocol error. */
+enum relay_verdict buffer_fail_truncated(struct relay *relay, struct buffer *buffer);
+
+/* Tells the client that it may draw in the buffer again. 0 or -errno (the relay has failed). */
+int buffer_release(struct relay *relay, struct buffer *buffer);
+
+extern const struct relay_hook buffer_hooks[];
+
+#endif

@@ -1,0 +1,325 @@
+/*
+ * Host buffers and their age.
+ *
+ * A host buffer is made as a client would: a pool of one blob, one wl_buffer in it, and the pool
+ * destroyed. It is busy from its attach to the compositor's wl_buffer.release. The one used last is
+ * taken first, so that on a compositor that releases at once there is one buffer and as little to
+ * copy as there can be; the others age and are freed.
+ */
+#include "guest-proxy/windows/swapchain.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "guest-proxy/windows/shm_format.h"
+#include "guest-proxy/windows/stream_copy.h"
+#include "protocol/base/bytes.h"
+
+#define BUSY_MAX 16    /* then the compositor gets the oldest again, released or not */
+#define FREE_MAX 3     /* more free ones than this are not kept */
+#define RETIRED_MAX 64 /* then the oldest is destroyed although the compositor may read it */
+#define REGION_RECTS_MAX 32
+
+void swapchain_bound_region(pixman_region32_t *region)
+{
+	if (pixman_region32_n_rects(region) <= REGION_RECTS_MAX)
+		return;
+	pixman_box32_t extents = *pixman_region32_extents(region);
+	pixman_region32_fini(region);
+	pixman_region32_init_with_extents(region, &extents);
+}
+
+/*
+ * The client's stride where it is not wasteful, because whole frames are then a single copy. Pixman
+ * and with it many compositors want multiples of four.
+ */
+static uint64_t choose_stride(const struct buffer *model, uint32_t pixel_bytes)
+{
+	uint64_t tight = align_up((uint64_t)model->width * pixel_bytes, 4);
+	uint64_t theirs = model->stride_bytes;
+	return theirs % 4 == 0 && theirs >= tight && theirs - tight <= tight / 8 + 256 ? theirs
+										       : tight;
+}
+
+struct swapchain *swapchain_create(struct connection *connection, const struct buffer *model)
+{
+	bool pair = false;
+	uint32_t pixel_bytes = shm_format_pixel_bytes(model->format, &pair);
+	uint64_t stride = choose_stride(model, pixel_bytes);
+	if (align_up(stride * (uint64_t)model->height, PAGE_BYTES) > INT32_MAX)
+		return NULL;
+	struct swapchain *swapchain = calloc(1, sizeof(*swapchain));
+	if (!swapchain)
+		return NULL;
+	*swapchain = (struct swapchain){
+		.connection = connection,
+		.width = model->width,
+		.height = model->height,
+		.format = model->format,
+		.stride_bytes = (uint32_t)stride,
+		.pixel_bytes = pixel_bytes,
+		.whole_rows = pair,
+	};
+	wl_list_init(&swapchain->buffers);
+	wl_list_insert(&connection->swapchains, &swapchain->link);
+	return swapchain;
+}
+
+bool swapchain_fits(const struct swapchain *swapchain, const struct buffer *buffer)
+{
+	return swapchain->width == buffer->width && swapchain->height == buffer->height &&
+		swapchain->format == buffer->format;
+}
+
+/*
+ * Takes it out of its list; the compositor is told unless all ends. The blob goes last: until then
+ * nobody reuses it.
+ */
+static void host_buffer_destroy(struct host_buffer *host)
+{
+	struct relay_object *object = host->object;
+	wl_list_remove(&host->link);
+	if (host->swapchain)
+		host->swapchain->n_buffers--;
+	else
+		host->connection->n_retired--;
+	if (object) {
+		object->data = NULL;
+		object->data_destroy = NULL;
+		if (!host->connection->ending)
+			relay_send_named(
+				host->connection->relay, RELAY_UP, object, "destroy", NULL);
+	}
+	pixman_region32_fini(&host->stale);
+	channel_blob_unref(host->blob);
+	free(host);
+}
+
+/* The relay ends: the object goes, the buffer is freed by whoever lists it. */
+static void forget_object(struct relay_object *object)
+{
+	struct host_buffer *host = object->data;
+	object->data = NULL;
+	host->object = NULL;
+}
+
+/* No surface shows it any more; when the compositor has released it it can go. */
+static void host_buffer_retire(struct host_buffer *host)
+{
+	struct connection *connection = host->connection;
+	if (!host->busy || connection->ending) {
+		host_buffer_destroy(host);
+		return;
+	}
+	wl_list_remove(&host->link);
+	host->swapchain->n_buffers--;
+	host->swapchain = NULL;
+	wl_list_insert(&connection->retired, &host->link);
+	if (++connection->n_retired > RETIRED_MAX) {
+		struct host_buffer *oldest =
+			wl_container_of(connection->retired.prev, oldest, link);
+		host_buffer_destroy(oldest);
+	}
+}
+
+void swapchain_destroy(struct swapchain *swapchain)
+{
+	if (!swapchain)
+		return;
+	struct host_buffer *host, *next;
+	wl_list_for_each_safe(host, next, &swapchain->buffers, link) host_buffer_retire(host);
+	wl_list_remove(&swapchain->link);
+	free(swapchain);
+}
+
+void swapchain_finish_retired(struct connection *connection)
+{
+	struct host_buffer *host, *next;
+	wl_list_for_each_safe(host, next, &connection->retired, link) host_buffer_destroy(host);
+}
+
+/* Frees the oldest of the free ones until @keep are left. */
+static void trim(struct swapchain *swapchain, uint32_t keep)
+{
+	uint32_t n_free = 0;
+	struct host_buffer *host, *next;
+	wl_list_for_each_safe(host, next, &swapchain->buffers, link)
+	{
+		if (!host->busy && ++n_free > keep)
+			host_buffer_destroy(host);
+	}
+}
+
+bool swapchain_trim_idle(struct connection *connection)
+{
+	bool more = false;
+	struct swapchain *swapchain;
+	wl_list_for_each(swapchain, &connection->swapchains, link)
+	{
+		if (swapchain->n_buffers <= 1)
+			continue;
+		if (swapchain->uses == swapchain->uses_seen) {
+			/* A compositor that keeps the last buffer leaves one free beside it. */
+			trim(swapchain, 1);
+		} else {
+			more = true;
+		}
+		swapchain->uses_seen = swapchain->uses;
+	}
+	return more;
+}
+
+/* Pool and wl_buffer at the compositor for @blob. NULL: memory is short or the relay failed. */
+static struct relay_object *make_object(
+	struct swapchain *swapchain, struct relay_object *shm, struct channel_blob *blob)
+{
+	struct relay *relay = swapchain->connection->relay;
+	struct relay_object *pool = relay_object_create(relay, interface_find("wl_shm_pool"), 1);
+	if (!pool)
+		return NULL;
+	if (relay_send_named(relay, RELAY_UP, shm, "create_pool",
+		    (union wire_arg[]){{.object = pool}, {.handle = channel_blob_handle(blob)},
+			    {.i = (int32_t)blob->size}}) < 0)
+		return NULL;
+	struct relay_object *object = relay_object_create(relay, interface_find("wl_buffer"), 1);
+	if (!object)
+		return NULL;
+	if (relay_send_named(relay, RELAY_UP, pool, "create_buffer",
+		    (union wire_arg[]){{.object = object}, {.i = 0}, {.i = swapchain->width},
+			    {.i = swapchain->height}, {.i = (int32_t)swapchain->stride_bytes},
+			    {.u = swapchain->format}}) < 0 ||
+		relay_send_named(relay, RELAY_UP, pool, "destroy", NULL) < 0)
+		return NULL;
+	return object;
+}
+
+static struct host_buffer *host_buffer_create(
+	struct swapchain *swapchain, struct relay_object *shm, int *error)
+{
+	struct connection *connection = swapchain->connection;
+	struct host_buffer *host = calloc(1, sizeof(*host));
+	if (!host) {
+		*error = -ENOMEM;
+		return NULL;
+	}
+	*error = channel_blob_create(connection->channel,
+		(size_t)swapchain->stride_bytes * (size_t)swapchain->height, &host->blob);
+	if (*error < 0) {
+		connection->lost = *error != -ENOMEM;
+		free(host);
+		return NULL;
+	}
+	host->object = make_object(swapchain, shm, host->blob);
+	if (!host->object) {
+		*error = -ENOMEM;
+		channel_blob_unref(host->blob);
+		free(host);
+		return NULL;
+	}
+	host->object->data = host;
+	host->object->data_destroy = forget_object;
+	host->connection = connection;
+	host->swapchain = swapchain;
+	pixman_region32_init_rect(
+		&host->stale, 0, 0, (unsigned)swapchain->width, (unsigned)swapchain->height);
+	wl_list_insert(&swapchain->buffers, &host->link);
+	swapchain->n_buffers++;
+	return host;
+}
+
+void swapchain_damage(struct swapchain *swapchain, pixman_region32_t *damage)
+{
+	struct host_buffer *host;
+	wl_list_for_each(host, &swapchain->buffers, link)
+	{
+		pixman_region32_union(&host->stale, &host->stale, damage);
+		swapchain_bound_region(&host->stale);
+	}
+}
+
+struct host_buffer *swapchain_acquire(
+	struct swapchain *swapchain, struct relay_object *shm, int *error)
+{
+	struct host_buffer *host, *found = NULL;
+	swapchain->uses++;
+	swapchain->connection->frames++;
+	wl_list_for_each(host, &swapchain->buffers, link)
+	{
+		if (!host->busy) {
+			found = host;
+			break;
+		}
+	}
+	if (!found && swapchain->n_buffers < BUSY_MAX)
+		found = host_buffer_create(swapchain, shm, error);
+	if (!found && !wl_list_empty(&swapchain->buffers) && !swapchain->connection->lost)
+		found = wl_container_of(swapchain->buffers.prev, found, link);
+	if (!found)
+		return NULL;
+	wl_list_remove(&found->link);
+	wl_list_insert(&swapchain->buffers, &found->link);
+	return found;
+}
+
+/* Rows of @bytes each; one copy where nothing lies between them. */
+static uint64_t copy_rows(uint8_t *to, size_t to_stride, const uint8_t *from, size_t from_stride,
+	size_t bytes, size_t rows, bool full_width)
+{
+	if (full_width && to_stride == from_stride) {
+		size_t size = (rows - 1) * to_stride + bytes;
+		stream_copy(to, from, size);
+		return size;
+	}
+	for (size_t row = 0; row < rows; row++)
+		memcpy(to + row * to_stride, from + row * from_stride, bytes);
+	return (uint64_t)bytes * rows;
+}
+
+bool swapchain_paint(struct host_buffer *host, struct buffer *buffer)
+{
+	const struct swapchain *swapchain = host->swapchain;
+	const size_t pixel = swapchain->pixel_bytes;
+	uint64_t copied = 0;
+	int n_boxes;
+	const pixman_box32_t *boxes = pixman_region32_rectangles(&host->stale, &n_boxes);
+
+	for (int i = 0; i < n_boxes; i++) {
+		size_t x = swapchain->whole_rows ? 0 : (size_t)boxes[i].x1;
+		size_t width = swapchain->whole_rows ? (size_t)swapchain->width
+						     : (size_t)(boxes[i].x2 - boxes[i].x1);
+		size_t y = (size_t)boxes[i].y1, rows = (size_t)(boxes[i].y2 - boxes[i].y1);
+		copied += copy_rows(host->blob->map + y * swapchain->stride_bytes + x * pixel,
+			swapchain->stride_bytes,
+			buffer->pool->data + buffer->offset_bytes + y * buffer->stride_bytes +
+				x * pixel,
+			buffer->stride_bytes, width * pixel, rows,
+			width == (size_t)swapchain->width);
+	}
+	if (pool_truncated(buffer->pool))
+		return false;
+	pixman_region32_clear(&host->stale);
+	host->connection->copied_bytes += copied;
+	return true;
+}
+
+/* wl_buffer.release of the compositor; clients know nothing of host buffers. */
+static enum relay_verdict handle_release(struct relay_message *message)
+{
+	if (message->object->id[RELAY_DOWN] != 0)
+		return RELAY_FORWARD;
+	struct host_buffer *host = message->object->data;
+	if (!host)
+		return RELAY_SWALLOW;
+	host->busy = false;
+	if (host->swapchain)
+		trim(host->swapchain, FREE_MAX);
+	else
+		host_buffer_destroy(host);
+	return RELAY_SWALLOW;
+}
+
+const struct relay_hook swapchain_hooks[] = {
+	{"wl_buffer", "release", handle_release, RELAY_UP},
+	{0},
+};

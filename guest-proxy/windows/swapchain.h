@@ -1,0 +1,80 @@
+/*
+ * Host buffers of one surface, all of one size and format: the memory that the compositor reads,
+ * brought up to date from the client's buffers by copying what was damaged since each was last
+ * used.
+ */
+#ifndef GUEST_PROXY_WINDOWS_SWAPCHAIN_H
+#define GUEST_PROXY_WINDOWS_SWAPCHAIN_H
+
+#include <pixman.h>
+
+#include "guest-proxy/windows/buffer.h"
+#include "guest-proxy/connection/connection.h"
+
+struct swapchain;
+
+struct host_buffer {
+	struct wl_list link; /* swapchain::buffers, the one used last at the front, or
+				connection::retired */
+	struct connection *connection;
+	struct swapchain *swapchain; /* NULL once retired */
+	struct relay_object *object; /* a wl_buffer only UP knows */
+	struct channel_blob *blob;   /* a reference */
+	pixman_region32_t
+		stale; /* where its contents are older than the surface's; buffer coordinates */
+	bool busy;     /* attached, and not released by the compositor */
+};
+
+struct swapchain {
+	struct wl_list link; /* connection::swapchains */
+	struct connection *connection;
+	int32_t width, height; /* buffer coordinates */
+	uint32_t format, stride_bytes, pixel_bytes;
+	bool whole_rows;        /* the format knows no single pixels */
+	struct wl_list buffers; /* host_buffer::link */
+	uint32_t n_buffers;
+	uint64_t uses; /* acquired so often; tells an idle one */
+	uint64_t uses_seen;
+};
+
+/*
+ * For buffers like @model. NULL when memory is short or the size is beyond what a wl_shm pool can
+ * have.
+ */
+struct swapchain *swapchain_create(struct connection *connection, const struct buffer *model);
+/*
+ * Its buffers are freed, those the compositor still reads when it has released them. NULL is fine.
+
+ */
+void swapchain_destroy(struct swapchain *swapchain);
+
+bool swapchain_fits(const struct swapchain *swapchain, const struct buffer *buffer);
+
+/* The surface's contents changed in @damage (buffer coordinates, inside the buffer). */
+void swapchain_damage(struct swapchain *swapchain, pixman_region32_t *damage);
+
+/*
+ * A host buffer to draw in, it is the swapchain's. @shm makes it when there is none free. NULL: the
+ * host has no memory for it (*@error -ENOMEM) or is gone.
+ */
+struct host_buffer *swapchain_acquire(
+	struct swapchain *swapchain, struct relay_object *shm, int *error);
+
+/* Copies what is stale from the client's @buffer. False: its pool is truncated. */
+bool swapchain_paint(struct host_buffer *host, struct buffer *buffer);
+
+/*
+ * Frees what surfaces that stand still do not need; to be called every few seconds. True: there may
+ * be more to free.
+ */
+bool swapchain_trim_idle(struct connection *connection);
+
+/* At the end of the connection: what the compositor never released. Sends nothing. */
+void swapchain_finish_retired(struct connection *connection);
+
+/* Bounds the work that a region makes: beyond some rectangles, their extents. */
+void swapchain_bound_region(pixman_region32_t *region);
+
+extern const struct relay_hook swapchain_hooks[];
+
+#endif

@@ -1,0 +1,289 @@
+/* Image requirements and received files of a cross-domain context. */
+#include "host-bridge/cross_domain/blob_ids.h"
+
+#include <drm_fourcc.h>
+#include <errno.h>
+#include <linux/virtio_gpu.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host-bridge/gpu/resources.h"
+
+#define STRIDE_ALIGNMENT 64
+/* The largest page of a guest; its kernel rounds blobs up to it. */
+#define GUEST_PAGE_BYTES_MAX UINT64_C(65536)
+
+struct blob_image {
+	uint32_t id;
+	struct cross_domain_get_image_requirements request;
+	uint64_t size;
+	uint64_t used; /* blob_ids::clock when it was last asked for */
+};
+
+struct blob_file {
+	struct wl_list link; /* blob_ids::files */
+	uint32_t id;
+	void *contents; /* NULL: zeroes */
+	size_t contents_size;
+};
+
+struct format {
+	uint32_t fourcc;
+	struct {
+		uint8_t bytes; /* of a pixel, or of what is one in this plane; 0: no such plane */
+		uint8_t width_shift; /* the plane is this much narrower */
+		uint8_t height_shift;
+	} planes[3];
+};
+
+static const struct format formats[] = {
+	{DRM_FORMAT_R8, {{1, 0, 0}}},
+	{DRM_FORMAT_RGB565, {{2, 0, 0}}},
+	{DRM_FORMAT_XRGB8888, {{4, 0, 0}}},
+	{DRM_FORMAT_ARGB8888, {{4, 0, 0}}},
+	{DRM_FORMAT_XBGR8888, {{4, 0, 0}}},
+	{DRM_FORMAT_ABGR8888, {{4, 0, 0}}},
+	{DRM_FORMAT_RGBX8888, {{4, 0, 0}}},
+	{DRM_FORMAT_RGBA8888, {{4, 0, 0}}},
+	{DRM_FORMAT_BGRX8888, {{4, 0, 0}}},
+	{DRM_FORMAT_BGRA8888, {{4, 0, 0}}},
+	{DRM_FORMAT_XRGB2101010, {{4, 0, 0}}},
+	{DRM_FORMAT_ARGB2101010, {{4, 0, 0}}},
+	{DRM_FORMAT_XBGR2101010, {{4, 0, 0}}},
+	{DRM_FORMAT_ABGR2101010, {{4, 0, 0}}},
+	{DRM_FORMAT_XBGR16161616F, {{8, 0, 0}}},
+	{DRM_FORMAT_ABGR16161616F, {{8, 0, 0}}},
+	{DRM_FORMAT_NV12, {{1, 0, 0}, {2, 1, 1}}},
+	{DRM_FORMAT_P010, {{2, 0, 0}, {4, 1, 1}}},
+	{DRM_FORMAT_YUV420, {{1, 0, 0}, {1, 1, 1}, {1, 1, 1}}},
+	{DRM_FORMAT_YVU420, {{1, 0, 0}, {1, 1, 1}, {1, 1, 1}}},
+};
+
+void blob_ids_init(struct blob_ids *ids, uint64_t max_bytes)
+{
+	/* wl_shm has 31 bits for sizes. */
+	*ids = (struct blob_ids){.max_bytes = min_u64(max_bytes, INT32_MAX)};
+	wl_list_init(&ids->files);
+}
+
+static void file_destroy(struct blob_ids *ids, struct blob_file *file)
+{
+	wl_list_remove(&file->link);
+	ids->n_files--;
+	ids->files_bytes -= file->contents_size;
+	free(file->contents);
+	free(file);
+}
+
+static void drop_oldest_file(struct blob_ids *ids)
+{
+	struct blob_file *file = wl_container_of(ids->files.next, file, link);
+	file_destroy(ids, file);
+}
+
+void blob_ids_finish(struct blob_ids *ids)
+{
+	while (!wl_list_empty(&ids->files))
+		drop_oldest_file(ids);
+	free(ids->images);
+	ids->images = NULL;
+	ids->n_images = ids->images_capacity = 0;
+}
+
+/* Strides, offsets and size of a linear image. */
+static int lay_out(const struct cross_domain_get_image_requirements *request, uint64_t max_bytes,
+	struct cross_domain_image_requirements *out)
+{
+	const struct format *format = NULL;
+	for (size_t i = 0; i < ARRAY_LENGTH(formats); i++)
+		if (formats[i].fourcc == request->drm_format)
+			format = &formats[i];
+	if (!format || request->width == 0 || request->height == 0)
+		return -EINVAL;
+
+	uint64_t size = 0;
+	for (size_t i = 0; i < ARRAY_LENGTH(format->planes) && format->planes[i].bytes > 0; i++) {
+		uint64_t width = ((uint64_t)request->width + format->planes[i].width_shift) >>
+			format->planes[i].width_shift;
+		uint64_t height = ((uint64_t)request->height + format->planes[i].height_shift) >>
+			format->planes[i].height_shift;
+		uint64_t stride = align_up(width * format->planes[i].bytes, STRIDE_ALIGNMENT);
+		if (stride > max_bytes || height > (max_bytes - size) / stride)
+			return -EINVAL;
+		out->strides[i] = (uint32_t)stride;
+		out->offsets[i] = (uint32_t)size;
+		size += stride * height;
+	}
+	out->size = align_up(size, PAGE_BYTES);
+	return out->size <= max_bytes ? 0 : -EINVAL;
+}
+
+static bool same_image(const struct cross_domain_get_image_requirements *a,
+	const struct cross_domain_get_image_requirements *b)
+{
+	return a->width == b->width && a->height == b->height && a->drm_format == b->drm_format &&
+		a->flags == b->flags;
+}
+
+/* A place for one more, at the cost of the least recent where there are too many. NULL: no memory.
+ */
+static struct blob_image *new_image(struct blob_ids *ids)
+{
+	if (ids->n_images == BLOB_IDS_MAX_IMAGES) {
+		struct blob_image *oldest = &ids->images[0];
+		for (uint32_t i = 1; i < ids->n_images; i++)
+			if (ids->images[i].used < oldest->used)
+				oldest = &ids->images[i];
+		return oldest;
+	}
+	if (ids->n_images == ids->images_capacity) {
+		uint32_t capacity = ids->images_capacity ? ids->images_capacity * 2 : 8;
+		struct blob_image *images = realloc(ids->images, capacity * sizeof(*images));
+		if (!images)
+			return NULL;
+		ids->images = images;
+		ids->images_capacity = capacity;
+	}
+	return &ids->images[ids->n_images++];
+}
+
+int blob_ids_image(struct blob_ids *ids, const struct cross_domain_get_image_requirements *request,
+	uint32_t *last_id, struct cross_domain_image_requirements *out)
+{
+	*out = (struct cross_domain_image_requirements){
+		.modifier = DRM_FORMAT_MOD_LINEAR,
+		.map_info = VIRTIO_GPU_MAP_CACHE_CACHED,
+		.memory_idx = -1,
+		.physical_device_idx = -1,
+	};
+	int err = lay_out(request, ids->max_bytes, out);
+	if (err < 0)
+		return err;
+
+	struct blob_image *image = NULL;
+	for (uint32_t i = 0; i < ids->n_images && !image; i++)
+		if (same_image(&ids->images[i].request, request))
+			image = &ids->images[i];
+	if (!image) {
+		image = new_image(ids);
+		if (!image)
+			return -ENOMEM;
+		*image = (struct blob_image){
+			.id = ++*last_id, .request = *request, .size = out->size};
+	}
+	image->used = ++ids->clock;
+	out->blob_id = image->id;
+	return 0;
+}
+
+/* All of a regular file; what is none has no contents. */
+static int read_file(int fd, void **contents, size_t *size)
+{
+	*contents = NULL;
+	*size = 0;
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || st.st_size <= 0)
+		return 0;
+	if ((uint64_t)st.st_size > BLOB_IDS_MAX_FILE_BYTES)
+		return -EFBIG;
+
+	uint8_t *bytes = calloc(1, (size_t)st.st_size);
+	if (!bytes)
+		return -ENOMEM;
+	size_t done = 0;
+	while (done < (size_t)st.st_size) {
+		ssize_t n = pread(fd, bytes + done, (size_t)st.st_size - done, (off_t)done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			int err = -errno;
+			free(bytes);
+			return err;
+		}
+		if (n == 0)
+			break; /* it shrank; the rest is zeroes */
+		done += (size_t)n;
+	}
+	*contents = bytes;
+	*size = (size_t)st.st_size;
+	return 0;
+}
+
+int blob_ids_add_file(struct blob_ids *ids, uint32_t id, int fd, uint32_t *size, size_t *copied)
+{
+	struct blob_file *file = calloc(1, sizeof(*file));
+	if (!file)
+		return -ENOMEM;
+	int err = read_file(fd, &file->contents, &file->contents_size);
+	if (err < 0) {
+		free(file);
+		return err;
+	}
+	file->id = id;
+	wl_list_insert(ids->files.prev, &file->link);
+	ids->n_files++;
+	ids->files_bytes += file->contents_size;
+	*copied = file->contents_size;
+	*size = (uint32_t)max_u64(align_up(file->contents_size, PAGE_BYTES), PAGE_BYTES);
+	while (ids->n_files > BLOB_IDS_MAX_FILES || ids->files_bytes > BLOB_IDS_MAX_FILES_BYTES)
+		drop_oldest_file(ids);
+	return 0;
+}
+
+/* Whether a guest that was told @told may ask for @size: as it is, or rounded up to any page size.
+ */
+static bool size_fits(uint64_t size, uint64_t told)
+{
+	return size <= align_up(told, GUEST_PAGE_BYTES_MAX) && align_up(size, PAGE_BYTES) >= told;
+}
+
+int blob_ids_create(struct blob_ids *ids, uint64_t blob_id, uint64_t size, struct context_blob *out)
+{
+	*out = (struct context_blob){.fd = -1, .size = align_up(size, PAGE_BYTES)};
+	struct blob_file *file;
+	wl_list_for_each(file, &ids->files, link)
+	{
+		if (file->id != blob_id)
+			continue;
+		if (!size_fits(
+			    size, max_u64(align_up(file->contents_size, PAGE_BYTES), PAGE_BYTES)))
+			return -EINVAL;
+		out->contents = file->contents;
+		out->contents_size = file->contents_size;
+		ids->files_bytes -= file->contents_size;
+		file->contents = NULL;
+		file->contents_size = 0;
+		file_destroy(ids, file);
+		return 0;
+	}
+	for (uint32_t i = 0; i < ids->n_images; i++) {
+		struct blob_image *image = &ids->images[i];
+		if (image->id != blob_id)
+			continue;
+		if (!size_fits(size, image->size))
+			return -EINVAL;
+		image->used = ++ids->clock;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+int blob_ids_fetch(struct blob_ids *ids, uint32_t id, const struct resource *resource)
+{
+	struct blob_file *file;
+	wl_list_for_each(file, &ids->files, link)
+	{
+		if (file->id != id)
+			continue;
+		int err = 0;
+		if (file->contents)
+			err = resource_copy_in(resource, 0, file->contents, file->contents_size);
+		if (err == 0)
+			file_destroy(ids, file);
+		return err;
+	}
+	return -EINVAL;
+}

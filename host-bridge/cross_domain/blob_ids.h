@@ -1,0 +1,54 @@
+/*
+ * The blob_ids that a cross-domain context gives out: memory for images the guest asked about (good
+ * for any number of blobs), and files that the compositor sent (good for one).
+ */
+#ifndef HOST_BRIDGE_CROSS_DOMAIN_BLOB_IDS_H
+#define HOST_BRIDGE_CROSS_DOMAIN_BLOB_IDS_H
+
+#include "host-bridge/gpu/context.h"
+#include "protocol/formats/cross_domain.h"
+
+#define BLOB_IDS_MAX_IMAGES 4096 /* then the one asked for least recently is forgotten */
+#define BLOB_IDS_MAX_FILES 1024  /* then the oldest is: the guest has not cared for it */
+#define BLOB_IDS_MAX_FILES_BYTES (UINT64_C(64) << 20)
+#define BLOB_IDS_MAX_FILE_BYTES (UINT64_C(16) << 20)
+
+struct blob_image;
+
+struct blob_ids {
+	uint64_t max_bytes; /* of one image */
+	struct blob_image *images;
+	uint32_t n_images, images_capacity;
+	uint64_t clock;       /* for the least recent one */
+	struct wl_list files; /* blob_file::link, oldest first */
+	uint32_t n_files;
+	uint64_t files_bytes;
+};
+
+void blob_ids_init(struct blob_ids *ids, uint64_t max_bytes);
+void blob_ids_finish(struct blob_ids *ids);
+
+/*
+ * Answers GET_IMAGE_REQUIREMENTS; a new image takes ++*@last_id. 0; -EINVAL: no size, an unknown
+ * format, or larger than can be had; -ENOMEM.
+ */
+int blob_ids_image(struct blob_ids *ids, const struct cross_domain_get_image_requirements *request,
+	uint32_t *last_id, struct cross_domain_image_requirements *out);
+
+/*
+ * Copies the file in @fd (borrowed) for blob_id @id; *@size becomes the blob's size, *@copied the
+ * file's. What has no contents (a device, a socket) becomes a blob of zeroes. 0, -EFBIG, -ENOMEM or
+ * what pread says.
+ */
+int blob_ids_add_file(struct blob_ids *ids, uint32_t id, int fd, uint32_t *size, size_t *copied);
+
+/* RESOURCE_CREATE_BLOB: context_ops.create_blob. @size: the blob's, as it was told or rounded up to
+ * the guest's page. */
+int blob_ids_create(
+	struct blob_ids *ids, uint64_t blob_id, uint64_t size, struct context_blob *out);
+
+/* Copies the file @id into @resource, guest memory, and forgets it. 0; -EINVAL: there is none, or
+ * it does not fit; else what resource_copy_in says. */
+int blob_ids_fetch(struct blob_ids *ids, uint32_t id, const struct resource *resource);
+
+#endif

@@ -1,0 +1,537 @@
+/*
+ * One guest client's connection to the host compositor.
+ *
+ * Both directions are streams cut at arbitrary places; what is left of a message that is not whole
+ * waits in a struct stream with the handles that came so far. Towards the compositor there is an
+ * outbox: above CONGESTED_BYTES the guest is held back by its owner, at OUTBOX_BYTES (reached only
+ * by a guest that is not held back) the connection ends. Towards the guest there is no queue here:
+ * the compositor is not read while the owner has no room.
+ *
+ * A compositor that is too busy to accept is asked again and again for a while; what the guest says
+ * meanwhile waits in the outbox.
+ *
+ * The end has one way: end_connection() stops all traffic, and closed() comes from the event loop,
+ * never from within a call of the owner's.
+ */
+#include "host-bridge/cross_domain/compositor.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "host-bridge/policy/policy.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
+#include "protocol/base/log.h"
+#include "protocol/base/outbox.h"
+
+#define LOG_MODULE "compositor"
+
+#define RECEIVE_BYTES 16384
+#define RECEIVES_PER_TURN 8 /* then other sources of the loop have theirs */
+#define CONGESTED_BYTES ((size_t)256 << 10)
+#define OUTBOX_BYTES ((size_t)4 << 20)
+#define NAME_BYTES 48
+#define CONNECT_AGAIN_MS 10 /* twice as long each time */
+#define CONNECT_AGAIN_MAX_MS 200
+
+/* wl_display.error: the server's own fault */
+#define IMPLEMENTATION 3
+
+struct stream {
+	uint8_t *rest; /* the start of a message, rest_bytes long */
+	size_t rest_bytes;
+	struct wire_handles handles;
+};
+
+struct compositor {
+	struct policy_connection connection; /* relay_data() of the relay */
+	char name[NAME_BYTES];
+	const struct compositor_listener *listener;
+	void *data;
+	struct wl_event_loop *loop;
+	int fd;                         /* -1: not connected yet */
+	struct wl_event_source *again;  /* timer: the next attempt to connect; NULL: none is due */
+	int again_ms, waited_ms;        /* until then; before, in sum */
+	struct wl_event_source *source; /* NULL: neither reading nor writing is of use now */
+	uint32_t source_mask;
+	struct wl_event_source *idle; /* a call of handle_idle to come */
+	struct relay *relay;
+	struct outbox outbox;
+	struct stream streams[2];      /* by the end they come from */
+	struct relay_counters counted; /* what the policy's counters have of the relay's */
+	bool was_congested;            /* drained() is owed */
+	bool write_ended; /* the compositor takes no more; it may still have something to say */
+	bool ended;
+};
+
+static void handle_idle(void *data)
+{
+	struct compositor *compositor = data;
+
+	compositor->idle = NULL;
+	if (compositor->ended) {
+		compositor->listener->closed(compositor->data); /* may destroy us */
+	} else if (compositor->was_congested && !compositor_congested(compositor)) {
+		compositor->was_congested = false;
+		compositor->listener->drained(compositor->data);
+	}
+}
+
+static void schedule_idle(struct compositor *compositor)
+{
+	if (!compositor->idle)
+		compositor->idle =
+			wl_event_loop_add_idle(compositor->loop, handle_idle, compositor);
+}
+
+static void remove_source(struct compositor *compositor)
+{
+	if (compositor->source)
+		wl_event_source_remove(compositor->source);
+	compositor->source = NULL;
+	compositor->source_mask = 0;
+}
+
+static void remove_again(struct compositor *compositor)
+{
+	if (compositor->again)
+		wl_event_source_remove(compositor->again);
+	compositor->again = NULL;
+}
+
+static void end_connection(struct compositor *compositor)
+{
+	if (compositor->ended)
+		return;
+	compositor->ended = true;
+	remove_source(compositor);
+	remove_again(compositor);
+	schedule_idle(compositor);
+}
+
+static int handle_readiness(int fd, uint32_t mask, void *data);
+
+/*
+ * Has the loop watch for what is wanted now. Nothing wanted: no source at all, since epoll reports
+ * a hang-up even to those who ask for nothing.
+ */
+static void update_source(struct compositor *compositor)
+{
+	uint32_t mask = 0;
+
+	if (compositor->ended || compositor->fd < 0)
+		return;
+	if (compositor->listener->has_room(compositor->data))
+		mask |= WL_EVENT_READABLE;
+	if (outbox_pending(&compositor->outbox) > 0)
+		mask |= WL_EVENT_WRITABLE;
+	if (mask == compositor->source_mask)
+		return;
+	if (mask == 0) {
+		remove_source(compositor);
+	} else if (compositor->source) {
+		wl_event_source_fd_update(compositor->source, mask);
+	} else {
+		compositor->source = wl_event_loop_add_fd(
+			compositor->loop, compositor->fd, mask, handle_readiness, compositor);
+		if (!compositor->source) {
+			log_err("%s: no memory to watch the compositor's socket", compositor->name);
+			end_connection(compositor);
+			return;
+		}
+	}
+	compositor->source_mask = mask;
+}
+
+static void drop_output(struct compositor *compositor)
+{
+	outbox_finish(&compositor->outbox);
+	outbox_init(&compositor->outbox, OUTBOX_BYTES);
+}
+
+/*
+ * Sends what the socket takes. A compositor that hung up may have left a wl_display.error behind:
+ * reading goes on to its end of file, only what was to be sent is dropped.
+ */
+static void flush_output(struct compositor *compositor)
+{
+	if (compositor->ended || compositor->fd < 0)
+		return;
+	if (outbox_pending(&compositor->outbox) > 0) {
+		int status = outbox_flush(&compositor->outbox, compositor->fd);
+		if (status < 0 && status != -EAGAIN) {
+			log_debug("%s: sending to the compositor: %s", compositor->name,
+				strerror(-status));
+			compositor->write_ended = true;
+			drop_output(compositor);
+		}
+	}
+	if (compositor->was_congested && !compositor_congested(compositor))
+		schedule_idle(compositor);
+	update_source(compositor);
+}
+
+static void finish_handles(struct wire_handle *handles, size_t n_handles)
+{
+	for (size_t i = 0; i < n_handles; i++)
+		wire_handle_finish(&handles[i]);
+}
+
+static int send_up(struct compositor *compositor, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
+{
+	int fds[FD_MESSAGE_MAX] = {0};
+	int status = 0;
+
+	if (n_handles > FD_MESSAGE_MAX)
+		status = -EINVAL;
+	for (size_t i = 0; i < n_handles && status == 0; i++) {
+		if (handles[i].kind != WIRE_FD)
+			status =
+				-EINVAL; /* a hook let through what only it could have translated */
+		fds[i] = handles[i].fd;
+	}
+	if (status == 0 && !compositor->write_ended)
+		status = outbox_add(&compositor->outbox, bytes, size, fds, n_handles);
+	if (status < 0 || compositor->write_ended)
+		finish_handles(handles, n_handles);
+	if (status == -ENOBUFS)
+		relay_fail(compositor->relay, NULL, IMPLEMENTATION,
+			"the host compositor does not read");
+	if (compositor_congested(compositor))
+		compositor->was_congested = true;
+	return status;
+}
+
+static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
+{
+	struct compositor *compositor = data;
+
+	if (to == RELAY_DOWN)
+		return compositor->listener->to_guest(
+			compositor->data, bytes, size, handles, n_handles);
+	return send_up(compositor, bytes, size, handles, n_handles);
+}
+
+static bool handle_allow_global(void *data, const struct interface *interface, uint32_t *version)
+{
+	struct compositor *compositor = data;
+
+	return policy_allow_global(compositor->connection.policy, interface, version);
+}
+
+static const struct relay_ops relay_ops = {
+	.send = handle_send,
+	.allow_global = handle_allow_global,
+};
+
+/* Adds what the relay did since the last time to the policy's counters. */
+static void update_counters(struct compositor *compositor)
+{
+	struct policy_counters *sum = compositor->connection.policy->counters;
+	const struct relay_counters *now = relay_counters(compositor->relay);
+
+	for (size_t end = 0; end < ARRAY_LENGTH(now->messages); end++) {
+		sum->messages[end] += now->messages[end] - compositor->counted.messages[end];
+		sum->bytes[end] += now->bytes[end] - compositor->counted.bytes[end];
+	}
+	sum->objects += now->objects - compositor->counted.objects;
+	compositor->counted = *now;
+}
+
+/*
+ * Pushes what was left over and @bytes behind it through the relay and keeps what is left over now.
+ * 0 or -errno.
+ */
+static int push_stream(
+	struct compositor *compositor, enum relay_end from, const uint8_t *bytes, size_t size)
+{
+	struct stream *stream = &compositor->streams[from];
+	size_t total = stream->rest_bytes + size;
+
+	if (stream->rest_bytes > 0) {
+		uint8_t *joined = realloc(stream->rest, total);
+		if (!joined)
+			return -ENOMEM;
+		memcpy(joined + stream->rest_bytes, bytes, size);
+		stream->rest = joined;
+		bytes = joined;
+	}
+	ssize_t used = relay_push(compositor->relay, from, bytes, total, &stream->handles);
+	update_counters(compositor);
+	if (used < 0)
+		return (int)used;
+
+	size_t left = total - (size_t)used;
+	if (left == 0) {
+		free(stream->rest);
+		stream->rest = NULL;
+	} else if (stream->rest_bytes > 0) {
+		memmove(stream->rest, stream->rest + used, left);
+	} else {
+		stream->rest = malloc(left);
+		if (!stream->rest)
+			return -ENOMEM;
+		memcpy(stream->rest, bytes + used, left);
+	}
+	stream->rest_bytes = left;
+	return 0;
+}
+
+/* The relay or an end of it failed: says why, and ends. */
+static void fail_connection(struct compositor *compositor, int status)
+{
+	const char *why = relay_failure(compositor->relay);
+
+	log_warn("%s: connection ended: %s", compositor->name, why ? why : strerror(-status));
+	end_connection(compositor);
+}
+
+/* One recvmsg. True: come again. */
+static bool receive_once(struct compositor *compositor)
+{
+	struct stream *stream = &compositor->streams[RELAY_UP];
+	uint8_t bytes[RECEIVE_BYTES];
+	int fds[FD_MESSAGE_MAX];
+	size_t n_fds;
+	ssize_t n = fd_recv(compositor->fd, bytes, sizeof(bytes), fds, &n_fds);
+
+	if (n == -EAGAIN)
+		return false;
+	if (n <= 0) {
+		log_debug("%s: the compositor hung up%s%s", compositor->name, n < 0 ? ": " : "",
+			n < 0 ? strerror((int)-n) : "");
+		end_connection(compositor);
+		return false;
+	}
+	int status = 0;
+	for (size_t i = 0; i < n_fds; i++) {
+		if (wire_handles_push(&stream->handles, wire_handle_fd(fds[i])) < 0) {
+			fd_close(&fds[i]);
+			status = -ENOBUFS;
+		}
+	}
+	if (status < 0)
+		relay_fail(compositor->relay, NULL, IMPLEMENTATION,
+			"the host compositor sent too many fds");
+	else
+		status = push_stream(compositor, RELAY_UP, bytes, (size_t)n);
+	if (status < 0) {
+		fail_connection(compositor, status);
+		return false;
+	}
+	return (size_t)n == sizeof(bytes) || n_fds > 0;
+}
+
+static int handle_readiness(int fd, uint32_t mask, void *data)
+{
+	struct compositor *compositor = data;
+
+	if (mask & (WL_EVENT_READABLE | WL_EVENT_HANGUP | WL_EVENT_ERROR)) {
+		for (int i = 0; i < RECEIVES_PER_TURN; i++) {
+			if (!compositor->listener->has_room(compositor->data) ||
+				!receive_once(compositor))
+				break;
+		}
+	}
+	flush_output(compositor);
+	return 0;
+}
+
+static int socket_address(const struct policy *policy, struct sockaddr_un *address)
+{
+	const char *display = policy->wayland_display;
+	const char *directory = getenv("XDG_RUNTIME_DIR");
+	int length;
+
+	if (!display)
+		display = getenv("WAYLAND_DISPLAY");
+	if (!display || !display[0])
+		display = "wayland-0";
+	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (display[0] == '/')
+		length = snprintf(address->sun_path, sizeof(address->sun_path), "%s", display);
+	else if (directory && directory[0] == '/')
+		length = snprintf(
+			address->sun_path, sizeof(address->sun_path), "%s/%s", directory, display);
+	else
+		return -ENOENT;
+	return (size_t)length < sizeof(address->sun_path) ? 0 : -ENAMETOOLONG;
+}
+
+int compositor_open_socket(const struct policy *policy, char path[COMPOSITOR_PATH_BYTES])
+{
+	struct sockaddr_un address;
+	int status = socket_address(policy, &address);
+
+	snprintf(path, COMPOSITOR_PATH_BYTES, "%s", status < 0 ? "" : address.sun_path);
+	if (status < 0)
+		return status;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+		status = -errno;
+		close(fd);
+		return status;
+	}
+	return fd;
+}
+
+static int handle_again(void *data);
+
+/* Has the timer ring for the next attempt. False: patience has ended, or memory. */
+static bool connect_later(struct compositor *compositor)
+{
+	if (compositor->waited_ms >= compositor->connection.policy->connect_patience_ms)
+		return false;
+	if (!compositor->again)
+		compositor->again =
+			wl_event_loop_add_timer(compositor->loop, handle_again, compositor);
+	compositor->again_ms = compositor->again_ms == 0
+		? CONNECT_AGAIN_MS
+		: (int)min_u64(2 * compositor->again_ms, CONNECT_AGAIN_MAX_MS);
+	compositor->waited_ms += compositor->again_ms;
+	return compositor->again &&
+		wl_event_source_timer_update(compositor->again, compositor->again_ms) == 0;
+}
+
+/*
+ * One attempt. 0: connected, or there will be another one, since so many wait to be accepted that
+ * there is no room for us (no event tells when there is); or -errno.
+ */
+static int try_connect(struct compositor *compositor)
+{
+	char path[COMPOSITOR_PATH_BYTES];
+	int fd = compositor_open_socket(compositor->connection.policy, path);
+
+	if (fd == -EAGAIN && connect_later(compositor))
+		return 0;
+	remove_again(compositor);
+	if (fd >= 0) {
+		compositor->fd = fd;
+		return 0;
+	}
+	log_err("%s: no compositor at %s: %s", compositor->name,
+		path[0] ? path : "$XDG_RUNTIME_DIR/$WAYLAND_DISPLAY",
+		fd == -EAGAIN ? "it accepts no connections" : strerror(-fd));
+	return fd;
+}
+
+static int handle_again(void *data)
+{
+	struct compositor *compositor = data;
+	int status = try_connect(compositor);
+
+	if (status < 0) {
+		relay_fail(compositor->relay, NULL, IMPLEMENTATION,
+			"the host compositor accepts no connection");
+		fail_connection(compositor, status);
+	}
+	flush_output(compositor);
+	return 0;
+}
+
+struct compositor *compositor_connect(struct wl_event_loop *loop, const struct policy *policy,
+	const char *name, const struct compositor_listener *listener, void *data)
+{
+	struct compositor *compositor = calloc(1, sizeof(*compositor));
+
+	if (!compositor)
+		return NULL;
+	snprintf(compositor->name, sizeof(compositor->name), "%s", name);
+	compositor->connection.policy = policy;
+	compositor->connection.name = compositor->name;
+	compositor->listener = listener;
+	compositor->data = data;
+	compositor->loop = loop;
+	compositor->fd = -1;
+	outbox_init(&compositor->outbox, OUTBOX_BYTES);
+	if (try_connect(compositor) < 0)
+		goto fail;
+	compositor->relay = relay_create(
+		policy->hooks, &relay_ops, compositor, compositor->name, policy->max_objects);
+	if (!compositor->relay)
+		goto fail;
+	policy->counters->connections++;
+	update_source(compositor);
+	return compositor;
+
+fail:
+	compositor_destroy(compositor);
+	return NULL;
+}
+
+void compositor_destroy(struct compositor *compositor)
+{
+	if (!compositor)
+		return;
+	/* What a client says last before it exits counts, as it does on a socket of its own. */
+	if (compositor->fd >= 0 && !compositor->ended)
+		outbox_flush(&compositor->outbox, compositor->fd);
+	remove_source(compositor);
+	remove_again(compositor);
+	if (compositor->idle)
+		wl_event_source_remove(compositor->idle);
+	compositor->connection.policy->counters->objects -= compositor->counted.objects;
+	relay_destroy(compositor->relay);
+	for (size_t i = 0; i < ARRAY_LENGTH(compositor->streams); i++) {
+		free(compositor->streams[i].rest);
+		wire_handles_finish(&compositor->streams[i].handles);
+	}
+	outbox_finish(&compositor->outbox);
+	fd_close(&compositor->fd);
+	free(compositor);
+}
+
+int compositor_from_guest(struct compositor *compositor, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
+{
+	struct stream *stream = &compositor->streams[RELAY_DOWN];
+	size_t taken = 0;
+	int status = 0;
+
+	if (compositor->ended) { /* the guest does not know yet */
+		finish_handles(handles, n_handles);
+		return 0;
+	}
+	while (taken < n_handles && status == 0) {
+		status = wire_handles_push(&stream->handles, handles[taken]);
+		if (status == 0)
+			taken++;
+	}
+	finish_handles(handles + taken, n_handles - taken);
+	if (status < 0)
+		relay_fail(compositor->relay, NULL, IMPLEMENTATION,
+			"too many file descriptors without a message");
+	else
+		status = push_stream(compositor, RELAY_DOWN, bytes, size);
+	if (status < 0)
+		fail_connection(compositor, status);
+	return status;
+}
+
+void compositor_flush(struct compositor *compositor)
+{
+	flush_output(compositor);
+}
+
+bool compositor_congested(const struct compositor *compositor)
+{
+	return outbox_pending(&compositor->outbox) > CONGESTED_BYTES;
+}
+
+void compositor_resume(struct compositor *compositor)
+{
+	update_source(compositor);
+}
+
+const struct relay_counters *compositor_counters(const struct compositor *compositor)
+{
+	return relay_counters(compositor->relay);
+}

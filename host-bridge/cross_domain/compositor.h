@@ -1,0 +1,83 @@
+/*
+ * One guest client's connection to the host compositor: the relay under the policy, between a
+ * cross-domain context (DOWN) and the compositor's socket (UP).
+ */
+#ifndef HOST_BRIDGE_CROSS_DOMAIN_COMPOSITOR_H
+#define HOST_BRIDGE_CROSS_DOMAIN_COMPOSITOR_H
+
+#include "protocol/relay/relay.h"
+#include <wayland-server-core.h>
+
+struct policy;
+struct compositor;
+
+#define COMPOSITOR_PATH_BYTES 108
+
+struct compositor_listener {
+	/*
+	 * Whole Wayland messages for the guest. Handles: WIRE_FD (a file whose contents the guest
+	 * shall get: a keymap, a table) and WIRE_WRITE_PIPE (a pipe the guest shall write to).
+	 * Takes the handles, also on error. 0 or -errno (the connection then ends).
+	 */
+	int (*to_guest)(void *data, const uint8_t *bytes, size_t size, struct wire_handle *handles,
+		size_t n_handles);
+	/*
+	 * Whether the guest's queue has room; while false the compositor is not read (see
+	 * compositor_resume).
+	 */
+	bool (*has_room)(void *data);
+	/*
+	 * The connection is over: the compositor hung up, or the guest misbehaved and has been told
+	 * (the wl_display.error is already in to_guest). Nothing more comes. Destroy the compositor
+	 * when the guest has had its say.
+	 */
+	void (*closed)(void *data);
+	/*
+	 * Bytes that waited for the compositor went out: compositor_backlog() fell below its limit
+	 * again.
+	 */
+	void (*drained)(void *data);
+};
+
+/*
+ * A new connection to the Wayland socket of @policy: $XDG_RUNTIME_DIR/$WAYLAND_DISPLAY and its
+ * usual variations. Does not wait. The fd is the caller's; or -errno. @path gets the socket's path
+ * ("": there is no such path).
+ */
+int compositor_open_socket(const struct policy *policy, char path[COMPOSITOR_PATH_BYTES]);
+
+/*
+ * Connects to the Wayland socket of @policy, which is borrowed and outlives the connection. @name
+ * names the context in log lines ("context 3"). NULL, with a log line, when nobody listens there.
+ * Who listens but is too busy to accept has policy.connect_patience_ms: until then nothing is read
+ * or sent, thereafter the connection ends with an error.
+ */
+struct compositor *compositor_connect(struct wl_event_loop *loop, const struct policy *policy,
+	const char *name, const struct compositor_listener *listener, void *data);
+/* Closes the socket at once, after one attempt to send what is queued. NULL is fine. */
+void compositor_destroy(struct compositor *compositor);
+
+/*
+ * Bytes of a guest, boundaries arbitrary. Handles: WIRE_BLOB (struct resource) and WIRE_FD (the
+ * writing end of a pipe that the compositor's client will write to; also any fd for messages that
+ * carry one). Takes the handles, also on error. Returns 0, or -errno: the guest misbehaved,
+ * closed() follows from the event loop.
+ */
+int compositor_from_guest(struct compositor *compositor, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles);
+
+/* Sends what is queued for the compositor; call it after a batch of compositor_from_guest. */
+void compositor_flush(struct compositor *compositor);
+
+/*
+ * True while so many bytes wait for the compositor that the guest should be held back until
+ * drained().
+ */
+bool compositor_congested(const struct compositor *compositor);
+
+/* The guest's queue has room again. */
+void compositor_resume(struct compositor *compositor);
+
+const struct relay_counters *compositor_counters(const struct compositor *compositor);
+
+#endif

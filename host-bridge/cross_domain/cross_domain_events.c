@@ -1,0 +1,231 @@
+/*
+ * The events of cross-domain contexts: from the compositor and the pipes to the guest's channel
+ * ring.
+ *
+ * The ring is one page and holds one event. The guest asks for the next one with a POLL, whose
+ * fence waits here (polls) until an event was written. What there is to say meanwhile waits in
+ * three places: Wayland in the stream, pipes' bytes in the pipes themselves, and the end of it all
+ * in a flag. service brings both together; the device calls it from its event loop only, so neither
+ * the compositor's callbacks nor the pipes' ever write to the guest, execute commands or end the
+ * context they are in.
+ */
+#include "host-bridge/cross_domain/cross_domain_impl.h"
+
+#include <errno.h>
+#include <linux/virtio_gpu.h>
+
+#include "protocol/base/fd.h"
+#define LOG_MODULE "context"
+
+/* --- what the compositor has for the guest --- */
+
+/* Turns @handle into an identifier; takes it, also on error. */
+static int make_identifier(struct cross_domain_context *context, struct wire_handle *handle,
+	struct guest_stream_identifier *out)
+{
+	int err = -EINVAL;
+	*out = (struct guest_stream_identifier){.id = context->last_id + 1};
+	if (handle->kind == WIRE_FD) {
+		size_t copied = 0;
+		out->type = CROSS_DOMAIN_ID_VIRTGPU_BLOB;
+		err = blob_ids_add_file(
+			&context->blob_ids, out->id, handle->fd, &out->size, &copied);
+		cross_domain_counters(context)->copied_bytes += copied;
+	} else if (handle->kind == WIRE_WRITE_PIPE) {
+		out->type = CROSS_DOMAIN_ID_WRITE_PIPE;
+		err = pipes_add_write(&context->pipes, out->id, handle->fd);
+		handle->fd = -1;
+	}
+	if (err == 0)
+		context->last_id = out->id;
+	wire_handle_finish(handle);
+	return err;
+}
+
+static int handle_to_guest(void *data, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
+{
+	struct cross_domain_context *context = data;
+	struct guest_stream_identifier identifiers[FD_MESSAGE_MAX];
+	int err = n_handles <= ARRAY_LENGTH(identifiers) ? 0 : -E2BIG;
+
+	for (size_t i = 0; i < n_handles; i++) {
+		if (err == 0)
+			err = make_identifier(context, &handles[i], &identifiers[i]);
+		else
+			wire_handle_finish(&handles[i]);
+	}
+	if (err == 0)
+		err = guest_stream_add(&context->stream, bytes, size, identifiers, n_handles);
+	if (err < 0) {
+		log_limited(&context->log_limit, LOG_LEVEL_WARN,
+			"%s: %zu bytes with %zu fds cannot go to the guest: %s", context->base.name,
+			size, n_handles, strerror(-err));
+		return err;
+	}
+	context_wake(&context->base);
+	return 0;
+}
+
+static bool handle_has_room(void *data)
+{
+	struct cross_domain_context *context = data;
+	bool room = guest_stream_bytes(&context->stream) < GUEST_STREAM_ROOM_BYTES;
+	context->compositor_paused |= !room;
+	return room;
+}
+
+static void handle_closed(void *data)
+{
+	struct cross_domain_context *context = data;
+	context->ended = true;
+	context->input_ended = true; /* service() clears up */
+	context_wake(&context->base);
+}
+
+static void handle_wake(void *data)
+{
+	struct cross_domain_context *context = data;
+	context_wake(&context->base);
+}
+
+const struct compositor_listener cross_domain_compositor_listener = {
+	.to_guest = handle_to_guest,
+	.has_room = handle_has_room,
+	.closed = handle_closed,
+	.drained = handle_wake,
+};
+
+const struct pipes_listener cross_domain_pipes_listener = {.readable = handle_wake};
+
+/* --- events --- */
+
+union event { /* the channel ring */
+	struct cross_domain_send_receive receive;
+	struct cross_domain_read_write read;
+	uint8_t bytes[CROSS_DOMAIN_RING_BYTES];
+};
+
+static size_t make_receive(struct cross_domain_context *context, union event *event)
+{
+	size_t n = guest_stream_take(
+		&context->stream, &event->receive, event->bytes + sizeof(event->receive));
+	context->stream_had_turn = true;
+	cross_domain_counters(context)->receives++;
+	cross_domain_counters(context)->bytes_to_guest += n;
+	return sizeof(event->receive) + n;
+}
+
+/* 0: no pipe had anything after all. */
+static size_t make_read(struct cross_domain_context *context, union event *event)
+{
+	uint32_t id;
+	bool hang_up;
+	ssize_t n = pipes_read(&context->pipes, &id, event->bytes + sizeof(event->read),
+		CROSS_DOMAIN_READ_MAX_DATA, &hang_up);
+	if (n < 0)
+		return 0;
+	event->read = (struct cross_domain_read_write){
+		.hdr.cmd = CROSS_DOMAIN_CMD_READ,
+		.identifier = id,
+		.hang_up = hang_up,
+		.opaque_data_size = (uint32_t)n,
+	};
+	context->stream_had_turn = false;
+	cross_domain_counters(context)->reads++;
+	cross_domain_counters(context)->bytes_to_guest += (size_t)n;
+	return sizeof(event->read) + (size_t)n;
+}
+
+/* The next event's size, 0 when there is none. The stream and the pipes take turns, the stream
+ * first. */
+static size_t make_event(struct cross_domain_context *context, union event *event)
+{
+	size_t size = 0;
+	if (guest_stream_empty(&context->stream) || context->stream_had_turn)
+		size = make_read(context, event);
+	if (size == 0 && !guest_stream_empty(&context->stream))
+		size = make_receive(context, event);
+	if (size == 0 && context->ended && !context->end_told) {
+		context->end_told = true;
+		size = make_receive(context, event);
+	}
+	return size;
+}
+
+/* Writes the next event and completes the POLL that asked for it. False: there is none. */
+static bool deliver_event(struct cross_domain_context *context)
+{
+	union event event;
+	size_t size = make_event(context, &event);
+	if (size == 0)
+		return false;
+	int err = resource_copy_in(context->channel_ring, 0, &event, size);
+	if (err < 0)
+		cross_domain_lose(context, "its channel ring is not in the guest's memory");
+
+	struct request *poll = wl_container_of(context->polls.next, poll, link);
+	wl_list_remove(&poll->link);
+	if (context->n_more_polls > 0) {
+		context->n_more_polls--;
+		context->base.host->places->others--;
+	}
+	cross_domain_counters(context)->fences++;
+	request_complete(poll, VIRTIO_GPU_RESP_OK_NODATA);
+	return err == 0;
+}
+
+static bool has_event(const struct cross_domain_context *context)
+{
+	return !guest_stream_empty(&context->stream) || pipes_readable(&context->pipes) ||
+		(context->ended && !context->end_told);
+}
+
+void cross_domain_service(struct context *base)
+{
+	struct cross_domain_context *context = cross_domain_from(base);
+
+	if (context->input_ended)
+		cross_domain_end_input(context);
+	else if (context->compositor)
+		cross_domain_flush_sends(context);
+
+	while (context->channel_ring && !wl_list_empty(&context->polls) && deliver_event(context))
+		;
+	if (context->end_told) {
+		compositor_destroy(context->compositor);
+		context->compositor = NULL;
+	}
+	if (context->compositor_paused && context->compositor &&
+		guest_stream_bytes(&context->stream) < GUEST_STREAM_ROOM_BYTES) {
+		context->compositor_paused = false;
+		compositor_resume(context->compositor);
+	}
+	context_set_starved(base,
+		context->channel_ring && wl_list_empty(&context->polls) && has_event(context));
+}
+
+/* --- the guest asks for one --- */
+
+bool cross_domain_fence(struct context *base, uint32_t ring_idx, struct request *request)
+{
+	struct cross_domain_context *context = cross_domain_from(base);
+
+	if (ring_idx != CROSS_DOMAIN_CHANNEL_RING || !context->channel_ring)
+		return false;
+	/* There is nothing to come, only places to be taken. */
+	if (context->end_told && !queue_places_left(base->host->places, true))
+		return false;
+	bool more = !wl_list_empty(&context->polls);
+	if (more &&
+		(base->n_held > CONTEXT_MAX_HELD || !queue_places_left(base->host->places, true))) {
+		cross_domain_lose(context, "too many POLLs are outstanding");
+		return false;
+	}
+	context->n_more_polls += more;
+	base->host->places->others += more;
+	wl_list_insert(context->polls.prev, &request->link);
+	if (has_event(context))
+		context_wake(base);
+	return true;
+}

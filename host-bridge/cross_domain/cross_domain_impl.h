@@ -1,0 +1,75 @@
+/* What cross_domain_context.c (commands, life) and cross_domain_events.c (events for the guest)
+ * share. */
+#ifndef HOST_BRIDGE_CROSS_DOMAIN_CROSS_DOMAIN_IMPL_H
+#define HOST_BRIDGE_CROSS_DOMAIN_CROSS_DOMAIN_IMPL_H
+
+#include "host-bridge/cross_domain/blob_ids.h"
+#include "host-bridge/cross_domain/compositor.h"
+#include "host-bridge/gpu/context.h"
+#include "host-bridge/cross_domain/guest_stream.h"
+#include "host-bridge/cross_domain/pipes.h"
+#include "protocol/base/log.h"
+
+struct submission;
+
+struct cross_domain_context {
+	struct context base;
+	bool initialised;
+	uint32_t channel_type;
+	struct resource *query_ring,
+		*channel_ring;         /* referenced; NULL before INIT and once detached */
+	struct compositor *compositor; /* NULL: no channel, or its end was told */
+	bool input_ended; /* the compositor takes nothing more; what the guest says goes nowhere */
+	bool lost;        /* and what it asks for is not done */
+	bool ended; /* the stream's end is the channel's; the guest gets one empty RECEIVE then */
+	bool end_told;
+
+	uint32_t last_id; /* of images, files and write pipes */
+	struct blob_ids blob_ids;
+	struct pipes pipes;
+
+	struct guest_stream stream;
+	bool stream_had_turn;   /* the last event was the stream's */
+	bool compositor_paused; /* has_room said no */
+	struct wl_list polls;   /* request::link, oldest first */
+	uint32_t n_more_polls;  /* of them, besides one */
+
+	struct wl_list sends; /* send::link, oldest first */
+	size_t sends_bytes;
+	struct wl_list send_holds;     /* pipe_waiter::link */
+	struct request *executing;     /* the request that may be held, while its commands run */
+	struct submission *submission; /* what holds it, once something does */
+
+	struct log_limit log_limit;
+};
+
+static inline struct cross_domain_context *cross_domain_from(struct context *context)
+{
+	return container_of(context, struct cross_domain_context, base);
+}
+
+static inline struct device_counters *cross_domain_counters(
+	const struct cross_domain_context *context)
+{
+	return context->base.host->counters;
+}
+
+/* In cross_domain_context.c */
+
+/* The guest broke a bound that cannot be answered otherwise: its context ends, for which its client
+ * hears @why. */
+void cross_domain_lose(struct cross_domain_context *context, const char *why);
+/* Nothing more goes to the compositor; what waited for it is dropped. */
+void cross_domain_end_input(struct cross_domain_context *context);
+/* Hands on what waited for the compositor, as long as it takes it. */
+void cross_domain_flush_sends(struct cross_domain_context *context);
+
+/* In cross_domain_events.c */
+
+extern const struct compositor_listener cross_domain_compositor_listener;
+extern const struct pipes_listener cross_domain_pipes_listener;
+/* context_ops.service and context_ops.fence */
+void cross_domain_service(struct context *base);
+bool cross_domain_fence(struct context *base, uint32_t ring_idx, struct request *request);
+
+#endif

@@ -1,0 +1,46 @@
+/* What a cross-domain context has for its guest: a bounded queue of bytes, with identifiers between
+ * them. */
+#ifndef HOST_BRIDGE_CROSS_DOMAIN_GUEST_STREAM_H
+#define HOST_BRIDGE_CROSS_DOMAIN_GUEST_STREAM_H
+
+#include "protocol/formats/cross_domain.h"
+
+#define GUEST_STREAM_MAX_BYTES (1u << 20)
+#define GUEST_STREAM_ROOM_BYTES (256u << 10) /* below this many more are welcome */
+
+struct guest_stream_identifier {
+	uint64_t position; /* of the first byte of its message */
+	uint32_t id;
+	uint32_t type; /* CROSS_DOMAIN_ID_* */
+	uint32_t size; /* of a blob */
+};
+
+struct guest_stream { /* zero-initialised is empty; nothing is allocated until something comes */
+	uint8_t *bytes;
+	size_t start, end, capacity;
+	uint64_t position; /* in the stream, of bytes[start] */
+	struct guest_stream_identifier *identifiers;
+	size_t first_identifier, last_identifier, identifiers_capacity;
+};
+
+void guest_stream_finish(struct guest_stream *stream);
+
+size_t guest_stream_bytes(const struct guest_stream *stream);
+bool guest_stream_empty(const struct guest_stream *stream);
+
+/*
+ * Queues @size bytes with @n identifiers that belong to them (position is filled in). 0; -ENOBUFS
+ * past GUEST_STREAM_MAX_BYTES or -ENOMEM: nothing was queued.
+ */
+int guest_stream_add(struct guest_stream *stream, const void *bytes, size_t size,
+	const struct guest_stream_identifier *identifiers, size_t n);
+
+/*
+ * Takes what one RECEIVE can carry into @out and up to CROSS_DOMAIN_RECEIVE_MAX_DATA bytes at
+ * @data: identifiers come not later than the first byte of their message, and at most one of them
+ * is a write pipe (guests have one in use at a time). Returns the number of bytes.
+ */
+size_t guest_stream_take(
+	struct guest_stream *stream, struct cross_domain_send_receive *out, uint8_t *data);
+
+#endif

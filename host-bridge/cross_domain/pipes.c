@@ -1,0 +1,447 @@
+/* Pipes between a guest's cross-domain context and clients of the host. */
+#include "host-bridge/cross_domain/pipes.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
+#define LOG_MODULE "pipes"
+#include "protocol/base/log.h"
+
+#define CHUNK_BYTES 4096 /* at least, so that small WRITEs cost no more memory than they count */
+
+struct chunk {               /* bytes that did not go out at once */
+	struct wl_list link; /* pipe::chunks */
+	size_t capacity, size, sent;
+	uint8_t bytes[];
+};
+
+struct pipe {
+	struct pipes *pipes;
+	uint32_t id;
+	bool reads;                     /* the guest reads: ours is the reading end */
+	int fd;                         /* -1: a write pipe that nobody reads any more */
+	struct wl_event_source *source; /* NULL while ready or idle */
+	/* reads */
+	struct wl_list ready_link; /* pipes::ready, or empty */
+	uint32_t unacknowledged;
+	/* writes */
+	struct wl_list chunks;  /* chunk::link */
+	struct wl_list waiters; /* pipe_waiter::link */
+	bool hang_up;           /* close once the chunks are gone */
+	/* of one that has outlived its context: closes it when the reader takes nothing */
+	struct wl_event_source *patience;
+	int patience_ms;
+};
+
+static int handle_readable(int fd, uint32_t mask, void *data);
+static int handle_writable(int fd, uint32_t mask, void *data);
+
+void pipes_init(struct pipes *pipes, struct wl_event_loop *loop,
+	const struct pipes_listener *listener, void *data, uint64_t *live)
+{
+	*pipes = (struct pipes){.loop = loop,
+		.listener = listener,
+		.data = data,
+		.live = live,
+		.read_limit = UINT32_MAX};
+	wl_list_init(&pipes->ready);
+}
+
+static struct pipe *pipe_create(struct pipes *pipes, uint32_t id, bool reads, int fd)
+{
+	struct pipe *pipe = calloc(1, sizeof(*pipe));
+	if (!pipe)
+		return NULL;
+	*pipe = (struct pipe){.pipes = pipes, .id = id, .reads = reads, .fd = fd};
+	wl_list_init(&pipe->ready_link);
+	wl_list_init(&pipe->chunks);
+	wl_list_init(&pipe->waiters);
+	if (id_map_insert(&pipes->by_id, id, pipe) < 0) {
+		free(pipe);
+		return NULL;
+	}
+	++*pipes->live;
+	return pipe;
+}
+
+static void stop_watching(struct pipe *pipe)
+{
+	if (pipe->source)
+		wl_event_source_remove(pipe->source);
+	pipe->source = NULL;
+}
+
+/* Nothing is left to write: whoever waited goes on. */
+static void finish_waiters(struct pipe *pipe)
+{
+	while (!wl_list_empty(&pipe->waiters)) {
+		struct pipe_waiter *waiter = wl_container_of(pipe->waiters.next, waiter, link);
+		wl_list_remove(&waiter->link);
+		waiter->done(waiter);
+	}
+}
+
+static void drop_chunks(struct pipe *pipe)
+{
+	struct chunk *chunk, *next;
+	wl_list_for_each_safe(chunk, next, &pipe->chunks, link)
+	{
+		pipe->pipes->queued_bytes -= chunk->size - chunk->sent;
+		free(chunk);
+	}
+	wl_list_init(&pipe->chunks);
+}
+
+/* Closes our end. The pipe is still known, so that what the guest goes on to say about it is no
+ * error. */
+static void pipe_break(struct pipe *pipe)
+{
+	stop_watching(pipe);
+	wl_list_remove(&pipe->ready_link);
+	wl_list_init(&pipe->ready_link);
+	fd_close(&pipe->fd);
+	drop_chunks(pipe);
+	finish_waiters(pipe);
+}
+
+static void pipe_destroy(struct pipe *pipe)
+{
+	id_map_remove(&pipe->pipes->by_id, pipe->id);
+	pipe_break(pipe);
+	if (pipe->patience)
+		wl_event_source_remove(pipe->patience);
+	--*pipe->pipes->live;
+	free(pipe);
+}
+
+void pipes_finish(struct pipes *pipes)
+{
+	uint32_t id;
+	for (struct pipe *pipe; (pipe = id_map_take_any(&pipes->by_id, &id));)
+		pipe_destroy(pipe);
+	id_map_finish(&pipes->by_id);
+}
+
+static int handle_no_patience(void *data)
+{
+	struct pipe *pipe = data;
+	log_debug("a pipe whose context has ended is closed: its reader takes nothing");
+	pipe_destroy(pipe);
+	return 0;
+}
+
+static size_t count_queued(const struct pipe *pipe)
+{
+	size_t bytes = 0;
+	struct chunk *chunk;
+	wl_list_for_each(chunk, &pipe->chunks, link)
+	{
+		bytes += chunk->size - chunk->sent;
+	}
+	return bytes;
+}
+
+/* Into @heir, from pipes that know it no more; false: there is no room. */
+static bool pipe_bequeath(struct pipe *pipe, struct pipes *heir, int timeout_ms)
+{
+	size_t bytes = count_queued(pipe);
+
+	if (heir->by_id.count >= PIPES_MAX ||
+		!range_fits(heir->queued_bytes, bytes, PIPES_MAX_QUEUED))
+		return false;
+	do
+		heir->last_heir++;
+	while (heir->last_heir == 0 || pipes_has(heir, heir->last_heir));
+	pipe->patience = wl_event_loop_add_timer(heir->loop, handle_no_patience, pipe);
+	pipe->patience_ms = timeout_ms;
+	if (!pipe->patience || wl_event_source_timer_update(pipe->patience, timeout_ms) < 0 ||
+		id_map_insert(&heir->by_id, heir->last_heir, pipe) < 0)
+		return false;
+	pipe->id = heir->last_heir;
+	pipe->pipes->queued_bytes -= bytes;
+	pipe->pipes = heir;
+	heir->queued_bytes += bytes;
+	finish_waiters(pipe);
+	return true;
+}
+
+unsigned pipes_bequeath(struct pipes *pipes, struct pipes *heir, int timeout_ms)
+{
+	unsigned closed = 0;
+	uint32_t id;
+	for (struct pipe *pipe; (pipe = id_map_take_any(&pipes->by_id, &id));) {
+		bool owed = pipe->hang_up && !wl_list_empty(&pipe->chunks);
+		if (owed && pipe_bequeath(pipe, heir, timeout_ms))
+			continue;
+		closed += owed;
+		pipe_destroy(pipe);
+	}
+	id_map_finish(&pipes->by_id);
+	return closed;
+}
+
+bool pipes_has(const struct pipes *pipes, uint32_t id)
+{
+	return id_map_find(&pipes->by_id, id) != NULL;
+}
+
+/* Puts a read pipe in line for pipes_read. */
+static void make_ready(struct pipe *pipe)
+{
+	/*
+	 * Not watched meanwhile: a hang-up cannot be masked. The guest asks for one event at a
+	 * time, and until it does the bytes wait in the pipe, where they hold back who writes them.
+	 */
+	stop_watching(pipe);
+	if (wl_list_empty(&pipe->ready_link))
+		wl_list_insert(pipe->pipes->ready.prev, &pipe->ready_link);
+}
+
+static int handle_readable(int fd, uint32_t mask, void *data)
+{
+	struct pipe *pipe = data;
+	struct pipes *pipes = pipe->pipes;
+	make_ready(pipe);
+	pipes->listener->readable(pipes->data);
+	return 0;
+}
+
+static int watch(struct pipe *pipe)
+{
+	if (!pipe->source)
+		pipe->source = wl_event_loop_add_fd(pipe->pipes->loop, pipe->fd,
+			pipe->reads ? WL_EVENT_READABLE : WL_EVENT_WRITABLE,
+			pipe->reads ? handle_readable : handle_writable, pipe);
+	return pipe->source ? 0 : -ENOMEM;
+}
+
+int pipes_open_read(struct pipes *pipes, uint32_t id)
+{
+	if (pipes->by_id.count >= PIPES_MAX)
+		return -EMFILE;
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	struct pipe *pipe = NULL;
+	int err = fd_set_nonblock(ends[0]);
+	if (err == 0) {
+		pipe = pipe_create(pipes, id, true, ends[0]);
+		err = pipe ? watch(pipe) : -ENOMEM;
+	}
+	if (err == 0)
+		return ends[1];
+
+	if (pipe)
+		pipe_destroy(pipe);
+	else
+		close(ends[0]);
+	close(ends[1]);
+	return err;
+}
+
+int pipes_add_write(struct pipes *pipes, uint32_t id, int fd)
+{
+	int err = pipes->by_id.count < PIPES_MAX ? fd_set_nonblock(fd) : -EMFILE;
+	if (err == 0 && !pipe_create(pipes, id, false, fd))
+		err = -ENOMEM;
+	if (err < 0)
+		close(fd);
+	return err;
+}
+
+bool pipes_readable(const struct pipes *pipes)
+{
+	return !wl_list_empty(&pipes->ready);
+}
+
+ssize_t pipes_read(struct pipes *pipes, uint32_t *id, void *bytes, size_t size, bool *hang_up)
+{
+	*hang_up = false;
+	while (!wl_list_empty(&pipes->ready)) {
+		struct pipe *pipe = wl_container_of(pipes->ready.next, pipe, ready_link);
+		wl_list_remove(&pipe->ready_link);
+		wl_list_init(&pipe->ready_link);
+		/* Without credit it leaves the line, unwatched, until pipes_acknowledge. */
+		if (pipe->unacknowledged >= pipes->read_limit)
+			continue;
+
+		size_t room = min_u64(size, pipes->read_limit - pipe->unacknowledged);
+		ssize_t n;
+		do
+			n = read(pipe->fd, bytes, room);
+		while (n < 0 && errno == EINTR);
+		if (n < 0 && errno == EAGAIN && watch(pipe) == 0)
+			continue;
+		*id = pipe->id;
+		if (n <= 0) {
+			/* An error ends the pipe as an end of file does: the guest has no word for
+			 * it. */
+			*hang_up = true;
+			pipe_destroy(pipe);
+			return 0;
+		}
+		if (pipes->read_limit != UINT32_MAX)
+			pipe->unacknowledged += (uint32_t)n;
+		/* Behind the others; whether there is more will be seen when its turn comes. */
+		wl_list_insert(pipes->ready.prev, &pipe->ready_link);
+		return n;
+	}
+	return -EAGAIN;
+}
+
+void pipes_limit_reads(struct pipes *pipes, uint32_t bytes)
+{
+	pipes->read_limit = bytes;
+	/* Those that had run out of credit may have some now; their turn will tell. */
+	uint32_t position = 0;
+	for (struct pipe *pipe; (pipe = id_map_next(&pipes->by_id, &position));)
+		if (pipe->reads && !pipe->source)
+			make_ready(pipe);
+	if (pipes_readable(pipes))
+		pipes->listener->readable(pipes->data);
+}
+
+void pipes_acknowledge(struct pipes *pipes, uint32_t id, uint32_t bytes)
+{
+	struct pipe *pipe = id_map_find(&pipes->by_id, id);
+	if (!pipe || !pipe->reads)
+		return;
+	bool starved = pipe->unacknowledged >= pipes->read_limit;
+	pipe->unacknowledged -= min_u64(bytes, pipe->unacknowledged);
+	if (starved && pipe->unacknowledged < pipes->read_limit && !pipe->source) {
+		make_ready(pipe);
+		pipes->listener->readable(pipes->data);
+	}
+}
+
+/* Writes what the reader takes. *@sent bytes went out; 0, -EAGAIN with a rest, or -errno: nobody
+ * reads. */
+static int write_some(int fd, const uint8_t *bytes, size_t size, size_t *sent)
+{
+	*sent = 0;
+	while (*sent < size) {
+		ssize_t n = write(fd, bytes + *sent, size - *sent);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		*sent += (size_t)n;
+	}
+	return 0;
+}
+
+/* As write_some, for what is queued. */
+static int flush_chunks(struct pipe *pipe)
+{
+	while (!wl_list_empty(&pipe->chunks)) {
+		struct chunk *chunk = wl_container_of(pipe->chunks.next, chunk, link);
+		size_t sent;
+		int err = write_some(
+			pipe->fd, chunk->bytes + chunk->sent, chunk->size - chunk->sent, &sent);
+		chunk->sent += sent;
+		pipe->pipes->queued_bytes -= sent;
+		if (err < 0)
+			return err;
+		wl_list_remove(&chunk->link);
+		free(chunk);
+	}
+	return 0;
+}
+
+static int handle_writable(int fd, uint32_t mask, void *data)
+{
+	struct pipe *pipe = data;
+	int err = flush_chunks(pipe);
+	if (err == -EAGAIN && !(mask & (WL_EVENT_HANGUP | WL_EVENT_ERROR))) {
+		if (pipe->patience)
+			wl_event_source_timer_update(pipe->patience, pipe->patience_ms);
+		return 0;
+	}
+	if (err < 0) {
+		pipe_break(pipe);
+		if (pipe->hang_up)
+			pipe_destroy(pipe);
+	} else if (pipe->hang_up) {
+		pipe_destroy(pipe);
+	} else {
+		stop_watching(pipe);
+		finish_waiters(pipe);
+	}
+	return 0;
+}
+
+/* Behind what is queued already. */
+static int queue_bytes(struct pipe *pipe, const uint8_t *bytes, size_t size)
+{
+	struct pipes *pipes = pipe->pipes;
+	if (!range_fits(pipes->queued_bytes, size, PIPES_MAX_QUEUED))
+		return -ENOBUFS;
+	struct chunk *last = NULL;
+	size_t room = 0;
+	if (!wl_list_empty(&pipe->chunks)) {
+		last = wl_container_of(pipe->chunks.prev, last, link);
+		room = min_u64(size, last->capacity - last->size);
+	}
+	struct chunk *chunk = NULL;
+	if (size > room) {
+		size_t capacity = max_u64(size - room, CHUNK_BYTES);
+		chunk = malloc(sizeof(*chunk) + capacity);
+		if (!chunk)
+			return -ENOMEM;
+		*chunk = (struct chunk){.capacity = capacity, .size = size - room};
+		memcpy(chunk->bytes, bytes + room, size - room);
+		wl_list_insert(pipe->chunks.prev, &chunk->link);
+	}
+	if (room > 0) {
+		memcpy(last->bytes + last->size, bytes, room);
+		last->size += room;
+	}
+	pipes->queued_bytes += size;
+	return watch(pipe);
+}
+
+int pipes_write(struct pipes *pipes, uint32_t id, const void *bytes, size_t size, bool hang_up)
+{
+	struct pipe *pipe = id_map_find(&pipes->by_id, id);
+	if (!pipe || pipe->hang_up)
+		return -ENOENT;
+	if (pipe->reads && (size > 0 || !hang_up))
+		return -EINVAL;
+
+	int err = 0;
+	if (pipe->fd >= 0 && size > 0) {
+		size_t sent = 0;
+		if (wl_list_empty(&pipe->chunks))
+			err = write_some(pipe->fd, bytes, size, &sent);
+		else
+			err = -EAGAIN;
+		if (err == -EAGAIN) {
+			int queued = queue_bytes(pipe, (const uint8_t *)bytes + sent, size - sent);
+			err = queued < 0 ? queued : err;
+		}
+		if (err < 0 && err != -EAGAIN)
+			pipe_break(pipe);
+		/* A reader that left is no fault of the guest's. */
+		if (err < 0 && err != -EAGAIN && err != -ENOBUFS && err != -ENOMEM)
+			err = 0;
+	}
+	pipe->hang_up = hang_up;
+	if (hang_up && wl_list_empty(&pipe->chunks))
+		pipe_destroy(pipe);
+	else if (!wl_list_empty(&pipe->chunks))
+		err = -EAGAIN;
+	return err;
+}
+
+void pipes_wait(struct pipes *pipes, uint32_t id, struct pipe_waiter *waiter)
+{
+	struct pipe *pipe = id_map_find(&pipes->by_id, id);
+	assert(pipe && !wl_list_empty(&pipe->chunks));
+	wl_list_insert(pipe->waiters.prev, &waiter->link);
+}

@@ -1,0 +1,96 @@
+/*
+ * The pipes of one cross-domain context. Read pipes: the guest reads what a client of the host
+ * writes. Write pipes: the guest writes what a client of the host reads. Everything here is
+ * non-blocking; the process must ignore SIGPIPE.
+ */
+#ifndef HOST_BRIDGE_CROSS_DOMAIN_PIPES_H
+#define HOST_BRIDGE_CROSS_DOMAIN_PIPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <wayland-server-core.h>
+
+#include "protocol/base/id_map.h"
+
+#define PIPES_MAX 256                         /* of one context */
+#define PIPES_MAX_QUEUED (UINT64_C(16) << 20) /* bytes for all write pipes of one context */
+
+struct pipes_listener {
+	/* A read pipe has something to say: pipes_readable() is true now. */
+	void (*readable)(void *data);
+};
+
+/* Something that waits for a write pipe to run dry; the owner embeds it. */
+struct pipe_waiter {
+	struct wl_list link;
+	void (*done)(struct pipe_waiter *waiter); /* also when the pipe goes away */
+};
+
+struct pipes {
+	struct wl_event_loop *loop;
+	const struct pipes_listener *listener;
+	void *data;
+	uint64_t *live; /* counted up and down with each pipe */
+	struct id_map by_id;
+	struct wl_list
+		ready; /* pipe::ready_link: read pipes with something to read, the next one first */
+	uint64_t queued_bytes;
+	uint32_t last_heir;  /* the id that was given last to one that was bequeathed */
+	uint32_t read_limit; /* unacknowledged bytes a read pipe may have under way; UINT32_MAX: any
+				number */
+};
+
+/* @loop and @live are borrowed. @listener may be NULL where nothing is read. */
+void pipes_init(struct pipes *pipes, struct wl_event_loop *loop,
+	const struct pipes_listener *listener, void *data, uint64_t *live);
+/* Closes all; waiters are done. */
+void pipes_finish(struct pipes *pipes);
+/*
+ * As pipes_finish, but write pipes whose end is queued, behind bytes that their readers have not
+ * taken, go on in @heir: the guest has said all it has to say. There they live until they are dry,
+ * their reader leaves, or nothing went out for @timeout_ms. @heir has the same loop and counter,
+ * and no listener; its bounds are those of any pipes. How many had to be closed with bytes left
+ * because of them.
+ */
+unsigned pipes_bequeath(struct pipes *pipes, struct pipes *heir, int timeout_ms);
+
+/* Whether the id is in use. */
+bool pipes_has(const struct pipes *pipes, uint32_t id);
+
+/*
+ * A new read pipe, @id not in use. Returns its writing end (blocking, as clients expect), the
+ * caller's; or -EMFILE (too many), -ENOMEM, or what pipe2 says.
+ */
+int pipes_open_read(struct pipes *pipes, uint32_t id);
+
+/* A new write pipe, @id not in use: takes @fd, also on error. 0, -EMFILE, -ENOMEM. */
+int pipes_add_write(struct pipes *pipes, uint32_t id, int fd);
+
+/* Whether pipes_read has something to say. */
+bool pipes_readable(const struct pipes *pipes);
+
+/*
+ * The next ready pipe's turn: up to @size bytes of it. The number of bytes; 0 with *@hang_up: end
+ * of file, the pipe is gone; -EAGAIN: there was nothing after all.
+ */
+ssize_t pipes_read(struct pipes *pipes, uint32_t *id, void *bytes, size_t size, bool *hang_up);
+
+/* From now on at most @bytes (not 0) of each read pipe may be under way. */
+void pipes_limit_reads(struct pipes *pipes, uint32_t bytes);
+/* The guest's reader took @bytes of read pipe @id; one that has ended already does not mind. */
+void pipes_acknowledge(struct pipes *pipes, uint32_t id, uint32_t bytes);
+
+/*
+ * Queues @size bytes for write pipe @id and, with @hang_up, its end behind them; a read pipe takes
+ * only a hang-up: the guest's reader is gone. 0: all went out (or nobody reads any more); -EAGAIN:
+ * some are queued, see pipes_wait; -ENOENT: no such pipe; -EINVAL: data for a read pipe; -ENOBUFS:
+ * over PIPES_MAX_QUEUED, the pipe was closed; -ENOMEM likewise.
+ */
+int pipes_write(struct pipes *pipes, uint32_t id, const void *bytes, size_t size, bool hang_up);
+
+/* After -EAGAIN: calls @waiter when all that is queued for @id now went out. */
+void pipes_wait(struct pipes *pipes, uint32_t id, struct pipe_waiter *waiter);
+
+#endif

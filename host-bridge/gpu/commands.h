@@ -1,0 +1,125 @@
+/* The commands of the virtio-gpu queues (virtio 1.3, 5.7.6), and what they work on. */
+#ifndef HOST_BRIDGE_GPU_COMMANDS_H
+#define HOST_BRIDGE_GPU_COMMANDS_H
+
+#include <linux/virtio_gpu.h>
+
+#include "host-bridge/gpu/context.h"
+#include "host-bridge/gpu/requests.h"
+#include "host-bridge/render/renderer.h"
+#include "host-bridge/gpu/resources.h"
+#include "host-bridge/gpu/waiting.h"
+#include "protocol/formats/cross_domain.h"
+#include "protocol/base/log.h"
+
+#define GPU_MAX_CONTEXTS 2048
+#define GPU_MAX_SUBMISSION_BYTES (1u << 20)
+#define GPU_UUID_NODE_BYTES 6
+
+enum gpu_queue {
+	GPU_CONTROL_QUEUE,
+	GPU_CURSOR_QUEUE,
+};
+
+struct gpu { /* what commands work on */
+	struct context_host host;
+	struct device_counters counters;
+	struct resource_table resources;
+	struct id_map contexts;
+	struct requests requests;
+	struct waiting_room waiting;
+	struct virtqueue *queues[2]; /* by enum gpu_queue; borrowed */
+	uint8_t uuid[16]; /* of resources; its last GPU_UUID_NODE_BYTES become the resource's serial
+			     number */
+	uint8_t *submission; /* GPU_MAX_SUBMISSION_BYTES to copy commands of contexts to */
+	struct log_limit log_limit;
+};
+
+/* One command, copied from the guest. */
+struct command {
+	struct gpu *gpu;
+	struct virtqueue *queue;
+	const struct virtqueue_chain *chain;
+	size_t fixed_bytes; /* of the command's struct; what follows it is still in the chain */
+	union {
+		struct virtio_gpu_ctrl_hdr hdr;
+		struct virtio_gpu_resource_create_2d create_2d;
+		struct virtio_gpu_resource_unref unref;
+		struct virtio_gpu_set_scanout set_scanout;
+		struct virtio_gpu_resource_flush flush;
+		struct virtio_gpu_transfer_to_host_2d transfer_to_host_2d;
+		struct virtio_gpu_resource_attach_backing attach_backing;
+		struct virtio_gpu_resource_detach_backing detach_backing;
+		struct virtio_gpu_get_capset_info get_capset_info;
+		struct virtio_gpu_get_capset get_capset;
+		struct virtio_gpu_resource_assign_uuid assign_uuid;
+		struct virtio_gpu_resource_create_blob create_blob;
+		struct virtio_gpu_set_scanout_blob set_scanout_blob;
+		struct virtio_gpu_ctx_create ctx_create;
+		struct virtio_gpu_ctx_resource ctx_resource;
+		struct virtio_gpu_cmd_submit submit;
+		struct virtio_gpu_resource_map_blob map_blob;
+		struct virtio_gpu_resource_unmap_blob unmap_blob;
+		struct virtio_gpu_resource_create_3d create_3d;
+		struct virtio_gpu_transfer_host_3d transfer_3d;
+		struct virtio_gpu_update_cursor cursor;
+	} in;
+	size_t out_bytes; /* of the answer; a handler that has more than the header says so */
+	union {
+		struct virtio_gpu_ctrl_hdr hdr;
+		struct virtio_gpu_resp_display_info display_info;
+		struct virtio_gpu_resp_capset_info capset_info;
+		struct {
+			struct virtio_gpu_ctrl_hdr hdr;
+			uint8_t data[RENDERER_MAX_CAPSET_BYTES];
+		} capset;
+		struct virtio_gpu_resp_resource_uuid uuid;
+		struct virtio_gpu_resp_map_info map_info;
+	} out;
+};
+
+/* What a handler returns when a context has kept the command: it answers later. */
+#define COMMAND_KEPT 0
+
+/* Executes a command and returns VIRTIO_GPU_RESP_*, or COMMAND_KEPT. */
+typedef uint32_t (*command_fn)(struct command *command);
+
+/* Takes the command in @chain off @queue, executes it, and puts the answer on the used ring, unless
+ * it comes later. */
+void command_execute(struct gpu *gpu, enum gpu_queue queue, const struct virtqueue_chain *chain);
+
+/* Executes what had to wait and need not any more. */
+void commands_retry(struct gpu *gpu);
+
+/* How many capsets there are. */
+uint32_t gpu_n_capsets(const struct gpu *gpu);
+
+/* The answer that says -errno @err best; 0 is OK_NODATA. */
+uint32_t command_response(int err);
+
+/* Ends a context: detaches its resources, completes its requests. */
+void gpu_destroy_context(struct gpu *gpu, struct context *context);
+
+/* The guest gives @resource up: takes it from every context. */
+void gpu_forget_everywhere(struct gpu *gpu, struct resource *resource);
+
+/* In commands_3d.c */
+uint32_t command_resource_create_3d(struct command *command);
+uint32_t command_transfer_3d(struct command *command);
+
+/* In commands_resource.c */
+uint32_t command_resource_create_2d(struct command *command);
+uint32_t command_resource_unref(struct command *command);
+uint32_t command_resource_attach_backing(struct command *command);
+uint32_t command_resource_detach_backing(struct command *command);
+uint32_t command_resource_assign_uuid(struct command *command);
+uint32_t command_resource_create_blob(struct command *command);
+uint32_t command_resource_map_blob(struct command *command);
+uint32_t command_resource_unmap_blob(struct command *command);
+uint32_t command_set_scanout(struct command *command);
+uint32_t command_set_scanout_blob(struct command *command);
+uint32_t command_resource_flush(struct command *command);
+uint32_t command_transfer_to_host_2d(struct command *command);
+uint32_t command_cursor(struct command *command);
+
+#endif

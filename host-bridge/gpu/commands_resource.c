@@ -1,0 +1,391 @@
+/* Commands about resources: what guest kernels make at probe (nothing is shown of it), and blobs.
+ */
+#include "host-bridge/gpu/commands.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "host-bridge/vhost/window.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
+
+#define MAX_2D_PX 16384
+#define N_SCANOUTS 1
+#define MAX_ENTRIES (1u << 20) /* of one resource: 4 GiB in single pages */
+#define ENTRIES_AT_A_TIME 256
+
+/* --- guest pages --- */
+
+/* Appends a run to @pages, or to the last run if it goes on there. */
+static void add_run(
+	struct resource_pages *pages, uint32_t *n, const struct virtio_gpu_mem_entry *entry)
+{
+	struct resource_pages *last = *n > 0 ? &pages[*n - 1] : NULL;
+	if (last && last->guest_address + last->length == entry->addr &&
+		entry->length <= UINT32_MAX - last->length)
+		last->length += entry->length;
+	else
+		pages[(*n)++] = (struct resource_pages){
+			.guest_address = entry->addr, .length = entry->length};
+}
+
+/* The @n_entries runs of guest memory behind the command's struct; the caller's. */
+static int read_pages(
+	struct command *command, uint32_t n_entries, struct resource_pages **out, uint32_t *n_out)
+{
+	struct virtio_gpu_mem_entry entries[ENTRIES_AT_A_TIME];
+	const struct guest_memory *memory = command->gpu->resources.memory;
+	uint64_t offset = command->fixed_bytes;
+
+	if (n_entries == 0 ||
+		!range_fits(offset, (uint64_t)n_entries * sizeof(entries[0]),
+			command->chain->out_bytes))
+		return -EINVAL;
+	if (n_entries > MAX_ENTRIES)
+		return -ENOSPC;
+	struct resource_pages *pages = calloc(n_entries, sizeof(*pages));
+	if (!pages)
+		return -ENOMEM;
+	uint32_t n = 0;
+	for (uint32_t done = 0; done < n_entries;) {
+		uint32_t count = (uint32_t)min_u64(n_entries - done, ENTRIES_AT_A_TIME);
+		size_t bytes = count * sizeof(entries[0]);
+		if (virtqueue_read(command->queue, command->chain, offset, entries, bytes) != bytes)
+			goto error;
+		for (uint32_t i = 0; i < count; i++) {
+			if (entries[i].length == 0 ||
+				!guest_memory_covers(memory, entries[i].addr, entries[i].length))
+				goto error;
+			add_run(pages, &n, &entries[i]);
+		}
+		done += count;
+		offset += bytes;
+	}
+	/* Most guests' pages join up; what was too much goes back. */
+	struct resource_pages *shrunk = realloc(pages, n * sizeof(*pages));
+	*out = shrunk ? shrunk : pages;
+	*n_out = n;
+	return 0;
+error:
+	free(pages);
+	return -EINVAL;
+}
+
+static int give_pages(struct command *command, struct resource *resource, uint32_t n_entries)
+{
+	struct resource_pages *pages;
+	uint32_t n;
+	int err = read_pages(command, n_entries, &pages, &n);
+	return err < 0 ? err : resource_set_pages(resource, pages, n);
+}
+
+/* --- 2D --- */
+
+static bool format_known(uint32_t format)
+{
+	switch (format) {
+	case VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM:
+	case VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM:
+	case VIRTIO_GPU_FORMAT_A8R8G8B8_UNORM:
+	case VIRTIO_GPU_FORMAT_X8R8G8B8_UNORM:
+	case VIRTIO_GPU_FORMAT_R8G8B8A8_UNORM:
+	case VIRTIO_GPU_FORMAT_X8B8G8R8_UNORM:
+	case VIRTIO_GPU_FORMAT_A8B8G8R8_UNORM:
+	case VIRTIO_GPU_FORMAT_R8G8B8X8_UNORM:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Whether @r, not empty, lies in the resource; blobs have no size in pixels. */
+static bool rect_fits(const struct resource *resource, const struct virtio_gpu_rect *r)
+{
+	return resource->kind != RESOURCE_2D ||
+		(r->width > 0 && r->height > 0 && range_fits(r->x, r->width, resource->width) &&
+			range_fits(r->y, r->height, resource->height));
+}
+
+uint32_t command_resource_create_2d(struct command *command)
+{
+	const struct virtio_gpu_resource_create_2d *in = &command->in.create_2d;
+	struct resource *resource;
+
+	if (!format_known(in->format) || in->width == 0 || in->height == 0 ||
+		in->width > MAX_2D_PX || in->height > MAX_2D_PX)
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	int err = resource_create(&command->gpu->resources, in->resource_id, RESOURCE_2D,
+		(uint64_t)in->width * in->height * 4, &resource);
+	if (err < 0)
+		return command_response(err);
+	resource->width = in->width;
+	resource->height = in->height;
+	resource->format = in->format;
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+static bool is_classic(const struct resource *resource)
+{
+	return resource->kind == RESOURCE_2D || resource->kind == RESOURCE_3D;
+}
+
+/* The guest pages of a resource have come or gone. */
+static void tell_backing(struct gpu *gpu, struct resource *resource)
+{
+	uint32_t position = 0;
+	if (resource->attached == 0)
+		return;
+	for (struct context *context; (context = id_map_next(&gpu->contexts, &position));)
+		if (context->ops->backing && id_map_find(&context->attached, resource->id))
+			context->ops->backing(context, resource);
+}
+
+uint32_t command_resource_attach_backing(struct command *command)
+{
+	const struct virtio_gpu_resource_attach_backing *in = &command->in.attach_backing;
+	struct resource *resource = resource_find(&command->gpu->resources, in->resource_id);
+
+	if (!resource)
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	if (!is_classic(resource) || resource->n_pages > 0)
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	int err = give_pages(command, resource, in->nr_entries);
+	if (err == 0)
+		tell_backing(command->gpu, resource);
+	return command_response(err);
+}
+
+uint32_t command_resource_detach_backing(struct command *command)
+{
+	struct resource *resource =
+		resource_find(&command->gpu->resources, command->in.detach_backing.resource_id);
+
+	if (!resource)
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	if (!is_classic(resource) || resource->n_pages == 0)
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	resource_drop_pages(resource);
+	tell_backing(command->gpu, resource);
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+uint32_t command_transfer_to_host_2d(struct command *command)
+{
+	const struct virtio_gpu_transfer_to_host_2d *in = &command->in.transfer_to_host_2d;
+	const struct resource *resource = resource_find(&command->gpu->resources, in->resource_id);
+
+	if (!resource)
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	if (resource->kind != RESOURCE_2D || resource->n_pages == 0 || !rect_fits(resource, &in->r))
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+/* What SET_SCANOUT and SET_SCANOUT_BLOB have in common. The scanout has no display: nothing is
+ * shown. */
+static uint32_t check_scanout(struct command *command, uint32_t scanout, uint32_t resource_id,
+	const struct virtio_gpu_rect *r, bool blob)
+{
+	if (scanout >= N_SCANOUTS)
+		return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
+	if (resource_id == 0)
+		return VIRTIO_GPU_RESP_OK_NODATA;
+	const struct resource *resource = resource_find(&command->gpu->resources, resource_id);
+	if (!resource)
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	if ((resource->kind != RESOURCE_2D) != blob || !rect_fits(resource, r))
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+uint32_t command_set_scanout(struct command *command)
+{
+	const struct virtio_gpu_set_scanout *in = &command->in.set_scanout;
+	return check_scanout(command, in->scanout_id, in->resource_id, &in->r, false);
+}
+
+uint32_t command_set_scanout_blob(struct command *command)
+{
+	const struct virtio_gpu_set_scanout_blob *in = &command->in.set_scanout_blob;
+	return check_scanout(command, in->scanout_id, in->resource_id, &in->r, true);
+}
+
+uint32_t command_resource_flush(struct command *command)
+{
+	const struct virtio_gpu_resource_flush *in = &command->in.flush;
+	const struct resource *resource = resource_find(&command->gpu->resources, in->resource_id);
+
+	if (!resource)
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	return rect_fits(resource, &in->r) ? VIRTIO_GPU_RESP_OK_NODATA
+					   : VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+}
+
+/* UPDATE_CURSOR and MOVE_CURSOR */
+uint32_t command_cursor(struct command *command)
+{
+	const struct virtio_gpu_update_cursor *in = &command->in.cursor;
+
+	if (in->pos.scanout_id >= N_SCANOUTS)
+		return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
+	if (in->hdr.type == VIRTIO_GPU_CMD_UPDATE_CURSOR && in->resource_id != 0 &&
+		!resource_find(&command->gpu->resources, in->resource_id))
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+/* --- all resources --- */
+
+uint32_t command_resource_unref(struct command *command)
+{
+	struct resource *resource =
+		resource_find(&command->gpu->resources, command->in.unref.resource_id);
+
+	if (!resource)
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	gpu_forget_everywhere(command->gpu, resource);
+	resource_forget(resource);
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+uint32_t command_resource_assign_uuid(struct command *command)
+{
+	struct gpu *gpu = command->gpu;
+	const struct resource *resource =
+		resource_find(&gpu->resources, command->in.assign_uuid.resource_id);
+
+	if (!resource)
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	static_assert(sizeof(resource->serial) >= GPU_UUID_NODE_BYTES, "");
+	memcpy(command->out.uuid.uuid, gpu->uuid, sizeof(gpu->uuid));
+	memcpy(command->out.uuid.uuid + sizeof(gpu->uuid) - GPU_UUID_NODE_BYTES, &resource->serial,
+		GPU_UUID_NODE_BYTES);
+	command->out_bytes = sizeof(command->out.uuid);
+	return VIRTIO_GPU_RESP_OK_RESOURCE_UUID;
+}
+
+/* --- blobs --- */
+
+static uint32_t create_guest_blob(struct command *command)
+{
+	const struct virtio_gpu_resource_create_blob *in = &command->in.create_blob;
+	struct resource *resource;
+
+	if (in->size == 0)
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	int err = resource_create(&command->gpu->resources, in->resource_id, RESOURCE_BLOB_GUEST,
+		in->size, &resource);
+	if (err < 0)
+		return command_response(err);
+	err = give_pages(command, resource, in->nr_entries);
+	if (err < 0)
+		resource_forget(resource);
+	return command_response(err);
+}
+
+/* A blob that the context's worker makes. */
+static uint32_t make_host_blob(struct command *command, struct context *context)
+{
+	const struct virtio_gpu_resource_create_blob *in = &command->in.create_blob;
+	struct gpu *gpu = command->gpu;
+	struct resource *resource;
+
+	if (in->size == 0 || in->size > UINT64_MAX - PAGE_BYTES)
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	int err = resource_create(&gpu->resources, in->resource_id, RESOURCE_BLOB_HOST,
+		align_up(in->size, PAGE_BYTES), &resource);
+	if (err < 0)
+		return command_response(err);
+	struct request *request =
+		request_create(&gpu->requests, command->chain, &command->in.hdr, context);
+	if (!request) {
+		resource_forget(resource);
+		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+	}
+	resource->pending = true;
+	err = context->ops->make_blob(
+		context, resource, in->blob_id, in->size, in->blob_flags, request);
+	if (err == 0)
+		return COMMAND_KEPT;
+	gpu->counters.errors++;
+	resource->pending = false;
+	resource_forget(resource);
+	request_complete(request, command_response(err));
+	return COMMAND_KEPT;
+}
+
+static uint32_t create_host_blob(struct command *command)
+{
+	const struct virtio_gpu_resource_create_blob *in = &command->in.create_blob;
+	struct gpu *gpu = command->gpu;
+	struct context *context = id_map_find(&gpu->contexts, in->hdr.ctx_id);
+	struct context_blob blob;
+	struct resource *resource;
+
+	if (!context)
+		return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
+	if (in->nr_entries != 0)
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	/* Before the context parts with what it may give only once. */
+	if (in->resource_id == 0 || resource_find(&gpu->resources, in->resource_id))
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	if (context->ops->make_blob)
+		return make_host_blob(command, context);
+	int err = context->ops->create_blob(context, in->blob_id, in->size, in->blob_flags, &blob);
+	if (err < 0)
+		return command_response(err);
+	err = resource_create(
+		&gpu->resources, in->resource_id, RESOURCE_BLOB_HOST, blob.size, &resource);
+	if (err < 0) {
+		fd_close(&blob.fd);
+		free(blob.contents);
+		return command_response(err);
+	}
+	resource->fd = blob.fd;
+	resource->fd_owned = blob.fd >= 0;
+	resource->fd_offset = blob.fd_offset;
+	resource->contents = blob.contents;
+	resource->contents_size = blob.contents_size;
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+uint32_t command_resource_create_blob(struct command *command)
+{
+	switch (command->in.create_blob.blob_mem) {
+	case VIRTIO_GPU_BLOB_MEM_GUEST:
+		return create_guest_blob(command);
+	case VIRTIO_GPU_BLOB_MEM_HOST3D:
+		return create_host_blob(command);
+	default:
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	}
+}
+
+uint32_t command_resource_map_blob(struct command *command)
+{
+	const struct virtio_gpu_resource_map_blob *in = &command->in.map_blob;
+	struct resource_table *resources = &command->gpu->resources;
+	struct resource *resource = resource_find(resources, in->resource_id);
+
+	if (!resource)
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	if (!window_mapped(resources->window))
+		return VIRTIO_GPU_RESP_ERR_UNSPEC;
+	int err = resource_map(resource, in->offset);
+	if (err < 0)
+		return command_response(err);
+	command->out.map_info.map_info =
+		resource->fd_owned ? resource->map_info : VIRTIO_GPU_MAP_CACHE_CACHED;
+	command->out_bytes = sizeof(command->out.map_info);
+	return VIRTIO_GPU_RESP_OK_MAP_INFO;
+}
+
+uint32_t command_resource_unmap_blob(struct command *command)
+{
+	struct resource *resource =
+		resource_find(&command->gpu->resources, command->in.unmap_blob.resource_id);
+
+	if (!resource)
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	return command_response(resource_unmap(resource));
+}

@@ -1,0 +1,153 @@
+/* What a virtio-gpu context of any kind is to the device, and the device to it. */
+#ifndef HOST_BRIDGE_GPU_CONTEXT_H
+#define HOST_BRIDGE_GPU_CONTEXT_H
+
+#include "host-bridge/gpu/resources.h"
+
+#include <linux/virtio_gpu.h>
+#include <wayland-server-core.h>
+
+struct context;
+struct guest_memory;
+struct pipes;
+struct policy;
+struct renderer;
+
+#define CONTEXT_MAX_HELD 256 /* requests a context may keep */
+
+/*
+ * A SUBMIT_3D of the control queue that has been executed, or whose execution a context keeps for
+ * later. The device owns it; whoever was given it completes it exactly once. A context that dies
+ * need not: the device completes what is left.
+ */
+struct request {
+	struct wl_list link; /* free for the context that keeps it */
+	struct context *context;
+	int ring; /* the context's ring that its fence is on; -1: no fence, or one that is not of a
+		     ring */
+	bool fenced; /* it has a fence, of a ring or not */
+};
+/* Answers with @response (VIRTIO_GPU_RESP_*), with the command's fence echoed, and puts it on the
+ * used ring. */
+void request_complete(struct request *request, uint32_t response);
+
+struct context_blob { /* what a HOST3D blob_id stands for */
+	uint64_t size;
+	int fd; /* an fd of its own (owned by the receiver of this struct), or -1: a slot of the
+		   window */
+	uint64_t fd_offset;
+	/* Contents to be written once the blob has memory (received keymaps), or NULL; owned by the
+	 * receiver: free(). */
+	void *contents;
+	size_t contents_size;
+};
+
+struct context_ops {
+	/* Frees the context; its requests and attached resources are gone by the device's hand
+	 * right after. */
+	void (*destroy)(struct context *context);
+	/* CTX_ATTACH_RESOURCE and CTX_DETACH_RESOURCE; may be NULL. attach may refuse with -errno.
+	 * @resource is borrowed; ref it to keep it. */
+	int (*attach)(struct context *context, struct resource *resource);
+	void (*detach)(struct context *context, struct resource *resource);
+	/*
+	 * SUBMIT_3D: @size bytes, copied from the guest already. 0: done (the device goes on to
+	 * fence); -errno: refused. -EINPROGRESS: the context keeps @request and completes it
+	 * itself.
+	 */
+	int (*submit)(struct context *context, const uint8_t *commands, size_t size,
+		struct request *request);
+	/*
+	 * After a submit with VIRTIO_GPU_FLAG_FENCE on a ring: true if the context keeps @request
+	 * until the fence is due; false: signal it at once.
+	 */
+	bool (*fence)(struct context *context, uint32_t ring_idx, struct request *request);
+	/* RESOURCE_CREATE_BLOB with BLOB_MEM_HOST3D. 0 or -errno. */
+	int (*create_blob)(struct context *context, uint64_t blob_id, uint64_t size, uint32_t flags,
+		struct context_blob *out);
+	/*
+	 * For contexts whose memory others allocate, instead of create_blob: the same for
+	 * @resource, which is in the table and pending. 0: @request and resource_settle come later.
+	 * -errno: refused.
+	 */
+	int (*make_blob)(struct context *context, struct resource *resource, uint64_t blob_id,
+		uint64_t size, uint32_t flags, struct request *request);
+	/* The guest gives @resource up, attached or not; may be NULL. */
+	void (*forget)(struct context *context, struct resource *resource);
+	/* ATTACH_BACKING and DETACH_BACKING of a classic resource; may be NULL. */
+	void (*backing)(struct context *context, struct resource *resource);
+	/* TRANSFER_TO_HOST_3D and FROM_HOST; NULL: has no such thing. As submit. */
+	int (*transfer)(struct context *context, struct resource *resource,
+		const struct virtio_gpu_transfer_host_3d *transfer, struct request *request);
+	/* Whether its commands shall wait, until it wakes; may be NULL. */
+	bool (*busy)(const struct context *context);
+	/*
+	 * What context_wake asked for: the guest's ring may be written, fences completed. From the
+	 * event loop, with the control queue looked at just before, so that a POLL that came
+	 * without a kick is there.
+	 */
+	void (*service)(struct context *context);
+};
+
+/* Counts since the start unless said otherwise; one for the whole device. */
+struct device_counters {
+	uint64_t commands, errors; /* of the queues; those answered with an error */
+	uint64_t submissions, sends, receives, reads, writes, fences;
+	uint64_t bytes_from_guest, bytes_to_guest; /* Wayland's and pipes' */
+	uint64_t copied_bytes;                     /* contents copied for the guest (keymaps) */
+	uint64_t contexts, pipes;                  /* live now */
+	uint64_t contexts_lost;
+};
+
+/*
+ * Places in the control queue. A request that a context keeps stays in one, and a driver that finds
+ * the queue full makes all of its guest wait. So each channel has one for its POLL, other requests
+ * are kept as long as there are places besides, and some are always free.
+ */
+struct queue_places {
+	uint32_t total;    /* the queue's size; 0: not known, no bound */
+	uint32_t channels; /* contexts with a channel */
+	uint32_t others;   /* kept requests that are not the only POLL of their context */
+};
+
+/* Whether there is a place for one more channel, or (@other) for one more request besides. */
+static inline bool queue_places_left(const struct queue_places *places, bool other)
+{
+	uint32_t reserve = places->total / (other ? 20 : 10);
+	return places->total == 0 || places->channels + places->others < places->total - reserve;
+}
+
+/* What every context gets from the device; outlives it. */
+struct context_host {
+	struct wl_event_loop *loop;
+	const struct policy *policy;
+	uint64_t max_blob_bytes;
+	struct renderer *renderer; /* NULL: no 3D */
+	struct guest_memory *memory;
+	struct device_counters *counters;
+	uint32_t *n_starved; /* contexts that are starved now */
+	struct queue_places *places;
+	struct pipes *lingering; /* write pipes that have outlived their contexts; NULL: none do */
+};
+
+struct context {
+	const struct context_ops *ops;
+	const struct context_host *host;
+	uint32_t id;
+	char name[80];          /* for log lines: "context 3 (weston-terminal)" */
+	struct id_map attached; /* struct resource by id; each holds a reference. The device's to
+				   change. */
+	uint32_t n_held;        /* requests of it that are not completed. The device's to change. */
+	bool starved;           /* has an event for its guest and no POLL; context_set_starved */
+	bool dying;             /* ops->destroy runs: wakes count no more. The device's. */
+	struct wl_list requests;  /* the device's */
+	struct wl_list wake_link; /* the device's */
+};
+
+/* At the end of each service: whether an event is held back for want of a POLL. */
+void context_set_starved(struct context *context, bool starved);
+
+/* Asks for ops->service soon, once however often it is called. */
+void context_wake(struct context *context);
+
+#endif

@@ -1,0 +1,376 @@
+/*
+ * The virtio-gpu device: a vhost-user back end above, contexts and resources below.
+ *
+ * A turn of the event loop: callbacks execute commands (process), or note that a context has
+ * something for its guest (context_wake) or that an answer stands on the used ring. At its end
+ * finish_turn, an idle callback, looks at the control queue once more, so that a POLL that came
+ * without a kick counts, lets the contexts write, and interrupts the driver once for all of it. So
+ * commands are executed from process and finish_turn only, never inside a callback of a context.
+ */
+#include "host-bridge/gpu/device.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "host-bridge/gpu/commands.h"
+#include "host-bridge/cross_domain/pipes.h"
+#include "host-bridge/vhost/udmabuf.h"
+#include "host-bridge/vhost/vhost_user.h"
+#include "host-bridge/vhost/window.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
+#define LOG_MODULE "device"
+#include "protocol/base/log.h"
+
+#define MAX_COMMANDS_A_TURN (4 * VIRTQUEUE_MAX_SIZE)
+
+struct device {
+	struct gpu gpu;
+	struct vhost_user *vhost_user;
+	struct vhost_user_device description;
+	struct window *window;
+	int udmabuf;                  /* -1: there is none */
+	struct wl_list awake;         /* context::wake_link */
+	uint32_t n_starved;           /* contexts with an event and no POLL */
+	struct queue_places places;   /* of the control queue */
+	bool wants_polls;             /* the driver is told so */
+	struct pipes lingering;       /* context_host::lingering */
+	bool notify[2];               /* answers were put on the queue's used ring */
+	struct wl_event_source *turn; /* finish_turn, once it is due */
+	struct wl_event_source
+		*again; /* timer: a guest that never stops is gone on with in the next turn */
+	struct virtqueue_chain chain; /* the one that is executed; 16 KiB */
+};
+
+/* --- turns --- */
+
+static void finish_turn(void *data);
+
+static void want_turn(struct device *device)
+{
+	if (!device->turn)
+		device->turn = wl_event_loop_add_idle(device->gpu.host.loop, finish_turn, device);
+}
+
+void context_wake(struct context *context)
+{
+	struct gpu *gpu = container_of(context->host, struct gpu, host);
+	struct device *device = container_of(gpu, struct device, gpu);
+
+	if (context->dying || !wl_list_empty(&context->wake_link))
+		return;
+	wl_list_insert(device->awake.prev, &context->wake_link);
+	want_turn(device);
+}
+
+void context_set_starved(struct context *context, bool starved)
+{
+	if (starved == context->starved)
+		return;
+	context->starved = starved;
+	*context->host->n_starved += starved ? 1 : UINT32_MAX;
+}
+
+static void handle_answered(void *data)
+{
+	struct device *device = data;
+	device->notify[GPU_CONTROL_QUEUE] = true;
+	want_turn(device);
+}
+
+/* Executes what is in a queue. 0; 1: there may be more; -EPROTO: the ring is broken. */
+static int work_off(struct device *device, enum gpu_queue index)
+{
+	struct virtqueue *queue = device->gpu.queues[index];
+	int popped;
+
+	for (unsigned i = 0; i < MAX_COMMANDS_A_TURN; i++) {
+		popped = virtqueue_pop(queue, &device->chain);
+		if (popped < 0)
+			return popped;
+		if (popped == 0 && !virtqueue_enable_kicks(queue))
+			return 0;
+		if (popped == 0)
+			continue;
+		device->notify[index] = true;
+		command_execute(&device->gpu, index, &device->chain);
+	}
+	/* The guest is as fast as we are. Others have their turn before it goes on. */
+	return 1;
+}
+
+static void serve_contexts(struct device *device)
+{
+	while (!wl_list_empty(&device->awake)) {
+		struct context *context = wl_container_of(device->awake.next, context, wake_link);
+		wl_list_remove(&context->wake_link);
+		wl_list_init(&context->wake_link);
+		context->ops->service(context);
+	}
+}
+
+/*
+ * Before an event is held back the driver is told that its POLL wants a kick from now on
+ * (CROSS_DOMAIN_EXT_WANT_POLL). True: one came in between.
+ */
+static bool tell_wants(struct device *device)
+{
+	struct virtqueue *control = device->gpu.queues[GPU_CONTROL_QUEUE];
+	bool wanted = device->n_starved > 0;
+	if (wanted == device->wants_polls)
+		return false;
+	device->wants_polls = wanted;
+	virtqueue_want_polls(control, wanted);
+	return wanted && virtqueue_enable_kicks(control);
+}
+
+static void finish_turn(void *data)
+{
+	struct device *device = data;
+	int more;
+
+	/* While the driver's rings are not to be touched contexts wait for handle_started. */
+	while (vhost_user_running(device->vhost_user)) {
+		commands_retry(&device->gpu);
+		more = work_off(device, GPU_CONTROL_QUEUE);
+		if (more < 0)
+			vhost_user_stop(device->vhost_user, "the control queue is broken");
+		else if (more > 0)
+			wl_event_source_timer_update(device->again, 1);
+		if (!vhost_user_running(device->vhost_user))
+			break;
+		commands_retry(&device->gpu); /* a context's end settles what it had not made */
+		serve_contexts(device);
+		if (more != 0 || !tell_wants(device))
+			break;
+	}
+
+	for (size_t i = 0; i < ARRAY_LENGTH(device->notify); i++)
+		if (device->notify[i])
+			virtqueue_notify(device->gpu.queues[i]);
+	memset(device->notify, 0, sizeof(device->notify));
+	device->turn = NULL;
+}
+
+static int handle_again(void *data)
+{
+	want_turn(data);
+	return 0;
+}
+
+/* --- what vhost_user calls --- */
+
+static int handle_process(void *data, uint32_t queue)
+{
+	struct device *device = data;
+	if (queue >= ARRAY_LENGTH(device->gpu.queues))
+		return 0;
+	want_turn(device);
+	return work_off(device, queue);
+}
+
+static void handle_get_config(void *data, uint32_t offset, uint32_t size, uint8_t *out)
+{
+	const struct device *device = data;
+	const struct virtio_gpu_config config = {
+		.num_scanouts = 1,
+		.num_capsets = gpu_n_capsets(&device->gpu),
+	};
+
+	memset(out, 0, size);
+	if (offset >= sizeof(config))
+		return;
+	memcpy(out, (const uint8_t *)&config + offset, min_u64(size, sizeof(config) - offset));
+}
+
+static void handle_set_config(void *data, uint32_t offset, uint32_t size, const uint8_t *bytes)
+{
+	/* events_clear is all that a driver may write, and there are no events. */
+}
+
+/* Everything the guest made goes. Nobody is answered. */
+static void forget_guest(struct device *device)
+{
+	struct gpu *gpu = &device->gpu;
+	uint32_t id;
+
+	waiting_room_finish(&gpu->waiting);
+	gpu->requests.dropping = true;
+	for (struct context *context; (context = id_map_take_any(&gpu->contexts, &id));)
+		gpu_destroy_context(gpu, context);
+	gpu->requests.dropping = false;
+	requests_reset(&gpu->requests);
+	pipes_finish(&device->lingering);
+	resource_table_finish(&gpu->resources);
+	window_reset(device->window);
+	memset(device->notify, 0, sizeof(device->notify));
+}
+
+static void handle_started(void *data, bool resumed)
+{
+	struct device *device = data;
+	if (!resumed)
+		forget_guest(device);
+	device->wants_polls = false;
+	device->places.total = virtqueue_size(device->gpu.queues[GPU_CONTROL_QUEUE]);
+	window_map(device->window, device->vhost_user, resumed); /* it says what is wrong */
+	want_turn(device);
+}
+
+static void handle_reset(void *data)
+{
+	forget_guest(data);
+}
+
+static void handle_memory_changed(void *data)
+{
+	/* Only guest addresses are kept here. */
+}
+
+/* --- life --- */
+
+static int open_socket(struct device *device, const struct device_config *config)
+{
+	const uint64_t features = UINT64_C(1) << VIRTIO_GPU_F_VIRGL |
+		UINT64_C(1) << VIRTIO_GPU_F_RESOURCE_UUID |
+		UINT64_C(1) << VIRTIO_GPU_F_RESOURCE_BLOB |
+		UINT64_C(1) << VIRTIO_GPU_F_CONTEXT_INIT;
+
+	device->description = (struct vhost_user_device){
+		.features = features,
+		.n_queues = ARRAY_LENGTH(device->gpu.queues),
+		.shmem_sizes[VIRTIO_GPU_SHM_ID_HOST_VISIBLE] = config->window_bytes,
+		.get_config = handle_get_config,
+		.set_config = handle_set_config,
+		.process = handle_process,
+		.started = handle_started,
+		.reset = handle_reset,
+		.memory_changed = handle_memory_changed,
+	};
+	device->vhost_user = vhost_user_create(config->loop, config->socket_path,
+		config->socket_path ? -1 : config->socket_fd, &device->description, device);
+	if (!device->vhost_user)
+		return -ENOTCONN;
+
+	struct gpu *gpu = &device->gpu;
+	for (uint32_t i = 0; i < ARRAY_LENGTH(gpu->queues); i++)
+		gpu->queues[i] = vhost_user_queue(device->vhost_user, i);
+	resource_table_init(&gpu->resources, vhost_user_memory(device->vhost_user), device->window);
+	gpu->resources.udmabuf = device->udmabuf;
+	requests_init(&gpu->requests, gpu->queues[GPU_CONTROL_QUEUE], handle_answered, device);
+	gpu->host.memory = gpu->resources.memory;
+	if (config->renderer || device->udmabuf >= 0)
+		guest_memory_keep_fds(gpu->resources.memory);
+	if (config->renderer)
+		window_set_pieces(device->window);
+	return 0;
+}
+
+static int open_udmabuf(void)
+{
+	int fd = udmabuf_open();
+	if (fd < 0)
+		log_info("no dma-bufs of guest memory (udmabuf: %s): buffers made of it are copied",
+			strerror(-fd));
+	return fd;
+}
+
+struct device *device_create(const struct device_config *config)
+{
+	struct device *device = calloc(1, sizeof(*device));
+	if (!device)
+		return NULL;
+	wl_list_init(&device->awake);
+	device->udmabuf = config->udmabuf ? open_udmabuf() : -1;
+	struct gpu *gpu = &device->gpu;
+	waiting_room_init(&gpu->waiting);
+	gpu->host = (struct context_host){
+		.n_starved = &device->n_starved,
+		.loop = config->loop,
+		.policy = config->policy,
+		.max_blob_bytes = config->window_bytes,
+		.renderer = config->renderer,
+		.counters = &gpu->counters,
+		.places = &device->places,
+		.lingering = &device->lingering,
+	};
+	pipes_init(&device->lingering, config->loop, NULL, NULL, &gpu->counters.pipes);
+	/* A version 4 UUID (RFC 9562, 5.4). */
+	if (getrandom(gpu->uuid, sizeof(gpu->uuid), 0) < 0)
+		log_warn("no random numbers: %s", strerror(errno));
+	gpu->uuid[6] = (uint8_t)((gpu->uuid[6] & 0x0f) | 0x40);
+	gpu->uuid[8] = (uint8_t)((gpu->uuid[8] & 0x3f) | 0x80);
+
+	/* A pipe whose reader has left must not end the process. */
+	signal(SIGPIPE, SIG_IGN);
+	gpu->submission = malloc(GPU_MAX_SUBMISSION_BYTES);
+	device->window = window_create(config->window_bytes);
+	device->again = wl_event_loop_add_timer(config->loop, handle_again, device);
+	if (!gpu->submission || !device->window || !device->again) {
+		log_err("no memory for a window of %" PRIu64 " bytes", config->window_bytes);
+	} else if (open_socket(device, config) == 0) {
+		return device;
+	}
+	device_destroy(device);
+	return NULL;
+}
+
+void device_destroy(struct device *device)
+{
+	if (!device)
+		return;
+	if (device->vhost_user) {
+		forget_guest(device);
+		vhost_user_destroy(device->vhost_user);
+	}
+	if (device->turn)
+		wl_event_source_remove(device->turn);
+	if (device->again)
+		wl_event_source_remove(device->again);
+	window_destroy(device->window);
+	fd_close(&device->udmabuf);
+	id_map_finish(&device->gpu.contexts);
+	free(device->gpu.submission);
+	free(device);
+}
+
+bool device_running(const struct device *device)
+{
+	return vhost_user_running(device->vhost_user);
+}
+
+void device_print_stats(const struct device *device, FILE *out)
+{
+	const struct gpu *gpu = &device->gpu;
+	const struct device_counters *counters = &gpu->counters;
+	const struct {
+		const char *name;
+		uint64_t value;
+	} lines[] = {
+		{"commands", counters->commands},
+		{"errors", counters->errors},
+		{"submissions", counters->submissions},
+		{"sends", counters->sends},
+		{"receives", counters->receives},
+		{"pipe reads", counters->reads},
+		{"pipe writes", counters->writes},
+		{"ring fences", counters->fences},
+		{"bytes from the guest", counters->bytes_from_guest},
+		{"bytes to the guest", counters->bytes_to_guest},
+		{"copied bytes", counters->copied_bytes},
+		{"contexts lost", counters->contexts_lost},
+		{"live contexts", counters->contexts},
+		{"live pipes", counters->pipes},
+		{"live resources", gpu->resources.count},
+		{"live blobs", gpu->resources.blobs},
+		{"live guest blob bytes", gpu->resources.guest_blob_bytes},
+		{"live host blob bytes", gpu->resources.host_blob_bytes},
+		{"window maps", window_maps_made(device->window)},
+		{"guest blobs shared as dma-bufs", gpu->resources.exported},
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++)
+		fprintf(out, "%s %" PRIu64 "\n", lines[i].name, lines[i].value);
+}

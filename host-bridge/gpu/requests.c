@@ -1,0 +1,135 @@
+/* Requests that contexts may keep, and the way of their answers to the used ring. */
+#include "host-bridge/gpu/requests.h"
+
+#include <stdlib.h>
+
+#include "protocol/base/bytes.h"
+
+struct kept_request {
+	struct request base;
+	struct wl_list kept_link; /* context::requests */
+	struct requests *requests;
+	struct virtio_gpu_ctrl_hdr command;
+	uint16_t head;
+	uint32_t n_in;
+	struct virtqueue_segment in[]; /* as far as an answer's header reaches */
+};
+
+void requests_init(struct requests *requests, struct virtqueue *queue, void (*answered)(void *data),
+	void *data)
+{
+	memset(requests, 0, sizeof(*requests));
+	requests->queue = queue;
+	requests->answered = answered;
+	requests->data = data;
+	wl_list_init(&requests->timeline);
+}
+
+void requests_reset(struct requests *requests)
+{
+	memset(requests->places, 0, sizeof(requests->places));
+	wl_list_init(&requests->timeline);
+}
+
+void requests_arrived(
+	struct requests *requests, const struct virtio_gpu_ctrl_hdr *command, uint16_t head)
+{
+	if (!(command->flags & VIRTIO_GPU_FLAG_FENCE) ||
+		command->flags & VIRTIO_GPU_FLAG_INFO_RING_IDX || head >= VIRTQUEUE_MAX_SIZE)
+		return;
+	struct requests_place *place = &requests->places[head];
+	/* A driver that uses a head twice at a time gets what it asks for. */
+	if (place->taken)
+		return;
+	*place = (struct requests_place){.taken = true};
+	wl_list_insert(requests->timeline.prev, &place->link);
+}
+
+void requests_push(struct requests *requests, uint16_t head, uint32_t written)
+{
+	struct requests_place *place =
+		head < VIRTQUEUE_MAX_SIZE ? &requests->places[head] : NULL;
+	if (!place || !place->taken || place->done) {
+		virtqueue_push(requests->queue, head, written);
+		return;
+	}
+	place->done = true;
+	place->written = written;
+	while (!wl_list_empty(&requests->timeline)) {
+		struct requests_place *first =
+			wl_container_of(requests->timeline.next, first, link);
+		if (!first->done)
+			break;
+		wl_list_remove(&first->link);
+		first->taken = false;
+		virtqueue_push(
+			requests->queue, (uint16_t)(first - requests->places), first->written);
+	}
+}
+
+struct virtio_gpu_ctrl_hdr response_header(const struct virtio_gpu_ctrl_hdr *command, uint32_t type)
+{
+	struct virtio_gpu_ctrl_hdr header = {.type = type};
+	if (!(command->flags & VIRTIO_GPU_FLAG_FENCE))
+		return header;
+	header.flags = command->flags & (VIRTIO_GPU_FLAG_FENCE | VIRTIO_GPU_FLAG_INFO_RING_IDX);
+	header.fence_id = command->fence_id;
+	header.ctx_id = command->ctx_id;
+	if (command->flags & VIRTIO_GPU_FLAG_INFO_RING_IDX)
+		header.ring_idx = command->ring_idx;
+	return header;
+}
+
+struct request *request_create(struct requests *requests, const struct virtqueue_chain *chain,
+	const struct virtio_gpu_ctrl_hdr *command, struct context *context)
+{
+	const struct virtqueue_segment *in = chain->segments + chain->n_out;
+	uint32_t n_in = 0;
+	for (uint64_t bytes = 0; n_in < chain->n_in && bytes < sizeof(*command); n_in++)
+		bytes += in[n_in].length;
+
+	struct kept_request *kept = calloc(1, sizeof(*kept) + n_in * sizeof(*in));
+	if (!kept)
+		return NULL;
+	kept->base.context = context;
+	kept->base.ring = -1;
+	kept->base.fenced = command->flags & VIRTIO_GPU_FLAG_FENCE;
+	if (command->flags & VIRTIO_GPU_FLAG_FENCE &&
+		command->flags & VIRTIO_GPU_FLAG_INFO_RING_IDX)
+		kept->base.ring = command->ring_idx;
+	kept->requests = requests;
+	kept->command = *command;
+	kept->head = chain->head;
+	kept->n_in = n_in;
+	memcpy(kept->in, in, n_in * sizeof(*in));
+	wl_list_insert(context->requests.prev, &kept->kept_link);
+	context->n_held++;
+	return &kept->base;
+}
+
+void request_complete(struct request *request, uint32_t response)
+{
+	struct kept_request *kept = container_of(request, struct kept_request, base);
+	struct requests *requests = kept->requests;
+
+	wl_list_remove(&kept->kept_link);
+	if (request->context)
+		request->context->n_held--;
+	if (!requests->dropping) {
+		struct virtio_gpu_ctrl_hdr header = response_header(&kept->command, response);
+		size_t written = virtqueue_write(
+			requests->queue, kept->in, kept->n_in, 0, &header, sizeof(header));
+		requests_push(requests, kept->head, (uint32_t)written);
+		requests->answered(requests->data);
+	}
+	free(kept);
+}
+
+void requests_finish(struct wl_list *held)
+{
+	while (!wl_list_empty(held)) {
+		struct kept_request *kept = wl_container_of(held->next, kept, kept_link);
+		kept->base.context = NULL;
+		request_complete(&kept->base, VIRTIO_GPU_RESP_OK_NODATA);
+	}
+}

@@ -1,0 +1,61 @@
+/*
+ * Answers to the commands of the control queue, those that come late included: see struct request
+ * in context.h.
+ */
+#ifndef HOST_BRIDGE_GPU_REQUESTS_H
+#define HOST_BRIDGE_GPU_REQUESTS_H
+
+#include <linux/virtio_gpu.h>
+
+#include "host-bridge/gpu/context.h"
+#include "host-bridge/vhost/virtqueue.h"
+
+/*
+ * Fences without a ring are one timeline over all contexts (guest kernels signal all earlier ones
+ * with each). So a command with such a fence is not answered before those that came before it.
+ */
+struct requests_place { /* of a command in the timeline, by its chain's head */
+	struct wl_list link; /* requests::timeline */
+	bool taken, done;
+	uint32_t written;
+};
+
+struct requests {
+	struct virtqueue *queue;
+	struct wl_list timeline; /* requests_place::link, oldest first */
+	struct requests_place places[VIRTQUEUE_MAX_SIZE];
+	bool dropping; /* the driver is gone: nobody waits for an answer */
+	void (*answered)(
+		void *data); /* something was put on the used ring: a virtqueue_notify is due */
+	void *data;
+};
+
+/* @queue is borrowed. */
+void requests_init(struct requests *requests, struct virtqueue *queue, void (*answered)(void *data),
+	void *data);
+
+/* A driver starts anew: nothing of the last one is in the timeline. */
+void requests_reset(struct requests *requests);
+
+/* @command came in the chain @head: it takes its place in the timeline, if it has one. */
+void requests_arrived(
+	struct requests *requests, const struct virtio_gpu_ctrl_hdr *command, uint16_t head);
+
+/* The answer to the chain @head is written: puts it on the used ring when its turn comes. */
+void requests_push(struct requests *requests, uint16_t head, uint32_t written);
+
+/*
+ * The header of the answer to @command (virtio 1.3, 5.7.6.7): @type, and the fence if the command
+ * has one.
+ */
+struct virtio_gpu_ctrl_hdr response_header(
+	const struct virtio_gpu_ctrl_hdr *command, uint32_t type);
+
+/* A request that @context may keep, for the command in @chain. NULL when memory is short. */
+struct request *request_create(struct requests *requests, const struct virtqueue_chain *chain,
+	const struct virtio_gpu_ctrl_hdr *command, struct context *context);
+
+/* The context dies: completes what it kept. @held is its context::requests, moved out of it. */
+void requests_finish(struct wl_list *held);
+
+#endif

@@ -1,0 +1,419 @@
+/* Resources: ids, references, quotas, and copies in and out of whatever memory they have. */
+#include "host-bridge/gpu/resources.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "host-bridge/vhost/guest_memory.h"
+#include "host-bridge/vhost/udmabuf.h"
+#include "host-bridge/vhost/window.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
+
+void resource_table_init(
+	struct resource_table *table, struct guest_memory *memory, struct window *window)
+{
+	*table = (struct resource_table){
+		.memory = memory, .window = window, .next_serial = 1, .udmabuf = -1};
+	wl_list_init(&table->orphans);
+}
+
+void resource_table_finish(struct resource_table *table)
+{
+	uint32_t id;
+	for (struct resource *resource; (resource = id_map_take_any(&table->by_id, &id));) {
+		resource->id = 0;
+		resource_unref(resource);
+	}
+	id_map_finish(&table->by_id);
+	/* A reference that is left would point into a table that starts anew. */
+	assert(table->count == 0 && wl_list_empty(&table->orphans));
+}
+
+struct resource *resource_find(const struct resource_table *table, uint32_t id)
+{
+	return id_map_find(&table->by_id, id);
+}
+
+static bool on_host(enum resource_kind kind)
+{
+	return kind == RESOURCE_BLOB_HOST || kind == RESOURCE_3D;
+}
+
+static bool is_blob(enum resource_kind kind)
+{
+	return kind == RESOURCE_BLOB_HOST || kind == RESOURCE_BLOB_GUEST;
+}
+
+struct resource_account *resource_account_create(uint64_t max_bytes)
+{
+	struct resource_account *account = calloc(1, sizeof(*account));
+	if (account)
+		*account = (struct resource_account){.refs = 1, .max_bytes = max_bytes};
+	return account;
+}
+
+void resource_account_unref(struct resource_account *account)
+{
+	if (account && --account->refs == 0)
+		free(account);
+}
+
+int resource_charge(struct resource *resource, struct resource_account *account)
+{
+	assert(!resource->account);
+	if (!range_fits(account->bytes, resource->size, account->max_bytes))
+		return -ENOSPC;
+	account->bytes += resource->size;
+	account->refs++;
+	resource->account = account;
+	return 0;
+}
+
+void resource_settle(
+	struct resource *resource, int fd, uint64_t fd_offset, uint32_t fd_type, uint32_t map_info)
+{
+	assert(resource->pending && resource->fd < 0);
+	resource->pending = false;
+	resource->fd = fd;
+	resource->fd_owned = true;
+	resource->fd_offset = fd_offset;
+	resource->fd_type = fd_type;
+	resource->map_info = map_info;
+}
+
+int resource_create(struct resource_table *table, uint32_t id, enum resource_kind kind,
+	uint64_t size, struct resource **out)
+{
+	if (id == 0 || resource_find(table, id))
+		return -EEXIST;
+	if (table->count >= RESOURCES_MAX)
+		return -ENOSPC;
+	if (on_host(kind) && !range_fits(table->host_blob_bytes, size, window_size(table->window)))
+		return -ENOSPC;
+
+	struct resource *resource = calloc(1, sizeof(*resource));
+	if (!resource)
+		return -ENOMEM;
+	*resource = (struct resource){
+		.id = id,
+		.refs = 1,
+		.kind = kind,
+		.size = size,
+		.fd = -1,
+		.serial = table->next_serial++,
+		.table = table,
+	};
+	wl_list_init(&resource->orphan_link);
+	if (id_map_insert(&table->by_id, id, resource) < 0) {
+		free(resource);
+		return -ENOMEM;
+	}
+
+	table->count++;
+	table->blobs += is_blob(kind);
+	if (on_host(kind))
+		table->host_blob_bytes += size;
+	else if (kind == RESOURCE_BLOB_GUEST)
+		table->guest_blob_bytes += size;
+	*out = resource;
+	return 0;
+}
+
+static void release_slot(struct resource *resource)
+{
+	if (!resource->mapped)
+		return;
+	window_release(resource->table->window, resource->map_offset, resource->size);
+	resource->mapped = resource->visible = false;
+	wl_list_remove(&resource->orphan_link);
+	wl_list_init(&resource->orphan_link);
+}
+
+static void destroy(struct resource *resource)
+{
+	struct resource_table *table = resource->table;
+	release_slot(resource);
+	if (resource->fd_owned)
+		fd_close(&resource->fd);
+	free(resource->contents);
+	resource_drop_pages(resource);
+	if (resource->account) {
+		resource->account->bytes -= resource->size;
+		resource_account_unref(resource->account);
+	}
+
+	table->count--;
+	table->blobs -= is_blob(resource->kind);
+	if (on_host(resource->kind))
+		table->host_blob_bytes -= resource->size;
+	else if (resource->kind == RESOURCE_BLOB_GUEST)
+		table->guest_blob_bytes -= resource->size;
+	free(resource);
+}
+
+struct resource *resource_ref(struct resource *resource)
+{
+	assert(resource->refs > 0 && resource->refs < UINT32_MAX);
+	resource->refs++;
+	return resource;
+}
+
+void resource_unref(struct resource *resource)
+{
+	assert(resource->refs > 0);
+	if (--resource->refs == 0)
+		destroy(resource);
+}
+
+void resource_forget(struct resource *resource)
+{
+	id_map_remove(&resource->table->by_id, resource->id);
+	resource->id = 0;
+	resource->visible = false;
+	if (resource->fd_owned)
+		release_slot(resource); /* its memory is elsewhere: the frame stays whole */
+	if (resource->mapped)
+		wl_list_insert(&resource->table->orphans, &resource->orphan_link);
+	resource_unref(resource);
+}
+
+static void unref_blob(void *blob)
+{
+	resource_unref(blob);
+}
+
+struct wire_handle resource_handle(struct resource *resource)
+{
+	return (struct wire_handle){.kind = WIRE_BLOB,
+		.fd = -1,
+		.blob = resource_ref(resource),
+		.blob_unref = unref_blob};
+}
+
+void resource_drop_pages(struct resource *resource)
+{
+	resource->table->pages -= resource->n_pages;
+	free(resource->pages);
+	resource->pages = NULL;
+	resource->n_pages = 0;
+}
+
+int resource_set_pages(struct resource *resource, struct resource_pages *pages, uint32_t n_pages)
+{
+	struct resource_table *table = resource->table;
+	uint64_t covered = 0;
+	for (uint32_t i = 0; i < n_pages; i++)
+		covered += pages[i].length; /* 2^32 runs of 2^32 bytes fit */
+
+	int err = 0;
+	/* How much of it a 3D resource uses only its worker knows, and checks with each transfer.
+	 */
+	if (resource->kind != RESOURCE_3D && covered < resource->size)
+		err = -EINVAL;
+	else if (!range_fits(table->pages, n_pages, RESOURCES_MAX_PAGES))
+		err = -ENOSPC;
+	if (err < 0) {
+		free(pages);
+		return err;
+	}
+	resource_drop_pages(resource);
+	table->pages += n_pages;
+	resource->pages = pages;
+	resource->n_pages = n_pages;
+	return 0;
+}
+
+/* Takes the slots of blobs that the guest has given up, where they are in the way. */
+static void evict_orphans(struct resource_table *table, uint64_t offset, uint64_t size)
+{
+	struct resource *resource, *next;
+	wl_list_for_each_safe(resource, next, &table->orphans, orphan_link)
+	{
+		if (resource->map_offset - offset < size ||
+			offset - resource->map_offset < resource->size)
+			release_slot(resource);
+	}
+}
+
+/* Makes room at @offset. */
+static int reserve(struct resource *resource, uint64_t offset)
+{
+	struct resource_table *table = resource->table;
+	int err = window_reserve(table->window, offset, resource->size);
+	if (err != -EBUSY)
+		return err;
+	/*
+	 * The guest thinks its range free while somebody (the compositor's picture) still has the
+	 * blob that was there. The guest decides: what it gave up yields to what it makes.
+	 */
+	evict_orphans(table, offset, resource->size);
+	return window_reserve(table->window, offset, resource->size);
+}
+
+static int map_foreign(struct resource *resource, uint64_t offset)
+{
+	struct window *window = resource->table->window;
+
+	if (resource->map_info == 0)
+		return -EINVAL;
+	int err = reserve(resource, offset);
+	if (err < 0)
+		return err;
+	err = window_show(window, offset, resource->size, resource->fd, resource->fd_offset);
+	if (err < 0) {
+		window_release(window, offset, resource->size);
+		return err;
+	}
+	resource->mapped = resource->visible = true;
+	resource->map_offset = offset;
+	return 0;
+}
+
+int resource_map(struct resource *resource, uint64_t offset)
+{
+	struct resource_table *table = resource->table;
+	if (resource->kind != RESOURCE_BLOB_HOST || resource->visible)
+		return -EINVAL;
+	if (resource->fd_owned)
+		return map_foreign(resource, offset);
+	if (resource->mapped) {
+		if (resource->map_offset != offset)
+			return -EINVAL;
+		resource->visible = true;
+		return 0;
+	}
+
+	int err = reserve(resource, offset);
+	if (err < 0)
+		return err;
+	err = window_show(table->window, offset, resource->size, -1, 0);
+	if (err < 0) {
+		window_release(table->window, offset, resource->size);
+		return err;
+	}
+	resource->mapped = resource->visible = true;
+	resource->map_offset = resource->fd_offset = offset;
+	resource->fd = window_fd(table->window);
+
+	if (resource->contents) {
+		err = resource_copy_in(resource, 0, resource->contents, resource->contents_size);
+		free(resource->contents);
+		resource->contents = NULL;
+		if (err < 0)
+			release_slot(resource);
+	}
+	return err;
+}
+
+int resource_unmap(struct resource *resource)
+{
+	if (!resource->visible)
+		return -EINVAL;
+	resource->visible = false;
+	if (resource->fd_owned)
+		release_slot(resource);
+	return 0;
+}
+
+/* Whether @next goes on where @last ends. */
+static bool adjoins(const struct udmabuf_piece *last, const struct udmabuf_piece *next)
+{
+	return last->fd == next->fd && last->offset + last->size == next->offset;
+}
+
+int resource_export(const struct resource *resource)
+{
+	struct resource_table *table = resource->table;
+	struct udmabuf_piece pieces[UDMABUF_MAX_PIECES], found[VHOST_USER_MAX_REGIONS];
+	uint64_t left = align_up(resource->size, PAGE_BYTES);
+	size_t n = 0;
+
+	if (table->udmabuf < 0 || resource->kind != RESOURCE_BLOB_GUEST)
+		return -ENOTSUP;
+	for (uint32_t i = 0; left > 0 && i < resource->n_pages; i++) {
+		const struct resource_pages *run = &resource->pages[i];
+		uint64_t size = min_u64(run->length, left);
+		int n_found = guest_memory_files(
+			table->memory, run->guest_address, size, found, ARRAY_LENGTH(found));
+		if (n_found < 0)
+			return n_found;
+		for (int j = 0; j < n_found; j++) {
+			if (n > 0 && adjoins(&pieces[n - 1], &found[j]))
+				pieces[n - 1].size += found[j].size;
+			else if (n < ARRAY_LENGTH(pieces))
+				pieces[n++] = found[j];
+			else
+				return -E2BIG;
+		}
+		left -= size;
+	}
+	if (left > 0)
+		return -ENODATA;
+	int fd = udmabuf_create(table->udmabuf, pieces, n);
+	table->exported += fd >= 0;
+	return fd;
+}
+
+/* Copies between @bytes and the guest's pages from @offset on. */
+static int copy_pages(
+	const struct resource *resource, uint64_t offset, uint8_t *bytes, size_t size, bool in)
+{
+	for (uint32_t i = 0; size > 0 && i < resource->n_pages; i++) {
+		const struct resource_pages *run = &resource->pages[i];
+		if (offset >= run->length) {
+			offset -= run->length;
+			continue;
+		}
+		size_t n = min_u64(size, run->length - offset);
+		uint64_t address = run->guest_address +
+			offset; /* a run was in memory when it was made: no overflow */
+		size_t done = in ? guest_memory_write(resource->table->memory, address, bytes, n)
+				 : guest_memory_read(resource->table->memory, address, bytes, n);
+		if (done != n)
+			return -EFAULT;
+		bytes += n;
+		size -= n;
+		offset = 0;
+	}
+	return size == 0 ? 0 : -ENODATA;
+}
+
+static void *slot_at(const struct resource *resource, uint64_t offset, size_t size)
+{
+	if (!resource->mapped)
+		return NULL;
+	return window_at(resource->table->window, resource->map_offset + offset, size);
+}
+
+int resource_copy_out(const struct resource *resource, uint64_t offset, void *dst, size_t size)
+{
+	if (!range_fits(offset, size, resource->size))
+		return -EINVAL;
+	if (resource->kind != RESOURCE_BLOB_HOST && !resource->fd_owned)
+		return copy_pages(resource, offset, dst, size, false);
+	if (resource->fd_owned) {
+		ssize_t n = pread(resource->fd, dst, size, (off_t)(resource->fd_offset + offset));
+		return n == (ssize_t)size ? 0 : -ENODATA;
+	}
+	const void *slot = slot_at(resource, offset, size);
+	if (!slot)
+		return -ENODATA;
+	memcpy(dst, slot, size);
+	return 0;
+}
+
+int resource_copy_in(const struct resource *resource, uint64_t offset, const void *src, size_t size)
+{
+	if (!range_fits(offset, size, resource->size) || resource->fd_owned)
+		return -EINVAL;
+	if (resource->kind != RESOURCE_BLOB_HOST)
+		return copy_pages(resource, offset, (uint8_t *)(uintptr_t)src, size, true);
+	void *slot = slot_at(resource, offset, size);
+	if (!slot)
+		return -ENODATA;
+	memcpy(slot, src, size);
+	return 0;
+}

@@ -1,0 +1,105 @@
+/* Commands that cannot be executed yet, in the order of those they depend on. */
+#include "host-bridge/gpu/waiting.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "host-bridge/gpu/commands.h"
+
+struct waiting {
+	struct wl_list link;
+	struct waiting_subject subject;
+	struct virtqueue_chain chain; /* the last: only as many segments as it has are there */
+};
+
+void waiting_room_init(struct waiting_room *room)
+{
+	*room = (struct waiting_room){0};
+	wl_list_init(&room->commands);
+}
+
+static void drop(struct waiting_room *room, struct waiting *waiting)
+{
+	wl_list_remove(&waiting->link);
+	room->count--;
+	free(waiting);
+}
+
+void waiting_room_finish(struct waiting_room *room)
+{
+	struct waiting *waiting, *next;
+	wl_list_for_each_safe(waiting, next, &room->commands, link)
+	{
+		drop(room, waiting);
+	}
+}
+
+/* Whether @subject may not overtake @earlier. */
+static bool depends(const struct gpu *gpu, const struct waiting_subject *subject,
+	const struct waiting_subject *earlier)
+{
+	if (subject->context_id != 0 && subject->context_id == earlier->context_id)
+		return true;
+	if (subject->resource_id == 0)
+		return false;
+	if (subject->resource_id == earlier->resource_id)
+		return true;
+	/* What waits there may use it. */
+	const struct context *context = id_map_find(&gpu->contexts, earlier->context_id);
+	return context && id_map_find(&context->attached, subject->resource_id);
+}
+
+/* As waiting_needed, with @end as the first of the waiting that does not count. */
+static bool must_wait(
+	const struct gpu *gpu, const struct waiting_subject *subject, const struct wl_list *end)
+{
+	const struct resource *resource = resource_find(&gpu->resources, subject->resource_id);
+	const struct context *context = id_map_find(&gpu->contexts, subject->context_id);
+
+	if (resource && resource->pending)
+		return true;
+	if (context && context->ops->busy && context->ops->busy(context))
+		return true;
+	for (const struct wl_list *at = gpu->waiting.commands.next; at != end; at = at->next) {
+		const struct waiting *earlier = container_of(at, struct waiting, link);
+		if (depends(gpu, subject, &earlier->subject))
+			return true;
+	}
+	return false;
+}
+
+bool waiting_needed(const struct gpu *gpu, const struct waiting_subject *subject)
+{
+	return must_wait(gpu, subject, &gpu->waiting.commands);
+}
+
+int waiting_add(struct waiting_room *room, const struct waiting_subject *subject,
+	const struct virtqueue_chain *chain)
+{
+	size_t segments = (chain->n_out + chain->n_in) * sizeof(chain->segments[0]);
+
+	/* Only a driver that offers its chains again before they are answered gets here. */
+	if (room->count == VIRTQUEUE_MAX_SIZE)
+		return -ENOSPC;
+	struct waiting *waiting = malloc(offsetof(struct waiting, chain.segments) + segments);
+	if (!waiting)
+		return -ENOMEM;
+	waiting->subject = *subject;
+	memcpy(&waiting->chain, chain, offsetof(struct virtqueue_chain, segments) + segments);
+	wl_list_insert(room->commands.prev, &waiting->link);
+	room->count++;
+	return 0;
+}
+
+void waiting_retry(
+	struct gpu *gpu, void (*execute)(struct gpu *gpu, const struct virtqueue_chain *chain))
+{
+	struct waiting *waiting, *next;
+	wl_list_for_each_safe(waiting, next, &gpu->waiting.commands, link)
+	{
+		if (must_wait(gpu, &waiting->subject, &waiting->link))
+			continue;
+		execute(gpu, &waiting->chain);
+		drop(&gpu->waiting, waiting);
+	}
+}

@@ -1,0 +1,37 @@
+/*
+ * Commands that cannot be executed yet: they are about a blob that a worker still makes, or of a
+ * context whose worker does not keep up. The order of a context's commands, and of those about one
+ * resource, is kept; all others overtake.
+ */
+#ifndef HOST_BRIDGE_GPU_WAITING_H
+#define HOST_BRIDGE_GPU_WAITING_H
+
+#include "host-bridge/vhost/virtqueue.h"
+#include <stdint.h>
+#include <wayland-util.h>
+
+struct gpu;
+
+struct waiting_room {
+	struct wl_list commands; /* oldest first */
+	uint32_t count;          /* at most VIRTQUEUE_MAX_SIZE */
+};
+
+struct waiting_subject {                  /* what a command is about */
+	uint32_t context_id, resource_id; /* 0: none */
+};
+
+void waiting_room_init(struct waiting_room *room);
+/* Forgets them all; nobody is answered. */
+void waiting_room_finish(struct waiting_room *room);
+
+/* Whether a new command about @subject has to wait. */
+bool waiting_needed(const struct gpu *gpu, const struct waiting_subject *subject);
+/* Keeps the command in @chain (copied). 0, -ENOMEM, or -ENOSPC. */
+int waiting_add(struct waiting_room *room, const struct waiting_subject *subject,
+	const struct virtqueue_chain *chain);
+/* Executes those that need not wait any longer, by @execute. */
+void waiting_retry(
+	struct gpu *gpu, void (*execute)(struct gpu *gpu, const struct virtqueue_chain *chain));
+
+#endif

@@ -1,0 +1,279 @@
+/*
+ * What guests may do: the table of interfaces they may see, with the reasons for those they may
+ * not.
+ */
+#include "host-bridge/policy/policy.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host-bridge/policy/policy_hooks.h"
+#include "protocol/base/bytes.h"
+
+#define LOG_MODULE "policy"
+
+#define MAX_OBJECTS 65536
+#define CONNECT_PATIENCE_MS 10000
+
+/* Why an interface is not for guests. */
+#define CAPTURE "reads the screen or other clients' windows"
+#define INPUT "injects input"
+#define CLIPBOARD "reads the clipboard without focus"
+#define LOCK "locks the session"
+#define OUTSIDE "draws outside windows"
+#define DESKTOP "controls the desktop or other clients' windows"
+#define ACTIVITY "watches what the user does"
+#define SHORTCUTS                                                                                  \
+	"takes the user's shortcuts away, and with them the way out of a full-screen window"
+#define PRIVILEGE "is for the desktop's own privileged clients"
+#define FENCES                                                                                     \
+	"carries GPU fences, which no channel to a guest can; guests wait until a frame is drawn"
+#define DEVICE "names a device of the host; wayferry-guest offers one of the guest's"
+#define FILES "carries files that a guest cannot pass"
+#define REGISTRY "is of no use through a relay"
+
+/*
+ * An interface that is not here is not for guests. Members of a protocol that only its globals
+ * create need no line. Those with a reason are named for those who wonder where they are.
+ */
+static const struct rule {
+	const char *interface;
+	uint32_t max_version; /* 0: what the tables know */
+	const char *denied;   /* NULL: allowed */
+} rules[] = {
+	/* windows */
+	{"wl_compositor", 0, NULL},
+	{"wl_subcompositor", 0, NULL},
+	{"wl_output", 0, NULL},
+	{"wl_shell", 0, NULL},
+	{"xdg_wm_base", 0, NULL},
+	{"zxdg_shell_v6", 0, NULL},
+	{"xdg_activation_v1", 0, NULL},
+	{"xdg_system_bell_v1", 0, NULL},
+	{"xdg_toplevel_drag_manager_v1", 0, NULL},
+	{"xdg_toplevel_icon_manager_v1", 0, NULL},
+	{"xdg_toplevel_tag_manager_v1", 0, NULL},
+	{"xdg_wm_dialog_v1", 0, NULL},
+	{"zxdg_decoration_manager_v1", 0, NULL},
+	{"zxdg_exporter_v1", 0, NULL},
+	{"zxdg_exporter_v2", 0, NULL},
+	{"zxdg_importer_v1", 0, NULL},
+	{"zxdg_importer_v2", 0, NULL},
+	{"zxdg_output_manager_v1", 0, NULL},
+	{"zwp_idle_inhibit_manager_v1", 0, NULL},
+
+	/* buffers and presentation */
+	{"wl_shm", 0, NULL},
+	{"zwp_linux_dmabuf_v1", 0, NULL},
+	{"ext_background_effect_manager_v1", 0, NULL},
+	{"wp_alpha_modifier_v1", 0, NULL},
+	{"wp_color_representation_manager_v1", 0, NULL},
+	{"wp_commit_timing_manager_v1", 0, NULL},
+	{"wp_content_type_manager_v1", 0, NULL},
+	{"wp_fifo_manager_v1", 0, NULL},
+	{"wp_fractional_scale_manager_v1", 0, NULL},
+	{"wp_presentation", 0, NULL},
+	{"wp_single_pixel_buffer_manager_v1", 0, NULL},
+	{"wp_tearing_control_manager_v1", 0, NULL},
+	{"wp_viewporter", 0, NULL},
+
+	/* input of focused windows */
+	{"wl_seat", 0, NULL},
+	{"wp_cursor_shape_manager_v1", 0, NULL},
+	{"zwp_input_timestamps_manager_v1", 0, NULL},
+	{"zwp_pointer_constraints_v1", 0, NULL},
+	{"zwp_pointer_gestures_v1", 0, NULL},
+	{"zwp_relative_pointer_manager_v1", 0, NULL},
+	{"zwp_tablet_manager_v1", 0, NULL},
+	{"zwp_tablet_manager_v2", 0, NULL},
+	{"zwp_text_input_manager_v1", 0, NULL},
+	{"zwp_text_input_manager_v2", 0, NULL},
+	{"zwp_text_input_manager_v3", 0, NULL},
+
+	/* clipboards, for the focused window */
+	{"wl_data_device_manager", 0, NULL},
+	{"gtk_primary_selection_device_manager", 0, NULL},
+	{"zwp_primary_selection_device_manager_v1", 0, NULL},
+
+	/* not for guests */
+	{"ext_data_control_manager_v1", 0, CLIPBOARD},
+	{"ext_foreign_toplevel_image_capture_source_manager_v1", 0, CAPTURE},
+	{"ext_foreign_toplevel_list_v1", 0, ACTIVITY},
+	{"ext_idle_notifier_v1", 0, ACTIVITY},
+	{"ext_image_copy_capture_manager_v1", 0, CAPTURE},
+	{"ext_output_image_capture_source_manager_v1", 0, CAPTURE},
+	{"ext_session_lock_manager_v1", 0, LOCK},
+	{"ext_transient_seat_manager_v1", 0, INPUT},
+	{"ext_workspace_manager_v1", 0, DESKTOP},
+	{"wl_drm", 0, DEVICE},
+	{"wl_fixes", 0, REGISTRY},
+	{"wp_color_manager_v1", 0, FILES},
+	{"wp_drm_lease_device_v1", 0, PRIVILEGE},
+	{"wp_linux_drm_syncobj_manager_v1", 0, FENCES},
+	{"wp_pointer_warp_v1", 0, INPUT},
+	{"wp_security_context_manager_v1", 0, PRIVILEGE},
+	{"xwayland_shell_v1", 0, PRIVILEGE},
+	{"zwlr_data_control_manager_v1", 0, CLIPBOARD},
+	{"zwlr_export_dmabuf_manager_v1", 0, CAPTURE},
+	{"zwlr_foreign_toplevel_manager_v1", 0, DESKTOP},
+	{"zwlr_gamma_control_manager_v1", 0, DESKTOP},
+	{"zwlr_input_inhibit_manager_v1", 0, LOCK},
+	{"zwlr_layer_shell_v1", 0, OUTSIDE},
+	{"zwlr_output_manager_v1", 0, DESKTOP},
+	{"zwlr_output_power_manager_v1", 0, DESKTOP},
+	{"zwlr_screencopy_manager_v1", 0, CAPTURE},
+	{"zwlr_virtual_pointer_manager_v1", 0, INPUT},
+	{"zwp_fullscreen_shell_v1", 0, OUTSIDE},
+	{"zwp_input_method_manager_v2", 0, INPUT},
+	{"zwp_input_method_v1", 0, INPUT},
+	{"zwp_input_panel_v1", 0, OUTSIDE},
+	{"zwp_keyboard_shortcuts_inhibit_manager_v1", 0, SHORTCUTS},
+	{"zwp_linux_explicit_synchronization_v1", 0, FENCES},
+	{"zwp_virtual_keyboard_manager_v1", 0, INPUT},
+	{"zwp_xwayland_keyboard_grab_manager_v1", 0, SHORTCUTS},
+};
+
+bool policy_init(struct policy *policy)
+{
+	static const struct relay_hook none[] = {{0}};
+	const struct relay_hook *tables[] = {policy_buffer_hooks, policy_shadow_hooks,
+		policy_global_hooks, policy_dmabuf_hooks, policy_name_hooks, policy_pipe_hooks,
+		policy->refuse_clipboard_to_host ? policy_clipboard_to_host_hooks : none,
+		policy->refuse_clipboard_to_guest ? policy_clipboard_to_guest_hooks : none, NULL,
+		NULL};
+	struct relay_hook *fd_hooks = policy_fd_hooks_create(tables);
+
+	if (!fd_hooks)
+		return false;
+	tables[ARRAY_LENGTH(tables) - 2] = fd_hooks;
+	policy->hooks = relay_hooks_create(tables);
+	free(fd_hooks);
+	policy->counters = calloc(1, sizeof(*policy->counters));
+	if (policy->max_objects == 0)
+		policy->max_objects = MAX_OBJECTS;
+	if (policy->connect_patience_ms == 0)
+		policy->connect_patience_ms = CONNECT_PATIENCE_MS;
+	if (policy->hooks && policy->counters)
+		return true;
+	policy_finish(policy);
+	return false;
+}
+
+void policy_finish(struct policy *policy)
+{
+	relay_hooks_destroy((struct relay_hooks *)policy->hooks);
+	policy->hooks = NULL;
+	free(policy->counters);
+	policy->counters = NULL;
+}
+
+bool policy_vm_name_good(const char *name)
+{
+	size_t length = strlen(name);
+
+	return length > 0 && length <= POLICY_VM_NAME_BYTES &&
+		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
+		length;
+}
+
+static const struct rule *find_rule(const char *interface)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(rules); i++) {
+		if (strcmp(rules[i].interface, interface) == 0)
+			return &rules[i];
+	}
+	return NULL;
+}
+
+static const struct policy_restriction *find_restriction(
+	const struct policy *policy, const char *interface)
+{
+	for (size_t i = 0; i < policy->n_restrictions; i++) {
+		if (strcmp(policy->restrictions[i].interface, interface) == 0)
+			return &policy->restrictions[i];
+	}
+	return NULL;
+}
+
+const char *policy_restrict(struct policy *policy, const char *interface, const char *limit)
+{
+	const struct rule *rule = find_rule(interface);
+	unsigned long version = 0;
+	char *end;
+
+	if (!rule || rule->denied)
+		return "guests do not get this interface anyway (see --print-capabilities)";
+	if (policy->n_restrictions == POLICY_RESTRICTIONS_MAX)
+		return "too many restrictions";
+	if (strcmp(limit, "deny") != 0) {
+		version = limit[0] >= '1' && limit[0] <= '9' ? strtoul(limit, &end, 10) : 0;
+		if (version == 0 || *end || version > INT32_MAX)
+			return "may be 'deny', or the highest version";
+	}
+	policy->restrictions[policy->n_restrictions++] =
+		(struct policy_restriction){interface, (uint32_t)version};
+	return NULL;
+}
+
+bool policy_allow_global(
+	const struct policy *policy, const struct interface *interface, uint32_t *version)
+{
+	const struct rule *rule = find_rule(interface->wl->name);
+	const struct policy_restriction *restriction =
+		find_restriction(policy, interface->wl->name);
+
+	if (!rule || rule->denied || (restriction && restriction->max_version == 0))
+		return false;
+	if (restriction)
+		*version = (uint32_t)min_u64(*version, restriction->max_version);
+	if (rule->max_version > 0)
+		*version = (uint32_t)min_u64(*version, rule->max_version);
+	return true;
+}
+
+void policy_print(const struct policy *policy)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(rules); i++) {
+		const struct rule *rule = &rules[i];
+		const struct interface *interface = interface_find(rule->interface);
+		if (rule->denied) {
+			printf("deny   %s: %s\n", rule->interface, rule->denied);
+		} else if (!interface) {
+			printf("absent %s: this build has no tables for it\n", rule->interface);
+		} else {
+			uint32_t version = (uint32_t)interface->wl->version;
+			if (policy_allow_global(policy, interface, &version))
+				printf("allow  %s up to version %u\n", rule->interface, version);
+			else
+				printf("deny   %s: the configuration says so\n", rule->interface);
+		}
+	}
+	printf("deny   all others\n");
+	printf("clipboard to host: %s\n", policy->refuse_clipboard_to_host ? "no" : "yes");
+	printf("clipboard to guest: %s\n", policy->refuse_clipboard_to_guest ? "no" : "yes");
+}
+
+void policy_print_counters(const struct policy *policy, FILE *out)
+{
+	const struct policy_counters *counters = policy->counters;
+	const struct {
+		const char *name;
+		uint64_t value;
+	} lines[] = {
+		{"connections", counters->connections},
+		{"messages from guests", counters->messages[RELAY_DOWN]},
+		{"messages from the compositor", counters->messages[RELAY_UP]},
+		{"message bytes from guests", counters->bytes[RELAY_DOWN]},
+		{"message bytes from the compositor", counters->bytes[RELAY_UP]},
+		{"live objects", counters->objects},
+		{"live shadow bytes", counters->shadow_bytes},
+		{"shadowed bytes", counters->copied_bytes},
+		{"dma-bufs handed on", counters->dmabufs_handed_on},
+		{"dma-bufs as wl_shm", counters->dmabufs_as_shm},
+		{"dma-bufs as shadowed wl_shm", counters->dmabufs_shadowed},
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++)
+		fprintf(out, "%s %" PRIu64 "\n", lines[i].name, lines[i].value);
+}

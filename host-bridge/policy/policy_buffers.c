@@ -1,0 +1,238 @@
+/*
+ * Policy: buffers. A guest's wl_shm pool is a blob of the virtio-gpu device in the window's memfd.
+ * The compositor gets that memfd, and sizes and offsets moved by where the blob lies in it; what
+ * the guest says about its pool is checked against the blob here, as the compositor cannot see the
+ * blob's bounds.
+ */
+#include "host-bridge/policy/policy_buffers.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <wayland-server-protocol.h>
+
+#include "host-bridge/gpu/resources.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
+
+/* wl_display.error: no_memory */
+#define NO_MEMORY 2
+
+void shm_pool_unref(struct shm_pool *pool)
+{
+	if (!pool || --pool->refs > 0)
+		return;
+	shadow_destroy(pool);
+	wire_handle_finish(&pool->memory);
+	free(pool);
+}
+
+static void handle_pool_destroyed(struct relay_object *object)
+{
+	shm_pool_unref(object->data);
+	object->data = NULL;
+}
+
+struct shm_buffer *shm_buffer_ref(struct shm_buffer *buffer)
+{
+	buffer->refs++;
+	return buffer;
+}
+
+void shm_buffer_unref(struct shm_buffer *buffer)
+{
+	if (!buffer || --buffer->refs > 0)
+		return;
+	shm_pool_unref(buffer->pool);
+	for (size_t i = 0; i < ARRAY_LENGTH(buffer->planes); i++)
+		wire_handle_finish(&buffer->planes[i]);
+	if (buffer->count)
+		--*buffer->count;
+	free(buffer);
+}
+
+static void handle_buffer_destroyed(struct relay_object *object)
+{
+	shm_buffer_unref(object->data);
+	object->data = NULL;
+}
+
+struct shm_buffer *shadowed_buffer(const struct relay_object *object)
+{
+	/* Other factories of wl_buffers leave their data alone. */
+	struct shm_buffer *buffer = object ? object->data : NULL;
+	return buffer && buffer->pool && buffer->pool->shadow ? buffer : NULL;
+}
+
+static bool abandoned(const struct wire_handle *memory)
+{
+	return memory->kind == WIRE_BLOB && ((const struct resource *)memory->blob)->abandoned;
+}
+
+bool buffer_abandoned(const struct relay_object *object)
+{
+	const struct shm_buffer *buffer = object ? object->data : NULL;
+	return buffer && abandoned(buffer->pool ? &buffer->pool->memory : &buffer->planes[0]);
+}
+
+/* Bytes of a pixel in formats of one plane; 0: not known, or several planes. */
+static int32_t format_pixel_bytes(uint32_t shm_format)
+{
+	const struct pixel_format *format = pixel_format_find(pixel_format_from_shm(shm_format));
+	return format && format->n_planes == 1 && format->planes[0].x == 1
+		? format->planes[0].bytes
+		: 0;
+}
+
+/* Why @blob cannot be a pool of @size bytes, or NULL. */
+static const char *pool_fault(const struct resource *blob, int32_t size)
+{
+	/* A 3D resource's guest pages are not what it looks like. */
+	if ((blob->kind == RESOURCE_2D && blob->n_pages == 0) ||
+		(blob->kind == RESOURCE_3D && !resource_has_file(blob)) ||
+		(blob->kind == RESOURCE_BLOB_HOST && blob->fd < 0))
+		return "the resource is no memory to be shared";
+	if (blob->kind == RESOURCE_BLOB_HOST && !blob->fd_owned && !blob->mapped)
+		return "the blob is not mapped";
+	if (size <= 0 || (uint64_t)size > blob->size)
+		return "the pool is larger than its blob, or empty";
+	if ((blob->kind == RESOURCE_BLOB_HOST || blob->kind == RESOURCE_3D) &&
+		!range_fits(blob->fd_offset, (uint64_t)size, INT32_MAX))
+		return "the blob lies beyond the 2 GiB that wl_shm can address";
+	return NULL;
+}
+
+/* The fd that the compositor gets for @pool; or -errno. */
+static int pool_open(struct shm_pool *pool, const struct policy *policy)
+{
+	const struct resource *blob = pool->memory.blob;
+
+	if (blob->kind != RESOURCE_BLOB_HOST && blob->kind != RESOURCE_3D) {
+		int fd = resource_export(blob);
+		return fd >= 0 ? fd : shadow_create(pool, policy->counters);
+	}
+	pool->start = (int32_t)blob->fd_offset;
+	return fd_dup(blob->fd);
+}
+
+struct shm_pool *shm_pool_create(const struct policy *policy, struct wire_handle *memory,
+	int32_t size, int *fd, const char **fault)
+{
+	*fault = pool_fault(memory->blob, size);
+	struct shm_pool *pool = *fault ? NULL : calloc(1, sizeof(*pool));
+	if (!pool)
+		return NULL;
+	*pool = (struct shm_pool){.refs = 1, .memory = *memory, .size = size};
+	*fd = pool_open(pool, policy);
+	if (*fd < 0) {
+		free(pool);
+		return NULL;
+	}
+	memory->kind = WIRE_NONE;
+	return pool;
+}
+
+struct shm_buffer *shm_buffer_create(
+	struct shm_pool *pool, int32_t offset, int32_t stride, int32_t height, bool by_rows)
+{
+	struct shm_buffer *buffer = calloc(1, sizeof(*buffer));
+
+	if (!buffer)
+		return NULL;
+	*buffer = (struct shm_buffer){
+		.refs = 1,
+		.pool = pool,
+		.offset = offset,
+		.stride = stride,
+		.height = height,
+		.by_rows = by_rows,
+	};
+	if (pool)
+		pool->refs++;
+	return buffer;
+}
+
+void shm_buffer_give(struct shm_buffer *buffer, struct relay_object *object)
+{
+	object->data = buffer;
+	object->data_destroy = handle_buffer_destroyed;
+}
+
+/* wl_shm.create_pool(id, fd, size) */
+static enum relay_verdict handle_create_pool(struct relay_message *message)
+{
+	struct policy_connection *connection = relay_data(message->relay);
+	struct wire_handle *handle = &message->args[1].handle;
+	int32_t size = message->args[2].i;
+
+	if (handle->kind != WIRE_BLOB)
+		return relay_fail(message->relay, message->object, WL_SHM_ERROR_INVALID_FD,
+			"a pool's memory must be a blob of the virtio-gpu device");
+	const uint64_t blob_bytes = ((const struct resource *)handle->blob)->size;
+	const char *fault;
+	int fd;
+	struct shm_pool *pool =
+		shm_pool_create(connection->policy, handle, size, &fd, &fault);
+	if (fault)
+		return relay_fail(message->relay, message->object,
+			size <= 0 ? WL_SHM_ERROR_INVALID_STRIDE : WL_SHM_ERROR_INVALID_FD,
+			"pool of %d bytes in a blob of %llu: %s", size,
+			(unsigned long long)blob_bytes, fault);
+	if (!pool)
+		return relay_fail(message->relay, NULL, NO_MEMORY, "no memory for a pool");
+	message->args[0].object->data = pool;
+	message->args[0].object->data_destroy = handle_pool_destroyed;
+	*handle = wire_handle_fd(fd);
+	message->args[2].i = pool->start + size;
+	return RELAY_FORWARD;
+}
+
+/* wl_shm_pool.create_buffer(id, offset, width, height, stride, format) */
+static enum relay_verdict handle_create_buffer(struct relay_message *message)
+{
+	struct shm_pool *pool = message->object->data;
+	int32_t offset = message->args[1].i;
+	int32_t width = message->args[2].i, height = message->args[3].i,
+		stride = message->args[4].i;
+	uint32_t format = message->args[5].u;
+	int32_t pixel_bytes = format_pixel_bytes(format);
+
+	if (offset < 0 || width <= 0 || height <= 0 || stride <= 0 ||
+		(int64_t)width * pixel_bytes > stride ||
+		!range_fits((uint64_t)offset, (uint64_t)stride * (uint64_t)height,
+			(uint64_t)pool->size))
+		return relay_fail(message->relay, message->object, WL_SHM_ERROR_INVALID_STRIDE,
+			"a buffer of %d x %d, stride %d, format 0x%x at offset %d is not in a pool "
+			"of %d bytes",
+			width, height, stride, format, offset, pool->size);
+
+	struct shm_buffer *buffer =
+		shm_buffer_create(pool, offset, stride, height, pixel_bytes > 0);
+	if (!buffer)
+		return relay_fail(message->relay, NULL, NO_MEMORY, "no memory for a buffer");
+	shm_buffer_give(buffer, message->args[0].object);
+	message->args[1].i = pool->start + offset;
+	return RELAY_FORWARD;
+}
+
+/* wl_shm_pool.resize(size) */
+static enum relay_verdict handle_resize_pool(struct relay_message *message)
+{
+	struct shm_pool *pool = message->object->data;
+	const struct resource *blob = pool->memory.blob;
+	int32_t size = message->args[0].i;
+
+	if (size < pool->size || (uint64_t)size > blob->size || size > INT32_MAX - pool->start)
+		return relay_fail(message->relay, message->object, WL_SHM_ERROR_INVALID_FD,
+			"a pool of %d bytes cannot become one of %d in a blob of %llu", pool->size,
+			size, (unsigned long long)blob->size);
+	pool->size = size;
+	message->args[0].i = pool->start + size;
+	return RELAY_FORWARD;
+}
+
+const struct relay_hook policy_buffer_hooks[] = {
+	{"wl_shm", "create_pool", handle_create_pool, RELAY_DOWN},
+	{"wl_shm_pool", "create_buffer", handle_create_buffer, RELAY_DOWN},
+	{"wl_shm_pool", "resize", handle_resize_pool, RELAY_DOWN},
+	{0},
+};

@@ -1,0 +1,78 @@
+/*
+ * What the policy knows of buffers: wl_shm's pools, the buffers in them, shadows of those the
+ * compositor cannot see, and dma-bufs.
+ */
+#ifndef HOST_BRIDGE_POLICY_POLICY_BUFFERS_H
+#define HOST_BRIDGE_POLICY_POLICY_BUFFERS_H
+
+#include "host-bridge/policy/policy_hooks.h"
+#include "protocol/formats/pixel_format.h"
+
+/* relay_object.data of a wl_shm_pool. */
+struct shm_pool {
+	uint32_t refs;             /* the wl_shm_pool, and each shm_buffer */
+	struct wire_handle memory; /* the blob; held until the last buffer is gone */
+	int32_t start;             /* of the pool in the fd that the compositor has */
+	int32_t size;              /* as the guest sees it */
+	/*
+	 * Blobs of guest pages have no fd: the compositor gets a memfd of the blob's size, mapped
+	 * here, into which buffers are copied before they are shown. NULL: it gets the blob itself.
+	 */
+	uint8_t *shadow;
+	size_t shadow_bytes;
+	struct policy_counters *counters;
+};
+
+/* relay_object.data of a wl_buffer that comes from a wl_shm_pool or from linux-dmabuf. */
+struct shm_buffer {
+	uint32_t refs; /* the wl_buffer, and surfaces that are to show it */
+	struct shm_pool *pool; /* NULL: a dma-buf, which the compositor has itself */
+	int32_t offset, stride, height; /* bytes, bytes, rows */
+	bool by_rows;                   /* one plane: the rows are all there is */
+	/* Which commit of which surface its shadow has; surface 0: none yet. */
+	uint64_t surface_serial, commit;
+	/* A dma-buf's blobs, held so that they count against the guest while this exists. */
+	struct wire_handle planes[PIXEL_FORMAT_MAX_PLANES];
+	uint32_t *count; /* of a dma-buf: goes down with it; lives as long as the relay */
+};
+
+/*
+ * A pool over the first @size bytes of the blob in @memory, which is taken on success; *@fd is what
+ * the compositor is to get, the caller's, and pool->start where the pool begins in it. NULL, with
+ * *@fault a text that blames the guest, or NULL (memory or descriptors are short).
+ */
+struct shm_pool *shm_pool_create(const struct policy *policy, struct wire_handle *memory,
+	int32_t size, int *fd, const char **fault);
+void shm_pool_unref(struct shm_pool *pool); /* NULL is fine */
+
+/* One reference, for relay_object.data; holds @pool (may be NULL). NULL: memory is short. */
+struct shm_buffer *shm_buffer_create(
+	struct shm_pool *pool, int32_t offset, int32_t stride, int32_t height, bool by_rows);
+/* Makes @buffer (its reference is taken) what @object, a wl_buffer, stands for. */
+void shm_buffer_give(struct shm_buffer *buffer, struct relay_object *object);
+
+/* NULL unless @object is a wl_buffer with a shadow. Borrowed. */
+struct shm_buffer *shadowed_buffer(const struct relay_object *object);
+/*
+ * Whether @object (a wl_buffer, or NULL) is a picture whose renderer has ended. Guests' drivers do not
+ * notice such an end: their applications would show the same picture for ever.
+ */
+bool buffer_abandoned(const struct relay_object *object);
+struct shm_buffer *shm_buffer_ref(struct shm_buffer *buffer);
+void shm_buffer_unref(struct shm_buffer *buffer); /* NULL is fine */
+
+/* Gives @pool a shadow of its blob's size. The fd for the compositor, the caller's, or -errno. */
+int shadow_create(struct shm_pool *pool, struct policy_counters *counters);
+void shadow_destroy(struct shm_pool *pool);
+
+/* relay_data(relay)->display; ready for use. */
+struct policy_display *policy_display(const struct relay *relay);
+/*
+ * The wl_shm of ours at the compositor; NULL: it has none, or the relay has failed. Its formats come
+ * later.
+ */
+struct relay_object *policy_display_shm(struct relay *relay);
+/* Whether the compositor takes format @code (DRM's) as wl_shm. */
+bool policy_display_takes(const struct policy_display *display, uint32_t code);
+
+#endif

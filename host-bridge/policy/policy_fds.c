@@ -1,0 +1,143 @@
+/* Policy: what may travel where a Wayland message carries an fd. */
+#include "host-bridge/policy/policy_hooks.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "protocol/base/fd.h"
+
+#define LOG_MODULE "policy"
+
+/* wl_display.error codes */
+#define INVALID_METHOD 1
+
+/*
+ * Pipes that compositors hand out to be written to: the guest gets the reading end's counterpart.
+ */
+static enum relay_verdict handle_pipe_event(struct relay_message *message)
+{
+	for (size_t i = 0; i < message->signature->n_args; i++) {
+		if (message->signature->args[i].type == 'h')
+			message->args[i].handle.kind = WIRE_WRITE_PIPE;
+	}
+	return RELAY_FORWARD;
+}
+
+const struct relay_hook policy_pipe_hooks[] = {
+	{"wl_data_source", "send", handle_pipe_event, RELAY_UP},
+	{"zwp_primary_selection_source_v1", "send", handle_pipe_event, RELAY_UP},
+	{"gtk_primary_selection_source", "send", handle_pipe_event, RELAY_UP},
+	{"ext_data_control_source_v1", "send", handle_pipe_event, RELAY_UP},
+	{"zwlr_data_control_source_v1", "send", handle_pipe_event, RELAY_UP},
+	{0},
+};
+
+/* Whether the contents of @fd can be read, at once and in full. */
+static bool is_readable_file(int fd)
+{
+	struct stat status;
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && (flags & O_ACCMODE) != O_WRONLY && fstat(fd, &status) == 0 &&
+		S_ISREG(status.st_mode);
+}
+
+/*
+ * A guest gets contents, not files. Where there are none it gets an empty file rather than an error
+ * it did not cause.
+ */
+static enum relay_verdict handle_file_event(struct relay_message *message)
+{
+	struct policy_connection *connection = relay_data(message->relay);
+
+	for (size_t i = 0; i < message->signature->n_args; i++) {
+		if (message->signature->args[i].type != 'h' ||
+			is_readable_file(message->args[i].handle.fd))
+			continue;
+		log_limited(&connection->log_limit, LOG_LEVEL_WARN,
+			"%s: the fd of %s.%s is no file to read; the guest gets an empty one",
+			connection->name, message->object->interface->wl->name,
+			message->description->name);
+		int empty = fd_memfd_constant("wayferry-empty", "", 0);
+		if (empty < 0)
+			return relay_fail(
+				message->relay, NULL, 2, "the host is out of file descriptors");
+		wire_handle_finish(&message->args[i].handle);
+		message->args[i].handle = wire_handle_fd(empty);
+	}
+	return RELAY_FORWARD;
+}
+
+/*
+ * Memory of the virtio-gpu device has its own hooks where it belongs; anywhere else it would be a
+ * compositor's riddle.
+ */
+static enum relay_verdict handle_fd_request(struct relay_message *message)
+{
+	for (size_t i = 0; i < message->signature->n_args; i++) {
+		if (message->signature->args[i].type == 'h' &&
+			message->args[i].handle.kind != WIRE_FD)
+			return relay_fail(message->relay, NULL, INVALID_METHOD,
+				"%s.%s takes a file or a pipe, not memory of the virtio-gpu device",
+				message->object->interface->wl->name, message->description->name);
+	}
+	return RELAY_FORWARD;
+}
+
+static bool is_named(const struct relay_hook *const tables[], enum relay_end from,
+	const char *interface, const char *message)
+{
+	for (; *tables; tables++) {
+		for (const struct relay_hook *hook = *tables; hook->interface; hook++) {
+			if (hook->from == from && strcmp(hook->interface, interface) == 0 &&
+				strcmp(hook->message, message) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Appends hooks of one interface's requests or events to @hooks (NULL: only counts them); returns
+ * how many.
+ */
+static size_t add_fd_hooks(struct relay_hook *hooks, const struct relay_hook *const tables[],
+	enum relay_end from, const char *interface, const struct wl_message *messages,
+	int n_messages)
+{
+	size_t n = 0;
+	for (int i = 0; i < n_messages; i++) {
+		if (!strchr(messages[i].signature, 'h') ||
+			is_named(tables, from, interface, messages[i].name))
+			continue;
+		if (hooks)
+			hooks[n] = (struct relay_hook){interface, messages[i].name,
+				from == RELAY_DOWN ? handle_fd_request : handle_file_event, from};
+		n++;
+	}
+	return n;
+}
+
+struct relay_hook *policy_fd_hooks_create(const struct relay_hook *const tables[])
+{
+	struct relay_hook *hooks = NULL;
+	size_t n;
+
+	for (int pass = 0; pass < 2; pass++) {
+		n = 0;
+		for (size_t i = 0; i < n_interfaces; i++) {
+			const struct wl_interface *wl = interfaces[i].wl;
+			n += add_fd_hooks(hooks ? hooks + n : NULL, tables, RELAY_DOWN, wl->name,
+				wl->methods, wl->method_count);
+			n += add_fd_hooks(hooks ? hooks + n : NULL, tables, RELAY_UP, wl->name,
+				wl->events, wl->event_count);
+		}
+		if (!hooks)
+			hooks = calloc(n + 1, sizeof(*hooks));
+		if (!hooks)
+			return NULL;
+	}
+	return hooks;
+}

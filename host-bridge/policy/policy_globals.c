@@ -1,0 +1,266 @@
+/*
+ * Policy: the compositor's globals, and linux-dmabuf where it has none.
+ *
+ * Guests share GPU memory by linux-dmabuf, but whether the compositor can import what they share
+ * depends on what a blob is made of, and only the host knows that. So the choice is made on this
+ * side, blob by blob (policy_dmabuf.c), and guests of any make profit from it: where the compositor
+ * has no zwp_linux_dmabuf_v1, one of our own is offered, whose buffers become wl_shm over the same
+ * memory. Its formats are those of the compositor's wl_shm.
+ *
+ * That the compositor has none is known when its globals have been told, and that is so when a
+ * wl_display.sync of the guest's, later than its get_registry, is answered. It is answered after
+ * our announcement, so a guest that waits for it misses nothing.
+ */
+#include <drm_fourcc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host-bridge/policy/policy_buffers.h"
+#include "protocol/base/bytes.h"
+
+/* wl_display.error: no_memory */
+#define NO_MEMORY 2
+/* Compositors count from 1. */
+#define OWN_DMABUF_NAME UINT32_C(0xffff0001)
+#define OWN_DMABUF_VERSION 3 /* the last one without feedback, which would name a device */
+#define MODIFIER_EVENT_VERSION 3
+
+struct offer { /* relay_object.data of a zwp_linux_dmabuf_v1 of ours */
+	struct relay_object *object;
+	struct wl_list link; /* policy_display::offers */
+};
+
+struct policy_display *policy_display(const struct relay *relay)
+{
+	struct policy_connection *connection = relay_data(relay);
+	struct policy_display *display = &connection->display;
+
+	if (!display->offers.next)
+		wl_list_init(&display->offers);
+	return display;
+}
+
+bool policy_display_takes(const struct policy_display *display, uint32_t code)
+{
+	if (code == DRM_FORMAT_ARGB8888 || code == DRM_FORMAT_XRGB8888)
+		return true;
+	for (uint32_t i = 0; i < display->n_shm_formats; i++) {
+		if (display->shm_formats[i] == code)
+			return true;
+	}
+	return false;
+}
+
+/* Nobody destroys these but the end of the relay, or a compositor that is not right in its mind. */
+
+static void forget_shm(struct relay_object *object)
+{
+	struct policy_display *display = object->data;
+	object->data = NULL;
+	display->shm = NULL;
+	display->has_shm = false;
+}
+
+static void forget_registry(struct relay_object *object)
+{
+	struct policy_display *display = object->data;
+	uint32_t left = 0;
+
+	object->data = NULL;
+	if (display->registry == object)
+		display->registry = NULL;
+	for (uint32_t i = 0; i < display->n_unsettled; i++) {
+		if (display->unsettled[i].object != object)
+			display->unsettled[left++] = display->unsettled[i];
+	}
+	display->n_unsettled = left;
+}
+
+struct relay_object *policy_display_shm(struct relay *relay)
+{
+	struct policy_display *display = policy_display(relay);
+
+	if (display->shm || !display->has_shm || !display->registry)
+		return display->shm;
+	struct relay_object *shm = relay_object_create(relay, interface_find("wl_shm"), 1);
+	if (!shm)
+		return NULL;
+	shm->data = display;
+	shm->data_destroy = forget_shm;
+	if (relay_send_named(relay, RELAY_UP, display->registry, "bind",
+		    (union wire_arg[]){{.u = display->shm_name}, {.s = "wl_shm"}, {.u = 1},
+			    {.object = shm}}) == 0)
+		display->shm = shm;
+	return display->shm;
+}
+
+/* Our own linux-dmabuf */
+
+static int offer_format(const struct offer *offer, struct relay *relay, uint32_t code)
+{
+	static const uint64_t modifiers[] = {DRM_FORMAT_MOD_INVALID, DRM_FORMAT_MOD_LINEAR};
+	union wire_arg args[] = {{.u = code}, {.u = 0}, {.u = 0}};
+	int error = 0;
+
+	if (offer->object->version < MODIFIER_EVENT_VERSION)
+		return relay_send_named(relay, RELAY_DOWN, offer->object, "format", args);
+	for (size_t i = 0; i < ARRAY_LENGTH(modifiers) && error == 0; i++) {
+		args[1].u = (uint32_t)(modifiers[i] >> 32);
+		args[2].u = (uint32_t)modifiers[i];
+		error = relay_send_named(relay, RELAY_DOWN, offer->object, "modifier", args);
+	}
+	return error;
+}
+
+static void destroy_offer(struct relay_object *object)
+{
+	struct offer *offer = object->data;
+	object->data = NULL;
+	wl_list_remove(&offer->link);
+	free(offer);
+}
+
+/* The guest binds ours. */
+static enum relay_verdict bind_own(struct relay_message *message)
+{
+	struct policy_display *display = policy_display(message->relay);
+	struct relay_object *object = message->args[3].object;
+	struct offer *offer = calloc(1, sizeof(*offer));
+
+	if (!offer)
+		return relay_fail(message->relay, NULL, NO_MEMORY, "no memory for an object");
+	offer->object = object;
+	wl_list_insert(&display->offers, &offer->link);
+	object->data = offer;
+	object->data_destroy = destroy_offer;
+	for (uint32_t i = 0; i < display->n_shm_formats; i++)
+		offer_format(offer, message->relay, display->shm_formats[i]);
+	policy_display_shm(message->relay);
+	return RELAY_SWALLOW;
+}
+
+/* wl_shm.format(format): of ours, they are what linux-dmabuf is offered with. */
+static enum relay_verdict handle_shm_format(struct relay_message *message)
+{
+	struct policy_display *display = policy_display(message->relay);
+	const uint32_t code = pixel_format_from_shm(message->args[0].u);
+	const struct pixel_format *format = pixel_format_find(code);
+	struct offer *offer;
+
+	if (message->object != display->shm)
+		return RELAY_FORWARD;
+	for (uint32_t i = 0; i < display->n_shm_formats; i++) {
+		if (display->shm_formats[i] == code)
+			return RELAY_SWALLOW;
+	}
+	if (!format || format->n_planes != 1 || display->n_shm_formats == POLICY_SHM_FORMATS_MAX)
+		return RELAY_SWALLOW;
+	display->shm_formats[display->n_shm_formats++] = code;
+	wl_list_for_each(offer, &display->offers, link) offer_format(offer, message->relay, code);
+	return RELAY_SWALLOW;
+}
+
+/* Registries */
+
+/* wl_display.get_registry(registry) */
+static enum relay_verdict handle_get_registry(struct relay_message *message)
+{
+	struct policy_display *display = policy_display(message->relay);
+	struct relay_object *registry = message->args[0].object;
+
+	registry->data = display;
+	registry->data_destroy = forget_registry;
+	if (!display->registry)
+		display->registry = registry;
+	display->n_registries++;
+	if (display->n_unsettled < POLICY_UNSETTLED_MAX) {
+		display->unsettled[display->n_unsettled].object = registry;
+		display->unsettled[display->n_unsettled++].serial = display->n_registries;
+	}
+	return RELAY_FORWARD;
+}
+
+/* wl_display.sync(callback): its answer comes after the globals of the registries there are. */
+static enum relay_verdict handle_sync(struct relay_message *message)
+{
+	struct policy_display *display = policy_display(message->relay);
+
+	if (display->n_unsettled > 0)
+		message->args[0].object->data = (void *)display->n_registries;
+	return RELAY_FORWARD;
+}
+
+static int announce_own(struct relay *relay, struct relay_object *registry)
+{
+	const struct policy_connection *connection = relay_data(relay);
+	const struct interface *interface = interface_find("zwp_linux_dmabuf_v1");
+	if (!interface)
+		return 0;
+	uint32_t version = (uint32_t)min_u64((uint64_t)interface->wl->version, OWN_DMABUF_VERSION);
+	if (!policy_allow_global(connection->policy, interface, &version))
+		return 0;
+	return relay_send_named(relay, RELAY_DOWN, registry, "global",
+		(union wire_arg[]){
+			{.u = OWN_DMABUF_NAME}, {.s = interface->wl->name}, {.u = version}});
+}
+
+/* wl_callback.done(data) */
+static enum relay_verdict handle_done(struct relay_message *message)
+{
+	struct policy_display *display = policy_display(message->relay);
+	uintptr_t serial = (uintptr_t)message->object->data;
+	uint32_t left = 0;
+
+	message->object->data = NULL;
+	if (serial == 0)
+		return RELAY_FORWARD;
+	for (uint32_t i = 0; i < display->n_unsettled; i++) {
+		if (display->unsettled[i].serial > serial)
+			display->unsettled[left++] = display->unsettled[i];
+		else if (display->has_shm && !display->has_dmabuf)
+			announce_own(message->relay, display->unsettled[i].object);
+	}
+	display->n_unsettled = left;
+	return RELAY_FORWARD;
+}
+
+/* wl_registry.global(name, interface, version): of those that guests may see */
+static enum relay_verdict handle_global(struct relay_message *message)
+{
+	struct policy_display *display = policy_display(message->relay);
+	const char *interface = message->args[1].s;
+
+	if (message->args[0].u == OWN_DMABUF_NAME) /* a name that would mean two things */
+		return RELAY_SWALLOW;
+	if (strcmp(interface, "wl_shm") == 0) {
+		display->has_shm = true;
+		display->shm_name = message->args[0].u;
+	} else if (strcmp(interface, "zwp_linux_dmabuf_v1") == 0) {
+		display->has_dmabuf = true;
+		display->dmabuf_name = message->args[0].u;
+	}
+	return RELAY_FORWARD;
+}
+
+/* wl_registry.bind(name, interface, version, id) */
+static enum relay_verdict handle_bind(struct relay_message *message)
+{
+	struct policy_display *display = policy_display(message->relay);
+
+	if (message->args[0].u == OWN_DMABUF_NAME)
+		return bind_own(message);
+	/* Some of its buffers will have to be wl_shm: by then the formats should be known. */
+	if (display->has_dmabuf && message->args[0].u == display->dmabuf_name)
+		policy_display_shm(message->relay);
+	return RELAY_FORWARD;
+}
+
+const struct relay_hook policy_global_hooks[] = {
+	{"wl_display", "get_registry", handle_get_registry, RELAY_DOWN},
+	{"wl_display", "sync", handle_sync, RELAY_DOWN},
+	{"wl_callback", "done", handle_done, RELAY_UP},
+	{"wl_registry", "global", handle_global, RELAY_UP},
+	{"wl_registry", "bind", handle_bind, RELAY_DOWN},
+	{"wl_shm", "format", handle_shm_format, RELAY_UP},
+	{0},
+};

@@ -1,0 +1,36 @@
+/* The hook tables that make up the policy; see relay.h for what a hook may do. All end with {0}. */
+#ifndef HOST_BRIDGE_POLICY_POLICY_HOOKS_H
+#define HOST_BRIDGE_POLICY_POLICY_HOOKS_H
+
+#include "host-bridge/policy/policy.h"
+
+/* Buffers: shared memory and dma-bufs are blobs of the virtio-gpu device. */
+extern const struct relay_hook policy_buffer_hooks[];
+
+/* Buffers in guest memory: copied when surfaces show them. */
+extern const struct relay_hook policy_shadow_hooks[];
+
+/* The compositor's globals, and linux-dmabuf where it has none. */
+extern const struct relay_hook policy_global_hooks[];
+
+/* linux-dmabuf's buffers. */
+extern const struct relay_hook policy_dmabuf_hooks[];
+
+/* Titles and application ids carry the machine's name. */
+extern const struct relay_hook policy_name_hooks[];
+
+/* Event fds that are pipes to be written to; all others are files to be read. */
+extern const struct relay_hook policy_pipe_hooks[];
+
+/* Clipboards and drags that may not leave the machine, or not enter it. */
+extern const struct relay_hook policy_clipboard_to_host_hooks[];
+extern const struct relay_hook policy_clipboard_to_guest_hooks[];
+
+/*
+ * Hooks for every message with an fd that none of @tables (NULL-terminated) names: requests may
+ * carry ordinary fds only, events regular files only. For relay_hooks_create; free() it afterwards.
+ * NULL when memory is short.
+ */
+struct relay_hook *policy_fd_hooks_create(const struct relay_hook *const tables[]);
+
+#endif

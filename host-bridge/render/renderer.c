@@ -1,0 +1,277 @@
+/* wayferry-renderer, seen from the device: its start, its capsets, its processes. */
+#include "host-bridge/render/renderer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
+
+#define LOG_MODULE "renderer"
+#include "protocol/base/log.h"
+
+#define START_TIMEOUT_MS 20000 /* cold caches; LLVM is large */
+#define PATIENCE_MS 10000
+#define SOCKET_BUFFER_BYTES (1 << 20)
+
+struct renderer {
+	int spawner;
+	uint32_t last_worker;
+	int patience_ms;
+	size_t n_capsets;
+	struct renderer_capset capsets[RENDERER_MAX_CAPSETS];
+};
+
+static const struct {
+	uint32_t id;
+	enum renderer_kind kind;
+} known_capsets[RENDERER_MAX_CAPSETS] = {
+	{RENDERER_CAPSET_VIRGL, RENDERER_KIND_VIRGL},
+	{RENDERER_CAPSET_VIRGL2, RENDERER_KIND_VIRGL},
+	{RENDERER_CAPSET_VENUS, RENDERER_KIND_VENUS},
+};
+
+const char *renderer_kind_name(enum renderer_kind kind)
+{
+	static const char *const names[RENDERER_N_KINDS] = {"virgl", "venus"};
+	return names[kind];
+}
+
+/* --- processes --- */
+
+static int tell_spawner(struct renderer *renderer, const struct renderer_spawn *message, int fd)
+{
+	const struct iovec iov = {
+		.iov_base = (void *)(uintptr_t)message, .iov_len = sizeof(*message)};
+	ssize_t n = fd_send(renderer->spawner, &iov, 1, &fd, fd >= 0);
+	return n < 0 ? (int)n : 0;
+}
+
+int renderer_spawn(struct renderer *renderer, enum renderer_kind kind, uint32_t *worker)
+{
+	const int buffer_bytes = SOCKET_BUFFER_BYTES;
+	int sockets[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets) < 0)
+		return -errno;
+	/* As much as the system allows; what does not fit waits on our side. */
+	setsockopt(sockets[0], SOL_SOCKET, SO_SNDBUF, &buffer_bytes, sizeof(buffer_bytes));
+	const struct renderer_spawn message = {
+		.version = RENDERER_PROTOCOL_VERSION,
+		.type = RENDERER_SPAWN,
+		.id = ++renderer->last_worker,
+		.kind = kind,
+	};
+	int error = tell_spawner(renderer, &message, sockets[1]);
+	fd_close(&sockets[1]);
+	if (error < 0) {
+		fd_close(&sockets[0]);
+		return error;
+	}
+	*worker = message.id;
+	return sockets[0];
+}
+
+void renderer_kill(struct renderer *renderer, uint32_t worker)
+{
+	const struct renderer_spawn message = {
+		.version = RENDERER_PROTOCOL_VERSION,
+		.type = RENDERER_KILL,
+		.id = worker,
+	};
+	/* One that cannot be told is gone, and its workers with it. */
+	tell_spawner(renderer, &message, -1);
+}
+
+/* --- what it can do --- */
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Asks one worker for one capset, and waits. 0 or -errno. */
+static int ask_capset(int socket, uint32_t id, int64_t deadline_ms, struct renderer_capset *capset)
+{
+	const struct renderer_request request = {
+		.type = RENDERER_GET_CAPSET, .serial = id, .get_capset = {.capset_id = id}};
+	const struct iovec iov = {
+		.iov_base = (void *)(uintptr_t)&request, .iov_len = sizeof(request)};
+	struct {
+		struct renderer_answer answer;
+		uint8_t data[RENDERER_MAX_CAPSET_BYTES];
+	} message;
+	int fds[FD_MESSAGE_MAX];
+	size_t n_fds;
+
+	ssize_t n = fd_send(socket, &iov, 1, NULL, 0);
+	if (n < 0)
+		return (int)n;
+	for (;;) {
+		int64_t left_ms = deadline_ms - now_ms();
+		struct pollfd pollfd = {.fd = socket, .events = POLLIN};
+		if (left_ms <= 0)
+			return -ETIMEDOUT;
+		if (poll(&pollfd, 1, (int)left_ms) < 0 && errno != EINTR)
+			return -errno;
+		n = fd_recv(socket, &message, sizeof(message), fds, &n_fds);
+		if (n != -EAGAIN)
+			break;
+	}
+	while (n_fds > 0)
+		fd_close(&fds[--n_fds]);
+	if (n <= 0)
+		return n == 0 ? -EPIPE : (int)n;
+	if (n < (ssize_t)sizeof(message.answer) ||
+		message.answer.version != RENDERER_PROTOCOL_VERSION || message.answer.serial != id)
+		return -EPROTO;
+	if (message.answer.error != 0)
+		return message.answer.error < 0 ? message.answer.error : -EPROTO;
+	if (message.answer.extra_bytes == 0 ||
+		message.answer.extra_bytes != (size_t)n - sizeof(message.answer))
+		return -EPROTO;
+	capset->id = id;
+	capset->max_version = message.answer.capset.max_version;
+	capset->private_textures = message.answer.capset.private_textures != 0;
+	capset->size = message.answer.extra_bytes;
+	memcpy(capset->data, message.data, capset->size);
+	return 0;
+}
+
+static int ask_kind(struct renderer *renderer, enum renderer_kind kind)
+{
+	uint32_t worker = 0;
+	int64_t deadline_ms = now_ms() + START_TIMEOUT_MS;
+	int socket = renderer_spawn(renderer, kind, &worker);
+	int error = socket < 0 ? socket : 0;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(known_capsets) && error == 0; i++) {
+		if (known_capsets[i].kind != kind)
+			continue;
+		struct renderer_capset *capset = &renderer->capsets[renderer->n_capsets];
+		error = ask_capset(socket, known_capsets[i].id, deadline_ms, capset);
+		capset->kind = kind;
+		renderer->n_capsets += error == 0;
+	}
+	fd_close(&socket);
+	renderer_kill(renderer, worker);
+	if (error < 0)
+		log_err("%s does not start: %s", renderer_kind_name(kind),
+			error == -EPIPE || error == -ECONNRESET ? "its process has ended"
+								: strerror(-error));
+	return error;
+}
+
+size_t renderer_n_capsets(const struct renderer *renderer)
+{
+	return renderer ? renderer->n_capsets : 0;
+}
+
+const struct renderer_capset *renderer_capset_at(const struct renderer *renderer, size_t index)
+{
+	return &renderer->capsets[index];
+}
+
+const struct renderer_capset *renderer_capset(const struct renderer *renderer, uint32_t id)
+{
+	for (size_t i = 0; i < renderer_n_capsets(renderer); i++)
+		if (renderer->capsets[i].id == id)
+			return &renderer->capsets[i];
+	return NULL;
+}
+
+int renderer_patience_ms(const struct renderer *renderer)
+{
+	return renderer->patience_ms;
+}
+
+void renderer_set_patience_ms(struct renderer *renderer, int ms)
+{
+	renderer->patience_ms = ms;
+}
+
+/* --- life --- */
+
+struct renderer *renderer_create_on(int spawner, const struct renderer_config *config)
+{
+	struct renderer *renderer = calloc(1, sizeof(*renderer));
+	int error = renderer ? 0 : -ENOMEM;
+
+	if (!renderer) {
+		fd_close(&spawner);
+		return NULL;
+	}
+	renderer->spawner = spawner;
+	renderer->patience_ms = PATIENCE_MS;
+	for (enum renderer_kind kind = 0; kind < RENDERER_N_KINDS && error == 0; kind++)
+		if (config->kinds[kind])
+			error = ask_kind(renderer, kind);
+	if (error == 0)
+		return renderer;
+	renderer_destroy(renderer);
+	return NULL;
+}
+
+static void run_program(const struct renderer_config *config, int socket) __attribute__((noreturn));
+static void run_program(const struct renderer_config *config, int socket)
+{
+	char number[16];
+	sigset_t none;
+
+	/* It ends when its socket does; this is for when somebody else has a copy of that. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	int fd = dup(socket);               /* without close-on-exec */
+	dup2(STDERR_FILENO, STDOUT_FILENO); /* what Mesa has to say is no output of ours */
+	snprintf(number, sizeof(number), "%d", fd);
+	execl(config->program, "wayferry-renderer", number, config->log_level,
+		config->render_node ? config->render_node : "-", (char *)NULL);
+	log_err("%s: %s", config->program, strerror(errno));
+	_exit(127);
+}
+
+struct renderer *renderer_create(const struct renderer_config *config)
+{
+	int sockets[2];
+
+	if (access(config->program, X_OK) < 0) {
+		log_err("%s: %s (3D needs it: it is built where libvirglrenderer is)",
+			config->program, strerror(errno));
+		return NULL;
+	}
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets) < 0) {
+		log_err("no socket: %s", strerror(errno));
+		return NULL;
+	}
+	pid_t pid = fork();
+	if (pid == 0)
+		run_program(config, sockets[1]);
+	fd_close(&sockets[1]);
+	if (pid < 0) {
+		log_err("no process: %s", strerror(errno));
+		fd_close(&sockets[0]);
+		return NULL;
+	}
+	return renderer_create_on(sockets[0], config);
+}
+
+void renderer_destroy(struct renderer *renderer)
+{
+	if (!renderer)
+		return;
+	fd_close(&renderer->spawner);
+	/* Its end is the kernel's to note: the sandbox has no wait, and we end, too. */
+	free(renderer);
+}

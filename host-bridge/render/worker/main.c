@@ -1,0 +1,184 @@
+/*
+ * wayferry-renderer: starts a process for each 3D context of a virtual machine, at wayferry-host's
+ * request. It has libvirglrenderer loaded, but initialises it in those processes only.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
+#include "host-bridge/render/worker/worker.h"
+
+#define LOG_MODULE "renderer"
+#include "protocol/base/log.h"
+
+#define MAX_WORKERS 4096
+
+struct child {
+	uint32_t id;
+	pid_t pid; /* also its process group's */
+};
+
+static struct {
+	int socket, signals;
+	const char *render_node;
+	struct child children[MAX_WORKERS];
+	size_t n_children;
+} spawner;
+
+static void end_group(pid_t pid)
+{
+	kill(-pid, SIGKILL);
+}
+
+static void child_main(int socket, enum renderer_kind kind, pid_t parent) __attribute__((noreturn));
+static void child_main(int socket, enum renderer_kind kind, pid_t parent)
+{
+	sigset_t none;
+
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(EXIT_FAILURE);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	fd_close(&spawner.socket);
+	fd_close(&spawner.signals);
+	prctl(PR_SET_NAME, kind == RENDERER_KIND_VENUS ? "wayferry-venus" : "wayferry-virgl");
+	_exit(worker_run(socket, kind, spawner.render_node));
+}
+
+/* Takes @fd. */
+static void spawn(const struct renderer_spawn *message, int fd)
+{
+	if (fd < 0 || message->kind >= RENDERER_N_KINDS || spawner.n_children == MAX_WORKERS) {
+		fd_close(&fd); /* which the host takes for the worker's end */
+		return;
+	}
+	pid_t parent = getpid(), pid = fork();
+	if (pid == 0)
+		child_main(fd, message->kind, parent);
+	fd_close(&fd);
+	if (pid < 0) {
+		log_err("no process for a context: %s", strerror(errno));
+		return;
+	}
+	setpgid(pid, pid); /* whoever comes first */
+	spawner.children[spawner.n_children++] = (struct child){.id = message->id, .pid = pid};
+	log_debug("worker %u is process %d", message->id, (int)pid);
+}
+
+static void reap(void)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (size_t i = 0; i < spawner.n_children; i++) {
+			if (spawner.children[i].pid != pid)
+				continue;
+			if (WIFSIGNALED(status))
+				log_debug("worker %u was ended by signal %d",
+					spawner.children[i].id, WTERMSIG(status));
+			end_group(pid); /* what it started itself */
+			spawner.children[i] = spawner.children[--spawner.n_children];
+			break;
+		}
+	}
+}
+
+static void end_worker(uint32_t id)
+{
+	for (size_t i = 0; i < spawner.n_children; i++)
+		if (spawner.children[i].id == id)
+			end_group(spawner.children[i].pid);
+}
+
+/* False: the host has left. */
+static bool serve(void)
+{
+	struct renderer_spawn message;
+	int fds[FD_MESSAGE_MAX];
+	size_t n_fds;
+	ssize_t n = fd_recv(spawner.socket, &message, sizeof(message), fds, &n_fds);
+
+	if (n == -EAGAIN)
+		return true;
+	bool good = n == (ssize_t)sizeof(message) && message.version == RENDERER_PROTOCOL_VERSION &&
+		n_fds <= 1;
+	if (n > 0 && !good)
+		log_err("the host is of another version");
+	if (good && message.type == RENDERER_SPAWN && n_fds == 1) {
+		spawn(&message, fds[0]);
+		n_fds = 0;
+	} else if (good && message.type == RENDERER_KILL) {
+		end_worker(message.id);
+	}
+	while (n_fds > 0)
+		fd_close(&fds[--n_fds]);
+	return good;
+}
+
+static void run(void)
+{
+	for (;;) {
+		struct pollfd pollfds[] = {
+			{.fd = spawner.socket, .events = POLLIN},
+			{.fd = spawner.signals, .events = POLLIN},
+		};
+		if (poll(pollfds, ARRAY_LENGTH(pollfds), -1) < 0 && errno != EINTR)
+			return;
+		if (pollfds[1].revents) {
+			struct signalfd_siginfo info;
+			if (read(spawner.signals, &info, sizeof(info)) < 0 && errno != EAGAIN)
+				return;
+			reap();
+		}
+		if (pollfds[0].revents && !serve())
+			return;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	sigset_t mask;
+	enum log_level level;
+
+	if (argc != 4) {
+		fprintf(stderr,
+			"wayferry-renderer %s: started by wayferry-host, for its 3D contexts.\n"
+			"usage: wayferry-renderer SOCKET-FD LOG-LEVEL RENDER-NODE|-\n",
+			WAYFERRY_VERSION);
+		return 2;
+	}
+	spawner.socket = atoi(argv[1]);
+	if (log_level_from_name(argv[2], &level))
+		log_set_level(level);
+	spawner.render_node = strcmp(argv[3], "-") == 0 ? NULL : argv[3];
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* Caches are files that workers may not write. */
+	setenv("MESA_SHADER_CACHE_DISABLE", "true", 1);
+	setenv("MESA_GLSL_CACHE_DISABLE", "true", 1);
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, SIG_IGN); /* a terminal's is the host's to heed */
+	spawner.signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (spawner.signals < 0)
+		return EXIT_FAILURE;
+	run();
+	for (size_t i = 0; i < spawner.n_children; i++)
+		end_group(spawner.children[i].pid);
+	return EXIT_SUCCESS;
+}

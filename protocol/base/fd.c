@@ -1,0 +1,146 @@
+/* File descriptors: ownership, sealed memory, and passing them over sockets. */
+#include "protocol/base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+void fd_close(int *fd)
+{
+	if (*fd < 0)
+		return;
+	int saved_errno = errno;
+	close(*fd);
+	*fd = -1;
+	errno = saved_errno;
+}
+
+int fd_dup(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return copy < 0 ? -errno : copy;
+}
+
+int fd_set_nonblock(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	return 0;
+}
+
+static int memfd(const char *name, size_t size)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return -errno;
+	if (size > 0 && ftruncate(fd, (off_t)size) < 0) {
+		int error = -errno;
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+static int seal(int fd, int seals)
+{
+	if (fcntl(fd, F_ADD_SEALS, seals) == 0)
+		return fd;
+	int error = -errno;
+	close(fd);
+	return error;
+}
+
+int fd_memfd(const char *name, size_t size)
+{
+	int fd = memfd(name, size);
+	if (fd < 0 || size == 0)
+		return fd;
+	return seal(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+}
+
+int fd_memfd_constant(const char *name, const void *data, size_t size)
+{
+	int fd = memfd(name, size);
+	if (fd < 0)
+		return fd;
+	size_t done = 0;
+	while (done < size) {
+		ssize_t n = pwrite(fd, (const char *)data + done, size - done, (off_t)done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			int error = n < 0 ? -errno : -EIO;
+			close(fd);
+			return error;
+		}
+		done += (size_t)n;
+	}
+	return seal(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
+}
+
+union fd_control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(sizeof(int) * FD_MESSAGE_MAX)];
+};
+
+ssize_t fd_recv(int socket, void *data, size_t size, int fds[FD_MESSAGE_MAX], size_t *n_fds)
+{
+	union fd_control control;
+	struct iovec iov = {.iov_base = data, .iov_len = size};
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	ssize_t received;
+
+	*n_fds = 0;
+	do {
+		received = recvmsg(socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	} while (received < 0 && errno == EINTR);
+	if (received < 0)
+		return -errno;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < count && *n_fds < FD_MESSAGE_MAX; i++)
+			memcpy(&fds[(*n_fds)++], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+	}
+	if (msg.msg_flags & MSG_CTRUNC) {
+		while (*n_fds > 0)
+			fd_close(&fds[--*n_fds]);
+		return -EMSGSIZE;
+	}
+	return received;
+}
+
+ssize_t fd_send(int socket, const struct iovec *iov, size_t n_iov, const int *fds, size_t n_fds)
+{
+	union fd_control control;
+	struct msghdr msg = {.msg_iov = (struct iovec *)iov, .msg_iovlen = n_iov};
+	ssize_t sent;
+
+	if (n_fds > FD_MESSAGE_MAX)
+		return -EINVAL;
+	if (n_fds > 0) {
+		memset(&control, 0, sizeof(control));
+		msg.msg_control = control.bytes;
+		msg.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
+		struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
+		memcpy(CMSG_DATA(c), fds, sizeof(int) * n_fds);
+	}
+	do {
+		sent = sendmsg(socket, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	} while (sent < 0 && errno == EINTR);
+	return sent < 0 ? -errno : sent;
+}

@@ -1,0 +1,89 @@
+/* Leveled log lines on standard error. */
+#include "protocol/base/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LINE_BYTES 1024
+#define LIMIT_WINDOW_NS UINT64_C(10000000000)
+#define LIMIT_LINES 10
+
+static const char *const level_names[] = {
+	[LOG_LEVEL_ERROR] = "error",
+	[LOG_LEVEL_WARN] = "warn",
+	[LOG_LEVEL_INFO] = "info",
+	[LOG_LEVEL_DEBUG] = "debug",
+	[LOG_LEVEL_TRACE] = "trace",
+};
+
+static enum log_level max_level = LOG_LEVEL_INFO;
+
+void log_set_level(enum log_level level)
+{
+	max_level = level;
+}
+
+bool log_enabled(enum log_level level)
+{
+	return level <= max_level;
+}
+
+bool log_level_from_name(const char *name, enum log_level *level)
+{
+	for (size_t i = 0; i < sizeof(level_names) / sizeof(level_names[0]); i++) {
+		if (strcmp(name, level_names[i]) == 0) {
+			*level = (enum log_level)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void replace_control_characters(char *text)
+{
+	for (; *text; text++) {
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = '?';
+	}
+}
+
+void log_write(enum log_level level, const char *module, const char *format, ...)
+{
+	if (!log_enabled(level))
+		return;
+	int saved_errno = errno;
+	char line[LINE_BYTES];
+	int head = snprintf(line, sizeof(line), "[%s] %s: ", level_names[level], module);
+	va_list args;
+	va_start(args, format);
+	vsnprintf(line + head, sizeof(line) - 1 - (size_t)head, format, args);
+	va_end(args);
+	replace_control_characters(line);
+	size_t length = strlen(line);
+	line[length++] = '\n';
+	ssize_t written = write(STDERR_FILENO, line, length);
+	(void)written; /* there is nowhere left to complain to */
+	errno = saved_errno;
+}
+
+bool log_limit_pass(struct log_limit *limit, const char *module)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	uint64_t now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	if (now_ns - limit->window_start_ns >= LIMIT_WINDOW_NS) {
+		if (limit->dropped > 0)
+			log_write(LOG_LEVEL_WARN, module, "%u similar lines were left out", limit->dropped);
+		*limit = (struct log_limit){.window_start_ns = now_ns};
+	}
+	if (limit->lines >= LIMIT_LINES) {
+		limit->dropped++;
+		return false;
+	}
+	limit->lines++;
+	return true;
+}

@@ -1,0 +1,39 @@
+/*
+ * The service manager that started this process, if one did: the socket it passed and what it wants
+ * to be told (sd_listen_fds(3) and sd_notify(3) say how).
+ */
+#ifndef PROTOCOL_BASE_SERVICE_H
+#define PROTOCOL_BASE_SERVICE_H
+
+#include <stdbool.h>
+
+struct service {
+	int notify_fd; /* connected, non-blocking; -1: nobody wants to be told */
+};
+
+/*
+ * Connects to the manager that waits for news of this process and takes $NOTIFY_SOCKET out of the
+ * environment: what we start is none of its business. Do this before a sandbox is entered. Without
+ * a manager, and (with a log line) when it cannot be reached, service_notify does nothing.
+ */
+void service_open(struct service *service);
+void service_close(struct service *service);
+
+/*
+ * Tells the manager "NAME=VALUE" lines, formatted as by printf. A manager that is gone or does not
+ * read is not waited for.
+ */
+void service_notify(const struct service *service, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Whether @fd is a Unix stream socket that listens. */
+bool service_socket_listens(int fd);
+
+/*
+ * The listening socket that the manager passed; the caller owns it. -ENOENT: it passed none to this
+ * process. -ENOTSOCK: it passed something else. Of several the first counts, the others are closed.
+ * Takes the variables out of the environment, so there is only one such call.
+ */
+int service_listen_fd(void);
+
+#endif

@@ -1,0 +1,95 @@
+/* Codecs of the cross-domain protocol: lengths are checked here, so that those who execute commands
+ * need not. */
+#include "protocol/formats/cross_domain.h"
+
+#include <errno.h>
+
+/* What each command needs at least; 0: unknown, only the header. */
+static const uint16_t command_sizes[256] = {
+	[CROSS_DOMAIN_CMD_INIT] = sizeof(struct cross_domain_init_legacy),
+	[CROSS_DOMAIN_CMD_GET_IMAGE_REQUIREMENTS] =
+		sizeof(struct cross_domain_get_image_requirements),
+	[CROSS_DOMAIN_CMD_POLL] = sizeof(struct cross_domain_poll),
+	[CROSS_DOMAIN_CMD_SEND] = sizeof(struct cross_domain_send_receive),
+	[CROSS_DOMAIN_CMD_WRITE] = sizeof(struct cross_domain_read_write),
+	[CROSS_DOMAIN_CMD_CREDIT] = sizeof(struct cross_domain_credit),
+	[CROSS_DOMAIN_CMD_FETCH] = sizeof(struct cross_domain_fetch),
+};
+
+static bool send_fits(const uint8_t *bytes, size_t length)
+{
+	return load_u32(bytes + offsetof(struct cross_domain_send_receive, num_identifiers)) <=
+		CROSS_DOMAIN_MAX_IDENTIFIERS &&
+		load_u32(bytes + offsetof(struct cross_domain_send_receive, opaque_data_size)) <=
+		length - sizeof(struct cross_domain_send_receive);
+}
+
+static bool write_fits(const uint8_t *bytes, size_t length)
+{
+	return load_u32(bytes + offsetof(struct cross_domain_read_write, opaque_data_size)) <=
+		length - sizeof(struct cross_domain_read_write);
+}
+
+int cross_domain_command_decode(
+	const uint8_t *bytes, size_t size, struct cross_domain_header *header, size_t *length)
+{
+	if (size < sizeof(*header))
+		return -EINVAL;
+	memcpy(header, bytes, sizeof(*header));
+	if (header->cmd_size < sizeof(*header) || header->cmd_size > size ||
+		header->cmd_size < command_sizes[header->cmd])
+		return -EINVAL;
+	if (header->cmd == CROSS_DOMAIN_CMD_SEND && !send_fits(bytes, header->cmd_size))
+		return -EINVAL;
+	if (header->cmd == CROSS_DOMAIN_CMD_WRITE && !write_fits(bytes, header->cmd_size))
+		return -EINVAL;
+	*length = header->cmd_size;
+	return 0;
+}
+
+int cross_domain_init_decode(const uint8_t *bytes, size_t length, struct cross_domain_init *out)
+{
+	if (length == sizeof(struct cross_domain_init_legacy)) {
+		struct cross_domain_init_legacy legacy;
+		memcpy(&legacy, bytes, sizeof(legacy));
+		*out = (struct cross_domain_init){
+			.hdr = legacy.hdr,
+			.query_ring = legacy.query_ring,
+			.channel_ring = legacy.query_ring,
+			.channel_type = legacy.channel_type,
+		};
+		return 0;
+	}
+	/* What stands behind the 20 bytes (24: a version, 36: a socket's uuid) has no meaning for
+	 * Wayland. */
+	if (length != 20 && length != 24 && length != 36)
+		return -EINVAL;
+	memcpy(out, bytes, sizeof(*out));
+	return 0;
+}
+
+int cross_domain_receive_decode(const uint8_t *page, size_t size,
+	struct cross_domain_send_receive *out, const uint8_t **data)
+{
+	if (size < sizeof(*out))
+		return -EPROTO;
+	memcpy(out, page, sizeof(*out));
+	if (out->hdr.cmd != CROSS_DOMAIN_CMD_RECEIVE ||
+		out->num_identifiers > CROSS_DOMAIN_MAX_IDENTIFIERS ||
+		out->opaque_data_size > size - sizeof(*out))
+		return -EPROTO;
+	*data = page + sizeof(*out);
+	return 0;
+}
+
+int cross_domain_read_decode(
+	const uint8_t *page, size_t size, struct cross_domain_read_write *out, const uint8_t **data)
+{
+	if (size < sizeof(*out))
+		return -EPROTO;
+	memcpy(out, page, sizeof(*out));
+	if (out->hdr.cmd != CROSS_DOMAIN_CMD_READ || out->opaque_data_size > size - sizeof(*out))
+		return -EPROTO;
+	*data = page + sizeof(*out);
+	return 0;
+}

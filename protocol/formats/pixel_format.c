@@ -1,0 +1,113 @@
+/* Pixel formats by their DRM codes. */
+#include "protocol/formats/pixel_format.h"
+
+#include <drm_fourcc.h>
+#include <stddef.h>
+
+#include "protocol/base/bytes.h"
+
+#define SHM_ARGB8888 0
+#define SHM_XRGB8888 1
+
+#define PACKED(code, bytes)                                                                        \
+	{                                                                                          \
+		DRM_FORMAT_##code, 1,                                                              \
+		{                                                                                  \
+			{                                                                          \
+				bytes, 1, 1                                                        \
+			}                                                                          \
+		}                                                                                  \
+	}
+#define PAIRS(code)                                                                                \
+	{                                                                                          \
+		DRM_FORMAT_##code, 1,                                                              \
+		{                                                                                  \
+			{                                                                          \
+				4, 2, 1                                                            \
+			}                                                                          \
+		}                                                                                  \
+	}
+/* One plane of luma and one of both chromas, or one of each. */
+#define TWO_PLANES(code, bytes, x, y)                                                              \
+	{                                                                                          \
+		DRM_FORMAT_##code, 2,                                                              \
+		{                                                                                  \
+			{bytes, 1, 1},                                                             \
+			{                                                                          \
+				2 * (bytes), x, y                                                  \
+			}                                                                          \
+		}                                                                                  \
+	}
+#define THREE_PLANES(code, x, y)                                                                   \
+	{                                                                                          \
+		DRM_FORMAT_##code, 3,                                                              \
+		{                                                                                  \
+			{1, 1, 1}, {1, x, y},                                                      \
+			{                                                                          \
+				1, x, y                                                            \
+			}                                                                          \
+		}                                                                                  \
+	}
+
+/* clang-format off */
+static const struct pixel_format formats[] = {
+	PACKED(ARGB8888, 4), PACKED(XRGB8888, 4), PACKED(ABGR8888, 4), PACKED(XBGR8888, 4),
+	PACKED(RGBA8888, 4), PACKED(RGBX8888, 4), PACKED(BGRA8888, 4), PACKED(BGRX8888, 4),
+	PACKED(ARGB2101010, 4), PACKED(XRGB2101010, 4), PACKED(ABGR2101010, 4), PACKED(XBGR2101010, 4),
+	PACKED(RGBA1010102, 4), PACKED(RGBX1010102, 4), PACKED(BGRA1010102, 4), PACKED(BGRX1010102, 4),
+	PACKED(ARGB16161616F, 8), PACKED(XRGB16161616F, 8), PACKED(ABGR16161616F, 8), PACKED(XBGR16161616F, 8),
+	PACKED(ARGB16161616, 8), PACKED(XRGB16161616, 8), PACKED(ABGR16161616, 8), PACKED(XBGR16161616, 8),
+	PACKED(RGB888, 3), PACKED(BGR888, 3),
+	PACKED(RGB565, 2), PACKED(BGR565, 2),
+	PACKED(ARGB1555, 2), PACKED(XRGB1555, 2), PACKED(ABGR1555, 2), PACKED(XBGR1555, 2),
+	PACKED(RGBA5551, 2), PACKED(RGBX5551, 2), PACKED(BGRA5551, 2), PACKED(BGRX5551, 2),
+	PACKED(ARGB4444, 2), PACKED(XRGB4444, 2), PACKED(ABGR4444, 2), PACKED(XBGR4444, 2),
+	PACKED(RGBA4444, 2), PACKED(RGBX4444, 2), PACKED(BGRA4444, 2), PACKED(BGRX4444, 2),
+	PACKED(R8, 1), PACKED(C8, 1), PACKED(RGB332, 1), PACKED(BGR233, 1),
+	PACKED(R16, 2), PACKED(RG88, 2), PACKED(GR88, 2), PACKED(RG1616, 4), PACKED(GR1616, 4),
+	PACKED(AYUV, 4), PACKED(XYUV8888, 4), PACKED(VUY888, 3), PACKED(Y410, 4), PACKED(Y416, 8),
+	PAIRS(YUYV), PAIRS(YVYU), PAIRS(UYVY), PAIRS(VYUY),
+	TWO_PLANES(NV12, 1, 2, 2), TWO_PLANES(NV21, 1, 2, 2), TWO_PLANES(NV16, 1, 2, 1),
+	TWO_PLANES(NV61, 1, 2, 1), TWO_PLANES(NV24, 1, 1, 1), TWO_PLANES(NV42, 1, 1, 1),
+	TWO_PLANES(P010, 2, 2, 2), TWO_PLANES(P012, 2, 2, 2), TWO_PLANES(P016, 2, 2, 2),
+	THREE_PLANES(YUV420, 2, 2), THREE_PLANES(YVU420, 2, 2), THREE_PLANES(YUV422, 2, 1),
+	THREE_PLANES(YVU422, 2, 1), THREE_PLANES(YUV444, 1, 1), THREE_PLANES(YVU444, 1, 1),
+	THREE_PLANES(YUV410, 4, 4), THREE_PLANES(YVU410, 4, 4), THREE_PLANES(YUV411, 4, 1),
+	THREE_PLANES(YVU411, 4, 1),
+};
+/* clang-format on */
+
+const struct pixel_format *pixel_format_find(uint32_t code)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(formats); i++) {
+		if (formats[i].code == code)
+			return &formats[i];
+	}
+	return NULL;
+}
+
+bool pixel_format_plane_fits(const struct pixel_format *format, unsigned plane, uint64_t offset,
+	uint64_t stride, int32_t width, int32_t height, uint64_t size)
+{
+	/* The sums and products of 32-bit numbers below cannot overflow. */
+	const uint64_t x = format->planes[plane].x, y = format->planes[plane].y;
+	const uint64_t row = ((uint64_t)width + x - 1) / x * format->planes[plane].bytes;
+	const uint64_t rows = ((uint64_t)height + y - 1) / y;
+
+	return stride <= UINT32_MAX && stride >= row &&
+		range_fits(offset, stride * (rows - 1) + row, size);
+}
+
+uint32_t pixel_format_to_shm(uint32_t code)
+{
+	return code == DRM_FORMAT_ARGB8888    ? SHM_ARGB8888
+		: code == DRM_FORMAT_XRGB8888 ? SHM_XRGB8888
+					      : code;
+}
+
+uint32_t pixel_format_from_shm(uint32_t shm_format)
+{
+	return shm_format == SHM_ARGB8888    ? DRM_FORMAT_ARGB8888
+		: shm_format == SHM_XRGB8888 ? DRM_FORMAT_XRGB8888
+					     : shm_format;
+}

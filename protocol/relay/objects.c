@@ -1,0 +1,175 @@
+/* The relay's objects, and the maps from each end's ids to them. */
+#include "protocol/relay/objects.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "protocol/base/bytes.h"
+
+#define FIRST_CAPACITY 64
+/* Ids that we choose are bounded by memory; this only keeps indexes within their range. */
+#define MAX_ENTRIES UINT32_C(0x00ffffff)
+
+static struct relay_object *entry_object(uintptr_t entry)
+{
+	return entry & 1 ? NULL : (struct relay_object *)entry;
+}
+
+static int id_map_append(struct id_map *map, struct relay_object *object)
+{
+	if (map->count == MAX_ENTRIES)
+		return -ENOMEM;
+	if (map->count == map->capacity) {
+		uint32_t capacity = map->capacity > 0 ? map->capacity * 2 : FIRST_CAPACITY;
+		uintptr_t *entries = realloc(map->entries, capacity * sizeof(*entries));
+		if (!entries)
+			return -ENOMEM;
+		map->entries = entries;
+		map->capacity = capacity;
+	}
+	map->entries[map->count++] = (uintptr_t)object;
+	return 0;
+}
+
+static uint32_t id_base(uint32_t id)
+{
+	return id_is_high(id) ? WIRE_SERVER_ID_START : 1;
+}
+
+static bool peer_chooses(enum relay_end end, bool high)
+{
+	return (end == RELAY_UP) == high;
+}
+
+static struct id_map *map_of(struct objects *objects, enum relay_end end, uint32_t id)
+{
+	return &objects->maps[end][id_is_high(id)];
+}
+
+void objects_init(struct objects *objects, uint32_t limit)
+{
+	*objects = (struct objects){.limit = limit};
+	wl_list_init(&objects->live);
+	wl_list_init(&objects->gone);
+}
+
+static void free_list(struct wl_list *list)
+{
+	struct object *object, *next;
+	wl_list_for_each_safe(object, next, list, link) free(object);
+	wl_list_init(list);
+}
+
+void objects_finish(struct objects *objects)
+{
+	free_list(&objects->live);
+	free_list(&objects->gone);
+	for (size_t i = 0; i < 4; i++)
+		free(objects->maps[i / 2][i % 2].entries);
+	objects_init(objects, objects->limit);
+}
+
+struct relay_object *objects_at(const struct objects *objects, enum relay_end end, uint32_t id)
+{
+	const struct id_map *map = &objects->maps[end][id_is_high(id)];
+	uint32_t index = id - id_base(id); /* id 0 wraps past every count */
+	return index < map->count ? entry_object(map->entries[index]) : NULL;
+}
+
+struct relay_object *object_create(
+	struct objects *objects, const struct interface *interface, uint32_t version)
+{
+	struct object *object = calloc(1, sizeof(*object));
+	if (!object)
+		return NULL;
+	object->base.interface = interface;
+	object->base.version = version;
+	wl_list_insert(&objects->live, &object->link);
+	objects->count++;
+	return &object->base;
+}
+
+int object_claim_id(
+	struct objects *objects, struct relay_object *object, enum relay_end end, uint32_t id)
+{
+	if (id == 0 || !peer_chooses(end, id_is_high(id)))
+		return -EINVAL;
+	struct id_map *map = map_of(objects, end, id);
+	uint32_t index = id - id_base(id);
+	if (index > map->count || index >= objects->limit)
+		return -ERANGE;
+	if (index < map->count) {
+		if (map->entries[index])
+			return -EEXIST;
+		map->entries[index] = (uintptr_t)object;
+	} else {
+		int error = id_map_append(map, object);
+		if (error)
+			return error;
+	}
+	object->id[end] = id;
+	return 0;
+}
+
+int object_assign_id(struct objects *objects, struct relay_object *object, enum relay_end end)
+{
+	bool high = end == RELAY_DOWN;
+	struct id_map *map = &objects->maps[end][high];
+	uint32_t index = map->count;
+	if (map->first_free) {
+		index = map->first_free - 1;
+		map->first_free = (uint32_t)(map->entries[index] >> 1);
+		map->entries[index] = (uintptr_t)object;
+	} else {
+		int error = id_map_append(map, object);
+		if (error)
+			return error;
+	}
+	object->id[end] = index + (high ? WIRE_SERVER_ID_START : 1);
+	return 0;
+}
+
+void object_drop_id(struct objects *objects, struct relay_object *object, enum relay_end end)
+{
+	uint32_t id = object->id[end];
+	if (id == 0)
+		return;
+	struct id_map *map = map_of(objects, end, id);
+	uint32_t index = id - id_base(id);
+	if (peer_chooses(end, id_is_high(id))) {
+		map->entries[index] = 0;
+	} else {
+		map->entries[index] = (uintptr_t)map->first_free << 1 | 1;
+		map->first_free = index + 1;
+	}
+	object->id[end] = 0;
+}
+
+void object_mark_destroyed(struct relay_object *object)
+{
+	void (*data_destroy)(struct relay_object *) = object->data_destroy;
+	object->destroyed = true;
+	object->data_destroy = NULL;
+	if (data_destroy)
+		data_destroy(object);
+	object->data = NULL;
+}
+
+void object_remove(struct objects *objects, struct relay_object *object)
+{
+	struct object *private = object_of(object);
+	if (private->gone)
+		return;
+	object_drop_id(objects, object, RELAY_DOWN);
+	object_drop_id(objects, object, RELAY_UP);
+	private->gone = true;
+	wl_list_remove(&private->link);
+	wl_list_insert(&objects->gone, &private->link);
+	objects->count--;
+}
+
+void objects_reap(struct objects *objects)
+{
+	if (!wl_list_empty(&objects->gone))
+		free_list(&objects->gone);
+}

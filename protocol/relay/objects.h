@@ -1,0 +1,87 @@
+/*
+ * The relay's objects, and the maps from each end's ids to them. Of each end's two ranges of ids
+ * one is chosen by the peer (low ids DOWN, high ids UP) and one by us; both are dense, so that a
+ * map is an array.
+ */
+#ifndef PROTOCOL_RELAY_OBJECTS_H
+#define PROTOCOL_RELAY_OBJECTS_H
+
+#include "protocol/relay/relay.h"
+
+/* What the relay keeps beside what hooks see. */
+struct object {
+	struct relay_object base;
+	struct wl_list link; /* objects.live or objects.gone */
+	bool gone;           /* has no ids any more; its memory goes with the next objects_reap */
+	bool outlives_up; /* a hook swallowed UP's destructor event: delete_id from UP does not end
+			     it */
+};
+
+/* An entry is an object, 0 (free, the peer's to choose) or the link of the list of free entries
+ * (odd). */
+struct id_map {
+	uintptr_t *entries;
+	uint32_t count, capacity;
+	uint32_t first_free; /* index + 1; 0: none */
+};
+
+struct objects {
+	struct id_map maps[2][2]; /* by enum relay_end, by id_is_high */
+	struct wl_list live;      /* struct object.link */
+	struct wl_list gone;      /* struct object.link */
+	uint32_t limit; /* of live objects, and of each range that a peer chooses ids in */
+	uint32_t count; /* of live objects */
+};
+
+static inline bool id_is_high(uint32_t id)
+{
+	return id >= WIRE_SERVER_ID_START;
+}
+
+static inline bool id_is_low(uint32_t id)
+{
+	return id != 0 && id < WIRE_SERVER_ID_START;
+}
+
+static inline struct object *object_of(struct relay_object *object)
+{
+	return (struct object *)object; /* base comes first */
+}
+
+void objects_init(struct objects *objects, uint32_t limit);
+/* Frees every object; calls nothing. */
+void objects_finish(struct objects *objects);
+
+/* The object with @id at @end, or NULL. */
+struct relay_object *objects_at(const struct objects *objects, enum relay_end end, uint32_t id);
+
+/* A live object without ids; NULL when memory is short. The limit is the caller's to check. */
+struct relay_object *object_create(
+	struct objects *objects, const struct interface *interface, uint32_t version);
+
+/*
+ * Gives @object the @id that the peer at @end has chosen. -EINVAL: not a range it may choose in;
+ * -EEXIST: in use; -ERANGE: not the next one, or past the limit; -ENOMEM.
+ */
+int object_claim_id(
+	struct objects *objects, struct relay_object *object, enum relay_end end, uint32_t id);
+
+/* Gives @object the next free id of ours at @end. 0 or -ENOMEM. */
+int object_assign_id(struct objects *objects, struct relay_object *object, enum relay_end end);
+
+/* Frees @object's id at @end; fine if it has none. */
+void object_drop_id(struct objects *objects, struct relay_object *object, enum relay_end end);
+
+/*
+ * Ends @object for its hooks (data_destroy) and marks it destroyed; its ids stay. Fine if it is
+ * already.
+ */
+void object_mark_destroyed(struct relay_object *object);
+
+/* Takes @object out of every map. Its memory stays good until the next objects_reap. */
+void object_remove(struct objects *objects, struct relay_object *object);
+
+/* Frees what object_remove left. */
+void objects_reap(struct objects *objects);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * The shortest conversation with a compositor that says something: which globals has it? For
+ * `doctor`, over whatever carries bytes.
+ */
+#ifndef PROTOCOL_RELAY_REGISTRY_PROBE_H
+#define PROTOCOL_RELAY_REGISTRY_PROBE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define REGISTRY_PROBE_BYTES 4096
+
+struct registry_probe {
+	/* Called for each global; the text lives during the call. */
+	void (*global)(void *data, const char *interface, uint32_t version);
+	void *data;
+	bool done;       /* all globals were told */
+	char error[256]; /* what the compositor, or we, did not like; empty: nothing */
+	uint8_t rest[REGISTRY_PROBE_BYTES]; /* of a message that is not whole */
+	size_t rest_bytes;
+};
+
+/* The requests that begin it; *@size bytes, static. */
+const uint8_t *registry_probe_requests(size_t *size);
+
+/* Bytes of the compositor. False when it is over: done, or an error. */
+bool registry_probe_feed(struct registry_probe *probe, const uint8_t *bytes, size_t size);
+
+#endif

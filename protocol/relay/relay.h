@@ -1,0 +1,185 @@
+/*
+ * The relay engine: Wayland between two ends that each have their own object ids.
+ *
+ * DOWN is the end where requests come from (a client, or the guest), UP the end where events come
+ * from (the compositor, or the channel to it). Each message is checked against the tables
+ * (interfaces.h), its objects resolved, and then forwarded with translated ids, unless a hook says
+ * otherwise. An object may be known to both ends (the ordinary case), only DOWN (a wl_shm_pool the
+ * proxy ends) or only UP (a wl_buffer the proxy made).
+ *
+ * The life of an id. Low ids are the client's: DOWN they are free again when we send delete_id, UP
+ * when delete_id comes. High ids (WIRE_SERVER_ID_START) are the server's: free when the client's
+ * destructor request passes. An object that the client destroyed is kept, marked, until its ids are
+ * free at both ends; events for it are dropped, their handles closed, and what they create is
+ * destroyed at once. So are events that name an object DOWN has never heard of.
+ *
+ * A destructor that a hook swallows ends the object for the end it came from only: the client gets
+ * its delete_id at once and UP's half is the hook's to destroy (relay_send); or, for a destructor
+ * event, DOWN's half lives on after UP's delete_id until the hook sends it a destructor event or
+ * forgets it. A hook that has sent the destructor on by itself before it swallows has forwarded it.
+ */
+#ifndef PROTOCOL_RELAY_RELAY_H
+#define PROTOCOL_RELAY_RELAY_H
+
+#include "protocol/relay/interfaces.h"
+#include "protocol/relay/wire.h"
+
+enum relay_end {
+	RELAY_DOWN,
+	RELAY_UP,
+};
+
+struct relay;
+
+struct relay_object {
+	const struct interface *interface;
+	uint32_t version;
+	uint32_t id[2]; /* by enum relay_end; 0: that end does not know it */
+	bool destroyed; /* the destructor has passed; waits for delete_id */
+	void *data;     /* a hook's, NULL again once destroyed; see data_destroy */
+	/* Called once, when the object's destructor passes or the relay ends, whichever is first;
+	 * may be NULL. */
+	void (*data_destroy)(struct relay_object *object);
+};
+
+/* A decoded message on its way; what a hook sees. Arguments may be changed in place before
+ * RELAY_FORWARD. */
+struct relay_message {
+	struct relay *relay;
+	enum relay_end from;
+	struct relay_object *object;
+	uint16_t opcode;
+	const struct wl_message *description;
+	const struct wire_signature *signature;
+	/*
+	 * 'o' and 'n' are resolved: new objects exist already, with an id at the end the message
+	 * came from only. In an event 'o' may be an object that the client has destroyed; in a
+	 * request it never is.
+	 */
+	union wire_arg args[WIRE_MAX_ARGS];
+};
+
+enum relay_verdict {
+	RELAY_FORWARD, /* send it to the other end, as @args now say */
+	RELAY_SWALLOW, /* it ends here; handles the hook did not take (set kind WIRE_NONE) are
+			  closed */
+	RELAY_FAILED,  /* the hook called relay_fail() */
+	RELAY_HOLD,    /* not yet: relay_push stops in front of it, and the hook sees it again when
+			  that is called the next time. For messages without handles and new ids */
+};
+
+typedef enum relay_verdict (*relay_hook_fn)(struct relay_message *message);
+
+/* The exceptions to "forward": one line per message, by name. End a table with {0}. */
+struct relay_hook {
+	const char *interface;
+	const char *message; /* a request (hooks of RELAY_DOWN) or an event (hooks of RELAY_UP) */
+	relay_hook_fn function;
+	enum relay_end from; /* RELAY_DOWN: it is a request; RELAY_UP: an event */
+};
+
+/*
+ * A hook table made ready: names resolved against the interface tables. Interfaces this build does
+ * not know are passed over (older wayland-protocols); a message name that its interface does not
+ * have asserts, as does a double line. Several tables may be given (NULL-terminated list). Shared
+ * by all relays of the process; never changes.
+ */
+struct relay_hooks;
+struct relay_hooks *relay_hooks_create(const struct relay_hook *const tables[]);
+void relay_hooks_destroy(struct relay_hooks *hooks);
+
+struct relay_ops {
+	/*
+	 * One message for the @to end. Takes the handles (at most FD_MESSAGE_MAX), also on error.
+	 * 0, or -errno: the relay then has failed and relay_push returns that.
+	 */
+	int (*send)(void *data, enum relay_end to, const uint8_t *bytes, size_t size,
+		struct wire_handle *handles, size_t n_handles);
+	/*
+	 * Whether a global may be seen by the DOWN end; *@version is the lesser of what was offered
+	 * and what the tables know, and may be lowered further (to no less than 1). NULL: all that
+	 * the tables know.
+	 */
+	bool (*allow_global)(void *data, const struct interface *interface, uint32_t *version);
+};
+
+struct relay_counters {
+	uint64_t messages[2]; /* by the end they came from */
+	uint64_t bytes[2];
+	uint64_t objects; /* live now */
+};
+
+/*
+ * @name goes before trace lines ("client 3"); copied. @max_objects bounds the DOWN end's objects
+ * (0: 65536). wl_display (id 1) exists at both ends. @hooks and @ops are borrowed. NULL when memory
+ * is short.
+ */
+struct relay *relay_create(const struct relay_hooks *hooks, const struct relay_ops *ops, void *data,
+	const char *name, uint32_t max_objects);
+/* Runs every data_destroy. Sends nothing. NULL is fine. */
+void relay_destroy(struct relay *relay);
+
+void *relay_data(const struct relay *relay);
+const struct relay_counters *relay_counters(const struct relay *relay);
+
+/* Trace lines in WAYLAND_DEBUG's form on standard error for relays created from now on. */
+void relay_set_trace(bool on);
+
+/*
+ * Works off the whole messages at the start of @bytes; handles are taken from @handles as messages
+ * need them. Returns how many bytes were used (the rest is the start of a message that is not whole
+ * yet; the caller keeps it and comes again with more behind it), or -EPROTO: the relay has failed
+ * (wl_display.error was sent DOWN where it could be, relay_failure() has the text) and takes
+ * nothing more; or another -errno of ops->send. A message that a hook holds is not used up. A message whose handles have not come yet is not
+ * used up, unless its bytes are followed by more: then they are missing.
+ */
+ssize_t relay_push(struct relay *relay, enum relay_end from, const uint8_t *bytes, size_t size,
+	struct wire_handles *handles);
+
+/* NULL while all is well; else why: "wl_surface@12.attach: invalid object 7 for argument 0". */
+const char *relay_failure(const struct relay *relay);
+
+/*
+ * Ends the relay: sends wl_display.error(@object, @code, text) DOWN. @object NULL (or unknown
+ * DOWN): wl_display. Codes of wl_display itself: 0 invalid_object, 1 invalid_method, 2 no_memory, 3
+ * implementation. Returns RELAY_FAILED for "return relay_fail(...)" in hooks. The first failure
+ * counts.
+ */
+enum relay_verdict relay_fail(struct relay *relay, struct relay_object *object, uint32_t code,
+	const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/*
+ * Sends a message of our own about @object to the @to end: a request if @to is RELAY_UP, else an
+ * event. Passed over (returns 0) when that end does not know @object, or UP's half of it is
+ * destroyed. @args as in struct relay_message; objects without an id at that end get one where the
+ * signature says 'n', else (nullable) become null. Takes the handles in @args. A destructor sent UP
+ * has its usual effect on the object, as has one sent DOWN on an object only DOWN knows. 0 or
+ * -errno (the relay has failed).
+ */
+int relay_send(struct relay *relay, enum relay_end to, struct relay_object *object, uint16_t opcode,
+	const union wire_arg *args);
+/* As relay_send, by the message's name; asserts that the interface has it. */
+int relay_send_named(struct relay *relay, enum relay_end to, struct relay_object *object,
+	const char *message, const union wire_arg *args);
+
+/*
+ * An object of our own for a relay_send with 'n': no ids yet. NULL when memory is short. It lives
+ * until its destructor has been sent and delete_id has come, or until relay_forget.
+ */
+struct relay_object *relay_object_create(
+	struct relay *relay, const struct interface *interface, uint32_t version);
+
+/*
+ * The client destroyed an object that only DOWN knows: the relay does this by itself after a
+ * destructor request that a hook swallowed. For objects that die otherwise (a swallowed
+ * wl_callback: send done, then forget). Sends delete_id for low ids; frees the object.
+ */
+void relay_forget(struct relay *relay, struct relay_object *object);
+
+/* The object with @id at @end, or NULL. */
+struct relay_object *relay_object_at(struct relay *relay, enum relay_end end, uint32_t id);
+
+/* The message number of a request or event, by name; asserts that it is there. */
+uint16_t relay_opcode(const struct interface *interface, enum relay_end from, const char *message);
+
+#endif

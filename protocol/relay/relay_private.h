@@ -1,0 +1,118 @@
+/* What the relay's own files share: relay.c, relay_rules.c, relay_globals.c and relay_trace.c. */
+#ifndef PROTOCOL_RELAY_RELAY_PRIVATE_H
+#define PROTOCOL_RELAY_RELAY_PRIVATE_H
+
+#include "protocol/relay/objects.h"
+
+#define RELAY_FAILURE_BYTES 512
+
+/* Codes of wl_display.error. */
+enum display_error {
+	DISPLAY_INVALID_OBJECT,
+	DISPLAY_INVALID_METHOD,
+	DISPLAY_NO_MEMORY,
+	DISPLAY_IMPLEMENTATION,
+};
+
+/* All there is to know about a request or event. */
+struct message_rule {
+	struct wire_signature signature;
+	const struct wl_message *description;
+	const struct interface *const *types; /* by argument; NULL: none, or any */
+	relay_hook_fn core; /* the relay's own hook, run first, on arguments as they came: ids, not
+			       objects */
+	relay_hook_fn hook;
+	bool destructor;
+	bool announces; /* wl_registry.global or .global_remove: globals_announced when sent DOWN */
+};
+
+struct relay_hooks {
+	struct message_rule *rules;
+	const struct interface **types;
+	uint32_t *first[2]; /* by the end the message comes from, by interface.index: its first rule
+			     */
+};
+
+/* NULL if @interface has no such message. */
+static inline const struct message_rule *rule_find(const struct relay_hooks *hooks,
+	enum relay_end from, const struct interface *interface, uint16_t opcode)
+{
+	int count = from == RELAY_DOWN ? interface->wl->method_count : interface->wl->event_count;
+	return opcode < count ? &hooks->rules[hooks->first[from][interface->index] + opcode] : NULL;
+}
+
+struct global {
+	uint32_t name, version;
+	const struct interface *interface;
+	bool removed; /* still good for a bind that was under way */
+};
+
+/* What DOWN has been told of. */
+struct globals {
+	struct global *items;
+	size_t count, capacity;
+};
+
+struct relay {
+	const struct relay_hooks *hooks;
+	const struct relay_ops *ops;
+	void *data;
+	char *name;
+	bool trace;
+	struct objects objects;
+	struct relay_object *display;
+	struct globals globals;
+	struct relay_counters counters;
+	int error; /* 0 while all is well */
+	char failure[RELAY_FAILURE_BYTES];
+};
+
+static inline enum relay_end relay_other_end(enum relay_end end)
+{
+	return end == RELAY_DOWN ? RELAY_UP : RELAY_DOWN;
+}
+
+/* Closes the handles of @args. */
+void args_finish_handles(const struct wire_signature *signature, const union wire_arg *args);
+
+/*
+ * Sends a message with its ids translated; @object has an id at @to. 0 or the relay's error, and
+ * the handles in @args are taken. Or -ENOENT with *@bad >= 0, the number of an argument that cannot
+ * be told at @to: then nothing was sent, no handle taken, and the relay has not failed.
+ */
+int relay_emit(struct relay *relay, enum relay_end to, const struct relay_object *object,
+	const struct message_rule *rule, uint16_t opcode, const union wire_arg *args, int *bad);
+
+/* relay_send with the rule looked up. */
+int relay_send_rule(struct relay *relay, enum relay_end to, struct relay_object *object,
+	const struct message_rule *rule, uint16_t opcode, const union wire_arg *args);
+
+/* object_remove, counted. */
+void relay_remove_object(struct relay *relay, struct relay_object *object);
+
+/*
+ * A destructor has passed, a request of DOWN or an event of UP; @forwarded: the other end has got
+ * it too. Ends @object as far as both ends allow (relay.h: "The life of an id").
+ */
+void relay_request_destructor_passed(
+	struct relay *relay, struct relay_object *object, bool forwarded);
+void relay_event_destructor_passed(
+	struct relay *relay, struct relay_object *object, bool forwarded);
+
+/* The hooks of the relay itself. */
+enum relay_verdict relay_handle_bind(struct relay_message *message);
+enum relay_verdict relay_handle_global(struct relay_message *message);
+enum relay_verdict relay_handle_global_remove(struct relay_message *message);
+enum relay_verdict relay_handle_delete_id(struct relay_message *message);
+enum relay_verdict relay_handle_error(struct relay_message *message);
+
+/* Notes what DOWN is being told by a wl_registry.global or .global_remove. 0 or -ENOMEM. */
+int globals_announced(struct globals *globals, uint16_t opcode, const union wire_arg *args);
+void globals_finish(struct globals *globals);
+
+/* One line; @args have ids, not objects. @sent: to @end, else received from it. */
+void relay_trace_message(struct relay *relay, enum relay_end end, bool sent,
+	const struct relay_object *object, const struct message_rule *rule,
+	const union wire_arg *args);
+
+#endif

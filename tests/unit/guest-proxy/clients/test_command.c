@@ -1,0 +1,96 @@
+/* guest-proxy/command.c */
+#include "guest-proxy/clients/command.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct rlimit files;
+
+static int run_shell(struct command *command, const char *script)
+{
+	return command_start(command, (char *[]){"sh", "-c", (char *)(uintptr_t)script, NULL},
+		"display-7", &files);
+}
+
+static void wait_for(struct command *command)
+{
+	for (int i = 0; i < 500 && !command_reap(command); i++)
+		usleep(10000);
+	assert_int_equal(command->pid, 0);
+}
+
+static int status_of(const char *script)
+{
+	struct command command = {0};
+	assert_int_equal(run_shell(&command, script), 0);
+	wait_for(&command);
+	return command.status;
+}
+
+static void the_exit_status_is_the_commands(void **state)
+{
+	assert_int_equal(status_of("exit 0"), 0);
+	assert_int_equal(status_of("exit 37"), 37);
+	assert_int_equal(status_of("kill -KILL $$"), 128 + SIGKILL);
+}
+
+static void it_finds_the_display_and_nothing_of_ours(void **state)
+{
+	sigset_t blocked, before;
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGTERM);
+	sigprocmask(SIG_BLOCK, &blocked, &before);
+	signal(SIGPIPE, SIG_IGN);
+	setenv("WAYLAND_SOCKET", "5", 1);
+	assert_int_equal(status_of("[ \"$WAYLAND_DISPLAY\" = display-7 ]"), 0);
+	assert_int_equal(status_of("[ -z \"$WAYLAND_SOCKET\" ]"), 0);
+	assert_int_equal(status_of("kill -TERM $$; exit 3"), 128 + SIGTERM);
+	assert_int_equal(status_of("kill -PIPE $$; exit 3"), 128 + SIGPIPE);
+	assert_int_equal(status_of("[ $(ulimit -n) = 256 ]"), 0);
+	unsetenv("WAYLAND_SOCKET");
+	signal(SIGPIPE, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+static void what_cannot_be_run_is_an_error(void **state)
+{
+	struct command command = {0};
+	assert_int_equal(
+		command_start(&command, (char *[]){"/nonexistent/program", NULL}, "d", &files),
+		-ENOENT);
+	assert_int_equal(command_start(&command, (char *[]){"/etc", NULL}, "d", &files), -EACCES);
+	assert_int_equal(command.pid, 0);
+}
+
+static void signals_are_passed_on(void **state)
+{
+	struct command command = {0};
+	command_signal(&command, SIGTERM); /* to nobody */
+	assert_int_equal(
+		run_shell(&command, "trap 'exit 9' TERM; while :; do sleep 0.02; done"), 0);
+	assert_false(command_reap(&command));
+	usleep(100000); /* until the trap is set */
+	command_signal(&command, SIGTERM);
+	wait_for(&command);
+	assert_int_equal(command.status, 9);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_exit_status_is_the_commands),
+		cmocka_unit_test(it_finds_the_display_and_nothing_of_ours),
+		cmocka_unit_test(what_cannot_be_run_is_an_error),
+		cmocka_unit_test(signals_are_passed_on),
+	};
+	getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = 256;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

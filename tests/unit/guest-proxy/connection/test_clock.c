@@ -1,0 +1,241 @@
+/* guest-proxy/clock.c: times that cross between two clocks. */
+#include "guest-proxy/connection/clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "guest-proxy/connection/connection.h"
+#include "protocol/base/bytes.h"
+#include "tests/unit/wayland_rig.h"
+
+#define MS INT64_C(1000000)
+#define S (1000 * MS)
+
+static void one_clock_needs_no_moving(void **state)
+{
+	struct host_clock clock;
+	host_clock_init(&clock, true);
+	assert_int_equal(host_clock_to_guest(&clock, 5 * S, 4 * S), 5 * S);
+	assert_int_equal(host_clock_to_host(&clock, 7 * S), 7 * S);
+}
+
+static void the_quickest_event_tells_how_far_the_clocks_are_apart(void **state)
+{
+	struct host_clock clock;
+	host_clock_init(&clock, false);
+	const int64_t host_ahead = 1000 * S;
+	static const int64_t ways[] = {9 * MS, 2 * MS, 30 * MS, 1 * MS, 4 * MS};
+	for (size_t i = 0; i < ARRAY_LENGTH(ways); i++) {
+		int64_t at = (int64_t)(i + 1) * 16 * MS; /* guest's time */
+		int64_t moved = host_clock_to_guest(&clock, at + host_ahead, at + ways[i]);
+		assert_true(moved >= at && moved <= at + ways[i]);
+	}
+	/* From now on what is reported late is late by the guest's clock, too. */
+	assert_int_equal(host_clock_to_guest(&clock, host_ahead + 100 * MS, 180 * MS), 101 * MS);
+	assert_int_equal(host_clock_to_host(&clock, 101 * MS), host_ahead + 100 * MS);
+}
+
+static void a_clock_that_drifts_is_followed(void **state)
+{
+	struct host_clock clock;
+	host_clock_init(&clock, false);
+	for (int64_t at = 0; at < 60 * S; at += 100 * MS) {
+		int64_t host = at - at / 1000; /* a thousandth slower: the difference grows */
+		int64_t moved = host_clock_to_guest(&clock, host, at);
+		assert_true(moved <= at);
+		assert_true(at - moved <= 2 * HOST_CLOCK_PERIOD_NS / 1000 + MS);
+	}
+}
+
+static void a_difference_of_long_ago_is_forgotten(void **state)
+{
+	struct host_clock clock;
+	host_clock_init(&clock, false);
+	host_clock_to_guest(&clock, 10 * S, 10 * S);
+	/* The guest slept: its clock stood still for 100 s. Then it has the host's time again. */
+	assert_int_equal(host_clock_to_guest(&clock, 200 * S, 100 * S), 100 * S);
+	assert_int_equal(host_clock_to_guest(&clock, 260 * S, 200 * S), 200 * S);
+}
+
+static void times_beyond_reason_do_not_overflow(void **state)
+{
+	static const int64_t times[] = {
+		INT64_MIN, INT64_MIN + 1, -1, 0, 1, INT64_MAX - 1, INT64_MAX};
+	for (size_t i = 0; i < ARRAY_LENGTH(times); i++) {
+		struct host_clock clock;
+		host_clock_init(&clock, false);
+		for (size_t j = 0; j < ARRAY_LENGTH(times); j++) {
+			assert_true(host_clock_to_guest(&clock, times[j], 5 * S) <= 5 * S);
+			host_clock_to_host(&clock, times[i]);
+		}
+	}
+}
+
+/* The hooks, in a relay between a client and a compositor. */
+
+struct world {
+	struct host_clock clock;
+	struct connection connection;
+	struct relay_hooks *hooks;
+	struct rig_peer client, compositor;
+	uint32_t presentation, surface, timer_manager;
+	uint32_t heard[4]; /* arguments of the last event or request */
+	char name[64];
+};
+
+static int send_message(void *data, enum relay_end to, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
+{
+	struct world *world = container_of((struct connection *)data, struct world, connection);
+	rig_deliver(to == RELAY_UP ? &world->compositor : &world->client, bytes, size, handles,
+		n_handles);
+	return 0;
+}
+
+static void hear(struct rig_peer *peer, const struct rig_message *message)
+{
+	struct world *world = peer->data;
+	snprintf(world->name, sizeof(world->name), "%s.%s", message->interface->wl->name,
+		message->name);
+	if (strcmp(message->name, "presented") == 0 || strcmp(message->name, "clock_id") == 0 ||
+		strcmp(message->name, "set_timestamp") == 0) {
+		for (size_t i = 0; i < 3; i++)
+			world->heard[i] = message->args[i].u;
+	}
+}
+
+static const struct relay_ops ops = {.send = send_message};
+
+static uint32_t bind_global(struct world *world, uint32_t name, const char *interface)
+{
+	struct relay *relay = world->connection.relay;
+	rig_push(relay, &world->compositor, 2, "global",
+		RIG_ARGS({.u = name}, {.s = interface}, {.u = 1}));
+	return rig_bind(relay, &world->client, 2, name, interface, 1);
+}
+
+static void world_init(struct world *world, bool same)
+{
+	static const struct relay_hook *const tables[] = {clock_hooks, NULL};
+	memset(world, 0, sizeof(*world));
+	host_clock_init(&world->clock, same);
+	world->connection.clock = &world->clock;
+	world->hooks = relay_hooks_create(tables);
+	rig_peer_init(&world->client, RELAY_DOWN, hear, world);
+	rig_peer_init(&world->compositor, RELAY_UP, hear, world);
+	world->connection.relay = relay_create(world->hooks, &ops, &world->connection, "test", 0);
+	assert_int_equal(rig_new_id(&world->client), 2);
+	assert_true(rig_push(world->connection.relay, &world->client, 1, "get_registry",
+			    RIG_ARGS({.id = 2})) > 0);
+	uint32_t compositor = bind_global(world, 1, "wl_compositor");
+	world->presentation = bind_global(world, 2, "wp_presentation");
+	world->timer_manager = bind_global(world, 3, "wp_commit_timing_manager_v1");
+	world->surface = rig_new_id(&world->client);
+	rig_push(world->connection.relay, &world->client, compositor, "create_surface",
+		RIG_ARGS({.id = world->surface}));
+}
+
+static void world_finish(struct world *world)
+{
+	relay_destroy(world->connection.relay);
+	relay_hooks_destroy(world->hooks);
+}
+
+/* The compositor reports that a frame was shown at @ns. What the client hears. */
+static int64_t present(struct world *world, int64_t ns)
+{
+	struct relay *relay = world->connection.relay;
+	uint32_t feedback = rig_new_id(&world->client);
+	rig_push(relay, &world->client, world->presentation, "feedback",
+		RIG_ARGS({.id = world->surface}, {.id = feedback}));
+	uint32_t up = relay_object_at(relay, RELAY_DOWN, feedback)->id[RELAY_UP];
+	rig_push(relay, &world->compositor, up, "presented",
+		RIG_ARGS({.u = 0}, {.u = (uint32_t)(ns / S)}, {.u = (uint32_t)(ns % S)},
+			{.u = 16666666}, {.u = 0}, {.u = 7}, {.u = 1}));
+	assert_string_equal(world->name, "wp_presentation_feedback.presented");
+	return (int64_t)((uint64_t)world->heard[0] << 32 | world->heard[1]) * S + world->heard[2];
+}
+
+static int64_t monotonic_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * S + now.tv_nsec;
+}
+
+static void presentation_times_are_the_guests(void **state)
+{
+	struct world world;
+	world_init(&world, false);
+	uint32_t up = relay_object_at(world.connection.relay, RELAY_DOWN, world.presentation)
+			      ->id[RELAY_UP];
+	rig_push(world.connection.relay, &world.compositor, up, "clock_id",
+		RIG_ARGS({.u = CLOCK_MONOTONIC_RAW}));
+	assert_int_equal(world.heard[0], CLOCK_MONOTONIC);
+	int64_t before = monotonic_ns();
+	int64_t heard = present(&world, 123456 * S + 5);
+	assert_in_range(heard, before, monotonic_ns());
+	/* The next frame, 16 ms later by the host's clock. */
+	assert_int_equal(present(&world, 123456 * S + 5 + 16 * MS) <= monotonic_ns(), true);
+	world_finish(&world);
+}
+
+static void with_one_clock_times_pass_as_they_are(void **state)
+{
+	struct world world;
+	world_init(&world, true);
+	uint32_t up = relay_object_at(world.connection.relay, RELAY_DOWN, world.presentation)
+			      ->id[RELAY_UP];
+	rig_push(world.connection.relay, &world.compositor, up, "clock_id",
+		RIG_ARGS({.u = CLOCK_MONOTONIC_RAW}));
+	assert_int_equal(world.heard[0], CLOCK_MONOTONIC_RAW);
+	assert_int_equal(present(&world, 123456 * S + 5), 123456 * S + 5);
+	world_finish(&world);
+}
+
+/* The client asks for a frame not before @ns. What the compositor hears. */
+static int64_t set_timestamp(struct world *world, uint32_t timer, int64_t ns)
+{
+	rig_push(world->connection.relay, &world->client, timer, "set_timestamp",
+		RIG_ARGS({.u = 0}, {.u = (uint32_t)(ns / S)}, {.u = (uint32_t)(ns % S)}));
+	assert_string_equal(world->name, "wp_commit_timer_v1.set_timestamp");
+	return (int64_t)((uint64_t)world->heard[0] << 32 | world->heard[1]) * S + world->heard[2];
+}
+
+static void times_to_show_a_frame_at_are_the_hosts(void **state)
+{
+	struct world world;
+	world_init(&world, false);
+	uint32_t timer = rig_new_id(&world.client);
+	rig_push(world.connection.relay, &world.client, world.timer_manager, "get_timer",
+		RIG_ARGS({.id = timer}, {.id = world.surface}));
+	/* Before anything is known: at once. */
+	assert_int_equal(set_timestamp(&world, timer, monotonic_ns() + 20 * MS), 0);
+	int64_t guest = present(&world, 5000 * S);
+	assert_int_equal(set_timestamp(&world, timer, guest + 20 * MS), 5000 * S + 20 * MS);
+	/* What is no time goes on as it is, for the compositor to refuse. */
+	rig_push(world.connection.relay, &world.client, timer, "set_timestamp",
+		RIG_ARGS({.u = 1}, {.u = 2}, {.u = 1000000000}));
+	assert_int_equal(world.heard[2], 1000000000);
+	world_finish(&world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_clock_needs_no_moving),
+		cmocka_unit_test(the_quickest_event_tells_how_far_the_clocks_are_apart),
+		cmocka_unit_test(a_clock_that_drifts_is_followed),
+		cmocka_unit_test(a_difference_of_long_ago_is_forgotten),
+		cmocka_unit_test(times_beyond_reason_do_not_overflow),
+		cmocka_unit_test(presentation_times_are_the_guests),
+		cmocka_unit_test(with_one_clock_times_pass_as_they_are),
+		cmocka_unit_test(times_to_show_a_frame_at_are_the_hosts),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

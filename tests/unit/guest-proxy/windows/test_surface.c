@@ -1,0 +1,533 @@
+/*
+ * guest-proxy/surface.c and swapchain.c: what the compositor sees is what the client drew, and
+ * little is copied.
+ */
+#include "tests/unit/surface_rig.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <wayland-server-protocol.h>
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
+#include "protocol/base/sigbus_guard.h"
+
+#define XRGB WL_SHM_FORMAT_XRGB8888
+
+/* A buffer of the client's, with its pixels mapped. */
+struct canvas {
+	uint32_t pool, id;
+	int fd;
+	uint8_t *map; /* of the file */
+	size_t size;
+	int32_t offset, width, height, stride;
+};
+
+static void canvas_create(struct surface_rig *rig, struct canvas *canvas, int32_t offset,
+	int32_t width, int32_t height, int32_t stride)
+{
+	*canvas = (struct canvas){
+		.offset = offset, .width = width, .height = height, .stride = stride};
+	canvas->size = (size_t)offset + (size_t)stride * (size_t)height;
+	canvas->fd = memfd_create("canvas", MFD_CLOEXEC);
+	assert_true(canvas->fd >= 0);
+	assert_int_equal(ftruncate(canvas->fd, (off_t)canvas->size), 0);
+	canvas->map = mmap(NULL, canvas->size, PROT_READ | PROT_WRITE, MAP_SHARED, canvas->fd, 0);
+	assert_true(canvas->map != MAP_FAILED);
+	canvas->pool = rig_create_pool(rig, canvas->fd, (int32_t)canvas->size);
+	canvas->id = rig_create_buffer(rig, canvas->pool, offset, width, height, stride, XRGB);
+}
+
+static void canvas_destroy(struct surface_rig *rig, struct canvas *canvas)
+{
+	if (!relay_failure(rig->connection.relay)) {
+		rig_request(rig, canvas->pool, "destroy", NULL);
+		rig_request(rig, canvas->id, "destroy", NULL);
+	}
+	munmap(canvas->map, canvas->size);
+	close(canvas->fd);
+	*canvas = (struct canvas){.fd = -1};
+}
+
+static uint32_t *canvas_row(const struct canvas *canvas, int32_t y)
+{
+	return (uint32_t *)(void *)(canvas->map + canvas->offset +
+		(size_t)y * (size_t)canvas->stride);
+}
+
+static void attach(struct surface_rig *rig, uint32_t surface, uint32_t buffer)
+{
+	rig_request(rig, surface, "attach", RIG_ARGS({.id = buffer}, {.i = 0}, {.i = 0}));
+}
+
+static void damage(struct surface_rig *rig, uint32_t surface, const char *request, int32_t x,
+	int32_t y, int32_t width, int32_t height)
+{
+	rig_request(
+		rig, surface, request, RIG_ARGS({.i = x}, {.i = y}, {.i = width}, {.i = height}));
+}
+
+static void commit(struct surface_rig *rig, uint32_t surface)
+{
+	rig_request(rig, surface, "commit", NULL);
+}
+
+/* Attach, damage of everything, commit. */
+static void show(struct surface_rig *rig, uint32_t surface, const struct canvas *canvas)
+{
+	attach(rig, surface, canvas->id);
+	damage(rig, surface, "damage_buffer", 0, 0, INT32_MAX, INT32_MAX);
+	commit(rig, surface);
+}
+
+static const struct rig_buffer *shown(struct surface_rig *rig, uint32_t surface)
+{
+	uint32_t current = rig_surface_of(rig, surface)->current;
+	return current ? &rig->buffers[current] : NULL;
+}
+
+static uint32_t shown_pixel(struct surface_rig *rig, uint32_t surface, int32_t x, int32_t y)
+{
+	const struct rig_buffer *buffer = shown(rig, surface);
+	assert_non_null(buffer);
+	return load_u32(buffer->blob->map + buffer->offset + (size_t)y * (size_t)buffer->stride +
+		(size_t)x * 4);
+}
+
+/* Fixture */
+
+static struct surface_rig rig;
+static struct canvas canvas;
+static uint32_t surface;
+
+static int setup(void **state)
+{
+	surface_rig_init(&rig);
+	surface = rig_create_surface(&rig);
+	canvas_create(&rig, &canvas, 0, 64, 64, 256);
+	for (int32_t y = 0; y < 64; y++) {
+		for (int32_t x = 0; x < 64; x++)
+			canvas_row(&canvas, y)[x] = (uint32_t)(y * 1000 + x);
+	}
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	canvas_destroy(&rig, &canvas);
+	surface_rig_finish(&rig);
+	return 0;
+}
+
+static void the_compositor_sees_what_the_client_drew_and_the_client_gets_its_buffer_back(
+	void **state)
+{
+	attach(&rig, surface, canvas.id);
+	assert_int_equal(rig.releases, 0);
+	assert_false(rig_surface_of(&rig, surface)->attach_pending);
+	commit(&rig, surface); /* without damage: a first buffer is all new */
+	assert_int_equal(rig.releases, 1);
+	assert_int_equal(shown(&rig, surface)->width, 64);
+	assert_int_equal(shown_pixel(&rig, surface, 3, 5), 5003);
+	assert_int_equal(shown_pixel(&rig, surface, 63, 63), 63063);
+	assert_int_equal(rig.connection.copied_bytes, 64 * 64 * 4);
+}
+
+static void a_changed_row_costs_a_row(void **state)
+{
+	show(&rig, surface, &canvas);
+	rig_release(&rig, rig_surface_of(&rig, surface)->current);
+	uint64_t before = rig.connection.copied_bytes;
+	canvas_row(&canvas, 10)[7] = 1;
+	attach(&rig, surface, canvas.id);
+	damage(&rig, surface, "damage_buffer", 0, 10, 64, 1);
+	commit(&rig, surface);
+	assert_int_equal(rig.connection.copied_bytes - before, 64 * 4);
+	assert_int_equal(shown_pixel(&rig, surface, 7, 10), 1);
+	assert_int_equal(rig.buffers_made, 1);
+}
+
+static void a_commit_without_a_buffer_copies_nothing(void **state)
+{
+	show(&rig, surface, &canvas);
+	uint64_t before = rig.connection.copied_bytes;
+	damage(&rig, surface, "damage_buffer", 0, 0, 64, 64);
+	commit(&rig, surface);
+	commit(&rig, surface);
+	assert_int_equal(rig.connection.copied_bytes, before);
+	assert_int_equal(rig_surface_of(&rig, surface)->commits, 3);
+}
+
+static void damage_before_the_buffer_is_not_lost(void **state)
+{
+	show(&rig, surface, &canvas);
+	rig_release(&rig, rig_surface_of(&rig, surface)->current);
+	canvas_row(&canvas, 20)[20] = 2;
+	damage(&rig, surface, "damage", 20, 20, 1, 1);
+	commit(&rig, surface);
+	attach(&rig, surface, canvas.id);
+	commit(&rig, surface);
+	assert_int_equal(shown_pixel(&rig, surface, 20, 20), 2);
+}
+
+static void surface_damage_is_scaled(void **state)
+{
+	rig_request(&rig, surface, "set_buffer_scale", RIG_ARGS({.i = 2}));
+	show(&rig, surface, &canvas);
+	rig_release(&rig, rig_surface_of(&rig, surface)->current);
+	uint64_t before = rig.connection.copied_bytes;
+	canvas_row(&canvas, 41)[21] = 3;
+	attach(&rig, surface, canvas.id);
+	damage(&rig, surface, "damage", 10, 20, 1, 1);
+	commit(&rig, surface);
+	assert_int_equal(shown_pixel(&rig, surface, 21, 41), 3);
+	assert_int_equal(rig.connection.copied_bytes - before, 2 * 2 * 4);
+
+	/* And not charged again to the next frame. */
+	rig_release(&rig, rig_surface_of(&rig, surface)->current);
+	attach(&rig, surface, canvas.id);
+	commit(&rig, surface);
+	assert_int_equal(rig.connection.copied_bytes - before, 2 * 2 * 4);
+}
+
+static void surface_damage_of_a_cropped_or_turned_surface_is_all_of_it(void **state)
+{
+	uint32_t viewport = rig_new_id(&rig.client);
+	show(&rig, surface, &canvas);
+	rig_request(
+		&rig, rig.viewporter, "get_viewport", RIG_ARGS({.id = viewport}, {.id = surface}));
+	rig_release(&rig, rig_surface_of(&rig, surface)->current);
+	canvas_row(&canvas, 63)[63] = 4;
+	attach(&rig, surface, canvas.id);
+	damage(&rig, surface, "damage", 0, 0, 1, 1);
+	commit(&rig, surface);
+	assert_int_equal(shown_pixel(&rig, surface, 63, 63), 4);
+
+	uint32_t turned = rig_create_surface(&rig);
+	rig_request(&rig, turned, "set_buffer_transform", RIG_ARGS({.i = WL_OUTPUT_TRANSFORM_90}));
+	show(&rig, turned, &canvas);
+	rig_release(&rig, rig_surface_of(&rig, turned)->current);
+	canvas_row(&canvas, 63)[63] = 5;
+	attach(&rig, turned, canvas.id);
+	damage(&rig, turned, "damage", 0, 0, 1, 1);
+	commit(&rig, turned);
+	assert_int_equal(shown_pixel(&rig, turned, 63, 63), 5);
+}
+
+static void damage_beyond_all_numbers_is_cut_to_the_buffer(void **state)
+{
+	static const int32_t rectangles[][4] = {
+		{INT32_MIN, INT32_MIN, INT32_MAX, INT32_MAX},
+		{INT32_MAX, INT32_MAX, INT32_MAX, INT32_MAX},
+		{-5, -5, 0, 0},
+		{0, 0, INT32_MIN, INT32_MIN},
+		{63, 63, INT32_MAX, INT32_MAX},
+		{-1, -1, 3, 3},
+	};
+	rig_request(&rig, surface, "set_buffer_scale", RIG_ARGS({.i = INT32_MAX}));
+	show(&rig, surface, &canvas);
+	for (size_t i = 0; i < ARRAY_LENGTH(rectangles); i++) {
+		const int32_t *r = rectangles[i];
+		damage(&rig, surface, "damage", r[0], r[1], r[2], r[3]);
+		damage(&rig, surface, "damage_buffer", r[0], r[1], r[2], r[3]);
+	}
+	canvas_row(&canvas, 63)[63] = 6;
+	attach(&rig, surface, canvas.id);
+	commit(&rig, surface);
+	assert_int_equal(shown_pixel(&rig, surface, 63, 63), 6);
+}
+
+static void a_flood_of_damage_is_bounded(void **state)
+{
+	show(&rig, surface, &canvas);
+	for (int i = 0; i < 20000; i++)
+		damage(&rig, surface, "damage_buffer", (i * 7) % 64, (i * 13) % 64, 1, 1);
+	canvas_row(&canvas, 13)[7] = 7;
+	attach(&rig, surface, canvas.id);
+	commit(&rig, surface);
+	assert_int_equal(shown_pixel(&rig, surface, 7, 13), 7);
+}
+
+static void null_hides_and_the_next_buffer_is_copied_whole(void **state)
+{
+	show(&rig, surface, &canvas);
+	attach(&rig, surface, 0);
+	commit(&rig, surface);
+	assert_null(shown(&rig, surface));
+	canvas_row(&canvas, 1)[1] = 8;
+	attach(&rig, surface, canvas.id);
+	commit(&rig, surface);
+	assert_int_equal(shown_pixel(&rig, surface, 1, 1), 8);
+}
+
+static void null_behind_a_buffer_wins(void **state)
+{
+	attach(&rig, surface, canvas.id);
+	attach(&rig, surface, 0);
+	commit(&rig, surface);
+	assert_null(shown(&rig, surface));
+	assert_int_equal(rig.releases, 0);
+	assert_int_equal(rig.buffers_made, 0);
+}
+
+static void a_buffer_destroyed_before_the_commit_is_still_shown(void **state)
+{
+	struct canvas other;
+	canvas_create(&rig, &other, 16, 8, 8, 40);
+	canvas_row(&other, 2)[2] = 9;
+	attach(&rig, surface, other.id);
+	canvas_destroy(&rig, &other);
+	commit(&rig, surface);
+	assert_int_equal(shown_pixel(&rig, surface, 2, 2), 9);
+	assert_int_equal(rig.releases, 0);
+	assert_int_equal(rig.connection.n_pools, 1);
+}
+
+static void one_buffer_on_two_surfaces(void **state)
+{
+	uint32_t second = rig_create_surface(&rig);
+	attach(&rig, surface, canvas.id);
+	attach(&rig, second, canvas.id);
+	commit(&rig, surface);
+	commit(&rig, second);
+	assert_int_equal(shown_pixel(&rig, surface, 3, 3), 3003);
+	assert_int_equal(shown_pixel(&rig, second, 3, 3), 3003);
+	assert_int_equal(rig.buffers_made, 2);
+}
+
+static void host_buffers_go_with_the_surface_once_released(void **state)
+{
+	show(&rig, surface, &canvas);
+	uint32_t first = rig_surface_of(&rig, surface)->current;
+	show(&rig, surface, &canvas);
+	uint32_t second = rig_surface_of(&rig, surface)->current;
+	assert_int_equal(rig.buffers_made, 2);
+	rig_release(&rig, first);
+	rig_request(&rig, surface, "destroy", NULL);
+	assert_int_equal(rig.buffers_destroyed, 1);
+	assert_int_equal(rig.connection.n_retired, 1);
+	rig_release(&rig, second);
+	assert_int_equal(rig.buffers_destroyed, 2);
+	assert_int_equal(rig.connection.channel->counters.blobs, 0);
+}
+
+static void another_size_gets_other_buffers(void **state)
+{
+	struct canvas small;
+	canvas_create(&rig, &small, 0, 10, 10, 40);
+	show(&rig, surface, &canvas);
+	rig_release(&rig, rig_surface_of(&rig, surface)->current);
+	canvas_row(&small, 9)[9] = 10;
+	attach(&rig, surface, small.id);
+	commit(&rig, surface);
+	assert_int_equal(shown(&rig, surface)->width, 10);
+	assert_int_equal(shown_pixel(&rig, surface, 9, 9), 10);
+	assert_int_equal(rig.buffers_destroyed, 1);
+	canvas_destroy(&rig, &small);
+}
+
+static void a_compositor_that_never_releases_gets_old_buffers_again(void **state)
+{
+	for (int i = 0; i < 100; i++) {
+		canvas_row(&canvas, 30)[30] = (uint32_t)i;
+		show(&rig, surface, &canvas);
+		assert_int_equal(shown_pixel(&rig, surface, 30, 30), i);
+	}
+	assert_int_equal(rig.buffers_made, 16);
+}
+
+static void free_buffers_beyond_a_few_are_given_back(void **state)
+{
+	uint32_t held[10];
+	for (int i = 0; i < 10; i++) {
+		show(&rig, surface, &canvas);
+		held[i] = rig_surface_of(&rig, surface)->current;
+	}
+	for (int i = 0; i < 10; i++)
+		rig_release(&rig, held[i]);
+	assert_int_equal(rig.buffers_made, 10);
+	assert_int_equal(rig.connection.channel->counters.blobs, 3);
+}
+
+static void quota_of_the_host_is_the_clients_error(void **state)
+{
+	rig.connection.channel->max_blob_bytes = 4096;
+	attach(&rig, surface, canvas.id);
+	rig_bad_request(&rig, surface, "commit", NULL, 1, WL_DISPLAY_ERROR_NO_MEMORY);
+	assert_non_null(strstr(rig.error, "64x64"));
+	assert_false(rig.connection.lost);
+}
+
+static void with_buffers_at_hand_quota_is_no_error(void **state)
+{
+	show(&rig, surface, &canvas);
+	rig.connection.channel->max_blob_bytes = 4096;
+	rig.may_reuse = true;
+	canvas_row(&canvas, 9)[9] = 11;
+	show(&rig, surface, &canvas);
+	assert_int_equal(shown_pixel(&rig, surface, 9, 9), 11);
+}
+
+static void a_truncated_pool_is_the_clients_error(void **state)
+{
+	show(&rig, surface, &canvas);
+	assert_int_equal(sigbus_guard_install(), 0); /* cmocka has put its own */
+	attach(&rig, surface, canvas.id);
+	damage(&rig, surface, "damage_buffer", 0, 0, 64, 64);
+	assert_int_equal(ftruncate(canvas.fd, 100), 0);
+	rig_bad_request(&rig, surface, "commit", NULL, canvas.id, WL_SHM_ERROR_INVALID_FD);
+	assert_non_null(strstr(rig.error, "smaller"));
+}
+
+/* Random drawing, compared with a model in full after each commit. */
+
+#define SIDE_MAX 48
+#define CANVASES 4
+
+struct model {
+	uint32_t pixels[SIDE_MAX][SIDE_MAX];
+	int32_t width, height, scale;
+	struct canvas canvases[CANVASES];
+	unsigned compared;
+};
+
+static int32_t pick(int32_t n)
+{
+	return (int32_t)(random() % n);
+}
+
+static void compare_with_model(void *data, uint32_t id, struct rig_buffer *buffer)
+{
+	struct model *model = data;
+	if (!buffer)
+		return;
+	assert_int_equal(buffer->width, model->width);
+	assert_int_equal(buffer->height, model->height);
+	for (int32_t y = 0; y < model->height; y++)
+		assert_memory_equal(buffer->blob->map + (size_t)y * (size_t)buffer->stride,
+			model->pixels[y], (size_t)model->width * 4);
+	model->compared++;
+}
+
+static void model_resize(struct model *model)
+{
+	model->scale = 1 + pick(3);
+	model->width = model->scale * (1 + pick(SIDE_MAX / 3));
+	model->height = model->scale * (1 + pick(SIDE_MAX / 3));
+	for (int i = 0; i < CANVASES; i++) {
+		if (model->canvases[i].map)
+			canvas_destroy(&rig, &model->canvases[i]);
+		canvas_create(&rig, &model->canvases[i], 4 * pick(100), model->width, model->height,
+			model->width * 4 + 4 * pick(2) * pick(100));
+	}
+	rig_request(&rig, surface, "set_buffer_scale", RIG_ARGS({.i = model->scale}));
+}
+
+/* Changes some pixels and says so. */
+static void model_draw(struct model *model)
+{
+	int32_t unit = pick(2) ? 1 : model->scale;
+	bool in_buffer = unit == 1 && model->scale != 1 ? true : pick(2);
+	int32_t x = pick(model->width / unit), y = pick(model->height / unit);
+	int32_t width = 1 + pick(model->width / unit - x),
+		height = 1 + pick(model->height / unit - y);
+	for (int32_t row = y * unit; row < (y + height) * unit; row++) {
+		for (int32_t column = x * unit; column < (x + width) * unit; column++)
+			model->pixels[row][column] = (uint32_t)random();
+	}
+	if (in_buffer)
+		damage(&rig, surface, "damage_buffer", x * unit, y * unit, width * unit,
+			height * unit);
+	else
+		damage(&rig, surface, "damage", x, y, width, height);
+}
+
+static void model_show(struct model *model)
+{
+	struct canvas *chosen = &model->canvases[pick(CANVASES)];
+	for (int32_t y = 0; y < model->height; y++)
+		memcpy(canvas_row(chosen, y), model->pixels[y], (size_t)model->width * 4);
+	attach(&rig, surface, chosen->id);
+	if (pick(50) == 0) {
+		rig_request(&rig, chosen->id, "destroy", NULL);
+		commit(&rig, surface);
+		chosen->id = rig_create_buffer(&rig, chosen->pool, chosen->offset, chosen->width,
+			chosen->height, chosen->stride, XRGB);
+	} else {
+		commit(&rig, surface);
+	}
+	/* It is ours again: what is drawn there now must not be seen. */
+	memset(chosen->map, pick(256), chosen->size);
+}
+
+static void release_some(uint32_t current)
+{
+	for (uint32_t id = 0; id < RIG_OBJECTS; id++) {
+		if (rig.buffers[id].held && (id != current || pick(4) == 0) && pick(3) == 0)
+			rig_release(&rig, id);
+	}
+}
+
+static void random_drawing_always_arrives(void **state)
+{
+	static struct model model;
+	srandom(20240229);
+	rig.committed = compare_with_model;
+	rig.committed_data = &model;
+	model_resize(&model);
+	for (int step = 0; step < 6000; step++) {
+		if (pick(200) == 0)
+			model_resize(&model);
+		if (pick(300) == 0) {
+			attach(&rig, surface, 0);
+			commit(&rig, surface);
+		}
+		for (int i = pick(4); i > 0; i--)
+			model_draw(&model);
+		if (pick(10) == 0)
+			commit(&rig, surface); /* without a buffer: drawn, but not yet shown */
+		model_show(&model);
+		release_some(rig_surface_of(&rig, surface)->current);
+	}
+	assert_int_equal(model.compared, 6000);
+	assert_true(rig.connection.n_retired < 64);
+	rig.committed = NULL;
+	for (int i = 0; i < CANVASES; i++)
+		canvas_destroy(&rig, &model.canvases[i]);
+	memset(&model, 0, sizeof(model));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_compositor_sees_what_the_client_drew_and_the_client_gets_its_buffer_back),
+		TEST(a_changed_row_costs_a_row),
+		TEST(a_commit_without_a_buffer_copies_nothing),
+		TEST(damage_before_the_buffer_is_not_lost),
+		TEST(surface_damage_is_scaled),
+		TEST(surface_damage_of_a_cropped_or_turned_surface_is_all_of_it),
+		TEST(damage_beyond_all_numbers_is_cut_to_the_buffer),
+		TEST(a_flood_of_damage_is_bounded),
+		TEST(null_hides_and_the_next_buffer_is_copied_whole),
+		TEST(null_behind_a_buffer_wins),
+		TEST(a_buffer_destroyed_before_the_commit_is_still_shown),
+		TEST(one_buffer_on_two_surfaces),
+		TEST(host_buffers_go_with_the_surface_once_released),
+		TEST(another_size_gets_other_buffers),
+		TEST(a_compositor_that_never_releases_gets_old_buffers_again),
+		TEST(free_buffers_beyond_a_few_are_given_back),
+		TEST(quota_of_the_host_is_the_clients_error),
+		TEST(with_buffers_at_hand_quota_is_no_error),
+		TEST(a_truncated_pool_is_the_clients_error),
+		TEST(random_drawing_always_arrives),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

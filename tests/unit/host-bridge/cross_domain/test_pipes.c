@@ -1,0 +1,509 @@
+/* host-bridge/pipes.c */
+#include "host-bridge/cross_domain/pipes.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "tests/unit/fd_count.h"
+#include "protocol/base/bytes.h"
+#include "protocol/formats/cross_domain.h"
+
+#define FIRST CROSS_DOMAIN_FIRST_READ_PIPE
+
+static struct {
+	int fds;
+	struct wl_event_loop *loop;
+	struct pipes pipes;
+	uint64_t live;
+	unsigned readable;
+} t;
+
+static void handle_readable(void *data)
+{
+	t.readable++;
+}
+
+static const struct pipes_listener listener = {.readable = handle_readable};
+
+static int set_up(void **state)
+{
+	memset(&t, 0, sizeof(t));
+	signal(SIGPIPE, SIG_IGN);
+	t.fds = fd_count();
+	t.loop = wl_event_loop_create();
+	pipes_init(&t.pipes, t.loop, &listener, NULL, &t.live);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	pipes_finish(&t.pipes);
+	wl_event_loop_destroy(t.loop);
+	return fd_count() == t.fds && t.live == 0 && t.pipes.queued_bytes == 0 ? 0 : -1;
+}
+
+static void turn(void)
+{
+	wl_event_loop_dispatch(t.loop, 0);
+}
+
+static int open_read(uint32_t id)
+{
+	int fd = pipes_open_read(&t.pipes, id);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+/* A write pipe whose reader is the test. */
+static int open_write(uint32_t id)
+{
+	int ends[2];
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	assert_int_equal(pipes_add_write(&t.pipes, id, ends[1]), 0);
+	return ends[0];
+}
+
+/* The next event; its size, -EAGAIN when there is none. */
+static ssize_t take(uint32_t *id, bool *hang_up)
+{
+	static uint8_t bytes[4072];
+	return pipes_read(&t.pipes, id, bytes, sizeof(bytes), hang_up);
+}
+
+static void a_read_pipe_says_what_was_written_then_its_end(void **state)
+{
+	uint32_t id;
+	bool hang_up;
+	char bytes[16];
+	int fd = open_read(FIRST);
+
+	turn();
+	assert_false(pipes_readable(&t.pipes));
+	assert_int_equal(write(fd, "hello", 5), 5);
+	turn();
+	assert_int_equal(t.readable, 1);
+	assert_int_equal(pipes_read(&t.pipes, &id, bytes, sizeof(bytes), &hang_up), 5);
+	assert_memory_equal(bytes, "hello", 5);
+	assert_int_equal(id, FIRST);
+	assert_false(hang_up);
+	assert_int_equal(take(&id, &hang_up), -EAGAIN);
+
+	/* A short read is no end of file: more may come. */
+	assert_int_equal(write(fd, "!", 1), 1);
+	turn();
+	assert_int_equal(take(&id, &hang_up), 1);
+	close(fd);
+	assert_int_equal(take(&id, &hang_up), 0);
+	assert_true(hang_up);
+	assert_false(pipes_has(&t.pipes, FIRST));
+	assert_int_equal(take(&id, &hang_up), -EAGAIN);
+}
+
+static void an_idle_end_of_file_does_not_spin(void **state)
+{
+	close(open_read(FIRST));
+	for (int i = 0; i < 5; i++)
+		turn();
+	assert_int_equal(t.readable, 1);
+}
+
+static void ready_pipes_take_turns(void **state)
+{
+	static uint8_t bytes[60000];
+	uint32_t id;
+	bool hang_up;
+	int a = open_read(FIRST), b = open_read(FIRST + 1);
+
+	assert_int_equal(write(a, bytes, sizeof(bytes)), sizeof(bytes));
+	assert_int_equal(write(b, bytes, sizeof(bytes)), sizeof(bytes));
+	turn();
+	uint32_t last = 0;
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(take(&id, &hang_up), 4072);
+		assert_int_not_equal(id, last);
+		last = id;
+	}
+	close(a);
+	close(b);
+}
+
+static void without_credit_nothing_more_is_read(void **state)
+{
+	static uint8_t bytes[20000];
+	uint32_t id;
+	bool hang_up;
+	int fd = open_read(FIRST);
+
+	pipes_limit_reads(&t.pipes, 5000);
+	assert_int_equal(write(fd, bytes, sizeof(bytes)), sizeof(bytes));
+	turn();
+	assert_int_equal(take(&id, &hang_up), 4072);
+	assert_int_equal(take(&id, &hang_up), 5000 - 4072);
+	assert_int_equal(take(&id, &hang_up), -EAGAIN);
+	turn();
+	assert_false(pipes_readable(&t.pipes));
+	pipes_acknowledge(&t.pipes, FIRST, 1000);
+	assert_true(pipes_readable(&t.pipes));
+	assert_int_equal(take(&id, &hang_up), 1000);
+	assert_int_equal(take(&id, &hang_up), -EAGAIN);
+	/* More than was under way is all that was. */
+	pipes_acknowledge(&t.pipes, FIRST, UINT32_MAX);
+	assert_int_equal(take(&id, &hang_up), 4072);
+	/* For pipes that are no more it means nothing. */
+	pipes_acknowledge(&t.pipes, FIRST + 7, 1);
+	close(fd);
+}
+
+static void a_higher_limit_wakes_those_without_credit(void **state)
+{
+	uint32_t id;
+	bool hang_up;
+	int fd = open_read(FIRST);
+
+	pipes_limit_reads(&t.pipes, 2);
+	assert_int_equal(write(fd, "abcd", 4), 4);
+	turn();
+	assert_int_equal(take(&id, &hang_up), 2);
+	assert_int_equal(take(&id, &hang_up), -EAGAIN);
+	pipes_limit_reads(&t.pipes, 100);
+	assert_int_equal(take(&id, &hang_up), 2);
+	close(fd);
+}
+
+static void what_a_slow_reader_leaves_is_queued_in_order(void **state)
+{
+	enum { BYTES = 300000 };
+	static uint8_t in[BYTES], out[BYTES];
+	int fd = open_write(2);
+
+	for (size_t i = 0; i < BYTES; i++)
+		in[i] = (uint8_t)(i ^ i >> 8);
+	size_t done = 0;
+	int status = 0;
+	srandom(1);
+	while (done < BYTES) {
+		size_t n = min_u64((size_t)random() % 9000, BYTES - done);
+		int err = pipes_write(&t.pipes, 2, in + done, n, done + n == BYTES);
+		assert_true(err == 0 || err == -EAGAIN);
+		status = err;
+		done += n;
+	}
+	assert_int_equal(status, -EAGAIN);
+	int in_pipe = 0;
+	assert_int_equal(ioctl(fd, FIONREAD, &in_pipe), 0);
+	assert_int_equal(t.pipes.queued_bytes, BYTES - in_pipe);
+
+	size_t got = 0;
+	for (ssize_t n; (n = read(fd, out + got, BYTES - got)) != 0;) {
+		if (n < 0)
+			assert_int_equal(errno, EAGAIN);
+		else
+			got += (size_t)n;
+		turn();
+	}
+	assert_int_equal(got, BYTES);
+	assert_memory_equal(in, out, BYTES);
+	assert_false(pipes_has(&t.pipes, 2)); /* the hang-up came behind all of it */
+	close(fd);
+}
+
+static unsigned waiters_done;
+
+static void handle_done(struct pipe_waiter *waiter)
+{
+	waiters_done++;
+}
+
+static void who_waits_is_told_when_the_queue_is_dry(void **state)
+{
+	static uint8_t bytes[65536 + 10];
+	struct pipe_waiter waiter = {.done = handle_done};
+	int fd = open_write(2);
+
+	waiters_done = 0;
+	assert_int_equal(pipes_write(&t.pipes, 2, bytes, sizeof(bytes), false), -EAGAIN);
+	pipes_wait(&t.pipes, 2, &waiter);
+	turn();
+	assert_int_equal(waiters_done, 0);
+	assert_int_equal(read(fd, bytes, 65536), 65536);
+	turn();
+	assert_int_equal(waiters_done, 1);
+	assert_int_equal(pipes_write(&t.pipes, 2, bytes, 10, false), 0);
+	close(fd);
+}
+
+static void a_reader_that_leaves_is_no_error(void **state)
+{
+	static uint8_t bytes[65536 + 10];
+	struct pipe_waiter waiter = {.done = handle_done};
+	int fd = open_write(2);
+
+	waiters_done = 0;
+	assert_int_equal(pipes_write(&t.pipes, 2, bytes, sizeof(bytes), false), -EAGAIN);
+	pipes_wait(&t.pipes, 2, &waiter);
+	close(fd);
+	turn();
+	assert_int_equal(waiters_done, 1);
+	assert_int_equal(t.pipes.queued_bytes, 0);
+	assert_int_equal(pipes_write(&t.pipes, 2, bytes, 100, false), 0);
+	assert_int_equal(pipes_write(&t.pipes, 2, bytes, 0, true), 0);
+	assert_int_equal(pipes_write(&t.pipes, 2, bytes, 1, false), -ENOENT);
+}
+
+static void a_guest_that_overfills_a_pipe_loses_it(void **state)
+{
+	static uint8_t bytes[1 << 20];
+	int fd = open_write(2), other = open_write(3), err = -EAGAIN;
+	size_t written = 0;
+
+	for (; err == -EAGAIN || err == 0; written++)
+		err = pipes_write(&t.pipes, 2, bytes, sizeof(bytes), false);
+	assert_int_equal(err, -ENOBUFS);
+	assert_int_equal(written, 17);
+	assert_int_equal(t.pipes.queued_bytes, 0);
+	while (read(fd, bytes, sizeof(bytes)) > 0)
+		;
+	assert_int_equal(read(fd, bytes, sizeof(bytes)), 0); /* hung up */
+	assert_int_equal(pipes_write(&t.pipes, 3, bytes, 5, false), 0);
+	close(fd);
+	close(other);
+}
+
+static void a_guest_can_only_hang_up_on_a_read_pipe(void **state)
+{
+	int fd = open_read(FIRST);
+	assert_int_equal(pipes_write(&t.pipes, FIRST, "x", 1, false), -EINVAL);
+	assert_int_equal(pipes_write(&t.pipes, FIRST, "x", 1, true), -EINVAL);
+	assert_int_equal(pipes_write(&t.pipes, FIRST, "", 0, true), 0);
+	assert_false(pipes_has(&t.pipes, FIRST));
+	assert_int_equal(write(fd, "x", 1), -1);
+	assert_int_equal(errno, EPIPE);
+	close(fd);
+}
+
+static void a_write_pipe_may_be_a_file(void **state)
+{
+	char path[] = "/tmp/wayferry-test-XXXXXX";
+	char bytes[8] = "";
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(pipes_add_write(&t.pipes, 2, fcntl(fd, F_DUPFD_CLOEXEC, 0)), 0);
+	assert_int_equal(pipes_write(&t.pipes, 2, "data", 4, true), 0);
+	assert_int_equal(pread(fd, bytes, 8, 0), 4);
+	assert_string_equal(bytes, "data");
+	close(fd);
+	unlink(path);
+}
+
+static void there_are_not_more_than_their_bound(void **state)
+{
+	int fds[PIPES_MAX];
+	for (uint32_t i = 0; i < PIPES_MAX; i++)
+		fds[i] = open_read(FIRST + i);
+	assert_int_equal(pipes_open_read(&t.pipes, FIRST + PIPES_MAX), -EMFILE);
+	int fd = fcntl(0, F_DUPFD_CLOEXEC, 0);
+	assert_int_equal(pipes_add_write(&t.pipes, 2, fd), -EMFILE);
+	assert_int_equal(fcntl(fd, F_GETFD), -1); /* it was taken all the same */
+	for (uint32_t i = 0; i < PIPES_MAX; i++)
+		close(fds[i]);
+}
+
+/* --- pipes that outlive their context --- */
+
+enum { OWED = 200000 }; /* more than fits into a pipe */
+
+static struct pipes heir;
+static uint8_t owed[OWED];
+
+static int set_up_heir(void **state)
+{
+	set_up(state);
+	pipes_init(&heir, t.loop, NULL, NULL, &t.live);
+	for (size_t i = 0; i < OWED; i++)
+		owed[i] = (uint8_t)(i ^ i >> 7);
+	return 0;
+}
+
+static int tear_down_heir(void **state)
+{
+	pipes_finish(&heir);
+	return heir.queued_bytes == 0 ? tear_down(state) : -1;
+}
+
+/* A write pipe with more than its reader takes at once; the reading end. */
+static int open_owing(uint32_t id, size_t size, bool hang_up)
+{
+	int fd = open_write(id);
+	assert_int_equal(pipes_write(&t.pipes, id, owed, size, hang_up), -EAGAIN);
+	return fd;
+}
+
+/* Reads what comes until the end of file; how much it was. */
+static size_t read_to_the_end(int fd, size_t step)
+{
+	static uint8_t out[OWED];
+	size_t got = 0;
+	for (ssize_t n; (n = read(fd, out + got, min_u64(step, OWED - got + 1))) != 0;) {
+		if (n < 0)
+			assert_int_equal(errno, EAGAIN);
+		else
+			got += (size_t)n;
+		assert_true(got <= OWED);
+		turn();
+	}
+	assert_memory_equal(out, owed, got);
+	return got;
+}
+
+static void what_is_owed_to_a_reader_outlives_the_context(void **state)
+{
+	int fds[3];
+	for (uint32_t i = 0; i < 3; i++)
+		fds[i] = open_owing(2 + i, OWED, true);
+	assert_int_equal(pipes_bequeath(&t.pipes, &heir, 10000), 0);
+	assert_int_equal(t.pipes.queued_bytes, 0);
+	assert_false(pipes_has(&t.pipes, 2));
+	assert_int_equal(t.live, 3);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(read_to_the_end(fds[i], 1000), OWED);
+		close(fds[i]);
+	}
+	assert_int_equal(t.live, 0);
+	assert_int_equal(heir.queued_bytes, 0);
+}
+
+static void pipes_of_contexts_with_the_same_ids_outlive_them(void **state)
+{
+	int fds[2];
+	for (int i = 0; i < 2; i++) {
+		fds[i] = open_owing(2, OWED, true);
+		assert_int_equal(pipes_bequeath(&t.pipes, &heir, 10000), 0);
+		pipes_init(&t.pipes, t.loop, &listener, NULL, &t.live);
+	}
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(read_to_the_end(fds[i], OWED), OWED);
+		close(fds[i]);
+	}
+}
+
+static void pipes_that_were_not_ended_and_read_pipes_die_with_the_context(void **state)
+{
+	struct pipe_waiter waiter = {.done = handle_done};
+	int cut = open_owing(2, OWED, false), read_pipe = open_read(FIRST), idle = open_write(3);
+	waiters_done = 0;
+	pipes_wait(&t.pipes, 2, &waiter);
+	assert_int_equal(pipes_bequeath(&t.pipes, &heir, 10000), 0);
+	assert_int_equal(waiters_done, 1);
+	assert_int_equal(t.live, 0);
+	assert_true(read_to_the_end(cut, OWED) < OWED);
+	assert_int_equal(write(read_pipe, "x", 1), -1);
+	assert_int_equal(errno, EPIPE);
+	assert_int_equal(read_to_the_end(idle, 1), 0);
+	close(cut);
+	close(read_pipe);
+	close(idle);
+}
+
+static void who_waits_does_not_wait_for_the_heir(void **state)
+{
+	struct pipe_waiter waiter = {.done = handle_done};
+	int fd = open_owing(2, OWED, true);
+	waiters_done = 0;
+	pipes_wait(&t.pipes, 2, &waiter);
+	assert_int_equal(pipes_bequeath(&t.pipes, &heir, 10000), 0);
+	assert_int_equal(waiters_done, 1);
+	assert_int_equal(read_to_the_end(fd, OWED), OWED);
+	assert_int_equal(waiters_done, 1);
+	close(fd);
+}
+
+static void a_reader_that_takes_nothing_is_given_up(void **state)
+{
+	uint8_t bytes[65536];
+	int lazy = open_owing(2, OWED, true), slow = open_owing(3, OWED, true);
+	assert_int_equal(pipes_bequeath(&t.pipes, &heir, 600), 0);
+	assert_int_equal(t.live, 2);
+	/* The slow one takes its time for all of it, but never so long for a piece. */
+	for (int i = 0; i < 5; i++) {
+		usleep(200000);
+		assert_true(read(slow, bytes, 16384) > 0);
+		turn();
+		turn();
+	}
+	assert_int_equal(t.live, 1);
+	assert_true(read_to_the_end(lazy, OWED) < OWED);
+	close(slow);
+	turn();
+	assert_int_equal(t.live, 0);
+	close(lazy);
+}
+
+static void heirs_have_bounds(void **state)
+{
+	static uint8_t megabytes[6 << 20];
+	int fds[3];
+	for (uint32_t i = 0; i < 3; i++) {
+		int ends[2];
+		assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+		fds[i] = ends[0];
+		assert_int_equal(pipes_add_write(&t.pipes, 2 + i, ends[1]), 0);
+		assert_int_equal(
+			pipes_write(&t.pipes, 2 + i, megabytes, sizeof(megabytes), true), -EAGAIN);
+		/* Three times six is too much, for one context as for what is left of several. */
+		assert_int_equal(pipes_bequeath(&t.pipes, &heir, 10000), i == 2);
+	}
+	assert_int_equal(t.live, 2);
+	assert_true(heir.queued_bytes <= PIPES_MAX_QUEUED);
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+	turn();
+	assert_int_equal(t.live, 0);
+
+	int many[PIPES_MAX + 1];
+	for (uint32_t i = 0; i <= PIPES_MAX; i++) {
+		many[i] = open_owing(2, 65536 + 1, true);
+		assert_int_equal(pipes_bequeath(&t.pipes, &heir, 10000), i == PIPES_MAX);
+	}
+	assert_int_equal(t.live, PIPES_MAX);
+	pipes_finish(&heir);
+	assert_int_equal(t.live, 0);
+	for (uint32_t i = 0; i <= PIPES_MAX; i++)
+		close(many[i]);
+}
+
+#define HEIR_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_heir, tear_down_heir)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_read_pipe_says_what_was_written_then_its_end),
+		TEST(an_idle_end_of_file_does_not_spin),
+		TEST(ready_pipes_take_turns),
+		TEST(without_credit_nothing_more_is_read),
+		TEST(a_higher_limit_wakes_those_without_credit),
+		TEST(what_a_slow_reader_leaves_is_queued_in_order),
+		TEST(who_waits_is_told_when_the_queue_is_dry),
+		TEST(a_reader_that_leaves_is_no_error),
+		TEST(a_guest_that_overfills_a_pipe_loses_it),
+		TEST(a_guest_can_only_hang_up_on_a_read_pipe),
+		TEST(a_write_pipe_may_be_a_file),
+		TEST(there_are_not_more_than_their_bound),
+		HEIR_TEST(what_is_owed_to_a_reader_outlives_the_context),
+		HEIR_TEST(pipes_of_contexts_with_the_same_ids_outlive_them),
+		HEIR_TEST(pipes_that_were_not_ended_and_read_pipes_die_with_the_context),
+		HEIR_TEST(who_waits_does_not_wait_for_the_heir),
+		HEIR_TEST(a_reader_that_takes_nothing_is_given_up),
+		HEIR_TEST(heirs_have_bounds),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,1234 @@
+/* host-bridge/vhost_user*.c and protocol/vhost_user.c */
+#include "host-bridge/vhost/vhost_user.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "protocol/base/log.h"
+#include "tests/unit/fd_count.h"
+#include "tests/unit/front_end.h"
+
+#define WINDOW_BYTES UINT64_C(0x200000)
+
+/* The device: an echo on queue 0, with a log of its callbacks. */
+static struct {
+	char calls[256]; /* S started, R resumed, r reset, m memory changed, 0 and 1 process */
+	uint8_t config[20];
+	struct virtqueue_chain chain;
+	/* For the next started or process call: map the window there, and what came of it. */
+	bool map_when_started, map_when_processed;
+	int map_result;
+	bool hold;   /* chains are popped and held */
+	bool greedy; /* asks to be called again, thrice */
+	int greed;
+} device;
+
+static struct {
+	int fds_before;
+	struct wl_event_loop *loop;
+	struct vhost_user *vu;
+	struct front_end fe;
+	int window;
+} t;
+
+static void called(char what)
+{
+	size_t n = strlen(device.calls);
+	if (n < sizeof(device.calls) - 1)
+		device.calls[n] = what;
+}
+
+static void map_window(void)
+{
+	device.map_result = vhost_user_shmem_map(t.vu, 1, t.window, 0, 0, WINDOW_BYTES, true);
+}
+
+static void get_config(void *data, uint32_t offset, uint32_t size, uint8_t *out)
+{
+	for (uint32_t i = 0; i < size && offset + i < sizeof(device.config); i++)
+		out[i] = device.config[offset + i];
+}
+
+static void set_config(void *data, uint32_t offset, uint32_t size, const uint8_t *bytes)
+{
+	if (range_fits(offset, size, sizeof(device.config)))
+		memcpy(device.config + offset, bytes, size);
+}
+
+static void complete(const char *answer)
+{
+	struct virtqueue *queue = vhost_user_queue(t.vu, 0);
+	virtqueue_write(
+		queue, device.chain.segments + device.chain.n_out, device.chain.n_in, 0, answer, 8);
+	virtqueue_push(queue, device.chain.head, 8);
+	virtqueue_notify(queue);
+}
+
+static int process(void *data, uint32_t index)
+{
+	struct virtqueue *queue = vhost_user_queue(t.vu, index);
+	called((char)('0' + index));
+	if (device.map_when_processed) {
+		device.map_when_processed = false;
+		map_window();
+	}
+	if (device.greedy)
+		return device.greed++ < 3;
+	do {
+		int result;
+		while ((result = virtqueue_pop(queue, &device.chain)) == 1) {
+			char text[8] = "";
+			virtqueue_read(queue, &device.chain, 0, text, sizeof(text));
+			if (!device.hold)
+				complete(text);
+		}
+		if (result < 0)
+			return result;
+	} while (virtqueue_enable_kicks(queue));
+	return 0;
+}
+
+static void started(void *data, bool resumed)
+{
+	called(resumed ? 'R' : 'S');
+	if (device.map_when_started)
+		map_window();
+}
+
+static void reset(void *data)
+{
+	called('r');
+}
+
+static void memory_changed(void *data)
+{
+	called('m');
+}
+
+static const struct vhost_user_device vtable = {
+	.features = 0x1f,
+	.n_queues = 2,
+	.shmem_sizes = {0, WINDOW_BYTES},
+	.get_config = get_config,
+	.set_config = set_config,
+	.process = process,
+	.started = started,
+	.reset = reset,
+	.memory_changed = memory_changed,
+};
+
+/* Lets the back end work off everything that has come. */
+static void settle(void)
+{
+	for (int i = 0; i < 8; i++)
+		wl_event_loop_dispatch(t.loop, 0);
+}
+
+static void connect_front_end(void)
+{
+	int ends[2];
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+	assert_int_equal(vhost_user_adopt(t.vu, ends[0]), 0);
+	fe_init(&t.fe, ends[1]);
+}
+
+static int set_up(void **state)
+{
+	log_set_level(LOG_LEVEL_ERROR);
+	memset(&device, 0, sizeof(device));
+	t.fds_before = fd_count();
+	t.loop = wl_event_loop_create();
+	t.vu = vhost_user_create(t.loop, NULL, -1, &vtable, &device);
+	assert_non_null(t.vu);
+	t.window = fd_memfd("window", WINDOW_BYTES);
+	connect_front_end();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	fe_finish(&t.fe);
+	vhost_user_destroy(t.vu);
+	wl_event_loop_destroy(t.loop);
+	close(t.window);
+	int fds = fd_count();
+	if (fds != t.fds_before)
+		fprintf(stderr, "%d fds before, %d after\n", t.fds_before, fds);
+	return fds == t.fds_before ? 0 : -1;
+}
+
+static struct vhost_user_message expect_reply(uint32_t request)
+{
+	struct vhost_user_message message;
+	settle();
+	assert_int_equal(vhost_user_receive(t.fe.socket, &t.fe.reader, &message), 1);
+	assert_int_equal(message.header.request, request);
+	assert_int_equal(message.header.flags, VHOST_USER_VERSION | VHOST_USER_FLAG_REPLY);
+	assert_int_equal(message.n_fds, 0);
+	return message;
+}
+
+static uint64_t expect_u64(uint32_t request)
+{
+	struct vhost_user_message message = expect_reply(request);
+	assert_int_equal(message.header.size, 8);
+	return message.payload.u64;
+}
+
+static uint16_t expect_base(uint32_t index)
+{
+	struct vhost_user_message message = expect_reply(VHOST_USER_GET_VRING_BASE);
+	assert_int_equal(message.header.size, 8);
+	assert_int_equal(message.payload.state.index, index);
+	return (uint16_t)message.payload.state.num;
+}
+
+static void expect_silence(void)
+{
+	struct vhost_user_message message;
+	settle();
+	assert_int_equal(vhost_user_receive(t.fe.socket, &t.fe.reader, &message), 0);
+}
+
+static void expect_calls(const char *calls)
+{
+	settle();
+	assert_string_equal(device.calls, calls);
+	memset(device.calls, 0, sizeof(device.calls));
+}
+
+static void start(void)
+{
+	fe_negotiate(&t.fe);
+	fe_driver_ok(&t.fe, 0, 0);
+	expect_calls("mS01");
+	assert_true(vhost_user_running(t.vu));
+}
+
+/* The driver's interrupts since the last time. */
+static unsigned interrupts(int queue)
+{
+	uint64_t count = 0;
+	return read(t.fe.calls[queue], &count, sizeof(count)) == sizeof(count) ? (unsigned)count
+									       : 0;
+}
+
+static void run_request(const char *text)
+{
+	fe_offer(&t.fe, text, 8);
+	fe_kick(&t.fe, 0);
+	settle();
+	assert_non_null(ring_driver_take(&t.fe.rings[0]));
+	assert_memory_equal(t.fe.bytes + FE_BUFFERS + 0x100, text, 8);
+}
+
+static void a_monitors_start_is_answered(void **state)
+{
+	struct front_end *fe = &t.fe;
+	int ends[2];
+	socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
+	fe->backend = ends[0];
+
+	fe_send(fe, VHOST_USER_GET_FEATURES, 0, NULL, 0, -1);
+	uint64_t features = expect_u64(VHOST_USER_GET_FEATURES);
+	assert_int_equal(features, 0x1f | FE_BIT(28) | FE_BIT(29) | FE_BIT(30) | FE_BIT(32));
+	fe_send(fe, VHOST_USER_GET_PROTOCOL_FEATURES, 0, NULL, 0, -1);
+	uint64_t protocol = expect_u64(VHOST_USER_GET_PROTOCOL_FEATURES);
+	assert_int_equal(protocol & FE_PROTOCOL_FEATURES, FE_PROTOCOL_FEATURES);
+	assert_int_equal(protocol & FE_BIT(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS), 0);
+	fe_u64(fe, VHOST_USER_SET_PROTOCOL_FEATURES, FE_PROTOCOL_FEATURES, -1);
+	fe_send(fe, VHOST_USER_GET_QUEUE_NUM, 0, NULL, 0, -1);
+	assert_int_equal(expect_u64(VHOST_USER_GET_QUEUE_NUM), 2);
+	fe_send(fe, VHOST_USER_SET_BACKEND_REQ_FD, VHOST_USER_FLAG_NEED_REPLY, NULL, 0, ends[1]);
+	close(ends[1]);
+	assert_int_equal(expect_u64(VHOST_USER_SET_BACKEND_REQ_FD), 0);
+	fe_send(fe, VHOST_USER_SET_OWNER, 0, NULL, 0, -1);
+	fe_send(fe, VHOST_USER_GET_FEATURES, 0, NULL, 0, -1);
+	assert_int_equal(expect_u64(VHOST_USER_GET_FEATURES), features);
+	for (uint64_t i = 0; i < 2; i++) {
+		fe_u64(fe, VHOST_USER_SET_VRING_CALL, i, fe->calls[i]);
+		fe_send(fe, VHOST_USER_SET_VRING_ERR, VHOST_USER_FLAG_NEED_REPLY, &i, 8,
+			fe->calls[i]);
+		assert_int_equal(expect_u64(VHOST_USER_SET_VRING_ERR), 0);
+	}
+	fe_send(fe, VHOST_USER_GET_SHMEM_CONFIG, 0, NULL, 0, -1);
+	struct vhost_user_message message = expect_reply(VHOST_USER_GET_SHMEM_CONFIG);
+	assert_int_equal(message.header.size, 2056);
+	assert_int_equal(message.payload.shmem_config.n_regions, 1);
+	assert_int_equal(message.payload.shmem_config.sizes[0], 0);
+	assert_int_equal(message.payload.shmem_config.sizes[1], WINDOW_BYTES);
+	assert_int_equal(message.payload.shmem_config.sizes[2], 0);
+
+	fe_u64(fe, VHOST_USER_SET_FEATURES, FE_FEATURES, -1);
+	fe_memory_table(fe, VHOST_USER_FLAG_NEED_REPLY);
+	assert_int_equal(expect_u64(VHOST_USER_SET_MEM_TABLE), 0);
+	fe_queue(fe, 0, 0);
+	fe_queue(fe, 1, 0);
+	expect_calls("m"); /* KICK comes before ENABLE: nothing runs yet */
+	assert_false(vhost_user_running(t.vu));
+	fe_state(fe, VHOST_USER_SET_VRING_ENABLE, 0, 1);
+	expect_calls("S0");
+	fe_state(fe, VHOST_USER_SET_VRING_ENABLE, 1, 1);
+	expect_calls("1");
+	assert_int_equal(vhost_user_features(t.vu), FE_FEATURES);
+	run_request("request1");
+	assert_int_equal(interrupts(0), 1);
+	expect_silence();
+}
+
+static void configuration_space_is_read_at_any_size(void **state)
+{
+	const struct {
+		uint32_t offset, size, payload;
+		uint32_t reply; /* bytes of payload */
+	} cases[] = {
+		{0, 16, 12 + 16, 12 + 16},
+		{0, 12, 12 + 12, 12 + 12},
+		{0, 12, 12, 12 + 12},
+		{16, 4, 12 + 4, 12 + 4},
+		{18, 256, 12 + 256, 12 + 256},
+		{0, 0, 12, 12},
+		{0xffffff00, 255, 12 + 255, 12 + 255},
+		{0, 257, 12 + 256, 0},
+		{0xffffffff, 8, 12 + 8, 0},
+		{0, UINT32_MAX, 12 + 256, 0},
+	};
+	for (size_t i = 0; i < sizeof(device.config); i++)
+		device.config[i] = (uint8_t)(i + 1);
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		struct vhost_user_config config = {
+			.offset = cases[i].offset, .size = cases[i].size};
+		memset(config.region, 0xee, sizeof(config.region));
+		fe_send(&t.fe, VHOST_USER_GET_CONFIG, 0, &config, cases[i].payload, -1);
+		struct vhost_user_message message = expect_reply(VHOST_USER_GET_CONFIG);
+		assert_int_equal(message.header.size, cases[i].reply);
+		for (uint32_t at = 0; cases[i].reply > 12 && at < cases[i].size; at++) {
+			uint64_t from = (uint64_t)cases[i].offset + at;
+			assert_int_equal(
+				message.payload.config.region[at], from < 20 ? from + 1 : 0);
+		}
+	}
+	struct vhost_user_config events = {.offset = 4, .size = 4, .region = {9}};
+	fe_send(&t.fe, VHOST_USER_SET_CONFIG, 0, &events, 16, -1);
+	expect_silence();
+	assert_int_equal(device.config[4], 9);
+}
+
+static void acknowledgements_are_sent_when_negotiated_and_asked_for(void **state)
+{
+	uint64_t none = 0;
+	fe_send(&t.fe, VHOST_USER_SET_OWNER, VHOST_USER_FLAG_NEED_REPLY, NULL, 0, -1);
+	expect_silence();
+	fe_negotiate(&t.fe);
+	expect_silence();
+	fe_send(&t.fe, VHOST_USER_SET_FEATURES, VHOST_USER_FLAG_NEED_REPLY, &none, 8, -1);
+	assert_int_equal(expect_u64(VHOST_USER_SET_FEATURES), 0);
+	fe_send(&t.fe, VHOST_USER_GET_FEATURES, VHOST_USER_FLAG_NEED_REPLY, NULL, 0, -1);
+	expect_u64(VHOST_USER_GET_FEATURES);
+	expect_silence(); /* one reply, not two */
+
+	struct vhost_user_memory table = {.n_regions = 1, .regions = {{.size = FE_BYTES + 1}}};
+	fe_send(&t.fe, VHOST_USER_SET_MEM_TABLE, VHOST_USER_FLAG_NEED_REPLY, &table, 40,
+		t.fe.memory_fd);
+	assert_int_equal(expect_u64(VHOST_USER_SET_MEM_TABLE), 1);
+	assert_true(vhost_user_connected(t.vu));
+}
+
+static void the_message_that_negotiates_acknowledgements_gets_one(void **state)
+{
+	uint64_t features = UINT64_C(1) << VHOST_USER_PROTOCOL_F_REPLY_ACK, none = 0;
+	fe_send(&t.fe, VHOST_USER_SET_PROTOCOL_FEATURES, VHOST_USER_FLAG_NEED_REPLY, &features, 8,
+		-1);
+	assert_int_equal(expect_u64(VHOST_USER_SET_PROTOCOL_FEATURES), 0);
+	fe_send(&t.fe, VHOST_USER_SET_PROTOCOL_FEATURES, VHOST_USER_FLAG_NEED_REPLY, &none, 8, -1);
+	expect_silence();
+}
+
+static void requests_go_through_and_interrupt(void **state)
+{
+	start();
+	for (int i = 0; i < 200; i++) {
+		char text[9];
+		snprintf(text, sizeof(text), "text%04d", i);
+		run_request(text);
+		assert_int_equal(interrupts(0), 1);
+	}
+}
+
+static void without_protocol_features_rings_run_from_the_kick_on(void **state)
+{
+	fe_u64(&t.fe, VHOST_USER_SET_FEATURES, FE_BIT(VIRTIO_F_VERSION_1), -1);
+	fe_memory_table(&t.fe, 0);
+	fe_queue(&t.fe, 0, 0);
+	expect_calls("mS0");
+	fe_queue(&t.fe, 1, 0);
+	expect_calls("1");
+	run_request("somewhat");
+}
+
+static void a_kick_before_the_ring_is_enabled_is_not_lost(void **state)
+{
+	fe_negotiate(&t.fe);
+	fe_u64(&t.fe, VHOST_USER_SET_FEATURES, FE_FEATURES, -1);
+	fe_memory_table(&t.fe, 0);
+	fe_queue(&t.fe, 0, 0);
+	fe_offer(&t.fe, "early...", 8);
+	fe_kick(&t.fe, 0);
+	settle();
+	assert_null(ring_driver_take(&t.fe.rings[0]));
+	fe_state(&t.fe, VHOST_USER_SET_VRING_ENABLE, 0, 1);
+	settle();
+	assert_non_null(ring_driver_take(&t.fe.rings[0]));
+}
+
+static void a_disabled_ring_is_not_processed(void **state)
+{
+	start();
+	fe_state(&t.fe, VHOST_USER_SET_VRING_ENABLE, 0, 0);
+	settle();
+	fe_offer(&t.fe, "disabled", 8);
+	fe_kick(&t.fe, 0);
+	expect_calls("");
+	fe_state(&t.fe, VHOST_USER_SET_VRING_ENABLE, 0, 1);
+	expect_calls("0");
+	assert_non_null(ring_driver_take(&t.fe.rings[0]));
+}
+
+static void stop_and_cont_resume_with_what_was_in_flight(void **state)
+{
+	start();
+	run_request("request1");
+	device.hold = true;
+	fe_offer(&t.fe, "held.held", 8);
+	fe_kick(&t.fe, 0);
+	settle();
+	interrupts(0);
+	memset(device.calls, 0, sizeof(device.calls));
+
+	fe_stop(&t.fe);
+	assert_int_equal(expect_base(0), 2);
+	assert_int_equal(expect_base(1), 0);
+	assert_false(vhost_user_running(t.vu));
+	assert_int_equal(vhost_user_shmem_map(t.vu, 1, t.window, 0, 0, WINDOW_BYTES, true), -EBUSY);
+	assert_int_equal(vhost_user_shmem_unmap(t.vu, 1, 0, WINDOW_BYTES), -EBUSY);
+	complete("complete"); /* while the guest stands still: kept */
+	assert_int_equal(t.fe.rings[0].used->idx, 1);
+	assert_int_equal(interrupts(0), 0);
+
+	fe_driver_ok(&t.fe, 2, 0);
+	expect_calls("mR01");
+	assert_memory_equal(t.fe.bytes + FE_BUFFERS + 0x100, "complete", 8);
+	assert_int_equal(t.fe.rings[0].used->idx, 2);
+	assert_int_equal(interrupts(0), 1);
+	device.hold = false;
+	t.fe.rings[0].used_seen = 2;
+	run_request("request3");
+}
+
+static void a_reboot_resets_the_device_before_it_starts_again(void **state)
+{
+	start();
+	run_request("request1");
+	device.hold = true;
+	fe_offer(&t.fe, "held.held", 8);
+	fe_kick(&t.fe, 0);
+	settle();
+	memset(device.calls, 0, sizeof(device.calls));
+	fe_stop(&t.fe);
+	expect_base(0);
+	expect_base(1);
+	complete("too late");
+	memset(t.fe.bytes + FE_BUFFERS, 0, 0x1000);
+	expect_calls("");
+	device.hold = false;
+	fe_driver_ok(&t.fe, 0, 0);
+	expect_calls("mrS01");
+	/* The new driver sees nothing of what the old one asked for. */
+	assert_int_equal(t.fe.rings[0].used->idx, 0);
+	assert_int_equal(t.fe.bytes[FE_BUFFERS + 0x100], 0);
+	run_request("request1");
+}
+
+static void reset_device_resets_at_once(void **state)
+{
+	start();
+	run_request("request1");
+	memset(device.calls, 0, sizeof(device.calls));
+	fe_send(&t.fe, VHOST_USER_RESET_DEVICE, 0, NULL, 0, -1);
+	expect_calls("r");
+	assert_false(vhost_user_running(t.vu));
+	fe_driver_ok(&t.fe, 0, 0);
+	expect_calls("mS01");
+	run_request("request1");
+}
+
+static void a_broken_ring_stops_the_device_until_the_reset(void **state)
+{
+	uint64_t index = 0, count;
+	int error = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	start();
+	fe_send(&t.fe, VHOST_USER_SET_VRING_ERR, 0, &index, 8, error);
+	fe_offer(&t.fe, "request1", 8);
+	t.fe.rings[0].descriptors[0].addr = 1;
+	fe_kick(&t.fe, 0);
+	settle();
+	assert_false(vhost_user_running(t.vu));
+	assert_int_equal(read(error, &count, 8), 8);
+	memset(device.calls, 0, sizeof(device.calls));
+	fe_kick(&t.fe, 0);
+	fe_kick(&t.fe, 1);
+	expect_calls("");
+	fe_stop(&t.fe);
+	expect_base(0);
+	expect_base(1);
+	fe_driver_ok(&t.fe, 0, 0);
+	expect_calls("mrS01");
+	run_request("request1");
+	close(error);
+}
+
+static void a_ring_outside_memory_stops_the_device(void **state)
+{
+	struct vhost_user_vring_addr addr = {.index = 0, .descriptors = 0x1000};
+	fe_negotiate(&t.fe);
+	fe_u64(&t.fe, VHOST_USER_SET_FEATURES, FE_FEATURES, -1);
+	fe_memory_table(&t.fe, 0);
+	fe_queue(&t.fe, 0, 0);
+	fe_send(&t.fe, VHOST_USER_SET_VRING_ADDR, 0, &addr, sizeof(addr), -1);
+	fe_state(&t.fe, VHOST_USER_SET_VRING_ENABLE, 0, 1);
+	expect_calls("mS");
+	assert_false(vhost_user_running(t.vu));
+	assert_true(vhost_user_connected(t.vu));
+}
+
+static void a_new_memory_table_in_mid_flight_changes_nothing(void **state)
+{
+	start();
+	device.hold = true;
+	fe_offer(&t.fe, "held.held", 8);
+	fe_kick(&t.fe, 0);
+	settle();
+	memset(device.calls, 0, sizeof(device.calls));
+	fe_memory_table(&t.fe, 0);
+	expect_calls("m");
+	complete("complete");
+	assert_non_null(ring_driver_take(&t.fe.rings[0]));
+	assert_memory_equal(t.fe.bytes + FE_BUFFERS + 0x100, "complete", 8);
+}
+
+static void a_queue_that_asks_for_it_is_processed_again(void **state)
+{
+	start();
+	device.greedy = true;
+	fe_kick(&t.fe, 0);
+	expect_calls("0000");
+	expect_calls("");
+}
+
+static void when_the_front_end_leaves_all_is_forgotten_and_the_next_may_come(void **state)
+{
+	for (int i = 0; i < 3; i++) {
+		start();
+		run_request("request1");
+		memset(device.calls, 0, sizeof(device.calls));
+		fe_finish(&t.fe);
+		expect_calls("rm");
+		assert_false(vhost_user_connected(t.vu));
+		assert_false(vhost_user_running(t.vu));
+		assert_int_equal(vhost_user_features(t.vu), 0);
+		assert_null(guest_memory_at(vhost_user_memory(t.vu), FE_GUEST, 1));
+		assert_false(virtqueue_usable(vhost_user_queue(t.vu, 0)));
+		assert_int_equal(virtqueue_base(vhost_user_queue(t.vu, 0)), 0);
+		/* All that the connection brought is closed: what is left is ours. */
+		connect_front_end();
+	}
+}
+
+/* From here on the front end can cut its memory off. */
+static void use_shrinkable_memory(void)
+{
+	int fd = memfd_create("guest", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(fd, FE_BYTES), 0);
+	munmap(t.fe.bytes, FE_BYTES);
+	close(t.fe.memory_fd);
+	t.fe.memory_fd = fd;
+	t.fe.bytes = mmap(NULL, FE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(t.fe.bytes != MAP_FAILED);
+}
+
+static void expect_end_and_a_working_successor(void)
+{
+	fe_finish(&t.fe);
+	memset(&device, 0, sizeof(device));
+	connect_front_end();
+	start();
+	run_request("request1");
+}
+
+static void a_front_end_that_truncates_its_rings_is_ended(void **state)
+{
+	use_shrinkable_memory();
+	start();
+	run_request("request1");
+	memset(device.calls, 0, sizeof(device.calls));
+	assert_int_equal(ftruncate(t.fe.memory_fd, 0), 0);
+	fe_kick(&t.fe, 0);
+	expect_calls("0rm");
+	assert_false(vhost_user_connected(t.vu));
+	expect_end_and_a_working_successor();
+}
+
+static void truncated_buffers_are_noticed_outside_of_the_rings_work_too(void **state)
+{
+	use_shrinkable_memory();
+	start();
+	device.hold = true;
+	fe_offer(&t.fe, "held.held", 8);
+	fe_kick(&t.fe, 0);
+	settle();
+	memset(device.calls, 0, sizeof(device.calls));
+	assert_int_equal(ftruncate(t.fe.memory_fd, FE_BUFFERS), 0);
+	complete("complete");
+	assert_true(vhost_user_connected(t.vu));
+	expect_calls("rm");
+	assert_false(vhost_user_connected(t.vu));
+	expect_end_and_a_working_successor();
+}
+
+static void a_new_table_does_not_make_truncation_good(void **state)
+{
+	use_shrinkable_memory();
+	start();
+	device.hold = true;
+	fe_offer(&t.fe, "held.held", 8);
+	fe_kick(&t.fe, 0);
+	settle();
+	memset(device.calls, 0, sizeof(device.calls));
+	assert_int_equal(ftruncate(t.fe.memory_fd, FE_BUFFERS), 0);
+	complete("complete");
+	assert_int_equal(ftruncate(t.fe.memory_fd, FE_BYTES), 0);
+	fe_memory_table(&t.fe, 0);
+	expect_calls("rm");
+	assert_false(vhost_user_connected(t.vu));
+	expect_end_and_a_working_successor();
+}
+
+static void leaving_in_the_middle_of_a_message_is_leaving(void **state)
+{
+	struct vhost_user_message message;
+	for (size_t bytes = 1; bytes < 20; bytes++) {
+		vhost_user_message_init(&message, VHOST_USER_SET_VRING_KICK, 8);
+		struct iovec iov[2] = {{&message.header, 12}, {&message.payload, 8}};
+		iov[0].iov_len = bytes < 12 ? bytes : 12;
+		iov[1].iov_len = bytes < 12 ? 0 : bytes - 12;
+		assert_int_equal(fd_send(t.fe.socket, iov, 2, &t.fe.kicks[0], 1), bytes);
+		settle();
+		assert_true(vhost_user_connected(t.vu));
+		fe_finish(&t.fe);
+		settle();
+		assert_false(vhost_user_connected(t.vu));
+		connect_front_end();
+	}
+}
+
+static void a_message_in_pieces_is_one_message(void **state)
+{
+	uint8_t bytes[] = {
+		VHOST_USER_SET_VRING_CALL, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		struct iovec iov = {&bytes[i], 1};
+		fd_send(t.fe.socket, &iov, 1, &t.fe.calls[0], i == 0);
+		settle();
+	}
+	assert_true(vhost_user_connected(t.vu));
+	fe_send(&t.fe, VHOST_USER_GET_QUEUE_NUM, 0, NULL, 0, -1);
+	assert_int_equal(expect_u64(VHOST_USER_GET_QUEUE_NUM), 2);
+}
+
+struct garbage {
+	const char *what;
+	uint32_t request, flags, size; /* of the header; flags 0: version 1 */
+	uint64_t payload[8];
+	int fds; /* eventfds sent along */
+};
+
+static const struct garbage garbage[] = {
+	{"no request", 0, 0, 0, {0}, 0},
+	{"a request that does not exist", 99, 0, 0, {0}, 0},
+	{"the highest request", UINT32_MAX, 0, 0, {0}, 0},
+	{"not negotiated: SET_LOG_BASE", 6, 0, 16, {0}, 0},
+	{"not negotiated: GET_STATUS", VHOST_USER_GET_STATUS, 0, 0, {0}, 0},
+	{"version 0", VHOST_USER_GET_FEATURES, 4, 0, {0}, 0},
+	{"version 2", VHOST_USER_GET_FEATURES, 2, 0, {0}, 0},
+	{"a payload larger than any", VHOST_USER_GET_FEATURES, 0, 2057, {0}, 0},
+	{"a payload of 4 GiB", VHOST_USER_GET_FEATURES, 0, UINT32_MAX, {0}, 0},
+	{"SET_FEATURES too short", VHOST_USER_SET_FEATURES, 0, 7, {0}, 0},
+	{"SET_MEM_TABLE without payload", VHOST_USER_SET_MEM_TABLE, 0, 0, {0}, 0},
+	{"more regions than the payload", VHOST_USER_SET_MEM_TABLE, 0, 40, {2, 0, 4096}, 2},
+	{"more regions than fds", VHOST_USER_SET_MEM_TABLE, 0, 40, {1, 0, 4096}, 0},
+	{"fewer regions than fds", VHOST_USER_SET_MEM_TABLE, 0, 40, {1, 0, 4096}, 2},
+	{"9 regions", VHOST_USER_SET_MEM_TABLE, 0, 64, {9}, 8},
+	{"2^32 - 1 regions", VHOST_USER_SET_MEM_TABLE, 0, 64, {UINT32_MAX}, 0},
+	{"NUM of queue 2", VHOST_USER_SET_VRING_NUM, 0, 8, {2 | UINT64_C(64) << 32}, 0},
+	{"NUM of queue 2^32 - 1", VHOST_USER_SET_VRING_NUM, 0, 8, {UINT32_MAX | UINT64_C(64) << 32},
+		0},
+	{"NUM 0", VHOST_USER_SET_VRING_NUM, 0, 8, {0}, 0},
+	{"NUM 63", VHOST_USER_SET_VRING_NUM, 0, 8, {UINT64_C(63) << 32}, 0},
+	{"NUM 2048", VHOST_USER_SET_VRING_NUM, 0, 8, {UINT64_C(2048) << 32}, 0},
+	{"NUM too short", VHOST_USER_SET_VRING_NUM, 0, 4, {0}, 0},
+	{"ADDR of queue 2", VHOST_USER_SET_VRING_ADDR, 0, 40, {2}, 0},
+	{"ADDR misaligned", VHOST_USER_SET_VRING_ADDR, 0, 40, {0, 1}, 0},
+	{"ADDR too short", VHOST_USER_SET_VRING_ADDR, 0, 39, {0}, 0},
+	{"BASE of queue 7", VHOST_USER_SET_VRING_BASE, 0, 8, {7}, 0},
+	{"BASE 65536", VHOST_USER_SET_VRING_BASE, 0, 8, {UINT64_C(65536) << 32}, 0},
+	{"GET_VRING_BASE of queue 2", VHOST_USER_GET_VRING_BASE, 0, 8, {2}, 0},
+	{"KICK of queue 2", VHOST_USER_SET_VRING_KICK, 0, 8, {2}, 1},
+	{"KICK without fd", VHOST_USER_SET_VRING_KICK, 0, 8, {0}, 0},
+	{"KICK with fd and without", VHOST_USER_SET_VRING_KICK, 0, 8, {VHOST_USER_VRING_NO_FD}, 1},
+	{"CALL with two fds", VHOST_USER_SET_VRING_CALL, 0, 8, {0}, 2},
+	{"ERR without fd", VHOST_USER_SET_VRING_ERR, 0, 8, {1}, 0},
+	{"ENABLE of queue 2", VHOST_USER_SET_VRING_ENABLE, 0, 8, {2}, 0},
+	{"ENABLE 2", VHOST_USER_SET_VRING_ENABLE, 0, 8, {UINT64_C(2) << 32}, 0},
+	{"BACKEND_REQ without fd", VHOST_USER_SET_BACKEND_REQ_FD, 0, 0, {0}, 0},
+	{"BACKEND_REQ with two fds", VHOST_USER_SET_BACKEND_REQ_FD, 0, 0, {0}, 2},
+	{"GET_CONFIG too short", VHOST_USER_GET_CONFIG, 0, 11, {0}, 0},
+	{"SET_CONFIG beyond the payload", VHOST_USER_SET_CONFIG, 0, 16, {UINT64_C(5) << 32}, 0},
+	{"SET_CONFIG of 4 GiB", VHOST_USER_SET_CONFIG, 0, 16, {UINT64_C(0xffffffff) << 32}, 0},
+	{"9 fds", VHOST_USER_SET_OWNER, 0, 0, {0}, 9},
+	{"29 fds", VHOST_USER_SET_OWNER, 0, 0, {0}, 28},
+};
+
+static void garbage_ends_the_connection_and_nothing_else(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(garbage); i++) {
+		const struct garbage *g = &garbage[i];
+		struct vhost_user_header header = {g->request, g->flags ? g->flags : 1, g->size};
+		uint8_t payload[64];
+		memcpy(payload, g->payload, sizeof(payload));
+		struct iovec iov[2] = {{&header, sizeof(header)}, {payload, min_u64(g->size, 64)}};
+		int fds[28];
+		for (int n = 0; n < g->fds; n++)
+			fds[n] = eventfd(0, EFD_CLOEXEC);
+		start();
+		memset(device.calls, 0, sizeof(device.calls));
+		int before = fd_count();
+		assert_true(fd_send(t.fe.socket, iov, 2, fds, (size_t)g->fds) > 0);
+		settle();
+		if (vhost_user_connected(t.vu))
+			fail_msg("%s was accepted", g->what);
+		assert_string_equal(device.calls, "rm");
+		assert_true(fd_count() < before);
+		for (int n = 0; n < g->fds; n++)
+			close(fds[n]);
+		fe_finish(&t.fe);
+		memset(device.calls, 0, sizeof(device.calls));
+		connect_front_end();
+	}
+	start();
+	run_request("still ok");
+}
+
+static void fds_that_nobody_asked_for_are_closed(void **state)
+{
+	int before = fd_count();
+	for (int i = 0; i < 10; i++) {
+		fe_u64(&t.fe, VHOST_USER_SET_FEATURES, 0, t.fe.memory_fd);
+		fe_u64(&t.fe, VHOST_USER_SET_VRING_CALL, 0, t.fe.calls[0]);
+		fe_u64(&t.fe, VHOST_USER_SET_VRING_ERR, 1, t.fe.calls[0]);
+		fe_u64(&t.fe, VHOST_USER_SET_VRING_KICK, 1, t.fe.kicks[0]);
+	}
+	settle();
+	assert_true(vhost_user_connected(t.vu));
+	assert_int_equal(fd_count(),
+		before + 4); /* call, err, kick; the event loop has one of its own for the last */
+}
+
+static void a_kick_that_ends_does_not_spin(void **state)
+{
+	int ends[2];
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	start();
+	fe_u64(&t.fe, VHOST_USER_SET_VRING_KICK, 0, ends[0]);
+	settle();
+	memset(device.calls, 0, sizeof(device.calls));
+	close(ends[0]);
+	close(ends[1]);
+	settle();
+	assert_int_equal(wl_event_loop_dispatch(t.loop, 0), 0);
+	expect_calls("");
+	int file = fd_memfd("kick", 4096);
+	fe_u64(&t.fe, VHOST_USER_SET_VRING_KICK, 0, file); /* nothing one can wait for */
+	settle();
+	assert_false(vhost_user_connected(t.vu));
+	close(file);
+}
+
+static void polled_queues_are_accepted(void **state)
+{
+	start();
+	fe_u64(&t.fe, VHOST_USER_SET_VRING_CALL, VHOST_USER_VRING_NO_FD, -1);
+	fe_offer(&t.fe, "no kicks", 8);
+	fe_u64(&t.fe, VHOST_USER_SET_VRING_KICK, VHOST_USER_VRING_NO_FD, -1);
+	settle();
+	assert_non_null(ring_driver_take(&t.fe.rings[0]));
+	assert_int_equal(interrupts(0), 0);
+}
+
+static void a_front_end_that_takes_no_replies_is_dropped(void **state)
+{
+	for (int i = 0; i < 5000 && vhost_user_connected(t.vu); i++) {
+		fe_send(&t.fe, VHOST_USER_GET_SHMEM_CONFIG, 0, NULL, 0, -1);
+		wl_event_loop_dispatch(t.loop, 0);
+	}
+	assert_false(vhost_user_connected(t.vu));
+}
+
+/* The front end in a thread of its own, for the times when the back end waits for it. */
+static struct {
+	pthread_t thread;
+	uint64_t answer;
+	bool table_first, silent, stop_first, reboot_first, leave_first, no_object;
+	bool acknowledged;
+	uint32_t requests[4];
+	struct vhost_user_message map;
+} peer;
+
+static void *peer_run(void *data)
+{
+	struct front_end *fe = &t.fe;
+	struct vhost_user_message message;
+
+	if (peer.silent)
+		return NULL;
+	if (!fe_receive_from(fe->backend, &fe->backend_reader, &peer.map))
+		return NULL;
+	if (peer.leave_first) {
+		shutdown(fe->socket, SHUT_RDWR);
+		return NULL;
+	}
+	if (peer.table_first) {
+		fe_memory_table(fe, VHOST_USER_FLAG_NEED_REPLY);
+		peer.acknowledged = fe_receive_from(fe->socket, &fe->reader, &message) &&
+			message.header.request == VHOST_USER_SET_MEM_TABLE &&
+			message.payload.u64 == 0;
+	}
+	if (peer.stop_first || peer.reboot_first) {
+		fe_stop(fe);
+		peer.acknowledged = fe_receive_from(fe->socket, &fe->reader, &message) &&
+			fe_receive_from(fe->socket, &fe->reader, &message) &&
+			message.header.request == VHOST_USER_GET_VRING_BASE;
+		if (peer.reboot_first)
+			fe_driver_ok(fe, 0, 0);
+	}
+	peer.requests[0] = peer.map.header.request;
+	vhost_user_message_init(&message, peer.map.header.request, sizeof(uint64_t));
+	message.header.flags |= VHOST_USER_FLAG_REPLY;
+	message.payload.u64 = peer.answer;
+	vhost_user_send(fe->backend, &message, 1000);
+	if (!peer.no_object && peer.map.header.request == VHOST_USER_BACKEND_SHMEM_MAP)
+		peer.requests[1] = fe_answer(fe, 1, &message);
+	return NULL;
+}
+
+static void peer_begin(void)
+{
+	memset(peer.requests, 0, sizeof(peer.requests));
+	assert_int_equal(pthread_create(&peer.thread, NULL, peer_run, NULL), 0);
+}
+
+static void peer_end(void)
+{
+	pthread_join(peer.thread, NULL);
+	vhost_user_message_finish(&peer.map);
+}
+
+static int set_up_peer(void **state)
+{
+	memset(&peer, 0, sizeof(peer));
+	return set_up(state);
+}
+
+static int shmem_map(void)
+{
+	peer_begin();
+	map_window();
+	pthread_join(peer.thread, NULL);
+	return device.map_result;
+}
+
+static void a_map_is_sent_with_a_barrier_behind_it(void **state)
+{
+	start();
+	assert_int_equal(shmem_map(), 0);
+	assert_int_equal(peer.requests[0], VHOST_USER_BACKEND_SHMEM_MAP);
+	assert_int_equal(peer.requests[1], VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE);
+	assert_int_equal(peer.map.header.flags, VHOST_USER_VERSION | VHOST_USER_FLAG_NEED_REPLY);
+	assert_int_equal(peer.map.payload.shmem_map.shmid, 1);
+	assert_int_equal(peer.map.payload.shmem_map.length, WINDOW_BYTES);
+	assert_int_equal(peer.map.payload.shmem_map.flags, 1);
+	assert_int_equal(peer.map.n_fds, 1);
+	struct stat ours, theirs;
+	fstat(t.window, &ours);
+	fstat(peer.map.fds[0], &theirs);
+	assert_int_equal(ours.st_ino, theirs.st_ino);
+	vhost_user_message_finish(&peer.map);
+
+	peer_begin();
+	assert_int_equal(vhost_user_shmem_unmap(t.vu, 1, 0, WINDOW_BYTES), 0);
+	peer_end();
+	assert_int_equal(peer.requests[0], VHOST_USER_BACKEND_SHMEM_UNMAP);
+	run_request("go on...");
+}
+
+static void without_shared_objects_there_is_no_barrier(void **state)
+{
+	fe_negotiate(&t.fe);
+	fe_u64(&t.fe, VHOST_USER_SET_PROTOCOL_FEATURES,
+		FE_PROTOCOL_FEATURES & ~FE_BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT), -1);
+	fe_driver_ok(&t.fe, 0, 0);
+	settle();
+	peer.no_object = true;
+	assert_int_equal(shmem_map(), 0);
+	vhost_user_message_finish(&peer.map);
+	struct vhost_user_message message;
+	assert_int_equal(vhost_user_receive(t.fe.backend, &t.fe.backend_reader, &message), 0);
+}
+
+static void a_refused_map_is_an_error_and_no_more(void **state)
+{
+	start();
+	peer.answer = 1;
+	assert_int_equal(shmem_map(), -EIO);
+	vhost_user_message_finish(&peer.map);
+	peer.answer = 0;
+	assert_int_equal(shmem_map(), 0);
+	vhost_user_message_finish(&peer.map);
+}
+
+static void maps_are_checked_before_they_are_sent(void **state)
+{
+	struct vhost_user_message message;
+	start();
+	const struct {
+		uint8_t shmid;
+		uint64_t fd_offset, shm_offset, length;
+	} cases[] = {
+		{0, 0, 0, 4096},
+		{2, 0, 0, 4096},
+		{255, 0, 0, 4096},
+		{1, 0, 0, 0},
+		{1, 0, 0, 4095},
+		{1, 0, 1, 4096},
+		{1, 1, 0, 4096},
+		{1, 0, WINDOW_BYTES, 4096},
+		{1, 0, 4096, WINDOW_BYTES},
+		{1, 0, UINT64_MAX - 4095, 4096},
+		{1, 0, 4096, UINT64_MAX - 4095},
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
+		assert_int_equal(
+			vhost_user_shmem_map(t.vu, cases[i].shmid, t.window, cases[i].fd_offset,
+				cases[i].shm_offset, cases[i].length, true),
+			-EINVAL);
+	assert_int_equal(vhost_user_receive(t.fe.backend, &t.fe.backend_reader, &message), 0);
+}
+
+static void the_main_socket_is_served_while_a_map_waits(void **state)
+{
+	fe_negotiate(&t.fe);
+	settle();
+	peer.table_first = true;
+	device.map_when_started = true;
+	peer_begin();
+	fe_driver_ok(&t.fe, 0, 0);
+	while (device.calls[0] == 0 || device.calls[strlen(device.calls) - 1] == 'S')
+		wl_event_loop_dispatch(t.loop, 100);
+	peer_end();
+	assert_int_equal(device.map_result, 0);
+	assert_true(peer.acknowledged);
+	expect_calls("mSm01");
+	run_request("go on...");
+}
+
+static void messages_during_a_map_do_not_reenter_the_device(void **state)
+{
+	start();
+	peer.reboot_first = true;
+	device.map_when_processed = true;
+	peer_begin();
+	fe_kick(&t.fe, 1);
+	settle();
+	peer_end();
+	assert_true(peer.acknowledged);
+	assert_int_equal(device.map_result, -ECONNRESET);
+	/* The reset and the new start came after the processing of queue 1 had ended. */
+	expect_calls("1mrS01");
+	peer.reboot_first = false;
+	run_request("rebooted");
+}
+
+static void a_stop_during_a_map_is_answered(void **state)
+{
+	start();
+	run_request("request1");
+	memset(device.calls, 0, sizeof(device.calls));
+	peer.stop_first = true;
+	device.map_when_processed = true;
+	peer_begin();
+	fe_kick(&t.fe, 1);
+	settle();
+	peer_end();
+	assert_true(peer.acknowledged);
+	assert_int_equal(
+		device.map_result, 0); /* done; and should it be a reset, the reset says so */
+	assert_false(vhost_user_running(t.vu));
+	fe_driver_ok(&t.fe, 1, 0);
+	expect_calls("1mR01");
+	t.fe.rings[0].used_seen = 1;
+	run_request("request2");
+}
+
+static void leaving_during_a_map_unwinds(void **state)
+{
+	start();
+	peer.leave_first = true;
+	device.map_when_processed = true;
+	peer_begin();
+	fe_kick(&t.fe, 0);
+	settle();
+	peer_end();
+	assert_int_equal(device.map_result, -ECONNRESET);
+	expect_calls("0rm");
+	assert_false(vhost_user_connected(t.vu));
+}
+
+static void a_front_end_that_never_answers_is_asked_once(void **state)
+{
+	start();
+	uint64_t begin_ns = vhost_user_deadline_ns(0);
+	map_window();
+	uint64_t waited_ms = (vhost_user_deadline_ns(0) - begin_ns) / 1000000;
+	assert_int_equal(device.map_result, -ETIMEDOUT);
+	assert_in_range(waited_ms, 1900, 3000);
+	map_window();
+	assert_int_equal(device.map_result, -ENOTSUP);
+	run_request("go on...");
+}
+
+static void without_shared_memory_maps_are_not_supported(void **state)
+{
+	struct vhost_user_message message;
+	fe_negotiate(&t.fe);
+	fe_u64(&t.fe, VHOST_USER_SET_PROTOCOL_FEATURES,
+		FE_PROTOCOL_FEATURES & ~FE_BIT(VHOST_USER_PROTOCOL_F_SHMEM), -1);
+	device.map_when_started = true;
+	fe_driver_ok(&t.fe, 0, 0);
+	settle();
+	assert_int_equal(device.map_result, -ENOTSUP);
+	assert_int_equal(vhost_user_receive(t.fe.backend, &t.fe.backend_reader, &message), 0);
+	run_request("go on...");
+}
+
+/* The listening socket. */
+
+static char socket_path[64];
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	assert_true(fd >= 0);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		fd_close(&fd);
+	return fd;
+}
+
+static bool is_closed(int fd)
+{
+	char byte;
+	return recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
+}
+
+static void one_front_end_is_served_at_a_time(void **state)
+{
+	struct stat st;
+	struct vhost_user *vu = vhost_user_create(t.loop, socket_path, -1, &vtable, &device);
+	assert_non_null(vu);
+	assert_int_equal(stat(socket_path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	int first = connect_to(socket_path);
+	settle();
+	assert_true(vhost_user_connected(vu));
+	int second = connect_to(socket_path);
+	settle();
+	assert_true(is_closed(second));
+	assert_false(is_closed(first));
+	assert_null(vhost_user_create(t.loop, socket_path, -1, &vtable, &device));
+	close(first);
+	close(second);
+	settle();
+	assert_false(vhost_user_connected(vu));
+	first = connect_to(socket_path);
+	settle();
+	assert_true(vhost_user_connected(vu));
+	close(first);
+	vhost_user_destroy(vu);
+	assert_int_equal(access(socket_path, F_OK), -1);
+}
+
+static void one_that_comes_back_at_once_is_served(void **state)
+{
+	struct vhost_user *vu = vhost_user_create(t.loop, socket_path, -1, &vtable, &device);
+	assert_non_null(vu);
+	int old = connect_to(socket_path);
+	settle();
+	/*
+	 * Events are handled in the order in which their fds became ready: the new connection
+	 * before the old one's end. There is a message unread in the old one.
+	 */
+	for (int i = 0; i < 3; i++) {
+		const struct vhost_user_header header = {
+			VHOST_USER_SET_OWNER, VHOST_USER_VERSION, 0};
+		memset(device.calls, 0, sizeof(device.calls));
+		int new = connect_to(socket_path);
+		assert_int_equal(write(old, &header, sizeof(header)), sizeof(header));
+		close(old);
+		settle();
+		assert_true(vhost_user_connected(vu));
+		assert_false(is_closed(new));
+		assert_string_equal(device.calls, "rm");
+		old = new;
+	}
+	close(old);
+	vhost_user_destroy(vu);
+}
+
+static void one_that_cannot_send_any_more_makes_way(void **state)
+{
+	struct vhost_user *vu = vhost_user_create(t.loop, socket_path, -1, &vtable, &device);
+	assert_non_null(vu);
+	int first = connect_to(socket_path);
+	settle();
+	int ends[2];
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+	assert_int_equal(vhost_user_adopt(vu, fd_dup(ends[0])), -EBUSY);
+	shutdown(first, SHUT_WR);
+	assert_int_equal(vhost_user_adopt(vu, ends[0]), 0);
+	assert_true(is_closed(first));
+	close(first);
+	close(ends[1]);
+	vhost_user_destroy(vu);
+}
+
+static void a_stale_socket_is_replaced_and_a_file_is_not(void **state)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", socket_path);
+	int stale = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(stale, (struct sockaddr *)&address, sizeof(address)), 0);
+	close(stale);
+	struct vhost_user *vu = vhost_user_create(t.loop, socket_path, -1, &vtable, &device);
+	assert_non_null(vu);
+	/* What has taken its place since is not ours to remove. */
+	unlink(socket_path);
+	int file = open(socket_path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_true(file >= 0);
+	vhost_user_destroy(vu);
+	assert_int_equal(access(socket_path, F_OK), 0);
+	assert_null(vhost_user_create(t.loop, socket_path, -1, &vtable, &device));
+	assert_int_equal(access(socket_path, F_OK), 0);
+	unlink(socket_path);
+	close(file);
+	char long_path[200];
+	memset(long_path, 'x', sizeof(long_path));
+	long_path[199] = 0;
+	assert_null(vhost_user_create(t.loop, long_path, -1, &vtable, &device));
+}
+
+static void a_listening_socket_may_be_handed_over(void **state)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", socket_path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	struct vhost_user *vu = vhost_user_create(t.loop, NULL, fd, &vtable, &device);
+	assert_non_null(vu);
+	int client = connect_to(socket_path);
+	settle();
+	assert_true(vhost_user_connected(vu));
+	close(client);
+	vhost_user_destroy(vu);
+	assert_int_equal(access(socket_path, F_OK), 0); /* not ours */
+	unlink(socket_path);
+}
+
+static int set_up_listening(void **state)
+{
+	snprintf(socket_path, sizeof(socket_path), "test-vhost-user-%d.sock", (int)getpid());
+	unlink(socket_path);
+	return set_up(state);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define PEER_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_peer, tear_down)
+#define LISTEN_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_listening, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_monitors_start_is_answered),
+		TEST(configuration_space_is_read_at_any_size),
+		TEST(acknowledgements_are_sent_when_negotiated_and_asked_for),
+		TEST(the_message_that_negotiates_acknowledgements_gets_one),
+		TEST(requests_go_through_and_interrupt),
+		TEST(without_protocol_features_rings_run_from_the_kick_on),
+		TEST(a_kick_before_the_ring_is_enabled_is_not_lost),
+		TEST(a_disabled_ring_is_not_processed),
+		TEST(stop_and_cont_resume_with_what_was_in_flight),
+		TEST(a_reboot_resets_the_device_before_it_starts_again),
+		TEST(reset_device_resets_at_once),
+		TEST(a_broken_ring_stops_the_device_until_the_reset),
+		TEST(a_ring_outside_memory_stops_the_device),
+		TEST(a_new_memory_table_in_mid_flight_changes_nothing),
+		TEST(a_queue_that_asks_for_it_is_processed_again),
+		TEST(when_the_front_end_leaves_all_is_forgotten_and_the_next_may_come),
+		TEST(a_front_end_that_truncates_its_rings_is_ended),
+		TEST(truncated_buffers_are_noticed_outside_of_the_rings_work_too),
+		TEST(a_new_table_does_not_make_truncation_good),
+		TEST(leaving_in_the_middle_of_a_message_is_leaving),
+		TEST(a_message_in_pieces_is_one_message),
+		TEST(garbage_ends_the_connection_and_nothing_else),
+		TEST(fds_that_nobody_asked_for_are_closed),
+		TEST(a_kick_that_ends_does_not_spin),
+		TEST(polled_queues_are_accepted),
+		TEST(a_front_end_that_takes_no_replies_is_dropped),
+		PEER_TEST(a_map_is_sent_with_a_barrier_behind_it),
+		PEER_TEST(without_shared_objects_there_is_no_barrier),
+		PEER_TEST(a_refused_map_is_an_error_and_no_more),
+		PEER_TEST(maps_are_checked_before_they_are_sent),
+		PEER_TEST(the_main_socket_is_served_while_a_map_waits),
+		PEER_TEST(messages_during_a_map_do_not_reenter_the_device),
+		PEER_TEST(a_stop_during_a_map_is_answered),
+		PEER_TEST(leaving_during_a_map_unwinds),
+		PEER_TEST(a_front_end_that_never_answers_is_asked_once),
+		PEER_TEST(without_shared_memory_maps_are_not_supported),
+		LISTEN_TEST(one_front_end_is_served_at_a_time),
+		LISTEN_TEST(one_that_comes_back_at_once_is_served),
+		LISTEN_TEST(one_that_cannot_send_any_more_makes_way),
+		LISTEN_TEST(a_stale_socket_is_replaced_and_a_file_is_not),
+		LISTEN_TEST(a_listening_socket_may_be_handed_over),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

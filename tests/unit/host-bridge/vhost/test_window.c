@@ -1,0 +1,372 @@
+/* host-bridge/window.c */
+#include "host-bridge/vhost/window.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "protocol/base/log.h"
+#include "tests/unit/fd_count.h"
+#include "tests/unit/front_end.h"
+
+#define MIB UINT64_C(0x100000)
+#define WINDOW_BYTES (64 * MIB)
+#define PAGE PAGE_BYTES
+
+static struct {
+	int fds_before;
+	struct window *window;
+	struct wl_event_loop *loop;
+	struct vhost_user *vu;
+	struct front_end fe;
+	int map_result;
+	bool resumed;
+} t;
+
+static uint64_t bytes_in_use(void)
+{
+	struct stat st;
+	assert_int_equal(fstat(window_fd(t.window), &st), 0);
+	return (uint64_t)st.st_blocks * 512;
+}
+
+static int set_up(void **state)
+{
+	memset(&t, 0, sizeof(t));
+	log_set_level(LOG_LEVEL_ERROR);
+	t.fds_before = fd_count();
+	t.window = window_create(WINDOW_BYTES);
+	return t.window ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	window_destroy(t.window);
+	return fd_count() == t.fds_before ? 0 : -1;
+}
+
+static void sizes_are_powers_of_two(void **state)
+{
+	const uint64_t bad[] = {0, 1, PAGE, MIB - 1, MIB + PAGE, 3 * MIB, UINT64_MAX};
+	for (size_t i = 0; i < ARRAY_LENGTH(bad); i++)
+		assert_null(window_create(bad[i]));
+	struct window *large = window_create(UINT64_C(8) << 30);
+	assert_non_null(large);
+	assert_int_equal(window_size(large), UINT64_C(8) << 30);
+	window_destroy(large);
+	window_destroy(NULL);
+}
+
+static void nobody_can_shrink_or_grow_it(void **state)
+{
+	int seals = fcntl(window_fd(t.window), F_GET_SEALS);
+	assert_int_equal(seals, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+	assert_int_equal(ftruncate(window_fd(t.window), 0), -1);
+	assert_int_equal(bytes_in_use(), 0);
+}
+
+static void slots_keep_apart(void **state)
+{
+	assert_int_equal(window_reserve(t.window, 4 * PAGE, 4 * PAGE), 0);
+	const struct {
+		uint64_t offset, size;
+		int result;
+	} cases[] = {
+		{4 * PAGE, 4 * PAGE, -EBUSY},
+		{3 * PAGE, 2 * PAGE, -EBUSY},
+		{7 * PAGE, PAGE, -EBUSY},
+		{5 * PAGE, PAGE, -EBUSY},
+		{0, WINDOW_BYTES, -EBUSY},
+		{0, 5 * PAGE, -EBUSY},
+		{1, PAGE, -EINVAL},
+		{0, PAGE + 1, -EINVAL},
+		{0, 0, -EINVAL},
+		{WINDOW_BYTES, PAGE, -EINVAL},
+		{WINDOW_BYTES - PAGE, 2 * PAGE, -EINVAL},
+		{UINT64_MAX - PAGE + 1, PAGE, -EINVAL},
+		{PAGE, UINT64_MAX - PAGE + 1, -EINVAL},
+		{3 * PAGE, PAGE, 0},
+		{8 * PAGE, PAGE, 0},
+		{0, 3 * PAGE, 0},
+		{WINDOW_BYTES - PAGE, PAGE, 0},
+		{9 * PAGE, WINDOW_BYTES - 10 * PAGE, 0},
+		{8 * PAGE, PAGE, -EBUSY},
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
+		assert_int_equal(
+			window_reserve(t.window, cases[i].offset, cases[i].size), cases[i].result);
+}
+
+static void only_a_slot_can_be_released(void **state)
+{
+	assert_int_equal(window_reserve(t.window, 4 * PAGE, 4 * PAGE), 0);
+	window_release(t.window, 4 * PAGE, PAGE);
+	window_release(t.window, 5 * PAGE, 3 * PAGE);
+	window_release(t.window, 0, 4 * PAGE);
+	window_release(t.window, WINDOW_BYTES, PAGE);
+	assert_int_equal(window_reserve(t.window, 4 * PAGE, PAGE), -EBUSY);
+	window_release(t.window, 4 * PAGE, 4 * PAGE);
+	window_release(t.window, 4 * PAGE, 4 * PAGE);
+	assert_int_equal(window_reserve(t.window, 4 * PAGE, PAGE), 0);
+}
+
+static void a_released_slot_gives_its_memory_back_and_reads_as_zeroes(void **state)
+{
+	for (uint64_t i = 0; i < 3; i++) {
+		assert_int_equal(window_reserve(t.window, i * MIB, MIB), 0);
+		memset(window_at(t.window, i * MIB, MIB), 0xaa, MIB);
+	}
+	assert_int_equal(bytes_in_use(), 3 * MIB);
+	window_release(t.window, MIB, MIB);
+	assert_int_equal(bytes_in_use(), 2 * MIB);
+	assert_int_equal(*(uint8_t *)window_at(t.window, MIB, 1), 0);
+	assert_int_equal(*(uint8_t *)window_at(t.window, MIB - 1, 1), 0xaa);
+	assert_int_equal(*(uint8_t *)window_at(t.window, 2 * MIB, 1), 0xaa);
+	window_reset(t.window);
+	assert_int_equal(bytes_in_use(), 0);
+	assert_int_equal(window_reserve(t.window, 0, WINDOW_BYTES), 0);
+}
+
+static void a_pointer_never_leaves_the_window(void **state)
+{
+	assert_non_null(window_at(t.window, 0, WINDOW_BYTES));
+	assert_non_null(window_at(t.window, WINDOW_BYTES - 1, 1));
+	assert_null(window_at(t.window, WINDOW_BYTES, 1));
+	assert_null(window_at(t.window, 1, WINDOW_BYTES));
+	assert_null(window_at(t.window, UINT64_MAX, 2));
+	assert_null(window_at(t.window, 1, UINT64_MAX));
+}
+
+static void the_number_of_slots_is_bounded(void **state)
+{
+	for (uint64_t i = 0; i < 4096; i++) /* in an order that is not theirs */
+		assert_int_equal(window_reserve(t.window, (i * 5 % 4096) * PAGE, PAGE), 0);
+	assert_int_equal(window_reserve(t.window, 4096 * PAGE, PAGE), -ENOSPC);
+	for (uint64_t i = 0; i < 4096; i++)
+		assert_int_equal(window_reserve(t.window, i * PAGE, PAGE), -EBUSY);
+	window_release(t.window, 77 * PAGE, PAGE);
+	assert_int_equal(window_reserve(t.window, 4096 * PAGE, PAGE), 0);
+}
+
+static void random_slots_agree_with_a_map_of_pages(void **state)
+{
+	enum { pages = 256 };
+	uint8_t taken[pages] = {0}; /* size of the slot that begins there; 255: inside of one */
+	srand(7);
+	for (int step = 0; step < 20000; step++) {
+		unsigned at = (unsigned)rand() % pages, n = 1 + (unsigned)rand() % 8;
+		if (rand() % 2 && taken[at] > 0 && taken[at] < 255) {
+			n = taken[at];
+			window_release(t.window, at * PAGE, n * PAGE);
+			memset(taken + at, 0, n);
+			continue;
+		}
+		bool is_free = at + n <= pages;
+		for (unsigned i = at; i < at + n && i < pages; i++)
+			is_free &= taken[i] == 0;
+		if (at + n > pages)
+			continue;
+		assert_int_equal(
+			window_reserve(t.window, at * PAGE, n * PAGE), is_free ? 0 : -EBUSY);
+		if (is_free) {
+			memset(taken + at, 255, n);
+			taken[at] = (uint8_t)n;
+		}
+	}
+}
+
+/* With a device and a front end. */
+
+static void ignore_config(void *data, uint32_t offset, uint32_t size, uint8_t *out)
+{
+}
+
+static void ignore_config_written(void *data, uint32_t offset, uint32_t size, const uint8_t *bytes)
+{
+}
+
+static int process(void *data, uint32_t queue)
+{
+	return 0;
+}
+
+static void started(void *data, bool resumed)
+{
+	t.resumed = resumed;
+	t.map_result = window_map(t.window, t.vu, resumed);
+}
+
+static void reset(void *data)
+{
+	window_reset(t.window);
+}
+
+static void ignore(void *data)
+{
+}
+
+static const struct vhost_user_device device = {
+	.n_queues = 2,
+	.shmem_sizes = {0, WINDOW_BYTES},
+	.get_config = ignore_config,
+	.set_config = ignore_config_written,
+	.process = process,
+	.started = started,
+	.reset = reset,
+	.memory_changed = ignore,
+};
+
+static int set_up_device(void **state)
+{
+	int ends[2];
+	if (set_up(state) < 0 ||
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
+		return -1;
+	t.loop = wl_event_loop_create();
+	t.vu = vhost_user_create(t.loop, NULL, -1, &device, NULL);
+	assert_int_equal(vhost_user_adopt(t.vu, ends[0]), 0);
+	fe_init(&t.fe, ends[1]);
+	return 0;
+}
+
+static int tear_down_device(void **state)
+{
+	fe_finish(&t.fe);
+	vhost_user_destroy(t.vu);
+	wl_event_loop_destroy(t.loop);
+	return tear_down(state);
+}
+
+static void settle(void)
+{
+	for (int i = 0; i < 8; i++)
+		wl_event_loop_dispatch(t.loop, 0);
+}
+
+/* The front end's answers, in a thread: one per request, 0 at the end. */
+static uint64_t answers[8];
+static uint32_t requests[8];
+static uint64_t mapped_bytes;
+
+static void *answer_all(void *data)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(answers) && answers[i] != UINT64_MAX; i++) {
+		struct vhost_user_message message;
+		requests[i] = fe_answer(&t.fe, answers[i], &message);
+		if (requests[i] == VHOST_USER_BACKEND_SHMEM_MAP)
+			mapped_bytes = message.payload.shmem_map.length;
+		vhost_user_message_finish(&message);
+	}
+	return NULL;
+}
+
+static void driver_ok_with_answers(uint16_t base, const uint64_t *of, size_t n)
+{
+	pthread_t thread;
+	memset(requests, 0, sizeof(requests));
+	for (size_t i = 0; i < ARRAY_LENGTH(answers); i++)
+		answers[i] = i < n ? of[i] : UINT64_MAX;
+	pthread_create(&thread, NULL, answer_all, NULL);
+	fe_driver_ok(&t.fe, base, 0);
+	settle();
+	pthread_join(thread, NULL);
+}
+
+static void stop(void)
+{
+	struct vhost_user_message message;
+	fe_stop(&t.fe);
+	settle();
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(vhost_user_receive(t.fe.socket, &t.fe.reader, &message), 1);
+}
+
+static void it_is_mapped_once_per_boot(void **state)
+{
+	const uint64_t ok[] = {0, 1};
+	fe_negotiate(&t.fe);
+	settle();
+	for (int boot = 0; boot < 3; boot++) {
+		driver_ok_with_answers(0, ok, 2);
+		assert_false(t.resumed);
+		assert_int_equal(t.map_result, 0);
+		assert_true(window_mapped(t.window));
+		assert_int_equal(requests[0], VHOST_USER_BACKEND_SHMEM_MAP);
+		assert_int_equal(mapped_bytes, WINDOW_BYTES);
+		/* Nothing is left of the boot before. */
+		assert_int_equal(bytes_in_use(), 0);
+		assert_int_equal(window_reserve(t.window, 0, MIB), 0);
+		*(uint8_t *)window_at(t.window, 0, 1) = 1;
+
+		/* A pause is not a boot. */
+		virtqueue_set_base(vhost_user_queue(t.vu, 0), 7);
+		stop();
+		driver_ok_with_answers(7, NULL, 0);
+		assert_true(t.resumed);
+		assert_int_equal(t.map_result, 0);
+		assert_true(window_mapped(t.window));
+		assert_int_equal(window_reserve(t.window, 0, MIB), -EBUSY);
+		assert_int_equal(window_maps_made(t.window), boot + 1);
+		stop();
+	}
+}
+
+static void a_map_that_is_there_already_is_replaced(void **state)
+{
+	const uint64_t refused_once[] = {1, 1, 0, 0, 1}; /* MAP, REMOVE, UNMAP, MAP, REMOVE */
+	fe_negotiate(&t.fe);
+	settle();
+	driver_ok_with_answers(0, refused_once, 5);
+	assert_int_equal(t.map_result, 0);
+	assert_int_equal(requests[2], VHOST_USER_BACKEND_SHMEM_UNMAP);
+	assert_int_equal(requests[3], VHOST_USER_BACKEND_SHMEM_MAP);
+	assert_true(window_mapped(t.window));
+}
+
+static void a_front_end_that_refuses_leaves_a_device_without_window(void **state)
+{
+	const uint64_t refused[] = {1, 1, 1, 1, 1};
+	fe_negotiate(&t.fe);
+	settle();
+	driver_ok_with_answers(0, refused, 5);
+	assert_int_equal(t.map_result, -EIO);
+	assert_false(window_mapped(t.window));
+	assert_int_equal(window_maps_made(t.window), 0);
+	assert_true(vhost_user_running(t.vu));
+}
+
+static void a_front_end_without_shared_memory_has_no_window(void **state)
+{
+	fe_driver_ok(&t.fe, 0, 0);
+	settle();
+	assert_int_equal(t.map_result, -ENOTSUP);
+	assert_false(window_mapped(t.window));
+	assert_true(vhost_user_running(t.vu));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define DEVICE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_device, tear_down_device)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(sizes_are_powers_of_two),
+		TEST(nobody_can_shrink_or_grow_it),
+		TEST(slots_keep_apart),
+		TEST(only_a_slot_can_be_released),
+		TEST(a_released_slot_gives_its_memory_back_and_reads_as_zeroes),
+		TEST(a_pointer_never_leaves_the_window),
+		TEST(the_number_of_slots_is_bounded),
+		TEST(random_slots_agree_with_a_map_of_pages),
+		DEVICE_TEST(it_is_mapped_once_per_boot),
+		DEVICE_TEST(a_map_that_is_there_already_is_replaced),
+		DEVICE_TEST(a_front_end_that_refuses_leaves_a_device_without_window),
+		DEVICE_TEST(a_front_end_without_shared_memory_has_no_window),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

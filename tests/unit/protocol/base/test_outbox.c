@@ -1,0 +1,229 @@
+/* protocol/outbox.c */
+#include "protocol/base/outbox.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "protocol/base/fd.h"
+
+#define MAX_BYTES (1 << 20)
+
+struct world {
+	struct outbox outbox;
+	int ends[2];
+	size_t open_fds;
+};
+
+static size_t count_fds(void)
+{
+	size_t n = 0;
+	DIR *dir = opendir("/proc/self/fd");
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+static int set_up(void **state)
+{
+	struct world *world = calloc(1, sizeof(*world));
+	world->open_fds = count_fds();
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, world->ends), 0);
+	outbox_init(&world->outbox, MAX_BYTES);
+	*state = world;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct world *world = *state;
+	outbox_finish(&world->outbox);
+	fd_close(&world->ends[0]);
+	fd_close(&world->ends[1]);
+	assert_int_equal(count_fds(), world->open_fds);
+	free(world);
+	return 0;
+}
+
+/* A memfd of @size bytes, so that the receiver can tell which one it is. */
+static int numbered_fd(size_t size)
+{
+	int fd = memfd_create("numbered", MFD_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	return fd;
+}
+
+static size_t number_of(int fd)
+{
+	struct stat st;
+	assert_int_equal(fstat(fd, &st), 0);
+	close(fd);
+	return (size_t)st.st_size;
+}
+
+static void bytes_come_out_as_they_went_in(void **state)
+{
+	struct world *world = *state;
+	uint8_t next_in = 0, next_out = 0, bytes[5000];
+	size_t queued = 0, received = 0;
+	srand(1);
+	for (int round = 0; round < 3000; round++) {
+		size_t n = (size_t)rand() % sizeof(bytes);
+		for (size_t i = 0; i < n; i++)
+			bytes[i] = next_in++;
+		int error = outbox_add(&world->outbox, bytes, n, NULL, 0);
+		if (error) {
+			assert_int_equal(error, -ENOBUFS);
+			next_in -= (uint8_t)n;
+		} else {
+			queued += n;
+		}
+		error = outbox_flush(&world->outbox, world->ends[0]);
+		assert_true(error == 0 || error == -EAGAIN);
+		ssize_t got = read(world->ends[1], bytes, (size_t)rand() % sizeof(bytes) + 1);
+		for (ssize_t i = 0; i < got; i++)
+			assert_int_equal(bytes[i], next_out++);
+		received += got > 0 ? (size_t)got : 0;
+		assert_true(received + outbox_pending(&world->outbox) <= queued);
+	}
+	assert_true(queued > MAX_BYTES);
+}
+
+static void fds_come_with_the_first_byte_of_their_message_at_the_latest(void **state)
+{
+	struct world *world = *state;
+	size_t n_messages = 100, n_queued = 0;
+	for (size_t i = 0; i < n_messages; i++) {
+		int fds[FD_MESSAGE_MAX];
+		size_t n_fds = i * 7 % (FD_MESSAGE_MAX + 1);
+		if (n_queued + n_fds > 900)
+			n_fds = 0;
+		for (size_t f = 0; f < n_fds; f++)
+			fds[f] = numbered_fd(n_queued++);
+		uint8_t message[2] = {(uint8_t)n_fds, 0};
+		assert_int_equal(outbox_add(&world->outbox, message, 2, fds, n_fds), 0);
+	}
+	assert_int_equal(outbox_flush(&world->outbox, world->ends[0]), 0);
+	size_t n_messages_in = 0, n_fds_in = 0, n_fds_due = 0;
+	while (n_messages_in < n_messages) {
+		uint8_t message[2];
+		int fds[FD_MESSAGE_MAX];
+		size_t n_fds;
+		assert_int_equal(fd_recv(world->ends[1], message, 2, fds, &n_fds), 2);
+		for (size_t f = 0; f < n_fds; f++)
+			assert_int_equal(number_of(fds[f]), n_fds_in++);
+		n_fds_due += message[0];
+		n_messages_in++;
+		assert_true(n_fds_in >= n_fds_due);
+	}
+	assert_int_equal(n_fds_in, n_queued);
+}
+
+static void an_fd_never_comes_before_bytes_that_other_fds_need_room_for(void **state)
+{
+	struct world *world = *state;
+	for (size_t message = 0; message < 2; message++) {
+		int fds[FD_MESSAGE_MAX];
+		for (size_t f = 0; f < FD_MESSAGE_MAX; f++)
+			fds[f] = numbered_fd(f);
+		assert_int_equal(outbox_add(&world->outbox, "abcd", 4, fds, FD_MESSAGE_MAX), 0);
+	}
+	assert_int_equal(outbox_flush(&world->outbox, world->ends[0]), 0);
+	/* The kernel does not join chunks with fds: one chunk is one message. */
+	for (size_t message = 0; message < 2; message++) {
+		uint8_t bytes[16];
+		int fds[FD_MESSAGE_MAX];
+		size_t n_fds;
+		assert_int_equal(fd_recv(world->ends[1], bytes, sizeof(bytes), fds, &n_fds), 4);
+		assert_int_equal(n_fds, FD_MESSAGE_MAX);
+		for (size_t f = 0; f < n_fds; f++)
+			assert_int_equal(number_of(fds[f]), f);
+	}
+}
+
+static void a_full_outbox_takes_nothing(void **state)
+{
+	struct world *world = *state;
+	static uint8_t bytes[MAX_BYTES];
+	assert_int_equal(outbox_add(&world->outbox, bytes, MAX_BYTES - 1, NULL, 0), 0);
+	int fd = numbered_fd(0);
+	assert_int_equal(outbox_add(&world->outbox, bytes, 2, &fd, 1), -ENOBUFS);
+	assert_int_equal(outbox_add(&world->outbox, bytes, SIZE_MAX, NULL, 0), -ENOBUFS);
+	assert_int_equal(outbox_pending(&world->outbox), MAX_BYTES - 1);
+	assert_int_equal(world->outbox.n_fds, 0);
+	assert_int_equal(outbox_add(&world->outbox, bytes, 1, &fd, 1), 0);
+}
+
+static void too_many_fds_are_refused(void **state)
+{
+	struct world *world = *state;
+	int fd = numbered_fd(0), fds[FD_MESSAGE_MAX + 1] = {0};
+	size_t n = 0;
+	assert_int_equal(outbox_add(&world->outbox, "x", 1, fds, FD_MESSAGE_MAX + 1), -EINVAL);
+	assert_int_equal(outbox_add(&world->outbox, "", 0, &fd, 1), -EINVAL);
+	/* Not real descriptors: they must not be touched before they are sent. */
+	int many[FD_MESSAGE_MAX];
+	int error;
+	for (;;) {
+		for (size_t i = 0; i < FD_MESSAGE_MAX; i++)
+			many[i] = -1;
+		error = outbox_add(&world->outbox, "x", 1, many, FD_MESSAGE_MAX);
+		if (error)
+			break;
+		n += FD_MESSAGE_MAX;
+	}
+	assert_int_equal(error, -ENOBUFS);
+	assert_true(n <= 1024 && n > 1024 - FD_MESSAGE_MAX);
+	close(fd);
+}
+
+static void an_emptied_outbox_gives_its_memory_back(void **state)
+{
+	struct world *world = *state;
+	static uint8_t bytes[300000];
+	assert_null(world->outbox.bytes);
+	assert_int_equal(outbox_add(&world->outbox, bytes, sizeof(bytes), NULL, 0), 0);
+	while (outbox_flush(&world->outbox, world->ends[0]) == -EAGAIN)
+		assert_true(read(world->ends[1], bytes, sizeof(bytes)) > 0);
+	assert_int_equal(outbox_pending(&world->outbox), 0);
+	assert_int_equal(world->outbox.capacity, 0);
+	assert_int_equal(outbox_add(&world->outbox, bytes, 10, NULL, 0), 0); /* and works on */
+	assert_int_equal(outbox_flush(&world->outbox, world->ends[0]), 0);
+}
+
+static void a_closed_socket_is_an_error(void **state)
+{
+	struct world *world = *state;
+	fd_close(&world->ends[1]);
+	int fd = numbered_fd(0);
+	assert_int_equal(outbox_add(&world->outbox, "x", 1, &fd, 1), 0);
+	assert_int_equal(outbox_flush(&world->outbox, world->ends[0]), -EPIPE);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(bytes_come_out_as_they_went_in),
+		TEST(fds_come_with_the_first_byte_of_their_message_at_the_latest),
+		TEST(an_fd_never_comes_before_bytes_that_other_fds_need_room_for),
+		TEST(a_full_outbox_takes_nothing),
+		TEST(too_many_fds_are_refused),
+		TEST(an_emptied_outbox_gives_its_memory_back),
+		TEST(a_closed_socket_is_an_error),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

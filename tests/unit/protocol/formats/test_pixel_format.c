@@ -1,0 +1,74 @@
+/* protocol/pixel_format.c */
+#include "protocol/formats/pixel_format.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <drm_fourcc.h>
+
+#include "protocol/base/bytes.h"
+
+static void a_plane_fits_when_its_last_pixel_does(void **state)
+{
+	static const struct {
+		uint32_t code;
+		unsigned plane;
+		uint64_t offset, stride;
+		int32_t width, height;
+		uint64_t size;
+		bool fits;
+	} cases[] = {
+		{DRM_FORMAT_ARGB8888, 0, 0, 64, 16, 16, 1024, true},
+		{DRM_FORMAT_ARGB8888, 0, 0, 64, 16, 16, 1023, false},
+		{DRM_FORMAT_ARGB8888, 0, 1, 64, 16, 16, 1024, false},
+		{DRM_FORMAT_ARGB8888, 0, 0, 63, 16, 16, 4096, false},
+		{DRM_FORMAT_ARGB8888, 0, 0, 128, 16, 16, 128 * 15 + 64, true},
+		{DRM_FORMAT_RGB565, 0, 0, 32, 16, 16, 512, true},
+		{DRM_FORMAT_YUYV, 0, 0, 8, 3, 1, 8, true}, /* half a pair is a whole one */
+		{DRM_FORMAT_YUYV, 0, 0, 6, 3, 1, 8, false},
+		{DRM_FORMAT_NV12, 1, 256, 16, 16, 16, 384, true},
+		{DRM_FORMAT_NV12, 1, 256, 16, 16, 17, 384, false},
+		{DRM_FORMAT_YUV420, 2, 0, 8, 15, 15, 64, true},
+		{DRM_FORMAT_ABGR16161616F, 0, UINT32_MAX, UINT32_MAX, INT32_MAX, INT32_MAX,
+			UINT64_MAX, false},
+		{DRM_FORMAT_R8, 0, UINT32_MAX, UINT32_MAX, INT32_MAX, INT32_MAX,
+			(uint64_t)UINT32_MAX + (uint64_t)UINT32_MAX * (INT32_MAX - 1) + INT32_MAX,
+			true},
+		{DRM_FORMAT_R8, 0, 0, UINT64_C(1) << 33, 1, 1, UINT64_MAX, false},
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		const struct pixel_format *format = pixel_format_find(cases[i].code);
+		assert_non_null(format);
+		if (pixel_format_plane_fits(format, cases[i].plane, cases[i].offset,
+			    cases[i].stride, cases[i].width, cases[i].height,
+			    cases[i].size) != cases[i].fits)
+			fail_msg("case %zu", i);
+	}
+}
+
+static void what_is_not_known_has_no_layout(void **state)
+{
+	assert_null(pixel_format_find(0));
+	assert_null(pixel_format_find(DRM_FORMAT_BIG_ENDIAN | DRM_FORMAT_ARGB8888));
+}
+
+static void wl_shm_has_names_of_its_own_for_two(void **state)
+{
+	assert_int_equal(pixel_format_to_shm(DRM_FORMAT_ARGB8888), 0);
+	assert_int_equal(pixel_format_to_shm(DRM_FORMAT_XRGB8888), 1);
+	assert_int_equal(pixel_format_to_shm(DRM_FORMAT_RGB565), DRM_FORMAT_RGB565);
+	assert_int_equal(pixel_format_from_shm(0), DRM_FORMAT_ARGB8888);
+	assert_int_equal(pixel_format_from_shm(1), DRM_FORMAT_XRGB8888);
+	assert_int_equal(pixel_format_from_shm(DRM_FORMAT_RGB565), DRM_FORMAT_RGB565);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_plane_fits_when_its_last_pixel_does),
+		cmocka_unit_test(what_is_not_known_has_no_layout),
+		cmocka_unit_test(wl_shm_has_names_of_its_own_for_two),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
