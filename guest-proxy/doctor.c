@@ -18,8 +18,8 @@
 #include "guest-proxy/gpu/virtgpu_features.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/checks.h"
-#include "protocol/formats/cross_domain.h"
 #include "protocol/base/fd.h"
+#include "protocol/formats/cross_domain.h"
 #include "protocol/relay/registry_probe.h"
 
 #define LOG_MODULE "doctor"
@@ -80,7 +80,8 @@ static enum check_result check_kernel(void *world, struct finding *finding, int 
 		finding_found(finding, "Linux %s: Debian's kernels for clouds have no DRM drivers",
 			name.release);
 		return finding_remedy(finding, CHECK_FAILED,
-			"sudo apt install linux-image-amd64, sudo apt purge 'linux-image*cloud*', and "
+			"sudo apt install linux-image-amd64, sudo apt purge 'linux-image*cloud*', "
+			"and "
 			"reboot");
 	}
 	if (doctor->settings->vhost_user || sscanf(name.release, "%u.%u", &major, &minor) != 2 ||

@@ -9,14 +9,14 @@
 
 #include "guest-proxy/clients/client.h"
 #include "guest-proxy/clients/command.h"
+#include "guest-proxy/clients/listener.h"
 #include "guest-proxy/doctor.h"
 #include "guest-proxy/gpu/gpu.h"
-#include "guest-proxy/clients/listener.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/options.h"
-#include "protocol/relay/relay.h"
 #include "protocol/base/service.h"
+#include "protocol/relay/relay.h"
 
 #define LOG_MODULE "guest"
 #include "protocol/base/log.h"
@@ -73,7 +73,8 @@ static bool parse(struct settings *settings, int argc, char **argv, int *status)
 	};
 	const struct options_program program = {
 		.name = "wayferry-guest",
-		.usage = "[OPTION...] [-- COMMAND [ARGUMENT...]]\n       wayferry-guest doctor [OPTION...]",
+		.usage = "[OPTION...] [-- COMMAND [ARGUMENT...]]\n       wayferry-guest doctor "
+			 "[OPTION...]",
 		.summary = "A Wayland display for the applications of a virtual machine, whose "
 			   "windows appear on the host's "
 			   "desktop. With a COMMAND it runs until that ends and exits with its "
@@ -217,8 +218,8 @@ static int64_t now_ms(void)
 }
 
 /*
- * What applications wrote before they ended still goes to the host, for as long as clients that have
- * ended are kept for it (client.c bounds that). A signal ends that, too.
+ * What applications wrote before they ended still goes to the host, for as long as clients that
+ * have ended are kept for it (client.c bounds that). A signal ends that, too.
  */
 static void finish(struct guest *guest)
 {

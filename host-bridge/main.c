@@ -12,20 +12,20 @@
 #include <unistd.h>
 #include <wayland-server-core.h>
 
-#include "host-bridge/cross_domain/compositor.h"
 #include "host-bridge/config.h"
-#include "host-bridge/gpu/device.h"
+#include "host-bridge/cross_domain/compositor.h"
 #include "host-bridge/doctor.h"
+#include "host-bridge/gpu/device.h"
 #include "host-bridge/policy/policy.h"
 #include "host-bridge/render/renderer.h"
 #include "host-bridge/sandbox.h"
 #include "host-bridge/vhost/udmabuf.h"
 #include "protocol/base/bytes.h"
-#include "protocol/formats/cross_domain.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 #include "protocol/base/options.h"
 #include "protocol/base/service.h"
+#include "protocol/formats/cross_domain.h"
 
 #define LOG_MODULE "host"
 
@@ -140,11 +140,11 @@ static bool parse_command_line(struct host_options *options, struct policy *poli
 			.flag = &options->no_sandbox},
 		{0},
 	};
-	struct config config = {
-		.path = &options->config, .vm = &options->vm, .policy = policy};
+	struct config config = {.path = &options->config, .vm = &options->vm, .policy = policy};
 	const struct options_program program = {
 		.name = "wayferry-host",
-		.usage = "--socket PATH | --fd N [OPTION...]\n       wayferry-host doctor [OPTION...]",
+		.usage = "--socket PATH | --fd N [OPTION...]\n       wayferry-host doctor "
+			 "[OPTION...]",
 		.summary = "Serves one virtual machine's virtio-gpu device (vhost-user), and "
 			   "carries the Wayland of its guests to the host compositor, under a "
 			   "policy.\n\nRuns until SIGTERM or SIGINT. When the machine leaves, the "
@@ -257,7 +257,8 @@ static bool apply_renderer(struct host *host, const struct host_options *options
 
 	int none = options_list_has(options->renderer, kinds, "none");
 	if (none < 0)
-		return refuse("renderer", options->renderer, "may have virgl and venus in it, or be none");
+		return refuse("renderer", options->renderer,
+			"may have virgl and venus in it, or be none");
 	for (enum renderer_kind kind = 0; kind < RENDERER_N_KINDS; kind++)
 		config->kinds[kind] =
 			options_list_has(options->renderer, kinds, renderer_kind_name(kind)) > 0;
@@ -329,7 +330,8 @@ static void print_capabilities(const struct host *host)
 
 	printf("version %s\n", WAYFERRY_VERSION);
 	printf("device virtio-gpu\n");
-	printf("renderer %s\n", renderer_n_capsets(host->renderer) > 0 ? "libvirglrenderer" : "none");
+	printf("renderer %s\n",
+		renderer_n_capsets(host->renderer) > 0 ? "libvirglrenderer" : "none");
 	printf("window-bytes %llu\n", (unsigned long long)host->window_bytes);
 	int udmabuf = udmabuf_open();
 	printf("udmabuf %s\n", udmabuf < 0 ? strerror(-udmabuf) : "works");

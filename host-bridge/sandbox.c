@@ -20,9 +20,9 @@
 #include <unistd.h>
 
 #include "protocol/base/bytes.h"
-#include "protocol/base/sanitizer.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
+#include "protocol/base/sanitizer.h"
 
 #define LOG_MODULE "sandbox"
 

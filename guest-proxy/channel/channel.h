@@ -72,8 +72,9 @@ int channel_flush(struct channel *channel);
 bool channel_ready(const struct channel *channel);
 
 /*
- * Bytes that the host has not worked off, of those that it is asked about: 0 when all that was queued
- * for write pipes that have ended is with their readers, or as good as. listener->ready tells of that.
+ * Bytes that the host has not worked off, of those that it is asked about: 0 when all that was
+ * queued for write pipes that have ended is with their readers, or as good as. listener->ready
+ * tells of that.
  */
 uint64_t channel_owed_bytes(const struct channel *channel);
 

@@ -9,9 +9,9 @@
  *   SERVED --hung up--> LINGERING (pipes it filled are still read) ---> gone
  *   SERVED --error, host gone--> CLOSING (the last events are still written) ---> gone
  *
- * Nothing more is taken from a client that is CLOSING, and nothing is left in its socket: closed with
- * something unread in it, the socket would be reset, and the client find ECONNRESET in place of its
- * error.
+ * Nothing more is taken from a client that is CLOSING, and nothing is left in its socket: closed
+ * with something unread in it, the socket would be reset, and the client find ECONNRESET in place
+ * of its error.
  */
 #include "guest-proxy/clients/client.h"
 
@@ -23,15 +23,15 @@
 #include <unistd.h>
 #include <wayland-server-protocol.h>
 
-#include "guest-proxy/windows/buffer.h"
+#include "guest-proxy/clients/registry.h"
 #include "guest-proxy/connection/clock.h"
 #include "guest-proxy/connection/connection.h"
 #include "guest-proxy/connection/counters.h"
+#include "guest-proxy/connection/transfer.h"
 #include "guest-proxy/dmabuf/dmabuf.h"
-#include "guest-proxy/clients/registry.h"
+#include "guest-proxy/windows/buffer.h"
 #include "guest-proxy/windows/surface.h"
 #include "guest-proxy/windows/swapchain.h"
-#include "guest-proxy/connection/transfer.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/outbox.h"
@@ -46,7 +46,7 @@
 #define QUEUE_PAUSE_BYTES (8 << 20) /* in pipes to the client */
 #define CLOSING_MS 1000
 #define DRAIN_BYTES (16 << 20) /* more than a socket holds */
-#define LINGER_IDLE_MS 1000 /* without a byte moved */
+#define LINGER_IDLE_MS 1000    /* without a byte moved */
 /* But in rounds of that: while the host's reader is what holds the bytes up, and all in all. */
 #define LINGER_HOST_ROUNDS 30
 #define LINGER_ROUNDS 600
@@ -87,7 +87,7 @@ struct client {
 
 	struct wl_event_source *idle, *deadline, *trim;
 	bool trim_armed;
-	uint64_t trim_frames; /* base.frames when it was armed */
+	uint64_t trim_frames;    /* base.frames when it was armed */
 	uint64_t lingered_bytes; /* how far it had come a round before */
 	unsigned linger_rounds, linger_idle_rounds;
 };
@@ -228,8 +228,8 @@ static void push_requests(struct client *client)
 static bool reading(const struct client *client)
 {
 	return client->state == CLIENT_SERVED && !client->hung_up && !client->base.lost &&
-		!client->closed && !client->base.dmabuf.held && !relay_failure(client->base.relay) &&
-		channel_ready(client->base.channel) &&
+		!client->closed && !client->base.dmabuf.held &&
+		!relay_failure(client->base.relay) && channel_ready(client->base.channel) &&
 		outbox_pending(&client->out) <= OUTBOX_PAUSE_BYTES;
 }
 
@@ -244,8 +244,8 @@ static void read_requests(struct client *client)
 	if (n <= 0) {
 		/* A killed client resets its socket; anything else is worth a line. */
 		if (n < 0 && n != -ECONNRESET)
-			log_limited(&client->clients->limit, LOG_LEVEL_WARN, "%s: receiving failed: %s", client->name,
-				strerror((int)-n));
+			log_limited(&client->clients->limit, LOG_LEVEL_WARN,
+				"%s: receiving failed: %s", client->name, strerror((int)-n));
 		client->hung_up = true;
 		return;
 	}

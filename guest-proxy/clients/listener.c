@@ -148,7 +148,8 @@ static bool bind_path(struct listener *listener, const char *name)
 	return result == 0;
 }
 
-/* Takes the socket that systemd passed, whose files stay systemd's. False: its name is of no use. */
+/* Takes the socket that systemd passed, whose files stay systemd's. False: its name is of no use.
+ */
 static bool adopt_systemd_socket(struct listener *listener, int fd)
 {
 	struct sockaddr_un address = {0};

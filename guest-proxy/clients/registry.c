@@ -15,8 +15,8 @@ static const struct limit {
 
 	 */
 	{"wl_shm", 1},
-	/* Their fds name memory, fences and devices of one kernel; the host's is another. The wl_drm
-	 * that clients see is ours (drm.c). */
+	/* Their fds name memory, fences and devices of one kernel; the host's is another. The
+	 * wl_drm that clients see is ours (drm.c). */
 	{"wl_drm", 0},
 	{"zwp_linux_explicit_synchronization_v1", 0},
 	{"wp_linux_drm_syncobj_manager_v1", 0},

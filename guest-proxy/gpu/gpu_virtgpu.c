@@ -17,8 +17,8 @@
 
 #include "guest-proxy/gpu/virtgpu_features.h"
 #include "guest-proxy/gpu/virtgpu_ioctl.h"
-#include "protocol/formats/cross_domain.h"
 #include "protocol/base/fd.h"
+#include "protocol/formats/cross_domain.h"
 
 #define LOG_MODULE "gpu"
 #include "protocol/base/log.h"

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <wayland-server-protocol.h>
 
-#include "guest-proxy/windows/buffer.h"
 #include "guest-proxy/dmabuf/dmabuf.h"
+#include "guest-proxy/windows/buffer.h"
 #include "guest-proxy/windows/swapchain.h"
 #include "protocol/base/bytes.h"
 

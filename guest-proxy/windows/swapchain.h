@@ -8,8 +8,8 @@
 
 #include <pixman.h>
 
-#include "guest-proxy/windows/buffer.h"
 #include "guest-proxy/connection/connection.h"
+#include "guest-proxy/windows/buffer.h"
 
 struct swapchain;
 

@@ -5,9 +5,9 @@
 
 #include "host-bridge/cross_domain/blob_ids.h"
 #include "host-bridge/cross_domain/compositor.h"
-#include "host-bridge/gpu/context.h"
 #include "host-bridge/cross_domain/guest_stream.h"
 #include "host-bridge/cross_domain/pipes.h"
+#include "host-bridge/gpu/context.h"
 #include "protocol/base/log.h"
 
 struct submission;

@@ -4,8 +4,8 @@
 #include <errno.h>
 
 #include "host-bridge/cross_domain/cross_domain_context.h"
-#include "host-bridge/vhost/guest_memory.h"
 #include "host-bridge/render/renderer_context.h"
+#include "host-bridge/vhost/guest_memory.h"
 #include "protocol/base/bytes.h"
 #define LOG_MODULE "device"
 #include "protocol/base/log.h"

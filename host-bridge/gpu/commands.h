@@ -6,11 +6,11 @@
 
 #include "host-bridge/gpu/context.h"
 #include "host-bridge/gpu/requests.h"
-#include "host-bridge/render/renderer.h"
 #include "host-bridge/gpu/resources.h"
 #include "host-bridge/gpu/waiting.h"
-#include "protocol/formats/cross_domain.h"
+#include "host-bridge/render/renderer.h"
 #include "protocol/base/log.h"
+#include "protocol/formats/cross_domain.h"
 
 #define GPU_MAX_CONTEXTS 2048
 #define GPU_MAX_SUBMISSION_BYTES (1u << 20)

@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#include "host-bridge/gpu/commands.h"
 #include "host-bridge/cross_domain/pipes.h"
+#include "host-bridge/gpu/commands.h"
 #include "host-bridge/vhost/udmabuf.h"
 #include "host-bridge/vhost/vhost_user.h"
 #include "host-bridge/vhost/window.h"

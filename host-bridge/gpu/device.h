@@ -19,7 +19,7 @@ struct device_config {
 	const char *socket_path;    /* listens there; NULL: serves socket_fd */
 	int socket_fd; /* a listening socket; the device takes it (socket_path NULL), else -1 */
 	const struct policy *policy; /* borrowed; outlives the device */
-	struct renderer *renderer; /* of 3D contexts; borrowed, outlives the device; NULL: none */
+	struct renderer *renderer;   /* of 3D contexts; borrowed, outlives the device; NULL: none */
 	uint64_t window_bytes; /* of the host-visible memory: a power of two, at least 1 MiB */
 	bool udmabuf; /* have the compositor see guest blobs themselves, where the kernel can do it
 		       */

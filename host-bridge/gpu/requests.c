@@ -47,8 +47,7 @@ void requests_arrived(
 
 void requests_push(struct requests *requests, uint16_t head, uint32_t written)
 {
-	struct requests_place *place =
-		head < VIRTQUEUE_MAX_SIZE ? &requests->places[head] : NULL;
+	struct requests_place *place = head < VIRTQUEUE_MAX_SIZE ? &requests->places[head] : NULL;
 	if (!place || !place->taken || place->done) {
 		virtqueue_push(requests->queue, head, written);
 		return;

@@ -14,7 +14,7 @@
  * Fences without a ring are one timeline over all contexts (guest kernels signal all earlier ones
  * with each). So a command with such a fence is not answered before those that came before it.
  */
-struct requests_place { /* of a command in the timeline, by its chain's head */
+struct requests_place {      /* of a command in the timeline, by its chain's head */
 	struct wl_list link; /* requests::timeline */
 	bool taken, done;
 	uint32_t written;

@@ -70,8 +70,8 @@ struct resource {
 	bool abandoned;           /* that worker has ended: nobody will draw in it again */
 	bool pending;             /* a worker is still making it; see resource_settle */
 	/* RESOURCE_BLOB_HOST and RESOURCE_3D with an fd of their own: */
-	uint32_t fd_type;  /* RENDERER_FD_*; 0: a file of ours */
-	uint32_t map_info; /* VIRTIO_GPU_MAP_CACHE_*; 0: not to be mapped */
+	uint32_t fd_type;                 /* RENDERER_FD_*; 0: a file of ours */
+	uint32_t map_info;                /* VIRTIO_GPU_MAP_CACHE_*; 0: not to be mapped */
 	uint32_t stride;                  /* RESOURCE_3D: bytes a row, */
 	uint64_t modifier;                /* and DRM's modifier */
 	struct resource_account *account; /* or NULL */
@@ -120,8 +120,8 @@ static inline bool resource_has_file(const struct resource *resource)
 }
 
 /* A pending resource gets its memory; takes @fd. */
-void resource_settle(struct resource *resource, int fd, uint64_t fd_offset, uint32_t fd_type,
-	uint32_t map_info);
+void resource_settle(
+	struct resource *resource, int fd, uint64_t fd_offset, uint32_t fd_type, uint32_t map_info);
 
 /* NULL if the guest has no resource of that id. Borrowed. */
 struct resource *resource_find(const struct resource_table *table, uint32_t id);

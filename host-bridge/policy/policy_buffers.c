@@ -78,9 +78,8 @@ bool buffer_abandoned(const struct relay_object *object)
 static int32_t format_pixel_bytes(uint32_t shm_format)
 {
 	const struct pixel_format *format = pixel_format_find(pixel_format_from_shm(shm_format));
-	return format && format->n_planes == 1 && format->planes[0].x == 1
-		? format->planes[0].bytes
-		: 0;
+	return format && format->n_planes == 1 && format->planes[0].x == 1 ? format->planes[0].bytes
+									   : 0;
 }
 
 /* Why @blob cannot be a pool of @size bytes, or NULL. */
@@ -170,8 +169,7 @@ static enum relay_verdict handle_create_pool(struct relay_message *message)
 	const uint64_t blob_bytes = ((const struct resource *)handle->blob)->size;
 	const char *fault;
 	int fd;
-	struct shm_pool *pool =
-		shm_pool_create(connection->policy, handle, size, &fd, &fault);
+	struct shm_pool *pool = shm_pool_create(connection->policy, handle, size, &fd, &fault);
 	if (fault)
 		return relay_fail(message->relay, message->object,
 			size <= 0 ? WL_SHM_ERROR_INVALID_STRIDE : WL_SHM_ERROR_INVALID_FD,

@@ -25,8 +25,8 @@ struct shm_pool {
 
 /* relay_object.data of a wl_buffer that comes from a wl_shm_pool or from linux-dmabuf. */
 struct shm_buffer {
-	uint32_t refs; /* the wl_buffer, and surfaces that are to show it */
-	struct shm_pool *pool; /* NULL: a dma-buf, which the compositor has itself */
+	uint32_t refs;                  /* the wl_buffer, and surfaces that are to show it */
+	struct shm_pool *pool;          /* NULL: a dma-buf, which the compositor has itself */
 	int32_t offset, stride, height; /* bytes, bytes, rows */
 	bool by_rows;                   /* one plane: the rows are all there is */
 	/* Which commit of which surface its shadow has; surface 0: none yet. */
@@ -54,8 +54,8 @@ void shm_buffer_give(struct shm_buffer *buffer, struct relay_object *object);
 /* NULL unless @object is a wl_buffer with a shadow. Borrowed. */
 struct shm_buffer *shadowed_buffer(const struct relay_object *object);
 /*
- * Whether @object (a wl_buffer, or NULL) is a picture whose renderer has ended. Guests' drivers do not
- * notice such an end: their applications would show the same picture for ever.
+ * Whether @object (a wl_buffer, or NULL) is a picture whose renderer has ended. Guests' drivers do
+ * not notice such an end: their applications would show the same picture for ever.
  */
 bool buffer_abandoned(const struct relay_object *object);
 struct shm_buffer *shm_buffer_ref(struct shm_buffer *buffer);
@@ -68,8 +68,8 @@ void shadow_destroy(struct shm_pool *pool);
 /* relay_data(relay)->display; ready for use. */
 struct policy_display *policy_display(const struct relay *relay);
 /*
- * The wl_shm of ours at the compositor; NULL: it has none, or the relay has failed. Its formats come
- * later.
+ * The wl_shm of ours at the compositor; NULL: it has none, or the relay has failed. Its formats
+ * come later.
  */
 struct relay_object *policy_display_shm(struct relay *relay);
 /* Whether the compositor takes format @code (DRM's) as wl_shm. */

@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "host-bridge/policy/policy_buffers.h"
 #include "host-bridge/gpu/resources.h"
+#include "host-bridge/policy/policy_buffers.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 

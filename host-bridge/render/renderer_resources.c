@@ -4,8 +4,8 @@
 #include <drm_fourcc.h>
 #include <errno.h>
 
-#include "host-bridge/vhost/guest_memory.h"
 #include "host-bridge/render/renderer_blob.h"
+#include "host-bridge/vhost/guest_memory.h"
 #include "host-bridge/vhost/udmabuf.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"

@@ -41,7 +41,8 @@ struct guest_memory {
 	int wake_fd;
 	bool keeps_fds;
 	uint32_t last_number;
-	struct region before[VHOST_USER_MAX_REGIONS]; /* of the table before, to know regions again */
+	struct region
+		before[VHOST_USER_MAX_REGIONS]; /* of the table before, to know regions again */
 	size_t n_before;
 };
 
@@ -92,8 +93,8 @@ static void region_number(struct guest_memory *memory, struct region *region,
 	for (size_t i = 0; i < memory->n_before; i++) {
 		const struct region *before = &memory->before[i];
 		if (before->number != 0 && before->device == region->device &&
-			before->inode == region->inode &&
-			before->fd_offset == region->fd_offset && before->size == region->size)
+			before->inode == region->inode && before->fd_offset == region->fd_offset &&
+			before->size == region->size)
 			region->number = before->number;
 	}
 	if (region->number == 0)

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "protocol/formats/cross_domain.h"
 #include "protocol/base/fd.h"
+#include "protocol/formats/cross_domain.h"
 
 #define LOG_MODULE "queue"
 #include "protocol/base/log.h"
@@ -375,7 +375,8 @@ bool virtqueue_enable_kicks(struct virtqueue *queue)
 void virtqueue_want_polls(struct virtqueue *queue, bool wanted)
 {
 	if (queue->event_index && ready(queue))
-		__atomic_store_n(queue->rings.used.flags, wanted ? CROSS_DOMAIN_USED_F_WANT_POLL : 0, __ATOMIC_RELAXED);
+		__atomic_store_n(queue->rings.used.flags,
+			wanted ? CROSS_DOMAIN_USED_F_WANT_POLL : 0, __ATOMIC_RELAXED);
 }
 
 /* Goes on at @offset of the pieces: true with the piece's rest in @address and @length. */

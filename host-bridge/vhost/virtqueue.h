@@ -87,8 +87,9 @@ void virtqueue_pause(struct virtqueue *queue);
 void virtqueue_resume(struct virtqueue *queue, bool same_driver);
 
 /*
- * CROSS_DOMAIN_USED_F_WANT_POLL in the used ring's flags: whether a POLL shall be kicked for. Only with event index,
- * where the flags are free. A barrier must stand between setting it and the last look at the queue; virtqueue_enable_kicks has one.
+ * CROSS_DOMAIN_USED_F_WANT_POLL in the used ring's flags: whether a POLL shall be kicked for. Only
+ * with event index, where the flags are free. A barrier must stand between setting it and the last
+ * look at the queue; virtqueue_enable_kicks has one.
  */
 void virtqueue_want_polls(struct virtqueue *queue, bool wanted);
 

@@ -16,7 +16,7 @@ static_assert(__BYTE_ORDER == __LITTLE_ENDIAN,
 
 /* The struct that holds @member at @pointer. */
 #define container_of(pointer, type, member)                                                        \
-	((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 #define PAGE_BYTES UINT64_C(4096)
 

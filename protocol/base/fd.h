@@ -18,7 +18,8 @@ int fd_dup(int fd);
 /* 0 or -errno. */
 int fd_set_nonblock(int fd);
 
-/* A memfd of @size bytes that can neither shrink nor grow (size 0: grow-able, unsealed), or -errno. */
+/* A memfd of @size bytes that can neither shrink nor grow (size 0: grow-able, unsealed), or -errno.
+ */
 int fd_memfd(const char *name, size_t size);
 
 /* As fd_memfd with @size bytes from @data, sealed against every change. */

@@ -77,7 +77,8 @@ bool log_limit_pass(struct log_limit *limit, const char *module)
 	uint64_t now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 	if (now_ns - limit->window_start_ns >= LIMIT_WINDOW_NS) {
 		if (limit->dropped > 0)
-			log_write(LOG_LEVEL_WARN, module, "%u similar lines were left out", limit->dropped);
+			log_write(LOG_LEVEL_WARN, module, "%u similar lines were left out",
+				limit->dropped);
 		*limit = (struct log_limit){.window_start_ns = now_ns};
 	}
 	if (limit->lines >= LIMIT_LINES) {

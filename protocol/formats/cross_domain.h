@@ -1,5 +1,6 @@
 /*
- * The cross-domain protocol (virtio-gpu capset 5), as its existing speakers use it. Layouts and codecs; no I/O.
+ * The cross-domain protocol (virtio-gpu capset 5), as its existing speakers use it. Layouts and
+ * codecs; no I/O.
  */
 #ifndef PROTOCOL_FORMATS_CROSS_DOMAIN_H
 #define PROTOCOL_FORMATS_CROSS_DOMAIN_H
@@ -16,7 +17,7 @@
 #define CROSS_DOMAIN_CHANNEL_RING 1
 
 struct cross_domain_capset {
-	uint32_t version; /* 1 */
+	uint32_t version;            /* 1 */
 	uint32_t supported_channels; /* bit 1 << type */
 	uint32_t supports_dmabuf;
 	uint32_t supports_external_gpu_memory;
@@ -24,26 +25,27 @@ struct cross_domain_capset {
 static_assert(sizeof(struct cross_domain_capset) == 16, "");
 
 /*
- * What wayferry-host adds behind the 16 bytes; a guest looks for it only where the capset is that long, and a host
- * behaves as if it were not there until the guest uses a command of ours.
+ * What wayferry-host adds behind the 16 bytes; a guest looks for it only where the capset is that
+ * long, and a host behaves as if it were not there until the guest uses a command of ours.
  */
 #define CROSS_DOMAIN_WAYFERRY_MAGIC UINT32_C(0x59524657) /* "WFRY" */
-#define CROSS_DOMAIN_EXT_READ_CREDIT (1u << 0) /* CROSS_DOMAIN_CMD_CREDIT is understood */
+#define CROSS_DOMAIN_EXT_READ_CREDIT (1u << 0)           /* CROSS_DOMAIN_CMD_CREDIT is understood */
 /*
- * A POLL needs no kick unless CROSS_DOMAIN_USED_F_WANT_POLL is set in the flags of the control queue's used ring (which
- * mean nothing else under VIRTIO_RING_F_EVENT_IDX). The host sets the bit before it holds an event back, looks at the
- * queue once more after that (a full barrier between, as before sleep), and clears it when no event is held back.
- * The guest shows the POLL, then (a full barrier between) looks at the bit. So whichever comes second sees the other.
+ * A POLL needs no kick unless CROSS_DOMAIN_USED_F_WANT_POLL is set in the flags of the control
+ * queue's used ring (which mean nothing else under VIRTIO_RING_F_EVENT_IDX). The host sets the bit
+ * before it holds an event back, looks at the queue once more after that (a full barrier between,
+ * as before sleep), and clears it when no event is held back. The guest shows the POLL, then (a
+ * full barrier between) looks at the bit. So whichever comes second sees the other.
  */
 #define CROSS_DOMAIN_EXT_WANT_POLL (1u << 1)
 #define CROSS_DOMAIN_USED_F_WANT_POLL 2u
 #define CROSS_DOMAIN_EXT_HOST_CLOCK (1u << 2) /* reserved: clock translation */
-#define CROSS_DOMAIN_EXT_FETCH (1u << 3) /* CROSS_DOMAIN_CMD_FETCH is understood */
+#define CROSS_DOMAIN_EXT_FETCH (1u << 3)      /* CROSS_DOMAIN_CMD_FETCH is understood */
 #define CROSS_DOMAIN_EXT_GUEST_SHARED                                                              \
 	(1u << 4) /* the compositor sees guest blobs themselves: prefer them */
 /*
- * OpenGL's textures cannot be shown: programs should draw in software, as they do where they find neither linux-dmabuf
- * nor wl_drm.
+ * OpenGL's textures cannot be shown: programs should draw in software, as they do where they find
+ * neither linux-dmabuf nor wl_drm.
  */
 #define CROSS_DOMAIN_EXT_PRIVATE_TEXTURES (1u << 5)
 struct cross_domain_capset_ext {
@@ -62,13 +64,15 @@ enum cross_domain_command {
 	CROSS_DOMAIN_CMD_READ = 6,
 	CROSS_DOMAIN_CMD_WRITE = 7,
 	/*
-	 * Ours (EXT_READ_CREDIT), guest to host. identifier 0: from now on no read pipe of this context has more than
-	 * `bytes` unacknowledged bytes under way. Else: the guest's reader took `bytes` of that pipe.
+	 * Ours (EXT_READ_CREDIT), guest to host. identifier 0: from now on no read pipe of this
+	 * context has more than `bytes` unacknowledged bytes under way. Else: the guest's reader
+	 * took `bytes` of that pipe.
 	 */
 	CROSS_DOMAIN_CMD_CREDIT = 0x80,
 	/*
-	 * Ours (EXT_FETCH), guest to host, for guests that cannot map memory of the host: puts the contents of the
-	 * received blob `blob_id` into guest memory, which was zeroes, and forgets the blob_id.
+	 * Ours (EXT_FETCH), guest to host, for guests that cannot map memory of the host: puts the
+	 * contents of the received blob `blob_id` into guest memory, which was zeroes, and forgets
+	 * the blob_id.
 	 */
 	CROSS_DOMAIN_CMD_FETCH = 0x81,
 };
@@ -82,7 +86,7 @@ enum cross_domain_identifier {
 
 struct cross_domain_header {
 	uint8_t cmd;
-	uint8_t ring_idx; /* hosts ignore it */
+	uint8_t ring_idx;  /* hosts ignore it */
 	uint16_t cmd_size; /* header, struct and data */
 	uint32_t pad;
 };
@@ -130,7 +134,7 @@ struct cross_domain_poll {
 };
 static_assert(sizeof(struct cross_domain_poll) == 16, "");
 
-struct cross_domain_send_receive { /* opaque data follow */
+struct cross_domain_send_receive {      /* opaque data follow */
 	struct cross_domain_header hdr; /* cmd_size stays 0 in RECEIVE */
 	uint32_t num_identifiers;
 	uint32_t opaque_data_size;
@@ -139,7 +143,8 @@ struct cross_domain_send_receive { /* opaque data follow */
 	uint32_t sizes[CROSS_DOMAIN_MAX_IDENTIFIERS];
 };
 static_assert(sizeof(struct cross_domain_send_receive) == 352, "");
-#define CROSS_DOMAIN_RECEIVE_MAX_DATA (CROSS_DOMAIN_RING_BYTES - sizeof(struct cross_domain_send_receive))
+#define CROSS_DOMAIN_RECEIVE_MAX_DATA                                                              \
+	(CROSS_DOMAIN_RING_BYTES - sizeof(struct cross_domain_send_receive))
 #define CROSS_DOMAIN_SEND_MAX_DATA ((65532 - sizeof(struct cross_domain_send_receive)))
 
 struct cross_domain_read_write { /* opaque data follow */
@@ -150,7 +155,8 @@ struct cross_domain_read_write { /* opaque data follow */
 	uint32_t pad;
 };
 static_assert(sizeof(struct cross_domain_read_write) == 24, "");
-#define CROSS_DOMAIN_READ_MAX_DATA (CROSS_DOMAIN_RING_BYTES - sizeof(struct cross_domain_read_write))
+#define CROSS_DOMAIN_READ_MAX_DATA                                                                 \
+	(CROSS_DOMAIN_RING_BYTES - sizeof(struct cross_domain_read_write))
 #define CROSS_DOMAIN_WRITE_MAX_DATA (65532 - sizeof(struct cross_domain_read_write))
 
 struct cross_domain_credit {
@@ -163,25 +169,31 @@ static_assert(sizeof(struct cross_domain_credit) == 16, "");
 struct cross_domain_fetch {
 	struct cross_domain_header hdr;
 	uint32_t blob_id;
-	uint32_t resource_id; /* a guest blob attached to this context, at least as large as was told */
+	uint32_t resource_id; /* a guest blob attached to this context, at least as large as was
+				 told */
 };
 static_assert(sizeof(struct cross_domain_fetch) == 16, "");
 
 /*
- * The command at the start of [bytes, bytes + size): its header, and its whole length in *@length. 0, or -EINVAL when
- * the header does not fit, cmd_size is below what that command needs (unknown commands: below the header) or beyond
- * the end. Data lengths inside SEND and WRITE are checked against cmd_size too, num_identifiers against 28.
+ * The command at the start of [bytes, bytes + size): its header, and its whole length in *@length.
+ * 0, or -EINVAL when the header does not fit, cmd_size is below what that command needs (unknown
+ * commands: below the header) or beyond the end. Data lengths inside SEND and WRITE are checked
+ * against cmd_size too, num_identifiers against 28.
  */
-int cross_domain_command_decode(const uint8_t *bytes, size_t size, struct cross_domain_header *header, size_t *length);
+int cross_domain_command_decode(
+	const uint8_t *bytes, size_t size, struct cross_domain_header *header, size_t *length);
 
 /* INIT in any of its sizes (16, 20, 24, 36): the rings and the channel's type. 0 or -EINVAL. */
 int cross_domain_init_decode(const uint8_t *bytes, size_t length, struct cross_domain_init *out);
 
 /*
- * What a guest finds in a ring page (@size bytes readable) after a POLL fence: RECEIVE or READ, lengths checked against @size.
+ * What a guest finds in a ring page (@size bytes readable) after a POLL fence: RECEIVE or READ,
+ * lengths checked against @size.
  * *@data points behind the struct, into @page. 0 or -EPROTO.
  */
-int cross_domain_receive_decode(const uint8_t *page, size_t size, struct cross_domain_send_receive *out, const uint8_t **data);
-int cross_domain_read_decode(const uint8_t *page, size_t size, struct cross_domain_read_write *out, const uint8_t **data);
+int cross_domain_receive_decode(const uint8_t *page, size_t size,
+	struct cross_domain_send_receive *out, const uint8_t **data);
+int cross_domain_read_decode(const uint8_t *page, size_t size, struct cross_domain_read_write *out,
+	const uint8_t **data);
 
 #endif

@@ -130,8 +130,9 @@ void relay_set_trace(bool on);
  * need them. Returns how many bytes were used (the rest is the start of a message that is not whole
  * yet; the caller keeps it and comes again with more behind it), or -EPROTO: the relay has failed
  * (wl_display.error was sent DOWN where it could be, relay_failure() has the text) and takes
- * nothing more; or another -errno of ops->send. A message that a hook holds is not used up. A message whose handles have not come yet is not
- * used up, unless its bytes are followed by more: then they are missing.
+ * nothing more; or another -errno of ops->send. A message that a hook holds is not used up. A
+ * message whose handles have not come yet is not used up, unless its bytes are followed by more:
+ * then they are missing.
  */
 ssize_t relay_push(struct relay *relay, enum relay_end from, const uint8_t *bytes, size_t size,
 	struct wire_handles *handles);

@@ -1,6 +1,6 @@
 /*
- * The client that is measured: round trips or frames on whatever $WAYLAND_DISPLAY is, and what named processes spent
- * meanwhile. Prints one line of name=value pairs for run.sh.
+ * The client that is measured: round trips or frames on whatever $WAYLAND_DISPLAY is, and what
+ * named processes spent meanwhile. Prints one line of name=value pairs for run.sh.
  */
 #include <getopt.h>
 #include <signal.h>
@@ -75,7 +75,8 @@ static void draw_row(struct bench *bench, struct window_buffer *buffer, uint64_t
 {
 	size_t row = frame % (uint64_t)bench->height_px;
 
-	memset(buffer->pixels + row * (size_t)bench->width_px, (int)(frame * 37 & 0xff), (size_t)bench->width_px * 4);
+	memset(buffer->pixels + row * (size_t)bench->width_px, (int)(frame * 37 & 0xff),
+		(size_t)bench->width_px * 4);
 }
 
 /* Full damage: every pixel is new. Otherwise one row is, and the rows that this buffer missed. */
@@ -85,7 +86,8 @@ static void draw(struct bench *bench, struct window_buffer *buffer)
 	uint64_t frame = ++bench->n_frames;
 
 	if (bench->full_damage || *drawn_at == 0) {
-		memset(buffer->pixels, (int)(frame * 37 & 0xff), (size_t)bench->width_px * 4 * (size_t)bench->height_px);
+		memset(buffer->pixels, (int)(frame * 37 & 0xff),
+			(size_t)bench->width_px * 4 * (size_t)bench->height_px);
 	} else {
 		for (uint64_t missed = *drawn_at + 1; missed <= frame; missed++)
 			draw_row(bench, buffer, missed);
@@ -116,7 +118,9 @@ static uint64_t show_frame(struct bench *bench)
 	if (bench->full_damage)
 		window_commit(window, buffer, 0, 0, bench->width_px, bench->height_px);
 	else
-		window_commit(window, buffer, 0, (int32_t)(bench->n_frames % (uint64_t)bench->height_px), bench->width_px, 1);
+		window_commit(window, buffer, 0,
+			(int32_t)(bench->n_frames % (uint64_t)bench->height_px), bench->width_px,
+			1);
 	bench->frame_done = false;
 	while (!bench->frame_done) {
 		if (!window_dispatch(window))
@@ -140,7 +144,8 @@ static void read_watched(struct bench *bench, bool after)
 	for (size_t i = 0; i < bench->n_watched; i++) {
 		struct watched *watched = &bench->watched[i];
 
-		if (process_usage_read(watched->pid, after ? &watched->after : &watched->before) < 0)
+		if (process_usage_read(watched->pid, after ? &watched->after : &watched->before) <
+			0)
 			fail("a watched process is gone");
 		if (bench->signal_watched)
 			kill(watched->pid, SIGUSR1);
@@ -153,16 +158,19 @@ static void read_watched(struct bench *bench, bool after)
 static void report(struct bench *bench, uint64_t *samples_ns, size_t n, uint64_t elapsed_ns)
 {
 	qsort(samples_ns, n, sizeof(*samples_ns), compare_u64);
-	printf("samples=%zu per_second=%.1f median_us=%.1f p99_us=%.1f min_us=%.1f max_us=%.1f", n, (double)n * 1e9 / (double)elapsed_ns,
-	       (double)samples_ns[n / 2] / 1e3, (double)samples_ns[n - 1 - n / 100] / 1e3, (double)samples_ns[0] / 1e3,
-	       (double)samples_ns[n - 1] / 1e3);
+	printf("samples=%zu per_second=%.1f median_us=%.1f p99_us=%.1f min_us=%.1f max_us=%.1f", n,
+		(double)n * 1e9 / (double)elapsed_ns, (double)samples_ns[n / 2] / 1e3,
+		(double)samples_ns[n - 1 - n / 100] / 1e3, (double)samples_ns[0] / 1e3,
+		(double)samples_ns[n - 1] / 1e3);
 	for (size_t i = 0; i < bench->n_watched; i++) {
 		struct watched *watched = &bench->watched[i];
 
-		printf(" %s_cpu_us=%.2f %s_peak_kb=%ju %s_own_kb=%ju %s_shared_kb=%ju", watched->name,
-		       (double)(watched->after.cpu_ns - watched->before.cpu_ns) / 1e3 / (double)n, watched->name,
-		       (uintmax_t)watched->after.peak_kb, watched->name, (uintmax_t)watched->after.own_kb, watched->name,
-		       (uintmax_t)watched->after.shared_kb);
+		printf(" %s_cpu_us=%.2f %s_peak_kb=%ju %s_own_kb=%ju %s_shared_kb=%ju",
+			watched->name,
+			(double)(watched->after.cpu_ns - watched->before.cpu_ns) / 1e3 / (double)n,
+			watched->name, (uintmax_t)watched->after.peak_kb, watched->name,
+			(uintmax_t)watched->after.own_kb, watched->name,
+			(uintmax_t)watched->after.shared_kb);
 	}
 	puts("");
 }
@@ -213,16 +221,18 @@ static void measure_frames(struct bench *bench)
 	free(samples_ns);
 }
 
-static const char usage[] =
-	"Usage: bench sync|frames [OPTION...]\n"
-	"Measures round trips (sync) or frames on $WAYLAND_DISPLAY and prints one line of name=value pairs.\n"
-	"  --count N          round trips to measure (20000)\n"
-	"  --warmup N         round trips (1000) or frames (20) before that\n"
-	"  --size WxH         of the window, in pixels (1920x1080)\n"
-	"  --damage full|row  every pixel is new, or one row (full)\n"
-	"  --seconds S        how long to show frames (3)\n"
-	"  --watch NAME:PID   report CPU time per sample and memory of that process and its children\n"
-	"  --signal           send SIGUSR1 to the watched processes before and after the measured part\n";
+static const char usage[] = "Usage: bench sync|frames [OPTION...]\n"
+			    "Measures round trips (sync) or frames on $WAYLAND_DISPLAY and prints "
+			    "one line of name=value pairs.\n"
+			    "  --count N          round trips to measure (20000)\n"
+			    "  --warmup N         round trips (1000) or frames (20) before that\n"
+			    "  --size WxH         of the window, in pixels (1920x1080)\n"
+			    "  --damage full|row  every pixel is new, or one row (full)\n"
+			    "  --seconds S        how long to show frames (3)\n"
+			    "  --watch NAME:PID   report CPU time per sample and memory of that "
+			    "process and its children\n"
+			    "  --signal           send SIGUSR1 to the watched processes before and "
+			    "after the measured part\n";
 
 static void add_watched(struct bench *bench, char *argument)
 {
@@ -233,16 +243,21 @@ static void add_watched(struct bench *bench, char *argument)
 		exit(2);
 	}
 	*colon = 0;
-	bench->watched[bench->n_watched++] = (struct watched){.name = argument, .pid = atoi(colon + 1)};
+	bench->watched[bench->n_watched++] =
+		(struct watched){.name = argument, .pid = atoi(colon + 1)};
 }
 
 static void parse_options(struct bench *bench, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"count", required_argument, NULL, 'c'},   {"warmup", required_argument, NULL, 'w'},
-		{"size", required_argument, NULL, 's'},	   {"damage", required_argument, NULL, 'd'},
-		{"seconds", required_argument, NULL, 't'}, {"watch", required_argument, NULL, 'p'},
-		{"signal", no_argument, NULL, 'u'},	   {"help", no_argument, NULL, 'h'},
+		{"count", required_argument, NULL, 'c'},
+		{"warmup", required_argument, NULL, 'w'},
+		{"size", required_argument, NULL, 's'},
+		{"damage", required_argument, NULL, 'd'},
+		{"seconds", required_argument, NULL, 't'},
+		{"watch", required_argument, NULL, 'p'},
+		{"signal", no_argument, NULL, 'u'},
+		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
 	bool valid = true;
@@ -250,25 +265,41 @@ static void parse_options(struct bench *bench, int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
-		case 'c': bench->count = atol(optarg); break;
-		case 'w': bench->warmup = atol(optarg); break;
-		case 's': valid &= sscanf(optarg, "%dx%d", &bench->width_px, &bench->height_px) == 2; break;
+		case 'c':
+			bench->count = atol(optarg);
+			break;
+		case 'w':
+			bench->warmup = atol(optarg);
+			break;
+		case 's':
+			valid &= sscanf(optarg, "%dx%d", &bench->width_px, &bench->height_px) == 2;
+			break;
 		case 'd':
 			bench->full_damage = strcmp(optarg, "full") == 0;
 			valid &= bench->full_damage || strcmp(optarg, "row") == 0;
 			break;
-		case 't': bench->seconds = atof(optarg); break;
-		case 'p': add_watched(bench, optarg); break;
-		case 'u': bench->signal_watched = true; break;
-		case 'h': fputs(usage, stdout); exit(0);
-		default: valid = false;
+		case 't':
+			bench->seconds = atof(optarg);
+			break;
+		case 'p':
+			add_watched(bench, optarg);
+			break;
+		case 'u':
+			bench->signal_watched = true;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			exit(0);
+		default:
+			valid = false;
 		}
 	}
 	if (optind + 1 == argc)
 		bench->mode = argv[optind];
 	else
 		valid = false;
-	if (!valid || bench->count < 1 || bench->width_px < 1 || bench->height_px < 1 || bench->width_px > 16384 || bench->height_px > 16384) {
+	if (!valid || bench->count < 1 || bench->width_px < 1 || bench->height_px < 1 ||
+		bench->width_px > 16384 || bench->height_px > 16384) {
 		fputs(usage, stderr);
 		exit(2);
 	}
@@ -277,7 +308,12 @@ static void parse_options(struct bench *bench, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct bench bench = {
-		.width_px = 1920, .height_px = 1080, .full_damage = true, .seconds = 3, .count = 20000, .warmup = -1,
+		.width_px = 1920,
+		.height_px = 1080,
+		.full_damage = true,
+		.seconds = 3,
+		.count = 20000,
+		.warmup = -1,
 	};
 
 	parse_options(&bench, argc, argv);

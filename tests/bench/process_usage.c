@@ -41,7 +41,8 @@ static void add_memory(pid_t pid, struct process_usage *usage)
 	while (fgets(line, sizeof(line), file)) {
 		if (sscanf(line, "VmHWM: %" SCNu64, &kb) == 1)
 			usage->peak_kb += kb;
-		else if (sscanf(line, "RssAnon: %" SCNu64, &kb) == 1 || sscanf(line, "RssFile: %" SCNu64, &kb) == 1)
+		else if (sscanf(line, "RssAnon: %" SCNu64, &kb) == 1 ||
+			sscanf(line, "RssFile: %" SCNu64, &kb) == 1)
 			usage->own_kb += kb;
 		else if (sscanf(line, "RssShmem: %" SCNu64, &kb) == 1)
 			usage->shared_kb += kb;

@@ -1,4 +1,5 @@
-/* What running processes cost: CPU time and memory of a process and everything it started, from /proc. */
+/* What running processes cost: CPU time and memory of a process and everything it started, from
+ * /proc. */
 #ifndef TESTS_BENCH_PROCESS_USAGE_H
 #define TESTS_BENCH_PROCESS_USAGE_H
 
@@ -12,7 +13,8 @@ struct process_usage {
 	uint64_t shared_kb; /* RssShmem: buffers and rings */
 };
 
-/* Adds up @root and its descendants, but not the caller and the caller's. 0, or -ESRCH when @root is gone. */
+/* Adds up @root and its descendants, but not the caller and the caller's. 0, or -ESRCH when @root
+ * is gone. */
 int process_usage_read(pid_t root, struct process_usage *out);
 
 #endif

@@ -1,8 +1,8 @@
 /* paste-many: pastes the selection into several files, all at the same time.
  *
- * Opens a window, waits until it has the focus and with it an offer of the type, asks for the contents
- * once for each file before it reads any of them, then reads all of them as they come. (A program that
- * loses the focus loses the offer, so several programs cannot do this at once.)
+ * Opens a window, waits until it has the focus and with it an offer of the type, asks for the
+ * contents once for each file before it reads any of them, then reads all of them as they come. (A
+ * program that loses the focus loses the offer, so several programs cannot do this at once.)
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,8 +20,8 @@ struct paste {
 	const char *type;
 	struct wl_data_device_manager *manager;
 	struct wl_data_offer *offer; /* the newest one */
-	bool has_type;		     /* it has the type */
-	bool selected;		     /* it is the selection */
+	bool has_type;               /* it has the type */
+	bool selected;               /* it is the selection */
 };
 
 static void offer_offer(void *data, struct wl_data_offer *offer, const char *type)
@@ -33,7 +33,8 @@ static void offer_offer(void *data, struct wl_data_offer *offer, const char *typ
 
 static const struct wl_data_offer_listener offer_listener = {.offer = offer_offer};
 
-static void device_data_offer(void *data, struct wl_data_device *device, struct wl_data_offer *offer)
+static void device_data_offer(
+	void *data, struct wl_data_device *device, struct wl_data_offer *offer)
 {
 	struct paste *paste = data;
 	if (paste->offer)
@@ -85,7 +86,8 @@ static void read_all(struct pollfd *pipes, const int *files, nfds_t count)
 			exit(1);
 		}
 		for (nfds_t i = 0; i < count; i++) {
-			if (pipes[i].fd < 0 || !pipes[i].revents || move_some(pipes[i].fd, files[i]))
+			if (pipes[i].fd < 0 || !pipes[i].revents ||
+				move_some(pipes[i].fd, files[i]))
 				continue;
 			close(pipes[i].fd);
 			close(files[i]);
@@ -110,7 +112,8 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	wl_data_device_add_listener(
-		wl_data_device_manager_get_data_device(paste.manager, window.seat), &device_listener, &paste);
+		wl_data_device_manager_get_data_device(paste.manager, window.seat),
+		&device_listener, &paste);
 	window_create(&window, "paste-many", 64, 64);
 	struct window_buffer *buffer = window_next_buffer(&window);
 	window_commit(&window, buffer, 0, 0, window.width, window.height);

@@ -148,7 +148,8 @@ int main(int argc, char **argv)
 			return 2;
 	}
 	if (optind == argc) {
-		fprintf(stderr, "usage: reap [-t SECONDS] [-g GRACE_SECONDS] COMMAND [ARGUMENT...]\n");
+		fprintf(stderr,
+			"usage: reap [-t SECONDS] [-g GRACE_SECONDS] COMMAND [ARGUMENT...]\n");
 		return 2;
 	}
 

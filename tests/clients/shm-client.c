@@ -22,25 +22,25 @@ struct options {
 	const char *title;
 };
 
-static const char usage[] =
-	"usage: shm-client [OPTION...]\n"
-	"  --size WxH     of the buffers (default 256x256)\n"
-	"  --frames N     to draw, each on a frame callback (default 3)\n"
-	"  --seed N       chooses the pattern (default 1)\n"
-	"  --solid        fill with one colour instead: the seed, as 0xRRGGBB\n"
-	"  --row          change one row a frame, with damage to match\n"
-	"  --unpaced      do not wait for frame callbacks, only for the compositor every hundred frames\n"
-	"  --hold         stay mapped after the last frame\n"
-	"  --title TEXT   title and app id (default shm-client)\n";
+static const char usage[] = "usage: shm-client [OPTION...]\n"
+			    "  --size WxH     of the buffers (default 256x256)\n"
+			    "  --frames N     to draw, each on a frame callback (default 3)\n"
+			    "  --seed N       chooses the pattern (default 1)\n"
+			    "  --solid        fill with one colour instead: the seed, as 0xRRGGBB\n"
+			    "  --row          change one row a frame, with damage to match\n"
+			    "  --unpaced      do not wait for frame callbacks, only for the "
+			    "compositor every hundred frames\n"
+			    "  --hold         stay mapped after the last frame\n"
+			    "  --title TEXT   title and app id (default shm-client)\n";
 
-static void draw_rows(const struct options *options, uint32_t *pixels, uint32_t frame, int32_t first,
-	int32_t end)
+static void draw_rows(
+	const struct options *options, uint32_t *pixels, uint32_t frame, int32_t first, int32_t end)
 {
 	for (int32_t y = first; y < end; y++) {
 		for (int32_t x = 0; x < options->width; x++) {
-			pixels[(size_t)y * options->width + x] = options->solid ?
-				options->seed :
-				picture_pixel(options->seed + frame * 7919, x, y);
+			pixels[(size_t)y * options->width + x] = options->solid
+				? options->seed
+				: picture_pixel(options->seed + frame * 7919, x, y);
 		}
 	}
 }
@@ -63,7 +63,8 @@ static void draw_frame(struct window *window, const struct options *options, uin
 		damage_y = frame % options->height;
 		damage_rows = 1;
 		draw_rows(options, buffer->pixels, 0, 0, options->height);
-		uint32_t rows = frame < (uint32_t)options->height ? frame : (uint32_t)options->height;
+		uint32_t rows =
+			frame < (uint32_t)options->height ? frame : (uint32_t)options->height;
 		for (uint32_t past = frame - rows + 1; past <= frame; past++) {
 			int32_t y = past % options->height;
 			draw_rows(options, buffer->pixels, past, y, y + 1);
@@ -91,15 +92,21 @@ static void draw_frame(struct window *window, const struct options *options, uin
 static bool options_parse(struct options *options, int argc, char **argv)
 {
 	static const struct option names[] = {
-		{"size", required_argument, NULL, 's'}, {"frames", required_argument, NULL, 'n'},
-		{"seed", required_argument, NULL, 'e'}, {"solid", no_argument, NULL, 'o'},
-		{"row", no_argument, NULL, 'r'}, {"hold", no_argument, NULL, 'h'},
-		{"unpaced", no_argument, NULL, 'u'}, {"title", required_argument, NULL, 't'}, {0},
+		{"size", required_argument, NULL, 's'},
+		{"frames", required_argument, NULL, 'n'},
+		{"seed", required_argument, NULL, 'e'},
+		{"solid", no_argument, NULL, 'o'},
+		{"row", no_argument, NULL, 'r'},
+		{"hold", no_argument, NULL, 'h'},
+		{"unpaced", no_argument, NULL, 'u'},
+		{"title", required_argument, NULL, 't'},
+		{0},
 	};
 	for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
 		switch (option) {
 		case 's':
-			if (sscanf(optarg, "%" SCNd32 "x%" SCNd32, &options->width, &options->height) != 2)
+			if (sscanf(optarg, "%" SCNd32 "x%" SCNd32, &options->width,
+				    &options->height) != 2)
 				return false;
 			break;
 		case 'n':
@@ -134,7 +141,11 @@ static bool options_parse(struct options *options, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct options options = {
-		.width = 256, .height = 256, .frames = 3, .seed = 1, .title = "shm-client",
+		.width = 256,
+		.height = 256,
+		.frames = 3,
+		.seed = 1,
+		.title = "shm-client",
 	};
 	if (!options_parse(&options, argc, argv)) {
 		fputs(usage, stderr);

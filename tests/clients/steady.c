@@ -1,9 +1,10 @@
-/* steady: preloaded into a program that draws or places at random, makes its picture the same every time.
+/* steady: preloaded into a program that draws or places at random, makes its picture the same every
+ * time.
  *
- * random() gives the same number always: weston then puts every window at the same place, however often
- * it has asked before. rand() starts over with every frame that an SDL program shows, whose picture then
- * stands still. No time passes for a GTimer: GTK measures as many rows of a list as it can in 30 ms, and
- * makes the window as wide as what it has measured by then.
+ * random() gives the same number always: weston then puts every window at the same place, however
+ * often it has asked before. rand() starts over with every frame that an SDL program shows, whose
+ * picture then stands still. No time passes for a GTimer: GTK measures as many rows of a list as it
+ * can in 30 ms, and makes the window as wide as what it has measured by then.
  */
 #include <dlfcn.h>
 #include <stdlib.h>

@@ -10,8 +10,8 @@
  *   wheel AXIS STEPS      15 units a step
  *   sleep MILLISECONDS
  *
- * Each is a frame of its own, and has reached the compositor before the next command is read; "done" is
- * printed after the last one.
+ * Each is a frame of its own, and has reached the compositor before the next command is read;
+ * "done" is printed after the last one.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -29,7 +29,7 @@ struct pointer {
 	struct zwlr_virtual_pointer_manager_v1 *manager;
 	struct zwlr_virtual_pointer_v1 *pointer;
 	unsigned width, height; /* pixels of the output */
-	uint32_t time_ms;	/* counts commands: no clock, so that runs are alike */
+	uint32_t time_ms;       /* counts commands: no clock, so that runs are alike */
 };
 
 static void handle_global(void *data, struct wl_registry *registry, uint32_t name,
@@ -58,8 +58,8 @@ static void command_move(struct pointer *pointer, double x, double y)
 
 static void command_by(struct pointer *pointer, double dx, double dy)
 {
-	zwlr_virtual_pointer_v1_motion(pointer->pointer, pointer->time_ms,
-		wl_fixed_from_double(dx), wl_fixed_from_double(dy));
+	zwlr_virtual_pointer_v1_motion(pointer->pointer, pointer->time_ms, wl_fixed_from_double(dx),
+		wl_fixed_from_double(dy));
 }
 
 static void command_button(struct pointer *pointer, double code, double state)
@@ -144,7 +144,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "the compositor has no zwlr_virtual_pointer_manager_v1\n");
 		return 1;
 	}
-	pointer.pointer = zwlr_virtual_pointer_manager_v1_create_virtual_pointer(pointer.manager, NULL);
+	pointer.pointer =
+		zwlr_virtual_pointer_manager_v1_create_virtual_pointer(pointer.manager, NULL);
 	/* The device is there before the first command, so that a "sleep" lets clients bind it. */
 	if (wl_display_roundtrip(pointer.display) < 0)
 		return 1;

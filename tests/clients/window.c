@@ -127,8 +127,8 @@ static void buffers_create(struct window *window)
 	window->pool_fd = memfd_create("window", MFD_CLOEXEC);
 	if (window->pool_fd < 0 || ftruncate(window->pool_fd, window->pool_bytes) < 0)
 		window_die(window, "memfd");
-	window->pool_pixels = mmap(NULL, window->pool_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-		window->pool_fd, 0);
+	window->pool_pixels = mmap(
+		NULL, window->pool_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, window->pool_fd, 0);
 	if (window->pool_pixels == MAP_FAILED)
 		window_die(window, "mmap");
 

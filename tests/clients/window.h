@@ -14,7 +14,7 @@
 struct window_buffer {
 	struct wl_buffer *buffer;
 	uint32_t *pixels; /* width * height, XRGB8888, inside the window's pool */
-	bool busy;	  /* the compositor has it */
+	bool busy;        /* the compositor has it */
 };
 
 struct window {
@@ -25,8 +25,8 @@ struct window {
 	struct wl_seat *seat; /* NULL where there is none */
 	struct xdg_wm_base *wm_base;
 	/* Called for every global besides those above; may be NULL. */
-	void (*handle_global)(struct window *window, uint32_t name, const char *interface,
-		uint32_t version);
+	void (*handle_global)(
+		struct window *window, uint32_t name, const char *interface, uint32_t version);
 	void *data; /* the program's own */
 
 	struct wl_surface *surface;
@@ -34,7 +34,7 @@ struct window {
 	struct xdg_toplevel *toplevel;
 	int32_t width, height; /* pixels, of the buffers */
 	bool configured;       /* at least once */
-	bool closed;	       /* the compositor asked for it */
+	bool closed;           /* the compositor asked for it */
 
 	struct wl_shm_pool *pool;
 	int pool_fd;
@@ -47,8 +47,8 @@ struct window {
  * program with a message when that fails. */
 void window_connect(struct window *window);
 
-/* Maps nothing yet: creates the surface, waits for its first configure event and allocates buffers of
- * this size. Ends the program when the compositor refuses. */
+/* Maps nothing yet: creates the surface, waits for its first configure event and allocates buffers
+ * of this size. Ends the program when the compositor refuses. */
 void window_create(struct window *window, const char *title, int32_t width, int32_t height);
 
 /* A buffer that the compositor does not use; dispatches events until there is one. */

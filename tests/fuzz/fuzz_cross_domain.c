@@ -9,12 +9,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "tests/unit/fake_compositor.h"
-#include "host-bridge/vhost/guest_memory.h"
 #include "host-bridge/cross_domain/pipes.h"
+#include "host-bridge/vhost/guest_memory.h"
 #include "host-bridge/vhost/window.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
+#include "tests/unit/fake_compositor.h"
 
 #define RAM 0x100000u
 #define RAM_BYTES 0x10000u

@@ -17,9 +17,9 @@
 #include <unistd.h>
 
 #include "guest-proxy/gpu/virtqueue_driver.h"
-#include "protocol/formats/cross_domain.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
+#include "protocol/formats/cross_domain.h"
 #include "protocol/formats/vhost_user.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

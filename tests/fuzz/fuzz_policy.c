@@ -3,7 +3,8 @@
  * of one byte (bit 7: the compositor speaks, bit 6: a handle comes along, the rest: length in
  * words) and as many words. The guest's handles are blobs of each kind and fds in turn.
  *
- * What the compositor is told about pools, buffers and planes must stay within the blobs they came from.
+ * What the compositor is told about pools, buffers and planes must stay within the blobs they came
+ * from.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -11,9 +12,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "host-bridge/vhost/guest_memory.h"
-#include "host-bridge/policy/policy.h"
 #include "host-bridge/gpu/resources.h"
+#include "host-bridge/policy/policy.h"
+#include "host-bridge/vhost/guest_memory.h"
 #include "host-bridge/vhost/window.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"

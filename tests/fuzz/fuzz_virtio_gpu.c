@@ -4,10 +4,10 @@
  */
 #include "host-bridge/gpu/device.h"
 
-#include "tests/unit/fake_compositor.h"
-#include "tests/unit/machine.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/log.h"
+#include "tests/unit/fake_compositor.h"
+#include "tests/unit/machine.h"
 
 #ifdef FUZZ_RENDERER
 #include "tests/unit/fake_worker.h"

@@ -11,12 +11,12 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "host-bridge/render/renderer.h"
+#include "processes.h"
 #include "tests/unit/fake_compositor.h"
 #include "tests/unit/fd_count.h"
 #include "tests/unit/gpu_commands.h"
 #include "tests/unit/log_capture.h"
-#include "host-bridge/render/renderer.h"
-#include "processes.h"
 #include "virgl_stream.h"
 
 #define VIRGL RENDERER_CAPSET_VIRGL2

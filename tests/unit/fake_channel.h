@@ -14,9 +14,9 @@
 struct channel {
 	const struct channel_listener *listener;
 	void *listener_data;
-	bool full; /* channel_ready() is false */
+	bool full;           /* channel_ready() is false */
 	uint64_t owed_bytes; /* channel_owed_bytes() */
-	bool lost; /* every call fails */
+	bool lost;           /* every call fails */
 	bool paused;
 	size_t max_blob_bytes; /* -ENOMEM above */
 	int import_error;      /* of channel_blob_import; 0: by what the fd is */

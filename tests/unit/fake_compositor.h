@@ -1,6 +1,6 @@
 /*
- * Stands in for host-bridge/compositor.c: keeps what the guest says, and lets a test say what the
- * compositor does. One program includes it once.
+ * Stands in for host-bridge/cross_domain/compositor.c: keeps what the guest says, and lets a test
+ * say what the compositor does. One program includes it once.
  */
 #ifndef TESTS_UNIT_FAKE_COMPOSITOR_H
 #define TESTS_UNIT_FAKE_COMPOSITOR_H

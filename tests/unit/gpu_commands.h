@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "tests/unit/machine.h"
 #include "protocol/base/bytes.h"
+#include "tests/unit/machine.h"
 
 #define OK VIRTIO_GPU_RESP_OK_NODATA
 #define UNSPEC VIRTIO_GPU_RESP_ERR_UNSPEC

@@ -1,7 +1,7 @@
 /*
- * A virtual machine for tests of the device: stands in for host-bridge/vhost_user.c, with real
- * guest memory and real virtqueues, and plays the guest's driver on them. One program includes it
- * once.
+ * A virtual machine for tests of the device: stands in for host-bridge/vhost/vhost_user.c, with
+ * real guest memory and real virtqueues, and plays the guest's driver on them. One program includes
+ * it once.
  */
 #ifndef TESTS_UNIT_MACHINE_H
 #define TESTS_UNIT_MACHINE_H

@@ -1,7 +1,7 @@
 /*
- * A kernel with a virtio-gpu device, in the place of guest-proxy/virtgpu_ioctl.c. It keeps a list
- * of what was asked of it, has real memory for blobs and real fds for events and fences, and fails
- * as it is told.
+ * A kernel with a virtio-gpu device, in the place of guest-proxy/gpu/virtgpu_ioctl.c. It keeps a
+ * list of what was asked of it, has real memory for blobs and real fds for events and fences, and
+ * fails as it is told.
  */
 #ifndef TESTS_UNIT_MOCK_VIRTGPU_H
 #define TESTS_UNIT_MOCK_VIRTGPU_H

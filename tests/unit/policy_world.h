@@ -7,8 +7,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "host-bridge/policy/policy.h"
 #include "host-bridge/gpu/resources.h"
+#include "host-bridge/policy/policy.h"
 #include "tests/unit/wayland_messages.h"
 
 #define REGISTRY 2

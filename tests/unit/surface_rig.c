@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest-proxy/windows/buffer.h"
 #include "guest-proxy/clients/registry.h"
+#include "guest-proxy/windows/buffer.h"
 #include "guest-proxy/windows/surface.h"
 #include "guest-proxy/windows/swapchain.h"
 #include "protocol/base/bytes.h"

@@ -5,8 +5,8 @@
 #ifndef TESTS_SURFACE_RIG_H
 #define TESTS_SURFACE_RIG_H
 
-#include "tests/unit/fake_channel.h"
 #include "guest-proxy/connection/connection.h"
+#include "tests/unit/fake_channel.h"
 #include "tests/unit/wayland_rig.h"
 
 /* A wl_buffer as the compositor knows it. */

@@ -1,4 +1,5 @@
-/* protocol/cross_domain.c: bytes as the existing guests write them, and what must be refused. */
+/* protocol/formats/cross_domain.c: bytes as the existing guests write them, and what must be
+ * refused. */
 #include "protocol/formats/cross_domain.h"
 
 #include <setjmp.h>

@@ -14,9 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "host-bridge/render/worker/worker.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
-#include "host-bridge/render/worker/worker.h"
 
 #define LOG_MODULE "renderer"
 #include "protocol/base/log.h"

@@ -6,9 +6,9 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "protocol/base/id_map.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
+#include "protocol/base/id_map.h"
 
 static struct {
 	struct region {

@@ -8,11 +8,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "protocol/base/bytes.h"
-#include "protocol/base/fd.h"
 #include "host-bridge/render/worker/library.h"
 #include "host-bridge/render/worker/memory.h"
 #include "host-bridge/render/worker/sandbox.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
 
 #define LOG_MODULE "renderer"
 #include "protocol/base/log.h"

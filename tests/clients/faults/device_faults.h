@@ -9,7 +9,8 @@ void report(const char *name, const char *fault);
 
 bool start_working(struct raw_device *device);
 
-/* Bad commands on the control queue, and bad cross-domain commands; a context that behaves looks on. */
+/* Bad commands on the control queue, and bad cross-domain commands; a context that behaves looks
+ * on. */
 void check_commands(struct raw_device *device);
 
 #endif

@@ -33,7 +33,9 @@ static int socket_send(struct link *link, const void *bytes, size_t size, size_t
 			return -errno;
 		message.msg_control = &control;
 		message.msg_controllen = sizeof(control);
-		control.header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+		control.header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)),
+			.cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS};
 		memcpy(CMSG_DATA(&control.header), &pool_fd, sizeof(pool_fd));
 	}
 	ssize_t sent = sendmsg(self->fd, &message, MSG_NOSIGNAL);
@@ -85,7 +87,10 @@ struct link *link_open_display(const char *display)
 
 	if (!self)
 		return NULL;
-	length = snprintf(address.sun_path, sizeof(address.sun_path), "%s%s%s", display[0] == '/' ? "" : folder ? folder : ".",
+	length = snprintf(address.sun_path, sizeof(address.sun_path), "%s%s%s",
+		display[0] == '/' ? ""
+			: folder  ? folder
+				  : ".",
 		display[0] == '/' ? "" : "/", display);
 	self->base.ops = &socket_ops;
 	self->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

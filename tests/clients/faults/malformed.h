@@ -18,7 +18,7 @@ enum prepared_object {
 	POOL = 8,
 	BUFFER = 9, /* 16 x 16, the start of the pool */
 	XDG_SURFACE = 10,
-	TOPLEVEL = 11, /* of SURFACE; no buffer yet */
+	TOPLEVEL = 11,       /* of SURFACE; no buffer yet */
 	OLD_COMPOSITOR = 12, /* version 1 */
 	OLD_SURFACE = 13,
 	DEAD = 14, /* was a region that the client destroyed: free */
@@ -28,9 +28,11 @@ enum prepared_object {
 #define SERVER_ID UINT32_C(0xff000000)
 
 enum verdict {
-	/* A wl_display.error with this code on this object (0: any) that mentions the word, then end of file. */
+	/* A wl_display.error with this code on this object (0: any) that mentions the word, then
+	   end of file. */
 	VERDICT_ERROR,
-	/* The compositor's own: code and object are the same as on a direct connection, then end of file. */
+	/* The compositor's own: code and object are the same as on a direct connection, then end of
+	   file. */
 	VERDICT_AS_DIRECT,
 	/* Nobody is told; the connection just ends. */
 	VERDICT_END,
@@ -42,14 +44,15 @@ struct malformed_case {
 	const char *name;
 	const uint32_t *words; /* the bytes that are sent */
 	size_t n_words;
-	/* With bind: the words are not used; wl_registry.bind of the global that offers bind_of (NULL: a number nobody has). */
+	/* With bind: the words are not used; wl_registry.bind of the global that offers bind_of
+	 * (NULL: a number nobody has). */
 	bool bind;
 	const char *bind_of;
 	const char *bind_as; /* interface in the request; NULL: bind_of */
 	int bind_version;    /* 0: one more than is offered; -1: version 0 */
-	bool hidden;	     /* bind_of is a global that only a direct connection shows */
-	size_t pool;	     /* bytes of memory sent along as fd; 0: none */
-	bool finish;	     /* the client then stops sending */
+	bool hidden;         /* bind_of is a global that only a direct connection shows */
+	size_t pool;         /* bytes of memory sent along as fd; 0: none */
+	bool finish;         /* the client then stops sending */
 	enum verdict verdict;
 	uint32_t object;
 	uint32_t codes; /* bits: 1 << code */

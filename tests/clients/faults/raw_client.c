@@ -30,16 +30,19 @@ static void copy_string(const uint8_t *bytes, size_t available, char *out, size_
 	snprintf(out, size, "%.*s", (int)length, length ? (const char *)bytes + 4 : "");
 }
 
-static void handle_event(struct raw_client *client, uint32_t id, uint32_t opcode, const uint8_t *body, size_t size)
+static void handle_event(
+	struct raw_client *client, uint32_t id, uint32_t opcode, const uint8_t *body, size_t size)
 {
 	if (id == DISPLAY && opcode == EVENT_DISPLAY_ERROR && size >= 12) {
 		client->failed = true;
 		client->error_object = word_at(body);
 		client->error_code = word_at(body + 4);
-		copy_string(body + 8, size - 8, client->error_message, sizeof(client->error_message));
+		copy_string(
+			body + 8, size - 8, client->error_message, sizeof(client->error_message));
 	} else if (id == DISPLAY && opcode == EVENT_DISPLAY_DELETE_ID && size >= 4) {
 		client->last_done = word_at(body);
-	} else if (id == REGISTRY && opcode == EVENT_REGISTRY_GLOBAL && size >= 12 && client->n_globals < RAW_MAX_GLOBALS) {
+	} else if (id == REGISTRY && opcode == EVENT_REGISTRY_GLOBAL && size >= 12 &&
+		client->n_globals < RAW_MAX_GLOBALS) {
 		struct raw_global *global = &client->globals[client->n_globals++];
 
 		global->name = word_at(body);
@@ -53,7 +56,8 @@ static void handle_event(struct raw_client *client, uint32_t id, uint32_t opcode
 /* Reads once and takes whole events apart. 0 or -errno; the end of file sets client->end. */
 static int read_events(struct raw_client *client, int timeout_ms)
 {
-	ssize_t n = client->link->ops->receive(client->link, client->input + client->n_input, sizeof(client->input) - client->n_input, timeout_ms);
+	ssize_t n = client->link->ops->receive(client->link, client->input + client->n_input,
+		sizeof(client->input) - client->n_input, timeout_ms);
 	size_t used = 0;
 
 	if (n < 0)
@@ -67,7 +71,8 @@ static int read_events(struct raw_client *client, int timeout_ms)
 
 		if (size < 8 || size > client->n_input - used)
 			break;
-		handle_event(client, word_at(event), word_at(event + 4) & 0xffff, event + 8, size - 8);
+		handle_event(
+			client, word_at(event), word_at(event + 4) & 0xffff, event + 8, size - 8);
 		used += size;
 	}
 	client->n_input -= used;
@@ -136,7 +141,8 @@ const struct raw_global *raw_client_global(const struct raw_client *client, cons
 	return NULL;
 }
 
-int raw_client_bind(struct raw_client *client, uint32_t name, const char *interface, uint32_t version, uint32_t id)
+int raw_client_bind(struct raw_client *client, uint32_t name, const char *interface,
+	uint32_t version, uint32_t id)
 {
 	size_t length = strlen(interface) + 1, padded = (length + 3) / 4;
 	uint32_t words[40] = {REGISTRY, (uint32_t)(6 + padded) << 18 | 0, name, (uint32_t)length};
@@ -161,14 +167,31 @@ static int make_objects(struct raw_client *client)
 	const uint32_t surface[] = {COMPOSITOR, 12 << 16 | 0, SURFACE};
 	const uint32_t pool[] = {SHM, 16 << 16 | 0, POOL, POOL_BYTES};
 	const uint32_t rest[] = {
-		POOL, 32 << 16 | 0, BUFFER, 0, 16, 16, 64, 1,
-		WM_BASE, 16 << 16 | 2, XDG_SURFACE, SURFACE,
-		XDG_SURFACE, 12 << 16 | 1, TOPLEVEL,
+		POOL,
+		32 << 16 | 0,
+		BUFFER,
+		0,
+		16,
+		16,
+		64,
+		1,
+		WM_BASE,
+		16 << 16 | 2,
+		XDG_SURFACE,
+		SURFACE,
+		XDG_SURFACE,
+		12 << 16 | 1,
+		TOPLEVEL,
 	};
 	const uint32_t old[] = {
-		OLD_COMPOSITOR, 12 << 16 | 0, OLD_SURFACE,
-		COMPOSITOR, 12 << 16 | 1, DEAD,
-		DEAD, 8 << 16 | 0,
+		OLD_COMPOSITOR,
+		12 << 16 | 0,
+		OLD_SURFACE,
+		COMPOSITOR,
+		12 << 16 | 1,
+		DEAD,
+		DEAD,
+		8 << 16 | 0,
 	};
 	const struct raw_global *global;
 	int error = 0;
@@ -176,16 +199,19 @@ static int make_objects(struct raw_client *client)
 	for (size_t i = 0; i < sizeof(binds) / sizeof(binds[0]) && !error; i++) {
 		global = raw_client_global(client, binds[i].interface);
 		if (!global || global->version < binds[i].version) {
-			fprintf(stderr, "%s %u is not offered\n", binds[i].interface, binds[i].version);
+			fprintf(stderr, "%s %u is not offered\n", binds[i].interface,
+				binds[i].version);
 			return -ENOENT;
 		}
-		error = raw_client_bind(client, global->name, binds[i].interface, binds[i].version, binds[i].id);
+		error = raw_client_bind(
+			client, global->name, binds[i].interface, binds[i].version, binds[i].id);
 	}
 	error = error ? error : send_words(client, surface, 3, 0);
 	error = error ? error : send_words(client, pool, 4, POOL_BYTES);
 	error = error ? error : send_words(client, rest, sizeof(rest) / 4, 0);
 	global = raw_client_global(client, "wl_compositor");
-	error = error ? error : raw_client_bind(client, global->name, "wl_compositor", 1, OLD_COMPOSITOR);
+	error = error ? error
+		      : raw_client_bind(client, global->name, "wl_compositor", 1, OLD_COMPOSITOR);
 	error = error ? error : send_words(client, old, sizeof(old) / 4, 0);
 	return error ? error : raw_client_ping(client);
 }
@@ -201,7 +227,8 @@ int raw_client_prepare(struct raw_client *client, struct link *link)
 	error = error ? error : raw_client_ping(client);
 	error = error ? error : make_objects(client);
 	if (error)
-		fprintf(stderr, "preparing a client failed: %s %s\n", strerror(-error), client->error_message);
+		fprintf(stderr, "preparing a client failed: %s %s\n", strerror(-error),
+			client->error_message);
 	return error;
 }
 

@@ -21,17 +21,19 @@ struct raw_client {
 	size_t n_globals;
 	uint8_t input[65536]; /* received, not yet taken apart */
 	size_t n_input;
-	bool end; /* of file */
+	bool end;           /* of file */
 	uint32_t last_done; /* the id of the last wl_callback.done or delete_id */
 	/* All other events; set after raw_client_prepare. NULL: nobody wants them. */
-	void (*handle_event)(struct raw_client *client, uint32_t id, uint32_t opcode, const uint8_t *body, size_t size);
+	void (*handle_event)(struct raw_client *client, uint32_t id, uint32_t opcode,
+		const uint8_t *body, size_t size);
 	/* The wl_display.error that came. */
 	bool failed;
 	uint32_t error_object, error_code;
 	char error_message[4096];
 };
 
-/* Takes the link, makes the objects of enum prepared_object. 0 or -errno with a message on standard error. */
+/* Takes the link, makes the objects of enum prepared_object. 0 or -errno with a message on standard
+ * error. */
 int raw_client_prepare(struct raw_client *client, struct link *link);
 void raw_client_finish(struct raw_client *client);
 
@@ -39,9 +41,11 @@ void raw_client_finish(struct raw_client *client);
 const struct raw_global *raw_client_global(const struct raw_client *client, const char *interface);
 
 /* wl_registry.bind. 0 or -errno. */
-int raw_client_bind(struct raw_client *client, uint32_t name, const char *interface, uint32_t version, uint32_t id);
+int raw_client_bind(struct raw_client *client, uint32_t name, const char *interface,
+	uint32_t version, uint32_t id);
 
-/* Waits until the callback @id is done and gone. 0; -EPROTO after wl_display.error; -EPIPE at the end; -ETIMEDOUT. */
+/* Waits until the callback @id is done and gone. 0; -EPROTO after wl_display.error; -EPIPE at the
+ * end; -ETIMEDOUT. */
 int raw_client_await(struct raw_client *client, uint32_t id);
 
 /* wl_display.sync with the id FREED, and waits until it is free again, as raw_client_await. */

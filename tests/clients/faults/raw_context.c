@@ -31,19 +31,25 @@ const uint8_t *raw_channel_page(const struct raw_device *device, uint32_t contex
 
 uint32_t raw_simple(struct raw_device *device, uint32_t type, uint32_t context, uint32_t resource)
 {
-	const struct virtio_gpu_ctx_resource command = {.hdr = {.type = type, .ctx_id = context}, .resource_id = resource};
+	const struct virtio_gpu_ctx_resource command = {
+		.hdr = {.type = type, .ctx_id = context}, .resource_id = resource};
 
 	return raw_device_command(device, &command, sizeof(command), HEADER_BYTES);
 }
 
-uint32_t raw_guest_blob(struct raw_device *device, uint32_t resource, uint32_t offset, uint32_t size)
+uint32_t raw_guest_blob(
+	struct raw_device *device, uint32_t resource, uint32_t offset, uint32_t size)
 {
 	const struct {
 		struct virtio_gpu_resource_create_blob create;
 		struct virtio_gpu_mem_entry entry;
 	} command = {
-		.create = {.hdr = {.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB}, .resource_id = resource, .blob_mem = VIRTIO_GPU_BLOB_MEM_GUEST,
-			.blob_flags = VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE, .nr_entries = 1, .size = size},
+		.create = {.hdr = {.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB},
+			.resource_id = resource,
+			.blob_mem = VIRTIO_GPU_BLOB_MEM_GUEST,
+			.blob_flags = VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE,
+			.nr_entries = 1,
+			.size = size},
 		.entry = {.addr = raw_guest(offset), .length = size},
 	};
 
@@ -53,16 +59,21 @@ uint32_t raw_guest_blob(struct raw_device *device, uint32_t resource, uint32_t o
 uint32_t raw_context_create(struct raw_device *device, uint32_t context)
 {
 	const struct virtio_gpu_ctx_create create = {
-		.hdr = {.type = VIRTIO_GPU_CMD_CTX_CREATE, .ctx_id = context}, .nlen = 4, .context_init = CROSS_DOMAIN_CAPSET_ID, .debug_name = "test"};
+		.hdr = {.type = VIRTIO_GPU_CMD_CTX_CREATE, .ctx_id = context},
+		.nlen = 4,
+		.context_init = CROSS_DOMAIN_CAPSET_ID,
+		.debug_name = "test"};
 	uint32_t answer = raw_device_command(device, &create, sizeof(create), HEADER_BYTES);
 
 	for (unsigned ring = 0; ring < 2; ring++) {
 		uint32_t resource = ring ? RAW_CHANNEL_RING(context) : RAW_QUERY_RING(context);
 
 		if (answer == VIRTIO_GPU_RESP_OK_NODATA)
-			answer = raw_guest_blob(device, resource, ring_offset(context, ring), RAW_PAGE);
+			answer = raw_guest_blob(
+				device, resource, ring_offset(context, ring), RAW_PAGE);
 		if (answer == VIRTIO_GPU_RESP_OK_NODATA)
-			answer = raw_simple(device, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, context, resource);
+			answer = raw_simple(
+				device, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, context, resource);
 	}
 	return answer;
 }
@@ -77,7 +88,9 @@ void raw_context_destroy(struct raw_device *device, uint32_t context)
 uint32_t raw_submit(struct raw_device *device, uint32_t context, const void *commands, size_t size)
 {
 	static uint8_t command[RAW_REQUEST_BYTES];
-	const struct virtio_gpu_cmd_submit submit = {.hdr = {.type = VIRTIO_GPU_CMD_SUBMIT_3D, .ctx_id = context}, .size = (uint32_t)size};
+	const struct virtio_gpu_cmd_submit submit = {
+		.hdr = {.type = VIRTIO_GPU_CMD_SUBMIT_3D, .ctx_id = context},
+		.size = (uint32_t)size};
 
 	memcpy(command, &submit, sizeof(submit));
 	memcpy(command + sizeof(submit), commands, size);
@@ -86,16 +99,23 @@ uint32_t raw_submit(struct raw_device *device, uint32_t context, const void *com
 
 uint32_t raw_context_init(struct raw_device *device, uint32_t context)
 {
-	const struct cross_domain_init init = {.hdr = {.cmd = CROSS_DOMAIN_CMD_INIT, .cmd_size = sizeof(init)}, .query_ring = RAW_QUERY_RING(context),
-		.channel_ring = RAW_CHANNEL_RING(context), .channel_type = CROSS_DOMAIN_CHANNEL_WAYLAND};
+	const struct cross_domain_init init = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_INIT, .cmd_size = sizeof(init)},
+		.query_ring = RAW_QUERY_RING(context),
+		.channel_ring = RAW_CHANNEL_RING(context),
+		.channel_type = CROSS_DOMAIN_CHANNEL_WAYLAND};
 
 	return raw_submit(device, context, &init, sizeof(init));
 }
 
 uint32_t raw_blob_id(struct raw_device *device, uint32_t context, uint32_t size)
 {
-	const struct cross_domain_get_image_requirements get = {.hdr = {.cmd = CROSS_DOMAIN_CMD_GET_IMAGE_REQUIREMENTS, .cmd_size = sizeof(get)},
-		.width = size, .height = 1, .drm_format = FORMAT_R8, .flags = USE_LINEAR};
+	const struct cross_domain_get_image_requirements get = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_GET_IMAGE_REQUIREMENTS, .cmd_size = sizeof(get)},
+		.width = size,
+		.height = 1,
+		.drm_format = FORMAT_R8,
+		.flags = USE_LINEAR};
 	struct cross_domain_image_requirements requirements;
 
 	memset(device->memory + ring_offset(context, 0), 0, sizeof(requirements));
@@ -105,20 +125,30 @@ uint32_t raw_blob_id(struct raw_device *device, uint32_t context, uint32_t size)
 	return requirements.blob_id;
 }
 
-uint32_t raw_host_blob(struct raw_device *device, uint32_t context, uint32_t resource, uint64_t blob_id, uint64_t size)
+uint32_t raw_host_blob(struct raw_device *device, uint32_t context, uint32_t resource,
+	uint64_t blob_id, uint64_t size)
 {
 	const struct virtio_gpu_resource_create_blob create = {
-		.hdr = {.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, .ctx_id = context}, .resource_id = resource, .blob_mem = VIRTIO_GPU_BLOB_MEM_HOST3D,
-		.blob_flags = VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE | VIRTIO_GPU_BLOB_FLAG_USE_SHAREABLE, .blob_id = blob_id, .size = size};
+		.hdr = {.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, .ctx_id = context},
+		.resource_id = resource,
+		.blob_mem = VIRTIO_GPU_BLOB_MEM_HOST3D,
+		.blob_flags =
+			VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE | VIRTIO_GPU_BLOB_FLAG_USE_SHAREABLE,
+		.blob_id = blob_id,
+		.size = size};
 
 	return raw_device_command(device, &create, sizeof(create), HEADER_BYTES);
 }
 
 uint32_t raw_map_blob(struct raw_device *device, uint32_t resource, uint64_t offset)
 {
-	const struct virtio_gpu_resource_map_blob map = {.hdr = {.type = VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB}, .resource_id = resource, .offset = offset};
+	const struct virtio_gpu_resource_map_blob map = {
+		.hdr = {.type = VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB},
+		.resource_id = resource,
+		.offset = offset};
 
-	return raw_device_command(device, &map, sizeof(map), sizeof(struct virtio_gpu_resp_map_info));
+	return raw_device_command(
+		device, &map, sizeof(map), sizeof(struct virtio_gpu_resp_map_info));
 }
 
 /* The slot of a context's POLL is the context's id; commands use slot 0. */
@@ -128,10 +158,14 @@ void raw_post_poll(struct raw_device *device, uint32_t context)
 		struct virtio_gpu_cmd_submit submit;
 		struct cross_domain_poll poll;
 	} command = {
-		.submit = {.hdr = {.type = VIRTIO_GPU_CMD_SUBMIT_3D, .ctx_id = context, .flags = VIRTIO_GPU_FLAG_FENCE | VIRTIO_GPU_FLAG_INFO_RING_IDX,
-				   .ring_idx = CROSS_DOMAIN_CHANNEL_RING, .fence_id = 77},
+		.submit = {.hdr = {.type = VIRTIO_GPU_CMD_SUBMIT_3D,
+				   .ctx_id = context,
+				   .flags = VIRTIO_GPU_FLAG_FENCE | VIRTIO_GPU_FLAG_INFO_RING_IDX,
+				   .ring_idx = CROSS_DOMAIN_CHANNEL_RING,
+				   .fence_id = 77},
 			.size = sizeof(struct cross_domain_poll)},
-		.poll = {.hdr = {.cmd = CROSS_DOMAIN_CMD_POLL, .cmd_size = sizeof(struct cross_domain_poll)}},
+		.poll = {.hdr = {.cmd = CROSS_DOMAIN_CMD_POLL,
+				 .cmd_size = sizeof(struct cross_domain_poll)}},
 	};
 
 	raw_device_prepare(device, context, &command, sizeof(command), HEADER_BYTES);
@@ -150,7 +184,7 @@ struct link_context {
 	struct raw_device *device;
 	uint32_t context;
 	uint32_t n_pools;
-	bool lost;	/* its context is destroyed, or the POLL was refused */
+	bool lost; /* its context is destroyed, or the POLL was refused */
 	bool end;
 	uint8_t data[RAW_PAGE]; /* of the last RECEIVE, not handed out yet */
 	size_t n_data;
@@ -164,9 +198,12 @@ static uint32_t make_pool(struct link_context *self, size_t size)
 	uint64_t blob_bytes = align_up(size, RAW_PAGE);
 	uint32_t blob_id = raw_blob_id(self->device, self->context, (uint32_t)size);
 
-	if (blob_id == 0 || raw_host_blob(self->device, self->context, resource, blob_id, blob_bytes) != VIRTIO_GPU_RESP_OK_NODATA ||
+	if (blob_id == 0 ||
+		raw_host_blob(self->device, self->context, resource, blob_id, blob_bytes) !=
+			VIRTIO_GPU_RESP_OK_NODATA ||
 		raw_map_blob(self->device, resource, offset_bytes) != VIRTIO_GPU_RESP_OK_MAP_INFO ||
-		raw_simple(self->device, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, self->context, resource) != VIRTIO_GPU_RESP_OK_NODATA)
+		raw_simple(self->device, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, self->context,
+			resource) != VIRTIO_GPU_RESP_OK_NODATA)
 		return 0;
 	offset_bytes += blob_bytes;
 	return resource;
@@ -176,7 +213,8 @@ static int context_send(struct link *link, const void *bytes, size_t size, size_
 {
 	struct link_context *self = (struct link_context *)link;
 	struct cross_domain_send_receive send = {
-		.hdr = {.cmd = CROSS_DOMAIN_CMD_SEND, .cmd_size = (uint16_t)(sizeof(send) + size)}, .opaque_data_size = (uint32_t)size};
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_SEND, .cmd_size = (uint16_t)(sizeof(send) + size)},
+		.opaque_data_size = (uint32_t)size};
 	uint8_t command[4096];
 
 	if (self->lost)
@@ -190,7 +228,10 @@ static int context_send(struct link *link, const void *bytes, size_t size, size_
 	}
 	memcpy(command, &send, sizeof(send));
 	memcpy(command + sizeof(send), bytes, size);
-	return raw_submit(self->device, self->context, command, sizeof(send) + size) == VIRTIO_GPU_RESP_OK_NODATA ? 0 : -EPIPE;
+	return raw_submit(self->device, self->context, command, sizeof(send) + size) ==
+			VIRTIO_GPU_RESP_OK_NODATA
+		? 0
+		: -EPIPE;
 }
 
 /* Takes the event in the channel ring and asks for the next. */
@@ -200,7 +241,8 @@ static int take_event(struct link_context *self)
 	const uint8_t *page = raw_channel_page(self->device, self->context);
 
 	memcpy(&event, page, sizeof(event));
-	if (event.hdr.cmd != CROSS_DOMAIN_CMD_RECEIVE || event.opaque_data_size > RAW_PAGE - sizeof(event))
+	if (event.hdr.cmd != CROSS_DOMAIN_CMD_RECEIVE ||
+		event.opaque_data_size > RAW_PAGE - sizeof(event))
 		return -EPROTO;
 	self->n_data = event.opaque_data_size;
 	memcpy(self->data, page + sizeof(event), self->n_data);
@@ -247,8 +289,10 @@ static void context_close(struct link *link)
 
 	context_finish_sending(link);
 	for (uint32_t i = 0; i < self->n_pools; i++) {
-		raw_simple(self->device, VIRTIO_GPU_CMD_RESOURCE_UNMAP_BLOB, 0, 1000 * self->context + 10 + i);
-		raw_simple(self->device, VIRTIO_GPU_CMD_RESOURCE_UNREF, 0, 1000 * self->context + 10 + i);
+		raw_simple(self->device, VIRTIO_GPU_CMD_RESOURCE_UNMAP_BLOB, 0,
+			1000 * self->context + 10 + i);
+		raw_simple(self->device, VIRTIO_GPU_CMD_RESOURCE_UNREF, 0,
+			1000 * self->context + 10 + i);
 	}
 	free(self);
 }
@@ -266,8 +310,10 @@ struct link *link_open_context(struct raw_device *device, uint32_t context)
 
 	if (!self)
 		return NULL;
-	*self = (struct link_context){.base.ops = &context_ops, .device = device, .context = context};
-	if (raw_context_create(device, context) != VIRTIO_GPU_RESP_OK_NODATA || raw_context_init(device, context) != VIRTIO_GPU_RESP_OK_NODATA) {
+	*self = (struct link_context){
+		.base.ops = &context_ops, .device = device, .context = context};
+	if (raw_context_create(device, context) != VIRTIO_GPU_RESP_OK_NODATA ||
+		raw_context_init(device, context) != VIRTIO_GPU_RESP_OK_NODATA) {
 		fprintf(stderr, "the device refuses context %u\n", context);
 		context_close(&self->base);
 		return NULL;

@@ -9,13 +9,16 @@
 #define RAW_QUERY_RING(context) (1000 * (context) + 1)
 #define RAW_CHANNEL_RING(context) (1000 * (context) + 2)
 
-/* VIRTIO_GPU_CMD_* with nothing but a context and one resource: attach, detach, unref, map at 0, ... The answer's type. */
+/* VIRTIO_GPU_CMD_* with nothing but a context and one resource: attach, detach, unref, map at 0,
+ * ... The answer's type. */
 uint32_t raw_simple(struct raw_device *device, uint32_t type, uint32_t context, uint32_t resource);
 
 /* A blob of one page or more of the guest's memory at @offset. The answer's type. */
-uint32_t raw_guest_blob(struct raw_device *device, uint32_t resource, uint32_t offset, uint32_t size);
+uint32_t raw_guest_blob(
+	struct raw_device *device, uint32_t resource, uint32_t offset, uint32_t size);
 
-/* CTX_CREATE, both rings made and attached (context ids from 1 to RAW_SLOTS - 1). No INIT yet. The last answer's type. */
+/* CTX_CREATE, both rings made and attached (context ids from 1 to RAW_SLOTS - 1). No INIT yet. The
+ * last answer's type. */
 uint32_t raw_context_create(struct raw_device *device, uint32_t context);
 /* CTX_DESTROY and UNREF of both rings. */
 void raw_context_destroy(struct raw_device *device, uint32_t context);
@@ -32,7 +35,8 @@ const uint8_t *raw_channel_page(const struct raw_device *device, uint32_t contex
 /* GET_IMAGE_REQUIREMENTS for @size bytes: the blob id, 0 when refused. */
 uint32_t raw_blob_id(struct raw_device *device, uint32_t context, uint32_t size);
 /* RESOURCE_CREATE_BLOB of host memory. The answer's type. */
-uint32_t raw_host_blob(struct raw_device *device, uint32_t context, uint32_t resource, uint64_t blob_id, uint64_t size);
+uint32_t raw_host_blob(struct raw_device *device, uint32_t context, uint32_t resource,
+	uint64_t blob_id, uint64_t size);
 uint32_t raw_map_blob(struct raw_device *device, uint32_t resource, uint64_t offset);
 
 /* Posts a POLL whose fence is held till an event is in the channel ring. */
@@ -41,8 +45,8 @@ void raw_post_poll(struct raw_device *device, uint32_t context);
 enum raw_end raw_wait_poll(struct raw_device *device, uint32_t context, int timeout_ms);
 
 /*
- * A connection to the compositor through the context @context of @device (borrowed): created, INIT, POLL. NULL with a
- * message on standard error.
+ * A connection to the compositor through the context @context of @device (borrowed): created, INIT,
+ * POLL. NULL with a message on standard error.
  */
 struct link *link_open_context(struct raw_device *device, uint32_t context);
 

@@ -14,8 +14,10 @@
 #include <unistd.h>
 
 #define BIT(n) (UINT64_C(1) << (n))
-#define WANTED_FEATURES (BIT(32) | BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VHOST_USER_F_PROTOCOL_FEATURES) | BIT(VIRTIO_GPU_F_VIRGL) | \
-	BIT(VIRTIO_GPU_F_RESOURCE_BLOB) | BIT(VIRTIO_GPU_F_CONTEXT_INIT))
+#define WANTED_FEATURES                                                                            \
+	(BIT(32) | BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VHOST_USER_F_PROTOCOL_FEATURES) |        \
+		BIT(VIRTIO_GPU_F_VIRGL) | BIT(VIRTIO_GPU_F_RESOURCE_BLOB) |                        \
+		BIT(VIRTIO_GPU_F_CONTEXT_INIT))
 
 static int64_t now_ms(void)
 {
@@ -27,7 +29,8 @@ static int64_t now_ms(void)
 
 /* Messages. */
 
-static int send_message(int socket, uint32_t request, uint32_t flags, const void *payload, uint32_t size, int fd)
+static int send_message(
+	int socket, uint32_t request, uint32_t flags, const void *payload, uint32_t size, int fd)
 {
 	struct vhost_user_header header = {.request = request, .flags = flags, .size = size};
 	union {
@@ -40,7 +43,9 @@ static int send_message(int socket, uint32_t request, uint32_t flags, const void
 	if (fd >= 0) {
 		message.msg_control = &control;
 		message.msg_controllen = sizeof(control);
-		control.header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+		control.header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)),
+			.cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS};
 		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
 	}
 	return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
@@ -59,7 +64,10 @@ static int receive_bytes(int socket, void *bytes, size_t size, int *fd)
 	*fd = -1;
 	while (done < size) {
 		struct iovec iov = {(uint8_t *)bytes + done, size - done};
-		struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+		struct msghdr message = {.msg_iov = &iov,
+			.msg_iovlen = 1,
+			.msg_control = &control,
+			.msg_controllen = sizeof(control)};
 		struct pollfd poll_fd = {.fd = socket, .events = POLLIN};
 		int left_ms = (int)(deadline_ms - now_ms());
 
@@ -90,17 +98,20 @@ static int serve_backend(struct raw_device *device)
 		return error;
 	if (header.request == VHOST_USER_BACKEND_SHMEM_MAP && fd >= 0) {
 		device->window_bytes = payload.shmem_map.length;
-		device->window = mmap(NULL, payload.shmem_map.length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)payload.shmem_map.fd_offset);
+		device->window = mmap(NULL, payload.shmem_map.length, PROT_READ | PROT_WRITE,
+			MAP_SHARED, fd, (off_t)payload.shmem_map.fd_offset);
 		answer = device->window == MAP_FAILED;
 	} else if (header.request == VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE) {
 		answer = 1; /* as QEMU does for one it does not know */
 	}
 	if (fd >= 0)
 		close(fd);
-	return send_message(device->backend, header.request, VHOST_USER_VERSION | VHOST_USER_FLAG_REPLY, &answer, sizeof(answer), -1);
+	return send_message(device->backend, header.request,
+		VHOST_USER_VERSION | VHOST_USER_FLAG_REPLY, &answer, sizeof(answer), -1);
 }
 
-int raw_device_message(struct raw_device *device, uint32_t request, uint32_t flags, const void *payload, uint32_t size, int fd)
+int raw_device_message(struct raw_device *device, uint32_t request, uint32_t flags,
+	const void *payload, uint32_t size, int fd)
 {
 	return send_message(device->socket, request, VHOST_USER_VERSION | flags, payload, size, fd);
 }
@@ -112,9 +123,11 @@ int raw_device_reply(struct raw_device *device, uint32_t request, void *payload,
 	int fd, error;
 
 	for (;;) {
-		struct pollfd poll_fds[] = {{.fd = device->socket, .events = POLLIN}, {.fd = device->backend, .events = POLLIN}};
+		struct pollfd poll_fds[] = {{.fd = device->socket, .events = POLLIN},
+			{.fd = device->backend, .events = POLLIN}};
 
-		if (now_ms() >= deadline_ms || poll(poll_fds, device->backend < 0 ? 1 : 2, RAW_TIMEOUT_MS) <= 0)
+		if (now_ms() >= deadline_ms ||
+			poll(poll_fds, device->backend < 0 ? 1 : 2, RAW_TIMEOUT_MS) <= 0)
 			return -ETIMEDOUT;
 		if (poll_fds[0].revents)
 			break;
@@ -126,16 +139,19 @@ int raw_device_reply(struct raw_device *device, uint32_t request, void *payload,
 	error = receive_bytes(device->socket, &header, sizeof(header), &fd);
 	if (error)
 		return error;
-	if (header.request != request || header.size > size || !(header.flags & VHOST_USER_FLAG_REPLY))
+	if (header.request != request || header.size > size ||
+		!(header.flags & VHOST_USER_FLAG_REPLY))
 		return -EPROTO;
 	error = receive_bytes(device->socket, payload, header.size, &fd);
 	return error ? error : (int)header.size;
 }
 
-int64_t raw_device_acknowledged(struct raw_device *device, uint32_t request, const void *payload, uint32_t size, int fd)
+int64_t raw_device_acknowledged(
+	struct raw_device *device, uint32_t request, const void *payload, uint32_t size, int fd)
 {
 	uint64_t value = 0;
-	int error = raw_device_message(device, request, VHOST_USER_FLAG_NEED_REPLY, payload, size, fd);
+	int error =
+		raw_device_message(device, request, VHOST_USER_FLAG_NEED_REPLY, payload, size, fd);
 
 	error = error ? error : raw_device_reply(device, request, &value, sizeof(value));
 	return error < 0 ? error : value != 0;
@@ -163,7 +179,8 @@ static int say_hello(struct raw_device *device)
 	int pair[2];
 	int error = raw_device_message(device, VHOST_USER_GET_FEATURES, 0, NULL, 0, -1);
 
-	error = error ? error : raw_device_reply(device, VHOST_USER_GET_FEATURES, &device->features, 8);
+	error = error ? error
+		      : raw_device_reply(device, VHOST_USER_GET_FEATURES, &device->features, 8);
 	if (error < 0)
 		return error;
 	raw_device_message(device, VHOST_USER_GET_PROTOCOL_FEATURES, 0, NULL, 0, -1);
@@ -184,12 +201,15 @@ static int say_hello(struct raw_device *device)
 	taken = device->features & WANTED_FEATURES;
 	raw_device_message(device, VHOST_USER_SET_FEATURES, 0, &taken, 8, -1);
 	raw_device_message(device, VHOST_USER_GET_SHMEM_CONFIG, 0, NULL, 0, -1);
-	error = error ? error : raw_device_reply(device, VHOST_USER_GET_SHMEM_CONFIG, &shmem, sizeof(shmem));
+	error = error
+		? error
+		: raw_device_reply(device, VHOST_USER_GET_SHMEM_CONFIG, &shmem, sizeof(shmem));
 	device->window_size = shmem.sizes[VIRTIO_GPU_SHM_ID_HOST_VISIBLE];
 	return error < 0 ? error : 0;
 }
 
-/* A device that still works off the end of the last front end refuses the next one: it is asked again. */
+/* A device that still works off the end of the last front end refuses the next one: it is asked
+ * again. */
 int raw_device_connect(struct raw_device *device, const char *path)
 {
 	int64_t deadline_ms = now_ms() + RAW_TIMEOUT_MS;
@@ -214,8 +234,12 @@ int raw_device_connect(struct raw_device *device, const char *path)
 static int start_queue(struct raw_device *device, unsigned queue)
 {
 	uint64_t ring = RAW_MEMORY_USER + RAW_RING(queue), index = queue;
-	struct vhost_user_vring_state size = {queue, RAW_QUEUE_SIZE}, base = {queue, 0}, enable = {queue, 1};
-	struct vhost_user_vring_addr addr = {.index = queue, .descriptors = ring, .available = ring + RAW_AVAILABLE, .used = ring + RAW_USED};
+	struct vhost_user_vring_state size = {queue, RAW_QUEUE_SIZE}, base = {queue, 0},
+				      enable = {queue, 1};
+	struct vhost_user_vring_addr addr = {.index = queue,
+		.descriptors = ring,
+		.available = ring + RAW_AVAILABLE,
+		.used = ring + RAW_USED};
 
 	device->kick[queue] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	device->call[queue] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -223,26 +247,36 @@ static int start_queue(struct raw_device *device, unsigned queue)
 	raw_device_message(device, VHOST_USER_SET_VRING_NUM, 0, &size, sizeof(size), -1);
 	raw_device_message(device, VHOST_USER_SET_VRING_BASE, 0, &base, sizeof(base), -1);
 	raw_device_message(device, VHOST_USER_SET_VRING_ADDR, 0, &addr, sizeof(addr), -1);
-	raw_device_message(device, VHOST_USER_SET_VRING_ERR, 0, &index, sizeof(index), device->error[queue]);
-	raw_device_message(device, VHOST_USER_SET_VRING_CALL, 0, &index, sizeof(index), device->call[queue]);
-	raw_device_message(device, VHOST_USER_SET_VRING_KICK, 0, &index, sizeof(index), device->kick[queue]);
-	return raw_device_acknowledged(device, VHOST_USER_SET_VRING_ENABLE, &enable, sizeof(enable), -1) == 0 ? 0 : -EPROTO;
+	raw_device_message(
+		device, VHOST_USER_SET_VRING_ERR, 0, &index, sizeof(index), device->error[queue]);
+	raw_device_message(
+		device, VHOST_USER_SET_VRING_CALL, 0, &index, sizeof(index), device->call[queue]);
+	raw_device_message(
+		device, VHOST_USER_SET_VRING_KICK, 0, &index, sizeof(index), device->kick[queue]);
+	return raw_device_acknowledged(
+		       device, VHOST_USER_SET_VRING_ENABLE, &enable, sizeof(enable), -1) == 0
+		? 0
+		: -EPROTO;
 }
 
 int raw_device_start(struct raw_device *device)
 {
 	struct vhost_user_memory table = {.n_regions = 1,
-		.regions = {{.guest_address = RAW_MEMORY_GUEST, .size = RAW_MEMORY_BYTES, .user_address = RAW_MEMORY_USER}}};
+		.regions = {{.guest_address = RAW_MEMORY_GUEST,
+			.size = RAW_MEMORY_BYTES,
+			.user_address = RAW_MEMORY_USER}}};
 	int error;
 
 	device->memory_fd = memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (device->memory_fd < 0 || ftruncate(device->memory_fd, RAW_MEMORY_BYTES) < 0 ||
 		(device->sealed && fcntl(device->memory_fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0))
 		return -errno;
-	device->memory = mmap(NULL, RAW_MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, device->memory_fd, 0);
+	device->memory = mmap(
+		NULL, RAW_MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, device->memory_fd, 0);
 	if (device->memory == MAP_FAILED)
 		return -errno;
-	if (raw_device_acknowledged(device, VHOST_USER_SET_MEM_TABLE, &table, 8 + 32, device->memory_fd) != 0)
+	if (raw_device_acknowledged(
+		    device, VHOST_USER_SET_MEM_TABLE, &table, 8 + 32, device->memory_fd) != 0)
 		return -EPROTO;
 	error = start_queue(device, 0);
 	return error ? error : start_queue(device, 1);
@@ -294,7 +328,8 @@ void raw_device_kick(struct raw_device *device)
 
 void raw_device_post(struct raw_device *device, uint16_t head)
 {
-	struct vring_avail *available = (struct vring_avail *)(device->memory + RAW_RING(0) + RAW_AVAILABLE);
+	struct vring_avail *available =
+		(struct vring_avail *)(device->memory + RAW_RING(0) + RAW_AVAILABLE);
 
 	if (head < RAW_QUEUE_SIZE)
 		device->done[head] = false;
@@ -303,10 +338,12 @@ void raw_device_post(struct raw_device *device, uint16_t head)
 	raw_device_kick(device);
 }
 
-/* Marks what has come on the used ring; whether @head (-1: anything) is among what was marked, now or before. */
+/* Marks what has come on the used ring; whether @head (-1: anything) is among what was marked, now
+ * or before. */
 static bool look_at_used(struct raw_device *device, int head)
 {
-	const struct vring_used *used = (const struct vring_used *)(device->memory + RAW_RING(0) + RAW_USED);
+	const struct vring_used *used =
+		(const struct vring_used *)(device->memory + RAW_RING(0) + RAW_USED);
 	uint16_t index = __atomic_load_n(&used->idx, __ATOMIC_ACQUIRE);
 	bool any = device->used_seen != index;
 
@@ -327,8 +364,10 @@ enum raw_end raw_device_wait(struct raw_device *device, int head, int timeout_ms
 	uint64_t count;
 
 	for (;;) {
-		struct pollfd poll_fds[] = {{.fd = device->call[0], .events = POLLIN}, {.fd = device->error[0], .events = POLLIN},
-			{.fd = device->backend, .events = POLLIN}, {.fd = device->socket, .events = POLLIN}};
+		struct pollfd poll_fds[] = {{.fd = device->call[0], .events = POLLIN},
+			{.fd = device->error[0], .events = POLLIN},
+			{.fd = device->backend, .events = POLLIN},
+			{.fd = device->socket, .events = POLLIN}};
 		int left_ms = (int)(deadline_ms - now_ms());
 
 		if (look_at_used(device, head))
@@ -346,15 +385,20 @@ enum raw_end raw_device_wait(struct raw_device *device, int head, int timeout_ms
 	}
 }
 
-void raw_device_prepare(struct raw_device *device, unsigned slot, const void *command, size_t size, size_t response)
+void raw_device_prepare(
+	struct raw_device *device, unsigned slot, const void *command, size_t size, size_t response)
 {
 	struct vring_desc *descriptors = raw_descriptors(device, 0) + 2 * slot;
 
 	memcpy(device->memory + RAW_REQUEST(slot), command, size);
 	memset(device->memory + RAW_RESPONSE(slot), 0, 4096);
-	descriptors[0] = (struct vring_desc){
-		.addr = raw_guest(RAW_REQUEST(slot)), .len = (uint32_t)size, .flags = VRING_DESC_F_NEXT, .next = (uint16_t)(2 * slot + 1)};
-	descriptors[1] = (struct vring_desc){.addr = raw_guest(RAW_RESPONSE(slot)), .len = (uint32_t)response, .flags = VRING_DESC_F_WRITE};
+	descriptors[0] = (struct vring_desc){.addr = raw_guest(RAW_REQUEST(slot)),
+		.len = (uint32_t)size,
+		.flags = VRING_DESC_F_NEXT,
+		.next = (uint16_t)(2 * slot + 1)};
+	descriptors[1] = (struct vring_desc){.addr = raw_guest(RAW_RESPONSE(slot)),
+		.len = (uint32_t)response,
+		.flags = VRING_DESC_F_WRITE};
 }
 
 const void *raw_device_response(const struct raw_device *device, unsigned slot)
@@ -362,7 +406,8 @@ const void *raw_device_response(const struct raw_device *device, unsigned slot)
 	return device->memory + RAW_RESPONSE(slot);
 }
 
-uint32_t raw_device_command(struct raw_device *device, const void *command, size_t size, size_t response)
+uint32_t raw_device_command(
+	struct raw_device *device, const void *command, size_t size, size_t response)
 {
 	raw_device_prepare(device, 0, command, size, response);
 	raw_device_post(device, 0);

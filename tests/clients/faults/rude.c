@@ -1,6 +1,6 @@
 /*
- * Clients that strain what they are connected to, and the ones that behave beside them. Each mode says on standard
- * output when it is under way ("ready") and what came of it.
+ * Clients that strain what they are connected to, and the ones that behave beside them. Each mode
+ * says on standard output when it is under way ("ready") and what came of it.
  */
 #include <errno.h>
 #include <poll.h>
@@ -125,7 +125,8 @@ static bool push(const uint8_t *bytes, size_t size, int timeout_ms)
 	size_t sent = 0;
 
 	while (sent < size) {
-		ssize_t n = send(poll_fd.fd, bytes + sent, size - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n =
+			send(poll_fd.fd, bytes + sent, size - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0 && errno != EAGAIN) {
 			printf("lost: %s\n", strerror(errno));
@@ -139,8 +140,8 @@ static bool push(const uint8_t *bytes, size_t size, int timeout_ms)
 }
 
 /*
- * Never reads again, and asks for answers as long as the server takes requests, up to 200 MB of them. Then waits to
- * be ended, or for half a minute.
+ * Never reads again, and asks for answers as long as the server takes requests, up to 200 MB of
+ * them. Then waits to be ended, or for half a minute.
  */
 static void run_stall(void)
 {
@@ -149,7 +150,8 @@ static void run_stall(void)
 
 	open_window(640, 480);
 	roundtrip();
-	id = wl_proxy_get_id((struct wl_proxy *)wl_display_sync(window.display)); /* the next one; never sent */
+	id = wl_proxy_get_id(
+		(struct wl_proxy *)wl_display_sync(window.display)); /* the next one; never sent */
 	while (sent_bytes < 200000000) {
 		for (size_t i = 0; i < sizeof(words) / 4; i += 3) {
 			words[i] = 1;
@@ -182,7 +184,8 @@ static void run_flood(void)
 	printf("sent %llu requests\n", (unsigned long long)n);
 }
 
-/* Requests without answers, nothing ever read, for four seconds or until the server takes no more. */
+/* Requests without answers, nothing ever read, for four seconds or until the server takes no more.
+ */
 static void run_flood_unread(void)
 {
 	uint32_t words[2 * 4096];
@@ -211,7 +214,8 @@ static void run_hoard_objects(void)
 	fail("nobody minds a million objects");
 }
 
-/* More and more pools, each with an fd and memory. Direct compositors run out of fds here; we must not. */
+/* More and more pools, each with an fd and memory. Direct compositors run out of fds here; we must
+ * not. */
 static void run_hoard_pools(void)
 {
 	window_connect(&window);
@@ -229,7 +233,8 @@ static void run_hoard_pools(void)
 	puts("20000 pools were taken");
 }
 
-/* More and more windows' worth of pixels: buffers of 32 MiB, each on a surface of its own and never taken back. */
+/* More and more windows' worth of pixels: buffers of 32 MiB, each on a surface of its own and never
+ * taken back. */
 static void run_hoard_pixels(void)
 {
 	open_window(4096, 2048);
@@ -268,13 +273,15 @@ static void *race(void *data)
 {
 	while (racing) {
 		usleep(1000 + (unsigned)rand() % 5000);
-		if (ftruncate(window.pool_fd, 4096) < 0 || ftruncate(window.pool_fd, (off_t)window.pool_bytes) < 0)
+		if (ftruncate(window.pool_fd, 4096) < 0 ||
+			ftruncate(window.pool_fd, (off_t)window.pool_bytes) < 0)
 			break;
 	}
 	return NULL;
 }
 
-/* Its pool shrinks now and then for a moment while frames are shown: sooner or later in the middle of a copy. */
+/* Its pool shrinks now and then for a moment while frames are shown: sooner or later in the middle
+ * of a copy. */
 static void run_truncate_race(void)
 {
 	uint64_t end_ns;
@@ -298,7 +305,8 @@ static void run_half_message(void)
 	open_window(640, 480);
 	wl_surface_attach(window.surface, window_next_buffer(&window)->buffer, 0, 0);
 	wl_display_flush(window.display);
-	uint32_t half[3] = {wl_proxy_get_id((struct wl_proxy *)window.surface), 24 << 16 | 9, 0}; /* damage_buffer */
+	uint32_t half[3] = {wl_proxy_get_id((struct wl_proxy *)window.surface), 24 << 16 | 9,
+		0}; /* damage_buffer */
 	push((const uint8_t *)half, sizeof(half), 1000);
 	kill(getpid(), SIGKILL);
 }

@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "protocol/base/bytes.h"
 #include "tests/unit/fd_count.h"
 #include "tests/unit/mock_virtgpu.h"
-#include "protocol/base/bytes.h"
 
 static char directory[64];
 static char *report;

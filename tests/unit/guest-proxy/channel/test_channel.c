@@ -1,5 +1,5 @@
-/* guest-proxy/channel.c, channel_blobs.c and command_batch.c, over a device that keeps what it is
- * given */
+/* guest-proxy/channel/channel.c, channel_blobs.c and command_batch.c, over a device that keeps what
+ * it is given */
 #include "guest-proxy/channel/channel.h"
 
 #include <setjmp.h>

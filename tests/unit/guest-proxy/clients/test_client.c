@@ -1,6 +1,6 @@
 /*
- * guest-proxy/client.c: a client's life between its socket and the host, in all the ways it can
- * end.
+ * guest-proxy/clients/client.c: a client's life between its socket and the host, in all the ways it
+ * can end.
  */
 #include "guest-proxy/clients/client.h"
 
@@ -21,10 +21,10 @@
 #include <unistd.h>
 #include <wayland-server-protocol.h>
 
-#include "tests/unit/fake_channel.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
+#include "tests/unit/fake_channel.h"
 #include "tests/unit/wayland_rig.h"
 
 static struct wl_event_loop *loop;
@@ -206,7 +206,8 @@ static void a_client_that_is_still_writing_reads_its_error(void **state)
 	send_bytes((const uint8_t[]){9, 0, 0, 0, 0, 0, 8, 0}, 8);
 	send_bytes(more, sizeof(more));
 	assert_int_equal(
-		fd_send(fd, &(struct iovec){.iov_base = (void *)more, .iov_len = 8}, 1, &file, 1), 8);
+		fd_send(fd, &(struct iovec){.iov_base = (void *)more, .iov_len = 8}, 1, &file, 1),
+		8);
 	wl_event_loop_dispatch(loop, 0);
 	assert_int_equal(send(fd, more, sizeof(more), MSG_NOSIGNAL), -1);
 	assert_int_equal(errno, EPIPE);
@@ -420,7 +421,8 @@ static void a_pipe_that_nobody_closes_does_not_keep_a_dead_client(void **state)
 	close(pipe_fd);
 }
 
-/* The host's reader may be slower than the client lives: nothing moves for a while, then all does. */
+/* The host's reader may be slower than the client lives: nothing moves for a while, then all does.
+ */
 static void a_slow_reader_of_the_host_gets_the_last_bytes(void **state)
 {
 	int pipe_fd = ask_for_clipboard(9);

@@ -1,4 +1,4 @@
-/* guest-proxy/command.c */
+/* guest-proxy/clients/command.c */
 #include "guest-proxy/clients/command.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* guest-proxy/listener.c: names, locks, systemd's socket, and being out of fds. */
+/* guest-proxy/clients/listener.c: names, locks, systemd's socket, and being out of fds. */
 #include "guest-proxy/clients/listener.h"
 
 #include <setjmp.h>
@@ -17,8 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/unit/fake_channel.h"
 #include "protocol/base/log.h"
+#include "tests/unit/fake_channel.h"
 
 static char directory[64];
 static struct wl_event_loop *loop;
@@ -177,10 +177,10 @@ static void those_who_wait_are_told_that_nobody_will_come(void **state)
 	listener_refuse(fd, "no device"); /* does not wait for a third */
 	ssize_t size = read(first, words, sizeof(words));
 	assert_int_equal(size, 32);
-	assert_int_equal(words[0], 1);               /* wl_display */
-	assert_int_equal(words[1], 32u << 16 | 0);   /* error */
-	assert_int_equal(words[2], 1);               /* about wl_display */
-	assert_int_equal(words[3], 3);               /* implementation */
+	assert_int_equal(words[0], 1);             /* wl_display */
+	assert_int_equal(words[1], 32u << 16 | 0); /* error */
+	assert_int_equal(words[2], 1);             /* about wl_display */
+	assert_int_equal(words[3], 3);             /* implementation */
 	assert_int_equal(words[4], strlen("no device") + 1);
 	assert_string_equal((char *)&words[5], "no device");
 	assert_int_equal(read(first, words, sizeof(words)), 0);

@@ -1,4 +1,4 @@
-/* guest-proxy/registry.c */
+/* guest-proxy/clients/registry.c */
 #include "guest-proxy/clients/registry.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* guest-proxy/clock.c: times that cross between two clocks. */
+/* guest-proxy/connection/clock.c: times that cross between two clocks. */
 #include "guest-proxy/connection/clock.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* guest-proxy/transfer.c: pipes in both directions, whatever the client gives. */
+/* guest-proxy/connection/transfer.c: pipes in both directions, whatever the client gives. */
 #include "guest-proxy/connection/transfer.h"
 
 #include <setjmp.h>
@@ -14,9 +14,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "tests/unit/fake_channel.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
+#include "tests/unit/fake_channel.h"
 #include "tests/unit/wayland_rig.h"
 
 #define OFFER WIRE_SERVER_ID_START

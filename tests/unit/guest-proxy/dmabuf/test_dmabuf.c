@@ -1,6 +1,7 @@
 /*
- * guest-proxy/dmabuf*.c and drm.c, in a client of guest-proxy/client.c, over a channel that is made
- * up. What either end hears is kept as text, a word for each message and its arguments.
+ * guest-proxy/dmabuf/*.c and drm.c, in a client of guest-proxy/clients/client.c, over a channel
+ * that is made up. What either end hears is kept as text, a word for each message and its
+ * arguments.
  */
 #include "guest-proxy/dmabuf/dmabuf.h"
 
@@ -19,13 +20,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "tests/unit/fake_channel.h"
-#include "tests/unit/fd_count.h"
 #include "guest-proxy/clients/client.h"
 #include "guest-proxy/dmabuf/dmabuf_private.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
+#include "tests/unit/fake_channel.h"
+#include "tests/unit/fd_count.h"
 #include "tests/unit/wayland_rig.h"
 
 #define NODE "/dev/dri/renderD130"

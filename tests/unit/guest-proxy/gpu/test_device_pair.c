@@ -8,12 +8,12 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include "tests/unit/socket_compositor.h"
-#include "tests/unit/fd_count.h"
 #include "host-bridge/gpu/device.h"
 #include "host-bridge/policy/policy.h"
 #include "protocol/formats/cross_domain.h"
 #include "protocol/formats/vhost_user.h"
+#include "tests/unit/fd_count.h"
+#include "tests/unit/socket_compositor.h"
 
 #define TIMEOUT_MS 20000
 #define PIPES 10

@@ -1,4 +1,4 @@
-/* guest-proxy/extents.c */
+/* guest-proxy/gpu/extents.c */
 #include "guest-proxy/gpu/extents.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
-/* guest-proxy/gpu_vhost_user.c, gpu_queue.c and front_end.c, against devices that do what devices
- * should not */
+/* guest-proxy/gpu/gpu_vhost_user.c, gpu_queue.c and front_end.c, against devices that do what
+ * devices should not */
 #include "guest-proxy/gpu/gpu.h"
 
 #include <setjmp.h>
@@ -20,10 +20,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/unit/fd_count.h"
 #include "host-bridge/vhost/vhost_user.h"
-#include "protocol/formats/cross_domain.h"
 #include "protocol/base/fd.h"
+#include "protocol/formats/cross_domain.h"
+#include "tests/unit/fd_count.h"
 
 #define TIMEOUT_MS 20000
 #define WINDOW_BYTES (1u << 20)

@@ -1,4 +1,4 @@
-/* guest-proxy/gpu_virtgpu.c, on a kernel of the test's own */
+/* guest-proxy/gpu/gpu_virtgpu.c, on a kernel of the test's own */
 #include "guest-proxy/gpu/gpu.h"
 
 #include <setjmp.h>
@@ -9,11 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
+#include "protocol/formats/cross_domain.h"
 #include "tests/unit/fd_count.h"
 #include "tests/unit/mock_virtgpu.h"
-#include "protocol/base/bytes.h"
-#include "protocol/formats/cross_domain.h"
-#include "protocol/base/fd.h"
 
 #define ALL_PARAMS "param param param param param"
 

@@ -1,4 +1,4 @@
-/* guest-proxy/virtgpu_ioctl.c, as far as it needs no device */
+/* guest-proxy/gpu/virtgpu_ioctl.c, as far as it needs no device */
 #include "guest-proxy/gpu/virtgpu_ioctl.h"
 
 #include <setjmp.h>

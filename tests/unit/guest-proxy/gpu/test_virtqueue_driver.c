@@ -1,4 +1,4 @@
-/* guest-proxy/virtqueue_driver.c, against a device made of the rings alone */
+/* guest-proxy/gpu/virtqueue_driver.c, against a device made of the rings alone */
 #include "guest-proxy/gpu/virtqueue_driver.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* guest-proxy/buffer.c: wl_shm as a client meets it. */
+/* guest-proxy/windows/buffer.c: wl_shm as a client meets it. */
 #include "guest-proxy/windows/buffer.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* guest-proxy/pool.c */
+/* guest-proxy/windows/pool.c */
 #include "guest-proxy/windows/pool.h"
 
 #include <setjmp.h>

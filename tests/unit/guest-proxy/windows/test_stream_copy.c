@@ -1,4 +1,4 @@
-/* guest-proxy/stream_copy.c */
+/* guest-proxy/windows/stream_copy.c */
 #include "guest-proxy/windows/stream_copy.h"
 
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /*
- * guest-proxy/surface.c and swapchain.c: what the compositor sees is what the client drew, and
- * little is copied.
+ * guest-proxy/windows/surface.c and swapchain.c: what the compositor sees is what the client drew,
+ * and little is copied.
  */
 #include "tests/unit/surface_rig.h"
 

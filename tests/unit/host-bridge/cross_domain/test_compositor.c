@@ -1,4 +1,4 @@
-/* host-bridge/compositor.c, against a compositor made of bare sockets */
+/* host-bridge/cross_domain/compositor.c, against a compositor made of bare sockets */
 #include "host-bridge/cross_domain/compositor.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
-/* host-bridge/cross_domain_context.c and blob_ids.c, between a device and a compositor that the
- * test plays. */
+/* host-bridge/cross_domain/cross_domain_context.c and blob_ids.c, between a device and a compositor
+ * that the test plays. */
 #include "host-bridge/cross_domain/cross_domain_context.h"
 
 #include <setjmp.h>
@@ -13,11 +13,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "tests/unit/fake_compositor.h"
-#include "tests/unit/fd_count.h"
 #include "host-bridge/vhost/guest_memory.h"
 #include "host-bridge/vhost/window.h"
 #include "protocol/base/fd.h"
+#include "tests/unit/fake_compositor.h"
+#include "tests/unit/fd_count.h"
 
 #define RAM 0x100000u /* guest address */
 #define RAM_BYTES 0x100000u

@@ -1,4 +1,4 @@
-/* host-bridge/guest_stream.c */
+/* host-bridge/cross_domain/guest_stream.c */
 #include "host-bridge/cross_domain/guest_stream.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* host-bridge/pipes.c */
+/* host-bridge/cross_domain/pipes.c */
 #include "host-bridge/cross_domain/pipes.h"
 
 #include <setjmp.h>
@@ -13,9 +13,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "tests/unit/fd_count.h"
 #include "protocol/base/bytes.h"
 #include "protocol/formats/cross_domain.h"
+#include "tests/unit/fd_count.h"
 
 #define FIRST CROSS_DOMAIN_FIRST_READ_PIPE
 

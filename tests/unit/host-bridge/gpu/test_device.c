@@ -1,4 +1,5 @@
-/* host-bridge/device.c, commands.c, commands_resource.c and requests.c, through real virtqueues. */
+/* host-bridge/gpu/device.c, commands.c, commands_resource.c and requests.c, through real
+ * virtqueues. */
 #include "host-bridge/gpu/device.h"
 
 #include <setjmp.h>
@@ -10,11 +11,11 @@
 #include <linux/virtio_gpu.h>
 #include <sys/stat.h>
 
+#include "protocol/base/bytes.h"
+#include "protocol/formats/cross_domain.h"
 #include "tests/unit/fake_compositor.h"
 #include "tests/unit/fd_count.h"
 #include "tests/unit/machine.h"
-#include "protocol/base/bytes.h"
-#include "protocol/formats/cross_domain.h"
 
 #define OK VIRTIO_GPU_RESP_OK_NODATA
 #define UNSPEC VIRTIO_GPU_RESP_ERR_UNSPEC

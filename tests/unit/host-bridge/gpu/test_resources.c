@@ -1,4 +1,4 @@
-/* host-bridge/resources.c */
+/* host-bridge/gpu/resources.c */
 #include "host-bridge/gpu/resources.h"
 
 #include <setjmp.h>
@@ -10,10 +10,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "tests/unit/fd_count.h"
 #include "host-bridge/vhost/guest_memory.h"
 #include "host-bridge/vhost/window.h"
 #include "protocol/base/fd.h"
+#include "tests/unit/fd_count.h"
 
 #define RAM 0x100000u /* guest address */
 #define RAM_BYTES 0x100000u

@@ -1,4 +1,4 @@
-/* host-bridge/policy_clipboard.c: ways that clipboards and drags do not go */
+/* host-bridge/policy/policy_clipboard.c: ways that clipboards and drags do not go */
 #include "host-bridge/policy/policy.h"
 
 #include <setjmp.h>

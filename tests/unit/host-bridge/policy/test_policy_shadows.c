@@ -1,4 +1,4 @@
-/* host-bridge/policy_shadows.c, with real guest memory */
+/* host-bridge/policy/policy_shadows.c, with real guest memory */
 #include "host-bridge/policy/policy_hooks.h"
 
 #include <setjmp.h>
@@ -15,9 +15,9 @@
 
 #include "host-bridge/vhost/guest_memory.h"
 #include "host-bridge/vhost/window.h"
-#include "tests/unit/policy_world.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
+#include "tests/unit/policy_world.h"
 
 #define RAM UINT64_C(0x100000) /* guest address */
 #define RAM_BYTES UINT64_C(0x100000)

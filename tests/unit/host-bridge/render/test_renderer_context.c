@@ -1,7 +1,7 @@
 /*
- * host-bridge/renderer_context.c, renderer_link.c, renderer_blob.c, waiting.c and requests.c:
- * 3D contexts through real virtqueues, with workers that the test plays. (The real ones: see
- * tests/renderer.)
+ * host-bridge/render/renderer_context.c, renderer_link.c, renderer_blob.c, waiting.c and
+ * requests.c: 3D contexts through real virtqueues, with workers that the test plays. (The real
+ * ones: see tests/renderer.)
  */
 #include "host-bridge/gpu/device.h"
 

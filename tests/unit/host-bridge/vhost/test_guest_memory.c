@@ -1,4 +1,4 @@
-/* host-bridge/guest_memory.c */
+/* host-bridge/vhost/guest_memory.c */
 #include "host-bridge/vhost/guest_memory.h"
 
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /*
- * host-bridge/udmabuf.c and resource_export: what becomes of a blob's pages. The kernel's ioctl is
- * replaced by one that notes what it is asked for; tests/vm has the real device.
+ * host-bridge/vhost/udmabuf.c and resource_export: what becomes of a blob's pages. The kernel's
+ * ioctl is replaced by one that notes what it is asked for; tests/vm has the real device.
  */
 #include "host-bridge/vhost/udmabuf.h"
 
@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host-bridge/vhost/guest_memory.h"
 #include "host-bridge/gpu/resources.h"
+#include "host-bridge/vhost/guest_memory.h"
 #include "host-bridge/vhost/window.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"

@@ -1,4 +1,4 @@
-/* host-bridge/vhost_user*.c and protocol/vhost_user.c */
+/* host-bridge/vhost_user*.c and protocol/formats/vhost_user.c */
 #include "host-bridge/vhost/vhost_user.h"
 
 #include <setjmp.h>

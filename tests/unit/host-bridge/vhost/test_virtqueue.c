@@ -1,4 +1,4 @@
-/* host-bridge/virtqueue.c */
+/* host-bridge/vhost/virtqueue.c */
 #include "host-bridge/vhost/virtqueue.h"
 
 #include <setjmp.h>

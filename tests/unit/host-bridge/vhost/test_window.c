@@ -1,4 +1,4 @@
-/* host-bridge/window.c */
+/* host-bridge/vhost/window.c */
 #include "host-bridge/vhost/window.h"
 
 #include <setjmp.h>

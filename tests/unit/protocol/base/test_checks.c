@@ -1,4 +1,4 @@
-/* protocol/checks.c and registry_probe.c: reports, other programs, and what compositors say */
+/* protocol/base/checks.c and registry_probe.c: reports, other programs, and what compositors say */
 #include "protocol/base/checks.h"
 
 #include <setjmp.h>
@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/unit/fd_count.h"
 #include "protocol/base/bytes.h"
 #include "protocol/relay/registry_probe.h"
+#include "tests/unit/fd_count.h"
 
 static int capture(const char *script, int timeout_ms, char *output, size_t size)
 {

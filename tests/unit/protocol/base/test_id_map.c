@@ -1,4 +1,4 @@
-/* host-bridge/id_map.c */
+/* protocol/base/id_map.c */
 #include "protocol/base/id_map.h"
 
 #include <setjmp.h>

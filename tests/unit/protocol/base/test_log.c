@@ -1,4 +1,4 @@
-/* protocol/log.c */
+/* protocol/base/log.c */
 #include "protocol/base/log.h"
 
 #include <setjmp.h>

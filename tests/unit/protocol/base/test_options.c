@@ -1,4 +1,4 @@
-/* protocol/options.c */
+/* protocol/base/options.c */
 #include "protocol/base/options.h"
 
 #include <setjmp.h>
@@ -222,8 +222,8 @@ static void options_win_over_variables_and_variables_over_the_file(void **state)
 	assert_string_equal(socket_path, "/file");
 	assert_string_equal(level, "variable");
 	assert_true(stats);
-	assert_int_equal(parse(2, "--log-level", "option", "--socket-path=/option", "x", NULL),
-		OPTIONS_RUN);
+	assert_int_equal(
+		parse(2, "--log-level", "option", "--socket-path=/option", "x", NULL), OPTIONS_RUN);
 	assert_string_equal(socket_path, "/option");
 	assert_string_equal(level, "option");
 	assert_int_equal(first, 4);

@@ -1,4 +1,4 @@
-/* protocol/outbox.c */
+/* protocol/base/outbox.c */
 #include "protocol/base/outbox.h"
 
 #include <dirent.h>

@@ -1,4 +1,4 @@
-/* protocol/service.c: against a real datagram socket, and sockets passed as a manager does */
+/* protocol/base/service.c: against a real datagram socket, and sockets passed as a manager does */
 #include "protocol/base/service.h"
 
 #include <setjmp.h>
@@ -15,8 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/unit/fd_count.h"
 #include "protocol/base/log.h"
+#include "tests/unit/fd_count.h"
 
 static char directory[64];
 static int manager; /* the end that hears what is told */

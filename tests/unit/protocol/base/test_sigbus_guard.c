@@ -1,4 +1,4 @@
-/* protocol/sigbus_guard.c */
+/* protocol/base/sigbus_guard.c */
 #include "protocol/base/sigbus_guard.h"
 
 #include <setjmp.h>
@@ -218,7 +218,7 @@ static void everything_else_is_still_deadly(void **state)
 
 static sigjmp_buf caught;
 
-static void catch(int number)
+static void catch (int number)
 {
 	siglongjmp(caught, 1);
 }

@@ -1,4 +1,4 @@
-/* protocol/pixel_format.c */
+/* protocol/formats/pixel_format.c */
 #include "protocol/formats/pixel_format.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* protocol/interfaces.c and the generated table. */
+/* protocol/relay/interfaces.c and the generated table. */
 #include "protocol/relay/interfaces.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* protocol/wire.c */
+/* protocol/relay/wire.c */
 #include "protocol/relay/wire.h"
 
 #include <errno.h>
