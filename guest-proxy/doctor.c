@@ -484,7 +484,7 @@ static enum check_result check_unit(void *world, struct finding *finding, int ar
 
 static enum check_result check_variable(void *world, struct finding *finding, int argument)
 {
-	const char *folder = getenv("XDG_RUNTIME_DIR"), *name = getenv("WAYLAND_DISPLAY");
+	const char *directory = getenv("XDG_RUNTIME_DIR"), *name = getenv("WAYLAND_DISPLAY");
 	bool absolute = name && name[0] == '/';
 	char path[256];
 
@@ -495,7 +495,7 @@ static enum check_result check_variable(void *world, struct finding *finding, in
 			"/etc/profile.d/wayferry.sh), or export WAYLAND_DISPLAY=wayferry-0",
 			SOCKET_UNIT);
 	}
-	snprintf(path, sizeof(path), "%s%s%s", absolute || !folder ? "" : folder,
+	snprintf(path, sizeof(path), "%s%s%s", absolute || !directory ? "" : directory,
 		absolute ? "" : "/", name);
 	if (access(path, F_OK) == 0)
 		return finding_ok(finding, "$WAYLAND_DISPLAY is %s", name);
@@ -506,7 +506,7 @@ static enum check_result check_variable(void *world, struct finding *finding, in
 
 static const struct check checks[] = {
 	{"kernel", check_kernel, 0},
-	{"runtime folder", check_runtime, 0},
+	{"runtime directory", check_runtime, 0},
 	{"render node", check_node, 0},
 	{"permissions", check_permissions, 0},
 	{"driver", check_driver, 0},

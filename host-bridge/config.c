@@ -144,13 +144,13 @@ static bool parse(struct reading *reading, const char *path)
 /* Where a machine has its configuration; false: nowhere. */
 static bool default_path(const char *vm, char path[PATH_MAX])
 {
-	const char *folder = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	const char *directory = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 	int length;
 
 	if (!vm || !policy_vm_name_good(vm))
 		return false;
-	if (folder && folder[0] == '/')
-		length = snprintf(path, PATH_MAX, "%s/wayferry/%s.conf", folder, vm);
+	if (directory && directory[0] == '/')
+		length = snprintf(path, PATH_MAX, "%s/wayferry/%s.conf", directory, vm);
 	else if (home && home[0] == '/')
 		length = snprintf(path, PATH_MAX, "%s/.config/wayferry/%s.conf", home, vm);
 	else

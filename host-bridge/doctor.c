@@ -158,7 +158,7 @@ static enum check_result check_globals(void *world, struct finding *finding, int
 
 /* Memory */
 
-static enum check_result check_shm_folder(void *world, struct finding *finding, int argument)
+static enum check_result check_shm_directory(void *world, struct finding *finding, int argument)
 {
 	struct statvfs status;
 
@@ -307,34 +307,34 @@ static enum check_result check_kvm(void *world, struct finding *finding, int arg
 
 /* Our own socket */
 
-static enum check_result check_socket_folder(void *world, struct finding *finding, int argument)
+static enum check_result check_socket_directory(void *world, struct finding *finding, int argument)
 {
 	struct doctor *doctor = world;
 	const char *runtime = getenv("XDG_RUNTIME_DIR"), *socket = doctor->settings->socket_path;
-	char folder[512];
+	char directory[512];
 
 	if (!socket && !runtime)
 		return finding_skip(finding, "there is no $XDG_RUNTIME_DIR to have it in");
-	snprintf(folder, sizeof(folder), "%s/wayferry", runtime ? runtime : "");
+	snprintf(directory, sizeof(directory), "%s/wayferry", runtime ? runtime : "");
 	if (socket) {
 		const char *slash = strrchr(socket, '/');
-		snprintf(folder, sizeof(folder), "%.*s",
+		snprintf(directory, sizeof(directory), "%.*s",
 			slash > socket  ? (int)(slash - socket)
 				: slash ? 1
 					: 0,
 			socket);
-		if (!slash && !getcwd(folder, sizeof(folder)))
+		if (!slash && !getcwd(directory, sizeof(directory)))
 			return finding_skip(finding, strerror(errno));
-	} else if (access(folder, F_OK) < 0 && errno == ENOENT) {
-		return finding_ok(finding, "%s, which the unit makes", folder);
+	} else if (access(directory, F_OK) < 0 && errno == ENOENT) {
+		return finding_ok(finding, "%s, which the unit makes", directory);
 	}
-	const char *fault = checks_folder_fault(folder);
+	const char *fault = checks_directory_fault(directory);
 	if (!fault)
-		return finding_ok(finding, "%s", folder);
-	finding_found(finding, "%s: %s", folder, fault);
+		return finding_ok(finding, "%s", directory);
+	finding_found(finding, "%s: %s", directory, fault);
 	return finding_remedy(finding,
-		socket && access(folder, W_OK) == 0 ? CHECK_WARNING : CHECK_FAILED,
-		"give --socket a path in a folder of yours that others cannot write to, like "
+		socket && access(directory, W_OK) == 0 ? CHECK_WARNING : CHECK_FAILED,
+		"give --socket a path in a directory of yours that others cannot write to, like "
 		"$XDG_RUNTIME_DIR (mkdir -m 700 makes one)");
 }
 
@@ -358,11 +358,11 @@ static enum check_result check_unit(void *world, struct finding *finding, int ar
 }
 
 static const struct check checks[] = {
-	{"runtime folder", check_runtime, 0},
+	{"runtime directory", check_runtime, 0},
 	{"compositor", check_compositor, 0},
 	{"globals", check_globals, 0},
 	{"shared memory", check_sealed_memory, 0},
-	{"memory folder", check_shm_folder, 0},
+	{"memory directory", check_shm_directory, 0},
 	{"dma-bufs", check_udmabuf, 0},
 	{"renderer", check_renderer, 0},
 	{"open files", check_open_files, FILES_WANTED},
@@ -371,7 +371,7 @@ static const struct check checks[] = {
 	{"monitor", check_monitor, 0},
 	{"its device", check_monitor_device, 0},
 	{"KVM", check_kvm, 0},
-	{"socket's folder", check_socket_folder, 0},
+	{"socket's directory", check_socket_directory, 0},
 	{"service", check_unit, 0},
 };
 

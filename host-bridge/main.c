@@ -30,9 +30,9 @@
 #define LOG_MODULE "host"
 
 #define EXIT_USAGE 2
-#define WINDOW_BYTES (1ull << 30)
-#define WINDOW_BYTES_MIN (1ull << 20)
-#define WINDOW_BYTES_MAX (1ull << 40)
+#define REGION_BYTES (1ull << 30)
+#define REGION_BYTES_MIN (1ull << 20)
+#define REGION_BYTES_MAX (1ull << 40)
 
 struct host_options {
 	const char *config, *socket, *fd, *wayland_display, *vm, *clipboard, *renderer,
@@ -43,7 +43,7 @@ struct host_options {
 struct host {
 	const char *socket_path; /* NULL: socket_fd */
 	int socket_fd;
-	uint64_t window_bytes;
+	uint64_t region_bytes;
 	bool print_capabilities, stats, sandbox, doctor, wants_renderer;
 	struct renderer_config renderer_config;
 	char renderer_program[PATH_MAX];
@@ -229,7 +229,7 @@ static bool apply_socket(struct host *host, const struct host_options *options)
 	return false;
 }
 
-/* Beside this program (a build tree has it in the folder next to this one's), or installed. */
+/* Beside this program (a build tree has it in the directory next to this one's), or installed. */
 static void find_renderer_program(struct host *host)
 {
 	static const char *const beside[] = {"wayferry-renderer", "../renderer/wayferry-renderer"};
@@ -301,7 +301,7 @@ static bool apply_clipboard(struct policy *policy, const char *ways)
 
 static bool apply_options(struct host *host, const struct host_options *options)
 {
-	unsigned long long window_bytes = WINDOW_BYTES;
+	unsigned long long region_bytes = REGION_BYTES;
 
 	host->print_capabilities = options->print_capabilities;
 	host->stats = options->stats;
@@ -314,12 +314,12 @@ static bool apply_options(struct host *host, const struct host_options *options)
 	if (!apply_clipboard(&host->policy, options->clipboard) || !apply_renderer(host, options))
 		return false;
 	if (options->window_size &&
-		(!options_parse_bytes(options->window_size, &window_bytes) ||
-			window_bytes < WINDOW_BYTES_MIN || window_bytes > WINDOW_BYTES_MAX ||
-			(window_bytes & (window_bytes - 1)) != 0))
+		(!options_parse_bytes(options->window_size, &region_bytes) ||
+			region_bytes < REGION_BYTES_MIN || region_bytes > REGION_BYTES_MAX ||
+			(region_bytes & (region_bytes - 1)) != 0))
 		return refuse(
 			"window-size", options->window_size, "not a power of two from 1M to 1T");
-	host->window_bytes = window_bytes;
+	host->region_bytes = region_bytes;
 	return apply_logging(options) && apply_socket(host, options);
 }
 
@@ -332,7 +332,7 @@ static void print_capabilities(const struct host *host)
 	printf("device virtio-gpu\n");
 	printf("renderer %s\n",
 		renderer_n_capsets(host->renderer) > 0 ? "libvirglrenderer" : "none");
-	printf("window-bytes %llu\n", (unsigned long long)host->window_bytes);
+	printf("window-bytes %llu\n", (unsigned long long)host->region_bytes);
 	int udmabuf = udmabuf_open();
 	printf("udmabuf %s\n", udmabuf < 0 ? strerror(-udmabuf) : "works");
 	fd_close(&udmabuf);
@@ -418,7 +418,7 @@ static bool open_host(struct host *host)
 		.socket_path = host->socket_path,
 		.socket_fd = host->socket_fd,
 		.policy = &host->policy,
-		.window_bytes = host->window_bytes,
+		.region_bytes = host->region_bytes,
 		.udmabuf = true,
 		.renderer = host->renderer,
 	};

@@ -86,18 +86,18 @@ wrong() {
 
 # build NAME OPTION...: builds build-tests/NAME.
 build() {
-    local folder=build-tests/$1 log=$LOGS/build-$1.log
+    local directory=build-tests/$1 log=$LOGS/build-$1.log
     shift
-    echo "building $folder" >&2
+    echo "building $directory" >&2
     {
-        if [ -e "$folder/build.ninja" ]; then
-            meson setup --reconfigure "$folder" "$@"
+        if [ -e "$directory/build.ninja" ]; then
+            meson setup --reconfigure "$directory" "$@"
         else
-            meson setup "$folder" "$@"
-        fi && ninja -C "$folder"
+            meson setup "$directory" "$@"
+        fi && ninja -C "$directory"
     } >"$log" 2>&1 || {
         tail -n 30 "$log"
-        echo "building $folder failed (log: $log)"
+        echo "building $directory failed (log: $log)"
         finish 1
     }
 }

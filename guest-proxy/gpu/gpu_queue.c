@@ -16,7 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "guest-proxy/gpu/front_end.h"
+#include "guest-proxy/gpu/frontend.h"
 #include "protocol/base/fd.h"
 #include "protocol/formats/vhost_user.h"
 
@@ -63,7 +63,7 @@ struct gpu_queue {
 	struct wl_event_source *call_source, *socket_source, *backend_source, *timer, *idle;
 	bool timer_armed;
 	bool turn_follows; /* what comes up now need not ask for one */
-	struct front_end *fe;
+	struct frontend *fe;
 	int ram_fd, kick, call;
 	uint8_t *ram;
 	struct virtqueue_driver *driver;
@@ -105,7 +105,7 @@ const char *gpu_queue_describe(const struct gpu_queue *queue)
 	return queue->description;
 }
 
-struct front_end *gpu_queue_front_end(struct gpu_queue *queue)
+struct frontend *gpu_queue_frontend(struct gpu_queue *queue)
 {
 	return queue->fe;
 }
@@ -265,12 +265,12 @@ static void watch_silent(struct gpu_queue *queue)
 
 static void serve_sockets(struct gpu_queue *queue)
 {
-	int error = front_end_serve(queue->fe);
+	int error = frontend_serve(queue->fe);
 	if (error == -ECONNRESET)
 		gpu_queue_lose(queue, "the device is gone (wayferry-host ended or dropped us)");
 	else if (error < 0)
 		gpu_queue_lose(queue, "the connection broke: %s", strerror(-error));
-	if (front_end_backend_socket(queue->fe) < 0)
+	if (frontend_backend_socket(queue->fe) < 0)
 		remove_source(&queue->backend_source);
 }
 
@@ -294,8 +294,8 @@ static int wait_for(struct gpu_queue *queue, const unsigned *pending)
 			return 0;
 		struct pollfd pollfds[] = {
 			{.fd = queue->call, .events = POLLIN},
-			{.fd = front_end_socket(queue->fe), .events = POLLIN},
-			{.fd = front_end_backend_socket(queue->fe), .events = POLLIN},
+			{.fd = frontend_socket(queue->fe), .events = POLLIN},
+			{.fd = frontend_backend_socket(queue->fe), .events = POLLIN},
 		};
 		int remaining_ms = vhost_user_remaining_ms(deadline_ns);
 		int n = poll(pollfds, ARRAY_LENGTH(pollfds),
@@ -474,9 +474,9 @@ static int make_events(struct gpu_queue *queue)
 	return queue->kick < 0 || queue->call < 0 ? -errno : 0;
 }
 
-static struct front_end_queue rings_at(const struct gpu_queue *queue, uint64_t offset, int kick)
+static struct frontend_queue rings_at(const struct gpu_queue *queue, uint64_t offset, int kick)
 {
-	return (struct front_end_queue){
+	return (struct frontend_queue){
 		.descriptors = queue->ram + offset + VIRTQUEUE_DRIVER_DESCRIPTORS,
 		.available = queue->ram + offset + VIRTQUEUE_DRIVER_AVAILABLE,
 		.used = queue->ram + offset + VIRTQUEUE_DRIVER_USED,
@@ -488,7 +488,7 @@ static struct front_end_queue rings_at(const struct gpu_queue *queue, uint64_t o
 
 static int start(struct gpu_queue *queue)
 {
-	const struct front_end_memory memory = {
+	const struct frontend_memory memory = {
 		.fd = queue->ram_fd,
 		.map = queue->ram,
 		.size = RAM_BYTES,
@@ -497,22 +497,22 @@ static int start(struct gpu_queue *queue)
 	int never = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (never < 0)
 		return -errno;
-	const struct front_end_queue queues[] = {
+	const struct frontend_queue queues[] = {
 		rings_at(queue, 0, queue->kick),
 		rings_at(queue, CURSOR_OFFSET, never),
 	};
-	int error = front_end_start(queue->fe, &memory, queues, ARRAY_LENGTH(queues));
+	int error = frontend_start(queue->fe, &memory, queues, ARRAY_LENGTH(queues));
 	fd_close(&never);
 	return error;
 }
 
 static int add_sources(struct gpu_queue *queue)
 {
-	int backend = front_end_backend_socket(queue->fe);
+	int backend = frontend_backend_socket(queue->fe);
 	queue->call_source = wl_event_loop_add_fd(
 		queue->loop, queue->call, WL_EVENT_READABLE, handle_call, queue);
 	queue->socket_source = wl_event_loop_add_fd(
-		queue->loop, front_end_socket(queue->fe), WL_EVENT_READABLE, handle_socket, queue);
+		queue->loop, frontend_socket(queue->fe), WL_EVENT_READABLE, handle_socket, queue);
 	if (backend >= 0)
 		queue->backend_source = wl_event_loop_add_fd(
 			queue->loop, backend, WL_EVENT_READABLE, handle_socket, queue);
@@ -533,7 +533,7 @@ struct gpu_queue *gpu_queue_open(struct wl_event_loop *loop, const char *path,
 	queue->listener_data = data;
 	queue->ram_fd = queue->kick = queue->call = -1;
 	snprintf(queue->description, sizeof(queue->description), "vhost-user %s", path);
-	queue->fe = front_end_open(path, FEATURES, 0);
+	queue->fe = frontend_open(path, FEATURES, 0);
 	if (!queue->fe) /* said so */
 		goto fail;
 	int error = make_ram(queue);
@@ -565,7 +565,7 @@ void gpu_queue_destroy(struct gpu_queue *queue)
 	remove_source(&queue->backend_source);
 	remove_source(&queue->timer);
 	remove_source(&queue->idle);
-	front_end_destroy(queue->fe);
+	frontend_destroy(queue->fe);
 	virtqueue_driver_destroy(queue->driver);
 	extents_finish(&queue->data_pages);
 	extents_finish(&queue->blob_pages);

@@ -15,7 +15,7 @@
 #include "guest-proxy/gpu/virtqueue_driver.h"
 
 struct gpu_queue;
-struct front_end;
+struct frontend;
 
 /* Slots that submissions leave to the commands that create and destroy. */
 #define GPU_QUEUE_RESERVED_SLOTS 16
@@ -42,7 +42,7 @@ const char *gpu_queue_lost(const struct gpu_queue *queue);
 void __attribute__((format(printf, 2, 3)))
 gpu_queue_lose(struct gpu_queue *queue, const char *format, ...);
 
-struct front_end *gpu_queue_front_end(struct gpu_queue *queue);
+struct frontend *gpu_queue_frontend(struct gpu_queue *queue);
 /* "vhost-user PATH" */
 const char *gpu_queue_describe(const struct gpu_queue *queue);
 

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "guest-proxy/gpu/front_end.h"
+#include "guest-proxy/gpu/frontend.h"
 #include "guest-proxy/gpu/gpu_queue.h"
 #include "protocol/formats/cross_domain.h"
 
@@ -21,7 +21,7 @@
 #define MAX_CONTEXTS 900
 #define MAX_CAPSETS 64
 #define CAPSET_MAX_BYTES (VIRTQUEUE_DRIVER_RESPONSE_BYTES - sizeof(struct virtio_gpu_ctrl_hdr))
-/* A piece of the window that we gave back may still be in use on the host: how many others are
+/* A segment of the region that we gave back may still be in use on the host: how many others are
  * tried. */
 #define MAP_ATTEMPTS 8
 static_assert(VIRTQUEUE_USED_F_WANT_LAZY == CROSS_DOMAIN_USED_F_WANT_POLL, "");
@@ -29,7 +29,7 @@ static_assert(VIRTQUEUE_USED_F_WANT_LAZY == CROSS_DOMAIN_USED_F_WANT_POLL, "");
 struct gpu_vhost_user {
 	struct gpu base;
 	struct gpu_queue *queue;
-	struct extents window; /* pages */
+	struct extents region; /* pages */
 	uint8_t capset[CAPSET_MAX_BYTES];
 	size_t capset_bytes;
 	struct wl_list contexts; /* gpu_context::link */
@@ -56,7 +56,7 @@ struct gpu_context {
 struct blob {
 	struct gpu_blob base;
 	enum gpu_blob_memory memory;
-	struct extent pages; /* of guest RAM, or of the window */
+	struct extent pages; /* of guest RAM, or of the region */
 };
 
 static struct gpu_vhost_user *of_base(const struct gpu *base)
@@ -281,7 +281,7 @@ static void command_map(
 }
 
 /*
- * Maps @blob at other places of the window than the one that the host has just refused: what was
+ * Maps @blob at other places of the region than the one that the host has just refused: what was
  * there before may still be in use there. 0 or -errno; blob->pages is what it has then.
  */
 static int map_elsewhere(struct gpu_vhost_user *gpu, struct blob *blob)
@@ -293,7 +293,7 @@ static int map_elsewhere(struct gpu_vhost_user *gpu, struct blob *blob)
 		refused[n++] = blob->pages;
 		blob->pages.length = 0;
 		error = extents_take(
-			&gpu->window, refused[0].length, EXTENTS_NEXT, &blob->pages.start);
+			&gpu->region, refused[0].length, EXTENTS_NEXT, &blob->pages.start);
 		if (error < 0)
 			break;
 		blob->pages.length = refused[0].length;
@@ -305,15 +305,15 @@ static int map_elsewhere(struct gpu_vhost_user *gpu, struct blob *blob)
 			error = errno_of(map.type);
 	} while (error < 0 && error != -EPIPE && n < MAP_ATTEMPTS);
 	for (size_t i = 0; i < n; i++)
-		extents_give(&gpu->window, refused[i].start, refused[i].length);
+		extents_give(&gpu->region, refused[i].start, refused[i].length);
 	return error == -ENOSPC ? -ENOMEM : error;
 }
 
 /* Where @blob is, or would be: NULL if the device has mapped nothing there. */
-static void *window_at(struct gpu_vhost_user *gpu, const struct blob *blob)
+static void *visible_region_at(struct gpu_vhost_user *gpu, const struct blob *blob)
 {
-	return front_end_window_at(
-		gpu_queue_front_end(gpu->queue), blob->pages.start * PAGE_BYTES, blob->base.size);
+	return frontend_region_at(
+		gpu_queue_frontend(gpu->queue), blob->pages.start * PAGE_BYTES, blob->base.size);
 }
 
 /* Creates, attaches and maps in one go. 0 or -errno; the host then has nothing of it. */
@@ -337,9 +337,9 @@ static int realize(struct gpu_context *context, struct blob *blob, uint64_t blob
 	if (attach.type != VIRTIO_GPU_RESP_OK_NODATA)
 		error = errno_of(attach.type);
 	else if (blob->memory == GPU_BLOB_HOST && map.type != VIRTIO_GPU_RESP_OK_MAP_INFO)
-		error = window_at(gpu, blob) ? map_elsewhere(gpu, blob) : -ENODEV;
+		error = visible_region_at(gpu, blob) ? map_elsewhere(gpu, blob) : -ENODEV;
 	if (error == 0 && blob->memory == GPU_BLOB_HOST &&
-		!(blob->base.map = window_at(gpu, blob))) {
+		!(blob->base.map = visible_region_at(gpu, blob))) {
 		gpu_queue_lose(gpu->queue, "the device says it mapped what it did not map");
 		return -EPIPE;
 	}
@@ -357,7 +357,7 @@ static int take_pages(struct gpu_vhost_user *gpu, struct blob *blob)
 	if (blob->memory == GPU_BLOB_GUEST) {
 		error = gpu_queue_take_pages(gpu->queue, n, &blob->pages);
 	} else {
-		error = extents_take(&gpu->window, n, EXTENTS_NEXT, &blob->pages.start);
+		error = extents_take(&gpu->region, n, EXTENTS_NEXT, &blob->pages.start);
 		blob->pages.length = error < 0 ? 0 : n;
 	}
 	return error == -ENOSPC ? -ENOMEM : error;
@@ -368,7 +368,7 @@ static void blob_free(struct gpu_vhost_user *gpu, struct blob *blob)
 	if (blob->memory == GPU_BLOB_GUEST)
 		gpu_queue_give_pages(gpu->queue, blob->pages);
 	else if (blob->pages.length > 0)
-		extents_give(&gpu->window, blob->pages.start, blob->pages.length);
+		extents_give(&gpu->region, blob->pages.start, blob->pages.length);
 	free(blob);
 }
 
@@ -378,7 +378,7 @@ static int gpu_vhost_user_blob_create(struct gpu_context *context, enum gpu_blob
 	struct gpu_vhost_user *gpu = context->gpu;
 	if (context->lost)
 		return -EPIPE;
-	if (memory == GPU_BLOB_HOST && front_end_window_size(gpu_queue_front_end(gpu->queue)) == 0)
+	if (memory == GPU_BLOB_HOST && frontend_region_size(gpu_queue_frontend(gpu->queue)) == 0)
 		return -EINVAL;
 	/* A memory entry has 32 bits; so has wl_shm. */
 	if (size == 0 || size > INT32_MAX)
@@ -412,7 +412,7 @@ static void gpu_vhost_user_blob_destroy(struct gpu_blob *base)
 	struct blob *blob = container_of(base, struct blob, base);
 	struct gpu_vhost_user *gpu = base->context->gpu;
 	struct extent frees = no_pages;
-	/* The device may write to guest pages until it has let go of them; the window's are its own
+	/* The device may write to guest pages until it has let go of them; the region's are its own
 	 * affair. */
 	if (blob->memory == GPU_BLOB_GUEST && !gpu_queue_lost(gpu->queue)) {
 		frees = blob->pages;
@@ -533,7 +533,7 @@ static void gpu_vhost_user_destroy(struct gpu *base)
 {
 	struct gpu_vhost_user *gpu = of_base(base);
 	gpu_queue_destroy(gpu->queue);
-	extents_finish(&gpu->window);
+	extents_finish(&gpu->region);
 	free(gpu);
 }
 
@@ -575,7 +575,7 @@ static int fetch_capset(struct gpu_vhost_user *gpu, uint32_t size)
 static int find_capset(struct gpu_vhost_user *gpu)
 {
 	struct virtio_gpu_config config;
-	int error = front_end_config(gpu_queue_front_end(gpu->queue), &config, sizeof(config));
+	int error = frontend_config(gpu_queue_frontend(gpu->queue), &config, sizeof(config));
 	for (uint32_t i = 0; error == 0 && i < min_u64(config.num_capsets, MAX_CAPSETS); i++) {
 		const struct virtio_gpu_get_capset_info command = {
 			.hdr = header(VIRTIO_GPU_CMD_GET_CAPSET_INFO, 0),
@@ -607,10 +607,9 @@ struct gpu *gpu_vhost_user_open(struct wl_event_loop *loop, const char *path)
 	}
 	int error = find_capset(gpu);
 	/* wl_shm, which this memory is for, reaches as far as an int. */
-	uint64_t window =
-		min_u64(front_end_window_size(gpu_queue_front_end(gpu->queue)), INT32_MAX);
+	uint64_t region = min_u64(frontend_region_size(gpu_queue_frontend(gpu->queue)), INT32_MAX);
 	if (error == 0)
-		error = extents_init(&gpu->window, 0, window / PAGE_BYTES);
+		error = extents_init(&gpu->region, 0, region / PAGE_BYTES);
 	if (error < 0) {
 		log_err("%s: no cross-domain contexts: %s", gpu_queue_describe(gpu->queue),
 			error == -ENOENT ? "the device has no capset 5" : strerror(-error));

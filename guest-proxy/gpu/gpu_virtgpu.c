@@ -36,7 +36,7 @@ struct gpu_virtgpu {
 	struct gpu base;
 	struct wl_event_loop *loop;
 	char *path, *description;
-	bool host_visible; /* the device has a window for its own memory */
+	bool host_visible; /* the device has a region for its own memory */
 	bool host_mapped;  /* and it was seen to work */
 	uint8_t capset[CAPSET_MAX_BYTES];
 	struct wl_list contexts;         /* gpu_context::link */

@@ -32,17 +32,17 @@ static const char *name_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* The folder is watched: the file itself has no event while somebody has it open. */
+/* The directory is watched: the file itself has no event while somebody has it open. */
 int virtgpu_watch(const char *path)
 {
-	char folder[PATH_MAX];
+	char directory[PATH_MAX];
 	size_t length = (size_t)(name_of(path) - path);
-	if (length + 2 > sizeof(folder))
+	if (length + 2 > sizeof(directory))
 		return -ENAMETOOLONG;
-	memcpy(folder, path, length);
-	memcpy(folder + length, ".", 2);
+	memcpy(directory, path, length);
+	memcpy(directory + length, ".", 2);
 	int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (watch >= 0 && inotify_add_watch(watch, folder, IN_DELETE | IN_MOVED_FROM) >= 0)
+	if (watch >= 0 && inotify_add_watch(watch, directory, IN_DELETE | IN_MOVED_FROM) >= 0)
 		return watch;
 	int error = -errno;
 	if (watch >= 0)

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "host-bridge/vhost/window.h"
+#include "host-bridge/vhost/visible_region.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 
@@ -369,7 +369,7 @@ uint32_t command_resource_map_blob(struct command *command)
 
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	if (!window_mapped(resources->window))
+	if (!visible_region_mapped(resources->region))
 		return VIRTIO_GPU_RESP_ERR_UNSPEC;
 	int err = resource_map(resource, in->offset);
 	if (err < 0)

@@ -34,7 +34,7 @@ void request_complete(struct request *request, uint32_t response);
 struct context_blob { /* what a HOST3D blob_id stands for */
 	uint64_t size;
 	int fd; /* an fd of its own (owned by the receiver of this struct), or -1: a slot of the
-		   window */
+		   region */
 	uint64_t fd_offset;
 	/* Contents to be written once the blob has memory (received keymaps), or NULL; owned by the
 	 * receiver: free(). */

@@ -1,5 +1,5 @@
 /*
- * The virtio-gpu device: a vhost-user back end above, contexts and resources below.
+ * The virtio-gpu device: a vhost-user backend above, contexts and resources below.
  *
  * A turn of the event loop: callbacks execute commands (process), or note that a context has
  * something for its guest (context_wake) or that an answer stands on the used ring. At its end
@@ -19,7 +19,7 @@
 #include "host-bridge/gpu/commands.h"
 #include "host-bridge/vhost/udmabuf.h"
 #include "host-bridge/vhost/vhost_user.h"
-#include "host-bridge/vhost/window.h"
+#include "host-bridge/vhost/visible_region.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #define LOG_MODULE "device"
@@ -31,7 +31,7 @@ struct device {
 	struct gpu gpu;
 	struct vhost_user *vhost_user;
 	struct vhost_user_device description;
-	struct window *window;
+	struct visible_region *region;
 	int udmabuf;                  /* -1: there is none */
 	struct wl_list awake;         /* context::wake_link */
 	uint32_t n_starved;           /* contexts with an event and no POLL */
@@ -205,7 +205,7 @@ static void forget_guest(struct device *device)
 	requests_reset(&gpu->requests);
 	pipes_finish(&device->lingering);
 	resource_table_finish(&gpu->resources);
-	window_reset(device->window);
+	visible_region_reset(device->region);
 	memset(device->notify, 0, sizeof(device->notify));
 }
 
@@ -216,7 +216,7 @@ static void handle_started(void *data, bool resumed)
 		forget_guest(device);
 	device->wants_polls = false;
 	device->places.total = virtqueue_size(device->gpu.queues[GPU_CONTROL_QUEUE]);
-	window_map(device->window, device->vhost_user, resumed); /* it says what is wrong */
+	visible_region_map(device->region, device->vhost_user, resumed); /* it says what is wrong */
 	want_turn(device);
 }
 
@@ -242,7 +242,7 @@ static int open_socket(struct device *device, const struct device_config *config
 	device->description = (struct vhost_user_device){
 		.features = features,
 		.n_queues = ARRAY_LENGTH(device->gpu.queues),
-		.shmem_sizes[VIRTIO_GPU_SHM_ID_HOST_VISIBLE] = config->window_bytes,
+		.shmem_sizes[VIRTIO_GPU_SHM_ID_HOST_VISIBLE] = config->region_bytes,
 		.get_config = handle_get_config,
 		.set_config = handle_set_config,
 		.process = handle_process,
@@ -258,14 +258,14 @@ static int open_socket(struct device *device, const struct device_config *config
 	struct gpu *gpu = &device->gpu;
 	for (uint32_t i = 0; i < ARRAY_LENGTH(gpu->queues); i++)
 		gpu->queues[i] = vhost_user_queue(device->vhost_user, i);
-	resource_table_init(&gpu->resources, vhost_user_memory(device->vhost_user), device->window);
+	resource_table_init(&gpu->resources, vhost_user_memory(device->vhost_user), device->region);
 	gpu->resources.udmabuf = device->udmabuf;
 	requests_init(&gpu->requests, gpu->queues[GPU_CONTROL_QUEUE], handle_answered, device);
 	gpu->host.memory = gpu->resources.memory;
 	if (config->renderer || device->udmabuf >= 0)
 		guest_memory_keep_fds(gpu->resources.memory);
 	if (config->renderer)
-		window_set_pieces(device->window);
+		visible_region_set_segments(device->region);
 	return 0;
 }
 
@@ -291,7 +291,7 @@ struct device *device_create(const struct device_config *config)
 		.n_starved = &device->n_starved,
 		.loop = config->loop,
 		.policy = config->policy,
-		.max_blob_bytes = config->window_bytes,
+		.max_blob_bytes = config->region_bytes,
 		.renderer = config->renderer,
 		.counters = &gpu->counters,
 		.places = &device->places,
@@ -307,10 +307,10 @@ struct device *device_create(const struct device_config *config)
 	/* A pipe whose reader has left must not end the process. */
 	signal(SIGPIPE, SIG_IGN);
 	gpu->submission = malloc(GPU_MAX_SUBMISSION_BYTES);
-	device->window = window_create(config->window_bytes);
+	device->region = visible_region_create(config->region_bytes);
 	device->again = wl_event_loop_add_timer(config->loop, handle_again, device);
-	if (!gpu->submission || !device->window || !device->again) {
-		log_err("no memory for a window of %" PRIu64 " bytes", config->window_bytes);
+	if (!gpu->submission || !device->region || !device->again) {
+		log_err("no memory for a region of %" PRIu64 " bytes", config->region_bytes);
 	} else if (open_socket(device, config) == 0) {
 		return device;
 	}
@@ -330,7 +330,7 @@ void device_destroy(struct device *device)
 		wl_event_source_remove(device->turn);
 	if (device->again)
 		wl_event_source_remove(device->again);
-	window_destroy(device->window);
+	visible_region_destroy(device->region);
 	fd_close(&device->udmabuf);
 	id_map_finish(&device->gpu.contexts);
 	free(device->gpu.submission);
@@ -368,7 +368,7 @@ void device_print_stats(const struct device *device, FILE *out)
 		{"live blobs", gpu->resources.blobs},
 		{"live guest blob bytes", gpu->resources.guest_blob_bytes},
 		{"live host blob bytes", gpu->resources.host_blob_bytes},
-		{"window maps", window_maps_made(device->window)},
+		{"region maps", visible_region_maps_made(device->region)},
 		{"guest blobs shared as dma-bufs", gpu->resources.exported},
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++)

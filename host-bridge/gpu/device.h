@@ -20,7 +20,7 @@ struct device_config {
 	int socket_fd; /* a listening socket; the device takes it (socket_path NULL), else -1 */
 	const struct policy *policy; /* borrowed; outlives the device */
 	struct renderer *renderer;   /* of 3D contexts; borrowed, outlives the device; NULL: none */
-	uint64_t window_bytes; /* of the host-visible memory: a power of two, at least 1 MiB */
+	uint64_t region_bytes; /* of the host-visible memory: a power of two, at least 1 MiB */
 	bool udmabuf; /* have the compositor see guest blobs themselves, where the kernel can do it
 		       */
 };
@@ -32,7 +32,7 @@ struct device *device_create(const struct device_config *config);
 /* Ends every context and what it held; removes the socket. NULL is fine. */
 void device_destroy(struct device *device);
 
-/* Whether a front end is connected and its driver runs. */
+/* Whether a frontend is connected and its driver runs. */
 bool device_running(const struct device *device);
 
 /* The counters since the start and what is live now, one "name value" a line. */

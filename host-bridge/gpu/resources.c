@@ -8,15 +8,15 @@
 
 #include "host-bridge/vhost/guest_memory.h"
 #include "host-bridge/vhost/udmabuf.h"
-#include "host-bridge/vhost/window.h"
+#include "host-bridge/vhost/visible_region.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 
 void resource_table_init(
-	struct resource_table *table, struct guest_memory *memory, struct window *window)
+	struct resource_table *table, struct guest_memory *memory, struct visible_region *region)
 {
 	*table = (struct resource_table){
-		.memory = memory, .window = window, .next_serial = 1, .udmabuf = -1};
+		.memory = memory, .region = region, .next_serial = 1, .udmabuf = -1};
 	wl_list_init(&table->orphans);
 }
 
@@ -91,7 +91,8 @@ int resource_create(struct resource_table *table, uint32_t id, enum resource_kin
 		return -EEXIST;
 	if (table->count >= RESOURCES_MAX)
 		return -ENOSPC;
-	if (on_host(kind) && !range_fits(table->host_blob_bytes, size, window_size(table->window)))
+	if (on_host(kind) &&
+		!range_fits(table->host_blob_bytes, size, visible_region_size(table->region)))
 		return -ENOSPC;
 
 	struct resource *resource = calloc(1, sizeof(*resource));
@@ -126,7 +127,7 @@ static void release_slot(struct resource *resource)
 {
 	if (!resource->mapped)
 		return;
-	window_release(resource->table->window, resource->map_offset, resource->size);
+	visible_region_release(resource->table->region, resource->map_offset, resource->size);
 	resource->mapped = resource->visible = false;
 	wl_list_remove(&resource->orphan_link);
 	wl_list_init(&resource->orphan_link);
@@ -242,7 +243,7 @@ static void evict_orphans(struct resource_table *table, uint64_t offset, uint64_
 static int reserve(struct resource *resource, uint64_t offset)
 {
 	struct resource_table *table = resource->table;
-	int err = window_reserve(table->window, offset, resource->size);
+	int err = visible_region_reserve(table->region, offset, resource->size);
 	if (err != -EBUSY)
 		return err;
 	/*
@@ -250,21 +251,22 @@ static int reserve(struct resource *resource, uint64_t offset)
 	 * blob that was there. The guest decides: what it gave up yields to what it makes.
 	 */
 	evict_orphans(table, offset, resource->size);
-	return window_reserve(table->window, offset, resource->size);
+	return visible_region_reserve(table->region, offset, resource->size);
 }
 
 static int map_foreign(struct resource *resource, uint64_t offset)
 {
-	struct window *window = resource->table->window;
+	struct visible_region *region = resource->table->region;
 
 	if (resource->map_info == 0)
 		return -EINVAL;
 	int err = reserve(resource, offset);
 	if (err < 0)
 		return err;
-	err = window_show(window, offset, resource->size, resource->fd, resource->fd_offset);
+	err = visible_region_show(
+		region, offset, resource->size, resource->fd, resource->fd_offset);
 	if (err < 0) {
-		window_release(window, offset, resource->size);
+		visible_region_release(region, offset, resource->size);
 		return err;
 	}
 	resource->mapped = resource->visible = true;
@@ -289,14 +291,14 @@ int resource_map(struct resource *resource, uint64_t offset)
 	int err = reserve(resource, offset);
 	if (err < 0)
 		return err;
-	err = window_show(table->window, offset, resource->size, -1, 0);
+	err = visible_region_show(table->region, offset, resource->size, -1, 0);
 	if (err < 0) {
-		window_release(table->window, offset, resource->size);
+		visible_region_release(table->region, offset, resource->size);
 		return err;
 	}
 	resource->mapped = resource->visible = true;
 	resource->map_offset = resource->fd_offset = offset;
-	resource->fd = window_fd(table->window);
+	resource->fd = visible_region_fd(table->region);
 
 	if (resource->contents) {
 		err = resource_copy_in(resource, 0, resource->contents, resource->contents_size);
@@ -319,7 +321,7 @@ int resource_unmap(struct resource *resource)
 }
 
 /* Whether @next goes on where @last ends. */
-static bool adjoins(const struct udmabuf_piece *last, const struct udmabuf_piece *next)
+static bool adjoins(const struct udmabuf_segment *last, const struct udmabuf_segment *next)
 {
 	return last->fd == next->fd && last->offset + last->size == next->offset;
 }
@@ -327,7 +329,7 @@ static bool adjoins(const struct udmabuf_piece *last, const struct udmabuf_piece
 int resource_export(const struct resource *resource)
 {
 	struct resource_table *table = resource->table;
-	struct udmabuf_piece pieces[UDMABUF_MAX_PIECES], found[VHOST_USER_MAX_REGIONS];
+	struct udmabuf_segment segments[UDMABUF_MAX_SEGMENTS], found[VHOST_USER_MAX_REGIONS];
 	uint64_t left = align_up(resource->size, PAGE_BYTES);
 	size_t n = 0;
 
@@ -341,10 +343,10 @@ int resource_export(const struct resource *resource)
 		if (n_found < 0)
 			return n_found;
 		for (int j = 0; j < n_found; j++) {
-			if (n > 0 && adjoins(&pieces[n - 1], &found[j]))
-				pieces[n - 1].size += found[j].size;
-			else if (n < ARRAY_LENGTH(pieces))
-				pieces[n++] = found[j];
+			if (n > 0 && adjoins(&segments[n - 1], &found[j]))
+				segments[n - 1].size += found[j].size;
+			else if (n < ARRAY_LENGTH(segments))
+				segments[n++] = found[j];
 			else
 				return -E2BIG;
 		}
@@ -352,7 +354,7 @@ int resource_export(const struct resource *resource)
 	}
 	if (left > 0)
 		return -ENODATA;
-	int fd = udmabuf_create(table->udmabuf, pieces, n);
+	int fd = udmabuf_create(table->udmabuf, segments, n);
 	table->exported += fd >= 0;
 	return fd;
 }
@@ -385,7 +387,7 @@ static void *slot_at(const struct resource *resource, uint64_t offset, size_t si
 {
 	if (!resource->mapped)
 		return NULL;
-	return window_at(resource->table->window, resource->map_offset + offset, size);
+	return visible_region_at(resource->table->region, resource->map_offset + offset, size);
 }
 
 int resource_copy_out(const struct resource *resource, uint64_t offset, void *dst, size_t size)

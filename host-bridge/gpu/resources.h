@@ -19,7 +19,7 @@ enum resource_kind {
 	RESOURCE_2D, /* what a guest kernel makes at probe; backed by guest pages or nothing */
 	RESOURCE_3D, /* a classic one of a 3D context; guest pages are where transfers end */
 	RESOURCE_BLOB_GUEST, /* guest pages */
-	RESOURCE_BLOB_HOST,  /* the host's memory: a slot of the window's memfd, or an fd of its own
+	RESOURCE_BLOB_HOST,  /* the host's memory: a slot of the region's memfd, or an fd of its own
 			      */
 };
 
@@ -41,7 +41,7 @@ struct resource_account {
 
 struct guest_memory;
 struct resource_table;
-struct window;
+struct visible_region;
 
 struct resource {
 	uint32_t id; /* 0 once the guest has unref'd it; those who hold references go on */
@@ -50,13 +50,13 @@ struct resource {
 	uint64_t size;                /* bytes, a multiple of the page for host blobs */
 	struct resource_pages *pages; /* all but RESOURCE_BLOB_HOST */
 	uint32_t n_pages;
-	int fd; /* RESOURCE_BLOB_HOST: borrowed (the window's memfd) or owned, see fd_owned; else -1
+	int fd; /* RESOURCE_BLOB_HOST: borrowed (the region's memfd) or owned, see fd_owned; else -1
 		 */
 	bool fd_owned;
 	uint64_t fd_offset; /* where in fd the blob starts; valid once mapped where the fd is the
-			       window's */
+			       region's */
 	/*
-	 * A blob of the window has memory from its first MAP_BLOB on, at window offset map_offset,
+	 * A blob of the region has memory from its first MAP_BLOB on, at region offset map_offset,
 	 * until it is freed (UNMAP_BLOB changes nothing), or, after the guest's unref, until the
 	 * guest maps another blob over it.
 	 */
@@ -87,23 +87,23 @@ struct resource {
 
 struct resource_table {
 	struct guest_memory *memory;
-	struct window *window;
+	struct visible_region *region;
 	struct id_map by_id;
 	struct wl_list
 		orphans; /* resource::orphan_link: unref'd by the guest, still referenced, mapped */
 	uint32_t count;  /* live, orphans included; at most RESOURCES_MAX */
 	uint32_t blobs;
 	uint64_t guest_blob_bytes;
-	uint64_t host_blob_bytes; /* RESOURCE_3D, too; at most the window's size */
+	uint64_t host_blob_bytes; /* RESOURCE_3D, too; at most the region's size */
 	uint64_t pages;           /* at most RESOURCES_MAX_PAGES */
 	uint64_t next_serial;
 	int udmabuf;       /* udmabuf_open's, borrowed, or negative: there is none */
 	uint64_t exported; /* dma-bufs ever made of guest blobs */
 };
 
-/* @memory and @window are borrowed. */
+/* @memory and @region are borrowed. */
 void resource_table_init(
-	struct resource_table *table, struct guest_memory *memory, struct window *window);
+	struct resource_table *table, struct guest_memory *memory, struct visible_region *region);
 
 /* Takes every id from the table; by then nobody may hold other references. It can be used again. */
 void resource_table_finish(struct resource_table *table);
@@ -151,9 +151,9 @@ int resource_set_pages(struct resource *resource, struct resource_pages *pages, 
 void resource_drop_pages(struct resource *resource);
 
 /*
- * MAP_BLOB: memory of the window at @offset, which then has the blob's contents; or the blob's own
+ * MAP_BLOB: memory of the region at @offset, which then has the blob's contents; or the blob's own
  * fd, mapped there. 0, -EINVAL (no blob that can be mapped, mapped already, elsewhere than before,
- * misaligned or outside), -EBUSY (another blob is there), -ENOSPC, or what the front end refused.
+ * misaligned or outside), -EBUSY (another blob is there), -ENOSPC, or what the frontend refused.
  */
 int resource_map(struct resource *resource, uint64_t offset);
 /* 0 or -EINVAL: it is not mapped. */
@@ -173,7 +173,7 @@ int resource_export(const struct resource *resource);
  * -ENODATA (it has no memory yet).
  */
 int resource_copy_out(const struct resource *resource, uint64_t offset, void *dst, size_t size);
-/* The other way. For guest pages and slots of the window only (else -EINVAL). */
+/* The other way. For guest pages and slots of the region only (else -EINVAL). */
 int resource_copy_in(
 	const struct resource *resource, uint64_t offset, const void *src, size_t size);
 

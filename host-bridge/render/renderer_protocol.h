@@ -22,7 +22,7 @@
 #define RENDERER_NAME_BYTES 64
 #define RENDERER_MAX_CAPSET_BYTES 4096
 #define RENDERER_MAX_SUBMISSION_BYTES (1u << 20)
-#define RENDERER_MAX_BACKING (1u << 20) /* pieces of one resource */
+#define RENDERER_MAX_BACKING (1u << 20) /* segments of one resource */
 #define RENDERER_MAX_REGIONS 64         /* of guest memory, that one worker knows */
 #define RENDERER_NO_RING UINT32_MAX
 
@@ -60,11 +60,11 @@ enum renderer_request_type {
 	RENDERER_CTX_CREATE, /* once, before what follows; a worker that cannot ends */
 	RENDERER_REGION,     /* an fd: a region of the guest's memory */
 	RENDERER_CREATE_3D,  /* a classic resource */
-	RENDERER_BACKING, /* pieces for the next ATTACH_BACKING or GUEST_BLOB; they add up, none of
-			     them forgets all */
+	RENDERER_BACKING, /* segments for the next ATTACH_BACKING or GUEST_BLOB; they add up, none
+			     of them forgets all */
 	RENDERER_ATTACH_BACKING,
 	RENDERER_DETACH_BACKING,
-	RENDERER_GUEST_BLOB,  /* a blob of the pieces sent before */
+	RENDERER_GUEST_BLOB,  /* a blob of the segments sent before */
 	RENDERER_CREATE_BLOB, /* answer: renderer_blob and an fd */
 	RENDERER_IMPORT,      /* an fd: a resource of somebody else */
 	RENDERER_ATTACH,      /* to the context; DETACH likewise */
@@ -127,23 +127,23 @@ struct renderer_request {
 			uint64_t offset;
 		} transfer;
 		struct {
-			uint32_t n; /* bytes, or pieces, that follow this struct */
+			uint32_t n; /* bytes, or segments, that follow this struct */
 		} list;
 	};
 };
 static_assert(offsetof(struct renderer_request, ctx_create) == 24, "");
 static_assert(sizeof(struct renderer_request) == 96, "");
 
-struct renderer_piece { /* of guest memory */
+struct renderer_segment { /* of guest memory */
 	uint32_t region;
 	uint32_t length;
 	uint64_t offset; /* in the region */
 };
-static_assert(sizeof(struct renderer_piece) == 16, "");
+static_assert(sizeof(struct renderer_segment) == 16, "");
 
 /* What fits into one message behind the request. */
 #define RENDERER_LIST_BYTES (RENDERER_MESSAGE_BYTES - sizeof(struct renderer_request))
-#define RENDERER_LIST_PIECES (RENDERER_LIST_BYTES / sizeof(struct renderer_piece))
+#define RENDERER_LIST_SEGMENTS (RENDERER_LIST_BYTES / sizeof(struct renderer_segment))
 
 /* --- from workers --- */
 

@@ -32,23 +32,23 @@ static int region_index(struct renderer_context *context, const struct guest_mem
 	return (int)index;
 }
 
-struct piece_list {
+struct segment_list {
 	struct renderer_context *context;
 	uint32_t n;
-	struct renderer_piece pieces[RENDERER_LIST_PIECES];
+	struct renderer_segment segments[RENDERER_LIST_SEGMENTS];
 };
 
-static void send_pieces(struct piece_list *list)
+static void send_segments(struct segment_list *list)
 {
 	const struct renderer_request request = {.type = RENDERER_BACKING, .list = {.n = list->n}};
 	if (list->n > 0)
-		renderer_link_send(list->context->link, &request, list->pieces,
-			list->n * sizeof(list->pieces[0]), -1, NULL);
+		renderer_link_send(list->context->link, &request, list->segments,
+			list->n * sizeof(list->segments[0]), -1, NULL);
 	list->n = 0;
 }
 
-/* One run of guest memory; several pieces where regions adjoin. */
-static int add_run(struct piece_list *list, const struct resource_pages *run)
+/* One run of guest memory; several segments where regions adjoin. */
+static int add_run(struct segment_list *list, const struct resource_pages *run)
 {
 	uint64_t address = run->guest_address, left = run->length;
 
@@ -62,10 +62,10 @@ static int add_run(struct piece_list *list, const struct resource_pages *run)
 		if (index < 0)
 			return index;
 		length = min_u64(length, left);
-		list->pieces[list->n++] = (struct renderer_piece){
+		list->segments[list->n++] = (struct renderer_segment){
 			.region = (uint32_t)index, .length = (uint32_t)length, .offset = offset};
-		if (list->n == ARRAY_LENGTH(list->pieces))
-			send_pieces(list);
+		if (list->n == ARRAY_LENGTH(list->segments))
+			send_segments(list);
 		address += length;
 		left -= length;
 	}
@@ -76,13 +76,13 @@ static int add_run(struct piece_list *list, const struct resource_pages *run)
 static int send_backing(struct renderer_context *context, const struct resource *resource,
 	const struct renderer_request *request)
 {
-	struct piece_list list = {.context = context};
+	struct segment_list list = {.context = context};
 	int err = resource->n_pages == 0 ? -EINVAL : 0;
 
 	for (uint32_t i = 0; i < resource->n_pages && err == 0; i++)
 		err = add_run(&list, &resource->pages[i]);
 	if (err == 0) {
-		send_pieces(&list);
+		send_segments(&list);
 		renderer_tell(context, request);
 	} else {
 		/* What was sent already must not be taken for the next one's. */
@@ -243,15 +243,15 @@ static int bring_guest_blob(struct renderer_context *context, struct resource *r
 	return 0;
 }
 
-/* A slot of the window is a piece of a file, which no driver imports; a dma-buf of it is. */
+/* A slot of the region is a segment of a file, which no driver imports; a dma-buf of it is. */
 static int bring_slot(struct renderer_context *context, struct resource *resource)
 {
-	const struct udmabuf_piece piece = {
+	const struct udmabuf_segment segment = {
 		.fd = resource->fd, .offset = resource->fd_offset, .size = resource->size};
 
 	if (!resource->mapped || resource->table->udmabuf < 0)
 		return -EOPNOTSUPP;
-	int fd = udmabuf_create(resource->table->udmabuf, &piece, 1);
+	int fd = udmabuf_create(resource->table->udmabuf, &segment, 1);
 	if (fd < 0)
 		return fd;
 	bring_file(context, resource, RENDERER_FD_DMABUF, fd);

@@ -1,4 +1,4 @@
-/* The guest's memory as the front end shares it: a table of regions, looked up without overflow. */
+/* The guest's memory as the frontend shares it: a table of regions, looked up without overflow. */
 #include "host-bridge/vhost/guest_memory.h"
 
 #include <errno.h>
@@ -303,10 +303,10 @@ int guest_memory_iov(const struct guest_memory *memory, uint64_t guest_address, 
 		if ((size_t)n == max)
 			return -E2BIG;
 		uint64_t offset = guest_address - region->guest_address;
-		uint64_t piece = min_u64(length, region->size - offset);
-		iov[n++] = (struct iovec){.iov_base = region->host + offset, .iov_len = piece};
-		guest_address += piece;
-		length -= piece;
+		uint64_t segment = min_u64(length, region->size - offset);
+		iov[n++] = (struct iovec){.iov_base = region->host + offset, .iov_len = segment};
+		guest_address += segment;
+		length -= segment;
 	}
 	return n;
 }
@@ -333,7 +333,7 @@ bool guest_memory_covers(const struct guest_memory *memory, uint64_t guest_addre
 }
 
 int guest_memory_files(const struct guest_memory *memory, uint64_t guest_address, uint64_t length,
-	struct udmabuf_piece *pieces, size_t max)
+	struct udmabuf_segment *segments, size_t max)
 {
 	int n = 0;
 
@@ -351,7 +351,7 @@ int guest_memory_files(const struct guest_memory *memory, uint64_t guest_address
 		uint64_t size = min_u64(length, region->size - offset);
 		if (region->fd_offset % PAGE_BYTES != 0 || size % PAGE_BYTES != 0)
 			return -EINVAL;
-		pieces[n++] = (struct udmabuf_piece){
+		segments[n++] = (struct udmabuf_segment){
 			.fd = region->fd, .offset = region->fd_offset + offset, .size = size};
 		guest_address += size;
 		length -= size;
@@ -378,12 +378,12 @@ static size_t copy(const struct guest_memory *memory, uint64_t guest_address, ui
 		if (!region)
 			break;
 		uint64_t offset = guest_address + done - region->guest_address;
-		size_t piece = min_u64(size - done, region->size - offset);
+		size_t segment = min_u64(size - done, region->size - offset);
 		if (to_guest)
-			memcpy(region->host + offset, data + done, piece);
+			memcpy(region->host + offset, data + done, segment);
 		else
-			memcpy(data + done, region->host + offset, piece);
-		done += piece;
+			memcpy(data + done, region->host + offset, segment);
+		done += segment;
 	}
 	return done;
 }

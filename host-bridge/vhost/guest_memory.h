@@ -1,4 +1,4 @@
-/* The guest's memory as the front end shares it: a table of regions, looked up without overflow. */
+/* The guest's memory as the frontend shares it: a table of regions, looked up without overflow. */
 #ifndef HOST_BRIDGE_VHOST_GUEST_MEMORY_H
 #define HOST_BRIDGE_VHOST_GUEST_MEMORY_H
 
@@ -35,13 +35,13 @@ uint64_t guest_memory_generation(const struct guest_memory *memory);
  */
 void *guest_memory_at(const struct guest_memory *memory, uint64_t guest_address, uint64_t length);
 
-/* As guest_memory_at, for addresses of the front end's own address space (SET_VRING_ADDR). */
+/* As guest_memory_at, for addresses of the frontend's own address space (SET_VRING_ADDR). */
 void *guest_memory_at_user(
 	const struct guest_memory *memory, uint64_t user_address, uint64_t length);
 
 /*
- * Appends the pieces of [address, address + length) to @iov (several when regions adjoin). Number
- * of pieces, or -EFAULT, or -E2BIG when @max is too few.
+ * Appends the segments of [address, address + length) to @iov (several when regions adjoin). Number
+ * of segments, or -EFAULT, or -E2BIG when @max is too few.
  */
 int guest_memory_iov(const struct guest_memory *memory, uint64_t guest_address, uint64_t length,
 	struct iovec *iov, size_t max);
@@ -73,12 +73,12 @@ bool guest_memory_region_at(const struct guest_memory *memory, uint64_t guest_ad
 	struct guest_memory_region *region, uint64_t *offset, uint64_t *length);
 
 /*
- * The files behind [address, address + length), page-aligned, in @pieces (fds borrowed, until the
- * table changes). Number of pieces; -EFAULT: not all of it is there; -EINVAL: misaligned; -ENOTSUP:
- * a file could shrink, or fds are not kept; -E2BIG: @max is too few.
+ * The files behind [address, address + length), page-aligned, in @segments (fds borrowed, until the
+ * table changes). Number of segments; -EFAULT: not all of it is there; -EINVAL: misaligned;
+ * -ENOTSUP: a file could shrink, or fds are not kept; -E2BIG: @max is too few.
  */
 int guest_memory_files(const struct guest_memory *memory, uint64_t guest_address, uint64_t length,
-	struct udmabuf_piece *pieces, size_t max);
+	struct udmabuf_segment *segments, size_t max);
 /* Whether there is memory, all of it in files that cannot shrink. */
 bool guest_memory_sealed(const struct guest_memory *memory);
 

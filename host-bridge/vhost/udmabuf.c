@@ -13,23 +13,23 @@
 
 #define DEVICE "/dev/udmabuf"
 
-int udmabuf_create(int device, const struct udmabuf_piece *pieces, size_t n_pieces)
+int udmabuf_create(int device, const struct udmabuf_segment *segments, size_t n_segments)
 {
 	union {
 		struct udmabuf_create_list head;
 		uint8_t bytes[sizeof(struct udmabuf_create_list) +
-			UDMABUF_MAX_PIECES * sizeof(struct udmabuf_create_item)];
+			UDMABUF_MAX_SEGMENTS * sizeof(struct udmabuf_create_item)];
 	} list;
 
-	if (n_pieces > UDMABUF_MAX_PIECES)
+	if (n_segments > UDMABUF_MAX_SEGMENTS)
 		return -E2BIG;
 	list.head.flags = UDMABUF_FLAGS_CLOEXEC;
-	list.head.count = (uint32_t)n_pieces;
-	for (size_t i = 0; i < n_pieces; i++)
+	list.head.count = (uint32_t)n_segments;
+	for (size_t i = 0; i < n_segments; i++)
 		list.head.list[i] = (struct udmabuf_create_item){
-			.memfd = (uint32_t)pieces[i].fd,
-			.offset = pieces[i].offset,
-			.size = pieces[i].size,
+			.memfd = (uint32_t)segments[i].fd,
+			.offset = segments[i].offset,
+			.size = segments[i].size,
 		};
 	int fd = ioctl(device, UDMABUF_CREATE_LIST, &list);
 	return fd < 0 ? -errno : fd;
@@ -41,8 +41,8 @@ static int try(int device)
 	int memory = fd_memfd("wayferry-trial", PAGE_BYTES);
 	if (memory < 0)
 		return memory;
-	const struct udmabuf_piece piece = {.fd = memory, .size = PAGE_BYTES};
-	int trial = udmabuf_create(device, &piece, 1);
+	const struct udmabuf_segment segment = {.fd = memory, .size = PAGE_BYTES};
+	int trial = udmabuf_create(device, &segment, 1);
 	fd_close(&memory);
 	if (trial < 0)
 		return trial;

@@ -5,10 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define UDMABUF_MAX_PIECES 1024 /* the kernel's default for its list_limit */
+#define UDMABUF_MAX_SEGMENTS 1024 /* the kernel's default for its list_limit */
 
 /* A part of a memfd that can never shrink; offset and size are multiples of the page. */
-struct udmabuf_piece {
+struct udmabuf_segment {
 	int fd; /* borrowed */
 	uint64_t offset, size;
 };
@@ -17,10 +17,10 @@ struct udmabuf_piece {
 int udmabuf_open(void);
 
 /*
- * A dma-buf of the pieces, one after the other, by the @device of udmabuf_open. The fd, the
- * caller's, or -errno: -E2BIG (too many pieces), -EINVAL (a piece as above it is not, or more bytes
- * than the kernel's size_limit_mb allows).
+ * A dma-buf of the segments, one after the other, by the @device of udmabuf_open. The fd, the
+ * caller's, or -errno: -E2BIG (too many segments), -EINVAL (a segment as above it is not, or more
+ * bytes than the kernel's size_limit_mb allows).
  */
-int udmabuf_create(int device, const struct udmabuf_piece *pieces, size_t n_pieces);
+int udmabuf_create(int device, const struct udmabuf_segment *segments, size_t n_segments);
 
 #endif

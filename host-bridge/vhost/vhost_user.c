@@ -1,4 +1,4 @@
-/* The vhost-user back end: its front end's connection, its rings, and when the device is called. */
+/* The vhost-user backend: its frontend's connection, its rings, and when the device is called. */
 #include "host-bridge/vhost/vhost_user_impl.h"
 
 #include <errno.h>
@@ -174,13 +174,13 @@ static void wake(struct vhost_user *vu)
 static void disconnect(struct vhost_user *vu);
 
 /*
- * A front end that cut its memory off under us is over, whatever its rings say: they are zeros.
+ * A frontend that cut its memory off under us is over, whatever its rings say: they are zeros.
  * False: so it is.
  */
 static bool check_memory(struct vhost_user *vu)
 {
 	if (!vu->lost && guest_memory_truncated(vu->memory)) {
-		log_err("the front end has truncated its memory: its connection ends");
+		log_err("the frontend has truncated its memory: its connection ends");
 		vhost_user_lose(vu);
 	}
 	return !vu->lost;
@@ -225,14 +225,14 @@ static void say_why(struct vhost_user *vu, int error)
 	const struct vhost_user_header *header = &vu->reader.message.header;
 
 	if (error == -ECONNRESET && vu->reader.received == 0 && vu->reader.message.n_fds == 0)
-		log_info("the front end has left");
+		log_info("the frontend has left");
 	else if (error == -ECONNRESET)
-		log_warn("the front end has left in the middle of a message");
+		log_warn("the frontend has left in the middle of a message");
 	else if (error == -EPROTO)
 		log_err("no message: request %u, flags %#x, %u bytes; or too many fds",
 			header->request, header->flags, header->size);
 	else
-		log_err("front end: %s", strerror(-error));
+		log_err("frontend: %s", strerror(-error));
 }
 
 void vhost_user_serve(struct vhost_user *vu)
@@ -259,7 +259,7 @@ static int handle_socket(int fd, uint32_t mask, void *data)
 	return 0;
 }
 
-/* Everything that came from the front end goes. */
+/* Everything that came from the frontend goes. */
 static void disconnect(struct vhost_user *vu)
 {
 	wl_event_source_remove(vu->source);
@@ -300,7 +300,7 @@ static bool make_way(struct vhost_user *vu)
 	if (!vu->lost && poll(&pollfd, 1, 0) <= 0)
 		return false;
 	if (!vu->lost)
-		log_info("the front end has left, the next one is here");
+		log_info("the frontend has left, the next one is here");
 	disconnect(vu);
 	return true;
 }
@@ -328,7 +328,7 @@ int vhost_user_adopt(struct vhost_user *vu, int socket)
 		return error;
 	}
 	vu->socket = socket;
-	log_info("front end with pid %d", (int)peer.pid);
+	log_info("frontend with pid %d", (int)peer.pid);
 	return 0;
 }
 
@@ -344,12 +344,12 @@ static int handle_listen(int fd, uint32_t mask, void *data)
 	int error = vhost_user_adopt(vu, socket);
 	if (error == -EBUSY)
 		log_limited(&vu->log_limit, LOG_LEVEL_WARN,
-			"a second front end is refused: there is one already");
+			"a second frontend is refused: there is one already");
 	else if (error == -EPERM)
 		log_limited(
-			&vu->log_limit, LOG_LEVEL_WARN, "a front end of another user is refused");
+			&vu->log_limit, LOG_LEVEL_WARN, "a frontend of another user is refused");
 	else if (error < 0)
-		log_err("front end: %s", strerror(-error));
+		log_err("frontend: %s", strerror(-error));
 	return 0;
 }
 

@@ -1,5 +1,5 @@
 /*
- * The vhost-user back end: serves one front end at a time (a monitor, User-Mode Linux, or
+ * The vhost-user backend: serves one frontend at a time (a monitor, User-Mode Linux, or
  * wayferry-guest) on a listening socket, and drives a device through its virtqueues. When the front
  * end leaves the device is reset and the next one may come.
  */
@@ -30,12 +30,12 @@ struct vhost_user_device { /* what it serves */
 	 */
 	int (*process)(void *data, uint32_t queue);
 	/*
-	 * The first queue was enabled (DRIVER_OK): the window may be mapped. @resumed: same driver
+	 * The first queue was enabled (DRIVER_OK): the region may be mapped. @resumed: same driver
 	 * as before, its maps and state live on.
 	 */
 	void (*started)(void *data, bool resumed);
 	/*
-	 * The driver reset the device, or the front end left: everything the guest made goes. May
+	 * The driver reset the device, or the frontend left: everything the guest made goes. May
 	 * be called when there is nothing. Never from inside another callback.
 	 */
 	void (*reset)(void *data);
@@ -56,7 +56,7 @@ struct vhost_user_device { /* what it serves */
 struct vhost_user *vhost_user_create(struct wl_event_loop *loop, const char *path, int fd,
 	const struct vhost_user_device *device, void *data);
 /*
- * Also removes the socket it made. The reset callback is called if a front end is there. Not from
+ * Also removes the socket it made. The reset callback is called if a frontend is there. Not from
  * inside a callback.
  */
 void vhost_user_destroy(struct vhost_user *vu);
@@ -78,10 +78,10 @@ void vhost_user_stop(struct vhost_user *vu, const char *why);
 
 /*
  * SHMEM_MAP with the commit barrier behind it (VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE), serving
- * the main socket while it waits (at most 2 s; a front end that does not answer is asked no more).
- * @fd is borrowed; page-aligned offsets and length. 0 or -errno: -ENOTSUP: the front end cannot;
+ * the main socket while it waits (at most 2 s; a frontend that does not answer is asked no more).
+ * @fd is borrowed; page-aligned offsets and length. 0 or -errno: -ENOTSUP: the frontend cannot;
  * -EBUSY: the device is not running; -EINVAL: alignment, beyond the region; -EIO: refused;
- * -ETIMEDOUT; -ECONNRESET: the front end left or the driver reset the device meanwhile (the
+ * -ETIMEDOUT; -ECONNRESET: the frontend left or the driver reset the device meanwhile (the
  * callback follows after the caller has returned).
  */
 int vhost_user_shmem_map(struct vhost_user *vu, uint8_t shmid, int fd, uint64_t fd_offset,

@@ -1,6 +1,6 @@
 /*
- * What the parts of the vhost-user back end share: vhost_user (connection, device),
- * vhost_user_messages (the front end's requests), vhost_user_shmem (our requests to it).
+ * What the parts of the vhost-user backend share: vhost_user (connection, device),
+ * vhost_user_messages (the frontend's requests), vhost_user_shmem (our requests to it).
  *
  * Messages only change this state and leave pending work behind; vhost_user_run does the work, and
  * it alone calls the device (but for memory_changed and the configuration). So messages that come
@@ -40,7 +40,7 @@ struct vhost_user {
 	int wake_fd; /* an eventfd: vhost_user_run is wanted */
 	struct wl_event_source *wake_source;
 
-	/* The front end: */
+	/* The frontend: */
 	int socket;
 	struct wl_event_source *source;
 	struct vhost_user_reader reader;
@@ -74,7 +74,7 @@ struct vhost_user {
  * Does pending work, or sees to it that it will be done, when the device is being called already.
  */
 void vhost_user_run(struct vhost_user *vu);
-/* Serves messages of the front end that have come. */
+/* Serves messages of the frontend that have come. */
 void vhost_user_serve(struct vhost_user *vu);
 /*
  * The connection is over, for the reason given (a line has been logged): vhost_user_run takes it
@@ -83,14 +83,14 @@ void vhost_user_serve(struct vhost_user *vu);
 void vhost_user_lose(struct vhost_user *vu);
 /* Whether the rings go on where they stopped: same driver. */
 bool vhost_user_would_resume(const struct vhost_user *vu);
-/* Whether a ring takes requests, as far as the front end said. */
+/* Whether a ring takes requests, as far as the frontend said. */
 bool vhost_user_ring_ready(const struct vhost_user_ring *ring);
 /* Takes @fd (-1: none). 0 or -errno. */
 int vhost_user_ring_start(struct vhost_user_ring *ring, int fd);
 void vhost_user_ring_stop(struct vhost_user_ring *ring);
 
 /*
- * One message of the front end: handles and answers it; its fds remain the message's, or are taken
+ * One message of the frontend: handles and answers it; its fds remain the message's, or are taken
  * from it (-1).
  */
 void vhost_user_handle(struct vhost_user *vu, struct vhost_user_message *message);

@@ -1,4 +1,4 @@
-/* The requests of a vhost-user front end, each with its handler. */
+/* The requests of a vhost-user frontend, each with its handler. */
 #include "host-bridge/vhost/vhost_user_impl.h"
 
 #include <errno.h>
@@ -47,7 +47,7 @@ static int reply(struct vhost_user *vu, struct vhost_user_message *message, uint
 	message->header.size = size;
 	int error = vhost_user_send(vu->socket, message, 0);
 	if (error < 0) {
-		log_err("the front end does not take its replies: %s", strerror(-error));
+		log_err("the frontend does not take its replies: %s", strerror(-error));
 		return -EPROTO;
 	}
 	return 0;
@@ -141,7 +141,7 @@ static int handle_set_mem_table(struct vhost_user *vu, struct vhost_user_message
 		return malformed(message, "regions and fds do not match");
 
 	/*
-	 * The window comes and goes in the table, in mid-flight: the queues find their rings again
+	 * The region comes and goes in the table, in mid-flight: the queues find their rings again
 	 * by themselves.
 	 */
 	int error = guest_memory_set(vu->memory, table, message->fds, message->n_fds);

@@ -1,4 +1,4 @@
-/* Our requests to the front end: maps of our memory in the guest. */
+/* Our requests to the frontend: maps of our memory in the guest. */
 #include "host-bridge/vhost/vhost_user_impl.h"
 
 #include <errno.h>
@@ -60,7 +60,7 @@ static int take_answers(struct vhost_user *vu, struct exchange *exchange)
 }
 
 /*
- * Waits for the answers. The front end may need something from us before it can give them (a new
+ * Waits for the answers. The frontend may need something from us before it can give them (a new
  * memory table, or a reset's GET_VRING_BASE, for which it waits): its messages are served
  * meanwhile.
  */
@@ -111,7 +111,7 @@ static int exchange_requests(
 		 * Answers may still come, for requests that nobody waits for: there is no way back
 		 * into step.
 		 */
-		log_err("request %u to the front end: %s; it is asked no more",
+		log_err("request %u to the frontend: %s; it is asked no more",
 			first->header.request, strerror(-error));
 		vhost_user_set_backend_socket(vu, -1);
 	}
@@ -122,7 +122,7 @@ static int exchange_requests(
 	return exchange.answers[0] == 0 ? 0 : -EIO;
 }
 
-/* Whether a request may be sent now, for this piece of region @shmid. */
+/* Whether a request may be sent now, for this segment of region @shmid. */
 static int check(struct vhost_user *vu, uint8_t shmid, uint64_t shm_offset, uint64_t length)
 {
 	if ((vu->protocol_features & SHMEM_FEATURES) != SHMEM_FEATURES || vu->backend_socket < 0)
@@ -138,7 +138,7 @@ static int check(struct vhost_user *vu, uint8_t shmid, uint64_t shm_offset, uint
 }
 
 /*
- * The front end answers SHMEM_MAP before the guest can see the mapping, and loses what the guest
+ * The frontend answers SHMEM_MAP before the guest can see the mapping, and loses what the guest
  * writes in between. It has committed it when it reads the next request: this one removes an object
  * that does not exist.
  */

@@ -38,7 +38,7 @@ struct deferred_write {
 struct virtqueue {
 	struct guest_memory *memory;
 	uint32_t size;                         /* 0: not set */
-	uint64_t descriptors, available, used; /* of the front end's address space */
+	uint64_t descriptors, available, used; /* of the frontend's address space */
 	bool has_addresses;
 	bool event_index, indirect;
 	int call_fd;
@@ -242,7 +242,7 @@ bool virtqueue_usable(struct virtqueue *queue)
 }
 
 /*
- * Adds a piece to the chain; -EPROTO when it is not in memory, too many, or readable after
+ * Adds a segment to the chain; -EPROTO when it is not in memory, too many, or readable after
  * writable.
  */
 static int add_segment(
@@ -379,7 +379,7 @@ void virtqueue_want_polls(struct virtqueue *queue, bool wanted)
 			wanted ? CROSS_DOMAIN_USED_F_WANT_POLL : 0, __ATOMIC_RELAXED);
 }
 
-/* Goes on at @offset of the pieces: true with the piece's rest in @address and @length. */
+/* Goes on at @offset of the segments: true with the segment's rest in @address and @length. */
 static bool skip(const struct virtqueue_segment *segment, uint64_t *offset, uint64_t *address,
 	size_t *length)
 {

@@ -76,7 +76,7 @@ enum check_result finding_remedy(
 	return result;
 }
 
-const char *checks_folder_fault(const char *path)
+const char *checks_directory_fault(const char *path)
 {
 	struct stat status;
 
@@ -85,7 +85,7 @@ const char *checks_folder_fault(const char *path)
 	if (stat(path, &status) < 0)
 		return strerror(errno);
 	if (!S_ISDIR(status.st_mode))
-		return "it is no folder";
+		return "it is no directory";
 	if (geteuid() != 0 && status.st_uid != geteuid())
 		return "it belongs to somebody else";
 	if (status.st_mode & 022)
@@ -96,14 +96,14 @@ const char *checks_folder_fault(const char *path)
 enum check_result check_runtime_directory(void *world, struct finding *finding, int argument)
 {
 	const char *path = getenv("XDG_RUNTIME_DIR");
-	const char *fault = path && path[0] ? checks_folder_fault(path) : "it is not set";
+	const char *fault = path && path[0] ? checks_directory_fault(path) : "it is not set";
 
 	if (!fault)
 		return finding_ok(finding, "%s", path);
 	finding_found(finding, "%s: %s", path && path[0] ? path : "$XDG_RUNTIME_DIR", fault);
 	return finding_remedy(finding, CHECK_FAILED,
 		"log in by way of PAM (libpam-systemd makes /run/user/%u; su and sudo do not), or "
-		"set it to a folder of yours with mode 700",
+		"set it to a directory of yours with mode 700",
 		(unsigned)geteuid());
 }
 

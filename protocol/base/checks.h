@@ -51,9 +51,9 @@ enum check_result check_sealed_memory(void *world, struct finding *finding, int 
 
 /*
  * Why others could put files into @path (or why it cannot be used), as a static text or strerror's;
- * NULL: it is a folder that only this user (or root) writes to.
+ * NULL: it is a directory that only this user (or root) writes to.
  */
-const char *checks_folder_fault(const char *path);
+const char *checks_directory_fault(const char *path);
 
 /*
  * Runs @argv (found in $PATH) with no input for at most @timeout_ms, and leaves the first @size - 1

@@ -34,26 +34,27 @@ size_t outbox_pending(const struct outbox *outbox)
 	return (size_t)(outbox->tail - outbox->head);
 }
 
-/* The at most two pieces of the ring that hold [start, start + n) of the stream. Returns how many.
+/* The at most two segments of the ring that hold [start, start + n) of the stream. Returns how
+ * many.
  */
-static size_t ring_pieces(
-	uint8_t *ring, size_t capacity, uint64_t start, size_t n, struct iovec pieces[2])
+static size_t ring_segments(
+	uint8_t *ring, size_t capacity, uint64_t start, size_t n, struct iovec segments[2])
 {
 	size_t at = (size_t)(start & (capacity - 1));
 	size_t until_wrap = capacity - at;
-	pieces[0] =
+	segments[0] =
 		(struct iovec){.iov_base = ring + at, .iov_len = n < until_wrap ? n : until_wrap};
-	pieces[1] = (struct iovec){.iov_base = ring, .iov_len = n - pieces[0].iov_len};
-	return pieces[1].iov_len > 0 ? 2 : 1;
+	segments[1] = (struct iovec){.iov_base = ring, .iov_len = n - segments[0].iov_len};
+	return segments[1].iov_len > 0 ? 2 : 1;
 }
 
 static void ring_write(
 	uint8_t *ring, size_t capacity, uint64_t start, const uint8_t *bytes, size_t n)
 {
-	struct iovec pieces[2];
-	ring_pieces(ring, capacity, start, n, pieces);
-	memcpy(pieces[0].iov_base, bytes, pieces[0].iov_len);
-	memcpy(pieces[1].iov_base, bytes + pieces[0].iov_len, pieces[1].iov_len);
+	struct iovec segments[2];
+	ring_segments(ring, capacity, start, n, segments);
+	memcpy(segments[0].iov_base, bytes, segments[0].iov_len);
+	memcpy(segments[1].iov_base, bytes + segments[0].iov_len, segments[1].iov_len);
 }
 
 static int reserve_bytes(struct outbox *outbox, size_t n)
@@ -70,7 +71,7 @@ static int reserve_bytes(struct outbox *outbox, size_t n)
 	if (pending > 0) {
 		struct iovec old[2];
 		size_t n_old =
-			ring_pieces(outbox->bytes, outbox->capacity, outbox->head, pending, old);
+			ring_segments(outbox->bytes, outbox->capacity, outbox->head, pending, old);
 		uint64_t at = outbox->head;
 		for (size_t i = 0; i < n_old; at += old[i].iov_len, i++)
 			ring_write(bytes, capacity, at, old[i].iov_base, old[i].iov_len);
@@ -153,11 +154,11 @@ int outbox_flush(struct outbox *outbox, int socket)
 	while (outbox_pending(outbox) > 0) {
 		int fds[FD_MESSAGE_MAX];
 		size_t n_fds;
-		struct iovec pieces[2];
+		struct iovec segments[2];
 		size_t chunk = next_chunk(outbox, fds, &n_fds);
-		size_t n_pieces =
-			ring_pieces(outbox->bytes, outbox->capacity, outbox->head, chunk, pieces);
-		ssize_t sent = fd_send(socket, pieces, n_pieces, fds, n_fds);
+		size_t n_segments = ring_segments(
+			outbox->bytes, outbox->capacity, outbox->head, chunk, segments);
+		ssize_t sent = fd_send(socket, segments, n_segments, fds, n_fds);
 		if (sent < 0)
 			return (int)sent;
 		drop_sent(outbox, (size_t)sent, n_fds);

@@ -51,7 +51,7 @@ void vhost_user_reader_finish(struct vhost_user_reader *reader)
  * One read of up to @size bytes to @data; fds join the message. 1: some came; 0: none yet; or
  * -errno.
  */
-static int receive_piece(int socket, struct vhost_user_reader *reader, void *data, size_t size)
+static int receive_segment(int socket, struct vhost_user_reader *reader, void *data, size_t size)
 {
 	struct vhost_user_message *message = &reader->message;
 	int fds[FD_MESSAGE_MAX];
@@ -89,7 +89,7 @@ int vhost_user_receive(int socket, struct vhost_user_reader *reader, struct vhos
 	struct vhost_user_message *message = &reader->message;
 
 	while (reader->received < HEADER_BYTES) {
-		int n = receive_piece(socket, reader, (char *)&message->header + reader->received,
+		int n = receive_segment(socket, reader, (char *)&message->header + reader->received,
 			HEADER_BYTES - reader->received);
 		if (n <= 0)
 			return n;
@@ -98,7 +98,7 @@ int vhost_user_receive(int socket, struct vhost_user_reader *reader, struct vhos
 		return -EPROTO;
 	while (reader->received - HEADER_BYTES < message->header.size) {
 		size_t have = reader->received - HEADER_BYTES;
-		int n = receive_piece(
+		int n = receive_segment(
 			socket, reader, message->payload.bytes + have, message->header.size - have);
 		if (n <= 0)
 			return n;

@@ -83,7 +83,7 @@ app_moving() {
 }
 
 test_weston_terminal() {
-    APP=(weston-terminal --shell="$E2E_FOLDER/terminal.sh")
+    APP=(weston-terminal --shell="$E2E_DIRECTORY/terminal.sh")
     app_equal weston '#a80000' '#00a8a8'
 }
 
@@ -98,12 +98,12 @@ test_weston_subsurfaces() {
 }
 
 test_foot() {
-    APP=(foot --config=/dev/null "$E2E_FOLDER/terminal.sh")
+    APP=(foot --config=/dev/null "$E2E_DIRECTORY/terminal.sh")
     app_equal sway '#0000ff'
 }
 
 test_qt6() {
-    APP=(env QT_QPA_PLATFORM=wayland QT_QUICK_BACKEND=software /usr/lib/qt6/bin/qml "$E2E_FOLDER/window.qml")
+    APP=(env QT_QPA_PLATFORM=wayland QT_QUICK_BACKEND=software /usr/lib/qt6/bin/qml "$E2E_DIRECTORY/window.qml")
     app_equal weston '#c81e5a' '#f0f0e8'
 }
 
@@ -121,13 +121,13 @@ test_mpv() {
 
 test_chromium() {
     APP=(chromium --no-sandbox --test-type --ozone-platform=wayland --user-data-dir="$HOME/chromium" --no-first-run
-        --disable-gpu "file://$E2E_FOLDER/page.html")
+        --disable-gpu "file://$E2E_DIRECTORY/page.html")
     app_equal weston '#c81e5a'
 }
 
 test_firefox() {
     APP_PREPARE=firefox
-    APP=(env MOZ_ENABLE_WAYLAND=1 firefox-esr --no-remote --profile "$HOME/firefox" "file://$E2E_FOLDER/page.html")
+    APP=(env MOZ_ENABLE_WAYLAND=1 firefox-esr --no-remote --profile "$HOME/firefox" "file://$E2E_DIRECTORY/page.html")
     app_equal sway '#c81e5a'
 }
 
@@ -160,7 +160,7 @@ test_gtk3_widget_factory() {
 }
 
 prepare_gtk() {
-    "$E2E_FOLDER/gtk-config.sh" "$HOME/.config"
+    "$E2E_DIRECTORY/gtk-config.sh" "$HOME/.config"
 }
 
 test_sdl2() {
@@ -171,7 +171,7 @@ test_sdl2() {
 
 test_xwayland() {
     need Xwayland xlogo xmessage
-    APP=("$E2E_FOLDER/xwayland.sh")
+    APP=("$E2E_DIRECTORY/xwayland.sh")
     app_equal sway '#c81e5a' '#f0f0e8'
 }
 

@@ -60,13 +60,13 @@ test_host() {
     has ok compositor "compositor answers, with [1-9]"
     has ok globals "guests see [1-9]"
     has ok "shared memory"
-    has ok "socket's folder" "$XDG_RUNTIME_DIR"
+    has ok "socket's directory" "$XDG_RUNTIME_DIR"
     failures
     # A place where others could put a socket first.
     mkdir -m 777 "$BASE/open"
     doctor 0 env WAYLAND_DISPLAY=compositor "$HOST" doctor --socket "$BASE/open/x.gpu"
-    has warning "socket's folder" "others can write"
-    remedy "socket's folder" --socket
+    has warning "socket's directory" "others can write"
+    remedy "socket's directory" --socket
     doctor 0 env WAYLAND_DISPLAY=compositor "$HOST" --vm work doctor
     has warning service "wayferry-host@work.socket"
     doctor 2 "$HOST" doctor --nonsense
@@ -175,12 +175,12 @@ test_bare() {
     local program
     for program in "$GUEST" "$HOST"; do
         doctor 1 env -i "$program" doctor
-        has FAILED "runtime folder" "not set"
-        remedy "runtime folder" libpam-systemd
+        has FAILED "runtime directory" "not set"
+        remedy "runtime directory" libpam-systemd
     done
     has FAILED compositor
     doctor 1 env -i XDG_RUNTIME_DIR="$BASE/none" PATH=/nonexistent "$HOST" doctor
-    has FAILED "runtime folder" "No such file"
+    has FAILED "runtime directory" "No such file"
     has warning monitor
 }
 
@@ -191,7 +191,7 @@ test_service() {
     [ "$(id -u)" = 0 ] || fail "a user manager of its own needs root (cgroups)"
     sway_start compositor
     ASAN_OPTIONS+=:detect_leaks=0       # which takes ptrace; the units forbid it
-    unshare --mount --propagation private "$E2E_FOLDER/service.sh" "$WAYFERRY_BUILD" "$LOGS" "$BASE" \
+    unshare --mount --propagation private "$E2E_DIRECTORY/service.sh" "$WAYFERRY_BUILD" "$LOGS" "$BASE" \
         >"$LOGS/service.log" 2>&1 || fail "$(tail -n 1 "$LOGS/service.log") (log: $LOGS/service.log)"
 }
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# gtk-config.sh FOLDER: settings for GTK 3 and 4 with less that moves; without shadows: at the corners GTK 3 draws
+# gtk-config.sh DIRECTORY: settings for GTK 3 and 4 with less that moves; without shadows: at the corners GTK 3 draws
 # them in one of two ways; and without transitions, of which a loaded machine sometimes leaves icons one step
 # before their last colour, also without the bridge.
 set -e

@@ -11,16 +11,16 @@
 # (tests/run.sh) puts each test under tests/clients/reap, which bounds it and finds leftovers.
 #
 # Environment:
-#   WAYFERRY_BUILD       folder of the build to test (default: build-tests/plain)
-#   WAYFERRY_CLIENTS     folder of the test clients (default: $WAYFERRY_BUILD/tests/clients)
-#   WAYFERRY_TEST_LOGS   folder for this test's logs and pictures (default: build-tests/logs/...)
+#   WAYFERRY_BUILD       directory of the build to test (default: build-tests/plain)
+#   WAYFERRY_CLIENTS     directory of the test clients (default: $WAYFERRY_BUILD/tests/clients)
+#   WAYFERRY_TEST_LOGS   directory for this test's logs and pictures (default: build-tests/logs/...)
 #   WAYFERRY_E2E_BRIDGE  "wayferry", or "none": the bridged runs are direct as well, which shows that
 #                        a test is deterministic and proves nothing else
 set -u
 shopt -s nullglob
 
 SOURCE_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-E2E_FOLDER=$SOURCE_ROOT/tests/e2e
+E2E_DIRECTORY=$SOURCE_ROOT/tests/e2e
 WAYFERRY_BUILD=${WAYFERRY_BUILD:-$SOURCE_ROOT/build-tests/plain}
 WAYFERRY_CLIENTS=${WAYFERRY_CLIENTS:-$WAYFERRY_BUILD/tests/clients}
 WAYFERRY_E2E_BRIDGE=${WAYFERRY_E2E_BRIDGE:-wayferry}
@@ -164,14 +164,14 @@ weston_start() {
 }
 
 # sway_start NAME [SIZE]: a headless sway reached as the display NAME: a seat without devices, windows
-# tiled without borders. Sway 1.7 refuses to run as root, so it then runs as nobody, in a folder of
+# tiled without borders. Sway 1.7 refuses to run as root, so it then runs as nobody, in a directory of
 # its own.
 sway_start() {
     local name=$1 size=${2:-$SIZE}
-    local folder=$BASE/$name as=()
+    local directory=$BASE/$name as=()
     need sway swaymsg grim
-    mkdir -p -m 700 "$folder"
-    rm -f "$folder"/*
+    mkdir -p -m 700 "$directory"
+    rm -f "$directory"/*
     cat >"$BASE/$name.conf" <<END
 xwayland disable
 output HEADLESS-1 mode ${size}@60Hz
@@ -185,9 +185,9 @@ ${SWAY_CONFIG:-}
 END
     if [ "$(id -u)" = 0 ]; then
         as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
-        chown 65534:65534 "$folder"
+        chown 65534:65534 "$directory"
     fi
-    spawn "$name" env -u WAYLAND_DISPLAY -u DISPLAY XDG_RUNTIME_DIR="$folder" HOME="$folder" WLR_BACKENDS=headless \
+    spawn "$name" env -u WAYLAND_DISPLAY -u DISPLAY XDG_RUNTIME_DIR="$directory" HOME="$directory" WLR_BACKENDS=headless \
         WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1 "${as[@]}" sway -c "$BASE/$name.conf"
     SCREEN[$name]=grim
     until_true 15 sway_listens "$name" || fail "sway did not start (log: $LOGS/$name.log)"
@@ -222,7 +222,7 @@ compositor_start() {
 
 # shot DISPLAY FILE.png: takes a picture of the whole output.
 shot() {
-    local display=$1 file=$2 folder
+    local display=$1 file=$2 directory
     if declare -F "${SCREEN[$display]}" >/dev/null; then
         "${SCREEN[$display]}" "$display" "$file"
         return
@@ -231,11 +231,11 @@ shot() {
         WAYLAND_DISPLAY=$display timeout 10 grim -l 1 "$file"
         return
     fi
-    folder=$(mktemp -d "$WORK/shot.XXXXXX")
-    (cd "$folder" && XDG_PICTURES_DIR=$folder WAYLAND_DISPLAY=$display timeout 10 weston-screenshooter) || return 1
-    set -- "$folder"/*.png
+    directory=$(mktemp -d "$WORK/shot.XXXXXX")
+    (cd "$directory" && XDG_PICTURES_DIR=$directory WAYLAND_DISPLAY=$display timeout 10 weston-screenshooter) || return 1
+    set -- "$directory"/*.png
     [ $# = 1 ] || return 1      # weston 14 fails with status 0
-    mv "$1" "$file" && rmdir "$folder"
+    mv "$1" "$file" && rmdir "$directory"
 }
 
 # differing A.png B.png: prints how many pixels differ ("sizes" when the pictures cannot be compared).

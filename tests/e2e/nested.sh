@@ -26,14 +26,14 @@ nested_end() {
 # same inner compositor run direct.
 test_terminal() {
     nested_start direct
-    spawn direct-app env WAYLAND_DISPLAY=inner weston-terminal --shell="$E2E_FOLDER/terminal.sh"
+    spawn direct-app env WAYLAND_DISPLAY=inner weston-terminal --shell="$E2E_DIRECTORY/terminal.sh"
     screen_settle inner "$LOGS/inner-direct.png" 30 '#a80000' || fail "no window in the inner compositor"
     screen_settle host "$LOGS/outer-direct.png" 30 '#a80000' || fail "the inner compositor does not settle"
     stop direct-app
     nested_end direct
 
     nested_start bridged
-    spawn bridged-app env WAYLAND_DISPLAY=inner weston-terminal --shell="$E2E_FOLDER/terminal.sh"
+    spawn bridged-app env WAYLAND_DISPLAY=inner weston-terminal --shell="$E2E_DIRECTORY/terminal.sh"
     screen_becomes inner "$LOGS/inner-direct.png" "$LOGS/inner-bridged.png" || fail "inner pictures differ"
     screen_becomes host "$LOGS/outer-direct.png" "$LOGS/outer-bridged.png" || fail "outer pictures differ"
     stop bridged-app

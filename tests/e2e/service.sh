@@ -1,6 +1,6 @@
 #!/bin/bash
 # The units of this build under a user manager of systemd's; runs in a mount namespace of its own (see doctor.sh).
-# usage: service.sh BUILD_FOLDER LOG_FOLDER BASE_FOLDER, with a compositor at the display "compositor"
+# usage: service.sh BUILD_DIRECTORY LOG_DIRECTORY BASE_DIRECTORY, with a compositor at the display "compositor"
 set -u
 build=$1 logs=$2 base=$3
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -124,7 +124,7 @@ test_restarts() {
     within 10 client 1 || fail "no window after the host was killed"
 }
 
-# The machine stops: the host's service stays for the next start. The service is stopped: so is its socket's folder.
+# The machine stops: the host's service stays for the next start. The service is stopped: so is its socket's directory.
 test_stops() {
     systemctl --user stop wayferry-guest.service || fail "the guest does not stop"
     [ "$(show wayferry-guest.service Result)" = success ] || fail "the guest's stop is a failure"

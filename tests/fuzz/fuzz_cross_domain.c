@@ -11,7 +11,7 @@
 
 #include "host-bridge/cross_domain/pipes.h"
 #include "host-bridge/vhost/guest_memory.h"
-#include "host-bridge/vhost/window.h"
+#include "host-bridge/vhost/visible_region.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 #include "tests/unit/fake_compositor.h"
@@ -23,7 +23,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct guest_memory *memory;
-static struct window *window;
+static struct visible_region *region;
 static struct resource_table table;
 static struct device_counters counters;
 static struct queue_places places = {.total = 40};
@@ -239,7 +239,7 @@ static void set_up_process(void)
 	int fd = fd_memfd("guest", RAM_BYTES);
 	if (guest_memory_set(memory, &regions, &fd, 1) < 0)
 		abort();
-	window = window_create(1 << 20);
+	region = visible_region_create(1 << 20);
 	host = (struct context_host){
 		.loop = wl_event_loop_create(),
 		.max_blob_bytes = 1 << 20,
@@ -255,7 +255,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input input = {data, data + size};
 	if (!memory)
 		set_up_process();
-	resource_table_init(&table, memory, window);
+	resource_table_init(&table, memory, region);
 	n_requests = 0;
 	memset(completed, 0, sizeof(completed));
 	context = cross_domain_context_create(&host, 1, "fuzz");

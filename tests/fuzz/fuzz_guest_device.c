@@ -31,7 +31,7 @@ int __real_poll(struct pollfd *fds, nfds_t n, int timeout_ms);
 	(UINT64_C(64) << 20) /* where its blobs are: a channel's two rings come first */
 #define RESPONSE_OFFSET 64u  /* in a slot */
 #define COMMAND_OFFSET (VIRTQUEUE_DRIVER_SLOT_BYTES - VIRTQUEUE_DRIVER_COMMAND_BYTES)
-#define WINDOW_BYTES UINT64_C(0x100000)
+#define REGION_BYTES UINT64_C(0x100000)
 #define MAX_CHANNELS 3
 #define MAX_BLOBS 8
 
@@ -46,7 +46,7 @@ enum device_step {
 	DEVICE_USED,    /* u8 which, u32 length, u8 type, u8 n, bytes: an answer to a command */
 	DEVICE_INDEX,   /* u16: the used ring's */
 	DEVICE_MEMORY,  /* u8 where, u16 offset, u8 n, bytes */
-	DEVICE_REQUEST, /* u8 request, u8 shmid, u8 * 3: pages of fd, window, length; u8 flags, u8
+	DEVICE_REQUEST, /* u8 request, u8 shmid, u8 * 3: pages of fd, region, length; u8 flags, u8
 			   fds */
 	DEVICE_RAW,     /* u8 n, bytes */
 	DEVICE_EVENT,   /* u8 n, bytes: the channel's ring, and the POLL is answered */
@@ -83,7 +83,7 @@ static struct {
 	unsigned seen; /* sum of bytes: what may be read is read */
 
 	/* The device. */
-	int listener, socket, backend, call, window;
+	int listener, socket, backend, call, region;
 	struct vhost_user_reader reader;
 	struct vhost_user_message request; /* waits for its answer: header.request is not 0 */
 	uint8_t *ram;
@@ -147,7 +147,7 @@ static void map_ram(int fd)
 	f.ram = ram == MAP_FAILED ? NULL : ram;
 }
 
-/* Whether the front end waits for a reply to it. */
+/* Whether the frontend waits for a reply to it. */
 static bool wants_reply(const struct vhost_user_message *message)
 {
 	switch (message->header.request) {
@@ -162,7 +162,7 @@ static bool wants_reply(const struct vhost_user_message *message)
 	}
 }
 
-/* Takes what the front end said, and its fds. */
+/* Takes what the frontend said, and its fds. */
 static void read_socket(void)
 {
 	struct vhost_user_message message;
@@ -202,7 +202,7 @@ static void request_map(uint8_t shmid, uint64_t fd_offset, uint64_t offset, uint
 	};
 	message.n_fds = n_fds;
 	for (unsigned i = 0; i < n_fds; i++)
-		message.fds[i] = f.window;
+		message.fds[i] = f.region;
 	if (f.backend >= 0)
 		vhost_user_send(f.backend, &message, 0);
 }
@@ -236,11 +236,11 @@ static void reply_honestly(void)
 	case VHOST_USER_GET_SHMEM_CONFIG:
 		message.header.size = sizeof(message.payload.shmem_config);
 		message.payload.shmem_config.n_regions = 1;
-		message.payload.shmem_config.sizes[VIRTIO_GPU_SHM_ID_HOST_VISIBLE] = WINDOW_BYTES;
+		message.payload.shmem_config.sizes[VIRTIO_GPU_SHM_ID_HOST_VISIBLE] = REGION_BYTES;
 		break;
 	case VHOST_USER_SET_VRING_ENABLE:
 		if (message.payload.state.index == 1)
-			request_map(VIRTIO_GPU_SHM_ID_HOST_VISIBLE, 0, 0, WINDOW_BYTES,
+			request_map(VIRTIO_GPU_SHM_ID_HOST_VISIBLE, 0, 0, REGION_BYTES,
 				VHOST_USER_SHMEM_WRITABLE, VHOST_USER_BACKEND_SHMEM_MAP, 1);
 		/* fall through */
 	default: /* an acknowledgement */
@@ -708,14 +708,14 @@ static void listen_once(void)
 		listen(f.listener, 1) < 0)
 		abort();
 	atexit(remove_socket);
-	f.window = fd_memfd("window", WINDOW_BYTES);
+	f.region = fd_memfd("region", REGION_BYTES);
 	log_set_level(LOG_LEVEL_ERROR);
 }
 
 static int lowest_fd(void)
 {
 	/* The lowest free fd tells of a leak, and costs one system call. */
-	int fd = fd_dup(f.window);
+	int fd = fd_dup(f.region);
 	close(fd);
 	return fd;
 }

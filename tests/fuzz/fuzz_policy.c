@@ -1,7 +1,7 @@
 /*
- * A relay under the policy, with both ends as they please. The input is that of fuzz_relay: pieces
- * of one byte (bit 7: the compositor speaks, bit 6: a handle comes along, the rest: length in
- * words) and as many words. The guest's handles are blobs of each kind and fds in turn.
+ * A relay under the policy, with both ends as they please. The input is that of fuzz_relay:
+ * segments of one byte (bit 7: the compositor speaks, bit 6: a handle comes along, the rest: length
+ * in words) and as many words. The guest's handles are blobs of each kind and fds in turn.
  *
  * What the compositor is told about pools, buffers and planes must stay within the blobs they came
  * from.
@@ -15,7 +15,7 @@
 #include "host-bridge/gpu/resources.h"
 #include "host-bridge/policy/policy.h"
 #include "host-bridge/vhost/guest_memory.h"
-#include "host-bridge/vhost/window.h"
+#include "host-bridge/vhost/visible_region.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
@@ -25,7 +25,7 @@
 #define RAM UINT64_C(0x10000)
 #define RAM_BYTES UINT64_C(0x10000)
 #define BLOB_BYTES UINT64_C(8192)
-#define SLOT UINT64_C(16384) /* where the host's blob lies in the window */
+#define SLOT UINT64_C(16384) /* where the host's blob lies in the region */
 #define POOLS 256
 #define KINDS 6 /* of handles */
 
@@ -42,9 +42,9 @@ static struct world {
 	struct policy policy;
 	struct relay *relay;
 	struct guest_memory *memory;
-	struct window *window;
+	struct visible_region *region;
 	struct resource_table table;
-	/* a slot of the window, guest pages, an fd of its own, 2D, a dma-buf (nearly) */
+	/* a slot of the region, guest pages, an fd of its own, 2D, a dma-buf (nearly) */
 	struct resource *blobs[5];
 	int file;
 	uint32_t n_handles;
@@ -74,8 +74,8 @@ static void make_world(void)
 	world.connection.name = "fuzz";
 	world.memory = guest_memory_create();
 	assert(pages && guest_memory_set(world.memory, &table, &ram, 1) == 0);
-	world.window = window_create(1 << 20);
-	resource_table_init(&world.table, world.memory, world.window);
+	world.region = visible_region_create(1 << 20);
+	resource_table_init(&world.table, world.memory, world.region);
 	make_blob(0, RESOURCE_BLOB_HOST);
 	assert(resource_map(world.blobs[0], SLOT) == 0);
 	make_blob(1, RESOURCE_BLOB_GUEST);

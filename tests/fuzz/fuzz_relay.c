@@ -1,8 +1,8 @@
 /*
- * Both ends of a relay as they please. The input is a row of pieces: one byte whose bit 7 says
+ * Both ends of a relay as they please. The input is a row of segments: one byte whose bit 7 says
  * which end speaks (1: the compositor), bit 6 whether an fd comes along and whose other bits are
- * the length of the piece in words; then the words. Some hooks swallow, so that the ends differ in
- * what they know.
+ * the length of the segment in words; then the words. Some hooks swallow, so that the ends differ
+ * in what they know.
  */
 #include <assert.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
- * A front end gone wild: a stream of vhost-user messages with fds, kicks, writes to guest memory
- * and answers on the back end's channel, against the back end with a device that echoes. Run it
+ * A frontend gone wild: a stream of vhost-user messages with fds, kicks, writes to guest memory
+ * and answers on the backend's channel, against the backend with a device that echoes. Run it
  * with -close_fd_mask=2: the log is long.
  */
 #include "host-bridge/vhost/vhost_user.h"
@@ -18,11 +18,11 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define MEMORY_BYTES 0x20000u
-#define WINDOW_BYTES UINT64_C(0x100000)
+#define REGION_BYTES UINT64_C(0x100000)
 #define MAX_POPS 2048
 
 /*
- * The first byte of a step, modulo 8; with bit 7 the next step follows before the back end has its
+ * The first byte of a step, modulo 8; with bit 7 the next step follows before the backend has its
  * turn.
  */
 enum step {
@@ -30,7 +30,7 @@ enum step {
 	STEP_RAW = 1,     /* u8 size, bytes */
 	STEP_KICK = 2,    /* u8 which */
 	STEP_MEMORY = 3,  /* u24 offset, u8 size, bytes */
-	STEP_ANSWER = 4,  /* u8 request, u8 value: waits on the back end's channel */
+	STEP_ANSWER = 4,  /* u8 request, u8 value: waits on the backend's channel */
 	STEP_RECONNECT = 5,
 	STEP_COMPLETE = 6, /* the device completes a held chain */
 };
@@ -40,7 +40,7 @@ static struct {
 	struct vhost_user *vu;
 	int socket;  /* our end */
 	int backend; /* our end of the last channel that was passed */
-	int memory_fd, window_fd;
+	int memory_fd, region_fd;
 	uint8_t *memory;
 	int events[4];
 	struct virtqueue_chain chain, held;
@@ -82,15 +82,15 @@ static void set_config(void *data, uint32_t offset, uint32_t size, const uint8_t
 	memcpy(config, bytes, size);
 }
 
-static void map_window(bool unmap)
+static void map_region(bool unmap)
 {
 	/* What has not been answered by now never will: no use in waiting. */
 	if (f.backend >= 0)
 		shutdown(f.backend, SHUT_WR);
 	if (unmap)
-		vhost_user_shmem_unmap(f.vu, 1, 0, WINDOW_BYTES);
+		vhost_user_shmem_unmap(f.vu, 1, 0, REGION_BYTES);
 	else
-		vhost_user_shmem_map(f.vu, 1, f.window_fd, 0, 0, WINDOW_BYTES, true);
+		vhost_user_shmem_map(f.vu, 1, f.region_fd, 0, 0, REGION_BYTES, true);
 }
 
 static void echo(struct virtqueue *queue, const struct virtqueue_chain *chain)
@@ -117,7 +117,7 @@ static int process(void *data, uint32_t index)
 		uint8_t command = 0;
 		virtqueue_read(queue, &f.chain, 0, &command, 1);
 		if (command == 'm' || command == 'u')
-			map_window(command == 'u');
+			map_region(command == 'u');
 		if (command == 'h') {
 			f.held = f.chain;
 			f.holds = true;
@@ -131,7 +131,7 @@ static int process(void *data, uint32_t index)
 static void started(void *data, bool resumed)
 {
 	if (!resumed)
-		map_window(false);
+		map_region(false);
 }
 
 static void reset(void *data)
@@ -146,7 +146,7 @@ static void memory_changed(void *data)
 static const struct vhost_user_device device = {
 	.features = 0x1f,
 	.n_queues = 2,
-	.shmem_sizes = {0, WINDOW_BYTES},
+	.shmem_sizes = {0, REGION_BYTES},
 	.get_config = get_config,
 	.set_config = set_config,
 	.process = process,
@@ -155,9 +155,9 @@ static const struct vhost_user_device device = {
 	.memory_changed = memory_changed,
 };
 
-/* The front end. */
+/* The frontend. */
 
-static void connect_front_end(void)
+static void connect_frontend(void)
 {
 	int ends[2];
 	if (f.socket >= 0)
@@ -263,7 +263,7 @@ static void do_step(uint8_t step, struct input *input)
 		answer(input);
 		break;
 	case STEP_RECONNECT:
-		connect_front_end();
+		connect_frontend();
 		break;
 	case STEP_COMPLETE:
 		if (f.holds)
@@ -292,7 +292,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		initialized = true;
 		log_set_level(LOG_LEVEL_ERROR);
 		f.memory_fd = fd_memfd("guest", MEMORY_BYTES);
-		f.window_fd = fd_memfd("window", WINDOW_BYTES);
+		f.region_fd = fd_memfd("region", REGION_BYTES);
 		f.memory = mmap(
 			NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, f.memory_fd, 0);
 	}
@@ -305,7 +305,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	f.holds = false;
 	f.loop = wl_event_loop_create();
 	f.vu = vhost_user_create(f.loop, NULL, -1, &device, NULL);
-	connect_front_end();
+	connect_frontend();
 	while (input.size > 0)
 		do_step(next(&input), &input);
 	for (int i = 0; i < 4; i++)

@@ -72,7 +72,7 @@ static void restart(struct input *input)
 	uint8_t what = take_u8(input);
 	if (what % 4 == 0) {
 		machine_reset();
-		vu->no_window = what & 0x80;
+		vu->no_region = what & 0x80;
 		machine_boot();
 		return;
 	}
@@ -206,7 +206,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		machine_create();
 		ready = true;
 	}
-	machine.vhost_user.no_window = false;
+	machine.vhost_user.no_region = false;
 	machine_boot();
 	for (unsigned offered = 0; input.bytes < input.end && offered < MAX_OFFERED;) {
 		unsigned step = take_u8(&input);

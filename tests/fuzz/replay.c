@@ -1,4 +1,4 @@
-/* Gives each file of the folders or files in its arguments to a libFuzzer entry point once. */
+/* Gives each file of the directories or files in its arguments to a libFuzzer entry point once. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

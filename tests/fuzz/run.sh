@@ -57,13 +57,13 @@ build_fuzzers()
 # Runs one fuzzer; leaves its log and whatever it found in $build/fuzz/NAME.
 fuzz()
 {
-	local name=$1 folder=$build/fuzz/$1 corpus=$source/tests/fuzz/corpus/$1
+	local name=$1 directory=$build/fuzz/$1 corpus=$source/tests/fuzz/corpus/$1
 
-	mkdir -p "$folder/corpus"
-	rm -f "$folder"/{crash,leak,timeout,oom}-*
+	mkdir -p "$directory/corpus"
+	rm -f "$directory"/{crash,leak,timeout,oom}-*
 	[ -d "$corpus" ] || corpus=
 	"$build/tests/fuzz/fuzz_$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
-		-artifact_prefix="$folder/" "$folder/corpus" $corpus >"$folder/log" 2>&1 || true
+		-artifact_prefix="$directory/" "$directory/corpus" $corpus >"$directory/log" 2>&1 || true
 }
 
 # The smallest addition to the corpus that covers what was covered.

@@ -66,7 +66,7 @@ def write(pipe, size, hang_up=0):
 
 
 def start(features=0, patient=0):
-    """Up to the commands: what the front end asks, the two capsets."""
+    """Up to the commands: what the frontend asks, the two capsets."""
     return bytes([patient]) + honest(11) + honest(1) + bytes([features])
 
 

@@ -71,10 +71,10 @@ SEEDS = {
 
 
 def write(corpus, seeds):
-    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus", corpus)
-    os.makedirs(folder, exist_ok=True)
+    directory = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus", corpus)
+    os.makedirs(directory, exist_ok=True)
     for name, seed in seeds.items():
-        with open(os.path.join(folder, name), "wb") as file:
+        with open(os.path.join(directory, name), "wb") as file:
             file.write(seed)
 
 

@@ -251,11 +251,11 @@ static void a_vulkan_context_has_a_ring_that_is_shared(void **state)
 	assert_int_equal(gpu_await(map, START), VIRTIO_GPU_RESP_OK_MAP_INFO);
 	assert_int_equal(gpu_answer(create), OK);
 	assert_int_equal(gpu_answer(attach), OK);
-	const struct machine_map *piece = machine_map_at(&machine.vhost_user, 16 * PAGE);
-	assert_non_null(piece);
-	assert_int_equal(piece->length, RING_BYTES_);
-	uint8_t *bytes = mmap(NULL, piece->length, PROT_READ | PROT_WRITE, MAP_SHARED, piece->fd,
-		(off_t)piece->fd_offset);
+	const struct machine_map *segment = machine_map_at(&machine.vhost_user, 16 * PAGE);
+	assert_non_null(segment);
+	assert_int_equal(segment->length, RING_BYTES_);
+	uint8_t *bytes = mmap(NULL, segment->length, PROT_READ | PROT_WRITE, MAP_SHARED,
+		segment->fd, (off_t)segment->fd_offset);
 	assert_ptr_not_equal(bytes, MAP_FAILED);
 	bytes[RING_BYTES_ - 1] = 1; /* it is there to its end */
 	munmap(bytes, RING_BYTES_);

@@ -26,11 +26,11 @@
 	0x100000u /* offset of the commands' buffers, a ring of MACHINE_BUFFERS_BYTES */
 #define MACHINE_BUFFERS_BYTES (16u << 20)
 #define MACHINE_PAGES 0x2000000u /* offset of what tests use themselves */
-#define MACHINE_WINDOW_BYTES (16u << 20)
+#define MACHINE_REGION_BYTES (16u << 20)
 
 #define MACHINE_MAX_MAPS 300
 
-struct machine_map { /* what the front end has mapped into the guest */
+struct machine_map { /* what the frontend has mapped into the guest */
 	uint64_t offset, length, fd_offset;
 	int fd; /* its own */
 };
@@ -43,9 +43,9 @@ struct vhost_user {
 	bool running;
 	const char *broken;
 	unsigned maps, unmaps;
-	struct machine_map pieces[MACHINE_MAX_MAPS];
-	unsigned n_pieces;
-	bool no_window; /* the front end maps nothing */
+	struct machine_map segments[MACHINE_MAX_MAPS];
+	unsigned n_segments;
+	bool no_region; /* the frontend maps nothing */
 };
 
 struct machine_answer {
@@ -107,41 +107,41 @@ void vhost_user_stop(struct vhost_user *vu, const char *why)
 int vhost_user_shmem_map(struct vhost_user *vu, uint8_t shmid, int fd, uint64_t fd_offset,
 	uint64_t shm_offset, uint64_t length, bool writable)
 {
-	if (vu->no_window)
+	if (vu->no_region)
 		return -ENOTSUP;
 	vu->maps++;
-	assert(vu->n_pieces < MACHINE_MAX_MAPS);
-	for (unsigned i = 0; i < vu->n_pieces; i++) {
-		const struct machine_map *piece = &vu->pieces[i];
-		if (piece->offset < shm_offset + length &&
-			shm_offset < piece->offset + piece->length)
+	assert(vu->n_segments < MACHINE_MAX_MAPS);
+	for (unsigned i = 0; i < vu->n_segments; i++) {
+		const struct machine_map *segment = &vu->segments[i];
+		if (segment->offset < shm_offset + length &&
+			shm_offset < segment->offset + segment->length)
 			return -EIO; /* as QEMU does */
 	}
-	vu->pieces[vu->n_pieces++] = (struct machine_map){
+	vu->segments[vu->n_segments++] = (struct machine_map){
 		.offset = shm_offset, .length = length, .fd_offset = fd_offset, .fd = fd_dup(fd)};
 	return 0;
 }
 
 static inline void machine_drop_map(struct vhost_user *vu, unsigned i)
 {
-	close(vu->pieces[i].fd);
-	vu->pieces[i] = vu->pieces[--vu->n_pieces];
+	close(vu->segments[i].fd);
+	vu->segments[i] = vu->segments[--vu->n_segments];
 }
 
-/* The map at @offset of the window, or NULL. */
+/* The map at @offset of the region, or NULL. */
 static inline const struct machine_map *machine_map_at(const struct vhost_user *vu, uint64_t offset)
 {
-	for (unsigned i = 0; i < vu->n_pieces; i++)
-		if (vu->pieces[i].offset == offset)
-			return &vu->pieces[i];
+	for (unsigned i = 0; i < vu->n_segments; i++)
+		if (vu->segments[i].offset == offset)
+			return &vu->segments[i];
 	return NULL;
 }
 
 int vhost_user_shmem_unmap(
 	struct vhost_user *vu, uint8_t shmid, uint64_t shm_offset, uint64_t length)
 {
-	for (unsigned i = 0; i < vu->n_pieces; i++) {
-		if (vu->pieces[i].offset == shm_offset && vu->pieces[i].length == length) {
+	for (unsigned i = 0; i < vu->n_segments; i++) {
+		if (vu->segments[i].offset == shm_offset && vu->segments[i].length == length) {
 			machine_drop_map(vu, i);
 			vu->unmaps++;
 			return 0;
@@ -185,7 +185,7 @@ static inline void machine_boot(void)
 	guest_memory_set(vu->memory, &table, &fd, 1);
 	vu->device->memory_changed(vu->data);
 	machine_set_rings();
-	while (vu->n_pieces > 0)
+	while (vu->n_segments > 0)
 		machine_drop_map(vu, 0);
 	vu->broken = NULL;
 	vu->running = true;
@@ -214,7 +214,7 @@ static inline void machine_create(void)
 		.loop = machine.loop,
 		.socket_path = "unused",
 		.socket_fd = -1,
-		.window_bytes = MACHINE_WINDOW_BYTES,
+		.region_bytes = MACHINE_REGION_BYTES,
 		.renderer = machine_renderer,
 	};
 	machine.device = device_create(&config);
@@ -225,7 +225,7 @@ static inline void machine_create(void)
 static inline void machine_destroy(void)
 {
 	device_destroy(machine.device);
-	while (machine.vhost_user.n_pieces > 0)
+	while (machine.vhost_user.n_segments > 0)
 		machine_drop_map(&machine.vhost_user, 0);
 	wl_event_loop_destroy(machine.loop);
 	munmap(machine.ram, MACHINE_RAM_BYTES);

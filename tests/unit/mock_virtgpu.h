@@ -60,7 +60,7 @@ void mock_virtgpu_forget(void);
 unsigned mock_virtgpu_live_blobs(void);
 /* Events for the file opened last. */
 void mock_virtgpu_event(uint32_t type, uint32_t length);
-/* Something was removed from the node's folder; @node: the node itself. */
+/* Something was removed from the node's directory; @node: the node itself. */
 void mock_virtgpu_removed(bool node);
 /* Signals fence @i of those handed out. */
 void mock_virtgpu_signal(unsigned i);

@@ -1,6 +1,6 @@
 #!/bin/bash
 # systemd's own opinion of our units, with the programs of this build in them: it must have none.
-# usage: units.sh SOURCE_FOLDER BUILD_FOLDER
+# usage: units.sh SOURCE_DIRECTORY BUILD_DIRECTORY
 set -u
 work=$(mktemp -d /tmp/wayferry-units.XXXXXX)
 trap 'rm -rf "$work"' EXIT

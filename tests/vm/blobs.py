@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""blobs.py HOST FOLDER LISTS: looks for what guests wrote to memory of wayferry-host, whose process id is HOST.
+"""blobs.py HOST DIRECTORY LISTS: looks for what guests wrote to memory of wayferry-host, whose process id is HOST.
 
-Takes that many lists of words out of FOLDER (see tests/vm/raw/blobs.c), looks for each word at the start of a page of
+Takes that many lists of words out of DIRECTORY (see tests/vm/raw/blobs.c), looks for each word at the start of a page of
 the window, and removes the list. Says how many there were and how many not; succeeds when all were there.
 """
 import os
@@ -10,15 +10,15 @@ import sys
 import time
 
 PAGE = 4096
-WINDOW = "/memfd:wayferry-window (deleted)"
+WINDOW = "/memfd:wayferry-region (deleted)"
 PATIENCE_S = 60  # with guests that say nothing
 
 
 def open_window(pid):
-    folder = f"/proc/{pid}/fd"
-    for fd in os.listdir(folder):
-        if os.readlink(f"{folder}/{fd}") == WINDOW:
-            return os.open(f"{folder}/{fd}", os.O_RDONLY)
+    directory = f"/proc/{pid}/fd"
+    for fd in os.listdir(directory):
+        if os.readlink(f"{directory}/{fd}") == WINDOW:
+            return os.open(f"{directory}/{fd}", os.O_RDONLY)
     sys.exit(f"process {pid} has no window")
 
 
@@ -44,13 +44,13 @@ def check(window, path):
 
 
 window = open_window(sys.argv[1])
-folder, lists = sys.argv[2], int(sys.argv[3])
+directory, lists = sys.argv[2], int(sys.argv[3])
 taken, n_words, blobs, lost = 0, 0, set(), set()
 deadline = time.monotonic() + PATIENCE_S
 while taken < lists:
-    for name in [name for name in os.listdir(folder) if not name.startswith(".")]:
-        words, missing = check(window, f"{folder}/{name}")
-        os.remove(f"{folder}/{name}")
+    for name in [name for name in os.listdir(directory) if not name.startswith(".")]:
+        words, missing = check(window, f"{directory}/{name}")
+        os.remove(f"{directory}/{name}")
         taken += 1
         n_words += len(words)
         blobs.update(word >> 8 for word in words)

@@ -22,13 +22,13 @@ weston14_start() {
 
 # Its own screenshooter: it has another protocol for that than older ones.
 weston14_shot() {
-    local folder=$XDG_RUNTIME_DIR/shot
-    rm -rf "$folder"
-    mkdir "$folder"
+    local directory=$XDG_RUNTIME_DIR/shot
+    rm -rf "$directory"
+    mkdir "$directory"
     # shellcheck disable=SC2016
     timeout 10 "$LAB/guest.sh" direct "$XDG_RUNTIME_DIR/$1" \
         sh -c 'cd /mnt/shot && XDG_PICTURES_DIR=/mnt/shot exec weston-screenshooter' || return 1
-    set -- "$2" "$folder"/*.png
+    set -- "$2" "$directory"/*.png
     [ $# = 2 ] && mv "$2" "$1"
 }
 

@@ -31,18 +31,18 @@ foreign_clipboard() {
 # wayferry-host's own view of its window has it all. So often at least a map is a new one: some blobs come to lie where
 # one of their size was.
 blobs_lose_nothing() {
-    local folder rounds=$(($1 / 75)) maps   # a fifth more blobs, as LIVE of blobs.c is 15
-    folder=$(guest_share vm)/blobs
+    local directory rounds=$(($1 / 75)) maps   # a fifth more blobs, as LIVE of blobs.c is 15
+    directory=$(guest_share vm)/blobs
     bridge_counters vm host
-    maps=$(bridge_counter vm host 'window maps')
-    mkdir "$folder"
-    chmod 777 "$folder"
+    maps=$(bridge_counter vm host 'region maps')
+    mkdir "$directory"
+    chmod 777 "$directory"
     guest_spawn vm blobs "$LAB_PROGRAMS/blobs" /mnt/blobs 6 $rounds
-    "$LAB/blobs.py" "${PID[vm-host]}" "$folder" $((6 * rounds)) ||
+    "$LAB/blobs.py" "${PID[vm-host]}" "$directory" $((6 * rounds)) ||
         fail "not all that the guest wrote has arrived ($(cat "$(guest_output vm blobs stderr)"))"
     guest_wait vm blobs || fail "blobs failed: $(cat "$(guest_output vm blobs stderr)")"
     bridge_counters vm host
-    maps=$(($(bridge_counter vm host 'window maps') - maps))
+    maps=$(($(bridge_counter vm host 'region maps') - maps))
     say "$maps maps"
     ((maps >= $1)) || fail "of the blobs too few were mapped anew"
 }

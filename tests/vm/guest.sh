@@ -1,7 +1,7 @@
 #!/bin/bash
 # Guests of the lab, whatever machine they run on: boot them, run programs in them, stop them.
 #
-# Sourced by tests, after tests/e2e/lib.sh, whose spawn(), fail() and folders it uses:
+# Sourced by tests, after tests/e2e/lib.sh, whose spawn(), fail() and directories it uses:
 #
 #     guest_boot KIND NAME             a guest at the wayferry-host NAME-host; returns when it can be used
 #                                      (guest_start KIND NAME, then guest_await NAME)
@@ -11,7 +11,7 @@
 #     guest_replace_gpu NAME           where the monitor can do that
 #
 # KIND is uml, qemu-6.1, qemu-6.12 or qemu-newest (GUEST_KINDS). Commands run as the user "guest", in
-# his session, with what its service manager has in its environment; with --root as root. A folder is
+# his session, with what its service manager has in its environment; with --root as root. A directory is
 # shared: $(guest_share NAME) here is /mnt there. Executed, it is for people; see --help.
 set -u
 

@@ -30,7 +30,7 @@ host_prepare() {
     lab_compiled "$HOST_BUILD" host host_compile
 }
 
-# host_exec FOLDER ARGUMENT...: wayferry-host with its renderer, in place of this process. It sees FOLDER as /mnt.
+# host_exec DIRECTORY ARGUMENT...: wayferry-host with its renderer, in place of this process. It sees DIRECTORY as /mnt.
 host_exec() {
     export LAB_BIND=$1
     shift

@@ -124,9 +124,9 @@ lab_tree() {
 }
 
 # lab_enter TREE COMMAND...: runs it in the tree, as root, in a mount namespace of its own; in place of
-# this process. /usr/src/wayferry is this working copy (read-only), /var/tmp/build its folder
+# this process. /usr/src/wayferry is this working copy (read-only), /var/tmp/build its directory
 # build-tests/vm/build, /var/tmp/layer its layer, $LAB_PROGRAMS those of the layer, and, when
-# LAB_BIND is set, /mnt is that folder. /tmp is empty. The tree itself is not to be written to.
+# LAB_BIND is set, /mnt is that directory. /tmp is empty. The tree itself is not to be written to.
 lab_enter() {
     local tree=$1
     shift
@@ -159,19 +159,19 @@ layer_compile() {
     (lab_enter "$(guest_tree)" /bin/sh -e /usr/src/wayferry/tests/vm/guest/compile.sh)
 }
 
-# lab_compiled FOLDER TREE COMMAND...: compiles something of this working copy in a tree, of which TREE is the name;
-# one process at a time. FOLDER is where it ends up; FOLDER.log is what compilers say.
+# lab_compiled DIRECTORY TREE COMMAND...: compiles something of this working copy in a tree, of which TREE is the name;
+# one process at a time. DIRECTORY is where it ends up; DIRECTORY.log is what compilers say.
 lab_compiled() {
-    local folder=$1 tree=$2
+    local directory=$1 tree=$2
     shift 2
-    mkdir -p "${folder%/*}"
+    mkdir -p "${directory%/*}"
     (
         flock 9
-        "$@" >"$folder.log" 2>&1 || {
-            tail -n 20 "$folder.log" >&2
-            lab_fail "wayferry does not compile in the tree \"$tree\" (log: $folder.log)"
+        "$@" >"$directory.log" 2>&1 || {
+            tail -n 20 "$directory.log" >&2
+            lab_fail "wayferry does not compile in the tree \"$tree\" (log: $directory.log)"
         }
-    ) 9>"$folder.lock" || exit
+    ) 9>"$directory.lock" || exit
 }
 
 # lab_build: makes what all guests need and what is missing: the tree, and the layer each time (only

@@ -3,7 +3,7 @@
 # The monitor is QEMU of Debian 13's backports, from a tree of its own, started by that tree's loader:
 # so it runs here, whatever this machine's release, without being installed and without rights. The
 # guests' kernels are Debian's, as they are; an initrd of our own mounts the layers (lab.sh): the tree
-# as a squashfs image, this working copy's layer and the shared folder over 9p. All of it is kept in
+# as a squashfs image, this working copy's layer and the shared directory over 9p. All of it is kept in
 # $LAB_CACHE, named after what it was made from.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lab.sh"
@@ -37,7 +37,7 @@ qemu_monitor_build() {
     mv "$new" "$(qemu_monitor)"
 }
 
-# ---- kernels: a folder with vmlinuz, initrd and version
+# ---- kernels: a directory with vmlinuz, initrd and version
 
 # qemu_kernel KIND: where it is. Another init or list of modules is another initrd.
 qemu_kernel() {
@@ -58,42 +58,42 @@ qemu_kernel_download() {
     lab_apt "$suite" apt-get download $packages && echo "$version" >version
 }
 
-# qemu_module_files FOLDER MODULE...: the files of the modules and of all they need, in order of loading.
+# qemu_module_files DIRECTORY MODULE...: the files of the modules and of all they need, in order of loading.
 qemu_module_files() {
-    local folder=$1 module file needed
+    local directory=$1 module file needed
     shift
     for module; do
-        file=$(find "$folder" -name "${module//_/[-_]}.ko*" | head -n 1)
+        file=$(find "$directory" -name "${module//_/[-_]}.ko*" | head -n 1)
         [ -n "$file" ] || continue      # built in, or not known to this kernel
         needed=$(modinfo -F depends "$file")
         # shellcheck disable=SC2086
-        qemu_module_files "$folder" ${needed//,/ }
+        qemu_module_files "$directory" ${needed//,/ }
         echo "$file"
     done
 }
 
 qemu_initrd() {
-    local folder=$1 root=$1/root file
+    local directory=$1 root=$1/root file
     mkdir -p "$root/bin" "$root/lib" || return 1
     cp "$(qemu_monitor)/usr/bin/busybox" "$root/bin/" && install "$LAB/guest/qemu-init.sh" "$root/init" || return 1
     # shellcheck disable=SC2086
-    qemu_module_files "$folder/unpacked" $QEMU_MODULES | awk '!seen[$0]++' | while read -r file; do
+    qemu_module_files "$directory/unpacked" $QEMU_MODULES | awk '!seen[$0]++' | while read -r file; do
         cp "$file" "$root/lib/" || return 1
         [ "${file##*.}" != xz ] || xz -d "$root/lib/${file##*/}" || return 1
         file=${file##*/}
         echo "${file%.xz}" >>"$root/modules"
     done
     grep -q '^virtio-gpu' "$root/modules" || { echo "the kernel has no virtio_gpu module"; return 1; }
-    (cd "$root" && find . | cpio -o -H newc --quiet) >"$folder/initrd"
+    (cd "$root" && find . | cpio -o -H newc --quiet) >"$directory/initrd"
 }
 
 qemu_kernel_unpack() {
-    local folder=$1 package
-    for package in "$folder"/*.deb; do
-        dpkg-deb -x "$package" "$folder/unpacked" || return 1
+    local directory=$1 package
+    for package in "$directory"/*.deb; do
+        dpkg-deb -x "$package" "$directory/unpacked" || return 1
         rm "$package"
     done
-    mv "$(find "$folder/unpacked" -name 'vmlinuz*')" "$folder/vmlinuz" && qemu_initrd "$folder" && rm -r "$folder/unpacked" "$folder/root"
+    mv "$(find "$directory/unpacked" -name 'vmlinuz*')" "$directory/vmlinuz" && qemu_initrd "$directory" && rm -r "$directory/unpacked" "$directory/root"
 }
 
 qemu_kernel_build() {
@@ -152,12 +152,12 @@ qemu_program() {
         "$tree/bin/qemu-system-x86_64" -L "$tree/share/qemu" -L "$tree/share/seabios" "$@"
 }
 
-# qemu_exec KIND SHARE GPU FOLDER: a guest with the shared folder SHARE at the wayferry-host behind the
-# socket GPU, in place of this process; its console is standard output. FOLDER/qmp is the monitor's
+# qemu_exec KIND SHARE GPU DIRECTORY: a guest with the shared directory SHARE at the wayferry-host behind the
+# socket GPU, in place of this process; its console is standard output. DIRECTORY/qmp is the monitor's
 # socket. The device sits behind a port, so that it can be replaced. A processor of the kind "max" has 40 bits of
 # address, at whose end the firmware puts the port's window and the kernel gives nothing to new devices: hence 39.
 qemu_exec() {
-    local kernel share=$2 gpu=$3 folder=$4
+    local kernel share=$2 gpu=$3 directory=$4
     kernel=$(qemu_kernel "$1")
     # shellcheck disable=SC2086
     qemu_program -nodefaults -no-user-config -display none -accel tcg,thread=multi -cpu max,phys-bits=39 -smp 2 -m $QEMU_MEMORY \
@@ -170,10 +170,10 @@ qemu_exec() {
         -virtfs local,path="$share",mount_tag=share,security_model=none,multidevs=remap \
         -kernel "$kernel/vmlinuz" -initrd "$kernel/initrd" \
         -append "console=ttyS0 panic=-1 quiet mitigations=off audit=0 apparmor=0 nokaslr ${GUEST_APPEND:-}" -serial stdio \
-        -qmp unix:"$folder/qmp",server=on,wait=off
+        -qmp unix:"$directory/qmp",server=on,wait=off
 }
 
-# qemu_replace_gpu GPU FOLDER: takes the device away from the running guest whose FOLDER this is, and gives
+# qemu_replace_gpu GPU DIRECTORY: takes the device away from the running guest whose DIRECTORY this is, and gives
 # it one at the wayferry-host behind the socket GPU.
 qemu_replace_gpu() {
     local address='{"type": "unix", "data": {"path": "'$1'"}}'

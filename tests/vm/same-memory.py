@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """same-memory.py HOST MONITOR COMPOSITOR 0xRRGGBB PIXELS: by their process ids.
 
-Succeeds when the compositor has mapped the very file that is wayferry-host's window and that the monitor has
+Succeeds when the compositor has mapped the very file that is wayferry-host's host-visible region and that the monitor has
 mapped into the guest, and sees at least that many pixels of that colour in it: what a guest's program drew.
 """
 import os
@@ -9,15 +9,15 @@ import re
 import struct
 import sys
 
-NAME = "/memfd:wayferry-window (deleted)"
+NAME = "/memfd:wayferry-region (deleted)"
 
 
 def window_of(pid):
     """The inode of the process's window, and a path to it."""
-    folder = f"/proc/{pid}/fd"
-    for fd in os.listdir(folder):
-        if os.readlink(f"{folder}/{fd}") == NAME:
-            return os.stat(f"{folder}/{fd}").st_ino
+    directory = f"/proc/{pid}/fd"
+    for fd in os.listdir(directory):
+        if os.readlink(f"{directory}/{fd}") == NAME:
+            return os.stat(f"{directory}/{fd}").st_ino
     sys.exit(f"process {pid} has no window")
 
 

@@ -80,7 +80,7 @@ uml_prepare() {
     [ -x "$(uml_kernel)" ] || lab_locked uml_kernel_build
 }
 
-# uml_exec KIND SHARE SOCKET FOLDER: becomes the machine, with the device behind SOCKET. FOLDER is for
+# uml_exec KIND SHARE SOCKET DIRECTORY: becomes the machine, with the device behind SOCKET. DIRECTORY is for
 # what the machine needs while it runs. The console is stdout.
 #
 # The tree is the root at first; the layer, which has the first process, is not to be seen there yet.

@@ -461,7 +461,7 @@ static int export_texture(uint32_t id, uint64_t size, struct renderer_answer *an
 	*fd = query.out_fds[0];
 	for (uint32_t i = 1; i < query.out_num_fds && i < ARRAY_LENGTH(query.out_fds); i++)
 		fd_close(&query.out_fds[i]);
-	/* What starts elsewhere, or lies in several pieces, cannot be told to guests. */
+	/* What starts elsewhere, or lies in several segments, cannot be told to guests. */
 	if (query.out_num_fds > 1 || query.out_offsets[0] != 0) {
 		fd_close(fd);
 		return -EOPNOTSUPP;

@@ -15,8 +15,8 @@ static struct {
 		uint8_t *bytes; /* NULL: not there */
 		uint64_t size;
 	} regions[RENDERER_MAX_REGIONS];
-	struct iovec *pieces;
-	uint32_t n_pieces, max_pieces;
+	struct iovec *segments;
+	uint32_t n_segments, max_segments;
 	struct id_map backings; /* iovecs by resource */
 } memory;
 
@@ -47,48 +47,48 @@ int memory_add_region(uint32_t region, int fd, uint64_t fd_offset, uint64_t size
 
 static int make_room(uint32_t n)
 {
-	uint32_t wanted = memory.n_pieces + n;
+	uint32_t wanted = memory.n_segments + n;
 	if (n > RENDERER_MAX_BACKING || wanted > RENDERER_MAX_BACKING)
 		return -E2BIG;
-	if (wanted <= memory.max_pieces)
+	if (wanted <= memory.max_segments)
 		return 0;
-	struct iovec *grown = realloc(memory.pieces, wanted * sizeof(*grown));
+	struct iovec *grown = realloc(memory.segments, wanted * sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
-	memory.pieces = grown;
-	memory.max_pieces = wanted;
+	memory.segments = grown;
+	memory.max_segments = wanted;
 	return 0;
 }
 
-int memory_add_pieces(const struct renderer_piece *pieces, uint32_t n)
+int memory_add_segments(const struct renderer_segment *segments, uint32_t n)
 {
 	int error = make_room(n);
 	for (uint32_t i = 0; i < n && error == 0; i++) {
-		const struct region *region = pieces[i].region < RENDERER_MAX_REGIONS
-			? &memory.regions[pieces[i].region]
+		const struct region *region = segments[i].region < RENDERER_MAX_REGIONS
+			? &memory.regions[segments[i].region]
 			: NULL;
 		if (!region || !region->bytes ||
-			!range_fits(pieces[i].offset, pieces[i].length, region->size))
+			!range_fits(segments[i].offset, segments[i].length, region->size))
 			error = -EFAULT;
 		else
-			memory.pieces[memory.n_pieces++] =
-				(struct iovec){.iov_base = region->bytes + pieces[i].offset,
-					.iov_len = pieces[i].length};
+			memory.segments[memory.n_segments++] =
+				(struct iovec){.iov_base = region->bytes + segments[i].offset,
+					.iov_len = segments[i].length};
 	}
 	if (error < 0)
-		memory.n_pieces = 0;
+		memory.n_segments = 0;
 	return error;
 }
 
 struct iovec *memory_take(uint32_t *n)
 {
-	struct iovec *pieces = memory.n_pieces > 0 ? memory.pieces : NULL;
-	*n = memory.n_pieces;
-	if (!pieces)
+	struct iovec *segments = memory.n_segments > 0 ? memory.segments : NULL;
+	*n = memory.n_segments;
+	if (!segments)
 		return NULL;
-	memory.pieces = NULL;
-	memory.n_pieces = memory.max_pieces = 0;
-	return pieces;
+	memory.segments = NULL;
+	memory.n_segments = memory.max_segments = 0;
+	return segments;
 }
 
 int memory_set_backing(uint32_t resource_id, struct iovec *iov)

@@ -10,8 +10,8 @@
 /* Maps a region. Takes @fd. 0 or -errno. */
 int memory_add_region(uint32_t region, int fd, uint64_t fd_offset, uint64_t size);
 
-/* Appends pieces to the list that memory_take gives. 0 or -errno; then the list is empty. */
-int memory_add_pieces(const struct renderer_piece *pieces, uint32_t n);
+/* Appends segments to the list that memory_take gives. 0 or -errno; then the list is empty. */
+int memory_add_segments(const struct renderer_segment *segments, uint32_t n);
 
 /* The list so far, which then is empty; the caller's: free(). NULL when it is empty. */
 struct iovec *memory_take(uint32_t *n);

@@ -138,15 +138,15 @@ static int handle_create_3d(const struct renderer_request *request)
 
 static int handle_backing(const struct renderer_request *request)
 {
-	if (worker.extra_bytes != request->list.n * sizeof(struct renderer_piece))
+	if (worker.extra_bytes != request->list.n * sizeof(struct renderer_segment))
 		return -EINVAL;
 	if (request->list.n == 0) {
 		uint32_t n;
 		free(memory_take(&n));
 		return 0;
 	}
-	return memory_add_pieces(
-		(const struct renderer_piece *)(const void *)(worker.message.bytes +
+	return memory_add_segments(
+		(const struct renderer_segment *)(const void *)(worker.message.bytes +
 			sizeof(*request)),
 		request->list.n);
 }

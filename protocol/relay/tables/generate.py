@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The interface table from Wayland protocol XMLs.
 
-generate.py list CORE PROTOCOLS OWN   prints the XMLs to use: CORE (wayland.xml), then those below the folder
-                                      PROTOCOLS (stable before staging before unstable), then OWN (a folder)
+generate.py list CORE PROTOCOLS OWN   prints the XMLs to use: CORE (wayland.xml), then those below the directory
+                                      PROTOCOLS (stable before staging before unstable), then OWN (a directory)
 generate.py table OUTPUT XML...       writes the sorted table of interfaces with the masks of destructors
 
 Each interface comes from one XML only: an XML that repeats an interface of an earlier one is left out as a whole,
@@ -24,8 +24,8 @@ def interfaces_of(path):
 
 def candidates(core, protocols, own):
     yield core
-    for folder in [os.path.join(protocols, s) for s in ("stable", "staging", "unstable")] + [own]:
-        yield from sorted(glob.glob(os.path.join(folder, "**", "*.xml"), recursive=True))
+    for directory in [os.path.join(protocols, s) for s in ("stable", "staging", "unstable")] + [own]:
+        yield from sorted(glob.glob(os.path.join(directory, "**", "*.xml"), recursive=True))
 
 
 def select(paths):

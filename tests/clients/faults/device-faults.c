@@ -281,7 +281,7 @@ static void check_header(const char *name, struct vhost_user_header header)
 	raw_device_close(&device);
 }
 
-/* The front end's memory shrinks under the device while rings lie in it. */
+/* The frontend's memory shrinks under the device while rings lie in it. */
 static void check_truncated_memory(void)
 {
 	static const char name[] = "memory that is truncated";

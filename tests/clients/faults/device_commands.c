@@ -16,7 +16,7 @@
 #define CONTEXT 1       /* a context with INIT */
 #define FRESH 2         /* a context without */
 #define GUEST_BLOB 5    /* one page, not attached */
-#define HOST_BLOB 6     /* 8192 bytes, at offset 0 of the window, attached to CONTEXT */
+#define HOST_BLOB 6     /* 8192 bytes, at offset 0 of the region, attached to CONTEXT */
 #define UNMAPPED_BLOB 7 /* 8192 bytes of host memory, mapped nowhere */
 #define IMAGE 8         /* RESOURCE_CREATE_2D, 64 x 64 */
 #define NOTHING 77      /* no resource, no context */
@@ -165,7 +165,7 @@ static const struct command_case command_cases[] = {
 	{"a map between pages",
 		WORDS(HEADER(VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB, 0), UNMAPPED_BLOB, 0, 0x10001, 0),
 		REFUSED},
-	{"a map beyond the window",
+	{"a map beyond the region",
 		WORDS(HEADER(VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB, 0), UNMAPPED_BLOB, 0, 0, 0x10000),
 		REFUSED},
 	{"a map that wraps",

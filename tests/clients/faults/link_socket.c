@@ -80,7 +80,7 @@ static const struct link_ops socket_ops = {
 
 struct link *link_open_display(const char *display)
 {
-	const char *folder = getenv("XDG_RUNTIME_DIR");
+	const char *directory = getenv("XDG_RUNTIME_DIR");
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct link_socket *self = calloc(1, sizeof(*self));
 	int length;
@@ -88,9 +88,9 @@ struct link *link_open_display(const char *display)
 	if (!self)
 		return NULL;
 	length = snprintf(address.sun_path, sizeof(address.sun_path), "%s%s%s",
-		display[0] == '/' ? ""
-			: folder  ? folder
-				  : ".",
+		display[0] == '/'   ? ""
+			: directory ? directory
+				    : ".",
 		display[0] == '/' ? "" : "/", display);
 	self->base.ops = &socket_ops;
 	self->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -193,7 +193,7 @@ struct link_context {
 /* Mapped memory of the host's for a pool, attached to the context. Its resource, 0 when refused. */
 static uint32_t make_pool(struct link_context *self, size_t size)
 {
-	static uint64_t offset_bytes = 1 << 20; /* in the window; never taken back */
+	static uint64_t offset_bytes = 1 << 20; /* in the region; never taken back */
 	uint32_t resource = 1000 * self->context + 10 + self->n_pools++;
 	uint64_t blob_bytes = align_up(size, RAW_PAGE);
 	uint32_t blob_id = raw_blob_id(self->device, self->context, (uint32_t)size);

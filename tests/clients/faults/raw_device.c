@@ -83,7 +83,7 @@ static int receive_bytes(int socket, void *bytes, size_t size, int *fd)
 	return 0;
 }
 
-/* SHMEM_MAP comes with the window's memory; every request gets an answer. */
+/* SHMEM_MAP comes with the region's memory; every request gets an answer. */
 static int serve_backend(struct raw_device *device)
 {
 	struct vhost_user_header header;
@@ -97,10 +97,10 @@ static int serve_backend(struct raw_device *device)
 	if (error)
 		return error;
 	if (header.request == VHOST_USER_BACKEND_SHMEM_MAP && fd >= 0) {
-		device->window_bytes = payload.shmem_map.length;
-		device->window = mmap(NULL, payload.shmem_map.length, PROT_READ | PROT_WRITE,
+		device->region_bytes = payload.shmem_map.length;
+		device->region = mmap(NULL, payload.shmem_map.length, PROT_READ | PROT_WRITE,
 			MAP_SHARED, fd, (off_t)payload.shmem_map.fd_offset);
-		answer = device->window == MAP_FAILED;
+		answer = device->region == MAP_FAILED;
 	} else if (header.request == VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE) {
 		answer = 1; /* as QEMU does for one it does not know */
 	}
@@ -204,11 +204,11 @@ static int say_hello(struct raw_device *device)
 	error = error
 		? error
 		: raw_device_reply(device, VHOST_USER_GET_SHMEM_CONFIG, &shmem, sizeof(shmem));
-	device->window_size = shmem.sizes[VIRTIO_GPU_SHM_ID_HOST_VISIBLE];
+	device->region_size = shmem.sizes[VIRTIO_GPU_SHM_ID_HOST_VISIBLE];
 	return error < 0 ? error : 0;
 }
 
-/* A device that still works off the end of the last front end refuses the next one: it is asked
+/* A device that still works off the end of the last frontend refuses the next one: it is asked
  * again. */
 int raw_device_connect(struct raw_device *device, const char *path)
 {
@@ -300,9 +300,9 @@ void raw_device_close(struct raw_device *device)
 	}
 	if (device->memory)
 		munmap(device->memory, RAW_MEMORY_BYTES);
-	if (device->window)
-		munmap(device->window, device->window_bytes);
-	device->memory = device->window = NULL;
+	if (device->region)
+		munmap(device->region, device->region_bytes);
+	device->memory = device->region = NULL;
 	device->socket = device->backend = -1;
 }
 

@@ -36,15 +36,15 @@
 
 struct raw_device {
 	int socket;
-	int backend; /* our end of the back end's requests */
+	int backend; /* our end of the backend's requests */
 	int memory_fd;
 	bool sealed; /* before raw_device_start: memory that cannot shrink, so that dma-bufs can be
 			made of it */
 	int kick[2], call[2], error[2]; /* by queue; non-blocking */
 	uint8_t *memory;
-	uint8_t *window; /* what SHMEM_MAP gave; NULL: nothing */
-	uint64_t window_bytes;
-	uint64_t window_size; /* of GET_SHMEM_CONFIG */
+	uint8_t *region; /* what SHMEM_MAP gave; NULL: nothing */
+	uint64_t region_bytes;
+	uint64_t region_size; /* of GET_SHMEM_CONFIG */
 	uint64_t features;
 	uint16_t used_seen;        /* of queue 0 */
 	bool done[RAW_QUEUE_SIZE]; /* by head: it was on the used ring since it was posted */
@@ -81,7 +81,7 @@ struct vring_desc *raw_descriptors(struct raw_device *device, unsigned queue);
 /* Makes the chain at descriptor @head available to the device, and kicks. */
 void raw_device_post(struct raw_device *device, uint16_t head);
 void raw_device_kick(struct raw_device *device);
-/* Serves the back end's requests while it waits for @head (-1: any chain) to be used. */
+/* Serves the backend's requests while it waits for @head (-1: any chain) to be used. */
 enum raw_end raw_device_wait(struct raw_device *device, int head, int timeout_ms);
 
 /*

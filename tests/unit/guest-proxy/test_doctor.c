@@ -224,22 +224,22 @@ static void memory_that_cannot_be_mapped(void **state)
 	assert_int_equal(mock_virtgpu_live_blobs(), 0);
 }
 
-static void a_runtime_folder_that_will_not_do(void **state)
+static void a_runtime_directory_that_will_not_do(void **state)
 {
 	mock.open_error = -ENOENT;
 	chmod(directory, 0777);
 	assert_int_equal(run(&defaults), 1);
-	assert_non_null(strstr(line_of("FAILED", "runtime folder"), "others can write"));
+	assert_non_null(strstr(line_of("FAILED", "runtime directory"), "others can write"));
 	assert_remedies();
 	chmod(directory, 0700);
 	unsetenv("XDG_RUNTIME_DIR");
 	free(report);
 	run(&defaults);
-	assert_non_null(strstr(line_of("FAILED", "runtime folder"), "not set"));
+	assert_non_null(strstr(line_of("FAILED", "runtime directory"), "not set"));
 	const struct doctor_settings settings = {.socket = "/run/elsewhere"};
 	free(report);
 	run(&settings);
-	line_of("warning", "runtime folder");
+	line_of("warning", "runtime directory");
 }
 
 static void nobody_behind_the_vhost_user_socket(void **state)
@@ -276,7 +276,7 @@ int main(void)
 		TEST(a_context_that_is_refused),
 		TEST(memory_that_is_refused),
 		TEST(memory_that_cannot_be_mapped),
-		TEST(a_runtime_folder_that_will_not_do),
+		TEST(a_runtime_directory_that_will_not_do),
 		TEST(nobody_behind_the_vhost_user_socket),
 		TEST(a_display_variable_that_leads_nowhere),
 	};

@@ -17,7 +17,7 @@
 static const char *path, *vm, *window_size;
 static bool stats;
 static struct policy policy;
-static char folder[64], file_path[128], captured[1024];
+static char directory[64], file_path[128], captured[1024];
 
 static const struct option_description table[] = {
 	{"config", "FILE", "", .value = &path},
@@ -30,12 +30,12 @@ static const struct options_program program = {.name = "test", .options = table}
 
 static int set_up(void **state)
 {
-	strcpy(folder, "/tmp/wayferry-config.XXXXXX");
-	assert_non_null(mkdtemp(folder));
-	snprintf(file_path, sizeof(file_path), "%s/wayferry", folder);
+	strcpy(directory, "/tmp/wayferry-config.XXXXXX");
+	assert_non_null(mkdtemp(directory));
+	snprintf(file_path, sizeof(file_path), "%s/wayferry", directory);
 	assert_int_equal(mkdir(file_path, 0700), 0);
-	snprintf(file_path, sizeof(file_path), "%s/wayferry/box.conf", folder);
-	setenv("XDG_CONFIG_HOME", folder, 1);
+	snprintf(file_path, sizeof(file_path), "%s/wayferry/box.conf", directory);
+	setenv("XDG_CONFIG_HOME", directory, 1);
 	path = vm = window_size = NULL;
 	stats = false;
 	policy = (struct policy){0};
@@ -47,7 +47,7 @@ static int tear_down(void **state)
 	unlink(file_path);
 	*strrchr(file_path, '/') = 0;
 	rmdir(file_path);
-	return rmdir(folder);
+	return rmdir(directory);
 }
 
 static void write_file(const char *text)
@@ -121,7 +121,7 @@ static void a_machine_with_a_name_has_a_file_of_its_own(void **state)
 	assert_null(window_size);
 
 	unsetenv("XDG_CONFIG_HOME");
-	setenv("HOME", folder, 1);
+	setenv("HOME", directory, 1);
 	vm = "box";
 	assert_true(read_config());
 	assert_null(window_size); /* not in ~/.config */
@@ -132,7 +132,7 @@ static void a_file_that_was_named_must_be_there(void **state)
 	path = file_path;
 	assert_false(read_config());
 	assert_non_null(strstr(captured, "box.conf: No such file or directory\n"));
-	path = folder;
+	path = directory;
 	assert_false(read_config());
 	assert_non_null(strstr(captured, "Is a directory"));
 	/* One that was not named, but cannot be read, is an error, too. */

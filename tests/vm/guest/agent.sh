@@ -1,7 +1,7 @@
 #!/bin/bash
-# Runs in a guest of the lab, as root: does what the host asks for in the folder they share (/mnt).
+# Runs in a guest of the lab, as root: does what the host asks for in the directory they share (/mnt).
 #
-# The host makes a folder for each job, jobs/NAME, with a shell script "command" and, when that is
+# The host makes a directory for each job, jobs/NAME, with a shell script "command" and, when that is
 # all, the file "go"; "root" beside it: as root, else as the user guest, in that user's session, whose
 # service manager gives the environment. The answer is "stdout" and "stderr", which grow, and at the end
 # "status". A file "kill" holds a signal for all of the job's processes. /mnt/ready says that the agent runs.

@@ -11,7 +11,7 @@ while read -r module; do
     insmod "/lib/$module" || echo "initrd: $module cannot be loaded"
 done </modules
 
-# A disk and the shared folders appear a moment after their drivers.
+# A disk and the shared directories appear a moment after their drivers.
 tries=0
 until mount -t squashfs -o ro /dev/vda /tree 2>/dev/null &&
     mount -t 9p -o ro,trans=virtio,version=9p2000.L,cache=loose,msize=262144 layer /layer; do

@@ -10,8 +10,8 @@
 # /mnt/udmabuf.png, and in /mnt/direct.png as it was when the picture came from a client of its own.
 set -u
 programs=/usr/lib/wayferry-tests
-folder=$(mktemp -d)
-export XDG_RUNTIME_DIR=$folder
+directory=$(mktemp -d)
+export XDG_RUNTIME_DIR=$directory
 trap 'kill $(jobs -p)' EXIT
 rm -rf /dev/dri     # this machine's GPU is none of the host's that is played
 
@@ -21,45 +21,45 @@ until_true() {
         sleep 0.2
     done
     echo "never: $*"
-    tail -n 20 "$folder"/*.log
+    tail -n 20 "$directory"/*.log
     exit 1
 }
 
 # weston_start RENDERER: sets compositor to its process.
 weston_start() {
     printf '[core]\nidle-time=0\n[shell]\npanel-position=none\nbackground-color=0xff336699\nlocking=false\nstartup-animation=none\n' \
-        >"$folder/weston.ini"
-    LD_PRELOAD=$programs/libsteady.so weston --backend=headless --renderer="$1" --config="$folder/weston.ini" \
-        --socket=host --width=1280 --height=720 --idle-time=0 --debug >"$folder/weston.log" 2>&1 &
+        >"$directory/weston.ini"
+    LD_PRELOAD=$programs/libsteady.so weston --backend=headless --renderer="$1" --config="$directory/weston.ini" \
+        --socket=host --width=1280 --height=720 --idle-time=0 --debug >"$directory/weston.log" 2>&1 &
     compositor=$!
-    until_true test -S "$folder/host"
+    until_true test -S "$directory/host"
 }
 
 mutter_start() {
     dbus-run-session -- mutter --headless --wayland --no-x11 --wayland-display host --virtual-monitor 1280x720 \
-        >"$folder/mutter.log" 2>&1 &
-    until_true test -S "$folder/host"
+        >"$directory/mutter.log" 2>&1 &
+    until_true test -S "$directory/host"
     compositor=$(pgrep -x mutter)
 }
 
 screenshot() {
-    (cd "$folder" && WAYLAND_DISPLAY=host XDG_PICTURES_DIR=$folder weston-screenshooter && mv ./*.png "$1")
+    (cd "$directory" && WAYLAND_DISPLAY=host XDG_PICTURES_DIR=$directory weston-screenshooter && mv ./*.png "$1")
 }
 
 host_start() {
     wayferry-host --print-capabilities --wayland-display host | grep udmabuf
-    wayferry-host --socket "$folder/gpu" --wayland-display host --stats 2>"$folder/host.log" &
+    wayferry-host --socket "$directory/gpu" --wayland-display host --stats 2>"$directory/host.log" &
     host=$!
-    until_true test -S "$folder/gpu"
+    until_true test -S "$directory/gpu"
 }
 
 # draws TEXT PROGRAM ARGUMENT...: starts a client or guest, which then draws and says the text.
 draws() {
     local text=$1
     shift
-    "$@" >"$folder/client.log" 2>&1 &
+    "$@" >"$directory/client.log" 2>&1 &
     client=$!
-    until_true grep -qs "^$text" "$folder/client.log"
+    until_true grep -qs "^$text" "$directory/client.log"
 }
 
 end() {
@@ -70,7 +70,7 @@ end() {
 case_shm() {
     weston_start pixman
     host_start
-    draws '5 frames' wayferry-guest --vhost-user "$folder/gpu" --stats -- $programs/shm-client --size 400x300 --solid \
+    draws '5 frames' wayferry-guest --vhost-user "$directory/gpu" --stats -- $programs/shm-client --size 400x300 --solid \
         --seed 0xc81e5a --hold --frames 5
 }
 
@@ -84,7 +84,7 @@ case_dmabuf() {
         end $client
     fi
     host_start
-    draws '2 frames' $programs/raw-window "${picture[@]}" "$folder/gpu"
+    draws '2 frames' $programs/raw-window "${picture[@]}" "$directory/gpu"
 }
 
 "case_$1" "$2"
@@ -93,4 +93,4 @@ echo "mapped: $(grep -c 'dmabuf' /proc/$compositor/maps) dma-bufs, $(grep -c 'me
 end $client
 end $host
 echo "wayferry-host ended with status $?"
-cat "$folder/client.log" "$folder/host.log"
+cat "$directory/client.log" "$directory/host.log"

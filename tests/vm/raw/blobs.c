@@ -2,9 +2,9 @@
  * blobs: processes that make memory of the host and write to it the moment it is mapped. A map that
  * the guest is told of too early loses that write.
  *
- * Usage: blobs FOLDER PROCESSES ROUNDS: in each round a process makes LIVE blobs, writes a word to
- * each page of them, unlike any other, and lists these words in FOLDER/PROCESS-ROUND: the host
- * looks for them (tests/vm/blobs.py) and removes the list. Then the blobs go.
+ * Usage: blobs DIRECTORY PROCESSES ROUNDS: in each round a process makes LIVE blobs, writes a word
+ * to each page of them, unlike any other, and lists these words in DIRECTORY/PROCESS-ROUND: the
+ * host looks for them (tests/vm/blobs.py) and removes the list. Then the blobs go.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,14 +50,14 @@ static uint32_t next_pages(uint64_t *random)
 }
 
 static void run_round(
-	struct raw_context *context, const char *folder, uint64_t process, uint64_t round)
+	struct raw_context *context, const char *directory, uint64_t process, uint64_t round)
 {
 	static uint64_t random;
 	struct raw_blob blobs[LIVE];
 	char name[256], hidden[256];
-	snprintf(name, sizeof(name), "%s/%llu-%llu", folder, (unsigned long long)process,
+	snprintf(name, sizeof(name), "%s/%llu-%llu", directory, (unsigned long long)process,
 		(unsigned long long)round);
-	snprintf(hidden, sizeof(hidden), "%s/.%llu", folder, (unsigned long long)process);
+	snprintf(hidden, sizeof(hidden), "%s/.%llu", directory, (unsigned long long)process);
 	FILE *list = fopen(hidden, "w");
 	if (!list)
 		raw_die("%s", hidden);
@@ -77,21 +77,21 @@ static void run_round(
 		raw_blob_close(context->fd, &blobs[i]);
 }
 
-static void run_process(const char *folder, uint64_t process, uint64_t rounds)
+static void run_process(const char *directory, uint64_t process, uint64_t rounds)
 {
 	static struct raw_context context;
 	raw_context_open(&context, RAW_PAGE);
 	raw_init(&context, 20, 0);
 	learn_ids(&context);
 	for (uint64_t round = 0; round < rounds; round++)
-		run_round(&context, folder, process, round);
+		run_round(&context, directory, process, round);
 	raw_context_close(&context);
 }
 
 int main(int argc, char **argv)
 {
 	if (argc != 4) {
-		fputs("Usage: blobs FOLDER PROCESSES ROUNDS\n", stderr);
+		fputs("Usage: blobs DIRECTORY PROCESSES ROUNDS\n", stderr);
 		return 2;
 	}
 	unsigned processes = (unsigned)atoi(argv[2]), rounds = (unsigned)atoi(argv[3]);

@@ -168,7 +168,7 @@ static void requests_and_events_pass(void **state)
 	assert_string_equal(last_event, "wl_callback.done");
 }
 
-static void a_message_may_come_in_pieces(void **state)
+static void a_message_may_come_in_segments(void **state)
 {
 	uint8_t bytes[RIG_PENDING_BYTES];
 	size_t size = rig_encode(&client, 1, "sync", RIG_ARGS({.id = 2}), NULL, bytes);
@@ -541,7 +541,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(requests_and_events_pass),
-		TEST(a_message_may_come_in_pieces),
+		TEST(a_message_may_come_in_segments),
 		TEST(a_bad_request_ends_its_client_with_a_reason),
 		TEST(a_client_that_is_still_writing_reads_its_error),
 		TEST(garbage_ends_its_client),

@@ -54,7 +54,7 @@ static struct {
 
 /* The host, in a process of its own */
 
-static pid_t host_start(uint64_t window_bytes)
+static pid_t host_start(uint64_t region_bytes)
 {
 	int ready[2];
 	char byte;
@@ -68,7 +68,7 @@ static pid_t host_start(uint64_t window_bytes)
 			.socket_path = device_path,
 			.socket_fd = -1,
 			.policy = &policy,
-			.window_bytes = window_bytes,
+			.region_bytes = region_bytes,
 		};
 		if (!policy_init(&policy) || !device_create(&config) || write(ready[1], "", 1) != 1)
 			_exit(1);
@@ -332,20 +332,20 @@ static void a_round_trip_takes_one_submission_each_way(void **state)
 	assert_in_range(channel_counters(t.guest.channel)->submissions - before, 100, 210);
 }
 
-static void bytes_arrive_whatever_the_pieces(void **state)
+static void bytes_arrive_whatever_the_segments(void **state)
 {
-	static const size_t pieces[] = {1, 2, 7, 12, 100, 4096, 65536, 1 << 20};
-	for (size_t i = 0; i < ARRAY_LENGTH(pieces); i++) {
+	static const size_t segments[] = {1, 2, 7, 12, 100, 4096, 65536, 1 << 20};
+	for (size_t i = 0; i < ARRAY_LENGTH(segments); i++) {
 		size_t size;
-		uint32_t n = (uint32_t)min_u64(max_u64(pieces[i] / 12, 3), 40000);
+		uint32_t n = (uint32_t)min_u64(max_u64(segments[i] / 12, 3), 40000);
 		uint8_t *bytes = make_syncs(n, &size);
 		unsigned due = t.guest.done + n;
 		for (size_t done = 0; done < size;) {
-			size_t piece = min_u64(pieces[i], size - done);
+			size_t segment = min_u64(segments[i], size - done);
 			assert_int_equal(
-				channel_send(t.guest.channel, bytes + done, piece, NULL, 0), 0);
+				channel_send(t.guest.channel, bytes + done, segment, NULL, 0), 0);
 			flush();
-			done += piece;
+			done += segment;
 		}
 		UNTIL(t.guest.done == due);
 		free(bytes);
@@ -359,11 +359,11 @@ static void a_megabyte_each_way_is_echoed_in_order(void **state)
 	for (unsigned round = 1; round <= 4; round++) { /* ids may be used again after each */
 		for (size_t done = 0; done < size;) {
 			UNTIL(channel_ready(t.guest.channel));
-			size_t piece = min_u64(16000, size - done);
+			size_t segment = min_u64(16000, size - done);
 			assert_int_equal(
-				channel_send(t.guest.channel, bytes + done, piece, NULL, 0), 0);
+				channel_send(t.guest.channel, bytes + done, segment, NULL, 0), 0);
 			flush();
-			done += piece;
+			done += segment;
 		}
 		UNTIL(t.guest.done == round * 20000);
 	}
@@ -416,7 +416,7 @@ static void memory_is_new_after_every_use(void **state)
 	sync_guest();
 }
 
-static void a_window_that_is_full_is_no_end(void **state)
+static void a_region_that_is_full_is_no_end(void **state)
 {
 	struct channel_blob *blobs[64];
 	unsigned n = 0;
@@ -524,7 +524,7 @@ static void a_pipe_may_end_without_a_byte(void **state)
 	assert_int_equal(fake_seen->taken[0].bytes, 0);
 }
 
-static void a_reader_that_takes_nothing_is_not_sent_more_than_the_window(void **state)
+static void a_reader_that_takes_nothing_is_not_sent_more_than_the_region(void **state)
 {
 	bind_all();
 	t.guest.hold_credit = true;
@@ -758,14 +758,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_round_trip_takes_one_submission_each_way),
-		TEST(bytes_arrive_whatever_the_pieces),
+		TEST(bytes_arrive_whatever_the_segments),
 		TEST(a_megabyte_each_way_is_echoed_in_order),
 		TEST(what_a_blob_holds_is_what_the_compositor_reads),
 		TEST(memory_is_new_after_every_use),
-		TEST(a_window_that_is_full_is_no_end),
+		TEST(a_region_that_is_full_is_no_end),
 		TEST(ten_pipes_each_way_carry_megabytes_at_once),
 		TEST(a_pipe_may_end_without_a_byte),
-		TEST(a_reader_that_takes_nothing_is_not_sent_more_than_the_window),
+		TEST(a_reader_that_takes_nothing_is_not_sent_more_than_the_region),
 		TEST(while_paused_the_host_keeps_what_it_has_to_say),
 		TEST(a_compositor_that_stops_reading_holds_the_guest_back),
 		TEST(the_compositors_end_closes_the_channel_once),

@@ -1,4 +1,4 @@
-/* guest-proxy/gpu/gpu_vhost_user.c, gpu_queue.c and front_end.c, against devices that do what
+/* guest-proxy/gpu/gpu_vhost_user.c, gpu_queue.c and frontend.c, against devices that do what
  * devices should not */
 #include "guest-proxy/gpu/gpu.h"
 
@@ -26,7 +26,7 @@
 #include "tests/unit/fd_count.h"
 
 #define TIMEOUT_MS 20000
-#define WINDOW_BYTES (1u << 20)
+#define REGION_BYTES (1u << 20)
 #define MAX_SHMEM 16
 
 /* What is wrong with the device; shared with its process. */
@@ -37,7 +37,7 @@ static struct script {
 	atomic_uint times;        /* how often; then it behaves */
 	atomic_bool mute;         /* or there is no answer at all */
 	atomic_bool wrong_head;   /* or the used ring names another request */
-	atomic_bool no_capset, no_window, try_shmem;
+	atomic_bool no_capset, no_region, try_shmem;
 	atomic_int shmem_results[MAX_SHMEM];
 	atomic_uint commands, last_map_offset, unrefs;
 } * script;
@@ -48,7 +48,7 @@ static struct vhost_user *vhost_user;
 
 static int sealed(size_t size)
 {
-	return fd_memfd("window", size);
+	return fd_memfd("region", size);
 }
 
 static int read_only(int fd)
@@ -60,8 +60,8 @@ static int read_only(int fd)
 
 static void try_shmem(void)
 {
-	int whole = sealed(WINDOW_BYTES), loose = memfd_create("loose", MFD_CLOEXEC);
-	if (ftruncate(loose, WINDOW_BYTES) < 0)
+	int whole = sealed(REGION_BYTES), loose = memfd_create("loose", MFD_CLOEXEC);
+	if (ftruncate(loose, REGION_BYTES) < 0)
 		_exit(1);
 	const struct {
 		int fd;
@@ -70,10 +70,10 @@ static void try_shmem(void)
 		bool unmap;
 	} tries[] = {
 		{loose, 0, 0, 8192, 1, false},                   /* can be cut off under us */
-		{whole, 0, WINDOW_BYTES, 4096, 1, false},        /* beyond the window */
-		{whole, 0, WINDOW_BYTES - 4096, 8192, 1, false}, /* over its end */
+		{whole, 0, REGION_BYTES, 4096, 1, false},        /* beyond the region */
+		{whole, 0, REGION_BYTES - 4096, 8192, 1, false}, /* over its end */
 		{whole, 0, UINT64_MAX - 4095, 8192, 1, false},   /* and round */
-		{whole, WINDOW_BYTES, 0, 4096, 1, false},        /* beyond the file */
+		{whole, REGION_BYTES, 0, 4096, 1, false},        /* beyond the file */
 		{whole, UINT64_MAX - 4095, 0, 8192, 1, false},
 		{whole, 0, 0, 4096, 2, false},            /* no such region */
 		{read_only(whole), 0, 0, 4096, 1, false}, /* writable, it says */
@@ -95,9 +95,9 @@ static void device_started(void *data, bool resumed)
 {
 	if (script->try_shmem)
 		try_shmem();
-	int fd = sealed(WINDOW_BYTES);
-	if (!script->no_window &&
-		vhost_user_shmem_map(vhost_user, 1, fd, 0, 0, WINDOW_BYTES, true) < 0)
+	int fd = sealed(REGION_BYTES);
+	if (!script->no_region &&
+		vhost_user_shmem_map(vhost_user, 1, fd, 0, 0, REGION_BYTES, true) < 0)
 		_exit(1);
 	close(fd);
 }
@@ -190,7 +190,7 @@ static const struct vhost_user_device description = {
 	.features = UINT64_C(1) << VIRTIO_GPU_F_VIRGL | UINT64_C(1) << VIRTIO_GPU_F_RESOURCE_BLOB |
 		UINT64_C(1) << VIRTIO_GPU_F_CONTEXT_INIT,
 	.n_queues = 2,
-	.shmem_sizes = {0, WINDOW_BYTES},
+	.shmem_sizes = {0, REGION_BYTES},
 	.get_config = device_config,
 	.process = device_process,
 	.started = device_started,
@@ -395,8 +395,8 @@ static void sizes_that_cannot_be_are_refused(void **state)
 	open_gpu();
 	assert_int_equal(make_blob(GPU_BLOB_HOST, 0, &blob), -ENOMEM);
 	assert_int_equal(make_blob(GPU_BLOB_HOST, SIZE_MAX, &blob), -ENOMEM);
-	assert_int_equal(make_blob(GPU_BLOB_HOST, WINDOW_BYTES + 1, &blob), -ENOMEM);
-	assert_int_equal(make_blob(GPU_BLOB_HOST, WINDOW_BYTES, &blob), 0);
+	assert_int_equal(make_blob(GPU_BLOB_HOST, REGION_BYTES + 1, &blob), -ENOMEM);
+	assert_int_equal(make_blob(GPU_BLOB_HOST, REGION_BYTES, &blob), 0);
 	t.gpu->ops->blob_destroy(blob);
 	assert_int_equal(submit(GPU_FENCE_NONE, SIZE_MAX), -EMSGSIZE);
 	assert_int_equal(submit(GPU_FENCE_WAIT, 300000), 0);
@@ -409,16 +409,16 @@ static void refused_blobs_leave_nothing(void **state)
 	for (unsigned i = 0; i < 50; i++) {
 		misbehave(
 			VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, 1);
-		assert_int_equal(make_blob(GPU_BLOB_HOST, WINDOW_BYTES / 4, &blob), -ENOMEM);
+		assert_int_equal(make_blob(GPU_BLOB_HOST, REGION_BYTES / 4, &blob), -ENOMEM);
 		misbehave(VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
 			1);
-		assert_int_equal(make_blob(GPU_BLOB_HOST, WINDOW_BYTES / 4, &blob), -EINVAL);
+		assert_int_equal(make_blob(GPU_BLOB_HOST, REGION_BYTES / 4, &blob), -EINVAL);
 	}
-	assert_int_equal(make_blob(GPU_BLOB_HOST, WINDOW_BYTES, &blob), 0);
+	assert_int_equal(make_blob(GPU_BLOB_HOST, REGION_BYTES, &blob), 0);
 	t.gpu->ops->blob_destroy(blob);
 }
 
-static void a_place_in_the_window_that_is_taken_is_passed_over(void **state)
+static void a_place_in_the_region_that_is_taken_is_passed_over(void **state)
 {
 	struct gpu_blob *blob;
 	open_gpu();
@@ -430,14 +430,14 @@ static void a_place_in_the_window_that_is_taken_is_passed_over(void **state)
 	misbehave(VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER, 1000);
 	assert_int_equal(make_blob(GPU_BLOB_HOST, 4096, &blob), -EINVAL);
 	script->times = 0;
-	assert_int_equal(make_blob(GPU_BLOB_HOST, WINDOW_BYTES, &blob), 0);
+	assert_int_equal(make_blob(GPU_BLOB_HOST, REGION_BYTES, &blob), 0);
 	t.gpu->ops->blob_destroy(blob);
 }
 
-static void a_window_that_was_never_mapped_is_none(void **state)
+static void a_region_that_was_never_mapped_is_none(void **state)
 {
 	struct gpu_blob *blob;
-	script->no_window = true;
+	script->no_region = true;
 	open_gpu();
 	misbehave(VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB, VIRTIO_GPU_RESP_ERR_UNSPEC, 1);
 	assert_int_equal(make_blob(GPU_BLOB_HOST, 4096, &blob), -ENODEV);
@@ -447,7 +447,7 @@ static void a_window_that_was_never_mapped_is_none(void **state)
 static void a_device_that_says_mapped_and_did_not_is_lost(void **state)
 {
 	struct gpu_blob *blob;
-	script->no_window = true;
+	script->no_region = true;
 	open_gpu();
 	assert_int_equal(make_blob(GPU_BLOB_HOST, 4096, &blob), -EPIPE);
 	UNTIL(t.died);
@@ -590,7 +590,7 @@ static void a_full_queue_is_said_and_later_that_it_is_not(void **state)
 	assert_int_equal(submit(GPU_FENCE_NONE, 10), 0);
 }
 
-static void requests_for_the_window_are_checked(void **state)
+static void requests_for_the_region_are_checked(void **state)
 {
 	script->try_shmem = true;
 	open_gpu();
@@ -603,7 +603,7 @@ static void requests_for_the_window_are_checked(void **state)
 			assert_int_not_equal(script->shmem_results[i], 0);
 	}
 	struct gpu_blob *blob;
-	assert_int_equal(make_blob(GPU_BLOB_HOST, WINDOW_BYTES, &blob), 0);
+	assert_int_equal(make_blob(GPU_BLOB_HOST, REGION_BYTES, &blob), 0);
 	memset(blob->map, 1, blob->size);
 	t.gpu->ops->blob_destroy(blob);
 }
@@ -620,8 +620,8 @@ int main(void)
 		TEST(blobs_have_memory_of_their_kind),
 		TEST(sizes_that_cannot_be_are_refused),
 		TEST(refused_blobs_leave_nothing),
-		TEST(a_place_in_the_window_that_is_taken_is_passed_over),
-		TEST(a_window_that_was_never_mapped_is_none),
+		TEST(a_place_in_the_region_that_is_taken_is_passed_over),
+		TEST(a_region_that_was_never_mapped_is_none),
 		TEST(a_device_that_says_mapped_and_did_not_is_lost),
 		TEST(fences_are_told_in_number_from_the_loop),
 		TEST(refused_commands_lose_their_context_alone),
@@ -633,7 +633,7 @@ int main(void)
 		TEST(a_refused_context_is_an_error_and_no_more),
 		TEST(silent_commands_never_fill_the_queue),
 		TEST(a_full_queue_is_said_and_later_that_it_is_not),
-		TEST(requests_for_the_window_are_checked),
+		TEST(requests_for_the_region_are_checked),
 	};
 	signal(SIGPIPE, SIG_IGN);
 	script = mmap(

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static char folder[32], node[64], neighbour[64];
+static char directory[32], node[64], neighbour[64];
 static int node_fd, watch;
 
 static void make(const char *path)
@@ -26,10 +26,10 @@ static void make(const char *path)
 /* Somebody has the node open all the time. */
 static int setup(void **state)
 {
-	strcpy(folder, "/tmp/wayferry-node-XXXXXX");
-	assert_non_null(mkdtemp(folder));
-	snprintf(node, sizeof(node), "%s/renderD128", folder);
-	snprintf(neighbour, sizeof(neighbour), "%s/renderD129", folder);
+	strcpy(directory, "/tmp/wayferry-node-XXXXXX");
+	assert_non_null(mkdtemp(directory));
+	snprintf(node, sizeof(node), "%s/renderD128", directory);
+	snprintf(neighbour, sizeof(neighbour), "%s/renderD129", directory);
 	make(node);
 	make(neighbour);
 	node_fd = open(node, O_RDWR | O_CLOEXEC);
@@ -44,7 +44,7 @@ static int teardown(void **state)
 	close(node_fd);
 	unlink(node);
 	unlink(neighbour);
-	rmdir(folder);
+	rmdir(directory);
 	return 0;
 }
 
@@ -79,11 +79,11 @@ static void the_removal_of_others_is_not_its_own(void **state)
 }
 
 /* As of devtmpfs, for the last node in it. */
-static void a_folder_that_goes_takes_its_node_along(void **state)
+static void a_directory_that_goes_takes_its_node_along(void **state)
 {
 	unlink(neighbour);
 	unlink(node);
-	rmdir(folder);
+	rmdir(directory);
 	assert_true(virtgpu_watch_removed(watch, node));
 }
 
@@ -103,7 +103,7 @@ int main(void)
 		TEST(the_removal_of_an_open_node_is_seen),
 		TEST(a_node_that_came_back_was_removed),
 		TEST(the_removal_of_others_is_not_its_own),
-		TEST(a_folder_that_goes_takes_its_node_along),
+		TEST(a_directory_that_goes_takes_its_node_along),
 		TEST(what_cannot_be_watched_is_an_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,14 +14,14 @@
 #include <unistd.h>
 
 #include "host-bridge/vhost/guest_memory.h"
-#include "host-bridge/vhost/window.h"
+#include "host-bridge/vhost/visible_region.h"
 #include "protocol/base/fd.h"
 #include "tests/unit/fake_compositor.h"
 #include "tests/unit/fd_count.h"
 
 #define RAM 0x100000u /* guest address */
 #define RAM_BYTES 0x100000u
-#define WINDOW_BYTES (UINT64_C(64) << 20)
+#define REGION_BYTES (UINT64_C(64) << 20)
 #define QUERY 1
 #define CHANNEL 2
 #define FETCHED 40
@@ -32,7 +32,7 @@ static struct {
 	int ram_fd;
 	uint8_t *ram;
 	struct guest_memory *memory;
-	struct window *window;
+	struct visible_region *region;
 	struct resource_table table;
 	struct device_counters counters;
 	struct queue_places places;
@@ -122,10 +122,10 @@ static int set_up(void **state)
 		.regions = {{.guest_address = RAM, .user_address = RAM, .size = RAM_BYTES}}};
 	int fd = fd_dup(t.ram_fd);
 	assert_int_equal(guest_memory_set(t.memory, &table, &fd, 1), 0);
-	t.window = window_create(WINDOW_BYTES);
-	resource_table_init(&t.table, t.memory, t.window);
+	t.region = visible_region_create(REGION_BYTES);
+	resource_table_init(&t.table, t.memory, t.region);
 	t.host = (struct context_host){.loop = wl_event_loop_create(),
-		.max_blob_bytes = WINDOW_BYTES,
+		.max_blob_bytes = REGION_BYTES,
 		.counters = &t.counters,
 		.places = &t.places};
 	make_context();
@@ -138,7 +138,7 @@ static int tear_down(void **state)
 {
 	destroy_context();
 	resource_table_finish(&t.table);
-	window_destroy(t.window);
+	visible_region_destroy(t.region);
 	guest_memory_destroy(t.memory);
 	wl_event_loop_destroy(t.host.loop);
 	munmap(t.ram, RAM_BYTES);
@@ -572,11 +572,11 @@ static void impossible_images_are_refused(void **state)
 		{8, 8, 0x31313131},
 		{UINT32_MAX, UINT32_MAX, DRM_FORMAT_ABGR16161616F},
 		{1, UINT32_MAX, DRM_FORMAT_NV12},
-		{WINDOW_BYTES + 1, 1, DRM_FORMAT_R8},
+		{REGION_BYTES + 1, 1, DRM_FORMAT_R8},
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
 		assert_int_equal(ask(cases[i][0], cases[i][1], cases[i][2], 0).size, 0);
-	assert_int_equal(ask(WINDOW_BYTES, 1, DRM_FORMAT_R8, 0).size, WINDOW_BYTES);
+	assert_int_equal(ask(REGION_BYTES, 1, DRM_FORMAT_R8, 0).size, REGION_BYTES);
 }
 
 static void the_same_image_has_the_same_id_for_many_blobs(void **state)

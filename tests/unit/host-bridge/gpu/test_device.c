@@ -130,7 +130,7 @@ static uint32_t create_2d(uint32_t id, uint32_t format, uint32_t width, uint32_t
 		.format = format, .width = width, .height = height);
 }
 
-/* RESOURCE_CREATE_BLOB of guest memory: @n pieces, of which @claimed are spoken of. */
+/* RESOURCE_CREATE_BLOB of guest memory: @n segments, of which @claimed are spoken of. */
 static uint32_t create_guest_blob_of(uint32_t id, uint64_t size,
 	const struct virtio_gpu_mem_entry *entries, uint32_t n, uint32_t claimed)
 {
@@ -252,7 +252,7 @@ static void a_probing_kernel_gets_what_it_asks(void **state)
 	description->get_config(machine.vhost_user.data, UINT32_MAX, sizeof(past), past);
 	assert_int_equal(load_u32(past), 0);
 	assert_int_equal(description->features, 1 << 0 | 1 << 2 | 1 << 3 | 1 << 4);
-	assert_int_equal(description->shmem_sizes[1], MACHINE_WINDOW_BYTES);
+	assert_int_equal(description->shmem_sizes[1], MACHINE_REGION_BYTES);
 	assert_int_equal(machine.vhost_user.maps, 1);
 
 	assert_int_equal(RUN(struct virtio_gpu_ctrl_hdr, .type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO),
@@ -624,7 +624,7 @@ static void misuse_of_host_blobs_is_refused(void **state)
 	assert_int_equal(map_blob(99, 0), BAD_RESOURCE);
 	assert_int_equal(map_blob(1, 0), BAD_PARAMETER); /* guest memory */
 	assert_int_equal(map_blob(5, 100), BAD_PARAMETER);
-	assert_int_equal(map_blob(5, MACHINE_WINDOW_BYTES - 4096), BAD_PARAMETER);
+	assert_int_equal(map_blob(5, MACHINE_REGION_BYTES - 4096), BAD_PARAMETER);
 	assert_int_equal(map_blob(5, UINT64_MAX - 4095), BAD_PARAMETER);
 	assert_int_equal(map_blob(5, 4096), VIRTIO_GPU_RESP_OK_MAP_INFO);
 	assert_int_equal(response.map_info.map_info, VIRTIO_GPU_MAP_CACHE_CACHED);
@@ -640,20 +640,20 @@ static void misuse_of_host_blobs_is_refused(void **state)
 static void without_a_window_no_blob_is_mapped(void **state)
 {
 	machine_reset();
-	machine.vhost_user.no_window = true;
+	machine.vhost_user.no_region = true;
 	machine_boot();
 	open_channel();
 	assert_int_equal(create_host_blob(1, 5, ask_for_image(4096), 4096), OK);
 	assert_int_equal(map_blob(5, 0), UNSPEC);
 }
 
-static void host_blobs_stay_within_the_window(void **state)
+static void host_blobs_stay_within_the_region(void **state)
 {
 	open_channel();
-	uint32_t blob_id = ask_for_image(MACHINE_WINDOW_BYTES / 2);
-	assert_int_equal(create_host_blob(1, 5, blob_id, MACHINE_WINDOW_BYTES / 2), OK);
-	assert_int_equal(create_host_blob(1, 6, blob_id, MACHINE_WINDOW_BYTES / 2), OK);
-	assert_int_equal(create_host_blob(1, 7, blob_id, MACHINE_WINDOW_BYTES / 2), NO_MEMORY);
+	uint32_t blob_id = ask_for_image(MACHINE_REGION_BYTES / 2);
+	assert_int_equal(create_host_blob(1, 5, blob_id, MACHINE_REGION_BYTES / 2), OK);
+	assert_int_equal(create_host_blob(1, 6, blob_id, MACHINE_REGION_BYTES / 2), OK);
+	assert_int_equal(create_host_blob(1, 7, blob_id, MACHINE_REGION_BYTES / 2), NO_MEMORY);
 }
 
 static void fences_are_echoed_also_with_errors(void **state)
@@ -964,7 +964,7 @@ int main(void)
 		TEST(cross_domain_misuse_gets_its_answer),
 		TEST(misuse_of_host_blobs_is_refused),
 		TEST(without_a_window_no_blob_is_mapped),
-		TEST(host_blobs_stay_within_the_window),
+		TEST(host_blobs_stay_within_the_region),
 		TEST(fences_are_echoed_also_with_errors),
 		TEST(a_poll_waits_for_its_event_on_its_ring),
 		TEST(a_poll_without_a_kick_is_found_when_it_is_needed),

@@ -11,20 +11,20 @@
 #include <unistd.h>
 
 #include "host-bridge/vhost/guest_memory.h"
-#include "host-bridge/vhost/window.h"
+#include "host-bridge/vhost/visible_region.h"
 #include "protocol/base/fd.h"
 #include "tests/unit/fd_count.h"
 
 #define RAM 0x100000u /* guest address */
 #define RAM_BYTES 0x100000u
-#define WINDOW_BYTES (UINT64_C(1) << 20)
+#define REGION_BYTES (UINT64_C(1) << 20)
 
 static struct {
 	int fds;
 	int ram_fd;
 	uint8_t *ram;
 	struct guest_memory *memory;
-	struct window *window;
+	struct visible_region *region;
 	struct resource_table table;
 } t;
 
@@ -39,15 +39,15 @@ static int set_up(void **state)
 		.regions = {{.guest_address = RAM, .user_address = RAM, .size = RAM_BYTES}}};
 	int fd = fd_dup(t.ram_fd);
 	assert_int_equal(guest_memory_set(t.memory, &table, &fd, 1), 0);
-	t.window = window_create(WINDOW_BYTES);
-	resource_table_init(&t.table, t.memory, t.window);
+	t.region = visible_region_create(REGION_BYTES);
+	resource_table_init(&t.table, t.memory, t.region);
 	return 0;
 }
 
 static int tear_down(void **state)
 {
 	resource_table_finish(&t.table);
-	window_destroy(t.window);
+	visible_region_destroy(t.region);
 	guest_memory_destroy(t.memory);
 	munmap(t.ram, RAM_BYTES);
 	close(t.ram_fd);
@@ -145,10 +145,10 @@ static void a_mapped_blob_is_the_window_at_its_offset(void **state)
 	assert_int_equal(resource_copy_in(resource, 0, bytes, 16), -ENODATA);
 	assert_int_equal(resource_map(resource, 65536), 0);
 	assert_true(resource->mapped);
-	assert_int_equal(resource->fd, window_fd(t.window));
+	assert_int_equal(resource->fd, visible_region_fd(t.region));
 	assert_int_equal(resource->fd_offset, 65536);
 	assert_int_equal(resource_copy_in(resource, 4096, bytes, 16), 0);
-	assert_int_equal(pread(window_fd(t.window), out, 16, 65536 + 4096), 16);
+	assert_int_equal(pread(visible_region_fd(t.region), out, 16, 65536 + 4096), 16);
 	assert_memory_equal(out, bytes, 16);
 }
 
@@ -160,8 +160,8 @@ static void a_map_is_refused_where_it_cannot_be(void **state)
 
 	assert_int_equal(resource_map(guest, 0), -EINVAL);
 	assert_int_equal(resource_map(a, 1), -EINVAL);
-	assert_int_equal(resource_map(a, WINDOW_BYTES), -EINVAL);
-	assert_int_equal(resource_map(a, WINDOW_BYTES - 4096), -EINVAL);
+	assert_int_equal(resource_map(a, REGION_BYTES), -EINVAL);
+	assert_int_equal(resource_map(a, REGION_BYTES - 4096), -EINVAL);
 	assert_int_equal(resource_map(a, UINT64_MAX - 4095), -EINVAL);
 	assert_int_equal(resource_map(a, 4096), 0);
 	assert_int_equal(resource_map(a, 4096), -EINVAL);
@@ -223,7 +223,7 @@ static void a_forgotten_blob_lives_on_until_its_place_is_wanted(void **state)
 	wire_handle_finish(&handle);
 	assert_int_equal(t.table.count, 1);
 	assert_true(next->mapped); /* its slot was not the other's to release */
-	assert_int_equal(window_reserve(t.window, 8192, 4096), -EBUSY);
+	assert_int_equal(visible_region_reserve(t.region, 8192, 4096), -EBUSY);
 }
 
 static void contents_are_there_when_the_blob_is_mapped(void **state)
@@ -256,18 +256,18 @@ static void an_fd_of_its_own_is_read_and_closed(void **state)
 	assert_int_equal(resource_map(resource, 0), -EINVAL);
 }
 
-static void host_blobs_together_are_no_larger_than_the_window(void **state)
+static void host_blobs_together_are_no_larger_than_the_region(void **state)
 {
 	struct resource *resource;
-	create(1, RESOURCE_BLOB_HOST, WINDOW_BYTES - 4096);
+	create(1, RESOURCE_BLOB_HOST, REGION_BYTES - 4096);
 	assert_int_equal(
 		resource_create(&t.table, 2, RESOURCE_BLOB_HOST, 8192, &resource), -ENOSPC);
 	assert_int_equal(
 		resource_create(&t.table, 2, RESOURCE_BLOB_HOST, UINT64_MAX, &resource), -ENOSPC);
 	create(2, RESOURCE_BLOB_HOST, 4096);
 	resource_forget(resource_find(&t.table, 1));
-	create(1, RESOURCE_BLOB_HOST, WINDOW_BYTES - 4096);
-	assert_int_equal(t.table.host_blob_bytes, WINDOW_BYTES);
+	create(1, RESOURCE_BLOB_HOST, REGION_BYTES - 4096);
+	assert_int_equal(t.table.host_blob_bytes, REGION_BYTES);
 }
 
 static void their_number_has_a_bound(void **state)
@@ -298,7 +298,7 @@ int main(void)
 		TEST(a_forgotten_blob_lives_on_until_its_place_is_wanted),
 		TEST(contents_are_there_when_the_blob_is_mapped),
 		TEST(an_fd_of_its_own_is_read_and_closed),
-		TEST(host_blobs_together_are_no_larger_than_the_window),
+		TEST(host_blobs_together_are_no_larger_than_the_region),
 		TEST(their_number_has_a_bound),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

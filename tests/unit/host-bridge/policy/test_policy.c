@@ -85,7 +85,7 @@ static void a_denied_global_cannot_be_bound_by_its_number(void **state)
 
 static int memory_fd = -1;
 
-static struct resource window_blob(uint64_t offset, uint64_t size)
+static struct resource region_blob(uint64_t offset, uint64_t size)
 {
 	if (memory_fd < 0)
 		memory_fd = fd_memfd("window", 1 << 20);
@@ -99,7 +99,7 @@ static struct resource window_blob(uint64_t offset, uint64_t size)
 
 static int open_window(void **state)
 {
-	window_blob(0, 0); /* before fds are counted */
+	region_blob(0, 0); /* before fds are counted */
 	return 0;
 }
 
@@ -124,7 +124,7 @@ static struct pair create_pool(struct pair shm, struct resource *blob, int32_t s
 static void a_pool_is_its_blobs_place_in_the_window(void **state)
 {
 	struct pair shm = bind_global("wl_shm");
-	struct resource blob = window_blob(8192, 4096);
+	struct resource blob = region_blob(8192, 4096);
 	struct stat window, passed;
 
 	create_pool(shm, &blob, 4000);
@@ -141,7 +141,7 @@ static void a_pool_is_its_blobs_place_in_the_window(void **state)
 static void a_blob_is_held_until_pool_and_buffers_are_gone(void **state)
 {
 	struct pair shm = bind_global("wl_shm");
-	struct resource blob = window_blob(8192, 4096);
+	struct resource blob = region_blob(8192, 4096);
 	struct pair pool = create_pool(shm, &blob, 4096);
 	uint32_t buffer = world.next_id++;
 
@@ -159,7 +159,7 @@ static void a_blob_is_held_until_pool_and_buffers_are_gone(void **state)
 
 static void memory_that_cannot_be_shared_is_no_pool(void **state)
 {
-	struct resource good = window_blob(4096, 4096), guest = good, unmapped = good,
+	struct resource good = region_blob(4096, 4096), guest = good, unmapped = good,
 			closed = good, far = good;
 	guest.kind = RESOURCE_2D;
 	guest.fd = -1;
@@ -227,7 +227,7 @@ static void a_buffer_outside_of_its_pool_is_refused(void **state)
 		{0, INT32_MAX, 1, INT32_MAX, DRM_FORMAT_ABGR16161616F, false},
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-		struct resource blob = window_blob(8192, 8192);
+		struct resource blob = region_blob(8192, 8192);
 		struct pair shm = bind_global("wl_shm"), pool = create_pool(shm, &blob, 4096);
 		wire_handle_finish(&args[1].handle);
 		ssize_t result = push(RELAY_DOWN, "wl_shm_pool", "create_buffer", pool.down,
@@ -257,7 +257,7 @@ static void a_pool_grows_within_its_blob_and_never_shrinks(void **state)
 		{0, false}, {-1, false}, {INT32_MAX, false}};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-		struct resource blob = window_blob(4096, 8192);
+		struct resource blob = region_blob(4096, 8192);
 		struct pair shm = bind_global("wl_shm"), pool = create_pool(shm, &blob, 4096);
 		wire_handle_finish(&args[1].handle);
 		ssize_t result = push(RELAY_DOWN, "wl_shm_pool", "resize", pool.down,
@@ -452,7 +452,7 @@ static void what_is_no_file_to_read_becomes_an_empty_one(void **state)
 
 static void a_blob_is_no_pipe(void **state)
 {
-	struct resource blob = window_blob(0, 4096);
+	struct resource blob = region_blob(0, 4096);
 	struct pair manager = bind_global("wl_data_device_manager"), seat = bind_global("wl_seat");
 	uint32_t device = world.next_id++, offer = WIRE_SERVER_ID_START;
 

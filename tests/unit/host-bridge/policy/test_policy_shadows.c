@@ -14,7 +14,7 @@
 #include <wayland-server-protocol.h>
 
 #include "host-bridge/vhost/guest_memory.h"
-#include "host-bridge/vhost/window.h"
+#include "host-bridge/vhost/visible_region.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "tests/unit/policy_world.h"
@@ -28,7 +28,7 @@
 
 static struct {
 	struct guest_memory *memory;
-	struct window *window;
+	struct visible_region *region;
 	struct resource_table table;
 	uint8_t *ram; /* the pool is at its start */
 	int fd;       /* what the compositor got */
@@ -81,8 +81,8 @@ static int set_up_surface(void **state)
 	t.ram = mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	t.memory = guest_memory_create();
 	assert_int_equal(guest_memory_set(t.memory, &table, &fd, 1), 0);
-	t.window = window_create(1 << 20);
-	resource_table_init(&t.table, t.memory, t.window);
+	t.region = visible_region_create(1 << 20);
+	resource_table_init(&t.table, t.memory, t.region);
 	start((struct policy){0});
 	t.shm = bind_global("wl_shm");
 	t.compositor = bind_global("wl_compositor");
@@ -114,7 +114,7 @@ static int tear_down_all(void **state)
 	tear_down(state);
 	resource_table_finish(&t.table);
 	assert_int_equal(t.table.count, 0);
-	window_destroy(t.window);
+	visible_region_destroy(t.region);
 	guest_memory_destroy(t.memory);
 	munmap(t.ram, RAM_BYTES);
 	return 0;

@@ -175,12 +175,12 @@ static void a_texture_comes_to_the_worker_with_its_memory(void **state)
 	uint32_t region = in->region.region;
 	assert_int_equal(fake_worker_receive(&worker), RENDERER_BACKING);
 	assert_int_equal(in->list.n, 1);
-	assert_int_equal(worker.in_bytes, sizeof(*in) + sizeof(struct renderer_piece));
-	struct renderer_piece piece;
-	memcpy(&piece, worker.in.bytes + sizeof(*in), sizeof(piece));
-	assert_int_equal(piece.region, region);
-	assert_int_equal(piece.offset, MACHINE_PAGES + PAGE);
-	assert_int_equal(piece.length, 512);
+	assert_int_equal(worker.in_bytes, sizeof(*in) + sizeof(struct renderer_segment));
+	struct renderer_segment segment;
+	memcpy(&segment, worker.in.bytes + sizeof(*in), sizeof(segment));
+	assert_int_equal(segment.region, region);
+	assert_int_equal(segment.offset, MACHINE_PAGES + PAGE);
+	assert_int_equal(segment.length, 512);
 	assert_int_equal(fake_worker_receive(&worker), RENDERER_ATTACH_BACKING);
 	assert_int_equal(in->resource_id, 7);
 	assert_int_equal(fake_worker_receive(&worker), RENDERER_ATTACH);
@@ -456,11 +456,11 @@ static void a_blob_is_the_workers_memory(void **state)
 	assert_int_equal(gpu_await(create, 1000), OK);
 	assert_int_equal(gpu_await(attach, 1000), OK);
 	assert_int_equal(gpu_await(map, 1000), VIRTIO_GPU_RESP_OK_MAP_INFO);
-	const struct machine_map *piece = machine_map_at(&machine.vhost_user, 16 * PAGE);
-	assert_non_null(piece);
-	assert_int_equal(piece->length, 5 * PAGE);
-	assert_int_equal(piece->fd_offset, PAGE);
-	assert_int_equal(inode_of(piece->fd), inode_of(fd));
+	const struct machine_map *segment = machine_map_at(&machine.vhost_user, 16 * PAGE);
+	assert_non_null(segment);
+	assert_int_equal(segment->length, 5 * PAGE);
+	assert_int_equal(segment->fd_offset, PAGE);
+	assert_int_equal(inode_of(segment->fd), inode_of(fd));
 	close(fd);
 	assert_int_equal(fake_worker_receive(&worker), RENDERER_ATTACH);
 	assert_int_equal(gpu_stat("live host blob bytes"), 5 * PAGE);
@@ -565,7 +565,7 @@ static void memory_that_can_shrink_is_sealed(void **state)
 static void blobs_count_against_their_context_and_the_machine(void **state)
 {
 	struct fake_worker one = make_context(1, VENUS), two = make_context(2, VENUS);
-	uint64_t quarter = MACHINE_WINDOW_BYTES / 4;
+	uint64_t quarter = MACHINE_REGION_BYTES / 4;
 
 	for (uint32_t i = 1; i <= 3; i++)
 		make_blob(1, &one, i, quarter);
@@ -617,19 +617,19 @@ static void the_window_takes_maps_of_all_kinds(void **state)
 	assert_int_equal(gpu_answer(gpu_offer_map(7, 0)), VIRTIO_GPU_RESP_OK_MAP_INFO);
 	assert_int_equal(gpu_answer(gpu_offer_map(8, 2 * PAGE)), BAD_PARAMETER); /* occupied */
 	assert_int_equal(gpu_answer(gpu_offer_map(8, 100)), BAD_PARAMETER);
-	assert_int_equal(gpu_answer(gpu_offer_map(8, MACHINE_WINDOW_BYTES)), BAD_PARAMETER);
+	assert_int_equal(gpu_answer(gpu_offer_map(8, MACHINE_REGION_BYTES)), BAD_PARAMETER);
 	assert_int_equal(gpu_answer(gpu_offer_map(7, 0)), BAD_PARAMETER); /* twice */
 	assert_int_equal(gpu_unmap(7), OK);
 	assert_int_equal(gpu_unmap(7), BAD_PARAMETER);
 	assert_int_equal(gpu_answer(gpu_offer_map(8, 2 * PAGE)), VIRTIO_GPU_RESP_OK_MAP_INFO);
 	assert_int_equal(gpu_unref(8), OK); /* without an unmap */
 	assert_null(machine_map_at(vu, 2 * PAGE));
-	maps = vu->n_pieces;
+	maps = vu->n_segments;
 	/* A restart of the monitor keeps them; a new boot forgets them. */
 	assert_int_equal(gpu_answer(gpu_offer_map(7, 0)), VIRTIO_GPU_RESP_OK_MAP_INFO);
-	assert_int_equal(vu->n_pieces, maps + 1);
+	assert_int_equal(vu->n_segments, maps + 1);
 	vu->device->started(vu->data, true);
-	assert_int_equal(vu->n_pieces, maps + 1);
+	assert_int_equal(vu->n_segments, maps + 1);
 	destroy_context(1, &worker);
 }
 

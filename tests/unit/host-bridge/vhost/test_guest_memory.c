@@ -126,7 +126,7 @@ static void a_pointer_never_leaves_its_region(void **state)
 	}
 }
 
-static void a_run_over_adjoining_regions_comes_in_pieces(void **state)
+static void a_run_over_adjoining_regions_comes_in_segments(void **state)
 {
 	uint8_t *map = set_adjoining();
 	struct iovec iov[2];
@@ -306,35 +306,36 @@ static void the_files_behind_memory_are_known_where_they_cannot_shrink(void **st
 {
 	guest_memory_keep_fds(memory);
 	uint8_t *map = set_adjoining();
-	struct udmabuf_piece pieces[2];
-	assert_int_equal(guest_memory_files(memory, MIB - 0x2000, 0x3000, pieces, 2), 2);
-	assert_int_equal(pieces[0].offset, 2 * MIB - 0x2000);
-	assert_int_equal(pieces[0].size, 0x2000);
-	assert_int_equal(pieces[1].offset, 0);
-	assert_int_equal(pieces[1].size, 0x1000);
-	map[pieces[0].offset] = 0xcc;
+	struct udmabuf_segment segments[2];
+	assert_int_equal(guest_memory_files(memory, MIB - 0x2000, 0x3000, segments, 2), 2);
+	assert_int_equal(segments[0].offset, 2 * MIB - 0x2000);
+	assert_int_equal(segments[0].size, 0x2000);
+	assert_int_equal(segments[1].offset, 0);
+	assert_int_equal(segments[1].size, 0x1000);
+	map[segments[0].offset] = 0xcc;
 	uint8_t byte;
-	assert_int_equal(pread(pieces[0].fd, &byte, 1, (off_t)pieces[0].offset), 1);
+	assert_int_equal(pread(segments[0].fd, &byte, 1, (off_t)segments[0].offset), 1);
 	assert_int_equal(byte, 0xcc);
 	assert_true(guest_memory_sealed(memory));
 
-	assert_int_equal(guest_memory_files(memory, MIB - 0x2000, 0x3000, pieces, 1), -E2BIG);
-	assert_int_equal(guest_memory_files(memory, MIB, 0x1001, pieces, 2), -EINVAL);
-	assert_int_equal(guest_memory_files(memory, MIB + 1, 0x1000, pieces, 2), -EINVAL);
-	assert_int_equal(guest_memory_files(memory, 2 * MIB, 0x1000, pieces, 2), -EFAULT);
-	assert_int_equal(guest_memory_files(memory, 2 * MIB - 0x1000, 0x2000, pieces, 2), -EFAULT);
+	assert_int_equal(guest_memory_files(memory, MIB - 0x2000, 0x3000, segments, 1), -E2BIG);
+	assert_int_equal(guest_memory_files(memory, MIB, 0x1001, segments, 2), -EINVAL);
+	assert_int_equal(guest_memory_files(memory, MIB + 1, 0x1000, segments, 2), -EINVAL);
+	assert_int_equal(guest_memory_files(memory, 2 * MIB, 0x1000, segments, 2), -EFAULT);
+	assert_int_equal(
+		guest_memory_files(memory, 2 * MIB - 0x1000, 0x2000, segments, 2), -EFAULT);
 	munmap(map, 2 * MIB);
 }
 
 static void memory_that_can_shrink_is_not_sealed(void **state)
 {
-	struct udmabuf_piece piece;
+	struct udmabuf_segment segment;
 	int fds[2];
 	guest_memory_keep_fds(memory);
 	assert_false(guest_memory_sealed(memory));
 	set_shrinkable(fds);
 	assert_false(guest_memory_sealed(memory));
-	assert_int_equal(guest_memory_files(memory, 0x10000, 0x1000, &piece, 1), -ENOTSUP);
+	assert_int_equal(guest_memory_files(memory, 0x10000, 0x1000, &segment, 1), -ENOTSUP);
 	for (int i = 0; i < 2; i++)
 		close(fds[i]);
 }
@@ -346,7 +347,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(an_address_is_found_at_its_offset_in_the_file),
 		TEST(a_pointer_never_leaves_its_region),
-		TEST(a_run_over_adjoining_regions_comes_in_pieces),
+		TEST(a_run_over_adjoining_regions_comes_in_segments),
 		TEST(copies_cross_regions_and_end_where_memory_ends),
 		TEST(odd_regions_are_refused_and_leave_no_memory),
 		TEST(an_unaligned_offset_in_the_file_is_honoured),

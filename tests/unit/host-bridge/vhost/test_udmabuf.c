@@ -16,7 +16,7 @@
 
 #include "host-bridge/gpu/resources.h"
 #include "host-bridge/vhost/guest_memory.h"
-#include "host-bridge/vhost/window.h"
+#include "host-bridge/vhost/visible_region.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 #include "tests/unit/fd_count.h"
@@ -27,9 +27,9 @@
 
 static struct {
 	struct guest_memory *memory;
-	struct window *window;
+	struct visible_region *region;
 	struct resource_table table;
-	struct udmabuf_create_item asked[UDMABUF_MAX_PIECES];
+	struct udmabuf_create_item asked[UDMABUF_MAX_SEGMENTS];
 	uint32_t n_asked;
 	int answer; /* a new fd, or -errno */
 	int fds;
@@ -42,7 +42,7 @@ int __wrap_ioctl(int fd, unsigned long request, void *argument)
 	assert_int_equal(fd, DEVICE);
 	assert_int_equal(request, UDMABUF_CREATE_LIST);
 	assert_int_equal(list->flags, UDMABUF_FLAGS_CLOEXEC);
-	assert_true(list->count <= UDMABUF_MAX_PIECES);
+	assert_true(list->count <= UDMABUF_MAX_SEGMENTS);
 	t.n_asked = list->count;
 	memcpy(t.asked, list->list, list->count * sizeof(t.asked[0]));
 	errno = t.answer < 0 ? -t.answer : 0;
@@ -57,7 +57,7 @@ static int set_up(void **state)
 	t.answer = 1234567;
 	t.memory = guest_memory_create();
 	guest_memory_keep_fds(t.memory);
-	t.window = window_create(1 << 20);
+	t.region = visible_region_create(1 << 20);
 	struct vhost_user_memory table = {.n_regions = 2,
 		.regions = {
 			{.guest_address = RAM, .user_address = RAM, .size = RAM_BYTES / 2},
@@ -69,7 +69,7 @@ static int set_up(void **state)
 	int fd = fd_memfd("guest", RAM_BYTES);
 	int fds[] = {fd, fd_dup(fd)};
 	assert_int_equal(guest_memory_set(t.memory, &table, fds, 2), 0);
-	resource_table_init(&t.table, t.memory, t.window);
+	resource_table_init(&t.table, t.memory, t.region);
 	t.table.udmabuf = DEVICE;
 	return 0;
 }
@@ -77,7 +77,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	resource_table_finish(&t.table);
-	window_destroy(t.window);
+	visible_region_destroy(t.region);
 	guest_memory_destroy(t.memory);
 	return fd_count() == t.fds ? 0 : -1;
 }
@@ -106,7 +106,7 @@ static void scattered_pages_come_in_order_and_neighbours_as_one(void **state)
 	assert_int_equal(t.table.exported, 1);
 }
 
-static void a_run_over_two_regions_comes_in_two_pieces(void **state)
+static void a_run_over_two_regions_comes_in_two_segments(void **state)
 {
 	const struct resource_pages pages[] = {{RAM + RAM_BYTES / 2 - 0x1000, 0x2000}};
 	assert_int_equal(resource_export(blob(0x2000, pages, 1)), t.answer);
@@ -125,8 +125,8 @@ static void only_as_much_as_the_blob_has_is_exported(void **state)
 
 static void what_cannot_be_exported_is_refused_before_the_kernel_is_asked(void **state)
 {
-	struct resource_pages many[UDMABUF_MAX_PIECES + 1];
-	for (uint32_t i = 0; i <= UDMABUF_MAX_PIECES; i++)
+	struct resource_pages many[UDMABUF_MAX_SEGMENTS + 1];
+	for (uint32_t i = 0; i <= UDMABUF_MAX_SEGMENTS; i++)
 		many[i] = (struct resource_pages){RAM + i * 0x2000, 0x1000};
 	const struct {
 		struct resource_pages pages[2];
@@ -169,7 +169,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(scattered_pages_come_in_order_and_neighbours_as_one),
-		TEST(a_run_over_two_regions_comes_in_two_pieces),
+		TEST(a_run_over_two_regions_comes_in_two_segments),
 		TEST(only_as_much_as_the_blob_has_is_exported),
 		TEST(what_cannot_be_exported_is_refused_before_the_kernel_is_asked),
 		TEST(without_the_device_nothing_is_exported),

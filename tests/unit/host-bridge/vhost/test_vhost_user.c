@@ -14,16 +14,16 @@
 
 #include "protocol/base/log.h"
 #include "tests/unit/fd_count.h"
-#include "tests/unit/front_end.h"
+#include "tests/unit/frontend.h"
 
-#define WINDOW_BYTES UINT64_C(0x200000)
+#define REGION_BYTES UINT64_C(0x200000)
 
 /* The device: an echo on queue 0, with a log of its callbacks. */
 static struct {
 	char calls[256]; /* S started, R resumed, r reset, m memory changed, 0 and 1 process */
 	uint8_t config[20];
 	struct virtqueue_chain chain;
-	/* For the next started or process call: map the window there, and what came of it. */
+	/* For the next started or process call: map the region there, and what came of it. */
 	bool map_when_started, map_when_processed;
 	int map_result;
 	bool hold;   /* chains are popped and held */
@@ -35,8 +35,8 @@ static struct {
 	int fds_before;
 	struct wl_event_loop *loop;
 	struct vhost_user *vu;
-	struct front_end fe;
-	int window;
+	struct frontend fe;
+	int region;
 } t;
 
 static void called(char what)
@@ -46,9 +46,9 @@ static void called(char what)
 		device.calls[n] = what;
 }
 
-static void map_window(void)
+static void map_region(void)
 {
-	device.map_result = vhost_user_shmem_map(t.vu, 1, t.window, 0, 0, WINDOW_BYTES, true);
+	device.map_result = vhost_user_shmem_map(t.vu, 1, t.region, 0, 0, REGION_BYTES, true);
 }
 
 static void get_config(void *data, uint32_t offset, uint32_t size, uint8_t *out)
@@ -78,7 +78,7 @@ static int process(void *data, uint32_t index)
 	called((char)('0' + index));
 	if (device.map_when_processed) {
 		device.map_when_processed = false;
-		map_window();
+		map_region();
 	}
 	if (device.greedy)
 		return device.greed++ < 3;
@@ -100,7 +100,7 @@ static void started(void *data, bool resumed)
 {
 	called(resumed ? 'R' : 'S');
 	if (device.map_when_started)
-		map_window();
+		map_region();
 }
 
 static void reset(void *data)
@@ -116,7 +116,7 @@ static void memory_changed(void *data)
 static const struct vhost_user_device vtable = {
 	.features = 0x1f,
 	.n_queues = 2,
-	.shmem_sizes = {0, WINDOW_BYTES},
+	.shmem_sizes = {0, REGION_BYTES},
 	.get_config = get_config,
 	.set_config = set_config,
 	.process = process,
@@ -125,14 +125,14 @@ static const struct vhost_user_device vtable = {
 	.memory_changed = memory_changed,
 };
 
-/* Lets the back end work off everything that has come. */
+/* Lets the backend work off everything that has come. */
 static void settle(void)
 {
 	for (int i = 0; i < 8; i++)
 		wl_event_loop_dispatch(t.loop, 0);
 }
 
-static void connect_front_end(void)
+static void connect_frontend(void)
 {
 	int ends[2];
 	assert_int_equal(
@@ -149,8 +149,8 @@ static int set_up(void **state)
 	t.loop = wl_event_loop_create();
 	t.vu = vhost_user_create(t.loop, NULL, -1, &vtable, &device);
 	assert_non_null(t.vu);
-	t.window = fd_memfd("window", WINDOW_BYTES);
-	connect_front_end();
+	t.region = fd_memfd("region", REGION_BYTES);
+	connect_frontend();
 	return 0;
 }
 
@@ -159,7 +159,7 @@ static int tear_down(void **state)
 	fe_finish(&t.fe);
 	vhost_user_destroy(t.vu);
 	wl_event_loop_destroy(t.loop);
-	close(t.window);
+	close(t.region);
 	int fds = fd_count();
 	if (fds != t.fds_before)
 		fprintf(stderr, "%d fds before, %d after\n", t.fds_before, fds);
@@ -233,7 +233,7 @@ static void run_request(const char *text)
 
 static void a_monitors_start_is_answered(void **state)
 {
-	struct front_end *fe = &t.fe;
+	struct frontend *fe = &t.fe;
 	int ends[2];
 	socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
 	fe->backend = ends[0];
@@ -265,7 +265,7 @@ static void a_monitors_start_is_answered(void **state)
 	assert_int_equal(message.header.size, 2056);
 	assert_int_equal(message.payload.shmem_config.n_regions, 1);
 	assert_int_equal(message.payload.shmem_config.sizes[0], 0);
-	assert_int_equal(message.payload.shmem_config.sizes[1], WINDOW_BYTES);
+	assert_int_equal(message.payload.shmem_config.sizes[1], REGION_BYTES);
 	assert_int_equal(message.payload.shmem_config.sizes[2], 0);
 
 	fe_u64(fe, VHOST_USER_SET_FEATURES, FE_FEATURES, -1);
@@ -418,8 +418,8 @@ static void stop_and_cont_resume_with_what_was_in_flight(void **state)
 	assert_int_equal(expect_base(0), 2);
 	assert_int_equal(expect_base(1), 0);
 	assert_false(vhost_user_running(t.vu));
-	assert_int_equal(vhost_user_shmem_map(t.vu, 1, t.window, 0, 0, WINDOW_BYTES, true), -EBUSY);
-	assert_int_equal(vhost_user_shmem_unmap(t.vu, 1, 0, WINDOW_BYTES), -EBUSY);
+	assert_int_equal(vhost_user_shmem_map(t.vu, 1, t.region, 0, 0, REGION_BYTES, true), -EBUSY);
+	assert_int_equal(vhost_user_shmem_unmap(t.vu, 1, 0, REGION_BYTES), -EBUSY);
 	complete("complete"); /* while the guest stands still: kept */
 	assert_int_equal(t.fe.rings[0].used->idx, 1);
 	assert_int_equal(interrupts(0), 0);
@@ -534,7 +534,7 @@ static void a_queue_that_asks_for_it_is_processed_again(void **state)
 	expect_calls("");
 }
 
-static void when_the_front_end_leaves_all_is_forgotten_and_the_next_may_come(void **state)
+static void when_the_frontend_leaves_all_is_forgotten_and_the_next_may_come(void **state)
 {
 	for (int i = 0; i < 3; i++) {
 		start();
@@ -549,11 +549,11 @@ static void when_the_front_end_leaves_all_is_forgotten_and_the_next_may_come(voi
 		assert_false(virtqueue_usable(vhost_user_queue(t.vu, 0)));
 		assert_int_equal(virtqueue_base(vhost_user_queue(t.vu, 0)), 0);
 		/* All that the connection brought is closed: what is left is ours. */
-		connect_front_end();
+		connect_frontend();
 	}
 }
 
-/* From here on the front end can cut its memory off. */
+/* From here on the frontend can cut its memory off. */
 static void use_shrinkable_memory(void)
 {
 	int fd = memfd_create("guest", MFD_CLOEXEC);
@@ -569,12 +569,12 @@ static void expect_end_and_a_working_successor(void)
 {
 	fe_finish(&t.fe);
 	memset(&device, 0, sizeof(device));
-	connect_front_end();
+	connect_frontend();
 	start();
 	run_request("request1");
 }
 
-static void a_front_end_that_truncates_its_rings_is_ended(void **state)
+static void a_frontend_that_truncates_its_rings_is_ended(void **state)
 {
 	use_shrinkable_memory();
 	start();
@@ -636,11 +636,11 @@ static void leaving_in_the_middle_of_a_message_is_leaving(void **state)
 		fe_finish(&t.fe);
 		settle();
 		assert_false(vhost_user_connected(t.vu));
-		connect_front_end();
+		connect_frontend();
 	}
 }
 
-static void a_message_in_pieces_is_one_message(void **state)
+static void a_message_in_segments_is_one_message(void **state)
 {
 	uint8_t bytes[] = {
 		VHOST_USER_SET_VRING_CALL, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
@@ -731,7 +731,7 @@ static void garbage_ends_the_connection_and_nothing_else(void **state)
 			close(fds[n]);
 		fe_finish(&t.fe);
 		memset(device.calls, 0, sizeof(device.calls));
-		connect_front_end();
+		connect_frontend();
 	}
 	start();
 	run_request("still ok");
@@ -783,7 +783,7 @@ static void polled_queues_are_accepted(void **state)
 	assert_int_equal(interrupts(0), 0);
 }
 
-static void a_front_end_that_takes_no_replies_is_dropped(void **state)
+static void a_frontend_that_takes_no_replies_is_dropped(void **state)
 {
 	for (int i = 0; i < 5000 && vhost_user_connected(t.vu); i++) {
 		fe_send(&t.fe, VHOST_USER_GET_SHMEM_CONFIG, 0, NULL, 0, -1);
@@ -792,7 +792,7 @@ static void a_front_end_that_takes_no_replies_is_dropped(void **state)
 	assert_false(vhost_user_connected(t.vu));
 }
 
-/* The front end in a thread of its own, for the times when the back end waits for it. */
+/* The frontend in a thread of its own, for the times when the backend waits for it. */
 static struct {
 	pthread_t thread;
 	uint64_t answer;
@@ -804,7 +804,7 @@ static struct {
 
 static void *peer_run(void *data)
 {
-	struct front_end *fe = &t.fe;
+	struct frontend *fe = &t.fe;
 	struct vhost_user_message message;
 
 	if (peer.silent)
@@ -860,7 +860,7 @@ static int set_up_peer(void **state)
 static int shmem_map(void)
 {
 	peer_begin();
-	map_window();
+	map_region();
 	pthread_join(peer.thread, NULL);
 	return device.map_result;
 }
@@ -873,17 +873,17 @@ static void a_map_is_sent_with_a_barrier_behind_it(void **state)
 	assert_int_equal(peer.requests[1], VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE);
 	assert_int_equal(peer.map.header.flags, VHOST_USER_VERSION | VHOST_USER_FLAG_NEED_REPLY);
 	assert_int_equal(peer.map.payload.shmem_map.shmid, 1);
-	assert_int_equal(peer.map.payload.shmem_map.length, WINDOW_BYTES);
+	assert_int_equal(peer.map.payload.shmem_map.length, REGION_BYTES);
 	assert_int_equal(peer.map.payload.shmem_map.flags, 1);
 	assert_int_equal(peer.map.n_fds, 1);
 	struct stat ours, theirs;
-	fstat(t.window, &ours);
+	fstat(t.region, &ours);
 	fstat(peer.map.fds[0], &theirs);
 	assert_int_equal(ours.st_ino, theirs.st_ino);
 	vhost_user_message_finish(&peer.map);
 
 	peer_begin();
-	assert_int_equal(vhost_user_shmem_unmap(t.vu, 1, 0, WINDOW_BYTES), 0);
+	assert_int_equal(vhost_user_shmem_unmap(t.vu, 1, 0, REGION_BYTES), 0);
 	peer_end();
 	assert_int_equal(peer.requests[0], VHOST_USER_BACKEND_SHMEM_UNMAP);
 	run_request("go on...");
@@ -929,14 +929,14 @@ static void maps_are_checked_before_they_are_sent(void **state)
 		{1, 0, 0, 4095},
 		{1, 0, 1, 4096},
 		{1, 1, 0, 4096},
-		{1, 0, WINDOW_BYTES, 4096},
-		{1, 0, 4096, WINDOW_BYTES},
+		{1, 0, REGION_BYTES, 4096},
+		{1, 0, 4096, REGION_BYTES},
 		{1, 0, UINT64_MAX - 4095, 4096},
 		{1, 0, 4096, UINT64_MAX - 4095},
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
 		assert_int_equal(
-			vhost_user_shmem_map(t.vu, cases[i].shmid, t.window, cases[i].fd_offset,
+			vhost_user_shmem_map(t.vu, cases[i].shmid, t.region, cases[i].fd_offset,
 				cases[i].shm_offset, cases[i].length, true),
 			-EINVAL);
 	assert_int_equal(vhost_user_receive(t.fe.backend, &t.fe.backend_reader, &message), 0);
@@ -1011,15 +1011,15 @@ static void leaving_during_a_map_unwinds(void **state)
 	assert_false(vhost_user_connected(t.vu));
 }
 
-static void a_front_end_that_never_answers_is_asked_once(void **state)
+static void a_frontend_that_never_answers_is_asked_once(void **state)
 {
 	start();
 	uint64_t begin_ns = vhost_user_deadline_ns(0);
-	map_window();
+	map_region();
 	uint64_t waited_ms = (vhost_user_deadline_ns(0) - begin_ns) / 1000000;
 	assert_int_equal(device.map_result, -ETIMEDOUT);
 	assert_in_range(waited_ms, 1900, 3000);
-	map_window();
+	map_region();
 	assert_int_equal(device.map_result, -ENOTSUP);
 	run_request("go on...");
 }
@@ -1059,7 +1059,7 @@ static bool is_closed(int fd)
 	return recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
 }
 
-static void one_front_end_is_served_at_a_time(void **state)
+static void one_frontend_is_served_at_a_time(void **state)
 {
 	struct stat st;
 	struct vhost_user *vu = vhost_user_create(t.loop, socket_path, -1, &vtable, &device);
@@ -1203,17 +1203,17 @@ int main(void)
 		TEST(a_ring_outside_memory_stops_the_device),
 		TEST(a_new_memory_table_in_mid_flight_changes_nothing),
 		TEST(a_queue_that_asks_for_it_is_processed_again),
-		TEST(when_the_front_end_leaves_all_is_forgotten_and_the_next_may_come),
-		TEST(a_front_end_that_truncates_its_rings_is_ended),
+		TEST(when_the_frontend_leaves_all_is_forgotten_and_the_next_may_come),
+		TEST(a_frontend_that_truncates_its_rings_is_ended),
 		TEST(truncated_buffers_are_noticed_outside_of_the_rings_work_too),
 		TEST(a_new_table_does_not_make_truncation_good),
 		TEST(leaving_in_the_middle_of_a_message_is_leaving),
-		TEST(a_message_in_pieces_is_one_message),
+		TEST(a_message_in_segments_is_one_message),
 		TEST(garbage_ends_the_connection_and_nothing_else),
 		TEST(fds_that_nobody_asked_for_are_closed),
 		TEST(a_kick_that_ends_does_not_spin),
 		TEST(polled_queues_are_accepted),
-		TEST(a_front_end_that_takes_no_replies_is_dropped),
+		TEST(a_frontend_that_takes_no_replies_is_dropped),
 		PEER_TEST(a_map_is_sent_with_a_barrier_behind_it),
 		PEER_TEST(without_shared_objects_there_is_no_barrier),
 		PEER_TEST(a_refused_map_is_an_error_and_no_more),
@@ -1222,9 +1222,9 @@ int main(void)
 		PEER_TEST(messages_during_a_map_do_not_reenter_the_device),
 		PEER_TEST(a_stop_during_a_map_is_answered),
 		PEER_TEST(leaving_during_a_map_unwinds),
-		PEER_TEST(a_front_end_that_never_answers_is_asked_once),
+		PEER_TEST(a_frontend_that_never_answers_is_asked_once),
 		PEER_TEST(without_shared_memory_maps_are_not_supported),
-		LISTEN_TEST(one_front_end_is_served_at_a_time),
+		LISTEN_TEST(one_frontend_is_served_at_a_time),
 		LISTEN_TEST(one_that_comes_back_at_once_is_served),
 		LISTEN_TEST(one_that_cannot_send_any_more_makes_way),
 		LISTEN_TEST(a_stale_socket_is_replaced_and_a_file_is_not),

@@ -205,7 +205,7 @@ static void the_largest_chain_fits(void **state)
 	assert_int_equal(virtqueue_pop(t.queue, &t.chain), -EPROTO);
 }
 
-static void pieces_of_no_length_are_left_out(void **state)
+static void segments_of_no_length_are_left_out(void **state)
 {
 	describe(0, GUEST + BUFFERS, 0, NEXT, 1);
 	describe(1, GUEST + BUFFERS, 8, NEXT, 2);
@@ -703,7 +703,7 @@ int main(void)
 		TEST(an_indirect_table_is_one_descriptor_of_the_ring),
 		TEST(a_table_may_end_a_chain_of_direct_descriptors),
 		TEST(the_largest_chain_fits),
-		TEST(pieces_of_no_length_are_left_out),
+		TEST(segments_of_no_length_are_left_out),
 		TEST(a_broken_ring_is_refused),
 		TEST(sizes_and_addresses_are_checked),
 		TEST(rings_at_the_very_end_of_memory_are_usable),

@@ -73,18 +73,18 @@ static void a_report_has_a_line_for_each_check_and_one_for_what_to_do(void **sta
 	free(text);
 }
 
-static void folders_of_others_have_faults(void **state)
+static void directories_of_others_have_faults(void **state)
 {
 	char path[] = "/tmp/wayferry-checks-XXXXXX";
 
 	assert_non_null(mkdtemp(path));
-	assert_null(checks_folder_fault(path));
+	assert_null(checks_directory_fault(path));
 	chmod(path, 0770);
-	assert_string_equal(checks_folder_fault(path), "others can write to it");
+	assert_string_equal(checks_directory_fault(path), "others can write to it");
 	rmdir(path);
-	assert_string_equal(checks_folder_fault(path), "No such file or directory");
-	assert_string_equal(checks_folder_fault("tmp"), "it is no absolute path");
-	assert_string_equal(checks_folder_fault("/dev/null"), "it is no folder");
+	assert_string_equal(checks_directory_fault(path), "No such file or directory");
+	assert_string_equal(checks_directory_fault("tmp"), "it is no absolute path");
+	assert_string_equal(checks_directory_fault("/dev/null"), "it is no directory");
 }
 
 /* Globals: two of them, as a compositor says it. */
@@ -145,7 +145,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(other_programs_are_heard_and_bounded),
 		cmocka_unit_test(a_report_has_a_line_for_each_check_and_one_for_what_to_do),
-		cmocka_unit_test(folders_of_others_have_faults),
+		cmocka_unit_test(directories_of_others_have_faults),
 		cmocka_unit_test(globals_are_heard_however_the_bytes_are_cut),
 		cmocka_unit_test(malformed_events_are_errors),
 	};

@@ -474,7 +474,7 @@ static void an_end_that_takes_nothing_ends_the_relay(void **state)
 
 /* Boundaries */
 
-static void messages_come_in_any_pieces(void **state)
+static void messages_come_in_any_segments(void **state)
 {
 	struct world *world = *state;
 	uint8_t bytes[64] = {0};
@@ -556,7 +556,7 @@ int main(void)
 		TEST(a_hook_may_end_the_connection_with_an_error_of_the_object),
 		TEST(an_error_of_the_compositor_is_passed_on),
 		TEST(an_end_that_takes_nothing_ends_the_relay),
-		TEST(messages_come_in_any_pieces),
+		TEST(messages_come_in_any_segments),
 		TEST(a_message_waits_for_its_handle),
 		TEST(a_message_followed_by_others_has_lost_its_handle),
 	};

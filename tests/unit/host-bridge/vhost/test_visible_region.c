@@ -1,5 +1,5 @@
-/* host-bridge/vhost/window.c */
-#include "host-bridge/vhost/window.h"
+/* host-bridge/vhost/visible_region.c */
+#include "host-bridge/vhost/visible_region.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,18 +12,18 @@
 
 #include "protocol/base/log.h"
 #include "tests/unit/fd_count.h"
-#include "tests/unit/front_end.h"
+#include "tests/unit/frontend.h"
 
 #define MIB UINT64_C(0x100000)
-#define WINDOW_BYTES (64 * MIB)
+#define REGION_BYTES (64 * MIB)
 #define PAGE PAGE_BYTES
 
 static struct {
 	int fds_before;
-	struct window *window;
+	struct visible_region *region;
 	struct wl_event_loop *loop;
 	struct vhost_user *vu;
-	struct front_end fe;
+	struct frontend fe;
 	int map_result;
 	bool resumed;
 } t;
@@ -31,7 +31,7 @@ static struct {
 static uint64_t bytes_in_use(void)
 {
 	struct stat st;
-	assert_int_equal(fstat(window_fd(t.window), &st), 0);
+	assert_int_equal(fstat(visible_region_fd(t.region), &st), 0);
 	return (uint64_t)st.st_blocks * 512;
 }
 
@@ -40,13 +40,13 @@ static int set_up(void **state)
 	memset(&t, 0, sizeof(t));
 	log_set_level(LOG_LEVEL_ERROR);
 	t.fds_before = fd_count();
-	t.window = window_create(WINDOW_BYTES);
-	return t.window ? 0 : -1;
+	t.region = visible_region_create(REGION_BYTES);
+	return t.region ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
-	window_destroy(t.window);
+	visible_region_destroy(t.region);
 	return fd_count() == t.fds_before ? 0 : -1;
 }
 
@@ -54,25 +54,25 @@ static void sizes_are_powers_of_two(void **state)
 {
 	const uint64_t bad[] = {0, 1, PAGE, MIB - 1, MIB + PAGE, 3 * MIB, UINT64_MAX};
 	for (size_t i = 0; i < ARRAY_LENGTH(bad); i++)
-		assert_null(window_create(bad[i]));
-	struct window *large = window_create(UINT64_C(8) << 30);
+		assert_null(visible_region_create(bad[i]));
+	struct visible_region *large = visible_region_create(UINT64_C(8) << 30);
 	assert_non_null(large);
-	assert_int_equal(window_size(large), UINT64_C(8) << 30);
-	window_destroy(large);
-	window_destroy(NULL);
+	assert_int_equal(visible_region_size(large), UINT64_C(8) << 30);
+	visible_region_destroy(large);
+	visible_region_destroy(NULL);
 }
 
 static void nobody_can_shrink_or_grow_it(void **state)
 {
-	int seals = fcntl(window_fd(t.window), F_GET_SEALS);
+	int seals = fcntl(visible_region_fd(t.region), F_GET_SEALS);
 	assert_int_equal(seals, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
-	assert_int_equal(ftruncate(window_fd(t.window), 0), -1);
+	assert_int_equal(ftruncate(visible_region_fd(t.region), 0), -1);
 	assert_int_equal(bytes_in_use(), 0);
 }
 
 static void slots_keep_apart(void **state)
 {
-	assert_int_equal(window_reserve(t.window, 4 * PAGE, 4 * PAGE), 0);
+	assert_int_equal(visible_region_reserve(t.region, 4 * PAGE, 4 * PAGE), 0);
 	const struct {
 		uint64_t offset, size;
 		int result;
@@ -81,76 +81,76 @@ static void slots_keep_apart(void **state)
 		{3 * PAGE, 2 * PAGE, -EBUSY},
 		{7 * PAGE, PAGE, -EBUSY},
 		{5 * PAGE, PAGE, -EBUSY},
-		{0, WINDOW_BYTES, -EBUSY},
+		{0, REGION_BYTES, -EBUSY},
 		{0, 5 * PAGE, -EBUSY},
 		{1, PAGE, -EINVAL},
 		{0, PAGE + 1, -EINVAL},
 		{0, 0, -EINVAL},
-		{WINDOW_BYTES, PAGE, -EINVAL},
-		{WINDOW_BYTES - PAGE, 2 * PAGE, -EINVAL},
+		{REGION_BYTES, PAGE, -EINVAL},
+		{REGION_BYTES - PAGE, 2 * PAGE, -EINVAL},
 		{UINT64_MAX - PAGE + 1, PAGE, -EINVAL},
 		{PAGE, UINT64_MAX - PAGE + 1, -EINVAL},
 		{3 * PAGE, PAGE, 0},
 		{8 * PAGE, PAGE, 0},
 		{0, 3 * PAGE, 0},
-		{WINDOW_BYTES - PAGE, PAGE, 0},
-		{9 * PAGE, WINDOW_BYTES - 10 * PAGE, 0},
+		{REGION_BYTES - PAGE, PAGE, 0},
+		{9 * PAGE, REGION_BYTES - 10 * PAGE, 0},
 		{8 * PAGE, PAGE, -EBUSY},
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
-		assert_int_equal(
-			window_reserve(t.window, cases[i].offset, cases[i].size), cases[i].result);
+		assert_int_equal(visible_region_reserve(t.region, cases[i].offset, cases[i].size),
+			cases[i].result);
 }
 
 static void only_a_slot_can_be_released(void **state)
 {
-	assert_int_equal(window_reserve(t.window, 4 * PAGE, 4 * PAGE), 0);
-	window_release(t.window, 4 * PAGE, PAGE);
-	window_release(t.window, 5 * PAGE, 3 * PAGE);
-	window_release(t.window, 0, 4 * PAGE);
-	window_release(t.window, WINDOW_BYTES, PAGE);
-	assert_int_equal(window_reserve(t.window, 4 * PAGE, PAGE), -EBUSY);
-	window_release(t.window, 4 * PAGE, 4 * PAGE);
-	window_release(t.window, 4 * PAGE, 4 * PAGE);
-	assert_int_equal(window_reserve(t.window, 4 * PAGE, PAGE), 0);
+	assert_int_equal(visible_region_reserve(t.region, 4 * PAGE, 4 * PAGE), 0);
+	visible_region_release(t.region, 4 * PAGE, PAGE);
+	visible_region_release(t.region, 5 * PAGE, 3 * PAGE);
+	visible_region_release(t.region, 0, 4 * PAGE);
+	visible_region_release(t.region, REGION_BYTES, PAGE);
+	assert_int_equal(visible_region_reserve(t.region, 4 * PAGE, PAGE), -EBUSY);
+	visible_region_release(t.region, 4 * PAGE, 4 * PAGE);
+	visible_region_release(t.region, 4 * PAGE, 4 * PAGE);
+	assert_int_equal(visible_region_reserve(t.region, 4 * PAGE, PAGE), 0);
 }
 
 static void a_released_slot_gives_its_memory_back_and_reads_as_zeroes(void **state)
 {
 	for (uint64_t i = 0; i < 3; i++) {
-		assert_int_equal(window_reserve(t.window, i * MIB, MIB), 0);
-		memset(window_at(t.window, i * MIB, MIB), 0xaa, MIB);
+		assert_int_equal(visible_region_reserve(t.region, i * MIB, MIB), 0);
+		memset(visible_region_at(t.region, i * MIB, MIB), 0xaa, MIB);
 	}
 	assert_int_equal(bytes_in_use(), 3 * MIB);
-	window_release(t.window, MIB, MIB);
+	visible_region_release(t.region, MIB, MIB);
 	assert_int_equal(bytes_in_use(), 2 * MIB);
-	assert_int_equal(*(uint8_t *)window_at(t.window, MIB, 1), 0);
-	assert_int_equal(*(uint8_t *)window_at(t.window, MIB - 1, 1), 0xaa);
-	assert_int_equal(*(uint8_t *)window_at(t.window, 2 * MIB, 1), 0xaa);
-	window_reset(t.window);
+	assert_int_equal(*(uint8_t *)visible_region_at(t.region, MIB, 1), 0);
+	assert_int_equal(*(uint8_t *)visible_region_at(t.region, MIB - 1, 1), 0xaa);
+	assert_int_equal(*(uint8_t *)visible_region_at(t.region, 2 * MIB, 1), 0xaa);
+	visible_region_reset(t.region);
 	assert_int_equal(bytes_in_use(), 0);
-	assert_int_equal(window_reserve(t.window, 0, WINDOW_BYTES), 0);
+	assert_int_equal(visible_region_reserve(t.region, 0, REGION_BYTES), 0);
 }
 
-static void a_pointer_never_leaves_the_window(void **state)
+static void a_pointer_never_leaves_the_region(void **state)
 {
-	assert_non_null(window_at(t.window, 0, WINDOW_BYTES));
-	assert_non_null(window_at(t.window, WINDOW_BYTES - 1, 1));
-	assert_null(window_at(t.window, WINDOW_BYTES, 1));
-	assert_null(window_at(t.window, 1, WINDOW_BYTES));
-	assert_null(window_at(t.window, UINT64_MAX, 2));
-	assert_null(window_at(t.window, 1, UINT64_MAX));
+	assert_non_null(visible_region_at(t.region, 0, REGION_BYTES));
+	assert_non_null(visible_region_at(t.region, REGION_BYTES - 1, 1));
+	assert_null(visible_region_at(t.region, REGION_BYTES, 1));
+	assert_null(visible_region_at(t.region, 1, REGION_BYTES));
+	assert_null(visible_region_at(t.region, UINT64_MAX, 2));
+	assert_null(visible_region_at(t.region, 1, UINT64_MAX));
 }
 
 static void the_number_of_slots_is_bounded(void **state)
 {
 	for (uint64_t i = 0; i < 4096; i++) /* in an order that is not theirs */
-		assert_int_equal(window_reserve(t.window, (i * 5 % 4096) * PAGE, PAGE), 0);
-	assert_int_equal(window_reserve(t.window, 4096 * PAGE, PAGE), -ENOSPC);
+		assert_int_equal(visible_region_reserve(t.region, (i * 5 % 4096) * PAGE, PAGE), 0);
+	assert_int_equal(visible_region_reserve(t.region, 4096 * PAGE, PAGE), -ENOSPC);
 	for (uint64_t i = 0; i < 4096; i++)
-		assert_int_equal(window_reserve(t.window, i * PAGE, PAGE), -EBUSY);
-	window_release(t.window, 77 * PAGE, PAGE);
-	assert_int_equal(window_reserve(t.window, 4096 * PAGE, PAGE), 0);
+		assert_int_equal(visible_region_reserve(t.region, i * PAGE, PAGE), -EBUSY);
+	visible_region_release(t.region, 77 * PAGE, PAGE);
+	assert_int_equal(visible_region_reserve(t.region, 4096 * PAGE, PAGE), 0);
 }
 
 static void random_slots_agree_with_a_map_of_pages(void **state)
@@ -162,7 +162,7 @@ static void random_slots_agree_with_a_map_of_pages(void **state)
 		unsigned at = (unsigned)rand() % pages, n = 1 + (unsigned)rand() % 8;
 		if (rand() % 2 && taken[at] > 0 && taken[at] < 255) {
 			n = taken[at];
-			window_release(t.window, at * PAGE, n * PAGE);
+			visible_region_release(t.region, at * PAGE, n * PAGE);
 			memset(taken + at, 0, n);
 			continue;
 		}
@@ -171,8 +171,8 @@ static void random_slots_agree_with_a_map_of_pages(void **state)
 			is_free &= taken[i] == 0;
 		if (at + n > pages)
 			continue;
-		assert_int_equal(
-			window_reserve(t.window, at * PAGE, n * PAGE), is_free ? 0 : -EBUSY);
+		assert_int_equal(visible_region_reserve(t.region, at * PAGE, n * PAGE),
+			is_free ? 0 : -EBUSY);
 		if (is_free) {
 			memset(taken + at, 255, n);
 			taken[at] = (uint8_t)n;
@@ -180,7 +180,7 @@ static void random_slots_agree_with_a_map_of_pages(void **state)
 	}
 }
 
-/* With a device and a front end. */
+/* With a device and a frontend. */
 
 static void ignore_config(void *data, uint32_t offset, uint32_t size, uint8_t *out)
 {
@@ -198,12 +198,12 @@ static int process(void *data, uint32_t queue)
 static void started(void *data, bool resumed)
 {
 	t.resumed = resumed;
-	t.map_result = window_map(t.window, t.vu, resumed);
+	t.map_result = visible_region_map(t.region, t.vu, resumed);
 }
 
 static void reset(void *data)
 {
-	window_reset(t.window);
+	visible_region_reset(t.region);
 }
 
 static void ignore(void *data)
@@ -212,7 +212,7 @@ static void ignore(void *data)
 
 static const struct vhost_user_device device = {
 	.n_queues = 2,
-	.shmem_sizes = {0, WINDOW_BYTES},
+	.shmem_sizes = {0, REGION_BYTES},
 	.get_config = ignore_config,
 	.set_config = ignore_config_written,
 	.process = process,
@@ -248,7 +248,7 @@ static void settle(void)
 		wl_event_loop_dispatch(t.loop, 0);
 }
 
-/* The front end's answers, in a thread: one per request, 0 at the end. */
+/* The frontend's answers, in a thread: one per request, 0 at the end. */
 static uint64_t answers[8];
 static uint32_t requests[8];
 static uint64_t mapped_bytes;
@@ -295,13 +295,13 @@ static void it_is_mapped_once_per_boot(void **state)
 		driver_ok_with_answers(0, ok, 2);
 		assert_false(t.resumed);
 		assert_int_equal(t.map_result, 0);
-		assert_true(window_mapped(t.window));
+		assert_true(visible_region_mapped(t.region));
 		assert_int_equal(requests[0], VHOST_USER_BACKEND_SHMEM_MAP);
-		assert_int_equal(mapped_bytes, WINDOW_BYTES);
+		assert_int_equal(mapped_bytes, REGION_BYTES);
 		/* Nothing is left of the boot before. */
 		assert_int_equal(bytes_in_use(), 0);
-		assert_int_equal(window_reserve(t.window, 0, MIB), 0);
-		*(uint8_t *)window_at(t.window, 0, 1) = 1;
+		assert_int_equal(visible_region_reserve(t.region, 0, MIB), 0);
+		*(uint8_t *)visible_region_at(t.region, 0, 1) = 1;
 
 		/* A pause is not a boot. */
 		virtqueue_set_base(vhost_user_queue(t.vu, 0), 7);
@@ -309,9 +309,9 @@ static void it_is_mapped_once_per_boot(void **state)
 		driver_ok_with_answers(7, NULL, 0);
 		assert_true(t.resumed);
 		assert_int_equal(t.map_result, 0);
-		assert_true(window_mapped(t.window));
-		assert_int_equal(window_reserve(t.window, 0, MIB), -EBUSY);
-		assert_int_equal(window_maps_made(t.window), boot + 1);
+		assert_true(visible_region_mapped(t.region));
+		assert_int_equal(visible_region_reserve(t.region, 0, MIB), -EBUSY);
+		assert_int_equal(visible_region_maps_made(t.region), boot + 1);
 		stop();
 	}
 }
@@ -325,27 +325,27 @@ static void a_map_that_is_there_already_is_replaced(void **state)
 	assert_int_equal(t.map_result, 0);
 	assert_int_equal(requests[2], VHOST_USER_BACKEND_SHMEM_UNMAP);
 	assert_int_equal(requests[3], VHOST_USER_BACKEND_SHMEM_MAP);
-	assert_true(window_mapped(t.window));
+	assert_true(visible_region_mapped(t.region));
 }
 
-static void a_front_end_that_refuses_leaves_a_device_without_window(void **state)
+static void a_frontend_that_refuses_leaves_a_device_without_region(void **state)
 {
 	const uint64_t refused[] = {1, 1, 1, 1, 1};
 	fe_negotiate(&t.fe);
 	settle();
 	driver_ok_with_answers(0, refused, 5);
 	assert_int_equal(t.map_result, -EIO);
-	assert_false(window_mapped(t.window));
-	assert_int_equal(window_maps_made(t.window), 0);
+	assert_false(visible_region_mapped(t.region));
+	assert_int_equal(visible_region_maps_made(t.region), 0);
 	assert_true(vhost_user_running(t.vu));
 }
 
-static void a_front_end_without_shared_memory_has_no_window(void **state)
+static void a_frontend_without_shared_memory_has_no_region(void **state)
 {
 	fe_driver_ok(&t.fe, 0, 0);
 	settle();
 	assert_int_equal(t.map_result, -ENOTSUP);
-	assert_false(window_mapped(t.window));
+	assert_false(visible_region_mapped(t.region));
 	assert_true(vhost_user_running(t.vu));
 }
 
@@ -360,13 +360,13 @@ int main(void)
 		TEST(slots_keep_apart),
 		TEST(only_a_slot_can_be_released),
 		TEST(a_released_slot_gives_its_memory_back_and_reads_as_zeroes),
-		TEST(a_pointer_never_leaves_the_window),
+		TEST(a_pointer_never_leaves_the_region),
 		TEST(the_number_of_slots_is_bounded),
 		TEST(random_slots_agree_with_a_map_of_pages),
 		DEVICE_TEST(it_is_mapped_once_per_boot),
 		DEVICE_TEST(a_map_that_is_there_already_is_replaced),
-		DEVICE_TEST(a_front_end_that_refuses_leaves_a_device_without_window),
-		DEVICE_TEST(a_front_end_without_shared_memory_has_no_window),
+		DEVICE_TEST(a_frontend_that_refuses_leaves_a_device_without_region),
+		DEVICE_TEST(a_frontend_without_shared_memory_has_no_region),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* The front end of a vhost-user connection. */
-#include "guest-proxy/gpu/front_end.h"
+/* The frontend of a vhost-user connection. */
+#include "guest-proxy/gpu/frontend.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,17 +31,17 @@
 		BIT(VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD) |                                       \
 		BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT) | BIT(VHOST_USER_PROTOCOL_F_SHMEM))
 
-struct mapping { /* of the window, made by the device */
+struct mapping { /* of the region, made by the device */
 	uint64_t offset, length;
 	bool writable;
 };
 
-struct front_end {
+struct frontend {
 	int socket, backend; /* -1: closed */
 	struct vhost_user_reader reader, backend_reader;
 	uint64_t features, protocol_features;
-	uint8_t *window; /* a reservation of address space; NULL: none */
-	uint64_t window_size;
+	uint8_t *region; /* a reservation of address space; NULL: none */
+	uint64_t region_size;
 	struct mapping *mappings;
 	size_t n_mappings;
 };
@@ -61,10 +61,10 @@ static bool is_page_aligned(const struct vhost_user_shmem_map *map)
 	return (map->fd_offset | map->shm_offset | map->length) % PAGE_BYTES == 0;
 }
 
-static bool map_fits(const struct front_end *fe, const struct vhost_user_shmem_map *map)
+static bool map_fits(const struct frontend *fe, const struct vhost_user_shmem_map *map)
 {
 	return map->shmid == VIRTIO_GPU_SHM_ID_HOST_VISIBLE && map->length > 0 &&
-		is_page_aligned(map) && range_fits(map->shm_offset, map->length, fe->window_size);
+		is_page_aligned(map) && range_fits(map->shm_offset, map->length, fe->region_size);
 }
 
 static bool overlaps(const struct mapping *m, uint64_t offset, uint64_t length)
@@ -72,7 +72,7 @@ static bool overlaps(const struct mapping *m, uint64_t offset, uint64_t length)
 	return m->offset < offset + length && offset < m->offset + m->length;
 }
 
-static bool handle_map(struct front_end *fe, struct vhost_user_message *message)
+static bool handle_map(struct frontend *fe, struct vhost_user_message *message)
 {
 	const struct vhost_user_shmem_map *map = &message->payload.shmem_map;
 	if (message->header.size < sizeof(*map) || message->n_fds != 1 || !map_fits(fe, map) ||
@@ -90,14 +90,14 @@ static bool handle_map(struct front_end *fe, struct vhost_user_message *message)
 	fe->mappings = mappings;
 	bool writable = map->flags & VHOST_USER_SHMEM_WRITABLE;
 	int protection = PROT_READ | (writable ? PROT_WRITE : 0);
-	if (mmap(fe->window + map->shm_offset, map->length, protection, MAP_SHARED | MAP_FIXED,
+	if (mmap(fe->region + map->shm_offset, map->length, protection, MAP_SHARED | MAP_FIXED,
 		    message->fds[0], (off_t)map->fd_offset) == MAP_FAILED)
 		return false;
 	mappings[fe->n_mappings++] = (struct mapping){map->shm_offset, map->length, writable};
 	return true;
 }
 
-static bool handle_unmap(struct front_end *fe, struct vhost_user_message *message)
+static bool handle_unmap(struct frontend *fe, struct vhost_user_message *message)
 {
 	const struct vhost_user_shmem_map *map = &message->payload.shmem_map;
 	if (message->header.size < sizeof(*map) || !map_fits(fe, map))
@@ -106,7 +106,7 @@ static bool handle_unmap(struct front_end *fe, struct vhost_user_message *messag
 		struct mapping *m = &fe->mappings[i];
 		if (m->offset != map->shm_offset || m->length != map->length)
 			continue;
-		if (mmap(fe->window + m->offset, m->length, PROT_NONE,
+		if (mmap(fe->region + m->offset, m->length, PROT_NONE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
 			    0) == MAP_FAILED)
 			return false;
@@ -116,7 +116,7 @@ static bool handle_unmap(struct front_end *fe, struct vhost_user_message *messag
 	return false;
 }
 
-static int handle_backend_request(struct front_end *fe, struct vhost_user_message *message)
+static int handle_backend_request(struct frontend *fe, struct vhost_user_message *message)
 {
 	bool done = false, reply = message->header.flags & VHOST_USER_FLAG_NEED_REPLY;
 	switch (message->header.request) {
@@ -142,7 +142,7 @@ static int handle_backend_request(struct front_end *fe, struct vhost_user_messag
 	return vhost_user_send(fe->backend, &answer, CALL_TIMEOUT_MS);
 }
 
-static int serve_backend(struct front_end *fe)
+static int serve_backend(struct frontend *fe)
 {
 	while (fe->backend >= 0) {
 		struct vhost_user_message message;
@@ -164,7 +164,7 @@ static int serve_backend(struct front_end *fe)
 	return 0;
 }
 
-int front_end_serve(struct front_end *fe)
+int frontend_serve(struct frontend *fe)
 {
 	int error = serve_backend(fe);
 	if (error < 0)
@@ -182,7 +182,7 @@ int front_end_serve(struct front_end *fe)
 
 /* Waits for the answer to @message, which replaces it, while the device's own requests are served.
  */
-static int wait_reply(struct front_end *fe, struct vhost_user_message *message)
+static int wait_reply(struct frontend *fe, struct vhost_user_message *message)
 {
 	uint64_t deadline_ns = vhost_user_deadline_ns(CALL_TIMEOUT_MS);
 	uint32_t request = message->header.request;
@@ -211,7 +211,7 @@ static int wait_reply(struct front_end *fe, struct vhost_user_message *message)
 }
 
 /* For requests that have an answer of their own, at least @size bytes. */
-static int call(struct front_end *fe, struct vhost_user_message *message, uint32_t size)
+static int call(struct frontend *fe, struct vhost_user_message *message, uint32_t size)
 {
 	int error = vhost_user_send(fe->socket, message, CALL_TIMEOUT_MS);
 	if (error == 0)
@@ -221,7 +221,7 @@ static int call(struct front_end *fe, struct vhost_user_message *message, uint32
 	return error;
 }
 
-static int get_u64(struct front_end *fe, uint32_t request, uint64_t *value)
+static int get_u64(struct frontend *fe, uint32_t request, uint64_t *value)
 {
 	struct vhost_user_message message;
 	vhost_user_message_init(&message, request, 0);
@@ -232,7 +232,7 @@ static int get_u64(struct front_end *fe, uint32_t request, uint64_t *value)
 
 /* For those that have none: the device acknowledges them, which it does once they are carried out.
  */
-static int acknowledged(struct front_end *fe, struct vhost_user_message *message)
+static int acknowledged(struct frontend *fe, struct vhost_user_message *message)
 {
 	message->header.flags |= VHOST_USER_FLAG_NEED_REPLY;
 	int error = call(fe, message, sizeof(message->payload.u64));
@@ -241,7 +241,7 @@ static int acknowledged(struct front_end *fe, struct vhost_user_message *message
 	return error;
 }
 
-static int set_u64(struct front_end *fe, uint32_t request, uint64_t value)
+static int set_u64(struct frontend *fe, uint32_t request, uint64_t value)
 {
 	struct vhost_user_message message;
 	vhost_user_message_init(&message, request, sizeof(value));
@@ -250,7 +250,7 @@ static int set_u64(struct front_end *fe, uint32_t request, uint64_t value)
 }
 
 /* SET_VRING_NUM, _BASE and _ENABLE. */
-static int set_state(struct front_end *fe, uint32_t request, uint32_t queue, uint32_t value)
+static int set_state(struct frontend *fe, uint32_t request, uint32_t queue, uint32_t value)
 {
 	struct vhost_user_message message;
 	vhost_user_message_init(&message, request, sizeof(message.payload.state));
@@ -261,7 +261,7 @@ static int set_state(struct front_end *fe, uint32_t request, uint32_t queue, uin
 }
 
 /* SET_VRING_KICK and _CALL; @fd is borrowed. */
-static int set_event(struct front_end *fe, uint32_t request, uint32_t queue, int fd)
+static int set_event(struct frontend *fe, uint32_t request, uint32_t queue, int fd)
 {
 	struct vhost_user_message message;
 	vhost_user_message_init(&message, request, sizeof(message.payload.u64));
@@ -271,7 +271,7 @@ static int set_event(struct front_end *fe, uint32_t request, uint32_t queue, int
 	return vhost_user_send(fe->socket, &message, CALL_TIMEOUT_MS);
 }
 
-static int set_address(struct front_end *fe, uint32_t index, const struct front_end_queue *queue)
+static int set_address(struct frontend *fe, uint32_t index, const struct frontend_queue *queue)
 {
 	struct vhost_user_message message;
 	vhost_user_message_init(&message, VHOST_USER_SET_VRING_ADDR, sizeof(message.payload.addr));
@@ -284,7 +284,7 @@ static int set_address(struct front_end *fe, uint32_t index, const struct front_
 	return vhost_user_send(fe->socket, &message, CALL_TIMEOUT_MS);
 }
 
-static int set_memory(struct front_end *fe, const struct front_end_memory *memory)
+static int set_memory(struct frontend *fe, const struct frontend_memory *memory)
 {
 	struct vhost_user_message message;
 	uint32_t size = offsetof(struct vhost_user_memory, regions[1]);
@@ -302,7 +302,7 @@ static int set_memory(struct front_end *fe, const struct front_end_memory *memor
 
 /* Start. */
 
-static int connect_to(struct front_end *fe, const char *path)
+static int connect_to(struct frontend *fe, const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	if (strlen(path) >= sizeof(address.sun_path))
@@ -316,7 +316,7 @@ static int connect_to(struct front_end *fe, const char *path)
 	return 0;
 }
 
-static int negotiate_protocol(struct front_end *fe)
+static int negotiate_protocol(struct frontend *fe)
 {
 	uint64_t offered;
 	int error = get_u64(fe, VHOST_USER_GET_PROTOCOL_FEATURES, &offered);
@@ -328,13 +328,13 @@ static int negotiate_protocol(struct front_end *fe)
 	return set_u64(fe, VHOST_USER_SET_PROTOCOL_FEATURES, fe->protocol_features);
 }
 
-static bool has_protocol_feature(const struct front_end *fe, unsigned bit)
+static bool has_protocol_feature(const struct frontend *fe, unsigned bit)
 {
 	return fe->protocol_features & BIT(bit);
 }
 
 /* Gives the device its own way to us. */
-static int open_backend(struct front_end *fe)
+static int open_backend(struct frontend *fe)
 {
 	int ends[2];
 	if (!has_protocol_feature(fe, VHOST_USER_PROTOCOL_F_BACKEND_REQ))
@@ -351,7 +351,7 @@ static int open_backend(struct front_end *fe)
 	return error;
 }
 
-static int reserve_window(struct front_end *fe)
+static int reserve_region(struct frontend *fe)
 {
 	struct vhost_user_message message;
 	if (fe->backend < 0 || !has_protocol_feature(fe, VHOST_USER_PROTOCOL_F_SHMEM))
@@ -365,16 +365,16 @@ static int reserve_window(struct front_end *fe)
 		return 0;
 	if (size % PAGE_BYTES != 0 || size > WINDOW_MAX_BYTES)
 		return -EPROTO;
-	void *window =
+	void *region =
 		mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (window == MAP_FAILED)
+	if (region == MAP_FAILED)
 		return -errno;
-	fe->window = window;
-	fe->window_size = size;
+	fe->region = region;
+	fe->region_size = size;
 	return 0;
 }
 
-static int negotiate(struct front_end *fe, uint64_t needed, uint64_t optional)
+static int negotiate(struct frontend *fe, uint64_t needed, uint64_t optional)
 {
 	uint64_t offered, n_queues;
 	needed |= BIT(VHOST_USER_F_PROTOCOL_FEATURES);
@@ -395,7 +395,7 @@ static int negotiate(struct front_end *fe, uint64_t needed, uint64_t optional)
 	vhost_user_message_init(&owner, VHOST_USER_SET_OWNER, 0);
 	if ((error = vhost_user_send(fe->socket, &owner, CALL_TIMEOUT_MS)) < 0)
 		return error;
-	return reserve_window(fe);
+	return reserve_region(fe);
 }
 
 static const char *explain(int error)
@@ -420,9 +420,9 @@ static const char *explain(int error)
 	}
 }
 
-struct front_end *front_end_open(const char *path, uint64_t features, uint64_t optional)
+struct frontend *frontend_open(const char *path, uint64_t features, uint64_t optional)
 {
-	struct front_end *fe = calloc(1, sizeof(*fe));
+	struct frontend *fe = calloc(1, sizeof(*fe));
 	if (!fe)
 		return NULL;
 	fe->socket = fe->backend = -1;
@@ -433,13 +433,13 @@ struct front_end *front_end_open(const char *path, uint64_t features, uint64_t o
 		error = negotiate(fe, features, optional);
 	if (error < 0) {
 		log_err("%s: %s", path, explain(error));
-		front_end_destroy(fe);
+		frontend_destroy(fe);
 		return NULL;
 	}
 	return fe;
 }
 
-void front_end_destroy(struct front_end *fe)
+void frontend_destroy(struct frontend *fe)
 {
 	if (!fe)
 		return;
@@ -447,13 +447,13 @@ void front_end_destroy(struct front_end *fe)
 	vhost_user_reader_finish(&fe->backend_reader);
 	fd_close(&fe->socket);
 	fd_close(&fe->backend);
-	if (fe->window)
-		munmap(fe->window, fe->window_size);
+	if (fe->region)
+		munmap(fe->region, fe->region_size);
 	free(fe->mappings);
 	free(fe);
 }
 
-int front_end_config(struct front_end *fe, void *out, uint32_t size)
+int frontend_config(struct frontend *fe, void *out, uint32_t size)
 {
 	struct vhost_user_message message;
 	uint32_t length = (uint32_t)offsetof(struct vhost_user_config, region) + size;
@@ -469,14 +469,14 @@ int front_end_config(struct front_end *fe, void *out, uint32_t size)
 }
 
 /* As monitors do it: NUM, BASE, ADDR, KICK, CALL for each, then all are enabled. */
-static int start(struct front_end *fe, const struct front_end_memory *memory,
-	const struct front_end_queue *queues, uint32_t n_queues)
+static int start(struct frontend *fe, const struct frontend_memory *memory,
+	const struct frontend_queue *queues, uint32_t n_queues)
 {
 	int error = set_u64(fe, VHOST_USER_SET_FEATURES, fe->features);
 	if (error == 0)
 		error = set_memory(fe, memory);
 	for (uint32_t i = 0; i < n_queues && error == 0; i++) {
-		const struct front_end_queue *queue = &queues[i];
+		const struct frontend_queue *queue = &queues[i];
 		if ((error = set_state(fe, VHOST_USER_SET_VRING_NUM, i, queue->size)) == 0 &&
 			(error = set_state(fe, VHOST_USER_SET_VRING_BASE, i, 0)) == 0 &&
 			(error = set_address(fe, i, queue)) == 0 &&
@@ -488,8 +488,8 @@ static int start(struct front_end *fe, const struct front_end_memory *memory,
 	return error;
 }
 
-int front_end_start(struct front_end *fe, const struct front_end_memory *memory,
-	const struct front_end_queue *queues, uint32_t n_queues)
+int frontend_start(struct frontend *fe, const struct frontend_memory *memory,
+	const struct frontend_queue *queues, uint32_t n_queues)
 {
 	int error = start(fe, memory, queues, n_queues);
 	if (error < 0)
@@ -497,33 +497,33 @@ int front_end_start(struct front_end *fe, const struct front_end_memory *memory,
 	return error;
 }
 
-uint64_t front_end_features(const struct front_end *fe)
+uint64_t frontend_features(const struct frontend *fe)
 {
 	return fe->features;
 }
 
-int front_end_socket(const struct front_end *fe)
+int frontend_socket(const struct frontend *fe)
 {
 	return fe->socket;
 }
 
-int front_end_backend_socket(const struct front_end *fe)
+int frontend_backend_socket(const struct frontend *fe)
 {
 	return fe->backend;
 }
 
-uint64_t front_end_window_size(const struct front_end *fe)
+uint64_t frontend_region_size(const struct frontend *fe)
 {
-	return fe->window_size;
+	return fe->region_size;
 }
 
-void *front_end_window_at(const struct front_end *fe, uint64_t offset, uint64_t size)
+void *frontend_region_at(const struct frontend *fe, uint64_t offset, uint64_t size)
 {
 	for (size_t i = 0; i < fe->n_mappings; i++) {
 		const struct mapping *m = &fe->mappings[i];
 		if (m->writable && offset >= m->offset &&
 			range_fits(offset - m->offset, size, m->length))
-			return fe->window + offset;
+			return fe->region + offset;
 	}
 	return NULL;
 }

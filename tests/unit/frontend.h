@@ -1,6 +1,6 @@
-/* A vhost-user front end for tests: QEMU's conversation by hand, over a socketpair. */
-#ifndef TESTS_UNIT_FRONT_END_H
-#define TESTS_UNIT_FRONT_END_H
+/* A vhost-user frontend for tests: QEMU's conversation by hand, over a socketpair. */
+#ifndef TESTS_UNIT_FRONTEND_H
+#define TESTS_UNIT_FRONTEND_H
 
 #include "host-bridge/vhost/vhost_user.h"
 
@@ -17,7 +17,7 @@
 
 #define FE_BYTES UINT64_C(0x100000)
 #define FE_GUEST UINT64_C(0x40000000)    /* where the memory is in the guest */
-#define FE_USER UINT64_C(0x7fff00000000) /* and in the front end, as it says */
+#define FE_USER UINT64_C(0x7fff00000000) /* and in the frontend, as it says */
 #define FE_BUFFERS 0x40000u
 #define FE_BIT(n) (UINT64_C(1) << (n))
 #define FE_PROTOCOL_FEATURES                                                                       \
@@ -30,9 +30,9 @@
 	(FE_BIT(VIRTIO_F_VERSION_1) | FE_BIT(VHOST_USER_F_PROTOCOL_FEATURES) |                     \
 		FE_BIT(VIRTIO_RING_F_INDIRECT_DESC))
 
-struct front_end {
+struct frontend {
 	int socket;
-	int backend; /* our end of the back end's request channel */
+	int backend; /* our end of the backend's request channel */
 	struct vhost_user_reader reader, backend_reader;
 	int memory_fd;
 	uint8_t *bytes;
@@ -41,7 +41,7 @@ struct front_end {
 };
 
 /* @socket is taken. */
-static inline void fe_init(struct front_end *fe, int socket)
+static inline void fe_init(struct frontend *fe, int socket)
 {
 	memset(fe, 0, sizeof(*fe));
 	fe->socket = socket;
@@ -56,7 +56,7 @@ static inline void fe_init(struct front_end *fe, int socket)
 	}
 }
 
-static inline void fe_finish(struct front_end *fe)
+static inline void fe_finish(struct frontend *fe)
 {
 	fd_close(&fe->socket);
 	fd_close(&fe->backend);
@@ -71,7 +71,7 @@ static inline void fe_finish(struct front_end *fe)
 }
 
 /* Sends @size bytes of @payload with at most one fd (borrowed; -1: none). */
-static inline void fe_send(struct front_end *fe, uint32_t request, uint32_t flags,
+static inline void fe_send(struct frontend *fe, uint32_t request, uint32_t flags,
 	const void *payload, uint32_t size, int fd)
 {
 	struct vhost_user_message message;
@@ -84,18 +84,18 @@ static inline void fe_send(struct front_end *fe, uint32_t request, uint32_t flag
 	vhost_user_send(fe->socket, &message, 1000);
 }
 
-static inline void fe_u64(struct front_end *fe, uint32_t request, uint64_t value, int fd)
+static inline void fe_u64(struct frontend *fe, uint32_t request, uint64_t value, int fd)
 {
 	fe_send(fe, request, 0, &value, sizeof(value), fd);
 }
 
-static inline void fe_state(struct front_end *fe, uint32_t request, uint32_t index, uint32_t num)
+static inline void fe_state(struct frontend *fe, uint32_t request, uint32_t index, uint32_t num)
 {
 	struct vhost_user_vring_state state = {.index = index, .num = num};
 	fe_send(fe, request, 0, &state, sizeof(state), -1);
 }
 
-static inline void fe_memory_table(struct front_end *fe, uint32_t flags)
+static inline void fe_memory_table(struct frontend *fe, uint32_t flags)
 {
 	struct vhost_user_memory table = {
 		.n_regions = 1,
@@ -106,7 +106,7 @@ static inline void fe_memory_table(struct front_end *fe, uint32_t flags)
 }
 
 /* What a monitor says when it connects. */
-static inline void fe_negotiate(struct front_end *fe)
+static inline void fe_negotiate(struct frontend *fe)
 {
 	int ends[2];
 	socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends);
@@ -119,7 +119,7 @@ static inline void fe_negotiate(struct front_end *fe)
 }
 
 /* One queue as at DRIVER_OK, not yet enabled; the ring goes on at @base, or begins anew at 0. */
-static inline void fe_queue(struct front_end *fe, uint32_t index, uint16_t base)
+static inline void fe_queue(struct frontend *fe, uint32_t index, uint16_t base)
 {
 	if (base == 0)
 		fe->rings[index] = ring_driver_at(fe->bytes + index * RING_BYTES, 64);
@@ -137,7 +137,7 @@ static inline void fe_queue(struct front_end *fe, uint32_t index, uint16_t base)
 	fe_u64(fe, VHOST_USER_SET_VRING_CALL, index, fe->calls[index]);
 }
 
-static inline void fe_driver_ok(struct front_end *fe, uint16_t base0, uint16_t base1)
+static inline void fe_driver_ok(struct frontend *fe, uint16_t base0, uint16_t base1)
 {
 	fe_u64(fe, VHOST_USER_SET_FEATURES, FE_FEATURES, -1);
 	fe_memory_table(fe, 0);
@@ -148,7 +148,7 @@ static inline void fe_driver_ok(struct front_end *fe, uint16_t base0, uint16_t b
 }
 
 /* As when the guest is paused or resets the device. Two replies come: the indices. */
-static inline void fe_stop(struct front_end *fe)
+static inline void fe_stop(struct frontend *fe)
 {
 	fe_state(fe, VHOST_USER_SET_VRING_ENABLE, 0, 0);
 	fe_state(fe, VHOST_USER_SET_VRING_ENABLE, 1, 0);
@@ -156,7 +156,7 @@ static inline void fe_stop(struct front_end *fe)
 	fe_state(fe, VHOST_USER_GET_VRING_BASE, 1, 0);
 }
 
-static inline void fe_kick(struct front_end *fe, int queue)
+static inline void fe_kick(struct frontend *fe, int queue)
 {
 	uint64_t one = 1;
 	ssize_t n = write(fe->kicks[queue], &one, sizeof(one));
@@ -167,7 +167,7 @@ static inline void fe_kick(struct front_end *fe, int queue)
  * Puts one chain with @bytes of @text to read and an answer of 8 bytes at FE_BUFFERS + 0x100 on
  * queue 0.
  */
-static inline void fe_offer(struct front_end *fe, const char *text, uint32_t bytes)
+static inline void fe_offer(struct frontend *fe, const char *text, uint32_t bytes)
 {
 	struct ring_driver *ring = &fe->rings[0];
 	memcpy(fe->bytes + FE_BUFFERS, text, bytes);
@@ -194,11 +194,11 @@ static inline bool fe_receive_from(
 }
 
 /*
- * Answers one request of the back end with @value; its fd, if it had one, to @fd. Which request, or
+ * Answers one request of the backend with @value; its fd, if it had one, to @fd. Which request, or
  * 0.
  */
 static inline uint32_t fe_answer(
-	struct front_end *fe, uint64_t value, struct vhost_user_message *request)
+	struct frontend *fe, uint64_t value, struct vhost_user_message *request)
 {
 	struct vhost_user_message message;
 	if (!fe_receive_from(fe->backend, &fe->backend_reader, request))

@@ -1,0 +1,53 @@
+/*
+ * The host-visible region (shmid 1): one sealed memfd, as large as the region. A host blob is the
+ * segment of it at the offset where the guest maps it. Without 3D all of it is mapped, once. With
+ * 3D memory of others lies in between: then each segment is mapped by itself, ours stay mapped when
+ * they are given up (most come back), and the monitor never sees one map over another.
+ */
+#ifndef HOST_BRIDGE_VHOST_VISIBLE_REGION_H
+#define HOST_BRIDGE_VHOST_VISIBLE_REGION_H
+
+#include "host-bridge/vhost/vhost_user.h"
+
+struct visible_region;
+
+/* @size: a power of two, at least 1 MiB. NULL when memory is short. */
+struct visible_region *visible_region_create(uint64_t size);
+/* Before anything is mapped: it shall take memory of others. */
+void visible_region_set_segments(struct visible_region *region);
+void visible_region_destroy(struct visible_region *region);
+uint64_t visible_region_size(const struct visible_region *region);
+/* Borrowed. */
+int visible_region_fd(const struct visible_region *region);
+
+/*
+ * Maps the region into the guest (after DRIVER_OK, unless @resumed and it is already). 0 or -errno.
+ */
+int visible_region_map(struct visible_region *region, struct vhost_user *vu, bool resumed);
+/* A new boot: all slots are free, the memory is given back. */
+void visible_region_reset(struct visible_region *region);
+bool visible_region_mapped(const struct visible_region *region);
+/* How often something was mapped into the guest, ever. */
+uint64_t visible_region_maps_made(const struct visible_region *region);
+
+/*
+ * Reserves [offset, offset + size), page-aligned. 0, -EINVAL (alignment, beyond the end), -EBUSY
+ * (overlaps a slot), -ENOSPC (too many slots).
+ */
+int visible_region_reserve(struct visible_region *region, uint64_t offset, uint64_t size);
+/*
+ * Maps a reserved slot into the guest: the region's own memory (@fd -1), or that of @fd (borrowed)
+ * from @fd_offset on, which only a region of segments takes. 0, -ENOTSUP, -ENOSPC (too many maps),
+ * or what vhost_user_shmem_map says.
+ */
+int visible_region_show(
+	struct visible_region *region, uint64_t offset, uint64_t size, int fd, uint64_t fd_offset);
+/* Gives a reserved slot back and punches its memory out. Not a slot (any more): nothing happens. */
+void visible_region_release(struct visible_region *region, uint64_t offset, uint64_t size);
+/*
+ * The host's own pointer to the slot, for the few small things the host itself writes (keymaps), or
+ * NULL. Until window_destroy.
+ */
+void *visible_region_at(struct visible_region *region, uint64_t offset, uint64_t size);
+
+#endif
