@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "guest-proxy/channel/channel.h"
@@ -19,6 +18,7 @@
 #include "protocol/base/bytes.h"
 #include "protocol/base/checks.h"
 #include "protocol/base/fd.h"
+#include "protocol/base/monotonic.h"
 #include "protocol/formats/cross_domain.h"
 #include "protocol/relay/registry_probe.h"
 
@@ -372,17 +372,10 @@ static void handle_global(void *data, const char *interface, uint32_t version)
 	doctor->has_seat |= strcmp(interface, "wl_seat") == 0;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Asks for the compositor's globals and waits for them. */
 static void ask_registry(struct doctor *doctor)
 {
-	int64_t deadline = now_ms() + ANSWER_MS, left;
+	int64_t deadline = monotonic_ms() + ANSWER_MS, left;
 	size_t size;
 	const uint8_t *requests = registry_probe_requests(&size);
 
@@ -390,7 +383,7 @@ static void ask_registry(struct doctor *doctor)
 		channel_flush(doctor->channel) < 0)
 		return;
 	while (!doctor->closed && !doctor->probe.done && !doctor->probe.error[0] &&
-		(left = deadline - now_ms()) > 0)
+		(left = deadline - monotonic_ms()) > 0)
 		wl_event_loop_dispatch(doctor->loop, (int)left);
 }
 

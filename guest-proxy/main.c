@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "guest-proxy/clients/client.h"
 #include "guest-proxy/clients/command.h"
@@ -14,6 +13,7 @@
 #include "guest-proxy/gpu/gpu.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
+#include "protocol/base/monotonic.h"
 #include "protocol/base/options.h"
 #include "protocol/base/service.h"
 #include "protocol/relay/relay.h"
@@ -210,26 +210,19 @@ static bool open_all(struct guest *guest)
 	return result == 0;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /*
  * What applications wrote before they ended still goes to the host, for as long as clients that
  * have ended are kept for it (client.c bounds that). A signal ends that, too.
  */
 static void finish(struct guest *guest)
 {
-	const int64_t deadline = now_ms() + FINISH_MS;
+	const int64_t deadline = monotonic_ms() + FINISH_MS;
 	struct pollfd events = {.fd = wl_event_loop_get_fd(guest->loop), .events = POLLIN};
 
 	guest->running = true;
 	while (!guest->died && guest->running &&
 		(clients_lingering(guest->clients) > 0 ||
-			(now_ms() < deadline && poll(&events, 1, 0) > 0)))
+			(monotonic_ms() < deadline && poll(&events, 1, 0) > 0)))
 		wl_event_loop_dispatch(guest->loop, 100);
 }
 

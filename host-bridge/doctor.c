@@ -15,7 +15,6 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "host-bridge/cross_domain/compositor.h"
@@ -24,6 +23,7 @@
 #include "protocol/base/bytes.h"
 #include "protocol/base/checks.h"
 #include "protocol/base/fd.h"
+#include "protocol/base/monotonic.h"
 #include "protocol/relay/interfaces.h"
 #include "protocol/relay/registry_probe.h"
 
@@ -77,24 +77,17 @@ static void handle_global(void *data, const char *name, uint32_t version)
 	}
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Asks for the compositor's globals and waits for them. */
 static void ask_registry(int fd, struct registry_probe *probe)
 {
-	int64_t deadline = now_ms() + ANSWER_MS, left;
+	int64_t deadline = monotonic_ms() + ANSWER_MS, left;
 	uint8_t bytes[4096];
 	size_t size;
 	const uint8_t *requests = registry_probe_requests(&size);
 
 	if (write(fd, requests, size) != (ssize_t)size)
 		return;
-	while (!probe->done && !probe->error[0] && (left = deadline - now_ms()) > 0) {
+	while (!probe->done && !probe->error[0] && (left = deadline - monotonic_ms()) > 0) {
 		struct pollfd events = {.fd = fd, .events = POLLIN};
 		if (poll(&events, 1, (int)left) <= 0)
 			continue;

@@ -5,6 +5,7 @@
 
 #include "guest-proxy/connection/connection.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/monotonic.h"
 
 #define NS_PER_S INT64_C(1000000000)
 /* Times are kept far from where sums of them would overflow: 100 years. */
@@ -77,9 +78,7 @@ static void put_time(union wire_arg *args, int64_t ns)
 
 static int64_t now(void)
 {
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * NS_PER_S + time.tv_nsec;
+	return (int64_t)monotonic_ns();
 }
 
 static struct host_clock *clock_of(const struct relay_message *message)

@@ -10,11 +10,11 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
+#include "protocol/base/monotonic.h"
 
 #define LOG_MODULE "renderer"
 #include "protocol/base/log.h"
@@ -94,13 +94,6 @@ void renderer_kill(struct renderer *renderer, uint32_t worker)
 
 /* --- what it can do --- */
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Asks one worker for one capset, and waits. 0 or -errno. */
 static int ask_capset(int socket, uint32_t id, int64_t deadline_ms, struct renderer_capset *capset)
 {
@@ -119,7 +112,7 @@ static int ask_capset(int socket, uint32_t id, int64_t deadline_ms, struct rende
 	if (n < 0)
 		return (int)n;
 	for (;;) {
-		int64_t left_ms = deadline_ms - now_ms();
+		int64_t left_ms = deadline_ms - monotonic_ms();
 		struct pollfd pollfd = {.fd = socket, .events = POLLIN};
 		if (left_ms <= 0)
 			return -ETIMEDOUT;
@@ -152,7 +145,7 @@ static int ask_capset(int socket, uint32_t id, int64_t deadline_ms, struct rende
 static int ask_kind(struct renderer *renderer, enum renderer_kind kind)
 {
 	uint32_t worker = 0;
-	int64_t deadline_ms = now_ms() + START_TIMEOUT_MS;
+	int64_t deadline_ms = monotonic_ms() + START_TIMEOUT_MS;
 	int socket = renderer_spawn(renderer, kind, &worker);
 	int error = socket < 0 ? socket : 0;
 

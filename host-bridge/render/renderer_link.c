@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
+#include "protocol/base/monotonic.h"
 
 #define LOG_MODULE "renderer"
 #include "protocol/base/log.h"
@@ -45,13 +45,6 @@ struct renderer_link {
 	struct renderer_call ping; /* serial 0: none is out */
 	int64_t pinged_ms;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* --- the end --- */
 
@@ -260,7 +253,7 @@ static bool receive_one(struct renderer_link *link)
 		break_link(link, "its process speaks nonsense");
 		return false;
 	}
-	link->heard_ms = now_ms();
+	link->heard_ms = monotonic_ms();
 	call->done(call, &message.answer, n_fds == 1 ? fds[0] : -1);
 	return true;
 }
@@ -287,7 +280,7 @@ static void handle_pong(struct renderer_call *call, const struct renderer_answer
 static int handle_check(void *data)
 {
 	struct renderer_link *link = data;
-	int64_t now = now_ms(), patience = renderer_patience_ms(link->renderer);
+	int64_t now = monotonic_ms(), patience = renderer_patience_ms(link->renderer);
 
 	link->checking = false;
 	if (link->broken || wl_list_empty(&link->calls))
@@ -321,7 +314,7 @@ struct renderer_link *renderer_link_create(struct wl_event_loop *loop, struct re
 		.kind = kind};
 	wl_list_init(&link->queue);
 	wl_list_init(&link->calls);
-	link->heard_ms = now_ms();
+	link->heard_ms = monotonic_ms();
 	link->socket = renderer_spawn(renderer, kind, &link->worker);
 	if (link->socket < 0)
 		log_err("no process for a %s context: %s", renderer_kind_name(kind),

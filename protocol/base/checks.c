@@ -12,10 +12,10 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "protocol/base/fd.h"
+#include "protocol/base/monotonic.h"
 
 #define NOUN_COLUMNS 16
 #define UNIT_TIMEOUT_MS 3000
@@ -135,13 +135,6 @@ enum check_result check_sealed_memory(void *world, struct finding *finding, int 
 	return finding_ok(finding, "memfd, sealed");
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Reads until end of file or @deadline_ms; what does not fit is dropped. 0 or -ETIMEDOUT. */
 static int read_all(int fd, int64_t deadline_ms, char *output, size_t size)
 {
@@ -151,7 +144,7 @@ static int read_all(int fd, int64_t deadline_ms, char *output, size_t size)
 	output[0] = 0;
 	for (;;) {
 		struct pollfd events = {.fd = fd, .events = POLLIN};
-		int64_t left_ms = deadline_ms - now_ms();
+		int64_t left_ms = deadline_ms - monotonic_ms();
 		if (left_ms <= 0)
 			return -ETIMEDOUT;
 		if (poll(&events, 1, (int)left_ms) <= 0)
@@ -191,7 +184,7 @@ int checks_capture(char *const argv[], int timeout_ms, char *output, size_t size
 	int error = pid < 0 ? -errno : 0;
 	fd_close(&ends[1]);
 	if (error == 0)
-		error = read_all(ends[0], now_ms() + timeout_ms, output, size);
+		error = read_all(ends[0], monotonic_ms() + timeout_ms, output, size);
 	fd_close(&ends[0]);
 	if (pid < 0)
 		return error;

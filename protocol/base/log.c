@@ -5,11 +5,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "protocol/base/monotonic.h"
+
 #define LINE_BYTES 1024
-#define LIMIT_WINDOW_NS UINT64_C(10000000000)
+#define LIMIT_INTERVAL_NS UINT64_C(10000000000)
 #define LIMIT_LINES 10
 
 static const char *const level_names[] = {
@@ -72,14 +73,12 @@ void log_write(enum log_level level, const char *module, const char *format, ...
 
 bool log_limit_pass(struct log_limit *limit, const char *module)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	uint64_t now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-	if (now_ns - limit->window_start_ns >= LIMIT_WINDOW_NS) {
+	uint64_t now_ns = monotonic_ns();
+	if (now_ns - limit->interval_start_ns >= LIMIT_INTERVAL_NS) {
 		if (limit->dropped > 0)
 			log_write(LOG_LEVEL_WARN, module, "%u similar lines were left out",
 				limit->dropped);
-		*limit = (struct log_limit){.window_start_ns = now_ns};
+		*limit = (struct log_limit){.interval_start_ns = now_ns};
 	}
 	if (limit->lines >= LIMIT_LINES) {
 		limit->dropped++;

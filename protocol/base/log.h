@@ -36,7 +36,7 @@ void log_write(enum log_level level, const char *module, const char *format, ...
 
 /* For lines that a guest or client can cause: at most 10 in 10 s for each limit. */
 struct log_limit {
-	uint64_t window_start_ns;
+	uint64_t interval_start_ns;
 	uint32_t lines;
 	uint32_t dropped;
 };

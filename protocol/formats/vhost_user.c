@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "protocol/base/fd.h"
+#include "protocol/base/monotonic.h"
 
 #define HEADER_BYTES sizeof(struct vhost_user_header)
 
@@ -114,10 +114,7 @@ int vhost_user_receive(int socket, struct vhost_user_reader *reader, struct vhos
 
 uint64_t vhost_user_deadline_ns(int timeout_ms)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec +
-		(uint64_t)timeout_ms * 1000000;
+	return monotonic_ns() + (uint64_t)timeout_ms * 1000000;
 }
 
 int vhost_user_remaining_ms(uint64_t deadline_ns)
