@@ -1,5 +1,5 @@
 /*
- * guest-proxy/dmabuf/*.c and drm.c, in a client of guest-proxy/clients/client.c, over a channel
+ * the files of guest-proxy/dmabuf and drm.c, in a client of guest-proxy/clients/client.c, over a channel
  * that is made up. What either end hears is kept as text, a word for each message and its
  * arguments.
  */
