@@ -29,6 +29,10 @@
 #include "guest-proxy/connection/counters.h"
 #include "guest-proxy/connection/transfer.h"
 #include "guest-proxy/dmabuf/dmabuf.h"
+#include "guest-proxy/dmabuf/dmabuf_feedback.h"
+#include "guest-proxy/dmabuf/dmabuf_globals.h"
+#include "guest-proxy/dmabuf/dmabuf_state.h"
+#include "guest-proxy/dmabuf/drm.h"
 #include "guest-proxy/windows/buffer.h"
 #include "guest-proxy/windows/surface.h"
 #include "guest-proxy/windows/swapchain.h"
@@ -117,12 +121,13 @@ static void drop_host(struct client *client)
 	counters_add(&client->clients->past, base);
 	counters_bury(&client->clients->past);
 	base->frames = base->copied_bytes = 0;
-	base->dmabuf.buffers = base->dmabuf.refused = base->dmabuf.waits = 0;
+	base->dmabufs = base->dmabufs_refused = base->dmabuf_waits = 0;
 	transfers_destroy(base->transfers);
 	base->transfers = NULL;
-	dmabuf_finish(base);
 	relay_destroy(base->relay);
 	base->relay = NULL;
+	dmabuf_state_destroy(base->dmabuf);
+	base->dmabuf = NULL;
 	swapchain_finish_retired(base);
 	wire_handles_finish(&client->in_fds);
 	wire_handles_finish(&client->up_handles);
@@ -228,8 +233,8 @@ static void push_requests(struct client *client)
 static bool reading(const struct client *client)
 {
 	return client->state == CLIENT_SERVED && !client->hung_up && !client->base.lost &&
-		!client->closed && !client->base.dmabuf.held &&
-		!relay_failure(client->base.relay) && channel_ready(client->base.channel) &&
+		!client->closed && !client->base.held && !relay_failure(client->base.relay) &&
+		channel_ready(client->base.channel) &&
 		outbox_pending(&client->out) <= OUTBOX_PAUSE_BYTES;
 }
 
@@ -538,8 +543,8 @@ static void settle(void *data)
 	struct client *client = data;
 	client->idle = NULL;
 
-	if (client->base.dmabuf.resume && client->state == CLIENT_SERVED) {
-		client->base.dmabuf.resume = false;
+	if (client->base.resume && client->state == CLIENT_SERVED) {
+		client->base.resume = false;
 		push_requests(client);
 	}
 	flush_host(client);
@@ -595,11 +600,12 @@ static bool client_connect(struct client *client)
 	if (!client->in || !base->channel)
 		return false;
 	base->transfers = transfers_create(base);
+	base->dmabuf = dmabuf_state_create();
 	base->relay = relay_create(clients->hooks, &relay_ops, base, client->name, 0);
 	client->mask = WL_EVENT_READABLE;
 	client->source = wl_event_loop_add_fd(
 		clients->loop, client->fd, client->mask, handle_socket, client);
-	return base->transfers && base->relay && client->source;
+	return base->transfers && base->dmabuf && base->relay && client->source;
 }
 
 void clients_add(struct clients *clients, int fd)

@@ -6,12 +6,12 @@
 #define GUEST_PROXY_CONNECTION_CONNECTION_H
 
 #include "guest-proxy/channel/channel.h"
-#include "guest-proxy/dmabuf/dmabuf.h"
 #include "protocol/relay/relay.h"
 
 /* How many wl_shm formats of the compositor are remembered; there are about 120. */
 #define CONNECTION_FORMATS_MAX 256
 
+struct dmabuf_state;
 struct host_clock;
 struct transfers;
 
@@ -30,9 +30,15 @@ struct connection {
 	struct wl_list retired; /* host_buffer::link: of no swapchain any more, the compositor still
 				   reads them */
 	uint32_t n_retired;
-	struct dmabuf_state dmabuf;
-	uint64_t frames, copied_bytes; /* commits with a wl_shm buffer, and what they cost */
+	struct dmabuf_state *dmabuf; /* dmabuf/; NULL: no client may bind linux-dmabuf */
 
+	/* Ever: commits with a wl_shm buffer and what they copied; dma-bufs, those that were not of
+	 * the guest's device, and commits that waited for the GPU. */
+	uint64_t frames, copied_bytes;
+	uint64_t dmabufs, dmabufs_refused, dmabuf_waits;
+
+	bool held;   /* the relay holds a commit: nothing more is taken from the client */
+	bool resume; /* it need not wait any more: give the relay what is left */
 	bool ending; /* objects are being torn down; nothing is sent any more */
 	bool lost;   /* a channel call failed: the host is gone */
 	/*

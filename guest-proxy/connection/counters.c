@@ -9,9 +9,9 @@ void counters_add(struct counters *counters, const struct connection *connection
 {
 	counters->frames += connection->frames;
 	counters->copied_bytes += connection->copied_bytes;
-	counters->dmabufs += connection->dmabuf.buffers;
-	counters->dmabufs_refused += connection->dmabuf.refused;
-	counters->dmabuf_waits += connection->dmabuf.waits;
+	counters->dmabufs += connection->dmabufs;
+	counters->dmabufs_refused += connection->dmabufs_refused;
+	counters->dmabuf_waits += connection->dmabuf_waits;
 	if (connection->relay) {
 		const struct relay_counters *relay = relay_counters(connection->relay);
 		for (int end = 0; end < 2; end++) {

@@ -1,13 +1,15 @@
 /*
- * linux-dmabuf's buffers. A plane's dma-buf is imported into the client's own context of the
- * device, named to the host, and let go: the host holds the blob from then on. What the planes say
- * of themselves is the host's to check.
+ * Buffers of linux-dmabuf. A plane's dma-buf is imported into the client's own context of the
+ * device, named to the host, and released: the host holds the blob from then on. Offsets and
+ * strides are the host's to check.
  */
+#include "guest-proxy/dmabuf/dmabuf.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <wayland-server-protocol.h>
 
-#include "guest-proxy/dmabuf/dmabuf_private.h"
+#include "guest-proxy/connection/connection.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 
@@ -19,10 +21,10 @@
 static const char not_ours[] = "not a dma-buf of this machine's virtio-gpu device";
 
 struct params {                /* relay_object.data of a zwp_linux_buffer_params_v1 */
-	struct dmabuf *dmabuf; /* NULL once the buffer has it */
+	struct dmabuf *dmabuf; /* NULL once it is the buffer's */
 	uint32_t resources[PIXEL_FORMAT_MAX_PLANES]; /* behind dmabuf->fds */
-	bool foreign;                                /* of a plane: such a buffer cannot be */
-	bool failed;                                 /* the client has been told */
+	bool foreign; /* a plane is not of the device: no buffer can be made */
+	bool failed;  /* the client has been told */
 };
 
 struct dmabuf *dmabuf_create(void)
@@ -145,7 +147,7 @@ static enum relay_verdict handle_add(struct relay_message *message)
 	return RELAY_FORWARD;
 }
 
-/* A buffer of memory that is not the device's is asked for. */
+/* The client asks for a buffer of memory that is not the device's. */
 static enum relay_verdict refuse(struct relay_message *message, bool immediately)
 {
 	struct params *params = message->object->data;
@@ -154,7 +156,7 @@ static enum relay_verdict refuse(struct relay_message *message, bool immediately
 		return relay_fail(message->relay, message->object, ALREADY_USED,
 			"a buffer was made of these params before");
 	params->failed = true;
-	dmabuf_state(message->relay)->refused++;
+	connection_of(message->relay)->dmabufs_refused++;
 	if (immediately)
 		return relay_fail(
 			message->relay, message->object, INVALID_WL_BUFFER, "%s", not_ours);
@@ -173,7 +175,7 @@ static void give(struct relay_message *message, struct params *params, struct re
 {
 	if (!params->dmabuf)
 		return;
-	dmabuf_state(message->relay)->buffers++;
+	connection_of(message->relay)->dmabufs++;
 	dmabuf_give(params->dmabuf, object);
 	params->dmabuf = NULL;
 }

@@ -5,56 +5,45 @@
  * tranches, in their order, with the new table's numbers. Where the host knows no feedback there is
  * one tranche of all the formats it told.
  */
+#include "guest-proxy/dmabuf/dmabuf_feedback.h"
+
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <wayland-server-protocol.h>
 
-#include "guest-proxy/dmabuf/dmabuf_private.h"
+#include "guest-proxy/connection/connection.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 
 #define FEEDBACK "zwp_linux_dmabuf_feedback_v1"
-#define MAX_PAIRS 65536
 #define MAX_TRANCHES 64
-#define UNUSED UINT32_MAX
+#define UNUSED (-1)
 
 struct tranche {
 	uint32_t flags;
-	uint32_t n, capacity;
-	uint16_t *indices; /* in the new table */
+	struct wl_array indices; /* uint16_t, in the new table */
 };
 
 struct feedback { /* relay_object.data of a zwp_linux_dmabuf_feedback_v1 */
 	struct relay_object *object;
-	struct wl_list link; /* dmabuf_manager::waiting, or empty */
-	struct dmabuf_pairs table;
-	bool table_new;   /* and not told yet */
-	uint32_t *places; /* of the host's table in ours; UNUSED: not there */
+	struct wl_list link;   /* dmabuf_manager::waiting, or empty */
+	struct wl_array table; /* struct dmabuf_pair: those of the host that the guest can use */
+	bool table_new;        /* and not sent yet */
+	int *places;           /* of the host's pairs in ours; UNUSED: not there */
 	uint32_t n_places;
 	struct tranche tranches[MAX_TRANCHES]; /* tranches[n_tranches] is under way */
 	uint32_t n_tranches;
 };
 
-static void tranche_clear(struct tranche *tranche)
-{
-	free(tranche->indices);
-	*tranche = (struct tranche){0};
-}
-
 /* False: no memory. */
-static bool tranche_add(struct tranche *tranche, uint16_t index)
+static bool tranche_add(struct tranche *tranche, int place)
 {
-	if (tranche->n == tranche->capacity) {
-		uint32_t capacity = tranche->capacity ? 2 * tranche->capacity : 64;
-		uint16_t *indices =
-			reallocarray(tranche->indices, capacity, sizeof(*tranche->indices));
-		if (!indices)
-			return false;
-		tranche->indices = indices;
-		tranche->capacity = capacity;
-	}
-	tranche->indices[tranche->n++] = index;
-	return true;
+	uint16_t *index = wl_array_add(&tranche->indices, sizeof(*index));
+	if (index)
+		*index = (uint16_t)place;
+	return index;
 }
 
 static enum relay_verdict no_memory(struct relay *relay)
@@ -65,8 +54,10 @@ static enum relay_verdict no_memory(struct relay *relay)
 
 static void clear_tranches(struct feedback *feedback)
 {
-	for (uint32_t i = 0; i < MAX_TRANCHES; i++)
-		tranche_clear(&feedback->tranches[i]);
+	for (uint32_t i = 0; i < MAX_TRANCHES; i++) {
+		wl_array_release(&feedback->tranches[i].indices);
+		feedback->tranches[i] = (struct tranche){0};
+	}
 	feedback->n_tranches = 0;
 }
 
@@ -76,7 +67,7 @@ static void destroy_feedback(struct relay_object *object)
 	object->data = NULL;
 	wl_list_remove(&feedback->link);
 	clear_tranches(feedback);
-	dmabuf_pairs_finish(&feedback->table);
+	wl_array_release(&feedback->table);
 	free(feedback->places);
 	free(feedback);
 }
@@ -91,8 +82,8 @@ static int tell(struct relay *relay, const struct feedback *feedback, const char
 
 static int tell_table(struct relay *relay, struct feedback *feedback)
 {
-	size_t size = feedback->table.n * sizeof(struct dmabuf_pair);
-	int fd = fd_memfd_constant("wayferry-formats", feedback->table.items, size);
+	size_t size = feedback->table.size;
+	int fd = fd_memfd_constant("wayferry-formats", feedback->table.data, size);
 	if (fd < 0) {
 		no_memory(relay);
 		return fd;
@@ -102,24 +93,33 @@ static int tell_table(struct relay *relay, struct feedback *feedback)
 		(union wire_arg[]){{.handle = wire_handle_fd(fd)}, {.u = (uint32_t)size}});
 }
 
-/* Two tranches of the host's devices can be one for the guest's: what an earlier one of the same
- * flags has is left out. */
+static bool tranche_has(const struct tranche *tranche, uint16_t index)
+{
+	const uint16_t *indices = tranche->indices.data;
+	for (size_t i = 0; i < tranche->indices.size / sizeof(*indices); i++) {
+		if (indices[i] == index)
+			return true;
+	}
+	return false;
+}
+
+/* Tranches of different host devices can become alike for the guest's one: what an earlier tranche
+ * of the same flags has is left out. */
 static void drop_repeated(struct feedback *feedback, uint32_t number)
 {
 	struct tranche *tranche = &feedback->tranches[number];
-	uint32_t left = 0;
-	for (uint32_t i = 0; i < tranche->n; i++) {
+	uint16_t *index, *left = tranche->indices.data;
+
+	wl_array_for_each(index, &tranche->indices)
+	{
 		bool repeated = false;
-		for (uint32_t t = 0; t < number && !repeated; t++) {
-			const struct tranche *earlier = &feedback->tranches[t];
-			for (uint32_t j = 0; earlier->flags == tranche->flags && j < earlier->n;
-				j++)
-				repeated |= earlier->indices[j] == tranche->indices[i];
-		}
+		for (uint32_t t = 0; t < number && !repeated; t++)
+			repeated = feedback->tranches[t].flags == tranche->flags &&
+				tranche_has(&feedback->tranches[t], *index);
 		if (!repeated)
-			tranche->indices[left++] = tranche->indices[i];
+			*left++ = *index;
 	}
-	tranche->n = left;
+	tranche->indices.size = (size_t)((char *)left - (char *)tranche->indices.data);
 }
 
 static void tell_all(struct relay *relay, struct feedback *feedback)
@@ -133,14 +133,13 @@ static void tell_all(struct relay *relay, struct feedback *feedback)
 	for (uint32_t i = 0; i < feedback->n_tranches; i++) {
 		const struct tranche *tranche = &feedback->tranches[i];
 		drop_repeated(feedback, i);
-		if (tranche->n == 0)
+		if (tranche->indices.size == 0)
 			continue;
 		tell(relay, feedback, "tranche_target_device", device_arg);
 		tell(relay, feedback, "tranche_flags", (union wire_arg[]){{.u = tranche->flags}});
 		tell(relay, feedback, "tranche_formats",
-			(union wire_arg[]){
-				{.array = {tranche->indices,
-					 tranche->n * (uint32_t)sizeof(*tranche->indices)}}});
+			(union wire_arg[]){{.array = {tranche->indices.data,
+						    (uint32_t)tranche->indices.size}}});
 		tell(relay, feedback, "tranche_done", NULL);
 	}
 	tell(relay, feedback, "done", NULL);
@@ -148,16 +147,15 @@ static void tell_all(struct relay *relay, struct feedback *feedback)
 }
 
 /* One tranche of all that @manager was told. */
-static void tell_own(
-	struct relay *relay, const struct dmabuf_manager *manager, struct feedback *feedback)
+static void tell_own(struct relay *relay, struct dmabuf_manager *manager, struct feedback *feedback)
 {
-	for (uint32_t i = 0; i < manager->pairs.n; i++) {
-		const struct dmabuf_pair *pair = &manager->pairs.items[i];
-		if (!dmabuf_pairs_add(&feedback->table, pair->format, pair->modifier) ||
-			!tranche_add(&feedback->tranches[0], (uint16_t)i)) {
-			no_memory(relay);
-			return;
-		}
+	int n = (int)(manager->pairs.size / sizeof(struct dmabuf_pair));
+	bool good = wl_array_copy(&feedback->table, &manager->pairs) == 0;
+	for (int i = 0; i < n && good; i++)
+		good = tranche_add(&feedback->tranches[0], i);
+	if (!good) {
+		no_memory(relay);
+		return;
 	}
 	feedback->n_tranches = 1;
 	feedback->table_new = true;
@@ -186,6 +184,7 @@ static enum relay_verdict handle_get_feedback(struct relay_message *message)
 		return no_memory(message->relay);
 	feedback->object = object;
 	wl_list_init(&feedback->link);
+	wl_array_init(&feedback->table);
 	object->data = feedback;
 	object->data_destroy = destroy_feedback;
 	if (manager->host_version >= DMABUF_FEEDBACK_VERSION)
@@ -204,25 +203,21 @@ static enum relay_verdict handle_get_feedback(struct relay_message *message)
 static bool take_table(struct feedback *feedback, const struct gpu *gpu,
 	const struct dmabuf_pair *pairs, uint32_t n)
 {
-	uint32_t *places = calloc(n + 1, sizeof(*places));
+	int *places = calloc(n + 1, sizeof(*places));
 	if (!places)
 		return false;
 	free(feedback->places);
 	feedback->places = places;
 	feedback->n_places = n;
 	feedback->table_new = true;
-	dmabuf_pairs_finish(&feedback->table);
+	feedback->table.size = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		places[i] = UNUSED;
-		if (!dmabuf_usable(gpu, pairs[i].format, pairs[i].modifier))
-			continue;
-		if (!dmabuf_pairs_add(&feedback->table, pairs[i].format, pairs[i].modifier))
+		bool usable = dmabuf_usable(gpu, pairs[i].format, pairs[i].modifier);
+		places[i] = usable
+			? dmabuf_pairs_add(&feedback->table, pairs[i].format, pairs[i].modifier)
+			: UNUSED;
+		if (places[i] == -ENOMEM)
 			return false;
-		for (uint32_t j = 0; j < feedback->table.n; j++) {
-			if (feedback->table.items[j].format == pairs[i].format &&
-				feedback->table.items[j].modifier == pairs[i].modifier)
-				places[i] = j;
-		}
 	}
 	return true;
 }
@@ -231,7 +226,8 @@ static bool take_table(struct feedback *feedback, const struct gpu *gpu,
 static enum relay_verdict handle_format_table(struct relay_message *message)
 {
 	struct feedback *feedback = message->object->data;
-	uint32_t n = (uint32_t)min_u64(message->args[1].u / sizeof(struct dmabuf_pair), MAX_PAIRS);
+	uint32_t n = (uint32_t)min_u64(
+		message->args[1].u / sizeof(struct dmabuf_pair), DMABUF_MAX_PAIRS);
 	struct dmabuf_pair *pairs = calloc(n + 1, sizeof(*pairs));
 
 	if (!pairs)
@@ -274,8 +270,8 @@ static enum relay_verdict handle_tranche_formats(struct relay_message *message)
 	for (uint32_t at = 0; tranche && message->args[0].array.size - at >= 2; at += 2) {
 		uint16_t index;
 		memcpy(&index, bytes + at, sizeof(index));
-		uint32_t place = index < feedback->n_places ? feedback->places[index] : UNUSED;
-		if (place != UNUSED && !tranche_add(tranche, (uint16_t)place))
+		int place = index < feedback->n_places ? feedback->places[index] : UNUSED;
+		if (place >= 0 && !tranche_add(tranche, place))
 			return no_memory(message->relay);
 	}
 	return RELAY_SWALLOW;

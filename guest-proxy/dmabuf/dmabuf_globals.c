@@ -3,12 +3,17 @@
  * linux-dmabuf this build knows, whatever the host's is: what they ask beyond that is answered
  * here, from the formats the host tells.
  */
+#include "guest-proxy/dmabuf/dmabuf_globals.h"
+
 #include <drm_fourcc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wayland-server-protocol.h>
 
-#include "guest-proxy/dmabuf/dmabuf_private.h"
+#include "guest-proxy/dmabuf/dmabuf_feedback.h"
+#include "guest-proxy/dmabuf/dmabuf_formats.h"
+#include "guest-proxy/dmabuf/dmabuf_state.h"
+#include "guest-proxy/dmabuf/drm.h"
 #include "protocol/base/bytes.h"
 
 #define DMABUF "zwp_linux_dmabuf_v1"
@@ -16,52 +21,8 @@
 #define DRM_VERSION 2
 #define DISPLAY_ID 1
 #define IMMEDIATE_VERSION 2 /* create_immed, which wl_drm's buffers are made with */
-#define FIRST_CAPACITY 64
-#define MAX_PAIRS 65536 /* an index has 16 bits */
-
-bool dmabuf_pairs_add(struct dmabuf_pairs *pairs, uint32_t format, uint64_t modifier)
-{
-	for (uint32_t i = 0; i < pairs->n; i++) {
-		if (pairs->items[i].format == format && pairs->items[i].modifier == modifier)
-			return true;
-	}
-	if (pairs->n == MAX_PAIRS)
-		return false;
-	if (pairs->n == pairs->capacity) {
-		uint32_t capacity = pairs->capacity ? 2 * pairs->capacity : FIRST_CAPACITY;
-		struct dmabuf_pair *items =
-			reallocarray(pairs->items, capacity, sizeof(*pairs->items));
-		if (!items)
-			return false;
-		pairs->items = items;
-		pairs->capacity = capacity;
-	}
-	pairs->items[pairs->n++] = (struct dmabuf_pair){.format = format, .modifier = modifier};
-	return true;
-}
-
-void dmabuf_pairs_finish(struct dmabuf_pairs *pairs)
-{
-	free(pairs->items);
-	*pairs = (struct dmabuf_pairs){0};
-}
-
-/*
- * Hosts share OpenGL's textures in these formats only. Programs take, unless they ask for less, the
- * format of most bits, and do not survive that its buffers are refused.
- */
-static bool opengl_shares(uint32_t format)
-{
-	return format == DRM_FORMAT_ARGB8888 || format == DRM_FORMAT_XRGB8888 ||
-		format == DRM_FORMAT_ABGR8888 || format == DRM_FORMAT_XBGR8888;
-}
-
-bool dmabuf_usable(const struct gpu *gpu, uint32_t format, uint64_t modifier)
-{
-	return pixel_format_find(format) && (!gpu->opengl || opengl_shares(format)) &&
-		(gpu->modifiers || modifier == DRM_FORMAT_MOD_LINEAR ||
-			modifier == DRM_FORMAT_MOD_INVALID);
-}
+#define DMABUF_MAX_VERSION 5
+#define DMABUF_MODIFIER_VERSION 3
 
 /* Managers */
 
@@ -69,7 +30,7 @@ static void manager_unref(struct dmabuf_manager *manager)
 {
 	if (--manager->refs > 0)
 		return;
-	dmabuf_pairs_finish(&manager->pairs);
+	wl_array_release(&manager->pairs);
 	free(manager);
 }
 
@@ -125,6 +86,7 @@ static enum relay_verdict bind_manager(struct relay_message *message)
 			relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for linux-dmabuf");
 	manager->refs = 1;
 	manager->host_version = (uint32_t)min_u64(object->version, dmabuf_state(relay)->version);
+	wl_array_init(&manager->pairs);
 	wl_list_init(&manager->waiting);
 	object->data = manager;
 	object->data_destroy = forget_manager;
@@ -160,7 +122,7 @@ static enum relay_verdict take_pair(
 
 	if (!dmabuf_usable(connection->gpu, format, modifier))
 		return RELAY_SWALLOW;
-	if (message->object == connection->dmabuf.manager) {
+	if (message->object == connection->dmabuf->manager) {
 		drm_format(message->relay, format, modifier);
 		return RELAY_SWALLOW;
 	}

@@ -1,31 +1,35 @@
 /*
- * Frames that are not finished when they are committed. The compositor reads what it is given at
- * once and knows nothing of the guest's GPU work: so a commit waits, and with it all that the
- * client says after it, in order. Other clients do not.
+ * Frames that the GPU has not finished when they are committed. The compositor reads a buffer at
+ * once and knows nothing of the guest's GPU work: so the commit waits, and with it all that the
+ * client says after it. Other clients do not wait.
  */
+#include "guest-proxy/dmabuf/dmabuf_wait.h"
+
 #include <poll.h>
 #include <wayland-server-protocol.h>
 
-#include "guest-proxy/dmabuf/dmabuf_private.h"
+#include "guest-proxy/dmabuf/dmabuf.h"
+#include "guest-proxy/dmabuf/dmabuf_state.h"
 #include "protocol/base/bytes.h"
 
-#define PATIENCE_MS 5000
+#define TIMEOUT_MS 5000
 
-static void stop_waiting(struct dmabuf_state *state)
+static void stop_waiting(struct connection *connection)
 {
+	struct dmabuf_state *state = connection->dmabuf;
 	if (state->fence)
 		wl_event_source_remove(state->fence);
-	if (state->deadline)
-		wl_event_source_remove(state->deadline);
-	state->fence = state->deadline = NULL;
-	state->held = false;
+	if (state->slow)
+		wl_event_source_remove(state->slow);
+	state->fence = state->slow = NULL;
+	connection->held = false;
 }
 
 static int handle_fence(int fd, uint32_t mask, void *data)
 {
 	struct connection *connection = data;
-	stop_waiting(&connection->dmabuf);
-	connection->dmabuf.resume = true;
+	stop_waiting(connection);
+	connection->resume = true;
 	connection->wake(connection);
 	return 0;
 }
@@ -33,9 +37,9 @@ static int handle_fence(int fd, uint32_t mask, void *data)
 static int handle_deadline(void *data)
 {
 	struct connection *connection = data;
-	stop_waiting(&connection->dmabuf);
+	stop_waiting(connection);
 	relay_fail(connection->relay, NULL, WL_DISPLAY_ERROR_IMPLEMENTATION,
-		"the GPU has not finished a frame within %d s", PATIENCE_MS / 1000);
+		"the GPU has not finished a frame within %d s", TIMEOUT_MS / 1000);
 	connection->wake(connection);
 	return 0;
 }
@@ -48,7 +52,7 @@ static bool finished(int fd)
 
 bool dmabuf_ready(struct connection *connection, const struct dmabuf *dmabuf)
 {
-	struct dmabuf_state *state = &connection->dmabuf;
+	struct dmabuf_state *state = connection->dmabuf;
 	int fd = -1;
 
 	for (size_t i = 0; i < ARRAY_LENGTH(dmabuf->fds) && fd < 0; i++) {
@@ -59,21 +63,15 @@ bool dmabuf_ready(struct connection *connection, const struct dmabuf *dmabuf)
 		return true;
 	state->fence = wl_event_loop_add_fd(
 		connection->loop, fd, WL_EVENT_READABLE, handle_fence, connection);
-	state->deadline = wl_event_loop_add_timer(connection->loop, handle_deadline, connection);
-	if (!state->fence || !state->deadline) {
-		stop_waiting(state);
+	state->slow = wl_event_loop_add_timer(connection->loop, handle_deadline, connection);
+	if (!state->fence || !state->slow) {
+		stop_waiting(connection);
 		relay_fail(connection->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
 			"no memory to wait for a frame");
 		return false;
 	}
-	wl_event_source_timer_update(state->deadline, PATIENCE_MS);
-	state->held = true;
-	state->waits++;
+	wl_event_source_timer_update(state->slow, TIMEOUT_MS);
+	connection->held = true;
+	connection->dmabuf_waits++;
 	return false;
-}
-
-void dmabuf_finish(struct connection *connection)
-{
-	stop_waiting(&connection->dmabuf);
-	connection->dmabuf.resume = false;
 }

@@ -2,11 +2,14 @@
  * wl_drm, which Mesa used before linux-dmabuf told it about devices: the guest's node, formats, and
  * buffers that are made as linux-dmabuf's are. The host never hears of it.
  */
+#include "guest-proxy/dmabuf/drm.h"
+
 #include <drm_fourcc.h>
 #include <stdlib.h>
 #include <wayland-server-protocol.h>
 
-#include "guest-proxy/dmabuf/dmabuf_private.h"
+#include "guest-proxy/dmabuf/dmabuf.h"
+#include "guest-proxy/dmabuf/dmabuf_state.h"
 #include "protocol/base/bytes.h"
 
 #define CAPABILITY_PRIME 1
@@ -61,15 +64,13 @@ static void destroy_drm(struct relay_object *object)
 enum relay_verdict drm_bind(struct relay_message *message)
 {
 	struct connection *connection = connection_of(message->relay);
-	struct dmabuf_state *state = &connection->dmabuf;
+	struct dmabuf_state *state = connection->dmabuf;
 	struct relay_object *object = message->args[3].object;
 	struct drm *drm = calloc(1, sizeof(*drm));
 
 	if (!drm)
 		return relay_fail(
 			message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for wl_drm");
-	if (!state->drms.next)
-		wl_list_init(&state->drms);
 	wl_list_insert(&state->drms, &drm->link);
 	drm->object = object;
 	object->data = drm;
@@ -152,7 +153,7 @@ static int make_buffer(
  */
 static enum relay_verdict handle_create_prime_buffer(struct relay_message *message)
 {
-	struct dmabuf_state *state = dmabuf_state(message->relay);
+	struct connection *connection = connection_of(message->relay);
 	struct wire_handle *handle = &message->args[1].handle;
 	const struct pixel_format *format = pixel_format_find(message->args[4].u);
 	bool foreign = false;
@@ -162,7 +163,7 @@ static enum relay_verdict handle_create_prime_buffer(struct relay_message *messa
 			"format 0x%08x is not known", message->args[4].u);
 	struct channel_blob *blob = dmabuf_import(message->relay, handle->fd, &foreign);
 	if (foreign) {
-		state->refused++;
+		connection->dmabufs_refused++;
 		return relay_fail(message->relay, message->object, INVALID_NAME,
 			"not a dma-buf of this machine's virtio-gpu device");
 	}
@@ -178,7 +179,7 @@ static enum relay_verdict handle_create_prime_buffer(struct relay_message *messa
 	dmabuf->fds[0] = handle->fd;
 	handle->kind = WIRE_NONE;
 	dmabuf_give(dmabuf, message->args[0].object);
-	state->buffers++;
+	connection->dmabufs++;
 	return RELAY_SWALLOW;
 }
 

@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <wayland-server-protocol.h>
 
+#include "guest-proxy/connection/connection.h"
 #include "guest-proxy/dmabuf/dmabuf.h"
+#include "guest-proxy/dmabuf/dmabuf_wait.h"
 #include "guest-proxy/windows/buffer.h"
 #include "guest-proxy/windows/swapchain.h"
 #include "protocol/base/bytes.h"

@@ -1,6 +1,6 @@
 /*
- * the files of guest-proxy/dmabuf and drm.c, in a client of guest-proxy/clients/client.c, over a channel
- * that is made up. What either end hears is kept as text, a word for each message and its
+ * the files of guest-proxy/dmabuf and drm.c, in a client of guest-proxy/clients/client.c, over a
+ * channel that is made up. What either end hears is kept as text, a word for each message and its
  * arguments.
  */
 #include "guest-proxy/dmabuf/dmabuf.h"
@@ -21,7 +21,8 @@
 #include <unistd.h>
 
 #include "guest-proxy/clients/client.h"
-#include "guest-proxy/dmabuf/dmabuf_private.h"
+#include "guest-proxy/dmabuf/dmabuf_formats.h"
+#include "guest-proxy/dmabuf/drm.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
