@@ -36,9 +36,9 @@
 #include "guest-proxy/windows/buffer.h"
 #include "guest-proxy/windows/surface.h"
 #include "guest-proxy/windows/swapchain.h"
+#include "protocol/base/byte_queue.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
-#include "protocol/base/outbox.h"
 
 #define LOG_MODULE "client"
 #include "protocol/base/log.h"
@@ -81,7 +81,7 @@ struct client {
 	uint8_t *in;  /* IN_BYTES: requests; the start of a message that is not whole */
 	size_t in_bytes;
 	struct wire_handles in_fds;
-	struct outbox out;
+	struct byte_queue out;
 
 	uint8_t *up; /* events from the host that are not whole */
 	size_t up_bytes, up_capacity;
@@ -169,7 +169,7 @@ static void client_destroy(struct client *client)
 		wl_event_source_remove(client->deadline);
 	if (client->trim)
 		wl_event_source_remove(client->trim);
-	outbox_finish(&client->out);
+	byte_queue_clear(&client->out);
 	free(client->in);
 	free(client->up);
 	wl_list_remove(&client->link);
@@ -198,7 +198,7 @@ static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size
 		return result;
 	}
 	if (result == 0 && !client->deaf)
-		result = outbox_add(&client->out, bytes, size, fds, n_handles);
+		result = byte_queue_add_fds(&client->out, bytes, size, fds, n_handles);
 	if (result == 0 && !client->deaf)
 		return 0;
 	for (size_t i = 0; i < n_handles; i++)
@@ -235,7 +235,7 @@ static bool reading(const struct client *client)
 	return client->state == CLIENT_SERVED && !client->hung_up && !client->base.lost &&
 		!client->closed && !client->base.held && !relay_failure(client->base.relay) &&
 		channel_ready(client->base.channel) &&
-		outbox_pending(&client->out) <= OUTBOX_PAUSE_BYTES;
+		byte_queue_size(&client->out) <= OUTBOX_PAUSE_BYTES;
 }
 
 static void read_requests(struct client *client)
@@ -468,12 +468,11 @@ static void flush_events(struct client *client)
 {
 	if (client->fd < 0 || client->deaf)
 		return;
-	int result = outbox_flush(&client->out, client->fd);
+	int result = byte_queue_send(&client->out, client->fd);
 	if (result < 0 && result != -EAGAIN) {
 		/* What it asked before it went is still read. */
 		client->deaf = true;
-		outbox_finish(&client->out);
-		outbox_init(&client->out, OUTBOX_BYTES);
+		byte_queue_clear(&client->out);
 	}
 }
 
@@ -506,7 +505,7 @@ static void flush_host(struct client *client)
 	if (!base->channel || base->lost || client->closed)
 		return;
 	base->lost |= channel_flush(base->channel) < 0;
-	bool paused = outbox_pending(&client->out) > OUTBOX_PAUSE_BYTES ||
+	bool paused = byte_queue_size(&client->out) > OUTBOX_PAUSE_BYTES ||
 		transfers_queued_bytes(base->transfers) > QUEUE_PAUSE_BYTES;
 	if (!base->lost && paused != client->paused)
 		channel_pause(base->channel, paused);
@@ -523,7 +522,7 @@ static void update_socket(struct client *client)
 		return;
 	if (reading(client))
 		mask |= WL_EVENT_READABLE;
-	if (!client->deaf && outbox_pending(&client->out) > 0)
+	if (!client->deaf && byte_queue_size(&client->out) > 0)
 		mask |= WL_EVENT_WRITABLE;
 	if (!client->source && mask != 0) {
 		client->source = wl_event_loop_add_fd(
@@ -551,7 +550,7 @@ static void settle(void *data)
 	if (client->state == CLIENT_SERVED)
 		decide(client);
 	flush_events(client);
-	if (client->state == CLIENT_CLOSING && (client->deaf || outbox_pending(&client->out) == 0))
+	if (client->state == CLIENT_CLOSING && (client->deaf || byte_queue_size(&client->out) == 0))
 		client->state = CLIENT_GONE;
 	if (client->state == CLIENT_LINGERING &&
 		(client->base.lost || client->closed ||
@@ -634,7 +633,7 @@ void clients_add(struct clients *clients, int fd)
 	client->base.clock = &clients->clock;
 	wl_list_init(&client->base.swapchains);
 	wl_list_init(&client->base.retired);
-	outbox_init(&client->out, OUTBOX_BYTES);
+	byte_queue_init(&client->out, OUTBOX_BYTES);
 	wl_list_insert(&clients->list, &client->link);
 	clients->count++;
 	if (client_connect(client)) {

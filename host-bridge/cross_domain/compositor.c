@@ -23,10 +23,10 @@
 #include <unistd.h>
 
 #include "host-bridge/policy/policy.h"
+#include "protocol/base/byte_queue.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
-#include "protocol/base/outbox.h"
 
 #define LOG_MODULE "compositor"
 
@@ -60,7 +60,7 @@ struct compositor {
 	uint32_t source_mask;
 	struct wl_event_source *idle; /* a call of handle_idle to come */
 	struct relay *relay;
-	struct outbox outbox;
+	struct byte_queue outbox;
 	struct stream streams[2];      /* by the end they come from */
 	struct relay_counters counted; /* what the policy's counters have of the relay's */
 	bool was_congested;            /* drained() is owed */
@@ -127,7 +127,7 @@ static void update_source(struct compositor *compositor)
 		return;
 	if (compositor->listener->has_room(compositor->data))
 		mask |= WL_EVENT_READABLE;
-	if (outbox_pending(&compositor->outbox) > 0)
+	if (byte_queue_size(&compositor->outbox) > 0)
 		mask |= WL_EVENT_WRITABLE;
 	if (mask == compositor->source_mask)
 		return;
@@ -147,12 +147,6 @@ static void update_source(struct compositor *compositor)
 	compositor->source_mask = mask;
 }
 
-static void drop_output(struct compositor *compositor)
-{
-	outbox_finish(&compositor->outbox);
-	outbox_init(&compositor->outbox, OUTBOX_BYTES);
-}
-
 /*
  * Sends what the socket takes. A compositor that hung up may have left a wl_display.error behind:
  * reading goes on to its end of file, only what was to be sent is dropped.
@@ -161,13 +155,13 @@ static void flush_output(struct compositor *compositor)
 {
 	if (compositor->ended || compositor->fd < 0)
 		return;
-	if (outbox_pending(&compositor->outbox) > 0) {
-		int status = outbox_flush(&compositor->outbox, compositor->fd);
+	if (byte_queue_size(&compositor->outbox) > 0) {
+		int status = byte_queue_send(&compositor->outbox, compositor->fd);
 		if (status < 0 && status != -EAGAIN) {
 			log_debug("%s: sending to the compositor: %s", compositor->name,
 				strerror(-status));
 			compositor->write_ended = true;
-			drop_output(compositor);
+			byte_queue_clear(&compositor->outbox);
 		}
 	}
 	if (compositor->was_congested && !compositor_congested(compositor))
@@ -196,7 +190,7 @@ static int send_up(struct compositor *compositor, const uint8_t *bytes, size_t s
 		fds[i] = handles[i].fd;
 	}
 	if (status == 0 && !compositor->write_ended)
-		status = outbox_add(&compositor->outbox, bytes, size, fds, n_handles);
+		status = byte_queue_add_fds(&compositor->outbox, bytes, size, fds, n_handles);
 	if (status < 0 || compositor->write_ended)
 		finish_handles(handles, n_handles);
 	if (status == -ENOBUFS)
@@ -451,7 +445,7 @@ struct compositor *compositor_connect(struct wl_event_loop *loop, const struct p
 	compositor->data = data;
 	compositor->loop = loop;
 	compositor->fd = -1;
-	outbox_init(&compositor->outbox, OUTBOX_BYTES);
+	byte_queue_init(&compositor->outbox, OUTBOX_BYTES);
 	if (try_connect(compositor) < 0)
 		goto fail;
 	compositor->relay = relay_create(
@@ -473,7 +467,7 @@ void compositor_destroy(struct compositor *compositor)
 		return;
 	/* What a client says last before it exits counts, as it does on a socket of its own. */
 	if (compositor->fd >= 0 && !compositor->ended)
-		outbox_flush(&compositor->outbox, compositor->fd);
+		byte_queue_send(&compositor->outbox, compositor->fd);
 	remove_source(compositor);
 	remove_again(compositor);
 	if (compositor->idle)
@@ -484,7 +478,7 @@ void compositor_destroy(struct compositor *compositor)
 		free(compositor->streams[i].rest);
 		wire_handles_finish(&compositor->streams[i].handles);
 	}
-	outbox_finish(&compositor->outbox);
+	byte_queue_clear(&compositor->outbox);
 	fd_close(&compositor->fd);
 	free(compositor);
 }
@@ -523,7 +517,7 @@ void compositor_flush(struct compositor *compositor)
 
 bool compositor_congested(const struct compositor *compositor)
 {
-	return outbox_pending(&compositor->outbox) > CONGESTED_BYTES;
+	return byte_queue_size(&compositor->outbox) > CONGESTED_BYTES;
 }
 
 void compositor_resume(struct compositor *compositor)

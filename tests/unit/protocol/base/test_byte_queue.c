@@ -1,10 +1,11 @@
-/* protocol/base/outbox.c */
-#include "protocol/base/outbox.h"
+/* protocol/base/byte_queue.c */
+#include "protocol/base/byte_queue.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@
 #define MAX_BYTES (1 << 20)
 
 struct world {
-	struct outbox outbox;
+	struct byte_queue queue;
 	int ends[2];
 	size_t open_fds;
 };
@@ -40,7 +41,7 @@ static int set_up(void **state)
 	world->open_fds = count_fds();
 	assert_int_equal(
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, world->ends), 0);
-	outbox_init(&world->outbox, MAX_BYTES);
+	byte_queue_init(&world->queue, MAX_BYTES);
 	*state = world;
 	return 0;
 }
@@ -48,7 +49,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	struct world *world = *state;
-	outbox_finish(&world->outbox);
+	byte_queue_clear(&world->queue);
 	fd_close(&world->ends[0]);
 	fd_close(&world->ends[1]);
 	assert_int_equal(count_fds(), world->open_fds);
@@ -83,20 +84,20 @@ static void bytes_come_out_as_they_went_in(void **state)
 		size_t n = (size_t)rand() % sizeof(bytes);
 		for (size_t i = 0; i < n; i++)
 			bytes[i] = next_in++;
-		int error = outbox_add(&world->outbox, bytes, n, NULL, 0);
+		int error = byte_queue_add(&world->queue, bytes, n);
 		if (error) {
 			assert_int_equal(error, -ENOBUFS);
 			next_in -= (uint8_t)n;
 		} else {
 			queued += n;
 		}
-		error = outbox_flush(&world->outbox, world->ends[0]);
+		error = byte_queue_send(&world->queue, world->ends[0]);
 		assert_true(error == 0 || error == -EAGAIN);
 		ssize_t got = read(world->ends[1], bytes, (size_t)rand() % sizeof(bytes) + 1);
 		for (ssize_t i = 0; i < got; i++)
 			assert_int_equal(bytes[i], next_out++);
 		received += got > 0 ? (size_t)got : 0;
-		assert_true(received + outbox_pending(&world->outbox) <= queued);
+		assert_true(received + byte_queue_size(&world->queue) <= queued);
 	}
 	assert_true(queued > MAX_BYTES);
 }
@@ -113,9 +114,9 @@ static void fds_come_with_the_first_byte_of_their_message_at_the_latest(void **s
 		for (size_t f = 0; f < n_fds; f++)
 			fds[f] = numbered_fd(n_queued++);
 		uint8_t message[2] = {(uint8_t)n_fds, 0};
-		assert_int_equal(outbox_add(&world->outbox, message, 2, fds, n_fds), 0);
+		assert_int_equal(byte_queue_add_fds(&world->queue, message, 2, fds, n_fds), 0);
 	}
-	assert_int_equal(outbox_flush(&world->outbox, world->ends[0]), 0);
+	assert_int_equal(byte_queue_send(&world->queue, world->ends[0]), 0);
 	size_t n_messages_in = 0, n_fds_in = 0, n_fds_due = 0;
 	while (n_messages_in < n_messages) {
 		uint8_t message[2];
@@ -138,9 +139,10 @@ static void an_fd_never_comes_before_bytes_that_other_fds_need_room_for(void **s
 		int fds[FD_MESSAGE_MAX];
 		for (size_t f = 0; f < FD_MESSAGE_MAX; f++)
 			fds[f] = numbered_fd(f);
-		assert_int_equal(outbox_add(&world->outbox, "abcd", 4, fds, FD_MESSAGE_MAX), 0);
+		assert_int_equal(
+			byte_queue_add_fds(&world->queue, "abcd", 4, fds, FD_MESSAGE_MAX), 0);
 	}
-	assert_int_equal(outbox_flush(&world->outbox, world->ends[0]), 0);
+	assert_int_equal(byte_queue_send(&world->queue, world->ends[0]), 0);
 	/* The kernel does not join chunks with fds: one chunk is one message. */
 	for (size_t message = 0; message < 2; message++) {
 		uint8_t bytes[16];
@@ -153,17 +155,17 @@ static void an_fd_never_comes_before_bytes_that_other_fds_need_room_for(void **s
 	}
 }
 
-static void a_full_outbox_takes_nothing(void **state)
+static void a_full_queue_takes_nothing(void **state)
 {
 	struct world *world = *state;
 	static uint8_t bytes[MAX_BYTES];
-	assert_int_equal(outbox_add(&world->outbox, bytes, MAX_BYTES - 1, NULL, 0), 0);
+	assert_int_equal(byte_queue_add(&world->queue, bytes, MAX_BYTES - 1), 0);
 	int fd = numbered_fd(0);
-	assert_int_equal(outbox_add(&world->outbox, bytes, 2, &fd, 1), -ENOBUFS);
-	assert_int_equal(outbox_add(&world->outbox, bytes, SIZE_MAX, NULL, 0), -ENOBUFS);
-	assert_int_equal(outbox_pending(&world->outbox), MAX_BYTES - 1);
-	assert_int_equal(world->outbox.n_fds, 0);
-	assert_int_equal(outbox_add(&world->outbox, bytes, 1, &fd, 1), 0);
+	assert_int_equal(byte_queue_add_fds(&world->queue, bytes, 2, &fd, 1), -ENOBUFS);
+	assert_int_equal(byte_queue_add(&world->queue, bytes, SIZE_MAX), -ENOBUFS);
+	assert_int_equal(byte_queue_size(&world->queue), MAX_BYTES - 1);
+	assert_int_equal(world->queue.n_fds, 0);
+	assert_int_equal(byte_queue_add_fds(&world->queue, bytes, 1, &fd, 1), 0);
 }
 
 static void too_many_fds_are_refused(void **state)
@@ -171,15 +173,16 @@ static void too_many_fds_are_refused(void **state)
 	struct world *world = *state;
 	int fd = numbered_fd(0), fds[FD_MESSAGE_MAX + 1] = {0};
 	size_t n = 0;
-	assert_int_equal(outbox_add(&world->outbox, "x", 1, fds, FD_MESSAGE_MAX + 1), -EINVAL);
-	assert_int_equal(outbox_add(&world->outbox, "", 0, &fd, 1), -EINVAL);
+	assert_int_equal(
+		byte_queue_add_fds(&world->queue, "x", 1, fds, FD_MESSAGE_MAX + 1), -EINVAL);
+	assert_int_equal(byte_queue_add_fds(&world->queue, "", 0, &fd, 1), -EINVAL);
 	/* Not real descriptors: they must not be touched before they are sent. */
 	int many[FD_MESSAGE_MAX];
 	int error;
 	for (;;) {
 		for (size_t i = 0; i < FD_MESSAGE_MAX; i++)
 			many[i] = -1;
-		error = outbox_add(&world->outbox, "x", 1, many, FD_MESSAGE_MAX);
+		error = byte_queue_add_fds(&world->queue, "x", 1, many, FD_MESSAGE_MAX);
 		if (error)
 			break;
 		n += FD_MESSAGE_MAX;
@@ -189,18 +192,18 @@ static void too_many_fds_are_refused(void **state)
 	close(fd);
 }
 
-static void an_emptied_outbox_gives_its_memory_back(void **state)
+static void an_emptied_queue_gives_its_memory_back(void **state)
 {
 	struct world *world = *state;
 	static uint8_t bytes[300000];
-	assert_null(world->outbox.bytes);
-	assert_int_equal(outbox_add(&world->outbox, bytes, sizeof(bytes), NULL, 0), 0);
-	while (outbox_flush(&world->outbox, world->ends[0]) == -EAGAIN)
+	assert_null(world->queue.bytes);
+	assert_int_equal(byte_queue_add(&world->queue, bytes, sizeof(bytes)), 0);
+	while (byte_queue_send(&world->queue, world->ends[0]) == -EAGAIN)
 		assert_true(read(world->ends[1], bytes, sizeof(bytes)) > 0);
-	assert_int_equal(outbox_pending(&world->outbox), 0);
-	assert_int_equal(world->outbox.capacity, 0);
-	assert_int_equal(outbox_add(&world->outbox, bytes, 10, NULL, 0), 0); /* and works on */
-	assert_int_equal(outbox_flush(&world->outbox, world->ends[0]), 0);
+	assert_int_equal(byte_queue_size(&world->queue), 0);
+	assert_int_equal(world->queue.capacity, 0);
+	assert_int_equal(byte_queue_add(&world->queue, bytes, 10), 0); /* and works on */
+	assert_int_equal(byte_queue_send(&world->queue, world->ends[0]), 0);
 }
 
 static void a_closed_socket_is_an_error(void **state)
@@ -208,8 +211,67 @@ static void a_closed_socket_is_an_error(void **state)
 	struct world *world = *state;
 	fd_close(&world->ends[1]);
 	int fd = numbered_fd(0);
-	assert_int_equal(outbox_add(&world->outbox, "x", 1, &fd, 1), 0);
-	assert_int_equal(outbox_flush(&world->outbox, world->ends[0]), -EPIPE);
+	assert_int_equal(byte_queue_add_fds(&world->queue, "x", 1, &fd, 1), 0);
+	assert_int_equal(byte_queue_send(&world->queue, world->ends[0]), -EPIPE);
+}
+
+static void a_pipe_gets_what_it_takes_and_the_rest_stays(void **state)
+{
+	struct world *world = *state;
+	static uint8_t bytes[200000];
+	int ends[2];
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 7 / 5);
+	assert_int_equal(byte_queue_add(&world->queue, bytes, sizeof(bytes)), 0);
+	for (size_t received = 0; received < sizeof(bytes);) {
+		static uint8_t in[30000];
+		int error = byte_queue_write(&world->queue, ends[1]);
+		assert_int_equal(error, byte_queue_size(&world->queue) > 0 ? -EAGAIN : 0);
+		ssize_t n = read(ends[0], in, sizeof(in));
+		assert_true(n > 0);
+		assert_memory_equal(in, bytes + received, (size_t)n);
+		received += (size_t)n;
+	}
+	close(ends[0]);
+	assert_int_equal(byte_queue_add(&world->queue, bytes, 1), 0);
+	void (*old)(int) = signal(SIGPIPE, SIG_IGN);
+	assert_int_equal(byte_queue_write(&world->queue, ends[1]), -EPIPE);
+	signal(SIGPIPE, old);
+	close(ends[1]);
+}
+
+static void what_is_taken_takes_its_fds_along(void **state)
+{
+	struct world *world = *state;
+	for (size_t i = 0; i < 3; i++) {
+		int fd = numbered_fd(i);
+		assert_int_equal(byte_queue_add_fds(&world->queue, "ab", 2, &fd, 1), 0);
+	}
+	byte_queue_take(&world->queue, 0);
+	assert_int_equal(world->queue.n_fds, 3);
+	byte_queue_take(&world->queue, 3);
+	assert_int_equal(world->queue.n_fds, 1);
+	assert_memory_equal(byte_queue_data(&world->queue), "bab", 3);
+	assert_int_equal(byte_queue_size(&world->queue), 3);
+	byte_queue_clear(&world->queue);
+	assert_int_equal(byte_queue_size(&world->queue), 0);
+}
+
+/* However it is used, the memory stays within twice what is queued at most. */
+static void a_queue_that_is_never_empty_does_not_grow_for_ever(void **state)
+{
+	struct world *world = *state;
+	uint8_t bytes[3000];
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)i;
+	assert_int_equal(byte_queue_add(&world->queue, bytes, 2000), 0);
+	for (size_t round = 0; round < 10000; round++) {
+		assert_int_equal(byte_queue_add(&world->queue, bytes, 1 + round % 3000), 0);
+		byte_queue_take(&world->queue, 1 + round % 3000);
+	}
+	assert_int_equal(byte_queue_size(&world->queue), 2000);
+	assert_true(world->queue.capacity <= 16384);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -220,10 +282,13 @@ int main(void)
 		TEST(bytes_come_out_as_they_went_in),
 		TEST(fds_come_with_the_first_byte_of_their_message_at_the_latest),
 		TEST(an_fd_never_comes_before_bytes_that_other_fds_need_room_for),
-		TEST(a_full_outbox_takes_nothing),
+		TEST(a_full_queue_takes_nothing),
 		TEST(too_many_fds_are_refused),
-		TEST(an_emptied_outbox_gives_its_memory_back),
+		TEST(an_emptied_queue_gives_its_memory_back),
 		TEST(a_closed_socket_is_an_error),
+		TEST(a_pipe_gets_what_it_takes_and_the_rest_stays),
+		TEST(what_is_taken_takes_its_fds_along),
+		TEST(a_queue_that_is_never_empty_does_not_grow_for_ever),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
