@@ -64,6 +64,7 @@ void blob_ids_init(struct blob_ids *ids, uint64_t max_bytes)
 {
 	/* wl_shm has 31 bits for sizes. */
 	*ids = (struct blob_ids){.max_bytes = min_u64(max_bytes, INT32_MAX)};
+	wl_array_init(&ids->images);
 	wl_list_init(&ids->files);
 }
 
@@ -86,9 +87,8 @@ void blob_ids_finish(struct blob_ids *ids)
 {
 	while (!wl_list_empty(&ids->files))
 		drop_oldest_file(ids);
-	free(ids->images);
-	ids->images = NULL;
-	ids->n_images = ids->images_capacity = 0;
+	wl_array_release(&ids->images);
+	wl_array_init(&ids->images);
 }
 
 /* Strides, offsets and size of a linear image. */
@@ -126,26 +126,32 @@ static bool same_image(const struct cross_domain_get_image_requirements *a,
 		a->flags == b->flags;
 }
 
+static struct blob_image *find_image(
+	const struct blob_ids *ids, const struct cross_domain_get_image_requirements *request)
+{
+	struct blob_image *image;
+	wl_array_for_each(image, &ids->images)
+	{
+		if (same_image(&image->request, request))
+			return image;
+	}
+	return NULL;
+}
+
 /* A place for one more, at the cost of the least recent where there are too many. NULL: no memory.
  */
 static struct blob_image *new_image(struct blob_ids *ids)
 {
-	if (ids->n_images == BLOB_IDS_MAX_IMAGES) {
-		struct blob_image *oldest = &ids->images[0];
-		for (uint32_t i = 1; i < ids->n_images; i++)
-			if (ids->images[i].used < oldest->used)
-				oldest = &ids->images[i];
-		return oldest;
+	struct blob_image *image, *oldest = ids->images.data;
+
+	if (ids->images.size < BLOB_IDS_MAX_IMAGES * sizeof(*image))
+		return wl_array_add(&ids->images, sizeof(*image));
+	wl_array_for_each(image, &ids->images)
+	{
+		if (image->used < oldest->used)
+			oldest = image;
 	}
-	if (ids->n_images == ids->images_capacity) {
-		uint32_t capacity = ids->images_capacity ? ids->images_capacity * 2 : 8;
-		struct blob_image *images = realloc(ids->images, capacity * sizeof(*images));
-		if (!images)
-			return NULL;
-		ids->images = images;
-		ids->images_capacity = capacity;
-	}
-	return &ids->images[ids->n_images++];
+	return oldest;
 }
 
 int blob_ids_image(struct blob_ids *ids, const struct cross_domain_get_image_requirements *request,
@@ -161,10 +167,7 @@ int blob_ids_image(struct blob_ids *ids, const struct cross_domain_get_image_req
 	if (err < 0)
 		return err;
 
-	struct blob_image *image = NULL;
-	for (uint32_t i = 0; i < ids->n_images && !image; i++)
-		if (same_image(&ids->images[i].request, request))
-			image = &ids->images[i];
+	struct blob_image *image = find_image(ids, request);
 	if (!image) {
 		image = new_image(ids);
 		if (!image)
@@ -259,8 +262,9 @@ int blob_ids_create(struct blob_ids *ids, uint64_t blob_id, uint64_t size, struc
 		file_destroy(ids, file);
 		return 0;
 	}
-	for (uint32_t i = 0; i < ids->n_images; i++) {
-		struct blob_image *image = &ids->images[i];
+	struct blob_image *image;
+	wl_array_for_each(image, &ids->images)
+	{
 		if (image->id != blob_id)
 			continue;
 		if (!size_fits(size, image->size))

@@ -9,18 +9,15 @@
 #include "protocol/formats/cross_domain.h"
 
 #define BLOB_IDS_MAX_IMAGES 4096 /* then the one asked for least recently is forgotten */
-#define BLOB_IDS_MAX_FILES 1024  /* then the oldest is: the guest has not cared for it */
+#define BLOB_IDS_MAX_FILES 1024  /* then the oldest is: the guest never fetched it */
 #define BLOB_IDS_MAX_FILES_BYTES (UINT64_C(64) << 20)
 #define BLOB_IDS_MAX_FILE_BYTES (UINT64_C(16) << 20)
 
-struct blob_image;
-
 struct blob_ids {
-	uint64_t max_bytes; /* of one image */
-	struct blob_image *images;
-	uint32_t n_images, images_capacity;
-	uint64_t clock;       /* for the least recent one */
-	struct wl_list files; /* blob_file::link, oldest first */
+	uint64_t max_bytes;     /* of one image */
+	struct wl_array images; /* struct blob_image */
+	uint64_t clock;         /* counts uses of images, to find the least recent */
+	struct wl_list files;   /* blob_file::link, oldest first */
 	uint32_t n_files;
 	uint64_t files_bytes;
 };

@@ -1,17 +1,17 @@
 /*
  * One guest client's connection to the host compositor.
  *
- * Both directions are streams cut at arbitrary places; what is left of a message that is not whole
- * waits in a struct stream with the handles that came so far. Towards the compositor there is an
- * outbox: above CONGESTED_BYTES the guest is held back by its owner, at OUTBOX_BYTES (reached only
- * by a guest that is not held back) the connection ends. Towards the guest there is no queue here:
- * the compositor is not read while the owner has no room.
+ * Both directions are streams cut at arbitrary places: the start of a message that is not whole yet
+ * waits in a struct stream, with the handles that came so far. Towards the compositor there is an
+ * outbox: above CONGESTED_BYTES our owner holds the guest back; at OUTBOX_BYTES, which only a guest
+ * that ignores this reaches, the connection ends. Towards the guest there is no queue here: the
+ * compositor is not read while the owner has no room.
  *
  * A compositor that is too busy to accept is asked again and again for a while; what the guest says
  * meanwhile waits in the outbox.
  *
- * The end has one way: end_connection() stops all traffic, and closed() comes from the event loop,
- * never from within a call of the owner's.
+ * A connection always ends by end_connection(), which stops all traffic; closed() is then called
+ * from the event loop, never from within a call of the owner's.
  */
 #include "host-bridge/cross_domain/compositor.h"
 
@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <wayland-server-protocol.h>
 
 #include "host-bridge/policy/policy.h"
 #include "protocol/base/byte_queue.h"
@@ -31,15 +32,12 @@
 #define LOG_MODULE "compositor"
 
 #define RECEIVE_BYTES 16384
-#define RECEIVES_PER_TURN 8 /* then other sources of the loop have theirs */
+#define RECEIVES_PER_TURN 8 /* then the loop serves other sources */
 #define CONGESTED_BYTES ((size_t)256 << 10)
 #define OUTBOX_BYTES ((size_t)4 << 20)
 #define NAME_BYTES 48
 #define CONNECT_AGAIN_MS 10 /* twice as long each time */
 #define CONNECT_AGAIN_MAX_MS 200
-
-/* wl_display.error: the server's own fault */
-#define IMPLEMENTATION 3
 
 struct stream {
 	uint8_t *rest; /* the start of a message, rest_bytes long */
@@ -185,8 +183,7 @@ static int send_up(struct compositor *compositor, const uint8_t *bytes, size_t s
 		status = -EINVAL;
 	for (size_t i = 0; i < n_handles && status == 0; i++) {
 		if (handles[i].kind != WIRE_FD)
-			status =
-				-EINVAL; /* a hook let through what only it could have translated */
+			status = -EINVAL; /* a hook should have replaced it by an fd */
 		fds[i] = handles[i].fd;
 	}
 	if (status == 0 && !compositor->write_ended)
@@ -194,7 +191,7 @@ static int send_up(struct compositor *compositor, const uint8_t *bytes, size_t s
 	if (status < 0 || compositor->write_ended)
 		finish_handles(handles, n_handles);
 	if (status == -ENOBUFS)
-		relay_fail(compositor->relay, NULL, IMPLEMENTATION,
+		relay_fail(compositor->relay, NULL, WL_DISPLAY_ERROR_IMPLEMENTATION,
 			"the host compositor does not read");
 	if (compositor_congested(compositor))
 		compositor->was_congested = true;
@@ -311,7 +308,7 @@ static bool receive_once(struct compositor *compositor)
 		}
 	}
 	if (status < 0)
-		relay_fail(compositor->relay, NULL, IMPLEMENTATION,
+		relay_fail(compositor->relay, NULL, WL_DISPLAY_ERROR_IMPLEMENTATION,
 			"the host compositor sent too many fds");
 	else
 		status = push_stream(compositor, RELAY_UP, bytes, (size_t)n);
@@ -379,10 +376,10 @@ int compositor_open_socket(const struct policy *policy, char path[COMPOSITOR_PAT
 
 static int handle_again(void *data);
 
-/* Has the timer ring for the next attempt. False: patience has ended, or memory. */
+/* Sets the timer for the next attempt. False: the timeout has passed, or memory is short. */
 static bool connect_later(struct compositor *compositor)
 {
-	if (compositor->waited_ms >= compositor->connection.policy->connect_patience_ms)
+	if (compositor->waited_ms >= compositor->connection.policy->connect_timeout_ms)
 		return false;
 	if (!compositor->again)
 		compositor->again =
@@ -423,7 +420,7 @@ static int handle_again(void *data)
 	int status = try_connect(compositor);
 
 	if (status < 0) {
-		relay_fail(compositor->relay, NULL, IMPLEMENTATION,
+		relay_fail(compositor->relay, NULL, WL_DISPLAY_ERROR_IMPLEMENTATION,
 			"the host compositor accepts no connection");
 		fail_connection(compositor, status);
 	}
@@ -465,7 +462,7 @@ void compositor_destroy(struct compositor *compositor)
 {
 	if (!compositor)
 		return;
-	/* What a client says last before it exits counts, as it does on a socket of its own. */
+	/* A client's last requests before it exits count, as they do on a socket of its own. */
 	if (compositor->fd >= 0 && !compositor->ended)
 		byte_queue_send(&compositor->outbox, compositor->fd);
 	remove_source(compositor);
@@ -501,7 +498,7 @@ int compositor_from_guest(struct compositor *compositor, const uint8_t *bytes, s
 	}
 	finish_handles(handles + taken, n_handles - taken);
 	if (status < 0)
-		relay_fail(compositor->relay, NULL, IMPLEMENTATION,
+		relay_fail(compositor->relay, NULL, WL_DISPLAY_ERROR_IMPLEMENTATION,
 			"too many file descriptors without a message");
 	else
 		status = push_stream(compositor, RELAY_DOWN, bytes, size);

@@ -27,9 +27,9 @@ struct compositor_listener {
 	 */
 	bool (*has_room)(void *data);
 	/*
-	 * The connection is over: the compositor hung up, or the guest misbehaved and has been told
-	 * (the wl_display.error is already in to_guest). Nothing more comes. Destroy the compositor
-	 * when the guest has had its say.
+	 * The connection is over: the compositor hung up, or the guest misbehaved and was told so
+	 * (to_guest got the wl_display.error). Nothing more comes. The owner destroys the
+	 * compositor when it has no more use for it.
 	 */
 	void (*closed)(void *data);
 	/*
@@ -49,8 +49,8 @@ int compositor_open_socket(const struct policy *policy, char path[COMPOSITOR_PAT
 /*
  * Connects to the Wayland socket of @policy, which is borrowed and outlives the connection. @name
  * names the context in log lines ("context 3"). NULL, with a log line, when nobody listens there.
- * Who listens but is too busy to accept has policy.connect_patience_ms: until then nothing is read
- * or sent, thereafter the connection ends with an error.
+ * A compositor that is too busy to accept is tried again for policy.connect_timeout_ms, while
+ * nothing is read or sent; then the connection ends with an error.
  */
 struct compositor *compositor_connect(struct wl_event_loop *loop, const struct policy *policy,
 	const char *name, const struct compositor_listener *listener, void *data);

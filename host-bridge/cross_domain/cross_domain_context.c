@@ -2,9 +2,9 @@
  * Cross-domain contexts: their life, and the guest's commands. (The way back is
  * cross_domain_events.c.)
  *
- * Bytes of SEND go to the compositor as they come. While it is congested they queue in sends; the
- * submission that brought them is then not completed (fences on ring 0 hold back a guest that
- * minds), nor is one whose WRITEs a pipe's reader has not taken.
+ * Bytes of SEND go to the compositor as they come. While it is congested they queue in sends, and
+ * the submission that brought them is completed only when they went out; so is one whose WRITEs a
+ * pipe's reader has not taken yet. That holds back guests that wait for the fences of ring 0.
  */
 #include "host-bridge/cross_domain/cross_domain_context.h"
 
@@ -27,11 +27,11 @@ struct send {                /* a SEND that waits for the compositor */
 	uint8_t bytes[];
 };
 
-/* A submission that is not completed before its last hold is gone. */
+/* A submission that is completed when its last hold is gone. */
 struct submission {
-	struct request *request; /* NULL: it was refused in the end, there is nothing to complete */
+	struct request *request; /* NULL: it was refused after all and has been answered */
 	uint32_t holds;
-	struct queue_places *places; /* it has one of the others */
+	struct queue_places *places; /* where it counts among the others */
 };
 
 struct hold {
@@ -73,7 +73,7 @@ static void handle_hold_done(struct pipe_waiter *waiter)
 	submission_free(submission);
 }
 
-/* Its execution is the first hold. NULL: no memory, or no place in the queue. */
+/* With one hold, for its execution. NULL: no memory, or no place in the queue. */
 static struct submission *submission_create(struct cross_domain_context *context)
 {
 	struct queue_places *places = context->base.host->places;
@@ -91,8 +91,7 @@ static struct submission *submission_create(struct cross_domain_context *context
 	return submission;
 }
 
-/* A reason for the submission that runs now to wait; NULL when it is not to wait, or for enough
- * things already. */
+/* A hold on the submission that runs now; NULL when it may not wait, or has too many already. */
 static struct pipe_waiter *hold_submission(struct cross_domain_context *context)
 {
 	if (!context->executing || context->base.n_held > CONTEXT_MAX_HELD ||
@@ -168,13 +167,13 @@ static void add_display_error(struct cross_domain_context *context, const char *
 	guest_stream_add(&context->stream, &message, size, NULL, 0);
 }
 
-void cross_domain_lose(struct cross_domain_context *context, const char *why)
+void cross_domain_fail(struct cross_domain_context *context, const char *why)
 {
-	if (context->lost)
+	if (context->failed)
 		return;
-	log_limited(&context->log_limit, LOG_LEVEL_WARN, "%s is lost: %s", context->base.name, why);
+	log_limited(&context->log_limit, LOG_LEVEL_WARN, "%s failed: %s", context->base.name, why);
 	cross_domain_counters(context)->contexts_lost++;
-	context->lost = true;
+	context->failed = true;
 	if (!context->ended)
 		add_display_error(context, why);
 	context->ended = true;
@@ -185,10 +184,7 @@ void cross_domain_lose(struct cross_domain_context *context, const char *why)
 	context_wake(&context->base);
 }
 
-/*
- * A guest ends its context when it has written all, which is not yet when the readers have read
- * all.
- */
+/* A guest may end its context before readers have taken all that it wrote. */
 static void finish_pipes(struct cross_domain_context *context)
 {
 	struct pipes *lingering = context->base.host->lingering;
@@ -196,10 +192,10 @@ static void finish_pipes(struct cross_domain_context *context)
 		pipes_finish(&context->pipes);
 		return;
 	}
-	unsigned closed = pipes_bequeath(&context->pipes, lingering, LINGER_MS);
+	unsigned closed = pipes_hand_over(&context->pipes, lingering, LINGER_MS);
 	if (closed > 0)
 		log_limited(&context->log_limit, LOG_LEVEL_WARN,
-			"%s: %u pipes are cut short, their readers do not keep up",
+			"%s: the contents of %u pipes are cut short: their readers are too slow",
 			context->base.name, closed);
 }
 
@@ -278,7 +274,7 @@ static int handle_init(struct cross_domain_context *context, const uint8_t *byte
 			context->compositor = compositor_connect(context->base.host->loop,
 				context->base.host->policy, context->base.name,
 				&cross_domain_compositor_listener, context);
-		/* Guests do not see how INIT went. They do see the end of the channel. */
+		/* INIT has no answer: the guest learns of a failure by the end of the channel. */
 		if (!context->compositor) {
 			context->ended = true;
 			context->input_ended = true;
@@ -311,8 +307,7 @@ static int handle_poll(struct cross_domain_context *context, const uint8_t *byte
 	return context->channel_ring ? 0 : -EINVAL; /* its fence does the work */
 }
 
-/* Whether each identifier of @send is one that a guest may send, before anything is done about any.
- */
+/* Checks all identifiers of @send before any of them has an effect. */
 static int check_identifiers(
 	const struct cross_domain_context *context, const struct cross_domain_send_receive *send)
 {
@@ -368,7 +363,7 @@ static void queue_send(struct cross_domain_context *context, const uint8_t *byte
 	if (!send) {
 		for (size_t i = 0; i < n_handles; i++)
 			wire_handle_finish(&handles[i]);
-		cross_domain_lose(context,
+		cross_domain_fail(context,
 			room ? "out of memory"
 			     : "the compositor does not keep up with what it sends");
 		return;
@@ -392,19 +387,19 @@ static int handle_send(struct cross_domain_context *context, const uint8_t *byte
 	int err = check_identifiers(context, &send);
 	if (err < 0) {
 		/*
-		 * A guest's kernel does not say that the host refused a blob (a quota, say): it
-		 * comes out here, and the message that names it cannot be left out of the stream.
+		 * The guest's kernel does not tell applications that the host refused a blob (a
+		 * quota, for example). It shows here, and a message cannot be left out.
 		 */
 		if (err == -ENOENT && send.opaque_data_size > 0)
-			cross_domain_lose(
+			cross_domain_fail(
 				context, "it sends memory that was refused: too much is in use");
 		return err;
 	}
 	cross_domain_counters(context)->sends++;
 	cross_domain_counters(context)->bytes_from_guest += send.opaque_data_size;
 	if (make_handles(context, &send, handles) < 0) {
-		/* The stream has lost a message: there is no way on. */
-		cross_domain_lose(context, "no more pipes can be had");
+		/* A message would be missing from the stream. */
+		cross_domain_fail(context, "no more pipes can be had");
 		return 0;
 	}
 
@@ -486,9 +481,9 @@ static const struct {
 
 static int execute(struct cross_domain_context *context, const uint8_t *bytes, size_t size)
 {
-	/* A lost context takes everything and does nothing: its guest must not take an answer for
-	 * an event. */
-	while (size > 0 && !context->lost) {
+	/* A failed context accepts all commands: an error would complete the fence of a POLL, which
+	 * the guest would take for an event. */
+	while (size > 0 && !context->failed) {
 		struct cross_domain_header header;
 		size_t length;
 		int err = cross_domain_command_decode(bytes, size, &header, &length);
@@ -515,8 +510,8 @@ static int handle_submit(
 {
 	struct cross_domain_context *context = cross_domain_from(base);
 
-	/* Only a guest that waits for a fence of ring 0 can be held back; others would just fill
-	 * the queue. */
+	/* Without a fence of ring 0 nobody waits: holding the submission would only fill the queue.
+	 */
 	bool may_hold = request->ring == CROSS_DOMAIN_QUERY_RING;
 	context->executing = may_hold ? request : NULL;
 	int err = execute(context, bytes, size);
@@ -527,7 +522,7 @@ static int handle_submit(
 	context->executing = NULL;
 	if (!submission)
 		return err;
-	if (--submission->holds == 0) { /* all that it waited for has come to pass already */
+	if (--submission->holds == 0) { /* nothing is left to wait for */
 		submission_free(submission);
 		return err;
 	}

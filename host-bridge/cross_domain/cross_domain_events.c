@@ -3,11 +3,11 @@
  * ring.
  *
  * The ring is one page and holds one event. The guest asks for the next one with a POLL, whose
- * fence waits here (polls) until an event was written. What there is to say meanwhile waits in
- * three places: Wayland in the stream, pipes' bytes in the pipes themselves, and the end of it all
- * in a flag. service brings both together; the device calls it from its event loop only, so neither
- * the compositor's callbacks nor the pipes' ever write to the guest, execute commands or end the
- * context they are in.
+ * fence waits here (polls) until an event was written. Meanwhile events wait in three places:
+ * Wayland in the stream, bytes of pipes in the pipes themselves, and the end of the channel in a
+ * flag. cross_domain_service writes them; the device calls it from its event loop only, so the
+ * callbacks of the compositor and of the pipes never write to the guest, execute commands or end
+ * the context they belong to.
  */
 #include "host-bridge/cross_domain/cross_domain_impl.h"
 
@@ -116,7 +116,7 @@ static size_t make_receive(struct cross_domain_context *context, union event *ev
 	return sizeof(event->receive) + n;
 }
 
-/* 0: no pipe had anything after all. */
+/* 0: no pipe has anything to read now. */
 static size_t make_read(struct cross_domain_context *context, union event *event)
 {
 	uint32_t id;
@@ -137,8 +137,7 @@ static size_t make_read(struct cross_domain_context *context, union event *event
 	return sizeof(event->read) + (size_t)n;
 }
 
-/* The next event's size, 0 when there is none. The stream and the pipes take turns, the stream
- * first. */
+/* The next event's size, or 0: none. The stream and the pipes take turns, the stream first. */
 static size_t make_event(struct cross_domain_context *context, union event *event)
 {
 	size_t size = 0;
@@ -162,7 +161,7 @@ static bool deliver_event(struct cross_domain_context *context)
 		return false;
 	int err = resource_copy_in(context->channel_ring, 0, &event, size);
 	if (err < 0)
-		cross_domain_lose(context, "its channel ring is not in the guest's memory");
+		cross_domain_fail(context, "its channel ring is not in the guest's memory");
 
 	struct request *poll = wl_container_of(context->polls.next, poll, link);
 	wl_list_remove(&poll->link);
@@ -213,13 +212,13 @@ bool cross_domain_fence(struct context *base, uint32_t ring_idx, struct request 
 
 	if (ring_idx != CROSS_DOMAIN_CHANNEL_RING || !context->channel_ring)
 		return false;
-	/* There is nothing to come, only places to be taken. */
+	/* Nothing more will come: this POLL would only take a place in the queue. */
 	if (context->end_told && !queue_places_left(base->host->places, true))
 		return false;
 	bool more = !wl_list_empty(&context->polls);
 	if (more &&
 		(base->n_held > CONTEXT_MAX_HELD || !queue_places_left(base->host->places, true))) {
-		cross_domain_lose(context, "too many POLLs are outstanding");
+		cross_domain_fail(context, "too many POLLs are outstanding");
 		return false;
 	}
 	context->n_more_polls += more;

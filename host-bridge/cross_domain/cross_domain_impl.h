@@ -1,5 +1,4 @@
-/* What cross_domain_context.c (commands, life) and cross_domain_events.c (events for the guest)
- * share. */
+/* What cross_domain_context.c (life, commands) and cross_domain_events.c (events) share. */
 #ifndef HOST_BRIDGE_CROSS_DOMAIN_CROSS_DOMAIN_IMPL_H
 #define HOST_BRIDGE_CROSS_DOMAIN_CROSS_DOMAIN_IMPL_H
 
@@ -20,8 +19,8 @@ struct cross_domain_context {
 		*channel_ring;         /* referenced; NULL before INIT and once detached */
 	struct compositor *compositor; /* NULL: no channel, or its end was told */
 	bool input_ended; /* the compositor takes nothing more; what the guest says goes nowhere */
-	bool lost;        /* and what it asks for is not done */
-	bool ended; /* the stream's end is the channel's; the guest gets one empty RECEIVE then */
+	bool failed;      /* the guest broke a bound: its commands are taken and ignored */
+	bool ended;       /* nothing comes behind the stream but one empty RECEIVE: the end */
 	bool end_told;
 
 	uint32_t last_id; /* of images, files and write pipes */
@@ -56,12 +55,11 @@ static inline struct device_counters *cross_domain_counters(
 
 /* In cross_domain_context.c */
 
-/* The guest broke a bound that cannot be answered otherwise: its context ends, for which its client
- * hears @why. */
-void cross_domain_lose(struct cross_domain_context *context, const char *why);
+/* The guest broke a bound: its context ends, and its client hears @why as a wl_display.error. */
+void cross_domain_fail(struct cross_domain_context *context, const char *why);
 /* Nothing more goes to the compositor; what waited for it is dropped. */
 void cross_domain_end_input(struct cross_domain_context *context);
-/* Hands on what waited for the compositor, as long as it takes it. */
+/* Hands on what waits for the compositor until it is congested again. */
 void cross_domain_flush_sends(struct cross_domain_context *context);
 
 /* In cross_domain_events.c */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #define MIN_CAPACITY 4096
-#define KEPT_CAPACITY 65536 /* what a flood left behind beyond this is given back */
+#define KEPT_CAPACITY 65536 /* an empty queue keeps no more memory than this */
 
 void guest_stream_finish(struct guest_stream *stream)
 {

@@ -1,12 +1,11 @@
-/* What a cross-domain context has for its guest: a bounded queue of bytes, with identifiers between
- * them. */
+/* Wayland on its way to a guest: a bounded queue of bytes, and identifiers that go with them. */
 #ifndef HOST_BRIDGE_CROSS_DOMAIN_GUEST_STREAM_H
 #define HOST_BRIDGE_CROSS_DOMAIN_GUEST_STREAM_H
 
 #include "protocol/formats/cross_domain.h"
 
 #define GUEST_STREAM_MAX_BYTES (1u << 20)
-#define GUEST_STREAM_ROOM_BYTES (256u << 10) /* below this many more are welcome */
+#define GUEST_STREAM_ROOM_BYTES (256u << 10) /* above, the compositor is not read */
 
 struct guest_stream_identifier {
 	uint64_t position; /* of the first byte of its message */

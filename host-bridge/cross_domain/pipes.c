@@ -34,9 +34,9 @@ struct pipe {
 	struct wl_list chunks;  /* chunk::link */
 	struct wl_list waiters; /* pipe_waiter::link */
 	bool hang_up;           /* close once the chunks are gone */
-	/* of one that has outlived its context: closes it when the reader takes nothing */
-	struct wl_event_source *patience;
-	int patience_ms;
+	/* of a pipe that was handed over: closes it when the reader takes nothing for so long */
+	struct wl_event_source *drain_timer;
+	int drain_timeout_ms;
 };
 
 static int handle_readable(int fd, uint32_t mask, void *data);
@@ -77,7 +77,7 @@ static void stop_watching(struct pipe *pipe)
 	pipe->source = NULL;
 }
 
-/* Nothing is left to write: whoever waited goes on. */
+/* Nothing is left to write: calls all waiters. */
 static void finish_waiters(struct pipe *pipe)
 {
 	while (!wl_list_empty(&pipe->waiters)) {
@@ -98,8 +98,7 @@ static void drop_chunks(struct pipe *pipe)
 	wl_list_init(&pipe->chunks);
 }
 
-/* Closes our end. The pipe is still known, so that what the guest goes on to say about it is no
- * error. */
+/* Closes our end. The id stays in use, so that the guest's commands for it are no errors. */
 static void pipe_break(struct pipe *pipe)
 {
 	stop_watching(pipe);
@@ -114,8 +113,8 @@ static void pipe_destroy(struct pipe *pipe)
 {
 	id_map_remove(&pipe->pipes->by_id, pipe->id);
 	pipe_break(pipe);
-	if (pipe->patience)
-		wl_event_source_remove(pipe->patience);
+	if (pipe->drain_timer)
+		wl_event_source_remove(pipe->drain_timer);
 	--*pipe->pipes->live;
 	free(pipe);
 }
@@ -128,7 +127,7 @@ void pipes_finish(struct pipes *pipes)
 	id_map_finish(&pipes->by_id);
 }
 
-static int handle_no_patience(void *data)
+static int handle_drain_timeout(void *data)
 {
 	struct pipe *pipe = data;
 	log_debug("a pipe whose context has ended is closed: its reader takes nothing");
@@ -147,37 +146,37 @@ static size_t count_queued(const struct pipe *pipe)
 	return bytes;
 }
 
-/* Into @heir, from pipes that know it no more; false: there is no room. */
-static bool pipe_bequeath(struct pipe *pipe, struct pipes *heir, int timeout_ms)
+/* To @drain, after it was taken out of its own pipes' table; false: there is no room. */
+static bool pipe_hand_over(struct pipe *pipe, struct pipes *drain, int timeout_ms)
 {
 	size_t bytes = count_queued(pipe);
 
-	if (heir->by_id.count >= PIPES_MAX ||
-		!range_fits(heir->queued_bytes, bytes, PIPES_MAX_QUEUED))
+	if (drain->by_id.count >= PIPES_MAX ||
+		!range_fits(drain->queued_bytes, bytes, PIPES_MAX_QUEUED))
 		return false;
 	do
-		heir->last_heir++;
-	while (heir->last_heir == 0 || pipes_has(heir, heir->last_heir));
-	pipe->patience = wl_event_loop_add_timer(heir->loop, handle_no_patience, pipe);
-	pipe->patience_ms = timeout_ms;
-	if (!pipe->patience || wl_event_source_timer_update(pipe->patience, timeout_ms) < 0 ||
-		id_map_insert(&heir->by_id, heir->last_heir, pipe) < 0)
+		drain->last_drain_id++;
+	while (drain->last_drain_id == 0 || pipes_has(drain, drain->last_drain_id));
+	pipe->drain_timer = wl_event_loop_add_timer(drain->loop, handle_drain_timeout, pipe);
+	pipe->drain_timeout_ms = timeout_ms;
+	if (!pipe->drain_timer || wl_event_source_timer_update(pipe->drain_timer, timeout_ms) < 0 ||
+		id_map_insert(&drain->by_id, drain->last_drain_id, pipe) < 0)
 		return false;
-	pipe->id = heir->last_heir;
+	pipe->id = drain->last_drain_id;
 	pipe->pipes->queued_bytes -= bytes;
-	pipe->pipes = heir;
-	heir->queued_bytes += bytes;
+	pipe->pipes = drain;
+	drain->queued_bytes += bytes;
 	finish_waiters(pipe);
 	return true;
 }
 
-unsigned pipes_bequeath(struct pipes *pipes, struct pipes *heir, int timeout_ms)
+unsigned pipes_hand_over(struct pipes *pipes, struct pipes *drain, int timeout_ms)
 {
 	unsigned closed = 0;
 	uint32_t id;
 	for (struct pipe *pipe; (pipe = id_map_take_any(&pipes->by_id, &id));) {
 		bool owed = pipe->hang_up && !wl_list_empty(&pipe->chunks);
-		if (owed && pipe_bequeath(pipe, heir, timeout_ms))
+		if (owed && pipe_hand_over(pipe, drain, timeout_ms))
 			continue;
 		closed += owed;
 		pipe_destroy(pipe);
@@ -195,8 +194,8 @@ bool pipes_has(const struct pipes *pipes, uint32_t id)
 static void make_ready(struct pipe *pipe)
 {
 	/*
-	 * Not watched meanwhile: a hang-up cannot be masked. The guest asks for one event at a
-	 * time, and until it does the bytes wait in the pipe, where they hold back who writes them.
+	 * Not watched meanwhile: epoll would report a hang-up again and again. The bytes stay in
+	 * the pipe until the guest asks for an event, which holds back the writer.
 	 */
 	stop_watching(pipe);
 	if (wl_list_empty(&pipe->ready_link))
@@ -267,7 +266,7 @@ ssize_t pipes_read(struct pipes *pipes, uint32_t *id, void *bytes, size_t size, 
 		struct pipe *pipe = wl_container_of(pipes->ready.next, pipe, ready_link);
 		wl_list_remove(&pipe->ready_link);
 		wl_list_init(&pipe->ready_link);
-		/* Without credit it leaves the line, unwatched, until pipes_acknowledge. */
+		/* Without credit it is not ready until pipes_acknowledge, and not watched. */
 		if (pipe->unacknowledged >= pipes->read_limit)
 			continue;
 
@@ -280,15 +279,15 @@ ssize_t pipes_read(struct pipes *pipes, uint32_t *id, void *bytes, size_t size, 
 			continue;
 		*id = pipe->id;
 		if (n <= 0) {
-			/* An error ends the pipe as an end of file does: the guest has no word for
-			 * it. */
+			/* The protocol knows no read errors: they end the pipe as an end of file.
+			 */
 			*hang_up = true;
 			pipe_destroy(pipe);
 			return 0;
 		}
 		if (pipes->read_limit != UINT32_MAX)
 			pipe->unacknowledged += (uint32_t)n;
-		/* Behind the others; whether there is more will be seen when its turn comes. */
+		/* Behind the others; its next turn shows whether there is more. */
 		wl_list_insert(pipes->ready.prev, &pipe->ready_link);
 		return n;
 	}
@@ -298,7 +297,7 @@ ssize_t pipes_read(struct pipes *pipes, uint32_t *id, void *bytes, size_t size, 
 void pipes_limit_reads(struct pipes *pipes, uint32_t bytes)
 {
 	pipes->read_limit = bytes;
-	/* Those that had run out of credit may have some now; their turn will tell. */
+	/* Those that had run out of credit may have some again. */
 	uint32_t position = 0;
 	for (struct pipe *pipe; (pipe = id_map_next(&pipes->by_id, &position));)
 		if (pipe->reads && !pipe->source)
@@ -320,8 +319,7 @@ void pipes_acknowledge(struct pipes *pipes, uint32_t id, uint32_t bytes)
 	}
 }
 
-/* Writes what the reader takes. *@sent bytes went out; 0, -EAGAIN with a rest, or -errno: nobody
- * reads. */
+/* Writes what the reader takes, *@sent bytes. 0; -EAGAIN: not all; or -errno: nobody reads. */
 static int write_some(int fd, const uint8_t *bytes, size_t size, size_t *sent)
 {
 	*sent = 0;
@@ -359,8 +357,8 @@ static int handle_writable(int fd, uint32_t mask, void *data)
 	struct pipe *pipe = data;
 	int err = flush_chunks(pipe);
 	if (err == -EAGAIN && !(mask & (WL_EVENT_HANGUP | WL_EVENT_ERROR))) {
-		if (pipe->patience)
-			wl_event_source_timer_update(pipe->patience, pipe->patience_ms);
+		if (pipe->drain_timer)
+			wl_event_source_timer_update(pipe->drain_timer, pipe->drain_timeout_ms);
 		return 0;
 	}
 	if (err < 0) {

@@ -22,7 +22,7 @@ struct pipes_listener {
 	void (*readable)(void *data);
 };
 
-/* Something that waits for a write pipe to run dry; the owner embeds it. */
+/* Waits until all that was written to a write pipe went out; the owner embeds it. */
 struct pipe_waiter {
 	struct wl_list link;
 	void (*done)(struct pipe_waiter *waiter); /* also when the pipe goes away */
@@ -37,7 +37,7 @@ struct pipes {
 	struct wl_list
 		ready; /* pipe::ready_link: read pipes with something to read, the next one first */
 	uint64_t queued_bytes;
-	uint32_t last_heir;  /* the id that was given last to one that was bequeathed */
+	uint32_t last_drain_id; /* of the pipe that was handed over last */
 	uint32_t read_limit; /* unacknowledged bytes a read pipe may have under way; UINT32_MAX: any
 				number */
 };
@@ -48,13 +48,12 @@ void pipes_init(struct pipes *pipes, struct wl_event_loop *loop,
 /* Closes all; waiters are done. */
 void pipes_finish(struct pipes *pipes);
 /*
- * As pipes_finish, but write pipes whose end is queued, behind bytes that their readers have not
- * taken, go on in @heir: the guest has said all it has to say. There they live until they are dry,
- * their reader leaves, or nothing went out for @timeout_ms. @heir has the same loop and counter,
- * and no listener; its bounds are those of any pipes. How many had to be closed with bytes left
- * because of them.
+ * As pipes_finish, but write pipes that the guest has closed and whose readers have not taken all
+ * are handed over to @drain. There they live until they are empty, their reader leaves, or nothing
+ * went out for @timeout_ms. @drain has the same loop and counter, and no listener. Returns how many
+ * pipes lost bytes because @drain's bounds, which are those of any struct pipes, were reached.
  */
-unsigned pipes_bequeath(struct pipes *pipes, struct pipes *heir, int timeout_ms);
+unsigned pipes_hand_over(struct pipes *pipes, struct pipes *drain, int timeout_ms);
 
 /* Whether the id is in use. */
 bool pipes_has(const struct pipes *pipes, uint32_t id);
@@ -79,7 +78,7 @@ ssize_t pipes_read(struct pipes *pipes, uint32_t *id, void *bytes, size_t size, 
 
 /* From now on at most @bytes (not 0) of each read pipe may be under way. */
 void pipes_limit_reads(struct pipes *pipes, uint32_t bytes);
-/* The guest's reader took @bytes of read pipe @id; one that has ended already does not mind. */
+/* The guest's reader took @bytes of read pipe @id, which may have ended already. */
 void pipes_acknowledge(struct pipes *pipes, uint32_t id, uint32_t bytes);
 
 /*

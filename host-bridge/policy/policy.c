@@ -15,7 +15,7 @@
 #define LOG_MODULE "policy"
 
 #define MAX_OBJECTS 65536
-#define CONNECT_PATIENCE_MS 10000
+#define CONNECT_TIMEOUT_MS 10000
 
 /* Why an interface is not for guests. */
 #define CAPTURE "reads the screen or other clients' windows"
@@ -29,14 +29,16 @@
 	"takes the user's shortcuts away, and with them the way out of a full-screen window"
 #define PRIVILEGE "is for the desktop's own privileged clients"
 #define FENCES                                                                                     \
-	"carries GPU fences, which no channel to a guest can; guests wait until a frame is drawn"
+	"carries GPU fences, which a channel to a guest cannot; guests wait until a frame is "     \
+	"drawn"
 #define DEVICE "names a device of the host; wayferry-guest offers one of the guest's"
 #define FILES "carries files that a guest cannot pass"
 #define REGISTRY "is of no use through a relay"
 
 /*
- * An interface that is not here is not for guests. Members of a protocol that only its globals
- * create need no line. Those with a reason are named for those who wonder where they are.
+ * The globals that guests may bind; one that is not in the table is refused, too. The refused ones
+ * are here for the reasons that --print-capabilities shows. Interfaces that are no globals need no
+ * line: guests reach them only through a global.
  */
 static const struct rule {
 	const char *interface;
@@ -153,8 +155,8 @@ bool policy_init(struct policy *policy)
 	policy->counters = calloc(1, sizeof(*policy->counters));
 	if (policy->max_objects == 0)
 		policy->max_objects = MAX_OBJECTS;
-	if (policy->connect_patience_ms == 0)
-		policy->connect_patience_ms = CONNECT_PATIENCE_MS;
+	if (policy->connect_timeout_ms == 0)
+		policy->connect_timeout_ms = CONNECT_TIMEOUT_MS;
 	if (policy->hooks && policy->counters)
 		return true;
 	policy_finish(policy);

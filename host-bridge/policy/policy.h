@@ -39,8 +39,8 @@ struct policy {
 	const char *wayland_display; /* NULL: $WAYLAND_DISPLAY, else wayland-0 */
 	const char *
 		vm_name; /* NULL: titles and app-ids stay as they are; else policy_vm_name_good() */
-	uint32_t max_objects;    /* per connection */
-	int connect_patience_ms; /* with a compositor that is too busy to accept; about */
+	uint32_t max_objects;   /* per connection */
+	int connect_timeout_ms; /* how long a compositor may be too busy to accept; about */
 	/* Which ways clipboards and drags do not go. */
 	bool refuse_clipboard_to_host, refuse_clipboard_to_guest;
 	struct policy_restriction restrictions[POLICY_RESTRICTIONS_MAX];
@@ -52,8 +52,7 @@ struct policy {
 #define POLICY_UNSETTLED_MAX 8
 #define POLICY_SHM_FORMATS_MAX 256
 
-/* What the compositor of a connection offers, as far as dma-bufs depend on it (policy_globals.c).
- */
+/* What the compositor offers, as far as dma-bufs depend on it (policy_globals.c). */
 struct policy_display {
 	struct relay_object
 		*registry; /* the first one; lives as long as the relay; NULL: none yet */
@@ -63,8 +62,7 @@ struct policy_display {
 	uint32_t shm_formats[POLICY_SHM_FORMATS_MAX]; /* DRM codes */
 	uint32_t n_shm_formats;
 	struct wl_list offers; /* objects of our own zwp_linux_dmabuf_v1; {0}: none ever */
-	/* Registries whose first globals are still to come, by the order in which they were made.
-	 */
+	/* Registries whose first globals are still to come, oldest first. */
 	struct {
 		struct relay_object *object;
 		uintptr_t serial;

@@ -1,21 +1,52 @@
 /*
- * Policy: buffers. A guest's wl_shm pool is a blob of the virtio-gpu device in the window's memfd.
- * The compositor gets that memfd, and sizes and offsets moved by where the blob lies in it; what
- * the guest says about its pool is checked against the blob here, as the compositor cannot see the
- * blob's bounds.
+ * Policy: buffers. A guest's wl_shm pool is a blob of the virtio-gpu device in the memfd of the
+ * host-visible region. The compositor gets that memfd, with sizes and offsets moved by where the
+ * blob lies in it. It cannot see the blob's bounds, so what the guest says about its pool is
+ * checked here.
  */
 #include "host-bridge/policy/policy_buffers.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <wayland-server-protocol.h>
 
 #include "host-bridge/gpu/resources.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 
-/* wl_display.error: no_memory */
-#define NO_MEMORY 2
+#define SHADOW_BYTES_MAX (UINT64_C(1) << 30) /* over all connections */
+
+/* Gives @pool a shadow of its blob's size. The fd for the compositor, the caller's, or -errno. */
+static int shadow_create(struct shm_pool *pool, struct policy_counters *counters)
+{
+	const struct resource *blob = pool->memory.blob;
+	if (blob->size > SHADOW_BYTES_MAX - counters->shadow_bytes)
+		return -ENOSPC;
+	int fd = fd_memfd("wayferry-shadow", blob->size);
+	if (fd < 0)
+		return fd;
+	void *shadow = mmap(NULL, blob->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (shadow == MAP_FAILED) {
+		int error = -errno;
+		fd_close(&fd);
+		return error;
+	}
+	pool->shadow = shadow;
+	pool->shadow_bytes = blob->size;
+	pool->counters = counters;
+	counters->shadow_bytes += blob->size;
+	return fd;
+}
+
+static void shadow_destroy(struct shm_pool *pool)
+{
+	if (!pool->shadow)
+		return;
+	munmap(pool->shadow, pool->shadow_bytes);
+	pool->counters->shadow_bytes -= pool->shadow_bytes;
+}
 
 void shm_pool_unref(struct shm_pool *pool)
 {
@@ -58,7 +89,7 @@ static void handle_buffer_destroyed(struct relay_object *object)
 
 struct shm_buffer *shadowed_buffer(const struct relay_object *object)
 {
-	/* Other factories of wl_buffers leave their data alone. */
+	/* Only wl_shm and linux-dmabuf give their wl_buffers data. */
 	struct shm_buffer *buffer = object ? object->data : NULL;
 	return buffer && buffer->pool && buffer->pool->shadow ? buffer : NULL;
 }
@@ -85,7 +116,8 @@ static int32_t format_pixel_bytes(uint32_t shm_format)
 /* Why @blob cannot be a pool of @size bytes, or NULL. */
 static const char *pool_fault(const struct resource *blob, int32_t size)
 {
-	/* A 3D resource's guest pages are not what it looks like. */
+	/* The guest pages of a 3D resource are only for transfers: the picture is the renderer's.
+	 */
 	if ((blob->kind == RESOURCE_2D && blob->n_pages == 0) ||
 		(blob->kind == RESOURCE_3D && !resource_has_file(blob)) ||
 		(blob->kind == RESOURCE_BLOB_HOST && blob->fd < 0))
@@ -176,7 +208,8 @@ static enum relay_verdict handle_create_pool(struct relay_message *message)
 			"pool of %d bytes in a blob of %llu: %s", size,
 			(unsigned long long)blob_bytes, fault);
 	if (!pool)
-		return relay_fail(message->relay, NULL, NO_MEMORY, "no memory for a pool");
+		return relay_fail(
+			message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a pool");
 	message->args[0].object->data = pool;
 	message->args[0].object->data_destroy = handle_pool_destroyed;
 	*handle = wire_handle_fd(fd);
@@ -206,7 +239,8 @@ static enum relay_verdict handle_create_buffer(struct relay_message *message)
 	struct shm_buffer *buffer =
 		shm_buffer_create(pool, offset, stride, height, pixel_bytes > 0);
 	if (!buffer)
-		return relay_fail(message->relay, NULL, NO_MEMORY, "no memory for a buffer");
+		return relay_fail(
+			message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a buffer");
 	shm_buffer_give(buffer, message->args[0].object);
 	message->args[1].i = pool->start + offset;
 	return RELAY_FORWARD;

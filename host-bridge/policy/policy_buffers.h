@@ -28,8 +28,8 @@ struct shm_buffer {
 	uint32_t refs;                  /* the wl_buffer, and surfaces that are to show it */
 	struct shm_pool *pool;          /* NULL: a dma-buf, which the compositor has itself */
 	int32_t offset, stride, height; /* bytes, bytes, rows */
-	bool by_rows;                   /* one plane: the rows are all there is */
-	/* Which commit of which surface its shadow has; surface 0: none yet. */
+	bool by_rows;                   /* one plane: damaged rows can be copied on their own */
+	/* The surface and its commit that the shadow is up to date with; surface 0: none yet. */
 	uint64_t surface_serial, commit;
 	/* A dma-buf's blobs, held so that they count against the guest while this exists. */
 	struct wire_handle planes[PIXEL_FORMAT_MAX_PLANES];
@@ -60,10 +60,6 @@ struct shm_buffer *shadowed_buffer(const struct relay_object *object);
 bool buffer_abandoned(const struct relay_object *object);
 struct shm_buffer *shm_buffer_ref(struct shm_buffer *buffer);
 void shm_buffer_unref(struct shm_buffer *buffer); /* NULL is fine */
-
-/* Gives @pool a shadow of its blob's size. The fd for the compositor, the caller's, or -errno. */
-int shadow_create(struct shm_pool *pool, struct policy_counters *counters);
-void shadow_destroy(struct shm_pool *pool);
 
 /* relay_data(relay)->display; ready for use. */
 struct policy_display *policy_display(const struct relay *relay);

@@ -1,11 +1,11 @@
 /*
  * Policy: clipboards, primary selections and drags that may not leave a machine, or not enter it.
- * These tables count only where a direction is refused.
+ * These tables are in use only where a direction is refused.
  *
  * What leaves: a source that is to become a selection or to be dragged is told at once that it has
  * been replaced, and the desktop's selection stays as it is. What enters: offers have no types, and
- * who asks for one all the same reads nothing. Compositors do not say whose data it is, so one
- * machine's windows cannot paste from each other either.
+ * a client that asks for one all the same reads nothing. Compositors do not say whose data it is,
+ * so windows of the same machine cannot paste from each other either.
  */
 #include "host-bridge/policy/policy_hooks.h"
 
@@ -29,7 +29,7 @@ static enum relay_verdict refuse_drag(struct relay_message *message)
 	return source ? cancel(message, source) : RELAY_FORWARD;
 }
 
-/* The handles of what is swallowed are closed: the pipe of a receive is then at its end. */
+/* Swallowed messages have their fds closed, so whoever reads the pipe of a receive sees its end. */
 static enum relay_verdict swallow(struct relay_message *message)
 {
 	return RELAY_SWALLOW;

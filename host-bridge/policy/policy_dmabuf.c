@@ -2,42 +2,31 @@
  * Policy: linux-dmabuf's buffers. A plane is a blob of the virtio-gpu device, and what becomes of a
  * buffer depends on what its blobs are made of:
  *
- *   a dma-buf, or guest pages that can be one
- *   (udmabuf), and the compositor has linux-dmabuf   the compositor gets the dma-buf
- *   other memory of the host, or it has not          it gets the same memory as wl_shm
- *   other pages of the guest                         it gets a shadow as wl_shm (policy_shadows.c)
+ *   dma-bufs, and guest pages that udmabuf can turn into one, where
+ *   the compositor has linux-dmabuf: the compositor gets the dma-buf
+ *   other memory of the host, or no linux-dmabuf: it gets the same memory as wl_shm
+ *   other pages of the guest: it gets a shadow as wl_shm (policy_shadows.c)
  *
- * As wl_shm go linear pictures of one plane in a format that the compositor's wl_shm has; others
- * fail as an import would. So planes are kept here until the buffer is made. A guest says where the
- * planes lie, and the compositor cannot see a blob's bounds: they are checked here.
+ * wl_shm takes linear pictures of one plane in a format that the compositor lists; for others the
+ * import fails. The planes are kept here until the buffer is made. A guest says where the planes
+ * lie, and the compositor cannot see a blob's bounds: they are checked here.
  */
 #include <drm_fourcc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <wayland-server-protocol.h>
 
 #include "host-bridge/gpu/resources.h"
+#include "host-bridge/policy/linux-dmabuf-server-protocol.h" /* generated: error numbers */
 #include "host-bridge/policy/policy_buffers.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 
 #define LOG_MODULE "policy"
 
-/* wl_display.error: no_memory */
-#define NO_MEMORY 2
 #define PARAMS "zwp_linux_buffer_params_v1"
 #define DMABUFS_MAX 4096 /* of one connection, at the compositor as such: fds there */
-
-enum params_error {
-	ALREADY_USED = 0,
-	PLANE_IDX = 1,
-	PLANE_SET = 2,
-	INCOMPLETE = 3,
-	INVALID_FORMAT = 4,
-	INVALID_DIMENSIONS = 5,
-	OUT_OF_BOUNDS = 6,
-	INVALID_WL_BUFFER = 7,
-};
 
 struct plane {
 	struct wire_handle memory; /* WIRE_BLOB, or WIRE_NONE */
@@ -62,15 +51,14 @@ static const struct resource *plane_blob(const struct plane *plane)
 	return plane->memory.kind == WIRE_BLOB ? plane->memory.blob : NULL;
 }
 
-/* What GPUs can import is a file of its own kind; what can only be mapped is a regular one. */
+/* A dma-buf is no regular file; memfds, which cannot be imported by a GPU, are. */
 static bool is_dmabuf(const struct resource *blob)
 {
 	struct stat status;
 	return resource_has_file(blob) && fstat(blob->fd, &status) == 0 && !S_ISREG(status.st_mode);
 }
 
-/* The dma-buf that @blob is, or that its guest pages can be; the caller's. -errno: there is none.
- */
+/* The dma-buf that @blob is, or that is made of its guest pages; the caller's. -errno: neither. */
 static int dmabuf_open(const struct resource *blob)
 {
 	return is_dmabuf(blob) ? fd_dup(blob->fd) : resource_export(blob);
@@ -100,7 +88,8 @@ static enum relay_verdict handle_create_params(struct relay_message *message)
 	struct params *params = calloc(1, sizeof(*params));
 
 	if (!params)
-		return relay_fail(message->relay, NULL, NO_MEMORY, "no memory for a buffer");
+		return relay_fail(
+			message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a buffer");
 	object->data = params;
 	object->data_destroy = destroy_params;
 	return message->object->id[RELAY_UP] ? RELAY_FORWARD : RELAY_SWALLOW;
@@ -114,16 +103,18 @@ static enum relay_verdict handle_add(struct relay_message *message)
 	const uint32_t i = message->args[1].u;
 
 	if (params->used)
-		return relay_fail(message->relay, message->object, ALREADY_USED,
+		return relay_fail(message->relay, message->object,
+			ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_ALREADY_USED,
 			"a buffer was made of these params before");
 	if (i >= PIXEL_FORMAT_MAX_PLANES)
-		return relay_fail(
-			message->relay, message->object, PLANE_IDX, "there is no plane %u", i);
+		return relay_fail(message->relay, message->object,
+			ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_PLANE_IDX, "there is no plane %u", i);
 	if (plane_blob(&params->planes[i]))
-		return relay_fail(
-			message->relay, message->object, PLANE_SET, "plane %u is there already", i);
+		return relay_fail(message->relay, message->object,
+			ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_PLANE_SET, "plane %u is there already", i);
 	if (handle->kind != WIRE_BLOB)
-		return relay_fail(message->relay, message->object, INVALID_WL_BUFFER,
+		return relay_fail(message->relay, message->object,
+			ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_INVALID_WL_BUFFER,
 			"plane %u is no memory of the virtio-gpu device", i);
 	params->planes[i] = (struct plane){
 		.memory = *handle,
@@ -167,13 +158,14 @@ static bool check_plane(struct relay_message *message, const struct params *para
 	if (!blob && i >= picture->format->n_planes)
 		return true;
 	if (!blob || (i > 0 && !plane_blob(plane - 1))) {
-		relay_fail(message->relay, message->object, INCOMPLETE, "plane %u is missing",
+		relay_fail(message->relay, message->object,
+			ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_INCOMPLETE, "plane %u is missing",
 			blob ? i - 1 : i);
 		return false;
 	}
 	if (plane_fits(plane, i, picture, blob->size))
 		return true;
-	relay_fail(message->relay, message->object, OUT_OF_BOUNDS,
+	relay_fail(message->relay, message->object, ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_OUT_OF_BOUNDS,
 		"plane %u, %d x %d pixels at offset %u, stride %u, is not in %llu bytes", i,
 		picture->width, picture->height, plane->offset, plane->stride,
 		(unsigned long long)blob->size);
@@ -186,13 +178,16 @@ static bool check(
 	bool good = false;
 
 	if (params->used)
-		relay_fail(message->relay, message->object, ALREADY_USED,
+		relay_fail(message->relay, message->object,
+			ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_ALREADY_USED,
 			"a buffer was made of these params before");
 	else if (picture->width <= 0 || picture->height <= 0)
-		relay_fail(message->relay, message->object, INVALID_DIMENSIONS,
+		relay_fail(message->relay, message->object,
+			ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_INVALID_DIMENSIONS,
 			"a buffer of %d x %d pixels", picture->width, picture->height);
 	else if (!picture->format)
-		relay_fail(message->relay, message->object, INVALID_FORMAT,
+		relay_fail(message->relay, message->object,
+			ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_INVALID_FORMAT,
 			"format 0x%08x was not offered", picture->code);
 	else
 		good = true;
@@ -217,7 +212,7 @@ static bool open_all(const struct params *params, int fds[PIXEL_FORMAT_MAX_PLANE
 		const struct resource *blob = plane_blob(plane);
 		if (!blob)
 			continue;
-		/* What starts further into its file than the protocol can say is none either. */
+		/* The protocol has 32 bits for where a plane starts. */
 		if (range_fits(dmabuf_start(blob), plane->offset, UINT32_MAX))
 			fds[i] = dmabuf_open(blob);
 		if (fds[i] < 0) {
@@ -354,7 +349,8 @@ static enum relay_verdict handle_create(struct relay_message *message)
 		struct relay_object *object =
 			relay_object_create(relay, interface_find("wl_buffer"), 1);
 		if (!object)
-			return relay_fail(relay, NULL, NO_MEMORY, "no memory for a buffer");
+			return relay_fail(
+				relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a buffer");
 		why = make_shm(message, params, &picture, object);
 		if (!why) {
 			relay_send_named(relay, RELAY_DOWN, message->object, "created",
@@ -382,7 +378,8 @@ static enum relay_verdict handle_create_immed(struct relay_message *message)
 	const char *why = as_dmabuf ? hand_on(message, params, fds)
 				    : make_shm(message, params, &picture, object);
 	if (why)
-		return relay_fail(message->relay, message->object, INVALID_WL_BUFFER, "%s", why);
+		return relay_fail(message->relay, message->object,
+			ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_INVALID_WL_BUFFER, "%s", why);
 	if (!as_dmabuf)
 		return RELAY_SWALLOW;
 	shm_buffer_give(params->pending, object);

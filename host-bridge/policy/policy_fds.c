@@ -5,17 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <wayland-server-protocol.h>
 
 #include "protocol/base/fd.h"
 
 #define LOG_MODULE "policy"
 
-/* wl_display.error codes */
-#define INVALID_METHOD 1
-
-/*
- * Pipes that compositors hand out to be written to: the guest gets the reading end's counterpart.
- */
+/* The compositor sends the writing end of a pipe: the guest gets a pipe to write to. */
 static enum relay_verdict handle_pipe_event(struct relay_message *message)
 {
 	for (size_t i = 0; i < message->signature->n_args; i++) {
@@ -45,8 +41,8 @@ static bool is_readable_file(int fd)
 }
 
 /*
- * A guest gets contents, not files. Where there are none it gets an empty file rather than an error
- * it did not cause.
+ * A guest gets a file's contents, not the file. Where there are none it gets an empty file: an
+ * error would end a client that did nothing wrong.
  */
 static enum relay_verdict handle_file_event(struct relay_message *message)
 {
@@ -62,8 +58,8 @@ static enum relay_verdict handle_file_event(struct relay_message *message)
 			message->description->name);
 		int empty = fd_memfd_constant("wayferry-empty", "", 0);
 		if (empty < 0)
-			return relay_fail(
-				message->relay, NULL, 2, "the host is out of file descriptors");
+			return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
+				"the host is out of file descriptors");
 		wire_handle_finish(&message->args[i].handle);
 		message->args[i].handle = wire_handle_fd(empty);
 	}
@@ -71,15 +67,15 @@ static enum relay_verdict handle_file_event(struct relay_message *message)
 }
 
 /*
- * Memory of the virtio-gpu device has its own hooks where it belongs; anywhere else it would be a
- * compositor's riddle.
+ * The requests that take memory of the virtio-gpu device have hooks of their own; no other request
+ * may carry it.
  */
 static enum relay_verdict handle_fd_request(struct relay_message *message)
 {
 	for (size_t i = 0; i < message->signature->n_args; i++) {
 		if (message->signature->args[i].type == 'h' &&
 			message->args[i].handle.kind != WIRE_FD)
-			return relay_fail(message->relay, NULL, INVALID_METHOD,
+			return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_INVALID_METHOD,
 				"%s.%s takes a file or a pipe, not memory of the virtio-gpu device",
 				message->object->interface->wl->name, message->description->name);
 	}

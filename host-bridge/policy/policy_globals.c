@@ -2,25 +2,24 @@
  * Policy: the compositor's globals, and linux-dmabuf where it has none.
  *
  * Guests share GPU memory by linux-dmabuf, but whether the compositor can import what they share
- * depends on what a blob is made of, and only the host knows that. So the choice is made on this
- * side, blob by blob (policy_dmabuf.c), and guests of any make profit from it: where the compositor
- * has no zwp_linux_dmabuf_v1, one of our own is offered, whose buffers become wl_shm over the same
- * memory. Its formats are those of the compositor's wl_shm.
+ * depends on what a blob is made of, and only the host knows that. So the host decides, blob by
+ * blob (policy_dmabuf.c), and the guest need not know: where the compositor has no
+ * zwp_linux_dmabuf_v1, one of our own is offered, whose buffers become wl_shm over the same memory.
+ * Its formats are those of the compositor's wl_shm.
  *
- * That the compositor has none is known when its globals have been told, and that is so when a
- * wl_display.sync of the guest's, later than its get_registry, is answered. It is answered after
- * our announcement, so a guest that waits for it misses nothing.
+ * Whether the compositor has one is known once it has announced all its globals, that is, when it
+ * answers a wl_display.sync that the guest sent after get_registry. Our own global is announced
+ * before that answer is handed on, so a guest that waits for the answer misses nothing.
  */
 #include <drm_fourcc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wayland-server-protocol.h>
 
 #include "host-bridge/policy/policy_buffers.h"
 #include "protocol/base/bytes.h"
 
-/* wl_display.error: no_memory */
-#define NO_MEMORY 2
-/* Compositors count from 1. */
+/* Compositors' own names for globals start at 1. */
 #define OWN_DMABUF_NAME UINT32_C(0xffff0001)
 #define OWN_DMABUF_VERSION 3 /* the last one without feedback, which would name a device */
 #define MODIFIER_EVENT_VERSION 3
@@ -51,7 +50,7 @@ bool policy_display_takes(const struct policy_display *display, uint32_t code)
 	return false;
 }
 
-/* Nobody destroys these but the end of the relay, or a compositor that is not right in its mind. */
+/* These two objects live as long as the relay, unless the compositor destroys them in error. */
 
 static void forget_shm(struct relay_object *object)
 {
@@ -120,7 +119,7 @@ static void destroy_offer(struct relay_object *object)
 	free(offer);
 }
 
-/* The guest binds ours. */
+/* The guest binds our own linux-dmabuf. */
 static enum relay_verdict bind_own(struct relay_message *message)
 {
 	struct policy_display *display = policy_display(message->relay);
@@ -128,7 +127,8 @@ static enum relay_verdict bind_own(struct relay_message *message)
 	struct offer *offer = calloc(1, sizeof(*offer));
 
 	if (!offer)
-		return relay_fail(message->relay, NULL, NO_MEMORY, "no memory for an object");
+		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
+			"no memory for an object");
 	offer->object = object;
 	wl_list_insert(&display->offers, &offer->link);
 	object->data = offer;
@@ -139,7 +139,7 @@ static enum relay_verdict bind_own(struct relay_message *message)
 	return RELAY_SWALLOW;
 }
 
-/* wl_shm.format(format): of ours, they are what linux-dmabuf is offered with. */
+/* wl_shm.format(format): those of our own wl_shm become the formats of our own linux-dmabuf. */
 static enum relay_verdict handle_shm_format(struct relay_message *message)
 {
 	struct policy_display *display = policy_display(message->relay);
@@ -180,7 +180,7 @@ static enum relay_verdict handle_get_registry(struct relay_message *message)
 	return RELAY_FORWARD;
 }
 
-/* wl_display.sync(callback): its answer comes after the globals of the registries there are. */
+/* wl_display.sync(callback): the answer comes after the globals of all registries so far. */
 static enum relay_verdict handle_sync(struct relay_message *message)
 {
 	struct policy_display *display = policy_display(message->relay);
@@ -230,7 +230,7 @@ static enum relay_verdict handle_global(struct relay_message *message)
 	struct policy_display *display = policy_display(message->relay);
 	const char *interface = message->args[1].s;
 
-	if (message->args[0].u == OWN_DMABUF_NAME) /* a name that would mean two things */
+	if (message->args[0].u == OWN_DMABUF_NAME) /* the name would be ambiguous */
 		return RELAY_SWALLOW;
 	if (strcmp(interface, "wl_shm") == 0) {
 		display->has_shm = true;
@@ -249,7 +249,7 @@ static enum relay_verdict handle_bind(struct relay_message *message)
 
 	if (message->args[0].u == OWN_DMABUF_NAME)
 		return bind_own(message);
-	/* Some of its buffers will have to be wl_shm: by then the formats should be known. */
+	/* Some of its buffers may have to become wl_shm: have the formats ready by then. */
 	if (display->has_dmabuf && message->args[0].u == display->dmabuf_name)
 		policy_display_shm(message->relay);
 	return RELAY_FORWARD;

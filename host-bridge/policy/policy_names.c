@@ -14,10 +14,7 @@ struct mark {
 static const struct mark title_mark = {"[", "] ", "]"};
 static const struct mark app_id_mark = {"wayferry.", ".", ""};
 
-/*
- * Ends @text, which was cut at @length bytes, before the character (UTF-8) that the cut may have
- * gone through.
- */
+/* @text was cut at @length bytes: drops the UTF-8 character there, which may be incomplete. */
 static void drop_last_character(char *text, size_t length)
 {
 	while (length > 0 && ((unsigned char)text[length - 1] & 0xc0) == 0x80)

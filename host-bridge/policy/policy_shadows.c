@@ -3,29 +3,22 @@
  * the compositor gets memfds, and at each commit that shows a new buffer the damaged rows are
  * copied from the guest's pages.
  *
- * A client damages what is new on the surface; but a buffer that was last shown two commits ago has
- * old contents in what the commit between them damaged, too. So a surface remembers the rows of its
- * latest commits, and a buffer the commit that its shadow is of; what happened since then is
- * copied. Rows only: damage is seldom narrow and low.
+ * A commit's damage says what is new since the commit before it. A buffer whose shadow was last
+ * copied several commits ago lacks what the commits in between damaged, too. So a surface remembers
+ * the damaged rows of its latest commits, and a buffer the commit at which its shadow was copied;
+ * what was damaged since then is copied. Whole rows: narrow damage is rare.
  */
 #include "host-bridge/policy/policy_buffers.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
+#include <string.h>
 #include <wayland-server-protocol.h>
 
 #include "host-bridge/gpu/resources.h"
-#include "protocol/base/bytes.h"
-#include "protocol/base/fd.h"
 
 #define LOG_MODULE "policy"
 
-/* wl_display.error: no_memory, implementation */
-#define NO_MEMORY 2
-#define IMPLEMENTATION 3
 #define HISTORY 8
-#define SHADOW_BYTES_MAX (UINT64_C(1) << 30) /* over all connections */
 
 struct rows { /* [first, end) */
 	int64_t first, end;
@@ -50,37 +43,6 @@ static struct rows rows_join(struct rows a, struct rows b)
 		a.first < b.first ? a.first : b.first,
 		a.end > b.end ? a.end : b.end,
 	};
-}
-
-/* Shadows */
-
-int shadow_create(struct shm_pool *pool, struct policy_counters *counters)
-{
-	const struct resource *blob = pool->memory.blob;
-	if (blob->size > SHADOW_BYTES_MAX - counters->shadow_bytes)
-		return -ENOSPC;
-	int fd = fd_memfd("wayferry-shadow", blob->size);
-	if (fd < 0)
-		return fd;
-	void *shadow = mmap(NULL, blob->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (shadow == MAP_FAILED) {
-		int error = -errno;
-		fd_close(&fd);
-		return error;
-	}
-	pool->shadow = shadow;
-	pool->shadow_bytes = blob->size;
-	pool->counters = counters;
-	counters->shadow_bytes += blob->size;
-	return fd;
-}
-
-void shadow_destroy(struct shm_pool *pool)
-{
-	if (!pool->shadow)
-		return;
-	munmap(pool->shadow, pool->shadow_bytes);
-	pool->counters->shadow_bytes -= pool->shadow_bytes;
 }
 
 /* Copies @rows of @buffer into its shadow. */
@@ -145,7 +107,8 @@ static enum relay_verdict handle_create_surface(struct relay_message *message)
 	struct shm_surface *surface = calloc(1, sizeof(*surface));
 
 	if (!surface)
-		return relay_fail(message->relay, NULL, NO_MEMORY, "no memory for a surface");
+		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
+			"no memory for a surface");
 	surface->serial = ++connection->policy->counters->surfaces;
 	surface->scale = 1;
 	surface->surface_damage = surface->buffer_damage = no_rows;
@@ -161,7 +124,7 @@ static enum relay_verdict handle_attach(struct relay_message *message)
 	struct shm_buffer *buffer = shadowed_buffer(message->args[0].object);
 
 	if (buffer_abandoned(message->args[0].object))
-		return relay_fail(message->relay, NULL, IMPLEMENTATION,
+		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_IMPLEMENTATION,
 			"the process that draws for this application has ended");
 	shm_buffer_unref(surface->attached);
 	surface->attached = buffer ? shm_buffer_ref(buffer) : NULL;

@@ -271,12 +271,12 @@ static void without_a_compositor_there_is_no_connection(void **state)
 }
 
 /* A compositor that accepts nobody: as many wait as its backlog holds. */
-static struct compositor *connect_to_busy(int patience_ms)
+static struct compositor *connect_to_busy(int timeout_ms)
 {
 	static struct policy policy; /* outlives the connection */
 	static struct compositor *compositor;
 	policy = world.policy;
-	policy.connect_patience_ms = patience_ms;
+	policy.connect_timeout_ms = timeout_ms;
 	for (size_t i = 0; i < ARRAY_LENGTH(crowd); i++) {
 		char ignored[COMPOSITOR_PATH_BYTES];
 		crowd[i] = compositor_open_socket(&policy, ignored);

@@ -321,22 +321,22 @@ static void there_are_not_more_than_their_bound(void **state)
 
 enum { OWED = 200000 }; /* more than fits into a pipe */
 
-static struct pipes heir;
+static struct pipes drain;
 static uint8_t owed[OWED];
 
-static int set_up_heir(void **state)
+static int set_up_drain(void **state)
 {
 	set_up(state);
-	pipes_init(&heir, t.loop, NULL, NULL, &t.live);
+	pipes_init(&drain, t.loop, NULL, NULL, &t.live);
 	for (size_t i = 0; i < OWED; i++)
 		owed[i] = (uint8_t)(i ^ i >> 7);
 	return 0;
 }
 
-static int tear_down_heir(void **state)
+static int tear_down_drain(void **state)
 {
-	pipes_finish(&heir);
-	return heir.queued_bytes == 0 ? tear_down(state) : -1;
+	pipes_finish(&drain);
+	return drain.queued_bytes == 0 ? tear_down(state) : -1;
 }
 
 /* A write pipe with more than its reader takes at once; the reading end. */
@@ -369,7 +369,7 @@ static void what_is_owed_to_a_reader_outlives_the_context(void **state)
 	int fds[3];
 	for (uint32_t i = 0; i < 3; i++)
 		fds[i] = open_owing(2 + i, OWED, true);
-	assert_int_equal(pipes_bequeath(&t.pipes, &heir, 10000), 0);
+	assert_int_equal(pipes_hand_over(&t.pipes, &drain, 10000), 0);
 	assert_int_equal(t.pipes.queued_bytes, 0);
 	assert_false(pipes_has(&t.pipes, 2));
 	assert_int_equal(t.live, 3);
@@ -378,7 +378,7 @@ static void what_is_owed_to_a_reader_outlives_the_context(void **state)
 		close(fds[i]);
 	}
 	assert_int_equal(t.live, 0);
-	assert_int_equal(heir.queued_bytes, 0);
+	assert_int_equal(drain.queued_bytes, 0);
 }
 
 static void pipes_of_contexts_with_the_same_ids_outlive_them(void **state)
@@ -386,7 +386,7 @@ static void pipes_of_contexts_with_the_same_ids_outlive_them(void **state)
 	int fds[2];
 	for (int i = 0; i < 2; i++) {
 		fds[i] = open_owing(2, OWED, true);
-		assert_int_equal(pipes_bequeath(&t.pipes, &heir, 10000), 0);
+		assert_int_equal(pipes_hand_over(&t.pipes, &drain, 10000), 0);
 		pipes_init(&t.pipes, t.loop, &listener, NULL, &t.live);
 	}
 	for (int i = 0; i < 2; i++) {
@@ -401,7 +401,7 @@ static void pipes_that_were_not_ended_and_read_pipes_die_with_the_context(void *
 	int cut = open_owing(2, OWED, false), read_pipe = open_read(FIRST), idle = open_write(3);
 	waiters_done = 0;
 	pipes_wait(&t.pipes, 2, &waiter);
-	assert_int_equal(pipes_bequeath(&t.pipes, &heir, 10000), 0);
+	assert_int_equal(pipes_hand_over(&t.pipes, &drain, 10000), 0);
 	assert_int_equal(waiters_done, 1);
 	assert_int_equal(t.live, 0);
 	assert_true(read_to_the_end(cut, OWED) < OWED);
@@ -413,13 +413,13 @@ static void pipes_that_were_not_ended_and_read_pipes_die_with_the_context(void *
 	close(idle);
 }
 
-static void who_waits_does_not_wait_for_the_heir(void **state)
+static void no_submission_waits_for_a_pipe_that_was_handed_over(void **state)
 {
 	struct pipe_waiter waiter = {.done = handle_done};
 	int fd = open_owing(2, OWED, true);
 	waiters_done = 0;
 	pipes_wait(&t.pipes, 2, &waiter);
-	assert_int_equal(pipes_bequeath(&t.pipes, &heir, 10000), 0);
+	assert_int_equal(pipes_hand_over(&t.pipes, &drain, 10000), 0);
 	assert_int_equal(waiters_done, 1);
 	assert_int_equal(read_to_the_end(fd, OWED), OWED);
 	assert_int_equal(waiters_done, 1);
@@ -430,7 +430,7 @@ static void a_reader_that_takes_nothing_is_given_up(void **state)
 {
 	uint8_t bytes[65536];
 	int lazy = open_owing(2, OWED, true), slow = open_owing(3, OWED, true);
-	assert_int_equal(pipes_bequeath(&t.pipes, &heir, 600), 0);
+	assert_int_equal(pipes_hand_over(&t.pipes, &drain, 600), 0);
 	assert_int_equal(t.live, 2);
 	/* The slow one takes its time for all of it, but never so long for a segment. */
 	for (int i = 0; i < 5; i++) {
@@ -447,7 +447,7 @@ static void a_reader_that_takes_nothing_is_given_up(void **state)
 	close(lazy);
 }
 
-static void heirs_have_bounds(void **state)
+static void pipes_that_were_handed_over_have_bounds(void **state)
 {
 	static uint8_t megabytes[6 << 20];
 	int fds[3];
@@ -459,10 +459,10 @@ static void heirs_have_bounds(void **state)
 		assert_int_equal(
 			pipes_write(&t.pipes, 2 + i, megabytes, sizeof(megabytes), true), -EAGAIN);
 		/* Three times six is too much, for one context as for what is left of several. */
-		assert_int_equal(pipes_bequeath(&t.pipes, &heir, 10000), i == 2);
+		assert_int_equal(pipes_hand_over(&t.pipes, &drain, 10000), i == 2);
 	}
 	assert_int_equal(t.live, 2);
-	assert_true(heir.queued_bytes <= PIPES_MAX_QUEUED);
+	assert_true(drain.queued_bytes <= PIPES_MAX_QUEUED);
 	for (int i = 0; i < 3; i++)
 		close(fds[i]);
 	turn();
@@ -471,16 +471,16 @@ static void heirs_have_bounds(void **state)
 	int many[PIPES_MAX + 1];
 	for (uint32_t i = 0; i <= PIPES_MAX; i++) {
 		many[i] = open_owing(2, 65536 + 1, true);
-		assert_int_equal(pipes_bequeath(&t.pipes, &heir, 10000), i == PIPES_MAX);
+		assert_int_equal(pipes_hand_over(&t.pipes, &drain, 10000), i == PIPES_MAX);
 	}
 	assert_int_equal(t.live, PIPES_MAX);
-	pipes_finish(&heir);
+	pipes_finish(&drain);
 	assert_int_equal(t.live, 0);
 	for (uint32_t i = 0; i <= PIPES_MAX; i++)
 		close(many[i]);
 }
 
-#define HEIR_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_heir, tear_down_heir)
+#define DRAIN_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_drain, tear_down_drain)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -498,12 +498,12 @@ int main(void)
 		TEST(a_guest_can_only_hang_up_on_a_read_pipe),
 		TEST(a_write_pipe_may_be_a_file),
 		TEST(there_are_not_more_than_their_bound),
-		HEIR_TEST(what_is_owed_to_a_reader_outlives_the_context),
-		HEIR_TEST(pipes_of_contexts_with_the_same_ids_outlive_them),
-		HEIR_TEST(pipes_that_were_not_ended_and_read_pipes_die_with_the_context),
-		HEIR_TEST(who_waits_does_not_wait_for_the_heir),
-		HEIR_TEST(a_reader_that_takes_nothing_is_given_up),
-		HEIR_TEST(heirs_have_bounds),
+		DRAIN_TEST(what_is_owed_to_a_reader_outlives_the_context),
+		DRAIN_TEST(pipes_of_contexts_with_the_same_ids_outlive_them),
+		DRAIN_TEST(pipes_that_were_not_ended_and_read_pipes_die_with_the_context),
+		DRAIN_TEST(no_submission_waits_for_a_pipe_that_was_handed_over),
+		DRAIN_TEST(a_reader_that_takes_nothing_is_given_up),
+		DRAIN_TEST(pipes_that_were_handed_over_have_bounds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
