@@ -17,11 +17,13 @@
 #include <unistd.h>
 #include <wayland-server-protocol.h>
 
+#include "protocol/base/byte_queue.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 
 #define PIPES_MAX 256
 #define CHUNK_BYTES 65536
+#define QUEUE_MAX_BYTES (16 << 20) /* the host is told to pause long before */
 
 /* The host's bytes on their way to an fd of the client's. */
 struct read_pipe {
@@ -32,8 +34,7 @@ struct read_pipe {
 	bool is_socket;
 	bool hang_up;                   /* nothing comes behind the queue */
 	struct wl_event_source *source; /* while the fd takes nothing */
-	uint8_t *queue;
-	size_t head, tail, capacity; /* queued: [head, tail) */
+	struct byte_queue queue;
 };
 
 /* What the client writes, on its way to the host. */
@@ -70,11 +71,11 @@ static void read_pipe_destroy(struct read_pipe *pipe)
 {
 	if (pipe->source)
 		wl_event_source_remove(pipe->source);
-	pipe->transfers->queued_bytes -= pipe->tail - pipe->head;
+	pipe->transfers->queued_bytes -= byte_queue_size(&pipe->queue);
 	pipe->transfers->count--;
 	wl_list_remove(&pipe->link);
 	fd_close(&pipe->fd);
-	free(pipe->queue);
+	byte_queue_clear(&pipe->queue);
 	free(pipe);
 }
 
@@ -128,95 +129,60 @@ static void account(struct read_pipe *pipe, size_t size)
 /* Its reader is gone: what comes from now on is dropped. */
 static void read_pipe_break(struct read_pipe *pipe)
 {
-	size_t queued = pipe->tail - pipe->head;
-	if (pipe->source)
-		wl_event_source_remove(pipe->source);
-	pipe->source = NULL;
+	size_t queued = byte_queue_size(&pipe->queue);
 	fd_close(&pipe->fd);
-	pipe->head = pipe->tail = 0;
+	byte_queue_clear(&pipe->queue);
 	pipe->transfers->queued_bytes -= queued;
 	account(pipe, queued);
 }
 
-/* As much as the fd takes now; breaks the pipe on errors. How many bytes. */
-static size_t write_some(struct read_pipe *pipe, const uint8_t *bytes, size_t size)
+/* Writes as much as the fd takes now; breaks the pipe on errors. How many bytes. */
+static size_t read_pipe_drain(struct read_pipe *pipe)
 {
-	size_t done = 0;
-	while (pipe->fd >= 0 && done < size) {
-		ssize_t n = pipe->is_socket
-			? send(pipe->fd, bytes + done, size - done, MSG_DONTWAIT | MSG_NOSIGNAL)
-			: write(pipe->fd, bytes + done, size - done);
-		if (n >= 0) {
-			done += (size_t)n;
-			continue;
-		}
-		if (errno == EINTR)
-			continue;
-		if (errno == EAGAIN)
-			break;
+	struct byte_queue *queue = &pipe->queue;
+	size_t before = byte_queue_size(queue);
+	int result = pipe->is_socket ? byte_queue_send(queue, pipe->fd)
+				     : byte_queue_write(queue, pipe->fd);
+	size_t done = before - byte_queue_size(queue);
+	pipe->transfers->queued_bytes -= done;
+	account(pipe, done);
+	if (result < 0 && result != -EAGAIN)
 		read_pipe_break(pipe);
-	}
 	return done;
+}
+
+static int handle_writable(int fd, uint32_t mask, void *data);
+
+/* Waits until the fd takes what is queued; ends a pipe that has nothing more to write. */
+static void read_pipe_settle(struct read_pipe *pipe)
+{
+	if (byte_queue_size(&pipe->queue) > 0 && !pipe->source) {
+		pipe->source = wl_event_loop_add_fd(pipe->transfers->connection->loop, pipe->fd,
+			WL_EVENT_WRITABLE, handle_writable, pipe);
+		if (!pipe->source)
+			read_pipe_break(pipe);
+	}
+	if (byte_queue_size(&pipe->queue) > 0)
+		return;
+	if (pipe->source)
+		wl_event_source_remove(pipe->source);
+	pipe->source = NULL;
+	if (pipe->hang_up)
+		read_pipe_destroy(pipe);
 }
 
 static int handle_writable(int fd, uint32_t mask, void *data)
 {
 	struct read_pipe *pipe = data;
-	struct transfers *transfers = pipe->transfers;
-	size_t done = write_some(pipe, pipe->queue + pipe->head, pipe->tail - pipe->head);
+	struct connection *connection = pipe->transfers->connection;
+	size_t done = read_pipe_drain(pipe);
 
-	if (pipe->fd >= 0) { /* else the whole queue was accounted for */
-		pipe->head += done;
-		transfers->queued_bytes -= done;
-		account(pipe, done);
-	}
 	/* An error that write() does not see would come again and again. */
 	if (done == 0 && pipe->fd >= 0 && (mask & (WL_EVENT_ERROR | WL_EVENT_HANGUP)))
 		read_pipe_break(pipe);
-	if (pipe->head == pipe->tail) {
-		if (pipe->source)
-			wl_event_source_remove(pipe->source);
-		pipe->source = NULL;
-		free(pipe->queue);
-		pipe->queue = NULL;
-		pipe->head = pipe->tail = pipe->capacity = 0;
-		if (pipe->hang_up)
-			read_pipe_destroy(pipe);
-	}
-	transfers->connection->wake(transfers->connection);
+	read_pipe_settle(pipe);
+	connection->wake(connection);
 	return 0;
-}
-
-/* Keeps what the fd did not take, and waits until it does. */
-static void enqueue(struct read_pipe *pipe, const uint8_t *bytes, size_t size)
-{
-	size_t queued = pipe->tail - pipe->head;
-	if (pipe->capacity - pipe->tail < size) {
-		if (queued > 0)
-			memmove(pipe->queue, pipe->queue + pipe->head, queued);
-		pipe->head = 0;
-		pipe->tail = queued;
-	}
-	if (pipe->capacity - pipe->tail < size) {
-		size_t capacity = align_up(queued + size, CHUNK_BYTES) + queued / 2;
-		uint8_t *queue = realloc(pipe->queue, capacity);
-		if (!queue) {
-			read_pipe_break(pipe);
-			account(pipe, size);
-			return;
-		}
-		pipe->queue = queue;
-		pipe->capacity = capacity;
-	}
-	memcpy(pipe->queue + pipe->tail, bytes, size);
-	pipe->tail += size;
-	pipe->transfers->queued_bytes += size;
-	if (pipe->source)
-		return;
-	pipe->source = wl_event_loop_add_fd(pipe->transfers->connection->loop, pipe->fd,
-		WL_EVENT_WRITABLE, handle_writable, pipe);
-	if (!pipe->source)
-		read_pipe_break(pipe);
 }
 
 void transfers_pipe_data(
@@ -230,19 +196,17 @@ void transfers_pipe_data(
 	}
 	if (!found)
 		return;
-	size_t done = 0;
-	if (found->head == found->tail) {
-		done = write_some(found, bytes, size);
-		if (found->fd < 0) /* what is left is dropped */
-			done = size;
-		account(found, done);
+	if (found->fd >= 0 && byte_queue_add(&found->queue, bytes, size) < 0)
+		read_pipe_break(found);
+	if (found->fd < 0) {
+		account(found, size); /* dropped */
+	} else {
+		transfers->queued_bytes += size;
+		if (!found->source)
+			read_pipe_drain(found);
 	}
-	if (done < size)
-		enqueue(found, (const uint8_t *)bytes + done, size - done);
-	if (hang_up)
-		found->hang_up = true;
-	if (found->hang_up && found->head == found->tail)
-		read_pipe_destroy(found);
+	found->hang_up |= hang_up;
+	read_pipe_settle(found);
 }
 
 /*
@@ -293,6 +257,7 @@ static enum relay_verdict handle_receive(struct relay_message *message)
 	pipe->transfers = transfers;
 	pipe->id = channel_new_read_pipe(connection->channel);
 	pipe->fd = open_for_writing(handle->fd, &pipe->is_socket);
+	byte_queue_init(&pipe->queue, QUEUE_MAX_BYTES);
 	wl_list_insert(&transfers->read_pipes, &pipe->link);
 	transfers->count++;
 	*handle = (struct wire_handle){.kind = WIRE_READ_PIPE, .fd = -1, .id = pipe->id};
