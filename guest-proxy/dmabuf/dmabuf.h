@@ -5,7 +5,7 @@
 #ifndef GUEST_PROXY_DMABUF_DMABUF_H
 #define GUEST_PROXY_DMABUF_DMABUF_H
 
-#include "protocol/formats/pixel_format.h"
+#include "protocol/pixels/pixel_format.h"
 #include "protocol/relay/relay.h"
 
 struct channel_blob;

@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "guest-proxy/gpu/gpu.h"
-#include "protocol/formats/pixel_format.h"
+#include "protocol/pixels/pixel_format.h"
 
 int dmabuf_pairs_add(struct wl_array *pairs, uint32_t format, uint64_t modifier)
 {

@@ -6,7 +6,7 @@
 #define HOST_BRIDGE_POLICY_POLICY_BUFFERS_H
 
 #include "host-bridge/policy/policy_hooks.h"
-#include "protocol/formats/pixel_format.h"
+#include "protocol/pixels/pixel_format.h"
 
 /* relay_object.data of a wl_shm_pool. */
 struct shm_pool {

@@ -1,6 +1,6 @@
 /* Pixel formats by their DRM codes: what their planes look like in linear memory. */
-#ifndef PROTOCOL_FORMATS_PIXEL_FORMAT_H
-#define PROTOCOL_FORMATS_PIXEL_FORMAT_H
+#ifndef PROTOCOL_PIXELS_PIXEL_FORMAT_H
+#define PROTOCOL_PIXELS_PIXEL_FORMAT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* Pixel formats by their DRM codes. */
-#include "protocol/formats/pixel_format.h"
+#include "protocol/pixels/pixel_format.h"
 
 #include <drm_fourcc.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* protocol/formats/pixel_format.c */
-#include "protocol/formats/pixel_format.h"
+/* protocol/pixels/pixel_format.c */
+#include "protocol/pixels/pixel_format.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
