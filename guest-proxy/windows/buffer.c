@@ -7,8 +7,8 @@
 #include <wayland-server-protocol.h>
 
 #include "guest-proxy/connection/connection.h"
-#include "guest-proxy/windows/shm_format.h"
 #include "protocol/base/bytes.h"
+#include "protocol/pixels/pixel_format.h"
 
 /* A pool is a mapping of this process, which has 65530 of them for all clients. */
 #define POOLS_MAX 1024
@@ -30,7 +30,7 @@ static enum relay_verdict handle_format(struct relay_message *message)
 {
 	struct connection *connection = connection_of(message->relay);
 	uint32_t format = message->args[0].u;
-	if (shm_format_pixel_bytes(format, NULL) == 0)
+	if (pixel_format_pixel_bytes(format, NULL) == 0)
 		return RELAY_SWALLOW;
 	if (!format_usable(connection, format) && connection->n_formats < CONNECTION_FORMATS_MAX)
 		connection->formats[connection->n_formats++] = format;
@@ -120,7 +120,7 @@ static enum relay_verdict handle_create_buffer(struct relay_message *message)
 	int32_t width = message->args[2].i, height = message->args[3].i;
 	uint32_t format = message->args[5].u;
 
-	uint32_t pixel_bytes = shm_format_pixel_bytes(format, NULL);
+	uint32_t pixel_bytes = pixel_format_pixel_bytes(format, NULL);
 	if (pixel_bytes == 0 || !format_usable(connection, format))
 		return relay_fail(message->relay, message->object, WL_SHM_ERROR_INVALID_FORMAT,
 			"invalid format 0x%x", format);

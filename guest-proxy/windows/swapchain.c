@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest-proxy/windows/shm_format.h"
 #include "guest-proxy/windows/stream_copy.h"
 #include "protocol/base/bytes.h"
+#include "protocol/pixels/pixel_format.h"
 
 #define BUSY_MAX 16    /* then the compositor gets the oldest again, released or not */
 #define FREE_MAX 3     /* more free ones than this are not kept */
@@ -44,8 +44,8 @@ static uint64_t choose_stride(const struct buffer *model, uint32_t pixel_bytes)
 
 struct swapchain *swapchain_create(struct connection *connection, const struct buffer *model)
 {
-	bool pair = false;
-	uint32_t pixel_bytes = shm_format_pixel_bytes(model->format, &pair);
+	bool pairs = false;
+	uint32_t pixel_bytes = pixel_format_pixel_bytes(model->format, &pairs);
 	uint64_t stride = choose_stride(model, pixel_bytes);
 	if (align_up(stride * (uint64_t)model->height, PAGE_BYTES) > INT32_MAX)
 		return NULL;
@@ -59,7 +59,7 @@ struct swapchain *swapchain_create(struct connection *connection, const struct b
 		.format = model->format,
 		.stride_bytes = (uint32_t)stride,
 		.pixel_bytes = pixel_bytes,
-		.whole_rows = pair,
+		.whole_rows = pairs,
 	};
 	wl_list_init(&swapchain->buffers);
 	wl_list_insert(&connection->swapchains, &swapchain->link);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "host-bridge/gpu/resources.h"
+#include "protocol/pixels/pixel_format.h"
 
 #define STRIDE_ALIGNMENT 64
 /* The largest page of a guest; its kernel rounds blobs up to it. */
@@ -26,38 +27,6 @@ struct blob_file {
 	uint32_t id;
 	void *contents; /* NULL: zeroes */
 	size_t contents_size;
-};
-
-struct format {
-	uint32_t fourcc;
-	struct {
-		uint8_t bytes; /* of a pixel, or of what is one in this plane; 0: no such plane */
-		uint8_t width_shift; /* the plane is this much narrower */
-		uint8_t height_shift;
-	} planes[3];
-};
-
-static const struct format formats[] = {
-	{DRM_FORMAT_R8, {{1, 0, 0}}},
-	{DRM_FORMAT_RGB565, {{2, 0, 0}}},
-	{DRM_FORMAT_XRGB8888, {{4, 0, 0}}},
-	{DRM_FORMAT_ARGB8888, {{4, 0, 0}}},
-	{DRM_FORMAT_XBGR8888, {{4, 0, 0}}},
-	{DRM_FORMAT_ABGR8888, {{4, 0, 0}}},
-	{DRM_FORMAT_RGBX8888, {{4, 0, 0}}},
-	{DRM_FORMAT_RGBA8888, {{4, 0, 0}}},
-	{DRM_FORMAT_BGRX8888, {{4, 0, 0}}},
-	{DRM_FORMAT_BGRA8888, {{4, 0, 0}}},
-	{DRM_FORMAT_XRGB2101010, {{4, 0, 0}}},
-	{DRM_FORMAT_ARGB2101010, {{4, 0, 0}}},
-	{DRM_FORMAT_XBGR2101010, {{4, 0, 0}}},
-	{DRM_FORMAT_ABGR2101010, {{4, 0, 0}}},
-	{DRM_FORMAT_XBGR16161616F, {{8, 0, 0}}},
-	{DRM_FORMAT_ABGR16161616F, {{8, 0, 0}}},
-	{DRM_FORMAT_NV12, {{1, 0, 0}, {2, 1, 1}}},
-	{DRM_FORMAT_P010, {{2, 0, 0}, {4, 1, 1}}},
-	{DRM_FORMAT_YUV420, {{1, 0, 0}, {1, 1, 1}, {1, 1, 1}}},
-	{DRM_FORMAT_YVU420, {{1, 0, 0}, {1, 1, 1}, {1, 1, 1}}},
 };
 
 void blob_ids_init(struct blob_ids *ids, uint64_t max_bytes)
@@ -95,20 +64,15 @@ void blob_ids_finish(struct blob_ids *ids)
 static int lay_out(const struct cross_domain_get_image_requirements *request, uint64_t max_bytes,
 	struct cross_domain_image_requirements *out)
 {
-	const struct format *format = NULL;
-	for (size_t i = 0; i < ARRAY_LENGTH(formats); i++)
-		if (formats[i].fourcc == request->drm_format)
-			format = &formats[i];
+	const struct pixel_format *format = pixel_format_find(request->drm_format);
 	if (!format || request->width == 0 || request->height == 0)
 		return -EINVAL;
 
 	uint64_t size = 0;
-	for (size_t i = 0; i < ARRAY_LENGTH(format->planes) && format->planes[i].bytes > 0; i++) {
-		uint64_t width = ((uint64_t)request->width + format->planes[i].width_shift) >>
-			format->planes[i].width_shift;
-		uint64_t height = ((uint64_t)request->height + format->planes[i].height_shift) >>
-			format->planes[i].height_shift;
-		uint64_t stride = align_up(width * format->planes[i].bytes, STRIDE_ALIGNMENT);
+	for (unsigned i = 0; i < format->n_planes; i++) {
+		uint64_t height = pixel_format_rows(format, i, request->height);
+		uint64_t stride = align_up(
+			pixel_format_row_bytes(format, i, request->width), STRIDE_ALIGNMENT);
 		if (stride > max_bytes || height > (max_bytes - size) / stride)
 			return -EINVAL;
 		out->strides[i] = (uint32_t)stride;

@@ -105,14 +105,6 @@ bool buffer_abandoned(const struct relay_object *object)
 	return buffer && abandoned(buffer->pool ? &buffer->pool->memory : &buffer->planes[0]);
 }
 
-/* Bytes of a pixel in formats of one plane; 0: not known, or several planes. */
-static int32_t format_pixel_bytes(uint32_t shm_format)
-{
-	const struct pixel_format *format = pixel_format_find(pixel_format_from_shm(shm_format));
-	return format && format->n_planes == 1 && format->planes[0].x == 1 ? format->planes[0].bytes
-									   : 0;
-}
-
 /* Why @blob cannot be a pool of @size bytes, or NULL. */
 static const char *pool_fault(const struct resource *blob, int32_t size)
 {
@@ -225,7 +217,7 @@ static enum relay_verdict handle_create_buffer(struct relay_message *message)
 	int32_t width = message->args[2].i, height = message->args[3].i,
 		stride = message->args[4].i;
 	uint32_t format = message->args[5].u;
-	int32_t pixel_bytes = format_pixel_bytes(format);
+	uint32_t pixel_bytes = pixel_format_pixel_bytes(format, NULL);
 
 	if (offset < 0 || width <= 0 || height <= 0 || stride <= 0 ||
 		(int64_t)width * pixel_bytes > stride ||

@@ -20,6 +20,17 @@ struct pixel_format {
 const struct pixel_format *pixel_format_find(uint32_t code);
 
 /*
+ * How many bytes a pixel of a wl_shm format has; 0 for formats that are unknown or have several
+ * planes. *@pairs (may be NULL): pixels share bytes with their neighbours in the row, so only whole
+ * rows can be copied.
+ */
+uint32_t pixel_format_pixel_bytes(uint32_t shm_format, bool *pairs);
+
+/* Bytes of a row, and the number of rows, of a plane of a picture of @width x @height. */
+uint64_t pixel_format_row_bytes(const struct pixel_format *format, unsigned plane, uint32_t width);
+uint64_t pixel_format_rows(const struct pixel_format *format, unsigned plane, uint32_t height);
+
+/*
  * Whether plane @plane of a picture of @width x @height (both > 0) lies in @size bytes when it
  * starts at @offset and its rows are @stride apart. The last row needs no more than its pixels.
  */

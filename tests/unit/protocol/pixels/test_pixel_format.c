@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <drm_fourcc.h>
+#include <wayland-server-protocol.h>
 
 #include "protocol/base/bytes.h"
 
@@ -63,12 +64,37 @@ static void wl_shm_has_names_of_its_own_for_two(void **state)
 	assert_int_equal(pixel_format_from_shm(DRM_FORMAT_RGB565), DRM_FORMAT_RGB565);
 }
 
+static void pixels_have_bytes_where_there_is_one_plane(void **state)
+{
+	bool pairs = true;
+	assert_int_equal(pixel_format_pixel_bytes(WL_SHM_FORMAT_ARGB8888, &pairs), 4);
+	assert_false(pairs);
+	assert_int_equal(pixel_format_pixel_bytes(WL_SHM_FORMAT_RGB565, NULL), 2);
+	assert_int_equal(pixel_format_pixel_bytes(WL_SHM_FORMAT_YUYV, &pairs), 2);
+	assert_true(pairs);
+	assert_int_equal(pixel_format_pixel_bytes(WL_SHM_FORMAT_Y210, &pairs), 4);
+	assert_int_equal(pixel_format_pixel_bytes(WL_SHM_FORMAT_NV12, NULL), 0);
+	assert_int_equal(pixel_format_pixel_bytes(0x20202020, NULL), 0);
+}
+
+static void planes_have_rows_of_whole_samples(void **state)
+{
+	const struct pixel_format *format = pixel_format_find(DRM_FORMAT_NV12);
+	assert_int_equal(pixel_format_row_bytes(format, 0, 15), 15);
+	assert_int_equal(pixel_format_row_bytes(format, 1, 15), 16);
+	assert_int_equal(pixel_format_rows(format, 0, 15), 15);
+	assert_int_equal(pixel_format_rows(format, 1, 15), 8);
+	assert_int_equal(pixel_format_row_bytes(format, 1, UINT32_MAX), UINT64_C(1) << 32);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_plane_fits_when_its_last_pixel_does),
 		cmocka_unit_test(what_is_not_known_has_no_layout),
 		cmocka_unit_test(wl_shm_has_names_of_its_own_for_two),
+		cmocka_unit_test(pixels_have_bytes_where_there_is_one_plane),
+		cmocka_unit_test(planes_have_rows_of_whole_samples),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
