@@ -16,6 +16,7 @@
 #include "host-bridge/cross_domain/compositor.h"
 #include "host-bridge/doctor.h"
 #include "host-bridge/gpu/device.h"
+#include "host-bridge/kinds.h"
 #include "host-bridge/policy/policy.h"
 #include "host-bridge/render/renderer.h"
 #include "host-bridge/sandbox.h"
@@ -48,6 +49,7 @@ struct host {
 	struct renderer_config renderer_config;
 	char renderer_program[PATH_MAX];
 	struct renderer *renderer;
+	struct kinds kinds;
 	struct policy policy;
 	struct wl_event_loop *loop;
 	struct wl_event_source *signals[3];
@@ -413,14 +415,15 @@ static bool open_host(struct host *host)
 		if (!host->signals[i])
 			return false;
 	}
+	kinds_init(&host->kinds, &host->policy, host->renderer);
 	const struct device_config config = {
 		.loop = host->loop,
 		.socket_path = host->socket_path,
 		.socket_fd = host->socket_fd,
-		.policy = &host->policy,
+		.kinds = host->kinds.list,
+		.n_kinds = host->kinds.n,
 		.region_bytes = host->region_bytes,
 		.udmabuf = true,
-		.renderer = host->renderer,
 	};
 	host->socket_fd = -1; /* the device's now */
 	host->device = device_create(&config);

@@ -39,19 +39,6 @@ struct hold {
 	struct submission *submission;
 };
 
-void cross_domain_capset(
-	struct cross_domain_capset_ext *out, bool guest_shared, bool private_textures)
-{
-	*out = (struct cross_domain_capset_ext){
-		.base = {.version = 1, .supported_channels = 1u << CROSS_DOMAIN_CHANNEL_WAYLAND},
-		.magic = CROSS_DOMAIN_WAYFERRY_MAGIC,
-		.features = CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_WANT_POLL |
-			CROSS_DOMAIN_EXT_FETCH |
-			(guest_shared ? CROSS_DOMAIN_EXT_GUEST_SHARED : 0) |
-			(private_textures ? CROSS_DOMAIN_EXT_PRIVATE_TEXTURES : 0),
-	};
-}
-
 /* --- submissions that wait --- */
 
 static void submission_free(struct submission *submission)
@@ -187,12 +174,7 @@ void cross_domain_fail(struct cross_domain_context *context, const char *why)
 /* A guest may end its context before readers have taken all that it wrote. */
 static void finish_pipes(struct cross_domain_context *context)
 {
-	struct pipes *lingering = context->base.host->lingering;
-	if (!lingering) {
-		pipes_finish(&context->pipes);
-		return;
-	}
-	unsigned closed = pipes_hand_over(&context->pipes, lingering, LINGER_MS);
+	unsigned closed = pipes_hand_over(&context->pipes, &context->kind->lingering, LINGER_MS);
 	if (closed > 0)
 		log_limited(&context->log_limit, LOG_LEVEL_WARN,
 			"%s: the contents of %u pipes are cut short: their readers are too slow",
@@ -272,7 +254,7 @@ static int handle_init(struct cross_domain_context *context, const uint8_t *byte
 				context->base.name, places->total, places->channels);
 		else
 			context->compositor = compositor_connect(context->base.host->loop,
-				context->base.host->policy, context->base.name,
+				context->kind->policy, context->base.name,
 				&cross_domain_compositor_listener, context);
 		/* INIT has no answer: the guest learns of a failure by the end of the channel. */
 		if (!context->compositor) {
@@ -562,14 +544,14 @@ static const struct context_ops context_ops = {
 	.service = cross_domain_service,
 };
 
-struct context *cross_domain_context_create(
-	const struct context_host *host, uint32_t id, const char *name)
+static struct context *create(struct context_kind *kind, uint32_t id, const char *name)
 {
 	struct cross_domain_context *context = calloc(1, sizeof(*context));
 	if (!context)
 		return NULL;
+	context->kind = container_of(kind, struct cross_domain_kind, base);
 	context->base.ops = &context_ops;
-	context->base.host = host;
+	context->base.host = kind->host;
 	context->base.id = id;
 	if (name[0] != 0)
 		snprintf(context->base.name, sizeof(context->base.name), "context %u (%s)", id,
@@ -577,11 +559,56 @@ struct context *cross_domain_context_create(
 	else
 		snprintf(context->base.name, sizeof(context->base.name), "context %u", id);
 	context->last_id = 1; /* others' first one is 2, too */
-	blob_ids_init(&context->blob_ids, host->max_blob_bytes);
-	pipes_init(&context->pipes, host->loop, &cross_domain_pipes_listener, context,
-		&host->counters->pipes);
+	blob_ids_init(&context->blob_ids, kind->host->max_blob_bytes);
+	pipes_init(&context->pipes, kind->host->loop, &cross_domain_pipes_listener, context,
+		&kind->host->counters->pipes);
 	wl_list_init(&context->polls);
 	wl_list_init(&context->sends);
 	wl_list_init(&context->send_holds);
 	return &context->base;
+}
+
+/* --- the kind --- */
+
+static void handle_start(struct context_kind *base)
+{
+	struct cross_domain_kind *kind = container_of(base, struct cross_domain_kind, base);
+	pipes_init(&kind->lingering, base->host->loop, NULL, NULL, &base->host->counters->pipes);
+}
+
+static void handle_reset(struct context_kind *base)
+{
+	pipes_finish(&container_of(base, struct cross_domain_kind, base)->lingering);
+}
+
+static void fill_capset(const struct context_kind *base, uint8_t *out)
+{
+	const struct cross_domain_kind *kind =
+		container_of(base, const struct cross_domain_kind, base);
+	const struct cross_domain_capset_ext capset = {
+		.base = {.version = 1, .supported_channels = 1u << CROSS_DOMAIN_CHANNEL_WAYLAND},
+		.magic = CROSS_DOMAIN_WAYFERRY_MAGIC,
+		.features = CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_WANT_POLL |
+			CROSS_DOMAIN_EXT_FETCH |
+			(resource_table_exports(base->host->resources)
+					? CROSS_DOMAIN_EXT_GUEST_SHARED
+					: 0) |
+			(kind->private_textures ? CROSS_DOMAIN_EXT_PRIVATE_TEXTURES : 0),
+	};
+	memcpy(out, &capset, sizeof(capset));
+}
+
+void cross_domain_kind_init(
+	struct cross_domain_kind *kind, const struct policy *policy, bool private_textures)
+{
+	*kind = (struct cross_domain_kind){
+		.base = {.capset_id = CROSS_DOMAIN_CAPSET_ID,
+			.capset_bytes = sizeof(struct cross_domain_capset_ext),
+			.start = handle_start,
+			.fill_capset = fill_capset,
+			.create = create,
+			.reset = handle_reset},
+		.policy = policy,
+		.private_textures = private_textures,
+	};
 }

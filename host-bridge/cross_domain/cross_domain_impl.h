@@ -4,6 +4,7 @@
 
 #include "host-bridge/cross_domain/blob_ids.h"
 #include "host-bridge/cross_domain/compositor.h"
+#include "host-bridge/cross_domain/cross_domain_context.h"
 #include "host-bridge/cross_domain/guest_stream.h"
 #include "host-bridge/cross_domain/pipes.h"
 #include "host-bridge/gpu/context.h"
@@ -13,6 +14,7 @@ struct submission;
 
 struct cross_domain_context {
 	struct context base;
+	struct cross_domain_kind *kind;
 	bool initialised;
 	uint32_t channel_type;
 	struct resource *query_ring,

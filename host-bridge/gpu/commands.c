@@ -3,33 +3,11 @@
 
 #include <errno.h>
 
-#include "host-bridge/cross_domain/cross_domain_context.h"
-#include "host-bridge/render/renderer_context.h"
-#include "host-bridge/vhost/guest_memory.h"
 #include "protocol/base/bytes.h"
 #define LOG_MODULE "device"
 #include "protocol/base/log.h"
 
 #define MAX_RINGS 64 /* virtio 1.3, 5.7.6.7: ring_idx is below it */
-
-uint32_t command_response(int err)
-{
-	switch (err) {
-	case 0:
-		return VIRTIO_GPU_RESP_OK_NODATA;
-	case -ENOENT:
-	case -EEXIST:
-		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	case -EINVAL:
-	case -EBUSY:
-		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	case -ENOMEM:
-	case -ENOSPC:
-		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
-	default:
-		return VIRTIO_GPU_RESP_ERR_UNSPEC;
-	}
-}
 
 /* --- the device --- */
 
@@ -40,27 +18,24 @@ static uint32_t get_display_info(struct command *command)
 	return VIRTIO_GPU_RESP_OK_DISPLAY_INFO;
 }
 
-uint32_t gpu_n_capsets(const struct gpu *gpu)
+struct context_kind *device_find_kind(const struct device_state *state, uint32_t capset_id)
 {
-	return 1 + (uint32_t)renderer_n_capsets(gpu->host.renderer);
+	for (size_t i = 0; i < state->n_kinds; i++)
+		if (state->kinds[i]->capset_id == capset_id)
+			return state->kinds[i];
+	return NULL;
 }
 
-/* Cross-domain first, then the renderer's. */
 static uint32_t get_capset_info(struct command *command)
 {
-	const struct gpu *gpu = command->gpu;
+	const struct device_state *state = command->state;
 	uint32_t index = command->in.get_capset_info.capset_index;
-	if (index >= gpu_n_capsets(gpu))
+	if (index >= state->n_kinds)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	command->out.capset_info.capset_id = CROSS_DOMAIN_CAPSET_ID;
-	command->out.capset_info.capset_max_size = sizeof(struct cross_domain_capset_ext);
-	if (index > 0) {
-		const struct renderer_capset *capset =
-			renderer_capset_at(gpu->host.renderer, index - 1);
-		command->out.capset_info.capset_id = capset->id;
-		command->out.capset_info.capset_max_version = capset->max_version;
-		command->out.capset_info.capset_max_size = capset->size;
-	}
+	const struct context_kind *kind = state->kinds[index];
+	command->out.capset_info.capset_id = kind->capset_id;
+	command->out.capset_info.capset_max_version = kind->capset_version;
+	command->out.capset_info.capset_max_size = kind->capset_bytes;
 	command->out_bytes = sizeof(command->out.capset_info);
 	return VIRTIO_GPU_RESP_OK_CAPSET_INFO;
 }
@@ -68,30 +43,13 @@ static uint32_t get_capset_info(struct command *command)
 static uint32_t get_capset(struct command *command)
 {
 	const struct virtio_gpu_get_capset *in = &command->in.get_capset;
-	const struct renderer_capset *capset =
-		renderer_capset(command->gpu->host.renderer, in->capset_id);
-	struct cross_domain_capset_ext cross_domain;
-	const struct resource_table *resources = &command->gpu->resources;
-	const void *data = &cross_domain;
-	size_t size = sizeof(cross_domain);
+	const struct context_kind *kind = device_find_kind(command->state, in->capset_id);
 
-	if (capset) {
-		data = capset->data;
-		size = capset->size;
-	} else if (in->capset_id == CROSS_DOMAIN_CAPSET_ID) {
-		const struct renderer_capset *opengl =
-			renderer_capset(command->gpu->host.renderer, RENDERER_CAPSET_VIRGL2);
-		cross_domain_capset(&cross_domain,
-			resources->udmabuf >= 0 && guest_memory_sealed(resources->memory),
-			opengl && opengl->private_textures);
-	} else {
-		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	}
-	if (in->capset_version > (capset ? capset->max_version : 0))
+	if (!kind || in->capset_version > kind->capset_version)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	/* A guest that has room for the first bytes gets these. */
-	memcpy(command->out.capset.data, data, size);
-	command->out_bytes = sizeof(command->out.capset.hdr) + size;
+	kind->fill_capset(kind, command->out.capset.data);
+	command->out_bytes = sizeof(command->out.capset.hdr) + kind->capset_bytes;
 	return VIRTIO_GPU_RESP_OK_CAPSET;
 }
 
@@ -100,35 +58,32 @@ static uint32_t get_capset(struct command *command)
 static uint32_t ctx_create(struct command *command)
 {
 	const struct virtio_gpu_ctx_create *in = &command->in.ctx_create;
-	struct gpu *gpu = command->gpu;
+	struct device_state *state = command->state;
 	uint32_t id = in->hdr.ctx_id;
 	char name[sizeof(in->debug_name) + 1] = {0};
 
-	if (id == 0 || id_map_find(&gpu->contexts, id))
+	if (id == 0 || id_map_find(&state->contexts, id))
 		return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
 	uint32_t capset_id = in->context_init & VIRTIO_GPU_CONTEXT_INIT_CAPSET_ID_MASK;
 	if (capset_id == 0) /* as it was before there were several: OpenGL */
-		capset_id = RENDERER_CAPSET_VIRGL2;
-	if ((capset_id != CROSS_DOMAIN_CAPSET_ID &&
-		    !renderer_capset(gpu->host.renderer, capset_id)) ||
-		in->nlen > sizeof(in->debug_name))
+		capset_id = VIRTIO_GPU_CAPSET_VIRGL2;
+	struct context_kind *kind = device_find_kind(state, capset_id);
+	if (!kind || in->nlen > sizeof(in->debug_name))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	if (gpu->contexts.count >= GPU_MAX_CONTEXTS)
+	if (state->contexts.count >= DEVICE_MAX_CONTEXTS)
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 
 	memcpy(name, in->debug_name, in->nlen);
-	struct context *context = capset_id == CROSS_DOMAIN_CAPSET_ID
-		? cross_domain_context_create(&gpu->host, id, name)
-		: renderer_context_create(&gpu->host, id, capset_id, name);
+	struct context *context = kind->create(kind, id, name);
 	if (!context)
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 	wl_list_init(&context->requests);
 	wl_list_init(&context->wake_link);
-	if (id_map_insert(&gpu->contexts, id, context) < 0) {
+	if (id_map_insert(&state->contexts, id, context) < 0) {
 		context->ops->destroy(context);
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 	}
-	gpu->counters.contexts++;
+	state->counters.contexts++;
 	log_debug("%s is there", context->name);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
@@ -141,14 +96,14 @@ static void detach(struct context *context, struct resource *resource)
 	resource_unref(resource);
 }
 
-void gpu_destroy_context(struct gpu *gpu, struct context *context)
+void device_end_context(struct device_state *state, struct context *context)
 {
 	uint32_t id;
 	for (struct resource *resource; (resource = id_map_take_any(&context->attached, &id));)
 		detach(context, resource);
 	id_map_finish(&context->attached);
-	id_map_remove(&gpu->contexts, context->id);
-	gpu->counters.contexts--;
+	id_map_remove(&state->contexts, context->id);
+	state->counters.contexts--;
 	log_debug("%s ends", context->name);
 
 	/* On its way out it may complete requests and want to be woken. What it has not completed
@@ -164,12 +119,12 @@ void gpu_destroy_context(struct gpu *gpu, struct context *context)
 	requests_finish(&held);
 }
 
-void gpu_forget_everywhere(struct gpu *gpu, struct resource *resource)
+void device_forget_resource(struct device_state *state, struct resource *resource)
 {
 	uint32_t position = 0;
-	if (resource->attached == 0 && !gpu->host.renderer)
+	if (resource->attached == 0 && !state->renders)
 		return;
-	for (struct context *context; (context = id_map_next(&gpu->contexts, &position));) {
+	for (struct context *context; (context = id_map_next(&state->contexts, &position));) {
 		if (id_map_remove(&context->attached, resource->id))
 			detach(context, resource);
 		if (context->ops->forget)
@@ -180,7 +135,7 @@ void gpu_forget_everywhere(struct gpu *gpu, struct resource *resource)
 /* The context of the command's header; NULL if there is none. */
 static struct context *find_context(const struct command *command)
 {
-	return id_map_find(&command->gpu->contexts, command->in.hdr.ctx_id);
+	return id_map_find(&command->state->contexts, command->in.hdr.ctx_id);
 }
 
 static uint32_t ctx_destroy(struct command *command)
@@ -188,7 +143,7 @@ static uint32_t ctx_destroy(struct command *command)
 	struct context *context = find_context(command);
 	if (!context)
 		return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
-	gpu_destroy_context(command->gpu, context);
+	device_end_context(command->state, context);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
@@ -196,7 +151,7 @@ static uint32_t ctx_attach_resource(struct command *command)
 {
 	struct context *context = find_context(command);
 	uint32_t id = command->in.ctx_resource.resource_id;
-	struct resource *resource = resource_find(&command->gpu->resources, id);
+	struct resource *resource = resource_find(&command->state->resources, id);
 
 	if (!context)
 		return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
@@ -229,32 +184,32 @@ static uint32_t ctx_detach_resource(struct command *command)
 
 static uint32_t submit_3d(struct command *command)
 {
-	struct gpu *gpu = command->gpu;
+	struct device_state *state = command->state;
 	struct context *context = find_context(command);
 	uint32_t size = command->in.submit.size;
 
 	if (!context)
 		return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
-	if (size > GPU_MAX_SUBMISSION_BYTES ||
+	if (size > DEVICE_MAX_SUBMISSION_BYTES ||
 		!range_fits(command->fixed_bytes, size, command->chain->out_bytes))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	if (virtqueue_read(command->queue, command->chain, command->fixed_bytes, gpu->submission,
+	if (virtqueue_read(command->queue, command->chain, command->fixed_bytes, state->submission,
 		    size) != size)
 		return VIRTIO_GPU_RESP_ERR_UNSPEC;
 	struct request *request =
-		request_create(&gpu->requests, command->chain, &command->in.hdr, context);
+		request_create(&state->requests, command->chain, &command->in.hdr, context);
 	if (!request)
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 
-	gpu->counters.submissions++;
-	int err = context->ops->submit(context, gpu->submission, size, request);
+	state->counters.submissions++;
+	int err = context->ops->submit(context, state->submission, size, request);
 	if (err == -EINPROGRESS)
 		return COMMAND_KEPT;
 	if (err == 0 && request->ring >= 0 &&
 		context->ops->fence(context, (uint32_t)request->ring, request))
 		return COMMAND_KEPT;
 	if (err < 0)
-		gpu->counters.errors++;
+		state->counters.errors++;
 	request_complete(request, command_response(err));
 	return COMMAND_KEPT;
 }
@@ -355,13 +310,13 @@ static const struct command_description *find_description(
 }
 
 static const struct command_description *describe(
-	const struct gpu *gpu, enum gpu_queue queue, uint32_t type)
+	const struct device_state *state, enum device_queue queue, uint32_t type)
 {
-	if (queue == GPU_CURSOR_QUEUE)
+	if (queue == DEVICE_CURSOR_QUEUE)
 		return find_description(cursor_commands, ARRAY_LENGTH(cursor_commands), type);
 	const struct command_description *found =
 		find_description(control_commands, ARRAY_LENGTH(control_commands), type);
-	if (!found && gpu->host.renderer)
+	if (!found && state->renders)
 		found = find_description(renderer_commands, ARRAY_LENGTH(renderer_commands), type);
 	return found;
 }
@@ -388,14 +343,14 @@ static uint32_t execute(struct command *command, const struct command_descriptio
 static void answer(
 	struct command *command, const struct command_description *description, uint32_t response)
 {
-	struct gpu *gpu = command->gpu;
+	struct device_state *state = command->state;
 	const struct virtqueue_chain *chain = command->chain;
 
 	if (response == COMMAND_KEPT)
 		return;
 	if (response >= VIRTIO_GPU_RESP_ERR_UNSPEC) {
-		gpu->counters.errors++;
-		log_limited(&gpu->log_limit, LOG_LEVEL_WARN,
+		state->counters.errors++;
+		log_limited(&state->log_limit, LOG_LEVEL_WARN,
 			"%s (0x%x) of context %u refused: 0x%x",
 			description ? description->name : "unknown command", command->in.hdr.type,
 			command->in.hdr.ctx_id, response);
@@ -403,18 +358,18 @@ static void answer(
 	command->out.hdr = response_header(&command->in.hdr, response);
 	size_t written = virtqueue_write(command->queue, chain->segments + chain->n_out,
 		chain->n_in, 0, &command->out, command->out_bytes);
-	if (command->queue == gpu->requests.queue)
-		requests_push(&gpu->requests, chain->head, (uint32_t)written);
+	if (command->queue == state->requests.queue)
+		requests_push(&state->requests, chain->head, (uint32_t)written);
 	else
 		virtqueue_push(command->queue, chain->head, (uint32_t)written);
 }
 
 /* Copies the command's header; the rest is read when it is executed. */
-static void begin(struct command *command, struct gpu *gpu, enum gpu_queue queue,
+static void begin(struct command *command, struct device_state *state, enum device_queue queue,
 	const struct virtqueue_chain *chain)
 {
-	command->gpu = gpu;
-	command->queue = gpu->queues[queue];
+	command->state = state;
+	command->queue = state->queues[queue];
 	command->chain = chain;
 	command->out_bytes = sizeof(command->out.hdr);
 	memset(&command->in, 0, sizeof(command->in));
@@ -424,20 +379,20 @@ static void begin(struct command *command, struct gpu *gpu, enum gpu_queue queue
 }
 
 /* Waited-for commands, from finish_turn. */
-static void execute_waiting(struct gpu *gpu, const struct virtqueue_chain *chain)
+static void execute_waiting(struct device_state *state, const struct virtqueue_chain *chain)
 {
 	struct command command;
-	begin(&command, gpu, GPU_CONTROL_QUEUE, chain);
+	begin(&command, state, DEVICE_CONTROL_QUEUE, chain);
 	const struct command_description *description =
-		describe(gpu, GPU_CONTROL_QUEUE, command.in.hdr.type);
+		describe(state, DEVICE_CONTROL_QUEUE, command.in.hdr.type);
 	answer(&command, description, execute(&command, description));
-	gpu->requests.answered(gpu->requests.data);
+	state->requests.answered(state->requests.data);
 }
 
-void commands_retry(struct gpu *gpu)
+void commands_retry(struct device_state *state)
 {
-	if (gpu->waiting.count > 0)
-		waiting_retry(gpu, execute_waiting);
+	if (state->waiting.count > 0)
+		waiting_retry(state, execute_waiting);
 }
 
 /* What the command is about, as far as the order of things goes. */
@@ -451,18 +406,19 @@ static struct waiting_subject find_subject(
 	return subject;
 }
 
-void command_execute(struct gpu *gpu, enum gpu_queue queue, const struct virtqueue_chain *chain)
+void command_execute(
+	struct device_state *state, enum device_queue queue, const struct virtqueue_chain *chain)
 {
 	struct command command;
 
-	gpu->counters.commands++;
-	begin(&command, gpu, queue, chain);
-	const struct command_description *description = describe(gpu, queue, command.in.hdr.type);
-	if (queue == GPU_CONTROL_QUEUE && gpu->host.renderer) {
-		requests_arrived(&gpu->requests, &command.in.hdr, chain->head);
+	state->counters.commands++;
+	begin(&command, state, queue, chain);
+	const struct command_description *description = describe(state, queue, command.in.hdr.type);
+	if (queue == DEVICE_CONTROL_QUEUE && state->renders) {
+		requests_arrived(&state->requests, &command.in.hdr, chain->head);
 		const struct waiting_subject subject = find_subject(&command, description);
-		if (waiting_needed(gpu, &subject)) {
-			int err = waiting_add(&gpu->waiting, &subject, chain);
+		if (waiting_needed(state, &subject)) {
+			int err = waiting_add(&state->waiting, &subject, chain);
 			answer(&command, description,
 				err < 0 ? command_response(err) : COMMAND_KEPT);
 			return;

@@ -8,36 +8,37 @@
 #include "host-bridge/gpu/requests.h"
 #include "host-bridge/gpu/resources.h"
 #include "host-bridge/gpu/waiting.h"
-#include "host-bridge/render/renderer.h"
 #include "protocol/base/log.h"
-#include "protocol/formats/cross_domain.h"
 
-#define GPU_MAX_CONTEXTS 2048
-#define GPU_MAX_SUBMISSION_BYTES (1u << 20)
-#define GPU_UUID_NODE_BYTES 6
+#define DEVICE_MAX_CONTEXTS 2048
+#define DEVICE_MAX_SUBMISSION_BYTES (1u << 20)
+#define DEVICE_UUID_NODE_BYTES 6
 
-enum gpu_queue {
-	GPU_CONTROL_QUEUE,
-	GPU_CURSOR_QUEUE,
+enum device_queue {
+	DEVICE_CONTROL_QUEUE,
+	DEVICE_CURSOR_QUEUE,
 };
 
-struct gpu { /* what commands work on */
+struct device_state { /* what commands work on */
 	struct context_host host;
+	struct context_kind *const *kinds; /* in the order in which guests are told of them */
+	size_t n_kinds;
+	bool renders; /* one of them does */
 	struct device_counters counters;
 	struct resource_table resources;
 	struct id_map contexts;
 	struct requests requests;
 	struct waiting_room waiting;
-	struct virtqueue *queues[2]; /* by enum gpu_queue; borrowed */
-	uint8_t uuid[16]; /* of resources; its last GPU_UUID_NODE_BYTES become the resource's serial
-			     number */
-	uint8_t *submission; /* GPU_MAX_SUBMISSION_BYTES to copy commands of contexts to */
+	struct virtqueue *queues[2]; /* by enum device_queue; borrowed */
+	uint8_t uuid[16];    /* of resources; its last DEVICE_UUID_NODE_BYTES become the resource's
+				serial    number */
+	uint8_t *submission; /* DEVICE_MAX_SUBMISSION_BYTES to copy commands of contexts to */
 	struct log_limit log_limit;
 };
 
 /* One command, copied from the guest. */
 struct command {
-	struct gpu *gpu;
+	struct device_state *state;
 	struct virtqueue *queue;
 	const struct virtqueue_chain *chain;
 	size_t fixed_bytes; /* of the command's struct; what follows it is still in the chain */
@@ -71,7 +72,7 @@ struct command {
 		struct virtio_gpu_resp_capset_info capset_info;
 		struct {
 			struct virtio_gpu_ctrl_hdr hdr;
-			uint8_t data[RENDERER_MAX_CAPSET_BYTES];
+			uint8_t data[CONTEXT_MAX_CAPSET_BYTES];
 		} capset;
 		struct virtio_gpu_resp_resource_uuid uuid;
 		struct virtio_gpu_resp_map_info map_info;
@@ -86,22 +87,20 @@ typedef uint32_t (*command_fn)(struct command *command);
 
 /* Takes the command in @chain off @queue, executes it, and puts the answer on the used ring, unless
  * it comes later. */
-void command_execute(struct gpu *gpu, enum gpu_queue queue, const struct virtqueue_chain *chain);
+void command_execute(
+	struct device_state *state, enum device_queue queue, const struct virtqueue_chain *chain);
 
 /* Executes what had to wait and need not any more. */
-void commands_retry(struct gpu *gpu);
+void commands_retry(struct device_state *state);
 
-/* How many capsets there are. */
-uint32_t gpu_n_capsets(const struct gpu *gpu);
-
-/* The answer that says -errno @err best; 0 is OK_NODATA. */
-uint32_t command_response(int err);
+/* The kind of context that has this capset; NULL: guests are told of none. */
+struct context_kind *device_find_kind(const struct device_state *state, uint32_t capset_id);
 
 /* Ends a context: detaches its resources, completes its requests. */
-void gpu_destroy_context(struct gpu *gpu, struct context *context);
+void device_end_context(struct device_state *state, struct context *context);
 
 /* The guest gives @resource up: takes it from every context. */
-void gpu_forget_everywhere(struct gpu *gpu, struct resource *resource);
+void device_forget_resource(struct device_state *state, struct resource *resource);
 
 /* In commands_3d.c */
 uint32_t command_resource_create_3d(struct command *command);

@@ -35,15 +35,16 @@ static uint64_t estimate_bytes(const struct virtio_gpu_resource_create_3d *in)
 uint32_t command_resource_create_3d(struct command *command)
 {
 	const struct virtio_gpu_resource_create_3d *in = &command->in.create_3d;
-	struct gpu *gpu = command->gpu;
+	struct device_state *state = command->state;
 	struct resource *resource;
 	uint64_t bytes = estimate_bytes(in);
 
-	if (!renderer_capset(gpu->host.renderer, RENDERER_CAPSET_VIRGL2))
+	if (!device_find_kind(state, VIRTIO_GPU_CAPSET_VIRGL2))
 		return VIRTIO_GPU_RESP_ERR_UNSPEC;
 	if (bytes == 0)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	int err = resource_create(&gpu->resources, in->resource_id, RESOURCE_3D, bytes, &resource);
+	int err =
+		resource_create(&state->resources, in->resource_id, RESOURCE_3D, bytes, &resource);
 	if (err < 0)
 		return command_response(err);
 	/* It comes to be in the first context that it is attached to. */
@@ -69,9 +70,9 @@ uint32_t command_resource_create_3d(struct command *command)
 uint32_t command_transfer_3d(struct command *command)
 {
 	const struct virtio_gpu_transfer_host_3d *in = &command->in.transfer_3d;
-	struct gpu *gpu = command->gpu;
-	struct context *context = id_map_find(&gpu->contexts, in->hdr.ctx_id);
-	struct resource *resource = resource_find(&gpu->resources, in->resource_id);
+	struct device_state *state = command->state;
+	struct context *context = id_map_find(&state->contexts, in->hdr.ctx_id);
+	struct resource *resource = resource_find(&state->resources, in->resource_id);
 
 	if (!context)
 		return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
@@ -80,13 +81,13 @@ uint32_t command_transfer_3d(struct command *command)
 	if (!context->ops->transfer)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	struct request *request =
-		request_create(&gpu->requests, command->chain, &command->in.hdr, context);
+		request_create(&state->requests, command->chain, &command->in.hdr, context);
 	if (!request)
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 	int err = context->ops->transfer(context, resource, in, request);
 	if (err == -EINPROGRESS)
 		return COMMAND_KEPT;
-	gpu->counters.errors++;
+	state->counters.errors++;
 	request_complete(request, command_response(err));
 	return COMMAND_KEPT;
 }

@@ -34,7 +34,7 @@ static int read_pages(
 	struct command *command, uint32_t n_entries, struct resource_pages **out, uint32_t *n_out)
 {
 	struct virtio_gpu_mem_entry entries[ENTRIES_AT_A_TIME];
-	const struct guest_memory *memory = command->gpu->resources.memory;
+	const struct guest_memory *memory = command->state->resources.memory;
 	uint64_t offset = command->fixed_bytes;
 
 	if (n_entries == 0 ||
@@ -114,7 +114,7 @@ uint32_t command_resource_create_2d(struct command *command)
 	if (!format_known(in->format) || in->width == 0 || in->height == 0 ||
 		in->width > MAX_2D_PX || in->height > MAX_2D_PX)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	int err = resource_create(&command->gpu->resources, in->resource_id, RESOURCE_2D,
+	int err = resource_create(&command->state->resources, in->resource_id, RESOURCE_2D,
 		(uint64_t)in->width * in->height * 4, &resource);
 	if (err < 0)
 		return command_response(err);
@@ -130,12 +130,12 @@ static bool is_classic(const struct resource *resource)
 }
 
 /* The guest pages of a resource have come or gone. */
-static void tell_backing(struct gpu *gpu, struct resource *resource)
+static void tell_backing(struct device_state *state, struct resource *resource)
 {
 	uint32_t position = 0;
 	if (resource->attached == 0)
 		return;
-	for (struct context *context; (context = id_map_next(&gpu->contexts, &position));)
+	for (struct context *context; (context = id_map_next(&state->contexts, &position));)
 		if (context->ops->backing && id_map_find(&context->attached, resource->id))
 			context->ops->backing(context, resource);
 }
@@ -143,7 +143,7 @@ static void tell_backing(struct gpu *gpu, struct resource *resource)
 uint32_t command_resource_attach_backing(struct command *command)
 {
 	const struct virtio_gpu_resource_attach_backing *in = &command->in.attach_backing;
-	struct resource *resource = resource_find(&command->gpu->resources, in->resource_id);
+	struct resource *resource = resource_find(&command->state->resources, in->resource_id);
 
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
@@ -151,28 +151,29 @@ uint32_t command_resource_attach_backing(struct command *command)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	int err = give_pages(command, resource, in->nr_entries);
 	if (err == 0)
-		tell_backing(command->gpu, resource);
+		tell_backing(command->state, resource);
 	return command_response(err);
 }
 
 uint32_t command_resource_detach_backing(struct command *command)
 {
 	struct resource *resource =
-		resource_find(&command->gpu->resources, command->in.detach_backing.resource_id);
+		resource_find(&command->state->resources, command->in.detach_backing.resource_id);
 
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	if (!is_classic(resource) || resource->n_pages == 0)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	resource_drop_pages(resource);
-	tell_backing(command->gpu, resource);
+	tell_backing(command->state, resource);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
 uint32_t command_transfer_to_host_2d(struct command *command)
 {
 	const struct virtio_gpu_transfer_to_host_2d *in = &command->in.transfer_to_host_2d;
-	const struct resource *resource = resource_find(&command->gpu->resources, in->resource_id);
+	const struct resource *resource =
+		resource_find(&command->state->resources, in->resource_id);
 
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
@@ -190,7 +191,7 @@ static uint32_t check_scanout(struct command *command, uint32_t scanout, uint32_
 		return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
 	if (resource_id == 0)
 		return VIRTIO_GPU_RESP_OK_NODATA;
-	const struct resource *resource = resource_find(&command->gpu->resources, resource_id);
+	const struct resource *resource = resource_find(&command->state->resources, resource_id);
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	if ((resource->kind != RESOURCE_2D) != blob || !rect_fits(resource, r))
@@ -213,7 +214,8 @@ uint32_t command_set_scanout_blob(struct command *command)
 uint32_t command_resource_flush(struct command *command)
 {
 	const struct virtio_gpu_resource_flush *in = &command->in.flush;
-	const struct resource *resource = resource_find(&command->gpu->resources, in->resource_id);
+	const struct resource *resource =
+		resource_find(&command->state->resources, in->resource_id);
 
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
@@ -229,7 +231,7 @@ uint32_t command_cursor(struct command *command)
 	if (in->pos.scanout_id >= N_SCANOUTS)
 		return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
 	if (in->hdr.type == VIRTIO_GPU_CMD_UPDATE_CURSOR && in->resource_id != 0 &&
-		!resource_find(&command->gpu->resources, in->resource_id))
+		!resource_find(&command->state->resources, in->resource_id))
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
@@ -239,27 +241,27 @@ uint32_t command_cursor(struct command *command)
 uint32_t command_resource_unref(struct command *command)
 {
 	struct resource *resource =
-		resource_find(&command->gpu->resources, command->in.unref.resource_id);
+		resource_find(&command->state->resources, command->in.unref.resource_id);
 
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	gpu_forget_everywhere(command->gpu, resource);
+	device_forget_resource(command->state, resource);
 	resource_forget(resource);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
 uint32_t command_resource_assign_uuid(struct command *command)
 {
-	struct gpu *gpu = command->gpu;
+	struct device_state *state = command->state;
 	const struct resource *resource =
-		resource_find(&gpu->resources, command->in.assign_uuid.resource_id);
+		resource_find(&state->resources, command->in.assign_uuid.resource_id);
 
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	static_assert(sizeof(resource->serial) >= GPU_UUID_NODE_BYTES, "");
-	memcpy(command->out.uuid.uuid, gpu->uuid, sizeof(gpu->uuid));
-	memcpy(command->out.uuid.uuid + sizeof(gpu->uuid) - GPU_UUID_NODE_BYTES, &resource->serial,
-		GPU_UUID_NODE_BYTES);
+	static_assert(sizeof(resource->serial) >= DEVICE_UUID_NODE_BYTES, "");
+	memcpy(command->out.uuid.uuid, state->uuid, sizeof(state->uuid));
+	memcpy(command->out.uuid.uuid + sizeof(state->uuid) - DEVICE_UUID_NODE_BYTES,
+		&resource->serial, DEVICE_UUID_NODE_BYTES);
 	command->out_bytes = sizeof(command->out.uuid);
 	return VIRTIO_GPU_RESP_OK_RESOURCE_UUID;
 }
@@ -273,7 +275,7 @@ static uint32_t create_guest_blob(struct command *command)
 
 	if (in->size == 0)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	int err = resource_create(&command->gpu->resources, in->resource_id, RESOURCE_BLOB_GUEST,
+	int err = resource_create(&command->state->resources, in->resource_id, RESOURCE_BLOB_GUEST,
 		in->size, &resource);
 	if (err < 0)
 		return command_response(err);
@@ -287,17 +289,17 @@ static uint32_t create_guest_blob(struct command *command)
 static uint32_t make_host_blob(struct command *command, struct context *context)
 {
 	const struct virtio_gpu_resource_create_blob *in = &command->in.create_blob;
-	struct gpu *gpu = command->gpu;
+	struct device_state *state = command->state;
 	struct resource *resource;
 
 	if (in->size == 0 || in->size > UINT64_MAX - PAGE_BYTES)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	int err = resource_create(&gpu->resources, in->resource_id, RESOURCE_BLOB_HOST,
+	int err = resource_create(&state->resources, in->resource_id, RESOURCE_BLOB_HOST,
 		align_up(in->size, PAGE_BYTES), &resource);
 	if (err < 0)
 		return command_response(err);
 	struct request *request =
-		request_create(&gpu->requests, command->chain, &command->in.hdr, context);
+		request_create(&state->requests, command->chain, &command->in.hdr, context);
 	if (!request) {
 		resource_forget(resource);
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
@@ -307,7 +309,7 @@ static uint32_t make_host_blob(struct command *command, struct context *context)
 		context, resource, in->blob_id, in->size, in->blob_flags, request);
 	if (err == 0)
 		return COMMAND_KEPT;
-	gpu->counters.errors++;
+	state->counters.errors++;
 	resource->pending = false;
 	resource_forget(resource);
 	request_complete(request, command_response(err));
@@ -317,8 +319,8 @@ static uint32_t make_host_blob(struct command *command, struct context *context)
 static uint32_t create_host_blob(struct command *command)
 {
 	const struct virtio_gpu_resource_create_blob *in = &command->in.create_blob;
-	struct gpu *gpu = command->gpu;
-	struct context *context = id_map_find(&gpu->contexts, in->hdr.ctx_id);
+	struct device_state *state = command->state;
+	struct context *context = id_map_find(&state->contexts, in->hdr.ctx_id);
 	struct context_blob blob;
 	struct resource *resource;
 
@@ -327,7 +329,7 @@ static uint32_t create_host_blob(struct command *command)
 	if (in->nr_entries != 0)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	/* Before the context parts with what it may give only once. */
-	if (in->resource_id == 0 || resource_find(&gpu->resources, in->resource_id))
+	if (in->resource_id == 0 || resource_find(&state->resources, in->resource_id))
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	if (context->ops->make_blob)
 		return make_host_blob(command, context);
@@ -335,7 +337,7 @@ static uint32_t create_host_blob(struct command *command)
 	if (err < 0)
 		return command_response(err);
 	err = resource_create(
-		&gpu->resources, in->resource_id, RESOURCE_BLOB_HOST, blob.size, &resource);
+		&state->resources, in->resource_id, RESOURCE_BLOB_HOST, blob.size, &resource);
 	if (err < 0) {
 		fd_close(&blob.fd);
 		free(blob.contents);
@@ -364,7 +366,7 @@ uint32_t command_resource_create_blob(struct command *command)
 uint32_t command_resource_map_blob(struct command *command)
 {
 	const struct virtio_gpu_resource_map_blob *in = &command->in.map_blob;
-	struct resource_table *resources = &command->gpu->resources;
+	struct resource_table *resources = &command->state->resources;
 	struct resource *resource = resource_find(resources, in->resource_id);
 
 	if (!resource)
@@ -383,7 +385,7 @@ uint32_t command_resource_map_blob(struct command *command)
 uint32_t command_resource_unmap_blob(struct command *command)
 {
 	struct resource *resource =
-		resource_find(&command->gpu->resources, command->in.unmap_blob.resource_id);
+		resource_find(&command->state->resources, command->in.unmap_blob.resource_id);
 
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;

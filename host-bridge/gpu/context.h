@@ -9,11 +9,9 @@
 
 struct context;
 struct guest_memory;
-struct pipes;
-struct policy;
-struct renderer;
 
 #define CONTEXT_MAX_HELD 256 /* requests a context may keep */
+#define CONTEXT_MAX_CAPSET_BYTES 4096
 
 /*
  * A SUBMIT_3D of the control queue that has been executed, or whose execution a context keeps for
@@ -120,14 +118,37 @@ static inline bool queue_places_left(const struct queue_places *places, bool oth
 /* What every context gets from the device; outlives it. */
 struct context_host {
 	struct wl_event_loop *loop;
-	const struct policy *policy;
 	uint64_t max_blob_bytes;
-	struct renderer *renderer; /* NULL: no 3D */
 	struct guest_memory *memory;
+	const struct resource_table *resources;
 	struct device_counters *counters;
-	uint32_t *n_starved; /* contexts that are starved now */
 	struct queue_places *places;
-	struct pipes *lingering; /* write pipes that have outlived their contexts; NULL: none do */
+	/* For context_wake and context_set_starved: */
+	struct wl_list *awake; /* context::wake_link */
+	uint32_t *n_starved;   /* contexts that are starved now */
+	void (*want_turn)(void *data);
+	void *data;
+};
+
+/*
+ * A kind of context: what the device knows of a capset. Whoever implements the kind embeds it in a
+ * struct of its own, which outlives the device.
+ */
+struct context_kind {
+	uint32_t capset_id, capset_version;
+	uint32_t capset_bytes; /* at most CONTEXT_MAX_CAPSET_BYTES */
+	bool renders; /* 3D: may have classic resources, and memory from elsewhere to map */
+	const struct context_host *host; /* set by the device, before it calls anything here */
+	/* When the device is made; may be NULL. */
+	void (*start)(struct context_kind *kind);
+	/* Writes capset_bytes: what guests are told of the host's abilities. */
+	void (*fill_capset)(const struct context_kind *kind, uint8_t *out);
+	/* @name is what the guest calls it, for log lines. NULL: no memory, or no process for it.
+	 */
+	struct context *(*create)(struct context_kind *kind, uint32_t id, const char *name);
+	/* The guest is gone, its contexts have been destroyed: drops what outlives them; may be
+	 * NULL. */
+	void (*reset)(struct context_kind *kind);
 };
 
 struct context {

@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#include "host-bridge/cross_domain/pipes.h"
 #include "host-bridge/gpu/commands.h"
 #include "host-bridge/vhost/udmabuf.h"
 #include "host-bridge/vhost/vhost_user.h"
@@ -28,7 +27,7 @@
 #define MAX_COMMANDS_A_TURN (4 * VIRTQUEUE_MAX_SIZE)
 
 struct device {
-	struct gpu gpu;
+	struct device_state state;
 	struct vhost_user *vhost_user;
 	struct vhost_user_device description;
 	struct visible_region *region;
@@ -37,7 +36,6 @@ struct device {
 	uint32_t n_starved;           /* contexts with an event and no POLL */
 	struct queue_places places;   /* of the control queue */
 	bool wants_polls;             /* the driver is told so */
-	struct pipes lingering;       /* context_host::lingering */
 	bool notify[2];               /* answers were put on the queue's used ring */
 	struct wl_event_source *turn; /* finish_turn, once it is due */
 	struct wl_event_source
@@ -49,42 +47,24 @@ struct device {
 
 static void finish_turn(void *data);
 
-static void want_turn(struct device *device)
+static void want_turn(void *data)
 {
+	struct device *device = data;
 	if (!device->turn)
-		device->turn = wl_event_loop_add_idle(device->gpu.host.loop, finish_turn, device);
-}
-
-void context_wake(struct context *context)
-{
-	struct gpu *gpu = container_of(context->host, struct gpu, host);
-	struct device *device = container_of(gpu, struct device, gpu);
-
-	if (context->dying || !wl_list_empty(&context->wake_link))
-		return;
-	wl_list_insert(device->awake.prev, &context->wake_link);
-	want_turn(device);
-}
-
-void context_set_starved(struct context *context, bool starved)
-{
-	if (starved == context->starved)
-		return;
-	context->starved = starved;
-	*context->host->n_starved += starved ? 1 : UINT32_MAX;
+		device->turn = wl_event_loop_add_idle(device->state.host.loop, finish_turn, device);
 }
 
 static void handle_answered(void *data)
 {
 	struct device *device = data;
-	device->notify[GPU_CONTROL_QUEUE] = true;
+	device->notify[DEVICE_CONTROL_QUEUE] = true;
 	want_turn(device);
 }
 
 /* Executes what is in a queue. 0; 1: there may be more; -EPROTO: the ring is broken. */
-static int work_off(struct device *device, enum gpu_queue index)
+static int work_off(struct device *device, enum device_queue index)
 {
-	struct virtqueue *queue = device->gpu.queues[index];
+	struct virtqueue *queue = device->state.queues[index];
 	int popped;
 
 	for (unsigned i = 0; i < MAX_COMMANDS_A_TURN; i++) {
@@ -96,7 +76,7 @@ static int work_off(struct device *device, enum gpu_queue index)
 		if (popped == 0)
 			continue;
 		device->notify[index] = true;
-		command_execute(&device->gpu, index, &device->chain);
+		command_execute(&device->state, index, &device->chain);
 	}
 	/* The guest is as fast as we are. Others have their turn before it goes on. */
 	return 1;
@@ -118,7 +98,7 @@ static void serve_contexts(struct device *device)
  */
 static bool tell_wants(struct device *device)
 {
-	struct virtqueue *control = device->gpu.queues[GPU_CONTROL_QUEUE];
+	struct virtqueue *control = device->state.queues[DEVICE_CONTROL_QUEUE];
 	bool wanted = device->n_starved > 0;
 	if (wanted == device->wants_polls)
 		return false;
@@ -134,15 +114,15 @@ static void finish_turn(void *data)
 
 	/* While the driver's rings are not to be touched contexts wait for handle_started. */
 	while (vhost_user_running(device->vhost_user)) {
-		commands_retry(&device->gpu);
-		more = work_off(device, GPU_CONTROL_QUEUE);
+		commands_retry(&device->state);
+		more = work_off(device, DEVICE_CONTROL_QUEUE);
 		if (more < 0)
 			vhost_user_stop(device->vhost_user, "the control queue is broken");
 		else if (more > 0)
 			wl_event_source_timer_update(device->again, 1);
 		if (!vhost_user_running(device->vhost_user))
 			break;
-		commands_retry(&device->gpu); /* a context's end settles what it had not made */
+		commands_retry(&device->state); /* a context's end settles what it had not made */
 		serve_contexts(device);
 		if (more != 0 || !tell_wants(device))
 			break;
@@ -150,7 +130,7 @@ static void finish_turn(void *data)
 
 	for (size_t i = 0; i < ARRAY_LENGTH(device->notify); i++)
 		if (device->notify[i])
-			virtqueue_notify(device->gpu.queues[i]);
+			virtqueue_notify(device->state.queues[i]);
 	memset(device->notify, 0, sizeof(device->notify));
 	device->turn = NULL;
 }
@@ -166,7 +146,7 @@ static int handle_again(void *data)
 static int handle_process(void *data, uint32_t queue)
 {
 	struct device *device = data;
-	if (queue >= ARRAY_LENGTH(device->gpu.queues))
+	if (queue >= ARRAY_LENGTH(device->state.queues))
 		return 0;
 	want_turn(device);
 	return work_off(device, queue);
@@ -177,7 +157,7 @@ static void handle_get_config(void *data, uint32_t offset, uint32_t size, uint8_
 	const struct device *device = data;
 	const struct virtio_gpu_config config = {
 		.num_scanouts = 1,
-		.num_capsets = gpu_n_capsets(&device->gpu),
+		.num_capsets = (uint32_t)device->state.n_kinds,
 	};
 
 	memset(out, 0, size);
@@ -194,17 +174,19 @@ static void handle_set_config(void *data, uint32_t offset, uint32_t size, const 
 /* Everything the guest made goes. Nobody is answered. */
 static void forget_guest(struct device *device)
 {
-	struct gpu *gpu = &device->gpu;
+	struct device_state *state = &device->state;
 	uint32_t id;
 
-	waiting_room_finish(&gpu->waiting);
-	gpu->requests.dropping = true;
-	for (struct context *context; (context = id_map_take_any(&gpu->contexts, &id));)
-		gpu_destroy_context(gpu, context);
-	gpu->requests.dropping = false;
-	requests_reset(&gpu->requests);
-	pipes_finish(&device->lingering);
-	resource_table_finish(&gpu->resources);
+	waiting_room_finish(&state->waiting);
+	state->requests.dropping = true;
+	for (struct context *context; (context = id_map_take_any(&state->contexts, &id));)
+		device_end_context(state, context);
+	state->requests.dropping = false;
+	requests_reset(&state->requests);
+	for (size_t i = 0; i < state->n_kinds; i++)
+		if (state->kinds[i]->reset)
+			state->kinds[i]->reset(state->kinds[i]);
+	resource_table_finish(&state->resources);
 	visible_region_reset(device->region);
 	memset(device->notify, 0, sizeof(device->notify));
 }
@@ -215,7 +197,7 @@ static void handle_started(void *data, bool resumed)
 	if (!resumed)
 		forget_guest(device);
 	device->wants_polls = false;
-	device->places.total = virtqueue_size(device->gpu.queues[GPU_CONTROL_QUEUE]);
+	device->places.total = virtqueue_size(device->state.queues[DEVICE_CONTROL_QUEUE]);
 	visible_region_map(device->region, device->vhost_user, resumed); /* it says what is wrong */
 	want_turn(device);
 }
@@ -241,7 +223,7 @@ static int open_socket(struct device *device, const struct device_config *config
 
 	device->description = (struct vhost_user_device){
 		.features = features,
-		.n_queues = ARRAY_LENGTH(device->gpu.queues),
+		.n_queues = ARRAY_LENGTH(device->state.queues),
 		.shmem_sizes[VIRTIO_GPU_SHM_ID_HOST_VISIBLE] = config->region_bytes,
 		.get_config = handle_get_config,
 		.set_config = handle_set_config,
@@ -255,16 +237,18 @@ static int open_socket(struct device *device, const struct device_config *config
 	if (!device->vhost_user)
 		return -ENOTCONN;
 
-	struct gpu *gpu = &device->gpu;
-	for (uint32_t i = 0; i < ARRAY_LENGTH(gpu->queues); i++)
-		gpu->queues[i] = vhost_user_queue(device->vhost_user, i);
-	resource_table_init(&gpu->resources, vhost_user_memory(device->vhost_user), device->region);
-	gpu->resources.udmabuf = device->udmabuf;
-	requests_init(&gpu->requests, gpu->queues[GPU_CONTROL_QUEUE], handle_answered, device);
-	gpu->host.memory = gpu->resources.memory;
-	if (config->renderer || device->udmabuf >= 0)
-		guest_memory_keep_fds(gpu->resources.memory);
-	if (config->renderer)
+	struct device_state *state = &device->state;
+	for (uint32_t i = 0; i < ARRAY_LENGTH(state->queues); i++)
+		state->queues[i] = vhost_user_queue(device->vhost_user, i);
+	resource_table_init(
+		&state->resources, vhost_user_memory(device->vhost_user), device->region);
+	state->resources.udmabuf = device->udmabuf;
+	requests_init(
+		&state->requests, state->queues[DEVICE_CONTROL_QUEUE], handle_answered, device);
+	state->host.memory = state->resources.memory;
+	if (state->renders || device->udmabuf >= 0)
+		guest_memory_keep_fds(state->resources.memory);
+	if (state->renders)
 		visible_region_set_segments(device->region);
 	return 0;
 }
@@ -278,6 +262,19 @@ static int open_udmabuf(void)
 	return fd;
 }
 
+static void start_kinds(struct device_state *state, const struct device_config *config)
+{
+	state->kinds = config->kinds;
+	state->n_kinds = config->n_kinds;
+	for (size_t i = 0; i < state->n_kinds; i++) {
+		struct context_kind *kind = state->kinds[i];
+		state->renders |= kind->renders;
+		kind->host = &state->host;
+		if (kind->start)
+			kind->start(kind);
+	}
+}
+
 struct device *device_create(const struct device_config *config)
 {
 	struct device *device = calloc(1, sizeof(*device));
@@ -285,31 +282,32 @@ struct device *device_create(const struct device_config *config)
 		return NULL;
 	wl_list_init(&device->awake);
 	device->udmabuf = config->udmabuf ? open_udmabuf() : -1;
-	struct gpu *gpu = &device->gpu;
-	waiting_room_init(&gpu->waiting);
-	gpu->host = (struct context_host){
-		.n_starved = &device->n_starved,
+	struct device_state *state = &device->state;
+	waiting_room_init(&state->waiting);
+	state->host = (struct context_host){
 		.loop = config->loop,
-		.policy = config->policy,
 		.max_blob_bytes = config->region_bytes,
-		.renderer = config->renderer,
-		.counters = &gpu->counters,
+		.resources = &state->resources,
+		.counters = &state->counters,
 		.places = &device->places,
-		.lingering = &device->lingering,
+		.awake = &device->awake,
+		.n_starved = &device->n_starved,
+		.want_turn = want_turn,
+		.data = device,
 	};
-	pipes_init(&device->lingering, config->loop, NULL, NULL, &gpu->counters.pipes);
+	start_kinds(state, config);
 	/* A version 4 UUID (RFC 9562, 5.4). */
-	if (getrandom(gpu->uuid, sizeof(gpu->uuid), 0) < 0)
+	if (getrandom(state->uuid, sizeof(state->uuid), 0) < 0)
 		log_warn("no random numbers: %s", strerror(errno));
-	gpu->uuid[6] = (uint8_t)((gpu->uuid[6] & 0x0f) | 0x40);
-	gpu->uuid[8] = (uint8_t)((gpu->uuid[8] & 0x3f) | 0x80);
+	state->uuid[6] = (uint8_t)((state->uuid[6] & 0x0f) | 0x40);
+	state->uuid[8] = (uint8_t)((state->uuid[8] & 0x3f) | 0x80);
 
 	/* A pipe whose reader has left must not end the process. */
 	signal(SIGPIPE, SIG_IGN);
-	gpu->submission = malloc(GPU_MAX_SUBMISSION_BYTES);
+	state->submission = malloc(DEVICE_MAX_SUBMISSION_BYTES);
 	device->region = visible_region_create(config->region_bytes);
 	device->again = wl_event_loop_add_timer(config->loop, handle_again, device);
-	if (!gpu->submission || !device->region || !device->again) {
+	if (!state->submission || !device->region || !device->again) {
 		log_err("no memory for a region of %" PRIu64 " bytes", config->region_bytes);
 	} else if (open_socket(device, config) == 0) {
 		return device;
@@ -332,8 +330,8 @@ void device_destroy(struct device *device)
 		wl_event_source_remove(device->again);
 	visible_region_destroy(device->region);
 	fd_close(&device->udmabuf);
-	id_map_finish(&device->gpu.contexts);
-	free(device->gpu.submission);
+	id_map_finish(&device->state.contexts);
+	free(device->state.submission);
 	free(device);
 }
 
@@ -344,8 +342,8 @@ bool device_running(const struct device *device)
 
 void device_print_stats(const struct device *device, FILE *out)
 {
-	const struct gpu *gpu = &device->gpu;
-	const struct device_counters *counters = &gpu->counters;
+	const struct device_state *state = &device->state;
+	const struct device_counters *counters = &state->counters;
 	const struct {
 		const char *name;
 		uint64_t value;
@@ -364,12 +362,12 @@ void device_print_stats(const struct device *device, FILE *out)
 		{"contexts lost", counters->contexts_lost},
 		{"live contexts", counters->contexts},
 		{"live pipes", counters->pipes},
-		{"live resources", gpu->resources.count},
-		{"live blobs", gpu->resources.blobs},
-		{"live guest blob bytes", gpu->resources.guest_blob_bytes},
-		{"live host blob bytes", gpu->resources.host_blob_bytes},
+		{"live resources", state->resources.count},
+		{"live blobs", state->resources.blobs},
+		{"live guest blob bytes", state->resources.guest_blob_bytes},
+		{"live host blob bytes", state->resources.host_blob_bytes},
 		{"region maps", visible_region_maps_made(device->region)},
-		{"guest blobs shared as dma-bufs", gpu->resources.exported},
+		{"guest blobs shared as dma-bufs", state->resources.exported},
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++)
 		fprintf(out, "%s %" PRIu64 "\n", lines[i].name, lines[i].value);

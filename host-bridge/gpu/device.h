@@ -10,16 +10,17 @@
 #include <stdio.h>
 #include <wayland-server-core.h>
 
+struct context_kind;
 struct device;
-struct policy;
-struct renderer;
 
 struct device_config {
 	struct wl_event_loop *loop; /* borrowed; outlives the device */
 	const char *socket_path;    /* listens there; NULL: serves socket_fd */
 	int socket_fd; /* a listening socket; the device takes it (socket_path NULL), else -1 */
-	const struct policy *policy; /* borrowed; outlives the device */
-	struct renderer *renderer;   /* of 3D contexts; borrowed, outlives the device; NULL: none */
+	/* The kinds of contexts that guests are told of, in this order; borrowed, the array, too.
+	 */
+	struct context_kind *const *kinds;
+	size_t n_kinds;
 	uint64_t region_bytes; /* of the host-visible memory: a power of two, at least 1 MiB */
 	bool udmabuf; /* have the compositor see guest blobs themselves, where the kernel can do it
 		       */

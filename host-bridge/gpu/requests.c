@@ -1,6 +1,7 @@
 /* Requests that contexts may keep, and the way of their answers to the used ring. */
 #include "host-bridge/gpu/requests.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "protocol/base/bytes.h"
@@ -63,6 +64,25 @@ void requests_push(struct requests *requests, uint16_t head, uint32_t written)
 		first->taken = false;
 		virtqueue_push(
 			requests->queue, (uint16_t)(first - requests->places), first->written);
+	}
+}
+
+uint32_t command_response(int err)
+{
+	switch (err) {
+	case 0:
+		return VIRTIO_GPU_RESP_OK_NODATA;
+	case -ENOENT:
+	case -EEXIST:
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	case -EINVAL:
+	case -EBUSY:
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	case -ENOMEM:
+	case -ENOSPC:
+		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+	default:
+		return VIRTIO_GPU_RESP_ERR_UNSPEC;
 	}
 }
 

@@ -44,6 +44,9 @@ void requests_arrived(
 /* The answer to the chain @head is written: puts it on the used ring when its turn comes. */
 void requests_push(struct requests *requests, uint16_t head, uint32_t written);
 
+/* The answer that says -errno @err best; 0 is OK_NODATA. */
+uint32_t command_response(int err);
+
 /*
  * The header of the answer to @command (virtio 1.3, 5.7.6.7): @type, and the fence if the command
  * has one.

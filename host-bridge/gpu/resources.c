@@ -326,6 +326,11 @@ static bool adjoins(const struct udmabuf_segment *last, const struct udmabuf_seg
 	return last->fd == next->fd && last->offset + last->size == next->offset;
 }
 
+bool resource_table_exports(const struct resource_table *table)
+{
+	return table->udmabuf >= 0 && guest_memory_sealed(table->memory);
+}
+
 int resource_export(const struct resource *resource)
 {
 	struct resource_table *table = resource->table;

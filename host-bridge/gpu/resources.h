@@ -108,6 +108,9 @@ void resource_table_init(
 /* Takes every id from the table; by then nobody may hold other references. It can be used again. */
 void resource_table_finish(struct resource_table *table);
 
+/* Whether guest blobs can be exported (resource_export), so that their contents need no copy. */
+bool resource_table_exports(const struct resource_table *table);
+
 struct resource_account *resource_account_create(uint64_t max_bytes);
 void resource_account_unref(struct resource_account *account);
 /* Charges @resource's size. 0 or -ENOSPC. */

@@ -35,7 +35,7 @@ void waiting_room_finish(struct waiting_room *room)
 }
 
 /* Whether @subject may not overtake @earlier. */
-static bool depends(const struct gpu *gpu, const struct waiting_subject *subject,
+static bool depends(const struct device_state *state, const struct waiting_subject *subject,
 	const struct waiting_subject *earlier)
 {
 	if (subject->context_id != 0 && subject->context_id == earlier->context_id)
@@ -45,32 +45,32 @@ static bool depends(const struct gpu *gpu, const struct waiting_subject *subject
 	if (subject->resource_id == earlier->resource_id)
 		return true;
 	/* What waits there may use it. */
-	const struct context *context = id_map_find(&gpu->contexts, earlier->context_id);
+	const struct context *context = id_map_find(&state->contexts, earlier->context_id);
 	return context && id_map_find(&context->attached, subject->resource_id);
 }
 
 /* As waiting_needed, with @end as the first of the waiting that does not count. */
-static bool must_wait(
-	const struct gpu *gpu, const struct waiting_subject *subject, const struct wl_list *end)
+static bool must_wait(const struct device_state *state, const struct waiting_subject *subject,
+	const struct wl_list *end)
 {
-	const struct resource *resource = resource_find(&gpu->resources, subject->resource_id);
-	const struct context *context = id_map_find(&gpu->contexts, subject->context_id);
+	const struct resource *resource = resource_find(&state->resources, subject->resource_id);
+	const struct context *context = id_map_find(&state->contexts, subject->context_id);
 
 	if (resource && resource->pending)
 		return true;
 	if (context && context->ops->busy && context->ops->busy(context))
 		return true;
-	for (const struct wl_list *at = gpu->waiting.commands.next; at != end; at = at->next) {
+	for (const struct wl_list *at = state->waiting.commands.next; at != end; at = at->next) {
 		const struct waiting *earlier = container_of(at, struct waiting, link);
-		if (depends(gpu, subject, &earlier->subject))
+		if (depends(state, subject, &earlier->subject))
 			return true;
 	}
 	return false;
 }
 
-bool waiting_needed(const struct gpu *gpu, const struct waiting_subject *subject)
+bool waiting_needed(const struct device_state *state, const struct waiting_subject *subject)
 {
-	return must_wait(gpu, subject, &gpu->waiting.commands);
+	return must_wait(state, subject, &state->waiting.commands);
 }
 
 int waiting_add(struct waiting_room *room, const struct waiting_subject *subject,
@@ -91,15 +91,15 @@ int waiting_add(struct waiting_room *room, const struct waiting_subject *subject
 	return 0;
 }
 
-void waiting_retry(
-	struct gpu *gpu, void (*execute)(struct gpu *gpu, const struct virtqueue_chain *chain))
+void waiting_retry(struct device_state *state,
+	void (*execute)(struct device_state *state, const struct virtqueue_chain *chain))
 {
 	struct waiting *waiting, *next;
-	wl_list_for_each_safe(waiting, next, &gpu->waiting.commands, link)
+	wl_list_for_each_safe(waiting, next, &state->waiting.commands, link)
 	{
-		if (must_wait(gpu, &waiting->subject, &waiting->link))
+		if (must_wait(state, &waiting->subject, &waiting->link))
 			continue;
-		execute(gpu, &waiting->chain);
-		drop(&gpu->waiting, waiting);
+		execute(state, &waiting->chain);
+		drop(&state->waiting, waiting);
 	}
 }

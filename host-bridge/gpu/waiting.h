@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <wayland-util.h>
 
-struct gpu;
+struct device_state;
 
 struct waiting_room {
 	struct wl_list commands; /* oldest first */
@@ -26,12 +26,12 @@ void waiting_room_init(struct waiting_room *room);
 void waiting_room_finish(struct waiting_room *room);
 
 /* Whether a new command about @subject has to wait. */
-bool waiting_needed(const struct gpu *gpu, const struct waiting_subject *subject);
+bool waiting_needed(const struct device_state *state, const struct waiting_subject *subject);
 /* Keeps the command in @chain (copied). 0, -ENOMEM, or -ENOSPC. */
 int waiting_add(struct waiting_room *room, const struct waiting_subject *subject,
 	const struct virtqueue_chain *chain);
 /* Executes those that need not wait any longer, by @execute. */
-void waiting_retry(
-	struct gpu *gpu, void (*execute)(struct gpu *gpu, const struct virtqueue_chain *chain));
+void waiting_retry(struct device_state *state,
+	void (*execute)(struct device_state *state, const struct virtqueue_chain *chain));
 
 #endif

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "host-bridge/gpu/commands.h"
+#include "host-bridge/gpu/requests.h"
 #include "host-bridge/render/renderer_blob.h"
 #include "host-bridge/render/renderer_impl.h"
 #include "protocol/base/bytes.h"
@@ -295,33 +295,59 @@ static const struct context_ops context_ops = {
 	.service = handle_service,
 };
 
-struct context *renderer_context_create(
-	const struct context_host *host, uint32_t id, uint32_t capset_id, const char *name)
+static struct context *create(struct context_kind *base, uint32_t id, const char *name)
 {
+	const struct renderer_context_kind *kind =
+		container_of(base, struct renderer_context_kind, base);
 	struct renderer_context *context = calloc(1, sizeof(*context));
 	if (!context)
 		return NULL;
 	wl_list_init(&context->works);
 	context->base.ops = &context_ops;
-	context->base.host = host;
+	context->base.host = base->host;
 	context->base.id = id;
-	context->kind = renderer_capset(host->renderer, capset_id)->kind;
+	context->kind = kind->capset->kind;
 	snprintf(context->base.name, sizeof(context->base.name), "%s context %u%s%s%s",
 		renderer_kind_name(context->kind), id, name[0] ? " (" : "", name,
 		name[0] ? ")" : "");
 	/* No context takes all that there is. */
-	context->account = resource_account_create(host->max_blob_bytes / 4 * 3);
+	context->account = resource_account_create(base->host->max_blob_bytes / 4 * 3);
 	if (context->account)
 		context->link = renderer_link_create(
-			host->loop, host->renderer, context->kind, &link_listener, context);
+			base->host->loop, kind->renderer, context->kind, &link_listener, context);
 	if (!context->link) {
 		resource_account_unref(context->account);
 		free(context);
 		return NULL;
 	}
 	struct renderer_request request = {
-		.type = RENDERER_CTX_CREATE, .ctx_create = {.capset_id = capset_id}};
+		.type = RENDERER_CTX_CREATE, .ctx_create = {.capset_id = base->capset_id}};
 	snprintf(request.ctx_create.name, sizeof(request.ctx_create.name), "%s", name);
 	renderer_tell(context, &request);
 	return &context->base;
+}
+
+/* --- the kind --- */
+
+static void fill_capset(const struct context_kind *base, uint8_t *out)
+{
+	const struct renderer_capset *capset =
+		container_of(base, const struct renderer_context_kind, base)->capset;
+	memcpy(out, capset->data, capset->size);
+}
+
+void renderer_context_kind_init(struct renderer_context_kind *kind, struct renderer *renderer,
+	const struct renderer_capset *capset)
+{
+	static_assert(RENDERER_MAX_CAPSET_BYTES <= CONTEXT_MAX_CAPSET_BYTES, "");
+	*kind = (struct renderer_context_kind){
+		.base = {.capset_id = capset->id,
+			.capset_version = capset->max_version,
+			.capset_bytes = capset->size,
+			.renders = true,
+			.fill_capset = fill_capset,
+			.create = create},
+		.renderer = renderer,
+		.capset = capset,
+	};
 }

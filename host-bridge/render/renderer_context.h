@@ -3,9 +3,16 @@
 #define HOST_BRIDGE_RENDER_RENDERER_CONTEXT_H
 
 #include "host-bridge/gpu/context.h"
+#include "host-bridge/render/renderer.h"
 
-/* @capset_id must be one of the renderer's. NULL when memory is short or no worker can be had. */
-struct context *renderer_context_create(
-	const struct context_host *host, uint32_t id, uint32_t capset_id, const char *name);
+struct renderer_context_kind {
+	struct context_kind base;
+	struct renderer *renderer;
+	const struct renderer_capset *capset;
+};
+
+/* The kind of contexts that have @capset, which is one of @renderer's; both borrowed. */
+void renderer_context_kind_init(struct renderer_context_kind *kind, struct renderer *renderer,
+	const struct renderer_capset *capset);
 
 #endif

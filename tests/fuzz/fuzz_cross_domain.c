@@ -9,11 +9,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "host-bridge/cross_domain/pipes.h"
 #include "host-bridge/vhost/guest_memory.h"
 #include "host-bridge/vhost/visible_region.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
+#include "protocol/formats/cross_domain.h"
 #include "tests/unit/fake_compositor.h"
 
 #define RAM 0x100000u
@@ -28,7 +28,7 @@ static struct resource_table table;
 static struct device_counters counters;
 static struct queue_places places = {.total = 40};
 static struct context_host host;
-static struct pipes lingering;
+static struct cross_domain_kind kind;
 static struct context *context;
 static bool awake;
 
@@ -105,13 +105,13 @@ static void submit(struct input *input, bool one_command)
 	free(bytes);
 }
 
-static struct wire_handle make_handle(uint8_t kind)
+static struct wire_handle make_handle(uint8_t handle_kind)
 {
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		return (struct wire_handle){.fd = -1};
 	struct wire_handle handle = wire_handle_fd(ends[1]);
-	switch (kind % 4) {
+	switch (handle_kind % 4) {
 	case 0:
 		close(ends[1]);
 		handle.fd = fd_memfd_constant("file", "contents", 8);
@@ -244,10 +244,12 @@ static void set_up_process(void)
 		.loop = wl_event_loop_create(),
 		.max_blob_bytes = 1 << 20,
 		.counters = &counters,
+		.resources = &table,
 		.places = &places,
-		.lingering = &lingering,
 	};
-	pipes_init(&lingering, host.loop, NULL, NULL, &counters.pipes);
+	cross_domain_kind_init(&kind, NULL, false);
+	kind.base.host = &host;
+	kind.base.start(&kind.base);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -258,7 +260,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	resource_table_init(&table, memory, region);
 	n_requests = 0;
 	memset(completed, 0, sizeof(completed));
-	context = cross_domain_context_create(&host, 1, "fuzz");
+	context = kind.base.create(&kind.base, 1, "fuzz");
 	for (uint32_t id = 1; id <= 4; id++) {
 		struct resource *resource;
 		struct resource_pages *pages = malloc(sizeof(*pages));
@@ -281,7 +283,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	id_map_finish(&context->attached);
 	context->ops->destroy(context);
 	wl_event_loop_dispatch(host.loop, 0);
-	pipes_finish(&lingering);
+	kind.base.reset(&kind.base);
 	assert(!fake_compositor && counters.pipes == 0 && places.channels == 0 &&
 		places.others == 0);
 	resource_table_finish(&table);

@@ -41,6 +41,7 @@ static struct {
 	struct device_counters counters;
 	struct queue_places places;
 	struct context_host host;
+	struct cross_domain_kind kind;
 	struct context *context;
 	bool awake;
 } t;
@@ -72,7 +73,7 @@ void context_set_starved(struct context *context, bool starved)
 
 static inline void make_context(void)
 {
-	t.context = cross_domain_context_create(&t.host, 3, "test");
+	t.context = t.kind.base.create(&t.kind.base, 3, "test");
 	assert_non_null(t.context);
 	wl_list_init(&t.context->requests);
 	wl_list_init(&t.context->wake_link);
@@ -131,7 +132,11 @@ static inline int set_up(void **state)
 	t.host = (struct context_host){.loop = wl_event_loop_create(),
 		.max_blob_bytes = REGION_BYTES,
 		.counters = &t.counters,
+		.resources = &t.table,
 		.places = &t.places};
+	cross_domain_kind_init(&t.kind, NULL, false);
+	t.kind.base.host = &t.host;
+	t.kind.base.start(&t.kind.base);
 	make_context();
 	attach(make_page(QUERY));
 	attach(make_page(CHANNEL));
@@ -141,6 +146,7 @@ static inline int set_up(void **state)
 static inline int tear_down(void **state)
 {
 	destroy_context();
+	t.kind.base.reset(&t.kind.base);
 	resource_table_finish(&t.table);
 	visible_region_destroy(t.region);
 	guest_memory_destroy(t.memory);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "host-bridge/gpu/device.h"
+#include "host-bridge/kinds.h"
 #include "host-bridge/vhost/vhost_user.h"
 #include "protocol/base/fd.h"
 #include "tests/unit/ring_driver.h"
@@ -56,6 +57,7 @@ struct machine_answer {
 
 static struct machine {
 	struct wl_event_loop *loop;
+	struct kinds kinds;
 	struct device *device;
 	struct vhost_user vhost_user;
 	int ram_fd;
@@ -198,7 +200,7 @@ static inline void machine_reset(void)
 	machine.vhost_user.device->reset(machine.vhost_user.data);
 }
 
-static struct renderer *machine_renderer; /* that the device is given */
+static struct renderer *machine_renderer; /* whose kinds of contexts the device is given */
 
 static inline void machine_create(void)
 {
@@ -210,12 +212,14 @@ static inline void machine_create(void)
 	assert(machine.ram != MAP_FAILED);
 	for (uint32_t i = 0; i < 2; i++)
 		machine.calls[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	kinds_init(&machine.kinds, NULL, machine_renderer);
 	const struct device_config config = {
 		.loop = machine.loop,
 		.socket_path = "unused",
 		.socket_fd = -1,
+		.kinds = machine.kinds.list,
+		.n_kinds = machine.kinds.n,
 		.region_bytes = MACHINE_REGION_BYTES,
-		.renderer = machine_renderer,
 	};
 	machine.device = device_create(&config);
 	assert(machine.device);

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "host-bridge/gpu/device.h"
+#include "host-bridge/kinds.h"
 #include "host-bridge/policy/policy.h"
 #include "protocol/formats/cross_domain.h"
 #include "protocol/formats/vhost_user.h"
@@ -63,11 +64,14 @@ static pid_t host_start(uint64_t region_bytes)
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		struct policy policy = {.wayland_display = display_path};
+		struct kinds kinds;
+		kinds_init(&kinds, &policy, NULL);
 		struct device_config config = {
 			.loop = wl_event_loop_create(),
 			.socket_path = device_path,
 			.socket_fd = -1,
-			.policy = &policy,
+			.kinds = kinds.list,
+			.n_kinds = kinds.n,
 			.region_bytes = region_bytes,
 		};
 		if (!policy_init(&policy) || !device_create(&config) || write(ready[1], "", 1) != 1)
