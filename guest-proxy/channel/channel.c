@@ -1,12 +1,14 @@
 /*
  * A Wayland connection to the host through a cross-domain context.
  *
- * Out: commands gather in a batch and leave as one submission with channel_flush. Fences on every
- * 64 KiB or so tell how far the host has come; while too much is under way the user is told to hold
- * back (channel_ready). In: the channel ring is a page that holds one event. The fence of a POLL
- * says that it is there; once the page has been copied the next POLL may go.
+ * Out: commands gather in a batch and leave as one submission with channel_flush. A fence about
+ * every 64 KiB tells how far the host has come; while too much is under way, channel_ready is false
+ * and the user stops reading from its client.
+ *
+ * In: the channel ring is a page that holds one event. The fence of a POLL says that an event is in
+ * it; once the page has been copied, the next POLL may be sent.
  */
-#include "guest-proxy/channel/channel_private.h"
+#include "guest-proxy/channel/channel.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,27 +19,31 @@
 #define LOG_MODULE "channel"
 #include "protocol/base/log.h"
 
-#define BATCH_FLUSH_BYTES ((size_t)128 << 10) /* a batch this large goes out on its own */
+#define BATCH_FLUSH_BYTES ((size_t)128 << 10) /* a batch this large goes out without a flush */
 #define BATCH_BLOBS 64
 #define CHUNK_BYTES ((size_t)32 << 10)
-/* What a submission costs on its way, whatever its size: its place in the queue. */
+/* What a small submission counts as: it takes a place in the queue, whatever its size. */
 #define SUBMISSION_COST UINT64_C(2048)
 #define FENCE_BYTES (UINT64_C(64) << 10)
 #define CONGESTED_BYTES (UINT64_C(256) << 10)
 #define RELIEVED_BYTES (UINT64_C(128) << 10)
-/* Beyond this the user has not listened. */
+/* More than a user that heeds channel_ready can reach. */
 #define MAX_UNDER_WAY_BYTES (UINT64_C(4) << 20)
 #define MAX_FENCES 80
 static_assert(MAX_FENCES > MAX_UNDER_WAY_BYTES / FENCE_BYTES, "");
-/* A held fence holds its submission's memory, so a POLL rides along with small ones only. */
+/* The fence of a POLL is held until there is an event, and with it the memory of its submission: a
+ * POLL goes into small submissions only. */
 #define MERGE_BYTES 2048
 
+/* Flow control of read pipes: how much the host may send ahead, and how often it gets more credit.
+ */
 #define READ_WINDOW_BYTES (256u << 10)
 #define CREDIT_BYTES (64u << 10)
 
-struct read_pipe {
+/* A pipe that the host reads from and sends to us, under flow control. */
+struct credit_pipe {
 	uint32_t id;
-	uint32_t due; /* bytes taken that the host does not know of */
+	uint32_t due; /* bytes taken by its reader that the host has not been told of */
 };
 
 struct channel {
@@ -52,60 +58,29 @@ struct channel {
 	struct channel_blobs blobs;
 
 	struct command_batch batch;
-	struct channel_blob *batch_blobs[BATCH_BLOBS]; /* referenced: those that the batch names */
+	struct channel_blob *batch_blobs[BATCH_BLOBS]; /* those that the batch names: references */
 	size_t n_batch_blobs;
-	bool fence_due; /* the batch ends a write pipe: we want to know when it is worked off */
-	bool stalled;   /* the queue was full: the batch goes when there is room */
-	bool congested; /* channel_ready is false */
-	uint64_t sent, acknowledged,
-		fenced;              /* costs: given to the host, worked off, covered by fences */
-	uint64_t fences[MAX_FENCES]; /* value of sent behind each fence under way */
+	bool fence_due; /* the batch ends a write pipe: the next submission gets a fence */
+	bool stalled;   /* the device's queue was full: the batch is sent when there is room */
+	bool congested; /* too much is under way */
+	/* Costs, ever growing: given to the device, covered by a fence, known to be carried out. */
+	uint64_t sent, fenced, acknowledged;
+	uint64_t fences[MAX_FENCES]; /* a ring: the value of sent at each fence under way */
 	unsigned first_fence, n_fences;
 
 	bool poll_due, paused;
 	uint32_t next_read_pipe, last_read_pipe_sent;
-	struct read_pipe *read_pipes; /* those under flow control */
-	size_t n_read_pipes, read_pipes_capacity;
+	struct wl_array credit_pipes; /* struct credit_pipe */
 
-	bool lost, closed_told;
-	const char *why; /* NULL with lost: the compositor hung up */
+	bool over, closed_told;
+	const char *why; /* NULL with over: the compositor closed the connection */
 	struct wl_event_source *idle;
 	bool *destroyed; /* set by channel_destroy while an event is handled */
 };
 
-struct channel_blobs *channel_blobs(struct channel *channel)
-{
-	return &channel->blobs;
-}
-
-struct gpu *channel_gpu(struct channel *channel)
-{
-	return channel->gpu;
-}
-
-struct gpu_context *channel_context(struct channel *channel)
-{
-	return channel->context;
-}
-
-struct gpu_blob *channel_query_ring(struct channel *channel)
-{
-	return channel->query_ring;
-}
-
-struct channel_counters *channel_counters_mutable(struct channel *channel)
-{
-	return &channel->counters;
-}
-
 const struct channel_counters *channel_counters(const struct channel *channel)
 {
 	return &channel->counters;
-}
-
-bool channel_is_lost(const struct channel *channel)
-{
-	return channel->lost;
 }
 
 /* The end. */
@@ -128,14 +103,16 @@ static void handle_idle(void *data)
 /* @why NULL: the host hung up. */
 static void end(struct channel *channel, const char *why)
 {
-	if (channel->lost)
+	if (channel->over)
 		return;
-	channel->lost = true;
+	channel->over = true;
 	channel->why = why;
 	channel->idle = wl_event_loop_add_idle(channel->loop, handle_idle, channel);
 }
 
-int channel_lose(struct channel *channel, const char *why)
+/* The channel is over: listener->closed comes from the event loop. @why: a constant text. -EPIPE.
+ */
+static int channel_fail(struct channel *channel, const char *why)
 {
 	end(channel, why);
 	return -EPIPE;
@@ -173,7 +150,7 @@ static int submit(
 	if (error == -EAGAIN)
 		return error;
 	if (error < 0)
-		return channel_lose(channel, "the device takes no commands");
+		return channel_fail(channel, "the device takes no commands");
 	channel->counters.submissions++;
 	channel->counters.fences += fence != GPU_FENCE_NONE;
 	return 0;
@@ -185,17 +162,17 @@ static const struct cross_domain_poll poll_command = {
 		.cmd_size = sizeof(poll_command)},
 };
 
-bool channel_has_feature(const struct channel *channel, uint32_t feature)
+static bool has_feature(const struct channel *channel, uint32_t feature)
 {
 	return channel->features & feature;
 }
 
-/* Asks for the next event, if that is due. */
+/* Asks for the next event, unless one was asked for or is not wanted. */
 static void submit_poll(struct channel *channel)
 {
-	if (!channel->poll_due || channel->paused || channel->lost)
+	if (!channel->poll_due || channel->paused || channel->over)
 		return;
-	bool lazy = channel_has_feature(channel, CROSS_DOMAIN_EXT_WANT_POLL);
+	bool lazy = has_feature(channel, CROSS_DOMAIN_EXT_WANT_POLL);
 	if (submit(channel, &poll_command, sizeof(poll_command), GPU_FENCE_EVENT, lazy) == 0)
 		channel->poll_due = false;
 }
@@ -206,7 +183,8 @@ static void push_fence(struct channel *channel)
 	channel->fenced = channel->sent;
 }
 
-/* Submits the batch. 0 (also when it has to wait for room) or -EPIPE. */
+/* Submits the batch. @with_poll: a POLL may go along. 0 (also when it has to wait for room) or
+ * -EPIPE. */
 static int submit_batch(struct channel *channel, bool with_poll)
 {
 	size_t size = channel->batch.size;
@@ -244,36 +222,36 @@ static int submit_batch(struct channel *channel, bool with_poll)
 
 int channel_flush(struct channel *channel)
 {
-	if (channel->lost)
+	if (channel->over)
 		return -EPIPE;
-	/* Where a POLL costs a kick it goes with what is there anyway. */
+	/* Where each submission wakes the host, a POLL is put into the one that is due anyway. */
 	bool merge = channel->poll_due && !channel->paused && channel->batch.size > 0 &&
 		channel->batch.size <= MERGE_BYTES &&
-		!channel_has_feature(channel, CROSS_DOMAIN_EXT_WANT_POLL);
+		!has_feature(channel, CROSS_DOMAIN_EXT_WANT_POLL);
 	if (!merge)
 		submit_poll(channel);
 	submit_batch(channel, merge);
-	submit_poll(channel); /* nothing, unless a fence of another kind was due */
-	return channel->lost ? -EPIPE : 0;
+	submit_poll(channel); /* if it did not go along: the batch got another kind of fence */
+	return channel->over ? -EPIPE : 0;
 }
 
 bool channel_ready(const struct channel *channel)
 {
-	return !channel->lost && !channel->congested && !channel->stalled;
+	return !channel->over && !channel->congested && !channel->stalled;
 }
 
 uint64_t channel_owed_bytes(const struct channel *channel)
 {
-	return channel->lost ? 0 : channel->fenced - channel->acknowledged + channel->batch.size;
+	return channel->over ? 0 : channel->fenced - channel->acknowledged + channel->batch.size;
 }
 
-/* Sends a batch that @size bytes more would make too large. 0 or -EPIPE. */
+/* Submits the batch if @size bytes more would make it too large. 0 or -EPIPE. */
 static int make_room(struct channel *channel, size_t size)
 {
-	if (channel->lost)
+	if (channel->over)
 		return -EPIPE;
 	if (under_way(channel) + channel->batch.size + size > MAX_UNDER_WAY_BYTES)
-		return channel_lose(channel, "the host does not take what it is sent");
+		return channel_fail(channel, "the host does not take what it is sent");
 	if (channel->batch.size + size > BATCH_FLUSH_BYTES && !channel->stalled)
 		return submit_batch(channel, false);
 	return 0;
@@ -281,7 +259,7 @@ static int make_room(struct channel *channel, size_t size)
 
 static int batch_result(struct channel *channel, int error)
 {
-	return error < 0 ? channel_lose(channel, "out of memory") : 0;
+	return error < 0 ? channel_fail(channel, "out of memory") : 0;
 }
 
 uint32_t channel_new_read_pipe(struct channel *channel)
@@ -289,49 +267,47 @@ uint32_t channel_new_read_pipe(struct channel *channel)
 	return channel->next_read_pipe++;
 }
 
-static struct read_pipe *find_read_pipe(struct channel *channel, uint32_t id)
+static struct credit_pipe *find_credit_pipe(struct channel *channel, uint32_t id)
 {
-	for (size_t i = 0; i < channel->n_read_pipes; i++) {
-		if (channel->read_pipes[i].id == id)
-			return &channel->read_pipes[i];
+	struct credit_pipe *pipe;
+	wl_array_for_each(pipe, &channel->credit_pipes)
+	{
+		if (pipe->id == id)
+			return pipe;
 	}
 	return NULL;
 }
 
-/* Flow control of a new read pipe. */
-static int add_read_pipe(struct channel *channel, uint32_t id)
+/* Begins the flow control of a new read pipe, where the host has it. 0 or -ENOMEM. */
+static int add_credit_pipe(struct channel *channel, uint32_t id)
 {
-	if (!channel_has_feature(channel, CROSS_DOMAIN_EXT_READ_CREDIT))
+	if (!has_feature(channel, CROSS_DOMAIN_EXT_READ_CREDIT))
 		return 0;
-	if (channel->n_read_pipes == channel->read_pipes_capacity) {
-		size_t capacity =
-			channel->read_pipes_capacity ? 2 * channel->read_pipes_capacity : 4;
-		struct read_pipe *grown =
-			reallocarray(channel->read_pipes, capacity, sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		channel->read_pipes = grown;
-		channel->read_pipes_capacity = capacity;
-	}
-	channel->read_pipes[channel->n_read_pipes++] = (struct read_pipe){.id = id};
+	struct credit_pipe *pipe = wl_array_add(&channel->credit_pipes, sizeof(*pipe));
+	if (!pipe)
+		return -ENOMEM;
+	*pipe = (struct credit_pipe){.id = id};
 	return 0;
 }
 
-static void remove_read_pipe(struct channel *channel, uint32_t id)
+static void remove_credit_pipe(struct channel *channel, uint32_t id)
 {
-	struct read_pipe *pipe = find_read_pipe(channel, id);
-	if (pipe)
-		*pipe = channel->read_pipes[--channel->n_read_pipes];
+	struct wl_array *pipes = &channel->credit_pipes;
+	struct credit_pipe *pipe = find_credit_pipe(channel, id);
+	if (!pipe)
+		return;
+	pipes->size -= sizeof(*pipe);
+	*pipe = *(struct credit_pipe *)((char *)pipes->data + pipes->size);
 }
 
-/* What the host calls @handle; the batch holds on to blobs. 0 or -errno: nothing that can be sent.
- */
+/* What the host knows @handle as. The batch takes a reference of a blob. 0, or -errno: it cannot be
+ * sent. */
 static int identify(
 	struct channel *channel, struct wire_handle *handle, struct command_identifier *out)
 {
 	if (handle->kind == WIRE_BLOB) {
 		struct channel_blob *blob = handle->blob;
-		if (blob->channel != channel || channel->n_batch_blobs == BATCH_BLOBS)
+		if (blob->owner != &channel->blobs || channel->n_batch_blobs == BATCH_BLOBS)
 			return -EINVAL;
 		*out = (struct command_identifier){
 			.id = blob->gpu->resource_id,
@@ -341,15 +317,16 @@ static int identify(
 		channel->batch_blobs[channel->n_batch_blobs++] = channel_blob_ref(blob);
 		return 0;
 	}
-	/* The host counts along: ids are used in the order in which they were given out. */
+	/* The host numbers pipes by itself, so ids must be sent in the order they were given out.
+	 */
 	if (handle->kind != WIRE_READ_PIPE || handle->id != channel->last_read_pipe_sent + 1)
 		return -EINVAL;
 	channel->last_read_pipe_sent++;
 	*out = (struct command_identifier){.id = handle->id, .type = CROSS_DOMAIN_ID_READ_PIPE};
-	return add_read_pipe(channel, handle->id);
+	return add_credit_pipe(channel, handle->id);
 }
 
-/* One SEND's worth of handles and a bounded number of bytes. */
+/* At most as many handles as one SEND carries, and a bounded number of bytes. */
 static int send_chunk(struct channel *channel, const uint8_t *bytes, size_t size,
 	struct wire_handle *handles, size_t n_handles)
 {
@@ -360,7 +337,7 @@ static int send_chunk(struct channel *channel, const uint8_t *bytes, size_t size
 	for (size_t i = 0; i < n_handles && error == 0; i++) {
 		error = identify(channel, &handles[i], &identifiers[i]);
 		if (error < 0)
-			error = channel_lose(
+			error = channel_fail(
 				channel, "something was sent that the host cannot be given");
 	}
 	if (error < 0)
@@ -373,15 +350,15 @@ static int send_chunk(struct channel *channel, const uint8_t *bytes, size_t size
 int channel_send(struct channel *channel, const uint8_t *bytes, size_t size,
 	struct wire_handle *handles, size_t n_handles)
 {
-	int error = channel->lost ? -EPIPE : 0;
+	int error = channel->over ? -EPIPE : 0;
 	size_t done = 0, handles_done = 0;
 	channel->counters.sends++;
 	while (error == 0 && (done < size || handles_done < n_handles)) {
 		size_t n_chunk_handles =
 			min_u64(n_handles - handles_done, CROSS_DOMAIN_MAX_IDENTIFIERS);
 		bool last_handles = handles_done + n_chunk_handles == n_handles;
-		/* Handles travel with the first bytes, so that none comes after the bytes it
-		 * belongs to. */
+		/* One byte at a time while there are more handles than one SEND carries, so that
+		 * none comes after the bytes it belongs to. */
 		size_t n =
 			last_handles ? min_u64(size - done, CHUNK_BYTES) : min_u64(size - done, 1);
 		error = send_chunk(
@@ -416,11 +393,10 @@ int channel_write(
 
 void channel_read_done(struct channel *channel, uint32_t pipe_id, size_t size)
 {
-	struct read_pipe *pipe = find_read_pipe(channel, pipe_id);
-	if (!pipe || channel->lost)
+	struct credit_pipe *pipe = find_credit_pipe(channel, pipe_id);
+	if (!pipe || channel->over)
 		return;
-	/* More than the window cannot have been read: a sum that large is the caller's error, not
-	 * an overflow. */
+	/* No more than the window can have been read, so the sum cannot overflow. */
 	pipe->due += (uint32_t)min_u64(size, READ_WINDOW_BYTES);
 	if (pipe->due < CREDIT_BYTES)
 		return;
@@ -440,6 +416,21 @@ void channel_pause(struct channel *channel, bool paused)
 	submit_poll(channel);
 }
 
+int channel_blob_create(struct channel *channel, size_t size, struct channel_blob **out)
+{
+	if (channel->over)
+		return -EPIPE;
+	int error = channel_blobs_create(&channel->blobs, size, out);
+	if (error == 0 || error == -ENOMEM)
+		return error;
+	return channel_fail(channel, "the host gives no memory for buffers");
+}
+
+int channel_blob_import(struct channel *channel, int fd, struct channel_blob **out)
+{
+	return channel->over ? -EPIPE : channel_blobs_import(&channel->blobs, fd, out);
+}
+
 /* Events. */
 
 static void finish_handles(struct wire_handle *handles, size_t n)
@@ -455,8 +446,8 @@ static int receive_handle(struct channel *channel, const struct cross_domain_sen
 	struct channel_blob *blob;
 	switch (receive->types[i]) {
 	case CROSS_DOMAIN_ID_VIRTGPU_BLOB:
-		if (channel_blob_receive(channel, id, receive->sizes[i], &blob) < 0)
-			return channel_lose(channel, "memory that the host sent cannot be had");
+		if (channel_blobs_receive(&channel->blobs, id, receive->sizes[i], &blob) < 0)
+			return channel_fail(channel, "memory that the host sent cannot be had");
 		*out = channel_blob_handle(blob);
 		channel_blob_unref(blob);
 		return 0;
@@ -464,7 +455,7 @@ static int receive_handle(struct channel *channel, const struct cross_domain_sen
 		*out = (struct wire_handle){.kind = WIRE_WRITE_PIPE, .fd = -1, .id = id};
 		return 0;
 	default:
-		return channel_lose(channel, "the host sent an identifier of unknown type");
+		return channel_fail(channel, "the host sent an identifier of unknown type");
 	}
 }
 
@@ -475,7 +466,7 @@ static void handle_receive(struct channel *channel, const uint8_t *page)
 	const uint8_t *data;
 	if (cross_domain_receive_decode(page, CROSS_DOMAIN_RING_BYTES, &receive, &data) < 0 ||
 		receive.num_identifiers > CROSS_DOMAIN_MAX_IDENTIFIERS) {
-		channel_lose(channel, "the host broke the protocol");
+		channel_fail(channel, "the host broke the protocol");
 		return;
 	}
 	if (receive.num_identifiers == 0 && receive.opaque_data_size == 0) {
@@ -499,11 +490,11 @@ static void handle_read(struct channel *channel, const uint8_t *page)
 	struct cross_domain_read_write read;
 	const uint8_t *data;
 	if (cross_domain_read_decode(page, CROSS_DOMAIN_RING_BYTES, &read, &data) < 0) {
-		channel_lose(channel, "the host broke the protocol");
+		channel_fail(channel, "the host broke the protocol");
 		return;
 	}
 	if (read.hang_up)
-		remove_read_pipe(channel, read.identifier);
+		remove_credit_pipe(channel, read.identifier);
 	channel->counters.bytes_in += read.opaque_data_size;
 	channel->listener->pipe_data(
 		channel->data, read.identifier, data, read.opaque_data_size, read.hang_up != 0);
@@ -516,13 +507,13 @@ static void handle_event(void *data)
 	uint8_t page[CROSS_DOMAIN_RING_BYTES];
 	bool destroyed = false;
 
-	if (channel->lost)
+	if (channel->over)
 		return;
 	memcpy(page, channel->channel_ring->map, sizeof(page));
-	/* A fence without an event shall not repeat the last one. */
+	/* So that a fence that comes without an event does not repeat this one. */
 	memset(channel->channel_ring->map, 0, sizeof(header));
 	channel->poll_due = true;
-	if (channel_has_feature(channel, CROSS_DOMAIN_EXT_WANT_POLL))
+	if (has_feature(channel, CROSS_DOMAIN_EXT_WANT_POLL))
 		submit_poll(channel);
 
 	channel->destroyed = &destroyed;
@@ -532,11 +523,11 @@ static void handle_event(void *data)
 	else if (header.cmd == CROSS_DOMAIN_CMD_READ)
 		handle_read(channel, page);
 	else
-		channel_lose(channel, "the host sent an unknown event");
+		channel_fail(channel, "the host sent an unknown event");
 	if (destroyed)
 		return;
 	channel->destroyed = NULL;
-	if (!channel->lost)
+	if (!channel->over)
 		channel_flush(channel);
 }
 
@@ -591,7 +582,7 @@ static int read_capset(struct channel *channel)
 		return -EOPNOTSUPP;
 	if (size >= (int)sizeof(capset) && capset.magic == CROSS_DOMAIN_WAYFERRY_MAGIC)
 		channel->features = capset.features;
-	/* A kernel rings for each submission: then a POLL had better go along with others. */
+	/* A kernel wakes the host for each submission: a POLL had better go with others then. */
 	if (!channel->gpu->lazy)
 		channel->features &= ~CROSS_DOMAIN_EXT_WANT_POLL;
 	return 0;
@@ -615,7 +606,7 @@ static int submit_init(struct channel *channel)
 	if (error < 0)
 		return error;
 	channel->counters.submissions++;
-	if (channel_has_feature(channel, CROSS_DOMAIN_EXT_READ_CREDIT)) {
+	if (has_feature(channel, CROSS_DOMAIN_EXT_READ_CREDIT)) {
 		error = command_batch_add(&channel->batch, &window, sizeof(window));
 		if (error < 0)
 			return error;
@@ -637,7 +628,14 @@ static int start(struct channel *channel)
 	if (error == 0)
 		error = ops->blob_create(channel->context, GPU_BLOB_GUEST, 0,
 			CROSS_DOMAIN_RING_BYTES, &channel->channel_ring);
-	return error == 0 ? submit_init(channel) : error;
+	if (error < 0)
+		return error;
+	channel->blobs.gpu = channel->gpu;
+	channel->blobs.context = channel->context;
+	channel->blobs.query_ring = channel->query_ring;
+	channel->blobs.features = channel->features;
+	channel->blobs.counters = &channel->counters;
+	return submit_init(channel);
 }
 
 struct channel *channel_create(struct gpu *gpu, struct wl_event_loop *loop,
@@ -654,6 +652,7 @@ struct channel *channel_create(struct gpu *gpu, struct wl_event_loop *loop,
 	channel->last_read_pipe_sent = CROSS_DOMAIN_FIRST_READ_PIPE - 1;
 	command_batch_init(&channel->batch);
 	channel_blobs_init(&channel->blobs);
+	wl_array_init(&channel->credit_pipes);
 	int error = start(channel);
 	if (error < 0) {
 		log_err("%s: no channel to the host's compositor: %s", gpu->ops->describe(gpu),
@@ -680,6 +679,6 @@ void channel_destroy(struct channel *channel)
 	ops->blob_destroy(channel->channel_ring);
 	if (channel->context)
 		ops->context_destroy(channel->context);
-	free(channel->read_pipes);
+	wl_array_release(&channel->credit_pipes);
 	free(channel);
 }

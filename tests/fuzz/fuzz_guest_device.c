@@ -79,6 +79,7 @@ static struct {
 	struct channel *channels[MAX_CHANNELS];
 	bool impatient; /* destroys channels as soon as they say that they are closed */
 	struct channel_blob *blobs[MAX_BLOBS];
+	const struct channel *owners[MAX_BLOBS]; /* of the blobs */
 	uint32_t read_pipe;
 	unsigned seen; /* sum of bytes: what may be read is read */
 
@@ -560,7 +561,7 @@ static void handle_ready(void *data)
 static void drop_blobs(const struct channel *channel)
 {
 	for (size_t i = 0; i < MAX_BLOBS; i++) {
-		if (f.blobs[i] && f.blobs[i]->channel == channel) {
+		if (f.blobs[i] && f.owners[i] == channel) {
 			channel_blob_unref(f.blobs[i]);
 			f.blobs[i] = NULL;
 		}
@@ -602,6 +603,7 @@ static void make_blob(struct channel *channel)
 		if (channel_blob_create(channel, size, &f.blobs[i]) < 0) {
 			f.blobs[i] = NULL;
 		} else {
+			f.owners[i] = channel;
 			f.blobs[i]->map[0] = 1;
 			f.blobs[i]->map[f.blobs[i]->size - 1] = 1;
 		}
@@ -617,7 +619,7 @@ static void send_bytes(struct channel *channel, unsigned with)
 	if (!channel)
 		return;
 	for (size_t i = 0; (with & 1) && i < MAX_BLOBS && n == 0; i++) {
-		if (f.blobs[i] && f.blobs[i]->channel == channel)
+		if (f.blobs[i] && f.owners[i] == channel)
 			handles[n++] = channel_blob_handle(f.blobs[i]);
 	}
 	if (with & 2) {

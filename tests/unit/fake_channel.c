@@ -115,7 +115,7 @@ int channel_blob_create(struct channel *channel, size_t size, struct channel_blo
 		return -ENOMEM;
 	struct channel_blob *blob = calloc(1, sizeof(*blob));
 	blob->refs = 1;
-	blob->channel = channel;
+	blob->owner = (struct channel_blobs *)channel; /* this fake has no other use for it */
 	blob->size = size;
 	blob->map = malloc(size); /* exactly, so that a sanitizer sees what is written behind it */
 	memset(blob->map, 0xdb, size);
@@ -136,7 +136,7 @@ int channel_blob_import(struct channel *channel, int fd, struct channel_blob **o
 		return -EINVAL;
 	struct channel_blob *blob = calloc(1, sizeof(*blob));
 	blob->refs = 1;
-	blob->channel = channel;
+	blob->owner = (struct channel_blobs *)channel; /* this fake has no other use for it */
 	blob->size = 4096;
 	channel->imports++;
 	channel->counters.blobs++;
@@ -155,9 +155,10 @@ void channel_blob_unref(struct channel_blob *blob)
 {
 	if (!blob || --blob->refs > 0)
 		return;
-	blob->channel->counters.blobs--;
-	blob->channel->counters.blob_bytes -= blob->size;
-	blob->channel->imports -= !blob->map;
+	struct channel *channel = (struct channel *)blob->owner;
+	channel->counters.blobs--;
+	channel->counters.blob_bytes -= blob->size;
+	channel->imports -= !blob->map;
 	free(blob->map);
 	free(blob);
 }

@@ -1,0 +1,69 @@
+/*
+ * Memory of one cross-domain context that the host's compositor sees, too. Knows the device and the
+ * cross-domain commands about memory, but nothing of channels: what an error means is decided
+ * there.
+ */
+#ifndef GUEST_PROXY_CHANNEL_CHANNEL_BLOBS_H
+#define GUEST_PROXY_CHANNEL_CHANNEL_BLOBS_H
+
+#include "guest-proxy/channel/channel_counters.h"
+#include "guest-proxy/gpu/gpu.h"
+#include "protocol/relay/wire.h"
+
+/*
+ * The sizes that the host is asked about are steps of a quarter of the power of two below them, so
+ * there are no more than this many of them up to INT32_MAX.
+ */
+#define CHANNEL_BLOBS_CLASSES 80
+
+struct channel_blobs;
+
+/* Memory that both the guest and the host's compositor see. */
+struct channel_blob {
+	uint32_t refs;
+	struct channel_blobs *owner; /* NULL: its channel is gone, and so is the memory */
+	struct gpu_blob *gpu;
+	uint8_t *map; /* NULL: imported, or the channel is gone */
+	size_t size;
+	struct wl_list link; /* channel_blobs::live */
+};
+
+struct channel_blobs_class { /* what the host said about memory of this size */
+	uint64_t size;
+	uint32_t blob_id;
+};
+
+struct channel_blobs {
+	struct gpu *gpu;
+	struct gpu_context *context;
+	struct gpu_blob *query_ring;
+	uint32_t features;                 /* CROSS_DOMAIN_EXT_* of the host */
+	struct channel_counters *counters; /* the channel's */
+	struct channel_blobs_class classes[CHANNEL_BLOBS_CLASSES];
+	unsigned n_classes;
+	struct wl_list live; /* channel_blob::link */
+};
+
+/* Before anything else; the caller fills in what stands before the classes. */
+void channel_blobs_init(struct channel_blobs *blobs);
+/* Takes the memory away from blobs that are still referenced. */
+void channel_blobs_finish(struct channel_blobs *blobs);
+
+/*
+ * Memory of @size bytes for the compositor: one reference, the caller's. May wait for the host. 0,
+ * -ENOMEM where the host refuses (its quota), or -errno: the host has no such memory at all.
+ */
+int channel_blobs_create(struct channel_blobs *blobs, size_t size, struct channel_blob **out);
+/* The blob behind @fd (borrowed), a dma-buf of the device, without a map. As gpu_ops.blob_import.
+ */
+int channel_blobs_import(struct channel_blobs *blobs, int fd, struct channel_blob **out);
+/* What the host named as @blob_id in a RECEIVE, mapped. May wait for the host. 0 or -errno. */
+int channel_blobs_receive(
+	struct channel_blobs *blobs, uint32_t blob_id, size_t size, struct channel_blob **out);
+
+struct channel_blob *channel_blob_ref(struct channel_blob *blob);
+void channel_blob_unref(struct channel_blob *blob);
+/* A WIRE_BLOB handle with a new reference. */
+struct wire_handle channel_blob_handle(struct channel_blob *blob);
+
+#endif
