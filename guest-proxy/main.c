@@ -7,7 +7,7 @@
 #include <sys/resource.h>
 
 #include "guest-proxy/clients/client.h"
-#include "guest-proxy/clients/command.h"
+#include "guest-proxy/clients/child.h"
 #include "guest-proxy/clients/listener.h"
 #include "guest-proxy/doctor.h"
 #include "guest-proxy/gpu/gpu.h"
@@ -40,7 +40,7 @@ struct guest {
 	struct service service;
 	int passed_fd; /* systemd's socket, as we found it; -1: none */
 	struct listener *listener;
-	struct command command;
+	struct child child;
 	bool running, died;
 };
 
@@ -136,9 +136,9 @@ static int handle_signal(int number, void *data)
 	if (number == SIGUSR1)
 		clients_print_counters(guest->clients, stderr);
 	else if (number == SIGCHLD)
-		guest->running &= !command_reap(&guest->command);
-	else if (guest->command.pid > 0)
-		command_signal(&guest->command, number);
+		guest->running &= !child_reap(&guest->child);
+	else if (guest->child.pid > 0)
+		child_signal(&guest->child, number);
 	else
 		guest->running = false;
 	return 0;
@@ -201,11 +201,11 @@ static bool open_all(struct guest *guest)
 		listener_display(guest->listener), guest->gpu->ops->describe(guest->gpu));
 	if (!guest->settings.command)
 		return true;
-	int result = command_start(&guest->command, guest->settings.command,
+	int result = child_start(&guest->child, guest->settings.command,
 		listener_display(guest->listener), &guest->files);
 	if (result < 0) {
 		log_err("cannot run %s: %s", guest->settings.command[0], strerror(-result));
-		guest->command.status = result == -ENOENT ? 127 : 126;
+		guest->child.status = result == -ENOENT ? 127 : 126;
 	}
 	return result == 0;
 }
@@ -268,7 +268,7 @@ int main(int argc, char **argv)
 	guest.passed_fd = service_listen_fd();
 	if (!open_all(&guest)) {
 		close_all(&guest, true);
-		return guest.command.status ? guest.command.status : EXIT_FAILURE;
+		return guest.child.status ? guest.child.status : EXIT_FAILURE;
 	}
 	guest.running = true;
 	/* EINTR is nothing: a debugger came or went. */
@@ -277,5 +277,5 @@ int main(int argc, char **argv)
 	if (guest.settings.command)
 		finish(&guest);
 	close_all(&guest, guest.died);
-	return guest.died ? EXIT_FAILURE : guest.command.status;
+	return guest.died ? EXIT_FAILURE : guest.child.status;
 }

@@ -1,5 +1,5 @@
-/* guest-proxy/clients/command.c */
-#include "guest-proxy/clients/command.h"
+/* guest-proxy/clients/child.c */
+#include "guest-proxy/clients/child.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,25 +13,25 @@
 
 static struct rlimit files;
 
-static int run_shell(struct command *command, const char *script)
+static int run_shell(struct child *child, const char *script)
 {
-	return command_start(command, (char *[]){"sh", "-c", (char *)(uintptr_t)script, NULL},
+	return child_start(child, (char *[]){"sh", "-c", (char *)(uintptr_t)script, NULL},
 		"display-7", &files);
 }
 
-static void wait_for(struct command *command)
+static void wait_for(struct child *child)
 {
-	for (int i = 0; i < 500 && !command_reap(command); i++)
+	for (int i = 0; i < 500 && !child_reap(child); i++)
 		usleep(10000);
-	assert_int_equal(command->pid, 0);
+	assert_int_equal(child->pid, 0);
 }
 
 static int status_of(const char *script)
 {
-	struct command command = {0};
-	assert_int_equal(run_shell(&command, script), 0);
-	wait_for(&command);
-	return command.status;
+	struct child child = {0};
+	assert_int_equal(run_shell(&child, script), 0);
+	wait_for(&child);
+	return child.status;
 }
 
 static void the_exit_status_is_the_commands(void **state)
@@ -61,25 +61,25 @@ static void it_finds_the_display_and_nothing_of_ours(void **state)
 
 static void what_cannot_be_run_is_an_error(void **state)
 {
-	struct command command = {0};
+	struct child child = {0};
 	assert_int_equal(
-		command_start(&command, (char *[]){"/nonexistent/program", NULL}, "d", &files),
+		child_start(&child, (char *[]){"/nonexistent/program", NULL}, "d", &files),
 		-ENOENT);
-	assert_int_equal(command_start(&command, (char *[]){"/etc", NULL}, "d", &files), -EACCES);
-	assert_int_equal(command.pid, 0);
+	assert_int_equal(child_start(&child, (char *[]){"/etc", NULL}, "d", &files), -EACCES);
+	assert_int_equal(child.pid, 0);
 }
 
 static void signals_are_passed_on(void **state)
 {
-	struct command command = {0};
-	command_signal(&command, SIGTERM); /* to nobody */
+	struct child child = {0};
+	child_signal(&child, SIGTERM); /* to nobody */
 	assert_int_equal(
-		run_shell(&command, "trap 'exit 9' TERM; while :; do sleep 0.02; done"), 0);
-	assert_false(command_reap(&command));
+		run_shell(&child, "trap 'exit 9' TERM; while :; do sleep 0.02; done"), 0);
+	assert_false(child_reap(&child));
 	usleep(100000); /* until the trap is set */
-	command_signal(&command, SIGTERM);
-	wait_for(&command);
-	assert_int_equal(command.status, 9);
+	child_signal(&child, SIGTERM);
+	wait_for(&child);
+	assert_int_equal(child.status, 9);
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 /* Starting, signalling and reaping the command we were given. */
-#include "guest-proxy/clients/command.h"
+#include "guest-proxy/clients/child.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +33,7 @@ static void become(char *const argv[], const char *display, const struct rlimit 
 	_exit(127);
 }
 
-int command_start(struct command *command, char *const argv[], const char *display,
+int child_start(struct child *child, char *const argv[], const char *display,
 	const struct rlimit *files)
 {
 	int report[2];
@@ -60,26 +60,26 @@ int command_start(struct command *command, char *const argv[], const char *displ
 	fd_close(&report[0]);
 	if (error)
 		return -error;
-	command->pid = pid;
+	child->pid = pid;
 	return 0;
 }
 
-void command_signal(const struct command *command, int number)
+void child_signal(const struct child *child, int number)
 {
-	if (command->pid > 0)
-		kill(command->pid, number);
+	if (child->pid > 0)
+		kill(child->pid, number);
 }
 
-bool command_reap(struct command *command)
+bool child_reap(struct child *child)
 {
 	bool ended = false;
 	int status;
 	pid_t pid;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid != command->pid)
+		if (pid != child->pid)
 			continue;
-		command->pid = 0;
-		command->status =
+		child->pid = 0;
+		child->status =
 			WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 		ended = true;
 	}
