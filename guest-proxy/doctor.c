@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "guest-proxy/channel/channel.h"
+#include "guest-proxy/gpu/render_nodes.h"
 #include "guest-proxy/gpu/virtgpu_features.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/checks.h"
@@ -25,9 +26,6 @@
 #define LOG_MODULE "doctor"
 #include "protocol/base/log.h"
 
-#define RENDER_NODE "/dev/dri/renderD%d"
-#define FIRST_RENDER_NODE 128
-#define N_RENDER_NODES 64
 #define FILES_WANTED 4096
 #define ANSWER_MS 5000
 #define SILENCE_S 20 /* a device whose host died may never answer */
@@ -92,9 +90,10 @@ static enum check_result check_kernel(void *world, struct finding *finding, int 
 		"install a kernel of 5.16 or later (Debian 12's is 6.1), and boot it");
 }
 
-static struct node open_node(const char *path)
+/* Takes @fd, of @path or -errno. */
+static struct node node_of(const char *path, int fd)
 {
-	struct node node = {.fd = virtgpu_open(path)};
+	struct node node = {.fd = fd};
 
 	snprintf(node.path, sizeof(node.path), "%s", path);
 	if (node.fd >= 0)
@@ -102,7 +101,7 @@ static struct node open_node(const char *path)
 	return node;
 }
 
-/* The more, the more likely it is the one that is meant. */
+/* The higher, the more likely it is the one that is meant. */
 static int node_rank(const struct node *node)
 {
 	if (node->fd >= 0)
@@ -110,20 +109,18 @@ static int node_rank(const struct node *node)
 	return node->fd == -ENOENT ? 0 : 2;
 }
 
-static void find_node(struct doctor *doctor)
+static bool visit_node(void *data, const char *path, int fd)
 {
-	char path[sizeof(RENDER_NODE) + 8];
+	struct doctor *doctor = data;
+	struct node node = node_of(path, fd);
 
-	for (int i = 0; i < N_RENDER_NODES; i++) {
-		snprintf(path, sizeof(path), RENDER_NODE, FIRST_RENDER_NODE + i);
-		struct node node = open_node(path);
-		if (node_rank(&node) > node_rank(&doctor->node)) {
-			fd_close(&doctor->node.fd);
-			doctor->node = node;
-		} else {
-			fd_close(&node.fd);
-		}
+	if (node_rank(&node) > node_rank(&doctor->node)) {
+		fd_close(&doctor->node.fd);
+		doctor->node = node;
+	} else {
+		fd_close(&node.fd);
 	}
+	return false;
 }
 
 static enum check_result check_node(void *world, struct finding *finding, int argument)
@@ -133,9 +130,10 @@ static enum check_result check_node(void *world, struct finding *finding, int ar
 	if (doctor->settings->vhost_user)
 		return finding_skip(finding, "not needed with --vhost-user");
 	if (doctor->settings->device)
-		doctor->node = open_node(doctor->settings->device);
+		doctor->node =
+			node_of(doctor->settings->device, virtgpu_open(doctor->settings->device));
 	else
-		find_node(doctor);
+		render_nodes_visit(visit_node, doctor);
 	if (doctor->node.fd != -ENOENT)
 		return finding_ok(finding, "%s", doctor->node.path);
 	if (doctor->settings->device) {

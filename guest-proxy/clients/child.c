@@ -33,8 +33,8 @@ static void become(char *const argv[], const char *display, const struct rlimit 
 	_exit(127);
 }
 
-int child_start(struct child *child, char *const argv[], const char *display,
-	const struct rlimit *files)
+int child_start(
+	struct child *child, char *const argv[], const char *display, const struct rlimit *files)
 {
 	int report[2];
 	pid_t parent = getpid();
@@ -79,8 +79,7 @@ bool child_reap(struct child *child)
 		if (pid != child->pid)
 			continue;
 		child->pid = 0;
-		child->status =
-			WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+		child->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 		ended = true;
 	}
 	return ended;

@@ -15,8 +15,8 @@ struct child {
  * Starts @argv (NULL-terminated, looked up in PATH) with WAYLAND_DISPLAY=@display, no blocked
  * signals and @files for RLIMIT_NOFILE. 0 or -errno (a command that is not there too).
  */
-int child_start(struct child *child, char *const argv[], const char *display,
-	const struct rlimit *files);
+int child_start(
+	struct child *child, char *const argv[], const char *display, const struct rlimit *files);
 
 /* Passes @number on to it. */
 void child_signal(const struct child *child, int number);

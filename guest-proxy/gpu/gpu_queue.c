@@ -48,7 +48,7 @@ static_assert(DATA_OFFSET < BLOBS_OFFSET && DATA_OFFSET % PAGE_BYTES == 0, "");
 		BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_GPU_F_VIRGL) |                           \
 		BIT(VIRTIO_GPU_F_RESOURCE_BLOB) | BIT(VIRTIO_GPU_F_CONTEXT_INIT))
 
-struct request { /* by slot */
+struct in_flight { /* by slot */
 	void *owner;
 	unsigned tag;
 	struct gpu_answer *answer;
@@ -68,9 +68,9 @@ struct gpu_queue {
 	uint8_t *ram;
 	struct virtqueue_driver *driver;
 	struct extents data_pages, blob_pages; /* page numbers of RAM */
-	char lost[128];                        /* empty: alive */
+	char failure[128];                     /* empty: alive */
 	char description[160];
-	struct request requests[VIRTQUEUE_DRIVER_SIZE];
+	struct in_flight in_flight[VIRTQUEUE_DRIVER_SIZE];
 };
 
 static void signal_event(int fd)
@@ -95,9 +95,9 @@ void gpu_queue_ask_turn(struct gpu_queue *queue, bool yield)
 		queue->idle = wl_event_loop_add_idle(queue->loop, handle_idle, queue);
 }
 
-const char *gpu_queue_lost(const struct gpu_queue *queue)
+const char *gpu_queue_failure(const struct gpu_queue *queue)
 {
-	return queue->lost[0] ? queue->lost : NULL;
+	return queue->failure[0] ? queue->failure : NULL;
 }
 
 const char *gpu_queue_describe(const struct gpu_queue *queue)
@@ -117,19 +117,19 @@ static void remove_source(struct wl_event_source **source)
 	*source = NULL;
 }
 
-void gpu_queue_lose(struct gpu_queue *queue, const char *format, ...)
+void gpu_queue_fail(struct gpu_queue *queue, const char *format, ...)
 {
-	if (gpu_queue_lost(queue))
+	if (gpu_queue_failure(queue))
 		return;
 	va_list args;
 	va_start(args, format);
-	vsnprintf(queue->lost, sizeof(queue->lost), format, args);
+	vsnprintf(queue->failure, sizeof(queue->failure), format, args);
 	va_end(args);
-	log_err("%s: %s", queue->description, queue->lost);
+	log_err("%s: %s", queue->description, queue->failure);
 	/* The call eventfd stays: it is how turns are asked for. */
 	remove_source(&queue->socket_source);
 	remove_source(&queue->backend_source);
-	queue->listener->lost(queue->listener_data, queue->lost);
+	queue->listener->lost(queue->listener_data, queue->failure);
 	gpu_queue_ask_turn(queue, false);
 }
 
@@ -172,7 +172,7 @@ void gpu_queue_give_pages(struct gpu_queue *queue, struct extent pages)
 
 static void complete(struct gpu_queue *queue, unsigned slot, uint32_t written)
 {
-	struct request request = queue->requests[slot];
+	struct in_flight request = queue->in_flight[slot];
 	struct gpu_answer *answer = request.answer;
 	struct virtio_gpu_ctrl_hdr header;
 	const void *response = virtqueue_driver_response(queue->driver, slot);
@@ -180,13 +180,13 @@ static void complete(struct gpu_queue *queue, unsigned slot, uint32_t written)
 	memcpy(&header, response, sizeof(header));
 	if (answer && answer->copy)
 		memcpy(answer->copy, response, min_u64(written, answer->copy_bytes));
-	queue->requests[slot] = (struct request){0};
+	queue->in_flight[slot] = (struct in_flight){0};
 	virtqueue_driver_release(queue->driver, slot);
 	if (request.data.length > 0)
 		extents_give(&queue->data_pages, request.data.start, request.data.length);
 	gpu_queue_give_pages(queue, request.blob);
 	if (written < sizeof(header)) {
-		gpu_queue_lose(queue, "the device gave an answer of %u bytes", written);
+		gpu_queue_fail(queue, "the device gave an answer of %u bytes", written);
 		return;
 	}
 	if (answer) {
@@ -206,18 +206,18 @@ static void drain(struct gpu_queue *queue)
 	unsigned slot;
 	uint32_t written;
 	int n = 0;
-	while (!gpu_queue_lost(queue) &&
+	while (!gpu_queue_failure(queue) &&
 		(n = virtqueue_driver_take(queue->driver, &slot, &written)) > 0)
 		complete(queue, slot, written);
 	if (n < 0)
-		gpu_queue_lose(queue, "the device broke the queue");
+		gpu_queue_fail(queue, "the device broke the queue");
 }
 
 static void drain_and_arm(struct gpu_queue *queue)
 {
 	do {
 		drain(queue);
-	} while (!gpu_queue_lost(queue) && virtqueue_driver_arm(queue->driver));
+	} while (!gpu_queue_failure(queue) && virtqueue_driver_arm(queue->driver));
 }
 
 /* Takes what is answered, and the turn. May destroy the queue. */
@@ -267,9 +267,9 @@ static void serve_sockets(struct gpu_queue *queue)
 {
 	int error = frontend_serve(queue->fe);
 	if (error == -ECONNRESET)
-		gpu_queue_lose(queue, "the device is gone (wayferry-host ended or dropped us)");
+		gpu_queue_fail(queue, "the device is gone (wayferry-host ended or dropped us)");
 	else if (error < 0)
-		gpu_queue_lose(queue, "the connection broke: %s", strerror(-error));
+		gpu_queue_fail(queue, "the connection broke: %s", strerror(-error));
 	if (frontend_backend_socket(queue->fe) < 0)
 		remove_source(&queue->backend_source);
 }
@@ -288,7 +288,7 @@ static int wait_for(struct gpu_queue *queue, const unsigned *pending)
 		virtqueue_driver_settle(queue->driver);
 	for (;;) {
 		drain_and_arm(queue);
-		if (gpu_queue_lost(queue))
+		if (gpu_queue_failure(queue))
 			return -EPIPE;
 		if (pending ? *pending == 0 : virtqueue_driver_n_free(queue->driver) > 0)
 			return 0;
@@ -301,7 +301,7 @@ static int wait_for(struct gpu_queue *queue, const unsigned *pending)
 		int n = poll(pollfds, ARRAY_LENGTH(pollfds),
 			(int)min_u64((uint64_t)remaining_ms, SETTLE_WAITING_MS));
 		if (n == 0 && remaining_ms == 0)
-			gpu_queue_lose(queue, "the device has not answered for %d s",
+			gpu_queue_fail(queue, "the device has not answered for %d s",
 				WAIT_TIMEOUT_MS / 1000);
 		else if (n == 0)
 			virtqueue_driver_settle(queue->driver);
@@ -327,14 +327,14 @@ static void publish(struct gpu_queue *queue, enum virtqueue_kick kick)
 
 void gpu_queue_publish(struct gpu_queue *queue)
 {
-	if (!gpu_queue_lost(queue))
+	if (!gpu_queue_failure(queue))
 		publish(queue, VIRTQUEUE_KICK_NORMAL);
 }
 
 int gpu_queue_command(struct gpu_queue *queue, const void *bytes, size_t size,
 	struct gpu_answer *answer, struct extent frees)
 {
-	int slot = gpu_queue_lost(queue) ? -EPIPE : virtqueue_driver_acquire(queue->driver);
+	int slot = gpu_queue_failure(queue) ? -EPIPE : virtqueue_driver_acquire(queue->driver);
 	if (slot == -EAGAIN) {
 		publish(queue, VIRTQUEUE_KICK_NORMAL);
 		slot = wait_for(queue, NULL) < 0 ? -EPIPE : virtqueue_driver_acquire(queue->driver);
@@ -342,7 +342,7 @@ int gpu_queue_command(struct gpu_queue *queue, const void *bytes, size_t size,
 	if (slot < 0)
 		return slot;
 	memcpy(virtqueue_driver_command(queue->driver, (unsigned)slot), bytes, size);
-	queue->requests[slot] = (struct request){.answer = answer, .blob = frees};
+	queue->in_flight[slot] = (struct in_flight){.answer = answer, .blob = frees};
 	size_t response_bytes = sizeof(struct virtio_gpu_resp_map_info);
 	if (answer)
 		response_bytes = max_u64(response_bytes, answer->copy_bytes);
@@ -396,7 +396,7 @@ static int acquire_for_submission(struct gpu_queue *queue, bool wait)
 	}
 	if (wait && virtqueue_driver_n_free(queue->driver) == 0 && wait_for(queue, NULL) < 0)
 		return -EPIPE;
-	if (gpu_queue_lost(queue))
+	if (gpu_queue_failure(queue))
 		return -EPIPE;
 	if (!wait && virtqueue_driver_n_free(queue->driver) <= GPU_QUEUE_RESERVED_SLOTS)
 		return -EAGAIN;
@@ -405,7 +405,7 @@ static int acquire_for_submission(struct gpu_queue *queue, bool wait)
 
 int gpu_queue_submit(struct gpu_queue *queue, const struct gpu_submission *submission)
 {
-	if (gpu_queue_lost(queue))
+	if (gpu_queue_failure(queue))
 		return -EPIPE;
 	if (submission->size > (BLOBS_OFFSET - DATA_OFFSET) / 4)
 		return -EMSGSIZE;
@@ -420,7 +420,7 @@ int gpu_queue_submit(struct gpu_queue *queue, const struct gpu_submission *submi
 		drain_and_arm(queue);
 		return -EAGAIN;
 	}
-	queue->requests[slot] = (struct request){
+	queue->in_flight[slot] = (struct in_flight){
 		.owner = submission->owner,
 		.tag = submission->tag,
 		.answer = submission->answer,
@@ -441,8 +441,8 @@ int gpu_queue_submit(struct gpu_queue *queue, const struct gpu_submission *submi
 void gpu_queue_forget(struct gpu_queue *queue, const void *owner)
 {
 	for (unsigned i = 0; i < VIRTQUEUE_DRIVER_SIZE; i++) {
-		if (queue->requests[i].owner == owner)
-			queue->requests[i].owner = NULL;
+		if (queue->in_flight[i].owner == owner)
+			queue->in_flight[i].owner = NULL;
 	}
 }
 

@@ -38,9 +38,9 @@ void gpu_queue_destroy(struct gpu_queue *queue);
 
 /* Why the device is lost, or NULL. Everything that is called then does nothing, or returns -EPIPE.
  */
-const char *gpu_queue_lost(const struct gpu_queue *queue);
+const char *gpu_queue_failure(const struct gpu_queue *queue);
 void __attribute__((format(printf, 2, 3)))
-gpu_queue_lose(struct gpu_queue *queue, const char *format, ...);
+gpu_queue_fail(struct gpu_queue *queue, const char *format, ...);
 
 struct frontend *gpu_queue_frontend(struct gpu_queue *queue);
 /* "vhost-user PATH" */

@@ -53,7 +53,7 @@ struct gpu_context {
 	struct wl_list ready_link; /* gpu_vhost_user::ready, or empty */
 };
 
-struct blob {
+struct vhost_blob {
 	struct gpu_blob base;
 	enum gpu_blob_memory memory;
 	struct extent pages; /* of guest RAM, or of the region */
@@ -75,7 +75,7 @@ static void make_ready(struct gpu_context *context)
 		gpu_queue_ask_turn(gpu->queue, false);
 }
 
-static void context_lose(struct gpu_context *context, const char *why)
+static void context_fail(struct gpu_context *context, const char *why)
 {
 	if (context->lost)
 		return;
@@ -87,14 +87,14 @@ static void handle_lost(void *data, const char *why)
 {
 	struct gpu_vhost_user *gpu = data;
 	struct gpu_context *context;
-	wl_list_for_each(context, &gpu->contexts, link) context_lose(context, why);
+	wl_list_for_each(context, &gpu->contexts, link) context_fail(context, why);
 }
 
 static void handle_answered(void *data, void *owner, unsigned tag, uint32_t type)
 {
 	struct gpu_context *context = owner;
 	if (type != VIRTIO_GPU_RESP_OK_NODATA) {
-		context_lose(context, "the host refused its commands");
+		context_fail(context, "the host refused its commands");
 		return;
 	}
 	if (tag == GPU_FENCE_EVENT)
@@ -162,7 +162,7 @@ static void handle_turn(void *data)
 	gpu->telling = false;
 	if (!wl_list_empty(&gpu->ready)) {
 		gpu_queue_ask_turn(gpu->queue, true);
-	} else if (gpu_queue_lost(gpu->queue) && !gpu->death_told) {
+	} else if (gpu_queue_failure(gpu->queue) && !gpu->death_told) {
 		gpu->death_told = true;
 		if (gpu->base.died)
 			gpu->base.died(gpu->base.died_data); /* may destroy the gpu */
@@ -233,8 +233,8 @@ static void resource_command(struct gpu_vhost_user *gpu, uint32_t type, uint32_t
 
 /* Blobs. */
 
-static void command_create(struct gpu_context *context, const struct blob *blob, uint64_t blob_id,
-	struct gpu_answer *answer)
+static void command_create(struct gpu_context *context, const struct vhost_blob *blob,
+	uint64_t blob_id, struct gpu_answer *answer)
 {
 	struct gpu_vhost_user *gpu = context->gpu;
 	struct {
@@ -270,7 +270,7 @@ static void command_create(struct gpu_context *context, const struct blob *blob,
 }
 
 static void command_map(
-	struct gpu_vhost_user *gpu, const struct blob *blob, struct gpu_answer *answer)
+	struct gpu_vhost_user *gpu, const struct vhost_blob *blob, struct gpu_answer *answer)
 {
 	const struct virtio_gpu_resource_map_blob command = {
 		.hdr = header(VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB, 0),
@@ -284,7 +284,7 @@ static void command_map(
  * Maps @blob at other places of the region than the one that the host has just refused: what was
  * there before may still be in use there. 0 or -errno; blob->pages is what it has then.
  */
-static int map_elsewhere(struct gpu_vhost_user *gpu, struct blob *blob)
+static int map_elsewhere(struct gpu_vhost_user *gpu, struct vhost_blob *blob)
 {
 	struct extent refused[MAP_ATTEMPTS];
 	size_t n = 0;
@@ -310,14 +310,14 @@ static int map_elsewhere(struct gpu_vhost_user *gpu, struct blob *blob)
 }
 
 /* Where @blob is, or would be: NULL if the device has mapped nothing there. */
-static void *visible_region_at(struct gpu_vhost_user *gpu, const struct blob *blob)
+static void *visible_region_at(struct gpu_vhost_user *gpu, const struct vhost_blob *blob)
 {
 	return frontend_region_at(
 		gpu_queue_frontend(gpu->queue), blob->pages.start * PAGE_BYTES, blob->base.size);
 }
 
 /* Creates, attaches and maps in one go. 0 or -errno; the host then has nothing of it. */
-static int realize(struct gpu_context *context, struct blob *blob, uint64_t blob_id)
+static int realize(struct gpu_context *context, struct vhost_blob *blob, uint64_t blob_id)
 {
 	struct gpu_vhost_user *gpu = context->gpu;
 	unsigned pending = 0;
@@ -340,7 +340,7 @@ static int realize(struct gpu_context *context, struct blob *blob, uint64_t blob
 		error = visible_region_at(gpu, blob) ? map_elsewhere(gpu, blob) : -ENODEV;
 	if (error == 0 && blob->memory == GPU_BLOB_HOST &&
 		!(blob->base.map = visible_region_at(gpu, blob))) {
-		gpu_queue_lose(gpu->queue, "the device says it mapped what it did not map");
+		gpu_queue_fail(gpu->queue, "the device says it mapped what it did not map");
 		return -EPIPE;
 	}
 	if (error < 0) {
@@ -350,7 +350,7 @@ static int realize(struct gpu_context *context, struct blob *blob, uint64_t blob
 	return error;
 }
 
-static int take_pages(struct gpu_vhost_user *gpu, struct blob *blob)
+static int take_pages(struct gpu_vhost_user *gpu, struct vhost_blob *blob)
 {
 	uint64_t n = blob->base.size / PAGE_BYTES;
 	int error;
@@ -363,7 +363,7 @@ static int take_pages(struct gpu_vhost_user *gpu, struct blob *blob)
 	return error == -ENOSPC ? -ENOMEM : error;
 }
 
-static void blob_free(struct gpu_vhost_user *gpu, struct blob *blob)
+static void blob_free(struct gpu_vhost_user *gpu, struct vhost_blob *blob)
 {
 	if (blob->memory == GPU_BLOB_GUEST)
 		gpu_queue_give_pages(gpu->queue, blob->pages);
@@ -383,7 +383,7 @@ static int gpu_vhost_user_blob_create(struct gpu_context *context, enum gpu_blob
 	/* A memory entry has 32 bits; so has wl_shm. */
 	if (size == 0 || size > INT32_MAX)
 		return -ENOMEM;
-	struct blob *blob = calloc(1, sizeof(*blob));
+	struct vhost_blob *blob = calloc(1, sizeof(*blob));
 	if (!blob)
 		return -ENOMEM;
 	blob->memory = memory;
@@ -409,12 +409,12 @@ static void gpu_vhost_user_blob_destroy(struct gpu_blob *base)
 {
 	if (!base)
 		return;
-	struct blob *blob = container_of(base, struct blob, base);
+	struct vhost_blob *blob = container_of(base, struct vhost_blob, base);
 	struct gpu_vhost_user *gpu = base->context->gpu;
 	struct extent frees = no_pages;
 	/* The device may write to guest pages until it has let go of them; the region's are its own
 	 * affair. */
-	if (blob->memory == GPU_BLOB_GUEST && !gpu_queue_lost(gpu->queue)) {
+	if (blob->memory == GPU_BLOB_GUEST && !gpu_queue_failure(gpu->queue)) {
 		frees = blob->pages;
 		blob->pages.length = 0;
 	}
@@ -511,7 +511,7 @@ static int gpu_vhost_user_submit(struct gpu_context *context, const void *comman
 		return error;
 	error = gpu_queue_wait(gpu->queue, &pending);
 	if (error == 0 && answer.type != VIRTIO_GPU_RESP_OK_NODATA) {
-		context_lose(context, "the host refused its commands");
+		context_fail(context, "the host refused its commands");
 		error = -EPIPE;
 	}
 	return error;

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "guest-proxy/gpu/render_nodes.h"
 #include "guest-proxy/gpu/virtgpu_features.h"
 #include "guest-proxy/gpu/virtgpu_ioctl.h"
 #include "protocol/base/fd.h"
@@ -23,9 +24,6 @@
 #define LOG_MODULE "gpu"
 #include "protocol/base/log.h"
 
-#define RENDER_NODE "/dev/dri/renderD%d"
-#define FIRST_RENDER_NODE 128
-#define N_RENDER_NODES 64
 #define CAPSET_MAX_BYTES 256
 #define EVENTS_BYTES 256
 /* Contexts whose drivers know the host's GPU: venus, and native ones. */
@@ -100,7 +98,7 @@ static void handle_idle(void *data)
 	context->listener->lost(context->data, context->lost);
 }
 
-static void context_lose(struct gpu_context *context, const char *why)
+static void context_fail(struct gpu_context *context, const char *why)
 {
 	if (context->lost)
 		return;
@@ -130,7 +128,7 @@ static void die(struct gpu_virtgpu *gpu)
 	log_err("%s: the device was removed", gpu->path);
 	remove_source(&gpu->watched);
 	wl_list_for_each(context, &gpu->contexts, link)
-		context_lose(context, "the device was removed");
+		context_fail(context, "the device was removed");
 	gpu->idle = wl_event_loop_add_idle(gpu->loop, handle_dead, gpu);
 }
 
@@ -189,7 +187,7 @@ static int handle_events(int fd, uint32_t mask, void *data)
 		!(mask & (WL_EVENT_ERROR | WL_EVENT_HANGUP)))
 		return 0;
 	if (n <= 0) {
-		context_lose(context, "the device went away");
+		context_fail(context, "the device went away");
 		return 0;
 	}
 	context->telling = true;
@@ -230,7 +228,7 @@ static void watch_oldest(struct gpu_context *context)
 	context->oldest = wl_event_loop_add_fd(
 		context->gpu->loop, fence->fd, WL_EVENT_READABLE, handle_fence, context);
 	if (!context->oldest)
-		context_lose(context, "no memory to wait for the device");
+		context_fail(context, "no memory to wait for the device");
 }
 
 static bool fence_signalled(const struct fence *fence)
@@ -467,7 +465,7 @@ static int wait_for(struct gpu_context *context, uint32_t bo_handle)
 	struct virtgpu_wait wait = {.bo_handle = bo_handle};
 	int error = virtgpu_call(context->fd, VIRTGPU_IOCTL_WAIT, &wait);
 	if (error == -EBUSY)
-		context_lose(context, "the host does not answer");
+		context_fail(context, "the host does not answer");
 	return error;
 }
 
@@ -619,21 +617,17 @@ static struct gpu *gpu_create(struct wl_event_loop *loop, const char *path, int 
 	return NULL;
 }
 
-/* An fd of @path that will do. -errno, or -ENOTSUP, which is told at @level unless there is no such
- * file and that is no fault (@optional). */
-static int open_node(const char *path, enum log_level level, bool optional)
+/* Whether the device behind @fd (of @path, or -errno) will do. If not @fd is closed, and why is
+ * logged at @level. */
+static bool is_usable(const char *path, int fd, enum log_level level)
 {
 	const char *remedy = NULL, *why;
-	int fd = virtgpu_open(path);
 
-	if (fd == -ENOENT && optional)
-		return fd;
 	if (fd >= 0) {
 		why = shortcoming(fd, &remedy);
 		if (!why)
-			return fd;
+			return true;
 		fd_close(&fd);
-		fd = -ENOTSUP;
 	} else {
 		why = strerror(-fd);
 		if (fd == -EACCES || fd == -EPERM)
@@ -641,27 +635,39 @@ static int open_node(const char *path, enum log_level level, bool optional)
 	}
 	log_write(level, LOG_MODULE, "%s: %s%s%s", path, why, remedy ? ": " : "",
 		remedy ? remedy : "");
-	return fd;
+	return false;
+}
+
+struct search { /* for a device that will do */
+	struct wl_event_loop *loop;
+	struct gpu *found;
+	bool any; /* there are render nodes */
+};
+
+static bool visit_node(void *data, const char *path, int fd)
+{
+	struct search *search = data;
+	search->any = true;
+	if (!is_usable(path, fd, LOG_LEVEL_WARN))
+		return false;
+	search->found = gpu_create(search->loop, path, fd);
+	return true;
 }
 
 struct gpu *gpu_virtgpu_open(struct wl_event_loop *loop, const char *path)
 {
 	if (path) {
-		int fd = open_node(path, LOG_LEVEL_ERROR, false);
-		return fd < 0 ? NULL : gpu_create(loop, path, fd);
+		int fd = virtgpu_open(path);
+		return is_usable(path, fd, LOG_LEVEL_ERROR) ? gpu_create(loop, path, fd) : NULL;
 	}
-	unsigned n = 0;
-	for (int i = 0; i < N_RENDER_NODES; i++) {
-		char node[sizeof(RENDER_NODE) + 8];
-		snprintf(node, sizeof(node), RENDER_NODE, FIRST_RENDER_NODE + i);
-		int fd = open_node(node, LOG_LEVEL_WARN, true);
-		if (fd >= 0)
-			return gpu_create(loop, node, fd);
-		n += fd != -ENOENT;
-	}
+	struct search search = {.loop = loop};
+	render_nodes_visit(visit_node, &search);
+	if (search.found)
+		return search.found;
 	log_err("no render node with cross-domain contexts: %s",
-		n > 0 ? "see above"
-		      : "there is none in /dev/dri; has the machine a virtio-gpu device, and is "
-			"its driver loaded (modprobe virtio_gpu)?");
+		search.any
+			? "see above"
+			: "there is none in /dev/dri; has the machine a virtio-gpu device, and is "
+			  "its driver loaded (modprobe virtio_gpu)?");
 	return NULL;
 }

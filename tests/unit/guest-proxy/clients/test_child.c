@@ -62,8 +62,7 @@ static void it_finds_the_display_and_nothing_of_ours(void **state)
 static void what_cannot_be_run_is_an_error(void **state)
 {
 	struct child child = {0};
-	assert_int_equal(
-		child_start(&child, (char *[]){"/nonexistent/program", NULL}, "d", &files),
+	assert_int_equal(child_start(&child, (char *[]){"/nonexistent/program", NULL}, "d", &files),
 		-ENOENT);
 	assert_int_equal(child_start(&child, (char *[]){"/etc", NULL}, "d", &files), -EACCES);
 	assert_int_equal(child.pid, 0);
@@ -73,8 +72,7 @@ static void signals_are_passed_on(void **state)
 {
 	struct child child = {0};
 	child_signal(&child, SIGTERM); /* to nobody */
-	assert_int_equal(
-		run_shell(&child, "trap 'exit 9' TERM; while :; do sleep 0.02; done"), 0);
+	assert_int_equal(run_shell(&child, "trap 'exit 9' TERM; while :; do sleep 0.02; done"), 0);
 	assert_false(child_reap(&child));
 	usleep(100000); /* until the trap is set */
 	child_signal(&child, SIGTERM);
