@@ -4,49 +4,28 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define MIN_CAPACITY 4096
-#define KEPT_CAPACITY 65536 /* an empty queue keeps no more memory than this */
+void guest_stream_init(struct guest_stream *stream)
+{
+	*stream = (struct guest_stream){0};
+	byte_queue_init(&stream->bytes, GUEST_STREAM_MAX_BYTES);
+}
 
 void guest_stream_finish(struct guest_stream *stream)
 {
-	free(stream->bytes);
+	byte_queue_clear(&stream->bytes);
 	free(stream->identifiers);
-	*stream = (struct guest_stream){0};
+	guest_stream_init(stream);
 }
 
 size_t guest_stream_bytes(const struct guest_stream *stream)
 {
-	return stream->end - stream->start;
+	return byte_queue_size(&stream->bytes);
 }
 
 bool guest_stream_empty(const struct guest_stream *stream)
 {
-	return stream->start == stream->end && stream->first_identifier == stream->last_identifier;
-}
-
-/* Makes room for @size bytes behind the end. */
-static int reserve_bytes(struct guest_stream *stream, size_t size)
-{
-	if (size <= stream->capacity - stream->end)
-		return 0;
-	size_t used = guest_stream_bytes(stream);
-	if (stream->start > 0) {
-		memmove(stream->bytes, stream->bytes + stream->start, used);
-		stream->start = 0;
-		stream->end = used;
-	}
-	/* Half of it stays free, so that bytes move seldom. */
-	size_t capacity = stream->capacity ? stream->capacity : MIN_CAPACITY;
-	while (capacity / 2 < used + size)
-		capacity *= 2;
-	if (capacity <= stream->capacity)
-		return 0;
-	uint8_t *bytes = realloc(stream->bytes, capacity);
-	if (!bytes)
-		return -ENOMEM;
-	stream->bytes = bytes;
-	stream->capacity = capacity;
-	return 0;
+	return guest_stream_bytes(stream) == 0 &&
+		stream->first_identifier == stream->last_identifier;
 }
 
 static int reserve_identifiers(struct guest_stream *stream, size_t n)
@@ -74,19 +53,18 @@ static int reserve_identifiers(struct guest_stream *stream, size_t n)
 int guest_stream_add(struct guest_stream *stream, const void *bytes, size_t size,
 	const struct guest_stream_identifier *identifiers, size_t n)
 {
-	if (!range_fits(guest_stream_bytes(stream), size, GUEST_STREAM_MAX_BYTES))
-		return -ENOBUFS;
-	if (reserve_bytes(stream, size) < 0 || reserve_identifiers(stream, n) < 0)
+	uint64_t position = stream->bytes.position + guest_stream_bytes(stream);
+	if (reserve_identifiers(stream, n) < 0)
 		return -ENOMEM;
+	int err = byte_queue_add(&stream->bytes, bytes, size);
+	if (err < 0)
+		return err;
 	for (size_t i = 0; i < n; i++) {
 		struct guest_stream_identifier *identifier =
 			&stream->identifiers[stream->last_identifier++];
 		*identifier = identifiers[i];
-		identifier->position = stream->position + guest_stream_bytes(stream);
+		identifier->position = position;
 	}
-	if (size > 0)
-		memcpy(stream->bytes + stream->end, bytes, size);
-	stream->end += size;
 	return 0;
 }
 
@@ -100,7 +78,7 @@ size_t guest_stream_take(
 	while (stream->first_identifier < stream->last_identifier) {
 		const struct guest_stream_identifier *next =
 			&stream->identifiers[stream->first_identifier];
-		uint64_t offset = next->position - stream->position;
+		uint64_t offset = next->position - stream->bytes.position;
 		/* (A message without bytes has its identifiers at the very end.) */
 		if (offset >= n && !(offset == n && n == guest_stream_bytes(stream)))
 			break;
@@ -119,16 +97,7 @@ size_t guest_stream_take(
 
 	out->opaque_data_size = (uint32_t)n;
 	if (n > 0)
-		memcpy(data, stream->bytes + stream->start, n);
-	stream->start += n;
-	stream->position += n;
-	if (stream->start == stream->end) {
-		stream->start = stream->end = 0;
-		if (stream->capacity > KEPT_CAPACITY) {
-			free(stream->bytes);
-			stream->bytes = NULL;
-			stream->capacity = 0;
-		}
-	}
+		memcpy(data, byte_queue_data(&stream->bytes), n);
+	byte_queue_take(&stream->bytes, n);
 	return n;
 }

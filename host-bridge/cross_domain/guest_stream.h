@@ -2,6 +2,7 @@
 #ifndef HOST_BRIDGE_CROSS_DOMAIN_GUEST_STREAM_H
 #define HOST_BRIDGE_CROSS_DOMAIN_GUEST_STREAM_H
 
+#include "protocol/base/byte_queue.h"
 #include "protocol/formats/cross_domain.h"
 
 #define GUEST_STREAM_MAX_BYTES (1u << 20)
@@ -14,14 +15,14 @@ struct guest_stream_identifier {
 	uint32_t size; /* of a blob */
 };
 
-struct guest_stream { /* zero-initialised is empty; nothing is allocated until something comes */
-	uint8_t *bytes;
-	size_t start, end, capacity;
-	uint64_t position; /* in the stream, of bytes[start] */
+struct guest_stream {
+	struct byte_queue bytes;
 	struct guest_stream_identifier *identifiers;
 	size_t first_identifier, last_identifier, identifiers_capacity;
 };
 
+/* Nothing is allocated until something comes. */
+void guest_stream_init(struct guest_stream *stream);
 void guest_stream_finish(struct guest_stream *stream);
 
 size_t guest_stream_bytes(const struct guest_stream *stream);

@@ -8,18 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "protocol/base/byte_queue.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #define LOG_MODULE "pipes"
 #include "protocol/base/log.h"
-
-#define CHUNK_BYTES 4096 /* at least, so that small WRITEs cost no more memory than they count */
-
-struct chunk {               /* bytes that did not go out at once */
-	struct wl_list link; /* pipe::chunks */
-	size_t capacity, size, sent;
-	uint8_t bytes[];
-};
 
 struct pipe {
 	struct pipes *pipes;
@@ -31,9 +24,9 @@ struct pipe {
 	struct wl_list ready_link; /* pipes::ready, or empty */
 	uint32_t unacknowledged;
 	/* writes */
-	struct wl_list chunks;  /* chunk::link */
-	struct wl_list waiters; /* pipe_waiter::link */
-	bool hang_up;           /* close once the chunks are gone */
+	struct byte_queue queue; /* what the reader has not taken */
+	struct wl_list waiters;  /* pipe_waiter::link */
+	bool hang_up;            /* close once the queue is empty */
 	/* of a pipe that was handed over: closes it when the reader takes nothing for so long */
 	struct wl_event_source *drain_timer;
 	int drain_timeout_ms;
@@ -60,7 +53,7 @@ static struct pipe *pipe_create(struct pipes *pipes, uint32_t id, bool reads, in
 		return NULL;
 	*pipe = (struct pipe){.pipes = pipes, .id = id, .reads = reads, .fd = fd};
 	wl_list_init(&pipe->ready_link);
-	wl_list_init(&pipe->chunks);
+	byte_queue_init(&pipe->queue, PIPES_MAX_QUEUED);
 	wl_list_init(&pipe->waiters);
 	if (id_map_insert(&pipes->by_id, id, pipe) < 0) {
 		free(pipe);
@@ -87,17 +80,6 @@ static void finish_waiters(struct pipe *pipe)
 	}
 }
 
-static void drop_chunks(struct pipe *pipe)
-{
-	struct chunk *chunk, *next;
-	wl_list_for_each_safe(chunk, next, &pipe->chunks, link)
-	{
-		pipe->pipes->queued_bytes -= chunk->size - chunk->sent;
-		free(chunk);
-	}
-	wl_list_init(&pipe->chunks);
-}
-
 /* Closes our end. The id stays in use, so that the guest's commands for it are no errors. */
 static void pipe_break(struct pipe *pipe)
 {
@@ -105,7 +87,8 @@ static void pipe_break(struct pipe *pipe)
 	wl_list_remove(&pipe->ready_link);
 	wl_list_init(&pipe->ready_link);
 	fd_close(&pipe->fd);
-	drop_chunks(pipe);
+	pipe->pipes->queued_bytes -= byte_queue_size(&pipe->queue);
+	byte_queue_clear(&pipe->queue);
 	finish_waiters(pipe);
 }
 
@@ -135,21 +118,10 @@ static int handle_drain_timeout(void *data)
 	return 0;
 }
 
-static size_t count_queued(const struct pipe *pipe)
-{
-	size_t bytes = 0;
-	struct chunk *chunk;
-	wl_list_for_each(chunk, &pipe->chunks, link)
-	{
-		bytes += chunk->size - chunk->sent;
-	}
-	return bytes;
-}
-
 /* To @drain, after it was taken out of its own pipes' table; false: there is no room. */
 static bool pipe_hand_over(struct pipe *pipe, struct pipes *drain, int timeout_ms)
 {
-	size_t bytes = count_queued(pipe);
+	size_t bytes = byte_queue_size(&pipe->queue);
 
 	if (drain->by_id.count >= PIPES_MAX ||
 		!range_fits(drain->queued_bytes, bytes, PIPES_MAX_QUEUED))
@@ -175,7 +147,7 @@ unsigned pipes_hand_over(struct pipes *pipes, struct pipes *drain, int timeout_m
 	unsigned closed = 0;
 	uint32_t id;
 	for (struct pipe *pipe; (pipe = id_map_take_any(&pipes->by_id, &id));) {
-		bool owed = pipe->hang_up && !wl_list_empty(&pipe->chunks);
+		bool owed = pipe->hang_up && byte_queue_size(&pipe->queue) > 0;
 		if (owed && pipe_hand_over(pipe, drain, timeout_ms))
 			continue;
 		closed += owed;
@@ -319,43 +291,19 @@ void pipes_acknowledge(struct pipes *pipes, uint32_t id, uint32_t bytes)
 	}
 }
 
-/* Writes what the reader takes, *@sent bytes. 0; -EAGAIN: not all; or -errno: nobody reads. */
-static int write_some(int fd, const uint8_t *bytes, size_t size, size_t *sent)
+/* As byte_queue_write, counted. */
+static int flush_queue(struct pipe *pipe)
 {
-	*sent = 0;
-	while (*sent < size) {
-		ssize_t n = write(fd, bytes + *sent, size - *sent);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		*sent += (size_t)n;
-	}
-	return 0;
-}
-
-/* As write_some, for what is queued. */
-static int flush_chunks(struct pipe *pipe)
-{
-	while (!wl_list_empty(&pipe->chunks)) {
-		struct chunk *chunk = wl_container_of(pipe->chunks.next, chunk, link);
-		size_t sent;
-		int err = write_some(
-			pipe->fd, chunk->bytes + chunk->sent, chunk->size - chunk->sent, &sent);
-		chunk->sent += sent;
-		pipe->pipes->queued_bytes -= sent;
-		if (err < 0)
-			return err;
-		wl_list_remove(&chunk->link);
-		free(chunk);
-	}
-	return 0;
+	size_t before = byte_queue_size(&pipe->queue);
+	int err = byte_queue_write(&pipe->queue, pipe->fd);
+	pipe->pipes->queued_bytes -= before - byte_queue_size(&pipe->queue);
+	return err;
 }
 
 static int handle_writable(int fd, uint32_t mask, void *data)
 {
 	struct pipe *pipe = data;
-	int err = flush_chunks(pipe);
+	int err = flush_queue(pipe);
 	if (err == -EAGAIN && !(mask & (WL_EVENT_HANGUP | WL_EVENT_ERROR))) {
 		if (pipe->drain_timer)
 			wl_event_source_timer_update(pipe->drain_timer, pipe->drain_timeout_ms);
@@ -374,34 +322,19 @@ static int handle_writable(int fd, uint32_t mask, void *data)
 	return 0;
 }
 
-/* Behind what is queued already. */
-static int queue_bytes(struct pipe *pipe, const uint8_t *bytes, size_t size)
+/* Writes @size bytes behind what is queued already, and queues what the reader does not take. */
+static int write_or_queue(struct pipe *pipe, const void *bytes, size_t size)
 {
 	struct pipes *pipes = pipe->pipes;
-	if (!range_fits(pipes->queued_bytes, size, PIPES_MAX_QUEUED))
-		return -ENOBUFS;
-	struct chunk *last = NULL;
-	size_t room = 0;
-	if (!wl_list_empty(&pipe->chunks)) {
-		last = wl_container_of(pipe->chunks.prev, last, link);
-		room = min_u64(size, last->capacity - last->size);
-	}
-	struct chunk *chunk = NULL;
-	if (size > room) {
-		size_t capacity = max_u64(size - room, CHUNK_BYTES);
-		chunk = malloc(sizeof(*chunk) + capacity);
-		if (!chunk)
-			return -ENOMEM;
-		*chunk = (struct chunk){.capacity = capacity, .size = size - room};
-		memcpy(chunk->bytes, bytes + room, size - room);
-		wl_list_insert(pipe->chunks.prev, &chunk->link);
-	}
-	if (room > 0) {
-		memcpy(last->bytes + last->size, bytes, room);
-		last->size += room;
-	}
+	bool waiting = byte_queue_size(&pipe->queue) > 0;
+	int err = byte_queue_add(&pipe->queue, bytes, size);
+	if (err < 0)
+		return err;
 	pipes->queued_bytes += size;
-	return watch(pipe);
+	err = waiting ? -EAGAIN : flush_queue(pipe);
+	if (err == -EAGAIN && pipes->queued_bytes > PIPES_MAX_QUEUED)
+		return -ENOBUFS;
+	return err == -EAGAIN && watch(pipe) < 0 ? -ENOMEM : err;
 }
 
 int pipes_write(struct pipes *pipes, uint32_t id, const void *bytes, size_t size, bool hang_up)
@@ -414,15 +347,7 @@ int pipes_write(struct pipes *pipes, uint32_t id, const void *bytes, size_t size
 
 	int err = 0;
 	if (pipe->fd >= 0 && size > 0) {
-		size_t sent = 0;
-		if (wl_list_empty(&pipe->chunks))
-			err = write_some(pipe->fd, bytes, size, &sent);
-		else
-			err = -EAGAIN;
-		if (err == -EAGAIN) {
-			int queued = queue_bytes(pipe, (const uint8_t *)bytes + sent, size - sent);
-			err = queued < 0 ? queued : err;
-		}
+		err = write_or_queue(pipe, bytes, size);
 		if (err < 0 && err != -EAGAIN)
 			pipe_break(pipe);
 		/* A reader that left is no fault of the guest's. */
@@ -430,16 +355,16 @@ int pipes_write(struct pipes *pipes, uint32_t id, const void *bytes, size_t size
 			err = 0;
 	}
 	pipe->hang_up = hang_up;
-	if (hang_up && wl_list_empty(&pipe->chunks))
+	if (byte_queue_size(&pipe->queue) > 0)
+		return -EAGAIN;
+	if (hang_up)
 		pipe_destroy(pipe);
-	else if (!wl_list_empty(&pipe->chunks))
-		err = -EAGAIN;
 	return err;
 }
 
 void pipes_wait(struct pipes *pipes, uint32_t id, struct pipe_waiter *waiter)
 {
 	struct pipe *pipe = id_map_find(&pipes->by_id, id);
-	assert(pipe && !wl_list_empty(&pipe->chunks));
+	assert(pipe && byte_queue_size(&pipe->queue) > 0);
 	wl_list_insert(pipe->waiters.prev, &waiter->link);
 }

@@ -12,6 +12,12 @@ static struct guest_stream stream;
 static struct cross_domain_send_receive event;
 static uint8_t data[CROSS_DOMAIN_RECEIVE_MAX_DATA];
 
+static int set_up(void **state)
+{
+	guest_stream_init(&stream);
+	return 0;
+}
+
 static int tear_down(void **state)
 {
 	guest_stream_finish(&stream);
@@ -127,15 +133,18 @@ static void more_than_its_bound_is_refused_and_nothing_queued(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(
-			bytes_come_out_as_they_went_in_whatever_the_cuts, tear_down),
-		cmocka_unit_test_teardown(
-			an_identifier_comes_with_the_first_byte_of_its_message, tear_down),
-		cmocka_unit_test_teardown(an_identifier_just_behind_the_cut_waits, tear_down),
-		cmocka_unit_test_teardown(two_write_pipes_never_share_an_event, tear_down),
-		cmocka_unit_test_teardown(no_more_than_28_identifiers_share_an_event, tear_down),
-		cmocka_unit_test_teardown(
-			more_than_its_bound_is_refused_and_nothing_queued, tear_down),
+		cmocka_unit_test_setup_teardown(
+			bytes_come_out_as_they_went_in_whatever_the_cuts, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			an_identifier_comes_with_the_first_byte_of_its_message, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			an_identifier_just_behind_the_cut_waits, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			two_write_pipes_never_share_an_event, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			no_more_than_28_identifiers_share_an_event, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			more_than_its_bound_is_refused_and_nothing_queued, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
