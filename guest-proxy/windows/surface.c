@@ -3,8 +3,7 @@
  *
  * The compositor sees every request but attach of a wl_shm buffer: that one is kept until the
  * commit, which copies what changed into a host buffer, attaches that, and gives the client's
- * buffer back at once. Damage is gathered in buffer coordinates until a commit that brings a
- * buffer, so what a client reports too early is not lost.
+ * buffer back at once.
  */
 #include "guest-proxy/windows/surface.h"
 
@@ -18,9 +17,7 @@
 #include "guest-proxy/windows/buffer.h"
 #include "guest-proxy/windows/swapchain.h"
 #include "protocol/base/bytes.h"
-
-/* No buffer is larger; keeps what clients say small enough to add. */
-#define COORDINATE_MAX (INT64_C(1) << 30)
+#include "protocol/pixels/damage.h"
 
 enum pending {
 	PENDING_NOTHING, /* no attach since the last commit */
@@ -34,11 +31,7 @@ struct surface {
 	struct buffer *buffer; /* PENDING_BUFFER: a reference */
 	struct dmabuf *dmabuf; /* PENDING_OTHER: a reference, or NULL */
 	int32_t attach_x, attach_y;
-	pixman_region32_t damage;         /* buffer coordinates; may lie outside of the buffer */
-	pixman_region32_t surface_damage; /* surface coordinates, since the last commit */
-	int32_t scale, transform;
-	bool viewport; /* cropped or scaled, or may be */
-	bool whole;    /* the next buffer has nothing in common with what host buffers hold */
+	struct damage damage;
 	struct swapchain *swapchain;
 };
 
@@ -49,8 +42,7 @@ static void destroy_surface(struct relay_object *object)
 	swapchain_destroy(surface->swapchain);
 	buffer_unref(surface->buffer);
 	dmabuf_unref(surface->dmabuf);
-	pixman_region32_fini(&surface->damage);
-	pixman_region32_fini(&surface->surface_damage);
+	damage_finish(&surface->damage);
 	free(surface);
 }
 
@@ -62,10 +54,7 @@ static enum relay_verdict handle_create_surface(struct relay_message *message)
 		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
 			"no memory for a surface");
 	surface->connection = connection_of(message->relay);
-	surface->scale = 1;
-	surface->whole = true;
-	pixman_region32_init(&surface->damage);
-	pixman_region32_init(&surface->surface_damage);
+	damage_init(&surface->damage);
 	message->args[0].object->data = surface;
 	message->args[0].object->data_destroy = destroy_surface;
 	return RELAY_FORWARD;
@@ -104,28 +93,12 @@ static enum relay_verdict handle_attach(struct relay_message *message)
 	return RELAY_SWALLOW;
 }
 
-static int32_t clamp_coordinate(int64_t value)
-{
-	return (int32_t)(value < 0 ? 0 : value > COORDINATE_MAX ? COORDINATE_MAX : value);
-}
-
-static void add_damage(pixman_region32_t *region, const union wire_arg *args)
-{
-	int64_t x = args[0].i, y = args[1].i, width = args[2].i, height = args[3].i;
-	int32_t x1 = clamp_coordinate(x), x2 = clamp_coordinate(x + width);
-	int32_t y1 = clamp_coordinate(y), y2 = clamp_coordinate(y + height);
-	if (x1 >= x2 || y1 >= y2)
-		return;
-	pixman_region32_union_rect(
-		region, region, x1, y1, (unsigned)(x2 - x1), (unsigned)(y2 - y1));
-	swapchain_bound_region(region);
-}
-
 /* wl_surface.damage(x, y, width, height) */
 static enum relay_verdict handle_damage(struct relay_message *message)
 {
 	struct surface *surface = message->object->data;
-	add_damage(&surface->surface_damage, message->args);
+	const union wire_arg *args = message->args;
+	damage_add_surface(&surface->damage, args[0].i, args[1].i, args[2].i, args[3].i);
 	return RELAY_FORWARD;
 }
 
@@ -133,17 +106,16 @@ static enum relay_verdict handle_damage(struct relay_message *message)
 static enum relay_verdict handle_damage_buffer(struct relay_message *message)
 {
 	struct surface *surface = message->object->data;
-	add_damage(&surface->damage, message->args);
+	const union wire_arg *args = message->args;
+	damage_add_buffer(&surface->damage, args[0].i, args[1].i, args[2].i, args[3].i);
 	return RELAY_FORWARD;
 }
 
-/* wl_surface.set_buffer_scale(scale); what is no scale is the compositor's to refuse. */
+/* wl_surface.set_buffer_scale(scale) */
 static enum relay_verdict handle_set_buffer_scale(struct relay_message *message)
 {
 	struct surface *surface = message->object->data;
-	int32_t scale = message->args[0].i > 0 ? message->args[0].i : 1;
-	surface->whole |= scale != surface->scale;
-	surface->scale = scale;
+	damage_set_scale(&surface->damage, message->args[0].i);
 	return RELAY_FORWARD;
 }
 
@@ -151,8 +123,7 @@ static enum relay_verdict handle_set_buffer_scale(struct relay_message *message)
 static enum relay_verdict handle_set_buffer_transform(struct relay_message *message)
 {
 	struct surface *surface = message->object->data;
-	surface->whole |= message->args[0].i != surface->transform;
-	surface->transform = message->args[0].i;
+	damage_set_transform(&surface->damage, message->args[0].i);
 	return RELAY_FORWARD;
 }
 
@@ -160,52 +131,18 @@ static enum relay_verdict handle_set_buffer_transform(struct relay_message *mess
 static enum relay_verdict handle_get_viewport(struct relay_message *message)
 {
 	struct surface *surface = message->args[1].object->data;
-	surface->viewport = true;
+	surface->damage.viewport = true;
 	return RELAY_FORWARD;
 }
 
-/* Surface damage of this commit becomes buffer damage. */
-static void convert_damage(struct surface *surface)
-{
-	int n_boxes;
-	const pixman_box32_t *boxes =
-		pixman_region32_rectangles(&surface->surface_damage, &n_boxes);
-	if (n_boxes == 0)
-		return;
-	if (surface->viewport || surface->transform != WL_OUTPUT_TRANSFORM_NORMAL)
-		surface->whole = true;
-	for (int i = 0; i < n_boxes && !surface->whole; i++) {
-		int32_t x1 = clamp_coordinate((int64_t)boxes[i].x1 * surface->scale);
-		int32_t x2 = clamp_coordinate((int64_t)boxes[i].x2 * surface->scale);
-		int32_t y1 = clamp_coordinate((int64_t)boxes[i].y1 * surface->scale);
-		int32_t y2 = clamp_coordinate((int64_t)boxes[i].y2 * surface->scale);
-		if (x1 < x2 && y1 < y2)
-			pixman_region32_union_rect(&surface->damage, &surface->damage, x1, y1,
-				(unsigned)(x2 - x1), (unsigned)(y2 - y1));
-	}
-	swapchain_bound_region(&surface->damage);
-	pixman_region32_clear(&surface->surface_damage);
-}
-
-/* A swapchain for @buffer, and what changed in it. False: no memory, or a buffer too large. */
+/* A swapchain for buffers like @buffer. False: no memory, or a buffer too large. */
 static bool update_swapchain(struct surface *surface, const struct buffer *buffer)
 {
-	if (!surface->swapchain || !swapchain_fits(surface->swapchain, buffer)) {
-		swapchain_destroy(surface->swapchain);
-		surface->swapchain = swapchain_create(surface->connection, buffer);
-		if (!surface->swapchain)
-			return false;
-		surface->whole = true;
-	}
-	pixman_region32_t damage;
-	pixman_region32_init_rect(&damage, 0, 0, (unsigned)buffer->width, (unsigned)buffer->height);
-	if (!surface->whole)
-		pixman_region32_intersect(&damage, &damage, &surface->damage);
-	swapchain_damage(surface->swapchain, &damage);
-	pixman_region32_fini(&damage);
-	pixman_region32_clear(&surface->damage);
-	surface->whole = false;
-	return true;
+	if (surface->swapchain && swapchain_fits(surface->swapchain, buffer))
+		return true;
+	swapchain_destroy(surface->swapchain);
+	surface->swapchain = swapchain_create(surface->connection, buffer);
+	return surface->swapchain;
 }
 
 /* Copies the pending buffer to the host and attaches it there. */
@@ -218,6 +155,7 @@ static enum relay_verdict show_buffer(
 	if (!update_swapchain(surface, buffer))
 		return relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
 			"no host buffers of %dx%d pixels", buffer->width, buffer->height);
+	damage_show(&surface->damage, buffer->width, buffer->height);
 	struct host_buffer *host = swapchain_acquire(surface->swapchain, buffer->shm, &error);
 	if (!host)
 		return relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
@@ -225,7 +163,7 @@ static enum relay_verdict show_buffer(
 				? "the host has no memory for a buffer of %dx%d pixels"
 				: "the host went away when asked for a buffer of %dx%d pixels",
 			buffer->width, buffer->height);
-	if (!swapchain_paint(host, buffer))
+	if (!swapchain_paint(host, buffer, &surface->damage))
 		return buffer_fail_truncated(relay, buffer);
 	if (relay_send_named(relay, RELAY_UP, message->object, "attach",
 		    (union wire_arg[]){{.object = host->object}, {.i = surface->attach_x},
@@ -249,13 +187,12 @@ static enum relay_verdict handle_commit(struct relay_message *message)
 	surface->dmabuf = NULL;
 	surface->pending = PENDING_NOTHING;
 	surface->buffer = NULL;
-	convert_damage(surface);
+	damage_commit(&surface->damage);
 	if (pending == PENDING_BUFFER) {
 		verdict = show_buffer(surface, message, buffer);
 	} else if (pending == PENDING_OTHER) {
 		swapchain_destroy(surface->swapchain);
 		surface->swapchain = NULL;
-		surface->whole = true;
 	}
 	buffer_unref(buffer);
 	return verdict;

@@ -19,16 +19,6 @@
 #define BUSY_MAX 16    /* then the compositor gets the oldest again, released or not */
 #define FREE_MAX 3     /* more free ones than this are not kept */
 #define RETIRED_MAX 64 /* then the oldest is destroyed although the compositor may read it */
-#define REGION_RECTS_MAX 32
-
-void swapchain_bound_region(pixman_region32_t *region)
-{
-	if (pixman_region32_n_rects(region) <= REGION_RECTS_MAX)
-		return;
-	pixman_box32_t extents = *pixman_region32_extents(region);
-	pixman_region32_fini(region);
-	pixman_region32_init_with_extents(region, &extents);
-}
 
 /*
  * The client's stride where it is not wasteful, because whole frames are then a single copy. Pixman
@@ -91,7 +81,6 @@ static void host_buffer_destroy(struct host_buffer *host)
 			relay_send_named(
 				host->connection->relay, RELAY_UP, object, "destroy", NULL);
 	}
-	pixman_region32_fini(&host->stale);
 	channel_blob_unref(host->blob);
 	free(host);
 }
@@ -221,21 +210,9 @@ static struct host_buffer *host_buffer_create(
 	host->object->data_destroy = forget_object;
 	host->connection = connection;
 	host->swapchain = swapchain;
-	pixman_region32_init_rect(
-		&host->stale, 0, 0, (unsigned)swapchain->width, (unsigned)swapchain->height);
 	wl_list_insert(&swapchain->buffers, &host->link);
 	swapchain->n_buffers++;
 	return host;
-}
-
-void swapchain_damage(struct swapchain *swapchain, pixman_region32_t *damage)
-{
-	struct host_buffer *host;
-	wl_list_for_each(host, &swapchain->buffers, link)
-	{
-		pixman_region32_union(&host->stale, &host->stale, damage);
-		swapchain_bound_region(&host->stale);
-	}
 }
 
 struct host_buffer *swapchain_acquire(
@@ -276,13 +253,17 @@ static uint64_t copy_rows(uint8_t *to, size_t to_stride, const uint8_t *from, si
 	return (uint64_t)bytes * rows;
 }
 
-bool swapchain_paint(struct host_buffer *host, struct buffer *buffer)
+bool swapchain_paint(struct host_buffer *host, struct buffer *buffer, struct damage *damage)
 {
 	const struct swapchain *swapchain = host->swapchain;
 	const size_t pixel = swapchain->pixel_bytes;
 	uint64_t copied = 0;
+	pixman_region32_t stale;
 	int n_boxes;
-	const pixman_box32_t *boxes = pixman_region32_rectangles(&host->stale, &n_boxes);
+
+	pixman_region32_init(&stale);
+	damage_since(damage, host->shown, &stale);
+	const pixman_box32_t *boxes = pixman_region32_rectangles(&stale, &n_boxes);
 
 	for (int i = 0; i < n_boxes; i++) {
 		size_t x = swapchain->whole_rows ? 0 : (size_t)boxes[i].x1;
@@ -296,9 +277,10 @@ bool swapchain_paint(struct host_buffer *host, struct buffer *buffer)
 			buffer->stride_bytes, width * pixel, rows,
 			width == (size_t)swapchain->width);
 	}
+	pixman_region32_fini(&stale);
 	if (pool_truncated(buffer->pool))
 		return false;
-	pixman_region32_clear(&host->stale);
+	host->shown = damage->shown;
 	host->connection->copied_bytes += copied;
 	return true;
 }

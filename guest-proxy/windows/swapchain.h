@@ -6,10 +6,9 @@
 #ifndef GUEST_PROXY_WINDOWS_SWAPCHAIN_H
 #define GUEST_PROXY_WINDOWS_SWAPCHAIN_H
 
-#include <pixman.h>
-
 #include "guest-proxy/connection/connection.h"
 #include "guest-proxy/windows/buffer.h"
+#include "protocol/pixels/damage.h"
 
 struct swapchain;
 
@@ -20,9 +19,8 @@ struct host_buffer {
 	struct swapchain *swapchain; /* NULL once retired */
 	struct relay_object *object; /* a wl_buffer only UP knows */
 	struct channel_blob *blob;   /* a reference */
-	pixman_region32_t
-		stale; /* where its contents are older than the surface's; buffer coordinates */
-	bool busy;     /* attached, and not released by the compositor */
+	uint64_t shown; /* which of the surface's buffers it is a copy of; 0: none yet */
+	bool busy;      /* attached, and not released by the compositor */
 };
 
 struct swapchain {
@@ -50,9 +48,6 @@ void swapchain_destroy(struct swapchain *swapchain);
 
 bool swapchain_fits(const struct swapchain *swapchain, const struct buffer *buffer);
 
-/* The surface's contents changed in @damage (buffer coordinates, inside the buffer). */
-void swapchain_damage(struct swapchain *swapchain, pixman_region32_t *damage);
-
 /*
  * A host buffer to draw in, it is the swapchain's. @shm makes it when there is none free. NULL: the
  * host has no memory for it (*@error -ENOMEM) or is gone.
@@ -60,8 +55,11 @@ void swapchain_damage(struct swapchain *swapchain, pixman_region32_t *damage);
 struct host_buffer *swapchain_acquire(
 	struct swapchain *swapchain, struct relay_object *shm, int *error);
 
-/* Copies what is stale from the client's @buffer. False: its pool is truncated. */
-bool swapchain_paint(struct host_buffer *host, struct buffer *buffer);
+/*
+ * Brings @host up to the buffer that @damage has been told is shown, the client's @buffer. False:
+ * its pool is truncated.
+ */
+bool swapchain_paint(struct host_buffer *host, struct buffer *buffer, struct damage *damage);
 
 /*
  * Frees what surfaces that stand still do not need; to be called every few seconds. True: there may
@@ -71,9 +69,6 @@ bool swapchain_trim_idle(struct connection *connection);
 
 /* At the end of the connection: what the compositor never released. Sends nothing. */
 void swapchain_finish_retired(struct connection *connection);
-
-/* Bounds the work that a region makes: beyond some rectangles, their extents. */
-void swapchain_bound_region(pixman_region32_t *region);
 
 extern const struct relay_hook swapchain_hooks[];
 

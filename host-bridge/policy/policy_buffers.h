@@ -29,8 +29,8 @@ struct shm_buffer {
 	struct shm_pool *pool;          /* NULL: a dma-buf, which the compositor has itself */
 	int32_t offset, stride, height; /* bytes, bytes, rows */
 	bool by_rows;                   /* one plane: damaged rows can be copied on their own */
-	/* The surface and its commit that the shadow is up to date with; surface 0: none yet. */
-	uint64_t surface_serial, commit;
+	/* The surface, and which of its buffers (damage::shown), the shadow is of; 0: none yet. */
+	uint64_t surface_serial, shown;
 	/* A dma-buf's blobs, held so that they count against the guest while this exists. */
 	struct wire_handle planes[PIXEL_FORMAT_MAX_PLANES];
 	uint32_t *count; /* of a dma-buf: goes down with it; lives as long as the relay */

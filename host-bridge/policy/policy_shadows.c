@@ -3,10 +3,7 @@
  * the compositor gets memfds, and at each commit that shows a new buffer the damaged rows are
  * copied from the guest's pages.
  *
- * A commit's damage says what is new since the commit before it. A buffer whose shadow was last
- * copied several commits ago lacks what the commits in between damaged, too. So a surface remembers
- * the damaged rows of its latest commits, and a buffer the commit at which its shadow was copied;
- * what was damaged since then is copied. Whole rows: narrow damage is rare.
+ * Whole rows are copied: narrow damage is rare.
  */
 #include "host-bridge/policy/policy_buffers.h"
 
@@ -15,52 +12,29 @@
 #include <wayland-server-protocol.h>
 
 #include "host-bridge/gpu/resources.h"
+#include "protocol/pixels/damage.h"
 
 #define LOG_MODULE "policy"
 
-#define HISTORY 8
-
-struct rows { /* [first, end) */
-	int64_t first, end;
-};
-static const struct rows no_rows = {INT64_MAX, INT64_MIN};
-static const struct rows all_rows = {INT64_MIN, INT64_MAX};
-
 struct shm_surface { /* relay_object.data of a wl_surface */
 	uint64_t serial;
-	uint64_t commits;            /* that showed a new buffer */
 	struct shm_buffer *attached; /* to be shown by the next commit; a reference, or NULL */
-	int32_t scale;               /* to be in force at the next commit */
-	bool scaled_otherwise; /* has a transform or a viewport: surface rows are not buffer rows */
-	struct rows surface_damage,
-		buffer_damage;        /* since the last commit, in either's coordinates */
-	struct rows history[HISTORY]; /* in buffer coordinates, of commit n at n % HISTORY */
+	struct damage damage;
 };
 
-static struct rows rows_join(struct rows a, struct rows b)
-{
-	return (struct rows){
-		a.first < b.first ? a.first : b.first,
-		a.end > b.end ? a.end : b.end,
-	};
-}
-
-/* Copies @rows of @buffer into its shadow. */
-static void copy_rows(struct relay *relay, const struct shm_buffer *buffer, struct rows rows)
+/* Copies rows [@first, @end) of @buffer into its shadow. */
+static void copy_rows(
+	struct relay *relay, const struct shm_buffer *buffer, int32_t first, int32_t end)
 {
 	struct policy_connection *connection = relay_data(relay);
 	struct shm_pool *pool = buffer->pool;
 	const struct resource *blob = pool->memory.blob;
-	uint64_t first = (uint64_t)(rows.first > 0 ? rows.first : 0);
-	uint64_t end = (uint64_t)(rows.end < buffer->height ? rows.end : buffer->height);
-	uint64_t offset = (uint64_t)buffer->offset + first * (uint64_t)buffer->stride;
-	uint64_t bytes = (end - first) * (uint64_t)buffer->stride;
+	uint64_t offset = (uint64_t)buffer->offset;
+	uint64_t bytes = (uint64_t)(pool->size - buffer->offset);
 
-	if (rows.end <= 0 || rows.first >= buffer->height || rows.first >= rows.end)
-		return;
-	if (!buffer->by_rows) { /* planes somewhere behind the first one */
-		offset = (uint64_t)buffer->offset;
-		bytes = (uint64_t)(pool->size - buffer->offset);
+	if (buffer->by_rows) { /* else there are planes somewhere behind the first one */
+		offset += (uint64_t)first * (uint64_t)buffer->stride;
+		bytes = (uint64_t)(end - first) * (uint64_t)buffer->stride;
 	}
 	int error = resource_copy_out(blob, offset, pool->shadow + offset, bytes);
 	if (error < 0)
@@ -70,22 +44,22 @@ static void copy_rows(struct relay *relay, const struct shm_buffer *buffer, stru
 		pool->counters->copied_bytes += bytes;
 }
 
-/* Brings the shadow of @buffer up to a commit of @surface that damages @damage. */
-static void show_buffer(struct relay *relay, struct shm_surface *surface, struct shm_buffer *buffer,
-	struct rows damage)
+/* Brings the shadow of @buffer, which @surface shows now, up to date. */
+static void show_buffer(struct relay *relay, struct shm_surface *surface, struct shm_buffer *buffer)
 {
-	struct rows rows = damage;
-	uint64_t missed = surface->commits - buffer->commit;
+	bool known = buffer->surface_serial == surface->serial;
+	pixman_region32_t stale;
 
-	if (buffer->surface_serial != surface->serial || missed >= HISTORY)
-		rows = all_rows;
-	for (uint64_t i = 0; i < missed && missed < HISTORY; i++)
-		rows = rows_join(rows, surface->history[(surface->commits - i) % HISTORY]);
-	surface->commits++;
-	surface->history[surface->commits % HISTORY] = damage;
+	/* Of the width all that matters is that it differs where widths do: rows are copied. */
+	damage_show(&surface->damage, buffer->stride, buffer->height);
+	pixman_region32_init(&stale);
+	damage_since(&surface->damage, known ? buffer->shown : 0, &stale);
+	const pixman_box32_t *extents = pixman_region32_extents(&stale);
+	if (extents->y1 < extents->y2)
+		copy_rows(relay, buffer, extents->y1, extents->y2);
+	pixman_region32_fini(&stale);
 	buffer->surface_serial = surface->serial;
-	buffer->commit = surface->commits;
-	copy_rows(relay, buffer, rows);
+	buffer->shown = surface->damage.shown;
 }
 
 /* Surfaces */
@@ -95,8 +69,8 @@ static void surface_destroy(struct relay_object *object)
 	struct shm_surface *surface = object->data;
 
 	object->data = NULL;
-	if (surface)
-		shm_buffer_unref(surface->attached);
+	shm_buffer_unref(surface->attached);
+	damage_finish(&surface->damage);
 	free(surface);
 }
 
@@ -110,8 +84,7 @@ static enum relay_verdict handle_create_surface(struct relay_message *message)
 		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
 			"no memory for a surface");
 	surface->serial = ++connection->policy->counters->surfaces;
-	surface->scale = 1;
-	surface->surface_damage = surface->buffer_damage = no_rows;
+	damage_init(&surface->damage);
 	message->args[0].object->data = surface;
 	message->args[0].object->data_destroy = surface_destroy;
 	return RELAY_FORWARD;
@@ -131,24 +104,21 @@ static enum relay_verdict handle_attach(struct relay_message *message)
 	return RELAY_FORWARD;
 }
 
-/* wl_surface.damage(x, y, width, height) and damage_buffer */
-static struct rows damage_rows(const union wire_arg *args)
-{
-	int64_t y = args[1].i, height = args[3].i;
-	return height > 0 && args[2].i > 0 ? (struct rows){y, y + height} : no_rows;
-}
-
+/* wl_surface.damage(x, y, width, height) */
 static enum relay_verdict handle_damage(struct relay_message *message)
 {
 	struct shm_surface *surface = message->object->data;
-	surface->surface_damage = rows_join(surface->surface_damage, damage_rows(message->args));
+	const union wire_arg *args = message->args;
+	damage_add_surface(&surface->damage, args[0].i, args[1].i, args[2].i, args[3].i);
 	return RELAY_FORWARD;
 }
 
+/* wl_surface.damage_buffer(x, y, width, height) */
 static enum relay_verdict handle_damage_buffer(struct relay_message *message)
 {
 	struct shm_surface *surface = message->object->data;
-	surface->buffer_damage = rows_join(surface->buffer_damage, damage_rows(message->args));
+	const union wire_arg *args = message->args;
+	damage_add_buffer(&surface->damage, args[0].i, args[1].i, args[2].i, args[3].i);
 	return RELAY_FORWARD;
 }
 
@@ -156,7 +126,7 @@ static enum relay_verdict handle_damage_buffer(struct relay_message *message)
 static enum relay_verdict handle_set_buffer_scale(struct relay_message *message)
 {
 	struct shm_surface *surface = message->object->data;
-	surface->scale = message->args[0].i;
+	damage_set_scale(&surface->damage, message->args[0].i);
 	return RELAY_FORWARD;
 }
 
@@ -164,7 +134,7 @@ static enum relay_verdict handle_set_buffer_scale(struct relay_message *message)
 static enum relay_verdict handle_set_buffer_transform(struct relay_message *message)
 {
 	struct shm_surface *surface = message->object->data;
-	surface->scaled_otherwise |= message->args[0].i != WL_OUTPUT_TRANSFORM_NORMAL;
+	damage_set_transform(&surface->damage, message->args[0].i);
 	return RELAY_FORWARD;
 }
 
@@ -172,22 +142,8 @@ static enum relay_verdict handle_set_buffer_transform(struct relay_message *mess
 static enum relay_verdict handle_get_viewport(struct relay_message *message)
 {
 	struct shm_surface *surface = message->args[1].object->data;
-	surface->scaled_otherwise = true;
+	surface->damage.viewport = true;
 	return RELAY_FORWARD;
-}
-
-/* The damage of the commit that comes now, in buffer rows. */
-static struct rows pending_damage(const struct shm_surface *surface)
-{
-	struct rows rows = surface->surface_damage;
-
-	if (rows.first >= rows.end)
-		return surface->buffer_damage;
-	if (surface->scaled_otherwise || surface->scale < 1)
-		return all_rows;
-	rows.first *= surface->scale;
-	rows.end *= surface->scale;
-	return rows_join(rows, surface->buffer_damage);
 }
 
 /* wl_surface.commit() */
@@ -195,11 +151,11 @@ static enum relay_verdict handle_commit(struct relay_message *message)
 {
 	struct shm_surface *surface = message->object->data;
 
+	damage_commit(&surface->damage);
 	if (surface->attached)
-		show_buffer(message->relay, surface, surface->attached, pending_damage(surface));
+		show_buffer(message->relay, surface, surface->attached);
 	shm_buffer_unref(surface->attached);
 	surface->attached = NULL;
-	surface->surface_damage = surface->buffer_damage = no_rows;
 	return RELAY_FORWARD;
 }
 
@@ -208,7 +164,7 @@ static enum relay_verdict handle_add_icon(struct relay_message *message)
 {
 	struct shm_buffer *buffer = shadowed_buffer(message->args[0].object);
 	if (buffer)
-		copy_rows(message->relay, buffer, all_rows);
+		copy_rows(message->relay, buffer, 0, buffer->height);
 	return RELAY_FORWARD;
 }
 
