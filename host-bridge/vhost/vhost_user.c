@@ -8,10 +8,9 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "host-bridge/vhost/frontend_listener.h"
 #include "protocol/base/fd.h"
 
 /* Served in one go before other events have their turn. */
@@ -332,15 +331,9 @@ int vhost_user_adopt(struct vhost_user *vu, int socket)
 	return 0;
 }
 
-static int handle_listen(int fd, uint32_t mask, void *data)
+static void handle_accepted(void *data, int socket)
 {
 	struct vhost_user *vu = data;
-	int socket = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (socket < 0) {
-		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-			log_limited(&vu->log_limit, LOG_LEVEL_ERROR, "accept: %s", strerror(errno));
-		return 0;
-	}
 	int error = vhost_user_adopt(vu, socket);
 	if (error == -EBUSY)
 		log_limited(&vu->log_limit, LOG_LEVEL_WARN,
@@ -350,54 +343,6 @@ static int handle_listen(int fd, uint32_t mask, void *data)
 			&vu->log_limit, LOG_LEVEL_WARN, "a frontend of another user is refused");
 	else if (error < 0)
 		log_err("frontend: %s", strerror(-error));
-	return 0;
-}
-
-/* Makes way for our socket at @address: 0 when nobody listens there. */
-static int remove_stale(const struct sockaddr_un *address)
-{
-	struct stat st;
-	if (lstat(address->sun_path, &st) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISSOCK(st.st_mode))
-		return -EEXIST;
-	int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (probe < 0)
-		return -errno;
-	int error =
-		connect(probe, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
-	close(probe);
-	if (error != -ECONNREFUSED)
-		return -EADDRINUSE;
-	return unlink(address->sun_path) < 0 && errno != ENOENT ? -errno : 0;
-}
-
-/* A listening socket at @path that only its owner may connect to, or -errno. */
-static int listen_at(const char *path, uint64_t *inode)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct stat st;
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(address.sun_path, path);
-	int error = remove_stale(&address);
-	if (error < 0)
-		return error;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	mode_t mask = umask(0177);
-	error = bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
-	umask(mask);
-	if (error == 0 && (listen(fd, 4) < 0 || stat(path, &st) < 0))
-		error = -errno;
-	if (error < 0) {
-		close(fd);
-		return error;
-	}
-	*inode = st.st_ino;
-	return fd;
 }
 
 static bool create_parts(struct vhost_user *vu)
@@ -416,25 +361,13 @@ static bool create_parts(struct vhost_user *vu)
 		if (!vu->rings[i].queue)
 			return false;
 	}
-	if (vu->listen_fd < 0)
-		return true;
-	vu->listen_source =
-		wl_event_loop_add_fd(vu->loop, vu->listen_fd, WL_EVENT_READABLE, handle_listen, vu);
-	return vu->listen_source;
+	return true;
 }
 
 struct vhost_user *vhost_user_create(struct wl_event_loop *loop, const char *path, int fd,
 	const struct vhost_user_device *device, void *data)
 {
 	assert(device->n_queues <= VHOST_USER_MAX_QUEUES);
-	uint64_t inode = 0;
-	if (path) {
-		fd = listen_at(path, &inode);
-		if (fd < 0) {
-			log_err("%s: %s", path, strerror(-fd));
-			return NULL;
-		}
-	}
 	struct vhost_user *vu = calloc(1, sizeof(*vu));
 	if (!vu) {
 		fd_close(&fd);
@@ -444,21 +377,22 @@ struct vhost_user *vhost_user_create(struct wl_event_loop *loop, const char *pat
 		.loop = loop,
 		.device = device,
 		.data = data,
-		.listen_fd = fd,
 		.wake_fd = -1,
 		.socket = -1,
 		.backend_socket = -1,
-		.path_inode = inode,
-		.path = path ? strdup(path) : NULL,
 	};
 	for (uint32_t i = 0; i < ARRAY_LENGTH(vu->rings); i++)
 		vu->rings[i] = (struct vhost_user_ring){.vu = vu, .kick_fd = -1, .error_fd = -1};
 	vhost_user_reader_init(&vu->reader);
 	vhost_user_reader_init(&vu->backend_reader);
 	signal(SIGPIPE, SIG_IGN);
-	if (fd >= 0)
-		fd_set_nonblock(fd);
-	if ((path && !vu->path) || !create_parts(vu)) {
+	if (path || fd >= 0)
+		vu->listener = frontend_listener_create(loop, path, fd, handle_accepted, vu);
+	if ((path || fd >= 0) && !vu->listener) {
+		vhost_user_destroy(vu);
+		return NULL;
+	}
+	if (!create_parts(vu)) {
 		log_err("start: %s", strerror(errno));
 		vhost_user_destroy(vu);
 		return NULL;
@@ -468,21 +402,14 @@ struct vhost_user *vhost_user_create(struct wl_event_loop *loop, const char *pat
 
 void vhost_user_destroy(struct vhost_user *vu)
 {
-	struct stat st;
 	if (!vu)
 		return;
 	if (vu->socket >= 0)
 		disconnect(vu);
-	if (vu->listen_source)
-		wl_event_source_remove(vu->listen_source);
 	if (vu->wake_source)
 		wl_event_source_remove(vu->wake_source);
-	fd_close(&vu->listen_fd);
+	frontend_listener_destroy(vu->listener);
 	fd_close(&vu->wake_fd);
-	/* Somebody else's by now, perhaps. */
-	if (vu->path && stat(vu->path, &st) == 0 && st.st_ino == vu->path_inode)
-		unlink(vu->path);
-	free(vu->path);
 	for (uint32_t i = 0; i < ARRAY_LENGTH(vu->rings); i++)
 		virtqueue_destroy(vu->rings[i].queue);
 	guest_memory_destroy(vu->memory);

@@ -33,11 +33,8 @@ struct vhost_user {
 	const struct vhost_user_device *device;
 	void *data;
 
-	char *path; /* of the listening socket that we made, or NULL */
-	uint64_t path_inode;
-	int listen_fd;
-	struct wl_event_source *listen_source;
-	int wake_fd; /* an eventfd: vhost_user_run is wanted */
+	struct frontend_listener *listener; /* NULL: only vhost_user_adopt brings frontends */
+	int wake_fd;                        /* an eventfd: vhost_user_run is wanted */
 	struct wl_event_source *wake_source;
 
 	/* The frontend: */

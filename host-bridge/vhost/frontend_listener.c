@@ -1,0 +1,164 @@
+/* The listening Unix socket to which vhost-user frontends connect. */
+#include "host-bridge/vhost/frontend_listener.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "protocol/base/fd.h"
+
+#define LOG_MODULE "vhost-user"
+#include "protocol/base/log.h"
+
+#define RETRY_MS 500
+
+struct frontend_listener {
+	void (*accepted)(void *data, int socket);
+	void *data;
+	char *path; /* of the socket that we made, or NULL */
+	uint64_t inode;
+	int fd;
+	struct wl_event_source *source;
+	struct wl_event_source *retry; /* timer */
+	bool out_of_fds;
+	struct log_limit log_limit;
+};
+
+/*
+ * A connection that cannot be accepted stays in the socket's queue, and the socket readable: look
+ * again after a while, when somebody may have closed an fd.
+ */
+static void wait_for_fds(struct frontend_listener *listener)
+{
+	if (!listener->out_of_fds)
+		log_err("accept: %s; trying again every %d ms", strerror(errno), RETRY_MS);
+	listener->out_of_fds = true;
+	wl_event_source_fd_update(listener->source, 0);
+	wl_event_source_timer_update(listener->retry, RETRY_MS);
+}
+
+static int handle_retry(void *data)
+{
+	struct frontend_listener *listener = data;
+	wl_event_source_fd_update(listener->source, WL_EVENT_READABLE);
+	return 0;
+}
+
+static int handle_readable(int fd, uint32_t mask, void *data)
+{
+	struct frontend_listener *listener = data;
+	int socket = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (socket >= 0) {
+		listener->out_of_fds = false;
+		listener->accepted(listener->data, socket);
+	} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+		wait_for_fds(listener);
+	} else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+		log_limited(&listener->log_limit, LOG_LEVEL_ERROR, "accept: %s", strerror(errno));
+	}
+	return 0;
+}
+
+/* Removes a socket at @address that nobody listens on any more. 0, also when nothing is there. */
+static int remove_stale(const struct sockaddr_un *address)
+{
+	struct stat st;
+	if (lstat(address->sun_path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (probe < 0)
+		return -errno;
+	int error =
+		connect(probe, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
+	close(probe);
+	if (error != -ECONNREFUSED)
+		return -EADDRINUSE;
+	return unlink(address->sun_path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+/* A listening socket at @path that only its owner may connect to, or -errno. */
+static int listen_at(const char *path, uint64_t *inode)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct stat st;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	int error = remove_stale(&address);
+	if (error < 0)
+		return error;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	mode_t mask = umask(0177);
+	error = bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+	umask(mask);
+	if (error == 0 && (listen(fd, 4) < 0 || stat(path, &st) < 0))
+		error = -errno;
+	if (error < 0) {
+		close(fd);
+		return error;
+	}
+	*inode = st.st_ino;
+	return fd;
+}
+
+struct frontend_listener *frontend_listener_create(struct wl_event_loop *loop, const char *path,
+	int fd, void (*accepted)(void *data, int socket), void *data)
+{
+	uint64_t inode = 0;
+	if (path) {
+		fd = listen_at(path, &inode);
+		if (fd < 0) {
+			log_err("%s: %s", path, strerror(-fd));
+			return NULL;
+		}
+	}
+	struct frontend_listener *listener = calloc(1, sizeof(*listener));
+	if (!listener) {
+		close(fd);
+		return NULL;
+	}
+	fd_set_nonblock(fd);
+	*listener = (struct frontend_listener){
+		.accepted = accepted,
+		.data = data,
+		.path = path ? strdup(path) : NULL,
+		.inode = inode,
+		.fd = fd,
+		.source = wl_event_loop_add_fd(
+			loop, fd, WL_EVENT_READABLE, handle_readable, listener),
+		.retry = wl_event_loop_add_timer(loop, handle_retry, listener),
+	};
+	if ((path && !listener->path) || !listener->source || !listener->retry) {
+		log_err("listen: %s", strerror(errno));
+		frontend_listener_destroy(listener);
+		return NULL;
+	}
+	return listener;
+}
+
+void frontend_listener_destroy(struct frontend_listener *listener)
+{
+	struct stat st;
+	if (!listener)
+		return;
+	if (listener->source)
+		wl_event_source_remove(listener->source);
+	if (listener->retry)
+		wl_event_source_remove(listener->retry);
+	fd_close(&listener->fd);
+	/* Another process may have put its own socket there. */
+	if (listener->path && stat(listener->path, &st) == 0 && st.st_ino == listener->inode)
+		unlink(listener->path);
+	free(listener->path);
+	free(listener);
+}
