@@ -1,0 +1,214 @@
+/* guest-proxy/dmabuf/dmabuf_globals.c, dmabuf_feedback.c */
+#include "guest-proxy/dmabuf/dmabuf_globals.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "guest-proxy/dmabuf/dmabuf_formats.h"
+#include "guest-proxy/dmabuf/drm.h"
+#include "tests/unit/dmabuf_rig.h"
+
+/* Globals */
+
+static void the_newest_version_is_offered_whatever_the_hosts_is(void **state)
+{
+	char text[128];
+	announce(3);
+	snprintf(text, sizeof(text), "global %u wl_drm 2; global 7 " DMABUF " %u; ", OWN_DRM_NAME,
+		dmabuf_version < 5 ? dmabuf_version : 5);
+	expect(&app, text);
+	bind_dmabuf(4);
+	expect(&host, "bind 7 " DMABUF " 3 3; sync 4; ");
+	again(state);
+	announce(1); /* without create_immed wl_drm has nothing to make buffers with */
+	snprintf(text, sizeof(text), "global 7 " DMABUF " %u; ", dmabuf_version);
+	expect(&app, text);
+}
+
+static void without_a_render_node_there_are_none(void **state)
+{
+	gpu.node = NULL;
+	announce(4);
+	expect(&app, "");
+}
+
+/* Formats */
+
+static void an_old_client_hears_of_what_the_guest_can_use(void **state)
+{
+	announce(4);
+	bind_dmabuf(3);
+	expect(&host, "bind 7 " DMABUF " 3 3; ");
+	tell_pairs(3);
+	expect(&app,
+		"modifier 875713112 16777215 4294967295; modifier 875713089 0 0; "
+		"format 875713089; ");
+	again(state);
+	gpu.modifiers = true;
+	announce(4);
+	bind_dmabuf(3);
+	host.said[0] = '\0';
+	tell_pairs(3);
+	expect(&app,
+		"modifier 875713112 16777216 2; modifier 875713112 16777215 4294967295; "
+		"modifier 875713089 0 0; format 875713089; ");
+}
+
+static void where_there_is_opengl_only_what_it_shares_is_offered(void **state)
+{
+	static const uint32_t formats[] = {DRM_FORMAT_XRGB2101010, DRM_FORMAT_ABGR2101010,
+		DRM_FORMAT_RGB565, DRM_FORMAT_XBGR8888};
+	gpu.opengl = true;
+	announce(4);
+	bind_dmabuf(3);
+	expect(&host, "bind 7 " DMABUF " 3 3; ");
+	for (size_t i = 0; i < ARRAY_LENGTH(formats); i++)
+		tell(3, "modifier", RIG_ARGS({.u = formats[i]}, {.u = 0}, {.u = 0}));
+	expect(&app, "modifier 875709016 0 0; ");
+}
+
+/* The table that was told last has these bytes, and nobody can change them. */
+static void expect_table(const struct dmabuf_pair *pairs, size_t n)
+{
+	struct dmabuf_pair got[16];
+	assert_int_equal(table.kind, WIRE_FD);
+	assert_int_equal(pread(table.fd, got, sizeof(got), 0), n * sizeof(*pairs));
+	assert_memory_equal(got, pairs, n * sizeof(*pairs));
+	int seals = fcntl(table.fd, F_GET_SEALS);
+	assert_int_equal(seals & (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW),
+		F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW);
+	assert_true(pwrite(table.fd, "x", 1, 0) < 0);
+}
+
+static const struct dmabuf_pair own_pairs[] = {
+	{.format = XR24, .modifier = DRM_FORMAT_MOD_INVALID},
+	{.format = AR24, .modifier = DRM_FORMAT_MOD_LINEAR},
+};
+#define OWN_FEEDBACK                                                                               \
+	"format_table fd 32; main_device 3412000000000000; "                                       \
+	"tranche_target_device 3412000000000000; tranche_flags 0; tranche_formats 00000100; "      \
+	"tranche_done; done; "
+
+static void feedback_is_made_of_formats_where_the_host_has_none(void **state)
+{
+	announce(3);
+	uint32_t manager = bind_dmabuf(4), early = rig_new_id(&app.peer), late;
+	expect(&host, "bind 7 " DMABUF " 3 3; sync 4; ");
+	ask(manager, "get_default_feedback", RIG_ARGS({.id = early}));
+	tell_pairs(3);
+	expect(&app, "");
+	tell(4, "done", RIG_ARGS({.u = 0}));
+	expect(&app, OWN_FEEDBACK);
+	expect_table(own_pairs, 2);
+	late = rig_new_id(&app.peer);
+	ask(manager, "get_default_feedback", RIG_ARGS({.id = late}));
+	expect(&app, OWN_FEEDBACK);
+	expect_table(own_pairs, 2);
+	ask(early, "destroy", NULL);
+	ask(late, "destroy", NULL);
+	ask(manager, "destroy", NULL);
+	expect(&host, "destroy; ");
+}
+
+static void feedback_outlives_who_was_asked_for_it(void **state)
+{
+	announce(3);
+	uint32_t manager = bind_dmabuf(4), feedback = rig_new_id(&app.peer);
+	ask(manager, "get_default_feedback", RIG_ARGS({.id = feedback}));
+	ask(manager, "destroy", NULL);
+	tell(4, "done", RIG_ARGS({.u = 0}));
+	expect(&app, "format_table fd 0; main_device 3412000000000000; done; ");
+}
+
+static void tell_tranche(uint32_t id, uint32_t flags, const uint16_t *indices, uint32_t n)
+{
+	uint64_t device = 0xe200;
+	tell(id, "tranche_target_device", RIG_ARGS({.array = {&device, 8}}));
+	tell(id, "tranche_flags", RIG_ARGS({.u = flags}));
+	tell(id, "tranche_formats", RIG_ARGS({.array = {indices, 2 * n}}));
+	tell(id, "tranche_done", NULL);
+}
+
+static void feedback_of_the_host_is_told_anew(void **state)
+{
+	static const struct dmabuf_pair theirs[] = {
+		{.format = XR24, .modifier = TILED},
+		{.format = XR24, .modifier = DRM_FORMAT_MOD_LINEAR},
+		{.format = 0x20202020, .modifier = DRM_FORMAT_MOD_LINEAR},
+		{.format = AR24, .modifier = DRM_FORMAT_MOD_INVALID},
+		{.format = DRM_FORMAT_NV12, .modifier = DRM_FORMAT_MOD_LINEAR},
+	};
+	static const struct dmabuf_pair left[] = {
+		{.format = XR24, .modifier = DRM_FORMAT_MOD_LINEAR},
+		{.format = AR24, .modifier = DRM_FORMAT_MOD_INVALID},
+		{.format = DRM_FORMAT_NV12, .modifier = DRM_FORMAT_MOD_LINEAR},
+	};
+	uint64_t device = 0xe200;
+	announce(4);
+	uint32_t manager = bind_dmabuf(4), feedback = rig_new_id(&app.peer);
+	expect(&host, "bind 7 " DMABUF " 4 3; ");
+	ask(manager, "get_default_feedback", RIG_ARGS({.id = feedback}));
+	expect(&host, "get_default_feedback 4; ");
+	struct channel_blob *blob;
+	assert_int_equal(channel_blob_create(fake_channel, sizeof(theirs), &blob), 0);
+	memcpy(blob->map, theirs, sizeof(theirs));
+	tell_with(4, "format_table", RIG_ARGS({.i = 0}, {.u = sizeof(theirs)}), blob);
+	tell(4, "main_device", RIG_ARGS({.array = {&device, 8}}));
+	tell_tranche(4, 1, (const uint16_t[]){0, 1}, 2);       /* for scan-out */
+	tell_tranche(4, 0, (const uint16_t[]){0, 2}, 2);       /* nothing for the guest */
+	tell_tranche(4, 0, (const uint16_t[]){3, 4, 999}, 3);  /* one too far */
+	tell_tranche(4, 0, (const uint16_t[]){4, 1, 3, 0}, 4); /* of another device, once more */
+	expect(&app, "");
+	tell(4, "done", NULL);
+	expect(&app,
+		"format_table fd 48; main_device 3412000000000000; "
+		"tranche_target_device 3412000000000000; tranche_flags 1; tranche_formats 0000; "
+		"tranche_done; "
+		"tranche_target_device 3412000000000000; tranche_flags 0; "
+		"tranche_formats 01000200; tranche_done; "
+		"tranche_target_device 3412000000000000; tranche_flags 0; tranche_formats 0000; "
+		"tranche_done; done; ");
+	expect_table(left, 3);
+
+	/* Something else is better now; the table is the same. */
+	tell_tranche(4, 0, (const uint16_t[]){4}, 1);
+	tell(4, "done", NULL);
+	expect(&app,
+		"main_device 3412000000000000; tranche_target_device 3412000000000000; "
+		"tranche_flags 0; tranche_formats 0200; tranche_done; done; ");
+}
+
+static void a_table_that_is_no_file_of_pairs_is_an_empty_one(void **state)
+{
+	announce(4);
+	uint32_t manager = bind_dmabuf(4), feedback = rig_new_id(&app.peer);
+	ask(manager, "get_default_feedback", RIG_ARGS({.id = feedback}));
+	struct channel_blob *blob;
+	assert_int_equal(channel_blob_create(fake_channel, 16, &blob), 0);
+	memset(blob->map, 0, blob->size);
+	tell_with(4, "format_table", RIG_ARGS({.i = 0}, {.u = UINT32_MAX}), blob);
+	tell_tranche(4, 0, (const uint16_t[]){0, 65535}, 2);
+	tell(4, "done", NULL);
+	expect(&app, "format_table fd 0; main_device 3412000000000000; done; ");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_newest_version_is_offered_whatever_the_hosts_is),
+		TEST(without_a_render_node_there_are_none),
+		TEST(an_old_client_hears_of_what_the_guest_can_use),
+		TEST(where_there_is_opengl_only_what_it_shares_is_offered),
+		TEST(feedback_is_made_of_formats_where_the_host_has_none),
+		TEST(feedback_outlives_who_was_asked_for_it),
+		TEST(feedback_of_the_host_is_told_anew),
+		TEST(a_table_that_is_no_file_of_pairs_is_an_empty_one),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
