@@ -12,11 +12,9 @@
 #include "guest-proxy/connection/connection.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
+#include "protocol/relay/tables/linux-dmabuf-server-protocol.h" /* generated */
 
 #define PARAMS "zwp_linux_buffer_params_v1"
-/* zwp_linux_buffer_params_v1.error */
-#define ALREADY_USED 0
-#define INVALID_WL_BUFFER 7
 
 static const char not_ours[] = "not a dma-buf of this machine's virtio-gpu device";
 
@@ -153,13 +151,14 @@ static enum relay_verdict refuse(struct relay_message *message, bool immediately
 	struct params *params = message->object->data;
 
 	if (params->failed)
-		return relay_fail(message->relay, message->object, ALREADY_USED,
+		return relay_fail(message->relay, message->object,
+			ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_ALREADY_USED,
 			"a buffer was made of these params before");
 	params->failed = true;
 	connection_of(message->relay)->dmabufs_refused++;
 	if (immediately)
-		return relay_fail(
-			message->relay, message->object, INVALID_WL_BUFFER, "%s", not_ours);
+		return relay_fail(message->relay, message->object,
+			ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_INVALID_WL_BUFFER, "%s", not_ours);
 	relay_send_named(message->relay, RELAY_DOWN, message->object, "failed", NULL);
 	return RELAY_SWALLOW;
 }

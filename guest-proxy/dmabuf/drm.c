@@ -11,15 +11,10 @@
 #include "guest-proxy/dmabuf/dmabuf.h"
 #include "guest-proxy/dmabuf/dmabuf_state.h"
 #include "protocol/base/bytes.h"
+#include "protocol/relay/tables/wl_drm-server-protocol.h" /* generated */
 
-#define CAPABILITY_PRIME 1
 #define CAPABILITIES_VERSION 2
 #define MANAGER_VERSION 3 /* the last one that tells formats by itself */
-
-enum drm_error {
-	INVALID_FORMAT = 1,
-	INVALID_NAME = 2,
-};
 
 struct drm { /* relay_object.data of a wl_drm */
 	struct relay_object *object;
@@ -79,7 +74,7 @@ enum relay_verdict drm_bind(struct relay_message *message)
 		(union wire_arg[]){{.s = connection->gpu->node}});
 	if (object->version >= CAPABILITIES_VERSION)
 		relay_send_named(message->relay, RELAY_DOWN, object, "capabilities",
-			(union wire_arg[]){{.u = CAPABILITY_PRIME}});
+			(union wire_arg[]){{.u = WL_DRM_CAPABILITY_PRIME}});
 	for (uint32_t i = 0; i < state->n_formats; i++)
 		relay_send_named(message->relay, RELAY_DOWN, object, "format",
 			(union wire_arg[]){{.u = state->formats[i]}});
@@ -116,7 +111,7 @@ static enum relay_verdict handle_authenticate(struct relay_message *message)
 /* wl_drm.create_buffer and create_planar_buffer */
 static enum relay_verdict handle_create_named(struct relay_message *message)
 {
-	return relay_fail(message->relay, message->object, INVALID_NAME,
+	return relay_fail(message->relay, message->object, WL_DRM_ERROR_INVALID_NAME,
 		"buffers have no global names on a render node");
 }
 
@@ -159,12 +154,12 @@ static enum relay_verdict handle_create_prime_buffer(struct relay_message *messa
 	bool foreign = false;
 
 	if (!format)
-		return relay_fail(message->relay, message->object, INVALID_FORMAT,
+		return relay_fail(message->relay, message->object, WL_DRM_ERROR_INVALID_FORMAT,
 			"format 0x%08x is not known", message->args[4].u);
 	struct channel_blob *blob = dmabuf_import(message->relay, handle->fd, &foreign);
 	if (foreign) {
 		connection->dmabufs_refused++;
-		return relay_fail(message->relay, message->object, INVALID_NAME,
+		return relay_fail(message->relay, message->object, WL_DRM_ERROR_INVALID_NAME,
 			"not a dma-buf of this machine's virtio-gpu device");
 	}
 	struct dmabuf *dmabuf = blob ? dmabuf_create() : NULL;

@@ -18,10 +18,10 @@
 #include <wayland-server-protocol.h>
 
 #include "host-bridge/gpu/resources.h"
-#include "host-bridge/policy/linux-dmabuf-server-protocol.h" /* generated: error numbers */
 #include "host-bridge/policy/policy_buffers.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
+#include "protocol/relay/tables/linux-dmabuf-server-protocol.h" /* generated */
 
 #define LOG_MODULE "policy"
 
