@@ -627,6 +627,7 @@ void clients_add(struct clients *clients, int fd)
 		(int)peer.pid);
 	client->clients = clients;
 	client->fd = fd;
+	client->base.name = client->name;
 	client->base.loop = clients->loop;
 	client->base.gpu = clients->gpu;
 	client->base.wake = wake;

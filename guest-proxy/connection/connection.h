@@ -16,6 +16,7 @@ struct host_clock;
 struct transfers;
 
 struct connection {
+	const char *name; /* for log lines: "client 3, pid 77" */
 	struct wl_event_loop *loop;
 	const struct gpu *gpu;
 	struct channel *channel;

@@ -5,10 +5,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "protocol/base/fd.h"
+#include "protocol/base/log.h"
+#include "protocol/base/monotonic.h"
 #include "tests/unit/dmabuf_rig.h"
 
 /* Frames that are not finished */
@@ -91,16 +94,40 @@ static void a_client_may_go_while_its_frame_is_not_finished(void **state)
 	fd_close(&finish);
 }
 
-static void a_frame_that_is_never_finished_is_the_end_of_its_client(void **state)
+/* What is written to standard error from now on goes to the memfd that this returns. */
+static int capture_log(int *saved)
 {
+	int log = fd_memfd("log", 0);
+	*saved = dup(STDERR_FILENO);
+	assert_int_equal(dup2(log, STDERR_FILENO), STDERR_FILENO);
+	return log;
+}
+
+static void a_slow_frame_is_told_of_once_and_waited_for(void **state)
+{
+	int saved, log = capture_log(&saved);
 	int finish, dmabuf = make_dmabuf(false, &finish);
-	ask(attach(dmabuf), "commit", NULL);
-	for (int i = 0; i < 80 && !app.n_said; i++) {
+	uint32_t surface = attach(dmabuf);
+	char text[1024] = {0};
+
+	log_set_level(LOG_LEVEL_WARN);
+	ask(surface, "commit", NULL);
+	for (uint64_t end_ns = monotonic_ns() + UINT64_C(5500000000); monotonic_ns() < end_ns;)
 		wl_event_loop_dispatch(loop, 100);
-		run();
-	}
-	expect(&app, "error 1 3; ");
+	assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+	assert_true(pread(log, text, sizeof(text) - 1, 0) > 0);
+	char *line = strchr(text, '\n');
+	assert_non_null(strstr(text, "client 1, pid "));
+	assert_non_null(strstr(text, "has not finished a frame within 5 s"));
+	assert_string_equal(line, "\n");
+	expect(&app, "");
 	expect(&host, "");
+	assert_int_equal(write(finish, "", 1), 1);
+	run();
+	expect(&app, "");
+	expect(&host, "commit; ");
+	fd_close(&saved);
+	fd_close(&log);
 	fd_close(&dmabuf);
 	fd_close(&finish);
 }
@@ -111,7 +138,7 @@ int main(void)
 		TEST(a_commit_waits_until_its_frame_is_finished),
 		TEST(others_do_not_wait),
 		TEST(a_client_may_go_while_its_frame_is_not_finished),
-		TEST(a_frame_that_is_never_finished_is_the_end_of_its_client),
+		TEST(a_slow_frame_is_told_of_once_and_waited_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
