@@ -399,7 +399,7 @@ static enum check_result check_compositor(void *world, struct finding *finding, 
 		return finding_skip(finding, "there is no context to ask through");
 	doctor->probe.global = handle_global;
 	doctor->probe.data = doctor;
-	doctor->channel = channel_create(doctor->gpu, doctor->loop, &listener, doctor);
+	doctor->channel = channel_create(doctor->gpu, &listener, doctor);
 	if (doctor->channel)
 		ask_registry(doctor);
 	if (!doctor->probe.done) {

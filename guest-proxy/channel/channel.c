@@ -48,7 +48,6 @@ struct credit_pipe {
 
 struct channel {
 	struct gpu *gpu;
-	struct wl_event_loop *loop;
 	const struct channel_listener *listener;
 	void *data;
 	struct gpu_context *context;
@@ -74,7 +73,7 @@ struct channel {
 
 	bool over, closed_told;
 	const char *why; /* NULL with over: the compositor closed the connection */
-	struct wl_event_source *idle;
+	struct turn_task tell_task;
 	bool *destroyed; /* set by channel_destroy while an event is handled */
 };
 
@@ -85,19 +84,13 @@ const struct channel_counters *channel_counters(const struct channel *channel)
 
 /* The end. */
 
-static void tell_closed(struct channel *channel)
+static void tell_closed(void *data)
 {
+	struct channel *channel = data;
 	if (channel->closed_told)
 		return;
 	channel->closed_told = true;
 	channel->listener->closed(channel->data, channel->why); /* may destroy the channel */
-}
-
-static void handle_idle(void *data)
-{
-	struct channel *channel = data;
-	channel->idle = NULL;
-	tell_closed(channel);
 }
 
 /* @why NULL: the host hung up. */
@@ -107,7 +100,7 @@ static void end(struct channel *channel, const char *why)
 		return;
 	channel->over = true;
 	channel->why = why;
-	channel->idle = wl_event_loop_add_idle(channel->loop, handle_idle, channel);
+	turn_ask(&channel->gpu->turn, &channel->tell_task);
 }
 
 /* The channel is over: listener->closed comes from the event loop. @why: a constant text. -EPIPE.
@@ -555,9 +548,7 @@ static void handle_lost(void *data, const char *why)
 {
 	struct channel *channel = data;
 	end(channel, why);
-	if (channel->idle)
-		wl_event_source_remove(channel->idle);
-	channel->idle = NULL;
+	turn_task_finish(&channel->tell_task);
 	tell_closed(channel);
 }
 
@@ -638,14 +629,13 @@ static int start(struct channel *channel)
 	return submit_init(channel);
 }
 
-struct channel *channel_create(struct gpu *gpu, struct wl_event_loop *loop,
-	const struct channel_listener *listener, void *data)
+struct channel *channel_create(struct gpu *gpu, const struct channel_listener *listener, void *data)
 {
 	struct channel *channel = calloc(1, sizeof(*channel));
 	if (!channel)
 		return NULL;
 	channel->gpu = gpu;
-	channel->loop = loop;
+	turn_task_init(&channel->tell_task, TURN_CHANNEL, tell_closed, channel);
 	channel->listener = listener;
 	channel->data = data;
 	channel->next_read_pipe = CROSS_DOMAIN_FIRST_READ_PIPE;
@@ -670,8 +660,7 @@ void channel_destroy(struct channel *channel)
 	const struct gpu_ops *ops = channel->gpu->ops;
 	if (channel->destroyed)
 		*channel->destroyed = true;
-	if (channel->idle)
-		wl_event_source_remove(channel->idle);
+	turn_task_finish(&channel->tell_task);
 	forget_batch(channel);
 	command_batch_finish(&channel->batch);
 	channel_blobs_finish(&channel->blobs);

@@ -37,8 +37,8 @@ struct channel_listener {
  * A context, its two rings, INIT and the first POLL. NULL with a log line. The listener is called
  * from the event loop only.
  */
-struct channel *channel_create(struct gpu *gpu, struct wl_event_loop *loop,
-	const struct channel_listener *listener, void *data);
+struct channel *channel_create(
+	struct gpu *gpu, const struct channel_listener *listener, void *data);
 /* Blobs that are still referenced have no memory afterwards. NULL is fine. */
 void channel_destroy(struct channel *channel);
 

@@ -89,7 +89,8 @@ struct client {
 	const char *closed; /* the channel's end, and why */
 	bool paused;
 
-	struct wl_event_source *idle, *deadline, *trim;
+	struct turn_task settle_task;
+	struct wl_event_source *deadline, *trim;
 	bool trim_armed;
 	uint64_t trim_frames;    /* base.frames when it was armed */
 	uint64_t lingered_bytes; /* how far it had come a round before */
@@ -163,8 +164,7 @@ static void client_destroy(struct client *client)
 {
 	drop_host(client);
 	drop_socket(client);
-	if (client->idle)
-		wl_event_source_remove(client->idle);
+	turn_task_finish(&client->settle_task);
 	if (client->deadline)
 		wl_event_source_remove(client->deadline);
 	if (client->trim)
@@ -540,7 +540,6 @@ static void update_socket(struct client *client)
 static void settle(void *data)
 {
 	struct client *client = data;
-	client->idle = NULL;
 
 	if (client->base.resume && client->state == CLIENT_SERVED) {
 		client->base.resume = false;
@@ -567,8 +566,7 @@ static void settle(void *data)
 static void wake(struct connection *connection)
 {
 	struct client *client = container_of(connection, struct client, base);
-	if (!client->idle)
-		client->idle = wl_event_loop_add_idle(client->clients->loop, settle, client);
+	turn_ask(&client->clients->gpu->turn, &client->settle_task);
 }
 
 /* All of them */
@@ -595,7 +593,7 @@ static bool client_connect(struct client *client)
 	struct clients *clients = client->clients;
 
 	client->in = malloc(IN_BYTES);
-	base->channel = channel_create(clients->gpu, clients->loop, &channel_listener, client);
+	base->channel = channel_create(clients->gpu, &channel_listener, client);
 	if (!client->in || !base->channel)
 		return false;
 	base->transfers = transfers_create(base);
@@ -628,6 +626,7 @@ void clients_add(struct clients *clients, int fd)
 	client->clients = clients;
 	client->fd = fd;
 	client->base.name = client->name;
+	turn_task_init(&client->settle_task, TURN_CLIENT, settle, client);
 	client->base.loop = clients->loop;
 	client->base.gpu = clients->gpu;
 	client->base.wake = wake;

@@ -1,7 +1,7 @@
 /*
- * What the channel needs of a virtio-gpu device, whoever drives it: a kernel's render node
- * (gpu_virtgpu) or our own driver in user space (gpu_vhost_user). No cross-domain knowledge here:
- * contexts, blobs, submissions, fences.
+ * What the channel needs of a virtio-gpu device, whoever drives it: a kernel by way of its render
+ * node (gpu_virtgpu) or our own driver in user space (gpu_vhost_user). Contexts, blobs, submissions
+ * and fences; what the cross-domain commands in submissions mean is not known here.
  */
 #ifndef GUEST_PROXY_GPU_GPU_H
 #define GUEST_PROXY_GPU_GPU_H
@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include <wayland-server-core.h> /* wl_event_loop */
+
+#include "guest-proxy/gpu/turn.h"
 
 struct gpu;
 struct gpu_context;
@@ -29,18 +31,18 @@ struct gpu_blob {
 };
 
 enum gpu_fence {
-	GPU_FENCE_NONE, /* nobody is told */
-	GPU_FENCE_WAIT, /* ring 0; the call returns when the host has run the commands */
-	GPU_FENCE_DONE, /* ring 0; listener->done when the host has worked them off (it may take its
-			   time) */
+	GPU_FENCE_NONE,  /* nobody is told */
+	GPU_FENCE_WAIT,  /* ring 0; the call returns when the host has run the commands */
+	GPU_FENCE_DONE,  /* ring 0; listener->done when the host has carried them out, which may be
+			    long after */
 	GPU_FENCE_EVENT, /* ring 1; listener->event when the host signals it (a POLL) */
 };
 
 struct gpu_listener {
 	/* A GPU_FENCE_EVENT was signalled. */
 	void (*event)(void *data);
-	/* @n GPU_FENCE_DONE submissions were worked off, in order. n = 0: there is room again after
-	 * an -EAGAIN. */
+	/* @n more GPU_FENCE_DONE submissions were carried out, in order. n = 0: there is room again
+	 * after an -EAGAIN. */
 	void (*done)(void *data, unsigned n);
 	/* The device went away or refused the context; nothing works any more. Destroy the context.
 	 * Never called from inside a call of ours. */
@@ -70,15 +72,14 @@ struct gpu_ops {
 	 * NULL where there are none.
 	 */
 	int (*blob_import)(struct gpu_context *context, int fd, struct gpu_blob **out);
-	/* Unmaps and frees; what the host still does with it goes on. NULL is fine. Blobs die
-	 * before their context. */
+	/* Unmaps and frees; what the host still does with it goes on. NULL is fine. To be called
+	 * before the context is destroyed. */
 	void (*blob_destroy)(struct gpu_blob *blob);
 	/*
-	 * Hands @size bytes of commands to the host, in order; copied. @blobs: those the commands
-	 * name and that must stay alive till then. @lazy: the host need not be woken for it (see
-	 * CROSS_DOMAIN_EXT_WANT_POLL). 0 or -errno; -EAGAIN (not with GPU_FENCE_WAIT): the queue is
-	 * full, nothing was taken; listener->done (with n = 0, if need be) is called when it is
-	 * not.
+	 * Hands @size bytes of commands to the host, in order; copied. @blobs: those that the
+	 * commands name. @lazy: the host need not be woken for it (see CROSS_DOMAIN_EXT_WANT_POLL).
+	 * 0 or -errno; -EAGAIN (not with GPU_FENCE_WAIT): the queue is full and nothing was taken;
+	 * when there is room listener->done is called, with n = 0 if no fence was signalled.
 	 */
 	int (*submit)(struct gpu_context *context, const void *commands, size_t size,
 		enum gpu_fence fence, bool lazy, struct gpu_blob *const *blobs, size_t n_blobs);
@@ -88,20 +89,20 @@ struct gpu_ops {
 
 struct gpu {
 	const struct gpu_ops *ops;
-	bool lazy;       /* submissions can be lazy; elsewhere that means nothing */
-	bool same_clock; /* the host and we run on one kernel, whose clocks both read */
+	struct turn turn; /* of the loop that it was opened with */
+	bool lazy;        /* submissions can be lazy; else that is ignored */
+	bool same_clock;  /* the host and we run on one kernel, whose clocks both read */
 	/* The render node that applications share buffers of; NULL: there is none. */
 	const char *node;
 	dev_t device;   /* its number */
 	bool modifiers; /* its contexts may draw in the layouts of the host's GPU */
 	bool opengl;    /* its contexts may be OpenGL's (virgl) */
-	/* For those who make blobs: what they learnt about this device. */
-	bool has_memory;             /* the next two are known */
+	/* Of channel_blobs.c, which learns it with the first blob. */
+	bool has_memory;             /* the next one is known */
 	enum gpu_blob_memory memory; /* what blobs for the compositor are made of here */
 	/*
-	 * The owner's; may be NULL. Called once when the device has gone, when every context has
-	 * had its lost(), never from inside a call of ours: the process can end or open another
-	 * one. Why, is in the log.
+	 * The owner's; may be NULL. Called once when the device is gone and every context has had
+	 * its lost(), never from inside a call of ours. The log says why.
 	 */
 	void (*died)(void *data);
 	void *died_data;

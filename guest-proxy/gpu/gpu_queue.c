@@ -57,12 +57,12 @@ struct in_flight { /* by slot */
 };
 
 struct gpu_queue {
-	struct wl_event_loop *loop;
+	struct turn *turn;
+	struct turn_task turn_task;
 	const struct gpu_queue_listener *listener;
 	void *listener_data;
-	struct wl_event_source *call_source, *socket_source, *backend_source, *timer, *idle;
+	struct wl_event_source *call_source, *socket_source, *backend_source, *timer;
 	bool timer_armed;
-	bool turn_follows; /* what comes up now need not ask for one */
 	struct frontend *fe;
 	int ram_fd, kick, call;
 	uint8_t *ram;
@@ -80,19 +80,18 @@ static void signal_event(int fd)
 	(void)written; /* full: whoever shall wake up has not even read the last 2^64 - 2 */
 }
 
-static void handle_idle(void *data)
+static void run_turn(void *data)
 {
 	struct gpu_queue *queue = data;
-	queue->idle = NULL;
-	queue->listener->turn(queue->listener_data);
+	queue->listener->turn(queue->listener_data); /* may destroy the queue */
 }
 
 void gpu_queue_ask_turn(struct gpu_queue *queue, bool yield)
 {
 	if (yield)
 		signal_event(queue->call);
-	else if (!queue->idle && !queue->turn_follows)
-		queue->idle = wl_event_loop_add_idle(queue->loop, handle_idle, queue);
+	else
+		turn_ask(queue->turn, &queue->turn_task);
 }
 
 const char *gpu_queue_failure(const struct gpu_queue *queue)
@@ -220,15 +219,6 @@ static void drain_and_arm(struct gpu_queue *queue)
 	} while (!gpu_queue_failure(queue) && virtqueue_driver_arm(queue->driver));
 }
 
-/* Takes what is answered, and the turn. May destroy the queue. */
-static void take_turn(struct gpu_queue *queue)
-{
-	queue->turn_follows = true;
-	drain_and_arm(queue);
-	queue->turn_follows = false;
-	queue->listener->turn(queue->listener_data);
-}
-
 static void read_call(struct gpu_queue *queue)
 {
 	uint64_t count;
@@ -240,7 +230,8 @@ static int handle_call(int fd, uint32_t mask, void *data)
 {
 	struct gpu_queue *queue = data;
 	read_call(queue);
-	take_turn(queue);
+	drain_and_arm(queue);
+	gpu_queue_ask_turn(queue, false);
 	return 0;
 }
 
@@ -250,7 +241,8 @@ static int handle_timer(void *data)
 	queue->timer_armed = false;
 	drain(queue);
 	virtqueue_driver_settle(queue->driver);
-	take_turn(queue);
+	drain_and_arm(queue);
+	gpu_queue_ask_turn(queue, false);
 	return 0;
 }
 
@@ -510,25 +502,26 @@ static int add_sources(struct gpu_queue *queue)
 {
 	int backend = frontend_backend_socket(queue->fe);
 	queue->call_source = wl_event_loop_add_fd(
-		queue->loop, queue->call, WL_EVENT_READABLE, handle_call, queue);
-	queue->socket_source = wl_event_loop_add_fd(
-		queue->loop, frontend_socket(queue->fe), WL_EVENT_READABLE, handle_socket, queue);
+		queue->turn->loop, queue->call, WL_EVENT_READABLE, handle_call, queue);
+	queue->socket_source = wl_event_loop_add_fd(queue->turn->loop, frontend_socket(queue->fe),
+		WL_EVENT_READABLE, handle_socket, queue);
 	if (backend >= 0)
 		queue->backend_source = wl_event_loop_add_fd(
-			queue->loop, backend, WL_EVENT_READABLE, handle_socket, queue);
-	queue->timer = wl_event_loop_add_timer(queue->loop, handle_timer, queue);
+			queue->turn->loop, backend, WL_EVENT_READABLE, handle_socket, queue);
+	queue->timer = wl_event_loop_add_timer(queue->turn->loop, handle_timer, queue);
 	bool all = queue->call_source && queue->socket_source && queue->timer &&
 		(backend < 0 || queue->backend_source);
 	return all ? 0 : -ENOMEM;
 }
 
-struct gpu_queue *gpu_queue_open(struct wl_event_loop *loop, const char *path,
-	const struct gpu_queue_listener *listener, void *data)
+struct gpu_queue *gpu_queue_open(
+	struct turn *turn, const char *path, const struct gpu_queue_listener *listener, void *data)
 {
 	struct gpu_queue *queue = calloc(1, sizeof(*queue));
 	if (!queue)
 		return NULL;
-	queue->loop = loop;
+	queue->turn = turn;
+	turn_task_init(&queue->turn_task, TURN_DEVICE, run_turn, queue);
 	queue->listener = listener;
 	queue->listener_data = data;
 	queue->ram_fd = queue->kick = queue->call = -1;
@@ -564,7 +557,7 @@ void gpu_queue_destroy(struct gpu_queue *queue)
 	remove_source(&queue->socket_source);
 	remove_source(&queue->backend_source);
 	remove_source(&queue->timer);
-	remove_source(&queue->idle);
+	turn_task_finish(&queue->turn_task);
 	frontend_destroy(queue->fe);
 	virtqueue_driver_destroy(queue->driver);
 	extents_finish(&queue->data_pages);

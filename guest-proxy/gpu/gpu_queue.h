@@ -12,6 +12,7 @@
 #include <wayland-server-core.h>
 
 #include "guest-proxy/gpu/extents.h"
+#include "guest-proxy/gpu/turn.h"
 #include "guest-proxy/gpu/virtqueue_driver.h"
 
 struct gpu_queue;
@@ -24,16 +25,17 @@ struct gpu_queue_listener {
 	/* The submission of @owner with this @tag was answered with @type. Also from inside
 	 * gpu_queue_* calls. */
 	void (*answered)(void *data, void *owner, unsigned tag, uint32_t type);
-	/* From the event loop, after answers were looked at: now users may be called. */
+	/* In the turn of the device (TURN_DEVICE), when it was asked for: users may be called. */
 	void (*turn)(void *data);
 	/* The device is lost; @why lives as long as the queue. Once; also from inside gpu_queue_*
 	 * calls. */
 	void (*lost)(void *data, const char *why);
 };
 
-/* Connects and starts the device. Waits a few seconds at most. NULL with a log line. */
-struct gpu_queue *gpu_queue_open(struct wl_event_loop *loop, const char *path,
-	const struct gpu_queue_listener *listener, void *data);
+/* Connects and starts the device. Waits a few seconds at most. Borrows @turn. NULL with a log line.
+ */
+struct gpu_queue *gpu_queue_open(
+	struct turn *turn, const char *path, const struct gpu_queue_listener *listener, void *data);
 void gpu_queue_destroy(struct gpu_queue *queue);
 
 /* Why the device is lost, or NULL. Everything that is called then does nothing, or returns -EPIPE.
@@ -46,7 +48,7 @@ struct frontend *gpu_queue_frontend(struct gpu_queue *queue);
 /* "vhost-user PATH" */
 const char *gpu_queue_describe(const struct gpu_queue *queue);
 
-/* Calls listener->turn from the event loop: soon, or (@yield) when others had their turn. */
+/* Asks for listener->turn: in this round of the event loop, or (@yield) in the next one. */
 void gpu_queue_ask_turn(struct gpu_queue *queue, bool yield);
 
 struct gpu_answer {        /* belongs to who waits for it */

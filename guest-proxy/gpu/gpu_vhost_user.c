@@ -141,8 +141,7 @@ static void feed_starved(struct gpu_vhost_user *gpu)
 	}
 }
 
-/* One round: what becomes due meanwhile waits for the next one, so that others of the loop have
- * their turn. */
+/* What becomes due meanwhile waits for the next round of the event loop: others have their turn. */
 static void handle_turn(void *data)
 {
 	struct gpu_vhost_user *gpu = data;
@@ -533,6 +532,7 @@ static void gpu_vhost_user_destroy(struct gpu *base)
 {
 	struct gpu_vhost_user *gpu = of_base(base);
 	gpu_queue_destroy(gpu->queue);
+	turn_finish(&gpu->base.turn);
 	extents_finish(&gpu->region);
 	free(gpu);
 }
@@ -598,9 +598,10 @@ struct gpu *gpu_vhost_user_open(struct wl_event_loop *loop, const char *path)
 	gpu->base.ops = &ops;
 	gpu->base.lazy = true;
 	gpu->base.same_clock = true;
+	turn_init(&gpu->base.turn, loop);
 	wl_list_init(&gpu->contexts);
 	wl_list_init(&gpu->ready);
-	gpu->queue = gpu_queue_open(loop, path, &queue_listener, gpu);
+	gpu->queue = gpu_queue_open(&gpu->base.turn, path, &queue_listener, gpu);
 	if (!gpu->queue) {
 		free(gpu);
 		return NULL;

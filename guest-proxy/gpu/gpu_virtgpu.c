@@ -40,7 +40,7 @@ struct gpu_virtgpu {
 	struct wl_list contexts;         /* gpu_context::link */
 	int watch;                       /* tells when the node is removed; -1: cannot */
 	struct wl_event_source *watched; /* of watch */
-	struct wl_event_source *idle;    /* to tell that it has died */
+	struct turn_task tell_task;      /* that it has died */
 	bool dead;
 };
 
@@ -66,7 +66,7 @@ struct gpu_context {
 	struct wl_list imports;         /* import::link */
 	struct wl_list fences;          /* fence::link, oldest first: of GPU_FENCE_DONE */
 	struct wl_event_source *oldest; /* the first of them; NULL: there is none */
-	struct wl_event_source *idle;   /* to tell that it is lost */
+	struct turn_task tell_task;     /* that it is lost */
 	const char *lost;               /* why; NULL: it lives */
 	bool telling;                   /* of events; who hears of one may destroy the context */
 	bool destroyed;                 /* while telling, which frees it then */
@@ -91,10 +91,9 @@ static void remove_source(struct wl_event_source **source)
 	*source = NULL;
 }
 
-static void handle_idle(void *data)
+static void tell_lost(void *data)
 {
 	struct gpu_context *context = data;
-	context->idle = NULL;
 	context->listener->lost(context->data, context->lost);
 }
 
@@ -105,15 +104,14 @@ static void context_fail(struct gpu_context *context, const char *why)
 	context->lost = why;
 	remove_source(&context->events);
 	remove_source(&context->oldest);
-	context->idle = wl_event_loop_add_idle(context->gpu->loop, handle_idle, context);
+	turn_ask(&context->gpu->base.turn, &context->tell_task);
 }
 
 /* The end of the device. */
 
-static void handle_dead(void *data)
+static void tell_died(void *data)
 {
 	struct gpu_virtgpu *gpu = data;
-	gpu->idle = NULL;
 	if (gpu->base.died)
 		gpu->base.died(gpu->base.died_data); /* may destroy the gpu */
 }
@@ -129,7 +127,7 @@ static void die(struct gpu_virtgpu *gpu)
 	remove_source(&gpu->watched);
 	wl_list_for_each(context, &gpu->contexts, link)
 		context_fail(context, "the device was removed");
-	gpu->idle = wl_event_loop_add_idle(gpu->loop, handle_dead, gpu);
+	turn_ask(&gpu->base.turn, &gpu->tell_task); /* behind the contexts */
 }
 
 static int handle_watch(int fd, uint32_t mask, void *data)
@@ -403,7 +401,7 @@ static void gpu_virtgpu_blob_destroy(struct gpu_blob *blob)
 static void gpu_virtgpu_context_destroy(struct gpu_context *context)
 {
 	struct fence *fence, *next;
-	remove_source(&context->idle);
+	turn_task_finish(&context->tell_task);
 	remove_source(&context->events);
 	remove_source(&context->oldest);
 	wl_list_for_each_safe(fence, next, &context->fences, link) fence_destroy(fence);
@@ -440,6 +438,7 @@ static int gpu_virtgpu_context_create(
 	context->gpu = gpu;
 	context->listener = listener;
 	context->data = data;
+	turn_task_init(&context->tell_task, TURN_DEVICE, tell_lost, context);
 	wl_list_insert(gpu->contexts.prev, &context->link);
 	wl_list_init(&context->fences);
 	wl_list_init(&context->imports);
@@ -523,7 +522,8 @@ static int gpu_virtgpu_capset(struct gpu *base, uint32_t id, void *buffer, size_
 static void gpu_virtgpu_destroy(struct gpu *base)
 {
 	struct gpu_virtgpu *gpu = of_base(base);
-	remove_source(&gpu->idle);
+	turn_task_finish(&gpu->tell_task);
+	turn_finish(&gpu->base.turn);
 	remove_source(&gpu->watched);
 	fd_close(&gpu->watch);
 	free(gpu->description);
@@ -590,6 +590,8 @@ static struct gpu *gpu_create(struct wl_event_loop *loop, const char *path, int 
 		};
 		gpu->base.ops = &ops;
 		gpu->loop = loop;
+		turn_init(&gpu->base.turn, loop);
+		turn_task_init(&gpu->tell_task, TURN_DEVICE, tell_died, gpu);
 		gpu->watch = -1;
 		wl_list_init(&gpu->contexts);
 		gpu->path = strdup(path);

@@ -654,7 +654,7 @@ static void guest_step(uint8_t step)
 	switch (step & 15) {
 	case GUEST_CHANNEL:
 		if (!*channel)
-			*channel = channel_create(f.gpu, f.loop, &listener, channel);
+			*channel = channel_create(f.gpu, &listener, channel);
 		break;
 	case GUEST_DESTROY:
 		destroy_channel(channel);

@@ -168,6 +168,7 @@ int setup(void **state)
 	gpu = (struct gpu){.node = NODE, .device = 0x1234, .modifiers = false};
 	dmabuf_version = (uint32_t)interface_find(names[0])->wl->version;
 	loop = wl_event_loop_create();
+	turn_init(&gpu.turn, loop);
 	clients = clients_create(loop, &gpu);
 	assert_int_equal(
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
@@ -181,6 +182,7 @@ int teardown(void **state)
 {
 	clients_destroy(clients);
 	assert_null(fake_channel);
+	turn_finish(&gpu.turn);
 	wl_event_loop_destroy(loop);
 	wire_handles_finish(&app.peer.handles);
 	wire_handle_finish(&table);

@@ -12,8 +12,7 @@ struct channel *fake_channel;
 struct fake_channel_past fake_channel_past;
 bool fake_channel_refused;
 
-struct channel *channel_create(struct gpu *gpu, struct wl_event_loop *loop,
-	const struct channel_listener *listener, void *data)
+struct channel *channel_create(struct gpu *gpu, const struct channel_listener *listener, void *data)
 {
 	if (fake_channel_refused)
 		return NULL;

@@ -177,7 +177,7 @@ void surface_rig_init(struct surface_rig *rig)
 	rig_peer_init(&rig->client, RELAY_DOWN, client_receives, rig);
 	rig_peer_init(&rig->compositor, RELAY_UP, compositor_receives, rig);
 	rig->hooks = relay_hooks_create(tables);
-	rig->connection.channel = channel_create(NULL, NULL, NULL, NULL);
+	rig->connection.channel = channel_create(NULL, NULL, NULL);
 	rig->connection.name = "test";
 	rig->connection.wake = wake;
 	wl_list_init(&rig->connection.swapchains);

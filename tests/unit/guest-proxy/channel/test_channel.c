@@ -230,7 +230,7 @@ static const struct channel_listener listener = {
 
 static void open_channel(void)
 {
-	user.channel = channel_create(&device.gpu, user.loop, &listener, NULL);
+	user.channel = channel_create(&device.gpu, &listener, NULL);
 }
 
 static int setup_with(uint32_t features, size_t capset_bytes, bool lazy)
@@ -246,6 +246,7 @@ static int setup_with(uint32_t features, size_t capset_bytes, bool lazy)
 	};
 	device.capset_bytes = capset_bytes;
 	user.loop = wl_event_loop_create();
+	turn_init(&device.gpu.turn, user.loop);
 	open_channel();
 	assert_non_null(user.channel);
 	return 0;
@@ -274,6 +275,7 @@ static int teardown(void **state)
 	channel_destroy(user.channel);
 	for (size_t i = 0; i < device.n_submissions; i++)
 		free(device.submissions[i].bytes);
+	turn_finish(&device.gpu.turn);
 	wl_event_loop_destroy(user.loop);
 	return device.contexts || device.blobs;
 }

@@ -28,7 +28,7 @@
 #include "tests/unit/wayland_rig.h"
 
 static struct wl_event_loop *loop;
-static struct gpu gpu; /* nobody looks at it: the channel is a fake */
+static struct gpu gpu; /* its turn alone: the channel is a fake */
 static struct clients *clients;
 static int fd; /* the application's end */
 static struct rig_peer client, compositor;
@@ -89,6 +89,7 @@ static int setup(void **state)
 	error_code = UINT32_MAX;
 	events = requests = 0;
 	loop = wl_event_loop_create();
+	turn_init(&gpu.turn, loop);
 	clients = clients_create(loop, &gpu);
 	int ends[2];
 	assert_int_equal(
@@ -104,6 +105,7 @@ static int teardown(void **state)
 {
 	clients_destroy(clients);
 	assert_null(fake_channel);
+	turn_finish(&gpu.turn);
 	wl_event_loop_destroy(loop);
 	wire_handles_finish(&client.handles);
 	fd_close(&fd);

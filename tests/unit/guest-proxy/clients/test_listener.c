@@ -22,7 +22,7 @@
 
 static char directory[64];
 static struct wl_event_loop *loop;
-static struct gpu gpu; /* nobody looks at it: the channel is a fake */
+static struct gpu gpu; /* its turn alone: the channel is a fake */
 static struct clients *clients;
 
 static int setup(void **state)
@@ -32,6 +32,7 @@ static int setup(void **state)
 	setenv("XDG_RUNTIME_DIR", directory, 1);
 	log_set_level(LOG_LEVEL_ERROR);
 	loop = wl_event_loop_create();
+	turn_init(&gpu.turn, loop);
 	clients = clients_create(loop, &gpu);
 	return 0;
 }
@@ -39,6 +40,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	clients_destroy(clients);
+	turn_finish(&gpu.turn);
 	wl_event_loop_destroy(loop);
 	return rmdir(directory); /* fails if anything was left in it */
 }

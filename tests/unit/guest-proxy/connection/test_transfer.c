@@ -60,7 +60,7 @@ static int setup(void **state)
 	rig_peer_init(&compositor, RELAY_UP, NULL, NULL);
 	hooks = relay_hooks_create(tables);
 	connection = (struct connection){.loop = wl_event_loop_create(), .wake = wake};
-	connection.channel = channel_create(NULL, NULL, NULL, NULL);
+	connection.channel = channel_create(NULL, NULL, NULL);
 	connection.transfers = transfers_create(&connection);
 	connection.relay = relay_create(hooks, &ops, &connection, "test", 0);
 

@@ -205,7 +205,7 @@ static void guest_open(struct guest *guest)
 {
 	memset(guest, 0, sizeof(*guest));
 	guest->next_id = DISPLAY + 1;
-	guest->channel = channel_create(t.gpu, t.loop, &listener, guest);
+	guest->channel = channel_create(t.gpu, &listener, guest);
 	assert_non_null(guest->channel);
 }
 
@@ -636,7 +636,7 @@ static void the_hosts_end_is_told_to_the_channel_and_then_to_the_process(void **
 	assert_int_equal(channel_flush(t.guest.channel), -EPIPE);
 	struct channel_blob *none;
 	assert_int_equal(channel_blob_create(t.guest.channel, 4096, &none), -EPIPE);
-	assert_null(channel_create(t.gpu, t.loop, &listener, &t.guest));
+	assert_null(channel_create(t.gpu, &listener, &t.guest));
 	channel_blob_unref(blob);
 }
 

@@ -1,0 +1,92 @@
+/* The end of a round of the event loop. */
+#include "guest-proxy/gpu/turn.h"
+
+void turn_init(struct turn *turn, struct wl_event_loop *loop)
+{
+	*turn = (struct turn){.loop = loop};
+	for (int i = 0; i < TURN_STEPS; i++)
+		wl_list_init(&turn->due[i]);
+}
+
+void turn_finish(struct turn *turn)
+{
+	for (int i = 0; i < TURN_STEPS; i++) {
+		struct turn_task *task, *next;
+		wl_list_for_each_safe(task, next, &turn->due[i], link) turn_task_finish(task);
+	}
+	if (turn->idle)
+		wl_event_source_remove(turn->idle);
+	turn->idle = NULL;
+	if (turn->finished)
+		*turn->finished = true;
+}
+
+void turn_task_init(
+	struct turn_task *task, enum turn_step step, void (*run)(void *data), void *data)
+{
+	*task = (struct turn_task){.step = step, .run = run, .data = data};
+	wl_list_init(&task->link);
+}
+
+void turn_task_finish(struct turn_task *task)
+{
+	wl_list_remove(&task->link);
+	wl_list_init(&task->link);
+}
+
+static void handle_idle(void *data);
+
+static void schedule(struct turn *turn)
+{
+	bool any = false;
+	for (int i = 0; i < TURN_STEPS; i++)
+		any |= !wl_list_empty(&turn->due[i]);
+	if (any && !turn->idle && !turn->finished)
+		turn->idle = wl_event_loop_add_idle(turn->loop, handle_idle, turn);
+}
+
+/* Runs the tasks in @due; those that are asked for meanwhile are left. */
+static bool run_step(struct wl_list *due, const bool *finished)
+{
+	struct wl_list batch;
+
+	wl_list_init(&batch);
+	wl_list_insert_list(&batch, due);
+	wl_list_init(due);
+	while (!wl_list_empty(&batch)) {
+		struct turn_task *task = wl_container_of(batch.next, task, link);
+		turn_task_finish(task);
+		task->run(task->data); /* may free the task, others, or the turn */
+		if (*finished) {
+			while (!wl_list_empty(&batch)) {
+				task = wl_container_of(batch.next, task, link);
+				turn_task_finish(task);
+			}
+			return false;
+		}
+	}
+	return true;
+}
+
+static void handle_idle(void *data)
+{
+	struct turn *turn = data;
+	bool finished = false;
+
+	turn->idle = NULL;
+	turn->finished = &finished;
+	for (int i = 0; i < TURN_STEPS; i++) {
+		if (!run_step(&turn->due[i], &finished))
+			return;
+	}
+	turn->finished = NULL;
+	schedule(turn);
+}
+
+void turn_ask(struct turn *turn, struct turn_task *task)
+{
+	if (!wl_list_empty(&task->link))
+		return;
+	wl_list_insert(turn->due[task->step].prev, &task->link);
+	schedule(turn);
+}
