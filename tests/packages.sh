@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The Debian packages that wayferry's build, its demo and its tests need; sourced by their scripts.
 #
 #     packages_need build demo       # installs what is missing of these lists, or says how and fails
@@ -71,10 +72,10 @@ packages_need() {
     [ -n "$missing" ] || return 0
     if [ "$(id -u)" != 0 ]; then
         echo "packages are missing. Please run:" >&2
-        echo "    sudo apt-get update && sudo apt-get install --no-install-recommends" $missing >&2
+        echo "    sudo apt-get update && sudo apt-get install --no-install-recommends ${missing//$'\n'/ }" >&2
         return 1
     fi
-    echo "installing:" $missing
+    echo "installing: ${missing//$'\n'/ }"
     apt-get -q -o DPkg::Lock::Timeout=600 update >/dev/null || echo "packages: apt-get update failed; going on" >&2
     missing=$(packages_missing "$@")
     # shellcheck disable=SC2086

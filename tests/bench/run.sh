@@ -44,7 +44,7 @@ source=$(realpath "$(dirname "$0")/../..")
 cache=${WAYFERRY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/wayferry}
 all_cases="sync 1080p-full 1080p-row 4k-full 4k-row"
 all_ways="direct wayferry waypipe-lz4 waypipe-none"
-rounds=3 seconds=2 count=20000 cases=$all_cases ways=$all_ways counts=no build= keep=
+rounds=3 seconds=2 count=20000 cases=$all_cases ways=$all_ways counts=no build='' keep=''
 
 # machines SCRIPT [KIND...]: what that script measures in these machines.
 machines()
@@ -189,7 +189,7 @@ start()
 	shift
 	"$@" >>"$work/$log.log" 2>&1 &
 	pid=$!
-	pids+=($pid)
+	pids+=("$pid")
 }
 
 declare -A display watch
@@ -212,17 +212,17 @@ start_ways()
 			start wayferry-host "$build/host-bridge/wayferry-host" --socket "$XDG_RUNTIME_DIR/gpu" --wayland-display compositor --stats
 			watch[$way]="--watch host:$pid"
 			wait_for_socket "$XDG_RUNTIME_DIR/gpu" wayferry-host
-			start wayferry-guest "$build/guest-proxy/wayferry-guest" --vhost-user "$XDG_RUNTIME_DIR/gpu" --socket $way --stats
+			start wayferry-guest "$build/guest-proxy/wayferry-guest" --vhost-user "$XDG_RUNTIME_DIR/gpu" --socket "$way" --stats
 			watch[$way]+=" --watch guest:$pid"
 			wait_for_socket "$XDG_RUNTIME_DIR/$way" wayferry-guest
 			;;
 		waypipe-*)
-			start $way env WAYLAND_DISPLAY=compositor waypipe --compress "${way#waypipe-}" --socket "$XDG_RUNTIME_DIR/$way.pipe" client
+			start "$way" env WAYLAND_DISPLAY=compositor waypipe --compress "${way#waypipe-}" --socket "$XDG_RUNTIME_DIR/$way.pipe" client
 			watch[$way]="--watch host:$pid"
-			wait_for_socket "$XDG_RUNTIME_DIR/$way.pipe" $way
-			start $way waypipe --compress "${way#waypipe-}" --socket "$XDG_RUNTIME_DIR/$way.pipe" --display $way server -- sleep 100000
+			wait_for_socket "$XDG_RUNTIME_DIR/$way.pipe" "$way"
+			start "$way" waypipe --compress "${way#waypipe-}" --socket "$XDG_RUNTIME_DIR/$way.pipe" --display "$way" server -- sleep 100000
 			watch[$way]+=" --watch guest:$pid"
-			wait_for_socket "$XDG_RUNTIME_DIR/$way" $way
+			wait_for_socket "$XDG_RUNTIME_DIR/$way" "$way"
 			;;
 		*) die "unknown way $way" ;;
 		esac
@@ -252,6 +252,7 @@ measure()
 		for ((round = 1; round <= rounds; round++)); do
 			for way in $ways; do
 				say "$case, round $round of $rounds, $way ..."
+				# shellcheck disable=SC2086     # several words each
 				line=$(WAYLAND_DISPLAY=${display[$way]} timeout -k 5 180 "$bench" $arguments ${watch[$way]}) ||
 					die "$case failed with $way: $(tail -n 5 "$work"/*"${way%%-*}"*.log 2>/dev/null)"
 				echo "case=$case way=$way round=$round $line" >>"$work/results.txt"
@@ -271,7 +272,7 @@ count_calls()
 		describe_case "$case"
 		start_ways $width $height
 		for way in $ways; do
-			[ $way != direct ] || continue
+			[ "$way" != direct ] || continue
 			traced=()
 			for who in host guest; do
 				pid=$(sed -n "s/.*$who:\([0-9]*\).*/\1/p" <<<"${watch[$way]}")
@@ -279,7 +280,7 @@ count_calls()
 				traced+=($!)
 			done
 			sleep 0.3
-			samples=$(count_samples $way --warmup 0)
+			samples=$(count_samples "$way" --warmup 0)
 			kill -INT "${traced[@]}"
 			wait "${traced[@]}" || true
 			for who in host guest; do
@@ -287,8 +288,9 @@ count_calls()
 					$1 ~ /^[0-9]+$/ && $2 != "total" { total += $1; if (++n <= 6) list = list sprintf("  %s %.1f", $2, $1 / samples) }
 					END { printf "  %-30s %6.1f system calls:%s\n", title, total / samples, list }' "$work/calls-$case-$way-$who.txt"
 			done
-			[ $way = wayferry ] || continue
-			samples=$(count_samples $way ${watch[$way]} --signal)
+			[ "$way" = wayferry ] || continue
+			# shellcheck disable=SC2086     # one or more words
+			samples=$(count_samples "$way" ${watch[$way]} --signal)
 			for who in host guest; do
 				# The last two times that the counters were printed: before and after the measured part
 				awk -v samples="$samples" -v title="$case $way $who" '
@@ -310,6 +312,7 @@ count_samples()
 {
 	local way=$1
 	shift
+	# shellcheck disable=SC2086     # several words
 	WAYLAND_DISPLAY=${display[$way]} timeout -k 5 180 "$bench" $arguments "$@" | sed 's/samples=\([0-9]*\).*/\1/' ||
 		die "$case failed with $way while calls were counted"
 }

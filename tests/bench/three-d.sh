@@ -61,7 +61,7 @@ cpu_ticks() {
     while more=$(pgrep -d ' ' -P "${more// /,}"); do
         pids+=" $more"
     done
-    # shellcheck disable=SC2086
+    # shellcheck disable=SC2046,SC2086,SC2002   # several words; and more files than one
     cat $(printf '/proc/%s/stat ' $pids) 2>/dev/null | sed 's/.*) //' | awk '{ sum += $12 + $13 } END { print sum + 0 }'
 }
 

@@ -29,7 +29,7 @@ clipboard_start() {
 # The last owner of the selection ends when it loses it, and removes its temporary file.
 clipboard_end() {
     local name
-    WAYLAND_DISPLAY=host wl-copy $SELECTION --clear
+    WAYLAND_DISPLAY=host wl-copy ${SELECTION:+"$SELECTION"} --clear
     for name in "${!PID[@]}"; do
         [[ $name = copy* ]] || continue
         until_true 10 not alive "${PID[$name]}" || fail "wl-copy does not learn that its selection is gone"
@@ -44,16 +44,16 @@ clipboard_end() {
 copy() {
     # shellcheck disable=SC2016
     spawn "copy-${3##*-}" env WAYLAND_DISPLAY="$1" sh -c \
-        'file=$1; shift; exec wl-copy --foreground "$@" <"$file"' sh "$2" $SELECTION --type "$3"
+        'file=$1; shift; exec wl-copy --foreground "$@" <"$file"' sh "$2" ${SELECTION:+"$SELECTION"} --type "$3"
 }
 
 offers_type() {
-    WAYLAND_DISPLAY=$1 timeout 5 wl-paste $SELECTION --list-types 2>/dev/null | grep -qx "$2"
+    WAYLAND_DISPLAY=$1 timeout 5 wl-paste ${SELECTION:+"$SELECTION"} --list-types 2>/dev/null | grep -qx "$2"
 }
 
 # paste DISPLAY FILE TYPE
 paste_into() {
-    WAYLAND_DISPLAY=$1 timeout 60 wl-paste $SELECTION --no-newline --type "$3" >"$2"
+    WAYLAND_DISPLAY=$1 timeout 60 wl-paste ${SELECTION:+"$SELECTION"} --no-newline --type "$3" >"$2"
 }
 
 # content BYTES: makes $WORK/content, the same for the same size.

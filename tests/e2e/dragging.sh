@@ -26,7 +26,7 @@ pointer_end() {
 pointer() {
     local log=$LOGS/$RUN-$2.log from
     from=$(wc -l <"$log")
-    printf '%b\n' "$1" >&$POINTER
+    printf '%b\n' "$1" >&"$POINTER"
     until_true 20 has_since "$log" "$from" "$3" || fail "$RUN: no \"$3\" in $log after \"$1\""
 }
 

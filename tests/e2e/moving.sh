@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Pictures of applications that move: what moves is left out, the rest must be equal. Sourced after lib.sh.
 
 # The most that may move, as a fraction of the output.

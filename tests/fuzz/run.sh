@@ -5,7 +5,7 @@ set -euo pipefail
 
 source=$(realpath "$(dirname "$0")/../..")
 build=$source/build-fuzz
-seconds=600 only= jobs=$(nproc) keep=no
+seconds=600 only='' jobs=$(nproc) keep=no
 
 usage()
 {
@@ -63,7 +63,7 @@ fuzz()
 	rm -f "$directory"/{crash,leak,timeout,oom}-*
 	[ -d "$corpus" ] || corpus=
 	"$build/tests/fuzz/fuzz_$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
-		-artifact_prefix="$directory/" "$directory/corpus" $corpus >"$directory/log" 2>&1 || true
+		-artifact_prefix="$directory/" "$directory/corpus" ${corpus:+"$corpus"} >"$directory/log" 2>&1 || true
 }
 
 # The smallest addition to the corpus that covers what was covered.
@@ -95,7 +95,7 @@ summarise()
 		fi
 		printf '%-16s %10s %9s %9s %8s  %s\n' "$name" "$(statistic "$name" number_of_executed_units)" \
 			"$(statistic "$name" average_exec_per_sec)" "$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$build/fuzz/$name/log" | tail -n 1)" \
-			"$(ls "$build/fuzz/$name/corpus" | wc -l)" "${found:-none}"
+			"$(find "$build/fuzz/$name/corpus" -type f | wc -l)" "${found:-none}"
 	done
 	[ $status = 0 ] || echo "findings: $build/fuzz/NAME/, with the log"
 	return $status

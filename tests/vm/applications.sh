@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Checks of real applications in a running guest (session.sh), the same for every kind of machine.
 . "$(dirname "${BASH_SOURCE[0]}")/../e2e/moving.sh"
 
@@ -66,12 +67,14 @@ apps_equal() {
 }
 
 app_equal_moves() {
+    # shellcheck disable=SC2086
     app "$1" ${APP_COMMAND[$1]}
     until_true "$APP_SECONDS" shows_window || fail "$1: no window"
     until_true "$APP_SECONDS" moves || fail "$1: nothing moves"
 }
 
 app_equal_still() {
+    # shellcheck disable=SC2086
     app "$1" ${APP_COMMAND[$1]}
     screen_becomes host "$LOGS/$1/direct.png" "$LOGS/$1/bridged.png" "$APP_SECONDS" ||
         fail "$1: bridged and direct differ"
@@ -80,6 +83,7 @@ app_equal_still() {
 # still_part_equal and moving_part_moves look for their pictures in $LOGS.
 app_equal_moving() {
     cp "$LOGS/$1"/{direct,moving}.png "$LOGS/"
+    # shellcheck disable=SC2086
     app "$1" ${APP_COMMAND[$1]}
     until_true "$APP_SECONDS" still_part_equal || fail "$1: bridged and direct differ where nothing moves"
     until_true "$APP_SECONDS" moving_part_moves || fail "$1: nothing moves in the guest"

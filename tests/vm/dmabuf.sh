@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Windows drawn in memory of the guest's virtio-gpu device, shared by linux-dmabuf and wl_drm. Sourced by
 # the tests of a kind of guests, after session.sh.
 #

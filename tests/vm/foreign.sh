@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Checks with a guest program that is not ours (tests/vm/raw): every habit of other guests that is known.
 
 FOREIGN=$LAB_PROGRAMS/foreign

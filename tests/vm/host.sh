@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The host's side of 3D in a tree of its own: wayferry-host, wayferry-renderer and the Mesa below them
 # in Debian 13 with backports, whatever this machine has. Its Vulkan drivers let guests show windows,
 # and its OpenGL takes memory of others for a texture. Sourced; see guest.sh.

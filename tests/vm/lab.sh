@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The lab of virtual machines: what its guests are made of, and where that is kept. Sourced by the
 # scripts beside it.
 #

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Guests on QEMU: the definitive ones. Sourced; see guest.sh.
 #
 # The monitor is QEMU of Debian 13's backports, from a tree of its own, started by that tree's loader:

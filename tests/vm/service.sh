@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The guest's user service and doctor, in a real user's session. A file of tests sources this after session.sh.
 
 # Every way in which a user starts applications leads to the display.

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What tests in guests share, whatever machine they run on: a compositor, a wayferry-host, a guest, and
 # applications that the guest's user starts. A file of tests sources this (before it lists its tests):
 #

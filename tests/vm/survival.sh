@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Checks of what a running guest (session.sh) survives, and of what must not grow; for every kind of machine.
 
 # kill -9 of wayferry-guest: its applications end; systemd has the display served again.
@@ -6,7 +7,7 @@ survives_death_of_guest_service() {
     app before "$LAB_PROGRAMS/shm-client" --frames 1000000
     until_true $((30 * TIMES)) shows_window || fail "no window"
     pid=$(guest_service_pid)
-    guest_run vm systemctl --user kill --kill-whom=main --signal=KILL $GUEST_SERVICE
+    guest_run vm systemctl --user kill --kill-whom=main --signal=KILL "$GUEST_SERVICE"
     app_ends before
     app_works "after-death"
     [ "$(guest_service_pid)" != "$pid" ] || fail "wayferry-guest was not killed"

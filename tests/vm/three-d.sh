@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Checks of 3D in a running guest (session.sh), the same for every kind of machine.
 
 GL_COLOUR=2a6fc3    # what the guest's own compositor shows
@@ -110,6 +111,7 @@ colours_shown() {
     [ "${box%%+*}" = $COLOURS_SIZE ] || return 1
     convert "$1" -crop "$box" +repage "$WORK/window.png"
     for i in 0 1 2 3; do
+        # shellcheck disable=SC2017     # rows are whole
         convert "$WORK/window.png" -crop "${width}x$height+$((i % 2 * width))+$((i / 2 * height))" +repage "$WORK/part.png"
         [ "$(pixels_of "$WORK/part.png" "${COLOURS[i]}")" = $((width * height)) ] || return 1
     done

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Guests at native speed: User-Mode Linux, a kernel that is a process, whose virtio_gpu driver talks
 # straight to wayferry-host's socket. Sourced; see guest.sh.
 #
@@ -86,6 +87,7 @@ uml_prepare() {
 # The tree is the root at first; the layer, which has the first process, is not to be seen there yet.
 uml_exec() {
     export TMPDIR=/dev/shm      # the guest's memory
+    # shellcheck disable=SC2086     # several words
     exec "$(uml_kernel)" seccomp=on mem=$UML_MEMORY uml_dir="$4/" umid=uml root=/dev/root rootfstype=hostfs \
         rootflags="$(guest_tree)" ro con=null con0=null,fd:1 console=tty0 panic=-1 \
         virtio_uml.device="$3:16" lab.layer="$LAB_LAYER" lab.share="$2" ${GUEST_APPEND:-} init=/bin/sh -- \

@@ -37,7 +37,7 @@ end() {
 
 mkfifo /run/lab-agent.pause
 exec 9<>/run/lab-agent.pause
-echo "$(cut -d ' ' -f 1 /proc/uptime)" >/mnt/ready
+cut -d ' ' -f 1 /proc/uptime >/mnt/ready
 while :; do
     for go in /mnt/jobs/*/go; do
         rm "$go"

@@ -1,8 +1,9 @@
+# shellcheck shell=sh
 # Compiles this working copy in the guest's tree, and fills the layer (tests/vm/lab.sh): run there.
 source=/usr/src/wayferry build=/var/tmp/build layer=/var/tmp/layer programs=/usr/lib/wayferry-tests
 
 [ -e $build/build.ninja ] || meson setup $build $source --prefix=/usr --sysconfdir=/etc
-cd $build
+cd $build || exit
 ninja build.ninja      # what there is to build is asked next
 tests=$(ninja -t targets all | sed -n 's!^\(tests/\(clients\|bench\|vm\)/[^:]*\): c_LINKER.*!\1!p')
 # shellcheck disable=SC2086

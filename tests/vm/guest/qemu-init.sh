@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# shellcheck shell=dash
 # The first process of a QEMU guest, in its initrd: loads the drivers, puts the layers together, with
 # memory on top, and hands over to systemd. /modules names the drivers, in order.
 /bin/busybox mkdir -p /proc /dev /tree /layer /memory /sysroot

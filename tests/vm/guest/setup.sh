@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Makes a Debian tree a guest of the lab: run in the fresh tree, as root. The trees are named after
 # this file's contents, too.
 

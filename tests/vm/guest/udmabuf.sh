@@ -81,16 +81,16 @@ case_dmabuf() {
     if [ "$1" = weston ]; then
         draws '1 frames' env WAYLAND_DISPLAY=host $programs/shm-client "${picture[@]}" --frames 1
         screenshot /mnt/direct.png
-        end $client
+        end "$client"
     fi
     host_start
     draws '2 frames' $programs/raw-window "${picture[@]}" "$directory/gpu"
 }
 
 "case_$1" "$2"
-echo "mapped: $(grep -c 'dmabuf' /proc/$compositor/maps) dma-bufs, $(grep -c 'memfd:wayferry' /proc/$compositor/maps) memfds"
+echo "mapped: $(grep -c 'dmabuf' "/proc/$compositor/maps") dma-bufs, $(grep -c 'memfd:wayferry' "/proc/$compositor/maps") memfds"
 [ "$2" != weston ] || screenshot /mnt/udmabuf.png
-end $client
-end $host
+end "$client"
+end "$host"
 echo "wayferry-host ended with status $?"
 cat "$directory/client.log" "$directory/host.log"

@@ -4,6 +4,7 @@
 PATH=/usr/sbin:/usr/bin
 export PATH
 mount -t proc proc /proc
+# shellcheck disable=SC2013     # words are what is wanted
 for word in $(cat /proc/cmdline); do
     case $word in
     lab.layer=*) layer=${word#*=} ;;

@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Checks which file includes which header: rooms.py [SOURCE_DIRECTORY]
+
+A directory of the product is a room. A room may include its own headers, those of the rooms in its row of
+BELOW, and what those may include; nothing else. Within a room, NAME.c with NAME.h must not need the header of
+one that needs NAME.h, directly or in a circle.
+"""
+
+import pathlib
+import re
+import sys
+
+BELOW = {
+    "protocol/base": [],
+    "protocol/formats": ["protocol/base"],
+    "protocol/pixels": ["protocol/base"],
+    "protocol/relay": ["protocol/formats", "protocol/pixels"],
+    "guest-proxy/gpu": ["protocol/relay"],
+    "guest-proxy/channel": ["guest-proxy/gpu"],
+    "guest-proxy/connection": ["guest-proxy/channel"],
+    "guest-proxy/dmabuf": ["guest-proxy/connection"],
+    "guest-proxy/windows": ["guest-proxy/dmabuf"],
+    "guest-proxy/clients": ["guest-proxy/windows"],
+    "guest-proxy": ["guest-proxy/clients"],
+    "guest-proxy/x11": ["protocol/relay"],
+    "host-bridge/vhost": ["protocol/relay"],
+    "host-bridge/gpu": ["host-bridge/vhost"],
+    "host-bridge/policy": ["host-bridge/gpu"],
+    "host-bridge/cross_domain": ["host-bridge/policy"],
+    "host-bridge/render": ["host-bridge/gpu"],
+    "host-bridge/render/worker": ["protocol/relay"],
+    "host-bridge": ["host-bridge/cross_domain", "host-bridge/render"],
+}
+
+# What host and worker say to each other is all that the worker has of the room above it.
+SHARED = {("host-bridge/render/worker", "host-bridge/render/renderer_protocol.h")}
+
+# Includes that break the rules and are to go: (file, header). One that is no longer there fails the check.
+TODO = set()
+
+# Circles within a room that are to be opened, as this script prints them. Likewise.
+TODO_CIRCLES = {
+    "host-bridge/gpu: commands waiting",
+    "protocol/relay: objects relay",
+}
+
+TABLE = "tests/lint/rooms.py"
+STANDS_ON = {room: set(below) for room, below in BELOW.items()}
+INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
+PARTS = ["protocol", "guest-proxy", "host-bridge"]
+
+
+def room_of(path):
+    return str(pathlib.PurePosixPath(path).parent)
+
+
+def noun_of(path):
+    return pathlib.PurePosixPath(path).stem
+
+
+def read_includes(top):
+    """(file, header) for each include of a header that is in the tree, with the header as it is written."""
+    for part in PARTS:
+        for path in sorted((top / part).rglob("*.[ch]")):
+            for header in INCLUDE.findall(path.read_text()):
+                if (top / header).exists() or (path.parent / header).exists():
+                    yield path.relative_to(top).as_posix(), header
+
+
+def forbidden(file, header):
+    room, other = room_of(file), room_of(header)
+    if room not in BELOW:
+        return f"{file}: {room} is not in the table of rooms ({TABLE})"
+    if "/" not in header:
+        return f"{file} includes {header}: write its path from the top"
+    if other == room or other in reachable_from(room, STANDS_ON) or (room, header) in SHARED:
+        return None
+    return f"{file} includes {header}: {room} stands on {', '.join(BELOW[room]) or 'nothing'}, not on {other}"
+
+
+def reachable_from(start, graph):
+    found, todo = set(), [start]
+    while todo:
+        following = graph.get(todo.pop(), set()) - found
+        found |= following
+        todo += following
+    return found
+
+
+def circles(includes):
+    """Circles of nouns within each room, each as "ROOM: a b c". A header without a .c file of its name is
+    part of those that include it."""
+    graph = {}
+    for file, header in includes:
+        noun, other = (room_of(file), noun_of(file)), (room_of(header), noun_of(header))
+        if noun != other and noun[0] == other[0]:
+            graph.setdefault(noun, set()).add(other)
+    sources = {(room_of(file), noun_of(file)) for file, _ in includes if file.endswith(".c")}
+    for shared in graph.keys() - sources:
+        needs = graph.pop(shared)
+        for noun, others in graph.items():
+            if shared in others:
+                others |= needs - {noun}
+    reached = {noun: reachable_from(noun, graph) for noun in sources}
+    result = set()
+    for noun in sources:
+        circle = sorted(other[1] for other in reached[noun] & sources if noun in reached[other])
+        if circle:
+            result.add(f"{noun[0]}: {' '.join(circle)}")
+    return result
+
+
+def main():
+    top = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parents[2]).resolve()
+    includes = list(read_includes(top))
+    assert includes, f"{top} has no sources"
+    wrong = {include: fault for include in includes if (fault := forbidden(*include))}
+    found = circles(includes)
+    faults = [fault for include, fault in wrong.items() if include not in TODO]
+    faults += [f"{TABLE}: TODO is no longer needed: {include}" for include in sorted(TODO - wrong.keys())]
+    faults += [f"circle in {circle}" for circle in sorted(found - TODO_CIRCLES)]
+    faults += [f"{TABLE}: TODO_CIRCLES is no longer needed: {circle}" for circle in sorted(TODO_CIRCLES - found)]
+    print("\n".join(faults) or f"{len(includes)} includes keep to the rooms")
+    return bool(faults)
+
+
+sys.exit(main())
