@@ -9,12 +9,13 @@ tests=(host:60 host-without-compositor:60 host-monitors:90 guest:60 guest-withou
 HOST=$WAYFERRY_BUILD/host-bridge/wayferry-host
 GUEST=$WAYFERRY_BUILD/guest-proxy/wayferry-guest
 
-# doctor STATUS COMMAND...: runs it; its report must have a remedy below each line that is not well, and nowhere else.
+# doctor STATUS [ENVIRONMENT...] COMMAND...: runs it where $WORK/bin has all programs that there are; its report must
+# have a remedy below each line that is not well, and nowhere else.
 doctor() {
     local expected=$1 status
     shift
     REPORT=$LOGS/report.txt
-    timeout 40 "$@" >"$REPORT" 2>"$LOGS/doctor.log" </dev/null
+    PATH=$WORK/bin /usr/bin/timeout 40 /usr/bin/env "$@" >"$REPORT" 2>"$LOGS/doctor.log" </dev/null
     status=$?
     [ "$status" = "$expected" ] || fail "$* ended with status $status instead of $expected (report: $REPORT)"
     awk '/^(FAILED|warning)/ { if (ill) exit 1; ill = 1; next }
@@ -64,10 +65,10 @@ test_host() {
     failures
     # A place where others could put a socket first.
     mkdir -m 777 "$BASE/open"
-    doctor 0 env WAYLAND_DISPLAY=compositor "$HOST" doctor --socket "$BASE/open/x.gpu"
+    doctor 0 WAYLAND_DISPLAY=compositor "$HOST" doctor --socket "$BASE/open/x.gpu"
     has warning "socket's directory" "others can write"
     remedy "socket's directory" --socket
-    doctor 0 env WAYLAND_DISPLAY=compositor "$HOST" --vm work doctor
+    doctor 0 WAYLAND_DISPLAY=compositor "$HOST" --vm work doctor
     has warning service "wayferry-host@work.socket"
     doctor 2 "$HOST" doctor --nonsense
     doctor 2 "$HOST" doctor nonsense
@@ -94,7 +95,9 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); time.sleep(6
 
 test_host_monitors() {
     sway_start compositor
-    local command=(env PATH="$WORK/bin:$PATH" WAYLAND_DISPLAY=compositor "$HOST" doctor)
+    local command=(WAYLAND_DISPLAY=compositor "$HOST" doctor)
+    doctor 0 "${command[@]}"
+    has warning monitor "no qemu"
     monitor 11.1.3 vhost-user-test-device-pci
     doctor 0 "${command[@]}"
     has ok monitor 11.1.3
@@ -106,7 +109,7 @@ test_host_monitors() {
     monitor 11.0.0 vhost-user-gpu-pci
     doctor 1 "${command[@]}"
     failures "its device"
-    printf '#!/bin/sh\nexec sleep 60\n' >"$WORK/bin/qemu-system-x86_64"
+    printf '#!/bin/sh\nexec /bin/sleep 60\n' >"$WORK/bin/qemu-system-x86_64"
     doctor 1 "${command[@]}"
     has FAILED monitor "does not end"
 }
@@ -123,7 +126,7 @@ test_guest() {
     has ok compositor "with [1-9][0-9]* globals"
     has ok buffers "host's memory"
     # By way of the variable, and before a display that others use afterwards.
-    doctor 0 env WAYFERRY_GUEST_VHOST_USER="$XDG_RUNTIME_DIR/bridge.gpu" "$GUEST" doctor
+    doctor 0 WAYFERRY_GUEST_VHOST_USER="$XDG_RUNTIME_DIR/bridge.gpu" "$GUEST" doctor
     bridge_start_guest bridge
     doctor 1 "$GUEST" doctor --vhost-user "$XDG_RUNTIME_DIR/bridge.gpu"
     failures device
@@ -151,7 +154,7 @@ test_guest_without_host() {
         chmod 711 "$BASE"
         mkdir -m 700 "$BASE/nobody" && chown nobody "$BASE/nobody"
         cp "$GUEST" "$BASE/wayferry-guest"      # the build may be out of their reach
-        doctor 1 env USER=nobody XDG_RUNTIME_DIR="$BASE/nobody" setpriv --reuid=65534 --regid=65534 --clear-groups \
+        doctor 1 USER=nobody XDG_RUNTIME_DIR="$BASE/nobody" /usr/bin/setpriv --reuid=65534 --regid=65534 --clear-groups \
             "$BASE/wayferry-guest" doctor --device "$BASE/node"
         failures permissions
         remedy permissions "sudo usermod -aG video nobody"
@@ -174,12 +177,12 @@ test_guest_without_compositor() {
 test_bare() {
     local program
     for program in "$GUEST" "$HOST"; do
-        doctor 1 env -i "$program" doctor
+        doctor 1 -i "$program" doctor
         has FAILED "runtime directory" "not set"
         remedy "runtime directory" libpam-systemd
     done
     has FAILED compositor
-    doctor 1 env -i XDG_RUNTIME_DIR="$BASE/none" PATH=/nonexistent "$HOST" doctor
+    doctor 1 -i XDG_RUNTIME_DIR="$BASE/none" PATH=/nonexistent "$HOST" doctor
     has FAILED "runtime directory" "No such file"
     has warning monitor
 }

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the end-to-end tests share: compositors, the bridge, screenshots, and how a test fails.
 #
 # A file of tests sources this, says what tests it has, and ends with e2e_main "$@":
@@ -105,7 +106,7 @@ not() {
 }
 
 fd_count() {
-    ls "/proc/$1/fd" | wc -l
+    find "/proc/$1/fd" -mindepth 1 | wc -l
 }
 
 # Resident memory of a process in KiB.
@@ -170,7 +171,7 @@ sway_start() {
     local name=$1 size=${2:-$SIZE}
     local directory=$BASE/$name as=()
     need sway swaymsg grim
-    mkdir -p -m 700 "$directory"
+    mkdir -p "$directory" && chmod 700 "$directory"
     rm -f "$directory"/*
     cat >"$BASE/$name.conf" <<END
 xwayland disable
@@ -394,15 +395,19 @@ sanitizers_silent() {
 
 # ---- running a test
 
-# An environment in which clients find nothing but what the test gives them.
+# The environment is made from nothing, so that tests find what they were given and nothing else: whatever
+# is installed, set or running here.
 e2e_environment() {
-    unset WAYLAND_DISPLAY WAYLAND_SOCKET DISPLAY XDG_CONFIG_HOME XDG_CACHE_HOME XDG_DATA_HOME \
-        XDG_SESSION_TYPE XDG_CURRENT_DESKTOP SWAYSOCK WAYLAND_DEBUG \
-        WAYFERRY_LOG_LEVEL WAYFERRY_TRACE WAYFERRY_STATS ${!WAYFERRY_HOST_@} ${!WAYFERRY_GUEST_@}
+    local name
+    for name in $(compgen -e); do
+        [[ $name = WAYFERRY_@(BUILD|CLIENTS|TEST_LOGS|E2E_BRIDGE|LAB_CACHE|DEBIAN_MIRROR|UML_SOURCE) ]] || unset "$name"
+    done
+    export PATH=/usr/sbin:/usr/bin:/sbin:/bin
     export XDG_RUNTIME_DIR=$BASE/rt TMPDIR=$BASE/tmp HOME=$WORK/home LANG=C.UTF-8 LC_ALL=C.UTF-8 TZ=UTC TERM=xterm
-    export DBUS_SESSION_BUS_ADDRESS=disabled: NO_AT_BRIDGE=1 GTK_A11Y=none GSETTINGS_BACKEND=memory
-    export ASAN_OPTIONS=${ASAN_OPTIONS:-abort_on_error=0:exitcode=86:detect_leaks=1}
-    export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1:exitcode=86}
+    export DBUS_SESSION_BUS_ADDRESS=disabled: DBUS_SYSTEM_BUS_ADDRESS=disabled:
+    export NO_AT_BRIDGE=1 GTK_A11Y=none GSETTINGS_BACKEND=memory
+    export ASAN_OPTIONS=abort_on_error=0:exitcode=86:detect_leaks=1
+    export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:exitcode=86
 }
 
 e2e_begin() {
