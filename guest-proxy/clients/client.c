@@ -44,7 +44,7 @@
 #include "protocol/base/log.h"
 
 #define CLIENTS_MAX 1024
-#define IN_BYTES 65536 /* more than any message has */
+#define RECEIVE_BYTES 65536
 #define OUTBOX_BYTES (4 << 20)
 #define OUTBOX_PAUSE_BYTES (1 << 20)
 #define QUEUE_PAUSE_BYTES (8 << 20) /* in pipes to the client */
@@ -55,8 +55,6 @@
 #define LINGER_HOST_ROUNDS 30
 #define LINGER_ROUNDS 600
 #define TRIM_MS 5000
-
-static_assert(IN_BYTES > WIRE_MAX_MESSAGE_BYTES, "a message must fit");
 
 enum client_state {
 	CLIENT_SERVED,
@@ -78,14 +76,8 @@ struct client {
 	bool hung_up; /* of its end: nothing more comes */
 	bool deaf;    /* it reads no more */
 	bool unheard; /* it has hung up, but what it said before has not been read yet */
-	uint8_t *in;  /* IN_BYTES: requests; the start of a message that is not whole */
-	size_t in_bytes;
-	struct wire_handles in_fds;
 	struct byte_queue out;
 
-	uint8_t *up; /* events from the host that are not whole */
-	size_t up_bytes, up_capacity;
-	struct wire_handles up_handles;
 	const char *closed; /* the channel's end, and why */
 	bool paused;
 
@@ -130,8 +122,6 @@ static void drop_host(struct client *client)
 	dmabuf_state_destroy(base->dmabuf);
 	base->dmabuf = NULL;
 	swapchain_finish_retired(base);
-	wire_handles_finish(&client->in_fds);
-	wire_handles_finish(&client->up_handles);
 	channel_destroy(base->channel);
 	base->channel = NULL;
 }
@@ -170,8 +160,6 @@ static void client_destroy(struct client *client)
 	if (client->trim)
 		wl_event_source_remove(client->trim);
 	byte_queue_clear(&client->out);
-	free(client->in);
-	free(client->up);
 	wl_list_remove(&client->link);
 	client->clients->count--;
 	free(client);
@@ -217,19 +205,6 @@ static const struct relay_ops relay_ops = {
 	.allow_global = registry_allows,
 };
 
-/* Hands the relay what is whole in client->in. */
-static void push_requests(struct client *client)
-{
-	ssize_t used = relay_push(
-		client->base.relay, RELAY_DOWN, client->in, client->in_bytes, &client->in_fds);
-	if (used < 0) {
-		client->base.lost |= used != -EPROTO && !relay_failure(client->base.relay);
-		return;
-	}
-	client->in_bytes -= (size_t)used;
-	memmove(client->in, client->in + used, client->in_bytes);
-}
-
 static bool reading(const struct client *client)
 {
 	return client->state == CLIENT_SERVED && !client->hung_up && !client->base.lost &&
@@ -240,10 +215,11 @@ static bool reading(const struct client *client)
 
 static void read_requests(struct client *client)
 {
+	static uint8_t bytes[RECEIVE_BYTES];
+	struct wire_handle handles[FD_MESSAGE_MAX];
 	int fds[FD_MESSAGE_MAX];
 	size_t n_fds;
-	ssize_t n = fd_recv(client->fd, client->in + client->in_bytes, IN_BYTES - client->in_bytes,
-		fds, &n_fds);
+	ssize_t n = fd_recv(client->fd, bytes, sizeof(bytes), fds, &n_fds);
 	if (n == -EAGAIN)
 		return;
 	if (n <= 0) {
@@ -254,19 +230,9 @@ static void read_requests(struct client *client)
 		client->hung_up = true;
 		return;
 	}
-	bool full = false;
-	for (size_t i = 0; i < n_fds; i++) {
-		if (wire_handles_push(&client->in_fds, wire_handle_fd(fds[i])) < 0) {
-			fd_close(&fds[i]);
-			full = true;
-		}
-	}
-	client->in_bytes += (size_t)n;
-	push_requests(client);
-	if (full && !relay_failure(client->base.relay))
-		relay_fail(client->base.relay, NULL, WL_DISPLAY_ERROR_INVALID_METHOD,
-			"more than %d file descriptors before the messages they belong to",
-			WIRE_HANDLES_MAX);
+	for (size_t i = 0; i < n_fds; i++)
+		handles[i] = wire_handle_fd(fds[i]);
+	relay_push(client->base.relay, RELAY_DOWN, bytes, (size_t)n, handles, n_fds);
 }
 
 /* Whether a client that has ended is worth another round: bytes still move, or the host is slow. */
@@ -341,46 +307,7 @@ static int adapt_handle(struct client *client, struct wire_handle *handle)
 	wire_handle_finish(handle);
 	if (fd < 0)
 		return fd;
-	int result = wire_handles_push(&client->up_handles, wire_handle_fd(fd));
-	if (result < 0)
-		fd_close(&fd);
-	return result;
-}
-
-/* Keeps what is not a whole message yet behind what was kept. */
-static int keep_events(struct client *client, const uint8_t *bytes, size_t size)
-{
-	if (client->up_capacity - client->up_bytes < size) {
-		size_t capacity = align_up(client->up_bytes + size, 4096);
-		uint8_t *up = realloc(client->up, capacity);
-		if (!up)
-			return -ENOMEM;
-		client->up = up;
-		client->up_capacity = capacity;
-	}
-	memcpy(client->up + client->up_bytes, bytes, size);
-	client->up_bytes += size;
-	return 0;
-}
-
-static ssize_t push_events(struct client *client, const uint8_t *bytes, size_t size)
-{
-	if (client->up_bytes == 0) {
-		ssize_t used =
-			relay_push(client->base.relay, RELAY_UP, bytes, size, &client->up_handles);
-		if (used < 0 || (size_t)used == size)
-			return used;
-		return keep_events(client, bytes + used, size - (size_t)used);
-	}
-	int result = keep_events(client, bytes, size);
-	if (result < 0)
-		return result;
-	ssize_t used = relay_push(
-		client->base.relay, RELAY_UP, client->up, client->up_bytes, &client->up_handles);
-	if (used < 0)
-		return used;
-	client->up_bytes -= (size_t)used;
-	memmove(client->up, client->up + used, client->up_bytes);
+	*handle = wire_handle_fd(fd);
 	return 0;
 }
 
@@ -393,13 +320,13 @@ static void handle_receive(void *data, const uint8_t *bytes, size_t size,
 	int result =
 		client->state == CLIENT_SERVED && !relay_failure(client->base.relay) ? 0 : -EPIPE;
 
-	for (size_t i = 0; i < n_handles; i++) {
-		if (result == 0)
-			result = adapt_handle(client, &handles[i]);
-		wire_handle_finish(&handles[i]);
-	}
-	if (result == 0 && size > 0 && push_events(client, bytes, size) < 0)
-		result = -EPROTO;
+	for (size_t i = 0; i < n_handles && result == 0; i++)
+		result = adapt_handle(client, &handles[i]);
+	if (result == 0)
+		result = relay_push(client->base.relay, RELAY_UP, bytes, size, handles, n_handles);
+	else
+		for (size_t i = 0; i < n_handles; i++)
+			wire_handle_finish(&handles[i]);
 	if (result < 0 && client->state == CLIENT_SERVED && !relay_failure(client->base.relay))
 		relay_fail(client->base.relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
 			"the host's events cannot be delivered");
@@ -543,7 +470,7 @@ static void settle(void *data)
 
 	if (client->base.resume && client->state == CLIENT_SERVED) {
 		client->base.resume = false;
-		push_requests(client);
+		relay_push(client->base.relay, RELAY_DOWN, NULL, 0, NULL, 0);
 	}
 	flush_host(client);
 	if (client->state == CLIENT_SERVED)
@@ -592,9 +519,8 @@ static bool client_connect(struct client *client)
 	struct connection *base = &client->base;
 	struct clients *clients = client->clients;
 
-	client->in = malloc(IN_BYTES);
 	base->channel = channel_create(clients->gpu, &channel_listener, client);
-	if (!client->in || !base->channel)
+	if (!base->channel)
 		return false;
 	base->transfers = transfers_create(base);
 	base->dmabuf = dmabuf_state_create();

@@ -1,11 +1,9 @@
 /*
  * One guest client's connection to the host compositor.
  *
- * Both directions are streams cut at arbitrary places: the start of a message that is not whole yet
- * waits in a struct stream, with the handles that came so far. Towards the compositor there is an
- * outbox: above CONGESTED_BYTES our owner holds the guest back; at OUTBOX_BYTES, which only a guest
- * that ignores this reaches, the connection ends. Towards the guest there is no queue here: the
- * compositor is not read while the owner has no room.
+ * Towards the compositor there is an outbox: above CONGESTED_BYTES our owner holds the guest back;
+ * at OUTBOX_BYTES, which only a guest that ignores this reaches, the connection ends. Towards the
+ * guest there is no queue here: the compositor is not read while the owner has no room.
  *
  * A compositor that is too busy to accept is asked again and again for a while; what the guest says
  * meanwhile waits in the outbox.
@@ -39,12 +37,6 @@
 #define CONNECT_AGAIN_MS 10 /* twice as long each time */
 #define CONNECT_AGAIN_MAX_MS 200
 
-struct stream {
-	uint8_t *rest; /* the start of a message, rest_bytes long */
-	size_t rest_bytes;
-	struct wire_handles handles;
-};
-
 struct compositor {
 	struct policy_connection connection; /* relay_data() of the relay */
 	char name[NAME_BYTES];
@@ -59,7 +51,6 @@ struct compositor {
 	struct wl_event_source *idle; /* a call of handle_idle to come */
 	struct relay *relay;
 	struct byte_queue outbox;
-	struct stream streams[2];      /* by the end they come from */
 	struct relay_counters counted; /* what the policy's counters have of the relay's */
 	bool was_congested;            /* drained() is owed */
 	bool write_ended; /* the compositor takes no more; it may still have something to say */
@@ -235,43 +226,13 @@ static void update_counters(struct compositor *compositor)
 	compositor->counted = *now;
 }
 
-/*
- * Pushes what was left over and @bytes behind it through the relay and keeps what is left over now.
- * 0 or -errno.
- */
-static int push_stream(
-	struct compositor *compositor, enum relay_end from, const uint8_t *bytes, size_t size)
+/* What came from @from goes through the relay, which takes the handles. 0 or -errno. */
+static int push(struct compositor *compositor, enum relay_end from, const uint8_t *bytes,
+	size_t size, struct wire_handle *handles, size_t n_handles)
 {
-	struct stream *stream = &compositor->streams[from];
-	size_t total = stream->rest_bytes + size;
-
-	if (stream->rest_bytes > 0) {
-		uint8_t *joined = realloc(stream->rest, total);
-		if (!joined)
-			return -ENOMEM;
-		memcpy(joined + stream->rest_bytes, bytes, size);
-		stream->rest = joined;
-		bytes = joined;
-	}
-	ssize_t used = relay_push(compositor->relay, from, bytes, total, &stream->handles);
+	int status = relay_push(compositor->relay, from, bytes, size, handles, n_handles);
 	update_counters(compositor);
-	if (used < 0)
-		return (int)used;
-
-	size_t left = total - (size_t)used;
-	if (left == 0) {
-		free(stream->rest);
-		stream->rest = NULL;
-	} else if (stream->rest_bytes > 0) {
-		memmove(stream->rest, stream->rest + used, left);
-	} else {
-		stream->rest = malloc(left);
-		if (!stream->rest)
-			return -ENOMEM;
-		memcpy(stream->rest, bytes + used, left);
-	}
-	stream->rest_bytes = left;
-	return 0;
+	return status;
 }
 
 /* The relay or an end of it failed: says why, and ends. */
@@ -286,7 +247,7 @@ static void fail_connection(struct compositor *compositor, int status)
 /* One recvmsg. True: come again. */
 static bool receive_once(struct compositor *compositor)
 {
-	struct stream *stream = &compositor->streams[RELAY_UP];
+	struct wire_handle handles[FD_MESSAGE_MAX];
 	uint8_t bytes[RECEIVE_BYTES];
 	int fds[FD_MESSAGE_MAX];
 	size_t n_fds;
@@ -300,18 +261,9 @@ static bool receive_once(struct compositor *compositor)
 		end_connection(compositor);
 		return false;
 	}
-	int status = 0;
-	for (size_t i = 0; i < n_fds; i++) {
-		if (wire_handles_push(&stream->handles, wire_handle_fd(fds[i])) < 0) {
-			fd_close(&fds[i]);
-			status = -ENOBUFS;
-		}
-	}
-	if (status < 0)
-		relay_fail(compositor->relay, NULL, WL_DISPLAY_ERROR_IMPLEMENTATION,
-			"the host compositor sent too many fds");
-	else
-		status = push_stream(compositor, RELAY_UP, bytes, (size_t)n);
+	for (size_t i = 0; i < n_fds; i++)
+		handles[i] = wire_handle_fd(fds[i]);
+	int status = push(compositor, RELAY_UP, bytes, (size_t)n, handles, n_fds);
 	if (status < 0) {
 		fail_connection(compositor, status);
 		return false;
@@ -471,10 +423,6 @@ void compositor_destroy(struct compositor *compositor)
 		wl_event_source_remove(compositor->idle);
 	compositor->connection.policy->counters->objects -= compositor->counted.objects;
 	relay_destroy(compositor->relay);
-	for (size_t i = 0; i < ARRAY_LENGTH(compositor->streams); i++) {
-		free(compositor->streams[i].rest);
-		wire_handles_finish(&compositor->streams[i].handles);
-	}
 	byte_queue_clear(&compositor->outbox);
 	fd_close(&compositor->fd);
 	free(compositor);
@@ -483,25 +431,11 @@ void compositor_destroy(struct compositor *compositor)
 int compositor_from_guest(struct compositor *compositor, const uint8_t *bytes, size_t size,
 	struct wire_handle *handles, size_t n_handles)
 {
-	struct stream *stream = &compositor->streams[RELAY_DOWN];
-	size_t taken = 0;
-	int status = 0;
-
 	if (compositor->ended) { /* the guest does not know yet */
 		finish_handles(handles, n_handles);
 		return 0;
 	}
-	while (taken < n_handles && status == 0) {
-		status = wire_handles_push(&stream->handles, handles[taken]);
-		if (status == 0)
-			taken++;
-	}
-	finish_handles(handles + taken, n_handles - taken);
-	if (status < 0)
-		relay_fail(compositor->relay, NULL, WL_DISPLAY_ERROR_IMPLEMENTATION,
-			"too many file descriptors without a message");
-	else
-		status = push_stream(compositor, RELAY_DOWN, bytes, size);
+	int status = push(compositor, RELAY_DOWN, bytes, size, handles, n_handles);
 	if (status < 0)
 		fail_connection(compositor, status);
 	return status;

@@ -18,8 +18,7 @@
 
 #define DEFAULT_MAX_OBJECTS 65536
 #define DISPLAY_ID 1
-#define DISPLAY_ERROR_EVENT 0
-#define DISPLAY_DELETE_ID_EVENT 1
+#define INPUT_BYTES ((size_t)4 << 20) /* a message, or what comes while a hook holds one */
 
 static bool trace_wanted;
 
@@ -43,6 +42,8 @@ struct relay *relay_create(const struct relay_hooks *hooks, const struct relay_o
 	relay->ops = ops;
 	relay->data = data;
 	relay->trace = trace_wanted;
+	for (size_t end = 0; end < ARRAY_LENGTH(relay->inputs); end++)
+		byte_queue_init(&relay->inputs[end].bytes, INPUT_BYTES);
 	objects_init(&relay->objects, max_objects > 0 ? max_objects : DEFAULT_MAX_OBJECTS);
 	relay->name = strdup(name);
 	relay->display = object_create(&relay->objects, interface_find("wl_display"), 1);
@@ -68,6 +69,10 @@ void relay_destroy(struct relay *relay)
 	}
 	objects_finish(&relay->objects);
 	globals_finish(&relay->globals);
+	for (size_t end = 0; end < ARRAY_LENGTH(relay->inputs); end++) {
+		byte_queue_clear(&relay->inputs[end].bytes);
+		wire_handles_finish(&relay->inputs[end].handles);
+	}
 	free(relay->name);
 	free(relay);
 }
@@ -162,8 +167,9 @@ static int send_message(struct relay *relay, enum relay_end to, const struct rel
 		wire_encode(&rule->signature, object->id[to], opcode, args, bytes, sizeof(bytes));
 	if (size < 0) {
 		args_finish_handles(&rule->signature, args);
-		relay_fail(relay, NULL, DISPLAY_IMPLEMENTATION, "%s@%u.%s: message is too long",
-			object->interface->wl->name, id_for_text(object), rule->description->name);
+		relay_fail(relay, NULL, WL_DISPLAY_ERROR_IMPLEMENTATION,
+			"%s@%u.%s: message is too long", object->interface->wl->name,
+			id_for_text(object), rule->description->name);
 		return relay->error;
 	}
 	if (relay->trace)
@@ -187,7 +193,7 @@ int relay_emit(struct relay *relay, enum relay_end to, const struct relay_object
 		return -ENOENT;
 	if (rule->announces && to == RELAY_DOWN &&
 		globals_announced(&relay->globals, opcode, out) < 0) {
-		relay_fail(relay, NULL, DISPLAY_NO_MEMORY, "too many globals");
+		relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "too many globals");
 		return relay->error;
 	}
 	return send_message(relay, to, object, rule, opcode, out);
@@ -230,7 +236,7 @@ enum relay_verdict relay_fail(
 		{.u = code},
 		{.s = relay->failure + (about == object ? prefix : 0)},
 	};
-	send_display_event(relay, DISPLAY_ERROR_EVENT, args);
+	send_display_event(relay, WL_DISPLAY_ERROR, args);
 	return RELAY_FAILED;
 }
 
@@ -249,7 +255,7 @@ static void detach_down(struct relay *relay, struct relay_object *object)
 	object_drop_id(&relay->objects, object, RELAY_DOWN);
 	if (!id_is_low(args[0].u) || relay->error)
 		return;
-	send_display_event(relay, DISPLAY_DELETE_ID_EVENT, args);
+	send_display_event(relay, WL_DISPLAY_DELETE_ID, args);
 }
 
 /* The end of an object that UP does not know (any more). */
@@ -331,7 +337,7 @@ enum relay_verdict relay_handle_error(struct relay_message *message)
 	static struct log_limit limit;
 	log_limited(&limit, LOG_LEVEL_INFO, "%s: the compositor says error %u: %s", relay->name,
 		args[1].u, args[2].s);
-	send_display_event(relay, DISPLAY_ERROR_EVENT, args);
+	send_display_event(relay, WL_DISPLAY_ERROR, args);
 	return RELAY_SWALLOW;
 }
 
@@ -347,7 +353,7 @@ int relay_send_rule(struct relay *relay, enum relay_end to, struct relay_object 
 	}
 	if (relay_emit(relay, to, object, rule, opcode, args, &bad) == -ENOENT && bad >= 0) {
 		args_finish_handles(&rule->signature, args);
-		relay_fail(relay, NULL, DISPLAY_IMPLEMENTATION,
+		relay_fail(relay, NULL, WL_DISPLAY_ERROR_IMPLEMENTATION,
 			"%s@%u.%s: argument %d has no id there", object->interface->wl->name,
 			id_for_text(object), rule->description->name, bad);
 	}

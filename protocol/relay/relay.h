@@ -126,25 +126,23 @@ const struct relay_counters *relay_counters(const struct relay *relay);
 void relay_set_trace(bool on);
 
 /*
- * Works off the whole messages at the start of @bytes; handles are taken from @handles as messages
- * need them. Returns how many bytes were used (the rest is the start of a message that is not whole
- * yet; the caller keeps it and comes again with more behind it), or -EPROTO: the relay has failed
- * (wl_display.error was sent DOWN where it could be, relay_failure() has the text) and takes
- * nothing more; or another -errno of ops->send. A message that a hook holds is not used up. A
- * message whose handles have not come yet is not used up, unless its bytes are followed by more:
- * then they are missing.
+ * What came from @from: bytes, cut anywhere, and handles, which it takes (also on error). Works off
+ * what are whole messages; the rest waits for the next call, as does a message that a hook holds,
+ * or whose handles have not come yet (unless its bytes are followed by more: then they are
+ * missing), and what comes behind it. 0, or -EPROTO: the relay has failed (wl_display.error was
+ * sent DOWN where it could be, relay_failure() has the text) and takes nothing more; or another
+ * -errno of ops->send.
  */
-ssize_t relay_push(struct relay *relay, enum relay_end from, const uint8_t *bytes, size_t size,
-	struct wire_handles *handles);
+int relay_push(struct relay *relay, enum relay_end from, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles);
 
 /* NULL while all is well; else why: "wl_surface@12.attach: invalid object 7 for argument 0". */
 const char *relay_failure(const struct relay *relay);
 
 /*
  * Ends the relay: sends wl_display.error(@object, @code, text) DOWN. @object NULL (or unknown
- * DOWN): wl_display. Codes of wl_display itself: 0 invalid_object, 1 invalid_method, 2 no_memory, 3
- * implementation. Returns RELAY_FAILED for "return relay_fail(...)" in hooks. The first failure
- * counts.
+ * DOWN): wl_display. Codes of wl_display itself: enum wl_display_error. Returns RELAY_FAILED for
+ * "return relay_fail(...)" in hooks. The first failure counts.
  */
 enum relay_verdict relay_fail(struct relay *relay, struct relay_object *object, uint32_t code,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));

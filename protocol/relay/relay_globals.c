@@ -12,11 +12,6 @@
 #define KEPT_GLOBALS 256
 #define MAX_GLOBALS 65536
 
-enum registry_event {
-	REGISTRY_GLOBAL,
-	REGISTRY_GLOBAL_REMOVE,
-};
-
 static struct global *globals_find(const struct globals *globals, uint32_t name)
 {
 	for (size_t i = 0; i < globals->count; i++) {
@@ -48,7 +43,7 @@ static struct global *globals_place(struct globals *globals)
 int globals_announced(struct globals *globals, uint16_t opcode, const union wire_arg *args)
 {
 	struct global *global = globals_find(globals, args[0].u);
-	if (opcode == REGISTRY_GLOBAL_REMOVE) {
+	if (opcode == WL_REGISTRY_GLOBAL_REMOVE) {
 		if (global)
 			global->removed = true;
 		return 0;
@@ -94,14 +89,14 @@ enum relay_verdict relay_handle_bind(struct relay_message *message)
 	const char *interface = message->args[1].s;
 	const struct global *global = globals_find(&message->relay->globals, name);
 	if (!global || !global->interface)
-		return relay_fail(message->relay, message->object, DISPLAY_INVALID_OBJECT,
+		return relay_fail(message->relay, message->object, WL_DISPLAY_ERROR_INVALID_OBJECT,
 			"invalid global %s (%u)", interface, name);
 	if (strcmp(interface, global->interface->wl->name) != 0)
-		return relay_fail(message->relay, message->object, DISPLAY_INVALID_OBJECT,
+		return relay_fail(message->relay, message->object, WL_DISPLAY_ERROR_INVALID_OBJECT,
 			"invalid interface for global %u: have %s, wanted %s", name,
 			global->interface->wl->name, interface);
 	if (version == 0 || version > global->version)
-		return relay_fail(message->relay, message->object, DISPLAY_INVALID_OBJECT,
+		return relay_fail(message->relay, message->object, WL_DISPLAY_ERROR_INVALID_OBJECT,
 			"invalid version for global %s (%u): have %u, wanted %u", interface, name,
 			global->version, version);
 	return RELAY_FORWARD;

@@ -2,17 +2,11 @@
 #ifndef PROTOCOL_RELAY_RELAY_PRIVATE_H
 #define PROTOCOL_RELAY_RELAY_PRIVATE_H
 
+#include <wayland-server-protocol.h>
+
 #include "protocol/relay/objects.h"
 
 #define RELAY_FAILURE_BYTES 512
-
-/* Codes of wl_display.error. */
-enum display_error {
-	DISPLAY_INVALID_OBJECT,
-	DISPLAY_INVALID_METHOD,
-	DISPLAY_NO_MEMORY,
-	DISPLAY_IMPLEMENTATION,
-};
 
 /* All there is to know about a request or event. */
 struct message_rule {
@@ -53,6 +47,12 @@ struct globals {
 	size_t count, capacity;
 };
 
+/* What came from one end and was not worked off yet. */
+struct input {
+	struct byte_queue bytes;
+	struct wire_handles handles;
+};
+
 struct relay {
 	const struct relay_hooks *hooks;
 	const struct relay_ops *ops;
@@ -62,6 +62,7 @@ struct relay {
 	struct objects objects;
 	struct relay_object *display;
 	struct globals globals;
+	struct input inputs[2]; /* by enum relay_end */
 	struct relay_counters counters;
 	int error; /* 0 while all is well */
 	char failure[RELAY_FAILURE_BYTES];

@@ -11,7 +11,23 @@
 #define LOG_MODULE "relay"
 #include "protocol/base/log.h"
 
-/* Blames the end that a message came from. Returns the relay's error. */
+/* Fails the relay because of what @from sent. @code is for a client's fault; a compositor's is ours
+ * in the eyes of the client. */
+static void __attribute__((format(printf, 4, 5)))
+blame(struct relay *relay, enum relay_end from, uint32_t code, const char *format, ...)
+{
+	va_list list;
+	char why[RELAY_FAILURE_BYTES];
+	va_start(list, format);
+	vsnprintf(why, sizeof(why), format, list);
+	va_end(list);
+	if (from == RELAY_DOWN)
+		relay_fail(relay, NULL, code, "%s", why);
+	else
+		relay_fail(relay, NULL, WL_DISPLAY_ERROR_IMPLEMENTATION, "compositor sent %s", why);
+}
+
+/* As blame, with the message's name. Returns the relay's error. */
 static int __attribute__((format(printf, 4, 5))) refuse(struct relay_message *message,
 	const struct message_rule *rule, uint32_t code, const char *format, ...)
 {
@@ -21,9 +37,7 @@ static int __attribute__((format(printf, 4, 5))) refuse(struct relay_message *me
 	va_start(list, format);
 	vsnprintf(why, sizeof(why), format, list);
 	va_end(list);
-	bool client = message->from == RELAY_DOWN;
-	relay_fail(message->relay, NULL, client ? code : DISPLAY_IMPLEMENTATION, "%s%s@%u.%s: %s",
-		client ? "" : "compositor sent ", object->interface->wl->name,
+	blame(message->relay, message->from, code, "%s@%u.%s: %s", object->interface->wl->name,
 		object->id[message->from], rule->description->name, why);
 	return message->relay->error;
 }
@@ -36,10 +50,10 @@ static int resolve_object(struct relay_message *message, const struct message_ru
 	if (id != 0) {
 		object = objects_at(&message->relay->objects, message->from, id);
 		if (!object || (message->from == RELAY_DOWN && object->destroyed))
-			return refuse(message, rule, DISPLAY_INVALID_OBJECT,
+			return refuse(message, rule, WL_DISPLAY_ERROR_INVALID_OBJECT,
 				"invalid object %u for argument %zu", id, i);
 		if (rule->types[i] && object->interface != rule->types[i])
-			return refuse(message, rule, DISPLAY_INVALID_OBJECT,
+			return refuse(message, rule, WL_DISPLAY_ERROR_INVALID_OBJECT,
 				"object %u for argument %zu is a %s, not a %s", id, i,
 				object->interface->wl->name, rule->types[i]->wl->name);
 	}
@@ -60,7 +74,7 @@ static int new_type(struct relay_message *message, const struct message_rule *ru
 	*version = message->args[i - 1].u;
 	*interface = name ? interface_find(name) : NULL;
 	if (!*interface || *version == 0 || *version > (uint32_t)(*interface)->wl->version)
-		return refuse(message, rule, DISPLAY_INVALID_OBJECT,
+		return refuse(message, rule, WL_DISPLAY_ERROR_INVALID_OBJECT,
 			"invalid interface %s version %u", name ? name : "(null)", *version);
 	return 0;
 }
@@ -70,16 +84,17 @@ static int refuse_new_id(struct relay_message *message, const struct message_rul
 {
 	switch (error) {
 	case -EINVAL:
-		return refuse(message, rule, DISPLAY_INVALID_METHOD,
+		return refuse(message, rule, WL_DISPLAY_ERROR_INVALID_METHOD,
 			"new id %u for argument %zu is in the other end's range", id, i);
 	case -EEXIST:
-		return refuse(message, rule, DISPLAY_INVALID_METHOD,
+		return refuse(message, rule, WL_DISPLAY_ERROR_INVALID_METHOD,
 			"new id %u for argument %zu is in use", id, i);
 	case -ERANGE:
-		return refuse(message, rule, DISPLAY_INVALID_METHOD,
+		return refuse(message, rule, WL_DISPLAY_ERROR_INVALID_METHOD,
 			"new id %u for argument %zu is out of range", id, i);
 	default:
-		return refuse(message, rule, DISPLAY_NO_MEMORY, "no memory for new id %u", id);
+		return refuse(
+			message, rule, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for new id %u", id);
 	}
 }
 
@@ -97,8 +112,8 @@ static int resolve_new_id(struct relay_message *message, const struct message_ru
 	if (error)
 		return error;
 	if (objects->count >= objects->limit)
-		return refuse(
-			message, rule, DISPLAY_NO_MEMORY, "too many objects (%u)", objects->limit);
+		return refuse(message, rule, WL_DISPLAY_ERROR_NO_MEMORY, "too many objects (%u)",
+			objects->limit);
 	struct relay_object *zombie = objects_at(objects, message->from, id);
 	if (zombie && zombie->destroyed && message->from == RELAY_UP && id_is_high(id))
 		relay_remove_object(
@@ -185,7 +200,7 @@ static bool forward(struct relay_message *message, const struct message_rule *ru
 		drop_message(message, "the client does not know an object in it");
 	} else {
 		close_handles(message);
-		relay_fail(relay, NULL, DISPLAY_IMPLEMENTATION,
+		relay_fail(relay, NULL, WL_DISPLAY_ERROR_IMPLEMENTATION,
 			"%s@%u.%s: the compositor does not know argument %d",
 			message->object->interface->wl->name, message->object->id[RELAY_DOWN],
 			rule->description->name, bad);
@@ -209,7 +224,7 @@ static bool deliver(struct relay_message *message, const struct message_rule *ru
 	else
 		close_handles(message);
 	if (verdict == RELAY_FAILED && !relay->error)
-		relay_fail(relay, message->object, DISPLAY_IMPLEMENTATION, "%s failed",
+		relay_fail(relay, message->object, WL_DISPLAY_ERROR_IMPLEMENTATION, "%s failed",
 			rule->description->name);
 	if (!rule->destructor || relay->error)
 		return true;
@@ -242,23 +257,21 @@ static int check_header(struct relay_message *message, const struct wire_header 
 	struct relay *relay = message->relay;
 	struct relay_object *object = objects_at(&relay->objects, message->from, header->id);
 	bool client = message->from == RELAY_DOWN;
-	const char *blame = client ? "" : "compositor sent ";
 	if (!object || (client && object->destroyed)) {
-		relay_fail(relay, NULL, client ? DISPLAY_INVALID_OBJECT : DISPLAY_IMPLEMENTATION,
-			"%s%s %u", blame, client ? "invalid object" : "an event for unknown object",
-			header->id);
+		blame(relay, message->from, WL_DISPLAY_ERROR_INVALID_OBJECT, "%s %u",
+			client ? "invalid object" : "an event for unknown object", header->id);
 		return relay->error;
 	}
 	message->object = object;
 	*rule = rule_find(relay->hooks, message->from, object->interface, header->opcode);
 	if (!*rule) {
-		relay_fail(relay, NULL, client ? DISPLAY_INVALID_METHOD : DISPLAY_IMPLEMENTATION,
-			"%sinvalid %s %u, object %s@%u", blame, client ? "method" : "event",
-			header->opcode, object->interface->wl->name, header->id);
+		blame(relay, message->from, WL_DISPLAY_ERROR_INVALID_METHOD,
+			"invalid %s %u, object %s@%u", client ? "method" : "event", header->opcode,
+			object->interface->wl->name, header->id);
 		return relay->error;
 	}
 	if (client && (*rule)->signature.since > object->version)
-		return refuse(message, *rule, DISPLAY_INVALID_METHOD,
+		return refuse(message, *rule, WL_DISPLAY_ERROR_INVALID_METHOD,
 			"invalid method %u (since %u > %u)", header->opcode,
 			(*rule)->signature.since, object->version);
 	return 0;
@@ -266,7 +279,7 @@ static int check_header(struct relay_message *message, const struct wire_header 
 
 /* Returns 0, -EAGAIN when handles are missing or the message is held, or the relay's error. */
 static int receive(struct relay *relay, enum relay_end from, const struct wire_header *header,
-	const uint8_t *body, struct wire_handles *handles, bool last)
+	const uint8_t *body, bool last)
 {
 	struct relay_message message;
 	const struct message_rule *rule = NULL;
@@ -280,11 +293,12 @@ static int receive(struct relay *relay, enum relay_end from, const struct wire_h
 	message.description = rule->description;
 	message.signature = &rule->signature;
 	size_t body_bytes = header->size - WIRE_HEADER_BYTES;
-	error = wire_decode(message.signature, body, body_bytes, handles, message.args, &why);
+	error = wire_decode(message.signature, body, body_bytes, &relay->inputs[from].handles,
+		message.args, &why);
 	if (error == -EAGAIN && last)
 		return error;
 	if (error)
-		return refuse(&message, rule, DISPLAY_INVALID_METHOD, "%s",
+		return refuse(&message, rule, WL_DISPLAY_ERROR_INVALID_METHOD, "%s",
 			error == -EAGAIN ? "file descriptor is missing" : why);
 	relay->counters.messages[from]++;
 	relay->counters.bytes[from] += header->size;
@@ -308,29 +322,65 @@ static int receive(struct relay *relay, enum relay_end from, const struct wire_h
 	return relay->error;
 }
 
-ssize_t relay_push(struct relay *relay, enum relay_end from, const uint8_t *bytes, size_t size,
-	struct wire_handles *handles)
+/* The messages at the start of @bytes, as far as they are whole and not held. How many bytes. */
+static size_t work_off(struct relay *relay, enum relay_end from, const uint8_t *bytes, size_t size)
 {
 	size_t used = 0;
-	objects_reap(&relay->objects);
 	while (!relay->error && size - used >= WIRE_HEADER_BYTES) {
 		struct wire_header header;
 		if (wire_header_decode(bytes + used, &header) < 0) {
-			relay_fail(relay, NULL,
-				from == RELAY_DOWN ? DISPLAY_INVALID_METHOD
-						   : DISPLAY_IMPLEMENTATION,
-				"%smessage length %u of object %u is invalid",
-				from == RELAY_DOWN ? "" : "compositor sent ", header.size,
+			blame(relay, from, WL_DISPLAY_ERROR_INVALID_METHOD,
+				"message length %u of object %u is invalid", header.size,
 				header.id);
 			break;
 		}
 		if (header.size > size - used)
 			break;
 		bool last = header.size == size - used;
-		if (receive(relay, from, &header, bytes + used + WIRE_HEADER_BYTES, handles,
-			    last) == -EAGAIN)
+		if (receive(relay, from, &header, bytes + used + WIRE_HEADER_BYTES, last) ==
+			-EAGAIN)
 			break;
 		used += header.size;
 	}
-	return relay->error ? relay->error : (ssize_t)used;
+	return used;
+}
+
+static void keep_handles(
+	struct relay *relay, enum relay_end from, struct wire_handle *handles, size_t n_handles)
+{
+	for (size_t i = 0; i < n_handles; i++) {
+		int error = relay->error;
+		if (!error)
+			error = wire_handles_push(&relay->inputs[from].handles, handles[i]);
+		if (!error)
+			continue;
+		wire_handle_finish(&handles[i]);
+		blame(relay, from, WL_DISPLAY_ERROR_INVALID_METHOD,
+			"more than %d file descriptors before the messages they belong to",
+			WIRE_HANDLES_MAX);
+	}
+}
+
+static void keep_bytes(struct relay *relay, enum relay_end from, const uint8_t *bytes, size_t size)
+{
+	if (!relay->error && byte_queue_add(&relay->inputs[from].bytes, bytes, size) < 0)
+		relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
+			"%zu bytes more than can be kept", size);
+}
+
+int relay_push(struct relay *relay, enum relay_end from, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
+{
+	struct byte_queue *kept = &relay->inputs[from].bytes;
+	objects_reap(&relay->objects);
+	keep_handles(relay, from, handles, n_handles);
+	if (byte_queue_size(kept) == 0) {
+		size_t used = work_off(relay, from, bytes, size);
+		keep_bytes(relay, from, bytes + used, size - used);
+	} else {
+		keep_bytes(relay, from, bytes, size);
+		byte_queue_take(
+			kept, work_off(relay, from, byte_queue_data(kept), byte_queue_size(kept)));
+	}
+	return relay->error;
 }

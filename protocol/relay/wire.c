@@ -19,18 +19,19 @@ void wire_handle_finish(struct wire_handle *handle)
 
 int wire_handles_push(struct wire_handles *handles, struct wire_handle handle)
 {
-	if (handles->count == WIRE_HANDLES_MAX)
-		return -ENOBUFS;
-	handles->items[(handles->first + handles->count++) % WIRE_HANDLES_MAX] = handle;
-	return 0;
+	handles->queue.max_bytes = WIRE_HANDLES_MAX * sizeof(handle);
+	int error = byte_queue_add(&handles->queue, &handle, sizeof(handle));
+	handles->count += error == 0;
+	return error;
 }
 
 struct wire_handle wire_handles_pop(struct wire_handles *handles)
 {
+	struct wire_handle handle = {.kind = WIRE_NONE, .fd = -1};
 	if (handles->count == 0)
-		return (struct wire_handle){.kind = WIRE_NONE, .fd = -1};
-	struct wire_handle handle = handles->items[handles->first];
-	handles->first = (handles->first + 1) % WIRE_HANDLES_MAX;
+		return handle;
+	memcpy(&handle, byte_queue_data(&handles->queue), sizeof(handle));
+	byte_queue_take(&handles->queue, sizeof(handle));
 	handles->count--;
 	return handle;
 }
@@ -41,6 +42,7 @@ void wire_handles_finish(struct wire_handles *handles)
 		struct wire_handle handle = wire_handles_pop(handles);
 		wire_handle_finish(&handle);
 	}
+	byte_queue_clear(&handles->queue);
 }
 
 void wire_signature_parse(const char *signature, struct wire_signature *out)

@@ -11,6 +11,8 @@
 #include <sys/types.h>
 #include <wayland-util.h>
 
+#include "protocol/base/byte_queue.h"
+
 #define WIRE_HEADER_BYTES 8
 #define WIRE_MAX_ARGS 20                          /* libwayland's limit */
 #define WIRE_MAX_MESSAGE_BYTES 65532              /* 16-bit length, a multiple of 4 */
@@ -42,13 +44,17 @@ static inline struct wire_handle wire_handle_fd(int fd)
 /* Closes or unrefs what @handle owns and empties it. */
 void wire_handle_finish(struct wire_handle *handle);
 
-/* A bounded FIFO of handles. Zero-initialised is empty. */
-#define WIRE_HANDLES_MAX 128
+/*
+ * A bounded queue of handles. Zero-initialised is empty. The bound is libwayland's for fds that
+ * come before their messages: a client whose socket was full for a while sends up to 28 of them
+ * with each byte.
+ */
+#define WIRE_HANDLES_MAX 1024
 struct wire_handles {
-	struct wire_handle items[WIRE_HANDLES_MAX];
-	uint32_t first, count;
+	struct byte_queue queue; /* of struct wire_handle */
+	uint32_t count;
 };
-/* Takes @handle; -ENOBUFS when full (then the handle stays the caller's). */
+/* Takes @handle; -ENOBUFS when full, -ENOMEM (then the handle stays the caller's). */
 int wire_handles_push(struct wire_handles *handles, struct wire_handle handle);
 /* The first one, now the caller's; kind WIRE_NONE when empty. */
 struct wire_handle wire_handles_pop(struct wire_handles *handles);

@@ -12,16 +12,7 @@
 #include "protocol/base/bytes.h"
 #include "protocol/relay/relay.h"
 
-#define BUFFER_BYTES 65536
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* Bytes of one end that are not whole messages yet, and its handles. */
-struct end {
-	uint8_t bytes[BUFFER_BYTES];
-	size_t size;
-	struct wire_handles handles;
-};
 
 /* Counts the handles instead of opening fds. */
 static int live_handles;
@@ -119,54 +110,36 @@ static const struct relay_hook hooks[] = {
 
 static const struct relay_ops ops = {.send = check_sent, .allow_global = allow_global};
 
-static bool push(struct relay *relay, enum relay_end from, struct end *end)
+static void talk(struct relay *relay, const uint8_t *data, size_t size)
 {
-	/* An exact copy on the heap, so that ASan sees a read past the end. */
-	uint8_t *copy = malloc(end->size > 0 ? end->size : 1);
-	assert(copy);
-	memcpy(copy, end->bytes, end->size);
-	ssize_t used = relay_push(relay, from, copy, end->size, &end->handles);
-	free(copy);
-	assert((used < 0) == (relay_failure(relay) != NULL));
-	if (used < 0)
-		return false;
-	end->size -= (size_t)used;
-	memmove(end->bytes, end->bytes + used, end->size);
-	return true;
-}
-
-static void talk(struct relay *relay, struct end ends[2], const uint8_t *data, size_t size)
-{
-	bool alive = true;
-	while (size > 0 && alive) {
+	while (size > 0 && !relay_failure(relay)) {
 		enum relay_end from = *data & 0x80 ? RELAY_UP : RELAY_DOWN;
-		struct end *end = &ends[from];
 		size_t n = min_u64((*data & 0x3f) * UINT64_C(4), size - 1);
-		if (*data & 0x40 && end->handles.count < WIRE_HANDLES_MAX)
-			wire_handles_push(&end->handles, new_handle());
-		n = min_u64(n, BUFFER_BYTES - end->size);
-		memcpy(end->bytes + end->size, data + 1, n);
-		end->size += n;
+		struct wire_handle handle;
+		size_t n_handles = *data >> 6 & 1;
+		if (n_handles > 0)
+			handle = new_handle();
+		/* An exact copy on the heap, so that ASan sees a read past the end. */
+		uint8_t *copy = malloc(n > 0 ? n : 1);
+		assert(copy);
+		memcpy(copy, data + 1, n);
+		int result = relay_push(relay, from, copy, n, &handle, n_handles);
+		assert((result < 0) == (relay_failure(relay) != NULL));
+		free(copy);
 		data += 1 + n;
 		size -= 1 + n;
-		alive = push(relay, from, end);
 	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct end ends[2];
 	static struct relay_hooks *ready;
 	if (!ready)
 		ready = relay_hooks_create((const struct relay_hook *const[]){hooks, NULL});
 	struct relay *relay = relay_create(ready, &ops, NULL, "fuzz", 64);
 	assert(ready && relay);
-	talk(relay, ends, data, size);
+	talk(relay, data, size);
 	relay_destroy(relay);
-	for (size_t i = 0; i < 2; i++) {
-		wire_handles_finish(&ends[i].handles);
-		ends[i].size = 0;
-	}
 	assert(live_handles == 0 && live_data == 0);
 	return 0;
 }

@@ -40,20 +40,16 @@ static inline bool allow(void *data, const struct interface *interface, uint32_t
 
 static const struct relay_ops ops = {.send = capture, .allow_global = allow};
 
-/* Pushes one message and says how many bytes of it the relay did not use (0) or the error. */
-static inline ssize_t push(enum relay_end from, const char *interface, const char *message,
-	uint32_t id, const union wire_arg *message_args, struct wire_handle handle)
+/* Pushes one message; what relay_push says. */
+static inline int push(enum relay_end from, const char *interface, const char *message, uint32_t id,
+	const union wire_arg *message_args, struct wire_handle handle)
 {
 	uint8_t bytes[8192];
-	struct wire_handles handles = {0};
 	size_t size =
 		encode_message(from, interface, message, id, message_args, bytes, sizeof(bytes));
 
-	if (handle.kind != WIRE_NONE)
-		wire_handles_push(&handles, handle);
-	ssize_t used = relay_push(world.relay, from, bytes, size, &handles);
-	wire_handles_finish(&handles);
-	return used < 0 ? used : (ssize_t)size - used;
+	return relay_push(
+		world.relay, from, bytes, size, &handle, handle.kind != WIRE_NONE ? 1 : 0);
 }
 
 static const struct wire_handle no_handle = {.kind = WIRE_NONE, .fd = -1};

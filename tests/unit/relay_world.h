@@ -130,14 +130,18 @@ static inline uint16_t opcode_of(enum relay_end from, const char *interface, con
 	return relay_opcode(interface_find(interface), from, message);
 }
 
-static inline ssize_t push(
-	struct world *world, enum relay_end from, const uint8_t *bytes, size_t size)
+/* With all that give_fd gave. */
+static inline int push(struct world *world, enum relay_end from, const uint8_t *bytes, size_t size)
 {
-	return relay_push(world->relay, from, bytes, size, &world->handles[from]);
+	struct wire_handle handles[WIRE_HANDLES_MAX];
+	size_t n = 0;
+	while (world->handles[from].count > 0)
+		handles[n++] = wire_handles_pop(&world->handles[from]);
+	return relay_push(world->relay, from, bytes, size, handles, n);
 }
 
 /* Pushes one message from @from, whole. Returns what relay_push says. */
-static inline ssize_t push_message(struct world *world, enum relay_end from, uint32_t id,
+static inline int push_message(struct world *world, enum relay_end from, uint32_t id,
 	const char *interface, const char *message, const char *format, ...)
 {
 	uint8_t bytes[MESSAGE_BYTES];
@@ -145,8 +149,7 @@ static inline ssize_t push_message(struct world *world, enum relay_end from, uin
 	va_start(list, format);
 	size_t size = vwrite_message(bytes, id, opcode_of(from, interface, message), format, list);
 	va_end(list);
-	ssize_t used = push(world, from, bytes, size);
-	return used == (ssize_t)size ? 0 : used;
+	return push(world, from, bytes, size);
 }
 
 #define request(world, ...) assert_int_equal(push_message(world, RELAY_DOWN, __VA_ARGS__), 0)

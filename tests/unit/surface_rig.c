@@ -145,22 +145,22 @@ static void send_deletes(struct surface_rig *rig)
 
 void rig_event(struct surface_rig *rig, uint32_t id, const char *name, const union wire_arg *args)
 {
-	ssize_t used = rig_push(rig->connection.relay, &rig->compositor, id, name, args);
-	assert(used > 0);
+	int result = rig_push(rig->connection.relay, &rig->compositor, id, name, args);
+	assert(result == 0);
 }
 
 void rig_request(struct surface_rig *rig, uint32_t id, const char *name, const union wire_arg *args)
 {
-	ssize_t used = rig_push(rig->connection.relay, &rig->client, id, name, args);
-	assert(used > 0);
+	int result = rig_push(rig->connection.relay, &rig->client, id, name, args);
+	assert(result == 0);
 	send_deletes(rig);
 }
 
 void rig_bad_request(struct surface_rig *rig, uint32_t id, const char *name,
 	const union wire_arg *args, uint32_t error_id, uint32_t code)
 {
-	ssize_t used = rig_push(rig->connection.relay, &rig->client, id, name, args);
-	assert(used == -EPROTO);
+	int result = rig_push(rig->connection.relay, &rig->client, id, name, args);
+	assert(result == -EPROTO);
 	assert(rig->error_id == error_id && rig->error_code == code);
 }
 

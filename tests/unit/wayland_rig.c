@@ -126,12 +126,13 @@ size_t rig_encode(struct rig_peer *peer, uint32_t id, const char *name, const un
 	return (size_t)size;
 }
 
-ssize_t rig_push(struct relay *relay, struct rig_peer *peer, uint32_t id, const char *name,
+int rig_push(struct relay *relay, struct rig_peer *peer, uint32_t id, const char *name,
 	const union wire_arg *args)
 {
 	uint8_t bytes[RIG_PENDING_BYTES];
 	struct wire_signature signature;
-	struct wire_handles handles = {0};
+	struct wire_handle handles[WIRE_MAX_ARGS];
+	size_t n_handles = 0;
 	size_t size = rig_encode(peer, id, name, args, NULL, bytes);
 	const struct interface *interface = rig_interface(peer, id);
 
@@ -140,13 +141,9 @@ ssize_t rig_push(struct relay *relay, struct rig_peer *peer, uint32_t id, const 
 		&signature);
 	for (int i = 0; i < signature.n_args; i++) {
 		if (signature.args[i].type == 'h')
-			wire_handles_push(&handles, args[i].handle);
+			handles[n_handles++] = args[i].handle;
 	}
-	ssize_t used = relay_push(relay, peer->end, bytes, size, &handles);
-	assert(used < 0 || (size_t)used == size);
-	assert(used < 0 || handles.count == 0);
-	wire_handles_finish(&handles);
-	return used;
+	return relay_push(relay, peer->end, bytes, size, handles, n_handles);
 }
 
 uint32_t rig_new_id(struct rig_peer *peer)
@@ -158,8 +155,8 @@ uint32_t rig_bind(struct relay *relay, struct rig_peer *client, uint32_t registr
 	const char *interface, uint32_t version)
 {
 	uint32_t id = rig_new_id(client);
-	ssize_t result = rig_push(relay, client, registry, "bind",
+	int result = rig_push(relay, client, registry, "bind",
 		RIG_ARGS({.u = global}, {.s = interface}, {.u = version}, {.id = id}));
-	assert(result > 0);
+	assert(result == 0);
 	return id;
 }

@@ -47,10 +47,9 @@ size_t rig_encode(struct rig_peer *peer, uint32_t id, const char *name, const un
 	const struct interface *bound, uint8_t *out);
 
 /*
- * rig_encode, then relay_push with the handles in @args. What relay_push returned; asserts that
- * nothing is left over.
+ * rig_encode, then relay_push with the handles in @args. What relay_push returned.
  */
-ssize_t rig_push(struct relay *relay, struct rig_peer *peer, uint32_t id, const char *name,
+int rig_push(struct relay *relay, struct rig_peer *peer, uint32_t id, const char *name,
 	const union wire_arg *args);
 
 /* wl_registry.bind of a global: the new object's id. */

@@ -94,9 +94,9 @@ static int teardown(void **state)
 /* The client asks for the clipboard to go to @fd (taken). The pipe's id. */
 static uint32_t receive(int fd)
 {
-	ssize_t used = rig_push(connection.relay, &client, OFFER, "receive",
+	int result = rig_push(connection.relay, &client, OFFER, "receive",
 		RIG_ARGS({.s = "text/plain"}, {.handle = wire_handle_fd(fd)}));
-	assert_true(used > 0);
+	assert_int_equal(result, 0);
 	assert_int_equal(last_handle.kind, WIRE_READ_PIPE);
 	assert_int_equal(last_handle.id, connection.channel->last_read_pipe);
 	return last_handle.id;
@@ -293,10 +293,10 @@ static void too_many_transfers_are_refused(void **state)
 {
 	for (int i = 0; i < 256; i++)
 		receive(open("/dev/null", O_WRONLY | O_CLOEXEC));
-	ssize_t used = rig_push(connection.relay, &client, OFFER, "receive",
+	int result = rig_push(connection.relay, &client, OFFER, "receive",
 		RIG_ARGS({.s = "text/plain"},
 			{.handle = wire_handle_fd(open("/dev/null", O_WRONLY | O_CLOEXEC))}));
-	assert_int_equal(used, -EPROTO);
+	assert_int_equal(result, -EPROTO);
 }
 
 /* The client writes, the host reads */

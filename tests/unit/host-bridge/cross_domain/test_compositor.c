@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -448,7 +449,7 @@ static void a_pipe_reaches_the_compositor_and_is_closed_here(void **state)
 static void fds_without_messages_end_the_connection(void **state)
 {
 	int status = 0;
-	for (int i = 0; i < 10 && status == 0; i++) {
+	for (int i = 0; i <= WIRE_HANDLES_MAX / FD_MESSAGE_MAX && status == 0; i++) {
 		struct wire_handle handles[FD_MESSAGE_MAX];
 		for (size_t j = 0; j < FD_MESSAGE_MAX; j++)
 			handles[j] = wire_handle_fd(dup(world.server));
@@ -663,8 +664,9 @@ static void too_many_fds_from_the_compositor_end_the_connection(void **state)
 	int fds[FD_MESSAGE_MAX];
 	for (size_t i = 0; i < FD_MESSAGE_MAX; i++)
 		fds[i] = world.server;
-	for (int i = 0; i < 5; i++)
-		server_send((const uint8_t *)"\1", 1, fds, FD_MESSAGE_MAX);
+	for (int i = 0; i <= WIRE_HANDLES_MAX / FD_MESSAGE_MAX; i++) /* of one long message */
+		server_send((const uint8_t *)(i < 8 ? "\1\0\0\0\0\0\0\1" + i : "x"), 1, fds,
+			FD_MESSAGE_MAX);
 	run_loop();
 	assert_int_equal(world.closed, 1);
 }
@@ -673,6 +675,7 @@ static void too_many_fds_from_the_compositor_end_the_connection(void **state)
 
 int main(void)
 {
+	setrlimit(RLIMIT_NOFILE, &(struct rlimit){4096, 4096});
 	const struct CMUnitTest tests[] = {
 		TEST(the_socket_is_found_as_clients_find_it),
 		TEST(without_a_compositor_there_is_no_connection),

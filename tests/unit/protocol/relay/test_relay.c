@@ -1,6 +1,8 @@
 /* protocol/relay/relay.c, relay_receive.c, relay_globals.c, relay_rules.c, objects.c */
 #include "tests/unit/relay_world.h"
 
+#include <sys/resource.h>
+
 /* Globals */
 
 static void only_known_and_allowed_globals_are_announced(void **state)
@@ -419,10 +421,10 @@ static void a_message_that_a_hook_holds_waits_with_those_behind_it(void **state)
 	store_u32(bytes + 24, 8 << 16 | 6); /* commit */
 	uint64_t messages = relay_counters(world->relay)->messages[RELAY_DOWN];
 	assert_int_equal(push(world, RELAY_DOWN, bytes, sizeof(bytes)), 0);
-	assert_int_equal(push(world, RELAY_DOWN, bytes, 20), 0);
+	assert_int_equal(push(world, RELAY_DOWN, NULL, 0), 0);
 	expect_nothing_more(world);
 	assert_int_equal(relay_counters(world->relay)->messages[RELAY_DOWN], messages);
-	assert_int_equal(push(world, RELAY_DOWN, bytes, sizeof(bytes)), sizeof(bytes));
+	assert_int_equal(push(world, RELAY_DOWN, NULL, 0), 0);
 	expect(world, RELAY_UP, NEXT + 1, "xdg_toplevel", "set_title", "a", STRING("title"));
 	expect(world, RELAY_UP, SURFACE, "wl_surface", "commit", "");
 	assert_int_equal(relay_counters(world->relay)->messages[RELAY_DOWN], messages + 2);
@@ -484,12 +486,20 @@ static void messages_come_in_any_segments(void **state)
 	store_u32(bytes + 12, DISPLAY);
 	store_u32(bytes + 16, 12 << 16);
 	store_u32(bytes + 20, NEXT + 1);
-	for (size_t size = 0; size < 12; size++)
-		assert_int_equal(push(world, RELAY_DOWN, bytes, size), 0);
-	assert_int_equal(push(world, RELAY_DOWN, bytes, 23), 12);
-	assert_int_equal(push(world, RELAY_DOWN, bytes + 12, 12), 12);
+	for (size_t i = 0; i < 12; i++) {
+		expect_nothing_more(world);
+		assert_int_equal(push(world, RELAY_DOWN, bytes + i, 1), 0);
+	}
 	expect(world, RELAY_UP, DISPLAY, "wl_display", "sync", "u", NEXT);
+	store_u32(bytes + 8, NEXT + 2);
+	assert_int_equal(push(world, RELAY_DOWN, bytes + 12, 12), 0);
 	expect(world, RELAY_UP, DISPLAY, "wl_display", "sync", "u", NEXT + 1);
+	store_u32(bytes + 20, NEXT + 3);
+	assert_int_equal(push(world, RELAY_DOWN, bytes, 12 + 11), 0);
+	expect(world, RELAY_UP, DISPLAY, "wl_display", "sync", "u", NEXT + 2);
+	expect_nothing_more(world);
+	assert_int_equal(push(world, RELAY_DOWN, bytes + 23, 1), 0);
+	expect(world, RELAY_UP, DISPLAY, "wl_display", "sync", "u", NEXT + 3);
 }
 
 static void a_message_waits_for_its_handle(void **state)
@@ -501,10 +511,54 @@ static void a_message_waits_for_its_handle(void **state)
 	store_u32(bytes + 8, NEXT);
 	store_u32(bytes + 12, 4096);
 	assert_int_equal(push(world, RELAY_DOWN, bytes, 16), 0);
-	assert_int_equal(push(world, RELAY_DOWN, bytes, 16), 0);
+	assert_int_equal(push(world, RELAY_DOWN, NULL, 0), 0);
+	expect_nothing_more(world);
 	give_fd(world, RELAY_DOWN);
-	assert_int_equal(push(world, RELAY_DOWN, bytes, 16), 16);
+	assert_int_equal(push(world, RELAY_DOWN, NULL, 0), 0);
 	assert_int_equal(next_sent(world, RELAY_UP)->n_handles, 1);
+}
+
+/*
+ * As libwayland sends what had to wait for a full socket: one byte with each 28 fds, as long as
+ * there are so many.
+ */
+static void fds_may_come_long_before_their_messages(void **state)
+{
+	enum { POOLS = 400 };
+	static uint8_t bytes[POOLS * 16];
+	void *own_state;
+	set_up_with(&own_state, 1000);
+	struct world *world = own_state;
+	for (uint32_t i = 0; i < POOLS; i++) {
+		store_u32(bytes + i * 16, SHM);
+		store_u32(bytes + i * 16 + 4, 16 << 16);
+		store_u32(bytes + i * 16 + 8, NEXT + i);
+		store_u32(bytes + i * 16 + 12, 4096);
+	}
+	for (size_t i = 0; i < POOLS; i++)
+		give_fd(world, RELAY_DOWN);
+	assert_int_equal(push(world, RELAY_DOWN, bytes, POOLS / 28), 0);
+	assert_int_equal(
+		push(world, RELAY_DOWN, bytes + POOLS / 28, sizeof(bytes) - POOLS / 28), 0);
+	for (size_t i = 0; i < POOLS; i++)
+		assert_int_equal(world->sent[RELAY_UP][(world->n_sent[RELAY_UP] - 1 - i) % MAX_SENT]
+					 .n_handles,
+			1);
+	tear_down(&own_state);
+}
+
+static void fds_without_messages_are_bounded(void **state)
+{
+	struct world *world = *state;
+	for (size_t i = 0; i < WIRE_HANDLES_MAX; i++) {
+		give_fd(world, RELAY_DOWN);
+		assert_int_equal(push(world, RELAY_DOWN, NULL, 0), 0);
+	}
+	give_fd(world, RELAY_DOWN);
+	assert_int_equal(push(world, RELAY_DOWN, NULL, 0), -EPROTO);
+	expect_failure(world, DISPLAY, 1,
+		"more than 1024 file descriptors before the messages they belong to",
+		"more than 1024 file descriptors before the messages they belong to");
 }
 
 static void a_message_followed_by_others_has_lost_its_handle(void **state)
@@ -523,6 +577,7 @@ static void a_message_followed_by_others_has_lost_its_handle(void **state)
 
 int main(void)
 {
+	setrlimit(RLIMIT_NOFILE, &(struct rlimit){4096, 4096});
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			only_known_and_allowed_globals_are_announced, set_up_unchecked, tear_down),
@@ -558,6 +613,8 @@ int main(void)
 		TEST(an_end_that_takes_nothing_ends_the_relay),
 		TEST(messages_come_in_any_segments),
 		TEST(a_message_waits_for_its_handle),
+		TEST(fds_may_come_long_before_their_messages),
+		TEST(fds_without_messages_are_bounded),
 		TEST(a_message_followed_by_others_has_lost_its_handle),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

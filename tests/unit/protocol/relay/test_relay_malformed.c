@@ -131,9 +131,9 @@ static void push_malformed(struct world *world, const struct malformed *m)
 	/* An exact copy on the heap, so that ASan sees a read past the end. */
 	uint8_t *exact = malloc(size);
 	memcpy(exact, bytes, size);
-	ssize_t used = push(world, m->from, exact, size);
+	int result = push(world, m->from, exact, size);
 	free(exact);
-	if (used != -EPROTO)
+	if (result != -EPROTO)
 		fail_msg("accepted: %s", m->what);
 }
 
