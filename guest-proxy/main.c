@@ -6,9 +6,10 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "guest-proxy/clients/client.h"
 #include "guest-proxy/clients/child.h"
+#include "guest-proxy/clients/clients.h"
 #include "guest-proxy/clients/listener.h"
+#include "guest-proxy/clients/refusal.h"
 #include "guest-proxy/doctor.h"
 #include "guest-proxy/gpu/gpu.h"
 #include "protocol/base/bytes.h"
@@ -231,7 +232,7 @@ static void close_all(struct guest *guest, bool failed)
 	service_notify(&guest->service, "STOPPING=1\nSTATUS=%s",
 		failed ? "The device cannot be used (wayferry-guest doctor says more)" : "");
 	if (failed && guest->passed_fd >= 0)
-		listener_refuse(guest->passed_fd,
+		refusal_send_to_waiting(guest->passed_fd,
 			"wayferry-guest does not reach the host; wayferry-guest doctor says why");
 	fd_close(&guest->passed_fd);
 	listener_destroy(guest->listener);

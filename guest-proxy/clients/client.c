@@ -1,17 +1,14 @@
 /*
- * A client and its way to the host.
+ * One client and its connection to the host.
  *
- * Whatever happens (its socket, the channel, a pipe) only moves bytes and notes what it saw;
- * settle(), which runs once behind each round of events, sends what was queued, stops and resumes
- * reading, and ends the client where that is due. So nothing is freed below a callback of its own,
- * and what one round brings leaves in one submission.
+ * Callbacks (of its socket, the channel, a pipe) only move bytes and note what they saw. settle(),
+ * a task of the turn (TURN_CLIENT), then sends what was queued, stops and resumes reading, and ends
+ * the client where that is due.
  *
- *   SERVED --hung up--> LINGERING (pipes it filled are still read) ---> gone
- *   SERVED --error, host gone--> CLOSING (the last events are still written) ---> gone
+ *   SERVED --it hung up--> LINGERING (pipes that it filled are still read) --> GONE
+ *   SERVED --error, or the host is gone--> CLOSING (the last events are still sent) --> GONE
  *
- * Nothing more is taken from a client that is CLOSING, and nothing is left in its socket: closed
- * with something unread in it, the socket would be reset, and the client find ECONNRESET in place
- * of its error.
+ * Nothing more is read from a client that is CLOSING: see refusal_stop_reading.
  */
 #include "guest-proxy/clients/client.h"
 
@@ -23,18 +20,10 @@
 #include <unistd.h>
 #include <wayland-server-protocol.h>
 
+#include "guest-proxy/clients/refusal.h"
 #include "guest-proxy/clients/registry.h"
-#include "guest-proxy/connection/clock.h"
-#include "guest-proxy/connection/connection.h"
-#include "guest-proxy/connection/counters.h"
 #include "guest-proxy/connection/transfer.h"
-#include "guest-proxy/dmabuf/dmabuf.h"
-#include "guest-proxy/dmabuf/dmabuf_feedback.h"
-#include "guest-proxy/dmabuf/dmabuf_globals.h"
 #include "guest-proxy/dmabuf/dmabuf_state.h"
-#include "guest-proxy/dmabuf/drm.h"
-#include "guest-proxy/windows/buffer.h"
-#include "guest-proxy/windows/surface.h"
 #include "guest-proxy/windows/swapchain.h"
 #include "protocol/base/byte_queue.h"
 #include "protocol/base/bytes.h"
@@ -43,15 +32,16 @@
 #define LOG_MODULE "client"
 #include "protocol/base/log.h"
 
-#define CLIENTS_MAX 1024
 #define RECEIVE_BYTES 65536
-#define OUTBOX_BYTES (4 << 20)
-#define OUTBOX_PAUSE_BYTES (1 << 20)
-#define QUEUE_PAUSE_BYTES (8 << 20) /* in pipes to the client */
+#define EVENTS_BYTES (4 << 20)       /* queued for a client; more, and it is ended */
+#define EVENTS_PAUSE_BYTES (1 << 20) /* from there on the host is asked for no more */
+#define PIPES_PAUSE_BYTES (8 << 20)  /* queued in pipes to the client: as above */
 #define CLOSING_MS 1000
-#define DRAIN_BYTES (16 << 20) /* more than a socket holds */
-#define LINGER_IDLE_MS 1000    /* without a byte moved */
-/* But in rounds of that: while the host's reader is what holds the bytes up, and all in all. */
+/*
+ * How long a client lingers: while bytes move; if none did for a second, only where the host's
+ * reader is what they wait for, for 30 s; and no longer than 10 minutes.
+ */
+#define LINGER_MS 1000
 #define LINGER_HOST_ROUNDS 30
 #define LINGER_ROUNDS 600
 #define TRIM_MS 5000
@@ -65,54 +55,40 @@ enum client_state {
 
 struct client {
 	struct connection base; /* the relay's data */
-	struct wl_list link;    /* clients::list */
-	struct clients *clients;
+	struct wl_list link;    /* client_shared::list */
+	struct client_shared *shared;
 	enum client_state state;
 	char name[40]; /* "client 3, pid 77" */
 
 	int fd;
 	struct wl_event_source *source;
-	uint32_t mask;
-	bool hung_up; /* of its end: nothing more comes */
-	bool deaf;    /* it reads no more */
-	bool unheard; /* it has hung up, but what it said before has not been read yet */
-	struct byte_queue out;
+	uint32_t mask;            /* what the source waits for */
+	bool hung_up;             /* the client's end is closed, and all that it sent was read */
+	bool unread;              /* the client's end is closed, but there was no room to read on */
+	bool output_closed;       /* it reads no more: events are dropped */
+	struct byte_queue events; /* to be sent to the client */
 
-	const char *closed; /* the channel's end, and why */
-	bool paused;
+	const char *closed; /* why the channel is over; NULL: it is not */
+	bool paused;        /* the host is asked for no more events */
 
 	struct turn_task settle_task;
 	struct wl_event_source *deadline, *trim;
 	bool trim_armed;
-	uint64_t trim_frames;    /* base.frames when it was armed */
-	uint64_t lingered_bytes; /* how far it had come a round before */
+	uint64_t trim_frames;    /* base.frames when the timer was armed */
+	uint64_t lingered_bytes; /* how far it had come a round ago */
 	unsigned linger_rounds, linger_idle_rounds;
-};
-
-struct clients {
-	struct wl_event_loop *loop;
-	struct gpu *gpu;
-	struct relay_hooks *hooks;
-	struct host_clock clock;
-	struct wl_list list; /* client::link */
-	unsigned count;
-	uint64_t served;
-	struct counters past; /* of clients that are gone */
-	struct log_limit limit;
 };
 
 static void wake(struct connection *connection);
 
-/* The two ends */
-
-/* Everything towards the host goes; what is left is to write the last events. */
+/* Ends all that is on the way to the host; what remains is the queue of events to the client. */
 static void drop_host(struct client *client)
 {
 	struct connection *base = &client->base;
 
 	base->ending = true;
-	counters_add(&client->clients->past, base);
-	counters_bury(&client->clients->past);
+	counters_add(&client->shared->past, base);
+	counters_bury(&client->shared->past);
 	base->frames = base->copied_bytes = 0;
 	base->dmabufs = base->dmabufs_refused = base->dmabuf_waits = 0;
 	transfers_destroy(base->transfers);
@@ -134,23 +110,7 @@ static void drop_socket(struct client *client)
 	fd_close(&client->fd);
 }
 
-/* From here on the client's writes fail, and what it has written is thrown away. */
-static void end_reading(int fd)
-{
-	uint8_t bytes[4096];
-	ssize_t n = 1;
-
-	shutdown(fd, SHUT_RD);
-	for (size_t drained = 0; n > 0 && drained < DRAIN_BYTES; drained += (size_t)n) {
-		int fds[FD_MESSAGE_MAX];
-		size_t n_fds;
-		n = fd_recv(fd, bytes, sizeof(bytes), fds, &n_fds);
-		while (n > 0 && n_fds > 0)
-			fd_close(&fds[--n_fds]);
-	}
-}
-
-static void client_destroy(struct client *client)
+void client_destroy(struct client *client)
 {
 	drop_host(client);
 	drop_socket(client);
@@ -159,9 +119,9 @@ static void client_destroy(struct client *client)
 		wl_event_source_remove(client->deadline);
 	if (client->trim)
 		wl_event_source_remove(client->trim);
-	byte_queue_clear(&client->out);
+	byte_queue_clear(&client->events);
 	wl_list_remove(&client->link);
-	client->clients->count--;
+	client->shared->count--;
 	free(client);
 }
 
@@ -185,9 +145,9 @@ static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size
 		client->base.lost |= result < 0;
 		return result;
 	}
-	if (result == 0 && !client->deaf)
-		result = byte_queue_add_fds(&client->out, bytes, size, fds, n_handles);
-	if (result == 0 && !client->deaf)
+	if (result == 0 && !client->output_closed)
+		result = byte_queue_add_fds(&client->events, bytes, size, fds, n_handles);
+	if (result == 0 && !client->output_closed)
 		return 0;
 	for (size_t i = 0; i < n_handles; i++)
 		wire_handle_finish(&handles[i]);
@@ -195,7 +155,7 @@ static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size
 		relay_fail(client->base.relay, NULL, WL_DISPLAY_ERROR_IMPLEMENTATION,
 			"a file descriptor that cannot leave the guest");
 	else if (result == -ENOBUFS)
-		log_limited(&client->clients->limit, LOG_LEVEL_WARN, "%s does not read its events",
+		log_limited(&client->shared->limit, LOG_LEVEL_WARN, "%s does not read its events",
 			client->name);
 	return result;
 }
@@ -210,7 +170,7 @@ static bool reading(const struct client *client)
 	return client->state == CLIENT_SERVED && !client->hung_up && !client->base.lost &&
 		!client->closed && !client->base.held && !relay_failure(client->base.relay) &&
 		channel_ready(client->base.channel) &&
-		byte_queue_size(&client->out) <= OUTBOX_PAUSE_BYTES;
+		byte_queue_size(&client->events) <= EVENTS_PAUSE_BYTES;
 }
 
 static void read_requests(struct client *client)
@@ -225,7 +185,7 @@ static void read_requests(struct client *client)
 	if (n <= 0) {
 		/* A killed client resets its socket; anything else is worth a line. */
 		if (n < 0 && n != -ECONNRESET)
-			log_limited(&client->clients->limit, LOG_LEVEL_WARN,
+			log_limited(&client->shared->limit, LOG_LEVEL_WARN,
 				"%s: receiving failed: %s", client->name, strerror((int)-n));
 		client->hung_up = true;
 		return;
@@ -235,7 +195,7 @@ static void read_requests(struct client *client)
 	relay_push(client->base.relay, RELAY_DOWN, bytes, (size_t)n, handles, n_fds);
 }
 
-/* Whether a client that has ended is worth another round: bytes still move, or the host is slow. */
+/* Whether a client that has ended is waited for once more. */
 static bool still_lingers(struct client *client)
 {
 	struct connection *base = &client->base;
@@ -253,10 +213,10 @@ static bool still_lingers(struct client *client)
 static int handle_deadline(void *data)
 {
 	struct client *client = data;
-	if (client->state == CLIENT_SERVED && !client->unheard)
+	if (client->state == CLIENT_SERVED && !client->unread)
 		return 0;
 	if (client->state != CLIENT_CLOSING && client->base.transfers && still_lingers(client))
-		wl_event_source_timer_update(client->deadline, LINGER_IDLE_MS);
+		wl_event_source_timer_update(client->deadline, LINGER_MS);
 	else
 		client->state = CLIENT_GONE;
 	wake(&client->base);
@@ -268,7 +228,7 @@ static void set_state(struct client *client, enum client_state state, int deadli
 	client->state = state;
 	if (!client->deadline)
 		client->deadline =
-			wl_event_loop_add_timer(client->clients->loop, handle_deadline, client);
+			wl_event_loop_add_timer(client->shared->loop, handle_deadline, client);
 	if (client->deadline)
 		wl_event_source_timer_update(client->deadline, deadline_ms);
 	else
@@ -281,18 +241,19 @@ static int handle_socket(int fd, uint32_t mask, void *data)
 	if ((mask & (WL_EVENT_READABLE | WL_EVENT_HANGUP | WL_EVENT_ERROR)) && reading(client))
 		read_requests(client);
 	if ((mask & (WL_EVENT_HANGUP | WL_EVENT_ERROR)) && !reading(client)) {
-		/* It would be reported for ever; settle() looks again when there is room. */
+		/* It would be reported again and again; settle() adds the source when there is
+		 * room to read on. */
 		wl_event_source_remove(client->source);
 		client->source = NULL;
-		client->unheard = true;
+		client->unread = true;
 		if (client->state == CLIENT_SERVED)
-			set_state(client, CLIENT_SERVED, LINGER_IDLE_MS);
+			set_state(client, CLIENT_SERVED, LINGER_MS);
 	}
 	wake(&client->base);
 	return 0;
 }
 
-/* What stands for an fd in what the host sent becomes an fd of the guest's. -errno. */
+/* Makes an fd of the guest's from @handle, which stands for one of the host's. -errno. */
 static int adapt_handle(struct client *client, struct wire_handle *handle)
 {
 	int fd;
@@ -353,7 +314,7 @@ static void handle_closed(void *data, const char *why)
 	struct client *client = data;
 	client->closed = why ? "the host's device is gone" : "the compositor closed the connection";
 	if (!why)
-		log_limited(&client->clients->limit, LOG_LEVEL_WARN, "%s: %s", client->name,
+		log_limited(&client->shared->limit, LOG_LEVEL_WARN, "%s: %s", client->name,
 			client->closed);
 	wake(&client->base);
 }
@@ -365,7 +326,7 @@ static const struct channel_listener channel_listener = {
 	.closed = handle_closed,
 };
 
-/* The end of a round of events */
+/* The task of the turn */
 
 static int handle_trim(void *data)
 {
@@ -377,13 +338,13 @@ static int handle_trim(void *data)
 	return 0;
 }
 
-/* A client that stands still needs no timer: it runs only while there were frames. */
+/* The timer that frees buffers of idle surfaces runs only after there were frames. */
 static void arm_trim(struct client *client)
 {
 	if (client->trim_armed || client->trim_frames == client->base.frames)
 		return;
 	if (!client->trim)
-		client->trim = wl_event_loop_add_timer(client->clients->loop, handle_trim, client);
+		client->trim = wl_event_loop_add_timer(client->shared->loop, handle_trim, client);
 	if (!client->trim)
 		return;
 	wl_event_source_timer_update(client->trim, TRIM_MS);
@@ -393,17 +354,17 @@ static void arm_trim(struct client *client)
 
 static void flush_events(struct client *client)
 {
-	if (client->fd < 0 || client->deaf)
+	if (client->fd < 0 || client->output_closed)
 		return;
-	int result = byte_queue_send(&client->out, client->fd);
+	int result = byte_queue_send(&client->events, client->fd);
 	if (result < 0 && result != -EAGAIN) {
-		/* What it asked before it went is still read. */
-		client->deaf = true;
-		byte_queue_clear(&client->out);
+		/* What it sent before is still read. */
+		client->output_closed = true;
+		byte_queue_clear(&client->events);
 	}
 }
 
-/* Whether the client is to leave CLIENT_SERVED, and how. */
+/* Whether the client leaves CLIENT_SERVED, and how. */
 static void decide(struct client *client)
 {
 	struct connection *base = &client->base;
@@ -411,18 +372,18 @@ static void decide(struct client *client)
 
 	if (failure || base->lost || client->closed) {
 		if (failure)
-			log_limited(&client->clients->limit, LOG_LEVEL_WARN, "%s: %s", client->name,
+			log_limited(&client->shared->limit, LOG_LEVEL_WARN, "%s: %s", client->name,
 				failure);
 		else
 			log_debug("%s: %s", client->name,
 				client->closed ? client->closed : "the host is gone");
 		drop_host(client);
-		end_reading(client->fd);
+		refusal_stop_reading(client->fd);
 		set_state(client, CLIENT_CLOSING, CLOSING_MS);
 	} else if (client->hung_up) {
 		log_debug("%s hung up", client->name);
 		drop_socket(client);
-		set_state(client, CLIENT_LINGERING, LINGER_IDLE_MS);
+		set_state(client, CLIENT_LINGERING, LINGER_MS);
 	}
 }
 
@@ -432,8 +393,8 @@ static void flush_host(struct client *client)
 	if (!base->channel || base->lost || client->closed)
 		return;
 	base->lost |= channel_flush(base->channel) < 0;
-	bool paused = byte_queue_size(&client->out) > OUTBOX_PAUSE_BYTES ||
-		transfers_queued_bytes(base->transfers) > QUEUE_PAUSE_BYTES;
+	bool paused = byte_queue_size(&client->events) > EVENTS_PAUSE_BYTES ||
+		transfers_queued_bytes(base->transfers) > PIPES_PAUSE_BYTES;
 	if (!base->lost && paused != client->paused)
 		channel_pause(base->channel, paused);
 	client->paused = paused;
@@ -449,14 +410,14 @@ static void update_socket(struct client *client)
 		return;
 	if (reading(client))
 		mask |= WL_EVENT_READABLE;
-	if (!client->deaf && byte_queue_size(&client->out) > 0)
+	if (!client->output_closed && byte_queue_size(&client->events) > 0)
 		mask |= WL_EVENT_WRITABLE;
 	if (!client->source && mask != 0) {
 		client->source = wl_event_loop_add_fd(
-			client->clients->loop, client->fd, mask, handle_socket, client);
+			client->shared->loop, client->fd, mask, handle_socket, client);
 		if (!client->source)
 			client->hung_up = true;
-		client->unheard = false;
+		client->unread = false;
 		client->linger_idle_rounds = 0;
 	} else if (client->source && mask != client->mask) {
 		wl_event_source_fd_update(client->source, mask);
@@ -476,7 +437,8 @@ static void settle(void *data)
 	if (client->state == CLIENT_SERVED)
 		decide(client);
 	flush_events(client);
-	if (client->state == CLIENT_CLOSING && (client->deaf || byte_queue_size(&client->out) == 0))
+	if (client->state == CLIENT_CLOSING &&
+		(client->output_closed || byte_queue_size(&client->events) == 0))
 		client->state = CLIENT_GONE;
 	if (client->state == CLIENT_LINGERING &&
 		(client->base.lost || client->closed ||
@@ -493,149 +455,73 @@ static void settle(void *data)
 static void wake(struct connection *connection)
 {
 	struct client *client = container_of(connection, struct client, base);
-	turn_ask(&client->clients->gpu->turn, &client->settle_task);
+	turn_ask(&client->shared->gpu->turn, &client->settle_task);
 }
 
-/* All of them */
-
-void client_refuse(int fd, const char *text)
-{
-	/* wl_display.error(object_id, code, message) */
-	struct wire_signature signature;
-	union wire_arg args[WIRE_MAX_ARGS] = {
-		{.id = 1}, {.u = WL_DISPLAY_ERROR_NO_MEMORY}, {.s = text}};
-	uint8_t message[512];
-
-	wire_signature_parse("ous", &signature);
-	ssize_t size = wire_encode(&signature, 1, WL_DISPLAY_ERROR, args, message, sizeof(message));
-	if (size > 0)
-		fd_send(fd, &(struct iovec){.iov_base = message, .iov_len = (size_t)size}, 1, NULL,
-			0);
-	end_reading(fd);
-}
+/* Start and end */
 
 static bool client_connect(struct client *client)
 {
 	struct connection *base = &client->base;
-	struct clients *clients = client->clients;
+	struct client_shared *shared = client->shared;
 
-	base->channel = channel_create(clients->gpu, &channel_listener, client);
+	base->channel = channel_create(shared->gpu, &channel_listener, client);
 	if (!base->channel)
 		return false;
 	base->transfers = transfers_create(base);
 	base->dmabuf = dmabuf_state_create();
-	base->relay = relay_create(clients->hooks, &relay_ops, base, client->name, 0);
+	base->relay = relay_create(shared->hooks, &relay_ops, base, client->name, 0);
 	client->mask = WL_EVENT_READABLE;
-	client->source = wl_event_loop_add_fd(
-		clients->loop, client->fd, client->mask, handle_socket, client);
+	client->source =
+		wl_event_loop_add_fd(shared->loop, client->fd, client->mask, handle_socket, client);
 	return base->transfers && base->dmabuf && base->relay && client->source;
 }
 
-void clients_add(struct clients *clients, int fd)
+struct client *client_create(struct client_shared *shared, int fd, uint64_t number)
 {
-	struct client *client = NULL;
-	const char *why = "no memory for another client";
-
-	if (clients->count >= CLIENTS_MAX) {
-		why = "too many clients";
-		goto refuse;
-	}
-	client = calloc(1, sizeof(*client));
-	if (!client)
-		goto refuse;
 	struct ucred peer = {0};
 	socklen_t length = sizeof(peer);
+	struct client *client = calloc(1, sizeof(*client));
+
+	if (!client)
+		return NULL;
 	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length);
-	clients->served++;
-	snprintf(client->name, sizeof(client->name), "client %" PRIu64 ", pid %d", clients->served,
+	snprintf(client->name, sizeof(client->name), "client %" PRIu64 ", pid %d", number,
 		(int)peer.pid);
-	client->clients = clients;
+	client->shared = shared;
 	client->fd = fd;
 	client->base.name = client->name;
-	turn_task_init(&client->settle_task, TURN_CLIENT, settle, client);
-	client->base.loop = clients->loop;
-	client->base.gpu = clients->gpu;
+	client->base.loop = shared->loop;
+	client->base.gpu = shared->gpu;
 	client->base.wake = wake;
-	client->base.clock = &clients->clock;
+	client->base.clock = &shared->clock;
 	wl_list_init(&client->base.swapchains);
 	wl_list_init(&client->base.retired);
-	byte_queue_init(&client->out, OUTBOX_BYTES);
-	wl_list_insert(&clients->list, &client->link);
-	clients->count++;
+	byte_queue_init(&client->events, EVENTS_BYTES);
+	turn_task_init(&client->settle_task, TURN_CLIENT, settle, client);
+	wl_list_insert(&shared->list, &client->link);
+	shared->count++;
 	if (client_connect(client)) {
 		log_debug("%s connected", client->name);
-		return;
+		return client;
 	}
 	client->fd = -1;
 	client_destroy(client);
-	why = "no connection to the host for another client";
-
-refuse:
-	log_limited(&clients->limit, LOG_LEVEL_WARN, "a client was turned away: %s", why);
-	client_refuse(fd, why);
-	fd_close(&fd);
+	return NULL;
 }
 
-struct clients *clients_create(struct wl_event_loop *loop, struct gpu *gpu)
+struct client *client_at(struct wl_list *link)
 {
-	static const struct relay_hook *const tables[] = {
-		buffer_hooks,
-		clock_hooks,
-		dmabuf_hooks,
-		dmabuf_global_hooks,
-		dmabuf_feedback_hooks,
-		drm_hooks,
-		swapchain_hooks,
-		surface_hooks,
-		transfer_hooks,
-		NULL,
-	};
-	struct clients *clients = calloc(1, sizeof(*clients));
-	if (!clients)
-		return NULL;
-	clients->loop = loop;
-	clients->gpu = gpu;
-	host_clock_init(&clients->clock, gpu->same_clock);
-	wl_list_init(&clients->list);
-	clients->hooks = relay_hooks_create(tables);
-	if (!clients->hooks) {
-		free(clients);
-		return NULL;
-	}
-	return clients;
+	struct client *client;
+	return wl_container_of(link, client, link);
 }
 
-void clients_destroy(struct clients *clients)
+bool client_lingers(const struct client *client)
 {
-	if (!clients)
-		return;
-	struct client *client, *next;
-	wl_list_for_each_safe(client, next, &clients->list, link) client_destroy(client);
-	relay_hooks_destroy(clients->hooks);
-	free(clients);
+	return client->state == CLIENT_LINGERING || client->hung_up || client->unread;
 }
 
-unsigned clients_count(const struct clients *clients)
+const struct connection *client_connection(const struct client *client)
 {
-	return clients->count;
-}
-
-unsigned clients_lingering(const struct clients *clients)
-{
-	unsigned count = 0;
-	const struct client *client;
-	wl_list_for_each(client, &clients->list, link) count +=
-		client->state == CLIENT_LINGERING || client->hung_up || client->unheard;
-	return count;
-}
-
-void clients_print_counters(const struct clients *clients, FILE *file)
-{
-	struct counters counters = clients->past;
-	const struct client *client;
-
-	wl_list_for_each(client, &clients->list, link) counters_add(&counters, &client->base);
-	fprintf(file, "clients %u\nclients_served %" PRIu64 "\n", clients->count, clients->served);
-	counters_print(&counters, file);
-	fflush(file);
+	return &client->base;
 }

@@ -1,36 +1,37 @@
-/* The guest's Wayland clients: one relay and one channel to the host for each. */
+/* One Wayland client: a relay, a channel to the host, and the bytes between them. */
 #ifndef GUEST_PROXY_CLIENTS_CLIENT_H
 #define GUEST_PROXY_CLIENTS_CLIENT_H
 
-#include <stdio.h>
+#include "guest-proxy/connection/clock.h"
+#include "guest-proxy/connection/counters.h"
+#include "protocol/base/log.h"
 
-#include "guest-proxy/channel/channel.h"
+struct client;
 
-struct clients;
-
-/* Borrows @loop and @gpu. NULL when memory is short. */
-struct clients *clients_create(struct wl_event_loop *loop, struct gpu *gpu);
-/* Ends all of them, at once. NULL is fine. */
-void clients_destroy(struct clients *clients);
-
-/*
- * Serves a client that connected as @fd (taken). If that cannot be it gets an error and is closed.
-
- */
-void clients_add(struct clients *clients, int fd);
-
-/* Connected, or not quite ended. */
-unsigned clients_count(const struct clients *clients);
-/* Those that hung up but have bytes in pipes that the host is still to get. */
-unsigned clients_lingering(const struct clients *clients);
-
-/* Lines "name value" for those that are and those that were. */
-void clients_print_counters(const struct clients *clients, FILE *file);
+/* What all clients share; whoever makes them owns it. */
+struct client_shared {
+	struct wl_event_loop *loop; /* borrowed, as is the gpu */
+	struct gpu *gpu;
+	struct relay_hooks *hooks;
+	struct host_clock clock;
+	struct wl_list list; /* of clients, see client_at */
+	unsigned count;
+	struct counters past; /* of clients that are gone */
+	struct log_limit limit;
+};
 
 /*
- * Sends wl_display.error to a client that is not (or no longer) served; best effort. Borrows @fd.
-
+ * Serves the client behind @fd until it ends by itself; it is in the list until then. Takes @fd,
+ * unless it returns NULL: no memory, or the host gives no channel. @number: for log lines.
  */
-void client_refuse(int fd, const char *text);
+struct client *client_create(struct client_shared *shared, int fd, uint64_t number);
+/* Ends it at once. */
+void client_destroy(struct client *client);
+
+/* The client at @link of client_shared::list. */
+struct client *client_at(struct wl_list *link);
+/* It has hung up, and the host has still to get bytes from it. */
+bool client_lingers(const struct client *client);
+const struct connection *client_connection(const struct client *client);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include <drm_fourcc.h>
 
-#include "guest-proxy/clients/client.h"
+#include "guest-proxy/clients/clients.h"
 #include "protocol/base/bytes.h"
 #include "tests/unit/fake_channel.h"
 #include "tests/unit/wayland_rig.h"

@@ -2,7 +2,7 @@
  * guest-proxy/clients/client.c: a client's life between its socket and the host, in all the ways it
  * can end.
  */
-#include "guest-proxy/clients/client.h"
+#include "guest-proxy/clients/clients.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
-/* guest-proxy/clients/listener.c: names, locks, systemd's socket, and being out of fds. */
+/* guest-proxy/clients/listener.c and display_socket.c: names, locks, systemd's socket, and being
+ * out of fds. */
 #include "guest-proxy/clients/listener.h"
 
 #include <setjmp.h>
@@ -169,30 +170,6 @@ static void a_passed_socket_is_adopted_and_left_in_place(void **state)
 	unlink(address.sun_path);
 }
 
-static void those_who_wait_are_told_that_nobody_will_come(void **state)
-{
-	struct sockaddr_un address;
-	uint32_t words[64];
-	int fd = listen_at(&address, "refusing");
-	int first = connect_name("refusing"), second = connect_name("refusing");
-
-	listener_refuse(fd, "no device"); /* does not wait for a third */
-	ssize_t size = read(first, words, sizeof(words));
-	assert_int_equal(size, 32);
-	assert_int_equal(words[0], 1);             /* wl_display */
-	assert_int_equal(words[1], 32u << 16 | 0); /* error */
-	assert_int_equal(words[2], 1);             /* about wl_display */
-	assert_int_equal(words[3], 3);             /* implementation */
-	assert_int_equal(words[4], strlen("no device") + 1);
-	assert_string_equal((char *)&words[5], "no device");
-	assert_int_equal(read(first, words, sizeof(words)), 0);
-	assert_int_equal(read(second, words, sizeof(words)), 32);
-	close(first);
-	close(second);
-	close(fd);
-	unlink(address.sun_path);
-}
-
 static double cpu_seconds(void)
 {
 	return (double)clock() / CLOCKS_PER_SEC;
@@ -236,7 +213,6 @@ int main(void)
 		TEST(an_absolute_path_needs_no_runtime_directory),
 		TEST(bad_places_are_refused),
 		TEST(a_passed_socket_is_adopted_and_left_in_place),
-		TEST(those_who_wait_are_told_that_nobody_will_come),
 		TEST(out_of_fds_waits_without_spinning_and_recovers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

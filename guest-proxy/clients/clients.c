@@ -1,0 +1,109 @@
+/* The guest's Wayland clients: what they share, and who may be one of them. */
+#include "guest-proxy/clients/clients.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <wayland-server-protocol.h>
+
+#include "guest-proxy/clients/client.h"
+#include "guest-proxy/clients/refusal.h"
+#include "guest-proxy/connection/transfer.h"
+#include "guest-proxy/dmabuf/dmabuf.h"
+#include "guest-proxy/dmabuf/dmabuf_feedback.h"
+#include "guest-proxy/dmabuf/dmabuf_globals.h"
+#include "guest-proxy/dmabuf/drm.h"
+#include "guest-proxy/windows/buffer.h"
+#include "guest-proxy/windows/surface.h"
+#include "guest-proxy/windows/swapchain.h"
+#include "protocol/base/fd.h"
+
+#define LOG_MODULE "client"
+#include "protocol/base/log.h"
+
+#define CLIENTS_MAX 1024
+
+struct clients {
+	struct client_shared shared;
+	uint64_t served;
+};
+
+struct clients *clients_create(struct wl_event_loop *loop, struct gpu *gpu)
+{
+	static const struct relay_hook *const tables[] = {
+		buffer_hooks,
+		clock_hooks,
+		dmabuf_hooks,
+		dmabuf_global_hooks,
+		dmabuf_feedback_hooks,
+		drm_hooks,
+		swapchain_hooks,
+		surface_hooks,
+		transfer_hooks,
+		NULL,
+	};
+	struct clients *clients = calloc(1, sizeof(*clients));
+	if (!clients)
+		return NULL;
+	clients->shared.loop = loop;
+	clients->shared.gpu = gpu;
+	host_clock_init(&clients->shared.clock, gpu->same_clock);
+	wl_list_init(&clients->shared.list);
+	clients->shared.hooks = relay_hooks_create(tables);
+	if (!clients->shared.hooks) {
+		free(clients);
+		return NULL;
+	}
+	return clients;
+}
+
+void clients_destroy(struct clients *clients)
+{
+	if (!clients)
+		return;
+	while (!wl_list_empty(&clients->shared.list))
+		client_destroy(client_at(clients->shared.list.next));
+	relay_hooks_destroy(clients->shared.hooks);
+	free(clients);
+}
+
+void clients_add(struct clients *clients, int fd)
+{
+	const char *why = "too many clients";
+
+	if (clients->shared.count < CLIENTS_MAX) {
+		if (client_create(&clients->shared, fd, ++clients->served))
+			return;
+		why = "no connection to the host for another client";
+	}
+	log_limited(&clients->shared.limit, LOG_LEVEL_WARN, "a client was turned away: %s", why);
+	refusal_send(fd, WL_DISPLAY_ERROR_NO_MEMORY, why);
+	fd_close(&fd);
+}
+
+unsigned clients_count(const struct clients *clients)
+{
+	return clients->shared.count;
+}
+
+unsigned clients_lingering(const struct clients *clients)
+{
+	const struct wl_list *list = &clients->shared.list;
+	unsigned count = 0;
+
+	for (struct wl_list *link = list->next; link != list; link = link->next)
+		count += client_lingers(client_at(link));
+	return count;
+}
+
+void clients_print_counters(const struct clients *clients, FILE *file)
+{
+	const struct wl_list *list = &clients->shared.list;
+	struct counters counters = clients->shared.past;
+
+	for (struct wl_list *link = list->next; link != list; link = link->next)
+		counters_add(&counters, client_connection(client_at(link)));
+	fprintf(file, "clients %u\nclients_served %" PRIu64 "\n", clients->shared.count,
+		clients->served);
+	counters_print(&counters, file);
+	fflush(file);
+}

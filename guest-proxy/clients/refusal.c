@@ -1,0 +1,54 @@
+/* Ending the connection of a client so that it can read why. */
+#include "guest-proxy/clients/refusal.h"
+
+#include <sys/socket.h>
+#include <wayland-server-protocol.h>
+
+#include "protocol/base/fd.h"
+#include "protocol/relay/wire.h"
+
+#define DRAIN_BYTES (16 << 20) /* more than a socket holds */
+#define MESSAGE_BYTES 512
+#define DISPLAY_ID 1
+
+void refusal_stop_reading(int fd)
+{
+	uint8_t bytes[4096];
+	ssize_t n = 1;
+
+	shutdown(fd, SHUT_RD);
+	for (size_t drained = 0; n > 0 && drained < DRAIN_BYTES; drained += (size_t)n) {
+		int fds[FD_MESSAGE_MAX];
+		size_t n_fds;
+		n = fd_recv(fd, bytes, sizeof(bytes), fds, &n_fds);
+		while (n > 0 && n_fds > 0)
+			fd_close(&fds[--n_fds]);
+	}
+}
+
+void refusal_send(int fd, uint32_t code, const char *text)
+{
+	/* wl_display.error(object_id, code, message) */
+	struct wire_signature signature;
+	const union wire_arg args[WIRE_MAX_ARGS] = {{.id = DISPLAY_ID}, {.u = code}, {.s = text}};
+	uint8_t message[MESSAGE_BYTES];
+
+	wire_signature_parse("ous", &signature);
+	ssize_t size = wire_encode(
+		&signature, DISPLAY_ID, WL_DISPLAY_ERROR, args, message, sizeof(message));
+	if (size > 0)
+		fd_send(fd, &(struct iovec){.iov_base = message, .iov_len = (size_t)size}, 1, NULL,
+			0);
+	refusal_stop_reading(fd);
+}
+
+void refusal_send_to_waiting(int fd, const char *text)
+{
+	int client;
+
+	fd_set_nonblock(fd);
+	while ((client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+		refusal_send(client, WL_DISPLAY_ERROR_IMPLEMENTATION, text);
+		fd_close(&client);
+	}
+}
