@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host-bridge/gpu/quota.h"
+
 #define FAULT_BYTES 256
 
 /* An entry of the file. They stay until the program ends: options point to their values. */
@@ -20,7 +22,7 @@ static struct entry *entries;
 
 struct reading {
 	const struct options_program *program;
-	struct policy *policy;
+	const struct config *config;
 	FILE *file;
 	struct entry *before; /* those of an earlier file */
 	int line;             /* that was read last */
@@ -105,10 +107,12 @@ static int handle_entry(void *data, const char *section, const char *key, const 
 	else if (section[0] == 0)
 		why = options_set(reading->program, entry->key, entry->value);
 	else if (strcmp(section, "policy") == 0)
-		why = policy_restrict(reading->policy, entry->key, entry->value);
+		why = policy_restrict(reading->config->policy, entry->key, entry->value);
+	else if (strcmp(section, "limits") == 0)
+		why = quota_set(reading->config->quota, entry->key, entry->value);
 	else
 		why = "there is no such section: options stand above all sections, and besides "
-		      "there is [policy]";
+		      "there are [policy] and [limits]";
 	if (why)
 		note_fault(reading, "%s = %s: %s", key, value, why);
 	return 1;
@@ -169,7 +173,7 @@ bool config_read(const struct options_program *program, void *data)
 			return true;
 		path = found;
 	}
-	struct reading reading = {.program = program, .policy = config->policy, .before = entries};
+	struct reading reading = {.program = program, .config = config, .before = entries};
 	reading.file = fopen(path, "re");
 	if (!reading.file) {
 		if (!*config->path && (errno == ENOENT || errno == ENOTDIR))

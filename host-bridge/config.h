@@ -10,14 +10,15 @@ struct config {
 	const char *const
 		*path; /* NULL: where a machine of this name has its file, if it has one */
 	const char *const *vm;
-	struct policy *policy; /* gets the restrictions */
+	struct policy *policy;  /* gets the restrictions */
+	struct vm_quota *quota; /* gets the limits */
 };
 
 /*
  * An options_program::read_file; @data is a struct config. The file is of ini form: options by
  * their names (--vm NAME is "vm = NAME"), then a section [policy] with "INTERFACE = deny" or
- * "INTERFACE = HIGHEST-VERSION". What is wrong with it is said on standard error, with the line's
- * number.
+ * "INTERFACE = HIGHEST-VERSION", and a section [limits] with "LIMIT = NUMBER". What is wrong with
+ * it is said on standard error, with the line's number.
  */
 bool config_read(const struct options_program *program, void *data);
 

@@ -16,6 +16,7 @@
 #include "host-bridge/cross_domain/compositor.h"
 #include "host-bridge/doctor.h"
 #include "host-bridge/gpu/device.h"
+#include "host-bridge/gpu/quota.h"
 #include "host-bridge/kinds.h"
 #include "host-bridge/policy/policy.h"
 #include "host-bridge/render/renderer.h"
@@ -142,7 +143,10 @@ static bool parse_command_line(struct host_options *options, struct policy *poli
 			.flag = &options->no_sandbox},
 		{0},
 	};
-	struct config config = {.path = &options->config, .vm = &options->vm, .policy = policy};
+	struct config config = {.path = &options->config,
+		.vm = &options->vm,
+		.policy = policy,
+		.quota = policy->quota};
 	const struct options_program program = {
 		.name = "wayferry-host",
 		.usage = "--socket PATH | --fd N [OPTION...]\n       wayferry-host doctor "
@@ -348,12 +352,14 @@ static void print_capabilities(const struct host *host)
 		fd < 0 ? strerror(-fd) : "answers");
 	fd_close(&fd);
 	policy_print(&host->policy);
+	quota_print(host->policy.quota, stdout);
 }
 
 static void print_stats(const struct host *host)
 {
 	device_print_stats(host->device, stderr);
 	policy_print_counters(&host->policy, stderr);
+	quota_print(host->policy.quota, stderr);
 }
 
 static int handle_signal(int number, void *data)
@@ -422,6 +428,7 @@ static bool open_host(struct host *host)
 		.socket_fd = host->socket_fd,
 		.kinds = host->kinds.list,
 		.n_kinds = host->kinds.n,
+		.quota = host->policy.quota,
 		.region_bytes = host->region_bytes,
 		.udmabuf = true,
 	};
@@ -467,9 +474,11 @@ static void close_host(struct host *host)
 int main(int argc, char **argv)
 {
 	struct host_options options = {0};
-	struct host host = {.socket_fd = -1};
+	struct vm_quota quota;
+	struct host host = {.socket_fd = -1, .policy.quota = &quota};
 	int exit_status;
 
+	quota_init(&quota);
 	if (!parse_command_line(&options, &host.policy, argc, argv, &exit_status))
 		return exit_status;
 	if (!apply_options(&host, &options))

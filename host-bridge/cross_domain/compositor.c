@@ -52,7 +52,8 @@ struct compositor {
 	struct relay *relay;
 	struct byte_queue outbox;
 	struct relay_counters counted; /* what the policy's counters have of the relay's */
-	bool was_congested;            /* drained() is owed */
+	uint64_t charged_objects, charged_bytes; /* to the machine's quota */
+	bool was_congested;                      /* drained() is owed */
 	bool write_ended; /* the compositor takes no more; it may still have something to say */
 	bool ended;
 };
@@ -136,6 +137,20 @@ static void update_source(struct compositor *compositor)
 	compositor->source_mask = mask;
 }
 
+/* Charges the machine for what this connection has now. 0, or the relay has failed. */
+static int update_quota(struct compositor *compositor)
+{
+	struct vm_quota *quota = compositor->connection.policy->quota;
+	uint64_t bytes = byte_queue_size(&compositor->outbox);
+
+	if (!quota_adjust(quota, QUOTA_OBJECTS, &compositor->charged_objects,
+		    relay_counters(compositor->relay)->objects))
+		policy_refuse(compositor->relay, QUOTA_OBJECTS);
+	else if (!quota_adjust(quota, QUOTA_QUEUED_BYTES, &compositor->charged_bytes, bytes))
+		policy_refuse(compositor->relay, QUOTA_QUEUED_BYTES);
+	return relay_failure(compositor->relay) ? -EDQUOT : 0;
+}
+
 /*
  * Sends what the socket takes. A compositor that hung up may have left a wl_display.error behind:
  * reading goes on to its end of file, only what was to be sent is dropped.
@@ -156,6 +171,8 @@ static void flush_output(struct compositor *compositor)
 	if (compositor->was_congested && !compositor_congested(compositor))
 		schedule_idle(compositor);
 	update_source(compositor);
+	if (compositor->relay)
+		update_quota(compositor);
 }
 
 static void finish_handles(struct wire_handle *handles, size_t n_handles)
@@ -232,7 +249,7 @@ static int push(struct compositor *compositor, enum relay_end from, const uint8_
 {
 	int status = relay_push(compositor->relay, from, bytes, size, handles, n_handles);
 	update_counters(compositor);
-	return status;
+	return status < 0 ? status : update_quota(compositor);
 }
 
 /* The relay or an end of it failed: says why, and ends. */
@@ -240,7 +257,8 @@ static void fail_connection(struct compositor *compositor, int status)
 {
 	const char *why = relay_failure(compositor->relay);
 
-	log_warn("%s: connection ended: %s", compositor->name, why ? why : strerror(-status));
+	log_limited(&compositor->connection.policy->counters->log_limit, LOG_LEVEL_WARN,
+		"%s: connection ended: %s", compositor->name, why ? why : strerror(-status));
 	end_connection(compositor);
 }
 
@@ -360,7 +378,8 @@ static int try_connect(struct compositor *compositor)
 		compositor->fd = fd;
 		return 0;
 	}
-	log_err("%s: no compositor at %s: %s", compositor->name,
+	log_limited(&compositor->connection.policy->counters->log_limit, LOG_LEVEL_ERROR,
+		"%s: no compositor at %s: %s", compositor->name,
 		path[0] ? path : "$XDG_RUNTIME_DIR/$WAYLAND_DISPLAY",
 		fd == -EAGAIN ? "it accepts no connections" : strerror(-fd));
 	return fd;
@@ -421,7 +440,10 @@ void compositor_destroy(struct compositor *compositor)
 	remove_again(compositor);
 	if (compositor->idle)
 		wl_event_source_remove(compositor->idle);
-	compositor->connection.policy->counters->objects -= compositor->counted.objects;
+	const struct policy *policy = compositor->connection.policy;
+	policy->counters->objects -= compositor->counted.objects;
+	quota_release(policy->quota, QUOTA_OBJECTS, compositor->charged_objects);
+	quota_release(policy->quota, QUOTA_QUEUED_BYTES, compositor->charged_bytes);
 	relay_destroy(compositor->relay);
 	byte_queue_clear(&compositor->outbox);
 	fd_close(&compositor->fd);

@@ -125,6 +125,13 @@ static void send_destroy(struct cross_domain_context *context, struct send *send
 	free(send);
 }
 
+bool cross_domain_update_quota(struct cross_domain_context *context)
+{
+	return quota_adjust(context->base.host->quota, QUOTA_QUEUED_BYTES, &context->charged_bytes,
+		context->sends_bytes + guest_stream_bytes(&context->stream) +
+			context->blob_ids.files_bytes);
+}
+
 void cross_domain_end_input(struct cross_domain_context *context)
 {
 	struct send *send, *next;
@@ -137,8 +144,7 @@ void cross_domain_end_input(struct cross_domain_context *context)
 	release_send_holds(context);
 }
 
-/* wl_display.error, the last thing a client hears. */
-static void add_display_error(struct cross_domain_context *context, const char *text)
+void cross_domain_add_error(struct cross_domain_context *context, const char *text)
 {
 	enum { DISPLAY = 1, ERROR_EVENT = 0, IMPLEMENTATION = 3 };
 	struct {
@@ -146,6 +152,9 @@ static void add_display_error(struct cross_domain_context *context, const char *
 		char text[160];
 	} message = {.object = DISPLAY, .about = DISPLAY, .code = IMPLEMENTATION};
 
+	if (context->error_told)
+		return;
+	context->error_told = true;
 	snprintf(message.text, sizeof(message.text), "wayferry: %s", text);
 	message.length = (uint32_t)strlen(message.text) + 1;
 	uint32_t size =
@@ -158,11 +167,12 @@ void cross_domain_fail(struct cross_domain_context *context, const char *why)
 {
 	if (context->failed)
 		return;
-	log_limited(&context->log_limit, LOG_LEVEL_WARN, "%s failed: %s", context->base.name, why);
+	log_limited(&context->kind->log_limit, LOG_LEVEL_WARN, "%s failed: %s", context->base.name,
+		why);
 	cross_domain_counters(context)->contexts_lost++;
 	context->failed = true;
 	if (!context->ended)
-		add_display_error(context, why);
+		cross_domain_add_error(context, why);
 	context->ended = true;
 	cross_domain_end_input(context);
 	compositor_destroy(context->compositor);
@@ -176,7 +186,7 @@ static void finish_pipes(struct cross_domain_context *context)
 {
 	unsigned closed = pipes_hand_over(&context->pipes, &context->kind->lingering, LINGER_MS);
 	if (closed > 0)
-		log_limited(&context->log_limit, LOG_LEVEL_WARN,
+		log_limited(&context->kind->log_limit, LOG_LEVEL_WARN,
 			"%s: the contents of %u pipes are cut short: their readers are too slow",
 			context->base.name, closed);
 }
@@ -184,6 +194,7 @@ static void finish_pipes(struct cross_domain_context *context)
 static void handle_destroy(struct context *base)
 {
 	struct cross_domain_context *context = cross_domain_from(base);
+	struct vm_quota *quota = base->host->quota;
 
 	finish_pipes(context);
 	cross_domain_end_input(context);
@@ -197,6 +208,8 @@ static void handle_destroy(struct context *base)
 	if (context->channel_type != 0)
 		context->base.host->places->channels--;
 	context->base.host->places->others -= context->n_more_polls;
+	quota_release(quota, QUOTA_CONNECTIONS, context->charged_connections);
+	quota_release(quota, QUOTA_QUEUED_BYTES, context->charged_bytes);
 	free(context);
 }
 
@@ -230,6 +243,32 @@ static int find_ring(const struct cross_domain_context *context, uint32_t id, st
 	return 0;
 }
 
+/* NULL: there is none, or a bound is reached; context->end_text says so. */
+static struct compositor *connect_compositor(struct cross_domain_context *context)
+{
+	const struct context_host *host = context->base.host;
+
+	if (!queue_places_left(host->places, false)) {
+		snprintf(context->end_text, sizeof(context->end_text),
+			"the driver's queue has no more than %u places, and %u channels",
+			host->places->total, host->places->channels);
+	} else if (!quota_charge(host->quota, QUOTA_CONNECTIONS, 1)) {
+		quota_explain(host->quota, QUOTA_CONNECTIONS, context->end_text);
+	} else {
+		context->charged_connections = 1;
+		struct compositor *compositor =
+			compositor_connect(host->loop, context->kind->policy, context->base.name,
+				&cross_domain_compositor_listener, context);
+		if (!compositor)
+			snprintf(context->end_text, sizeof(context->end_text),
+				"no compositor answers on the host");
+		return compositor;
+	}
+	log_limited(&context->kind->log_limit, LOG_LEVEL_WARN, "%s is refused: %s",
+		context->base.name, context->end_text);
+	return NULL;
+}
+
 static int handle_init(struct cross_domain_context *context, const uint8_t *bytes, size_t length)
 {
 	struct cross_domain_init init;
@@ -246,16 +285,7 @@ static int handle_init(struct cross_domain_context *context, const uint8_t *byte
 		err = find_ring(context, init.channel_ring, &channel_ring);
 		if (err < 0)
 			return err;
-		struct queue_places *places = context->base.host->places;
-		if (!queue_places_left(places, false))
-			log_limited(&context->log_limit, LOG_LEVEL_WARN,
-				"%s is one too many: the driver's queue has %u places and %u "
-				"channels",
-				context->base.name, places->total, places->channels);
-		else
-			context->compositor = compositor_connect(context->base.host->loop,
-				context->kind->policy, context->base.name,
-				&cross_domain_compositor_listener, context);
+		context->compositor = connect_compositor(context);
 		/* INIT has no answer: the guest learns of a failure by the end of the channel. */
 		if (!context->compositor) {
 			context->ended = true;
@@ -263,7 +293,7 @@ static int handle_init(struct cross_domain_context *context, const uint8_t *byte
 			context_wake(&context->base);
 		}
 		context->channel_ring = resource_ref(channel_ring);
-		places->channels++;
+		context->base.host->places->channels++;
 	}
 	context->query_ring = resource_ref(query_ring);
 	context->channel_type = init.channel_type;
@@ -334,6 +364,12 @@ static int make_handles(struct cross_domain_context *context,
 	return 0;
 }
 
+static void fail_by_quota(struct cross_domain_context *context, enum quota_limit limit)
+{
+	char text[QUOTA_TEXT_MAX];
+	cross_domain_fail(context, quota_explain(context->base.host->quota, limit, text));
+}
+
 /* Keeps a SEND for later; takes the handles. */
 static void queue_send(struct cross_domain_context *context, const uint8_t *bytes, size_t size,
 	struct wire_handle *handles, size_t n_handles)
@@ -355,6 +391,8 @@ static void queue_send(struct cross_domain_context *context, const uint8_t *byte
 	memcpy(send->bytes, bytes, size);
 	wl_list_insert(context->sends.prev, &send->link);
 	context->sends_bytes += sizeof(*send) + size;
+	if (!cross_domain_update_quota(context))
+		fail_by_quota(context, QUOTA_QUEUED_BYTES);
 }
 
 static int handle_send(struct cross_domain_context *context, const uint8_t *bytes, size_t length)
@@ -379,9 +417,12 @@ static int handle_send(struct cross_domain_context *context, const uint8_t *byte
 	}
 	cross_domain_counters(context)->sends++;
 	cross_domain_counters(context)->bytes_from_guest += send.opaque_data_size;
-	if (make_handles(context, &send, handles) < 0) {
-		/* A message would be missing from the stream. */
-		cross_domain_fail(context, "no more pipes can be had");
+	err = make_handles(context, &send, handles);
+	if (err < 0) { /* a message would be missing from the stream */
+		if (err == -EDQUOT)
+			fail_by_quota(context, QUOTA_PIPES);
+		else
+			cross_domain_fail(context, "no more pipes can be had");
 		return 0;
 	}
 
@@ -417,7 +458,7 @@ static int handle_write(struct cross_domain_context *context, const uint8_t *byt
 		return 0;
 	}
 	if (err == -ENOBUFS || err == -ENOMEM) {
-		log_limited(&context->log_limit, LOG_LEVEL_WARN,
+		log_limited(&context->kind->log_limit, LOG_LEVEL_WARN,
 			"%s: pipe %u is closed, its reader does not keep up", context->base.name,
 			write.identifier);
 		return 0;
@@ -476,7 +517,7 @@ static int execute(struct cross_domain_context *context, const uint8_t *bytes, s
 			if (commands[i].cmd == header.cmd)
 				err = commands[i].handle(context, bytes, length);
 		if (err < 0) {
-			log_limited(&context->log_limit, LOG_LEVEL_WARN,
+			log_limited(&context->kind->log_limit, LOG_LEVEL_WARN,
 				"%s: command %u refused: %s", context->base.name, header.cmd,
 				strerror(-err));
 			return err;
@@ -562,7 +603,7 @@ static struct context *create(struct context_kind *kind, uint32_t id, const char
 	blob_ids_init(&context->blob_ids, kind->host->max_blob_bytes);
 	guest_stream_init(&context->stream);
 	pipes_init(&context->pipes, kind->host->loop, &cross_domain_pipes_listener, context,
-		&kind->host->counters->pipes);
+		&kind->host->counters->pipes, kind->host->quota);
 	wl_list_init(&context->polls);
 	wl_list_init(&context->sends);
 	wl_list_init(&context->send_holds);
@@ -574,7 +615,8 @@ static struct context *create(struct context_kind *kind, uint32_t id, const char
 static void handle_start(struct context_kind *base)
 {
 	struct cross_domain_kind *kind = container_of(base, struct cross_domain_kind, base);
-	pipes_init(&kind->lingering, base->host->loop, NULL, NULL, &base->host->counters->pipes);
+	pipes_init(&kind->lingering, base->host->loop, NULL, NULL, &base->host->counters->pipes,
+		base->host->quota);
 }
 
 static void handle_reset(struct context_kind *base)

@@ -4,14 +4,16 @@
 
 #include "host-bridge/cross_domain/pipes.h"
 #include "host-bridge/gpu/context.h"
+#include "protocol/base/log.h"
 
 struct policy;
 
 struct cross_domain_kind {
 	struct context_kind base;
 	const struct policy *policy;
-	bool private_textures;  /* guests are told that shared textures are not to be had */
-	struct pipes lingering; /* write pipes that have outlived their contexts */
+	bool private_textures;      /* guests are told that shared textures are not to be had */
+	struct pipes lingering;     /* write pipes that have outlived their contexts */
+	struct log_limit log_limit; /* for what guests cause, all together */
 };
 
 /* @policy is borrowed. */

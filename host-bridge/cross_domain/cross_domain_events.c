@@ -15,9 +15,19 @@
 #include <linux/virtio_gpu.h>
 
 #include "protocol/base/fd.h"
+#include "protocol/relay/wire.h"
 #define LOG_MODULE "context"
 
+#define READ_BYTES_WITHOUT_CREDIT 1024
+
 /* --- what the compositor has for the guest --- */
+
+/* What the client will hear at the end, which follows. */
+static int over_quota(struct cross_domain_context *context, enum quota_limit limit)
+{
+	quota_explain(context->base.host->quota, limit, context->end_text);
+	return -EDQUOT;
+}
 
 /* Turns @handle into an identifier; takes it, also on error. */
 static int make_identifier(struct cross_domain_context *context, struct wire_handle *handle,
@@ -34,12 +44,21 @@ static int make_identifier(struct cross_domain_context *context, struct wire_han
 	} else if (handle->kind == WIRE_WRITE_PIPE) {
 		out->type = CROSS_DOMAIN_ID_WRITE_PIPE;
 		err = pipes_add_write(&context->pipes, out->id, handle->fd);
+		if (err == -EDQUOT)
+			over_quota(context, QUOTA_PIPES);
 		handle->fd = -1;
 	}
 	if (err == 0)
 		context->last_id = out->id;
 	wire_handle_finish(handle);
 	return err;
+}
+
+static bool is_display_error(const uint8_t *bytes, size_t size)
+{
+	enum { DISPLAY = 1, ERROR_EVENT = 0 };
+	return size >= WIRE_HEADER_BYTES && load_u32(bytes) == DISPLAY &&
+		(load_u32(bytes + 4) & 0xffff) == ERROR_EVENT;
 }
 
 static int handle_to_guest(void *data, const uint8_t *bytes, size_t size,
@@ -57,8 +76,11 @@ static int handle_to_guest(void *data, const uint8_t *bytes, size_t size,
 	}
 	if (err == 0)
 		err = guest_stream_add(&context->stream, bytes, size, identifiers, n_handles);
+	if (err == 0 && !cross_domain_update_quota(context))
+		err = over_quota(context, QUOTA_QUEUED_BYTES);
+	context->error_told |= is_display_error(bytes, size);
 	if (err < 0) {
-		log_limited(&context->log_limit, LOG_LEVEL_WARN,
+		log_limited(&context->kind->log_limit, LOG_LEVEL_WARN,
 			"%s: %zu bytes with %zu fds cannot go to the guest: %s", context->base.name,
 			size, n_handles, strerror(-err));
 		return err;
@@ -121,8 +143,10 @@ static size_t make_read(struct cross_domain_context *context, union event *event
 {
 	uint32_t id;
 	bool hang_up;
+	/* Guests that give no credit may block on their own pipe when they get more at once. */
+	bool credit = context->pipes.read_limit != UINT32_MAX;
 	ssize_t n = pipes_read(&context->pipes, &id, event->bytes + sizeof(event->read),
-		CROSS_DOMAIN_READ_MAX_DATA, &hang_up);
+		credit ? CROSS_DOMAIN_READ_MAX_DATA : READ_BYTES_WITHOUT_CREDIT, &hang_up);
 	if (n < 0)
 		return 0;
 	event->read = (struct cross_domain_read_write){
@@ -146,7 +170,11 @@ static size_t make_event(struct cross_domain_context *context, union event *even
 	if (size == 0 && !guest_stream_empty(&context->stream))
 		size = make_receive(context, event);
 	if (size == 0 && context->ended && !context->end_told) {
-		context->end_told = true;
+		/* Some guests do not tell their clients of the end; all hand on an error. */
+		context->end_told = context->error_told;
+		cross_domain_add_error(context,
+			context->end_text[0] ? context->end_text
+					     : "the host's compositor has ended the connection");
 		size = make_receive(context, event);
 	}
 	return size;
@@ -191,6 +219,7 @@ void cross_domain_service(struct context *base)
 
 	while (context->channel_ring && !wl_list_empty(&context->polls) && deliver_event(context))
 		;
+	cross_domain_update_quota(context); /* the guest has taken some of it */
 	if (context->end_told) {
 		compositor_destroy(context->compositor);
 		context->compositor = NULL;

@@ -8,6 +8,7 @@
 #include "host-bridge/cross_domain/guest_stream.h"
 #include "host-bridge/cross_domain/pipes.h"
 #include "host-bridge/gpu/context.h"
+#include "host-bridge/gpu/quota.h"
 #include "protocol/base/log.h"
 
 struct submission;
@@ -24,6 +25,9 @@ struct cross_domain_context {
 	bool failed;      /* the guest broke a bound: its commands are taken and ignored */
 	bool ended;       /* nothing comes behind the stream but one empty RECEIVE: the end */
 	bool end_told;
+	bool error_told;               /* the client has got a wl_display.error */
+	char end_text[QUOTA_TEXT_MAX]; /* what it says if none came before the end; "": nothing
+					  in particular */
 
 	uint32_t last_id; /* of images, files and write pipes */
 	struct blob_ids blob_ids;
@@ -37,11 +41,10 @@ struct cross_domain_context {
 
 	struct wl_list sends; /* send::link, oldest first */
 	size_t sends_bytes;
-	struct wl_list send_holds;     /* pipe_waiter::link */
+	uint64_t charged_connections, charged_bytes; /* to the machine's quota */
+	struct wl_list send_holds;                   /* pipe_waiter::link */
 	struct request *executing;     /* the request that may be held, while its commands run */
 	struct submission *submission; /* what holds it, once something does */
-
-	struct log_limit log_limit;
 };
 
 static inline struct cross_domain_context *cross_domain_from(struct context *context)
@@ -59,6 +62,10 @@ static inline struct device_counters *cross_domain_counters(
 
 /* The guest broke a bound: its context ends, and its client hears @why as a wl_display.error. */
 void cross_domain_fail(struct cross_domain_context *context, const char *why);
+/* Charges the machine for what waits here for the compositor or the guest. False: over a limit. */
+bool cross_domain_update_quota(struct cross_domain_context *context);
+/* A wl_display.error for the client, unless it has got one. */
+void cross_domain_add_error(struct cross_domain_context *context, const char *text);
 /* Nothing more goes to the compositor; what waited for it is dropped. */
 void cross_domain_end_input(struct cross_domain_context *context);
 /* Hands on what waits for the compositor until it is congested again. */

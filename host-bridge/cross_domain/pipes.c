@@ -36,31 +36,47 @@ static int handle_readable(int fd, uint32_t mask, void *data);
 static int handle_writable(int fd, uint32_t mask, void *data);
 
 void pipes_init(struct pipes *pipes, struct wl_event_loop *loop,
-	const struct pipes_listener *listener, void *data, uint64_t *live)
+	const struct pipes_listener *listener, void *data, uint64_t *live, struct vm_quota *quota)
 {
 	*pipes = (struct pipes){.loop = loop,
 		.listener = listener,
 		.data = data,
 		.live = live,
+		.quota = quota,
 		.read_limit = UINT32_MAX};
 	wl_list_init(&pipes->ready);
 }
 
-static struct pipe *pipe_create(struct pipes *pipes, uint32_t id, bool reads, int fd)
+/* 0 with the new pipe in *@out, -EDQUOT or -ENOMEM. */
+static int pipe_create(struct pipes *pipes, uint32_t id, bool reads, int fd, struct pipe **out)
 {
+	if (!quota_charge(pipes->quota, QUOTA_PIPES, 1))
+		return -EDQUOT;
 	struct pipe *pipe = calloc(1, sizeof(*pipe));
-	if (!pipe)
-		return NULL;
+	if (!pipe) {
+		quota_release(pipes->quota, QUOTA_PIPES, 1);
+		return -ENOMEM;
+	}
 	*pipe = (struct pipe){.pipes = pipes, .id = id, .reads = reads, .fd = fd};
 	wl_list_init(&pipe->ready_link);
 	byte_queue_init(&pipe->queue, PIPES_MAX_QUEUED);
 	wl_list_init(&pipe->waiters);
 	if (id_map_insert(&pipes->by_id, id, pipe) < 0) {
+		quota_release(pipes->quota, QUOTA_PIPES, 1);
 		free(pipe);
-		return NULL;
+		return -ENOMEM;
 	}
 	++*pipes->live;
-	return pipe;
+	*out = pipe;
+	return 0;
+}
+
+/* Bytes came to the queues or left them. False: over the machine's limit. */
+static bool count_queued(struct pipes *pipes, size_t added, size_t taken)
+{
+	pipes->queued_bytes += added - taken;
+	return quota_adjust(
+		pipes->quota, QUOTA_QUEUED_BYTES, &pipes->charged_bytes, pipes->queued_bytes);
 }
 
 static void stop_watching(struct pipe *pipe)
@@ -87,7 +103,7 @@ static void pipe_break(struct pipe *pipe)
 	wl_list_remove(&pipe->ready_link);
 	wl_list_init(&pipe->ready_link);
 	fd_close(&pipe->fd);
-	pipe->pipes->queued_bytes -= byte_queue_size(&pipe->queue);
+	count_queued(pipe->pipes, 0, byte_queue_size(&pipe->queue));
 	byte_queue_clear(&pipe->queue);
 	finish_waiters(pipe);
 }
@@ -99,6 +115,7 @@ static void pipe_destroy(struct pipe *pipe)
 	if (pipe->drain_timer)
 		wl_event_source_remove(pipe->drain_timer);
 	--*pipe->pipes->live;
+	quota_release(pipe->pipes->quota, QUOTA_PIPES, 1);
 	free(pipe);
 }
 
@@ -135,9 +152,9 @@ static bool pipe_hand_over(struct pipe *pipe, struct pipes *drain, int timeout_m
 		id_map_insert(&drain->by_id, drain->last_drain_id, pipe) < 0)
 		return false;
 	pipe->id = drain->last_drain_id;
-	pipe->pipes->queued_bytes -= bytes;
+	count_queued(pipe->pipes, 0, bytes);
 	pipe->pipes = drain;
-	drain->queued_bytes += bytes;
+	count_queued(drain, bytes, 0); /* as much as was released just now */
 	finish_waiters(pipe);
 	return true;
 }
@@ -202,8 +219,9 @@ int pipes_open_read(struct pipes *pipes, uint32_t id)
 	struct pipe *pipe = NULL;
 	int err = fd_set_nonblock(ends[0]);
 	if (err == 0) {
-		pipe = pipe_create(pipes, id, true, ends[0]);
-		err = pipe ? watch(pipe) : -ENOMEM;
+		err = pipe_create(pipes, id, true, ends[0], &pipe);
+		if (err == 0)
+			err = watch(pipe);
 	}
 	if (err == 0)
 		return ends[1];
@@ -218,9 +236,10 @@ int pipes_open_read(struct pipes *pipes, uint32_t id)
 
 int pipes_add_write(struct pipes *pipes, uint32_t id, int fd)
 {
+	struct pipe *pipe;
 	int err = pipes->by_id.count < PIPES_MAX ? fd_set_nonblock(fd) : -EMFILE;
-	if (err == 0 && !pipe_create(pipes, id, false, fd))
-		err = -ENOMEM;
+	if (err == 0)
+		err = pipe_create(pipes, id, false, fd, &pipe);
 	if (err < 0)
 		close(fd);
 	return err;
@@ -296,7 +315,7 @@ static int flush_queue(struct pipe *pipe)
 {
 	size_t before = byte_queue_size(&pipe->queue);
 	int err = byte_queue_write(&pipe->queue, pipe->fd);
-	pipe->pipes->queued_bytes -= before - byte_queue_size(&pipe->queue);
+	count_queued(pipe->pipes, 0, before - byte_queue_size(&pipe->queue));
 	return err;
 }
 
@@ -330,7 +349,8 @@ static int write_or_queue(struct pipe *pipe, const void *bytes, size_t size)
 	int err = byte_queue_add(&pipe->queue, bytes, size);
 	if (err < 0)
 		return err;
-	pipes->queued_bytes += size;
+	if (!count_queued(pipes, size, 0))
+		return -ENOBUFS;
 	err = waiting ? -EAGAIN : flush_queue(pipe);
 	if (err == -EAGAIN && pipes->queued_bytes > PIPES_MAX_QUEUED)
 		return -ENOBUFS;

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 #include <wayland-server-core.h>
 
+#include "host-bridge/gpu/quota.h"
 #include "protocol/base/id_map.h"
 
 #define PIPES_MAX 256                         /* of one context */
@@ -33,18 +34,21 @@ struct pipes {
 	const struct pipes_listener *listener;
 	void *data;
 	uint64_t *live; /* counted up and down with each pipe */
+	struct vm_quota *quota;
 	struct id_map by_id;
 	struct wl_list
 		ready; /* pipe::ready_link: read pipes with something to read, the next one first */
 	uint64_t queued_bytes;
+	uint64_t charged_bytes; /* of them, to the quota */
 	uint32_t last_drain_id; /* of the pipe that was handed over last */
 	uint32_t read_limit; /* unacknowledged bytes a read pipe may have under way; UINT32_MAX: any
 				number */
 };
 
-/* @loop and @live are borrowed. @listener may be NULL where nothing is read. */
+/* @loop, @live and @quota (may be NULL) are borrowed. @listener may be NULL where nothing is read.
+ */
 void pipes_init(struct pipes *pipes, struct wl_event_loop *loop,
-	const struct pipes_listener *listener, void *data, uint64_t *live);
+	const struct pipes_listener *listener, void *data, uint64_t *live, struct vm_quota *quota);
 /* Closes all; waiters are done. */
 void pipes_finish(struct pipes *pipes);
 /*
@@ -60,11 +64,11 @@ bool pipes_has(const struct pipes *pipes, uint32_t id);
 
 /*
  * A new read pipe, @id not in use. Returns its writing end (blocking, as clients expect), the
- * caller's; or -EMFILE (too many), -ENOMEM, or what pipe2 says.
+ * caller's; or -EMFILE (too many), -EDQUOT (in the machine), -ENOMEM, or what pipe2 says.
  */
 int pipes_open_read(struct pipes *pipes, uint32_t id);
 
-/* A new write pipe, @id not in use: takes @fd, also on error. 0, -EMFILE, -ENOMEM. */
+/* A new write pipe, @id not in use: takes @fd, also on error. 0, -EMFILE, -EDQUOT, -ENOMEM. */
 int pipes_add_write(struct pipes *pipes, uint32_t id, int fd);
 
 /* Whether pipes_read has something to say. */
@@ -85,7 +89,7 @@ void pipes_acknowledge(struct pipes *pipes, uint32_t id, uint32_t bytes);
  * Queues @size bytes for write pipe @id and, with @hang_up, its end behind them; a read pipe takes
  * only a hang-up: the guest's reader is gone. 0: all went out (or nobody reads any more); -EAGAIN:
  * some are queued, see pipes_wait; -ENOENT: no such pipe; -EINVAL: data for a read pipe; -ENOBUFS:
- * over PIPES_MAX_QUEUED, the pipe was closed; -ENOMEM likewise.
+ * over PIPES_MAX_QUEUED or the machine's limit, the pipe was closed; -ENOMEM likewise.
  */
 int pipes_write(struct pipes *pipes, uint32_t id, const void *bytes, size_t size, bool hang_up);
 

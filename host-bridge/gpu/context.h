@@ -9,6 +9,7 @@
 
 struct context;
 struct guest_memory;
+struct vm_quota;
 
 #define CONTEXT_MAX_HELD 256 /* requests a context may keep */
 #define CONTEXT_MAX_CAPSET_BYTES 4096
@@ -123,6 +124,7 @@ struct context_host {
 	const struct resource_table *resources;
 	struct device_counters *counters;
 	struct queue_places *places;
+	struct vm_quota *quota; /* NULL: no limits */
 	/* For context_wake and context_set_starved: */
 	struct wl_list *awake; /* context::wake_link */
 	uint32_t *n_starved;   /* contexts that are starved now */

@@ -290,6 +290,7 @@ struct device *device_create(const struct device_config *config)
 		.resources = &state->resources,
 		.counters = &state->counters,
 		.places = &device->places,
+		.quota = config->quota,
 		.awake = &device->awake,
 		.n_starved = &device->n_starved,
 		.want_turn = want_turn,

@@ -12,6 +12,7 @@
 
 struct context_kind;
 struct device;
+struct vm_quota;
 
 struct device_config {
 	struct wl_event_loop *loop; /* borrowed; outlives the device */
@@ -21,7 +22,8 @@ struct device_config {
 	 */
 	struct context_kind *const *kinds;
 	size_t n_kinds;
-	uint64_t region_bytes; /* of the host-visible memory: a power of two, at least 1 MiB */
+	struct vm_quota *quota; /* borrowed; NULL: no limits */
+	uint64_t region_bytes;  /* of the host-visible memory: a power of two, at least 1 MiB */
 	bool udmabuf; /* have the compositor see guest blobs themselves, where the kernel can do it
 		       */
 };

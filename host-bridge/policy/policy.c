@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wayland-server-protocol.h>
 
 #include "host-bridge/policy/policy_hooks.h"
 #include "protocol/base/bytes.h"
@@ -233,6 +234,15 @@ bool policy_allow_global(
 	if (rule->max_version > 0)
 		*version = (uint32_t)min_u64(*version, rule->max_version);
 	return true;
+}
+
+enum relay_verdict policy_refuse(struct relay *relay, enum quota_limit limit)
+{
+	const struct policy_connection *connection = relay_data(relay);
+	char text[QUOTA_TEXT_MAX];
+
+	return relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "%s",
+		quota_explain(connection->policy->quota, limit, text));
 }
 
 void policy_print(const struct policy *policy)

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "host-bridge/gpu/quota.h"
 #include "protocol/base/log.h"
 #include "protocol/relay/relay.h"
 
@@ -25,6 +26,7 @@ struct policy_counters {
 	uint64_t dmabufs_handed_on; /* the compositor has the dma-buf */
 	uint64_t dmabufs_as_shm;    /* it has the same memory as wl_shm */
 	uint64_t dmabufs_shadowed;  /* it has a shadow of guest pages as wl_shm */
+	struct log_limit log_limit; /* for what guests cause, all together */
 };
 
 #define POLICY_RESTRICTIONS_MAX 64
@@ -40,6 +42,7 @@ struct policy {
 	const char *
 		vm_name; /* NULL: titles and app-ids stay as they are; else policy_vm_name_good() */
 	uint32_t max_objects;   /* per connection */
+	struct vm_quota *quota; /* of the machine; borrowed; NULL: no limits */
 	int connect_timeout_ms; /* how long a compositor may be too busy to accept; about */
 	/* Which ways clipboards and drags do not go. */
 	bool refuse_clipboard_to_host, refuse_clipboard_to_guest;
@@ -79,7 +82,6 @@ struct policy_display {
 struct policy_connection {
 	const struct policy *policy;
 	const char *name; /* for log lines */
-	struct log_limit log_limit;
 	struct policy_display display;
 	char text[POLICY_TEXT_BYTES]; /* a changed string argument, until its message is encoded */
 };
@@ -103,6 +105,9 @@ const char *policy_restrict(struct policy *policy, const char *interface, const 
 /* Whether and up to which version a guest may see a global; the relay's allow_global. */
 bool policy_allow_global(
 	const struct policy *policy, const struct interface *interface, uint32_t *version);
+
+/* Ends @relay, whose guest has reached @limit of its machine; says so. */
+enum relay_verdict policy_refuse(struct relay *relay, enum quota_limit limit);
 
 /* Prints the table, one line an interface, for --print-capabilities and --help. */
 void policy_print(const struct policy *policy);

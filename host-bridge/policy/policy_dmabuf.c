@@ -308,7 +308,7 @@ static const char *make_shm(struct relay_message *message, struct params *params
 static void tell_why(struct relay_message *message, const char *why)
 {
 	struct policy_connection *connection = relay_data(message->relay);
-	log_limited(&connection->log_limit, LOG_LEVEL_WARN,
+	log_limited(&connection->policy->counters->log_limit, LOG_LEVEL_WARN,
 		"%s: a buffer of linux-dmabuf cannot be shown: %s", connection->name, why);
 }
 

@@ -38,7 +38,7 @@ static void copy_rows(
 	}
 	int error = resource_copy_out(blob, offset, pool->shadow + offset, bytes);
 	if (error < 0)
-		log_limited(&connection->log_limit, LOG_LEVEL_WARN,
+		log_limited(&connection->policy->counters->log_limit, LOG_LEVEL_WARN,
 			"%s: a buffer's guest memory: %s", connection->name, strerror(-error));
 	else
 		pool->counters->copied_bytes += bytes;

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "host-bridge/gpu/quota.h"
 #include "host-bridge/gpu/requests.h"
 #include "host-bridge/render/renderer_blob.h"
 #include "host-bridge/render/renderer_impl.h"
@@ -278,6 +279,7 @@ static void handle_destroy(struct context *base)
 	}
 	id_map_finish(&context->known);
 	resource_account_unref(context->account);
+	quota_release(base->host->quota, QUOTA_3D_CONTEXTS, 1);
 	free(context);
 }
 
@@ -299,9 +301,20 @@ static struct context *create(struct context_kind *base, uint32_t id, const char
 {
 	const struct renderer_context_kind *kind =
 		container_of(base, struct renderer_context_kind, base);
-	struct renderer_context *context = calloc(1, sizeof(*context));
-	if (!context)
+	static struct log_limit log_limit;
+	char text[QUOTA_TEXT_MAX];
+
+	if (!quota_charge(base->host->quota, QUOTA_3D_CONTEXTS, 1)) {
+		log_limited(&log_limit, LOG_LEVEL_WARN, "%s context %u is refused: %s",
+			renderer_kind_name(kind->capset->kind), id,
+			quota_explain(base->host->quota, QUOTA_3D_CONTEXTS, text));
 		return NULL;
+	}
+	struct renderer_context *context = calloc(1, sizeof(*context));
+	if (!context) {
+		quota_release(base->host->quota, QUOTA_3D_CONTEXTS, 1);
+		return NULL;
+	}
 	wl_list_init(&context->works);
 	context->base.ops = &context_ops;
 	context->base.host = base->host;
@@ -316,6 +329,7 @@ static struct context *create(struct context_kind *base, uint32_t id, const char
 		context->link = renderer_link_create(
 			base->host->loop, kind->renderer, context->kind, &link_listener, context);
 	if (!context->link) {
+		quota_release(base->host->quota, QUOTA_3D_CONTEXTS, 1);
 		resource_account_unref(context->account);
 		free(context);
 		return NULL;

@@ -40,6 +40,7 @@ static struct {
 	struct resource_table table;
 	struct device_counters counters;
 	struct queue_places places;
+	struct vm_quota quota;
 	struct context_host host;
 	struct cross_domain_kind kind;
 	struct context *context;
@@ -119,6 +120,7 @@ static inline int set_up(void **state)
 	memset(&t, 0, sizeof(t));
 	signal(SIGPIPE, SIG_IGN);
 	fake_compositor_absent = false;
+	quota_init(&t.quota);
 	t.fds = fd_count();
 	t.ram_fd = fd_memfd("guest", RAM_BYTES);
 	t.ram = mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, t.ram_fd, 0);
@@ -133,7 +135,8 @@ static inline int set_up(void **state)
 		.max_blob_bytes = REGION_BYTES,
 		.counters = &t.counters,
 		.resources = &t.table,
-		.places = &t.places};
+		.places = &t.places,
+		.quota = &t.quota};
 	cross_domain_kind_init(&t.kind, NULL, false);
 	t.kind.base.host = &t.host;
 	t.kind.base.start(&t.kind.base);
@@ -154,7 +157,10 @@ static inline int tear_down(void **state)
 	munmap(t.ram, RAM_BYTES);
 	close(t.ram_fd);
 	return !fake_compositor && fd_count() == t.fds && t.counters.pipes == 0 &&
-			t.places.channels == 0 && t.places.others == 0
+			t.places.channels == 0 && t.places.others == 0 &&
+			t.quota.entries[QUOTA_CONNECTIONS].use == 0 &&
+			t.quota.entries[QUOTA_QUEUED_BYTES].use == 0 &&
+			t.quota.entries[QUOTA_PIPES].use == 0
 		? 0
 		: -1;
 }

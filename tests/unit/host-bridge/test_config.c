@@ -17,6 +17,7 @@
 static const char *path, *vm, *window_size;
 static bool stats;
 static struct policy policy;
+static struct vm_quota quota;
 static char directory[64], file_path[128], captured[1024];
 
 static const struct option_description table[] = {
@@ -39,6 +40,7 @@ static int set_up(void **state)
 	path = vm = window_size = NULL;
 	stats = false;
 	policy = (struct policy){0};
+	quota_init(&quota);
 	return 0;
 }
 
@@ -61,7 +63,7 @@ static void write_file(const char *text)
 /* Reads the configuration; what is said of it is in @captured. */
 static bool read_config(void)
 {
-	struct config config = {&path, &vm, &policy};
+	struct config config = {&path, &vm, &policy, &quota};
 	int saved = dup(2), ends[2];
 
 	assert_int_equal(pipe(ends), 0);
@@ -202,12 +204,28 @@ static void restrictions_are_bounded(void **state)
 	assert_non_null(policy_restrict(&policy, "wl_seat", "deny"));
 }
 
+static void limits_of_the_machine_are_read(void **state)
+{
+	write_file("vm = box\n[limits]\nconnections = 12\ntext-bytes = 3M\n");
+	vm = "box";
+	assert_true(read_config());
+	assert_int_equal(quota.entries[QUOTA_CONNECTIONS].limit, 12);
+	assert_int_equal(quota.entries[QUOTA_TEXT_BYTES].limit, 3 << 20);
+	write_file("[limits]\nconections = 12\n");
+	assert_false(read_config());
+	assert_non_null(strstr(captured, ":2: conections = 12: there is no such limit"));
+	write_file("[limits]\nconnections = few\n");
+	assert_false(read_config());
+	assert_non_null(strstr(captured, "not a number"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(options_and_restrictions_are_read),
+		TEST(limits_of_the_machine_are_read),
 		TEST(a_machine_with_a_name_has_a_file_of_its_own),
 		TEST(a_file_that_was_named_must_be_there),
 		TEST(what_is_wrong_is_told_with_its_line),

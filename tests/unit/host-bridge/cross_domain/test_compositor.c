@@ -26,6 +26,7 @@
 
 static struct world {
 	struct policy policy;
+	struct vm_quota quota;
 	struct wl_event_loop *loop;
 	struct compositor *compositor;
 	int server;                  /* the fake compositor's end of the connection */
@@ -180,6 +181,8 @@ static int set_up(void **state)
 	size_t fds_before = count_fds();
 	world = (struct world){.server = -1, .room = true, .fds_before = fds_before};
 	world.policy.wayland_display = path;
+	quota_init(&world.quota);
+	world.policy.quota = &world.quota;
 	assert_true(policy_init(&world.policy));
 	world.loop = wl_event_loop_create();
 	world.compositor = compositor_connect(world.loop, &world.policy, "context 1", &owner, NULL);
@@ -269,6 +272,24 @@ static void without_a_compositor_there_is_no_connection(void **state)
 	assert_null(connect_to("/dev/null"));
 	unsetenv("XDG_RUNTIME_DIR");
 	assert_null(connect_to("wayland-7"));
+}
+
+static void objects_and_queues_are_charged_to_the_machine(void **state)
+{
+	struct vm_quota *quota = &world.quota;
+	get_registry();
+	assert_int_equal(quota->entries[QUOTA_OBJECTS].use, 2);
+	quota_set(quota, "objects", "3");
+	assert_int_equal(request("wl_display", "sync", 1, ARGS({.id = REGISTRY + 1})), 0);
+	assert_true(request("wl_display", "sync", 1, ARGS({.id = REGISTRY + 2})) < 0);
+	take_event("wl_display", "error", 1);
+	assert_non_null(strstr(args[2].s, "limit of objects (3)"));
+	assert_int_equal(quota->entries[QUOTA_OBJECTS].use, 3);
+	assert_true(quota->entries[QUOTA_QUEUED_BYTES].use > 0);
+	compositor_destroy(world.compositor);
+	world.compositor = NULL;
+	assert_int_equal(quota->entries[QUOTA_OBJECTS].use, 0);
+	assert_int_equal(quota->entries[QUOTA_QUEUED_BYTES].use, 0);
 }
 
 /* A compositor that accepts nobody: as many wait as its backlog holds. */
@@ -679,6 +700,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_socket_is_found_as_clients_find_it),
 		TEST(without_a_compositor_there_is_no_connection),
+		TEST(objects_and_queues_are_charged_to_the_machine),
 		TEST(a_busy_compositor_is_asked_again_and_gets_all),
 		TEST(a_busy_compositor_has_so_much_time_and_the_guest_is_told),
 		TEST(a_guest_may_leave_while_the_compositor_is_busy),

@@ -8,6 +8,28 @@
 
 /* --- tests: events --- */
 
+/* The text of the wl_display.error in the last event. */
+static const char *display_error(void)
+{
+	assert_int_equal(load_u32(event_data), 1);
+	assert_int_equal(load_u32(event_data + 4) & 0xffff, 0);
+	assert_int_equal(load_u32(event_data + 4) >> 16, event.receive.opaque_data_size);
+	assert_int_equal(load_u32(event_data + 8), 1);
+	assert_int_equal(load_u32(event_data + 12), 3);
+	assert_int_equal(strlen((const char *)event_data + 20) + 1, load_u32(event_data + 16));
+	return (const char *)event_data + 20;
+}
+
+/* The channel is over: the client is told @why, then an empty RECEIVE ends it. */
+static void expect_end(const char *why)
+{
+	assert_int_equal(next_event(), CROSS_DOMAIN_CMD_RECEIVE);
+	assert_string_equal(display_error(), why);
+	assert_int_equal(next_event(), CROSS_DOMAIN_CMD_RECEIVE);
+	assert_int_equal(event.receive.opaque_data_size, 0);
+	assert_int_equal(event.receive.num_identifiers, 0);
+}
+
 static void an_event_needs_a_poll_and_a_poll_an_event(void **state)
 {
 	struct test_request poll, second;
@@ -57,9 +79,7 @@ static void the_compositors_end_is_told_once(void **state)
 	fake_compositor->listener->closed(fake_compositor->data);
 	assert_int_equal(next_event(), CROSS_DOMAIN_CMD_RECEIVE);
 	assert_int_equal(event.receive.opaque_data_size, 8);
-	assert_int_equal(next_event(), CROSS_DOMAIN_CMD_RECEIVE);
-	assert_int_equal(event.receive.opaque_data_size, 0);
-	assert_int_equal(event.receive.num_identifiers, 0);
+	expect_end("wayferry: the host's compositor has ended the connection");
 	assert_int_equal(next_event_in(&poll), 0);
 	assert_null(fake_compositor);
 	/* What it still says is heard by nobody, and is no error. */
@@ -70,8 +90,65 @@ static void a_missing_compositor_is_its_end(void **state)
 {
 	fake_compositor_absent = true;
 	assert_int_equal(init(CROSS_DOMAIN_CHANNEL_WAYLAND), 0);
+	expect_end("wayferry: no compositor answers on the host");
+}
+
+static void a_client_that_the_compositor_told_why_is_told_once(void **state)
+{
+	struct test_request poll;
+	const uint32_t error[] = {1, 24 << 16, 1, 3, 4, 0x00796877};
+	open_channel();
+	assert_int_equal(to_guest(error, sizeof(error), NULL, 0), 0);
+	fake_compositor->listener->closed(fake_compositor->data);
+	expect_end("why");
+	assert_int_equal(next_event_in(&poll), 0);
+}
+
+static void a_connection_over_the_machines_limit_is_told_so(void **state)
+{
+	quota_set(&t.quota, "connections", "0");
+	assert_int_equal(init(CROSS_DOMAIN_CHANNEL_WAYLAND), 0);
+	assert_null(fake_compositor);
+	expect_end("wayferry: this machine has reached its limit of connections (0)");
+	destroy_context();
+	quota_set(&t.quota, "connections", "1");
+	make_context();
+	attach(resource_find(&t.table, QUERY));
+	attach(resource_find(&t.table, CHANNEL));
+	open_channel();
+	assert_int_equal(t.quota.entries[QUOTA_CONNECTIONS].use, 1);
+}
+
+static void what_waits_for_a_guest_is_charged_to_its_machine(void **state)
+{
+	static uint8_t bytes[60000];
+	open_channel();
+	quota_set(&t.quota, "queued-bytes", "100000");
+	assert_int_equal(to_guest(bytes, sizeof(bytes), NULL, 0), 0);
+	assert_int_equal(to_guest(bytes, sizeof(bytes), NULL, 0), -EDQUOT);
+	fake_compositor->listener->closed(fake_compositor->data);
+	do
+		next_event();
+	while (event.receive.opaque_data_size == CROSS_DOMAIN_RECEIVE_MAX_DATA);
 	assert_int_equal(next_event(), CROSS_DOMAIN_CMD_RECEIVE);
-	assert_int_equal(event.receive.opaque_data_size, 0);
+	assert_string_equal(display_error(),
+		"wayferry: this machine has reached its limit of queued-bytes (100000)");
+	assert_int_equal(t.quota.entries[QUOTA_QUEUED_BYTES].use, 0);
+}
+
+static void what_waits_for_the_compositor_is_charged_to_its_machine(void **state)
+{
+	static uint8_t bytes[60000];
+	struct test_request request;
+	open_channel();
+	quota_set(&t.quota, "queued-bytes", "100000");
+	fake_compositor->congested = true;
+	assert_int_equal(send_as(&request, -1, bytes, sizeof(bytes), 0, NULL, NULL), 0);
+	assert_non_null(fake_compositor);
+	assert_int_equal(send_as(&request, -1, bytes, sizeof(bytes), 0, NULL, NULL), 0);
+	assert_null(fake_compositor);
+	expect_end("wayferry: this machine has reached its limit of queued-bytes (100000)");
+	assert_int_equal(t.quota.entries[QUOTA_QUEUED_BYTES].use, 0);
 }
 
 /* 20 places: 18 are for channels, one more for what else is kept, one is always free. */
@@ -81,8 +158,7 @@ static void a_channel_that_finds_no_place_ends_at_once(void **state)
 	t.places = (struct queue_places){.total = 20, .channels = 18};
 	assert_int_equal(init(CROSS_DOMAIN_CHANNEL_WAYLAND), 0);
 	assert_null(fake_compositor);
-	assert_int_equal(next_event(), CROSS_DOMAIN_CMD_RECEIVE);
-	assert_int_equal(event.receive.opaque_data_size, 0);
+	expect_end("wayferry: the driver's queue has no more than 20 places, and 18 channels");
 	poll_channel(&poll); /* there is none for this either */
 	assert_int_not_equal(poll.response, 0);
 	destroy_context();
@@ -303,18 +379,6 @@ static void a_congested_compositor_holds_back_who_waits(void **state)
 	assert_int_equal(poll.response, 0);
 }
 
-/* The text of the wl_display.error in the last event. */
-static const char *display_error(void)
-{
-	assert_int_equal(load_u32(event_data), 1);
-	assert_int_equal(load_u32(event_data + 4) & 0xffff, 0);
-	assert_int_equal(load_u32(event_data + 4) >> 16, event.receive.opaque_data_size);
-	assert_int_equal(load_u32(event_data + 8), 1);
-	assert_int_equal(load_u32(event_data + 12), 3);
-	assert_int_equal(strlen((const char *)event_data + 20) + 1, load_u32(event_data + 16));
-	return (const char *)event_data + 20;
-}
-
 static void a_guest_that_does_not_wait_is_lost_and_told(void **state)
 {
 	static uint8_t bytes[60000];
@@ -328,11 +392,7 @@ static void a_guest_that_does_not_wait_is_lost_and_told(void **state)
 	}
 	assert_in_range(sends, 60, 70);
 	assert_int_equal(t.counters.contexts_lost, 1);
-	assert_int_equal(next_event(), CROSS_DOMAIN_CMD_RECEIVE);
-	assert_string_equal(
-		display_error(), "wayferry: the compositor does not keep up with what it sends");
-	assert_int_equal(next_event(), CROSS_DOMAIN_CMD_RECEIVE);
-	assert_int_equal(event.receive.opaque_data_size, 0);
+	expect_end("wayferry: the compositor does not keep up with what it sends");
 	/* It is heard no more, but not taken at its word either: no fence for an event that is
 	 * none. */
 	assert_int_equal(send_as(&poll, 1, bytes, 10, 0, NULL, NULL), 0);
@@ -378,6 +438,10 @@ int main(void)
 		TEST(what_does_not_fit_into_one_event_comes_in_several),
 		TEST(the_compositors_end_is_told_once),
 		TEST(a_missing_compositor_is_its_end),
+		TEST(a_client_that_the_compositor_told_why_is_told_once),
+		TEST(a_connection_over_the_machines_limit_is_told_so),
+		TEST(what_waits_for_a_guest_is_charged_to_its_machine),
+		TEST(what_waits_for_the_compositor_is_charged_to_its_machine),
 		TEST(a_channel_that_finds_no_place_ends_at_once),
 		TEST(nothing_is_kept_without_a_place),
 		TEST(one_page_may_be_both_rings),

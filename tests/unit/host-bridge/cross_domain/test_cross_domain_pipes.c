@@ -108,6 +108,22 @@ static void end_of_file_is_a_read_of_its_own(void **state)
 		send_identifier(CROSS_DOMAIN_ID_READ_PIPE, FIRST_PIPE), 0); /* free again */
 }
 
+/* Such guests may block on a pipe of their own when a READ does not fit. */
+static void a_guest_without_credit_gets_small_reads(void **state)
+{
+	static uint8_t bytes[3000];
+	open_channel();
+	assert_int_equal(send_identifier(CROSS_DOMAIN_ID_READ_PIPE, FIRST_PIPE), 0);
+	assert_int_equal(
+		write(fake_compositor->handles[0].fd, bytes, sizeof(bytes)), sizeof(bytes));
+	turn();
+	for (size_t left = sizeof(bytes); left > 0;) {
+		assert_int_equal(next_event(), CROSS_DOMAIN_CMD_READ);
+		assert_int_equal(event.read.opaque_data_size, min_u64(left, 1024));
+		left -= event.read.opaque_data_size;
+	}
+}
+
 static void credit_bounds_what_is_under_way(void **state)
 {
 	static uint8_t bytes[20000];
@@ -172,6 +188,7 @@ int main(void)
 		TEST(a_refused_submission_is_not_answered_again),
 		TEST(the_stream_and_the_pipes_take_turns),
 		TEST(end_of_file_is_a_read_of_its_own),
+		TEST(a_guest_without_credit_gets_small_reads),
 		TEST(credit_bounds_what_is_under_way),
 		TEST(too_many_pipes_cost_the_context),
 		TEST(a_context_may_end_in_the_middle_of_everything),

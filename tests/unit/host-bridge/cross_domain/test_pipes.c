@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
 #include "protocol/formats/cross_domain.h"
 #include "tests/unit/fd_count.h"
 
@@ -24,6 +25,7 @@ static struct {
 	struct wl_event_loop *loop;
 	struct pipes pipes;
 	uint64_t live;
+	struct vm_quota quota;
 	unsigned readable;
 } t;
 
@@ -40,7 +42,8 @@ static int set_up(void **state)
 	signal(SIGPIPE, SIG_IGN);
 	t.fds = fd_count();
 	t.loop = wl_event_loop_create();
-	pipes_init(&t.pipes, t.loop, &listener, NULL, &t.live);
+	quota_init(&t.quota);
+	pipes_init(&t.pipes, t.loop, &listener, NULL, &t.live, &t.quota);
 	return 0;
 }
 
@@ -48,7 +51,11 @@ static int tear_down(void **state)
 {
 	pipes_finish(&t.pipes);
 	wl_event_loop_destroy(t.loop);
-	return fd_count() == t.fds && t.live == 0 && t.pipes.queued_bytes == 0 ? 0 : -1;
+	return fd_count() == t.fds && t.live == 0 && t.pipes.queued_bytes == 0 &&
+			t.quota.entries[QUOTA_PIPES].use == 0 &&
+			t.quota.entries[QUOTA_QUEUED_BYTES].use == 0
+		? 0
+		: -1;
 }
 
 static void turn(void)
@@ -321,13 +328,36 @@ static void there_are_not_more_than_their_bound(void **state)
 
 enum { OWED = 200000 }; /* more than fits into a pipe */
 
+static void a_machine_has_limits_for_all_its_pipes(void **state)
+{
+	static uint8_t bytes[200000];
+	struct pipes other;
+	int ends[2];
+
+	quota_set(&t.quota, "pipes", "2");
+	quota_set(&t.quota, "queued-bytes", "100K");
+	pipes_init(&other, t.loop, NULL, NULL, &t.live, &t.quota);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	assert_int_equal(pipes_add_write(&other, 2, ends[1]), 0);
+	int fd = pipes_open_read(&t.pipes, FIRST);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(pipes_open_read(&t.pipes, FIRST + 1), -EDQUOT);
+	assert_int_equal(pipes_add_write(&t.pipes, 3, fd_dup(ends[0])), -EDQUOT);
+	assert_int_equal(pipes_write(&other, 2, bytes, sizeof(bytes), false), -ENOBUFS);
+	assert_int_equal(other.queued_bytes, 0);
+	pipes_finish(&other);
+	assert_int_equal(t.quota.entries[QUOTA_PIPES].use, 1);
+	close(ends[0]);
+}
+
 static struct pipes drain;
 static uint8_t owed[OWED];
 
 static int set_up_drain(void **state)
 {
 	set_up(state);
-	pipes_init(&drain, t.loop, NULL, NULL, &t.live);
+	pipes_init(&drain, t.loop, NULL, NULL, &t.live, &t.quota);
 	for (size_t i = 0; i < OWED; i++)
 		owed[i] = (uint8_t)(i ^ i >> 7);
 	return 0;
@@ -387,7 +417,7 @@ static void pipes_of_contexts_with_the_same_ids_outlive_them(void **state)
 	for (int i = 0; i < 2; i++) {
 		fds[i] = open_owing(2, OWED, true);
 		assert_int_equal(pipes_hand_over(&t.pipes, &drain, 10000), 0);
-		pipes_init(&t.pipes, t.loop, &listener, NULL, &t.live);
+		pipes_init(&t.pipes, t.loop, &listener, NULL, &t.live, &t.quota);
 	}
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(read_to_the_end(fds[i], OWED), OWED);
@@ -486,6 +516,7 @@ static void pipes_that_were_handed_over_have_bounds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_machine_has_limits_for_all_its_pipes),
 		TEST(a_read_pipe_says_what_was_written_then_its_end),
 		TEST(an_idle_end_of_file_does_not_spin),
 		TEST(ready_pipes_take_turns),
