@@ -149,7 +149,8 @@ static void print_help(const struct options_program *program)
 	printf("\n");
 	print_wrapped("Values may also be given as --name=VALUE. A variable in brackets sets the "
 		      "same as its option, unless it is empty; the option wins. Flags are set by "
-		      "1, yes or true there and cleared by 0, no or false.",
+		      "1, yes or true there and cleared by 0, no or false; on the command line "
+		      "--name=no clears one that a variable or a file has set.",
 		0);
 }
 
@@ -178,10 +179,10 @@ static bool parse_option(const struct options_program *program, int argc, char *
 		return usage_error(
 			program, "unknown option '--%.*s'", (int)min_u64(length, INT_MAX), name);
 	if (!option->argument) {
-		if (value)
-			return usage_error(program, "--%s takes no value", option->name);
 		*option->flag = true;
-		return true;
+		return !value || parse_flag(value, option->flag) ||
+			usage_error(
+				program, "--%s=%s may only be " FLAG_WORDS, option->name, value);
 	}
 	/*
 	 * A value that looks like an option is far more often a value forgotten; "=" serves those

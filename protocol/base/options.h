@@ -46,10 +46,10 @@ enum options_result {
 
 /*
  * Reads the file, the environment, then @argv, of which the last one wins (--name VALUE,
- * --name=VALUE; "--" ends the options, as does the first argument that is none). A VALUE of its own
- * may not start with "--", so argv[*first - 1] is "--" only where that ended the options. Empty
- * variables count as not set. Values point into @argv, the environment or what options_set() was
- * given. Adds --help and --version.
+ * --name=VALUE, for flags --name or --name=no; "--" ends the options, as does the first argument
+ * that is none). A VALUE of its own may not start with "--", so argv[*first - 1] is "--" only where
+ * that ended the options. Empty variables count as not set. Values point into @argv, the
+ * environment or what options_set() was given. Adds --help and --version.
  */
 enum options_result options_parse(
 	const struct options_program *program, int argc, char **argv, int *first);

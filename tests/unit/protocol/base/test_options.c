@@ -150,10 +150,24 @@ static void a_missing_value_is_an_error(void **state)
 	assert_string_equal(socket_path, "--stats");
 }
 
-static void a_flag_with_a_value_is_an_error(void **state)
+static void a_flag_that_a_file_has_set_is_cleared_by_its_option(void **state)
 {
-	assert_int_equal(parse(2, "--stats=yes", NULL), OPTIONS_USAGE);
-	assert_non_null(strstr(captured, "--stats takes no value"));
+	static const char *const says[] = {"stats", "yes", NULL};
+
+	assert_int_equal(parse(2, "--stats=yes", NULL), OPTIONS_RUN);
+	assert_true(stats);
+	assert_int_equal(parse(2, "--stats", "--stats=0", NULL), OPTIONS_RUN);
+	assert_false(stats);
+	assert_int_equal(parse(2, "--stats=maybe", NULL), OPTIONS_USAGE);
+	assert_non_null(strstr(captured, "--stats=maybe may only be"));
+	file_says = says;
+	parsed = &with_file;
+	assert_int_equal(parse(2, NULL), OPTIONS_RUN);
+	assert_true(stats);
+	assert_int_equal(parse(2, "--stats=no", NULL), OPTIONS_RUN);
+	assert_false(stats);
+	parsed = &program;
+	file_says = NULL;
 }
 
 static void the_environment_sets_what_the_command_line_does_not(void **state)
@@ -330,7 +344,7 @@ int main(void)
 		TEST(the_first_other_argument_ends_the_options),
 		TEST(unknown_options_are_named_and_point_at_help),
 		TEST(a_missing_value_is_an_error),
-		TEST(a_flag_with_a_value_is_an_error),
+		TEST(a_flag_that_a_file_has_set_is_cleared_by_its_option),
 		TEST(the_environment_sets_what_the_command_line_does_not),
 		TEST(only_common_options_have_a_common_variable),
 		TEST(the_programs_own_variable_wins_over_the_common_one),
