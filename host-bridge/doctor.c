@@ -7,19 +7,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/landlock.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "host-bridge/cross_domain/compositor.h"
 #include "host-bridge/policy/policy.h"
 #include "host-bridge/render/renderer.h"
+#include "host-bridge/sandbox.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/checks.h"
 #include "protocol/base/fd.h"
@@ -45,6 +43,8 @@ struct doctor {
 	const char *missing[3]; /* what no application can do without */
 	bool has_seat;
 	bool monitor_runs;
+	bool probed; /* the sandbox */
+	struct confinement confinement;
 };
 
 /* Where the compositor's socket is, and the unit's; without need of either it may be missing. */
@@ -216,28 +216,26 @@ static enum check_result check_renderer(void *world, struct finding *finding, in
 
 /* The sandbox */
 
-static enum check_result check_seccomp(void *world, struct finding *finding, int argument)
+/* @argument: the step. The first of these checks makes all of them, in processes of its own. */
+static enum check_result check_sandbox(void *world, struct finding *finding, int argument)
 {
-	uint32_t action = SECCOMP_RET_ERRNO;
+	struct doctor *doctor = world;
+	const struct confine_step_text *text = confine_step_text(argument);
+	enum sandbox_mode mode = doctor->settings->sandbox;
 
-	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0)
-		return finding_ok(finding, "filters of system calls");
-	finding_found(finding, "no filters of system calls: %s", strerror(errno));
-	return finding_remedy(finding, CHECK_FAILED,
-		"use a kernel with CONFIG_SECCOMP_FILTER, or, with less safety, --no-sandbox");
-}
-
-static enum check_result check_landlock(void *world, struct finding *finding, int argument)
-{
-	long version =
-		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-
-	if (version >= 1)
-		return finding_ok(finding, "version %ld", version);
-	finding_found(finding, "not in this kernel: files are guarded by seccomp alone");
-	return finding_remedy(finding, CHECK_WARNING,
-		"boot with landlock among lsm= (lsm=landlock,lockdown,yama,...), or use a kernel "
-		"with CONFIG_SECURITY_LANDLOCK (Debian's have it)");
+	if (mode == SANDBOX_OFF)
+		return finding_skip(finding, "--sandbox=off");
+	if (!doctor->probed)
+		sandbox_probe(&doctor->confinement);
+	doctor->probed = true;
+	int error = doctor->confinement.errors[argument];
+	if (error == 0)
+		return finding_ok(finding, "%s", text->name);
+	finding_found(finding, "no %s (%s): %s", text->name, strerror(-error), text->without);
+	return finding_remedy(finding,
+		mode == SANDBOX_REQUIRE || argument == CONFINE_FILTER ? CHECK_FAILED
+								      : CHECK_WARNING,
+		"%s", text->remedy);
 }
 
 /* The monitor */
@@ -359,8 +357,11 @@ static const struct check checks[] = {
 	{"dma-bufs", check_udmabuf, 0},
 	{"renderer", check_renderer, 0},
 	{"open files", check_open_files, FILES_WANTED},
-	{"seccomp", check_seccomp, 0},
-	{"Landlock", check_landlock, 0},
+	{"seccomp", check_sandbox, CONFINE_FILTER},
+	{"Landlock", check_sandbox, CONFINE_LANDLOCK},
+	{"namespaces", check_sandbox, CONFINE_NAMESPACES},
+	{"root", check_sandbox, CONFINE_ROOT},
+	{"processes", check_sandbox, CONFINE_PROCESSES},
 	{"monitor", check_monitor, 0},
 	{"its device", check_monitor_device, 0},
 	{"KVM", check_kvm, 0},

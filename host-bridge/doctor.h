@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "host-bridge/confine/steps.h"
+
 struct policy;
 struct renderer_config;
 
@@ -13,6 +15,7 @@ struct host_doctor_settings {
 	const char *socket_path; /* as --socket; NULL: the unit's, where there is a name */
 	const struct renderer_config *renderer;
 	bool wants_renderer; /* there is a --renderer */
+	enum sandbox_mode sandbox;
 };
 
 /* Writes a line for each check to @out. The exit status: 0 when guests would have windows, else 1.

@@ -13,6 +13,7 @@
 #include <wayland-server-core.h>
 
 #include "host-bridge/config.h"
+#include "host-bridge/confine/connector.h"
 #include "host-bridge/cross_domain/compositor.h"
 #include "host-bridge/doctor.h"
 #include "host-bridge/gpu/device.h"
@@ -38,7 +39,7 @@
 
 struct host_options {
 	const char *config, *socket, *fd, *wayland_display, *vm, *clipboard, *renderer,
-		*renderer_program, *render_node, *window_size, *log_level, *trace;
+		*renderer_program, *render_node, *window_size, *log_level, *trace, *sandbox;
 	bool print_capabilities, stats, no_sandbox, doctor;
 };
 
@@ -46,7 +47,8 @@ struct host {
 	const char *socket_path; /* NULL: socket_fd */
 	int socket_fd;
 	uint64_t region_bytes;
-	bool print_capabilities, stats, sandbox, doctor, wants_renderer;
+	bool print_capabilities, stats, doctor, wants_renderer;
+	enum sandbox_mode sandbox;
 	struct renderer_config renderer_config;
 	char renderer_program[PATH_MAX];
 	struct renderer *renderer;
@@ -136,10 +138,13 @@ static bool parse_command_line(struct host_options *options, struct policy *poli
 			"Print the counters at exit, as SIGUSR1 does at any time: \"name value\" "
 			"lines on standard error.",
 			.flag = &options->stats, .common = true},
-		{"no-sandbox", NULL,
-			"Keep all rights after the start, for debugging. By default wayferry-host "
-			"then gives up files, programs, the network and all system calls it does "
-			"not use.",
+		{"sandbox", "MODE",
+			"How wayferry-host and its renderers confine themselves once they have "
+			"started: on (the default) takes every step that this machine offers and "
+			"says which ones it does not, require starts only where it offers all of "
+			"them, off keeps all rights, for debugging.",
+			.value = &options->sandbox},
+		{"no-sandbox", NULL, "As --sandbox=off, where there is no --sandbox.",
 			.flag = &options->no_sandbox},
 		{0},
 	};
@@ -235,10 +240,11 @@ static bool apply_socket(struct host *host, const struct host_options *options)
 	return false;
 }
 
-/* Beside this program (a build tree has it in the directory next to this one's), or installed. */
+/* Beside this program (in a build tree, below its directory), or where it was installed. */
 static void find_renderer_program(struct host *host)
 {
-	static const char *const beside[] = {"wayferry-renderer", "../renderer/wayferry-renderer"};
+	static const char *const beside[] = {
+		"wayferry-renderer", "render/worker/wayferry-renderer"};
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	self[n > 0 ? n : 0] = 0;
@@ -274,6 +280,7 @@ static bool apply_renderer(struct host *host, const struct host_options *options
 		return refuse("renderer", options->renderer, "none, and others besides");
 	if (options->render_node && !host->wants_renderer)
 		return refuse("render-node", options->render_node, "of no use without --renderer");
+	config->sandbox = host->sandbox;
 	config->render_node = options->render_node;
 	config->log_level = options->log_level ? options->log_level : "info";
 	config->program = options->renderer_program;
@@ -312,7 +319,9 @@ static bool apply_options(struct host *host, const struct host_options *options)
 	host->print_capabilities = options->print_capabilities;
 	host->stats = options->stats;
 	host->doctor = options->doctor;
-	host->sandbox = !options->no_sandbox;
+	host->sandbox = options->no_sandbox ? SANDBOX_OFF : SANDBOX_ON;
+	if (options->sandbox && !sandbox_mode_from_name(options->sandbox, &host->sandbox))
+		return refuse("sandbox", options->sandbox, "not one of on, require and off");
 	host->policy.wayland_display = options->wayland_display;
 	host->policy.vm_name = options->vm;
 	if (options->vm && !policy_vm_name_good(options->vm))
@@ -440,6 +449,21 @@ static bool open_host(struct host *host)
 	return true;
 }
 
+/* What is opened or connected from here on comes from the connector. */
+static bool confine_host(struct host *host)
+{
+	struct sockaddr_un compositor;
+	bool has_compositor = compositor_address(&host->policy, &compositor) == 0;
+
+	int error = connector_start(has_compositor ? &compositor : NULL, host->socket_path,
+		host->sandbox != SANDBOX_OFF);
+	if (error < 0) {
+		log_err("no process that connects: %s", strerror(-error));
+		return false;
+	}
+	return sandbox_enter(host->sandbox);
+}
+
 static bool run_host(struct host *host)
 {
 	service_notify(&host->service, "READY=1\nSTATUS=Serving %s",
@@ -459,6 +483,7 @@ static void close_host(struct host *host)
 	if (host->device && host->stats)
 		print_stats(host);
 	device_destroy(host->device);
+	connector_finish(true);
 	renderer_destroy(host->renderer);
 	for (size_t i = 0; i < ARRAY_LENGTH(host->signals); i++) {
 		if (host->signals[i])
@@ -494,6 +519,7 @@ int main(int argc, char **argv)
 			.socket_path = host.socket_path,
 			.renderer = &host.renderer_config,
 			.wants_renderer = host.wants_renderer,
+			.sandbox = host.sandbox,
 		};
 		exit_status = host_doctor_run(&settings, stdout);
 	} else if (host.print_capabilities) {
@@ -501,8 +527,7 @@ int main(int argc, char **argv)
 		if (exit_status == EXIT_SUCCESS)
 			print_capabilities(&host);
 	} else {
-		bool good = open_host(&host) &&
-			(!host.sandbox || sandbox_enter(host.socket_path)) && run_host(&host);
+		bool good = open_host(&host) && confine_host(&host) && run_host(&host);
 		exit_status = good ? EXIT_SUCCESS : EXIT_FAILURE;
 	}
 	close_host(&host);

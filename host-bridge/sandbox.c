@@ -1,246 +1,208 @@
-/*
- * The process gives up what it no longer needs once it has started: Landlock for files, seccomp for
- * system calls.
- */
+/* wayferry-host gives up what it no longer needs once it has started. */
 #include "host-bridge/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/landlock.h>
 #include <linux/udmabuf.h>
-#include <seccomp.h>
-#include <stdio.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "host-bridge/confine/filter.h"
+#include "host-bridge/confine/landlock.h"
+#include "host-bridge/confine/namespaces.h"
 #include "protocol/base/bytes.h"
-#include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 #include "protocol/base/sanitizer.h"
 
 #define LOG_MODULE "sandbox"
 
-/*
- * Parts of Landlock that are younger than the oldest headers we build with; the kernel says which
- * of them it knows.
- */
-struct landlock_ruleset {
-	uint64_t handled_access_fs;
-	uint64_t handled_access_net; /* version 4 */
-	uint64_t scoped;             /* version 6 */
-};
-#define ACCESS_FS_1 ((UINT64_C(1) << 13) - 1)          /* all of version 1 */
-#define ACCESS_FS_REFER (UINT64_C(1) << 13)            /* version 2 */
-#define ACCESS_FS_TRUNCATE (UINT64_C(1) << 14)         /* version 3 */
-#define ACCESS_FS_IOCTL_DEV (UINT64_C(1) << 15)        /* version 5 */
-#define ACCESS_NET_TCP UINT64_C(3)                     /* version 4: bind and connect */
-#define SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS UINT64_C(3) /* version 6 */
-
-/* What the kernel's @version lets us forbid, and the size of struct landlock_ruleset it knows. */
-static size_t describe_ruleset(long version, struct landlock_ruleset *ruleset)
-{
-	*ruleset = (struct landlock_ruleset){.handled_access_fs = ACCESS_FS_1};
-	if (version >= 2)
-		ruleset->handled_access_fs |= ACCESS_FS_REFER;
-	if (version >= 3)
-		ruleset->handled_access_fs |= ACCESS_FS_TRUNCATE;
-	if (version >= 5)
-		ruleset->handled_access_fs |= ACCESS_FS_IOCTL_DEV;
-	if (version >= 4)
-		ruleset->handled_access_net = ACCESS_NET_TCP;
-	if (version >= 6)
-		ruleset->scoped = SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS;
-	return version >= 6 ? sizeof(*ruleset) : version >= 4 ? 16 : 8;
-}
-
-/* Landlock knows directories: whatever lies beside the socket could be removed, too. */
-static int allow_removal(int ruleset, const char *path)
-{
-	char *directory = strdup(path);
-	char *slash = directory ? strrchr(directory, '/') : NULL;
-
-	if (!directory)
-		return -ENOMEM;
-	if (slash)
-		slash[slash == directory ? 1 : 0] = 0;
-	int parent = open(slash ? directory : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	const struct landlock_path_beneath_attr rule = {
-		.allowed_access = LANDLOCK_ACCESS_FS_REMOVE_FILE,
-		.parent_fd = parent,
-	};
-	int status = 0;
-	if (parent < 0 ||
-		syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
-		status = -errno;
-	fd_close(&parent);
-	free(directory);
-	return status;
-}
-
-static bool enter_landlock(const char *socket_path)
-{
-	struct landlock_ruleset description;
-	long version =
-		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-
-	if (version < 1) {
-		log_info("this kernel has no Landlock; files are guarded by the list of system "
-			 "calls alone");
-		return true;
-	}
-	size_t size = describe_ruleset(version, &description);
-	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &description, size, 0);
-	int status = ruleset < 0 ? -errno : 0;
-	if (status == 0 && socket_path)
-		status = allow_removal(ruleset, socket_path);
-	if (status == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
-		status = -errno;
-	fd_close(&ruleset);
-	if (status < 0)
-		log_err("Landlock: %s", strerror(-status));
-	return status == 0;
-}
+#define ALLOW(name) FILTER_CALL(name, 0)
+/* Allowed when argument @index, all 64 bits of it, is @value; or has no bit of @bits. */
+#define ALLOW_EQUAL(name, index, value) FILTER_CALL_IF(name, 0, index, EQ, value, 0)
+#define ALLOW_WITHOUT(name, index, bits) FILTER_CALL_IF(name, 0, index, MASKED_EQ, bits, 0)
+/* As getsockopt and setsockopt are: for sockets of any kind. */
+#define ALLOW_LEVEL(name) ALLOW_EQUAL(name, 1, SOL_SOCKET)
 
 /*
  * What the process does after its start. The device: queues, memory, pipes, sockets, timers. libc:
- * allocation, locks, signals, abort.
+ * allocation, locks, signals, abort. The last rule's argument is filled in at run time.
  */
-static const int allowed_calls[] = {
-	SCMP_SYS(accept4),
-	SCMP_SYS(brk),
-	SCMP_SYS(clock_gettime),
-	SCMP_SYS(clock_nanosleep),
-	SCMP_SYS(close),
-	SCMP_SYS(connect),
-	SCMP_SYS(dup),
-	SCMP_SYS(dup3),
-	SCMP_SYS(epoll_create1),
-	SCMP_SYS(epoll_ctl),
-	SCMP_SYS(epoll_pwait),
-	SCMP_SYS(epoll_wait),
-	SCMP_SYS(eventfd2),
-	SCMP_SYS(exit),
-	SCMP_SYS(exit_group),
-	SCMP_SYS(fallocate),
-	SCMP_SYS(fcntl),
-	SCMP_SYS(fstat),
-	SCMP_SYS(fstatfs),
-	SCMP_SYS(ftruncate),
-	SCMP_SYS(futex),
-	SCMP_SYS(geteuid),
-	SCMP_SYS(getpid),
-	SCMP_SYS(getrandom),
-	SCMP_SYS(getsockname),
-	SCMP_SYS(getsockopt),
-	SCMP_SYS(gettid),
-	SCMP_SYS(getuid),
-	SCMP_SYS(lseek),
-	SCMP_SYS(madvise),
-	SCMP_SYS(memfd_create),
-	SCMP_SYS(mremap),
-	SCMP_SYS(munmap),
-	SCMP_SYS(nanosleep),
-	SCMP_SYS(newfstatat),
-	SCMP_SYS(pipe2),
-	SCMP_SYS(poll),
-	SCMP_SYS(ppoll),
-	SCMP_SYS(pread64),
-	SCMP_SYS(preadv),
-	SCMP_SYS(pwrite64),
-	SCMP_SYS(pwritev),
-	SCMP_SYS(read),
-	SCMP_SYS(readv),
-	SCMP_SYS(recvfrom),
-	SCMP_SYS(recvmsg),
-	SCMP_SYS(restart_syscall),
-	SCMP_SYS(rt_sigaction),
-	SCMP_SYS(rt_sigprocmask),
-	SCMP_SYS(rt_sigreturn),
-	SCMP_SYS(sched_yield),
-	SCMP_SYS(sendmsg),
-	SCMP_SYS(sendto),
-	SCMP_SYS(setsockopt),
-	SCMP_SYS(shutdown),
-	SCMP_SYS(sigaltstack),
-	SCMP_SYS(signalfd4),
-	SCMP_SYS(timerfd_create),
-	SCMP_SYS(timerfd_settime),
-	SCMP_SYS(unlink),
-	SCMP_SYS(unlinkat),
-	SCMP_SYS(write),
-	SCMP_SYS(writev),
+static const struct filter_rule allowed_calls[] = {
+	ALLOW(accept4),
+	ALLOW(brk),
+	ALLOW(clock_gettime),
+	ALLOW(clock_nanosleep),
+	ALLOW(close),
+	ALLOW(dup),
+	ALLOW(dup3),
+	ALLOW(epoll_create1),
+	ALLOW(epoll_ctl),
+	ALLOW(epoll_pwait),
+	ALLOW(epoll_wait),
+	ALLOW(eventfd2),
+	ALLOW(exit),
+	ALLOW(exit_group),
+	ALLOW(fallocate),
+	/* Not F_SETOWN and F_SETSIG, which send signals to others. */
+	ALLOW_EQUAL(fcntl, 1, F_DUPFD_CLOEXEC),
+	ALLOW_EQUAL(fcntl, 1, F_GETFD),
+	ALLOW_EQUAL(fcntl, 1, F_SETFD),
+	ALLOW_EQUAL(fcntl, 1, F_GETFL),
+	ALLOW_EQUAL(fcntl, 1, F_SETFL),
+	ALLOW_EQUAL(fcntl, 1, F_ADD_SEALS),
+	ALLOW_EQUAL(fcntl, 1, F_GET_SEALS),
+	ALLOW_EQUAL(fcntl, 1, F_SETPIPE_SZ),
+	ALLOW_EQUAL(fcntl, 1, F_GETPIPE_SZ),
+	ALLOW(fstat),
+	ALLOW(fstatfs),
+	ALLOW(ftruncate),
+	ALLOW(futex),
+	ALLOW(geteuid),
+	ALLOW(getpid),
+	ALLOW(getrandom),
+	ALLOW(getsockname),
+	ALLOW_LEVEL(getsockopt),
+	ALLOW(gettid),
+	ALLOW(getuid),
+	ALLOW_EQUAL(ioctl, 1, FIONBIO),
+	ALLOW_EQUAL(ioctl, 1, FIONREAD),
+	ALLOW_EQUAL(ioctl, 1, UDMABUF_CREATE_LIST),
+	ALLOW(lseek),
+	ALLOW(madvise),
+	ALLOW(memfd_create),
+	ALLOW_WITHOUT(mmap, 2, PROT_EXEC),
+	ALLOW_WITHOUT(mprotect, 2, PROT_EXEC),
+	ALLOW(mremap),
+	ALLOW(munmap),
+	ALLOW(nanosleep),
+	ALLOW_EQUAL(newfstatat, 3, AT_EMPTY_PATH), /* libc's fstat */
+	ALLOW(pipe2),
+	ALLOW(poll),
+	ALLOW(ppoll),
+	ALLOW(pread64),
+	ALLOW(preadv),
+	ALLOW(pwrite64),
+	ALLOW(pwritev),
+	ALLOW(read),
+	ALLOW(readv),
+	ALLOW(recvfrom),
+	ALLOW(recvmsg),
+	ALLOW(restart_syscall),
+	ALLOW(rt_sigaction),
+	ALLOW(rt_sigprocmask),
+	ALLOW(rt_sigreturn),
+	ALLOW(sched_yield),
+	ALLOW(sendmsg),
+	ALLOW_EQUAL(sendto, 4, 0), /* to the peer, not to an address */
+	ALLOW_LEVEL(setsockopt),
+	ALLOW(shutdown),
+	ALLOW(sigaltstack),
+	ALLOW(signalfd4),
+	/* To renderers' processes; datagrams could go to addresses. */
+	{SCMP_SYS(socketpair), 0, 2,
+		{{0, SCMP_CMP_EQ, AF_UNIX, 0},
+			{1, SCMP_CMP_EQ, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0}}},
+	ALLOW(timerfd_create),
+	ALLOW(timerfd_settime),
+	ALLOW(write),
+	ALLOW(writev),
 };
 
-/*
- * Calls that are allowed with one argument only: equal to @value, or with none of the bits of
- * @forbidden set.
- */
-static const struct {
-	int call;
-	unsigned argument;
-	uint64_t value, forbidden;
-} limited_calls[] = {
-	{SCMP_SYS(socket), 0, AF_UNIX, 0},
-	{SCMP_SYS(socketpair), 0, AF_UNIX, 0},
-	{SCMP_SYS(mmap), 2, 0, PROT_EXEC},
-	{SCMP_SYS(mprotect), 2, 0, PROT_EXEC},
-	{SCMP_SYS(ioctl), 1, FIONREAD, 0},
-	{SCMP_SYS(ioctl), 1, FIONBIO, 0},
-	{SCMP_SYS(ioctl), 1, UDMABUF_CREATE_LIST, 0},
-};
-
-static int fill_filter(scmp_filter_ctx filter)
+static int load_filter(void)
 {
-	int status = 0;
+	struct filter_rule rules[ARRAY_LENGTH(allowed_calls) + 1];
 
-	for (size_t i = 0; i < ARRAY_LENGTH(allowed_calls) && status == 0; i++)
-		status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_calls[i], 0);
-	for (size_t i = 0; i < ARRAY_LENGTH(limited_calls) && status == 0; i++) {
-		unsigned argument = limited_calls[i].argument;
-		struct scmp_arg_cmp limit = limited_calls[i].forbidden
-			? SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, limited_calls[i].forbidden, 0)
-			: SCMP_CMP(argument, SCMP_CMP_EQ, limited_calls[i].value, 0);
-		status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, limited_calls[i].call, 1, limit);
-	}
+	memcpy(rules, allowed_calls, sizeof(allowed_calls));
 	/* abort() in a process of one thread: a signal to itself. */
-	if (status == 0)
-		status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
-	return status;
+	rules[ARRAY_LENGTH(allowed_calls)] =
+		(struct filter_rule)ALLOW_EQUAL(tgkill, 0, (scmp_datum_t)getpid());
+	return filter_load(EPERM, rules, ARRAY_LENGTH(rules));
 }
 
-static bool enter_seccomp(void)
+static void confine(struct confinement *confinement)
 {
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int status = filter ? fill_filter(filter) : -ENOMEM;
+	int *errors = confinement->errors;
 
-	/* The kernel's audit log, where there is one, says what was refused. */
-	if (status == 0)
-		status = seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1);
-	if (status == 0)
-		status = seccomp_load(filter);
-	if (filter)
-		seccomp_release(filter);
-	if (status < 0)
-		log_err("seccomp: %s", strerror(-status));
-	return status == 0;
+	*confinement = (struct confinement){0};
+	errors[CONFINE_NAMESPACES] = namespaces_enter(0);
+	errors[CONFINE_ROOT] = errors[CONFINE_NAMESPACES] == 0
+		? namespaces_replace_root(NULL, 0, NULL)
+		: errors[CONFINE_NAMESPACES];
+	namespaces_drop_capabilities();
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	errors[CONFINE_LANDLOCK] = landlock_enter(NULL, 0);
+	errors[CONFINE_FILTER] = load_filter();
 }
 
-bool sandbox_enter(const char *socket_path)
+bool sandbox_enter(enum sandbox_mode mode)
 {
+	struct confinement confinement;
+
+	if (mode == SANDBOX_OFF)
+		return true;
 	if (ADDRESS_SANITIZER) {
 		log_debug("built with the address sanitizer: no sandbox");
 		return true;
 	}
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
-		log_err("no_new_privs: %s", strerror(errno));
-		return false;
+	confine(&confinement);
+	return confinement_suffices(&confinement, mode);
+}
+
+/* --- what the doctor asks --- */
+
+/* Whether a process namespace with its own /proc can be had: 0 or -errno, as an exit status. */
+static int probe_processes(void)
+{
+	int proc_error = 0, status;
+
+	int error = namespaces_enter(CLONE_NEWPID);
+	if (error < 0)
+		return -error;
+	pid_t pid = fork();
+	if (pid == 0) {
+		error = namespaces_replace_root(NULL, 0, &proc_error);
+		_exit(error < 0 ? -error : -proc_error);
 	}
-	return enter_landlock(socket_path) && enter_seccomp();
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return errno;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
+}
+
+/* A child's work; its result is in @confinement, which is shared memory. */
+static void probe_in_child(
+	void (*work)(struct confinement *confinement), struct confinement *confinement)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		work(confinement);
+		_exit(EXIT_SUCCESS);
+	}
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+}
+
+static void find_process_namespace(struct confinement *confinement)
+{
+	confinement->errors[CONFINE_PROCESSES] = -probe_processes();
+}
+
+void sandbox_probe(struct confinement *confinement)
+{
+	struct confinement *shared = mmap(
+		NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	*confinement = (struct confinement){0};
+	if (shared == MAP_FAILED)
+		return;
+	probe_in_child(confine, shared);
+	probe_in_child(find_process_namespace, shared);
+	*confinement = *shared;
+	munmap(shared, sizeof(*shared));
 }

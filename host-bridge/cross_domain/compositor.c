@@ -21,6 +21,7 @@
 #include <unistd.h>
 #include <wayland-server-protocol.h>
 
+#include "host-bridge/confine/connector.h"
 #include "host-bridge/policy/policy.h"
 #include "protocol/base/byte_queue.h"
 #include "protocol/base/bytes.h"
@@ -304,7 +305,7 @@ static int handle_readiness(int fd, uint32_t mask, void *data)
 	return 0;
 }
 
-static int socket_address(const struct policy *policy, struct sockaddr_un *address)
+int compositor_address(const struct policy *policy, struct sockaddr_un *address)
 {
 	const char *display = policy->wayland_display;
 	const char *directory = getenv("XDG_RUNTIME_DIR");
@@ -328,20 +329,12 @@ static int socket_address(const struct policy *policy, struct sockaddr_un *addre
 int compositor_open_socket(const struct policy *policy, char path[COMPOSITOR_PATH_BYTES])
 {
 	struct sockaddr_un address;
-	int status = socket_address(policy, &address);
+	int status = compositor_address(policy, &address);
 
 	snprintf(path, COMPOSITOR_PATH_BYTES, "%s", status < 0 ? "" : address.sun_path);
 	if (status < 0)
 		return status;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
-		status = -errno;
-		close(fd);
-		return status;
-	}
-	return fd;
+	return connector_connect(&address);
 }
 
 static int handle_again(void *data);

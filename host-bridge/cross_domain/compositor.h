@@ -10,6 +10,7 @@
 
 struct policy;
 struct compositor;
+struct sockaddr_un;
 
 #define COMPOSITOR_PATH_BYTES 108
 
@@ -39,10 +40,13 @@ struct compositor_listener {
 	void (*drained)(void *data);
 };
 
+/* Where the Wayland socket of @policy is: $XDG_RUNTIME_DIR/$WAYLAND_DISPLAY and its usual
+ * variations. 0 or -errno. */
+int compositor_address(const struct policy *policy, struct sockaddr_un *address);
+
 /*
- * A new connection to the Wayland socket of @policy: $XDG_RUNTIME_DIR/$WAYLAND_DISPLAY and its
- * usual variations. Does not wait. The fd is the caller's; or -errno. @path gets the socket's path
- * ("": there is no such path).
+ * A new connection to that, by way of the connector. Does not wait for the compositor. The fd is
+ * the caller's; or -errno. @path gets the socket's path ("": there is no such path).
  */
 int compositor_open_socket(const struct policy *policy, char path[COMPOSITOR_PATH_BYTES]);
 

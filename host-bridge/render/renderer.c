@@ -2,6 +2,7 @@
 #include "host-bridge/render/renderer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -226,11 +227,15 @@ static void run_program(const struct renderer_config *config, int socket)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (null >= 0)
+		dup2(null, STDIN_FILENO);
 	int fd = dup(socket);               /* without close-on-exec */
 	dup2(STDERR_FILENO, STDOUT_FILENO); /* what Mesa has to say is no output of ours */
 	snprintf(number, sizeof(number), "%d", fd);
 	execl(config->program, "wayferry-renderer", number, config->log_level,
-		config->render_node ? config->render_node : "-", (char *)NULL);
+		config->render_node ? config->render_node : "-", sandbox_mode_name(config->sandbox),
+		(char *)NULL);
 	log_err("%s: %s", config->program, strerror(errno));
 	_exit(127);
 }

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "host-bridge/confine/steps.h"
 #include "host-bridge/render/renderer_protocol.h"
 
 #define RENDERER_MAX_CAPSETS 3
@@ -27,6 +28,7 @@ struct renderer_config {
 	const char *program;     /* wayferry-renderer's path */
 	const char *render_node; /* or NULL */
 	const char *log_level;   /* its name */
+	enum sandbox_mode sandbox;
 	bool kinds[RENDERER_N_KINDS];
 };
 

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "host-bridge/confine/connector.h"
 #include "host-bridge/vhost/frontend_listener.h"
 #include "protocol/base/fd.h"
 
@@ -307,14 +308,9 @@ static bool make_way(struct vhost_user *vu)
 int vhost_user_adopt(struct vhost_user *vu, int socket)
 {
 	struct ucred peer = {.uid = (uid_t)-1};
-	socklen_t size = sizeof(peer);
-	int error = 0;
+	int error = make_way(vu) ? connector_peer(socket, &peer) : -EBUSY;
 
-	if (!make_way(vu))
-		error = -EBUSY;
-	else if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
-		error = -errno;
-	else if (peer.uid != geteuid() && peer.uid != 0)
+	if (error == 0 && peer.uid != geteuid() && peer.uid != 0)
 		error = -EPERM;
 	if (error == 0) {
 		vu->source = wl_event_loop_add_fd(

@@ -23,12 +23,13 @@ BELOW = {
     "guest-proxy/clients": ["guest-proxy/windows"],
     "guest-proxy": ["guest-proxy/clients"],
     "guest-proxy/x11": ["protocol/relay"],
-    "host-bridge/vhost": ["protocol/relay"],
+    "host-bridge/confine": ["protocol/base"],
+    "host-bridge/vhost": ["host-bridge/confine", "protocol/relay"],
     "host-bridge/gpu": ["host-bridge/vhost"],
     "host-bridge/policy": ["host-bridge/gpu"],
     "host-bridge/cross_domain": ["host-bridge/policy"],
     "host-bridge/render": ["host-bridge/gpu"],
-    "host-bridge/render/worker": ["protocol/relay"],
+    "host-bridge/render/worker": ["host-bridge/confine", "protocol/relay"],
     "host-bridge": ["host-bridge/cross_domain", "host-bridge/render"],
 }
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <virgl/virglrenderer.h>
 
+#include "host-bridge/render/worker/server.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 
@@ -137,6 +138,11 @@ void library_poll(void)
 
 /* --- life --- */
 
+static int handle_get_server_fd(void *cookie, uint32_t version)
+{
+	return server_start();
+}
+
 static int handle_get_drm_fd(void *cookie)
 {
 	return open(library.render_node, O_RDWR | O_CLOEXEC);
@@ -161,6 +167,7 @@ int library_init(enum renderer_kind kind, const char *render_node)
 		.version = CALLBACKS_VERSION,
 		.write_fence = handle_fence,
 		.write_context_fence = handle_context_fence,
+		.get_server_fd = handle_get_server_fd,
 	};
 
 	library.kind = kind;

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "host-bridge/render/worker/sandbox.h"
 #include "host-bridge/render/worker/worker.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
@@ -31,6 +32,7 @@ struct child {
 static struct {
 	int socket, signals;
 	const char *render_node;
+	enum sandbox_mode sandbox;
 	struct child children[MAX_WORKERS];
 	size_t n_children;
 } spawner;
@@ -54,7 +56,7 @@ static void child_main(int socket, enum renderer_kind kind, pid_t parent)
 	fd_close(&spawner.socket);
 	fd_close(&spawner.signals);
 	prctl(PR_SET_NAME, kind == RENDERER_KIND_VENUS ? "wayferry-venus" : "wayferry-virgl");
-	_exit(worker_run(socket, kind, spawner.render_node));
+	_exit(worker_run(socket, kind, spawner.render_node, spawner.sandbox));
 }
 
 /* Takes @fd. */
@@ -153,10 +155,11 @@ int main(int argc, char **argv)
 	sigset_t mask;
 	enum log_level level;
 
-	if (argc != 4) {
+	if (argc != 5 || !sandbox_mode_from_name(argv[4], &spawner.sandbox)) {
 		fprintf(stderr,
 			"wayferry-renderer %s: started by wayferry-host, for its 3D contexts.\n"
-			"usage: wayferry-renderer SOCKET-FD LOG-LEVEL RENDER-NODE|-\n",
+			"usage: wayferry-renderer SOCKET-FD LOG-LEVEL RENDER-NODE|- "
+			"on|require|off\n",
 			WAYFERRY_VERSION);
 		return 2;
 	}
@@ -169,6 +172,8 @@ int main(int argc, char **argv)
 	/* Caches are files that workers may not write. */
 	setenv("MESA_SHADER_CACHE_DISABLE", "true", 1);
 	setenv("MESA_GLSL_CACHE_DISABLE", "true", 1);
+	if (!sandbox_spawner(spawner.sandbox))
+		return EXIT_FAILURE;
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &mask, NULL);

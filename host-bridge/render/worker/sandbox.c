@@ -1,18 +1,30 @@
 /*
- * What a worker gives up. Mesa, LLVM and the drivers of GPUs need far more than the device does
- * (code made at run time, threads, their own files), so this is a list of what is forbidden.
+ * What wayferry-renderer and its workers give up. Mesa, LLVM and the drivers of GPUs need far more
+ * system calls than the device does (code made at run time, threads, their own files), so the
+ * filter is a list of what is forbidden; files and devices are a list of what is allowed.
  */
 #include "host-bridge/render/worker/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <seccomp.h>
+#include <glob.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "host-bridge/confine/filter.h"
+#include "host-bridge/confine/landlock.h"
+#include "host-bridge/confine/namespaces.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
 #include "protocol/base/sanitizer.h"
 
 #define LOG_MODULE "renderer"
@@ -20,107 +32,112 @@
 
 #define MAX_FILES 4096
 #define MAX_MAPPED_BYTES (UINT64_C(1) << 40) /* guest memory is mapped whole; LLVM is large */
+#define MAX_PROCESSES 2048                   /* and threads, of all workers of one machine */
+#define MAX_PLACES 64
 
-static const int forbidden_calls[] = {
-	/* other processes */
-	SCMP_SYS(ptrace),
-	SCMP_SYS(process_vm_readv),
-	SCMP_SYS(process_vm_writev),
-	SCMP_SYS(pidfd_getfd),
-	SCMP_SYS(kcmp),
-	SCMP_SYS(perf_event_open),
-	/* the network, and sockets of others */
-	SCMP_SYS(socket),
-	SCMP_SYS(connect),
-	SCMP_SYS(bind),
-	SCMP_SYS(listen),
-	/* the file system */
-	SCMP_SYS(creat),
-	SCMP_SYS(truncate),
-	SCMP_SYS(link),
-	SCMP_SYS(linkat),
-	SCMP_SYS(symlink),
-	SCMP_SYS(symlinkat),
-	SCMP_SYS(rename),
-	SCMP_SYS(renameat),
-	SCMP_SYS(renameat2),
-	SCMP_SYS(unlink),
-	SCMP_SYS(unlinkat),
-	SCMP_SYS(mkdir),
-	SCMP_SYS(mkdirat),
-	SCMP_SYS(rmdir),
-	SCMP_SYS(mknod),
-	SCMP_SYS(mknodat),
-	SCMP_SYS(chmod),
-	SCMP_SYS(fchmod),
-	SCMP_SYS(fchmodat),
-	SCMP_SYS(chown),
-	SCMP_SYS(fchown),
-	SCMP_SYS(lchown),
-	SCMP_SYS(fchownat),
-	SCMP_SYS(setxattr),
-	SCMP_SYS(lsetxattr),
-	SCMP_SYS(fsetxattr),
-	SCMP_SYS(utimensat),
-	SCMP_SYS(openat2), /* its flags lie in memory, where a filter does not see them */
-	SCMP_SYS(open_by_handle_at),
-	SCMP_SYS(name_to_handle_at),
-	/* the system */
-	SCMP_SYS(mount),
-	SCMP_SYS(umount2),
-	SCMP_SYS(pivot_root),
-	SCMP_SYS(chroot),
-	SCMP_SYS(fsopen),
-	SCMP_SYS(open_tree),
-	SCMP_SYS(move_mount),
-	SCMP_SYS(unshare),
-	SCMP_SYS(setns),
-	SCMP_SYS(bpf),
-	SCMP_SYS(userfaultfd),
-	SCMP_SYS(io_uring_setup),
-	SCMP_SYS(io_uring_enter),
-	SCMP_SYS(io_uring_register),
-	SCMP_SYS(keyctl),
-	SCMP_SYS(add_key),
-	SCMP_SYS(request_key),
-	SCMP_SYS(init_module),
-	SCMP_SYS(finit_module),
-	SCMP_SYS(delete_module),
-	SCMP_SYS(kexec_load),
-	SCMP_SYS(kexec_file_load),
-	SCMP_SYS(reboot),
-	SCMP_SYS(swapon),
-	SCMP_SYS(swapoff),
-	SCMP_SYS(acct),
-	SCMP_SYS(quotactl),
-	SCMP_SYS(syslog),
-	SCMP_SYS(setuid),
-	SCMP_SYS(setgid),
-	SCMP_SYS(setreuid),
-	SCMP_SYS(setregid),
-	SCMP_SYS(setresuid),
-	SCMP_SYS(setresgid),
-	SCMP_SYS(setgroups),
-	SCMP_SYS(capset),
+/*
+ * The server's program is open as this fd, above what can be opened later. So a filter knows it,
+ * and once the program has started (which closes it) there is no such fd any more.
+ */
+#define SERVER_FD (MAX_FILES - 1)
+
+static struct {
+	struct place places[MAX_PLACES];
+	size_t n_places;
+	bool has_proc; /* /proc shows this machine's workers and nothing else */
+	char noexec[PATH_MAX], preload[PATH_MAX + 16];
+	char *environment[512];
+} sandbox;
+
+/* --- places --- */
+
+static const struct place usual_places[] = {
+	{"/usr", PLACE_READ},
+	{"/lib", PLACE_READ},
+	{"/lib32", PLACE_READ},
+	{"/lib64", PLACE_READ},
+	{"/libx32", PLACE_READ},
+	{"/nix/store", PLACE_READ},
+	{"/gnu/store", PLACE_READ},
+	{"/run/opengl-driver", PLACE_READ},
+	{"/etc/alternatives", PLACE_READ},
+	{"/etc/drirc", PLACE_READ},
+	{"/etc/egl", PLACE_READ},
+	{"/etc/glvnd", PLACE_READ},
+	{"/etc/ld.so.cache", PLACE_READ},
+	{"/etc/vulkan", PLACE_READ},
+	{"/sys/bus", PLACE_READ},
+	{"/sys/class/drm", PLACE_READ},
+	{"/sys/dev", PLACE_READ},
+	{"/sys/devices", PLACE_READ},
+	{"/dev/dri", PLACE_DEVICE},
+	{"/dev/full", PLACE_DEVICE},
+	{"/dev/null", PLACE_DEVICE},
+	{"/dev/random", PLACE_DEVICE},
+	{"/dev/udmabuf", PLACE_DEVICE},
+	{"/dev/urandom", PLACE_DEVICE},
+	{"/dev/zero", PLACE_DEVICE},
 };
 
-static int forbid(scmp_filter_ctx filter)
-{
-	const uint32_t refusal = SCMP_ACT_ERRNO(EPERM);
-	int status = 0;
+/* Variables by which users name drivers elsewhere: lists with colons. */
+static const char *const variables[] = {
+	"GBM_BACKENDS_PATH",
+	"LD_LIBRARY_PATH",
+	"LD_PRELOAD",
+	"LIBGL_DRIVERS_PATH",
+	"VK_ADD_DRIVER_FILES",
+	"VK_DRIVER_FILES",
+	"VK_ICD_FILENAMES",
+	"VK_LAYER_PATH",
+	"__EGL_VENDOR_LIBRARY_DIRS",
+	"__EGL_VENDOR_LIBRARY_FILENAMES",
+};
 
-	for (size_t i = 0; i < ARRAY_LENGTH(forbidden_calls) && status == 0; i++)
-		status = seccomp_rule_add(filter, refusal, forbidden_calls[i], 0);
-	/* Files may be opened, but neither made nor cut. */
-	static const uint64_t flags[] = {O_CREAT, O_TRUNC, __O_TMPFILE};
-	for (size_t i = 0; i < ARRAY_LENGTH(flags) && status == 0; i++) {
-		status = seccomp_rule_add(filter, refusal, SCMP_SYS(openat), 1,
-			SCMP_A2(SCMP_CMP_MASKED_EQ, flags[i], flags[i]));
-		if (status == 0)
-			status = seccomp_rule_add(filter, refusal, SCMP_SYS(open), 1,
-				SCMP_A1(SCMP_CMP_MASKED_EQ, flags[i], flags[i]));
+/* @path must last. */
+static void add_place(const char *path, enum place_use use)
+{
+	if (path[0] == '/' && path[1] && sandbox.n_places < MAX_PLACES)
+		sandbox.places[sandbox.n_places++] = (struct place){path, use};
+}
+
+static void find_places(void)
+{
+	static glob_t proprietary; /* NVIDIA's driver has its nodes in /dev itself */
+
+	for (size_t i = 0; i < ARRAY_LENGTH(usual_places); i++)
+		add_place(usual_places[i].path, usual_places[i].use);
+	if (glob("/dev/nvidia*", 0, NULL, &proprietary) == 0)
+		for (size_t i = 0; i < proprietary.gl_pathc; i++)
+			add_place(proprietary.gl_pathv[i], PLACE_DEVICE);
+	for (size_t i = 0; i < ARRAY_LENGTH(variables); i++) {
+		const char *value = getenv(variables[i]);
+		char *copy = value ? strdup(value) : NULL, *rest = copy, *path;
+		while (copy && (path = strsep(&rest, ":")))
+			add_place(path, PLACE_READ);
 	}
-	return status;
+	add_place(sandbox.noexec, PLACE_READ);
+}
+
+/* --- the spawner --- */
+
+/* The library that ends exec in the server stands beside this program. */
+static int find_noexec(void)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	self[n > 0 ? n : 0] = 0;
+	char *slash = strrchr(self, '/');
+	if (!slash)
+		return -ENOENT;
+	*slash = 0;
+	if (snprintf(sandbox.noexec, sizeof(sandbox.noexec), "%s/libwayferry-noexec.so", self) >=
+			(int)sizeof(sandbox.noexec) ||
+		access(sandbox.noexec, R_OK) < 0) {
+		sandbox.noexec[0] = 0;
+		return -ENOENT;
+	}
+	return 0;
 }
 
 static void limit(int resource, rlim_t value)
@@ -134,23 +151,278 @@ static void limit(int resource, rlim_t value)
 	setrlimit(resource, &limits);
 }
 
-bool sandbox_worker(void)
+/* The process that stays outside of the process namespace: its first child is the spawner. */
+static void wait_for_spawner(pid_t spawner) __attribute__((noreturn));
+static void wait_for_spawner(pid_t spawner)
+{
+	int status;
+
+	close_range(STDERR_FILENO + 1, UINT_MAX, 0); /* the spawner's are not to stay open here */
+	while (waitpid(spawner, &status, 0) < 0 && errno == EINTR)
+		;
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE);
+}
+
+static int enter_process_namespace(void)
+{
+	pid_t pid = fork();
+
+	if (pid > 0)
+		wait_for_spawner(pid);
+	if (pid == 0)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return pid < 0 ? -ENOTRECOVERABLE : 0;
+}
+
+bool sandbox_spawner(enum sandbox_mode mode)
+{
+	struct confinement confinement = {0};
+	int *errors = confinement.errors, proc_error = 0;
+
+	if (mode == SANDBOX_OFF || ADDRESS_SANITIZER)
+		return true;
+	errors[CONFINE_EXEC] = find_noexec();
+	find_places();
+	errors[CONFINE_LANDLOCK] = landlock_version() < 0 ? landlock_version() : 0;
+	errors[CONFINE_NAMESPACES] = namespaces_enter(CLONE_NEWPID);
+	if (errors[CONFINE_NAMESPACES] == 0) {
+		errors[CONFINE_PROCESSES] = enter_process_namespace();
+		errors[CONFINE_ROOT] =
+			namespaces_replace_root(sandbox.places, sandbox.n_places, &proc_error);
+		if (errors[CONFINE_PROCESSES] == 0)
+			errors[CONFINE_PROCESSES] = proc_error;
+		sandbox.has_proc = errors[CONFINE_ROOT] == 0 && proc_error == 0;
+		/* In a user namespace of their own its processes are counted apart. */
+		limit(RLIMIT_NPROC, MAX_PROCESSES);
+	} else {
+		errors[CONFINE_ROOT] = errors[CONFINE_PROCESSES] = errors[CONFINE_NAMESPACES];
+	}
+	if (sandbox.has_proc)
+		add_place("/proc", PLACE_READ);
+	namespaces_drop_capabilities();
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	return confinement_suffices(&confinement, mode);
+}
+
+/* --- workers --- */
+
+#define FORBID(name) FILTER_CALL(name, EPERM)
+/*
+ * Forbidden when argument @index has all of @bits; is @value in the 32 bits that the kernel looks
+ * at; is not @value.
+ */
+#define FORBID_BITS(name, index, bits) FILTER_CALL_IF(name, EPERM, index, MASKED_EQ, bits, bits)
+#define FORBID_VALUE(name, index, value)                                                           \
+	FILTER_CALL_IF(name, EPERM, index, MASKED_EQ, UINT32_MAX, value)
+#define FORBID_OTHERS(name, index, value) FILTER_CALL_IF(name, EPERM, index, NE, value, 0)
+
+static const struct filter_rule forbidden_calls[] = {
+	/* other processes */
+	FORBID(kcmp),
+	FORBID(kill),
+	FORBID(migrate_pages),
+	FORBID(move_pages),
+	FORBID(perf_event_open),
+	FORBID(pidfd_getfd),
+	FORBID(pidfd_open),
+	FORBID(pidfd_send_signal),
+	FORBID(process_madvise),
+	FORBID(process_mrelease),
+	FORBID(process_vm_readv),
+	FORBID(process_vm_writev),
+	FORBID(ptrace),
+	FORBID(rt_sigqueueinfo),
+	FORBID(rt_tgsigqueueinfo),
+	FORBID(setpriority),
+	FORBID(tgkill),
+	FORBID(tkill),
+	FORBID_VALUE(fcntl, 1, F_SETOWN),
+	FORBID_VALUE(fcntl, 1, F_SETOWN_EX),
+	FORBID_VALUE(fcntl, 1, F_SETSIG),
+	FORBID_VALUE(ioctl, 1, FIOSETOWN),
+	FORBID_VALUE(ioctl, 1, SIOCSPGRP),
+	/* limits: reading one's own is fine */
+	FORBID(setrlimit),
+	FORBID_OTHERS(prlimit64, 0, 0),
+	FORBID_OTHERS(prlimit64, 2, 0),
+	/* programs: but the server's, once */
+	FORBID(execve),
+	FORBID_OTHERS(execveat, 0, SERVER_FD),
+	FORBID_OTHERS(execveat, 4, AT_EMPTY_PATH),
+	/* the terminal that standard error may be */
+	FORBID_VALUE(ioctl, 1, TIOCLINUX),
+	FORBID_VALUE(ioctl, 1, TIOCSTI),
+	/* the network, and sockets of others */
+	FORBID(bind),
+	FORBID(connect),
+	FORBID(listen),
+	FORBID(socket),
+	FILTER_CALL_IF(socketpair, EPERM, 1, MASKED_EQ, 0xf, SOCK_DGRAM),
+	/* System V's IPC and message queues */
+	FORBID(mq_open),
+	FORBID(msgget),
+	FORBID(semget),
+	FORBID(shmget),
+	/* the file system */
+	FORBID(chmod),
+	FORBID(chown),
+	FORBID(creat),
+	FORBID(fanotify_init),
+	FORBID(fchmod),
+	FORBID(fchmodat),
+	FORBID(fchown),
+	FORBID(fchownat),
+	FORBID(fsetxattr),
+	FORBID(lchown),
+	FORBID(link),
+	FORBID(linkat),
+	FORBID(lsetxattr),
+	FORBID(mkdir),
+	FORBID(mkdirat),
+	FORBID(mknod),
+	FORBID(mknodat),
+	FORBID(name_to_handle_at),
+	FORBID(open_by_handle_at),
+	FORBID(openat2), /* its flags lie in memory, where a filter does not see them */
+	FORBID(rename),
+	FORBID(renameat),
+	FORBID(renameat2),
+	FORBID(rmdir),
+	FORBID(setxattr),
+	FORBID(symlink),
+	FORBID(symlinkat),
+	FORBID(truncate),
+	FORBID(unlink),
+	FORBID(unlinkat),
+	FORBID(utimensat),
+	FORBID_BITS(open, 1, O_CREAT),
+	FORBID_BITS(open, 1, O_TRUNC),
+	FORBID_BITS(open, 1, __O_TMPFILE),
+	FORBID_BITS(openat, 2, O_CREAT),
+	FORBID_BITS(openat, 2, O_TRUNC),
+	FORBID_BITS(openat, 2, __O_TMPFILE),
+	/* namespaces and mounts; clone3's flags lie in memory, libc then takes clone */
+	FILTER_CALL(clone3, ENOSYS),
+	FORBID_BITS(clone, 0, CLONE_NEWCGROUP),
+	FORBID_BITS(clone, 0, CLONE_NEWIPC),
+	FORBID_BITS(clone, 0, CLONE_NEWNET),
+	FORBID_BITS(clone, 0, CLONE_NEWNS),
+	FORBID_BITS(clone, 0, CLONE_NEWPID),
+	FORBID_BITS(clone, 0, CLONE_NEWUSER),
+	FORBID_BITS(clone, 0, CLONE_NEWUTS),
+	FORBID(chroot),
+	FORBID(fsconfig),
+	FORBID(fsmount),
+	FORBID(fsopen),
+	FORBID(fspick),
+	FORBID(mount),
+	FORBID(mount_setattr),
+	FORBID(move_mount),
+	FORBID(open_tree),
+	FORBID(pivot_root),
+	FORBID(setns),
+	FORBID(umount2),
+	FORBID(unshare),
+	/* the system */
+	FORBID(acct),
+	FORBID(add_key),
+	FORBID(bpf),
+	FORBID(capset),
+	FORBID(delete_module),
+	FORBID(finit_module),
+	FORBID(init_module),
+	FORBID(io_uring_enter),
+	FORBID(io_uring_register),
+	FORBID(io_uring_setup),
+	FORBID(kexec_file_load),
+	FORBID(kexec_load),
+	FORBID(keyctl),
+	FORBID(personality),
+	FORBID(quotactl),
+	FORBID(reboot),
+	FORBID(request_key),
+	FORBID(setgid),
+	FORBID(setgroups),
+	FORBID(setregid),
+	FORBID(setresgid),
+	FORBID(setresuid),
+	FORBID(setreuid),
+	FORBID(setuid),
+	FORBID(swapoff),
+	FORBID(swapon),
+	FORBID(syslog),
+	FORBID(userfaultfd),
+};
+
+int sandbox_server(char *const **environment)
+{
+	const char *preloaded = getenv("LD_PRELOAD");
+	size_t n = 0;
+
+	*environment = environ;
+	if (fcntl(SERVER_FD, F_GETFD) < 0)
+		return -ENOENT;
+	if (!sandbox.noexec[0])
+		return SERVER_FD;
+	snprintf(sandbox.preload, sizeof(sandbox.preload), "LD_PRELOAD=%s%s%s", sandbox.noexec,
+		preloaded ? ":" : "", preloaded ? preloaded : "");
+	sandbox.environment[n++] = sandbox.preload;
+	for (char **variable = environ; *variable; variable++)
+		if (n + 1 < ARRAY_LENGTH(sandbox.environment) &&
+			strncmp(*variable, "LD_PRELOAD=", 11) != 0)
+			sandbox.environment[n++] = *variable;
+	*environment = sandbox.environment;
+	return SERVER_FD;
+}
+
+/* Opens the server's program as SERVER_FD. Where it is not, the library says so. */
+static void open_server(void)
+{
+	const char *named = getenv("RENDER_SERVER_EXEC_PATH"); /* the library's own variable */
+	const char *const paths[] = {named ? named : "", RENDER_SERVER_PATH,
+		"/usr/libexec/virgl_render_server", "/usr/lib/virgl_render_server"};
+	int fd = -1;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(paths) && fd < 0; i++)
+		fd = open(paths[i], O_PATH | O_CLOEXEC);
+	if (fd >= 0 && dup3(fd, SERVER_FD, O_CLOEXEC) < 0)
+		log_err("the server for Vulkan: %s", strerror(errno));
+	fd_close(&fd);
+}
+
+bool sandbox_worker(enum sandbox_mode mode)
 {
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_NOFILE, MAX_FILES);
+	open_server();
+	limit(RLIMIT_NOFILE, SERVER_FD);
 	if (!ADDRESS_SANITIZER) /* its shadow of the memory is larger */
 		limit(RLIMIT_AS, MAX_MAPPED_BYTES);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
-		log_err("no_new_privs: %s", strerror(errno));
+	if (mode == SANDBOX_OFF)
+		return true;
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	int error = ADDRESS_SANITIZER ? 0 : landlock_enter(sandbox.places, sandbox.n_places);
+	/* The spawner has said where there is no Landlock. */
+	if (error < 0 && error != -ENOSYS && error != -EOPNOTSUPP && error != -EPERM) {
+		log_err("Landlock: %s", strerror(-error));
 		return false;
 	}
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-	int status = filter ? forbid(filter) : -ENOMEM;
-	if (status == 0)
-		status = seccomp_load(filter);
-	if (filter)
-		seccomp_release(filter);
-	if (status < 0)
-		log_err("seccomp: %s", strerror(-status));
-	return status == 0;
+	error = filter_load(0, forbidden_calls, ARRAY_LENGTH(forbidden_calls));
+	if (error < 0)
+		log_err("filter of system calls: %s", strerror(-error));
+	return error == 0;
+}
+
+bool sandbox_worker_started(enum sandbox_mode mode)
+{
+	static const struct filter_rule no_exec[] = {FORBID(execveat)};
+	int server = SERVER_FD;
+
+	fd_close(&server);
+	if (mode == SANDBOX_OFF)
+		return true;
+	int error = filter_load(0, no_exec, ARRAY_LENGTH(no_exec));
+	if (error < 0)
+		log_err("filter of system calls: %s", strerror(-error));
+	return error == 0;
 }

@@ -333,18 +333,21 @@ static bool serve_one(void)
 	return true;
 }
 
-int worker_run(int socket, enum renderer_kind kind, const char *render_node)
+int worker_run(
+	int socket, enum renderer_kind kind, const char *render_node, enum sandbox_mode sandbox)
 {
 	worker.socket = socket;
 	worker.fd = -1;
 	library_set_retired(handle_retired);
-	if (!sandbox_worker())
+	if (!sandbox_worker(sandbox))
 		return EXIT_FAILURE;
 	int error = library_init(kind, render_node);
 	if (error < 0) {
 		log_err("libvirglrenderer does not start: %s", strerror(-error));
 		return EXIT_FAILURE;
 	}
+	if (!sandbox_worker_started(sandbox))
+		return EXIT_FAILURE;
 
 	for (;;) {
 		struct pollfd pollfds[1 + LIBRARY_MAX_POLL_FDS] = {

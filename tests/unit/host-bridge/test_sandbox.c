@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,12 +27,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "host-bridge/confine/connector.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/sanitizer.h"
 
 static char directory[] = "/tmp/wayferry-sandbox-XXXXXX";
 static char socket_path[64], other_directory[64], other_file[80];
-static int listener = -1;
+static int listener = -1, replaced[2];
 
 static struct sockaddr_un address(void)
 {
@@ -75,7 +77,10 @@ static int run_sandboxed(bool (*check)(void))
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		alarm(10);
-		_exit(sandbox_enter(socket_path) ? check() ? 0 : 1 : 2);
+		const struct sockaddr_un compositor = address();
+		if (connector_start(&compositor, socket_path, true) < 0)
+			_exit(3);
+		_exit(sandbox_enter(SANDBOX_ON) ? check() ? 0 : 1 : 2);
 	}
 	int status;
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -101,7 +106,23 @@ static bool check_refusals(void)
 	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	bool good = expect(page != MAP_FAILED, "mmap");
 
+	struct sockaddr_un server = address();
+	struct stat status;
+
 	good &= refused(open("/dev/null", O_RDONLY), "open");
+	good &= refused(openat(AT_FDCWD, "/", O_PATH), "openat");
+	good &= refused(stat("/", &status), "stat");
+	good &= refused(unlink(socket_path), "unlink");
+	good &= refused(rename(socket_path, other_file), "rename");
+	good &= refused(socket(AF_UNIX, SOCK_STREAM, 0), "a Unix socket");
+	good &= refused(
+		connect(listener, (struct sockaddr *)&server, sizeof(server)), "connecting");
+	good &= refused(bind(listener, (struct sockaddr *)&server, sizeof(server)), "bind");
+	good &= refused(socketpair(AF_UNIX, SOCK_DGRAM, 0, two), "a pair of datagram sockets");
+	good &= refused(sendto(listener, "x", 1, 0, (struct sockaddr *)&server, sizeof(server)),
+		"sending to an address");
+	good &= refused(fcntl(listener, F_SETOWN, getppid()), "signals of a file to others");
+	good &= refused(unshare(CLONE_NEWUSER), "unshare");
 	good &= refused(execl("/bin/true", "true", NULL), "exec");
 	good &= refused(fork(), "fork");
 	good &= refused(ptrace(PTRACE_TRACEME, 0, NULL, NULL), "ptrace");
@@ -160,9 +181,8 @@ static void memory_and_events_work_on(void **state)
 static bool check_sockets(void)
 {
 	struct sockaddr_un server = address();
-	int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool good =
-		expect(connect(client, (struct sockaddr *)&server, sizeof(server)) == 0, "connect");
+	int client = connector_connect(&server);
+	bool good = expect(client >= 0, "a connection");
 	int peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	struct iovec iov = {"x", 1};
 	int fds[FD_MESSAGE_MAX];
@@ -173,10 +193,16 @@ static bool check_sockets(void)
 	good &= expect(fd_send(client, &iov, 1, &client, 1) == 1, "sending an fd");
 	good &= expect(fd_recv(peer, &byte, 1, fds, &n_fds) == 1 && n_fds == 1, "receiving an fd");
 	struct ucred credentials;
-	socklen_t size = sizeof(credentials);
-	good &= expect(getsockopt(peer, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0 &&
-			credentials.uid == geteuid(),
+	good &= expect(connector_peer(peer, &credentials) == 0 && credentials.uid == geteuid() &&
+			credentials.pid > 0 && credentials.pid != getpid(),
 		"telling who the peer is");
+	for (int i = 0; i < 100; i++) {
+		int more = connector_connect(&server);
+		if (more == -EAGAIN) /* the listener's queue is full */
+			break;
+		good &= expect(more >= 0 && i < 99, "many connections");
+		fd_close(&more);
+	}
 	good &= expect(fd_set_nonblock(peer) == 0 && fd_dup(peer) >= 0, "fcntl");
 	return good;
 }
@@ -193,19 +219,39 @@ static bool check_removal(void)
 		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) !=
 			-1)
 		good = expect(false, "a call that is not on the list worked");
-	return good & expect(unlink(socket_path) == 0, "removing the socket");
+	connector_finish(true);
+	return good;
 }
 
-static bool check_other_file(void)
+/* Somebody else has put theirs in its place. */
+static bool check_replaced(void)
 {
-	return expect(unlink(other_file) < 0 && errno == EACCES, "removing a file elsewhere");
+	char byte;
+	bool good = expect(read(replaced[0], &byte, 1) == 1, "reading");
+	connector_finish(true);
+	return good;
 }
 
-static void the_socket_can_be_removed_at_the_end_and_nothing_elsewhere(void **state)
+static void the_socket_is_removed_at_the_end_unless_it_is_somebody_elses(void **state)
 {
-	if (!ADDRESS_SANITIZER &&
-		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) > 0)
-		assert_int_equal(run_sandboxed(check_other_file), 0);
+	char name[80];
+
+	assert_int_equal(pipe(replaced), 0);
+	assert_int_equal(write(replaced[1], "", 1), 1);
+	snprintf(name, sizeof(name), "%s.away", socket_path);
+	pid_t pid = fork();
+	if (pid == 0) {
+		const struct sockaddr_un compositor = address();
+		bool good = connector_start(&compositor, socket_path, true) == 0 &&
+			rename(socket_path, name) == 0 && close(creat(socket_path, 0600)) == 0;
+		_exit(good && sandbox_enter(SANDBOX_ON) && check_replaced() ? 0 : 1);
+	}
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(unlink(socket_path), 0);
+	assert_int_equal(rename(name, socket_path), 0);
+
 	assert_int_equal(run_sandboxed(check_removal), 0);
 	assert_int_equal(access(socket_path, F_OK), -1);
 }
@@ -235,7 +281,7 @@ static void no_privileges_can_be_gained(void **state)
 	if (pid == 0) {
 		char byte;
 		close(ends[1]);
-		_exit(sandbox_enter(NULL) && read(ends[0], &byte, 1) == 0 ? 0 : 1);
+		_exit(sandbox_enter(SANDBOX_ON) && read(ends[0], &byte, 1) == 0 ? 0 : 1);
 	}
 	close(ends[0]);
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
@@ -261,7 +307,7 @@ int main(void)
 		cmocka_unit_test(new_connections_to_the_compositor_are_possible),
 		cmocka_unit_test(a_failed_assertion_still_ends_the_process),
 		cmocka_unit_test(no_privileges_can_be_gained),
-		cmocka_unit_test(the_socket_can_be_removed_at_the_end_and_nothing_elsewhere),
+		cmocka_unit_test(the_socket_is_removed_at_the_end_unless_it_is_somebody_elses),
 	};
 	return cmocka_run_group_tests(tests, make_files, remove_files);
 }

@@ -1,0 +1,276 @@
+/* What a process needs from outside once it is confined, by way of a helper process. */
+#include "host-bridge/confine/connector.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host-bridge/confine/filter.h"
+#include "host-bridge/confine/landlock.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
+#include "protocol/base/monotonic.h"
+#include "protocol/base/sanitizer.h"
+
+#define ANSWER_MS 1000
+
+enum request_type {
+	REQUEST_CONNECT, /* answered with an fd */
+	REQUEST_PEER,    /* comes with a socket; answered with a peer */
+	REQUEST_REMOVE,
+};
+
+struct request {
+	uint32_t type;
+	uint32_t serial;
+};
+
+struct answer {
+	uint32_t serial;
+	int32_t error; /* 0 or -errno */
+	struct ucred peer;
+};
+
+static struct {
+	int socket; /* our end; -1: there is no connector */
+	uint32_t last_serial;
+} connector = {.socket = -1};
+
+/* --- what both can do --- */
+
+static int open_connection(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
+		return fd;
+	int error = -errno;
+	fd_close(&fd);
+	return error;
+}
+
+static int read_peer(int socket, struct ucred *peer)
+{
+	socklen_t size = sizeof(*peer);
+	return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, peer, &size) < 0 ? -errno : 0;
+}
+
+/* --- the connector --- */
+
+struct served {
+	int socket;
+	bool has_compositor;
+	struct sockaddr_un compositor;
+	const char *socket_path; /* or NULL */
+	struct stat socket_status;
+};
+
+static void remove_socket(const struct served *served)
+{
+	struct stat status;
+
+	if (served->socket_path && lstat(served->socket_path, &status) == 0 &&
+		status.st_dev == served->socket_status.st_dev &&
+		status.st_ino == served->socket_status.st_ino)
+		unlink(served->socket_path);
+}
+
+/* Answers one request. False: the process has left. */
+static bool serve(const struct served *served)
+{
+	struct request request;
+	int fds[FD_MESSAGE_MAX], connection = -1;
+	size_t n_fds;
+	ssize_t n = fd_recv(served->socket, &request, sizeof(request), fds, &n_fds);
+
+	if (n == -EAGAIN)
+		return true;
+	if (n != (ssize_t)sizeof(request))
+		return false;
+	struct answer answer = {.serial = request.serial, .error = -EINVAL};
+	if (request.type == REQUEST_CONNECT && served->has_compositor) {
+		connection = open_connection(&served->compositor);
+		answer.error = connection < 0 ? connection : 0;
+	} else if (request.type == REQUEST_PEER && n_fds == 1) {
+		answer.error = read_peer(fds[0], &answer.peer);
+	} else if (request.type == REQUEST_REMOVE) {
+		remove_socket(served);
+		answer.error = 0;
+	}
+	const struct iovec iov = {.iov_base = &answer, .iov_len = sizeof(answer)};
+	n = fd_send(served->socket, &iov, 1, &connection, connection >= 0);
+	fd_close(&connection);
+	while (n_fds > 0)
+		fd_close(&fds[--n_fds]);
+	return n >= 0 || n == -EAGAIN;
+}
+
+/* Its own confinement: it can connect, and remove files in one directory. */
+static void confine(const struct served *served)
+{
+	static const struct filter_rule rules[] = {
+		FILTER_CALL(close, 0),
+		FILTER_CALL(connect, 0),
+		FILTER_CALL(exit_group, 0),
+		FILTER_CALL(getsockopt, 0),
+		FILTER_CALL(lstat, 0),
+		FILTER_CALL(newfstatat, 0),
+		FILTER_CALL(poll, 0),
+		FILTER_CALL(ppoll, 0),
+		FILTER_CALL(recvmsg, 0),
+		FILTER_CALL(restart_syscall, 0),
+		FILTER_CALL(rt_sigreturn, 0),
+		FILTER_CALL(sendmsg, 0),
+		FILTER_CALL_IF(socket, 0, 0, EQ, AF_UNIX, 0),
+		FILTER_CALL(unlink, 0),
+		FILTER_CALL(unlinkat, 0),
+	};
+	char directory[sizeof(((struct sockaddr_un *)0)->sun_path) + 1] = "";
+	struct place place = {.path = directory, .use = PLACE_REMOVE};
+
+	if (served->socket_path) {
+		strncpy(directory, served->socket_path, sizeof(directory) - 1);
+		char *slash = strrchr(directory, '/');
+		strcpy(slash ? slash + (slash == directory) : directory, slash ? "" : ".");
+		if (slash == directory)
+			strcpy(directory, "/");
+	}
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	/* It is told nothing that a guest can influence: what this machine lacks is no obstacle. */
+	landlock_enter(&place, served->socket_path ? 1 : 0);
+	filter_load(EPERM, rules, ARRAY_LENGTH(rules));
+}
+
+static void run_connector(const struct served *served, bool confined) __attribute__((noreturn));
+static void run_connector(const struct served *served, bool confined)
+{
+	sigset_t none;
+
+	/* It ends when its socket does, so that the socket's file can go at the end of all. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	prctl(PR_SET_NAME, "wayferry-conn");
+	if (served->socket > STDERR_FILENO + 1)
+		close_range(STDERR_FILENO + 1, (unsigned)served->socket - 1, 0);
+	close_range((unsigned)served->socket + 1, UINT32_MAX, 0);
+	if (confined && !ADDRESS_SANITIZER)
+		confine(served);
+	for (;;) {
+		struct pollfd pollfd = {.fd = served->socket, .events = POLLIN};
+		if (poll(&pollfd, 1, -1) < 0 && errno != EINTR)
+			break;
+		if (pollfd.revents && !serve(served))
+			break;
+	}
+	_exit(EXIT_SUCCESS);
+}
+
+/* --- our side of it --- */
+
+int connector_start(const struct sockaddr_un *compositor, const char *socket_path, bool confined)
+{
+	struct served served = {.has_compositor = compositor != NULL};
+	int sockets[2];
+
+	if (compositor)
+		served.compositor = *compositor;
+	if (socket_path && lstat(socket_path, &served.socket_status) == 0)
+		served.socket_path = socket_path;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets) < 0)
+		return -errno;
+	served.socket = sockets[1];
+	pid_t pid = fork();
+	if (pid == 0)
+		run_connector(&served, confined);
+	int error = pid < 0 ? -errno : 0;
+	fd_close(&sockets[1]);
+	if (error < 0)
+		fd_close(&sockets[0]);
+	connector.socket = sockets[0];
+	return error;
+}
+
+/*
+ * Asks, and waits for the answer: the connector never waits itself, so this takes no longer than
+ * the kernel needs to run it. One that is stopped is given up for this time: -EAGAIN.
+ */
+static int ask(enum request_type type, int fd, struct answer *answer, int *answer_fd)
+{
+	const int64_t deadline_ms = monotonic_ms() + ANSWER_MS;
+	struct request request = {.type = type, .serial = ++connector.last_serial};
+	const struct iovec iov = {.iov_base = &request, .iov_len = sizeof(request)};
+	int fds[FD_MESSAGE_MAX];
+	size_t n_fds;
+	int64_t left_ms;
+
+	*answer_fd = -1;
+	ssize_t n = fd_send(connector.socket, &iov, 1, &fd, fd >= 0);
+	if (n < 0)
+		return (int)n;
+	while ((left_ms = deadline_ms - monotonic_ms()) > 0) {
+		struct pollfd pollfd = {.fd = connector.socket, .events = POLLIN};
+		if (poll(&pollfd, 1, (int)left_ms) <= 0)
+			continue;
+		n = fd_recv(connector.socket, answer, sizeof(*answer), fds, &n_fds);
+		if (n == -EAGAIN)
+			continue;
+		if (n != (ssize_t)sizeof(*answer))
+			return n < 0 ? (int)n : -EPIPE;
+		if (answer->serial == request.serial && n_fds <= 1) {
+			*answer_fd = n_fds == 1 ? fds[0] : -1;
+			return answer->error;
+		}
+		while (n_fds > 0) /* to a question that was given up */
+			fd_close(&fds[--n_fds]);
+	}
+	return -EAGAIN;
+}
+
+int connector_connect(const struct sockaddr_un *address)
+{
+	struct answer answer;
+	int fd;
+
+	if (connector.socket < 0)
+		return open_connection(address);
+	int error = ask(REQUEST_CONNECT, -1, &answer, &fd);
+	return error < 0 ? error : fd >= 0 ? fd : -EPROTO;
+}
+
+int connector_peer(int socket, struct ucred *peer)
+{
+	struct answer answer;
+	int fd;
+
+	if (connector.socket < 0)
+		return read_peer(socket, peer);
+	int error = ask(REQUEST_PEER, socket, &answer, &fd);
+	fd_close(&fd);
+	if (error == 0)
+		*peer = answer.peer;
+	return error;
+}
+
+void connector_finish(bool remove_socket)
+{
+	struct answer answer;
+	int fd;
+
+	if (connector.socket < 0)
+		return;
+	if (remove_socket) {
+		ask(REQUEST_REMOVE, -1, &answer, &fd);
+		fd_close(&fd);
+	}
+	fd_close(&connector.socket);
+}

@@ -1,0 +1,38 @@
+/*
+ * What a process needs from outside once it is confined: a helper process, the connector, is
+ * started before. It knows the compositor's socket and the process's own, and nothing else; it is
+ * told only which of three things to do.
+ *
+ * There is one connector, the process's. Until it is started, the functions here do their work
+ * themselves.
+ */
+#ifndef HOST_BRIDGE_CONFINE_CONNECTOR_H
+#define HOST_BRIDGE_CONFINE_CONNECTOR_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+/*
+ * Forks the connector, before the sandbox is entered and any thread is there. @compositor: the only
+ * address that it connects to; NULL: none. @socket_path: the file of our own socket, which it
+ * removes when told to; NULL: none. @confined: it makes only the system calls that it needs. 0 or
+ * -errno.
+ */
+int connector_start(const struct sockaddr_un *compositor, const char *socket_path, bool confined);
+
+/* A non-blocking connection to @address, which is the one that the connector knows: an fd, -EAGAIN
+ * (its queue is full, or the connector does not answer), or -errno. */
+int connector_connect(const struct sockaddr_un *address);
+
+/*
+ * Who has connected @socket, as the host's user ids have it: in a user namespace of its own this
+ * process sees only itself. 0 or -errno.
+ */
+int connector_peer(int socket, struct ucred *peer);
+
+/* Ends the connector and waits for that; with @remove_socket it removes the socket's file, unless
+ * that is somebody else's by now. */
+void connector_finish(bool remove_socket);
+
+#endif
