@@ -1,0 +1,100 @@
+/*
+ * A channel over a device that keeps what it is given and answers as it is told, and a user of the
+ * channel that keeps what it hears.
+ */
+#ifndef TESTS_UNIT_CHANNEL_RIG_H
+#define TESTS_UNIT_CHANNEL_RIG_H
+
+#include "guest-proxy/channel/channel.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "protocol/formats/cross_domain.h"
+
+#define MAX_SUBMISSIONS 4096
+#define OUR_FEATURES                                                                               \
+	(CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_WANT_POLL | CROSS_DOMAIN_EXT_FETCH)
+
+/* The device */
+
+struct submission {
+	uint8_t *bytes;
+	size_t size;
+	enum gpu_fence fence;
+	bool lazy;
+};
+
+struct fake_blob {
+	struct gpu_blob base;
+	enum gpu_blob_memory memory;
+	uint64_t blob_id;
+};
+
+struct fake_device {
+	struct gpu gpu;
+	struct cross_domain_capset_ext capset;
+	size_t capset_bytes;
+	const struct gpu_listener *listener;
+	void *listener_data;
+	struct submission submissions[MAX_SUBMISSIONS];
+	size_t n_submissions, seen;
+	uint32_t last_resource;
+	unsigned blobs, contexts, requirements, host_blobs;
+	int submit_error, host_error;
+	uint32_t fetched;
+	struct cross_domain_image_requirements answer; /* size 0: what was asked for */
+	struct fake_blob *query_ring, *channel_ring;
+};
+
+extern struct fake_device device;
+
+/* The user */
+
+struct channel_user {
+	struct wl_event_loop *loop;
+	struct channel *channel;
+	uint8_t bytes[8192];
+	size_t n_bytes, n_pipe_bytes;
+	struct wire_handle handles[28];
+	size_t n_handles;
+	unsigned receives, pipe_events, ready, closed;
+	uint32_t pipe;
+	bool hang_up, in_call, destroy_in_callback;
+	const char *why;
+};
+
+extern struct channel_user user;
+
+void open_channel(void);
+int setup(void **state);
+int setup_plain(void **state);
+/* Our host, by way of a kernel. */
+int setup_kernel(void **state);
+int teardown(void **state);
+void turn(void);
+/* The next submission that nobody has looked at. */
+struct submission *next_submission(void);
+void nothing_more(void);
+void skip_start(void);
+/* The command at *@at of @s, which must be @cmd; moves *@at behind it. */
+const void *next_command(const struct submission *s, size_t *at, uint8_t cmd);
+struct cross_domain_send_receive send_at(
+	const struct submission *s, size_t *at, const uint8_t **data);
+int say(const void *bytes, size_t size);
+int flush(void);
+void receive_event(
+	const char *text, uint32_t n_identifiers, const uint32_t *ids, const uint32_t *types);
+void read_event(uint32_t pipe, uint32_t size, bool hang_up);
+/* The host puts @size bytes on the channel ring and signals. */
+void event(const void *page, size_t size);
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST_PLAIN(f) cmocka_unit_test_setup_teardown(f, setup_plain, teardown)
+#define TEST_KERNEL(f) cmocka_unit_test_setup_teardown(f, setup_kernel, teardown)
+
+#endif
