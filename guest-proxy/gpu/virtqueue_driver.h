@@ -13,12 +13,12 @@
 
 /* Offsets of the rings in the queue's memory; its first page boundary behind them. */
 #define VIRTQUEUE_DRIVER_DESCRIPTORS 0u
-#define VIRTQUEUE_DRIVER_AVAILABLE (16 * VIRTQUEUE_DRIVER_SIZE)
+#define VIRTQUEUE_DRIVER_AVAILABLE ((size_t)16 * VIRTQUEUE_DRIVER_SIZE)
 #define VIRTQUEUE_DRIVER_USED (VIRTQUEUE_DRIVER_AVAILABLE + 4096)
-#define VIRTQUEUE_DRIVER_RING_BYTES (VIRTQUEUE_DRIVER_USED + 3 * 4096)
+#define VIRTQUEUE_DRIVER_RING_BYTES (VIRTQUEUE_DRIVER_USED + 12288)
 
 /* Each request has a page: its indirect table, room for the answer, room for a command. */
-#define VIRTQUEUE_DRIVER_SLOT_BYTES 4096u
+#define VIRTQUEUE_DRIVER_SLOT_BYTES ((size_t)4096)
 #define VIRTQUEUE_DRIVER_RESPONSE_BYTES 448u
 #define VIRTQUEUE_DRIVER_COMMAND_BYTES 3584u
 #define VIRTQUEUE_DRIVER_BYTES                                                                     \

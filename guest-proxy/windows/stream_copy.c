@@ -9,14 +9,14 @@
 
 /* Below this the compositor probably still finds the pixels in a cache that both share. */
 #define STREAM_MIN_BYTES ((size_t)1 << 20)
-#define LINE_BYTES 64
+#define LINE_BYTES ((size_t)64)
 /*
  * Lanes that advance side by side. A processor fetches ahead within a page only and starts anew in
  * each: with several it has always something to wait for. One that reads what another has just
  * drawn takes a quarter less time than in a single lane.
  */
 #define N_LANES 8
-#define LANE_BYTES 4096
+#define LANE_BYTES ((size_t)4096)
 #define STEP_BYTES (2 * LINE_BYTES)
 #define BLOCK_BYTES (N_LANES * LANE_BYTES)
 

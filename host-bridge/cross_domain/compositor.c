@@ -349,7 +349,7 @@ static bool connect_later(struct compositor *compositor)
 			wl_event_loop_add_timer(compositor->loop, handle_again, compositor);
 	compositor->again_ms = compositor->again_ms == 0
 		? CONNECT_AGAIN_MS
-		: (int)min_u64(2 * compositor->again_ms, CONNECT_AGAIN_MAX_MS);
+		: (int)min_u64((uint64_t)2 * compositor->again_ms, CONNECT_AGAIN_MAX_MS);
 	compositor->waited_ms += compositor->again_ms;
 	return compositor->again &&
 		wl_event_source_timer_update(compositor->again, compositor->again_ms) == 0;

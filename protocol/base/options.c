@@ -42,7 +42,7 @@ static bool environment_name(const struct options_program *program,
 	int prefix = (int)(which == 0 ? strlen(program->name) : strcspn(program->name, "-"));
 	snprintf(out, NAME_MAX_BYTES, "%.*s-%s", prefix, program->name, option->name);
 	for (char *p = out; *p; p++)
-		*p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+		*p = (char)(*p == '-' ? '_' : toupper((unsigned char)*p));
 	return true;
 }
 

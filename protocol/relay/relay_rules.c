@@ -130,7 +130,7 @@ struct relay_hooks *relay_hooks_create(const struct relay_hook *const tables[])
 	if (!hooks)
 		return NULL;
 	hooks->rules = calloc(n_rules, sizeof(*hooks->rules));
-	hooks->types = calloc(n_types, sizeof(*hooks->types));
+	hooks->types = calloc(n_types, sizeof(const struct interface *));
 	hooks->first[RELAY_DOWN] = calloc(n_interfaces, sizeof(uint32_t));
 	hooks->first[RELAY_UP] = calloc(n_interfaces, sizeof(uint32_t));
 	if (!hooks->rules || !hooks->types || !hooks->first[RELAY_DOWN] ||

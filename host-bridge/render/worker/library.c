@@ -504,7 +504,7 @@ bool library_shares_textures(void)
 			.height = 64,
 			.depth = 1,
 			.array_size = 1,
-			.shared_bytes = 64 * 64 * 4},
+			.shared_bytes = (uint64_t)64 * 64 * 4},
 	};
 	struct renderer_answer answer;
 	int fd = -1;

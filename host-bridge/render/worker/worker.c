@@ -325,9 +325,8 @@ static bool serve_one(void)
 	worker.extra_bytes = (size_t)n - sizeof(struct renderer_request);
 	/* A copy: handlers read the list behind the original. */
 	struct renderer_request request = worker.message.request;
-	request.ctx_create.name[RENDERER_NAME_BYTES - 1] = request.type == RENDERER_CTX_CREATE
-		? 0
-		: request.ctx_create.name[RENDERER_NAME_BYTES - 1];
+	if (request.type == RENDERER_CTX_CREATE)
+		request.ctx_create.name[RENDERER_NAME_BYTES - 1] = '\0';
 	execute(&request);
 	fd_close(&worker.fd);
 	return true;
