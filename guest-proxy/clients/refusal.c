@@ -8,8 +8,6 @@
 #include "protocol/relay/wire.h"
 
 #define DRAIN_BYTES (16 << 20) /* more than a socket holds */
-#define MESSAGE_BYTES 512
-#define DISPLAY_ID 1
 
 void refusal_stop_reading(int fd)
 {
@@ -28,17 +26,11 @@ void refusal_stop_reading(int fd)
 
 void refusal_send(int fd, uint32_t code, const char *text)
 {
-	/* wl_display.error(object_id, code, message) */
-	struct wire_signature signature;
-	const union wire_arg args[WIRE_MAX_ARGS] = {{.id = DISPLAY_ID}, {.u = code}, {.s = text}};
-	uint8_t message[MESSAGE_BYTES];
+	uint8_t message[WIRE_DISPLAY_ERROR_BYTES];
+	struct iovec iov = {.iov_base = message};
 
-	wire_signature_parse("ous", &signature);
-	ssize_t size = wire_encode(
-		&signature, DISPLAY_ID, WL_DISPLAY_ERROR, args, message, sizeof(message));
-	if (size > 0)
-		fd_send(fd, &(struct iovec){.iov_base = message, .iov_len = (size_t)size}, 1, NULL,
-			0);
+	iov.iov_len = wire_encode_display_error(message, code, text);
+	fd_send(fd, &iov, 1, NULL, 0);
 	refusal_stop_reading(fd);
 }
 

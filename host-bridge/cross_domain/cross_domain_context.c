@@ -12,6 +12,7 @@
 #include <linux/virtio_gpu.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <wayland-server-protocol.h>
 
 #include "host-bridge/cross_domain/cross_domain_impl.h"
 #define LOG_MODULE "context"
@@ -146,21 +147,15 @@ void cross_domain_end_input(struct cross_domain_context *context)
 
 void cross_domain_add_error(struct cross_domain_context *context, const char *text)
 {
-	enum { DISPLAY = 1, ERROR_EVENT = 0, IMPLEMENTATION = 3 };
-	struct {
-		uint32_t object, size_and_opcode, about, code, length;
-		char text[160];
-	} message = {.object = DISPLAY, .about = DISPLAY, .code = IMPLEMENTATION};
+	uint8_t message[WIRE_DISPLAY_ERROR_BYTES];
+	char line[160];
 
 	if (context->error_told)
 		return;
 	context->error_told = true;
-	snprintf(message.text, sizeof(message.text), "wayferry: %s", text);
-	message.length = (uint32_t)strlen(message.text) + 1;
-	uint32_t size =
-		(uint32_t)(offsetof(__typeof__(message), text) + align_up(message.length, 4));
-	message.size_and_opcode = size << 16 | ERROR_EVENT;
-	guest_stream_add(&context->stream, &message, size, NULL, 0);
+	snprintf(line, sizeof(line), "wayferry: %s", text);
+	guest_stream_add(&context->stream, message,
+		wire_encode_display_error(message, WL_DISPLAY_ERROR_IMPLEMENTATION, line), NULL, 0);
 }
 
 void cross_domain_fail(struct cross_domain_context *context, const char *why)

@@ -15,19 +15,19 @@ static struct relay_object *entry_object(uintptr_t entry)
 	return entry & 1 ? NULL : (struct relay_object *)entry;
 }
 
-static int id_map_append(struct id_map *map, struct relay_object *object)
+static int id_table_append(struct id_table *table, struct relay_object *object)
 {
-	if (map->count == MAX_ENTRIES)
+	if (table->count == MAX_ENTRIES)
 		return -ENOMEM;
-	if (map->count == map->capacity) {
-		uint32_t capacity = map->capacity > 0 ? map->capacity * 2 : FIRST_CAPACITY;
-		uintptr_t *entries = realloc(map->entries, capacity * sizeof(*entries));
+	if (table->count == table->capacity) {
+		uint32_t capacity = table->capacity > 0 ? table->capacity * 2 : FIRST_CAPACITY;
+		uintptr_t *entries = realloc(table->entries, capacity * sizeof(*entries));
 		if (!entries)
 			return -ENOMEM;
-		map->entries = entries;
-		map->capacity = capacity;
+		table->entries = entries;
+		table->capacity = capacity;
 	}
-	map->entries[map->count++] = (uintptr_t)object;
+	table->entries[table->count++] = (uintptr_t)object;
 	return 0;
 }
 
@@ -41,9 +41,9 @@ static bool peer_chooses(enum relay_end end, bool high)
 	return (end == RELAY_UP) == high;
 }
 
-static struct id_map *map_of(struct objects *objects, enum relay_end end, uint32_t id)
+static struct id_table *table_of(struct objects *objects, enum relay_end end, uint32_t id)
 {
-	return &objects->maps[end][id_is_high(id)];
+	return &objects->tables[end][id_is_high(id)];
 }
 
 void objects_init(struct objects *objects, uint32_t limit)
@@ -65,15 +65,15 @@ void objects_finish(struct objects *objects)
 	free_list(&objects->live);
 	free_list(&objects->gone);
 	for (size_t i = 0; i < 4; i++)
-		free(objects->maps[i / 2][i % 2].entries);
+		free(objects->tables[i / 2][i % 2].entries);
 	objects_init(objects, objects->limit);
 }
 
 struct relay_object *objects_at(const struct objects *objects, enum relay_end end, uint32_t id)
 {
-	const struct id_map *map = &objects->maps[end][id_is_high(id)];
+	const struct id_table *table = &objects->tables[end][id_is_high(id)];
 	uint32_t index = id - id_base(id); /* id 0 wraps past every count */
-	return index < map->count ? entry_object(map->entries[index]) : NULL;
+	return index < table->count ? entry_object(table->entries[index]) : NULL;
 }
 
 struct relay_object *object_create(
@@ -94,16 +94,16 @@ int object_claim_id(
 {
 	if (id == 0 || !peer_chooses(end, id_is_high(id)))
 		return -EINVAL;
-	struct id_map *map = map_of(objects, end, id);
+	struct id_table *table = table_of(objects, end, id);
 	uint32_t index = id - id_base(id);
-	if (index > map->count || index >= objects->limit)
+	if (index > table->count || index >= objects->limit)
 		return -ERANGE;
-	if (index < map->count) {
-		if (map->entries[index])
+	if (index < table->count) {
+		if (table->entries[index])
 			return -EEXIST;
-		map->entries[index] = (uintptr_t)object;
+		table->entries[index] = (uintptr_t)object;
 	} else {
-		int error = id_map_append(map, object);
+		int error = id_table_append(table, object);
 		if (error)
 			return error;
 	}
@@ -114,14 +114,14 @@ int object_claim_id(
 int object_assign_id(struct objects *objects, struct relay_object *object, enum relay_end end)
 {
 	bool high = end == RELAY_DOWN;
-	struct id_map *map = &objects->maps[end][high];
-	uint32_t index = map->count;
-	if (map->first_free) {
-		index = map->first_free - 1;
-		map->first_free = (uint32_t)(map->entries[index] >> 1);
-		map->entries[index] = (uintptr_t)object;
+	struct id_table *table = &objects->tables[end][high];
+	uint32_t index = table->count;
+	if (table->first_free) {
+		index = table->first_free - 1;
+		table->first_free = (uint32_t)(table->entries[index] >> 1);
+		table->entries[index] = (uintptr_t)object;
 	} else {
-		int error = id_map_append(map, object);
+		int error = id_table_append(table, object);
 		if (error)
 			return error;
 	}
@@ -134,13 +134,13 @@ void object_drop_id(struct objects *objects, struct relay_object *object, enum r
 	uint32_t id = object->id[end];
 	if (id == 0)
 		return;
-	struct id_map *map = map_of(objects, end, id);
+	struct id_table *table = table_of(objects, end, id);
 	uint32_t index = id - id_base(id);
 	if (peer_chooses(end, id_is_high(id))) {
-		map->entries[index] = 0;
+		table->entries[index] = 0;
 	} else {
-		map->entries[index] = (uintptr_t)map->first_free << 1 | 1;
-		map->first_free = index + 1;
+		table->entries[index] = (uintptr_t)table->first_free << 1 | 1;
+		table->first_free = index + 1;
 	}
 	object->id[end] = 0;
 }

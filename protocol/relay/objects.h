@@ -1,7 +1,7 @@
 /*
  * The relay's objects, and the maps from each end's ids to them. Of each end's two ranges of ids
  * one is chosen by the peer (low ids DOWN, high ids UP) and one by us; both are dense, so that a
- * map is an array.
+ * table is an array.
  */
 #ifndef PROTOCOL_RELAY_OBJECTS_H
 #define PROTOCOL_RELAY_OBJECTS_H
@@ -19,16 +19,16 @@ struct object {
 
 /* An entry is an object, 0 (free, the peer's to choose) or the link of the list of free entries
  * (odd). */
-struct id_map {
+struct id_table {
 	uintptr_t *entries;
 	uint32_t count, capacity;
 	uint32_t first_free; /* index + 1; 0: none */
 };
 
 struct objects {
-	struct id_map maps[2][2]; /* by enum relay_end, by id_is_high */
-	struct wl_list live;      /* struct object.link */
-	struct wl_list gone;      /* struct object.link */
+	struct id_table tables[2][2]; /* by enum relay_end, by id_is_high */
+	struct wl_list live;          /* struct object.link */
+	struct wl_list gone;          /* struct object.link */
 	uint32_t limit; /* of live objects, and of each range that a peer chooses ids in */
 	uint32_t count; /* of live objects */
 };
@@ -78,7 +78,7 @@ void object_drop_id(struct objects *objects, struct relay_object *object, enum r
  */
 void object_mark_destroyed(struct relay_object *object);
 
-/* Takes @object out of every map. Its memory stays good until the next objects_reap. */
+/* Takes @object out of every table. Its memory stays good until the next objects_reap. */
 void object_remove(struct objects *objects, struct relay_object *object);
 
 /* Frees what object_remove left. */

@@ -17,7 +17,6 @@
 #include "protocol/base/log.h"
 
 #define DEFAULT_MAX_OBJECTS 65536
-#define DISPLAY_ID 1
 #define INPUT_BYTES ((size_t)4 << 20) /* a message, or what comes while a hook holds one */
 
 static bool trace_wanted;
@@ -48,7 +47,7 @@ struct relay *relay_create(const struct relay_hooks *hooks, const struct relay_o
 	relay->name = strdup(name);
 	relay->display = object_create(&relay->objects, interface_find("wl_display"), 1);
 	if (!relay->name || !relay->display ||
-		object_claim_id(&relay->objects, relay->display, RELAY_DOWN, DISPLAY_ID) < 0 ||
+		object_claim_id(&relay->objects, relay->display, RELAY_DOWN, WIRE_DISPLAY_ID) < 0 ||
 		object_assign_id(&relay->objects, relay->display, RELAY_UP) < 0) {
 		relay_destroy(relay);
 		return NULL;
@@ -184,6 +183,22 @@ static int send_message(struct relay *relay, enum relay_end to, const struct rel
 	return error;
 }
 
+/* Notes what DOWN is being told by a wl_registry.global or .global_remove. 0 or -ENOMEM. */
+static int note_global(struct relay *relay, uint16_t opcode, const union wire_arg *args)
+{
+	if (opcode == WL_REGISTRY_GLOBAL)
+		return globals_add(&relay->globals,
+			&(struct global){
+				.name = args[0].u,
+				.interface = interface_find(args[1].s),
+				.version = args[2].u,
+			});
+	struct global *global = globals_find(&relay->globals, args[0].u);
+	if (global)
+		global->removed = true;
+	return 0;
+}
+
 int relay_emit(struct relay *relay, enum relay_end to, const struct relay_object *object,
 	const struct message_rule *rule, uint16_t opcode, const union wire_arg *args, int *bad)
 {
@@ -191,8 +206,7 @@ int relay_emit(struct relay *relay, enum relay_end to, const struct relay_object
 	*bad = translate_args(relay, to, rule, args, out);
 	if (*bad >= 0)
 		return -ENOENT;
-	if (rule->announces && to == RELAY_DOWN &&
-		globals_announced(&relay->globals, opcode, out) < 0) {
+	if (rule->announces && to == RELAY_DOWN && note_global(relay, opcode, out) < 0) {
 		relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "too many globals");
 		return relay->error;
 	}
@@ -342,6 +356,17 @@ enum relay_verdict relay_handle_error(struct relay_message *message)
 }
 
 /* Sending for hooks */
+
+uint16_t relay_opcode(const struct interface *interface, enum relay_end from, const char *message)
+{
+	const struct wl_interface *wl = interface->wl;
+	const struct wl_message *messages = from == RELAY_DOWN ? wl->methods : wl->events;
+	int count = from == RELAY_DOWN ? wl->method_count : wl->event_count, opcode = 0;
+	while (opcode < count && strcmp(messages[opcode].name, message) != 0)
+		opcode++;
+	assert(opcode < count);
+	return (uint16_t)opcode;
+}
 
 int relay_send_rule(struct relay *relay, enum relay_end to, struct relay_object *object,
 	const struct message_rule *rule, uint16_t opcode, const union wire_arg *args)

@@ -1,9 +1,10 @@
-/* What the relay's own files share: relay.c, relay_rules.c, relay_globals.c and relay_trace.c. */
+/* What the files of the relay share; no other includes it. */
 #ifndef PROTOCOL_RELAY_RELAY_PRIVATE_H
 #define PROTOCOL_RELAY_RELAY_PRIVATE_H
 
 #include <wayland-server-protocol.h>
 
+#include "protocol/relay/globals.h"
 #include "protocol/relay/objects.h"
 
 #define RELAY_FAILURE_BYTES 512
@@ -17,7 +18,7 @@ struct message_rule {
 			       objects */
 	relay_hook_fn hook;
 	bool destructor;
-	bool announces; /* wl_registry.global or .global_remove: globals_announced when sent DOWN */
+	bool announces; /* wl_registry.global or .global_remove: noted when sent DOWN */
 };
 
 struct relay_hooks {
@@ -35,18 +36,6 @@ static inline const struct message_rule *rule_find(const struct relay_hooks *hoo
 	return opcode < count ? &hooks->rules[hooks->first[from][interface->index] + opcode] : NULL;
 }
 
-struct global {
-	uint32_t name, version;
-	const struct interface *interface;
-	bool removed; /* still good for a bind that was under way */
-};
-
-/* What DOWN has been told of. */
-struct globals {
-	struct global *items;
-	size_t count, capacity;
-};
-
 /* What came from one end and was not worked off yet. */
 struct input {
 	struct byte_queue bytes;
@@ -61,7 +50,7 @@ struct relay {
 	bool trace;
 	struct objects objects;
 	struct relay_object *display;
-	struct globals globals;
+	struct globals globals; /* that DOWN was told of */
 	struct input inputs[2]; /* by enum relay_end */
 	struct relay_counters counters;
 	int error; /* 0 while all is well */
@@ -106,10 +95,6 @@ enum relay_verdict relay_handle_global(struct relay_message *message);
 enum relay_verdict relay_handle_global_remove(struct relay_message *message);
 enum relay_verdict relay_handle_delete_id(struct relay_message *message);
 enum relay_verdict relay_handle_error(struct relay_message *message);
-
-/* Notes what DOWN is being told by a wl_registry.global or .global_remove. 0 or -ENOMEM. */
-int globals_announced(struct globals *globals, uint16_t opcode, const union wire_arg *args);
-void globals_finish(struct globals *globals);
 
 /* One line; @args have ids, not objects. @sent: to @end, else received from it. */
 void relay_trace_message(struct relay *relay, enum relay_end end, bool sent,

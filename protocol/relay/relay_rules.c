@@ -25,23 +25,6 @@ static const struct wl_message *messages_of(const struct interface *interface, e
 	return from == RELAY_DOWN ? interface->wl->methods : interface->wl->events;
 }
 
-static int find_opcode(const struct interface *interface, enum relay_end from, const char *message)
-{
-	const struct wl_message *messages = messages_of(interface, from);
-	for (int i = 0; i < count_of(interface, from); i++) {
-		if (strcmp(messages[i].name, message) == 0)
-			return i;
-	}
-	return -1;
-}
-
-uint16_t relay_opcode(const struct interface *interface, enum relay_end from, const char *message)
-{
-	int opcode = find_opcode(interface, from, message);
-	assert(opcode >= 0);
-	return (uint16_t)opcode;
-}
-
 /* An untyped new id comes behind the name and version of its interface. */
 static void check_untyped(
 	const struct wire_signature *signature, const struct interface *const *types)
@@ -111,11 +94,9 @@ static void add_table(struct relay_hooks *hooks, const struct relay_hook *table,
 		const struct interface *interface = interface_find(line->interface);
 		if (!interface)
 			continue;
-		int opcode = find_opcode(interface, line->from, line->message);
-		assert(opcode >= 0);
 		struct message_rule *rule =
 			&hooks->rules[hooks->first[line->from][interface->index] +
-				(uint32_t)opcode];
+				relay_opcode(interface, line->from, line->message)];
 		relay_hook_fn *hook = core ? &rule->core : &rule->hook;
 		assert(!*hook && line->function);
 		*hook = line->function;

@@ -3,7 +3,9 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <wayland-server-protocol.h>
 
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
@@ -251,4 +253,19 @@ ssize_t wire_encode(const struct wire_signature *signature, uint32_t id, uint16_
 	store_u32(out, id);
 	store_u32(out + 4, (uint32_t)size << 16 | opcode);
 	return (ssize_t)size;
+}
+
+size_t wire_encode_display_error(
+	uint8_t out[WIRE_DISPLAY_ERROR_BYTES], uint32_t code, const char *text)
+{
+	struct wire_signature signature;
+	char fitting[WIRE_DISPLAY_ERROR_BYTES - WIRE_HEADER_BYTES - 3 * sizeof(uint32_t)];
+	snprintf(fitting, sizeof(fitting), "%s", text);
+	const union wire_arg args[WIRE_MAX_ARGS] = {
+		{.id = WIRE_DISPLAY_ID}, {.u = code}, {.s = fitting}};
+	wire_signature_parse("ous", &signature); /* object, code, text */
+	ssize_t size = wire_encode(
+		&signature, WIRE_DISPLAY_ID, WL_DISPLAY_ERROR, args, out, WIRE_DISPLAY_ERROR_BYTES);
+	assert(size > 0);
+	return (size_t)size;
 }

@@ -14,6 +14,7 @@
 #include "protocol/base/byte_queue.h"
 
 #define WIRE_HEADER_BYTES 8
+#define WIRE_DISPLAY_ID 1
 #define WIRE_MAX_ARGS 20                          /* libwayland's limit */
 #define WIRE_MAX_MESSAGE_BYTES 65532              /* 16-bit length, a multiple of 4 */
 #define WIRE_SERVER_ID_START UINT32_C(0xff000000) /* ids from here on are allocated by servers */
@@ -115,5 +116,13 @@ int wire_decode(const struct wire_signature *signature, const uint8_t *body, siz
  */
 ssize_t wire_encode(const struct wire_signature *signature, uint32_t id, uint16_t opcode,
 	const union wire_arg args[WIRE_MAX_ARGS], uint8_t *out, size_t capacity);
+
+/*
+ * wl_display.error about the display itself, for a client that no relay serves; @text is cut to
+ * what fits. Returns the message's size.
+ */
+#define WIRE_DISPLAY_ERROR_BYTES 512
+size_t wire_encode_display_error(
+	uint8_t out[WIRE_DISPLAY_ERROR_BYTES], uint32_t code, const char *text);
 
 #endif

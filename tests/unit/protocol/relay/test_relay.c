@@ -1,4 +1,4 @@
-/* protocol/relay/relay.c, relay_receive.c, relay_globals.c, relay_rules.c, objects.c */
+/* protocol/relay/relay.c, relay_receive.c, relay_registry.c, relay_rules.c, objects.c */
 #include "tests/unit/relay_world.h"
 
 #include <sys/resource.h>

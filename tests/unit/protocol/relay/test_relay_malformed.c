@@ -1,4 +1,4 @@
-/* What protocol/relay/relay_receive.c and relay_globals.c refuse, and with which words. */
+/* What protocol/relay/relay_receive.c and relay_registry.c refuse, and with which words. */
 #include "tests/unit/relay_world.h"
 
 /* Malformed messages: whole ones as words, @size_word instead of the true size if it is not 0. */

@@ -241,6 +241,24 @@ static void the_queue_of_handles_is_bounded_and_in_order(void **state)
 	}
 }
 
+static void an_error_without_a_relay_fits_whatever_its_text(void **state)
+{
+	uint8_t bytes[WIRE_DISPLAY_ERROR_BYTES];
+	char text[1000];
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = 0;
+	assert_int_equal(wire_encode_display_error(bytes, 2, "no device"), 32);
+	const uint32_t *words = (const uint32_t *)(const void *)bytes;
+	assert_int_equal(words[0], WIRE_DISPLAY_ID);
+	assert_int_equal(words[1], 32u << 16);
+	assert_int_equal(words[2], WIRE_DISPLAY_ID);
+	assert_int_equal(words[3], 2);
+	assert_int_equal(words[4], 10);
+	assert_string_equal((const char *)&words[5], "no device");
+	assert_int_equal(wire_encode_display_error(bytes, 2, text), sizeof(bytes));
+	assert_int_equal(strlen((const char *)&words[5]), sizeof(bytes) - 21);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +271,7 @@ int main(void)
 		cmocka_unit_test(what_does_not_fit_is_not_encoded),
 		cmocka_unit_test(padding_is_zero),
 		cmocka_unit_test(the_queue_of_handles_is_bounded_and_in_order),
+		cmocka_unit_test(an_error_without_a_relay_fits_whatever_its_text),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

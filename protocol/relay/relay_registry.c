@@ -1,68 +1,8 @@
-/* The globals that DOWN may see, and binding them. */
-#include <errno.h>
-#include <stdlib.h>
+/* The relay's own hooks for wl_registry: which globals the client sees, and how it binds them. */
 #include <string.h>
 
 #include "protocol/base/bytes.h"
 #include "protocol/relay/relay_private.h"
-
-#define FIRST_CAPACITY 64
-/* Removed globals are remembered for binds under way; beyond so many entries their places are taken
- * again. */
-#define KEPT_GLOBALS 256
-#define MAX_GLOBALS 65536
-
-static struct global *globals_find(const struct globals *globals, uint32_t name)
-{
-	for (size_t i = 0; i < globals->count; i++) {
-		if (globals->items[i].name == name)
-			return &globals->items[i];
-	}
-	return NULL;
-}
-
-static struct global *globals_place(struct globals *globals)
-{
-	for (size_t i = 0; globals->count >= KEPT_GLOBALS && i < globals->count; i++) {
-		if (globals->items[i].removed)
-			return &globals->items[i];
-	}
-	if (globals->count == MAX_GLOBALS)
-		return NULL;
-	if (globals->count == globals->capacity) {
-		size_t capacity = globals->capacity > 0 ? globals->capacity * 2 : FIRST_CAPACITY;
-		struct global *items = realloc(globals->items, capacity * sizeof(*items));
-		if (!items)
-			return NULL;
-		globals->items = items;
-		globals->capacity = capacity;
-	}
-	return &globals->items[globals->count++];
-}
-
-int globals_announced(struct globals *globals, uint16_t opcode, const union wire_arg *args)
-{
-	struct global *global = globals_find(globals, args[0].u);
-	if (opcode == WL_REGISTRY_GLOBAL_REMOVE) {
-		if (global)
-			global->removed = true;
-		return 0;
-	}
-	if (!global && !(global = globals_place(globals)))
-		return -ENOMEM;
-	*global = (struct global){
-		.name = args[0].u,
-		.interface = interface_find(args[1].s),
-		.version = args[2].u,
-	};
-	return 0;
-}
-
-void globals_finish(struct globals *globals)
-{
-	free(globals->items);
-	*globals = (struct globals){0};
-}
 
 enum relay_verdict relay_handle_global(struct relay_message *message)
 {
