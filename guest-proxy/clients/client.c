@@ -37,13 +37,7 @@
 #define EVENTS_PAUSE_BYTES (1 << 20) /* from there on the host is asked for no more */
 #define PIPES_PAUSE_BYTES (8 << 20)  /* queued in pipes to the client: as above */
 #define CLOSING_MS 1000
-/*
- * How long a client lingers: while bytes move; if none did for a second, only where the host's
- * reader is what they wait for, for 30 s; and no longer than 10 minutes.
- */
-#define LINGER_MS 1000
-#define LINGER_HOST_ROUNDS 30
-#define LINGER_ROUNDS 600
+#define LINGER_MS 1000 /* looked after so often */
 #define TRIM_MS 5000
 
 enum client_state {
@@ -62,10 +56,10 @@ struct client {
 
 	int fd;
 	struct wl_event_source *source;
-	uint32_t mask;            /* what the source waits for */
-	bool hung_up;             /* the client's end is closed, and all that it sent was read */
-	bool unread;              /* the client's end is closed, but there was no room to read on */
-	bool output_closed;       /* it reads no more: events are dropped */
+	uint32_t mask;      /* what the source waits for */
+	bool hung_up;       /* the client's end is closed, and all that it sent was read */
+	bool unread;        /* the client has closed its end, and what it said is not read yet */
+	bool output_closed; /* it reads no more: events are dropped */
 	struct byte_queue events; /* to be sent to the client */
 
 	const char *closed; /* why the channel is over; NULL: it is not */
@@ -76,7 +70,6 @@ struct client {
 	bool trim_armed;
 	uint64_t trim_frames;    /* base.frames when the timer was armed */
 	uint64_t lingered_bytes; /* how far it had come a round ago */
-	unsigned linger_rounds, linger_idle_rounds;
 };
 
 static void wake(struct connection *connection);
@@ -195,19 +188,21 @@ static void read_requests(struct client *client)
 	relay_push(client->base.relay, RELAY_DOWN, bytes, (size_t)n, handles, n_fds);
 }
 
-/* Whether a client that has ended is waited for once more. */
+/*
+ * Whether a client that has ended is waited for once more: bytes have moved, or somebody is slow
+ * with those that are left. That may take as long as it takes; but a pipe that nobody writes to and
+ * nobody closes does not keep its client.
+ */
 static bool still_lingers(struct client *client)
 {
 	struct connection *base = &client->base;
 	uint64_t owed = channel_owed_bytes(base->channel);
 	uint64_t progress = transfers_moved_bytes(base->transfers) - owed;
-	unsigned idle = progress == client->lingered_bytes ? client->linger_idle_rounds + 1 : 0;
-	bool host_is_slow = owed > 0 || !channel_ready(base->channel);
+	bool moved = progress != client->lingered_bytes;
 
 	client->lingered_bytes = progress;
-	client->linger_idle_rounds = idle;
-	return ++client->linger_rounds < LINGER_ROUNDS &&
-		idle < (host_is_slow ? LINGER_HOST_ROUNDS : 1);
+	return moved || owed > 0 || !channel_ready(base->channel) || reading(client) ||
+		transfers_busy(base->transfers);
 }
 
 static int handle_deadline(void *data)
@@ -215,10 +210,15 @@ static int handle_deadline(void *data)
 	struct client *client = data;
 	if (client->state == CLIENT_SERVED && !client->unread)
 		return 0;
-	if (client->state != CLIENT_CLOSING && client->base.transfers && still_lingers(client))
+	if (client->state != CLIENT_CLOSING && client->base.transfers && still_lingers(client)) {
 		wl_event_source_timer_update(client->deadline, LINGER_MS);
-	else
-		client->state = CLIENT_GONE;
+		return 0;
+	}
+	if (client->base.transfers && transfers_count(client->base.transfers) > 0)
+		log_limited(&client->shared->limit, LOG_LEVEL_WARN,
+			"%s has ended, but not the pipes it copies through: they are closed",
+			client->name);
+	client->state = CLIENT_GONE;
 	wake(&client->base);
 	return 0;
 }
@@ -417,8 +417,6 @@ static void update_socket(struct client *client)
 			client->shared->loop, client->fd, mask, handle_socket, client);
 		if (!client->source)
 			client->hung_up = true;
-		client->unread = false;
-		client->linger_idle_rounds = 0;
 	} else if (client->source && mask != client->mask) {
 		wl_event_source_fd_update(client->source, mask);
 	}

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,6 +111,18 @@ size_t transfers_queued_bytes(const struct transfers *transfers)
 uint32_t transfers_count(const struct transfers *transfers)
 {
 	return transfers->count;
+}
+
+bool transfers_busy(const struct transfers *transfers)
+{
+	const struct write_pipe *pipe;
+	wl_list_for_each(pipe, &transfers->write_pipes, link)
+	{
+		struct pollfd events = {.fd = pipe->fd, .events = POLLIN};
+		if (poll(&events, 1, 0) > 0)
+			return true;
+	}
+	return transfers->queued_bytes > 0;
 }
 
 uint64_t transfers_moved_bytes(const struct transfers *transfers)

@@ -28,6 +28,8 @@ void transfers_set_reading(struct transfers *transfers, bool reading);
 size_t transfers_queued_bytes(const struct transfers *transfers);
 /* Pipes open now. */
 uint32_t transfers_count(const struct transfers *transfers);
+/* Whether bytes wait now, in a client's pipe or for an fd of the client. */
+bool transfers_busy(const struct transfers *transfers);
 /* Grows with every byte moved: whether something still goes on. */
 uint64_t transfers_moved_bytes(const struct transfers *transfers);
 

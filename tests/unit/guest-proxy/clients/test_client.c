@@ -453,6 +453,41 @@ static void a_slow_reader_of_the_host_gets_the_last_bytes(void **state)
 	assert_int_equal(fake_channel_past.hang_ups, 1);
 }
 
+static int make_room(void *data)
+{
+	fake_channel->full = false;
+	fake_channel->listener->ready(fake_channel->listener_data);
+	return 0;
+}
+
+/*
+ * The client ends while the channel is full, and it takes long until there is room: at no time does
+ * it look as if there were nothing left to wait for.
+ */
+static void a_client_that_ended_behind_a_full_channel_is_lingering_until_all_is_written(
+	void **state)
+{
+	int pipe_fd = ask_for_clipboard(9);
+	fake_channel->full = true;
+	fake_channel->listener->ready(fake_channel->listener_data);
+	run();
+	assert_int_equal(write(pipe_fd, "last words", 10), 10);
+	close(pipe_fd);
+	fd_close(&fd);
+	run();
+	assert_int_equal(clients_lingering(clients), 1);
+	struct wl_event_source *room = wl_event_loop_add_timer(loop, make_room, NULL);
+	wl_event_source_timer_update(room, 10);
+	for (int i = 0; i < 10 && clients_count(clients) > 0; i++) {
+		assert_int_equal(clients_lingering(clients), 1);
+		wl_event_loop_dispatch(loop, 100);
+	}
+	wl_event_source_remove(room);
+	assert_int_equal(clients_count(clients), 0);
+	assert_int_equal(fake_channel_past.written_bytes, 10);
+	assert_int_equal(fake_channel_past.hang_ups, 1);
+}
+
 static void fds_without_messages_are_bounded(void **state)
 {
 	uint8_t bytes[] = {1, 0, 0, 0, 0, 0, 12, 0, 2, 0, 0,
@@ -560,6 +595,7 @@ int main(void)
 		TEST(what_a_client_wrote_before_it_ended_still_goes_to_the_host),
 		TEST(a_pipe_that_nobody_closes_does_not_keep_a_dead_client),
 		TEST(a_slow_reader_of_the_host_gets_the_last_bytes),
+		TEST(a_client_that_ended_behind_a_full_channel_is_lingering_until_all_is_written),
 		TEST(fds_without_messages_are_bounded),
 		TEST(refused_clients_hear_why),
 		TEST(clients_past_the_limit_are_refused),
