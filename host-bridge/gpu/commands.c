@@ -208,8 +208,6 @@ static uint32_t submit_3d(struct command *command)
 	if (err == 0 && request->ring >= 0 &&
 		context->ops->fence(context, (uint32_t)request->ring, request))
 		return COMMAND_KEPT;
-	if (err < 0)
-		state->counters.errors++;
 	request_complete(request, command_response(err));
 	return COMMAND_KEPT;
 }
@@ -414,8 +412,10 @@ void command_execute(
 	state->counters.commands++;
 	begin(&command, state, queue, chain);
 	const struct command_description *description = describe(state, queue, command.in.hdr.type);
-	if (queue == DEVICE_CONTROL_QUEUE && state->renders) {
+	if (queue == DEVICE_CONTROL_QUEUE)
 		requests_arrived(&state->requests, &command.in.hdr, chain->head);
+	if (queue == DEVICE_CONTROL_QUEUE &&
+		(state->renders || state->resources.n_pending > 0 || state->waiting.count > 0)) {
 		const struct waiting_subject subject = find_subject(&command, description);
 		if (waiting_needed(state, &subject)) {
 			int err = waiting_add(&state->waiting, &subject, chain);

@@ -87,7 +87,6 @@ uint32_t command_transfer_3d(struct command *command)
 	int err = context->ops->transfer(context, resource, in, request);
 	if (err == -EINPROGRESS)
 		return COMMAND_KEPT;
-	state->counters.errors++;
 	request_complete(request, command_response(err));
 	return COMMAND_KEPT;
 }

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "host-bridge/vhost/visible_region.h"
+#include "host-bridge/vhost/guest_memory.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 
@@ -304,13 +304,12 @@ static uint32_t make_host_blob(struct command *command, struct context *context)
 		resource_forget(resource);
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 	}
-	resource->pending = true;
+	resource_set_pending(resource, true);
 	err = context->ops->make_blob(
 		context, resource, in->blob_id, in->size, in->blob_flags, request);
 	if (err == 0)
 		return COMMAND_KEPT;
-	state->counters.errors++;
-	resource->pending = false;
+	resource_set_pending(resource, false);
 	resource_forget(resource);
 	request_complete(request, command_response(err));
 	return COMMAND_KEPT;
@@ -363,23 +362,40 @@ uint32_t command_resource_create_blob(struct command *command)
 	}
 }
 
+static struct virtio_gpu_resp_map_info map_answer(const struct resource *resource)
+{
+	return (struct virtio_gpu_resp_map_info){
+		.map_info = resource->fd_owned ? resource->map_info : VIRTIO_GPU_MAP_CACHE_CACHED};
+}
+
+static void handle_mapped(struct resource *resource, void *data, int result)
+{
+	struct request *request = data;
+	struct virtio_gpu_resp_map_info answer = map_answer(resource);
+
+	if (result == 0) {
+		request_complete_with(
+			request, VIRTIO_GPU_RESP_OK_MAP_INFO, &answer.hdr, sizeof(answer));
+		return;
+	}
+	request_complete(request, command_response(result));
+}
+
 uint32_t command_resource_map_blob(struct command *command)
 {
 	const struct virtio_gpu_resource_map_blob *in = &command->in.map_blob;
-	struct resource_table *resources = &command->state->resources;
-	struct resource *resource = resource_find(resources, in->resource_id);
+	struct device_state *state = command->state;
+	struct resource *resource = resource_find(&state->resources, in->resource_id);
 
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	if (!visible_region_mapped(resources->region))
-		return VIRTIO_GPU_RESP_ERR_UNSPEC;
-	int err = resource_map(resource, in->offset);
-	if (err < 0)
-		return command_response(err);
-	command->out.map_info.map_info =
-		resource->fd_owned ? resource->map_info : VIRTIO_GPU_MAP_CACHE_CACHED;
-	command->out_bytes = sizeof(command->out.map_info);
-	return VIRTIO_GPU_RESP_OK_MAP_INFO;
+	struct request *request = request_create(&state->requests, command->chain, &in->hdr, NULL);
+	if (!request)
+		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+	int err = resource_map(resource, in->offset, handle_mapped, request);
+	if (err != -EINPROGRESS)
+		handle_mapped(resource, request, err);
+	return COMMAND_KEPT;
 }
 
 uint32_t command_resource_unmap_blob(struct command *command)

@@ -207,6 +207,12 @@ static void handle_reset(void *data)
 	forget_guest(data);
 }
 
+static void handle_left(void *data)
+{
+	struct device *device = data;
+	visible_region_renew(device->region);
+}
+
 static void handle_memory_changed(void *data)
 {
 	/* Only guest addresses are kept here. */
@@ -230,6 +236,7 @@ static int open_socket(struct device *device, const struct device_config *config
 		.process = handle_process,
 		.started = handle_started,
 		.reset = handle_reset,
+		.left = handle_left,
 		.memory_changed = handle_memory_changed,
 	};
 	device->vhost_user = vhost_user_create(config->loop, config->socket_path,
@@ -243,8 +250,8 @@ static int open_socket(struct device *device, const struct device_config *config
 	resource_table_init(
 		&state->resources, vhost_user_memory(device->vhost_user), device->region);
 	state->resources.udmabuf = device->udmabuf;
-	requests_init(
-		&state->requests, state->queues[DEVICE_CONTROL_QUEUE], handle_answered, device);
+	requests_init(&state->requests, state->queues[DEVICE_CONTROL_QUEUE], &state->counters,
+		handle_answered, device);
 	state->host.memory = state->resources.memory;
 	if (state->renders || device->udmabuf >= 0)
 		guest_memory_keep_fds(state->resources.memory);
@@ -321,10 +328,7 @@ void device_destroy(struct device *device)
 {
 	if (!device)
 		return;
-	if (device->vhost_user) {
-		forget_guest(device);
-		vhost_user_destroy(device->vhost_user);
-	}
+	vhost_user_destroy(device->vhost_user); /* resets it, if a frontend is there */
 	if (device->turn)
 		wl_event_source_remove(device->turn);
 	if (device->again)

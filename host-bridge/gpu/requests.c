@@ -13,14 +13,15 @@ struct kept_request {
 	struct virtio_gpu_ctrl_hdr command;
 	uint16_t head;
 	uint32_t n_in;
-	struct virtqueue_segment in[]; /* as far as an answer's header reaches */
+	struct virtqueue_segment in[]; /* as far as an answer reaches */
 };
 
-void requests_init(struct requests *requests, struct virtqueue *queue, void (*answered)(void *data),
-	void *data)
+void requests_init(struct requests *requests, struct virtqueue *queue,
+	struct device_counters *counters, void (*answered)(void *data), void *data)
 {
 	memset(requests, 0, sizeof(*requests));
 	requests->queue = queue;
+	requests->counters = counters;
 	requests->answered = answered;
 	requests->data = data;
 	wl_list_init(&requests->timeline);
@@ -104,7 +105,7 @@ struct request *request_create(struct requests *requests, const struct virtqueue
 {
 	const struct virtqueue_segment *in = chain->segments + chain->n_out;
 	uint32_t n_in = 0;
-	for (uint64_t bytes = 0; n_in < chain->n_in && bytes < sizeof(*command); n_in++)
+	for (uint64_t bytes = 0; n_in < chain->n_in && bytes < REQUEST_MAX_ANSWER_BYTES; n_in++)
 		bytes += in[n_in].length;
 
 	struct kept_request *kept = calloc(1, sizeof(*kept) + n_in * sizeof(*in));
@@ -121,12 +122,16 @@ struct request *request_create(struct requests *requests, const struct virtqueue
 	kept->head = chain->head;
 	kept->n_in = n_in;
 	memcpy(kept->in, in, n_in * sizeof(*in));
-	wl_list_insert(context->requests.prev, &kept->kept_link);
-	context->n_held++;
+	wl_list_init(&kept->kept_link);
+	if (context) {
+		wl_list_insert(context->requests.prev, &kept->kept_link);
+		context->n_held++;
+	}
 	return &kept->base;
 }
 
-void request_complete(struct request *request, uint32_t response)
+void request_complete_with(
+	struct request *request, uint32_t response, struct virtio_gpu_ctrl_hdr *answer, size_t size)
 {
 	struct kept_request *kept = container_of(request, struct kept_request, base);
 	struct requests *requests = kept->requests;
@@ -135,13 +140,20 @@ void request_complete(struct request *request, uint32_t response)
 	if (request->context)
 		request->context->n_held--;
 	if (!requests->dropping) {
-		struct virtio_gpu_ctrl_hdr header = response_header(&kept->command, response);
-		size_t written = virtqueue_write(
-			requests->queue, kept->in, kept->n_in, 0, &header, sizeof(header));
+		requests->counters->errors += response >= VIRTIO_GPU_RESP_ERR_UNSPEC;
+		*answer = response_header(&kept->command, response);
+		size_t written =
+			virtqueue_write(requests->queue, kept->in, kept->n_in, 0, answer, size);
 		requests_push(requests, kept->head, (uint32_t)written);
 		requests->answered(requests->data);
 	}
 	free(kept);
+}
+
+void request_complete(struct request *request, uint32_t response)
+{
+	struct virtio_gpu_ctrl_hdr answer;
+	request_complete_with(request, response, &answer, sizeof(answer));
 }
 
 void requests_finish(struct wl_list *held)

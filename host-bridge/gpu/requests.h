@@ -22,6 +22,7 @@ struct requests_place {      /* of a command in the timeline, by its chain's hea
 
 struct requests {
 	struct virtqueue *queue;
+	struct device_counters *counters;
 	struct wl_list timeline; /* requests_place::link, oldest first */
 	struct requests_place places[VIRTQUEUE_MAX_SIZE];
 	bool dropping; /* the driver is gone: nobody waits for an answer */
@@ -30,9 +31,9 @@ struct requests {
 	void *data;
 };
 
-/* @queue is borrowed. */
-void requests_init(struct requests *requests, struct virtqueue *queue, void (*answered)(void *data),
-	void *data);
+/* @queue and @counters are borrowed. */
+void requests_init(struct requests *requests, struct virtqueue *queue,
+	struct device_counters *counters, void (*answered)(void *data), void *data);
 
 /* A driver starts anew: nothing of the last one is in the timeline. */
 void requests_reset(struct requests *requests);
@@ -54,9 +55,22 @@ uint32_t command_response(int err);
 struct virtio_gpu_ctrl_hdr response_header(
 	const struct virtio_gpu_ctrl_hdr *command, uint32_t type);
 
-/* A request that @context may keep, for the command in @chain. NULL when memory is short. */
+#define REQUEST_MAX_ANSWER_BYTES sizeof(struct virtio_gpu_resp_map_info)
+
+/*
+ * A request that @context, or the device itself (NULL), may keep, for the command in @chain. NULL
+ * when memory is short.
+ */
 struct request *request_create(struct requests *requests, const struct virtqueue_chain *chain,
 	const struct virtio_gpu_ctrl_hdr *command, struct context *context);
+
+/*
+ * As request_complete, with an answer of @size bytes, at most REQUEST_MAX_ANSWER_BYTES, whose
+ * header
+ * @answer is filled in here.
+ */
+void request_complete_with(struct request *request, uint32_t response,
+	struct virtio_gpu_ctrl_hdr *answer, size_t size);
 
 /* The context dies: completes what it kept. @held is its context::requests, moved out of it. */
 void requests_finish(struct wl_list *held);

@@ -72,11 +72,17 @@ int resource_charge(struct resource *resource, struct resource_account *account)
 	return 0;
 }
 
+void resource_set_pending(struct resource *resource, bool pending)
+{
+	resource->table->n_pending += (uint32_t)pending - (uint32_t)resource->pending;
+	resource->pending = pending;
+}
+
 void resource_settle(
 	struct resource *resource, int fd, uint64_t fd_offset, uint32_t fd_type, uint32_t map_info)
 {
 	assert(resource->pending && resource->fd < 0);
-	resource->pending = false;
+	resource_set_pending(resource, false);
 	resource->fd = fd;
 	resource->fd_owned = true;
 	resource->fd_offset = fd_offset;
@@ -254,60 +260,66 @@ static int reserve(struct resource *resource, uint64_t offset)
 	return visible_region_reserve(table->region, offset, resource->size);
 }
 
-static int map_foreign(struct resource *resource, uint64_t offset)
+/* What MAP_BLOB has come to; memory that it was given goes again after an error. */
+static int finish_map(struct resource *resource, int err)
 {
-	struct visible_region *region = resource->table->region;
-
-	if (resource->map_info == 0)
-		return -EINVAL;
-	int err = reserve(resource, offset);
-	if (err < 0)
-		return err;
-	err = visible_region_show(
-		region, offset, resource->size, resource->fd, resource->fd_offset);
-	if (err < 0) {
-		visible_region_release(region, offset, resource->size);
-		return err;
+	if (err == 0 && resource->contents) {
+		err = resource_copy_in(resource, 0, resource->contents, resource->contents_size);
+		free(resource->contents);
+		resource->contents = NULL;
 	}
-	resource->mapped = resource->visible = true;
-	resource->map_offset = offset;
-	return 0;
+	if (err < 0)
+		release_slot(resource);
+	else
+		resource->visible = true;
+	return err;
 }
 
-int resource_map(struct resource *resource, uint64_t offset)
+static void handle_shown(struct region_show *show, int result)
+{
+	struct resource *resource = container_of(show, struct resource, show);
+
+	resource_set_pending(resource, false);
+	result = finish_map(resource, result);
+	resource->map_done(resource, resource->map_data, result);
+	resource_unref(resource);
+}
+
+int resource_map(struct resource *resource, uint64_t offset, resource_mapped_fn done, void *data)
 {
 	struct resource_table *table = resource->table;
-	if (resource->kind != RESOURCE_BLOB_HOST || resource->visible)
+	bool own = !resource->fd_owned;
+
+	if (!visible_region_usable(table->region))
+		return -ENOTSUP;
+	if (resource->kind != RESOURCE_BLOB_HOST || resource->visible ||
+		(!own && resource->map_info == 0))
 		return -EINVAL;
-	if (resource->fd_owned)
-		return map_foreign(resource, offset);
 	if (resource->mapped) {
 		if (resource->map_offset != offset)
 			return -EINVAL;
 		resource->visible = true;
 		return 0;
 	}
-
 	int err = reserve(resource, offset);
 	if (err < 0)
 		return err;
-	err = visible_region_show(table->region, offset, resource->size, -1, 0);
-	if (err < 0) {
-		visible_region_release(table->region, offset, resource->size);
-		return err;
+	resource->mapped = true;
+	resource->map_offset = offset;
+	if (own) {
+		resource->fd_offset = offset;
+		resource->fd = visible_region_fd(table->region);
 	}
-	resource->mapped = resource->visible = true;
-	resource->map_offset = resource->fd_offset = offset;
-	resource->fd = visible_region_fd(table->region);
-
-	if (resource->contents) {
-		err = resource_copy_in(resource, 0, resource->contents, resource->contents_size);
-		free(resource->contents);
-		resource->contents = NULL;
-		if (err < 0)
-			release_slot(resource);
-	}
-	return err;
+	resource->show.done = handle_shown;
+	err = visible_region_show(table->region, &resource->show, offset, resource->size,
+		own ? -1 : resource->fd, own ? 0 : resource->fd_offset);
+	if (err != -EINPROGRESS)
+		return finish_map(resource, err);
+	resource->map_done = done;
+	resource->map_data = data;
+	resource_set_pending(resource, true);
+	resource_ref(resource);
+	return -EINPROGRESS;
 }
 
 int resource_unmap(struct resource *resource)

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "host-bridge/vhost/visible_region.h"
 #include "protocol/base/id_map.h"
 #include "protocol/relay/wire.h"
 
@@ -40,8 +41,10 @@ struct resource_account {
 };
 
 struct guest_memory;
+struct resource;
 struct resource_table;
-struct visible_region;
+
+typedef void (*resource_mapped_fn)(struct resource *resource, void *data, int result);
 
 struct resource {
 	uint32_t id; /* 0 once the guest has unref'd it; those who hold references go on */
@@ -63,12 +66,15 @@ struct resource {
 	bool mapped;
 	bool visible; /* the guest has it mapped now */
 	uint64_t map_offset;
+	struct region_show show; /* while the frontend is asked to map it */
+	resource_mapped_fn map_done;
+	void *map_data;
 	uint32_t width, height, format; /* RESOURCE_2D */
 
 	struct resource_3d shape; /* RESOURCE_3D */
 	uint64_t home;            /* the worker that has made it; 0: none, or none yet */
 	bool abandoned;           /* that worker has ended: nobody will draw in it again */
-	bool pending;             /* a worker is still making it; see resource_settle */
+	bool pending; /* not complete: no command about it is executed; resource_set_pending */
 	/* RESOURCE_BLOB_HOST and RESOURCE_3D with an fd of their own: */
 	uint32_t fd_type;                 /* RENDERER_FD_*; 0: a file of ours */
 	uint32_t map_info;                /* VIRTIO_GPU_MAP_CACHE_*; 0: not to be mapped */
@@ -96,6 +102,7 @@ struct resource_table {
 	uint64_t guest_blob_bytes;
 	uint64_t host_blob_bytes; /* RESOURCE_3D, too; at most the region's size */
 	uint64_t pages;           /* at most RESOURCES_MAX_PAGES */
+	uint32_t n_pending;       /* of resource::pending */
 	uint64_t next_serial;
 	int udmabuf;       /* udmabuf_open's, borrowed, or negative: there is none */
 	uint64_t exported; /* dma-bufs ever made of guest blobs */
@@ -122,7 +129,12 @@ static inline bool resource_has_file(const struct resource *resource)
 	return resource->fd_owned && resource->fd >= 0;
 }
 
-/* A pending resource gets its memory; takes @fd. */
+/*
+ * While something about it is under way (a worker makes it, the frontend maps it) commands about it
+ * wait.
+ */
+void resource_set_pending(struct resource *resource, bool pending);
+/* A pending resource gets its memory, and is pending no more; takes @fd. */
 void resource_settle(
 	struct resource *resource, int fd, uint64_t fd_offset, uint32_t fd_type, uint32_t map_info);
 
@@ -155,10 +167,12 @@ void resource_drop_pages(struct resource *resource);
 
 /*
  * MAP_BLOB: memory of the region at @offset, which then has the blob's contents; or the blob's own
- * fd, mapped there. 0, -EINVAL (no blob that can be mapped, mapped already, elsewhere than before,
- * misaligned or outside), -EBUSY (another blob is there), -ENOSPC, or what the frontend refused.
+ * fd, mapped there. 0; -EINPROGRESS: it is pending until the frontend has answered, when @done gets
+ * 0 or -errno; -EINVAL (no blob that can be mapped, mapped already, elsewhere than before,
+ * misaligned or outside), -EBUSY (another blob is there), -ENOSPC, -ENOTSUP (the frontend maps
+ * nothing), or what the frontend refused.
  */
-int resource_map(struct resource *resource, uint64_t offset);
+int resource_map(struct resource *resource, uint64_t offset, resource_mapped_fn done, void *data);
 /* 0 or -EINVAL: it is not mapped. */
 int resource_unmap(struct resource *resource);
 

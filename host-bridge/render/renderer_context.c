@@ -158,7 +158,7 @@ static void fail_blob(struct renderer_work *work, int err)
 {
 	struct resource *resource = work->resource;
 
-	resource->pending = false;
+	resource_set_pending(resource, false);
 	if (resource->id != 0) {
 		id_map_remove(&work->context->known, resource->id);
 		resource_forget(resource);

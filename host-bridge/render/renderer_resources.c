@@ -148,7 +148,7 @@ static void handle_shared_done(
 		log_limited(&context->log_limit, LOG_LEVEL_WARN,
 			"%s: texture %u cannot be shown or shared: %s", context->base.name,
 			resource->id, strerror(-err));
-		resource->pending = false;
+		resource_set_pending(resource, false);
 	} else {
 		resource_settle(resource, fd, answer->blob.fd_offset, answer->blob.fd_type, 0);
 		resource->stride = answer->blob.stride;
@@ -209,7 +209,7 @@ static int bring_3d(struct renderer_context *context, struct resource *resource)
 	if (!work)
 		return -ENOMEM;
 	resource->home = renderer_link_worker(context->link);
-	resource->pending = true;
+	resource_set_pending(resource, true);
 	work->resource = resource_ref(resource);
 	request.create_3d.shared_bytes = resource->size;
 	renderer_link_send(context->link, &request, NULL, 0, -1, &work->call);

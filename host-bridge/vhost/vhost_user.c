@@ -1,5 +1,5 @@
 /* The vhost-user backend: its frontend's connection, its rings, and when the device is called. */
-#include "host-bridge/vhost/vhost_user_impl.h"
+#include "host-bridge/vhost/vhost_user.h"
 
 #include <errno.h>
 #include <linux/virtio_config.h>
@@ -12,102 +12,26 @@
 
 #include "host-bridge/confine/connector.h"
 #include "host-bridge/vhost/frontend_listener.h"
+#include "host-bridge/vhost/vhost_user_messages.h"
 #include "protocol/base/fd.h"
+#define LOG_MODULE "vhost-user"
+#include "protocol/base/log.h"
+
+#define BIT(n) (UINT64_C(1) << (n))
+#define SHMEM_FEATURES                                                                             \
+	(BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) | BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ) |           \
+		BIT(VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD) | BIT(VHOST_USER_PROTOCOL_F_SHMEM))
 
 /* Served in one go before other events have their turn. */
 #define MESSAGES_AT_ONCE 64
 
-bool vhost_user_ring_ready(const struct vhost_user_ring *ring)
-{
-	bool needs_enable = ring->vu->features & (UINT64_C(1) << VHOST_USER_F_PROTOCOL_FEATURES);
-	return ring->started && (ring->enabled || !needs_enable);
-}
-
-static void drop_kick(struct vhost_user_ring *ring)
-{
-	if (ring->kick_source)
-		wl_event_source_remove(ring->kick_source);
-	ring->kick_source = NULL;
-	fd_close(&ring->kick_fd);
-}
-
-static int handle_kick(int fd, uint32_t mask, void *data)
-{
-	struct vhost_user_ring *ring = data;
-	uint64_t count;
-	ssize_t n = read(fd, &count, sizeof(count));
-	if (n > 0) {
-		ring->pending = true;
-		vhost_user_run(ring->vu);
-	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-		log_warn("queue %td will not be kicked any more", ring - ring->vu->rings);
-		drop_kick(ring);
-	}
-	return 0;
-}
-
-int vhost_user_ring_start(struct vhost_user_ring *ring, int fd)
-{
-	struct vhost_user *vu = ring->vu;
-
-	drop_kick(ring);
-	if (fd >= 0) {
-		ring->kick_source =
-			wl_event_loop_add_fd(vu->loop, fd, WL_EVENT_READABLE, handle_kick, ring);
-		if (!ring->kick_source) {
-			close(fd);
-			return -EINVAL;
-		}
-		ring->kick_fd = fd;
-	} else {
-		log_warn("queue %td has no kick: it is looked at when it is enabled, only",
-			ring - vu->rings);
-	}
-	ring->started = true;
-	if (vhost_user_ring_ready(ring)) {
-		ring->pending = true;
-		vu->start_pending |= !vu->running;
-	}
-	return 0;
-}
-
-void vhost_user_ring_stop(struct vhost_user_ring *ring)
-{
-	drop_kick(ring);
-	virtqueue_pause(ring->queue);
-	ring->started = false;
-	ring->pending = false;
-	ring->stopped = true;
-	ring->stopped_at = virtqueue_base(ring->queue);
-}
-
-/*
- * A stop and a reset look alike until the restart: a driver that goes on does so at the old index,
- * a new one begins at 0. (A queue that stopped at index 0 after a multiple of 65536 requests is
- * taken for new, when all are at 0.)
- */
-bool vhost_user_would_resume(const struct vhost_user *vu)
-{
-	bool resumed = false;
-	if (!vu->dirty || vu->reset_pending)
-		return false;
-	for (uint32_t i = 0; i < vu->device->n_queues; i++) {
-		const struct vhost_user_ring *ring = &vu->rings[i];
-		if (!ring->started || !ring->stopped)
-			continue;
-		if (ring->base != ring->stopped_at)
-			return false;
-		resumed |= ring->base != 0;
-	}
-	return resumed;
-}
-
 static void reset_device(struct vhost_user *vu)
 {
 	vu->reset_pending = false;
-	vu->running = false;
+	vhost_user_set_running(vu, false);
 	vu->broken = false;
 	vu->dirty = false;
+	backend_channel_cancel(vu->backend);
 	vu->device->reset(vu->data);
 }
 
@@ -117,7 +41,7 @@ static void start_device(struct vhost_user *vu)
 	vu->resumed = vhost_user_would_resume(vu);
 	if (vu->dirty && !vu->resumed)
 		reset_device(vu);
-	vu->running = true;
+	vhost_user_set_running(vu, true);
 	vu->dirty = true;
 	for (uint32_t i = 0; i < vu->device->n_queues; i++)
 		vu->rings[i].pending = true;
@@ -155,7 +79,7 @@ static void process(struct vhost_user *vu, struct vhost_user_ring *ring)
 
 static bool work_is_pending(const struct vhost_user *vu)
 {
-	if (vu->lost || vu->reset_pending || vu->start_pending)
+	if (vu->failed || vu->reset_pending || vu->start_pending)
 		return true;
 	for (uint32_t i = 0; i < vu->device->n_queues; i++) {
 		if (vu->rings[i].pending)
@@ -173,34 +97,38 @@ static void wake(struct vhost_user *vu)
 
 static void disconnect(struct vhost_user *vu);
 
+/* The connection is over, for a reason that has been logged: run takes it down. */
+static void fail(struct vhost_user *vu)
+{
+	vu->failed = true;
+	vhost_user_set_running(vu, false);
+}
+
 /*
  * A frontend that cut its memory off under us is over, whatever its rings say: they are zeros.
  * False: so it is.
  */
 static bool check_memory(struct vhost_user *vu)
 {
-	if (!vu->lost && guest_memory_truncated(vu->memory)) {
+	if (!vu->failed && guest_memory_truncated(vu->memory)) {
 		log_err("the frontend has truncated its memory: its connection ends");
-		vhost_user_lose(vu);
+		fail(vu);
 	}
-	return !vu->lost;
+	return !vu->failed;
 }
 
-void vhost_user_run(struct vhost_user *vu)
+/* Does what messages and kicks have left to be done. */
+static void run(struct vhost_user *vu)
 {
-	if (!vu->busy && !vu->waiting) {
-		vu->busy = true;
-		check_memory(vu);
-		if (vu->reset_pending && !vu->lost)
-			reset_device(vu);
-		if (vu->start_pending && !vu->lost)
-			start_device(vu);
-		for (uint32_t i = 0; i < vu->device->n_queues && !vu->lost; i++)
-			process(vu, &vu->rings[i]);
-		if (vu->lost)
-			disconnect(vu);
-		vu->busy = false;
-	}
+	check_memory(vu);
+	if (vu->reset_pending && !vu->failed)
+		reset_device(vu);
+	if (vu->start_pending && !vu->failed)
+		start_device(vu);
+	for (uint32_t i = 0; i < vu->device->n_queues && !vu->failed; i++)
+		process(vu, &vu->rings[i]);
+	if (vu->failed)
+		disconnect(vu);
 	if (work_is_pending(vu))
 		wake(vu);
 }
@@ -210,14 +138,8 @@ static int handle_wake(int fd, uint32_t mask, void *data)
 	uint64_t count;
 	ssize_t n = read(fd, &count, sizeof(count));
 	(void)n;
-	vhost_user_run(data);
+	run(data);
 	return 0;
-}
-
-void vhost_user_lose(struct vhost_user *vu)
-{
-	vu->lost = true;
-	vu->running = false;
 }
 
 static void say_why(struct vhost_user *vu, int error)
@@ -235,27 +157,26 @@ static void say_why(struct vhost_user *vu, int error)
 		log_err("frontend: %s", strerror(-error));
 }
 
-void vhost_user_serve(struct vhost_user *vu)
+/* Serves the messages that have come. */
+static int handle_socket(int fd, uint32_t mask, void *data)
 {
+	struct vhost_user *vu = data;
+
 	for (int i = 0; i < MESSAGES_AT_ONCE && vu->socket >= 0 && check_memory(vu); i++) {
 		struct vhost_user_message message;
 		int result = vhost_user_receive(vu->socket, &vu->reader, &message);
 		if (result == 0)
-			return;
+			break;
 		if (result < 0) {
 			say_why(vu, result);
-			vhost_user_lose(vu);
+			fail(vu);
 		} else {
-			vhost_user_handle(vu, &message);
+			if (vhost_user_handle(vu, &message) < 0)
+				fail(vu);
 			vhost_user_message_finish(&message);
 		}
-		vhost_user_run(vu);
+		run(vu);
 	}
-}
-
-static int handle_socket(int fd, uint32_t mask, void *data)
-{
-	vhost_user_serve(data);
 	return 0;
 }
 
@@ -265,10 +186,11 @@ static void disconnect(struct vhost_user *vu)
 	wl_event_source_remove(vu->source);
 	vu->source = NULL;
 	vhost_user_reader_finish(&vu->reader);
-	vhost_user_set_backend_socket(vu, -1);
 	for (uint32_t i = 0; i < vu->device->n_queues; i++)
 		vhost_user_ring_stop(&vu->rings[i]);
+	backend_channel_set_socket(vu->backend, -1);
 	reset_device(vu);
+	vu->device->left(vu->data);
 	for (uint32_t i = 0; i < vu->device->n_queues; i++) {
 		struct vhost_user_ring *ring = &vu->rings[i];
 		virtqueue_reset(ring->queue);
@@ -281,7 +203,7 @@ static void disconnect(struct vhost_user *vu)
 	vu->features = 0;
 	vu->protocol_features = 0;
 	vu->start_pending = false;
-	vu->lost = false;
+	vu->failed = false;
 	fd_close(&vu->socket);
 }
 
@@ -295,11 +217,9 @@ static bool make_way(struct vhost_user *vu)
 
 	if (vu->socket < 0)
 		return true;
-	if (vu->busy || vu->waiting)
+	if (!vu->failed && poll(&pollfd, 1, 0) <= 0)
 		return false;
-	if (!vu->lost && poll(&pollfd, 1, 0) <= 0)
-		return false;
-	if (!vu->lost)
+	if (!vu->failed)
 		log_info("the frontend has left, the next one is here");
 	disconnect(vu);
 	return true;
@@ -349,7 +269,8 @@ static bool create_parts(struct vhost_user *vu)
 	vu->wake_source =
 		wl_event_loop_add_fd(vu->loop, vu->wake_fd, WL_EVENT_READABLE, handle_wake, vu);
 	vu->memory = guest_memory_create();
-	if (!vu->wake_source || !vu->memory)
+	vu->backend = backend_channel_create(vu->loop);
+	if (!vu->wake_source || !vu->memory || !vu->backend)
 		return false;
 	guest_memory_watch(vu->memory, vu->wake_fd);
 	for (uint32_t i = 0; i < vu->device->n_queues; i++) {
@@ -373,14 +294,13 @@ struct vhost_user *vhost_user_create(struct wl_event_loop *loop, const char *pat
 		.loop = loop,
 		.device = device,
 		.data = data,
+		.run = run,
 		.wake_fd = -1,
 		.socket = -1,
-		.backend_socket = -1,
 	};
 	for (uint32_t i = 0; i < ARRAY_LENGTH(vu->rings); i++)
 		vu->rings[i] = (struct vhost_user_ring){.vu = vu, .kick_fd = -1, .error_fd = -1};
 	vhost_user_reader_init(&vu->reader);
-	vhost_user_reader_init(&vu->backend_reader);
 	signal(SIGPIPE, SIG_IGN);
 	if (path || fd >= 0)
 		vu->listener = frontend_listener_create(loop, path, fd, handle_accepted, vu);
@@ -409,6 +329,7 @@ void vhost_user_destroy(struct vhost_user *vu)
 	for (uint32_t i = 0; i < ARRAY_LENGTH(vu->rings); i++)
 		virtqueue_destroy(vu->rings[i].queue);
 	guest_memory_destroy(vu->memory);
+	backend_channel_destroy(vu->backend);
 	free(vu);
 }
 
@@ -451,4 +372,51 @@ void vhost_user_stop(struct vhost_user *vu, const char *why)
 			write(vu->rings[i].error_fd, &one, sizeof(one)) < 0)
 			log_debug("error event: %s", strerror(errno));
 	}
+}
+
+/* --- maps of our memory in the guest --- */
+
+/* Whether a request may be made now, for this segment of region @map->shmid. */
+static int check_map(const struct vhost_user *vu, const struct vhost_user_shmem_map *map)
+{
+	if ((vu->protocol_features & SHMEM_FEATURES) != SHMEM_FEATURES ||
+		!backend_channel_is_there(vu->backend))
+		return -ENOTSUP;
+	if (!vu->running)
+		return -EBUSY;
+	if (map->shmid >= ARRAY_LENGTH(vu->device->shmem_sizes) || map->length == 0 ||
+		!range_fits(map->shm_offset, map->length, vu->device->shmem_sizes[map->shmid]) ||
+		map->shm_offset % PAGE_BYTES != 0 || map->length % PAGE_BYTES != 0 ||
+		map->fd_offset % PAGE_BYTES != 0)
+		return -EINVAL;
+	return 0;
+}
+
+int vhost_user_shmem_map(struct vhost_user *vu, uint8_t shmid, int fd, uint64_t fd_offset,
+	uint64_t shm_offset, uint64_t length, void (*done)(void *data, int result), void *data)
+{
+	const struct vhost_user_shmem_map map = {
+		.shmid = shmid,
+		.fd_offset = fd_offset,
+		.shm_offset = shm_offset,
+		.length = length,
+		.flags = VHOST_USER_SHMEM_WRITABLE,
+	};
+	int error = check_map(vu, &map);
+	if (error < 0)
+		return error;
+	bool barrier = vu->protocol_features & BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT);
+	return backend_channel_map(vu->backend, &map, fd, barrier, done, data);
+}
+
+int vhost_user_shmem_unmap(struct vhost_user *vu, uint8_t shmid, uint64_t shm_offset,
+	uint64_t length, void (*done)(void *data, int result), void *data)
+{
+	const struct vhost_user_shmem_map map = {
+		.shmid = shmid,
+		.shm_offset = shm_offset,
+		.length = length,
+	};
+	int error = check_map(vu, &map);
+	return error < 0 ? error : backend_channel_unmap(vu->backend, &map, done, data);
 }

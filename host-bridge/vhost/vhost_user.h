@@ -1,50 +1,17 @@
 /*
  * The vhost-user backend: serves one frontend at a time (a monitor, User-Mode Linux, or
- * wayferry-guest) on a listening socket, and drives a device through its virtqueues. When the front
- * end leaves the device is reset and the next one may come.
+ * wayferry-guest) on a listening socket, and drives a device through its virtqueues. When the
+ * frontend leaves the device is reset and the next one may come.
  */
 #ifndef HOST_BRIDGE_VHOST_VHOST_USER_H
 #define HOST_BRIDGE_VHOST_VHOST_USER_H
 
-#include "host-bridge/vhost/virtqueue.h"
 #include <wayland-server-core.h>
 
-struct vhost_user;
+#include "host-bridge/vhost/vhost_user_device.h"
+#include "host-bridge/vhost/virtqueue.h"
 
-struct vhost_user_device { /* what it serves */
-	/*
-	 * Offered virtio features. VHOST_USER_F_PROTOCOL_FEATURES, VERSION_1, EVENT_IDX and
-	 * INDIRECT_DESC are added.
-	 */
-	uint64_t features;
-	uint32_t n_queues;       /* up to VHOST_USER_MAX_QUEUES */
-	uint64_t shmem_sizes[2]; /* by shmid; 0: none */
-	/* Device configuration space. @size bytes from @offset; beyond the end: zeroes. */
-	void (*get_config)(void *data, uint32_t offset, uint32_t size, uint8_t *out);
-	/* The driver wrote to it; may be ignored. */
-	void (*set_config)(void *data, uint32_t offset, uint32_t size, const uint8_t *bytes);
-	/*
-	 * A queue was kicked or enabled: pop until empty, push, notify. Not called while the device
-	 * is stopped. 0; 1: there may be more (so that a guest that never stops adding cannot hold
-	 * us: it is called again after other events); -EPROTO: broken, it is stopped.
-	 */
-	int (*process)(void *data, uint32_t queue);
-	/*
-	 * The first queue was enabled (DRIVER_OK): the region may be mapped. @resumed: same driver
-	 * as before, its maps and state live on.
-	 */
-	void (*started)(void *data, bool resumed);
-	/*
-	 * The driver reset the device, or the frontend left: everything the guest made goes. May
-	 * be called when there is nothing. Never from inside another callback.
-	 */
-	void (*reset)(void *data);
-	/*
-	 * The memory table changed; pointers into guest memory are void. Also from inside
-	 * vhost_user_shmem_map, and so from inside other callbacks: only forget pointers in it.
-	 */
-	void (*memory_changed)(void *data);
-};
+struct vhost_user;
 
 /*
  * Listens on @path (mode 0600; a stale socket is replaced, one that answers is an error), or serves
@@ -61,8 +28,8 @@ struct vhost_user *vhost_user_create(struct wl_event_loop *loop, const char *pat
  */
 void vhost_user_destroy(struct vhost_user *vu);
 /*
- * Serves the connected @socket, as if it had been accepted. Takes it. 0, -EBUSY (there is a front
- * end), or -errno.
+ * Serves the connected @socket, as if it had been accepted. Takes it. 0, -EBUSY (there is one
+ * already), or -errno.
  */
 int vhost_user_adopt(struct vhost_user *vu, int socket);
 
@@ -77,16 +44,17 @@ bool vhost_user_connected(const struct vhost_user *vu);
 void vhost_user_stop(struct vhost_user *vu, const char *why);
 
 /*
- * SHMEM_MAP with the commit barrier behind it (VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE), serving
- * the main socket while it waits (at most 2 s; a frontend that does not answer is asked no more).
- * @fd is borrowed; page-aligned offsets and length. 0 or -errno: -ENOTSUP: the frontend cannot;
- * -EBUSY: the device is not running; -EINVAL: alignment, beyond the region; -EIO: refused;
- * -ETIMEDOUT; -ECONNRESET: the frontend left or the driver reset the device meanwhile (the
- * callback follows after the caller has returned).
+ * SHMEM_MAP with the commit barrier behind it (VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE), writable.
+ * @fd is borrowed; page-aligned offsets and length. @done is called from the event loop, once: with
+ * 0; -EIO: refused; -ECONNRESET: the frontend has left, or the driver has reset the device (then
+ * before the reset callback); or -errno: requests cannot be made any more. 0, or -errno, and @done
+ * is not called: -ENOTSUP: the frontend cannot; -EBUSY: the device is not running; -EINVAL:
+ * alignment, beyond the region; or memory or fds are short.
  */
 int vhost_user_shmem_map(struct vhost_user *vu, uint8_t shmid, int fd, uint64_t fd_offset,
-	uint64_t shm_offset, uint64_t length, bool writable);
-int vhost_user_shmem_unmap(
-	struct vhost_user *vu, uint8_t shmid, uint64_t shm_offset, uint64_t length);
+	uint64_t shm_offset, uint64_t length, void (*done)(void *data, int result), void *data);
+/* SHMEM_UNMAP, before whatever is asked for later. As above; @done may be NULL. */
+int vhost_user_shmem_unmap(struct vhost_user *vu, uint8_t shmid, uint64_t shm_offset,
+	uint64_t length, void (*done)(void *data, int result), void *data);
 
 #endif

@@ -1,11 +1,13 @@
 /* The requests of a vhost-user frontend, each with its handler. */
-#include "host-bridge/vhost/vhost_user_impl.h"
+#include "host-bridge/vhost/vhost_user_messages.h"
 
 #include <errno.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 
 #include "protocol/base/fd.h"
+#define LOG_MODULE "vhost-user"
+#include "protocol/base/log.h"
 
 #define BIT(n) (UINT64_C(1) << (n))
 
@@ -126,7 +128,7 @@ static int handle_reset_device(struct vhost_user *vu, struct vhost_user_message 
 		vhost_user_ring_stop(&vu->rings[i]);
 		vu->rings[i].enabled = false;
 	}
-	vu->running = false;
+	vhost_user_set_running(vu, false);
 	vu->start_pending = false;
 	vu->reset_pending = true;
 	return 0;
@@ -185,7 +187,7 @@ static int handle_get_vring_base(struct vhost_user *vu, struct vhost_user_messag
 	if (!ring)
 		return malformed(message, "no such queue");
 	vhost_user_ring_stop(ring);
-	vu->running = false;
+	vhost_user_set_running(vu, false);
 	vu->start_pending = false;
 	message->payload.state.num = virtqueue_base(ring->queue);
 	return reply(vu, message, sizeof(message->payload.state));
@@ -252,10 +254,7 @@ static int handle_set_vring_enable(struct vhost_user *vu, struct vhost_user_mess
 	if (!ring || message->payload.state.num > 1)
 		return malformed(message, "no such queue, or neither 0 nor 1");
 	ring->enabled = message->payload.state.num == 1;
-	if (vhost_user_ring_ready(ring)) {
-		ring->pending = true;
-		vu->start_pending |= !vu->running;
-	}
+	vhost_user_ring_begin(ring);
 	return 0;
 }
 
@@ -263,7 +262,7 @@ static int handle_set_backend_req_fd(struct vhost_user *vu, struct vhost_user_me
 {
 	if (message->n_fds != 1)
 		return malformed(message, "one fd expected");
-	vhost_user_set_backend_socket(vu, take_fd(message));
+	backend_channel_set_socket(vu->backend, take_fd(message));
 	return 0;
 }
 
@@ -352,7 +351,7 @@ static int malformed(const struct vhost_user_message *message, const char *why)
 	return -EPROTO;
 }
 
-void vhost_user_handle(struct vhost_user *vu, struct vhost_user_message *message)
+int vhost_user_handle(struct vhost_user *vu, struct vhost_user_message *message)
 {
 	const struct handler *handler = find_handler(message->header.request);
 	bool acknowledge = message->header.flags & VHOST_USER_FLAG_NEED_REPLY;
@@ -370,6 +369,5 @@ void vhost_user_handle(struct vhost_user *vu, struct vhost_user_message *message
 	acknowledge &= (vu->protocol_features & BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK)) != 0;
 	if (error != -EPROTO && acknowledge && !handler->replies)
 		error = reply_u64(vu, message, error < 0);
-	if (error == -EPROTO)
-		vhost_user_lose(vu);
+	return error == -EPROTO ? error : 0;
 }

@@ -11,7 +11,7 @@
 #define LOG_MODULE "region"
 #include "protocol/base/log.h"
 
-#define WINDOW_SHMID 1 /* VIRTIO_GPU_SHM_ID_HOST_VISIBLE */
+#define REGION_SHMID 1 /* VIRTIO_GPU_SHM_ID_HOST_VISIBLE */
 #define MIN_BYTES (UINT64_C(1) << 20)
 #define MAX_SLOTS 4096
 #define MAX_MAPS 256 /* of segments; QEMU takes the longer for each the more there are */
@@ -27,11 +27,20 @@ struct map { /* of a segment in the guest; they do not overlap */
 	uint64_t last; /* when it was last shown */
 };
 
+enum region_state {
+	REGION_UNMAPPED, /* the frontend does not run, or maps nothing */
+	REGION_STARTING, /* the frontend has been asked, and slots wait for its answer */
+	REGION_MAPPED,
+};
+
 struct visible_region {
 	uint64_t size;
-	int fd;
-	uint8_t *host;         /* all of it, once wanted; else NULL */
-	bool mapped;           /* in the guest */
+	int fd;        /* -1: since the last frontend has left, there is none for the next one */
+	uint8_t *host; /* all of it, once wanted; else NULL */
+	enum region_state state;
+	struct wl_list waiting;   /* region_show::link, while the region starts */
+	struct region_show start; /* of a segment, as a probe */
+	bool start_retried;
 	bool segments;         /* maps, in place of one map of it all */
 	uint64_t made;         /* maps so far, of it all or of segments */
 	struct vhost_user *vu; /* of segments, once the driver runs */
@@ -42,6 +51,23 @@ struct visible_region {
 	struct slot slots[MAX_SLOTS]; /* by offset, apart from each other */
 };
 
+static int open_memory(struct visible_region *region)
+{
+	if (region->fd < 0)
+		region->fd = fd_memfd("wayferry-region", region->size);
+	if (region->fd < 0)
+		log_err("%llu bytes: %s", (unsigned long long)region->size, strerror(-region->fd));
+	return region->fd < 0 ? region->fd : 0;
+}
+
+static void close_memory(struct visible_region *region)
+{
+	if (region->host)
+		munmap(region->host, region->size);
+	region->host = NULL;
+	fd_close(&region->fd);
+}
+
 struct visible_region *visible_region_create(uint64_t size)
 {
 	if (size < MIN_BYTES || (size & (size - 1)) != 0)
@@ -50,9 +76,9 @@ struct visible_region *visible_region_create(uint64_t size)
 	if (!region)
 		return NULL;
 	region->size = size;
-	region->fd = fd_memfd("wayferry-region", size);
-	if (region->fd < 0) {
-		log_err("%llu bytes: %s", (unsigned long long)size, strerror(-region->fd));
+	region->fd = -1;
+	wl_list_init(&region->waiting);
+	if (open_memory(region) < 0) {
 		free(region);
 		return NULL;
 	}
@@ -63,9 +89,7 @@ void visible_region_destroy(struct visible_region *region)
 {
 	if (!region)
 		return;
-	if (region->host)
-		munmap(region->host, region->size);
-	fd_close(&region->fd);
+	close_memory(region);
 	free(region);
 }
 
@@ -79,9 +103,9 @@ int visible_region_fd(const struct visible_region *region)
 	return region->fd;
 }
 
-bool visible_region_mapped(const struct visible_region *region)
+bool visible_region_usable(const struct visible_region *region)
 {
-	return region->mapped;
+	return region->state != REGION_UNMAPPED;
 }
 
 void visible_region_set_segments(struct visible_region *region)
@@ -94,21 +118,16 @@ uint64_t visible_region_maps_made(const struct visible_region *region)
 	return region->made;
 }
 
-static int map_all(struct visible_region *region, struct vhost_user *vu)
-{
-	return vhost_user_shmem_map(vu, WINDOW_SHMID, region->fd, 0, 0, region->size, true);
-}
-
 /* --- segments --- */
 
+/* The frontend does this before anything that it is asked for later. */
 static int hide(struct visible_region *region, size_t i)
 {
 	int error = vhost_user_shmem_unmap(
-		region->vu, WINDOW_SHMID, region->maps[i].offset, region->maps[i].size);
-	/* Refused: it is not there, since the driver was reset meanwhile. */
-	if (error == 0 || error == -EIO)
+		region->vu, REGION_SHMID, region->maps[i].offset, region->maps[i].size, NULL, NULL);
+	if (error == 0)
 		region->maps[i] = region->maps[--region->n_maps];
-	return error == -EIO ? 0 : error;
+	return error;
 }
 
 /* Takes away what nobody uses any more in [offset, offset + size). */
@@ -140,92 +159,183 @@ static int make_room(struct visible_region *region)
 	return oldest == MAX_MAPS ? -ENOSPC : hide(region, oldest);
 }
 
-static int map_segment(
-	struct visible_region *region, uint64_t offset, uint64_t size, int fd, uint64_t fd_offset)
+static struct map *find_map(struct visible_region *region, uint64_t offset, uint64_t size)
 {
-	int error = clear_range(region, offset, size);
+	for (size_t i = 0; i < region->n_maps; i++)
+		if (region->maps[i].offset == offset && region->maps[i].size == size)
+			return &region->maps[i];
+	return NULL;
+}
+
+static void handle_shown(void *data, int result);
+
+static int ask(struct region_show *show)
+{
+	struct visible_region *region = show->region;
+	bool own = show->fd < 0;
+	return vhost_user_shmem_map(region->vu, REGION_SHMID, own ? region->fd : show->fd,
+		own ? show->offset : show->fd_offset, show->offset, show->size, handle_shown, show);
+}
+
+static void handle_shown(void *data, int result)
+{
+	struct region_show *show = data;
+	struct visible_region *region = show->region;
+
+	if (result == -EIO && !show->retried) {
+		/* A map that was on its way when the driver was reset may have survived it. */
+		show->retried = true;
+		result = vhost_user_shmem_unmap(
+			region->vu, REGION_SHMID, show->offset, show->size, NULL, NULL);
+		if (result == 0)
+			result = ask(show);
+		if (result == 0)
+			return;
+	}
+	struct map *map = find_map(region, show->offset, show->size);
+	if (result == 0)
+		region->made++;
+	else if (map)
+		*map = region->maps[--region->n_maps];
+	show->done(show, result);
+}
+
+/* As visible_region_show, of a region of segments. */
+static int show_segment(struct visible_region *region, struct region_show *show)
+{
+	bool own = show->fd < 0;
+	struct map *map = find_map(region, show->offset, show->size);
+	if (map && own && map->own) {
+		map->used = true;
+		map->last = ++region->shows;
+		return 0;
+	}
+	int error = clear_range(region, show->offset, show->size);
 	if (error == 0)
 		error = make_room(region);
 	if (error == 0)
-		error = vhost_user_shmem_map(
-			region->vu, WINDOW_SHMID, fd, fd_offset, offset, size, true);
-	if (error == -EIO) {
-		/* As in window_map. */
-		error = vhost_user_shmem_unmap(region->vu, WINDOW_SHMID, offset, size);
-		if (error == 0 || error == -EIO)
-			error = vhost_user_shmem_map(
-				region->vu, WINDOW_SHMID, fd, fd_offset, offset, size, true);
-	}
-	return error;
-}
-
-int visible_region_show(
-	struct visible_region *region, uint64_t offset, uint64_t size, int fd, uint64_t fd_offset)
-{
-	bool own = fd < 0;
-	if (!region->segments)
-		return own ? 0 : -ENOTSUP;
-	for (size_t i = 0; i < region->n_maps; i++) {
-		struct map *map = &region->maps[i];
-		if (own && map->own && map->offset == offset && map->size == size) {
-			map->used = true;
-			map->last = ++region->shows;
-			return 0;
-		}
-	}
-	int error =
-		map_segment(region, offset, size, own ? region->fd : fd, own ? offset : fd_offset);
+		error = ask(show);
 	if (error < 0)
 		return error;
-	region->made++;
-	region->maps[region->n_maps++] = (struct map){
-		.offset = offset, .size = size, .own = own, .used = true, .last = ++region->shows};
-	return 0;
+	region->maps[region->n_maps++] = (struct map){.offset = show->offset,
+		.size = show->size,
+		.own = own,
+		.used = true,
+		.last = ++region->shows};
+	return -EINPROGRESS;
 }
 
 /* A slot was given back. Memory of others goes at once, if it can. */
 static void unuse(struct visible_region *region, uint64_t offset, uint64_t size)
 {
-	for (size_t i = 0; i < region->n_maps; i++) {
-		if (region->maps[i].offset != offset || region->maps[i].size != size)
-			continue;
-		region->maps[i].used = false;
-		if (!region->maps[i].own)
-			hide(region, i);
+	struct map *map = find_map(region, offset, size);
+	if (!map)
 		return;
+	map->used = false;
+	if (!map->own)
+		hide(region, (size_t)(map - region->maps));
+}
+
+/* --- the region --- */
+
+int visible_region_show(struct visible_region *region, struct region_show *show, uint64_t offset,
+	uint64_t size, int fd, uint64_t fd_offset)
+{
+	show->region = region;
+	show->offset = offset;
+	show->size = size;
+	show->fd = fd;
+	show->fd_offset = fd_offset;
+	show->retried = false;
+	switch (region->state) {
+	case REGION_STARTING:
+		wl_list_insert(region->waiting.prev, &show->link);
+		return -EINPROGRESS;
+	case REGION_MAPPED:
+		if (region->segments)
+			return show_segment(region, show);
+		return fd < 0 ? 0 : -ENOTSUP;
+	default:
+		return -ENOTSUP;
 	}
+}
+
+/* The frontend has answered, or will not any more. */
+static void finish_start(struct visible_region *region, int result)
+{
+	region->state = result == 0 ? REGION_MAPPED : REGION_UNMAPPED;
+	if (result == -ENOTSUP)
+		log_info("the frontend maps no host memory: blobs are guest memory");
+	else if (result < 0 && result != -ECONNRESET)
+		log_warn("not mapped: %s; blobs are guest memory", strerror(-result));
+	while (!wl_list_empty(&region->waiting)) {
+		struct region_show *show = wl_container_of(region->waiting.next, show, link);
+		wl_list_remove(&show->link);
+		int error = result == 0 ? visible_region_show(region, show, show->offset,
+						  show->size, show->fd, show->fd_offset)
+					: result;
+		if (error != -EINPROGRESS)
+			show->done(show, error);
+	}
+}
+
+static void handle_all_mapped(void *data, int result);
+
+static int map_all(struct visible_region *region)
+{
+	return vhost_user_shmem_map(region->vu, REGION_SHMID, region->fd, 0, 0, region->size,
+		handle_all_mapped, region);
+}
+
+static void handle_all_mapped(void *data, int result)
+{
+	struct visible_region *region = data;
+
+	if (result == -EIO && !region->start_retried) {
+		/* As in handle_shown. */
+		region->start_retried = true;
+		result = vhost_user_shmem_unmap(
+			region->vu, REGION_SHMID, 0, region->size, NULL, NULL);
+		if (result == 0)
+			result = map_all(region);
+		if (result == 0)
+			return;
+	}
+	region->made += result == 0;
+	finish_start(region, result);
 }
 
 /* Whether the frontend maps anything at all: one page, which stays to be used or taken away. */
+static void handle_probed(struct region_show *show, int result)
+{
+	struct visible_region *region = show->region;
+	if (result == 0)
+		unuse(region, show->offset, show->size);
+	finish_start(region, result);
+}
+
 static int probe(struct visible_region *region)
 {
 	region->n_maps = 0;
-	int error = visible_region_show(region, 0, PAGE_BYTES, -1, 0);
-	if (error == 0)
-		unuse(region, 0, PAGE_BYTES);
-	return error;
+	region->start = (struct region_show){
+		.done = handle_probed, .region = region, .size = PAGE_BYTES, .fd = -1};
+	int error = show_segment(region, &region->start);
+	return error == -EINPROGRESS ? 0 : error;
 }
 
-int visible_region_map(struct visible_region *region, struct vhost_user *vu, bool resumed)
+void visible_region_map(struct visible_region *region, struct vhost_user *vu, bool resumed)
 {
-	if (resumed && region->mapped)
-		return 0;
-	region->mapped = false;
+	if (resumed && region->state != REGION_UNMAPPED)
+		return;
 	region->vu = vu;
-	int error = region->segments ? probe(region) : map_all(region, vu);
-	if (error == -EIO && !region->segments) {
-		/* A map that was on its way when the driver was reset may have survived it. */
-		error = vhost_user_shmem_unmap(vu, WINDOW_SHMID, 0, region->size);
-		if (error == 0 || error == -EIO)
-			error = map_all(region, vu);
-	}
-	region->mapped = error == 0;
-	region->made += region->mapped && !region->segments;
-	if (error == -ENOTSUP)
-		log_info("the frontend maps no host memory: blobs are guest memory");
-	else if (error < 0)
-		log_warn("not mapped: %s; blobs are guest memory", strerror(-error));
-	return error;
+	region->start_retried = false;
+	int error = open_memory(region);
+	if (error == 0)
+		error = region->segments ? probe(region) : map_all(region);
+	if (error < 0)
+		finish_start(region, error);
+	else
+		region->state = REGION_STARTING;
 }
 
 static void punch(struct visible_region *region, uint64_t offset, uint64_t size)
@@ -239,8 +349,14 @@ void visible_region_reset(struct visible_region *region)
 {
 	region->n_slots = 0;
 	region->n_maps = 0;
-	region->mapped = false;
-	punch(region, 0, region->size);
+	region->state = REGION_UNMAPPED;
+	if (region->fd >= 0)
+		punch(region, 0, region->size);
+}
+
+void visible_region_renew(struct visible_region *region)
+{
+	close_memory(region);
 }
 
 /* Index of the first slot at or after @offset. */
@@ -281,7 +397,7 @@ void visible_region_release(struct visible_region *region, uint64_t offset, uint
 	size_t at = slot_search(region, offset);
 	if (at == region->n_slots || region->slots[at].offset != offset ||
 		region->slots[at].size != size)
-		return; /* of an earlier boot: window_reset has freed it */
+		return; /* of an earlier boot: visible_region_reset has freed it */
 	region->n_slots--;
 	memmove(&region->slots[at], &region->slots[at + 1],
 		(region->n_slots - at) * sizeof(region->slots[0]));
@@ -291,7 +407,7 @@ void visible_region_release(struct visible_region *region, uint64_t offset, uint
 
 void *visible_region_at(struct visible_region *region, uint64_t offset, uint64_t size)
 {
-	if (!range_fits(offset, size, region->size))
+	if (!range_fits(offset, size, region->size) || region->fd < 0)
 		return NULL;
 	if (!region->host) {
 		void *host = mmap(NULL, region->size, PROT_READ | PROT_WRITE,

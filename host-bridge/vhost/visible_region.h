@@ -1,8 +1,9 @@
 /*
- * The host-visible region (shmid 1): one sealed memfd, as large as the region. A host blob is the
- * segment of it at the offset where the guest maps it. Without 3D all of it is mapped, once. With
- * 3D memory of others lies in between: then each segment is mapped by itself, ours stay mapped when
- * they are given up (most come back), and the monitor never sees one map over another.
+ * The host-visible region (shmid 1): one sealed memfd, as large as the region, for each frontend. A
+ * host blob is the segment of it at the offset where the guest maps it. Without 3D all of it is
+ * mapped, once. With 3D memory of others lies in between: then each segment is mapped by itself,
+ * ours stay mapped when they are given up (most come back), and the monitor never sees one map over
+ * another.
  */
 #ifndef HOST_BRIDGE_VHOST_VISIBLE_REGION_H
 #define HOST_BRIDGE_VHOST_VISIBLE_REGION_H
@@ -11,22 +12,42 @@
 
 struct visible_region;
 
+/* A slot that is being mapped into the guest; the owner embeds it. */
+struct region_show {
+	/* From the event loop, or while the driver is reset: 0 or -errno, as visible_region_show.
+	 */
+	void (*done)(struct region_show *show, int result);
+	/* The region's: */
+	struct wl_list link;
+	struct visible_region *region;
+	uint64_t offset, size, fd_offset;
+	int fd;
+	bool retried;
+};
+
 /* @size: a power of two, at least 1 MiB. NULL when memory is short. */
 struct visible_region *visible_region_create(uint64_t size);
 /* Before anything is mapped: it shall take memory of others. */
 void visible_region_set_segments(struct visible_region *region);
 void visible_region_destroy(struct visible_region *region);
 uint64_t visible_region_size(const struct visible_region *region);
-/* Borrowed. */
+/* Borrowed, until the frontend leaves. */
 int visible_region_fd(const struct visible_region *region);
 
 /*
- * Maps the region into the guest (after DRIVER_OK, unless @resumed and it is already). 0 or -errno.
+ * Has the region mapped into the guest (after DRIVER_OK, unless @resumed and it is already). What
+ * goes wrong is said in the log; then visible_region_show fails.
  */
-int visible_region_map(struct visible_region *region, struct vhost_user *vu, bool resumed);
-/* A new boot: all slots are free, the memory is given back. */
+void visible_region_map(struct visible_region *region, struct vhost_user *vu, bool resumed);
+/* A new boot: all slots are free, their memory is given back and reads as zeroes. */
 void visible_region_reset(struct visible_region *region);
-bool visible_region_mapped(const struct visible_region *region);
+/*
+ * After a reset: the frontend has left and may keep its map of the region. The next one gets
+ * another memfd.
+ */
+void visible_region_renew(struct visible_region *region);
+/* Whether it is mapped, or about to be. */
+bool visible_region_usable(const struct visible_region *region);
 /* How often something was mapped into the guest, ever. */
 uint64_t visible_region_maps_made(const struct visible_region *region);
 
@@ -37,16 +58,17 @@ uint64_t visible_region_maps_made(const struct visible_region *region);
 int visible_region_reserve(struct visible_region *region, uint64_t offset, uint64_t size);
 /*
  * Maps a reserved slot into the guest: the region's own memory (@fd -1), or that of @fd (borrowed)
- * from @fd_offset on, which only a region of segments takes. 0, -ENOTSUP, -ENOSPC (too many maps),
- * or what vhost_user_shmem_map says.
+ * from @fd_offset on, which only a region of segments takes. 0: it is there; -EINPROGRESS:
+ * @show->done is called, until when the slot is not to be released; -ENOTSUP, -ENOSPC (too many
+ * maps), or what vhost_user_shmem_map says.
  */
-int visible_region_show(
-	struct visible_region *region, uint64_t offset, uint64_t size, int fd, uint64_t fd_offset);
+int visible_region_show(struct visible_region *region, struct region_show *show, uint64_t offset,
+	uint64_t size, int fd, uint64_t fd_offset);
 /* Gives a reserved slot back and punches its memory out. Not a slot (any more): nothing happens. */
 void visible_region_release(struct visible_region *region, uint64_t offset, uint64_t size);
 /*
  * The host's own pointer to the slot, for the few small things the host itself writes (keymaps), or
- * NULL. Until window_destroy.
+ * NULL. Until the frontend leaves.
  */
 void *visible_region_at(struct visible_region *region, uint64_t offset, uint64_t size);
 

@@ -15,11 +15,11 @@
 #include "host-bridge/gpu/resources.h"
 #include "host-bridge/policy/policy.h"
 #include "host-bridge/vhost/guest_memory.h"
-#include "host-bridge/vhost/visible_region.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 #include "protocol/formats/vhost_user.h"
+#include "tests/unit/mapped_region.h"
 
 #define RAM UINT64_C(0x10000)
 #define RAM_BYTES UINT64_C(0x10000)
@@ -67,10 +67,10 @@ static void make_world(void)
 	world.connection.name = "fuzz";
 	world.memory = guest_memory_create();
 	assert(pages && guest_memory_set(world.memory, &table, &ram, 1) == 0);
-	world.region = visible_region_create(1 << 20);
+	world.region = mapped_region_create(1 << 20);
 	resource_table_init(&world.table, world.memory, world.region);
 	make_blob(0, RESOURCE_BLOB_HOST);
-	assert(resource_map(world.blobs[0], SLOT) == 0);
+	assert(resource_map(world.blobs[0], SLOT, NULL, NULL) == 0);
 	make_blob(1, RESOURCE_BLOB_GUEST);
 	pages[0] = (struct resource_pages){RAM + 8192, 5000};
 	pages[1] = (struct resource_pages){RAM, 8192};

@@ -45,6 +45,7 @@ static struct {
 	int events[4];
 	struct virtqueue_chain chain, held;
 	bool holds;
+	unsigned mapping; /* maps and unmaps that have not come to an end */
 } f;
 
 struct input {
@@ -82,15 +83,16 @@ static void set_config(void *data, uint32_t offset, uint32_t size, const uint8_t
 	memcpy(config, bytes, size);
 }
 
+static void handle_mapped(void *data, int result)
+{
+	f.mapping--;
+}
+
 static void map_region(bool unmap)
 {
-	/* What has not been answered by now never will: no use in waiting. */
-	if (f.backend >= 0)
-		shutdown(f.backend, SHUT_WR);
-	if (unmap)
-		vhost_user_shmem_unmap(f.vu, 1, 0, REGION_BYTES);
-	else
-		vhost_user_shmem_map(f.vu, 1, f.region_fd, 0, 0, REGION_BYTES, true);
+	f.mapping += (unmap ? vhost_user_shmem_unmap(f.vu, 1, 0, REGION_BYTES, handle_mapped, NULL)
+			    : vhost_user_shmem_map(f.vu, 1, f.region_fd, 0, 0, REGION_BYTES,
+				      handle_mapped, NULL)) == 0;
 }
 
 static void echo(struct virtqueue *queue, const struct virtqueue_chain *chain)
@@ -137,6 +139,12 @@ static void started(void *data, bool resumed)
 static void reset(void *data)
 {
 	f.holds = false;
+	if (f.mapping != 0)
+		abort();
+}
+
+static void left(void *data)
+{
 }
 
 static void memory_changed(void *data)
@@ -152,6 +160,7 @@ static const struct vhost_user_device device = {
 	.process = process,
 	.started = started,
 	.reset = reset,
+	.left = left,
 	.memory_changed = memory_changed,
 };
 

@@ -73,6 +73,7 @@ static void restart(struct input *input)
 	if (what % 4 == 0) {
 		machine_reset();
 		vu->no_region = what & 0x80;
+		vu->slow = what & 0x40;
 		machine_boot();
 		return;
 	}
@@ -207,6 +208,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		ready = true;
 	}
 	machine.vhost_user.no_region = false;
+	machine.vhost_user.slow = false;
 	machine_boot();
 	for (unsigned offered = 0; input.bytes < input.end && offered < MAX_OFFERED;) {
 		unsigned step = take_u8(&input);

@@ -6,7 +6,6 @@
 
 #include <linux/virtio_config.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>

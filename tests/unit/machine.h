@@ -36,6 +36,13 @@ struct machine_map { /* what the frontend has mapped into the guest */
 	int fd; /* its own */
 };
 
+struct machine_asked { /* of the frontend, which has not answered yet */
+	bool unmap;
+	struct machine_map map;
+	void (*done)(void *data, int result);
+	void *data;
+};
+
 struct vhost_user {
 	const struct vhost_user_device *device;
 	void *data;
@@ -47,6 +54,10 @@ struct vhost_user {
 	struct machine_map segments[MACHINE_MAX_MAPS];
 	unsigned n_segments;
 	bool no_region; /* the frontend maps nothing */
+	bool slow;      /* it answers only when machine_answer is called */
+	struct machine_asked asked[MACHINE_MAX_MAPS];
+	unsigned n_asked;
+	struct wl_event_source *answering;
 };
 
 struct machine_answer {
@@ -79,13 +90,6 @@ struct vhost_user *vhost_user_create(struct wl_event_loop *loop, const char *pat
 	return vu;
 }
 
-void vhost_user_destroy(struct vhost_user *vu)
-{
-	for (uint32_t i = 0; i < 2; i++)
-		virtqueue_destroy(vu->queues[i]);
-	guest_memory_destroy(vu->memory);
-}
-
 struct virtqueue *vhost_user_queue(struct vhost_user *vu, uint32_t index)
 {
 	return vu->queues[index];
@@ -106,24 +110,6 @@ void vhost_user_stop(struct vhost_user *vu, const char *why)
 	vu->broken = why;
 }
 
-int vhost_user_shmem_map(struct vhost_user *vu, uint8_t shmid, int fd, uint64_t fd_offset,
-	uint64_t shm_offset, uint64_t length, bool writable)
-{
-	if (vu->no_region)
-		return -ENOTSUP;
-	vu->maps++;
-	assert(vu->n_segments < MACHINE_MAX_MAPS);
-	for (unsigned i = 0; i < vu->n_segments; i++) {
-		const struct machine_map *segment = &vu->segments[i];
-		if (segment->offset < shm_offset + length &&
-			shm_offset < segment->offset + segment->length)
-			return -EIO; /* as QEMU does */
-	}
-	vu->segments[vu->n_segments++] = (struct machine_map){
-		.offset = shm_offset, .length = length, .fd_offset = fd_offset, .fd = fd_dup(fd)};
-	return 0;
-}
-
 static inline void machine_drop_map(struct vhost_user *vu, unsigned i)
 {
 	close(vu->segments[i].fd);
@@ -139,17 +125,112 @@ static inline const struct machine_map *machine_map_at(const struct vhost_user *
 	return NULL;
 }
 
-int vhost_user_shmem_unmap(
-	struct vhost_user *vu, uint8_t shmid, uint64_t shm_offset, uint64_t length)
+static inline int machine_map(struct vhost_user *vu, const struct machine_map *map)
 {
 	for (unsigned i = 0; i < vu->n_segments; i++) {
-		if (vu->segments[i].offset == shm_offset && vu->segments[i].length == length) {
+		const struct machine_map *segment = &vu->segments[i];
+		if (segment->offset < map->offset + map->length &&
+			map->offset < segment->offset + segment->length)
+			return -EIO; /* as QEMU does */
+	}
+	vu->maps++;
+	assert(vu->n_segments < MACHINE_MAX_MAPS);
+	vu->segments[vu->n_segments] = *map;
+	vu->segments[vu->n_segments++].fd = fd_dup(map->fd);
+	return 0;
+}
+
+static inline int machine_unmap(struct vhost_user *vu, const struct machine_map *map)
+{
+	for (unsigned i = 0; i < vu->n_segments; i++) {
+		if (vu->segments[i].offset == map->offset &&
+			vu->segments[i].length == map->length) {
 			machine_drop_map(vu, i);
 			vu->unmaps++;
 			return 0;
 		}
 	}
 	return -EIO; /* no such map, or a part of one */
+}
+
+/* The frontend does what it was asked first, or (@result negative) answers that. */
+static inline void machine_answer(struct vhost_user *vu, int result)
+{
+	struct machine_asked asked = vu->asked[0];
+	memmove(vu->asked, vu->asked + 1, --vu->n_asked * sizeof(vu->asked[0]));
+	if (result == 0)
+		result = asked.unmap ? machine_unmap(vu, &asked.map) : machine_map(vu, &asked.map);
+	if (!asked.unmap)
+		close(asked.map.fd);
+	if (asked.done)
+		asked.done(asked.data, result);
+}
+
+static inline void machine_answer_all(void *data)
+{
+	struct vhost_user *vu = data;
+	vu->answering = NULL;
+	while (vu->n_asked > 0 && !vu->slow)
+		machine_answer(vu, 0);
+}
+
+/* The driver was reset: nobody waits for answers any more. */
+static inline void machine_cancel(struct vhost_user *vu)
+{
+	while (vu->n_asked > 0)
+		machine_answer(vu, -ECONNRESET);
+}
+
+static inline void machine_ask(struct vhost_user *vu, const struct machine_asked *asked)
+{
+	assert(vu->n_asked < MACHINE_MAX_MAPS);
+	vu->asked[vu->n_asked++] = *asked;
+	if (!vu->answering)
+		vu->answering = wl_event_loop_add_idle(machine.loop, machine_answer_all, vu);
+}
+
+int vhost_user_shmem_map(struct vhost_user *vu, uint8_t shmid, int fd, uint64_t fd_offset,
+	uint64_t shm_offset, uint64_t length, void (*done)(void *data, int result), void *data)
+{
+	if (vu->no_region)
+		return -ENOTSUP;
+	machine_ask(vu,
+		&(struct machine_asked){.map = {.offset = shm_offset,
+						.length = length,
+						.fd_offset = fd_offset,
+						.fd = fd_dup(fd)},
+			.done = done,
+			.data = data});
+	return 0;
+}
+
+int vhost_user_shmem_unmap(struct vhost_user *vu, uint8_t shmid, uint64_t shm_offset,
+	uint64_t length, void (*done)(void *data, int result), void *data)
+{
+	machine_ask(vu,
+		&(struct machine_asked){.unmap = true,
+			.map = {.offset = shm_offset, .length = length},
+			.done = done,
+			.data = data});
+	return 0;
+}
+
+static inline void machine_reset(void)
+{
+	machine.vhost_user.running = false;
+	machine_cancel(&machine.vhost_user);
+	machine.vhost_user.device->reset(machine.vhost_user.data);
+}
+
+void vhost_user_destroy(struct vhost_user *vu)
+{
+	machine_reset();
+	vu->device->left(vu->data);
+	if (vu->answering)
+		wl_event_source_remove(vu->answering);
+	for (uint32_t i = 0; i < 2; i++)
+		virtqueue_destroy(vu->queues[i]);
+	guest_memory_destroy(vu->memory);
 }
 
 /* --- the guest's side --- */
@@ -187,17 +268,12 @@ static inline void machine_boot(void)
 	guest_memory_set(vu->memory, &table, &fd, 1);
 	vu->device->memory_changed(vu->data);
 	machine_set_rings();
+	machine_cancel(vu);
 	while (vu->n_segments > 0)
 		machine_drop_map(vu, 0);
 	vu->broken = NULL;
 	vu->running = true;
 	vu->device->started(vu->data, false);
-}
-
-static inline void machine_reset(void)
-{
-	machine.vhost_user.running = false;
-	machine.vhost_user.device->reset(machine.vhost_user.data);
 }
 
 static struct renderer *machine_renderer; /* whose kinds of contexts the device is given */
@@ -224,6 +300,7 @@ static inline void machine_create(void)
 	machine.device = device_create(&config);
 	assert(machine.device);
 	machine_boot();
+	wl_event_loop_dispatch_idle(machine.loop); /* the region is mapped */
 }
 
 static inline void machine_destroy(void)

@@ -23,11 +23,12 @@
 
 /* The device: an echo on queue 0, with a log of its callbacks. */
 static struct {
-	char calls[256]; /* S started, R resumed, r reset, m memory changed, 0 and 1 process */
+	/* S started, R resumed, r reset, l left, m memory changed, 0 and 1 process, M a map's end
+	 */
+	char calls[256];
 	uint8_t config[20];
 	struct virtqueue_chain chain;
-	/* For the next started or process call: map the region there, and what came of it. */
-	bool map_when_started, map_when_processed;
+	bool map_when_started; /* the next started call maps the region */
 	int map_result;
 	bool hold;   /* chains are popped and held */
 	bool greedy; /* asks to be called again, thrice */
@@ -49,9 +50,17 @@ static inline void called(char what)
 		device.calls[n] = what;
 }
 
+static inline void handle_mapped(void *data, int result)
+{
+	called('M');
+	device.map_result = result;
+}
+
 static inline void map_region(void)
 {
-	device.map_result = vhost_user_shmem_map(t.vu, 1, t.region, 0, 0, REGION_BYTES, true);
+	int result =
+		vhost_user_shmem_map(t.vu, 1, t.region, 0, 0, REGION_BYTES, handle_mapped, NULL);
+	device.map_result = result < 0 ? result : -EINPROGRESS;
 }
 
 static inline void get_config(void *data, uint32_t offset, uint32_t size, uint8_t *out)
@@ -79,10 +88,6 @@ static inline int process(void *data, uint32_t index)
 {
 	struct virtqueue *queue = vhost_user_queue(t.vu, index);
 	called((char)('0' + index));
-	if (device.map_when_processed) {
-		device.map_when_processed = false;
-		map_region();
-	}
 	if (device.greedy)
 		return device.greed++ < 3;
 	do {
@@ -111,6 +116,11 @@ static inline void reset(void *data)
 	called('r');
 }
 
+static inline void left(void *data)
+{
+	called('l');
+}
+
 static inline void memory_changed(void *data)
 {
 	called('m');
@@ -125,6 +135,7 @@ static const struct vhost_user_device vtable = {
 	.process = process,
 	.started = started,
 	.reset = reset,
+	.left = left,
 	.memory_changed = memory_changed,
 };
 

@@ -27,6 +27,7 @@
 
 #define TIMEOUT_MS 20000
 #define REGION_BYTES (1u << 20)
+#define NOT_TRIED 1
 #define MAX_SHMEM 16
 
 /* What is wrong with the device; shared with its process. */
@@ -58,6 +59,11 @@ static int read_only(int fd)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
+static void handle_tried(void *data, int result)
+{
+	*(atomic_int *)data = result;
+}
+
 static void try_shmem(void)
 {
 	int whole = sealed(REGION_BYTES), loose = memfd_create("loose", MFD_CLOEXEC);
@@ -83,12 +89,23 @@ static void try_shmem(void)
 		{-1, 0, 0, 4096, 1, true},                /* half of it */
 		{-1, 0, 0, 8192, 1, true},                /* this is right */
 	};
-	for (size_t i = 0; i < ARRAY_LENGTH(tries); i++)
-		script->shmem_results[i] = tries[i].unmap
-			? vhost_user_shmem_unmap(
-				  vhost_user, tries[i].shmid, tries[i].offset, tries[i].length)
+	for (size_t i = 0; i < ARRAY_LENGTH(tries); i++) {
+		atomic_int *result = &script->shmem_results[i];
+		int error = tries[i].unmap
+			? vhost_user_shmem_unmap(vhost_user, tries[i].shmid, tries[i].offset,
+				  tries[i].length, handle_tried, result)
 			: vhost_user_shmem_map(vhost_user, tries[i].shmid, tries[i].fd,
-				  tries[i].fd_offset, tries[i].offset, tries[i].length, true);
+				  tries[i].fd_offset, tries[i].offset, tries[i].length,
+				  handle_tried, result);
+		if (error < 0)
+			*result = error;
+	}
+}
+
+static void handle_mapped(void *data, int result)
+{
+	if (result < 0)
+		_exit(1);
 }
 
 static void device_started(void *data, bool resumed)
@@ -97,7 +114,8 @@ static void device_started(void *data, bool resumed)
 		try_shmem();
 	int fd = sealed(REGION_BYTES);
 	if (!script->no_region &&
-		vhost_user_shmem_map(vhost_user, 1, fd, 0, 0, REGION_BYTES, true) < 0)
+		vhost_user_shmem_map(vhost_user, 1, fd, 0, 0, REGION_BYTES, handle_mapped, NULL) <
+			0)
 		_exit(1);
 	close(fd);
 }
@@ -182,6 +200,10 @@ static int device_process(void *data, uint32_t index)
 	return 0;
 }
 
+static void device_left(void *data)
+{
+}
+
 static void device_reset(void *data)
 {
 }
@@ -195,6 +217,7 @@ static const struct vhost_user_device description = {
 	.process = device_process,
 	.started = device_started,
 	.reset = device_reset,
+	.left = device_left,
 	.memory_changed = device_reset,
 };
 
@@ -593,9 +616,13 @@ static void a_full_queue_is_said_and_later_that_it_is_not(void **state)
 static void requests_for_the_region_are_checked(void **state)
 {
 	script->try_shmem = true;
+	for (size_t i = 0; i < MAX_SHMEM; i++)
+		script->shmem_results[i] = NOT_TRIED;
 	open_gpu();
 	static const bool right[] = {false, false, false, false, false, false, false, false, false,
 		true, false, false, true};
+	for (size_t i = 0; i < ARRAY_LENGTH(right); i++)
+		UNTIL(script->shmem_results[i] != NOT_TRIED);
 	for (size_t i = 0; i < ARRAY_LENGTH(right); i++) {
 		if (right[i])
 			assert_int_equal(script->shmem_results[i], 0);

@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "host-bridge/vhost/guest_memory.h"
-#include "host-bridge/vhost/visible_region.h"
 #include "protocol/base/fd.h"
 #include "tests/unit/fd_count.h"
+#include "tests/unit/mapped_region.h"
 
 #define RAM 0x100000u /* guest address */
 #define RAM_BYTES 0x100000u
@@ -28,6 +28,11 @@ static struct {
 	struct resource_table table;
 } t;
 
+static int map_blob(struct resource *resource, uint64_t offset)
+{
+	return resource_map(resource, offset, NULL, NULL);
+}
+
 static int set_up(void **state)
 {
 	memset(&t, 0, sizeof(t));
@@ -39,7 +44,7 @@ static int set_up(void **state)
 		.regions = {{.guest_address = RAM, .user_address = RAM, .size = RAM_BYTES}}};
 	int fd = fd_dup(t.ram_fd);
 	assert_int_equal(guest_memory_set(t.memory, &table, &fd, 1), 0);
-	t.region = visible_region_create(REGION_BYTES);
+	t.region = mapped_region_create(REGION_BYTES);
 	resource_table_init(&t.table, t.memory, t.region);
 	return 0;
 }
@@ -143,7 +148,7 @@ static void a_mapped_blob_is_the_window_at_its_offset(void **state)
 	uint8_t bytes[16] = "hello", out[16];
 
 	assert_int_equal(resource_copy_in(resource, 0, bytes, 16), -ENODATA);
-	assert_int_equal(resource_map(resource, 65536), 0);
+	assert_int_equal(map_blob(resource, 65536), 0);
 	assert_true(resource->mapped);
 	assert_int_equal(resource->fd, visible_region_fd(t.region));
 	assert_int_equal(resource->fd_offset, 65536);
@@ -158,17 +163,17 @@ static void a_map_is_refused_where_it_cannot_be(void **state)
 			*b = create(2, RESOURCE_BLOB_HOST, 8192);
 	struct resource *guest = create(3, RESOURCE_BLOB_GUEST, 4096);
 
-	assert_int_equal(resource_map(guest, 0), -EINVAL);
-	assert_int_equal(resource_map(a, 1), -EINVAL);
-	assert_int_equal(resource_map(a, REGION_BYTES), -EINVAL);
-	assert_int_equal(resource_map(a, REGION_BYTES - 4096), -EINVAL);
-	assert_int_equal(resource_map(a, UINT64_MAX - 4095), -EINVAL);
-	assert_int_equal(resource_map(a, 4096), 0);
-	assert_int_equal(resource_map(a, 4096), -EINVAL);
-	assert_int_equal(resource_map(a, 65536), -EINVAL);
-	assert_int_equal(resource_map(b, 0), -EBUSY);
-	assert_int_equal(resource_map(b, 8192), -EBUSY);
-	assert_int_equal(resource_map(b, 12288), 0);
+	assert_int_equal(map_blob(guest, 0), -EINVAL);
+	assert_int_equal(map_blob(a, 1), -EINVAL);
+	assert_int_equal(map_blob(a, REGION_BYTES), -EINVAL);
+	assert_int_equal(map_blob(a, REGION_BYTES - 4096), -EINVAL);
+	assert_int_equal(map_blob(a, UINT64_MAX - 4095), -EINVAL);
+	assert_int_equal(map_blob(a, 4096), 0);
+	assert_int_equal(map_blob(a, 4096), -EINVAL);
+	assert_int_equal(map_blob(a, 65536), -EINVAL);
+	assert_int_equal(map_blob(b, 0), -EBUSY);
+	assert_int_equal(map_blob(b, 8192), -EBUSY);
+	assert_int_equal(map_blob(b, 12288), 0);
 }
 
 static void an_unmapped_blob_keeps_its_memory_and_place(void **state)
@@ -177,15 +182,15 @@ static void an_unmapped_blob_keeps_its_memory_and_place(void **state)
 	uint8_t bytes[4] = "abc", out[4];
 
 	assert_int_equal(resource_unmap(resource), -EINVAL);
-	assert_int_equal(resource_map(resource, 4096), 0);
+	assert_int_equal(map_blob(resource, 4096), 0);
 	assert_int_equal(resource_copy_in(resource, 0, bytes, 4), 0);
 	assert_int_equal(resource_unmap(resource), 0);
 	assert_int_equal(resource_unmap(resource), -EINVAL);
 	assert_true(resource->mapped);
 	assert_int_equal(resource_copy_out(resource, 0, out, 4), 0);
 	assert_memory_equal(bytes, out, 4);
-	assert_int_equal(resource_map(resource, 8192), -EINVAL);
-	assert_int_equal(resource_map(resource, 4096), 0);
+	assert_int_equal(map_blob(resource, 8192), -EINVAL);
+	assert_int_equal(map_blob(resource, 4096), 0);
 }
 
 static void what_a_freed_blob_held_is_not_seen_by_the_next(void **state)
@@ -193,11 +198,11 @@ static void what_a_freed_blob_held_is_not_seen_by_the_next(void **state)
 	struct resource *resource = create(1, RESOURCE_BLOB_HOST, 4096);
 	uint8_t out[6], zeroes[6] = {0};
 
-	assert_int_equal(resource_map(resource, 0), 0);
+	assert_int_equal(map_blob(resource, 0), 0);
 	assert_int_equal(resource_copy_in(resource, 0, "secret", 6), 0);
 	resource_forget(resource);
 	resource = create(2, RESOURCE_BLOB_HOST, 4096);
-	assert_int_equal(resource_map(resource, 0), 0);
+	assert_int_equal(map_blob(resource, 0), 0);
 	assert_int_equal(resource_copy_out(resource, 0, out, 6), 0);
 	assert_memory_equal(out, zeroes, 6);
 }
@@ -208,7 +213,7 @@ static void a_forgotten_blob_lives_on_until_its_place_is_wanted(void **state)
 	struct wire_handle handle = resource_handle(resource);
 	uint8_t out[6];
 
-	assert_int_equal(resource_map(resource, 4096), 0);
+	assert_int_equal(map_blob(resource, 4096), 0);
 	assert_int_equal(resource_copy_in(resource, 0, "picture", 6), 0);
 	resource_forget(resource);
 	assert_int_equal(resource->id, 0);
@@ -217,7 +222,7 @@ static void a_forgotten_blob_lives_on_until_its_place_is_wanted(void **state)
 	assert_memory_equal(out, "picture", 6);
 
 	struct resource *next = create(2, RESOURCE_BLOB_HOST, 4096);
-	assert_int_equal(resource_map(next, 8192), 0);
+	assert_int_equal(map_blob(next, 8192), 0);
 	assert_false(resource->mapped);
 	assert_int_equal(resource_copy_out(resource, 0, out, 6), -ENODATA);
 	wire_handle_finish(&handle);
@@ -233,7 +238,7 @@ static void contents_are_there_when_the_blob_is_mapped(void **state)
 
 	resource->contents = strdup("keymap");
 	resource->contents_size = 7;
-	assert_int_equal(resource_map(resource, 8192), 0);
+	assert_int_equal(map_blob(resource, 8192), 0);
 	assert_null(resource->contents);
 	assert_int_equal(resource_copy_out(resource, 0, out, 8), 0);
 	assert_string_equal(out, "keymap");
@@ -253,7 +258,7 @@ static void an_fd_of_its_own_is_read_and_closed(void **state)
 	assert_memory_equal(out, "3456", 4);
 	assert_int_equal(resource_copy_out(resource, 8, out, 4), -ENODATA);
 	assert_int_equal(resource_copy_in(resource, 0, out, 4), -EINVAL);
-	assert_int_equal(resource_map(resource, 0), -EINVAL);
+	assert_int_equal(map_blob(resource, 0), -EINVAL);
 }
 
 static void host_blobs_together_are_no_larger_than_the_region(void **state)

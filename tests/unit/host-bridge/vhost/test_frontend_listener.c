@@ -75,7 +75,7 @@ static void one_that_comes_back_at_once_is_served(void **state)
 		settle();
 		assert_true(vhost_user_connected(vu));
 		assert_false(is_closed(new));
-		assert_string_equal(device.calls, "rm");
+		assert_string_equal(device.calls, "rlm");
 		old = new;
 	}
 	close(old);

@@ -190,8 +190,9 @@ static void stop_and_cont_resume_with_what_was_in_flight(void **state)
 	assert_int_equal(expect_base(0), 2);
 	assert_int_equal(expect_base(1), 0);
 	assert_false(vhost_user_running(t.vu));
-	assert_int_equal(vhost_user_shmem_map(t.vu, 1, t.region, 0, 0, REGION_BYTES, true), -EBUSY);
-	assert_int_equal(vhost_user_shmem_unmap(t.vu, 1, 0, REGION_BYTES), -EBUSY);
+	assert_int_equal(
+		vhost_user_shmem_map(t.vu, 1, t.region, 0, 0, REGION_BYTES, NULL, NULL), -EBUSY);
+	assert_int_equal(vhost_user_shmem_unmap(t.vu, 1, 0, REGION_BYTES, NULL, NULL), -EBUSY);
 	complete("complete"); /* while the guest stands still: kept */
 	assert_int_equal(t.fe.rings[0].used->idx, 1);
 	assert_int_equal(interrupts(0), 0);
@@ -313,7 +314,7 @@ static void when_the_frontend_leaves_all_is_forgotten_and_the_next_may_come(void
 		run_request("request1");
 		memset(device.calls, 0, sizeof(device.calls));
 		fe_finish(&t.fe);
-		expect_calls("rm");
+		expect_calls("rlm");
 		assert_false(vhost_user_connected(t.vu));
 		assert_false(vhost_user_running(t.vu));
 		assert_int_equal(vhost_user_features(t.vu), 0);
@@ -354,7 +355,7 @@ static void a_frontend_that_truncates_its_rings_is_ended(void **state)
 	memset(device.calls, 0, sizeof(device.calls));
 	assert_int_equal(ftruncate(t.fe.memory_fd, 0), 0);
 	fe_kick(&t.fe, 0);
-	expect_calls("0rm");
+	expect_calls("0rlm");
 	assert_false(vhost_user_connected(t.vu));
 	expect_end_and_a_working_successor();
 }
@@ -371,7 +372,7 @@ static void truncated_buffers_are_noticed_outside_of_the_rings_work_too(void **s
 	assert_int_equal(ftruncate(t.fe.memory_fd, FE_BUFFERS), 0);
 	complete("complete");
 	assert_true(vhost_user_connected(t.vu));
-	expect_calls("rm");
+	expect_calls("rlm");
 	assert_false(vhost_user_connected(t.vu));
 	expect_end_and_a_working_successor();
 }
@@ -389,7 +390,7 @@ static void a_new_table_does_not_make_truncation_good(void **state)
 	complete("complete");
 	assert_int_equal(ftruncate(t.fe.memory_fd, FE_BYTES), 0);
 	fe_memory_table(&t.fe, 0);
-	expect_calls("rm");
+	expect_calls("rlm");
 	assert_false(vhost_user_connected(t.vu));
 	expect_end_and_a_working_successor();
 }
@@ -497,7 +498,7 @@ static void garbage_ends_the_connection_and_nothing_else(void **state)
 		settle();
 		if (vhost_user_connected(t.vu))
 			fail_msg("%s was accepted", g->what);
-		assert_string_equal(device.calls, "rm");
+		assert_string_equal(device.calls, "rlm");
 		assert_true(fd_count() < before);
 		for (int n = 0; n < g->fds; n++)
 			close(fds[n]);

@@ -24,7 +24,6 @@ static struct {
 	struct wl_event_loop *loop;
 	struct vhost_user *vu;
 	struct frontend fe;
-	int map_result;
 	bool resumed;
 } t;
 
@@ -198,12 +197,17 @@ static int process(void *data, uint32_t queue)
 static void started(void *data, bool resumed)
 {
 	t.resumed = resumed;
-	t.map_result = visible_region_map(t.region, t.vu, resumed);
+	visible_region_map(t.region, t.vu, resumed);
 }
 
 static void reset(void *data)
 {
 	visible_region_reset(t.region);
+}
+
+static void left(void *data)
+{
+	visible_region_renew(t.region);
 }
 
 static void ignore(void *data)
@@ -218,6 +222,7 @@ static const struct vhost_user_device device = {
 	.process = process,
 	.started = started,
 	.reset = reset,
+	.left = left,
 	.memory_changed = ignore,
 };
 
@@ -248,33 +253,28 @@ static void settle(void)
 		wl_event_loop_dispatch(t.loop, 0);
 }
 
-/* The frontend's answers, in a thread: one per request, 0 at the end. */
-static uint64_t answers[8];
-static uint32_t requests[8];
+static uint32_t requests[8]; /* that the frontend has got */
 static uint64_t mapped_bytes;
 
-static void *answer_all(void *data)
+/* The frontend answers @n requests, one after the other. */
+static void answer_all(const uint64_t *answers, size_t n)
 {
-	for (size_t i = 0; i < ARRAY_LENGTH(answers) && answers[i] != UINT64_MAX; i++) {
+	memset(requests, 0, sizeof(requests));
+	for (size_t i = 0; i < n; i++) {
 		struct vhost_user_message message;
+		settle();
 		requests[i] = fe_answer(&t.fe, answers[i], &message);
 		if (requests[i] == VHOST_USER_BACKEND_SHMEM_MAP)
 			mapped_bytes = message.payload.shmem_map.length;
 		vhost_user_message_finish(&message);
 	}
-	return NULL;
+	settle();
 }
 
-static void driver_ok_with_answers(uint16_t base, const uint64_t *of, size_t n)
+static void driver_ok_with_answers(uint16_t base, const uint64_t *answers, size_t n)
 {
-	pthread_t thread;
-	memset(requests, 0, sizeof(requests));
-	for (size_t i = 0; i < ARRAY_LENGTH(answers); i++)
-		answers[i] = i < n ? of[i] : UINT64_MAX;
-	pthread_create(&thread, NULL, answer_all, NULL);
 	fe_driver_ok(&t.fe, base, 0);
-	settle();
-	pthread_join(thread, NULL);
+	answer_all(answers, n);
 }
 
 static void stop(void)
@@ -294,8 +294,7 @@ static void it_is_mapped_once_per_boot(void **state)
 	for (int boot = 0; boot < 3; boot++) {
 		driver_ok_with_answers(0, ok, 2);
 		assert_false(t.resumed);
-		assert_int_equal(t.map_result, 0);
-		assert_true(visible_region_mapped(t.region));
+		assert_true(visible_region_usable(t.region));
 		assert_int_equal(requests[0], VHOST_USER_BACKEND_SHMEM_MAP);
 		assert_int_equal(mapped_bytes, REGION_BYTES);
 		/* Nothing is left of the boot before. */
@@ -308,8 +307,7 @@ static void it_is_mapped_once_per_boot(void **state)
 		stop();
 		driver_ok_with_answers(7, NULL, 0);
 		assert_true(t.resumed);
-		assert_int_equal(t.map_result, 0);
-		assert_true(visible_region_mapped(t.region));
+		assert_true(visible_region_usable(t.region));
 		assert_int_equal(visible_region_reserve(t.region, 0, MIB), -EBUSY);
 		assert_int_equal(visible_region_maps_made(t.region), boot + 1);
 		stop();
@@ -322,10 +320,9 @@ static void a_map_that_is_there_already_is_replaced(void **state)
 	fe_negotiate(&t.fe);
 	settle();
 	driver_ok_with_answers(0, refused_once, 5);
-	assert_int_equal(t.map_result, 0);
 	assert_int_equal(requests[2], VHOST_USER_BACKEND_SHMEM_UNMAP);
 	assert_int_equal(requests[3], VHOST_USER_BACKEND_SHMEM_MAP);
-	assert_true(visible_region_mapped(t.region));
+	assert_true(visible_region_usable(t.region));
 }
 
 static void a_frontend_that_refuses_leaves_a_device_without_region(void **state)
@@ -334,8 +331,7 @@ static void a_frontend_that_refuses_leaves_a_device_without_region(void **state)
 	fe_negotiate(&t.fe);
 	settle();
 	driver_ok_with_answers(0, refused, 5);
-	assert_int_equal(t.map_result, -EIO);
-	assert_false(visible_region_mapped(t.region));
+	assert_false(visible_region_usable(t.region));
 	assert_int_equal(visible_region_maps_made(t.region), 0);
 	assert_true(vhost_user_running(t.vu));
 }
@@ -344,9 +340,84 @@ static void a_frontend_without_shared_memory_has_no_region(void **state)
 {
 	fe_driver_ok(&t.fe, 0, 0);
 	settle();
-	assert_int_equal(t.map_result, -ENOTSUP);
-	assert_false(visible_region_mapped(t.region));
+	assert_false(visible_region_usable(t.region));
 	assert_true(vhost_user_running(t.vu));
+}
+
+static int shown; /* what came of the last show; 1: nothing yet */
+
+static void handle_shown(struct region_show *show, int result)
+{
+	shown = result;
+}
+
+static void a_slot_waits_until_the_region_is_mapped(void **state)
+{
+	const uint64_t ok[] = {0, 1};
+	struct region_show show = {.done = handle_shown};
+	fe_negotiate(&t.fe);
+	fe_driver_ok(&t.fe, 0, 0);
+	settle();
+	assert_int_equal(visible_region_reserve(t.region, 0, MIB), 0);
+	shown = 1;
+	assert_int_equal(visible_region_show(t.region, &show, 0, MIB, -1, 0), -EINPROGRESS);
+	settle();
+	assert_int_equal(shown, 1);
+	answer_all(ok, 2);
+	assert_int_equal(shown, 0);
+	assert_int_equal(visible_region_show(t.region, &show, MIB, MIB, -1, 0), 0);
+}
+
+static void a_slot_that_waits_fails_with_the_region(void **state)
+{
+	struct region_show show = {.done = handle_shown};
+	fe_negotiate(&t.fe);
+	fe_driver_ok(&t.fe, 0, 0);
+	settle();
+	shown = 1;
+	assert_int_equal(visible_region_show(t.region, &show, 0, MIB, -1, 0), -EINPROGRESS);
+	fd_close(&t.fe.socket);
+	settle();
+	assert_int_equal(shown, -ECONNRESET);
+	assert_false(visible_region_usable(t.region));
+}
+
+/* What a frontend has been given it may keep: it is not what the next one gets. */
+static void each_frontend_has_memory_of_its_own(void **state)
+{
+	struct vhost_user_message message;
+	struct stat first, second;
+	const uint64_t ok[] = {0, 1};
+	int ends[2];
+
+	fe_negotiate(&t.fe);
+	fe_driver_ok(&t.fe, 0, 0);
+	settle();
+	assert_int_equal(fe_answer(&t.fe, 0, &message), VHOST_USER_BACKEND_SHMEM_MAP);
+	uint8_t *kept =
+		mmap(NULL, REGION_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, message.fds[0], 0);
+	assert_ptr_not_equal(kept, MAP_FAILED);
+	fstat(message.fds[0], &first);
+	vhost_user_message_finish(&message);
+	answer_all(ok + 1, 1);
+	fe_finish(&t.fe);
+	settle();
+
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+	fe_init(&t.fe, ends[1]);
+	assert_int_equal(vhost_user_adopt(t.vu, ends[0]), 0);
+	fe_negotiate(&t.fe);
+	driver_ok_with_answers(0, ok, 2);
+	assert_true(visible_region_usable(t.region));
+	fstat(visible_region_fd(t.region), &second);
+	assert_int_not_equal(first.st_ino, second.st_ino);
+	uint8_t *ours = visible_region_at(t.region, 0, 1);
+	kept[0] = 1;
+	assert_int_equal(ours[0], 0);
+	ours[1] = 1;
+	assert_int_equal(kept[1], 0);
+	munmap(kept, REGION_BYTES);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -367,6 +438,9 @@ int main(void)
 		DEVICE_TEST(a_map_that_is_there_already_is_replaced),
 		DEVICE_TEST(a_frontend_that_refuses_leaves_a_device_without_region),
 		DEVICE_TEST(a_frontend_without_shared_memory_has_no_region),
+		DEVICE_TEST(a_slot_waits_until_the_region_is_mapped),
+		DEVICE_TEST(a_slot_that_waits_fails_with_the_region),
+		DEVICE_TEST(each_frontend_has_memory_of_its_own),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

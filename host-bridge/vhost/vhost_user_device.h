@@ -1,0 +1,42 @@
+/* A device, as the vhost-user backend serves it. */
+#ifndef HOST_BRIDGE_VHOST_VHOST_USER_DEVICE_H
+#define HOST_BRIDGE_VHOST_VHOST_USER_DEVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct vhost_user_device {
+	/*
+	 * Offered virtio features. VHOST_USER_F_PROTOCOL_FEATURES, VERSION_1, EVENT_IDX and
+	 * INDIRECT_DESC are added.
+	 */
+	uint64_t features;
+	uint32_t n_queues;       /* up to VHOST_USER_MAX_QUEUES */
+	uint64_t shmem_sizes[2]; /* by shmid; 0: none */
+	/* Device configuration space. @size bytes from @offset; beyond the end: zeroes. */
+	void (*get_config)(void *data, uint32_t offset, uint32_t size, uint8_t *out);
+	/* The driver wrote to it; may be ignored. */
+	void (*set_config)(void *data, uint32_t offset, uint32_t size, const uint8_t *bytes);
+	/*
+	 * A queue was kicked or enabled: pop until empty, push, notify. Not called while the device
+	 * is stopped. 0; 1: there may be more (so that a guest that never stops adding cannot hold
+	 * us: it is called again after other events); -EPROTO: broken, it is stopped.
+	 */
+	int (*process)(void *data, uint32_t queue);
+	/*
+	 * The first queue was enabled (DRIVER_OK): the region may be mapped. @resumed: same driver
+	 * as before, its maps and state live on.
+	 */
+	void (*started)(void *data, bool resumed);
+	/*
+	 * The driver reset the device, or the frontend left: everything the guest made goes. May
+	 * be called when there is nothing. Never from inside another callback.
+	 */
+	void (*reset)(void *data);
+	/* The frontend has left, after the reset: nothing that it has been given is private now. */
+	void (*left)(void *data);
+	/* The memory table changed; pointers into guest memory are void. */
+	void (*memory_changed)(void *data);
+};
+
+#endif

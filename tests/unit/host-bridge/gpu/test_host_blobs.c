@@ -1,0 +1,169 @@
+/* host-bridge/gpu: blobs of host memory, and their way into the guest */
+#include "host-bridge/gpu/resources.h"
+
+#include "tests/unit/device_world.h"
+
+static void misuse_of_host_blobs_is_refused(void **state)
+{
+	open_channel();
+	uint32_t blob_id = ask_for_image(8192);
+
+	assert_int_equal(create_host_blob(9, 5, blob_id, 8192), BAD_CONTEXT);
+	assert_int_equal(create_host_blob(0, 5, blob_id, 8192), BAD_CONTEXT);
+	assert_int_equal(create_host_blob(1, 0, blob_id, 8192), BAD_RESOURCE);
+	assert_int_equal(create_host_blob(1, 5, blob_id + 1, 8192), BAD_PARAMETER);
+	assert_int_equal(create_host_blob(1, 5, UINT64_MAX, 8192), BAD_PARAMETER);
+	assert_int_equal(create_host_blob(1, 5, blob_id, 0), BAD_PARAMETER);
+	assert_int_equal(create_host_blob(1, 5, blob_id, 4096), BAD_PARAMETER);
+	assert_int_equal(create_host_blob(1, 5, blob_id, UINT64_MAX), BAD_PARAMETER);
+	assert_int_equal(create_host_blob(1, 5, blob_id, 8192), OK);
+	assert_int_equal(create_host_blob(1, 5, blob_id, 8192), BAD_RESOURCE);
+	assert_int_equal(create_host_blob(1, 6, blob_id, 8192), OK);
+
+	assert_int_equal(unmap_blob(5), BAD_PARAMETER); /* of nothing */
+	assert_int_equal(unmap_blob(99), BAD_RESOURCE);
+	assert_int_equal(map_blob(99, 0), BAD_RESOURCE);
+	assert_int_equal(map_blob(1, 0), BAD_PARAMETER); /* guest memory */
+	assert_int_equal(map_blob(5, 100), BAD_PARAMETER);
+	assert_int_equal(map_blob(5, MACHINE_REGION_BYTES - 4096), BAD_PARAMETER);
+	assert_int_equal(map_blob(5, UINT64_MAX - 4095), BAD_PARAMETER);
+	assert_int_equal(map_blob(5, 4096), VIRTIO_GPU_RESP_OK_MAP_INFO);
+	assert_int_equal(response.map_info.map_info, VIRTIO_GPU_MAP_CACHE_CACHED);
+	assert_int_equal(map_blob(5, 4096), BAD_PARAMETER); /* twice */
+	assert_int_equal(map_blob(6, 8192), BAD_PARAMETER); /* over another */
+	assert_int_equal(unmap_blob(5), OK);
+	assert_int_equal(unmap_blob(5), BAD_PARAMETER);
+	assert_int_equal(unref(5), OK);
+	assert_int_equal(map_blob(6, 8192), VIRTIO_GPU_RESP_OK_MAP_INFO);
+	assert_int_equal(stat_of("live host blob bytes"), 8192);
+}
+
+static void without_a_host_visible_region_no_blob_is_mapped(void **state)
+{
+	machine_reset();
+	machine.vhost_user.no_region = true;
+	machine_boot();
+	open_channel();
+	assert_int_equal(create_host_blob(1, 5, ask_for_image(4096), 4096), OK);
+	assert_int_equal(map_blob(5, 0), UNSPEC);
+}
+
+static void host_blobs_stay_within_the_region(void **state)
+{
+	open_channel();
+	uint32_t blob_id = ask_for_image(MACHINE_REGION_BYTES / 2);
+	assert_int_equal(create_host_blob(1, 5, blob_id, MACHINE_REGION_BYTES / 2), OK);
+	assert_int_equal(create_host_blob(1, 6, blob_id, MACHINE_REGION_BYTES / 2), OK);
+	assert_int_equal(create_host_blob(1, 7, blob_id, MACHINE_REGION_BYTES / 2), NO_MEMORY);
+}
+
+static uint16_t offer_map(uint32_t id, uint64_t offset)
+{
+	const struct virtio_gpu_resource_map_blob map = {
+		HDR(RESOURCE_MAP_BLOB), .resource_id = id, .offset = offset};
+	return machine_offer(0, &map, sizeof(map), sizeof(response));
+}
+
+static uint16_t offer_unref(uint32_t id)
+{
+	const struct virtio_gpu_resource_unref out = {HDR(RESOURCE_UNREF), .resource_id = id};
+	return machine_offer(0, &out, sizeof(out), sizeof(response));
+}
+
+/* The frontend has not answered the map of the region yet. */
+static void boot_slowly(void)
+{
+	machine_reset();
+	machine.vhost_user.slow = true;
+	machine_boot();
+}
+
+static void a_slow_frontend_delays_only_what_waits_for_it(void **state)
+{
+	boot_slowly();
+	open_channel();
+	assert_int_equal(create_host_blob(1, 7, ask_for_image(4096), 4096), OK);
+	uint16_t map = offer_map(7, 0), end = offer_unref(7);
+	assert_int_equal(machine_kick(0), 0);
+	assert_false(answered(map));
+	assert_false(answered(end));
+	assert_int_equal(create_guest_blob(9, PAGES + 16 * 4096, 4096), OK);
+	assert_int_equal(submit(1, NULL, 0), OK);
+
+	machine.vhost_user.slow = false;
+	machine_answer(&machine.vhost_user, 0);
+	assert_true(answered(map));
+	assert_int_equal(response.hdr.type, VIRTIO_GPU_RESP_OK_MAP_INFO);
+	assert_int_equal(response.map_info.map_info, VIRTIO_GPU_MAP_CACHE_CACHED);
+	assert_int_equal(response_bytes, sizeof(response.map_info));
+	assert_true(answered(end));
+	assert_int_equal(response.hdr.type, OK);
+}
+
+static void a_map_that_the_frontend_refuses_is_an_error(void **state)
+{
+	boot_slowly();
+	open_channel();
+	assert_int_equal(create_host_blob(1, 7, ask_for_image(4096), 4096), OK);
+	uint16_t map = offer_map(7, 0);
+	assert_int_equal(machine_kick(0), 0);
+	assert_false(answered(map));
+	uint64_t errors = stat_of("errors");
+	machine_answer(&machine.vhost_user, -EMFILE);
+	assert_true(answered(map));
+	assert_int_equal(response.hdr.type, UNSPEC);
+	assert_int_equal(stat_of("errors"), errors + 1);
+	assert_int_equal(map_blob(7, 0), UNSPEC);
+}
+
+static void a_reset_while_a_map_waits_leaves_nothing(void **state)
+{
+	boot_slowly();
+	open_channel();
+	assert_int_equal(create_host_blob(1, 7, ask_for_image(4096), 4096), OK);
+	uint16_t map = offer_map(7, 0);
+	assert_int_equal(machine_kick(0), 0);
+	assert_false(answered(map));
+	machine_reset();
+	machine.vhost_user.slow = false;
+	machine_boot();
+	assert_false(answered(map));
+	assert_int_equal(stat_of("live resources"), 0);
+	open_channel();
+	assert_int_equal(create_host_blob(1, 7, ask_for_image(4096), 4096), OK);
+	assert_int_equal(map_blob(7, 0), VIRTIO_GPU_RESP_OK_MAP_INFO);
+}
+
+/* What one boot's guest has drawn the next one's does not see. */
+static void a_reboot_clears_the_memory_of_blobs(void **state)
+{
+	open_channel();
+	assert_int_equal(create_host_blob(1, 7, ask_for_image(4096), 4096), OK);
+	assert_int_equal(map_blob(7, 0), VIRTIO_GPU_RESP_OK_MAP_INFO);
+	/* The frontend keeps its map over a reset. */
+	uint8_t *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED,
+		machine_map_at(&machine.vhost_user, 0)->fd, 0);
+	assert_ptr_not_equal(memory, MAP_FAILED);
+	memory[100] = 'x';
+	machine_reset();
+	machine_boot();
+	open_channel();
+	assert_int_equal(create_host_blob(1, 7, ask_for_image(4096), 4096), OK);
+	assert_int_equal(map_blob(7, 0), VIRTIO_GPU_RESP_OK_MAP_INFO);
+	assert_int_equal(memory[100], 0);
+	munmap(memory, 4096);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(misuse_of_host_blobs_is_refused),
+		TEST(without_a_host_visible_region_no_blob_is_mapped),
+		TEST(host_blobs_stay_within_the_region),
+		TEST(a_slow_frontend_delays_only_what_waits_for_it),
+		TEST(a_map_that_the_frontend_refuses_is_an_error),
+		TEST(a_reset_while_a_map_waits_leaves_nothing),
+		TEST(a_reboot_clears_the_memory_of_blobs),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
