@@ -1,40 +1,10 @@
-/* The commands of the virtio-gpu queues (virtio 1.3, 5.7.6), and what they work on. */
+/* The commands of the virtio-gpu queues (virtio 1.3, 5.7.6). */
 #ifndef HOST_BRIDGE_GPU_COMMANDS_H
 #define HOST_BRIDGE_GPU_COMMANDS_H
 
 #include <linux/virtio_gpu.h>
 
-#include "host-bridge/gpu/context.h"
-#include "host-bridge/gpu/requests.h"
-#include "host-bridge/gpu/resources.h"
-#include "host-bridge/gpu/waiting.h"
-#include "protocol/base/log.h"
-
-#define DEVICE_MAX_CONTEXTS 2048
-#define DEVICE_MAX_SUBMISSION_BYTES (1u << 20)
-#define DEVICE_UUID_NODE_BYTES 6
-
-enum device_queue {
-	DEVICE_CONTROL_QUEUE,
-	DEVICE_CURSOR_QUEUE,
-};
-
-struct device_state { /* what commands work on */
-	struct context_host host;
-	struct context_kind *const *kinds; /* in the order in which guests are told of them */
-	size_t n_kinds;
-	bool renders; /* one of them does */
-	struct device_counters counters;
-	struct resource_table resources;
-	struct id_map contexts;
-	struct requests requests;
-	struct waiting_room waiting;
-	struct virtqueue *queues[2]; /* by enum device_queue; borrowed */
-	uint8_t uuid[16];    /* of resources; its last DEVICE_UUID_NODE_BYTES become the resource's
-				serial    number */
-	uint8_t *submission; /* DEVICE_MAX_SUBMISSION_BYTES to copy commands of contexts to */
-	struct log_limit log_limit;
-};
+#include "host-bridge/gpu/device_state.h"
 
 /* One command, copied from the guest. */
 struct command {
@@ -93,14 +63,14 @@ void command_execute(
 /* Executes what had to wait and need not any more. */
 void commands_retry(struct device_state *state);
 
-/* The kind of context that has this capset; NULL: guests are told of none. */
-struct context_kind *device_find_kind(const struct device_state *state, uint32_t capset_id);
-
-/* Ends a context: detaches its resources, completes its requests. */
-void device_end_context(struct device_state *state, struct context *context);
-
-/* The guest gives @resource up: takes it from every context. */
-void device_forget_resource(struct device_state *state, struct resource *resource);
+/* In commands_context.c */
+uint32_t command_get_capset_info(struct command *command);
+uint32_t command_get_capset(struct command *command);
+uint32_t command_ctx_create(struct command *command);
+uint32_t command_ctx_destroy(struct command *command);
+uint32_t command_ctx_attach_resource(struct command *command);
+uint32_t command_ctx_detach_resource(struct command *command);
+uint32_t command_submit_3d(struct command *command);
 
 /* In commands_3d.c */
 uint32_t command_resource_create_3d(struct command *command);

@@ -290,7 +290,7 @@ struct device *device_create(const struct device_config *config)
 	wl_list_init(&device->awake);
 	device->udmabuf = config->udmabuf ? open_udmabuf() : -1;
 	struct device_state *state = &device->state;
-	waiting_room_init(&state->waiting);
+	waiting_room_init(&state->waiting, &state->resources, &state->contexts);
 	state->host = (struct context_host){
 		.loop = config->loop,
 		.max_blob_bytes = config->region_bytes,

@@ -4,7 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "host-bridge/gpu/commands.h"
+#include "host-bridge/gpu/context.h"
+#include "host-bridge/gpu/resources.h"
 
 struct waiting {
 	struct wl_list link;
@@ -12,9 +13,10 @@ struct waiting {
 	struct virtqueue_chain chain; /* the last: only as many segments as it has are there */
 };
 
-void waiting_room_init(struct waiting_room *room)
+void waiting_room_init(struct waiting_room *room, const struct resource_table *resources,
+	const struct id_map *contexts)
 {
-	*room = (struct waiting_room){0};
+	*room = (struct waiting_room){.resources = resources, .contexts = contexts};
 	wl_list_init(&room->commands);
 }
 
@@ -35,7 +37,7 @@ void waiting_room_finish(struct waiting_room *room)
 }
 
 /* Whether @subject may not overtake @earlier. */
-static bool depends(const struct device_state *state, const struct waiting_subject *subject,
+static bool depends(const struct waiting_room *room, const struct waiting_subject *subject,
 	const struct waiting_subject *earlier)
 {
 	if (subject->context_id != 0 && subject->context_id == earlier->context_id)
@@ -45,32 +47,32 @@ static bool depends(const struct device_state *state, const struct waiting_subje
 	if (subject->resource_id == earlier->resource_id)
 		return true;
 	/* What waits there may use it. */
-	const struct context *context = id_map_find(&state->contexts, earlier->context_id);
+	const struct context *context = id_map_find(room->contexts, earlier->context_id);
 	return context && id_map_find(&context->attached, subject->resource_id);
 }
 
 /* As waiting_needed, with @end as the first of the waiting that does not count. */
-static bool must_wait(const struct device_state *state, const struct waiting_subject *subject,
+static bool must_wait(const struct waiting_room *room, const struct waiting_subject *subject,
 	const struct wl_list *end)
 {
-	const struct resource *resource = resource_find(&state->resources, subject->resource_id);
-	const struct context *context = id_map_find(&state->contexts, subject->context_id);
+	const struct resource *resource = resource_find(room->resources, subject->resource_id);
+	const struct context *context = id_map_find(room->contexts, subject->context_id);
 
 	if (resource && resource->pending)
 		return true;
 	if (context && context->ops->busy && context->ops->busy(context))
 		return true;
-	for (const struct wl_list *at = state->waiting.commands.next; at != end; at = at->next) {
+	for (const struct wl_list *at = room->commands.next; at != end; at = at->next) {
 		const struct waiting *earlier = container_of(at, struct waiting, link);
-		if (depends(state, subject, &earlier->subject))
+		if (depends(room, subject, &earlier->subject))
 			return true;
 	}
 	return false;
 }
 
-bool waiting_needed(const struct device_state *state, const struct waiting_subject *subject)
+bool waiting_needed(const struct waiting_room *room, const struct waiting_subject *subject)
 {
-	return must_wait(state, subject, &state->waiting.commands);
+	return must_wait(room, subject, &room->commands);
 }
 
 int waiting_add(struct waiting_room *room, const struct waiting_subject *subject,
@@ -91,15 +93,15 @@ int waiting_add(struct waiting_room *room, const struct waiting_subject *subject
 	return 0;
 }
 
-void waiting_retry(struct device_state *state,
-	void (*execute)(struct device_state *state, const struct virtqueue_chain *chain))
+void waiting_retry(struct waiting_room *room,
+	void (*execute)(void *data, const struct virtqueue_chain *chain), void *data)
 {
 	struct waiting *waiting, *next;
-	wl_list_for_each_safe(waiting, next, &state->waiting.commands, link)
+	wl_list_for_each_safe(waiting, next, &room->commands, link)
 	{
-		if (must_wait(state, &waiting->subject, &waiting->link))
+		if (must_wait(room, &waiting->subject, &waiting->link))
 			continue;
-		execute(state, &waiting->chain);
-		drop(&state->waiting, waiting);
+		execute(data, &waiting->chain);
+		drop(room, waiting);
 	}
 }

@@ -6,32 +6,38 @@
 #ifndef HOST_BRIDGE_GPU_WAITING_H
 #define HOST_BRIDGE_GPU_WAITING_H
 
-#include "host-bridge/vhost/virtqueue.h"
 #include <stdint.h>
 #include <wayland-util.h>
 
-struct device_state;
+#include "host-bridge/vhost/virtqueue.h"
+#include "protocol/base/id_map.h"
+
+struct resource_table;
 
 struct waiting_room {
 	struct wl_list commands; /* oldest first */
 	uint32_t count;          /* at most VIRTQUEUE_MAX_SIZE */
+	const struct resource_table *resources;
+	const struct id_map *contexts;
 };
 
 struct waiting_subject {                  /* what a command is about */
 	uint32_t context_id, resource_id; /* 0: none */
 };
 
-void waiting_room_init(struct waiting_room *room);
+/* @resources and @contexts are borrowed. */
+void waiting_room_init(struct waiting_room *room, const struct resource_table *resources,
+	const struct id_map *contexts);
 /* Forgets them all; nobody is answered. */
 void waiting_room_finish(struct waiting_room *room);
 
 /* Whether a new command about @subject has to wait. */
-bool waiting_needed(const struct device_state *state, const struct waiting_subject *subject);
+bool waiting_needed(const struct waiting_room *room, const struct waiting_subject *subject);
 /* Keeps the command in @chain (copied). 0, -ENOMEM, or -ENOSPC. */
 int waiting_add(struct waiting_room *room, const struct waiting_subject *subject,
 	const struct virtqueue_chain *chain);
 /* Executes those that need not wait any longer, by @execute. */
-void waiting_retry(struct device_state *state,
-	void (*execute)(struct device_state *state, const struct virtqueue_chain *chain));
+void waiting_retry(struct waiting_room *room,
+	void (*execute)(void *data, const struct virtqueue_chain *chain), void *data);
 
 #endif

@@ -41,7 +41,6 @@ TODO = set()
 
 # Circles within a room that are to be opened, as this script prints them. Likewise.
 TODO_CIRCLES = {
-    "host-bridge/gpu: commands waiting",
     "protocol/relay: objects relay",
 }
 
