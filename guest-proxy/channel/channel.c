@@ -384,6 +384,16 @@ int channel_write(
 	return 0;
 }
 
+bool channel_reader_gone(struct channel *channel, uint32_t pipe_id)
+{
+	if (!has_feature(channel, CROSS_DOMAIN_EXT_READER_GONE))
+		return false;
+	remove_credit_pipe(channel, pipe_id);
+	if (make_room(channel, 0) == 0)
+		batch_result(channel, command_batch_write(&channel->batch, pipe_id, NULL, 0, true));
+	return true;
+}
+
 void channel_read_done(struct channel *channel, uint32_t pipe_id, size_t size)
 {
 	struct credit_pipe *pipe = find_credit_pipe(channel, pipe_id);

@@ -21,7 +21,10 @@ struct channel_listener {
 	 */
 	void (*receive)(void *data, const uint8_t *bytes, size_t size, struct wire_handle *handles,
 		size_t n_handles);
-	/* Bytes of a read pipe; @hang_up: the last ones. */
+	/*
+	 * Bytes of a read pipe; @hang_up: the last ones. Or @hang_up alone, of a write pipe: the
+	 * host's reader is gone.
+	 */
 	void (*pipe_data)(
 		void *data, uint32_t pipe_id, const void *bytes, size_t size, bool hang_up);
 	/* channel_ready() was false and is true again, or channel_owed_bytes() has become 0. */
@@ -76,6 +79,12 @@ uint32_t channel_new_read_pipe(struct channel *channel);
 /* Bytes for a write pipe of the host; @hang_up ends it. As channel_send. */
 int channel_write(
 	struct channel *channel, uint32_t pipe_id, const void *bytes, size_t size, bool hang_up);
+
+/*
+ * The reader of read pipe @pipe_id is gone, which the host's writer is told. False: the host does
+ * not know of such a thing, and sends the rest.
+ */
+bool channel_reader_gone(struct channel *channel, uint32_t pipe_id);
 
 /* The reader of a read pipe took @size bytes: the host, where it does flow control, may send as
  * many more. */

@@ -34,7 +34,7 @@ struct read_pipe {
 	int fd; /* -1: nobody reads it any more; bytes are dropped */
 	bool is_socket;
 	bool hang_up;                   /* nothing comes behind the queue */
-	struct wl_event_source *source; /* while the fd takes nothing */
+	struct wl_event_source *source; /* NULL for files, which need not be waited for */
 	struct byte_queue queue;
 };
 
@@ -139,14 +139,27 @@ static void account(struct read_pipe *pipe, size_t size)
 		channel_read_done(transfers->connection->channel, pipe->id, size);
 }
 
+/* Tells the host's writer that the reader is gone, where that can be: nothing comes any more then.
+ */
+static void read_pipe_tell_gone(struct read_pipe *pipe)
+{
+	struct connection *connection = pipe->transfers->connection;
+	if (!pipe->hang_up && !connection->lost)
+		pipe->hang_up = channel_reader_gone(connection->channel, pipe->id);
+}
+
 /* Its reader is gone: what comes from now on is dropped. */
 static void read_pipe_break(struct read_pipe *pipe)
 {
 	size_t queued = byte_queue_size(&pipe->queue);
+	if (pipe->source)
+		wl_event_source_remove(pipe->source);
+	pipe->source = NULL;
 	fd_close(&pipe->fd);
 	byte_queue_clear(&pipe->queue);
 	pipe->transfers->queued_bytes -= queued;
 	account(pipe, queued);
+	read_pipe_tell_gone(pipe);
 }
 
 /* Writes as much as the fd takes now; breaks the pipe on errors. How many bytes. */
@@ -169,18 +182,13 @@ static int handle_writable(int fd, uint32_t mask, void *data);
 /* Waits until the fd takes what is queued; ends a pipe that has nothing more to write. */
 static void read_pipe_settle(struct read_pipe *pipe)
 {
-	if (byte_queue_size(&pipe->queue) > 0 && !pipe->source) {
-		pipe->source = wl_event_loop_add_fd(pipe->transfers->connection->loop, pipe->fd,
-			WL_EVENT_WRITABLE, handle_writable, pipe);
-		if (!pipe->source)
-			read_pipe_break(pipe);
-	}
-	if (byte_queue_size(&pipe->queue) > 0)
-		return;
+	bool queued = byte_queue_size(&pipe->queue) > 0;
+
 	if (pipe->source)
-		wl_event_source_remove(pipe->source);
-	pipe->source = NULL;
-	if (pipe->hang_up)
+		wl_event_source_fd_update(pipe->source, queued ? WL_EVENT_WRITABLE : 0);
+	else if (queued)
+		read_pipe_break(pipe);
+	if (pipe->hang_up && byte_queue_size(&pipe->queue) == 0)
 		read_pipe_destroy(pipe);
 }
 
@@ -190,7 +198,7 @@ static int handle_writable(int fd, uint32_t mask, void *data)
 	struct connection *connection = pipe->transfers->connection;
 	size_t done = read_pipe_drain(pipe);
 
-	/* An error that write() does not see would come again and again. */
+	/* Its reader is gone, or an error that write() does not see would come again and again. */
 	if (done == 0 && pipe->fd >= 0 && (mask & (WL_EVENT_ERROR | WL_EVENT_HANGUP)))
 		read_pipe_break(pipe);
 	read_pipe_settle(pipe);
@@ -198,28 +206,52 @@ static int handle_writable(int fd, uint32_t mask, void *data)
 	return 0;
 }
 
+static void read_pipe_data(struct read_pipe *pipe, const void *bytes, size_t size, bool hang_up)
+{
+	bool waiting = byte_queue_size(&pipe->queue) > 0;
+
+	pipe->hang_up |= hang_up;
+	if (pipe->fd >= 0 && byte_queue_add(&pipe->queue, bytes, size) < 0)
+		read_pipe_break(pipe);
+	if (pipe->fd < 0) {
+		account(pipe, size); /* dropped */
+		read_pipe_tell_gone(pipe);
+	} else {
+		pipe->transfers->queued_bytes += size;
+		if (!waiting)
+			read_pipe_drain(pipe);
+	}
+	read_pipe_settle(pipe);
+}
+
+/* Nothing more is written: tells the host so, and the client's writer gets EPIPE. */
+static void write_pipe_break(struct write_pipe *pipe)
+{
+	struct connection *connection = pipe->transfers->connection;
+	if (channel_write(connection->channel, pipe->id, NULL, 0, true) < 0)
+		connection->lost = true;
+	write_pipe_destroy(pipe);
+}
+
 void transfers_pipe_data(
 	struct transfers *transfers, uint32_t id, const void *bytes, size_t size, bool hang_up)
 {
-	struct read_pipe *pipe, *found = NULL;
-	wl_list_for_each(pipe, &transfers->read_pipes, link)
+	struct read_pipe *read_pipe;
+	wl_list_for_each(read_pipe, &transfers->read_pipes, link)
 	{
-		if (pipe->id == id)
-			found = pipe;
+		if (read_pipe->id == id) {
+			read_pipe_data(read_pipe, bytes, size, hang_up);
+			return;
+		}
 	}
-	if (!found)
-		return;
-	if (found->fd >= 0 && byte_queue_add(&found->queue, bytes, size) < 0)
-		read_pipe_break(found);
-	if (found->fd < 0) {
-		account(found, size); /* dropped */
-	} else {
-		transfers->queued_bytes += size;
-		if (!found->source)
-			read_pipe_drain(found);
+	struct write_pipe *write_pipe;
+	wl_list_for_each(write_pipe, &transfers->write_pipes, link)
+	{
+		if (write_pipe->id == id && hang_up) { /* the host's reader is gone */
+			write_pipe_break(write_pipe);
+			return;
+		}
 	}
-	found->hang_up |= hang_up;
-	read_pipe_settle(found);
 }
 
 /*
@@ -271,6 +303,10 @@ static enum relay_verdict handle_receive(struct relay_message *message)
 	pipe->id = channel_new_read_pipe(connection->channel);
 	pipe->fd = open_for_writing(handle->fd, &pipe->is_socket);
 	byte_queue_init(&pipe->queue, QUEUE_MAX_BYTES);
+	/* Errors are always watched for. Files have none, and take what is written at once. */
+	if (pipe->fd >= 0)
+		pipe->source =
+			wl_event_loop_add_fd(connection->loop, pipe->fd, 0, handle_writable, pipe);
 	wl_list_insert(&transfers->read_pipes, &pipe->link);
 	transfers->count++;
 	*handle = (struct wire_handle){.kind = WIRE_READ_PIPE, .fd = -1, .id = pipe->id};
@@ -286,7 +322,7 @@ static int handle_readable(int fd, uint32_t mask, void *data)
 
 	connection->wake(connection);
 	if (connection->lost || !transfers->reading || !channel_ready(connection->channel))
-		return 0; /* the one that wakes turns the source off */
+		return 0; /* transfers_set_reading() stops this, at the end of the turn */
 	ssize_t n = read(pipe->fd, chunk, sizeof(chunk));
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return 0;
@@ -301,10 +337,7 @@ static int handle_readable(int fd, uint32_t mask, void *data)
 	return 0;
 }
 
-/*
- * Level-triggered sources of full pipes would spin, also those whose writer has hung up: none then.
-
- */
+/* While nothing may be read there is no event source, as it would report the pipe without end. */
 static int write_pipe_watch(struct write_pipe *pipe, bool on)
 {
 	if (pipe->source && !on) {
@@ -345,7 +378,7 @@ int transfers_open_write_pipe(struct transfers *transfers, uint32_t id)
 	return ends[1];
 
 refuse:
-	/* Whoever pastes sees the end of an empty file. */
+	/* The host's reader sees the end of an empty file. */
 	if (channel_write(transfers->connection->channel, id, NULL, 0, true) < 0)
 		transfers->connection->lost = true;
 	fd_close(&ends[0]);
@@ -362,11 +395,8 @@ void transfers_set_reading(struct transfers *transfers, bool reading)
 	struct write_pipe *pipe, *next;
 	wl_list_for_each_safe(pipe, next, &transfers->write_pipes, link)
 	{
-		if (write_pipe_watch(pipe, reading) == 0)
-			continue;
-		if (channel_write(transfers->connection->channel, pipe->id, NULL, 0, true) < 0)
-			transfers->connection->lost = true;
-		write_pipe_destroy(pipe);
+		if (write_pipe_watch(pipe, reading) < 0)
+			write_pipe_break(pipe);
 	}
 }
 

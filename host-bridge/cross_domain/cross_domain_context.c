@@ -458,6 +458,9 @@ static int handle_write(struct cross_domain_context *context, const uint8_t *byt
 			write.identifier);
 		return 0;
 	}
+	/* A pipe may end while the guest says that the reader is gone. */
+	if (err == -ENOENT && write.opaque_data_size == 0 && write.hang_up)
+		return 0;
 	return err == -ENOENT ? -EINVAL : err;
 }
 
@@ -626,8 +629,8 @@ static void fill_capset(const struct context_kind *base, uint8_t *out)
 	const struct cross_domain_capset_ext capset = {
 		.base = {.version = 1, .supported_channels = 1u << CROSS_DOMAIN_CHANNEL_WAYLAND},
 		.magic = CROSS_DOMAIN_WAYFERRY_MAGIC,
-		.features = CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_WANT_POLL |
-			CROSS_DOMAIN_EXT_FETCH |
+		.features = CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_READER_GONE |
+			CROSS_DOMAIN_EXT_WANT_POLL | CROSS_DOMAIN_EXT_FETCH |
 			(resource_table_exports(base->host->resources)
 					? CROSS_DOMAIN_EXT_GUEST_SHARED
 					: 0) |

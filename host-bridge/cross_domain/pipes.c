@@ -108,6 +108,18 @@ static void pipe_break(struct pipe *pipe)
 	finish_waiters(pipe);
 }
 
+/* The reader of a write pipe is gone. The guest is told by pipes_read, if it understands that. */
+static void pipe_reader_gone(struct pipe *pipe)
+{
+	struct pipes *pipes = pipe->pipes;
+
+	pipe_break(pipe);
+	if (pipes->read_limit == UINT32_MAX || !pipes->listener)
+		return;
+	wl_list_insert(pipes->ready.prev, &pipe->ready_link);
+	pipes->listener->readable(pipes->data);
+}
+
 static void pipe_destroy(struct pipe *pipe)
 {
 	id_map_remove(&pipe->pipes->by_id, pipe->id);
@@ -257,6 +269,11 @@ ssize_t pipes_read(struct pipes *pipes, uint32_t *id, void *bytes, size_t size, 
 		struct pipe *pipe = wl_container_of(pipes->ready.next, pipe, ready_link);
 		wl_list_remove(&pipe->ready_link);
 		wl_list_init(&pipe->ready_link);
+		if (!pipe->reads) { /* the guest still ends it with a WRITE */
+			*id = pipe->id;
+			*hang_up = true;
+			return 0;
+		}
 		/* Without credit it is not ready until pipes_acknowledge, and not watched. */
 		if (pipe->unacknowledged >= pipes->read_limit)
 			continue;
@@ -328,12 +345,10 @@ static int handle_writable(int fd, uint32_t mask, void *data)
 			wl_event_source_timer_update(pipe->drain_timer, pipe->drain_timeout_ms);
 		return 0;
 	}
-	if (err < 0) {
-		pipe_break(pipe);
-		if (pipe->hang_up)
-			pipe_destroy(pipe);
-	} else if (pipe->hang_up) {
+	if (pipe->hang_up) {
 		pipe_destroy(pipe);
+	} else if (err < 0) {
+		pipe_reader_gone(pipe);
 	} else {
 		stop_watching(pipe);
 		finish_waiters(pipe);
@@ -369,7 +384,7 @@ int pipes_write(struct pipes *pipes, uint32_t id, const void *bytes, size_t size
 	if (pipe->fd >= 0 && size > 0) {
 		err = write_or_queue(pipe, bytes, size);
 		if (err < 0 && err != -EAGAIN)
-			pipe_break(pipe);
+			pipe_reader_gone(pipe);
 		/* A reader that left is no fault of the guest's. */
 		if (err < 0 && err != -EAGAIN && err != -ENOBUFS && err != -ENOMEM)
 			err = 0;

@@ -76,7 +76,8 @@ bool pipes_readable(const struct pipes *pipes);
 
 /*
  * The next ready pipe's turn: up to @size bytes of it. The number of bytes; 0 with *@hang_up: end
- * of file, the pipe is gone; -EAGAIN: there was nothing after all.
+ * of file, the pipe is gone, or *@id is a write pipe whose reader is gone (for guests that limit
+ * their reads); -EAGAIN: there was nothing after all.
  */
 ssize_t pipes_read(struct pipes *pipes, uint32_t *id, void *bytes, size_t size, bool *hang_up);
 

@@ -48,6 +48,13 @@ static_assert(sizeof(struct cross_domain_capset) == 16, "");
  * neither linux-dmabuf nor wl_drm.
  */
 #define CROSS_DOMAIN_EXT_PRIVATE_TEXTURES (1u << 5)
+/*
+ * Readers that leave are told of, so that who writes gets EPIPE. A WRITE of no bytes with hang_up
+ * for a read pipe says that the guest's reader is gone: the host closes the pipe. A READ of no
+ * bytes with hang_up for a write pipe, to guests that have used CREDIT, says that the host's reader
+ * is gone: the guest closes its end, and ends the pipe with a WRITE as usual.
+ */
+#define CROSS_DOMAIN_EXT_READER_GONE (1u << 6)
 struct cross_domain_capset_ext {
 	struct cross_domain_capset base;
 	uint32_t magic;

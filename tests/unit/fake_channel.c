@@ -95,6 +95,12 @@ int channel_write(
 	return channel->lost ? -EIO : 0;
 }
 
+bool channel_reader_gone(struct channel *channel, uint32_t pipe_id)
+{
+	channel->readers_gone += channel->knows_reader_gone;
+	return channel->knows_reader_gone;
+}
+
 void channel_read_done(struct channel *channel, uint32_t pipe_id, size_t size)
 {
 	channel->read_done_bytes += size;

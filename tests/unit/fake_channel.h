@@ -38,6 +38,9 @@ struct channel {
 	uint8_t *written;
 	size_t written_bytes;
 	unsigned hang_ups;
+	/* channel_reader_gone */
+	bool knows_reader_gone;
+	unsigned readers_gone;
 	/* channel_read_done */
 	uint64_t read_done_bytes;
 

@@ -235,6 +235,60 @@ static void what_nobody_reads_is_dropped_and_acknowledged(void **state)
 	close(ends[1]);
 }
 
+/* Where the host can be told that a reader is gone it is told once, and sends nothing more. */
+static void the_host_is_told_of_readers_that_leave(void **state)
+{
+	static uint8_t bytes[200000];
+	struct channel *channel = connection.channel;
+	int ends[2];
+	channel->knows_reader_gone = true;
+	/* closed before: told with the first bytes, */
+	assert_int_equal(pipe(ends), 0);
+	close(ends[0]);
+	uint32_t id = receive(ends[1]);
+	assert_int_equal(channel->readers_gone, 0);
+	transfers_pipe_data(connection.transfers, id, bytes, 1000, false);
+	assert_int_equal(channel->readers_gone, 1);
+	assert_int_equal(transfers_count(connection.transfers), 0);
+
+	/* while bytes are queued, */
+	assert_int_equal(pipe(ends), 0);
+	id = receive(ends[1]);
+	transfers_pipe_data(connection.transfers, id, bytes, sizeof(bytes), false);
+	close(ends[0]);
+	run();
+	assert_int_equal(channel->readers_gone, 2);
+	assert_int_equal(transfers_count(connection.transfers), 0);
+	assert_int_equal(transfers_queued_bytes(connection.transfers), 0);
+	transfers_pipe_data(connection.transfers, id, bytes, 500, false); /* was on its way */
+	assert_int_equal(channel->readers_gone, 2);
+
+	/* while none are, pipes and sockets, */
+	for (int i = 0; i < 2; i++) {
+		if (i == 0)
+			assert_int_equal(pipe(ends), 0);
+		else
+			assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+		id = receive(ends[1]);
+		transfers_pipe_data(connection.transfers, id, bytes, 10, false);
+		run();
+		assert_int_equal(channel->readers_gone, 2 + i);
+		close(ends[0]);
+		run();
+		assert_int_equal(channel->readers_gone, 3 + i);
+		assert_int_equal(transfers_count(connection.transfers), 0);
+	}
+
+	/* but not when all was said. */
+	assert_int_equal(pipe(ends), 0);
+	id = receive(ends[1]);
+	transfers_pipe_data(connection.transfers, id, bytes, sizeof(bytes), true);
+	close(ends[0]);
+	run();
+	assert_int_equal(channel->readers_gone, 4);
+	assert_int_equal(transfers_count(connection.transfers), 0);
+}
+
 static void the_flags_of_a_shared_pipe_are_left_alone(void **state)
 {
 	int ends[2];
@@ -325,6 +379,22 @@ static void what_the_client_writes_goes_to_the_host(void **state)
 	free(bytes);
 }
 
+static void a_client_gets_epipe_when_the_hosts_reader_is_gone(void **state)
+{
+	int fd = transfers_open_write_pipe(connection.transfers, 17);
+	assert_int_equal(write(fd, "hello", 5), 5);
+	run();
+	assert_int_equal(connection.channel->written_bytes, 5);
+	transfers_pipe_data(connection.transfers, 17, NULL, 0, true);
+	assert_int_equal(connection.channel->hang_ups, 1);
+	assert_int_equal(transfers_count(connection.transfers), 0);
+	assert_int_equal(write(fd, "hello", 5), -1);
+	assert_int_equal(errno, EPIPE);
+	transfers_pipe_data(connection.transfers, 17, NULL, 0, true);
+	assert_int_equal(connection.channel->hang_ups, 1);
+	close(fd);
+}
+
 static void a_pipe_closed_unused_ends_at_once(void **state)
 {
 	int fd = transfers_open_write_pipe(connection.transfers, 18);
@@ -376,11 +446,13 @@ int main(void)
 		TEST(a_paste_arrives_in_a_file),
 		TEST(a_paste_into_dev_null_is_acknowledged),
 		TEST(what_nobody_reads_is_dropped_and_acknowledged),
+		TEST(the_host_is_told_of_readers_that_leave),
 		TEST(the_flags_of_a_shared_pipe_are_left_alone),
 		TEST(ten_pastes_at_once_do_not_mix),
 		TEST(a_host_that_speaks_of_unknown_pipes_is_not_heard),
 		TEST(too_many_transfers_are_refused),
 		TEST(what_the_client_writes_goes_to_the_host),
+		TEST(a_client_gets_epipe_when_the_hosts_reader_is_gone),
 		TEST(a_pipe_closed_unused_ends_at_once),
 		TEST(nothing_is_read_while_the_channel_is_full),
 		TEST(too_many_pipes_are_ended_at_the_host),

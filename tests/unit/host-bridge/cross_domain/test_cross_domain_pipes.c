@@ -90,6 +90,22 @@ static void the_stream_and_the_pipes_take_turns(void **state)
 	assert_int_equal(reads[1], 2);
 }
 
+/* A reader of the guest's leaves while the host's writer does: neither knows of the other. */
+static void a_pipe_may_end_while_the_guest_says_that_its_reader_is_gone(void **state)
+{
+	struct test_request request;
+	open_channel();
+	assert_int_equal(send_identifier(CROSS_DOMAIN_ID_READ_PIPE, FIRST_PIPE), 0);
+	int fd = fd_dup(fake_compositor->handles[0].fd);
+	fake_compositor_drop_handles(fake_compositor);
+	assert_int_equal(write(fd, "data", 4), 4);
+	assert_int_equal(write_as(&request, -1, FIRST_PIPE, NULL, 0, true), 0);
+	assert_int_equal(write(fd, "data", 4), -1);
+	assert_int_equal(errno, EPIPE);
+	assert_int_equal(write_as(&request, -1, FIRST_PIPE, NULL, 0, true), 0);
+	close(fd);
+}
+
 static void end_of_file_is_a_read_of_its_own(void **state)
 {
 	open_channel();
@@ -185,6 +201,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_the_guest_writes_comes_out_of_the_pipe),
 		TEST(a_slow_reader_holds_back_who_writes_to_it_only),
+		TEST(a_pipe_may_end_while_the_guest_says_that_its_reader_is_gone),
 		TEST(a_refused_submission_is_not_answered_again),
 		TEST(the_stream_and_the_pipes_take_turns),
 		TEST(end_of_file_is_a_read_of_its_own),

@@ -266,6 +266,41 @@ static void a_reader_that_leaves_is_no_error(void **state)
 	assert_int_equal(pipes_write(&t.pipes, 2, bytes, 1, false), -ENOENT);
 }
 
+static void a_guest_that_gives_credit_hears_of_readers_that_leave(void **state)
+{
+	static uint8_t bytes[65536 + 10];
+	uint32_t id;
+	bool hang_up;
+	int queued = open_write(2), idle = open_write(3), ended = open_write(4);
+
+	pipes_limit_reads(&t.pipes, 100000);
+	assert_int_equal(pipes_write(&t.pipes, 2, bytes, sizeof(bytes), false), -EAGAIN);
+	close(queued);
+	turn();
+	assert_int_equal(t.readable, 1);
+	assert_int_equal(take(&id, &hang_up), 0);
+	assert_int_equal(id, 2);
+	assert_true(hang_up);
+	assert_int_equal(take(&id, &hang_up), -EAGAIN);                   /* once */
+	assert_int_equal(pipes_write(&t.pipes, 2, bytes, 100, false), 0); /* was on its way */
+	assert_int_equal(take(&id, &hang_up), -EAGAIN);
+	assert_int_equal(pipes_write(&t.pipes, 2, bytes, 0, true), 0);
+	assert_false(pipes_has(&t.pipes, 2));
+
+	close(idle);
+	assert_int_equal(pipes_write(&t.pipes, 3, bytes, 100, false), 0);
+	assert_int_equal(take(&id, &hang_up), 0);
+	assert_int_equal(id, 3);
+
+	/* One that the guest has ended need not be told of. */
+	assert_int_equal(pipes_write(&t.pipes, 4, bytes, sizeof(bytes), true), -EAGAIN);
+	close(ended);
+	turn();
+	assert_int_equal(take(&id, &hang_up), -EAGAIN);
+	assert_false(pipes_has(&t.pipes, 4));
+	assert_int_equal(pipes_write(&t.pipes, 3, bytes, 0, true), 0);
+}
+
 static void a_guest_that_overfills_a_pipe_loses_it(void **state)
 {
 	static uint8_t bytes[1 << 20];
@@ -525,6 +560,7 @@ int main(void)
 		TEST(what_a_slow_reader_leaves_is_queued_in_order),
 		TEST(who_waits_is_told_when_the_queue_is_dry),
 		TEST(a_reader_that_leaves_is_no_error),
+		TEST(a_guest_that_gives_credit_hears_of_readers_that_leave),
 		TEST(a_guest_that_overfills_a_pipe_loses_it),
 		TEST(a_guest_can_only_hang_up_on_a_read_pipe),
 		TEST(a_write_pipe_may_be_a_file),
