@@ -96,7 +96,7 @@ static bool parse_command_line(struct host_options *options, struct policy *poli
 		{"vm", "NAME",
 			"The machine's name. Titles of its windows then read \"[NAME] TITLE\", "
 			"and application ids wayferry.NAME.APP_ID. At most 64 letters, digits, "
-			"'-', '_' and '.'.",
+			"'-' and '_'.",
 			.value = &options->vm},
 		{"clipboard", "WAYS",
 			"Which ways clipboards, primary selections and drags go: both (the "
@@ -325,7 +325,7 @@ static bool apply_options(struct host *host, const struct host_options *options)
 	host->policy.wayland_display = options->wayland_display;
 	host->policy.vm_name = options->vm;
 	if (options->vm && !policy_vm_name_good(options->vm))
-		return refuse("vm", options->vm, "not 1 to 64 letters, digits, '-', '_' and '.'");
+		return refuse("vm", options->vm, "not 1 to 64 letters, digits, '-' and '_'");
 	if (!apply_clipboard(&host->policy, options->clipboard) || !apply_renderer(host, options))
 		return false;
 	if (options->window_size &&

@@ -49,7 +49,8 @@ struct compositor {
 	int again_ms, waited_ms;        /* until then; before, in sum */
 	struct wl_event_source *source; /* NULL: neither reading nor writing is of use now */
 	uint32_t source_mask;
-	struct wl_event_source *idle; /* a call of handle_idle to come */
+	struct wl_event_source *idle;       /* a call of handle_idle to come */
+	struct wl_event_source *hold_timer; /* goes on with a request that a hook holds */
 	struct relay *relay;
 	struct byte_queue outbox;
 	struct relay_counters counted; /* what the policy's counters have of the relay's */
@@ -244,12 +245,31 @@ static void update_counters(struct compositor *compositor)
 	compositor->counted = *now;
 }
 
+static int handle_hold_timer(void *data);
+
+/* Long work for a request goes on in a later turn of the event loop. 0 or -ENOMEM. */
+static int push_later(struct compositor *compositor)
+{
+	if (!compositor->hold_timer)
+		compositor->hold_timer =
+			wl_event_loop_add_timer(compositor->loop, handle_hold_timer, compositor);
+	compositor->was_congested = true;
+	return compositor->hold_timer &&
+			wl_event_source_timer_update(compositor->hold_timer, 1) == 0
+		? 0
+		: -ENOMEM;
+}
+
 /* What came from @from goes through the relay, which takes the handles. 0 or -errno. */
 static int push(struct compositor *compositor, enum relay_end from, const uint8_t *bytes,
 	size_t size, struct wire_handle *handles, size_t n_handles)
 {
+	if (from == RELAY_DOWN)
+		compositor->connection.held = false;
 	int status = relay_push(compositor->relay, from, bytes, size, handles, n_handles);
 	update_counters(compositor);
+	if (status == 0 && from == RELAY_DOWN && compositor->connection.held)
+		status = push_later(compositor);
 	return status < 0 ? status : update_quota(compositor);
 }
 
@@ -261,6 +281,19 @@ static void fail_connection(struct compositor *compositor, int status)
 	log_limited(&compositor->connection.policy->counters->log_limit, LOG_LEVEL_WARN,
 		"%s: connection ended: %s", compositor->name, why ? why : strerror(-status));
 	end_connection(compositor);
+}
+
+static int handle_hold_timer(void *data)
+{
+	struct compositor *compositor = data;
+
+	if (compositor->ended)
+		return 0;
+	int status = push(compositor, RELAY_DOWN, NULL, 0, NULL, 0);
+	if (status < 0)
+		fail_connection(compositor, status);
+	flush_output(compositor);
+	return 0;
 }
 
 /* One recvmsg. True: come again. */
@@ -431,6 +464,8 @@ void compositor_destroy(struct compositor *compositor)
 		byte_queue_send(&compositor->outbox, compositor->fd);
 	remove_source(compositor);
 	remove_again(compositor);
+	if (compositor->hold_timer)
+		wl_event_source_remove(compositor->hold_timer);
 	if (compositor->idle)
 		wl_event_source_remove(compositor->idle);
 	const struct policy *policy = compositor->connection.policy;
@@ -463,7 +498,8 @@ void compositor_flush(struct compositor *compositor)
 
 bool compositor_congested(const struct compositor *compositor)
 {
-	return byte_queue_size(&compositor->outbox) > CONGESTED_BYTES;
+	return compositor->connection.held ||
+		byte_queue_size(&compositor->outbox) > CONGESTED_BYTES;
 }
 
 void compositor_resume(struct compositor *compositor)

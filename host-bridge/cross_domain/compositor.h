@@ -74,8 +74,8 @@ int compositor_from_guest(struct compositor *compositor, const uint8_t *bytes, s
 void compositor_flush(struct compositor *compositor);
 
 /*
- * True while so many bytes wait for the compositor that the guest should be held back until
- * drained().
+ * True while so many bytes wait for the compositor, or a request takes so long, that the guest
+ * should be held back until drained().
  */
 bool compositor_congested(const struct compositor *compositor);
 

@@ -12,11 +12,14 @@
 
 #include "host-bridge/policy/policy_hooks.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/monotonic.h"
 
 #define LOG_MODULE "policy"
 
 #define MAX_OBJECTS 65536
 #define CONNECT_TIMEOUT_MS 10000
+#define WORK_NS UINT64_C(5000000) /* of each slice */
+#define SLICE_NS UINT64_C(6000000)
 
 /* Why an interface is not for guests. */
 #define CAPTURE "reads the screen or other clients' windows"
@@ -43,62 +46,62 @@
  */
 static const struct rule {
 	const char *interface;
-	uint32_t max_version; /* 0: what the tables know */
+	uint32_t max_version; /* the latest that was reviewed; a newer one needs a new look */
 	const char *denied;   /* NULL: allowed */
 } rules[] = {
 	/* windows */
-	{"wl_compositor", 0, NULL},
-	{"wl_subcompositor", 0, NULL},
-	{"wl_output", 0, NULL},
-	{"wl_shell", 0, NULL},
-	{"xdg_wm_base", 0, NULL},
-	{"zxdg_shell_v6", 0, NULL},
-	{"xdg_activation_v1", 0, NULL},
-	{"xdg_system_bell_v1", 0, NULL},
-	{"xdg_toplevel_drag_manager_v1", 0, NULL},
-	{"xdg_toplevel_icon_manager_v1", 0, NULL},
-	{"xdg_toplevel_tag_manager_v1", 0, NULL},
-	{"xdg_wm_dialog_v1", 0, NULL},
-	{"zxdg_decoration_manager_v1", 0, NULL},
-	{"zxdg_exporter_v1", 0, NULL},
-	{"zxdg_exporter_v2", 0, NULL},
-	{"zxdg_importer_v1", 0, NULL},
-	{"zxdg_importer_v2", 0, NULL},
-	{"zxdg_output_manager_v1", 0, NULL},
-	{"zwp_idle_inhibit_manager_v1", 0, NULL},
+	{"wl_compositor", 6, NULL},
+	{"wl_subcompositor", 1, NULL},
+	{"wl_output", 4, NULL},
+	{"wl_shell", 1, NULL},
+	{"xdg_wm_base", 7, NULL},
+	{"zxdg_shell_v6", 1, NULL},
+	{"xdg_activation_v1", 1, NULL},
+	{"xdg_system_bell_v1", 1, NULL},
+	{"xdg_toplevel_drag_manager_v1", 1, NULL},
+	{"xdg_toplevel_icon_manager_v1", 1, NULL},
+	{"xdg_toplevel_tag_manager_v1", 1, NULL},
+	{"xdg_wm_dialog_v1", 1, NULL},
+	{"zxdg_decoration_manager_v1", 1, NULL},
+	{"zxdg_exporter_v1", 1, NULL},
+	{"zxdg_exporter_v2", 1, NULL},
+	{"zxdg_importer_v1", 1, NULL},
+	{"zxdg_importer_v2", 1, NULL},
+	{"zxdg_output_manager_v1", 3, NULL},
+	{"zwp_idle_inhibit_manager_v1", 1, NULL},
 
 	/* buffers and presentation */
-	{"wl_shm", 0, NULL},
-	{"zwp_linux_dmabuf_v1", 0, NULL},
-	{"ext_background_effect_manager_v1", 0, NULL},
-	{"wp_alpha_modifier_v1", 0, NULL},
-	{"wp_color_representation_manager_v1", 0, NULL},
-	{"wp_commit_timing_manager_v1", 0, NULL},
-	{"wp_content_type_manager_v1", 0, NULL},
-	{"wp_fifo_manager_v1", 0, NULL},
-	{"wp_fractional_scale_manager_v1", 0, NULL},
-	{"wp_presentation", 0, NULL},
-	{"wp_single_pixel_buffer_manager_v1", 0, NULL},
-	{"wp_tearing_control_manager_v1", 0, NULL},
-	{"wp_viewporter", 0, NULL},
+	{"wl_shm", 2, NULL},
+	{"zwp_linux_dmabuf_v1", 5, NULL},
+	{"ext_background_effect_manager_v1", 1, NULL},
+	{"wp_alpha_modifier_v1", 1, NULL},
+	{"wp_color_representation_manager_v1", 1, NULL},
+	{"wp_commit_timing_manager_v1", 1, NULL},
+	{"wp_content_type_manager_v1", 1, NULL},
+	{"wp_fifo_manager_v1", 1, NULL},
+	{"wp_fractional_scale_manager_v1", 1, NULL},
+	{"wp_presentation", 2, NULL},
+	{"wp_single_pixel_buffer_manager_v1", 1, NULL},
+	{"wp_tearing_control_manager_v1", 1, NULL},
+	{"wp_viewporter", 1, NULL},
 
 	/* input of focused windows */
-	{"wl_seat", 0, NULL},
-	{"wp_cursor_shape_manager_v1", 0, NULL},
-	{"zwp_input_timestamps_manager_v1", 0, NULL},
-	{"zwp_pointer_constraints_v1", 0, NULL},
-	{"zwp_pointer_gestures_v1", 0, NULL},
-	{"zwp_relative_pointer_manager_v1", 0, NULL},
-	{"zwp_tablet_manager_v1", 0, NULL},
-	{"zwp_tablet_manager_v2", 0, NULL},
-	{"zwp_text_input_manager_v1", 0, NULL},
-	{"zwp_text_input_manager_v2", 0, NULL},
-	{"zwp_text_input_manager_v3", 0, NULL},
+	{"wl_seat", 10, NULL},
+	{"wp_cursor_shape_manager_v1", 2, NULL},
+	{"zwp_input_timestamps_manager_v1", 1, NULL},
+	{"zwp_pointer_constraints_v1", 1, NULL},
+	{"zwp_pointer_gestures_v1", 3, NULL},
+	{"zwp_relative_pointer_manager_v1", 1, NULL},
+	{"zwp_tablet_manager_v1", 1, NULL},
+	{"zwp_tablet_manager_v2", 2, NULL},
+	{"zwp_text_input_manager_v1", 1, NULL},
+	{"zwp_text_input_manager_v2", 1, NULL},
+	{"zwp_text_input_manager_v3", 1, NULL},
 
 	/* clipboards, for the focused window */
-	{"wl_data_device_manager", 0, NULL},
-	{"gtk_primary_selection_device_manager", 0, NULL},
-	{"zwp_primary_selection_device_manager_v1", 0, NULL},
+	{"wl_data_device_manager", 3, NULL},
+	{"gtk_primary_selection_device_manager", 1, NULL},
+	{"zwp_primary_selection_device_manager_v1", 1, NULL},
 
 	/* not for guests */
 	{"ext_data_control_manager_v1", 0, CLIPBOARD},
@@ -141,8 +144,9 @@ static const struct rule {
 bool policy_init(struct policy *policy)
 {
 	static const struct relay_hook none[] = {{0}};
-	const struct relay_hook *tables[] = {policy_buffer_hooks, policy_shadow_hooks,
-		policy_global_hooks, policy_dmabuf_hooks, policy_name_hooks, policy_pipe_hooks,
+	const struct relay_hook *tables[] = {policy_buffer_hooks, policy_surface_hooks,
+		policy_region_hooks, policy_global_hooks, policy_dmabuf_hooks, policy_text_hooks(),
+		policy_pipe_hooks,
 		policy->refuse_clipboard_to_host ? policy_clipboard_to_host_hooks : none,
 		policy->refuse_clipboard_to_guest ? policy_clipboard_to_guest_hooks : none, NULL,
 		NULL};
@@ -177,7 +181,7 @@ bool policy_vm_name_good(const char *name)
 	size_t length = strlen(name);
 
 	return length > 0 && length <= POLICY_VM_NAME_BYTES &&
-		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
+		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") ==
 		length;
 }
 
@@ -231,8 +235,7 @@ bool policy_allow_global(
 		return false;
 	if (restriction)
 		*version = (uint32_t)min_u64(*version, restriction->max_version);
-	if (rule->max_version > 0)
-		*version = (uint32_t)min_u64(*version, rule->max_version);
+	*version = (uint32_t)min_u64(*version, rule->max_version);
 	return true;
 }
 
@@ -243,6 +246,27 @@ enum relay_verdict policy_refuse(struct relay *relay, enum quota_limit limit)
 
 	return relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "%s",
 		quota_explain(connection->policy->quota, limit, text));
+}
+
+/*
+ * Time is given in slices: work may go on for the first part of each, and the rest of it, at least,
+ * is for the other sources of the event loop.
+ */
+bool policy_has_time(const struct policy *policy)
+{
+	uint64_t now = monotonic_ns(), *start = &policy->counters->slice_start_ns;
+
+	if (now - *start >= SLICE_NS)
+		*start = now;
+	return now - *start < WORK_NS;
+}
+
+enum relay_verdict policy_hold(struct relay_message *message)
+{
+	struct policy_connection *connection = relay_data(message->relay);
+
+	connection->held = true;
+	return RELAY_HOLD;
 }
 
 void policy_print(const struct policy *policy)

@@ -27,6 +27,7 @@ struct policy_counters {
 	uint64_t dmabufs_as_shm;    /* it has the same memory as wl_shm */
 	uint64_t dmabufs_shadowed;  /* it has a shadow of guest pages as wl_shm */
 	struct log_limit log_limit; /* for what guests cause, all together */
+	uint64_t slice_start_ns;    /* see policy_has_time */
 };
 
 #define POLICY_RESTRICTIONS_MAX 64
@@ -72,7 +73,12 @@ struct policy_display {
 	} unsettled[POLICY_UNSETTLED_MAX];
 	uint32_t n_unsettled;
 	uintptr_t n_registries; /* ever made */
-	uint32_t n_dmabufs;     /* live wl_buffers that are dma-bufs at the compositor */
+};
+
+/* A copy under way, into a shadow: the bytes [next, end) of a pool (policy_shadows.c). */
+struct policy_copy {
+	bool active;
+	uint64_t next, end;
 };
 
 /*
@@ -83,6 +89,8 @@ struct policy_connection {
 	const struct policy *policy;
 	const char *name; /* for log lines */
 	struct policy_display display;
+	struct policy_copy copy;
+	bool held;                    /* a hook holds a request: there is more to do for it */
 	char text[POLICY_TEXT_BYTES]; /* a changed string argument, until its message is encoded */
 };
 
@@ -92,7 +100,7 @@ void policy_finish(struct policy *policy);
 
 /*
  * A machine's name goes into window titles ("[NAME] title") and application ids
- * ("wayferry.NAME.APP_ID"): 1 to POLICY_VM_NAME_BYTES letters, digits, '-', '_' and '.'.
+ * ("wayferry.NAME.APP_ID"): 1 to POLICY_VM_NAME_BYTES letters, digits, '-' and '_'.
  */
 bool policy_vm_name_good(const char *name);
 
@@ -108,6 +116,14 @@ bool policy_allow_global(
 
 /* Ends @relay, whose guest has reached @limit of its machine; says so. */
 enum relay_verdict policy_refuse(struct relay *relay, enum quota_limit limit);
+
+/*
+ * Whether work that may take long can go on in this turn of the event loop (5 ms are for it, over
+ * all connections); else the hook holds its message.
+ */
+bool policy_has_time(const struct policy *policy);
+/* RELAY_HOLD; the connection's owner pushes again in a later turn. */
+enum relay_verdict policy_hold(struct relay_message *message);
 
 /* Prints the table, one line an interface, for --print-capabilities and --help. */
 void policy_print(const struct policy *policy);

@@ -16,27 +16,27 @@
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 
-#define SHADOW_BYTES_MAX (UINT64_C(1) << 30) /* over all connections */
-
 /* Gives @pool a shadow of its blob's size. The fd for the compositor, the caller's, or -errno. */
-static int shadow_create(struct shm_pool *pool, struct policy_counters *counters)
+static int shadow_create(struct shm_pool *pool)
 {
 	const struct resource *blob = pool->memory.blob;
-	if (blob->size > SHADOW_BYTES_MAX - counters->shadow_bytes)
-		return -ENOSPC;
+	if (!quota_charge(pool->quota, QUOTA_SHADOW_BYTES, blob->size))
+		return -EDQUOT;
 	int fd = fd_memfd("wayferry-shadow", blob->size);
-	if (fd < 0)
+	if (fd < 0) {
+		quota_release(pool->quota, QUOTA_SHADOW_BYTES, blob->size);
 		return fd;
+	}
 	void *shadow = mmap(NULL, blob->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (shadow == MAP_FAILED) {
 		int error = -errno;
 		fd_close(&fd);
+		quota_release(pool->quota, QUOTA_SHADOW_BYTES, blob->size);
 		return error;
 	}
 	pool->shadow = shadow;
 	pool->shadow_bytes = blob->size;
-	pool->counters = counters;
-	counters->shadow_bytes += blob->size;
+	pool->counters->shadow_bytes += blob->size;
 	return fd;
 }
 
@@ -46,6 +46,7 @@ static void shadow_destroy(struct shm_pool *pool)
 		return;
 	munmap(pool->shadow, pool->shadow_bytes);
 	pool->counters->shadow_bytes -= pool->shadow_bytes;
+	quota_release(pool->quota, QUOTA_SHADOW_BYTES, pool->shadow_bytes);
 }
 
 void shm_pool_unref(struct shm_pool *pool)
@@ -53,6 +54,7 @@ void shm_pool_unref(struct shm_pool *pool)
 	if (!pool || --pool->refs > 0)
 		return;
 	shadow_destroy(pool);
+	quota_release(pool->quota, QUOTA_SHM_POOLS, 1);
 	wire_handle_finish(&pool->memory);
 	free(pool);
 }
@@ -76,8 +78,8 @@ void shm_buffer_unref(struct shm_buffer *buffer)
 	shm_pool_unref(buffer->pool);
 	for (size_t i = 0; i < ARRAY_LENGTH(buffer->planes); i++)
 		wire_handle_finish(&buffer->planes[i]);
-	if (buffer->count)
-		--*buffer->count;
+	quota_release(buffer->quota, QUOTA_DMABUF_FDS, buffer->n_fds);
+	quota_release(buffer->quota, QUOTA_BUFFERS, 1);
 	free(buffer);
 }
 
@@ -85,6 +87,12 @@ static void handle_buffer_destroyed(struct relay_object *object)
 {
 	shm_buffer_unref(object->data);
 	object->data = NULL;
+}
+
+uint64_t buffer_bytes(const struct relay_object *object)
+{
+	const struct shm_buffer *buffer = object->data;
+	return buffer ? (uint64_t)buffer->stride * (uint64_t)buffer->height : 0;
 }
 
 struct shm_buffer *shadowed_buffer(const struct relay_object *object)
@@ -125,44 +133,65 @@ static const char *pool_fault(const struct resource *blob, int32_t size)
 }
 
 /* The fd that the compositor gets for @pool; or -errno. */
-static int pool_open(struct shm_pool *pool, const struct policy *policy)
+static int pool_open(struct shm_pool *pool)
 {
 	const struct resource *blob = pool->memory.blob;
 
 	if (blob->kind != RESOURCE_BLOB_HOST && blob->kind != RESOURCE_3D) {
 		int fd = resource_export(blob);
-		return fd >= 0 ? fd : shadow_create(pool, policy->counters);
+		return fd >= 0 ? fd : shadow_create(pool);
 	}
 	pool->start = (int32_t)blob->fd_offset;
 	return fd_dup(blob->fd);
 }
 
-struct shm_pool *shm_pool_create(const struct policy *policy, struct wire_handle *memory,
-	int32_t size, int *fd, const char **fault)
+int shm_pool_create(const struct policy *policy, struct wire_handle *memory, int32_t size,
+	struct shm_pool **out, int *fd, const char **why)
 {
-	*fault = pool_fault(memory->blob, size);
-	struct shm_pool *pool = *fault ? NULL : calloc(1, sizeof(*pool));
-	if (!pool)
-		return NULL;
-	*pool = (struct shm_pool){.refs = 1, .memory = *memory, .size = size};
-	*fd = pool_open(pool, policy);
+	static char text[QUOTA_TEXT_MAX];
+
+	*why = pool_fault(memory->blob, size);
+	if (*why)
+		return -EINVAL;
+	if (!quota_charge(policy->quota, QUOTA_SHM_POOLS, 1)) {
+		*why = quota_explain(policy->quota, QUOTA_SHM_POOLS, text);
+		return -EDQUOT;
+	}
+	struct shm_pool *pool = calloc(1, sizeof(*pool));
+	*fd = -ENOMEM;
+	if (pool) {
+		*pool = (struct shm_pool){.refs = 1,
+			.memory = *memory,
+			.size = size,
+			.counters = policy->counters,
+			.quota = policy->quota};
+		*fd = pool_open(pool);
+	}
 	if (*fd < 0) {
+		if (*fd == -EDQUOT)
+			*why = quota_explain(policy->quota, QUOTA_SHADOW_BYTES, text);
+		quota_release(policy->quota, QUOTA_SHM_POOLS, 1);
 		free(pool);
-		return NULL;
+		return *fd;
 	}
 	memory->kind = WIRE_NONE;
-	return pool;
+	*out = pool;
+	return 0;
 }
 
-struct shm_buffer *shm_buffer_create(
-	struct shm_pool *pool, int32_t offset, int32_t stride, int32_t height, bool by_rows)
+struct shm_buffer *shm_buffer_create(struct vm_quota *quota, struct shm_pool *pool, int32_t offset,
+	int32_t stride, int32_t height, bool by_rows)
 {
-	struct shm_buffer *buffer = calloc(1, sizeof(*buffer));
-
-	if (!buffer)
+	if (!quota_charge(quota, QUOTA_BUFFERS, 1))
 		return NULL;
+	struct shm_buffer *buffer = calloc(1, sizeof(*buffer));
+	if (!buffer) {
+		quota_release(quota, QUOTA_BUFFERS, 1);
+		return NULL;
+	}
 	*buffer = (struct shm_buffer){
 		.refs = 1,
+		.quota = quota,
 		.pool = pool,
 		.offset = offset,
 		.stride = stride,
@@ -191,17 +220,18 @@ static enum relay_verdict handle_create_pool(struct relay_message *message)
 		return relay_fail(message->relay, message->object, WL_SHM_ERROR_INVALID_FD,
 			"a pool's memory must be a blob of the virtio-gpu device");
 	const uint64_t blob_bytes = ((const struct resource *)handle->blob)->size;
-	const char *fault;
+	struct shm_pool *pool;
+	const char *why;
 	int fd;
-	struct shm_pool *pool = shm_pool_create(connection->policy, handle, size, &fd, &fault);
-	if (fault)
+	int error = shm_pool_create(connection->policy, handle, size, &pool, &fd, &why);
+	if (error == -EINVAL)
 		return relay_fail(message->relay, message->object,
 			size <= 0 ? WL_SHM_ERROR_INVALID_STRIDE : WL_SHM_ERROR_INVALID_FD,
 			"pool of %d bytes in a blob of %llu: %s", size,
-			(unsigned long long)blob_bytes, fault);
-	if (!pool)
-		return relay_fail(
-			message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a pool");
+			(unsigned long long)blob_bytes, why);
+	if (error < 0)
+		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "%s",
+			error == -EDQUOT ? why : "no memory for a pool");
 	message->args[0].object->data = pool;
 	message->args[0].object->data_destroy = handle_pool_destroyed;
 	*handle = wire_handle_fd(fd);
@@ -229,10 +259,9 @@ static enum relay_verdict handle_create_buffer(struct relay_message *message)
 			width, height, stride, format, offset, pool->size);
 
 	struct shm_buffer *buffer =
-		shm_buffer_create(pool, offset, stride, height, pixel_bytes > 0);
+		shm_buffer_create(pool->quota, pool, offset, stride, height, pixel_bytes > 0);
 	if (!buffer)
-		return relay_fail(
-			message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a buffer");
+		return policy_refuse(message->relay, QUOTA_BUFFERS);
 	shm_buffer_give(buffer, message->args[0].object);
 	message->args[1].i = pool->start + offset;
 	return RELAY_FORWARD;

@@ -21,33 +21,39 @@ struct shm_pool {
 	uint8_t *shadow;
 	size_t shadow_bytes;
 	struct policy_counters *counters;
+	struct vm_quota *quota;
 };
 
 /* relay_object.data of a wl_buffer that comes from a wl_shm_pool or from linux-dmabuf. */
 struct shm_buffer {
-	uint32_t refs;                  /* the wl_buffer, and surfaces that are to show it */
-	struct shm_pool *pool;          /* NULL: a dma-buf, which the compositor has itself */
+	uint32_t refs;         /* the wl_buffer, and surfaces that are to show it */
+	struct shm_pool *pool; /* NULL: a dma-buf, which the compositor has itself */
+	struct vm_quota *quota;
 	int32_t offset, stride, height; /* bytes, bytes, rows */
 	bool by_rows;                   /* one plane: damaged rows can be copied on their own */
 	/* The surface, and which of its buffers (damage::shown), the shadow is of; 0: none yet. */
 	uint64_t surface_serial, shown;
 	/* A dma-buf's blobs, held so that they count against the guest while this exists. */
 	struct wire_handle planes[PIXEL_FORMAT_MAX_PLANES];
-	uint32_t *count; /* of a dma-buf: goes down with it; lives as long as the relay */
+	uint32_t n_fds; /* that the compositor has of a dma-buf */
 };
 
 /*
  * A pool over the first @size bytes of the blob in @memory, which is taken on success; *@fd is what
- * the compositor is to get, the caller's, and pool->start where the pool begins in it. NULL, with
- * *@fault a text that blames the guest, or NULL (memory or descriptors are short).
+ * the compositor is to get, the caller's, and pool->start where the pool begins in it. 0; -EINVAL
+ * (the guest is to blame) or -EDQUOT, with a text in *@why that is good until the next call; or
+ * another -errno: memory or descriptors are short.
  */
-struct shm_pool *shm_pool_create(const struct policy *policy, struct wire_handle *memory,
-	int32_t size, int *fd, const char **fault);
+int shm_pool_create(const struct policy *policy, struct wire_handle *memory, int32_t size,
+	struct shm_pool **out, int *fd, const char **why);
 void shm_pool_unref(struct shm_pool *pool); /* NULL is fine */
 
-/* One reference, for relay_object.data; holds @pool (may be NULL). NULL: memory is short. */
-struct shm_buffer *shm_buffer_create(
-	struct shm_pool *pool, int32_t offset, int32_t stride, int32_t height, bool by_rows);
+/*
+ * One reference, for relay_object.data; holds @pool (may be NULL). NULL: the machine has reached
+ * QUOTA_BUFFERS, or memory is short.
+ */
+struct shm_buffer *shm_buffer_create(struct vm_quota *quota, struct shm_pool *pool, int32_t offset,
+	int32_t stride, int32_t height, bool by_rows);
 /* Makes @buffer (its reference is taken) what @object, a wl_buffer, stands for. */
 void shm_buffer_give(struct shm_buffer *buffer, struct relay_object *object);
 
@@ -58,6 +64,8 @@ struct shm_buffer *shadowed_buffer(const struct relay_object *object);
  * not notice such an end: their applications would show the same picture for ever.
  */
 bool buffer_abandoned(const struct relay_object *object);
+/* The memory of @object, a wl_buffer, as far as it is known here. */
+uint64_t buffer_bytes(const struct relay_object *object);
 struct shm_buffer *shm_buffer_ref(struct shm_buffer *buffer);
 void shm_buffer_unref(struct shm_buffer *buffer); /* NULL is fine */
 

@@ -26,7 +26,6 @@
 #define LOG_MODULE "policy"
 
 #define PARAMS "zwp_linux_buffer_params_v1"
-#define DMABUFS_MAX 4096 /* of one connection, at the compositor as such: fds there */
 
 struct plane {
 	struct wire_handle memory; /* WIRE_BLOB, or WIRE_NONE */
@@ -228,15 +227,19 @@ static const char *hand_on(
 	struct relay_message *message, struct params *params, int fds[PIXEL_FORMAT_MAX_PLANES])
 {
 	struct policy_connection *connection = relay_data(message->relay);
-	struct policy_display *display = policy_display(message->relay);
-
-	if (display->n_dmabufs >= DMABUFS_MAX)
-		return close_all(fds), "too many buffers";
-	struct shm_buffer *buffer = shm_buffer_create(NULL, 0, 0, 0, false);
-	if (!buffer)
-		return close_all(fds), "no memory for a buffer";
-	display->n_dmabufs++;
-	buffer->count = &display->n_dmabufs;
+	static char text[QUOTA_TEXT_MAX];
+	struct vm_quota *quota = connection->policy->quota;
+	uint32_t n_fds = 0;
+	while (n_fds < PIXEL_FORMAT_MAX_PLANES && fds[n_fds] >= 0)
+		n_fds++;
+	if (!quota_charge(quota, QUOTA_DMABUF_FDS, n_fds))
+		return close_all(fds), quota_explain(quota, QUOTA_DMABUF_FDS, text);
+	struct shm_buffer *buffer = shm_buffer_create(quota, NULL, 0, 0, 0, false);
+	if (!buffer) {
+		quota_release(quota, QUOTA_DMABUF_FDS, n_fds);
+		return close_all(fds), quota_explain(quota, QUOTA_BUFFERS, text);
+	}
+	buffer->n_fds = n_fds;
 	params->pending = buffer;
 	for (unsigned i = 0; i < PIXEL_FORMAT_MAX_PLANES && fds[i] >= 0; i++) {
 		struct plane *plane = &params->planes[i];
@@ -261,7 +264,7 @@ static const char *make_shm(struct relay_message *message, struct params *params
 	struct policy_counters *counters = connection->policy->counters;
 	struct plane *plane = &params->planes[0];
 	const uint64_t size = plane->offset + (uint64_t)plane->stride * (uint64_t)picture->height;
-	const char *fault = NULL;
+	const char *why = NULL;
 	int fd = -1;
 
 	if (picture->format->n_planes != 1 || plane_blob(&params->planes[1]))
@@ -275,12 +278,12 @@ static const char *make_shm(struct relay_message *message, struct params *params
 	struct relay_object *shm = policy_display_shm(relay);
 	if (!shm || !policy_display_takes(policy_display(relay), picture->code))
 		return "the memory is no dma-buf, and the compositor has no such format as wl_shm";
-	struct shm_pool *pool =
-		shm_pool_create(connection->policy, &plane->memory, (int32_t)size, &fd, &fault);
-	if (!pool)
-		return fault ? fault : "no memory for a buffer";
+	struct shm_pool *pool;
+	if (shm_pool_create(connection->policy, &plane->memory, (int32_t)size, &pool, &fd, &why) <
+		0)
+		return why ? why : "no memory for a buffer";
 	const bool shadowed = pool->shadow;
-	struct shm_buffer *buffer = shm_buffer_create(pool, (int32_t)plane->offset,
+	struct shm_buffer *buffer = shm_buffer_create(pool->quota, pool, (int32_t)plane->offset,
 		(int32_t)plane->stride, picture->height, picture->format->planes[0].x == 1);
 	struct relay_object *pool_object =
 		relay_object_create(relay, interface_find("wl_shm_pool"), 1);

@@ -7,8 +7,11 @@
 /* Buffers: shared memory and dma-bufs are blobs of the virtio-gpu device. */
 extern const struct relay_hook policy_buffer_hooks[];
 
-/* Buffers in guest memory: copied when surfaces show them. */
-extern const struct relay_hook policy_shadow_hooks[];
+/* Surfaces and subsurfaces: their number and depth, and copies of what they show. */
+extern const struct relay_hook policy_surface_hooks[];
+
+/* Regions: their rectangles. */
+extern const struct relay_hook policy_region_hooks[];
 
 /* The compositor's globals, and linux-dmabuf where it has none. */
 extern const struct relay_hook policy_global_hooks[];
@@ -16,8 +19,8 @@ extern const struct relay_hook policy_global_hooks[];
 /* linux-dmabuf's buffers. */
 extern const struct relay_hook policy_dmabuf_hooks[];
 
-/* Titles and application ids carry the machine's name. */
-extern const struct relay_hook policy_name_hooks[];
+/* Texts: what the user sees carries the machine's name, what compositors keep is counted. */
+const struct relay_hook *policy_text_hooks(void);
 
 /* Event fds that are pipes to be written to; all others are files to be read. */
 extern const struct relay_hook policy_pipe_hooks[];

@@ -17,6 +17,7 @@
 static struct world {
 	struct policy_connection connection; /* first: relay_data() */
 	struct policy policy;
+	struct vm_quota quota;
 	struct relay *relay;
 	struct captured sent[2];
 	uint32_t next_id, next_name;
@@ -98,6 +99,8 @@ static inline int start(struct policy settings)
 {
 	world = (struct world){.next_id = FIRST_ID, .next_name = 1, .fds_before = count_fds()};
 	world.policy = settings;
+	quota_init(&world.quota);
+	world.policy.quota = &world.quota;
 	assert_true(policy_init(&world.policy));
 	world.connection.policy = &world.policy;
 	world.connection.name = "test";
@@ -126,6 +129,8 @@ static inline int tear_down(void **state)
 	captured_clear(&world.sent[RELAY_DOWN]);
 	captured_clear(&world.sent[RELAY_UP]);
 	policy_finish(&world.policy);
+	for (size_t i = 0; i < QUOTA_N_LIMITS; i++)
+		assert_int_equal(world.quota.entries[i].use, 0);
 	assert_int_equal(world.refs, 0);
 	assert_int_equal(count_fds(), world.fds_before);
 	return 0;

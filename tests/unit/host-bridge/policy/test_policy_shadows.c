@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 #include <wayland-server-protocol.h>
 
@@ -356,6 +357,51 @@ static void a_destroyed_buffer_that_is_attached_is_still_shown(void **state)
 	assert_int_equal(world.policy.counters->shadow_bytes, 0);
 }
 
+static uint64_t cpu_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* One page of the guest, many times: a pool that is large, and costs the guest nothing. */
+static void a_long_copy_is_done_in_pieces(void **state)
+{
+	enum { LARGE = 256 << 20 };
+	struct resource_pages *pages = malloc(LARGE / 4096 * sizeof(*pages));
+	struct resource *resource;
+	uint32_t pool = world.next_id++, buffer = world.next_id++;
+	uint64_t longest = 0;
+
+	for (int i = 0; i < LARGE / 4096; i++)
+		pages[i] = (struct resource_pages){.guest_address = RAM, .length = 4096};
+	assert_int_equal(resource_create(&t.table, 99, RESOURCE_BLOB_GUEST, LARGE, &resource), 0);
+	assert_int_equal(resource_set_pages(resource, pages, LARGE / 4096), 0);
+	assert_int_equal(
+		push(RELAY_DOWN, "wl_shm", "create_pool", t.shm.down,
+			ARGS({.id = pool}, {.i = 0}, {.i = LARGE}), resource_handle(resource)),
+		0);
+	request("wl_shm_pool", "create_buffer", pool,
+		ARGS({.id = buffer}, {.i = 0}, {.i = 8192}, {.i = 8192}, {.i = 32768},
+			{.u = WL_SHM_FORMAT_XRGB8888}));
+	attach(buffer);
+	captured_clear(&world.sent[RELAY_UP]);
+	request("wl_surface", "commit", t.surface, ARGS({0}));
+	assert_true(world.connection.held);
+	assert_int_equal(world.sent[RELAY_UP].size, 0);
+	while (world.connection.held) {
+		world.connection.held = false;
+		usleep(1000);
+		uint64_t start = cpu_ns();
+		assert_int_equal(relay_push(world.relay, RELAY_DOWN, NULL, 0, NULL, 0), 0);
+		longest = max_u64(longest, cpu_ns() - start);
+	}
+	take_up("wl_surface", "commit");
+	assert_int_equal(world.policy.counters->copied_bytes, LARGE);
+	assert_in_range(longest, 1, 50 * 1000000); /* about 5 ms, where nothing else runs */
+	resource_forget(resource);
+}
+
 static void memory_that_goes_away_is_no_crash(void **state)
 {
 	uint32_t buffer = create_buffer(0);
@@ -368,10 +414,11 @@ static void memory_that_goes_away_is_no_crash(void **state)
 
 static void pools_cannot_take_more_memory_than_there_is_for_them(void **state)
 {
-	world.policy.counters->shadow_bytes = (UINT64_C(1) << 30) - 4096;
+	quota_charge(&world.quota, QUOTA_SHADOW_BYTES, (UINT64_C(1) << 30) - 4096);
 	assert_int_equal(push_pool(8192, 4096), -EPROTO);
 	expect_error(1, 2);
-	world.policy.counters->shadow_bytes = 0;
+	assert_non_null(strstr(args[2].s, "limit of shadow-bytes"));
+	quota_release(&world.quota, QUOTA_SHADOW_BYTES, (UINT64_C(1) << 30) - 4096);
 }
 
 static void a_pool_grows_within_its_blob(void **state)
@@ -404,6 +451,7 @@ int main(void)
 		TEST(wild_damage_stays_inside_the_buffer),
 		TEST(planes_behind_the_first_are_copied_too),
 		TEST(a_destroyed_buffer_that_is_attached_is_still_shown),
+		TEST(a_long_copy_is_done_in_pieces),
 		TEST(memory_that_goes_away_is_no_crash),
 		TEST_WITHOUT_POOL(pools_cannot_take_more_memory_than_there_is_for_them),
 		TEST_WITHOUT_POOL(a_pool_grows_within_its_blob),

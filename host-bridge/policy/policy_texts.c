@@ -1,0 +1,341 @@
+/*
+ * Policy: what becomes of the texts in guests' requests. Those that the user sees, or that say
+ * which application a window belongs to, carry the machine's name; those that compositors keep are
+ * counted. Every request with a text is in the table below, so that none of a new protocol passes
+ * unconsidered.
+ */
+#include "host-bridge/policy/policy_texts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wayland-server-protocol.h>
+
+#include "host-bridge/policy/policy_surface.h"
+#include "protocol/base/bytes.h"
+
+#define MIME_TYPE_BYTES 128 /* what a compositor needs for one besides its text */
+
+/* --- marks --- */
+
+/*
+ * A name between @before and @after goes in front of the guest's own text, so that no text of the
+ * guest can stand in its place. @alone ends it when the guest's text is empty.
+ */
+struct mark {
+	const char *before, *after, *alone;
+};
+static const struct mark title_mark = {"[", "] ", "]"};
+static const struct mark app_id_mark = {"wayferry.", ".", ""};
+
+/* Code points that move or hide what stands around them: [first, last]. */
+static const struct {
+	uint32_t first, last;
+} unwanted[] = {
+	{0x00, 0x1f},                                                           /* C0 */
+	{0x7f, 0x9f},                                                           /* DEL, C1 */
+	{0x061c, 0x061c}, {0x200e, 0x200f}, {0x202a, 0x202e}, {0x2066, 0x2069}, /* bidirectional */
+	{0x2028, 0x2029}, /* line and paragraph separators */
+};
+
+/*
+ * The character (UTF-8) at @text, which ends with a NUL, and its length in bytes. An invalid byte
+ * is a character of one byte, 0.
+ */
+static uint32_t next_character(const unsigned char *text, size_t *length)
+{
+	static const struct {
+		unsigned char mask, lead;
+		uint32_t least;
+	} forms[] = {
+		{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
+
+	for (size_t n = 0; n < ARRAY_LENGTH(forms); n++) {
+		if ((text[0] & forms[n].mask) != forms[n].lead)
+			continue;
+		uint32_t character = text[0] & (unsigned char)~forms[n].mask;
+		size_t i = 1;
+		for (; i <= n && (text[i] & 0xc0) == 0x80; i++)
+			character = character << 6 | (text[i] & 0x3f);
+		if (i <= n || character < forms[n].least || character > 0x10ffff)
+			break;
+		*length = n + 1;
+		return character;
+	}
+	*length = 1;
+	return 0;
+}
+
+/* Replaces each unwanted character of @text, and each invalid byte, by a space. */
+static void clean(char *text)
+{
+	char *out = text;
+
+	for (const char *in = text; *in;) {
+		size_t length;
+		uint32_t character = next_character((const unsigned char *)in, &length);
+		bool wanted = true;
+		for (size_t i = 0; i < ARRAY_LENGTH(unwanted); i++)
+			wanted &= character < unwanted[i].first || character > unwanted[i].last;
+		memmove(out, wanted ? in : " ", wanted ? length : 1);
+		out += wanted ? length : 1;
+		in += length;
+	}
+	*out = 0;
+}
+
+/* @text was cut at @length bytes: drops the character there, which may be incomplete. */
+static void drop_last_character(char *text, size_t length)
+{
+	while (length > 0 && ((unsigned char)text[length - 1] & 0xc0) == 0x80)
+		length--;
+	if (length > 0 && (unsigned char)text[length - 1] >= 0xc0)
+		length--;
+	text[length] = 0;
+}
+
+/*
+ * The marked text, in @connection->text: bounded and clean. That of a machine without a name is
+ * only bounded.
+ */
+static const char *marked(
+	struct policy_connection *connection, const struct mark *mark, const char *text)
+{
+	const char *name = connection->policy->vm_name;
+	char *out = connection->text;
+	int length = name ? snprintf(out, POLICY_TEXT_BYTES, "%s%s%s%s", mark->before, name,
+				    text[0] ? mark->after : mark->alone, text)
+			  : snprintf(out, POLICY_TEXT_BYTES, "%s", text);
+
+	if (length >= POLICY_TEXT_BYTES)
+		drop_last_character(out, POLICY_TEXT_BYTES - 1);
+	if (name)
+		clean(out);
+	return out;
+}
+
+/* The text of a request: its only string. */
+static const char **text_of(struct relay_message *message)
+{
+	size_t i = 0;
+	while (message->signature->args[i].type != 's')
+		i++;
+	return &message->args[i].s;
+}
+
+static enum relay_verdict mark_text(struct relay_message *message, const struct mark *mark)
+{
+	const char **text = text_of(message);
+	if (*text)
+		*text = marked(relay_data(message->relay), mark, *text);
+	return RELAY_FORWARD;
+}
+
+static enum relay_verdict mark_title(struct relay_message *message)
+{
+	return mark_text(message, &title_mark);
+}
+
+static enum relay_verdict mark_app_id(struct relay_message *message)
+{
+	return mark_text(message, &app_id_mark);
+}
+
+/* @request of a new window with nothing but the mark. False: the relay has failed. */
+static bool send_mark(struct relay_message *message, struct relay_object *window,
+	const char *request, const struct mark *mark)
+{
+	struct policy_connection *connection = relay_data(message->relay);
+	union wire_arg args[WIRE_MAX_ARGS] = {{.s = marked(connection, mark, "")}};
+
+	return relay_send_named(message->relay, RELAY_UP, window, request, args) == 0;
+}
+
+/*
+ * A new window of @surface (may be NULL). One that never names itself is marked, too: its creation
+ * goes ahead, and the marks follow.
+ */
+static enum relay_verdict create_marked(struct relay_message *message,
+	struct policy_surface *surface, const char *title_request, const char *app_id_request)
+{
+	struct policy_connection *connection = relay_data(message->relay);
+	struct relay_object *window = message->args[0].object;
+
+	if (surface && !surface_extend(message->relay, surface, window))
+		return RELAY_FAILED;
+	if (!connection->policy->vm_name)
+		return RELAY_FORWARD;
+	if (relay_send(message->relay, RELAY_UP, message->object, message->opcode, message->args) <
+			0 ||
+		!send_mark(message, window, title_request, &title_mark) ||
+		!send_mark(message, window, app_id_request, &app_id_mark))
+		return RELAY_FAILED;
+	return RELAY_SWALLOW;
+}
+
+static enum relay_verdict handle_get_toplevel(struct relay_message *message)
+{
+	return create_marked(message, surface_of(message->object), "set_title", "set_app_id");
+}
+
+static enum relay_verdict handle_get_shell_surface(struct relay_message *message)
+{
+	return create_marked(message, message->args[1].object->data, "set_title", "set_class");
+}
+
+/* --- what compositors keep --- */
+
+struct kept { /* relay_object.data of what a compositor keeps texts or pictures for */
+	struct vm_quota *quota;
+	uint64_t mime_types, text_bytes, icon_bytes;
+};
+
+static void kept_destroy(struct relay_object *object)
+{
+	struct kept *kept = object->data;
+
+	object->data = NULL;
+	quota_release(kept->quota, QUOTA_TEXT_BYTES, kept->text_bytes);
+	quota_release(kept->quota, QUOTA_ICON_BYTES, kept->icon_bytes);
+	free(kept);
+}
+
+/* What is kept for the object of @message. NULL: no memory, and the relay has failed. */
+static struct kept *kept_for(struct relay_message *message)
+{
+	const struct policy_connection *connection = relay_data(message->relay);
+	struct relay_object *object = message->object;
+
+	if (object->data)
+		return object->data;
+	struct kept *kept = calloc(1, sizeof(*kept));
+	if (!kept) {
+		relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory");
+		return NULL;
+	}
+	kept->quota = connection->policy->quota;
+	object->data = kept;
+	object->data_destroy = kept_destroy;
+	return kept;
+}
+
+/* One more type of what a source offers. */
+static enum relay_verdict keep_mime_type(struct relay_message *message)
+{
+	struct kept *kept = kept_for(message);
+
+	if (!kept)
+		return RELAY_FAILED;
+	if (!quota_charge(kept->quota, QUOTA_MIME_TYPES, ++kept->mime_types))
+		return policy_refuse(message->relay, QUOTA_MIME_TYPES);
+	if (!quota_adjust(kept->quota, QUOTA_TEXT_BYTES, &kept->text_bytes,
+		    kept->text_bytes + strlen(*text_of(message)) + MIME_TYPE_BYTES))
+		return policy_refuse(message->relay, QUOTA_TEXT_BYTES);
+	return RELAY_FORWARD;
+}
+
+/* A text that takes the place of an earlier one; what the longest one needed stays charged. */
+static enum relay_verdict keep_text(struct relay_message *message)
+{
+	struct kept *kept = kept_for(message);
+
+	if (!kept)
+		return RELAY_FAILED;
+	if (!quota_adjust(kept->quota, QUOTA_TEXT_BYTES, &kept->text_bytes,
+		    max_u64(kept->text_bytes, strlen(*text_of(message)))))
+		return policy_refuse(message->relay, QUOTA_TEXT_BYTES);
+	return RELAY_FORWARD;
+}
+
+/* xdg_toplevel_icon_v1.add_buffer(buffer, scale): read at once, as a whole, and kept */
+static enum relay_verdict handle_add_icon(struct relay_message *message)
+{
+	const struct policy_connection *connection = relay_data(message->relay);
+	struct kept *kept = kept_for(message);
+
+	if (!kept)
+		return RELAY_FAILED;
+	if (!connection->copy.active && /* else it was charged before it was held */
+		!quota_adjust(kept->quota, QUOTA_ICON_BYTES, &kept->icon_bytes,
+			kept->icon_bytes + buffer_bytes(message->args[0].object)))
+		return policy_refuse(message->relay, QUOTA_ICON_BYTES);
+	return shadow_copy_whole(message, message->args[0].object);
+}
+
+/* xdg_toplevel_icon_manager_v1.set_icon(toplevel, icon): kept for the window, whatever follows */
+static enum relay_verdict handle_set_icon(struct relay_message *message)
+{
+	struct policy_surface *surface = surface_of(message->args[0].object);
+	const struct kept *kept = message->args[1].object ? message->args[1].object->data : NULL;
+
+	if (surface &&
+		!quota_adjust(surface->quota, QUOTA_ICON_BYTES, &surface->charged_icon_bytes,
+			kept ? kept->icon_bytes : 0))
+		return policy_refuse(message->relay, QUOTA_ICON_BYTES);
+	return RELAY_FORWARD;
+}
+
+/* A name in the host's icon theme: with it a window could look like any application of the host. */
+static enum relay_verdict drop_icon_name(struct relay_message *message)
+{
+	const struct policy_connection *connection = relay_data(message->relay);
+	return connection->policy->vm_name ? RELAY_SWALLOW : RELAY_FORWARD;
+}
+
+/* --- the table --- */
+
+const struct policy_text policy_texts[] = {
+	{"gtk_primary_selection_offer", "receive", NULL}, /* a type that was offered */
+	{"gtk_primary_selection_source", "offer", keep_mime_type},
+	{"wl_data_offer", "accept", NULL}, /* a type that was offered */
+	{"wl_data_offer", "receive", NULL},
+	{"wl_data_source", "offer", keep_mime_type},
+	{"wl_registry", "bind", NULL}, /* the relay compares it with what was announced */
+	{"wl_shell_surface", "set_class", mark_app_id},
+	{"wl_shell_surface", "set_title", mark_title},
+	{"xdg_activation_token_v1", "set_app_id", mark_app_id},
+	{"xdg_activation_v1", "activate", NULL}, /* a token that the compositor made */
+	{"xdg_toplevel", "set_app_id", mark_app_id},
+	{"xdg_toplevel", "set_title", mark_title},
+	{"xdg_toplevel_icon_v1", "set_name", drop_icon_name},
+	{"xdg_toplevel_tag_manager_v1", "set_toplevel_description", mark_title},
+	{"xdg_toplevel_tag_manager_v1", "set_toplevel_tag", mark_app_id},
+	{"zwp_primary_selection_offer_v1", "receive", NULL}, /* a type that was offered */
+	{"zwp_primary_selection_source_v1", "offer", keep_mime_type},
+	{"zwp_tablet_pad_ring_v2", "set_feedback", mark_title},
+	{"zwp_tablet_pad_strip_v2", "set_feedback", mark_title},
+	{"zwp_tablet_pad_dial_v2", "set_feedback", mark_title},
+	{"zwp_tablet_pad_v2", "set_feedback", mark_title},
+	{"zwp_text_input_v1", "set_preferred_language", keep_text},
+	{"zwp_text_input_v1", "set_surrounding_text", keep_text}, /* for the input method */
+	{"zwp_text_input_v2", "set_preferred_language", keep_text},
+	{"zwp_text_input_v2", "set_surrounding_text", keep_text},
+	{"zwp_text_input_v3", "set_surrounding_text", keep_text},
+	{"zxdg_importer_v1", "import", NULL}, /* a handle that the compositor made */
+	{"zxdg_importer_v2", "import_toplevel", NULL},
+	{"zxdg_toplevel_v6", "set_app_id", mark_app_id},
+	{"zxdg_toplevel_v6", "set_title", mark_title},
+	{0},
+};
+
+static const struct relay_hook other_hooks[] = {
+	{"wl_shell", "get_shell_surface", handle_get_shell_surface, RELAY_DOWN},
+	{"xdg_surface", "get_toplevel", handle_get_toplevel, RELAY_DOWN},
+	{"xdg_toplevel_icon_manager_v1", "set_icon", handle_set_icon, RELAY_DOWN},
+	{"xdg_toplevel_icon_v1", "add_buffer", handle_add_icon, RELAY_DOWN},
+	{"zxdg_surface_v6", "get_toplevel", handle_get_toplevel, RELAY_DOWN},
+};
+
+const struct relay_hook *policy_text_hooks(void)
+{
+	static struct relay_hook hooks[ARRAY_LENGTH(policy_texts) + ARRAY_LENGTH(other_hooks)];
+	size_t n = 0;
+
+	for (const struct policy_text *text = policy_texts; text->interface; text++) {
+		if (text->function)
+			hooks[n++] = (struct relay_hook){
+				text->interface, text->request, text->function, RELAY_DOWN};
+	}
+	memcpy(&hooks[n], other_hooks, sizeof(other_hooks)); /* {0} follows */
+	return hooks;
+}
