@@ -431,6 +431,8 @@ static bool open_host(struct host *host)
 			return false;
 	}
 	kinds_init(&host->kinds, &host->policy, host->renderer);
+	if (!service_watch(&host->service, host->loop))
+		return false;
 	const struct device_config config = {
 		.loop = host->loop,
 		.socket_path = host->socket_path,
@@ -489,11 +491,11 @@ static void close_host(struct host *host)
 		if (host->signals[i])
 			wl_event_source_remove(host->signals[i]);
 	}
+	service_close(&host->service);
 	if (host->loop)
 		wl_event_loop_destroy(host->loop);
 	policy_finish(&host->policy);
 	fd_close(&host->socket_fd);
-	service_close(&host->service);
 }
 
 int main(int argc, char **argv)

@@ -48,7 +48,7 @@ void service_open(struct service *service)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 
-	service->notify_fd = -1;
+	*service = (struct service){.notify_fd = -1};
 	if (!path || !path[0])
 		return;
 	int fd = connect_datagrams(path);
@@ -61,6 +61,9 @@ void service_open(struct service *service)
 
 void service_close(struct service *service)
 {
+	if (service->watchdog)
+		wl_event_source_remove(service->watchdog);
+	service->watchdog = NULL;
 	fd_close(&service->notify_fd);
 }
 
@@ -80,6 +83,36 @@ void service_notify(const struct service *service, const char *format, ...)
 		length = sizeof(message) - 1;
 	if (send(service->notify_fd, message, (size_t)length, MSG_NOSIGNAL) < 0)
 		log_warn("cannot tell the service manager how we are: %s", strerror(errno));
+}
+
+/* The interval that the manager wants of this very process; 0: none. */
+static int watchdog_interval_ms(void)
+{
+	const char *pid = getenv("WATCHDOG_PID"), *text = getenv("WATCHDOG_USEC");
+	long long us = text ? strtoll(text, NULL, 10) : 0;
+
+	if (us < 2000 || us / 1000 > INT_MAX || (pid && strtol(pid, NULL, 10) != (long)getpid()))
+		return 0;
+	return (int)(us / 1000);
+}
+
+static int handle_watchdog(void *data)
+{
+	struct service *service = data;
+
+	service_notify(service, "WATCHDOG=1");
+	return wl_event_source_timer_update(service->watchdog, service->watchdog_ms);
+}
+
+bool service_watch(struct service *service, struct wl_event_loop *loop)
+{
+	service->watchdog_ms = watchdog_interval_ms() / 2;
+	unsetenv("WATCHDOG_PID");
+	unsetenv("WATCHDOG_USEC");
+	if (service->watchdog_ms == 0 || service->notify_fd < 0)
+		return true;
+	service->watchdog = wl_event_loop_add_timer(loop, handle_watchdog, service);
+	return service->watchdog && handle_watchdog(service) == 0;
 }
 
 bool service_socket_listens(int fd)

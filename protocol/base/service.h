@@ -6,9 +6,12 @@
 #define PROTOCOL_BASE_SERVICE_H
 
 #include <stdbool.h>
+#include <wayland-server-core.h>
 
 struct service {
 	int notify_fd; /* connected, non-blocking; -1: nobody wants to be told */
+	struct wl_event_source *watchdog;
+	int watchdog_ms;
 };
 
 /*
@@ -25,6 +28,13 @@ void service_close(struct service *service);
  */
 void service_notify(const struct service *service, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/*
+ * Where the manager has a watchdog (WatchdogSec= of the unit), tells it twice in each of its
+ * intervals that @loop turns: one that hangs is ended. Before the loop is destroyed comes
+ * service_close. False when memory is short.
+ */
+bool service_watch(struct service *service, struct wl_event_loop *loop);
 
 /* Whether @fd is a Unix stream socket that listens. */
 bool service_socket_listens(int fd);

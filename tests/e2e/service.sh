@@ -124,6 +124,27 @@ test_restarts() {
     within 10 client 1 || fail "no window after the host was killed"
 }
 
+# A host that hangs is ended and started anew; one that works is not.
+test_watchdog() {
+    local pid
+    mkdir -p "$units/wayferry-host@.service.d"
+    printf '[Service]\nWatchdogSec=2s\n' >"$units/wayferry-host@.service.d/watchdog.conf"
+    systemctl --user daemon-reload
+    systemctl --user restart wayferry-host@work-1.service || fail "the host does not start with a watchdog"
+    pid=$(show wayferry-host@work-1.service MainPID)
+    client 5 || fail "no window under a watchdog"
+    [ "$(show wayferry-host@work-1.service MainPID)" = "$pid" ] || fail "the watchdog ended a host that works"
+    kill -STOP "$pid"
+    within 20 host_is_new "$pid" || fail "the watchdog does not end a host that hangs"
+    within 10 client 1 || fail "no window after the watchdog"
+}
+
+host_is_new() {
+    local now
+    now=$(show wayferry-host@work-1.service MainPID)
+    [ "$now" != 0 ] && [ "$now" != "$1" ]
+}
+
 # The machine stops: the host's service stays for the next start. The service is stopped: so is its socket's directory.
 test_stops() {
     systemctl --user stop wayferry-guest.service || fail "the guest does not stop"
@@ -138,7 +159,7 @@ test_stops() {
 }
 
 manager_start
-for test in environment unreachable_host host_unit restarts stops; do
+for test in environment unreachable_host host_unit restarts watchdog stops; do
     echo "-- $test"
     "test_$test"
 done

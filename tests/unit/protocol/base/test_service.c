@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "protocol/base/log.h"
+#include "protocol/base/monotonic.h"
 #include "tests/unit/fd_count.h"
 
 static char directory[64];
@@ -62,6 +63,54 @@ static const char *heard(void)
 	ssize_t n = recv(manager, text, sizeof(text) - 1, 0);
 	text[n < 0 ? 0 : n] = 0;
 	return text;
+}
+
+/* What is heard within @ms, one message after another. */
+static unsigned count_watchdog(struct wl_event_loop *loop, int ms)
+{
+	unsigned n = 0;
+
+	for (int64_t end = monotonic_ms() + ms; monotonic_ms() < end;) {
+		wl_event_loop_dispatch(loop, 10);
+		n += strcmp(heard(), "WATCHDOG=1") == 0;
+	}
+	return n;
+}
+
+static void a_watchdog_hears_of_a_loop_that_turns(void **state)
+{
+	char path[100], pid[32];
+	struct service service;
+	struct wl_event_loop *loop = wl_event_loop_create();
+
+	snprintf(path, sizeof(path), "%s/notify", directory);
+	start_manager(path);
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	setenv("WATCHDOG_PID", pid, 1);
+	setenv("WATCHDOG_USEC", "100000", 1);
+	service_open(&service);
+	assert_true(service_watch(&service, loop));
+	assert_null(getenv("WATCHDOG_USEC"));
+	assert_in_range(count_watchdog(loop, 1000), 5, 21);
+	service_close(&service);
+
+	/* It is another process's, there is none, or nobody wants to be told. */
+	setenv("WATCHDOG_PID", "1", 1);
+	setenv("WATCHDOG_USEC", "100000", 1);
+	setenv("NOTIFY_SOCKET", path, 1);
+	service_open(&service);
+	assert_true(service_watch(&service, loop));
+	assert_int_equal(count_watchdog(loop, 200), 0);
+	assert_true(service_watch(&service, loop));
+	assert_int_equal(count_watchdog(loop, 200), 0);
+	service_close(&service);
+	setenv("WATCHDOG_USEC", "100000", 1);
+	service_open(&service);
+	assert_true(service_watch(&service, loop));
+	assert_int_equal(count_watchdog(loop, 200), 0);
+	service_close(&service);
+	wl_event_loop_destroy(loop);
+	unlink(path);
 }
 
 static void the_manager_hears_what_it_is_told(void **state)
@@ -244,6 +293,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_manager_hears_what_it_is_told),
+		TEST(a_watchdog_hears_of_a_loop_that_turns),
 		TEST(an_abstract_socket_will_do),
 		TEST(without_a_manager_nothing_is_told),
 		TEST(a_manager_that_does_not_read_or_went_away_is_not_waited_for),
