@@ -13,9 +13,8 @@ struct dmabuf_manager {
 	uint32_t host_version; /* that it was bound with at the host */
 	/* Usable ones (dmabuf_formats.h), where the client knows feedback and the host does not. */
 	struct wl_array pairs;
-	bool complete;                 /* the host has announced all pairs */
-	struct relay_object *callback; /* tells that it has */
-	struct wl_list waiting;        /* feedback::link in dmabuf_feedback.c */
+	bool complete;          /* the host has announced all pairs */
+	struct wl_list waiting; /* feedback::link in dmabuf_feedback.c */
 };
 
 /* @manager's pairs are complete: sends the feedback that waits for them. */

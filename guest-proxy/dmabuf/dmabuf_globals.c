@@ -40,14 +40,6 @@ static void forget_manager(struct relay_object *object)
 	object->data = NULL;
 }
 
-static void forget_callback(struct relay_object *object)
-{
-	struct dmabuf_manager *manager = object->data;
-	object->data = NULL;
-	manager->callback = NULL;
-	manager_unref(manager);
-}
-
 /* Has the host say when it has told all formats of a manager that was just bound. 0 or -errno. */
 static int ask_for_end(struct relay *relay, struct dmabuf_manager *manager)
 {
@@ -56,9 +48,8 @@ static int ask_for_end(struct relay *relay, struct dmabuf_manager *manager)
 	if (!callback)
 		return -1;
 	callback->data = manager;
-	callback->data_destroy = forget_callback;
+	callback->data_destroy = forget_manager;
 	manager->refs++;
-	manager->callback = callback;
 	return relay_send_named(relay, RELAY_UP, relay_object_at(relay, RELAY_UP, DISPLAY_ID),
 		"sync", (union wire_arg[]){{.object = callback}});
 }
@@ -104,11 +95,10 @@ static enum relay_verdict bind_manager(struct relay_message *message)
 /* wl_registry.bind(name, interface, version, id) */
 static enum relay_verdict handle_bind(struct relay_message *message)
 {
-	const struct dmabuf_state *state = dmabuf_state(message->relay);
-
-	if (state->version > 0 && message->args[0].u == OWN_DRM_NAME)
+	/* Of those that the client was told of, as the relay has checked. */
+	if (strcmp(message->args[1].s, DRM) == 0)
 		return drm_bind(message);
-	if (state->version > 0 && message->args[0].u == state->name)
+	if (strcmp(message->args[1].s, DMABUF) == 0)
 		return bind_manager(message);
 	return RELAY_FORWARD;
 }
@@ -122,7 +112,7 @@ static enum relay_verdict take_pair(
 
 	if (!dmabuf_usable(connection->gpu, format, modifier))
 		return RELAY_SWALLOW;
-	if (message->object == connection->dmabuf->manager) {
+	if (message->object == connection->dmabuf->manager.object) {
 		drm_format(message->relay, format, modifier);
 		return RELAY_SWALLOW;
 	}
@@ -137,7 +127,7 @@ static enum relay_verdict take_pair(
 static enum relay_verdict handle_format(struct relay_message *message)
 {
 	const struct dmabuf_manager *manager = message->object->data;
-	bool ours = message->object == dmabuf_state(message->relay)->manager;
+	bool ours = message->object == dmabuf_state(message->relay)->manager.object;
 	return take_pair(message, message->args[0].u, DRM_FORMAT_MOD_INVALID,
 		!ours && manager && manager->host_version >= DMABUF_MODIFIER_VERSION);
 }
@@ -149,39 +139,54 @@ static enum relay_verdict handle_modifier(struct relay_message *message)
 	return take_pair(message, args[0].u, (uint64_t)args[1].u << 32 | args[2].u, false);
 }
 
-/* wl_registry.global(name, interface, version) */
-
-static void forget_registry(struct relay_object *object)
-{
-	struct dmabuf_state *state = object->data;
-	object->data = NULL;
-	state->registry = NULL;
-}
-
+/*
+ * wl_registry.global(name, interface, version). Of several linux-dmabuf globals clients see the
+ * first: what is known of the host's belongs to one.
+ */
 static enum relay_verdict handle_global(struct relay_message *message)
 {
 	struct dmabuf_state *state = dmabuf_state(message->relay);
-	struct relay_object *registry = message->object;
+	uint32_t name = message->args[0].u;
 
+	if (name == OWN_DRM_NAME)
+		return RELAY_SWALLOW;
 	if (strcmp(message->args[1].s, DMABUF) != 0)
 		return RELAY_FORWARD;
-	state->name = message->args[0].u;
+	if (state->version > 0 && !state->removed && name != state->name)
+		return RELAY_SWALLOW;
+	state->name = name;
 	state->version = message->args[2].u;
-	if (!state->registry) {
-		state->registry = registry;
-		registry->data = state;
-		registry->data_destroy = forget_registry;
-	}
+	state->removed = false;
+	if (!state->registry.object)
+		relay_ref_set(&state->registry, message->object);
 	message->args[2].u = (uint32_t)min_u64(
 		DMABUF_MAX_VERSION, (uint64_t)interface_find(DMABUF)->wl->version);
 	if (state->version >= IMMEDIATE_VERSION)
-		relay_send_named(message->relay, RELAY_DOWN, registry, "global",
+		relay_send_named(message->relay, RELAY_DOWN, message->object, "global",
 			(union wire_arg[]){{.u = OWN_DRM_NAME}, {.s = DRM}, {.u = DRM_VERSION}});
+	return RELAY_FORWARD;
+}
+
+/* wl_registry.global_remove(name) */
+static enum relay_verdict handle_global_remove(struct relay_message *message)
+{
+	struct dmabuf_state *state = dmabuf_state(message->relay);
+	uint32_t name = message->args[0].u;
+
+	if (name == OWN_DRM_NAME)
+		return RELAY_SWALLOW;
+	if (name != state->name || state->version == 0)
+		return RELAY_FORWARD;
+	state->removed = true;
+	if (state->version >= IMMEDIATE_VERSION)
+		relay_send_named(message->relay, RELAY_DOWN, message->object, "global_remove",
+			(union wire_arg[]){{.u = OWN_DRM_NAME}});
 	return RELAY_FORWARD;
 }
 
 const struct relay_hook dmabuf_global_hooks[] = {
 	{"wl_registry", "global", handle_global, RELAY_UP},
+	{"wl_registry", "global_remove", handle_global_remove, RELAY_UP},
 	{"wl_registry", "bind", handle_bind, RELAY_DOWN},
 	{"wl_callback", "done", handle_done, RELAY_UP},
 	{DMABUF, "format", handle_format, RELAY_UP},

@@ -5,10 +5,11 @@
 #include "guest-proxy/connection/connection.h"
 
 struct dmabuf_state {
-	struct relay_object *registry; /* where the host's global was announced; NULL: nowhere */
-	uint32_t name, version;        /* of the global; version 0: the host has none */
-	struct relay_object *manager;  /* a zwp_linux_dmabuf_v1 that only UP knows, for wl_drm */
-	uint32_t formats[256];         /* those it announced that wl_drm can name */
+	struct relay_ref registry; /* where the host's global was announced first */
+	uint32_t name, version;    /* of the global; version 0: the host has none */
+	bool removed;              /* it has gone; the next one takes its place */
+	struct relay_ref manager;  /* a zwp_linux_dmabuf_v1 that only UP knows, for wl_drm */
+	uint32_t formats[256];     /* those it announced that wl_drm can name */
 	uint32_t n_formats;
 	struct wl_list drms; /* drm::link in drm.c */
 

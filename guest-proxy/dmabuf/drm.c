@@ -21,31 +21,22 @@ struct drm { /* relay_object.data of a wl_drm */
 	struct wl_list link; /* dmabuf_state::drms */
 };
 
-static void forget_manager(struct relay_object *object)
-{
-	struct dmabuf_state *state = object->data;
-	object->data = NULL;
-	state->manager = NULL;
-}
-
 /* A zwp_linux_dmabuf_v1 of ours. NULL: memory is short, or the relay has failed. */
 static struct relay_object *manager_of(struct relay *relay)
 {
 	struct dmabuf_state *state = dmabuf_state(relay);
-	if (state->manager || !state->registry)
-		return state->manager;
+	if (state->manager.object || !state->registry.object)
+		return state->manager.object;
 	uint32_t version = (uint32_t)min_u64(state->version, MANAGER_VERSION);
 	const struct interface *interface = interface_find("zwp_linux_dmabuf_v1");
 	struct relay_object *manager = relay_object_create(relay, interface, version);
 	if (!manager)
 		return NULL;
-	manager->data = state;
-	manager->data_destroy = forget_manager;
-	if (relay_send_named(relay, RELAY_UP, state->registry, "bind",
+	if (relay_send_named(relay, RELAY_UP, state->registry.object, "bind",
 		    (union wire_arg[]){{.u = state->name}, {.s = interface->wl->name},
 			    {.u = version}, {.object = manager}}) == 0)
-		state->manager = manager;
-	return state->manager;
+		relay_ref_set(&state->manager, manager);
+	return state->manager.object;
 }
 
 static void destroy_drm(struct relay_object *object)

@@ -40,7 +40,7 @@ static enum relay_verdict handle_format(struct relay_message *message)
 /* What a wl_shm_pool object holds. */
 struct pool_resource {
 	struct pool *pool;
-	struct relay_object *shm;
+	struct relay_ref shm;
 };
 
 static void destroy_pool_resource(struct relay_object *object)
@@ -48,6 +48,7 @@ static void destroy_pool_resource(struct relay_object *object)
 	struct pool_resource *resource = object->data;
 	object->data = NULL;
 	pool_unref(resource->pool);
+	relay_ref_set(&resource->shm, NULL);
 	free(resource);
 }
 
@@ -75,7 +76,7 @@ static enum relay_verdict handle_create_pool(struct relay_message *message)
 		return relay_fail(message->relay, message->object, WL_SHM_ERROR_INVALID_FD,
 			"cannot map the pool's fd: %s", strerror(-result));
 	}
-	resource->shm = message->object;
+	relay_ref_set(&resource->shm, message->object);
 	object->data = resource;
 	object->data_destroy = destroy_pool_resource;
 	return RELAY_SWALLOW; /* the relay closes the fd: the mapping is all we need */
@@ -106,7 +107,6 @@ static void forget_buffer_object(struct relay_object *object)
 {
 	struct buffer *buffer = object->data;
 	object->data = NULL;
-	buffer->object = NULL;
 	buffer_unref(buffer);
 }
 
@@ -139,14 +139,14 @@ static enum relay_verdict handle_create_buffer(struct relay_message *message)
 	*buffer = (struct buffer){
 		.refs = 1,
 		.pool = pool_ref(resource->pool),
-		.shm = resource->shm,
-		.object = object,
 		.offset_bytes = (uint32_t)offset,
 		.stride_bytes = (uint32_t)stride,
 		.width = width,
 		.height = height,
 		.format = format,
 	};
+	relay_ref_set(&buffer->shm, resource->shm.object);
+	relay_ref_set(&buffer->object, object);
 	object->data = buffer;
 	object->data_destroy = forget_buffer_object;
 	return RELAY_SWALLOW;
@@ -168,22 +168,24 @@ void buffer_unref(struct buffer *buffer)
 	if (!buffer || --buffer->refs > 0)
 		return;
 	pool_unref(buffer->pool);
+	relay_ref_set(&buffer->shm, NULL);
+	relay_ref_set(&buffer->object, NULL);
 	free(buffer);
 }
 
 enum relay_verdict buffer_fail_truncated(struct relay *relay, struct buffer *buffer)
 {
-	return relay_fail(relay, buffer->object,
-		buffer->object ? WL_SHM_ERROR_INVALID_FD : WL_DISPLAY_ERROR_IMPLEMENTATION,
+	return relay_fail(relay, buffer->object.object,
+		buffer->object.object ? WL_SHM_ERROR_INVALID_FD : WL_DISPLAY_ERROR_IMPLEMENTATION,
 		"the file of a wl_shm pool is smaller than the pool (%zu bytes)",
 		buffer->pool->size);
 }
 
 int buffer_release(struct relay *relay, struct buffer *buffer)
 {
-	if (!buffer->object)
+	if (!buffer->object.object)
 		return 0;
-	return relay_send_named(relay, RELAY_DOWN, buffer->object, "release", NULL);
+	return relay_send_named(relay, RELAY_DOWN, buffer->object.object, "release", NULL);
 }
 
 /* wl_buffer.destroy: of buffers the host never heard of. */

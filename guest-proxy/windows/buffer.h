@@ -8,10 +8,9 @@
 /* A wl_buffer in a client's pool. */
 struct buffer {
 	uint32_t refs;
-	struct pool *pool; /* a reference */
-	struct relay_object
-		*shm; /* the wl_shm it was made with; lives as long as the relay (registry.c) */
-	struct relay_object *object; /* only DOWN knows it; NULL once the client destroyed it */
+	struct pool *pool;       /* a reference */
+	struct relay_ref shm;    /* the wl_shm it was made with */
+	struct relay_ref object; /* only DOWN knows it; nothing once the client destroyed it */
 	uint32_t offset_bytes, stride_bytes;
 	int32_t width, height; /* buffer coordinates */
 	uint32_t format;       /* of wl_shm */

@@ -152,11 +152,15 @@ static enum relay_verdict show_buffer(
 	struct relay *relay = message->relay;
 	int error = 0;
 
+	if (!buffer->shm.object)
+		return relay_fail(relay, NULL, WL_DISPLAY_ERROR_IMPLEMENTATION,
+			"the host has taken wl_shm away");
 	if (!update_swapchain(surface, buffer))
 		return relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
 			"no host buffers of %dx%d pixels", buffer->width, buffer->height);
 	damage_show(&surface->damage, buffer->width, buffer->height);
-	struct host_buffer *host = swapchain_acquire(surface->swapchain, buffer->shm, &error);
+	struct host_buffer *host =
+		swapchain_acquire(surface->swapchain, buffer->shm.object, &error);
 	if (!host)
 		return relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
 			error == -ENOMEM
@@ -166,7 +170,7 @@ static enum relay_verdict show_buffer(
 	if (!swapchain_paint(host, buffer, &surface->damage))
 		return buffer_fail_truncated(relay, buffer);
 	if (relay_send_named(relay, RELAY_UP, message->object, "attach",
-		    (union wire_arg[]){{.object = host->object}, {.i = surface->attach_x},
+		    (union wire_arg[]){{.object = host->object.object}, {.i = surface->attach_x},
 			    {.i = surface->attach_y}}) < 0)
 		return RELAY_FAILED;
 	host->busy = true;

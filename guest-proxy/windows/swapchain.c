@@ -68,7 +68,7 @@ bool swapchain_fits(const struct swapchain *swapchain, const struct buffer *buff
  */
 static void host_buffer_destroy(struct host_buffer *host)
 {
-	struct relay_object *object = host->object;
+	struct relay_object *object = host->object.object;
 	wl_list_remove(&host->link);
 	if (host->swapchain)
 		host->swapchain->n_buffers--;
@@ -76,21 +76,13 @@ static void host_buffer_destroy(struct host_buffer *host)
 		host->connection->n_retired--;
 	if (object) {
 		object->data = NULL;
-		object->data_destroy = NULL;
+		relay_ref_set(&host->object, NULL);
 		if (!host->connection->ending)
 			relay_send_named(
 				host->connection->relay, RELAY_UP, object, "destroy", NULL);
 	}
 	channel_blob_unref(host->blob);
 	free(host);
-}
-
-/* The relay ends: the object goes, the buffer is freed by whoever lists it. */
-static void forget_object(struct relay_object *object)
-{
-	struct host_buffer *host = object->data;
-	object->data = NULL;
-	host->object = NULL;
 }
 
 /* No surface shows it any more; when the compositor has released it it can go. */
@@ -199,15 +191,15 @@ static struct host_buffer *host_buffer_create(
 		free(host);
 		return NULL;
 	}
-	host->object = make_object(swapchain, shm, host->blob);
-	if (!host->object) {
+	struct relay_object *object = make_object(swapchain, shm, host->blob);
+	if (!object) {
 		*error = -ENOMEM;
 		channel_blob_unref(host->blob);
 		free(host);
 		return NULL;
 	}
-	host->object->data = host;
-	host->object->data_destroy = forget_object;
+	object->data = host;
+	relay_ref_set(&host->object, object);
 	host->connection = connection;
 	host->swapchain = swapchain;
 	wl_list_insert(&swapchain->buffers, &host->link);

@@ -17,7 +17,7 @@ struct host_buffer {
 				connection::retired */
 	struct connection *connection;
 	struct swapchain *swapchain; /* NULL once retired */
-	struct relay_object *object; /* a wl_buffer only UP knows */
+	struct relay_ref object;     /* a wl_buffer only UP knows */
 	struct channel_blob *blob;   /* a reference */
 	uint64_t shown; /* which of the surface's buffers it is a copy of; 0: none yet */
 	bool busy;      /* attached, and not released by the compositor */
@@ -42,7 +42,6 @@ struct swapchain {
 struct swapchain *swapchain_create(struct connection *connection, const struct buffer *model);
 /*
  * Its buffers are freed, those the compositor still reads when it has released them. NULL is fine.
-
  */
 void swapchain_destroy(struct swapchain *swapchain);
 

@@ -58,17 +58,16 @@ struct policy {
 
 /* What the compositor offers, as far as dma-bufs depend on it (policy_globals.c). */
 struct policy_display {
-	struct relay_object
-		*registry; /* the first one; lives as long as the relay; NULL: none yet */
+	struct relay_ref registry; /* the first one */
 	uint32_t shm_name, dmabuf_name;
 	bool has_shm, has_dmabuf;                     /* at the compositor */
-	struct relay_object *shm;                     /* a wl_shm of ours, which only UP knows */
+	struct relay_ref shm;                         /* a wl_shm of ours, which only UP knows */
 	uint32_t shm_formats[POLICY_SHM_FORMATS_MAX]; /* DRM codes */
 	uint32_t n_shm_formats;
 	struct wl_list offers; /* objects of our own zwp_linux_dmabuf_v1; {0}: none ever */
 	/* Registries whose first globals are still to come, oldest first. */
 	struct {
-		struct relay_object *object;
+		struct relay_ref object;
 		uintptr_t serial;
 	} unsettled[POLICY_UNSETTLED_MAX];
 	uint32_t n_unsettled;

@@ -50,47 +50,20 @@ bool policy_display_takes(const struct policy_display *display, uint32_t code)
 	return false;
 }
 
-/* These two objects live as long as the relay, unless the compositor destroys them in error. */
-
-static void forget_shm(struct relay_object *object)
-{
-	struct policy_display *display = object->data;
-	object->data = NULL;
-	display->shm = NULL;
-	display->has_shm = false;
-}
-
-static void forget_registry(struct relay_object *object)
-{
-	struct policy_display *display = object->data;
-	uint32_t left = 0;
-
-	object->data = NULL;
-	if (display->registry == object)
-		display->registry = NULL;
-	for (uint32_t i = 0; i < display->n_unsettled; i++) {
-		if (display->unsettled[i].object != object)
-			display->unsettled[left++] = display->unsettled[i];
-	}
-	display->n_unsettled = left;
-}
-
 struct relay_object *policy_display_shm(struct relay *relay)
 {
 	struct policy_display *display = policy_display(relay);
 
-	if (display->shm || !display->has_shm || !display->registry)
-		return display->shm;
+	if (display->shm.object || !display->has_shm || !display->registry.object)
+		return display->shm.object;
 	struct relay_object *shm = relay_object_create(relay, interface_find("wl_shm"), 1);
 	if (!shm)
 		return NULL;
-	shm->data = display;
-	shm->data_destroy = forget_shm;
-	if (relay_send_named(relay, RELAY_UP, display->registry, "bind",
+	if (relay_send_named(relay, RELAY_UP, display->registry.object, "bind",
 		    (union wire_arg[]){{.u = display->shm_name}, {.s = "wl_shm"}, {.u = 1},
 			    {.object = shm}}) == 0)
-		display->shm = shm;
-	return display->shm;
+		relay_ref_set(&display->shm, shm);
+	return display->shm.object;
 }
 
 /* Our own linux-dmabuf */
@@ -147,7 +120,7 @@ static enum relay_verdict handle_shm_format(struct relay_message *message)
 	const struct pixel_format *format = pixel_format_find(code);
 	struct offer *offer;
 
-	if (message->object != display->shm)
+	if (message->object != display->shm.object)
 		return RELAY_FORWARD;
 	for (uint32_t i = 0; i < display->n_shm_formats; i++) {
 		if (display->shm_formats[i] == code)
@@ -168,13 +141,11 @@ static enum relay_verdict handle_get_registry(struct relay_message *message)
 	struct policy_display *display = policy_display(message->relay);
 	struct relay_object *registry = message->args[0].object;
 
-	registry->data = display;
-	registry->data_destroy = forget_registry;
-	if (!display->registry)
-		display->registry = registry;
+	if (!display->registry.object)
+		relay_ref_set(&display->registry, registry);
 	display->n_registries++;
 	if (display->n_unsettled < POLICY_UNSETTLED_MAX) {
-		display->unsettled[display->n_unsettled].object = registry;
+		relay_ref_set(&display->unsettled[display->n_unsettled].object, registry);
 		display->unsettled[display->n_unsettled++].serial = display->n_registries;
 	}
 	return RELAY_FORWARD;
@@ -215,10 +186,14 @@ static enum relay_verdict handle_done(struct relay_message *message)
 	if (serial == 0)
 		return RELAY_FORWARD;
 	for (uint32_t i = 0; i < display->n_unsettled; i++) {
-		if (display->unsettled[i].serial > serial)
-			display->unsettled[left++] = display->unsettled[i];
-		else if (display->has_shm && !display->has_dmabuf)
-			announce_own(message->relay, display->unsettled[i].object);
+		struct relay_object *registry = display->unsettled[i].object.object;
+		relay_ref_set(&display->unsettled[i].object, NULL);
+		if (display->unsettled[i].serial > serial) {
+			relay_ref_set(&display->unsettled[left].object, registry);
+			display->unsettled[left++].serial = display->unsettled[i].serial;
+		} else if (registry && display->has_shm && !display->has_dmabuf) {
+			announce_own(message->relay, registry);
+		}
 	}
 	display->n_unsettled = left;
 	return RELAY_FORWARD;

@@ -84,6 +84,7 @@ struct relay_object *object_create(
 		return NULL;
 	object->base.interface = interface;
 	object->base.version = version;
+	wl_list_init(&object->refs);
 	wl_list_insert(&objects->live, &object->link);
 	objects->count++;
 	return &object->base;
@@ -145,9 +146,20 @@ void object_drop_id(struct objects *objects, struct relay_object *object, enum r
 	object->id[end] = 0;
 }
 
+void relay_ref_set(struct relay_ref *ref, struct relay_object *object)
+{
+	if (ref->object)
+		wl_list_remove(&ref->link);
+	ref->object = object && !object->destroyed ? object : NULL;
+	if (ref->object)
+		wl_list_insert(&object_of(object)->refs, &ref->link);
+}
+
 void object_mark_destroyed(struct relay_object *object)
 {
 	void (*data_destroy)(struct relay_object *) = object->data_destroy;
+	struct relay_ref *ref, *next;
+	wl_list_for_each_safe(ref, next, &object_of(object)->refs, link) relay_ref_set(ref, NULL);
 	object->destroyed = true;
 	object->data_destroy = NULL;
 	if (data_destroy)

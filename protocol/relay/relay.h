@@ -42,6 +42,21 @@ struct relay_object {
 	void (*data_destroy)(struct relay_object *object);
 };
 
+/*
+ * A pointer to an object for those who do not decide how long it lives: it becomes NULL when the
+ * object is destroyed, just before data_destroy. Whatever the ends send, an object that a hook
+ * keeps a plain pointer to may go at any time (a delete_id that nobody expected), so only the
+ * object's own data may do that. Zero-initialised it points to nothing.
+ */
+struct relay_ref {
+	struct relay_object *object;
+	struct wl_list link; /* of all references to the object */
+};
+
+/* Has @ref point to @object; NULL, or an object that is destroyed: to nothing. Before the memory of
+ * @ref is freed it must point to nothing. */
+void relay_ref_set(struct relay_ref *ref, struct relay_object *object);
+
 /* A decoded message on its way; what a hook sees. Arguments may be changed in place before
  * RELAY_FORWARD. */
 struct relay_message {

@@ -34,7 +34,8 @@ struct wire_handle wire_handles_pop(struct wire_handles *handles)
 		return handle;
 	memcpy(&handle, byte_queue_data(&handles->queue), sizeof(handle));
 	byte_queue_take(&handles->queue, sizeof(handle));
-	handles->count--;
+	if (--handles->count == 0)
+		byte_queue_clear(&handles->queue);
 	return handle;
 }
 
@@ -44,7 +45,6 @@ void wire_handles_finish(struct wire_handles *handles)
 		struct wire_handle handle = wire_handles_pop(handles);
 		wire_handle_finish(&handle);
 	}
-	byte_queue_clear(&handles->queue);
 }
 
 void wire_signature_parse(const char *signature, struct wire_signature *out)

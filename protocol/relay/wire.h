@@ -46,9 +46,9 @@ static inline struct wire_handle wire_handle_fd(int fd)
 void wire_handle_finish(struct wire_handle *handle);
 
 /*
- * A bounded queue of handles. Zero-initialised is empty. The bound is libwayland's for fds that
- * come before their messages: a client whose socket was full for a while sends up to 28 of them
- * with each byte.
+ * A bounded queue of handles. Zero-initialised is empty, and what is empty needs no finish. The
+ * bound is libwayland's for fds that come before their messages: a client whose socket was full for
+ * a while sends up to 28 of them with each byte.
  */
 #define WIRE_HANDLES_MAX 1024
 struct wire_handles {

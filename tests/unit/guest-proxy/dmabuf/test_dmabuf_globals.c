@@ -31,6 +31,47 @@ static void the_newest_version_is_offered_whatever_the_hosts_is(void **state)
 	expect(&app, text);
 }
 
+/* What clients make of it belongs to the first one. */
+static void of_two_globals_clients_see_one(void **state)
+{
+	char text[128];
+	announce(3);
+	app.said[0] = '\0';
+	app.n_said = 0;
+	tell(host_registry, "global", RIG_ARGS({.u = 9}, {.s = DMABUF}, {.u = 4}));
+	expect(&app, "");
+	uint32_t manager = bind_dmabuf(4);
+	expect(&host, "bind 7 " DMABUF " 3 3; sync 4; ");
+	tell(4, "done", RIG_ARGS({.u = 0}));
+	ask(manager, "get_default_feedback", RIG_ARGS({.id = rig_new_id(&app.peer)}));
+	assert_non_null(strstr(app.said, "done"));
+	app.said[0] = '\0';
+	app.n_said = 0;
+
+	tell(host_registry, "global_remove", RIG_ARGS({.u = 7}));
+	snprintf(text, sizeof(text), "global_remove %u; global_remove 7; ", OWN_DRM_NAME);
+	expect(&app, text);
+	tell(host_registry, "global", RIG_ARGS({.u = 9}, {.s = DMABUF}, {.u = 4}));
+	snprintf(text, sizeof(text), "global %u wl_drm 2; global 9 " DMABUF " %u; ", OWN_DRM_NAME,
+		dmabuf_version < 5 ? dmabuf_version : 5);
+	expect(&app, text);
+	bind_global(9, DMABUF, 4);
+	expect(&host, "bind 9 " DMABUF " 4 5; ");
+}
+
+static void a_global_with_our_own_name_is_not_announced(void **state)
+{
+	announce(3);
+	app.said[0] = '\0';
+	app.n_said = 0;
+	tell(host_registry, "global",
+		RIG_ARGS({.u = OWN_DRM_NAME}, {.s = "wl_compositor"}, {.u = 4}));
+	tell(host_registry, "global_remove", RIG_ARGS({.u = OWN_DRM_NAME}));
+	expect(&app, "");
+	bind_global(OWN_DRM_NAME, "wl_drm", 2);
+	assert_non_null(strstr(app.said, "device " NODE));
+}
+
 static void without_a_render_node_there_are_none(void **state)
 {
 	gpu.node = NULL;
@@ -202,6 +243,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_newest_version_is_offered_whatever_the_hosts_is),
+		TEST(of_two_globals_clients_see_one),
+		TEST(a_global_with_our_own_name_is_not_announced),
 		TEST(without_a_render_node_there_are_none),
 		TEST(an_old_client_hears_of_what_the_guest_can_use),
 		TEST(where_there_is_opengl_only_what_it_shares_is_offered),

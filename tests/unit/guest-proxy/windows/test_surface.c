@@ -385,6 +385,15 @@ static void a_truncated_pool_is_the_clients_error(void **state)
 	assert_non_null(strstr(rig.error, "smaller"));
 }
 
+static void without_the_hosts_wl_shm_a_commit_is_an_error(void **state)
+{
+	rig_event(&rig, 1, "delete_id", RIG_ARGS({.u = rig_up_id(&rig, rig.shm)}));
+	attach(&rig, surface, canvas.id);
+	damage(&rig, surface, "damage_buffer", 0, 0, 64, 64);
+	rig_bad_request(&rig, surface, "commit", NULL, 1, WL_DISPLAY_ERROR_IMPLEMENTATION);
+	assert_non_null(strstr(rig.error, "wl_shm"));
+}
+
 /* Random drawing, compared with a model in full after each commit. */
 
 #define SIDE_MAX 48
@@ -527,6 +536,7 @@ int main(void)
 		TEST(quota_of_the_host_is_the_clients_error),
 		TEST(with_buffers_at_hand_quota_is_no_error),
 		TEST(a_truncated_pool_is_the_clients_error),
+		TEST(without_the_hosts_wl_shm_a_commit_is_an_error),
 		TEST(random_drawing_always_arrives),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

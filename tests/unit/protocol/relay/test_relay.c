@@ -430,6 +430,31 @@ static void a_message_that_a_hook_holds_waits_with_those_behind_it(void **state)
 	assert_int_equal(relay_counters(world->relay)->messages[RELAY_DOWN], messages + 2);
 }
 
+static void a_reference_points_to_nothing_once_its_object_is_destroyed(void **state)
+{
+	struct world *world = *state;
+	struct relay_ref refs[3] = {0}, other = {0}, last = {0};
+	struct relay_object *surface = relay_object_at(world->relay, RELAY_DOWN, SURFACE);
+	for (size_t i = 0; i < ARRAY_LENGTH(refs); i++) {
+		relay_ref_set(&refs[i], surface);
+		assert_ptr_equal(refs[i].object, surface);
+	}
+	relay_ref_set(&refs[1], NULL);
+	relay_ref_set(&other, surface);
+	relay_ref_set(&other, relay_object_at(world->relay, RELAY_DOWN, SEAT));
+	relay_ref_set(&last, relay_object_at(world->relay, RELAY_DOWN, SHM));
+	event(world, DISPLAY, "wl_display", "delete_id", "u", SURFACE); /* nobody asked for it */
+	for (size_t i = 0; i < ARRAY_LENGTH(refs); i++)
+		assert_null(refs[i].object);
+	assert_ptr_equal(other.object, relay_object_at(world->relay, RELAY_DOWN, SEAT));
+	relay_ref_set(&refs[0], relay_object_at(world->relay, RELAY_UP, DEAD_SURFACE));
+	assert_null(refs[0].object);
+	relay_destroy(world->relay);
+	world->relay = NULL;
+	assert_null(other.object);
+	assert_null(last.object);
+}
+
 static enum relay_verdict refuse_title(struct relay_message *message)
 {
 	return relay_fail(
@@ -608,6 +633,7 @@ int main(void)
 		TEST(a_hook_may_keep_the_other_half_of_a_destroyed_object),
 		TEST(a_hook_may_change_arguments),
 		TEST(a_message_that_a_hook_holds_waits_with_those_behind_it),
+		TEST(a_reference_points_to_nothing_once_its_object_is_destroyed),
 		TEST(a_hook_may_end_the_connection_with_an_error_of_the_object),
 		TEST(an_error_of_the_compositor_is_passed_on),
 		TEST(an_end_that_takes_nothing_ends_the_relay),
