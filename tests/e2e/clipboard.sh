@@ -11,6 +11,7 @@ tests=(
     primary-guest-to-host:150 primary-host-to-guest:150 primary-guest-to-guest:150
     ten-guest-to-host:90 ten-host-to-guest:90 ten-guest-to-guest:90
     slow-reader:120
+    leaving-reader-guest-to-host:60 leaving-reader-host-to-guest:60
     not-to-guest:60 not-to-host:60
 )
 
@@ -137,6 +138,31 @@ read_slowly() {
     done
 }
 
+# leaving_reader FROM TO COUNTER: of 64 MiB ten bytes are read. The writer gets EPIPE, so that not much more
+# than what pipes and queues hold crosses the bridge.
+leaving_reader() {
+    local type=application/x-wayferry-leaving before after
+    clipboard_start
+    content 67108864
+    copy "${!1}" "$WORK/content" "$type"
+    until_true 20 offers_type "${!2}" "$type" || fail "the selection does not arrive"
+    bridge_counters bridge guest
+    before=$(bridge_counter bridge guest "$3")
+    paste_into "${!2}" /dev/stdout "$type" | head -c 10 >"$WORK/pasted"
+    cmp -n 10 "$WORK/content" "$WORK/pasted" || fail "the contents differ"
+    until_true 10 not has_children "${PID[copy-leaving]}" || fail "the writer goes on to write"
+    bridge_counters bridge guest
+    after=$(bridge_counter bridge guest "$3")
+    say "$((after - before)) bytes have crossed"
+    ((after - before < 2000000)) || fail "the writer was not told that its reader is gone"
+    clipboard_end
+}
+
+# wl-copy writes through a child, cat.
+has_children() {
+    [ -s "/proc/$1/task/$1/children" ]
+}
+
 # One way only, as a file of the machine's says.
 configure_clipboard() {
     echo "clipboard = $1" >"$WORK/one-way.conf"
@@ -179,6 +205,8 @@ test_not_to_host() {
 }
 
 SELECTION=''
+test_leaving_reader_guest_to_host() { leaving_reader GUEST HOST channel_bytes_out; }
+test_leaving_reader_host_to_guest() { leaving_reader HOST GUEST channel_bytes_in; }
 test_guest_to_host() { transfer_all GUEST HOST; }
 test_host_to_guest() { transfer_all HOST GUEST; }
 test_guest_to_guest() { transfer_all GUEST GUEST; }
