@@ -1,11 +1,11 @@
-/* A hash table from the numbers a guest gave its things (never 0) to pointers. */
+/* A hash table from ids that a peer may have chosen (never 0) to pointers. */
 #ifndef PROTOCOL_BASE_ID_MAP_H
 #define PROTOCOL_BASE_ID_MAP_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* Zero-initialised is empty. Guests cannot choose ids that collide: the hash has a random
+/* Zero-initialised is empty. Nobody can choose ids that collide: the hash has a random
  * multiplier. */
 struct id_map {
 	struct id_map_entry *entries;

@@ -3,33 +3,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "protocol/base/bytes.h"
 
-#define FIRST_CAPACITY 64
-/* Ids that we choose are bounded by memory; this only keeps indexes within their range. */
-#define MAX_ENTRIES UINT32_C(0x00ffffff)
-
-static struct relay_object *entry_object(uintptr_t entry)
-{
-	return entry & 1 ? NULL : (struct relay_object *)entry;
-}
-
-static int id_table_append(struct id_table *table, struct relay_object *object)
-{
-	if (table->count == MAX_ENTRIES)
-		return -ENOMEM;
-	if (table->count == table->capacity) {
-		uint32_t capacity = table->capacity > 0 ? table->capacity * 2 : FIRST_CAPACITY;
-		uintptr_t *entries = realloc(table->entries, capacity * sizeof(*entries));
-		if (!entries)
-			return -ENOMEM;
-		table->entries = entries;
-		table->capacity = capacity;
-	}
-	table->entries[table->count++] = (uintptr_t)object;
-	return 0;
-}
+/* libwayland's bound. A client may go on to the next id for ever, up to here. */
+#define MAX_IDS UINT32_C(0x00f00000)
 
 static uint32_t id_base(uint32_t id)
 {
@@ -41,9 +20,9 @@ static bool peer_chooses(enum relay_end end, bool high)
 	return (end == RELAY_UP) == high;
 }
 
-static struct id_table *table_of(struct objects *objects, enum relay_end end, uint32_t id)
+static struct id_range *range_of(struct objects *objects, enum relay_end end, uint32_t id)
 {
-	return &objects->tables[end][id_is_high(id)];
+	return &objects->ranges[end][id_is_high(id)];
 }
 
 void objects_init(struct objects *objects, uint32_t limit)
@@ -64,16 +43,16 @@ void objects_finish(struct objects *objects)
 {
 	free_list(&objects->live);
 	free_list(&objects->gone);
-	for (size_t i = 0; i < 4; i++)
-		free(objects->tables[i / 2][i % 2].entries);
+	for (size_t i = 0; i < 4; i++) {
+		id_map_finish(&objects->ranges[i / 2][i % 2].objects);
+		wl_array_release(&objects->ranges[i / 2][i % 2].free);
+	}
 	objects_init(objects, objects->limit);
 }
 
 struct relay_object *objects_at(const struct objects *objects, enum relay_end end, uint32_t id)
 {
-	const struct id_table *table = &objects->tables[end][id_is_high(id)];
-	uint32_t index = id - id_base(id); /* id 0 wraps past every count */
-	return index < table->count ? entry_object(table->entries[index]) : NULL;
+	return id_map_find(&objects->ranges[end][id_is_high(id)].objects, id);
 }
 
 struct relay_object *object_create(
@@ -95,38 +74,39 @@ int object_claim_id(
 {
 	if (id == 0 || !peer_chooses(end, id_is_high(id)))
 		return -EINVAL;
-	struct id_table *table = table_of(objects, end, id);
+	struct id_range *range = range_of(objects, end, id);
 	uint32_t index = id - id_base(id);
-	if (index > table->count || index >= objects->limit)
+	if (index > range->n_used || index >= MAX_IDS)
 		return -ERANGE;
-	if (index < table->count) {
-		if (table->entries[index])
-			return -EEXIST;
-		table->entries[index] = (uintptr_t)object;
-	} else {
-		int error = id_table_append(table, object);
-		if (error)
-			return error;
-	}
+	if (id_map_find(&range->objects, id))
+		return -EEXIST;
+	int error = id_map_insert(&range->objects, id, object);
+	if (error)
+		return error;
+	range->n_used += index == range->n_used;
 	object->id[end] = id;
 	return 0;
 }
 
 int object_assign_id(struct objects *objects, struct relay_object *object, enum relay_end end)
 {
-	bool high = end == RELAY_DOWN;
-	struct id_table *table = &objects->tables[end][high];
-	uint32_t index = table->count;
-	if (table->first_free) {
-		index = table->first_free - 1;
-		table->first_free = (uint32_t)(table->entries[index] >> 1);
-		table->entries[index] = (uintptr_t)object;
-	} else {
-		int error = id_table_append(table, object);
-		if (error)
-			return error;
-	}
-	object->id[end] = index + (high ? WIRE_SERVER_ID_START : 1);
+	uint32_t id = end == RELAY_DOWN ? WIRE_SERVER_ID_START : 1;
+	struct id_range *range = range_of(objects, end, id);
+	bool again = range->free.size > 0;
+	if (again)
+		memcpy(&id, (char *)range->free.data + range->free.size - sizeof(id), sizeof(id));
+	else if (range->n_used < MAX_IDS)
+		id += range->n_used;
+	else
+		return -ENOMEM;
+	int error = id_map_insert(&range->objects, id, object);
+	if (error)
+		return error;
+	if (again)
+		range->free.size -= sizeof(id);
+	else
+		range->n_used++;
+	object->id[end] = id;
 	return 0;
 }
 
@@ -135,15 +115,14 @@ void object_drop_id(struct objects *objects, struct relay_object *object, enum r
 	uint32_t id = object->id[end];
 	if (id == 0)
 		return;
-	struct id_table *table = table_of(objects, end, id);
-	uint32_t index = id - id_base(id);
-	if (peer_chooses(end, id_is_high(id))) {
-		table->entries[index] = 0;
-	} else {
-		table->entries[index] = (uintptr_t)table->first_free << 1 | 1;
-		table->first_free = index + 1;
-	}
+	struct id_range *range = range_of(objects, end, id);
+	id_map_remove(&range->objects, id);
 	object->id[end] = 0;
+	if (peer_chooses(end, id_is_high(id)))
+		return;
+	uint32_t *free_id = wl_array_add(&range->free, sizeof(*free_id));
+	if (free_id) /* else it is not used again */
+		*free_id = id;
 }
 
 void relay_ref_set(struct relay_ref *ref, struct relay_object *object)

@@ -1,11 +1,11 @@
 /*
  * The relay's objects, and the maps from each end's ids to them. Of each end's two ranges of ids
- * one is chosen by the peer (low ids DOWN, high ids UP) and one by us; both are dense, so that a
- * table is an array.
+ * one is chosen by the peer (low ids DOWN, high ids UP) and one by us.
  */
 #ifndef PROTOCOL_RELAY_OBJECTS_H
 #define PROTOCOL_RELAY_OBJECTS_H
 
+#include "protocol/base/id_map.h"
 #include "protocol/relay/relay.h"
 
 /* What the relay keeps beside what hooks see. */
@@ -18,20 +18,19 @@ struct object {
 			     it */
 };
 
-/* An entry is an object, 0 (free, the peer's to choose) or the link of the list of free entries
- * (odd). */
-struct id_table {
-	uintptr_t *entries;
-	uint32_t count, capacity;
-	uint32_t first_free; /* index + 1; 0: none */
+/* One range of one end. */
+struct id_range {
+	struct id_map objects;
+	uint32_t n_used;      /* ids that were ever in use: the first of the range */
+	struct wl_array free; /* uint32_t: those of ours that can be used again */
 };
 
 struct objects {
-	struct id_table tables[2][2]; /* by enum relay_end, by id_is_high */
+	struct id_range ranges[2][2]; /* by enum relay_end, by id_is_high */
 	struct wl_list live;          /* struct object.link */
 	struct wl_list gone;          /* struct object.link */
-	uint32_t limit; /* of live objects, and of each range that a peer chooses ids in */
-	uint32_t count; /* of live objects */
+	uint32_t limit;               /* of live objects */
+	uint32_t count;               /* of live objects */
 };
 
 static inline bool id_is_high(uint32_t id)
@@ -62,7 +61,7 @@ struct relay_object *object_create(
 
 /*
  * Gives @object the @id that the peer at @end has chosen. -EINVAL: not a range it may choose in;
- * -EEXIST: in use; -ERANGE: not the next one, or past the limit; -ENOMEM.
+ * -EEXIST: in use; -ERANGE: not the next one, or past libwayland's limit; -ENOMEM.
  */
 int object_claim_id(
 	struct objects *objects, struct relay_object *object, enum relay_end end, uint32_t id);

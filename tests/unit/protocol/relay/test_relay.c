@@ -455,6 +455,24 @@ static void a_reference_points_to_nothing_once_its_object_is_destroyed(void **st
 	assert_null(last.object);
 }
 
+/* As hand-written client libraries count. */
+static void a_client_need_not_use_its_ids_again(void **state)
+{
+	struct world *world = *state;
+	for (uint32_t id = NEXT; id < 70000; id++) {
+		request(world, DISPLAY, "wl_display", "sync", "u", id);
+		expect(world, RELAY_UP, DISPLAY, "wl_display", "sync", "u", NEXT);
+		event(world, NEXT, "wl_callback", "done", "u", 0);
+		event(world, DISPLAY, "wl_display", "delete_id", "u", NEXT);
+		expect(world, RELAY_DOWN, id, "wl_callback", "done", "u", 0);
+		expect(world, RELAY_DOWN, DISPLAY, "wl_display", "delete_id", "u", id);
+	}
+	/* Nor must it count on. */
+	request(world, DISPLAY, "wl_display", "sync", "u", NEXT);
+	expect(world, RELAY_UP, DISPLAY, "wl_display", "sync", "u", NEXT);
+	expect_nothing_more(world);
+}
+
 static enum relay_verdict refuse_title(struct relay_message *message)
 {
 	return relay_fail(
@@ -634,6 +652,7 @@ int main(void)
 		TEST(a_hook_may_change_arguments),
 		TEST(a_message_that_a_hook_holds_waits_with_those_behind_it),
 		TEST(a_reference_points_to_nothing_once_its_object_is_destroyed),
+		TEST(a_client_need_not_use_its_ids_again),
 		TEST(a_hook_may_end_the_connection_with_an_error_of_the_object),
 		TEST(an_error_of_the_compositor_is_passed_on),
 		TEST(an_end_that_takes_nothing_ends_the_relay),
