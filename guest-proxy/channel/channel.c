@@ -655,8 +655,8 @@ struct channel *channel_create(struct gpu *gpu, const struct channel_listener *l
 	wl_array_init(&channel->credit_pipes);
 	int error = start(channel);
 	if (error < 0) {
-		log_err("%s: no channel to the host's compositor: %s", gpu->ops->describe(gpu),
-			strerror(-error));
+		log_limited(LOG_LEVEL_ERROR, "%s: no channel to the host's compositor: %s",
+			gpu->ops->describe(gpu), strerror(-error));
 		channel_destroy(channel);
 		return NULL;
 	}

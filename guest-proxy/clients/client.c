@@ -148,8 +148,7 @@ static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size
 		relay_fail(client->base.relay, NULL, WL_DISPLAY_ERROR_IMPLEMENTATION,
 			"a file descriptor that cannot leave the guest");
 	else if (result == -ENOBUFS)
-		log_limited(&client->shared->limit, LOG_LEVEL_WARN, "%s does not read its events",
-			client->name);
+		log_limited(LOG_LEVEL_WARN, "%s does not read its events", client->name);
 	return result;
 }
 
@@ -178,8 +177,8 @@ static void read_requests(struct client *client)
 	if (n <= 0) {
 		/* A killed client resets its socket; anything else is worth a line. */
 		if (n < 0 && n != -ECONNRESET)
-			log_limited(&client->shared->limit, LOG_LEVEL_WARN,
-				"%s: receiving failed: %s", client->name, strerror((int)-n));
+			log_limited(LOG_LEVEL_WARN, "%s: receiving failed: %s", client->name,
+				strerror((int)-n));
 		client->hung_up = true;
 		return;
 	}
@@ -215,7 +214,7 @@ static int handle_deadline(void *data)
 		return 0;
 	}
 	if (client->base.transfers && transfers_count(client->base.transfers) > 0)
-		log_limited(&client->shared->limit, LOG_LEVEL_WARN,
+		log_limited(LOG_LEVEL_WARN,
 			"%s has ended, but not the pipes it copies through: they are closed",
 			client->name);
 	client->state = CLIENT_GONE;
@@ -314,8 +313,7 @@ static void handle_closed(void *data, const char *why)
 	struct client *client = data;
 	client->closed = why ? "the host's device is gone" : "the compositor closed the connection";
 	if (!why)
-		log_limited(&client->shared->limit, LOG_LEVEL_WARN, "%s: %s", client->name,
-			client->closed);
+		log_limited(LOG_LEVEL_WARN, "%s: %s", client->name, client->closed);
 	wake(&client->base);
 }
 
@@ -372,8 +370,7 @@ static void decide(struct client *client)
 
 	if (failure || base->lost || client->closed) {
 		if (failure)
-			log_limited(&client->shared->limit, LOG_LEVEL_WARN, "%s: %s", client->name,
-				failure);
+			log_limited(LOG_LEVEL_WARN, "%s: %s", client->name, failure);
 		else
 			log_debug("%s: %s", client->name,
 				client->closed ? client->closed : "the host is gone");

@@ -17,7 +17,6 @@ struct client_shared {
 	struct wl_list list; /* of clients, see client_at */
 	unsigned count;
 	struct counters past; /* of clients that are gone */
-	struct log_limit limit;
 };
 
 /*

@@ -75,7 +75,7 @@ void clients_add(struct clients *clients, int fd)
 			return;
 		why = "no connection to the host for another client";
 	}
-	log_limited(&clients->shared.limit, LOG_LEVEL_WARN, "a client was turned away: %s", why);
+	log_limited(LOG_LEVEL_WARN, "a client was turned away: %s", why);
 	refusal_send(fd, WL_DISPLAY_ERROR_NO_MEMORY, why);
 	fd_close(&fd);
 }

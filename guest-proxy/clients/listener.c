@@ -18,7 +18,6 @@ struct listener {
 	struct clients *clients;
 	struct display_socket socket;
 	struct wl_event_source *source, *retry;
-	struct log_limit limit;
 };
 
 static int handle_retry(void *data)
@@ -39,8 +38,7 @@ static int handle_connection(int fd, uint32_t mask, void *data)
 	if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
 		return 0;
 	/* Out of fds or memory. The client that waits would be reported again at once. */
-	log_limited(&listener->limit, LOG_LEVEL_WARN, "cannot accept a client now: %s",
-		strerror(errno));
+	log_limited(LOG_LEVEL_WARN, "cannot accept a client now: %s", strerror(errno));
 	wl_event_source_fd_update(listener->source, 0);
 	wl_event_source_timer_update(listener->retry, RETRY_MS);
 	return 0;

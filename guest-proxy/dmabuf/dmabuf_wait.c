@@ -43,10 +43,9 @@ static int handle_fence(int fd, uint32_t mask, void *data)
 
 static int handle_slow(void *data)
 {
-	static struct log_limit limit;
 	struct connection *connection = data;
 
-	log_limited(&limit, LOG_LEVEL_WARN,
+	log_limited(LOG_LEVEL_WARN,
 		"%s: the GPU has not finished a frame within %d s; the window waits for it",
 		connection->name, SLOW_MS / 1000);
 	return 0;

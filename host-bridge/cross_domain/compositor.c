@@ -131,7 +131,8 @@ static void update_source(struct compositor *compositor)
 		compositor->source = wl_event_loop_add_fd(
 			compositor->loop, compositor->fd, mask, handle_readiness, compositor);
 		if (!compositor->source) {
-			log_err("%s: no memory to watch the compositor's socket", compositor->name);
+			log_limited(LOG_LEVEL_ERROR,
+				"%s: no memory to watch the compositor's socket", compositor->name);
 			end_connection(compositor);
 			return;
 		}
@@ -278,8 +279,8 @@ static void fail_connection(struct compositor *compositor, int status)
 {
 	const char *why = relay_failure(compositor->relay);
 
-	log_limited(&compositor->connection.policy->counters->log_limit, LOG_LEVEL_WARN,
-		"%s: connection ended: %s", compositor->name, why ? why : strerror(-status));
+	log_limited(LOG_LEVEL_WARN, "%s: connection ended: %s", compositor->name,
+		why ? why : strerror(-status));
 	end_connection(compositor);
 }
 
@@ -404,8 +405,7 @@ static int try_connect(struct compositor *compositor)
 		compositor->fd = fd;
 		return 0;
 	}
-	log_limited(&compositor->connection.policy->counters->log_limit, LOG_LEVEL_ERROR,
-		"%s: no compositor at %s: %s", compositor->name,
+	log_limited(LOG_LEVEL_ERROR, "%s: no compositor at %s: %s", compositor->name,
 		path[0] ? path : "$XDG_RUNTIME_DIR/$WAYLAND_DISPLAY",
 		fd == -EAGAIN ? "it accepts no connections" : strerror(-fd));
 	return fd;

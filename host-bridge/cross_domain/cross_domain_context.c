@@ -162,8 +162,7 @@ void cross_domain_fail(struct cross_domain_context *context, const char *why)
 {
 	if (context->failed)
 		return;
-	log_limited(&context->kind->log_limit, LOG_LEVEL_WARN, "%s failed: %s", context->base.name,
-		why);
+	log_limited(LOG_LEVEL_WARN, "%s failed: %s", context->base.name, why);
 	cross_domain_counters(context)->contexts_lost++;
 	context->failed = true;
 	if (!context->ended)
@@ -181,7 +180,7 @@ static void finish_pipes(struct cross_domain_context *context)
 {
 	unsigned closed = pipes_hand_over(&context->pipes, &context->kind->lingering, LINGER_MS);
 	if (closed > 0)
-		log_limited(&context->kind->log_limit, LOG_LEVEL_WARN,
+		log_limited(LOG_LEVEL_WARN,
 			"%s: the contents of %u pipes are cut short: their readers are too slow",
 			context->base.name, closed);
 }
@@ -259,8 +258,7 @@ static struct compositor *connect_compositor(struct cross_domain_context *contex
 				"no compositor answers on the host");
 		return compositor;
 	}
-	log_limited(&context->kind->log_limit, LOG_LEVEL_WARN, "%s is refused: %s",
-		context->base.name, context->end_text);
+	log_limited(LOG_LEVEL_WARN, "%s is refused: %s", context->base.name, context->end_text);
 	return NULL;
 }
 
@@ -453,9 +451,8 @@ static int handle_write(struct cross_domain_context *context, const uint8_t *byt
 		return 0;
 	}
 	if (err == -ENOBUFS || err == -ENOMEM) {
-		log_limited(&context->kind->log_limit, LOG_LEVEL_WARN,
-			"%s: pipe %u is closed, its reader does not keep up", context->base.name,
-			write.identifier);
+		log_limited(LOG_LEVEL_WARN, "%s: pipe %u is closed, its reader does not keep up",
+			context->base.name, write.identifier);
 		return 0;
 	}
 	/* A pipe may end while the guest says that the reader is gone. */
@@ -515,9 +512,8 @@ static int execute(struct cross_domain_context *context, const uint8_t *bytes, s
 			if (commands[i].cmd == header.cmd)
 				err = commands[i].handle(context, bytes, length);
 		if (err < 0) {
-			log_limited(&context->kind->log_limit, LOG_LEVEL_WARN,
-				"%s: command %u refused: %s", context->base.name, header.cmd,
-				strerror(-err));
+			log_limited(LOG_LEVEL_WARN, "%s: command %u refused: %s",
+				context->base.name, header.cmd, strerror(-err));
 			return err;
 		}
 		bytes += length;

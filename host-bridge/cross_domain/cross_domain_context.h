@@ -11,9 +11,8 @@ struct policy;
 struct cross_domain_kind {
 	struct context_kind base;
 	const struct policy *policy;
-	bool private_textures;      /* guests are told that shared textures are not to be had */
-	struct pipes lingering;     /* write pipes that have outlived their contexts */
-	struct log_limit log_limit; /* for what guests cause, all together */
+	bool private_textures;  /* guests are told that shared textures are not to be had */
+	struct pipes lingering; /* write pipes that have outlived their contexts */
 };
 
 /* @policy is borrowed. */

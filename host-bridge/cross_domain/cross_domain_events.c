@@ -80,9 +80,8 @@ static int handle_to_guest(void *data, const uint8_t *bytes, size_t size,
 		err = over_quota(context, QUOTA_QUEUED_BYTES);
 	context->error_told |= is_display_error(bytes, size);
 	if (err < 0) {
-		log_limited(&context->kind->log_limit, LOG_LEVEL_WARN,
-			"%s: %zu bytes with %zu fds cannot go to the guest: %s", context->base.name,
-			size, n_handles, strerror(-err));
+		log_limited(LOG_LEVEL_WARN, "%s: %zu bytes with %zu fds cannot go to the guest: %s",
+			context->base.name, size, n_handles, strerror(-err));
 		return err;
 	}
 	context_wake(&context->base);

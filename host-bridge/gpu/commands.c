@@ -153,8 +153,7 @@ static void answer(
 		return;
 	if (response >= VIRTIO_GPU_RESP_ERR_UNSPEC) {
 		state->counters.errors++;
-		log_limited(&state->log_limit, LOG_LEVEL_WARN,
-			"%s (0x%x) of context %u refused: 0x%x",
+		log_limited(LOG_LEVEL_WARN, "%s (0x%x) of context %u refused: 0x%x",
 			description ? description->name : "unknown command", command->in.hdr.type,
 			command->in.hdr.ctx_id, response);
 	}

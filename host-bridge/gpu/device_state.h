@@ -31,7 +31,6 @@ struct device_state {
 	uint8_t uuid[16];    /* of resources; its last DEVICE_UUID_NODE_BYTES become the resource's
 				serial    number */
 	uint8_t *submission; /* DEVICE_MAX_SUBMISSION_BYTES to copy commands of contexts to */
-	struct log_limit log_limit;
 };
 
 /* The kind of context that has this capset; NULL: guests are told of none. */

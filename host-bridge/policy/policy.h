@@ -26,7 +26,6 @@ struct policy_counters {
 	uint64_t dmabufs_handed_on; /* the compositor has the dma-buf */
 	uint64_t dmabufs_as_shm;    /* it has the same memory as wl_shm */
 	uint64_t dmabufs_shadowed;  /* it has a shadow of guest pages as wl_shm */
-	struct log_limit log_limit; /* for what guests cause, all together */
 	uint64_t slice_start_ns;    /* see policy_has_time */
 };
 

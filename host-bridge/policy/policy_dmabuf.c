@@ -311,8 +311,8 @@ static const char *make_shm(struct relay_message *message, struct params *params
 static void tell_why(struct relay_message *message, const char *why)
 {
 	struct policy_connection *connection = relay_data(message->relay);
-	log_limited(&connection->policy->counters->log_limit, LOG_LEVEL_WARN,
-		"%s: a buffer of linux-dmabuf cannot be shown: %s", connection->name, why);
+	log_limited(LOG_LEVEL_WARN, "%s: a buffer of linux-dmabuf cannot be shown: %s",
+		connection->name, why);
 }
 
 /* What create and create_immed begin with. False: the relay has failed. */

@@ -52,7 +52,7 @@ static enum relay_verdict handle_file_event(struct relay_message *message)
 		if (message->signature->args[i].type != 'h' ||
 			is_readable_file(message->args[i].handle.fd))
 			continue;
-		log_limited(&connection->policy->counters->log_limit, LOG_LEVEL_WARN,
+		log_limited(LOG_LEVEL_WARN,
 			"%s: the fd of %s.%s is no file to read; the guest gets an empty one",
 			connection->name, message->object->interface->wl->name,
 			message->description->name);

@@ -63,9 +63,8 @@ static enum relay_verdict copy_some(struct relay_message *message, const struct 
 		int error = resource_copy_out(
 			pool->memory.blob, copy->next, pool->shadow + copy->next, bytes);
 		if (error < 0) {
-			log_limited(&connection->policy->counters->log_limit, LOG_LEVEL_WARN,
-				"%s: a buffer's guest memory: %s", connection->name,
-				strerror(-error));
+			log_limited(LOG_LEVEL_WARN, "%s: a buffer's guest memory: %s",
+				connection->name, strerror(-error));
 			break;
 		}
 		pool->counters->copied_bytes += bytes;

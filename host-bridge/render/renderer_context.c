@@ -179,9 +179,8 @@ static void handle_blob_done(
 	if (answer && err == 0) {
 		err = renderer_blob_check(fd, answer, work->blob_bytes);
 		if (err < 0) {
-			log_limited(&context->log_limit, LOG_LEVEL_WARN,
-				"%s: blob %u is no memory that can be used: %s", context->base.name,
-				resource->id, strerror(-err));
+			log_limited(LOG_LEVEL_WARN, "%s: blob %u is no memory that can be used: %s",
+				context->base.name, resource->id, strerror(-err));
 			renderer_tell_about(context, RENDERER_UNREF, resource->id);
 		}
 	}
@@ -244,7 +243,7 @@ static void handle_lost(void *data, const char *why)
 	for (struct resource *resource; (resource = id_map_next(&context->known, &position));)
 		resource->abandoned |= resource->home == worker;
 	context->base.host->counters->contexts_lost++;
-	log_limited(&context->log_limit, LOG_LEVEL_WARN, "%s is lost: %s", context->base.name, why);
+	log_limited(LOG_LEVEL_WARN, "%s is lost: %s", context->base.name, why);
 	context_wake(&context->base);
 }
 
@@ -301,11 +300,10 @@ static struct context *create(struct context_kind *base, uint32_t id, const char
 {
 	const struct renderer_context_kind *kind =
 		container_of(base, struct renderer_context_kind, base);
-	static struct log_limit log_limit;
 	char text[QUOTA_TEXT_MAX];
 
 	if (!quota_charge(base->host->quota, QUOTA_3D_CONTEXTS, 1)) {
-		log_limited(&log_limit, LOG_LEVEL_WARN, "%s context %u is refused: %s",
+		log_limited(LOG_LEVEL_WARN, "%s context %u is refused: %s",
 			renderer_kind_name(kind->capset->kind), id,
 			quota_explain(base->host->quota, QUOTA_3D_CONTEXTS, text));
 		return NULL;

@@ -20,7 +20,6 @@ struct renderer_context {
 	uint32_t n_works;
 	uint32_t regions[RENDERER_MAX_REGIONS]; /* numbers of those that the worker has */
 	uint32_t n_regions;
-	struct log_limit log_limit;
 };
 
 /* Something asked of the worker that the guest waits for. */

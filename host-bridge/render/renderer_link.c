@@ -317,8 +317,8 @@ struct renderer_link *renderer_link_create(struct wl_event_loop *loop, struct re
 	link->heard_ms = monotonic_ms();
 	link->socket = renderer_spawn(renderer, kind, &link->worker);
 	if (link->socket < 0)
-		log_err("no process for a %s context: %s", renderer_kind_name(kind),
-			strerror(-link->socket));
+		log_limited(LOG_LEVEL_ERROR, "no process for a %s context: %s",
+			renderer_kind_name(kind), strerror(-link->socket));
 	else
 		link->source = wl_event_loop_add_fd(
 			loop, link->socket, WL_EVENT_READABLE, handle_socket, link);

@@ -105,9 +105,8 @@ void renderer_backing(struct context *base, struct resource *resource)
 		.type = RENDERER_ATTACH_BACKING, .resource_id = resource->id};
 	int err = send_backing(context, resource, &request);
 	if (err < 0)
-		log_limited(&context->log_limit, LOG_LEVEL_WARN,
-			"%s: the memory of resource %u cannot be passed on: %s", base->name,
-			resource->id, strerror(-err));
+		log_limited(LOG_LEVEL_WARN, "%s: the memory of resource %u cannot be passed on: %s",
+			base->name, resource->id, strerror(-err));
 }
 
 /* --- resources that come to the context --- */
@@ -145,9 +144,8 @@ static void handle_shared_done(
 		err = -EINVAL;
 	if (err < 0) {
 		fd_close(&fd);
-		log_limited(&context->log_limit, LOG_LEVEL_WARN,
-			"%s: texture %u cannot be shown or shared: %s", context->base.name,
-			resource->id, strerror(-err));
+		log_limited(LOG_LEVEL_WARN, "%s: texture %u cannot be shown or shared: %s",
+			context->base.name, resource->id, strerror(-err));
 		resource_set_pending(resource, false);
 	} else {
 		resource_settle(resource, fd, answer->blob.fd_offset, answer->blob.fd_type, 0);
@@ -299,9 +297,8 @@ int renderer_attach(struct context *base, struct resource *resource)
 				id_map_remove(&context->known, resource->id);
 		}
 		if (err < 0) {
-			log_limited(&context->log_limit, LOG_LEVEL_WARN,
-				"%s: resource %u cannot be attached: %s", base->name, resource->id,
-				strerror(-err));
+			log_limited(LOG_LEVEL_WARN, "%s: resource %u cannot be attached: %s",
+				base->name, resource->id, strerror(-err));
 			return err;
 		}
 		if (resource->kind == RESOURCE_3D && resource->n_pages > 0)

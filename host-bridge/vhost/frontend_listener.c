@@ -25,7 +25,6 @@ struct frontend_listener {
 	struct wl_event_source *source;
 	struct wl_event_source *retry; /* timer */
 	bool out_of_fds;
-	struct log_limit log_limit;
 };
 
 /*
@@ -59,7 +58,7 @@ static int handle_readable(int fd, uint32_t mask, void *data)
 	} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
 		wait_for_fds(listener);
 	} else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-		log_limited(&listener->log_limit, LOG_LEVEL_ERROR, "accept: %s", strerror(errno));
+		log_limited(LOG_LEVEL_ERROR, "accept: %s", strerror(errno));
 	}
 	return 0;
 }

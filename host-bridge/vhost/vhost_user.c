@@ -45,8 +45,7 @@ static void start_device(struct vhost_user *vu)
 	vu->dirty = true;
 	for (uint32_t i = 0; i < vu->device->n_queues; i++)
 		vu->rings[i].pending = true;
-	log_limited(&vu->log_limit, LOG_LEVEL_INFO, "the driver %s",
-		vu->resumed ? "goes on" : "starts");
+	log_limited(LOG_LEVEL_INFO, "the driver %s", vu->resumed ? "goes on" : "starts");
 	vu->device->started(vu->data, vu->resumed);
 }
 
@@ -147,7 +146,7 @@ static void say_why(struct vhost_user *vu, int error)
 	const struct vhost_user_header *header = &vu->reader.message.header;
 
 	if (error == -ECONNRESET && vu->reader.received == 0 && vu->reader.message.n_fds == 0)
-		log_info("the frontend has left");
+		log_limited(LOG_LEVEL_INFO, "the frontend has left");
 	else if (error == -ECONNRESET)
 		log_warn("the frontend has left in the middle of a message");
 	else if (error == -EPROTO)
@@ -220,7 +219,7 @@ static bool make_way(struct vhost_user *vu)
 	if (!vu->failed && poll(&pollfd, 1, 0) <= 0)
 		return false;
 	if (!vu->failed)
-		log_info("the frontend has left, the next one is here");
+		log_limited(LOG_LEVEL_INFO, "the frontend has left, the next one is here");
 	disconnect(vu);
 	return true;
 }
@@ -243,7 +242,7 @@ int vhost_user_adopt(struct vhost_user *vu, int socket)
 		return error;
 	}
 	vu->socket = socket;
-	log_info("frontend with pid %d", (int)peer.pid);
+	log_limited(LOG_LEVEL_INFO, "frontend with pid %d", (int)peer.pid);
 	return 0;
 }
 
@@ -252,11 +251,9 @@ static void handle_accepted(void *data, int socket)
 	struct vhost_user *vu = data;
 	int error = vhost_user_adopt(vu, socket);
 	if (error == -EBUSY)
-		log_limited(&vu->log_limit, LOG_LEVEL_WARN,
-			"a second frontend is refused: there is one already");
+		log_limited(LOG_LEVEL_WARN, "a second frontend is refused: there is one already");
 	else if (error == -EPERM)
-		log_limited(
-			&vu->log_limit, LOG_LEVEL_WARN, "a frontend of another user is refused");
+		log_limited(LOG_LEVEL_WARN, "a frontend of another user is refused");
 	else if (error < 0)
 		log_err("frontend: %s", strerror(-error));
 }
@@ -365,8 +362,7 @@ void vhost_user_stop(struct vhost_user *vu, const char *why)
 	if (vu->broken || !check_memory(vu))
 		return;
 	vu->broken = true;
-	log_limited(&vu->log_limit, LOG_LEVEL_ERROR,
-		"the device is stopped until the driver resets it: %s", why);
+	log_limited(LOG_LEVEL_ERROR, "the device is stopped until the driver resets it: %s", why);
 	for (uint32_t i = 0; i < vu->device->n_queues; i++) {
 		if (vu->rings[i].error_fd >= 0 &&
 			write(vu->rings[i].error_fd, &one, sizeof(one)) < 0)

@@ -57,8 +57,6 @@ struct vhost_user {
 	bool reset_pending;
 	bool start_pending;
 	bool failed; /* the connection is over */
-
-	struct log_limit log_limit; /* for what guests and strangers can cause */
 };
 
 /* Requests of ours go out only while the device runs. */

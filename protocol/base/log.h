@@ -34,18 +34,23 @@ void log_write(enum log_level level, const char *module, const char *format, ...
 #define log_info(...) log_write(LOG_LEVEL_INFO, LOG_MODULE, __VA_ARGS__)
 #define log_debug(...) log_write(LOG_LEVEL_DEBUG, LOG_MODULE, __VA_ARGS__)
 
-/* For lines that a guest or client can cause: at most 10 in 10 s for each limit. */
+/*
+ * For lines that a guest or client can cause: each place in the source that has one writes at most
+ * 10 of them in 10 s, however many contexts and clients there are.
+ */
+#define log_limited(level, ...)                                                                    \
+	do {                                                                                       \
+		static struct log_limit log_limit_here;                                            \
+		if (log_limit_pass(&log_limit_here, LOG_MODULE))                                   \
+			log_write((level), LOG_MODULE, __VA_ARGS__);                               \
+	} while (0)
+
+/* Counts for log_limited; whether the next line may be written. */
 struct log_limit {
 	uint64_t interval_start_ns;
 	uint32_t lines;
 	uint32_t dropped;
 };
 bool log_limit_pass(struct log_limit *limit, const char *module);
-
-#define log_limited(limit, level, ...)                                                             \
-	do {                                                                                       \
-		if (log_limit_pass((limit), LOG_MODULE))                                           \
-			log_write((level), LOG_MODULE, __VA_ARGS__);                               \
-	} while (0)
 
 #endif

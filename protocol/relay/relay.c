@@ -348,9 +348,8 @@ enum relay_verdict relay_handle_error(struct relay_message *message)
 	struct relay_object *object = objects_at(&relay->objects, RELAY_UP, message->args[0].id);
 	union wire_arg args[] = {
 		{.object = error_object(relay, object)}, message->args[1], message->args[2]};
-	static struct log_limit limit;
-	log_limited(&limit, LOG_LEVEL_INFO, "%s: the compositor says error %u: %s", relay->name,
-		args[1].u, args[2].s);
+	log_limited(LOG_LEVEL_INFO, "%s: the compositor says error %u: %s", relay->name, args[1].u,
+		args[2].s);
 	send_display_event(relay, WL_DISPLAY_ERROR, args);
 	return RELAY_SWALLOW;
 }

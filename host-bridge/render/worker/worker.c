@@ -34,7 +34,6 @@ static struct {
 	_Alignas(16) uint8_t commands[RENDERER_MAX_SUBMISSION_BYTES];
 	uint32_t commands_bytes;
 	bool commands_bad; /* there were too many */
-	struct log_limit log_limit;
 } worker;
 
 static void leave(int status) __attribute__((noreturn));
@@ -295,16 +294,16 @@ static void execute(const struct renderer_request *request)
 	if (error == ANSWERED)
 		return;
 	if (error < 0)
-		log_limited(&worker.log_limit, LOG_LEVEL_WARN, "%s of resource %u: %s",
-			handlers[request->type].name, request->resource_id, strerror(-error));
+		log_limited(LOG_LEVEL_WARN, "%s of resource %u: %s", handlers[request->type].name,
+			request->resource_id, strerror(-error));
 	if (request->serial == 0)
 		return;
 	if (error == 0 && request->fenced) {
 		error = library_fence(request->ring, request->serial);
 		if (error == 0)
 			return; /* until it retires */
-		log_limited(&worker.log_limit, LOG_LEVEL_WARN, "no fence on ring %u: %s",
-			request->ring, strerror(-error));
+		log_limited(
+			LOG_LEVEL_WARN, "no fence on ring %u: %s", request->ring, strerror(-error));
 	}
 	answer_error(request->serial, error);
 }

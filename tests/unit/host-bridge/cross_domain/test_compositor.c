@@ -20,6 +20,7 @@
 #include "host-bridge/policy/policy.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
+#include "tests/unit/log_capture.h"
 #include "tests/unit/wayland_messages.h"
 
 #define REGISTRY 2
@@ -272,6 +273,19 @@ static void without_a_compositor_there_is_no_connection(void **state)
 	assert_null(connect_to("/dev/null"));
 	unsetenv("XDG_RUNTIME_DIR");
 	assert_null(connect_to("wayland-7"));
+}
+
+static void many_failed_connections_are_few_log_lines(void **state)
+{
+	size_t lines = 0;
+	setenv("XDG_RUNTIME_DIR", directory, 1);
+	log_capture_begin();
+	for (int i = 0; i < 1000; i++)
+		assert_null(connect_to("nobody"));
+	log_capture_end();
+	for (const char *at = log_capture_text; (at = strchr(at, '\n')); at++)
+		lines++;
+	assert_true(lines <= 10);
 }
 
 static void objects_and_queues_are_charged_to_the_machine(void **state)
@@ -700,6 +714,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_socket_is_found_as_clients_find_it),
 		TEST(without_a_compositor_there_is_no_connection),
+		TEST(many_failed_connections_are_few_log_lines),
 		TEST(objects_and_queues_are_charged_to_the_machine),
 		TEST(a_busy_compositor_is_asked_again_and_gets_all),
 		TEST(a_busy_compositor_has_so_much_time_and_the_guest_is_told),
