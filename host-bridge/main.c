@@ -116,10 +116,10 @@ static bool parse_command_line(struct host_options *options, struct policy *poli
 			"program, or where it was installed).",
 			.value = &options->renderer_program},
 		{"window-size", "BYTES",
-			"Size of the memory that the guest's buffers share with the host: a power "
-			"of two from 1M to 1T, with K, M, G or T behind it (default: 1G). It "
-			"costs address space; memory only as far as buffers fill it. wl_shm "
-			"reaches the first 2G of it.",
+			"Size of the host-visible region, the memory that the guest's buffers "
+			"share with the host: a power of two from 1M to 1T, with K, M, G or T "
+			"behind it (default: 1G). It costs address space; memory only as far as "
+			"buffers fill it. wl_shm reaches the first 2G of it.",
 			.value = &options->window_size},
 		{"print-capabilities", NULL,
 			"Print what a guest would be offered, line by line: the device, the "

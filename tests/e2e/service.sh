@@ -99,7 +99,8 @@ guest_has_ended() {
 }
 
 test_host_unit() {
-    echo "wayland-display = compositor" >"$HOME/.config/wayferry/work-1.conf"
+    # All of its steps: the unit leaves room for them.
+    printf 'wayland-display = compositor\nsandbox = require\n' >"$HOME/.config/wayferry/work-1.conf"
     systemctl --user start wayferry-host@work-1.socket || fail "the host's socket does not start"
     [ "$(stat -c %a "$gpu")" = 600 ] && [ "$(stat -c %a "${gpu%/*}")" = 700 ] || fail "the host's socket is open to others"
     echo "WAYFERRY_GUEST_VHOST_USER=$gpu" >"$HOME/.config/wayferry/guest.env"

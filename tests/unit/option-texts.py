@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Every option of --help stands in the man page, with the same words, and the other way round. What
-README.md and docs/ give a program on its command line are options of it.
+README.md and docs/ give a program on its command line are options of it. Where there is a page for the
+configuration file, it has every option and every limit, and its example is one that the program takes.
 
-usage: option-texts.py PROGRAM MAN_PAGE.scd"""
+usage: option-texts.py PROGRAM MAN_PAGE.scd [CONFIGURATION_PAGE.scd]"""
 import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
-program, page = sys.argv[1:]
+program, page, *configuration = sys.argv[1:]
 
 
 def plain(text):
@@ -40,6 +42,26 @@ for text in [pathlib.Path("README.md"), *pathlib.Path("docs").glob("*.md")]:
         for option in re.findall(r" (--[a-z][a-z-]+)", words.split(" -- ")[0]):
             if f"  {option}" not in usage:
                 wrong.append(f"{text}: {name} has no {option}")
+def check_configuration(page):
+    text = pathlib.Path(page).read_text()
+    keys = set(re.findall(r"^\*([a-z-]+)\* = ", text, re.M))
+    named = {head.split()[0][2:] for head, _ in options} - {"config", "help", "version"}
+    for key in keys ^ named:
+        wrong.append(f"{page}: {key} is only in one of it and --help")
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as example:
+        example.write(text.split("```")[1])
+        example.flush()
+        run = subprocess.run([program, "--config", example.name, "--renderer", "none", "--print-capabilities"],
+                             capture_output=True, text=True)
+    if run.returncode != 0:
+        wrong.append(f"{page}: its example is refused: {run.stderr}")
+    section = text.split("# SECTION [limits]")[1].split("\n# ")[0]
+    for limit in set(re.findall(r"^\*([a-z0-9-]+)\*$", section, re.M)) ^ set(re.findall(r"^limit (\S+)", run.stdout, re.M)):
+        wrong.append(f"{page}: {limit} is only in one of it and --print-capabilities")
+
+
+for page in configuration:
+    check_configuration(page)
 print(f"{len(options)} options of {name}")
 print("\n".join(wrong))
 sys.exit(1 if wrong or len(options) < 6 else 0)
