@@ -265,6 +265,7 @@ static int push_later(struct compositor *compositor)
 static int push(struct compositor *compositor, enum relay_end from, const uint8_t *bytes,
 	size_t size, struct wire_handle *handles, size_t n_handles)
 {
+	policy_begin(compositor->connection.policy);
 	if (from == RELAY_DOWN)
 		compositor->connection.held = false;
 	int status = relay_push(compositor->relay, from, bytes, size, handles, n_handles);

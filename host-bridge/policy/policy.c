@@ -248,17 +248,17 @@ enum relay_verdict policy_refuse(struct relay *relay, enum quota_limit limit)
 		quota_explain(connection->policy->quota, limit, text));
 }
 
-/*
- * Time is given in slices: work may go on for the first part of each, and the rest of it, at least,
- * is for the other sources of the event loop.
- */
+void policy_begin(const struct policy *policy)
+{
+	uint64_t now = monotonic_ns();
+
+	if (now - policy->counters->slice_start_ns >= SLICE_NS)
+		policy->counters->slice_start_ns = now;
+}
+
 bool policy_has_time(const struct policy *policy)
 {
-	uint64_t now = monotonic_ns(), *start = &policy->counters->slice_start_ns;
-
-	if (now - *start >= SLICE_NS)
-		*start = now;
-	return now - *start < WORK_NS;
+	return monotonic_ns() - policy->counters->slice_start_ns < WORK_NS;
 }
 
 enum relay_verdict policy_hold(struct relay_message *message)

@@ -116,9 +116,12 @@ bool policy_allow_global(
 enum relay_verdict policy_refuse(struct relay *relay, enum quota_limit limit);
 
 /*
- * Whether work that may take long can go on in this turn of the event loop (5 ms are for it, over
- * all connections); else the hook holds its message.
+ * Time for hooks is given in slices, over all connections: 5 ms are for their work, and the rest,
+ * at least 1 ms, for all else in the event loop. policy_begin goes before each relay_push. Where
+ * policy_has_time says no, a hook whose work may take long holds its message, but not without
+ * having done a piece of it.
  */
+void policy_begin(const struct policy *policy);
 bool policy_has_time(const struct policy *policy);
 /* RELAY_HOLD; the connection's owner pushes again in a later turn. */
 enum relay_verdict policy_hold(struct relay_message *message);
