@@ -89,6 +89,17 @@ static void handle_buffer_destroyed(struct relay_object *object)
 	object->data = NULL;
 }
 
+void buffer_size(const struct relay_object *object, int32_t *width, int32_t *height)
+{
+	const struct shm_buffer *buffer = object ? object->data : NULL;
+
+	*width = *height = object != NULL; /* a single pixel, where it is of another factory */
+	if (!buffer)
+		return;
+	*width = buffer->width;
+	*height = buffer->height;
+}
+
 uint64_t buffer_bytes(const struct relay_object *object)
 {
 	const struct shm_buffer *buffer = object->data;
@@ -180,7 +191,7 @@ int shm_pool_create(const struct policy *policy, struct wire_handle *memory, int
 }
 
 struct shm_buffer *shm_buffer_create(struct vm_quota *quota, struct shm_pool *pool, int32_t offset,
-	int32_t stride, int32_t height, bool by_rows)
+	int32_t stride, int32_t width, int32_t height, bool by_rows)
 {
 	if (!quota_charge(quota, QUOTA_BUFFERS, 1))
 		return NULL;
@@ -195,6 +206,7 @@ struct shm_buffer *shm_buffer_create(struct vm_quota *quota, struct shm_pool *po
 		.pool = pool,
 		.offset = offset,
 		.stride = stride,
+		.width = width,
 		.height = height,
 		.by_rows = by_rows,
 	};
@@ -258,8 +270,8 @@ static enum relay_verdict handle_create_buffer(struct relay_message *message)
 			"of %d bytes",
 			width, height, stride, format, offset, pool->size);
 
-	struct shm_buffer *buffer =
-		shm_buffer_create(pool->quota, pool, offset, stride, height, pixel_bytes > 0);
+	struct shm_buffer *buffer = shm_buffer_create(
+		pool->quota, pool, offset, stride, width, height, pixel_bytes > 0);
 	if (!buffer)
 		return policy_refuse(message->relay, QUOTA_BUFFERS);
 	shm_buffer_give(buffer, message->args[0].object);

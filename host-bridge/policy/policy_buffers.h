@@ -29,8 +29,9 @@ struct shm_buffer {
 	uint32_t refs;         /* the wl_buffer, and surfaces that are to show it */
 	struct shm_pool *pool; /* NULL: a dma-buf, which the compositor has itself */
 	struct vm_quota *quota;
-	int32_t offset, stride, height; /* bytes, bytes, rows */
-	bool by_rows;                   /* one plane: damaged rows can be copied on their own */
+	int32_t offset, stride; /* bytes */
+	int32_t width, height;  /* pixels */
+	bool by_rows;           /* one plane: damaged rows can be copied on their own */
 	/* The surface, and which of its buffers (damage::shown), the shadow is of; 0: none yet. */
 	uint64_t surface_serial, shown;
 	/* A dma-buf's blobs, held so that they count against the guest while this exists. */
@@ -53,7 +54,7 @@ void shm_pool_unref(struct shm_pool *pool); /* NULL is fine */
  * QUOTA_BUFFERS, or memory is short.
  */
 struct shm_buffer *shm_buffer_create(struct vm_quota *quota, struct shm_pool *pool, int32_t offset,
-	int32_t stride, int32_t height, bool by_rows);
+	int32_t stride, int32_t width, int32_t height, bool by_rows);
 /* Makes @buffer (its reference is taken) what @object, a wl_buffer, stands for. */
 void shm_buffer_give(struct shm_buffer *buffer, struct relay_object *object);
 
@@ -64,6 +65,8 @@ struct shm_buffer *shadowed_buffer(const struct relay_object *object);
  * not notice such an end: their applications would show the same picture for ever.
  */
 bool buffer_abandoned(const struct relay_object *object);
+/* The size of @object in pixels, a wl_buffer, or NULL: 0. */
+void buffer_size(const struct relay_object *object, int32_t *width, int32_t *height);
 /* The memory of @object, a wl_buffer, as far as it is known here. */
 uint64_t buffer_bytes(const struct relay_object *object);
 struct shm_buffer *shm_buffer_ref(struct shm_buffer *buffer);

@@ -26,7 +26,7 @@ static enum relay_verdict refuse_selection(struct relay_message *message)
 static enum relay_verdict refuse_drag(struct relay_message *message)
 {
 	struct relay_object *source = message->args[0].object;
-	return source ? cancel(message, source) : RELAY_FORWARD;
+	return source ? cancel(message, source) : policy_start_drag(message);
 }
 
 /* Swallowed messages have their fds closed, so whoever reads the pipe of a receive sees its end. */

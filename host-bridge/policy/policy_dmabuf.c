@@ -223,8 +223,8 @@ static bool open_all(const struct params *params, int fds[PIXEL_FORMAT_MAX_PLANE
 }
 
 /* The compositor gets the dma-bufs @fds, which are taken. Why not, or NULL. */
-static const char *hand_on(
-	struct relay_message *message, struct params *params, int fds[PIXEL_FORMAT_MAX_PLANES])
+static const char *hand_on(struct relay_message *message, struct params *params,
+	const struct picture *picture, int fds[PIXEL_FORMAT_MAX_PLANES])
 {
 	struct policy_connection *connection = relay_data(message->relay);
 	static char text[QUOTA_TEXT_MAX];
@@ -234,7 +234,8 @@ static const char *hand_on(
 		n_fds++;
 	if (!quota_charge(quota, QUOTA_DMABUF_FDS, n_fds))
 		return close_all(fds), quota_explain(quota, QUOTA_DMABUF_FDS, text);
-	struct shm_buffer *buffer = shm_buffer_create(quota, NULL, 0, 0, 0, false);
+	struct shm_buffer *buffer =
+		shm_buffer_create(quota, NULL, 0, 0, picture->width, picture->height, false);
 	if (!buffer) {
 		quota_release(quota, QUOTA_DMABUF_FDS, n_fds);
 		return close_all(fds), quota_explain(quota, QUOTA_BUFFERS, text);
@@ -283,8 +284,9 @@ static const char *make_shm(struct relay_message *message, struct params *params
 		0)
 		return why ? why : "no memory for a buffer";
 	const bool shadowed = pool->shadow;
-	struct shm_buffer *buffer = shm_buffer_create(pool->quota, pool, (int32_t)plane->offset,
-		(int32_t)plane->stride, picture->height, picture->format->planes[0].x == 1);
+	struct shm_buffer *buffer =
+		shm_buffer_create(pool->quota, pool, (int32_t)plane->offset, (int32_t)plane->stride,
+			picture->width, picture->height, picture->format->planes[0].x == 1);
 	struct relay_object *pool_object =
 		relay_object_create(relay, interface_find("wl_shm_pool"), 1);
 	if (!buffer || !pool_object) {
@@ -345,7 +347,7 @@ static enum relay_verdict handle_create(struct relay_message *message)
 	if (!begin(message, message->args, &picture))
 		return RELAY_FAILED;
 	if (message->object->id[RELAY_UP] && open_all(params, fds)) {
-		why = hand_on(message, params, fds);
+		why = hand_on(message, params, &picture, fds);
 		if (!why)
 			return RELAY_FORWARD; /* the buffer comes with "created" */
 	} else {
@@ -378,7 +380,7 @@ static enum relay_verdict handle_create_immed(struct relay_message *message)
 	if (!begin(message, message->args + 1, &picture))
 		return RELAY_FAILED;
 	bool as_dmabuf = message->object->id[RELAY_UP] && open_all(params, fds);
-	const char *why = as_dmabuf ? hand_on(message, params, fds)
+	const char *why = as_dmabuf ? hand_on(message, params, &picture, fds)
 				    : make_shm(message, params, &picture, object);
 	if (why)
 		return relay_fail(message->relay, message->object,

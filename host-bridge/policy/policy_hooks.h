@@ -10,6 +10,11 @@ extern const struct relay_hook policy_buffer_hooks[];
 /* Surfaces and subsurfaces: their number and depth, and copies of what they show. */
 extern const struct relay_hook policy_surface_hooks[];
 
+/* Drags: their icons. In use where clipboards may leave the machine. */
+extern const struct relay_hook policy_drag_hooks[];
+/* The hook in it, for those who have another one for the same request. */
+enum relay_verdict policy_start_drag(struct relay_message *message);
+
 /* Regions: their rectangles. */
 extern const struct relay_hook policy_region_hooks[];
 

@@ -1,18 +1,47 @@
-/* Surfaces of guests: how many, how deep they are nested, and what the compositor keeps of them. */
+/* Surfaces of guests, as far as the policy needs to know them. */
 #ifndef HOST_BRIDGE_POLICY_POLICY_SURFACE_H
 #define HOST_BRIDGE_POLICY_POLICY_SURFACE_H
 
 #include "host-bridge/policy/policy_shadows.h"
 
+struct rectangle { /* empty: width or height 0 */
+	int64_t x, y, width, height;
+};
+
+struct surface_viewport {      /* 0: not set */
+	int32_t width, height; /* of the destination */
+	wl_fixed_t source_width, source_height;
+};
+
 struct policy_surface { /* relay_object.data of a wl_surface */
 	struct relay_object *object;
 	struct vm_quota *quota;
 	struct surface_shadow shadow;
-	struct wl_list links;              /* surface_link::link */
-	struct policy_surface *parent;     /* of a subsurface */
+	struct wl_list links;           /* surface_link::link */
+	struct relay_object *shell;     /* its xdg_surface or the like; NULL: none */
+	uint64_t charged_rectangles[2]; /* of its opaque and its input region */
+	uint64_t charged_icon_bytes;    /* of the window's icon */
+
+	/* Subsurfaces */
+	struct policy_surface *parent;     /* NULL: it is none */
+	struct relay_object *subsurface;   /* its wl_subsurface, or NULL */
 	struct wl_list children, siblings; /* policy_surface::siblings, in the parent's children */
-	uint64_t charged_rectangles[2];    /* of its opaque and its input region */
-	uint64_t charged_icon_bytes;       /* of the window's icon */
+	int32_t x, y;                      /* in the parent */
+	bool synced;                       /* shown when the parent is committed */
+
+	/* What it shows: see policy_bounds.c */
+	bool attached;        /* since the last commit: the buffer with this id at the guest, */
+	uint32_t attached_id; /* or none (0) */
+	int32_t attached_width, attached_height, buffer_width, buffer_height; /* pixels */
+	int32_t offset_x, offset_y; /* all offsets so far */
+	struct surface_viewport viewport;
+	int64_t width, height; /* surface coordinates; 0: it shows nothing */
+	bool image;            /* of a cursor or a drag */
+	struct rectangle
+		geometry; /* of the window; empty: not set, and all of the surface counts */
+	int32_t configured_width, configured_height; /* what the compositor wants; 0: nothing */
+	struct rectangle bounds; /* of the tree, at the last commit of its root */
+	bool tree_changed;       /* of a root: since then */
 };
 
 /* relay_object.data of what extends a surface: wl_subsurface, for example. */
@@ -21,6 +50,15 @@ struct surface_link {
 	struct wl_list link;            /* policy_surface::links */
 };
 
+/* What @object, a new wl_surface, becomes. RELAY_FORWARD or RELAY_FAILED. */
+enum relay_verdict surface_create(struct relay *relay, struct relay_object *object);
+
+/* The surface that @object, a wl_surface that is not destroyed, is. */
+static inline struct policy_surface *surface_at(const struct relay_object *object)
+{
+	return object->data;
+}
+
 /* Makes @object, a new one, an extension of @surface. False: no memory, and the relay has failed.
  */
 bool surface_extend(
@@ -28,5 +66,12 @@ bool surface_extend(
 
 /* The surface that @object (a wl_surface's extension) belongs to; NULL: it is gone. */
 struct policy_surface *surface_of(const struct relay_object *object);
+
+/*
+ * Puts @surface below @parent. -EINVAL: it is below another one or would be below itself; -EDQUOT:
+ * too deep.
+ */
+int surface_join(struct policy_surface *surface, struct policy_surface *parent);
+void surface_leave(struct policy_surface *surface);
 
 #endif

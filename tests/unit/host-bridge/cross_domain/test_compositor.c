@@ -20,6 +20,7 @@
 #include "host-bridge/policy/policy.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
+#include "protocol/base/monotonic.h"
 #include "tests/unit/log_capture.h"
 #include "tests/unit/wayland_messages.h"
 
@@ -603,6 +604,40 @@ static void a_compositor_that_does_not_read_holds_the_guest_back(void **state)
 	assert_false(compositor_congested(world.compositor));
 }
 
+static bool was_drained(void)
+{
+	return world.drained > 0;
+}
+
+static void a_request_that_has_to_wait_holds_its_guest_back_until_it_is_done(void **state)
+{
+	get_registry();
+	announce("wl_compositor", 1);
+	run_loop();
+	request("wl_registry", "bind", REGISTRY,
+		ARGS({.u = 1}, {.s = "wl_compositor"}, {.u = 1}, {.id = 3}));
+	request("wl_compositor", "create_region", 3, ARGS({.id = 4}));
+	for (int i = 0; i < 1000 && !compositor_congested(world.compositor); i++) {
+		flush();
+		server_receive();
+		captured_clear(&world.from_guest);
+		/* Others have just used up what time there is, if this is quick enough. */
+		world.policy.counters->slice_start_ns = monotonic_ns() - 5100000;
+		request("wl_region", "add", 4, ARGS({.i = 0}, {.i = 0}, {.i = 1}, {.i = 1}));
+	}
+	request("wl_region", "destroy", 4, ARGS({0}));
+	flush();
+	server_receive();
+	assert_true(compositor_congested(world.compositor));
+	assert_int_equal(world.from_guest.size, 0);
+	assert_int_equal(world.drained, 0);
+	run_loop_until(was_drained);
+	assert_false(compositor_congested(world.compositor));
+	server_receive();
+	captured_take(&world.from_guest, RELAY_DOWN, "wl_region", "add", 0, args);
+	captured_take(&world.from_guest, RELAY_DOWN, "wl_region", "destroy", 0, args);
+}
+
 static void a_guest_that_is_not_held_back_ends_with_an_error(void **state)
 {
 	int status;
@@ -726,6 +761,7 @@ int main(void)
 		TEST(a_blob_without_a_message_is_freed_at_the_end),
 		TEST(a_full_guest_stops_the_reading_without_spinning),
 		TEST(a_compositor_that_does_not_read_holds_the_guest_back),
+		TEST(a_request_that_has_to_wait_holds_its_guest_back_until_it_is_done),
 		TEST(a_guest_that_is_not_held_back_ends_with_an_error),
 		TEST(what_was_said_last_is_sent_before_the_socket_closes),
 		TEST(a_hang_up_is_told_once_after_the_last_event),

@@ -1,0 +1,304 @@
+/*
+ * Policy: where surfaces may draw. A window has the place that the compositor gave it. Subsurfaces,
+ * and what of a window's own surface lies outside of its geometry, could cover other applications:
+ * they stay within the window's geometry and a margin for shadows. Images of cursors and drags are
+ * small, and near the pointer.
+ *
+ * What does not keep to that is taken off (no buffer is attached), or moved where that is enough.
+ * Sizes are those of the last commits. The state of a synchronised subsurface waits for its
+ * parent's commit, so it is looked at when the root of the tree is committed; that of others at
+ * once. A window may have subsurfaces as large as the compositor has asked it to become: some
+ * applications draw them before they draw the window.
+ */
+#include "host-bridge/policy/policy_bounds.h"
+
+#include "protocol/base/bytes.h"
+
+#define MARGIN 100    /* for shadows, and for borders to be resized by */
+#define IMAGE_MAX 256 /* of a cursor or a drag, in surface coordinates */
+
+static bool is_inside(const struct rectangle *inner, const struct rectangle *outer)
+{
+	return inner->x >= outer->x && inner->y >= outer->y &&
+		inner->x + inner->width <= outer->x + outer->width &&
+		inner->y + inner->height <= outer->y + outer->height;
+}
+
+static bool same(const struct rectangle *a, const struct rectangle *b)
+{
+	return a->x == b->x && a->y == b->y && a->width == b->width && a->height == b->height;
+}
+
+static int64_t max_i64(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* @at moved so that [@at, @at + @size) lies in [@first, @first + @room), if it can. */
+static int64_t moved(int64_t at, int64_t size, int64_t first, int64_t room)
+{
+	if (at + size > first + room)
+		at = first + room - size;
+	return max_i64(at, first);
+}
+
+static int64_t divided(int64_t px, int32_t scale)
+{
+	return scale > 1 ? (px + scale - 1) / scale : px;
+}
+
+/* The size of @surface from its buffer, scale, transform and viewport. */
+static void update_size(struct policy_surface *surface)
+{
+	const struct surface_viewport *viewport = &surface->viewport;
+	const struct damage *damage = &surface->shadow.damage;
+	bool turned = damage->transform & 1; /* by 90 or 270 degrees */
+	int64_t width =
+		divided(turned ? surface->buffer_height : surface->buffer_width, damage->scale);
+	int64_t height =
+		divided(turned ? surface->buffer_width : surface->buffer_height, damage->scale);
+
+	if (width > 0 && viewport->width > 0) {
+		width = viewport->width;
+		height = viewport->height;
+	} else if (width > 0 && viewport->source_width > 0) {
+		width = ((int64_t)viewport->source_width + 255) / 256;
+		height = ((int64_t)viewport->source_height + 255) / 256;
+	}
+	surface->width = width;
+	surface->height = height;
+}
+
+static struct policy_surface *root_of(struct policy_surface *surface)
+{
+	while (surface->parent)
+		surface = surface->parent;
+	return surface;
+}
+
+/* Where the tree of @root may draw, in its coordinates. False: it shows nothing. */
+static bool bounds_of(const struct policy_surface *root, struct rectangle *bounds)
+{
+	*bounds = (struct rectangle){0, 0, IMAGE_MAX, IMAGE_MAX};
+	if (root->image)
+		return true;
+	*bounds = root->geometry;
+	if (bounds->width <= 0 || bounds->height <= 0)
+		*bounds = (struct rectangle){0, 0, root->width, root->height};
+	bounds->width = max_i64(bounds->width, root->configured_width) + 2 * MARGIN;
+	bounds->height = max_i64(bounds->height, root->configured_height) + 2 * MARGIN;
+	bounds->x -= MARGIN;
+	bounds->y -= MARGIN;
+	return root->width > 0;
+}
+
+/* Where @surface's parent is in the tree. */
+static void parent_origin(const struct policy_surface *surface, int64_t *x, int64_t *y)
+{
+	*x = *y = 0;
+	for (const struct policy_surface *at = surface->parent; at; at = at->parent) {
+		*x += at->x;
+		*y += at->y;
+	}
+}
+
+static bool is_synced(const struct policy_surface *surface)
+{
+	for (; surface->parent; surface = surface->parent) {
+		if (surface->synced)
+			return true;
+	}
+	return false;
+}
+
+/* --- taking off and moving --- */
+
+static bool attach_nothing(struct relay *relay, struct policy_surface *surface)
+{
+	surface->buffer_width = surface->buffer_height = 0;
+	surface->width = surface->height = 0;
+	return relay_send_named(relay, RELAY_UP, surface->object, "attach",
+		       (union wire_arg[]){{.object = NULL}, {.i = 0}, {.i = 0}}) == 0;
+}
+
+/* The client waits for the buffer that it attached and that the compositor will not show. */
+static bool release_attached(struct relay *relay, const struct policy_surface *surface)
+{
+	struct relay_object *buffer =
+		surface->attached ? relay_object_at(relay, RELAY_DOWN, surface->attached_id) : NULL;
+
+	if (!buffer || buffer->destroyed || buffer->interface != interface_find("wl_buffer"))
+		return true;
+	return relay_send_named(relay, RELAY_DOWN, buffer, "release", NULL) == 0;
+}
+
+/* Has a change below the root take effect at the root's next commit. */
+static bool commit_parents(struct relay *relay, const struct policy_surface *surface)
+{
+	for (surface = surface->parent; surface && surface->parent; surface = surface->parent) {
+		if (relay_send_named(relay, RELAY_UP, surface->object, "commit", NULL) < 0)
+			return false;
+	}
+	return true;
+}
+
+/* Makes @child, which is to be at @wish in the tree, keep to @bounds. */
+static bool bring_inside(struct relay *relay, struct policy_surface *child,
+	const struct rectangle *wish, const struct rectangle *bounds)
+{
+	if (wish->width <= bounds->width && wish->height <= bounds->height && child->subsurface) {
+		int64_t x, y;
+		parent_origin(child, &x, &y);
+		child->x = (int32_t)(moved(wish->x, wish->width, bounds->x, bounds->width) - x);
+		child->y = (int32_t)(moved(wish->y, wish->height, bounds->y, bounds->height) - y);
+		return relay_send_named(relay, RELAY_UP, child->subsurface, "set_position",
+			       (union wire_arg[]){{.i = child->x}, {.i = child->y}}) == 0 &&
+			commit_parents(relay, child);
+	}
+	return attach_nothing(relay, child) &&
+		relay_send_named(relay, RELAY_UP, child->object, "commit", NULL) == 0 &&
+		commit_parents(relay, child);
+}
+
+/* Everything below @parent, which is at @x, @y in the tree. */
+static bool check_below(struct relay *relay, struct policy_surface *parent, int64_t x, int64_t y,
+	const struct rectangle *bounds)
+{
+	struct policy_surface *child;
+
+	wl_list_for_each(child, &parent->children, siblings)
+	{
+		struct rectangle wish = {x + child->x, y + child->y, child->width, child->height};
+		if (child->width == 0)
+			continue; /* what is below it shows nothing either */
+		if (!is_inside(&wish, bounds) && !bring_inside(relay, child, &wish, bounds))
+			return false;
+		if (!check_below(relay, child, x + child->x, y + child->y, bounds))
+			return false;
+	}
+	return true;
+}
+
+/* --- commits --- */
+
+/* A window whose surface is larger than its geometry and shadows: all of it is the window. */
+static bool widen_geometry(struct relay *relay, struct policy_surface *window)
+{
+	struct rectangle *geometry = &window->geometry;
+
+	if (!window->shell || geometry->width <= 0 || geometry->height <= 0)
+		return true;
+	int64_t left = geometry->x > MARGIN ? MARGIN : geometry->x;
+	int64_t top = geometry->y > MARGIN ? MARGIN : geometry->y;
+	int64_t right = max_i64(geometry->x + geometry->width, window->width - MARGIN);
+	int64_t bottom = max_i64(geometry->y + geometry->height, window->height - MARGIN);
+	struct rectangle wider = {left, top, right - left, bottom - top};
+	if (window->width == 0 || same(&wider, geometry))
+		return true;
+	*geometry = wider;
+	return relay_send_named(relay, RELAY_UP, window->shell, "set_window_geometry",
+		       (union wire_arg[]){{.i = (int32_t)wider.x}, {.i = (int32_t)wider.y},
+			       {.i = (int32_t)wider.width}, {.i = (int32_t)wider.height}}) == 0;
+}
+
+static bool commit_root(struct relay *relay, struct policy_surface *root)
+{
+	struct rectangle bounds;
+
+	if (root->image && (root->width > IMAGE_MAX || root->height > IMAGE_MAX))
+		return release_attached(relay, root) && attach_nothing(relay, root);
+	if (!widen_geometry(relay, root))
+		return false;
+	if (!bounds_of(root, &bounds) || (!root->tree_changed && same(&bounds, &root->bounds)))
+		return true;
+	root->tree_changed = false;
+	root->bounds = bounds;
+	return check_below(relay, root, 0, 0, &bounds);
+}
+
+/* A subsurface whose state takes effect at once. */
+static bool commit_subsurface(struct relay *relay, struct policy_surface *surface)
+{
+	struct rectangle bounds, place = {0, 0, surface->width, surface->height};
+
+	if (!bounds_of(root_of(surface), &bounds) || surface->width == 0)
+		return true; /* looked at when the root shows something */
+	parent_origin(surface, &place.x, &place.y);
+	place.x += surface->x;
+	place.y += surface->y;
+	if (!is_inside(&place, &bounds))
+		return release_attached(relay, surface) && attach_nothing(relay, surface);
+	return check_below(relay, surface, place.x, place.y, &bounds);
+}
+
+bool bounds_commit(struct relay *relay, struct policy_surface *surface)
+{
+	bool good = true;
+
+	if (surface->attached) {
+		surface->buffer_width = surface->attached_width;
+		surface->buffer_height = surface->attached_height;
+	}
+	update_size(surface);
+	if (!surface->parent) {
+		good = commit_root(relay, surface);
+	} else {
+		root_of(surface)->tree_changed = true;
+		if (!is_synced(surface))
+			good = commit_subsurface(relay, surface);
+	}
+	surface->attached = false;
+	return good;
+}
+
+bool bounds_desync(struct relay *relay, struct policy_surface *surface)
+{
+	struct rectangle bounds;
+	struct policy_surface *root = root_of(surface);
+
+	return is_synced(surface) || !bounds_of(root, &bounds) ||
+		check_below(relay, root, 0, 0, &bounds);
+}
+
+bool bounds_image(struct policy_surface *surface)
+{
+	surface->image = true;
+	surface->tree_changed = true;
+	return surface->width <= IMAGE_MAX && surface->height <= IMAGE_MAX &&
+		wl_list_empty(&surface->children);
+}
+
+int32_t bounds_hotspot(int32_t coordinate)
+{
+	return (int32_t)moved(coordinate, 0, 0, IMAGE_MAX);
+}
+
+void bounds_offset(struct policy_surface *surface, int32_t *x, int32_t *y)
+{
+	if (surface->shell)
+		return; /* moves a window where the compositor lets it */
+	int64_t new_x = moved((int64_t)surface->offset_x + *x, 0, -IMAGE_MAX, 2 * IMAGE_MAX);
+	int64_t new_y = moved((int64_t)surface->offset_y + *y, 0, -IMAGE_MAX, 2 * IMAGE_MAX);
+	*x = surface->parent ? 0 : (int32_t)(new_x - surface->offset_x);
+	*y = surface->parent ? 0 : (int32_t)(new_y - surface->offset_y);
+	surface->offset_x += *x;
+	surface->offset_y += *y;
+}
+
+void bounds_move(struct policy_surface *surface, int32_t *x, int32_t *y)
+{
+	struct policy_surface *root = root_of(surface);
+	struct rectangle bounds;
+	int64_t origin_x, origin_y;
+
+	root->tree_changed = true;
+	if (bounds_of(root, &bounds)) {
+		parent_origin(surface, &origin_x, &origin_y);
+		*x = (int32_t)(moved(origin_x + *x, surface->width, bounds.x, bounds.width) -
+			origin_x);
+		*y = (int32_t)(moved(origin_y + *y, surface->height, bounds.y, bounds.height) -
+			origin_y);
+	}
+	surface->x = *x;
+	surface->y = *y;
+}

@@ -1,0 +1,334 @@
+/* host-bridge/policy/policy_bounds.c: surfaces keep to their windows, images are small. */
+#include "host-bridge/policy/policy_bounds.h"
+
+#include <string.h>
+
+#include "tests/unit/policy_world.h"
+
+static struct {
+	struct pair compositor, subcompositor, viewporter, wm_base, pixels;
+} t;
+
+struct test_surface {
+	uint32_t id, viewport, role, toplevel;
+};
+
+static int set_up_globals(void **state)
+{
+	set_up(state);
+	t.compositor = bind_global("wl_compositor");
+	t.subcompositor = bind_global("wl_subcompositor");
+	t.viewporter = bind_global("wp_viewporter");
+	t.wm_base = bind_global("xdg_wm_base");
+	t.pixels = bind_global("wp_single_pixel_buffer_manager_v1");
+	return 0;
+}
+
+static struct test_surface create_surface(void)
+{
+	struct test_surface surface = {world.next_id++, world.next_id++, 0, 0};
+	request("wl_compositor", "create_surface", t.compositor.down, ARGS({.id = surface.id}));
+	request("wp_viewporter", "get_viewport", t.viewporter.down,
+		ARGS({.id = surface.viewport}, {.id = surface.id}));
+	return surface;
+}
+
+/* The next commit of @surface shows a new buffer at this size. Returns the buffer. */
+static uint32_t attach(struct test_surface surface, int32_t width, int32_t height)
+{
+	uint32_t buffer = world.next_id++;
+	request("wp_single_pixel_buffer_manager_v1", "create_u32_rgba_buffer", t.pixels.down,
+		ARGS({.id = buffer}, {.u = 0}, {.u = 0}, {.u = 0}, {.u = 0}));
+	request("wp_viewport", "set_destination", surface.viewport,
+		ARGS({.i = width}, {.i = height}));
+	request("wl_surface", "attach", surface.id, ARGS({.id = buffer}, {.i = 0}, {.i = 0}));
+	return buffer;
+}
+
+static void commit(struct test_surface surface)
+{
+	captured_clear(&world.sent[RELAY_UP]);
+	captured_clear(&world.sent[RELAY_DOWN]);
+	request("wl_surface", "commit", surface.id, ARGS({0}));
+}
+
+static uint32_t show(struct test_surface surface, int32_t width, int32_t height)
+{
+	uint32_t buffer = attach(surface, width, height);
+	commit(surface);
+	return buffer;
+}
+
+static struct test_surface create_window(int32_t width, int32_t height)
+{
+	struct test_surface window = create_surface();
+	window.role = world.next_id++;
+	window.toplevel = world.next_id++;
+	request("xdg_wm_base", "get_xdg_surface", t.wm_base.down,
+		ARGS({.id = window.role}, {.id = window.id}));
+	request("xdg_surface", "get_toplevel", window.role, ARGS({.id = window.toplevel}));
+	show(window, width, height);
+	return window;
+}
+
+static struct test_surface create_subsurface(struct test_surface parent)
+{
+	struct test_surface surface = create_surface();
+	surface.role = world.next_id++;
+	request("wl_subcompositor", "get_subsurface", t.subcompositor.down,
+		ARGS({.id = surface.role}, {.id = surface.id}, {.id = parent.id}));
+	return surface;
+}
+
+static void set_position(struct test_surface surface, int32_t x, int32_t y)
+{
+	captured_clear(&world.sent[RELAY_UP]);
+	request("wl_subsurface", "set_position", surface.role, ARGS({.i = x}, {.i = y}));
+}
+
+static void desync(struct test_surface surface)
+{
+	request("wl_subsurface", "set_desync", surface.role, ARGS({0}));
+}
+
+static void expect_position(int32_t x, int32_t y)
+{
+	take_up("wl_subsurface", "set_position");
+	assert_int_equal(args[0].i, x);
+	assert_int_equal(args[1].i, y);
+}
+
+static void expect_commits(unsigned n)
+{
+	while (n-- > 0)
+		take_up("wl_surface", "commit");
+	assert_int_equal(world.sent[RELAY_UP].size, 0);
+}
+
+/* A surface is taken off: nothing is attached, and @commits follow. */
+static void expect_taken_off(unsigned commits)
+{
+	take_up("wl_surface", "attach");
+	assert_int_equal(args[0].id, 0);
+	expect_commits(commits);
+}
+
+static void subsurfaces_that_keep_to_their_window_are_left_alone(void **state)
+{
+	struct test_surface window = create_window(200, 150), inner = create_subsurface(window),
+			    shadow = create_subsurface(window);
+	set_position(inner, 10, 20);
+	expect_position(10, 20);
+	show(inner, 190, 130);
+	expect_commits(1);
+	set_position(shadow, -100, -100);
+	expect_position(-100, -100);
+	show(shadow, 400, 350);
+	expect_commits(1);
+	commit(window);
+	expect_commits(1);
+}
+
+static void a_subsurface_larger_than_its_window_is_not_shown(void **state)
+{
+	struct test_surface window = create_window(200, 150), large = create_subsurface(window);
+	show(large, 2400, 1600);
+	expect_commits(1); /* of no effect yet */
+	commit(window);
+	expect_taken_off(2);
+	commit(window);
+	expect_commits(1);
+}
+
+static void one_that_needs_no_commit_of_its_parent_is_not_shown_at_once(void **state)
+{
+	struct test_surface window = create_window(200, 150), large = create_subsurface(window);
+	desync(large);
+	uint32_t buffer = show(large, 2400, 1600);
+	expect_taken_off(1);
+	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_buffer", "release", buffer, args);
+	show(large, 200, 150);
+	expect_commits(1);
+	assert_int_equal(world.sent[RELAY_DOWN].size, 0);
+}
+
+static void one_that_stops_to_need_it_is_looked_at(void **state)
+{
+	struct test_surface window = create_window(200, 150), large = create_subsurface(window);
+	show(large, 2400, 1600);
+	captured_clear(&world.sent[RELAY_UP]);
+	desync(large);
+	take_up("wl_surface", "attach");
+	take_up("wl_surface", "commit");
+	take_up("wl_subsurface", "set_desync");
+}
+
+static void positions_outside_are_moved_inside(void **state)
+{
+	struct test_surface window = create_window(200, 150), menu = create_subsurface(window);
+	set_position(menu, 5000, -5000);
+	expect_position(300, -100);
+	show(menu, 150, 100); /* would lie at 300 to 450 of 300 */
+	expect_commits(1);
+	commit(window);
+	expect_position(150, -100);
+	expect_commits(1);
+	set_position(menu, 160, 170);
+	expect_position(150, 150);
+}
+
+static void nested_subsurfaces_are_measured_from_the_window(void **state)
+{
+	struct test_surface window = create_window(200, 150), middle = create_subsurface(window),
+			    inner = create_subsurface(middle);
+	set_position(middle, 150, 100);
+	show(middle, 50, 50);
+	set_position(inner, 100, 0);
+	show(inner, 60, 60); /* 250 to 310 */
+	show(middle, 50, 50);
+	commit(window);
+	expect_position(90, 0);
+	expect_commits(2); /* the middle one's, for the new position, and the window's */
+}
+
+static void a_window_that_shrinks_takes_its_subsurfaces_off(void **state)
+{
+	struct test_surface window = create_window(1000, 800), large = create_subsurface(window);
+	show(large, 1000, 800);
+	commit(window);
+	expect_commits(1);
+	show(window, 200, 150);
+	expect_taken_off(2);
+}
+
+static void a_window_may_grow_as_the_compositor_asks(void **state)
+{
+	struct test_surface window = create_window(200, 150), content = create_subsurface(window);
+	struct wl_array none = {0};
+	desync(content);
+	uint32_t up = relay_object_at(world.relay, RELAY_DOWN, window.toplevel)->id[RELAY_UP];
+	event("xdg_toplevel", "configure", up,
+		ARGS({.i = 1000}, {.i = 800}, {.array = {none.data, 0}}));
+	show(content, 1000, 800);
+	expect_commits(1);
+}
+
+static void what_is_outside_of_its_geometry_becomes_part_of_a_window(void **state)
+{
+	struct test_surface window = create_window(300, 250);
+	const union wire_arg small[] = {{.i = 50}, {.i = 50}, {.i = 200}, {.i = 150}};
+	request("xdg_surface", "set_window_geometry", window.role, small);
+	commit(window);
+	expect_commits(1); /* 50 pixels of shadow on each side */
+	show(window, 1300, 250);
+	take_up("xdg_surface", "set_window_geometry");
+	assert_int_equal(args[0].i, 50);
+	assert_int_equal(args[2].i, 1150);
+	assert_int_equal(args[3].i, 150);
+	expect_commits(1);
+	commit(window);
+	expect_commits(1);
+}
+
+static void pointer_and_cursor(struct pair *seat, uint32_t *pointer, struct test_surface *cursor)
+{
+	*seat = bind_global("wl_seat");
+	*pointer = world.next_id++;
+	request("wl_seat", "get_pointer", seat->down, ARGS({.id = *pointer}));
+	*cursor = create_surface();
+	captured_clear(&world.sent[RELAY_UP]);
+}
+
+static void cursors_are_small_and_at_the_pointer(void **state)
+{
+	struct test_surface cursor;
+	struct pair seat;
+	uint32_t pointer;
+
+	pointer_and_cursor(&seat, &pointer, &cursor);
+	request("wl_pointer", "set_cursor", pointer,
+		ARGS({.u = 1}, {.id = cursor.id}, {.i = -2000}, {.i = 2000}));
+	take_up("wl_pointer", "set_cursor");
+	assert_int_not_equal(args[1].id, 0);
+	assert_int_equal(args[2].i, 0);
+	assert_int_equal(args[3].i, 256);
+	show(cursor, 256, 256);
+	expect_commits(1);
+	uint32_t buffer = show(cursor, 257, 10);
+	expect_taken_off(1);
+	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_buffer", "release", buffer, args);
+}
+
+static void a_large_surface_becomes_no_cursor(void **state)
+{
+	struct test_surface cursor;
+	struct pair seat;
+	uint32_t pointer;
+
+	pointer_and_cursor(&seat, &pointer, &cursor);
+	show(cursor, 2000, 2000);
+	captured_clear(&world.sent[RELAY_UP]);
+	request("wl_pointer", "set_cursor", pointer,
+		ARGS({.u = 1}, {.id = cursor.id}, {.i = 0}, {.i = 0}));
+	take_up("wl_pointer", "set_cursor");
+	assert_int_equal(args[1].id, 0);
+}
+
+static void a_large_surface_becomes_no_icon_of_a_drag(void **state)
+{
+	struct pair manager = bind_global("wl_data_device_manager"), seat = bind_global("wl_seat");
+	struct test_surface window = create_window(200, 150), icon = create_surface();
+	uint32_t device = world.next_id++;
+
+	request("wl_data_device_manager", "get_data_device", manager.down,
+		ARGS({.id = device}, {.id = seat.down}));
+	for (int large = 0; large < 2; large++) {
+		show(icon, large ? 1000 : 100, 100);
+		captured_clear(&world.sent[RELAY_UP]);
+		request("wl_data_device", "start_drag", device,
+			ARGS({.id = 0}, {.id = window.id}, {.id = icon.id}, {.u = 1}));
+		take_up("wl_data_device", "start_drag");
+		assert_int_equal(args[2].id == 0, large);
+		icon = create_surface();
+	}
+}
+
+static void images_and_subsurfaces_cannot_be_shifted_away(void **state)
+{
+	struct test_surface window = create_window(200, 150), inner = create_subsurface(window),
+			    icon = create_surface();
+	static const int32_t shifts[][2] = {{-100, -100}, {-500, -156}, {-1, 0}};
+
+	captured_clear(&world.sent[RELAY_UP]);
+	request("wl_surface", "offset", inner.id, ARGS({.i = 500}, {.i = -500}));
+	take_up("wl_surface", "offset");
+	assert_int_equal(args[0].i, 0);
+	assert_int_equal(args[1].i, 0);
+	for (size_t i = 0; i < 3; i++) {
+		request("wl_surface", "offset", icon.id, ARGS({.i = shifts[i][0]}, {.i = 0}));
+		take_up("wl_surface", "offset");
+		assert_int_equal(args[0].i, shifts[i][1]);
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_globals, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(subsurfaces_that_keep_to_their_window_are_left_alone),
+		TEST(a_subsurface_larger_than_its_window_is_not_shown),
+		TEST(one_that_needs_no_commit_of_its_parent_is_not_shown_at_once),
+		TEST(one_that_stops_to_need_it_is_looked_at),
+		TEST(positions_outside_are_moved_inside),
+		TEST(nested_subsurfaces_are_measured_from_the_window),
+		TEST(a_window_that_shrinks_takes_its_subsurfaces_off),
+		TEST(a_window_may_grow_as_the_compositor_asks),
+		TEST(what_is_outside_of_its_geometry_becomes_part_of_a_window),
+		TEST(cursors_are_small_and_at_the_pointer),
+		TEST(a_large_surface_becomes_no_cursor),
+		TEST(a_large_surface_becomes_no_icon_of_a_drag),
+		TEST(images_and_subsurfaces_cannot_be_shifted_away),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
