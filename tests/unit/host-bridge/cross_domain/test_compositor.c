@@ -735,7 +735,7 @@ static void too_many_fds_from_the_compositor_end_the_connection(void **state)
 	for (size_t i = 0; i < FD_MESSAGE_MAX; i++)
 		fds[i] = world.server;
 	for (int i = 0; i <= WIRE_HANDLES_MAX / FD_MESSAGE_MAX; i++) /* of one long message */
-		server_send((const uint8_t *)(i < 8 ? "\1\0\0\0\0\0\0\1" + i : "x"), 1, fds,
+		server_send((const uint8_t *)(i < 8 ? &"\1\0\0\0\0\0\0\1"[i] : "x"), 1, fds,
 			FD_MESSAGE_MAX);
 	run_loop();
 	assert_int_equal(world.closed, 1);
