@@ -127,7 +127,7 @@ static void a_pool_is_its_blobs_place_in_the_window(void **state)
 	struct resource blob = region_blob(8192, 4096);
 	struct stat window, passed;
 
-	create_pool(shm, &blob, 4000);
+	struct pair pool = create_pool(shm, &blob, 4000);
 	assert_int_equal(args[2].i, 8192 + 4000);
 	assert_int_equal(args[1].handle.kind, WIRE_FD);
 	assert_int_not_equal(args[1].handle.fd, memory_fd);
@@ -136,6 +136,8 @@ static void a_pool_is_its_blobs_place_in_the_window(void **state)
 	assert_int_equal(window.st_ino, passed.st_ino);
 	wire_handle_finish(&args[1].handle);
 	assert_int_equal(blob.refs, 1);
+	request("wl_shm_pool", "destroy", pool.down, ARGS({0}));
+	assert_int_equal(blob.refs, 0);
 }
 
 static void a_blob_is_held_until_pool_and_buffers_are_gone(void **state)
