@@ -277,8 +277,10 @@ void bounds_offset(struct policy_surface *surface, int32_t *x, int32_t *y)
 {
 	if (surface->shell)
 		return; /* moves a window where the compositor lets it */
-	int64_t new_x = moved((int64_t)surface->offset_x + *x, 0, -IMAGE_MAX, 2 * (int64_t)IMAGE_MAX);
-	int64_t new_y = moved((int64_t)surface->offset_y + *y, 0, -IMAGE_MAX, 2 * (int64_t)IMAGE_MAX);
+	int64_t new_x =
+		moved((int64_t)surface->offset_x + *x, 0, -IMAGE_MAX, 2 * (int64_t)IMAGE_MAX);
+	int64_t new_y =
+		moved((int64_t)surface->offset_y + *y, 0, -IMAGE_MAX, 2 * (int64_t)IMAGE_MAX);
 	*x = surface->parent ? 0 : (int32_t)(new_x - surface->offset_x);
 	*y = surface->parent ? 0 : (int32_t)(new_y - surface->offset_y);
 	surface->offset_x += *x;
