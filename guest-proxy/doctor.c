@@ -284,6 +284,13 @@ static enum check_result check_capset(void *world, struct finding *finding, int 
 		"and --wayland-sock), or use wayferry-host");
 }
 
+/* What became of a context, and of memory in it. */
+struct trial {
+	const char *lost; /* NULL: it is not */
+	bool answered;    /* about the memory */
+	int error;
+};
+
 static void handle_fence(void *data)
 {
 }
@@ -292,37 +299,68 @@ static void handle_done(void *data, unsigned n)
 {
 }
 
+static void handle_blob(void *data, struct gpu_blob *blob, int error)
+{
+	struct trial *trial = data;
+	trial->answered = true;
+	trial->error = error;
+}
+
 static void handle_lost(void *data, const char *why)
 {
+	struct trial *trial = data;
+	trial->lost = why;
+}
+
+/* 0 or -errno: there is no memory in @context. */
+static int try_memory(struct doctor *doctor, struct trial *trial, struct gpu_context *context)
+{
+	const struct gpu_ops *ops = doctor->gpu->ops;
+	struct gpu_blob *blob = NULL;
+
+	int error = ops->blob_create(context, GPU_BLOB_GUEST, 0, CROSS_DOMAIN_RING_BYTES, &blob);
+	while (error == -EINPROGRESS && !trial->answered && !trial->lost)
+		wl_event_loop_dispatch(doctor->loop, -1);
+	if (trial->answered)
+		error = trial->error;
+	if (error == 0)
+		memset(blob->map, 0, blob->size);
+	ops->blob_destroy(blob);
+	return error;
 }
 
 /* A context, and memory in it. */
 static enum check_result check_context(void *world, struct finding *finding, int argument)
 {
 	static const struct gpu_listener listener = {
-		.event = handle_fence, .done = handle_done, .lost = handle_lost};
+		.event = handle_fence,
+		.answered = handle_fence,
+		.done = handle_done,
+		.blob = handle_blob,
+		.lost = handle_lost,
+	};
 	struct doctor *doctor = world;
+	struct trial trial = {0};
 	struct gpu_context *context;
-	struct gpu_blob *blob = NULL;
 
 	if (!doctor->gpu)
 		return finding_skip(finding, no_device);
 	const struct gpu_ops *ops = doctor->gpu->ops;
-	int error = ops->context_create(doctor->gpu, &listener, doctor, &context);
-	if (error < 0) {
-		finding_found(finding, "the device makes none: %s", strerror(-error));
+	int error = ops->context_create(doctor->gpu, &listener, &trial, &context);
+	if (error == 0) {
+		trial.error = try_memory(doctor, &trial, context);
+		ops->context_destroy(context);
+	}
+	if (error < 0 || trial.lost) {
+		finding_found(finding, "the device makes none: %s",
+			trial.lost ? trial.lost : strerror(-error));
 		return finding_remedy(finding, CHECK_FAILED,
 			"see what wayferry-host says (journalctl --user -u 'wayferry-host@*'); it "
 			"may have reached its limit of applications");
 	}
-	error = ops->blob_create(context, GPU_BLOB_GUEST, 0, CROSS_DOMAIN_RING_BYTES, &blob);
-	if (error == 0)
-		memset(blob->map, 0, blob->size);
-	ops->blob_destroy(blob);
-	ops->context_destroy(context);
-	if (error < 0) {
-		finding_found(
-			finding, "one can be made, but no memory for it: %s", strerror(-error));
+	if (trial.error < 0) {
+		finding_found(finding, "one can be made, but no memory for it: %s",
+			strerror(-trial.error));
 		return finding_remedy(finding, CHECK_FAILED,
 			"give the machine more memory, and, with QEMU, a shared memory backend "
 			"(memory-backend-memfd,share=on)");
@@ -349,6 +387,10 @@ static void handle_pipe_data(
 }
 
 static void handle_ready(void *data)
+{
+}
+
+static void handle_blobs(void *data)
 {
 }
 
@@ -390,6 +432,7 @@ static enum check_result check_compositor(void *world, struct finding *finding, 
 	static const struct channel_listener listener = {
 		.receive = handle_receive,
 		.pipe_data = handle_pipe_data,
+		.blobs = handle_blobs,
 		.ready = handle_ready,
 		.closed = handle_closed,
 	};
@@ -431,6 +474,12 @@ static enum check_result check_buffers(void *world, struct finding *finding, int
 	if (!doctor->probe.done || doctor->closed)
 		return finding_skip(finding, "there is no channel to the compositor");
 	int error = channel_blob_create(doctor->channel, CROSS_DOMAIN_RING_BYTES, &blob);
+	while (error == 0 && blob->status == -EINPROGRESS && !doctor->closed)
+		wl_event_loop_dispatch(doctor->loop, -1);
+	if (error == 0 && blob->status < 0) {
+		error = blob->status;
+		channel_blob_unref(blob);
+	}
 	if (error < 0) {
 		finding_found(finding, "none can be made: %s", strerror(-error));
 		return finding_remedy(finding, CHECK_FAILED,

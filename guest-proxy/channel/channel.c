@@ -13,7 +13,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "guest-proxy/channel/channel_flow.h"
 #include "guest-proxy/channel/command_batch.h"
+#include "guest-proxy/channel/read_credit.h"
 #include "protocol/formats/cross_domain.h"
 
 #define LOG_MODULE "channel"
@@ -22,28 +24,16 @@
 #define BATCH_FLUSH_BYTES ((size_t)128 << 10) /* a batch this large goes out without a flush */
 #define BATCH_BLOBS 64
 #define CHUNK_BYTES ((size_t)32 << 10)
-/* What a small submission counts as: it takes a place in the queue, whatever its size. */
-#define SUBMISSION_COST UINT64_C(2048)
-#define FENCE_BYTES (UINT64_C(64) << 10)
-#define CONGESTED_BYTES (UINT64_C(256) << 10)
-#define RELIEVED_BYTES (UINT64_C(128) << 10)
-/* More than a user that heeds channel_ready can reach. */
-#define MAX_UNDER_WAY_BYTES (UINT64_C(4) << 20)
-#define MAX_FENCES 80
-static_assert(MAX_FENCES > MAX_UNDER_WAY_BYTES / FENCE_BYTES, "");
 /* The fence of a POLL is held until there is an event, and with it the memory of its submission: a
  * POLL goes into small submissions only. */
 #define MERGE_BYTES 2048
 
-/* Flow control of read pipes: how much the host may send ahead, and how often it gets more credit.
+/* What came in a RECEIVE whose blobs are not complete yet. No other event is asked for meanwhile.
  */
-#define READ_WINDOW_BYTES (256u << 10)
-#define CREDIT_BYTES (64u << 10)
-
-/* A pipe that the host reads from and sends to us, under flow control. */
-struct credit_pipe {
-	uint32_t id;
-	uint32_t due; /* bytes taken by its reader that the host has not been told of */
+struct held_receive {
+	struct wire_handle handles[CROSS_DOMAIN_MAX_IDENTIFIERS];
+	size_t n_handles, size;
+	uint8_t bytes[CROSS_DOMAIN_RECEIVE_MAX_DATA];
 };
 
 struct channel {
@@ -61,20 +51,18 @@ struct channel {
 	size_t n_batch_blobs;
 	bool fence_due; /* the batch ends a write pipe: the next submission gets a fence */
 	bool stalled;   /* the device's queue was full: the batch is sent when there is room */
-	bool congested; /* too much is under way */
-	/* Costs, ever growing: given to the device, covered by a fence, known to be carried out. */
-	uint64_t sent, fenced, acknowledged;
-	uint64_t fences[MAX_FENCES]; /* a ring: the value of sent at each fence under way */
-	unsigned first_fence, n_fences;
+	struct channel_flow flow;
 
 	bool poll_due, paused;
+	struct held_receive *held; /* NULL: none */
 	uint32_t next_read_pipe, last_read_pipe_sent;
-	struct wl_array credit_pipes; /* struct credit_pipe */
+	struct read_credit credit;
 
 	bool over, closed_told;
 	const char *why; /* NULL with over: the compositor closed the connection */
-	struct turn_task tell_task;
-	bool *destroyed; /* set by channel_destroy while an event is handled */
+	struct turn_task turn_task;
+	bool blobs_changed; /* listener->blobs is due */
+	bool *destroyed;    /* set by channel_destroy while an event is handled */
 };
 
 const struct channel_counters *channel_counters(const struct channel *channel)
@@ -84,9 +72,8 @@ const struct channel_counters *channel_counters(const struct channel *channel)
 
 /* The end. */
 
-static void tell_closed(void *data)
+static void tell_closed(struct channel *channel)
 {
-	struct channel *channel = data;
 	if (channel->closed_told)
 		return;
 	channel->closed_told = true;
@@ -100,7 +87,7 @@ static void end(struct channel *channel, const char *why)
 		return;
 	channel->over = true;
 	channel->why = why;
-	turn_ask(&channel->gpu->turn, &channel->tell_task);
+	turn_ask(&channel->gpu->turn, &channel->turn_task);
 }
 
 /* The channel is over: listener->closed comes from the event loop. @why: a constant text. -EPIPE.
@@ -112,11 +99,6 @@ static int channel_fail(struct channel *channel, const char *why)
 }
 
 /* Submissions. */
-
-static uint64_t under_way(const struct channel *channel)
-{
-	return channel->sent - channel->acknowledged;
-}
 
 static void forget_batch(struct channel *channel)
 {
@@ -163,17 +145,11 @@ static bool has_feature(const struct channel *channel, uint32_t feature)
 /* Asks for the next event, unless one was asked for or is not wanted. */
 static void submit_poll(struct channel *channel)
 {
-	if (!channel->poll_due || channel->paused || channel->over)
+	if (!channel->poll_due || channel->paused || channel->held || channel->over)
 		return;
 	bool lazy = has_feature(channel, CROSS_DOMAIN_EXT_WANT_POLL);
 	if (submit(channel, &poll_command, sizeof(poll_command), GPU_FENCE_EVENT, lazy) == 0)
 		channel->poll_due = false;
-}
-
-static void push_fence(struct channel *channel)
-{
-	channel->fences[(channel->first_fence + channel->n_fences++) % MAX_FENCES] = channel->sent;
-	channel->fenced = channel->sent;
 }
 
 /* Submits the batch. @with_poll: a POLL may go along. 0 (also when it has to wait for room) or
@@ -183,10 +159,8 @@ static int submit_batch(struct channel *channel, bool with_poll)
 	size_t size = channel->batch.size;
 	if (size == 0)
 		return 0;
-	uint64_t cost = max_u64(size, SUBMISSION_COST);
 	enum gpu_fence fence = GPU_FENCE_NONE;
-	if ((channel->fence_due || channel->sent + cost - channel->fenced >= FENCE_BYTES) &&
-		channel->n_fences < MAX_FENCES)
+	if (channel_flow_wants_fence(&channel->flow, size, channel->fence_due))
 		fence = GPU_FENCE_DONE;
 	else if (with_poll &&
 		command_batch_add(&channel->batch, &poll_command, sizeof(poll_command)) == 0)
@@ -201,15 +175,11 @@ static int submit_batch(struct channel *channel, bool with_poll)
 	forget_batch(channel);
 	if (error < 0)
 		return error;
-	channel->sent += cost;
-	if (fence == GPU_FENCE_DONE) {
-		push_fence(channel);
+	channel_flow_submitted(&channel->flow, size, fence == GPU_FENCE_DONE);
+	if (fence == GPU_FENCE_DONE)
 		channel->fence_due = false;
-	}
 	if (fence == GPU_FENCE_EVENT)
 		channel->poll_due = false;
-	if (under_way(channel) > CONGESTED_BYTES)
-		channel->congested = true;
 	return 0;
 }
 
@@ -218,8 +188,8 @@ int channel_flush(struct channel *channel)
 	if (channel->over)
 		return -EPIPE;
 	/* Where each submission wakes the host, a POLL is put into the one that is due anyway. */
-	bool merge = channel->poll_due && !channel->paused && channel->batch.size > 0 &&
-		channel->batch.size <= MERGE_BYTES &&
+	bool merge = channel->poll_due && !channel->paused && !channel->held &&
+		channel->batch.size > 0 && channel->batch.size <= MERGE_BYTES &&
 		!has_feature(channel, CROSS_DOMAIN_EXT_WANT_POLL);
 	if (!merge)
 		submit_poll(channel);
@@ -230,12 +200,13 @@ int channel_flush(struct channel *channel)
 
 bool channel_ready(const struct channel *channel)
 {
-	return !channel->over && !channel->congested && !channel->stalled;
+	return !channel->over && !channel->flow.congested && !channel->stalled;
 }
 
 uint64_t channel_owed_bytes(const struct channel *channel)
 {
-	return channel->over ? 0 : channel->fenced - channel->acknowledged + channel->batch.size;
+	const struct channel_flow *flow = &channel->flow;
+	return channel->over ? 0 : flow->fenced - flow->acknowledged + channel->batch.size;
 }
 
 /* Submits the batch if @size bytes more would make it too large. 0 or -EPIPE. */
@@ -243,7 +214,8 @@ static int make_room(struct channel *channel, size_t size)
 {
 	if (channel->over)
 		return -EPIPE;
-	if (under_way(channel) + channel->batch.size + size > MAX_UNDER_WAY_BYTES)
+	if (channel_flow_under_way(&channel->flow) + channel->batch.size + size >
+		CHANNEL_FLOW_MAX_BYTES)
 		return channel_fail(channel, "the host does not take what it is sent");
 	if (channel->batch.size + size > BATCH_FLUSH_BYTES && !channel->stalled)
 		return submit_batch(channel, false);
@@ -260,39 +232,6 @@ uint32_t channel_new_read_pipe(struct channel *channel)
 	return channel->next_read_pipe++;
 }
 
-static struct credit_pipe *find_credit_pipe(struct channel *channel, uint32_t id)
-{
-	struct credit_pipe *pipe;
-	wl_array_for_each(pipe, &channel->credit_pipes)
-	{
-		if (pipe->id == id)
-			return pipe;
-	}
-	return NULL;
-}
-
-/* Begins the flow control of a new read pipe, where the host has it. 0 or -ENOMEM. */
-static int add_credit_pipe(struct channel *channel, uint32_t id)
-{
-	if (!has_feature(channel, CROSS_DOMAIN_EXT_READ_CREDIT))
-		return 0;
-	struct credit_pipe *pipe = wl_array_add(&channel->credit_pipes, sizeof(*pipe));
-	if (!pipe)
-		return -ENOMEM;
-	*pipe = (struct credit_pipe){.id = id};
-	return 0;
-}
-
-static void remove_credit_pipe(struct channel *channel, uint32_t id)
-{
-	struct wl_array *pipes = &channel->credit_pipes;
-	struct credit_pipe *pipe = find_credit_pipe(channel, id);
-	if (!pipe)
-		return;
-	pipes->size -= sizeof(*pipe);
-	*pipe = *(struct credit_pipe *)((char *)pipes->data + pipes->size);
-}
-
 /* What the host knows @handle as. The batch takes a reference of a blob. 0, or -errno: it cannot be
  * sent. */
 static int identify(
@@ -300,7 +239,8 @@ static int identify(
 {
 	if (handle->kind == WIRE_BLOB) {
 		struct channel_blob *blob = handle->blob;
-		if (blob->owner != &channel->blobs || channel->n_batch_blobs == BATCH_BLOBS)
+		if (blob->owner != &channel->blobs || blob->status < 0 ||
+			channel->n_batch_blobs == BATCH_BLOBS)
 			return -EINVAL;
 		*out = (struct command_identifier){
 			.id = blob->gpu->resource_id,
@@ -316,7 +256,9 @@ static int identify(
 		return -EINVAL;
 	channel->last_read_pipe_sent++;
 	*out = (struct command_identifier){.id = handle->id, .type = CROSS_DOMAIN_ID_READ_PIPE};
-	return add_credit_pipe(channel, handle->id);
+	return has_feature(channel, CROSS_DOMAIN_EXT_READ_CREDIT)
+		? read_credit_add(&channel->credit, handle->id)
+		: 0;
 }
 
 /* At most as many handles as one SEND carries, and a bounded number of bytes. */
@@ -388,7 +330,7 @@ bool channel_reader_gone(struct channel *channel, uint32_t pipe_id)
 {
 	if (!has_feature(channel, CROSS_DOMAIN_EXT_READER_GONE))
 		return false;
-	remove_credit_pipe(channel, pipe_id);
+	read_credit_remove(&channel->credit, pipe_id);
 	if (make_room(channel, 0) == 0)
 		batch_result(channel, command_batch_write(&channel->batch, pipe_id, NULL, 0, true));
 	return true;
@@ -396,19 +338,14 @@ bool channel_reader_gone(struct channel *channel, uint32_t pipe_id)
 
 void channel_read_done(struct channel *channel, uint32_t pipe_id, size_t size)
 {
-	struct credit_pipe *pipe = find_credit_pipe(channel, pipe_id);
-	if (!pipe || channel->over)
-		return;
-	/* No more than the window can have been read, so the sum cannot overflow. */
-	pipe->due += (uint32_t)min_u64(size, READ_WINDOW_BYTES);
-	if (pipe->due < CREDIT_BYTES)
+	uint32_t bytes = read_credit_taken(&channel->credit, pipe_id, size);
+	if (bytes == 0 || channel->over)
 		return;
 	const struct cross_domain_credit credit = {
 		.hdr = {.cmd = CROSS_DOMAIN_CMD_CREDIT, .cmd_size = sizeof(credit)},
 		.identifier = pipe_id,
-		.bytes = pipe->due,
+		.bytes = bytes,
 	};
-	pipe->due = 0;
 	if (batch_result(channel, command_batch_add(&channel->batch, &credit, sizeof(credit))) == 0)
 		channel_flush(channel);
 }
@@ -419,6 +356,8 @@ void channel_pause(struct channel *channel, bool paused)
 	submit_poll(channel);
 }
 
+static const char no_memory[] = "the host gives no memory for buffers";
+
 int channel_blob_create(struct channel *channel, size_t size, struct channel_blob **out)
 {
 	if (channel->over)
@@ -426,7 +365,7 @@ int channel_blob_create(struct channel *channel, size_t size, struct channel_blo
 	int error = channel_blobs_create(&channel->blobs, size, out);
 	if (error == 0 || error == -ENOMEM)
 		return error;
-	return channel_fail(channel, "the host gives no memory for buffers");
+	return channel_fail(channel, no_memory);
 }
 
 int channel_blob_import(struct channel *channel, int fd, struct channel_blob **out)
@@ -435,6 +374,8 @@ int channel_blob_import(struct channel *channel, int fd, struct channel_blob **o
 }
 
 /* Events. */
+
+static const char no_received_memory[] = "memory that the host sent cannot be had";
 
 static void finish_handles(struct wire_handle *handles, size_t n)
 {
@@ -450,7 +391,7 @@ static int receive_handle(struct channel *channel, const struct cross_domain_sen
 	switch (receive->types[i]) {
 	case CROSS_DOMAIN_ID_VIRTGPU_BLOB:
 		if (channel_blobs_receive(&channel->blobs, id, receive->sizes[i], &blob) < 0)
-			return channel_fail(channel, "memory that the host sent cannot be had");
+			return channel_fail(channel, no_received_memory);
 		*out = channel_blob_handle(blob);
 		channel_blob_unref(blob);
 		return 0;
@@ -460,6 +401,68 @@ static int receive_handle(struct channel *channel, const struct cross_domain_sen
 	default:
 		return channel_fail(channel, "the host sent an identifier of unknown type");
 	}
+}
+
+/* 0, -EINPROGRESS: one of the blobs among @handles is not complete; or -errno: one cannot be had.
+ */
+static int handles_status(const struct wire_handle *handles, size_t n)
+{
+	int status = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct channel_blob *blob =
+			handles[i].kind == WIRE_BLOB ? handles[i].blob : NULL;
+		if (blob && blob->status < 0 && (status == 0 || status == -EINPROGRESS))
+			status = blob->status;
+	}
+	return status;
+}
+
+static void deliver(struct channel *channel, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
+{
+	channel->counters.receives++;
+	channel->counters.bytes_in += size;
+	channel->listener->receive(channel->data, bytes, size, handles, n_handles);
+}
+
+static void hold(struct channel *channel, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
+{
+	struct held_receive *held = malloc(sizeof(*held));
+	if (!held) {
+		finish_handles(handles, n_handles);
+		channel_fail(channel, "out of memory");
+		return;
+	}
+	held->n_handles = n_handles;
+	held->size = size;
+	memcpy(held->handles, handles, n_handles * sizeof(*handles));
+	memcpy(held->bytes, bytes, size);
+	channel->held = held;
+}
+
+/* Gives the user what was held, if its blobs are complete. May destroy the channel: false. */
+static bool release_held(struct channel *channel)
+{
+	struct held_receive *held = channel->held;
+	bool destroyed = false;
+	int status = held ? handles_status(held->handles, held->n_handles) : -EINPROGRESS;
+	if (status == -EINPROGRESS || channel->over)
+		return true;
+	if (status < 0) {
+		channel_fail(channel, no_received_memory);
+		return true;
+	}
+	channel->held = NULL;
+	channel->destroyed = &destroyed;
+	deliver(channel, held->bytes, held->size, held->handles, held->n_handles);
+	free(held);
+	if (destroyed)
+		return false;
+	channel->destroyed = NULL;
+	if (!channel->over)
+		channel_flush(channel);
+	return true;
 }
 
 static void handle_receive(struct channel *channel, const uint8_t *page)
@@ -472,20 +475,21 @@ static void handle_receive(struct channel *channel, const uint8_t *page)
 		channel_fail(channel, "the host broke the protocol");
 		return;
 	}
-	if (receive.num_identifiers == 0 && receive.opaque_data_size == 0) {
+	size_t n = receive.num_identifiers, size = receive.opaque_data_size;
+	if (n == 0 && size == 0) {
 		end(channel, NULL);
 		return;
 	}
-	for (uint32_t i = 0; i < receive.num_identifiers; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		if (receive_handle(channel, &receive, i, &handles[i]) < 0) {
 			finish_handles(handles, i);
 			return;
 		}
 	}
-	channel->counters.receives++;
-	channel->counters.bytes_in += receive.opaque_data_size;
-	channel->listener->receive(
-		channel->data, data, receive.opaque_data_size, handles, receive.num_identifiers);
+	if (handles_status(handles, n) == -EINPROGRESS)
+		hold(channel, data, size, handles, n);
+	else
+		deliver(channel, data, size, handles, n);
 }
 
 static void handle_read(struct channel *channel, const uint8_t *page)
@@ -497,10 +501,17 @@ static void handle_read(struct channel *channel, const uint8_t *page)
 		return;
 	}
 	if (read.hang_up)
-		remove_credit_pipe(channel, read.identifier);
+		read_credit_remove(&channel->credit, read.identifier);
 	channel->counters.bytes_in += read.opaque_data_size;
 	channel->listener->pipe_data(
 		channel->data, read.identifier, data, read.opaque_data_size, read.hang_up != 0);
+}
+
+static bool brings_handles(const struct cross_domain_header *header, const uint8_t *page)
+{
+	struct cross_domain_send_receive receive;
+	memcpy(&receive, page, sizeof(receive));
+	return header->cmd == CROSS_DOMAIN_CMD_RECEIVE && receive.num_identifiers > 0;
 }
 
 static void handle_event(void *data)
@@ -510,17 +521,18 @@ static void handle_event(void *data)
 	uint8_t page[CROSS_DOMAIN_RING_BYTES];
 	bool destroyed = false;
 
-	if (channel->over)
+	if (channel->over || !channel->channel_ring->map)
 		return;
 	memcpy(page, channel->channel_ring->map, sizeof(page));
 	/* So that a fence that comes without an event does not repeat this one. */
 	memset(channel->channel_ring->map, 0, sizeof(header));
 	channel->poll_due = true;
-	if (has_feature(channel, CROSS_DOMAIN_EXT_WANT_POLL))
+	memcpy(&header, page, sizeof(header));
+	/* The next event is asked for at once, unless this one may have to be held. */
+	if (has_feature(channel, CROSS_DOMAIN_EXT_WANT_POLL) && !brings_handles(&header, page))
 		submit_poll(channel);
 
 	channel->destroyed = &destroyed;
-	memcpy(&header, page, sizeof(header));
 	if (header.cmd == CROSS_DOMAIN_CMD_RECEIVE)
 		handle_receive(channel, page);
 	else if (header.cmd == CROSS_DOMAIN_CMD_READ)
@@ -539,17 +551,13 @@ static void handle_done(void *data, unsigned n)
 	struct channel *channel = data;
 	bool was_ready = channel_ready(channel);
 	bool owed = channel_owed_bytes(channel) > 0;
-	for (; n > 0 && channel->n_fences > 0; n--) {
-		channel->acknowledged = channel->fences[channel->first_fence];
-		channel->first_fence = (channel->first_fence + 1) % MAX_FENCES;
-		channel->n_fences--;
-	}
+	channel_flow_signalled(&channel->flow, n);
 	if (channel->stalled) {
 		channel->stalled = false;
 		channel_flush(channel);
 	}
-	if (under_way(channel) <= RELIEVED_BYTES)
-		channel->congested = false;
+	if (!channel->over)
+		channel_blobs_retry(&channel->blobs);
 	if ((!was_ready && channel_ready(channel)) || (owed && channel_owed_bytes(channel) == 0))
 		channel->listener->ready(channel->data);
 }
@@ -558,12 +566,65 @@ static void handle_lost(void *data, const char *why)
 {
 	struct channel *channel = data;
 	end(channel, why);
-	turn_task_finish(&channel->tell_task);
+	turn_task_finish(&channel->turn_task);
 	tell_closed(channel);
+}
+
+/* The device has answered about memory: ours, or that of a blob. */
+static void handle_blob(void *data, struct gpu_blob *blob, int error)
+{
+	struct channel *channel = data;
+	if (channel->over)
+		return;
+	if (blob != channel->query_ring && blob != channel->channel_ring)
+		channel_blobs_gpu_blob(&channel->blobs, blob, error);
+	else if (error < 0)
+		channel_fail(channel, "the host takes no memory for a connection");
+	else if (blob == channel->query_ring)
+		channel_blobs_retry(&channel->blobs);
+}
+
+static void handle_answered(void *data)
+{
+	struct channel *channel = data;
+	if (!channel->over)
+		channel_blobs_answered(&channel->blobs);
+}
+
+/* channel_blobs::done */
+static void handle_blob_done(void *data, struct channel_blob *blob)
+{
+	struct channel *channel = data;
+	if (blob->status < 0 && blob->status != -ENOMEM && !blob->received)
+		channel_fail(channel, no_memory);
+	channel->blobs_changed = true;
+	turn_ask(&channel->gpu->turn, &channel->turn_task);
+}
+
+/* What is to be told in the turn of channels. */
+static void run_turn(void *data)
+{
+	struct channel *channel = data;
+	bool destroyed = false;
+
+	if (channel->blobs_changed && !channel->over) {
+		channel->blobs_changed = false;
+		if (!release_held(channel))
+			return;
+		channel->destroyed = &destroyed;
+		channel->listener->blobs(channel->data);
+		if (destroyed)
+			return;
+		channel->destroyed = NULL;
+	}
+	if (channel->over)
+		tell_closed(channel);
 }
 
 static const struct gpu_listener gpu_listener = {
 	.event = handle_event,
+	.answered = handle_answered,
+	.blob = handle_blob,
 	.done = handle_done,
 	.lost = handle_lost,
 };
@@ -599,7 +660,7 @@ static int submit_init(struct channel *channel)
 	};
 	const struct cross_domain_credit window = {
 		.hdr = {.cmd = CROSS_DOMAIN_CMD_CREDIT, .cmd_size = sizeof(window)},
-		.bytes = READ_WINDOW_BYTES,
+		.bytes = READ_CREDIT_WINDOW_BYTES,
 	};
 	struct gpu_blob *rings[] = {channel->query_ring, channel->channel_ring};
 	int error = channel->gpu->ops->submit(
@@ -616,6 +677,14 @@ static int submit_init(struct channel *channel)
 	return channel_flush(channel);
 }
 
+/* It may be complete later: the commands that name it come behind. */
+static int create_ring(struct channel *channel, struct gpu_blob **out)
+{
+	int error = channel->gpu->ops->blob_create(
+		channel->context, GPU_BLOB_GUEST, 0, CROSS_DOMAIN_RING_BYTES, out);
+	return error == -EINPROGRESS ? 0 : error;
+}
+
 static int start(struct channel *channel)
 {
 	const struct gpu_ops *ops = channel->gpu->ops;
@@ -624,11 +693,9 @@ static int start(struct channel *channel)
 		error = ops->context_create(
 			channel->gpu, &gpu_listener, channel, &channel->context);
 	if (error == 0)
-		error = ops->blob_create(channel->context, GPU_BLOB_GUEST, 0,
-			CROSS_DOMAIN_RING_BYTES, &channel->query_ring);
+		error = create_ring(channel, &channel->query_ring);
 	if (error == 0)
-		error = ops->blob_create(channel->context, GPU_BLOB_GUEST, 0,
-			CROSS_DOMAIN_RING_BYTES, &channel->channel_ring);
+		error = create_ring(channel, &channel->channel_ring);
 	if (error < 0)
 		return error;
 	channel->blobs.gpu = channel->gpu;
@@ -636,6 +703,8 @@ static int start(struct channel *channel)
 	channel->blobs.query_ring = channel->query_ring;
 	channel->blobs.features = channel->features;
 	channel->blobs.counters = &channel->counters;
+	channel->blobs.done = handle_blob_done;
+	channel->blobs.data = channel;
 	return submit_init(channel);
 }
 
@@ -645,14 +714,14 @@ struct channel *channel_create(struct gpu *gpu, const struct channel_listener *l
 	if (!channel)
 		return NULL;
 	channel->gpu = gpu;
-	turn_task_init(&channel->tell_task, TURN_CHANNEL, tell_closed, channel);
+	turn_task_init(&channel->turn_task, TURN_CHANNEL, run_turn, channel);
 	channel->listener = listener;
 	channel->data = data;
 	channel->next_read_pipe = CROSS_DOMAIN_FIRST_READ_PIPE;
 	channel->last_read_pipe_sent = CROSS_DOMAIN_FIRST_READ_PIPE - 1;
 	command_batch_init(&channel->batch);
 	channel_blobs_init(&channel->blobs);
-	wl_array_init(&channel->credit_pipes);
+	read_credit_init(&channel->credit);
 	int error = start(channel);
 	if (error < 0) {
 		log_limited(LOG_LEVEL_ERROR, "%s: no channel to the host's compositor: %s",
@@ -670,7 +739,10 @@ void channel_destroy(struct channel *channel)
 	const struct gpu_ops *ops = channel->gpu->ops;
 	if (channel->destroyed)
 		*channel->destroyed = true;
-	turn_task_finish(&channel->tell_task);
+	turn_task_finish(&channel->turn_task);
+	if (channel->held)
+		finish_handles(channel->held->handles, channel->held->n_handles);
+	free(channel->held);
 	forget_batch(channel);
 	command_batch_finish(&channel->batch);
 	channel_blobs_finish(&channel->blobs);
@@ -678,6 +750,6 @@ void channel_destroy(struct channel *channel)
 	ops->blob_destroy(channel->channel_ring);
 	if (channel->context)
 		ops->context_destroy(channel->context);
-	wl_array_release(&channel->credit_pipes);
+	read_credit_finish(&channel->credit);
 	free(channel);
 }

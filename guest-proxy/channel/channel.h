@@ -27,6 +27,8 @@ struct channel_listener {
 	 */
 	void (*pipe_data)(
 		void *data, uint32_t pipe_id, const void *bytes, size_t size, bool hang_up);
+	/* Blobs that were in progress are complete or failed: see their status. */
+	void (*blobs)(void *data);
 	/* channel_ready() was false and is true again, or channel_owed_bytes() has become 0. */
 	void (*ready)(void *data);
 	/*
@@ -98,8 +100,9 @@ void channel_pause(struct channel *channel, bool paused);
 
 /*
  * Memory of @size bytes that can be given to the compositor as a wl_shm pool: one reference, the
- * caller's. May wait for the host. 0, -ENOMEM: the host refuses (its quota), or -EPIPE: the channel
- * is over.
+ * caller's. 0: see its status; while that is -EINPROGRESS the blob can be neither used nor sent,
+ * and listener->blobs tells when it changes. -ENOMEM, also as its status: the host refuses (its
+ * quota). -EPIPE: the channel is over.
  */
 int channel_blob_create(struct channel *channel, size_t size, struct channel_blob **out);
 /*

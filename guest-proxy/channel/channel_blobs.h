@@ -1,7 +1,7 @@
 /*
  * Memory of one cross-domain context that the host's compositor sees, too. Knows the device and the
  * cross-domain commands about memory, but nothing of channels: what an error means is decided
- * there.
+ * there. Nothing waits for the host: a blob is complete some time after it was asked for.
  */
 #ifndef GUEST_PROXY_CHANNEL_CHANNEL_BLOBS_H
 #define GUEST_PROXY_CHANNEL_CHANNEL_BLOBS_H
@@ -21,11 +21,21 @@ struct channel_blobs;
 /* Memory that both the guest and the host's compositor see. */
 struct channel_blob {
 	uint32_t refs;
+	int status;                  /* 0: complete; -EINPROGRESS: not yet; else it never will be */
 	struct channel_blobs *owner; /* NULL: its channel is gone, and so is the memory */
 	struct gpu_blob *gpu;
-	uint8_t *map; /* NULL: imported, or the channel is gone */
+	uint8_t *map; /* NULL: imported, not complete, or the channel is gone */
 	size_t size;
+
+	/* channel_blobs.c's */
 	struct wl_list link; /* channel_blobs::live */
+	enum gpu_blob_memory memory;
+	bool received;    /* its contents are what the host calls host_id */
+	bool wants_class; /* the host is to be asked about its size */
+	bool wants_fetch; /* the host is to be asked to copy its contents, */
+	bool made;        /* which can be done now */
+	uint32_t host_id;
+	uint64_t rounded_size; /* of its class */
 };
 
 struct channel_blobs_class { /* what the host said about memory of this size */
@@ -39,9 +49,17 @@ struct channel_blobs {
 	struct gpu_blob *query_ring;
 	uint32_t features;                 /* CROSS_DOMAIN_EXT_* of the host */
 	struct channel_counters *counters; /* the channel's */
+	/* @blob, which was in progress, is complete or failed. To be noted only: calls of this file
+	 * may be under way. */
+	void (*done)(void *data, struct channel_blob *blob);
+	void *data;
+
 	struct channel_blobs_class classes[CHANNEL_BLOBS_CLASSES];
 	unsigned n_classes;
-	struct wl_list live; /* channel_blob::link */
+	struct wl_list live;           /* channel_blob::link */
+	struct wl_list questions;      /* what fences are to answer, in order */
+	uint64_t asked_size;           /* the class that the query ring is in use for; 0: none */
+	struct channel_blob *starting; /* by channel_blobs_create or channel_blobs_receive */
 };
 
 /* Before anything else; the caller fills in what stands before the classes. */
@@ -50,16 +68,23 @@ void channel_blobs_init(struct channel_blobs *blobs);
 void channel_blobs_finish(struct channel_blobs *blobs);
 
 /*
- * Memory of @size bytes for the compositor: one reference, the caller's. May wait for the host. 0,
- * -ENOMEM where the host refuses (its quota), or -errno: the host has no such memory at all.
+ * Memory of @size bytes for the compositor: one reference, the caller's. 0 (see its status),
+ * -ENOMEM where the host refuses (its quota), or -errno: the host has no such memory at all. Its
+ * status can become one of these errors later, too.
  */
 int channel_blobs_create(struct channel_blobs *blobs, size_t size, struct channel_blob **out);
-/* The blob behind @fd (borrowed), a dma-buf of the device, without a map. As gpu_ops.blob_import.
- */
+/* The blob behind @fd (borrowed), a dma-buf of the device, without a map: complete. As
+ * gpu_ops.blob_import. */
 int channel_blobs_import(struct channel_blobs *blobs, int fd, struct channel_blob **out);
-/* What the host named as @blob_id in a RECEIVE, mapped. May wait for the host. 0 or -errno. */
+/* What the host named as @blob_id in a RECEIVE, mapped. As channel_blobs_create. */
 int channel_blobs_receive(
 	struct channel_blobs *blobs, uint32_t blob_id, size_t size, struct channel_blob **out);
+
+/* What gpu_listener's functions of these names heard. */
+void channel_blobs_gpu_blob(struct channel_blobs *blobs, struct gpu_blob *gpu_blob, int error);
+void channel_blobs_answered(struct channel_blobs *blobs);
+/* There is room for submissions again, or the query ring is complete. */
+void channel_blobs_retry(struct channel_blobs *blobs);
 
 struct channel_blob *channel_blob_ref(struct channel_blob *blob);
 void channel_blob_unref(struct channel_blob *blob);

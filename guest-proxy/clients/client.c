@@ -302,6 +302,17 @@ static void handle_pipe_data(
 	wake(&client->base);
 }
 
+static void handle_blobs(void *data)
+{
+	struct client *client = data;
+	struct connection *base = &client->base;
+	if (base->memory_due) {
+		base->memory_due = base->held = false;
+		base->resume = true;
+	}
+	wake(base);
+}
+
 static void handle_ready(void *data)
 {
 	struct client *client = data;
@@ -320,6 +331,7 @@ static void handle_closed(void *data, const char *why)
 static const struct channel_listener channel_listener = {
 	.receive = handle_receive,
 	.pipe_data = handle_pipe_data,
+	.blobs = handle_blobs,
 	.ready = handle_ready,
 	.closed = handle_closed,
 };

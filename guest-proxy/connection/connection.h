@@ -38,10 +38,11 @@ struct connection {
 	uint64_t frames, copied_bytes;
 	uint64_t dmabufs, dmabufs_refused, dmabuf_waits;
 
-	bool held;   /* the relay holds a commit: nothing more is taken from the client */
-	bool resume; /* it need not wait any more: give the relay what is left */
-	bool ending; /* objects are being torn down; nothing is sent any more */
-	bool lost;   /* a channel call failed: the host is gone */
+	bool held;       /* the relay holds a commit: nothing more is taken from the client */
+	bool memory_due; /* it waits for listener->blobs of the channel */
+	bool resume;     /* it need not wait any more: give the relay what is left */
+	bool ending;     /* objects are being torn down; nothing is sent any more */
+	bool lost;       /* a channel call failed: the host is gone */
 	/*
 	 * Something happened outside a callback of the client's own: flush, pause and end what is
 	 * due, soon.

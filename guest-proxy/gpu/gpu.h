@@ -26,16 +26,16 @@ struct gpu_blob {
 	struct gpu_context *context;
 	uint32_t resource_id; /* what commands call it */
 	uint32_t bo_handle;   /* the kernel's name; 0 with gpu_vhost_user */
-	void *map;            /* read and write; NULL: imported */
+	void *map;            /* read and write; NULL: imported, or not complete yet */
 	size_t size;          /* a multiple of the page */
 };
 
 enum gpu_fence {
-	GPU_FENCE_NONE,  /* nobody is told */
-	GPU_FENCE_WAIT,  /* ring 0; the call returns when the host has run the commands */
-	GPU_FENCE_DONE,  /* ring 0; listener->done when the host has carried them out, which may be
-			    long after */
-	GPU_FENCE_EVENT, /* ring 1; listener->event when the host signals it (a POLL) */
+	GPU_FENCE_NONE,   /* nobody is told */
+	GPU_FENCE_ANSWER, /* ring 0; listener->answered when the host has run the commands */
+	GPU_FENCE_DONE,   /* ring 0; listener->done when the host has carried them out, which may be
+			     long after */
+	GPU_FENCE_EVENT,  /* ring 1; listener->event when the host signals it (a POLL) */
 };
 
 struct gpu_listener {
@@ -44,6 +44,13 @@ struct gpu_listener {
 	/* @n more GPU_FENCE_DONE submissions were carried out, in order. n = 0: there is room again
 	 * after an -EAGAIN. */
 	void (*done)(void *data, unsigned n);
+	/* One more GPU_FENCE_ANSWER submission was run, in order. */
+	void (*answered)(void *data);
+	/*
+	 * A blob that blob_create returned unfinished is complete (@error 0), or is not to be had
+	 * (-errno as blob_create's): destroy it.
+	 */
+	void (*blob)(void *data, struct gpu_blob *blob, int error);
 	/* The device went away or refused the context; nothing works any more. Destroy the context.
 	 * Never called from inside a call of ours. */
 	void (*lost)(void *data, const char *why);
@@ -53,15 +60,17 @@ struct gpu_ops {
 	void (*destroy)(struct gpu *gpu);
 	/* Fills @buffer with capset @id (up to @size bytes). Its length, or -errno. */
 	int (*capset)(struct gpu *gpu, uint32_t id, void *buffer, size_t size);
-	/* A context of capset 5 with two rings, ring 1 polled. 0 or -errno. */
+	/* A context of capset 5 with two rings, ring 1 polled. 0 or -errno; listener->lost tells
+	 * if the host refuses it. */
 	int (*context_create)(struct gpu *gpu, const struct gpu_listener *listener, void *data,
 		struct gpu_context **out);
 	void (*context_destroy)(struct gpu_context *context);
 	/*
 	 * A blob of at least @size bytes (rounded up to the page), mapped, attached to the context.
 	 * @blob_id: of the host (image requirements or a received identifier), for GPU_BLOB_HOST.
-	 * May wait for the host. 0 or -errno: -EINVAL or -ENODEV where the device has no such
-	 * memory.
+	 * 0: it is complete; -EINPROGRESS: it can be named in commands and destroyed, and
+	 * listener->blob tells how it ends; else -errno: there is none. -EINVAL or -ENODEV: the
+	 * device has no such memory. -ENOMEM: it has, but not now.
 	 */
 	int (*blob_create)(struct gpu_context *context, enum gpu_blob_memory memory,
 		uint64_t blob_id, size_t size, struct gpu_blob **out);
@@ -78,7 +87,7 @@ struct gpu_ops {
 	/*
 	 * Hands @size bytes of commands to the host, in order; copied. @blobs: those that the
 	 * commands name. @lazy: the host need not be woken for it (see CROSS_DOMAIN_EXT_WANT_POLL).
-	 * 0 or -errno; -EAGAIN (not with GPU_FENCE_WAIT): the queue is full and nothing was taken;
+	 * 0 or -errno; -EAGAIN: the queue is full and nothing was taken;
 	 * when there is room listener->done is called, with n = 0 if no fence was signalled.
 	 */
 	int (*submit)(struct gpu_context *context, const void *commands, size_t size,

@@ -1,7 +1,9 @@
 /*
- * Commands to a virtio-gpu device and their answers. Silent commands are looked at whenever there
- * is something else to do, or by a timer; those that somebody waits for with both sockets served
- * meanwhile.
+ * Commands to a virtio-gpu device and their answers.
+ *
+ * The device interrupts us (by the call eventfd) for answers that somebody waits for. All others
+ * are taken from the queue whenever something else is, or by a timer. The timer also notices a
+ * device that does not answer: that is said in the log, and waited out.
  */
 #include "guest-proxy/gpu/gpu_queue.h"
 
@@ -18,6 +20,7 @@
 
 #include "guest-proxy/gpu/frontend.h"
 #include "protocol/base/fd.h"
+#include "protocol/base/monotonic.h"
 #include "protocol/formats/vhost_user.h"
 
 #define LOG_MODULE "gpu"
@@ -36,11 +39,13 @@
 #define BLOBS_OFFSET (UINT64_C(64) << 20)
 static_assert(DATA_OFFSET < BLOBS_OFFSET && DATA_OFFSET % PAGE_BYTES == 0, "");
 
-#define WAIT_TIMEOUT_MS 5000
-/* How long silent requests may take before they are taken for late ones: in general, and while
- * somebody waits. */
+#define START_TIMEOUT_MS 15000
+/* How long requests that nobody waits for may take before each of their answers interrupts: in
+ * general, and at the start. */
 #define SETTLE_MS 100
 #define SETTLE_WAITING_MS 20
+/* How long none of the answers that are due may come before the log says so. */
+#define STALL_MS 5000
 
 #define BIT(n) (UINT64_C(1) << (n))
 #define FEATURES                                                                                   \
@@ -51,9 +56,16 @@ static_assert(DATA_OFFSET < BLOBS_OFFSET && DATA_OFFSET % PAGE_BYTES == 0, "");
 struct in_flight { /* by slot */
 	void *owner;
 	unsigned tag;
+	bool due; /* answered as soon as the device has seen it */
 	struct gpu_answer *answer;
 	struct extent data; /* pages of a long command */
-	struct extent blob; /* pages that end with this command */
+	struct extent blob; /* pages that are free when this command was carried out */
+};
+
+struct waiting {             /* a command that found no free slot */
+	struct wl_list link; /* gpu_queue::waiting */
+	struct gpu_command command;
+	uint8_t bytes[];
 };
 
 struct gpu_queue {
@@ -63,6 +75,12 @@ struct gpu_queue {
 	void *listener_data;
 	struct wl_event_source *call_source, *socket_source, *backend_source, *timer;
 	bool timer_armed;
+	unsigned n_due;        /* in_flight::due */
+	uint64_t n_answers;    /* ever */
+	uint64_t answers_seen; /* by the timer, when it ran last */
+	int64_t stalled_ms;    /* since when no answer came; 0: they come */
+	bool stall_told;
+	struct wl_list waiting; /* struct waiting, in order */
 	struct frontend *fe;
 	int ram_fd, kick, call;
 	uint8_t *ram;
@@ -77,7 +95,8 @@ static void signal_event(int fd)
 {
 	uint64_t one = 1;
 	ssize_t written = write(fd, &one, sizeof(one));
-	(void)written; /* full: whoever shall wake up has not even read the last 2^64 - 2 */
+	(void)written; /* it fails only where the count is at its limit: then the other side is
+			  awake */
 }
 
 static void run_turn(void *data)
@@ -125,7 +144,7 @@ void gpu_queue_fail(struct gpu_queue *queue, const char *format, ...)
 	vsnprintf(queue->failure, sizeof(queue->failure), format, args);
 	va_end(args);
 	log_err("%s: %s", queue->description, queue->failure);
-	/* The call eventfd stays: it is how turns are asked for. */
+	/* The source of the call eventfd stays: gpu_queue_ask_turn needs it. */
 	remove_source(&queue->socket_source);
 	remove_source(&queue->backend_source);
 	queue->listener->lost(queue->listener_data, queue->failure);
@@ -180,6 +199,8 @@ static void complete(struct gpu_queue *queue, unsigned slot, uint32_t written)
 	if (answer && answer->copy)
 		memcpy(answer->copy, response, min_u64(written, answer->copy_bytes));
 	queue->in_flight[slot] = (struct in_flight){0};
+	queue->n_due -= request.due;
+	queue->n_answers++;
 	virtqueue_driver_release(queue->driver, slot);
 	if (request.data.length > 0)
 		extents_give(&queue->data_pages, request.data.start, request.data.length);
@@ -191,7 +212,9 @@ static void complete(struct gpu_queue *queue, unsigned slot, uint32_t written)
 	if (answer) {
 		answer->type = header.type;
 		answer->written = written;
-		(*answer->pending)--;
+		answer->pending = false;
+		if (answer->answered)
+			answer->answered(answer);
 	} else if (request.owner) {
 		queue->listener->answered(
 			queue->listener_data, request.owner, request.tag, header.type);
@@ -200,6 +223,9 @@ static void complete(struct gpu_queue *queue, unsigned slot, uint32_t written)
 	}
 }
 
+static void send_waiting(struct gpu_queue *queue);
+
+/* Takes the answers that are there. */
 static void drain(struct gpu_queue *queue)
 {
 	unsigned slot;
@@ -210,6 +236,7 @@ static void drain(struct gpu_queue *queue)
 		complete(queue, slot, written);
 	if (n < 0)
 		gpu_queue_fail(queue, "the device broke the queue");
+	send_waiting(queue);
 }
 
 static void drain_and_arm(struct gpu_queue *queue)
@@ -223,7 +250,7 @@ static void read_call(struct gpu_queue *queue)
 {
 	uint64_t count;
 	ssize_t n = read(queue->call, &count, sizeof(count));
-	(void)n; /* a wake-up for nothing is harmless */
+	(void)n; /* nothing to read: woken for nothing, which is harmless */
 }
 
 static int handle_call(int fd, uint32_t mask, void *data)
@@ -235,24 +262,51 @@ static int handle_call(int fd, uint32_t mask, void *data)
 	return 0;
 }
 
-static int handle_timer(void *data)
-{
-	struct gpu_queue *queue = data;
-	queue->timer_armed = false;
-	drain(queue);
-	virtqueue_driver_settle(queue->driver);
-	drain_and_arm(queue);
-	gpu_queue_ask_turn(queue, false);
-	return 0;
-}
-
-/* Silent requests are looked after some time later at the latest: see virtqueue_driver_settle. */
-static void watch_silent(struct gpu_queue *queue)
+static void arm_timer(struct gpu_queue *queue, int ms)
 {
 	if (queue->timer_armed)
 		return;
 	queue->timer_armed = true;
-	wl_event_source_timer_update(queue->timer, SETTLE_MS);
+	wl_event_source_timer_update(queue->timer, ms);
+}
+
+/* Says in the log, once, that none of the answers that are due comes, and that they do again. */
+static void check_stall(struct gpu_queue *queue)
+{
+	bool moves = queue->n_answers != queue->answers_seen;
+	int64_t now_ms = monotonic_ms();
+
+	queue->answers_seen = queue->n_answers;
+	if (queue->n_due > 0 && !moves) {
+		if (queue->stalled_ms == 0)
+			queue->stalled_ms = now_ms;
+		if (now_ms - queue->stalled_ms >= STALL_MS && !queue->stall_told) {
+			log_warn("%s: the device has not answered for %d s; waiting for it",
+				queue->description, STALL_MS / 1000);
+			queue->stall_told = true;
+		}
+	} else {
+		if (queue->stall_told)
+			log_warn("%s: the device answers again", queue->description);
+		queue->stall_told = false;
+		queue->stalled_ms = 0;
+	}
+	if (queue->n_due > 0)
+		arm_timer(queue, SETTLE_MS);
+}
+
+static int handle_timer(void *data)
+{
+	struct gpu_queue *queue = data;
+	queue->timer_armed = false;
+	if (gpu_queue_failure(queue))
+		return 0;
+	drain(queue);
+	virtqueue_driver_settle(queue->driver);
+	drain_and_arm(queue);
+	gpu_queue_ask_turn(queue, false);
+	check_stall(queue);
+	return 0;
 }
 
 static void serve_sockets(struct gpu_queue *queue)
@@ -272,17 +326,14 @@ static int handle_socket(int fd, uint32_t mask, void *data)
 	return 0;
 }
 
-/* Waits until *@pending is 0 or, when that is NULL, a slot is free. */
-static int wait_for(struct gpu_queue *queue, const unsigned *pending)
+int gpu_queue_wait(struct gpu_queue *queue, const struct gpu_answer *answer)
 {
-	uint64_t deadline_ns = vhost_user_deadline_ns(WAIT_TIMEOUT_MS);
-	if (!pending)
-		virtqueue_driver_settle(queue->driver);
+	uint64_t deadline_ns = vhost_user_deadline_ns(START_TIMEOUT_MS);
 	for (;;) {
 		drain_and_arm(queue);
 		if (gpu_queue_failure(queue))
 			return -EPIPE;
-		if (pending ? *pending == 0 : virtqueue_driver_n_free(queue->driver) > 0)
+		if (!answer->pending)
 			return 0;
 		struct pollfd pollfds[] = {
 			{.fd = queue->call, .events = POLLIN},
@@ -294,7 +345,7 @@ static int wait_for(struct gpu_queue *queue, const unsigned *pending)
 			(int)min_u64((uint64_t)remaining_ms, SETTLE_WAITING_MS));
 		if (n == 0 && remaining_ms == 0)
 			gpu_queue_fail(queue, "the device has not answered for %d s",
-				WAIT_TIMEOUT_MS / 1000);
+				START_TIMEOUT_MS / 1000);
 		else if (n == 0)
 			virtqueue_driver_settle(queue->driver);
 		if (n > 0 && pollfds[0].revents)
@@ -302,11 +353,6 @@ static int wait_for(struct gpu_queue *queue, const unsigned *pending)
 		if (n > 0 && (pollfds[1].revents || pollfds[2].revents))
 			serve_sockets(queue);
 	}
-}
-
-int gpu_queue_wait(struct gpu_queue *queue, const unsigned *pending)
-{
-	return wait_for(queue, pending);
 }
 
 /* Commands. */
@@ -323,33 +369,82 @@ void gpu_queue_publish(struct gpu_queue *queue)
 		publish(queue, VIRTQUEUE_KICK_NORMAL);
 }
 
-int gpu_queue_command(struct gpu_queue *queue, const void *bytes, size_t size,
-	struct gpu_answer *answer, struct extent frees)
+/* Puts @command into @slot. */
+static void add_command(struct gpu_queue *queue, unsigned slot, const struct gpu_command *command)
 {
-	int slot = gpu_queue_failure(queue) ? -EPIPE : virtqueue_driver_acquire(queue->driver);
-	if (slot == -EAGAIN) {
-		publish(queue, VIRTQUEUE_KICK_NORMAL);
-		slot = wait_for(queue, NULL) < 0 ? -EPIPE : virtqueue_driver_acquire(queue->driver);
-	}
-	if (slot < 0)
-		return slot;
-	memcpy(virtqueue_driver_command(queue->driver, (unsigned)slot), bytes, size);
-	queue->in_flight[slot] = (struct in_flight){.answer = answer, .blob = frees};
+	struct gpu_answer *answer = command->answer;
 	size_t response_bytes = sizeof(struct virtio_gpu_resp_map_info);
+
+	memcpy(virtqueue_driver_command(queue->driver, slot), command->bytes, command->size);
+	queue->in_flight[slot] = (struct in_flight){
+		.owner = command->owner,
+		.tag = command->tag,
+		.answer = answer,
+		.blob = command->frees,
+		.due = true,
+	};
+	queue->n_due++;
 	if (answer)
 		response_bytes = max_u64(response_bytes, answer->copy_bytes);
-	virtqueue_driver_add(queue->driver, (unsigned)slot, size, 0, 0, response_bytes,
-		answer ? VIRTQUEUE_AWAITED : VIRTQUEUE_PROMPT);
-	if (answer)
-		(*answer->pending)++;
-	else
-		watch_silent(queue);
+	virtqueue_driver_add(queue->driver, slot, command->size, 0, 0, response_bytes,
+		answer || command->owner ? VIRTQUEUE_AWAITED : VIRTQUEUE_PROMPT);
+	arm_timer(queue, SETTLE_MS);
+}
+
+/* Keeps @command until there is a slot. Returns 0 or -EPIPE: no memory, so the device is lost. */
+static int keep_waiting(struct gpu_queue *queue, const struct gpu_command *command)
+{
+	struct waiting *waiting = malloc(sizeof(*waiting) + command->size);
+	if (!waiting) {
+		gpu_queue_fail(queue, "no memory for commands");
+		return -EPIPE;
+	}
+	waiting->command = *command;
+	waiting->command.bytes = waiting->bytes;
+	memcpy(waiting->bytes, command->bytes, command->size);
+	wl_list_insert(queue->waiting.prev, &waiting->link);
+	/* From now on every answer interrupts; in the next round those that are there are taken. */
+	publish(queue, VIRTQUEUE_KICK_NORMAL);
+	virtqueue_driver_settle(queue->driver);
+	signal_event(queue->call);
+	return 0;
+}
+
+static void send_waiting(struct gpu_queue *queue)
+{
+	bool any = false;
+	while (!wl_list_empty(&queue->waiting) && !gpu_queue_failure(queue)) {
+		struct waiting *waiting = wl_container_of(queue->waiting.next, waiting, link);
+		int slot = virtqueue_driver_acquire(queue->driver);
+		if (slot < 0)
+			break;
+		add_command(queue, (unsigned)slot, &waiting->command);
+		wl_list_remove(&waiting->link);
+		free(waiting);
+		any = true;
+	}
+	if (any)
+		publish(queue, VIRTQUEUE_KICK_NORMAL);
+}
+
+int gpu_queue_command(struct gpu_queue *queue, const struct gpu_command *command)
+{
+	if (gpu_queue_failure(queue))
+		return -EPIPE;
+	if (command->answer)
+		command->answer->pending = true;
+	int slot =
+		wl_list_empty(&queue->waiting) ? virtqueue_driver_acquire(queue->driver) : -EAGAIN;
+	if (slot < 0)
+		return keep_waiting(queue, command);
+	add_command(queue, (unsigned)slot, command);
 	return 0;
 }
 
 bool gpu_queue_has_room(const struct gpu_queue *queue)
 {
-	return virtqueue_driver_n_free(queue->driver) > 2 * GPU_QUEUE_RESERVED_SLOTS;
+	return wl_list_empty(&queue->waiting) &&
+		virtqueue_driver_n_free(queue->driver) > 2 * GPU_QUEUE_RESERVED_SLOTS;
 }
 
 /* The commands of a submission: behind the header where they fit, else in pages of their own. 0 or
@@ -373,24 +468,20 @@ static int place_commands(struct gpu_queue *queue, unsigned slot,
 	return 0;
 }
 
-/*
- * A slot for a submission: -EAGAIN where only those are left that are reserved for other commands,
- * unless somebody waits for its answer anyway.
- */
-static int acquire_for_submission(struct gpu_queue *queue, bool wait)
+/* A slot for a submission; -EAGAIN where only those are left that are reserved for commands. */
+static int acquire_for_submission(struct gpu_queue *queue)
 {
-	/* Silent requests end up here: what is done already makes room, and warm slots are used
-	 * again. */
+	/* Answers that nobody waits for are found here: slots that were in use last are used again,
+	 * so that few pages are touched. */
 	drain(queue);
 	if (virtqueue_driver_n_free(queue->driver) <= GPU_QUEUE_RESERVED_SLOTS) {
 		virtqueue_driver_settle(queue->driver);
 		drain_and_arm(queue);
 	}
-	if (wait && virtqueue_driver_n_free(queue->driver) == 0 && wait_for(queue, NULL) < 0)
-		return -EPIPE;
 	if (gpu_queue_failure(queue))
 		return -EPIPE;
-	if (!wait && virtqueue_driver_n_free(queue->driver) <= GPU_QUEUE_RESERVED_SLOTS)
+	if (!wl_list_empty(&queue->waiting) ||
+		virtqueue_driver_n_free(queue->driver) <= GPU_QUEUE_RESERVED_SLOTS)
 		return -EAGAIN;
 	return virtqueue_driver_acquire(queue->driver);
 }
@@ -401,7 +492,7 @@ int gpu_queue_submit(struct gpu_queue *queue, const struct gpu_submission *submi
 		return -EPIPE;
 	if (submission->size > (BLOBS_OFFSET - DATA_OFFSET) / 4)
 		return -EMSGSIZE;
-	int acquired = acquire_for_submission(queue, submission->answer);
+	int acquired = acquire_for_submission(queue);
 	if (acquired < 0)
 		return acquired;
 	unsigned slot = (unsigned)acquired;
@@ -415,17 +506,16 @@ int gpu_queue_submit(struct gpu_queue *queue, const struct gpu_submission *submi
 	queue->in_flight[slot] = (struct in_flight){
 		.owner = submission->owner,
 		.tag = submission->tag,
-		.answer = submission->answer,
 		.data = pages,
+		.due = !submission->held,
 	};
+	queue->n_due += !submission->held;
 	size_t in_slot = sizeof(submission->command) + (pages.length > 0 ? 0 : submission->size);
 	virtqueue_driver_add(queue->driver, slot, in_slot, gpu_queue_pages_address(queue, pages),
 		pages.length > 0 ? submission->size : 0, sizeof(struct virtio_gpu_ctrl_hdr),
 		submission->silent ? VIRTQUEUE_PROMPT : VIRTQUEUE_AWAITED);
-	if (submission->answer)
-		(*submission->answer->pending)++;
-	if (submission->silent)
-		watch_silent(queue);
+	if (!submission->held)
+		arm_timer(queue, SETTLE_MS);
 	publish(queue, submission->lazy ? VIRTQUEUE_KICK_LAZY : VIRTQUEUE_KICK_NORMAL);
 	return 0;
 }
@@ -435,6 +525,12 @@ void gpu_queue_forget(struct gpu_queue *queue, const void *owner)
 	for (unsigned i = 0; i < VIRTQUEUE_DRIVER_SIZE; i++) {
 		if (queue->in_flight[i].owner == owner)
 			queue->in_flight[i].owner = NULL;
+	}
+	struct waiting *waiting;
+	wl_list_for_each(waiting, &queue->waiting, link)
+	{
+		if (waiting->command.owner == owner)
+			waiting->command.owner = NULL;
 	}
 }
 
@@ -525,6 +621,7 @@ struct gpu_queue *gpu_queue_open(
 	queue->listener = listener;
 	queue->listener_data = data;
 	queue->ram_fd = queue->kick = queue->call = -1;
+	wl_list_init(&queue->waiting);
 	snprintf(queue->description, sizeof(queue->description), "vhost-user %s", path);
 	queue->fe = frontend_open(path, FEATURES, 0);
 	if (!queue->fe) /* said so */
@@ -558,6 +655,8 @@ void gpu_queue_destroy(struct gpu_queue *queue)
 	remove_source(&queue->backend_source);
 	remove_source(&queue->timer);
 	turn_task_finish(&queue->turn_task);
+	struct waiting *waiting, *next;
+	wl_list_for_each_safe(waiting, next, &queue->waiting, link) free(waiting);
 	frontend_destroy(queue->fe);
 	virtqueue_driver_destroy(queue->driver);
 	extents_finish(&queue->data_pages);

@@ -2,7 +2,7 @@
  * A virtio-gpu driver in user space, towards wayferry-host: contexts, blobs and submissions over a
  * gpu_queue.
  *
- * Fences are noted at their context when their answer is found, and told from the event loop only:
+ * Answers are noted at their context when they are found, and told in the turn of the device:
  * callers are never called back from inside their own calls.
  */
 #include "guest-proxy/gpu/gpu.h"
@@ -17,14 +17,17 @@
 #define LOG_MODULE "gpu"
 #include "protocol/base/log.h"
 
-/* Every context holds a slot of the queue for its event; each must be able to do more than wait. */
+/* Every context's POLL holds a slot of the queue; some slots must be left for everything else. */
 #define MAX_CONTEXTS 900
 #define MAX_CAPSETS 64
 #define CAPSET_MAX_BYTES (VIRTQUEUE_DRIVER_RESPONSE_BYTES - sizeof(struct virtio_gpu_ctrl_hdr))
-/* A segment of the region that we gave back may still be in use on the host: how many others are
- * tried. */
+/* The host may still use a segment of the region that we gave back, and refuse to map something
+ * else there: how many places are tried. */
 #define MAP_ATTEMPTS 8
 static_assert(VIRTQUEUE_USED_F_WANT_LAZY == CROSS_DOMAIN_USED_F_WANT_POLL, "");
+
+/* Tags of what a context asked for: enum gpu_fence, or */
+#define TAG_CONTEXT 100u
 
 struct gpu_vhost_user {
 	struct gpu base;
@@ -34,6 +37,7 @@ struct gpu_vhost_user {
 	size_t capset_bytes;
 	struct wl_list contexts; /* gpu_context::link */
 	struct wl_list ready;    /* gpu_context::ready_link: those that have something to be told */
+	struct wl_list dropped;  /* vhost_blob::link: destroyed before they were answered */
 	unsigned n_contexts;
 	uint32_t last_context_id, last_resource_id;
 	uint64_t last_fence_id;
@@ -45,7 +49,8 @@ struct gpu_context {
 	const struct gpu_listener *listener;
 	void *data;
 	uint32_t id;
-	unsigned n_events, n_done;
+	unsigned n_events, n_done, n_answered; /* to be told */
+	struct wl_list blobs;                  /* vhost_blob::link: whose end is to be told */
 	bool starved; /* was refused a submission: done(0) when there is room */
 	bool lost_told;
 	const char *lost;          /* why; NULL: it lives */
@@ -55,8 +60,17 @@ struct gpu_context {
 
 struct vhost_blob {
 	struct gpu_blob base;
+	struct gpu_vhost_user *gpu;
 	enum gpu_blob_memory memory;
 	struct extent pages; /* of guest RAM, or of the region */
+	struct gpu_answer create, attach, map;
+	unsigned n_pending; /* of these answers */
+	int error;          /* when it was answered */
+	bool dropped;       /* destroyed; freed with the last answer */
+	/* Where the host refused to map it; given back when another place was found. */
+	struct extent refused[MAP_ATTEMPTS];
+	unsigned n_refused;
+	struct wl_list link; /* gpu_context::blobs, gpu_vhost_user::dropped, or empty */
 };
 
 static struct gpu_vhost_user *of_base(const struct gpu *base)
@@ -94,37 +108,59 @@ static void handle_answered(void *data, void *owner, unsigned tag, uint32_t type
 {
 	struct gpu_context *context = owner;
 	if (type != VIRTIO_GPU_RESP_OK_NODATA) {
-		context_fail(context, "the host refused its commands");
+		context_fail(context,
+			tag == TAG_CONTEXT ? "the host takes no more connections"
+					   : "the host refused its commands");
 		return;
 	}
 	if (tag == GPU_FENCE_EVENT)
 		context->n_events++;
 	else if (tag == GPU_FENCE_DONE)
 		context->n_done++;
+	else if (tag == GPU_FENCE_ANSWER)
+		context->n_answered++;
 	else
 		return;
 	make_ready(context);
 }
 
-/* At most one call each time, as it may destroy the context. */
+static void tell_blob(struct gpu_context *context)
+{
+	struct vhost_blob *blob = wl_container_of(context->blobs.next, blob, link);
+	wl_list_remove(&blob->link);
+	wl_list_init(&blob->link);
+	context->listener->blob(context->data, &blob->base, blob->error);
+}
+
+/* Makes at most one call, as it may destroy the context; the rest waits for the next round. */
 static void tell_context(struct gpu_context *context)
 {
 	const struct gpu_listener *listener = context->listener;
+	bool blobs = !wl_list_empty(&context->blobs), answered = context->n_answered > 0,
+	     done = context->n_done > 0 || context->starved, event = context->n_events > 0;
+
 	if (context->lost) {
 		bool told = context->lost_told;
 		context->lost_told = true;
 		if (!told)
 			listener->lost(context->data, context->lost);
-	} else if (context->n_done > 0 || context->starved) {
+		return;
+	}
+	if (blobs + answered + done + event > 1 || context->n_answered > 1 ||
+		context->n_events > 1 || context->blobs.next != context->blobs.prev)
+		make_ready(context);
+	if (blobs) {
+		tell_blob(context);
+	} else if (answered) {
+		context->n_answered--;
+		listener->answered(context->data);
+	} else if (done) {
 		unsigned n = context->n_done;
 		context->n_done = 0;
 		context->starved = false;
-		if (context->n_events > 0)
-			make_ready(context);
 		listener->done(context->data, n);
-	} else if (context->n_events > 0) {
-		if (--context->n_events > 0)
-			make_ready(context);
+	} else if (event) {
+		context->n_events--;
 		listener->event(context->data);
 	}
 }
@@ -193,32 +229,23 @@ static int errno_of(uint32_t type)
 	}
 }
 
-/* Sends what was queued and waits for *@pending answers. */
-static int send_and_wait(struct gpu_vhost_user *gpu, const unsigned *pending)
-{
-	gpu_queue_publish(gpu->queue);
-	return gpu_queue_wait(gpu->queue, pending);
-}
-
 static const struct extent no_pages;
 
-/* One command and its answer, which must be of @type and fill @copy. 0 or -errno. */
-static int ask(struct gpu_vhost_user *gpu, const void *command, size_t size, uint32_t type,
-	void *copy, size_t copy_bytes)
+static void ask_blob(struct gpu_vhost_user *gpu, const void *bytes, size_t size,
+	struct gpu_answer *answer, struct extent frees)
 {
-	unsigned pending = 0;
-	struct gpu_answer answer = {.pending = &pending, .copy = copy, .copy_bytes = copy_bytes};
-	int error = gpu_queue_command(gpu->queue, command, size, &answer, no_pages);
-	if (error == 0)
-		error = send_and_wait(gpu, &pending);
-	if (error < 0)
-		return error;
-	if (answer.type != type)
-		return errno_of(answer.type);
-	return answer.written < copy_bytes ? -EPROTO : 0;
+	const struct gpu_command command = {
+		.bytes = bytes,
+		.size = size,
+		.answer = answer,
+		.frees = frees,
+	};
+	/* It fails only when the device is lost, which every context is told. */
+	gpu_queue_command(gpu->queue, &command);
 }
 
-/* The three that name a resource and nothing else have one layout. */
+/* CTX_ATTACH_RESOURCE, CTX_DETACH_RESOURCE, RESOURCE_UNMAP_BLOB and RESOURCE_UNREF have one layout.
+ */
 static void resource_command(struct gpu_vhost_user *gpu, uint32_t type, uint32_t context_id,
 	uint32_t resource_id, struct gpu_answer *answer, struct extent frees)
 {
@@ -226,23 +253,20 @@ static void resource_command(struct gpu_vhost_user *gpu, uint32_t type, uint32_t
 		.hdr = header(type, context_id),
 		.resource_id = resource_id,
 	};
-	/* An error is the device's end, which who waits for the answer will see. */
-	gpu_queue_command(gpu->queue, &command, sizeof(command), answer, frees);
+	ask_blob(gpu, &command, sizeof(command), answer, frees);
 }
 
 /* Blobs. */
 
-static void command_create(struct gpu_context *context, const struct vhost_blob *blob,
-	uint64_t blob_id, struct gpu_answer *answer)
+static void command_create(struct vhost_blob *blob, uint32_t context_id, uint64_t blob_id)
 {
-	struct gpu_vhost_user *gpu = context->gpu;
 	struct {
 		struct virtio_gpu_resource_create_blob create;
 		struct virtio_gpu_mem_entry entry;
 	} command = {
 		.create =
 			{
-				.hdr = header(VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, context->id),
+				.hdr = header(VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, context_id),
 				.resource_id = blob->base.resource_id,
 				.blob_mem = VIRTIO_GPU_BLOB_MEM_HOST3D,
 				.blob_flags = VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE |
@@ -260,115 +284,129 @@ static void command_create(struct gpu_context *context, const struct vhost_blob 
 		command.create.blob_id = 0;
 		command.create.nr_entries = 1;
 		command.entry = (struct virtio_gpu_mem_entry){
-			.addr = gpu_queue_pages_address(gpu->queue, blob->pages),
+			.addr = gpu_queue_pages_address(blob->gpu->queue, blob->pages),
 			.length = (uint32_t)blob->base.size,
 		};
 		size += sizeof(command.entry);
 	}
-	gpu_queue_command(gpu->queue, &command, size, answer, no_pages);
+	ask_blob(blob->gpu, &command, size, &blob->create, no_pages);
 }
 
-static void command_map(
-	struct gpu_vhost_user *gpu, const struct vhost_blob *blob, struct gpu_answer *answer)
+static void command_map(struct vhost_blob *blob)
 {
 	const struct virtio_gpu_resource_map_blob command = {
 		.hdr = header(VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB, 0),
 		.resource_id = blob->base.resource_id,
 		.offset = blob->pages.start * PAGE_BYTES,
 	};
-	gpu_queue_command(gpu->queue, &command, sizeof(command), answer, no_pages);
+	ask_blob(blob->gpu, &command, sizeof(command), &blob->map, no_pages);
 }
 
-/*
- * Maps @blob at other places of the region than the one that the host has just refused: what was
- * there before may still be in use there. 0 or -errno; blob->pages is what it has then.
- */
-static int map_elsewhere(struct gpu_vhost_user *gpu, struct vhost_blob *blob)
+static void give_back(struct gpu_vhost_user *gpu, struct extent *pages)
 {
-	struct extent refused[MAP_ATTEMPTS];
-	size_t n = 0;
-	int error = 0;
-	do {
-		refused[n++] = blob->pages;
-		blob->pages.length = 0;
-		error = extents_take(
-			&gpu->region, refused[0].length, EXTENTS_NEXT, &blob->pages.start);
-		if (error < 0)
-			break;
-		blob->pages.length = refused[0].length;
-		unsigned pending = 0;
-		struct gpu_answer map = {.pending = &pending};
-		command_map(gpu, blob, &map);
-		error = send_and_wait(gpu, &pending);
-		if (error == 0 && map.type != VIRTIO_GPU_RESP_OK_MAP_INFO)
-			error = errno_of(map.type);
-	} while (error < 0 && error != -EPIPE && n < MAP_ATTEMPTS);
-	for (size_t i = 0; i < n; i++)
-		extents_give(&gpu->region, refused[i].start, refused[i].length);
-	return error == -ENOSPC ? -ENOMEM : error;
+	if (pages->length > 0)
+		extents_give(&gpu->region, pages->start, pages->length);
+	pages->length = 0;
+}
+
+static void blob_free(struct vhost_blob *blob)
+{
+	struct gpu_vhost_user *gpu = blob->gpu;
+	for (unsigned i = 0; i < blob->n_refused; i++)
+		give_back(gpu, &blob->refused[i]);
+	if (blob->memory == GPU_BLOB_GUEST)
+		gpu_queue_give_pages(gpu->queue, blob->pages);
+	else
+		give_back(gpu, &blob->pages);
+	wl_list_remove(&blob->link);
+	free(blob);
 }
 
 /* Where @blob is, or would be: NULL if the device has mapped nothing there. */
-static void *visible_region_at(struct gpu_vhost_user *gpu, const struct vhost_blob *blob)
+static void *visible_region_at(const struct vhost_blob *blob)
 {
-	return frontend_region_at(
-		gpu_queue_frontend(gpu->queue), blob->pages.start * PAGE_BYTES, blob->base.size);
+	return frontend_region_at(gpu_queue_frontend(blob->gpu->queue),
+		blob->pages.start * PAGE_BYTES, blob->base.size);
 }
 
-/* Creates, attaches and maps in one go. 0 or -errno; the host then has nothing of it. */
-static int realize(struct gpu_context *context, struct vhost_blob *blob, uint64_t blob_id)
+/*
+ * The host has refused to map @blob where it was to be. -EINPROGRESS: another place of the region
+ * is tried, as the host may still use what was there before; or why not.
+ */
+static int map_elsewhere(struct vhost_blob *blob)
 {
-	struct gpu_vhost_user *gpu = context->gpu;
-	unsigned pending = 0;
-	struct gpu_answer create = {.pending = &pending}, attach = create, map = create;
-	uint32_t id = blob->base.resource_id;
-
-	command_create(context, blob, blob_id, &create);
-	resource_command(
-		gpu, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, context->id, id, &attach, no_pages);
-	if (blob->memory == GPU_BLOB_HOST)
-		command_map(gpu, blob, &map);
-	int error = send_and_wait(gpu, &pending);
-	if (error < 0)
+	int error = errno_of(blob->map.type);
+	if (blob->n_refused == 0 && !visible_region_at(blob))
+		return -ENODEV; /* this frontend's region is not mapped at all */
+	if (blob->n_refused + 1 >= MAP_ATTEMPTS)
 		return error;
-	if (create.type != VIRTIO_GPU_RESP_OK_NODATA)
-		return errno_of(create.type);
-	if (attach.type != VIRTIO_GPU_RESP_OK_NODATA)
-		error = errno_of(attach.type);
-	else if (blob->memory == GPU_BLOB_HOST && map.type != VIRTIO_GPU_RESP_OK_MAP_INFO)
-		error = visible_region_at(gpu, blob) ? map_elsewhere(gpu, blob) : -ENODEV;
-	if (error == 0 && blob->memory == GPU_BLOB_HOST &&
-		!(blob->base.map = visible_region_at(gpu, blob))) {
+	uint64_t n = blob->pages.length;
+	blob->refused[blob->n_refused++] = blob->pages;
+	blob->pages.length = 0;
+	error = extents_take(&blob->gpu->region, n, EXTENTS_NEXT, &blob->pages.start);
+	if (error < 0)
+		return -ENOMEM;
+	blob->pages.length = n;
+	blob->n_pending++;
+	command_map(blob);
+	gpu_queue_publish(blob->gpu->queue);
+	return -EINPROGRESS;
+}
+
+/* What became of @blob, all of whose answers are there. */
+static int blob_outcome(struct vhost_blob *blob)
+{
+	struct gpu_vhost_user *gpu = blob->gpu;
+	int error = 0;
+
+	if (blob->create.type != VIRTIO_GPU_RESP_OK_NODATA)
+		return errno_of(blob->create.type);
+	if (blob->attach.type != VIRTIO_GPU_RESP_OK_NODATA)
+		error = errno_of(blob->attach.type);
+	else if (blob->memory == GPU_BLOB_GUEST)
+		blob->base.map = gpu_queue_pages_at(gpu->queue, blob->pages);
+	else if (blob->map.type != VIRTIO_GPU_RESP_OK_MAP_INFO)
+		error = map_elsewhere(blob);
+	else if (!(blob->base.map = visible_region_at(blob)))
 		gpu_queue_fail(gpu->queue, "the device says it mapped what it did not map");
-		return -EPIPE;
-	}
-	if (error < 0) {
-		resource_command(gpu, VIRTIO_GPU_CMD_RESOURCE_UNREF, 0, id, NULL, no_pages);
+	if (error < 0 && error != -EINPROGRESS) {
+		resource_command(gpu, VIRTIO_GPU_CMD_RESOURCE_UNREF, 0, blob->base.resource_id,
+			NULL, no_pages);
 		gpu_queue_publish(gpu->queue);
 	}
 	return error;
 }
 
-static int take_pages(struct gpu_vhost_user *gpu, struct vhost_blob *blob)
+static void handle_blob_answer(struct gpu_answer *answer)
+{
+	struct vhost_blob *blob = answer->data;
+	if (--blob->n_pending > 0)
+		return;
+	if (blob->dropped) {
+		blob_free(blob);
+		return;
+	}
+	int error = blob_outcome(blob);
+	if (error == -EINPROGRESS)
+		return;
+	blob->error = error;
+	for (unsigned i = 0; i < blob->n_refused; i++)
+		give_back(blob->gpu, &blob->refused[i]);
+	wl_list_insert(blob->base.context->blobs.prev, &blob->link);
+	make_ready(blob->base.context);
+}
+
+static int take_pages(struct vhost_blob *blob)
 {
 	uint64_t n = blob->base.size / PAGE_BYTES;
 	int error;
 	if (blob->memory == GPU_BLOB_GUEST) {
-		error = gpu_queue_take_pages(gpu->queue, n, &blob->pages);
+		error = gpu_queue_take_pages(blob->gpu->queue, n, &blob->pages);
 	} else {
-		error = extents_take(&gpu->region, n, EXTENTS_NEXT, &blob->pages.start);
+		error = extents_take(&blob->gpu->region, n, EXTENTS_NEXT, &blob->pages.start);
 		blob->pages.length = error < 0 ? 0 : n;
 	}
 	return error == -ENOSPC ? -ENOMEM : error;
-}
-
-static void blob_free(struct gpu_vhost_user *gpu, struct vhost_blob *blob)
-{
-	if (blob->memory == GPU_BLOB_GUEST)
-		gpu_queue_give_pages(gpu->queue, blob->pages);
-	else if (blob->pages.length > 0)
-		extents_give(&gpu->region, blob->pages.start, blob->pages.length);
-	free(blob);
 }
 
 static int gpu_vhost_user_blob_create(struct gpu_context *context, enum gpu_blob_memory memory,
@@ -385,23 +423,30 @@ static int gpu_vhost_user_blob_create(struct gpu_context *context, enum gpu_blob
 	struct vhost_blob *blob = calloc(1, sizeof(*blob));
 	if (!blob)
 		return -ENOMEM;
+	wl_list_init(&blob->link);
+	blob->gpu = gpu;
 	blob->memory = memory;
 	blob->base.context = context;
 	blob->base.size = align_up(size, PAGE_BYTES);
 	if (++gpu->last_resource_id == 0)
 		gpu->last_resource_id++;
 	blob->base.resource_id = gpu->last_resource_id;
-	int error = take_pages(gpu, blob);
-	if (error == 0)
-		error = realize(context, blob, blob_id);
+	int error = take_pages(blob);
 	if (error < 0) {
-		blob_free(gpu, blob);
+		blob_free(blob);
 		return error;
 	}
-	if (memory == GPU_BLOB_GUEST)
-		blob->base.map = gpu_queue_pages_at(gpu->queue, blob->pages);
+	blob->create.answered = blob->attach.answered = blob->map.answered = handle_blob_answer;
+	blob->create.data = blob->attach.data = blob->map.data = blob;
+	blob->n_pending = memory == GPU_BLOB_HOST ? 3 : 2;
+	command_create(blob, context->id, blob_id);
+	resource_command(gpu, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, context->id,
+		blob->base.resource_id, &blob->attach, no_pages);
+	if (memory == GPU_BLOB_HOST)
+		command_map(blob);
+	gpu_queue_publish(gpu->queue);
 	*out = &blob->base;
-	return 0;
+	return -EINPROGRESS;
 }
 
 static void gpu_vhost_user_blob_destroy(struct gpu_blob *base)
@@ -409,22 +454,32 @@ static void gpu_vhost_user_blob_destroy(struct gpu_blob *base)
 	if (!base)
 		return;
 	struct vhost_blob *blob = container_of(base, struct vhost_blob, base);
-	struct gpu_vhost_user *gpu = base->context->gpu;
+	struct gpu_vhost_user *gpu = blob->gpu;
 	struct extent frees = no_pages;
-	/* The device may write to guest pages until it has let go of them; the region's are its own
-	 * affair. */
-	if (blob->memory == GPU_BLOB_GUEST && !gpu_queue_failure(gpu->queue)) {
-		frees = blob->pages;
-		blob->pages.length = 0;
+	bool alive = !gpu_queue_failure(gpu->queue);
+	if (alive && blob->error == 0) {
+		/* The device may write to guest pages until it has let go of them. What becomes of
+		 * the region's is the host's business. */
+		if (blob->memory == GPU_BLOB_GUEST) {
+			frees = blob->pages;
+			blob->pages.length = 0;
+		} else {
+			resource_command(gpu, VIRTIO_GPU_CMD_RESOURCE_UNMAP_BLOB, 0,
+				base->resource_id, NULL, no_pages);
+		}
+		resource_command(gpu, VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE, base->context->id,
+			base->resource_id, NULL, no_pages);
+		resource_command(
+			gpu, VIRTIO_GPU_CMD_RESOURCE_UNREF, 0, base->resource_id, NULL, frees);
+		gpu_queue_publish(gpu->queue);
 	}
-	if (blob->memory == GPU_BLOB_HOST)
-		resource_command(gpu, VIRTIO_GPU_CMD_RESOURCE_UNMAP_BLOB, 0, base->resource_id,
-			NULL, no_pages);
-	resource_command(gpu, VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE, base->context->id,
-		base->resource_id, NULL, no_pages);
-	resource_command(gpu, VIRTIO_GPU_CMD_RESOURCE_UNREF, 0, base->resource_id, NULL, frees);
-	gpu_queue_publish(gpu->queue);
-	blob_free(gpu, blob);
+	if (blob->n_pending == 0 || !alive) {
+		blob_free(blob);
+		return;
+	}
+	blob->dropped = true;
+	blob->base.context = NULL;
+	wl_list_insert(&gpu->dropped, &blob->link);
 }
 
 /* Contexts. */
@@ -445,19 +500,27 @@ static int gpu_vhost_user_context_create(
 	context->data = data;
 	context->id = gpu->last_context_id;
 	static const char name[] = "wayferry-guest";
-	struct virtio_gpu_ctx_create command = {
+	struct virtio_gpu_ctx_create create = {
 		.hdr = header(VIRTIO_GPU_CMD_CTX_CREATE, context->id),
 		.nlen = sizeof(name) - 1,
 		.context_init = CROSS_DOMAIN_CAPSET_ID,
 	};
-	memcpy(command.debug_name, name, sizeof(name));
-	int error = ask(gpu, &command, sizeof(command), VIRTIO_GPU_RESP_OK_NODATA, NULL, 0);
+	memcpy(create.debug_name, name, sizeof(name));
+	const struct gpu_command command = {
+		.bytes = &create,
+		.size = sizeof(create),
+		.owner = context,
+		.tag = TAG_CONTEXT,
+	};
+	int error = gpu_queue_command(gpu->queue, &command);
 	if (error < 0) {
 		free(context);
 		return error;
 	}
+	gpu_queue_publish(gpu->queue);
 	wl_list_insert(&gpu->contexts, &context->link);
 	wl_list_init(&context->ready_link);
+	wl_list_init(&context->blobs);
 	gpu->n_contexts++;
 	*out = context;
 	return 0;
@@ -466,14 +529,15 @@ static int gpu_vhost_user_context_create(
 static void gpu_vhost_user_context_destroy(struct gpu_context *context)
 {
 	struct gpu_vhost_user *gpu = context->gpu;
-	const struct virtio_gpu_ctx_destroy command = {
+	const struct virtio_gpu_ctx_destroy destroy = {
 		.hdr = header(VIRTIO_GPU_CMD_CTX_DESTROY, context->id),
 	};
+	const struct gpu_command command = {.bytes = &destroy, .size = sizeof(destroy)};
 	gpu_queue_forget(gpu->queue, context);
 	wl_list_remove(&context->link);
 	wl_list_remove(&context->ready_link);
 	gpu->n_contexts--;
-	gpu_queue_command(gpu->queue, &command, sizeof(command), NULL, no_pages);
+	gpu_queue_command(gpu->queue, &command);
 	gpu_queue_publish(gpu->queue);
 	free(context);
 }
@@ -484,15 +548,13 @@ static int gpu_vhost_user_submit(struct gpu_context *context, const void *comman
 	struct gpu_vhost_user *gpu = context->gpu;
 	if (context->lost)
 		return -EPIPE;
-	unsigned pending = 0;
-	struct gpu_answer answer = {.pending = &pending};
 	struct gpu_submission submission = {
 		.command.hdr = header(VIRTIO_GPU_CMD_SUBMIT_3D, context->id),
 		.bytes = commands,
 		.size = size,
 		.owner = context,
 		.tag = fence,
-		.answer = fence == GPU_FENCE_WAIT ? &answer : NULL,
+		.held = fence == GPU_FENCE_DONE || fence == GPU_FENCE_EVENT,
 		.silent = fence == GPU_FENCE_NONE,
 		.lazy = lazy,
 	};
@@ -506,13 +568,6 @@ static int gpu_vhost_user_submit(struct gpu_context *context, const void *comman
 	int error = gpu_queue_submit(gpu->queue, &submission);
 	if (error == -EAGAIN)
 		context->starved = true;
-	if (error < 0 || fence != GPU_FENCE_WAIT)
-		return error;
-	error = gpu_queue_wait(gpu->queue, &pending);
-	if (error == 0 && answer.type != VIRTIO_GPU_RESP_OK_NODATA) {
-		context_fail(context, "the host refused its commands");
-		error = -EPIPE;
-	}
 	return error;
 }
 
@@ -531,6 +586,8 @@ static int gpu_vhost_user_capset(struct gpu *base, uint32_t id, void *buffer, si
 static void gpu_vhost_user_destroy(struct gpu *base)
 {
 	struct gpu_vhost_user *gpu = of_base(base);
+	struct vhost_blob *blob, *next;
+	wl_list_for_each_safe(blob, next, &gpu->dropped, link) blob_free(blob);
 	gpu_queue_destroy(gpu->queue);
 	turn_finish(&gpu->base.turn);
 	extents_finish(&gpu->region);
@@ -552,6 +609,24 @@ static const struct gpu_ops ops = {
 	.submit = gpu_vhost_user_submit,
 	.describe = gpu_vhost_user_describe,
 };
+
+/* One command at the start, and its answer, which must be of @type and fill @copy. 0 or -errno. */
+static int ask(struct gpu_vhost_user *gpu, const void *bytes, size_t size, uint32_t type,
+	void *copy, size_t copy_bytes)
+{
+	struct gpu_answer answer = {.copy = copy, .copy_bytes = copy_bytes};
+	const struct gpu_command command = {.bytes = bytes, .size = size, .answer = &answer};
+	int error = gpu_queue_command(gpu->queue, &command);
+	if (error < 0)
+		return error;
+	gpu_queue_publish(gpu->queue);
+	error = gpu_queue_wait(gpu->queue, &answer);
+	if (error < 0)
+		return error;
+	if (answer.type != type)
+		return errno_of(answer.type);
+	return answer.written < copy_bytes ? -EPROTO : 0;
+}
 
 static int fetch_capset(struct gpu_vhost_user *gpu, uint32_t size)
 {
@@ -601,6 +676,7 @@ struct gpu *gpu_vhost_user_open(struct wl_event_loop *loop, const char *path)
 	turn_init(&gpu->base.turn, loop);
 	wl_list_init(&gpu->contexts);
 	wl_list_init(&gpu->ready);
+	wl_list_init(&gpu->dropped);
 	gpu->queue = gpu_queue_open(&gpu->base.turn, path, &queue_listener, gpu);
 	if (!gpu->queue) {
 		free(gpu);

@@ -2,8 +2,11 @@
  * A virtio-gpu device by way of the kernel's driver: a DRM file for each context.
  *
  * The kernel queues commands in order and gives memory back in order, too, so a blob may be closed
- * as soon as the commands that name it were handed over. Buffer handles go along only where a wait
- * needs them: with them every submission would cost a fence and its interrupt.
+ * as soon as the commands that name it were handed over. No submission names buffer handles: with
+ * them it would cost a fence and its interrupt.
+ *
+ * What waits in the kernel: every command, while its queue is full; and mmap of the host's memory,
+ * until the host has mapped it. So that is called when a fence behind the mapping was signalled.
  */
 #include "guest-proxy/gpu/gpu.h"
 
@@ -44,16 +47,27 @@ struct gpu_virtgpu {
 	bool dead;
 };
 
-struct fence {
-	int fd;
-	struct wl_list link; /* gpu_context::fences */
+enum fence_kind {
+	FENCE_DONE,   /* of GPU_FENCE_DONE */
+	FENCE_ANSWER, /* of GPU_FENCE_ANSWER */
+	FENCE_BLOB,   /* the host has mapped the memory of a blob */
 };
 
-/* The kernel has one handle for all imports of a buffer, and one GEM_CLOSE ends it. */
-struct import {
+struct kernel_blob;
+
+struct fence {
+	int fd;
+	enum fence_kind kind;
+	struct kernel_blob *blob; /* of FENCE_BLOB; NULL: it was destroyed meanwhile */
+	struct wl_list link;      /* gpu_context::fences */
+};
+
+struct kernel_blob {
 	struct gpu_blob base;
+	struct fence *fence; /* NULL: it is complete */
+	/* Of imports: the kernel has one handle for all imports of a buffer, and closes it once. */
+	uint32_t refs;       /* 0: it was created */
 	struct wl_list link; /* gpu_context::imports */
-	uint32_t refs;
 };
 
 struct gpu_context {
@@ -63,13 +77,13 @@ struct gpu_context {
 	void *data;
 	int fd;
 	struct wl_event_source *events; /* of fd */
-	struct wl_list imports;         /* import::link */
-	struct wl_list fences;          /* fence::link, oldest first: of GPU_FENCE_DONE */
+	struct wl_list imports;         /* kernel_blob::link */
+	struct wl_list fences;          /* fence::link, oldest first: of ring 0 */
 	struct wl_event_source *oldest; /* the first of them; NULL: there is none */
 	struct turn_task tell_task;     /* that it is lost */
 	const char *lost;               /* why; NULL: it lives */
-	bool telling;                   /* of events; who hears of one may destroy the context */
-	bool destroyed;                 /* while telling, which frees it then */
+	bool telling;   /* the listener is being called, and may destroy the context */
+	bool destroyed; /* meanwhile; whoever tells frees it */
 };
 
 static struct gpu_virtgpu *of_base(const struct gpu *base)
@@ -116,7 +130,7 @@ static void tell_died(void *data)
 		gpu->base.died(gpu->base.died_data); /* may destroy the gpu */
 }
 
-/* Its driver has let go of it: another device, even at the same path, is none of ours. */
+/* The device was removed. Another one, even at the same path, has none of our contexts. */
 static void die(struct gpu_virtgpu *gpu)
 {
 	struct gpu_context *context;
@@ -138,7 +152,7 @@ static int handle_watch(int fd, uint32_t mask, void *data)
 	return 0;
 }
 
-/* A kernel tells nothing to those who have the file of a removed device open. */
+/* The kernel does not tell those who have the file of a removed device open. */
 static void watch_node(struct gpu_virtgpu *gpu)
 {
 	gpu->watch = virtgpu_watch(gpu->path);
@@ -150,7 +164,7 @@ static void watch_node(struct gpu_virtgpu *gpu)
 			gpu->watch < 0 ? strerror(-gpu->watch) : "no memory");
 }
 
-/* What the kernel says of a device that was removed. Returns @error. */
+/* -ENODEV is what the kernel says of a device that was removed. Returns @error. */
 static int check_removed(struct gpu_virtgpu *gpu, int error)
 {
 	if (error == -ENODEV)
@@ -235,34 +249,70 @@ static bool fence_signalled(const struct fence *fence)
 	return poll(&events, 1, 0) > 0;
 }
 
+static void finish_blob(struct gpu_context *context, struct kernel_blob *blob);
+
+/* Tells what the first fence, which was signalled, stands for. May destroy the context. */
+static void tell_fence(struct gpu_context *context, unsigned *n_done)
+{
+	struct fence *fence = oldest_fence(context);
+	enum fence_kind kind = fence->kind;
+	struct kernel_blob *blob = fence->blob;
+
+	fence_destroy(fence);
+	*n_done += kind == FENCE_DONE;
+	if (kind == FENCE_ANSWER)
+		context->listener->answered(context->data);
+	else if (kind == FENCE_BLOB && blob)
+		finish_blob(context, blob);
+}
+
 static int handle_fence(int fd, uint32_t mask, void *data)
 {
 	struct gpu_context *context = data;
 	struct fence *fence;
-	unsigned n = 0;
+	unsigned n_done = 0;
 
 	remove_source(&context->oldest);
-	while ((fence = oldest_fence(context)) && fence_signalled(fence)) {
-		fence_destroy(fence);
-		n++;
-	}
-	watch_oldest(context);
-	if (n > 0 && !context->lost)
-		context->listener->done(context->data, n); /* may destroy the context */
+	context->telling = true;
+	while (!context->destroyed && !context->lost && (fence = oldest_fence(context)) &&
+		fence_signalled(fence))
+		tell_fence(context, &n_done);
+	if (n_done > 0 && !context->destroyed && !context->lost)
+		context->listener->done(context->data, n_done);
+	context->telling = false;
+	if (context->destroyed)
+		free(context);
+	else
+		watch_oldest(context);
 	return 0;
 }
 
 /* Blobs. */
 
-/* What blob_create leaves undone is undone here. */
-static void blob_free(struct gpu_blob *blob)
+/* Of any kind, and also if it is not complete. */
+static void blob_free(struct kernel_blob *blob)
 {
-	struct drm_gem_close gem_close = {.handle = blob->bo_handle};
-	if (blob->map)
-		munmap(blob->map, blob->size);
-	if (blob->bo_handle)
-		virtgpu_call(blob->context->fd, DRM_IOCTL_GEM_CLOSE, &gem_close);
+	struct drm_gem_close gem_close = {.handle = blob->base.bo_handle};
+	if (blob->base.map)
+		munmap(blob->base.map, blob->base.size);
+	if (blob->base.bo_handle)
+		virtgpu_call(blob->base.context->fd, DRM_IOCTL_GEM_CLOSE, &gem_close);
+	if (blob->fence)
+		blob->fence->blob = NULL;
+	wl_list_remove(&blob->link);
 	free(blob);
+}
+
+/* A blob of @context; its context owns nothing of it. */
+static struct kernel_blob *blob_alloc(struct gpu_context *context, size_t size)
+{
+	struct kernel_blob *blob = calloc(1, sizeof(*blob));
+	if (!blob)
+		return NULL;
+	blob->base.context = context;
+	blob->base.size = size;
+	wl_list_init(&blob->link);
+	return blob;
 }
 
 /* Maps @blob. 0 or -errno. */
@@ -296,36 +346,83 @@ static int create(struct gpu_blob *blob, enum gpu_blob_memory memory, uint64_t b
 	return 0;
 }
 
+/* Hands @size bytes of commands to the kernel. @fence: gets one for them, or NULL. 0 or -errno. */
+static int execute(struct gpu_context *context, const void *commands, size_t size, uint32_t ring,
+	uint32_t flags, struct fence *fence)
+{
+	struct virtgpu_execute execute = {
+		.flags = flags | (fence ? VIRTGPU_EXECUTE_FENCE_FD_OUT : 0),
+		.size = (uint32_t)size,
+		.commands = address(commands),
+		.fence_fd = -1,
+		.ring_idx = ring,
+	};
+	int error = virtgpu_call(context->fd, VIRTGPU_IOCTL_EXECUTE, &execute);
+	if (error < 0)
+		return check_removed(context->gpu, error);
+	if (fence) {
+		fence->fd = execute.fence_fd;
+		wl_list_insert(context->fences.prev, &fence->link);
+		watch_oldest(context);
+	}
+	return 0;
+}
+
+/* Has finish_blob called when the host has mapped @blob: an empty submission with a fence. */
+static int wait_for_host(struct kernel_blob *blob)
+{
+	static const uint8_t nothing[8];
+	struct gpu_context *context = blob->base.context;
+	struct fence *fence = calloc(1, sizeof(*fence));
+	if (!fence)
+		return -ENOMEM;
+	fence->kind = FENCE_BLOB;
+	fence->blob = blob;
+	int error = execute(
+		context, nothing, 0, CROSS_DOMAIN_QUERY_RING, VIRTGPU_EXECUTE_RING_IDX, fence);
+	if (error < 0) {
+		free(fence);
+		return error;
+	}
+	blob->fence = fence;
+	return 0;
+}
+
+/* The host has answered about the memory of @blob. May destroy the context. */
+static void finish_blob(struct gpu_context *context, struct kernel_blob *blob)
+{
+	struct gpu_virtgpu *gpu = context->gpu;
+	blob->fence = NULL;
+	int error = map(&blob->base);
+	/* CREATE_BLOB says nothing of the host's refusals: only mapping fails. A host that gave
+	 * such memory before is short of it now. */
+	if (error < 0 && gpu->host_mapped)
+		error = -ENOMEM;
+	gpu->host_mapped |= error == 0;
+	context->listener->blob(context->data, &blob->base, error);
+}
+
 static int gpu_virtgpu_blob_create(struct gpu_context *context, enum gpu_blob_memory memory,
 	uint64_t blob_id, size_t size, struct gpu_blob **out)
 {
-	struct gpu_virtgpu *gpu = context->gpu;
 	if (context->lost)
 		return -EPIPE;
-	if (memory == GPU_BLOB_HOST && !gpu->host_visible)
+	if (memory == GPU_BLOB_HOST && !context->gpu->host_visible)
 		return -ENODEV;
 	if (size == 0 || size > INT32_MAX) /* wl_shm, which it is for, has 31 bits */
 		return -ENOMEM;
-	struct gpu_blob *blob = calloc(1, sizeof(*blob));
+	struct kernel_blob *blob = blob_alloc(context, align_up(size, PAGE_BYTES));
 	if (!blob)
 		return -ENOMEM;
-	blob->context = context;
-	blob->size = align_up(size, PAGE_BYTES);
-	int error = create(blob, memory, blob_id);
-	if (error == 0) {
-		error = map(blob);
-		/* The host's refusals are no concern of CREATE_BLOB: the kernel hears of them when
-		 * it maps. One that gave such memory before is short of it now. */
-		if (error < 0 && memory == GPU_BLOB_HOST && gpu->host_mapped)
-			error = -ENOMEM;
-	}
+	int error = create(&blob->base, memory, blob_id);
+	if (error == 0)
+		error = memory == GPU_BLOB_HOST ? wait_for_host(blob) : map(&blob->base);
 	if (error < 0) {
 		blob_free(blob);
 		return error;
 	}
-	gpu->host_mapped |= memory == GPU_BLOB_HOST;
-	*out = blob;
-	return 0;
+	*out = &blob->base;
+	return memory == GPU_BLOB_HOST ? -EINPROGRESS : 0;
 }
 
 static void gem_close(struct gpu_context *context, uint32_t bo_handle)
@@ -334,24 +431,18 @@ static void gem_close(struct gpu_context *context, uint32_t bo_handle)
 	virtgpu_call(context->fd, DRM_IOCTL_GEM_CLOSE, &argument);
 }
 
-/* Takes @bo_handle, which is not among the imports yet; -errno: it is closed. */
-static int import_create(struct gpu_context *context, uint32_t bo_handle, struct import **out)
+/* Takes @bo_handle, which is not among the imports yet; on error it is closed. */
+static int import_create(struct gpu_context *context, uint32_t bo_handle, struct kernel_blob **out)
 {
 	struct virtgpu_resource_info info = {.bo_handle = bo_handle};
-	struct import *import = calloc(1, sizeof(*import));
-	int error =
-		import ? virtgpu_call(context->fd, VIRTGPU_IOCTL_RESOURCE_INFO, &info) : -ENOMEM;
-	if (error < 0) {
+	int error = virtgpu_call(context->fd, VIRTGPU_IOCTL_RESOURCE_INFO, &info);
+	struct kernel_blob *import = error == 0 ? blob_alloc(context, info.size) : NULL;
+	if (!import) {
 		gem_close(context, bo_handle);
-		free(import);
-		return error;
+		return error < 0 ? error : -ENOMEM;
 	}
-	import->base = (struct gpu_blob){
-		.context = context,
-		.resource_id = info.resource_id,
-		.bo_handle = bo_handle,
-		.size = info.size,
-	};
+	import->base.resource_id = info.resource_id;
+	import->base.bo_handle = bo_handle;
 	wl_list_insert(&context->imports, &import->link);
 	*out = import;
 	return 0;
@@ -360,7 +451,7 @@ static int import_create(struct gpu_context *context, uint32_t bo_handle, struct
 static int gpu_virtgpu_blob_import(struct gpu_context *context, int fd, struct gpu_blob **out)
 {
 	struct drm_prime_handle prime = {.fd = fd};
-	struct import *import, *found = NULL;
+	struct kernel_blob *import, *found = NULL;
 	if (context->lost)
 		return -EPIPE;
 	int error = virtgpu_call(context->fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime);
@@ -380,20 +471,13 @@ static int gpu_virtgpu_blob_import(struct gpu_context *context, int fd, struct g
 	return 0;
 }
 
-static void gpu_virtgpu_blob_destroy(struct gpu_blob *blob)
+static void gpu_virtgpu_blob_destroy(struct gpu_blob *base)
 {
-	if (!blob)
+	if (!base)
 		return;
-	if (blob->map) {
+	struct kernel_blob *blob = container_of(base, struct kernel_blob, base);
+	if (blob->refs == 0 || --blob->refs == 0)
 		blob_free(blob);
-		return;
-	}
-	struct import *import = container_of(blob, struct import, base);
-	if (--import->refs > 0)
-		return;
-	gem_close(blob->context, blob->bo_handle);
-	wl_list_remove(&import->link);
-	free(import);
 }
 
 /* Contexts. */
@@ -458,57 +542,30 @@ static int gpu_virtgpu_context_create(
 	return 0;
 }
 
-/* Waits until the host has run what @bo_handle was given to. The kernel's patience is 15 s. */
-static int wait_for(struct gpu_context *context, uint32_t bo_handle)
-{
-	struct virtgpu_wait wait = {.bo_handle = bo_handle};
-	int error = virtgpu_call(context->fd, VIRTGPU_IOCTL_WAIT, &wait);
-	if (error == -EBUSY)
-		context_fail(context, "the host does not answer");
-	return error;
-}
-
 static int gpu_virtgpu_submit(struct gpu_context *context, const void *commands, size_t size,
 	enum gpu_fence kind, bool lazy, struct gpu_blob *const *blobs, size_t n_blobs)
 {
+	bool has_fd = kind == GPU_FENCE_DONE || kind == GPU_FENCE_ANSWER;
 	struct fence *fence = NULL;
 	if (context->lost)
 		return -EPIPE;
-	if (size > INT32_MAX || (kind == GPU_FENCE_WAIT && n_blobs == 0))
+	if (size > INT32_MAX)
 		return -EINVAL;
-	if (kind == GPU_FENCE_DONE && !(fence = calloc(1, sizeof(*fence))))
+	if (has_fd && !(fence = calloc(1, sizeof(*fence))))
 		return -ENOMEM;
-	struct virtgpu_execute execute = {
-		.size = (uint32_t)size,
-		.commands = address(commands),
-		.fence_fd = -1,
-		.ring_idx = kind == GPU_FENCE_EVENT ? CROSS_DOMAIN_CHANNEL_RING
-						    : CROSS_DOMAIN_QUERY_RING,
-	};
-	if (kind != GPU_FENCE_NONE)
-		execute.flags |= VIRTGPU_EXECUTE_RING_IDX;
-	if (kind == GPU_FENCE_DONE)
-		execute.flags |= VIRTGPU_EXECUTE_FENCE_FD_OUT;
-	if (kind == GPU_FENCE_WAIT) {
-		execute.bo_handles = address(&blobs[0]->bo_handle);
-		execute.n_bo_handles = 1;
-	}
-	int error = virtgpu_call(context->fd, VIRTGPU_IOCTL_EXECUTE, &execute);
-	if (error < 0) {
+	if (fence)
+		fence->kind = kind == GPU_FENCE_DONE ? FENCE_DONE : FENCE_ANSWER;
+	int error = execute(context, commands, size,
+		kind == GPU_FENCE_EVENT ? CROSS_DOMAIN_CHANNEL_RING : CROSS_DOMAIN_QUERY_RING,
+		kind == GPU_FENCE_NONE ? 0 : VIRTGPU_EXECUTE_RING_IDX, fence);
+	if (error < 0)
 		free(fence);
-		return check_removed(context->gpu, error);
-	}
-	if (fence) {
-		fence->fd = execute.fence_fd;
-		wl_list_insert(context->fences.prev, &fence->link);
-		watch_oldest(context);
-	}
-	return kind == GPU_FENCE_WAIT ? wait_for(context, blobs[0]->bo_handle) : 0;
+	return error;
 }
 
 /* The device. */
 
-/* Some of what is returned may be zeros: the kernel does not say how long a capset is. */
+/* The kernel does not say how long a capset is: what is beyond its end is zeroes. */
 static int gpu_virtgpu_capset(struct gpu *base, uint32_t id, void *buffer, size_t size)
 {
 	struct gpu_virtgpu *gpu = of_base(base);

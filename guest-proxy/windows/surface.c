@@ -187,6 +187,9 @@ static enum relay_verdict handle_commit(struct relay_message *message)
 
 	if (surface->dmabuf && !dmabuf_ready(surface->connection, surface->dmabuf))
 		return RELAY_HOLD;
+	if (pending == PENDING_BUFFER && update_swapchain(surface, buffer) &&
+		!swapchain_ready(surface->swapchain))
+		return RELAY_HOLD;
 	dmabuf_unref(surface->dmabuf);
 	surface->dmabuf = NULL;
 	surface->pending = PENDING_NOTHING;

@@ -111,6 +111,8 @@ void swapchain_destroy(struct swapchain *swapchain)
 	struct host_buffer *host, *next;
 	wl_list_for_each_safe(host, next, &swapchain->buffers, link) host_buffer_retire(host);
 	wl_list_remove(&swapchain->link);
+	if (swapchain->next)
+		channel_blob_unref(swapchain->next);
 	free(swapchain);
 }
 
@@ -175,6 +177,27 @@ static struct relay_object *make_object(
 	return object;
 }
 
+bool swapchain_ready(struct swapchain *swapchain)
+{
+	struct connection *connection = swapchain->connection;
+	struct host_buffer *host;
+	wl_list_for_each(host, &swapchain->buffers, link)
+	{
+		if (!host->busy)
+			return true;
+	}
+	if (swapchain->n_buffers >= BUSY_MAX)
+		return true;
+	if (!swapchain->next && swapchain->next_error == 0)
+		swapchain->next_error = channel_blob_create(connection->channel,
+			(size_t)swapchain->stride_bytes * (size_t)swapchain->height,
+			&swapchain->next);
+	if (!swapchain->next || swapchain->next->status != -EINPROGRESS)
+		return true;
+	connection->held = connection->memory_due = true;
+	return false;
+}
+
 static struct host_buffer *host_buffer_create(
 	struct swapchain *swapchain, struct relay_object *shm, int *error)
 {
@@ -184,9 +207,13 @@ static struct host_buffer *host_buffer_create(
 		*error = -ENOMEM;
 		return NULL;
 	}
-	*error = channel_blob_create(connection->channel,
-		(size_t)swapchain->stride_bytes * (size_t)swapchain->height, &host->blob);
+	host->blob = swapchain->next;
+	*error = host->blob ? host->blob->status : swapchain->next_error;
+	swapchain->next = NULL;
+	swapchain->next_error = 0;
 	if (*error < 0) {
+		if (host->blob)
+			channel_blob_unref(host->blob);
 		connection->lost = *error != -ENOMEM;
 		free(host);
 		return NULL;

@@ -31,6 +31,9 @@ struct swapchain {
 	bool whole_rows;        /* the format knows no single pixels */
 	struct wl_list buffers; /* host_buffer::link */
 	uint32_t n_buffers;
+	/* What swapchain_ready asked for, for the next buffer: a reference, or -errno and NULL. */
+	struct channel_blob *next;
+	int next_error;
 	uint64_t uses; /* acquired so often; tells an idle one */
 	uint64_t uses_seen;
 };
@@ -48,8 +51,15 @@ void swapchain_destroy(struct swapchain *swapchain);
 bool swapchain_fits(const struct swapchain *swapchain, const struct buffer *buffer);
 
 /*
- * A host buffer to draw in, it is the swapchain's. @shm makes it when there is none free. NULL: the
- * host has no memory for it (*@error -ENOMEM) or is gone.
+ * Whether a host buffer can be acquired now, or an error. If not, the host has been asked for
+ * memory and connection->held is set; connection->wake is called with connection->resume set when
+ * it has answered.
+ */
+bool swapchain_ready(struct swapchain *swapchain);
+
+/*
+ * After swapchain_ready: a host buffer to draw in, it is the swapchain's. @shm makes it when there
+ * is none free. NULL: the host has no memory for it (*@error -ENOMEM) or is gone.
  */
 struct host_buffer *swapchain_acquire(
 	struct swapchain *swapchain, struct relay_object *shm, int *error);

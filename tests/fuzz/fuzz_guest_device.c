@@ -554,6 +554,16 @@ static void handle_pipe_data(
 	see(bytes, size);
 }
 
+static void handle_blobs(void *data)
+{
+	for (size_t i = 0; i < MAX_BLOBS; i++) {
+		if (f.blobs[i] && f.blobs[i]->map) {
+			f.blobs[i]->map[0] = 1;
+			f.blobs[i]->map[f.blobs[i]->size - 1] = 1;
+		}
+	}
+}
+
 static void handle_ready(void *data)
 {
 }
@@ -590,6 +600,7 @@ static void handle_closed(void *data, const char *why)
 static const struct channel_listener listener = {
 	.receive = handle_receive,
 	.pipe_data = handle_pipe_data,
+	.blobs = handle_blobs,
 	.ready = handle_ready,
 	.closed = handle_closed,
 };
@@ -604,8 +615,6 @@ static void make_blob(struct channel *channel)
 			f.blobs[i] = NULL;
 		} else {
 			f.owners[i] = channel;
-			f.blobs[i]->map[0] = 1;
-			f.blobs[i]->map[f.blobs[i]->size - 1] = 1;
 		}
 		return;
 	}

@@ -91,7 +91,8 @@ static int fake_submit(struct gpu_context *context, const void *commands, size_t
 {
 	if (device.submit_error)
 		return device.submit_error;
-	if (fence == GPU_FENCE_WAIT) {
+	if (fence == GPU_FENCE_ANSWER) {
+		device.n_answers++;
 		if (size == sizeof(struct cross_domain_fetch))
 			answer_fetch(commands, blobs[0]);
 		else
@@ -152,6 +153,12 @@ static void handle_pipe_data(
 	maybe_destroy();
 }
 
+static void handle_blobs(void *data)
+{
+	user.blobs++;
+	maybe_destroy();
+}
+
 static void handle_ready(void *data)
 {
 	user.ready++;
@@ -168,6 +175,7 @@ static void handle_closed(void *data, const char *why)
 static const struct channel_listener listener = {
 	.receive = handle_receive,
 	.pipe_data = handle_pipe_data,
+	.blobs = handle_blobs,
 	.ready = handle_ready,
 	.closed = handle_closed,
 };
@@ -227,6 +235,28 @@ int teardown(void **state)
 void turn(void)
 {
 	wl_event_loop_dispatch(user.loop, 0);
+}
+
+void answer_all(void)
+{
+	while (device.n_answers > 0 && user.channel) {
+		device.n_answers--;
+		device.listener->answered(device.listener_data);
+	}
+	turn();
+}
+
+int make_blob(size_t size, struct channel_blob **blob)
+{
+	int error = channel_blob_create(user.channel, size, blob);
+	if (error < 0)
+		return error;
+	if ((*blob)->status == -EINPROGRESS)
+		answer_all();
+	error = (*blob)->status;
+	if (error < 0)
+		channel_blob_unref(*blob);
+	return error;
 }
 
 /* The next submission that nobody has looked at. */

@@ -45,6 +45,7 @@ struct fake_device {
 	size_t n_submissions, seen;
 	uint32_t last_resource;
 	unsigned blobs, contexts, requirements, host_blobs;
+	unsigned n_answers; /* to be told: answer_all */
 	int submit_error, host_error;
 	uint32_t fetched;
 	struct cross_domain_image_requirements answer; /* size 0: what was asked for */
@@ -62,7 +63,7 @@ struct channel_user {
 	size_t n_bytes, n_pipe_bytes;
 	struct wire_handle handles[28];
 	size_t n_handles;
-	unsigned receives, pipe_events, ready, closed;
+	unsigned receives, pipe_events, ready, closed, blobs;
 	uint32_t pipe;
 	bool hang_up, in_call, destroy_in_callback;
 	const char *why;
@@ -77,6 +78,10 @@ int setup_plain(void **state);
 int setup_kernel(void **state);
 int teardown(void **state);
 void turn(void);
+/* The host answers what it was asked, and the channel tells what came of it. */
+void answer_all(void);
+/* channel_blob_create, until it is complete: 0 or -errno. */
+int make_blob(size_t size, struct channel_blob **blob);
 /* The next submission that nobody has looked at. */
 struct submission *next_submission(void);
 void nothing_more(void);

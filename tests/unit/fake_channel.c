@@ -122,12 +122,29 @@ int channel_blob_create(struct channel *channel, size_t size, struct channel_blo
 	blob->refs = 1;
 	blob->owner = (struct channel_blobs *)channel; /* this fake has no other use for it */
 	blob->size = size;
+	if (channel->memory_pending) {
+		blob->status = -EINPROGRESS;
+		assert(channel->n_pending < ARRAY_LENGTH(channel->pending));
+		channel->pending[channel->n_pending++] = channel_blob_ref(blob);
+	}
 	blob->map = malloc(size); /* exactly, so that a sanitizer sees what is written behind it */
 	memset(blob->map, 0xdb, size);
 	channel->counters.blobs++;
 	channel->counters.blob_bytes += size;
 	*out = blob;
 	return 0;
+}
+
+void fake_channel_memory(int status)
+{
+	struct channel *channel = fake_channel;
+	while (channel->n_pending > 0) {
+		struct channel_blob *blob = channel->pending[--channel->n_pending];
+		blob->status = status;
+		channel_blob_unref(blob);
+	}
+	if (channel->listener)
+		channel->listener->blobs(channel->listener_data);
 }
 
 int channel_blob_import(struct channel *channel, int fd, struct channel_blob **out)

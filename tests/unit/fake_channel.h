@@ -19,6 +19,7 @@ struct channel {
 	bool lost;           /* every call fails */
 	bool paused;
 	size_t max_blob_bytes; /* -ENOMEM above */
+	bool memory_pending;   /* blobs are in progress until fake_channel_memory */
 	int import_error;      /* of channel_blob_import; 0: by what the fd is */
 	unsigned imports;      /* live */
 	uint32_t last_read_pipe;
@@ -44,6 +45,8 @@ struct channel {
 	/* channel_read_done */
 	uint64_t read_done_bytes;
 
+	struct channel_blob *pending[8];
+	size_t n_pending;
 	struct channel_counters counters;
 };
 
@@ -55,6 +58,8 @@ extern struct fake_channel_past {
 	size_t written_bytes;
 	unsigned hang_ups;
 } fake_channel_past;
+/* Blobs in progress have @status now; listener->blobs is called. */
+void fake_channel_memory(int status);
 /* channel_create returns NULL. */
 extern bool fake_channel_refused;
 

@@ -198,13 +198,6 @@ static int handle_execute(int fd, void *argument)
 	return 0;
 }
 
-static int handle_wait(int fd, void *argument)
-{
-	const struct virtgpu_wait *wait = argument;
-	mock.waited_for = wait->bo_handle;
-	return find_blob(fd, wait->bo_handle) ? 0 : -ENOENT;
-}
-
 static int handle_prime(int fd, void *argument)
 {
 	struct drm_prime_handle *prime = argument;
@@ -313,7 +306,6 @@ int virtgpu_ioctl(int fd, unsigned long request, void *argument)
 		{VIRTGPU_IOCTL_MAP, "map", handle_map},
 		{VIRTGPU_IOCTL_EXECUTE, "execute", handle_execute},
 		{VIRTGPU_IOCTL_GETPARAM, "param", handle_getparam},
-		{VIRTGPU_IOCTL_WAIT, "wait", handle_wait},
 		{VIRTGPU_IOCTL_GET_CAPS, "caps", handle_get_caps},
 		{VIRTGPU_IOCTL_CREATE_BLOB, "blob", handle_create_blob},
 		{VIRTGPU_IOCTL_CONTEXT_INIT, "init", handle_context_init},

@@ -42,7 +42,6 @@ struct mock_virtgpu {
 	struct virtgpu_execute execute; /* the last one */
 	uint8_t commands[1024];         /* of it */
 	uint32_t execute_handles[4];
-	uint32_t waited_for;
 	struct mock_blob blobs[MOCK_BLOBS];
 	uint32_t last_handle;
 	unsigned n_imported;         /* new handles only */

@@ -159,7 +159,7 @@ static void a_blob_lives_until_its_send_is_with_the_device(void **state)
 	struct channel_blob *blob;
 	const uint8_t *data;
 	size_t at = 0;
-	assert_int_equal(channel_blob_create(user.channel, 100, &blob), 0);
+	assert_int_equal(make_blob(100, &blob), 0);
 	struct wire_handle handle = channel_blob_handle(blob);
 	skip_start();
 	assert_int_equal(channel_send(user.channel, (const uint8_t *)"pool", 4, &handle, 1), 0);
@@ -177,7 +177,7 @@ static void a_hundred_handles_are_spread_over_sends_before_their_bytes(void **st
 {
 	struct channel_blob *blob;
 	struct wire_handle handles[100];
-	assert_int_equal(channel_blob_create(user.channel, 100, &blob), 0);
+	assert_int_equal(make_blob(100, &blob), 0);
 	for (size_t i = 0; i < ARRAY_LENGTH(handles); i++)
 		handles[i] = channel_blob_handle(blob);
 	skip_start();

@@ -24,6 +24,7 @@
 #include "protocol/base/fd.h"
 #include "protocol/formats/cross_domain.h"
 #include "tests/unit/fd_count.h"
+#include "tests/unit/log_capture.h"
 
 #define TIMEOUT_MS 20000
 #define REGION_BYTES (1u << 20)
@@ -230,7 +231,8 @@ static struct {
 	struct wl_event_loop *loop;
 	struct gpu *gpu;
 	struct gpu_context *context;
-	unsigned events, done, done_calls, lost, died;
+	unsigned events, done, done_calls, answered, blobs, lost, died;
+	int blob_error;
 	bool in_call, destroy_on_death;
 	int fds_before;
 	char why[128];
@@ -249,6 +251,19 @@ static void handle_done(void *data, unsigned n)
 	t.done_calls++;
 }
 
+static void handle_answered(void *data)
+{
+	assert_false(t.in_call);
+	t.answered++;
+}
+
+static void handle_blob(void *data, struct gpu_blob *blob, int error)
+{
+	assert_false(t.in_call);
+	t.blobs++;
+	t.blob_error = error;
+}
+
 static void handle_lost(void *data, const char *why)
 {
 	assert_false(t.in_call);
@@ -257,7 +272,12 @@ static void handle_lost(void *data, const char *why)
 }
 
 static const struct gpu_listener listener = {
-	.event = handle_event, .done = handle_done, .lost = handle_lost};
+	.event = handle_event,
+	.done = handle_done,
+	.answered = handle_answered,
+	.blob = handle_blob,
+	.lost = handle_lost,
+};
 
 static void handle_died(void *data)
 {
@@ -343,6 +363,13 @@ static int make_blob(enum gpu_blob_memory memory, size_t size, struct gpu_blob *
 	t.in_call = true;
 	int error = t.gpu->ops->blob_create(t.context, memory, 1, size, blob);
 	t.in_call = false;
+	if (error != -EINPROGRESS)
+		return error;
+	unsigned due = t.blobs + 1;
+	UNTIL(t.blobs == due || t.lost);
+	error = t.lost ? -EPIPE : t.blob_error;
+	if (error < 0)
+		t.gpu->ops->blob_destroy(*blob);
 	return error;
 }
 
@@ -353,6 +380,13 @@ static int submit(enum gpu_fence fence, size_t size)
 	int error = t.gpu->ops->submit(t.context, commands, size, fence, false, NULL, 0);
 	t.in_call = false;
 	return error;
+}
+
+static void submit_and_wait(size_t size)
+{
+	unsigned due = t.answered + 1;
+	assert_int_equal(submit(GPU_FENCE_ANSWER, size), 0);
+	UNTIL(t.answered == due);
 }
 
 static void the_device_is_found_with_its_capset(void **state)
@@ -422,7 +456,7 @@ static void sizes_that_cannot_be_are_refused(void **state)
 	assert_int_equal(make_blob(GPU_BLOB_HOST, REGION_BYTES, &blob), 0);
 	t.gpu->ops->blob_destroy(blob);
 	assert_int_equal(submit(GPU_FENCE_NONE, SIZE_MAX), -EMSGSIZE);
-	assert_int_equal(submit(GPU_FENCE_WAIT, 300000), 0);
+	submit_and_wait(300000);
 }
 
 static void refused_blobs_leave_nothing(void **state)
@@ -484,9 +518,9 @@ static void fences_are_told_in_number_from_the_loop(void **state)
 		assert_int_equal(submit(GPU_FENCE_DONE, 100), 0);
 		assert_int_equal(submit(GPU_FENCE_NONE, 100), 0);
 		assert_int_equal(submit(GPU_FENCE_EVENT, 100000), 0);
-		assert_int_equal(submit(GPU_FENCE_WAIT, 100), 0);
+		assert_int_equal(submit(GPU_FENCE_ANSWER, 100), 0);
 	}
-	UNTIL(t.events == 10 && t.done == 10);
+	UNTIL(t.events == 10 && t.done == 10 && t.answered == 10);
 	for (unsigned i = 0; i < 5; i++)
 		wl_event_loop_dispatch(t.loop, 5);
 	assert_int_equal(t.events, 10);
@@ -503,19 +537,21 @@ static void refused_commands_lose_their_context_alone(void **state)
 	UNTIL(t.lost == 1);
 	assert_int_equal(submit(GPU_FENCE_NONE, 100), -EPIPE);
 	assert_int_equal(
-		t.gpu->ops->submit(other, "command", 7, GPU_FENCE_WAIT, false, NULL, 0), 0);
+		t.gpu->ops->submit(other, "command", 7, GPU_FENCE_ANSWER, false, NULL, 0), 0);
+	UNTIL(t.answered == 1);
 	t.gpu->ops->context_destroy(other);
 	assert_int_equal(t.lost, 1);
 	assert_int_equal(t.died, 0);
 }
 
-static void refused_commands_that_are_waited_for_return_an_error_too(void **state)
+static void refused_commands_are_not_answered(void **state)
 {
 	open_gpu();
 	misbehave(VIRTIO_GPU_CMD_SUBMIT_3D, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER, 1);
-	assert_int_equal(submit(GPU_FENCE_WAIT, 100), -EPIPE);
+	assert_int_equal(submit(GPU_FENCE_ANSWER, 100), 0);
 	assert_int_equal(t.lost, 0);
 	UNTIL(t.lost == 1);
+	assert_int_equal(t.answered, 0);
 }
 
 static void a_context_that_is_destroyed_hears_nothing_more(void **state)
@@ -556,27 +592,87 @@ static void an_answer_to_nothing_is_the_devices_end(void **state)
 	dies_of(0, true);
 }
 
-static void a_device_that_does_not_answer_is_given_up(void **state)
+/* A debugger, a suspended host, swap. */
+static void a_device_that_does_not_answer_for_long_is_waited_for(void **state)
 {
 	struct gpu_blob *blob;
 	open_gpu();
-	script->mute = true;
-	misbehave(VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, 0, 1);
-	uint64_t limit_ns = vhost_user_deadline_ns(10000);
-	assert_int_equal(make_blob(GPU_BLOB_GUEST, 4096, &blob), -EPIPE);
-	assert_true(vhost_user_remaining_ms(limit_ns) > 0);
-	t.destroy_on_death = true;
-	UNTIL(t.died);
-	assert_int_equal(t.lost, 1);
+	kill(t.device, SIGSTOP);
+	assert_int_equal(
+		t.gpu->ops->blob_create(t.context, GPU_BLOB_GUEST, 1, 4096, &blob), -EINPROGRESS);
+	uint64_t end_ns = vhost_user_deadline_ns(7000);
+	log_capture_begin();
+	while (vhost_user_remaining_ms(end_ns) > 0)
+		wl_event_loop_dispatch(t.loop, 100);
+	assert_int_equal(t.blobs + t.lost + t.died, 0);
+	kill(t.device, SIGCONT);
+	UNTIL(t.blobs == 1);
+	for (int i = 0; i < 5; i++)
+		wl_event_loop_dispatch(t.loop, 100);
+	log_capture_end();
+	const char *said = strstr(log_capture_text, "has not answered for 5 s");
+	assert_non_null(said);
+	assert_null(strstr(said + 1, "has not answered"));
+	assert_non_null(strstr(said, "answers again"));
+	assert_int_equal(t.blob_error, 0);
+	assert_int_equal(t.lost, 0);
+	t.gpu->ops->blob_destroy(blob);
 }
 
-static void a_refused_context_is_an_error_and_no_more(void **state)
+static void commands_beyond_the_queue_wait_in_order(void **state)
+{
+	struct gpu_blob *blobs[600];
+	open_gpu();
+	kill(t.device, SIGSTOP);
+	/* 1200 commands, and no place for so many */
+	for (size_t i = 0; i < ARRAY_LENGTH(blobs); i++)
+		assert_int_equal(
+			t.gpu->ops->blob_create(t.context, GPU_BLOB_GUEST, 1, 4096, &blobs[i]),
+			-EINPROGRESS);
+	assert_int_equal(submit(GPU_FENCE_ANSWER, 100), -EAGAIN);
+	kill(t.device, SIGCONT);
+	UNTIL(t.blobs == ARRAY_LENGTH(blobs) && t.done_calls == 1);
+	submit_and_wait(100);
+	assert_int_equal(t.blob_error, 0);
+	for (size_t i = 0; i < ARRAY_LENGTH(blobs); i++)
+		t.gpu->ops->blob_destroy(blobs[i]);
+	UNTIL(script->unrefs == ARRAY_LENGTH(blobs));
+}
+
+static void blobs_may_be_destroyed_before_they_are_answered(void **state)
+{
+	struct gpu_blob *blobs[20];
+	open_gpu();
+	kill(t.device, SIGSTOP);
+	for (size_t i = 0; i < ARRAY_LENGTH(blobs); i++) {
+		enum gpu_blob_memory memory = i % 2 ? GPU_BLOB_HOST : GPU_BLOB_GUEST;
+		assert_int_equal(t.gpu->ops->blob_create(t.context, memory, 1, 4096, &blobs[i]),
+			-EINPROGRESS);
+	}
+	for (size_t i = 2; i < ARRAY_LENGTH(blobs); i++)
+		t.gpu->ops->blob_destroy(blobs[i]);
+	kill(t.device, SIGCONT);
+	UNTIL(t.blobs == 2 && script->unrefs == ARRAY_LENGTH(blobs) - 2);
+	t.gpu->ops->blob_destroy(blobs[0]);
+	t.gpu->ops->blob_destroy(blobs[1]);
+	submit_and_wait(100);
+	struct gpu_blob *whole; /* nothing is missing in the region */
+	assert_int_equal(make_blob(GPU_BLOB_HOST, REGION_BYTES, &whole), 0);
+	t.gpu->ops->blob_destroy(whole);
+}
+
+static void a_refused_context_is_lost_and_no_more(void **state)
 {
 	struct gpu_context *other;
 	open_gpu();
+	submit_and_wait(100); /* the device has made the first one */
 	misbehave(VIRTIO_GPU_CMD_CTX_CREATE, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, 1);
-	assert_int_equal(t.gpu->ops->context_create(t.gpu, &listener, NULL, &other), -ENOMEM);
-	assert_int_equal(submit(GPU_FENCE_WAIT, 100), 0);
+	assert_int_equal(t.gpu->ops->context_create(t.gpu, &listener, NULL, &other), 0);
+	UNTIL(t.lost == 1);
+	assert_string_equal(t.why, "the host takes no more connections");
+	t.gpu->ops->context_destroy(other);
+	submit_and_wait(100);
+	assert_int_equal(t.died, 0);
 }
 
 static void silent_commands_never_fill_the_queue(void **state)
@@ -591,7 +687,7 @@ static void silent_commands_never_fill_the_queue(void **state)
 		}
 		assert_int_equal(error, 0);
 	}
-	assert_int_equal(submit(GPU_FENCE_WAIT, 100), 0);
+	submit_and_wait(100);
 }
 
 static void a_full_queue_is_said_and_later_that_it_is_not(void **state)
@@ -652,12 +748,14 @@ int main(void)
 		TEST(a_device_that_says_mapped_and_did_not_is_lost),
 		TEST(fences_are_told_in_number_from_the_loop),
 		TEST(refused_commands_lose_their_context_alone),
-		TEST(refused_commands_that_are_waited_for_return_an_error_too),
+		TEST(refused_commands_are_not_answered),
 		TEST(a_context_that_is_destroyed_hears_nothing_more),
 		TEST(an_answer_that_is_too_short_is_the_devices_end),
 		TEST(an_answer_to_nothing_is_the_devices_end),
-		TEST(a_device_that_does_not_answer_is_given_up),
-		TEST(a_refused_context_is_an_error_and_no_more),
+		TEST(a_device_that_does_not_answer_for_long_is_waited_for),
+		TEST(commands_beyond_the_queue_wait_in_order),
+		TEST(blobs_may_be_destroyed_before_they_are_answered),
+		TEST(a_refused_context_is_lost_and_no_more),
 		TEST(silent_commands_never_fill_the_queue),
 		TEST(a_full_queue_is_said_and_later_that_it_is_not),
 		TEST(requests_for_the_region_are_checked),

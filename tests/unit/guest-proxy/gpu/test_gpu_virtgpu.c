@@ -25,6 +25,7 @@ static int fds_before;
 /* What the context was told; a letter and a number each. */
 static char told[64];
 static bool destroy_in_event;
+static int blob_error;
 
 static void tell(char what, unsigned n)
 {
@@ -50,6 +51,17 @@ static void handle_done(void *data, unsigned n)
 	tell('d', n);
 }
 
+static void handle_answered(void *data)
+{
+	tell('a', 1);
+}
+
+static void handle_blob(void *data, struct gpu_blob *blob, int error)
+{
+	tell('b', error < 0);
+	blob_error = error;
+}
+
 static void handle_lost(void *data, const char *why)
 {
 	assert_non_null(why);
@@ -61,6 +73,8 @@ static void handle_lost(void *data, const char *why)
 static const struct gpu_listener listener = {
 	.event = handle_event,
 	.done = handle_done,
+	.answered = handle_answered,
+	.blob = handle_blob,
 	.lost = handle_lost,
 };
 
@@ -114,10 +128,23 @@ static void fail_next(unsigned long request, int error, unsigned after, unsigned
 	mock.n_fails = n;
 }
 
+/* Creates a blob; the host answers at once. */
+static int try_blob(enum gpu_blob_memory memory, uint64_t id, size_t size, struct gpu_blob **blob)
+{
+	int error = gpu->ops->blob_create(context, memory, id, size, blob);
+	if (error != -EINPROGRESS)
+		return error;
+	mock_virtgpu_signal(mock.n_fences - 1);
+	dispatch();
+	if (blob_error < 0)
+		gpu->ops->blob_destroy(*blob);
+	return blob_error;
+}
+
 static struct gpu_blob *make_blob(enum gpu_blob_memory memory, uint64_t id, size_t size)
 {
 	struct gpu_blob *blob = NULL;
-	assert_int_equal(gpu->ops->blob_create(context, memory, id, size, &blob), 0);
+	assert_int_equal(try_blob(memory, id, size, &blob), 0);
 	return blob;
 }
 
@@ -275,10 +302,10 @@ static void test_a_device_that_maps_nothing_is_told_from_one_that_is_full(void *
 {
 	struct gpu_blob *blob = NULL;
 	fail_next(0, -EINVAL, 0, 1);
-	assert_int_equal(gpu->ops->blob_create(context, GPU_BLOB_HOST, 1, 4096, &blob), -EINVAL);
+	assert_int_equal(try_blob(GPU_BLOB_HOST, 1, 4096, &blob), -EINVAL);
 	gpu->ops->blob_destroy(make_blob(GPU_BLOB_HOST, 1, 4096));
 	fail_next(0, -EINVAL, 0, 1);
-	assert_int_equal(gpu->ops->blob_create(context, GPU_BLOB_HOST, 1, 4096, &blob), -ENOMEM);
+	assert_int_equal(try_blob(GPU_BLOB_HOST, 1, 4096, &blob), -ENOMEM);
 }
 
 static void test_sizes_beyond_wl_shm_are_refused(void **state)
@@ -398,31 +425,56 @@ static void test_commands_without_a_fence_carry_nothing_else(void **state)
 	gpu->ops->blob_destroy(blob);
 }
 
-static void test_a_wait_is_for_the_first_blob(void **state)
+static void test_an_answer_has_a_fence_and_is_told_alone(void **state)
 {
 	struct gpu_blob *blob = make_blob(GPU_BLOB_GUEST, 0, 4096);
 	mock_virtgpu_forget();
-	assert_int_equal(submit(GPU_FENCE_WAIT, &blob, 1), 0);
-	assert_string_equal(mock.log, "execute wait");
-	assert_int_equal(mock.execute.flags, VIRTGPU_EXECUTE_RING_IDX);
+	assert_int_equal(submit(GPU_FENCE_ANSWER, &blob, 1), 0);
+	assert_string_equal(mock.log, "execute");
+	assert_int_equal(
+		mock.execute.flags, VIRTGPU_EXECUTE_RING_IDX | VIRTGPU_EXECUTE_FENCE_FD_OUT);
 	assert_int_equal(mock.execute.ring_idx, 0);
-	assert_int_equal(mock.execute.n_bo_handles, 1);
-	assert_int_equal(mock.execute_handles[0], blob->bo_handle);
-	assert_int_equal(mock.waited_for, blob->bo_handle);
-	assert_int_equal(submit(GPU_FENCE_WAIT, NULL, 0), -EINVAL);
+	assert_int_equal(mock.execute.n_bo_handles, 0);
+	assert_int_equal(submit(GPU_FENCE_DONE, &blob, 1), 0);
+	assert_int_equal(submit(GPU_FENCE_ANSWER, &blob, 1), 0);
+	dispatch();
+	assert_string_equal(told, "");
+	for (unsigned i = 0; i < 3; i++)
+		mock_virtgpu_signal(i);
+	dispatch();
+	assert_string_equal(told, "a1a1d1");
 	gpu->ops->blob_destroy(blob);
 }
 
-static void test_a_host_that_never_answers_a_wait_loses_the_context(void **state)
+/* mmap of host memory waits in the kernel until the host has mapped it. */
+static void test_host_memory_is_mapped_when_the_host_has_answered(void **state)
 {
-	struct gpu_blob *blob = make_blob(GPU_BLOB_GUEST, 0, 4096);
-	fail_next(VIRTGPU_IOCTL_WAIT, -EBUSY, 0, 1);
-	assert_int_equal(submit(GPU_FENCE_WAIT, &blob, 1), -EBUSY);
-	assert_string_equal(told, "");
-	assert_int_equal(submit(GPU_FENCE_NONE, NULL, 0), -EPIPE);
-	gpu->ops->blob_destroy(blob);
+	struct gpu_blob *blob;
+	assert_int_equal(
+		gpu->ops->blob_create(context, GPU_BLOB_HOST, 7, 4096, &blob), -EINPROGRESS);
 	dispatch();
-	assert_string_equal(told, "l1");
+	assert_string_equal(mock.log, "blob execute");
+	assert_int_equal(mock.execute.size, 0);
+	assert_null(blob->map);
+	assert_string_equal(told, "");
+	mock_virtgpu_signal(0);
+	dispatch();
+	assert_string_equal(mock.log, "blob execute map mmap");
+	assert_string_equal(told, "b0");
+	assert_non_null(blob->map);
+	gpu->ops->blob_destroy(blob);
+}
+
+static void test_a_blob_that_waits_for_the_host_may_be_destroyed(void **state)
+{
+	struct gpu_blob *blob;
+	assert_int_equal(
+		gpu->ops->blob_create(context, GPU_BLOB_HOST, 7, 4096, &blob), -EINPROGRESS);
+	gpu->ops->blob_destroy(blob);
+	mock_virtgpu_signal(0);
+	dispatch();
+	assert_string_equal(told, "");
+	assert_string_equal(mock.log, "blob execute close");
 }
 
 static void test_calls_that_were_interrupted_are_repeated(void **state)
@@ -589,8 +641,9 @@ int main(void)
 		RUNNING(test_what_is_no_dmabuf_of_the_device_is_not_imported),
 		RUNNING(test_a_thousand_imports_leave_nothing_behind),
 		RUNNING(test_commands_without_a_fence_carry_nothing_else),
-		RUNNING(test_a_wait_is_for_the_first_blob),
-		RUNNING(test_a_host_that_never_answers_a_wait_loses_the_context),
+		RUNNING(test_an_answer_has_a_fence_and_is_told_alone),
+		RUNNING(test_host_memory_is_mapped_when_the_host_has_answered),
+		RUNNING(test_a_blob_that_waits_for_the_host_may_be_destroyed),
 		RUNNING(test_calls_that_were_interrupted_are_repeated),
 		RUNNING(test_an_error_of_the_kernel_is_the_callers),
 		RUNNING(test_events_of_ring_1_are_told_one_by_one),

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -355,6 +356,41 @@ static void free_buffers_beyond_a_few_are_given_back(void **state)
 	assert_int_equal(rig.connection.channel->counters.blobs, 3);
 }
 
+/* What a client does when its channel says that blobs are there. */
+static int resume(void)
+{
+	assert_true(rig.connection.held && rig.connection.memory_due);
+	rig.connection.held = rig.connection.memory_due = false;
+	return relay_push(rig.connection.relay, RELAY_DOWN, NULL, 0, NULL, 0);
+}
+
+static void a_commit_waits_until_the_host_has_made_memory(void **state)
+{
+	fake_channel->memory_pending = true;
+	show(&rig, surface, &canvas);
+	commit(&rig, surface); /* what comes behind it waits, too */
+	assert_int_equal(rig_surface_of(&rig, surface)->commits, 0);
+	assert_int_equal(rig.releases, 0);
+	assert_int_equal(resume(), 0); /* for something else */
+	assert_int_equal(rig_surface_of(&rig, surface)->commits, 0);
+	fake_channel_memory(0);
+	assert_int_equal(resume(), 0);
+	assert_int_equal(rig_surface_of(&rig, surface)->commits, 2);
+	assert_int_equal(rig.releases, 1);
+	assert_int_equal(rig.connection.frames, 1);
+	assert_int_equal(shown_pixel(&rig, surface, 3, 5), 5003);
+}
+
+static void memory_that_is_refused_later_is_the_clients_error_too(void **state)
+{
+	fake_channel->memory_pending = true;
+	show(&rig, surface, &canvas);
+	fake_channel_memory(-ENOMEM);
+	assert_int_equal(resume(), -EPROTO);
+	assert_int_equal(rig.error_code, WL_DISPLAY_ERROR_NO_MEMORY);
+	assert_false(rig.connection.lost);
+}
+
 static void quota_of_the_host_is_the_clients_error(void **state)
 {
 	rig.connection.channel->max_blob_bytes = 4096;
@@ -533,6 +569,8 @@ int main(void)
 		TEST(another_size_gets_other_buffers),
 		TEST(a_compositor_that_never_releases_gets_old_buffers_again),
 		TEST(free_buffers_beyond_a_few_are_given_back),
+		TEST(a_commit_waits_until_the_host_has_made_memory),
+		TEST(memory_that_is_refused_later_is_the_clients_error_too),
 		TEST(quota_of_the_host_is_the_clients_error),
 		TEST(with_buffers_at_hand_quota_is_no_error),
 		TEST(a_truncated_pool_is_the_clients_error),
