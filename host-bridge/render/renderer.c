@@ -1,4 +1,4 @@
-/* wayferry-renderer, seen from the device: its start, its capsets, its processes. */
+/* wayferry-renderer, as the device sees it: its start, its capsets, its workers. */
 #include "host-bridge/render/renderer.h"
 
 #include <errno.h>
@@ -21,13 +21,14 @@
 #include "protocol/base/log.h"
 
 #define START_TIMEOUT_MS 20000 /* cold caches; LLVM is large */
-#define PATIENCE_MS 10000
+/* Slow is not broken: a large frame on a busy processor takes its time. */
+#define TIMEOUT_MS 60000
 #define SOCKET_BUFFER_BYTES (1 << 20)
 
 struct renderer {
 	int spawner;
 	uint32_t last_worker;
-	int patience_ms;
+	int timeout_ms;
 	size_t n_capsets;
 	struct renderer_capset capsets[RENDERER_MAX_CAPSETS];
 };
@@ -64,7 +65,7 @@ int renderer_spawn(struct renderer *renderer, enum renderer_kind kind, uint32_t 
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets) < 0)
 		return -errno;
-	/* As much as the system allows; what does not fit waits on our side. */
+	/* As large as the system allows; what does not fit is queued on our side. */
 	setsockopt(sockets[0], SOL_SOCKET, SO_SNDBUF, &buffer_bytes, sizeof(buffer_bytes));
 	const struct renderer_spawn message = {
 		.version = RENDERER_PROTOCOL_VERSION,
@@ -89,7 +90,7 @@ void renderer_kill(struct renderer *renderer, uint32_t worker)
 		.type = RENDERER_KILL,
 		.id = worker,
 	};
-	/* One that cannot be told is gone, and its workers with it. */
+	/* If this fails, wayferry-renderer has ended, and its workers with it. */
 	tell_spawner(renderer, &message, -1);
 }
 
@@ -185,14 +186,14 @@ const struct renderer_capset *renderer_capset(const struct renderer *renderer, u
 	return NULL;
 }
 
-int renderer_patience_ms(const struct renderer *renderer)
+int renderer_timeout_ms(const struct renderer *renderer)
 {
-	return renderer->patience_ms;
+	return renderer->timeout_ms;
 }
 
-void renderer_set_patience_ms(struct renderer *renderer, int ms)
+void renderer_set_timeout_ms(struct renderer *renderer, int ms)
 {
-	renderer->patience_ms = ms;
+	renderer->timeout_ms = ms;
 }
 
 /* --- life --- */
@@ -207,7 +208,7 @@ struct renderer *renderer_create_on(int spawner, const struct renderer_config *c
 		return NULL;
 	}
 	renderer->spawner = spawner;
-	renderer->patience_ms = PATIENCE_MS;
+	renderer->timeout_ms = TIMEOUT_MS;
 	for (enum renderer_kind kind = 0; kind < RENDERER_N_KINDS && error == 0; kind++)
 		if (config->kinds[kind])
 			error = ask_kind(renderer, kind);
@@ -223,7 +224,7 @@ static void run_program(const struct renderer_config *config, int socket)
 	char number[16];
 	sigset_t none;
 
-	/* It ends when its socket does; this is for when somebody else has a copy of that. */
+	/* It ends when its socket is closed; this is for when another process has a copy of it. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -231,7 +232,7 @@ static void run_program(const struct renderer_config *config, int socket)
 	if (null >= 0)
 		dup2(null, STDIN_FILENO);
 	int fd = dup(socket);               /* without close-on-exec */
-	dup2(STDERR_FILENO, STDOUT_FILENO); /* what Mesa has to say is no output of ours */
+	dup2(STDERR_FILENO, STDOUT_FILENO); /* messages of Mesa are not output of ours */
 	snprintf(number, sizeof(number), "%d", fd);
 	execl(config->program, "wayferry-renderer", number, config->log_level,
 		config->render_node ? config->render_node : "-", sandbox_mode_name(config->sandbox),
@@ -270,6 +271,6 @@ void renderer_destroy(struct renderer *renderer)
 	if (!renderer)
 		return;
 	fd_close(&renderer->spawner);
-	/* Its end is the kernel's to note: the sandbox has no wait, and we end, too. */
+	/* It is not waited for: the sandbox does not allow that, and we end, too. */
 	free(renderer);
 }

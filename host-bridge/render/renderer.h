@@ -1,6 +1,6 @@
 /*
- * wayferry-renderer, seen from the device: what it can do, and the way to a process for each 3D
- * context. It is started before the sandbox is entered; from then on it starts the processes.
+ * wayferry-renderer, as the device sees it: the capsets that it offers, and a worker process for
+ * each 3D context. It is started before the sandbox is entered; it then starts the workers.
  */
 #ifndef HOST_BRIDGE_RENDER_RENDERER_H
 #define HOST_BRIDGE_RENDER_RENDERER_H
@@ -19,7 +19,8 @@ struct renderer;
 struct renderer_capset {
 	uint32_t id, max_version;
 	enum renderer_kind kind;
-	bool private_textures; /* what a context draws in cannot be shown or shared */
+	bool private_textures; /* textures of its contexts cannot be exported: not shown, not shared
+				*/
 	uint32_t size;
 	uint8_t data[RENDERER_MAX_CAPSET_BYTES];
 };
@@ -33,35 +34,36 @@ struct renderer_config {
 };
 
 /*
- * Starts it and asks a first process of each kind what it can do, which takes a fraction of a
- * second. NULL, with a log line, when one of them cannot be had.
+ * Starts it, and a first worker of each kind, which is asked for its capsets; this takes a fraction
+ * of a second. NULL, with a log line, when one of them does not start.
  */
 struct renderer *renderer_create(const struct renderer_config *config);
 /* Ends all of its processes. NULL is fine. */
 void renderer_destroy(struct renderer *renderer);
 
-/* In the order in which guests are told of them. */
+/* In the order in which guests see them. */
 size_t renderer_n_capsets(const struct renderer *renderer);
 const struct renderer_capset *renderer_capset_at(const struct renderer *renderer, size_t index);
-/* NULL: there is none of this id. */
+/* NULL: it has no capset with this id. */
 const struct renderer_capset *renderer_capset(const struct renderer *renderer, uint32_t id);
 
 /*
- * Asks for a process; never waits. Our end of its socket (non-blocking; the caller's), which can be
- * written to at once, and its name to *@worker. -errno: the spawner has left, or does not keep up.
+ * Asks for a worker without waiting for it. Returns our end of its socket (non-blocking; the
+ * caller's), to which requests can be written at once, and the worker's id in *@worker; or -errno:
+ * wayferry-renderer has ended, or its socket is full.
  */
 int renderer_spawn(struct renderer *renderer, enum renderer_kind kind, uint32_t *worker);
-/* Ends a process and what it has started, whatever it does. */
+/* Kills a worker and all that it has started. */
 void renderer_kill(struct renderer *renderer, uint32_t worker);
 
-/* How long a worker may be silent while something is asked of it. */
-int renderer_patience_ms(const struct renderer *renderer);
-void renderer_set_patience_ms(struct renderer *renderer, int ms);
+/* How long a worker may leave a ping unanswered before it is taken to hang. */
+int renderer_timeout_ms(const struct renderer *renderer);
+void renderer_set_timeout_ms(struct renderer *renderer, int ms);
 
-/* For tests: @spawner is our end of a socket to whatever plays wayferry-renderer (taken). */
+/* For tests: @spawner (taken) is our end of a socket whose other end plays wayferry-renderer. */
 struct renderer *renderer_create_on(int spawner, const struct renderer_config *config);
 
-/* The log's name of a kind: "virgl" or "venus". */
+/* The name of a kind, for options and the log: "virgl" or "venus". */
 const char *renderer_kind_name(enum renderer_kind kind);
 
 #endif

@@ -1,4 +1,4 @@
-/* Memory that a worker hands over. */
+/* Memory that a worker passes to the device. */
 #include "host-bridge/render/renderer_blob.h"
 
 #include <errno.h>
@@ -28,7 +28,7 @@ static int check_kind(int fd, bool *is_dmabuf)
 		return 0;
 	if ((uint32_t)fs.f_type != TMPFS_MAGIC && (uint32_t)fs.f_type != HUGETLBFS_MAGIC)
 		return -EBADF;
-	/* Whoever maps it would die of a hole where it ended. */
+	/* A file that shrinks would kill with SIGBUS whoever has mapped it. */
 	int seals = fcntl(fd, F_GET_SEALS);
 	if (seals < 0)
 		return -EPERM;

@@ -1,4 +1,4 @@
-/* Memory that a worker hands over: checked before anything of it is believed. */
+/* Checks of memory that a worker passes to the device. */
 #ifndef HOST_BRIDGE_RENDER_RENDERER_BLOB_H
 #define HOST_BRIDGE_RENDER_RENDERER_BLOB_H
 
@@ -6,7 +6,7 @@
 
 /*
  * Whether @fd (borrowed) is memory of which [fd_offset, fd_offset + @size) can be mapped by others
- * without fear: a dma-buf, or a file in memory that cannot shrink (it is sealed so here, if it is
+ * safely: a dma-buf, or a file in memory that cannot shrink (it is sealed so here, if it is
  * not yet), large enough. 0, -EBADF (no memory), -EPERM (cannot be sealed), -EMSGSIZE (too small),
  * -EINVAL (what the answer says of it makes no sense).
  */

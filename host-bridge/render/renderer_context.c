@@ -1,11 +1,11 @@
 /*
  * 3D contexts: commands of the guest become requests to the context's worker.
  *
- * Nothing waits here. What only changes things is sent and believed done; the worker does it in
- * order, and what cannot be done shows in the answers to the work that needs it. Submissions,
- * transfers and blobs are answered to the guest when the worker answers. A worker that is lost
- * takes its context along: all that is open fails at once, all that comes is refused, and memory
- * that it handed out stays what it is.
+ * Nothing waits here. Requests that only change state are sent and taken as done: the worker
+ * carries them out in order, and a failure shows in the answers to later requests that depend on
+ * them. Submissions, transfers and blobs are answered to the guest when the worker answers. When a
+ * worker is lost, so is its context: open requests fail at once, later ones are refused, and memory
+ * that it has exported stays valid.
  */
 #include "host-bridge/render/renderer_context.h"
 
@@ -22,7 +22,7 @@
 
 #define LOG_MODULE "context"
 
-#define MAX_OPEN (2 * VIRTQUEUE_MAX_SIZE) /* requests; a driver that plays fair has fewer */
+#define MAX_OPEN (2 * VIRTQUEUE_MAX_SIZE) /* requests; an honest driver has fewer */
 
 struct renderer_context *renderer_of_base(struct context *base)
 {
@@ -71,14 +71,14 @@ static void handle_work_done(
 {
 	struct renderer_work *work = container_of(call, struct renderer_work, call);
 
-	fd_close(&fd); /* nobody asked for one */
+	fd_close(&fd); /* this answer has none */
 	if (work->request->fenced && work->request->ring >= 0)
 		work->context->base.host->counters->fences++;
 	request_complete(work->request, command_response(answer ? answer->error : -EIO));
 	renderer_work_destroy(work);
 }
 
-/* Sends @request, and its answer will be the guest's. */
+/* Sends @message; its answer completes @request. */
 static int ask(
 	struct renderer_context *context, struct renderer_request *message, struct request *request)
 {
@@ -138,7 +138,7 @@ static int handle_transfer(struct context *base, struct resource *resource,
 	return ask(context, &message, request);
 }
 
-/* Submissions and transfers come back when they are done: nothing is left to be held. */
+/* Submissions and transfers are completed when they are done: no fence is left to be held. */
 static bool handle_fence(struct context *base, uint32_t ring, struct request *request)
 {
 	return false;
@@ -153,7 +153,7 @@ static bool handle_busy(const struct context *base)
 
 /* --- blobs --- */
 
-/* The blob is not to be had: the guest's id goes, too. */
+/* The blob could not be made: the guest's resource id is freed, too. */
 static void fail_blob(struct renderer_work *work, int err)
 {
 	struct resource *resource = work->resource;
@@ -184,7 +184,7 @@ static void handle_blob_done(
 			renderer_tell_about(context, RENDERER_UNREF, resource->id);
 		}
 	}
-	context_wake(&context->base); /* what waited for it can go on */
+	context_wake(&context->base); /* commands that wait for the blob go on */
 	if (err < 0) {
 		fd_close(&fd);
 		fail_blob(work, err);
@@ -260,7 +260,7 @@ static const struct renderer_link_listener link_listener = {
 
 static void handle_service(struct context *base)
 {
-	/* It woke for those that wait for it. */
+	/* The wake itself was the point: commands that waited are executed again. */
 }
 
 static void handle_destroy(struct context *base)
@@ -321,7 +321,7 @@ static struct context *create(struct context_kind *base, uint32_t id, const char
 	snprintf(context->base.name, sizeof(context->base.name), "%s context %u%s%s%s",
 		renderer_kind_name(context->kind), id, name[0] ? " (" : "", name,
 		name[0] ? ")" : "");
-	/* No context takes all that there is. */
+	/* One context gets at most three quarters of the machine's memory for blobs. */
 	context->account = resource_account_create(base->host->max_blob_bytes / 4 * 3);
 	if (context->account)
 		context->link = renderer_link_create(

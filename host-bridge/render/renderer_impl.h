@@ -1,6 +1,6 @@
 /*
- * What the parts of 3D contexts share: renderer_context (life, work, blobs), renderer_resources
- * (what comes to a worker and goes).
+ * What renderer_context.c (the context, its submissions, its blobs) and renderer_resources.c (the
+ * resources that its worker knows) share.
  */
 #ifndef HOST_BRIDGE_RENDER_RENDERER_IMPL_H
 #define HOST_BRIDGE_RENDER_RENDERER_IMPL_H
@@ -15,31 +15,31 @@ struct renderer_context {
 	struct renderer_link *link;
 	bool lost;
 	struct resource_account *account;
-	struct id_map known;  /* resources that the worker has a name for */
+	struct id_map known;  /* resources that the worker knows, by id */
 	struct wl_list works; /* work::link */
 	uint32_t n_works;
-	uint32_t regions[RENDERER_MAX_REGIONS]; /* numbers of those that the worker has */
+	uint32_t regions[RENDERER_MAX_REGIONS]; /* regions of guest memory that the worker has */
 	uint32_t n_regions;
 };
 
-/* Something asked of the worker that the guest waits for. */
+/* A request to the worker that the guest waits for. */
 struct renderer_work {
 	struct wl_list link;
 	struct renderer_call call;
 	struct renderer_context *context;
 	struct request *request;   /* NULL: for a shared texture */
-	struct resource *resource; /* that gets its memory, with a reference; or NULL */
-	uint64_t blob_bytes;       /* of which this is the size that the guest named */
+	struct resource *resource; /* that gets memory by it (a reference), or NULL */
+	uint64_t blob_bytes;       /* the size that the guest gave for it */
 };
 
 struct renderer_context *renderer_of_base(struct context *base);
 
-/* Requests that nobody waits for; none to a worker that is lost. */
+/* Sends a request without an answer, unless the worker is lost. */
 void renderer_tell(struct renderer_context *context, const struct renderer_request *request);
 void renderer_tell_about(
 	struct renderer_context *context, enum renderer_request_type type, uint32_t resource_id);
 
-/* NULL when memory is short, or too much is open. */
+/* NULL when memory is short, or too many are open. */
 struct renderer_work *renderer_work_create(struct renderer_context *context,
 	struct request *request,
 	void (*done)(struct renderer_call *call, const struct renderer_answer *answer, int fd));

@@ -1,4 +1,4 @@
-/* The device's end of one worker's socket. */
+/* The device's end of one worker's socket: requests out, answers in, and the worker's end. */
 #include "host-bridge/render/renderer_link.h"
 
 #include <errno.h>
@@ -15,9 +15,9 @@
 #define CONGESTED_BYTES (1u << 20)
 #define MAX_QUEUED_BYTES (64u << 20) /* one resource's backing can be 16 MiB of it */
 #define MAX_MESSAGES_A_TURN 64
-#define CHECKS_A_PATIENCE 5
+#define CHECKS_PER_TIMEOUT 5
 
-struct queued { /* a message that the socket did not take */
+struct queued { /* a message that waits for room in the socket */
 	struct wl_list link;
 	size_t size;
 	int fd;
@@ -32,9 +32,9 @@ struct renderer_link {
 	enum renderer_kind kind;
 	uint32_t worker;
 	int socket;
-	struct wl_event_source *source, *check, *losing;
+	struct wl_event_source *source, *check, *ending;
 	bool checking;
-	const char *broken; /* why nothing more goes out; `losing` is due, or was */
+	const char *broken; /* why nothing more is sent; `ending` is due, or has run */
 	bool lost;
 	struct wl_list queue; /* queued::link */
 	size_t queued_bytes;
@@ -70,13 +70,13 @@ static void hang_up(struct renderer_link *link)
 	renderer_kill(link->renderer, link->worker);
 }
 
-/* From the event loop, so that nobody is called back from inside renderer_link_send. */
-static void lose(void *data)
+/* In the event loop, so that nobody is called back from inside renderer_link_send. */
+static void handle_broken(void *data)
 {
 	struct renderer_link *link = data;
 	struct wl_list calls;
 
-	link->losing = NULL;
+	link->ending = NULL;
 	link->lost = true;
 	hang_up(link);
 	wl_event_source_timer_update(link->check, 0);
@@ -96,7 +96,7 @@ static void break_link(struct renderer_link *link, const char *why)
 	if (link->broken)
 		return;
 	link->broken = why;
-	link->losing = wl_event_loop_add_idle(link->loop, lose, link);
+	link->ending = wl_event_loop_add_idle(link->loop, handle_broken, link);
 }
 
 /* --- out --- */
@@ -118,7 +118,7 @@ static void enqueue(struct renderer_link *link, const struct iovec iov[2], int f
 	int copy = queued && fd >= 0 ? fd_dup(fd) : -1;
 	if (!queued || (fd >= 0 && copy < 0)) {
 		free(queued);
-		break_link(link, "there is no room for what it has to be told");
+		break_link(link, "too much is queued for it");
 		return;
 	}
 	*queued = (struct queued){.size = size, .fd = copy};
@@ -170,7 +170,7 @@ static void flush(struct renderer_link *link)
 
 static int check_interval_ms(const struct renderer_link *link)
 {
-	return renderer_patience_ms(link->renderer) / CHECKS_A_PATIENCE + 1;
+	return renderer_timeout_ms(link->renderer) / CHECKS_PER_TIMEOUT + 1;
 }
 
 static void add_call(struct renderer_link *link, struct renderer_call *call)
@@ -208,7 +208,7 @@ bool renderer_link_congested(const struct renderer_link *link)
 
 /* --- in --- */
 
-/* The call it answers, which is no longer open; NULL: it makes no sense. */
+/* The call that @answer is for, taken off the list of open ones; NULL: the answer is malformed. */
 static struct renderer_call *match(
 	struct renderer_link *link, const struct renderer_answer *answer, size_t size, size_t n_fds)
 {
@@ -227,12 +227,12 @@ static struct renderer_call *match(
 	return NULL;
 }
 
-/* False: nothing more is there. */
+/* False: no more answers are there. */
 static bool receive_one(struct renderer_link *link)
 {
 	struct {
 		struct renderer_answer answer;
-		uint8_t surplus; /* an answer that is too long is seen to be */
+		uint8_t surplus; /* so that an answer that is too long is noticed */
 	} message;
 	int fds[FD_MESSAGE_MAX];
 	size_t n_fds;
@@ -250,7 +250,7 @@ static bool receive_one(struct renderer_link *link)
 	if (!call) {
 		while (n_fds > 0)
 			fd_close(&fds[--n_fds]);
-		break_link(link, "its process speaks nonsense");
+		break_link(link, "its process sent a malformed answer");
 		return false;
 	}
 	link->heard_ms = monotonic_ms();
@@ -276,11 +276,11 @@ static void handle_pong(struct renderer_call *call, const struct renderer_answer
 	call->serial = 0;
 }
 
-/* Something is asked of the worker: is it alive? */
+/* While requests wait for an answer, the worker is pinged: does it still answer? */
 static int handle_check(void *data)
 {
 	struct renderer_link *link = data;
-	int64_t now = monotonic_ms(), patience = renderer_patience_ms(link->renderer);
+	int64_t now = monotonic_ms(), timeout = renderer_timeout_ms(link->renderer);
 
 	link->checking = false;
 	if (link->broken || wl_list_empty(&link->calls))
@@ -290,7 +290,7 @@ static int handle_check(void *data)
 		link->ping.done = handle_pong;
 		link->pinged_ms = now;
 		renderer_link_send(link, &ping, NULL, 0, -1, &link->ping);
-	} else if (now - link->heard_ms > patience && now - link->pinged_ms > patience) {
+	} else if (now - link->heard_ms > timeout && now - link->pinged_ms > timeout) {
 		break_link(link, "its process hangs");
 		return 0;
 	}
@@ -335,8 +335,8 @@ void renderer_link_destroy(struct renderer_link *link)
 		return;
 	if (!link->lost && link->socket >= 0)
 		hang_up(link);
-	if (link->losing)
-		wl_event_source_remove(link->losing);
+	if (link->ending)
+		wl_event_source_remove(link->ending);
 	if (link->check)
 		wl_event_source_remove(link->check);
 	free(link);

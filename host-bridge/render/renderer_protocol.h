@@ -6,9 +6,9 @@
  * waits for it: requests queue up in it. A request with a serial is answered once, with that
  * serial; answers to requests with a fence come when the fence retires, so answers are not in
  * order. Requests without a serial have no answer; what fails of them the worker logs, and what
- * comes later and needs it fails. A worker that is in doubt ends: its context is lost.
+ * comes later and needs it fails. A worker that cannot go on ends: its context is lost.
  *
- * Neither side trusts the other: the host takes nothing from an answer that it has not checked.
+ * The host trusts no worker: it checks all that an answer says before it uses it.
  */
 #ifndef HOST_BRIDGE_RENDER_RENDERER_PROTOCOL_H
 #define HOST_BRIDGE_RENDER_RENDERER_PROTOCOL_H
@@ -60,8 +60,8 @@ enum renderer_request_type {
 	RENDERER_CTX_CREATE, /* once, before what follows; a worker that cannot ends */
 	RENDERER_REGION,     /* an fd: a region of the guest's memory */
 	RENDERER_CREATE_3D,  /* a classic resource */
-	RENDERER_BACKING, /* segments for the next ATTACH_BACKING or GUEST_BLOB; they add up, none
-			     of them forgets all */
+	RENDERER_BACKING,    /* segments for the next ATTACH_BACKING or GUEST_BLOB, added to those
+				sent before; a list of none clears them */
 	RENDERER_ATTACH_BACKING,
 	RENDERER_DETACH_BACKING,
 	RENDERER_GUEST_BLOB,  /* a blob of the segments sent before */
@@ -99,9 +99,9 @@ struct renderer_request {
 			uint32_t target, format, bind, width, height, depth, array_size, last_level,
 				nr_samples, flags;
 			/*
-			 * Not 0: others shall be able to use it. Answered: with memory of as many
-			 * bytes, as a blob; or with an error, and then it is there all the same,
-			 * for this worker alone.
+			 * Not 0: the resource is to be shared, and the request is answered: with
+			 * its memory, of so many bytes, as for a blob; or with an error, and then
+			 * the resource exists all the same, for this worker alone.
 			 */
 			uint64_t shared_bytes;
 		} create_3d;

@@ -1,4 +1,4 @@
-/* What a 3D context's worker is given: guest memory, textures, blobs of others. */
+/* Resources that a 3D context's worker is told of: guest memory, textures, blobs of others. */
 #include "host-bridge/render/renderer_impl.h"
 
 #include <drm_fourcc.h>
@@ -14,7 +14,7 @@
 
 /* --- guest memory --- */
 
-/* The worker's number for a region, which it is given if it has it not yet. */
+/* The worker's index of a region of guest memory, which is sent to it first if it is new. */
 static int region_index(struct renderer_context *context, const struct guest_memory_region *region)
 {
 	for (uint32_t i = 0; i < context->n_regions; i++)
@@ -47,7 +47,7 @@ static void send_segments(struct segment_list *list)
 	list->n = 0;
 }
 
-/* One run of guest memory; several segments where regions adjoin. */
+/* Adds a contiguous range of guest memory, which may span several regions. */
 static int add_run(struct segment_list *list, const struct resource_pages *run)
 {
 	uint64_t address = run->guest_address, left = run->length;
@@ -72,7 +72,7 @@ static int add_run(struct segment_list *list, const struct resource_pages *run)
 	return 0;
 }
 
-/* Sends the resource's guest memory, for @request to be used by. */
+/* Sends the resource's guest memory, then @request, which uses it. */
 static int send_backing(struct renderer_context *context, const struct resource *resource,
 	const struct renderer_request *request)
 {
@@ -85,7 +85,7 @@ static int send_backing(struct renderer_context *context, const struct resource 
 		send_segments(&list);
 		renderer_tell(context, request);
 	} else {
-		/* What was sent already must not be taken for the next one's. */
+		/* Clears the segments sent so far: they must not become part of the next list. */
 		renderer_tell(context, &(struct renderer_request){.type = RENDERER_BACKING});
 	}
 	return err;
@@ -112,8 +112,8 @@ void renderer_backing(struct context *base, struct resource *resource)
 /* --- resources that come to the context --- */
 
 /*
- * Whether others shall be able to use a texture: what the guest's driver makes for windows and for
- * other processes. 32 bits a pixel, one picture.
+ * Whether a texture must be usable by others: what the guest's driver makes for windows and for
+ * other processes. Such a texture has 32 bits a pixel and a single image.
  */
 static bool is_shared(const struct resource *resource)
 {
@@ -138,7 +138,7 @@ static void handle_shared_done(
 	int err = answer ? answer->error : -EIO;
 	if (answer && err == 0)
 		err = renderer_blob_check(fd, answer, resource->size);
-	/* Rows of a tiled picture are the driver's business. */
+	/* The stride of a tiled layout means nothing here. */
 	if (err == 0 && answer->blob.modifier == DRM_FORMAT_MOD_LINEAR &&
 		(uint64_t)answer->blob.stride * resource->height > resource->size)
 		err = -EINVAL;
@@ -157,7 +157,7 @@ static void handle_shared_done(
 	renderer_work_destroy(work);
 }
 
-/* A shared texture that another context has made. */
+/* Imports a shared texture that another context has made. */
 static int bring_shared(struct renderer_context *context, struct resource *resource)
 {
 	const struct renderer_request request = {.type = RENDERER_IMPORT,
@@ -195,7 +195,7 @@ static int bring_3d(struct renderer_context *context, struct resource *resource)
 		return bring_shared(context, resource);
 	if (context->kind != RENDERER_KIND_VIRGL)
 		return -EOPNOTSUPP;
-	/* Its pixels lie in another worker, out of reach of this one. */
+	/* Its pixels are in the memory of another worker, which has not exported them. */
 	if (resource->home != 0)
 		return -EXDEV;
 	if (!is_shared(resource)) {
@@ -214,7 +214,7 @@ static int bring_3d(struct renderer_context *context, struct resource *resource)
 	return 0;
 }
 
-/* Hands the worker a file; @fd is borrowed. */
+/* Has the worker import @fd (borrowed). */
 static void bring_file(
 	struct renderer_context *context, const struct resource *resource, uint32_t fd_type, int fd)
 {
@@ -232,7 +232,7 @@ static int bring_guest_blob(struct renderer_context *context, struct resource *r
 
 	if (context->kind == RENDERER_KIND_VIRGL)
 		return send_backing(context, resource, &request);
-	/* Vulkan has no use for scattered pages, unless they are one dma-buf. */
+	/* Vulkan imports no scattered pages, but a dma-buf made of them. */
 	int fd = resource_export(resource);
 	if (fd < 0)
 		return fd;
@@ -241,7 +241,8 @@ static int bring_guest_blob(struct renderer_context *context, struct resource *r
 	return 0;
 }
 
-/* A slot of the region is a segment of a file, which no driver imports; a dma-buf of it is. */
+/* A slot of the host-visible region is part of a file, which no driver imports; a dma-buf of it
+ * works. */
 static int bring_slot(struct renderer_context *context, struct resource *resource)
 {
 	const struct udmabuf_segment segment = {
@@ -261,7 +262,7 @@ static int bring_host_blob(struct renderer_context *context, struct resource *re
 {
 	if (!resource->fd_owned)
 		return bring_slot(context, resource);
-	/* What does not start where its file does would be taken from there. */
+	/* Imports have no offset. */
 	if (resource->fd_offset != 0)
 		return -EOPNOTSUPP;
 	bring_file(context, resource, resource->fd_type ? resource->fd_type : RENDERER_FD_SHM,
@@ -288,7 +289,7 @@ int renderer_attach(struct context *base, struct resource *resource)
 	struct renderer_context *context = renderer_of_base(base);
 
 	if (context->lost)
-		return 0; /* it is of no use any more, and of no harm */
+		return 0; /* without effect */
 	if (!id_map_find(&context->known, resource->id)) {
 		int err = id_map_insert(&context->known, resource->id, resource);
 		if (err == 0) {

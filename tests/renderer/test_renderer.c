@@ -340,7 +340,7 @@ static void a_killed_worker_takes_nobody_along(void **state)
 static void a_worker_that_hangs_is_ended(void **state)
 {
 	pid_t pid = 0;
-	renderer_set_patience_ms(machine_renderer, 2 * SECONDS);
+	renderer_set_timeout_ms(machine_renderer, 2 * SECONDS);
 	assert_int_equal(gpu_create_context(1, VENUS), OK);
 	uint16_t head = gpu_offer_host_blob(1, 7, 0, PAGE);
 	assert_int_equal(gpu_await(head, START), OK);

@@ -23,13 +23,13 @@
 #define CONTEXT_ID 1
 #define CALLBACKS_VERSION 3 /* has write_context_fence */
 
-struct virgl_box { /* which the library's header leaves out */
+struct virgl_box { /* the library's header only declares it */
 	uint32_t x, y, z, w, h, d;
 };
 
-struct fence { /* asked for, not retired */
+struct fence { /* created, not retired yet */
 	uint32_t ring, serial;
-	uint32_t id; /* the library's name for it; compared in a circle */
+	uint32_t id; /* the library's id for it, which wraps around */
 };
 
 static struct {
@@ -41,7 +41,7 @@ static struct {
 	uint32_t last_fence_id;
 } library;
 
-/* The library gives negative and positive errno values, and -1. */
+/* The library returns errno values, negative or positive, or -1. */
 static int result(int value)
 {
 	if (value == 0)
@@ -52,7 +52,7 @@ static int result(int value)
 
 /* --- fences --- */
 
-/* Everything on @ring up to @id. */
+/* Retires all fences on @ring up to @id. */
 static void retire(uint32_t ring, uint32_t id)
 {
 	size_t kept = 0;
@@ -88,9 +88,9 @@ int library_fence(uint32_t ring, uint32_t serial)
 	}
 	uint32_t id = ++library.last_fence_id;
 	if (library.kind == RENDERER_KIND_VIRGL) {
-		ring = RENDERER_NO_RING; /* GL has one order */
+		ring = RENDERER_NO_RING; /* OpenGL has one timeline */
 	} else if (ring == RENDERER_NO_RING) {
-		library.retired(serial); /* and Vulkan none but those of its rings */
+		library.retired(serial); /* Vulkan has only those of its rings */
 		return 0;
 	}
 	/* Entered first: the library may retire it while it is being made. */
@@ -183,7 +183,7 @@ int library_capset(
 	uint32_t size = 0;
 	bool known = false;
 
-	/* The library describes also what it was not initialised for. */
+	/* The library also describes capsets that it was not initialised for. */
 	for (size_t i = 0; i < ARRAY_LENGTH(kinds[0].capsets); i++)
 		known |= capset_id != 0 && kinds[library.kind].capsets[i] == capset_id;
 	if (!known)
@@ -319,16 +319,16 @@ void library_unref(uint32_t id)
 	virgl_renderer_resource_unref(id);
 }
 
-/* --- memory that others use, too --- */
+/* --- shared memory --- */
 
-#define SCRATCH_ID 2 /* a context beside the guest's, which may fail without harm */
+#define SCRATCH_ID 2 /* a second context, so that errors of ours do not break the guest's */
 
 struct layout {
 	uint32_t format, bind, width, height, stride;
 	uint64_t modifier;
 };
 
-/* What is imported is bytes; this makes a texture of it, as guests' drivers do. */
+/* An imported blob has no format; this gives it one, with the command that guests' drivers use. */
 static int set_type(uint32_t id, const struct layout *layout)
 {
 	enum { SET_TYPE = 49, WORDS = 10 };
@@ -348,7 +348,7 @@ static int set_type(uint32_t id, const struct layout *layout)
 	virgl_renderer_ctx_attach_resource(SCRATCH_ID, (int)id);
 	int error = virgl_renderer_submit_cmd(commands, SCRATCH_ID, ARRAY_LENGTH(commands));
 	virgl_renderer_ctx_detach_resource(SCRATCH_ID, (int)id);
-	if (error != 0) { /* a context that has failed once is good for nothing */
+	if (error != 0) { /* after an error a context executes nothing more */
 		virgl_renderer_context_destroy(SCRATCH_ID);
 		scratch = false;
 	}
@@ -394,7 +394,7 @@ int library_import(uint32_t id, const struct renderer_request *request, int fd)
 	return error;
 }
 
-/* Memory of ours: a dma-buf where the kernel makes one of it (udmabuf), else a plain file. */
+/* New memory: a dma-buf where there is udmabuf, else a memfd. */
 static int make_memory(uint64_t size, uint32_t *fd_type)
 {
 	int memory = fd_memfd("wayferry-texture", size);
@@ -419,7 +419,7 @@ static int make_memory(uint64_t size, uint32_t *fd_type)
 #define ROW_ALIGNMENT 64
 #define ROWS_OF_BLOCK 4
 
-/* A texture in memory of ours. */
+/* A texture in memory that we allocate. */
 static int create_in_memory(uint32_t id, const struct renderer_request *request,
 	struct renderer_answer *answer, int *fd)
 {
@@ -432,7 +432,7 @@ static int create_in_memory(uint32_t id, const struct renderer_request *request,
 		.modifier = DRM_FORMAT_MOD_LINEAR,
 	};
 	const uint64_t size = request->create_3d.shared_bytes;
-	/* Whole blocks, beyond what others are told of. */
+	/* Whole blocks, so it may be more than @size, which is what others see. */
 	const uint64_t needed = layout.stride * align_up(layout.height, ROWS_OF_BLOCK);
 
 	*fd = make_memory(
@@ -454,7 +454,7 @@ static int create_in_memory(uint32_t id, const struct renderer_request *request,
 	return error;
 }
 
-/* The driver's memory of an ordinary texture, where it has memory that it can give away. */
+/* Exports the memory that the driver has allocated for a texture, where it can. */
 static int export_texture(uint32_t id, uint64_t size, struct renderer_answer *answer, int *fd)
 {
 	struct virgl_renderer_export_query query = {
@@ -468,7 +468,7 @@ static int export_texture(uint32_t id, uint64_t size, struct renderer_answer *an
 	*fd = query.out_fds[0];
 	for (uint32_t i = 1; i < query.out_num_fds && i < ARRAY_LENGTH(query.out_fds); i++)
 		fd_close(&query.out_fds[i]);
-	/* What starts elsewhere, or lies in several segments, cannot be told to guests. */
+	/* The protocol with guests has neither offsets nor several planes. */
 	if (query.out_num_fds > 1 || query.out_offsets[0] != 0) {
 		fd_close(fd);
 		return -EOPNOTSUPP;
@@ -483,7 +483,8 @@ static int export_texture(uint32_t id, uint64_t size, struct renderer_answer *an
 int library_create_shared(uint32_t id, const struct renderer_request *request,
 	struct renderer_answer *answer, int *fd)
 {
-	/* A GPU renders best to what its driver has allocated; llvmpipe does not care. */
+	/* A GPU renders best to memory that its driver has allocated; for llvmpipe it is the same.
+	 */
 	int error = library.render_node ? -EOPNOTSUPP : create_in_memory(id, request, answer, fd);
 	if (error == 0)
 		return 0;
@@ -533,7 +534,7 @@ int library_transfer(uint32_t id, const struct renderer_request *request)
 		 layer_stride = request->transfer.layer_stride;
 	uint64_t offset = request->transfer.offset;
 
-	/* No iovecs: those that are attached. */
+	/* Without iovecs the attached ones are used. */
 	return result(request->transfer.to_host
 			? virgl_renderer_transfer_write_iov(id, CONTEXT_ID, (int)level, stride,
 				  layer_stride, &box, offset, NULL, 0)

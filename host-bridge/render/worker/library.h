@@ -14,31 +14,31 @@
 
 #define LIBRARY_MAX_POLL_FDS 2
 
-/* @render_node: of a GPU, or NULL: whatever Mesa finds, llvmpipe at last. */
+/* @render_node: a GPU's, or NULL: what Mesa finds, llvmpipe if nothing else. */
 int library_init(enum renderer_kind kind, const char *render_node);
 
-/* A capset's bytes to @data. The number of them, or -EINVAL (not of this kind). */
+/* Writes a capset to @data. Its size, or -EINVAL (not one of this kind). */
 int library_capset(
 	uint32_t capset_id, uint32_t *max_version, uint8_t data[RENDERER_MAX_CAPSET_BYTES]);
 
 int library_create_context(uint32_t capset_id, const char *name);
 
-/* The iovecs stay the caller's, and must live as long as they are attached. */
+/* The iovecs are borrowed for as long as they are attached. */
 int library_create_3d(uint32_t id, const struct renderer_request *request);
 int library_attach_backing(uint32_t id, struct iovec *iov, uint32_t n_iov);
 void library_detach_backing(uint32_t id);
 int library_guest_blob(uint32_t id, uint64_t size, struct iovec *iov, uint32_t n_iov);
 
-/* A blob of the host; @answer says what it is. *@fd is the caller's. */
+/* Creates a blob of host memory and describes it in @answer. *@fd is the caller's. */
 int library_create_blob(uint32_t id, const struct renderer_request *request,
 	struct renderer_answer *answer, int *fd);
 /*
- * A classic resource whose memory others can use: as library_create_blob, with the layout of its
- * rows. -EOPNOTSUPP: it is there, but for this process alone.
+ * Creates a classic resource in memory that can be shared: as library_create_blob, with stride and
+ * modifier. -EOPNOTSUPP: the resource exists, but cannot be shared.
  */
 int library_create_shared(uint32_t id, const struct renderer_request *request,
 	struct renderer_answer *answer, int *fd);
-/* Whether it can do so at all, tried with a texture that is gone then. */
+/* Whether library_create_shared works here; it is tried with a small texture. */
 bool library_shares_textures(void);
 /* Takes @fd, also on error. */
 int library_import(uint32_t id, const struct renderer_request *request, int fd);
@@ -57,7 +57,7 @@ int library_submit(void *commands, uint32_t bytes);
 int library_fence(uint32_t ring, uint32_t serial);
 void library_set_retired(void (*retired)(uint32_t serial));
 bool library_fences_pending(void);
-/* fds that are readable when fences may have retired; how many. */
+/* fds that become readable when fences may have retired. Returns how many. */
 unsigned library_poll_fds(int fds[LIBRARY_MAX_POLL_FDS]);
 void library_poll(void);
 

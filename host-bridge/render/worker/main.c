@@ -1,6 +1,6 @@
 /*
- * wayferry-renderer: starts a process for each 3D context of a virtual machine, at wayferry-host's
- * request. It has libvirglrenderer loaded, but initialises it in those processes only.
+ * wayferry-renderer: starts a worker process for each 3D context of a virtual machine, when
+ * wayferry-host asks for it. libvirglrenderer is loaded here, but initialised in the workers only.
  */
 #include <errno.h>
 #include <poll.h>
@@ -26,7 +26,7 @@
 
 struct child {
 	uint32_t id;
-	pid_t pid; /* also its process group's */
+	pid_t pid; /* and process group */
 };
 
 static struct {
@@ -63,7 +63,7 @@ static void child_main(int socket, enum renderer_kind kind, pid_t parent)
 static void spawn(const struct renderer_spawn *message, int fd)
 {
 	if (fd < 0 || message->kind >= RENDERER_N_KINDS || spawner.n_children == MAX_WORKERS) {
-		fd_close(&fd); /* which the host takes for the worker's end */
+		fd_close(&fd); /* the host then sees the worker as ended */
 		return;
 	}
 	pid_t parent = getpid(), pid = fork();
@@ -74,7 +74,7 @@ static void spawn(const struct renderer_spawn *message, int fd)
 		log_err("no process for a context: %s", strerror(errno));
 		return;
 	}
-	setpgid(pid, pid); /* whoever comes first */
+	setpgid(pid, pid); /* parent and child both do it: either may run first */
 	spawner.children[spawner.n_children++] = (struct child){.id = message->id, .pid = pid};
 	log_debug("worker %u is process %d", message->id, (int)pid);
 }
@@ -91,7 +91,7 @@ static void reap(void)
 			if (WIFSIGNALED(status))
 				log_debug("worker %u was ended by signal %d",
 					spawner.children[i].id, WTERMSIG(status));
-			end_group(pid); /* what it started itself */
+			end_group(pid); /* processes that it has started */
 			spawner.children[i] = spawner.children[--spawner.n_children];
 			break;
 		}
@@ -105,7 +105,7 @@ static void end_worker(uint32_t id)
 			end_group(spawner.children[i].pid);
 }
 
-/* False: the host has left. */
+/* False: the host has closed the socket, or sent something malformed. */
 static bool serve(void)
 {
 	struct renderer_spawn message;
@@ -169,7 +169,7 @@ int main(int argc, char **argv)
 	spawner.render_node = strcmp(argv[3], "-") == 0 ? NULL : argv[3];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* Caches are files that workers may not write. */
+	/* Workers may not write files, so there are no caches on disk. */
 	setenv("MESA_SHADER_CACHE_DISABLE", "true", 1);
 	setenv("MESA_GLSL_CACHE_DISABLE", "true", 1);
 	if (!sandbox_spawner(spawner.sandbox))
@@ -178,7 +178,7 @@ int main(int argc, char **argv)
 	sigaddset(&mask, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &mask, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGINT, SIG_IGN); /* a terminal's is the host's to heed */
+	signal(SIGINT, SIG_IGN); /* on ^C in a terminal the host ends us */
 	spawner.signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (spawner.signals < 0)
 		return EXIT_FAILURE;

@@ -1,4 +1,4 @@
-/* Pieces of the guest's memory, as the library wants them. */
+/* Segments of guest memory as iovecs into mapped regions. */
 #include "host-bridge/render/worker/memory.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 static struct {
 	struct region {
-		uint8_t *bytes; /* NULL: not there */
+		uint8_t *bytes; /* NULL: not mapped */
 		uint64_t size;
 	} regions[RENDERER_MAX_REGIONS];
 	struct iovec *segments;

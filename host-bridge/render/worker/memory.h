@@ -1,4 +1,4 @@
-/* Pieces of the guest's memory, as the library wants them: iovecs into mapped regions. */
+/* Segments of guest memory as iovecs into mapped regions. */
 #ifndef HOST_BRIDGE_RENDER_WORKER_MEMORY_H
 #define HOST_BRIDGE_RENDER_WORKER_MEMORY_H
 
@@ -13,7 +13,7 @@ int memory_add_region(uint32_t region, int fd, uint64_t fd_offset, uint64_t size
 /* Appends segments to the list that memory_take gives. 0 or -errno; then the list is empty. */
 int memory_add_segments(const struct renderer_segment *segments, uint32_t n);
 
-/* The list so far, which then is empty; the caller's: free(). NULL when it is empty. */
+/* Takes the list, which is empty then. The caller frees it. NULL when it is empty. */
 struct iovec *memory_take(uint32_t *n);
 
 /* Remembers that @iov is in use by a resource until it is dropped; frees what was there. 0 or

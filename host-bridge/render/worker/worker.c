@@ -29,17 +29,17 @@ static struct {
 		struct renderer_request request;
 		uint8_t bytes[RENDERER_MESSAGE_BYTES];
 	} message;
-	size_t extra_bytes; /* behind the request */
+	size_t extra_bytes; /* that follow the request */
 	int fd;             /* that came with it, or -1; handlers that take it set it to -1 */
 	_Alignas(16) uint8_t commands[RENDERER_MAX_SUBMISSION_BYTES];
 	uint32_t commands_bytes;
-	bool commands_bad; /* there were too many */
+	bool commands_bad; /* too many bytes, or a malformed request */
 } worker;
 
 static void leave(int status) __attribute__((noreturn));
 static void leave(int status)
 {
-	/* Neither the library nor the drivers below it are to tidy up: the kernel does. */
+	/* Without the exit handlers of the library and its drivers: the kernel cleans up. */
 	_exit(status);
 }
 
@@ -101,7 +101,7 @@ static int handle_ctx_create(const struct renderer_request *request)
 	int error = library_create_context(request->ctx_create.capset_id, request->ctx_create.name);
 	if (error < 0) {
 		log_err("no context: %s", strerror(-error));
-		leave(EXIT_FAILURE); /* which is how the host learns of it */
+		leave(EXIT_FAILURE); /* the host sees the end of file */
 	}
 	return 0;
 }
@@ -163,7 +163,7 @@ static int handle_attach_backing(const struct renderer_request *request)
 	}
 	error = memory_set_backing(request->resource_id, iov);
 	if (error < 0)
-		leave(EXIT_FAILURE); /* the library has what is gone */
+		leave(EXIT_FAILURE); /* the library now holds a pointer to freed memory */
 	return 0;
 }
 
@@ -308,7 +308,7 @@ static void execute(const struct renderer_request *request)
 	answer_error(request->serial, error);
 }
 
-/* False: nothing is there. */
+/* False: there is no request. */
 static bool serve_one(void)
 {
 	int fds[FD_MESSAGE_MAX];
@@ -322,7 +322,7 @@ static bool serve_one(void)
 		leave(n == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 	worker.fd = n_fds == 1 ? fds[0] : -1;
 	worker.extra_bytes = (size_t)n - sizeof(struct renderer_request);
-	/* A copy: handlers read the list behind the original. */
+	/* Handlers get a copy of the request, and read the list that follows it in the original. */
 	struct renderer_request request = worker.message.request;
 	if (request.type == RENDERER_CTX_CREATE)
 		request.ctx_create.name[RENDERER_NAME_BYTES - 1] = '\0';
