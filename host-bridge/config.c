@@ -1,4 +1,4 @@
-/* wayferry-host's configuration: a file of options, and of what the policy refuses besides. */
+/* wayferry-host's configuration file: options, restrictions of the policy, limits. */
 #include "host-bridge/config.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 #define FAULT_BYTES 256
 
-/* An entry of the file. They stay until the program ends: options point to their values. */
+/* An entry of the file. Entries are never freed: options point to their values. */
 struct entry {
 	struct entry *next;
 	char *section, *key, *value;
@@ -24,16 +24,16 @@ struct reading {
 	const struct options_program *program;
 	const struct config *config;
 	FILE *file;
-	struct entry *before; /* those of an earlier file */
-	int line;             /* that was read last */
-	int fault_line;       /* 0: none */
+	struct entry *before; /* entries of a file that was read before */
+	int line;             /* number of the line that was read last */
+	int fault_line;       /* 0: no fault */
 	char fault[FAULT_BYTES];
 };
 
 static void note_fault(struct reading *reading, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* The first one counts. */
+/* Only the first fault is kept. */
 static void note_fault(struct reading *reading, const char *format, ...)
 {
 	va_list args;
@@ -46,7 +46,7 @@ static void note_fault(struct reading *reading, const char *format, ...)
 	va_end(args);
 }
 
-/* An ini_reader. inih would take the rest of a line that is too long for another line. */
+/* An ini_reader. inih itself would read the rest of a line that is too long as another line. */
 static char *read_line(char *line, int size, void *data)
 {
 	struct reading *reading = data;
@@ -71,7 +71,7 @@ static bool is_set(const struct reading *reading, const char *section, const cha
 	return false;
 }
 
-/* A copy of the entry that lasts, or NULL. */
+/* Copies an entry. NULL when memory is short. */
 static struct entry *keep(const char *section, const char *key, const char *value)
 {
 	struct entry *entry = malloc(sizeof(*entry));
@@ -83,8 +83,7 @@ static struct entry *keep(const char *section, const char *key, const char *valu
 	return entry->section && entry->key && entry->value ? entry : NULL;
 }
 
-/* An ini_handler. Faults are noted and not returned: the version of inih decides what follows then.
- */
+/* An ini_handler. Faults are noted, not returned: what follows then depends on inih's version. */
 static int handle_entry(void *data, const char *section, const char *key, const char *value)
 {
 	struct reading *reading = data;
@@ -145,7 +144,7 @@ static bool parse(struct reading *reading, const char *path)
 	return true;
 }
 
-/* Where a machine has its configuration; false: nowhere. */
+/* Where the file of the machine @vm is; false: there is no such place. */
 static bool default_path(const char *vm, char path[PATH_MAX])
 {
 	const char *directory = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");

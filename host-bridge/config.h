@@ -1,4 +1,4 @@
-/* wayferry-host's configuration: a file of options, and of what the policy refuses besides. */
+/* wayferry-host's configuration file: options, restrictions of the policy, limits. */
 #ifndef HOST_BRIDGE_CONFIG_H
 #define HOST_BRIDGE_CONFIG_H
 
@@ -8,7 +8,7 @@
 struct config {
 	/* Values of options, as the command line and the environment have set them. */
 	const char *const
-		*path; /* NULL: where a machine of this name has its file, if it has one */
+		*path; /* NULL: the default path of the machine @vm, where there may be none */
 	const char *const *vm;
 	struct policy *policy;  /* gets the restrictions */
 	struct vm_quota *quota; /* gets the limits */

@@ -40,14 +40,15 @@ struct doctor {
 	const struct host_doctor_settings *settings;
 	bool answered;
 	unsigned n_globals, n_allowed;
-	const char *missing[3]; /* what no application can do without */
+	const char *missing[3]; /* globals that every application needs; NULL: found */
 	bool has_seat;
 	bool monitor_runs;
-	bool probed; /* the sandbox */
+	bool probed; /* confinement is filled in */
 	struct confinement confinement;
 };
 
-/* Where the compositor's socket is, and the unit's; without need of either it may be missing. */
+/* It has the compositor's socket and the unit's. With an absolute path as the display it may be
+ * missing. */
 static enum check_result check_runtime(void *world, struct finding *finding, int argument)
 {
 	const struct doctor *doctor = world;
@@ -77,7 +78,7 @@ static void handle_global(void *data, const char *name, uint32_t version)
 	}
 }
 
-/* Asks for the compositor's globals and waits for them. */
+/* Asks the compositor for its globals, and waits for the answer. */
 static void ask_registry(int fd, struct registry_probe *probe)
 {
 	int64_t deadline = monotonic_ms() + ANSWER_MS, left;
@@ -188,7 +189,7 @@ static enum check_result check_udmabuf(void *world, struct finding *finding, int
 		group ? group->gr_name : "kvm", group ? group->gr_name : "kvm");
 }
 
-/* One that is asked for is started, as for a guest. */
+/* With --renderer it is started, as it would be for a guest. */
 static enum check_result check_renderer(void *world, struct finding *finding, int argument)
 {
 	static const char package[] =
@@ -216,7 +217,7 @@ static enum check_result check_renderer(void *world, struct finding *finding, in
 
 /* The sandbox */
 
-/* @argument: the step. The first of these checks makes all of them, in processes of its own. */
+/* @argument: the step. The first of these checks tries all steps, in child processes. */
 static enum check_result check_sandbox(void *world, struct finding *finding, int argument)
 {
 	struct doctor *doctor = world;

@@ -1,4 +1,4 @@
-/* `wayferry-host doctor`: what this machine lacks for guests to have windows, and how to get it. */
+/* `wayferry-host doctor`: checks what guests need on this machine to have windows. */
 #ifndef HOST_BRIDGE_DOCTOR_H
 #define HOST_BRIDGE_DOCTOR_H
 
@@ -12,9 +12,10 @@ struct renderer_config;
 
 struct host_doctor_settings {
 	const struct policy *policy;
-	const char *socket_path; /* as --socket; NULL: the unit's, where there is a name */
+	const char *socket_path; /* as of --socket; NULL: the unit's is checked, if the machine has
+				    a name */
 	const struct renderer_config *renderer;
-	bool wants_renderer; /* there is a --renderer */
+	bool wants_renderer; /* --renderer is not none */
 	enum sandbox_mode sandbox;
 };
 

@@ -61,7 +61,7 @@ struct host {
 	bool quit;
 };
 
-/* Says what is wrong with the value of an option; always false. */
+/* Prints what is wrong with the value of an option. Returns false. */
 static bool refuse(const char *option, const char *value, const char *why)
 {
 	fprintf(stderr, "wayferry-host: --%s %s: %s\nTry 'wayferry-host --help'.\n", option, value,
@@ -279,7 +279,8 @@ static bool apply_renderer(struct host *host, const struct host_options *options
 	if (none && host->wants_renderer)
 		return refuse("renderer", options->renderer, "none, and others besides");
 	if (options->render_node && !host->wants_renderer)
-		return refuse("render-node", options->render_node, "of no use without --renderer");
+		return refuse(
+			"render-node", options->render_node, "has no effect without --renderer");
 	config->sandbox = host->sandbox;
 	config->render_node = options->render_node;
 	config->log_level = options->log_level ? options->log_level : "info";
@@ -382,7 +383,7 @@ static int handle_signal(int number, void *data)
 	return 0;
 }
 
-/* Each guest client is a handful of fds; the default limit of 1024 is a shell's. */
+/* Each guest client needs several fds; the usual soft limit of 1024 is soon reached. */
 static void raise_fd_limit(void)
 {
 	struct rlimit limit;
@@ -404,7 +405,7 @@ static void probe_compositor(const struct host *host)
 	fd_close(&fd);
 }
 
-/* Before all else: it is to inherit nothing. */
+/* First of all, so that it inherits no fds. */
 static bool open_renderer(struct host *host)
 {
 	if (host->wants_renderer)
@@ -443,7 +444,7 @@ static bool open_host(struct host *host)
 		.region_bytes = host->region_bytes,
 		.udmabuf = true,
 	};
-	host->socket_fd = -1; /* the device's now */
+	host->socket_fd = -1; /* device_create takes it */
 	host->device = device_create(&config);
 	if (!host->device)
 		return false;
