@@ -6,7 +6,8 @@
 # For Debian 12 and 13. Where a package was renamed, the names stand in one word: NEW|OLD.
 
 packages_build="build-essential meson ninja-build pkg-config python3 libwayland-dev libwayland-bin
-    wayland-protocols libdrm-dev libpixman-1-dev libseccomp-dev libinih-dev"
+    wayland-protocols libdrm-dev libpixman-1-dev libseccomp-dev libinih-dev
+    libxcb1-dev libxcb-composite0-dev libxcb-xfixes0-dev libxcb-shape0-dev libxcb-randr0-dev"
 
 packages_demo="weston libegl1 libgl1-mesa-dri gtk-4-examples adwaita-icon-theme fonts-dejavu-core imagemagick
     util-linux"
@@ -15,7 +16,7 @@ packages_test="libcmocka-dev clang-format clang-tidy shellcheck $packages_demo f
     sway swaybg grim wtype wl-clipboard
     gtk-3-examples foot imv mpv chromium firefox-esr
     qml-qt6 qml6-module-qtqml qml6-module-qtqml-workerscript qml6-module-qtquick qml6-module-qtquick-window qt6-wayland
-    libsdl2-tests xwayland x11-apps x11-utils
+    libsdl2-tests xwayland x11-apps x11-utils xterm xdotool xclip wmctrl x11-xserver-utils
     wlcs mir-wlcs-integration
     libvirglrenderer-dev virgl-server mesa-vulkan-drivers libegl1 libgl1"
 

@@ -4,7 +4,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/packages.sh
 
-SUITES=(unit wire fuzz renderer apps nested input dragging clipboard many faults wlcs doctor asan debian13 vm-uml vm-qemu)
+SUITES=(unit wire fuzz renderer apps nested input dragging clipboard many faults wlcs doctor x11 asan debian13 vm-uml vm-qemu)
 
 usage() {
     cat <<'END'
@@ -27,7 +27,8 @@ Suites:
   faults     killed and misbehaving clients, processes and devices
   wlcs       the Wayland conformance suite on Mir: what passes directly passes bridged
   doctor     what both programs say of machines that lack something; the systemd units
-  e2e        apps to doctor
+  x11        X11 applications by wayferry-x11, direct and bridged
+  e2e        apps to x11
   asan       all of the above with AddressSanitizer and UBSan; asan-SUITE is one of them
   debian13   built with Debian 13's gcc and clang, without a warning; unit, wire, fuzz and renderer there (needs root)
   vm-uml     a virtual machine on User-Mode Linux: a real guest kernel and a real user's session
@@ -45,7 +46,7 @@ Builds and logs are in build-tests/. Exit status: 0 when all passed, 1 otherwise
 END
 }
 
-e2e_suites=(apps nested input dragging clipboard many faults wlcs doctor)
+e2e_suites=(apps nested input dragging clipboard many faults wlcs doctor x11)
 vm_kinds=(uml qemu)
 LOGS=$PWD/build-tests/logs
 jobs_max=$(nproc)

@@ -1,0 +1,259 @@
+/* One life of Xwayland: its Wayland connection, relayed to the compositor, and its window manager.
+ */
+#include "guest-proxy/x11/life.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "guest-proxy/x11/buffer.h"
+#include "guest-proxy/x11/focus.h"
+#include "guest-proxy/x11/output.h"
+#include "guest-proxy/x11/pointer.h"
+#include "guest-proxy/x11/popup.h"
+#include "guest-proxy/x11/role.h"
+#include "guest-proxy/x11/stream.h"
+#include "guest-proxy/x11/surface.h"
+#include "guest-proxy/x11/toplevel.h"
+#include "guest-proxy/x11/viewport.h"
+#include "guest-proxy/x11/wm.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
+
+#define LOG_MODULE "x11"
+#include "protocol/base/log.h"
+
+#define SHELL_GLOBAL UINT32_C(0xfffffff0) /* our own global, xwayland_shell_v1 */
+
+struct life {
+	struct session session;
+	struct stream ends[2];         /* by enum relay_end */
+	struct relay_object *registry; /* Xwayland's */
+	bool shell_announced;
+};
+
+static struct life *life_of(struct session *session)
+{
+	return container_of(session, struct life, session);
+}
+
+/* Globals: some we bind for ourselves, one is ours. */
+
+static const struct {
+	const char *interface;
+	uint32_t version;
+	size_t object; /* in struct session */
+} own_globals[] = {
+	{"xdg_wm_base", 5, offsetof(struct session, wm_base)},
+	{"zxdg_decoration_manager_v1", 1, offsetof(struct session, decorations)},
+	{"wp_viewporter", 1, offsetof(struct session, viewporter)},
+	{"xdg_activation_v1", 1, offsetof(struct session, activation)},
+};
+
+static void bind_own(struct session *session, const struct relay_message *message)
+{
+	const char *name = message->args[1].s;
+	for (size_t i = 0; i < ARRAY_LENGTH(own_globals); i++) {
+		struct relay_object **object =
+			(struct relay_object **)(void *)((char *)session + own_globals[i].object);
+		if (*object || strcmp(name, own_globals[i].interface) != 0)
+			continue;
+		uint32_t version = (uint32_t)min_u64(own_globals[i].version, message->args[2].u);
+		*object = relay_object_create(session->relay, interface_find(name), version);
+		if (*object)
+			session_send(session, message->object, "bind",
+				(union wire_arg[]){message->args[0], {.s = name}, {.u = version},
+					{.object = *object}});
+	}
+}
+
+static enum relay_verdict handle_get_registry(struct relay_message *message)
+{
+	struct session *session = relay_data(message->relay);
+	struct life *life = life_of(session);
+	if (!life->registry)
+		life->registry = message->args[0].object;
+	return RELAY_FORWARD;
+}
+
+static enum relay_verdict handle_global(struct relay_message *message)
+{
+	struct session *session = relay_data(message->relay);
+	const char *name = message->args[1].s;
+	if (message->object != life_of(session)->registry)
+		return RELAY_FORWARD;
+	struct life *life = life_of(session);
+	if (!life->shell_announced && interface_find("xwayland_shell_v1")) {
+		life->shell_announced = true;
+		relay_send_named(session->relay, RELAY_DOWN, message->object, "global",
+			(union wire_arg[]){
+				{.u = SHELL_GLOBAL}, {.s = "xwayland_shell_v1"}, {.u = 1}});
+	}
+	bind_own(session, message);
+	return strcmp(name, "xwayland_shell_v1") == 0 ? RELAY_SWALLOW : RELAY_FORWARD;
+}
+
+static enum relay_verdict handle_global_remove(struct relay_message *message)
+{
+	struct session *session = relay_data(message->relay);
+	if (message->object == life_of(session)->registry)
+		output_removed(session, message->args[0].u);
+	return RELAY_FORWARD;
+}
+
+static enum relay_verdict handle_bind(struct relay_message *message)
+{
+	struct session *session = relay_data(message->relay);
+	struct relay_object *object = message->args[3].object;
+	if (message->args[0].u == SHELL_GLOBAL)
+		return RELAY_SWALLOW;
+	if (strcmp(message->args[1].s, "wl_output") == 0)
+		output_bound(session, object, message->args[0].u);
+	else if (strcmp(message->args[1].s, "wl_seat") == 0 && !session->focus.seat)
+		session->focus.seat = object;
+	return RELAY_FORWARD;
+}
+
+static const struct relay_hook session_hooks[] = {
+	{"wl_display", "get_registry", handle_get_registry, RELAY_DOWN},
+	{"wl_registry", "global", handle_global, RELAY_UP},
+	{"wl_registry", "global_remove", handle_global_remove, RELAY_UP},
+	{"wl_registry", "bind", handle_bind, RELAY_DOWN},
+	{0},
+};
+
+static struct relay_hooks *all_hooks(void)
+{
+	static struct relay_hooks *hooks; /* of the process; never change */
+	static const struct relay_hook *const tables[] = {session_hooks, buffer_hooks, focus_hooks,
+		output_hooks, pointer_hooks, popup_hooks, role_hooks, surface_hooks, toplevel_hooks,
+		viewport_hooks, NULL};
+	if (!hooks)
+		hooks = relay_hooks_create(tables);
+	return hooks;
+}
+
+/* relay_ops.send */
+static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
+{
+	struct life *life = life_of(data);
+	return stream_send(&life->ends[to], bytes, size, handles, n_handles);
+}
+
+static void handle_leaves(struct surface *surface)
+{
+	role_drop(surface);
+	focus_forget(surface);
+}
+
+static const struct session_listener listener = {
+	.scale_changed = wm_scale_changed,
+	.window_known = wm_window_known,
+	.hint_changed = wm_hint_changed,
+	.surface_paired = role_try,
+	.surface_leaves = handle_leaves,
+	.surface_commits = role_will_commit,
+	.surface_moved = role_output_changed,
+};
+
+/* Its life */
+
+static int handle_ack_timeout(void *data)
+{
+	role_acknowledge_late(data);
+	return 0;
+}
+
+static bool open_life(struct life *life, int up_fd, int down_fd)
+{
+	static const struct relay_ops ops = {.send = handle_send};
+	struct session *session = &life->session;
+	struct relay_hooks *hooks = all_hooks();
+	if (hooks)
+		session->relay = relay_create(hooks, &ops, session, "Xwayland", 0);
+	int up = stream_init(&life->ends[RELAY_UP], session->loop, session->relay, RELAY_UP, up_fd);
+	int down = stream_init(
+		&life->ends[RELAY_DOWN], session->loop, session->relay, RELAY_DOWN, down_fd);
+	session->hold_timer = wl_event_loop_add_timer(session->loop, session_hold_timeout, session);
+	session->ack_timer = wl_event_loop_add_timer(session->loop, handle_ack_timeout, session);
+	return up == 0 && down == 0 && session->relay && session->hold_timer && session->ack_timer;
+}
+
+struct life *life_create(
+	struct wl_event_loop *loop, const struct session_settings *settings, int up_fd, int down_fd)
+{
+	struct life *life = calloc(1, sizeof(*life));
+	if (!life) {
+		fd_close(&up_fd);
+		fd_close(&down_fd);
+		return NULL;
+	}
+	struct session *session = &life->session;
+	session->loop = loop;
+	session->settings = settings;
+	session->listener = &listener;
+	session->scale = settings->scale ? settings->scale : SCALE_ONE;
+	wl_list_init(&session->surfaces);
+	wl_list_init(&session->outputs);
+	windows_init(&session->windows);
+	replies_init(&session->replies, session);
+	if (!open_life(life, up_fd, down_fd)) {
+		life_destroy(life);
+		return NULL;
+	}
+	return life;
+}
+
+void life_destroy(struct life *life)
+{
+	if (!life)
+		return;
+	struct session *session = &life->session;
+	wm_disconnect(session);
+	relay_destroy(session->relay);
+	outputs_finish(session);
+	windows_finish(&session->windows);
+	replies_finish(&session->replies);
+	for (int i = 0; i < 2; i++)
+		stream_finish(&life->ends[i]);
+	if (session->hold_timer)
+		wl_event_source_remove(session->hold_timer);
+	if (session->ack_timer)
+		wl_event_source_remove(session->ack_timer);
+	free(life);
+}
+
+int life_manage(struct life *life, int wm_fd)
+{
+	return wm_connect(&life->session, wm_fd);
+}
+
+const struct session *life_session(const struct life *life)
+{
+	return &life->session;
+}
+
+const char *life_settle(struct life *life, bool *more)
+{
+	static const char *const gone[] = {"Xwayland has ended", "the compositor has gone"};
+	struct session *session = &life->session;
+	if (session->x) {
+		/* Also where its socket was not reported: a read for one thing queues others. */
+		*more |= wm_dispatch(session);
+		if (session->released)
+			relay_push(session->relay, RELAY_UP, NULL, 0, NULL, 0);
+		xcb_flush(session->x);
+		if (xcb_connection_has_error(session->x))
+			session->over = gone[RELAY_DOWN];
+	}
+	if (relay_failure(session->relay))
+		session->over = relay_failure(session->relay);
+	for (int i = 0; i < 2; i++) {
+		bool held = i == RELAY_UP && session->holding;
+		stream_update(&life->ends[i], !held && !stream_is_full(&life->ends[!i]));
+		if (life->ends[i].hung_up && !session->over)
+			session->over = gone[i];
+	}
+	return session->over;
+}

@@ -1,0 +1,344 @@
+/* x11-window: X windows that do what they are told and write down what happens to them.
+ *
+ * Reads commands from stdin, one a line, until its end. Windows are numbers from 1:
+ *
+ *   create N X Y W H COLOUR [override]   #rrggbb
+ *   map N | unmap N | destroy N | raise N | focus N
+ *   configure N X Y W H
+ *   title N TEXT | class N TEXT | transient N OTHER
+ *   atoms N PROPERTY ATOM... | words N PROPERTY WORD...
+ *   bytes N PROPERTY COUNT               a text of that many bytes
+ *   message N TYPE WORD...               to the root; words may be atoms' names
+ *   grab N | ungrab                      the pointer
+ *   flood N COUNT                        changes its title so often
+ *   sleep MILLISECONDS | sync
+ *
+ * Prints "N EVENT ..." lines: button, motion, key, focus, configure, map, unmap, and the messages
+ * of WM_PROTOCOLS, of which it answers _NET_WM_PING unless a window was given "mute N".
+ */
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <xcb/xcb.h>
+
+#define WINDOWS 1100
+#define WORDS 16
+
+struct client {
+	xcb_connection_t *x;
+	xcb_screen_t *screen;
+	xcb_window_t windows[WINDOWS];
+	bool mute[WINDOWS];
+};
+
+static xcb_atom_t atom(struct client *client, const char *name)
+{
+	xcb_intern_atom_reply_t *reply = xcb_intern_atom_reply(
+		client->x, xcb_intern_atom(client->x, 0, (uint16_t)strlen(name), name), NULL);
+	xcb_atom_t value = reply ? reply->atom : 0;
+	free(reply);
+	return value;
+}
+
+static int number_of(const struct client *client, xcb_window_t id)
+{
+	for (int i = 1; i < WINDOWS; i++) {
+		if (client->windows[i] == id && id != 0)
+			return i;
+	}
+	return 0;
+}
+
+/* Events */
+
+static void print_message(struct client *client, const xcb_client_message_event_t *event)
+{
+	xcb_get_atom_name_reply_t *name = xcb_get_atom_name_reply(
+		client->x, xcb_get_atom_name(client->x, event->data.data32[0]), NULL);
+	int number = number_of(client, event->window);
+	if (!name)
+		return;
+	printf("%d message %.*s\n", number, xcb_get_atom_name_name_length(name),
+		xcb_get_atom_name_name(name));
+	if (strncmp(xcb_get_atom_name_name(name), "_NET_WM_PING", 12) == 0 &&
+		!client->mute[number]) {
+		xcb_client_message_event_t answer = *event;
+		answer.window = client->screen->root;
+		xcb_send_event(client->x, 0, client->screen->root,
+			XCB_EVENT_MASK_SUBSTRUCTURE_REDIRECT | XCB_EVENT_MASK_SUBSTRUCTURE_NOTIFY,
+			(const char *)&answer);
+	}
+	free(name);
+}
+
+static void print_event(struct client *client, const xcb_generic_event_t *any)
+{
+	const union {
+		const xcb_generic_event_t *any;
+		const xcb_button_press_event_t *button;
+		const xcb_motion_notify_event_t *motion;
+		const xcb_key_press_event_t *key;
+		const xcb_focus_in_event_t *focus;
+		const xcb_configure_notify_event_t *configure;
+		const xcb_map_notify_event_t *map;
+		const xcb_client_message_event_t *message;
+	} event = {.any = any};
+	uint8_t type = any->response_type & 0x7f;
+	switch (type) {
+	case XCB_BUTTON_PRESS:
+	case XCB_BUTTON_RELEASE:
+		printf("%d %s %d at %d,%d root %d,%d\n", number_of(client, event.button->event),
+			type == XCB_BUTTON_PRESS ? "button" : "release", event.button->detail,
+			event.button->event_x, event.button->event_y, event.button->root_x,
+			event.button->root_y);
+		break;
+	case XCB_MOTION_NOTIFY:
+		printf("%d motion %d,%d root %d,%d\n", number_of(client, event.motion->event),
+			event.motion->event_x, event.motion->event_y, event.motion->root_x,
+			event.motion->root_y);
+		break;
+	case XCB_KEY_PRESS:
+	case XCB_KEY_RELEASE:
+		printf("%d key%s %d state %d\n", number_of(client, event.key->event),
+			type == XCB_KEY_PRESS ? "" : "-release", event.key->detail,
+			event.key->state);
+		break;
+	case XCB_FOCUS_IN:
+	case XCB_FOCUS_OUT:
+		if (event.focus->detail != XCB_NOTIFY_DETAIL_POINTER)
+			printf("%d focus %s\n", number_of(client, event.focus->event),
+				type == XCB_FOCUS_IN ? "in" : "out");
+		break;
+	case XCB_CONFIGURE_NOTIFY:
+		printf("%d configure %d,%d %dx%d\n", number_of(client, event.configure->window),
+			event.configure->x, event.configure->y, event.configure->width,
+			event.configure->height);
+		break;
+	case XCB_MAP_NOTIFY:
+	case XCB_UNMAP_NOTIFY:
+		printf("%d %s\n", number_of(client, event.map->window),
+			type == XCB_MAP_NOTIFY ? "map" : "unmap");
+		break;
+	case XCB_CLIENT_MESSAGE:
+		print_message(client, event.message);
+		break;
+	case 0:
+		printf("error %d\n", ((const xcb_generic_error_t *)any)->error_code);
+		break;
+	}
+}
+
+/* Commands */
+
+static void create(struct client *client, int number, char *rest)
+{
+	int x, y, w, h;
+	unsigned colour;
+	char more[16] = "";
+	if (sscanf(rest, "%d %d %d %d #%x %15s", &x, &y, &w, &h, &colour, more) < 5)
+		return;
+	xcb_window_t id = xcb_generate_id(client->x);
+	client->windows[number] = id;
+	const uint32_t values[] = {colour, strcmp(more, "override") == 0,
+		XCB_EVENT_MASK_BUTTON_PRESS | XCB_EVENT_MASK_BUTTON_RELEASE |
+			XCB_EVENT_MASK_POINTER_MOTION | XCB_EVENT_MASK_KEY_PRESS |
+			XCB_EVENT_MASK_KEY_RELEASE | XCB_EVENT_MASK_FOCUS_CHANGE |
+			XCB_EVENT_MASK_STRUCTURE_NOTIFY};
+	xcb_create_window(client->x, XCB_COPY_FROM_PARENT, id, client->screen->root, (int16_t)x,
+		(int16_t)y, (uint16_t)w, (uint16_t)h, 0, XCB_WINDOW_CLASS_INPUT_OUTPUT,
+		XCB_COPY_FROM_PARENT,
+		XCB_CW_BACK_PIXEL | XCB_CW_OVERRIDE_REDIRECT | XCB_CW_EVENT_MASK, values);
+}
+
+static void set(struct client *client, int number, const char *property, const char *type,
+	uint8_t format, uint32_t count, const void *data)
+{
+	xcb_change_property(client->x, XCB_PROP_MODE_REPLACE, client->windows[number],
+		atom(client, property), atom(client, type), format, count, data);
+}
+
+/* Words of @rest: numbers, windows as @N, or atoms. */
+static uint32_t words_of(struct client *client, char *rest, uint32_t *words)
+{
+	uint32_t count = 0;
+	for (char *word = strtok(rest, " "); word && count < WORDS; word = strtok(NULL, " ")) {
+		char *end;
+		uint32_t value = (uint32_t)strtoll(word[0] == '@' ? word + 1 : word, &end, 0);
+		if (*end)
+			value = atom(client, word);
+		else if (word[0] == '@')
+			value = client->windows[value % WINDOWS];
+		words[count++] = value;
+	}
+	return count;
+}
+
+static void set_words(struct client *client, int number, const char *type, char *rest)
+{
+	uint32_t words[WORDS];
+	char *name = strtok(rest, " ");
+	char *values = strtok(NULL, "");
+	if (name && values) {
+		uint32_t count = words_of(client, values, words);
+		set(client, number, name, type, 32, count, words);
+	}
+}
+
+static void set_bytes(struct client *client, int number, const char *rest)
+{
+	char name[64];
+	unsigned count;
+	if (sscanf(rest, "%63s %u", name, &count) != 2)
+		return;
+	char *text = malloc(count + 1);
+	if (text) {
+		memset(text, 'x', count);
+		set(client, number, name, "UTF8_STRING", 8, count, text);
+	}
+	free(text);
+}
+
+static void send_message(struct client *client, int number, char *rest)
+{
+	uint32_t words[WORDS] = {0};
+	char *type = strtok(rest, " ");
+	char *values = strtok(NULL, "");
+	xcb_client_message_event_t event = {.response_type = XCB_CLIENT_MESSAGE, .format = 32};
+	if (!type)
+		return;
+	event.type = atom(client, type);
+	event.window = client->windows[number];
+	if (values)
+		words_of(client, values, words);
+	memcpy(event.data.data32, words, sizeof(event.data.data32));
+	xcb_send_event(client->x, 0, client->screen->root,
+		XCB_EVENT_MASK_SUBSTRUCTURE_REDIRECT | XCB_EVENT_MASK_SUBSTRUCTURE_NOTIFY,
+		(const char *)&event);
+}
+
+static void configure(struct client *client, int number, const char *rest)
+{
+	int values[4];
+	if (sscanf(rest, "%d %d %d %d", &values[0], &values[1], &values[2], &values[3]) == 4)
+		xcb_configure_window(client->x, client->windows[number], 15, values);
+}
+
+static void flood(struct client *client, int number, int count)
+{
+	char text[32];
+	xcb_atom_t name = atom(client, "_NET_WM_NAME"), type = atom(client, "UTF8_STRING");
+	for (int i = 0; i < count; i++) {
+		int length = snprintf(text, sizeof(text), "flood %d", i);
+		xcb_change_property(client->x, XCB_PROP_MODE_REPLACE, client->windows[number], name,
+			type, 8, (uint32_t)length, text);
+	}
+}
+
+static void pause_ms(long ms)
+{
+	nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
+}
+
+static void run(struct client *client, char *line)
+{
+	char name[16] = "";
+	int number = 0, used = 0;
+	sscanf(line, "%15s %d %n", name, &number, &used);
+	char *rest = line + used;
+	rest[strcspn(rest, "\n")] = '\0';
+	if (strcmp(name, "sleep") == 0) {
+		xcb_flush(client->x);
+		pause_ms(number);
+		return;
+	}
+	if (number < 0 || number >= WINDOWS)
+		return;
+	xcb_window_t id = client->windows[number];
+	if (strcmp(name, "create") == 0)
+		create(client, number, rest);
+	else if (strcmp(name, "map") == 0)
+		xcb_map_window(client->x, id);
+	else if (strcmp(name, "unmap") == 0)
+		xcb_unmap_window(client->x, id);
+	else if (strcmp(name, "destroy") == 0)
+		xcb_destroy_window(client->x, id);
+	else if (strcmp(name, "raise") == 0)
+		xcb_configure_window(client->x, id, XCB_CONFIG_WINDOW_STACK_MODE,
+			(uint32_t[]){XCB_STACK_MODE_ABOVE});
+	else if (strcmp(name, "focus") == 0)
+		xcb_set_input_focus(client->x, XCB_INPUT_FOCUS_PARENT, id, XCB_CURRENT_TIME);
+	else if (strcmp(name, "configure") == 0)
+		configure(client, number, rest);
+	else if (strcmp(name, "title") == 0)
+		set(client, number, "_NET_WM_NAME", "UTF8_STRING", 8, (uint32_t)strlen(rest), rest);
+	else if (strcmp(name, "class") == 0)
+		set(client, number, "WM_CLASS", "STRING", 8, (uint32_t)strlen(rest) + 1, rest);
+	else if (strcmp(name, "transient") == 0)
+		set(client, number, "WM_TRANSIENT_FOR", "WINDOW", 32, 1,
+			&client->windows[atoi(rest) % WINDOWS]);
+	else if (strcmp(name, "atoms") == 0)
+		set_words(client, number, "ATOM", rest);
+	else if (strcmp(name, "words") == 0)
+		set_words(client, number, "CARDINAL", rest);
+	else if (strcmp(name, "bytes") == 0)
+		set_bytes(client, number, rest);
+	else if (strcmp(name, "message") == 0)
+		send_message(client, number, rest);
+	else if (strcmp(name, "grab") == 0)
+		xcb_grab_pointer(client->x, 1, id,
+			XCB_EVENT_MASK_BUTTON_PRESS | XCB_EVENT_MASK_BUTTON_RELEASE |
+				XCB_EVENT_MASK_POINTER_MOTION,
+			XCB_GRAB_MODE_ASYNC, XCB_GRAB_MODE_ASYNC, XCB_NONE, XCB_NONE,
+			XCB_CURRENT_TIME);
+	else if (strcmp(name, "ungrab") == 0)
+		xcb_ungrab_pointer(client->x, XCB_CURRENT_TIME);
+	else if (strcmp(name, "mute") == 0)
+		client->mute[number] = true;
+	else if (strcmp(name, "flood") == 0)
+		flood(client, number, atoi(rest));
+	else
+		fprintf(stderr, "no such command: %s", line);
+	printf("done %s %d\n", name, number);
+}
+
+static void dispatch(struct client *client)
+{
+	xcb_generic_event_t *event;
+	while ((event = xcb_poll_for_event(client->x))) {
+		print_event(client, event);
+		free(event);
+	}
+	xcb_flush(client->x);
+}
+
+int main(void)
+{
+	static struct client client;
+	char line[4096];
+	client.x = xcb_connect(NULL, NULL);
+	if (xcb_connection_has_error(client.x)) {
+		fprintf(stderr, "no X display\n");
+		return 1;
+	}
+	client.screen = xcb_setup_roots_iterator(xcb_get_setup(client.x)).data;
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	setvbuf(stdin, NULL, _IONBF, 0);
+	printf("connected\n");
+	struct pollfd fds[] = {{.fd = 0, .events = POLLIN},
+		{.fd = xcb_get_file_descriptor(client.x), .events = POLLIN}};
+	while (!xcb_connection_has_error(client.x)) {
+		dispatch(&client);
+		poll(fds, 2, -1);
+		if (fds[0].revents) {
+			if (!fgets(line, sizeof(line), stdin))
+				break;
+			run(&client, line);
+		}
+	}
+	xcb_disconnect(client.x);
+	return 0;
+}
