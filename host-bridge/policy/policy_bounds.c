@@ -14,8 +14,8 @@
 
 #include "protocol/base/bytes.h"
 
-#define MARGIN 100    /* for shadows, and for borders to be resized by */
-#define IMAGE_MAX 256 /* of a cursor or a drag, in surface coordinates */
+#define MARGIN INT64_C(100) /* for shadows, and for borders to be resized by */
+#define IMAGE_MAX 256       /* of a cursor or a drag, in surface coordinates */
 
 static bool is_inside(const struct rectangle *inner, const struct rectangle *outer)
 {
