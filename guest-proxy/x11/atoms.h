@@ -20,6 +20,16 @@
 	F(WM_CLIENT_LEADER)                                                                        \
 	F(UTF8_STRING)                                                                             \
 	F(STRING)                                                                                  \
+	F(CLIPBOARD)                                                                               \
+	F(PRIMARY)                                                                                 \
+	F(TARGETS)                                                                                 \
+	F(TIMESTAMP)                                                                               \
+	F(MULTIPLE)                                                                                \
+	F(INCR)                                                                                    \
+	F(MANAGER)                                                                                 \
+	F(_XSETTINGS_S0)                                                                           \
+	F(_XSETTINGS_SETTINGS)                                                                     \
+	F(_WAYFERRY_SELECTION)                                                                     \
 	F(TEXT)                                                                                    \
 	F(_NET_SUPPORTED)                                                                          \
 	F(_NET_SUPPORTING_WM_CHECK)                                                                \

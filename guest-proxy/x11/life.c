@@ -8,10 +8,13 @@
 
 #include "guest-proxy/x11/buffer.h"
 #include "guest-proxy/x11/focus.h"
+#include "guest-proxy/x11/incoming.h"
+#include "guest-proxy/x11/outgoing.h"
 #include "guest-proxy/x11/output.h"
 #include "guest-proxy/x11/pointer.h"
 #include "guest-proxy/x11/popup.h"
 #include "guest-proxy/x11/role.h"
+#include "guest-proxy/x11/selection.h"
 #include "guest-proxy/x11/stream.h"
 #include "guest-proxy/x11/surface.h"
 #include "guest-proxy/x11/toplevel.h"
@@ -48,6 +51,8 @@ static const struct {
 	{"zxdg_decoration_manager_v1", 1, offsetof(struct session, decorations)},
 	{"wp_viewporter", 1, offsetof(struct session, viewporter)},
 	{"xdg_activation_v1", 1, offsetof(struct session, activation)},
+	{"wl_data_device_manager", 3, offsetof(struct session, data_manager)},
+	{"zwp_primary_selection_device_manager_v1", 1, offsetof(struct session, primary_manager)},
 };
 
 static void bind_own(struct session *session, const struct relay_message *message)
@@ -126,8 +131,8 @@ static struct relay_hooks *all_hooks(void)
 {
 	static struct relay_hooks *hooks; /* of the process; never change */
 	static const struct relay_hook *const tables[] = {session_hooks, buffer_hooks, focus_hooks,
-		output_hooks, pointer_hooks, popup_hooks, role_hooks, surface_hooks, toplevel_hooks,
-		viewport_hooks, NULL};
+		output_hooks, pointer_hooks, popup_hooks, role_hooks, selection_hooks,
+		surface_hooks, toplevel_hooks, viewport_hooks, NULL};
 	if (!hooks)
 		hooks = relay_hooks_create(tables);
 	return hooks;
@@ -198,7 +203,10 @@ struct life *life_create(
 	wl_list_init(&session->outputs);
 	windows_init(&session->windows);
 	replies_init(&session->replies, session);
-	if (!open_life(life, up_fd, down_fd)) {
+	wl_list_init(&session->outgoing);
+	wl_list_init(&session->incoming);
+	wl_list_init(&session->requests);
+	if (selections_init(session) < 0 || !open_life(life, up_fd, down_fd)) {
 		life_destroy(life);
 		return NULL;
 	}
@@ -210,7 +218,10 @@ void life_destroy(struct life *life)
 	if (!life)
 		return;
 	struct session *session = &life->session;
+	outgoing_finish(session);
+	incoming_finish(session);
 	wm_disconnect(session);
+	selections_finish(session);
 	relay_destroy(session->relay);
 	outputs_finish(session);
 	windows_finish(&session->windows);

@@ -20,6 +20,7 @@
 
 #define WINDOW_BUCKETS 256
 
+struct selections;
 struct session;
 struct surface;
 struct window;
@@ -80,6 +81,7 @@ struct session {
 
 	/* Known UP only; NULL: the compositor does not have it. */
 	struct relay_object *wm_base, *decorations, *viewporter, *activation;
+	struct relay_object *data_manager, *primary_manager;
 	struct wl_list surfaces;    /* surface::link */
 	struct wl_list outputs;     /* output::link */
 	uint32_t scale;             /* of X, in 120ths */
@@ -90,11 +92,15 @@ struct session {
 	xcb_connection_t *x;
 	struct wl_event_source *x_source;
 	xcb_screen_t *screen;
-	xcb_window_t check; /* ours */
+	xcb_window_t check;   /* ours */
+	uint8_t xfixes_event; /* the number of XFixes' SelectionNotify */
 	xcb_atom_t atoms[N_ATOMS];
 	bool managing; /* the atoms are known, and clients are let in */
 	struct replies replies;
 	struct windows windows;
+	struct selections *selections;
+	struct wl_list outgoing, incoming; /* outgoing::link, incoming::link */
+	struct wl_list requests;           /* incoming_request::link */
 
 	bool holding, released;
 	struct wl_event_source *hold_timer, *ack_timer;

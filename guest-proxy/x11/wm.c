@@ -8,10 +8,14 @@
 #include <xcb/xfixes.h>
 
 #include "guest-proxy/x11/focus.h"
+#include "guest-proxy/x11/incoming.h"
+#include "guest-proxy/x11/outgoing.h"
 #include "guest-proxy/x11/popup.h"
 #include "guest-proxy/x11/role.h"
+#include "guest-proxy/x11/selection.h"
 #include "guest-proxy/x11/state.h"
 #include "guest-proxy/x11/toplevel.h"
+#include "guest-proxy/x11/xsettings.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 
@@ -83,6 +87,7 @@ void wm_scale_changed(struct session *session, uint32_t before)
 	struct surface *surface;
 	if (!session->managing)
 		return;
+	xsettings_update(session);
 	wl_list_for_each(surface, &session->surfaces, link)
 	{
 		if (surface->toplevel && surface->window)
@@ -134,6 +139,7 @@ static void handle_create(struct session *session, const void *data)
 static void handle_destroy(struct session *session, const void *data)
 {
 	const xcb_destroy_notify_event_t *event = data;
+	incoming_window_gone(session, event->window);
 	remove_window(session, event->window);
 }
 
@@ -227,6 +233,9 @@ static void handle_property(struct session *session, const void *data)
 {
 	const xcb_property_notify_event_t *event = data;
 	struct window *window = window_find(session, event->window);
+	if (outgoing_property(session, event))
+		return;
+	incoming_property(session, event);
 	if (window)
 		window_property_changed(session, window, event->atom);
 }
@@ -234,6 +243,26 @@ static void handle_property(struct session *session, const void *data)
 static void handle_focus_in(struct session *session, const void *data)
 {
 	focus_in(session, data);
+}
+
+static void handle_selection_request(struct session *session, const void *data)
+{
+	selection_requested(session, data);
+}
+
+static void handle_selection_notify(struct session *session, const void *data)
+{
+	selection_notified(session, data);
+}
+
+static void handle_selection_owner(struct session *session, const void *data)
+{
+	const xcb_xfixes_selection_notify_event_t *event = data;
+	selection_owner_changed(session, event->selection,
+		event->subtype == XCB_XFIXES_SELECTION_EVENT_SET_SELECTION_OWNER ? event->owner
+										 : XCB_NONE,
+		event->selection_timestamp,
+		event->subtype != XCB_XFIXES_SELECTION_EVENT_SET_SELECTION_OWNER);
 }
 
 /* Client messages */
@@ -333,6 +362,8 @@ static void (*const handlers[])(struct session *session, const void *event) = {
 	[XCB_CONFIGURE_NOTIFY] = handle_configure,
 	[XCB_PROPERTY_NOTIFY] = handle_property,
 	[XCB_FOCUS_IN] = handle_focus_in,
+	[XCB_SELECTION_REQUEST] = handle_selection_request,
+	[XCB_SELECTION_NOTIFY] = handle_selection_notify,
 	[XCB_CLIENT_MESSAGE] = handle_client_message,
 };
 
@@ -340,7 +371,9 @@ static void handle_event(struct session *session, const xcb_generic_event_t *eve
 {
 	uint8_t type = event->response_type & 0x7f;
 	/* Errors (type 0) are of windows that went meanwhile. */
-	if (session->managing && type < ARRAY_LENGTH(handlers) && handlers[type])
+	if (session->managing && type == session->xfixes_event)
+		handle_selection_owner(session, event);
+	else if (session->managing && type < ARRAY_LENGTH(handlers) && handlers[type])
 		handlers[type](session, event);
 }
 
@@ -414,6 +447,8 @@ static void manage(struct session *session)
 	xcb_create_window(session->x, XCB_COPY_FROM_PARENT, session->check, root, 0, 0, 1, 1, 0,
 		XCB_WINDOW_CLASS_INPUT_ONLY, XCB_COPY_FROM_PARENT, 0, NULL);
 	advertise(session);
+	selections_manage(session);
+	xsettings_start(session);
 	/* Xwayland lets other clients in when this selection has an owner. */
 	xcb_set_selection_owner(
 		session->x, session->check, SESSION_ATOM(session, WM_S0), XCB_CURRENT_TIME);
@@ -451,6 +486,12 @@ int wm_connect(struct session *session, int fd)
 		return -EPIPE;
 	}
 	session->replies.x = session->x;
+	/* The only reply that is waited for besides that of the setup: no client is there yet. */
+	const xcb_query_extension_reply_t *xfixes =
+		xcb_get_extension_data(session->x, &xcb_xfixes_id);
+	if (!xfixes || !xfixes->present)
+		return -EPIPE;
+	session->xfixes_event = xfixes->first_event + XCB_XFIXES_SELECTION_NOTIFY;
 	session->screen = xcb_setup_roots_iterator(xcb_get_setup(session->x)).data;
 	session->x_source = wl_event_loop_add_fd(session->loop, xcb_get_file_descriptor(session->x),
 		WL_EVENT_READABLE, handle_readable, session);

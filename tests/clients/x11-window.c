@@ -10,6 +10,7 @@
  *   bytes N PROPERTY COUNT               a text of that many bytes
  *   message N TYPE WORD...               to the root; words may be atoms' names
  *   grab N | ungrab                      the pointer
+ *   own N SELECTION                      and never answers for it
  *   flood N COUNT                        changes its title so often
  *   sleep MILLISECONDS | sync
  *
@@ -298,6 +299,8 @@ static void run(struct client *client, char *line)
 		xcb_ungrab_pointer(client->x, XCB_CURRENT_TIME);
 	else if (strcmp(name, "mute") == 0)
 		client->mute[number] = true;
+	else if (strcmp(name, "own") == 0)
+		xcb_set_selection_owner(client->x, id, atom(client, rest), XCB_CURRENT_TIME);
 	else if (strcmp(name, "flood") == 0)
 		flood(client, number, atoi(rest));
 	else

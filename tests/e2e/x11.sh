@@ -2,7 +2,8 @@
 # X11 applications as windows: wayferry-x11 on sway itself (direct), and on wayferry-guest (bridged).
 . "$(dirname "$0")/lib.sh"
 
-tests=(windows:90 applications:120 popups:90 focus:90 life:60)
+tests=(windows:90 applications:120 popups:90 focus:90 life:60 clipboard:120
+    scale:120)
 
 # each_way FUNCTION: runs it with wayferry-x11 direct and bridged.
 each_way() {
@@ -21,6 +22,7 @@ x11_start() {
     need Xwayland xprop xwininfo swaymsg
     SWAY_CONFIG="for_window [title=\".*\"] floating enable
 ${X11_SWAY_CONFIG:-}" sway_start host
+    [ -z "${X11_SCALE:-}" ] || sway_message host output HEADLESS-1 scale "$X11_SCALE" >/dev/null
     if [ "$1" = bridged ]; then
         bridge_start host
         display=$BRIDGE
@@ -345,6 +347,172 @@ check_life() {
 
 test_life() {
     each_way check_life
+}
+
+# A client takes a selection in answer to input, and no input serves twice.
+press_a_key() {
+    WAYLAND_DISPLAY=host wtype -s 100 x
+    sleep 0.2
+}
+
+# to_wayland FILE TYPE [OPTION]: X's clipboard has FILE; a Wayland client gets the same.
+to_wayland() {
+    press_a_key
+    if [ "$2" = text/plain ]; then
+        xclip -i -selection "${3:-clipboard}" "$1"
+    else
+        xclip -i -selection "${3:-clipboard}" -t "$2" "$1"
+    fi
+    until_true 10 pasted_equals "$@" || fail "$1 as $2 did not get from X to Wayland"
+}
+
+pasted_equals() {
+    local primary=
+    [ "${3:-clipboard}" = clipboard ] || primary=--primary
+    # shellcheck disable=SC2086
+    WAYLAND_DISPLAY=host timeout 20 wl-paste -n $primary -t "$2" >"$WORK/pasted" 2>/dev/null
+    cmp -s "$WORK/pasted" "$1"
+}
+
+to_x() {
+    local primary=
+    [ "${3:-clipboard}" = clipboard ] || primary=--primary
+    # shellcheck disable=SC2086
+    WAYLAND_DISPLAY=host wl-copy $primary -t "$2" <"$1"
+    until_true 10 x_pasted_equals "$@" || fail "$1 as $2 did not get from Wayland to X"
+}
+
+x_pasted_equals() {
+    timeout 20 xclip -o -selection "${3:-clipboard}" -t "$2" >"$WORK/pasted" 2>/dev/null
+    cmp -s "$WORK/pasted" "$1"
+}
+
+check_clipboard() {
+    local size pids=() i
+    need wl-copy wl-paste wtype xclip
+    windows_start
+    tell 'create 1 0 0 300 200 #c81e5a' 'title 1 First' 'map 1'
+    shows '^First\|.*focused'
+    printf 'grüße €' >"$WORK/text"
+    for selection in clipboard primary; do
+        to_wayland "$WORK/text" text/plain "$selection"
+        to_x "$WORK/text" text/plain "$selection"
+    done
+    printf '<b>fat</b>' >"$WORK/html"
+    to_wayland "$WORK/html" text/html
+    to_x "$WORK/html" text/html
+    for size in 0 1 65536 131072 131073 262144 ${CLIPBOARD_SIZES:-5000000}; do
+        head -c "$size" /dev/urandom >"$WORK/image"
+        to_wayland "$WORK/image" image/png
+        to_x "$WORK/image" image/png
+    done
+    # Ten at once.
+    for i in 1 2 3 4 5 6 7 8 9 10; do
+        timeout 20 xclip -o -selection clipboard -t image/png | cmp -s - "$WORK/image" &
+        pids+=($!)
+    done
+    for i in "${pids[@]}"; do
+        wait "$i" || fail "one of ten pastes at once differs"
+    done
+    # An owner that never answers, and then has gone, holds nobody up.
+    press_a_key
+    tell 'own 1 CLIPBOARD'
+    told 'done own 1'
+    WAYLAND_DISPLAY=host timeout 2 wl-paste -n -t text/plain >/dev/null 2>&1
+    to_x "$WORK/text" text/plain
+    to_wayland "$WORK/text" text/plain
+}
+
+test_clipboard() {
+    each_way check_clipboard
+}
+
+# logo_picture SCALE: an xlogo of 300x300 X pixels in the corner, as a picture of that size.
+logo_picture() {
+    spawn logo xlogo -geometry 300x300 -bw 0
+    shows '^xlogo\|'
+    sway_message host '[title="xlogo"] move position 0 0' >/dev/null
+    rm -f "$WORK/logo.screen.png"
+    screen_settle host "$WORK/logo.screen.png" 20 || fail "xlogo did not settle at scale $1"
+    convert "$WORK/logo.screen.png" -crop 300x300+0+0 +repage "$LOGS/logo-$HOW-$1.png"
+    stop logo
+    gone '^xlogo'
+}
+
+resource() {
+    xrdb -query | sed -n "s/^$1:\t//p"
+}
+
+check_at_scale() {
+    windows_start
+    pointer_start
+    [ "$(resource Xft.dpi)" = "$DPI" ] || fail "Xft.dpi is $(resource Xft.dpi) at scale $SCALE, not $DPI"
+    logo_picture "$SCALE"
+    same "$LOGS/logo-$HOW-$SCALE.png" "$LOGS/logo-direct-1.png" || fail "xlogo at scale $SCALE is not the one of scale 1"
+    tell 'create 1 0 0 480 360 #c81e5a' 'title 1 Main' 'map 1'
+    shows "^Main\|.*\|$LOGICAL\|"
+    sway_message host '[title="Main"] move position 60 30' >/dev/null
+    colour_is_at '#c81e5a' "480x360+$CORNER"
+    # The pointer is at pixels of the mode; a menu is where X put it.
+    click $((${CORNER%+*} + 120)) $((${CORNER#*+} + 180))
+    told '1 button 1 at 120,180 root .*'
+    local root x y
+    root=$(sed -n 's/^1 button 1 at 120,180 root //p' "$LOGS/windows.log" | head -1)
+    x=$((${root%,*} - 120)) y=$((${root#*,} - 180))
+    tell "create 2 $((x + 60)) $((y + 120)) 120 90 #1e5ac8 override" 'map 2'
+    colour_is_at '#1e5ac8' "120x90+$((${CORNER%+*} + 60))+$((${CORNER#*+} + 120))"
+    click $((${CORNER%+*} + 90)) $((${CORNER#*+} + 150))
+    told '2 button 1 at 30,30 root .*'
+    tell 'destroy 2'
+}
+
+check_scale_1() {
+    SCALE=1 DPI=96 LOGICAL=480x360 CORNER=60+30
+    HOW=direct logo_picture 1
+    check_at_scale
+}
+
+check_scale_2() {
+    SCALE=2 DPI=192 LOGICAL=240x180 CORNER=120+60
+    check_at_scale
+    # It changes while windows are there: the same logical size, in other pixels.
+    sway_message host output HEADLESS-1 scale 1 >/dev/null
+    told '1 configure .* 240x180'
+    shows '^Main\|.*\|240x180\|'
+    until_true 5 resource_is Xft.dpi 96 || fail "Xft.dpi is still $(resource Xft.dpi)"
+    sway_message host output HEADLESS-1 scale 2 >/dev/null
+    told '1 configure .* 480x360'
+    colour_is '#c81e5a' 172800
+}
+
+resource_is() {
+    [ "$(resource "$1")" = "$2" ]
+}
+
+check_scale_1_5() {
+    SCALE=1.5 DPI=144 LOGICAL=320x240 CORNER=90+45
+    check_at_scale
+}
+
+# Of X's pixels, as many as the desktop has units: the compositor enlarges.
+check_scale_unscaled() {
+    windows_start
+    tell 'create 1 0 0 240 180 #c81e5a' 'title 1 Main' 'map 1'
+    shows '^Main\|.*\|240x180\|'
+    [ "$(resource Xft.dpi)" = 96 ] || fail "Xft.dpi is $(resource Xft.dpi)"
+    colour_is '#c81e5a' 172800
+}
+
+test_scale() {
+    each_way check_scale_1
+    X11_SCALE=2
+    each_way check_scale_2
+    X11_OPTIONS='--scale 1'
+    each_way check_scale_unscaled
+    X11_OPTIONS=
+    # Of a size that 1.5 divides: grim would blur the picture of another.
+    X11_SCALE=1.5 SIZE=1200x720
+    each_way check_scale_1_5
 }
 
 e2e_main "$@"

@@ -1,0 +1,21 @@
+/* Clipboard and primary selection: X's and Wayland's are the same ones. */
+#ifndef GUEST_PROXY_X11_SELECTION_H
+#define GUEST_PROXY_X11_SELECTION_H
+
+#include "guest-proxy/x11/session.h"
+
+extern const struct relay_hook selection_hooks[];
+
+/* 0 or -errno. */
+int selections_init(struct session *session);
+void selections_finish(struct session *session);
+/* X is there, the atoms are known. */
+void selections_manage(struct session *session);
+
+/* Events */
+void selection_owner_changed(struct session *session, xcb_atom_t selection, xcb_window_t owner,
+	xcb_timestamp_t time, bool owner_died);
+void selection_requested(struct session *session, const xcb_selection_request_event_t *event);
+void selection_notified(struct session *session, const xcb_selection_notify_event_t *event);
+
+#endif
