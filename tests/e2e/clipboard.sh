@@ -160,7 +160,7 @@ leaving_reader() {
 
 # wl-copy writes through a child, cat.
 has_children() {
-    [ -s "/proc/$1/task/$1/children" ]
+    [ -n "$(<"/proc/$1/task/$1/children")" ]
 }
 
 # One way only, as a file of the machine's says.
