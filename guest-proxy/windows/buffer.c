@@ -10,9 +10,6 @@
 #include "protocol/base/bytes.h"
 #include "protocol/pixels/pixel_format.h"
 
-/* A pool is a mapping of this process, which has 65530 of them for all clients. */
-#define POOLS_MAX 1024
-
 /* The two that every compositor has may be used before it has said so. */
 static bool format_usable(const struct connection *connection, uint32_t format)
 {
@@ -62,9 +59,9 @@ static enum relay_verdict handle_create_pool(struct relay_message *message)
 	if (size <= 0)
 		return relay_fail(message->relay, message->object, WL_SHM_ERROR_INVALID_STRIDE,
 			"invalid pool size %d", size);
-	if (connection->n_pools >= POOLS_MAX)
+	if (connection->n_pools >= BUFFER_POOLS_MAX)
 		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
-			"more than %d wl_shm pools", POOLS_MAX);
+			"more than %d wl_shm pools", BUFFER_POOLS_MAX);
 	struct pool_resource *resource = calloc(1, sizeof(*resource));
 	if (!resource)
 		return relay_fail(

@@ -5,6 +5,12 @@
 #include "guest-proxy/windows/pool.h"
 #include "protocol/relay/relay.h"
 
+/*
+ * Pools of one client. Each is a mapping of this process, which has 65530 of them. Xwayland has one
+ * for each pixmap of its clients.
+ */
+#define BUFFER_POOLS_MAX 32768
+
 /* A wl_buffer in a client's pool. */
 struct buffer {
 	uint32_t refs;
