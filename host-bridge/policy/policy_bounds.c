@@ -85,8 +85,8 @@ static bool bounds_of(const struct policy_surface *root, struct rectangle *bound
 	*bounds = root->geometry;
 	if (bounds->width <= 0 || bounds->height <= 0)
 		*bounds = (struct rectangle){0, 0, root->width, root->height};
-	bounds->width = max_i64(bounds->width, root->configured_width) + 2 * MARGIN;
-	bounds->height = max_i64(bounds->height, root->configured_height) + 2 * MARGIN;
+	bounds->width = max_i64(bounds->width, root->configured_width) + INT64_C(2) * MARGIN;
+	bounds->height = max_i64(bounds->height, root->configured_height) + INT64_C(2) * MARGIN;
 	bounds->x -= MARGIN;
 	bounds->y -= MARGIN;
 	return root->width > 0;
