@@ -1,7 +1,6 @@
 /*
- * A relay under the policy, with both ends as they please. The input is that of fuzz_relay:
- * segments of one byte (bit 7: the compositor speaks, bit 6: a handle comes along, the rest: length
- * in words) and as many words. The guest's handles are blobs of each kind and fds in turn.
+ * A relay under the policy, with both ends as they please (relay_talk.h). The guest's handles are
+ * blobs of each kind and fds in turn.
  *
  * What the compositor is told about pools, buffers and planes must stay within the blobs they came
  * from.
@@ -19,6 +18,7 @@
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 #include "protocol/formats/vhost_user.h"
+#include "tests/fuzz/relay_talk.h"
 #include "tests/unit/mapped_region.h"
 
 #define RAM UINT64_C(0x10000)
@@ -147,27 +147,6 @@ static bool allow_global(void *data, const struct interface *interface, uint32_t
 
 static const struct relay_ops ops = {.send = check_sent, .allow_global = allow_global};
 
-static void talk(const uint8_t *data, size_t size)
-{
-	while (size > 0 && !relay_failure(world.relay)) {
-		enum relay_end from = *data & 0x80 ? RELAY_UP : RELAY_DOWN;
-		size_t n = min_u64((*data & 0x3f) * UINT64_C(4), size - 1);
-		struct wire_handle handle;
-		size_t n_handles = *data >> 6 & 1;
-		if (n_handles > 0)
-			handle = new_handle(from);
-		/* An exact copy on the heap, so that ASan sees a read past the end. */
-		uint8_t *copy = malloc(n > 0 ? n : 1);
-		assert(copy);
-		memcpy(copy, data + 1, n);
-		int result = relay_push(world.relay, from, copy, n, &handle, n_handles);
-		assert((result < 0) == (relay_failure(world.relay) != NULL));
-		free(copy);
-		data += 1 + n;
-		size -= 1 + n;
-	}
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (!world.memory)
@@ -178,7 +157,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	world.relay =
 		relay_create(world.policy.hooks, &ops, &world, "fuzz", world.policy.max_objects);
 	assert(world.relay);
-	talk(data, size);
+	relay_talk(world.relay, data, size, new_handle);
 	relay_destroy(world.relay);
 	for (size_t i = 0; i < ARRAY_LENGTH(world.blobs); i++)
 		assert(world.blobs[i]->refs == 1);

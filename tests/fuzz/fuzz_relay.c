@@ -1,16 +1,13 @@
 /*
- * Both ends of a relay as they please. The input is a row of segments: one byte whose bit 7 says
- * which end speaks (1: the compositor), bit 6 whether an fd comes along and whose other bits are
- * the length of the segment in words; then the words. Some hooks swallow, so that the ends differ
- * in what they know.
+ * Both ends of a relay as they please (relay_talk.h). Some hooks swallow, so that the ends differ
+ * in what they know; some hold messages back, and some keep references.
  */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "protocol/base/bytes.h"
-#include "protocol/relay/relay.h"
+#include "tests/fuzz/relay_talk.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -22,7 +19,7 @@ static void let_go(void *blob)
 	live_handles--;
 }
 
-static struct wire_handle new_handle(void)
+static struct wire_handle new_handle(enum relay_end from)
 {
 	live_handles++;
 	return (struct wire_handle){.kind = WIRE_BLOB, .fd = -1, .blob_unref = let_go};
@@ -70,7 +67,8 @@ static enum relay_verdict replace_pool(struct relay_message *message)
 		message->relay, message->args[0].object->interface, message->object->version);
 	if (!pool)
 		return relay_fail(message->relay, NULL, 2, "no memory");
-	union wire_arg args[] = {{.object = pool}, {.handle = new_handle()}, {.i = 4096}};
+	union wire_arg args[] = {
+		{.object = pool}, {.handle = new_handle(message->from)}, {.i = 4096}};
 	relay_send(message->relay, RELAY_UP, message->object, message->opcode, args);
 	relay_send_named(message->relay, RELAY_UP, pool, "destroy", NULL);
 	return RELAY_SWALLOW;
@@ -97,39 +95,53 @@ static enum relay_verdict note_region(struct relay_message *message)
 	return RELAY_FORWARD;
 }
 
+/* Objects that hooks remember, whoever destroys them. */
+static struct relay_ref remembered[4];
+
+static enum relay_verdict remember(struct relay_message *message)
+{
+	size_t i = message->args[1].u % ARRAY_LENGTH(remembered);
+	relay_ref_set(&remembered[i], message->args[0].object);
+	relay_ref_set(&remembered[(i + 1) % ARRAY_LENGTH(remembered)], message->object);
+	return RELAY_FORWARD;
+}
+
+static enum relay_verdict use_remembered(struct relay_message *message)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(remembered); i++) {
+		struct relay_object *object = remembered[i].object;
+		if (object && strcmp(object->interface->wl->name, "wl_buffer") == 0)
+			relay_send_named(message->relay, RELAY_DOWN, object, "release", NULL);
+		else if (object)
+			relay_send_named(message->relay, RELAY_UP, message->object, "attach",
+				(union wire_arg[]){{.object = NULL}, {.i = 0}, {.i = 0}});
+	}
+	return RELAY_FORWARD;
+}
+
+static bool held;
+
+static enum relay_verdict hold_once(struct relay_message *message)
+{
+	held = !held;
+	return held ? RELAY_HOLD : RELAY_FORWARD;
+}
+
 static const struct relay_hook hooks[] = {
 	{"wl_shm", "create_pool", replace_pool, RELAY_DOWN},
 	{"wl_shm_pool", "create_buffer", swallow, RELAY_DOWN},
 	{"wl_shm_pool", "resize", swallow, RELAY_DOWN},
 	{"wl_compositor", "create_region", note_region, RELAY_DOWN},
 	{"wl_surface", "destroy", destroy_surface, RELAY_DOWN},
+	{"wl_surface", "attach", remember, RELAY_DOWN},
+	{"wl_surface", "commit", use_remembered, RELAY_DOWN},
+	{"wl_surface", "set_buffer_scale", hold_once, RELAY_DOWN},
 	{"wl_surface", "enter", swallow, RELAY_UP},
 	{"wl_callback", "done", keep_some, RELAY_UP},
 	{0},
 };
 
 static const struct relay_ops ops = {.send = check_sent, .allow_global = allow_global};
-
-static void talk(struct relay *relay, const uint8_t *data, size_t size)
-{
-	while (size > 0 && !relay_failure(relay)) {
-		enum relay_end from = *data & 0x80 ? RELAY_UP : RELAY_DOWN;
-		size_t n = min_u64((*data & 0x3f) * UINT64_C(4), size - 1);
-		struct wire_handle handle;
-		size_t n_handles = *data >> 6 & 1;
-		if (n_handles > 0)
-			handle = new_handle();
-		/* An exact copy on the heap, so that ASan sees a read past the end. */
-		uint8_t *copy = malloc(n > 0 ? n : 1);
-		assert(copy);
-		memcpy(copy, data + 1, n);
-		int result = relay_push(relay, from, copy, n, &handle, n_handles);
-		assert((result < 0) == (relay_failure(relay) != NULL));
-		free(copy);
-		data += 1 + n;
-		size -= 1 + n;
-	}
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -138,8 +150,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		ready = relay_hooks_create((const struct relay_hook *const[]){hooks, NULL});
 	struct relay *relay = relay_create(ready, &ops, NULL, "fuzz", 64);
 	assert(ready && relay);
-	talk(relay, data, size);
+	held = false;
+	relay_talk(relay, data, size, new_handle);
 	relay_destroy(relay);
 	assert(live_handles == 0 && live_data == 0);
+	for (size_t i = 0; i < ARRAY_LENGTH(remembered); i++)
+		assert(!remembered[i].object);
 	return 0;
 }

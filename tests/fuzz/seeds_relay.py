@@ -33,6 +33,11 @@ def up(*args):
     return piece(UP, *args)
 
 
+def said(end, target, opcode, *args):
+    """A message in relay_talk.h's short form: a byte for each argument, from ids and strings numbered there."""
+    return bytes([end | 63, target - SERVER + 224 if target >= SERVER else target, opcode, *args])
+
+
 def start(*bound, version=1):
     """get_registry as 2, all globals, and binds of the interfaces in @bound as 3, 4, ..."""
     out = down(1, 1, 2)
@@ -66,6 +71,14 @@ SEEDS = {
     + down(4, 2, 16, 16, 0x34325258, 0) + up(4, 0, SERVER) + down(4, 0) + up(1, 1, 4) + down(SERVER, 0),
     "feedback": start("wl_compositor", "wp_presentation") + down(3, 0, 5) + down(4, 1, 5, 6) + up(6, 2) + up(1, 1, 6),
     "error": start("wl_compositor") + up(1, 0, 3, 0, string("bad")) + up(1, 0, 99, 0, string("worse")),
+    "shm_deleted": start("wl_compositor", "wl_shm") + down(3, 0, 5) + piece(DOWN | FD, 4, 0, 6, 4096)
+    + down(6, 0, 7, 0, 8, 8, 32, 0) + said(UP, 1, 1, 4) + down(5, 1, 7, 0, 0) + down(5, 6),
+    "states": start("wl_compositor", "wl_seat", "wl_data_device_manager") + down(3, 0, 6) + down(5, 1, 7, 4)
+    + said(UP, 7, 0, 0) + said(UP, SERVER, 0, 13) + said(DOWN, SERVER, 2) + said(UP, SERVER, 0, 13) + said(UP, 7, 0, 0)
+    + down(6, 0) + said(UP, 6, 0, 3) + said(UP, 1, 1, 6) + said(UP, 6, 0, 3),
+    "globals_again": start() + said(UP, 2, 0, 7, 7, 4) + said(UP, 2, 0, 50, 7, 4) + said(UP, 2, 1, 7) + said(UP, 2, 1, 7)
+    + said(UP, 2, 0, 51, 7, 5) + said(DOWN, 2, 0, 7, 7, 3, 0) + said(DOWN, 2, 0, 51, 7, 3, 0) + said(DOWN, 4, 2, 0),
+    "held": start("wl_compositor") + down(3, 0, 4) + down(4, 8, 2) + down(4, 6) + said(UP, 1, 1, 4),
     "malformed": start("wl_compositor") + down(3, 0, 0),
 }
 
@@ -80,3 +93,4 @@ def write(corpus, seeds):
 
 if __name__ == "__main__":
     write("relay", SEEDS)
+    write("guest_wayland", SEEDS)

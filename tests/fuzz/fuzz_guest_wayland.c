@@ -1,0 +1,126 @@
+/*
+ * The guest's hooks between an application and a host as they please (relay_talk.h): what the host
+ * says may be wrong in every way and must not reach the application's memory, or end the proxy.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "guest-proxy/clients/registry.h"
+#include "guest-proxy/connection/clock.h"
+#include "guest-proxy/connection/connection.h"
+#include "guest-proxy/connection/transfer.h"
+#include "guest-proxy/dmabuf/dmabuf.h"
+#include "guest-proxy/dmabuf/dmabuf_feedback.h"
+#include "guest-proxy/dmabuf/dmabuf_globals.h"
+#include "guest-proxy/dmabuf/dmabuf_state.h"
+#include "guest-proxy/dmabuf/drm.h"
+#include "guest-proxy/windows/buffer.h"
+#include "guest-proxy/windows/surface.h"
+#include "guest-proxy/windows/swapchain.h"
+#include "protocol/base/fd.h"
+#include "protocol/base/log.h"
+#include "protocol/base/sigbus_guard.h"
+#include "tests/fuzz/relay_talk.h"
+#include "tests/unit/fake_channel.h"
+
+#define POOL_BYTES 8192
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct world {
+	struct connection connection; /* first: relay_data() */
+	struct wl_event_loop *loop;
+	struct relay_hooks *hooks;
+	struct gpu gpu;
+	struct host_clock clock;
+	int memory, pipe[2]; /* of the application's: a pool, a dma-buf (fake_channel.h) */
+	unsigned n_handles;
+} world;
+
+static struct wire_handle new_handle(enum relay_end from)
+{
+	if (from == RELAY_UP)
+		return wire_handle_fd(fd_dup(world.memory));
+	return wire_handle_fd(fd_dup(world.n_handles++ % 2 ? world.pipe[0] : world.memory));
+}
+
+static int check_sent(void *data, enum relay_end to, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
+{
+	for (size_t i = 0; i < n_handles; i++)
+		wire_handle_finish(&handles[i]);
+	return 0;
+}
+
+static const struct relay_ops ops = {.send = check_sent, .allow_global = registry_allows};
+
+static void wake(struct connection *connection)
+{
+}
+
+static void make_world(void)
+{
+	static const struct relay_hook *const tables[] = {
+		buffer_hooks,
+		clock_hooks,
+		dmabuf_hooks,
+		dmabuf_global_hooks,
+		dmabuf_feedback_hooks,
+		drm_hooks,
+		swapchain_hooks,
+		surface_hooks,
+		transfer_hooks,
+		NULL,
+	};
+	log_set_level(LOG_LEVEL_ERROR);
+	assert(sigbus_guard_install() == 0);
+	world.loop = wl_event_loop_create();
+	world.hooks = relay_hooks_create(tables);
+	world.gpu = (struct gpu){.node = "/dev/dri/renderD128"};
+	world.memory = fd_memfd("pool", POOL_BYTES);
+	int result = pipe(world.pipe);
+	assert(world.loop && world.hooks && world.memory >= 0 && result == 0);
+	host_clock_init(&world.clock, false);
+}
+
+static void connect_client(struct connection *connection)
+{
+	*connection = (struct connection){
+		.name = "fuzz",
+		.loop = world.loop,
+		.gpu = &world.gpu,
+		.clock = &world.clock,
+		.wake = wake,
+	};
+	wl_list_init(&connection->swapchains);
+	wl_list_init(&connection->retired);
+	connection->channel = channel_create(&world.gpu, NULL, NULL);
+	connection->transfers = transfers_create(connection);
+	connection->dmabuf = dmabuf_state_create();
+	connection->relay = relay_create(world.hooks, &ops, connection, "fuzz", 64);
+	assert(connection->channel && connection->transfers && connection->dmabuf &&
+		connection->relay);
+}
+
+static void disconnect_client(struct connection *connection)
+{
+	connection->ending = true;
+	transfers_destroy(connection->transfers);
+	connection->transfers = NULL;
+	relay_destroy(connection->relay);
+	dmabuf_state_destroy(connection->dmabuf);
+	swapchain_finish_retired(connection);
+	channel_destroy(connection->channel);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (!world.loop)
+		make_world();
+	world.n_handles = 0;
+	connect_client(&world.connection);
+	relay_talk(world.connection.relay, data, size, new_handle);
+	disconnect_client(&world.connection);
+	return 0;
+}
