@@ -25,7 +25,7 @@ void read_credit_finish(struct read_credit *credit)
 static struct credit_pipe *find(struct read_credit *credit, uint32_t id)
 {
 	struct credit_pipe *pipe;
-	wl_array_for_each(pipe, &credit->pipes)
+	array_for_each(pipe, &credit->pipes)
 	{
 		if (pipe->id == id)
 			return pipe;

@@ -110,7 +110,7 @@ static void drop_repeated(struct feedback *feedback, uint32_t number)
 	struct tranche *tranche = &feedback->tranches[number];
 	uint16_t *index, *left = tranche->indices.data;
 
-	wl_array_for_each(index, &tranche->indices)
+	array_for_each(index, &tranche->indices)
 	{
 		bool repeated = false;
 		for (uint32_t t = 0; t < number && !repeated; t++)

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "guest-proxy/gpu/gpu.h"
+#include "protocol/base/bytes.h"
 #include "protocol/pixels/pixel_format.h"
 
 int dmabuf_pairs_add(struct wl_array *pairs, uint32_t format, uint64_t modifier)
@@ -12,7 +13,7 @@ int dmabuf_pairs_add(struct wl_array *pairs, uint32_t format, uint64_t modifier)
 	struct dmabuf_pair *pair;
 	int place = 0;
 
-	wl_array_for_each(pair, pairs)
+	array_for_each(pair, pairs)
 	{
 		if (pair->format == format && pair->modifier == modifier)
 			return place;

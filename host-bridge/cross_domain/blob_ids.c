@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "host-bridge/gpu/resources.h"
+#include "protocol/base/bytes.h"
 #include "protocol/pixels/pixel_format.h"
 
 #define STRIDE_ALIGNMENT 64
@@ -94,7 +95,7 @@ static struct blob_image *find_image(
 	const struct blob_ids *ids, const struct cross_domain_get_image_requirements *request)
 {
 	struct blob_image *image;
-	wl_array_for_each(image, &ids->images)
+	array_for_each(image, &ids->images)
 	{
 		if (same_image(&image->request, request))
 			return image;
@@ -110,7 +111,7 @@ static struct blob_image *new_image(struct blob_ids *ids)
 
 	if (ids->images.size < BLOB_IDS_MAX_IMAGES * sizeof(*image))
 		return wl_array_add(&ids->images, sizeof(*image));
-	wl_array_for_each(image, &ids->images)
+	array_for_each(image, &ids->images)
 	{
 		if (image->used < oldest->used)
 			oldest = image;
@@ -227,7 +228,7 @@ int blob_ids_create(struct blob_ids *ids, uint64_t blob_id, uint64_t size, struc
 		return 0;
 	}
 	struct blob_image *image;
-	wl_array_for_each(image, &ids->images)
+	array_for_each(image, &ids->images)
 	{
 		if (image->id != blob_id)
 			continue;

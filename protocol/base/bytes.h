@@ -18,6 +18,12 @@ static_assert(__BYTE_ORDER == __LITTLE_ENDIAN,
 #define container_of(pointer, type, member)                                                        \
 	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
+/* Each element of a wl_array in turn; libwayland's own adds to a null pointer when it is empty. */
+#define array_for_each(pos, array)                                                                 \
+	for ((pos) = (array)->data;                                                                \
+		(pos) && (const char *)(pos) < (const char *)(array)->data + (array)->size;        \
+		(pos)++)
+
 #define PAGE_BYTES UINT64_C(4096)
 
 /* @value rounded up to a multiple of @unit (a power of two); wraps above 2^64 - unit. */

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "protocol/base/bytes.h"
+
 /* Removed globals are kept for binds that are under way; beyond so many globals their places are
  * taken by new ones. */
 #define KEPT_GLOBALS 256
@@ -16,7 +18,7 @@ static size_t count(const struct globals *globals)
 struct global *globals_find(const struct globals *globals, uint32_t name)
 {
 	struct global *global;
-	wl_array_for_each(global, &globals->array)
+	array_for_each(global, &globals->array)
 	{
 		if (global->name == name)
 			return global;
@@ -27,7 +29,7 @@ struct global *globals_find(const struct globals *globals, uint32_t name)
 static struct global *find_removed(const struct globals *globals)
 {
 	struct global *global;
-	wl_array_for_each(global, &globals->array)
+	array_for_each(global, &globals->array)
 	{
 		if (global->removed)
 			return global;

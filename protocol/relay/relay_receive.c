@@ -376,7 +376,8 @@ int relay_push(struct relay *relay, enum relay_end from, const uint8_t *bytes, s
 	keep_handles(relay, from, handles, n_handles);
 	if (byte_queue_size(kept) == 0) {
 		size_t used = work_off(relay, from, bytes, size);
-		keep_bytes(relay, from, bytes + used, size - used);
+		if (used < size)
+			keep_bytes(relay, from, bytes + used, size - used);
 	} else {
 		keep_bytes(relay, from, bytes, size);
 		byte_queue_take(

@@ -77,7 +77,8 @@ SEEDS = {
     + said(UP, 7, 0, 0) + said(UP, SERVER, 0, 13) + said(DOWN, SERVER, 2) + said(UP, SERVER, 0, 13) + said(UP, 7, 0, 0)
     + down(6, 0) + said(UP, 6, 0, 3) + said(UP, 1, 1, 6) + said(UP, 6, 0, 3),
     "globals_again": start() + said(UP, 2, 0, 7, 7, 4) + said(UP, 2, 0, 50, 7, 4) + said(UP, 2, 1, 7) + said(UP, 2, 1, 7)
-    + said(UP, 2, 0, 51, 7, 5) + said(DOWN, 2, 0, 7, 7, 3, 0) + said(DOWN, 2, 0, 51, 7, 3, 0) + said(DOWN, 4, 2, 0),
+    + said(UP, 2, 0, 51, 7, 5) + said(DOWN, 2, 0, 7, 7, 5, 0) + said(DOWN, 2, 0, 51, 7, 5, 0)
+    + said(DOWN, 3, 2, 0) + said(DOWN, 4, 2, 0),
     "held": start("wl_compositor") + down(3, 0, 4) + down(4, 8, 2) + down(4, 6) + said(UP, 1, 1, 4),
     "malformed": start("wl_compositor") + down(3, 0, 0),
 }
