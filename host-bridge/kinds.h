@@ -8,6 +8,7 @@
 struct kinds {
 	struct cross_domain_kind cross_domain;
 	struct renderer_context_kind renderer[RENDERER_MAX_CAPSETS];
+	struct rate rate; /* of new 3D contexts of all kinds: each starts a process */
 	struct context_kind *list[1 + RENDERER_MAX_CAPSETS]; /* as guests are told of them */
 	size_t n;
 };

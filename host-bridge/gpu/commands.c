@@ -180,8 +180,7 @@ static void begin(struct command *command, struct device_state *state, enum devi
 	virtqueue_read(command->queue, chain, 0, &command->in.hdr, sizeof(command->in.hdr));
 }
 
-/* Waited-for commands, from finish_turn. */
-static void execute_waiting(void *data, const struct virtqueue_chain *chain)
+static bool execute_waiting(void *data, const struct virtqueue_chain *chain)
 {
 	struct device_state *state = data;
 	struct command command;
@@ -190,12 +189,26 @@ static void execute_waiting(void *data, const struct virtqueue_chain *chain)
 		describe(state, DEVICE_CONTROL_QUEUE, command.in.hdr.type);
 	answer(&command, description, execute(&command, description));
 	state->requests.answered(state->requests.data);
+	return !turn_is_over(&state->host);
 }
 
-void commands_retry(struct device_state *state)
+bool commands_retry(struct device_state *state)
 {
-	if (state->waiting.count > 0)
-		waiting_retry(&state->waiting, execute_waiting, state);
+	return state->waiting.count == 0 || waiting_retry(&state->waiting, execute_waiting, state);
+}
+
+bool commands_continue(struct device_state *state)
+{
+	if (wl_list_empty(&state->backings))
+		return true;
+	/* What waited for one that has come to its end can be executed. */
+	return command_backings_continue(state) && state->waiting.count == 0;
+}
+
+void commands_drop(struct device_state *state)
+{
+	waiting_room_finish(&state->waiting);
+	command_backings_drop(state);
 }
 
 /* What the command is about, as far as the order of things goes. */
@@ -206,6 +219,13 @@ static struct waiting_subject find_subject(
 	if (description && description->resource_offset > 0)
 		virtqueue_read(command->queue, command->chain, description->resource_offset,
 			&subject.resource_id, sizeof(subject.resource_id));
+	if (command->in.hdr.type == VIRTIO_GPU_CMD_CTX_CREATE) {
+		uint32_t init = 0;
+		virtqueue_read(command->queue, command->chain,
+			offsetof(struct virtio_gpu_ctx_create, context_init), &init, sizeof(init));
+		const struct context_kind *kind = device_kind_of_init(command->state, init);
+		subject.rate = kind ? kind->rate : NULL;
+	}
 	return subject;
 }
 

@@ -60,8 +60,13 @@ typedef uint32_t (*command_fn)(struct command *command);
 void command_execute(
 	struct device_state *state, enum device_queue queue, const struct virtqueue_chain *chain);
 
-/* Executes what had to wait and need not any more. */
-void commands_retry(struct device_state *state);
+/* Executes what had to wait and need not any more. False: the turn is over and there may be more.
+ */
+bool commands_retry(struct device_state *state);
+/* Goes on with commands that take more than a turn. False: there is more to do in the next one. */
+bool commands_continue(struct device_state *state);
+/* Before a reset: forgets them all. */
+void commands_drop(struct device_state *state);
 
 /* In commands_context.c */
 uint32_t command_get_capset_info(struct command *command);
@@ -77,6 +82,8 @@ uint32_t command_resource_create_3d(struct command *command);
 uint32_t command_transfer_3d(struct command *command);
 
 /* In commands_resource.c */
+bool command_backings_continue(struct device_state *state);
+void command_backings_drop(struct device_state *state);
 uint32_t command_resource_create_2d(struct command *command);
 uint32_t command_resource_unref(struct command *command);
 uint32_t command_resource_attach_backing(struct command *command);

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "protocol/base/bytes.h"
+#include "protocol/base/monotonic.h"
 
 uint32_t command_get_capset_info(struct command *command)
 {
@@ -41,16 +42,15 @@ uint32_t command_ctx_create(struct command *command)
 
 	if (id == 0 || id_map_find(&state->contexts, id))
 		return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
-	uint32_t capset_id = in->context_init & VIRTIO_GPU_CONTEXT_INIT_CAPSET_ID_MASK;
-	if (capset_id == 0) /* as it was before there were several: OpenGL */
-		capset_id = VIRTIO_GPU_CAPSET_VIRGL2;
-	struct context_kind *kind = device_find_kind(state, capset_id);
+	struct context_kind *kind = device_kind_of_init(state, in->context_init);
 	if (!kind || in->nlen > sizeof(in->debug_name))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	if (state->contexts.count >= DEVICE_MAX_CONTEXTS)
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 
 	memcpy(name, in->debug_name, in->nlen);
+	if (kind->rate)
+		rate_count(kind->rate, monotonic_ns());
 	struct context *context = kind->create(kind, id, name);
 	if (!context)
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;

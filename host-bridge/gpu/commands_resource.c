@@ -5,78 +5,145 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "host-bridge/vhost/guest_memory.h"
+#include "host-bridge/gpu/page_list.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 
 #define MAX_2D_PX 16384
 #define N_SCANOUTS 1
-#define MAX_ENTRIES (1u << 20) /* of one resource: 4 GiB in single pages */
-#define ENTRIES_AT_A_TIME 256
 
 /* --- guest pages --- */
 
-/* Appends a run to @pages, or to the last run if it goes on there. */
-static void add_run(
-	struct resource_pages *pages, uint32_t *n, const struct virtio_gpu_mem_entry *entry)
+/* Pages that become the memory of a resource; an entry of device_state::backings while they are
+ * read. */
+struct backing {
+	struct wl_list link;
+	struct page_list list;
+	struct virtqueue_chain *chain; /* our own, where the command is kept */
+	struct request *request;       /* of the command that is kept */
+	struct resource *resource;
+	bool is_new; /* the resource goes again if the list is no good */
+};
+
+static bool is_classic(const struct resource *resource)
 {
-	struct resource_pages *last = *n > 0 ? &pages[*n - 1] : NULL;
-	if (last && last->guest_address + last->length == entry->addr &&
-		entry->length <= UINT32_MAX - last->length)
-		last->length += entry->length;
-	else
-		pages[(*n)++] = (struct resource_pages){
-			.guest_address = entry->addr, .length = entry->length};
+	return resource->kind == RESOURCE_2D || resource->kind == RESOURCE_3D;
 }
 
-/* The @n_entries runs of guest memory behind the command's struct; the caller's. */
-static int read_pages(
-	struct command *command, uint32_t n_entries, struct resource_pages **out, uint32_t *n_out)
+/* The guest pages of a resource have come or gone. */
+static void tell_backing(struct device_state *state, struct resource *resource)
 {
-	struct virtio_gpu_mem_entry entries[ENTRIES_AT_A_TIME];
-	const struct guest_memory *memory = command->state->resources.memory;
-	uint64_t offset = command->fixed_bytes;
+	uint32_t position = 0;
+	if (resource->attached == 0)
+		return;
+	for (struct context *context; (context = id_map_next(&state->contexts, &position));)
+		if (context->ops->backing && id_map_find(&context->attached, resource->id))
+			context->ops->backing(context, resource);
+}
 
-	if (n_entries == 0 ||
-		!range_fits(offset, (uint64_t)n_entries * sizeof(entries[0]),
-			command->chain->out_bytes))
-		return -EINVAL;
-	if (n_entries > MAX_ENTRIES)
-		return -ENOSPC;
-	struct resource_pages *pages = calloc(n_entries, sizeof(*pages));
-	if (!pages)
+/* All has been read (0), or it is no good. The result of the command. */
+static int backing_end(struct device_state *state, struct backing *backing, int err)
+{
+	if (err == 0)
+		err = page_list_give(&backing->list, backing->resource);
+	page_list_finish(&backing->list);
+	if (err == 0 && is_classic(backing->resource))
+		tell_backing(state, backing->resource);
+	else if (err < 0 && backing->is_new)
+		resource_forget(backing->resource);
+	return err;
+}
+
+/* Reads until the turn is over. 0: that was all of it; 1: there is more; or -errno. */
+static int backing_read(struct device_state *state, struct backing *backing)
+{
+	int result;
+	do
+		result = page_list_read(&backing->list, state->resources.memory);
+	while (result > 0 && !turn_is_over(&state->host));
+	return result;
+}
+
+static void backing_free(struct backing *backing)
+{
+	wl_list_remove(&backing->link);
+	page_list_finish(&backing->list);
+	free(backing->chain);
+	free(backing);
+}
+
+/* The rest is read in later turns: the command is kept. */
+static int backing_keep(struct command *command, const struct backing *from)
+{
+	struct device_state *state = command->state;
+	struct backing *backing = malloc(sizeof(*backing));
+	struct virtqueue_chain *chain = virtqueue_chain_copy(command->chain);
+	struct request *request = NULL;
+
+	if (backing && chain)
+		request = request_create(&state->requests, command->chain, &command->in.hdr, NULL);
+	if (!request) {
+		free(chain);
+		free(backing);
 		return -ENOMEM;
-	uint32_t n = 0;
-	for (uint32_t done = 0; done < n_entries;) {
-		uint32_t count = (uint32_t)min_u64(n_entries - done, ENTRIES_AT_A_TIME);
-		size_t bytes = count * sizeof(entries[0]);
-		if (virtqueue_read(command->queue, command->chain, offset, entries, bytes) != bytes)
-			goto error;
-		for (uint32_t i = 0; i < count; i++) {
-			if (entries[i].length == 0 ||
-				!guest_memory_covers(memory, entries[i].addr, entries[i].length))
-				goto error;
-			add_run(pages, &n, &entries[i]);
-		}
-		done += count;
-		offset += bytes;
 	}
-	/* Most guests' pages join up; what was too much goes back. */
-	struct resource_pages *shrunk = realloc(pages, n * sizeof(*pages));
-	*out = shrunk ? shrunk : pages;
-	*n_out = n;
+	*backing = *from;
+	backing->chain = chain;
+	backing->list.chain = chain;
+	backing->request = request;
+	wl_list_insert(state->backings.prev, &backing->link);
+	resource_set_pending(backing->resource, true);
 	return 0;
-error:
-	free(pages);
-	return -EINVAL;
 }
 
-static int give_pages(struct command *command, struct resource *resource, uint32_t n_entries)
+/* Gives @resource the pages whose @n_entries entries follow the command's struct. */
+static uint32_t give_pages(
+	struct command *command, struct resource *resource, uint32_t n_entries, bool is_new)
 {
-	struct resource_pages *pages;
-	uint32_t n;
-	int err = read_pages(command, n_entries, &pages, &n);
-	return err < 0 ? err : resource_set_pages(resource, pages, n);
+	struct device_state *state = command->state;
+	struct backing backing = {.resource = resource, .is_new = is_new};
+
+	int result = page_list_init(
+		&backing.list, command->queue, command->chain, command->fixed_bytes, n_entries);
+	/* Long ones are read after what else there is to do, one after the other. */
+	if (result == 0 && n_entries > PAGE_LIST_SHORT)
+		result = 1;
+	else if (result == 0)
+		result = page_list_read(&backing.list, state->resources.memory);
+	if (result > 0) {
+		result = backing_keep(command, &backing);
+		if (result == 0)
+			return COMMAND_KEPT;
+	}
+	return command_response(backing_end(state, &backing, result));
+}
+
+bool command_backings_continue(struct device_state *state)
+{
+	while (!wl_list_empty(&state->backings)) {
+		struct backing *backing = wl_container_of(state->backings.next, backing, link);
+		int result = backing_read(state, backing);
+		if (result > 0)
+			return false;
+		resource_set_pending(backing->resource, false);
+		result = backing_end(state, backing, result);
+		request_complete(backing->request, command_response(result));
+		backing_free(backing);
+		if (turn_is_over(&state->host))
+			break;
+	}
+	return wl_list_empty(&state->backings);
+}
+
+void command_backings_drop(struct device_state *state)
+{
+	struct backing *backing, *next;
+	wl_list_for_each_safe(backing, next, &state->backings, link)
+	{
+		resource_set_pending(backing->resource, false);
+		request_complete(backing->request, VIRTIO_GPU_RESP_ERR_UNSPEC);
+		backing_free(backing);
+	}
 }
 
 /* --- 2D --- */
@@ -124,22 +191,6 @@ uint32_t command_resource_create_2d(struct command *command)
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
-static bool is_classic(const struct resource *resource)
-{
-	return resource->kind == RESOURCE_2D || resource->kind == RESOURCE_3D;
-}
-
-/* The guest pages of a resource have come or gone. */
-static void tell_backing(struct device_state *state, struct resource *resource)
-{
-	uint32_t position = 0;
-	if (resource->attached == 0)
-		return;
-	for (struct context *context; (context = id_map_next(&state->contexts, &position));)
-		if (context->ops->backing && id_map_find(&context->attached, resource->id))
-			context->ops->backing(context, resource);
-}
-
 uint32_t command_resource_attach_backing(struct command *command)
 {
 	const struct virtio_gpu_resource_attach_backing *in = &command->in.attach_backing;
@@ -149,10 +200,7 @@ uint32_t command_resource_attach_backing(struct command *command)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	if (!is_classic(resource) || resource->n_pages > 0)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	int err = give_pages(command, resource, in->nr_entries);
-	if (err == 0)
-		tell_backing(command->state, resource);
-	return command_response(err);
+	return give_pages(command, resource, in->nr_entries, false);
 }
 
 uint32_t command_resource_detach_backing(struct command *command)
@@ -279,10 +327,7 @@ static uint32_t create_guest_blob(struct command *command)
 		in->size, &resource);
 	if (err < 0)
 		return command_response(err);
-	err = give_pages(command, resource, in->nr_entries);
-	if (err < 0)
-		resource_forget(resource);
-	return command_response(err);
+	return give_pages(command, resource, in->nr_entries, true);
 }
 
 /* A blob that the context's worker makes. */

@@ -1,6 +1,13 @@
 /* How a context asks the device for its attention. */
 #include "host-bridge/gpu/context.h"
 
+#include "protocol/base/monotonic.h"
+
+bool turn_is_over(const struct context_host *host)
+{
+	return monotonic_ns() >= host->turn_ends_ns;
+}
+
 void context_wake(struct context *context)
 {
 	const struct context_host *host = context->host;

@@ -2,6 +2,7 @@
 #ifndef HOST_BRIDGE_GPU_CONTEXT_H
 #define HOST_BRIDGE_GPU_CONTEXT_H
 
+#include "host-bridge/gpu/rate.h"
 #include "host-bridge/gpu/resources.h"
 
 #include <linux/virtio_gpu.h>
@@ -125,6 +126,7 @@ struct context_host {
 	struct device_counters *counters;
 	struct queue_places *places;
 	struct vm_quota *quota; /* NULL: no limits */
+	uint64_t turn_ends_ns;  /* CLOCK_MONOTONIC; see turn_is_over */
 	/* For context_wake and context_set_starved: */
 	struct wl_list *awake; /* context::wake_link */
 	uint32_t *n_starved;   /* contexts that are starved now */
@@ -133,13 +135,21 @@ struct context_host {
 };
 
 /*
+ * Whether this turn of the event loop has taken so long that what is left should be done in the
+ * next one: a context stops, calls context_wake, and goes on in ops->service or when it is not busy
+ * any more.
+ */
+bool turn_is_over(const struct context_host *host);
+
+/*
  * A kind of context: what the device knows of a capset. Whoever implements the kind embeds it in a
  * struct of its own, which outlives the device.
  */
 struct context_kind {
 	uint32_t capset_id, capset_version;
 	uint32_t capset_bytes; /* at most CONTEXT_MAX_CAPSET_BYTES */
-	bool renders; /* 3D: may have classic resources, and memory from elsewhere to map */
+	bool renders;      /* 3D: may have classic resources, and memory from elsewhere to map */
+	struct rate *rate; /* of new contexts, perhaps shared with other kinds; NULL: any */
 	const struct context_host *host; /* set by the device, before it calls anything here */
 	/* When the device is made; may be NULL. */
 	void (*start)(struct context_kind *kind);

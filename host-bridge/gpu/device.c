@@ -1,11 +1,14 @@
 /*
  * The virtio-gpu device: a vhost-user backend above, contexts and resources below.
  *
- * A turn of the event loop: callbacks execute commands (process), or note that a context has
- * something for its guest (context_wake) or that an answer stands on the used ring. At its end
- * finish_turn, an idle callback, looks at the control queue once more, so that a POLL that came
- * without a kick counts, lets the contexts write, and interrupts the driver once for all of it. So
- * commands are executed from process and finish_turn only, never inside a callback of a context.
+ * A turn of the event loop: callbacks note that the driver has kicked (handle_process), that a
+ * context has something for its guest (context_wake), or that an answer stands on the used ring. At
+ * its end finish_turn, an idle callback, executes what is in the control queue, so that a POLL that
+ * came without a kick counts, lets the contexts write, and interrupts the driver once for all of
+ * it. So commands are executed from there only, never inside a callback of a context.
+ *
+ * A turn that has taken TURN_NS stops, and what is left goes on in the next one: compositor,
+ * workers and other clients of the guest have their events served in between.
  */
 #include "host-bridge/gpu/device.h"
 
@@ -13,6 +16,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/random.h>
 
 #include "host-bridge/gpu/commands.h"
@@ -21,10 +25,11 @@
 #include "host-bridge/vhost/visible_region.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
+#include "protocol/base/monotonic.h"
 #define LOG_MODULE "device"
 #include "protocol/base/log.h"
 
-#define MAX_COMMANDS_A_TURN (4 * VIRTQUEUE_MAX_SIZE)
+#define TURN_NS UINT64_C(5000000)
 
 struct device {
 	struct device_state state;
@@ -38,14 +43,20 @@ struct device {
 	bool wants_polls;             /* the driver is told so */
 	bool notify[2];               /* answers were put on the queue's used ring */
 	struct wl_event_source *turn; /* finish_turn, once it is due */
-	struct wl_event_source
-		*again; /* timer: a guest that never stops is gone on with in the next turn */
-	struct virtqueue_chain chain; /* the one that is executed; 16 KiB */
+	int again_fd;                 /* an eventfd: what is left goes on in another turn */
+	struct wl_event_source *again;
+	struct wl_event_source *later; /* timer: likewise, for what keeps to a rate */
+	struct virtqueue_chain chain;  /* the one that is executed; 16 KiB */
 };
 
 /* --- turns --- */
 
 static void finish_turn(void *data);
+
+static void begin_turn(struct device *device)
+{
+	device->state.host.turn_ends_ns = monotonic_ns() + TURN_NS;
+}
 
 static void want_turn(void *data)
 {
@@ -61,14 +72,16 @@ static void handle_answered(void *data)
 	want_turn(device);
 }
 
-/* Executes what is in a queue. 0; 1: there may be more; -EPROTO: the ring is broken. */
+/*
+ * Executes what is in a queue, at least one command, until the turn is over. 0; 1: there may be
+ * more; -EPROTO: the ring is broken.
+ */
 static int work_off(struct device *device, enum device_queue index)
 {
 	struct virtqueue *queue = device->state.queues[index];
-	int popped;
 
-	for (unsigned i = 0; i < MAX_COMMANDS_A_TURN; i++) {
-		popped = virtqueue_pop(queue, &device->chain);
+	do {
+		int popped = virtqueue_pop(queue, &device->chain);
 		if (popped < 0)
 			return popped;
 		if (popped == 0 && !virtqueue_enable_kicks(queue))
@@ -77,19 +90,22 @@ static int work_off(struct device *device, enum device_queue index)
 			continue;
 		device->notify[index] = true;
 		command_execute(&device->state, index, &device->chain);
-	}
-	/* The guest is as fast as we are. Others have their turn before it goes on. */
+	} while (!turn_is_over(&device->state.host));
 	return 1;
 }
 
-static void serve_contexts(struct device *device)
+/* Lets contexts write, at least one. False: the turn is over, and others still want to. */
+static bool serve_contexts(struct device *device)
 {
 	while (!wl_list_empty(&device->awake)) {
 		struct context *context = wl_container_of(device->awake.next, context, wake_link);
 		wl_list_remove(&context->wake_link);
 		wl_list_init(&context->wake_link);
 		context->ops->service(context);
+		if (turn_is_over(&device->state.host))
+			return wl_list_empty(&device->awake);
 	}
+	return true;
 }
 
 /*
@@ -107,35 +123,57 @@ static bool tell_wants(struct device *device)
 	return wanted && virtqueue_enable_kicks(control);
 }
 
+/* See to it that there is another turn for what this one has left. */
+static void plan_next_turn(struct device *device, bool more)
+{
+	const uint64_t wait_ns = device->state.waiting.rate_wait_ns;
+	if (more)
+		eventfd_write(device->again_fd, 1);
+	else if (device->state.waiting.count > 0 && wait_ns != UINT64_MAX)
+		wl_event_source_timer_update(device->later, (int)(wait_ns / 1000000) + 1);
+}
+
 static void finish_turn(void *data)
 {
 	struct device *device = data;
-	int more;
+	int more = 0;
 
+	begin_turn(device);
 	/* While the driver's rings are not to be touched contexts wait for handle_started. */
 	while (vhost_user_running(device->vhost_user)) {
-		commands_retry(&device->state);
+		bool all = commands_retry(&device->state);
 		more = work_off(device, DEVICE_CONTROL_QUEUE);
 		if (more < 0)
 			vhost_user_stop(device->vhost_user, "the control queue is broken");
-		else if (more > 0)
-			wl_event_source_timer_update(device->again, 1);
 		if (!vhost_user_running(device->vhost_user))
 			break;
-		commands_retry(&device->state); /* a context's end settles what it had not made */
-		serve_contexts(device);
+		/* The end of a context settles what it had not made. */
+		if (more == 0)
+			all &= commands_retry(&device->state);
+		all &= serve_contexts(device);
+		all &= commands_continue(&device->state);
+		more |= !all;
 		if (more != 0 || !tell_wants(device))
 			break;
 	}
+	device->turn = NULL;
+	plan_next_turn(device, more > 0);
 
 	for (size_t i = 0; i < ARRAY_LENGTH(device->notify); i++)
 		if (device->notify[i])
 			virtqueue_notify(device->state.queues[i]);
 	memset(device->notify, 0, sizeof(device->notify));
-	device->turn = NULL;
 }
 
-static int handle_again(void *data)
+static int handle_again(int fd, uint32_t mask, void *data)
+{
+	eventfd_t count;
+	eventfd_read(fd, &count);
+	want_turn(data);
+	return 0;
+}
+
+static int handle_later(void *data)
 {
 	want_turn(data);
 	return 0;
@@ -146,9 +184,10 @@ static int handle_again(void *data)
 static int handle_process(void *data, uint32_t queue)
 {
 	struct device *device = data;
-	if (queue >= ARRAY_LENGTH(device->state.queues))
-		return 0;
 	want_turn(device);
+	if (queue != DEVICE_CURSOR_QUEUE)
+		return 0;
+	begin_turn(device);
 	return work_off(device, queue);
 }
 
@@ -177,8 +216,8 @@ static void forget_guest(struct device *device)
 	struct device_state *state = &device->state;
 	uint32_t id;
 
-	waiting_room_finish(&state->waiting);
 	state->requests.dropping = true;
+	commands_drop(state);
 	for (struct context *context; (context = id_map_take_any(&state->contexts, &id));)
 		device_end_context(state, context);
 	state->requests.dropping = false;
@@ -290,6 +329,7 @@ struct device *device_create(const struct device_config *config)
 	wl_list_init(&device->awake);
 	device->udmabuf = config->udmabuf ? open_udmabuf() : -1;
 	struct device_state *state = &device->state;
+	wl_list_init(&state->backings);
 	waiting_room_init(&state->waiting, &state->resources, &state->contexts);
 	state->host = (struct context_host){
 		.loop = config->loop,
@@ -314,8 +354,11 @@ struct device *device_create(const struct device_config *config)
 	signal(SIGPIPE, SIG_IGN);
 	state->submission = malloc(DEVICE_MAX_SUBMISSION_BYTES);
 	device->region = visible_region_create(config->region_bytes);
-	device->again = wl_event_loop_add_timer(config->loop, handle_again, device);
-	if (!state->submission || !device->region || !device->again) {
+	device->again_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	device->again = wl_event_loop_add_fd(
+		config->loop, device->again_fd, WL_EVENT_READABLE, handle_again, device);
+	device->later = wl_event_loop_add_timer(config->loop, handle_later, device);
+	if (!state->submission || !device->region || !device->again || !device->later) {
 		log_err("no memory for a region of %" PRIu64 " bytes", config->region_bytes);
 	} else if (open_socket(device, config) == 0) {
 		return device;
@@ -333,6 +376,9 @@ void device_destroy(struct device *device)
 		wl_event_source_remove(device->turn);
 	if (device->again)
 		wl_event_source_remove(device->again);
+	if (device->later)
+		wl_event_source_remove(device->later);
+	fd_close(&device->again_fd);
 	visible_region_destroy(device->region);
 	fd_close(&device->udmabuf);
 	id_map_finish(&device->state.contexts);

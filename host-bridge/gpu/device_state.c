@@ -15,6 +15,12 @@ struct context_kind *device_find_kind(const struct device_state *state, uint32_t
 	return NULL;
 }
 
+struct context_kind *device_kind_of_init(const struct device_state *state, uint32_t context_init)
+{
+	uint32_t capset_id = context_init & VIRTIO_GPU_CONTEXT_INIT_CAPSET_ID_MASK;
+	return device_find_kind(state, capset_id ? capset_id : VIRTIO_GPU_CAPSET_VIRGL2);
+}
+
 int device_add_context(struct device_state *state, struct context *context)
 {
 	wl_list_init(&context->requests);

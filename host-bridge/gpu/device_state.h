@@ -27,6 +27,7 @@ struct device_state {
 	struct id_map contexts;
 	struct requests requests;
 	struct waiting_room waiting;
+	struct wl_list backings;     /* those that are still read; commands_resource.c's */
 	struct virtqueue *queues[2]; /* by enum device_queue; borrowed */
 	uint8_t uuid[16];    /* of resources; its last DEVICE_UUID_NODE_BYTES become the resource's
 				serial    number */
@@ -35,6 +36,9 @@ struct device_state {
 
 /* The kind of context that has this capset; NULL: guests are told of none. */
 struct context_kind *device_find_kind(const struct device_state *state, uint32_t capset_id);
+
+/* The same, by what CTX_CREATE says; as it was before there were several kinds, 0 means OpenGL. */
+struct context_kind *device_kind_of_init(const struct device_state *state, uint32_t context_init);
 
 /* Takes @context, which has just been created, into the table. 0 or -ENOMEM: it is destroyed. */
 int device_add_context(struct device_state *state, struct context *context);

@@ -5,18 +5,22 @@
 #include <stdlib.h>
 
 #include "host-bridge/gpu/context.h"
+#include "host-bridge/gpu/rate.h"
 #include "host-bridge/gpu/resources.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/monotonic.h"
 
 struct waiting {
 	struct wl_list link;
 	struct waiting_subject subject;
-	struct virtqueue_chain chain; /* the last: only as many segments as it has are there */
+	struct virtqueue_chain *chain;
 };
 
 void waiting_room_init(struct waiting_room *room, const struct resource_table *resources,
 	const struct id_map *contexts)
 {
-	*room = (struct waiting_room){.resources = resources, .contexts = contexts};
+	*room = (struct waiting_room){
+		.resources = resources, .contexts = contexts, .rate_wait_ns = UINT64_MAX};
 	wl_list_init(&room->commands);
 }
 
@@ -24,6 +28,7 @@ static void drop(struct waiting_room *room, struct waiting *waiting)
 {
 	wl_list_remove(&waiting->link);
 	room->count--;
+	free(waiting->chain);
 	free(waiting);
 }
 
@@ -52,14 +57,19 @@ static bool depends(const struct waiting_room *room, const struct waiting_subjec
 }
 
 /* As waiting_needed, with @end as the first of the waiting that does not count. */
-static bool must_wait(const struct waiting_room *room, const struct waiting_subject *subject,
-	const struct wl_list *end)
+static bool must_wait(
+	struct waiting_room *room, const struct waiting_subject *subject, const struct wl_list *end)
 {
 	const struct resource *resource = resource_find(room->resources, subject->resource_id);
 	const struct context *context = id_map_find(room->contexts, subject->context_id);
+	uint64_t wait_ns;
 
 	if (resource && resource->pending)
 		return true;
+	if (subject->rate && (wait_ns = rate_wait_ns(subject->rate, monotonic_ns())) > 0) {
+		room->rate_wait_ns = min_u64(room->rate_wait_ns, wait_ns);
+		return true;
+	}
 	if (context && context->ops->busy && context->ops->busy(context))
 		return true;
 	for (const struct wl_list *at = room->commands.next; at != end; at = at->next) {
@@ -70,7 +80,7 @@ static bool must_wait(const struct waiting_room *room, const struct waiting_subj
 	return false;
 }
 
-bool waiting_needed(const struct waiting_room *room, const struct waiting_subject *subject)
+bool waiting_needed(struct waiting_room *room, const struct waiting_subject *subject)
 {
 	return must_wait(room, subject, &room->commands);
 }
@@ -78,30 +88,36 @@ bool waiting_needed(const struct waiting_room *room, const struct waiting_subjec
 int waiting_add(struct waiting_room *room, const struct waiting_subject *subject,
 	const struct virtqueue_chain *chain)
 {
-	size_t segments = (chain->n_out + chain->n_in) * sizeof(chain->segments[0]);
-
 	/* Only a driver that offers its chains again before they are answered gets here. */
 	if (room->count == VIRTQUEUE_MAX_SIZE)
 		return -ENOSPC;
-	struct waiting *waiting = malloc(offsetof(struct waiting, chain.segments) + segments);
-	if (!waiting)
+	struct waiting *waiting = malloc(sizeof(*waiting));
+	struct virtqueue_chain *copy = virtqueue_chain_copy(chain);
+	if (!waiting || !copy) {
+		free(waiting);
+		free(copy);
 		return -ENOMEM;
+	}
 	waiting->subject = *subject;
-	memcpy(&waiting->chain, chain, offsetof(struct virtqueue_chain, segments) + segments);
+	waiting->chain = copy;
 	wl_list_insert(room->commands.prev, &waiting->link);
 	room->count++;
 	return 0;
 }
 
-void waiting_retry(struct waiting_room *room,
-	void (*execute)(void *data, const struct virtqueue_chain *chain), void *data)
+bool waiting_retry(struct waiting_room *room,
+	bool (*execute)(void *data, const struct virtqueue_chain *chain), void *data)
 {
 	struct waiting *waiting, *next;
+	room->rate_wait_ns = UINT64_MAX;
 	wl_list_for_each_safe(waiting, next, &room->commands, link)
 	{
 		if (must_wait(room, &waiting->subject, &waiting->link))
 			continue;
-		execute(data, &waiting->chain);
+		bool goes_on = execute(data, waiting->chain);
 		drop(room, waiting);
+		if (!goes_on)
+			return false;
 	}
+	return true;
 }

@@ -1,28 +1,33 @@
 /*
  * Commands that cannot be executed yet: they are about a blob that a worker still makes, or of a
- * context whose worker does not keep up. The order of a context's commands, and of those about one
- * resource, is kept; all others overtake.
+ * context whose worker does not keep up, or there are too many of their kind at a time. The order
+ * of a context's commands, and of those about one resource, is kept; all others overtake.
  */
 #ifndef HOST_BRIDGE_GPU_WAITING_H
 #define HOST_BRIDGE_GPU_WAITING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <wayland-util.h>
 
 #include "host-bridge/vhost/virtqueue.h"
 #include "protocol/base/id_map.h"
 
+struct rate;
 struct resource_table;
 
 struct waiting_room {
 	struct wl_list commands; /* oldest first */
 	uint32_t count;          /* at most VIRTQUEUE_MAX_SIZE */
+	uint64_t
+		rate_wait_ns; /* until the first that keeps to a rate may go on; UINT64_MAX: none */
 	const struct resource_table *resources;
 	const struct id_map *contexts;
 };
 
 struct waiting_subject {                  /* what a command is about */
 	uint32_t context_id, resource_id; /* 0: none */
+	const struct rate *rate;          /* that it has to keep to, or NULL */
 };
 
 /* @resources and @contexts are borrowed. */
@@ -32,12 +37,15 @@ void waiting_room_init(struct waiting_room *room, const struct resource_table *r
 void waiting_room_finish(struct waiting_room *room);
 
 /* Whether a new command about @subject has to wait. */
-bool waiting_needed(const struct waiting_room *room, const struct waiting_subject *subject);
+bool waiting_needed(struct waiting_room *room, const struct waiting_subject *subject);
 /* Keeps the command in @chain (copied). 0, -ENOMEM, or -ENOSPC. */
 int waiting_add(struct waiting_room *room, const struct waiting_subject *subject,
 	const struct virtqueue_chain *chain);
-/* Executes those that need not wait any longer, by @execute. */
-void waiting_retry(struct waiting_room *room,
-	void (*execute)(void *data, const struct virtqueue_chain *chain), void *data);
+/*
+ * Executes those that need not wait any longer, by @execute, until that returns false. False: it
+ * did, and there may be more.
+ */
+bool waiting_retry(struct waiting_room *room,
+	bool (*execute)(void *data, const struct virtqueue_chain *chain), void *data);
 
 #endif

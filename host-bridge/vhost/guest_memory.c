@@ -326,6 +326,14 @@ bool guest_memory_region_at(const struct guest_memory *memory, uint64_t guest_ad
 	return true;
 }
 
+uint64_t guest_memory_bytes(const struct guest_memory *memory)
+{
+	uint64_t bytes = 0;
+	for (size_t i = 0; i < memory->n_regions; i++)
+		bytes += memory->regions[i].size; /* apart from each other: no overflow */
+	return bytes;
+}
+
 bool guest_memory_covers(const struct guest_memory *memory, uint64_t guest_address, uint64_t length)
 {
 	struct iovec iov[VHOST_USER_MAX_REGIONS];

@@ -46,6 +46,9 @@ void *guest_memory_at_user(
 int guest_memory_iov(const struct guest_memory *memory, uint64_t guest_address, uint64_t length,
 	struct iovec *iov, size_t max);
 
+/* How much there is of it, over all regions. */
+uint64_t guest_memory_bytes(const struct guest_memory *memory);
+
 /*
  * Whether all of [address, address + length) is there, in however many regions; of length 0 it
  * always is.

@@ -83,6 +83,16 @@ static struct vring_desc copy_descriptor(const void *from)
 	return descriptor;
 }
 
+struct virtqueue_chain *virtqueue_chain_copy(const struct virtqueue_chain *chain)
+{
+	size_t bytes = offsetof(struct virtqueue_chain, segments) +
+		(chain->n_out + chain->n_in) * sizeof(chain->segments[0]);
+	struct virtqueue_chain *copy = malloc(bytes);
+	if (copy)
+		memcpy(copy, chain, bytes);
+	return copy;
+}
+
 struct virtqueue *virtqueue_create(struct guest_memory *memory)
 {
 	struct virtqueue *queue = calloc(1, sizeof(*queue));

@@ -25,6 +25,12 @@ struct virtqueue_chain {
 	struct virtqueue_segment segments[VIRTQUEUE_MAX_SEGMENTS]; /* out first, then in */
 };
 
+/*
+ * A copy for later, the caller's: free(). Only as many segments as there are are there. NULL when
+ * memory is short.
+ */
+struct virtqueue_chain *virtqueue_chain_copy(const struct virtqueue_chain *chain);
+
 /* @memory is borrowed. */
 struct virtqueue *virtqueue_create(struct guest_memory *memory);
 void virtqueue_destroy(struct virtqueue *queue);

@@ -354,28 +354,37 @@ static inline uint16_t machine_offer(
 	return head;
 }
 
-/* Kicks the queue. What process returned. */
+/* Kicks the queue. What process returned, when there was no more. */
 static inline int machine_kick(uint32_t queue)
 {
 	struct vhost_user *vu = &machine.vhost_user;
-	return vhost_user_running(vu) ? vu->device->process(vu->data, queue) : 0;
+	int result = 0;
+	while (vhost_user_running(vu) && (result = vu->device->process(vu->data, queue)) > 0)
+		continue;
+	return result;
+}
+
+/* Takes the next answer. False: there is none. */
+static inline bool machine_collect_one(uint32_t queue)
+{
+	const struct vring_used_elem *used = ring_driver_take(&machine.rings[queue]);
+	if (!used)
+		return false;
+	struct machine_answer *answer = &machine.answers[queue][used->id % MACHINE_RING_SIZE];
+	assert(!answer->there); /* nobody is answered twice */
+	answer->there = true;
+	answer->written = used->len;
+	return true;
 }
 
 /* Lets the loop run until nothing is left to do at once, and collects answers. */
 static inline void machine_turn(void)
 {
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 10; i++)
 		wl_event_loop_dispatch(machine.loop, 0);
-	for (uint32_t queue = 0; queue < 2; queue++) {
-		for (const struct vring_used_elem *used;
-			(used = ring_driver_take(&machine.rings[queue]));) {
-			struct machine_answer *answer =
-				&machine.answers[queue][used->id % MACHINE_RING_SIZE];
-			assert(!answer->there); /* nobody is answered twice */
-			answer->there = true;
-			answer->written = used->len;
-		}
-	}
+	for (uint32_t queue = 0; queue < 2; queue++)
+		while (machine_collect_one(queue))
+			continue;
 }
 
 /* How often the driver was interrupted since the last time. */

@@ -256,6 +256,67 @@ static void guest_memory_that_is_not_there_makes_no_blob(void **state)
 	assert_int_equal(stat_of("live resources"), 1);
 }
 
+/* ATTACH_BACKING of @n runs, each @step bytes behind the last one. Its head. */
+static uint16_t offer_backing(uint32_t id, uint32_t n, uint32_t length, uint32_t step)
+{
+	size_t size = sizeof(struct virtio_gpu_resource_attach_backing) +
+		n * sizeof(struct virtio_gpu_mem_entry);
+	struct virtio_gpu_resource_attach_backing *out = malloc(size);
+	struct virtio_gpu_mem_entry *entries = (void *)(out + 1);
+	*out = (struct virtio_gpu_resource_attach_backing){
+		HDR(RESOURCE_ATTACH_BACKING), .resource_id = id, .nr_entries = n};
+	for (uint32_t i = 0; i < n; i++)
+		entries[i] = (struct virtio_gpu_mem_entry){
+			.addr = MACHINE_RAM + i * step, .length = length};
+	uint16_t head = machine_offer(0, out, (uint32_t)size, sizeof(response));
+	free(out);
+	assert_int_equal(machine_kick(0), 0);
+	return head;
+}
+
+static void a_long_list_of_pages_delays_only_its_resource(void **state)
+{
+	const struct virtio_gpu_ctrl_hdr info = {.type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO};
+	const struct virtio_gpu_resource_unref unref_it = {HDR(RESOURCE_UNREF), .resource_id = 1};
+
+	assert_int_equal(create_2d(1, VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, 64, 64), OK);
+	assert_int_equal(create_2d(2, VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, 64, 64), OK);
+	uint16_t list = offer_backing(1, 950000, 8, 16);
+	uint16_t next_list = offer_backing(2, 20000, 8, 16);
+	uint16_t end = machine_offer(0, &unref_it, sizeof(unref_it), sizeof(response));
+	uint16_t other = machine_offer(0, &info, sizeof(info), sizeof(response));
+	machine_kick(0);
+	const struct machine_answer *answers = machine.answers[0];
+	while (!answers[other].there || !answers[end].there || !answers[next_list].there) {
+		machine_collect_one(0);
+		assert_true(answers[other].there || !answers[list].there);
+		assert_true(answers[list].there || !answers[end].there);
+		wl_event_loop_dispatch(machine.loop, 0);
+	}
+	assert_true(answered(list));
+	assert_int_equal(response.hdr.type, OK);
+	assert_true(answered(next_list));
+	assert_int_equal(response.hdr.type, OK);
+	assert_true(answered(end));
+	assert_int_equal(response.hdr.type, OK);
+	/* Nor does a reset in between leave anything. */
+	assert_int_equal(create_2d(1, VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, 64, 64), OK);
+	offer_backing(1, 950000, 8, 16);
+	wl_event_loop_dispatch(machine.loop, 0);
+	machine_reset();
+	assert_int_equal(stat_of("live resources"), 0);
+	machine_boot();
+}
+
+static void no_list_of_pages_is_longer_than_the_guests_memory(void **state)
+{
+	assert_int_equal(create_2d(1, VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, 64, 64), OK);
+	assert_true(answered(offer_backing(1, 17, MACHINE_RAM_BYTES / 16, 0)));
+	assert_int_equal(response.hdr.type, BAD_PARAMETER);
+	assert_true(answered(offer_backing(1, 16, MACHINE_RAM_BYTES / 16, 0)));
+	assert_int_equal(response.hdr.type, OK);
+}
+
 static void contexts_are_what_they_must_be(void **state)
 {
 	assert_int_equal(create_context(0), BAD_CONTEXT);
@@ -409,6 +470,8 @@ int main(void)
 		TEST(bad_resources_are_refused),
 		TEST(a_resource_has_a_uuid_of_its_own),
 		TEST(guest_memory_that_is_not_there_makes_no_blob),
+		TEST(a_long_list_of_pages_delays_only_its_resource),
+		TEST(no_list_of_pages_is_longer_than_the_guests_memory),
 		TEST(contexts_are_what_they_must_be),
 		TEST(contexts_have_a_bound),
 		TEST(an_unref_takes_a_resource_from_its_contexts),

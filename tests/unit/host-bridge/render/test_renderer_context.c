@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "protocol/formats/cross_domain.h"
 #include "tests/unit/render_rig.h"
 
 static void a_guest_is_told_of_the_renderers_capsets(void **state)
@@ -140,8 +141,10 @@ static void a_driver_that_offers_chains_twice_fills_nothing_up(void **state)
 	/* The same chain again and again, none of them answered yet. */
 	for (int i = 0; i < 3000; i++) {
 		ring_driver_offer(&machine.rings[0], head);
-		if (i % 500 == 499)
-			machine_kick(0);
+		if (i % 500 != 499)
+			continue;
+		machine_kick(0);
+		wl_event_loop_dispatch(machine.loop, 0);
 	}
 	machine.answers[0][head].there = false;
 	for (int i = 0; i < 20; i++) {
@@ -157,6 +160,33 @@ static void a_driver_that_offers_chains_twice_fills_nothing_up(void **state)
 	fake_worker_close(&worker);
 }
 
+static void processes_start_at_a_rate_that_a_machine_can_bear(void **state)
+{
+	struct fake_worker workers[20];
+	unsigned n = 0;
+	for (; n < machine.kinds.rate.at_once; n++)
+		workers[n] = make_context(n + 1, n % 2 ? VENUS : VIRGL2);
+	/* The next one waits, and so does what it is asked for. */
+	int64_t begin = gpu_now_ms();
+	uint16_t late = OFFER(struct virtio_gpu_ctx_create, HDR(CTX_CREATE, .ctx_id = 50),
+		.nlen = 4, .context_init = VENUS, .debug_name = "late");
+	uint16_t submit = gpu_offer_submit(50, "1234", 4, 1);
+	assert_int_equal(fake_spawner_serve(&workers[n], 0), -1);
+	assert_int_equal(gpu_answer(late), NO_ANSWER);
+	assert_int_equal(gpu_create_context(60, CROSS_DOMAIN_CAPSET_ID), OK);
+	assert_int_equal(gpu_await(late, 5000), OK);
+	assert_true(gpu_now_ms() - begin >= 100);
+	assert_int_equal(fake_spawner_serve(&workers[n], 100), RENDERER_SPAWN);
+	assert_int_equal(fake_worker_find(&workers[n], RENDERER_SUBMIT), RENDERER_SUBMIT);
+	fake_worker_answer(&workers[n], 0);
+	assert_int_equal(gpu_await(submit, 1000), OK);
+	assert_int_equal(gpu_destroy_context_of(50), OK);
+	fake_worker_close(&workers[n]);
+	while (n-- > 0)
+		destroy_context(n + 1, &workers[n]);
+	assert_int_equal(gpu_destroy_context_of(60), OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -166,6 +196,7 @@ int main(void)
 		TEST(submissions_come_whole_and_get_the_workers_answer),
 		TEST(fences_without_a_ring_retire_in_order_over_all_contexts),
 		TEST(a_driver_that_offers_chains_twice_fills_nothing_up),
+		TEST(processes_start_at_a_rate_that_a_machine_can_bear),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
