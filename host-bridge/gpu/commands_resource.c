@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "host-bridge/gpu/page_list.h"
+#include "host-bridge/vhost/guest_memory.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 
@@ -321,7 +322,7 @@ static uint32_t create_guest_blob(struct command *command)
 	const struct virtio_gpu_resource_create_blob *in = &command->in.create_blob;
 	struct resource *resource;
 
-	if (in->size == 0)
+	if (in->size == 0 || in->size > guest_memory_bytes(command->state->resources.memory))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	int err = resource_create(&command->state->resources, in->resource_id, RESOURCE_BLOB_GUEST,
 		in->size, &resource);

@@ -290,7 +290,8 @@ static int open_socket(struct device *device, const struct device_config *config
 		&state->resources, vhost_user_memory(device->vhost_user), device->region);
 	state->resources.udmabuf = device->udmabuf;
 	requests_init(&state->requests, state->queues[DEVICE_CONTROL_QUEUE], &state->counters,
-		handle_answered, device);
+		config->quota, handle_answered, device);
+	state->resources.quota = config->quota;
 	state->host.memory = state->resources.memory;
 	if (state->renders || device->udmabuf >= 0)
 		guest_memory_keep_fds(state->resources.memory);

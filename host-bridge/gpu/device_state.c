@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "host-bridge/gpu/quota.h"
 #define LOG_MODULE "device"
 #include "protocol/base/log.h"
 
@@ -25,7 +26,12 @@ int device_add_context(struct device_state *state, struct context *context)
 {
 	wl_list_init(&context->requests);
 	wl_list_init(&context->wake_link);
+	if (!quota_charge(state->host.quota, QUOTA_CONTEXTS, 1)) {
+		context->ops->destroy(context);
+		return -ENOSPC;
+	}
 	if (id_map_insert(&state->contexts, context->id, context) < 0) {
+		quota_release(state->host.quota, QUOTA_CONTEXTS, 1);
 		context->ops->destroy(context);
 		return -ENOMEM;
 	}
@@ -71,6 +77,7 @@ void device_end_context(struct device_state *state, struct context *context)
 		detach(context, resource);
 	id_map_finish(&context->attached);
 	id_map_remove(&state->contexts, context->id);
+	quota_release(state->host.quota, QUOTA_CONTEXTS, 1);
 	state->counters.contexts--;
 	log_debug("%s ends", context->name);
 

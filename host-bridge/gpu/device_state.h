@@ -40,7 +40,8 @@ struct context_kind *device_find_kind(const struct device_state *state, uint32_t
 /* The same, by what CTX_CREATE says; as it was before there were several kinds, 0 means OpenGL. */
 struct context_kind *device_kind_of_init(const struct device_state *state, uint32_t context_init);
 
-/* Takes @context, which has just been created, into the table. 0 or -ENOMEM: it is destroyed. */
+/* Takes @context, which has just been created, into the table. 0; -ENOMEM,
+ * -ENOSPC (quota): it is destroyed. */
 int device_add_context(struct device_state *state, struct context *context);
 /* Ends a context: detaches its resources, completes its requests. */
 void device_end_context(struct device_state *state, struct context *context);

@@ -31,7 +31,11 @@ static const struct {
 	[QUOTA_MIME_TYPES] = {"mime-types", 512, true},
 	[QUOTA_QUEUED_BYTES] = {"queued-bytes", UINT64_C(128) << 20, false},
 	[QUOTA_PIPES] = {"pipes", 512, false},
+	[QUOTA_CONTEXTS] = {"contexts", 2048, false},
 	[QUOTA_3D_CONTEXTS] = {"3d-contexts", 64, false},
+	[QUOTA_RESOURCES] = {"resources", 65536, false},
+	[QUOTA_BLOB_BYTES] = {"blob-bytes", UINT64_C(1) << 40, false},
+	[QUOTA_KEPT_REQUESTS] = {"kept-requests", 1024, false},
 };
 
 void quota_init(struct vm_quota *quota)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "host-bridge/gpu/quota.h"
 #include "protocol/base/bytes.h"
 
 struct kept_request {
@@ -17,11 +18,13 @@ struct kept_request {
 };
 
 void requests_init(struct requests *requests, struct virtqueue *queue,
-	struct device_counters *counters, void (*answered)(void *data), void *data)
+	struct device_counters *counters, struct vm_quota *quota, void (*answered)(void *data),
+	void *data)
 {
 	memset(requests, 0, sizeof(*requests));
 	requests->queue = queue;
 	requests->counters = counters;
+	requests->quota = quota;
 	requests->answered = answered;
 	requests->data = data;
 	wl_list_init(&requests->timeline);
@@ -108,9 +111,13 @@ struct request *request_create(struct requests *requests, const struct virtqueue
 	for (uint64_t bytes = 0; n_in < chain->n_in && bytes < REQUEST_MAX_ANSWER_BYTES; n_in++)
 		bytes += in[n_in].length;
 
-	struct kept_request *kept = calloc(1, sizeof(*kept) + n_in * sizeof(*in));
-	if (!kept)
+	if (!quota_charge(requests->quota, QUOTA_KEPT_REQUESTS, 1))
 		return NULL;
+	struct kept_request *kept = calloc(1, sizeof(*kept) + n_in * sizeof(*in));
+	if (!kept) {
+		quota_release(requests->quota, QUOTA_KEPT_REQUESTS, 1);
+		return NULL;
+	}
 	kept->base.context = context;
 	kept->base.ring = -1;
 	kept->base.fenced = command->flags & VIRTIO_GPU_FLAG_FENCE;
@@ -137,6 +144,7 @@ void request_complete_with(
 	struct requests *requests = kept->requests;
 
 	wl_list_remove(&kept->kept_link);
+	quota_release(requests->quota, QUOTA_KEPT_REQUESTS, 1);
 	if (request->context)
 		request->context->n_held--;
 	if (!requests->dropping) {

@@ -23,6 +23,7 @@ struct requests_place {      /* of a command in the timeline, by its chain's hea
 struct requests {
 	struct virtqueue *queue;
 	struct device_counters *counters;
+	struct vm_quota *quota;
 	struct wl_list timeline; /* requests_place::link, oldest first */
 	struct requests_place places[VIRTQUEUE_MAX_SIZE];
 	bool dropping; /* the driver is gone: nobody waits for an answer */
@@ -31,9 +32,10 @@ struct requests {
 	void *data;
 };
 
-/* @queue and @counters are borrowed. */
+/* @queue, @counters and @quota (NULL: no limit) are borrowed. */
 void requests_init(struct requests *requests, struct virtqueue *queue,
-	struct device_counters *counters, void (*answered)(void *data), void *data);
+	struct device_counters *counters, struct vm_quota *quota, void (*answered)(void *data),
+	void *data);
 
 /* A driver starts anew: nothing of the last one is in the timeline. */
 void requests_reset(struct requests *requests);
@@ -59,7 +61,7 @@ struct virtio_gpu_ctrl_hdr response_header(
 
 /*
  * A request that @context, or the device itself (NULL), may keep, for the command in @chain. NULL
- * when memory is short.
+ * when memory is short, or too many are kept.
  */
 struct request *request_create(struct requests *requests, const struct virtqueue_chain *chain,
 	const struct virtio_gpu_ctrl_hdr *command, struct context *context);

@@ -40,6 +40,7 @@ struct resource_account {
 };
 
 struct guest_memory;
+struct vm_quota;
 struct resource;
 struct resource_table;
 
@@ -93,6 +94,7 @@ struct resource {
 struct resource_table {
 	struct guest_memory *memory;
 	struct visible_region *region;
+	struct vm_quota *quota; /* NULL: no limits but those below */
 	struct id_map by_id;
 	struct wl_list
 		orphans; /* resource::orphan_link: unref'd by the guest, still referenced, mapped */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "host-bridge/vhost/visible_region.h"
+#include "host-bridge/gpu/quota.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 
@@ -43,6 +44,28 @@ static bool on_host(enum resource_kind kind)
 static bool is_blob(enum resource_kind kind)
 {
 	return kind == RESOURCE_BLOB_HOST || kind == RESOURCE_BLOB_GUEST;
+}
+
+/* What of a resource the machine is charged for. */
+static uint64_t charged_bytes(enum resource_kind kind, uint64_t size)
+{
+	return on_host(kind) || is_blob(kind) ? size : 0;
+}
+
+static int charge(struct resource_table *table, enum resource_kind kind, uint64_t size)
+{
+	if (!quota_charge(table->quota, QUOTA_RESOURCES, 1))
+		return -ENOSPC;
+	if (quota_charge(table->quota, QUOTA_BLOB_BYTES, charged_bytes(kind, size)))
+		return 0;
+	quota_release(table->quota, QUOTA_RESOURCES, 1);
+	return -ENOSPC;
+}
+
+static void release(struct resource_table *table, enum resource_kind kind, uint64_t size)
+{
+	quota_release(table->quota, QUOTA_RESOURCES, 1);
+	quota_release(table->quota, QUOTA_BLOB_BYTES, charged_bytes(kind, size));
 }
 
 struct resource_account *resource_account_create(uint64_t max_bytes)
@@ -84,6 +107,11 @@ int resource_create(struct resource_table *table, uint32_t id, enum resource_kin
 	struct resource *resource = calloc(1, sizeof(*resource));
 	if (!resource)
 		return -ENOMEM;
+	int err = charge(table, kind, size);
+	if (err < 0) {
+		free(resource);
+		return err;
+	}
 	*resource = (struct resource){
 		.id = id,
 		.refs = 1,
@@ -95,6 +123,7 @@ int resource_create(struct resource_table *table, uint32_t id, enum resource_kin
 	};
 	wl_list_init(&resource->orphan_link);
 	if (id_map_insert(&table->by_id, id, resource) < 0) {
+		release(table, kind, size);
 		free(resource);
 		return -ENOMEM;
 	}
@@ -122,6 +151,7 @@ static void destroy(struct resource *resource)
 		resource_account_unref(resource->account);
 	}
 
+	release(table, resource->kind, resource->size);
 	table->count--;
 	table->blobs -= is_blob(resource->kind);
 	if (on_host(resource->kind))

@@ -249,6 +249,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* Whatever it was: with the guest everything goes; the table asserts it. */
 	machine_reset();
 	end_workers();
+	for (size_t i = 0; i < QUOTA_N_LIMITS; i++)
+		assert(machine.quota.entries[i].use == 0);
 	assert(!fake_compositor);
 	return 0;
 }

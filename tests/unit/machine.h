@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "host-bridge/gpu/device.h"
+#include "host-bridge/gpu/quota.h"
 #include "host-bridge/kinds.h"
 #include "host-bridge/vhost/vhost_user.h"
 #include "protocol/base/fd.h"
@@ -69,6 +70,7 @@ struct machine_answer {
 static struct machine {
 	struct wl_event_loop *loop;
 	struct kinds kinds;
+	struct vm_quota quota;
 	struct device *device;
 	struct vhost_user vhost_user;
 	int ram_fd;
@@ -288,6 +290,7 @@ static inline void machine_create(void)
 	assert(machine.ram != MAP_FAILED);
 	for (uint32_t i = 0; i < 2; i++)
 		machine.calls[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	quota_init(&machine.quota);
 	kinds_init(&machine.kinds, NULL, machine_renderer);
 	const struct device_config config = {
 		.loop = machine.loop,
@@ -295,6 +298,7 @@ static inline void machine_create(void)
 		.socket_fd = -1,
 		.kinds = machine.kinds.list,
 		.n_kinds = machine.kinds.n,
+		.quota = &machine.quota,
 		.region_bytes = MACHINE_REGION_BYTES,
 	};
 	machine.device = device_create(&config);

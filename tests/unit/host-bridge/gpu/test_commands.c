@@ -360,6 +360,35 @@ static void contexts_have_a_bound(void **state)
 	assert_int_equal(create_context(2049), OK);
 }
 
+static void the_machines_quota_counts_what_its_device_has(void **state)
+{
+	struct vm_quota *quota = &machine.quota;
+	const enum quota_limit limits[] = {
+		QUOTA_CONTEXTS, QUOTA_RESOURCES, QUOTA_BLOB_BYTES, QUOTA_KEPT_REQUESTS};
+
+	open_channel(); /* a context with two blobs of a page */
+	offer_submit(1, &poll_command, sizeof(poll_command), 1, 7);
+	machine_kick(0);
+	machine_turn();
+	const uint64_t uses[] = {1, 2, 2 * 4096, 1};
+	for (size_t i = 0; i < ARRAY_LENGTH(limits); i++)
+		assert_int_equal(quota->entries[limits[i]].use, uses[i]);
+
+	for (size_t i = 0; i < ARRAY_LENGTH(limits); i++)
+		quota->entries[limits[i]].limit = uses[i];
+	assert_int_equal(create_context(2), NO_MEMORY);
+	assert_int_equal(create_guest_blob(3, PAGES, 4096), NO_MEMORY);
+	assert_int_equal(submit(1, NULL, 0), NO_MEMORY);
+	quota->entries[QUOTA_RESOURCES].limit++;
+	assert_int_equal(create_guest_blob(3, PAGES, 4096), NO_MEMORY);
+	assert_int_equal(create_2d(3, VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, 1, 1), OK);
+
+	machine_reset();
+	for (size_t i = 0; i < ARRAY_LENGTH(limits); i++)
+		assert_int_equal(quota->entries[limits[i]].use, 0);
+	machine_boot();
+}
+
 static void an_unref_takes_a_resource_from_its_contexts(void **state)
 {
 	assert_int_equal(create_context(1), OK);
@@ -474,6 +503,7 @@ int main(void)
 		TEST(no_list_of_pages_is_longer_than_the_guests_memory),
 		TEST(contexts_are_what_they_must_be),
 		TEST(contexts_have_a_bound),
+		TEST(the_machines_quota_counts_what_its_device_has),
 		TEST(an_unref_takes_a_resource_from_its_contexts),
 		TEST(a_submission_is_as_long_as_it_says),
 		TEST(cross_domain_misuse_gets_its_answer),
