@@ -47,16 +47,14 @@ static void file_destroy(struct blob_ids *ids, struct blob_file *file)
 	free(file);
 }
 
-static void drop_oldest_file(struct blob_ids *ids)
-{
-	struct blob_file *file = wl_container_of(ids->files.next, file, link);
-	file_destroy(ids, file);
-}
-
 void blob_ids_finish(struct blob_ids *ids)
 {
-	while (!wl_list_empty(&ids->files))
-		drop_oldest_file(ids);
+	struct blob_file *file, *next;
+
+	wl_list_for_each_safe(file, next, &ids->files, link)
+	{
+		file_destroy(ids, file);
+	}
 	wl_array_release(&ids->images);
 	wl_array_init(&ids->images);
 }
@@ -196,8 +194,6 @@ int blob_ids_add_file(struct blob_ids *ids, uint32_t id, int fd, uint32_t *size,
 	ids->files_bytes += file->contents_size;
 	*copied = file->contents_size;
 	*size = (uint32_t)max_u64(align_up(file->contents_size, PAGE_BYTES), PAGE_BYTES);
-	while (ids->n_files > BLOB_IDS_MAX_FILES || ids->files_bytes > BLOB_IDS_MAX_FILES_BYTES)
-		drop_oldest_file(ids);
 	return 0;
 }
 

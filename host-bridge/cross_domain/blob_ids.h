@@ -9,8 +9,9 @@
 #include "protocol/formats/cross_domain.h"
 
 #define BLOB_IDS_MAX_IMAGES 4096 /* then the one asked for least recently is forgotten */
-#define BLOB_IDS_MAX_FILES 1024  /* then the oldest is: the guest never fetched it */
-#define BLOB_IDS_MAX_FILES_BYTES (UINT64_C(64) << 20)
+/* So many files may wait for a guest to fetch them before the compositor is not read any more. */
+#define BLOB_IDS_ROOM_FILES 256
+#define BLOB_IDS_ROOM_FILES_BYTES (UINT64_C(16) << 20)
 #define BLOB_IDS_MAX_FILE_BYTES (UINT64_C(16) << 20)
 
 struct blob_ids {
@@ -31,6 +32,12 @@ void blob_ids_finish(struct blob_ids *ids);
  */
 int blob_ids_image(struct blob_ids *ids, const struct cross_domain_get_image_requirements *request,
 	uint32_t *last_id, struct cross_domain_image_requirements *out);
+
+/* Whether the compositor may send more files. */
+static inline bool blob_ids_have_room(const struct blob_ids *ids)
+{
+	return ids->n_files < BLOB_IDS_ROOM_FILES && ids->files_bytes < BLOB_IDS_ROOM_FILES_BYTES;
+}
 
 /*
  * Copies the file in @fd (borrowed) for blob_id @id; *@size becomes the blob's size, *@copied the

@@ -399,7 +399,8 @@ static int try_connect(struct compositor *compositor)
 	char path[COMPOSITOR_PATH_BYTES];
 	int fd = compositor_open_socket(compositor->connection.policy, path);
 
-	if (fd == -EAGAIN && connect_later(compositor))
+	bool later = fd == -EAGAIN || fd == -EMFILE || fd == -ENFILE;
+	if (later && connect_later(compositor))
 		return 0;
 	remove_again(compositor);
 	if (fd >= 0) {

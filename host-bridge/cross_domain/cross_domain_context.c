@@ -481,6 +481,8 @@ static int handle_fetch(struct cross_domain_context *context, const uint8_t *byt
 	const struct resource *resource = id_map_find(&context->base.attached, fetch.resource_id);
 	if (!resource || resource->kind != RESOURCE_BLOB_GUEST)
 		return -EINVAL;
+	if (context->compositor_paused) /* there may be room for more files then */
+		context_wake(&context->base);
 	return blob_ids_fetch(&context->blob_ids, fetch.blob_id, resource);
 }
 
@@ -567,7 +569,11 @@ static void handle_detach(struct context *base, struct resource *resource)
 static int handle_create_blob(struct context *base, uint64_t blob_id, uint64_t size, uint32_t flags,
 	struct context_blob *out)
 {
-	return blob_ids_create(&cross_domain_from(base)->blob_ids, blob_id, size, out);
+	struct cross_domain_context *context = cross_domain_from(base);
+
+	if (context->compositor_paused) /* there may be room for more files then */
+		context_wake(base);
+	return blob_ids_create(&context->blob_ids, blob_id, size, out);
 }
 
 static const struct context_ops context_ops = {

@@ -88,10 +88,16 @@ static int handle_to_guest(void *data, const uint8_t *bytes, size_t size,
 	return 0;
 }
 
+static bool has_room(const struct cross_domain_context *context)
+{
+	return guest_stream_bytes(&context->stream) < GUEST_STREAM_ROOM_BYTES &&
+		blob_ids_have_room(&context->blob_ids);
+}
+
 static bool handle_has_room(void *data)
 {
 	struct cross_domain_context *context = data;
-	bool room = guest_stream_bytes(&context->stream) < GUEST_STREAM_ROOM_BYTES;
+	bool room = has_room(context);
 	context->compositor_paused |= !room;
 	return room;
 }
@@ -223,8 +229,7 @@ void cross_domain_service(struct context *base)
 		compositor_destroy(context->compositor);
 		context->compositor = NULL;
 	}
-	if (context->compositor_paused && context->compositor &&
-		guest_stream_bytes(&context->stream) < GUEST_STREAM_ROOM_BYTES) {
+	if (context->compositor_paused && context->compositor && has_room(context)) {
 		context->compositor_paused = false;
 		compositor_resume(context->compositor);
 	}

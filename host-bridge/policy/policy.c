@@ -145,8 +145,8 @@ bool policy_init(struct policy *policy)
 {
 	static const struct relay_hook none[] = {{0}};
 	const struct relay_hook *tables[] = {policy_buffer_hooks, policy_surface_hooks,
-		policy_region_hooks, policy_global_hooks, policy_dmabuf_hooks, policy_text_hooks(),
-		policy_pipe_hooks,
+		policy_region_hooks, policy_focus_hooks, policy_global_hooks, policy_dmabuf_hooks,
+		policy_text_hooks(), policy_pipe_hooks,
 		policy->refuse_clipboard_to_host ? policy_clipboard_to_host_hooks
 						 : policy_drag_hooks,
 		policy->refuse_clipboard_to_guest ? policy_clipboard_to_guest_hooks : none, NULL,

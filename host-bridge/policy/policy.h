@@ -88,6 +88,7 @@ struct policy_connection {
 	const char *name; /* for log lines */
 	struct policy_display display;
 	struct policy_copy copy;
+	struct relay_ref focus;       /* the surface that has the keyboard */
 	bool held;                    /* a hook holds a request: there is more to do for it */
 	char text[POLICY_TEXT_BYTES]; /* a changed string argument, until its message is encoded */
 };

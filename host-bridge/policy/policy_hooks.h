@@ -15,6 +15,9 @@ extern const struct relay_hook policy_drag_hooks[];
 /* The hook in it, for those who have another one for the same request. */
 enum relay_verdict policy_start_drag(struct relay_message *message);
 
+/* Input methods: for the surface with the keyboard. */
+extern const struct relay_hook policy_focus_hooks[];
+
 /* Regions: their rectangles. */
 extern const struct relay_hook policy_region_hooks[];
 

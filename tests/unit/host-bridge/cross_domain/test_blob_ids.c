@@ -192,23 +192,44 @@ static void a_file_beyond_the_bound_ends_the_connection(void **state)
 	assert_int_equal(to_guest("keymap..", 8, handles, 2), -EFBIG);
 }
 
-static void files_that_the_guest_never_takes_do_not_pile_up(void **state)
+/* They do not pile up, and none is lost: the compositor waits. */
+static void a_compositor_sends_no_more_files_than_the_guest_takes(void **state)
+{
+	static struct test_request poll;
+	struct compositor *compositor;
+	struct context_blob blob;
+	uint32_t files = 0;
+	open_channel();
+	compositor = fake_compositor;
+	while (compositor->listener->has_room(compositor->data) && ++files < 1000)
+		give_file(fd_memfd("file", 10));
+	assert_int_equal(files, 256);
+	while (next_event_in(&poll) != 0)
+		;
+	assert_int_equal(compositor->resumed, 0);
+	assert_int_equal(create_blob(2, 4096, &blob), 0);
+	free(blob.contents);
+	turn();
+	assert_int_equal(compositor->resumed, 1);
+	assert_true(compositor->listener->has_room(compositor->data));
+	assert_int_equal(create_blob(257, 4096, &blob), 0);
+	free(blob.contents);
+}
+
+static void large_files_that_the_guest_does_not_take_hold_the_compositor_back(void **state)
 {
 	struct context_blob blob;
 	open_channel();
-	for (int i = 0; i < 1100; i++)
-		give_file(fd_memfd("file", 10));
-	assert_int_equal(create_blob(2, 4096, &blob), -EINVAL);
-	assert_int_equal(create_blob(1101, 4096, &blob), 0);
-	free(blob.contents);
 	int fd = fd_memfd("large", 0);
 	assert_int_equal(ftruncate(fd, 16 << 20), 0);
-	for (int i = 0; i < 5; i++)
-		give_file(fd_dup(fd));
-	close(fd);
-	assert_int_equal(create_blob(1102, 16 << 20, &blob), -EINVAL);
-	assert_int_equal(create_blob(1103, 16 << 20, &blob), 0);
+	give_file(fd);
+	assert_false(fake_compositor->listener->has_room(fake_compositor->data));
+	assert_int_equal(t.quota.entries[QUOTA_QUEUED_BYTES].use >> 20, 16);
+	assert_int_equal(create_blob(2, 16 << 20, &blob), 0);
 	free(blob.contents);
+	turn();
+	assert_true(fake_compositor->listener->has_room(fake_compositor->data));
+	assert_int_equal(t.quota.entries[QUOTA_QUEUED_BYTES].use >> 20, 0);
 }
 
 int main(void)
@@ -224,7 +245,8 @@ int main(void)
 		TEST(the_files_offset_does_not_matter),
 		TEST(what_is_no_file_becomes_zeroes),
 		TEST(a_file_beyond_the_bound_ends_the_connection),
-		TEST(files_that_the_guest_never_takes_do_not_pile_up),
+		TEST(a_compositor_sends_no_more_files_than_the_guest_takes),
+		TEST(large_files_that_the_guest_does_not_take_hold_the_compositor_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -277,6 +277,53 @@ static void a_pool_grows_within_its_blob_and_never_shrinks(void **state)
 	}
 }
 
+/* Focus */
+
+static void text_is_asked_for_by_the_surface_with_the_keyboard_only(void **state)
+{
+	static const struct {
+		const char *event;
+		int surface; /* of two */
+		bool active[2];
+	} steps[] = {
+		{NULL, 0, {false, false}},
+		{"enter", 0, {true, false}},
+		{"leave", 0, {false, false}},
+		{"enter", 1, {false, true}},
+	};
+	struct pair compositor = bind_global("wl_compositor"), seat = bind_global("wl_seat"),
+		    manager = bind_global("zwp_text_input_manager_v1");
+	uint32_t surfaces[2], up[2], keyboard = world.next_id++, input = world.next_id++;
+
+	request("wl_seat", "get_keyboard", seat.down, ARGS({.id = keyboard}));
+	take_up("wl_seat", "get_keyboard");
+	uint32_t keyboard_up = args[0].id;
+	request("zwp_text_input_manager_v1", "create_text_input", manager.down,
+		ARGS({.id = input}));
+	captured_clear(&world.sent[RELAY_UP]);
+	for (int i = 0; i < 2; i++) {
+		surfaces[i] = world.next_id++;
+		request("wl_compositor", "create_surface", compositor.down,
+			ARGS({.id = surfaces[i]}));
+		take_up("wl_compositor", "create_surface");
+		up[i] = args[0].id;
+	}
+	for (size_t step = 0; step < ARRAY_LENGTH(steps); step++) {
+		const char *name = steps[step].event;
+		if (name)
+			event("wl_keyboard", name, keyboard_up,
+				ARGS({.u = 1}, {.id = up[steps[step].surface]},
+					{.array = {NULL, 0}}));
+		for (int i = 0; i < 2; i++) {
+			request("zwp_text_input_v1", "activate", input,
+				ARGS({.id = seat.down}, {.id = surfaces[i]}));
+			assert_int_equal(world.sent[RELAY_UP].size > 0, steps[step].active[i]);
+			captured_clear(&world.sent[RELAY_UP]);
+		}
+	}
+	request("wl_surface", "destroy", surfaces[1], ARGS({0}));
+}
+
 /* Names */
 
 /* A toplevel; what was sent for it is still captured, from get_toplevel on. */
@@ -479,6 +526,7 @@ static void a_blob_is_no_pipe(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(text_is_asked_for_by_the_surface_with_the_keyboard_only),
 		TEST(guests_see_listed_interfaces_only),
 		TEST(a_denied_global_is_not_announced),
 		TEST(a_denied_global_cannot_be_bound_by_its_number),
