@@ -1,0 +1,184 @@
+/*
+ * attacker MODE: one client of a hostile guest, which takes what it can of the compositor. Says on
+ * standard output when it is under way ("ready"), and how far it came ("N times"); what the
+ * protocol error was that ended it, if one did, is on standard error.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/clients/window.h"
+
+#define BATCH 10 /* requests between round trips */
+#define RED 0xffff0000u
+
+static struct window window;
+static struct wl_data_device_manager *data_devices;
+static struct wl_subcompositor *subcompositor;
+static unsigned times;
+
+static void handle_global(
+	struct window *unused, uint32_t name, const char *interface, uint32_t version)
+{
+	if (strcmp(interface, wl_data_device_manager_interface.name) == 0)
+		data_devices = wl_registry_bind(
+			window.registry, name, &wl_data_device_manager_interface, 1);
+	else if (strcmp(interface, wl_subcompositor_interface.name) == 0)
+		subcompositor =
+			wl_registry_bind(window.registry, name, &wl_subcompositor_interface, 1);
+}
+
+static void begin(void)
+{
+	window.handle_global = handle_global;
+	window_connect(&window);
+	puts("ready");
+}
+
+/* After each request of many. */
+static void count(void)
+{
+	if (++times % BATCH == 0 && wl_display_roundtrip(window.display) < 0) {
+		printf("%u times\n", times);
+		window_die(&window, "ended");
+	}
+}
+
+/* Types of one data source, each of four kilobytes. */
+static void run_mime_types(void)
+{
+	static char type[4000];
+
+	begin();
+	struct wl_data_source *source = wl_data_device_manager_create_data_source(data_devices);
+	memset(type, 'x', sizeof(type) - 1);
+	for (int i = 0; i < 500000; i++, count())
+		wl_data_source_offer(source, type);
+}
+
+/* Types of many sources. */
+static void run_sources(void)
+{
+	static char type[4000];
+
+	begin();
+	memset(type, 'x', sizeof(type) - 1);
+	for (int i = 0; i < 50000; i++, count())
+		wl_data_source_offer(wl_data_device_manager_create_data_source(data_devices), type);
+}
+
+/* A region of a million and a half rectangles. */
+static void run_rectangles(void)
+{
+	begin();
+	struct wl_region *region = wl_compositor_create_region(window.compositor);
+	for (int i = 0; i < 1500000; i++, count())
+		wl_region_add(region, i % 1000 * 2, i / 1000 * 2, 1, 1);
+}
+
+static void run_surfaces(void)
+{
+	begin();
+	for (int i = 0; i < 65000; i++, count())
+		wl_compositor_create_surface(window.compositor);
+}
+
+/* Subsurfaces, each below the one before. */
+static void run_nested(void)
+{
+	begin();
+	struct wl_surface *parent = wl_compositor_create_surface(window.compositor);
+	for (int i = 0; i < 32000; i++, count()) {
+		struct wl_surface *surface = wl_compositor_create_surface(window.compositor);
+		wl_subcompositor_get_subsurface(subcompositor, surface, parent);
+		parent = surface;
+	}
+}
+
+/* Pools on memory of one page, each with a buffer, which keeps it. */
+static void run_pools(void)
+{
+	begin();
+	for (int i = 0; i < 65000; i++, count()) {
+		FILE *file = tmpfile();
+		if (!file || ftruncate(fileno(file), 4096) < 0)
+			exit(2);
+		struct wl_shm_pool *pool = wl_shm_create_pool(window.shm, fileno(file), 4096);
+		wl_shm_pool_create_buffer(pool, 0, 16, 16, 64, WL_SHM_FORMAT_XRGB8888);
+		wl_shm_pool_destroy(pool);
+		wl_display_flush(window.display);
+		fclose(file);
+	}
+}
+
+/* Connections, until one is refused. */
+static void run_connections(void)
+{
+	puts("ready");
+	for (times = 0; times < 505; times++) {
+		struct wl_display *display = wl_display_connect(NULL);
+		if (!display || wl_display_roundtrip(display) < 0)
+			break;
+	}
+	printf("%u times\n", times);
+	sleep(5);
+}
+
+/* A red window of 200 x 150 with a subsurface that would cover all of the screen. */
+static void run_cover(void)
+{
+	begin();
+	window_create(&window, "attacker", 200, 150);
+	struct wl_surface *surface = wl_compositor_create_surface(window.compositor);
+	struct wl_subsurface *subsurface =
+		wl_subcompositor_get_subsurface(subcompositor, surface, window.surface);
+	FILE *file = tmpfile();
+	uint32_t *pixels = malloc(2400 * 1600 * 4);
+	for (size_t i = 0; i < 2400 * 1600; i++)
+		pixels[i] = RED;
+	if (!file || fwrite(pixels, 2400 * 1600 * 4, 1, file) != 1 || fflush(file) != 0)
+		exit(2);
+	struct wl_shm_pool *pool = wl_shm_create_pool(window.shm, fileno(file), 2400 * 1600 * 4);
+	struct wl_buffer *buffer =
+		wl_shm_pool_create_buffer(pool, 0, 2400, 1600, 2400 * 4, WL_SHM_FORMAT_XRGB8888);
+	for (size_t i = 0; i < 200 * 150; i++)
+		window.buffers[0].pixels[i] = RED;
+	window_commit(&window, &window.buffers[0], 0, 0, 200, 150);
+	wl_subsurface_set_desync(subsurface);
+	wl_subsurface_set_position(subsurface, -1000, -700);
+	wl_surface_attach(surface, buffer, 0, 0);
+	wl_surface_damage(surface, 0, 0, 2400, 1600);
+	wl_surface_commit(surface);
+	wl_surface_commit(window.surface);
+	wl_display_roundtrip(window.display);
+	puts("shown");
+	window_rest(&window, 60000);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} modes[] = {
+	{"mime-types", run_mime_types},
+	{"sources", run_sources},
+	{"rectangles", run_rectangles},
+	{"surfaces", run_surfaces},
+	{"nested", run_nested},
+	{"pools", run_pools},
+	{"connections", run_connections},
+	{"cover", run_cover},
+};
+
+int main(int argc, char **argv)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	for (size_t i = 0; argc == 2 && i < sizeof(modes) / sizeof(modes[0]); i++) {
+		if (strcmp(argv[1], modes[i].name) != 0)
+			continue;
+		modes[i].run();
+		printf("%u times\n", times);
+		return 0;
+	}
+	return 2;
+}

@@ -1,0 +1,152 @@
+#!/bin/bash
+# What one machine may cost the host: a hostile guest takes what it can of the compositor, while an application of
+# another machine goes on. Whoever takes too much is told which limit it has reached.
+. "$(dirname "$0")/../e2e/lib.sh"
+
+tests=(mime-types:120 sources:120 rectangles:120 surfaces:120 nested:120 pools:180 connections:120 cover:90 stopped-compositor:120)
+
+FAULTS=$WAYFERRY_CLIENTS/faults
+ATTACKER=$WAYFERRY_BUILD/tests/attack/attacker
+MAX_GROWTH_KIB=$((100 * 1024))      # of the compositor's memory
+
+# Two machines on one compositor: the attacker's (bridge) and the bystander's (other).
+machines_start() {
+    weston_start compositor
+    HOST_OPTIONS='--vm hostile' bridge_start compositor bridge
+    HOST_OPTIONS='--vm other' bridge_start compositor other
+    before=$(rss_kib "${PID[compositor]}")
+}
+
+# attack MODE: starts it; returns when it is under way.
+attack() {
+    spawn attacker env WAYLAND_DISPLAY=bridge "$ATTACKER" "$1"
+    until_true 20 grep -qs '^ready' "$LOGS/attacker.log" || fail "the attacker did not start (log: $LOGS/attacker.log)"
+}
+
+# The other machine's application is served while the attack runs, each round trip within a second.
+bystander_goes_on() {
+    WAYLAND_DISPLAY=other timeout 60 "$FAULTS/rude" ping >>"$LOGS/bystander.log" 2>&1 ||
+        fail "the bystander is not served (log: $LOGS/bystander.log)"
+    say "bystander: $(tail -n 1 "$LOGS/bystander.log")"
+}
+
+# told_limit NAME: the attacker ended, because of that limit.
+told_limit() {
+    until_true 60 not alive "${PID[attacker]}" || fail "the attack goes on and on"
+    # A client may be writing when its connection ends: then it does not read why.
+    grep -hm 1 "error 2: .*limit of $1 (" "$LOGS/attacker.log" "$LOGS/bridge-guest.log" ||
+        fail "the attacker was not told of $1 (log: $LOGS/bridge-guest.log)"
+}
+
+# The compositor's memory has grown by no more than MAX_GROWTH_KIB, and everybody lives.
+compositor_unharmed() {
+    local now
+    now=$(rss_kib "${PID[compositor]}")
+    say "compositor: $before KiB before, $now KiB after"
+    ((now - before < MAX_GROWTH_KIB)) || fail "the compositor grew by $((now - before)) KiB"
+}
+
+# use_is_zero NAME: nothing of it is left in use, once the attacker is gone.
+use_is_zero() {
+    bridge_counters bridge host
+    [ "$(bridge_counter bridge host "use $1")" = 0 ]
+}
+
+over_limit() {
+    machines_start
+    attack "$1"
+    bystander_goes_on
+    told_limit "$2"
+    compositor_unharmed
+    until_true 10 use_is_zero "$2" || fail "$2 stay in use"
+    bystander_goes_on
+    bridge_stop other
+    bridge_stop bridge
+}
+
+test_mime_types() {
+    over_limit mime-types mime-types
+}
+
+test_sources() {
+    over_limit sources text-bytes
+}
+
+test_rectangles() {
+    over_limit rectangles region-rectangles
+}
+
+test_surfaces() {
+    over_limit surfaces surfaces
+}
+
+test_nested() {
+    over_limit nested subsurface-depth
+}
+
+# Whoever is not told has been served: wayferry-guest needs no pool of the host's for each of its client's.
+test_pools() {
+    machines_start
+    attack pools
+    bystander_goes_on
+    until_true 150 not alive "${PID[attacker]}" || fail "the attack goes on and on"
+    tail -n 2 "$LOGS/attacker.log"
+    compositor_unharmed
+    bystander_goes_on
+    bridge_stop other
+    bridge_stop bridge
+}
+
+test_connections() {
+    machines_start
+    attack connections
+    until_true 60 grep -q 'times$' "$LOGS/attacker.log" || fail "no end of connections (log: $LOGS/attacker.log)"
+    local times
+    times=$(sed -n 's/ times$//p' "$LOGS/attacker.log")
+    ((times <= 200)) || fail "$times connections"
+    grep -q 'limit of connections (200)' "$LOGS/attacker.log" || fail "the attacker was not told why (log: $LOGS/attacker.log)"
+    (($(fd_count "${PID[compositor]}") < 1000)) || fail "the compositor has no file descriptors left"
+    bystander_goes_on
+    until_true 30 use_is_zero connections || fail "connections stay in use"
+    compositor_unharmed
+    bridge_stop other
+    bridge_stop bridge
+}
+
+# A subsurface that would cover the screen does not.
+test_cover() {
+    machines_start
+    attack cover
+    until_true 20 grep -q '^shown' "$LOGS/attacker.log" || fail "no window (log: $LOGS/attacker.log)"
+    screen_settle compositor "$LOGS/covered.png" 20 '#ff0000' || fail "the window is not shown"
+    local red
+    red=$(pixels_of "$LOGS/covered.png" '#ff0000')
+    say "$red pixels are the attacker's"
+    ((red <= 200 * 150)) || fail "$red pixels are covered"
+    bystander_goes_on
+    bridge_stop other
+    bridge_stop bridge
+}
+
+# A compositor that is stopped, and clients that go on asking: wayferry-host keeps what is bounded.
+test_stopped_compositor() {
+    local i kept
+    machines_start
+    bridge_stop other
+    for i in 1 2 3 4 5 6 7 8; do
+        spawn "flood-$i" env WAYLAND_DISPLAY=bridge "$FAULTS/rude" flood-unread
+    done
+    until_true 20 grep -qs ready "$LOGS/flood-8.log" || fail "the clients did not start"
+    kill -STOP "${PID[compositor]}"
+    sleep 6
+    kept=$(rss_kib "${PID[bridge-host]}")
+    kill -CONT "${PID[compositor]}"
+    say "wayferry-host: $kept KiB while the compositor was stopped"
+    [[ ${WAYFERRY_BUILD##*/} == *asan* ]] || ((kept < 200 * 1024)) || fail "wayferry-host keeps $kept KiB"
+    bridge_counters bridge host
+    say "queued at most: $(bridge_counter bridge host 'peak queued-bytes') bytes"
+    (($(bridge_counter bridge host 'peak queued-bytes') <= $(bridge_counter bridge host 'limit queued-bytes'))) ||
+        fail "more was queued than the limit"
+}
+
+e2e_main "$@"
