@@ -58,8 +58,6 @@ static const struct filter_rule allowed_calls[] = {
 	ALLOW_EQUAL(fcntl, 1, F_SETFL),
 	ALLOW_EQUAL(fcntl, 1, F_ADD_SEALS),
 	ALLOW_EQUAL(fcntl, 1, F_GET_SEALS),
-	ALLOW_EQUAL(fcntl, 1, F_SETPIPE_SZ),
-	ALLOW_EQUAL(fcntl, 1, F_GETPIPE_SZ),
 	ALLOW(fstat),
 	ALLOW(fstatfs),
 	ALLOW(ftruncate),
