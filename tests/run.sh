@@ -4,18 +4,20 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/packages.sh
 
-SUITES=(unit wire fuzz renderer apps nested input dragging clipboard many faults wlcs doctor x11 asan debian13 vm-uml vm-qemu)
+SUITES=(unit wire lint fuzz renderer apps nested input dragging clipboard many faults wlcs doctor x11 attack debian13 vm-uml vm-qemu)
 
 usage() {
     cat <<'END'
-Usage: tests/run.sh [OPTION...] [SUITE...]
+Usage: tests/run.sh [OPTION...] [full] [SUITE...]
 
 Installs what is missing (Debian 12 or 13; as root, otherwise it says what to run), builds, and runs the
-suites, by default all of them. A test that fails does not stop the others.
+suites, by default all of them. A test that fails does not stop the others. With the word "full" the longest
+variants of tests run, too: a guest rebooted five times, all of QEMU's kernels, a hundred thousand frames.
 
 Suites:
   unit       one program for each source file under test
   wire       golden bytes of the wire formats
+  lint       format of the source; what checkers of C and of shell scripts find
   fuzz       the corpora of the fuzzers, replayed
   renderer   3D contexts with libvirglrenderer, on llvmpipe and lavapipe
   apps       applications on weston and sway, direct and bridged: the pictures must be equal
@@ -29,13 +31,15 @@ Suites:
   doctor     what both programs say of machines that lack something; the systemd units
   x11        X11 applications by wayferry-x11, direct and bridged
   e2e        apps to x11
-  asan       all of the above with AddressSanitizer and UBSan; asan-SUITE is one of them
+  attack     a hostile guest against wayferry-host, beside one that behaves
+  asan       unit to x11, but for lint, with AddressSanitizer and UBSan; asan-SUITE is one suite
   debian13   built with Debian 13's gcc and clang, without a warning; unit, wire, fuzz and renderer there (needs root)
   vm-uml     a virtual machine on User-Mode Linux: a real guest kernel and a real user's session
   vm-qemu    the same on QEMU, with Debian's own kernels: 6.1, 6.12 and the newest
   vm         all kinds of virtual machines; these need root, for making the machines
 
 Options:
+  --quick       unit, wire, lint and one application
   --list        print the tests of the suites, run nothing
   --only TEST   only tests whose name contains this; may be repeated
   --jobs N      how many tests run at a time (default: processors, at most 4)
@@ -51,7 +55,7 @@ vm_kinds=(uml qemu)
 LOGS=$PWD/build-tests/logs
 jobs_max=$(nproc)
 ((jobs_max > 4)) && jobs_max=4
-list=no install=yes only=() chosen=()
+list=no install=yes quick=no full=no only=() chosen=()
 
 parse() {
     while (($#)); do
@@ -59,16 +63,18 @@ parse() {
         --help) usage; exit 0 ;;
         --list) list=yes ;;
         --no-install) install=no ;;
+        --quick) quick=yes ;;
         --only | --jobs)
             (($# > 1)) || wrong "$1 needs a value"
             if [ "$1" = --only ]; then only+=("$2"); else jobs_max=$2; fi
             shift
             ;;
+        full) full=yes ;;
         e2e) chosen+=("${e2e_suites[@]}") ;;
         asan) chosen+=(asan-{unit,wire,fuzz,renderer} "${e2e_suites[@]/#/asan-}") ;;
         vm) chosen+=("${vm_kinds[@]/#/vm-}") ;;
         asan-e2e) chosen+=("${e2e_suites[@]/#/asan-}") ;;
-        asan-debian13) wrong "debian13 has no sanitizers" ;;
+        asan-lint | asan-debian13) wrong "${1#asan-} has no sanitizers" ;;
         *)
             [[ " ${SUITES[*]} " = *" ${1#asan-} "* ]] || wrong "no such suite or option: $1"
             chosen+=("$1")
@@ -76,8 +82,16 @@ parse() {
         esac
         shift
     done
-    ((${#chosen[@]})) || parse unit wire fuzz renderer e2e asan debian13 vm
+    [ $quick = no ] || ((${#chosen[@]} == 0)) || wrong "--quick chooses the suites itself"
     [[ $jobs_max =~ ^[1-9][0-9]*$ ]] || wrong "--jobs must be a number"
+}
+
+choose_default() {
+    if [ $quick = yes ]; then
+        chosen=(unit wire lint apps)
+    else
+        parse unit wire lint fuzz renderer e2e attack asan debian13 vm
+    fi
 }
 
 wrong() {
@@ -103,15 +117,29 @@ build() {
     }
 }
 
-# ---- the tests: one line each in TESTS, "label <tab> seconds <tab> command, quoted for the shell"
+# ---- the tests: one line each in TESTS, "label <tab> usual seconds <tab> limit <tab> command, quoted for the shell"
 
 TESTS=()
 
+# How much slower than usual this machine is, as a whole number; it may have other things to do.
+measure_slowness() {
+    local from=${EPOCHREALTIME/./} i
+    for ((i = 0; i < 200000; i++)); do
+        :
+    done
+    slowness=$(((${EPOCHREALTIME/./} - from) / 300000 + 1))
+}
+
+# add_test LABEL SECONDS COMMAND [LIMIT]: how long it usually takes. Limits are for tests that hang, and so generous.
+add_test() {
+    TESTS+=("$1"$'\t'"$2"$'\t'"$((${4:-$2 * 6 + 60} * slowness))"$'\t'"$3")
+}
+
 # meson's tests of a suite: collect_meson SUITE BUILD LABEL
 collect_meson() {
-    local line
-    while IFS= read -r line; do
-        TESTS+=("$line")
+    local label limit command
+    while IFS=$'\t' read -r label limit command; do
+        add_test "$label" 1 "$command" "$limit"
     done < <(meson introspect --tests "build-tests/$2" | python3 -c '
 import json, shlex, sys
 suite, label = sys.argv[1:]
@@ -119,35 +147,42 @@ for test in json.load(sys.stdin):
     if suite in [name.split(":")[-1] for name in test["suite"]]:
         name = test["name"].removeprefix(suite + " ").removeprefix("corpus ")
         environment = [f"{key}={value}" for key, value in test["env"].items()]
-        command = shlex.join(["env", *environment, *test["cmd"]])
-        print(label + " " + name, test["timeout"] * 2, command, sep="\t")
+        command = shlex.join(["env", "-C", test["workdir"] or ".", *environment, *test["cmd"]])
+        print(label + " " + name, test["timeout"], command, sep="\t")
 ' "$1" "$3")
 }
 
 # collect_e2e FILE BUILD LABEL: the label goes in front of the test's name.
 collect_e2e() {
-    local name seconds factor=1
+    local name seconds variant factor=1
     [ "$2" = asan ] && factor=2
-    while read -r name seconds; do
-        TESTS+=("$3$name"$'\t'"$((seconds * factor))"$'\t'"env WAYFERRY_BUILD=$(printf %q "$PWD/build-tests/$2") \
-WAYFERRY_CLIENTS=$(printf %q "$PWD/build-tests/plain/tests/clients") \
-WAYFERRY_TEST_LOGS=$(printf %q "$LOGS/${3// //}$name") $1 $name")
+    while read -r name seconds variant; do
+        [ "$variant" != full ] || [ $full = yes ] || continue
+        add_test "$3$name" $((seconds * factor)) "env WAYFERRY_BUILD=$(printf %q "$PWD/build-tests/$2") \
+WAYFERRY_CLIENTS=$(printf %q "$PWD/build-tests/plain/tests/clients") WAYFERRY_TEST_SLOWNESS=$((slowness + 1)) \
+WAYFERRY_TEST_LOGS=$(printf %q "$LOGS/${3// //}$name") $1 $name"
     done < <("$1" --list)
 }
 
 collect() {
-    local suite kind build
+    local suite kind build file
     for suite in "${chosen[@]}"; do
         kind=${suite#asan-} build=plain
         [ "$suite" = "$kind" ] || build=asan
         case $kind in
-        unit | wire | fuzz | renderer) collect_meson "$kind" $build "$suite" ;;
+        unit | wire | lint | fuzz | renderer) collect_meson "$kind" $build "$suite" ;;
         debian13) collect_e2e tests/debian13.sh $build "$suite " ;;
         vm-*) collect_e2e "tests/vm/test-${kind#vm-}.sh" $build "${suite%vm-*}vm ${kind#vm-}-" ;;
+        attack)
+            for file in tests/attack/*.sh; do
+                [ ! -x "$file" ] || collect_e2e "$file" $build "$suite $(basename "$file" .sh)-"
+            done
+            ;;
         *) collect_e2e "tests/e2e/$kind.sh" $build "$suite " ;;
         esac
     done
-    ((${#only[@]})) && keep_only
+    [ $quick = no ] || keep_only 'unit ' 'wire ' 'lint ' 'apps foot'
+    ((${#only[@]})) && keep_only "${only[@]}"
     return 0
 }
 
@@ -155,7 +190,7 @@ keep_only() {
     local all=("${TESTS[@]}") test pattern
     TESTS=()
     for test in "${all[@]}"; do
-        for pattern in "${only[@]}"; do
+        for pattern; do
             if [[ ${test%%$'\t'*} = *"$pattern"* ]]; then
                 TESTS+=("$test")
                 break
@@ -182,32 +217,42 @@ prepare_machines() {
 passed=0 failed=0 failures=()
 declare -A running=()       # pid of a reaper -> index in TESTS
 declare -A started=()       # pid -> $SECONDS
+declare -A lasted=()        # label -> seconds, in earlier runs
+next=0                      # index of the test that starts next
 
 log_of() {
-    local label=${1%%$'\t'*}
-    echo "$LOGS/${label// //}.log"
+    echo "$LOGS/${1// //}.log"
 }
 
+# What a test finds of this environment: where a user's things are, and how the lab of virtual machines is set up.
+ENVIRONMENT=(PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 TERM=dumb)
+for name in HOME USER XDG_CACHE_HOME WAYFERRY_LAB_CACHE WAYFERRY_DEBIAN_MIRROR WAYFERRY_UML_SOURCE; do
+    [ -z "${!name:-}" ] || ENVIRONMENT+=("$name=${!name}")
+done
+
 start() {
-    local label seconds command log
-    IFS=$'\t' read -r label seconds command <<<"${TESTS[$1]}"
+    local label seconds limit command log
+    IFS=$'\t' read -r label seconds limit command <<<"${TESTS[$1]}"
     log=$(log_of "$label")
     mkdir -p "$(dirname "$log")"
-    build-tests/plain/tests/clients/reap -t "$seconds" -g 5 bash -c "$command" >"$log" 2>&1 </dev/null &
+    build-tests/plain/tests/clients/reap -t "$limit" -g 5 env -i "${ENVIRONMENT[@]}" bash -c "$command" \
+        >"$log" 2>&1 </dev/null &
     running[$!]=$1
     started[$!]=$SECONDS
 }
 
 # Waits for one test to end, and tells.
 reap_one() {
-    local pid status label
+    local pid status label progress took
     wait -n -p pid "${!running[@]}"
     status=$?
     label=${TESTS[${running[$pid]}]%%$'\t'*}
-    local progress="[$((passed + failed + 1))/${#TESTS[@]}]" took=$((SECONDS - started[$pid]))
+    took=$((SECONDS - started[$pid]))
     unset "running[$pid]" "started[$pid]"
+    progress="[$((passed + failed + 1))/${#TESTS[@]}$(left)]"
     if [ $status = 0 ]; then
         passed=$((passed + 1))
+        lasted[$label]=$took
         echo "$progress ok    $label ($took s)"
         return
     fi
@@ -215,6 +260,51 @@ reap_one() {
     failures+=("$label")
     echo "$progress FAIL  $label ($took s; $(meaning $status); log: $(log_of "$label"))"
     tail -n 15 "$(log_of "$label")" | sed 's/^/    | /'
+}
+
+# What tests took in earlier runs, for telling how long is left.
+recall() {
+    local label seconds
+    while IFS=$'\t' read -r label seconds; do
+        lasted[$label]=$seconds
+    done 2>/dev/null <build-tests/lasted
+}
+
+record() {
+    local label
+    for label in "${!lasted[@]}"; do
+        printf '%s\t%s\n' "$label" "${lasted[$label]}"
+    done | sort >build-tests/lasted
+}
+
+# expected INDEX: sets EXPECTED to the seconds that the test will take, as far as is known.
+expected() {
+    local label seconds rest
+    IFS=$'\t' read -r label seconds rest <<<"${TESTS[$1]}"
+    EXPECTED=${lasted[$label]:-$seconds}
+}
+
+# Prints how long is left: the work that is left for each job, or the longest test if that is more.
+left() {
+    local index pid sum=0 longest=0
+    for ((index = next; index < ${#TESTS[@]}; index++)); do
+        expected $index
+        sum=$((sum + EXPECTED))
+        ((EXPECTED <= longest)) || longest=$EXPECTED
+    done
+    for pid in "${!running[@]}"; do
+        expected "${running[$pid]}"
+        EXPECTED=$((EXPECTED - SECONDS + started[$pid]))
+        ((EXPECTED <= 0)) || sum=$((sum + EXPECTED))
+        ((EXPECTED <= longest)) || longest=$EXPECTED
+    done
+    sum=$((sum / jobs_max))
+    ((sum >= longest)) || sum=$longest
+    if ((sum >= 90)); then
+        echo ", $(((sum + 30) / 60)) min left"
+    else
+        echo ", $sum s left"
+    fi
 }
 
 meaning() {
@@ -226,14 +316,17 @@ meaning() {
 }
 
 run_all() {
-    local index
-    for ((index = 0; index < ${#TESTS[@]}; index++)); do
+    recall
+    echo "${#TESTS[@]} tests$(left)"
+    for ((next = 0; next < ${#TESTS[@]}; )); do
         ((${#running[@]} < jobs_max)) || reap_one
-        start $index
+        start $next
+        next=$((next + 1))
     done
     while ((${#running[@]})); do
         reap_one
     done
+    record
 }
 
 # A reaper that is told to end takes all its descendants along.
@@ -255,6 +348,7 @@ finish() {
 
 main() {
     parse "$@"
+    ((${#chosen[@]})) || choose_default
     mkdir -p "$LOGS"
     if [ $install = yes ]; then
         packages_need build test || finish 1
@@ -265,6 +359,7 @@ main() {
     if [[ " ${chosen[*]}" = *" asan-"* ]]; then
         build asan --buildtype=debugoptimized -Drenderer=enabled -Db_sanitize=address,undefined
     fi
+    measure_slowness
     collect
     if [ $list = yes ]; then
         printf '%s\n' "${TESTS[@]%%$'\t'*}"

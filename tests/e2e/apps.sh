@@ -6,9 +6,9 @@
 . "$(dirname "$0")/moving.sh"
 
 tests=(
-    weston-terminal:180 weston-flower:180 weston-subsurfaces:240 gtk4-widget-factory:240 gtk3-widget-factory:240
-    qt6:180 mpv:180 chromium:180
-    foot:180 imv:180 sdl2:180 firefox:180 xwayland:180
+    weston-terminal:4 weston-flower:4 weston-subsurfaces:17 gtk4-widget-factory:43 gtk3-widget-factory:35
+    qt6:3 mpv:9 chromium:5
+    foot:3 imv:4 sdl2:4 firefox:7 xwayland:4
 )
 
 # app_picture direct|bridged: runs APP on COMPOSITOR and leaves its picture in $LOGS/direct.png or

@@ -7,12 +7,12 @@
 . "$(dirname "$0")/lib.sh"
 
 tests=(
-    guest-to-host:150 host-to-guest:150 guest-to-guest:150
-    primary-guest-to-host:150 primary-host-to-guest:150 primary-guest-to-guest:150
-    ten-guest-to-host:90 ten-host-to-guest:90 ten-guest-to-guest:90
-    slow-reader:120
-    leaving-reader-guest-to-host:60 leaving-reader-host-to-guest:60
-    not-to-guest:60 not-to-host:60
+    guest-to-host:2 host-to-guest:3 guest-to-guest:3
+    primary-guest-to-host:2 primary-host-to-guest:2 primary-guest-to-guest:2
+    ten-guest-to-host:2 ten-host-to-guest:4 ten-guest-to-guest:5
+    slow-reader:13
+    leaving-reader-guest-to-host:5 leaving-reader-host-to-guest:5
+    not-to-guest:2 not-to-host:2
 )
 
 SIZES=(0 1 4096 65536 70000 3000000 67108864)
@@ -49,12 +49,12 @@ copy() {
 }
 
 offers_type() {
-    WAYLAND_DISPLAY=$1 timeout 5 wl-paste ${SELECTION:+"$SELECTION"} --list-types 2>/dev/null | grep -qx "$2"
+    WAYLAND_DISPLAY=$1 limited 5 wl-paste ${SELECTION:+"$SELECTION"} --list-types 2>/dev/null | grep -qx "$2"
 }
 
 # paste DISPLAY FILE TYPE
 paste_into() {
-    WAYLAND_DISPLAY=$1 timeout 60 wl-paste ${SELECTION:+"$SELECTION"} --no-newline --type "$3" >"$2"
+    WAYLAND_DISPLAY=$1 limited 60 wl-paste ${SELECTION:+"$SELECTION"} --no-newline --type "$3" >"$2"
 }
 
 # content BYTES: makes $WORK/content, the same for the same size.
@@ -107,7 +107,7 @@ paste_ten_HOST() {
 }
 
 paste_ten_GUEST() {
-    WAYLAND_DISPLAY=$GUEST timeout 60 "$WAYFERRY_CLIENTS/paste-many" "$@"
+    WAYLAND_DISPLAY=$GUEST limited 60 "$WAYFERRY_CLIENTS/paste-many" "$@"
 }
 
 # The guest's one command is the copying one. It ends when the last bytes are on their way, long before the
@@ -122,7 +122,7 @@ test_slow_reader() {
         --vhost-user "$XDG_RUNTIME_DIR/single.gpu" -- \
         sh -c 'exec wl-copy --foreground --paste-once --type "$2" <"$1"' sh "$WORK/content" "$type"
     until_true 20 offers_type host "$type" || fail "the selection does not arrive"
-    WAYLAND_DISPLAY=host timeout 60 wl-paste --no-newline --type "$type" | read_slowly >"$WORK/pasted"
+    WAYLAND_DISPLAY=host limited 60 wl-paste --no-newline --type "$type" | read_slowly >"$WORK/pasted"
     cmp "$WORK/content" "$WORK/pasted" || fail "the contents differ"
     until_true 10 not alive "${PID[single-guest]}" || fail "wayferry-guest does not end with its command"
     stop single-guest
@@ -177,7 +177,7 @@ test_not_to_guest() {
     content 4096
     copy host "$WORK/content" "$type"
     until_true 20 offers_type host "$type" || fail "the host has no selection"
-    WAYLAND_DISPLAY=$GUEST timeout 20 wl-paste --list-types >"$WORK/types" 2>"$WORK/says"
+    WAYLAND_DISPLAY=$GUEST limited 20 wl-paste --list-types >"$WORK/types" 2>"$WORK/says"
     (($? <= 1)) || fail "the guest does not get the focus"
     [ ! -s "$WORK/types" ] || fail "the guest sees types"
     paste_into "$GUEST" "$WORK/pasted" "$type" && fail "the guest pastes"

@@ -3,7 +3,7 @@
 # the clients are told is the same, bridged and direct.
 . "$(dirname "$0")/lib.sh"
 
-tests=(drag-guest-to-guest:90 drag-guest-to-host:90 drag-host-to-guest:90 menus:90)
+tests=(drag-guest-to-guest:9 drag-guest-to-host:9 drag-host-to-guest:9 menus:14)
 
 DRAGGED_BYTES=3000000
 ICON='#ff8800'

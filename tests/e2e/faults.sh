@@ -3,10 +3,10 @@
 # non-zero status. Nobody is left, nobody spins.
 . "$(dirname "$0")/lib.sh"
 
-tests=(client-killed:90 client-killed-in-a-frame:90 guest-killed:90 guest-killed-in-a-frame:90 host-killed:90
-    host-killed-in-a-frame:90 compositor-killed:90 compositor-killed-in-a-frame:90
-    held:60 stall:90 flood:60 flood-unread:60 hoard-objects:120 hoard-pools:120 hoard-pixels:120 truncate:60 truncate-race:60 malformed:600 malformed-guest:600
-    device:300 renderer-absent:60)
+tests=(client-killed:8 client-killed-in-a-frame:7 guest-killed:5 guest-killed-in-a-frame:7 host-killed:5
+    host-killed-in-a-frame:7 compositor-killed:8 compositor-killed-in-a-frame:8
+    held:9 stall:6 flood:8 flood-unread:9 hoard-objects:5 hoard-pools:4 hoard-pixels:5 truncate:2 truncate-race:3 malformed:3 malformed-guest:2
+    device:3 renderer-absent:2)
 
 FAULTS=$WAYFERRY_CLIENTS/faults
 BLAME='[@#][0-9]*: error [0-9]'    # how libwayland says that wl_display.error came
@@ -27,7 +27,7 @@ rude() {
 }
 
 good_client() {
-    WAYLAND_DISPLAY=$BRIDGE timeout 30 "$FAULTS/rude" ping >>"$LOGS/good.log" 2>&1
+    WAYLAND_DISPLAY=$BRIDGE limited 30 "$FAULTS/rude" ping >>"$LOGS/good.log" 2>&1
     local status=$?
     [ $status = 0 ] || fail "a client that behaves is not served (status $status, log: $LOGS/good.log)"
 }
@@ -113,7 +113,7 @@ bridge_mend() {
 }
 
 served() {
-    WAYLAND_DISPLAY=$BRIDGE timeout 30 "$FAULTS/rude" ping >>"$LOGS/good.log" 2>&1
+    WAYLAND_DISPLAY=$BRIDGE limited 30 "$FAULTS/rude" ping >>"$LOGS/good.log" 2>&1
 }
 
 own_kib() {
@@ -393,7 +393,7 @@ test_truncate_race() {
 
 test_malformed() {
     faults_begin
-    timeout 500 "$FAULTS/malformed" --reference compositor "$BRIDGE" >"$LOGS/malformed.log" 2>&1 ||
+    limited 500 "$FAULTS/malformed" --reference compositor "$BRIDGE" >"$LOGS/malformed.log" 2>&1 ||
         fail "$(grep -m 3 '^FAILED' "$LOGS/malformed.log") (log: $LOGS/malformed.log)"
     tail -n 1 "$LOGS/malformed.log"
     quiet bridge-host bridge-guest
@@ -404,7 +404,7 @@ test_malformed() {
 test_malformed_guest() {
     weston_start compositor
     bridge_start_host compositor bridge
-    timeout 500 "$FAULTS/malformed" --reference compositor --device "$XDG_RUNTIME_DIR/bridge.gpu" >"$LOGS/malformed.log" 2>&1 ||
+    limited 500 "$FAULTS/malformed" --reference compositor --device "$XDG_RUNTIME_DIR/bridge.gpu" >"$LOGS/malformed.log" 2>&1 ||
         fail "$(grep -m 3 '^FAILED' "$LOGS/malformed.log") (log: $LOGS/malformed.log)"
     tail -n 1 "$LOGS/malformed.log"
     quiet bridge-host
@@ -417,7 +417,7 @@ test_device() {
     weston_start compositor
     bridge_start_host compositor bridge
     bridge_start_host compositor other      # another machine's
-    timeout 200 "$FAULTS/device-faults" "$XDG_RUNTIME_DIR/bridge.gpu" "$XDG_RUNTIME_DIR/other.gpu" >"$LOGS/device.log" 2>&1 ||
+    limited 200 "$FAULTS/device-faults" "$XDG_RUNTIME_DIR/bridge.gpu" "$XDG_RUNTIME_DIR/other.gpu" >"$LOGS/device.log" 2>&1 ||
         fail "$(grep -m 3 '^FAILED' "$LOGS/device.log") (log: $LOGS/device.log)"
     tail -n 1 "$LOGS/device.log"
     quiet bridge-host
@@ -444,7 +444,7 @@ test_renderer_absent() {
 renderer_is_missed() {
     local text=$1 program=$2
     shift 2
-    timeout 20 env "$@" "$WAYFERRY_BUILD/host-bridge/wayferry-host" --socket "$XDG_RUNTIME_DIR/absent.gpu" \
+    limited 20 env "$@" "$WAYFERRY_BUILD/host-bridge/wayferry-host" --socket "$XDG_RUNTIME_DIR/absent.gpu" \
         --wayland-display compositor --renderer virgl --renderer-program "$program" >"$LOGS/absent.log" 2>&1
     [ $? = 1 ] || fail "wayferry-host did not fail (log: $LOGS/absent.log)"
     [ "$(grep -c '^\[error\]' "$LOGS/absent.log")" = 1 ] && grep -q "^\[error\] renderer: .*$text" "$LOGS/absent.log" ||

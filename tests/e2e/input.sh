@@ -2,7 +2,7 @@
 # Input: what a client is told of pointer and keyboard is the same, bridged and direct.
 . "$(dirname "$0")/lib.sh"
 
-tests=(pointer:60 keyboard:60 pointer-and-keyboard:90)
+tests=(pointer:5 keyboard:4 pointer-and-keyboard:7)
 
 # input_log direct|bridged DRIVER: a sway with one client that writes down its events; DRIVER makes the
 # events. Leaves them in $LOGS/direct.events or $LOGS/bridged.events.

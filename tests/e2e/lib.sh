@@ -4,17 +4,19 @@
 # A file of tests sources this, says what tests it has, and ends with e2e_main "$@":
 #
 #     . "$(dirname "$0")/lib.sh"
-#     tests=(terminal:60 flower:60)         # name:seconds it may take
+#     tests=(terminal:4 flower:5)           # name:seconds it usually takes
+#     full=(hours:3600)                     # likewise, of the tests that only "tests/run.sh full" runs
 #     test_terminal() { ...; }
 #     e2e_main "$@"
 #
-# FILE --list prints "name seconds" lines; FILE NAME runs one test in this very process. The runner
+# FILE --list prints "name seconds" lines ("name seconds full"); FILE NAME runs one test in this very process. The runner
 # (tests/run.sh) puts each test under tests/clients/reap, which bounds it and finds leftovers.
 #
 # Environment:
 #   WAYFERRY_BUILD       directory of the build to test (default: build-tests/plain)
 #   WAYFERRY_CLIENTS     directory of the test clients (default: $WAYFERRY_BUILD/tests/clients)
 #   WAYFERRY_TEST_LOGS   directory for this test's logs and pictures (default: build-tests/logs/...)
+#   WAYFERRY_TEST_SLOWNESS  how many times longer than usual things may take here (default: 2)
 #   WAYFERRY_E2E_BRIDGE  "wayferry", or "none": the bridged runs are direct as well, which shows that
 #                        a test is deterministic and proves nothing else
 set -u
@@ -25,6 +27,8 @@ E2E_DIRECTORY=$SOURCE_ROOT/tests/e2e
 WAYFERRY_BUILD=${WAYFERRY_BUILD:-$SOURCE_ROOT/build-tests/plain}
 WAYFERRY_CLIENTS=${WAYFERRY_CLIENTS:-$WAYFERRY_BUILD/tests/clients}
 WAYFERRY_E2E_BRIDGE=${WAYFERRY_E2E_BRIDGE:-wayferry}
+SLOWNESS=${WAYFERRY_TEST_SLOWNESS:-2}       # seconds that are limits are multiplied by this
+full=()
 
 BACKGROUND='#336699'        # of every compositor here
 SIZE=1280x720               # of every output, unless a test says otherwise
@@ -48,14 +52,20 @@ need() {
     done
 }
 
-# until_true SECONDS COMMAND...: repeats the command until it succeeds. Fails when it never does.
+# until_true SECONDS COMMAND...: repeats the command until it succeeds. Fails when it never does: the time is for
+# tests that hang, and many times as long as things usually take.
 until_true() {
-    local deadline=$((SECONDS + $1))
+    local deadline=$((SECONDS + $1 * SLOWNESS))
     shift
     until "$@"; do
         ((SECONDS < deadline)) || return 1
         sleep 0.1
     done
+}
+
+# limited SECONDS COMMAND...: as timeout does.
+limited() {
+    timeout $(($1 * SLOWNESS)) "${@:2}"
 }
 
 # ---- processes
@@ -76,7 +86,7 @@ spawn() {
     PID[$name]=$!
 }
 
-# stop NAME [SIGNAL]: ends it and its group, by force after five seconds; sets STOP_STATUS to its
+# stop NAME [SIGNAL]: ends it and its group, by force after ten seconds; sets STOP_STATUS to its
 # exit status. Return: 1 when force was needed.
 stop() {
     local name=$1 signal=${2:-TERM}
@@ -90,7 +100,7 @@ stop() {
 process_end() {
     local name=$1 pid=$2 forced=0
     kill -"$3" "$pid"
-    if ! until_true 5 not alive "$pid"; then
+    if ! until_true 10 not alive "$pid"; then
         say "$name ($pid) had to be killed"
         kill -KILL "$pid"
         forced=1
@@ -229,11 +239,11 @@ shot() {
         return
     fi
     if [ "${SCREEN[$display]}" = grim ]; then
-        WAYLAND_DISPLAY=$display timeout 10 grim -l 1 "$file"
+        WAYLAND_DISPLAY=$display limited 10 grim -l 1 "$file"
         return
     fi
     directory=$(mktemp -d "$WORK/shot.XXXXXX")
-    (cd "$directory" && XDG_PICTURES_DIR=$directory WAYLAND_DISPLAY=$display timeout 10 weston-screenshooter) || return 1
+    (cd "$directory" && XDG_PICTURES_DIR=$directory WAYLAND_DISPLAY=$display limited 10 weston-screenshooter) || return 1
     set -- "$directory"/*.png
     [ $# = 1 ] || return 1      # weston 14 fails with status 0
     mv "$1" "$file" && rmdir "$directory"
@@ -271,12 +281,12 @@ screen_is() {
 }
 
 # screen_settle DISPLAY FILE [SECONDS [COLOUR...]]: waits until the output shows something besides the
-# background, and at least 100 pixels of each COLOUR, and four pictures over a second are equal; leaves
-# the last one in FILE.
+# background, and at least 100 pixels of each COLOUR, and four pictures over a second (more where things take longer)
+# are equal; leaves the last one in FILE.
 screen_settle() {
-    local display=$1 file=$2 deadline=$((SECONDS + ${3:-30})) still=0
+    local display=$1 file=$2 deadline=$((SECONDS + ${3:-30} * SLOWNESS)) still=0
     shift $(($# < 3 ? $# : 3))
-    while ((still < 3)); do
+    while ((still < 2 * SLOWNESS)); do
         ((SECONDS < deadline)) || return 1
         sleep 0.3
         shot "$display" "$file.new.png" || continue
@@ -371,7 +381,7 @@ bridge_counters() {
     local log=$LOGS/$1-$2.log file=$WORK/$1-$2.counters from
     from=$(stat -c %s "$log")
     kill -USR1 "${PID[$1-$2]}"
-    until_true 5 counters_printed "$log" "$((from + 1))" "$file" || fail "wayferry-$2 prints no counters"
+    until_true 10 counters_printed "$log" "$((from + 1))" "$file" || fail "wayferry-$2 prints no counters"
 }
 
 counters_printed() {
@@ -400,7 +410,7 @@ sanitizers_silent() {
 e2e_environment() {
     local name
     for name in $(compgen -e); do
-        [[ $name = WAYFERRY_@(BUILD|CLIENTS|TEST_LOGS|E2E_BRIDGE|LAB_CACHE|DEBIAN_MIRROR|UML_SOURCE) ]] || unset "$name"
+        [[ $name = WAYFERRY_@(BUILD|CLIENTS|TEST_LOGS|TEST_SLOWNESS|E2E_BRIDGE|LAB_CACHE|DEBIAN_MIRROR|UML_SOURCE) ]] || unset "$name"
     done
     export PATH=/usr/sbin:/usr/bin:/sbin:/bin
     export XDG_RUNTIME_DIR=$BASE/rt TMPDIR=$BASE/tmp HOME=$WORK/home LANG=C.UTF-8 LC_ALL=C.UTF-8 TZ=UTC TERM=xterm
@@ -441,6 +451,9 @@ e2e_main() {
     if [ "${1:-}" = --list ]; then
         for entry in "${tests[@]}"; do
             echo "${entry%:*} ${entry#*:}"
+        done
+        for entry in "${full[@]}"; do
+            echo "${entry%:*} ${entry#*:} full"
         done
         return
     fi

@@ -8,7 +8,7 @@ MOVING_LIMIT=0.03
 # show nothing move outside that part: so a slow pulse is seen whole, however loaded the machine is. Keeps the
 # picture with that part blackened in FILE, and the part itself in $LOGS/moving.png, white on black.
 moving_settle() {
-    local file=$1 deadline=$((SECONDS + 120)) known=$WORK/known.png moved=$WORK/moved.png
+    local file=$1 deadline=$((SECONDS + 120 * SLOWNESS)) known=$WORK/known.png moved=$WORK/moved.png
     local mask=$LOGS/moving.png
     rm -f "$known" "$WORK"/{min,max}.png
     until [ -e "$known" ] && moving_inside "$known"; do

@@ -2,7 +2,7 @@
 # A whole compositor as a guest application: weston in a window of weston, with clients of its own.
 . "$(dirname "$0")/lib.sh"
 
-tests=(terminal:120)
+tests=(terminal:7)
 
 # nested_start direct|bridged: weston "host", and in its window weston "inner".
 nested_start() {

@@ -2,6 +2,7 @@
 # The units of this build under a user manager of systemd's; runs in a mount namespace of its own (see doctor.sh).
 # usage: service.sh BUILD_DIRECTORY LOG_DIRECTORY BASE_DIRECTORY, with a compositor at the display "compositor"
 set -u
+SLOWNESS=${WAYFERRY_TEST_SLOWNESS:-2}     # as in lib.sh
 build=$1 logs=$2 base=$3
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 units=$base/units
@@ -14,7 +15,7 @@ fail() {
 }
 
 within() {      # SECONDS COMMAND...
-    local deadline=$((SECONDS + $1))
+    local deadline=$((SECONDS + $1 * SLOWNESS))
     shift
     until "$@"; do
         ((SECONDS < deadline)) || return 1
@@ -26,7 +27,7 @@ group=/sys/fs/cgroup/wayferry-test.$$
 
 manager_stop() {
     systemctl --user exit
-    within 5 not_alive "$manager" || kill -KILL "$manager"
+    within 10 not_alive "$manager" || kill -KILL "$manager"
     echo $$ >/sys/fs/cgroup/cgroup.procs
     find "$group" -depth -type d -exec rmdir {} + 2>/dev/null
 }
@@ -86,7 +87,7 @@ test_environment() {
 test_unreachable_host() {
     local i
     for i in {1..30}; do
-        WAYLAND_DISPLAY=wayferry-0 timeout 10 weston-simple-shm >"$logs/refused.log" 2>&1
+        WAYLAND_DISPLAY=wayferry-0 timeout $((10 * SLOWNESS)) weston-simple-shm >"$logs/refused.log" 2>&1
         grep -q "wayferry-guest doctor" "$logs/refused.log" || fail "application $i is not told that there is no host"
     done
     [ "$(show wayferry-guest.socket ActiveState)" = active ] || fail "the socket gave up"

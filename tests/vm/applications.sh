@@ -188,7 +188,7 @@ clipboard_to_host() {
     app "copy-$1" sh -c 'exec wl-copy --foreground --type "$0" </mnt/content' "$2"
     until_true "$APP_SECONDS" clipboard_offered env WAYLAND_DISPLAY=host -- "$2" ||
         fail "$1 bytes: the guest's selection does not arrive"
-    WAYLAND_DISPLAY=host timeout $((2 * APP_SECONDS)) wl-paste --no-newline --type "$2" >"$WORK/pasted" || fail "$1 bytes: wl-paste failed"
+    WAYLAND_DISPLAY=host limited $((2 * APP_SECONDS)) wl-paste --no-newline --type "$2" >"$WORK/pasted" || fail "$1 bytes: wl-paste failed"
     cmp "$share/content" "$WORK/pasted" || fail "$1 bytes to the host: the contents differ"
     say "$1 bytes to the host: $(seconds_since "$started") s"
 }
@@ -211,7 +211,7 @@ clipboard_offered() {
         prefix+=("$1")
         shift
     done
-    "${prefix[@]}" timeout 20 wl-paste --list-types 2>/dev/null | grep -qx "$2"
+    "${prefix[@]}" timeout $((20 * SLOWNESS)) wl-paste --list-types 2>/dev/null | grep -qx "$2"
 }
 
 seconds_since() {

@@ -27,7 +27,7 @@ weston14_shot() {
     rm -rf "$directory"
     mkdir "$directory"
     # shellcheck disable=SC2016
-    timeout 10 "$LAB/guest.sh" direct "$XDG_RUNTIME_DIR/$1" \
+    limited 10 "$LAB/guest.sh" direct "$XDG_RUNTIME_DIR/$1" \
         sh -c 'cd /mnt/shot && XDG_PICTURES_DIR=/mnt/shot exec weston-screenshooter' || return 1
     set -- "$2" "$directory"/*.png
     [ $# = 2 ] && mv "$2" "$1"

@@ -18,7 +18,7 @@ foreign_clipboard() {
     spawn keyboard env WAYLAND_DISPLAY=host wtype -s 3600000 a
     app foreign-gives "$FOREIGN" "$1" write-pipe
     until_true $((30 * TIMES)) clipboard_offered env WAYLAND_DISPLAY=host -- $FOREIGN_TYPE || fail "no selection from the guest"
-    WAYLAND_DISPLAY=host timeout $((30 * TIMES)) wl-paste --no-newline --type $FOREIGN_TYPE >"$WORK/pasted" || fail "wl-paste failed"
+    WAYLAND_DISPLAY=host limited $((30 * TIMES)) wl-paste --no-newline --type $FOREIGN_TYPE >"$WORK/pasted" || fail "wl-paste failed"
     cmp "$WORK/pattern" "$WORK/pasted" || fail "what the guest wrote is not what arrived"
     # shellcheck disable=SC2016
     spawn copy env WAYLAND_DISPLAY=host sh -c 'exec wl-copy --foreground --type "$0" <"$1"' $FOREIGN_TYPE "$WORK/pattern"

@@ -51,11 +51,14 @@ guest_start() {
     spawn "$name-vm" "$LAB/guest.sh" exec "$kind" "$share" "$XDG_RUNTIME_DIR/$name.gpu" "$BASE/$name.vm"
 }
 
-# Waits for the agent. A whole system boots in the meantime: in software emulation on a busy machine.
+# Waits for the agent. A whole system boots in the meantime; how long that took tells how slow this machine is.
 guest_await() {
-    local seconds=180
-    [ "${GUEST_KIND[$1]}" = uml ] && seconds=60
-    until_true $seconds guest_is_up "$1" || fail "the guest does not come up (console: $LOGS/$1-vm.log)"
+    local usual=25 up
+    [ "${GUEST_KIND[$1]}" != uml ] || usual=5
+    until_true $((10 * usual)) guest_is_up "$1" || fail "the guest does not come up (console: $LOGS/$1-vm.log)"
+    up=$(cut -d . -f 1 "$(guest_share "$1")/ready")
+    say "the guest has booted in $up s"
+    ((up < usual * SLOWNESS)) || SLOWNESS=$((up / usual + 1))
 }
 
 guest_is_up() {

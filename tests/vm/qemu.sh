@@ -178,7 +178,7 @@ qemu_exec() {
 # it one at the wayferry-host behind the socket GPU.
 qemu_replace_gpu() {
     local address='{"type": "unix", "data": {"path": "'$1'"}}'
-    timeout 120 "$LAB/monitor.py" "$2/qmp" \
+    limited 120 "$LAB/monitor.py" "$2/qmp" \
         device_del '{"id": "gpu"}' DEVICE_DELETED gpu \
         chardev-remove '{"id": "gpu"}' \
         chardev-add '{"id": "gpu", "backend": {"type": "socket", "data": {"server": false, "addr": '"$address"'}}}' \

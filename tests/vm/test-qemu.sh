@@ -9,7 +9,8 @@
 . "$(dirname "$0")/foreign.sh"
 . "$(dirname "$0")/three-d.sh"
 
-tests=(windows-6-1:600 windows-6-12:800 windows-newest:600 udmabuf:300)
+tests=(windows-6-12:338 udmabuf:142)
+full=(windows-6-1:170 windows-newest:267 two-reboots:229)
 
 TIMES=5         # as much patience as natively, at least: processors in software, shared with other tests
 APP_SECONDS=$((APP_SECONDS * TIMES))
@@ -80,7 +81,7 @@ udmabuf_says() {
 
 # ---- frames in memory of the GPU device, here that of the host
 
-tests+=(dmabuf:300)
+tests+=(dmabuf:117)
 
 test_dmabuf() {
     KIND=qemu-6.12
@@ -92,7 +93,7 @@ test_dmabuf() {
 
 # ---- OpenGL and Vulkan, rendered by a newer host
 
-tests+=(three-d:600)
+tests+=(three-d:236)
 
 test_three_d() {
     KIND=qemu-6.12
@@ -105,7 +106,7 @@ test_three_d() {
 
 # ---- what may go wrong, on one of the kernels
 
-tests+=(survival:400 reboots:600 many:600 foreign:600)
+tests+=(survival:129 reboots:120 many:119 foreign:83)
 
 test_survival() {
     KIND=qemu-6.12
@@ -116,13 +117,15 @@ test_survival() {
     session_end
 }
 
-# Two of them: in software emulation they take their time. test-uml.sh has more.
+# In software emulation they take their time. test-uml.sh has more.
 test_reboots() {
     KIND=qemu-6.12
     session_start sway
-    survives_reboots 2
+    survives_reboots "${1:-1}"
     session_end
 }
+
+test_two_reboots() { test_reboots 2; }
 
 test_many() {
     KIND=qemu-6.12

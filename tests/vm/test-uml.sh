@@ -9,7 +9,7 @@
 . "$(dirname "$0")/three-d.sh"
 
 KIND=uml
-tests=(applications:300 service:90 input:120 clipboard:120 survival:150 reboots:150 many:120 commits:180 foreign:90 opengl:120)
+tests=(applications:49 service:8 input:13 clipboard:18 survival:15 reboots:20 many:24 commits:12 foreign:12 opengl:29)
 
 APPS=(simple-shm image foot qt6 mpv gtk4)
 
@@ -50,9 +50,11 @@ test_survival() {
 
 test_reboots() {
     session_start sway
-    survives_reboots 5
+    survives_reboots "${1:-1}"
     session_end
 }
+
+test_five_reboots() { test_reboots 5; }
 
 test_many() {
     session_start weston
@@ -62,9 +64,11 @@ test_many() {
 
 test_commits() {
     session_start weston
-    commits_leave_nothing 100000
+    commits_leave_nothing "${1:-10000}"
     session_end
 }
+
+test_hundred_thousand_commits() { test_commits 100000; }
 
 # OpenGL, rendered by the host: two programs; then the first one's worker is killed.
 test_opengl() {
@@ -94,7 +98,9 @@ test_foreign() {
     session_end
 }
 
-tests+=(dmabuf-sway:150 dmabuf-weston:150 dmabuf-weston14:150 dmabuf-mutter:120 dmabuf-storm:240)
+tests+=(dmabuf-sway:30 dmabuf-weston:22 dmabuf-weston14:24 dmabuf-mutter:15)
+
+full+=(five-reboots:60 hundred-thousand-commits:70 dmabuf-storm:90)
 
 # Frames in memory of the GPU device, on compositors without linux-dmabuf and with it.
 test_dmabuf_sway() {
