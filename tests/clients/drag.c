@@ -41,12 +41,6 @@ static unsigned char content_at(size_t i)
 	return (unsigned char)(i * 2654435761u >> 13);
 }
 
-static const char *surface_name(void *data, struct wl_surface *surface)
-{
-	const struct drag *drag = data;
-	return surface == drag->window.surface ? "window" : "unknown";
-}
-
 /* ---- from here */
 
 static void write_content(int fd, const char *type, size_t size)
@@ -155,7 +149,8 @@ static void start(struct drag *drag, uint32_t serial)
 
 static void handle_button(void *data, uint32_t serial, uint32_t button, bool pressed)
 {
-	struct drag *drag = data;
+	struct window *window = data;
+	struct drag *drag = window->data;
 	if (button == POINTER_LEFT && pressed && !drag->source)
 		start(drag, serial);
 }
@@ -199,8 +194,8 @@ static void device_enter(void *data, struct wl_data_device *device, uint32_t ser
 	struct wl_surface *surface, wl_fixed_t x, wl_fixed_t y, struct wl_data_offer *offer)
 {
 	struct drag *drag = data;
-	printf("enter %s %.3f %.3f %s\n", surface_name(drag, surface), wl_fixed_to_double(x),
-		wl_fixed_to_double(y),
+	printf("enter %s %.3f %.3f %s\n", window_name(&drag->window, surface),
+		wl_fixed_to_double(x), wl_fixed_to_double(y),
 		!offer                         ? "without an offer"
 			: offer == drag->offer ? "with the offer"
 					       : "with another offer");
@@ -282,14 +277,6 @@ static void handle_global(
 			window->registry, name, &wl_data_device_manager_interface, 3);
 }
 
-static void handle_mapped(void *data, struct wl_callback *callback, uint32_t time_ms)
-{
-	printf("mapped\n");
-	wl_callback_destroy(callback);
-}
-
-static const struct wl_callback_listener mapped_listener = {.done = handle_mapped};
-
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -302,26 +289,15 @@ int main(int argc, char **argv)
 	}
 	drag.size = strtoul(argv[1], NULL, 10);
 	window_connect(window);
-	if (!window->seat || !drag.manager) {
-		fprintf(stderr, "the compositor has no seat or no drag and drop\n");
-		return 1;
-	}
+	window_needs(window->seat, "seat");
+	window_needs(drag.manager, "drag and drop");
 	drag.pointer = (struct pointer){
-		.surface_name = surface_name, .button = handle_button, .data = &drag};
+		.surface_name = window_name, .button = handle_button, .data = window};
 	pointer_listen(&drag.pointer, window->seat);
 	drag.device = wl_data_device_manager_get_data_device(drag.manager, window->seat);
 	wl_data_device_add_listener(drag.device, &device_listener, &drag);
 	window_create(window, "drag", 640, 720);
-
-	struct window_buffer *buffer = window_next_buffer(window);
-	memset(buffer->pixels, 0x80, (size_t)window->width * window->height * sizeof(uint32_t));
-	struct wl_callback *callback = wl_surface_frame(window->surface);
-	wl_callback_add_listener(callback, &mapped_listener, NULL);
-	window_commit(window, buffer, 0, 0, window->width, window->height);
-	while (!window->closed) {
-		if (!window_dispatch(window))
-			window_die(window, "waiting for events");
-	}
-	window_finish(window);
+	window_show(window);
+	window_run(window);
 	return 0;
 }

@@ -2,27 +2,17 @@
  *
  * Serials, times and object ids differ from run to run and are left out; everything else is
  * written, the contents of the keymap as a checksum. "mapped" is printed when the window is on the
- * screen. With
- * --bound, "bound" and the seat's capabilities are printed when the compositor has heard what we
- * want of them: whoever moves a device then knows that the client hears of it.
+ * screen; "bound" and the seat's capabilities when the compositor has heard what we want of them:
+ * whoever moves a device then knows that the client hears of it.
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "pointer.h"
 #include "window.h"
-
-/* Where an event's surface is ours or not. */
-static const char *surface_name(void *data, struct wl_surface *surface)
-{
-	const struct window *window = data;
-	return surface == window->surface ? "window" : "unknown";
-}
 
 /* FNV-1a */
 static uint32_t checksum(const unsigned char *bytes, size_t length)
@@ -52,7 +42,7 @@ static void keyboard_keymap(
 static void keyboard_enter(void *data, struct wl_keyboard *keyboard, uint32_t serial,
 	struct wl_surface *surface, struct wl_array *keys)
 {
-	printf("keyboard enter %s", surface_name(data, surface));
+	printf("keyboard enter %s", window_name(data, surface));
 	const uint32_t *key;
 	wl_array_for_each(key, keys) printf(" %" PRIu32, *key);
 	printf("\n");
@@ -61,7 +51,7 @@ static void keyboard_enter(void *data, struct wl_keyboard *keyboard, uint32_t se
 static void keyboard_leave(
 	void *data, struct wl_keyboard *keyboard, uint32_t serial, struct wl_surface *surface)
 {
-	printf("keyboard leave %s\n", surface_name(data, surface));
+	printf("keyboard leave %s\n", window_name(data, surface));
 }
 
 static void keyboard_key(void *data, struct wl_keyboard *keyboard, uint32_t serial,
@@ -93,7 +83,6 @@ static const struct wl_keyboard_listener keyboard_listener = {
 };
 
 struct devices {
-	bool tell_bound;
 	struct pointer pointer;
 	struct wl_keyboard *keyboard;
 };
@@ -111,13 +100,16 @@ static void seat_capabilities(void *data, struct wl_seat *seat, uint32_t capabil
 	struct window *window = data;
 	struct devices *devices = window->data;
 	printf("seat capabilities %" PRIu32 "\n", capabilities);
-	if (capabilities & WL_SEAT_CAPABILITY_POINTER)
-		pointer_take(&devices->pointer, seat);
-	if ((capabilities & WL_SEAT_CAPABILITY_KEYBOARD) && !devices->keyboard) {
+	pointer_follow(&devices->pointer, seat, capabilities);
+	bool has_keyboard = capabilities & WL_SEAT_CAPABILITY_KEYBOARD;
+	if (has_keyboard && !devices->keyboard) {
 		devices->keyboard = wl_seat_get_keyboard(seat);
 		wl_keyboard_add_listener(devices->keyboard, &keyboard_listener, window);
+	} else if (!has_keyboard && devices->keyboard) {
+		wl_keyboard_release(devices->keyboard);
+		devices->keyboard = NULL;
 	}
-	if (devices->tell_bound && capabilities != 0)
+	if (capabilities != 0)
 		wl_callback_add_listener(wl_display_sync(window->display), &bound_listener,
 			(void *)(uintptr_t)capabilities);
 }
@@ -132,40 +124,19 @@ static const struct wl_seat_listener seat_listener = {
 	.name = seat_name,
 };
 
-static void handle_mapped(void *data, struct wl_callback *callback, uint32_t time_ms)
-{
-	printf("mapped\n");
-	wl_callback_destroy(callback);
-}
-
-static const struct wl_callback_listener mapped_listener = {.done = handle_mapped};
-
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	struct window window = {0};
 	struct devices devices = {
-		.tell_bound = argc == 2 && strcmp(argv[1], "--bound") == 0,
-		.pointer = {.surface_name = surface_name, .data = &window},
+		.pointer = {.surface_name = window_name, .data = &window},
 	};
 	window.data = &devices;
 	window_connect(&window);
-	if (!window.seat) {
-		fprintf(stderr, "the compositor has no seat\n");
-		return 1;
-	}
+	window_needs(window.seat, "seat");
 	wl_seat_add_listener(window.seat, &seat_listener, &window);
 	window_create(&window, "event-log", 1280, 720);
-
-	struct window_buffer *buffer = window_next_buffer(&window);
-	memset(buffer->pixels, 0x80, (size_t)window.width * window.height * sizeof(uint32_t));
-	struct wl_callback *callback = wl_surface_frame(window.surface);
-	wl_callback_add_listener(callback, &mapped_listener, NULL);
-	window_commit(&window, buffer, 0, 0, window.width, window.height);
-	while (!window.closed) {
-		if (!window_dispatch(&window))
-			window_die(&window, "waiting for events");
-	}
-	window_finish(&window);
+	window_show(&window);
+	window_run(&window);
 	return 0;
 }

@@ -59,10 +59,7 @@ static void close_top(struct menus *menus)
 static void handle_mapped(void *data, struct wl_callback *callback, uint32_t time_ms)
 {
 	const struct menu *menu = data;
-	if (menu)
-		printf("menu %u mapped\n", menu->number);
-	else
-		printf("mapped\n");
+	printf("menu %u mapped\n", menu->number);
 	wl_callback_destroy(callback);
 }
 
@@ -184,24 +181,14 @@ int main(int argc, char **argv)
 	struct menus menus = {0};
 	struct window *window = &menus.window;
 	window_connect(window);
-	if (!window->seat) {
-		fprintf(stderr, "the compositor has no seat\n");
-		return 1;
-	}
+	window_needs(window->seat, "seat");
 	struct pointer pointer = {.surface_name = surface_name,
 		.moved = handle_moved,
 		.button = handle_button,
 		.data = &menus};
 	pointer_listen(&pointer, window->seat);
 	window_create(window, "menu", WINDOW_WIDTH, WINDOW_HEIGHT);
-	struct window_buffer *buffer = window_next_buffer(window);
-	memset(buffer->pixels, 0x80, (size_t)window->width * window->height * sizeof(uint32_t));
-	wl_callback_add_listener(wl_surface_frame(window->surface), &mapped_listener, NULL);
-	window_commit(window, buffer, 0, 0, window->width, window->height);
-	while (!window->closed) {
-		if (!window_dispatch(window))
-			window_die(window, "waiting for events");
-	}
-	window_finish(window);
+	window_show(window);
+	window_run(window);
 	return 0;
 }

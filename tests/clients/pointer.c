@@ -84,18 +84,21 @@ static const struct wl_pointer_listener pointer_listener = {
 	.axis_discrete = pointer_axis_discrete,
 };
 
-void pointer_take(struct pointer *pointer, struct wl_seat *seat)
+void pointer_follow(struct pointer *pointer, struct wl_seat *seat, uint32_t capabilities)
 {
-	if (pointer->pointer)
-		return;
-	pointer->pointer = wl_seat_get_pointer(seat);
-	wl_pointer_add_listener(pointer->pointer, &pointer_listener, pointer);
+	bool has_pointer = capabilities & WL_SEAT_CAPABILITY_POINTER;
+	if (has_pointer && !pointer->pointer) {
+		pointer->pointer = wl_seat_get_pointer(seat);
+		wl_pointer_add_listener(pointer->pointer, &pointer_listener, pointer);
+	} else if (!has_pointer && pointer->pointer) {
+		wl_pointer_release(pointer->pointer);
+		pointer->pointer = NULL;
+	}
 }
 
 static void seat_capabilities(void *data, struct wl_seat *seat, uint32_t capabilities)
 {
-	if (capabilities & WL_SEAT_CAPABILITY_POINTER)
-		pointer_take(data, seat);
+	pointer_follow(data, seat, capabilities);
 }
 
 static void seat_name(void *data, struct wl_seat *seat, const char *name)

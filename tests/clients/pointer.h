@@ -23,11 +23,11 @@ struct pointer {
 	struct wl_surface *surface; /* under it */
 };
 
-/* Takes the pointer of @seat, which has one, if there is none yet. @pointer outlives it. */
-void pointer_take(struct pointer *pointer, struct wl_seat *seat);
+/* Takes the pointer of @seat when it gets one, and gives it back when the seat has none any more:
+ * for the seat's listener. @pointer outlives it. */
+void pointer_follow(struct pointer *pointer, struct wl_seat *seat, uint32_t capabilities);
 
-/* Listens to @seat, and takes its pointer as soon as it has one. For who wants nothing else of the
- * seat. */
+/* Listens to @seat for pointer_follow: for clients that want nothing else of the seat. */
 void pointer_listen(struct pointer *pointer, struct wl_seat *seat);
 
 #endif

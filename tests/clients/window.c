@@ -216,6 +216,45 @@ bool window_rest(struct window *window, int ms)
 	return true;
 }
 
+static void handle_mapped(void *data, struct wl_callback *callback, uint32_t time_ms)
+{
+	printf("mapped\n");
+	wl_callback_destroy(callback);
+}
+
+static const struct wl_callback_listener mapped_listener = {.done = handle_mapped};
+
+void window_show(struct window *window)
+{
+	struct window_buffer *buffer = window_next_buffer(window);
+	memset(buffer->pixels, 0x80, (size_t)window->width * window->height * sizeof(uint32_t));
+	wl_callback_add_listener(wl_surface_frame(window->surface), &mapped_listener, NULL);
+	window_commit(window, buffer, 0, 0, window->width, window->height);
+}
+
+void window_run(struct window *window)
+{
+	while (!window->closed) {
+		if (!window_dispatch(window))
+			window_die(window, "waiting for events");
+	}
+	window_finish(window);
+}
+
+const char *window_name(void *data, struct wl_surface *surface)
+{
+	const struct window *window = data;
+	return surface == window->surface ? "window" : "unknown";
+}
+
+void window_needs(const void *global, const char *name)
+{
+	if (global)
+		return;
+	fprintf(stderr, "the compositor has no %s\n", name);
+	exit(1);
+}
+
 void window_finish(struct window *window)
 {
 	if (window->toplevel) {

@@ -64,6 +64,18 @@ bool window_dispatch(struct window *window);
 /* Dispatches events for @ms. Return: false when the connection is gone. */
 bool window_rest(struct window *window, int ms);
 
+/* Draws the window grey, and prints "mapped" when it is on the screen. */
+void window_show(struct window *window);
+
+/* Dispatches events until the window is closed; then as window_finish. */
+void window_run(struct window *window);
+
+/* What events call a surface: "window", or "unknown". @window is a struct window. */
+const char *window_name(void *window, struct wl_surface *surface);
+
+/* Ends the program with a message when the compositor lacks @global. */
+void window_needs(const void *global, const char *name);
+
 /* Destroys everything and disconnects after a last round trip. */
 void window_finish(struct window *window);
 

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Checks of real applications in a running guest (session.sh), the same for every kind of machine.
 . "$(dirname "${BASH_SOURCE[0]}")/../e2e/moving.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../e2e/events.sh"
 
 # The applications that are compared: name -> how, colours that must be seen; and the command. Those that
 # are "still" show the same picture each time; of those that are "moving", most is the same.
@@ -95,10 +96,9 @@ app_equal_moving() {
 # Before session_start: the pointer must never have moved.
 input_direct() {
     sway_start host
-    guest_direct "$LAB_PROGRAMS/event-log" --bound
+    guest_direct "$LAB_PROGRAMS/event-log"
     input_drive "$LOGS/direct.log"
-    until_true 30 log_rests "$LOGS/direct.log"
-    input_told "$LOGS/direct.log" >"$LOGS/direct.events"
+    events_told "$LOGS/direct.log" >"$LOGS/direct.events"
     rm "$LOGS/direct.log"
     grep -q '^pointer button 272 1' "$LOGS/direct.events" && grep -q '^keyboard key' "$LOGS/direct.events" ||
         fail "there are no events in the direct run"
@@ -108,62 +108,19 @@ input_direct() {
 
 # input_equal: the same client in the guest is told the same.
 input_equal() {
-    app event-log "$LAB_PROGRAMS/event-log" --bound
+    app event-log "$LAB_PROGRAMS/event-log"
     input_drive "$(guest_output vm event-log)"
-    until_true "$APP_SECONDS" input_is_told
-    sleep 1     # for what is too much
-    input_is_told
+    events_told "$(guest_output vm event-log)" >"$LOGS/bridged.events"
     diff -u "$LOGS/direct.events" "$LOGS/bridged.events" || fail "the events differ"
     app_end event-log
     say "$(wc -l <"$LOGS/direct.events") events are the same"
 }
 
-# input_told LOG: what the seat said. "bound" is what the client says, some time before it is moved or after.
-input_told() {
-    grep -v '^bound ' "$1"
-}
-
-input_is_told() {
-    input_told "$(guest_output vm event-log)" >"$LOGS/bridged.events"
-    cmp -s "$LOGS/direct.events" "$LOGS/bridged.events"
-}
-
-# input_drive LOG: makes events for the client that writes LOG. Nothing moves before the client has the device.
 input_drive() {
-    input_waits "$1" mapped
-    input_pointer "$1" | WAYLAND_DISPLAY=host "$WAYFERRY_CLIENTS/virtual-pointer" --size "$SIZE"
-    [ "${PIPESTATUS[*]}" = "0 0" ] || fail "no pointer events"
-    spawn keyboard env WAYLAND_DISPLAY=host wtype -s 3600000 a      # so that the seat has one
-    input_waits "$1" 'bound 2'
-    WAYLAND_DISPLAY=host wtype 'Hello guest äö€' -M ctrl -k a -m ctrl -M shift -k Left -m shift -k Return ||
-        fail "no keyboard events"
-    stop keyboard
-}
-
-input_waits() {
-    until_true "$APP_SECONDS" grep -qsx "$2" "$1" || fail "the client does not say \"$2\""
-}
-
-input_pointer() {
-    input_waits "$1" 'bound 1'
-    cat <<'END'
-move 100 100
-move 640 360
-by 10.5 -3.25
-button 272 1
-move 700 400
-button 272 0
-axis 0 7.5
-wheel 0 -2
-move 1279 719
-END
-}
-
-log_rests() {
-    local size
-    size=$(stat -c %s "$1")
-    sleep 1
-    [ "$(stat -c %s "$1")" = "$size" ]
+    EVENTS_SECONDS=$APP_SECONDS
+    events_await "$1" mapped 1
+    events_of_pointer "$1"
+    events_of_keyboard "$1"
 }
 
 # ---- the clipboard, whose programs in the guest open a window to have the focus
