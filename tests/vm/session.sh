@@ -24,6 +24,12 @@ session_start() {
     guest_await vm
 }
 
+# host_limits LINE...: limits of the machine for the next session's wayferry-host, other than its defaults.
+host_limits() {
+    printf '%s\n' '[limits]' "$@" >"$WORK/limits.conf"
+    HOST_OPTIONS="--config $WORK/limits.conf"
+}
+
 # Ends all three in good order. (Of some compositors no pictures can be taken.)
 session_end() {
     [ -z "${SCREEN[host]:-}" ] || until_true $((10 * TIMES)) screen_is host "$WORK/host.empty.png" ||

@@ -129,6 +129,7 @@ test_two_reboots() { test_reboots 2; }
 
 test_many() {
     KIND=qemu-6.12
+    host_limits "connections = 400"
     session_start weston
     commits_leave_nothing 10000
     clients_at_once 300

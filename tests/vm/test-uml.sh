@@ -57,6 +57,7 @@ test_reboots() {
 test_five_reboots() { test_reboots 5; }
 
 test_many() {
+    host_limits "connections = 400"
     session_start weston
     clients_at_once 300 231     # User-Mode Linux has queues of 256 places
     session_end
