@@ -82,7 +82,7 @@ static const struct command_description control_commands[] = {
 		RESOURCE_AT(resource_unmap_blob)},
 };
 
-/* Where there is a renderer. */
+/* Only where there are 3D contexts. */
 static const struct command_description renderer_commands[] = {
 	{VIRTIO_GPU_CMD_RESOURCE_CREATE_3D, "RESOURCE_CREATE_3D",
 		sizeof(struct virtio_gpu_resource_create_3d), command_resource_create_3d,
@@ -102,7 +102,7 @@ static const struct command_description cursor_commands[] = {
 		command_cursor, 0},
 };
 
-/* GET_EDID (not offered) and what nobody knows are not in the table. */
+/* NULL: it is unknown, or was not offered (GET_EDID). */
 static const struct command_description *find_description(
 	const struct command_description *table, size_t n, uint32_t type)
 {
@@ -167,15 +167,15 @@ static void answer(
 }
 
 /* Copies the command's header; the rest is read when it is executed. */
-static void begin(struct command *command, struct device_state *state, enum device_queue queue,
-	const struct virtqueue_chain *chain)
+static void read_header(struct command *command, struct device_state *state,
+	enum device_queue queue, const struct virtqueue_chain *chain)
 {
 	command->state = state;
 	command->queue = state->queues[queue];
 	command->chain = chain;
 	command->out_bytes = sizeof(command->out.hdr);
 	memset(&command->in, 0, sizeof(command->in));
-	/* The largest but for capsets, which fill in what is theirs. */
+	/* The largest answer but for capsets, whose bytes are all written. */
 	memset(&command->out, 0, sizeof(command->out.display_info));
 	virtqueue_read(command->queue, chain, 0, &command->in.hdr, sizeof(command->in.hdr));
 }
@@ -184,7 +184,7 @@ static bool execute_waiting(void *data, const struct virtqueue_chain *chain)
 {
 	struct device_state *state = data;
 	struct command command;
-	begin(&command, state, DEVICE_CONTROL_QUEUE, chain);
+	read_header(&command, state, DEVICE_CONTROL_QUEUE, chain);
 	const struct command_description *description =
 		describe(state, DEVICE_CONTROL_QUEUE, command.in.hdr.type);
 	answer(&command, description, execute(&command, description));
@@ -201,7 +201,7 @@ bool commands_continue(struct device_state *state)
 {
 	if (wl_list_empty(&state->backings))
 		return true;
-	/* What waited for one that has come to its end can be executed. */
+	/* When one has ended, commands that have waited for it may go on in the next turn. */
 	return command_backings_continue(state) && state->waiting.count == 0;
 }
 
@@ -211,7 +211,7 @@ void commands_drop(struct device_state *state)
 	command_backings_drop(state);
 }
 
-/* What the command is about, as far as the order of things goes. */
+/* What decides whether the command has to wait, and for which others. */
 static struct waiting_subject find_subject(
 	const struct command *command, const struct command_description *description)
 {
@@ -235,7 +235,7 @@ void command_execute(
 	struct command command;
 
 	state->counters.commands++;
-	begin(&command, state, queue, chain);
+	read_header(&command, state, queue, chain);
 	const struct command_description *description = describe(state, queue, command.in.hdr.type);
 	if (queue == DEVICE_CONTROL_QUEUE)
 		requests_arrived(&state->requests, &command.in.hdr, chain->head);

@@ -13,8 +13,8 @@
 #define PX_PER_STEP 16  /* renderers begin rows at multiples of 64 bytes */
 
 /*
- * What it takes in memory, more or less, in whole pages; of a shared texture (renderer_resources.c)
- * not less. 0: sizes that nobody can mean.
+ * Roughly how much memory it takes, in whole pages; at least what a shared texture takes
+ * (renderer_resources.c). 0: no resource has such sizes.
  */
 static uint64_t estimate_bytes(const struct virtio_gpu_resource_create_3d *in)
 {
@@ -47,7 +47,7 @@ uint32_t command_resource_create_3d(struct command *command)
 		resource_create(&state->resources, in->resource_id, RESOURCE_3D, bytes, &resource);
 	if (err < 0)
 		return command_response(err);
-	/* It comes to be in the first context that it is attached to. */
+	/* The worker of the first context that it is attached to creates it. */
 	resource->shape = (struct resource_3d){
 		.target = in->target,
 		.format = in->format,

@@ -27,7 +27,7 @@ uint32_t command_get_capset(struct command *command)
 
 	if (!kind || in->capset_version > kind->capset_version)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	/* A guest that has room for the first bytes gets these. */
+	/* A guest whose buffer is shorter gets the first bytes. */
 	kind->fill_capset(kind, command->out.capset.data);
 	command->out_bytes = sizeof(command->out.capset.hdr) + kind->capset_bytes;
 	return VIRTIO_GPU_RESP_OK_CAPSET;

@@ -23,7 +23,7 @@ struct backing {
 	struct virtqueue_chain *chain; /* our own, where the command is kept */
 	struct request *request;       /* of the command that is kept */
 	struct resource *resource;
-	bool is_new; /* the resource goes again if the list is no good */
+	bool is_new; /* the command has created it: if it fails the resource goes */
 };
 
 static bool is_classic(const struct resource *resource)
@@ -42,7 +42,7 @@ static void tell_backing(struct device_state *state, struct resource *resource)
 			context->ops->backing(context, resource);
 }
 
-/* All has been read (0), or it is no good. The result of the command. */
+/* All has been read (@err 0), or something was wrong. Returns the result of the command. */
 static int backing_end(struct device_state *state, struct backing *backing, int err)
 {
 	if (err == 0)
@@ -373,7 +373,7 @@ static uint32_t create_host_blob(struct command *command)
 		return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
 	if (in->nr_entries != 0)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	/* Before the context parts with what it may give only once. */
+	/* Checked first, since the context hands a blob out only once. */
 	if (in->resource_id == 0 || resource_find(&state->resources, in->resource_id))
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	if (context->ops->make_blob)

@@ -1,4 +1,4 @@
-/* How a context asks the device for its attention. */
+/* What contexts ask of the device. */
 #include "host-bridge/gpu/context.h"
 
 #include "protocol/base/monotonic.h"

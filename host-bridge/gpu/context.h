@@ -1,4 +1,4 @@
-/* What a virtio-gpu context of any kind is to the device, and the device to it. */
+/* The interface between the device and its contexts, whatever their kind. */
 #ifndef HOST_BRIDGE_GPU_CONTEXT_H
 #define HOST_BRIDGE_GPU_CONTEXT_H
 
@@ -17,15 +17,14 @@ struct vm_quota;
 
 /*
  * A SUBMIT_3D of the control queue that has been executed, or whose execution a context keeps for
- * later. The device owns it; whoever was given it completes it exactly once. A context that dies
- * need not: the device completes what is left.
+ * later. The device owns it; whoever was given it completes it exactly once. When a context is
+ * destroyed, the device completes what it has left.
  */
 struct request {
 	struct wl_list link; /* free for the context that keeps it */
 	struct context *context;
-	int ring; /* the context's ring that its fence is on; -1: no fence, or one that is not of a
-		     ring */
-	bool fenced; /* it has a fence, of a ring or not */
+	int ring;    /* the context's ring that its fence is on; -1: on none, or there is none */
+	bool fenced; /* it has a fence, on a ring or not */
 };
 /* Answers with @response (VIRTIO_GPU_RESP_*), with the command's fence echoed, and puts it on the
  * used ring. */
@@ -43,8 +42,8 @@ struct context_blob { /* what a HOST3D blob_id stands for */
 };
 
 struct context_ops {
-	/* Frees the context; its requests and attached resources are gone by the device's hand
-	 * right after. */
+	/* Frees the context. The device has detached its resources, and completes afterwards the
+	 * requests that it kept. */
 	void (*destroy)(struct context *context);
 	/* CTX_ATTACH_RESOURCE and CTX_DETACH_RESOURCE; may be NULL. attach may refuse with -errno.
 	 * @resource is borrowed; ref it to keep it. */
@@ -66,9 +65,9 @@ struct context_ops {
 	int (*create_blob)(struct context *context, uint64_t blob_id, uint64_t size, uint32_t flags,
 		struct context_blob *out);
 	/*
-	 * For contexts whose memory others allocate, instead of create_blob: the same for
-	 * @resource, which is in the table and pending. 0: @request and resource_settle come later.
-	 * -errno: refused.
+	 * Instead of create_blob, where another process allocates the memory: the same for
+	 * @resource, which is in the table and pending. 0: the context calls resource_settle and
+	 * completes @request later. -errno: refused.
 	 */
 	int (*make_blob)(struct context *context, struct resource *resource, uint64_t blob_id,
 		uint64_t size, uint32_t flags, struct request *request);
@@ -79,7 +78,7 @@ struct context_ops {
 	/* TRANSFER_TO_HOST_3D and FROM_HOST; NULL: has no such thing. As submit. */
 	int (*transfer)(struct context *context, struct resource *resource,
 		const struct virtio_gpu_transfer_host_3d *transfer, struct request *request);
-	/* Whether its commands shall wait, until it wakes; may be NULL. */
+	/* Whether its next commands have to wait until it calls context_wake; may be NULL. */
 	bool (*busy)(const struct context *context);
 	/*
 	 * What context_wake asked for: the guest's ring may be written, fences completed. From the
@@ -100,9 +99,9 @@ struct device_counters {
 };
 
 /*
- * Places in the control queue. A request that a context keeps stays in one, and a driver that finds
- * the queue full makes all of its guest wait. So each channel has one for its POLL, other requests
- * are kept as long as there are places besides, and some are always free.
+ * Places in the control queue. A request that a context keeps occupies one, and a driver that finds
+ * the queue full makes its whole guest wait. So each channel has one place for its POLL, others are
+ * given to other requests while there are any, and a few are never given away.
  */
 struct queue_places {
 	uint32_t total;    /* the queue's size; 0: not known, no bound */
@@ -110,7 +109,7 @@ struct queue_places {
 	uint32_t others;   /* kept requests that are not the only POLL of their context */
 };
 
-/* Whether there is a place for one more channel, or (@other) for one more request besides. */
+/* Whether there is a place for one more channel, or (@other) for one more kept request. */
 static inline bool queue_places_left(const struct queue_places *places, bool other)
 {
 	uint32_t reserve = places->total / (other ? 20 : 10);
@@ -148,8 +147,8 @@ bool turn_is_over(const struct context_host *host);
 struct context_kind {
 	uint32_t capset_id, capset_version;
 	uint32_t capset_bytes; /* at most CONTEXT_MAX_CAPSET_BYTES */
-	bool renders;      /* 3D: may have classic resources, and memory from elsewhere to map */
-	struct rate *rate; /* of new contexts, perhaps shared with other kinds; NULL: any */
+	bool renders;          /* 3D: has classic resources, and memory of its own to be mapped */
+	struct rate *rate;     /* of new contexts, perhaps shared with other kinds; NULL: any */
 	const struct context_host *host; /* set by the device, before it calls anything here */
 	/* When the device is made; may be NULL. */
 	void (*start)(struct context_kind *kind);
@@ -158,7 +157,7 @@ struct context_kind {
 	/* @name is what the guest calls it, for log lines. NULL: no memory, or no process for it.
 	 */
 	struct context *(*create)(struct context_kind *kind, uint32_t id, const char *name);
-	/* The guest is gone, its contexts have been destroyed: drops what outlives them; may be
+	/* The driver was reset, and all contexts destroyed: drops what has outlived them; may be
 	 * NULL. */
 	void (*reset)(struct context_kind *kind);
 };
@@ -177,10 +176,10 @@ struct context {
 	struct wl_list wake_link; /* the device's */
 };
 
-/* At the end of each service: whether an event is held back for want of a POLL. */
+/* To be called in each service: whether an event waits because its guest has sent no POLL. */
 void context_set_starved(struct context *context, bool starved);
 
-/* Asks for ops->service soon, once however often it is called. */
+/* Asks for one call of ops->service, at the end of this turn of the event loop. */
 void context_wake(struct context *context);
 
 #endif

@@ -76,7 +76,7 @@ static void handle_answered(void *data)
  * Executes what is in a queue, at least one command, until the turn is over. 0; 1: there may be
  * more; -EPROTO: the ring is broken.
  */
-static int work_off(struct device *device, enum device_queue index)
+static int execute_queue(struct device *device, enum device_queue index)
 {
 	struct virtqueue *queue = device->state.queues[index];
 
@@ -109,10 +109,10 @@ static bool serve_contexts(struct device *device)
 }
 
 /*
- * Before an event is held back the driver is told that its POLL wants a kick from now on
- * (CROSS_DOMAIN_EXT_WANT_POLL). True: one came in between.
+ * When an event waits for a POLL, the driver is told to kick for the next one
+ * (CROSS_DOMAIN_EXT_WANT_POLL). True: one has come without a kick meanwhile.
  */
-static bool tell_wants(struct device *device)
+static bool announce_wanted_polls(struct device *device)
 {
 	struct virtqueue *control = device->state.queues[DEVICE_CONTROL_QUEUE];
 	bool wanted = device->n_starved > 0;
@@ -123,7 +123,7 @@ static bool tell_wants(struct device *device)
 	return wanted && virtqueue_enable_kicks(control);
 }
 
-/* See to it that there is another turn for what this one has left. */
+/* Asks for another turn, for what this one has left. */
 static void plan_next_turn(struct device *device, bool more)
 {
 	const uint64_t wait_ns = device->state.waiting.rate_wait_ns;
@@ -139,21 +139,21 @@ static void finish_turn(void *data)
 	int more = 0;
 
 	begin_turn(device);
-	/* While the driver's rings are not to be touched contexts wait for handle_started. */
+	/* While the driver is stopped its rings must not be touched: handle_started goes on. */
 	while (vhost_user_running(device->vhost_user)) {
 		bool all = commands_retry(&device->state);
-		more = work_off(device, DEVICE_CONTROL_QUEUE);
+		more = execute_queue(device, DEVICE_CONTROL_QUEUE);
 		if (more < 0)
 			vhost_user_stop(device->vhost_user, "the control queue is broken");
 		if (!vhost_user_running(device->vhost_user))
 			break;
-		/* The end of a context settles what it had not made. */
+		/* Commands may have ended what others have waited for. */
 		if (more == 0)
 			all &= commands_retry(&device->state);
 		all &= serve_contexts(device);
 		all &= commands_continue(&device->state);
 		more |= !all;
-		if (more != 0 || !tell_wants(device))
+		if (more != 0 || !announce_wanted_polls(device))
 			break;
 	}
 	device->turn = NULL;
@@ -188,7 +188,7 @@ static int handle_process(void *data, uint32_t queue)
 	if (queue != DEVICE_CURSOR_QUEUE)
 		return 0;
 	begin_turn(device);
-	return work_off(device, queue);
+	return execute_queue(device, queue);
 }
 
 static void handle_get_config(void *data, uint32_t offset, uint32_t size, uint8_t *out)
@@ -210,7 +210,7 @@ static void handle_set_config(void *data, uint32_t offset, uint32_t size, const 
 	/* events_clear is all that a driver may write, and there are no events. */
 }
 
-/* Everything the guest made goes. Nobody is answered. */
+/* Drops everything that the guest has made, without answers. */
 static void forget_guest(struct device *device)
 {
 	struct device_state *state = &device->state;
@@ -237,7 +237,7 @@ static void handle_started(void *data, bool resumed)
 		forget_guest(device);
 	device->wants_polls = false;
 	device->places.total = virtqueue_size(device->state.queues[DEVICE_CONTROL_QUEUE]);
-	visible_region_map(device->region, device->vhost_user, resumed); /* it says what is wrong */
+	visible_region_map(device->region, device->vhost_user, resumed);
 	want_turn(device);
 }
 

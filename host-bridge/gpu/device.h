@@ -24,8 +24,7 @@ struct device_config {
 	size_t n_kinds;
 	struct vm_quota *quota; /* borrowed; NULL: no limits */
 	uint64_t region_bytes;  /* of the host-visible memory: a power of two, at least 1 MiB */
-	bool udmabuf; /* have the compositor see guest blobs themselves, where the kernel can do it
-		       */
+	bool udmabuf; /* guest blobs are shared with the compositor as dma-bufs, if that works */
 };
 
 /* NULL, with a log line, when the socket or the memory cannot be had. The process ignores SIGPIPE

@@ -1,4 +1,4 @@
-/* Requests that contexts may keep, and the way of their answers to the used ring. */
+/* Requests that are kept, and the order in which answers are put on the used ring. */
 #include "host-bridge/gpu/requests.h"
 
 #include <errno.h>
@@ -43,7 +43,7 @@ void requests_arrived(
 		command->flags & VIRTIO_GPU_FLAG_INFO_RING_IDX || head >= VIRTQUEUE_MAX_SIZE)
 		return;
 	struct requests_place *place = &requests->places[head];
-	/* A driver that uses a head twice at a time gets what it asks for. */
+	/* A driver that offers a chain again before its answer breaks only its own order. */
 	if (place->taken)
 		return;
 	*place = (struct requests_place){.taken = true};

@@ -1,6 +1,4 @@
-/*
- * Answers to the commands of the control queue, those that come late included: see struct request
- * in context.h.
+/* Answers to the commands of the control queue, at once or later: see struct request in context.h.
  */
 #ifndef HOST_BRIDGE_GPU_REQUESTS_H
 #define HOST_BRIDGE_GPU_REQUESTS_H
@@ -37,10 +35,10 @@ void requests_init(struct requests *requests, struct virtqueue *queue,
 	struct device_counters *counters, struct vm_quota *quota, void (*answered)(void *data),
 	void *data);
 
-/* A driver starts anew: nothing of the last one is in the timeline. */
+/* For the next driver: empties the timeline. */
 void requests_reset(struct requests *requests);
 
-/* @command came in the chain @head: it takes its place in the timeline, if it has one. */
+/* @command has come in the chain @head: gives it its place in the timeline, if it has a fence. */
 void requests_arrived(
 	struct requests *requests, const struct virtio_gpu_ctrl_hdr *command, uint16_t head);
 
@@ -67,14 +65,13 @@ struct request *request_create(struct requests *requests, const struct virtqueue
 	const struct virtio_gpu_ctrl_hdr *command, struct context *context);
 
 /*
- * As request_complete, with an answer of @size bytes, at most REQUEST_MAX_ANSWER_BYTES, whose
- * header
- * @answer is filled in here.
+ * As request_complete, with an answer of @size bytes, at most REQUEST_MAX_ANSWER_BYTES; its
+ * header, @answer, is filled in here.
  */
 void request_complete_with(struct request *request, uint32_t response,
 	struct virtio_gpu_ctrl_hdr *answer, size_t size);
 
-/* The context dies: completes what it kept. @held is its context::requests, moved out of it. */
+/* Completes what a context has kept that is gone. @held is its context::requests, moved. */
 void requests_finish(struct wl_list *held);
 
 #endif

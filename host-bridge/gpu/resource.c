@@ -54,8 +54,7 @@ int resource_set_pages(struct resource *resource, struct resource_pages *pages, 
 		covered += pages[i].length; /* 2^32 runs of 2^32 bytes fit */
 
 	int err = 0;
-	/* How much of it a 3D resource uses only its worker knows, and checks with each transfer.
-	 */
+	/* Of a 3D resource only the worker knows, and checks with each transfer, what is used. */
 	if (resource->kind != RESOURCE_3D && covered < resource->size)
 		err = -EINVAL;
 	else if (!range_fits(table->pages, n_pages, RESOURCES_MAX_PAGES))
@@ -71,7 +70,7 @@ int resource_set_pages(struct resource *resource, struct resource_pages *pages, 
 	return 0;
 }
 
-/* Takes the slots of blobs that the guest has given up, where they are in the way. */
+/* Releases the slots in [offset, offset + size) of blobs that the guest has given up. */
 static void evict_orphans(struct resource_table *table, uint64_t offset, uint64_t size)
 {
 	struct resource *resource, *next;
@@ -83,7 +82,7 @@ static void evict_orphans(struct resource_table *table, uint64_t offset, uint64_
 	}
 }
 
-/* Makes room at @offset. */
+/* Reserves a slot for @resource at @offset. */
 static int reserve(struct resource *resource, uint64_t offset)
 {
 	struct resource_table *table = resource->table;
@@ -91,14 +90,14 @@ static int reserve(struct resource *resource, uint64_t offset)
 	if (err != -EBUSY)
 		return err;
 	/*
-	 * The guest thinks its range free while somebody (the compositor's picture) still has the
-	 * blob that was there. The guest decides: what it gave up yields to what it makes.
+	 * The guest considers the range free, but a blob that it has given up there is still in use
+	 * (as a buffer of the compositor, say). The new blob takes the old one's place.
 	 */
 	evict_orphans(table, offset, resource->size);
 	return visible_region_reserve(table->region, offset, resource->size);
 }
 
-/* What MAP_BLOB has come to; memory that it was given goes again after an error. */
+/* The end of MAP_BLOB: returns its result. After an error the slot is given back. */
 static int finish_map(struct resource *resource, int err)
 {
 	if (err == 0 && resource->contents) {

@@ -33,7 +33,7 @@ struct resource_3d { /* as the guest gave them (virtio 1.3, 5.7.6.9) */
 		flags;
 };
 
-/* What one context's blobs take; it may go before them. */
+/* How many bytes one context's blobs take. It lives until the last of them is gone. */
 struct resource_account {
 	uint32_t refs; /* the context and the blobs */
 	uint64_t bytes, max_bytes;
@@ -47,7 +47,7 @@ struct resource_table;
 typedef void (*resource_mapped_fn)(struct resource *resource, void *data, int result);
 
 struct resource {
-	uint32_t id; /* 0 once the guest has unref'd it; those who hold references go on */
+	uint32_t id; /* 0 once the guest has given it up; it lives on while it is referenced */
 	uint32_t refs;
 	enum resource_kind kind;
 	uint64_t size;                /* bytes, a multiple of the page for host blobs */
@@ -74,7 +74,7 @@ struct resource {
 	struct resource_3d shape; /* RESOURCE_3D */
 	uint64_t home;            /* the worker that has made it; 0: none, or none yet */
 	bool abandoned;           /* that worker has ended: nobody will draw in it again */
-	bool pending; /* not complete: no command about it is executed; resource_set_pending */
+	bool pending;             /* commands about it wait; resource_set_pending */
 	/* RESOURCE_BLOB_HOST and RESOURCE_3D with an fd of their own: */
 	uint32_t fd_type;                 /* RENDERER_FD_*; 0: a file of ours */
 	uint32_t map_info;                /* VIRTIO_GPU_MAP_CACHE_*; 0: not to be mapped */
@@ -163,7 +163,7 @@ int resource_copy_out(const struct resource *resource, uint64_t offset, void *ds
 /* The other way. For guest pages and slots of the region only (else -EINVAL). */
 int resource_copy_in(
 	const struct resource *resource, uint64_t offset, const void *src, size_t size);
-/* Gives back what it has of the region, if it has something. */
+/* Gives its slot of the region back, if it has one. */
 void resource_release_slot(struct resource *resource);
 
 #endif

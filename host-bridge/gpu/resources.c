@@ -27,7 +27,7 @@ void resource_table_finish(struct resource_table *table)
 		resource_unref(resource);
 	}
 	id_map_finish(&table->by_id);
-	/* A reference that is left would point into a table that starts anew. */
+	/* Nobody may hold a reference that outlives the table. */
 	assert(table->count == 0 && wl_list_empty(&table->orphans));
 }
 
@@ -46,7 +46,7 @@ static bool is_blob(enum resource_kind kind)
 	return kind == RESOURCE_BLOB_HOST || kind == RESOURCE_BLOB_GUEST;
 }
 
-/* What of a resource the machine is charged for. */
+/* The bytes that the machine is charged for. */
 static uint64_t charged_bytes(enum resource_kind kind, uint64_t size)
 {
 	return on_host(kind) || is_blob(kind) ? size : 0;
@@ -181,8 +181,7 @@ void resource_forget(struct resource *resource)
 	resource->id = 0;
 	resource->visible = false;
 	if (resource->fd_owned)
-		resource_release_slot(
-			resource); /* its memory is elsewhere: the frame stays whole */
+		resource_release_slot(resource); /* whoever uses its memory has the fd */
 	if (resource->mapped)
 		wl_list_insert(&resource->table->orphans, &resource->orphan_link);
 	resource_unref(resource);

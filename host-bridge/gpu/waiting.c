@@ -1,4 +1,4 @@
-/* Commands that cannot be executed yet, in the order of those they depend on. */
+/* Commands that cannot be executed yet. */
 #include "host-bridge/gpu/waiting.h"
 
 #include <errno.h>
@@ -51,12 +51,12 @@ static bool depends(const struct waiting_room *room, const struct waiting_subjec
 		return false;
 	if (subject->resource_id == earlier->resource_id)
 		return true;
-	/* What waits there may use it. */
+	/* A command of that context may use the resource. */
 	const struct context *context = id_map_find(room->contexts, earlier->context_id);
 	return context && id_map_find(&context->attached, subject->resource_id);
 }
 
-/* As waiting_needed, with @end as the first of the waiting that does not count. */
+/* As waiting_needed, with only those in the list before @end as the earlier ones. */
 static bool must_wait(
 	struct waiting_room *room, const struct waiting_subject *subject, const struct wl_list *end)
 {
@@ -88,7 +88,7 @@ bool waiting_needed(struct waiting_room *room, const struct waiting_subject *sub
 int waiting_add(struct waiting_room *room, const struct waiting_subject *subject,
 	const struct virtqueue_chain *chain)
 {
-	/* Only a driver that offers its chains again before they are answered gets here. */
+	/* There are no more chains than that, unless a driver offers one again unanswered. */
 	if (room->count == VIRTQUEUE_MAX_SIZE)
 		return -ENOSPC;
 	struct waiting *waiting = malloc(sizeof(*waiting));

@@ -1,7 +1,7 @@
 /*
- * Commands that cannot be executed yet: they are about a blob that a worker still makes, or of a
- * context whose worker does not keep up, or there are too many of their kind at a time. The order
- * of a context's commands, and of those about one resource, is kept; all others overtake.
+ * Commands that cannot be executed yet: their resource is pending, their context is busy, or their
+ * kind keeps to a rate. The order of the commands of a context, and of those about a resource, is
+ * kept; all other commands overtake them.
  */
 #ifndef HOST_BRIDGE_GPU_WAITING_H
 #define HOST_BRIDGE_GPU_WAITING_H

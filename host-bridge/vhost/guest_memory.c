@@ -37,7 +37,7 @@ struct guest_memory {
 	size_t n_regions;
 	size_t last_hit; /* where to look first */
 	uint64_t generation;
-	bool truncated; /* one that is gone was */
+	bool truncated; /* a region of an earlier table was */
 	int wake_fd;
 	bool keeps_fds;
 	uint32_t last_number;
@@ -104,7 +104,7 @@ static void region_number(struct guest_memory *memory, struct region *region,
 static void drop_regions(struct guest_memory *memory)
 {
 	memory->truncated = guest_memory_truncated(memory);
-	/* Those that cannot be mapped any more are known again when they come back later. */
+	/* Regions that a bad table has lost keep their numbers, should a later table have them. */
 	if (memory->n_regions > 0) {
 		memcpy(memory->before, memory->regions, sizeof(memory->before));
 		memory->n_before = memory->n_regions;
@@ -140,7 +140,7 @@ uint64_t guest_memory_generation(const struct guest_memory *memory)
 	return memory->generation;
 }
 
-/* Also true of what is no memfd. */
+/* Anything that is not a memfd can. */
 static bool can_shrink(int fd)
 {
 	int seals = fcntl(fd, F_GET_SEALS);
@@ -182,7 +182,7 @@ static int region_map(
 		munmap(map, map_size);
 		return error;
 	}
-	/* Guest memory in a core dump is nobody's business. */
+	/* Keep the guest's memory out of core dumps. */
 	madvise(map, map_size, MADV_DONTDUMP);
 	*region = (struct region){
 		.guest_address = from->guest_address,
@@ -262,7 +262,7 @@ static const struct region *find(const struct guest_memory *memory, uint64_t gue
 	for (size_t i = 0; i < memory->n_regions; i++) {
 		region = &memory->regions[i];
 		if (guest_address - region->guest_address < region->size) {
-			/* A hint, not a part of the value. */
+			/* Only a hint where to look first. */
 			((struct guest_memory *)memory)->last_hit = i;
 			return region;
 		}

@@ -21,8 +21,9 @@ int guest_memory_set(
 void guest_memory_clear(struct guest_memory *memory);
 
 /*
- * Whether a file of the table was seen truncated, since the last clear: its region is zeros of our
- * own from then on. The eventfd @wake_fd (borrowed; -1: none) is written to when that happens.
+ * Whether a file of the table was seen truncated, since the last clear: reads of
+ * its region have been zeros since then. The eventfd @wake_fd (borrowed; -1: none) is written to
+ * when that happens.
  */
 bool guest_memory_truncated(const struct guest_memory *memory);
 void guest_memory_watch(struct guest_memory *memory, int wake_fd);

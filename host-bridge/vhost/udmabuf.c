@@ -35,7 +35,7 @@ int udmabuf_create(int device, const struct udmabuf_segment *segments, size_t n_
 	return fd < 0 ? -errno : fd;
 }
 
-/* The device may be there, and the kernel's configuration or a limit not have it work. */
+/* The device may be there and not work, for the kernel's configuration or a limit. */
 static int try(int device)
 {
 	int memory = fd_memfd("wayferry-trial", PAGE_BYTES);

@@ -18,11 +18,13 @@
 #include "protocol/base/log.h"
 
 #define BIT(n) (UINT64_C(1) << (n))
+/* Not BACKEND_SEND_FD: SHMEM_MAP itself says that it brings an fd, and some frontends do without.
+ */
 #define SHMEM_FEATURES                                                                             \
 	(BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) | BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ) |           \
-		BIT(VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD) | BIT(VHOST_USER_PROTOCOL_F_SHMEM))
+		BIT(VHOST_USER_PROTOCOL_F_SHMEM))
 
-/* Served in one go before other events have their turn. */
+/* Messages that are handled before other events get their turn. */
 #define MESSAGES_AT_ONCE 64
 
 static void reset_device(struct vhost_user *vu)
@@ -71,7 +73,7 @@ static void process(struct vhost_user *vu, struct vhost_user_ring *ring)
 	int result = vu->device->process(vu->data, index);
 	if (result < 0)
 		vhost_user_stop(vu, "a ring is broken");
-	/* A ring that was stopped meanwhile has nothing more for us. */
+	/* It may have been stopped meanwhile. */
 	else if (result > 0)
 		ring->pending = vhost_user_ring_ready(ring);
 }
@@ -91,7 +93,7 @@ static void wake(struct vhost_user *vu)
 {
 	uint64_t one = 1;
 	ssize_t n = write(vu->wake_fd, &one, sizeof(one));
-	(void)n; /* an eventfd of ours: fails only when it is signalled already */
+	(void)n; /* fails only when it is signalled already */
 }
 
 static void disconnect(struct vhost_user *vu);
@@ -104,8 +106,8 @@ static void fail(struct vhost_user *vu)
 }
 
 /*
- * A frontend that cut its memory off under us is over, whatever its rings say: they are zeros.
- * False: so it is.
+ * A frontend that has truncated its memory is disconnected: what we read there is zeros. False: it
+ * is, or was already.
  */
 static bool check_memory(struct vhost_user *vu)
 {
@@ -179,7 +181,7 @@ static int handle_socket(int fd, uint32_t mask, void *data)
 	return 0;
 }
 
-/* Everything that came from the frontend goes. */
+/* Drops the frontend and everything that came from it. */
 static void disconnect(struct vhost_user *vu)
 {
 	wl_event_source_remove(vu->source);
@@ -207,8 +209,8 @@ static void disconnect(struct vhost_user *vu)
 }
 
 /*
- * One that starts again at once may be here before the end of its old connection was read: it is
- * not to be told that the device is busy. False: somebody is there.
+ * A frontend that restarts may connect before we have read the end of its old connection; it must
+ * not be told that the device is busy. False: another frontend is connected.
  */
 static bool make_way(struct vhost_user *vu)
 {

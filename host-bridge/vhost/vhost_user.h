@@ -15,10 +15,9 @@ struct vhost_user;
 
 /*
  * Listens on @path (mode 0600; a stale socket is replaced, one that answers is an error), or serves
- * the listening socket
- * @fd when @path is NULL (takes it; -1: none, see vhost_user_adopt). Only peers of our own uid (or
- * root) are served. NULL with a log line. Devices' callbacks get @data. SIGPIPE becomes ignored:
- * the eventfd of a queue may be a pipe.
+ * the listening socket @fd when @path is NULL (takes it; -1: none, see vhost_user_adopt). Only
+ * peers of our own uid (or root) are served. NULL with a log line. Devices' callbacks get @data.
+ * SIGPIPE becomes ignored: the eventfd of a queue may be a pipe.
  */
 struct vhost_user *vhost_user_create(struct wl_event_loop *loop, const char *path, int fd,
 	const struct vhost_user_device *device, void *data);
@@ -40,7 +39,7 @@ uint64_t vhost_user_features(const struct vhost_user *vu);
 /* Between started and the driver's stop, and not broken. */
 bool vhost_user_running(const struct vhost_user *vu);
 bool vhost_user_connected(const struct vhost_user *vu);
-/* The device is broken (a ring fault): says so, stops it until the next reset. */
+/* Stops the device until the next reset, because a ring is broken: says @why. */
 void vhost_user_stop(struct vhost_user *vu, const char *why);
 
 /*

@@ -29,11 +29,12 @@ struct vhost_user_device {
 	 */
 	void (*started)(void *data, bool resumed);
 	/*
-	 * The driver reset the device, or the frontend left: everything the guest made goes. May
-	 * be called when there is nothing. Never from inside another callback.
+	 * The driver reset the device, or the frontend left: drops everything that the guest has
+	 * made. May be called when there is nothing. Never from inside another callback.
 	 */
 	void (*reset)(void *data);
-	/* The frontend has left, after the reset: nothing that it has been given is private now. */
+	/* After the reset: the frontend has left, and may keep whatever memory it has been given.
+	 */
 	void (*left)(void *data);
 	/* The memory table changed; pointers into guest memory are void. */
 	void (*memory_changed)(void *data);

@@ -38,7 +38,7 @@ static uint64_t offered_protocol_features(const struct vhost_user *vu)
 	return features;
 }
 
-/* Says @why; -EPROTO. */
+/* Logs @why the message is malformed. Returns -EPROTO. */
 static int malformed(const struct vhost_user_message *message, const char *why);
 
 /* The message becomes its own reply, with @size bytes of payload. */
@@ -114,7 +114,7 @@ static int handle_set_owner(struct vhost_user *vu, struct vhost_user_message *me
 	return 0;
 }
 
-/* Deprecated, and read in two ways: rings stop, and nothing else is forgotten. */
+/* Deprecated, and understood in two ways by implementations: here rings stop, and no more. */
 static int handle_reset_owner(struct vhost_user *vu, struct vhost_user_message *message)
 {
 	for (uint32_t i = 0; i < vu->device->n_queues; i++)
@@ -358,14 +358,15 @@ int vhost_user_handle(struct vhost_user *vu, struct vhost_user_message *message)
 	int error;
 
 	if (!handler) {
-		/* It may wait for a reply whose form we do not know. */
+		/* The frontend may wait for a reply whose form we do not know: end the connection.
+		 */
 		error = malformed(message, "not negotiated");
 	} else if (message->header.size < handler->min_size) {
 		error = malformed(message, "too short");
 	} else {
 		error = handler->handle(vu, message);
 	}
-	/* User-Mode Linux wants it of the very message that negotiates it, so we look only now. */
+	/* User-Mode Linux wants an acknowledgement of the very message that negotiates them. */
 	acknowledge &= (vu->protocol_features & BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK)) != 0;
 	if (error != -EPROTO && acknowledge && !handler->replies)
 		error = reply_u64(vu, message, error < 0);

@@ -12,7 +12,7 @@
 #define LOG_MODULE "queue"
 #include "protocol/base/log.h"
 
-/* Responses of a paused queue, all together. Beyond it they are lost. */
+/* Of all responses that wait while a queue is paused. Those beyond it are dropped. */
 #define MAX_DEFERRED_BYTES (UINT32_C(1) << 20)
 
 /* The rings in the guest's memory. Everything in them may change at any time. */
@@ -72,8 +72,8 @@ static uint16_t load_relaxed(const uint16_t *p)
 }
 
 /*
- * A descriptor as it was once: the barrier keeps the compiler from reading guest memory a second
- * time.
+ * Copies a descriptor once: the barrier keeps the compiler from reading guest memory a second time,
+ * when the guest may have changed it.
  */
 static struct vring_desc copy_descriptor(const void *from)
 {
@@ -200,7 +200,7 @@ static void *resolve_ring(
 	return (uintptr_t)ring % align == 0 ? ring : NULL;
 }
 
-/* Finds the rings in the memory of now; false when they are not there. */
+/* Finds the rings in the current memory table; false when they are not there. */
 static bool resolve(struct virtqueue *queue)
 {
 	uint64_t generation = guest_memory_generation(queue->memory);
@@ -328,8 +328,8 @@ static int walk(struct virtqueue *queue, struct virtqueue_chain *chain)
 }
 
 /*
- * While chains are being worked off no kicks are needed: with event index it is enough to leave
- * avail_event behind.
+ * No kicks are needed while chains are popped anyway. With event index it is enough not to move
+ * avail_event.
  */
 static void disable_kicks(struct virtqueue *queue)
 {
@@ -389,7 +389,7 @@ void virtqueue_want_polls(struct virtqueue *queue, bool wanted)
 			wanted ? CROSS_DOMAIN_USED_F_WANT_POLL : 0, __ATOMIC_RELAXED);
 }
 
-/* Goes on at @offset of the segments: true with the segment's rest in @address and @length. */
+/* Skips @offset bytes: true if @segment has more than that, its rest in @address and @length. */
 static bool skip(const struct virtqueue_segment *segment, uint64_t *offset, uint64_t *address,
 	size_t *length)
 {
@@ -422,8 +422,8 @@ size_t virtqueue_read(struct virtqueue *queue, const struct virtqueue_chain *cha
 }
 
 /*
- * A paused queue's driver may be gone, and its memory somebody else's: the bytes wait for
- * virtqueue_resume.
+ * The driver of a paused queue may be gone, and its memory used for something else: the bytes wait
+ * for virtqueue_resume.
  */
 static size_t defer_write(
 	struct virtqueue *queue, uint64_t address, const void *data, size_t length)
@@ -508,7 +508,7 @@ void virtqueue_notify(struct virtqueue *queue)
 	do {
 		n = write(queue->call_fd, &one, sizeof(one));
 	} while (n < 0 && errno == EINTR);
-	/* Full: it is signalled already. Anything else: nobody is there to be told. */
+	/* A full eventfd is signalled already; after other errors nobody listens. */
 	if (n < 0 && errno != EAGAIN)
 		log_debug("interrupt: %s", strerror(errno));
 }

@@ -11,7 +11,7 @@ struct virtqueue;
 
 /*
  * A chain, popped: what the driver wrote (out) and where the answer goes (in). Guest addresses,
- * since regions move. Pieces of length 0 are left out.
+ * since regions move. Segments of length 0 are left out.
  */
 struct virtqueue_segment {
 	uint64_t guest_address;
@@ -26,8 +26,8 @@ struct virtqueue_chain {
 };
 
 /*
- * A copy for later, the caller's: free(). Only as many segments as there are are there. NULL when
- * memory is short.
+ * A copy to be kept, with room for no more segments than the chain has; the caller's: free(). NULL
+ * when memory is short.
  */
 struct virtqueue_chain *virtqueue_chain_copy(const struct virtqueue_chain *chain);
 
@@ -50,7 +50,7 @@ void virtqueue_set_features(struct virtqueue *queue, bool event_index, bool indi
 void virtqueue_set_call(struct virtqueue *queue, int fd);
 /* Forgets all of the above. */
 void virtqueue_reset(struct virtqueue *queue);
-/* Whether size and addresses are set and resolve in the memory of now. */
+/* Whether size and addresses are set, and the rings are in the current memory table. */
 bool virtqueue_usable(struct virtqueue *queue);
 
 /*

@@ -14,7 +14,7 @@
 #define REGION_SHMID 1 /* VIRTIO_GPU_SHM_ID_HOST_VISIBLE */
 #define MIN_BYTES (UINT64_C(1) << 20)
 #define MAX_SLOTS 4096
-#define MAX_MAPS 256 /* of segments; QEMU takes the longer for each the more there are */
+#define MAX_MAPS 256 /* of segments; the more there are, the longer QEMU takes for each */
 
 struct slot {
 	uint64_t offset, size; /* page-aligned */
@@ -22,7 +22,7 @@ struct slot {
 
 struct map { /* of a segment in the guest; they do not overlap */
 	uint64_t offset, size;
-	bool own;      /* the region's memory: can be used again as it is */
+	bool own;      /* the region's memory: may stay mapped for the next slot there */
 	bool used;     /* by a slot */
 	uint64_t last; /* when it was last shown */
 };
@@ -35,13 +35,13 @@ enum region_state {
 
 struct visible_region {
 	uint64_t size;
-	int fd;        /* -1: since the last frontend has left, there is none for the next one */
+	int fd;        /* -1: the last frontend has left, and the next one has not come */
 	uint8_t *host; /* all of it, once wanted; else NULL */
 	enum region_state state;
 	struct wl_list waiting;   /* region_show::link, while the region starts */
 	struct region_show start; /* of a segment, as a probe */
 	bool start_retried;
-	bool segments;         /* maps, in place of one map of it all */
+	bool segments;         /* are mapped one by one, not all of it at once */
 	uint64_t made;         /* maps so far, of it all or of segments */
 	struct vhost_user *vu; /* of segments, once the driver runs */
 	size_t n_maps;
@@ -130,7 +130,7 @@ static int hide(struct visible_region *region, size_t i)
 	return error;
 }
 
-/* Takes away what nobody uses any more in [offset, offset + size). */
+/* Unmaps what is mapped in [offset, offset + size) and not used. -EBUSY: something is. */
 static int clear_range(struct visible_region *region, uint64_t offset, uint64_t size)
 {
 	for (size_t i = region->n_maps; i-- > 0;) {
@@ -146,7 +146,7 @@ static int clear_range(struct visible_region *region, uint64_t offset, uint64_t 
 	return 0;
 }
 
-/* Room for one more map: that which was not used for the longest time goes. */
+/* Makes room for one more map: unmaps the unused one that was shown longest ago. */
 static int make_room(struct visible_region *region)
 {
 	size_t oldest = MAX_MAPS;
@@ -183,7 +183,7 @@ static void handle_shown(void *data, int result)
 	struct visible_region *region = show->region;
 
 	if (result == -EIO && !show->retried) {
-		/* A map that was on its way when the driver was reset may have survived it. */
+		/* A map that was asked for just before a reset may be there still: replace it. */
 		show->retried = true;
 		result = vhost_user_shmem_unmap(
 			region->vu, REGION_SHMID, show->offset, show->size, NULL, NULL);
@@ -225,8 +225,8 @@ static int show_segment(struct visible_region *region, struct region_show *show)
 	return -EINPROGRESS;
 }
 
-/* A slot was given back. Memory of others goes at once, if it can. */
-static void unuse(struct visible_region *region, uint64_t offset, uint64_t size)
+/* A slot was given back. Our own memory stays mapped for the next slot there; an fd does not. */
+static void mark_unused(struct visible_region *region, uint64_t offset, uint64_t size)
 {
 	struct map *map = find_map(region, offset, size);
 	if (!map)
@@ -305,12 +305,12 @@ static void handle_all_mapped(void *data, int result)
 	finish_start(region, result);
 }
 
-/* Whether the frontend maps anything at all: one page, which stays to be used or taken away. */
+/* Finds out whether the frontend maps anything at all, with a map of one page. */
 static void handle_probed(struct region_show *show, int result)
 {
 	struct visible_region *region = show->region;
 	if (result == 0)
-		unuse(region, show->offset, show->size);
+		mark_unused(region, show->offset, show->size);
 	finish_start(region, result);
 }
 
@@ -397,11 +397,11 @@ void visible_region_release(struct visible_region *region, uint64_t offset, uint
 	size_t at = slot_search(region, offset);
 	if (at == region->n_slots || region->slots[at].offset != offset ||
 		region->slots[at].size != size)
-		return; /* of an earlier boot: visible_region_reset has freed it */
+		return; /* it was of an earlier boot, before visible_region_reset */
 	region->n_slots--;
 	memmove(&region->slots[at], &region->slots[at + 1],
 		(region->n_slots - at) * sizeof(region->slots[0]));
-	unuse(region, offset, size);
+	mark_unused(region, offset, size);
 	punch(region, offset, size);
 }
 

@@ -1,8 +1,10 @@
 /*
  * The host-visible region (shmid 1): one sealed memfd, as large as the region, for each frontend. A
- * host blob is the segment of it at the offset where the guest maps it. Without 3D all of it is
- * mapped, once. With 3D memory of others lies in between: then each segment is mapped by itself,
- * ours stay mapped when they are given up (most come back), and the monitor never sees one map over
+ * host blob is the segment of it at the offset where the guest maps it.
+ *
+ * Without 3D all of the memfd is mapped into the guest, once. With 3D some blobs are memory of
+ * other processes: then each segment is mapped by itself. Segments of the memfd stay mapped when
+ * they are given up, since guests soon use the same place again; and no map is ever made over
  * another.
  */
 #ifndef HOST_BRIDGE_VHOST_VISIBLE_REGION_H
@@ -27,7 +29,7 @@ struct region_show {
 
 /* @size: a power of two, at least 1 MiB. NULL when memory is short. */
 struct visible_region *visible_region_create(uint64_t size);
-/* Before anything is mapped: it shall take memory of others. */
+/* Before anything is mapped: slots of other processes' memory are to be shown, too. */
 void visible_region_set_segments(struct visible_region *region);
 void visible_region_destroy(struct visible_region *region);
 uint64_t visible_region_size(const struct visible_region *region);
@@ -35,8 +37,8 @@ uint64_t visible_region_size(const struct visible_region *region);
 int visible_region_fd(const struct visible_region *region);
 
 /*
- * Has the region mapped into the guest (after DRIVER_OK, unless @resumed and it is already). What
- * goes wrong is said in the log; then visible_region_show fails.
+ * Has the region mapped into the guest (after DRIVER_OK, unless @resumed and it is already). Logs
+ * what goes wrong; then visible_region_show fails.
  */
 void visible_region_map(struct visible_region *region, struct vhost_user *vu, bool resumed);
 /* A new boot: all slots are free, their memory is given back and reads as zeroes. */

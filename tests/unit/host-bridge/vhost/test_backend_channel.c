@@ -263,6 +263,18 @@ static void a_channel_that_takes_nothing_fails_from_the_event_loop(void **state)
 	run_request("go on...");
 }
 
+static void a_frontend_need_not_negotiate_that_fds_are_sent(void **state)
+{
+	fe_negotiate(&t.fe);
+	fe_u64(&t.fe, VHOST_USER_SET_PROTOCOL_FEATURES,
+		FE_PROTOCOL_FEATURES & ~FE_BIT(VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD), -1);
+	fe_driver_ok(&t.fe, 0, 0);
+	settle();
+	map_region();
+	serve_map(0);
+	assert_int_equal(device.map_result, 0);
+}
+
 static void without_shared_memory_maps_are_not_supported(void **state)
 {
 	fe_negotiate(&t.fe);
@@ -291,6 +303,7 @@ int main(void)
 		TEST(a_frontend_that_is_slow_is_waited_for),
 		TEST(an_answer_that_nobody_asked_for_ends_the_channel),
 		TEST(a_channel_that_takes_nothing_fails_from_the_event_loop),
+		TEST(a_frontend_need_not_negotiate_that_fds_are_sent),
 		TEST(without_shared_memory_maps_are_not_supported),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
