@@ -1,4 +1,4 @@
-/* What `doctor` of both programs is made of: the report, and the checks that both have. */
+/* The report of both programs' doctor, and the checks that both have. */
 #include "protocol/base/checks.h"
 
 #include <errno.h>
@@ -37,7 +37,7 @@ size_t checks_run(const struct check *checks, size_t n_checks, void *world, FILE
 			finding.found);
 		if (finding.remedy[0])
 			fprintf(out, "%-8s %-*s -> %s\n", "", NOUN_COLUMNS, "", finding.remedy);
-		fflush(out); /* the next one may take its time */
+		fflush(out); /* the next check may be slow */
 		n_failed += result == CHECK_FAILED;
 	}
 	return n_failed;

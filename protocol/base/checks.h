@@ -1,4 +1,4 @@
-/* What `doctor` of both programs is made of: a table of checks, each a line of its report. */
+/* The checks of `wayferry-host doctor` and `wayferry-guest doctor`: a table, a report line each. */
 #ifndef PROTOCOL_BASE_CHECKS_H
 #define PROTOCOL_BASE_CHECKS_H
 
@@ -9,7 +9,7 @@
 
 enum check_result {
 	CHECK_OK,
-	CHECK_SKIPPED, /* cannot be looked at, because something else failed */
+	CHECK_SKIPPED, /* not possible, because another check failed */
 	CHECK_WARNING, /* it works, but not as well as it could */
 	CHECK_FAILED,  /* it does not work */
 };
@@ -32,7 +32,7 @@ struct check {
  */
 size_t checks_run(const struct check *checks, size_t n_checks, void *world, FILE *out);
 
-/* Results with their texts, for "return finding_...": found (as printf), then the remedy. */
+/* Each fills in a part of @finding and returns the result, for "return finding_...". */
 enum check_result finding_ok(struct finding *finding, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 enum check_result finding_skip(struct finding *finding, const char *why);
@@ -43,7 +43,7 @@ void finding_found(struct finding *finding, const char *format, ...)
 enum check_result finding_remedy(struct finding *finding, enum check_result result,
 	const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Checks that both sides have; @world is not looked at. */
+/* Checks that both programs have; they do not use @world. */
 enum check_result check_runtime_directory(void *world, struct finding *finding, int argument);
 /* @argument: how many open files are enough. */
 enum check_result check_open_files(void *world, struct finding *finding, int argument);

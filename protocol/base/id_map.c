@@ -89,8 +89,7 @@ void *id_map_remove(struct id_map *map, uint32_t id)
 	void *value = entry->value;
 	const uint32_t mask = map->capacity - 1;
 	uint32_t hole = (uint32_t)(entry - map->entries);
-	/* Whoever stands behind the hole and whose own slot is not between the two moves into it.
-	 */
+	/* Entries behind the hole move into it, unless their home is behind it, too. */
 	for (uint32_t i = (hole + 1) & mask; map->entries[i].id != 0; i = (i + 1) & mask) {
 		uint32_t home = slot_of(map, map->entries[i].id);
 		if (((i - home) & mask) >= ((i - hole) & mask)) {

@@ -24,13 +24,13 @@ int id_map_insert(struct id_map *map, uint32_t id, void *value);
 void *id_map_remove(struct id_map *map, uint32_t id);
 
 /*
- * The next entry at or behind *@position (start with 0), which it then stands behind; NULL at the
- * end. Nothing may be inserted or removed on the way.
+ * The next entry from *@position on (start with 0), which is advanced past it; NULL at the end. The
+ * map must not change meanwhile.
  */
 void *id_map_next(const struct id_map *map, uint32_t *position);
 
-/* Removes and returns any one; NULL when empty. For emptying the map while values remove others
- * from it. */
+/* Removes and returns any entry; NULL when empty. For emptying a map whose values, when they are
+ * destroyed, remove others. */
 void *id_map_take_any(struct id_map *map, uint32_t *id);
 
 /* Frees the table; the values are the caller's. */

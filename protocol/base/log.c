@@ -67,7 +67,7 @@ void log_write(enum log_level level, const char *module, const char *format, ...
 	size_t length = strlen(line);
 	line[length++] = '\n';
 	ssize_t written = write(STDERR_FILENO, line, length);
-	(void)written; /* there is nowhere left to complain to */
+	(void)written; /* there is no other place to report it */
 	errno = saved_errno;
 }
 

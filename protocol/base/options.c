@@ -31,8 +31,8 @@ static bool usage_error(const struct options_program *program, const char *forma
 }
 
 /*
- * The variables of an option: the program's own (which = 0), and the common one if there is one
- * (1). False: that was all.
+ * The names of an option's environment variables: the program's own (@which 0), and the common one
+ * (1). False: there is none of that number.
  */
 static bool environment_name(const struct options_program *program,
 	const struct option_description *option, unsigned which, char out[NAME_MAX_BYTES])
@@ -46,7 +46,7 @@ static bool environment_name(const struct options_program *program,
 	return true;
 }
 
-/* The value of an option's first variable that has one, with its name; NULL: none. */
+/* The value of an option's first variable that is set, and its name; NULL: none is. */
 static const char *environment_value(const struct options_program *program,
 	const struct option_description *option, char name[NAME_MAX_BYTES])
 {
@@ -185,8 +185,8 @@ static bool parse_option(const struct options_program *program, int argc, char *
 				program, "--%s=%s may only be " FLAG_WORDS, option->name, value);
 	}
 	/*
-	 * A value that looks like an option is far more often a value forgotten; "=" serves those
-	 * who mean it.
+	 * What looks like an option is most likely one, and the value was forgotten; a value that
+	 * begins with "--" can be given with "=".
 	 */
 	if (!value && *index < argc && strncmp(argv[*index], "--", 2) != 0)
 		value = argv[(*index)++];
@@ -257,7 +257,7 @@ enum options_result options_parse(
 		return result;
 	if (!program->read_file(program, program->file_data))
 		return OPTIONS_USAGE;
-	/* Once more: what they say wins over the file. */
+	/* Again, since they take precedence over the file. */
 	return parse_environment_and_arguments(program, argc, argv, first);
 }
 

@@ -1,4 +1,4 @@
-/* Whether AddressSanitizer is built in: what it does at run time, sandboxes would forbid. */
+/* Whether AddressSanitizer is built in; sandboxes would forbid what it does at run time. */
 #ifndef PROTOCOL_BASE_SANITIZER_H
 #define PROTOCOL_BASE_SANITIZER_H
 

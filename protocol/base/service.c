@@ -85,7 +85,7 @@ void service_notify(const struct service *service, const char *format, ...)
 		log_warn("cannot tell the service manager how we are: %s", strerror(errno));
 }
 
-/* The interval that the manager wants of this very process; 0: none. */
+/* The watchdog interval, if the manager has set one for this process; 0: it has not. */
 static int watchdog_interval_ms(void)
 {
 	const char *pid = getenv("WATCHDOG_PID"), *text = getenv("WATCHDOG_USEC");
@@ -125,7 +125,7 @@ bool service_socket_listens(int fd)
 		getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
 }
 
-/* How many fds the manager passed to this very process. */
+/* How many fds the manager passed, if it passed them to this process. */
 static int count_passed(void)
 {
 	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");

@@ -20,8 +20,8 @@ struct sigbus_guard {
 };
 
 /*
- * The handler walks it. It is changed in between accesses to guarded memory only: one thread, and
- * nothing in here touches what is guarded.
+ * The signal handler reads this list. It is never changed during an access to guarded memory: there
+ * is one thread, and nothing in this file accesses guarded memory.
  */
 static struct wl_list guards = {&guards, &guards};
 static struct sigaction previous_action;
@@ -37,7 +37,7 @@ static struct sigbus_guard *find(const uint8_t *address)
 	return NULL;
 }
 
-/* Zeros in place of the whole mapping: the access that has faulted is repeated on them. */
+/* Maps zeros in place of the whole mapping. The access that faulted is then repeated. */
 static bool make_zeros(struct sigbus_guard *guard)
 {
 	uint64_t one = 1;
@@ -46,7 +46,7 @@ static bool make_zeros(struct sigbus_guard *guard)
 		return false;
 	guard->hit = 1;
 	if (guard->wake_fd >= 0 && write(guard->wake_fd, &one, sizeof(one)) < 0)
-		errno = 0; /* it is signalled already */
+		errno = 0; /* it is full, so it is signalled */
 	return true;
 }
 
@@ -56,7 +56,7 @@ static void handle_sigbus(int number, siginfo_t *info, void *context)
 	struct sigbus_guard *guard = info->si_code == BUS_ADRERR ? find(info->si_addr) : NULL;
 
 	if (!guard || !make_zeros(guard)) {
-		/* A fault comes again by itself; a signal that somebody sent does not. */
+		/* A fault is repeated when the handler returns; a signal that was sent is not. */
 		sigaction(SIGBUS, &previous_action, NULL);
 		if (info->si_code <= 0)
 			raise(number);
@@ -66,7 +66,7 @@ static void handle_sigbus(int number, siginfo_t *info, void *context)
 
 int sigbus_guard_install(void)
 {
-	/* SA_NODEFER: one that is sent again from inside arrives at once. */
+	/* SA_NODEFER: the signal that the handler raises is delivered at once. */
 	struct sigaction action = {
 		.sa_sigaction = handle_sigbus, .sa_flags = SA_SIGINFO | SA_NODEFER};
 	struct sigaction current;
@@ -116,7 +116,7 @@ void sigbus_guard_move(struct sigbus_guard *guard, void *address, size_t size)
 
 bool sigbus_guard_hit(const struct sigbus_guard *guard)
 {
-	/* Accesses that stand before this call have been made. */
+	/* The compiler must not move accesses from before this call behind it. */
 	atomic_signal_fence(memory_order_seq_cst);
 	return guard->hit != 0;
 }

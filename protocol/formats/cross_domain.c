@@ -60,7 +60,7 @@ int cross_domain_init_decode(const uint8_t *bytes, size_t length, struct cross_d
 		};
 		return 0;
 	}
-	/* What stands behind the 20 bytes (24: a version, 36: a socket's uuid) has no meaning for
+	/* The fields after the first 20 bytes (24: a version, 36: a socket's uuid) are not used for
 	 * Wayland. */
 	if (length != 20 && length != 24 && length != 36)
 		return -EINVAL;

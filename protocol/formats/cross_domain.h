@@ -1,5 +1,5 @@
 /*
- * The cross-domain protocol (virtio-gpu capset 5), as its existing speakers use it. Layouts and
+ * The cross-domain protocol (virtio-gpu capset 5), as existing implementations use it. Layouts and
  * codecs; no I/O.
  */
 #ifndef PROTOCOL_FORMATS_CROSS_DOMAIN_H
@@ -34,8 +34,9 @@ static_assert(sizeof(struct cross_domain_capset) == 16, "");
  * A POLL needs no kick unless CROSS_DOMAIN_USED_F_WANT_POLL is set in the flags of the control
  * queue's used ring (which mean nothing else under VIRTIO_RING_F_EVENT_IDX). The host sets the bit
  * before it holds an event back, looks at the queue once more after that (a full barrier between,
- * as before sleep), and clears it when no event is held back. The guest shows the POLL, then (a
- * full barrier between) looks at the bit. So whichever comes second sees the other.
+ * as before sleep), and clears it when no event is held back. The guest makes the POLL available,
+ * then (a full barrier between) reads the bit. So whichever of the two acts second sees what the
+ * other did.
  */
 #define CROSS_DOMAIN_EXT_WANT_POLL (1u << 1)
 #define CROSS_DOMAIN_USED_F_WANT_POLL 2u
@@ -49,10 +50,11 @@ static_assert(sizeof(struct cross_domain_capset) == 16, "");
  */
 #define CROSS_DOMAIN_EXT_PRIVATE_TEXTURES (1u << 5)
 /*
- * Readers that leave are told of, so that who writes gets EPIPE. A WRITE of no bytes with hang_up
- * for a read pipe says that the guest's reader is gone: the host closes the pipe. A READ of no
- * bytes with hang_up for a write pipe, to guests that have used CREDIT, says that the host's reader
- * is gone: the guest closes its end, and ends the pipe with a WRITE as usual.
+ * Each side tells the other when a reader closes its pipe, so that the writer gets EPIPE. A WRITE
+ * of no bytes with hang_up for a read pipe says that the guest's reader is gone: the host closes
+ * the pipe. A READ of no bytes with hang_up for a write pipe, to guests that have used CREDIT, says
+ * that the host's reader is gone: the guest closes its end, and ends the pipe with a WRITE as
+ * usual.
  */
 #define CROSS_DOMAIN_EXT_READER_GONE (1u << 6)
 struct cross_domain_capset_ext {

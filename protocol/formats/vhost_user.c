@@ -103,7 +103,7 @@ int vhost_user_receive(int socket, struct vhost_user_reader *reader, struct vhos
 		if (n <= 0)
 			return n;
 	}
-	/* What the peer did not send reads as zeroes, not as the message before. */
+	/* Bytes that the peer did not send read as zeroes, not as those of the message before. */
 	memset(message->payload.bytes + message->header.size, 0,
 		sizeof(message->payload) - message->header.size);
 	*out = *message;

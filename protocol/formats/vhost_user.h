@@ -1,6 +1,6 @@
 /*
  * vhost-user messages: layouts, and whole messages with their fds over a stream socket. Both sides
- * use it: the device (host-bridge) and the user-space driver that plays monitor (guest-proxy).
+ * use it: the device (host-bridge) and the user-space driver (guest-proxy), which is a frontend.
  */
 #ifndef PROTOCOL_FORMATS_VHOST_USER_H
 #define PROTOCOL_FORMATS_VHOST_USER_H
@@ -18,7 +18,7 @@
 #define VHOST_USER_VRING_NO_FD (UINT64_C(1) << 8)
 
 /*
- * Requests of the front end. Those not listed are unknown to us. Ids and bits: vhost-user.rst of
+ * Requests of the frontend. Those not listed are unknown to us. Ids and bits: vhost-user.rst of
  * QEMU 11.
  */
 enum vhost_user_request {
@@ -47,7 +47,7 @@ enum vhost_user_request {
 	VHOST_USER_GET_SHMEM_CONFIG = 44,
 };
 
-/* Requests of the back end, on the socket that SET_BACKEND_REQ_FD passed. */
+/* Requests of the backend, on the socket that SET_BACKEND_REQ_FD passed. */
 enum vhost_user_backend_request {
 	VHOST_USER_BACKEND_CONFIG_CHANGE = 2,
 	VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE = 7,
@@ -82,7 +82,7 @@ struct vhost_user_vring_state {
 struct vhost_user_vring_addr {
 	uint32_t index;
 	uint32_t flags;
-	uint64_t descriptors; /* addresses of the front end's own address space */
+	uint64_t descriptors; /* addresses of the frontend's own address space */
 	uint64_t used;
 	uint64_t available;
 	uint64_t log;
@@ -92,7 +92,7 @@ static_assert(sizeof(struct vhost_user_vring_addr) == 40, "");
 struct vhost_user_memory_region {
 	uint64_t guest_address;
 	uint64_t size;
-	uint64_t user_address; /* of the front end */
+	uint64_t user_address; /* of the frontend */
 	uint64_t mmap_offset;
 };
 #define VHOST_USER_MAX_REGIONS 8
@@ -169,7 +169,7 @@ void vhost_user_reader_finish(struct vhost_user_reader *reader);
  * Takes from @socket what is there, without blocking. 1: @out is one whole message, its fds are the
  * caller's (finish it); 0: not yet; -ECONNRESET at end of file; -EPROTO for another version, a
  * payload larger than the union or more than VHOST_USER_MAX_FDS fds; or -errno. After an error the
- * stream is lost. Never reads into the following message.
+ * stream cannot be used any more. Never reads into the following message.
  */
 int vhost_user_receive(
 	int socket, struct vhost_user_reader *reader, struct vhost_user_message *out);
@@ -177,7 +177,7 @@ int vhost_user_receive(
 /*
  * Sends @message whole; the version is set in its flags, the fds are borrowed. 0 or -errno;
  * -ETIMEDOUT when the peer does not take it within @timeout_ms (0: does not take it at once); the
- * stream may then be in mid-message: give it up.
+ * stream may then end within a message and cannot be used any more.
  */
 int vhost_user_send(int socket, const struct vhost_user_message *message, int timeout_ms);
 

@@ -14,8 +14,8 @@ struct object {
 	struct wl_list link; /* objects.live or objects.gone */
 	struct wl_list refs; /* relay_ref.link */
 	bool gone;           /* has no ids any more; its memory goes with the next objects_reap */
-	bool outlives_up; /* a hook swallowed UP's destructor event: delete_id from UP does not end
-			     it */
+	bool outlives_up;    /* a hook swallowed UP's destructor event: UP's delete_id does not end
+				it for DOWN */
 };
 
 /* One range of one end. */

@@ -1,4 +1,4 @@
-/* The shortest conversation with a compositor that says something: which globals has it? */
+/* Asks a compositor which globals it has. */
 #include "protocol/relay/registry_probe.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /*
- * The shortest conversation with a compositor that says something: which globals has it? For
- * `doctor`, over whatever carries bytes.
+ * Asks a compositor which globals it has, with the two requests that it takes. For `doctor`; the
+ * caller carries the bytes.
  */
 #ifndef PROTOCOL_RELAY_REGISTRY_PROBE_H
 #define PROTOCOL_RELAY_REGISTRY_PROBE_H
@@ -16,12 +16,12 @@ struct registry_probe {
 	void (*global)(void *data, const char *interface, uint32_t version);
 	void *data;
 	bool done;       /* all globals were told */
-	char error[256]; /* what the compositor, or we, did not like; empty: nothing */
+	char error[256]; /* an error of the compositor's, or why it was not understood */
 	uint8_t rest[REGISTRY_PROBE_BYTES]; /* of a message that is not whole */
 	size_t rest_bytes;
 };
 
-/* The requests that begin it; *@size bytes, static. */
+/* The requests to send: *@size bytes, static. */
 const uint8_t *registry_probe_requests(size_t *size);
 
 /* Bytes of the compositor. False when it is over: done, or an error. */

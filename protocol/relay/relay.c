@@ -213,7 +213,7 @@ int relay_emit(struct relay *relay, enum relay_end to, const struct relay_object
 	return send_message(relay, to, object, rule, opcode, out);
 }
 
-/* Also for a relay that has failed: the client shall know why. */
+/* Also after a failure, so that the client learns why. */
 static void send_display_event(struct relay *relay, uint16_t opcode, const union wire_arg *args)
 {
 	const struct message_rule *rule =
@@ -288,7 +288,7 @@ void relay_forget(struct relay *relay, struct relay_object *object)
 		end_object(relay, object);
 		return;
 	}
-	/* UP may still speak of it. */
+	/* UP may still send events about it. */
 	object_mark_destroyed(object);
 	detach_down(relay, object);
 }
@@ -306,8 +306,8 @@ void relay_request_destructor_passed(
 	if (!object->id[RELAY_UP])
 		end_object(relay, object);
 	else if (id_is_high(object->id[RELAY_UP]) || id_is_high(object->id[RELAY_DOWN]))
-		detach_down(
-			relay, object); /* an id with a life of its own: stays for UP as a zombie */
+		detach_down(relay, object); /* the two ids end independently; UP's stays until the
+					       compositor ends it */
 }
 
 void relay_event_destructor_passed(struct relay *relay, struct relay_object *object, bool forwarded)

@@ -7,16 +7,18 @@
  * otherwise. An object may be known to both ends (the ordinary case), only DOWN (a wl_shm_pool the
  * proxy ends) or only UP (a wl_buffer the proxy made).
  *
- * The life of an id. Low ids are the client's: DOWN they are free again when we send delete_id, UP
- * when delete_id comes. High ids (WIRE_SERVER_ID_START) are the server's: free when the client's
- * destructor request passes. An object that the client destroyed is kept, marked, until its ids are
- * free at both ends; events for it are dropped, their handles closed, and what they create is
- * destroyed at once. So are events that name an object DOWN has never heard of.
+ * The life of an id. Low ids are chosen by clients: DOWN they are free again when we send
+ * delete_id, UP when delete_id comes. High ids (from WIRE_SERVER_ID_START) are chosen by servers,
+ * and free when the client's destructor request has passed. An object that the client has destroyed
+ * is kept, and marked so, until its ids are free at both ends. Events for it are dropped, their
+ * handles closed, and the objects that they create destroyed at once; so are events with an object
+ * as argument that DOWN does not know.
  *
- * A destructor that a hook swallows ends the object for the end it came from only: the client gets
- * its delete_id at once and UP's half is the hook's to destroy (relay_send); or, for a destructor
- * event, DOWN's half lives on after UP's delete_id until the hook sends it a destructor event or
- * forgets it. A hook that has sent the destructor on by itself before it swallows has forwarded it.
+ * A destructor that a hook swallows ends the object only for the end that it came from. After a
+ * request the client gets its delete_id at once, and the hook has to destroy UP's half
+ * (relay_send). After an event DOWN's half lives on, even after UP's delete_id, until the hook
+ * sends it a destructor event or forgets it. A hook that sends the destructor on by itself and then
+ * swallows it has forwarded it.
  */
 #ifndef PROTOCOL_RELAY_RELAY_H
 #define PROTOCOL_RELAY_RELAY_H
@@ -184,9 +186,9 @@ struct relay_object *relay_object_create(
 	struct relay *relay, const struct interface *interface, uint32_t version);
 
 /*
- * The client destroyed an object that only DOWN knows: the relay does this by itself after a
- * destructor request that a hook swallowed. For objects that die otherwise (a swallowed
- * wl_callback: send done, then forget). Sends delete_id for low ids; frees the object.
+ * Ends an object for DOWN, sends delete_id for a low id, and frees the object if UP does not know
+ * it. The relay does this by itself after a destructor request that a hook swallowed; hooks do it
+ * for objects that end otherwise (a swallowed wl_callback: send done, then forget).
  */
 void relay_forget(struct relay *relay, struct relay_object *object);
 

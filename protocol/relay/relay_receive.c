@@ -114,10 +114,9 @@ static int resolve_new_id(struct relay_message *message, const struct message_ru
 	if (objects->count >= objects->limit)
 		return refuse(message, rule, WL_DISPLAY_ERROR_NO_MEMORY, "too many objects (%u)",
 			objects->limit);
-	struct relay_object *zombie = objects_at(objects, message->from, id);
-	if (zombie && zombie->destroyed && message->from == RELAY_UP && id_is_high(id))
-		relay_remove_object(
-			relay, zombie); /* the compositor has seen that it was destroyed */
+	struct relay_object *old = objects_at(objects, message->from, id);
+	if (old && old->destroyed && message->from == RELAY_UP && id_is_high(id))
+		relay_remove_object(relay, old); /* the compositor has seen that it was destroyed */
 	struct relay_object *object = object_create(objects, interface, version);
 	error = object ? object_claim_id(objects, object, message->from, id) : -ENOMEM;
 	relay->counters.objects = objects->count;
@@ -150,8 +149,8 @@ static void close_handles(struct relay_message *message)
 }
 
 /*
- * An object that an event made and nobody will hear of: the compositor is told with its destructor,
- * where it has one that needs no arguments, and what it has already said about it is dropped.
+ * Ends an object that an event created and that the client will not hear of: sends the compositor
+ * its destructor, if it has one without arguments. Events that are already on the way are dropped.
  */
 static void discard_object(struct relay *relay, struct relay_object *object)
 {
@@ -168,7 +167,7 @@ static void discard_object(struct relay *relay, struct relay_object *object)
 	object_mark_destroyed(object);
 }
 
-/* Ends a message with resolved new ids that is not sent on although no hook asked for that. */
+/* Drops a message whose new ids are resolved, without a hook having asked for it. */
 static void drop_message(struct relay_message *message, const char *why)
 {
 	log_debug("%s: %s@%u.%s dropped: %s", message->relay->name,
