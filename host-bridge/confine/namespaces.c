@@ -101,7 +101,7 @@ static int bind_place(const char *base, const struct place *place)
 	if (S_ISLNK(status.st_mode))
 		return copy_link(base, place->path);
 	int error = make_mount_point(base, place->path, S_ISDIR(status.st_mode), point);
-	if (error < 0)
+	if (error < 0 || place->use == PLACE_LIST)
 		return error;
 	if (mount(place->path, point, NULL, MS_BIND | MS_REC, NULL) < 0)
 		return -errno;

@@ -7,6 +7,7 @@
 enum place_use {
 	PLACE_READ,   /* read, list, map and execute what is there */
 	PLACE_DEVICE, /* a device node, or a directory of them: read, write, ioctl */
+	PLACE_LIST,   /* a directory: the names that are in it */
 	PLACE_REMOVE, /* a directory: files in it may be removed; nothing else */
 };
 

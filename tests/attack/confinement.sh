@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../e2e/lib.sh"
 
 tests=(host:60 host-user:60 connector:60 renderers:120 renderers-user:120 without-landlock:120 without-namespaces:120
-    older-kernels:120 off:60)
+    older-kernels:120 gpu-nodes:60 off:60)
 
 TOOLS=$WAYFERRY_BUILD/tests/attack
 CONFINED_OPTIONS=()
@@ -311,6 +311,25 @@ renderer_root() {
 
 test_renderers() { ATTACK_MORE=attack_confined_worker attack_renderers root; }
 test_renderers_user() { ATTACK_MORE=attack_confined_worker attack_renderers nobody; }
+
+# Of a GPU's nodes (these have no driver) workers have those that render, not those that set screens.
+test_gpu_nodes() {
+    cat >"$WORK/devices.sh" <<'END'
+mount -t tmpfs -o mode=755 tmpfs /dev && mkdir /dev/dri || exit 1
+for node in null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 dri/card0:226:0 dri/renderD128:226:128 udmabuf:10:126; do
+    IFS=: read -r name major minor <<<"$node"
+    mknod -m 666 "/dev/$name" c "$major" "$minor" || exit 1
+done
+exec "$@"
+END
+    confined_start root unshare --mount --propagation private bash "$WORK/devices.sh"
+    context_start 2 wayferry-virgl
+    [ "$(ls "/proc/$WORKER/root/dev/dri")" = renderD128 ] || fail "it has: $(ls "/proc/$WORKER/root/dev/dri")"
+    allowed "$WORKER" openat $AT_FDCWD s:/dev/dri 0
+    [ "$(attempt "$WORKER" openat $AT_FDCWD s:/dev/dri/renderD128 $O_RDWR)" = ENXIO ] || fail "it cannot open a GPU"
+    refused "$WORKER" openat $AT_FDCWD s:/dev/dri/card0 $O_RDWR
+    refused "$WORKER" mknod s:/dev/dri/card0 0020666 0xe200
+}
 
 # ---- kernels and containers that offer less
 

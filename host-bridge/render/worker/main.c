@@ -172,7 +172,7 @@ int main(int argc, char **argv)
 	/* Workers may not write files, so there are no caches on disk. */
 	setenv("MESA_SHADER_CACHE_DISABLE", "true", 1);
 	setenv("MESA_GLSL_CACHE_DISABLE", "true", 1);
-	if (!sandbox_spawner(spawner.sandbox))
+	if (!sandbox_spawner(spawner.sandbox, spawner.render_node))
 		return EXIT_FAILURE;
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGCHLD);

@@ -35,16 +35,15 @@
 #define MAX_PROCESSES 2048                   /* and threads, of all workers of one machine */
 #define MAX_PLACES 64
 
-/*
- * The server's program is open as this fd, above what can be opened later. So a filter knows it,
- * and once the program has started (which closes it) there is no such fd any more.
- */
-#define SERVER_FD (MAX_FILES - 1)
-
 static struct {
 	struct place places[MAX_PLACES];
 	size_t n_places;
 	bool has_proc; /* /proc shows this machine's workers and nothing else */
+	/*
+	 * The server's program is open as this fd, above all that can be opened later. So a filter
+	 * knows it, and once the program has started (which closes it) no fd has its number.
+	 */
+	int server_fd;
 	char noexec[PATH_MAX], preload[PATH_MAX + 16];
 	char *environment[512];
 } sandbox;
@@ -59,6 +58,8 @@ static const struct place usual_places[] = {
 	{"/libx32", PLACE_READ},
 	{"/nix/store", PLACE_READ},
 	{"/gnu/store", PLACE_READ},
+	{"/opt/amdgpu", PLACE_READ},
+	{"/opt/amdgpu-pro", PLACE_READ},
 	{"/run/opengl-driver", PLACE_READ},
 	{"/etc/alternatives", PLACE_READ},
 	{"/etc/drirc", PLACE_READ},
@@ -70,7 +71,7 @@ static const struct place usual_places[] = {
 	{"/sys/class/drm", PLACE_READ},
 	{"/sys/dev", PLACE_READ},
 	{"/sys/devices", PLACE_READ},
-	{"/dev/dri", PLACE_DEVICE},
+	{"/dev/dri", PLACE_LIST},
 	{"/dev/full", PLACE_DEVICE},
 	{"/dev/null", PLACE_DEVICE},
 	{"/dev/random", PLACE_DEVICE},
@@ -78,6 +79,9 @@ static const struct place usual_places[] = {
 	{"/dev/urandom", PLACE_DEVICE},
 	{"/dev/zero", PLACE_DEVICE},
 };
+
+/* GPUs: without the nodes by which screens are set. NVIDIA's driver has its own. */
+static const char *const gpu_nodes[] = {"/dev/dri/renderD*", "/dev/nvidia*"};
 
 /* Variables by which users name drivers elsewhere: lists with colons. */
 static const char *const variables[] = {
@@ -100,15 +104,18 @@ static void add_place(const char *path, enum place_use use)
 		sandbox.places[sandbox.n_places++] = (struct place){path, use};
 }
 
-static void find_places(void)
+static void find_places(const char *render_node)
 {
-	static glob_t proprietary; /* NVIDIA's driver has its nodes in /dev itself */
+	static glob_t nodes; /* never freed: places point to it */
 
 	for (size_t i = 0; i < ARRAY_LENGTH(usual_places); i++)
 		add_place(usual_places[i].path, usual_places[i].use);
-	if (glob("/dev/nvidia*", 0, NULL, &proprietary) == 0)
-		for (size_t i = 0; i < proprietary.gl_pathc; i++)
-			add_place(proprietary.gl_pathv[i], PLACE_DEVICE);
+	for (size_t i = 0; i < ARRAY_LENGTH(gpu_nodes); i++)
+		glob(gpu_nodes[i], i > 0 ? GLOB_APPEND : 0, NULL, &nodes);
+	for (size_t i = 0; i < nodes.gl_pathc; i++)
+		add_place(nodes.gl_pathv[i], PLACE_DEVICE);
+	if (render_node)
+		add_place(render_node, PLACE_DEVICE);
 	for (size_t i = 0; i < ARRAY_LENGTH(variables); i++) {
 		const char *value = getenv(variables[i]);
 		char *copy = value ? strdup(value) : NULL, *rest = copy, *path;
@@ -174,7 +181,7 @@ static int enter_process_namespace(void)
 	return pid < 0 ? -ENOTRECOVERABLE : 0;
 }
 
-bool sandbox_spawner(enum sandbox_mode mode)
+bool sandbox_spawner(enum sandbox_mode mode, const char *render_node)
 {
 	struct confinement confinement = {0};
 	int *errors = confinement.errors, proc_error = 0;
@@ -182,7 +189,7 @@ bool sandbox_spawner(enum sandbox_mode mode)
 	if (mode == SANDBOX_OFF || ADDRESS_SANITIZER)
 		return true;
 	errors[CONFINE_EXEC] = find_noexec();
-	find_places();
+	find_places(render_node);
 	errors[CONFINE_LANDLOCK] = landlock_version() < 0 ? landlock_version() : 0;
 	errors[CONFINE_NAMESPACES] = namespaces_enter(CLONE_NEWPID);
 	if (errors[CONFINE_NAMESPACES] == 0) {
@@ -245,9 +252,8 @@ static const struct filter_rule forbidden_calls[] = {
 	FORBID(setrlimit),
 	FORBID_OTHERS(prlimit64, 0, 0),
 	FORBID_OTHERS(prlimit64, 2, 0),
-	/* programs: but the server's, once */
+	/* programs: but the server's, once; see load_filter */
 	FORBID(execve),
-	FORBID_OTHERS(execveat, 0, SERVER_FD),
 	FORBID_OTHERS(execveat, 4, AT_EMPTY_PATH),
 	/* the terminal that standard error may be */
 	FORBID_VALUE(ioctl, 1, TIOCLINUX),
@@ -354,16 +360,26 @@ static const struct filter_rule forbidden_calls[] = {
 	FORBID(userfaultfd),
 };
 
+static int load_filter(void)
+{
+	struct filter_rule rules[ARRAY_LENGTH(forbidden_calls) + 1];
+
+	memcpy(rules, forbidden_calls, sizeof(forbidden_calls));
+	rules[ARRAY_LENGTH(forbidden_calls)] =
+		(struct filter_rule)FORBID_OTHERS(execveat, 0, (scmp_datum_t)sandbox.server_fd);
+	return filter_load(0, rules, ARRAY_LENGTH(rules));
+}
+
 int sandbox_server(char *const **environment)
 {
 	const char *preloaded = getenv("LD_PRELOAD");
 	size_t n = 0;
 
 	*environment = environ;
-	if (fcntl(SERVER_FD, F_GETFD) < 0)
+	if (fcntl(sandbox.server_fd, F_GETFD) < 0)
 		return -ENOENT;
 	if (!sandbox.noexec[0])
-		return SERVER_FD;
+		return sandbox.server_fd;
 	snprintf(sandbox.preload, sizeof(sandbox.preload), "LD_PRELOAD=%s%s%s", sandbox.noexec,
 		preloaded ? ":" : "", preloaded ? preloaded : "");
 	sandbox.environment[n++] = sandbox.preload;
@@ -372,22 +388,26 @@ int sandbox_server(char *const **environment)
 			strncmp(*variable, "LD_PRELOAD=", 11) != 0)
 			sandbox.environment[n++] = *variable;
 	*environment = sandbox.environment;
-	return SERVER_FD;
+	return sandbox.server_fd;
 }
 
-/* Opens the server's program as SERVER_FD. Where it is not, the library says so. */
+/* Opens the server's program as the last fd that there can be, and lowers that limit by one. */
 static void open_server(void)
 {
 	const char *named = getenv("RENDER_SERVER_EXEC_PATH"); /* the library's own variable */
 	const char *const paths[] = {named ? named : "", RENDER_SERVER_PATH,
 		"/usr/libexec/virgl_render_server", "/usr/lib/virgl_render_server"};
+	struct rlimit limits = {.rlim_cur = MAX_FILES};
 	int fd = -1;
 
+	getrlimit(RLIMIT_NOFILE, &limits);
+	sandbox.server_fd = (int)limits.rlim_cur - 1;
 	for (size_t i = 0; i < ARRAY_LENGTH(paths) && fd < 0; i++)
 		fd = open(paths[i], O_PATH | O_CLOEXEC);
-	if (fd >= 0 && dup3(fd, SERVER_FD, O_CLOEXEC) < 0)
+	if (fd >= 0 && dup3(fd, sandbox.server_fd, O_CLOEXEC) < 0)
 		log_err("the server for Vulkan: %s", strerror(errno));
 	fd_close(&fd);
+	limit(RLIMIT_NOFILE, (rlim_t)sandbox.server_fd);
 }
 
 bool sandbox_worker(enum sandbox_mode mode)
@@ -395,7 +415,6 @@ bool sandbox_worker(enum sandbox_mode mode)
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_NOFILE, MAX_FILES);
 	open_server();
-	limit(RLIMIT_NOFILE, SERVER_FD);
 	if (!ADDRESS_SANITIZER) /* its shadow of the memory is larger */
 		limit(RLIMIT_AS, MAX_MAPPED_BYTES);
 	if (mode == SANDBOX_OFF)
@@ -407,7 +426,7 @@ bool sandbox_worker(enum sandbox_mode mode)
 		log_err("Landlock: %s", strerror(-error));
 		return false;
 	}
-	error = filter_load(0, forbidden_calls, ARRAY_LENGTH(forbidden_calls));
+	error = load_filter();
 	if (error < 0)
 		log_err("filter of system calls: %s", strerror(-error));
 	return error == 0;
@@ -416,9 +435,8 @@ bool sandbox_worker(enum sandbox_mode mode)
 bool sandbox_worker_started(enum sandbox_mode mode)
 {
 	static const struct filter_rule no_exec[] = {FORBID(execveat)};
-	int server = SERVER_FD;
 
-	fd_close(&server);
+	fd_close(&sandbox.server_fd);
 	if (mode == SANDBOX_OFF)
 		return true;
 	int error = filter_load(0, no_exec, ARRAY_LENGTH(no_exec));

@@ -10,9 +10,10 @@
  * The spawner's share, once, at its start: namespaces of its own, with a root in which there is
  * only what renderers read, and a bound for the number of processes. The process that goes on, with
  * a true result, may be a child of the one that came: that one waits for it and ends with it.
- * False, with log lines, when @mode asks for more than the kernel gives.
+ * False, with log lines, when @mode asks for more than the kernel gives. @render_node: a GPU's node
+ * besides those that every worker may use; it must last. NULL: none.
  */
-bool sandbox_spawner(enum sandbox_mode mode);
+bool sandbox_spawner(enum sandbox_mode mode, const char *render_node);
 
 /*
  * A worker's share, before it starts the library: it opens what renderers read and GPUs' devices,
