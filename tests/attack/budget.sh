@@ -3,7 +3,7 @@
 # another machine goes on. Whoever takes too much is told which limit it has reached.
 . "$(dirname "$0")/../e2e/lib.sh"
 
-tests=(mime-types:120 sources:120 rectangles:120 surfaces:120 nested:120 pools:180 connections:120 cover:90 stopped-compositor:120)
+tests=(mime-types:120 sources:120 rectangles:120 surfaces:120 nested:120 pools:180 connections:120 cover:90 stopped-compositor:120 same-pages:120)
 
 FAULTS=$WAYFERRY_CLIENTS/faults
 ATTACKER=$WAYFERRY_BUILD/tests/attack/attacker
@@ -147,6 +147,15 @@ test_stopped_compositor() {
     say "queued at most: $(bridge_counter bridge host 'peak queued-bytes') bytes"
     (($(bridge_counter bridge host 'peak queued-bytes') <= $(bridge_counter bridge host 'limit queued-bytes'))) ||
         fail "more was queued than the limit"
+}
+
+# Much to copy in one submission holds up only its own client: another one of the same machine goes on.
+test_same_pages() {
+    weston_start compositor
+    bridge_start_host compositor bridge
+    timeout 100 "$WAYFERRY_BUILD/tests/attack/same-pages" "$XDG_RUNTIME_DIR/bridge.gpu" >"$LOGS/same-pages.log" 2>&1 ||
+        fail "the other client is held up (log: $LOGS/same-pages.log)"
+    say "$(tr '\n' ';' <"$LOGS/same-pages.log")"
 }
 
 e2e_main "$@"

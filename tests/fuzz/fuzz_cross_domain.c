@@ -26,6 +26,7 @@ static struct guest_memory *memory;
 static struct visible_region *region;
 static struct resource_table table;
 static struct device_counters counters;
+static struct vm_quota quota;
 static struct queue_places places = {.total = 40};
 static struct context_host host;
 static struct cross_domain_kind kind;
@@ -246,7 +247,11 @@ static void set_up_process(void)
 		.counters = &counters,
 		.resources = &table,
 		.places = &places,
+		.quota = &quota,
 	};
+	quota_init(&quota);
+	quota_set(&quota, "pipes", "10");
+	quota_set(&quota, "queued-bytes", "100000");
 	cross_domain_kind_init(&kind, NULL, false);
 	kind.base.host = &host;
 	kind.base.start(&kind.base);
@@ -286,6 +291,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	kind.base.reset(&kind.base);
 	assert(!fake_compositor && counters.pipes == 0 && places.channels == 0 &&
 		places.others == 0);
+	for (size_t i = 0; i < QUOTA_N_LIMITS; i++)
+		assert(quota.entries[i].use == 0);
 	resource_table_finish(&table);
 	awake = false;
 	return 0;

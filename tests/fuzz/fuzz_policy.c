@@ -33,6 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct world {
 	struct policy_connection connection; /* first: relay_data() */
 	struct policy policy;
+	struct vm_quota quota;
 	struct relay *relay;
 	struct guest_memory *memory;
 	struct visible_region *region;
@@ -52,6 +53,18 @@ static void make_blob(size_t index, enum resource_kind kind)
 		       &world.blobs[index]) == 0);
 }
 
+/* So low that inputs reach them. */
+static void set_limits(void)
+{
+	static const char *const limits[][2] = {{"surfaces", "12"}, {"subsurface-depth", "3"},
+		{"rectangles", "20"}, {"region-rectangles", "8"}, {"shm-pools", "6"},
+		{"buffers", "10"}, {"dmabuf-fds", "4"}, {"shadow-bytes", "20000"},
+		{"icon-bytes", "10000"}, {"text-bytes", "1000"}, {"mime-types", "4"}};
+	quota_init(&world.quota);
+	for (size_t i = 0; i < ARRAY_LENGTH(limits); i++)
+		assert(!quota_set(&world.quota, limits[i][0], limits[i][1]));
+}
+
 static void make_world(void)
 {
 	int ram = fd_memfd("guest", RAM_BYTES);
@@ -62,9 +75,9 @@ static void make_world(void)
 	log_set_level(LOG_LEVEL_ERROR);
 	world.policy.vm_name = "fuzz";
 	world.policy.max_objects = 64;
+	set_limits();
+	world.policy.quota = &world.quota;
 	assert(policy_init(&world.policy));
-	world.connection.policy = &world.policy;
-	world.connection.name = "fuzz";
 	world.memory = guest_memory_create();
 	assert(pages && guest_memory_set(world.memory, &table, &ram, 1) == 0);
 	world.region = mapped_region_create(1 << 20);
@@ -153,14 +166,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		make_world();
 	world.n_handles = 0;
 	memset(world.pools, 0, sizeof(world.pools));
-	world.connection.display = (struct policy_display){0};
+	world.connection = (struct policy_connection){.policy = &world.policy, .name = "fuzz"};
+	policy_begin(&world.policy);
 	world.relay =
 		relay_create(world.policy.hooks, &ops, &world, "fuzz", world.policy.max_objects);
 	assert(world.relay);
 	relay_talk(world.relay, data, size, new_handle);
+	for (int i = 0; world.connection.held && !relay_failure(world.relay) && i < 10; i++) {
+		world.connection.held = false;
+		policy_begin(&world.policy);
+		relay_push(world.relay, RELAY_DOWN, NULL, 0, NULL, 0);
+	}
 	relay_destroy(world.relay);
 	for (size_t i = 0; i < ARRAY_LENGTH(world.blobs); i++)
 		assert(world.blobs[i]->refs == 1);
 	assert(world.policy.counters->shadow_bytes == 0);
+	for (size_t i = 0; i < QUOTA_N_LIMITS; i++)
+		assert(world.quota.entries[i].use == 0);
 	return 0;
 }

@@ -65,6 +65,17 @@ static void without_a_spawner_there_are_no_contexts(void **state)
 	assert_int_equal(gpu_create_context(1, 5), OK); /* but those that need none */
 }
 
+static void a_machine_has_so_many_3d_contexts(void **state)
+{
+	assert_null(quota_set(&machine.quota, "3d-contexts", "1"));
+	struct fake_worker worker = make_context(1, VIRGL2);
+	assert_int_equal(gpu_create_context(2, VIRGL2), NO_MEMORY);
+	assert_int_equal(gpu_create_context(3, 5), OK); /* others go on */
+	destroy_context(1, &worker);
+	worker = make_context(2, VIRGL2);
+	destroy_context(2, &worker);
+}
+
 static void submissions_come_whole_and_get_the_workers_answer(void **state)
 {
 	static uint8_t bytes[100000], got[100000];
@@ -193,6 +204,7 @@ int main(void)
 		TEST(a_guest_is_told_of_the_renderers_capsets),
 		TEST(contexts_have_workers_of_their_kind),
 		TEST(without_a_spawner_there_are_no_contexts),
+		TEST(a_machine_has_so_many_3d_contexts),
 		TEST(submissions_come_whole_and_get_the_workers_answer),
 		TEST(fences_without_a_ring_retire_in_order_over_all_contexts),
 		TEST(a_driver_that_offers_chains_twice_fills_nothing_up),
