@@ -123,6 +123,19 @@ static bool announce_wanted_polls(struct device *device)
 	return wanted && virtqueue_enable_kicks(control);
 }
 
+/* Clears memory that was given back. False: there is more to do in the next turn. */
+static bool clear_region(struct device *device)
+{
+	bool cleared = false;
+	while (!visible_region_clear(device->region)) {
+		cleared = true;
+		if (turn_is_over(&device->state.host))
+			return false;
+	}
+	/* Commands may have waited for that. */
+	return !cleared || device->state.waiting.count == 0;
+}
+
 /* Asks for another turn, for what this one has left. */
 static void plan_next_turn(struct device *device, bool more)
 {
@@ -152,6 +165,7 @@ static void finish_turn(void *data)
 			all &= commands_retry(&device->state);
 		all &= serve_contexts(device);
 		all &= commands_continue(&device->state);
+		all &= clear_region(device);
 		more |= !all;
 		if (more != 0 || !announce_wanted_polls(device))
 			break;
@@ -217,6 +231,7 @@ static void forget_guest(struct device *device)
 	uint32_t id;
 
 	state->requests.dropping = true;
+	visible_region_cancel(device->region);
 	commands_drop(state);
 	for (struct context *context; (context = id_map_take_any(&state->contexts, &id));)
 		device_end_context(state, context);
@@ -297,6 +312,7 @@ static int open_socket(struct device *device, const struct device_config *config
 		guest_memory_keep_fds(state->resources.memory);
 	if (state->renders)
 		visible_region_set_segments(device->region);
+	visible_region_clear_in_pieces(device->region, want_turn, device);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #define REGION_SHMID 1 /* VIRTIO_GPU_SHM_ID_HOST_VISIBLE */
 #define MIN_BYTES (UINT64_C(1) << 20)
 #define MAX_SLOTS 4096
+#define PIECE_BYTES (UINT64_C(4) << 20) /* that are cleared at a time: about a millisecond */
 #define MAX_MAPS 256 /* of segments; the more there are, the longer QEMU takes for each */
 
 struct slot {
@@ -49,6 +50,12 @@ struct visible_region {
 	uint64_t shows; /* so far */
 	size_t n_slots;
 	struct slot slots[MAX_SLOTS]; /* by offset, apart from each other */
+	/* What is to be cleared before it is shown again: */
+	size_t n_dirty;
+	struct slot dirty[MAX_SLOTS];
+	struct wl_list dirty_waiting; /* region_show::link, of slots that are not clear yet */
+	void (*clear_wanted)(void *data);
+	void *clear_data;
 };
 
 static int open_memory(struct visible_region *region)
@@ -78,6 +85,7 @@ struct visible_region *visible_region_create(uint64_t size)
 	region->size = size;
 	region->fd = -1;
 	wl_list_init(&region->waiting);
+	wl_list_init(&region->dirty_waiting);
 	if (open_memory(region) < 0) {
 		free(region);
 		return NULL;
@@ -238,6 +246,21 @@ static void mark_unused(struct visible_region *region, uint64_t offset, uint64_t
 
 /* --- the region --- */
 
+static bool overlap(const struct slot *slot, uint64_t offset, uint64_t size)
+{
+	return slot->offset < offset ? offset - slot->offset < slot->size
+				     : slot->offset - offset < size;
+}
+
+/* The first range to be cleared that overlaps [offset, offset + size), or NULL. */
+static struct slot *find_dirty(struct visible_region *region, uint64_t offset, uint64_t size)
+{
+	for (size_t i = 0; i < region->n_dirty; i++)
+		if (overlap(&region->dirty[i], offset, size))
+			return &region->dirty[i];
+	return NULL;
+}
+
 int visible_region_show(struct visible_region *region, struct region_show *show, uint64_t offset,
 	uint64_t size, int fd, uint64_t fd_offset)
 {
@@ -252,11 +275,34 @@ int visible_region_show(struct visible_region *region, struct region_show *show,
 		wl_list_insert(region->waiting.prev, &show->link);
 		return -EINPROGRESS;
 	case REGION_MAPPED:
+		if (fd < 0 && find_dirty(region, offset, size)) {
+			wl_list_insert(region->dirty_waiting.prev, &show->link);
+			return -EINPROGRESS;
+		}
 		if (region->segments)
 			return show_segment(region, show);
 		return fd < 0 ? 0 : -ENOTSUP;
 	default:
 		return -ENOTSUP;
+	}
+}
+
+/* Goes on with @show, which has waited. */
+static void show_again(struct region_show *show)
+{
+	wl_list_remove(&show->link);
+	int error = visible_region_show(
+		show->region, show, show->offset, show->size, show->fd, show->fd_offset);
+	if (error != -EINPROGRESS)
+		show->done(show, error);
+}
+
+static void fail_all(struct wl_list *waiting, int error)
+{
+	while (!wl_list_empty(waiting)) {
+		struct region_show *show = wl_container_of(waiting->next, show, link);
+		wl_list_remove(&show->link);
+		show->done(show, error);
 	}
 }
 
@@ -268,15 +314,11 @@ static void finish_start(struct visible_region *region, int result)
 		log_info("the frontend maps no host memory: blobs are guest memory");
 	else if (result < 0 && result != -ECONNRESET)
 		log_warn("not mapped: %s; blobs are guest memory", strerror(-result));
-	while (!wl_list_empty(&region->waiting)) {
+	while (result == 0 && !wl_list_empty(&region->waiting)) {
 		struct region_show *show = wl_container_of(region->waiting.next, show, link);
-		wl_list_remove(&show->link);
-		int error = result == 0 ? visible_region_show(region, show, show->offset,
-						  show->size, show->fd, show->fd_offset)
-					: result;
-		if (error != -EINPROGRESS)
-			show->done(show, error);
+		show_again(show);
 	}
+	fail_all(&region->waiting, result);
 }
 
 static void handle_all_mapped(void *data, int result);
@@ -345,8 +387,49 @@ static void punch(struct visible_region *region, uint64_t offset, uint64_t size)
 		log_warn("giving %llu bytes back: %s", (unsigned long long)size, strerror(errno));
 }
 
+void visible_region_clear_in_pieces(
+	struct visible_region *region, void (*wanted)(void *data), void *data)
+{
+	region->clear_wanted = wanted;
+	region->clear_data = data;
+}
+
+bool visible_region_clear(struct visible_region *region)
+{
+	struct region_show *show, *next;
+	struct slot *dirty = NULL;
+
+	if (region->n_dirty == 0)
+		return true;
+	if (!wl_list_empty(&region->dirty_waiting)) {
+		show = wl_container_of(region->dirty_waiting.next, show, link);
+		dirty = find_dirty(region, show->offset, show->size);
+	}
+	if (!dirty)
+		dirty = &region->dirty[region->n_dirty - 1];
+	uint64_t bytes = min_u64(dirty->size, PIECE_BYTES);
+	punch(region, dirty->offset, bytes);
+	dirty->offset += bytes;
+	dirty->size -= bytes;
+	if (dirty->size > 0)
+		return false;
+	*dirty = region->dirty[--region->n_dirty];
+	wl_list_for_each_safe(show, next, &region->dirty_waiting, link)
+	{
+		if (!find_dirty(region, show->offset, show->size))
+			show_again(show);
+	}
+	return region->n_dirty == 0;
+}
+
+void visible_region_cancel(struct visible_region *region)
+{
+	fail_all(&region->dirty_waiting, -ECONNRESET);
+}
+
 void visible_region_reset(struct visible_region *region)
 {
+	region->n_dirty = 0;
 	region->n_slots = 0;
 	region->n_maps = 0;
 	region->state = REGION_UNMAPPED;
@@ -402,7 +485,12 @@ void visible_region_release(struct visible_region *region, uint64_t offset, uint
 	memmove(&region->slots[at], &region->slots[at + 1],
 		(region->n_slots - at) * sizeof(region->slots[0]));
 	mark_unused(region, offset, size);
-	punch(region, offset, size);
+	if (!region->clear_wanted || region->n_dirty == MAX_SLOTS) {
+		punch(region, offset, size);
+		return;
+	}
+	region->dirty[region->n_dirty++] = (struct slot){.offset = offset, .size = size};
+	region->clear_wanted(region->clear_data);
 }
 
 void *visible_region_at(struct visible_region *region, uint64_t offset, uint64_t size)

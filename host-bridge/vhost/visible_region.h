@@ -41,6 +41,17 @@ int visible_region_fd(const struct visible_region *region);
  * what goes wrong; then visible_region_show fails.
  */
 void visible_region_map(struct visible_region *region, struct vhost_user *vu, bool resumed);
+/*
+ * Memory of slots that were given back is cleared in pieces, since that takes long: @wanted is
+ * called when there is something to clear, and visible_region_clear clears a piece, until it
+ * returns true: all is clear. Without @wanted all is cleared at once.
+ */
+void visible_region_clear_in_pieces(
+	struct visible_region *region, void (*wanted)(void *data), void *data);
+bool visible_region_clear(struct visible_region *region);
+
+/* Before a reset: fails what waits for memory to be cleared. */
+void visible_region_cancel(struct visible_region *region);
 /* A new boot: all slots are free, their memory is given back and reads as zeroes. */
 void visible_region_reset(struct visible_region *region);
 /*
@@ -66,7 +77,10 @@ int visible_region_reserve(struct visible_region *region, uint64_t offset, uint6
  */
 int visible_region_show(struct visible_region *region, struct region_show *show, uint64_t offset,
 	uint64_t size, int fd, uint64_t fd_offset);
-/* Gives a reserved slot back and punches its memory out. Not a slot (any more): nothing happens. */
+/*
+ * Gives a reserved slot back, and its memory: whoever is shown it next sees zeroes. Not a slot (any
+ * more): nothing happens.
+ */
 void visible_region_release(struct visible_region *region, uint64_t offset, uint64_t size);
 /*
  * The host's own pointer to the slot, for the few small things the host itself writes (keymaps), or

@@ -154,6 +154,31 @@ static void a_reboot_clears_the_memory_of_blobs(void **state)
 	munmap(memory, 4096);
 }
 
+/* Clearing takes long: it is done beside everything else. */
+static void a_large_blob_that_is_given_up_is_cleared_before_its_place_is_used_again(void **state)
+{
+	const uint32_t size = 12 << 20;
+	open_channel();
+	assert_int_equal(create_host_blob(1, 7, ask_for_image(size), size), OK);
+	assert_int_equal(map_blob(7, 0), VIRTIO_GPU_RESP_OK_MAP_INFO);
+	uint8_t *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		machine_map_at(&machine.vhost_user, 0)->fd, 0);
+	assert_ptr_not_equal(memory, MAP_FAILED);
+	memset(memory, 'x', size);
+	assert_int_equal(unref(7), OK);
+	for (int round = 0; round < 2; round++) {
+		assert_int_equal(create_host_blob(1, 8, ask_for_image(size), size), OK);
+		uint16_t map = offer_map(8, 0), end = offer_unref(8);
+		machine_kick(0);
+		assert_true(answered(map));
+		assert_int_equal(response.hdr.type, VIRTIO_GPU_RESP_OK_MAP_INFO);
+		for (uint32_t i = 0; i < size; i += 4096)
+			assert_int_equal(memory[i], 0);
+		assert_true(answered(end));
+	}
+	munmap(memory, size);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -164,6 +189,7 @@ int main(void)
 		TEST(a_map_that_the_frontend_refuses_is_an_error),
 		TEST(a_reset_while_a_map_waits_leaves_nothing),
 		TEST(a_reboot_clears_the_memory_of_blobs),
+		TEST(a_large_blob_that_is_given_up_is_cleared_before_its_place_is_used_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

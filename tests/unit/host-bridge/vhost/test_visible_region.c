@@ -368,6 +368,52 @@ static void a_slot_waits_until_the_region_is_mapped(void **state)
 	assert_int_equal(visible_region_show(t.region, &show, MIB, MIB, -1, 0), 0);
 }
 
+static void handle_wanted(void *data)
+{
+	++*(unsigned *)data;
+}
+
+static void a_slot_is_shown_when_its_memory_is_clear(void **state)
+{
+	const uint64_t ok[] = {0, 1};
+	struct region_show show = {.done = handle_shown}, other = {.done = handle_shown};
+	unsigned wanted = 0;
+	fe_negotiate(&t.fe);
+	driver_ok_with_answers(0, ok, 2);
+	visible_region_clear_in_pieces(t.region, handle_wanted, &wanted);
+	assert_true(visible_region_clear(t.region));
+	assert_int_equal(visible_region_reserve(t.region, 0, 16 * MIB), 0);
+	memset(visible_region_at(t.region, 0, 16 * MIB), 0xaa, 16 * MIB);
+	visible_region_release(t.region, 0, 16 * MIB);
+	assert_int_equal(wanted, 1);
+
+	/* The place can be taken at once, but not be shown. */
+	assert_int_equal(visible_region_reserve(t.region, 15 * MIB, 2 * MIB), 0);
+	shown = 1;
+	assert_int_equal(
+		visible_region_show(t.region, &show, 15 * MIB, 2 * MIB, -1, 0), -EINPROGRESS);
+	assert_int_equal(visible_region_show(t.region, &other, 16 * MIB, MIB, -1, 0), 0);
+	int pieces = 1;
+	for (; !visible_region_clear(t.region); pieces++) {
+		assert_int_equal(shown, 1);
+		assert_true(bytes_in_use() > 0);
+	}
+	assert_true(pieces > 2);
+	assert_int_equal(shown, 0);
+	assert_int_equal(bytes_in_use(), 0);
+
+	/* One that waits when the driver is reset fails. */
+	*(uint8_t *)visible_region_at(t.region, 15 * MIB, 1) = 1;
+	visible_region_release(t.region, 15 * MIB, 2 * MIB);
+	shown = 1;
+	assert_int_equal(visible_region_show(t.region, &show, 15 * MIB, MIB, -1, 0), -EINPROGRESS);
+	visible_region_cancel(t.region);
+	assert_int_equal(shown, -ECONNRESET);
+	visible_region_reset(t.region);
+	assert_int_equal(bytes_in_use(), 0);
+	assert_true(visible_region_clear(t.region));
+}
+
 static void a_slot_that_waits_fails_with_the_region(void **state)
 {
 	struct region_show show = {.done = handle_shown};
@@ -439,6 +485,7 @@ int main(void)
 		DEVICE_TEST(a_frontend_that_refuses_leaves_a_device_without_region),
 		DEVICE_TEST(a_frontend_without_shared_memory_has_no_region),
 		DEVICE_TEST(a_slot_waits_until_the_region_is_mapped),
+		DEVICE_TEST(a_slot_is_shown_when_its_memory_is_clear),
 		DEVICE_TEST(a_slot_that_waits_fails_with_the_region),
 		DEVICE_TEST(each_frontend_has_memory_of_its_own),
 	};
