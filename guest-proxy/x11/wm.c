@@ -68,7 +68,10 @@ static void list_clients(struct session *session)
 void wm_window_known(struct session *session, struct window *window)
 {
 	if (window->map_wanted && !window->mapped) {
+		const uint32_t no_border = 0; /* it would be part of the buffer */
 		window->map_wanted = false;
+		xcb_configure_window(
+			session->x, window->id, XCB_CONFIG_WINDOW_BORDER_WIDTH, &no_border);
 		state_set_mapped(session, window, true);
 		xcb_map_window(session->x, window->id);
 	}
@@ -203,9 +206,6 @@ static void handle_configure_request(struct session *session, const void *data)
 		box.width = event->width;
 	if (event->value_mask & XCB_CONFIG_WINDOW_HEIGHT)
 		box.height = event->height;
-	if (event->value_mask & XCB_CONFIG_WINDOW_BORDER_WIDTH)
-		xcb_configure_window(session->x, window->id, XCB_CONFIG_WINDOW_BORDER_WIDTH,
-			(const uint32_t[]){event->border_width});
 	if (window->surface && window->surface->toplevel)
 		toplevel_wish(window->surface, &box);
 	if (memcmp(&box, &window->box, sizeof(box)) == 0)

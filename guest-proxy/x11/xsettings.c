@@ -79,6 +79,7 @@ char *xsettings_merge(const char *old, size_t n, uint32_t scale, uint32_t dpi)
 {
 	char *text = malloc(n + 1 + OWN_BYTES);
 	size_t used = 0;
+	n = old ? strnlen(old, n) : 0;
 	for (size_t from = 0; text && from < n;) {
 		const char *line = old + from;
 		const char *end = memchr(line, '\n', n - from);

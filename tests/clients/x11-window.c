@@ -162,6 +162,12 @@ static void set(struct client *client, int number, const char *property, const c
 		atom(client, property), atom(client, type), format, count, data);
 }
 
+static void set_title(struct client *client, int number, const char *text)
+{
+	set(client, number, "WM_NAME", "STRING", 8, (uint32_t)strlen(text), text);
+	set(client, number, "_NET_WM_NAME", "UTF8_STRING", 8, (uint32_t)strlen(text), text);
+}
+
 /* Words of @rest: numbers, windows as @N, or atoms. */
 static uint32_t words_of(struct client *client, char *rest, uint32_t *words)
 {
@@ -275,7 +281,7 @@ static void run(struct client *client, char *line)
 	else if (strcmp(name, "configure") == 0)
 		configure(client, number, rest);
 	else if (strcmp(name, "title") == 0)
-		set(client, number, "_NET_WM_NAME", "UTF8_STRING", 8, (uint32_t)strlen(rest), rest);
+		set_title(client, number, rest);
 	else if (strcmp(name, "class") == 0)
 		set(client, number, "WM_CLASS", "STRING", 8, (uint32_t)strlen(rest) + 1, rest);
 	else if (strcmp(name, "transient") == 0)
@@ -301,6 +307,8 @@ static void run(struct client *client, char *line)
 		client->mute[number] = true;
 	else if (strcmp(name, "own") == 0)
 		xcb_set_selection_owner(client->x, id, atom(client, rest), XCB_CURRENT_TIME);
+	else if (strcmp(name, "sync") == 0)
+		free(xcb_get_input_focus_reply(client->x, xcb_get_input_focus(client->x), NULL));
 	else if (strcmp(name, "flood") == 0)
 		flood(client, number, atoi(rest));
 	else

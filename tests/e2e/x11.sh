@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 
 tests=(windows:90 applications:120 popups:90 focus:90 life:60 clipboard:120
-    scale:120)
+    scale:120 states:90 outputs:90 many:120)
 
 # each_way FUNCTION: runs it with wayferry-x11 direct and bridged.
 each_way() {
@@ -513,6 +513,186 @@ test_scale() {
     # Of a size that 1.5 divides: grim would blur the picture of another.
     X11_SCALE=1.5 SIZE=1200x720
     each_way check_scale_1_5
+}
+
+# states_of N: the window's _NET_WM_STATE, as xprop prints it.
+states_of() {
+    xprop -name "$1" _NET_WM_STATE
+}
+
+has_state() {
+    [[ $(states_of "$1") = *$2* ]]
+}
+
+check_states() {
+    need wmctrl
+    windows_start
+    tell 'create 1 0 0 300 200 #c81e5a' 'title 1 Main' 'atoms 1 WM_PROTOCOLS WM_DELETE_WINDOW _NET_WM_PING' 'map 1'
+    shows '^Main\|.*\|300x200\|'
+    # Fullscreen by the client and back, with the size it had.
+    wmctrl -r Main -b add,fullscreen
+    shows '^Main\|.*\|1280x720\|.*fullscreen'
+    told '1 configure 0,0 1280x720'
+    colour_is '#c81e5a' 921600
+    has_state Main FULLSCREEN || fail "the client is not told of fullscreen: $(states_of Main)"
+    wmctrl -r Main -b remove,fullscreen
+    shows '^Main\|.*\|300x200\|'
+    colour_is '#c81e5a' 60000
+    until_true 5 not has_state Main FULLSCREEN || fail "the client is not told: $(states_of Main)"
+    # By the compositor and back.
+    forget_told
+    sway_message host '[title="Main"] fullscreen enable' >/dev/null
+    told '1 configure 0,0 1280x720'
+    sway_message host '[title="Main"] fullscreen disable' >/dev/null
+    told '1 configure .* 300x200'
+    colour_is '#c81e5a' 60000
+    # What the client wanted before it was mapped.
+    tell 'create 2 0 0 200 100 #1e5ac8' 'title 2 Full' 'atoms 2 _NET_WM_STATE _NET_WM_STATE_FULLSCREEN' 'map 2'
+    shows '^Full\|.*fullscreen'
+    colour_is '#1e5ac8' 921600
+    tell 'destroy 2'
+    gone '^Full'
+    # Maximized and minimized are asked for; sway has neither, and nothing breaks.
+    wmctrl -r Main -b add,maximized_vert,maximized_horz
+    tell 'message 1 WM_CHANGE_STATE 3'
+    sleep 0.5       # sway passes over a size that comes while it arranges windows
+    tell 'configure 1 0 0 320 240'
+    shows '^Main\|.*\|320x240\|'
+    # Attention.
+    tell 'create 3 0 0 200 100 #5ac81e' 'title 3 Other' 'map 3'
+    shows '^Other\|.*focused'
+    wmctrl -r Main -b add,demands_attention
+    shows '^Main\|.*urgent'
+    # One that does not answer pings is ended by the second close.
+    tell 'mute 1'
+    sway_message host '[title="Main"] kill' >/dev/null
+    told '1 message _NET_WM_PING'
+    sway_message host '[title="Main"] kill' >/dev/null
+    sleep 3.5
+    in_tree '^Main' || fail "a window was closed although its client did not"
+    sway_message host '[title="Main"] kill' >/dev/null
+    gone '^Main'
+}
+
+test_states() {
+    each_way check_states
+}
+
+# menu_on X Y: a click on the window there, at X,Y of the layout, and one on its menu, hit what they aim at.
+menu_on() {
+    local x=$1 y=$2 root rx ry
+    forget_told
+    sway_message host -- '[title="Main"]' move absolute position "$x" "$y" >/dev/null
+    sleep 0.5
+    click $((x + LEFT + 100)) $((y + TOP + 50))
+    told '1 button 1 at 100,50 root .*'
+    root=$(sed -n 's/^1 button 1 at 100,50 root //p' "$LOGS/windows.log" | head -1)
+    rx=$((${root%,*} - 100)) ry=$((${root#*,} - 50))
+    tell "create 9 $((rx + 20)) $((ry + 30)) 100 80 #1e5ac8 override" 'map 9'
+    told '9 map'
+    sleep 0.3
+    click $((x + LEFT + 20 + 33)) $((y + TOP + 30 + 44))
+    told '9 button 1 at 33,44 root .*'
+    tell 'destroy 9'
+}
+
+# Three outputs, the layout from -1280,-200 to 2560,720: X's screen begins at 0,0.
+check_outputs() {
+    LEFT=1280 TOP=200
+    windows_start
+    tell 'create 1 0 0 300 200 #c81e5a' 'title 1 Main' 'map 1'
+    shows '^Main\|'
+    sway_message host output HEADLESS-1 position 0 0 >/dev/null
+    sway_message host create_output >/dev/null
+    sway_message host output HEADLESS-2 mode 1280x720 position 1280 0 >/dev/null
+    sway_message host create_output >/dev/null
+    sway_message host -- output HEADLESS-3 mode 1280x720 position -1280 -200 >/dev/null
+    until_true 10 x_screen_is 3840x920 || fail "X's screen is $(x_screen)"
+    SIZE=3840x920 pointer_start
+    menu_on 100 100
+    menu_on 1500 300
+    menu_on 1920 100
+    menu_on -1000 -100
+    # A larger scale on one is X's for all.
+    sway_message host -- output HEADLESS-3 scale 2 >/dev/null
+    until_true 10 x_screen_is 7680x1840 || fail "X's screen is $(x_screen)"
+}
+
+x_screen() {
+    xwininfo -root | sed -n 's/ *-geometry \([0-9x]*\).*/\1/p'
+}
+
+x_screen_is() {
+    [ "$(x_screen)" = "$1" ]
+}
+
+test_outputs() {
+    each_way check_outputs
+}
+
+# x11_counters: leaves what SIGUSR1 makes wayferry-x11 print in $WORK/x11.counters.
+x11_counters() {
+    local from
+    from=$(stat -c %s "$LOGS/x11.log")
+    kill -USR1 "${PID[x11]}"
+    until_true 5 counters_printed "$LOGS/x11.log" "$((from + 1))" "$WORK/x11.counters" || fail "wayferry-x11 prints no counters"
+}
+
+x11_counter() {
+    sed -n "s/^$1 \([0-9]*\)$/\1/p" "$WORK/x11.counters"
+}
+
+check_many() {
+    local i before after
+    windows_start
+    # A hundred windows.
+    for ((i = 1; i <= 100; i++)); do
+        tell "create $i 0 0 200 100 #c81e5a" "title $i Window $i" "map $i"
+    done
+    shows '^Window 100\|'
+    until_true 20 hundred_windows || fail "$(tree | wc -l) windows are shown, not 100"
+    for ((i = 2; i <= 100; i++)); do
+        tell "destroy $i"
+    done
+    gone '^Window 100\|'
+    # Maps and unmaps leave nothing behind.
+    for ((i = 1; i <= ${MAPS:-200}; i++)); do
+        tell 'unmap 1' 'sync 0' 'map 1'
+        ((i % 50 == 20)) && { sleep 0.3; before=${before:-$(rss_kib "${PID[x11]}")}; }
+    done
+    tell 'title 1 Last'
+    shows '^Last\|'
+    until_true 10 counters_small || fail "windows or answers are left: $(cat "$WORK/x11.counters")"
+    after=$(rss_kib "${PID[x11]}")
+    ((after < 6144 || WAYFERRY_SANITIZED)) || fail "wayferry-x11 takes $after KiB"
+    ((after - before < 512)) || fail "wayferry-x11 grew from $before to $after KiB"
+    # Floods: properties of any size, titles, messages, requests for everything.
+    tell 'flood 1 20000' 'bytes 1 _NET_WM_NAME 200000' 'bytes 1 WM_NORMAL_HINTS 1000' 'bytes 1 _NET_WM_STATE 70000' \
+        'bytes 1 WM_PROTOCOLS 70000' 'words 1 _GTK_FRAME_EXTENTS -1 -1 -1 -1' 'words 1 _MOTIF_WM_HINTS 2 0 0' \
+        'words 1 WM_TRANSIENT_FOR @1' 'words 1 WM_NORMAL_HINTS 4294967295 -1 -1 -1 -1 -1 -1 -1 -1 -1 -1 -1 -1' \
+        'words 1 _GTK_FRAME_EXTENTS 0 0 0 0' 'words 1 WM_NORMAL_HINTS 0 0'
+    for i in WL_SURFACE_ID WL_SURFACE_SERIAL _NET_WM_STATE WM_CHANGE_STATE _NET_WM_MOVERESIZE _NET_ACTIVE_WINDOW \
+        _NET_REQUEST_FRAME_EXTENTS WM_PROTOCOLS; do
+        tell "message 2 $i -1 -1 -1 -1 -1" "message 1 $i 1 2 3 4 5"
+    done
+    tell 'unmap 1' 'map 1' 'title 1 Survivor'
+    shows '^Survivor\|'
+    until_true 10 counters_small || fail "windows or answers are left: $(cat "$WORK/x11.counters")"
+}
+
+hundred_windows() {
+    [ "$(tree | wc -l)" = 100 ]
+}
+
+counters_small() {
+    x11_counters
+    (($(x11_counter windows_now) <= 3 && $(x11_counter replies_awaited) == 0 && $(x11_counter copied_bytes) == 0))
+}
+
+test_many() {
+    WAYFERRY_SANITIZED=0
+    [[ $WAYFERRY_BUILD = */asan ]] && WAYFERRY_SANITIZED=1
+    each_way check_many
 }
 
 e2e_main "$@"

@@ -10,11 +10,13 @@ cp "$1"/units/*.socket "$work/units/"
 for unit in "$2"/units/*.service; do
     sed -e "s#^ExecStart=[^ ]*/wayferry-guest#ExecStart=$2/guest-proxy/wayferry-guest#" \
         -e "s#^ExecStart=[^ ]*/wayferry-host#ExecStart=$2/host-bridge/wayferry-host#" \
+        -e "s#^ExecStart=[^ ]*/wayferry-x11#ExecStart=$2/guest-proxy/x11/wayferry-x11#" \
         "$unit" >"$work/units/${unit##*/}"
 done
 said=$(XDG_RUNTIME_DIR=$work/run SYSTEMD_UNIT_PATH=$work/units: systemd-analyze verify --user --man=no \
     "$work/units/wayferry-guest.socket" "$work/units/wayferry-guest.service" \
-    "$work/units/wayferry-host@work-1.socket" "$work/units/wayferry-host@work-1.service" 2>&1)
+    "$work/units/wayferry-host@work-1.socket" "$work/units/wayferry-host@work-1.service" \
+    "$work"/units/wayferry-x11.servic[e] 2>&1)
 status=$?
 printf '%s\n' "$said"
 [ "$status" = 0 ] && [ -z "$said" ] || exit 1

@@ -1,0 +1,103 @@
+/*
+ * What X clients write into properties, and what is made of it. The input is a list of properties:
+ * a byte that says which, a byte for type and format, two for the length, and the bytes.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "guest-proxy/x11/hints.h"
+#include "guest-proxy/x11/mime.h"
+#include "guest-proxy/x11/xsettings.h"
+#include "protocol/base/bytes.h"
+
+#define HEADER_BYTES 4
+#define SIZES 7 /* that a window is proposed */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void read_title(struct hints *hints, const struct property *property)
+{
+	hints_read_title(hints, property, property->type & 1);
+}
+
+static void read_states(struct hints *hints, const struct property *property)
+{
+	hints_read_atoms(&hints->states, property);
+	assert(hints->states.count <= HINTS_ATOMS_MAX);
+}
+
+static void read_mime(struct hints *hints, const struct property *property)
+{
+	struct mime_list *list = calloc(1, sizeof(*list));
+	assert(list);
+	for (size_t i = 0; i + 8 <= property->bytes; i += 8) {
+		mime_list_add_target(list, (const char *)property->data + i, 8);
+		mime_list_add(list, (const char *)property->data + i,
+			min_u64(i % 200, property->bytes - i));
+	}
+	assert(list->count <= MIME_MAX);
+	for (size_t i = 0; i < list->count; i++)
+		assert(strlen(list->names[i]) < MIME_BYTES && mime_target(list, list->names[i]));
+	mime_for_target(list, "UTF8_STRING");
+	free(list);
+}
+
+static void read_resources(struct hints *hints, const struct property *property)
+{
+	char *merged = xsettings_merge(property->data, property->bytes, 180, 96);
+	assert(merged && strstr(merged, "Xft.dpi:\t144\n"));
+	free(merged);
+}
+
+static void (*const readers[])(struct hints *hints, const struct property *property) = {
+	hints_read_net_title,
+	hints_read_class,
+	hints_read_wm_hints,
+	hints_read_size,
+	hints_read_motif,
+	hints_read_transient,
+	hints_read_frame,
+	read_title,
+	read_states,
+	read_mime,
+	read_resources,
+};
+
+static void check(const struct hints *hints)
+{
+	static const int32_t sizes[SIZES] = {0, 1, 100, 639, 32767, 65535, -1};
+	for (size_t i = 0; i < SIZES * 2; i++) {
+		int32_t width = sizes[i / 2], height = sizes[SIZES - 1 - i / 2];
+		size_hints_fit(&hints->size, i & 1, &width, &height);
+		assert(width >= 1 && width >= hints->size.min_width);
+		assert(height >= 1 && height >= hints->size.min_height);
+	}
+	assert(!hints->title || strlen(hints->title) < HINTS_TEXT_BYTES);
+	assert(!hints->app_id || strlen(hints->app_id) < HINTS_TEXT_BYTES);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct hints hints = {0};
+	while (size >= HEADER_BYTES) {
+		size_t bytes = (size_t)(data[2] | data[3] << 8);
+		static const uint8_t formats[] = {8, 16, 32, 0};
+		const struct property property = {
+			.type = data[1] >> 2,
+			.format = formats[data[1] & 3],
+			.bytes = min_u64(bytes, size - HEADER_BYTES),
+			/* Of its own, so that a read past its end is found. */
+			.data = malloc(min_u64(bytes, size - HEADER_BYTES)),
+		};
+		if (property.bytes > 0)
+			memcpy((void *)property.data, data + HEADER_BYTES, property.bytes);
+		readers[data[0] % ARRAY_LENGTH(readers)](&hints, &property);
+		check(&hints);
+		free((void *)property.data);
+		data += HEADER_BYTES + property.bytes;
+		size -= HEADER_BYTES + property.bytes;
+	}
+	hints_finish(&hints);
+	return 0;
+}
