@@ -80,6 +80,7 @@ static void drop_host(struct client *client)
 	struct connection *base = &client->base;
 
 	base->ending = true;
+	connection_finish(base);
 	counters_add(&client->shared->past, base);
 	counters_bury(&client->shared->past);
 	base->frames = base->copied_bytes = 0;
@@ -497,13 +498,12 @@ struct client *client_create(struct client_shared *shared, int fd, uint64_t numb
 		(int)peer.pid);
 	client->shared = shared;
 	client->fd = fd;
+	connection_init(&client->base, &shared->gpu->turn);
 	client->base.name = client->name;
 	client->base.loop = shared->loop;
 	client->base.gpu = shared->gpu;
 	client->base.wake = wake;
 	client->base.clock = &shared->clock;
-	wl_list_init(&client->base.swapchains);
-	wl_list_init(&client->base.retired);
 	byte_queue_init(&client->events, EVENTS_BYTES);
 	turn_task_init(&client->settle_task, TURN_CLIENT, settle, client);
 	wl_list_insert(&shared->list, &client->link);

@@ -18,6 +18,7 @@ struct transfers;
 struct connection {
 	const char *name; /* for log lines: "client 3, pid 77" */
 	struct wl_event_loop *loop;
+	struct turn *turn;
 	const struct gpu *gpu;
 	struct channel *channel;
 	struct relay *relay;
@@ -41,14 +42,26 @@ struct connection {
 	bool held;       /* the relay holds a commit: nothing more is taken from the client */
 	bool memory_due; /* it waits for listener->blobs of the channel */
 	bool resume;     /* it need not wait any more: give the relay what is left */
-	bool ending;     /* objects are being torn down; nothing is sent any more */
-	bool lost;       /* a channel call failed: the host is gone */
+	struct turn_task go_on; /* ends what connection_hold_for_turn began */
+	bool ending;            /* objects are being torn down; nothing is sent any more */
+	bool lost;              /* a channel call failed: the host is gone */
 	/*
 	 * Something happened outside a callback of the client's own: flush, pause and end what is
 	 * due, soon.
 	 */
 	void (*wake)(struct connection *connection);
 };
+
+/* @turn is borrowed; all else is the caller's to set. */
+void connection_init(struct connection *connection, struct turn *turn);
+/* Nothing goes on by itself any more. */
+void connection_finish(struct connection *connection);
+
+/*
+ * What a commit takes is too much for this turn: the relay holds it, and has it again in the next
+ * one, when others have had theirs.
+ */
+void connection_hold_for_turn(struct connection *connection);
 
 static inline struct connection *connection_of(const struct relay *relay)
 {

@@ -1,22 +1,33 @@
 /* The end of a round of the event loop. */
 #include "guest-proxy/gpu/turn.h"
 
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "protocol/base/fd.h"
+#include "protocol/base/monotonic.h"
+
 void turn_init(struct turn *turn, struct wl_event_loop *loop)
 {
-	*turn = (struct turn){.loop = loop};
+	*turn = (struct turn){.loop = loop, .next_fd = -1};
+	wl_list_init(&turn->next);
 	for (int i = 0; i < TURN_STEPS; i++)
 		wl_list_init(&turn->due[i]);
 }
 
 void turn_finish(struct turn *turn)
 {
-	for (int i = 0; i < TURN_STEPS; i++) {
-		struct turn_task *task, *next;
+	struct turn_task *task, *next;
+	for (int i = 0; i < TURN_STEPS; i++)
 		wl_list_for_each_safe(task, next, &turn->due[i], link) turn_task_finish(task);
-	}
+	wl_list_for_each_safe(task, next, &turn->next, link) turn_task_finish(task);
 	if (turn->idle)
 		wl_event_source_remove(turn->idle);
 	turn->idle = NULL;
+	if (turn->wakes)
+		wl_event_source_remove(turn->wakes);
+	turn->wakes = NULL;
+	fd_close(&turn->next_fd);
 	if (turn->finished)
 		*turn->finished = true;
 }
@@ -81,6 +92,8 @@ static void handle_idle(void *data)
 	}
 	turn->finished = NULL;
 	schedule(turn);
+	if (!turn->idle)
+		turn->work_start_ns = 0;
 }
 
 void turn_ask(struct turn *turn, struct turn_task *task)
@@ -89,4 +102,49 @@ void turn_ask(struct turn *turn, struct turn_task *task)
 		return;
 	wl_list_insert(turn->due[task->step].prev, &task->link);
 	schedule(turn);
+}
+
+static int handle_next(int fd, uint32_t mask, void *data)
+{
+	struct turn *turn = data;
+	struct wl_list batch;
+	uint64_t count;
+
+	if (read(fd, &count, sizeof(count)) < 0)
+		return 0;
+	turn->work_start_ns = 0;
+	wl_list_init(&batch);
+	wl_list_insert_list(&batch, &turn->next);
+	wl_list_init(&turn->next);
+	while (!wl_list_empty(&batch)) {
+		struct turn_task *task = wl_container_of(batch.next, task, link);
+		turn_task_finish(task);
+		task->run(task->data);
+	}
+	return 0;
+}
+
+void turn_ask_next(struct turn *turn, struct turn_task *task)
+{
+	const uint64_t one = 1;
+
+	if (!wl_list_empty(&task->link))
+		return;
+	if (turn->next_fd < 0)
+		turn->next_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (turn->next_fd >= 0 && !turn->wakes)
+		turn->wakes = wl_event_loop_add_fd(
+			turn->loop, turn->next_fd, WL_EVENT_READABLE, handle_next, turn);
+	if (turn->wakes && write(turn->next_fd, &one, sizeof(one)) == (ssize_t)sizeof(one))
+		wl_list_insert(turn->next.prev, &task->link);
+	else /* then it need not be fair, but go on */
+		turn_ask(turn, task);
+}
+
+bool turn_has_time(struct turn *turn)
+{
+	uint64_t now_ns = monotonic_ns();
+	if (turn->work_start_ns == 0)
+		turn->work_start_ns = now_ns;
+	return now_ns - turn->work_start_ns < TURN_WORK_NS;
 }

@@ -7,6 +7,7 @@
 #define GUEST_PROXY_GPU_TURN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <wayland-server-core.h>
 
 enum turn_step {
@@ -16,9 +17,17 @@ enum turn_step {
 	TURN_STEPS,
 };
 
+/* Long work of a round, such as copies, ends about here; what is left is done in the next rounds.
+ */
+#define TURN_WORK_NS UINT64_C(5000000)
+
 struct turn {
 	struct wl_event_loop *loop;
 	struct wl_event_source *idle;
+	struct wl_list next;            /* turn_task::link: run by the next round */
+	int next_fd;                    /* eventfd: there are some; -1: not yet made */
+	struct wl_event_source *wakes;  /* reads it */
+	uint64_t work_start_ns;         /* 0: no long work was begun in this round */
 	struct wl_list due[TURN_STEPS]; /* turn_task::link, in the order they were asked for */
 	bool *finished;                 /* while tasks run: set by turn_finish */
 };
@@ -45,5 +54,14 @@ void turn_task_finish(struct turn_task *task);
  * the same or a later step it runs in one more turn, before the loop waits.
  */
 void turn_ask(struct turn *turn, struct turn_task *task);
+
+/*
+ * @task runs among the sources of the next round, which comes at once: what others ask for is
+ * served before. Not for a task that turn_ask is called with, too.
+ */
+void turn_ask_next(struct turn *turn, struct turn_task *task);
+
+/* Whether long work may go on in this round. The first to ask starts the clock. */
+bool turn_has_time(struct turn *turn);
 
 #endif

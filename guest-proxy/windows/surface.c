@@ -3,7 +3,8 @@
  *
  * The compositor sees every request but attach of a wl_shm buffer: that one is kept until the
  * commit, which copies what changed into a host buffer, attaches that, and gives the client's
- * buffer back at once.
+ * buffer back at once. A commit is held while the copy takes more than a turn (paint.h), or waits
+ * for memory of the host or for the GPU; nothing else of its client is looked at meanwhile.
  */
 #include "guest-proxy/windows/surface.h"
 
@@ -15,6 +16,7 @@
 #include "guest-proxy/dmabuf/dmabuf.h"
 #include "guest-proxy/dmabuf/dmabuf_wait.h"
 #include "guest-proxy/windows/buffer.h"
+#include "guest-proxy/windows/paint.h"
 #include "guest-proxy/windows/swapchain.h"
 #include "protocol/base/bytes.h"
 #include "protocol/pixels/damage.h"
@@ -33,12 +35,14 @@ struct surface {
 	int32_t attach_x, attach_y;
 	struct damage damage;
 	struct swapchain *swapchain;
+	struct paint paint; /* of the commit that is held until it is complete */
 };
 
 static void destroy_surface(struct relay_object *object)
 {
 	struct surface *surface = object->data;
 	object->data = NULL;
+	paint_end(&surface->paint);
 	swapchain_destroy(surface->swapchain);
 	buffer_unref(surface->buffer);
 	dmabuf_unref(surface->dmabuf);
@@ -145,11 +149,10 @@ static bool update_swapchain(struct surface *surface, const struct buffer *buffe
 	return surface->swapchain;
 }
 
-/* Copies the pending buffer to the host and attaches it there. */
-static enum relay_verdict show_buffer(
-	struct surface *surface, struct relay_message *message, struct buffer *buffer)
+/* Begins to copy the pending buffer into a host buffer. RELAY_FORWARD: so far all is well. */
+static enum relay_verdict begin_buffer(struct surface *surface, struct relay *relay)
 {
-	struct relay *relay = message->relay;
+	struct buffer *buffer = surface->buffer;
 	int error = 0;
 
 	if (!buffer->shm.object)
@@ -158,6 +161,9 @@ static enum relay_verdict show_buffer(
 	if (!update_swapchain(surface, buffer))
 		return relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
 			"no host buffers of %dx%d pixels", buffer->width, buffer->height);
+	if (!swapchain_ready(surface->swapchain))
+		return RELAY_HOLD;
+	damage_commit(&surface->damage);
 	damage_show(&surface->damage, buffer->width, buffer->height);
 	struct host_buffer *host =
 		swapchain_acquire(surface->swapchain, buffer->shm.object, &error);
@@ -167,8 +173,26 @@ static enum relay_verdict show_buffer(
 				? "the host has no memory for a buffer of %dx%d pixels"
 				: "the host went away when asked for a buffer of %dx%d pixels",
 			buffer->width, buffer->height);
-	if (!swapchain_paint(host, buffer, &surface->damage))
+	paint_begin(&surface->paint, host, &surface->damage);
+	return RELAY_FORWARD;
+}
+
+/* Attaches the host buffer when it is complete, and gives the client's buffer back. */
+static enum relay_verdict show_buffer(struct surface *surface, struct relay_message *message)
+{
+	struct relay *relay = message->relay;
+	struct host_buffer *host = surface->paint.host;
+	struct buffer *buffer = surface->buffer;
+
+	switch (paint_go_on(&surface->paint, buffer)) {
+	case PAINT_MORE:
+		connection_hold_for_turn(surface->connection);
+		return RELAY_HOLD;
+	case PAINT_TRUNCATED:
 		return buffer_fail_truncated(relay, buffer);
+	case PAINT_COMPLETE:
+		break;
+	}
 	if (relay_send_named(relay, RELAY_UP, message->object, "attach",
 		    (union wire_arg[]){{.object = host->object.object}, {.i = surface->attach_x},
 			    {.i = surface->attach_y}}) < 0)
@@ -177,31 +201,33 @@ static enum relay_verdict show_buffer(
 	return buffer_release(relay, buffer) < 0 ? RELAY_FAILED : RELAY_FORWARD;
 }
 
-/* wl_surface.commit */
+/* wl_surface.commit; comes again where it was held. */
 static enum relay_verdict handle_commit(struct relay_message *message)
 {
 	struct surface *surface = message->object->data;
-	enum pending pending = surface->pending;
-	struct buffer *buffer = surface->buffer;
 	enum relay_verdict verdict = RELAY_FORWARD;
 
 	if (surface->dmabuf && !dmabuf_ready(surface->connection, surface->dmabuf))
 		return RELAY_HOLD;
-	if (pending == PENDING_BUFFER && update_swapchain(surface, buffer) &&
-		!swapchain_ready(surface->swapchain))
-		return RELAY_HOLD;
-	dmabuf_unref(surface->dmabuf);
-	surface->dmabuf = NULL;
-	surface->pending = PENDING_NOTHING;
-	surface->buffer = NULL;
-	damage_commit(&surface->damage);
-	if (pending == PENDING_BUFFER) {
-		verdict = show_buffer(surface, message, buffer);
-	} else if (pending == PENDING_OTHER) {
+	if (surface->pending == PENDING_BUFFER) {
+		if (!surface->paint.host)
+			verdict = begin_buffer(surface, message->relay);
+		if (verdict == RELAY_FORWARD)
+			verdict = show_buffer(surface, message);
+		if (verdict == RELAY_HOLD)
+			return RELAY_HOLD;
+	} else {
+		damage_commit(&surface->damage);
+	}
+	if (surface->pending == PENDING_OTHER) {
 		swapchain_destroy(surface->swapchain);
 		surface->swapchain = NULL;
 	}
-	buffer_unref(buffer);
+	dmabuf_unref(surface->dmabuf);
+	buffer_unref(surface->buffer);
+	surface->dmabuf = NULL;
+	surface->buffer = NULL;
+	surface->pending = PENDING_NOTHING;
 	return verdict;
 }
 

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest-proxy/windows/stream_copy.h"
 #include "protocol/base/bytes.h"
 #include "protocol/pixels/pixel_format.h"
 
@@ -256,52 +255,6 @@ struct host_buffer *swapchain_acquire(
 	wl_list_remove(&found->link);
 	wl_list_insert(&swapchain->buffers, &found->link);
 	return found;
-}
-
-/* Rows of @bytes each; one copy where nothing lies between them. */
-static uint64_t copy_rows(uint8_t *to, size_t to_stride, const uint8_t *from, size_t from_stride,
-	size_t bytes, size_t rows, bool full_width)
-{
-	if (full_width && to_stride == from_stride) {
-		size_t size = (rows - 1) * to_stride + bytes;
-		stream_copy(to, from, size);
-		return size;
-	}
-	for (size_t row = 0; row < rows; row++)
-		memcpy(to + row * to_stride, from + row * from_stride, bytes);
-	return (uint64_t)bytes * rows;
-}
-
-bool swapchain_paint(struct host_buffer *host, struct buffer *buffer, struct damage *damage)
-{
-	const struct swapchain *swapchain = host->swapchain;
-	const size_t pixel = swapchain->pixel_bytes;
-	uint64_t copied = 0;
-	pixman_region32_t stale;
-	int n_boxes;
-
-	pixman_region32_init(&stale);
-	damage_since(damage, host->shown, &stale);
-	const pixman_box32_t *boxes = pixman_region32_rectangles(&stale, &n_boxes);
-
-	for (int i = 0; i < n_boxes; i++) {
-		size_t x = swapchain->whole_rows ? 0 : (size_t)boxes[i].x1;
-		size_t width = swapchain->whole_rows ? (size_t)swapchain->width
-						     : (size_t)(boxes[i].x2 - boxes[i].x1);
-		size_t y = (size_t)boxes[i].y1, rows = (size_t)(boxes[i].y2 - boxes[i].y1);
-		copied += copy_rows(host->blob->map + y * swapchain->stride_bytes + x * pixel,
-			swapchain->stride_bytes,
-			buffer->pool->data + buffer->offset_bytes + y * buffer->stride_bytes +
-				x * pixel,
-			buffer->stride_bytes, width * pixel, rows,
-			width == (size_t)swapchain->width);
-	}
-	pixman_region32_fini(&stale);
-	if (pool_truncated(buffer->pool))
-		return false;
-	host->shown = damage->shown;
-	host->connection->copied_bytes += copied;
-	return true;
 }
 
 /* wl_buffer.release of the compositor; clients know nothing of host buffers. */

@@ -8,7 +8,6 @@
 
 #include "guest-proxy/connection/connection.h"
 #include "guest-proxy/windows/buffer.h"
-#include "protocol/pixels/damage.h"
 
 struct swapchain;
 
@@ -63,12 +62,6 @@ bool swapchain_ready(struct swapchain *swapchain);
  */
 struct host_buffer *swapchain_acquire(
 	struct swapchain *swapchain, struct relay_object *shm, int *error);
-
-/*
- * Brings @host up to the buffer that @damage has been told is shown, the client's @buffer. False:
- * its pool is truncated.
- */
-bool swapchain_paint(struct host_buffer *host, struct buffer *buffer, struct damage *damage);
 
 /*
  * Frees what surfaces that stand still do not need; to be called every few seconds. True: there may

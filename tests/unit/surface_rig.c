@@ -149,10 +149,24 @@ void rig_event(struct surface_rig *rig, uint32_t id, const char *name, const uni
 	assert(result == 0);
 }
 
+/* Turns of the event loop until the relay need not hold a commit for the sake of the turns. */
+static void finish_held(struct surface_rig *rig)
+{
+	while (rig->connection.held && !rig->connection.memory_due) {
+		wl_event_loop_dispatch(rig->loop, 1000);
+		if (!rig->connection.resume)
+			continue;
+		rig->connection.resume = false;
+		rig->held++;
+		relay_push(rig->connection.relay, RELAY_DOWN, NULL, 0, NULL, 0);
+	}
+}
+
 void rig_request(struct surface_rig *rig, uint32_t id, const char *name, const union wire_arg *args)
 {
 	int result = rig_push(rig->connection.relay, &rig->client, id, name, args);
 	assert(result == 0);
+	finish_held(rig);
 	send_deletes(rig);
 }
 
@@ -177,11 +191,12 @@ void surface_rig_init(struct surface_rig *rig)
 	rig_peer_init(&rig->client, RELAY_DOWN, client_receives, rig);
 	rig_peer_init(&rig->compositor, RELAY_UP, compositor_receives, rig);
 	rig->hooks = relay_hooks_create(tables);
+	rig->loop = wl_event_loop_create();
+	turn_init(&rig->turn, rig->loop);
+	connection_init(&rig->connection, &rig->turn);
 	rig->connection.channel = channel_create(NULL, NULL, NULL);
 	rig->connection.name = "test";
 	rig->connection.wake = wake;
-	wl_list_init(&rig->connection.swapchains);
-	wl_list_init(&rig->connection.retired);
 	rig->connection.relay = relay_create(rig->hooks, &ops, &rig->connection, "test", 0);
 
 	rig->registry = rig_new_id(&rig->client);
@@ -213,6 +228,9 @@ void surface_rig_finish(struct surface_rig *rig)
 	wire_handles_finish(&rig->compositor.handles);
 	channel_destroy(rig->connection.channel); /* asserts that no blob is left */
 	relay_hooks_destroy(rig->hooks);
+	connection_finish(&rig->connection);
+	turn_finish(&rig->turn);
+	wl_event_loop_destroy(rig->loop);
 }
 
 uint32_t rig_up_id(struct surface_rig *rig, uint32_t id)

@@ -27,6 +27,9 @@ struct rig_surface {
 
 struct surface_rig {
 	struct connection connection;
+	struct wl_event_loop *loop;
+	struct turn turn;
+	unsigned held; /* how often the relay was held and went on */
 	struct relay_hooks *hooks;
 	struct rig_peer client, compositor;
 

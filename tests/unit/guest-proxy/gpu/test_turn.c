@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "protocol/base/bytes.h"
 
@@ -106,6 +107,45 @@ static void a_task_may_end_the_turn(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+static int handle_timer(void *data)
+{
+	strcat(log_text, "t");
+	return 0;
+}
+
+static void a_task_of_the_next_round_lets_others_come_first(void **state)
+{
+	struct wl_event_source *timer = wl_event_loop_add_timer(loop, handle_timer, NULL);
+
+	turn_ask_next(&turn, &client.task);
+	turn_ask_next(&turn, &client.task);
+	turn_ask(&turn, &channel.task);
+	wl_event_loop_dispatch(loop, 0); /* begins with what was due before */
+	assert_string_equal(log_text, "hc");
+	wl_event_loop_dispatch(loop, 0);
+	assert_string_equal(log_text, "hc");
+
+	channel.asks = &device;
+	turn_ask_next(&turn, &channel.task);
+	wl_event_source_timer_update(timer, 1);
+	wl_event_loop_dispatch(loop, 0);
+	assert_string_equal(log_text, "hchd");
+	wl_event_source_remove(timer);
+
+	turn_ask_next(&turn, &client.task); /* and the turn may end before it comes */
+}
+
+static void long_work_has_a_few_milliseconds_of_each_round(void **state)
+{
+	assert_true(turn_has_time(&turn));
+	for (int i = 0; i < 1000 && turn_has_time(&turn); i++)
+		usleep(1000);
+	assert_false(turn_has_time(&turn));
+	turn_ask(&turn, &client.task);
+	wl_event_loop_dispatch(loop, 0);
+	assert_true(turn_has_time(&turn));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -113,6 +153,8 @@ int main(void)
 		TEST(what_a_task_asks_for_runs_before_the_loop_waits),
 		TEST(a_task_may_take_another_one_back),
 		TEST(a_task_may_end_the_turn),
+		TEST(a_task_of_the_next_round_lets_others_come_first),
+		TEST(long_work_has_a_few_milliseconds_of_each_round),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

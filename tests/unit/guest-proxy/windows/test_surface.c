@@ -381,6 +381,43 @@ static void a_commit_waits_until_the_host_has_made_memory(void **state)
 	assert_int_equal(shown_pixel(&rig, surface, 3, 5), 5003);
 }
 
+/* The commit is held until all is copied; what comes behind it waits, too. */
+static void a_large_copy_is_done_in_several_turns(void **state)
+{
+	struct canvas large;
+	canvas_create(&rig, &large, 0, 4096, 4096, 4096 * 4);
+	for (int32_t y = 0; y < large.height; y++)
+		canvas_row(&large, y)[y] = 5000 + (uint32_t)y;
+	attach(&rig, surface, large.id);
+	damage(&rig, surface, "damage_buffer", 0, 0, INT32_MAX, INT32_MAX);
+	rig.turn.work_start_ns = 1; /* somebody else has had all of this turn */
+	assert_int_equal(rig_push(rig.connection.relay, &rig.client, surface, "commit", NULL), 0);
+	assert_true(rig.connection.held);
+	assert_int_equal(rig.connection.copied_bytes, 2 << 20);
+	assert_int_equal(rig_surface_of(&rig, surface)->commits, 0);
+	assert_int_equal(rig.releases, 0);
+	commit(&rig, surface);
+	assert_true(rig.held > 0);
+	assert_int_equal(rig_surface_of(&rig, surface)->commits, 2);
+	assert_int_equal(rig.releases, 1);
+	assert_int_equal(rig.connection.copied_bytes, 64 << 20);
+	for (int32_t y = 0; y < large.height; y++)
+		assert_int_equal(shown_pixel(&rig, surface, y, y), 5000 + (uint32_t)y);
+	canvas_destroy(&rig, &large);
+}
+
+static void a_client_may_go_in_the_middle_of_a_copy(void **state)
+{
+	struct canvas large;
+	canvas_create(&rig, &large, 0, 2048, 2048, 2048 * 4);
+	attach(&rig, surface, large.id);
+	rig.turn.work_start_ns = 1;
+	assert_int_equal(rig_push(rig.connection.relay, &rig.client, surface, "commit", NULL), 0);
+	assert_true(rig.connection.held);
+	munmap(large.map, large.size);
+	close(large.fd);
+} /* and the fixture ends the relay */
+
 static void memory_that_is_refused_later_is_the_clients_error_too(void **state)
 {
 	fake_channel->memory_pending = true;
@@ -570,6 +607,8 @@ int main(void)
 		TEST(a_compositor_that_never_releases_gets_old_buffers_again),
 		TEST(free_buffers_beyond_a_few_are_given_back),
 		TEST(a_commit_waits_until_the_host_has_made_memory),
+		TEST(a_large_copy_is_done_in_several_turns),
+		TEST(a_client_may_go_in_the_middle_of_a_copy),
 		TEST(memory_that_is_refused_later_is_the_clients_error_too),
 		TEST(quota_of_the_host_is_the_clients_error),
 		TEST(with_buffers_at_hand_quota_is_no_error),

@@ -1,0 +1,29 @@
+/* What the parts that adapt Wayland see of the client they work for. */
+#include "guest-proxy/connection/connection.h"
+
+static void handle_go_on(void *data)
+{
+	struct connection *connection = data;
+	connection->held = false;
+	connection->resume = true;
+	connection->wake(connection);
+}
+
+void connection_init(struct connection *connection, struct turn *turn)
+{
+	*connection = (struct connection){.turn = turn};
+	wl_list_init(&connection->swapchains);
+	wl_list_init(&connection->retired);
+	turn_task_init(&connection->go_on, TURN_CLIENT, handle_go_on, connection);
+}
+
+void connection_finish(struct connection *connection)
+{
+	turn_task_finish(&connection->go_on);
+}
+
+void connection_hold_for_turn(struct connection *connection)
+{
+	connection->held = true;
+	turn_ask_next(connection->turn, &connection->go_on);
+}
