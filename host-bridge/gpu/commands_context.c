@@ -49,11 +49,11 @@ uint32_t command_ctx_create(struct command *command)
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 
 	memcpy(name, in->debug_name, in->nlen);
-	if (kind->rate)
-		rate_count(kind->rate, monotonic_ns());
 	struct context *context = kind->create(kind, id, name);
 	if (!context)
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+	if (kind->rate)
+		rate_count(kind->rate, monotonic_ns());
 	return command_response(device_add_context(state, context));
 }
 

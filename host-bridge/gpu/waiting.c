@@ -28,6 +28,7 @@ static void drop(struct waiting_room *room, struct waiting *waiting)
 {
 	wl_list_remove(&waiting->link);
 	room->count--;
+	room->n_rated -= waiting->subject.rate != NULL;
 	free(waiting->chain);
 	free(waiting);
 }
@@ -91,6 +92,8 @@ int waiting_add(struct waiting_room *room, const struct waiting_subject *subject
 	/* There are no more chains than that, unless a driver offers one again unanswered. */
 	if (room->count == VIRTQUEUE_MAX_SIZE)
 		return -ENOSPC;
+	if (subject->rate && room->n_rated == WAITING_MAX_RATED)
+		return -ENOSPC;
 	struct waiting *waiting = malloc(sizeof(*waiting));
 	struct virtqueue_chain *copy = virtqueue_chain_copy(chain);
 	if (!waiting || !copy) {
@@ -102,6 +105,7 @@ int waiting_add(struct waiting_room *room, const struct waiting_subject *subject
 	waiting->chain = copy;
 	wl_list_insert(room->commands.prev, &waiting->link);
 	room->count++;
+	room->n_rated += subject->rate != NULL;
 	return 0;
 }
 

@@ -16,9 +16,13 @@
 struct rate;
 struct resource_table;
 
+/* Each occupies a place in the driver's queue, which all of its guest needs. */
+#define WAITING_MAX_RATED 32
+
 struct waiting_room {
 	struct wl_list commands; /* oldest first */
 	uint32_t count;          /* at most VIRTQUEUE_MAX_SIZE */
+	uint32_t n_rated;        /* of them, those that keep to a rate; at most WAITING_MAX_RATED */
 	uint64_t
 		rate_wait_ns; /* until the first that keeps to a rate may go on; UINT64_MAX: none */
 	const struct resource_table *resources;
@@ -38,7 +42,7 @@ void waiting_room_finish(struct waiting_room *room);
 
 /* Whether a new command about @subject has to wait. */
 bool waiting_needed(struct waiting_room *room, const struct waiting_subject *subject);
-/* Keeps the command in @chain (copied). 0, -ENOMEM, or -ENOSPC. */
+/* Keeps the command in @chain (copied). 0, -ENOMEM, or -ENOSPC: too many wait already. */
 int waiting_add(struct waiting_room *room, const struct waiting_subject *subject,
 	const struct virtqueue_chain *chain);
 /*

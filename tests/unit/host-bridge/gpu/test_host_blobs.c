@@ -1,6 +1,8 @@
 /* host-bridge/gpu: blobs of host memory, and their way into the guest */
 #include "host-bridge/gpu/resources.h"
 
+#include <sys/stat.h>
+
 #include "tests/unit/device_world.h"
 
 static void misuse_of_host_blobs_is_refused(void **state)
@@ -154,6 +156,31 @@ static void a_reboot_clears_the_memory_of_blobs(void **state)
 	munmap(memory, 4096);
 }
 
+static ino_t inode_of_region(void)
+{
+	struct stat st;
+	assert_int_equal(fstat(machine_map_at(&machine.vhost_user, 0)->fd, &st), 0);
+	return st.st_ino;
+}
+
+/* One that has left may still have the memory mapped that it was given. */
+static void each_frontend_is_given_memory_of_its_own(void **state)
+{
+	ino_t first = inode_of_region();
+	machine_reset();
+	machine_boot();
+	machine_turn();
+	assert_int_equal(inode_of_region(), first); /* a reboot: the same frontend */
+	machine_reset();
+	machine.vhost_user.device->left(machine.vhost_user.data);
+	machine_boot();
+	machine_turn();
+	assert_int_not_equal(inode_of_region(), first);
+	open_channel();
+	assert_int_equal(create_host_blob(1, 7, ask_for_image(4096), 4096), OK);
+	assert_int_equal(map_blob(7, 0), VIRTIO_GPU_RESP_OK_MAP_INFO);
+}
+
 /* Clearing takes long: it is done beside everything else. */
 static void a_large_blob_that_is_given_up_is_cleared_before_its_place_is_used_again(void **state)
 {
@@ -189,6 +216,7 @@ int main(void)
 		TEST(a_map_that_the_frontend_refuses_is_an_error),
 		TEST(a_reset_while_a_map_waits_leaves_nothing),
 		TEST(a_reboot_clears_the_memory_of_blobs),
+		TEST(each_frontend_is_given_memory_of_its_own),
 		TEST(a_large_blob_that_is_given_up_is_cleared_before_its_place_is_used_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

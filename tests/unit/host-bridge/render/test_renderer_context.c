@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "host-bridge/gpu/waiting.h"
 #include "protocol/formats/cross_domain.h"
 #include "tests/unit/render_rig.h"
 
@@ -171,6 +172,24 @@ static void a_driver_that_offers_chains_twice_fills_nothing_up(void **state)
 	fake_worker_close(&worker);
 }
 
+/* The driver's queue is everybody's in the guest: one application cannot fill it with contexts. */
+static void not_many_contexts_wait_for_their_turn(void **state)
+{
+	uint16_t heads[200];
+	unsigned refused = 0, made = 0;
+	for (unsigned i = 0; i < ARRAY_LENGTH(heads); i++)
+		heads[i] = OFFER(struct virtio_gpu_ctx_create, HDR(CTX_CREATE, .ctx_id = i + 1),
+			.nlen = 4, .context_init = VENUS, .debug_name = "test");
+	for (unsigned i = 0; i < ARRAY_LENGTH(heads); i++) {
+		uint32_t type = gpu_answer(heads[i]);
+		made += type == OK;
+		refused += type == NO_MEMORY;
+	}
+	assert_true(made >= machine.kinds.rate.at_once);
+	assert_true(made + refused >= ARRAY_LENGTH(heads) - WAITING_MAX_RATED);
+	assert_true(refused < ARRAY_LENGTH(heads) - WAITING_MAX_RATED);
+}
+
 static void processes_start_at_a_rate_that_a_machine_can_bear(void **state)
 {
 	struct fake_worker workers[20];
@@ -209,6 +228,7 @@ int main(void)
 		TEST(fences_without_a_ring_retire_in_order_over_all_contexts),
 		TEST(a_driver_that_offers_chains_twice_fills_nothing_up),
 		TEST(processes_start_at_a_rate_that_a_machine_can_bear),
+		TEST(not_many_contexts_wait_for_their_turn),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
