@@ -35,8 +35,10 @@
 #define RECEIVE_BYTES 65536
 #define EVENTS_BYTES (4 << 20)       /* queued for a client; more, and it is ended */
 #define EVENTS_PAUSE_BYTES (1 << 20) /* from there on the host is asked for no more */
+#define EVENTS_PAUSE_FDS 256         /* or there; the queue takes BYTE_QUEUE_MAX_FDS */
 #define PIPES_PAUSE_BYTES (8 << 20)  /* queued in pipes to the client: as above */
 #define CLOSING_MS 1000
+#define DISPLAY_ID 1
 #define LINGER_MS 1000 /* looked after so often */
 #define TRIM_MS 5000
 
@@ -63,6 +65,7 @@ struct client {
 	struct byte_queue events; /* to be sent to the client */
 
 	const char *closed; /* why the channel is over; NULL: it is not */
+	bool error_sent;    /* the client has been told why it ends */
 	bool paused;        /* the host is asked for no more events */
 
 	struct turn_task settle_task;
@@ -119,6 +122,14 @@ void client_destroy(struct client *client)
 	free(client);
 }
 
+/* Whether @message, a whole one, is wl_display.error: the compositor's or ours. */
+static bool is_display_error(const uint8_t *message)
+{
+	struct wire_header header;
+	return wire_header_decode(message, &header) == 0 && header.id == DISPLAY_ID &&
+		header.opcode == WL_DISPLAY_ERROR;
+}
+
 /* relay_ops.send */
 static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size_t size,
 	struct wire_handle *handles, size_t n_handles)
@@ -139,6 +150,7 @@ static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size
 		client->base.lost |= result < 0;
 		return result;
 	}
+	client->error_sent |= to == RELAY_DOWN && is_display_error(bytes);
 	if (result == 0 && !client->output_closed)
 		result = byte_queue_add_fds(&client->events, bytes, size, fds, n_handles);
 	if (result == 0 && !client->output_closed)
@@ -158,12 +170,18 @@ static const struct relay_ops relay_ops = {
 	.allow_global = registry_allows,
 };
 
+/* The client does not read as fast as the host sends. */
+static bool events_pile_up(const struct client *client)
+{
+	return byte_queue_size(&client->events) > EVENTS_PAUSE_BYTES ||
+		client->events.n_fds > EVENTS_PAUSE_FDS;
+}
+
 static bool reading(const struct client *client)
 {
 	return client->state == CLIENT_SERVED && !client->hung_up && !client->base.lost &&
 		!client->closed && !client->base.held && !relay_failure(client->base.relay) &&
-		channel_ready(client->base.channel) &&
-		byte_queue_size(&client->events) <= EVENTS_PAUSE_BYTES;
+		channel_ready(client->base.channel) && !events_pile_up(client);
 }
 
 static void read_requests(struct client *client)
@@ -290,7 +308,7 @@ static void handle_receive(void *data, const uint8_t *bytes, size_t size,
 			wire_handle_finish(&handles[i]);
 	if (result < 0 && client->state == CLIENT_SERVED && !relay_failure(client->base.relay))
 		relay_fail(client->base.relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
-			"the host's events cannot be delivered");
+			"the host's events cannot be delivered: %s", strerror(-result));
 	wake(&client->base);
 }
 
@@ -323,9 +341,7 @@ static void handle_ready(void *data)
 static void handle_closed(void *data, const char *why)
 {
 	struct client *client = data;
-	client->closed = why ? "the host's device is gone" : "the compositor closed the connection";
-	if (!why)
-		log_limited(LOG_LEVEL_WARN, "%s: %s", client->name, client->closed);
+	client->closed = why ? why : "the host's compositor closed the connection";
 	wake(&client->base);
 }
 
@@ -375,6 +391,18 @@ static void flush_events(struct client *client)
 	}
 }
 
+/* Tells a client why it ends where nobody else has: it would see the end of a file alone. */
+static void send_error(struct client *client, const char *text)
+{
+	uint8_t message[WIRE_DISPLAY_ERROR_BYTES];
+	size_t size = wire_encode_display_error(message, WL_DISPLAY_ERROR_IMPLEMENTATION, text);
+
+	/* What is queued is no more than half a message at its start: this comes behind the rest.
+	 */
+	if (!client->output_closed)
+		byte_queue_add(&client->events, message, size);
+}
+
 /* Whether the client leaves CLIENT_SERVED, and how. */
 static void decide(struct client *client)
 {
@@ -382,11 +410,11 @@ static void decide(struct client *client)
 	const char *failure = relay_failure(base->relay);
 
 	if (failure || base->lost || client->closed) {
-		if (failure)
-			log_limited(LOG_LEVEL_WARN, "%s: %s", client->name, failure);
-		else
-			log_debug("%s: %s", client->name,
-				client->closed ? client->closed : "the host is gone");
+		if (!failure)
+			failure = client->closed ? client->closed : "the host is gone";
+		log_limited(LOG_LEVEL_WARN, "%s: %s", client->name, failure);
+		if (!client->error_sent)
+			send_error(client, failure);
 		drop_host(client);
 		refusal_stop_reading(client->fd);
 		set_state(client, CLIENT_CLOSING, CLOSING_MS);
@@ -400,16 +428,22 @@ static void decide(struct client *client)
 static void flush_host(struct client *client)
 {
 	struct connection *base = &client->base;
+	if (base->channel && !base->lost && !client->closed)
+		base->lost |= channel_flush(base->channel) < 0;
+}
+
+/* Stops and resumes what the host sends and what is read from pipes, by what is queued now. */
+static void update_flow(struct client *client)
+{
+	struct connection *base = &client->base;
 	if (!base->channel || base->lost || client->closed)
 		return;
-	base->lost |= channel_flush(base->channel) < 0;
-	bool paused = byte_queue_size(&client->events) > EVENTS_PAUSE_BYTES ||
+	bool paused = events_pile_up(client) ||
 		transfers_queued_bytes(base->transfers) > PIPES_PAUSE_BYTES;
-	if (!base->lost && paused != client->paused)
+	if (paused != client->paused)
 		channel_pause(base->channel, paused);
 	client->paused = paused;
-	if (!base->lost)
-		transfers_set_reading(base->transfers, channel_ready(base->channel));
+	transfers_set_reading(base->transfers, channel_ready(base->channel));
 	arm_trim(client);
 }
 
@@ -457,6 +491,7 @@ static void settle(void *data)
 		client_destroy(client);
 		return;
 	}
+	update_flow(client);
 	update_socket(client);
 }
 

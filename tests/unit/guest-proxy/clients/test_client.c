@@ -39,6 +39,7 @@ static uint32_t error_code;
 static char error[256], last_event[64];
 static unsigned events;
 static struct wire_handle last_fd;
+static unsigned keymaps;
 /* What the compositor heard. */
 static char last_request[64];
 static unsigned requests;
@@ -60,7 +61,10 @@ static void client_receives(struct rig_peer *peer, const struct rig_message *mes
 		error_code = message->args[1].u;
 		snprintf(error, sizeof(error), "%s", message->args[2].s);
 	}
+	keymaps += strcmp(message->name, "keymap") == 0;
 	if (strcmp(message->name, "keymap") == 0 || strcmp(message->name, "send") == 0) {
+		if (keymaps > 1)
+			wire_handle_finish(&last_fd);
 		last_fd = message->args[1].handle;
 		message->args[1].handle.kind = WIRE_NONE;
 	}
@@ -87,7 +91,7 @@ static int setup(void **state)
 	rig_peer_init(&client, RELAY_DOWN, client_receives, NULL);
 	rig_peer_init(&compositor, RELAY_UP, compositor_receives, NULL);
 	error_code = UINT32_MAX;
-	events = requests = 0;
+	events = requests = keymaps = 0;
 	loop = wl_event_loop_create();
 	turn_init(&gpu.turn, loop);
 	clients = clients_create(loop, &gpu);
@@ -247,7 +251,9 @@ static void the_host_ends_the_client_after_its_last_events(void **state)
 	event(2, "done", RIG_ARGS({.u = 7}));
 	fake_channel->listener->closed(fake_channel->listener_data, NULL);
 	assert_true(run());
-	assert_int_equal(events, 1);
+	assert_int_equal(events, 2);
+	assert_int_equal(error_code, WL_DISPLAY_ERROR_IMPLEMENTATION);
+	assert_string_equal(error, "the host's compositor closed the connection");
 	assert_int_equal(clients_count(clients), 0);
 }
 
@@ -257,6 +263,26 @@ static void a_lost_host_ends_the_client(void **state)
 	request(1, "sync", RIG_ARGS({.id = 2}));
 	assert_true(run());
 	assert_int_equal(clients_count(clients), 0);
+	assert_int_equal(error_code, WL_DISPLAY_ERROR_IMPLEMENTATION);
+	assert_true(error[0] != 0);
+}
+
+static void an_error_of_the_compositor_is_the_only_one(void **state)
+{
+	event(1, "error", RIG_ARGS({.id = 1}, {.u = 77}, {.s = "its own"}));
+	fake_channel->listener->closed(fake_channel->listener_data, NULL);
+	assert_true(run());
+	assert_int_equal(events, 1);
+	assert_int_equal(error_code, 77);
+	assert_int_equal(clients_count(clients), 0);
+}
+
+static void a_device_that_fails_tells_the_client_how(void **state)
+{
+	fake_channel->listener->closed(fake_channel->listener_data, "no more connections");
+	assert_true(run());
+	assert_int_equal(error_code, WL_DISPLAY_ERROR_IMPLEMENTATION);
+	assert_string_equal(error, "no more connections");
 }
 
 static void reading_stops_while_the_channel_is_full(void **state)
@@ -289,6 +315,35 @@ static void a_dead_client_behind_a_full_channel_does_not_spin(void **state)
 	run();
 	assert_int_equal(requests, 1);
 	assert_int_equal(clients_count(clients), 0);
+}
+
+static void bind_global(uint32_t name, const char *interface, uint32_t version, uint32_t id)
+{
+	event(2, "global", RIG_ARGS({.u = name}, {.s = interface}, {.u = version}));
+	run();
+	request(2, "bind", RIG_ARGS({.u = name}, {.s = interface}, {.u = version}, {.id = id}));
+	run();
+}
+
+static void bind_keyboard(void)
+{
+	request(1, "get_registry", RIG_ARGS({.id = 2}));
+	run();
+	bind_global(1, "wl_seat", 7, 3);
+	request(3, "get_keyboard", RIG_ARGS({.id = 4}));
+	run();
+}
+
+static void send_keymap(void)
+{
+	struct channel_blob *blob;
+	channel_blob_create(fake_channel, 6000, &blob);
+	memset(blob->map, 0, blob->size);
+	memcpy(blob->map, "xkb_keymap {", 12);
+	struct wire_handle handle = channel_blob_handle(blob);
+	event_with(
+		4, "keymap", RIG_ARGS({.u = 1}, {.handle = {.fd = -1}}, {.u = 6000}), &handle, 1);
+	channel_blob_unref(blob);
 }
 
 /* Events until the socket and a good part of the outbox are full. */
@@ -328,6 +383,25 @@ static void a_client_that_does_not_read_stops_the_host_and_goes_on_later(void **
 	assert_int_equal(clients_count(clients), 1);
 }
 
+/* 1500 keyboards at once: keymaps are small, but each has an fd. */
+static void fds_that_a_client_does_not_take_stop_the_host(void **state)
+{
+	unsigned sent = 0;
+	bind_keyboard();
+	while (sent < 1500) {
+		for (; sent < 1500 && !fake_channel->paused; sent++) {
+			send_keymap();
+			wl_event_loop_dispatch(loop, 0);
+		}
+		assert_int_equal(clients_count(clients), 1);
+		run();
+		assert_false(fake_channel->paused);
+	}
+	assert_int_equal(keymaps, 1500);
+	assert_int_equal(clients_count(clients), 1);
+	wire_handle_finish(&last_fd);
+}
+
 static void events_past_all_bounds_end_the_client(void **state)
 {
 	request(1, "get_registry", RIG_ARGS({.id = 2}));
@@ -339,29 +413,10 @@ static void events_past_all_bounds_end_the_client(void **state)
 	assert_null(fake_channel);
 }
 
-static void bind_global(uint32_t name, const char *interface, uint32_t version, uint32_t id)
-{
-	event(2, "global", RIG_ARGS({.u = name}, {.s = interface}, {.u = version}));
-	run();
-	request(2, "bind", RIG_ARGS({.u = name}, {.s = interface}, {.u = version}, {.id = id}));
-	run();
-}
-
 static void a_keymap_arrives_as_a_constant_file(void **state)
 {
-	struct channel_blob *blob;
-	request(1, "get_registry", RIG_ARGS({.id = 2}));
-	run();
-	bind_global(1, "wl_seat", 7, 3);
-	request(3, "get_keyboard", RIG_ARGS({.id = 4}));
-	run();
-	channel_blob_create(fake_channel, 6000, &blob);
-	memset(blob->map, 0, blob->size);
-	memcpy(blob->map, "xkb_keymap {", 12);
-	struct wire_handle handle = channel_blob_handle(blob);
-	event_with(
-		4, "keymap", RIG_ARGS({.u = 1}, {.handle = {.fd = -1}}, {.u = 6000}), &handle, 1);
-	channel_blob_unref(blob);
+	bind_keyboard();
+	send_keymap();
 	run();
 	assert_string_equal(last_event, "wl_keyboard.keymap");
 	assert_int_equal(fake_channel->counters.blobs, 0);
@@ -587,9 +642,12 @@ int main(void)
 		TEST(a_client_that_hangs_up_is_gone),
 		TEST(the_host_ends_the_client_after_its_last_events),
 		TEST(a_lost_host_ends_the_client),
+		TEST(an_error_of_the_compositor_is_the_only_one),
+		TEST(a_device_that_fails_tells_the_client_how),
 		TEST(reading_stops_while_the_channel_is_full),
 		TEST(a_dead_client_behind_a_full_channel_does_not_spin),
 		TEST(a_client_that_does_not_read_stops_the_host_and_goes_on_later),
+		TEST(fds_that_a_client_does_not_take_stop_the_host),
 		TEST(events_past_all_bounds_end_the_client),
 		TEST(a_keymap_arrives_as_a_constant_file),
 		TEST(what_a_client_wrote_before_it_ended_still_goes_to_the_host),
