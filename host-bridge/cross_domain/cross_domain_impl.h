@@ -1,4 +1,4 @@
-/* What cross_domain_context.c (life, commands) and cross_domain_events.c (events) share. */
+/* What the files cross_domain_*.c share. */
 #ifndef HOST_BRIDGE_CROSS_DOMAIN_CROSS_DOMAIN_IMPL_H
 #define HOST_BRIDGE_CROSS_DOMAIN_CROSS_DOMAIN_IMPL_H
 
@@ -66,10 +66,28 @@ void cross_domain_fail(struct cross_domain_context *context, const char *why);
 bool cross_domain_update_quota(struct cross_domain_context *context);
 /* A wl_display.error for the client, unless it has got one. */
 void cross_domain_add_error(struct cross_domain_context *context, const char *text);
-/* Nothing more goes to the compositor; what waited for it is dropped. */
-void cross_domain_end_input(struct cross_domain_context *context);
+/* As cross_domain_fail: the machine has reached @limit. */
+void cross_domain_fail_by_quota(struct cross_domain_context *context, enum quota_limit limit);
+
+/* In cross_domain_commands.c: context_ops.submit */
+int cross_domain_submit(
+	struct context *base, const uint8_t *bytes, size_t size, struct request *request);
+
+/* In cross_domain_sends.c */
+
+/* Keeps a SEND for later; takes the handles. */
+void cross_domain_queue_send(struct cross_domain_context *context, const uint8_t *bytes,
+	size_t size, struct wire_handle *handles, size_t n_handles);
 /* Hands on what waits for the compositor until it is congested again. */
 void cross_domain_flush_sends(struct cross_domain_context *context);
+/* Nothing more goes to the compositor; what waited for it is dropped. */
+void cross_domain_end_input(struct cross_domain_context *context);
+/* A hold on the submission that runs now; NULL when it may not wait, or has too many already. */
+struct pipe_waiter *cross_domain_hold_submission(struct cross_domain_context *context);
+/* The same, until all that is queued for the compositor went out. */
+void cross_domain_hold_for_sends(struct cross_domain_context *context);
+/* The commands of a submission have run, with the result @err. What context_ops.submit returns. */
+int cross_domain_submitted(struct cross_domain_context *context, int err);
 
 /* In cross_domain_events.c */
 

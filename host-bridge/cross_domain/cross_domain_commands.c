@@ -1,0 +1,297 @@
+/*
+ * The guest's commands in cross-domain contexts.
+ *
+ * Bytes of SEND go to the compositor as they come. While it is congested they queue, and the
+ * submission that brought them is completed only when they went out; so is one whose WRITEs a
+ * pipe's reader has not taken yet. That holds back guests that wait for the fences of ring 0.
+ */
+#include "host-bridge/cross_domain/cross_domain_impl.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define LOG_MODULE "context"
+
+/* A resource that can be a ring; borrowed. */
+static int find_ring(const struct cross_domain_context *context, uint32_t id, struct resource **out)
+{
+	struct resource *ring = id_map_find(&context->base.attached, id);
+	if (!ring)
+		return -ENOENT;
+	if (ring->kind != RESOURCE_BLOB_GUEST || ring->size < CROSS_DOMAIN_RING_BYTES)
+		return -EINVAL;
+	*out = ring;
+	return 0;
+}
+
+/* NULL: there is none, or a bound is reached; context->end_text says so. */
+static struct compositor *connect_compositor(struct cross_domain_context *context)
+{
+	const struct context_host *host = context->base.host;
+
+	if (!queue_places_left(host->places, false)) {
+		snprintf(context->end_text, sizeof(context->end_text),
+			"the driver's queue has no more than %u places, and %u channels",
+			host->places->total, host->places->channels);
+	} else if (!quota_charge(host->quota, QUOTA_CONNECTIONS, 1)) {
+		quota_explain(host->quota, QUOTA_CONNECTIONS, context->end_text);
+	} else {
+		context->charged_connections = 1;
+		struct compositor *compositor =
+			compositor_connect(host->loop, context->kind->policy, context->base.name,
+				&cross_domain_compositor_listener, context);
+		if (!compositor)
+			snprintf(context->end_text, sizeof(context->end_text),
+				"no compositor answers on the host");
+		return compositor;
+	}
+	log_limited(LOG_LEVEL_WARN, "%s is refused: %s", context->base.name, context->end_text);
+	return NULL;
+}
+
+static int handle_init(struct cross_domain_context *context, const uint8_t *bytes, size_t length)
+{
+	struct cross_domain_init init;
+	struct resource *query_ring, *channel_ring;
+
+	if (context->initialised || cross_domain_init_decode(bytes, length, &init) < 0)
+		return -EINVAL;
+	int err = find_ring(context, init.query_ring, &query_ring);
+	if (err < 0)
+		return err;
+	if (init.channel_type != 0 && init.channel_type != CROSS_DOMAIN_CHANNEL_WAYLAND)
+		return -EINVAL;
+	if (init.channel_type == CROSS_DOMAIN_CHANNEL_WAYLAND) {
+		err = find_ring(context, init.channel_ring, &channel_ring);
+		if (err < 0)
+			return err;
+		context->compositor = connect_compositor(context);
+		/* INIT has no answer: the guest learns of a failure by the end of the channel. */
+		if (!context->compositor) {
+			context->ended = true;
+			context->input_ended = true;
+			context_wake(&context->base);
+		}
+		context->channel_ring = resource_ref(channel_ring);
+		context->base.host->places->channels++;
+	}
+	context->query_ring = resource_ref(query_ring);
+	context->channel_type = init.channel_type;
+	context->initialised = true;
+	return 0;
+}
+
+static int handle_get_image_requirements(
+	struct cross_domain_context *context, const uint8_t *bytes, size_t length)
+{
+	struct cross_domain_get_image_requirements request;
+	struct cross_domain_image_requirements answer;
+
+	if (!context->query_ring)
+		return -EINVAL;
+	memcpy(&request, bytes, sizeof(request));
+	int err = blob_ids_image(&context->blob_ids, &request, &context->last_id, &answer);
+	return err < 0 ? err : resource_copy_in(context->query_ring, 0, &answer, sizeof(answer));
+}
+
+static int handle_poll(struct cross_domain_context *context, const uint8_t *bytes, size_t length)
+{
+	return context->channel_ring ? 0 : -EINVAL; /* its fence does the work */
+}
+
+/* Checks all identifiers of @send before any of them has an effect. */
+static int check_identifiers(
+	const struct cross_domain_context *context, const struct cross_domain_send_receive *send)
+{
+	for (uint32_t i = 0; i < send->num_identifiers; i++) {
+		uint32_t id = send->identifiers[i];
+		if (send->types[i] == CROSS_DOMAIN_ID_VIRTGPU_BLOB) {
+			const struct resource *resource = id_map_find(&context->base.attached, id);
+			if (!resource || (resource->kind == RESOURCE_2D && resource->n_pages == 0))
+				return -ENOENT;
+		} else if (send->types[i] == CROSS_DOMAIN_ID_READ_PIPE) {
+			if (id < CROSS_DOMAIN_FIRST_READ_PIPE || pipes_has(&context->pipes, id))
+				return -EINVAL;
+			for (uint32_t j = 0; j < i; j++)
+				if (send->types[j] == CROSS_DOMAIN_ID_READ_PIPE &&
+					send->identifiers[j] == id)
+					return -EINVAL;
+		} else {
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+/* Fills in @handles. -errno: no pipe can be had; those that were made are closed again. */
+static int make_handles(struct cross_domain_context *context,
+	const struct cross_domain_send_receive *send, struct wire_handle *handles)
+{
+	for (uint32_t i = 0; i < send->num_identifiers; i++) {
+		uint32_t id = send->identifiers[i];
+		if (send->types[i] == CROSS_DOMAIN_ID_VIRTGPU_BLOB) {
+			handles[i] = resource_handle(id_map_find(&context->base.attached, id));
+			continue;
+		}
+		int fd = pipes_open_read(&context->pipes, id);
+		if (fd < 0) {
+			while (i-- > 0)
+				wire_handle_finish(&handles[i]);
+			return fd;
+		}
+		handles[i] = wire_handle_fd(fd);
+	}
+	return 0;
+}
+
+static int handle_send(struct cross_domain_context *context, const uint8_t *bytes, size_t length)
+{
+	struct cross_domain_send_receive send;
+	struct wire_handle handles[CROSS_DOMAIN_MAX_IDENTIFIERS];
+	const uint8_t *data = bytes + sizeof(send);
+
+	if (!context->channel_ring)
+		return -EINVAL;
+	memcpy(&send, bytes, sizeof(send));
+	int err = check_identifiers(context, &send);
+	if (err < 0) {
+		/*
+		 * The guest's kernel does not tell applications that the host refused a blob (a
+		 * quota, for example). It shows here, and a message cannot be left out.
+		 */
+		if (err == -ENOENT && send.opaque_data_size > 0)
+			cross_domain_fail(
+				context, "it sends memory that was refused: too much is in use");
+		return err;
+	}
+	cross_domain_counters(context)->sends++;
+	cross_domain_counters(context)->bytes_from_guest += send.opaque_data_size;
+	err = make_handles(context, &send, handles);
+	if (err < 0) { /* a message would be missing from the stream */
+		if (err == -EDQUOT)
+			cross_domain_fail_by_quota(context, QUOTA_PIPES);
+		else
+			cross_domain_fail(context, "no more pipes can be had");
+		return 0;
+	}
+
+	if (context->input_ended || !context->compositor) {
+		for (uint32_t i = 0; i < send.num_identifiers; i++)
+			wire_handle_finish(&handles[i]);
+		return 0;
+	}
+	if (!wl_list_empty(&context->sends) || compositor_congested(context->compositor))
+		cross_domain_queue_send(
+			context, data, send.opaque_data_size, handles, send.num_identifiers);
+	else if (compositor_from_guest(context->compositor, data, send.opaque_data_size, handles,
+			 send.num_identifiers) < 0)
+		cross_domain_end_input(context); /* its client has been told; closed() comes */
+	if (!context->input_ended &&
+		(!wl_list_empty(&context->sends) || compositor_congested(context->compositor)))
+		cross_domain_hold_for_sends(context);
+	return 0;
+}
+
+static int handle_write(struct cross_domain_context *context, const uint8_t *bytes, size_t length)
+{
+	struct cross_domain_read_write write;
+	memcpy(&write, bytes, sizeof(write));
+
+	int err = pipes_write(&context->pipes, write.identifier, bytes + sizeof(write),
+		write.opaque_data_size, write.hang_up != 0);
+	cross_domain_counters(context)->writes++;
+	cross_domain_counters(context)->bytes_from_guest += write.opaque_data_size;
+	if (err == -EAGAIN) {
+		struct pipe_waiter *waiter = cross_domain_hold_submission(context);
+		if (waiter)
+			pipes_wait(&context->pipes, write.identifier, waiter);
+		return 0;
+	}
+	if (err == -ENOBUFS || err == -ENOMEM) {
+		log_limited(LOG_LEVEL_WARN, "%s: pipe %u is closed, its reader does not keep up",
+			context->base.name, write.identifier);
+		return 0;
+	}
+	/* A pipe may end while the guest says that the reader is gone. */
+	if (err == -ENOENT && write.opaque_data_size == 0 && write.hang_up)
+		return 0;
+	return err == -ENOENT ? -EINVAL : err;
+}
+
+static int handle_credit(struct cross_domain_context *context, const uint8_t *bytes, size_t length)
+{
+	struct cross_domain_credit credit;
+	memcpy(&credit, bytes, sizeof(credit));
+	if (credit.identifier != 0)
+		pipes_acknowledge(&context->pipes, credit.identifier, credit.bytes);
+	else if (credit.bytes != 0)
+		pipes_limit_reads(&context->pipes, credit.bytes);
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int handle_fetch(struct cross_domain_context *context, const uint8_t *bytes, size_t length)
+{
+	struct cross_domain_fetch fetch;
+	memcpy(&fetch, bytes, sizeof(fetch));
+	const struct resource *resource = id_map_find(&context->base.attached, fetch.resource_id);
+	if (!resource || resource->kind != RESOURCE_BLOB_GUEST)
+		return -EINVAL;
+	if (context->compositor_paused) /* there may be room for more files then */
+		context_wake(&context->base);
+	return blob_ids_fetch(&context->blob_ids, fetch.blob_id, resource);
+}
+
+static const struct {
+	uint8_t cmd;
+	int (*handle)(struct cross_domain_context *context, const uint8_t *bytes, size_t length);
+} commands[] = {
+	{CROSS_DOMAIN_CMD_INIT, handle_init},
+	{CROSS_DOMAIN_CMD_GET_IMAGE_REQUIREMENTS, handle_get_image_requirements},
+	{CROSS_DOMAIN_CMD_POLL, handle_poll},
+	{CROSS_DOMAIN_CMD_SEND, handle_send},
+	{CROSS_DOMAIN_CMD_WRITE, handle_write},
+	{CROSS_DOMAIN_CMD_CREDIT, handle_credit},
+	{CROSS_DOMAIN_CMD_FETCH, handle_fetch},
+};
+
+static int execute(struct cross_domain_context *context, const uint8_t *bytes, size_t size)
+{
+	/* A failed context accepts all commands: an error would complete the fence of a POLL, which
+	 * the guest would take for an event. */
+	while (size > 0 && !context->failed) {
+		struct cross_domain_header header;
+		size_t length;
+		int err = cross_domain_command_decode(bytes, size, &header, &length);
+		if (err < 0)
+			return err;
+		err = -EINVAL;
+		for (size_t i = 0; i < ARRAY_LENGTH(commands); i++)
+			if (commands[i].cmd == header.cmd)
+				err = commands[i].handle(context, bytes, length);
+		if (err < 0) {
+			log_limited(LOG_LEVEL_WARN, "%s: command %u refused: %s",
+				context->base.name, header.cmd, strerror(-err));
+			return err;
+		}
+		bytes += length;
+		size -= length;
+	}
+	return 0;
+}
+
+int cross_domain_submit(
+	struct context *base, const uint8_t *bytes, size_t size, struct request *request)
+{
+	struct cross_domain_context *context = cross_domain_from(base);
+
+	/* Without a fence of ring 0 nobody waits: holding the submission would only fill the queue.
+	 */
+	bool may_hold = request->ring == CROSS_DOMAIN_QUERY_RING;
+	context->executing = may_hold ? request : NULL;
+	int err = execute(context, bytes, size);
+	if (context->compositor && !context->input_ended)
+		compositor_flush(context->compositor);
+	return cross_domain_submitted(context, err);
+}
