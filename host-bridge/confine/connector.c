@@ -19,7 +19,10 @@
 #include "protocol/base/monotonic.h"
 #include "protocol/base/sanitizer.h"
 
-#define ANSWER_MS 1000
+#define CONNECTION_MS 5 /* what a turn of the event loop may take */
+#define ANSWER_MS 1000  /* to what is asked seldom */
+#define MAX_SPARE 16
+#define SPARE_MS 1000
 
 enum request_type {
 	REQUEST_CONNECT, /* answered with an fd */
@@ -39,8 +42,14 @@ struct answer {
 };
 
 static struct {
-	int socket; /* our end; -1: there is no connector */
-	uint32_t last_serial;
+	int socket;                     /* our end; -1: there is no connector */
+	uint32_t last_serial, answered; /* the serial of the last answer */
+	/* Connections that came too late for who asked; the next one who asks gets them. */
+	struct spare {
+		int fd;
+		int64_t since_ms;
+	} spares[MAX_SPARE];
+	size_t n_spares;
 } connector = {.socket = -1};
 
 /* --- what both can do --- */
@@ -200,38 +209,83 @@ int connector_start(const struct sockaddr_un *compositor, const char *socket_pat
 	return error;
 }
 
-/*
- * Asks, and waits for the answer: the connector never waits itself, so this takes no longer than
- * the kernel needs to run it. One that is stopped is given up for this time: -EAGAIN.
- */
-static int ask(enum request_type type, int fd, struct answer *answer, int *answer_fd)
+static void keep_spare(int fd)
 {
-	const int64_t deadline_ms = monotonic_ms() + ANSWER_MS;
-	struct request request = {.type = type, .serial = ++connector.last_serial};
-	const struct iovec iov = {.iov_base = &request, .iov_len = sizeof(request)};
+	if (connector.n_spares == MAX_SPARE)
+		fd_close(&fd);
+	else
+		connector.spares[connector.n_spares++] = (struct spare){fd, monotonic_ms()};
+}
+
+/* A connection that is new enough: the compositor may have gone since. -1: there is none. */
+static int take_spare(void)
+{
+	while (connector.n_spares > 0) {
+		struct spare spare = connector.spares[--connector.n_spares];
+		if (monotonic_ms() - spare.since_ms < SPARE_MS)
+			return spare.fd;
+		fd_close(&spare.fd);
+	}
+	return -1;
+}
+
+/* One answer; its fd, if there is one, to *@fd. 0, -EAGAIN: none is there, or -errno. */
+static int receive(struct answer *answer, int *fd)
+{
 	int fds[FD_MESSAGE_MAX];
 	size_t n_fds;
+	ssize_t n = fd_recv(connector.socket, answer, sizeof(*answer), fds, &n_fds);
+
+	*fd = n_fds > 0 ? fds[0] : -1;
+	while (n_fds > 1)
+		fd_close(&fds[--n_fds]);
+	if (n != (ssize_t)sizeof(*answer))
+		return n < 0 ? (int)n : -EPIPE;
+	connector.answered = answer->serial;
+	return 0;
+}
+
+/* Answers to questions that were given up. */
+static void receive_late(void)
+{
+	struct answer answer;
+	int fd;
+
+	while (receive(&answer, &fd) == 0)
+		if (fd >= 0)
+			keep_spare(fd);
+}
+
+/*
+ * Asks, and waits for the answer, at most @timeout_ms. The connector never waits itself, so this
+ * takes no longer than the kernel needs to run it. One that is stopped is given up for now:
+ * -EAGAIN.
+ */
+static int ask(
+	enum request_type type, int fd, int timeout_ms, struct answer *answer, int *answer_fd)
+{
+	const int64_t deadline_ms = monotonic_ms() + timeout_ms;
+	struct request request = {.type = type, .serial = connector.last_serial + 1};
+	const struct iovec iov = {.iov_base = &request, .iov_len = sizeof(request)};
 	int64_t left_ms;
 
 	*answer_fd = -1;
 	ssize_t n = fd_send(connector.socket, &iov, 1, &fd, fd >= 0);
 	if (n < 0)
 		return (int)n;
+	connector.last_serial = request.serial;
 	while ((left_ms = deadline_ms - monotonic_ms()) > 0) {
 		struct pollfd pollfd = {.fd = connector.socket, .events = POLLIN};
 		if (poll(&pollfd, 1, (int)left_ms) <= 0)
 			continue;
-		n = fd_recv(connector.socket, answer, sizeof(*answer), fds, &n_fds);
-		if (n == -EAGAIN)
-			continue;
-		if (n != (ssize_t)sizeof(*answer))
-			return n < 0 ? (int)n : -EPIPE;
-		if (answer->serial == request.serial && n_fds <= 1) {
-			*answer_fd = n_fds == 1 ? fds[0] : -1;
+		int error = receive(answer, answer_fd);
+		if (error == 0 && answer->serial == request.serial)
 			return answer->error;
-		}
-		while (n_fds > 0) /* to a question that was given up */
-			fd_close(&fds[--n_fds]);
+		if (error == 0 && *answer_fd >= 0)
+			keep_spare(*answer_fd);
+		else if (error < 0 && error != -EAGAIN)
+			return error;
+		*answer_fd = -1;
 	}
 	return -EAGAIN;
 }
@@ -243,7 +297,14 @@ int connector_connect(const struct sockaddr_un *address)
 
 	if (connector.socket < 0)
 		return open_connection(address);
-	int error = ask(REQUEST_CONNECT, -1, &answer, &fd);
+	receive_late();
+	fd = take_spare();
+	if (fd >= 0)
+		return fd;
+	/* Enough for all who may ask again. */
+	if (connector.last_serial - connector.answered >= MAX_SPARE)
+		return -EAGAIN;
+	int error = ask(REQUEST_CONNECT, -1, CONNECTION_MS, &answer, &fd);
 	return error < 0 ? error : fd >= 0 ? fd : -EPROTO;
 }
 
@@ -254,7 +315,7 @@ int connector_peer(int socket, struct ucred *peer)
 
 	if (connector.socket < 0)
 		return read_peer(socket, peer);
-	int error = ask(REQUEST_PEER, socket, &answer, &fd);
+	int error = ask(REQUEST_PEER, socket, ANSWER_MS, &answer, &fd);
 	fd_close(&fd);
 	if (error == 0)
 		*peer = answer.peer;
@@ -269,8 +330,10 @@ void connector_finish(bool remove_socket)
 	if (connector.socket < 0)
 		return;
 	if (remove_socket) {
-		ask(REQUEST_REMOVE, -1, &answer, &fd);
+		ask(REQUEST_REMOVE, -1, ANSWER_MS, &answer, &fd);
 		fd_close(&fd);
 	}
 	fd_close(&connector.socket);
+	while (connector.n_spares > 0)
+		fd_close(&connector.spares[--connector.n_spares].fd);
 }

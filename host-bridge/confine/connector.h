@@ -22,7 +22,7 @@
 int connector_start(const struct sockaddr_un *compositor, const char *socket_path, bool confined);
 
 /* A non-blocking connection to @address, which is the one that the connector knows: an fd, -EAGAIN
- * (its queue is full, or the connector does not answer), or -errno. */
+ * (its queue is full, or the connector does not answer at once: ask again later), or -errno. */
 int connector_connect(const struct sockaddr_un *address);
 
 /*
