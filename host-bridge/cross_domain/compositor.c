@@ -1,9 +1,10 @@
 /*
  * One guest client's connection to the host compositor.
  *
- * Towards the compositor there is an outbox: above CONGESTED_BYTES our owner holds the guest back;
- * at OUTBOX_BYTES, which only a guest that ignores this reaches, the connection ends. Towards the
- * guest there is no queue here: the compositor is not read while the owner has no room.
+ * Towards the compositor there is an outbox: above CONGESTED_BYTES what the guest says waits in the
+ * relay, and our owner holds the guest back; a guest that ignores this ends its connection when the
+ * relay's queue is full. Towards the guest there is no queue here: the compositor is not read while
+ * the owner has no room.
  *
  * A compositor that is too busy to accept is asked again and again for a while; what the guest says
  * meanwhile waits in the outbox.
@@ -33,6 +34,7 @@
 #define RECEIVE_BYTES 16384
 #define RECEIVES_PER_TURN 8 /* then the loop serves other sources */
 #define CONGESTED_BYTES ((size_t)256 << 10)
+#define CONGESTED_FDS 512 /* the queue takes BYTE_QUEUE_MAX_FDS */
 #define OUTBOX_BYTES ((size_t)4 << 20)
 #define NAME_BYTES 48
 #define CONNECT_AGAIN_MS 10 /* twice as long each time */
@@ -60,6 +62,21 @@ struct compositor {
 	bool ended;
 };
 
+/* Whether the outbox is so full that the relay is to wait. */
+static bool outbox_full(const struct compositor *compositor)
+{
+	return byte_queue_size(&compositor->outbox) > CONGESTED_BYTES ||
+		compositor->outbox.n_fds > CONGESTED_FDS;
+}
+
+/* Whether what the guest says next would have to wait. */
+static bool blocked(const struct compositor *compositor)
+{
+	return compositor->connection.held || outbox_full(compositor);
+}
+
+static void push_waiting(struct compositor *compositor);
+
 static void handle_idle(void *data)
 {
 	struct compositor *compositor = data;
@@ -67,10 +84,14 @@ static void handle_idle(void *data)
 	compositor->idle = NULL;
 	if (compositor->ended) {
 		compositor->listener->closed(compositor->data); /* may destroy us */
-	} else if (compositor->was_congested && !compositor_congested(compositor)) {
-		compositor->was_congested = false;
-		compositor->listener->drained(compositor->data);
+		return;
 	}
+	if (!compositor->was_congested || blocked(compositor))
+		return;
+	compositor->was_congested = false;
+	push_waiting(compositor);
+	if (!compositor->ended && !compositor->was_congested)
+		compositor->listener->drained(compositor->data);
 }
 
 static void schedule_idle(struct compositor *compositor)
@@ -144,7 +165,8 @@ static void update_source(struct compositor *compositor)
 static int update_quota(struct compositor *compositor)
 {
 	struct vm_quota *quota = compositor->connection.policy->quota;
-	uint64_t bytes = byte_queue_size(&compositor->outbox);
+	uint64_t bytes = byte_queue_size(&compositor->outbox) +
+		relay_waiting_bytes(compositor->relay, RELAY_DOWN);
 
 	if (!quota_adjust(quota, QUOTA_OBJECTS, &compositor->charged_objects,
 		    relay_counters(compositor->relay)->objects))
@@ -171,7 +193,7 @@ static void flush_output(struct compositor *compositor)
 			byte_queue_clear(&compositor->outbox);
 		}
 	}
-	if (compositor->was_congested && !compositor_congested(compositor))
+	if (compositor->was_congested && !blocked(compositor))
 		schedule_idle(compositor);
 	update_source(compositor);
 	if (compositor->relay)
@@ -204,7 +226,7 @@ static int send_up(struct compositor *compositor, const uint8_t *bytes, size_t s
 	if (status == -ENOBUFS)
 		relay_fail(compositor->relay, NULL, WL_DISPLAY_ERROR_IMPLEMENTATION,
 			"the host compositor does not read");
-	if (compositor_congested(compositor))
+	if (blocked(compositor))
 		compositor->was_congested = true;
 	return status;
 }
@@ -227,8 +249,14 @@ static bool handle_allow_global(void *data, const struct interface *interface, u
 	return policy_allow_global(compositor->connection.policy, interface, version);
 }
 
+static bool handle_ready(void *data, enum relay_end to)
+{
+	return to == RELAY_DOWN || !outbox_full(data);
+}
+
 static const struct relay_ops relay_ops = {
 	.send = handle_send,
+	.ready = handle_ready,
 	.allow_global = handle_allow_global,
 };
 
@@ -285,16 +313,21 @@ static void fail_connection(struct compositor *compositor, int status)
 	end_connection(compositor);
 }
 
-static int handle_hold_timer(void *data)
+/* Goes on with what the guest has said and the compositor did not take yet. */
+static void push_waiting(struct compositor *compositor)
 {
-	struct compositor *compositor = data;
-
-	if (compositor->ended)
-		return 0;
 	int status = push(compositor, RELAY_DOWN, NULL, 0, NULL, 0);
 	if (status < 0)
 		fail_connection(compositor, status);
 	flush_output(compositor);
+}
+
+static int handle_hold_timer(void *data)
+{
+	struct compositor *compositor = data;
+
+	if (!compositor->ended)
+		push_waiting(compositor);
 	return 0;
 }
 
@@ -500,8 +533,7 @@ void compositor_flush(struct compositor *compositor)
 
 bool compositor_congested(const struct compositor *compositor)
 {
-	return compositor->connection.held ||
-		byte_queue_size(&compositor->outbox) > CONGESTED_BYTES;
+	return compositor->was_congested || blocked(compositor);
 }
 
 void compositor_resume(struct compositor *compositor)

@@ -1,9 +1,9 @@
 /*
  * The guest's commands in cross-domain contexts.
  *
- * Bytes of SEND go to the compositor as they come. While it is congested they queue, and the
- * submission that brought them is completed only when they went out; so is one whose WRITEs a
- * pipe's reader has not taken yet. That holds back guests that wait for the fences of ring 0.
+ * Bytes of SEND go to the compositor as they come. While it is congested the submission that
+ * brought them is not completed, nor is one whose WRITEs a pipe's reader has not taken yet. That
+ * holds back guests that wait for the fences of ring 0.
  */
 #include "host-bridge/cross_domain/cross_domain_impl.h"
 
@@ -180,14 +180,10 @@ static int handle_send(struct cross_domain_context *context, const uint8_t *byte
 			wire_handle_finish(&handles[i]);
 		return 0;
 	}
-	if (!wl_list_empty(&context->sends) || compositor_congested(context->compositor))
-		cross_domain_queue_send(
-			context, data, send.opaque_data_size, handles, send.num_identifiers);
-	else if (compositor_from_guest(context->compositor, data, send.opaque_data_size, handles,
-			 send.num_identifiers) < 0)
+	if (compositor_from_guest(context->compositor, data, send.opaque_data_size, handles,
+		    send.num_identifiers) < 0)
 		cross_domain_end_input(context); /* its client has been told; closed() comes */
-	if (!context->input_ended &&
-		(!wl_list_empty(&context->sends) || compositor_congested(context->compositor)))
+	else if (compositor_congested(context->compositor))
 		cross_domain_hold_for_sends(context);
 	return 0;
 }

@@ -15,8 +15,7 @@
 bool cross_domain_update_quota(struct cross_domain_context *context)
 {
 	return quota_adjust(context->base.host->quota, QUOTA_QUEUED_BYTES, &context->charged_bytes,
-		context->sends_bytes + guest_stream_bytes(&context->stream) +
-			context->blob_ids.files_bytes);
+		guest_stream_bytes(&context->stream) + context->blob_ids.files_bytes);
 }
 
 void cross_domain_add_error(struct cross_domain_context *context, const char *text)
@@ -140,7 +139,6 @@ static struct context *create(struct context_kind *kind, uint32_t id, const char
 	pipes_init(&context->pipes, kind->host->loop, &cross_domain_pipes_listener, context,
 		&kind->host->counters->pipes, kind->host->quota);
 	wl_list_init(&context->polls);
-	wl_list_init(&context->sends);
 	wl_list_init(&context->send_holds);
 	return &context->base;
 }

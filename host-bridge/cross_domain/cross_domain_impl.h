@@ -39,8 +39,6 @@ struct cross_domain_context {
 	struct wl_list polls;   /* request::link, oldest first */
 	uint32_t n_more_polls;  /* of them, besides one */
 
-	struct wl_list sends; /* send::link, oldest first */
-	size_t sends_bytes;
 	uint64_t charged_connections, charged_bytes; /* to the machine's quota */
 	struct wl_list send_holds;                   /* pipe_waiter::link */
 	struct request *executing;     /* the request that may be held, while its commands run */
@@ -62,7 +60,7 @@ static inline struct device_counters *cross_domain_counters(
 
 /* The guest broke a bound: its context ends, and its client hears @why as a wl_display.error. */
 void cross_domain_fail(struct cross_domain_context *context, const char *why);
-/* Charges the machine for what waits here for the compositor or the guest. False: over a limit. */
+/* Charges the machine for what waits here for the guest. False: over a limit. */
 bool cross_domain_update_quota(struct cross_domain_context *context);
 /* A wl_display.error for the client, unless it has got one. */
 void cross_domain_add_error(struct cross_domain_context *context, const char *text);
@@ -75,16 +73,13 @@ int cross_domain_submit(
 
 /* In cross_domain_sends.c */
 
-/* Keeps a SEND for later; takes the handles. */
-void cross_domain_queue_send(struct cross_domain_context *context, const uint8_t *bytes,
-	size_t size, struct wire_handle *handles, size_t n_handles);
-/* Hands on what waits for the compositor until it is congested again. */
+/* Sends what waits for the compositor; what waited for that is completed if it is not congested. */
 void cross_domain_flush_sends(struct cross_domain_context *context);
-/* Nothing more goes to the compositor; what waited for it is dropped. */
+/* Nothing more goes to the compositor, and nobody waits for it. */
 void cross_domain_end_input(struct cross_domain_context *context);
 /* A hold on the submission that runs now; NULL when it may not wait, or has too many already. */
 struct pipe_waiter *cross_domain_hold_submission(struct cross_domain_context *context);
-/* The same, until all that is queued for the compositor went out. */
+/* The same, until the compositor is not congested any more. */
 void cross_domain_hold_for_sends(struct cross_domain_context *context);
 /* The commands of a submission have run, with the result @err. What context_ops.submit returns. */
 int cross_domain_submitted(struct cross_domain_context *context, int err);

@@ -1,6 +1,6 @@
 /*
- * What waits in cross-domain contexts: SENDs for a compositor that is congested, and submissions
- * for these SENDs and for the readers of pipes.
+ * Submissions that are not completed yet: the compositor is congested with their SENDs, or a pipe's
+ * reader has not taken their WRITEs.
  */
 #include "host-bridge/cross_domain/cross_domain_impl.h"
 
@@ -8,15 +8,7 @@
 #include <linux/virtio_gpu.h>
 #include <stdlib.h>
 
-#define MAX_QUEUED_SENDS (UINT64_C(4) << 20) /* bytes, what manages them included */
-#define MAX_HOLDS 64                         /* reasons for which one submission waits */
-
-struct send {                /* a SEND that waits for the compositor */
-	struct wl_list link; /* cross_domain_context::sends */
-	size_t size, n_handles;
-	struct wire_handle handles[CROSS_DOMAIN_MAX_IDENTIFIERS];
-	uint8_t bytes[];
-};
+#define MAX_HOLDS 64 /* reasons for which one submission waits */
 
 /* A submission that is completed when its last hold is gone. */
 struct submission {
@@ -29,8 +21,6 @@ struct hold {
 	struct pipe_waiter waiter; /* in a pipe's list, or in cross_domain_context::send_holds */
 	struct submission *submission;
 };
-
-/* --- submissions --- */
 
 static void submission_free(struct submission *submission)
 {
@@ -122,65 +112,15 @@ int cross_domain_submitted(struct cross_domain_context *context, int err)
 	return -EINPROGRESS;
 }
 
-/* --- SENDs --- */
-
-static void send_destroy(struct cross_domain_context *context, struct send *send)
-{
-	wl_list_remove(&send->link);
-	context->sends_bytes -= sizeof(*send) + send->size;
-	for (size_t i = 0; i < send->n_handles; i++)
-		wire_handle_finish(&send->handles[i]);
-	free(send);
-}
-
-void cross_domain_queue_send(struct cross_domain_context *context, const uint8_t *bytes,
-	size_t size, struct wire_handle *handles, size_t n_handles)
-{
-	struct send *send = NULL;
-	bool room = range_fits(context->sends_bytes, sizeof(*send) + size, MAX_QUEUED_SENDS);
-	if (room)
-		send = malloc(sizeof(*send) + size);
-	if (!send) {
-		for (size_t i = 0; i < n_handles; i++)
-			wire_handle_finish(&handles[i]);
-		cross_domain_fail(context,
-			room ? "out of memory"
-			     : "the compositor does not keep up with what it sends");
-		return;
-	}
-	*send = (struct send){.size = size, .n_handles = n_handles};
-	memcpy(send->handles, handles, n_handles * sizeof(*handles));
-	memcpy(send->bytes, bytes, size);
-	wl_list_insert(context->sends.prev, &send->link);
-	context->sends_bytes += sizeof(*send) + size;
-	if (!cross_domain_update_quota(context))
-		cross_domain_fail_by_quota(context, QUOTA_QUEUED_BYTES);
-}
-
 void cross_domain_flush_sends(struct cross_domain_context *context)
 {
-	while (!wl_list_empty(&context->sends) && !compositor_congested(context->compositor)) {
-		struct send *send = wl_container_of(context->sends.next, send, link);
-		int err = compositor_from_guest(context->compositor, send->bytes, send->size,
-			send->handles, send->n_handles);
-		send->n_handles = 0;
-		send_destroy(context, send);
-		if (err < 0)
-			cross_domain_end_input(context);
-	}
 	compositor_flush(context->compositor);
-	if (wl_list_empty(&context->sends) && !compositor_congested(context->compositor))
+	if (!compositor_congested(context->compositor))
 		release_send_holds(context);
 }
 
 void cross_domain_end_input(struct cross_domain_context *context)
 {
-	struct send *send, *next;
-
 	context->input_ended = true;
-	wl_list_for_each_safe(send, next, &context->sends, link)
-	{
-		send_destroy(context, send);
-	}
 	release_send_holds(context);
 }

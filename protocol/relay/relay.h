@@ -113,6 +113,11 @@ struct relay_ops {
 	int (*send)(void *data, enum relay_end to, const uint8_t *bytes, size_t size,
 		struct wire_handle *handles, size_t n_handles);
 	/*
+	 * Whether the @to end takes more. While it does not, what was pushed for it waits in the
+	 * relay, until the next relay_push. NULL: always.
+	 */
+	bool (*ready)(void *data, enum relay_end to);
+	/*
 	 * Whether a global may be seen by the DOWN end; *@version is the lesser of what was offered
 	 * and what the tables know, and may be lowered further (to no less than 1). NULL: all that
 	 * the tables know.
@@ -152,6 +157,9 @@ void relay_set_trace(bool on);
  */
 int relay_push(struct relay *relay, enum relay_end from, const uint8_t *bytes, size_t size,
 	struct wire_handle *handles, size_t n_handles);
+
+/* How many bytes from @from wait in the relay. */
+size_t relay_waiting_bytes(const struct relay *relay, enum relay_end from);
 
 /* NULL while all is well; else why: "wl_surface@12.attach: invalid object 7 for argument 0". */
 const char *relay_failure(const struct relay *relay);

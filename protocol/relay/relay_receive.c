@@ -321,11 +321,17 @@ static int receive(struct relay *relay, enum relay_end from, const struct wire_h
 	return relay->error;
 }
 
-/* The messages at the start of @bytes, as far as they are whole and not held. How many bytes. */
+static bool is_ready(const struct relay *relay, enum relay_end to)
+{
+	return !relay->ops->ready || relay->ops->ready(relay->data, to);
+}
+
+/* The messages at the start of @bytes, as far as they are whole and can go on. How many bytes. */
 static size_t work_off(struct relay *relay, enum relay_end from, const uint8_t *bytes, size_t size)
 {
 	size_t used = 0;
-	while (!relay->error && size - used >= WIRE_HEADER_BYTES) {
+	while (!relay->error && size - used >= WIRE_HEADER_BYTES &&
+		is_ready(relay, relay_other_end(from))) {
 		struct wire_header header;
 		if (wire_header_decode(bytes + used, &header) < 0) {
 			blame(relay, from, WL_DISPLAY_ERROR_INVALID_METHOD,
@@ -364,7 +370,8 @@ static void keep_bytes(struct relay *relay, enum relay_end from, const uint8_t *
 {
 	if (!relay->error && byte_queue_add(&relay->inputs[from].bytes, bytes, size) < 0)
 		relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
-			"%zu bytes more than can be kept", size);
+			"the %s does not keep up with what it is sent",
+			from == RELAY_DOWN ? "compositor" : "client");
 }
 
 int relay_push(struct relay *relay, enum relay_end from, const uint8_t *bytes, size_t size,
@@ -383,4 +390,9 @@ int relay_push(struct relay *relay, enum relay_end from, const uint8_t *bytes, s
 			kept, work_off(relay, from, byte_queue_data(kept), byte_queue_size(kept)));
 	}
 	return relay->error;
+}
+
+size_t relay_waiting_bytes(const struct relay *relay, enum relay_end from)
+{
+	return byte_queue_size(&relay->inputs[from].bytes);
 }
