@@ -71,7 +71,7 @@ void cross_domain_fail_by_quota(struct cross_domain_context *context, enum quota
 int cross_domain_submit(
 	struct context *base, const uint8_t *bytes, size_t size, struct request *request);
 
-/* In cross_domain_sends.c */
+/* In cross_domain_submissions.c */
 
 /* Sends what waits for the compositor; what waited for that is completed if it is not congested. */
 void cross_domain_flush_sends(struct cross_domain_context *context);
