@@ -28,7 +28,7 @@
 
 #define FILES_WANTED 4096
 #define ANSWER_MS 5000
-#define SILENCE_S 20 /* a device whose host died may never answer */
+#define SILENCE_S 20 /* then the host does not answer any more */
 #define SOCKET_UNIT "wayferry-guest.socket"
 
 static const char no_node[] = "there is no render node";
@@ -217,14 +217,15 @@ static enum check_result check_feature(void *world, struct finding *finding, int
 	return finding_remedy(finding, CHECK_FAILED, "%s", feature->remedy);
 }
 
-static enum check_result check_window(void *world, struct finding *finding, int argument)
+static enum check_result check_region(void *world, struct finding *finding, int argument)
 {
 	struct doctor *doctor = world;
 
 	if (!has_driver(doctor))
 		return finding_skip(finding, no_node);
 	if (virtgpu_get_param(doctor->node.fd, VIRTGPU_HOST_VISIBLE))
-		return finding_ok(finding, "HOST_VISIBLE: the device has a window of memory");
+		return finding_ok(
+			finding, "HOST_VISIBLE: the device has a region for the host's memory");
 	finding_found(finding, "no HOST_VISIBLE: pixels are copied once more, on the host");
 	return finding_remedy(finding, CHECK_WARNING,
 		"use a monitor that maps the device's memory (QEMU 11 with "
@@ -555,7 +556,7 @@ static const struct check checks[] = {
 	{"blobs", check_feature, 2},
 	{"context types", check_feature, 3},
 	{"capsets", check_feature, 4},
-	{"window", check_window, 0},
+	{"host-visible region", check_region, 0},
 	{"device", check_device, 0},
 	{"capset 5", check_capset, 0},
 	{"context", check_context, 0},

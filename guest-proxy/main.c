@@ -23,7 +23,8 @@
 #include "protocol/base/log.h"
 
 #define EXIT_USAGE 2
-#define FINISH_MS 3000 /* for what is there when the command has ended, besides pipes */
+#define FINISH_MS                                                                                  \
+	3000 /* for what is to be done when the command has ended, besides clients that linger */
 
 struct settings {
 	const char *socket, *device, *vhost_user, *log_level, *trace;
@@ -106,7 +107,7 @@ static bool parse(struct settings *settings, int argc, char **argv, int *status)
 	return true;
 }
 
-/* False: a value is wrong, which was said. */
+/* False (with a log line): a value is wrong. */
 static bool apply(const struct settings *settings)
 {
 	static const char *const sides[] = {"guest", "host", NULL};
@@ -145,7 +146,7 @@ static int handle_signal(int number, void *data)
 	return 0;
 }
 
-/* The device has said so on standard error. */
+/* The device is gone; the log says why. */
 static void handle_death(void *data)
 {
 	struct guest *guest = data;
@@ -272,7 +273,7 @@ int main(int argc, char **argv)
 		return guest.child.status ? guest.child.status : EXIT_FAILURE;
 	}
 	guest.running = true;
-	/* EINTR is nothing: a debugger came or went. */
+	/* EINTR: a debugger came or went. */
 	while (guest.running && (wl_event_loop_dispatch(guest.loop, -1) >= 0 || errno == EINTR))
 		;
 	if (guest.settings.command)

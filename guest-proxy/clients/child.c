@@ -29,7 +29,7 @@ static void become(char *const argv[], const char *display, const struct rlimit 
 	execvp(argv[0], argv);
 	int error = errno;
 	ssize_t written = write(report, &error, sizeof(error));
-	(void)written; /* then the parent sees the exit status alone */
+	(void)written; /* if that fails, the parent sees the exit status alone */
 	_exit(127);
 }
 

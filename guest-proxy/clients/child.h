@@ -21,7 +21,7 @@ int child_start(
 /* Passes @number on to it. */
 void child_signal(const struct child *child, int number);
 
-/* After a SIGCHLD: true when it has ended (once). Reaps whatever else was left to us. */
+/* After a SIGCHLD: true once, when it has ended. Reaps other children, too. */
 bool child_reap(struct child *child);
 
 #endif

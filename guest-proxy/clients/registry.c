@@ -21,9 +21,9 @@ static const struct limit {
 	{"zwp_linux_explicit_synchronization_v1", 0},
 	{"wp_linux_drm_syncobj_manager_v1", 0},
 	{"wp_drm_lease_device_v1", 0},
-	/* A listening socket. */
+	/* It hands over a listening socket. */
 	{"wp_security_context_manager_v1", 0},
-	/* A wl_buffer that is not attached to a surface. */
+	/* It takes a wl_buffer that is attached to no surface. */
 	{"xdg_toplevel_icon_manager_v1", 0},
 };
 
@@ -31,7 +31,7 @@ bool registry_allows(void *data, const struct interface *interface, uint32_t *ve
 {
 	const struct connection *connection = data;
 
-	/* Its buffers are those of a render node. */
+	/* Its buffers are dma-bufs of a render node. */
 	if (strcmp(interface->wl->name, "zwp_linux_dmabuf_v1") == 0)
 		return connection && connection->gpu && connection->gpu->node;
 	for (size_t i = 0; i < ARRAY_LENGTH(limits); i++) {

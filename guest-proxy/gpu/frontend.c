@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <wayland-util.h>
 
 #include "protocol/base/fd.h"
 #include "protocol/formats/vhost_user.h"
@@ -18,9 +19,12 @@
 #define LOG_MODULE "vhost-user"
 #include "protocol/base/log.h"
 
-#define CALL_TIMEOUT_MS 3000
-/* More address space than any device has reason to ask for. */
-#define WINDOW_MAX_BYTES (UINT64_C(1) << 40)
+/* For an answer at the start: when the log says that it is waited for, and when that is given up.
+ */
+#define CALL_SLOW_MS 3000
+#define CALL_TIMEOUT_MS 10000
+/* A region larger than this is refused. */
+#define REGION_MAX_BYTES (UINT64_C(1) << 40)
 
 #define BIT(n) (UINT64_C(1) << (n))
 #define PROTOCOL_FEATURES_NEEDED                                                                   \
@@ -42,8 +46,7 @@ struct frontend {
 	uint64_t features, protocol_features;
 	uint8_t *region; /* a reservation of address space; NULL: none */
 	uint64_t region_size;
-	struct mapping *mappings;
-	size_t n_mappings;
+	struct wl_array mappings; /* struct mapping */
 };
 
 /* Requests of the device. */
@@ -72,6 +75,14 @@ static bool overlaps(const struct mapping *m, uint64_t offset, uint64_t length)
 	return m->offset < offset + length && offset < m->offset + m->length;
 }
 
+/* Puts the reservation back where something was mapped. */
+static bool unmap(struct frontend *fe, uint64_t offset, uint64_t length)
+{
+	return mmap(fe->region + offset, length, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+		       0) != MAP_FAILED;
+}
+
 static bool handle_map(struct frontend *fe, struct vhost_user_message *message)
 {
 	const struct vhost_user_shmem_map *map = &message->payload.shmem_map;
@@ -79,21 +90,23 @@ static bool handle_map(struct frontend *fe, struct vhost_user_message *message)
 		map->fd_offset > UINT64_MAX - map->length ||
 		!memory_cannot_shrink(message->fds[0], map->fd_offset + map->length))
 		return false;
-	for (size_t i = 0; i < fe->n_mappings; i++) {
-		if (overlaps(&fe->mappings[i], map->shm_offset, map->length))
+	struct mapping *m;
+	wl_array_for_each(m, &fe->mappings)
+	{
+		if (overlaps(m, map->shm_offset, map->length))
 			return false;
 	}
-	struct mapping *mappings =
-		reallocarray(fe->mappings, fe->n_mappings + 1, sizeof(*mappings));
-	if (!mappings)
-		return false;
-	fe->mappings = mappings;
 	bool writable = map->flags & VHOST_USER_SHMEM_WRITABLE;
 	int protection = PROT_READ | (writable ? PROT_WRITE : 0);
 	if (mmap(fe->region + map->shm_offset, map->length, protection, MAP_SHARED | MAP_FIXED,
 		    message->fds[0], (off_t)map->fd_offset) == MAP_FAILED)
 		return false;
-	mappings[fe->n_mappings++] = (struct mapping){map->shm_offset, map->length, writable};
+	m = wl_array_add(&fe->mappings, sizeof(*m));
+	if (!m) {
+		unmap(fe, map->shm_offset, map->length);
+		return false;
+	}
+	*m = (struct mapping){map->shm_offset, map->length, writable};
 	return true;
 }
 
@@ -102,15 +115,15 @@ static bool handle_unmap(struct frontend *fe, struct vhost_user_message *message
 	const struct vhost_user_shmem_map *map = &message->payload.shmem_map;
 	if (message->header.size < sizeof(*map) || !map_fits(fe, map))
 		return false;
-	for (size_t i = 0; i < fe->n_mappings; i++) {
-		struct mapping *m = &fe->mappings[i];
+	struct mapping *m;
+	wl_array_for_each(m, &fe->mappings)
+	{
 		if (m->offset != map->shm_offset || m->length != map->length)
 			continue;
-		if (mmap(fe->region + m->offset, m->length, PROT_NONE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
-			    0) == MAP_FAILED)
+		if (!unmap(fe, m->offset, m->length))
 			return false;
-		*m = fe->mappings[--fe->n_mappings];
+		fe->mappings.size -= sizeof(*m);
+		*m = *(struct mapping *)(void *)((char *)fe->mappings.data + fe->mappings.size);
 		return true;
 	}
 	return false;
@@ -122,7 +135,7 @@ static int handle_backend_request(struct frontend *fe, struct vhost_user_message
 	switch (message->header.request) {
 	case VHOST_USER_BACKEND_SHMEM_MAP:
 		done = handle_map(fe, message);
-		reply = true; /* these two are answered whether asked for it or not */
+		reply = true; /* mapping and unmapping are answered in any case */
 		break;
 	case VHOST_USER_BACKEND_SHMEM_UNMAP:
 		done = handle_unmap(fe, message);
@@ -149,8 +162,8 @@ static int serve_backend(struct frontend *fe)
 		int n = vhost_user_receive(fe->backend, &fe->backend_reader, &message);
 		if (n == 0)
 			return 0;
-		if (n == -ECONNRESET) { /* the device has no more requests; its end shows on the
-					   other socket */
+		if (n == -ECONNRESET) { /* the device sends no more requests; if it is gone, the
+					   other socket says so */
 			fd_close(&fe->backend);
 			return 0;
 		}
@@ -171,7 +184,7 @@ int frontend_serve(struct frontend *fe)
 		return error;
 	struct vhost_user_message message;
 	int n = vhost_user_receive(fe->socket, &fe->reader, &message);
-	if (n > 0) { /* nothing is due */
+	if (n > 0) { /* an answer to no request */
 		vhost_user_message_finish(&message);
 		return -EPROTO;
 	}
@@ -186,6 +199,7 @@ static int wait_reply(struct frontend *fe, struct vhost_user_message *message)
 {
 	uint64_t deadline_ns = vhost_user_deadline_ns(CALL_TIMEOUT_MS);
 	uint32_t request = message->header.request;
+	bool said = false;
 	for (;;) {
 		int n = serve_backend(fe);
 		if (n < 0)
@@ -202,15 +216,23 @@ static int wait_reply(struct frontend *fe, struct vhost_user_message *message)
 		}
 		struct pollfd pollfds[] = {{.fd = fe->socket, .events = POLLIN},
 			{.fd = fe->backend, .events = POLLIN}};
-		n = poll(pollfds, ARRAY_LENGTH(pollfds), vhost_user_remaining_ms(deadline_ns));
-		if (n == 0)
+		int remaining_ms = vhost_user_remaining_ms(deadline_ns);
+		int slow_ms = remaining_ms - (CALL_TIMEOUT_MS - CALL_SLOW_MS);
+		n = poll(pollfds, ARRAY_LENGTH(pollfds),
+			said || slow_ms < 0 ? remaining_ms : slow_ms);
+		if (n == 0 && (said || slow_ms < 0))
 			return -ETIMEDOUT;
+		if (n == 0) {
+			log_warn("the device does not answer; waiting (does it serve somebody "
+				 "else?)");
+			said = true;
+		}
 		if (n < 0 && errno != EINTR)
 			return -errno;
 	}
 }
 
-/* For requests that have an answer of their own, at least @size bytes. */
+/* For requests that are answered with something, at least @size bytes. */
 static int call(struct frontend *fe, struct vhost_user_message *message, uint32_t size)
 {
 	int error = vhost_user_send(fe->socket, message, CALL_TIMEOUT_MS);
@@ -230,8 +252,7 @@ static int get_u64(struct frontend *fe, uint32_t request, uint64_t *value)
 	return error;
 }
 
-/* For those that have none: the device acknowledges them, which it does once they are carried out.
- */
+/* For requests without an answer: the device acknowledges that it has carried them out. */
 static int acknowledged(struct frontend *fe, struct vhost_user_message *message)
 {
 	message->header.flags |= VHOST_USER_FLAG_NEED_REPLY;
@@ -333,7 +354,7 @@ static bool has_protocol_feature(const struct frontend *fe, unsigned bit)
 	return fe->protocol_features & BIT(bit);
 }
 
-/* Gives the device its own way to us. */
+/* Gives the device a socket for its own requests. */
 static int open_backend(struct frontend *fe)
 {
 	int ends[2];
@@ -363,7 +384,7 @@ static int reserve_region(struct frontend *fe)
 	uint64_t size = message.payload.shmem_config.sizes[VIRTIO_GPU_SHM_ID_HOST_VISIBLE];
 	if (size == 0)
 		return 0;
-	if (size % PAGE_BYTES != 0 || size > WINDOW_MAX_BYTES)
+	if (size % PAGE_BYTES != 0 || size > REGION_MAX_BYTES)
 		return -EPROTO;
 	void *region =
 		mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -426,6 +447,7 @@ struct frontend *frontend_open(const char *path, uint64_t features, uint64_t opt
 	if (!fe)
 		return NULL;
 	fe->socket = fe->backend = -1;
+	wl_array_init(&fe->mappings);
 	vhost_user_reader_init(&fe->reader);
 	vhost_user_reader_init(&fe->backend_reader);
 	int error = connect_to(fe, path);
@@ -449,7 +471,7 @@ void frontend_destroy(struct frontend *fe)
 	fd_close(&fe->backend);
 	if (fe->region)
 		munmap(fe->region, fe->region_size);
-	free(fe->mappings);
+	wl_array_release(&fe->mappings);
 	free(fe);
 }
 
@@ -468,7 +490,8 @@ int frontend_config(struct frontend *fe, void *out, uint32_t size)
 	return 0;
 }
 
-/* As monitors do it: NUM, BASE, ADDR, KICK, CALL for each, then all are enabled. */
+/* In the order that monitors use: NUM, BASE, ADDR, KICK and CALL for each queue, then all are
+ * enabled. */
 static int start(struct frontend *fe, const struct frontend_memory *memory,
 	const struct frontend_queue *queues, uint32_t n_queues)
 {
@@ -519,8 +542,9 @@ uint64_t frontend_region_size(const struct frontend *fe)
 
 void *frontend_region_at(const struct frontend *fe, uint64_t offset, uint64_t size)
 {
-	for (size_t i = 0; i < fe->n_mappings; i++) {
-		const struct mapping *m = &fe->mappings[i];
+	const struct mapping *m;
+	wl_array_for_each(m, &fe->mappings)
+	{
 		if (m->writable && offset >= m->offset &&
 			range_fits(offset - m->offset, size, m->length))
 			return fe->region + offset;

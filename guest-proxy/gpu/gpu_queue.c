@@ -39,7 +39,7 @@
 #define BLOBS_OFFSET (UINT64_C(64) << 20)
 static_assert(DATA_OFFSET < BLOBS_OFFSET && DATA_OFFSET % PAGE_BYTES == 0, "");
 
-#define START_TIMEOUT_MS 15000
+#define START_TIMEOUT_MS 10000
 /* How long requests that nobody waits for may take before each of their answers interrupts: in
  * general, and at the start. */
 #define SETTLE_MS 100

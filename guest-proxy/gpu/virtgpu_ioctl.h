@@ -33,7 +33,7 @@ struct virtgpu_getparam {
 struct virtgpu_get_caps {
 	uint32_t id, version;
 	uint64_t address;
-	uint32_t size; /* at most this much is written; how much, nobody says */
+	uint32_t size; /* at most this much is written; the kernel does not say how much */
 	uint32_t pad;
 };
 
@@ -123,10 +123,10 @@ int virtgpu_open(const char *path);
 /* The number of the device behind @fd. 0 or -errno. */
 int virtgpu_device(int fd, dev_t *device);
 
-/* An fd that is readable when virtgpu_watch_removed has news of @path, or -errno. */
+/* An fd that becomes readable when files beside @path, or @path itself, were removed; or -errno. */
 int virtgpu_watch(const char *path);
 
-/* Takes what @watch has to say: whether the file at @path was removed since, if only for a moment.
+/* Reads what @watch has noticed: whether the file at @path was removed, even if there is one again.
  */
 bool virtgpu_watch_removed(int watch, const char *path);
 

@@ -54,7 +54,8 @@ struct virtqueue_driver {
 	uint16_t n_in_flight, n_prompt;
 	uint32_t settled;
 	unsigned n_free;
-	uint16_t free[VIRTQUEUE_DRIVER_SIZE]; /* a stack: few pages stay warm */
+	uint16_t free[VIRTQUEUE_DRIVER_SIZE]; /* a stack: slots that were used last are used again,
+						 so few pages are touched */
 	struct slot slots[VIRTQUEUE_DRIVER_SIZE];
 };
 
@@ -159,11 +160,12 @@ static void set_used_event(struct virtqueue_driver *driver)
 
 bool virtqueue_driver_publish(struct virtqueue_driver *driver, enum virtqueue_kick kick)
 {
-	/* The device must know how many completions are of no interest before it can make any. */
+	/* Before the device can complete anything, it must know which completion is to interrupt.
+	 */
 	set_used_event(driver);
 	__atomic_store_n(&driver->available->idx, driver->added, __ATOMIC_RELEASE);
-	/* Our index is visible before its wishes are read: it sets them, then looks at the index.
-	 */
+	/* The device says whether it wants a kick, then looks at our index once more. So the index
+	 * must be visible to it before we read that. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (kick == VIRTQUEUE_KICK_LAZY) {
 		uint16_t flags = __atomic_load_n(&driver->used->flags, __ATOMIC_RELAXED);
@@ -172,7 +174,7 @@ bool virtqueue_driver_publish(struct virtqueue_driver *driver, enum virtqueue_ki
 	}
 	const uint16_t *avail_event = (const uint16_t *)&driver->used->ring[VIRTQUEUE_DRIVER_SIZE];
 	uint16_t event = __atomic_load_n(avail_event, __ATOMIC_RELAXED);
-	/* Lazy requests that nobody was woken for count here, too. */
+	/* Counted from the last request that was decided about: lazy ones without a kick count. */
 	bool wanted = vring_need_event(event, driver->added, driver->decided);
 	driver->decided = driver->added;
 	return wanted;

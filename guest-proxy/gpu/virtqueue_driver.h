@@ -45,9 +45,8 @@ void *virtqueue_driver_command(struct virtqueue_driver *driver, unsigned slot);
 const void *virtqueue_driver_response(const struct virtqueue_driver *driver, unsigned slot);
 
 enum virtqueue_answer {
-	VIRTQUEUE_PROMPT,  /* the device completes it as soon as it sees it; nobody needs to be told
-			    */
-	VIRTQUEUE_AWAITED, /* completed some time; then the driver wants an interrupt */
+	VIRTQUEUE_PROMPT,  /* completed as soon as the device sees it; nobody needs to be told */
+	VIRTQUEUE_AWAITED, /* the driver wants an interrupt when it is completed */
 };
 
 /*
@@ -84,7 +83,7 @@ int virtqueue_driver_take(struct virtqueue_driver *driver, unsigned *slot, uint3
 bool virtqueue_driver_arm(struct virtqueue_driver *driver);
 
 /*
- * Prompt requests that are still out are late (the device holds them back): from now on every one
+ * Prompt requests that are not completed by now are late: from now on every one
  * of their completions interrupts. To be called some time after requests were added, as long as
  * virtqueue_driver_n_prompt is not 0; without it a late request would hide the completion of an
  * awaited one. Then virtqueue_driver_arm.

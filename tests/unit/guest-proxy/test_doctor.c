@@ -105,7 +105,7 @@ static void all_is_well_up_to_a_host_that_does_not_answer(void **state)
 	line_of("ok", "permissions");
 	line_of("ok", "driver");
 	line_of("ok", "capsets");
-	line_of("ok", "window");
+	line_of("ok", "host-visible region");
 	line_of("ok", "device");
 	line_of("ok", "context");
 	assert_int_equal(mock_virtgpu_live_blobs(), 0);
@@ -177,7 +177,7 @@ static void no_window_is_only_slower(void **state)
 	mock.params[VIRTGPU_HOST_VISIBLE] = 0;
 	mock.capset[4] = 0; /* so that it ends here */
 	run(&defaults);
-	line_of("warning", "window");
+	line_of("warning", "host-visible region");
 	assert_remedies();
 }
 
