@@ -4,72 +4,33 @@
  */
 #define VK_USE_PLATFORM_WAYLAND_KHR
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <vulkan/vulkan.h>
 
 #include "colours.h"
+#include "vulkan_device.h"
 #include "window.h"
 
 #define IMAGES_MAX 8
 #define FORMAT VK_FORMAT_B8G8R8A8_UNORM
 
 struct painter {
-	VkInstance instance;
-	VkPhysicalDevice gpu;
-	VkDevice device;
-	VkQueue queue;
+	struct vulkan_device vulkan;
 	VkSurfaceKHR surface;
 	VkSwapchainKHR swapchain;
 	VkRenderPass pass;
 	uint32_t n_images;
 	VkFramebuffer framebuffers[IMAGES_MAX];
-	VkCommandBuffer commands;
-	VkFence fence;
 };
-
-static void check(VkResult result, const char *what)
-{
-	if (result == VK_SUCCESS || result == VK_SUBOPTIMAL_KHR)
-		return;
-	fprintf(stderr, "%s: VkResult %d\n", what, result);
-	exit(1);
-}
 
 static void open_device(struct painter *painter)
 {
-	static const char *const instance_extensions[] = {
+	static const char *const instance[] = {
 		VK_KHR_SURFACE_EXTENSION_NAME, VK_KHR_WAYLAND_SURFACE_EXTENSION_NAME};
-	static const char *const device_extensions[] = {VK_KHR_SWAPCHAIN_EXTENSION_NAME};
-	const float priority = 1.0f;
-	const VkApplicationInfo application = {
-		.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .apiVersion = VK_API_VERSION_1_1};
-	const VkInstanceCreateInfo instance_info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
-		.pApplicationInfo = &application,
-		.enabledExtensionCount = 2,
-		.ppEnabledExtensionNames = instance_extensions};
-	const VkDeviceQueueCreateInfo queue_info = {
-		.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
-		.queueCount = 1,
-		.pQueuePriorities = &priority};
-	const VkDeviceCreateInfo device_info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-		.queueCreateInfoCount = 1,
-		.pQueueCreateInfos = &queue_info,
-		.enabledExtensionCount = 1,
-		.ppEnabledExtensionNames = device_extensions};
-	VkPhysicalDeviceProperties properties;
-	uint32_t n = 1;
-
-	check(vkCreateInstance(&instance_info, NULL, &painter->instance), "no instance");
-	check(vkEnumeratePhysicalDevices(painter->instance, &n, &painter->gpu) == VK_INCOMPLETE
-			? VK_SUCCESS
-			: (n == 1 ? VK_SUCCESS : VK_ERROR_UNKNOWN),
-		"no device");
-	vkGetPhysicalDeviceProperties(painter->gpu, &properties);
-	printf("%s\n", properties.deviceName);
-	check(vkCreateDevice(painter->gpu, &device_info, NULL, &painter->device),
-		"no device with swapchains");
-	vkGetDeviceQueue(painter->device, 0, 0, &painter->queue);
+	static const char *const device[] = {VK_KHR_SWAPCHAIN_EXTENSION_NAME};
+	const struct vulkan_extensions extensions = {
+		.n_instance = 2, .instance = instance, .n_device = 1, .device = device};
+	vulkan_open(&painter->vulkan, &extensions);
+	printf("%s\n", painter->vulkan.properties.deviceName);
 }
 
 static void make_swapchain(struct painter *painter, const struct window *window)
@@ -81,13 +42,15 @@ static void make_swapchain(struct painter *painter, const struct window *window)
 	VkSurfaceCapabilitiesKHR capabilities;
 	VkBool32 supported = VK_FALSE;
 
-	check(vkCreateWaylandSurfaceKHR(painter->instance, &surface_info, NULL, &painter->surface),
+	vulkan_check(vkCreateWaylandSurfaceKHR(
+			     painter->vulkan.instance, &surface_info, NULL, &painter->surface),
 		"no surface");
-	check(vkGetPhysicalDeviceSurfaceSupportKHR(painter->gpu, 0, painter->surface, &supported),
+	vulkan_check(vkGetPhysicalDeviceSurfaceSupportKHR(
+			     painter->vulkan.gpu, 0, painter->surface, &supported),
 		"no answer");
-	check(supported ? VK_SUCCESS : VK_ERROR_UNKNOWN, "the device shows no windows");
-	check(vkGetPhysicalDeviceSurfaceCapabilitiesKHR(
-		      painter->gpu, painter->surface, &capabilities),
+	vulkan_check(supported ? VK_SUCCESS : VK_ERROR_UNKNOWN, "the device shows no windows");
+	vulkan_check(vkGetPhysicalDeviceSurfaceCapabilitiesKHR(
+			     painter->vulkan.gpu, painter->surface, &capabilities),
 		"no capabilities");
 	const VkSwapchainCreateInfoKHR info = {.sType = VK_STRUCTURE_TYPE_SWAPCHAIN_CREATE_INFO_KHR,
 		.surface = painter->surface,
@@ -99,7 +62,7 @@ static void make_swapchain(struct painter *painter, const struct window *window)
 		.preTransform = VK_SURFACE_TRANSFORM_IDENTITY_BIT_KHR,
 		.compositeAlpha = VK_COMPOSITE_ALPHA_OPAQUE_BIT_KHR,
 		.presentMode = VK_PRESENT_MODE_FIFO_KHR};
-	check(vkCreateSwapchainKHR(painter->device, &info, NULL, &painter->swapchain),
+	vulkan_check(vkCreateSwapchainKHR(painter->vulkan.device, &info, NULL, &painter->swapchain),
 		"no swapchain");
 }
 
@@ -119,7 +82,8 @@ static void make_pass(struct painter *painter)
 		.pAttachments = &attachment,
 		.subpassCount = 1,
 		.pSubpasses = &subpass};
-	check(vkCreateRenderPass(painter->device, &info, NULL, &painter->pass), "no render pass");
+	vulkan_check(vkCreateRenderPass(painter->vulkan.device, &info, NULL, &painter->pass),
+		"no render pass");
 }
 
 static void make_framebuffers(struct painter *painter)
@@ -127,8 +91,8 @@ static void make_framebuffers(struct painter *painter)
 	VkImage images[IMAGES_MAX];
 
 	painter->n_images = IMAGES_MAX;
-	check(vkGetSwapchainImagesKHR(
-		      painter->device, painter->swapchain, &painter->n_images, images),
+	vulkan_check(vkGetSwapchainImagesKHR(painter->vulkan.device, painter->swapchain,
+			     &painter->n_images, images),
 		"no images");
 	for (uint32_t i = 0; i < painter->n_images; i++) {
 		VkImageView view;
@@ -138,7 +102,8 @@ static void make_framebuffers(struct painter *painter)
 			.viewType = VK_IMAGE_VIEW_TYPE_2D,
 			.format = FORMAT,
 			.subresourceRange = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 0, 1}};
-		check(vkCreateImageView(painter->device, &view_info, NULL, &view), "no view");
+		vulkan_check(vkCreateImageView(painter->vulkan.device, &view_info, NULL, &view),
+			"no view");
 		const VkFramebufferCreateInfo info = {
 			.sType = VK_STRUCTURE_TYPE_FRAMEBUFFER_CREATE_INFO,
 			.renderPass = painter->pass,
@@ -147,39 +112,22 @@ static void make_framebuffers(struct painter *painter)
 			.width = COLOURS_WIDTH,
 			.height = COLOURS_HEIGHT,
 			.layers = 1};
-		check(vkCreateFramebuffer(painter->device, &info, NULL, &painter->framebuffers[i]),
+		vulkan_check(vkCreateFramebuffer(painter->vulkan.device, &info, NULL,
+				     &painter->framebuffers[i]),
 			"no framebuffer");
 	}
 }
 
-static void make_commands(struct painter *painter)
-{
-	VkCommandPool pool;
-	const VkCommandPoolCreateInfo pool_info = {
-		.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
-		.flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT};
-	const VkFenceCreateInfo fence_info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
-
-	check(vkCreateCommandPool(painter->device, &pool_info, NULL, &pool), "no pool");
-	const VkCommandBufferAllocateInfo info = {
-		.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
-		.commandPool = pool,
-		.commandBufferCount = 1};
-	check(vkAllocateCommandBuffers(painter->device, &info, &painter->commands), "no commands");
-	check(vkCreateFence(painter->device, &fence_info, NULL, &painter->fence), "no fence");
-}
-
 static void record(struct painter *painter, uint32_t frame, uint32_t image)
 {
-	const VkCommandBufferBeginInfo begin = {
-		.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
+	VkCommandBuffer commands = painter->vulkan.commands;
 	const VkRenderPassBeginInfo pass = {.sType = VK_STRUCTURE_TYPE_RENDER_PASS_BEGIN_INFO,
 		.renderPass = painter->pass,
 		.framebuffer = painter->framebuffers[image],
 		.renderArea = {.extent = {COLOURS_WIDTH, COLOURS_HEIGHT}}};
 
-	check(vkBeginCommandBuffer(painter->commands, &begin), "no commands");
-	vkCmdBeginRenderPass(painter->commands, &pass, VK_SUBPASS_CONTENTS_INLINE);
+	vulkan_begin(&painter->vulkan);
+	vkCmdBeginRenderPass(commands, &pass, VK_SUBPASS_CONTENTS_INLINE);
 	for (uint32_t i = 0; i < COLOURS; i++) {
 		VkClearAttachment clear = {.aspectMask = VK_IMAGE_ASPECT_COLOR_BIT};
 		const VkClearRect rect = {.rect = {{(int32_t)(i % 2) * COLOURS_WIDTH / 2,
@@ -187,17 +135,9 @@ static void record(struct painter *painter, uint32_t frame, uint32_t image)
 						  {COLOURS_WIDTH / 2, COLOURS_HEIGHT / 2}},
 			.layerCount = 1};
 		memcpy(clear.clearValue.color.float32, colour_at(frame, i), sizeof(colours[0]));
-		vkCmdClearAttachments(painter->commands, 1, &clear, 1, &rect);
+		vkCmdClearAttachments(commands, 1, &clear, 1, &rect);
 	}
-	vkCmdEndRenderPass(painter->commands);
-	check(vkEndCommandBuffer(painter->commands), "no commands");
-}
-
-static void wait_for_fence(struct painter *painter)
-{
-	check(vkWaitForFences(painter->device, 1, &painter->fence, VK_TRUE, UINT64_MAX),
-		"no fence");
-	check(vkResetFences(painter->device, 1, &painter->fence), "no fence");
+	vkCmdEndRenderPass(commands);
 }
 
 /* One frame at a time: this is about pixels. */
@@ -205,21 +145,17 @@ static void show(struct painter *painter, uint32_t frame)
 {
 	uint32_t image;
 
-	check(vkAcquireNextImageKHR(painter->device, painter->swapchain, UINT64_MAX, VK_NULL_HANDLE,
-		      painter->fence, &image),
+	vulkan_check(vkAcquireNextImageKHR(painter->vulkan.device, painter->swapchain, UINT64_MAX,
+			     VK_NULL_HANDLE, painter->vulkan.fence, &image),
 		"no image");
-	wait_for_fence(painter);
+	vulkan_wait(&painter->vulkan);
 	record(painter, frame, image);
-	const VkSubmitInfo submit = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
-		.commandBufferCount = 1,
-		.pCommandBuffers = &painter->commands};
+	vulkan_run(&painter->vulkan);
 	const VkPresentInfoKHR present = {.sType = VK_STRUCTURE_TYPE_PRESENT_INFO_KHR,
 		.swapchainCount = 1,
 		.pSwapchains = &painter->swapchain,
 		.pImageIndices = &image};
-	check(vkQueueSubmit(painter->queue, 1, &submit, painter->fence), "nothing is drawn");
-	wait_for_fence(painter);
-	check(vkQueuePresentKHR(painter->queue, &present), "a frame is not shown");
+	vulkan_check(vkQueuePresentKHR(painter->vulkan.queue, &present), "a frame is not shown");
 }
 
 int main(void)
@@ -233,7 +169,6 @@ int main(void)
 	make_swapchain(&painter, &window);
 	make_pass(&painter);
 	make_framebuffers(&painter);
-	make_commands(&painter);
 	for (uint32_t frame = 0; frame < COLOURS_FRAMES; frame++)
 		show(&painter, frame);
 	printf("shown\n");

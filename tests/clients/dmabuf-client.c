@@ -11,19 +11,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "guest-proxy/gpu/virtgpu_ioctl.h" /* the kernel's layouts */
+#include "dmabuf_print.h"
 #include "linux-dmabuf-client-protocol.h"
 #include "picture.h"
-#include "protocol/formats/cross_domain.h"
+#include "virtgpu_memory.h"
 #include "window.h"
 #include "wl_drm-client-protocol.h"
-
-#define CAPSET 5
 
 enum via { VIA_DMABUF, VIA_CREATE, VIA_DRM, VIA_SHM };
 
@@ -59,205 +55,14 @@ struct client {
 	uint32_t dmabuf_version;
 	struct wl_drm *drm;
 	char node[64]; /* as wl_drm has it */
-	int render, primary;
-	uint32_t ring; /* of the render node's context: its handle */
-	uint8_t *ring_map;
-};
-
-struct memory {
-	int node; /* the fd of the device it is of */
-	uint32_t handle;
-	uint8_t *map;
-	size_t size;
-	uint32_t stride;
-	int dmabuf;
+	struct virtgpu_context context;
+	int primary; /* with --dumb, instead */
 };
 
 _Noreturn static void die(const char *what)
 {
 	perror(what);
 	exit(1);
-}
-
-/* Memory of the device */
-
-static int open_node(const char *format, int first)
-{
-	for (int i = 0; i < 8; i++) {
-		char path[64];
-		snprintf(path, sizeof(path), format, first + i);
-		int fd = open(path, O_RDWR | O_CLOEXEC);
-		if (fd >= 0)
-			return fd;
-	}
-	die(format);
-}
-
-static void context_init(int fd)
-{
-	struct virtgpu_context_set_param params[] = {
-		{VIRTGPU_CONTEXT_CAPSET_ID, CAPSET},
-		{VIRTGPU_CONTEXT_NUM_RINGS, 2},
-	};
-	struct virtgpu_context_init init = {.n_params = 2, .params = (uintptr_t)params};
-	if (ioctl(fd, VIRTGPU_IOCTL_CONTEXT_INIT, &init) < 0)
-		die("CONTEXT_INIT");
-}
-
-static struct virtgpu_create_blob create_blob(
-	int node, uint32_t memory, uint64_t blob_id, uint64_t size)
-{
-	struct virtgpu_create_blob create = {
-		.memory = memory,
-		.flags = VIRTGPU_BLOB_MAPPABLE | VIRTGPU_BLOB_SHAREABLE,
-		.blob_id = blob_id,
-		.size = size,
-	};
-	if (ioctl(node, VIRTGPU_IOCTL_CREATE_BLOB, &create) < 0)
-		die("CREATE_BLOB");
-	return create;
-}
-
-static uint64_t map_offset(int node, uint32_t handle)
-{
-	struct virtgpu_map map = {.bo_handle = handle};
-	if (ioctl(node, VIRTGPU_IOCTL_MAP, &map) < 0)
-		die("MAP");
-	return map.offset;
-}
-
-/* Commands of a cross-domain context; returns when the host has run them. */
-static void execute(struct client *client, const void *commands, uint32_t size)
-{
-	struct virtgpu_execute execute = {
-		.flags = VIRTGPU_EXECUTE_RING_IDX,
-		.size = size,
-		.commands = (uintptr_t)commands,
-		.bo_handles = (uintptr_t)&client->ring,
-		.n_bo_handles = 1,
-	};
-	struct virtgpu_wait wait = {.bo_handle = client->ring};
-	if (ioctl(client->render, VIRTGPU_IOCTL_EXECUTE, &execute) < 0 ||
-		ioctl(client->render, VIRTGPU_IOCTL_WAIT, &wait) < 0)
-		die("EXECUTE");
-}
-
-/* Without a channel the context asks for memory only. */
-static void ring_create(struct client *client)
-{
-	struct virtgpu_create_blob create =
-		create_blob(client->render, VIRTGPU_MEMORY_GUEST, 0, 4096);
-	client->ring = create.bo_handle;
-	client->ring_map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, client->render,
-		(off_t)map_offset(client->render, client->ring));
-	if (client->ring_map == MAP_FAILED)
-		die("mmap of the ring");
-	const struct cross_domain_init init = {
-		.hdr = {.cmd = CROSS_DOMAIN_CMD_INIT, .cmd_size = sizeof(init)},
-		.query_ring = create.resource_id,
-		.channel_ring = create.resource_id,
-		.channel_type = client->options.unfinished_s ? CROSS_DOMAIN_CHANNEL_WAYLAND : 0,
-	};
-	execute(client, &init, sizeof(init));
-}
-
-/*
- * Work on @memory that lasts as long as we like: a POLL, whose fence is signalled when the
- * compositor says something in this context's own channel, where nobody has asked it anything.
- */
-static void work_begin(struct client *client, const struct memory *memory)
-{
-	const struct cross_domain_poll poll = {
-		.hdr = {.cmd = CROSS_DOMAIN_CMD_POLL, .cmd_size = sizeof(poll)}};
-	struct virtgpu_execute execute = {
-		.flags = VIRTGPU_EXECUTE_RING_IDX,
-		.ring_idx = CROSS_DOMAIN_CHANNEL_RING,
-		.size = sizeof(poll),
-		.commands = (uintptr_t)&poll,
-		.bo_handles = (uintptr_t)&memory->handle,
-		.n_bo_handles = 1,
-	};
-	if (ioctl(client->render, VIRTGPU_IOCTL_EXECUTE, &execute) < 0)
-		die("POLL");
-}
-
-/* wl_display.sync(new id 2) */
-static void work_end(struct client *client)
-{
-	static const uint32_t sync[] = {1, 12 << 16, 2};
-	struct {
-		struct cross_domain_send_receive send;
-		uint32_t bytes[3];
-	} command = {
-		.send = {.hdr = {.cmd = CROSS_DOMAIN_CMD_SEND, .cmd_size = sizeof(command)},
-			.opaque_data_size = sizeof(sync)},
-	};
-	memcpy(command.bytes, sync, sizeof(sync));
-	execute(client, &command, sizeof(command));
-}
-
-static uint64_t allocate_blob(struct client *client, struct memory *memory)
-{
-	struct cross_domain_image_requirements answer = {0};
-	uint32_t kind = VIRTGPU_MEMORY_GUEST;
-	if (client->options.host) {
-		const struct cross_domain_get_image_requirements request = {
-			.hdr = {.cmd = CROSS_DOMAIN_CMD_GET_IMAGE_REQUIREMENTS,
-				.cmd_size = sizeof(request)},
-			.width = (uint32_t)memory->size,
-			.height = 1,
-			.drm_format = DRM_FORMAT_R8,
-			.flags = 16, /* linear */
-		};
-		execute(client, &request, sizeof(request));
-		memcpy(&answer, client->ring_map, sizeof(answer));
-		kind = VIRTGPU_MEMORY_HOST3D;
-	}
-	memory->handle = create_blob(memory->node, kind, answer.blob_id, memory->size).bo_handle;
-	return map_offset(memory->node, memory->handle);
-}
-
-static uint64_t allocate_dumb(struct memory *memory, int32_t width, int32_t height)
-{
-	struct drm_mode_create_dumb create = {
-		.width = (uint32_t)width, .height = (uint32_t)height, .bpp = 32};
-	if (ioctl(memory->node, DRM_IOCTL_MODE_CREATE_DUMB, &create) < 0)
-		die("CREATE_DUMB");
-	memory->handle = create.handle;
-	memory->size = create.size;
-	memory->stride = create.pitch;
-	struct drm_mode_map_dumb map = {.handle = memory->handle};
-	if (ioctl(memory->node, DRM_IOCTL_MODE_MAP_DUMB, &map) < 0)
-		die("MAP_DUMB");
-	return map.offset;
-}
-
-static struct memory allocate(struct client *client, int32_t width, int32_t height)
-{
-	const struct options *options = &client->options;
-	struct memory memory = {.node = options->dumb ? client->primary : client->render};
-	memory.stride = (uint32_t)width * 4 + options->padding;
-	memory.size = (options->offset + (size_t)memory.stride * (size_t)height + 4095) & ~4095ul;
-	uint64_t offset = options->dumb ? allocate_dumb(&memory, width, height)
-					: allocate_blob(client, &memory);
-	memory.map = mmap(
-		NULL, memory.size, PROT_READ | PROT_WRITE, MAP_SHARED, memory.node, (off_t)offset);
-	if (memory.map == MAP_FAILED)
-		die("mmap");
-	struct drm_prime_handle prime = {
-		.handle = memory.handle, .flags = DRM_CLOEXEC | DRM_RDWR, .fd = -1};
-	if (ioctl(memory.node, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime) < 0)
-		die("PRIME_HANDLE_TO_FD");
-	memory.dmabuf = prime.fd;
-	return memory;
-}
-
-static void release(struct memory *memory)
-{
-	struct drm_gem_close gem_close = {.handle = memory->handle};
-	munmap(memory->map, memory->size);
-	close(memory->dmabuf);
-	ioctl(memory->node, DRM_IOCTL_GEM_CLOSE, &gem_close);
 }
 
 /* The picture, as shm-client draws it */
@@ -330,32 +135,21 @@ static void handle_release(void *data, struct wl_buffer *buffer)
 
 static const struct wl_buffer_listener buffer_listener = {.release = handle_release};
 
-static void handle_frame(void *data, struct wl_callback *callback, uint32_t time_ms)
-{
-	*(bool *)data = true;
-	wl_callback_destroy(callback);
-}
-
-static const struct wl_callback_listener frame_listener = {.done = handle_frame};
-
 /* Commits @buffer and waits for the frame callback. */
 static void show(struct client *client, struct window_buffer *buffer, int32_t width, int32_t height)
 {
 	struct window *window = &client->window;
-	bool shown = false;
-	wl_callback_add_listener(wl_surface_frame(window->surface), &frame_listener, &shown);
+	bool shown;
+	window_want_frame(window, &shown);
 	window_commit(window, buffer, 0, 0, width, height);
 	if (client->options.unfinished_s) {
 		wl_display_flush(window->display);
 		printf("committed\n");
 		fflush(stdout);
 		sleep(client->options.unfinished_s);
-		work_end(client);
+		virtgpu_work_end(&client->context);
 	}
-	while (!shown) {
-		if (!window_dispatch(window))
-			window_die(window, "waiting for a frame");
-	}
+	window_await(window, &shown, "waiting for a frame");
 }
 
 /* Shows a picture; returns what shows it. */
@@ -363,7 +157,10 @@ static struct memory show_picture(
 	struct client *client, struct window_buffer *buffer, int32_t width, int32_t height)
 {
 	const struct options *options = &client->options;
-	struct memory memory = allocate(client, width, height);
+	struct memory memory = options->dumb
+		? virtgpu_allocate_dumb(client->primary, width, height)
+		: virtgpu_allocate(&client->context, options->host, width, height, options->offset,
+			  options->padding);
 	draw(&memory, options->offset, options->seed, width, height);
 	buffer->buffer = make_buffer(client, memory.dmabuf, memory.stride, width, height);
 	if (!buffer->buffer) {
@@ -372,7 +169,7 @@ static struct memory show_picture(
 	}
 	wl_buffer_add_listener(buffer->buffer, &buffer_listener, buffer);
 	if (options->unfinished_s)
-		work_begin(client, &memory);
+		virtgpu_work_begin(&client->context, &memory);
 	show(client, buffer, width, height);
 	return memory;
 }
@@ -385,14 +182,14 @@ static void storm(struct client *client)
 		struct window_buffer *buffer = &buffers[i % 2];
 		if (buffer->buffer) {
 			wl_buffer_destroy(buffer->buffer);
-			release(&memories[i % 2]);
+			virtgpu_release(&memories[i % 2]);
 		}
 		memories[i % 2] = show_picture(
 			client, buffer, (int32_t)(16 + i % 500), (int32_t)(16 + i / 2 % 300));
 	}
 	for (size_t i = 0; i < 2; i++) {
 		wl_buffer_destroy(buffers[i].buffer);
-		release(&memories[i]);
+		virtgpu_release(&memories[i]);
 	}
 }
 
@@ -437,96 +234,7 @@ static void offer_foreign(struct client *client)
 	close(fd);
 }
 
-/* Feedback and formats, printed */
-
-static void handle_done(void *data, struct zwp_linux_dmabuf_feedback_v1 *feedback)
-{
-	printf("done\n");
-	*(bool *)data = true;
-}
-
-static void print_hex(const char *name, const uint8_t *bytes, size_t size)
-{
-	printf("%s ", name);
-	for (size_t i = 0; i < size; i++)
-		printf("%02x", bytes[i]);
-	printf("\n");
-}
-
-/* A line for each pair: its 16 bytes. */
-static void handle_format_table(
-	void *data, struct zwp_linux_dmabuf_feedback_v1 *feedback, int32_t fd, uint32_t size)
-{
-	/* As clients are told to: private, for reading. */
-	uint8_t *table = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (table == MAP_FAILED)
-		die("format table");
-	printf("table %u, writable %d\n", size, pwrite(fd, table, 1, 0) >= 0);
-	for (uint32_t i = 0; i + 16 <= size; i += 16)
-		print_hex("pair", table + i, 16);
-	munmap(table, size);
-	close(fd);
-}
-
-static void print_device(const char *name, const struct wl_array *array)
-{
-	dev_t device = 0;
-	memcpy(&device, array->data, array->size < sizeof(device) ? array->size : sizeof(device));
-	printf("%s %u:%u\n", name, major(device), minor(device));
-}
-
-static void handle_main_device(
-	void *data, struct zwp_linux_dmabuf_feedback_v1 *feedback, struct wl_array *device)
-{
-	print_device("main_device", device);
-}
-
-static void handle_tranche_done(void *data, struct zwp_linux_dmabuf_feedback_v1 *feedback)
-{
-	printf("tranche_done\n");
-}
-
-static void handle_target_device(
-	void *data, struct zwp_linux_dmabuf_feedback_v1 *feedback, struct wl_array *device)
-{
-	print_device("tranche_target_device", device);
-}
-
-static void handle_tranche_formats(
-	void *data, struct zwp_linux_dmabuf_feedback_v1 *feedback, struct wl_array *indices)
-{
-	print_hex("tranche_formats", indices->data, indices->size);
-}
-
-static void handle_tranche_flags(
-	void *data, struct zwp_linux_dmabuf_feedback_v1 *feedback, uint32_t flags)
-{
-	printf("tranche_flags %u\n", flags);
-}
-
-static const struct zwp_linux_dmabuf_feedback_v1_listener feedback_listener = {
-	.done = handle_done,
-	.format_table = handle_format_table,
-	.main_device = handle_main_device,
-	.tranche_done = handle_tranche_done,
-	.tranche_target_device = handle_target_device,
-	.tranche_formats = handle_tranche_formats,
-	.tranche_flags = handle_tranche_flags,
-};
-
-static void print_feedback(struct client *client)
-{
-	bool done = false;
-	printf("version %u\n", client->dmabuf_version);
-	struct zwp_linux_dmabuf_feedback_v1 *feedback =
-		zwp_linux_dmabuf_v1_get_default_feedback(client->dmabuf);
-	zwp_linux_dmabuf_feedback_v1_add_listener(feedback, &feedback_listener, &done);
-	while (!done) {
-		if (!window_dispatch(&client->window))
-			window_die(&client->window, "waiting for feedback");
-	}
-	zwp_linux_dmabuf_feedback_v1_destroy(feedback);
-}
+/* What the compositor has */
 
 static void handle_format(void *data, struct zwp_linux_dmabuf_v1 *dmabuf, uint32_t format)
 {
@@ -536,12 +244,8 @@ static void handle_modifier(void *data, struct zwp_linux_dmabuf_v1 *dmabuf, uint
 	uint32_t modifier_hi, uint32_t modifier_lo)
 {
 	const struct client *client = data;
-	const struct {
-		uint32_t format, pad;
-		uint64_t modifier;
-	} pair = {format, 0, (uint64_t)modifier_hi << 32 | modifier_lo};
 	if (client->options.formats)
-		print_hex("pair", (const uint8_t *)&pair, sizeof(pair));
+		dmabuf_print_pair(format, (uint64_t)modifier_hi << 32 | modifier_lo);
 }
 
 static const struct zwp_linux_dmabuf_v1_listener dmabuf_listener = {
@@ -617,8 +321,7 @@ static bool options_parse(struct options *options, int argc, char **argv)
 	for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
 		switch (option) {
 		case 's':
-			if (sscanf(optarg, "%" SCNd32 "x%" SCNd32, &options->width,
-				    &options->height) != 2)
+			if (!window_parse_size(optarg, &options->width, &options->height))
 				return false;
 			break;
 		case 'e':
@@ -662,8 +365,7 @@ static bool options_parse(struct options *options, int argc, char **argv)
 			return false;
 		}
 	}
-	return optind == argc && options->width > 0 && options->height > 0 &&
-		options->width <= 16384 && options->height <= 16384;
+	return optind == argc;
 }
 
 static void connect_all(struct client *client)
@@ -680,16 +382,15 @@ static void connect_all(struct client *client)
 	if (options->feedback || options->formats || options->foreign || options->via == VIA_SHM)
 		return;
 	if (options->dumb) {
-		client->primary = open_node("/dev/dri/card%d", 0);
+		client->primary = virtgpu_open_node("/dev/dri/card%d", 0);
 		return;
 	}
-	client->render = options->via == VIA_DRM ? open(client->node, O_RDWR | O_CLOEXEC)
-						 : open_node("/dev/dri/renderD%d", 128);
-	if (client->render < 0)
+	int render = options->via == VIA_DRM ? open(client->node, O_RDWR | O_CLOEXEC)
+					     : virtgpu_open_node("/dev/dri/renderD%d", 128);
+	if (render < 0)
 		die(client->node);
-	context_init(client->render);
-	if (options->host || options->unfinished_s)
-		ring_create(client);
+	client->context = virtgpu_context_create(
+		render, options->host || options->unfinished_s, options->unfinished_s);
 }
 
 int main(int argc, char **argv)
@@ -702,8 +403,10 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	connect_all(&client);
-	if (options->feedback)
-		print_feedback(&client);
+	if (options->feedback) {
+		printf("version %u\n", client.dmabuf_version);
+		dmabuf_print_feedback(&client.window, client.dmabuf);
+	}
 	if (options->foreign)
 		offer_foreign(&client);
 	if (options->feedback || options->formats || options->foreign)
@@ -717,10 +420,9 @@ int main(int argc, char **argv)
 		show_picture(&client, &buffer, options->width, options->height);
 	printf("shown\n");
 	fflush(stdout);
-	while (options->hold && !client.window.closed) {
-		if (!window_dispatch(&client.window))
-			window_die(&client.window, "holding the window");
-	}
-	window_finish(&client.window);
+	if (options->hold)
+		window_run(&client.window);
+	else
+		window_finish(&client.window);
 	return 0;
 }

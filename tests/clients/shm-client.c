@@ -45,14 +45,6 @@ static void draw_rows(
 	}
 }
 
-static void handle_frame(void *data, struct wl_callback *callback, uint32_t time_ms)
-{
-	*(bool *)data = true;
-	wl_callback_destroy(callback);
-}
-
-static const struct wl_callback_listener frame_listener = {.done = handle_frame};
-
 /* Every buffer must show the whole of the picture, so rows drawn in earlier frames are drawn again
  * where a buffer has not seen them; the damage is only what differs from the frame before. */
 static void draw_frame(struct window *window, const struct options *options, uint32_t frame)
@@ -79,14 +71,10 @@ static void draw_frame(struct window *window, const struct options *options, uin
 			window_die(window, "committing");
 		return;
 	}
-	bool shown = false;
-	struct wl_callback *callback = wl_surface_frame(window->surface);
-	wl_callback_add_listener(callback, &frame_listener, &shown);
+	bool shown;
+	window_want_frame(window, &shown);
 	window_commit(window, buffer, 0, damage_y, options->width, damage_rows);
-	while (!shown) {
-		if (!window_dispatch(window))
-			window_die(window, "waiting for a frame");
-	}
+	window_await(window, &shown, "waiting for a frame");
 }
 
 static bool options_parse(struct options *options, int argc, char **argv)
@@ -105,8 +93,7 @@ static bool options_parse(struct options *options, int argc, char **argv)
 	for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
 		switch (option) {
 		case 's':
-			if (sscanf(optarg, "%" SCNd32 "x%" SCNd32, &options->width,
-				    &options->height) != 2)
+			if (!window_parse_size(optarg, &options->width, &options->height))
 				return false;
 			break;
 		case 'n':
@@ -134,8 +121,7 @@ static bool options_parse(struct options *options, int argc, char **argv)
 			return false;
 		}
 	}
-	return optind == argc && options->width > 0 && options->height > 0 &&
-		options->width <= 16384 && options->height <= 16384;
+	return optind == argc;
 }
 
 int main(int argc, char **argv)
@@ -159,10 +145,9 @@ int main(int argc, char **argv)
 		draw_frame(&window, &options, frame);
 	printf("%" PRIu32 " frames\n", options.frames);
 	fflush(stdout);
-	while (options.hold && !window.closed) {
-		if (!window_dispatch(&window))
-			window_die(&window, "holding the window");
-	}
-	window_finish(&window);
+	if (options.hold)
+		window_run(&window);
+	else
+		window_finish(&window);
 	return 0;
 }

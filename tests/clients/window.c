@@ -2,6 +2,7 @@
 #include "window.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 #define SEAT_VERSION 7
 #define COMPOSITOR_VERSION 4
+#define SIZE_MAX_PX 16384
 
 _Noreturn void window_die(const struct window *window, const char *what)
 {
@@ -155,10 +157,7 @@ void window_create(struct window *window, const char *title, int32_t width, int3
 	xdg_toplevel_set_title(window->toplevel, title);
 	xdg_toplevel_set_app_id(window->toplevel, title);
 	wl_surface_commit(window->surface);
-	while (!window->configured) {
-		if (!window_dispatch(window))
-			window_die(window, "first configure");
-	}
+	window_await(window, &window->configured, "first configure");
 	buffers_create(window);
 }
 
@@ -181,6 +180,28 @@ void window_commit(struct window *window, struct window_buffer *buffer, int32_t 
 	wl_surface_damage_buffer(window->surface, x, y, width, height);
 	wl_surface_commit(window->surface);
 	buffer->busy = true;
+}
+
+static void handle_frame(void *data, struct wl_callback *callback, uint32_t time_ms)
+{
+	*(bool *)data = true;
+	wl_callback_destroy(callback);
+}
+
+static const struct wl_callback_listener frame_listener = {.done = handle_frame};
+
+void window_want_frame(struct window *window, bool *shown)
+{
+	*shown = false;
+	wl_callback_add_listener(wl_surface_frame(window->surface), &frame_listener, shown);
+}
+
+void window_await(struct window *window, const bool *happened, const char *what)
+{
+	while (!*happened) {
+		if (!window_dispatch(window))
+			window_die(window, what);
+	}
 }
 
 bool window_dispatch(struct window *window)
@@ -234,11 +255,14 @@ void window_show(struct window *window)
 
 void window_run(struct window *window)
 {
-	while (!window->closed) {
-		if (!window_dispatch(window))
-			window_die(window, "waiting for events");
-	}
+	window_await(window, &window->closed, "waiting for events");
 	window_finish(window);
+}
+
+bool window_parse_size(const char *text, int32_t *width, int32_t *height)
+{
+	return sscanf(text, "%" SCNd32 "x%" SCNd32, width, height) == 2 && *width > 0 &&
+		*height > 0 && *width <= SIZE_MAX_PX && *height <= SIZE_MAX_PX;
 }
 
 const char *window_name(void *data, struct wl_surface *surface)

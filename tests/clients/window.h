@@ -58,6 +58,12 @@ struct window_buffer *window_next_buffer(struct window *window);
 void window_commit(struct window *window, struct window_buffer *buffer, int32_t x, int32_t y,
 	int32_t width, int32_t height);
 
+/* *@shown becomes true with the frame callback of the next commit. */
+void window_want_frame(struct window *window, bool *shown);
+
+/* Dispatches events until *@happened; @what it is in messages. */
+void window_await(struct window *window, const bool *happened, const char *what);
+
 /* Waits for events and dispatches them. Return: false when the connection is gone. */
 bool window_dispatch(struct window *window);
 
@@ -72,6 +78,10 @@ void window_run(struct window *window);
 
 /* What events call a surface: "window", or "unknown". @window is a struct window. */
 const char *window_name(void *window, struct wl_surface *surface);
+
+/* A size on the command line, WIDTHxHEIGHT. Return: false when it is none that a window can have.
+ */
+bool window_parse_size(const char *text, int32_t *width, int32_t *height);
 
 /* Ends the program with a message when the compositor lacks @global. */
 void window_needs(const void *global, const char *name);

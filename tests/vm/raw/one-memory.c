@@ -13,8 +13,8 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include <vulkan/vulkan.h>
 
+#include "tests/clients/vulkan_device.h"
 #include "wayland.h"
 
 #define WIDTH 256u
@@ -50,11 +50,7 @@ struct resource_info_args {
 #define IOCTL_TRANSFER_TO_HOST DRM_IOWR(DRM_COMMAND_BASE + 0x07, struct transfer_args)
 
 struct vulkan {
-	VkPhysicalDevice gpu;
-	VkDevice device;
-	VkQueue queue;
-	VkCommandBuffer commands;
-	VkFence fence;
+	struct vulkan_device device;
 	VkBuffer shared, own; /* what all see; what only we do */
 	uint8_t *map;         /* of the latter */
 	int dmabuf;
@@ -85,43 +81,14 @@ static void compare(const uint8_t *bytes, const char *what, uint32_t round)
 
 /* --- Vulkan --- */
 
-static void check(VkResult result, const char *what)
-{
-	if (result != VK_SUCCESS)
-		raw_die("%s: VkResult %d", what, result);
-}
-
 static void open_device(struct vulkan *vulkan)
 {
 	static const char *const extensions[] = {VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME,
 		VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME};
-	const float priority = 1.0f;
-	const VkApplicationInfo application = {
-		.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .apiVersion = VK_API_VERSION_1_1};
-	const VkInstanceCreateInfo instance_info = {
-		.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pApplicationInfo = &application};
-	const VkDeviceQueueCreateInfo queue_info = {
-		.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
-		.queueCount = 1,
-		.pQueuePriorities = &priority};
-	const VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-		.queueCreateInfoCount = 1,
-		.pQueueCreateInfos = &queue_info,
-		.enabledExtensionCount = 2,
-		.ppEnabledExtensionNames = extensions};
-	VkPhysicalDeviceProperties properties;
-	VkInstance instance;
-	uint32_t n = 1;
-
-	check(vkCreateInstance(&instance_info, NULL, &instance), "no instance");
-	vkEnumeratePhysicalDevices(instance, &n, &vulkan->gpu);
-	if (n == 0)
-		raw_die("no device");
-	vkGetPhysicalDeviceProperties(vulkan->gpu, &properties);
-	if (!strstr(properties.deviceName, "Venus"))
-		raw_die("the device is %s", properties.deviceName);
-	check(vkCreateDevice(vulkan->gpu, &info, NULL, &vulkan->device), "no device");
-	vkGetDeviceQueue(vulkan->device, 0, 0, &vulkan->queue);
+	vulkan_open(
+		&vulkan->device, &(struct vulkan_extensions){.n_device = 2, .device = extensions});
+	if (!strstr(vulkan->device.properties.deviceName, "Venus"))
+		raw_die("the device is %s", vulkan->device.properties.deviceName);
 }
 
 static uint32_t memory_type(
@@ -129,7 +96,7 @@ static uint32_t memory_type(
 {
 	VkPhysicalDeviceMemoryProperties properties;
 
-	vkGetPhysicalDeviceMemoryProperties(vulkan->gpu, &properties);
+	vkGetPhysicalDeviceMemoryProperties(vulkan->device.gpu, &properties);
 	for (uint32_t i = 0; i < properties.memoryTypeCount; i++) {
 		if (needs->memoryTypeBits & 1u << i &&
 			(properties.memoryTypes[i].propertyFlags & flags) == flags)
@@ -154,62 +121,42 @@ static VkDeviceMemory make_buffer(
 	VkMemoryRequirements needs;
 	VkDeviceMemory memory;
 
-	check(vkCreateBuffer(vulkan->device, &info, NULL, buffer), "no buffer");
-	vkGetBufferMemoryRequirements(vulkan->device, *buffer, &needs);
+	vulkan_check(vkCreateBuffer(vulkan->device.device, &info, NULL, buffer), "no buffer");
+	vkGetBufferMemoryRequirements(vulkan->device.device, *buffer, &needs);
 	const VkMemoryAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
 		.pNext = exported ? &export : NULL,
 		.allocationSize = needs.size,
 		.memoryTypeIndex = memory_type(vulkan, &needs, flags)};
-	check(vkAllocateMemory(vulkan->device, &allocate, NULL, &memory), "no memory");
-	check(vkBindBufferMemory(vulkan->device, *buffer, memory, 0), "no binding");
+	vulkan_check(
+		vkAllocateMemory(vulkan->device.device, &allocate, NULL, &memory), "no memory");
+	vulkan_check(vkBindBufferMemory(vulkan->device.device, *buffer, memory, 0), "no binding");
 	return memory;
 }
 
-static void vulkan_open(struct vulkan *vulkan)
+static void memory_open(struct vulkan *vulkan)
 {
-	const VkCommandPoolCreateInfo pool_info = {
-		.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
-		.flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT};
-	const VkFenceCreateInfo fence_info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
-	VkCommandPool pool;
-
 	open_device(vulkan);
-	check(vkCreateCommandPool(vulkan->device, &pool_info, NULL, &pool), "no pool");
-	const VkCommandBufferAllocateInfo info = {
-		.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
-		.commandPool = pool,
-		.commandBufferCount = 1};
-	check(vkAllocateCommandBuffers(vulkan->device, &info, &vulkan->commands), "no commands");
-	check(vkCreateFence(vulkan->device, &fence_info, NULL, &vulkan->fence), "no fence");
-
 	VkDeviceMemory shared = make_buffer(vulkan, &vulkan->shared, true, 0);
 	VkDeviceMemory own = make_buffer(vulkan, &vulkan->own, false,
 		VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT);
-	check(vkMapMemory(vulkan->device, own, 0, SIZE, 0, (void **)&vulkan->map), "no map");
+	vulkan_check(vkMapMemory(vulkan->device.device, own, 0, SIZE, 0, (void **)&vulkan->map),
+		"no map");
 	const VkMemoryGetFdInfoKHR get = {.sType = VK_STRUCTURE_TYPE_MEMORY_GET_FD_INFO_KHR,
 		.memory = shared,
 		.handleType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT};
-	PFN_vkGetMemoryFdKHR get_fd =
-		(PFN_vkGetMemoryFdKHR)vkGetDeviceProcAddr(vulkan->device, "vkGetMemoryFdKHR");
-	check(get_fd(vulkan->device, &get, &vulkan->dmabuf), "no dma-buf");
+	PFN_vkGetMemoryFdKHR get_fd = (PFN_vkGetMemoryFdKHR)vkGetDeviceProcAddr(
+		vulkan->device.device, "vkGetMemoryFdKHR");
+	vulkan_check(get_fd(vulkan->device.device, &get, &vulkan->dmabuf), "no dma-buf");
 }
 
 /* Copies between the two buffers, on the host. */
 static void vulkan_copy(struct vulkan *vulkan, VkBuffer from, VkBuffer to)
 {
-	const VkCommandBufferBeginInfo begin = {
-		.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
 	const VkBufferCopy all = {.size = SIZE};
-	const VkSubmitInfo submit = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
-		.commandBufferCount = 1,
-		.pCommandBuffers = &vulkan->commands};
 
-	check(vkBeginCommandBuffer(vulkan->commands, &begin), "no commands");
-	vkCmdCopyBuffer(vulkan->commands, from, to, 1, &all);
-	check(vkEndCommandBuffer(vulkan->commands), "no commands");
-	check(vkQueueSubmit(vulkan->queue, 1, &submit, vulkan->fence), "no submission");
-	check(vkWaitForFences(vulkan->device, 1, &vulkan->fence, VK_TRUE, UINT64_MAX), "no fence");
-	check(vkResetFences(vulkan->device, 1, &vulkan->fence), "no fence");
+	vulkan_begin(&vulkan->device);
+	vkCmdCopyBuffer(vulkan->device.commands, from, to, 1, &all);
+	vulkan_run(&vulkan->device);
 }
 
 static void vulkan_write(struct vulkan *vulkan)
@@ -374,7 +321,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: one-memory FILE\n");
 		return 2;
 	}
-	vulkan_open(&vulkan);
+	memory_open(&vulkan);
 	opengl_open(&opengl, vulkan.dmabuf);
 	raw_context_open(&wayland.context, RAW_PAGE);
 	raw_init(&wayland.context, 20, 1);

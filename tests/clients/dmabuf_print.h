@@ -1,0 +1,17 @@
+/* What linux-dmabuf tells its clients, printed. */
+#ifndef TESTS_CLIENTS_DMABUF_PRINT_H
+#define TESTS_CLIENTS_DMABUF_PRINT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "linux-dmabuf-client-protocol.h"
+#include "window.h"
+
+/* The default feedback, one event a line; dispatches until it is complete. */
+void dmabuf_print_feedback(struct window *window, struct zwp_linux_dmabuf_v1 *dmabuf);
+
+/* A pair of the table that version 4 has, as version 3 tells it. */
+void dmabuf_print_pair(uint32_t format, uint64_t modifier);
+
+#endif
