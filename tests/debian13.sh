@@ -31,6 +31,7 @@ prepare() {
     local compiler
     [ "$(id -u)" = 0 ] || lab_fail "a tree of Debian 13 needs root, for mmdebstrap and chroot"
     [ -e "$(tree)" ] || lab_locked lab_tree "" debian13
+    lab_used "$(tree)"
     for compiler in "${COMPILERS[@]}"; do
         lab_say "building in build-tests/debian13/build/$compiler"
         lab_compiled "$LAB_BUILD/$compiler" "debian13, $compiler" compile "$compiler"

@@ -28,6 +28,7 @@ host_compile() {
 # host_prepare: makes the tree, if it is missing, and compiles this working copy in it.
 host_prepare() {
     [ -e "$(host_tree)" ] || LAB_BACKPORTS=yes lab_locked lab_tree "" host
+    lab_used "$(host_tree)"
     lab_compiled "$HOST_BUILD" host host_compile
 }
 

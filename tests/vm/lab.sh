@@ -51,8 +51,29 @@ lab_locked() {
             lab_say "another process makes something; waiting"
             flock 9
         }
+        lab_forget
         "$@"
     ) 9>"$LAB_CACHE/lock" || exit
+}
+
+# What is not used any more, by any working copy, goes: what was made from other lists, scripts or kernels has other
+# names now, and nobody asks for the old ones.
+
+LAB_FORGET_DAYS=14
+
+# lab_used PATH...: they are in use, and stay in the cache.
+lab_used() {
+    touch -c "$@"
+}
+
+# Removes what nobody has used for some time.
+lab_forget() {
+    local old
+    while IFS= read -r old; do
+        lab_say "removing ${old##*/}, which nothing has used for $LAB_FORGET_DAYS days"
+        rm -rf --one-file-system "$old"
+    done < <(find "$LAB_CACHE" -mindepth 1 -maxdepth 1 -mtime +$LAB_FORGET_DAYS \
+        \( -name 'tree-*' -o -name 'kernel-*' -o -name 'monitor-*' -o -name 'linux-*' \))
 }
 
 # ---- Debian
@@ -180,5 +201,6 @@ lab_compiled() {
 lab_build() {
     [ "$(id -u)" = 0 ] || lab_fail "making guests needs root, for mmdebstrap and chroot"
     [ -e "$(guest_tree)" ] || lab_locked lab_tree "$LAB/guest/setup.sh" guest
+    lab_used "$(guest_tree)"
     lab_compiled "$LAB_LAYER" guest layer_compile
 }

@@ -134,6 +134,7 @@ qemu_prepare() {
         if [ ! -e "$(qemu_monitor)" ] || [ ! -e "$(qemu_kernel "$kind")" ] || [ ! -e "$(qemu_image)" ]; then
             lab_locked qemu_make "$kind"
         fi
+        lab_used "$(qemu_monitor)" "$(qemu_kernel "$kind")" "$(qemu_image)"
     done
     [ "$1" != qemu ] || host_prepare
 }

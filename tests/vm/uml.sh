@@ -79,6 +79,7 @@ uml_kernel_build() {
 # uml_prepare KIND: makes what is missing besides lab_build.
 uml_prepare() {
     [ -x "$(uml_kernel)" ] || lab_locked uml_kernel_build
+    lab_used "$(uml_kernel)"
 }
 
 # uml_exec KIND SHARE SOCKET DIRECTORY: becomes the machine, with the device behind SOCKET. DIRECTORY is for

@@ -13,7 +13,7 @@ meson install --no-rebuild --destdir $layer
 # shellcheck disable=SC2086
 install -D -t $layer$programs $tests
 install -D -t $layer$programs $source/tests/e2e/terminal.sh $source/tests/e2e/window.qml
-install -D -t $layer$programs $source/tests/vm/guest/udmabuf.sh
+install -D -t $layer$programs $source/tests/vm/guest/udmabuf.sh $source/tests/vm/guest/has-colour.py
 $source/tests/e2e/gtk-config.sh $layer$programs/config
 install -D $source/tests/vm/guest/agent.sh $layer/usr/libexec/wayferry-lab/agent
 install -D $source/tests/vm/guest/uml-init.sh $layer/usr/libexec/wayferry-lab/uml-init

@@ -16,7 +16,7 @@ trap 'kill $(jobs -p)' EXIT
 rm -rf /dev/dri     # this machine's GPU is none of the host's that is played
 
 until_true() {
-    for _ in $(seq 200); do
+    for _ in $(seq 600); do
         "$@" && return 0
         sleep 0.2
     done
@@ -33,6 +33,12 @@ weston_start() {
         --socket=host --width=1280 --height=720 --idle-time=0 --debug >"$directory/weston.log" 2>&1 &
     compositor=$!
     until_true test -S "$directory/host"
+    until_true desktop_drawn
+}
+
+# The desktop's background is a client's window: it comes some time after the compositor.
+desktop_drawn() {
+    screenshot "$directory/desktop" && $programs/has-colour.py "$directory/desktop" 336699
 }
 
 mutter_start() {
