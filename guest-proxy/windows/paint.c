@@ -48,7 +48,7 @@ static uint64_t copy_piece(struct paint *paint, const struct buffer *buffer)
 	size_t x = swapchain->whole_rows ? 0 : (size_t)box->x1;
 	size_t width =
 		swapchain->whole_rows ? (size_t)swapchain->width : (size_t)(box->x2 - box->x1);
-	size_t y = (size_t)(box->y1 + paint->row), left = (size_t)box->y2 - y;
+	size_t y = (size_t)box->y1 + (size_t)paint->row, left = (size_t)box->y2 - y;
 	size_t rows = min_u64(left, max_u64(PIECE_BYTES / (width * pixel), 1));
 
 	paint->row += (int32_t)rows;
