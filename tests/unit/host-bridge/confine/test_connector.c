@@ -63,9 +63,19 @@ static int tear_down(void **state)
 	return rmdir(directory);
 }
 
+/* connector_connect, asked again for a second: the connector may be slow beside other work. */
+static int connect_in_time(void)
+{
+	int64_t start = monotonic_ms();
+	int fd;
+	while ((fd = connector_connect(&address)) == -EAGAIN && monotonic_ms() - start < 1000)
+		usleep(1000);
+	return fd;
+}
+
 static void connections_are_the_connectors(void **state)
 {
-	int client = connector_connect(&address);
+	int client = connect_in_time();
 	int peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	struct ucred credentials;
 
@@ -83,16 +93,16 @@ static void errors_are_told(void **state)
 {
 	int fds[16], n = 0;
 
-	while (n < 16 && (fds[n] = connector_connect(&address)) >= 0)
+	while (n < 16 && (fds[n] = connect_in_time()) >= 0)
 		n++;
 	assert_in_range(n, 2, 15);
 	assert_int_equal(fds[n], -EAGAIN); /* the listener's queue is full */
 	while (n > 0)
 		close(fds[--n]);
 	fd_close(&listener);
-	assert_int_equal(connector_connect(&address), -ECONNREFUSED);
+	assert_int_equal(connect_in_time(), -ECONNREFUSED);
 	assert_int_equal(unlink(address.sun_path), 0);
-	assert_int_equal(connector_connect(&address), -ENOENT);
+	assert_int_equal(connect_in_time(), -ENOENT);
 }
 
 static void a_connector_that_is_stopped_is_not_waited_for(void **state)
