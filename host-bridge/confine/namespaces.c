@@ -156,13 +156,14 @@ int namespaces_replace_root(const struct place *places, size_t n_places, int *pr
 		mount(NULL, base, NULL, MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
 			ROOT_MODE) < 0)
 		error = -errno;
-	if (error < 0)
-		return error;
 	/* The old root comes to lie on the new one, and is taken off. */
-	if (chdir(base) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
-		umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
-		return -errno;
-	return 0;
+	if (error == 0 && (chdir(base) < 0 || syscall(SYS_pivot_root, ".", ".") < 0))
+		error = -errno;
+	if (error < 0 && base)
+		umount2(base, MNT_DETACH);
+	if (error == 0 && (umount2(".", MNT_DETACH) < 0 || chdir("/") < 0))
+		error = -ENOTRECOVERABLE;
+	return error;
 }
 
 void namespaces_drop_capabilities(void)

@@ -20,7 +20,7 @@ host_compile() {
     (host_enter /bin/sh -ec '
         cd /var/tmp/build
         [ -e build.ninja ] || meson setup . /usr/src/wayferry -Dtests=false -Drenderer=enabled
-        ninja host-bridge/wayferry-host host-bridge/render/worker/wayferry-renderer
+        ninja host-bridge/wayferry-host host-bridge/render/worker/wayferry-renderer host-bridge/render/worker/libwayferry-noexec.so
         cc -O2 -Wall -D_GNU_SOURCE -shared -fPIC -o udmabuf.so /usr/src/wayferry/tests/vm/host/udmabuf.c
         install /usr/src/wayferry/tests/vm/host/renderer.sh renderer.sh')
 }
