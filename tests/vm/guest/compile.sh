@@ -5,9 +5,12 @@ source=/usr/src/wayferry build=/var/tmp/build layer=/var/tmp/layer programs=/usr
 [ -e $build/build.ninja ] || meson setup $build $source --prefix=/usr --sysconfdir=/etc
 cd $build || exit
 ninja build.ninja      # what there is to build is asked next
-tests=$(ninja -t targets all | sed -n 's!^\(tests/\(clients\|bench\|vm\)/[^:]*\): c_LINKER.*!\1!p')
-# shellcheck disable=SC2086
-ninja host-bridge/wayferry-host guest-proxy/wayferry-guest $tests
+targets() {
+    ninja -t targets all | sed -n "s!^\($1\): c_LINKER.*!\1!p"
+}
+tests=$(targets 'tests/\(clients\|bench\|vm\)/[^:]*')
+# shellcheck disable=SC2046,SC2086
+ninja $(targets '\(guest-proxy\|host-bridge\)/.*wayferry-[a-z0-9]*') $tests
 meson install --no-rebuild --destdir $layer
 
 # shellcheck disable=SC2086
