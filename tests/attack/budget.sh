@@ -3,7 +3,7 @@
 # another machine goes on. Whoever takes too much is told which limit it has reached.
 . "$(dirname "$0")/../e2e/lib.sh"
 
-tests=(mime-types:120 sources:120 rectangles:120 surfaces:120 nested:120 pools:180 connections:120 cover:90 stopped-compositor:120 same-pages:120)
+tests=(mime-types:10 sources:10 rectangles:10 surfaces:10 nested:10 pools:15 connections:10 cover:8 stopped-compositor:10 same-pages:10)
 
 FAULTS=$WAYFERRY_CLIENTS/faults
 ATTACKER=$WAYFERRY_BUILD/tests/attack/attacker
@@ -25,7 +25,7 @@ attack() {
 
 # The other machine's application is served while the attack runs, each round trip within a second.
 bystander_goes_on() {
-    WAYLAND_DISPLAY=other timeout 60 "$FAULTS/rude" ping >>"$LOGS/bystander.log" 2>&1 ||
+    WAYLAND_DISPLAY=other limited 60 "$FAULTS/rude" ping >>"$LOGS/bystander.log" 2>&1 ||
         fail "the bystander is not served (log: $LOGS/bystander.log)"
     say "bystander: $(tail -n 1 "$LOGS/bystander.log")"
 }
@@ -153,7 +153,7 @@ test_stopped_compositor() {
 test_same_pages() {
     weston_start compositor
     bridge_start_host compositor bridge
-    timeout 100 "$WAYFERRY_BUILD/tests/attack/same-pages" "$XDG_RUNTIME_DIR/bridge.gpu" >"$LOGS/same-pages.log" 2>&1 ||
+    limited 100 "$WAYFERRY_BUILD/tests/attack/same-pages" "$XDG_RUNTIME_DIR/bridge.gpu" >"$LOGS/same-pages.log" 2>&1 ||
         fail "the other client is held up (log: $LOGS/same-pages.log)"
     say "$(tr '\n' ';' <"$LOGS/same-pages.log")"
 }

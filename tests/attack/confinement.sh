@@ -3,8 +3,8 @@
 # very processes (inject makes their system calls), as root and as an ordinary user.
 . "$(dirname "$0")/../e2e/lib.sh"
 
-tests=(host:60 host-user:60 connector:60 renderers:120 renderers-user:120 without-landlock:120 without-namespaces:120
-    older-kernels:120 gpu-nodes:60 off:60)
+tests=(host:5 host-user:5 connector:5 renderers:10 renderers-user:10 without-landlock:10 without-namespaces:10
+    older-kernels:10 gpu-nodes:5 off:5)
 
 TOOLS=$WAYFERRY_BUILD/tests/attack
 CONFINED_OPTIONS=()
@@ -219,7 +219,7 @@ attack_host() {
     [ -z "$(ls -A "/proc/$HOST/root/")" ] || fail "its root has: $(ls -A "/proc/$HOST/root/")"
     untraceable "$HOST"
     # It works all the same, and removes its socket at the end.
-    timeout 20 "$WAYFERRY_BUILD/guest-proxy/wayferry-guest" doctor --vhost-user "$PLACE/rt/x.gpu" >"$LOGS/guest.txt" ||
+    limited 20 "$WAYFERRY_BUILD/guest-proxy/wayferry-guest" doctor --vhost-user "$PLACE/rt/x.gpu" >"$LOGS/guest.txt" ||
         fail "guests have no windows (report: $LOGS/guest.txt)"
     stop host && [ "$STOP_STATUS" = 0 ] || fail "wayferry-host ended with status $STOP_STATUS"
     [ ! -e "$PLACE/rt/x.gpu" ] || fail "its socket is still there"
@@ -338,7 +338,7 @@ lacks() {
     local what=$1 text=$2 noun=$3
     ATTACK_MORE=attack_nothing_more attack_renderers nobody "$TOOLS/deny" "$what" --
     grep -q "^\[warn\] sandbox: no $text" "$LOGS/host.log" || fail "nobody says that there is no $text (log: $LOGS/host.log)"
-    timeout 20 "$TOOLS/deny" "$what" -- "$WAYFERRY_BUILD/host-bridge/wayferry-host" --socket "$BASE/required.gpu" \
+    limited 20 "$TOOLS/deny" "$what" -- "$WAYFERRY_BUILD/host-bridge/wayferry-host" --socket "$BASE/required.gpu" \
         --sandbox require >"$LOGS/required.log" 2>&1
     [ $? = 1 ] || fail "it starts with --sandbox=require (log: $LOGS/required.log)"
     grep -q "^\[error\] sandbox: no $text" "$LOGS/required.log" || fail "it does not say why (log: $LOGS/required.log)"
@@ -373,7 +373,7 @@ test_older_kernels() {
         rm -rf "$PLACE"
     done
     # Without filters there is no start.
-    timeout 20 "$TOOLS/deny" seccomp -- "$WAYFERRY_BUILD/host-bridge/wayferry-host" --socket "$BASE/none.gpu" \
+    limited 20 "$TOOLS/deny" seccomp -- "$WAYFERRY_BUILD/host-bridge/wayferry-host" --socket "$BASE/none.gpu" \
         >"$LOGS/none.log" 2>&1
     [ $? = 1 ] || fail "it starts without a filter (log: $LOGS/none.log)"
     grep -q '^\[error\] sandbox: no filter of system calls' "$LOGS/none.log" || fail "it does not say why"

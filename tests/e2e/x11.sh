@@ -2,8 +2,8 @@
 # X11 applications as windows: wayferry-x11 on sway itself (direct), and on wayferry-guest (bridged).
 . "$(dirname "$0")/lib.sh"
 
-tests=(windows:90 applications:120 popups:90 focus:90 life:60 clipboard:120
-    scale:120 states:90 outputs:90 many:120)
+tests=(windows:8 applications:10 popups:8 focus:8 life:5 clipboard:10
+    scale:10 states:8 outputs:8 many:10)
 
 # each_way FUNCTION: runs it with wayferry-x11 direct and bridged.
 each_way() {
@@ -370,7 +370,7 @@ pasted_equals() {
     local primary=
     [ "${3:-clipboard}" = clipboard ] || primary=--primary
     # shellcheck disable=SC2086
-    WAYLAND_DISPLAY=host timeout 20 wl-paste -n $primary -t "$2" >"$WORK/pasted" 2>/dev/null
+    WAYLAND_DISPLAY=host limited 20 wl-paste -n $primary -t "$2" >"$WORK/pasted" 2>/dev/null
     cmp -s "$WORK/pasted" "$1"
 }
 
@@ -383,7 +383,7 @@ to_x() {
 }
 
 x_pasted_equals() {
-    timeout 20 xclip -o -selection "${3:-clipboard}" -t "$2" >"$WORK/pasted" 2>/dev/null
+    limited 20 xclip -o -selection "${3:-clipboard}" -t "$2" >"$WORK/pasted" 2>/dev/null
     cmp -s "$WORK/pasted" "$1"
 }
 
@@ -408,7 +408,7 @@ check_clipboard() {
     done
     # Ten at once.
     for i in 1 2 3 4 5 6 7 8 9 10; do
-        timeout 20 xclip -o -selection clipboard -t image/png | cmp -s - "$WORK/image" &
+        limited 20 xclip -o -selection clipboard -t image/png | cmp -s - "$WORK/image" &
         pids+=($!)
     done
     for i in "${pids[@]}"; do
@@ -418,7 +418,7 @@ check_clipboard() {
     press_a_key
     tell 'own 1 CLIPBOARD'
     told 'done own 1'
-    WAYLAND_DISPLAY=host timeout 2 wl-paste -n -t text/plain >/dev/null 2>&1
+    WAYLAND_DISPLAY=host limited 2 wl-paste -n -t text/plain >/dev/null 2>&1
     to_x "$WORK/text" text/plain
     to_wayland "$WORK/text" text/plain
 }
