@@ -29,6 +29,7 @@
 
 #define CAPSET_MAX_BYTES 256
 #define EVENTS_BYTES 256
+#define RETRY_MS 250
 /* Contexts whose drivers know the host's GPU: venus, and native ones. */
 #define MODIFIER_CAPSETS (1 << 4 | 1 << 6)
 #define OPENGL_CAPSETS (1 << 1 | 1 << 2)
@@ -44,6 +45,7 @@ struct gpu_virtgpu {
 	int watch;                       /* tells when the node is removed; -1: cannot */
 	struct wl_event_source *watched; /* of watch */
 	struct turn_task tell_task;      /* that it has died */
+	struct wl_event_source *retry;   /* a timer: contexts that are starved may try again */
 	bool dead;
 };
 
@@ -82,6 +84,7 @@ struct gpu_context {
 	struct wl_event_source *oldest; /* the first of them; NULL: there is none */
 	struct turn_task tell_task;     /* that it is lost */
 	const char *lost;               /* why; NULL: it lives */
+	bool starved;   /* a submission found no fd for its fence: done(0) will be told */
 	bool telling;   /* the listener is being called, and may destroy the context */
 	bool destroyed; /* meanwhile; whoever tells frees it */
 };
@@ -382,7 +385,7 @@ static int wait_for_host(struct kernel_blob *blob)
 		context, nothing, 0, CROSS_DOMAIN_QUERY_RING, VIRTGPU_EXECUTE_RING_IDX, fence);
 	if (error < 0) {
 		free(fence);
-		return error;
+		return error == -EMFILE || error == -ENFILE ? -ENOMEM : error;
 	}
 	blob->fence = fence;
 	return 0;
@@ -542,6 +545,40 @@ static int gpu_virtgpu_context_create(
 	return 0;
 }
 
+/* Every submission with a fence needs an fd for a while. Without one, it is tried again later. */
+static int handle_retry(void *data)
+{
+	struct gpu_virtgpu *gpu = data;
+	struct gpu_context *context, *starved;
+	do {
+		starved = NULL;
+		wl_list_for_each(context, &gpu->contexts, link)
+		{
+			if (context->starved)
+				starved = context;
+		}
+		if (!starved)
+			break;
+		starved->starved = false;
+		if (!starved->lost)
+			starved->listener->done(starved->data, 0); /* may destroy it */
+	} while (true);
+	return 0;
+}
+
+static int wait_for_fds(struct gpu_context *context)
+{
+	struct gpu_virtgpu *gpu = context->gpu;
+	log_limited(LOG_LEVEL_WARN, "%s: out of file descriptors; trying again", gpu->path);
+	if (!gpu->retry)
+		gpu->retry = wl_event_loop_add_timer(gpu->loop, handle_retry, gpu);
+	if (!gpu->retry)
+		return -ENOMEM;
+	context->starved = true;
+	wl_event_source_timer_update(gpu->retry, RETRY_MS);
+	return -EAGAIN;
+}
+
 static int gpu_virtgpu_submit(struct gpu_context *context, const void *commands, size_t size,
 	enum gpu_fence kind, bool lazy, struct gpu_blob *const *blobs, size_t n_blobs)
 {
@@ -560,7 +597,7 @@ static int gpu_virtgpu_submit(struct gpu_context *context, const void *commands,
 		kind == GPU_FENCE_NONE ? 0 : VIRTGPU_EXECUTE_RING_IDX, fence);
 	if (error < 0)
 		free(fence);
-	return error;
+	return has_fd && (error == -EMFILE || error == -ENFILE) ? wait_for_fds(context) : error;
 }
 
 /* The device. */
@@ -582,6 +619,7 @@ static void gpu_virtgpu_destroy(struct gpu *base)
 	turn_task_finish(&gpu->tell_task);
 	turn_finish(&gpu->base.turn);
 	remove_source(&gpu->watched);
+	remove_source(&gpu->retry);
 	fd_close(&gpu->watch);
 	free(gpu->description);
 	free(gpu->path);

@@ -486,6 +486,21 @@ static void test_calls_that_were_interrupted_are_repeated(void **state)
 	assert_string_equal(mock.log, "execute execute execute blob blob map mmap close");
 }
 
+static void test_without_an_fd_for_a_fence_it_is_tried_again(void **state)
+{
+	fail_next(VIRTGPU_IOCTL_EXECUTE, -EMFILE, 0, 1);
+	assert_int_equal(submit(GPU_FENCE_DONE, NULL, 0), -EAGAIN);
+	dispatch();
+	assert_string_equal(told, "");
+	for (int i = 0; i < 50 && told[0] == 0; i++)
+		wl_event_loop_dispatch(loop, 100);
+	assert_string_equal(told, "d0");
+	assert_int_equal(submit(GPU_FENCE_DONE, NULL, 0), 0);
+	fail_next(VIRTGPU_IOCTL_EXECUTE, -EMFILE, 0, 1);
+	struct gpu_blob *blob;
+	assert_int_equal(try_blob(GPU_BLOB_HOST, 1, 4096, &blob), -ENOMEM);
+}
+
 static void test_an_error_of_the_kernel_is_the_callers(void **state)
 {
 	for (int fence = GPU_FENCE_NONE; fence <= GPU_FENCE_EVENT; fence++) {
@@ -645,6 +660,7 @@ int main(void)
 		RUNNING(test_host_memory_is_mapped_when_the_host_has_answered),
 		RUNNING(test_a_blob_that_waits_for_the_host_may_be_destroyed),
 		RUNNING(test_calls_that_were_interrupted_are_repeated),
+		RUNNING(test_without_an_fd_for_a_fence_it_is_tried_again),
 		RUNNING(test_an_error_of_the_kernel_is_the_callers),
 		RUNNING(test_events_of_ring_1_are_told_one_by_one),
 		RUNNING(test_a_context_may_be_destroyed_by_its_event),
