@@ -643,26 +643,6 @@ static const struct gpu_ops ops = {
 	.describe = gpu_virtgpu_describe,
 };
 
-/* What @fd's device lacks (then with what to do about it, if that is not in the name of the lack).
- * NULL: it will do. */
-static const char *shortcoming(int fd, const char **remedy)
-{
-	char driver[32];
-
-	*remedy = NULL;
-	virtgpu_driver_name(fd, driver, sizeof(driver));
-	if (!virtgpu_is_driver(driver))
-		return "not a virtio-gpu device";
-	for (size_t i = 0; i < VIRTGPU_N_FEATURES; i++) {
-		const struct virtgpu_feature *feature = &virtgpu_features[i];
-		if (!(virtgpu_get_param(fd, feature->param) & feature->mask)) {
-			*remedy = feature->remedy;
-			return feature->lack;
-		}
-	}
-	return NULL;
-}
-
 static bool textures_are_private(const struct gpu_virtgpu *gpu)
 {
 	struct cross_domain_capset_ext capset;
@@ -714,27 +694,6 @@ static struct gpu *gpu_create(struct wl_event_loop *loop, const char *path, int 
 	return NULL;
 }
 
-/* Whether the device behind @fd (of @path, or -errno) will do. If not @fd is closed, and why is
- * logged at @level. */
-static bool is_usable(const char *path, int fd, enum log_level level)
-{
-	const char *remedy = NULL, *why;
-
-	if (fd >= 0) {
-		why = shortcoming(fd, &remedy);
-		if (!why)
-			return true;
-		fd_close(&fd);
-	} else {
-		why = strerror(-fd);
-		if (fd == -EACCES || fd == -EPERM)
-			remedy = "add the user to the group of the file (render)";
-	}
-	log_write(level, LOG_MODULE, "%s: %s%s%s", path, why, remedy ? ": " : "",
-		remedy ? remedy : "");
-	return false;
-}
-
 struct search { /* for a device that will do */
 	struct wl_event_loop *loop;
 	struct gpu *found;
@@ -745,7 +704,7 @@ static bool visit_node(void *data, const char *path, int fd)
 {
 	struct search *search = data;
 	search->any = true;
-	if (!is_usable(path, fd, LOG_LEVEL_WARN))
+	if (!virtgpu_is_usable(path, fd, LOG_LEVEL_WARN))
 		return false;
 	search->found = gpu_create(search->loop, path, fd);
 	return true;
@@ -755,7 +714,8 @@ struct gpu *gpu_virtgpu_open(struct wl_event_loop *loop, const char *path)
 {
 	if (path) {
 		int fd = virtgpu_open(path);
-		return is_usable(path, fd, LOG_LEVEL_ERROR) ? gpu_create(loop, path, fd) : NULL;
+		return virtgpu_is_usable(path, fd, LOG_LEVEL_ERROR) ? gpu_create(loop, path, fd)
+								    : NULL;
 	}
 	struct search search = {.loop = loop};
 	render_nodes_visit(visit_node, &search);

@@ -4,7 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "protocol/base/fd.h"
 #include "protocol/formats/cross_domain.h"
+
+#define LOG_MODULE "gpu"
+#include "protocol/base/log.h"
 
 #define DRIVER "virtio_gpu"
 
@@ -50,4 +54,43 @@ void virtgpu_driver_name(int fd, char *name, size_t size)
 bool virtgpu_is_driver(const char *name)
 {
 	return strcmp(name, DRIVER) == 0;
+}
+
+/* What @fd's device lacks (then with what to do about it, if that is not in the name of the lack).
+ * NULL: it will do. */
+static const char *shortcoming(int fd, const char **remedy)
+{
+	char driver[32];
+
+	*remedy = NULL;
+	virtgpu_driver_name(fd, driver, sizeof(driver));
+	if (!virtgpu_is_driver(driver))
+		return "not a virtio-gpu device";
+	for (size_t i = 0; i < VIRTGPU_N_FEATURES; i++) {
+		const struct virtgpu_feature *feature = &virtgpu_features[i];
+		if (!(virtgpu_get_param(fd, feature->param) & feature->mask)) {
+			*remedy = feature->remedy;
+			return feature->lack;
+		}
+	}
+	return NULL;
+}
+
+bool virtgpu_is_usable(const char *path, int fd, enum log_level level)
+{
+	const char *remedy = NULL, *why;
+
+	if (fd >= 0) {
+		why = shortcoming(fd, &remedy);
+		if (!why)
+			return true;
+		fd_close(&fd);
+	} else {
+		why = strerror(-fd);
+		if (fd == -EACCES || fd == -EPERM)
+			remedy = "add the user to the group of the file (render)";
+	}
+	log_write(level, LOG_MODULE, "%s: %s%s%s", path, why, remedy ? ": " : "",
+		remedy ? remedy : "");
+	return false;
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "guest-proxy/gpu/virtgpu_ioctl.h"
+#include "protocol/base/log.h"
 
 struct virtgpu_feature {
 	enum virtgpu_param param;
@@ -26,6 +27,12 @@ void virtgpu_driver_name(int fd, char *name, size_t size);
 
 /* Whether it is the one we speak to. */
 bool virtgpu_is_driver(const char *name);
+
+/*
+ * Whether the device behind @fd (of @path, or -errno of opening it) has all of these. If not @fd is
+ * closed, and what it lacks is logged at @level.
+ */
+bool virtgpu_is_usable(const char *path, int fd, enum log_level level);
 
 /* virtgpu_ioctl, again while a signal or a busy kernel ends it. 0 or -errno. */
 int virtgpu_call(int fd, unsigned long request, void *argument);
