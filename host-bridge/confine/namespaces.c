@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "protocol/base/bytes.h"
@@ -45,14 +46,36 @@ static int map_ids(uid_t uid, gid_t gid)
 	return write_file("/proc/self/uid_map", text);
 }
 
-int namespaces_enter(int flags)
+static int enter_with_user(int flags)
 {
 	const uid_t uid = geteuid();
 	const gid_t gid = getegid();
 
-	if (unshare(CLONE_NEWUSER | OWN | flags) == 0)
-		return map_ids(uid, gid) < 0 ? -ENOTRECOVERABLE : 0;
-	int error = -errno;
+	return unshare(CLONE_NEWUSER | OWN | flags) < 0 ? -errno : map_ids(uid, gid);
+}
+
+/*
+ * A child tries it: some kernels give user namespaces but refuse to map ids there, and then there
+ * is no way back. 0 or -errno.
+ */
+static int try_with_user(int flags)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(-enter_with_user(flags));
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return -errno;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+}
+
+int namespaces_enter(int flags)
+{
+	int error = try_with_user(flags);
+
+	if (error == 0)
+		return enter_with_user(flags) < 0 ? -ENOTRECOVERABLE : 0;
 	/* Root needs no user namespace for the others. */
 	return unshare(OWN | flags) == 0 ? 0 : error;
 }

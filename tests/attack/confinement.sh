@@ -4,16 +4,17 @@
 . "$(dirname "$0")/../e2e/lib.sh"
 
 tests=(host:5 host-user:5 connector:5 renderers:10 renderers-user:10 without-landlock:10 without-namespaces:10
-    older-kernels:10 gpu-nodes:5 off:5)
+    without-ids:10 older-kernels:10 gpu-nodes:5 off:5)
 
 TOOLS=$WAYFERRY_BUILD/tests/attack
-CONFINED_OPTIONS=()
+CONFINED_OPTIONS=() BEFORE=()
 SECRET='nobody else is to read this'
 
 # ---- processes under attack
 
 # confined_start USER [ENVIRONMENT|PROGRAM...]: a compositor and a wayferry-host of that user's (root or
-# nobody), with renderers, in a directory of its own; the words stand before wayferry-host. Sets HOST.
+# nobody), with renderers, in a directory of its own; the words stand before wayferry-host, those of BEFORE
+# before it becomes that user's. Sets HOST.
 confined_start() {
     local user=$1
     shift
@@ -38,7 +39,7 @@ import time; time.sleep(600)' "$PLACE/rt/bus" &
     PID[bus]=$!
     until_true 10 test -S "$PLACE/rt/bus" || fail "no socket to connect to"
     [ "$user" = root ] || chown -R 65534:65534 "$PLACE/rt" "$PLACE/home"
-    spawn host env XDG_RUNTIME_DIR="$PLACE/rt" HOME="$PLACE/home" "${AS[@]}" "$@" "$PLACE/wayferry-host" --socket "$PLACE/rt/x.gpu" \
+    spawn host env XDG_RUNTIME_DIR="$PLACE/rt" HOME="$PLACE/home" "${BEFORE[@]}" "${AS[@]}" "$@" "$PLACE/wayferry-host" --socket "$PLACE/rt/x.gpu" \
         --wayland-display "$(readlink -f "$XDG_RUNTIME_DIR/compositor")" --renderer virgl,venus "${CONFINED_OPTIONS[@]}"
     until_true 60 ready || fail "wayferry-host does not start (log: $LOGS/host.log)"
     HOST=${PID[host]}
@@ -333,18 +334,20 @@ END
 
 # ---- kernels and containers that offer less
 
-# One step less: it is said, the others hold, and who requires all of them gets none.
+# lacks TEXT NOUN [COMMAND...]: one step less, by this command or by BEFORE: it is said, the others hold, and
+# who requires all of them gets none.
 lacks() {
-    local what=$1 text=$2 noun=$3
-    ATTACK_MORE=attack_nothing_more attack_renderers nobody "$TOOLS/deny" "$what" --
+    local text=$1 noun=$2
+    shift 2
+    ATTACK_MORE=attack_nothing_more attack_renderers nobody "$@"
+    set -- "${BEFORE[@]}" "${AS[@]}" "$@" env XDG_RUNTIME_DIR="$PLACE/rt"
     grep -q "^\[warn\] sandbox: no $text" "$LOGS/host.log" || fail "nobody says that there is no $text (log: $LOGS/host.log)"
-    limited 20 "$TOOLS/deny" "$what" -- "$WAYFERRY_BUILD/host-bridge/wayferry-host" --socket "$BASE/required.gpu" \
-        --sandbox require >"$LOGS/required.log" 2>&1
+    limited 20 "$@" "$PLACE/wayferry-host" --socket "$PLACE/rt/required.gpu" --sandbox require >"$LOGS/required.log" 2>&1
     [ $? = 1 ] || fail "it starts with --sandbox=require (log: $LOGS/required.log)"
     grep -q "^\[error\] sandbox: no $text" "$LOGS/required.log" || fail "it does not say why (log: $LOGS/required.log)"
-    "$TOOLS/deny" "$what" -- "$WAYFERRY_BUILD/host-bridge/wayferry-host" doctor >"$LOGS/doctor.txt" 2>&1
+    "$@" "$PLACE/wayferry-host" doctor >"$LOGS/doctor.txt" 2>&1
     grep -q "^warning  $noun  *no $text" "$LOGS/doctor.txt" || fail "the doctor does not say it (report: $LOGS/doctor.txt)"
-    "$TOOLS/deny" "$what" -- "$WAYFERRY_BUILD/host-bridge/wayferry-host" doctor --sandbox require >"$LOGS/doctor.txt" 2>&1
+    "$@" "$PLACE/wayferry-host" doctor --sandbox require >"$LOGS/doctor.txt" 2>&1
     grep -q "^FAILED   $noun  *no $text" "$LOGS/doctor.txt" || fail "the doctor does not say it (report: $LOGS/doctor.txt)"
 }
 
@@ -353,11 +356,18 @@ attack_nothing_more() {
 }
 
 test_without_landlock() {
-    lacks landlock Landlock Landlock
+    lacks Landlock Landlock "$TOOLS/deny" landlock --
 }
 
 test_without_namespaces() {
-    lacks unshare namespaces namespaces
+    lacks namespaces namespaces "$TOOLS/deny" unshare --
+}
+
+# User namespaces, but no ids in them: some distributions' kernels are such. (Here /proc is read-only.)
+test_without_ids() {
+    # shellcheck disable=SC2016
+    BEFORE=(unshare --mount --propagation private sh -ec 'mount --bind /proc /proc; mount -o remount,bind,ro /proc; exec "$@"' sh)
+    lacks namespaces namespaces
 }
 
 # A flag or a call that is younger than the filters is no obstacle, not even for --sandbox=require.
