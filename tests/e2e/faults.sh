@@ -101,11 +101,11 @@ went_on_or_ended() {
 
 # Starts again what ended.
 bridge_mend() {
-    if [ -z "${PID[bridge-host]:-}" ]; then
+    if [ -z "${PID[bridge-host]:-}" ] || ! alive "${PID[bridge-host]}"; then
         rm -f "$XDG_RUNTIME_DIR/bridge.gpu"
         bridge_start_host compositor bridge
     fi
-    if [ -z "${PID[bridge-guest]:-}" ]; then
+    if [ -z "${PID[bridge-guest]:-}" ] || ! alive "${PID[bridge-guest]}"; then
         rm -f "$XDG_RUNTIME_DIR/bridge"
         bridge_start_guest bridge
     fi
@@ -229,7 +229,7 @@ host_dies() {
     client_lost resting
     [ "$1" = rest ] || client_lost drawing
     screen_empty
-    sleep 1
+    sleep "$SLOWNESS"       # for who ends because of it
     went_on_or_ended bridge-guest
     quiet bridge-guest
     bridge_mend
@@ -255,7 +255,7 @@ compositor_dies() {
     sigkill compositor
     client_lost resting
     [ "$1" = rest ] || client_lost drawing
-    sleep 1
+    sleep "$SLOWNESS"       # for who ends because of it
     went_on_or_ended bridge-guest
     went_on_or_ended bridge-host
     quiet bridge-host bridge-guest

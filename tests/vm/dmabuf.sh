@@ -155,24 +155,37 @@ dmabuf_windows() {
     [ "$(dmabuf_counter 'dma-bufs handed on')" = 0 ] || fail "guest pages were taken for a dma-buf"
 }
 
-# dmabuf_storm VIA N: a client shows N sizes, and stays; $WORK/storm has what there is of both sides then.
+# dmabuf_storm VIA N [FILE]: a client shows N sizes, and stays. What there is of both sides then is as FILE says; without
+# it, $WORK/storm says it, after some seconds, as what stands still gives up what it does not need.
 dmabuf_storm() {
-    local job=storm-$1-$2 name
+    local job=storm-$1-$2
     app "$job" wayferry-guest -- "$DMABUF_CLIENT" --via "$1" --storm "$2" --hold
     until_true 90 grep -qx shown "$(guest_output vm "$job")" ||
         fail "the sizes were not all shown ($(cat "$(guest_output vm "$job" stderr)"))"
-    sleep 6     # what stands still for some seconds gives up what it does not need
-    bridge_counters vm host
-    {
-        for name in 'live blobs' 'live shadow bytes' 'live objects'; do
-            echo "host $name $(bridge_counter vm host "$name")"
-        done
-        echo "host fds $(fd_count "${PID[vm-host]}")"
-        # shellcheck disable=SC2016
-        guest_run vm sh -c 'pid=$(pgrep -x wayferry-guest -n); echo "guest fds $(ls /proc/$pid/fd | wc -l)"'
-    } >"$WORK/storm"
+    if [ -n "${3:-}" ]; then
+        until_true 60 dmabuf_holds_as "$3" || fail "a storm of sizes ($1) left something behind: $(diff "$3" "$WORK/storm")"
+    else
+        sleep $((3 * SLOWNESS))
+        dmabuf_holdings >"$WORK/storm"
+    fi
     cp "$WORK/storm" "$LOGS/$job.left"
     app_end "$job"
+}
+
+dmabuf_holds_as() {
+    dmabuf_holdings >"$WORK/storm"
+    cmp -s "$1" "$WORK/storm"
+}
+
+dmabuf_holdings() {
+    local name
+    bridge_counters vm host
+    for name in 'live blobs' 'live shadow bytes' 'live objects'; do
+        echo "host $name $(bridge_counter vm host "$name")"
+    done
+    echo "host fds $(fd_count "${PID[vm-host]}")"
+    # shellcheck disable=SC2016
+    guest_run vm sh -c 'pid=$(pgrep -x wayferry-guest -n); echo "guest fds $(ls /proc/$pid/fd | wc -l)"'
 }
 
 # The host's memory, mapped into the guest: the compositor reads what the guest writes.
@@ -186,7 +199,7 @@ dmabuf_host_windows() {
 
 # A frame that is committed before it is finished is not shown, and then it is; the kernel's own fences say so.
 dmabuf_waits() {
-    app unfinished wayferry-guest --stats -- "$DMABUF_CLIENT" --size $DMABUF_SIZE --seed $DMABUF_SEED --unfinished 3 --hold
+    app unfinished wayferry-guest --stats -- "$DMABUF_CLIENT" --size $DMABUF_SIZE --seed $DMABUF_SEED --unfinished $((3 * SLOWNESS)) --hold
     until_true 20 grep -qx committed "$(guest_output vm unfinished)" ||
         fail "nothing was committed ($(cat "$(guest_output vm unfinished stderr)"))"
     sleep 1.5

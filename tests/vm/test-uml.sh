@@ -155,8 +155,7 @@ test_dmabuf_storm() {
     for via in dmabuf shm; do
         dmabuf_storm $via 20
         cp "$WORK/storm" "$WORK/storm.few"
-        dmabuf_storm $via 1000
-        diff "$WORK/storm.few" "$WORK/storm" >&2 || fail "a storm of sizes ($via) left something behind"
+        dmabuf_storm $via 1000 "$WORK/storm.few"
     done
     session_end
 }
