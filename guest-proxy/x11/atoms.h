@@ -30,6 +30,18 @@
 	F(_XSETTINGS_S0)                                                                           \
 	F(_XSETTINGS_SETTINGS)                                                                     \
 	F(_WAYFERRY_SELECTION)                                                                     \
+	F(XdndAware)                                                                               \
+	F(XdndSelection)                                                                           \
+	F(XdndEnter)                                                                               \
+	F(XdndPosition)                                                                            \
+	F(XdndStatus)                                                                              \
+	F(XdndLeave)                                                                               \
+	F(XdndDrop)                                                                                \
+	F(XdndFinished)                                                                            \
+	F(XdndTypeList)                                                                            \
+	F(XdndActionCopy)                                                                          \
+	F(XdndActionMove)                                                                          \
+	F(XdndActionAsk)                                                                           \
 	F(TEXT)                                                                                    \
 	F(_NET_SUPPORTED)                                                                          \
 	F(_NET_SUPPORTING_WM_CHECK)                                                                \

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "guest-proxy/x11/buffer.h"
+#include "guest-proxy/x11/dnd.h"
 #include "guest-proxy/x11/focus.h"
 #include "guest-proxy/x11/incoming.h"
 #include "guest-proxy/x11/outgoing.h"
@@ -130,8 +131,8 @@ static const struct relay_hook session_hooks[] = {
 static struct relay_hooks *all_hooks(void)
 {
 	static struct relay_hooks *hooks; /* of the process; never change */
-	static const struct relay_hook *const tables[] = {session_hooks, buffer_hooks, focus_hooks,
-		output_hooks, pointer_hooks, popup_hooks, role_hooks, selection_hooks,
+	static const struct relay_hook *const tables[] = {session_hooks, buffer_hooks, dnd_hooks,
+		focus_hooks, output_hooks, pointer_hooks, popup_hooks, role_hooks, selection_hooks,
 		surface_hooks, toplevel_hooks, viewport_hooks, NULL};
 	if (!hooks)
 		hooks = relay_hooks_create(tables);
@@ -206,7 +207,8 @@ struct life *life_create(
 	wl_list_init(&session->outgoing);
 	wl_list_init(&session->incoming);
 	wl_list_init(&session->requests);
-	if (selections_init(session) < 0 || !open_life(life, up_fd, down_fd)) {
+	if (selections_init(session) < 0 || dnd_init(session) < 0 ||
+		!open_life(life, up_fd, down_fd)) {
 		life_destroy(life);
 		return NULL;
 	}
@@ -221,8 +223,9 @@ void life_destroy(struct life *life)
 	outgoing_finish(session);
 	incoming_finish(session);
 	wm_disconnect(session);
-	selections_finish(session);
 	relay_destroy(session->relay);
+	dnd_finish(session);
+	selections_finish(session);
 	outputs_finish(session);
 	windows_finish(&session->windows);
 	replies_finish(&session->replies);

@@ -24,10 +24,11 @@
 #define LOG_MODULE "x11"
 #include "protocol/base/log.h"
 
-#define N_SELECTIONS 2
+#define N_SELECTIONS 3
+#define DRAG 2       /* the index of what is dragged over X windows; dnd.h */
 #define PAIRS_MAX 16 /* of MULTIPLE */
 
-/* The same twice, by other names. */
+/* The same twice, by other names. What is dragged has no device of its own. */
 static const struct protocol {
 	enum atom atom;
 	const char *device, *source, *offer; /* interfaces */
@@ -39,6 +40,7 @@ static const struct protocol {
 	{ATOM_PRIMARY, "zwp_primary_selection_device_v1", "zwp_primary_selection_source_v1",
 		"zwp_primary_selection_offer_v1", "get_device", "create_source",
 		offsetof(struct session, primary_manager)},
+	[DRAG] = {.atom = ATOM_XdndSelection},
 };
 
 /* What a Wayland client offers, us among others. The object's data until it is a selection's. */
@@ -212,6 +214,8 @@ void selection_owner_changed(struct session *session, xcb_atom_t atom, xcb_windo
 	selection->names_awaited = 0;
 	selection->owning = false;
 	selection->owner = owner;
+	if (selection == &session->selections->items[DRAG])
+		return;
 	if (owner == XCB_NONE) {
 		bool ours = selection->source.object != NULL;
 		drop_source(selection);
@@ -372,6 +376,37 @@ static enum relay_verdict handle_selection(struct relay_message *message)
 	return RELAY_SWALLOW;
 }
 
+void selection_set_drag(struct session *session, struct relay_object *object)
+{
+	struct selection *selection = &session->selections->items[DRAG];
+	struct offer *offer = object ? object->data : NULL;
+	if (!offer && !selection->offer)
+		return;
+	if (object) {
+		object->data = NULL;
+		object->data_destroy = NULL;
+	}
+	take_offer(selection, offer);
+}
+
+size_t selection_drag_types(const struct session *session, const xcb_atom_t **types)
+{
+	const struct selection *selection = &session->selections->items[DRAG];
+	*types = selection->atoms;
+	return selection->offer && selection->owning ? selection->atoms_known : 0;
+}
+
+const char *selection_drag_type(const struct session *session)
+{
+	const struct offer *offer = session->selections->items[DRAG].offer;
+	return offer && offer->types.count > 0 ? offer->types.names[0] : NULL;
+}
+
+xcb_window_t selection_window(const struct session *session)
+{
+	return session->selections->window;
+}
+
 /* Requests of X clients for what we own */
 
 static void send_targets(struct selection *selection, const xcb_selection_request_event_t *event,
@@ -503,7 +538,7 @@ static void make_devices(struct session *session)
 	for (size_t i = 0; i < N_SELECTIONS; i++) {
 		struct selection *selection = &session->selections->items[i];
 		struct relay_object *manager = manager_of(selection);
-		if (selection->device.object || !manager || !session->focus.seat)
+		if (i == DRAG || selection->device.object || !manager || !session->focus.seat)
 			continue;
 		struct relay_object *device = session_make(session, selection->protocol->device,
 			manager, selection->protocol->get_device,

@@ -9,6 +9,16 @@ extern const struct relay_hook selection_hooks[];
 /* 0 or -errno. */
 int selections_init(struct session *session);
 void selections_finish(struct session *session);
+/* What is dragged over X windows: an offer, whose data it takes; NULL: nothing (any more). */
+void selection_set_drag(struct session *session, struct relay_object *offer);
+/* Its types as X has them, and how many; 0: not known yet. */
+size_t selection_drag_types(const struct session *session, const xcb_atom_t **types);
+/* The first of them as Wayland has it; NULL: none. */
+const char *selection_drag_type(const struct session *session);
+
+/* The window that owns selections. */
+xcb_window_t selection_window(const struct session *session);
+
 /* X is there, the atoms are known. */
 void selections_manage(struct session *session);
 

@@ -51,8 +51,21 @@ struct server {
 
 /* The display */
 
-/* Whether the server that wrote the lock is gone. */
-static bool lock_is_stale(const char *path)
+/* Nobody listens at the display's socket: whoever made it is gone. */
+static bool socket_is_stale(int number)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	snprintf(address.sun_path, sizeof(address.sun_path), SOCKET_DIRECTORY "/X%d", number);
+	bool stale = fd >= 0 &&
+		connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 &&
+		errno == ECONNREFUSED;
+	fd_close(&fd);
+	return stale;
+}
+
+/* Whether the server that wrote the lock is gone; its number may be another process's by now. */
+static bool lock_is_stale(const char *path, int number)
 {
 	char text[LOCK_BYTES + 1] = {0};
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -61,8 +74,9 @@ static bool lock_is_stale(const char *path)
 	ssize_t n = read(fd, text, LOCK_BYTES);
 	close(fd);
 	long pid = strtol(text, NULL, 10);
-	return n == LOCK_BYTES && pid > 0 && pid <= INT32_MAX && kill((pid_t)pid, 0) < 0 &&
-		errno == ESRCH;
+	if (n != LOCK_BYTES || pid <= 0 || pid > INT32_MAX)
+		return false;
+	return (kill((pid_t)pid, 0) < 0 && errno == ESRCH) || socket_is_stale(number);
 }
 
 static int take_lock(struct server *server)
@@ -79,7 +93,8 @@ static int take_lock(struct server *server)
 				unlink(server->lock);
 			return written ? 0 : -EIO;
 		}
-		if (errno != EEXIST || !lock_is_stale(server->lock) || unlink(server->lock) < 0)
+		if (errno != EEXIST || !lock_is_stale(server->lock, server->number) ||
+			unlink(server->lock) < 0)
 			break;
 	}
 	return -EADDRINUSE;

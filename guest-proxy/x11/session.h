@@ -20,6 +20,7 @@
 
 #define WINDOW_BUCKETS 256
 
+struct dnd;
 struct selections;
 struct session;
 struct surface;
@@ -99,6 +100,7 @@ struct session {
 	struct replies replies;
 	struct windows windows;
 	struct selections *selections;
+	struct dnd *dnd;
 	struct wl_list outgoing, incoming; /* outgoing::link, incoming::link */
 	struct wl_list requests;           /* incoming_request::link */
 

@@ -7,6 +7,7 @@
 #include <xcb/composite.h>
 #include <xcb/xfixes.h>
 
+#include "guest-proxy/x11/dnd.h"
 #include "guest-proxy/x11/focus.h"
 #include "guest-proxy/x11/incoming.h"
 #include "guest-proxy/x11/outgoing.h"
@@ -336,6 +337,10 @@ static void handle_client_message(struct session *session, const void *data)
 {
 	const xcb_client_message_event_t *event = data;
 	xcb_window_t id = event->window;
+	if (id == selection_window(session)) {
+		dnd_message(session, event);
+		return;
+	}
 	bool protocol = event->type == SESSION_ATOM(session, WM_PROTOCOLS) && event->format == 32;
 	/* A window that answers a ping sends it to the root. */
 	if (protocol && event->data.data32[0] == SESSION_ATOM(session, _NET_WM_PING))

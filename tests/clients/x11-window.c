@@ -30,6 +30,8 @@
 #define WORDS 16
 
 struct client {
+	xcb_window_t drag_source; /* XDND */
+	xcb_atom_t drag_type;
 	xcb_connection_t *x;
 	xcb_screen_t *screen;
 	xcb_window_t windows[WINDOWS];
@@ -56,8 +58,57 @@ static int number_of(const struct client *client, xcb_window_t id)
 
 /* Events */
 
+/* XDND: takes everything, as its first type. */
+static void answer_drag(struct client *client, const xcb_client_message_event_t *event)
+{
+	const uint32_t *data = event->data.data32;
+	int number = number_of(client, event->window);
+	xcb_client_message_event_t answer = {.response_type = XCB_CLIENT_MESSAGE, .format = 32};
+	if (event->type == atom(client, "XdndEnter")) {
+		client->drag_source = data[0];
+		client->drag_type = data[2];
+		printf("%d drag enter\n", number);
+	} else if (event->type == atom(client, "XdndLeave")) {
+		printf("%d drag leave\n", number);
+	} else if (event->type == atom(client, "XdndPosition")) {
+		printf("%d drag at %d,%d\n", number, data[2] >> 16, data[2] & 0xffff);
+		answer.window = client->drag_source;
+		answer.type = atom(client, "XdndStatus");
+		answer.data.data32[0] = event->window;
+		answer.data.data32[1] = 1;
+		answer.data.data32[4] = data[4];
+		xcb_send_event(client->x, 0, client->drag_source, 0, (const char *)&answer);
+	} else if (event->type == atom(client, "XdndDrop")) {
+		printf("%d drag drop\n", number);
+		xcb_convert_selection(client->x, event->window, atom(client, "XdndSelection"),
+			client->drag_type, atom(client, "_DROPPED"), XCB_CURRENT_TIME);
+	}
+}
+
+static void take_drop(struct client *client, const xcb_selection_notify_event_t *event)
+{
+	xcb_client_message_event_t answer = {.response_type = XCB_CLIENT_MESSAGE,
+		.format = 32,
+		.window = client->drag_source,
+		.type = atom(client, "XdndFinished"),
+		.data.data32 = {
+			event->requestor, event->property != 0, atom(client, "XdndActionCopy")}};
+	xcb_get_property_reply_t *reply = xcb_get_property_reply(client->x,
+		xcb_get_property(
+			client->x, 1, event->requestor, atom(client, "_DROPPED"), 0, 0, 1 << 20),
+		NULL);
+	printf("%d dropped %d bytes\n", number_of(client, event->requestor),
+		reply ? xcb_get_property_value_length(reply) : -1);
+	free(reply);
+	xcb_send_event(client->x, 0, client->drag_source, 0, (const char *)&answer);
+}
+
 static void print_message(struct client *client, const xcb_client_message_event_t *event)
 {
+	if (event->type != atom(client, "WM_PROTOCOLS")) {
+		answer_drag(client, event);
+		return;
+	}
 	xcb_get_atom_name_reply_t *name = xcb_get_atom_name_reply(
 		client->x, xcb_get_atom_name(client->x, event->data.data32[0]), NULL);
 	int number = number_of(client, event->window);
@@ -126,6 +177,9 @@ static void print_event(struct client *client, const xcb_generic_event_t *any)
 		break;
 	case XCB_CLIENT_MESSAGE:
 		print_message(client, event.message);
+		break;
+	case XCB_SELECTION_NOTIFY:
+		take_drop(client, (const xcb_selection_notify_event_t *)any);
 		break;
 	case 0:
 		printf("error %d\n", ((const xcb_generic_error_t *)any)->error_code);
