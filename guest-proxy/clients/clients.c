@@ -66,15 +66,22 @@ void clients_destroy(struct clients *clients)
 	free(clients);
 }
 
+/* Each has a context of its own. */
+static unsigned max_clients(const struct gpu *gpu)
+{
+	return gpu->max_contexts > 0 && gpu->max_contexts < CLIENTS_MAX ? gpu->max_contexts
+									: CLIENTS_MAX;
+}
+
 void clients_add(struct clients *clients, int fd)
 {
-	const char *why = "too many clients";
+	const unsigned max = max_clients(clients->shared.gpu);
+	char why[64] = "no connection to the host for another client";
 
-	if (clients->shared.count < CLIENTS_MAX) {
-		if (client_create(&clients->shared, fd, ++clients->served))
-			return;
-		why = "no connection to the host for another client";
-	}
+	if (clients->shared.count >= max)
+		snprintf(why, sizeof(why), "more than %u clients at once", max);
+	else if (client_create(&clients->shared, fd, ++clients->served))
+		return;
 	log_limited(LOG_LEVEL_WARN, "a client was turned away: %s", why);
 	refusal_send(fd, WL_DISPLAY_ERROR_NO_MEMORY, why);
 	fd_close(&fd);

@@ -98,9 +98,10 @@ struct gpu_ops {
 
 struct gpu {
 	const struct gpu_ops *ops;
-	struct turn turn; /* of the loop that it was opened with */
-	bool lazy;        /* submissions can be lazy; else that is ignored */
-	bool same_clock;  /* the host and we run on one kernel, whose clocks both read */
+	struct turn turn;      /* of the loop that it was opened with */
+	bool lazy;             /* submissions can be lazy; else that is ignored */
+	unsigned max_contexts; /* at once; 0: there is no bound here */
+	bool same_clock;       /* the host and we run on one kernel, whose clocks both read */
 	/* The render node that applications share buffers of; NULL: there is none. */
 	const char *node;
 	dev_t device;   /* its number */

@@ -673,6 +673,7 @@ struct gpu *gpu_vhost_user_open(struct wl_event_loop *loop, const char *path)
 	gpu->base.ops = &ops;
 	gpu->base.lazy = true;
 	gpu->base.same_clock = true;
+	gpu->base.max_contexts = MAX_CONTEXTS;
 	turn_init(&gpu->base.turn, loop);
 	wl_list_init(&gpu->contexts);
 	wl_list_init(&gpu->ready);

@@ -581,6 +581,21 @@ static void refused_clients_hear_why(void **state)
 	fd = first;
 }
 
+static void as_many_clients_as_the_device_has_contexts_are_served(void **state)
+{
+	int ends[2];
+	gpu.max_contexts = 1;
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+	clients_add(clients, ends[1]);
+	gpu.max_contexts = 0;
+	assert_int_equal(clients_count(clients), 1);
+	uint8_t bytes[256] = {0};
+	assert_true(recv(ends[0], bytes, sizeof(bytes), 0) > 0);
+	assert_string_equal((char *)bytes + 20, "more than 1 clients at once");
+	close(ends[0]);
+}
+
 static void clients_past_the_limit_are_refused(void **state)
 {
 	int ends[2];
@@ -600,8 +615,9 @@ static void clients_past_the_limit_are_refused(void **state)
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
 	clients_add(clients, ends[1]);
 	assert_int_equal(clients_count(clients), 1024);
-	uint8_t bytes[256];
+	uint8_t bytes[256] = {0};
 	assert_true(recv(ends[0], bytes, sizeof(bytes), 0) > 0);
+	assert_string_equal((char *)bytes + 20, "more than 1024 clients at once");
 	assert_int_equal(recv(ends[0], bytes, sizeof(bytes), 0), 0);
 	close(ends[0]);
 	clients_destroy(clients);
@@ -656,6 +672,7 @@ int main(void)
 		TEST(a_client_that_ended_behind_a_full_channel_is_lingering_until_all_is_written),
 		TEST(fds_without_messages_are_bounded),
 		TEST(refused_clients_hear_why),
+		TEST(as_many_clients_as_the_device_has_contexts_are_served),
 		TEST(clients_past_the_limit_are_refused),
 		TEST(counters_of_the_dead_are_kept),
 	};
