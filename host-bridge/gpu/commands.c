@@ -192,9 +192,10 @@ static bool execute_waiting(void *data, const struct virtqueue_chain *chain)
 	return !turn_is_over(&state->host);
 }
 
-bool commands_retry(struct device_state *state)
+bool commands_retry(struct device_state *state, bool contexts_woke)
 {
-	return state->waiting.count == 0 || waiting_retry(&state->waiting, execute_waiting, state);
+	return state->waiting.count == 0 ||
+		waiting_retry(&state->waiting, contexts_woke, execute_waiting, state);
 }
 
 bool commands_continue(struct device_state *state)

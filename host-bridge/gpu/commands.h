@@ -60,9 +60,10 @@ typedef uint32_t (*command_fn)(struct command *command);
 void command_execute(
 	struct device_state *state, enum device_queue queue, const struct virtqueue_chain *chain);
 
-/* Executes what had to wait and need not any more. False: the turn is over and there may be more.
+/* Executes what had to wait and need not any more (see waiting_retry). False: the turn is over and
+ * there may be more.
  */
-bool commands_retry(struct device_state *state);
+bool commands_retry(struct device_state *state, bool contexts_woke);
 /* Goes on with commands that take more than a turn. False: there is more to do in the next one. */
 bool commands_continue(struct device_state *state);
 /* Before a reset: forgets them all. */

@@ -139,11 +139,12 @@ static bool clear_region(struct device *device)
 /* Asks for another turn, for what this one has left. */
 static void plan_next_turn(struct device *device, bool more)
 {
-	const uint64_t wait_ns = device->state.waiting.rate_wait_ns;
+	const uint64_t due_ns = device->state.waiting.rate_due_ns, now_ns = monotonic_ns();
 	if (more)
 		eventfd_write(device->again_fd, 1);
-	else if (device->state.waiting.count > 0 && wait_ns != UINT64_MAX)
-		wl_event_source_timer_update(device->later, (int)(wait_ns / 1000000) + 1);
+	else if (device->state.waiting.count > 0 && due_ns != UINT64_MAX)
+		wl_event_source_timer_update(device->later,
+			due_ns > now_ns ? (int)((due_ns - now_ns) / 1000000) + 1 : 1);
 }
 
 static void finish_turn(void *data)
@@ -154,7 +155,7 @@ static void finish_turn(void *data)
 	begin_turn(device);
 	/* While the driver is stopped its rings must not be touched: handle_started goes on. */
 	while (vhost_user_running(device->vhost_user)) {
-		bool all = commands_retry(&device->state);
+		bool all = commands_retry(&device->state, !wl_list_empty(&device->awake));
 		more = execute_queue(device, DEVICE_CONTROL_QUEUE);
 		if (more < 0)
 			vhost_user_stop(device->vhost_user, "the control queue is broken");
@@ -162,7 +163,7 @@ static void finish_turn(void *data)
 			break;
 		/* Commands may have ended what others have waited for. */
 		if (more == 0)
-			all &= commands_retry(&device->state);
+			all &= commands_retry(&device->state, !wl_list_empty(&device->awake));
 		all &= serve_contexts(device);
 		all &= commands_continue(&device->state);
 		all &= clear_region(device);

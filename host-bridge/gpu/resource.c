@@ -13,6 +13,7 @@
 void resource_set_pending(struct resource *resource, bool pending)
 {
 	resource->table->n_pending += (uint32_t)pending - (uint32_t)resource->pending;
+	resource->table->n_settled += resource->pending && !pending;
 	resource->pending = pending;
 }
 

@@ -104,6 +104,7 @@ struct resource_table {
 	uint64_t host_blob_bytes; /* RESOURCE_3D, too; at most the region's size */
 	uint64_t pages;           /* at most RESOURCES_MAX_PAGES */
 	uint32_t n_pending;       /* of resource::pending */
+	uint64_t n_settled;       /* counts how often one was pending no more */
 	uint64_t next_serial;
 	int udmabuf;       /* udmabuf_open's, borrowed, or negative: there is none */
 	uint64_t exported; /* dma-bufs ever made of guest blobs */

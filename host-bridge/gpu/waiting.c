@@ -20,7 +20,7 @@ void waiting_room_init(struct waiting_room *room, const struct resource_table *r
 	const struct id_map *contexts)
 {
 	*room = (struct waiting_room){
-		.resources = resources, .contexts = contexts, .rate_wait_ns = UINT64_MAX};
+		.resources = resources, .contexts = contexts, .rate_due_ns = UINT64_MAX};
 	wl_list_init(&room->commands);
 }
 
@@ -63,12 +63,13 @@ static bool must_wait(
 {
 	const struct resource *resource = resource_find(room->resources, subject->resource_id);
 	const struct context *context = id_map_find(room->contexts, subject->context_id);
-	uint64_t wait_ns;
+	const uint64_t now_ns = subject->rate ? monotonic_ns() : 0;
+	const uint64_t wait_ns = subject->rate ? rate_wait_ns(subject->rate, now_ns) : 0;
 
 	if (resource && resource->pending)
 		return true;
-	if (subject->rate && (wait_ns = rate_wait_ns(subject->rate, monotonic_ns())) > 0) {
-		room->rate_wait_ns = min_u64(room->rate_wait_ns, wait_ns);
+	if (wait_ns > 0) {
+		room->rate_due_ns = min_u64(room->rate_due_ns, now_ns + wait_ns);
 		return true;
 	}
 	if (context && context->ops->busy && context->ops->busy(context))
@@ -109,18 +110,30 @@ int waiting_add(struct waiting_room *room, const struct waiting_subject *subject
 	return 0;
 }
 
-bool waiting_retry(struct waiting_room *room,
+/* Whether any of them could go on; each retry looks at each of them and those before it. */
+static bool worth_a_retry(const struct waiting_room *room, bool contexts_woke)
+{
+	return contexts_woke || room->unfinished || room->n_settled != room->resources->n_settled ||
+		(room->rate_due_ns != UINT64_MAX && monotonic_ns() >= room->rate_due_ns);
+}
+
+bool waiting_retry(struct waiting_room *room, bool contexts_woke,
 	bool (*execute)(void *data, const struct virtqueue_chain *chain), void *data)
 {
 	struct waiting *waiting, *next;
-	room->rate_wait_ns = UINT64_MAX;
+
+	if (!worth_a_retry(room, contexts_woke))
+		return true;
+	room->rate_due_ns = UINT64_MAX;
+	room->n_settled = room->resources->n_settled;
+	room->unfinished = false;
 	wl_list_for_each_safe(waiting, next, &room->commands, link)
 	{
 		if (must_wait(room, &waiting->subject, &waiting->link))
 			continue;
-		bool goes_on = execute(data, waiting->chain);
+		room->unfinished = !execute(data, waiting->chain);
 		drop(room, waiting);
-		if (!goes_on)
+		if (room->unfinished)
 			return false;
 	}
 	return true;

@@ -23,8 +23,9 @@ struct waiting_room {
 	struct wl_list commands; /* oldest first */
 	uint32_t count;          /* at most VIRTQUEUE_MAX_SIZE */
 	uint32_t n_rated;        /* of them, those that keep to a rate; at most WAITING_MAX_RATED */
-	uint64_t
-		rate_wait_ns; /* until the first that keeps to a rate may go on; UINT64_MAX: none */
+	uint64_t rate_due_ns; /* when the first that keeps to a rate may go on; UINT64_MAX: none */
+	uint64_t n_settled;   /* resource_table::n_settled at the last retry */
+	bool unfinished;      /* the last retry was */
 	const struct resource_table *resources;
 	const struct id_map *contexts;
 };
@@ -46,10 +47,12 @@ bool waiting_needed(struct waiting_room *room, const struct waiting_subject *sub
 int waiting_add(struct waiting_room *room, const struct waiting_subject *subject,
 	const struct virtqueue_chain *chain);
 /*
- * Executes those that need not wait any longer, by @execute, until that returns false. False: it
- * did, and there may be more.
+ * Executes those that need not wait any longer, by @execute, until that returns false. Looks at
+ * them only if something has changed: a resource is pending no more, a rate allows the next one, or
+ * (@contexts_woke) a context may not be busy any more. False: @execute did return false, and there
+ * may be more.
  */
-bool waiting_retry(struct waiting_room *room,
+bool waiting_retry(struct waiting_room *room, bool contexts_woke,
 	bool (*execute)(void *data, const struct virtqueue_chain *chain), void *data);
 
 #endif
