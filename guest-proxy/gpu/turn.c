@@ -7,12 +7,18 @@
 #include "protocol/base/fd.h"
 #include "protocol/base/monotonic.h"
 
+static int handle_next(int fd, uint32_t mask, void *data);
+
 void turn_init(struct turn *turn, struct wl_event_loop *loop)
 {
-	*turn = (struct turn){.loop = loop, .next_fd = -1};
+	*turn = (struct turn){.loop = loop};
 	wl_list_init(&turn->next);
 	for (int i = 0; i < TURN_STEPS; i++)
 		wl_list_init(&turn->due[i]);
+	turn->next_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (turn->next_fd >= 0)
+		turn->wakes = wl_event_loop_add_fd(
+			loop, turn->next_fd, WL_EVENT_READABLE, handle_next, turn);
 }
 
 void turn_finish(struct turn *turn)
@@ -130,11 +136,6 @@ void turn_ask_next(struct turn *turn, struct turn_task *task)
 
 	if (!wl_list_empty(&task->link))
 		return;
-	if (turn->next_fd < 0)
-		turn->next_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (turn->next_fd >= 0 && !turn->wakes)
-		turn->wakes = wl_event_loop_add_fd(
-			turn->loop, turn->next_fd, WL_EVENT_READABLE, handle_next, turn);
 	if (turn->wakes && write(turn->next_fd, &one, sizeof(one)) == (ssize_t)sizeof(one))
 		wl_list_insert(turn->next.prev, &task->link);
 	else /* then it need not be fair, but go on */

@@ -78,6 +78,7 @@ static void make_world(void)
 	world.loop = wl_event_loop_create();
 	world.hooks = relay_hooks_create(tables);
 	world.gpu = (struct gpu){.node = "/dev/dri/renderD128"};
+	turn_init(&world.gpu.turn, world.loop);
 	world.memory = fd_memfd("pool", POOL_BYTES);
 	int result = pipe(world.pipe);
 	assert(world.loop && world.hooks && world.memory >= 0 && result == 0);
@@ -121,6 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	world.n_handles = 0;
 	connect_client(&world.connection);
 	relay_talk(world.connection.relay, data, size, new_handle);
+	wl_event_loop_dispatch(world.loop, 0);
 	disconnect_client(&world.connection);
 	return 0;
 }
