@@ -680,6 +680,7 @@ struct gpu *gpu_vhost_user_open(struct wl_event_loop *loop, const char *path)
 	wl_list_init(&gpu->dropped);
 	gpu->queue = gpu_queue_open(&gpu->base.turn, path, &queue_listener, gpu);
 	if (!gpu->queue) {
+		turn_finish(&gpu->base.turn);
 		free(gpu);
 		return NULL;
 	}

@@ -57,6 +57,10 @@ static const struct relay_ops ops = {.send = check_sent, .allow_global = registr
 
 static void wake(struct connection *connection)
 {
+	if (!connection->resume || connection->ending)
+		return;
+	connection->resume = false;
+	relay_push(connection->relay, RELAY_DOWN, NULL, 0, NULL, 0);
 }
 
 static void make_world(void)
@@ -87,15 +91,12 @@ static void make_world(void)
 
 static void connect_client(struct connection *connection)
 {
-	*connection = (struct connection){
-		.name = "fuzz",
-		.loop = world.loop,
-		.gpu = &world.gpu,
-		.clock = &world.clock,
-		.wake = wake,
-	};
-	wl_list_init(&connection->swapchains);
-	wl_list_init(&connection->retired);
+	connection_init(connection, &world.gpu.turn);
+	connection->name = "fuzz";
+	connection->loop = world.loop;
+	connection->gpu = &world.gpu;
+	connection->clock = &world.clock;
+	connection->wake = wake;
 	connection->channel = channel_create(&world.gpu, NULL, NULL);
 	connection->transfers = transfers_create(connection);
 	connection->dmabuf = dmabuf_state_create();
@@ -112,6 +113,7 @@ static void disconnect_client(struct connection *connection)
 	relay_destroy(connection->relay);
 	dmabuf_state_destroy(connection->dmabuf);
 	swapchain_finish_retired(connection);
+	connection_finish(connection);
 	channel_destroy(connection->channel);
 }
 
