@@ -293,8 +293,10 @@ attack_confined_worker() {
     [ "$RESULT" -lt 1000 ] || fail "process $1 knows itself as $RESULT"
     [ "$(find "/proc/$1/root/" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | paste -sd' ')" = "$(renderer_root)" ] ||
         fail "its root has: $(ls "/proc/$1/root/")"
-    grep -q '^Max processes  *2048 ' "/proc/$1/limits" || fail "no bound for processes: $(cat "/proc/$1/limits")"
-    grep -q '^Max core file size  *0 ' "/proc/$1/limits" || fail "it may dump core"
+    bounded "$1" 'Max processes' 8192
+    bounded "$1" 'Max core file size' 0
+    bounded "$1" 'Max open files' 4095
+    bounded "$1" 'Max address space' 1099511627776
 }
 
 # Of the directories that renderers read, those that there are.
@@ -308,6 +310,11 @@ renderer_root() {
         esac
         echo "$name"
     done | sort | paste -sd' '
+}
+
+# bounded PID LIMIT VALUE: both limits, the one that it may raise and the one that it may not.
+bounded() {
+    grep -qE "^$2  *$3  *$3 " "/proc/$1/limits" || fail "$2 of process $1 is not $3: $(grep "^$2" "/proc/$1/limits")"
 }
 
 test_renderers() { ATTACK_MORE=attack_confined_worker attack_renderers root; }

@@ -32,7 +32,11 @@
 
 #define MAX_FILES 4096
 #define MAX_MAPPED_BYTES (UINT64_C(1) << 40) /* guest memory is mapped whole; LLVM is large */
-#define MAX_PROCESSES 2048                   /* and threads, of all workers of one machine */
+/*
+ * And threads, of all workers of one machine: on a large processor llvmpipe starts 32 of them for a
+ * context.
+ */
+#define MAX_PROCESSES 8192
 #define MAX_PLACES 64
 
 static struct {
