@@ -8,7 +8,7 @@
 #include "protocol/base/monotonic.h"
 
 #define NS_PER_S INT64_C(1000000000)
-/* Times are kept far from where sums of them would overflow: 100 years. */
+/* Times are bounded to 100 years, so that sums of them cannot overflow. */
 #define MAX_NS (INT64_C(100) * 366 * 86400 * NS_PER_S)
 
 void host_clock_init(struct host_clock *clock, bool same)
@@ -40,7 +40,7 @@ int64_t host_clock_to_guest(struct host_clock *clock, int64_t host_ns, int64_t n
 	bool period_over = now_ns - clock->period_start_ns >= HOST_CLOCK_PERIOD_NS;
 
 	if (!clock->known || period_over) {
-		/* After a long silence the last period says nothing any more. */
+		/* After a long silence the last period is too old to be used. */
 		bool stale = !clock->known ||
 			now_ns - clock->period_start_ns >= 2 * HOST_CLOCK_PERIOD_NS;
 		clock->last_least_ns = stale ? sample_ns : clock->least_ns;
@@ -108,7 +108,7 @@ static enum relay_verdict handle_presented(struct relay_message *message)
 static enum relay_verdict handle_set_timestamp(struct relay_message *message)
 {
 	const struct host_clock *clock = clock_of(message);
-	/* What is no time is the compositor's to refuse. */
+	/* The compositor refuses what is no valid time. */
 	if (!clock->same && message->args[2].u < NS_PER_S)
 		put_time(message->args, host_clock_to_host(clock, get_time(message->args)));
 	return RELAY_FORWARD;

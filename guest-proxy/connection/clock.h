@@ -1,11 +1,11 @@
 /*
- * The host's clock as the guest sees it. Presentation times are read off the host's clock, and the
- * guest's runs from another start: what crosses is moved from one to the other.
+ * The difference between the host's clock and the guest's. Presentation times are measured by the
+ * host's clock, which was started at another time than the guest's, so they are converted.
  *
- * Nobody tells how far apart they are. But what the host reports as past reaches the guest later
- * than it was, so of all differences between arrival and time of the event the smallest is the
- * best: it is too large by the quickest way there was, less than a millisecond. The smallest one of
- * the last seconds is taken, as clocks drift.
+ * The difference is estimated. An event reaches the guest after it has happened, so the guest's
+ * time of arrival less the host's time of the event is the difference plus the time on the way. The
+ * smallest such value is the closest: it is too large by the shortest time on the way, less than a
+ * millisecond. As clocks drift, only values of the last seconds count.
  */
 #ifndef GUEST_PROXY_CONNECTION_CLOCK_H
 #define GUEST_PROXY_CONNECTION_CLOCK_H
@@ -18,7 +18,7 @@
 #define HOST_CLOCK_PERIOD_NS (INT64_C(5) * 1000000000)
 
 struct host_clock {
-	bool same;  /* host and guest have one clock: nothing is moved */
+	bool same;  /* host and guest have one clock: nothing is converted */
 	bool known; /* there was a first event */
 	/* Guest's time less the host's: the smallest differences of this period and of the last. */
 	int64_t least_ns, last_least_ns;

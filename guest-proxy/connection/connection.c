@@ -1,4 +1,4 @@
-/* What the parts that adapt Wayland see of the client they work for. */
+/* What the code that adapts Wayland knows of its client. */
 #include "guest-proxy/connection/connection.h"
 
 static void handle_go_on(void *data)

@@ -1,6 +1,6 @@
 /*
- * What the parts that adapt Wayland (buffers, surfaces, pipes) see of the client they work for. It
- * is what relay_data() gives; client.c owns it.
+ * What the code that adapts Wayland (buffers, surfaces, pipes) knows of its client. It is the
+ * relay's data; client.c owns it.
  */
 #ifndef GUEST_PROXY_CONNECTION_CONNECTION_H
 #define GUEST_PROXY_CONNECTION_CONNECTION_H
@@ -8,7 +8,7 @@
 #include "guest-proxy/channel/channel.h"
 #include "protocol/relay/relay.h"
 
-/* How many wl_shm formats of the compositor are remembered; there are about 120. */
+/* Formats of wl_shm that are remembered for a connection; about 120 exist. */
 #define CONNECTION_FORMATS_MAX 256
 
 struct dmabuf_state;
@@ -41,25 +41,25 @@ struct connection {
 
 	bool held;       /* the relay holds a commit: nothing more is taken from the client */
 	bool memory_due; /* it waits for listener->blobs of the channel */
-	bool resume;     /* it need not wait any more: give the relay what is left */
-	struct turn_task go_on; /* ends what connection_hold_for_turn began */
+	bool resume; /* the commit need not wait any more: to be pushed through the relay again */
+	struct turn_task go_on; /* sets resume in the turn after connection_hold_for_turn */
 	bool ending;            /* objects are being torn down; nothing is sent any more */
 	bool lost;              /* a channel call failed: the host is gone */
 	/*
-	 * Something happened outside a callback of the client's own: flush, pause and end what is
-	 * due, soon.
+	 * Has the client's state looked at in the end of this turn: what is queued is sent, reading
+	 * is stopped or resumed, and the client is ended where that is due.
 	 */
 	void (*wake)(struct connection *connection);
 };
 
 /* @turn is borrowed; all else is the caller's to set. */
 void connection_init(struct connection *connection, struct turn *turn);
-/* Nothing goes on by itself any more. */
+/* Cancels what connection_hold_for_turn has begun. */
 void connection_finish(struct connection *connection);
 
 /*
- * What a commit takes is too much for this turn: the relay holds it, and has it again in the next
- * one, when others have had theirs.
+ * For a hook that returns RELAY_HOLD as its work is too much for one turn: the relay gets the
+ * message again in the next turn, after other clients have been served.
  */
 void connection_hold_for_turn(struct connection *connection);
 

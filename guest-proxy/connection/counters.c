@@ -1,4 +1,4 @@
-/* What connections did, added up. */
+/* Counters, summed over connections. */
 #include "guest-proxy/connection/counters.h"
 
 #include <inttypes.h>

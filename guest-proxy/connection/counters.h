@@ -1,4 +1,4 @@
-/* What connections did, added up. */
+/* Counters, summed over connections. */
 #ifndef GUEST_PROXY_CONNECTION_COUNTERS_H
 #define GUEST_PROXY_CONNECTION_COUNTERS_H
 
@@ -15,7 +15,7 @@ struct counters {
 };
 
 void counters_add(struct counters *counters, const struct connection *connection);
-/* What was counted is about to end: nothing of it is live any more. */
+/* What was counted ends now: sets the counts of live things to 0. */
 void counters_bury(struct counters *counters);
 /* Lines "name value". */
 void counters_print(const struct counters *counters, FILE *file);

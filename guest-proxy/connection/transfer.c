@@ -1,9 +1,9 @@
 /*
  * Pipes between a client and the host.
  *
- * What the client gave to be written to may be anything: a pipe, a socket, a file, /dev/null. It is
- * never blocked on (but for regular files, which do not block), and the flags of the client's own
- * open file are left alone: a pipe is opened anew, a socket written to with MSG_DONTWAIT.
+ * The fd that a client wants to be written to may be anything: a pipe, a socket, a file, /dev/null.
+ * Writing never blocks, and does not change the flags of the client's open file description: a pipe
+ * is opened again, and a socket is written to with MSG_DONTWAIT.
  */
 #include "guest-proxy/connection/transfer.h"
 
@@ -33,7 +33,7 @@ struct read_pipe {
 	uint32_t id;
 	int fd; /* -1: nobody reads it any more; bytes are dropped */
 	bool is_socket;
-	bool hang_up;                   /* nothing comes behind the queue */
+	bool hang_up;                   /* nothing follows what is queued */
 	struct wl_event_source *source; /* NULL for files, which need not be waited for */
 	struct byte_queue queue;
 };
@@ -130,7 +130,7 @@ uint64_t transfers_moved_bytes(const struct transfers *transfers)
 	return transfers->moved_bytes;
 }
 
-/* @size bytes need not be waited for any more, written or dropped. */
+/* @size bytes of the host's have been written or dropped. */
 static void account(struct read_pipe *pipe, size_t size)
 {
 	struct transfers *transfers = pipe->transfers;
@@ -255,9 +255,9 @@ void transfers_pipe_data(
 }
 
 /*
- * An fd to write to that does not block, from the client's @fd (taken). -1 if it cannot be written
- * to. Opening anew keeps O_NONBLOCK away from a terminal or pipe that the client shares with
- * others.
+ * A non-blocking fd to write to, from the client's @fd (taken). -1 if it cannot be written to. A
+ * pipe or terminal is opened again, as O_NONBLOCK would hold for all that share the client's open
+ * file description.
  */
 static int open_for_writing(int fd, bool *is_socket)
 {

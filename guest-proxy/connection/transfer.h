@@ -1,6 +1,6 @@
 /*
- * Pipes of a client: what it pastes (read pipes: the host's bytes into an fd of the client's) and
- * what it copies out (write pipes: the client writes, the host gets it), any amount in any chunks.
+ * Pipes of a client: read pipes, whose bytes come from the host and go into an fd of the client (it
+ * pastes), and write pipes, whose bytes come from the client and go to the host (it has copied).
  */
 #ifndef GUEST_PROXY_CONNECTION_TRANSFER_H
 #define GUEST_PROXY_CONNECTION_TRANSFER_H
@@ -14,14 +14,15 @@ struct transfers *transfers_create(struct connection *connection);
 /* Closes all pipes. NULL is fine. */
 void transfers_destroy(struct transfers *transfers);
 
-/* A pipe to the host's write pipe @id: its writing end, for the client; the caller's. -errno. */
+/* The writing end, the caller's, of a new pipe whose bytes go to the host's write pipe @id. -errno.
+ */
 int transfers_open_write_pipe(struct transfers *transfers, uint32_t id);
 
 /* channel_listener's pipe_data. */
 void transfers_pipe_data(
 	struct transfers *transfers, uint32_t id, const void *bytes, size_t size, bool hang_up);
 
-/* While off nothing is read from clients' pipes: the channel is full. */
+/* False while the channel is full: nothing is read from the client's pipes. */
 void transfers_set_reading(struct transfers *transfers, bool reading);
 
 /* Bytes held for fds of the client that do not take them. */
@@ -30,7 +31,7 @@ size_t transfers_queued_bytes(const struct transfers *transfers);
 uint32_t transfers_count(const struct transfers *transfers);
 /* Whether bytes wait now, in a client's pipe or for an fd of the client. */
 bool transfers_busy(const struct transfers *transfers);
-/* Grows with every byte moved: whether something still goes on. */
+/* How many bytes were moved so far. */
 uint64_t transfers_moved_bytes(const struct transfers *transfers);
 
 extern const struct relay_hook transfer_hooks[];

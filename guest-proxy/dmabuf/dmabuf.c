@@ -114,7 +114,7 @@ static enum relay_verdict handle_create_params(struct relay_message *message)
 	return RELAY_FORWARD;
 }
 
-/* Keeps @fd (taken) to ask whether the buffer is finished: one for each buffer. */
+/* Keeps @fd (taken), one for each GPU buffer, to poll it for whether it is finished. */
 static void keep_fd(struct params *params, int fd, uint32_t resource_id)
 {
 	for (size_t i = 0; params->dmabuf && i < ARRAY_LENGTH(params->resources); i++) {

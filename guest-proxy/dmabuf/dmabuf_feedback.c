@@ -1,9 +1,10 @@
 /*
- * linux-dmabuf's feedback, made for the guest. The host's names its devices and lists what its
- * compositor takes; a guest has one device, and can use a part of the list. So the host's events
- * are gathered until "done" and told anew: a table of what is left, the guest's device, and the
- * tranches, in their order, with the new table's numbers. Where the host knows no feedback there is
- * one tranche of all the formats it told.
+ * linux-dmabuf's feedback, rewritten for the guest. The host's feedback names the host's devices
+ * and all formats that its compositor takes; the guest has one device, and can use some of the
+ * formats. So the host's events are collected until "done", and the client is sent others in their
+ * place: a table of the usable formats, the guest's device, and the tranches in the same order,
+ * with indices into the new table. Where the host has no feedback there is one tranche of all
+ * formats.
  */
 #include "guest-proxy/dmabuf/dmabuf_feedback.h"
 
@@ -72,7 +73,7 @@ static void destroy_feedback(struct relay_object *object)
 	free(feedback);
 }
 
-/* Telling */
+/* Sending */
 
 static int tell(struct relay *relay, const struct feedback *feedback, const char *event,
 	const union wire_arg *args)
@@ -146,7 +147,7 @@ static void tell_all(struct relay *relay, struct feedback *feedback)
 	clear_tranches(feedback);
 }
 
-/* One tranche of all that @manager was told. */
+/* One tranche of all pairs of @manager. */
 static void tell_own(struct relay *relay, struct dmabuf_manager *manager, struct feedback *feedback)
 {
 	int n = (int)(manager->pairs.size / sizeof(struct dmabuf_pair));
@@ -196,10 +197,9 @@ static enum relay_verdict handle_get_feedback(struct relay_message *message)
 	return RELAY_SWALLOW;
 }
 
-/* Gathering what the host tells */
+/* Collecting the host's events */
 
-/* Makes the new table of the host's @n pairs, and the way from one to the other. False: no memory.
- */
+/* Makes the new table of the host's @n pairs, and the map of indices. False: no memory. */
 static bool take_table(struct feedback *feedback, const struct gpu *gpu,
 	const struct dmabuf_pair *pairs, uint32_t n)
 {

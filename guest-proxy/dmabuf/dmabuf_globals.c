@@ -1,7 +1,7 @@
 /*
- * The globals of linux-dmabuf and wl_drm, and what they tell at once. Clients get the newest
- * linux-dmabuf this build knows, whatever the host's is: what they ask beyond that is answered
- * here, from the formats the host tells.
+ * The globals of linux-dmabuf and wl_drm, and the formats that are announced for them. Clients are
+ * offered the newest linux-dmabuf that this build knows: where the host's is older, feedback is
+ * made here of the formats that the host announces.
  */
 #include "guest-proxy/dmabuf/dmabuf_globals.h"
 
@@ -40,7 +40,8 @@ static void forget_manager(struct relay_object *object)
 	object->data = NULL;
 }
 
-/* Has the host say when it has told all formats of a manager that was just bound. 0 or -errno. */
+/* Asks the host to say when all formats of a manager that was just bound are announced. 0 or
+ * -errno. */
 static int ask_for_end(struct relay *relay, struct dmabuf_manager *manager)
 {
 	struct relay_object *callback =
@@ -103,7 +104,7 @@ static enum relay_verdict handle_bind(struct relay_message *message)
 	return RELAY_FORWARD;
 }
 
-/* The host has told a pair of @message's object. */
+/* The host has announced a pair to @message's object. */
 static enum relay_verdict take_pair(
 	struct relay_message *message, uint32_t format, uint64_t modifier, bool redundant)
 {
@@ -123,7 +124,7 @@ static enum relay_verdict take_pair(
 	return RELAY_SWALLOW;
 }
 
-/* zwp_linux_dmabuf_v1.format(format): from version 3 on the modifiers say it all. */
+/* zwp_linux_dmabuf_v1.format(format): redundant from version 3 on, which has modifier. */
 static enum relay_verdict handle_format(struct relay_message *message)
 {
 	const struct dmabuf_manager *manager = message->object->data;

@@ -1,6 +1,6 @@
 /*
- * wl_drm, which Mesa used before linux-dmabuf told it about devices: the guest's node, formats, and
- * buffers that are made as linux-dmabuf's are. The host never hears of it.
+ * wl_drm, which Mesa used before linux-dmabuf's feedback named devices: the guest's node, formats,
+ * and buffers, which are made by way of linux-dmabuf. The host does not know of it.
  */
 #include "guest-proxy/dmabuf/drm.h"
 
@@ -14,7 +14,7 @@
 #include "protocol/relay/tables/wl_drm-server-protocol.h" /* generated */
 
 #define CAPABILITIES_VERSION 2
-#define MANAGER_VERSION 3 /* the last one that tells formats by itself */
+#define MANAGER_VERSION 3 /* the last one that announces formats without being asked */
 
 struct drm { /* relay_object.data of a wl_drm */
 	struct relay_object *object;

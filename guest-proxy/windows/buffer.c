@@ -1,4 +1,4 @@
-/* wl_shm, wl_shm_pool and wl_buffer of a client, as far as they are in its own memory. */
+/* wl_shm, wl_shm_pool and the wl_buffers that are made of them. */
 #include "guest-proxy/windows/buffer.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include "protocol/base/bytes.h"
 #include "protocol/pixels/pixel_format.h"
 
-/* The two that every compositor has may be used before it has said so. */
+/* Every compositor has the first two: they may be used before it has announced them. */
 static bool format_usable(const struct connection *connection, uint32_t format)
 {
 	if (format == WL_SHM_FORMAT_ARGB8888 || format == WL_SHM_FORMAT_XRGB8888)
@@ -22,7 +22,7 @@ static bool format_usable(const struct connection *connection, uint32_t format)
 	return false;
 }
 
-/* wl_shm.format(format): those we cannot copy stay unknown to the client. */
+/* wl_shm.format(format): formats that cannot be copied here are not announced to the client. */
 static enum relay_verdict handle_format(struct relay_message *message)
 {
 	struct connection *connection = connection_of(message->relay);

@@ -1,4 +1,4 @@
-/* wl_shm of a client: its pools and buffers end here; surface.c copies what is in them. */
+/* Pools and buffers of wl_shm. The host does not know them: surface.c copies what is in them. */
 #ifndef GUEST_PROXY_WINDOWS_BUFFER_H
 #define GUEST_PROXY_WINDOWS_BUFFER_H
 

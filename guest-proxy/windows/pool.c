@@ -1,4 +1,4 @@
-/* Client pools: mappings that are guarded, as the client may truncate the file behind them. */
+/* A client's wl_shm pool. */
 #include "guest-proxy/windows/pool.h"
 
 #include <assert.h>
@@ -52,7 +52,8 @@ void pool_unref(struct pool *pool)
 int pool_resize(struct pool *pool, size_t size)
 {
 	assert(size >= pool->size);
-	if (pool_truncated(pool)) /* no longer the file's; its owner is about to hear of it */
+	if (pool_truncated(
+		    pool)) /* zeros have taken the file's place; the client gets an error for it */
 		return -EFAULT;
 	void *data = mremap(pool->data, pool->size, size, MREMAP_MAYMOVE);
 	if (data == MAP_FAILED)

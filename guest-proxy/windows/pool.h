@@ -1,6 +1,6 @@
 /*
- * A client's wl_shm pool: its memory, mapped to be read, although the client may truncate it at any
- * time.
+ * A client's wl_shm pool, mapped for reading. The client may truncate the file at any time, so the
+ * mapping is guarded (protocol/base/sigbus_guard.h).
  */
 #ifndef GUEST_PROXY_WINDOWS_POOL_H
 #define GUEST_PROXY_WINDOWS_POOL_H
@@ -16,7 +16,7 @@ struct pool {
 	uint8_t *data;
 	size_t size;
 	struct sigbus_guard *guard;
-	uint32_t *count; /* how many are alive, the owner's */
+	uint32_t *count; /* of live pools; borrowed */
 };
 
 /*
@@ -32,8 +32,8 @@ void pool_unref(struct pool *pool);
 int pool_resize(struct pool *pool, size_t size);
 
 /*
- * Whether its file was seen smaller than the client said. All of it reads as zeros from then on,
- * and perhaps did so already in the last read: ask afterwards.
+ * Whether a read has found the file smaller than the pool. From then on, and in that read, all of
+ * the pool may be zeros: to be called after what was read has been copied.
  */
 bool pool_truncated(const struct pool *pool);
 

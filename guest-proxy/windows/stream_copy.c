@@ -11,9 +11,9 @@
 #define STREAM_MIN_BYTES ((size_t)1 << 20)
 #define LINE_BYTES ((size_t)64)
 /*
- * Lanes that advance side by side. A processor fetches ahead within a page only and starts anew in
- * each: with several it has always something to wait for. One that reads what another has just
- * drawn takes a quarter less time than in a single lane.
+ * Several pages are copied at the same time, a step of each in turn. A processor prefetches within
+ * a page only, and begins again in each; with several pages it has always something to prefetch.
+ * That takes a quarter less time where another processor has just drawn the pixels.
  */
 #define N_LANES 8
 #define LANE_BYTES ((size_t)4096)
@@ -38,8 +38,8 @@ void stream_copy(void *to, const void *from, size_t size)
 {
 	char *out = to;
 	const char *in = from;
-	/* Lines that are written whole need not be read first: an ordinary copy reads what it
-	 * overwrites. */
+	/* Cache lines that are streamed as a whole are not read first, as an ordinary copy would.
+	 */
 	if (size >= STREAM_MIN_BYTES) {
 		size_t head = -(uintptr_t)out % LINE_BYTES;
 		memcpy(out, in, head);

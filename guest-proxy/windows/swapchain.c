@@ -1,10 +1,10 @@
 /*
  * Host buffers and their age.
  *
- * A host buffer is made as a client would: a pool of one blob, one wl_buffer in it, and the pool
- * destroyed. It is busy from its attach to the compositor's wl_buffer.release. The one used last is
- * taken first, so that on a compositor that releases at once there is one buffer and as little to
- * copy as there can be; the others age and are freed.
+ * A host buffer is one wl_buffer in a wl_shm pool of its own, which is one blob. It is busy from
+ * its attach to the compositor's wl_buffer.release. Of the free ones the one that was used last is
+ * used again, as the least has to be copied into it; with a compositor that releases at once there
+ * is only one. The others are freed after a while.
  */
 #include "guest-proxy/windows/swapchain.h"
 
@@ -15,8 +15,8 @@
 #include "protocol/base/bytes.h"
 #include "protocol/pixels/pixel_format.h"
 
-#define BUSY_MAX 16    /* then the compositor gets the oldest again, released or not */
-#define FREE_MAX 3     /* more free ones than this are not kept */
+#define BUSY_MAX 16    /* at most; then the oldest is used again, released or not */
+#define FREE_MAX 3     /* more are freed at once */
 #define RETIRED_MAX 64 /* then the oldest is destroyed although the compositor may read it */
 
 /*
@@ -62,8 +62,8 @@ bool swapchain_fits(const struct swapchain *swapchain, const struct buffer *buff
 }
 
 /*
- * Takes it out of its list; the compositor is told unless all ends. The blob goes last: until then
- * nobody reuses it.
+ * Destroys the wl_buffer at the compositor, too, unless the connection ends. The blob is dropped
+ * last, so that its memory is not used again before.
  */
 static void host_buffer_destroy(struct host_buffer *host)
 {
@@ -84,7 +84,7 @@ static void host_buffer_destroy(struct host_buffer *host)
 	free(host);
 }
 
-/* No surface shows it any more; when the compositor has released it it can go. */
+/* No surface shows it any more: destroyed, or kept until the compositor has released it. */
 static void host_buffer_retire(struct host_buffer *host)
 {
 	struct connection *connection = host->connection;
@@ -152,7 +152,7 @@ bool swapchain_trim_idle(struct connection *connection)
 	return more;
 }
 
-/* Pool and wl_buffer at the compositor for @blob. NULL: memory is short or the relay failed. */
+/* A wl_buffer at the compositor in @blob. NULL: memory is short or the relay has failed. */
 static struct relay_object *make_object(
 	struct swapchain *swapchain, struct relay_object *shm, struct channel_blob *blob)
 {
@@ -257,7 +257,7 @@ struct host_buffer *swapchain_acquire(
 	return found;
 }
 
-/* wl_buffer.release of the compositor; clients know nothing of host buffers. */
+/* wl_buffer.release, which for a host buffer is not passed on to the client. */
 static enum relay_verdict handle_release(struct relay_message *message)
 {
 	if (message->object->id[RELAY_DOWN] != 0)

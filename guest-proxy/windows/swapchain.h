@@ -27,14 +27,14 @@ struct swapchain {
 	struct connection *connection;
 	int32_t width, height; /* buffer coordinates */
 	uint32_t format, stride_bytes, pixel_bytes;
-	bool whole_rows;        /* the format knows no single pixels */
+	bool whole_rows;        /* pixels share bytes with their neighbours (pixel_format.h) */
 	struct wl_list buffers; /* host_buffer::link */
 	uint32_t n_buffers;
 	/* What swapchain_ready asked for, for the next buffer: a reference, or -errno and NULL. */
 	struct channel_blob *next;
 	int next_error;
-	uint64_t uses; /* acquired so often; tells an idle one */
-	uint64_t uses_seen;
+	uint64_t uses;      /* how often a buffer was acquired; */
+	uint64_t uses_seen; /* and when swapchain_trim_idle last looked */
 };
 
 /*
@@ -64,8 +64,8 @@ struct host_buffer *swapchain_acquire(
 	struct swapchain *swapchain, struct relay_object *shm, int *error);
 
 /*
- * Frees what surfaces that stand still do not need; to be called every few seconds. True: there may
- * be more to free.
+ * Frees buffers that surfaces without new frames do not need; to be called every few seconds. True:
+ * there may be more to free later.
  */
 bool swapchain_trim_idle(struct connection *connection);
 
