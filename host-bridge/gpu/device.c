@@ -147,6 +147,18 @@ static void plan_next_turn(struct device *device, bool more)
 			due_ns > now_ns ? (int)((due_ns - now_ns) / 1000000) + 1 : 1);
 }
 
+/* Whether one of those that have woken may have been busy before. */
+static bool some_not_busy(const struct device *device)
+{
+	const struct context *context;
+	wl_list_for_each(context, &device->awake, wake_link)
+	{
+		if (context->ops->busy)
+			return true;
+	}
+	return false;
+}
+
 static void finish_turn(void *data)
 {
 	struct device *device = data;
@@ -155,7 +167,7 @@ static void finish_turn(void *data)
 	begin_turn(device);
 	/* While the driver is stopped its rings must not be touched: handle_started goes on. */
 	while (vhost_user_running(device->vhost_user)) {
-		bool all = commands_retry(&device->state, !wl_list_empty(&device->awake));
+		bool all = commands_retry(&device->state, some_not_busy(device));
 		more = execute_queue(device, DEVICE_CONTROL_QUEUE);
 		if (more < 0)
 			vhost_user_stop(device->vhost_user, "the control queue is broken");
@@ -163,7 +175,7 @@ static void finish_turn(void *data)
 			break;
 		/* Commands may have ended what others have waited for. */
 		if (more == 0)
-			all &= commands_retry(&device->state, !wl_list_empty(&device->awake));
+			all &= commands_retry(&device->state, some_not_busy(device));
 		all &= serve_contexts(device);
 		all &= commands_continue(&device->state);
 		all &= clear_region(device);

@@ -42,24 +42,55 @@ void waiting_room_finish(struct waiting_room *room)
 	}
 }
 
-/* Whether @subject may not overtake @earlier. */
-static bool depends(const struct waiting_room *room, const struct waiting_subject *subject,
-	const struct waiting_subject *earlier)
+/* What the commands are about that still wait: a later one must not overtake them. */
+struct blocked {
+	struct id_map contexts,
+		resources; /* some waiting command by its context's, resource's id */
+};
+
+static void blocked_finish(struct blocked *blocked)
 {
-	if (subject->context_id != 0 && subject->context_id == earlier->context_id)
-		return true;
-	if (subject->resource_id == 0)
-		return false;
-	if (subject->resource_id == earlier->resource_id)
-		return true;
-	/* A command of that context may use the resource. */
-	const struct context *context = id_map_find(room->contexts, earlier->context_id);
-	return context && id_map_find(&context->attached, subject->resource_id);
+	id_map_finish(&blocked->contexts);
+	id_map_finish(&blocked->resources);
 }
 
-/* As waiting_needed, with only those in the list before @end as the earlier ones. */
-static bool must_wait(
-	struct waiting_room *room, const struct waiting_subject *subject, const struct wl_list *end)
+static bool add_id(struct id_map *map, uint32_t id, struct waiting *waiting)
+{
+	return id == 0 || id_map_find(map, id) || id_map_insert(map, id, waiting) == 0;
+}
+
+/* False: memory is short. */
+static bool blocked_add(struct blocked *blocked, struct waiting *waiting)
+{
+	return add_id(&blocked->contexts, waiting->subject.context_id, waiting) &&
+		add_id(&blocked->resources, waiting->subject.resource_id, waiting);
+}
+
+/* Whether @subject would overtake one of them: depends on all of them, without comparing with each.
+ */
+static bool overtakes(const struct waiting_room *room, const struct waiting_subject *subject,
+	const struct blocked *blocked)
+{
+	const struct resource *resource = resource_find(room->resources, subject->resource_id);
+	uint32_t position = 0;
+
+	if (id_map_find(&blocked->contexts, subject->context_id) ||
+		id_map_find(&blocked->resources, subject->resource_id))
+		return true;
+	if (!resource || resource->attached == 0)
+		return false;
+	for (const struct waiting *earlier;
+		(earlier = id_map_next(&blocked->contexts, &position));) {
+		const struct context *context =
+			id_map_find(room->contexts, earlier->subject.context_id);
+		if (context && id_map_find(&context->attached, resource->id))
+			return true;
+	}
+	return false;
+}
+
+/* Whether @subject has to wait for something other than a command. */
+static bool is_held(struct waiting_room *room, const struct waiting_subject *subject)
 {
 	const struct resource *resource = resource_find(room->resources, subject->resource_id);
 	const struct context *context = id_map_find(room->contexts, subject->context_id);
@@ -72,19 +103,36 @@ static bool must_wait(
 		room->rate_due_ns = min_u64(room->rate_due_ns, now_ns + wait_ns);
 		return true;
 	}
-	if (context && context->ops->busy && context->ops->busy(context))
+	return context && context->ops->busy && context->ops->busy(context);
+}
+
+/* Whether @subject would overtake @earlier. */
+static bool depends(const struct waiting_room *room, const struct waiting_subject *subject,
+	const struct waiting_subject *earlier)
+{
+	if (subject->context_id != 0 && subject->context_id == earlier->context_id)
 		return true;
-	for (const struct wl_list *at = room->commands.next; at != end; at = at->next) {
-		const struct waiting *earlier = container_of(at, struct waiting, link);
-		if (depends(room, subject, &earlier->subject))
-			return true;
-	}
-	return false;
+	if (subject->resource_id == 0)
+		return false;
+	if (subject->resource_id == earlier->resource_id)
+		return true;
+	/* A command of a context that has the resource may use it. */
+	const struct context *context = id_map_find(room->contexts, earlier->context_id);
+	return context && id_map_find(&context->attached, subject->resource_id);
 }
 
 bool waiting_needed(struct waiting_room *room, const struct waiting_subject *subject)
 {
-	return must_wait(room, subject, &room->commands);
+	const struct waiting *waiting;
+
+	if (is_held(room, subject))
+		return true;
+	wl_list_for_each(waiting, &room->commands, link)
+	{
+		if (depends(room, subject, &waiting->subject))
+			return true;
+	}
+	return false;
 }
 
 int waiting_add(struct waiting_room *room, const struct waiting_subject *subject,
@@ -110,7 +158,7 @@ int waiting_add(struct waiting_room *room, const struct waiting_subject *subject
 	return 0;
 }
 
-/* Whether any of them could go on; each retry looks at each of them and those before it. */
+/* Whether any of them could go on. */
 static bool worth_a_retry(const struct waiting_room *room, bool contexts_woke)
 {
 	return contexts_woke || room->unfinished || room->n_settled != room->resources->n_settled ||
@@ -127,14 +175,19 @@ bool waiting_retry(struct waiting_room *room, bool contexts_woke,
 	room->rate_due_ns = UINT64_MAX;
 	room->n_settled = room->resources->n_settled;
 	room->unfinished = false;
+	struct blocked blocked = {0};
 	wl_list_for_each_safe(waiting, next, &room->commands, link)
 	{
-		if (must_wait(room, &waiting->subject, &waiting->link))
-			continue;
-		room->unfinished = !execute(data, waiting->chain);
-		drop(room, waiting);
+		if (is_held(room, &waiting->subject) ||
+			overtakes(room, &waiting->subject, &blocked)) {
+			room->unfinished = !blocked_add(&blocked, waiting);
+		} else {
+			room->unfinished = !execute(data, waiting->chain);
+			drop(room, waiting);
+		}
 		if (room->unfinished)
-			return false;
+			break;
 	}
-	return true;
+	blocked_finish(&blocked);
+	return !room->unfinished;
 }

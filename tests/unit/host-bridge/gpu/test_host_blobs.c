@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include "protocol/base/monotonic.h"
 #include "tests/unit/device_world.h"
 
 static void misuse_of_host_blobs_is_refused(void **state)
@@ -99,6 +100,46 @@ static void a_slow_frontend_delays_only_what_waits_for_it(void **state)
 	assert_int_equal(response.map_info.map_info, VIRTIO_GPU_MAP_CACHE_CACHED);
 	assert_int_equal(response_bytes, sizeof(response.map_info));
 	assert_true(answered(end));
+	assert_int_equal(response.hdr.type, OK);
+}
+
+static uint16_t offer_attach(uint32_t context, uint32_t resource)
+{
+	const struct virtio_gpu_ctx_resource out = {
+		HDR(CTX_ATTACH_RESOURCE, .ctx_id = context), .resource_id = resource};
+	return machine_offer(0, &out, sizeof(out), sizeof(struct virtio_gpu_ctrl_hdr));
+}
+
+/* Each depends on the last one only, the first on a map that the frontend does not answer. */
+static void commands_that_wait_hold_nobody_up(void **state)
+{
+	enum { N = 240, TURNS = 50 };
+	uint16_t last = 0;
+	boot_slowly();
+	open_channel();
+	for (uint32_t i = 0; i < N; i++) {
+		assert_int_equal(create_context(100 + i), OK);
+		assert_int_equal(create_guest_blob(100 + i, PAGES + 16 * 4096, 4096), OK);
+	}
+	assert_int_equal(create_host_blob(1, 99, ask_for_image(4096), 4096), OK);
+	offer_map(99, 0);
+	for (uint32_t i = 0; i < N; i++) {
+		offer_attach(100 + i, 99 + i);
+		last = offer_attach(100 + i, 100 + i);
+		machine_kick(0);
+		machine_turn();
+	}
+	assert_false(answered(last));
+	int64_t begin = monotonic_ms();
+	for (int i = 0; i < TURNS; i++) {
+		machine_kick(0);
+		wl_event_loop_dispatch(machine.loop, 0);
+	}
+	assert_true(monotonic_ms() - begin < TURNS * 10);
+	machine.vhost_user.slow = false;
+	machine_answer(&machine.vhost_user, 0);
+	for (int i = 0; i < 100 && !answered(last); i++)
+		continue;
 	assert_int_equal(response.hdr.type, OK);
 }
 
@@ -213,6 +254,7 @@ int main(void)
 		TEST(without_a_host_visible_region_no_blob_is_mapped),
 		TEST(host_blobs_stay_within_the_region),
 		TEST(a_slow_frontend_delays_only_what_waits_for_it),
+		TEST(commands_that_wait_hold_nobody_up),
 		TEST(a_map_that_the_frontend_refuses_is_an_error),
 		TEST(a_reset_while_a_map_waits_leaves_nothing),
 		TEST(a_reboot_clears_the_memory_of_blobs),
