@@ -91,7 +91,7 @@ static bool handle_map(struct frontend *fe, struct vhost_user_message *message)
 		!memory_cannot_shrink(message->fds[0], map->fd_offset + map->length))
 		return false;
 	struct mapping *m;
-	wl_array_for_each(m, &fe->mappings)
+	array_for_each(m, &fe->mappings)
 	{
 		if (overlaps(m, map->shm_offset, map->length))
 			return false;
@@ -116,7 +116,7 @@ static bool handle_unmap(struct frontend *fe, struct vhost_user_message *message
 	if (message->header.size < sizeof(*map) || !map_fits(fe, map))
 		return false;
 	struct mapping *m;
-	wl_array_for_each(m, &fe->mappings)
+	array_for_each(m, &fe->mappings)
 	{
 		if (m->offset != map->shm_offset || m->length != map->length)
 			continue;
@@ -543,7 +543,7 @@ uint64_t frontend_region_size(const struct frontend *fe)
 void *frontend_region_at(const struct frontend *fe, uint64_t offset, uint64_t size)
 {
 	const struct mapping *m;
-	wl_array_for_each(m, &fe->mappings)
+	array_for_each(m, &fe->mappings)
 	{
 		if (m->writable && offset >= m->offset &&
 			range_fits(offset - m->offset, size, m->length))
