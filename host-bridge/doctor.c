@@ -14,6 +14,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "host-bridge/confine/landlock.h"
 #include "host-bridge/cross_domain/compositor.h"
 #include "host-bridge/policy/policy.h"
 #include "host-bridge/render/renderer.h"
@@ -230,6 +231,8 @@ static enum check_result check_sandbox(void *world, struct finding *finding, int
 		sandbox_probe(&doctor->confinement);
 	doctor->probed = true;
 	int error = doctor->confinement.errors[argument];
+	if (error == 0 && argument == CONFINE_LANDLOCK)
+		return finding_ok(finding, "version %d", landlock_version());
 	if (error == 0)
 		return finding_ok(finding, "%s", text->name);
 	finding_found(finding, "no %s (%s): %s", text->name, strerror(-error), text->without);
