@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,7 @@
 #define ANSWER_MS 5000
 #define SILENCE_S 20 /* then the host does not answer any more */
 #define SOCKET_UNIT "wayferry-guest.socket"
+#define X11_UNIT "wayferry-x11.service"
 
 static const char no_node[] = "there is no render node";
 static const char no_device[] = "there is no device to ask";
@@ -545,6 +547,42 @@ static enum check_result check_variable(void *world, struct finding *finding, in
 		"export WAYLAND_DISPLAY=wayferry-0, or unset it in the file that sets it");
 }
 
+static bool is_in_path(const char *program)
+{
+	const char *path = getenv("PATH");
+	char file[PATH_MAX];
+	for (size_t length; path && *path; path += length + (path[length] == ':')) {
+		length = strcspn(path, ":");
+		int n = snprintf(file, sizeof(file), "%.*s/%s", (int)length, path, program);
+		if (n > 0 && (size_t)n < sizeof(file) && access(file, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* X11 applications are an extra. */
+static enum check_result check_x11(void *world, struct finding *finding, int argument)
+{
+	char state[32];
+
+	if (!is_in_path("wayferry-x11"))
+		return finding_skip(finding, "wayferry-x11 is not installed");
+	if (!is_in_path("Xwayland")) {
+		finding_found(finding, "there is no Xwayland");
+		return finding_remedy(finding, CHECK_WARNING,
+			"install it (package xwayland), for X11 applications");
+	}
+	checks_unit_state(X11_UNIT, state, sizeof(state));
+	if (strcmp(state, "active") == 0)
+		return finding_ok(finding, "%s is active", X11_UNIT);
+	finding_found(finding, "%s is %s", X11_UNIT,
+		state[0] ? state : "out of sight: no user manager of systemd answers");
+	return finding_remedy(finding, CHECK_WARNING,
+		"systemctl --user enable --now %s, or run single applications: wayferry-x11 -- "
+		"COMMAND",
+		X11_UNIT);
+}
+
 static const struct check checks[] = {
 	{"kernel", check_kernel, 0},
 	{"runtime directory", check_runtime, 0},
@@ -565,6 +603,7 @@ static const struct check checks[] = {
 	{"open files", check_open_files, FILES_WANTED},
 	{"service", check_unit, 0},
 	{"variable", check_variable, 0},
+	{"X11", check_x11, 0},
 };
 static_assert(VIRTGPU_N_FEATURES == 5, "a line for each feature");
 

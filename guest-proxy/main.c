@@ -26,9 +26,12 @@
 #define FINISH_MS                                                                                  \
 	3000 /* for what is to be done when the command has ended, besides clients that linger */
 
+/* Found in $PATH. Not const: it becomes a word of a command line. */
+static char x11_program[] = "wayferry-x11";
+
 struct settings {
 	const char *socket, *device, *vhost_user, *log_level, *trace;
-	bool stats, doctor;
+	bool stats, doctor, x11;
 	char **command; /* NULL: none */
 };
 
@@ -63,6 +66,8 @@ static bool parse(struct settings *settings, int argc, char **argv, int *status)
 			"Drive the device of wayferry-host behind this socket, without a virtual "
 			"machine",
 			.value = &settings->vhost_user},
+		{"x11", NULL, "COMMAND is an X11 application: run it by way of wayferry-x11",
+			.flag = &settings->x11},
 		{"log-level", "LEVEL", "error, warn, info, debug or trace",
 			.value = &settings->log_level, .common = true},
 		{"trace", "SIDES",
@@ -99,6 +104,15 @@ static bool parse(struct settings *settings, int argc, char **argv, int *status)
 	if (settings->command && strcmp(argv[first - 1], "--") != 0) {
 		log_err("unknown argument %s (a command comes after --; see --help)", argv[first]);
 		return false;
+	}
+	if (settings->x11 && !settings->command) {
+		log_err("--x11 needs a command (after --; see --help)");
+		return false;
+	}
+	if (settings->x11) {
+		/* Its command line: both words in front of the command are read already. */
+		settings->command = &argv[first - 2];
+		settings->command[0] = x11_program;
 	}
 	if (settings->command && settings->doctor) {
 		log_err("doctor runs no command (see --help)");

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 
 tests=(windows:8 applications:10 popups:8 focus:8 life:15 clipboard:15
-    scale:30 states:15 outputs:10 many:10 drags:8)
+    scale:30 states:15 outputs:10 many:10 drags:8 command:8)
 
 # each_way FUNCTION: runs it with wayferry-x11 direct and bridged.
 each_way() {
@@ -727,6 +727,19 @@ check_drags() {
 
 test_drags() {
     each_way check_drags
+}
+
+# One X11 application, without a display of anybody's: wayferry-guest runs wayferry-x11, and that the application.
+test_command() {
+    sway_start host
+    bridge_start_host host bridge
+    spawn command env PATH="$WAYFERRY_BUILD/guest-proxy/x11:$PATH" "$WAYFERRY_BUILD/guest-proxy/wayferry-guest" \
+        --vhost-user "$XDG_RUNTIME_DIR/bridge.gpu" --x11 -- sh -c 'xlogo; exit 7'
+    shows '^xlogo\|.*XLogo\|'
+    sway_message host '[title="xlogo"] kill' >/dev/null
+    until_true 10 not alive "${PID[command]}" || fail "the command line does not end with its command"
+    stop command
+    [ "$STOP_STATUS" = 7 ] || fail "it ended with status $STOP_STATUS, not with the command's"
 }
 
 e2e_main "$@"
