@@ -51,8 +51,7 @@ struct compositor {
 	int again_ms, waited_ms;        /* until then; before, in sum */
 	struct wl_event_source *source; /* NULL: neither reading nor writing is of use now */
 	uint32_t source_mask;
-	struct wl_event_source *idle;       /* a call of handle_idle to come */
-	struct wl_event_source *hold_timer; /* goes on with a request that a hook holds */
+	struct wl_event_source *idle; /* a call of handle_idle to come */
 	struct relay *relay;
 	struct byte_queue outbox;
 	struct relay_counters counted; /* what the policy's counters have of the relay's */
@@ -90,7 +89,7 @@ static void handle_idle(void *data)
 		return;
 	compositor->was_congested = false;
 	push_waiting(compositor);
-	if (!compositor->ended && !compositor->was_congested)
+	if (!compositor->ended && (!compositor->was_congested || compositor->connection.held))
 		compositor->listener->drained(compositor->data);
 }
 
@@ -274,32 +273,16 @@ static void update_counters(struct compositor *compositor)
 	compositor->counted = *now;
 }
 
-static int handle_hold_timer(void *data);
-
-/* Long work for a request goes on in a later turn of the event loop. 0 or -ENOMEM. */
-static int push_later(struct compositor *compositor)
-{
-	if (!compositor->hold_timer)
-		compositor->hold_timer =
-			wl_event_loop_add_timer(compositor->loop, handle_hold_timer, compositor);
-	compositor->was_congested = true;
-	return compositor->hold_timer &&
-			wl_event_source_timer_update(compositor->hold_timer, 1) == 0
-		? 0
-		: -ENOMEM;
-}
-
 /* What came from @from goes through the relay, which takes the handles. 0 or -errno. */
 static int push(struct compositor *compositor, enum relay_end from, const uint8_t *bytes,
 	size_t size, struct wire_handle *handles, size_t n_handles)
 {
-	policy_begin(compositor->connection.policy);
 	if (from == RELAY_DOWN)
 		compositor->connection.held = false;
+	compositor->connection.n_pieces = 0;
 	int status = relay_push(compositor->relay, from, bytes, size, handles, n_handles);
 	update_counters(compositor);
-	if (status == 0 && from == RELAY_DOWN && compositor->connection.held)
-		status = push_later(compositor);
+	compositor->was_congested |= compositor->connection.held;
 	return status < 0 ? status : update_quota(compositor);
 }
 
@@ -320,15 +303,6 @@ static void push_waiting(struct compositor *compositor)
 	if (status < 0)
 		fail_connection(compositor, status);
 	flush_output(compositor);
-}
-
-static int handle_hold_timer(void *data)
-{
-	struct compositor *compositor = data;
-
-	if (!compositor->ended)
-		push_waiting(compositor);
-	return 0;
 }
 
 /* One recvmsg. True: come again. */
@@ -461,7 +435,8 @@ static int handle_again(void *data)
 }
 
 struct compositor *compositor_connect(struct wl_event_loop *loop, const struct policy *policy,
-	const char *name, const struct compositor_listener *listener, void *data)
+	const uint64_t *turn_ends_ns, const char *name, const struct compositor_listener *listener,
+	void *data)
 {
 	struct compositor *compositor = calloc(1, sizeof(*compositor));
 
@@ -470,6 +445,7 @@ struct compositor *compositor_connect(struct wl_event_loop *loop, const struct p
 	snprintf(compositor->name, sizeof(compositor->name), "%s", name);
 	compositor->connection.policy = policy;
 	compositor->connection.name = compositor->name;
+	compositor->connection.turn_ends_ns = turn_ends_ns;
 	compositor->listener = listener;
 	compositor->data = data;
 	compositor->loop = loop;
@@ -499,8 +475,6 @@ void compositor_destroy(struct compositor *compositor)
 		byte_queue_send(&compositor->outbox, compositor->fd);
 	remove_source(compositor);
 	remove_again(compositor);
-	if (compositor->hold_timer)
-		wl_event_source_remove(compositor->hold_timer);
 	if (compositor->idle)
 		wl_event_source_remove(compositor->idle);
 	const struct policy *policy = compositor->connection.policy;
@@ -524,6 +498,16 @@ int compositor_from_guest(struct compositor *compositor, const uint8_t *bytes, s
 	if (status < 0)
 		fail_connection(compositor, status);
 	return status;
+}
+
+bool compositor_holds(const struct compositor *compositor)
+{
+	return compositor->connection.held && !compositor->ended;
+}
+
+void compositor_continue(struct compositor *compositor)
+{
+	push_waiting(compositor);
 }
 
 void compositor_flush(struct compositor *compositor)

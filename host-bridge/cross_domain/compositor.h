@@ -34,8 +34,8 @@ struct compositor_listener {
 	 */
 	void (*closed)(void *data);
 	/*
-	 * Bytes that waited for the compositor went out: compositor_backlog() fell below its limit
-	 * again.
+	 * What waited for the compositor went out: compositor_congested() is false again, or
+	 * compositor_continue is to be called.
 	 */
 	void (*drained)(void *data);
 };
@@ -54,10 +54,12 @@ int compositor_open_socket(const struct policy *policy, char path[COMPOSITOR_PAT
  * Connects to the Wayland socket of @policy, which is borrowed and outlives the connection. @name
  * names the context in log lines ("context 3"). NULL, with a log line, when nobody listens there.
  * A compositor that is too busy to accept is tried again for policy.connect_timeout_ms, while
- * nothing is read or sent; then the connection ends with an error.
+ * nothing is read or sent; then the connection ends with an error. @turn_ends_ns (borrowed; NULL:
+ * no bound) is when work for the guest's requests is to end in this turn of the event loop.
  */
 struct compositor *compositor_connect(struct wl_event_loop *loop, const struct policy *policy,
-	const char *name, const struct compositor_listener *listener, void *data);
+	const uint64_t *turn_ends_ns, const char *name, const struct compositor_listener *listener,
+	void *data);
 /* Closes the socket at once, after one attempt to send what is queued. NULL is fine. */
 void compositor_destroy(struct compositor *compositor);
 
@@ -78,6 +80,10 @@ void compositor_flush(struct compositor *compositor);
  * should be held back until drained().
  */
 bool compositor_congested(const struct compositor *compositor);
+
+/* Whether a request takes longer than this turn: compositor_continue in a later one. */
+bool compositor_holds(const struct compositor *compositor);
+void compositor_continue(struct compositor *compositor);
 
 /* The guest's queue has room again. */
 void compositor_resume(struct compositor *compositor);

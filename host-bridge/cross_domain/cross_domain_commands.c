@@ -38,8 +38,8 @@ static struct compositor *connect_compositor(struct cross_domain_context *contex
 	} else {
 		context->charged_connections = 1;
 		struct compositor *compositor =
-			compositor_connect(host->loop, context->kind->policy, context->base.name,
-				&cross_domain_compositor_listener, context);
+			compositor_connect(host->loop, context->kind->policy, &host->turn_ends_ns,
+				context->base.name, &cross_domain_compositor_listener, context);
 		if (!compositor)
 			snprintf(context->end_text, sizeof(context->end_text),
 				"no compositor answers on the host");
@@ -287,7 +287,10 @@ int cross_domain_submit(
 	bool may_hold = request->ring == CROSS_DOMAIN_QUERY_RING;
 	context->executing = may_hold ? request : NULL;
 	int err = execute(context, bytes, size);
-	if (context->compositor && !context->input_ended)
+	if (context->compositor && !context->input_ended) {
 		compositor_flush(context->compositor);
+		if (compositor_holds(context->compositor))
+			context_wake(base);
+	}
 	return cross_domain_submitted(context, err);
 }

@@ -114,7 +114,11 @@ int cross_domain_submitted(struct cross_domain_context *context, int err)
 
 void cross_domain_flush_sends(struct cross_domain_context *context)
 {
+	if (compositor_holds(context->compositor))
+		compositor_continue(context->compositor);
 	compositor_flush(context->compositor);
+	if (compositor_holds(context->compositor))
+		context_wake(&context->base);
 	if (!compositor_congested(context->compositor))
 		release_send_holds(context);
 }

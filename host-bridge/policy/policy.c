@@ -18,8 +18,6 @@
 
 #define MAX_OBJECTS 65536
 #define CONNECT_TIMEOUT_MS 10000
-#define WORK_NS UINT64_C(5000000) /* of each slice */
-#define SLICE_NS UINT64_C(6000000)
 
 /* Why an interface is not for guests. */
 #define CAPTURE "reads the screen or other clients' windows"
@@ -249,17 +247,9 @@ enum relay_verdict policy_refuse(struct relay *relay, enum quota_limit limit)
 		quota_explain(connection->policy->quota, limit, text));
 }
 
-void policy_begin(const struct policy *policy)
+bool policy_has_time(const struct policy_connection *connection)
 {
-	uint64_t now = monotonic_ns();
-
-	if (now - policy->counters->slice_start_ns >= SLICE_NS)
-		policy->counters->slice_start_ns = now;
-}
-
-bool policy_has_time(const struct policy *policy)
-{
-	return monotonic_ns() - policy->counters->slice_start_ns < WORK_NS;
+	return !connection->turn_ends_ns || monotonic_ns() < *connection->turn_ends_ns;
 }
 
 enum relay_verdict policy_hold(struct relay_message *message)

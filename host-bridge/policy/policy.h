@@ -26,7 +26,6 @@ struct policy_counters {
 	uint64_t dmabufs_handed_on; /* the compositor has the dma-buf */
 	uint64_t dmabufs_as_shm;    /* it has the same memory as wl_shm */
 	uint64_t dmabufs_shadowed;  /* it has a shadow of guest pages as wl_shm */
-	uint64_t slice_start_ns;    /* see policy_has_time */
 };
 
 #define POLICY_RESTRICTIONS_MAX 64
@@ -87,6 +86,8 @@ struct policy_connection {
 	const struct policy *policy;
 	const char *name; /* for log lines */
 	struct policy_display display;
+	const uint64_t *turn_ends_ns; /* CLOCK_MONOTONIC; NULL: turns may take any time */
+	uint32_t n_pieces;            /* of long work, since the last relay_push */
 	struct policy_copy copy;
 	struct relay_ref focus;       /* the surface that has the keyboard */
 	bool held;                    /* a hook holds a request: there is more to do for it */
@@ -117,13 +118,10 @@ bool policy_allow_global(
 enum relay_verdict policy_refuse(struct relay *relay, enum quota_limit limit);
 
 /*
- * Time for hooks is given in slices, over all connections: 5 ms are for their work, and the rest,
- * at least 1 ms, for all else in the event loop. policy_begin goes before each relay_push. Where
- * policy_has_time says no, a hook whose work may take long holds its message, but not without
- * having done a piece of it.
+ * Whether this turn of the event loop has time for more. Where it has not, a hook whose work may
+ * take long holds its message, but not without having done a piece of it since the last relay_push.
  */
-void policy_begin(const struct policy *policy);
-bool policy_has_time(const struct policy *policy);
+bool policy_has_time(const struct policy_connection *connection);
 /* RELAY_HOLD; the connection's owner pushes again in a later turn. */
 enum relay_verdict policy_hold(struct relay_message *message);
 

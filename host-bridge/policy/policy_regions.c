@@ -76,7 +76,7 @@ static enum relay_verdict change(struct relay_message *message, bool add)
 	pixman_box32_t box = rectangle_of(message->args);
 	pixman_region32_t rectangle;
 
-	if (!policy_has_time(connection->policy)) /* this one was not begun, others were */
+	if (connection->n_pieces++ > 0 && !policy_has_time(connection))
 		return policy_hold(message);
 	if (box.x1 >= box.x2 || box.y1 >= box.y2)
 		return RELAY_FORWARD;

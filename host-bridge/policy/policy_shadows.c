@@ -69,7 +69,7 @@ static enum relay_verdict copy_some(struct relay_message *message, const struct 
 		}
 		pool->counters->copied_bytes += bytes;
 		copy->next += bytes;
-		if (copy->next < copy->end && !policy_has_time(connection->policy))
+		if (copy->next < copy->end && !policy_has_time(connection))
 			return policy_hold(message);
 	}
 	copy->active = false;

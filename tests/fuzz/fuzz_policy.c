@@ -65,6 +65,8 @@ static void set_limits(void)
 		assert(!quota_set(&world.quota, limits[i][0], limits[i][1]));
 }
 
+static const uint64_t turn_ends_ns; /* long ago: one piece of work in each turn */
+
 static void make_world(void)
 {
 	int ram = fd_memfd("guest", RAM_BYTES);
@@ -166,15 +168,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		make_world();
 	world.n_handles = 0;
 	memset(world.pools, 0, sizeof(world.pools));
-	world.connection = (struct policy_connection){.policy = &world.policy, .name = "fuzz"};
-	policy_begin(&world.policy);
+	world.connection = (struct policy_connection){
+		.policy = &world.policy, .name = "fuzz", .turn_ends_ns = &turn_ends_ns};
 	world.relay =
 		relay_create(world.policy.hooks, &ops, &world, "fuzz", world.policy.max_objects);
 	assert(world.relay);
 	relay_talk(world.relay, data, size, new_handle);
-	for (int i = 0; world.connection.held && !relay_failure(world.relay) && i < 10; i++) {
+	for (int i = 0; world.connection.held && !relay_failure(world.relay) && i < 100; i++) {
 		world.connection.held = false;
-		policy_begin(&world.policy);
+		world.connection.n_pieces = 0;
 		relay_push(world.relay, RELAY_DOWN, NULL, 0, NULL, 0);
 	}
 	relay_destroy(world.relay);

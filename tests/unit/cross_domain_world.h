@@ -267,7 +267,8 @@ static inline int write_as(struct test_request *request, int ring, uint32_t id, 
 		.hang_up = hang_up,
 		.opaque_data_size = (uint32_t)size,
 	};
-	memcpy(write.data, data, size);
+	if (size > 0)
+		memcpy(write.data, data, size);
 	return submit_as(request, ring, &write, sizeof(write.command) + size);
 }
 

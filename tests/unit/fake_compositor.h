@@ -21,13 +21,15 @@ struct compositor {
 	bool congested;
 	int fail; /* what compositor_from_guest returns */
 	unsigned flushed, resumed;
+	unsigned held; /* how often compositor_continue has to come */
 };
 
 static struct compositor *fake_compositor; /* the one connected last; NULL once destroyed */
 static bool fake_compositor_absent;        /* nobody listens */
 
 struct compositor *compositor_connect(struct wl_event_loop *loop, const struct policy *policy,
-	const char *name, const struct compositor_listener *listener, void *data)
+	const uint64_t *turn_ends_ns, const char *name, const struct compositor_listener *listener,
+	void *data)
 {
 	if (fake_compositor_absent)
 		return NULL;
@@ -77,7 +79,17 @@ void compositor_flush(struct compositor *compositor)
 
 bool compositor_congested(const struct compositor *compositor)
 {
-	return compositor->congested;
+	return compositor->congested || compositor->held > 0;
+}
+
+bool compositor_holds(const struct compositor *compositor)
+{
+	return compositor->held > 0;
+}
+
+void compositor_continue(struct compositor *compositor)
+{
+	compositor->held--;
 }
 
 void compositor_resume(struct compositor *compositor)

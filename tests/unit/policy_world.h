@@ -49,7 +49,6 @@ static inline int push(enum relay_end from, const char *interface, const char *m
 	size_t size =
 		encode_message(from, interface, message, id, message_args, bytes, sizeof(bytes));
 
-	policy_begin(&world.policy);
 	return relay_push(
 		world.relay, from, bytes, size, &handle, handle.kind != WIRE_NONE ? 1 : 0);
 }

@@ -363,6 +363,21 @@ static void a_congested_compositor_holds_back_who_waits(void **state)
 	assert_int_equal(poll.response, 0);
 }
 
+static void a_request_that_takes_long_is_gone_on_with_in_later_turns(void **state)
+{
+	struct test_request first, second;
+	open_channel();
+	fake_compositor->held = 3;
+	assert_int_equal(send_as(&first, 0, "long", 4, 0, NULL, NULL), -EINPROGRESS);
+	assert_int_equal(send_as(&second, 0, "next", 4, 0, NULL, NULL), -EINPROGRESS);
+	assert_true(t.awake);
+	turn(); /* as often as the context wakes */
+	assert_int_equal(fake_compositor->held, 0);
+	assert_memory_equal(fake_compositor->bytes, "longnext", 8);
+	assert_int_equal(first.response, VIRTIO_GPU_RESP_OK_NODATA);
+	assert_int_equal(second.response, VIRTIO_GPU_RESP_OK_NODATA);
+}
+
 static void a_client_that_was_ended_is_heard_no_more(void **state)
 {
 	const uint32_t type = CROSS_DOMAIN_ID_READ_PIPE, id = FIRST_PIPE;
@@ -431,6 +446,7 @@ int main(void)
 		TEST(identifiers_that_a_guest_may_not_send_are_refused),
 		TEST(several_read_pipes_of_any_unused_id_fit_into_a_send),
 		TEST(a_congested_compositor_holds_back_who_waits),
+		TEST(a_request_that_takes_long_is_gone_on_with_in_later_turns),
 		TEST(a_client_that_was_ended_is_heard_no_more),
 		TEST(who_has_failed_is_not_heard_and_gets_no_event),
 		TEST(held_sends_end_with_the_compositor),

@@ -99,7 +99,6 @@ static int change(uint32_t region, const char *how, int32_t x, int32_t y, int32_
 		ARGS({.i = x}, {.i = y}, {.i = w}, {.i = h}), no_handle);
 	while (world.connection.held && result == 0) { /* until there is time for it */
 		world.connection.held = false;
-		policy_begin(&world.policy);
 		result = relay_push(world.relay, RELAY_DOWN, NULL, 0, NULL, 0);
 	}
 	return result;
