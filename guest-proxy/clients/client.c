@@ -38,7 +38,6 @@
 #define EVENTS_PAUSE_FDS 256         /* or there; the queue takes BYTE_QUEUE_MAX_FDS */
 #define PIPES_PAUSE_BYTES (8 << 20)  /* queued in pipes to the client: as above */
 #define CLOSING_MS 1000
-#define DISPLAY_ID 1
 #define LINGER_MS 1000 /* looked after so often */
 #define TRIM_MS 5000
 
@@ -126,7 +125,7 @@ void client_destroy(struct client *client)
 static bool is_display_error(const uint8_t *message)
 {
 	struct wire_header header;
-	return wire_header_decode(message, &header) == 0 && header.id == DISPLAY_ID &&
+	return wire_header_decode(message, &header) == 0 && header.id == WIRE_DISPLAY_ID &&
 		header.opcode == WL_DISPLAY_ERROR;
 }
 

@@ -19,7 +19,6 @@
 #define DMABUF "zwp_linux_dmabuf_v1"
 #define DRM "wl_drm"
 #define DRM_VERSION 2
-#define DISPLAY_ID 1
 #define IMMEDIATE_VERSION 2 /* create_immed, which wl_drm's buffers are made with */
 #define DMABUF_MAX_VERSION 5
 #define DMABUF_MODIFIER_VERSION 3
@@ -51,7 +50,7 @@ static int ask_for_end(struct relay *relay, struct dmabuf_manager *manager)
 	callback->data = manager;
 	callback->data_destroy = forget_manager;
 	manager->refs++;
-	return relay_send_named(relay, RELAY_UP, relay_object_at(relay, RELAY_UP, DISPLAY_ID),
+	return relay_send_named(relay, RELAY_UP, relay_object_at(relay, RELAY_UP, WIRE_DISPLAY_ID),
 		"sync", (union wire_arg[]){{.object = callback}});
 }
 

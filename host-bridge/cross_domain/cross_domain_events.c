@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <linux/virtio_gpu.h>
+#include <wayland-server-protocol.h>
 
 #include "protocol/base/fd.h"
 #include "protocol/relay/wire.h"
@@ -56,9 +57,8 @@ static int make_identifier(struct cross_domain_context *context, struct wire_han
 
 static bool is_display_error(const uint8_t *bytes, size_t size)
 {
-	enum { DISPLAY = 1, ERROR_EVENT = 0 };
-	return size >= WIRE_HEADER_BYTES && load_u32(bytes) == DISPLAY &&
-		(load_u32(bytes + 4) & 0xffff) == ERROR_EVENT;
+	return size >= WIRE_HEADER_BYTES && load_u32(bytes) == WIRE_DISPLAY_ID &&
+		(load_u32(bytes + 4) & 0xffff) == WL_DISPLAY_ERROR;
 }
 
 static int handle_to_guest(void *data, const uint8_t *bytes, size_t size,

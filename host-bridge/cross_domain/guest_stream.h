@@ -17,8 +17,7 @@ struct guest_stream_identifier {
 
 struct guest_stream {
 	struct byte_queue bytes;
-	struct guest_stream_identifier *identifiers;
-	size_t first_identifier, last_identifier, identifiers_capacity;
+	struct byte_queue identifiers; /* of struct guest_stream_identifier */
 };
 
 /* Nothing is allocated until something comes. */

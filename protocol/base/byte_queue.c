@@ -135,6 +135,12 @@ void byte_queue_take(struct byte_queue *queue, size_t n)
 	}
 }
 
+void byte_queue_undo(struct byte_queue *queue, size_t n)
+{
+	assert(n <= byte_queue_size(queue));
+	queue->end -= n;
+}
+
 /*
  * What one sendmsg may carry: bytes up to the first whose fds would be too many. @fds gets the fds
  * that go along; they travel with the chunk's first byte, so never after their own.

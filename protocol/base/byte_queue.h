@@ -51,6 +51,9 @@ int byte_queue_add_fds(
 /* Drops the first @n bytes (no more than are queued) and closes the fds that belong to them. */
 void byte_queue_take(struct byte_queue *queue, size_t n);
 
+/* Drops the last @n bytes (no more than are queued), with which no fds were queued. */
+void byte_queue_undo(struct byte_queue *queue, size_t n);
+
 /*
  * Sends what the socket takes, without blocking; fds are closed when sent and never arrive after
  * the byte they were queued with. 0 when all went out, -EAGAIN with a rest, or -errno of the

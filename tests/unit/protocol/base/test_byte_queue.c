@@ -254,6 +254,10 @@ static void what_is_taken_takes_its_fds_along(void **state)
 	assert_int_equal(world->queue.n_fds, 1);
 	assert_memory_equal(byte_queue_data(&world->queue), "bab", 3);
 	assert_int_equal(byte_queue_size(&world->queue), 3);
+	assert_int_equal(byte_queue_add(&world->queue, "cd", 2), 0);
+	byte_queue_undo(&world->queue, 1);
+	assert_int_equal(byte_queue_size(&world->queue), 4);
+	assert_memory_equal(byte_queue_data(&world->queue), "babc", 4);
 	byte_queue_clear(&world->queue);
 	assert_int_equal(byte_queue_size(&world->queue), 0);
 }
