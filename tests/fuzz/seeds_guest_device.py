@@ -67,12 +67,20 @@ def write(pipe, size, hang_up=0):
 
 def start(features=0, patient=0):
     """Up to the commands: what the frontend asks, the two capsets."""
-    return bytes([patient]) + honest(11) + honest(1) + bytes([features])
+    return bytes([patient]) + honest(10) + honest(1) + bytes([features])
+
+
+def answers(*steps):
+    """Steps of the device while the guest goes on, which then hears of them."""
+    out = b""
+    for step in steps:
+        out += b"".join(now(step[i:i + 1]) for i in range(len(step))) if step[0] & 15 == 0 else now(step)
+    return out + TURN + TURN
 
 
 def channel(features=0, patient=0):
-    """A context, its rings (each is created and attached) and INIT."""
-    return start(features, patient) + CHANNEL + honest(6) + GO
+    """A context, its rings (each is created and attached), INIT and what comes with it."""
+    return start(features, patient) + CHANNEL + GO + GO
 
 
 ALL = 0x1F
@@ -80,14 +88,14 @@ SEEDS = {
     "nothing": b"",
     "start": start(),
     "channel": channel() + DESTROY + GO,
-    "window": channel() + blob(4096) + honest(5) + send(64, blob=1) + GO + DESTROY + GO,
-    "shared": channel(ALL) + blob(4096) + honest(3) + send(64, blob=1) + GO,
-    "refused": channel() + blob(4096) + used(0, 24, 6) + honest(4) + GO,
-    "elsewhere": channel() + blob(4096) + honest(3) + used(0, 24, 6) + honest(4) + GO,
-    "unmapped": channel() + blob(4096) + request(10, 1, 0, 0, 0) + request(10, 1, 0, 0, -1) + honest(6) + GO,
+    "window": channel() + blob(4096) + answers(honest(1)) + answers(honest(3)) + send(64, blob=1) + GO + DESTROY + GO,
+    "shared": channel(ALL) + blob(4096) + answers(honest(2)) + send(64, blob=1) + GO,
+    "refused": channel() + blob(4096) + answers(honest(1)) + answers(used(0, 24, 6), honest(2)) + GO,
+    "elsewhere": channel() + blob(4096) + answers(honest(1)) + answers(honest(2), used(0, 24, 6)) + answers(honest(4)) + GO,
+    "unmapped": channel() + blob(4096) + now(request(10, 1, 0, 0, 0)) + now(request(10, 1, 0, 0, -1)) + answers(honest(1)) + answers(honest(3)) + GO,
     "text": channel() + receive(size=2) + TURN + receive(size=200) + TURN,
-    "memory": channel() + receive([7, BLOB, 1], size=1) + TURN + honest(4) + GO,
-    "fetch": channel(8) + receive([7, BLOB, 1], size=1) + TURN + used(0, 24, 6) + honest(6) + GO,
+    "memory": channel() + receive([7, BLOB, 1], size=1) + TURN + answers(honest(3)) + GO,
+    "fetch": channel(8) + receive([7, BLOB, 1], size=1) + TURN + answers(used(0, 24, 6), honest(2)) + answers(honest(4)) + GO,
     "pipe": channel(ALL) + send(64, pipe=1) + GO + read(0x80000001, b"some bytes") + TURN
     + read(0x80000001, b"", hang_up=1) + TURN,
     "long": channel() + read(0x80000001, b"", told=0xFFFFFFFF) + TURN,
@@ -95,17 +103,19 @@ SEEDS = {
     "end": channel() + receive() + TURN,
     "events": channel() + event(bytes([99])) + TURN,
     "unknown": channel() + receive([1, 77, 1]) + TURN,
-    "impatient": channel(patient=1) + receive() + TURN + CHANNEL + honest(6) + GO,
+    "impatient": channel(patient=1) + receive() + TURN + CHANNEL + GO + GO,
     "index": channel() + now(b"\3\xff\x7f") + TURN,
     "short": channel() + send(64) + now(used(0, 4, 0)) + TURN,
     "twice": channel() + now(used(0, 24, 0, how=1)) + now(used(0, 24, 0, how=1)) + TURN,
+    "unref": channel() + blob(4096) + answers(honest(1)) + b"\4" + answers(honest(8)) + TURN,
+    "both": channel() + blob(4096) + blob(65536) + answers(honest(1)) + answers(honest(4)) + answers(honest(8)) + GO,
     "wild": channel() + now(used(0, 24, 0, how=2)) + TURN,
-    "dies": channel() + blob(4096) + honest(1) + b"\x0a" + TURN,
+    "dies": channel() + blob(4096) + answers(honest(1)) + b"\x8a" + TURN,
     "gone": channel() + HANG_UP + TURN + TURN,
     "requests": channel() + now(request(9, 1, 0, 0, 1)) + now(request(9, 1, -1, 0, 16)) + now(request(9, 0, 0, 0, 16))
     + now(request(9, 1, 0, 0, 16, fds=0)) + now(request(7, 0, 0, 0, 0)) + TURN,
     "scribbles": channel() + now(memory(0, 0, b"\xff" * 64)) + now(memory(1, 0, b"\xff" * 64))
-    + now(memory(3, 0, b"\xff" * 128)) + blob(4096) + honest(6) + GO,
+    + now(memory(3, 0, b"\xff" * 128)) + blob(4096) + answers(honest(1)) + answers(honest(3)) + GO,
 }
 
 if __name__ == "__main__":
