@@ -378,7 +378,7 @@ static void the_machines_quota_counts_what_its_device_has(void **state)
 		quota->entries[limits[i]].limit = uses[i];
 	assert_int_equal(create_context(2), NO_MEMORY);
 	assert_int_equal(create_guest_blob(3, PAGES, 4096), NO_MEMORY);
-	assert_int_equal(submit(1, NULL, 0), NO_MEMORY);
+	assert_int_equal(submit(1, "", 0), NO_MEMORY);
 	quota->entries[QUOTA_RESOURCES].limit++;
 	assert_int_equal(create_guest_blob(3, PAGES, 4096), NO_MEMORY);
 	assert_int_equal(create_2d(3, VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, 1, 1), OK);

@@ -91,7 +91,7 @@ static void a_slow_frontend_delays_only_what_waits_for_it(void **state)
 	assert_false(answered(map));
 	assert_false(answered(end));
 	assert_int_equal(create_guest_blob(9, PAGES + 16 * 4096, 4096), OK);
-	assert_int_equal(submit(1, NULL, 0), OK);
+	assert_int_equal(submit(1, "", 0), OK);
 
 	machine.vhost_user.slow = false;
 	machine_answer(&machine.vhost_user, 0);
