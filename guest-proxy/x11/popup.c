@@ -99,7 +99,8 @@ bool popup_create(struct surface *surface)
 {
 	struct session *session = surface->session;
 	struct surface *root = is_popup(session, surface->window) ? find_root(surface) : NULL;
-	if (!root || root == surface)
+	/* A popup of what is not on the screen would be a protocol error. */
+	if (!root || root == surface || !root->shown)
 		return false;
 	struct relay_object *positioner = make_positioner(surface, root->window);
 	if (!positioner)

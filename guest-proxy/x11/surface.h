@@ -44,9 +44,10 @@ struct surface {
 	struct relay_object *xdg, *toplevel, *popup, *decoration;
 	struct relay_object *token; /* of xdg_activation_v1, asked for */
 
-	bool shown, has_parent, has_geometry;
-	bool committed;                      /* a commit was kept back */
-	uint32_t kept_buffer;                /* DOWN's id of what it was to show; 0: none */
+	bool shown, has_geometry;
+	xcb_window_t leader;  /* of a toplevel: its parent's window, as UP was told; 0: none */
+	bool committed;       /* a commit was kept back */
+	uint32_t kept_buffer; /* DOWN's id of what it was to show; 0: none */
 	int32_t buffer_width, buffer_height; /* of the last one attached */
 
 	int32_t told_x, told_y; /* of a popup: where the compositor has it, in X */

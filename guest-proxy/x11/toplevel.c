@@ -11,7 +11,8 @@
 #include "protocol/base/log.h"
 
 #define STATE_BITS 32
-#define PING_MS 3000 /* so long a window may be busy before a second close ends its client */
+#define PARENTS_MAX 64 /* of one another */
+#define PING_MS 3000   /* so long a window may be busy before a second close ends its client */
 
 enum decoration_mode {
 	DECORATION_CLIENT = 1,
@@ -53,13 +54,14 @@ static void send_geometry(struct surface *surface)
 	if (!frame->left && !frame->right && !frame->top && !frame->bottom &&
 		!surface->has_geometry)
 		return;
+	width = to_wayland(surface, width);
+	height = to_wayland(surface, height);
 	if (width <= 0 || height <= 0)
 		return;
 	surface->has_geometry = true;
 	session_send(surface->session, surface->xdg, "set_window_geometry",
 		(union wire_arg[]){{.i = to_wayland(surface, frame->left)},
-			{.i = to_wayland(surface, frame->top)}, {.i = to_wayland(surface, width)},
-			{.i = to_wayland(surface, height)}});
+			{.i = to_wayland(surface, frame->top)}, {.i = width}, {.i = height}});
 }
 
 static void send_text(struct surface *surface, const char *request, const char *text)
@@ -87,16 +89,29 @@ static void send_decoration(struct surface *surface)
 			(union wire_arg[]){{.u = own ? DECORATION_CLIENT : DECORATION_SERVER}});
 }
 
+/* Whether @id is @surface's window, or below it by what UP was told. */
+static bool leads_to(struct session *session, xcb_window_t id, const struct surface *surface)
+{
+	for (int depth = 0; depth < PARENTS_MAX; depth++) {
+		const struct window *window = window_find(session, id);
+		if (!window || !window->surface)
+			return false;
+		if (window->surface == surface)
+			return true;
+		id = window->surface->leader;
+	}
+	return true;
+}
+
 static void send_parent(struct surface *surface)
 {
 	struct session *session = surface->session;
 	struct window *leader = window_find(session, surface->window->hints.transient_for);
-	struct surface *parent =
-		leader && leader->surface != surface ? surface_root(leader->surface) : NULL;
-	/* A ring of parents is a protocol error: only what was there before can be one. */
-	if (!parent || parent == surface || surface->has_parent)
+	struct surface *parent = leader ? surface_root(leader->surface) : NULL;
+	/* A ring of parents is a protocol error. */
+	if (!parent || !parent->window || leads_to(session, parent->window->id, surface))
 		return;
-	surface->has_parent = true;
+	surface->leader = parent->window->id;
 	session_send(session, surface->toplevel, "set_parent",
 		(union wire_arg[]){{.object = parent->toplevel}});
 }
@@ -105,7 +120,8 @@ void toplevel_create(struct surface *surface)
 {
 	const struct window *window = surface->window;
 	struct session *session = surface->session;
-	surface->has_parent = surface->has_geometry = false;
+	surface->has_geometry = false;
+	surface->leader = XCB_NONE;
 	surface->toplevel = session_make(
 		session, "xdg_toplevel", surface->xdg, "get_toplevel", (union wire_arg[]){{0}}, 0);
 	if (!surface->toplevel)

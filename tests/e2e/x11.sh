@@ -675,6 +675,9 @@ check_many() {
         _NET_REQUEST_FRAME_EXTENTS WM_PROTOCOLS; do
         tell "message 2 $i -1 -1 -1 -1 -1" "message 1 $i 1 2 3 4 5"
     done
+    # Dialogs of each other, and a menu of one that is not there yet.
+    tell 'create 2 0 0 50 50 #1e5ac8' 'create 3 0 0 50 50 #1e5ac8' 'transient 2 3' 'transient 3 2' 'map 2' 'map 3' \
+        'transient 2 3' 'create 4 0 0 50 50 #5ac81e override' 'transient 4 5' 'map 4' 'destroy 4' 'destroy 3' 'destroy 2'
     tell 'unmap 1' 'map 1' 'title 1 Survivor'
     shows '^Survivor\|'
     until_true 10 counters_small || fail "windows or answers are left: $(cat "$WORK/x11.counters")"
