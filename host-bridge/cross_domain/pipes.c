@@ -142,7 +142,9 @@ void pipes_finish(struct pipes *pipes)
 static int handle_drain_timeout(void *data)
 {
 	struct pipe *pipe = data;
-	log_debug("a pipe whose context has ended is closed: its reader takes nothing");
+	log_limited(LOG_LEVEL_WARN,
+		"the contents of a pipe are cut short: its reader has taken nothing for %d s",
+		pipe->drain_timeout_ms / 1000);
 	pipe_destroy(pipe);
 	return 0;
 }
