@@ -64,15 +64,6 @@ find_worker() {
     [ -n "$WORKER" ] && [ "$(sed -n 's/^Seccomp_filters:\t//p' "/proc/$WORKER/status")" -ge 2 ]
 }
 
-# descendants PID NAME: the processes of this name below it.
-descendants() {
-    local child
-    for child in $(pgrep -P "$1"); do
-        [ "$(cat "/proc/$child/comm" 2>/dev/null)" = "$2" ] && echo "$child"
-        descendants "$child" "$2"
-    done
-}
-
 # ---- attempts
 
 # attempt PID CALL ARGUMENT...: prints what it returned.

@@ -334,6 +334,15 @@ window_box() {
 
 # ---- the bridge
 
+# descendants PID NAME: the processes of this name below it.
+descendants() {
+    local child
+    for child in $(pgrep -P "$1"); do
+        [ "$(cat "/proc/$child/comm" 2>/dev/null)" = "$2" ] && echo "$child"
+        descendants "$child" "$2"
+    done
+}
+
 # bridge_start DISPLAY [NAME]: puts wayferry between the display and a new one; sets BRIDGE to the
 # new display's name. Its processes are PID[NAME-host] and PID[NAME-guest]. Options for
 # either are taken from HOST_OPTIONS and GUEST_OPTIONS.

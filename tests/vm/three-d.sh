@@ -44,8 +44,7 @@ opengl_in_software() {
 
 # The processes of 3D contexts, the oldest first.
 worker_pids() {
-    local spawner
-    spawner=$(pgrep -P "${PID[vm-host]}") && pgrep -P "$spawner"
+    { descendants "${PID[vm-host]}" wayferry-virgl; descendants "${PID[vm-host]}" wayferry-venus; } | sort -n
 }
 
 workers_are() {
