@@ -8,11 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wayland-server-protocol.h>
 
 #include "host-bridge/policy/policy_hooks.h"
 #include "protocol/base/bytes.h"
-#include "protocol/base/monotonic.h"
 
 #define LOG_MODULE "policy"
 
@@ -236,28 +234,6 @@ bool policy_allow_global(
 		*version = (uint32_t)min_u64(*version, restriction->max_version);
 	*version = (uint32_t)min_u64(*version, rule->max_version);
 	return true;
-}
-
-enum relay_verdict policy_refuse(struct relay *relay, enum quota_limit limit)
-{
-	const struct policy_connection *connection = relay_data(relay);
-	char text[QUOTA_TEXT_MAX];
-
-	return relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "%s",
-		quota_explain(connection->policy->quota, limit, text));
-}
-
-bool policy_has_time(const struct policy_connection *connection)
-{
-	return !connection->turn_ends_ns || monotonic_ns() < *connection->turn_ends_ns;
-}
-
-enum relay_verdict policy_hold(struct relay_message *message)
-{
-	struct policy_connection *connection = relay_data(message->relay);
-
-	connection->held = true;
-	return RELAY_HOLD;
 }
 
 void policy_print(const struct policy *policy)
