@@ -543,6 +543,7 @@ check_states() {
     forget_told
     sway_message host '[title="Main"] fullscreen enable' >/dev/null
     told '1 configure 0,0 1280x720'
+    colour_is '#c81e5a' 921600      # until then sway thinks that the window has its old size, and does not tell it
     sway_message host '[title="Main"] fullscreen disable' >/dev/null
     told '1 configure .* 300x200'
     colour_is '#c81e5a' 60000
