@@ -175,8 +175,8 @@ static void read_header(struct command *command, struct device_state *state,
 	command->chain = chain;
 	command->out_bytes = sizeof(command->out.hdr);
 	memset(&command->in, 0, sizeof(command->in));
-	/* The largest answer but for capsets, whose bytes are all written. */
-	memset(&command->out, 0, sizeof(command->out.display_info));
+	/* Nothing of the host's stack reaches a guest, whatever an answer's length. */
+	memset(&command->out, 0, sizeof(command->out));
 	virtqueue_read(command->queue, chain, 0, &command->in.hdr, sizeof(command->in.hdr));
 }
 

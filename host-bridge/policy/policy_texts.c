@@ -220,6 +220,13 @@ static struct kept *kept_for(struct relay_message *message)
 }
 
 /* One more type of what a source offers. */
+/* Bytes of the request's text; 0 where it may be null and is. */
+static size_t text_length(struct relay_message *message)
+{
+	const char *text = *text_of(message);
+	return text ? strlen(text) : 0;
+}
+
 static enum relay_verdict keep_mime_type(struct relay_message *message)
 {
 	struct kept *kept = kept_for(message);
@@ -229,7 +236,7 @@ static enum relay_verdict keep_mime_type(struct relay_message *message)
 	if (!quota_charge(kept->quota, QUOTA_MIME_TYPES, ++kept->mime_types))
 		return policy_refuse(message->relay, QUOTA_MIME_TYPES);
 	if (!quota_adjust(kept->quota, QUOTA_TEXT_BYTES, &kept->text_bytes,
-		    kept->text_bytes + strlen(*text_of(message)) + MIME_TYPE_BYTES))
+		    kept->text_bytes + text_length(message) + MIME_TYPE_BYTES))
 		return policy_refuse(message->relay, QUOTA_TEXT_BYTES);
 	return RELAY_FORWARD;
 }
@@ -242,7 +249,7 @@ static enum relay_verdict keep_text(struct relay_message *message)
 	if (!kept)
 		return RELAY_FAILED;
 	if (!quota_adjust(kept->quota, QUOTA_TEXT_BYTES, &kept->text_bytes,
-		    max_u64(kept->text_bytes, strlen(*text_of(message)))))
+		    max_u64(kept->text_bytes, text_length(message))))
 		return policy_refuse(message->relay, QUOTA_TEXT_BYTES);
 	return RELAY_FORWARD;
 }
