@@ -20,6 +20,7 @@ static const struct {
 	[QUOTA_OBJECTS] = {"objects", 131072, false},
 	[QUOTA_SURFACES] = {"surfaces", 2048, false},
 	[QUOTA_SUBSURFACE_DEPTH] = {"subsurface-depth", 32, true},
+	[QUOTA_SUBSURFACE_MARGIN] = {"subsurface-margin", 100, true},
 	[QUOTA_RECTANGLES] = {"rectangles", 65536, false},
 	[QUOTA_REGION_RECTANGLES] = {"region-rectangles", 1024, true},
 	[QUOTA_SHM_POOLS] = {"shm-pools", 16384, false},
@@ -58,6 +59,11 @@ const char *quota_set(struct vm_quota *quota, const char *name, const char *valu
 		return NULL;
 	}
 	return "there is no such limit (see --print-capabilities)";
+}
+
+uint64_t quota_limit_of(const struct vm_quota *quota, enum quota_limit limit)
+{
+	return quota ? quota->entries[limit].limit : descriptions[limit].limit;
 }
 
 bool quota_charge(struct vm_quota *quota, enum quota_limit limit, uint64_t n)

@@ -16,6 +16,7 @@ enum quota_limit {
 	QUOTA_OBJECTS,
 	QUOTA_SURFACES,
 	QUOTA_SUBSURFACE_DEPTH,
+	QUOTA_SUBSURFACE_MARGIN,
 	QUOTA_RECTANGLES,
 	QUOTA_REGION_RECTANGLES,
 	QUOTA_SHM_POOLS,
@@ -49,6 +50,9 @@ void quota_init(struct vm_quota *quota);
 /* Sets the limit @name to @value (a number, with K, M, G or T behind it). NULL, or what is wrong.
  */
 const char *quota_set(struct vm_quota *quota, const char *name, const char *value);
+
+/* The limit itself, for those that bound a single thing by it; the default where @quota is NULL. */
+uint64_t quota_limit_of(const struct vm_quota *quota, enum quota_limit limit);
 
 /*
  * Adds @n to what is in use, or to the peak only where the limit is on each single thing. False:

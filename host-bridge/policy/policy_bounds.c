@@ -14,8 +14,8 @@
 
 #include "protocol/base/bytes.h"
 
-#define MARGIN INT64_C(100) /* for shadows, and for borders to be resized by */
-#define IMAGE_MAX 256       /* of a cursor or a drag, in surface coordinates */
+#define MARGIN_MAX 65536 /* so that sums of it stay far from overflow */
+#define IMAGE_MAX 256    /* of a cursor or a drag, in surface coordinates */
 
 static bool is_inside(const struct rectangle *inner, const struct rectangle *outer)
 {
@@ -69,6 +69,14 @@ static void update_size(struct policy_surface *surface)
 	surface->height = height;
 }
 
+/* How far a window's surfaces may reach beyond its geometry: shadows, and borders to resize it by.
+ */
+static int64_t margin_of(const struct policy_surface *surface)
+{
+	return (int64_t)min_u64(
+		quota_limit_of(surface->quota, QUOTA_SUBSURFACE_MARGIN), MARGIN_MAX);
+}
+
 static struct policy_surface *root_of(struct policy_surface *surface)
 {
 	while (surface->parent)
@@ -85,10 +93,11 @@ static bool bounds_of(const struct policy_surface *root, struct rectangle *bound
 	*bounds = root->geometry;
 	if (bounds->width <= 0 || bounds->height <= 0)
 		*bounds = (struct rectangle){0, 0, root->width, root->height};
-	bounds->width = max_i64(bounds->width, root->configured_width) + INT64_C(2) * MARGIN;
-	bounds->height = max_i64(bounds->height, root->configured_height) + INT64_C(2) * MARGIN;
-	bounds->x -= MARGIN;
-	bounds->y -= MARGIN;
+	int64_t margin = margin_of(root);
+	bounds->width = max_i64(bounds->width, root->configured_width) + 2 * margin;
+	bounds->height = max_i64(bounds->height, root->configured_height) + 2 * margin;
+	bounds->x -= margin;
+	bounds->y -= margin;
 	return root->width > 0;
 }
 
@@ -188,10 +197,11 @@ static bool widen_geometry(struct relay *relay, struct policy_surface *window)
 
 	if (!window->shell || geometry->width <= 0 || geometry->height <= 0)
 		return true;
-	int64_t left = geometry->x > MARGIN ? MARGIN : geometry->x;
-	int64_t top = geometry->y > MARGIN ? MARGIN : geometry->y;
-	int64_t right = max_i64(geometry->x + geometry->width, window->width - MARGIN);
-	int64_t bottom = max_i64(geometry->y + geometry->height, window->height - MARGIN);
+	int64_t margin = margin_of(window);
+	int64_t left = geometry->x > margin ? margin : geometry->x;
+	int64_t top = geometry->y > margin ? margin : geometry->y;
+	int64_t right = max_i64(geometry->x + geometry->width, window->width - margin);
+	int64_t bottom = max_i64(geometry->y + geometry->height, window->height - margin);
 	struct rectangle wider = {left, top, right - left, bottom - top};
 	if (window->width == 0 || same(&wider, geometry))
 		return true;

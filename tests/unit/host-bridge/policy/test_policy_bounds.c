@@ -129,6 +129,16 @@ static void subsurfaces_that_keep_to_their_window_are_left_alone(void **state)
 	expect_commits(1);
 }
 
+static void how_far_they_may_reach_is_a_limit_of_the_machine(void **state)
+{
+	struct test_surface window = create_window(200, 150), large = create_subsurface(window);
+	assert_null(quota_set(&world.quota, "subsurface-margin", "3000"));
+	show(large, 2400, 1600);
+	expect_commits(1);
+	commit(window);
+	expect_commits(1);
+}
+
 static void a_subsurface_larger_than_its_window_is_not_shown(void **state)
 {
 	struct test_surface window = create_window(200, 150), large = create_subsurface(window);
@@ -317,6 +327,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(subsurfaces_that_keep_to_their_window_are_left_alone),
+		TEST(how_far_they_may_reach_is_a_limit_of_the_machine),
 		TEST(a_subsurface_larger_than_its_window_is_not_shown),
 		TEST(one_that_needs_no_commit_of_its_parent_is_not_shown_at_once),
 		TEST(one_that_stops_to_need_it_is_looked_at),
