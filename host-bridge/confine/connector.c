@@ -19,8 +19,9 @@
 #include "protocol/base/monotonic.h"
 #include "protocol/base/sanitizer.h"
 
-#define CONNECTION_MS 5 /* what a turn of the event loop may take */
-#define ANSWER_MS 1000  /* to what is asked seldom */
+#define CONNECTION_MS                                                                              \
+	40 /* a compositor shall not see a second connection because of one late answer */
+#define ANSWER_MS 1000 /* to what is asked seldom */
 #define MAX_SPARE 16
 #define SPARE_MS 1000
 
