@@ -246,15 +246,16 @@ static int receive(struct answer *answer, int *fd)
 	return 0;
 }
 
-/* Answers to questions that were given up. */
-static void receive_late(void)
+/* Answers to questions that were given up. -EAGAIN, or -errno: the connector has ended. */
+static int receive_late(void)
 {
 	struct answer answer;
-	int fd;
+	int fd, error;
 
-	while (receive(&answer, &fd) == 0)
+	while ((error = receive(&answer, &fd)) == 0)
 		if (fd >= 0)
 			keep_spare(fd);
+	return error;
 }
 
 /*
@@ -298,14 +299,15 @@ int connector_connect(const struct sockaddr_un *address)
 
 	if (connector.socket < 0)
 		return open_connection(address);
-	receive_late();
+	int error = receive_late();
 	fd = take_spare();
 	if (fd >= 0)
 		return fd;
-	/* Enough for all who may ask again. */
-	if (connector.last_serial - connector.answered >= MAX_SPARE)
-		return -EAGAIN;
-	int error = ask(REQUEST_CONNECT, -1, CONNECTION_MS, &answer, &fd);
+	/* Who asks again gets the answer that is still to come: the compositor shall not see more
+	 * connections than are asked for. */
+	if (connector.last_serial != connector.answered)
+		return error;
+	error = ask(REQUEST_CONNECT, -1, CONNECTION_MS, &answer, &fd);
 	return error < 0 ? error : fd >= 0 ? fd : -EPROTO;
 }
 
