@@ -3,7 +3,7 @@
 #ifndef GUEST_PROXY_X11_LIFE_H
 #define GUEST_PROXY_X11_LIFE_H
 
-#include "guest-proxy/x11/session.h"
+#include "guest-proxy/x11/base/session.h"
 
 struct life;
 

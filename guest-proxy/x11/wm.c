@@ -7,16 +7,16 @@
 #include <xcb/composite.h>
 #include <xcb/xfixes.h>
 
-#include "guest-proxy/x11/dnd.h"
-#include "guest-proxy/x11/focus.h"
-#include "guest-proxy/x11/incoming.h"
-#include "guest-proxy/x11/outgoing.h"
-#include "guest-proxy/x11/popup.h"
-#include "guest-proxy/x11/role.h"
-#include "guest-proxy/x11/selection.h"
-#include "guest-proxy/x11/state.h"
-#include "guest-proxy/x11/toplevel.h"
-#include "guest-proxy/x11/xsettings.h"
+#include "guest-proxy/x11/transfers/dnd.h"
+#include "guest-proxy/x11/windows/focus.h"
+#include "guest-proxy/x11/transfers/incoming.h"
+#include "guest-proxy/x11/transfers/outgoing.h"
+#include "guest-proxy/x11/shell/popup.h"
+#include "guest-proxy/x11/shell/role.h"
+#include "guest-proxy/x11/transfers/selection.h"
+#include "guest-proxy/x11/windows/state.h"
+#include "guest-proxy/x11/shell/toplevel.h"
+#include "guest-proxy/x11/display/xsettings.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 

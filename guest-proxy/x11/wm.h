@@ -2,7 +2,7 @@
 #ifndef GUEST_PROXY_X11_WM_H
 #define GUEST_PROXY_X11_WM_H
 
-#include "guest-proxy/x11/session.h"
+#include "guest-proxy/x11/base/session.h"
 
 /* Takes @fd. 0 or -errno. */
 int wm_connect(struct session *session, int fd);

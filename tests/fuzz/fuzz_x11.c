@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest-proxy/x11/hints.h"
-#include "guest-proxy/x11/mime.h"
-#include "guest-proxy/x11/xsettings.h"
+#include "guest-proxy/x11/windows/hints.h"
+#include "guest-proxy/x11/transfers/mime.h"
+#include "guest-proxy/x11/display/xsettings.h"
 #include "protocol/base/bytes.h"
 
 #define HEADER_BYTES 4

@@ -1,0 +1,317 @@
+/*
+ * What Wayland clients drag over X windows.
+ *
+ * wl_data_device says over which surface the drag is, and we say so to its window, as XDND has it:
+ * XdndEnter, then XdndPosition, one at a time, each answered by XdndStatus; at the end XdndLeave,
+ * or XdndDrop, answered by XdndFinished. The data goes the way of selections, as XdndSelection.
+ */
+#include "guest-proxy/x11/transfers/dnd.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wayland-server-protocol.h>
+
+#include "guest-proxy/x11/transfers/selection.h"
+#include "guest-proxy/x11/windows/surface.h"
+#include "protocol/base/bytes.h"
+
+#define LOG_MODULE "x11"
+#include "protocol/base/log.h"
+
+#define XDND_VERSION 5
+#define FINISH_MS 10000 /* that an X client has for taking what was dropped */
+
+struct dnd {
+	struct session *session;
+	struct relay_ref offer; /* NULL: nothing is over an X window */
+	struct wl_event_source *timer;
+	xcb_window_t target;
+	uint32_t version; /* that the target speaks; 0: not known, or none */
+	uint32_t serial;
+	uint32_t time, action;      /* the action as of wl_data_device_manager */
+	int32_t x, y;               /* of X's screen */
+	bool entered, waiting, due; /* a position is under way, and another one waits for it */
+	bool accepted, dropped;
+};
+
+static const struct {
+	enum atom atom;
+	uint32_t action;
+} actions[] = {
+	{ATOM_XdndActionCopy, WL_DATA_DEVICE_MANAGER_DND_ACTION_COPY},
+	{ATOM_XdndActionMove, WL_DATA_DEVICE_MANAGER_DND_ACTION_MOVE},
+	{ATOM_XdndActionAsk, WL_DATA_DEVICE_MANAGER_DND_ACTION_ASK},
+};
+
+static void tell(const struct dnd *dnd, enum atom type, const uint32_t words[4])
+{
+	const struct session *session = dnd->session;
+	const xcb_client_message_event_t event = {
+		.response_type = XCB_CLIENT_MESSAGE,
+		.format = 32,
+		.window = dnd->target,
+		.type = session->atoms[type],
+		.data.data32 = {selection_window(session), words[0], words[1], words[2], words[3]},
+	};
+	xcb_send_event(session->x, 0, dnd->target, XCB_EVENT_MASK_NO_EVENT, (const char *)&event);
+}
+
+static void end(struct dnd *dnd)
+{
+	struct session *session = dnd->session;
+	struct wl_event_source *timer = dnd->timer;
+	wl_event_source_timer_update(timer, 0);
+	relay_ref_set(&dnd->offer, NULL);
+	*dnd = (struct dnd){.session = session, .timer = timer};
+	selection_set_drag(session, NULL);
+}
+
+static int handle_timeout(void *data)
+{
+	end(data);
+	return 0;
+}
+
+/* To the target */
+
+static void enter_target(struct dnd *dnd, const xcb_atom_t *types, size_t count)
+{
+	struct session *session = dnd->session;
+	uint32_t words[4] = {dnd->version << 24 | (count > 3)};
+	for (size_t i = 0; i < 3 && i < count; i++)
+		words[i + 1] = types[i];
+	if (count > 3)
+		xcb_change_property(session->x, XCB_PROP_MODE_REPLACE, selection_window(session),
+			SESSION_ATOM(session, XdndTypeList), XCB_ATOM_ATOM, 32, (uint32_t)count,
+			types);
+	tell(dnd, ATOM_XdndEnter, words);
+	dnd->entered = true;
+}
+
+static void send_position(struct dnd *dnd)
+{
+	const struct session *session = dnd->session;
+	const xcb_atom_t *types;
+	size_t count = selection_drag_types(session, &types);
+	if (dnd->version == 0 || count == 0)
+		return;
+	if (!dnd->entered)
+		enter_target(dnd, types, count);
+	dnd->due = dnd->waiting;
+	if (dnd->waiting)
+		return;
+	dnd->waiting = true;
+	uint32_t action = SESSION_ATOM(session, XdndActionCopy);
+	for (size_t i = 0; i < ARRAY_LENGTH(actions); i++) {
+		if (actions[i].action == dnd->action)
+			action = session->atoms[actions[i].atom];
+	}
+	tell(dnd, ATOM_XdndPosition,
+		(const uint32_t[4]){
+			0, (uint32_t)dnd->x << 16 | (dnd->y & 0xffff), dnd->time, action});
+}
+
+static void finish_drop(struct dnd *dnd)
+{
+	if (!dnd->accepted) {
+		if (dnd->entered)
+			tell(dnd, ATOM_XdndLeave, (const uint32_t[4]){0});
+		end(dnd);
+		return;
+	}
+	tell(dnd, ATOM_XdndDrop, (const uint32_t[4]){0, dnd->time});
+	wl_event_source_timer_update(dnd->timer, FINISH_MS);
+}
+
+/* From the target */
+
+static uint32_t action_of(const struct session *session, xcb_atom_t atom)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(actions); i++) {
+		if (session->atoms[actions[i].atom] == atom)
+			return actions[i].action;
+	}
+	return WL_DATA_DEVICE_MANAGER_DND_ACTION_COPY;
+}
+
+static void handle_status(struct dnd *dnd, const uint32_t *words)
+{
+	struct session *session = dnd->session;
+	struct relay_object *offer = dnd->offer.object;
+	uint32_t action = action_of(session, words[4]);
+	bool accepted = words[1] & 1;
+	dnd->waiting = false;
+	session_send(session, offer, "accept",
+		(union wire_arg[]){
+			{.u = dnd->serial}, {.s = accepted ? selection_drag_type(session) : NULL}});
+	if (offer->version >= WL_DATA_OFFER_SET_ACTIONS_SINCE_VERSION)
+		session_send(session, offer, "set_actions",
+			(union wire_arg[]){
+				{.u = accepted ? action : 0}, {.u = accepted ? action : 0}});
+	dnd->accepted = accepted;
+	if (dnd->dropped)
+		finish_drop(dnd);
+	else if (dnd->due)
+		send_position(dnd);
+}
+
+static void handle_finished(struct dnd *dnd, const uint32_t *words)
+{
+	struct relay_object *offer = dnd->offer.object;
+	bool taken = dnd->version < 5 || words[1] & 1;
+	if (!dnd->dropped || !dnd->accepted)
+		return;
+	if (taken && dnd->action && offer->version >= WL_DATA_OFFER_FINISH_SINCE_VERSION)
+		session_send(dnd->session, offer, "finish", NULL);
+	end(dnd);
+}
+
+void dnd_message(struct session *session, const xcb_client_message_event_t *event)
+{
+	struct dnd *dnd = session->dnd;
+	const uint32_t *words = event->data.data32;
+	if (event->format != 32 || !dnd->offer.object || words[0] != dnd->target)
+		return;
+	if (event->type == SESSION_ATOM(session, XdndStatus) && dnd->waiting)
+		handle_status(dnd, words);
+	else if (event->type == SESSION_ATOM(session, XdndFinished))
+		handle_finished(dnd, words);
+}
+
+static void handle_aware(void *data, struct reply_subject subject, void *answer)
+{
+	struct session *session = data;
+	struct dnd *dnd = session->dnd;
+	const xcb_get_property_reply_t *reply = answer;
+	if (!dnd || !dnd->offer.object || dnd->target != subject.id || !reply ||
+		reply->format != 32 || xcb_get_property_value_length(reply) < 4)
+		return;
+	dnd->version = (uint32_t)min_u64(load_u32(xcb_get_property_value(reply)), XDND_VERSION);
+	send_position(dnd);
+	if (dnd->dropped && !dnd->waiting)
+		finish_drop(dnd);
+}
+
+/* Events of Wayland; those of objects that Xwayland has pass */
+
+static void move(struct dnd *dnd, const struct window *window, wl_fixed_t x, wl_fixed_t y)
+{
+	uint32_t scale = dnd->session->scale;
+	dnd->x = window->box.x + wl_fixed_to_int(scale_to_x(scale, x));
+	dnd->y = window->box.y + wl_fixed_to_int(scale_to_x(scale, y));
+}
+
+static enum relay_verdict handle_enter(struct relay_message *message)
+{
+	struct session *session = relay_data(message->relay);
+	struct dnd *dnd = session->dnd;
+	const struct surface *surface = surface_of(message->args[1].object);
+	struct relay_object *offer = message->args[4].object;
+	if (message->object->id[RELAY_DOWN])
+		return RELAY_FORWARD;
+	end(dnd);
+	if (!surface || !surface->window || !offer || !session->managing)
+		return RELAY_SWALLOW;
+	relay_ref_set(&dnd->offer, offer);
+	dnd->target = surface->window->id;
+	dnd->serial = message->args[0].u;
+	move(dnd, surface->window, message->args[2].f, message->args[3].f);
+	selection_set_drag(session, offer);
+	if (offer->version >= WL_DATA_OFFER_SET_ACTIONS_SINCE_VERSION)
+		session_send(session, offer, "set_actions",
+			(union wire_arg[]){{.u = WL_DATA_DEVICE_MANAGER_DND_ACTION_COPY |
+							   WL_DATA_DEVICE_MANAGER_DND_ACTION_MOVE},
+				{.u = WL_DATA_DEVICE_MANAGER_DND_ACTION_COPY}});
+	replies_expect(&session->replies,
+		xcb_get_property(session->x, 0, dnd->target, SESSION_ATOM(session, XdndAware),
+			XCB_GET_PROPERTY_TYPE_ANY, 0, 1)
+			.sequence,
+		handle_aware, (struct reply_subject){.id = dnd->target});
+	return RELAY_SWALLOW;
+}
+
+static enum relay_verdict handle_motion(struct relay_message *message)
+{
+	struct session *session = relay_data(message->relay);
+	struct dnd *dnd = session->dnd;
+	const struct window *window = window_find(session, dnd->target);
+	if (message->object->id[RELAY_DOWN])
+		return RELAY_FORWARD;
+	if (!dnd->offer.object || !window)
+		return RELAY_SWALLOW;
+	dnd->time = message->args[0].u;
+	move(dnd, window, message->args[1].f, message->args[2].f);
+	send_position(dnd);
+	return RELAY_SWALLOW;
+}
+
+static enum relay_verdict handle_leave(struct relay_message *message)
+{
+	struct session *session = relay_data(message->relay);
+	struct dnd *dnd = session->dnd;
+	if (message->object->id[RELAY_DOWN])
+		return RELAY_FORWARD;
+	/* After a drop there is one, too; the target has yet to take it. */
+	if (dnd->dropped)
+		return RELAY_SWALLOW;
+	if (dnd->entered && session->x)
+		tell(dnd, ATOM_XdndLeave, (const uint32_t[4]){0});
+	end(dnd);
+	return RELAY_SWALLOW;
+}
+
+static enum relay_verdict handle_drop(struct relay_message *message)
+{
+	struct session *session = relay_data(message->relay);
+	struct dnd *dnd = session->dnd;
+	if (message->object->id[RELAY_DOWN])
+		return RELAY_FORWARD;
+	if (!dnd->offer.object || !session->x)
+		return RELAY_SWALLOW;
+	dnd->dropped = true;
+	wl_event_source_timer_update(dnd->timer, FINISH_MS);
+	if (!dnd->waiting)
+		finish_drop(dnd);
+	return RELAY_SWALLOW;
+}
+
+static enum relay_verdict handle_action(struct relay_message *message)
+{
+	struct session *session = relay_data(message->relay);
+	if (message->object->id[RELAY_DOWN])
+		return RELAY_FORWARD;
+	if (message->object == session->dnd->offer.object)
+		session->dnd->action = message->args[0].u;
+	return RELAY_SWALLOW;
+}
+
+int dnd_init(struct session *session)
+{
+	session->dnd = calloc(1, sizeof(*session->dnd));
+	if (!session->dnd)
+		return -ENOMEM;
+	session->dnd->session = session;
+	session->dnd->timer = wl_event_loop_add_timer(session->loop, handle_timeout, session->dnd);
+	return session->dnd->timer ? 0 : -ENOMEM;
+}
+
+void dnd_finish(struct session *session)
+{
+	if (!session->dnd)
+		return;
+	relay_ref_set(&session->dnd->offer, NULL);
+	if (session->dnd->timer)
+		wl_event_source_remove(session->dnd->timer);
+	free(session->dnd);
+	session->dnd = NULL;
+}
+
+const struct relay_hook dnd_hooks[] = {
+	{"wl_data_device", "enter", handle_enter, RELAY_UP},
+	{"wl_data_device", "motion", handle_motion, RELAY_UP},
+	{"wl_data_device", "leave", handle_leave, RELAY_UP},
+	{"wl_data_device", "drop", handle_drop, RELAY_UP},
+	{"wl_data_offer", "action", handle_action, RELAY_UP},
+	{0},
+};

@@ -1,0 +1,269 @@
+/*
+ * Selections of Wayland clients on their way to X.
+ *
+ * What fits in one property is written at once. More goes by INCR: a piece each time the requestor
+ * has deleted the one before, and an empty one at the end. Meanwhile the pipe is not read.
+ */
+#include "guest-proxy/x11/transfers/incoming.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "guest-proxy/x11/windows/window.h"
+#include "protocol/base/fd.h"
+
+#define LOG_MODULE "x11"
+#include "protocol/base/log.h"
+
+#define INCOMING_MAX 64
+#define PIECE_BYTES (128 << 10) /* below what a request may have */
+#define IDLE_MS 10000
+
+struct incoming {
+	struct wl_list link; /* session::incoming */
+	struct session *session;
+	struct incoming_request *request; /* NULL: answered, the pieces follow */
+	xcb_window_t requestor;
+	xcb_atom_t property, type;
+	int fd;
+	struct wl_event_source *source, *timer;
+	uint8_t *piece; /* PIECE_BYTES */
+	size_t bytes;
+	bool end;     /* of the pipe */
+	bool deleted; /* the requestor is ready for a piece */
+};
+
+/* Requests */
+
+static void answer(struct session *session, const xcb_selection_request_event_t *event, bool ok)
+{
+	const xcb_selection_notify_event_t notify = {
+		.response_type = XCB_SELECTION_NOTIFY,
+		.time = event->time,
+		.requestor = event->requestor,
+		.selection = event->selection,
+		.target = event->target,
+		.property = ok ? event->property : XCB_NONE,
+	};
+	if (session->x)
+		xcb_send_event(session->x, 0, event->requestor, XCB_EVENT_MASK_NO_EVENT,
+			(const char *)&notify);
+}
+
+void incoming_refuse(struct session *session, const xcb_selection_request_event_t *event)
+{
+	answer(session, event, false);
+}
+
+struct incoming_request *incoming_request_create(
+	struct session *session, const xcb_selection_request_event_t *event)
+{
+	static uint32_t number;
+	struct incoming_request *request = NULL;
+	if (wl_list_length(&session->requests) < INCOMING_MAX)
+		request = malloc(sizeof(*request));
+	if (!request) {
+		incoming_refuse(session, event);
+		return NULL;
+	}
+	*request = (struct incoming_request){
+		.session = session, .number = ++number, .event = *event, .pending = 1};
+	wl_list_insert(&session->requests, &request->link);
+	return request;
+}
+
+struct incoming_request *incoming_request_find(struct session *session, uint32_t number)
+{
+	struct incoming_request *request;
+	wl_list_for_each(request, &session->requests, link)
+	{
+		if (request->number == number)
+			return request;
+	}
+	return NULL;
+}
+
+void incoming_request_done(struct incoming_request *request, bool ok)
+{
+	request->failed |= !ok;
+	if (--request->pending > 0)
+		return;
+	answer(request->session, &request->event, !request->failed);
+	wl_list_remove(&request->link);
+	free(request);
+}
+
+/* Conversions */
+
+static void done(struct incoming *incoming, bool ok)
+{
+	if (incoming->request)
+		incoming_request_done(incoming->request, ok);
+	incoming->request = NULL;
+}
+
+static void destroy(struct incoming *incoming)
+{
+	struct session *session = incoming->session;
+	done(incoming, false);
+	if (incoming->source)
+		wl_event_source_remove(incoming->source);
+	if (incoming->timer)
+		wl_event_source_remove(incoming->timer);
+	fd_close(&incoming->fd);
+	free(incoming->piece);
+	wl_list_remove(&incoming->link);
+	struct incoming *other;
+	bool watched = window_find(session, incoming->requestor) != NULL;
+	wl_list_for_each(other, &session->incoming, link) watched |=
+		other->requestor == incoming->requestor;
+	if (session->x && !watched)
+		xcb_change_window_attributes(session->x, incoming->requestor, XCB_CW_EVENT_MASK,
+			(const uint32_t[]){XCB_EVENT_MASK_NO_EVENT});
+	free(incoming);
+}
+
+static void write_piece(struct incoming *incoming)
+{
+	xcb_change_property(incoming->session->x, XCB_PROP_MODE_REPLACE, incoming->requestor,
+		incoming->property, incoming->type, 8, (uint32_t)incoming->bytes, incoming->piece);
+	incoming->bytes = 0;
+	incoming->deleted = false;
+}
+
+/* Too much for one property: the requestor says when it wants the next piece. */
+static void begin_pieces(struct incoming *incoming)
+{
+	struct session *session = incoming->session;
+	const uint32_t mask = XCB_EVENT_MASK_PROPERTY_CHANGE | XCB_EVENT_MASK_STRUCTURE_NOTIFY;
+	const uint32_t least = (uint32_t)incoming->bytes;
+	if (!window_find(session, incoming->requestor)) /* of those we hear already */
+		xcb_change_window_attributes(
+			session->x, incoming->requestor, XCB_CW_EVENT_MASK, &mask);
+	xcb_change_property(session->x, XCB_PROP_MODE_REPLACE, incoming->requestor,
+		incoming->property, SESSION_ATOM(session, INCR), 32, 1, &least);
+	done(incoming, true);
+}
+
+/* What can be done with what was read. */
+static void advance(struct incoming *incoming)
+{
+	wl_event_source_timer_update(incoming->timer, IDLE_MS);
+	if (incoming->request && incoming->end) {
+		write_piece(incoming);
+		done(incoming, true);
+		destroy(incoming);
+		return;
+	}
+	if (incoming->request && incoming->bytes == PIECE_BYTES)
+		begin_pieces(incoming);
+	if (!incoming->request && incoming->deleted && (incoming->bytes > 0 || incoming->end)) {
+		bool last = incoming->bytes == 0;
+		write_piece(incoming);
+		if (last) {
+			destroy(incoming);
+			return;
+		}
+	}
+	bool reading = !incoming->end && incoming->bytes < PIECE_BYTES;
+	wl_event_source_fd_update(incoming->source, reading ? WL_EVENT_READABLE : 0);
+}
+
+static int handle_readable(int fd, uint32_t mask, void *data)
+{
+	struct incoming *incoming = data;
+	if (incoming->end || incoming->bytes == PIECE_BYTES) {
+		/* A hang-up that is reported although nobody asked: wait for the requestor. */
+		wl_event_source_remove(incoming->source);
+		incoming->source = wl_event_loop_add_fd(
+			incoming->session->loop, incoming->fd, 0, handle_readable, incoming);
+		return 0;
+	}
+	ssize_t n = read(fd, incoming->piece + incoming->bytes, PIECE_BYTES - incoming->bytes);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n < 0) {
+		destroy(incoming);
+		return 0;
+	}
+	incoming->end = n == 0;
+	incoming->bytes += (size_t)n;
+	advance(incoming);
+	return 0;
+}
+
+static int handle_idle(void *data)
+{
+	log_debug("a selection's transfer stands still: given up");
+	destroy(data);
+	return 0;
+}
+
+void incoming_start(struct incoming_request *request, xcb_atom_t property, xcb_atom_t type, int fd)
+{
+	struct session *session = request->session;
+	struct incoming *incoming = NULL;
+	if (wl_list_length(&session->incoming) < INCOMING_MAX)
+		incoming = calloc(1, sizeof(*incoming));
+	if (!incoming) {
+		fd_close(&fd);
+		incoming_request_done(request, false);
+		return;
+	}
+	*incoming = (struct incoming){
+		.session = session,
+		.request = request,
+		.requestor = request->event.requestor,
+		.property = property,
+		.type = type,
+		.fd = fd,
+	};
+	wl_list_insert(&session->incoming, &incoming->link);
+	incoming->piece = malloc(PIECE_BYTES);
+	incoming->timer = wl_event_loop_add_timer(session->loop, handle_idle, incoming);
+	if (fd_set_nonblock(fd) == 0)
+		incoming->source = wl_event_loop_add_fd(
+			session->loop, fd, WL_EVENT_READABLE, handle_readable, incoming);
+	if (!incoming->piece || !incoming->timer || !incoming->source)
+		destroy(incoming);
+	else
+		wl_event_source_timer_update(incoming->timer, IDLE_MS);
+}
+
+void incoming_property(struct session *session, const xcb_property_notify_event_t *event)
+{
+	struct incoming *incoming, *next;
+	if (event->state != XCB_PROPERTY_DELETE)
+		return;
+	wl_list_for_each_safe(incoming, next, &session->incoming, link)
+	{
+		if (incoming->requestor != event->window || incoming->property != event->atom ||
+			incoming->request)
+			continue;
+		incoming->deleted = true;
+		advance(incoming);
+	}
+}
+
+void incoming_window_gone(struct session *session, xcb_window_t window)
+{
+	struct incoming *incoming, *next;
+	wl_list_for_each_safe(incoming, next, &session->incoming, link)
+	{
+		if (incoming->requestor == window)
+			destroy(incoming);
+	}
+}
+
+void incoming_finish(struct session *session)
+{
+	struct incoming *incoming, *next;
+	wl_list_for_each_safe(incoming, next, &session->incoming, link) destroy(incoming);
+	struct incoming_request *request, *after;
+	wl_list_for_each_safe(request, after, &session->requests, link)
+	{
+		wl_list_remove(&request->link);
+		free(request);
+	}
+}

@@ -1,0 +1,237 @@
+/*
+ * Selections of X clients on their way out.
+ *
+ * Each has a window of its own as requestor, so that many may be under way. The owner answers with
+ * a property: the data, or INCR, after which it writes the data piece by piece, each when the one
+ * before was deleted. The next piece is fetched when the pipe has taken the last one.
+ */
+#include "guest-proxy/x11/transfers/outgoing.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "protocol/base/fd.h"
+
+#define LOG_MODULE "x11"
+#include "protocol/base/log.h"
+
+#define OUTGOING_MAX 64
+#define PIECE_BYTES (256 << 10)
+#define IDLE_MS 10000 /* that an owner, or a reader, may do nothing */
+
+struct outgoing {
+	struct wl_list link; /* session::outgoing */
+	struct session *session;
+	xcb_window_t window;
+	xcb_atom_t selection;
+	int fd;
+	struct wl_event_source *source, *timer;
+	uint8_t *piece;
+	size_t piece_bytes, written_bytes;
+	uint32_t offset_bytes; /* in the property */
+	bool more;             /* the property has more behind this piece */
+	bool incremental;
+	bool changed; /* the owner has written since the last question */
+	bool waiting; /* for the owner to write */
+};
+
+static void fetch(struct outgoing *outgoing);
+
+static void destroy(struct outgoing *outgoing)
+{
+	if (outgoing->source)
+		wl_event_source_remove(outgoing->source);
+	if (outgoing->timer)
+		wl_event_source_remove(outgoing->timer);
+	if (outgoing->session->x)
+		xcb_destroy_window(outgoing->session->x, outgoing->window);
+	fd_close(&outgoing->fd);
+	free(outgoing->piece);
+	wl_list_remove(&outgoing->link);
+	free(outgoing);
+}
+
+static struct outgoing *find(struct session *session, xcb_window_t window)
+{
+	struct outgoing *outgoing;
+	wl_list_for_each(outgoing, &session->outgoing, link)
+	{
+		if (outgoing->window == window)
+			return outgoing;
+	}
+	return NULL;
+}
+
+static int handle_idle(void *data)
+{
+	log_debug("a selection's transfer stands still: given up");
+	destroy(data);
+	return 0;
+}
+
+static void piece_done(struct outgoing *outgoing)
+{
+	free(outgoing->piece);
+	outgoing->piece = NULL;
+	if (outgoing->more) {
+		fetch(outgoing);
+	} else if (!outgoing->incremental) {
+		destroy(outgoing);
+	} else {
+		outgoing->offset_bytes = 0;
+		outgoing->waiting = true;
+		if (outgoing->changed)
+			fetch(outgoing);
+	}
+}
+
+static int handle_writable(int fd, uint32_t mask, void *data)
+{
+	struct outgoing *outgoing = data;
+	wl_event_source_timer_update(outgoing->timer, IDLE_MS);
+	while (outgoing->piece && outgoing->written_bytes < outgoing->piece_bytes) {
+		ssize_t n = write(outgoing->fd, outgoing->piece + outgoing->written_bytes,
+			outgoing->piece_bytes - outgoing->written_bytes);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN) {
+			wl_event_source_fd_update(outgoing->source, WL_EVENT_WRITABLE);
+			return 0;
+		}
+		if (n < 0) {
+			destroy(outgoing);
+			return 0;
+		}
+		outgoing->written_bytes += (size_t)n;
+	}
+	wl_event_source_fd_update(outgoing->source, 0);
+	if (outgoing->piece)
+		piece_done(outgoing);
+	else if (mask & (WL_EVENT_HANGUP | WL_EVENT_ERROR))
+		destroy(outgoing); /* nobody reads */
+	return 0;
+}
+
+static void handle_piece(void *data, struct reply_subject subject, void *answer)
+{
+	struct session *session = data;
+	const xcb_get_property_reply_t *reply = answer;
+	struct outgoing *outgoing = find(session, subject.id);
+	if (!outgoing)
+		return;
+	size_t bytes = reply ? (size_t)xcb_get_property_value_length(reply) : 0;
+	if (!reply || reply->type == XCB_NONE) {
+		destroy(outgoing);
+		return;
+	}
+	if (!outgoing->incremental && reply->type == SESSION_ATOM(session, INCR)) {
+		outgoing->incremental = true;
+		outgoing->more = false;
+		piece_done(outgoing);
+		return;
+	}
+	outgoing->more = reply->bytes_after > 0;
+	if (bytes == 0) { /* empty, or the end of the pieces */
+		destroy(outgoing);
+		return;
+	}
+	outgoing->piece = malloc(bytes);
+	if (!outgoing->piece) {
+		destroy(outgoing);
+		return;
+	}
+	memcpy(outgoing->piece, xcb_get_property_value(reply), bytes);
+	outgoing->piece_bytes = bytes;
+	outgoing->written_bytes = 0;
+	outgoing->offset_bytes += (uint32_t)bytes;
+	handle_writable(outgoing->fd, 0, outgoing);
+}
+
+/* Deleted with its last piece, for which the owner waits. */
+static void fetch(struct outgoing *outgoing)
+{
+	struct session *session = outgoing->session;
+	outgoing->waiting = outgoing->changed = false;
+	wl_event_source_timer_update(outgoing->timer, IDLE_MS);
+	xcb_get_property_cookie_t cookie = xcb_get_property(session->x, 1, outgoing->window,
+		SESSION_ATOM(session, _WAYFERRY_SELECTION), XCB_GET_PROPERTY_TYPE_ANY,
+		outgoing->offset_bytes / 4, PIECE_BYTES / 4);
+	replies_expect(&session->replies, cookie.sequence, handle_piece,
+		(struct reply_subject){.id = outgoing->window});
+}
+
+void outgoing_start(struct session *session, xcb_atom_t selection, xcb_atom_t target, int fd)
+{
+	const uint32_t mask = XCB_EVENT_MASK_PROPERTY_CHANGE;
+	struct outgoing *outgoing = NULL;
+	if (session->managing && wl_list_length(&session->outgoing) < OUTGOING_MAX)
+		outgoing = calloc(1, sizeof(*outgoing));
+	if (!outgoing) {
+		fd_close(&fd);
+		return;
+	}
+	outgoing->session = session;
+	outgoing->fd = fd;
+	outgoing->selection = selection;
+	outgoing->window = xcb_generate_id(session->x);
+	wl_list_insert(&session->outgoing, &outgoing->link);
+	xcb_create_window(session->x, XCB_COPY_FROM_PARENT, outgoing->window, session_root(session),
+		0, 0, 1, 1, 0, XCB_WINDOW_CLASS_INPUT_ONLY, XCB_COPY_FROM_PARENT, XCB_CW_EVENT_MASK,
+		&mask);
+	outgoing->timer = wl_event_loop_add_timer(session->loop, handle_idle, outgoing);
+	if (fd_set_nonblock(fd) == 0)
+		outgoing->source =
+			wl_event_loop_add_fd(session->loop, fd, 0, handle_writable, outgoing);
+	if (!outgoing->timer || !outgoing->source) {
+		destroy(outgoing);
+		return;
+	}
+	wl_event_source_timer_update(outgoing->timer, IDLE_MS);
+	xcb_convert_selection(session->x, outgoing->window, selection, target,
+		SESSION_ATOM(session, _WAYFERRY_SELECTION), XCB_CURRENT_TIME);
+}
+
+bool outgoing_notified(struct session *session, const xcb_selection_notify_event_t *event)
+{
+	struct outgoing *outgoing = find(session, event->requestor);
+	if (!outgoing)
+		return false;
+	if (event->property == XCB_NONE)
+		destroy(outgoing);
+	else
+		fetch(outgoing);
+	return true;
+}
+
+bool outgoing_property(struct session *session, const xcb_property_notify_event_t *event)
+{
+	struct outgoing *outgoing = find(session, event->window);
+	if (!outgoing)
+		return false;
+	if (event->state != XCB_PROPERTY_NEW_VALUE)
+		return true;
+	outgoing->changed = true;
+	if (outgoing->waiting)
+		fetch(outgoing);
+	return true;
+}
+
+void outgoing_owner_gone(struct session *session, xcb_atom_t selection)
+{
+	struct outgoing *outgoing, *next;
+	wl_list_for_each_safe(outgoing, next, &session->outgoing, link)
+	{
+		/* One that has all of it only waits for its reader. */
+		if (outgoing->selection == selection &&
+			(outgoing->incremental || (!outgoing->piece && !outgoing->more)))
+			destroy(outgoing);
+	}
+}
+
+void outgoing_finish(struct session *session)
+{
+	struct outgoing *outgoing, *next;
+	wl_list_for_each_safe(outgoing, next, &session->outgoing, link) destroy(outgoing);
+}

@@ -1,0 +1,19 @@
+/* Selections of X clients on their way out: from a property, piece by piece, into a pipe. */
+#ifndef GUEST_PROXY_X11_TRANSFERS_OUTGOING_H
+#define GUEST_PROXY_X11_TRANSFERS_OUTGOING_H
+
+#include "guest-proxy/x11/base/session.h"
+
+/* Asks the owner of @selection for @target, and writes what it says to @fd (taken). */
+void outgoing_start(struct session *session, xcb_atom_t selection, xcb_atom_t target, int fd);
+
+/* Events of the windows that are used for it; false: it is none of those. */
+bool outgoing_notified(struct session *session, const xcb_selection_notify_event_t *event);
+bool outgoing_property(struct session *session, const xcb_property_notify_event_t *event);
+
+/* @selection has another owner: what the old one has not finished will not come. */
+void outgoing_owner_gone(struct session *session, xcb_atom_t selection);
+
+void outgoing_finish(struct session *session);
+
+#endif

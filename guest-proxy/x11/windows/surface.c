@@ -1,0 +1,274 @@
+/* Xwayland's wl_surfaces, and which X windows they are. */
+#include "guest-proxy/x11/windows/surface.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <wayland-server-protocol.h>
+
+#include "guest-proxy/x11/display/buffer.h"
+#include "guest-proxy/x11/display/output.h"
+
+#define WP_VIEWPORTER_VIEWPORT_EXISTS 0 /* wp_viewporter.error */
+#define EVERYTHING (1 << 20)            /* pixels; more than any window has */
+
+struct surface *surface_of(const struct relay_object *object)
+{
+	return object ? object->data : NULL;
+}
+
+struct surface *surface_root(struct surface *surface)
+{
+	while (surface && surface->parent)
+		surface = surface->parent;
+	return surface && surface->toplevel ? surface : NULL;
+}
+
+/* Pairs */
+
+static bool belongs(const struct surface *surface, const struct window *window)
+{
+	if (surface->window || surface->cursor)
+		return false;
+	if (window->surface_serial)
+		return surface->serial == window->surface_serial;
+	return window->surface_id && surface->object->id[RELAY_DOWN] == window->surface_id;
+}
+
+static void join(struct surface *surface, struct window *window)
+{
+	window->surface = surface;
+	window->surface_id = 0;
+	window->surface_serial = 0;
+	surface->window = window;
+	surface->session->listener->surface_paired(surface);
+}
+
+void surface_pair(struct session *session, struct window *window)
+{
+	struct surface *surface;
+	if (window->surface)
+		return;
+	wl_list_for_each(surface, &session->surfaces, link)
+	{
+		if (belongs(surface, window)) {
+			join(surface, window);
+			return;
+		}
+	}
+}
+
+static void pair_surface(struct surface *surface)
+{
+	struct window *window;
+	wl_list_for_each(window, &surface->session->windows.list, link)
+	{
+		if (!window->surface && belongs(surface, window)) {
+			join(surface, window);
+			return;
+		}
+	}
+}
+
+/* Its life */
+
+static void handle_gone(struct relay_object *object)
+{
+	struct surface *surface = object->data;
+	surface->session->listener->surface_leaves(surface);
+	viewport_finish(&surface->viewport);
+	wl_list_remove(&surface->link);
+	free(surface);
+}
+
+static enum relay_verdict handle_create(struct relay_message *message)
+{
+	struct session *session = relay_data(message->relay);
+	struct relay_object *object = message->args[0].object;
+	struct surface *surface = calloc(1, sizeof(*surface));
+	if (!surface)
+		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
+			"no memory for a surface");
+	surface->session = session;
+	surface->object = object;
+	surface->viewport = (struct viewport){.session = session, .surface = object};
+	object->data = surface;
+	object->data_destroy = handle_gone;
+	wl_list_insert(&session->surfaces, &surface->link);
+	return RELAY_FORWARD;
+}
+
+static enum relay_verdict handle_destroy(struct relay_message *message)
+{
+	struct surface *surface = surface_of(message->object);
+	surface_hide(surface);
+	surface->session->listener->surface_leaves(surface);
+	viewport_finish(&surface->viewport);
+	return RELAY_FORWARD;
+}
+
+/* Content */
+
+static struct relay_object *kept(const struct surface *surface)
+{
+	struct relay_object *buffer =
+		relay_object_at(surface->session->relay, RELAY_DOWN, surface->kept_buffer);
+	if (!buffer || buffer->destroyed || strcmp(buffer->interface->wl->name, "wl_buffer") != 0)
+		return NULL;
+	return buffer;
+}
+
+/* The compositor will never see it, and so never give it back. */
+static void give_back_kept(struct surface *surface)
+{
+	struct relay_object *buffer = surface->kept_buffer ? kept(surface) : NULL;
+	if (buffer)
+		relay_send_named(surface->session->relay, RELAY_DOWN, buffer, "release", NULL);
+	surface->kept_buffer = 0;
+}
+
+static void update_viewport(struct surface *surface)
+{
+	viewport_update(&surface->viewport, surface->buffer_width, surface->buffer_height);
+}
+
+void surface_show(struct surface *surface)
+{
+	struct session *session = surface->session;
+	struct relay_object *buffer = surface->kept_buffer ? kept(surface) : NULL;
+	surface->shown = true;
+	if (buffer) {
+		session_send(session, surface->object, "attach",
+			(union wire_arg[]){{.object = buffer}, {.i = 0}, {.i = 0}});
+		session_send(session, surface->object, "damage",
+			(union wire_arg[]){
+				{.i = 0}, {.i = 0}, {.i = EVERYTHING}, {.i = EVERYTHING}});
+		update_viewport(surface);
+	}
+	surface->kept_buffer = 0;
+	surface->committed = false;
+	session_send(session, surface->object, "commit", NULL);
+}
+
+void surface_hide(struct surface *surface)
+{
+	give_back_kept(surface);
+	surface->shown = false;
+	surface->committed = false;
+}
+
+static bool passes(const struct surface *surface)
+{
+	return surface->cursor || surface->shown;
+}
+
+static enum relay_verdict handle_attach(struct relay_message *message)
+{
+	struct surface *surface = surface_of(message->object);
+	struct relay_object *buffer = message->args[0].object;
+	buffer_size(buffer, &surface->buffer_width, &surface->buffer_height);
+	if (passes(surface))
+		return RELAY_FORWARD;
+	if (buffer && buffer->id[RELAY_DOWN] == surface->kept_buffer)
+		return RELAY_SWALLOW;
+	give_back_kept(surface);
+	surface->kept_buffer = buffer ? buffer->id[RELAY_DOWN] : 0;
+	return RELAY_SWALLOW;
+}
+
+static enum relay_verdict handle_commit(struct relay_message *message)
+{
+	struct surface *surface = surface_of(message->object);
+	surface->session->counters.commits++;
+	if (passes(surface)) {
+		update_viewport(surface);
+		if (surface->window)
+			surface->session->listener->surface_commits(surface);
+		return RELAY_FORWARD;
+	}
+	surface->committed = true;
+	if (surface->window)
+		surface->session->listener->surface_commits(surface);
+	else
+		pair_surface(surface);
+	return RELAY_SWALLOW;
+}
+
+static enum relay_verdict handle_damage(struct relay_message *message)
+{
+	uint32_t scale = surface_of(message->object)->session->scale;
+	if (scale != SCALE_ONE) {
+		for (int i = 0; i < 2; i++) {
+			int32_t from = scale_to_wayland(scale, message->args[i].i) - 1;
+			int64_t to = (int64_t)message->args[i].i + message->args[i + 2].i;
+			message->args[i].i = from;
+			message->args[i + 2].i = to > EVERYTHING
+				? EVERYTHING
+				: scale_to_wayland(scale, (int32_t)to) + 1 - from;
+		}
+	}
+	return RELAY_FORWARD;
+}
+
+static enum relay_verdict handle_enter(struct relay_message *message)
+{
+	struct surface *surface = surface_of(message->object);
+	const struct output *output = output_of(message->args[0].object);
+	if (surface && output) {
+		surface->output_name = output->name;
+		surface->session->listener->surface_moved(surface);
+	}
+	return RELAY_FORWARD;
+}
+
+static enum relay_verdict handle_get_viewport(struct relay_message *message)
+{
+	struct surface *surface = surface_of(message->args[1].object);
+	if (!viewport_add_down(&surface->viewport, message->args[0].object))
+		return relay_fail(message->relay, message->object, WP_VIEWPORTER_VIEWPORT_EXISTS,
+			"the surface has a viewport");
+	return RELAY_SWALLOW;
+}
+
+/* xwayland_shell_v1, which no compositor offers to us: it ends here. */
+
+static enum relay_verdict handle_get_xwayland_surface(struct relay_message *message)
+{
+	message->args[0].object->data = message->args[1].object;
+	return RELAY_SWALLOW;
+}
+
+static enum relay_verdict handle_set_serial(struct relay_message *message)
+{
+	/* The wl_surface may be gone, and its memory another object's: look it up again. */
+	struct session *session = relay_data(message->relay);
+	struct surface *surface;
+	wl_list_for_each(surface, &session->surfaces, link)
+	{
+		if (surface->object != message->object->data)
+			continue;
+		surface->serial = message->args[0].u | (uint64_t)message->args[1].u << 32;
+		pair_surface(surface);
+		break;
+	}
+	return RELAY_SWALLOW;
+}
+
+static enum relay_verdict handle_swallowed(struct relay_message *message)
+{
+	return RELAY_SWALLOW;
+}
+
+const struct relay_hook surface_hooks[] = {
+	{"wl_compositor", "create_surface", handle_create, RELAY_DOWN},
+	{"wl_surface", "destroy", handle_destroy, RELAY_DOWN},
+	{"wl_surface", "attach", handle_attach, RELAY_DOWN},
+	{"wl_surface", "commit", handle_commit, RELAY_DOWN},
+	{"wl_surface", "damage", handle_damage, RELAY_DOWN},
+	{"wl_surface", "enter", handle_enter, RELAY_UP},
+	{"wp_viewporter", "get_viewport", handle_get_viewport, RELAY_DOWN},
+	{"xwayland_shell_v1", "destroy", handle_swallowed, RELAY_DOWN},
+	{"xwayland_shell_v1", "get_xwayland_surface", handle_get_xwayland_surface, RELAY_DOWN},
+	{"xwayland_surface_v1", "set_serial", handle_set_serial, RELAY_DOWN},
+	{"xwayland_surface_v1", "destroy", handle_swallowed, RELAY_DOWN},
+	{0},
+};
