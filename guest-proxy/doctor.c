@@ -16,9 +16,10 @@
 
 #include "guest-proxy/channel/channel.h"
 #include "guest-proxy/gpu/render_nodes.h"
+#include "guest-proxy/gpu/vhost_user/gpu_vhost_user.h"
 #include "guest-proxy/gpu/virtgpu_features.h"
 #include "protocol/base/bytes.h"
-#include "protocol/base/checks.h"
+#include "protocol/program/checks.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/monotonic.h"
 #include "protocol/formats/cross_domain.h"

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host-bridge/gpu/quota.h"
+#include "host-bridge/resources/quota.h"
 
 #define FAULT_BYTES 256
 

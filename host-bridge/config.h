@@ -3,7 +3,7 @@
 #define HOST_BRIDGE_CONFIG_H
 
 #include "host-bridge/policy/policy.h"
-#include "protocol/base/options.h"
+#include "protocol/program/options.h"
 
 struct config {
 	/* Values of options, as the command line and the environment have set them. */

@@ -20,7 +20,7 @@
 #include "host-bridge/render/renderer.h"
 #include "host-bridge/sandbox.h"
 #include "protocol/base/bytes.h"
-#include "protocol/base/checks.h"
+#include "protocol/program/checks.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/monotonic.h"
 #include "protocol/relay/interfaces.h"

@@ -118,13 +118,6 @@ struct gpu {
 	void *died_data;
 };
 
-/*
- * Connects to wayferry-host's vhost-user socket and drives the device. Waits (a second or two at
- * most) for the handshake. NULL with a log line that says what to do. One connection serves all
- * contexts.
- */
-struct gpu *gpu_vhost_user_open(struct wl_event_loop *loop, const char *path);
-
 /* Opens a render node (NULL: the first one whose device has capset 5). NULL with a log line. */
 struct gpu *gpu_virtgpu_open(struct wl_event_loop *loop, const char *path);
 

@@ -15,8 +15,8 @@
 #include "guest-proxy/x11/life.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
-#include "protocol/base/options.h"
-#include "protocol/base/service.h"
+#include "protocol/program/options.h"
+#include "protocol/program/service.h"
 
 #define LOG_MODULE "x11"
 #include "protocol/base/log.h"

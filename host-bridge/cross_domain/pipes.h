@@ -12,7 +12,7 @@
 #include <sys/types.h>
 #include <wayland-server-core.h>
 
-#include "host-bridge/gpu/quota.h"
+#include "host-bridge/resources/quota.h"
 #include "protocol/base/id_map.h"
 
 #define PIPES_MAX 256                         /* of one context */

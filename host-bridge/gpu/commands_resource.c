@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "host-bridge/gpu/page_list.h"
-#include "host-bridge/vhost/guest_memory.h"
+#include "host-bridge/resources/page_list.h"
+#include "host-bridge/virtio/guest_memory.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 

@@ -2,8 +2,8 @@
 #ifndef HOST_BRIDGE_GPU_CONTEXT_H
 #define HOST_BRIDGE_GPU_CONTEXT_H
 
-#include "host-bridge/gpu/rate.h"
-#include "host-bridge/gpu/resources.h"
+#include "host-bridge/resources/rate.h"
+#include "host-bridge/resources/resources.h"
 
 #include <linux/virtio_gpu.h>
 #include <wayland-server-core.h>

@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-#include "host-bridge/gpu/quota.h"
+#include "host-bridge/resources/quota.h"
 #define LOG_MODULE "device"
 #include "protocol/base/log.h"
 

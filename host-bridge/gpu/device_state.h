@@ -4,7 +4,7 @@
 
 #include "host-bridge/gpu/context.h"
 #include "host-bridge/gpu/requests.h"
-#include "host-bridge/gpu/resources.h"
+#include "host-bridge/resources/resources.h"
 #include "host-bridge/gpu/waiting.h"
 #include "protocol/base/log.h"
 

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "host-bridge/gpu/quota.h"
+#include "host-bridge/resources/quota.h"
 #include "protocol/base/bytes.h"
 
 struct kept_request {

@@ -6,7 +6,7 @@
 #include <linux/virtio_gpu.h>
 
 #include "host-bridge/gpu/context.h"
-#include "host-bridge/vhost/virtqueue.h"
+#include "host-bridge/virtio/virtqueue.h"
 
 /*
  * Fences without a ring are one timeline over all contexts (guest kernels signal all earlier ones

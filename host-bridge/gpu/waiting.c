@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "host-bridge/gpu/context.h"
-#include "host-bridge/gpu/rate.h"
-#include "host-bridge/gpu/resources.h"
+#include "host-bridge/resources/rate.h"
+#include "host-bridge/resources/resources.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/monotonic.h"
 

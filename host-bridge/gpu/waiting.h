@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <wayland-util.h>
 
-#include "host-bridge/vhost/virtqueue.h"
+#include "host-bridge/virtio/virtqueue.h"
 #include "protocol/base/id_map.h"
 
 struct rate;

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "host-bridge/gpu/quota.h"
+#include "host-bridge/resources/quota.h"
 #include "protocol/base/log.h"
 #include "protocol/relay/relay.h"
 

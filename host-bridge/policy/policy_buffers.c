@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <wayland-server-protocol.h>
 
-#include "host-bridge/gpu/resources.h"
+#include "host-bridge/resources/resources.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <wayland-server-protocol.h>
 
-#include "host-bridge/gpu/resources.h"
+#include "host-bridge/resources/resources.h"
 #include "host-bridge/policy/policy_buffers.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"

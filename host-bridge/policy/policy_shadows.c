@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#include "host-bridge/gpu/resources.h"
+#include "host-bridge/resources/resources.h"
 #include "protocol/base/bytes.h"
 
 #define LOG_MODULE "policy"

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "host-bridge/gpu/quota.h"
+#include "host-bridge/resources/quota.h"
 #include "host-bridge/gpu/requests.h"
 #include "host-bridge/render/renderer_blob.h"
 #include "host-bridge/render/renderer_impl.h"

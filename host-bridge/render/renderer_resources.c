@@ -5,8 +5,8 @@
 #include <errno.h>
 
 #include "host-bridge/render/renderer_blob.h"
-#include "host-bridge/vhost/guest_memory.h"
-#include "host-bridge/vhost/udmabuf.h"
+#include "host-bridge/virtio/guest_memory.h"
+#include "host-bridge/virtio/udmabuf.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 

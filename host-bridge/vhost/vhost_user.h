@@ -9,7 +9,7 @@
 #include <wayland-server-core.h>
 
 #include "host-bridge/vhost/vhost_user_device.h"
-#include "host-bridge/vhost/virtqueue.h"
+#include "host-bridge/virtio/virtqueue.h"
 
 struct vhost_user;
 

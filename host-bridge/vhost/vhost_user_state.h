@@ -9,7 +9,7 @@
 
 #include "host-bridge/vhost/backend_channel.h"
 #include "host-bridge/vhost/vhost_user_device.h"
-#include "host-bridge/vhost/virtqueue.h"
+#include "host-bridge/virtio/virtqueue.h"
 #include "protocol/base/log.h"
 
 struct vhost_user;

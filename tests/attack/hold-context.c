@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "guest-proxy/gpu/gpu_queue.h"
+#include "guest-proxy/gpu/vhost_user/gpu_queue.h"
 #include "guest-proxy/gpu/turn.h"
 
 static void handle_answered(void *data, void *owner, unsigned tag, uint32_t type)

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "host-bridge/vhost/guest_memory.h"
+#include "host-bridge/virtio/guest_memory.h"
 #include "host-bridge/vhost/visible_region.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"

@@ -5,6 +5,7 @@
  * which is wrapped) the device has its turn. Run it with -close_fd_mask=2: the log is long.
  */
 #include "guest-proxy/channel/channel.h"
+#include "guest-proxy/gpu/vhost_user/gpu_vhost_user.h"
 
 #include <linux/virtio_gpu.h>
 #include <linux/virtio_ring.h>
@@ -16,7 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "guest-proxy/gpu/virtqueue_driver.h"
+#include "guest-proxy/gpu/vhost_user/virtqueue_driver.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 #include "protocol/formats/cross_domain.h"

@@ -11,9 +11,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "host-bridge/gpu/resources.h"
+#include "host-bridge/resources/resources.h"
 #include "host-bridge/policy/policy.h"
-#include "host-bridge/vhost/guest_memory.h"
+#include "host-bridge/virtio/guest_memory.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"

@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #include "host-bridge/cross_domain/cross_domain_context.h"
-#include "host-bridge/gpu/resources.h"
-#include "host-bridge/vhost/guest_memory.h"
+#include "host-bridge/resources/resources.h"
+#include "host-bridge/virtio/guest_memory.h"
 #include "host-bridge/vhost/visible_region.h"
 #include "protocol/base/fd.h"
 #include "protocol/formats/cross_domain.h"

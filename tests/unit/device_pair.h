@@ -6,6 +6,7 @@
 #define TESTS_UNIT_DEVICE_PAIR_H
 
 #include "guest-proxy/channel/channel.h"
+#include "guest-proxy/gpu/vhost_user/gpu_vhost_user.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "host-bridge/gpu/device.h"
-#include "host-bridge/gpu/quota.h"
+#include "host-bridge/resources/quota.h"
 #include "host-bridge/kinds.h"
 #include "host-bridge/vhost/vhost_user.h"
 #include "protocol/base/fd.h"

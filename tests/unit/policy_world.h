@@ -7,7 +7,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "host-bridge/gpu/resources.h"
+#include "host-bridge/resources/resources.h"
 #include "host-bridge/policy/policy.h"
 #include "tests/unit/wayland_messages.h"
 

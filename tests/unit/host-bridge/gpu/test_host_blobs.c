@@ -1,5 +1,5 @@
 /* host-bridge/gpu: blobs of host memory, and their way into the guest */
-#include "host-bridge/gpu/resources.h"
+#include "host-bridge/resources/resources.h"
 
 #include <sys/stat.h>
 

@@ -16,7 +16,7 @@
 #include <unistd.h>
 #include <wayland-server-protocol.h>
 
-#include "host-bridge/gpu/resources.h"
+#include "host-bridge/resources/resources.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "tests/unit/policy_world.h"

@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include <wayland-server-protocol.h>
 
-#include "host-bridge/vhost/guest_memory.h"
+#include "host-bridge/virtio/guest_memory.h"
 #include "host-bridge/vhost/visible_region.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"

@@ -1,0 +1,553 @@
+/* The frontend of a vhost-user connection. */
+#include "guest-proxy/gpu/vhost_user/frontend.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/virtio_gpu.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <wayland-util.h>
+
+#include "protocol/base/fd.h"
+#include "protocol/formats/vhost_user.h"
+
+#define LOG_MODULE "vhost-user"
+#include "protocol/base/log.h"
+
+/* For an answer at the start: when the log says that it is waited for, and when that is given up.
+ */
+#define CALL_SLOW_MS 3000
+#define CALL_TIMEOUT_MS 10000
+/* A region larger than this is refused. */
+#define REGION_MAX_BYTES (UINT64_C(1) << 40)
+
+#define BIT(n) (UINT64_C(1) << (n))
+#define PROTOCOL_FEATURES_NEEDED                                                                   \
+	(BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) | BIT(VHOST_USER_PROTOCOL_F_CONFIG))
+#define PROTOCOL_FEATURES_TAKEN                                                                    \
+	(PROTOCOL_FEATURES_NEEDED | BIT(VHOST_USER_PROTOCOL_F_MQ) |                                \
+		BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ) |                                           \
+		BIT(VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD) |                                       \
+		BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT) | BIT(VHOST_USER_PROTOCOL_F_SHMEM))
+
+struct mapping { /* of the region, made by the device */
+	uint64_t offset, length;
+	bool writable;
+};
+
+struct frontend {
+	int socket, backend; /* -1: closed */
+	struct vhost_user_reader reader, backend_reader;
+	uint64_t features, protocol_features;
+	uint8_t *region; /* a reservation of address space; NULL: none */
+	uint64_t region_size;
+	struct wl_array mappings; /* struct mapping */
+};
+
+/* Requests of the device. */
+
+static bool memory_cannot_shrink(int fd, uint64_t end)
+{
+	struct stat st;
+	int seals = fcntl(fd, F_GET_SEALS);
+	return seals >= 0 && (seals & F_SEAL_SHRINK) && fstat(fd, &st) == 0 && st.st_size >= 0 &&
+		end <= (uint64_t)st.st_size;
+}
+
+static bool is_page_aligned(const struct vhost_user_shmem_map *map)
+{
+	return (map->fd_offset | map->shm_offset | map->length) % PAGE_BYTES == 0;
+}
+
+static bool map_fits(const struct frontend *fe, const struct vhost_user_shmem_map *map)
+{
+	return map->shmid == VIRTIO_GPU_SHM_ID_HOST_VISIBLE && map->length > 0 &&
+		is_page_aligned(map) && range_fits(map->shm_offset, map->length, fe->region_size);
+}
+
+static bool overlaps(const struct mapping *m, uint64_t offset, uint64_t length)
+{
+	return m->offset < offset + length && offset < m->offset + m->length;
+}
+
+/* Puts the reservation back where something was mapped. */
+static bool unmap(struct frontend *fe, uint64_t offset, uint64_t length)
+{
+	return mmap(fe->region + offset, length, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+		       0) != MAP_FAILED;
+}
+
+static bool handle_map(struct frontend *fe, struct vhost_user_message *message)
+{
+	const struct vhost_user_shmem_map *map = &message->payload.shmem_map;
+	if (message->header.size < sizeof(*map) || message->n_fds != 1 || !map_fits(fe, map) ||
+		map->fd_offset > UINT64_MAX - map->length ||
+		!memory_cannot_shrink(message->fds[0], map->fd_offset + map->length))
+		return false;
+	struct mapping *m;
+	array_for_each(m, &fe->mappings)
+	{
+		if (overlaps(m, map->shm_offset, map->length))
+			return false;
+	}
+	bool writable = map->flags & VHOST_USER_SHMEM_WRITABLE;
+	int protection = PROT_READ | (writable ? PROT_WRITE : 0);
+	if (mmap(fe->region + map->shm_offset, map->length, protection, MAP_SHARED | MAP_FIXED,
+		    message->fds[0], (off_t)map->fd_offset) == MAP_FAILED)
+		return false;
+	m = wl_array_add(&fe->mappings, sizeof(*m));
+	if (!m) {
+		unmap(fe, map->shm_offset, map->length);
+		return false;
+	}
+	*m = (struct mapping){map->shm_offset, map->length, writable};
+	return true;
+}
+
+static bool handle_unmap(struct frontend *fe, struct vhost_user_message *message)
+{
+	const struct vhost_user_shmem_map *map = &message->payload.shmem_map;
+	if (message->header.size < sizeof(*map) || !map_fits(fe, map))
+		return false;
+	struct mapping *m;
+	array_for_each(m, &fe->mappings)
+	{
+		if (m->offset != map->shm_offset || m->length != map->length)
+			continue;
+		if (!unmap(fe, m->offset, m->length))
+			return false;
+		fe->mappings.size -= sizeof(*m);
+		*m = *(struct mapping *)(void *)((char *)fe->mappings.data + fe->mappings.size);
+		return true;
+	}
+	return false;
+}
+
+static int handle_backend_request(struct frontend *fe, struct vhost_user_message *message)
+{
+	bool done = false, reply = message->header.flags & VHOST_USER_FLAG_NEED_REPLY;
+	switch (message->header.request) {
+	case VHOST_USER_BACKEND_SHMEM_MAP:
+		done = handle_map(fe, message);
+		reply = true; /* mapping and unmapping are answered in any case */
+		break;
+	case VHOST_USER_BACKEND_SHMEM_UNMAP:
+		done = handle_unmap(fe, message);
+		reply = true;
+		break;
+	default: /* an object that we do not have, or a request that we do not know */
+		break;
+	}
+	if (!done && message->header.request != VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE)
+		log_warn("refused request %u of the device", message->header.request);
+	if (!reply)
+		return 0;
+	struct vhost_user_message answer;
+	vhost_user_message_init(&answer, message->header.request, sizeof(answer.payload.u64));
+	answer.header.flags |= VHOST_USER_FLAG_REPLY;
+	answer.payload.u64 = done ? 0 : 1;
+	return vhost_user_send(fe->backend, &answer, CALL_TIMEOUT_MS);
+}
+
+static int serve_backend(struct frontend *fe)
+{
+	while (fe->backend >= 0) {
+		struct vhost_user_message message;
+		int n = vhost_user_receive(fe->backend, &fe->backend_reader, &message);
+		if (n == 0)
+			return 0;
+		if (n == -ECONNRESET) { /* the device sends no more requests; if it is gone, the
+					   other socket says so */
+			fd_close(&fe->backend);
+			return 0;
+		}
+		if (n > 0) {
+			n = handle_backend_request(fe, &message);
+			vhost_user_message_finish(&message);
+		}
+		if (n < 0)
+			return n;
+	}
+	return 0;
+}
+
+int frontend_serve(struct frontend *fe)
+{
+	int error = serve_backend(fe);
+	if (error < 0)
+		return error;
+	struct vhost_user_message message;
+	int n = vhost_user_receive(fe->socket, &fe->reader, &message);
+	if (n > 0) { /* an answer to no request */
+		vhost_user_message_finish(&message);
+		return -EPROTO;
+	}
+	return n;
+}
+
+/* Requests to the device. */
+
+/* Waits for the answer to @message, which replaces it, while the device's own requests are served.
+ */
+static int wait_reply(struct frontend *fe, struct vhost_user_message *message)
+{
+	uint64_t deadline_ns = vhost_user_deadline_ns(CALL_TIMEOUT_MS);
+	uint32_t request = message->header.request;
+	bool said = false;
+	for (;;) {
+		int n = serve_backend(fe);
+		if (n < 0)
+			return n;
+		n = vhost_user_receive(fe->socket, &fe->reader, message);
+		if (n < 0)
+			return n;
+		if (n > 0) {
+			/* None of the answers brings fds. */
+			vhost_user_message_finish(message);
+			bool right = message->header.request == request &&
+				(message->header.flags & VHOST_USER_FLAG_REPLY);
+			return right ? 0 : -EPROTO;
+		}
+		struct pollfd pollfds[] = {{.fd = fe->socket, .events = POLLIN},
+			{.fd = fe->backend, .events = POLLIN}};
+		int remaining_ms = vhost_user_remaining_ms(deadline_ns);
+		int slow_ms = remaining_ms - (CALL_TIMEOUT_MS - CALL_SLOW_MS);
+		n = poll(pollfds, ARRAY_LENGTH(pollfds),
+			said || slow_ms < 0 ? remaining_ms : slow_ms);
+		if (n == 0 && (said || slow_ms < 0))
+			return -ETIMEDOUT;
+		if (n == 0) {
+			log_warn("the device does not answer; waiting (does it serve somebody "
+				 "else?)");
+			said = true;
+		}
+		if (n < 0 && errno != EINTR)
+			return -errno;
+	}
+}
+
+/* For requests that are answered with something, at least @size bytes. */
+static int call(struct frontend *fe, struct vhost_user_message *message, uint32_t size)
+{
+	int error = vhost_user_send(fe->socket, message, CALL_TIMEOUT_MS);
+	if (error == 0)
+		error = wait_reply(fe, message);
+	if (error == 0 && message->header.size < size)
+		error = -EPROTO;
+	return error;
+}
+
+static int get_u64(struct frontend *fe, uint32_t request, uint64_t *value)
+{
+	struct vhost_user_message message;
+	vhost_user_message_init(&message, request, 0);
+	int error = call(fe, &message, sizeof(*value));
+	*value = error == 0 ? message.payload.u64 : 0;
+	return error;
+}
+
+/* For requests without an answer: the device acknowledges that it has carried them out. */
+static int acknowledged(struct frontend *fe, struct vhost_user_message *message)
+{
+	message->header.flags |= VHOST_USER_FLAG_NEED_REPLY;
+	int error = call(fe, message, sizeof(message->payload.u64));
+	if (error == 0 && message->payload.u64 != 0)
+		error = -EREMOTEIO;
+	return error;
+}
+
+static int set_u64(struct frontend *fe, uint32_t request, uint64_t value)
+{
+	struct vhost_user_message message;
+	vhost_user_message_init(&message, request, sizeof(value));
+	message.payload.u64 = value;
+	return vhost_user_send(fe->socket, &message, CALL_TIMEOUT_MS);
+}
+
+/* SET_VRING_NUM, _BASE and _ENABLE. */
+static int set_state(struct frontend *fe, uint32_t request, uint32_t queue, uint32_t value)
+{
+	struct vhost_user_message message;
+	vhost_user_message_init(&message, request, sizeof(message.payload.state));
+	message.payload.state = (struct vhost_user_vring_state){.index = queue, .num = value};
+	if (request == VHOST_USER_SET_VRING_ENABLE)
+		return acknowledged(fe, &message);
+	return vhost_user_send(fe->socket, &message, CALL_TIMEOUT_MS);
+}
+
+/* SET_VRING_KICK and _CALL; @fd is borrowed. */
+static int set_event(struct frontend *fe, uint32_t request, uint32_t queue, int fd)
+{
+	struct vhost_user_message message;
+	vhost_user_message_init(&message, request, sizeof(message.payload.u64));
+	message.payload.u64 = queue;
+	message.fds[0] = fd;
+	message.n_fds = 1;
+	return vhost_user_send(fe->socket, &message, CALL_TIMEOUT_MS);
+}
+
+static int set_address(struct frontend *fe, uint32_t index, const struct frontend_queue *queue)
+{
+	struct vhost_user_message message;
+	vhost_user_message_init(&message, VHOST_USER_SET_VRING_ADDR, sizeof(message.payload.addr));
+	message.payload.addr = (struct vhost_user_vring_addr){
+		.index = index,
+		.descriptors = (uintptr_t)queue->descriptors,
+		.used = (uintptr_t)queue->used,
+		.available = (uintptr_t)queue->available,
+	};
+	return vhost_user_send(fe->socket, &message, CALL_TIMEOUT_MS);
+}
+
+static int set_memory(struct frontend *fe, const struct frontend_memory *memory)
+{
+	struct vhost_user_message message;
+	uint32_t size = offsetof(struct vhost_user_memory, regions[1]);
+	vhost_user_message_init(&message, VHOST_USER_SET_MEM_TABLE, size);
+	message.payload.memory.n_regions = 1;
+	message.payload.memory.regions[0] = (struct vhost_user_memory_region){
+		.guest_address = memory->guest_address,
+		.size = memory->size,
+		.user_address = (uintptr_t)memory->map,
+	};
+	message.fds[0] = memory->fd;
+	message.n_fds = 1;
+	return acknowledged(fe, &message);
+}
+
+/* Start. */
+
+static int connect_to(struct frontend *fe, const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	fe->socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fe->socket < 0)
+		return -errno;
+	if (connect(fe->socket, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return -errno;
+	return 0;
+}
+
+static int negotiate_protocol(struct frontend *fe)
+{
+	uint64_t offered;
+	int error = get_u64(fe, VHOST_USER_GET_PROTOCOL_FEATURES, &offered);
+	if (error < 0)
+		return error;
+	if ((offered & PROTOCOL_FEATURES_NEEDED) != PROTOCOL_FEATURES_NEEDED)
+		return -EOPNOTSUPP;
+	fe->protocol_features = offered & PROTOCOL_FEATURES_TAKEN;
+	return set_u64(fe, VHOST_USER_SET_PROTOCOL_FEATURES, fe->protocol_features);
+}
+
+static bool has_protocol_feature(const struct frontend *fe, unsigned bit)
+{
+	return fe->protocol_features & BIT(bit);
+}
+
+/* Gives the device a socket for its own requests. */
+static int open_backend(struct frontend *fe)
+{
+	int ends[2];
+	if (!has_protocol_feature(fe, VHOST_USER_PROTOCOL_F_BACKEND_REQ))
+		return 0;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return -errno;
+	fe->backend = ends[0];
+	struct vhost_user_message message;
+	vhost_user_message_init(&message, VHOST_USER_SET_BACKEND_REQ_FD, 0);
+	message.fds[0] = ends[1];
+	message.n_fds = 1;
+	int error = acknowledged(fe, &message);
+	fd_close(&ends[1]);
+	return error;
+}
+
+static int reserve_region(struct frontend *fe)
+{
+	struct vhost_user_message message;
+	if (fe->backend < 0 || !has_protocol_feature(fe, VHOST_USER_PROTOCOL_F_SHMEM))
+		return 0;
+	vhost_user_message_init(&message, VHOST_USER_GET_SHMEM_CONFIG, 0);
+	int error = call(fe, &message, sizeof(message.payload.shmem_config));
+	if (error < 0)
+		return error;
+	uint64_t size = message.payload.shmem_config.sizes[VIRTIO_GPU_SHM_ID_HOST_VISIBLE];
+	if (size == 0)
+		return 0;
+	if (size % PAGE_BYTES != 0 || size > REGION_MAX_BYTES)
+		return -EPROTO;
+	void *region =
+		mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (region == MAP_FAILED)
+		return -errno;
+	fe->region = region;
+	fe->region_size = size;
+	return 0;
+}
+
+static int negotiate(struct frontend *fe, uint64_t needed, uint64_t optional)
+{
+	uint64_t offered, n_queues;
+	needed |= BIT(VHOST_USER_F_PROTOCOL_FEATURES);
+	int error = get_u64(fe, VHOST_USER_GET_FEATURES, &offered);
+	if (error < 0)
+		return error;
+	if ((offered & needed) != needed)
+		return -EOPNOTSUPP;
+	fe->features = offered & (needed | optional);
+	if ((error = negotiate_protocol(fe)) < 0)
+		return error;
+	if (has_protocol_feature(fe, VHOST_USER_PROTOCOL_F_MQ) &&
+		(error = get_u64(fe, VHOST_USER_GET_QUEUE_NUM, &n_queues)) < 0)
+		return error;
+	if ((error = open_backend(fe)) < 0)
+		return error;
+	struct vhost_user_message owner;
+	vhost_user_message_init(&owner, VHOST_USER_SET_OWNER, 0);
+	if ((error = vhost_user_send(fe->socket, &owner, CALL_TIMEOUT_MS)) < 0)
+		return error;
+	return reserve_region(fe);
+}
+
+static const char *explain(int error)
+{
+	switch (error) {
+	case -ENOENT:
+	case -ECONNREFUSED:
+		return "nobody listens there; is wayferry-host running with this --socket?";
+	case -ECONNRESET:
+	case -EPIPE:
+		return "the device hung up; does it serve somebody else, or another user?";
+	case -ETIMEDOUT:
+		return "the device does not answer; does it serve somebody else?";
+	case -EOPNOTSUPP:
+		return "the device lacks features that wayferry-host has; is it something else?";
+	case -EPROTO:
+		return "the device broke the protocol";
+	case -EREMOTEIO:
+		return "the device refused the set-up";
+	default:
+		return strerror(-error);
+	}
+}
+
+struct frontend *frontend_open(const char *path, uint64_t features, uint64_t optional)
+{
+	struct frontend *fe = calloc(1, sizeof(*fe));
+	if (!fe)
+		return NULL;
+	fe->socket = fe->backend = -1;
+	wl_array_init(&fe->mappings);
+	vhost_user_reader_init(&fe->reader);
+	vhost_user_reader_init(&fe->backend_reader);
+	int error = connect_to(fe, path);
+	if (error == 0)
+		error = negotiate(fe, features, optional);
+	if (error < 0) {
+		log_err("%s: %s", path, explain(error));
+		frontend_destroy(fe);
+		return NULL;
+	}
+	return fe;
+}
+
+void frontend_destroy(struct frontend *fe)
+{
+	if (!fe)
+		return;
+	vhost_user_reader_finish(&fe->reader);
+	vhost_user_reader_finish(&fe->backend_reader);
+	fd_close(&fe->socket);
+	fd_close(&fe->backend);
+	if (fe->region)
+		munmap(fe->region, fe->region_size);
+	wl_array_release(&fe->mappings);
+	free(fe);
+}
+
+int frontend_config(struct frontend *fe, void *out, uint32_t size)
+{
+	struct vhost_user_message message;
+	uint32_t length = (uint32_t)offsetof(struct vhost_user_config, region) + size;
+	vhost_user_message_init(&message, VHOST_USER_GET_CONFIG, length);
+	message.payload.config.size = size;
+	int error = call(fe, &message, length);
+	if (error < 0) {
+		log_err("reading the device's configuration: %s", explain(error));
+		return error;
+	}
+	memcpy(out, message.payload.config.region, size);
+	return 0;
+}
+
+/* In the order that monitors use: NUM, BASE, ADDR, KICK and CALL for each queue, then all are
+ * enabled. */
+static int start(struct frontend *fe, const struct frontend_memory *memory,
+	const struct frontend_queue *queues, uint32_t n_queues)
+{
+	int error = set_u64(fe, VHOST_USER_SET_FEATURES, fe->features);
+	if (error == 0)
+		error = set_memory(fe, memory);
+	for (uint32_t i = 0; i < n_queues && error == 0; i++) {
+		const struct frontend_queue *queue = &queues[i];
+		if ((error = set_state(fe, VHOST_USER_SET_VRING_NUM, i, queue->size)) == 0 &&
+			(error = set_state(fe, VHOST_USER_SET_VRING_BASE, i, 0)) == 0 &&
+			(error = set_address(fe, i, queue)) == 0 &&
+			(error = set_event(fe, VHOST_USER_SET_VRING_KICK, i, queue->kick)) == 0)
+			error = set_event(fe, VHOST_USER_SET_VRING_CALL, i, queue->call);
+	}
+	for (uint32_t i = 0; i < n_queues && error == 0; i++)
+		error = set_state(fe, VHOST_USER_SET_VRING_ENABLE, i, 1);
+	return error;
+}
+
+int frontend_start(struct frontend *fe, const struct frontend_memory *memory,
+	const struct frontend_queue *queues, uint32_t n_queues)
+{
+	int error = start(fe, memory, queues, n_queues);
+	if (error < 0)
+		log_err("starting the device: %s", explain(error));
+	return error;
+}
+
+uint64_t frontend_features(const struct frontend *fe)
+{
+	return fe->features;
+}
+
+int frontend_socket(const struct frontend *fe)
+{
+	return fe->socket;
+}
+
+int frontend_backend_socket(const struct frontend *fe)
+{
+	return fe->backend;
+}
+
+uint64_t frontend_region_size(const struct frontend *fe)
+{
+	return fe->region_size;
+}
+
+void *frontend_region_at(const struct frontend *fe, uint64_t offset, uint64_t size)
+{
+	const struct mapping *m;
+	array_for_each(m, &fe->mappings)
+	{
+		if (m->writable && offset >= m->offset &&
+			range_fits(offset - m->offset, size, m->length))
+			return fe->region + offset;
+	}
+	return NULL;
+}

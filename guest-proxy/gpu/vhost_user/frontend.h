@@ -1,0 +1,61 @@
+/*
+ * The frontend of a vhost-user connection: what a monitor says to a device at start, and the
+ * shared memory region that the device maps into it. Rings and what is in them are the driver's
+ * (virtqueue_driver.h).
+ */
+#ifndef GUEST_PROXY_GPU_VHOST_USER_FRONTEND_H
+#define GUEST_PROXY_GPU_VHOST_USER_FRONTEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct frontend;
+
+struct frontend_memory { /* "guest RAM": one region */
+	int fd;          /* borrowed */
+	void *map;       /* of the whole fd */
+	uint64_t size;
+	uint64_t guest_address;
+};
+
+struct frontend_queue {
+	void *descriptors, *available, *used; /* in frontend_memory.map */
+	uint32_t size;
+	int kick, call; /* eventfds, borrowed */
+};
+
+/*
+ * Connects to the device's socket and negotiates: @features are the virtio features that it must
+ * have, @optional those that are taken where it has them. Waits at most a few seconds. NULL, with a
+ * log line that says what to do.
+ */
+struct frontend *frontend_open(const char *path, uint64_t features, uint64_t optional);
+/* Closes the connection and unmaps the region. NULL is fine. */
+void frontend_destroy(struct frontend *fe);
+
+/* Device configuration: @size bytes from 0 on. 0 or -errno with a log line. */
+int frontend_config(struct frontend *fe, void *out, uint32_t size);
+
+/* Shares the memory and enables the queues: the device runs. 0 or -errno with a log line. */
+int frontend_start(struct frontend *fe, const struct frontend_memory *memory,
+	const struct frontend_queue *queues, uint32_t n_queues);
+
+/* The virtio features that both have. */
+uint64_t frontend_features(const struct frontend *fe);
+
+/* The sockets, to be polled for reading: the connection, and the device's own requests (-1:
+ * closed). */
+int frontend_socket(const struct frontend *fe);
+int frontend_backend_socket(const struct frontend *fe);
+
+/* Answers what came on both sockets, without waiting. 0, or -errno: the connection is lost. */
+int frontend_serve(struct frontend *fe);
+
+/* The host-visible region: its size, 0 where the device has none. */
+uint64_t frontend_region_size(const struct frontend *fe);
+/* [offset, offset + size) of the region, or NULL where the device has not mapped all of it,
+ * writable and as one. */
+void *frontend_region_at(const struct frontend *fe, uint64_t offset, uint64_t size);
+
+#endif

@@ -1,0 +1,670 @@
+/*
+ * Commands to a virtio-gpu device and their answers.
+ *
+ * The device interrupts us (by the call eventfd) for answers that somebody waits for. All others
+ * are taken from the queue whenever something else is, or by a timer. The timer also notices a
+ * device that does not answer: that is said in the log, and waited out.
+ */
+#include "guest-proxy/gpu/vhost_user/gpu_queue.h"
+
+#include <errno.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "guest-proxy/gpu/vhost_user/frontend.h"
+#include "protocol/base/fd.h"
+#include "protocol/base/monotonic.h"
+#include "protocol/formats/vhost_user.h"
+
+#define LOG_MODULE "gpu"
+#include "protocol/base/log.h"
+
+/*
+ * "Guest RAM": one sparse memfd, of which only what is used is ever touched. The control queue with
+ * its slots, the rings of the cursor queue (which nobody uses), then pages for long commands, and
+ * pages for blobs. The latter are given back to the system when a blob goes, so a new one is all
+ * zeroes.
+ */
+#define RAM_GUEST_ADDRESS (UINT64_C(1) << 32)
+#define RAM_BYTES (UINT64_C(1) << 30)
+#define CURSOR_OFFSET ((uint64_t)VIRTQUEUE_DRIVER_BYTES)
+#define DATA_OFFSET (CURSOR_OFFSET + VIRTQUEUE_DRIVER_RING_BYTES)
+#define BLOBS_OFFSET (UINT64_C(64) << 20)
+static_assert(DATA_OFFSET < BLOBS_OFFSET && DATA_OFFSET % PAGE_BYTES == 0, "");
+
+#define START_TIMEOUT_MS 10000
+/* How long requests that nobody waits for may take before each of their answers interrupts: in
+ * general, and at the start. */
+#define SETTLE_MS 100
+#define SETTLE_WAITING_MS 20
+/* How long none of the answers that are due may come before the log says so. */
+#define STALL_MS 5000
+
+#define BIT(n) (UINT64_C(1) << (n))
+#define FEATURES                                                                                   \
+	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |                              \
+		BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_GPU_F_VIRGL) |                           \
+		BIT(VIRTIO_GPU_F_RESOURCE_BLOB) | BIT(VIRTIO_GPU_F_CONTEXT_INIT))
+
+struct in_flight { /* by slot */
+	void *owner;
+	unsigned tag;
+	bool due; /* answered as soon as the device has seen it */
+	struct gpu_answer *answer;
+	struct extent data; /* pages of a long command */
+	struct extent blob; /* pages that are free when this command was carried out */
+};
+
+struct waiting {             /* a command that found no free slot */
+	struct wl_list link; /* gpu_queue::waiting */
+	struct gpu_command command;
+	uint8_t bytes[];
+};
+
+struct gpu_queue {
+	struct turn *turn;
+	struct turn_task turn_task;
+	const struct gpu_queue_listener *listener;
+	void *listener_data;
+	struct wl_event_source *call_source, *socket_source, *backend_source, *timer;
+	bool timer_armed;
+	unsigned n_due;        /* in_flight::due */
+	uint64_t n_answers;    /* ever */
+	uint64_t answers_seen; /* by the timer, when it ran last */
+	int64_t stalled_ms;    /* since when no answer came; 0: they come */
+	bool stall_told;
+	struct wl_list waiting; /* struct waiting, in order */
+	struct frontend *fe;
+	int ram_fd, kick, call;
+	uint8_t *ram;
+	struct virtqueue_driver *driver;
+	struct extents data_pages, blob_pages; /* page numbers of RAM */
+	char failure[128];                     /* empty: alive */
+	char description[160];
+	struct in_flight in_flight[VIRTQUEUE_DRIVER_SIZE];
+};
+
+static void signal_event(int fd)
+{
+	uint64_t one = 1;
+	ssize_t written = write(fd, &one, sizeof(one));
+	(void)written; /* it fails only where the count is at its limit: then the other side is
+			  awake */
+}
+
+static void run_turn(void *data)
+{
+	struct gpu_queue *queue = data;
+	queue->listener->turn(queue->listener_data); /* may destroy the queue */
+}
+
+void gpu_queue_ask_turn(struct gpu_queue *queue, bool yield)
+{
+	if (yield)
+		signal_event(queue->call);
+	else
+		turn_ask(queue->turn, &queue->turn_task);
+}
+
+const char *gpu_queue_failure(const struct gpu_queue *queue)
+{
+	return queue->failure[0] ? queue->failure : NULL;
+}
+
+const char *gpu_queue_describe(const struct gpu_queue *queue)
+{
+	return queue->description;
+}
+
+struct frontend *gpu_queue_frontend(struct gpu_queue *queue)
+{
+	return queue->fe;
+}
+
+static void remove_source(struct wl_event_source **source)
+{
+	if (*source)
+		wl_event_source_remove(*source);
+	*source = NULL;
+}
+
+void gpu_queue_fail(struct gpu_queue *queue, const char *format, ...)
+{
+	if (gpu_queue_failure(queue))
+		return;
+	va_list args;
+	va_start(args, format);
+	vsnprintf(queue->failure, sizeof(queue->failure), format, args);
+	va_end(args);
+	log_err("%s: %s", queue->description, queue->failure);
+	/* The source of the call eventfd stays: gpu_queue_ask_turn needs it. */
+	remove_source(&queue->socket_source);
+	remove_source(&queue->backend_source);
+	queue->listener->lost(queue->listener_data, queue->failure);
+	gpu_queue_ask_turn(queue, false);
+}
+
+/* Pages. */
+
+void *gpu_queue_pages_at(struct gpu_queue *queue, struct extent pages)
+{
+	return queue->ram + pages.start * PAGE_BYTES;
+}
+
+uint64_t gpu_queue_pages_address(const struct gpu_queue *queue, struct extent pages)
+{
+	return RAM_GUEST_ADDRESS + pages.start * PAGE_BYTES;
+}
+
+static int take_pages(
+	struct extents *extents, uint64_t n, enum extents_order order, struct extent *pages)
+{
+	int error = extents_take(extents, n, order, &pages->start);
+	pages->length = error < 0 ? 0 : n;
+	return error;
+}
+
+int gpu_queue_take_pages(struct gpu_queue *queue, uint64_t n_pages, struct extent *pages)
+{
+	return take_pages(&queue->blob_pages, n_pages, EXTENTS_LOWEST, pages);
+}
+
+void gpu_queue_give_pages(struct gpu_queue *queue, struct extent pages)
+{
+	if (pages.length == 0)
+		return;
+	void *at = gpu_queue_pages_at(queue, pages);
+	if (madvise(at, pages.length * PAGE_BYTES, MADV_REMOVE) < 0)
+		memset(at, 0, pages.length * PAGE_BYTES);
+	extents_give(&queue->blob_pages, pages.start, pages.length);
+}
+
+/* Answers. */
+
+static void complete(struct gpu_queue *queue, unsigned slot, uint32_t written)
+{
+	struct in_flight request = queue->in_flight[slot];
+	struct gpu_answer *answer = request.answer;
+	struct virtio_gpu_ctrl_hdr header;
+	const void *response = virtqueue_driver_response(queue->driver, slot);
+
+	memcpy(&header, response, sizeof(header));
+	if (answer && answer->copy)
+		memcpy(answer->copy, response, min_u64(written, answer->copy_bytes));
+	queue->in_flight[slot] = (struct in_flight){0};
+	queue->n_due -= request.due;
+	queue->n_answers++;
+	virtqueue_driver_release(queue->driver, slot);
+	if (request.data.length > 0)
+		extents_give(&queue->data_pages, request.data.start, request.data.length);
+	gpu_queue_give_pages(queue, request.blob);
+	if (written < sizeof(header)) {
+		gpu_queue_fail(queue, "the device gave an answer of %u bytes", written);
+		return;
+	}
+	if (answer) {
+		answer->type = header.type;
+		answer->written = written;
+		answer->pending = false;
+		if (answer->answered)
+			answer->answered(answer);
+	} else if (request.owner) {
+		queue->listener->answered(
+			queue->listener_data, request.owner, request.tag, header.type);
+	} else if (header.type != VIRTIO_GPU_RESP_OK_NODATA) {
+		log_debug("%s: a command was answered with %#x", queue->description, header.type);
+	}
+}
+
+static void send_waiting(struct gpu_queue *queue);
+
+/* Takes the answers that are there. */
+static void drain(struct gpu_queue *queue)
+{
+	unsigned slot;
+	uint32_t written;
+	int n = 0;
+	while (!gpu_queue_failure(queue) &&
+		(n = virtqueue_driver_take(queue->driver, &slot, &written)) > 0)
+		complete(queue, slot, written);
+	if (n < 0)
+		gpu_queue_fail(queue, "the device broke the queue");
+	send_waiting(queue);
+}
+
+static void drain_and_arm(struct gpu_queue *queue)
+{
+	do {
+		drain(queue);
+	} while (!gpu_queue_failure(queue) && virtqueue_driver_arm(queue->driver));
+}
+
+static void read_call(struct gpu_queue *queue)
+{
+	uint64_t count;
+	ssize_t n = read(queue->call, &count, sizeof(count));
+	(void)n; /* nothing to read: woken for nothing, which is harmless */
+}
+
+static int handle_call(int fd, uint32_t mask, void *data)
+{
+	struct gpu_queue *queue = data;
+	read_call(queue);
+	drain_and_arm(queue);
+	gpu_queue_ask_turn(queue, false);
+	return 0;
+}
+
+static void arm_timer(struct gpu_queue *queue, int ms)
+{
+	if (queue->timer_armed)
+		return;
+	queue->timer_armed = true;
+	wl_event_source_timer_update(queue->timer, ms);
+}
+
+/* Says in the log, once, that none of the answers that are due comes, and that they do again. */
+static void check_stall(struct gpu_queue *queue)
+{
+	bool moves = queue->n_answers != queue->answers_seen;
+	int64_t now_ms = monotonic_ms();
+
+	queue->answers_seen = queue->n_answers;
+	if (queue->n_due > 0 && !moves) {
+		if (queue->stalled_ms == 0)
+			queue->stalled_ms = now_ms;
+		if (now_ms - queue->stalled_ms >= STALL_MS && !queue->stall_told) {
+			log_warn("%s: the device has not answered for %d s; waiting for it",
+				queue->description, STALL_MS / 1000);
+			queue->stall_told = true;
+		}
+	} else {
+		if (queue->stall_told)
+			log_warn("%s: the device answers again", queue->description);
+		queue->stall_told = false;
+		queue->stalled_ms = 0;
+	}
+	if (queue->n_due > 0)
+		arm_timer(queue, SETTLE_MS);
+}
+
+static int handle_timer(void *data)
+{
+	struct gpu_queue *queue = data;
+	queue->timer_armed = false;
+	if (gpu_queue_failure(queue))
+		return 0;
+	drain(queue);
+	virtqueue_driver_settle(queue->driver);
+	drain_and_arm(queue);
+	gpu_queue_ask_turn(queue, false);
+	check_stall(queue);
+	return 0;
+}
+
+static void serve_sockets(struct gpu_queue *queue)
+{
+	int error = frontend_serve(queue->fe);
+	if (error == -ECONNRESET)
+		gpu_queue_fail(queue, "the device is gone (wayferry-host ended or dropped us)");
+	else if (error < 0)
+		gpu_queue_fail(queue, "the connection broke: %s", strerror(-error));
+	if (frontend_backend_socket(queue->fe) < 0)
+		remove_source(&queue->backend_source);
+}
+
+static int handle_socket(int fd, uint32_t mask, void *data)
+{
+	serve_sockets(data);
+	return 0;
+}
+
+int gpu_queue_wait(struct gpu_queue *queue, const struct gpu_answer *answer)
+{
+	uint64_t deadline_ns = vhost_user_deadline_ns(START_TIMEOUT_MS);
+	for (;;) {
+		drain_and_arm(queue);
+		if (gpu_queue_failure(queue))
+			return -EPIPE;
+		if (!answer->pending)
+			return 0;
+		struct pollfd pollfds[] = {
+			{.fd = queue->call, .events = POLLIN},
+			{.fd = frontend_socket(queue->fe), .events = POLLIN},
+			{.fd = frontend_backend_socket(queue->fe), .events = POLLIN},
+		};
+		int remaining_ms = vhost_user_remaining_ms(deadline_ns);
+		int n = poll(pollfds, ARRAY_LENGTH(pollfds),
+			(int)min_u64((uint64_t)remaining_ms, SETTLE_WAITING_MS));
+		if (n == 0 && remaining_ms == 0)
+			gpu_queue_fail(queue, "the device has not answered for %d s",
+				START_TIMEOUT_MS / 1000);
+		else if (n == 0)
+			virtqueue_driver_settle(queue->driver);
+		if (n > 0 && pollfds[0].revents)
+			read_call(queue);
+		if (n > 0 && (pollfds[1].revents || pollfds[2].revents))
+			serve_sockets(queue);
+	}
+}
+
+/* Commands. */
+
+static void publish(struct gpu_queue *queue, enum virtqueue_kick kick)
+{
+	if (virtqueue_driver_publish(queue->driver, kick))
+		signal_event(queue->kick);
+}
+
+void gpu_queue_publish(struct gpu_queue *queue)
+{
+	if (!gpu_queue_failure(queue))
+		publish(queue, VIRTQUEUE_KICK_NORMAL);
+}
+
+/* Puts @command into @slot. */
+static void add_command(struct gpu_queue *queue, unsigned slot, const struct gpu_command *command)
+{
+	struct gpu_answer *answer = command->answer;
+	size_t response_bytes = sizeof(struct virtio_gpu_resp_map_info);
+
+	memcpy(virtqueue_driver_command(queue->driver, slot), command->bytes, command->size);
+	queue->in_flight[slot] = (struct in_flight){
+		.owner = command->owner,
+		.tag = command->tag,
+		.answer = answer,
+		.blob = command->frees,
+		.due = true,
+	};
+	queue->n_due++;
+	if (answer)
+		response_bytes = max_u64(response_bytes, answer->copy_bytes);
+	virtqueue_driver_add(queue->driver, slot, command->size, 0, 0, response_bytes,
+		answer || command->owner ? VIRTQUEUE_AWAITED : VIRTQUEUE_PROMPT);
+	arm_timer(queue, SETTLE_MS);
+}
+
+/* Keeps @command until there is a slot. Returns 0 or -EPIPE: no memory, so the device is lost. */
+static int keep_waiting(struct gpu_queue *queue, const struct gpu_command *command)
+{
+	struct waiting *waiting = malloc(sizeof(*waiting) + command->size);
+	if (!waiting) {
+		gpu_queue_fail(queue, "no memory for commands");
+		return -EPIPE;
+	}
+	waiting->command = *command;
+	waiting->command.bytes = waiting->bytes;
+	memcpy(waiting->bytes, command->bytes, command->size);
+	wl_list_insert(queue->waiting.prev, &waiting->link);
+	/* From now on every answer interrupts; in the next round those that are there are taken. */
+	publish(queue, VIRTQUEUE_KICK_NORMAL);
+	virtqueue_driver_settle(queue->driver);
+	signal_event(queue->call);
+	return 0;
+}
+
+static void send_waiting(struct gpu_queue *queue)
+{
+	bool any = false;
+	while (!wl_list_empty(&queue->waiting) && !gpu_queue_failure(queue)) {
+		struct waiting *waiting = wl_container_of(queue->waiting.next, waiting, link);
+		int slot = virtqueue_driver_acquire(queue->driver);
+		if (slot < 0)
+			break;
+		add_command(queue, (unsigned)slot, &waiting->command);
+		wl_list_remove(&waiting->link);
+		free(waiting);
+		any = true;
+	}
+	if (any)
+		publish(queue, VIRTQUEUE_KICK_NORMAL);
+}
+
+int gpu_queue_command(struct gpu_queue *queue, const struct gpu_command *command)
+{
+	if (gpu_queue_failure(queue))
+		return -EPIPE;
+	if (command->answer)
+		command->answer->pending = true;
+	int slot =
+		wl_list_empty(&queue->waiting) ? virtqueue_driver_acquire(queue->driver) : -EAGAIN;
+	if (slot < 0)
+		return keep_waiting(queue, command);
+	add_command(queue, (unsigned)slot, command);
+	return 0;
+}
+
+bool gpu_queue_has_room(const struct gpu_queue *queue)
+{
+	return wl_list_empty(&queue->waiting) &&
+		virtqueue_driver_n_free(queue->driver) > 2 * GPU_QUEUE_RESERVED_SLOTS;
+}
+
+/* The commands of a submission: behind the header where they fit, else in pages of their own. 0 or
+ * -EAGAIN. */
+static int place_commands(struct gpu_queue *queue, unsigned slot,
+	const struct gpu_submission *submission, struct extent *pages)
+{
+	struct virtio_gpu_cmd_submit *command = virtqueue_driver_command(queue->driver, slot);
+	*command = submission->command;
+	command->hdr.type = VIRTIO_GPU_CMD_SUBMIT_3D;
+	command->size = (uint32_t)submission->size;
+	*pages = (struct extent){0};
+	if (submission->size <= VIRTQUEUE_DRIVER_COMMAND_BYTES - sizeof(*command)) {
+		memcpy(command + 1, submission->bytes, submission->size);
+		return 0;
+	}
+	uint64_t n = align_up(submission->size, PAGE_BYTES) / PAGE_BYTES;
+	if (take_pages(&queue->data_pages, n, EXTENTS_LOWEST, pages) < 0)
+		return -EAGAIN;
+	memcpy(gpu_queue_pages_at(queue, *pages), submission->bytes, submission->size);
+	return 0;
+}
+
+/* A slot for a submission; -EAGAIN where only those are left that are reserved for commands. */
+static int acquire_for_submission(struct gpu_queue *queue)
+{
+	/* Answers that nobody waits for are found here: slots that were in use last are used again,
+	 * so that few pages are touched. */
+	drain(queue);
+	if (virtqueue_driver_n_free(queue->driver) <= GPU_QUEUE_RESERVED_SLOTS) {
+		virtqueue_driver_settle(queue->driver);
+		drain_and_arm(queue);
+	}
+	if (gpu_queue_failure(queue))
+		return -EPIPE;
+	if (!wl_list_empty(&queue->waiting) ||
+		virtqueue_driver_n_free(queue->driver) <= GPU_QUEUE_RESERVED_SLOTS)
+		return -EAGAIN;
+	return virtqueue_driver_acquire(queue->driver);
+}
+
+int gpu_queue_submit(struct gpu_queue *queue, const struct gpu_submission *submission)
+{
+	if (gpu_queue_failure(queue))
+		return -EPIPE;
+	if (submission->size > (BLOBS_OFFSET - DATA_OFFSET) / 4)
+		return -EMSGSIZE;
+	int acquired = acquire_for_submission(queue);
+	if (acquired < 0)
+		return acquired;
+	unsigned slot = (unsigned)acquired;
+	struct extent pages;
+	if (place_commands(queue, slot, submission, &pages) < 0) {
+		virtqueue_driver_release(queue->driver, slot);
+		virtqueue_driver_settle(queue->driver);
+		drain_and_arm(queue);
+		return -EAGAIN;
+	}
+	queue->in_flight[slot] = (struct in_flight){
+		.owner = submission->owner,
+		.tag = submission->tag,
+		.data = pages,
+		.due = !submission->held,
+	};
+	queue->n_due += !submission->held;
+	size_t in_slot = sizeof(submission->command) + (pages.length > 0 ? 0 : submission->size);
+	virtqueue_driver_add(queue->driver, slot, in_slot, gpu_queue_pages_address(queue, pages),
+		pages.length > 0 ? submission->size : 0, sizeof(struct virtio_gpu_ctrl_hdr),
+		submission->silent ? VIRTQUEUE_PROMPT : VIRTQUEUE_AWAITED);
+	if (!submission->held)
+		arm_timer(queue, SETTLE_MS);
+	publish(queue, submission->lazy ? VIRTQUEUE_KICK_LAZY : VIRTQUEUE_KICK_NORMAL);
+	return 0;
+}
+
+void gpu_queue_forget(struct gpu_queue *queue, const void *owner)
+{
+	for (unsigned i = 0; i < VIRTQUEUE_DRIVER_SIZE; i++) {
+		if (queue->in_flight[i].owner == owner)
+			queue->in_flight[i].owner = NULL;
+	}
+	struct waiting *waiting;
+	wl_list_for_each(waiting, &queue->waiting, link)
+	{
+		if (waiting->command.owner == owner)
+			waiting->command.owner = NULL;
+	}
+}
+
+/* Start. */
+
+static int make_ram(struct gpu_queue *queue)
+{
+	queue->ram_fd = fd_memfd("wayferry-guest-ram", RAM_BYTES);
+	if (queue->ram_fd < 0)
+		return queue->ram_fd;
+	void *ram = mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+		queue->ram_fd, 0);
+	if (ram == MAP_FAILED)
+		return -errno;
+	queue->ram = ram;
+	int error = extents_init(&queue->data_pages, DATA_OFFSET / PAGE_BYTES,
+		(BLOBS_OFFSET - DATA_OFFSET) / PAGE_BYTES);
+	if (error == 0)
+		error = extents_init(&queue->blob_pages, BLOBS_OFFSET / PAGE_BYTES,
+			(RAM_BYTES - BLOBS_OFFSET) / PAGE_BYTES);
+	queue->driver = virtqueue_driver_create(queue->ram, RAM_GUEST_ADDRESS);
+	return error < 0 ? error : queue->driver ? 0 : -ENOMEM;
+}
+
+static int make_events(struct gpu_queue *queue)
+{
+	queue->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	queue->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return queue->kick < 0 || queue->call < 0 ? -errno : 0;
+}
+
+static struct frontend_queue rings_at(const struct gpu_queue *queue, uint64_t offset, int kick)
+{
+	return (struct frontend_queue){
+		.descriptors = queue->ram + offset + VIRTQUEUE_DRIVER_DESCRIPTORS,
+		.available = queue->ram + offset + VIRTQUEUE_DRIVER_AVAILABLE,
+		.used = queue->ram + offset + VIRTQUEUE_DRIVER_USED,
+		.size = VIRTQUEUE_DRIVER_SIZE,
+		.kick = kick,
+		.call = queue->call,
+	};
+}
+
+static int start(struct gpu_queue *queue)
+{
+	const struct frontend_memory memory = {
+		.fd = queue->ram_fd,
+		.map = queue->ram,
+		.size = RAM_BYTES,
+		.guest_address = RAM_GUEST_ADDRESS,
+	};
+	int never = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (never < 0)
+		return -errno;
+	const struct frontend_queue queues[] = {
+		rings_at(queue, 0, queue->kick),
+		rings_at(queue, CURSOR_OFFSET, never),
+	};
+	int error = frontend_start(queue->fe, &memory, queues, ARRAY_LENGTH(queues));
+	fd_close(&never);
+	return error;
+}
+
+static int add_sources(struct gpu_queue *queue)
+{
+	int backend = frontend_backend_socket(queue->fe);
+	queue->call_source = wl_event_loop_add_fd(
+		queue->turn->loop, queue->call, WL_EVENT_READABLE, handle_call, queue);
+	queue->socket_source = wl_event_loop_add_fd(queue->turn->loop, frontend_socket(queue->fe),
+		WL_EVENT_READABLE, handle_socket, queue);
+	if (backend >= 0)
+		queue->backend_source = wl_event_loop_add_fd(
+			queue->turn->loop, backend, WL_EVENT_READABLE, handle_socket, queue);
+	queue->timer = wl_event_loop_add_timer(queue->turn->loop, handle_timer, queue);
+	bool all = queue->call_source && queue->socket_source && queue->timer &&
+		(backend < 0 || queue->backend_source);
+	return all ? 0 : -ENOMEM;
+}
+
+struct gpu_queue *gpu_queue_open(
+	struct turn *turn, const char *path, const struct gpu_queue_listener *listener, void *data)
+{
+	struct gpu_queue *queue = calloc(1, sizeof(*queue));
+	if (!queue)
+		return NULL;
+	queue->turn = turn;
+	turn_task_init(&queue->turn_task, TURN_DEVICE, run_turn, queue);
+	queue->listener = listener;
+	queue->listener_data = data;
+	queue->ram_fd = queue->kick = queue->call = -1;
+	wl_list_init(&queue->waiting);
+	snprintf(queue->description, sizeof(queue->description), "vhost-user %s", path);
+	queue->fe = frontend_open(path, FEATURES, 0);
+	if (!queue->fe) /* said so */
+		goto fail;
+	int error = make_ram(queue);
+	if (error == 0)
+		error = make_events(queue);
+	if (error < 0) {
+		log_err("%s: %s", queue->description, strerror(-error));
+		goto fail;
+	}
+	if (start(queue) < 0)
+		goto fail;
+	if ((error = add_sources(queue)) < 0) {
+		log_err("%s: %s", queue->description, strerror(-error));
+		goto fail;
+	}
+	return queue;
+
+fail:
+	gpu_queue_destroy(queue);
+	return NULL;
+}
+
+void gpu_queue_destroy(struct gpu_queue *queue)
+{
+	if (!queue)
+		return;
+	remove_source(&queue->call_source);
+	remove_source(&queue->socket_source);
+	remove_source(&queue->backend_source);
+	remove_source(&queue->timer);
+	turn_task_finish(&queue->turn_task);
+	struct waiting *waiting, *next;
+	wl_list_for_each_safe(waiting, next, &queue->waiting, link) free(waiting);
+	frontend_destroy(queue->fe);
+	virtqueue_driver_destroy(queue->driver);
+	extents_finish(&queue->data_pages);
+	extents_finish(&queue->blob_pages);
+	if (queue->ram)
+		munmap(queue->ram, RAM_BYTES);
+	fd_close(&queue->ram_fd);
+	fd_close(&queue->kick);
+	fd_close(&queue->call);
+	free(queue);
+}

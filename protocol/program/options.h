@@ -1,0 +1,74 @@
+/* Command lines: one table of options for --help, environment variables and parsing. */
+#ifndef PROTOCOL_PROGRAM_OPTIONS_H
+#define PROTOCOL_PROGRAM_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct option_description {
+	const char *name;     /* "log-level": --log-level VALUE, and variables, see below */
+	const char *argument; /* "LEVEL" for --help; NULL: a flag (environment: 1, yes, true or
+				 0, no, false) */
+	const char *help;     /* one or more lines' worth of text, wrapped by options_print_help */
+	/* Where it goes: char const * (argument) or bool (flag). */
+	const char **value;
+	bool *flag;
+	bool common; /* means the same in every program of ours */
+};
+
+/*
+ * Variables are named after the program and the option: $WAYFERRY_GUEST_LOG_LEVEL is --log-level of
+ * wayferry-guest. An option that is common to all programs has one without the program, too:
+ * $WAYFERRY_LOG_LEVEL, which counts where the other one is not set.
+ */
+struct options_program {
+	const char *name;                         /* "wayferry-guest" */
+	const char *usage;                        /* "[OPTION...] [-- COMMAND [ARGUMENT...]]" */
+	const char *summary;                      /* a paragraph */
+	const struct option_description *options; /* ends with {0} */
+	/* A word that may stand before, between or behind the options, if there is one. */
+	const char *command, *command_help;
+	bool *command_given;
+	/*
+	 * A file of options, if the program has one: finds it, by means of what the command line
+	 * and the environment say, and calls options_set() for what stands in it. False: said what
+	 * is wrong with it.
+	 */
+	bool (*read_file)(const struct options_program *program, void *data);
+	void *file_data;
+};
+
+enum options_result {
+	OPTIONS_RUN,   /* *first is the index of the first argument that is no option */
+	OPTIONS_DONE,  /* --help or --version was printed: exit 0 */
+	OPTIONS_USAGE, /* said what is wrong on standard error: exit 2 */
+};
+
+/*
+ * Reads the file, the environment, then @argv, of which the last one wins (--name VALUE,
+ * --name=VALUE, for flags --name or --name=no; "--" ends the options, as does the first argument
+ * that is none). A VALUE of its own may not start with "--", so argv[*first - 1] is "--" only where
+ * that ended the options. Empty variables count as not set. Values point into @argv, the
+ * environment or what options_set() was given. Adds --help and --version.
+ */
+enum options_result options_parse(
+	const struct options_program *program, int argc, char **argv, int *first);
+
+/*
+ * Sets an option as a line of a file does. NULL, or what is wrong with it; @value must last.
+ */
+const char *options_set(const struct options_program *program, const char *name, const char *value);
+
+/*
+ * Whether @word is in @list, words with commas between them (NULL: empty): 1 or 0, or -EINVAL when
+ * one of the list's words is none of @words, which end with NULL.
+ */
+int options_list_has(const char *list, const char *const *words, const char *word);
+
+/*
+ * "64M", "1G", "4096": bytes (K, M, G, T are powers of 1024). false if it is no such number or over
+ * 2^64.
+ */
+bool options_parse_bytes(const char *text, unsigned long long *bytes);
+
+#endif

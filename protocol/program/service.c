@@ -1,0 +1,159 @@
+/* The service manager that started this process: the socket it passed, and what it is told. */
+#include "protocol/program/service.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "protocol/base/fd.h"
+
+#define LOG_MODULE "service"
+#include "protocol/base/log.h"
+
+#define FIRST_FD 3
+#define MESSAGE_BYTES 512
+
+/* A datagram socket connected to @path ("@NAME": an abstract one), or -errno. */
+static int connect_datagrams(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	size_t length = strlen(path);
+	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+
+	if (path[0] != '/' && path[0] != '@')
+		return -EAFNOSUPPORT;
+	if (length >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(address.sun_path, path, length);
+	if (path[0] == '@')
+		address.sun_path[0] = 0;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, size) < 0) {
+		int error = errno;
+		fd_close(&fd);
+		return -error;
+	}
+	return fd;
+}
+
+void service_open(struct service *service)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+
+	*service = (struct service){.notify_fd = -1};
+	if (!path || !path[0])
+		return;
+	int fd = connect_datagrams(path);
+	if (fd < 0)
+		log_warn("cannot reach the service manager at %s: %s", path, strerror(-fd));
+	else
+		service->notify_fd = fd;
+	unsetenv("NOTIFY_SOCKET");
+}
+
+void service_close(struct service *service)
+{
+	if (service->watchdog)
+		wl_event_source_remove(service->watchdog);
+	service->watchdog = NULL;
+	fd_close(&service->notify_fd);
+}
+
+void service_notify(const struct service *service, const char *format, ...)
+{
+	char message[MESSAGE_BYTES];
+	va_list args;
+
+	if (service->notify_fd < 0)
+		return;
+	va_start(args, format);
+	int length = vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	if (length < 0)
+		return;
+	if ((size_t)length >= sizeof(message))
+		length = sizeof(message) - 1;
+	if (send(service->notify_fd, message, (size_t)length, MSG_NOSIGNAL) < 0)
+		log_warn("cannot tell the service manager how we are: %s", strerror(errno));
+}
+
+/* The watchdog interval, if the manager has set one for this process; 0: it has not. */
+static int watchdog_interval_ms(void)
+{
+	const char *pid = getenv("WATCHDOG_PID"), *text = getenv("WATCHDOG_USEC");
+	long long us = text ? strtoll(text, NULL, 10) : 0;
+
+	if (us < 2000 || us / 1000 > INT_MAX || (pid && strtol(pid, NULL, 10) != (long)getpid()))
+		return 0;
+	return (int)(us / 1000);
+}
+
+static int handle_watchdog(void *data)
+{
+	struct service *service = data;
+
+	service_notify(service, "WATCHDOG=1");
+	return wl_event_source_timer_update(service->watchdog, service->watchdog_ms);
+}
+
+bool service_watch(struct service *service, struct wl_event_loop *loop)
+{
+	service->watchdog_ms = watchdog_interval_ms() / 2;
+	unsetenv("WATCHDOG_PID");
+	unsetenv("WATCHDOG_USEC");
+	if (service->watchdog_ms == 0 || service->notify_fd < 0)
+		return true;
+	service->watchdog = wl_event_loop_add_timer(loop, handle_watchdog, service);
+	return service->watchdog && handle_watchdog(service) == 0;
+}
+
+bool service_socket_listens(int fd)
+{
+	int listening = 0, domain = 0, type = 0;
+	socklen_t size = sizeof(int);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening &&
+		getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX &&
+		getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
+}
+
+/* How many fds the manager passed, if it passed them to this process. */
+static int count_passed(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	long n = fds ? strtol(fds, NULL, 10) : 0;
+
+	if (!pid || strtol(pid, NULL, 10) != (long)getpid() || n < 1 || n > INT_MAX - FIRST_FD)
+		return 0;
+	return (int)n;
+}
+
+int service_listen_fd(void)
+{
+	int n = count_passed();
+
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+	if (n == 0)
+		return -ENOENT;
+	if (n > 1) {
+		log_warn("the service manager passed %d sockets; only the first one is used", n);
+		close_range(FIRST_FD + 1, (unsigned)(FIRST_FD + n - 1), 0);
+	}
+	if (!service_socket_listens(FIRST_FD)) {
+		log_err("what the service manager passed (fd %d) is no Unix socket that listens",
+			FIRST_FD);
+		return -ENOTSOCK;
+	}
+	fcntl(FIRST_FD, F_SETFD, FD_CLOEXEC);
+	return FIRST_FD;
+}
