@@ -172,7 +172,7 @@ END
     listens "$started" "$work/screen" || die "weston did not start: $(tail -n 1 "$work/weston.log")"
 }
 
-# picture FILE: of the whole screen. Weston's program chooses the file's name, so it gets a folder.
+# picture FILE: of the whole screen. Weston's program chooses the file's name, so it gets a directory.
 picture() {
     rm -rf "$work/shot" && mkdir "$work/shot" && (
         cd "$work/shot" && XDG_PICTURES_DIR=$work/shot WAYLAND_DISPLAY=screen timeout 10 weston-screenshooter

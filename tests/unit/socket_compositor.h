@@ -69,7 +69,7 @@ struct fake_client {
 	uint32_t syncs, last_server_id;
 	uint8_t *out;
 	size_t out_bytes, out_capacity;
-	bool deaf;
+	bool unread;
 };
 
 struct fake_pipe {
@@ -206,7 +206,7 @@ static inline void fake_data_request(
 		args[1].handle.kind = WIRE_NONE;
 		fake_thread(fake_give, pipe_of);
 	} else if (strcmp(request, "set_actions") == 0) {
-		client->deaf = true;
+		client->unread = true;
 	}
 }
 
@@ -341,7 +341,7 @@ static inline void fake_run(int listener)
 		struct pollfd pollfds[FAKE_CLIENTS + 1] = {{.fd = listener, .events = POLLIN}};
 		for (size_t i = 0; i < FAKE_CLIENTS; i++) {
 			pollfds[i + 1].fd = clients[i] ? clients[i]->fd : -1;
-			if (clients[i] && !clients[i]->deaf)
+			if (clients[i] && !clients[i]->unread)
 				pollfds[i + 1].events = POLLIN;
 			if (clients[i] && clients[i]->out_bytes > 0)
 				pollfds[i + 1].events |= POLLOUT;

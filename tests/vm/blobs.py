@@ -11,7 +11,7 @@ import time
 
 PAGE = 4096
 WINDOW = "/memfd:wayferry-region (deleted)"
-PATIENCE_S = 60  # with guests that say nothing
+TIMEOUT_S = 60  # with guests that say nothing
 
 
 def open_window(pid):
@@ -46,7 +46,7 @@ def check(window, path):
 window = open_window(sys.argv[1])
 directory, lists = sys.argv[2], int(sys.argv[3])
 taken, n_words, blobs, lost = 0, 0, set(), set()
-deadline = time.monotonic() + PATIENCE_S
+deadline = time.monotonic() + TIMEOUT_S
 while taken < lists:
     for name in [name for name in os.listdir(directory) if not name.startswith(".")]:
         words, missing = check(window, f"{directory}/{name}")
@@ -55,7 +55,7 @@ while taken < lists:
         n_words += len(words)
         blobs.update(word >> 8 for word in words)
         lost |= missing
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
     if time.monotonic() > deadline:
         sys.exit(f"only {taken} lists of {lists} came")
     time.sleep(0.002)

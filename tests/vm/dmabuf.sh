@@ -60,7 +60,7 @@ dmabuf_shows() {
     shift 2
     before=$(dmabuf_counter "$counter")
     app "$job" wayferry-guest --stats -- "$DMABUF_CLIENT" --size $DMABUF_SIZE --seed $DMABUF_SEED --hold "$@"
-    screen_becomes host "$LOGS/direct.png" "$LOGS/$job.png" "${DMABUF_PATIENCE:-15}" ||
+    screen_becomes host "$LOGS/direct.png" "$LOGS/$job.png" "${DMABUF_TIMEOUT:-15}" ||
         fail "the picture of $job is wrong ($(cat "$(guest_output vm "$job" stderr)"))"
     [ "$(dmabuf_counter "$counter")" -gt "$before" ] || fail "$job did not go the way of \"$counter\""
     guest_signal vm "$job" TERM

@@ -12,7 +12,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/guest.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.sh"
 
-TIMES=1     # as much patience as at native speed
+TIMES=1     # how many times as long as at native speed
 
 # session_start COMPOSITOR [COMMAND...]: the desktop "host", the wayferry-host "vm-host", the guest "vm".
 # While that boots, COMMAND runs.

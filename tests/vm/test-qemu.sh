@@ -12,7 +12,7 @@
 tests=(windows-6-12:338 udmabuf:142)
 full=(windows-6-1:170 windows-newest:267 two-reboots:229)
 
-TIMES=5         # as much patience as natively, at least: processors in software, shared with other tests
+TIMES=5         # times as long as natively, at least: processors in software, shared with other tests
 APP_SECONDS=$((APP_SECONDS * TIMES))
 COLOUR=0xc81e5a
 
@@ -85,7 +85,7 @@ tests+=(dmabuf:117)
 
 test_dmabuf() {
     KIND=qemu-6.12
-    DMABUF_PATIENCE=$((15 * TIMES))
+    DMABUF_TIMEOUT=$((15 * TIMES))
     session_start sway
     dmabuf_host_windows
     session_end

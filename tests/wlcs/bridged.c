@@ -31,7 +31,7 @@
 #include "tests/wlcs/pump.h"
 #include "tests/wlcs/surfaces.h"
 
-#define PATIENCE_MS 20000
+#define TIMEOUT_MS 20000
 #define FIRST_CLIENT_ID 2
 
 struct connection {
@@ -115,7 +115,7 @@ static int connect_to_guest(void)
 static int accept_host(void)
 {
 	struct pollfd listener = {.fd = bridged.listener_fd, .events = POLLIN};
-	if (poll(&listener, 1, PATIENCE_MS) != 1)
+	if (poll(&listener, 1, TIMEOUT_MS) != 1)
 		die("wayferry-host", "does not connect");
 	int fd = accept4(bridged.listener_fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd < 0)
@@ -292,7 +292,7 @@ static void stop(WlcsDisplayServer *server)
 	struct timespec deadline;
 
 	clock_gettime(CLOCK_REALTIME, &deadline);
-	deadline.tv_sec += PATIENCE_MS / 1000;
+	deadline.tv_sec += TIMEOUT_MS / 1000;
 	pthread_mutex_lock(&bridged.mutex);
 	while (any_is_ending()) {
 		if (pthread_cond_timedwait(&bridged.gone, &bridged.mutex, &deadline) == ETIMEDOUT)

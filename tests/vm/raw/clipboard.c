@@ -9,7 +9,7 @@
 
 #define SIDE 64u
 #define POOL_BYTES (SIDE * SIDE * 4)
-#define PATIENCE_MS 30000
+#define TIMEOUT_MS 30000
 #define FIRST_READ_PIPE 0x80000001u
 
 static struct {
@@ -71,7 +71,7 @@ static void handle(struct wayland *wayland, const struct wayland_event *event)
 static void turn(void)
 {
 	static struct wayland_event event;
-	if (!wayland_next(&c.wayland, &event, PATIENCE_MS))
+	if (!wayland_next(&c.wayland, &event, TIMEOUT_MS))
 		return; /* a READ, or nothing */
 	if (c.wayland.error_code != 0)
 		raw_die("the compositor says: %s", c.wayland.error_text);
@@ -131,7 +131,7 @@ static void serve_source(uint32_t source)
 {
 	static struct wayland_event event;
 	bool asked = false;
-	while (wayland_next(&c.wayland, &event, PATIENCE_MS)) {
+	while (wayland_next(&c.wayland, &event, TIMEOUT_MS)) {
 		handle(&c.wayland, &event);
 		if (event.object != source)
 			continue;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATIENCE_MS 30000
+#define TIMEOUT_MS 30000
 
 uint32_t wayland_new_id(struct wayland *wayland)
 {
@@ -131,7 +131,7 @@ bool wayland_sync(
 	static struct wayland_event event;
 	uint32_t callback = wayland_new_id(wayland);
 	wayland_request(wayland, WAYLAND_DISPLAY_ID, 0, &callback, 1, 0, 0);
-	while (wayland_next(wayland, &event, PATIENCE_MS)) {
+	while (wayland_next(wayland, &event, TIMEOUT_MS)) {
 		if (event.object == callback)
 			return true;
 		if (handle)
@@ -148,7 +148,7 @@ static void get_registry(struct wayland *wayland)
 	wayland_request(wayland, WAYLAND_DISPLAY_ID, 1, &wayland->registry, 1, 0, 0);
 	uint32_t callback = wayland_new_id(wayland);
 	wayland_request(wayland, WAYLAND_DISPLAY_ID, 0, &callback, 1, 0, 0);
-	while (wayland_next(wayland, &event, PATIENCE_MS) && event.object != callback) {
+	while (wayland_next(wayland, &event, TIMEOUT_MS) && event.object != callback) {
 		struct wayland_global *global = &wayland->globals[wayland->n_globals];
 		if (event.object != wayland->registry || event.opcode != 0 ||
 			wayland->n_globals == WAYLAND_MAX_GLOBALS)
