@@ -10,6 +10,7 @@
 #include "guest-proxy/clients/clients.h"
 #include "guest-proxy/clients/listener.h"
 #include "guest-proxy/clients/refusal.h"
+#include "guest-proxy/clients/window_watch.h"
 #include "guest-proxy/doctor.h"
 #include "guest-proxy/gpu/vhost_user/gpu_vhost_user.h"
 #include "protocol/base/bytes.h"
@@ -28,10 +29,13 @@
 
 /* Found in $PATH. Not const: it becomes a word of a command line. */
 static char x11_program[] = "wayferry-x11";
+#define X11_WORDS 2 /* it and "--", before the command */
+
+#define WINDOW_MS 10000 /* then a line says that the command shows nothing */
 
 struct settings {
 	const char *socket, *device, *vhost_user, *log_level, *trace;
-	bool stats, doctor, x11;
+	bool stats, doctor, x11, keep_environment;
 	char **command; /* NULL: none */
 };
 
@@ -46,6 +50,7 @@ struct guest {
 	int passed_fd; /* systemd's socket, as we found it; -1: none */
 	struct listener *listener;
 	struct child child;
+	struct window_watch watch; /* for the child's window */
 	bool running, died;
 };
 
@@ -68,6 +73,11 @@ static bool parse(struct settings *settings, int argc, char **argv, int *status)
 			.value = &settings->vhost_user},
 		{"x11", NULL, "COMMAND is an X11 application: run it by way of wayferry-x11",
 			.flag = &settings->x11},
+		{"keep-environment", NULL,
+			"COMMAND gets this environment as it is, but for WAYLAND_DISPLAY. By "
+			"default DISPLAY and what else would lead it to another display is taken "
+			"out, and toolkits are told to use Wayland.",
+			.flag = &settings->keep_environment},
 		{"log-level", "LEVEL", "error, warn, info, debug or trace",
 			.value = &settings->log_level, .common = true},
 		{"trace", "SIDES",
@@ -109,9 +119,13 @@ static bool parse(struct settings *settings, int argc, char **argv, int *status)
 		log_err("--x11 needs a command (after --; see --help)");
 		return false;
 	}
+	if (settings->keep_environment && !settings->command) {
+		log_err("--keep-environment needs a command (after --; see --help)");
+		return false;
+	}
 	if (settings->x11) {
 		/* Its command line: both words in front of the command are read already. */
-		settings->command = &argv[first - 2];
+		settings->command = &argv[first - X11_WORDS];
 		settings->command[0] = x11_program;
 	}
 	if (settings->command && settings->doctor) {
@@ -185,6 +199,29 @@ static void raise_file_limit(struct rlimit *found)
 	setrlimit(RLIMIT_NOFILE, &files);
 }
 
+static bool start_command(struct guest *guest)
+{
+	const struct settings *settings = &guest->settings;
+	const struct child_settings command = {
+		.argv = settings->command,
+		.display = listener_display(guest->listener),
+		.lead = settings->keep_environment ? ENVIRONMENT_KEEP
+			: settings->x11            ? ENVIRONMENT_X11
+						   : ENVIRONMENT_WAYLAND,
+		.files = guest->files,
+	};
+	int result = child_start(&guest->child, &command);
+
+	if (result < 0) {
+		log_err("cannot run %s: %s", settings->command[0], strerror(-result));
+		guest->child.status = result == -ENOENT ? 127 : 126;
+		return false;
+	}
+	window_watch_start(&guest->watch, guest->loop, guest->clients,
+		settings->command[settings->x11 ? X11_WORDS : 0], WINDOW_MS);
+	return true;
+}
+
 static bool open_all(struct guest *guest)
 {
 	static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1, SIGCHLD};
@@ -215,15 +252,7 @@ static bool open_all(struct guest *guest)
 		guest->gpu->ops->describe(guest->gpu));
 	service_notify(&guest->service, "READY=1\nSTATUS=Display %s, by way of %s",
 		listener_display(guest->listener), guest->gpu->ops->describe(guest->gpu));
-	if (!guest->settings.command)
-		return true;
-	int result = child_start(&guest->child, guest->settings.command,
-		listener_display(guest->listener), &guest->files);
-	if (result < 0) {
-		log_err("cannot run %s: %s", guest->settings.command[0], strerror(-result));
-		guest->child.status = result == -ENOENT ? 127 : 126;
-	}
-	return result == 0;
+	return !guest->settings.command || start_command(guest);
 }
 
 /*
@@ -250,6 +279,7 @@ static void close_all(struct guest *guest, bool failed)
 		refusal_send_to_waiting(guest->passed_fd,
 			"wayferry-guest does not reach the host; wayferry-guest doctor says why");
 	fd_close(&guest->passed_fd);
+	window_watch_stop(&guest->watch);
 	listener_destroy(guest->listener);
 	if (guest->clients && guest->settings.stats)
 		clients_print_counters(guest->clients, stderr);
@@ -290,6 +320,7 @@ int main(int argc, char **argv)
 	/* EINTR: a debugger came or went. */
 	while (guest.running && (wl_event_loop_dispatch(guest.loop, -1) >= 0 || errno == EINTR))
 		;
+	window_watch_stop(&guest.watch);
 	if (guest.settings.command)
 		finish(&guest);
 	close_all(&guest, guest.died);

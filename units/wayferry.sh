@@ -1,7 +1,10 @@
 # shellcheck shell=sh
 # Login shells, whose environment the user manager does not make: the display of wayferry-guest.socket.
 if [ -z "${WAYLAND_DISPLAY:-}" ] && [ -S "${XDG_RUNTIME_DIR:-/nonexistent}/wayferry-0" ]; then
-	export WAYLAND_DISPLAY=wayferry-0
+	export WAYLAND_DISPLAY=wayferry-0 XDG_SESSION_TYPE=wayland
+	# For toolkits that would look elsewhere first; X11 remains for those that have nothing else.
+	export SDL_VIDEODRIVER="${SDL_VIDEODRIVER:-wayland,x11}" QT_QPA_PLATFORM="${QT_QPA_PLATFORM:-wayland;xcb}"
+	export MOZ_ENABLE_WAYLAND="${MOZ_ENABLE_WAYLAND:-1}" ELECTRON_OZONE_PLATFORM_HINT="${ELECTRON_OZONE_PLATFORM_HINT:-auto}"
 fi
 # And the X display of wayferry-x11.service, where it is this user's.
 if [ -z "${DISPLAY:-}" ] && [ "${WAYLAND_DISPLAY:-}" = wayferry-0 ] && [ -w /tmp/.X11-unix/X0 ]; then

@@ -9,32 +9,30 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "guest-proxy/clients/environment.h"
 #include "protocol/base/fd.h"
 
 /* In the child, between fork and exec; @report takes errno if there is no exec. */
-static void become(char *const argv[], const char *display, const struct rlimit *files,
-	pid_t parent, int report)
+static void become(const struct child_settings *settings, pid_t parent, int report)
 {
 	sigset_t none;
 	sigemptyset(&none);
 	signal(SIGPIPE, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	setrlimit(RLIMIT_NOFILE, files);
-	setenv("WAYLAND_DISPLAY", display, 1);
-	unsetenv("WAYLAND_SOCKET");
+	setrlimit(RLIMIT_NOFILE, &settings->files);
+	environment_set(settings->lead, settings->display);
 	/* It should not outlive us: its display would be gone. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(1);
-	execvp(argv[0], argv);
+	execvp(settings->argv[0], settings->argv);
 	int error = errno;
 	ssize_t written = write(report, &error, sizeof(error));
 	(void)written; /* if that fails, the parent sees the exit status alone */
 	_exit(127);
 }
 
-int child_start(
-	struct child *child, char *const argv[], const char *display, const struct rlimit *files)
+int child_start(struct child *child, const struct child_settings *settings)
 {
 	int report[2];
 	pid_t parent = getpid();
@@ -43,7 +41,7 @@ int child_start(
 		return -errno;
 	pid_t pid = fork();
 	if (pid == 0)
-		become(argv, display, files, parent, report[1]);
+		become(settings, parent, report[1]);
 	int error = pid < 0 ? errno : 0;
 	fd_close(&report[1]);
 	if (pid > 0) {

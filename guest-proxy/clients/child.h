@@ -6,17 +6,22 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include "guest-proxy/clients/environment.h"
+
 struct child {
 	pid_t pid;  /* 0: not running */
 	int status; /* as a shell has it: 128 + n for signal n */
 };
 
-/*
- * Starts @argv (NULL-terminated, looked up in PATH) with WAYLAND_DISPLAY=@display, no blocked
- * signals and @files for RLIMIT_NOFILE. 0 or -errno (a command that is not there too).
- */
-int child_start(
-	struct child *child, char *const argv[], const char *display, const struct rlimit *files);
+struct child_settings {
+	char *const *argv;   /* ends with NULL; looked up in PATH */
+	const char *display; /* for environment_set */
+	enum environment_lead lead;
+	struct rlimit files; /* RLIMIT_NOFILE */
+};
+
+/* Starts it, with no blocked signals. 0 or -errno (a command that is not there too). */
+int child_start(struct child *child, const struct child_settings *settings);
 
 /* Passes @number on to it. */
 void child_signal(const struct child *child, int number);

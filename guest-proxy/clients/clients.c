@@ -102,13 +102,30 @@ unsigned clients_lingering(const struct clients *clients)
 	return count;
 }
 
-void clients_print_counters(const struct clients *clients, FILE *file)
+/* Of those that are and those that were. */
+static struct counters sum_counters(const struct clients *clients)
 {
 	const struct wl_list *list = &clients->shared.list;
 	struct counters counters = clients->shared.past;
 
 	for (struct wl_list *link = list->next; link != list; link = link->next)
 		counters_add(&counters, client_connection(client_at(link)));
+	return counters;
+}
+
+enum clients_progress clients_progress(const struct clients *clients)
+{
+	const struct counters counters = sum_counters(clients);
+
+	if (counters.frames > 0 || counters.dmabufs > 0)
+		return CLIENTS_DRAWN;
+	return clients->served > 0 ? CLIENTS_CONNECTED : CLIENTS_NONE;
+}
+
+void clients_print_counters(const struct clients *clients, FILE *file)
+{
+	const struct counters counters = sum_counters(clients);
+
 	fprintf(file, "clients %u\nclients_served %" PRIu64 "\n", clients->shared.count,
 		clients->served);
 	counters_print(&counters, file);

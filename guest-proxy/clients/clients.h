@@ -22,6 +22,14 @@ unsigned clients_count(const struct clients *clients);
 /* Those that hung up while the host has still to get bytes from them. */
 unsigned clients_lingering(const struct clients *clients);
 
+/* How far any of them has come, ever. */
+enum clients_progress {
+	CLIENTS_NONE,
+	CLIENTS_CONNECTED,
+	CLIENTS_DRAWN, /* something to be shown has gone to the host */
+};
+enum clients_progress clients_progress(const struct clients *clients);
+
 /* Lines "name value" for those that are and those that were. */
 void clients_print_counters(const struct clients *clients, FILE *file);
 

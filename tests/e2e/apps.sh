@@ -9,7 +9,9 @@ tests=(
     weston-terminal:4 weston-flower:4 weston-subsurfaces:17 gtk4-widget-factory:43 gtk3-widget-factory:35
     qt6:3 mpv:9 chromium:5
     foot:3 imv:4 sdl2:4 firefox:7 xwayland:4
+    command:4
 )
+full=(silent-command:12)
 
 # app_picture direct|bridged: runs APP on COMPOSITOR and leaves its picture in $LOGS/direct.png or
 # $LOGS/bridged.png. The direct run waits for COLOURS; the bridged one for the direct one's picture.
@@ -173,6 +175,55 @@ test_xwayland() {
     need Xwayland xlogo xmessage
     APP=("$E2E_DIRECTORY/xwayland.sh")
     app_equal sway '#c81e5a' '#f0f0e8'
+}
+
+# ---- the command of wayferry-guest, in the environment of somebody who has led everything elsewhere
+
+# command_start NAME OPTION... -- COMMAND...: runs it; what it prints is in $LOGS/NAME.log.
+command_start() {
+    local name=$1
+    shift
+    # shellcheck disable=SC2086
+    spawn "$name" env DISPLAY=:99 XAUTHORITY=/nonexistent WAYLAND_SOCKET=99 XDG_SESSION_TYPE=x11 SDL_VIDEODRIVER=x11 \
+        GDK_BACKEND=x11 QT_QPA_PLATFORM=xcb "$WAYFERRY_BUILD/guest-proxy/wayferry-guest" --socket "$name" \
+        --vhost-user "$XDG_RUNTIME_DIR/bridge.gpu" "$@"
+}
+
+command_host_start() {
+    compositor_start sway host
+    HOST_OPTIONS='--vm work' bridge_start_host host bridge
+}
+
+window_is() {
+    sway_message host -t get_tree >"$WORK/tree.json" && grep -q "\"app_id\": \"$1\"" "$WORK/tree.json"
+}
+
+# SDL 2, told to use X11, opens on the bridge all the same; unless the environment is kept.
+test_command() {
+    command_host_start
+    command_start led --log-level info -- sh -c 'env; exec /usr/libexec/installed-tests/SDL2/testdraw2'
+    until_true 20 window_is 'wayferry\.work\..*testdraw2' || fail "SDL's window does not come over the bridge"
+    grep -qE '^(DISPLAY|XAUTHORITY|WAYLAND_SOCKET|GDK_BACKEND)=' "$LOGS/led.log" && fail "what leads elsewhere is left"
+    grep -q '^XDG_SESSION_TYPE=wayland' "$LOGS/led.log" || fail "the session is none of Wayland"
+    stop led
+    command_start kept --keep-environment -- sh -c 'env; /usr/libexec/installed-tests/SDL2/testdraw2; exit 9'
+    wait "${PID[kept]}"
+    [ $? = 9 ] || fail "the command's status is lost"
+    grep -q '^DISPLAY=:99' "$LOGS/kept.log" && grep -q '^GDK_BACKEND=x11' "$LOGS/kept.log" || fail "the environment is not kept"
+    grep -q '^WAYLAND_DISPLAY=kept' "$LOGS/kept.log" || fail "the display is not in a kept environment"
+    stop bridge-host
+    sanitizers_silent
+}
+
+# A command without a window is told of after ten seconds, and not disturbed.
+test_silent_command() {
+    command_host_start
+    command_start silent -- sleep 3600
+    until_true 20 grep -q 'sleep has not connected to this display after 10 seconds' "$LOGS/silent.log" ||
+        fail "nobody says that there is no window"
+    alive "${PID[silent]}" || fail "the command was disturbed"
+    stop silent
+    [ "$(grep -c 'has not connected' "$LOGS/silent.log")" = 1 ] || fail "it is said again"
 }
 
 e2e_main "$@"

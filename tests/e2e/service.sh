@@ -79,6 +79,8 @@ test_environment() {
     # What desktop launchers and systemd-run start has the manager's environment.
     [ "$(systemd-run --user --wait --quiet --pipe printenv WAYLAND_DISPLAY)" = wayferry-0 ] ||
         fail "systemd-run --user has no WAYLAND_DISPLAY"
+    [ "$(systemd-run --user --wait --quiet --pipe sh -c 'echo "$XDG_SESSION_TYPE $QT_QPA_PLATFORM $SDL_VIDEODRIVER"')" = \
+        'wayland wayland;xcb wayland,x11' ] || fail "systemd-run --user has no hints for toolkits"
     [ "$(sh -c '. "$0"; echo "$WAYLAND_DISPLAY"' "$root/units/wayferry.sh")" = wayferry-0 ] ||
         fail "login shells have no WAYLAND_DISPLAY"
 }
@@ -156,7 +158,7 @@ test_stops() {
     systemctl --user stop wayferry-guest.socket wayferry-guest.service wayferry-host@work-1.{socket,service}
     [ "$(show wayferry-host@work-1.service Result)" = success ] || fail "the host's stop is a failure"
     [ -e "$XDG_RUNTIME_DIR/wayferry-0" ] && fail "a socket is left"
-    systemctl --user show-environment | grep -q WAYLAND_DISPLAY && fail "WAYLAND_DISPLAY is left in the environment"
+    systemctl --user show-environment | grep -qE 'WAYLAND|wayland' && fail "variables are left in the environment"
     return 0
 }
 

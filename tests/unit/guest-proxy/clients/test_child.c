@@ -15,8 +15,12 @@ static struct rlimit files;
 
 static int run_shell(struct child *child, const char *script)
 {
-	return child_start(child, (char *[]){"sh", "-c", (char *)(uintptr_t)script, NULL},
-		"display-7", &files);
+	const struct child_settings settings = {
+		.argv = (char *[]){"sh", "-c", (char *)(uintptr_t)script, NULL},
+		.display = "display-7",
+		.files = files,
+	};
+	return child_start(child, &settings);
 }
 
 static void wait_for(struct child *child)
@@ -62,9 +66,11 @@ static void it_finds_the_display_and_nothing_of_ours(void **state)
 static void what_cannot_be_run_is_an_error(void **state)
 {
 	struct child child = {0};
-	assert_int_equal(child_start(&child, (char *[]){"/nonexistent/program", NULL}, "d", &files),
-		-ENOENT);
-	assert_int_equal(child_start(&child, (char *[]){"/etc", NULL}, "d", &files), -EACCES);
+	struct child_settings settings = {.display = "d", .files = files};
+	settings.argv = (char *[]){"/nonexistent/program", NULL};
+	assert_int_equal(child_start(&child, &settings), -ENOENT);
+	settings.argv = (char *[]){"/etc", NULL};
+	assert_int_equal(child_start(&child, &settings), -EACCES);
 	assert_int_equal(child.pid, 0);
 }
 
