@@ -8,6 +8,7 @@
  * so windows of the same machine cannot paste from each other either.
  */
 #include "host-bridge/policy/policy_hooks.h"
+#include "host-bridge/policy/surfaces/hooks.h"
 
 static enum relay_verdict cancel(struct relay_message *message, struct relay_object *source)
 {

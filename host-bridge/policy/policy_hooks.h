@@ -1,31 +1,8 @@
-/* The hook tables that make up the policy; see relay.h for what a hook may do. All end with {0}. */
+/* The policy's other hook tables; see relay.h for what a hook may do. All end with {0}. */
 #ifndef HOST_BRIDGE_POLICY_POLICY_HOOKS_H
 #define HOST_BRIDGE_POLICY_POLICY_HOOKS_H
 
-#include "host-bridge/policy/policy.h"
-
-/* Buffers: shared memory and dma-bufs are blobs of the virtio-gpu device. */
-extern const struct relay_hook policy_buffer_hooks[];
-
-/* Surfaces and subsurfaces: their number and depth, and copies of what they show. */
-extern const struct relay_hook policy_surface_hooks[];
-
-/* Drags: their icons. In use where clipboards may leave the machine. */
-extern const struct relay_hook policy_drag_hooks[];
-/* The hook in it, for those who have another one for the same request. */
-enum relay_verdict policy_start_drag(struct relay_message *message);
-
-/* Input methods: for the surface with the keyboard. */
-extern const struct relay_hook policy_focus_hooks[];
-
-/* Regions: their rectangles. */
-extern const struct relay_hook policy_region_hooks[];
-
-/* The compositor's globals, and linux-dmabuf where it has none. */
-extern const struct relay_hook policy_global_hooks[];
-
-/* linux-dmabuf's buffers. */
-extern const struct relay_hook policy_dmabuf_hooks[];
+#include "host-bridge/policy/base/policy_connection.h"
 
 /* Texts: what the user sees carries the machine's name, what compositors keep is counted. */
 const struct relay_hook *policy_text_hooks(void);

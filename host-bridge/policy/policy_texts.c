@@ -11,7 +11,7 @@
 #include <string.h>
 #include <wayland-server-protocol.h>
 
-#include "host-bridge/policy/policy_surface.h"
+#include "host-bridge/policy/surfaces/policy_surface.h"
 #include "protocol/base/bytes.h"
 
 #define MIME_TYPE_BYTES 128 /* what a compositor needs for one besides its text */

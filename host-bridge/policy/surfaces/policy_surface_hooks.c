@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <wayland-server-protocol.h>
 
-#include "host-bridge/policy/policy_bounds.h"
-#include "host-bridge/policy/policy_regions.h"
+#include "host-bridge/policy/surfaces/policy_bounds.h"
+#include "host-bridge/policy/surfaces/policy_regions.h"
 
 /* --- what surfaces become --- */
 

@@ -5,7 +5,7 @@
 #ifndef HOST_BRIDGE_POLICY_POLICY_BUFFERS_H
 #define HOST_BRIDGE_POLICY_POLICY_BUFFERS_H
 
-#include "host-bridge/policy/policy_hooks.h"
+#include "host-bridge/policy/buffers/hooks.h"
 #include "protocol/pixels/pixel_format.h"
 
 /* relay_object.data of a wl_shm_pool. */

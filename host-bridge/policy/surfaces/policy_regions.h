@@ -2,7 +2,7 @@
 #ifndef HOST_BRIDGE_POLICY_POLICY_REGIONS_H
 #define HOST_BRIDGE_POLICY_POLICY_REGIONS_H
 
-#include "host-bridge/policy/policy_hooks.h"
+#include "host-bridge/policy/surfaces/hooks.h"
 
 /* Of how many rectangles @object, a wl_region or NULL, consists. */
 uint64_t region_rectangles(const struct relay_object *object);

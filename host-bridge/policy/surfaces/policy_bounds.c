@@ -10,7 +10,7 @@
  * once. A window may have subsurfaces as large as the compositor has asked it to become: some
  * applications draw them before they draw the window.
  */
-#include "host-bridge/policy/policy_bounds.h"
+#include "host-bridge/policy/surfaces/policy_bounds.h"
 
 #include "protocol/base/bytes.h"
 

@@ -3,7 +3,7 @@
  * requests (a hundred rows and a hundred columns make ten thousand), so each region is computed
  * here, too.
  */
-#include "host-bridge/policy/policy_regions.h"
+#include "host-bridge/policy/surfaces/policy_regions.h"
 
 #include <pixman.h>
 #include <stdlib.h>

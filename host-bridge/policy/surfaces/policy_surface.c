@@ -1,5 +1,5 @@
 /* Surfaces of guests, what extends them, and the trees that subsurfaces make of them. */
-#include "host-bridge/policy/policy_surface.h"
+#include "host-bridge/policy/surfaces/policy_surface.h"
 
 #include <errno.h>
 #include <stdlib.h>

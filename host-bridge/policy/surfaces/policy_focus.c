@@ -3,7 +3,7 @@
  * keyboard on the screen for it, count only for the surface that the compositor has given the
  * keyboard to.
  */
-#include "host-bridge/policy/policy_hooks.h"
+#include "host-bridge/policy/surfaces/hooks.h"
 
 static struct relay_ref *focus_of(const struct relay_message *message)
 {

@@ -1,5 +1,5 @@
-/* host-bridge/policy/policy_bounds.c: surfaces keep to their windows, images are small. */
-#include "host-bridge/policy/policy_bounds.h"
+/* host-bridge/policy/surfaces/policy_bounds.c: surfaces keep to their windows, images are small. */
+#include "host-bridge/policy/surfaces/policy_bounds.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 #ifndef HOST_BRIDGE_POLICY_POLICY_BOUNDS_H
 #define HOST_BRIDGE_POLICY_POLICY_BOUNDS_H
 
-#include "host-bridge/policy/policy_surface.h"
+#include "host-bridge/policy/surfaces/policy_surface.h"
 
 /*
  * For wl_surface.commit, before it is forwarded: what the surface, or one below it, would draw

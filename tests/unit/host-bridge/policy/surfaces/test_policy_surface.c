@@ -1,5 +1,5 @@
-/* host-bridge/policy/policy_surface.c and policy_regions.c: what surfaces may cost. */
-#include "host-bridge/policy/policy_surface.h"
+/* host-bridge/policy/surfaces/policy_surface.c and policy_regions.c: what surfaces may cost. */
+#include "host-bridge/policy/surfaces/policy_surface.h"
 
 #include <string.h>
 #include <wayland-server-protocol.h>

@@ -2,7 +2,7 @@
 #ifndef HOST_BRIDGE_POLICY_POLICY_SURFACE_H
 #define HOST_BRIDGE_POLICY_POLICY_SURFACE_H
 
-#include "host-bridge/policy/policy_shadows.h"
+#include "host-bridge/policy/buffers/policy_shadows.h"
 
 struct rectangle { /* empty: width or height 0 */
 	int64_t x, y, width, height;

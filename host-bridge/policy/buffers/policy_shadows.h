@@ -2,7 +2,7 @@
 #ifndef HOST_BRIDGE_POLICY_POLICY_SHADOWS_H
 #define HOST_BRIDGE_POLICY_POLICY_SHADOWS_H
 
-#include "host-bridge/policy/policy_buffers.h"
+#include "host-bridge/policy/buffers/policy_buffers.h"
 #include "protocol/pixels/damage.h"
 
 /* What a surface shows, as far as shadows depend on it. */

@@ -6,7 +6,7 @@
  * Whole rows are copied: narrow damage is rare. A copy may take longer than a turn of the event
  * loop should: the commit then waits (RELAY_HOLD), and with it what its client says behind it.
  */
-#include "host-bridge/policy/policy_shadows.h"
+#include "host-bridge/policy/buffers/policy_shadows.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
  * blob lies in it. It cannot see the blob's bounds, so what the guest says about its pool is
  * checked here.
  */
-#include "host-bridge/policy/policy_buffers.h"
+#include "host-bridge/policy/buffers/policy_buffers.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* host-bridge/policy/policy_shadows.c, with real guest memory */
-#include "host-bridge/policy/policy_hooks.h"
+/* host-bridge/policy/buffers/policy_shadows.c, with real guest memory */
+#include "host-bridge/policy/buffers/hooks.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -18,7 +18,7 @@
 #include <wayland-server-protocol.h>
 
 #include "host-bridge/resources/resources.h"
-#include "host-bridge/policy/policy_buffers.h"
+#include "host-bridge/policy/buffers/policy_buffers.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/relay/tables/linux-dmabuf-server-protocol.h" /* generated */

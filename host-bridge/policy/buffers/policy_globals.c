@@ -16,7 +16,8 @@
 #include <string.h>
 #include <wayland-server-protocol.h>
 
-#include "host-bridge/policy/policy_buffers.h"
+#include "host-bridge/policy/base/policy_rules.h"
+#include "host-bridge/policy/buffers/policy_buffers.h"
 #include "protocol/base/bytes.h"
 
 /* Compositors' own names for globals start at 1. */

@@ -1,4 +1,5 @@
-/* host-bridge/policy/policy_dmabuf.c and policy_globals.c, with a real relay and made-up resources
+/* host-bridge/policy/buffers/policy_dmabuf.c and policy_globals.c, with a real relay and made-up
+ * resources
  */
 #include "host-bridge/policy/policy.h"
 

@@ -1,7 +1,7 @@
 /* Policy: what every hook may need to do with the connection that its message is of. */
 #include <wayland-server-protocol.h>
 
-#include "host-bridge/policy/policy.h"
+#include "host-bridge/policy/base/policy_connection.h"
 #include "protocol/base/monotonic.h"
 
 enum relay_verdict policy_refuse(struct relay *relay, enum quota_limit limit)

@@ -1,0 +1,102 @@
+/* What a policy is, and what its hooks need to know of the connection that a message is of. */
+#ifndef HOST_BRIDGE_POLICY_BASE_POLICY_CONNECTION_H
+#define HOST_BRIDGE_POLICY_BASE_POLICY_CONNECTION_H
+
+#include "host-bridge/resources/quota.h"
+#include "protocol/base/log.h"
+#include "protocol/relay/relay.h"
+
+#define POLICY_TEXT_BYTES 1024
+
+/* Of all connections of the process. */
+struct policy_counters {
+	uint64_t connections;
+	uint64_t messages[2], bytes[2]; /* by enum relay_end that they came from */
+	uint64_t objects;               /* live */
+	uint64_t surfaces;              /* ever made */
+	uint64_t shadow_bytes;          /* live memory that stands for buffers in guest pages */
+	uint64_t copied_bytes;          /* from guest pages into it */
+	/* linux-dmabuf's buffers ever made, by the way they took */
+	uint64_t dmabufs_handed_on; /* the compositor has the dma-buf */
+	uint64_t dmabufs_as_shm;    /* it has the same memory as wl_shm */
+	uint64_t dmabufs_shadowed;  /* it has a shadow of guest pages as wl_shm */
+};
+
+#define POLICY_RESTRICTIONS_MAX 64
+
+/* What a configuration takes away from the table. */
+struct policy_restriction {
+	const char *interface;
+	uint32_t max_version; /* 0: refused */
+};
+
+struct policy {
+	const char *wayland_display; /* NULL: $WAYLAND_DISPLAY, else wayland-0 */
+	const char *
+		vm_name; /* NULL: titles and app-ids stay as they are; else policy_vm_name_good() */
+	uint32_t max_objects;   /* per connection */
+	struct vm_quota *quota; /* of the machine; borrowed; NULL: no limits */
+	int connect_timeout_ms; /* how long a compositor may be too busy to accept; about */
+	/* Which ways clipboards and drags do not go. */
+	bool refuse_clipboard_to_host, refuse_clipboard_to_guest;
+	struct policy_restriction restrictions[POLICY_RESTRICTIONS_MAX];
+	size_t n_restrictions;
+	const struct relay_hooks *hooks;  /* set by policy_init */
+	struct policy_counters *counters; /* set by policy_init */
+};
+
+#define POLICY_UNSETTLED_MAX 8
+#define POLICY_SHM_FORMATS_MAX 256
+
+/* What the compositor offers, as far as dma-bufs depend on it (policy_globals.c). */
+struct policy_display {
+	struct relay_ref registry; /* the first one */
+	uint32_t shm_name, dmabuf_name;
+	bool has_shm, has_dmabuf;                     /* at the compositor */
+	struct relay_ref shm;                         /* a wl_shm of ours, which only UP knows */
+	uint32_t shm_formats[POLICY_SHM_FORMATS_MAX]; /* DRM codes */
+	uint32_t n_shm_formats;
+	struct wl_list offers; /* objects of our own zwp_linux_dmabuf_v1; {0}: none ever */
+	/* Registries whose first globals are still to come, oldest first. */
+	struct {
+		struct relay_ref object;
+		uintptr_t serial;
+	} unsettled[POLICY_UNSETTLED_MAX];
+	uint32_t n_unsettled;
+	uintptr_t n_registries; /* ever made */
+};
+
+/* A copy under way, into a shadow: the bytes [next, end) of a pool (policy_shadows.c). */
+struct policy_copy {
+	bool active;
+	uint64_t next, end;
+};
+
+/*
+ * What the hooks need to know of a connection. relay_data() of a relay that runs under a policy's
+ * hooks points to one of these (which may be the start of something larger).
+ */
+struct policy_connection {
+	const struct policy *policy;
+	const char *name; /* for log lines */
+	struct policy_display display;
+	const uint64_t *turn_ends_ns; /* CLOCK_MONOTONIC; NULL: turns may take any time */
+	uint32_t n_pieces;            /* of long work, since the last relay_push */
+	struct policy_copy copy;
+	struct relay_ref focus;       /* the surface that has the keyboard */
+	bool held;                    /* a hook holds a request: there is more to do for it */
+	char text[POLICY_TEXT_BYTES]; /* a changed string argument, until its message is encoded */
+};
+
+/* Ends @relay, whose guest has reached @limit of its machine; says so. */
+enum relay_verdict policy_refuse(struct relay *relay, enum quota_limit limit);
+
+/*
+ * Whether this turn of the event loop has time for more. Where it has not, a hook whose work may
+ * take long holds its message, but not without having done a piece of it since the last relay_push.
+ */
+bool policy_has_time(const struct policy_connection *connection);
+/* RELAY_HOLD; the connection's owner pushes again in a later turn. */
+enum relay_verdict policy_hold(struct relay_message *message);
+
+#endif
