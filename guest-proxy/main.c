@@ -35,8 +35,10 @@ static char x11_program[] = "wayferry-x11";
 
 struct settings {
 	const char *socket, *device, *vhost_user, *log_level, *trace;
-	bool stats, doctor, x11, keep_environment;
-	char **command; /* NULL: none */
+	bool stats, x11, keep_environment;
+	const struct options_command *subcommand; /* NULL: none, as is COMMAND */
+	const char *subcommand_argument;
+	char **command;
 };
 
 struct guest {
@@ -52,6 +54,26 @@ struct guest {
 	struct child child;
 	struct window_watch watch; /* for the child's window */
 	bool running, died;
+};
+
+static int run_doctor(void *data)
+{
+	const struct settings *settings = data;
+	const struct doctor_settings doctor = {
+		.socket = settings->socket,
+		.device = settings->device,
+		.vhost_user = settings->vhost_user,
+	};
+	return doctor_run(&doctor, stdout);
+}
+
+static const struct options_command subcommands[] = {
+	{"doctor", NULL,
+		"Looks for what is missing on this machine, line by line, and says how to mend it. "
+		"Exit status: 0 when applications would have windows, else 1. Heeds --device, "
+		"--vhost-user and --socket.",
+		run_doctor},
+	{0},
 };
 
 /* False: there is nothing to run, and *@status is what to exit with. */
@@ -97,11 +119,9 @@ static bool parse(struct settings *settings, int argc, char **argv, int *status)
 			   "desktop. With a COMMAND it runs until that ends and exits with its "
 			   "status.",
 		.options = options,
-		.command = "doctor",
-		.command_help = "Looks for what is missing on this machine, line by line, and says "
-				"how to mend it. Exit status: 0 when applications would have "
-				"windows, else 1. Heeds --device, --vhost-user and --socket.",
-		.command_given = &settings->doctor,
+		.commands = subcommands,
+		.command = &settings->subcommand,
+		.command_argument = &settings->subcommand_argument,
 	};
 	int first = argc;
 	enum options_result result = options_parse(&program, argc, argv, &first);
@@ -128,8 +148,8 @@ static bool parse(struct settings *settings, int argc, char **argv, int *status)
 		settings->command = &argv[first - X11_WORDS];
 		settings->command[0] = x11_program;
 	}
-	if (settings->command && settings->doctor) {
-		log_err("doctor runs no command (see --help)");
+	if (settings->command && settings->subcommand) {
+		log_err("%s runs no command (see --help)", settings->subcommand->name);
 		return false;
 	}
 	return true;
@@ -302,14 +322,8 @@ int main(int argc, char **argv)
 
 	if (!parse(&guest.settings, argc, argv, &status) || !apply(&guest.settings))
 		return status;
-	if (guest.settings.doctor) {
-		const struct doctor_settings settings = {
-			.socket = guest.settings.socket,
-			.device = guest.settings.device,
-			.vhost_user = guest.settings.vhost_user,
-		};
-		return doctor_run(&settings, stdout);
-	}
+	if (guest.settings.subcommand)
+		return guest.settings.subcommand->run(&guest.settings);
 	service_open(&guest.service);
 	guest.passed_fd = service_listen_fd();
 	if (!open_all(&guest)) {

@@ -141,7 +141,7 @@ static enum check_result check_globals(void *world, struct finding *finding, int
 		!missing && !doctor->has_seat ? ", no wl_seat: no input" : "");
 	if (missing)
 		return finding_remedy(finding, CHECK_FAILED,
-			"use a compositor with %s (wayferry-host --print-capabilities lists what "
+			"use a compositor with %s (wayferry-host capabilities lists what "
 			"guests may see)",
 			missing);
 	if (!doctor->has_seat)

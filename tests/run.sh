@@ -4,7 +4,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/packages.sh
 
-SUITES=(unit wire lint fuzz renderer apps nested input dragging clipboard many faults wlcs doctor x11 attack debian13 vm-uml vm-qemu)
+SUITES=(unit wire lint fuzz renderer apps nested input dragging clipboard many faults wlcs doctor x11 libvirt attack debian13 vm-uml vm-qemu)
 
 usage() {
     cat <<'END'
@@ -30,9 +30,10 @@ Suites:
   wlcs       the Wayland conformance suite on Mir: what passes directly passes bridged
   doctor     what both programs say of machines that lack something; the systemd units
   x11        X11 applications by wayferry-x11, direct and bridged
-  e2e        apps to x11
+  libvirt    wayferry-host as libvirt starts it
+  e2e        apps to libvirt
   attack     a hostile guest against wayferry-host, beside one that behaves
-  asan       unit to x11, but for lint, with AddressSanitizer and UBSan; asan-SUITE is one suite
+  asan       unit to libvirt, but for lint, with AddressSanitizer and UBSan; asan-SUITE is one suite
   debian13   built with Debian 13's gcc and clang, without a warning; unit, wire, fuzz and renderer there (needs root)
   vm-uml     a virtual machine on User-Mode Linux: a real guest kernel and a real user's session
   vm-qemu    the same on QEMU, with Debian's own kernels: 6.1, 6.12 and the newest
@@ -50,7 +51,7 @@ Builds and logs are in build-tests/. Exit status: 0 when all passed, 1 otherwise
 END
 }
 
-e2e_suites=(apps nested input dragging clipboard many faults wlcs doctor x11)
+e2e_suites=(apps nested input dragging clipboard many faults wlcs doctor x11 libvirt)
 vm_kinds=(uml qemu)
 LOGS=$PWD/build-tests/logs
 jobs_max=$(nproc)

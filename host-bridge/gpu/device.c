@@ -36,11 +36,13 @@ struct device {
 	struct vhost_user *vhost_user;
 	struct vhost_user_device description;
 	struct visible_region *region;
-	int udmabuf;                  /* -1: there is none */
-	struct wl_list awake;         /* context::wake_link */
-	uint32_t n_starved;           /* contexts with an event and no POLL */
-	struct queue_places places;   /* of the control queue */
-	bool wants_polls;             /* the driver is told so */
+	int udmabuf;                /* -1: there is none */
+	struct wl_list awake;       /* context::wake_link */
+	uint32_t n_starved;         /* contexts with an event and no POLL */
+	struct queue_places places; /* of the control queue */
+	bool wants_polls;           /* the driver is told so */
+	void (*left)(void *data);   /* of struct device_config */
+	void *left_data;
 	bool notify[2];               /* answers were put on the queue's used ring */
 	struct wl_event_source *turn; /* finish_turn, once it is due */
 	int again_fd;                 /* an eventfd: what is left goes on in another turn */
@@ -278,6 +280,8 @@ static void handle_left(void *data)
 {
 	struct device *device = data;
 	visible_region_renew(device->region);
+	if (device->left)
+		device->left(device->left_data);
 }
 
 static void handle_memory_changed(void *data)
@@ -286,6 +290,15 @@ static void handle_memory_changed(void *data)
 }
 
 /* --- life --- */
+
+static int adopt_socket(struct device *device, int socket)
+{
+	fd_set_nonblock(socket);
+	int error = vhost_user_adopt(device->vhost_user, socket);
+	if (error < 0)
+		log_err("the frontend whose connection was passed: %s", strerror(-error));
+	return error;
+}
 
 static int open_socket(struct device *device, const struct device_config *config)
 {
@@ -306,8 +319,9 @@ static int open_socket(struct device *device, const struct device_config *config
 		.left = handle_left,
 		.memory_changed = handle_memory_changed,
 	};
+	const bool listens = !config->socket_path && !config->socket_connected;
 	device->vhost_user = vhost_user_create(config->loop, config->socket_path,
-		config->socket_path ? -1 : config->socket_fd, &device->description, device);
+		listens ? config->socket_fd : -1, &device->description, device);
 	if (!device->vhost_user)
 		return -ENOTCONN;
 
@@ -326,7 +340,7 @@ static int open_socket(struct device *device, const struct device_config *config
 	if (state->renders)
 		visible_region_set_segments(device->region);
 	visible_region_clear_in_pieces(device->region, want_turn, device);
-	return 0;
+	return config->socket_connected ? adopt_socket(device, config->socket_fd) : 0;
 }
 
 static int open_udmabuf(void)
@@ -357,6 +371,8 @@ struct device *device_create(const struct device_config *config)
 	if (!device)
 		return NULL;
 	wl_list_init(&device->awake);
+	device->left = config->left;
+	device->left_data = config->data;
 	device->udmabuf = config->udmabuf ? open_udmabuf() : -1;
 	struct device_state *state = &device->state;
 	wl_list_init(&state->backings);

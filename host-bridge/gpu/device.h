@@ -18,6 +18,10 @@ struct device_config {
 	struct wl_event_loop *loop; /* borrowed; outlives the device */
 	const char *socket_path;    /* listens there; NULL: serves socket_fd */
 	int socket_fd; /* a listening socket; the device takes it (socket_path NULL), else -1 */
+	bool socket_connected; /* socket_fd is a frontend's connection instead, the only one */
+	/* A frontend has left; NULL: nobody wants to know. Not a place to destroy the device in. */
+	void (*left)(void *data);
+	void *data;
 	/* The kinds of contexts that guests are told of, in this order; borrowed, the array, too.
 	 */
 	struct context_kind *const *kinds;

@@ -286,6 +286,13 @@ static int handle_set_config(struct vhost_user *vu, struct vhost_user_message *m
 	return 0;
 }
 
+static int handle_gpu_set_socket(struct vhost_user *vu, struct vhost_user_message *message)
+{
+	return malformed(message,
+		"this is QEMU's own vhost-user-gpu, by which guests get no windows: the machine "
+		"needs the override of its device that docs/libvirt.md has");
+}
+
 static int handle_get_shmem_config(struct vhost_user *vu, struct vhost_user_message *message)
 {
 	struct vhost_user_shmem_config *config = &message->payload.shmem_config;
@@ -332,6 +339,7 @@ static const struct handler handlers[] = {
 	HANDLER(SET_BACKEND_REQ_FD, handle_set_backend_req_fd, 0, false),
 	HANDLER(GET_CONFIG, handle_get_config, VHOST_USER_CONFIG_HEADER_BYTES, true),
 	HANDLER(SET_CONFIG, handle_set_config, VHOST_USER_CONFIG_HEADER_BYTES, false),
+	HANDLER(GPU_SET_SOCKET, handle_gpu_set_socket, 0, false),
 	HANDLER(RESET_DEVICE, handle_reset_device, 0, false),
 	HANDLER(GET_SHMEM_CONFIG, handle_get_shmem_config, 0, true),
 };

@@ -127,9 +127,13 @@ static void print_help(const struct options_program *program)
 {
 	printf("Usage: %s %s\n\n", program->name, program->usage);
 	print_wrapped(program->summary, 0);
-	if (program->command) {
-		printf("\nCommands:\n  %s\n", program->command);
-		print_wrapped(program->command_help, 8);
+	if (program->commands)
+		printf("\nCommands:\n");
+	for (const struct options_command *command = program->commands; command && command->name;
+		command++) {
+		printf("  %s%s%s\n", command->name, command->argument ? " " : "",
+			command->argument ? command->argument : "");
+		print_wrapped(command->help, 8);
 	}
 	printf("\nOptions:\n");
 	for (const struct option_description *option = program->options; option->name; option++) {
@@ -197,9 +201,32 @@ static bool parse_option(const struct options_program *program, int argc, char *
 	return true;
 }
 
-static bool is_command(const struct options_program *program, const char *argument)
+/* Whether @word, which is no option, is a command or the argument of the one before it. */
+static bool take_word(const struct options_program *program, const char *word)
 {
-	return program->command && strcmp(argument, program->command) == 0;
+	const struct options_command *command = program->commands;
+
+	if (command && *program->command) {
+		if (!(*program->command)->argument || *program->command_argument)
+			return false;
+		*program->command_argument = word;
+		return true;
+	}
+	while (command && command->name && strcmp(word, command->name) != 0)
+		command++;
+	if (!command || !command->name)
+		return false;
+	*program->command = command;
+	return true;
+}
+
+static bool command_complete(const struct options_program *program)
+{
+	const struct options_command *command = program->commands ? *program->command : NULL;
+
+	return !command || !command->argument || *program->command_argument ||
+		usage_error(program, "%s needs a word behind it (%s)", command->name,
+			command->argument);
 }
 
 const char *options_set(const struct options_program *program, const char *name, const char *value)
@@ -223,9 +250,14 @@ static enum options_result parse_environment_and_arguments(
 
 	if (!read_environment(program))
 		return OPTIONS_USAGE;
-	while (i < argc && (is_command(program, argv[i]) || (argv[i][0] == '-' && argv[i][1]))) {
-		if (argv[i][0] != '-') {
-			*program->command_given = true;
+	if (program->commands) {
+		*program->command = NULL;
+		*program->command_argument = NULL;
+	}
+	while (i < argc) {
+		if (argv[i][0] != '-' || !argv[i][1]) {
+			if (!take_word(program, argv[i]))
+				break;
 			i++;
 			continue;
 		}
@@ -245,7 +277,7 @@ static enum options_result parse_environment_and_arguments(
 			return OPTIONS_USAGE;
 	}
 	*first = i;
-	return OPTIONS_RUN;
+	return command_complete(program) ? OPTIONS_RUN : OPTIONS_USAGE;
 }
 
 enum options_result options_parse(

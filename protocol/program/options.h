@@ -16,6 +16,14 @@ struct option_description {
 	bool common; /* means the same in every program of ours */
 };
 
+/* A word on the command line that has the program do something else than usual. */
+struct options_command {
+	const char *name;
+	const char *argument; /* "NAME": a word that must follow it; NULL: none */
+	const char *help;
+	int (*run)(void *data); /* the program's own; returns its exit status */
+};
+
 /*
  * Variables are named after the program and the option: $WAYFERRY_GUEST_LOG_LEVEL is --log-level of
  * wayferry-guest. An option that is common to all programs has one without the program, too:
@@ -26,9 +34,13 @@ struct options_program {
 	const char *usage;                        /* "[OPTION...] [-- COMMAND [ARGUMENT...]]" */
 	const char *summary;                      /* a paragraph */
 	const struct option_description *options; /* ends with {0} */
-	/* A word that may stand before, between or behind the options, if there is one. */
-	const char *command, *command_help;
-	bool *command_given;
+	/*
+	 * One of these may stand before, between or behind the options, and its argument behind it.
+	 * Ends with {0}; NULL: the program has none, and the pointers below are not used.
+	 */
+	const struct options_command *commands;
+	const struct options_command **command; /* gets the one that was given, else NULL */
+	const char **command_argument;          /* likewise */
 	/*
 	 * A file of options, if the program has one: finds it, by means of what the command line
 	 * and the environment say, and calls options_set() for what stands in it. False: said what

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@
 
 #define FIRST_FD 3
 #define MESSAGE_BYTES 512
+#define JOURNAL_PRIORITY 6 /* LOG_INFO of syslog(3) */
 
 /* A datagram socket connected to @path ("@NAME": an abstract one), or -errno. */
 static int connect_datagrams(const char *path)
@@ -115,14 +117,65 @@ bool service_watch(struct service *service, struct wl_event_loop *loop)
 	return service->watchdog && handle_watchdog(service) == 0;
 }
 
-bool service_socket_listens(int fd)
+static bool is_unix_stream(int fd)
 {
-	int listening = 0, domain = 0, type = 0;
+	int domain = 0, type = 0;
 	socklen_t size = sizeof(int);
 
-	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening &&
-		getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX &&
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX &&
 		getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
+}
+
+bool service_socket_listens(int fd)
+{
+	int listening = 0;
+	socklen_t size = sizeof(int);
+
+	return is_unix_stream(fd) &&
+		getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening;
+}
+
+bool service_socket_connected(int fd)
+{
+	struct sockaddr_un peer;
+	socklen_t size = sizeof(peer);
+
+	return is_unix_stream(fd) && getpeername(fd, (struct sockaddr *)&peer, &size) == 0;
+}
+
+/* A stream to the journal (sd_journal_stream_fd(3)), or -errno. */
+static int open_journal(const char *identifier)
+{
+	struct sockaddr_un address = {
+		.sun_family = AF_UNIX, .sun_path = "/run/systemd/journal/stdout"};
+	char header[128];
+	/* Identifier, unit, priority, whether lines have prefixes, and where else they go. */
+	int length = snprintf(
+		header, sizeof(header), "%s\n\n%d\n0\n0\n0\n0\n", identifier, JOURNAL_PRIORITY);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+		write(fd, header, (size_t)length) != length) {
+		int error = errno;
+		fd_close(&fd);
+		return -error;
+	}
+	shutdown(fd, SHUT_RD);
+	return fd;
+}
+
+void service_stderr_to_journal(const char *identifier)
+{
+	struct stat null, status;
+
+	if (stat("/dev/null", &null) < 0 || fstat(STDERR_FILENO, &status) < 0 ||
+		!S_ISCHR(status.st_mode) || status.st_rdev != null.st_rdev)
+		return;
+	int fd = open_journal(identifier);
+	if (fd < 0)
+		return;
+	dup2(fd, STDERR_FILENO);
+	close(fd);
 }
 
 /* How many fds the manager passed, if it passed them to this process. */

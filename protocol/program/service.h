@@ -40,6 +40,15 @@ bool service_watch(struct service *service, struct wl_event_loop *loop);
 /* Whether @fd is a Unix stream socket that listens. */
 bool service_socket_listens(int fd);
 
+/* Whether @fd is a Unix stream socket that has a peer. */
+bool service_socket_connected(int fd);
+
+/*
+ * Where standard error is /dev/null, as daemons leave it to those whom they start, it becomes a
+ * stream to systemd's journal, if there is one: lines of @identifier.
+ */
+void service_stderr_to_journal(const char *identifier);
+
 /*
  * The listening socket that the manager passed; the caller owns it. -ENOENT: it passed none to this
  * process. -ENOTSOCK: it passed something else. Of several the first is used, the others are

@@ -56,7 +56,7 @@ bridged_run() {
 # Fails unless guests are still without what makes tests exempt.
 refusals_hold() {
     local index
-    "$WAYFERRY_BUILD/host-bridge/wayferry-host" --print-capabilities >"$WORK/policy"
+    "$WAYFERRY_BUILD/host-bridge/wayferry-host" capabilities >"$WORK/policy"
     for ((index = 1; index < ${#REFUSED[@]}; index += 2)); do
         grep -qE "^(deny|absent) +${REFUSED[index]}:" "$WORK/policy" || fail "guests do get ${REFUSED[index]}"
     done

@@ -92,6 +92,12 @@ struct vhost_user *vhost_user_create(struct wl_event_loop *loop, const char *pat
 	return vu;
 }
 
+int vhost_user_adopt(struct vhost_user *vu, int socket)
+{
+	close(socket);
+	return -ENOTSUP;
+}
+
 struct virtqueue *vhost_user_queue(struct vhost_user *vu, uint32_t index)
 {
 	return vu->queues[index];

@@ -34,7 +34,11 @@ for head, text in options:
 for head in re.findall(r"^\*(--[a-z-]+)\*", pathlib.Path(page).read_text(), re.M):
     if f"  {head}" not in usage:
         wrong.append(f"{page}: {name} has no {head}")
-if name != "wayferry-x11" and ("doctor" not in usage or "doctor" not in manual):
+commands = re.search(r"^Commands:\n((?:  .*\n)+)", usage, re.M)
+for head in re.findall(r"^  (\S.*)", commands[1] if commands else "", re.M):
+    if f"{name} {head}" not in manual:
+        wrong.append(f"{page}: '{name} {head}' does not stand there")
+if name != "wayferry-x11" and f"{name} doctor" not in manual:
     wrong.append(f"{name}: doctor is missing")
 for text in [pathlib.Path("README.md"), *pathlib.Path("docs").glob("*.md")]:
     # On a line of the program's own: "wayferry-host --option" and "`wayferry-host ... --option`".
@@ -51,13 +55,13 @@ def check_configuration(page):
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as example:
         example.write(text.split("```")[1])
         example.flush()
-        run = subprocess.run([program, "--config", example.name, "--renderer", "none", "--print-capabilities"],
+        run = subprocess.run([program, "--config", example.name, "--renderer", "none", "capabilities"],
                              capture_output=True, text=True)
     if run.returncode != 0:
         wrong.append(f"{page}: its example is refused: {run.stderr}")
     section = text.split("# SECTION [limits]")[1].split("\n# ")[0]
     for limit in set(re.findall(r"^\*([a-z0-9-]+)\*$", section, re.M)) ^ set(re.findall(r"^limit (\S+)", run.stdout, re.M)):
-        wrong.append(f"{page}: {limit} is only in one of it and --print-capabilities")
+        wrong.append(f"{page}: {limit} is only in one of it and capabilities")
 
 
 for page in configuration:

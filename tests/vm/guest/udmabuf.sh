@@ -53,7 +53,7 @@ screenshot() {
 }
 
 host_start() {
-    wayferry-host --print-capabilities --wayland-display host | grep udmabuf
+    wayferry-host capabilities --wayland-display host | grep udmabuf
     wayferry-host --socket "$directory/gpu" --wayland-display host --stats 2>"$directory/host.log" &
     host=$!
     until_true test -S "$directory/gpu"

@@ -48,6 +48,17 @@ static const struct options_program with_file = {.name = "ferry-test",
 	.summary = "A summary.",
 	.options = table,
 	.read_file = read_file};
+static const struct options_command *command;
+static const char *command_argument;
+static const struct options_command commands[] = {
+	{"look", NULL, "Looks.", NULL}, {"swap", "NAME", "Swaps NAME.", NULL}, {0}};
+static const struct options_program with_commands = {.name = "ferry-test",
+	.usage = "[OPTION...]",
+	.summary = "A summary.",
+	.options = table,
+	.commands = commands,
+	.command = &command,
+	.command_argument = &command_argument};
 static const struct options_program *parsed = &program;
 
 static char captured[8192];
@@ -297,6 +308,47 @@ static void version_prints_name_and_version(void **state)
 	assert_string_equal(captured, "ferry-test " WAYFERRY_VERSION "\n");
 }
 
+static void a_command_stands_anywhere_among_the_options(void **state)
+{
+	parsed = &with_commands;
+	assert_int_equal(parse(2, "--stats", NULL), OPTIONS_RUN);
+	assert_null(command);
+	assert_int_equal(parse(2, "look", "--stats", NULL), OPTIONS_RUN);
+	assert_ptr_equal(command, &commands[0]);
+	assert_true(stats);
+	assert_int_equal(
+		parse(2, "--log-level", "look", "swap", "--stats", "work", NULL), OPTIONS_RUN);
+	assert_ptr_equal(command, &commands[1]);
+	assert_string_equal(command_argument, "work");
+	assert_string_equal(level, "look");
+	assert_int_equal(first, 6);
+}
+
+static void what_is_no_command_is_left(void **state)
+{
+	parsed = &with_commands;
+	assert_int_equal(parse(2, "look", "work", NULL), OPTIONS_RUN);
+	assert_null(command_argument);
+	assert_int_equal(first, 2);
+	assert_int_equal(parse(2, "loo", NULL), OPTIONS_RUN);
+	assert_null(command);
+	assert_int_equal(first, 1);
+	assert_int_equal(parse(2, "swap", "look", "look", NULL), OPTIONS_RUN);
+	assert_string_equal(command_argument, "look");
+	assert_int_equal(first, 3);
+	assert_int_equal(parse(2, "--", "look", NULL), OPTIONS_RUN);
+	assert_null(command);
+}
+
+static void a_command_that_lacks_its_word_says_so(void **state)
+{
+	parsed = &with_commands;
+	assert_int_equal(parse(2, "swap", "--stats", NULL), OPTIONS_USAGE);
+	assert_non_null(strstr(captured, "swap needs a word behind it (NAME)"));
+	assert_int_equal(parse(1, "--help", NULL), OPTIONS_DONE);
+	assert_non_null(strstr(captured, "  swap NAME\n        Swaps NAME.\n"));
+}
+
 static void lists_are_of_known_words(void **state)
 {
 	static const char *const words[] = {"guest", "host", NULL};
@@ -354,6 +406,9 @@ int main(void)
 		TEST(what_a_file_may_not_say_is_told),
 		TEST(help_tells_everything_within_eighty_columns),
 		TEST(version_prints_name_and_version),
+		TEST(a_command_stands_anywhere_among_the_options),
+		TEST(what_is_no_command_is_left),
+		TEST(a_command_that_lacks_its_word_says_so),
 		TEST(lists_are_of_known_words),
 		TEST(bytes_are_parsed_with_suffixes),
 	};

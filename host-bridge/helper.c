@@ -1,0 +1,88 @@
+/* wayferry-host as a helper that libvirt starts for a machine: what it finds out by itself. */
+#include "host-bridge/helper.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SUFFIX "-vhost-user-gpu.pid"
+
+/* Whether @text is @prefix and then digits up to @end. */
+static bool is_numbered(const char *text, const char *prefix, const char *end)
+{
+	size_t length = strlen(prefix);
+
+	if ((size_t)(end - text) <= length || memcmp(text, prefix, length) != 0)
+		return false;
+	for (text += length; text < end; text++) {
+		if (!isdigit((unsigned char)*text))
+			return false;
+	}
+	return true;
+}
+
+/* Where "-ALIAS" begins, which ends at @end; NULL: there is none. */
+static const char *find_alias(const char *text, const char *end)
+{
+	for (const char *at = end - 1; at > text; at--) {
+		if (*at == '-' &&
+			(is_numbered(at + 1, "video", end) ||
+				(end - at > 4 && memcmp(at + 1, "ua-", 3) == 0)))
+			return at;
+	}
+	return NULL;
+}
+
+bool helper_name_from_path(const char *path, char name[POLICY_VM_NAME_BYTES + 1])
+{
+	const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
+	size_t length = strlen(file);
+	size_t n = 0;
+
+	if (length <= strlen(SUFFIX) || strcmp(file + length - strlen(SUFFIX), SUFFIX) != 0)
+		return false;
+	const char *dash = strchr(file, '-'), *end = file + length - strlen(SUFFIX);
+	if (!is_numbered(file, "", dash) || dash >= end)
+		return false;
+	const char *alias = find_alias(dash + 1, end);
+	if (!alias)
+		return false;
+	for (const char *at = dash + 1; at < alias && n < POLICY_VM_NAME_BYTES; at++, n++)
+		name[n] = (char)(isalnum((unsigned char)*at) || *at == '_' ? *at : '-');
+	name[n] = 0;
+	return policy_vm_name_good(name);
+}
+
+bool helper_machine_name(char name[POLICY_VM_NAME_BYTES + 1])
+{
+	DIR *fds = opendir("/proc/self/fd");
+	struct dirent *entry;
+	bool found = false;
+
+	while (fds && !found && (entry = readdir(fds))) {
+		char path[PATH_MAX];
+		ssize_t length = readlinkat(dirfd(fds), entry->d_name, path, sizeof(path) - 1);
+		path[length > 0 ? length : 0] = 0;
+		found = helper_name_from_path(path, name);
+	}
+	if (fds)
+		closedir(fds);
+	return found;
+}
+
+void helper_find_runtime_directory(void)
+{
+	const char *set = getenv("XDG_RUNTIME_DIR");
+	char path[64];
+	struct stat status;
+
+	snprintf(path, sizeof(path), "/run/user/%u", (unsigned)geteuid());
+	if ((!set || !set[0]) && stat(path, &status) == 0 && S_ISDIR(status.st_mode) &&
+		status.st_uid == geteuid())
+		setenv("XDG_RUNTIME_DIR", path, 1);
+}

@@ -1,0 +1,334 @@
+/* What wayferry-host is told to do: command line, environment and configuration file, checked. */
+#include "host-bridge/settings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "host-bridge/config.h"
+#include "host-bridge/helper.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/log.h"
+#include "protocol/program/service.h"
+
+#define EXIT_USAGE 2
+#define REGION_BYTES (1ull << 30)
+#define REGION_BYTES_MIN (1ull << 20)
+#define REGION_BYTES_MAX (1ull << 40)
+
+struct host_options {
+	const char *config, *socket, *fd, *wayland_display, *vm, *clipboard, *renderer,
+		*renderer_program, *render_node, *window_size, *log_level, *trace, *sandbox;
+	bool print_capabilities, stats, no_sandbox, virgl;
+};
+
+/* Prints what is wrong with the value of an option. Returns false. */
+static bool refuse(const char *option, const char *value, const char *why)
+{
+	fprintf(stderr, "wayferry-host: --%s %s: %s\nTry 'wayferry-host --help'.\n", option, value,
+		why);
+	return false;
+}
+
+static bool parse_command_line(struct host_options *options, struct host_settings *settings,
+	const struct options_command *subcommands, int argc, char **argv, int *exit_status)
+{
+	const struct option_description table[] = {
+		{"config", "FILE",
+			"Read options, and restrictions of the policy, from this file of ini form. "
+			"By default, with --vm NAME, that is $XDG_CONFIG_HOME/wayferry/NAME.conf "
+			"(else in ~/.config), if there is one.",
+			.value = &options->config},
+		{"socket", "PATH",
+			"Listen on this Unix socket for the virtual machine monitor, or for "
+			"wayferry-guest --vhost-user. The socket is made with mode 0600 and "
+			"removed at exit. A socket that nobody answers on any more is replaced.",
+			.value = &options->socket},
+		{"socket-path", "PATH", "As --socket, by the name that QEMU's conventions have.",
+			.value = &options->socket},
+		{"fd", "N",
+			"Serve the listening Unix socket that was passed as this file descriptor; "
+			"or a connected one, until that connection ends. With neither --socket "
+			"nor --fd it is the listening one that systemd passed (LISTEN_FDS).",
+			.value = &options->fd},
+		{"wayland-display", "NAME",
+			"The host compositor's socket: an absolute path, or a name in "
+			"$XDG_RUNTIME_DIR. By default $WAYLAND_DISPLAY, else wayland-0. It need "
+			"not be there yet when wayferry-host starts.",
+			.value = &options->wayland_display},
+		{"vm", "NAME",
+			"The machine's name. Titles of its windows then read \"[NAME] TITLE\", "
+			"and application ids wayferry.NAME.APP_ID. At most 64 letters, digits, "
+			"'-' and '_'. By default, where libvirt has started wayferry-host, its "
+			"name of the machine, other characters as '-'.",
+			.value = &options->vm},
+		{"clipboard", "WAYS",
+			"Which ways clipboards, primary selections and drags go: both (the "
+			"default), to-host, to-guest or none. Without to-guest, the machine's own "
+			"windows cannot paste from each other either.",
+			.value = &options->clipboard},
+		{"renderer", "KINDS",
+			"What renders 3D for the guest: none (the default), or a list of virgl "
+			"(OpenGL) and venus (Vulkan). Each 3D context gets a process of its own.",
+			.value = &options->renderer},
+		{"virgl", NULL,
+			"Have virgl among the kinds of --renderer, whatever that says; by the name "
+			"that QEMU's conventions have.",
+			.flag = &options->virgl},
+		{"render-node", "PATH",
+			"The GPU that the renderer uses (default: what Mesa finds; without a GPU "
+			"that is llvmpipe, on the processor).",
+			.value = &options->render_node},
+		{"renderer-program", "PATH",
+			"The program of these processes (default: wayferry-renderer beside this "
+			"program, or where it was installed).",
+			.value = &options->renderer_program},
+		{"window-size", "BYTES",
+			"Size of the host-visible region, the memory that the guest's buffers "
+			"share with the host: a power of two from 1M to 1T, with K, M, G or T "
+			"behind it (default: 1G). It costs address space; memory only as far as "
+			"buffers fill it. wl_shm reaches the first 2G of it.",
+			.value = &options->window_size},
+		{"print-capabilities", NULL,
+			"Print, as JSON, what QEMU's conventions for back ends ask of a program: "
+			"that this is a GPU's, and which of their options it has. Then exit.",
+			.flag = &options->print_capabilities},
+		{"log-level", "LEVEL",
+			"How much to say on standard error: error, warn, info (the default), "
+			"debug or trace.",
+			.value = &options->log_level, .common = true},
+		{"trace", "SIDES",
+			"Print every Wayland message on standard error, as WAYLAND_DEBUG does, if "
+			"SIDES (a list with commas) has host in it. Titles, file names and other "
+			"texts of guests are in there.",
+			.value = &options->trace, .common = true},
+		{"stats", NULL,
+			"Print the counters at exit, as SIGUSR1 does at any time: \"name value\" "
+			"lines on standard error.",
+			.flag = &options->stats, .common = true},
+		{"sandbox", "MODE",
+			"How wayferry-host and its renderers confine themselves once they have "
+			"started: on (the default) takes every step that this machine offers and "
+			"says which ones it does not, require starts only where it offers all of "
+			"them, off keeps all rights, for debugging.",
+			.value = &options->sandbox},
+		{"no-sandbox", NULL, "As --sandbox=off, where there is no --sandbox.",
+			.flag = &options->no_sandbox},
+		{0},
+	};
+	struct config config = {.path = &options->config,
+		.vm = &options->vm,
+		.policy = &settings->policy,
+		.quota = &settings->quota};
+	const struct options_program program = {
+		.name = "wayferry-host",
+		.usage = "--socket PATH | --fd N [OPTION...]\n       wayferry-host COMMAND "
+			 "[OPTION...]",
+		.summary = "Serves one virtual machine's virtio-gpu device (vhost-user), and "
+			   "carries the Wayland of its guests to the host compositor, under a "
+			   "policy.\n\nRuns until SIGTERM or SIGINT. When the machine leaves, the "
+			   "next may come. Exit status: 0, 1 for failures, 2 for a wrong command "
+			   "line.",
+		.options = table,
+		.commands = subcommands,
+		.command = &settings->subcommand,
+		.command_argument = &settings->subcommand_argument,
+		.read_file = config_read,
+		.file_data = &config,
+	};
+	int first;
+	enum options_result result = options_parse(&program, argc, argv, &first);
+
+	*exit_status = result == OPTIONS_DONE ? EXIT_SUCCESS : EXIT_USAGE;
+	if (result != OPTIONS_RUN)
+		return false;
+	if (first < argc) {
+		fprintf(stderr,
+			"wayferry-host: unexpected argument '%s'\nTry 'wayferry-host --help'.\n",
+			argv[first]);
+		return false;
+	}
+	return true;
+}
+
+static bool apply_logging(const struct host_options *options)
+{
+	static const char *const sides[] = {"guest", "host", NULL};
+	enum log_level level = LOG_LEVEL_INFO;
+
+	if (options->log_level && !log_level_from_name(options->log_level, &level))
+		return refuse("log-level", options->log_level,
+			"not one of error, warn, info, debug and trace");
+	log_set_level(level);
+	int trace = options_list_has(options->trace, sides, "host");
+	if (trace < 0)
+		return refuse("trace", options->trace, "may have host and guest in it");
+	relay_set_trace(trace > 0);
+	return true;
+}
+
+/* The number of a Unix socket that listens or is connected, or -1. */
+static int parse_socket_fd(const char *text, bool *connected)
+{
+	char *end;
+
+	errno = 0;
+	long fd = strtol(text, &end, 10);
+	if (errno || end == text || *end || fd < 0 || fd > INT32_MAX)
+		return -1;
+	*connected = service_socket_connected((int)fd);
+	if (!*connected && !service_socket_listens((int)fd))
+		return -1;
+	fcntl((int)fd, F_SETFD, FD_CLOEXEC);
+	return (int)fd;
+}
+
+static bool apply_socket(struct host_settings *settings, const struct host_options *options)
+{
+	if (options->socket && options->fd)
+		return refuse("fd", options->fd, "there is --socket already");
+	if (options->socket) {
+		if (strlen(options->socket) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+			return refuse("socket", options->socket, "too long for a socket's path");
+		settings->socket_path = options->socket;
+		return true;
+	}
+	if (options->fd) {
+		settings->socket_fd = parse_socket_fd(options->fd, &settings->socket_connected);
+		return settings->socket_fd >= 0 ||
+			refuse("fd", options->fd,
+				"neither a listening Unix socket nor a connected one");
+	}
+	settings->socket_fd = service_listen_fd();
+	if (settings->socket_fd >= 0)
+		return true;
+	if (settings->print_capabilities || settings->subcommand)
+		return true;
+	fprintf(stderr,
+		"wayferry-host: needs --socket PATH or --fd N\nTry 'wayferry-host --help'.\n");
+	return false;
+}
+
+/* Beside this program (in a build tree, below its directory), or where it was installed. */
+static void find_renderer_program(struct host_settings *settings)
+{
+	static const char *const beside[] = {
+		"wayferry-renderer", "render/worker/wayferry-renderer"};
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	self[n > 0 ? n : 0] = 0;
+	char *slash = strrchr(self, '/');
+
+	for (size_t i = 0; i < ARRAY_LENGTH(beside) && slash; i++) {
+		slash[1] = 0;
+		int size = snprintf(settings->renderer_program, sizeof(settings->renderer_program),
+			"%s%s", self, beside[i]);
+		if (size < (int)sizeof(settings->renderer_program) &&
+			access(settings->renderer_program, X_OK) == 0)
+			return;
+	}
+	snprintf(settings->renderer_program, sizeof(settings->renderer_program), "%s",
+		WAYFERRY_LIBEXECDIR "/wayferry-renderer");
+}
+
+static bool apply_renderer(struct host_settings *settings, const struct host_options *options)
+{
+	static const char *const kinds[] = {"none", "virgl", "venus", NULL};
+	struct renderer_config *config = &settings->renderer;
+
+	int none = options_list_has(options->renderer, kinds, "none");
+	if (none < 0)
+		return refuse("renderer", options->renderer,
+			"may have virgl and venus in it, or be none");
+	for (enum renderer_kind kind = 0; kind < RENDERER_N_KINDS; kind++)
+		config->kinds[kind] =
+			options_list_has(options->renderer, kinds, renderer_kind_name(kind)) > 0;
+	settings->wants_renderer =
+		config->kinds[RENDERER_KIND_VIRGL] || config->kinds[RENDERER_KIND_VENUS];
+	if (none && settings->wants_renderer)
+		return refuse("renderer", options->renderer, "none, and others besides");
+	if (options->virgl)
+		settings->wants_renderer = config->kinds[RENDERER_KIND_VIRGL] = true;
+	/* QEMU's conventions have it for 2D, too. */
+	if (options->render_node && !settings->wants_renderer && !settings->socket_connected)
+		return refuse("render-node", options->render_node,
+			"has no effect without --renderer or --virgl");
+	config->render_node = options->render_node;
+	config->log_level = options->log_level ? options->log_level : "info";
+	config->program = options->renderer_program;
+	if (!config->program) {
+		find_renderer_program(settings);
+		config->program = settings->renderer_program;
+	}
+	return true;
+}
+
+static bool apply_clipboard(struct policy *policy, const char *ways)
+{
+	static const struct {
+		const char *ways;
+		bool to_host, to_guest;
+	} words[] = {
+		{"both", true, true},
+		{"to-host", true, false},
+		{"to-guest", false, true},
+		{"none", false, false},
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(words); i++) {
+		if (strcmp(ways ? ways : "both", words[i].ways) == 0) {
+			policy->refuse_clipboard_to_host = !words[i].to_host;
+			policy->refuse_clipboard_to_guest = !words[i].to_guest;
+			return true;
+		}
+	}
+	return refuse("clipboard", ways, "not one of both, to-host, to-guest and none");
+}
+
+static bool apply_options(struct host_settings *settings, const struct host_options *options)
+{
+	unsigned long long region_bytes = REGION_BYTES;
+
+	settings->print_capabilities = options->print_capabilities;
+	settings->stats = options->stats;
+	settings->renderer.sandbox = options->no_sandbox ? SANDBOX_OFF : SANDBOX_ON;
+	if (options->sandbox &&
+		!sandbox_mode_from_name(options->sandbox, &settings->renderer.sandbox))
+		return refuse("sandbox", options->sandbox, "not one of on, require and off");
+	settings->policy.wayland_display = options->wayland_display;
+	settings->policy.vm_name = options->vm;
+	if (options->vm && !policy_vm_name_good(options->vm))
+		return refuse("vm", options->vm, "not 1 to 64 letters, digits, '-' and '_'");
+	if (!apply_socket(settings, options) ||
+		!apply_clipboard(&settings->policy, options->clipboard) ||
+		!apply_renderer(settings, options))
+		return false;
+	if (options->window_size &&
+		(!options_parse_bytes(options->window_size, &region_bytes) ||
+			region_bytes < REGION_BYTES_MIN || region_bytes > REGION_BYTES_MAX ||
+			(region_bytes & (region_bytes - 1)) != 0))
+		return refuse(
+			"window-size", options->window_size, "not a power of two from 1M to 1T");
+	settings->region_bytes = region_bytes;
+	return apply_logging(options);
+}
+
+bool host_settings_read(struct host_settings *settings, const struct options_command *subcommands,
+	int argc, char **argv, int *exit_status)
+{
+	static char machine[POLICY_VM_NAME_BYTES + 1];
+	struct host_options options = {0};
+
+	*settings = (struct host_settings){.socket_fd = -1};
+	quota_init(&settings->quota);
+	settings->policy.quota = &settings->quota;
+	if (helper_machine_name(machine))
+		options.vm = machine;
+	if (!parse_command_line(&options, settings, subcommands, argc, argv, exit_status))
+		return false;
+	*exit_status = EXIT_USAGE;
+	return apply_options(settings, &options);
+}

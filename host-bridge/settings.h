@@ -1,0 +1,38 @@
+/* What wayferry-host is told to do: command line, environment and configuration file, checked. */
+#ifndef HOST_BRIDGE_SETTINGS_H
+#define HOST_BRIDGE_SETTINGS_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "host-bridge/resources/quota.h"
+#include "host-bridge/policy/policy.h"
+#include "host-bridge/render/renderer.h"
+#include "protocol/program/options.h"
+
+/* Pointers in it are to the command line, the environment or what was read of the file, and last.
+ */
+struct host_settings {
+	const char *socket_path; /* NULL: socket_fd */
+	int socket_fd;           /* -1: none, which only sub-commands may have */
+	bool socket_connected;   /* it is a connection: when that ends there is nothing to serve */
+	uint64_t region_bytes;
+	bool print_capabilities; /* as QEMU's conventions want them */
+	bool stats, wants_renderer;
+	struct renderer_config renderer;
+	char renderer_program[PATH_MAX];
+	struct policy policy; /* not yet initialized: policy_init */
+	struct vm_quota quota;
+	const struct options_command *subcommand; /* NULL: serve the device */
+	const char *subcommand_argument;          /* NULL: it takes none */
+};
+
+/*
+ * Fills @settings, which stay where they are. @subcommands are those of the program. False: there
+ * is nothing to run; what is wrong was said, and *@exit_status is the process's.
+ */
+bool host_settings_read(struct host_settings *settings, const struct options_command *subcommands,
+	int argc, char **argv, int *exit_status);
+
+#endif
