@@ -87,6 +87,7 @@ static void drop_host(struct client *client)
 	counters_bury(&client->shared->past);
 	base->frames = base->copied_bytes = 0;
 	base->dmabufs = base->dmabufs_refused = base->dmabuf_waits = 0;
+	base->explicit_frames = base->explicit_waits = 0;
 	transfers_destroy(base->transfers);
 	base->transfers = NULL;
 	relay_destroy(base->relay);

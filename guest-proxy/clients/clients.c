@@ -12,6 +12,8 @@
 #include "guest-proxy/dmabuf/dmabuf_feedback.h"
 #include "guest-proxy/dmabuf/dmabuf_globals.h"
 #include "guest-proxy/dmabuf/drm.h"
+#include "guest-proxy/dmabuf/explicit_sync.h"
+#include "guest-proxy/dmabuf/timeline.h"
 #include "guest-proxy/windows/buffer.h"
 #include "guest-proxy/windows/surface.h"
 #include "guest-proxy/windows/swapchain.h"
@@ -36,8 +38,10 @@ struct clients *clients_create(struct wl_event_loop *loop, struct gpu *gpu)
 		dmabuf_global_hooks,
 		dmabuf_feedback_hooks,
 		drm_hooks,
+		explicit_sync_hooks,
 		swapchain_hooks,
 		surface_hooks,
+		timeline_hooks,
 		transfer_hooks,
 		NULL,
 	};

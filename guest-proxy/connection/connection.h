@@ -38,6 +38,8 @@ struct connection {
 	 * the guest's device, and commits that waited for the GPU. */
 	uint64_t frames, copied_bytes;
 	uint64_t dmabufs, dmabufs_refused, dmabuf_waits;
+	/* Commits with an acquire point, and those of them that waited for it. */
+	uint64_t explicit_frames, explicit_waits;
 
 	bool held;       /* the relay holds a commit: nothing more is taken from the client */
 	bool memory_due; /* it waits for listener->blobs of the channel */

@@ -12,6 +12,8 @@ void counters_add(struct counters *counters, const struct connection *connection
 	counters->dmabufs += connection->dmabufs;
 	counters->dmabufs_refused += connection->dmabufs_refused;
 	counters->dmabuf_waits += connection->dmabuf_waits;
+	counters->explicit_frames += connection->explicit_frames;
+	counters->explicit_waits += connection->explicit_waits;
 	if (connection->relay) {
 		const struct relay_counters *relay = relay_counters(connection->relay);
 		for (int end = 0; end < 2; end++) {
@@ -53,6 +55,8 @@ void counters_print(const struct counters *counters, FILE *file)
 		{"dmabufs", counters->dmabufs},
 		{"dmabufs_refused", counters->dmabufs_refused},
 		{"dmabuf_waits", counters->dmabuf_waits},
+		{"explicit_frames", counters->explicit_frames},
+		{"explicit_waits", counters->explicit_waits},
 		{"submissions", counters->channel.submissions},
 		{"sends", counters->channel.sends},
 		{"receives", counters->channel.receives},

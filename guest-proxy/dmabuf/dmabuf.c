@@ -10,6 +10,7 @@
 #include <wayland-server-protocol.h>
 
 #include "guest-proxy/connection/connection.h"
+#include "guest-proxy/dmabuf/release_points.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/relay/tables/linux-dmabuf-server-protocol.h" /* generated */
@@ -33,6 +34,7 @@ struct dmabuf *dmabuf_create(void)
 	dmabuf->refs = 1;
 	for (size_t i = 0; i < ARRAY_LENGTH(dmabuf->fds); i++)
 		dmabuf->fds[i] = -1;
+	wl_list_init(&dmabuf->releases);
 	return dmabuf;
 }
 
@@ -46,6 +48,7 @@ void dmabuf_unref(struct dmabuf *dmabuf)
 {
 	if (!dmabuf || --dmabuf->refs > 0)
 		return;
+	release_points_finish(&dmabuf->releases);
 	for (size_t i = 0; i < ARRAY_LENGTH(dmabuf->fds); i++)
 		fd_close(&dmabuf->fds[i]);
 	free(dmabuf);
@@ -65,8 +68,26 @@ void dmabuf_give(struct dmabuf *dmabuf, struct relay_object *object)
 
 struct dmabuf *dmabuf_of(const struct relay_object *object)
 {
-	/* Buffers of wl_shm are known to one end only (buffer.h, swapchain.h). */
-	return object->id[RELAY_DOWN] && object->id[RELAY_UP] ? object->data : NULL;
+	return object->data_destroy == forget_buffer ? object->data : NULL;
+}
+
+/* The host's half outlives the client's while somebody waits to hear that it was released. */
+enum relay_verdict dmabuf_handle_destroy(struct relay_message *message)
+{
+	const struct dmabuf *dmabuf = dmabuf_of(message->object);
+	return wl_list_empty(&dmabuf->releases) ? RELAY_FORWARD : RELAY_SWALLOW;
+}
+
+enum relay_verdict dmabuf_handle_release(struct relay_message *message)
+{
+	struct dmabuf *dmabuf = dmabuf_of(message->object);
+
+	release_points_signal(&dmabuf->releases);
+	if (message->object->id[RELAY_DOWN])
+		return RELAY_FORWARD;
+	if (wl_list_empty(&dmabuf->releases))
+		relay_send_named(message->relay, RELAY_UP, message->object, "destroy", NULL);
+	return RELAY_SWALLOW;
 }
 
 struct channel_blob *dmabuf_import(struct relay *relay, int fd, bool *foreign)

@@ -14,6 +14,7 @@ struct channel_blob;
 struct dmabuf {
 	uint32_t refs;
 	int fds[PIXEL_FORMAT_MAX_PLANES]; /* of different GPU buffers; -1: none */
+	struct wl_list releases;          /* release_points.h */
 };
 
 /* One reference, the caller's. NULL: memory is short. */
@@ -25,6 +26,10 @@ void dmabuf_unref(struct dmabuf *dmabuf); /* NULL is fine */
 void dmabuf_give(struct dmabuf *dmabuf, struct relay_object *object);
 /* The one behind a wl_buffer, borrowed; NULL if it is another kind. */
 struct dmabuf *dmabuf_of(const struct relay_object *object);
+
+/* wl_buffer.destroy for a wl_buffer that is a dma-buf, and wl_buffer.release. */
+enum relay_verdict dmabuf_handle_destroy(struct relay_message *message);
+enum relay_verdict dmabuf_handle_release(struct relay_message *message);
 
 /*
  * The blob behind @fd (borrowed), a reference. NULL: the relay has failed, or *@foreign is set, as

@@ -14,11 +14,14 @@
 #include "guest-proxy/dmabuf/dmabuf_formats.h"
 #include "guest-proxy/dmabuf/dmabuf_state.h"
 #include "guest-proxy/dmabuf/drm.h"
+#include "guest-proxy/dmabuf/release_points.h"
+#include "guest-proxy/dmabuf/timeline.h"
 #include "protocol/base/bytes.h"
 
 #define DMABUF "zwp_linux_dmabuf_v1"
 #define DRM "wl_drm"
 #define DRM_VERSION 2
+#define SYNCOBJ "wp_linux_drm_syncobj_manager_v1"
 #define IMMEDIATE_VERSION 2 /* create_immed, which wl_drm's buffers are made with */
 #define DMABUF_MAX_VERSION 5
 #define DMABUF_MODIFIER_VERSION 3
@@ -58,6 +61,8 @@ static int ask_for_end(struct relay *relay, struct dmabuf_manager *manager)
 static enum relay_verdict handle_done(struct relay_message *message)
 {
 	struct dmabuf_manager *manager = message->object->data;
+	if (release_points_settle(message->object))
+		return RELAY_SWALLOW;
 	if (message->object->id[RELAY_DOWN] || !manager)
 		return RELAY_FORWARD;
 	manager->complete = true;
@@ -100,7 +105,7 @@ static enum relay_verdict handle_bind(struct relay_message *message)
 		return drm_bind(message);
 	if (strcmp(message->args[1].s, DMABUF) == 0)
 		return bind_manager(message);
-	return RELAY_FORWARD;
+	return strcmp(message->args[1].s, SYNCOBJ) == 0 ? RELAY_SWALLOW : RELAY_FORWARD;
 }
 
 /* The host has announced a pair to @message's object. */
@@ -139,6 +144,42 @@ static enum relay_verdict handle_modifier(struct relay_message *message)
 	return take_pair(message, args[0].u, (uint64_t)args[1].u << 32 | args[2].u, false);
 }
 
+/* Globals of ours, which come and go with the host's linux-dmabuf. */
+static const struct own_global {
+	uint32_t name;
+	const char *interface;
+	uint32_t version;
+} own_globals[] = {
+	{OWN_DRM_NAME, DRM, DRM_VERSION},
+	{OWN_SYNCOBJ_NAME, SYNCOBJ, 1},
+};
+
+static bool is_own(uint32_t name)
+{
+	return name == OWN_DRM_NAME || name == OWN_SYNCOBJ_NAME;
+}
+
+/* Whether clients are told of it beside a linux-dmabuf of the host of @version. */
+static bool is_offered(
+	const struct own_global *own, const struct connection *connection, uint32_t version)
+{
+	return own->name == OWN_DRM_NAME ? version >= IMMEDIATE_VERSION
+					 : connection->gpu->syncobjs != NULL;
+}
+
+/* Tells @registry of our globals, or of their end. */
+static void tell_own_globals(struct relay *relay, struct relay_object *registry, bool removed)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(own_globals); i++) {
+		const struct own_global *own = &own_globals[i];
+		if (is_offered(own, connection_of(relay), dmabuf_state(relay)->version))
+			relay_send_named(relay, RELAY_DOWN, registry,
+				removed ? "global_remove" : "global",
+				(union wire_arg[]){{.u = own->name}, {.s = own->interface},
+					{.u = own->version}});
+	}
+}
+
 /*
  * wl_registry.global(name, interface, version). Of several linux-dmabuf globals clients see the
  * first: what is known of the host's belongs to one.
@@ -148,7 +189,7 @@ static enum relay_verdict handle_global(struct relay_message *message)
 	struct dmabuf_state *state = dmabuf_state(message->relay);
 	uint32_t name = message->args[0].u;
 
-	if (name == OWN_DRM_NAME)
+	if (is_own(name))
 		return RELAY_SWALLOW;
 	if (strcmp(message->args[1].s, DMABUF) != 0)
 		return RELAY_FORWARD;
@@ -161,9 +202,7 @@ static enum relay_verdict handle_global(struct relay_message *message)
 		relay_ref_set(&state->registry, message->object);
 	message->args[2].u = (uint32_t)min_u64(
 		DMABUF_MAX_VERSION, (uint64_t)interface_find(DMABUF)->wl->version);
-	if (state->version >= IMMEDIATE_VERSION)
-		relay_send_named(message->relay, RELAY_DOWN, message->object, "global",
-			(union wire_arg[]){{.u = OWN_DRM_NAME}, {.s = DRM}, {.u = DRM_VERSION}});
+	tell_own_globals(message->relay, message->object, false);
 	return RELAY_FORWARD;
 }
 
@@ -173,14 +212,12 @@ static enum relay_verdict handle_global_remove(struct relay_message *message)
 	struct dmabuf_state *state = dmabuf_state(message->relay);
 	uint32_t name = message->args[0].u;
 
-	if (name == OWN_DRM_NAME)
+	if (is_own(name))
 		return RELAY_SWALLOW;
 	if (name != state->name || state->version == 0)
 		return RELAY_FORWARD;
 	state->removed = true;
-	if (state->version >= IMMEDIATE_VERSION)
-		relay_send_named(message->relay, RELAY_DOWN, message->object, "global_remove",
-			(union wire_arg[]){{.u = OWN_DRM_NAME}});
+	tell_own_globals(message->relay, message->object, true);
 	return RELAY_FORWARD;
 }
 

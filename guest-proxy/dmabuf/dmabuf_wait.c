@@ -51,23 +51,19 @@ static int handle_slow(void *data)
 	return 0;
 }
 
-static bool finished(int fd)
+bool dmabuf_fd_ready(int fd)
 {
 	struct pollfd events = {.fd = fd, .events = POLLIN};
 	return poll(&events, 1, 0) != 0; /* no wait for an fd that cannot be polled */
 }
 
-bool dmabuf_ready(struct connection *connection, const struct dmabuf *dmabuf)
+bool dmabuf_wait(struct connection *connection, int fd)
 {
 	struct dmabuf_state *state = connection->dmabuf;
-	int fd = -1;
 
-	for (size_t i = 0; i < ARRAY_LENGTH(dmabuf->fds) && fd < 0; i++) {
-		if (dmabuf->fds[i] >= 0 && !finished(dmabuf->fds[i]))
-			fd = dmabuf->fds[i];
-	}
-	if (fd < 0)
+	if (dmabuf_fd_ready(fd))
 		return true;
+	stop_waiting(connection); /* for what an earlier look at the commit waited for */
 	state->fence = wl_event_loop_add_fd(
 		connection->loop, fd, WL_EVENT_READABLE, handle_fence, connection);
 	state->slow = wl_event_loop_add_timer(connection->loop, handle_slow, connection);
@@ -79,6 +75,16 @@ bool dmabuf_ready(struct connection *connection, const struct dmabuf *dmabuf)
 	}
 	wl_event_source_timer_update(state->slow, SLOW_MS);
 	connection->held = true;
-	connection->dmabuf_waits++;
 	return false;
+}
+
+bool dmabuf_ready(struct connection *connection, const struct dmabuf *dmabuf)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(dmabuf->fds); i++) {
+		if (dmabuf->fds[i] < 0 || dmabuf_wait(connection, dmabuf->fds[i]))
+			continue;
+		connection->dmabuf_waits++;
+		return false;
+	}
+	return true;
 }

@@ -13,4 +13,9 @@ struct dmabuf;
  */
 bool dmabuf_ready(struct connection *connection, const struct dmabuf *dmabuf);
 
+/* The same for @fd (borrowed, until then), which is readable when the frame is finished. */
+bool dmabuf_wait(struct connection *connection, int fd);
+/* Whether @fd is readable. */
+bool dmabuf_fd_ready(int fd);
+
 #endif

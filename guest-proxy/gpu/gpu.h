@@ -16,6 +16,7 @@
 
 struct gpu;
 struct gpu_context;
+struct syncobj_device;
 
 enum gpu_blob_memory {
 	GPU_BLOB_GUEST, /* the guest's own pages (VIRTGPU_BLOB_MEM_GUEST) */
@@ -107,6 +108,7 @@ struct gpu {
 	dev_t device;   /* its number */
 	bool modifiers; /* its contexts may draw in the layouts of the host's GPU */
 	bool opengl;    /* its contexts may be OpenGL's (virgl) */
+	struct syncobj_device *syncobjs; /* its timelines; NULL: the kernel has none */
 	/* Of channel_blobs.c, which learns it with the first blob. */
 	bool has_memory;             /* the next one is known */
 	enum gpu_blob_memory memory; /* what blobs for the compositor are made of here */

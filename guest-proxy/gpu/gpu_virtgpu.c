@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "guest-proxy/gpu/render_nodes.h"
+#include "guest-proxy/gpu/syncobj.h"
 #include "guest-proxy/gpu/virtgpu_features.h"
 #include "guest-proxy/gpu/virtgpu_ioctl.h"
 #include "protocol/base/fd.h"
@@ -621,6 +622,7 @@ static void gpu_virtgpu_destroy(struct gpu *base)
 	remove_source(&gpu->watched);
 	remove_source(&gpu->retry);
 	fd_close(&gpu->watch);
+	syncobj_device_destroy(gpu->base.syncobjs);
 	free(gpu->description);
 	free(gpu->path);
 	free(gpu);
@@ -682,6 +684,7 @@ static struct gpu *gpu_create(struct wl_event_loop *loop, const char *path, int 
 		gpu->base.opengl = capsets & OPENGL_CAPSETS;
 		if (virtgpu_device(fd, &gpu->base.device) == 0 && !textures_are_private(gpu))
 			gpu->base.node = gpu->path;
+		gpu->base.syncobjs = syncobj_device_create(&fd);
 	}
 	fd_close(&fd);
 	if (error == 0) {

@@ -105,6 +105,18 @@ struct virtgpu_wait {
 	uint32_t flags;
 };
 
+/* Of DRM, whatever the driver; since Linux 6.6. */
+struct virtgpu_syncobj_eventfd {
+	uint32_t handle;
+	uint32_t flags; /* 0: when @point is signalled, which need not have a fence yet */
+	uint64_t point;
+	int32_t fd;
+	uint32_t pad;
+};
+static_assert(sizeof(struct virtgpu_syncobj_eventfd) == 24, "");
+
+#define VIRTGPU_IOCTL_SYNCOBJ_EVENTFD DRM_IOWR(0xcf, struct virtgpu_syncobj_eventfd)
+
 #define VIRTGPU_IOCTL_MAP DRM_IOWR(DRM_COMMAND_BASE + 0x01, struct virtgpu_map)
 #define VIRTGPU_IOCTL_EXECUTE DRM_IOWR(DRM_COMMAND_BASE + 0x02, struct virtgpu_execute)
 #define VIRTGPU_IOCTL_GETPARAM DRM_IOWR(DRM_COMMAND_BASE + 0x03, struct virtgpu_getparam)

@@ -7,6 +7,7 @@
 #include <wayland-server-protocol.h>
 
 #include "guest-proxy/connection/connection.h"
+#include "guest-proxy/dmabuf/dmabuf.h"
 #include "protocol/base/bytes.h"
 #include "protocol/pixels/pixel_format.h"
 
@@ -185,9 +186,11 @@ int buffer_release(struct relay *relay, struct buffer *buffer)
 	return relay_send_named(relay, RELAY_DOWN, buffer->object.object, "release", NULL);
 }
 
-/* wl_buffer.destroy: of buffers the host never heard of. */
+/* wl_buffer.destroy: the host never heard of those that are copied. */
 static enum relay_verdict handle_buffer_destroy(struct relay_message *message)
 {
+	if (dmabuf_of(message->object))
+		return dmabuf_handle_destroy(message);
 	return buffer_of(message->object) ? RELAY_SWALLOW : RELAY_FORWARD;
 }
 

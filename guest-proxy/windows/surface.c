@@ -15,6 +15,7 @@
 #include "guest-proxy/connection/connection.h"
 #include "guest-proxy/dmabuf/dmabuf.h"
 #include "guest-proxy/dmabuf/dmabuf_wait.h"
+#include "guest-proxy/dmabuf/explicit_sync.h"
 #include "guest-proxy/windows/buffer.h"
 #include "guest-proxy/windows/paint.h"
 #include "guest-proxy/windows/swapchain.h"
@@ -32,6 +33,8 @@ struct surface {
 	enum pending pending;
 	struct buffer *buffer; /* PENDING_BUFFER: a reference */
 	struct dmabuf *dmabuf; /* PENDING_OTHER: a reference, or NULL */
+	bool attached;         /* the pending one is not null */
+	struct explicit_sync sync;
 	int32_t attach_x, attach_y;
 	struct damage damage;
 	struct swapchain *swapchain;
@@ -46,6 +49,7 @@ static void destroy_surface(struct relay_object *object)
 	swapchain_destroy(surface->swapchain);
 	buffer_unref(surface->buffer);
 	dmabuf_unref(surface->dmabuf);
+	explicit_sync_finish(&surface->sync);
 	damage_finish(&surface->damage);
 	free(surface);
 }
@@ -59,6 +63,7 @@ static enum relay_verdict handle_create_surface(struct relay_message *message)
 			"no memory for a surface");
 	surface->connection = connection_of(message->relay);
 	damage_init(&surface->damage);
+	explicit_sync_init(&surface->sync);
 	message->args[0].object->data = surface;
 	message->args[0].object->data_destroy = destroy_surface;
 	return RELAY_FORWARD;
@@ -84,6 +89,7 @@ static enum relay_verdict handle_attach(struct relay_message *message)
 	dmabuf_unref(surface->dmabuf);
 	surface->buffer = NULL;
 	surface->dmabuf = NULL;
+	surface->attached = object;
 	if (!buffer) {
 		struct dmabuf *dmabuf = object ? dmabuf_of(object) : NULL;
 		surface->dmabuf = dmabuf ? dmabuf_ref(dmabuf) : NULL;
@@ -137,6 +143,13 @@ static enum relay_verdict handle_get_viewport(struct relay_message *message)
 	struct surface *surface = message->args[1].object->data;
 	surface->damage.viewport = true;
 	return RELAY_FORWARD;
+}
+
+/* wp_linux_drm_syncobj_manager_v1.get_surface(id, surface) */
+static enum relay_verdict handle_get_sync(struct relay_message *message)
+{
+	struct surface *surface = message->args[1].object->data;
+	return explicit_sync_begin(&surface->sync, message);
 }
 
 /* A swapchain for buffers like @buffer. False: no memory, or a buffer too large. */
@@ -201,14 +214,27 @@ static enum relay_verdict show_buffer(struct surface *surface, struct relay_mess
 	return buffer_release(relay, buffer) < 0 ? RELAY_FAILED : RELAY_FORWARD;
 }
 
+/* Whether the host may read what is pending. RELAY_HOLD: not yet. */
+static enum relay_verdict check_finished(struct surface *surface)
+{
+	struct relay *relay = surface->connection->relay;
+	bool buffer = surface->pending != PENDING_NOTHING && surface->attached;
+
+	if (explicit_sync_on(&surface->sync))
+		return explicit_sync_commit(&surface->sync, relay, buffer, surface->dmabuf);
+	if (!surface->dmabuf || dmabuf_ready(surface->connection, surface->dmabuf))
+		return RELAY_FORWARD;
+	return relay_failure(relay) ? RELAY_FAILED : RELAY_HOLD;
+}
+
 /* wl_surface.commit; comes again where it was held. */
 static enum relay_verdict handle_commit(struct relay_message *message)
 {
 	struct surface *surface = message->object->data;
-	enum relay_verdict verdict = RELAY_FORWARD;
+	enum relay_verdict verdict = check_finished(surface);
 
-	if (surface->dmabuf && !dmabuf_ready(surface->connection, surface->dmabuf))
-		return RELAY_HOLD;
+	if (verdict != RELAY_FORWARD)
+		return verdict;
 	if (surface->pending == PENDING_BUFFER) {
 		if (!surface->paint.host)
 			verdict = begin_buffer(surface, message->relay);
@@ -240,6 +266,7 @@ const struct relay_hook surface_hooks[] = {
 	{"wl_surface", "set_buffer_scale", handle_set_buffer_scale, RELAY_DOWN},
 	{"wl_surface", "set_buffer_transform", handle_set_buffer_transform, RELAY_DOWN},
 	{"wl_surface", "commit", handle_commit, RELAY_DOWN},
+	{"wp_linux_drm_syncobj_manager_v1", "get_surface", handle_get_sync, RELAY_DOWN},
 	{"wp_viewporter", "get_viewport", handle_get_viewport, RELAY_DOWN},
 	{0},
 };

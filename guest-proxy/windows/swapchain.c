@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest-proxy/dmabuf/dmabuf.h"
 #include "protocol/base/bytes.h"
 #include "protocol/pixels/pixel_format.h"
 
@@ -260,6 +261,8 @@ struct host_buffer *swapchain_acquire(
 /* wl_buffer.release, which for a host buffer is not passed on to the client. */
 static enum relay_verdict handle_release(struct relay_message *message)
 {
+	if (dmabuf_of(message->object))
+		return dmabuf_handle_release(message);
 	if (message->object->id[RELAY_DOWN] != 0)
 		return RELAY_FORWARD;
 	struct host_buffer *host = message->object->data;

@@ -3,7 +3,10 @@
  * says may be wrong in every way and must not reach the application's memory, or end the proxy.
  */
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "guest-proxy/clients/registry.h"
@@ -15,6 +18,10 @@
 #include "guest-proxy/dmabuf/dmabuf_globals.h"
 #include "guest-proxy/dmabuf/dmabuf_state.h"
 #include "guest-proxy/dmabuf/drm.h"
+#include "guest-proxy/dmabuf/explicit_sync.h"
+#include "guest-proxy/dmabuf/timeline.h"
+#include "guest-proxy/gpu/syncobj.h"
+#include "guest-proxy/gpu/virtgpu_ioctl.h"
 #include "guest-proxy/windows/buffer.h"
 #include "guest-proxy/windows/surface.h"
 #include "guest-proxy/windows/swapchain.h"
@@ -55,6 +62,30 @@ static int check_sent(void *data, enum relay_end to, const uint8_t *bytes, size_
 
 static const struct relay_ops ops = {.send = check_sent, .allow_global = registry_allows};
 
+/* A kernel to which memfds are timelines, whose odd points are signalled. */
+int virtgpu_ioctl(int fd, unsigned long request, void *argument)
+{
+	static uint32_t last;
+	switch (request) {
+	case DRM_IOCTL_GET_CAP:
+		((struct drm_get_cap *)argument)->value = 1;
+		return 0;
+	case DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE: {
+		struct drm_syncobj_handle *import = argument;
+		import->handle = ++last;
+		return fcntl(import->fd, F_GET_SEALS) < 0 ? -EINVAL : 0;
+	}
+	case VIRTGPU_IOCTL_SYNCOBJ_EVENTFD: {
+		const struct virtgpu_syncobj_eventfd *wait = argument;
+		if (wait->handle == 0)
+			return -ENOENT;
+		return wait->point % 2 ? eventfd_write(wait->fd, 1) : 0;
+	}
+	default:
+		return 0;
+	}
+}
+
 static void wake(struct connection *connection)
 {
 	if (!connection->resume || connection->ending)
@@ -72,8 +103,10 @@ static void make_world(void)
 		dmabuf_global_hooks,
 		dmabuf_feedback_hooks,
 		drm_hooks,
+		explicit_sync_hooks,
 		swapchain_hooks,
 		surface_hooks,
+		timeline_hooks,
 		transfer_hooks,
 		NULL,
 	};
@@ -81,7 +114,12 @@ static void make_world(void)
 	assert(sigbus_guard_install() == 0);
 	world.loop = wl_event_loop_create();
 	world.hooks = relay_hooks_create(tables);
-	world.gpu = (struct gpu){.node = "/dev/dri/renderD128"};
+	int node = open("/dev/null", O_RDWR | O_CLOEXEC);
+	world.gpu = (struct gpu){
+		.node = "/dev/dri/renderD128",
+		.syncobjs = syncobj_device_create(&node),
+	};
+	assert(world.gpu.syncobjs);
 	turn_init(&world.gpu.turn, world.loop);
 	world.memory = fd_memfd("pool", POOL_BYTES);
 	int result = pipe(world.pipe);

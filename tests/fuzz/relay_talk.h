@@ -39,7 +39,8 @@ static inline uint8_t relay_talk_byte(struct relay_talk *talk)
 static inline uint32_t relay_talk_number(uint8_t byte)
 {
 	static const uint32_t numbers[] = {UINT32_MAX, UINT32_C(1) << 31, INT32_MAX, 4096, 65536,
-		0x34325258, 0x34325241, UINT32_C(0xffff0001), UINT32_C(0xffff0002)};
+		0x34325258, 0x34325241, UINT32_C(0xffff0001), UINT32_C(0xffff0002),
+		UINT32_C(0xffff0003)};
 	return byte < 240 ? byte : numbers[(byte - 240u) % ARRAY_LENGTH(numbers)];
 }
 
@@ -48,7 +49,8 @@ static inline const char *relay_talk_string(uint8_t byte)
 	static const char *const strings[] = {"wl_compositor", "wl_shm", "wl_seat",
 		"wl_data_device_manager", "xdg_wm_base", "wl_output", "wp_presentation",
 		"zwp_linux_dmabuf_v1", "zwp_tablet_manager_v2", "wl_subcompositor", "wl_drm",
-		"wp_viewporter", "wp_commit_timing_manager_v1", "text/plain", "", "unknown_v1"};
+		"wp_viewporter", "wp_commit_timing_manager_v1", "text/plain", "", "unknown_v1",
+		"wp_linux_drm_syncobj_manager_v1"};
 	return strings[byte % ARRAY_LENGTH(strings)];
 }
 

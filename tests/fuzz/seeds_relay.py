@@ -83,6 +83,17 @@ SEEDS = {
     "malformed": start("wl_compositor") + down(3, 0, 0),
 }
 
+# A buffer that is committed twice with points, and destroyed before the host releases it. Ids, down: manager 5, surface 6,
+# timeline 7, params 8, buffer 9, the surface's synchronisation 10; up: surface 5, params 6, buffer 7.
+COMMIT = down(10, 1, 7, 0, 1) + down(10, 2, 7, 0, 2) + down(6, 1, 9, 0, 0) + down(6, 6)
+GUEST_SEEDS = {
+    "timelines": start("wl_compositor", "zwp_linux_dmabuf_v1", version=3)
+    + down(2, 0, 0xFFFF0003, string("wp_linux_drm_syncobj_manager_v1"), 1, 5) + down(3, 0, 6)
+    + piece(DOWN | FD, 5, 2, 7) + down(4, 1, 8) + piece(DOWN | FD, 8, 1, 0, 0, 64, 0, 0)
+    + down(8, 3, 9, 16, 16, 0x34325258, 0) + down(5, 1, 10, 6) + COMMIT + COMMIT + down(9, 0) + up(7, 0) + up(8, 0, 0)
+    + up(7, 0) + down(10, 1, 7, 0, 2),
+}
+
 
 def write(corpus, seeds):
     directory = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus", corpus)
@@ -94,4 +105,4 @@ def write(corpus, seeds):
 
 if __name__ == "__main__":
     write("relay", SEEDS)
-    write("guest_wayland", SEEDS)
+    write("guest_wayland", SEEDS | GUEST_SEEDS)

@@ -249,6 +249,18 @@ static int handle_gem_close(int fd, void *argument)
 	return 0;
 }
 
+static int handle_get_cap(int fd, void *argument)
+{
+	struct drm_get_cap *cap = argument;
+	cap->value = cap->capability == DRM_CAP_SYNCOBJ_TIMELINE && mock.timelines;
+	return 0;
+}
+
+static int handle_eventfd(int fd, void *argument)
+{
+	return -ENOENT;
+}
+
 int virtgpu_open(const char *path)
 {
 	int ends[2];
@@ -300,6 +312,8 @@ int virtgpu_ioctl(int fd, unsigned long request, void *argument)
 		int (*handle)(int fd, void *argument);
 	} table[] = {
 		{DRM_IOCTL_VERSION, "version", handle_version},
+		{DRM_IOCTL_GET_CAP, "cap", handle_get_cap},
+		{VIRTGPU_IOCTL_SYNCOBJ_EVENTFD, "eventfd", handle_eventfd},
 		{DRM_IOCTL_GEM_CLOSE, "close", handle_gem_close},
 		{DRM_IOCTL_PRIME_FD_TO_HANDLE, "prime", handle_prime},
 		{VIRTGPU_IOCTL_RESOURCE_INFO, "info", handle_resource_info},

@@ -30,6 +30,7 @@ struct mock_virtgpu {
 	int params[MOCK_PARAMS]; /* 0: GETPARAM fails */
 	const char *driver;
 	uint8_t capset[MOCK_CAPSET_BYTES];
+	bool timelines; /* syncobjs, and the eventfd for them */
 	int open_error; /* of MOCK_PATH */
 	int watch_error;
 	unsigned long failing;        /* an ioctl; 0: mmap; ULONG_MAX: none */

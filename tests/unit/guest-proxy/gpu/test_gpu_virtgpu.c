@@ -155,13 +155,21 @@ static int submit(enum gpu_fence fence, struct gpu_blob *const *blobs, size_t n)
 
 /* Opening */
 
+static void test_timelines_are_of_the_device_if_it_has_them(void **state)
+{
+	mock.timelines = true;
+	gpu = gpu_virtgpu_open(loop, NULL);
+	assert_non_null(gpu->syncobjs);
+}
+
 static void test_the_first_node_that_will_do_is_found_and_asked_once(void **state)
 {
 	uint8_t capset[64];
 	gpu = gpu_virtgpu_open(loop, NULL);
 	assert_non_null(gpu);
 	assert_string_equal(gpu->ops->describe(gpu), "virtgpu " MOCK_PATH);
-	assert_string_equal(mock.log, "open version " ALL_PARAMS " caps param param");
+	assert_string_equal(mock.log, "open version " ALL_PARAMS " caps param param cap");
+	assert_null(gpu->syncobjs);
 	int size = gpu->ops->capset(gpu, 5, capset, sizeof(capset));
 	assert_true(size >= MOCK_CAPSET_BYTES);
 	assert_memory_equal(capset, mock.capset, MOCK_CAPSET_BYTES);
@@ -639,6 +647,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		OPENING(test_the_first_node_that_will_do_is_found_and_asked_once),
+		OPENING(test_timelines_are_of_the_device_if_it_has_them),
 		OPENING(test_a_node_can_be_named),
 		OPENING(test_a_device_that_lacks_anything_needed_is_refused),
 		OPENING(test_another_driver_is_refused),

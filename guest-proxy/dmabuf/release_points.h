@@ -1,0 +1,21 @@
+/* The points that are to be signalled when the host's compositor releases a buffer. */
+#ifndef GUEST_PROXY_DMABUF_RELEASE_POINTS_H
+#define GUEST_PROXY_DMABUF_RELEASE_POINTS_H
+
+#include "guest-proxy/dmabuf/timeline.h"
+
+/* Adds @point, which is none afterwards, to @list for the commit that is about to be sent to the
+ * host. RELAY_FORWARD, or RELAY_FAILED: the relay has failed. */
+enum relay_verdict release_points_add(
+	struct wl_list *list, struct relay *relay, struct sync_point *point);
+
+/* wl_buffer.release: signals those that it can be about. */
+void release_points_signal(struct wl_list *list);
+
+/* Nobody reads the buffer any more: signals all. */
+void release_points_finish(struct wl_list *list);
+
+/* wl_callback.done for @object, which only the host knows: whether it was one of ours. */
+bool release_points_settle(const struct relay_object *object);
+
+#endif

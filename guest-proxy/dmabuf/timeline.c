@@ -1,0 +1,112 @@
+/*
+ * Timelines that clients have imported. They are the guest kernel's, and of no use to the host:
+ * what they say is waited for here, and what the host says is signalled here.
+ */
+#include "guest-proxy/dmabuf/timeline.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wayland-server-protocol.h>
+
+#include "guest-proxy/connection/connection.h"
+#include "guest-proxy/gpu/syncobj.h"
+#include "protocol/relay/tables/linux-drm-syncobj-server-protocol.h" /* generated */
+
+#define LOG_MODULE "dmabuf"
+#include "protocol/base/log.h"
+
+struct timeline { /* relay_object.data of a wp_linux_drm_syncobj_timeline_v1 */
+	uint32_t refs;
+	struct syncobj_device *device;
+	uint32_t handle;
+};
+
+static void timeline_unref(struct timeline *timeline)
+{
+	if (--timeline->refs > 0)
+		return;
+	syncobj_release(timeline->device, timeline->handle);
+	free(timeline);
+}
+
+static void forget_timeline(struct relay_object *object)
+{
+	struct timeline *timeline = object->data;
+	object->data = NULL;
+	timeline_unref(timeline);
+}
+
+void sync_point_set(struct sync_point *point, const struct relay_object *object, uint64_t value)
+{
+	struct timeline *timeline = object->data;
+	timeline->refs++;
+	sync_point_clear(point);
+	*point = (struct sync_point){.timeline = timeline, .value = value};
+}
+
+void sync_point_clear(struct sync_point *point)
+{
+	if (point->timeline)
+		timeline_unref(point->timeline);
+	*point = (struct sync_point){0};
+}
+
+void sync_point_move(struct sync_point *to, struct sync_point *from)
+{
+	*to = *from;
+	*from = (struct sync_point){0};
+}
+
+int sync_point_wait(const struct sync_point *point)
+{
+	return syncobj_wait(point->timeline->device, point->timeline->handle, point->value);
+}
+
+void sync_point_signal(struct sync_point *point)
+{
+	const struct timeline *timeline = point->timeline;
+	int error = syncobj_signal(timeline->device, timeline->handle, point->value);
+	if (error < 0)
+		log_limited(LOG_LEVEL_WARN, "a timeline cannot be signalled: %s", strerror(-error));
+	sync_point_clear(point);
+}
+
+/* wp_linux_drm_syncobj_manager_v1.import_timeline(id, fd) */
+static enum relay_verdict handle_import(struct relay_message *message)
+{
+	struct relay_object *object = message->args[0].object;
+	struct syncobj_device *device = connection_of(message->relay)->gpu->syncobjs;
+	struct timeline *timeline = calloc(1, sizeof(*timeline));
+
+	if (!timeline)
+		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
+			"no memory for a timeline");
+	*timeline = (struct timeline){.refs = 1, .device = device};
+	int error = syncobj_import(device, message->args[1].handle.fd, &timeline->handle);
+	if (error < 0) {
+		free(timeline);
+		if (error == -ENOMEM)
+			return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
+				"no memory for a timeline");
+		return relay_fail(message->relay, message->object,
+			WP_LINUX_DRM_SYNCOBJ_MANAGER_V1_ERROR_INVALID_TIMELINE,
+			"the file descriptor is no timeline: %s", strerror(-error));
+	}
+	object->data = timeline;
+	object->data_destroy = forget_timeline;
+	return RELAY_SWALLOW;
+}
+
+/* The host has none of these objects. */
+static enum relay_verdict handle_destroy(struct relay_message *message)
+{
+	return RELAY_SWALLOW;
+}
+
+const struct relay_hook timeline_hooks[] = {
+	{"wp_linux_drm_syncobj_manager_v1", "destroy", handle_destroy, RELAY_DOWN},
+	{"wp_linux_drm_syncobj_manager_v1", "import_timeline", handle_import, RELAY_DOWN},
+	{"wp_linux_drm_syncobj_timeline_v1", "destroy", handle_destroy, RELAY_DOWN},
+	{0},
+};
