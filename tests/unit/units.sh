@@ -36,10 +36,11 @@ python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])'
 expect "$(display "$1")" wayferry-0
 expect "$(display "$1" WAYLAND_DISPLAY=wayland-1)" wayland-1
 
-# The same variables in a login shell as in what the user manager starts; what is set already stays.
+# The same variables in a login shell as in what the user manager starts; what is set already stays. (DISPLAY is there
+# where this machine has an X server.)
 hints=$(sed -n '/^ExecStartPost=/,/[^\\]$/p' "$1/units/wayferry-guest.socket" | grep -oE '\<[A-Z_0-9]+=[^- ][^ ]*' | sort)
 shell=$(env -i PATH="$PATH" XDG_RUNTIME_DIR="$work/run" sh -euc '. "$0"; env' "$1/units/wayferry.sh" |
-    grep -vE '^(PATH|PWD|XDG_RUNTIME_DIR|_|SHLVL|OLDPWD)=' | sort)
+    grep -vE '^(PATH|PWD|XDG_RUNTIME_DIR|_|SHLVL|OLDPWD|DISPLAY)=' | sort)
 expect "$shell" "$hints"
 [ "$(grep -c . <<<"$hints")" = 6 ] || { echo "not six variables: $hints"; exit 1; }
 expect "$(env QT_QPA_PLATFORM=offscreen sh -euc '. "$0"; echo "$QT_QPA_PLATFORM"' "$1/units/wayferry.sh")" offscreen
