@@ -253,11 +253,15 @@ const char *life_settle(struct life *life, bool *more)
 	static const char *const gone[] = {"Xwayland has ended", "the compositor has gone"};
 	struct session *session = &life->session;
 	if (session->x) {
-		/* Also where its socket was not reported: a read for one thing queues others. */
-		*more |= wm_dispatch(session);
 		if (session->released)
 			relay_push(session->relay, RELAY_UP, NULL, 0, NULL, 0);
+		/* What it waited for may have gone, and the event with that. */
+		if (session->released)
+			session->holding = session->released = false;
 		xcb_flush(session->x);
+		/* Also where its socket was not reported: whatever reads, and that does a flush,
+		 * too, may have queued events. The round that finds nothing is the last one. */
+		*more |= wm_dispatch(session);
 		if (xcb_connection_has_error(session->x))
 			session->over = gone[RELAY_DOWN];
 	}

@@ -51,11 +51,15 @@ struct server {
 
 /* The display */
 
-/* Nobody listens at the display's socket: whoever made it is gone. */
+/*
+ * Nobody has the display's socket: whoever made it is gone. A stream socket would be a client, for
+ * which a display like ours starts an X server, and would not be let in by one that does not listen
+ * yet; a datagram socket is told that this is not its kind (EPROTOTYPE), and nobody else anything.
+ */
 static bool socket_is_stale(int number)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	snprintf(address.sun_path, sizeof(address.sun_path), SOCKET_DIRECTORY "/X%d", number);
 	bool stale = fd >= 0 &&
 		connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 &&
@@ -116,17 +120,19 @@ static int listen_on(const struct sockaddr_un *address, socklen_t length)
 static int open_sockets(struct server *server)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	snprintf(server->path, sizeof(server->path), SOCKET_DIRECTORY "/X%d", server->number);
-	size_t length = strlen(server->path);
+	char path[sizeof(server->path)];
+	snprintf(path, sizeof(path), SOCKET_DIRECTORY "/X%d", server->number);
+	size_t length = strlen(path);
 	/* The abstract one has a NUL in front. Containers may share its name and not the directory.
 	 */
-	memcpy(address.sun_path + 1, server->path, length);
+	memcpy(address.sun_path + 1, path, length);
 	server->fds[0] = listen_on(
 		&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + length));
 	if (server->fds[0] < 0)
-		return server->fds[0];
+		return server->fds[0]; /* the path is somebody else's, too */
 	memset(address.sun_path, 0, sizeof(address.sun_path));
-	memcpy(address.sun_path, server->path, length);
+	memcpy(address.sun_path, path, length + 1);
+	memcpy(server->path, path, length + 1);
 	unlink(server->path);
 	server->fds[1] = listen_on(&address, sizeof(address));
 	return server->fds[1] < 0 ? server->fds[1] : 0;

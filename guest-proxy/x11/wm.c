@@ -391,11 +391,17 @@ bool wm_dispatch(struct session *session)
 		free(event);
 		count++;
 	}
-	replies_poll(&session->replies);
+	uint32_t replies = replies_poll(&session->replies);
+	/* Looking for a reply reads the socket, which then is never reported for the events. */
+	if (count == 0 && (event = xcb_poll_for_queued_event(session->x))) {
+		handle_event(session, event);
+		free(event);
+		count++;
+	}
 	if (session->windows.changed && session->managing)
 		list_clients(session);
 	session->windows.changed = false;
-	return count == EVENTS_IN_A_TURN;
+	return count > 0 || replies > 0;
 }
 
 /* Its start */

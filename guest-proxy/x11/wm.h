@@ -8,7 +8,10 @@
 int wm_connect(struct session *session, int fd);
 void wm_disconnect(struct session *session);
 
-/* Handles what X has sent. True: there is more, which another turn shall have. */
+/*
+ * Handles what X has sent, as much as a turn may. True: there was something, so that there may be
+ * more, also where the socket has nothing more to say: call it again before waiting for anything.
+ */
 bool wm_dispatch(struct session *session);
 
 /* Of session_listener. */

@@ -46,8 +46,9 @@ void replies_expect(struct replies *replies, unsigned int sequence, reply_fn fun
 	replies->count++;
 }
 
-void replies_poll(struct replies *replies)
+uint32_t replies_poll(struct replies *replies)
 {
+	uint32_t handled = 0;
 	/* The server answers in the order of the requests. */
 	while (!wl_list_empty(&replies->list)) {
 		struct expected *expected = wl_container_of(replies->list.next, expected, link);
@@ -55,10 +56,12 @@ void replies_poll(struct replies *replies)
 		void *reply = NULL;
 		xcb_generic_error_t *error = NULL;
 		if (!xcb_poll_for_reply(replies->x, found.sequence, &reply, &error))
-			return;
+			return handled;
 		remove_expected(replies, expected);
 		found.function(replies->data, found.subject, reply);
 		free(reply);
 		free(error);
+		handled++;
 	}
+	return handled;
 }

@@ -33,7 +33,7 @@ void replies_finish(struct replies *replies);
 void replies_expect(struct replies *replies, unsigned int sequence, reply_fn function,
 	struct reply_subject subject);
 
-/* Handles what has come. */
-void replies_poll(struct replies *replies);
+/* Handles what has come: so many. It reads from the socket, and events may be queued by that. */
+uint32_t replies_poll(struct replies *replies);
 
 #endif
