@@ -83,7 +83,7 @@ static bool parse(struct settings *settings, int argc, char **argv, int *status)
 		{"socket", "NAME",
 			"Name (in $XDG_RUNTIME_DIR) or absolute path of the display's socket. "
 			"Default: the socket passed by systemd, else the first free one of "
-			"wayland-0, wayland-1, ...",
+			"wayland-0, wayland-1, ... (with --vhost-user wayferry-1, wayferry-2, ...)",
 			.value = &settings->socket},
 		{"device", "PATH",
 			"Render node of the virtio-gpu device. Default: the first one with "
@@ -265,6 +265,7 @@ static bool open_all(struct guest *guest)
 		return false;
 	}
 	guest->listener = listener_create(guest->loop, guest->clients, guest->settings.socket,
+		guest->settings.vhost_user != NULL,
 		guest->settings.socket ? -1 : fd_dup(guest->passed_fd));
 	if (!guest->listener)
 		return false;

@@ -78,9 +78,14 @@ static void probe_compositor(const struct host *host)
 	char path[COMPOSITOR_PATH_BYTES];
 	int fd = compositor_open_socket(&host->settings.policy, path);
 
-	if (fd < 0)
-		log_warn("no compositor at %s yet (%s): guests are refused until there is one",
-			path[0] ? path : "$XDG_RUNTIME_DIR/$WAYLAND_DISPLAY", strerror(-fd));
+	if (fd >= 0)
+		compositor_note(path);
+	else
+		log_warn("no compositor at %s%s yet (%s): guests are refused until there is one",
+			path[0] ? path : "$XDG_RUNTIME_DIR/$WAYLAND_DISPLAY",
+			host->settings.policy.wayland_display ? ""
+							      : ", nor at a wayland-N beside it",
+			strerror(-fd));
 	fd_close(&fd);
 }
 
@@ -137,8 +142,8 @@ static bool open_host(struct host *host)
 /* What is opened or connected from here on comes from the connector. */
 static bool confine_host(struct host *host)
 {
-	struct sockaddr_un compositor;
-	bool has_compositor = compositor_address(&host->settings.policy, &compositor) == 0;
+	struct display_search compositor;
+	bool has_compositor = compositor_places(&host->settings.policy, &compositor) == 0;
 
 	int error = connector_start(has_compositor ? &compositor : NULL, host->settings.socket_path,
 		host->settings.renderer.sandbox != SANDBOX_OFF);

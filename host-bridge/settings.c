@@ -57,8 +57,9 @@ static bool parse_command_line(struct host_options *options, struct host_setting
 			.value = &options->fd},
 		{"wayland-display", "NAME",
 			"The host compositor's socket: an absolute path, or a name in "
-			"$XDG_RUNTIME_DIR. By default $WAYLAND_DISPLAY, else wayland-0. It need "
-			"not be there yet when wayferry-host starts.",
+			"$XDG_RUNTIME_DIR. By default $WAYLAND_DISPLAY, else wayland-0, and while "
+			"nobody listens there any wayland-N of the same user in $XDG_RUNTIME_DIR; "
+			"the log says which. It need not be there yet when wayferry-host starts.",
 			.value = &options->wayland_display},
 		{"vm", "NAME",
 			"The machine's name. Titles of its windows then read \"[NAME] TITLE\", "

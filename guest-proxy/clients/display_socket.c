@@ -95,7 +95,21 @@ static int bind_name(struct display_socket *display, const char *directory, cons
 	return result;
 }
 
-bool display_socket_bind(struct display_socket *display, const char *name)
+static int bind_first_free(
+	struct display_socket *display, const char *directory, bool beside_others)
+{
+	int result = -EWOULDBLOCK;
+
+	for (int i = beside_others; i < DISPLAYS_MAX && result == -EWOULDBLOCK; i++) {
+		char candidate[16];
+		snprintf(candidate, sizeof(candidate), "%s-%d",
+			beside_others ? "wayferry" : "wayland", i);
+		result = bind_name(display, directory, candidate);
+	}
+	return result;
+}
+
+bool display_socket_bind(struct display_socket *display, const char *name, bool beside_others)
 {
 	const char *directory = getenv("XDG_RUNTIME_DIR");
 	int result;
@@ -114,12 +128,7 @@ bool display_socket_bind(struct display_socket *display, const char *name)
 	} else if (name) {
 		result = bind_name(display, directory, name);
 	} else {
-		result = -EWOULDBLOCK;
-		for (int i = 0; i < DISPLAYS_MAX && result == -EWOULDBLOCK; i++) {
-			char candidate[16];
-			snprintf(candidate, sizeof(candidate), "wayland-%d", i);
-			result = bind_name(display, directory, candidate);
-		}
+		result = bind_first_free(display, directory, beside_others);
 	}
 	if (result == -EWOULDBLOCK)
 		log_err("another display server listens on %s already", display->path);

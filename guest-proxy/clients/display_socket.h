@@ -19,9 +19,11 @@ struct display_socket {
 
 /*
  * Listens at @name, a socket's name in $XDG_RUNTIME_DIR or an absolute path; NULL: the first free
- * one of wayland-0, wayland-1, ... False with a log line.
+ * one of wayland-0, wayland-1, ..., or, @beside_others, of wayferry-1, wayferry-2, ...: where
+ * compositors of their own are, the names wayland-N are theirs, and wayferry-host looks for them
+ * there. False with a log line.
  */
-bool display_socket_bind(struct display_socket *display, const char *name);
+bool display_socket_bind(struct display_socket *display, const char *name, bool beside_others);
 /* Takes the socket that systemd passed; its files stay systemd's. False (log line): it has no path.
  */
 bool display_socket_adopt(struct display_socket *display, int fd);

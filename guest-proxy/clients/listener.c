@@ -44,8 +44,8 @@ static int handle_connection(int fd, uint32_t mask, void *data)
 	return 0;
 }
 
-struct listener *listener_create(
-	struct wl_event_loop *loop, struct clients *clients, const char *name, int passed_fd)
+struct listener *listener_create(struct wl_event_loop *loop, struct clients *clients,
+	const char *name, bool beside_others, int passed_fd)
 {
 	struct listener *listener = calloc(1, sizeof(*listener));
 	if (!listener) {
@@ -56,7 +56,7 @@ struct listener *listener_create(
 	listener->clients = clients;
 	listener->socket = DISPLAY_SOCKET_NONE;
 	if (passed_fd >= 0 ? !display_socket_adopt(&listener->socket, passed_fd)
-			   : !display_socket_bind(&listener->socket, name))
+			   : !display_socket_bind(&listener->socket, name, beside_others))
 		goto fail;
 	listener->retry = wl_event_loop_add_timer(loop, handle_retry, listener);
 	listener->source = wl_event_loop_add_fd(

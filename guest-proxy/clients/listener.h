@@ -10,11 +10,11 @@ struct listener;
 
 /*
  * Listens and gives what connects to @clients (borrowed, as is @loop). @passed_fd: a listening
- * socket from systemd (taken, also on error), or -1: then @name as display_socket_bind has it. NULL
- * with a log line.
+ * socket from systemd (taken, also on error), or -1: then @name and @beside_others as
+ * display_socket_bind has them. NULL with a log line.
  */
-struct listener *listener_create(
-	struct wl_event_loop *loop, struct clients *clients, const char *name, int passed_fd);
+struct listener *listener_create(struct wl_event_loop *loop, struct clients *clients,
+	const char *name, bool beside_others, int passed_fd);
 /* Closes and removes the socket. NULL is fine. */
 void listener_destroy(struct listener *listener);
 

@@ -40,6 +40,7 @@ struct answer {
 	uint32_t serial;
 	int32_t error; /* 0 or -errno */
 	struct ucred peer;
+	struct sockaddr_un taken; /* where the connection leads */
 };
 
 static struct {
@@ -49,22 +50,12 @@ static struct {
 	struct spare {
 		int fd;
 		int64_t since_ms;
+		struct sockaddr_un taken;
 	} spares[MAX_SPARE];
 	size_t n_spares;
 } connector = {.socket = -1};
 
 /* --- what both can do --- */
-
-static int open_connection(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
-		return fd;
-	int error = -errno;
-	fd_close(&fd);
-	return error;
-}
 
 static int read_peer(int socket, struct ucred *peer)
 {
@@ -77,7 +68,10 @@ static int read_peer(int socket, struct ucred *peer)
 struct served {
 	int socket;
 	bool has_compositor;
-	struct sockaddr_un compositor;
+	struct display_search compositor;
+	struct sockaddr_un taken;
+	uid_t uid;
+	pid_t frontend;          /* who asked last was told of this one; 0: nobody was */
 	const char *socket_path; /* or NULL */
 	struct stat socket_status;
 };
@@ -93,7 +87,7 @@ static void remove_socket(const struct served *served)
 }
 
 /* Answers one request. False: the process has left. */
-static bool serve(const struct served *served)
+static bool serve(struct served *served)
 {
 	struct request request;
 	int fds[FD_MESSAGE_MAX], connection = -1;
@@ -106,10 +100,14 @@ static bool serve(const struct served *served)
 		return false;
 	struct answer answer = {.serial = request.serial, .error = -EINVAL};
 	if (request.type == REQUEST_CONNECT && served->has_compositor) {
-		connection = open_connection(&served->compositor);
+		connection = display_search_connect(
+			&served->compositor, &served->taken, served->uid, served->frontend);
 		answer.error = connection < 0 ? connection : 0;
+		answer.taken = served->taken;
 	} else if (request.type == REQUEST_PEER && n_fds == 1) {
 		answer.error = read_peer(fds[0], &answer.peer);
+		if (answer.error == 0 && answer.peer.uid == served->uid)
+			served->frontend = answer.peer.pid;
 	} else if (request.type == REQUEST_REMOVE) {
 		remove_socket(served);
 		answer.error = 0;
@@ -158,8 +156,8 @@ static void confine(const struct served *served)
 	filter_load(EPERM, rules, ARRAY_LENGTH(rules));
 }
 
-static void run_connector(const struct served *served, bool confined) __attribute__((noreturn));
-static void run_connector(const struct served *served, bool confined)
+static void run_connector(struct served *served, bool confined) __attribute__((noreturn));
+static void run_connector(struct served *served, bool confined)
 {
 	sigset_t none;
 
@@ -187,9 +185,9 @@ static void run_connector(const struct served *served, bool confined)
 
 /* --- our side of it --- */
 
-int connector_start(const struct sockaddr_un *compositor, const char *socket_path, bool confined)
+int connector_start(const struct display_search *compositor, const char *socket_path, bool confined)
 {
-	struct served served = {.has_compositor = compositor != NULL};
+	struct served served = {.has_compositor = compositor != NULL, .uid = geteuid()};
 	int sockets[2];
 
 	if (compositor)
@@ -210,21 +208,23 @@ int connector_start(const struct sockaddr_un *compositor, const char *socket_pat
 	return error;
 }
 
-static void keep_spare(int fd)
+static void keep_spare(int fd, const struct sockaddr_un *taken)
 {
 	if (connector.n_spares == MAX_SPARE)
 		fd_close(&fd);
 	else
-		connector.spares[connector.n_spares++] = (struct spare){fd, monotonic_ms()};
+		connector.spares[connector.n_spares++] = (struct spare){fd, monotonic_ms(), *taken};
 }
 
 /* A connection that is new enough: the compositor may have gone since. -1: there is none. */
-static int take_spare(void)
+static int take_spare(struct sockaddr_un *taken)
 {
 	while (connector.n_spares > 0) {
 		struct spare spare = connector.spares[--connector.n_spares];
-		if (monotonic_ms() - spare.since_ms < SPARE_MS)
+		if (monotonic_ms() - spare.since_ms < SPARE_MS) {
+			*taken = spare.taken;
 			return spare.fd;
+		}
 		fd_close(&spare.fd);
 	}
 	return -1;
@@ -254,7 +254,7 @@ static int receive_late(void)
 
 	while ((error = receive(&answer, &fd)) == 0)
 		if (fd >= 0)
-			keep_spare(fd);
+			keep_spare(fd, &answer.taken);
 	return error;
 }
 
@@ -284,7 +284,7 @@ static int ask(
 		if (error == 0 && answer->serial == request.serial)
 			return answer->error;
 		if (error == 0 && *answer_fd >= 0)
-			keep_spare(*answer_fd);
+			keep_spare(*answer_fd, &answer->taken);
 		else if (error < 0 && error != -EAGAIN)
 			return error;
 		*answer_fd = -1;
@@ -292,15 +292,15 @@ static int ask(
 	return -EAGAIN;
 }
 
-int connector_connect(const struct sockaddr_un *address)
+int connector_connect(const struct display_search *compositor, struct sockaddr_un *taken)
 {
 	struct answer answer;
 	int fd;
 
 	if (connector.socket < 0)
-		return open_connection(address);
+		return display_search_connect(compositor, taken, geteuid(), 0);
 	int error = receive_late();
-	fd = take_spare();
+	fd = take_spare(taken);
 	if (fd >= 0)
 		return fd;
 	/* Who asks again gets the answer that is still to come: the compositor shall not see more
@@ -308,6 +308,8 @@ int connector_connect(const struct sockaddr_un *address)
 	if (connector.last_serial != connector.answered)
 		return error;
 	error = ask(REQUEST_CONNECT, -1, CONNECTION_MS, &answer, &fd);
+	if (error == 0)
+		*taken = answer.taken;
 	return error < 0 ? error : fd >= 0 ? fd : -EPROTO;
 }
 

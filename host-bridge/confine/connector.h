@@ -1,7 +1,7 @@
 /*
  * What a process needs from outside once it is confined: a helper process, the connector, is
- * started before. It knows the compositor's socket and the process's own, and nothing else; it is
- * told only which of three things to do.
+ * started before. It knows where compositors listen and the process's own socket, and nothing
+ * else; it is told only which of three things to do.
  *
  * There is one connector, the process's. Until it is started, the functions here do their work
  * themselves.
@@ -13,17 +13,23 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "host-bridge/confine/display_search.h"
+
 /*
  * Forks the connector, before the sandbox is entered and any thread is there. @compositor: the only
- * address that it connects to; NULL: none. @socket_path: the file of our own socket, which it
+ * places that it connects to; NULL: none. @socket_path: the file of our own socket, which it
  * removes when told to; NULL: none. @confined: it makes only the system calls that it needs. 0 or
  * -errno.
  */
-int connector_start(const struct sockaddr_un *compositor, const char *socket_path, bool confined);
+int connector_start(
+	const struct display_search *compositor, const char *socket_path, bool confined);
 
-/* A non-blocking connection to @address, which is the one that the connector knows: an fd, -EAGAIN
- * (its queue is full, or the connector does not answer at once: ask again later), or -errno. */
-int connector_connect(const struct sockaddr_un *address);
+/*
+ * A non-blocking connection to the compositor at one of the places of @compositor, which are those
+ * that the connector knows; *@taken gets the one: an fd, -EAGAIN (its queue is full, or the
+ * connector does not answer at once: ask again later), or -errno.
+ */
+int connector_connect(const struct display_search *compositor, struct sockaddr_un *taken);
 
 /*
  * Who has connected @socket, as the host's user ids have it: in a user namespace of its own this

@@ -23,6 +23,7 @@
 #include <wayland-server-protocol.h>
 
 #include "host-bridge/confine/connector.h"
+#include "host-bridge/confine/display_search.h"
 #include "host-bridge/policy/policy.h"
 #include "protocol/base/byte_queue.h"
 #include "protocol/base/bytes.h"
@@ -347,17 +348,22 @@ static int handle_readiness(int fd, uint32_t mask, void *data)
 	return 0;
 }
 
-int compositor_address(const struct policy *policy, struct sockaddr_un *address)
+int compositor_places(const struct policy *policy, struct display_search *places)
 {
 	const char *display = policy->wayland_display;
 	const char *directory = getenv("XDG_RUNTIME_DIR");
+	struct sockaddr_un *address = &places->first;
 	int length;
+
+	*places = (struct display_search){.first.sun_family = AF_UNIX};
+	if (!display && directory && directory[0] == '/' &&
+		strlen(directory) < sizeof(places->directory))
+		strcpy(places->directory, directory);
 
 	if (!display)
 		display = getenv("WAYLAND_DISPLAY");
 	if (!display || !display[0])
 		display = "wayland-0";
-	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
 	if (display[0] == '/')
 		length = snprintf(address->sun_path, sizeof(address->sun_path), "%s", display);
 	else if (directory && directory[0] == '/')
@@ -370,13 +376,27 @@ int compositor_address(const struct policy *policy, struct sockaddr_un *address)
 
 int compositor_open_socket(const struct policy *policy, char path[COMPOSITOR_PATH_BYTES])
 {
-	struct sockaddr_un address;
-	int status = compositor_address(policy, &address);
+	static struct sockaddr_un taken; /* only of use until there is a connector */
+	struct display_search places;
+	int status = compositor_places(policy, &places);
 
-	snprintf(path, COMPOSITOR_PATH_BYTES, "%s", status < 0 ? "" : address.sun_path);
-	if (status < 0)
-		return status;
-	return connector_connect(&address);
+	if (status == 0)
+		status = connector_connect(&places, &taken);
+	else
+		places.first.sun_path[0] = 0;
+	snprintf(path, COMPOSITOR_PATH_BYTES, "%s",
+		status < 0 ? places.first.sun_path : taken.sun_path);
+	return status;
+}
+
+void compositor_note(const char *path)
+{
+	static char last[COMPOSITOR_PATH_BYTES];
+
+	if (strcmp(last, path) == 0)
+		return;
+	snprintf(last, sizeof(last), "%s", path);
+	log_info("the compositor is at %s", path);
 }
 
 static int handle_again(void *data);
@@ -411,6 +431,7 @@ static int try_connect(struct compositor *compositor)
 		return 0;
 	remove_again(compositor);
 	if (fd >= 0) {
+		compositor_note(path);
 		compositor->fd = fd;
 		return 0;
 	}

@@ -9,7 +9,7 @@ tests=(
     weston-terminal:4 weston-flower:4 weston-subsurfaces:17 gtk4-widget-factory:43 gtk3-widget-factory:35
     qt6:3 mpv:9 chromium:5
     foot:3 imv:4 sdl2:4 firefox:7 xwayland:4
-    command:4
+    command:4 late-compositor:4
 )
 full=(silent-command:12)
 
@@ -224,6 +224,33 @@ test_silent_command() {
     alive "${PID[silent]}" || fail "the command was disturbed"
     stop silent
     [ "$(grep -c 'has not connected' "$LOGS/silent.log")" = 1 ] || fail "it is said again"
+}
+
+# ---- a compositor that comes after wayferry-host, under a name that nobody told it
+
+host_started() {
+    spawn bridge-host "$WAYFERRY_BUILD/host-bridge/wayferry-host" --socket "$XDG_RUNTIME_DIR/bridge.gpu" --sandbox "$1"
+    until_true 10 test -S "$XDG_RUNTIME_DIR/bridge.gpu" || fail "wayferry-host does not listen"
+    bridge_start_guest bridge
+}
+
+# window_through DISPLAY: a client of the bridge shows its window there.
+window_through() {
+    spawn client env WAYLAND_DISPLAY=bridge "$WAYFERRY_CLIENTS/shm-client" --size 200x200 --frames 1 --hold --solid --seed 7
+    until_true 20 not screen_is "$1" "$WORK/$1.empty.png" || fail "no window on $1"
+    grep -q "the compositor is at $XDG_RUNTIME_DIR/$1\$" "$LOGS/bridge-host.log" || fail "wayferry-host does not say which it took"
+    stop client
+}
+
+test_late_compositor() {
+    host_started on
+    WAYLAND_DISPLAY=bridge limited 20 "$WAYFERRY_CLIENTS/shm-client" --frames 1 && fail "a window without a compositor"
+    weston_start wayland-2
+    window_through wayland-2
+    stop wayland-2
+    weston_start wayland-4
+    window_through wayland-4
+    bridge_stop
 }
 
 e2e_main "$@"

@@ -77,7 +77,7 @@ static int run_sandboxed(bool (*check)(void))
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		alarm(10);
-		const struct sockaddr_un compositor = address();
+		const struct display_search compositor = {.first = address()};
 		if (connector_start(&compositor, socket_path, true) < 0)
 			_exit(3);
 		_exit(sandbox_enter(SANDBOX_ON) ? check() ? 0 : 1 : 2);
@@ -180,11 +180,12 @@ static void memory_and_events_work_on(void **state)
 
 static bool check_sockets(void)
 {
-	struct sockaddr_un server = address();
+	struct display_search server = {.first = address()};
+	struct sockaddr_un taken;
 	int client;
 	/* Slow is not broken: it says so, and is asked again. */
 	do {
-		client = connector_connect(&server);
+		client = connector_connect(&server, &taken);
 	} while (client == -EAGAIN);
 	bool good = expect(client >= 0, "a connection");
 	int peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
@@ -201,7 +202,7 @@ static bool check_sockets(void)
 			credentials.pid > 0 && credentials.pid != getpid(),
 		"telling who the peer is");
 	for (int i = 0; i < 100; i++) {
-		int more = connector_connect(&server);
+		int more = connector_connect(&server, &taken);
 		if (more == -EAGAIN) /* the listener's queue is full */
 			break;
 		good &= expect(more >= 0 && i < 99, "many connections");
@@ -245,7 +246,7 @@ static void the_socket_is_removed_at_the_end_unless_it_is_somebody_elses(void **
 	snprintf(name, sizeof(name), "%s.away", socket_path);
 	pid_t pid = fork();
 	if (pid == 0) {
-		const struct sockaddr_un compositor = address();
+		const struct display_search compositor = {.first = address()};
 		bool good = connector_start(&compositor, socket_path, true) == 0 &&
 			rename(socket_path, name) == 0 && close(creat(socket_path, 0600)) == 0;
 		_exit(good && sandbox_enter(SANDBOX_ON) && check_replaced() ? 0 : 1);

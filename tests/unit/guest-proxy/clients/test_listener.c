@@ -72,12 +72,12 @@ static void run(void)
 
 static void the_first_free_display_is_taken(void **state)
 {
-	struct listener *first = listener_create(loop, clients, NULL, -1);
-	struct listener *second = listener_create(loop, clients, NULL, -1);
+	struct listener *first = listener_create(loop, clients, NULL, false, -1);
+	struct listener *second = listener_create(loop, clients, NULL, false, -1);
 	assert_string_equal(listener_display(first), "wayland-0");
 	assert_string_equal(listener_display(second), "wayland-1");
 	listener_destroy(first);
-	first = listener_create(loop, clients, NULL, -1);
+	first = listener_create(loop, clients, NULL, false, -1);
 	assert_string_equal(listener_display(first), "wayland-0");
 	int fd = connect_name("wayland-1");
 	run();
@@ -87,12 +87,22 @@ static void the_first_free_display_is_taken(void **state)
 	listener_destroy(second);
 }
 
+static void beside_other_compositors_the_names_are_ours(void **state)
+{
+	struct listener *first = listener_create(loop, clients, NULL, true, -1);
+	struct listener *second = listener_create(loop, clients, NULL, true, -1);
+	assert_string_equal(listener_display(first), "wayferry-1");
+	assert_string_equal(listener_display(second), "wayferry-2");
+	listener_destroy(first);
+	listener_destroy(second);
+}
+
 static void a_name_in_use_is_refused(void **state)
 {
-	struct listener *listener = listener_create(loop, clients, "mine", -1);
+	struct listener *listener = listener_create(loop, clients, "mine", false, -1);
 	assert_non_null(listener);
 	assert_string_equal(listener_display(listener), "mine");
-	assert_null(listener_create(loop, clients, "mine", -1));
+	assert_null(listener_create(loop, clients, "mine", false, -1));
 	int fd = connect_name("mine"); /* and not broken by the attempt */
 	assert_true(fd >= 0);
 	close(fd);
@@ -106,7 +116,7 @@ static void a_socket_left_behind_is_replaced(void **state)
 	int dead = socket(AF_UNIX, SOCK_STREAM, 0);
 	assert_int_equal(bind(dead, (struct sockaddr *)&address, sizeof(address)), 0);
 	close(dead);
-	struct listener *listener = listener_create(loop, clients, NULL, -1);
+	struct listener *listener = listener_create(loop, clients, NULL, false, -1);
 	assert_string_equal(listener_display(listener), "wayland-0");
 	int fd = connect_name("wayland-0");
 	assert_true(fd >= 0);
@@ -119,11 +129,11 @@ static void an_absolute_path_needs_no_runtime_directory(void **state)
 	char path[100];
 	snprintf(path, sizeof(path), "%s/display", directory);
 	unsetenv("XDG_RUNTIME_DIR");
-	struct listener *listener = listener_create(loop, clients, path, -1);
+	struct listener *listener = listener_create(loop, clients, path, false, -1);
 	assert_non_null(listener);
 	assert_string_equal(listener_display(listener), path);
 	listener_destroy(listener);
-	assert_null(listener_create(loop, clients, "name", -1));
+	assert_null(listener_create(loop, clients, "name", false, -1));
 }
 
 static void bad_places_are_refused(void **state)
@@ -131,16 +141,16 @@ static void bad_places_are_refused(void **state)
 	char name[200];
 	memset(name, 'x', sizeof(name) - 1);
 	name[sizeof(name) - 1] = 0;
-	assert_null(listener_create(loop, clients, name, -1));
-	assert_null(listener_create(loop, clients, "../up", -1));
-	assert_null(listener_create(loop, clients, "/nonexistent/display", -1));
+	assert_null(listener_create(loop, clients, name, false, -1));
+	assert_null(listener_create(loop, clients, "../up", false, -1));
+	assert_null(listener_create(loop, clients, "/nonexistent/display", false, -1));
 	chmod(directory, 0777);
-	assert_null(listener_create(loop, clients, NULL, -1));
+	assert_null(listener_create(loop, clients, NULL, false, -1));
 	chmod(directory, 0700);
 	setenv("XDG_RUNTIME_DIR", "tmp", 1);
-	assert_null(listener_create(loop, clients, NULL, -1));
+	assert_null(listener_create(loop, clients, NULL, false, -1));
 	setenv("XDG_RUNTIME_DIR", "/nonexistent", 1);
-	assert_null(listener_create(loop, clients, NULL, -1));
+	assert_null(listener_create(loop, clients, NULL, false, -1));
 }
 
 static int listen_at(struct sockaddr_un *address, const char *name)
@@ -157,7 +167,7 @@ static void a_passed_socket_is_adopted_and_left_in_place(void **state)
 {
 	struct sockaddr_un address;
 	int fd = listen_at(&address, "passed");
-	struct listener *listener = listener_create(loop, clients, NULL, fd);
+	struct listener *listener = listener_create(loop, clients, NULL, false, fd);
 	assert_non_null(listener);
 	assert_string_equal(listener_display(listener), "passed");
 	int client = connect_name("passed");
@@ -177,7 +187,7 @@ static double cpu_seconds(void)
 
 static void out_of_fds_waits_without_spinning_and_recovers(void **state)
 {
-	struct listener *listener = listener_create(loop, clients, NULL, -1);
+	struct listener *listener = listener_create(loop, clients, NULL, false, -1);
 	int fd = connect_name("wayland-0");
 	struct rlimit limit, none;
 	getrlimit(RLIMIT_NOFILE, &limit);
@@ -208,6 +218,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_first_free_display_is_taken),
+		TEST(beside_other_compositors_the_names_are_ours),
 		TEST(a_name_in_use_is_refused),
 		TEST(a_socket_left_behind_is_replaced),
 		TEST(an_absolute_path_needs_no_runtime_directory),

@@ -18,7 +18,8 @@
 #include "tests/unit/fd_count.h"
 
 static char directory[64];
-static struct sockaddr_un address;
+static struct sockaddr_un address, taken;
+static struct display_search places;
 static int listener, fds_before;
 static pid_t helper;
 
@@ -46,7 +47,8 @@ static int set_up(void **state)
 	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
 	assert_int_equal(listen(listener, 2), 0);
-	assert_int_equal(connector_start(&address, NULL, true), 0);
+	places = (struct display_search){.first = address};
+	assert_int_equal(connector_start(&places, NULL, true), 0);
 	helper = find_child();
 	return 0;
 }
@@ -68,7 +70,8 @@ static int connect_in_time(void)
 {
 	int64_t start = monotonic_ms();
 	int fd;
-	while ((fd = connector_connect(&address)) == -EAGAIN && monotonic_ms() - start < 1000)
+	while ((fd = connector_connect(&places, &taken)) == -EAGAIN &&
+		monotonic_ms() - start < 1000)
 		usleep(1000);
 	return fd;
 }
@@ -115,12 +118,13 @@ static void a_connector_that_is_stopped_is_not_waited_for(void **state)
 	assert_int_equal(waitpid(helper, &status, WUNTRACED), helper);
 	int64_t start = monotonic_ms();
 	for (int i = 0; i < 1000; i++)
-		assert_int_equal(connector_connect(&address), -EAGAIN);
+		assert_int_equal(connector_connect(&places, &taken), -EAGAIN);
 	assert_true(monotonic_ms() - start < 1000);
 	/* It goes on: what came too late for those serves the next ones, and is not lost. */
 	assert_int_equal(kill(helper, SIGCONT), 0);
 	start = monotonic_ms();
-	while ((fd = connector_connect(&address)) == -EAGAIN && monotonic_ms() - start < 10000)
+	while ((fd = connector_connect(&places, &taken)) == -EAGAIN &&
+		monotonic_ms() - start < 10000)
 		usleep(1000);
 	assert_true(fd >= 0);
 	close(fd);
@@ -137,9 +141,9 @@ static void a_connector_that_has_ended_is_an_error(void **state)
 
 	assert_int_equal(kill(helper, SIGKILL), 0);
 	int64_t start = monotonic_ms();
-	while (connector_connect(&address) != -EPIPE && monotonic_ms() - start < 10000)
+	while (connector_connect(&places, &taken) != -EPIPE && monotonic_ms() - start < 10000)
 		usleep(1000);
-	assert_int_equal(connector_connect(&address), -EPIPE);
+	assert_int_equal(connector_connect(&places, &taken), -EPIPE);
 	assert_int_equal(connector_peer(listener, &credentials), -EPIPE);
 }
 

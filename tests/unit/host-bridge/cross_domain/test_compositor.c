@@ -27,10 +27,33 @@ static void the_socket_is_found_as_clients_find_it(void **state)
 	char default_path[64];
 	snprintf(default_path, sizeof(default_path), "%s/wayland-0", directory);
 	unsetenv("WAYLAND_DISPLAY");
-	assert_null(connect_to(NULL));
+	assert_null(connect_to("wayland-0"));
 	rename(path, default_path);
 	expect_connection(NULL);
 	rename(default_path, path);
+}
+
+/* wayland-9 is not what the environment names, but the only one that answers. */
+static void a_compositor_beside_the_named_one_is_found_and_told_of(void **state)
+{
+	char other_path[64], line[96];
+
+	snprintf(other_path, sizeof(other_path), "%s/wayland-9", directory);
+	snprintf(line, sizeof(line), "the compositor is at %s\n", other_path);
+	setenv("XDG_RUNTIME_DIR", directory, 1);
+	setenv("WAYLAND_DISPLAY", "wayland-3", 1);
+	rename(path, other_path);
+	log_set_level(LOG_LEVEL_INFO);
+	log_capture_begin();
+	expect_connection(NULL);
+	expect_connection(NULL);
+	log_capture_end();
+	log_set_level(LOG_LEVEL_WARN);
+	assert_true(log_captured(line));
+	assert_null(strstr(strstr(log_capture_text, line) + 1, line));
+	assert_null(connect_to("wayland-3"));
+	rename(other_path, path);
+	unsetenv("WAYLAND_DISPLAY");
 }
 
 static void without_a_compositor_there_is_no_connection(void **state)
@@ -327,6 +350,7 @@ int main(void)
 	setrlimit(RLIMIT_NOFILE, &(struct rlimit){4096, 4096});
 	const struct CMUnitTest tests[] = {
 		TEST(the_socket_is_found_as_clients_find_it),
+		TEST(a_compositor_beside_the_named_one_is_found_and_told_of),
 		TEST(without_a_compositor_there_is_no_connection),
 		TEST(many_failed_connections_are_few_log_lines),
 		TEST(a_busy_compositor_is_asked_again_and_gets_all),

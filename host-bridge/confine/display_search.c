@@ -1,0 +1,81 @@
+/* Finding the compositor among the sockets of the user's runtime directory. */
+#include "host-bridge/confine/display_search.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "protocol/base/fd.h"
+
+#define DISPLAYS_MAX 33 /* wayland-0 to wayland-32, as libwayland makes them */
+
+static int connect_to(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
+		return fd;
+	int error = -errno;
+	fd_close(&fd);
+	return error;
+}
+
+/* Whether who listens at the other end may be taken for the compositor. */
+static bool is_of(int fd, uid_t uid, pid_t not_pid)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == uid &&
+		(not_pid == 0 || peer.pid != not_pid);
+}
+
+/* As connect_to, for a place that nobody has named. */
+static int connect_to_found(const struct sockaddr_un *address, uid_t uid, pid_t not_pid)
+{
+	int fd = connect_to(address);
+
+	if (fd < 0 || is_of(fd, uid, not_pid))
+		return fd;
+	fd_close(&fd);
+	return -EPERM;
+}
+
+static bool nth_display(const char *directory, int n, struct sockaddr_un *address)
+{
+	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	int length = snprintf(
+		address->sun_path, sizeof(address->sun_path), "%s/wayland-%d", directory, n);
+	return (size_t)length < sizeof(address->sun_path);
+}
+
+/* Nobody is there: not yet, or not any more. */
+static bool absent(int result)
+{
+	return result < 0 && result != -EAGAIN && result != -EMFILE && result != -ENFILE;
+}
+
+int display_search_connect(
+	const struct display_search *search, struct sockaddr_un *taken, uid_t uid, pid_t not_pid)
+{
+	const bool named = search->first.sun_family == AF_UNIX;
+	struct sockaddr_un address = search->first;
+	int error = -ENOENT, result = -ENOENT;
+
+	if (search->directory[0] && taken->sun_family == AF_UNIX &&
+		strcmp(taken->sun_path, address.sun_path) != 0)
+		result = connect_to_found(taken, uid, not_pid);
+	if (!absent(result))
+		return result;
+	if (named)
+		result = error = connect_to(&address);
+	for (int n = 0; n < DISPLAYS_MAX && absent(result) && search->directory[0]; n++) {
+		if (nth_display(search->directory, n, &address))
+			result = connect_to_found(&address, uid, not_pid);
+	}
+	if (absent(result))
+		return error;
+	*taken = address;
+	return result;
+}
