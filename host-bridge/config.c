@@ -109,9 +109,12 @@ static int handle_entry(void *data, const char *section, const char *key, const 
 		why = policy_restrict(reading->config->policy, entry->key, entry->value);
 	else if (strcmp(section, "limits") == 0)
 		why = quota_set(reading->config->quota, entry->key, entry->value);
+	else if (transfer_rules_section(section))
+		why = transfer_rules_set(
+			&reading->config->policy->rules, section, entry->key, entry->value);
 	else
 		why = "there is no such section: options stand above all sections, and besides "
-		      "there are [policy] and [limits]";
+		      "there are [clipboard], [primary], [drags], [policy] and [limits]";
 	if (why)
 		note_fault(reading, "%s = %s: %s", key, value, why);
 	return 1;

@@ -69,8 +69,8 @@ static bool parse_command_line(struct host_options *options, struct host_setting
 			.value = &options->vm},
 		{"clipboard", "WAYS",
 			"Which ways clipboards, primary selections and drags go: both (the "
-			"default), to-host, to-guest or none. Without to-guest, the machine's own "
-			"windows cannot paste from each other either.",
+			"default), to-host, to-guest or none. What this leaves open the sections "
+			"[clipboard], [primary] and [drags] of the file can narrow.",
 			.value = &options->clipboard},
 		{"renderer", "KINDS",
 			"What renders 3D for the guest: none (the default), or a list of virgl "
@@ -281,8 +281,10 @@ static bool apply_clipboard(struct policy *policy, const char *ways)
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(words); i++) {
 		if (strcmp(ways ? ways : "both", words[i].ways) == 0) {
-			policy->refuse_clipboard_to_host = !words[i].to_host;
-			policy->refuse_clipboard_to_guest = !words[i].to_guest;
+			if (!words[i].to_host)
+				transfer_rules_close(&policy->rules, TRANSFER_TO_HOST);
+			if (!words[i].to_guest)
+				transfer_rules_close(&policy->rules, TRANSFER_TO_GUEST);
 			return true;
 		}
 	}

@@ -8,6 +8,8 @@
 #include "host-bridge/policy/buffers/hooks.h"
 #include "host-bridge/policy/policy_hooks.h"
 #include "host-bridge/policy/surfaces/hooks.h"
+#include "host-bridge/policy/transfers/hooks.h"
+#include "host-bridge/transfers/transfers.h"
 #include "protocol/base/bytes.h"
 
 #define MAX_OBJECTS 65536
@@ -15,14 +17,10 @@
 
 bool policy_init(struct policy *policy)
 {
-	static const struct relay_hook none[] = {{0}};
 	const struct relay_hook *tables[] = {policy_buffer_hooks, policy_surface_hooks,
 		policy_region_hooks, policy_focus_hooks, policy_global_hooks, policy_dmabuf_hooks,
-		policy_text_hooks(), policy_pipe_hooks,
-		policy->refuse_clipboard_to_host ? policy_clipboard_to_host_hooks
-						 : policy_drag_hooks,
-		policy->refuse_clipboard_to_guest ? policy_clipboard_to_guest_hooks : none, NULL,
-		NULL};
+		policy_text_hooks(), policy_pipe_hooks, policy_clipboard_hooks, policy_offer_hooks,
+		NULL, NULL};
 	struct relay_hook *fd_hooks = policy_fd_hooks_create(tables);
 
 	if (!fd_hooks)
@@ -31,11 +29,12 @@ bool policy_init(struct policy *policy)
 	policy->hooks = relay_hooks_create(tables);
 	free(fd_hooks);
 	policy->counters = calloc(1, sizeof(*policy->counters));
+	policy->transfers = transfers_create();
 	if (policy->max_objects == 0)
 		policy->max_objects = MAX_OBJECTS;
 	if (policy->connect_timeout_ms == 0)
 		policy->connect_timeout_ms = CONNECT_TIMEOUT_MS;
-	if (policy->hooks && policy->counters)
+	if (policy->hooks && policy->counters && policy->transfers)
 		return true;
 	policy_finish(policy);
 	return false;
@@ -47,6 +46,8 @@ void policy_finish(struct policy *policy)
 	policy->hooks = NULL;
 	free(policy->counters);
 	policy->counters = NULL;
+	transfers_destroy(policy->transfers);
+	policy->transfers = NULL;
 }
 
 bool policy_vm_name_good(const char *name)
@@ -61,8 +62,7 @@ bool policy_vm_name_good(const char *name)
 void policy_print(const struct policy *policy)
 {
 	policy_print_rules(policy);
-	printf("clipboard to host: %s\n", policy->refuse_clipboard_to_host ? "no" : "yes");
-	printf("clipboard to guest: %s\n", policy->refuse_clipboard_to_guest ? "no" : "yes");
+	transfer_rules_print(&policy->rules, stdout);
 }
 
 void policy_print_counters(const struct policy *policy, FILE *out)
@@ -83,6 +83,10 @@ void policy_print_counters(const struct policy *policy, FILE *out)
 		{"dma-bufs handed on", counters->dmabufs_handed_on},
 		{"dma-bufs as wl_shm", counters->dmabufs_as_shm},
 		{"dma-bufs as shadowed wl_shm", counters->dmabufs_shadowed},
+		{"transfers to the host refused", counters->transfers_refused[TRANSFER_TO_HOST]},
+		{"transfers to the guest refused", counters->transfers_refused[TRANSFER_TO_GUEST]},
+		{"selections withheld from the guest", counters->offers_withheld},
+		{"types of clipboards and drags withheld", counters->types_withheld},
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++)
 		fprintf(out, "%s %" PRIu64 "\n", lines[i].name, lines[i].value);

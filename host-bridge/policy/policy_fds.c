@@ -22,9 +22,6 @@ static enum relay_verdict handle_pipe_event(struct relay_message *message)
 }
 
 const struct relay_hook policy_pipe_hooks[] = {
-	{"wl_data_source", "send", handle_pipe_event, RELAY_UP},
-	{"zwp_primary_selection_source_v1", "send", handle_pipe_event, RELAY_UP},
-	{"gtk_primary_selection_source", "send", handle_pipe_event, RELAY_UP},
 	{"ext_data_control_source_v1", "send", handle_pipe_event, RELAY_UP},
 	{"zwlr_data_control_source_v1", "send", handle_pipe_event, RELAY_UP},
 	{0},

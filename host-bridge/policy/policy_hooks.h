@@ -10,10 +10,6 @@ const struct relay_hook *policy_text_hooks(void);
 /* Event fds that are pipes to be written to; all others are files to be read. */
 extern const struct relay_hook policy_pipe_hooks[];
 
-/* Clipboards and drags that may not leave the machine, or not enter it. */
-extern const struct relay_hook policy_clipboard_to_host_hooks[];
-extern const struct relay_hook policy_clipboard_to_guest_hooks[];
-
 /*
  * Hooks for every message with an fd that none of @tables (NULL-terminated) names: requests may
  * carry ordinary fds only, events regular files only. For relay_hooks_create; free() it afterwards.

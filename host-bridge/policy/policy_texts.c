@@ -12,9 +12,8 @@
 #include <wayland-server-protocol.h>
 
 #include "host-bridge/policy/surfaces/policy_surface.h"
+#include "host-bridge/policy/transfers/policy_sources.h"
 #include "protocol/base/bytes.h"
-
-#define MIME_TYPE_BYTES 128 /* what a compositor needs for one besides its text */
 
 /* --- marks --- */
 
@@ -187,7 +186,7 @@ static enum relay_verdict handle_get_shell_surface(struct relay_message *message
 
 struct kept { /* relay_object.data of what a compositor keeps texts or pictures for */
 	struct vm_quota *quota;
-	uint64_t mime_types, text_bytes, icon_bytes;
+	uint64_t text_bytes, icon_bytes;
 };
 
 static void kept_destroy(struct relay_object *object)
@@ -219,26 +218,11 @@ static struct kept *kept_for(struct relay_message *message)
 	return kept;
 }
 
-/* One more type of what a source offers. */
 /* Bytes of the request's text; 0 where it may be null and is. */
 static size_t text_length(struct relay_message *message)
 {
 	const char *text = *text_of(message);
 	return text ? strlen(text) : 0;
-}
-
-static enum relay_verdict keep_mime_type(struct relay_message *message)
-{
-	struct kept *kept = kept_for(message);
-
-	if (!kept)
-		return RELAY_FAILED;
-	if (!quota_charge(kept->quota, QUOTA_MIME_TYPES, ++kept->mime_types))
-		return policy_refuse(message->relay, QUOTA_MIME_TYPES);
-	if (!quota_adjust(kept->quota, QUOTA_TEXT_BYTES, &kept->text_bytes,
-		    kept->text_bytes + text_length(message) + MIME_TYPE_BYTES))
-		return policy_refuse(message->relay, QUOTA_TEXT_BYTES);
-	return RELAY_FORWARD;
 }
 
 /* A text that takes the place of an earlier one; what the longest one needed stays charged. */
@@ -293,10 +277,10 @@ static enum relay_verdict drop_icon_name(struct relay_message *message)
 
 const struct policy_text policy_texts[] = {
 	{"gtk_primary_selection_offer", "receive", NULL}, /* a type that was offered */
-	{"gtk_primary_selection_source", "offer", keep_mime_type},
+	{"gtk_primary_selection_source", "offer", policy_source_offer},
 	{"wl_data_offer", "accept", NULL}, /* a type that was offered */
 	{"wl_data_offer", "receive", NULL},
-	{"wl_data_source", "offer", keep_mime_type},
+	{"wl_data_source", "offer", policy_source_offer},
 	{"wl_registry", "bind", NULL}, /* the relay compares it with what was announced */
 	{"wl_shell_surface", "set_class", mark_app_id},
 	{"wl_shell_surface", "set_title", mark_title},
@@ -308,7 +292,7 @@ const struct policy_text policy_texts[] = {
 	{"xdg_toplevel_tag_manager_v1", "set_toplevel_description", mark_title},
 	{"xdg_toplevel_tag_manager_v1", "set_toplevel_tag", mark_app_id},
 	{"zwp_primary_selection_offer_v1", "receive", NULL}, /* a type that was offered */
-	{"zwp_primary_selection_source_v1", "offer", keep_mime_type},
+	{"zwp_primary_selection_source_v1", "offer", policy_source_offer},
 	{"zwp_tablet_pad_ring_v2", "set_feedback", mark_title},
 	{"zwp_tablet_pad_strip_v2", "set_feedback", mark_title},
 	{"zwp_tablet_pad_dial_v2", "set_feedback", mark_title},

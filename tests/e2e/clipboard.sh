@@ -12,7 +12,7 @@ tests=(
     ten-guest-to-host:2 ten-host-to-guest:4 ten-guest-to-guest:5
     slow-reader:13
     leaving-reader-guest-to-host:5 leaving-reader-host-to-guest:5
-    not-to-guest:2 not-to-host:2
+    not-to-guest:2 not-to-host:2 own-selection:3 types:3
 )
 
 SIZES=(0 1 4096 65536 70000 3000000 67108864)
@@ -201,6 +201,66 @@ test_not_to_host() {
     offers_type host "$type" || fail "the guest has changed the host's selection"
     paste_into "$GUEST" "$WORK/pasted" "$type" || fail "the other way is closed, too"
     cmp "$WORK/content" "$WORK/pasted" || fail "the contents differ"
+    clipboard_end
+}
+
+# configure LINE...: the machine's file.
+configure() {
+    printf '%s\n' "$@" >"$WORK/rules.conf"
+    HOST_OPTIONS="--config $WORK/rules.conf"
+}
+
+# guest_types: what a window of the guest's sees on the clipboard.
+guest_types() {
+    WAYLAND_DISPLAY=$GUEST limited 20 wl-paste --list-types >"$WORK/types" 2>/dev/null
+    (($? <= 1)) || fail "the guest does not get the focus"
+}
+
+guest_sees() {
+    guest_types
+    grep -qxF "$1" "$WORK/types"
+}
+
+# Nothing comes in from the host; what a window of the guest's has copied the others can paste.
+test_own_selection() {
+    local type=application/x-wayferry-mine
+    configure '[clipboard]' 'to-guest = deny'
+    clipboard_start
+    content 70000
+    copy "$GUEST" "$WORK/content" "$type"
+    until_true 20 offers_type host "$type" || fail "it does not leave the guest"
+    paste_into "$GUEST" "$WORK/pasted" "$type" || fail "the guest cannot paste its own"
+    cmp "$WORK/content" "$WORK/pasted" || fail "the contents differ"
+    guest_types
+    not grep -q wayferry-own "$WORK/types" || fail "the guest sees the mark"
+    # Once the host has copied something, it is the guest's no more.
+    copy host "$WORK/content" application/x-wayferry-secret
+    until_true 20 offers_type host application/x-wayferry-secret || fail "the host has no selection"
+    guest_types
+    [ ! -s "$WORK/types" ] || fail "the guest sees types"
+    bridge_counters bridge host
+    (($(bridge_counter bridge host 'selections withheld from the guest') > 0)) || fail "it is not counted"
+    clipboard_end
+}
+
+# Types of the list cross, lists of files do not; within the guest all do.
+test_types() {
+    configure '[clipboard]' 'mime = text/*, application/x-there'
+    clipboard_start
+    content 4096
+    copy host "$WORK/content" application/x-here
+    until_true 20 offers_type host application/x-here || fail "the host has no selection"
+    not guest_sees application/x-here || fail "a type that is not in the list enters"
+    copy host "$WORK/content" application/x-there
+    until_true 20 offers_type host application/x-there || fail "the host has no selection"
+    guest_sees application/x-there || fail "a type of the list does not enter"
+    copy "$GUEST" "$WORK/content" text/uri-list
+    until_true 20 guest_sees text/uri-list || fail "the guest does not see its own list of files"
+    paste_into "$GUEST" "$WORK/pasted" text/uri-list || fail "the guest cannot paste it"
+    cmp "$WORK/content" "$WORK/pasted" || fail "the contents differ"
+    not offers_type host text/uri-list || fail "a list of files leaves"
+    not offers_type host application/x-there || fail "the guest has not taken the selection"
+    # wl-paste asks only for what is offered; what asks all the same gets nothing, which the unit tests show.
     clipboard_end
 }
 

@@ -266,6 +266,7 @@ static inline uint32_t get_offer(void)
 	server_receive();
 	captured_clear(&world.from_guest);
 	server_event("wl_data_device", "data_offer", 5, ARGS({.id = offer}));
+	server_event("wl_data_device", "selection", 5, ARGS({.id = offer}));
 	run_loop();
 	take_event("wl_data_device", "data_offer", 5);
 	return args[0].id;

@@ -48,7 +48,8 @@ for text in [pathlib.Path("README.md"), *pathlib.Path("docs").glob("*.md")]:
                 wrong.append(f"{text}: {name} has no {option}")
 def check_configuration(page):
     text = pathlib.Path(page).read_text()
-    keys = set(re.findall(r"^\*([a-z-]+)\* = ", text, re.M))
+    options_text = text.split("# OPTIONS")[1].split("\n# ")[0]
+    keys = set(re.findall(r"^\*([a-z-]+)\* = ", options_text, re.M))
     named = {head.split()[0][2:] for head, _ in options} - {"config", "help", "version"}
     for key in keys ^ named:
         wrong.append(f"{page}: {key} is only in one of it and --help")
@@ -59,6 +60,10 @@ def check_configuration(page):
                              capture_output=True, text=True)
     if run.returncode != 0:
         wrong.append(f"{page}: its example is refused: {run.stderr}")
+    section = text.split("# SECTIONS [clipboard]")[1].split("\n# ")[0]
+    rules = re.search("^clipboard: (.*)$", run.stdout, re.M)[1]
+    for key in set(re.findall(r"^\*([a-z-]+)\* = ", section, re.M)) ^ set(re.findall(r"(?:^|, )([a-z-]+) ", rules)):
+        wrong.append(f"{page}: {key} of [clipboard] is only in one of it and capabilities")
     section = text.split("# SECTION [limits]")[1].split("\n# ")[0]
     for limit in set(re.findall(r"^\*([a-z0-9-]+)\*$", section, re.M)) ^ set(re.findall(r"^limit (\S+)", run.stdout, re.M)):
         wrong.append(f"{page}: {limit} is only in one of it and capabilities")

@@ -237,6 +237,8 @@ static inline void fake_request(struct fake_client *client, uint32_t id, const c
 		fake_event(client, "wl_data_device", "data_offer", args[0].id, ARGS({.id = offer}),
 			-1);
 		fake_event(client, "wl_data_offer", "offer", offer, ARGS({.s = "bytes"}), -1);
+		fake_event(
+			client, "wl_data_device", "selection", args[0].id, ARGS({.id = offer}), -1);
 	} else if (strcmp(request, "destroy") == 0) {
 		if (strcmp(interface, "wl_shm_pool") == 0)
 			close(client->pools[id % ARRAY_LENGTH(client->pools)].fd);

@@ -3,6 +3,7 @@
 #define HOST_BRIDGE_POLICY_BASE_POLICY_CONNECTION_H
 
 #include "host-bridge/resources/quota.h"
+#include "host-bridge/transfers/transfer_rules.h"
 #include "protocol/base/log.h"
 #include "protocol/relay/relay.h"
 
@@ -20,6 +21,9 @@ struct policy_counters {
 	uint64_t dmabufs_handed_on; /* the compositor has the dma-buf */
 	uint64_t dmabufs_as_shm;    /* it has the same memory as wl_shm */
 	uint64_t dmabufs_shadowed;  /* it has a shadow of guest pages as wl_shm */
+	/* Of clipboards, primary selections and drags. */
+	uint64_t transfers_refused[TRANSFER_N_WAYS]; /* contents that were asked for, or all */
+	uint64_t types_withheld, offers_withheld;
 };
 
 #define POLICY_RESTRICTIONS_MAX 64
@@ -34,15 +38,15 @@ struct policy {
 	const char *wayland_display; /* NULL: $WAYLAND_DISPLAY, else wayland-0 */
 	const char *
 		vm_name; /* NULL: titles and app-ids stay as they are; else policy_vm_name_good() */
-	uint32_t max_objects;   /* per connection */
-	struct vm_quota *quota; /* of the machine; borrowed; NULL: no limits */
-	int connect_timeout_ms; /* how long a compositor may be too busy to accept; about */
-	/* Which ways clipboards and drags do not go. */
-	bool refuse_clipboard_to_host, refuse_clipboard_to_guest;
+	uint32_t max_objects;        /* per connection */
+	struct vm_quota *quota;      /* of the machine; borrowed; NULL: no limits */
+	int connect_timeout_ms;      /* how long a compositor may be too busy to accept; about */
+	struct transfer_rules rules; /* for clipboards and drags */
 	struct policy_restriction restrictions[POLICY_RESTRICTIONS_MAX];
 	size_t n_restrictions;
 	const struct relay_hooks *hooks;  /* set by policy_init */
 	struct policy_counters *counters; /* set by policy_init */
+	struct transfers *transfers; /* set by policy_init; host-bridge/transfers/transfers.h */
 };
 
 #define POLICY_UNSETTLED_MAX 8

@@ -8,9 +8,7 @@
 /* Surfaces and subsurfaces: their number and depth, and copies of what they show. */
 extern const struct relay_hook policy_surface_hooks[];
 
-/* Drags: their icons. In use where clipboards may leave the machine. */
-extern const struct relay_hook policy_drag_hooks[];
-/* The hook in it, for those who have another one for the same request. */
+/* wl_data_device.start_drag: its icon (policy_surface_hooks.c). */
 enum relay_verdict policy_start_drag(struct relay_message *message);
 
 /* Input methods: for the surface with the keyboard. */

@@ -300,8 +300,3 @@ const struct relay_hook policy_surface_hooks[] = {
 	{"zxdg_toplevel_v6", "configure", handle_configure, RELAY_UP},
 	{0},
 };
-
-const struct relay_hook policy_drag_hooks[] = {
-	{"wl_data_device", "start_drag", policy_start_drag, RELAY_DOWN},
-	{0},
-};

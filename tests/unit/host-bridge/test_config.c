@@ -105,6 +105,25 @@ static void options_and_restrictions_are_read(void **state)
 	assert_true(allowed("wl_compositor", &version));
 }
 
+static void what_crosses_has_sections(void **state)
+{
+	const struct transfer_rule *kinds = policy.rules.kinds;
+
+	path = file_path;
+	write_file("[clipboard]\nto-host = deny\nmime = text/*, image/png\n"
+		   "[drags]\nto-guest = deny\nuri-list = allow\n");
+	assert_true(read_config());
+	assert_int_equal(kinds[TRANSFER_CLIPBOARD].modes[TRANSFER_TO_HOST], TRANSFER_DENY);
+	assert_int_equal(kinds[TRANSFER_CLIPBOARD].modes[TRANSFER_TO_GUEST], TRANSFER_ALLOW);
+	assert_int_equal(kinds[TRANSFER_DRAG].modes[TRANSFER_TO_GUEST], TRANSFER_DENY);
+	assert_true(transfer_rule_passes(&kinds[TRANSFER_CLIPBOARD], "image/png"));
+	assert_false(transfer_rule_passes(&kinds[TRANSFER_CLIPBOARD], "image/gif"));
+	assert_true(transfer_rule_passes(&kinds[TRANSFER_DRAG], "text/uri-list"));
+	write_file("[primary]\nto-host = sometimes\n");
+	assert_false(read_config());
+	assert_non_null(strstr(captured, "box.conf:2: to-host = sometimes: may be allow"));
+}
+
 static void a_machine_with_a_name_has_a_file_of_its_own(void **state)
 {
 	vm = "box";
@@ -225,6 +244,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(options_and_restrictions_are_read),
+		TEST(what_crosses_has_sections),
 		TEST(limits_of_the_machine_are_read),
 		TEST(a_machine_with_a_name_has_a_file_of_its_own),
 		TEST(a_file_that_was_named_must_be_there),

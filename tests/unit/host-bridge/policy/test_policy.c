@@ -412,32 +412,6 @@ static void names_of_machines_are_plain_words(void **state)
 
 /* Fds */
 
-static struct pair create_data_source(void)
-{
-	struct pair manager = bind_global("wl_data_device_manager");
-	struct pair source = {.down = world.next_id++};
-	request("wl_data_device_manager", "create_data_source", manager.down,
-		ARGS({.id = source.down}));
-	take_up("wl_data_device_manager", "create_data_source");
-	source.up = args[0].id;
-	return source;
-}
-
-static void a_pipe_to_paste_into_is_a_pipe_for_the_guest_to_write_to(void **state)
-{
-	struct pair source = create_data_source();
-	int ends[2];
-	assert_int_equal(pipe(ends), 0);
-	assert_int_equal(push(RELAY_UP, "wl_data_source", "send", source.up,
-				 ARGS({.s = "text/plain"}), wire_handle_fd(ends[1])),
-		0);
-	captured_take(
-		&world.sent[RELAY_DOWN], RELAY_UP, "wl_data_source", "send", source.down, args);
-	assert_int_equal(args[1].handle.kind, WIRE_WRITE_PIPE);
-	wire_handle_finish(&args[1].handle);
-	close(ends[0]);
-}
-
 /* The fd that the guest gets for a keymap whose fd is @fd. */
 static int relay_keymap(int fd)
 {
@@ -501,25 +475,6 @@ static void what_is_no_file_to_read_becomes_an_empty_one(void **state)
 	}
 }
 
-static void a_blob_is_no_pipe(void **state)
-{
-	struct resource blob = region_blob(0, 4096);
-	struct pair manager = bind_global("wl_data_device_manager"), seat = bind_global("wl_seat");
-	uint32_t device = world.next_id++, offer = WIRE_SERVER_ID_START;
-
-	request("wl_data_device_manager", "get_data_device", manager.down,
-		ARGS({.id = device}, {.id = seat.down}));
-	take_up("wl_data_device_manager", "get_data_device");
-	event("wl_data_device", "data_offer", args[0].id, ARGS({.id = offer}));
-	captured_take(
-		&world.sent[RELAY_DOWN], RELAY_UP, "wl_data_device", "data_offer", device, args);
-	assert_int_equal(push(RELAY_DOWN, "wl_data_offer", "receive", args[0].id,
-				 ARGS({.s = "text/plain"}), blob_handle(&blob)),
-		-EPROTO);
-	expect_error(1, 1);
-	assert_int_equal(blob.refs, 0);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 #define TEST_NAMED(name) cmocka_unit_test_setup_teardown(name, set_up_named, tear_down)
 
@@ -540,10 +495,8 @@ int main(void)
 		TEST_NAMED(titles_and_application_ids_carry_the_machines_name),
 		TEST_NAMED(a_long_title_is_cut_between_characters),
 		TEST(names_of_machines_are_plain_words),
-		TEST(a_pipe_to_paste_into_is_a_pipe_for_the_guest_to_write_to),
 		TEST(a_keymap_is_a_file_for_the_guest),
 		TEST(what_is_no_file_to_read_becomes_an_empty_one),
-		TEST(a_blob_is_no_pipe),
 	};
 	return cmocka_run_group_tests(tests, open_window, close_window);
 }

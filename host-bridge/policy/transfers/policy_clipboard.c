@@ -1,0 +1,97 @@
+/*
+ * Policy: clipboards, primary selections and drags that leave a machine.
+ *
+ * A source that may not become the desktop's selection, or be dragged, is told at once that it has
+ * been replaced, and what the desktop has stays as it is. Of a source that may leave, the host can
+ * ask for the types that may.
+ */
+#include <string.h>
+
+#include "host-bridge/policy/surfaces/hooks.h"
+#include "host-bridge/policy/transfers/hooks.h"
+#include "host-bridge/policy/transfers/policy_sources.h"
+
+#define LOG_MODULE "policy"
+
+static const struct policy *policy_of(const struct relay_message *message)
+{
+	const struct policy_connection *connection = relay_data(message->relay);
+	return connection->policy;
+}
+
+enum transfer_kind policy_selection_kind(const struct relay_object *device)
+{
+	return strcmp(device->interface->wl->name, "wl_data_device") == 0 ? TRANSFER_CLIPBOARD
+									  : TRANSFER_PRIMARY;
+}
+
+enum relay_verdict policy_refuse_transfer(struct relay_message *message, enum transfer_kind kind,
+	enum transfer_way way, const char *type)
+{
+	const struct policy_connection *connection = relay_data(message->relay);
+
+	connection->policy->counters->transfers_refused[way]++;
+	log_limited(LOG_LEVEL_INFO, "%s: %s to the %s refused by the configuration (%.80s)",
+		connection->name, transfer_kind_name(kind),
+		way == TRANSFER_TO_GUEST ? "guest" : "host", type ? type : "all of it");
+	return RELAY_SWALLOW;
+}
+
+/* @source, which may be NULL, is to be a @kind. Whether it may; if not, it is told. */
+static bool may_leave(
+	struct relay_message *message, struct relay_object *source, enum transfer_kind kind)
+{
+	const struct transfer_rule *rule = &policy_of(message)->rules.kinds[kind];
+
+	if (rule->modes[TRANSFER_TO_HOST] == TRANSFER_ALLOW &&
+		(!source_of(source) || source_publish(source_of(source), kind)))
+		return true;
+	if (source) {
+		policy_refuse_transfer(message, kind, TRANSFER_TO_HOST, NULL);
+		relay_send_named(message->relay, RELAY_DOWN, source, "cancelled", NULL);
+	}
+	return false;
+}
+
+/* *device.set_selection(source, ...) */
+static enum relay_verdict handle_set_selection(struct relay_message *message)
+{
+	return may_leave(message, message->args[0].object, policy_selection_kind(message->object))
+		? RELAY_FORWARD
+		: RELAY_SWALLOW;
+}
+
+/* wl_data_device.start_drag(source, ...): without a source the drag stays with its client. */
+static enum relay_verdict handle_start_drag(struct relay_message *message)
+{
+	struct relay_object *source = message->args[0].object;
+
+	return !source || may_leave(message, source, TRANSFER_DRAG) ? policy_start_drag(message)
+								    : RELAY_SWALLOW;
+}
+
+/* *source.send(type, fd): the writing end of a pipe; the guest gets a pipe to write to. */
+static enum relay_verdict handle_send(struct relay_message *message)
+{
+	const struct source *source = source_of(message->object);
+	const char *type = message->args[0].s;
+
+	if (transfers_is_mark(type)) /* somebody asks for all types that there are */
+		return RELAY_SWALLOW;
+	if (!source_passes(source, type))
+		return policy_refuse_transfer(message, source ? source->kind : TRANSFER_CLIPBOARD,
+			TRANSFER_TO_HOST, type);
+	message->args[1].handle.kind = WIRE_WRITE_PIPE;
+	return RELAY_FORWARD;
+}
+
+const struct relay_hook policy_clipboard_hooks[] = {
+	{"gtk_primary_selection_device", "set_selection", handle_set_selection, RELAY_DOWN},
+	{"gtk_primary_selection_source", "send", handle_send, RELAY_UP},
+	{"wl_data_device", "set_selection", handle_set_selection, RELAY_DOWN},
+	{"wl_data_device", "start_drag", handle_start_drag, RELAY_DOWN},
+	{"wl_data_source", "send", handle_send, RELAY_UP},
+	{"zwp_primary_selection_device_v1", "set_selection", handle_set_selection, RELAY_DOWN},
+	{"zwp_primary_selection_source_v1", "send", handle_send, RELAY_UP},
+	{0},
+};

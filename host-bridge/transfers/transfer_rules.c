@@ -1,0 +1,168 @@
+/* What the user lets cross between a machine and the host by clipboard and drags. */
+#include "host-bridge/transfers/transfer_rules.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "protocol/base/bytes.h"
+
+static const struct {
+	const char *section, *name;
+} kinds[TRANSFER_N_KINDS] = {
+	[TRANSFER_CLIPBOARD] = {"clipboard", "clipboard"},
+	[TRANSFER_PRIMARY] = {"primary", "primary selection"},
+	[TRANSFER_DRAG] = {"drags", "drag"},
+};
+
+static const char *const modes[] = {[TRANSFER_ALLOW] = "allow", [TRANSFER_DENY] = "deny"};
+static const char *const ways[TRANSFER_N_WAYS] = {"to-guest", "to-host"};
+
+/*
+ * Names of files. Paths of one side mean nothing on the other, and tell of its directories.
+ */
+static const char *const file_lists[] = {
+	"text/uri-list",
+	"application/vnd.portal.files",
+	"application/vnd.portal.filetransfer",
+	"x-special/gnome-copied-files",
+	"x-special/mate-copied-files",
+};
+
+const char *transfer_kind_name(enum transfer_kind kind)
+{
+	return kinds[kind].name;
+}
+
+/* TRANSFER_N_KINDS: none. */
+static enum transfer_kind find_section(const char *section)
+{
+	enum transfer_kind kind = 0;
+
+	while (kind < TRANSFER_N_KINDS && strcmp(kinds[kind].section, section) != 0)
+		kind++;
+	return kind;
+}
+
+bool transfer_rules_section(const char *section)
+{
+	return find_section(section) < TRANSFER_N_KINDS;
+}
+
+static const char *set_mode(enum transfer_mode *mode, const char *value)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(modes); i++) {
+		if (strcmp(value, modes[i]) == 0) {
+			*mode = (enum transfer_mode)i;
+			return NULL;
+		}
+	}
+	return "may be allow or deny";
+}
+
+/* The next pattern of a list, which begins at **@list; its length, or 0 behind the last one. */
+static size_t next_pattern(const char **list)
+{
+	*list += strspn(*list, " \t,");
+	size_t length = strcspn(*list, ",");
+	while (length > 0 && strchr(" \t", (*list)[length - 1]))
+		length--;
+	return length;
+}
+
+static const char *set_types(const char **types, const char *value)
+{
+	const char *pattern = value;
+	size_t length = next_pattern(&pattern);
+
+	if (length == 0)
+		return "names no type";
+	for (; length > 0; pattern += length, length = next_pattern(&pattern)) {
+		const char *star = memchr(pattern, '*', length);
+		if (star && star != pattern + length - 1)
+			return "a * may stand at the end of a type only";
+		if (memchr(pattern, ' ', length) || memchr(pattern, ';', length))
+			return "types have commas between them, and no parameters";
+	}
+	*types = value;
+	return NULL;
+}
+
+static const char *set_file_lists(bool *allowed, const char *value)
+{
+	if (strcmp(value, "allow") != 0 && strcmp(value, "deny") != 0)
+		return "may be allow or deny";
+	*allowed = value[0] == 'a';
+	return NULL;
+}
+
+const char *transfer_rules_set(
+	struct transfer_rules *rules, const char *section, const char *key, const char *value)
+{
+	enum transfer_kind kind = find_section(section);
+
+	if (kind == TRANSFER_N_KINDS)
+		return "there is no such section";
+	struct transfer_rule *rule = &rules->kinds[kind];
+	for (enum transfer_way way = 0; way < TRANSFER_N_WAYS; way++) {
+		if (strcmp(key, ways[way]) == 0)
+			return set_mode(&rule->modes[way], value);
+	}
+	if (strcmp(key, "mime") == 0)
+		return set_types(&rule->types, value);
+	if (strcmp(key, "uri-list") == 0)
+		return set_file_lists(&rule->file_lists, value);
+	return "there is to-guest, to-host, mime and uri-list";
+}
+
+void transfer_rules_close(struct transfer_rules *rules, enum transfer_way way)
+{
+	for (enum transfer_kind kind = 0; kind < TRANSFER_N_KINDS; kind++)
+		rules->kinds[kind].modes[way] = TRANSFER_DENY;
+}
+
+/* @length is that of @type without parameters. */
+static bool pattern_matches(
+	const char *pattern, size_t pattern_length, const char *type, size_t length)
+{
+	if (pattern[pattern_length - 1] == '*')
+		return length >= pattern_length - 1 &&
+			strncasecmp(pattern, type, pattern_length - 1) == 0;
+	return length == pattern_length && strncasecmp(pattern, type, length) == 0;
+}
+
+bool transfer_rule_passes(const struct transfer_rule *rule, const char *type)
+{
+	size_t length = strcspn(type, "; \t");
+	const char *pattern = rule->types;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(file_lists) && !rule->file_lists; i++) {
+		if (pattern_matches(file_lists[i], strlen(file_lists[i]), type, length))
+			return false;
+	}
+	if (!pattern)
+		return true;
+	for (size_t n = next_pattern(&pattern); n > 0; pattern += n, n = next_pattern(&pattern)) {
+		if (pattern_matches(pattern, n, type, length))
+			return true;
+	}
+	return false;
+}
+
+bool transfer_rules_same(
+	const struct transfer_rule *a, const struct transfer_rule *b, enum transfer_way way)
+{
+	return a->modes[way] == b->modes[way] && a->file_lists == b->file_lists &&
+		strcmp(a->types ? a->types : "*", b->types ? b->types : "*") == 0;
+}
+
+void transfer_rules_print(const struct transfer_rules *rules, FILE *out)
+{
+	for (enum transfer_kind kind = 0; kind < TRANSFER_N_KINDS; kind++) {
+		const struct transfer_rule *rule = &rules->kinds[kind];
+		fprintf(out, "%s:", kinds[kind].section);
+		for (enum transfer_way way = 0; way < TRANSFER_N_WAYS; way++)
+			fprintf(out, " %s %s,", ways[way], modes[rule->modes[way]]);
+		fprintf(out, " mime %s, uri-list %s\n", rule->types ? rule->types : "*",
+			rule->file_lists ? "allow" : "deny");
+	}
+}

@@ -1,0 +1,66 @@
+/*
+ * What the user lets cross between a machine and the host by clipboard, primary selection and
+ * drags: for each of the three which ways are open, and which types.
+ */
+#ifndef HOST_BRIDGE_TRANSFERS_TRANSFER_RULES_H
+#define HOST_BRIDGE_TRANSFERS_TRANSFER_RULES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum transfer_kind {
+	TRANSFER_CLIPBOARD,
+	TRANSFER_PRIMARY,
+	TRANSFER_DRAG,
+	TRANSFER_N_KINDS,
+};
+
+enum transfer_way {
+	TRANSFER_TO_GUEST,
+	TRANSFER_TO_HOST,
+	TRANSFER_N_WAYS,
+};
+
+enum transfer_mode {
+	TRANSFER_ALLOW,
+	TRANSFER_DENY,
+};
+
+/* Zero-initialised: all ways open, for all types but lists of files. */
+struct transfer_rule {
+	enum transfer_mode modes[TRANSFER_N_WAYS];
+	const char *types; /* "text/plain, image/png"; NULL: all. Borrowed */
+	bool file_lists;   /* those, too */
+};
+
+struct transfer_rules {
+	struct transfer_rule kinds[TRANSFER_N_KINDS];
+};
+
+/* "clipboard", "primary selection" or "drag", for people. */
+const char *transfer_kind_name(enum transfer_kind kind);
+
+/* Whether @section of a configuration file has rules: "clipboard", "primary" or "drags". */
+bool transfer_rules_section(const char *section);
+/* Sets "@key = @value" of such a section; borrows @value. NULL, or what is wrong. */
+const char *transfer_rules_set(
+	struct transfer_rules *rules, const char *section, const char *key, const char *value);
+
+/* Denies a way to all of them. */
+void transfer_rules_close(struct transfer_rules *rules, enum transfer_way way);
+
+/*
+ * Whether contents of @type (a MIME type with or without parameters, or another name of a target)
+ * may cross.
+ */
+bool transfer_rule_passes(const struct transfer_rule *rule, const char *type);
+
+/* Whether what the two say of @way is the same. */
+bool transfer_rules_same(
+	const struct transfer_rule *a, const struct transfer_rule *b, enum transfer_way way);
+
+/* A line for each section: "clipboard: to-guest allow, to-host deny, mime *, uri-list deny". */
+void transfer_rules_print(const struct transfer_rules *rules, FILE *out);
+
+#endif
