@@ -210,3 +210,22 @@ dmabuf_waits() {
     until_true 20 screen_is host "$WORK/host.empty.png" || fail "the window stays on the screen"
     grep -qx 'dmabuf_waits 1' "$(guest_output vm unfinished stderr)" || fail "wayferry-guest did not wait"
 }
+
+# Points of timelines: the first frame is red until its acquire point is signalled, which takes as long as it takes; no
+# picture may show it. Buffers are drawn again when the host has released them.
+dmabuf_timelines() {
+    local output
+    output=$(guest_output vm timelines)
+    app timelines wayferry-guest --stats -- "$LAB_PROGRAMS/timeline-client" --size $DMABUF_SIZE --seed $DMABUF_SEED --frames 20
+    until_true 20 grep -qsx committed "$output" || fail "nothing was committed ($(cat "$(guest_output vm timelines stderr)"))"
+    sleep 0.5
+    shows_window && fail "a frame was shown before its acquire point"
+    guest_run vm pkill -USR1 -x timeline-client
+    until_true 20 grep -qx shown "$output" || fail "no release point was signalled ($(cat "$(guest_output vm timelines stderr)"))"
+    screen_becomes host "$LOGS/direct.png" "$LOGS/timelines.png" 15 || fail "the frame is not shown as it was drawn"
+    guest_signal vm timelines TERM
+    guest_wait vm timelines
+    until_true 20 screen_is host "$WORK/host.empty.png" || fail "the window stays on the screen"
+    grep -qx 'explicit_frames 20' "$(guest_output vm timelines stderr)" || fail "not every frame had its points"
+    [ "$(sed -n 's/^explicit_waits //p' "$(guest_output vm timelines stderr)")" -ge 1 ] || fail "wayferry-guest did not wait"
+}

@@ -110,6 +110,7 @@ test_dmabuf_sway() {
     session_start sway
     dmabuf_windows
     dmabuf_waits
+    dmabuf_timelines
     dmabuf_shm_pairs >"$LOGS/pairs"
     dmabuf_feedback "$LOGS/pairs"
     session_end
