@@ -21,8 +21,9 @@
 #define REGION_BYTES_MAX (1ull << 40)
 
 struct host_options {
-	const char *config, *socket, *fd, *wayland_display, *vm, *clipboard, *renderer,
-		*renderer_program, *render_node, *window_size, *log_level, *trace, *sandbox;
+	const char *config, *socket, *fd, *wayland_display, *vm, *clipboard, *border, *fullscreen,
+		*renderer, *renderer_program, *render_node, *window_size, *log_level, *trace,
+		*sandbox;
 	bool print_capabilities, stats, no_sandbox, virgl;
 };
 
@@ -72,6 +73,16 @@ static bool parse_command_line(struct host_options *options, struct host_setting
 			"default), to-host, to-guest or none. What this leaves open the sections "
 			"[clipboard], [primary] and [drags] of the file can narrow.",
 			.value = &options->clipboard},
+		{"border", "COLOUR[,WIDTH]",
+			"Put a border of this colour (\"#cc0000\" or \"cc0000\") around the "
+			"machine's windows and popups, WIDTH pixels wide: 1 to 64, by default 4. "
+			"Guests cannot draw on it, remove it or see it.",
+			.value = &options->border},
+		{"fullscreen", "MODE",
+			"What becomes of windows that want the whole screen: border (the default "
+			"where there is a border) shows it inside of the screen's edges, allow "
+			"shows none, deny has guests not ask for the full screen at all.",
+			.value = &options->fullscreen},
 		{"renderer", "KINDS",
 			"What renders 3D for the guest: none (the default), or a list of virgl "
 			"(OpenGL) and venus (Vulkan). Each 3D context gets a process of its own.",
@@ -291,6 +302,27 @@ static bool apply_clipboard(struct policy *policy, const char *ways)
 	return refuse("clipboard", ways, "not one of both, to-host, to-guest and none");
 }
 
+static bool apply_border(struct policy *policy, const struct host_options *options)
+{
+	const char *why = options->border ? border_parse(&policy->border, options->border) : NULL;
+
+	if (why)
+		return refuse("border", options->border, why);
+	why = options->fullscreen ? border_parse_fullscreen(&policy->border, options->fullscreen)
+				  : NULL;
+	if (why)
+		return refuse("fullscreen", options->fullscreen, why);
+	for (enum border_global i = 0; options->border && i < BORDER_N_GLOBALS; i++) {
+		const struct interface *interface = interface_find(border_global_name(i));
+		if (!policy_allow_global(policy, interface, &(uint32_t){1})) {
+			fprintf(stderr, "wayferry-host: a border needs %s, which [policy] denies\n",
+				border_global_name(i));
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool apply_options(struct host_settings *settings, const struct host_options *options)
 {
 	unsigned long long region_bytes = REGION_BYTES;
@@ -307,7 +339,7 @@ static bool apply_options(struct host_settings *settings, const struct host_opti
 		return refuse("vm", options->vm, "not 1 to 64 letters, digits, '-' and '_'");
 	if (!apply_socket(settings, options) ||
 		!apply_clipboard(&settings->policy, options->clipboard) ||
-		!apply_renderer(settings, options))
+		!apply_border(&settings->policy, options) || !apply_renderer(settings, options))
 		return false;
 	if (options->window_size &&
 		(!options_parse_bytes(options->window_size, &region_bytes) ||

@@ -4,7 +4,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/packages.sh
 
-SUITES=(unit wire lint fuzz renderer apps nested input dragging clipboard many faults wlcs doctor x11 libvirt attack debian13 vm-uml vm-qemu)
+SUITES=(unit wire lint fuzz renderer apps nested border input dragging clipboard many faults wlcs doctor x11 libvirt attack debian13 vm-uml vm-qemu)
 
 usage() {
     cat <<'END'
@@ -22,6 +22,7 @@ Suites:
   renderer   3D contexts with libvirglrenderer, on llvmpipe and lavapipe
   apps       applications on weston and sway, direct and bridged: the pictures must be equal
   nested     a compositor as a guest application
+  border     the border around a machine's windows, exact to the pixel
   input      pointer and keyboard events, direct and bridged
   dragging   drag and drop, guest and host; menus that take the input
   clipboard  clipboard and primary selection in all directions and sizes
@@ -51,7 +52,7 @@ Builds and logs are in build-tests/. Exit status: 0 when all passed, 1 otherwise
 END
 }
 
-e2e_suites=(apps nested input dragging clipboard many faults wlcs doctor x11 libvirt)
+e2e_suites=(apps nested border input dragging clipboard many faults wlcs doctor x11 libvirt)
 vm_kinds=(uml qemu)
 LOGS=$PWD/build-tests/logs
 jobs_max=$(nproc)

@@ -17,10 +17,12 @@
 
 bool policy_init(struct policy *policy)
 {
+	static const struct relay_hook none[] = {{0}};
 	const struct relay_hook *tables[] = {policy_buffer_hooks, policy_surface_hooks,
 		policy_region_hooks, policy_focus_hooks, policy_global_hooks, policy_dmabuf_hooks,
 		policy_text_hooks(), policy_pipe_hooks, policy_clipboard_hooks, policy_offer_hooks,
-		NULL, NULL};
+		border_wanted(&policy->border) ? border_hooks : none,
+		policy->border.width_px > 0 ? border_popup_hooks : none, NULL, NULL};
 	struct relay_hook *fd_hooks = policy_fd_hooks_create(tables);
 
 	if (!fd_hooks)
@@ -62,6 +64,7 @@ bool policy_vm_name_good(const char *name)
 void policy_print(const struct policy *policy)
 {
 	policy_print_rules(policy);
+	border_print(&policy->border);
 	transfer_rules_print(&policy->rules, stdout);
 }
 

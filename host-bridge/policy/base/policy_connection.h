@@ -2,6 +2,7 @@
 #ifndef HOST_BRIDGE_POLICY_BASE_POLICY_CONNECTION_H
 #define HOST_BRIDGE_POLICY_BASE_POLICY_CONNECTION_H
 
+#include "host-bridge/policy/base/border_settings.h"
 #include "host-bridge/resources/quota.h"
 #include "host-bridge/transfers/transfer_rules.h"
 #include "protocol/base/log.h"
@@ -44,6 +45,7 @@ struct policy {
 	struct transfer_rules rules; /* for clipboards and drags */
 	struct policy_restriction restrictions[POLICY_RESTRICTIONS_MAX];
 	size_t n_restrictions;
+	struct border_settings border;
 	const struct relay_hooks *hooks;  /* set by policy_init */
 	struct policy_counters *counters; /* set by policy_init */
 	struct transfers *transfers; /* set by policy_init; host-bridge/transfers/transfers.h */
@@ -84,6 +86,7 @@ struct policy_connection {
 	const struct policy *policy;
 	const char *name; /* for log lines */
 	struct policy_display display;
+	struct border_means border;
 	const uint64_t *turn_ends_ns; /* CLOCK_MONOTONIC; NULL: turns may take any time */
 	uint32_t n_pieces;            /* of long work, since the last relay_push */
 	struct policy_copy copy;

@@ -176,7 +176,8 @@ bool policy_allow_global(
 	const struct policy_restriction *restriction =
 		find_restriction(policy, interface->wl->name);
 
-	if (!rule || rule->denied || (restriction && restriction->max_version == 0))
+	if (!rule || rule->denied || !border_knows(&policy->border, rule->interface) ||
+		(restriction && restriction->max_version == 0))
 		return false;
 	if (restriction)
 		*version = (uint32_t)min_u64(*version, restriction->max_version);

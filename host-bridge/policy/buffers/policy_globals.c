@@ -208,6 +208,8 @@ static enum relay_verdict handle_global(struct relay_message *message)
 
 	if (message->args[0].u == OWN_DMABUF_NAME) /* the name would be ambiguous */
 		return RELAY_SWALLOW;
+	struct policy_connection *connection = relay_data(message->relay);
+	border_note_global(&connection->border, message->args[0].u, interface);
 	if (strcmp(interface, "wl_shm") == 0) {
 		display->has_shm = true;
 		display->shm_name = message->args[0].u;

@@ -12,34 +12,21 @@
  */
 #include "host-bridge/policy/surfaces/policy_bounds.h"
 
+#include "host-bridge/policy/surfaces/border.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/log.h"
+
+#define LOG_MODULE "policy"
 
 #define MARGIN_MAX 65536 /* so that sums of it stay far from overflow */
 #define IMAGE_MAX 256    /* of a cursor or a drag, in surface coordinates */
-
-static bool is_inside(const struct rectangle *inner, const struct rectangle *outer)
-{
-	return inner->x >= outer->x && inner->y >= outer->y &&
-		inner->x + inner->width <= outer->x + outer->width &&
-		inner->y + inner->height <= outer->y + outer->height;
-}
-
-static bool same(const struct rectangle *a, const struct rectangle *b)
-{
-	return a->x == b->x && a->y == b->y && a->width == b->width && a->height == b->height;
-}
-
-static int64_t max_i64(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
 
 /* @at moved so that [@at, @at + @size) lies in [@first, @first + @room), if it can. */
 static int64_t moved(int64_t at, int64_t size, int64_t first, int64_t room)
 {
 	if (at + size > first + room)
 		at = first + room - size;
-	return max_i64(at, first);
+	return rectangle_max(at, first);
 }
 
 static int64_t divided(int64_t px, int32_t scale)
@@ -77,6 +64,10 @@ static int64_t margin_of(const struct policy_surface *surface)
 		quota_limit_of(surface->quota, QUOTA_SUBSURFACE_MARGIN), MARGIN_MAX);
 }
 
+/* Where a window with a border, and what is below it, may be in its surface's coordinates. */
+static const struct rectangle framed_most = {-BORDER_WINDOW_MAX / 2, -BORDER_WINDOW_MAX / 2,
+	BORDER_WINDOW_MAX + BORDER_WINDOW_MAX / 2, BORDER_WINDOW_MAX + BORDER_WINDOW_MAX / 2};
+
 static struct policy_surface *root_of(struct policy_surface *surface)
 {
 	while (surface->parent)
@@ -93,12 +84,23 @@ static bool bounds_of(const struct policy_surface *root, struct rectangle *bound
 	*bounds = root->geometry;
 	if (bounds->width <= 0 || bounds->height <= 0)
 		*bounds = (struct rectangle){0, 0, root->width, root->height};
-	int64_t margin = margin_of(root);
-	bounds->width = max_i64(bounds->width, root->configured_width) + 2 * margin;
-	bounds->height = max_i64(bounds->height, root->configured_height) + 2 * margin;
+	int64_t margin = border_framed(root) ? 0 : margin_of(root);
+	bounds->width = rectangle_max(bounds->width, root->configured_width) + 2 * margin;
+	bounds->height = rectangle_max(bounds->height, root->configured_height) + 2 * margin;
 	bounds->x -= margin;
 	bounds->y -= margin;
+	if (border_framed(root))
+		*bounds = rectangle_common(bounds, &framed_most);
 	return root->width > 0;
+}
+
+/* Likewise, for what takes effect without its commit: inside of the border as it is. */
+static bool bounds_now(const struct policy_surface *root, struct rectangle *bounds)
+{
+	if (!border_framed(root))
+		return bounds_of(root, bounds);
+	*bounds = root->border->content;
+	return !rectangle_empty(bounds);
 }
 
 /* Where @surface's parent is in the tree. */
@@ -180,7 +182,7 @@ static bool check_below(struct relay *relay, struct policy_surface *parent, int6
 		struct rectangle wish = {x + child->x, y + child->y, child->width, child->height};
 		if (child->width == 0)
 			continue; /* what is below it shows nothing either */
-		if (!is_inside(&wish, bounds) && !bring_inside(relay, child, &wish, bounds))
+		if (!rectangle_within(&wish, bounds) && !bring_inside(relay, child, &wish, bounds))
 			return false;
 		if (!check_below(relay, child, x + child->x, y + child->y, bounds))
 			return false;
@@ -200,15 +202,78 @@ static bool widen_geometry(struct relay *relay, struct policy_surface *window)
 	int64_t margin = margin_of(window);
 	int64_t left = geometry->x > margin ? margin : geometry->x;
 	int64_t top = geometry->y > margin ? margin : geometry->y;
-	int64_t right = max_i64(geometry->x + geometry->width, window->width - margin);
-	int64_t bottom = max_i64(geometry->y + geometry->height, window->height - margin);
+	int64_t right = rectangle_max(geometry->x + geometry->width, window->width - margin);
+	int64_t bottom = rectangle_max(geometry->y + geometry->height, window->height - margin);
 	struct rectangle wider = {left, top, right - left, bottom - top};
-	if (window->width == 0 || same(&wider, geometry))
+	if (window->width == 0 || rectangle_same(&wider, geometry))
 		return true;
 	*geometry = wider;
 	return relay_send_named(relay, RELAY_UP, window->shell, "set_window_geometry",
 		       (union wire_arg[]){{.i = (int32_t)wider.x}, {.i = (int32_t)wider.y},
 			       {.i = (int32_t)wider.width}, {.i = (int32_t)wider.height}}) == 0;
+}
+
+/* @sum becomes the smallest rectangle around it and all that is shown below @parent, at @x, @y. */
+static void add_below(
+	const struct policy_surface *parent, int64_t x, int64_t y, struct rectangle *sum)
+{
+	const struct policy_surface *child;
+
+	wl_list_for_each(child, &parent->children, siblings)
+	{
+		const struct rectangle place = {
+			x + child->x, y + child->y, child->width, child->height};
+		if (child->width == 0)
+			continue;
+		*sum = rectangle_around(sum, &place);
+		add_below(child, place.x, place.y, sum);
+	}
+}
+
+/*
+ * What is inside of a window's border: its geometry as far as it draws there, as compositors take
+ * it, and more where its surface reaches further beyond than shadows do, and all subsurfaces.
+ */
+static struct rectangle framed_content(const struct policy_surface *window)
+{
+	const struct rectangle surface = {0, 0, window->width, window->height};
+	const struct rectangle tree = rectangle_around(&surface, &window->border->below);
+	struct rectangle content = rectangle_common(&tree, &window->geometry);
+	const int64_t margin = margin_of(window);
+
+	if (rectangle_empty(&content))
+		content = tree;
+	struct rectangle unshadowed =
+		rectangle_of(margin, margin, surface.width - margin, surface.height - margin);
+	content = rectangle_around(&content, &unshadowed);
+	return rectangle_around(&content, &window->border->below);
+}
+
+/* A window, or a popup, that has a border. */
+static bool commit_framed(struct relay *relay, struct policy_surface *window)
+{
+	struct rectangle bounds, content = {0};
+	bool shown = bounds_of(window, &bounds);
+
+	if (window->width > BORDER_WINDOW_MAX || window->height > BORDER_WINDOW_MAX) {
+		log_limited(LOG_LEVEL_WARN,
+			"a window of %lld x %lld is not shown: it is too large for a border",
+			(long long)window->width, (long long)window->height);
+		if (!release_attached(relay, window) || !attach_nothing(relay, window))
+			return false;
+		shown = false;
+	}
+	if (shown && (window->tree_changed || !rectangle_same(&bounds, &window->bounds))) {
+		window->tree_changed = false;
+		window->bounds = bounds;
+		if (!check_below(relay, window, 0, 0, &bounds))
+			return false;
+		window->border->below = (struct rectangle){0};
+		add_below(window, 0, 0, &window->border->below);
+	}
+	if (shown)
+		content = framed_content(window);
+	return border_commit(window, &content);
 }
 
 static bool commit_root(struct relay *relay, struct policy_surface *root)
@@ -217,9 +282,12 @@ static bool commit_root(struct relay *relay, struct policy_surface *root)
 
 	if (root->image && (root->width > IMAGE_MAX || root->height > IMAGE_MAX))
 		return release_attached(relay, root) && attach_nothing(relay, root);
+	if (border_framed(root))
+		return commit_framed(relay, root);
 	if (!widen_geometry(relay, root))
 		return false;
-	if (!bounds_of(root, &bounds) || (!root->tree_changed && same(&bounds, &root->bounds)))
+	if (!bounds_of(root, &bounds) ||
+		(!root->tree_changed && rectangle_same(&bounds, &root->bounds)))
 		return true;
 	root->tree_changed = false;
 	root->bounds = bounds;
@@ -231,12 +299,12 @@ static bool commit_subsurface(struct relay *relay, struct policy_surface *surfac
 {
 	struct rectangle bounds, place = {0, 0, surface->width, surface->height};
 
-	if (!bounds_of(root_of(surface), &bounds) || surface->width == 0)
+	if (!bounds_now(root_of(surface), &bounds) || surface->width == 0)
 		return true; /* looked at when the root shows something */
 	parent_origin(surface, &place.x, &place.y);
 	place.x += surface->x;
 	place.y += surface->y;
-	if (!is_inside(&place, &bounds))
+	if (!rectangle_within(&place, &bounds))
 		return release_attached(relay, surface) && attach_nothing(relay, surface);
 	return check_below(relay, surface, place.x, place.y, &bounds);
 }
@@ -266,7 +334,7 @@ bool bounds_desync(struct relay *relay, struct policy_surface *surface)
 	struct rectangle bounds;
 	struct policy_surface *root = root_of(surface);
 
-	return is_synced(surface) || !bounds_of(root, &bounds) ||
+	return is_synced(surface) || !bounds_now(root, &bounds) ||
 		check_below(relay, root, 0, 0, &bounds);
 }
 

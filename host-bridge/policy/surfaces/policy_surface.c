@@ -21,6 +21,8 @@ static void surface_destroy(struct relay_object *object)
 	struct surface_link *link, *next;
 
 	object->data = NULL;
+	if (surface->border)
+		surface->border_destroy(surface->border);
 	surface_leave(surface);
 	wl_list_for_each_safe(child, next_child, &surface->children, siblings)
 	{

@@ -3,10 +3,7 @@
 #define HOST_BRIDGE_POLICY_POLICY_SURFACE_H
 
 #include "host-bridge/policy/buffers/policy_shadows.h"
-
-struct rectangle { /* empty: width or height 0 */
-	int64_t x, y, width, height;
-};
+#include "host-bridge/policy/surfaces/rectangle.h"
 
 struct surface_viewport {      /* 0: not set */
 	int32_t width, height; /* of the destination */
@@ -17,8 +14,10 @@ struct policy_surface { /* relay_object.data of a wl_surface */
 	struct relay_object *object;
 	struct vm_quota *quota;
 	struct surface_shadow shadow;
-	struct wl_list links;           /* surface_link::link */
-	struct relay_object *shell;     /* its xdg_surface or the like; NULL: none */
+	struct wl_list links;       /* surface_link::link */
+	struct relay_object *shell; /* its xdg_surface or the like; NULL: none */
+	struct border *border;      /* around it, if it is a window; NULL: none */
+	void (*border_destroy)(struct border *border);
 	uint64_t charged_rectangles[2]; /* of its opaque and its input region */
 	uint64_t charged_icon_bytes;    /* of the window's icon */
 

@@ -2,8 +2,11 @@
 #include <errno.h>
 #include <wayland-server-protocol.h>
 
+#include "host-bridge/policy/surfaces/border.h"
 #include "host-bridge/policy/surfaces/policy_bounds.h"
 #include "host-bridge/policy/surfaces/policy_regions.h"
+
+#define XDG_SURFACE_INVALID_SIZE 5 /* xdg_surface.error */
 
 /* --- what surfaces become --- */
 
@@ -21,7 +24,7 @@ static enum relay_verdict handle_get_shell_object(struct relay_message *message)
 	if (!surface_extend(message->relay, surface, message->args[0].object))
 		return RELAY_FAILED;
 	surface->shell = message->args[0].object;
-	return RELAY_FORWARD;
+	return border_create(message->relay, surface) ? RELAY_FORWARD : RELAY_FAILED;
 }
 
 /* xdg_surface.set_window_geometry(x, y, width, height) */
@@ -30,9 +33,12 @@ static enum relay_verdict handle_set_window_geometry(struct relay_message *messa
 	struct policy_surface *surface = surface_of(message->object);
 	const union wire_arg *args = message->args;
 
+	if (surface && border_framed(surface) && (args[2].i <= 0 || args[3].i <= 0))
+		return relay_fail(message->relay, message->object, XDG_SURFACE_INVALID_SIZE,
+			"a window geometry of %d x %d", args[2].i, args[3].i);
 	if (surface)
 		surface->geometry = (struct rectangle){args[0].i, args[1].i, args[2].i, args[3].i};
-	return RELAY_FORWARD;
+	return surface && border_framed(surface) ? RELAY_SWALLOW : RELAY_FORWARD; /* see border.c */
 }
 
 static enum relay_verdict configured(struct relay_message *message, int32_t width, int32_t height)
@@ -49,6 +55,7 @@ static enum relay_verdict configured(struct relay_message *message, int32_t widt
 /* xdg_toplevel.configure(width, height, states) */
 static enum relay_verdict handle_configure(struct relay_message *message)
 {
+	border_configure(message);
 	return configured(message, message->args[0].i, message->args[1].i);
 }
 
@@ -236,7 +243,13 @@ static enum relay_verdict handle_get_subsurface(struct relay_message *message)
 	surface->synced = true;
 	bounds_move(surface, &(int32_t){0}, &(int32_t){0});
 	surface->x = surface->y = 0;
-	return RELAY_FORWARD;
+	if (!border_framed(surface->parent))
+		return RELAY_FORWARD;
+	return relay_send(message->relay, RELAY_UP, message->object, message->opcode,
+		       message->args) == 0 &&
+			border_stack(surface->parent, surface->subsurface)
+		? RELAY_SWALLOW
+		: RELAY_FAILED;
 }
 
 /* wl_subsurface.set_position(x, y) */

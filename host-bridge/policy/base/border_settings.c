@@ -1,0 +1,86 @@
+/* Policy: what a user may want of the border around a machine's windows. */
+#include "host-bridge/policy/base/border_settings.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "protocol/base/bytes.h"
+
+#define COLOUR_DIGITS 6
+
+static const char *const fullscreen_words[] = {
+	[BORDER_FULLSCREEN_FRAMED] = "border",
+	[BORDER_FULLSCREEN_ALLOW] = "allow",
+	[BORDER_FULLSCREEN_DENY] = "deny",
+};
+
+static const char *const globals[BORDER_N_GLOBALS] = {
+	[BORDER_COMPOSITOR] = "wl_compositor",
+	[BORDER_SUBCOMPOSITOR] = "wl_subcompositor",
+	[BORDER_VIEWPORTER] = "wp_viewporter",
+};
+
+const char *border_global_name(enum border_global global)
+{
+	return globals[global];
+}
+
+void border_note_global(struct border_means *means, uint32_t name, const char *interface)
+{
+	for (enum border_global i = 0; i < BORDER_N_GLOBALS; i++) {
+		if (means->names[i] == 0 && strcmp(interface, globals[i]) == 0)
+			means->names[i] = name;
+	}
+}
+
+const char *border_parse(struct border_settings *settings, const char *text)
+{
+	const char *colour = text[0] == '#' ? text + 1 : text;
+	unsigned long width = BORDER_WIDTH_PX;
+	char *end;
+
+	if (strspn(colour, "0123456789abcdefABCDEF") != COLOUR_DIGITS)
+		return "not a colour as #cc0000 is, and maybe a comma and a width in pixels";
+	settings->colour = (uint32_t)strtoul(colour, &end, 16);
+	if (*end == ',') {
+		const char *digits = end + 1;
+		width = *digits >= '0' && *digits <= '9' ? strtoul(digits, &end, 10) : 0;
+	}
+	if (*end || width < 1 || width > BORDER_WIDTH_MAX_PX)
+		return "the width is not a number of pixels from 1 to 64";
+	settings->width_px = (int32_t)width;
+	return NULL;
+}
+
+const char *border_parse_fullscreen(struct border_settings *settings, const char *text)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(fullscreen_words); i++) {
+		if (strcmp(text, fullscreen_words[i]) != 0)
+			continue;
+		if (i == BORDER_FULLSCREEN_FRAMED && settings->width_px == 0)
+			return "there is no --border";
+		settings->fullscreen = (enum border_fullscreen)i;
+		return NULL;
+	}
+	return "not one of border, allow and deny";
+}
+
+void border_print(const struct border_settings *settings)
+{
+	if (settings->width_px == 0)
+		printf("border: none\n");
+	else
+		printf("border: #%06" PRIx32 ", %" PRId32 " pixels\n", settings->colour,
+			settings->width_px);
+	bool plain = settings->width_px == 0 && settings->fullscreen == BORDER_FULLSCREEN_FRAMED;
+	printf("full screen: %s\n",
+		fullscreen_words[plain ? BORDER_FULLSCREEN_ALLOW : settings->fullscreen]);
+}
+
+bool border_knows(const struct border_settings *settings, const char *interface)
+{
+	return settings->width_px == 0 ||
+		(strcmp(interface, "wl_shell") != 0 && strcmp(interface, "zxdg_shell_v6") != 0);
+}

@@ -1,0 +1,344 @@
+/*
+ * Policy: the border itself. Its parts are synchronised subsurfaces: what is said about them before
+ * the window's commit takes effect with it, so that border and window change in one frame. They
+ * take no input, and are filled by one pixel that a viewport stretches.
+ */
+#include "host-bridge/policy/surfaces/border.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <wayland-server-protocol.h>
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
+
+#define PICTURE_PX 3 /* each way */
+#define STRIDE (PICTURE_PX * (int32_t)sizeof(uint32_t))
+#define OWN_VERSION 1 /* of the globals: nothing newer is needed */
+
+static struct border_means *means_of(const struct relay *relay)
+{
+	struct policy_connection *connection = relay_data(relay);
+	return &connection->border;
+}
+
+/* Whatever is gone is passed over: a compositor may end any object. False: the relay has failed. */
+static bool say(struct border *border, const struct relay_ref *about, const char *request,
+	const union wire_arg *args)
+{
+	return !about->object ||
+		relay_send_named(border->relay, RELAY_UP, about->object, request, args) == 0;
+}
+
+/* The object that argument @i of @request about @factory makes is what @ref points to. */
+static bool make(struct relay *relay, struct relay_object *factory, const char *request,
+	const char *interface, struct relay_ref *ref, union wire_arg *args, size_t i)
+{
+	struct relay_object *object =
+		relay_object_create(relay, interface_find(interface), OWN_VERSION);
+
+	if (!object) {
+		relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a border");
+		return false;
+	}
+	args[i].object = object;
+	if (relay_send_named(relay, RELAY_UP, factory, request, args) < 0)
+		return false;
+	relay_ref_set(ref, object);
+	return true;
+}
+
+/* --- what all borders of a connection are made with --- */
+
+static bool bind_global(struct relay *relay, enum border_global global)
+{
+	struct border_means *means = means_of(relay);
+	struct relay_object *registry = policy_display(relay)->registry.object;
+	const char *name = border_global_name(global);
+
+	if (means->globals[global].object)
+		return true;
+	if (means->names[global] == 0 || !registry) {
+		relay_fail(relay, NULL, WL_DISPLAY_ERROR_IMPLEMENTATION,
+			"the compositor has no %s, which the border of this machine's windows "
+			"needs",
+			name);
+		return false;
+	}
+	return make(relay, registry, "bind", name, &means->globals[global],
+		(union wire_arg[]){{.u = means->names[global]}, {.s = name}, {.u = OWN_VERSION},
+			{.object = NULL}},
+		3);
+}
+
+/* The memory of a picture in @colour, or -errno. */
+static int picture_memory(uint32_t colour)
+{
+	uint32_t pixels[PICTURE_PX * PICTURE_PX];
+	int fd = fd_memfd("wayferry-border", sizeof(pixels));
+
+	for (size_t i = 0; i < ARRAY_LENGTH(pixels); i++)
+		pixels[i] = UINT32_C(0xff000000) | colour;
+	if (fd >= 0 && pwrite(fd, pixels, sizeof(pixels), 0) != (ssize_t)sizeof(pixels)) {
+		fd_close(&fd);
+		return -EIO;
+	}
+	return fd;
+}
+
+/* Takes @fd. */
+static bool make_pool(struct relay *relay, struct relay_object *shm, int fd, struct relay_ref *pool)
+{
+	struct relay_object *object = relay_object_create(relay, interface_find("wl_shm_pool"), 1);
+
+	if (!object) {
+		fd_close(&fd);
+		relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a border");
+		return false;
+	}
+	relay_ref_set(pool, object);
+	return relay_send_named(relay, RELAY_UP, shm, "create_pool",
+		       (union wire_arg[]){{.object = object}, {.handle = wire_handle_fd(fd)},
+			       {.i = PICTURE_PX * STRIDE}}) == 0;
+}
+
+static bool make_picture(struct relay *relay, uint32_t colour, struct relay_ref *picture)
+{
+	struct relay_object *shm = policy_display_shm(relay);
+	struct relay_ref pool = {0};
+	int fd = shm ? picture_memory(colour) : -ENOENT;
+
+	if (fd < 0) {
+		relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a border: %s",
+			strerror(-fd));
+		return false;
+	}
+	bool good = make_pool(relay, shm, fd, &pool) &&
+		make(relay, pool.object, "create_buffer", "wl_buffer", picture,
+			(union wire_arg[]){{.object = NULL}, {.i = 0}, {.i = PICTURE_PX},
+				{.i = PICTURE_PX}, {.i = STRIDE}, {.u = WL_SHM_FORMAT_XRGB8888}},
+			0) &&
+		relay_send_named(relay, RELAY_UP, pool.object, "destroy", NULL) == 0;
+	relay_ref_set(&pool, NULL);
+	return good;
+}
+
+static bool prepare_means(struct relay *relay, const struct border_settings *settings)
+{
+	struct border_means *means = means_of(relay);
+
+	for (enum border_global i = 0; i < BORDER_N_GLOBALS; i++) {
+		if (!bind_global(relay, i))
+			return false;
+	}
+	if (!means->nothing.object &&
+		!make(relay, means->globals[BORDER_COMPOSITOR].object, "create_region", "wl_region",
+			&means->nothing, (union wire_arg[]){{.object = NULL}}, 0))
+		return false;
+	return means->picture.object || make_picture(relay, settings->colour, &means->picture);
+}
+
+/* --- one border --- */
+
+/* Also at the compositor. */
+static void border_destroy(struct border *border)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(border->parts); i++) {
+		struct border_part *part = &border->parts[i];
+		say(border, &part->viewport, "destroy", NULL);
+		say(border, &part->subsurface, "destroy", NULL);
+		say(border, &part->surface, "destroy", NULL);
+		relay_ref_set(&part->viewport, NULL);
+		relay_ref_set(&part->subsurface, NULL);
+		relay_ref_set(&part->surface, NULL);
+	}
+	relay_ref_set(&border->parent, NULL);
+	if (border->made)
+		quota_release(border->quota, QUOTA_SURFACES, BORDER_N_PARTS);
+	free(border);
+}
+
+bool border_create(struct relay *relay, struct policy_surface *surface)
+{
+	const struct policy_connection *connection = relay_data(relay);
+	const struct border_settings *settings = &connection->policy->border;
+
+	if (!border_wanted(settings))
+		return true;
+	if (surface->border) { /* an xdg_surface anew: the parts stay */
+		surface->border->configured = (struct border_configured){0};
+		surface->border->geometry = (struct rectangle){0};
+		surface->border->off = false;
+		relay_ref_set(&surface->border->parent, NULL);
+		return true;
+	}
+	surface->border = calloc(1, sizeof(*surface->border));
+	if (!surface->border) {
+		relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a border");
+		return false;
+	}
+	surface->border_destroy = border_destroy;
+	surface->border->relay = relay;
+	surface->border->quota = surface->quota;
+	surface->border->settings = settings;
+	return true;
+}
+
+static bool make_part(struct border *border, struct border_part *part, struct relay_object *window)
+{
+	struct border_means *means = means_of(border->relay);
+	struct relay_ref *globals = means->globals;
+	const wl_fixed_t middle = wl_fixed_from_int(PICTURE_PX / 2); /* and a pixel wide */
+
+	return make(border->relay, globals[BORDER_COMPOSITOR].object, "create_surface",
+		       "wl_surface", &part->surface, (union wire_arg[]){{.object = NULL}}, 0) &&
+		make(border->relay, globals[BORDER_SUBCOMPOSITOR].object, "get_subsurface",
+			"wl_subsurface", &part->subsurface,
+			(union wire_arg[]){{.object = NULL}, {.object = part->surface.object},
+				{.object = window}},
+			0) &&
+		make(border->relay, globals[BORDER_VIEWPORTER].object, "get_viewport",
+			"wp_viewport", &part->viewport,
+			(union wire_arg[]){{.object = NULL}, {.object = part->surface.object}},
+			0) &&
+		say(border, &part->viewport, "set_source",
+			(union wire_arg[]){
+				{.f = middle}, {.f = middle}, {.f = middle}, {.f = middle}}) &&
+		say(border, &part->surface, "set_input_region",
+			(union wire_arg[]){{.object = means->nothing.object}});
+}
+
+static bool make_parts(struct border *border, struct relay_object *window)
+{
+	if (border->made)
+		return true;
+	if (!prepare_means(border->relay, border->settings))
+		return false;
+	if (!quota_charge(border->quota, QUOTA_SURFACES, BORDER_N_PARTS)) {
+		policy_refuse(border->relay, QUOTA_SURFACES);
+		return false;
+	}
+	border->made = true;
+	for (size_t i = 0; i < ARRAY_LENGTH(border->parts); i++) {
+		if (!make_part(border, &border->parts[i], window))
+			return false;
+	}
+	return true;
+}
+
+/* Has @part cover @place when the window is committed; nothing, where that is empty. */
+static bool move_part(
+	struct border *border, struct border_part *part, const struct rectangle *place)
+{
+	bool shown = !rectangle_empty(place), was_shown = !rectangle_empty(&part->place);
+	const int32_t width = (int32_t)place->width, height = (int32_t)place->height;
+	struct relay_object *picture = means_of(border->relay)->picture.object;
+
+	if (rectangle_same(place, &part->place) || (!shown && !was_shown))
+		return true;
+	part->place = *place;
+	if (shown != was_shown &&
+		!say(border, &part->surface, "attach",
+			(union wire_arg[]){{.object = shown ? picture : NULL}, {.i = 0}, {.i = 0}}))
+		return false;
+	if (!shown)
+		return say(border, &part->surface, "commit", NULL);
+	return say(border, &part->subsurface, "set_position",
+		       (union wire_arg[]){{.i = (int32_t)place->x}, {.i = (int32_t)place->y}}) &&
+		say(border, &part->viewport, "set_destination",
+			(union wire_arg[]){{.i = width}, {.i = height}}) &&
+		say(border, &part->surface, "damage",
+			(union wire_arg[]){{.i = 0}, {.i = 0}, {.i = width}, {.i = height}}) &&
+		say(border, &part->surface, "commit", NULL);
+}
+
+/* The parts fill @outer but for @inner: top, bottom, left, right. */
+static bool move_parts(
+	struct border *border, const struct rectangle *inner, const struct rectangle *outer)
+{
+	const int64_t left = outer->x, top = outer->y, right = outer->x + outer->width,
+		      bottom = outer->y + outer->height, inner_right = inner->x + inner->width,
+		      inner_bottom = inner->y + inner->height;
+	const struct rectangle places[BORDER_N_PARTS] = {
+		rectangle_of(left, top, right, inner->y),
+		rectangle_of(left, inner_bottom, right, bottom),
+		rectangle_of(left, inner->y, inner->x, inner_bottom),
+		rectangle_of(inner_right, inner->y, right, inner_bottom),
+	};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
+		if (!move_part(border, &border->parts[i], &places[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool set_geometry(struct border *border, struct relay_object *shell, struct rectangle to)
+{
+	if (rectangle_same(&to, &border->geometry))
+		return true;
+	border->geometry = to;
+	return relay_send_named(border->relay, RELAY_UP, shell, "set_window_geometry",
+		       (union wire_arg[]){{.i = (int32_t)to.x}, {.i = (int32_t)to.y},
+			       {.i = (int32_t)to.width}, {.i = (int32_t)to.height}}) == 0;
+}
+
+bool border_commit(struct policy_surface *window, const struct rectangle *content)
+{
+	struct border *border = window->border;
+	const struct rectangle surface = {0, 0, window->width, window->height};
+	const int32_t width = border_width(window);
+	bool was_shown = !rectangle_empty(&border->content);
+
+	border->content = *content;
+	if (rectangle_empty(content)) {
+		/* Who is taken off the screen begins anew. */
+		if (was_shown)
+			window->geometry = border->geometry = (struct rectangle){0};
+		return true;
+	}
+	if (!window->shell)
+		return true;
+	if (!make_parts(border, window->object))
+		return false;
+	struct rectangle framed = rectangle_grown(content, width);
+	struct rectangle covered = width > 0 ? rectangle_around(&framed, &surface) : *content;
+	return move_parts(border, content, &covered) && set_geometry(border, window->shell, framed);
+}
+
+bool border_stack(struct policy_surface *window, struct relay_object *subsurface)
+{
+	struct border *border = window->border;
+
+	/* Whatever the guest puts above another one of its own stays below, too. */
+	if (!border || !border->made || !border->parts[0].surface.object)
+		return true;
+	return relay_send_named(border->relay, RELAY_UP, subsurface, "place_below",
+		       (union wire_arg[]){{.object = border->parts[0].surface.object}}) == 0;
+}
+
+int32_t border_width(const struct policy_surface *surface)
+{
+	const struct border *border = surface ? surface->border : NULL;
+	return border && !border->off ? border->settings->width_px : 0;
+}
+
+/* What a guest says of its geometry before it draws may be anything. */
+static int32_t near(int64_t distance)
+{
+	return (int32_t)rectangle_max(
+		-BORDER_WINDOW_MAX, rectangle_min(distance, BORDER_WINDOW_MAX));
+}
+
+void border_origin(const struct policy_surface *surface, int32_t *x, int32_t *y)
+{
+	const struct border *border = surface ? surface->border : NULL;
+
+	*x = *y = border_width(surface);
+	if (!border || rectangle_empty(&border->geometry) || rectangle_empty(&surface->geometry))
+		return;
+	*x = near(surface->geometry.x - border->geometry.x);
+	*y = near(surface->geometry.y - border->geometry.y);
+}

@@ -1,0 +1,148 @@
+#!/bin/bash
+# The border around a machine's windows: pictures of it, exact to the pixel, with what clients are told beside it.
+. "$(dirname "$0")/lib.sh"
+
+tests=(sway:8 fullscreen:5 weston:6)
+
+BORDER='#cc0000'
+WINDOW='#00aa00' POPUP='#0000ff' DIALOG='#ffff00' COVER='#ff00ff'      # of tests/clients/framed
+
+# ---- a client that does what it is told
+
+# framed_start WIDTH HEIGHT
+framed_start() {
+    mkfifo "$WORK/commands"
+    : >"$LOGS/framed.log"
+    # shellcheck disable=SC2016
+    spawn framed sh -c 'exec env WAYLAND_DISPLAY="$1" "$2" "$3" "$4" <"$5"' sh \
+        "$BRIDGE" "$WAYFERRY_CLIENTS/framed" "$1" "$2" "$WORK/commands"
+    exec {COMMANDS}>"$WORK/commands"
+}
+
+framed_end() {
+    alive "${PID[framed]}" || fail "the client ended (log: $LOGS/framed.log)"
+    exec {COMMANDS}>&-
+    stop framed
+    rm "$WORK/commands"
+}
+
+tell() {
+    echo "$*" >&"$COMMANDS"
+}
+
+# heard LINE: waits until the client has been told this, in its last line of that kind.
+heard() {
+    until_true 20 last_is "$1" || fail "the client was not told \"$1\" (log: $LOGS/framed.log)"
+}
+
+last_is() {
+    [ "$(grep "^${1%% *} " "$LOGS/framed.log" | tail -n 1)" = "$1" ]
+}
+
+# ---- pictures
+
+# shows NAME [COLOUR LEFT TOP WIDTH HEIGHT]...: waits until the screen shows these rectangles, and nothing else.
+shows() {
+    local name=$1 drawing=()
+    shift
+    while (($#)); do
+        drawing+=(-fill "$1" -draw "rectangle $2,$3 $(($2 + $4 - 1)),$(($3 + $5 - 1))")
+        shift 5
+    done
+    convert "$WORK/host.empty.png" "${drawing[@]}" -alpha off "png24:$LOGS/$name.expected.png"
+    screen_becomes host "$LOGS/$name.expected.png" "$LOGS/$name.png" 20 || fail "the picture is another one ($name)"
+}
+
+# ---- sway: windows that float, are tiled, or have the whole screen
+
+sway_bridge() {
+    SWAY_CONFIG='for_window [app_id="framed.*"] floating enable' sway_start host
+    HOST_OPTIONS="--border $BORDER $*" bridge_start host
+}
+
+test_sway() {
+    sway_bridge
+    framed_start 300 200
+    shows window "$BORDER" 486 256 308 208 "$WINDOW" 490 260 300 200
+    tell size 400 100
+    shows larger "$BORDER" 486 256 408 108 "$WINDOW" 490 260 400 100
+    sway_message host '[app_id=framed] resize set 500 400, move position 100 100' >/dev/null
+    heard 'configure 492 392 4'
+    shows resized "$BORDER" 100 100 500 400 "$WINDOW" 104 104 492 392
+    popups_have_borders
+    guests_do_not_cover_it
+    sway_message host '[app_id=framed] floating disable' >/dev/null
+    heard 'configure 1272 712 4 1'
+    shows tiled "$BORDER" 0 0 1280 720 "$WINDOW" 4 4 1272 712
+    framed_end
+    bridge_stop
+}
+
+popups_have_borders() {
+    tell popup 100 50 120 80
+    heard 'popup 100 50 120 80'
+    local popup=("$BORDER" 100 100 500 400 "$WINDOW" 104 104 492 392
+        "$BORDER" 200 150 128 88 "$POPUP" 204 154 120 80)
+    shows popup "${popup[@]}"
+    tell submenu 119 10 100 100
+    heard 'popup 119 10 100 100'
+    shows submenu "${popup[@]}" "$BORDER" 319 160 108 108 "$POPUP" 323 164 100 100
+    tell close
+    tell close
+    shows closed "$BORDER" 100 100 500 400 "$WINDOW" 104 104 492 392
+}
+
+guests_do_not_cover_it() {
+    tell cover -4 -4 500 400        # larger than the window: not shown at all
+    tell cover 480 -20 100 100      # moved inside
+    shows covered "$BORDER" 100 100 500 400 "$WINDOW" 104 104 492 392 "$COVER" 496 104 100 100
+    tell close
+    tell close
+    tell shadow 20                  # what is outside of the geometry is below the border
+    shows shadow "$BORDER" 84 84 532 432 "$WINDOW" 104 104 492 392
+}
+
+test_fullscreen() {
+    local mode
+    for mode in border deny; do
+        sway_bridge --fullscreen $mode
+        framed_start 300 200
+        shows window "$BORDER" 486 256 308 208 "$WINDOW" 490 260 300 200
+        tell fullscreen
+        fullscreen_"$mode"
+        framed_end
+        bridge_stop
+        stop host
+    done
+}
+
+fullscreen_border() {
+    heard 'configure 1272 712 2 4'
+    shows fullscreen "$BORDER" 0 0 1280 720 "$WINDOW" 4 4 1272 712
+    tell unfullscreen
+    shows back "$BORDER" 486 256 308 208 "$WINDOW" 490 260 300 200
+}
+
+fullscreen_deny() {
+    until_true 20 told_twice 'configure 300 200 4' || fail "the client got no answer (log: $LOGS/framed.log)"
+    shows denied "$BORDER" 486 256 308 208 "$WINDOW" 490 260 300 200
+    sway_message host '[app_id=framed] fullscreen enable' >/dev/null       # the user may
+    shows users "$BORDER" 0 0 1280 720 "$WINDOW" 4 4 1272 712
+}
+
+told_twice() {
+    (($(grep -cx "$1" "$LOGS/framed.log") >= 2))
+}
+
+test_weston() {
+    weston_start host
+    HOST_OPTIONS="--border $BORDER,10" bridge_start host
+    framed_start 300 200
+    tell maximize
+    heard 'configure 1260 700 1'
+    shows maximized "$BORDER" 0 0 1280 720 "$WINDOW" 10 10 1260 700
+    framed_end
+    bridge_stop
+}
+
+e2e_main "$@"
