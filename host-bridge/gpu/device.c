@@ -7,8 +7,8 @@
  * came without a kick counts, lets the contexts write, and interrupts the driver once for all of
  * it. So commands are executed from there only, never inside a callback of a context.
  *
- * A turn that has taken TURN_NS stops, and what is left goes on in the next one: compositor,
- * workers and other clients of the guest have their events served in between.
+ * A turn that has taken TURN_NS, or many commands, stops, and the rest goes on in the next one:
+ * compositor, workers and other clients of the guest have their events served in between.
  */
 #include "host-bridge/gpu/device.h"
 
@@ -30,6 +30,7 @@
 #include "protocol/base/log.h"
 
 #define TURN_NS UINT64_C(5000000)
+#define SERVE_BYTES (UINT64_C(256) << 10) /* of commands, before contexts write again */
 
 struct device {
 	struct device_state state;
@@ -75,12 +76,14 @@ static void handle_answered(void *data)
 }
 
 /*
- * Executes what is in a queue, at least one command, until the turn is over. 0; 1: there may be
- * more; -EPROTO: the ring is broken.
+ * Executes what is in a queue, at least one command, until the turn is over, or SERVE_BYTES were
+ * read: a driver that feeds the queue as fast as it is emptied has events to hear, too. 0; 1: there
+ * may be more; -EPROTO: the ring is broken.
  */
 static int execute_queue(struct device *device, enum device_queue index)
 {
 	struct virtqueue *queue = device->state.queues[index];
+	uint64_t bytes = 0;
 
 	do {
 		int popped = virtqueue_pop(queue, &device->chain);
@@ -92,7 +95,8 @@ static int execute_queue(struct device *device, enum device_queue index)
 			continue;
 		device->notify[index] = true;
 		command_execute(&device->state, index, &device->chain);
-	} while (!turn_is_over(&device->state.host));
+		bytes += device->chain.out_bytes;
+	} while (!turn_is_over(&device->state.host) && bytes < SERVE_BYTES);
 	return 1;
 }
 

@@ -91,6 +91,27 @@ static void a_kick_is_asked_for_while_an_event_waits(void **state)
 	assert_int_equal(*flags & CROSS_DOMAIN_USED_F_WANT_POLL, 0);
 }
 
+/* Its queue need not be empty for that: it may be filled as fast as it is emptied. */
+static void an_event_comes_between_commands(void **state)
+{
+	static const uint8_t refused[4096];
+	open_channel();
+	machine_turn();
+	fake_compositor->listener->to_guest(
+		fake_compositor->data, (const uint8_t *)"wayland!", 8, NULL, 0);
+	uint16_t poll = offer_submit(1, &poll_command, sizeof(poll_command), 1, 77);
+	for (int i = 0; i < 300; i++)
+		offer_submit(1, refused, sizeof(refused), 0, 1);
+	machine_kick(0);
+	for (int i = 0; i < 100; i++)
+		wl_event_loop_dispatch(machine.loop, 0);
+	int before = 0;
+	for (; !machine.answers[0][poll].there; before++)
+		assert_true(machine_collect_one(0));
+	assert_in_range(before, 1, 100);
+	machine_turn();
+}
+
 static void many_answers_make_one_interrupt(void **state)
 {
 	open_channel();
@@ -271,6 +292,7 @@ int main(void)
 		TEST(a_poll_waits_for_its_event_on_its_ring),
 		TEST(a_poll_without_a_kick_is_found_when_it_is_needed),
 		TEST(a_kick_is_asked_for_while_an_event_waits),
+		TEST(an_event_comes_between_commands),
 		TEST(many_answers_make_one_interrupt),
 		TEST(a_dying_context_answers_what_it_held),
 		TEST(a_context_with_too_many_polls_is_lost),
