@@ -18,7 +18,8 @@ packages_test="libcmocka-dev clang-format clang-tidy shellcheck $packages_demo f
     qml-qt6 qml6-module-qtqml qml6-module-qtqml-workerscript qml6-module-qtquick qml6-module-qtquick-window qt6-wayland
     libsdl2-tests xwayland x11-apps x11-utils xterm xdotool xclip wmctrl x11-xserver-utils
     wlcs mir-wlcs-integration
-    libvirglrenderer-dev virgl-server mesa-vulkan-drivers libegl1 libgl1"
+    libvirglrenderer-dev virgl-server mesa-vulkan-drivers libegl1 libgl1
+    debhelper lintian"
 
 # What the lab of virtual machines needs here (tests/vm/lab.sh), and what is in its guests, which are Debian 13.
 packages_vm="build-essential flex bison bc libelf-dev libssl-dev xz-utils mmdebstrap debian-archive-keyring

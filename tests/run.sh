@@ -4,7 +4,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/packages.sh
 
-SUITES=(unit wire lint fuzz renderer apps nested border input dragging clipboard many faults wlcs doctor x11 libvirt attack debian13 vm-uml vm-qemu)
+SUITES=(unit wire lint fuzz renderer apps nested border input dragging clipboard many faults wlcs doctor x11 libvirt packages attack debian13 vm-uml vm-qemu)
 
 usage() {
     cat <<'END'
@@ -33,6 +33,7 @@ Suites:
   x11        X11 applications by wayferry-x11, direct and bridged
   libvirt    wayferry-host as libvirt starts it
   e2e        apps to libvirt
+  packages   Debian packages of this working copy: built, installed, purged
   attack     a hostile guest against wayferry-host, beside one that behaves
   asan       unit to libvirt, but for lint, with AddressSanitizer and UBSan; asan-SUITE is one suite
   debian13   built with Debian 13's gcc and clang, without a warning; unit, wire, fuzz and renderer there (needs root)
@@ -76,7 +77,7 @@ parse() {
         asan) chosen+=(asan-{unit,wire,fuzz,renderer} "${e2e_suites[@]/#/asan-}") ;;
         vm) chosen+=("${vm_kinds[@]/#/vm-}") ;;
         asan-e2e) chosen+=("${e2e_suites[@]/#/asan-}") ;;
-        asan-lint | asan-debian13) wrong "${1#asan-} has no sanitizers" ;;
+        asan-lint | asan-debian13 | asan-packages) wrong "${1#asan-} has no sanitizers" ;;
         *)
             [[ " ${SUITES[*]} " = *" ${1#asan-} "* ]] || wrong "no such suite or option: $1"
             chosen+=("$1")
@@ -92,7 +93,7 @@ choose_default() {
     if [ $quick = yes ]; then
         chosen=(unit wire lint apps)
     else
-        parse unit wire lint fuzz renderer e2e attack asan debian13 vm
+        parse unit wire lint fuzz renderer e2e packages attack asan debian13 vm
     fi
 }
 

@@ -1,0 +1,71 @@
+#!/bin/bash
+# Packages of this working copy: built, looked at, installed and purged; and the tarball of a release.
+. "$(dirname "$0")/lib.sh"
+
+tests=(deb:40)
+full=(dist:100)
+
+# copy DIRECTORY: the working copy as it is, without what git ignores.
+copy() {
+    mkdir -p "$1"
+    git -C "$SOURCE_ROOT" -c safe.directory='*' ls-files -co --exclude-standard -z |
+        tar -C "$SOURCE_ROOT" --null --files-from=- --ignore-failed-read -c 2>/dev/null | tar -C "$1" -x ||
+        fail "the working copy cannot be copied"
+}
+
+# dpkg in a tree of its own, of which it knows no other packages.
+dpkg_in() {
+    dpkg --root="$1" --log=/dev/null --force-depends --force-not-root --force-bad-path "${@:2}" >>"$LOGS/dpkg.log" 2>&1
+}
+
+files_of() {
+    find "$1" ! -type d ! -path "$1/var/*" -printf '/%P\n' | sort
+}
+
+test_deb() {
+    need dpkg-buildpackage dh lintian scdoc git
+    local tree=$WORK/tree package program file
+    copy "$WORK/wayferry"
+    (cd "$WORK/wayferry" && DEB_BUILD_OPTIONS="parallel=$(nproc) noautodbgsym" limited 300 dpkg-buildpackage -us -uc -b) \
+        >"$LOGS/build.log" 2>&1 || fail "the packages are not built (log: $LOGS/build.log)"
+    limited 100 lintian --allow-root --fail-on error --tag-display-limit 0 "$WORK"/*.changes >"$LOGS/lintian.log" 2>&1 ||
+        fail "lintian finds errors (log: $LOGS/lintian.log)"
+    mkdir -p "$tree"/var/lib/dpkg/{info,updates,triggers} && : >"$tree/var/lib/dpkg/status"
+    dpkg_in "$tree" --install "$WORK"/*.deb || fail "the packages are not installed (log: $LOGS/dpkg.log)"
+    for package in host guest x11 renderer; do
+        [ -s "$tree/usr/share/doc/wayferry-$package/copyright" ] || fail "there is no wayferry-$package"
+    done
+    for program in host guest x11; do
+        [ "$("$tree/usr/bin/wayferry-$program" --version)" = "$("$WAYFERRY_BUILD/host-bridge/wayferry-host" --version | sed "s/host/$program/")" ] ||
+            fail "the packaged wayferry-$program does not run"
+        [ -s "$tree/usr/share/man/man1/wayferry-$program.1.gz" ] || fail "wayferry-$program has no man page"
+        [ -s "$tree/usr/share/bash-completion/completions/wayferry-$program" ] || fail "wayferry-$program has no completion"
+    done
+    # What units and descriptions start is there.
+    while read -r file; do
+        [ -x "$tree$file" ] || fail "$file, which a unit or libvirt would start, is not there"
+    done < <(grep -hoE '(ExecStart=|"binary": ")[^ "]+' "$tree"/usr/lib/systemd/user/*.service \
+        "$tree"/usr/share/qemu/vhost-user/*.json | sed 's/.*["=]//')
+    [ -x "$tree/usr/lib/wayferry/wayferry-renderer" ] || fail "there is no renderer"
+    "$tree/usr/bin/wayferry-host" doctor --renderer virgl >"$LOGS/doctor.txt" 2>&1
+    grep -q '^[a-zA-Z]* *renderer */usr/lib/wayferry/wayferry-renderer' "$LOGS/doctor.txt" ||
+        fail "wayferry-host looks elsewhere for the packaged renderer (report: $LOGS/doctor.txt)"
+    dpkg_in "$tree" --purge wayferry-{host,guest,x11,renderer} || fail "the packages are not purged (log: $LOGS/dpkg.log)"
+    [ -z "$(files_of "$tree")" ] || fail "purged packages leave $(files_of "$tree" | head -n 3)"
+}
+
+test_dist() {
+    need meson ninja git
+    local tree=$WORK/dist
+    copy "$WORK/wayferry"
+    (cd "$WORK/wayferry" && git init -q && git add -A && git -c user.name=test -c user.email=test@localhost commit -qm test &&
+        meson setup build && meson dist -C build --no-tests --formats gztar) >"$LOGS/dist.log" 2>&1 ||
+        fail "there is no tarball (log: $LOGS/dist.log)"
+    mkdir "$tree" && tar -C "$tree" --strip-components=1 -xf "$WORK"/wayferry/build/meson-dist/*.tar.gz
+    # Without a network, and without a repository around it.
+    # shellcheck disable=SC2016
+    unshare --map-root-user --net sh -euc 'cd "$1" && meson setup build && ninja -C build && meson test -C build --suite unit' \
+        sh "$tree" >"$LOGS/unit.log" 2>&1 || fail "the tarball does not pass unit (log: $LOGS/unit.log)"
+}
+
+e2e_main "$@"
