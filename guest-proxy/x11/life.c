@@ -6,20 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest-proxy/x11/base/stream.h"
 #include "guest-proxy/x11/display/buffer.h"
-#include "guest-proxy/x11/transfers/dnd.h"
-#include "guest-proxy/x11/windows/focus.h"
-#include "guest-proxy/x11/transfers/incoming.h"
-#include "guest-proxy/x11/transfers/outgoing.h"
 #include "guest-proxy/x11/display/output.h"
-#include "guest-proxy/x11/windows/pointer.h"
+#include "guest-proxy/x11/display/viewport.h"
 #include "guest-proxy/x11/shell/popup.h"
 #include "guest-proxy/x11/shell/role.h"
-#include "guest-proxy/x11/transfers/selection.h"
-#include "guest-proxy/x11/base/stream.h"
-#include "guest-proxy/x11/windows/surface.h"
 #include "guest-proxy/x11/shell/toplevel.h"
-#include "guest-proxy/x11/display/viewport.h"
+#include "guest-proxy/x11/transfers/dnd.h"
+#include "guest-proxy/x11/transfers/drag_source.h"
+#include "guest-proxy/x11/transfers/incoming.h"
+#include "guest-proxy/x11/transfers/outgoing.h"
+#include "guest-proxy/x11/transfers/selection.h"
+#include "guest-proxy/x11/windows/focus.h"
+#include "guest-proxy/x11/windows/pointer.h"
+#include "guest-proxy/x11/windows/surface.h"
 #include "guest-proxy/x11/wm.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
@@ -132,8 +133,8 @@ static struct relay_hooks *all_hooks(void)
 {
 	static struct relay_hooks *hooks; /* of the process; never change */
 	static const struct relay_hook *const tables[] = {session_hooks, buffer_hooks, dnd_hooks,
-		focus_hooks, output_hooks, pointer_hooks, popup_hooks, role_hooks, selection_hooks,
-		surface_hooks, toplevel_hooks, viewport_hooks, NULL};
+		drag_source_hooks, focus_hooks, output_hooks, pointer_hooks, popup_hooks,
+		role_hooks, selection_hooks, surface_hooks, toplevel_hooks, viewport_hooks, NULL};
 	if (!hooks)
 		hooks = relay_hooks_create(tables);
 	return hooks;
@@ -161,6 +162,9 @@ static const struct session_listener listener = {
 	.surface_leaves = handle_leaves,
 	.surface_commits = role_will_commit,
 	.surface_moved = role_output_changed,
+	.buttons_up = drag_source_buttons_up,
+	.drag_named = drag_source_named,
+	.drag_cancelled = drag_source_cancelled,
 };
 
 /* Its life */
@@ -208,7 +212,7 @@ struct life *life_create(
 	wl_list_init(&session->incoming);
 	wl_list_init(&session->requests);
 	if (selections_init(session) < 0 || dnd_init(session) < 0 ||
-		!open_life(life, up_fd, down_fd)) {
+		drag_source_init(session) < 0 || !open_life(life, up_fd, down_fd)) {
 		life_destroy(life);
 		return NULL;
 	}
@@ -225,6 +229,7 @@ void life_destroy(struct life *life)
 	wm_disconnect(session);
 	relay_destroy(session->relay);
 	dnd_finish(session);
+	drag_source_finish(session);
 	selections_finish(session);
 	outputs_finish(session);
 	windows_finish(&session->windows);

@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "guest-proxy/x11/server.h"
 #include "guest-proxy/x11/life.h"
+#include "guest-proxy/x11/server.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/program/options.h"

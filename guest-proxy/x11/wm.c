@@ -7,16 +7,17 @@
 #include <xcb/composite.h>
 #include <xcb/xfixes.h>
 
-#include "guest-proxy/x11/transfers/dnd.h"
-#include "guest-proxy/x11/windows/focus.h"
-#include "guest-proxy/x11/transfers/incoming.h"
-#include "guest-proxy/x11/transfers/outgoing.h"
+#include "guest-proxy/x11/display/xsettings.h"
 #include "guest-proxy/x11/shell/popup.h"
 #include "guest-proxy/x11/shell/role.h"
-#include "guest-proxy/x11/transfers/selection.h"
-#include "guest-proxy/x11/windows/state.h"
 #include "guest-proxy/x11/shell/toplevel.h"
-#include "guest-proxy/x11/display/xsettings.h"
+#include "guest-proxy/x11/transfers/dnd.h"
+#include "guest-proxy/x11/transfers/drag_source.h"
+#include "guest-proxy/x11/transfers/incoming.h"
+#include "guest-proxy/x11/transfers/outgoing.h"
+#include "guest-proxy/x11/transfers/selection.h"
+#include "guest-proxy/x11/windows/focus.h"
+#include "guest-proxy/x11/windows/state.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 
@@ -103,7 +104,8 @@ static void add_window(
 	struct session *session, xcb_window_t id, const struct box *box, bool override_redirect)
 {
 	const uint32_t mask = XCB_EVENT_MASK_PROPERTY_CHANGE | XCB_EVENT_MASK_FOCUS_CHANGE;
-	struct window *window = id == session->check ? NULL : window_create(session, id);
+	bool ours = window_same_client(session, id, session->check);
+	struct window *window = ours ? NULL : window_create(session, id);
 	if (!window)
 		return;
 	window->box = *box;
@@ -259,11 +261,11 @@ static void handle_selection_notify(struct session *session, const void *data)
 static void handle_selection_owner(struct session *session, const void *data)
 {
 	const xcb_xfixes_selection_notify_event_t *event = data;
-	selection_owner_changed(session, event->selection,
-		event->subtype == XCB_XFIXES_SELECTION_EVENT_SET_SELECTION_OWNER ? event->owner
-										 : XCB_NONE,
-		event->selection_timestamp,
-		event->subtype != XCB_XFIXES_SELECTION_EVENT_SET_SELECTION_OWNER);
+	bool set = event->subtype == XCB_XFIXES_SELECTION_EVENT_SET_SELECTION_OWNER;
+	xcb_window_t owner = set ? event->owner : XCB_NONE;
+	selection_owner_changed(session, event->selection, owner, event->selection_timestamp, !set);
+	if (event->selection == SESSION_ATOM(session, XdndSelection))
+		drag_source_owner_changed(session, owner);
 }
 
 /* Client messages */
@@ -341,6 +343,8 @@ static void handle_client_message(struct session *session, const void *data)
 		dnd_message(session, event);
 		return;
 	}
+	if (drag_source_message(session, event))
+		return;
 	bool protocol = event->type == SESSION_ATOM(session, WM_PROTOCOLS) && event->format == 32;
 	/* A window that answers a ping sends it to the root. */
 	if (protocol && event->data.data32[0] == SESSION_ATOM(session, _NET_WM_PING))
@@ -459,6 +463,7 @@ static void manage(struct session *session)
 		XCB_WINDOW_CLASS_INPUT_ONLY, XCB_COPY_FROM_PARENT, 0, NULL);
 	advertise(session);
 	selections_manage(session);
+	drag_source_manage(session);
 	xsettings_start(session);
 	/* Xwayland lets other clients in when this selection has an owner. */
 	xcb_set_selection_owner(

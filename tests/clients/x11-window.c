@@ -81,7 +81,7 @@ static void answer_drag(struct client *client, const xcb_client_message_event_t 
 	} else if (event->type == atom(client, "XdndDrop")) {
 		printf("%d drag drop\n", number);
 		xcb_convert_selection(client->x, event->window, atom(client, "XdndSelection"),
-			client->drag_type, atom(client, "_DROPPED"), XCB_CURRENT_TIME);
+			client->drag_type, atom(client, "_DROPPED"), data[2]);
 	}
 }
 

@@ -39,6 +39,7 @@
 	F(XdndDrop)                                                                                \
 	F(XdndFinished)                                                                            \
 	F(XdndTypeList)                                                                            \
+	F(XdndActionList)                                                                          \
 	F(XdndActionCopy)                                                                          \
 	F(XdndActionMove)                                                                          \
 	F(XdndActionAsk)                                                                           \

@@ -21,6 +21,7 @@
 #define WINDOW_BUCKETS 256
 
 struct dnd;
+struct drag_source;
 struct selections;
 struct session;
 struct surface;
@@ -46,6 +47,17 @@ struct focus {
 	uint32_t serial;                    /* of the last input event */
 	struct relay_object *seat;
 	bool has_keyboard; /* a wl_keyboard.enter has come */
+
+	/* The button that is held; while others are, the first. */
+	uint32_t button, buttons_down;
+	uint32_t press_serial;
+	struct surface *pressed; /* where; NULL: none is, or the surface has gone */
+
+	/* What X knows of the pointer (pointer.h). */
+	struct relay_ref x_pointer; /* wl_pointer */
+	struct surface *x_entered;
+	wl_fixed_t x_place[2]; /* there */
+	bool borrowed;
 };
 
 struct windows {
@@ -70,6 +82,12 @@ struct session_listener {
 	void (*surface_commits)(struct surface *surface);
 	/* It entered surface::output_name. */
 	void (*surface_moved)(struct surface *surface);
+	/* No button is held any more. */
+	void (*buttons_up)(struct session *session);
+	/* The types of what an X client drags have names now. */
+	void (*drag_named)(struct session *session);
+	/* The compositor has ended the drag. */
+	void (*drag_cancelled)(struct session *session);
 };
 
 struct session {
@@ -101,6 +119,7 @@ struct session {
 	struct windows windows;
 	struct selections *selections;
 	struct dnd *dnd;
+	struct drag_source *drag_source;
 	struct wl_list outgoing, incoming; /* outgoing::link, incoming::link */
 	struct wl_list requests;           /* incoming_request::link */
 

@@ -59,12 +59,6 @@ static struct surface *find_root(const struct surface *surface)
 	return found;
 }
 
-static bool is_popup(const struct session *session, const struct window *window)
-{
-	return window->override_redirect ||
-		atom_list_has(&window->hints.types, SESSION_ATOM(session, _NET_WM_WINDOW_TYPE_DND));
-}
-
 /* Made for one request and destroyed behind it. */
 static struct relay_object *make_positioner(struct surface *surface, const struct window *parent)
 {
@@ -98,7 +92,7 @@ static struct relay_object *make_positioner(struct surface *surface, const struc
 bool popup_create(struct surface *surface)
 {
 	struct session *session = surface->session;
-	struct surface *root = is_popup(session, surface->window) ? find_root(surface) : NULL;
+	struct surface *root = surface->window->override_redirect ? find_root(surface) : NULL;
 	/* A popup of what is not on the screen would be a protocol error. */
 	if (!root || root == surface || !root->shown)
 		return false;

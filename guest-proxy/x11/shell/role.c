@@ -6,9 +6,9 @@
  */
 #include "guest-proxy/x11/shell/role.h"
 
-#include "guest-proxy/x11/windows/focus.h"
 #include "guest-proxy/x11/shell/popup.h"
 #include "guest-proxy/x11/shell/toplevel.h"
+#include "guest-proxy/x11/windows/focus.h"
 #include "protocol/base/monotonic.h"
 
 #define ACK_MS 150
@@ -17,7 +17,9 @@ void role_try(struct surface *surface)
 {
 	struct session *session = surface->session;
 	struct window *window = surface->window;
-	if (!window || !window->known || surface->xdg || !session->wm_base)
+	/* An icon of what is dragged gets its role from the drag. */
+	if (!window || !window->known || surface->xdg || !session->wm_base ||
+		window_is_drag_icon(session, window))
 		return;
 	surface->xdg = session_make(session, "xdg_surface", session->wm_base, "get_xdg_surface",
 		(union wire_arg[]){{0}, {.object = surface->object}}, 0);

@@ -1,8 +1,8 @@
 /* X windows that are windows of the desktop. */
 #include "guest-proxy/x11/shell/toplevel.h"
 
-#include "guest-proxy/x11/windows/focus.h"
 #include "guest-proxy/x11/display/output.h"
+#include "guest-proxy/x11/windows/focus.h"
 #include "guest-proxy/x11/windows/state.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/monotonic.h"

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <wayland-server-protocol.h>
 
+#include "guest-proxy/x11/transfers/drag_source.h"
 #include "guest-proxy/x11/transfers/selection.h"
 #include "guest-proxy/x11/windows/surface.h"
 #include "protocol/base/bytes.h"
@@ -210,6 +211,8 @@ static enum relay_verdict handle_enter(struct relay_message *message)
 	struct relay_object *offer = message->args[4].object;
 	if (message->object->id[RELAY_DOWN])
 		return RELAY_FORWARD;
+	if (drag_source_is_out(session))
+		return drag_source_over(message);
 	end(dnd);
 	if (!surface || !surface->window || !offer || !session->managing)
 		return RELAY_SWALLOW;
@@ -238,6 +241,8 @@ static enum relay_verdict handle_motion(struct relay_message *message)
 	const struct window *window = window_find(session, dnd->target);
 	if (message->object->id[RELAY_DOWN])
 		return RELAY_FORWARD;
+	if (drag_source_is_out(session))
+		drag_source_moves(session, message->args[1].f, message->args[2].f);
 	if (!dnd->offer.object || !window)
 		return RELAY_SWALLOW;
 	dnd->time = message->args[0].u;
@@ -252,6 +257,8 @@ static enum relay_verdict handle_leave(struct relay_message *message)
 	struct dnd *dnd = session->dnd;
 	if (message->object->id[RELAY_DOWN])
 		return RELAY_FORWARD;
+	if (drag_source_is_out(session))
+		return drag_source_leaves(message);
 	/* After a drop there is one, too; the target has yet to take it. */
 	if (dnd->dropped)
 		return RELAY_SWALLOW;
@@ -267,6 +274,8 @@ static enum relay_verdict handle_drop(struct relay_message *message)
 	struct dnd *dnd = session->dnd;
 	if (message->object->id[RELAY_DOWN])
 		return RELAY_FORWARD;
+	if (drag_source_is_out(session))
+		drag_source_dropped_on_x(session);
 	if (!dnd->offer.object || !session->x)
 		return RELAY_SWALLOW;
 	dnd->dropped = true;

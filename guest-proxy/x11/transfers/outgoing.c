@@ -25,7 +25,8 @@ struct outgoing {
 	struct wl_list link; /* session::outgoing */
 	struct session *session;
 	xcb_window_t window;
-	xcb_atom_t selection;
+	xcb_atom_t selection, target;
+	bool asked; /* the owner */
 	int fd;
 	struct wl_event_source *source, *timer;
 	uint8_t *piece;
@@ -162,6 +163,25 @@ static void fetch(struct outgoing *outgoing)
 		(struct reply_subject){.id = outgoing->window});
 }
 
+static void ask(struct outgoing *outgoing, xcb_timestamp_t time)
+{
+	struct session *session = outgoing->session;
+	outgoing->asked = true;
+	wl_event_source_timer_update(outgoing->timer, IDLE_MS);
+	xcb_convert_selection(session->x, outgoing->window, outgoing->selection, outgoing->target,
+		SESSION_ATOM(session, _WAYFERRY_SELECTION), time);
+}
+
+void outgoing_ask(struct session *session, xcb_atom_t selection, xcb_timestamp_t time)
+{
+	struct outgoing *outgoing;
+	wl_list_for_each(outgoing, &session->outgoing, link)
+	{
+		if (outgoing->selection == selection && !outgoing->asked)
+			ask(outgoing, time);
+	}
+}
+
 void outgoing_start(struct session *session, xcb_atom_t selection, xcb_atom_t target, int fd)
 {
 	const uint32_t mask = XCB_EVENT_MASK_PROPERTY_CHANGE;
@@ -175,6 +195,7 @@ void outgoing_start(struct session *session, xcb_atom_t selection, xcb_atom_t ta
 	outgoing->session = session;
 	outgoing->fd = fd;
 	outgoing->selection = selection;
+	outgoing->target = target;
 	outgoing->window = xcb_generate_id(session->x);
 	wl_list_insert(&session->outgoing, &outgoing->link);
 	xcb_create_window(session->x, XCB_COPY_FROM_PARENT, outgoing->window, session_root(session),
@@ -189,8 +210,6 @@ void outgoing_start(struct session *session, xcb_atom_t selection, xcb_atom_t ta
 		return;
 	}
 	wl_event_source_timer_update(outgoing->timer, IDLE_MS);
-	xcb_convert_selection(session->x, outgoing->window, selection, target,
-		SESSION_ATOM(session, _WAYFERRY_SELECTION), XCB_CURRENT_TIME);
 }
 
 bool outgoing_notified(struct session *session, const xcb_selection_notify_event_t *event)

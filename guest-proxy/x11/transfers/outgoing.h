@@ -4,8 +4,10 @@
 
 #include "guest-proxy/x11/base/session.h"
 
-/* Asks the owner of @selection for @target, and writes what it says to @fd (taken). */
+/* Will write to @fd (taken) what the owner of @selection says when it is asked for @target. */
 void outgoing_start(struct session *session, xcb_atom_t selection, xcb_atom_t target, int fd);
+/* Asks the owner for all that it was not asked for, yet. */
+void outgoing_ask(struct session *session, xcb_atom_t selection, xcb_timestamp_t time);
 
 /* Events of the windows that are used for it; false: it is none of those. */
 bool outgoing_notified(struct session *session, const xcb_selection_notify_event_t *event);

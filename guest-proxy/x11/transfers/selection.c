@@ -25,7 +25,7 @@
 #include "protocol/base/log.h"
 
 #define N_SELECTIONS 3
-#define DRAG 2       /* the index of what is dragged over X windows; dnd.h */
+#define DRAG 2       /* the index of what is dragged, either way; dnd.h, drag_source.h */
 #define PAIRS_MAX 16 /* of MULTIPLE */
 
 /* The same twice, by other names. What is dragged has no device of its own. */
@@ -69,6 +69,8 @@ struct selection {
 	struct mime_list targets; /* the owner's, as X calls them */
 	xcb_atom_t target_atoms[MIME_MAX];
 	size_t names_awaited, names_done;
+	xcb_timestamp_t ask_time; /* with which it is asked for data; a drag's owner looks at it */
+	bool ask_later;           /* not before that is known */
 };
 
 struct selections {
@@ -119,30 +121,38 @@ static void set_source(struct selection *selection)
 			{.object = selection->source.object}, {.u = session->focus.serial}});
 }
 
-static void offer_targets(struct selection *selection)
+static struct relay_object *make_source(struct selection *selection, const char *interface,
+	const char *request, struct relay_object *manager)
 {
 	struct session *session = selection->session;
-	struct relay_object *manager = manager_of(selection);
 	struct mime_list types = {0};
 	drop_source(selection);
-	if (!selection->device.object || !manager)
-		return;
 	for (size_t i = 0; i < selection->targets.count; i++) {
 		const char *name = selection->targets.names[i];
 		mime_list_add_target(&types, name, strlen(name));
 	}
-	struct relay_object *source = session_make(session, selection->protocol->source, manager,
-		selection->protocol->create_source, (union wire_arg[]){{0}}, 0);
+	struct relay_object *source =
+		session_make(session, interface, manager, request, (union wire_arg[]){{0}}, 0);
 	if (!source)
-		return;
+		return NULL;
 	source->data = selection;
 	relay_ref_set(&selection->source, source);
 	for (size_t i = 0; i < types.count; i++)
 		session_send(session, source, "offer", (union wire_arg[]){{.s = types.names[i]}});
 	session_send(
 		session, source, "offer", (union wire_arg[]){{.s = session->selections->mark}});
-	set_source(selection);
 	log_debug("a selection of X, with %zu types", types.count);
+	return source;
+}
+
+static void offer_targets(struct selection *selection)
+{
+	const struct protocol *protocol = selection->protocol;
+	struct relay_object *manager = manager_of(selection);
+	if (!selection->device.object || !manager)
+		drop_source(selection);
+	else if (make_source(selection, protocol->source, protocol->create_source, manager))
+		set_source(selection);
 }
 
 static void handle_name(void *data, struct reply_subject subject, void *answer)
@@ -162,8 +172,27 @@ static void handle_name(void *data, struct reply_subject subject, void *answer)
 	} else {
 		selection->names_done++;
 	}
-	if (--selection->names_awaited == 0)
+	if (--selection->names_awaited > 0)
+		return;
+	if (selection == &session->selections->items[DRAG])
+		session->listener->drag_named(session);
+	else
 		offer_targets(selection);
+}
+
+static void ask_names(struct selection *selection, const xcb_atom_t *atoms, size_t count)
+{
+	struct session *session = selection->session;
+	const struct reply_subject subject = {
+		.id = atom_of(selection), .detail = selection->generation};
+	selection->targets.count = 0;
+	selection->names_done = 0;
+	selection->names_awaited = count = min_u64(count, MIME_MAX);
+	for (size_t i = 0; i < count; i++) {
+		selection->target_atoms[i] = atoms[i];
+		replies_expect(&session->replies, xcb_get_atom_name(session->x, atoms[i]).sequence,
+			handle_name, subject);
+	}
 }
 
 static void handle_targets(void *data, struct reply_subject subject, void *answer)
@@ -173,16 +202,8 @@ static void handle_targets(void *data, struct reply_subject subject, void *answe
 	struct selection *selection = find(session, subject.id);
 	if (!selection || selection->generation != subject.detail || !reply || reply->format != 32)
 		return;
-	size_t count = min_u64((size_t)xcb_get_property_value_length(reply) / 4, MIME_MAX);
-	const xcb_atom_t *atoms = xcb_get_property_value(reply);
-	selection->targets.count = 0;
-	selection->names_done = 0;
-	selection->names_awaited = count;
-	for (size_t i = 0; i < count; i++) {
-		selection->target_atoms[i] = atoms[i];
-		replies_expect(&session->replies, xcb_get_atom_name(session->x, atoms[i]).sequence,
-			handle_name, subject);
-	}
+	ask_names(selection, xcb_get_property_value(reply),
+		(size_t)xcb_get_property_value_length(reply) / 4);
 }
 
 void selection_notified(struct session *session, const xcb_selection_notify_event_t *event)
@@ -239,6 +260,8 @@ static enum relay_verdict handle_send(struct relay_message *message)
 			continue;
 		outgoing_start(selection->session, atom_of(selection), selection->target_atoms[i],
 			message->args[1].handle.fd);
+		if (!selection->ask_later)
+			outgoing_ask(selection->session, atom_of(selection), selection->ask_time);
 		message->args[1].handle.kind = WIRE_NONE;
 		break;
 	}
@@ -250,9 +273,56 @@ static enum relay_verdict handle_cancelled(struct relay_message *message)
 	struct selection *selection = message->object->data;
 	if (message->object->id[RELAY_DOWN])
 		return RELAY_FORWARD;
-	if (selection && selection->source.object == message->object)
-		drop_source(selection);
+	if (!selection || selection->source.object != message->object)
+		return RELAY_SWALLOW;
+	drop_source(selection);
+	if (selection == &selection->session->selections->items[DRAG])
+		selection->session->listener->drag_cancelled(selection->session);
 	return RELAY_SWALLOW;
+}
+
+void selection_name_drag(struct session *session, const xcb_atom_t *atoms, size_t count)
+{
+	struct selection *selection = &session->selections->items[DRAG];
+	selection->generation++;
+	ask_names(selection, atoms, count);
+}
+
+struct relay_object *selection_drag_source(struct session *session)
+{
+	struct selection *selection = &session->selections->items[DRAG];
+	if (!session->data_manager)
+		return NULL;
+	return make_source(
+		selection, "wl_data_source", "create_data_source", session->data_manager);
+}
+
+void selection_drop_drag_source(struct session *session)
+{
+	drop_source(&session->selections->items[DRAG]);
+}
+
+void selection_set_drag_time(struct session *session, xcb_timestamp_t time)
+{
+	struct selection *selection = &session->selections->items[DRAG];
+	selection->ask_time = time;
+	selection->ask_later = false;
+	outgoing_ask(session, atom_of(selection), time);
+}
+
+void selection_await_drag_time(struct session *session)
+{
+	session->selections->items[DRAG].ask_later = true;
+}
+
+const char *selection_mark(const struct session *session)
+{
+	return session->selections->mark;
+}
+
+struct relay_object *selection_device(const struct session *session)
+{
+	return session->selections->items[0].device.object;
 }
 
 /* From Wayland: an offer, its types' atoms, X's selection */

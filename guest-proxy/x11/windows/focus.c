@@ -49,6 +49,10 @@ void focus_forget(struct surface *surface)
 		focus->pointer = NULL;
 	if (focus->keyboard == surface)
 		focus->keyboard = NULL;
+	if (focus->pressed == surface)
+		focus->pressed = NULL;
+	if (focus->x_entered == surface)
+		focus->x_entered = NULL;
 	focus_forget_activated(surface);
 }
 

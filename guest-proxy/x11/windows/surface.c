@@ -133,12 +133,22 @@ static void update_viewport(struct surface *surface)
 
 void surface_show(struct surface *surface)
 {
+	surface_show_at(surface, 0, 0);
+}
+
+void surface_show_at(struct surface *surface, int32_t x, int32_t y)
+{
 	struct session *session = surface->session;
 	struct relay_object *buffer = surface->kept_buffer ? kept(surface) : NULL;
 	surface->shown = true;
 	if (buffer) {
+		bool old = surface->object->version < WL_SURFACE_OFFSET_SINCE_VERSION;
 		session_send(session, surface->object, "attach",
-			(union wire_arg[]){{.object = buffer}, {.i = 0}, {.i = 0}});
+			(union wire_arg[]){
+				{.object = buffer}, {.i = old ? x : 0}, {.i = old ? y : 0}});
+		if (!old && (x || y))
+			session_send(session, surface->object, "offset",
+				(union wire_arg[]){{.i = x}, {.i = y}});
 		session_send(session, surface->object, "damage",
 			(union wire_arg[]){
 				{.i = 0}, {.i = 0}, {.i = EVERYTHING}, {.i = EVERYTHING}});

@@ -73,6 +73,8 @@ void surface_pair(struct session *session, struct window *window);
 
 /* Shows what was kept back, and lets everything pass from now on. */
 void surface_show(struct surface *surface);
+/* For a drag's icon: @x, @y from the pointer, in Wayland's units. */
+void surface_show_at(struct surface *surface, int32_t x, int32_t y);
 /* Keeps back what comes from now on. */
 void surface_hide(struct surface *surface);
 

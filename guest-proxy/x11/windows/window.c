@@ -189,6 +189,11 @@ bool window_speaks(const struct session *session, const struct window *window, e
 	return atom_list_has(&window->hints.protocols, session->atoms[protocol]);
 }
 
+bool window_is_drag_icon(const struct session *session, const struct window *window)
+{
+	return atom_list_has(&window->hints.types, SESSION_ATOM(session, _NET_WM_WINDOW_TYPE_DND));
+}
+
 /* Requests */
 
 void window_configure(struct session *session, struct window *window, const struct box *box)

@@ -2,8 +2,8 @@
 #ifndef GUEST_PROXY_X11_WINDOWS_WINDOW_H
 #define GUEST_PROXY_X11_WINDOWS_WINDOW_H
 
-#include "guest-proxy/x11/windows/hints.h"
 #include "guest-proxy/x11/base/session.h"
+#include "guest-proxy/x11/windows/hints.h"
 
 #define WINDOWS_MAX 8192 /* below the root; more are neither managed nor shown */
 
@@ -65,6 +65,9 @@ void window_property_changed(struct session *session, struct window *window, xcb
 bool window_same_client(const struct session *session, xcb_window_t window, xcb_window_t other);
 
 bool window_speaks(const struct session *session, const struct window *window, enum atom protocol);
+
+/* It shows what its client drags. */
+bool window_is_drag_icon(const struct session *session, const struct window *window);
 
 /* Moves or resizes a window, where its box differs from @box. */
 void window_configure(struct session *session, struct window *window, const struct box *box);
