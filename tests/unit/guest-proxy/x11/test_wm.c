@@ -9,6 +9,8 @@
 #include <string.h>
 #include <xcb/xcbext.h>
 
+#include "guest-proxy/x11/windows/window.h"
+
 /* A connection to X without X: these take the places of libxcb's. */
 
 enum place { ON_ITS_WAY, READ, TAKEN };
