@@ -42,7 +42,7 @@ struct doctor {
 	bool answered;
 	unsigned n_globals, n_allowed;
 	const char *missing[3]; /* globals that every application needs; NULL: found */
-	bool has_seat;
+	bool has_seat, has_contexts;
 	bool monitor_runs;
 	bool probed; /* confinement is filled in */
 	struct confinement confinement;
@@ -69,6 +69,7 @@ static void handle_global(void *data, const char *name, uint32_t version)
 	const struct interface *interface = interface_find(name);
 
 	doctor->n_globals++;
+	doctor->has_contexts |= strcmp(name, "wp_security_context_manager_v1") == 0;
 	if (!interface || !policy_allow_global(doctor->settings->policy, interface, &version))
 		return;
 	doctor->n_allowed++;
@@ -149,6 +150,29 @@ static enum check_result check_globals(void *world, struct finding *finding, int
 			"give the compositor an input device (weston's headless backend never has "
 			"one; sway's does)");
 	return CHECK_OK;
+}
+
+/* Whether connections are made in a security context, and whether that must be. */
+static enum check_result check_security_context(void *world, struct finding *finding, int argument)
+{
+	const struct doctor *doctor = world;
+	const enum security_context_mode mode = doctor->settings->security_context;
+
+	if (!doctor->answered)
+		return finding_skip(finding, "there is no compositor to ask");
+	if (mode == SECURITY_CONTEXT_OFF)
+		return finding_skip(finding, "switched off");
+	if (doctor->has_contexts)
+		return finding_ok(finding, "the compositor has them");
+	if (mode == SECURITY_CONTEXT_AUTO)
+		return finding_ok(finding,
+			"none: the compositor is kept from guests by the policy "
+			"of wayferry-host alone");
+	finding_found(finding, "the compositor has none, and one is required");
+	return finding_remedy(finding, CHECK_FAILED,
+		"use a compositor with security-context-v1 (sway 1.10, labwc 0.8, KWin 6 or "
+		"newer), "
+		"or --security-context=auto");
 }
 
 /* Memory */
@@ -356,6 +380,7 @@ static const struct check checks[] = {
 	{"runtime directory", check_runtime, 0},
 	{"compositor", check_compositor, 0},
 	{"globals", check_globals, 0},
+	{"security context", check_security_context, 0},
 	{"shared memory", check_sealed_memory, 0},
 	{"memory directory", check_shm_directory, 0},
 	{"dma-bufs", check_udmabuf, 0},

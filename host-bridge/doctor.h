@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "host-bridge/confine/security_context.h"
 #include "host-bridge/confine/steps.h"
 
 struct policy;
@@ -17,6 +18,7 @@ struct host_doctor_settings {
 	const struct renderer_config *renderer;
 	bool wants_renderer; /* --renderer is not none */
 	enum sandbox_mode sandbox;
+	enum security_context_mode security_context;
 };
 
 /* Writes a line for each check to @out. The exit status: 0 when guests would have windows, else 1.

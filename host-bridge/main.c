@@ -145,7 +145,8 @@ static bool confine_host(struct host *host)
 	struct display_search compositor;
 	bool has_compositor = compositor_places(&host->settings.policy, &compositor) == 0;
 
-	int error = connector_start(has_compositor ? &compositor : NULL, host->settings.socket_path,
+	int error = connector_start(has_compositor ? &compositor : NULL,
+		&host->settings.security_context, host->settings.socket_path,
 		host->settings.renderer.sandbox != SANDBOX_OFF);
 	if (error < 0) {
 		log_err("no process that connects: %s", strerror(-error));

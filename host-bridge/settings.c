@@ -23,7 +23,7 @@
 struct host_options {
 	const char *config, *socket, *fd, *wayland_display, *vm, *clipboard, *border, *fullscreen,
 		*renderer, *renderer_program, *render_node, *window_size, *log_level, *trace,
-		*sandbox;
+		*sandbox, *security_context;
 	bool print_capabilities, stats, no_sandbox, virgl;
 };
 
@@ -128,6 +128,12 @@ static bool parse_command_line(struct host_options *options, struct host_setting
 			"says which ones it does not, require starts only where it offers all of "
 			"them, off keeps all rights, for debugging.",
 			.value = &options->sandbox},
+		{"security-context", "MODE",
+			"Whether connections to the compositor are made in a security context of "
+			"it, so that its own policy for sandboxed programs applies, too (engine "
+			"wayferry, application id wayferry.NAME): auto (the default) where the "
+			"compositor has them, require refuses guests where it has not, off never.",
+			.value = &options->security_context},
 		{"no-sandbox", NULL, "As --sandbox=off, where there is no --sandbox.",
 			.flag = &options->no_sandbox},
 		{0},
@@ -323,6 +329,24 @@ static bool apply_border(struct policy *policy, const struct host_options *optio
 	return true;
 }
 
+static bool apply_security_context(struct host_settings *settings, const char *mode)
+{
+	struct security_context_config *config = &settings->security_context;
+	const char *runtime = getenv("XDG_RUNTIME_DIR"), *vm = settings->policy.vm_name;
+
+	if (mode && !security_context_mode_from_name(mode, &config->mode))
+		return refuse("security-context", mode, "not one of auto, require and off");
+	if (runtime &&
+		snprintf(config->directory, sizeof(config->directory), "%s/wayferry", runtime) >=
+			(int)sizeof(config->directory))
+		config->directory[0] = 0;
+	snprintf(config->app_id, sizeof(config->app_id), "wayferry%s%s", vm ? "." : "",
+		vm ? vm : "");
+	snprintf(config->instance_id, sizeof(config->instance_id), "%s%s%d", vm ? vm : "",
+		vm ? "-" : "", (int)getpid());
+	return true;
+}
+
 static bool apply_options(struct host_settings *settings, const struct host_options *options)
 {
 	unsigned long long region_bytes = REGION_BYTES;
@@ -337,6 +361,8 @@ static bool apply_options(struct host_settings *settings, const struct host_opti
 	settings->policy.vm_name = options->vm;
 	if (options->vm && !policy_vm_name_good(options->vm))
 		return refuse("vm", options->vm, "not 1 to 64 letters, digits, '-' and '_'");
+	if (!apply_security_context(settings, options->security_context))
+		return false;
 	if (!apply_socket(settings, options) ||
 		!apply_clipboard(&settings->policy, options->clipboard) ||
 		!apply_border(&settings->policy, options) || !apply_renderer(settings, options))

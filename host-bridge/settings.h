@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "host-bridge/confine/security_context.h"
 #include "host-bridge/resources/quota.h"
 #include "host-bridge/policy/policy.h"
 #include "host-bridge/render/renderer.h"
@@ -22,6 +23,7 @@ struct host_settings {
 	bool stats, wants_renderer;
 	struct renderer_config renderer;
 	char renderer_program[PATH_MAX];
+	struct security_context_config security_context;
 	struct policy policy; /* not yet initialized: policy_init */
 	struct vm_quota quota;
 	const struct options_command *subcommand; /* NULL: serve the device */

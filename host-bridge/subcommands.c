@@ -16,6 +16,7 @@ static int run_doctor(void *data)
 		.renderer = &settings->renderer,
 		.wants_renderer = settings->wants_renderer,
 		.sandbox = settings->renderer.sandbox,
+		.security_context = settings->security_context.mode,
 	};
 	return host_doctor_run(&doctor, stdout);
 }

@@ -5,6 +5,7 @@
 #     tests/debian13.sh prepare     makes the tree, if it is missing; builds. Needs root
 #     tests/debian13.sh --list      "COMPILER-SUITE seconds" lines: how long it usually takes
 #     tests/debian13.sh gcc-unit    runs the tests of that suite, as gcc built them
+#     tests/debian13.sh sway-security-context    and what that release's sway shows (security-context.sh)
 #
 # The tree is in the lab's cache; the builds are build-tests/debian13/build/COMPILER.
 set -u
@@ -45,6 +46,7 @@ list() {
             echo "$compiler-${test/:/ }"
         done
     done
+    echo "sway-security-context 3"
 }
 
 # One test at a time: the runner has others to run beside it.
@@ -53,7 +55,13 @@ run() {
         --timeout-multiplier "${WAYFERRY_TEST_SLOWNESS:-2}" --print-errorlogs
 }
 
+run_with_sway() {
+    lab_enter "$(tree)" env WAYFERRY_TEST_SLOWNESS="${WAYFERRY_TEST_SLOWNESS:-2}" \
+        /usr/src/wayferry/tests/security-context.sh /var/tmp/build/gcc
+}
+
 case ${1:-} in
+sway-security-context) run_with_sway ;;
 prepare) prepare ;;
 --list) list ;;
 *-*) run "$1" ;;

@@ -36,7 +36,7 @@ packages_guest="$packages_build libcmocka-dev
 packages_host="$packages_build libvirglrenderer-dev virgl-server mesa-vulkan-drivers libegl1 libgl1 libgl1-mesa-dri"
 
 # The tree in which the project is built with Debian 13's compilers and libraries (tests/debian13.sh).
-packages_debian13="$packages_build libcmocka-dev clang systemd
+packages_debian13="$packages_build libcmocka-dev clang systemd sway
     libvirglrenderer-dev virgl-server mesa-vulkan-drivers libegl1 libgl1"
 
 package_installed() {

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -41,11 +42,13 @@ struct answer {
 	int32_t error; /* 0 or -errno */
 	struct ucred peer;
 	struct sockaddr_un taken; /* where the connection leads */
+	uint32_t in_context;
 };
 
 static struct {
 	int socket;                     /* our end; -1: there is no connector */
 	uint32_t last_serial, answered; /* the serial of the last answer */
+	bool in_context;
 	/* Connections that came too late for who asked; the next one who asks gets them. */
 	struct spare {
 		int fd;
@@ -71,6 +74,8 @@ struct served {
 	struct display_search compositor;
 	struct sockaddr_un taken;
 	uid_t uid;
+	struct security_context_config config;
+	struct security_context context;
 	pid_t frontend;          /* who asked last was told of this one; 0: nobody was */
 	const char *socket_path; /* or NULL */
 	struct stat socket_status;
@@ -84,6 +89,15 @@ static void remove_socket(const struct served *served)
 		status.st_dev == served->socket_status.st_dev &&
 		status.st_ino == served->socket_status.st_ino)
 		unlink(served->socket_path);
+}
+
+static int open_connection(struct served *served)
+{
+	if (served->config.mode == SECURITY_CONTEXT_OFF)
+		return display_search_connect(
+			&served->compositor, &served->taken, served->uid, served->frontend);
+	return security_context_connect(&served->context, &served->compositor, &served->taken,
+		served->uid, served->frontend);
 }
 
 /* Answers one request. False: the process has left. */
@@ -100,9 +114,9 @@ static bool serve(struct served *served)
 		return false;
 	struct answer answer = {.serial = request.serial, .error = -EINVAL};
 	if (request.type == REQUEST_CONNECT && served->has_compositor) {
-		connection = display_search_connect(
-			&served->compositor, &served->taken, served->uid, served->frontend);
+		connection = open_connection(served);
 		answer.error = connection < 0 ? connection : 0;
+		answer.in_context = served->context.state == CONTEXT_IN_EFFECT;
 		answer.taken = served->taken;
 	} else if (request.type == REQUEST_PEER && n_fds == 1) {
 		answer.error = read_peer(fds[0], &answer.peer);
@@ -120,16 +134,29 @@ static bool serve(struct served *served)
 	return n >= 0 || n == -EAGAIN;
 }
 
-/* Its own confinement: it can connect, and remove files in one directory. */
+/* The directory of the file @path; "": none. */
+static void find_directory(const char *path, char *directory, size_t size)
+{
+	snprintf(directory, size, "%s", path ? path : "");
+	char *slash = strrchr(directory, '/');
+	if (slash)
+		slash[slash == directory] = 0;
+	else if (directory[0])
+		strcpy(directory, ".");
+}
+
+/* Its own confinement: it can connect, and remove files in two directories. */
 static void confine(const struct served *served)
 {
 	static const struct filter_rule rules[] = {
+		FILTER_CALL(accept4, 0),
 		FILTER_CALL(close, 0),
 		FILTER_CALL(connect, 0),
 		FILTER_CALL(exit_group, 0),
 		FILTER_CALL(getsockopt, 0),
 		FILTER_CALL(lstat, 0),
 		FILTER_CALL(newfstatat, 0),
+		FILTER_CALL(pipe2, 0),
 		FILTER_CALL(poll, 0),
 		FILTER_CALL(ppoll, 0),
 		FILTER_CALL(recvmsg, 0),
@@ -141,18 +168,17 @@ static void confine(const struct served *served)
 		FILTER_CALL(unlinkat, 0),
 	};
 	char directory[sizeof(((struct sockaddr_un *)0)->sun_path) + 1] = "";
-	struct place place = {.path = directory, .use = PLACE_REMOVE};
+	struct place places[2];
+	size_t n_places = 0;
 
-	if (served->socket_path) {
-		strncpy(directory, served->socket_path, sizeof(directory) - 1);
-		char *slash = strrchr(directory, '/');
-		strcpy(slash ? slash + (slash == directory) : directory, slash ? "" : ".");
-		if (slash == directory)
-			strcpy(directory, "/");
-	}
+	find_directory(served->socket_path, directory, sizeof(directory));
+	if (directory[0])
+		places[n_places++] = (struct place){directory, PLACE_REMOVE};
+	if (served->context.listener >= 0)
+		places[n_places++] = (struct place){served->config.directory, PLACE_REMOVE};
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	/* It is told nothing that a guest can influence: what this machine lacks is no obstacle. */
-	landlock_enter(&place, served->socket_path ? 1 : 0);
+	landlock_enter(places, n_places);
 	filter_load(EPERM, rules, ARRAY_LENGTH(rules));
 }
 
@@ -171,27 +197,42 @@ static void run_connector(struct served *served, bool confined)
 	if (served->socket > STDERR_FILENO + 1)
 		close_range(STDERR_FILENO + 1, (unsigned)served->socket - 1, 0);
 	close_range((unsigned)served->socket + 1, UINT32_MAX, 0);
+	security_context_open(&served->context, &served->config);
 	if (confined && !ADDRESS_SANITIZER)
 		confine(served);
+	/* The compositor is asked now, so that the first guest need not wait for its answer. */
+	if (served->context.listener >= 0) {
+		int fd = open_connection(served);
+		fd_close(&fd);
+	}
 	for (;;) {
-		struct pollfd pollfd = {.fd = served->socket, .events = POLLIN};
-		if (poll(&pollfd, 1, -1) < 0 && errno != EINTR)
+		struct pollfd pollfds[] = {{.fd = served->socket, .events = POLLIN},
+			{.fd = served->context.fd, .events = POLLIN}};
+		if (poll(pollfds, ARRAY_LENGTH(pollfds), -1) < 0 && errno != EINTR)
 			break;
-		if (pollfd.revents && !serve(served))
+		if (pollfds[1].revents)
+			security_context_handle(&served->context);
+		if (pollfds[0].revents && !serve(served))
 			break;
 	}
+	security_context_close(&served->context);
 	_exit(EXIT_SUCCESS);
 }
 
 /* --- our side of it --- */
 
-int connector_start(const struct display_search *compositor, const char *socket_path, bool confined)
+int connector_start(const struct display_search *compositor,
+	const struct security_context_config *context, const char *socket_path, bool confined)
 {
-	struct served served = {.has_compositor = compositor != NULL, .uid = geteuid()};
+	struct served served = {.has_compositor = compositor != NULL,
+		.uid = geteuid(),
+		.config.mode = SECURITY_CONTEXT_OFF};
 	int sockets[2];
 
 	if (compositor)
 		served.compositor = *compositor;
+	if (context && compositor)
+		served.config = *context;
 	if (socket_path && lstat(socket_path, &served.socket_status) == 0)
 		served.socket_path = socket_path;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets) < 0)
@@ -308,9 +349,16 @@ int connector_connect(const struct display_search *compositor, struct sockaddr_u
 	if (connector.last_serial != connector.answered)
 		return error;
 	error = ask(REQUEST_CONNECT, -1, CONNECTION_MS, &answer, &fd);
-	if (error == 0)
+	if (error == 0) {
 		*taken = answer.taken;
+		connector.in_context = answer.in_context;
+	}
 	return error < 0 ? error : fd >= 0 ? fd : -EPROTO;
+}
+
+bool connector_in_context(void)
+{
+	return connector.in_context;
 }
 
 int connector_peer(int socket, struct ucred *peer)

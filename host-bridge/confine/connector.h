@@ -14,15 +14,17 @@
 #include <sys/un.h>
 
 #include "host-bridge/confine/display_search.h"
+#include "host-bridge/confine/security_context.h"
 
 /*
  * Forks the connector, before the sandbox is entered and any thread is there. @compositor: the only
- * places that it connects to; NULL: none. @socket_path: the file of our own socket, which it
+ * places that it connects to; NULL: none. @context: the security context in which it does; NULL:
+ * none. @socket_path: the file of our own socket, which it
  * removes when told to; NULL: none. @confined: it makes only the system calls that it needs. 0 or
  * -errno.
  */
-int connector_start(
-	const struct display_search *compositor, const char *socket_path, bool confined);
+int connector_start(const struct display_search *compositor,
+	const struct security_context_config *context, const char *socket_path, bool confined);
 
 /*
  * A non-blocking connection to the compositor at one of the places of @compositor, which are those
@@ -30,6 +32,9 @@ int connector_start(
  * connector does not answer at once: ask again later), or -errno.
  */
 int connector_connect(const struct display_search *compositor, struct sockaddr_un *taken);
+
+/* Whether the last of these connections was made in a security context. */
+bool connector_in_context(void);
 
 /*
  * Who has connected @socket, as the host's user ids have it: in a user namespace of its own this

@@ -3,6 +3,7 @@
 #define HOST_BRIDGE_CONFINE_DISPLAY_SEARCH_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <sys/un.h>
 

@@ -393,10 +393,14 @@ void compositor_note(const char *path)
 {
 	static char last[COMPOSITOR_PATH_BYTES];
 
-	if (strcmp(last, path) == 0)
+	static bool in_context;
+
+	if (strcmp(last, path) == 0 && in_context == connector_in_context())
 		return;
 	snprintf(last, sizeof(last), "%s", path);
-	log_info("the compositor is at %s", path);
+	in_context = connector_in_context();
+	log_info("the compositor is at %s%s", path,
+		in_context ? ", and connections are made in a security context" : "");
 }
 
 static int handle_again(void *data);
@@ -415,6 +419,15 @@ static bool connect_later(struct compositor *compositor)
 	compositor->waited_ms += compositor->again_ms;
 	return compositor->again &&
 		wl_event_source_timer_update(compositor->again, compositor->again_ms) == 0;
+}
+
+static const char *why_not(int error)
+{
+	if (error == -EAGAIN)
+		return "it accepts no connections";
+	if (error == -EPROTONOSUPPORT)
+		return "it has no security contexts, and security-context = require asks for one";
+	return strerror(-error);
 }
 
 /*
@@ -436,8 +449,7 @@ static int try_connect(struct compositor *compositor)
 		return 0;
 	}
 	log_limited(LOG_LEVEL_ERROR, "%s: no compositor at %s: %s", compositor->name,
-		path[0] ? path : "$XDG_RUNTIME_DIR/$WAYLAND_DISPLAY",
-		fd == -EAGAIN ? "it accepts no connections" : strerror(-fd));
+		path[0] ? path : "$XDG_RUNTIME_DIR/$WAYLAND_DISPLAY", why_not(fd));
 	return fd;
 }
 

@@ -246,7 +246,8 @@ test_connector() {
     forbidden "$connector" socket 2 1 0
     forbidden "$connector" bind 0 "u:$PLACE/rt/other" 110
     refused "$connector" unlink "s:$PLACE/home/secret"
-    [ "$(fd_count "$connector")" = 4 ] || fail "it has more than its socket: $(ls -l "/proc/$connector/fd")"
+    # Its own socket, that of its security context, and one connection to the compositor.
+    (($(fd_count "$connector") <= 6)) || fail "it has more than its sockets: $(ls -l "/proc/$connector/fd")"
     # It ends with its process, however that ends.
     stop host KILL
     until_true 5 not alive "$connector" || fail "it has outlived wayferry-host"

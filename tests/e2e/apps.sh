@@ -229,7 +229,7 @@ test_silent_command() {
 # ---- a compositor that comes after wayferry-host, under a name that nobody told it
 
 host_started() {
-    spawn bridge-host "$WAYFERRY_BUILD/host-bridge/wayferry-host" --socket "$XDG_RUNTIME_DIR/bridge.gpu" --sandbox "$1"
+    spawn bridge-host "$WAYFERRY_BUILD/host-bridge/wayferry-host" --socket "$XDG_RUNTIME_DIR/bridge.gpu" "$@"
     until_true 10 test -S "$XDG_RUNTIME_DIR/bridge.gpu" || fail "wayferry-host does not listen"
     bridge_start_guest bridge
 }
@@ -243,13 +243,18 @@ window_through() {
 }
 
 test_late_compositor() {
-    host_started on
+    host_started
     WAYLAND_DISPLAY=bridge limited 20 "$WAYFERRY_CLIENTS/shm-client" --frames 1 && fail "a window without a compositor"
     weston_start wayland-2
     window_through wayland-2
     stop wayland-2
     weston_start wayland-4
     window_through wayland-4
+    bridge_stop
+    # One that has no security contexts is none where one is required.
+    host_started --security-context require
+    WAYLAND_DISPLAY=bridge limited 20 "$WAYFERRY_CLIENTS/shm-client" --frames 1 && fail "a window without a security context"
+    grep -q 'it has no security contexts' "$LOGS/bridge-host.log" || fail "wayferry-host does not say what is missing"
     bridge_stop
 }
 

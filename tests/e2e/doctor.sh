@@ -60,6 +60,7 @@ test_host() {
     doctor 0 "$HOST" doctor --wayland-display compositor --socket "$XDG_RUNTIME_DIR/x.gpu"
     has ok compositor "compositor answers, with [1-9]"
     has ok globals "guests see [1-9]"
+    has ok "security context" "none"
     has ok "shared memory"
     has ok "socket's directory" "$XDG_RUNTIME_DIR"
     failures
@@ -80,6 +81,7 @@ test_host_without_compositor() {
     has FAILED compositor "$XDG_RUNTIME_DIR/nobody: No such file"
     remedy compositor --wayland-display
     has skipped globals
+    has skipped "security context"
     # One without input.
     weston_start weston
     doctor 0 "$HOST" doctor --wayland-display weston
