@@ -105,6 +105,7 @@ test_connections() {
     times=$(sed -n 's/ times$//p' "$LOGS/attacker.log")
     ((times <= 200)) || fail "$times connections"
     grep -q 'limit of connections (200)' "$LOGS/attacker.log" || fail "the attacker was not told why (log: $LOGS/attacker.log)"
+    grep -qx '0 were not told why' "$LOGS/attacker.log" || fail "some were not told why (log: $LOGS/attacker.log)"
     (($(fd_count "${PID[compositor]}") < 1000)) || fail "the compositor has no file descriptors left"
     bystander_goes_on
     until_true 30 use_is_zero connections || fail "connections stay in use"

@@ -6,7 +6,8 @@
 tests=(client-killed:8 client-killed-in-a-frame:7 guest-killed:5 guest-killed-in-a-frame:7 host-killed:5
     host-killed-in-a-frame:7 compositor-killed:8 compositor-killed-in-a-frame:8
     held:9 stall:6 flood:8 flood-unread:9 hoard-objects:5 hoard-pools:4 hoard-pixels:5 truncate:2 truncate-race:3 malformed:3 malformed-guest:2
-    device:3 renderer-absent:2)
+    device:3 renderer-absent:2 keyboards:4)
+full=(stopped:20)
 
 FAULTS=$WAYFERRY_CLIENTS/faults
 BLAME='[@#][0-9]*: error [0-9]'    # how libwayland says that wl_display.error came
@@ -253,8 +254,8 @@ compositor_dies() {
         sleep 0.3
     fi
     sigkill compositor
-    client_lost resting
-    [ "$1" = rest ] || client_lost drawing
+    client_blamed resting
+    [ "$1" = rest ] || client_blamed drawing
     sleep "$SLOWNESS"       # for who ends because of it
     went_on_or_ended bridge-guest
     went_on_or_ended bridge-host
@@ -290,7 +291,44 @@ test_held() {
     bridge_stop
 }
 
+# As long as a swap, a suspend or a look with a debugger takes: nobody ends, and one line says what is waited for.
+test_stopped() {
+    local name
+    faults_begin
+    rude drawing frames
+    rude resizing resize
+    kill -STOP "${PID[bridge-host]}"
+    spawn late env WAYLAND_DISPLAY="$BRIDGE" "$FAULTS/rude" frames
+    sleep 8
+    until_true 10 grep -q 'the device has not answered' "$LOGS/bridge-guest.log" || fail "nobody says what is waited for"
+    kill -CONT "${PID[bridge-host]}"
+    good_client
+    until_true 10 grep -q 'the device answers again' "$LOGS/bridge-guest.log" || fail "nobody says that it goes on"
+    [ "$(grep -c 'the device has not answered' "$LOGS/bridge-guest.log")" = 1 ] || fail "it is said more than once"
+    until_true 10 grep -q '^ready' "$LOGS/late.log" || fail "the client that came meanwhile is not served"
+    for name in drawing resizing late; do
+        alive "${PID[$name]}" || fail "$name has lost its connection (log: $LOGS/$name.log)"
+        sigkill "$name"
+    done
+    screen_empty
+    bridge_stop
+}
+
 # ---- strain
+
+# A thousand and a half files at once for one client. Directly, too, sway may give up, as its socket is full: here the
+# client is told so by an error.
+test_keyboards() {
+    need wtype
+    sway_start host
+    spawn keyboard env WAYLAND_DISPLAY=host wtype -s 3600000 a
+    bridge_start host
+    rude keyboards keyboards
+    client_ended keyboards
+    grep -qE "^1500 keymaps$|$BLAME" "$LOGS/keyboards.log" || fail "no keymaps, and no reason (log: $LOGS/keyboards.log)"
+    good_client
+    bridge_stop
+}
 
 test_stall() {
     local fds

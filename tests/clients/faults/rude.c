@@ -99,6 +99,73 @@ static void run_frames(void)
 		show_frame();
 }
 
+/* A window that has another size in each frame. */
+static void run_resize(void)
+{
+	open_window(640, 480);
+	for (int i = 0;; i++) {
+		struct window_buffer other = {.pixels = window.buffers[0].pixels};
+		other.buffer = wl_shm_pool_create_buffer(window.pool, 0, 200 + i % 300,
+			100 + i % 200, 640 * 4, WL_SHM_FORMAT_XRGB8888);
+		show_buffer(&other);
+		wl_buffer_destroy(other.buffer);
+	}
+}
+
+static uint32_t keymaps;
+
+static void handle_keymap(
+	void *data, struct wl_keyboard *keyboard, uint32_t format, int fd, uint32_t size)
+{
+	close(fd);
+	keymaps++;
+}
+
+static void handle_enter(void *data, struct wl_keyboard *keyboard, uint32_t serial,
+	struct wl_surface *surface, struct wl_array *keys)
+{
+}
+
+static void handle_leave(
+	void *data, struct wl_keyboard *keyboard, uint32_t serial, struct wl_surface *surface)
+{
+}
+
+static void handle_key(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t time,
+	uint32_t key, uint32_t state)
+{
+}
+
+static void handle_modifiers(void *data, struct wl_keyboard *keyboard, uint32_t serial,
+	uint32_t depressed, uint32_t latched, uint32_t locked, uint32_t group)
+{
+}
+
+static void handle_repeat_info(
+	void *data, struct wl_keyboard *keyboard, int32_t rate, int32_t delay)
+{
+}
+
+/* Each of many keyboards gets its keymap, a file. */
+static void run_keyboards(void)
+{
+	static const struct wl_keyboard_listener listener = {.keymap = handle_keymap,
+		.enter = handle_enter,
+		.leave = handle_leave,
+		.key = handle_key,
+		.modifiers = handle_modifiers,
+		.repeat_info = handle_repeat_info};
+
+	window_connect(&window);
+	if (!window.seat)
+		fail("no seat");
+	puts("ready");
+	for (int i = 0; i < 1500; i++)
+		wl_keyboard_add_listener(wl_seat_get_keyboard(window.seat), &listener, NULL);
+	roundtrip();
+	printf("%u keymaps\n", keymaps);
+}
+
 /* A client that behaves: many round trips, none of which may take longer than a second. */
 static void run_ping(void)
 {
@@ -317,6 +384,8 @@ static const struct {
 } modes[] = {
 	{"rest", run_rest},
 	{"frames", run_frames},
+	{"resize", run_resize},
+	{"keyboards", run_keyboards},
 	{"ping", run_ping},
 	{"stall", run_stall},
 	{"flood", run_flood},
