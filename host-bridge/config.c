@@ -83,6 +83,13 @@ static struct entry *keep(const char *section, const char *key, const char *valu
 	return entry->section && entry->key && entry->value ? entry : NULL;
 }
 
+static const char *set_keys(struct policy *policy, const char *key, const char *value)
+{
+	if (strcmp(key, "accelerators") == 0)
+		return chords_parse(&policy->accelerators, value);
+	return "there is accelerators";
+}
+
 /* An ini_handler. Faults are noted, not returned: what follows then depends on inih's version. */
 static int handle_entry(void *data, const char *section, const char *key, const char *value)
 {
@@ -109,12 +116,14 @@ static int handle_entry(void *data, const char *section, const char *key, const 
 		why = policy_restrict(reading->config->policy, entry->key, entry->value);
 	else if (strcmp(section, "limits") == 0)
 		why = quota_set(reading->config->quota, entry->key, entry->value);
+	else if (strcmp(section, "keys") == 0)
+		why = set_keys(reading->config->policy, entry->key, entry->value);
 	else if (transfer_rules_section(section))
 		why = transfer_rules_set(
 			&reading->config->policy->rules, section, entry->key, entry->value);
 	else
 		why = "there is no such section: options stand above all sections, and besides "
-		      "there are [clipboard], [primary], [drags], [policy] and [limits]";
+		      "there are [clipboard], [primary], [drags], [keys], [policy] and [limits]";
 	if (why)
 		note_fault(reading, "%s = %s: %s", key, value, why);
 	return 1;

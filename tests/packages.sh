@@ -6,7 +6,7 @@
 # For Debian 12 and 13. Where a package was renamed, the names stand in one word: NEW|OLD.
 
 packages_build="build-essential meson ninja-build pkg-config python3 libwayland-dev libwayland-bin
-    wayland-protocols libdrm-dev libpixman-1-dev libseccomp-dev libinih-dev
+    wayland-protocols libdrm-dev libpixman-1-dev libseccomp-dev libinih-dev libxkbcommon-dev
     libxcb1-dev libxcb-composite0-dev libxcb-xfixes0-dev libxcb-shape0-dev libxcb-randr0-dev"
 
 packages_demo="weston libegl1 libgl1-mesa-dri gtk-4-examples adwaita-icon-theme fonts-dejavu-core imagemagick

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "host-bridge/policy/buffers/hooks.h"
+#include "host-bridge/policy/keys/hooks.h"
 #include "host-bridge/policy/policy_hooks.h"
 #include "host-bridge/policy/surfaces/hooks.h"
 #include "host-bridge/policy/transfers/hooks.h"
@@ -20,7 +21,8 @@ bool policy_init(struct policy *policy)
 	static const struct relay_hook none[] = {{0}};
 	const struct relay_hook *tables[] = {policy_buffer_hooks, policy_surface_hooks,
 		policy_region_hooks, policy_focus_hooks, policy_global_hooks, policy_dmabuf_hooks,
-		policy_text_hooks(), policy_pipe_hooks, policy_clipboard_hooks, policy_offer_hooks,
+		policy_text_hooks(), policy_pipe_hooks, policy_keyboard_hooks,
+		policy_clipboard_hooks, policy_offer_hooks,
 		border_wanted(&policy->border) ? border_hooks : none,
 		policy->border.width_px > 0 ? border_popup_hooks : none, NULL, NULL};
 	struct relay_hook *fd_hooks = policy_fd_hooks_create(tables);
@@ -32,11 +34,12 @@ bool policy_init(struct policy *policy)
 	free(fd_hooks);
 	policy->counters = calloc(1, sizeof(*policy->counters));
 	policy->transfers = transfers_create();
+	policy->keyboards = policy_keyboards_create();
 	if (policy->max_objects == 0)
 		policy->max_objects = MAX_OBJECTS;
 	if (policy->connect_timeout_ms == 0)
 		policy->connect_timeout_ms = CONNECT_TIMEOUT_MS;
-	if (policy->hooks && policy->counters && policy->transfers)
+	if (policy->hooks && policy->counters && policy->transfers && policy->keyboards)
 		return true;
 	policy_finish(policy);
 	return false;
@@ -48,6 +51,8 @@ void policy_finish(struct policy *policy)
 	policy->hooks = NULL;
 	free(policy->counters);
 	policy->counters = NULL;
+	policy_keyboards_destroy(policy->keyboards);
+	policy->keyboards = NULL;
 	transfers_destroy(policy->transfers);
 	policy->transfers = NULL;
 }
@@ -90,6 +95,7 @@ void policy_print_counters(const struct policy *policy, FILE *out)
 		{"transfers to the guest refused", counters->transfers_refused[TRANSFER_TO_GUEST]},
 		{"selections withheld from the guest", counters->offers_withheld},
 		{"types of clipboards and drags withheld", counters->types_withheld},
+		{"chords withheld from the guest", counters->chords_withheld},
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++)
 		fprintf(out, "%s %" PRIu64 "\n", lines[i].name, lines[i].value);

@@ -1,15 +1,11 @@
 /* Policy: what may travel where a Wayland message carries an fd. */
 #include "host-bridge/policy/policy_hooks.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <wayland-server-protocol.h>
 
-#include "protocol/base/fd.h"
-
-#define LOG_MODULE "policy"
+#include "host-bridge/policy/base/policy_files.h"
 
 /* The compositor sends the writing end of a pipe: the guest gets a pipe to write to. */
 static enum relay_verdict handle_pipe_event(struct relay_message *message)
@@ -26,42 +22,6 @@ const struct relay_hook policy_pipe_hooks[] = {
 	{"zwlr_data_control_source_v1", "send", handle_pipe_event, RELAY_UP},
 	{0},
 };
-
-/* Whether the contents of @fd can be read, at once and in full. */
-static bool is_readable_file(int fd)
-{
-	struct stat status;
-	int flags = fcntl(fd, F_GETFL);
-
-	return flags >= 0 && (flags & O_ACCMODE) != O_WRONLY && fstat(fd, &status) == 0 &&
-		S_ISREG(status.st_mode);
-}
-
-/*
- * A guest gets a file's contents, not the file. Where there are none it gets an empty file: an
- * error would end a client that did nothing wrong.
- */
-static enum relay_verdict handle_file_event(struct relay_message *message)
-{
-	struct policy_connection *connection = relay_data(message->relay);
-
-	for (size_t i = 0; i < message->signature->n_args; i++) {
-		if (message->signature->args[i].type != 'h' ||
-			is_readable_file(message->args[i].handle.fd))
-			continue;
-		log_limited(LOG_LEVEL_WARN,
-			"%s: the fd of %s.%s is no file to read; the guest gets an empty one",
-			connection->name, message->object->interface->wl->name,
-			message->description->name);
-		int empty = fd_memfd_constant("wayferry-empty", "", 0);
-		if (empty < 0)
-			return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
-				"the host is out of file descriptors");
-		wire_handle_finish(&message->args[i].handle);
-		message->args[i].handle = wire_handle_fd(empty);
-	}
-	return RELAY_FORWARD;
-}
 
 /*
  * The requests that take memory of the virtio-gpu device have hooks of their own; no other request
@@ -107,7 +67,7 @@ static size_t add_fd_hooks(struct relay_hook *hooks, const struct relay_hook *co
 			continue;
 		if (hooks)
 			hooks[n] = (struct relay_hook){interface, messages[i].name,
-				from == RELAY_DOWN ? handle_fd_request : handle_file_event, from};
+				from == RELAY_DOWN ? handle_fd_request : policy_file_event, from};
 		n++;
 	}
 	return n;

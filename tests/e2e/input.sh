@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/events.sh"
 
-tests=(pointer:5 keyboard:4 pointer-and-keyboard:7)
+tests=(pointer:5 keyboard:4 pointer-and-keyboard:7 chords:5)
 
 # input_log direct|bridged DEVICE...: a sway with one client that writes down its events; the devices come one
 # after another. Leaves the events in $LOGS/direct.events or $LOGS/bridged.events.
@@ -59,6 +59,65 @@ test_pointer_and_keyboard() {
     need wtype
     input_same pointer keyboard pointer -- 'pointer button 272 1' 'keyboard key'
     [ "$(grep -c '^pointer enter window' "$LOGS/bridged.events")" = 2 ] || fail "the second pointer says nothing"
+}
+
+# ---- chords that never reach a guest
+
+CTRL=29 SHIFT=42 SUPER=125 A=30 C=46        # linux/input-event-codes.h
+
+# type_on LAYOUTS COMMAND...: a keyboard with these layouts comes, types, and goes. "+29" presses, "-29" releases,
+# "=1" is the second layout.
+type_on() {
+    local layouts=$1 log=$LOGS/client.log gone bound
+    gone=$(events_count "$log" 'seat capabilities 0')
+    bound=$(events_count "$log" 'bound 2')
+    {
+        events_await "$log" 'bound 2' $((bound + 1))
+        printf '%s\n' "${@:2}" | sed 's/^+/press /; s/^-/release /; s/^=/layout /'
+    } | WAYLAND_DISPLAY=host "$WAYFERRY_CLIENTS/virtual-keyboard" "$layouts" >"$LOGS/keyboard.log" 2>&1
+    [ "${PIPESTATUS[*]}" = "0 0" ] || fail "no keyboard events (log: $LOGS/keyboard.log)"
+    events_await "$log" 'seat capabilities 0' $((gone + 1))
+}
+
+# typed LAYOUTS COMMAND... -- KEY...: what the guest hears of it; "+29" for a press.
+typed() {
+    local commands=() from
+    from=$(($(wc -l <"$LOGS/client.log") + 1))
+    while [ "$1" != -- ]; do
+        commands+=("$1")
+        shift
+    done
+    type_on "${commands[@]}"
+    [ "$(tail -n "+$from" "$LOGS/client.log" | sed -n 's/^keyboard key \([0-9]*\) 1$/+\1/p; s/^keyboard key \([0-9]*\) 0$/-\1/p' |
+        paste -sd ' ')" = "${*:2}" ] || fail "${commands[*]}: the guest hears something else"
+    tail -n "+$from" "$LOGS/client.log" | grep '^keyboard modifiers' | tail -n 1 | grep -q '^keyboard modifiers 0 0 0' ||
+        fail "${commands[*]}: a modifier is left"
+}
+
+test_chords() {
+    local layouts
+    printf '%s\n' '[keys]' 'accelerators = Ctrl+Shift+C, <Super>' >"$WORK/keys.conf"
+    sway_start host
+    HOST_OPTIONS="--config $WORK/keys.conf" bridge_start host
+    : >"$LOGS/client.log"
+    spawn client env WAYLAND_DISPLAY="$BRIDGE" "$WAYFERRY_CLIENTS/event-log"
+    events_await "$LOGS/client.log" mapped 1
+    for layouts in us de fr us,ru ru; do
+        # The chord; with its modifiers released first; one that is none; the key alone.
+        typed $layouts +$CTRL +$SHIFT +$C -$C -$SHIFT -$CTRL +$CTRL +$SHIFT +$C -$CTRL -$SHIFT -$C \
+            +$CTRL +$C -$C -$CTRL +$C +$CTRL -$C -$CTRL -- +$CTRL +$SHIFT -$SHIFT -$CTRL +$CTRL +$SHIFT -$CTRL -$SHIFT \
+            +$CTRL +$C -$C -$CTRL +$C +$CTRL -$C -$CTRL
+    done
+    # The layout changes while the chord is held.
+    typed us,ru +$CTRL +$SHIFT +$C =1 -$C -$SHIFT -$CTRL +$CTRL +$SHIFT +$C =0 -$CTRL -$C -$SHIFT +$A -$A \
+        -- +$CTRL +$SHIFT -$SHIFT -$CTRL +$CTRL +$SHIFT -$CTRL -$SHIFT +$A -$A
+    # A modifier alone, and with a key that is released later.
+    typed de +$SUPER -$SUPER +$SUPER +$A -$SUPER -$A +$A -$A -- +$A -$A
+    bridge_counters bridge host
+    [ "$(bridge_counter bridge host 'chords withheld from the guest')" = 15 ] || fail "they are not counted"
+    stop client
+    bridge_stop
+    stop host
 }
 
 e2e_main "$@"

@@ -2,6 +2,7 @@
 #ifndef HOST_BRIDGE_POLICY_BASE_POLICY_CONNECTION_H
 #define HOST_BRIDGE_POLICY_BASE_POLICY_CONNECTION_H
 
+#include "host-bridge/keys/chords.h"
 #include "host-bridge/policy/base/border_settings.h"
 #include "host-bridge/resources/quota.h"
 #include "host-bridge/transfers/transfer_rules.h"
@@ -25,6 +26,7 @@ struct policy_counters {
 	/* Of clipboards, primary selections and drags. */
 	uint64_t transfers_refused[TRANSFER_N_WAYS]; /* contents that were asked for, or all */
 	uint64_t types_withheld, offers_withheld;
+	uint64_t chords_withheld; /* presses of keys */
 };
 
 #define POLICY_RESTRICTIONS_MAX 64
@@ -43,11 +45,13 @@ struct policy {
 	struct vm_quota *quota;      /* of the machine; borrowed; NULL: no limits */
 	int connect_timeout_ms;      /* how long a compositor may be too busy to accept; about */
 	struct transfer_rules rules; /* for clipboards and drags */
+	struct chords accelerators;  /* that guests never see */
 	struct policy_restriction restrictions[POLICY_RESTRICTIONS_MAX];
 	size_t n_restrictions;
 	struct border_settings border;
-	const struct relay_hooks *hooks;  /* set by policy_init */
-	struct policy_counters *counters; /* set by policy_init */
+	const struct relay_hooks *hooks;    /* set by policy_init */
+	struct policy_counters *counters;   /* set by policy_init */
+	struct policy_keyboards *keyboards; /* set by policy_init; keys/hooks.h */
 	struct transfers *transfers; /* set by policy_init; host-bridge/transfers/transfers.h */
 };
 

@@ -17,6 +17,8 @@ enum relay_verdict policy_start_drag(struct relay_message *message);
 
 /* Input methods: for the surface with the keyboard. */
 extern const struct relay_hook policy_focus_hooks[];
+/* wl_keyboard.enter(serial, surface, ...): to be called by the hook for it (policy_keyboard.c). */
+void policy_focus_enter(struct relay_message *message);
 
 /* Regions: their rectangles. */
 extern const struct relay_hook policy_region_hooks[];

@@ -11,11 +11,9 @@ static struct relay_ref *focus_of(const struct relay_message *message)
 	return &connection->focus;
 }
 
-/* wl_keyboard.enter(serial, surface, keys) */
-static enum relay_verdict handle_enter(struct relay_message *message)
+void policy_focus_enter(struct relay_message *message)
 {
 	relay_ref_set(focus_of(message), message->args[1].object);
-	return RELAY_FORWARD;
 }
 
 /* wl_keyboard.leave(serial, surface) */
@@ -41,7 +39,6 @@ static enum relay_verdict handle_enable(struct relay_message *message)
 }
 
 const struct relay_hook policy_focus_hooks[] = {
-	{"wl_keyboard", "enter", handle_enter, RELAY_UP},
 	{"wl_keyboard", "leave", handle_leave, RELAY_UP},
 	{"zwp_text_input_v1", "activate", handle_activate, RELAY_DOWN},
 	{"zwp_text_input_v2", "enable", handle_enable, RELAY_DOWN},

@@ -119,6 +119,11 @@ static void what_crosses_has_sections(void **state)
 	assert_true(transfer_rule_passes(&kinds[TRANSFER_CLIPBOARD], "image/png"));
 	assert_false(transfer_rule_passes(&kinds[TRANSFER_CLIPBOARD], "image/gif"));
 	assert_true(transfer_rule_passes(&kinds[TRANSFER_DRAG], "text/uri-list"));
+	write_file("[keys]\naccelerators = <Super>, Ctrl+Shift+C\n");
+	assert_true(read_config());
+	assert_int_equal(policy.accelerators.n, 2);
+	write_file("[keys]\naccelerators = Hyper+x\n");
+	assert_false(read_config());
 	write_file("[primary]\nto-host = sometimes\n");
 	assert_false(read_config());
 	assert_non_null(strstr(captured, "box.conf:2: to-host = sometimes: may be allow"));
