@@ -2,7 +2,7 @@
 # The border around a machine's windows: pictures of it, exact to the pixel, with what clients are told beside it.
 . "$(dirname "$0")/lib.sh"
 
-tests=(sway:8 fullscreen:5 weston:6)
+tests=(sway:8 fullscreen:8 weston:6)
 
 BORDER='#cc0000'
 WINDOW='#00aa00' POPUP='#0000ff' DIALOG='#ffff00' COVER='#ff00ff'      # of tests/clients/framed
@@ -69,8 +69,14 @@ test_sway() {
     sway_message host '[app_id=framed] resize set 500 400, move position 100 100' >/dev/null
     heard 'configure 492 392 4'
     shows resized "$BORDER" 100 100 500 400 "$WINDOW" 104 104 492 392
+    sway_message host '[app_id=framed] move position 1001 -37' >/dev/null
+    shows outside "$BORDER" 1001 -37 500 400 "$WINDOW" 1005 -33 492 392
+    sway_message host '[app_id=framed] move position 100 100' >/dev/null
     popups_have_borders
     guests_do_not_cover_it
+    tell dialog 200 100
+    shows dialog "$BORDER" 84 84 532 432 "$WINDOW" 104 104 492 392 "$BORDER" 536 306 208 108 "$DIALOG" 540 310 200 100
+    tell close
     sway_message host '[app_id=framed] floating disable' >/dev/null
     heard 'configure 1272 712 4 1'
     shows tiled "$BORDER" 0 0 1280 720 "$WINDOW" 4 4 1272 712
@@ -104,7 +110,7 @@ guests_do_not_cover_it() {
 
 test_fullscreen() {
     local mode
-    for mode in border deny; do
+    for mode in border allow deny; do
         sway_bridge --fullscreen $mode
         framed_start 300 200
         shows window "$BORDER" 486 256 308 208 "$WINDOW" 490 260 300 200
@@ -121,6 +127,21 @@ fullscreen_border() {
     shows fullscreen "$BORDER" 0 0 1280 720 "$WINDOW" 4 4 1272 712
     tell unfullscreen
     shows back "$BORDER" 486 256 308 208 "$WINDOW" 490 260 300 200
+}
+
+fullscreen_allow() {
+    heard 'configure 1280 720 2 4'
+    shows fullscreen "$WINDOW" 0 0 1280 720
+    # A client that does not answer when that ends does not get rid of its border.
+    kill -STOP "${PID[framed]}"
+    sway_message host '[app_id=framed] fullscreen disable' >/dev/null
+    until_true 20 shows_border || fail "there is no border around a client that does not answer"
+    kill -CONT "${PID[framed]}"
+    shows back "$BORDER" 486 256 308 208 "$WINDOW" 490 260 300 200
+}
+
+shows_border() {
+    shot host "$LOGS/stopped.png" && (($(pixels_of "$LOGS/stopped.png" "$BORDER") > 2000))
 }
 
 fullscreen_deny() {

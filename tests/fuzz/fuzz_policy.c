@@ -2,6 +2,8 @@
  * A relay under the policy, with both ends as they please (relay_talk.h). The guest's handles are
  * blobs of each kind and fds in turn.
  *
+ * The length of the input says which policy it is under: the windows of some machines have borders.
+ *
  * What the compositor is told about pools, buffers and planes must stay within the blobs they came
  * from.
  */
@@ -27,12 +29,14 @@
 #define SLOT UINT64_C(16384) /* where the host's blob lies in the region */
 #define POOLS 256
 #define KINDS 6 /* of handles */
+#define POLICIES 4
+#define BORDER_BYTES 65536 /* no blob is as large: the picture that borders are made of */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct world {
 	struct policy_connection connection; /* first: relay_data() */
-	struct policy policy;
+	struct policy policies[POLICIES];
 	struct vm_quota quota;
 	struct relay *relay;
 	struct guest_memory *memory;
@@ -67,6 +71,24 @@ static void set_limits(void)
 
 static const uint64_t turn_ends_ns; /* long ago: one piece of work in each turn */
 
+static void make_policies(void)
+{
+	static const struct border_settings borders[POLICIES] = {{0},
+		{.width_px = 4, .fullscreen = BORDER_FULLSCREEN_FRAMED},
+		{.width_px = 64, .fullscreen = BORDER_FULLSCREEN_ALLOW},
+		{.width_px = 1, .fullscreen = BORDER_FULLSCREEN_DENY}};
+
+	set_limits();
+	for (size_t i = 0; i < POLICIES; i++) {
+		struct policy *policy = &world.policies[i];
+		policy->vm_name = "fuzz";
+		policy->border = borders[i];
+		policy->max_objects = 64;
+		policy->quota = &world.quota;
+		assert(policy_init(policy));
+	}
+}
+
 static void make_world(void)
 {
 	int ram = fd_memfd("guest", RAM_BYTES);
@@ -75,11 +97,7 @@ static void make_world(void)
 	struct resource_pages *pages = calloc(2, sizeof(*pages));
 
 	log_set_level(LOG_LEVEL_ERROR);
-	world.policy.vm_name = "fuzz";
-	world.policy.max_objects = 64;
-	set_limits();
-	world.policy.quota = &world.quota;
-	assert(policy_init(&world.policy));
+	make_policies();
 	world.memory = guest_memory_create();
 	assert(pages && guest_memory_set(world.memory, &table, &ram, 1) == 0);
 	world.region = mapped_region_create(1 << 20);
@@ -122,7 +140,10 @@ static void check_request(const uint8_t *bytes, size_t size)
 		int64_t end = (int32_t)words[3];
 		assert(words[2] < POOLS && end > 0);
 		int64_t start = end > (int64_t)SLOT ? (int64_t)SLOT : 0;
-		assert(end - start <= (int64_t)BLOB_BYTES);
+		if (end == BORDER_BYTES)
+			start = 0;
+		else
+			assert(end - start <= (int64_t)BLOB_BYTES);
 		world.pools[words[2]].start = start;
 		world.pools[words[2]].end = end;
 	} else if (strcmp(interface, "wl_shm_pool") == 0 && opcode == 0) {
@@ -157,7 +178,7 @@ static int check_sent(void *data, enum relay_end to, const uint8_t *bytes, size_
 
 static bool allow_global(void *data, const struct interface *interface, uint32_t *version)
 {
-	return policy_allow_global(&world.policy, interface, version);
+	return policy_allow_global(world.connection.policy, interface, version);
 }
 
 static const struct relay_ops ops = {.send = check_sent, .allow_global = allow_global};
@@ -166,12 +187,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (!world.memory)
 		make_world();
+	const struct policy *policy = &world.policies[size % POLICIES];
 	world.n_handles = 0;
 	memset(world.pools, 0, sizeof(world.pools));
 	world.connection = (struct policy_connection){
-		.policy = &world.policy, .name = "fuzz", .turn_ends_ns = &turn_ends_ns};
-	world.relay =
-		relay_create(world.policy.hooks, &ops, &world, "fuzz", world.policy.max_objects);
+		.policy = policy, .name = "fuzz", .turn_ends_ns = &turn_ends_ns};
+	world.relay = relay_create(policy->hooks, &ops, &world, "fuzz", policy->max_objects);
 	assert(world.relay);
 	relay_talk(world.relay, data, size, new_handle);
 	for (int i = 0; world.connection.held && !relay_failure(world.relay) && i < 100; i++) {
@@ -182,7 +203,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	relay_destroy(world.relay);
 	for (size_t i = 0; i < ARRAY_LENGTH(world.blobs); i++)
 		assert(world.blobs[i]->refs == 1);
-	assert(world.policy.counters->shadow_bytes == 0);
+	assert(policy->counters->shadow_bytes == 0);
 	for (size_t i = 0; i < QUOTA_N_LIMITS; i++)
 		assert(world.quota.entries[i].use == 0);
 	return 0;

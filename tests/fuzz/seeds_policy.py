@@ -30,6 +30,26 @@ def immed(params_id, id, format=XRGB):
 OWN = (down(1, 1, 2) + up(2, 0, 1, string("wl_shm"), 1) + down(1, 0, 3) + up(3, 0, 0) + up(1, 1, 3)
        + down(2, 0, 0xFFFF0001, string("zwp_linux_dmabuf_v1"), 3, 3) + up(3, 0, 0) + up(3, 0, 1) + up(3, 0, 0x36314752))
 
+def length(seed, policy):
+    """The length says which policy the conversation is under; what is added says nothing."""
+    return seed + bytes((policy - len(seed)) % 4)
+
+
+# A window of 300 x 200 with a subsurface and a popup, under a policy with a border. Its configure event says 400 x 300.
+WINDOW = (down(1, 1, 2)
+          + b"".join(up(2, 0, 1 + i, string(name), 4)
+                     for i, name in enumerate(["wl_compositor", "wl_subcompositor", "wp_viewporter", "wl_shm", "xdg_wm_base"]))
+          + down(2, 0, 1, string("wl_compositor"), 4, 3) + down(2, 0, 2, string("wl_subcompositor"), 1, 4)
+          + down(2, 0, 4, string("wl_shm"), 1, 5) + down(2, 0, 5, string("xdg_wm_base"), 4, 6)
+          + pool(5, 7, 4096) + buffer(7, 8)
+          + down(3, 0, 9) + down(6, 2, 10, 9) + down(10, 1, 11) + down(9, 6)
+          + up(11, 0, 400, 300, 4, 4) + up(10, 0, 77) + down(10, 4, 77) + down(10, 3, 2, 2, 12, 12) + down(9, 1, 8, 0, 0)
+          + down(9, 6))
+MORE = (down(3, 0, 12) + down(4, 1, 13, 12, 9) + down(12, 1, 8, 0, 0) + down(13, 5) + down(12, 6) + down(9, 6)
+        + down(6, 1, 14) + down(14, 1, 20, 20) + down(14, 2, 1, 1, 2, 2) + down(3, 0, 15) + down(6, 2, 16, 15)
+        + down(16, 2, 17, 10, 14) + down(15, 6) + down(15, 1, 8, 0, 0) + down(15, 6) + down(11, 11, 0)
+        + down(11, 0) + down(10, 0) + down(9, 0) + down(12, 0))
+
 SEEDS = dict(relay.SEEDS)
 SEEDS.update({
     "slot": start("wl_shm") + pool(3, 4, 4096) + buffer(4, 5) + down(4, 2, 8192) + buffer(4, 6, 4096) + down(4, 1)
@@ -54,6 +74,9 @@ SEEDS.update({
     + params(3, 4, (0, 0, 16), (1, 512, 16), (2, 0, 16), (3, 0, 16)) + immed(4, 5, NV12),
     "offer": OWN + params(3, 4, (0, 0, 64)) + immed(4, 5) + params(3, 6, (0, 0, 64)) + down(6, 2, 16, 16, XRGB, 0)
     + down(5, 0) + down(SERVER, 0) + down(3, 0),
+    "border": length(WINDOW + MORE, 1),
+    "border_allow": length(WINDOW + MORE, 2),
+    "border_deny": length(WINDOW + down(11, 11, 0) + down(10, 4, 77), 3),
     "icon": start("wl_shm", "zwp_linux_dmabuf_v1") + down(4, 1, 5) + piece(DOWN | FD, 5, 1, 0, 0, 64, 0, 0),
 })
 

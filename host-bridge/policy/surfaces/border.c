@@ -1,7 +1,10 @@
 /*
  * Policy: the border itself. Its parts are synchronised subsurfaces: what is said about them before
  * the window's commit takes effect with it, so that border and window change in one frame. They
- * take no input, and are filled by one pixel that a viewport stretches.
+ * take no input, and show a picture of one colour that a viewport stretches.
+ *
+ * A pixel of that picture is always 256 of the border. pixman, which compositors draw with where
+ * they have no GPU, computes steps in 1/65536 of a pixel: other ones would miss the border's ends.
  */
 #include "host-bridge/policy/surfaces/border.h"
 
@@ -14,7 +17,7 @@
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 
-#define PICTURE_PX 3 /* each way */
+#define PICTURE_PX 128 /* each way: enough for twice the largest window */
 #define STRIDE (PICTURE_PX * (int32_t)sizeof(uint32_t))
 #define OWN_VERSION 1 /* of the globals: nothing newer is needed */
 
@@ -76,14 +79,17 @@ static bool bind_global(struct relay *relay, enum border_global global)
 /* The memory of a picture in @colour, or -errno. */
 static int picture_memory(uint32_t colour)
 {
-	uint32_t pixels[PICTURE_PX * PICTURE_PX];
-	int fd = fd_memfd("wayferry-border", sizeof(pixels));
+	uint32_t row[PICTURE_PX];
+	int fd = fd_memfd("wayferry-border", PICTURE_PX * sizeof(row));
 
-	for (size_t i = 0; i < ARRAY_LENGTH(pixels); i++)
-		pixels[i] = UINT32_C(0xff000000) | colour;
-	if (fd >= 0 && pwrite(fd, pixels, sizeof(pixels), 0) != (ssize_t)sizeof(pixels)) {
-		fd_close(&fd);
-		return -EIO;
+	for (size_t i = 0; i < ARRAY_LENGTH(row); i++)
+		row[i] = UINT32_C(0xff000000) | colour;
+	for (size_t i = 0; fd >= 0 && i < PICTURE_PX; i++) {
+		if (pwrite(fd, row, sizeof(row), (off_t)(i * sizeof(row))) !=
+			(ssize_t)sizeof(row)) {
+			fd_close(&fd);
+			return -EIO;
+		}
 	}
 	return fd;
 }
@@ -190,7 +196,6 @@ static bool make_part(struct border *border, struct border_part *part, struct re
 {
 	struct border_means *means = means_of(border->relay);
 	struct relay_ref *globals = means->globals;
-	const wl_fixed_t middle = wl_fixed_from_int(PICTURE_PX / 2); /* and a pixel wide */
 
 	return make(border->relay, globals[BORDER_COMPOSITOR].object, "create_surface",
 		       "wl_surface", &part->surface, (union wire_arg[]){{.object = NULL}}, 0) &&
@@ -203,9 +208,6 @@ static bool make_part(struct border *border, struct border_part *part, struct re
 			"wp_viewport", &part->viewport,
 			(union wire_arg[]){{.object = NULL}, {.object = part->surface.object}},
 			0) &&
-		say(border, &part->viewport, "set_source",
-			(union wire_arg[]){
-				{.f = middle}, {.f = middle}, {.f = middle}, {.f = middle}}) &&
 		say(border, &part->surface, "set_input_region",
 			(union wire_arg[]){{.object = means->nothing.object}});
 }
@@ -228,35 +230,40 @@ static bool make_parts(struct border *border, struct relay_object *window)
 	return true;
 }
 
-/* Has @part cover @place when the window is committed; nothing, where that is empty. */
+/* Has @part cover @place, or be ready to do so, when the window is committed. */
 static bool move_part(
-	struct border *border, struct border_part *part, const struct rectangle *place)
+	struct border *border, struct border_part *part, const struct rectangle *place, bool shown)
 {
-	bool shown = !rectangle_empty(place), was_shown = !rectangle_empty(&part->place);
 	const int32_t width = (int32_t)place->width, height = (int32_t)place->height;
-	struct relay_object *picture = means_of(border->relay)->picture.object;
+	const union wire_arg attached[] = {
+		{.object = means_of(border->relay)->picture.object}, {.i = 0}, {.i = 0}};
+	const union wire_arg position[] = {{.i = (int32_t)place->x}, {.i = (int32_t)place->y}};
+	const wl_fixed_t first = wl_fixed_from_int(1);
+	const union wire_arg source[] = {{.f = first}, {.f = first}, {.f = width}, {.f = height}};
+	const union wire_arg size[] = {{.i = width}, {.i = height}};
+	const union wire_arg all[] = {{.i = 0}, {.i = 0}, {.i = width}, {.i = height}};
 
-	if (rectangle_same(place, &part->place) || (!shown && !was_shown))
+	shown = shown && !rectangle_empty(place);
+	if (rectangle_same(place, &part->place) && shown == part->shown)
 		return true;
-	part->place = *place;
-	if (shown != was_shown &&
+	if (shown != part->shown &&
 		!say(border, &part->surface, "attach",
-			(union wire_arg[]){{.object = shown ? picture : NULL}, {.i = 0}, {.i = 0}}))
+			shown ? attached
+			      : (union wire_arg[]){{.object = NULL}, {.i = 0}, {.i = 0}}))
 		return false;
-	if (!shown)
-		return say(border, &part->surface, "commit", NULL);
-	return say(border, &part->subsurface, "set_position",
-		       (union wire_arg[]){{.i = (int32_t)place->x}, {.i = (int32_t)place->y}}) &&
-		say(border, &part->viewport, "set_destination",
-			(union wire_arg[]){{.i = width}, {.i = height}}) &&
-		say(border, &part->surface, "damage",
-			(union wire_arg[]){{.i = 0}, {.i = 0}, {.i = width}, {.i = height}}) &&
+	part->place = *place;
+	part->shown = shown;
+	return (rectangle_empty(place) ||
+		       (say(border, &part->subsurface, "set_position", position) &&
+			       say(border, &part->viewport, "set_source", source) &&
+			       say(border, &part->viewport, "set_destination", size) &&
+			       say(border, &part->surface, "damage", all))) &&
 		say(border, &part->surface, "commit", NULL);
 }
 
 /* The parts fill @outer but for @inner: top, bottom, left, right. */
-static bool move_parts(
-	struct border *border, const struct rectangle *inner, const struct rectangle *outer)
+static bool move_parts(struct border *border, const struct rectangle *inner,
+	const struct rectangle *outer, bool shown)
 {
 	const int64_t left = outer->x, top = outer->y, right = outer->x + outer->width,
 		      bottom = outer->y + outer->height, inner_right = inner->x + inner->width,
@@ -269,7 +276,50 @@ static bool move_parts(
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
-		if (!move_part(border, &border->parts[i], &places[i]))
+		if (!move_part(border, &border->parts[i], &places[i], shown))
+			return false;
+	}
+	return true;
+}
+
+/* Whether the parts wait for the window's commit. */
+static bool set_synced(struct border *border, bool synced)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(border->parts); i++) {
+		if (!say(border, &border->parts[i].subsurface, synced ? "set_sync" : "set_desync",
+			    NULL))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The window has the whole screen, without a border. The parts are put along its edges, inside,
+ * where they can be shown at any time.
+ */
+static bool hide(struct border *border)
+{
+	const struct rectangle *content = &border->content;
+	const int64_t x = rectangle_min(border->settings->width_px, content->width / 2),
+		      y = rectangle_min(border->settings->width_px, content->height / 2);
+	const struct rectangle inner = {
+		content->x + x, content->y + y, content->width - 2 * x, content->height - 2 * y};
+
+	if (!move_parts(border, &inner, content, false))
+		return false;
+	if (border->hidden)
+		return true;
+	border->hidden = true;
+	return set_synced(border, false);
+}
+
+bool border_return(struct border *border)
+{
+	if (!border->hidden)
+		return true;
+	for (size_t i = 0; i < ARRAY_LENGTH(border->parts); i++) {
+		const struct rectangle place = border->parts[i].place;
+		if (!move_part(border, &border->parts[i], &place, true))
 			return false;
 	}
 	return true;
@@ -304,8 +354,14 @@ bool border_commit(struct policy_surface *window, const struct rectangle *conten
 	if (!make_parts(border, window->object))
 		return false;
 	struct rectangle framed = rectangle_grown(content, width);
-	struct rectangle covered = width > 0 ? rectangle_around(&framed, &surface) : *content;
-	return move_parts(border, content, &covered) && set_geometry(border, window->shell, framed);
+	if (border->off)
+		return hide(border) && set_geometry(border, window->shell, framed);
+	if (border->hidden && !set_synced(border, true))
+		return false;
+	border->hidden = false;
+	struct rectangle covered = rectangle_around(&framed, &surface);
+	return move_parts(border, content, &covered, true) &&
+		set_geometry(border, window->shell, framed);
 }
 
 bool border_stack(struct policy_surface *window, struct relay_object *subsurface)

@@ -18,6 +18,7 @@
 struct border_part {
 	struct relay_ref surface, subsurface, viewport;
 	struct rectangle place; /* in the window's surface */
+	bool shown;             /* there; else it will be */
 };
 
 /* What a window was told last: xdg_toplevel.configure and xdg_surface.configure. */
@@ -35,7 +36,8 @@ struct border { /* policy_surface::border */
 	const struct border_settings *settings;
 	bool made; /* the parts are there */
 	struct border_part parts[BORDER_N_PARTS];
-	bool off; /* the window has the whole screen, and may have it without a border */
+	bool off;    /* the window has the whole screen, and may have it without a border, */
+	bool hidden; /* and shows itself so */
 	struct rectangle content;  /* inside of the border; empty: the window shows nothing */
 	struct rectangle below;    /* what its subsurfaces cover */
 	struct rectangle geometry; /* of the window, as the compositor knows it; empty: not set */
@@ -61,6 +63,12 @@ bool border_create(struct relay *relay, struct policy_surface *surface);
  */
 bool border_commit(struct policy_surface *window, const struct rectangle *content);
 
+/*
+ * The window has the whole screen no more. Until it says what it shows instead, which it may never
+ * do, the border lies over its edges. False: the relay has failed.
+ */
+bool border_return(struct border *border);
+
 /* Puts @subsurface, a new one of @window, below the border. False: the relay has failed. */
 bool border_stack(struct policy_surface *window, struct relay_object *subsurface);
 
@@ -70,7 +78,7 @@ int32_t border_width(const struct policy_surface *surface);
 /* Where the guest's window geometry begins in the compositor's. */
 void border_origin(const struct policy_surface *surface, int32_t *x, int32_t *y);
 
-/* xdg_toplevel.configure, before it is looked at: its size becomes the guest's. */
-void border_configure(struct relay_message *message);
+/* xdg_toplevel.configure, before it is looked at: its size becomes the guest's. False: failed. */
+bool border_configure(struct relay_message *message);
 
 #endif

@@ -36,13 +36,13 @@ static bool has_state(const struct border_configured *configured, uint32_t state
 	return false;
 }
 
-void border_configure(struct relay_message *message)
+bool border_configure(struct relay_message *message)
 {
 	struct policy_surface *window = surface_of(message->object);
 	union wire_arg *args = message->args;
 
 	if (!window || !window->border)
-		return;
+		return true;
 	struct border *border = window->border;
 	struct border_configured *configured = &border->configured;
 	configured->n_states = (uint32_t)min_u64(
@@ -54,6 +54,7 @@ void border_configure(struct relay_message *message)
 	shrink(&args[1].i, border_width(window));
 	configured->width = args[0].i;
 	configured->height = args[1].i;
+	return border->off || border_return(border);
 }
 
 /* xdg_toplevel.configure_bounds(width, height) */

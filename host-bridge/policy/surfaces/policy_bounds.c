@@ -353,6 +353,10 @@ int32_t bounds_hotspot(int32_t coordinate)
 
 void bounds_offset(struct policy_surface *surface, int32_t *x, int32_t *y)
 {
+	if (border_framed(surface)) {
+		*x = *y = 0; /* a window does not move its border off the screen */
+		return;
+	}
 	if (surface->shell)
 		return; /* moves a window where the compositor lets it */
 	int64_t new_x =

@@ -55,7 +55,8 @@ static enum relay_verdict configured(struct relay_message *message, int32_t widt
 /* xdg_toplevel.configure(width, height, states) */
 static enum relay_verdict handle_configure(struct relay_message *message)
 {
-	border_configure(message);
+	if (!border_configure(message))
+		return RELAY_FAILED;
 	return configured(message, message->args[0].i, message->args[1].i);
 }
 

@@ -305,6 +305,17 @@ static void a_window_that_is_too_large_for_one_is_not_shown(void **state)
 	expect_around(0, 0, BORDER_WINDOW_MAX, 100);
 }
 
+static void a_window_does_not_move_it(void **state)
+{
+	struct test_surface window = create_window();
+	show(window, 200, 100);
+	clear();
+	request("wl_surface", "offset", window.id, ARGS({.i = -4}, {.i = -4}));
+	take_up("wl_surface", "offset");
+	assert_int_equal(args[0].i, 0);
+	assert_int_equal(args[1].i, 0);
+}
+
 static void sizes_are_told_without_it_and_asked_for_with_it(void **state)
 {
 	static const int32_t sizes[][2] = {{0, 0}, {1, 1}, {8, 1}, {9, 1}, {300, 292}};
@@ -480,10 +491,29 @@ static void where_it_is_allowed_the_whole_screen_has_none(void **state)
 	show(window, 1280, 720);
 	assert_int_equal(heard.n_taken_off, 4);
 	expect_rectangle(&heard.geometry, 0, 0, 1280, 720);
+	/* When it is to end, the border is there again whatever the guest does. */
 	configure_fullscreen(window, false);
 	assert_int_equal(args[0].i, 1272);
+	listen();
+	assert_int_equal(heard.n_attached, 4);
+	assert_int_equal(heard.n_commits, 4);
+	configure_fullscreen(window, false);
+	assert_int_equal(world.sent[RELAY_UP].size, 0);
 	show(window, 1272, 712);
 	expect_around(0, 0, 1272, 712);
+}
+
+/* So that the border can be shown there at any time. */
+static void hidden_parts_wait_at_the_edges(void **state)
+{
+	struct test_surface window = create_window();
+	configure_fullscreen(window, true);
+	show(window, 1280, 720);
+	assert_int_equal(heard.n_attached, 0);
+	expect_rectangle(&heard.places[0], 0, 0, 1280, WIDTH);
+	expect_rectangle(&heard.places[3], 1280 - WIDTH, WIDTH, WIDTH, 720 - 2 * WIDTH);
+	show(window, 5, 1);
+	expect_rectangle(&heard.places[0], 0, 0, 2, 1);
 }
 
 static void where_guests_may_not_ask_they_are_answered(void **state)
@@ -657,6 +687,7 @@ int main(void)
 		TEST(a_geometry_is_no_larger_than_what_is_drawn, set_up_border),
 		TEST(a_geometry_without_a_size_is_an_error, set_up_border),
 		TEST(a_window_that_is_too_large_for_one_is_not_shown, set_up_border),
+		TEST(a_window_does_not_move_it, set_up_border),
 		TEST(sizes_are_told_without_it_and_asked_for_with_it, set_up_border),
 		TEST(subsurfaces_are_below_it_and_inside, set_up_border),
 		TEST(it_is_around_subsurfaces_that_come_before_the_window_has_their_size,
@@ -665,6 +696,7 @@ int main(void)
 		TEST(places_are_relative_to_the_geometry, set_up_border),
 		TEST(a_window_with_the_whole_screen_has_it, set_up_border),
 		TEST(where_it_is_allowed_the_whole_screen_has_none, set_up_allow),
+		TEST(hidden_parts_wait_at_the_edges, set_up_allow),
 		TEST(where_guests_may_not_ask_they_are_answered, set_up_deny),
 		TEST(it_ends_with_the_window, set_up_border),
 		TEST(a_surface_can_become_a_window_again, set_up_border),
