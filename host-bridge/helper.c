@@ -38,11 +38,19 @@ static const char *find_alias(const char *text, const char *end)
 	return NULL;
 }
 
+void helper_own_name(const char *name, size_t length, char own[POLICY_VM_NAME_BYTES + 1])
+{
+	size_t n = 0;
+
+	for (; n < length && n < POLICY_VM_NAME_BYTES; n++)
+		own[n] = (char)(isalnum((unsigned char)name[n]) || name[n] == '_' ? name[n] : '-');
+	own[n] = 0;
+}
+
 bool helper_name_from_path(const char *path, char name[POLICY_VM_NAME_BYTES + 1])
 {
 	const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
 	size_t length = strlen(file);
-	size_t n = 0;
 
 	if (length <= strlen(SUFFIX) || strcmp(file + length - strlen(SUFFIX), SUFFIX) != 0)
 		return false;
@@ -52,9 +60,7 @@ bool helper_name_from_path(const char *path, char name[POLICY_VM_NAME_BYTES + 1]
 	const char *alias = find_alias(dash + 1, end);
 	if (!alias)
 		return false;
-	for (const char *at = dash + 1; at < alias && n < POLICY_VM_NAME_BYTES; at++, n++)
-		name[n] = (char)(isalnum((unsigned char)*at) || *at == '_' ? *at : '-');
-	name[n] = 0;
+	helper_own_name(dash + 1, (size_t)(alias - dash - 1), name);
 	return policy_vm_name_good(name);
 }
 

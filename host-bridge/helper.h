@@ -19,6 +19,9 @@ bool helper_machine_name(char name[POLICY_VM_NAME_BYTES + 1]);
  */
 bool helper_name_from_path(const char *path, char name[POLICY_VM_NAME_BYTES + 1]);
 
+/* What a machine of libvirt is called here: @name, cut, with '-' for what may not be in it. */
+void helper_own_name(const char *name, size_t length, char own[POLICY_VM_NAME_BYTES + 1]);
+
 /* Sets $XDG_RUNTIME_DIR, where it is not set, to /run/user/UID, if that is this user's. */
 void helper_find_runtime_directory(void);
 

@@ -136,6 +136,16 @@ static bool parse_command_line(struct host_options *options, struct host_setting
 			.value = &options->security_context},
 		{"no-sandbox", NULL, "As --sandbox=off, where there is no --sandbox.",
 			.flag = &options->no_sandbox},
+		{"system", "USER",
+			"Of libvirt-xml and replace: the machine is in qemu:///system, and runs as "
+			"this user there. By default it is in qemu:///session.",
+			.value = &settings->system_user, .of_command = true},
+		{"apply", NULL, "Of libvirt-xml: run virt-xml instead of printing the commands.",
+			.flag = &settings->apply, .of_command = true},
+		{"qmp", "PATH",
+			"Of replace: the socket of QEMU's monitor (-qmp "
+			"unix:PATH,server=on,wait=off), for machines without libvirt.",
+			.value = &settings->qmp, .of_command = true},
 		{0},
 	};
 	struct config config = {.path = &options->config,

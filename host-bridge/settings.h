@@ -28,6 +28,9 @@ struct host_settings {
 	struct vm_quota quota;
 	const struct options_command *subcommand; /* NULL: serve the device */
 	const char *subcommand_argument;          /* NULL: it takes none */
+	/* Options of sub-commands. */
+	const char *system_user, *qmp;
+	bool apply;
 };
 
 /*

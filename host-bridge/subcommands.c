@@ -3,9 +3,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "host-bridge/capabilities.h"
 #include "host-bridge/doctor.h"
+#include "host-bridge/helper.h"
+#include "host-bridge/machines/libvirt_xml.h"
+#include "host-bridge/machines/replace.h"
 
 static int run_doctor(void *data)
 {
@@ -36,6 +40,32 @@ static int run_capabilities(void *data)
 	return EXIT_SUCCESS;
 }
 
+static struct libvirt_machine named_machine(const struct host_settings *settings)
+{
+	return (struct libvirt_machine){
+		.name = settings->subcommand_argument,
+		.system_user = settings->system_user,
+	};
+}
+
+static int run_libvirt_xml(void *data)
+{
+	const struct host_settings *settings = data;
+	const struct libvirt_machine machine = named_machine(settings);
+	char vm[POLICY_VM_NAME_BYTES + 1];
+
+	helper_own_name(machine.name, strlen(machine.name), vm);
+	return settings->apply ? libvirt_xml_apply(&machine, vm) : libvirt_xml_print(&machine, vm);
+}
+
+static int run_replace(void *data)
+{
+	const struct host_settings *settings = data;
+	const struct libvirt_machine machine = named_machine(settings);
+
+	return replace_run(&machine, settings->qmp);
+}
+
 const struct options_command subcommands[] = {
 	{"doctor", NULL,
 		"Looks for what is missing on this machine, line by line, and says how to mend it. "
@@ -46,5 +76,13 @@ const struct options_command subcommands[] = {
 		"Prints what a guest would be offered, line by line: the device, the compositor, "
 		"which of its interfaces the policy allows, and the limits.",
 		run_capabilities},
+	{"libvirt-xml", "NAME",
+		"Prints the commands, and the elements, that make NAME of libvirt a machine with "
+		"wayferry; with --apply it runs those commands. Heeds --system.",
+		run_libvirt_xml},
+	{"replace", "NAME",
+		"Gives the running machine NAME a new device, in place of one whose wayferry-host "
+		"has ended. Heeds --system, or --qmp.",
+		run_replace},
 	{0},
 };

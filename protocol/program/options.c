@@ -37,7 +37,7 @@ static bool usage_error(const struct options_program *program, const char *forma
 static bool environment_name(const struct options_program *program,
 	const struct option_description *option, unsigned which, char out[NAME_MAX_BYTES])
 {
-	if (which > (option->common ? 1 : 0))
+	if (which > (option->common ? 1 : 0) || option->of_command)
 		return false;
 	int prefix = (int)(which == 0 ? strlen(program->name) : strcspn(program->name, "-"));
 	snprintf(out, NAME_MAX_BYTES, "%.*s-%s", prefix, program->name, option->name);
@@ -141,10 +141,10 @@ static void print_help(const struct options_program *program)
 		printf("  --%s%s%s\n", option->name, option->argument ? " " : "",
 			option->argument ? option->argument : "");
 		print_wrapped(option->help, 8);
-		printf("        [");
 		for (unsigned i = 0; environment_name(program, option, i, name); i++)
-			printf("%s$%s", i > 0 ? ", else " : "", name);
-		printf("]\n");
+			printf("%s$%s", i > 0 ? ", else " : "        [", name);
+		if (!option->of_command)
+			printf("]\n");
 	}
 	printf("  --help\n");
 	print_wrapped("Prints this text.", 8);
@@ -233,7 +233,7 @@ const char *options_set(const struct options_program *program, const char *name,
 {
 	const struct option_description *option = find_option(program, name, strlen(name));
 
-	if (!option)
+	if (!option || option->of_command)
 		return "there is no such option";
 	if (!option->argument)
 		return parse_flag(value, option->flag) ? NULL : "may only be " FLAG_WORDS;

@@ -13,7 +13,8 @@ struct option_description {
 	/* Where it goes: char const * (argument) or bool (flag). */
 	const char **value;
 	bool *flag;
-	bool common; /* means the same in every program of ours */
+	bool common;     /* means the same in every program of ours */
+	bool of_command; /* of a command alone, so that it has no place in files and variables */
 };
 
 /* A word on the command line that has the program do something else than usual. */
@@ -67,7 +68,8 @@ enum options_result options_parse(
 	const struct options_program *program, int argc, char **argv, int *first);
 
 /*
- * Sets an option as a line of a file does. NULL, or what is wrong with it; @value must last.
+ * Sets an option as a line of a file does; not those of commands. NULL, or what is wrong with it;
+ * @value must last.
  */
 const char *options_set(const struct options_program *program, const char *name, const char *value);
 

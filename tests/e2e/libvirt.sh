@@ -2,7 +2,7 @@
 # wayferry-host as libvirt starts it: one connection, no environment, and a machine whose name stands in a file's name.
 . "$(dirname "$0")/lib.sh"
 
-tests=(helper:4)
+tests=(helper:4 xml:1 replace:2)
 
 HOST=$WAYFERRY_BUILD/host-bridge/wayferry-host
 
@@ -46,6 +46,80 @@ sys.exit(file["type"] != "gpu" or not file["binary"].endswith("/wayferry-host"))
         <"$WAYFERRY_BUILD/host-bridge/90-wayferry.json" || fail "the description is not what libvirt reads"
     [ "$("$HOST" --print-capabilities | python3 -c 'import json, sys; print(json.load(sys.stdin)["type"])')" = gpu ] ||
         fail "the capabilities are not what libvirt reads"
+    sanitizers_silent
+}
+
+# ---- sub-commands
+
+# A virsh and a virt-xml that write down what they are told. "fails" has the second virt-xml fail.
+fake_libvirt() {
+    mkdir -p "$WORK/bin"
+    printf '#!/bin/sh\nprintf "%%s|" "${0##*/}" "$@" >>"%s"; echo >>"%s"\n' "$LOGS/commands" "$LOGS/commands" >"$WORK/bin/virt-xml"
+    cp "$WORK/bin/virt-xml" "$WORK/bin/virsh"
+    # shellcheck disable=SC2016
+    echo 'case "$*" in *dumpxml*) cat "$FAKE_DEFINITION" ;; *define*) cat "$4" >"$FAKE_DEFINITION.defined" ;; esac' >>"$WORK/bin/virsh"
+    # shellcheck disable=SC2016
+    echo 'case "$FAKE_FAILS$*" in yes*--qemu-commandline*) exit 1 ;; esac' >>"$WORK/bin/virt-xml"
+    chmod +x "$WORK/bin/"*
+    export PATH=$WORK/bin:$PATH FAKE_DEFINITION=$WORK/definition FAKE_FAILS=no
+    echo "<domain/>" >"$FAKE_DEFINITION"
+}
+
+test_xml() {
+    fake_libvirt
+    # What is printed is what a shell takes, and is what --apply does.
+    "$HOST" libvirt-xml "my box" >"$WORK/printed" || fail "nothing is printed"
+    sed -n 's/^virt-xml /virt-xml /p' "$WORK/printed" >"$WORK/script"
+    [ "$(wc -l <"$WORK/script")" = 2 ] && sh -eu "$WORK/script" || fail "the commands are no commands (see $WORK/printed)"
+    mv "$LOGS/commands" "$WORK/by-hand"
+    grep -q "|my box|--edit|--qemu-commandline=-device .*path=$XDG_RUNTIME_DIR/wayferry/my-box.gpu " "$WORK/by-hand" || fail "the device has no socket"
+    sed -n '/^<domain/,/^<.domain/p' "$WORK/printed" | python3 -c 'import sys, xml.dom.minidom as dom; dom.parse(sys.stdin)' ||
+        fail "the elements are no XML"
+    "$HOST" libvirt-xml "my box" --apply >"$LOGS/apply.txt" || fail "the commands fail"
+    grep '^virt-xml' "$LOGS/commands" | cmp - "$WORK/by-hand" || fail "--apply runs other commands than are printed"
+    # One that fails changes nothing.
+    FAKE_FAILS=yes "$HOST" libvirt-xml "my box" --apply 2>"$LOGS/failed.txt" && fail "a failure is not told"
+    cmp "$FAKE_DEFINITION" "$FAKE_DEFINITION.defined" || fail "the definition was not put back"
+    # One that has it is left alone.
+    echo "<domain>vhost-user-test-device-pci,id=wayferry-gpu</domain>" >"$FAKE_DEFINITION"
+    : >"$LOGS/commands"
+    "$HOST" libvirt-xml "my box" --apply --system root >"$LOGS/again.txt" || fail "it cannot be run again"
+    grep -q '^virt-xml' "$LOGS/commands" && fail "the device would be there twice"
+    grep -q 'qemu:///system' "$LOGS/commands" || fail "--system is not heeded"
+    "$HOST" libvirt-xml work --system no-such-user 2>/dev/null && fail "any user will do"
+    sanitizers_silent
+}
+
+# The commands that change something, in their order.
+changes() {
+    grep -oE '"execute": "(device|chardev)[a-z_-]*"' "$1" | cut -d '"' -f 4 | paste -sd ' '
+}
+
+test_replace() {
+    local gpu=$XDG_RUNTIME_DIR/bridge.gpu
+    spawn qmp "$E2E_DIRECTORY/qmp.py" "$XDG_RUNTIME_DIR/qmp" "$gpu" "$WORK/commands"
+    until_true 10 test -S "$XDG_RUNTIME_DIR/qmp" || fail "no monitor (log: $LOGS/qmp.log)"
+    "$HOST" replace work --qmp "$XDG_RUNTIME_DIR/qmp" 2>"$LOGS/nobody.log" && fail "a device is replaced by none"
+    grep -qF "nothing listens at $gpu" "$LOGS/nobody.log" || fail "it is not said what is missing (log: $LOGS/nobody.log)"
+    [ -z "$(changes "$WORK/commands")" ] || fail "the old device is taken away although there is no new one"
+    spawn gpu python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); time.sleep(600)' "$gpu"
+    until_true 10 test -S "$gpu"
+    limited 20 "$HOST" replace work --qmp "$XDG_RUNTIME_DIR/qmp" >"$LOGS/replace.log" 2>&1 ||
+        fail "the device is not replaced (log: $LOGS/replace.log)"
+    [ "$(changes "$WORK/commands")" = "device_del chardev-remove chardev-remove chardev-remove chardev-add device_add" ] ||
+        fail "it was not done in this order: $(changes "$WORK/commands")"
+    tail -n 1 "$WORK/commands" | grep -F '"bus": "the-bus", "chardev": "the-socket"' | grep -qF '"id": "the-gpu"' ||
+        fail "the new device is not where the old one was"
+    limited 20 "$HOST" replace work --qmp "$XDG_RUNTIME_DIR/qmp" 2>"$LOGS/gone.log" && fail "a device that is not there is replaced"
+    grep -q "has 0 devices" "$LOGS/gone.log" || fail "it is not said what is missing (log: $LOGS/gone.log)"
+    # By way of virsh: the same, of what virsh says.
+    fake_libvirt
+    # shellcheck disable=SC2016
+    echo 'echo "{\"error\": {\"class\": \"x\", \"desc\": \"of virsh\"}}"' >>"$WORK/bin/virsh"
+    "$HOST" replace "my box" 2>"$LOGS/virsh.log" && fail "an error is not told"
+    grep -q "of virsh" "$LOGS/virsh.log" || fail "the error is not told (log: $LOGS/virsh.log)"
+    grep -qF '|qemu:///session|qemu-monitor-command|my box|' "$LOGS/commands" || fail "virsh is not asked"
     sanitizers_silent
 }
 

@@ -46,7 +46,8 @@ BELOW = {
     "host-bridge/cross_domain": ["host-bridge/gpu", "host-bridge/policy"],
     "host-bridge/render": ["host-bridge/gpu"],
     "host-bridge/render/worker": ["host-bridge/confine", "protocol/relay"],
-    "host-bridge": ["host-bridge/cross_domain", "host-bridge/render"],
+    "host-bridge/machines": ["protocol/program"],
+    "host-bridge": ["host-bridge/cross_domain", "host-bridge/render", "host-bridge/machines"],
 }
 
 # What host and worker say to each other is all that the worker has of the room above it.

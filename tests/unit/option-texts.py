@@ -50,7 +50,7 @@ def check_configuration(page):
     text = pathlib.Path(page).read_text()
     options_text = text.split("# OPTIONS")[1].split("\n# ")[0]
     keys = set(re.findall(r"^\*([a-z-]+)\* = ", options_text, re.M))
-    named = {head.split()[0][2:] for head, _ in options} - {"config", "help", "version"}
+    named = {head.split()[0][2:] for head, text in options if not text.strip().startswith("Of ")} - {"config", "help", "version"}
     for key in keys ^ named:
         wrong.append(f"{page}: {key} is only in one of it and --help")
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as example:
