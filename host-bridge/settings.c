@@ -21,9 +21,9 @@
 #define REGION_BYTES_MAX (1ull << 40)
 
 struct host_options {
-	const char *config, *socket, *fd, *wayland_display, *vm, *clipboard, *border, *fullscreen,
-		*renderer, *renderer_program, *render_node, *window_size, *log_level, *trace,
-		*sandbox, *security_context;
+	const char *config, *socket, *fd, *wayland_display, *vm, *app_id, *clipboard, *border,
+		*fullscreen, *renderer, *renderer_program, *render_node, *window_size, *log_level,
+		*trace, *sandbox, *security_context;
 	bool print_capabilities, stats, no_sandbox, virgl;
 };
 
@@ -64,10 +64,17 @@ static bool parse_command_line(struct host_options *options, struct host_setting
 			.value = &options->wayland_display},
 		{"vm", "NAME",
 			"The machine's name. Titles of its windows then read \"[NAME] TITLE\", "
-			"and application ids wayferry.NAME.APP_ID. At most 64 letters, digits, "
-			"'-' and '_'. By default, where libvirt has started wayferry-host, its "
+			"and application ids wayferry.NAME.APP_ID (--app-id). At most 64 letters, "
+			"digits, '-' and '_'. By default, where libvirt has started wayferry-host, "
+			"its "
 			"name of the machine, other characters as '-'.",
 			.value = &options->vm},
+		{"app-id", "TEMPLATE",
+			"What application ids of the machine's windows become, by default "
+			"wayferry.%m.%a: %m is the machine's name, which must be in it between "
+			"dots or ends, and %a behind it the application's own id, which may be "
+			"left out.",
+			.value = &options->app_id},
 		{"clipboard", "WAYS",
 			"Which ways clipboards, primary selections and drags go: both (the "
 			"default), to-host, to-guest or none. What this leaves open the sections "
@@ -371,6 +378,13 @@ static bool apply_options(struct host_settings *settings, const struct host_opti
 	settings->policy.vm_name = options->vm;
 	if (options->vm && !policy_vm_name_good(options->vm))
 		return refuse("vm", options->vm, "not 1 to 64 letters, digits, '-' and '_'");
+	const char *why = options->app_id
+		? policy_mark_parse(&settings->policy.app_id, options->app_id)
+		: NULL;
+	if (!why && options->app_id && !options->vm)
+		why = "has no effect without --vm";
+	if (why)
+		return refuse("app-id", options->app_id, why);
 	if (!apply_security_context(settings, options->security_context))
 		return false;
 	if (!apply_socket(settings, options) ||

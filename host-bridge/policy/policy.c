@@ -35,6 +35,8 @@ bool policy_init(struct policy *policy)
 	policy->counters = calloc(1, sizeof(*policy->counters));
 	policy->transfers = transfers_create();
 	policy->keyboards = policy_keyboards_create();
+	if (!policy->app_id.before[0] && !policy->app_id.after[0] && !policy->app_id.no_text)
+		policy_mark_parse(&policy->app_id, POLICY_APP_ID);
 	if (policy->max_objects == 0)
 		policy->max_objects = MAX_OBJECTS;
 	if (policy->connect_timeout_ms == 0)

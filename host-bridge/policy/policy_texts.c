@@ -17,15 +17,13 @@
 
 /* --- marks --- */
 
-/*
- * A name between @before and @after goes in front of the guest's own text, so that no text of the
- * guest can stand in its place. @alone ends it when the guest's text is empty.
- */
-struct mark {
-	const char *before, *after, *alone;
-};
-static const struct mark title_mark = {"[", "] ", "]"};
-static const struct mark app_id_mark = {"wayferry.", ".", ""};
+static const struct policy_mark title_mark = {"[", "] ", "]", false};
+
+static const struct policy_mark *app_id_mark(const struct relay_message *message)
+{
+	const struct policy_connection *connection = relay_data(message->relay);
+	return &connection->policy->app_id;
+}
 
 /* Code points that move or hide what stands around them: [first, last]. */
 static const struct {
@@ -98,10 +96,12 @@ static void drop_last_character(char *text, size_t length)
  * only bounded.
  */
 static const char *marked(
-	struct policy_connection *connection, const struct mark *mark, const char *text)
+	struct policy_connection *connection, const struct policy_mark *mark, const char *text)
 {
 	const char *name = connection->policy->vm_name;
 	char *out = connection->text;
+	if (name && mark->no_text)
+		text = "";
 	int length = name ? snprintf(out, POLICY_TEXT_BYTES, "%s%s%s%s", mark->before, name,
 				    text[0] ? mark->after : mark->alone, text)
 			  : snprintf(out, POLICY_TEXT_BYTES, "%s", text);
@@ -122,7 +122,7 @@ static const char **text_of(struct relay_message *message)
 	return &message->args[i].s;
 }
 
-static enum relay_verdict mark_text(struct relay_message *message, const struct mark *mark)
+static enum relay_verdict mark_text(struct relay_message *message, const struct policy_mark *mark)
 {
 	const char **text = text_of(message);
 	if (*text)
@@ -137,12 +137,12 @@ static enum relay_verdict mark_title(struct relay_message *message)
 
 static enum relay_verdict mark_app_id(struct relay_message *message)
 {
-	return mark_text(message, &app_id_mark);
+	return mark_text(message, app_id_mark(message));
 }
 
 /* @request of a new window with nothing but the mark. False: the relay has failed. */
 static bool send_mark(struct relay_message *message, struct relay_object *window,
-	const char *request, const struct mark *mark)
+	const char *request, const struct policy_mark *mark)
 {
 	struct policy_connection *connection = relay_data(message->relay);
 	union wire_arg args[WIRE_MAX_ARGS] = {{.s = marked(connection, mark, "")}};
@@ -167,7 +167,7 @@ static enum relay_verdict create_marked(struct relay_message *message,
 	if (relay_send(message->relay, RELAY_UP, message->object, message->opcode, message->args) <
 			0 ||
 		!send_mark(message, window, title_request, &title_mark) ||
-		!send_mark(message, window, app_id_request, &app_id_mark))
+		!send_mark(message, window, app_id_request, app_id_mark(message)))
 		return RELAY_FAILED;
 	return RELAY_SWALLOW;
 }

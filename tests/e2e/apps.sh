@@ -190,8 +190,8 @@ command_start() {
 }
 
 command_host_start() {
-    compositor_start sway host
-    HOST_OPTIONS='--vm work' bridge_start_host host bridge
+    SWAY_CONFIG='for_window [app_id="^my\.work\.app-"] mark of-work' compositor_start sway host
+    HOST_OPTIONS='--vm work --app-id my.%m.app-%a' bridge_start_host host bridge
 }
 
 window_is() {
@@ -202,7 +202,8 @@ window_is() {
 test_command() {
     command_host_start
     command_start led --log-level info -- sh -c 'env; exec /usr/libexec/installed-tests/SDL2/testdraw2'
-    until_true 20 window_is 'wayferry\.work\..*testdraw2' || fail "SDL's window does not come over the bridge"
+    until_true 20 window_is 'my\.work\.app-.*testdraw2' || fail "SDL's window does not come over the bridge"
+    grep -q '"of-work"' "$WORK/tree.json" || fail "sway's rule does not apply to the window"
     grep -qE '^(DISPLAY|XAUTHORITY|WAYLAND_SOCKET|GDK_BACKEND)=' "$LOGS/led.log" && fail "what leads elsewhere is left"
     grep -q '^XDG_SESSION_TYPE=wayland' "$LOGS/led.log" || fail "the session is none of Wayland"
     stop led

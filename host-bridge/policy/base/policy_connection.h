@@ -4,6 +4,7 @@
 
 #include "host-bridge/keys/chords.h"
 #include "host-bridge/policy/base/border_settings.h"
+#include "host-bridge/policy/base/policy_mark.h"
 #include "host-bridge/resources/quota.h"
 #include "host-bridge/transfers/transfer_rules.h"
 #include "protocol/base/log.h"
@@ -41,6 +42,7 @@ struct policy {
 	const char *wayland_display; /* NULL: $WAYLAND_DISPLAY, else wayland-0 */
 	const char *
 		vm_name; /* NULL: titles and app-ids stay as they are; else policy_vm_name_good() */
+	struct policy_mark app_id;   /* of machines with a name; policy_init: POLICY_APP_ID */
 	uint32_t max_objects;        /* per connection */
 	struct vm_quota *quota;      /* of the machine; borrowed; NULL: no limits */
 	int connect_timeout_ms;      /* how long a compositor may be too busy to accept; about */
