@@ -92,7 +92,8 @@ static bool parse_command_line(struct host_options *options, struct host_setting
 			.value = &options->fullscreen},
 		{"renderer", "KINDS",
 			"What renders 3D for the guest: none (the default), or a list of virgl "
-			"(OpenGL) and venus (Vulkan). Each 3D context gets a process of its own.",
+			"(OpenGL), venus (Vulkan), gfxstream (Vulkan, by libgfxstream_backend) and "
+			"drm (a GPU's native contexts). Each 3D context gets a process of its own.",
 			.value = &options->renderer},
 		{"virgl", NULL,
 			"Have virgl among the kinds of --renderer, whatever that says; by the name "
@@ -272,18 +273,22 @@ static void find_renderer_program(struct host_settings *settings)
 
 static bool apply_renderer(struct host_settings *settings, const struct host_options *options)
 {
-	static const char *const kinds[] = {"none", "virgl", "venus", NULL};
+	static const char *const kinds[] = {"none", "virgl", "venus", "gfxstream", "drm", NULL};
 	struct renderer_config *config = &settings->renderer;
 
 	int none = options_list_has(options->renderer, kinds, "none");
 	if (none < 0)
 		return refuse("renderer", options->renderer,
-			"may have virgl and venus in it, or be none");
+			"may have virgl, venus, gfxstream and drm in it, or be none");
 	for (enum renderer_kind kind = 0; kind < RENDERER_N_KINDS; kind++)
 		config->kinds[kind] =
 			options_list_has(options->renderer, kinds, renderer_kind_name(kind)) > 0;
-	settings->wants_renderer =
-		config->kinds[RENDERER_KIND_VIRGL] || config->kinds[RENDERER_KIND_VENUS];
+	settings->wants_renderer = false;
+	for (enum renderer_kind kind = 0; kind < RENDERER_N_KINDS; kind++)
+		settings->wants_renderer |= config->kinds[kind];
+	if (config->kinds[RENDERER_KIND_DRM] && !options->render_node)
+		return refuse("renderer", options->renderer,
+			"has drm, which is of one GPU: name that with --render-node");
 	if (none && settings->wants_renderer)
 		return refuse("renderer", options->renderer, "none, and others besides");
 	if (options->virgl)

@@ -12,7 +12,7 @@ WORDS = {
     "LEVEL": "error warn info debug trace",
     "SIDES": "guest host",
     "WAYS": "both to-host to-guest none",
-    "KINDS": "none virgl venus",
+    "KINDS": "none virgl venus gfxstream drm",
     "MODE": "on require off",
 }
 FILES = {"FILE", "PATH"}

@@ -40,11 +40,13 @@ static const struct {
 	{RENDERER_CAPSET_VIRGL, RENDERER_KIND_VIRGL},
 	{RENDERER_CAPSET_VIRGL2, RENDERER_KIND_VIRGL},
 	{RENDERER_CAPSET_VENUS, RENDERER_KIND_VENUS},
+	{RENDERER_CAPSET_GFXSTREAM, RENDERER_KIND_GFXSTREAM},
+	{RENDERER_CAPSET_DRM, RENDERER_KIND_DRM},
 };
 
 const char *renderer_kind_name(enum renderer_kind kind)
 {
-	static const char *const names[RENDERER_N_KINDS] = {"virgl", "venus"};
+	static const char *const names[RENDERER_N_KINDS] = {"virgl", "venus", "gfxstream", "drm"};
 	return names[kind];
 }
 
@@ -236,7 +238,7 @@ static void run_program(const struct renderer_config *config, int socket)
 	snprintf(number, sizeof(number), "%d", fd);
 	execl(config->program, "wayferry-renderer", number, config->log_level,
 		config->render_node ? config->render_node : "-", sandbox_mode_name(config->sandbox),
-		(char *)NULL);
+		config->kinds[RENDERER_KIND_GFXSTREAM] ? "gfxstream" : "-", (char *)NULL);
 	log_err("%s: %s", config->program, strerror(errno));
 	_exit(127);
 }

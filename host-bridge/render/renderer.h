@@ -12,7 +12,7 @@
 #include "host-bridge/confine/steps.h"
 #include "host-bridge/render/renderer_protocol.h"
 
-#define RENDERER_MAX_CAPSETS 3
+#define RENDERER_MAX_CAPSETS 5
 
 struct renderer;
 
@@ -63,7 +63,7 @@ void renderer_set_timeout_ms(struct renderer *renderer, int ms);
 /* For tests: @spawner (taken) is our end of a socket whose other end plays wayferry-renderer. */
 struct renderer *renderer_create_on(int spawner, const struct renderer_config *config);
 
-/* The name of a kind, for options and the log: "virgl" or "venus". */
+/* The name of a kind, for options and the log: "virgl", "venus" and so on. */
 const char *renderer_kind_name(enum renderer_kind kind);
 
 #endif

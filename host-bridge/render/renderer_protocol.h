@@ -29,11 +29,15 @@
 /* Capset ids (virtio 1.3, 5.7.6.8). */
 #define RENDERER_CAPSET_VIRGL 1
 #define RENDERER_CAPSET_VIRGL2 2
+#define RENDERER_CAPSET_GFXSTREAM 3
 #define RENDERER_CAPSET_VENUS 4
+#define RENDERER_CAPSET_DRM 6
 
 enum renderer_kind { /* of workers: what they initialise the library for */
 	RENDERER_KIND_VIRGL,
 	RENDERER_KIND_VENUS,
+	RENDERER_KIND_GFXSTREAM,
+	RENDERER_KIND_DRM,
 	RENDERER_N_KINDS,
 };
 

@@ -230,7 +230,7 @@ static int bring_guest_blob(struct renderer_context *context, struct resource *r
 		.resource_id = resource->id,
 		.guest_blob = {.size = resource->size}};
 
-	if (context->kind == RENDERER_KIND_VIRGL)
+	if (context->kind == RENDERER_KIND_VIRGL || context->kind == RENDERER_KIND_GFXSTREAM)
 		return send_backing(context, resource, &request);
 	/* Vulkan imports no scattered pages, but a dma-buf made of them. */
 	int fd = resource_export(resource);

@@ -147,7 +147,7 @@ static inline void *fake_start(void *data)
 static inline struct renderer *fake_renderer_create(void)
 {
 	const struct renderer_config config = {.kinds = {true, true}};
-	unsigned n_kinds = RENDERER_N_KINDS;
+	unsigned n_kinds = 2;
 	int sockets[2];
 	pthread_t thread;
 	int err = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets);

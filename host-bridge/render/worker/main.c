@@ -1,6 +1,6 @@
 /*
  * wayferry-renderer: starts a worker process for each 3D context of a virtual machine, when
- * wayferry-host asks for it. libvirglrenderer is loaded here, but initialised in the workers only.
+ * wayferry-host asks for it. Libraries are loaded here, but initialised in the workers only.
  */
 #include <errno.h>
 #include <poll.h>
@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "host-bridge/render/worker/library.h"
 #include "host-bridge/render/worker/sandbox.h"
 #include "host-bridge/render/worker/worker.h"
 #include "protocol/base/bytes.h"
@@ -37,6 +38,9 @@ static struct {
 	size_t n_children;
 } spawner;
 
+static const char *const process_names[RENDERER_N_KINDS] = {
+	"wayferry-virgl", "wayferry-venus", "wayferry-gfx", "wayferry-drm"};
+
 static void end_group(pid_t pid)
 {
 	kill(-pid, SIGKILL);
@@ -55,7 +59,7 @@ static void child_main(int socket, enum renderer_kind kind, pid_t parent)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	fd_close(&spawner.socket);
 	fd_close(&spawner.signals);
-	prctl(PR_SET_NAME, kind == RENDERER_KIND_VENUS ? "wayferry-venus" : "wayferry-virgl");
+	prctl(PR_SET_NAME, process_names[kind]);
 	_exit(worker_run(socket, kind, spawner.render_node, spawner.sandbox));
 }
 
@@ -155,11 +159,11 @@ int main(int argc, char **argv)
 	sigset_t mask;
 	enum log_level level;
 
-	if (argc != 5 || !sandbox_mode_from_name(argv[4], &spawner.sandbox)) {
+	if (argc != 6 || !sandbox_mode_from_name(argv[4], &spawner.sandbox)) {
 		fprintf(stderr,
 			"wayferry-renderer %s: started by wayferry-host, for its 3D contexts.\n"
 			"usage: wayferry-renderer SOCKET-FD LOG-LEVEL RENDER-NODE|- "
-			"on|require|off\n",
+			"on|require|off gfxstream|-\n",
 			WAYFERRY_VERSION);
 		return 2;
 	}
@@ -172,6 +176,8 @@ int main(int argc, char **argv)
 	/* Workers may not write files, so there are no caches on disk. */
 	setenv("MESA_SHADER_CACHE_DISABLE", "true", 1);
 	setenv("MESA_GLSL_CACHE_DISABLE", "true", 1);
+	if (strcmp(argv[5], "gfxstream") == 0 && !gfxstream_load())
+		return EXIT_FAILURE;
 	if (!sandbox_spawner(spawner.sandbox, spawner.render_node))
 		return EXIT_FAILURE;
 	sigemptyset(&mask);

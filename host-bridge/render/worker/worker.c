@@ -23,6 +23,8 @@
  */
 #define FENCE_POLL_MS 10
 
+static const struct library *library; /* the worker's */
+
 static struct {
 	int socket;
 	union {
@@ -87,18 +89,19 @@ static int handle_get_capset(const struct renderer_request *request)
 	static uint8_t data[RENDERER_MAX_CAPSET_BYTES];
 	struct renderer_answer answer = {
 		.version = RENDERER_PROTOCOL_VERSION, .serial = request->serial};
-	int size = library_capset(request->get_capset.capset_id, &answer.capset.max_version, data);
+	int size = library->capset(request->get_capset.capset_id, &answer.capset.max_version, data);
 	if (size < 0)
 		return size;
 	answer.extra_bytes = (uint32_t)size;
-	answer.capset.private_textures = !library_shares_textures();
+	answer.capset.private_textures = !library->shares_textures();
 	send_answer(&answer, data, (size_t)size, -1);
 	return ANSWERED;
 }
 
 static int handle_ctx_create(const struct renderer_request *request)
 {
-	int error = library_create_context(request->ctx_create.capset_id, request->ctx_create.name);
+	int error =
+		library->create_context(request->ctx_create.capset_id, request->ctx_create.name);
 	if (error < 0) {
 		log_err("no context: %s", strerror(-error));
 		leave(EXIT_FAILURE); /* the host sees the end of file */
@@ -126,8 +129,8 @@ static int handle_create_3d(const struct renderer_request *request)
 	int fd = -1;
 
 	if (request->create_3d.shared_bytes == 0)
-		return library_create_3d(request->resource_id, request);
-	int error = library_create_shared(request->resource_id, request, &answer, &fd);
+		return library->create_3d(request->resource_id, request);
+	int error = library->create_shared(request->resource_id, request, &answer, &fd);
 	if (error < 0)
 		return error;
 	send_answer(&answer, NULL, 0, fd);
@@ -156,7 +159,7 @@ static int handle_attach_backing(const struct renderer_request *request)
 	struct iovec *iov = memory_take(&n);
 	if (!iov)
 		return -EINVAL;
-	int error = library_attach_backing(request->resource_id, iov, n);
+	int error = library->attach_backing(request->resource_id, iov, n);
 	if (error < 0) {
 		free(iov);
 		return error;
@@ -169,7 +172,7 @@ static int handle_attach_backing(const struct renderer_request *request)
 
 static int handle_detach_backing(const struct renderer_request *request)
 {
-	library_detach_backing(request->resource_id);
+	library->detach_backing(request->resource_id);
 	memory_drop_backing(request->resource_id);
 	return 0;
 }
@@ -180,7 +183,7 @@ static int handle_guest_blob(const struct renderer_request *request)
 	struct iovec *iov = memory_take(&n);
 	if (!iov)
 		return -EINVAL;
-	int error = library_guest_blob(request->resource_id, request->guest_blob.size, iov, n);
+	int error = library->guest_blob(request->resource_id, request->guest_blob.size, iov, n);
 	if (error < 0) {
 		free(iov);
 		return error;
@@ -195,7 +198,7 @@ static int handle_create_blob(const struct renderer_request *request)
 	struct renderer_answer answer = {
 		.version = RENDERER_PROTOCOL_VERSION, .serial = request->serial};
 	int fd = -1;
-	int error = library_create_blob(request->resource_id, request, &answer, &fd);
+	int error = library->create_blob(request->resource_id, request, &answer, &fd);
 	if (error < 0)
 		return error;
 	send_answer(&answer, NULL, 0, fd);
@@ -208,32 +211,32 @@ static int handle_import(const struct renderer_request *request)
 	int fd = take_fd();
 	if (fd < 0)
 		return -EINVAL;
-	return library_import(request->resource_id, request, fd);
+	return library->import(request->resource_id, request, fd);
 }
 
 static int handle_attach(const struct renderer_request *request)
 {
-	library_attach(request->resource_id);
+	library->attach(request->resource_id);
 	return 0;
 }
 
 static int handle_detach(const struct renderer_request *request)
 {
-	library_detach(request->resource_id);
+	library->detach(request->resource_id);
 	return 0;
 }
 
 static int handle_unref(const struct renderer_request *request)
 {
-	library_detach_backing(request->resource_id);
-	library_unref(request->resource_id);
+	library->detach_backing(request->resource_id);
+	library->unref(request->resource_id);
 	memory_drop_backing(request->resource_id);
 	return 0;
 }
 
 static int handle_transfer(const struct renderer_request *request)
 {
-	return library_transfer(request->resource_id, request);
+	return library->transfer(request->resource_id, request);
 }
 
 static int handle_commands(const struct renderer_request *request)
@@ -257,7 +260,7 @@ static int handle_submit(const struct renderer_request *request)
 	worker.commands_bad = false;
 	if (bad)
 		return -EINVAL;
-	return bytes > 0 ? library_submit(worker.commands, bytes) : 0;
+	return bytes > 0 ? library->submit(worker.commands, bytes) : 0;
 }
 
 static const struct {
@@ -299,7 +302,7 @@ static void execute(const struct renderer_request *request)
 	if (request->serial == 0)
 		return;
 	if (error == 0 && request->fenced) {
-		error = library_fence(request->ring, request->serial);
+		error = library->fence(request->ring, request->serial);
 		if (error == 0)
 			return; /* until it retires */
 		log_limited(
@@ -336,12 +339,12 @@ int worker_run(
 {
 	worker.socket = socket;
 	worker.fd = -1;
-	library_set_retired(handle_retired);
+	library = kind == RENDERER_KIND_GFXSTREAM ? &library_gfxstream : &library_virgl;
 	if (!sandbox_worker(sandbox))
 		return EXIT_FAILURE;
-	int error = library_init(kind, render_node);
+	int error = library->init(kind, render_node, handle_retired);
 	if (error < 0) {
-		log_err("libvirglrenderer does not start: %s", strerror(-error));
+		log_err("%s does not start: %s", library->name, strerror(-error));
 		return EXIT_FAILURE;
 	}
 	if (!sandbox_worker_started(sandbox))
@@ -351,12 +354,12 @@ int worker_run(
 		struct pollfd pollfds[1 + LIBRARY_MAX_POLL_FDS] = {
 			{.fd = socket, .events = POLLIN}};
 		int fds[LIBRARY_MAX_POLL_FDS];
-		unsigned n_fds = library_fences_pending() ? library_poll_fds(fds) : 0;
+		unsigned n_fds = library->fences_pending() ? library->poll_fds(fds) : 0;
 		for (unsigned i = 0; i < n_fds; i++)
 			pollfds[1 + i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
-		poll(pollfds, 1 + n_fds, library_fences_pending() ? FENCE_POLL_MS : -1);
-		if (library_fences_pending())
-			library_poll();
+		poll(pollfds, 1 + n_fds, library->fences_pending() ? FENCE_POLL_MS : -1);
+		if (library->fences_pending())
+			library->poll();
 		if (pollfds[0].revents)
 			serve_one();
 	}

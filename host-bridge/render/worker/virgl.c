@@ -20,8 +20,15 @@
 #define LOG_MODULE "renderer"
 #include "protocol/base/log.h"
 
-#define CONTEXT_ID 1
+#define CONTEXT_ID LIBRARY_CONTEXT_ID
 #define CALLBACKS_VERSION 3 /* has write_context_fence */
+
+/* Since 1.0; whether the library was built with drivers for it only its capset tells. */
+#ifdef VIRGL_RENDERER_DRM
+#define DRM_FLAG VIRGL_RENDERER_DRM
+#else
+#define DRM_FLAG 0
+#endif
 
 struct virgl_box { /* the library's header only declares it */
 	uint32_t x, y, z, w, h, d;
@@ -76,7 +83,7 @@ static void handle_context_fence(void *cookie, uint32_t context, uint32_t ring, 
 	retire(ring, (uint32_t)id);
 }
 
-int library_fence(uint32_t ring, uint32_t serial)
+static int library_fence(uint32_t ring, uint32_t serial)
 {
 	if (library.n_fences == library.max_fences) {
 		size_t max = library.max_fences > 0 ? 2 * library.max_fences : 64;
@@ -107,17 +114,12 @@ int library_fence(uint32_t ring, uint32_t serial)
 	return result(error);
 }
 
-void library_set_retired(void (*retired)(uint32_t serial))
-{
-	library.retired = retired;
-}
-
-bool library_fences_pending(void)
+static bool library_fences_pending(void)
 {
 	return library.n_fences > 0;
 }
 
-unsigned library_poll_fds(int fds[LIBRARY_MAX_POLL_FDS])
+static unsigned library_poll_fds(int fds[LIBRARY_MAX_POLL_FDS])
 {
 	int fd = library.kind == RENDERER_KIND_VIRGL
 		? virgl_renderer_get_poll_fd()
@@ -128,7 +130,7 @@ unsigned library_poll_fds(int fds[LIBRARY_MAX_POLL_FDS])
 	return 1;
 }
 
-void library_poll(void)
+static void library_poll(void)
 {
 	if (library.kind == RENDERER_KIND_VIRGL)
 		virgl_renderer_poll();
@@ -159,9 +161,12 @@ static const struct {
 			VIRGL_RENDERER_USE_EXTERNAL_BLOB | VIRGL_RENDERER_VENUS |
 			VIRGL_RENDERER_RENDER_SERVER,
 		{RENDERER_CAPSET_VENUS}},
+	[RENDERER_KIND_DRM] = {VIRGL_RENDERER_NO_VIRGL | VIRGL_RENDERER_THREAD_SYNC | DRM_FLAG,
+		{RENDERER_CAPSET_DRM}},
 };
 
-int library_init(enum renderer_kind kind, const char *render_node)
+static int library_init(
+	enum renderer_kind kind, const char *render_node, void (*retired)(uint32_t serial))
 {
 	static struct virgl_renderer_callbacks callbacks = {
 		.version = CALLBACKS_VERSION,
@@ -170,14 +175,19 @@ int library_init(enum renderer_kind kind, const char *render_node)
 		.get_server_fd = handle_get_server_fd,
 	};
 
+	if (kind == RENDERER_KIND_DRM && DRM_FLAG == 0) {
+		log_err("this libvirglrenderer has no native contexts of DRM");
+		return -EOPNOTSUPP;
+	}
 	library.kind = kind;
 	library.render_node = render_node;
+	library.retired = retired;
 	if (render_node)
 		callbacks.get_drm_fd = handle_get_drm_fd;
 	return result(virgl_renderer_init(&library, kinds[kind].flags, &callbacks));
 }
 
-int library_capset(
+static int library_capset(
 	uint32_t capset_id, uint32_t *max_version, uint8_t data[RENDERER_MAX_CAPSET_BYTES])
 {
 	uint32_t size = 0;
@@ -196,7 +206,7 @@ int library_capset(
 	return (int)size;
 }
 
-int library_create_context(uint32_t capset_id, const char *name)
+static int library_create_context(uint32_t capset_id, const char *name)
 {
 	return result(virgl_renderer_context_create_with_flags(
 		CONTEXT_ID, capset_id, (uint32_t)strlen(name), name));
@@ -204,7 +214,7 @@ int library_create_context(uint32_t capset_id, const char *name)
 
 /* --- resources --- */
 
-int library_create_3d(uint32_t id, const struct renderer_request *request)
+static int library_create_3d(uint32_t id, const struct renderer_request *request)
 {
 	struct virgl_renderer_resource_create_args args = {
 		.handle = id,
@@ -222,19 +232,19 @@ int library_create_3d(uint32_t id, const struct renderer_request *request)
 	return result(virgl_renderer_resource_create(&args, NULL, 0));
 }
 
-int library_attach_backing(uint32_t id, struct iovec *iov, uint32_t n_iov)
+static int library_attach_backing(uint32_t id, struct iovec *iov, uint32_t n_iov)
 {
 	return result(virgl_renderer_resource_attach_iov((int)id, iov, (int)n_iov));
 }
 
-void library_detach_backing(uint32_t id)
+static void library_detach_backing(uint32_t id)
 {
 	struct iovec *iov = NULL;
 	int n_iov = 0;
 	virgl_renderer_resource_detach_iov((int)id, &iov, &n_iov);
 }
 
-int library_guest_blob(uint32_t id, uint64_t size, struct iovec *iov, uint32_t n_iov)
+static int library_guest_blob(uint32_t id, uint64_t size, struct iovec *iov, uint32_t n_iov)
 {
 	const struct virgl_renderer_resource_create_blob_args args = {
 		.res_handle = id,
@@ -273,7 +283,7 @@ static uint32_t real_type(uint32_t fd_type, int fd)
 		: fd_type;
 }
 
-int library_create_blob(uint32_t id, const struct renderer_request *request,
+static int library_create_blob(uint32_t id, const struct renderer_request *request,
 	struct renderer_answer *answer, int *fd)
 {
 	const struct virgl_renderer_resource_create_blob_args args = {
@@ -304,17 +314,17 @@ int library_create_blob(uint32_t id, const struct renderer_request *request,
 	return 0;
 }
 
-void library_attach(uint32_t id)
+static void library_attach(uint32_t id)
 {
 	virgl_renderer_ctx_attach_resource(CONTEXT_ID, (int)id);
 }
 
-void library_detach(uint32_t id)
+static void library_detach(uint32_t id)
 {
 	virgl_renderer_ctx_detach_resource(CONTEXT_ID, (int)id);
 }
 
-void library_unref(uint32_t id)
+static void library_unref(uint32_t id)
 {
 	virgl_renderer_resource_unref(id);
 }
@@ -371,7 +381,7 @@ static int import(uint32_t id, uint32_t fd_type, int fd, uint64_t size)
 	return result(error);
 }
 
-int library_import(uint32_t id, const struct renderer_request *request, int fd)
+static int library_import(uint32_t id, const struct renderer_request *request, int fd)
 {
 	const struct layout layout = {
 		.format = request->import.format,
@@ -382,7 +392,7 @@ int library_import(uint32_t id, const struct renderer_request *request, int fd)
 		.modifier = request->import.modifier,
 	};
 
-	if (library.kind == RENDERER_KIND_VENUS)
+	if (library.kind != RENDERER_KIND_VIRGL)
 		return import(id, request->import.fd_type, fd, request->import.size);
 	/* OpenGL imports dma-bufs only; llvmpipe also takes other memory for one. */
 	int error = import(id, VIRGL_RENDERER_BLOB_FD_TYPE_DMABUF, fd, request->import.size);
@@ -480,7 +490,7 @@ static int export_texture(uint32_t id, uint64_t size, struct renderer_answer *an
 	return 0;
 }
 
-int library_create_shared(uint32_t id, const struct renderer_request *request,
+static int library_create_shared(uint32_t id, const struct renderer_request *request,
 	struct renderer_answer *answer, int *fd)
 {
 	/* A GPU renders best to memory that its driver has allocated; for llvmpipe it is the same.
@@ -493,7 +503,7 @@ int library_create_shared(uint32_t id, const struct renderer_request *request,
 	return error < 0 ? error : export_texture(id, request->create_3d.shared_bytes, answer, fd);
 }
 
-bool library_shares_textures(void)
+static bool library_shares_textures(void)
 {
 	enum { TEXTURE_2D = 2, B8G8R8A8 = 1, RENDER_TARGET = 1 << 1 };
 	const uint32_t probe_id = UINT32_MAX;
@@ -520,7 +530,7 @@ bool library_shares_textures(void)
 
 /* --- work --- */
 
-int library_transfer(uint32_t id, const struct renderer_request *request)
+static int library_transfer(uint32_t id, const struct renderer_request *request)
 {
 	struct virgl_box box = {
 		.x = request->transfer.x,
@@ -542,7 +552,31 @@ int library_transfer(uint32_t id, const struct renderer_request *request)
 				  layer_stride, &box, offset, NULL, 0));
 }
 
-int library_submit(void *commands, uint32_t bytes)
+static int library_submit(void *commands, uint32_t bytes)
 {
 	return result(virgl_renderer_submit_cmd(commands, CONTEXT_ID, (int)(bytes / 4)));
 }
+
+const struct library library_virgl = {
+	.name = "libvirglrenderer",
+	.init = library_init,
+	.capset = library_capset,
+	.create_context = library_create_context,
+	.create_3d = library_create_3d,
+	.attach_backing = library_attach_backing,
+	.detach_backing = library_detach_backing,
+	.guest_blob = library_guest_blob,
+	.create_blob = library_create_blob,
+	.create_shared = library_create_shared,
+	.shares_textures = library_shares_textures,
+	.import = library_import,
+	.attach = library_attach,
+	.detach = library_detach,
+	.unref = library_unref,
+	.transfer = library_transfer,
+	.submit = library_submit,
+	.fence = library_fence,
+	.fences_pending = library_fences_pending,
+	.poll_fds = library_poll_fds,
+	.poll = library_poll,
+};
