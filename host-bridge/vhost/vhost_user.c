@@ -358,6 +358,11 @@ bool vhost_user_connected(const struct vhost_user *vu)
 	return vu->socket >= 0;
 }
 
+bool vhost_user_keeps_maps(const struct vhost_user *vu)
+{
+	return !(vu->protocol_features & BIT(VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD));
+}
+
 void vhost_user_stop(struct vhost_user *vu, const char *why)
 {
 	uint64_t one = 1;

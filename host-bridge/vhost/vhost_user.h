@@ -39,6 +39,11 @@ uint64_t vhost_user_features(const struct vhost_user *vu);
 /* Between started and the driver's stop, and not broken. */
 bool vhost_user_running(const struct vhost_user *vu);
 bool vhost_user_connected(const struct vhost_user *vu);
+/*
+ * The frontend keeps maps when the driver resets the device, where QEMU drops them; and one that
+ * fails ends its machine. So does crosvm, which is known by not having BACKEND_SEND_FD.
+ */
+bool vhost_user_keeps_maps(const struct vhost_user *vu);
 /* Stops the device until the next reset, because a ring is broken: says @why. */
 void vhost_user_stop(struct vhost_user *vu, const char *why);
 

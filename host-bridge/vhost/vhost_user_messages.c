@@ -11,6 +11,8 @@
 
 #define BIT(n) (UINT64_C(1) << (n))
 
+static_assert(VIRTQUEUE_MAX_SIZE == 1024, "said to users below");
+
 static uint64_t offered_features(const struct vhost_user *vu)
 {
 	return vu->device->features | BIT(VHOST_USER_F_PROTOCOL_FEATURES) |
@@ -154,8 +156,13 @@ static int handle_set_mem_table(struct vhost_user *vu, struct vhost_user_message
 static int handle_set_vring_num(struct vhost_user *vu, struct vhost_user_message *message)
 {
 	struct vhost_user_ring *ring = ring_of(vu, message->payload.state.index);
-	if (!ring || virtqueue_set_size(ring->queue, message->payload.state.num) < 0)
-		return malformed(message, "no such queue, or no size for one");
+	if (!ring)
+		return malformed(message, "no such queue");
+	if (virtqueue_set_size(ring->queue, message->payload.state.num) < 0)
+		return malformed(message,
+			"queues have at most 1024 entries, a power of two: QEMU's vq_size=1024, "
+			"crosvm's "
+			"max-queue-size=1024");
 	return 0;
 }
 

@@ -42,6 +42,7 @@ struct visible_region {
 	struct wl_list waiting;   /* region_show::link, while the region starts */
 	struct region_show start; /* of a segment, as a probe */
 	bool start_retried;
+	bool kept;             /* the frontend has mapped it before a reset, and keeps that */
 	bool segments;         /* are mapped one by one, not all of it at once */
 	uint64_t made;         /* maps so far, of it all or of segments */
 	struct vhost_user *vu; /* of segments, once the driver runs */
@@ -203,7 +204,7 @@ static void handle_shown(void *data, int result)
 	struct map *map = find_map(region, show->offset, show->size);
 	if (result == 0)
 		region->made++;
-	else if (map)
+	else if (map && !(result == -ECONNRESET && vhost_user_keeps_maps(region->vu)))
 		*map = region->maps[--region->n_maps];
 	show->done(show, result);
 }
@@ -344,6 +345,8 @@ static void handle_all_mapped(void *data, int result)
 			return;
 	}
 	region->made += result == 0;
+	/* It has been asked for: a frontend that the driver's reset has overtaken maps it yet. */
+	region->kept = result == -ECONNRESET && vhost_user_keeps_maps(region->vu);
 	finish_start(region, result);
 }
 
@@ -371,6 +374,10 @@ void visible_region_map(struct visible_region *region, struct vhost_user *vu, bo
 		return;
 	region->vu = vu;
 	region->start_retried = false;
+	if (region->kept) {
+		finish_start(region, 0);
+		return;
+	}
 	int error = open_memory(region);
 	if (error == 0)
 		error = region->segments ? probe(region) : map_all(region);
@@ -431,7 +438,12 @@ void visible_region_reset(struct visible_region *region)
 {
 	region->n_dirty = 0;
 	region->n_slots = 0;
-	region->n_maps = 0;
+	region->kept |=
+		region->state == REGION_MAPPED && region->vu && vhost_user_keeps_maps(region->vu);
+	if (!region->kept)
+		region->n_maps = 0;
+	for (size_t i = 0; i < region->n_maps; i++)
+		region->maps[i].used = false;
 	region->state = REGION_UNMAPPED;
 	if (region->fd >= 0)
 		punch(region, 0, region->size);
@@ -439,6 +451,8 @@ void visible_region_reset(struct visible_region *region)
 
 void visible_region_renew(struct visible_region *region)
 {
+	region->kept = false;
+	region->n_maps = 0;
 	close_memory(region);
 }
 

@@ -197,6 +197,11 @@ static inline void machine_ask(struct vhost_user *vu, const struct machine_asked
 		vu->answering = wl_event_loop_add_idle(machine.loop, machine_answer_all, vu);
 }
 
+bool vhost_user_keeps_maps(const struct vhost_user *vu)
+{
+	return false;
+}
+
 int vhost_user_shmem_map(struct vhost_user *vu, uint8_t shmid, int fd, uint64_t fd_offset,
 	uint64_t shm_offset, uint64_t length, void (*done)(void *data, int result), void *data)
 {

@@ -11,6 +11,11 @@
 
 static void (*mapped_region_done)(void *data, int result);
 
+bool vhost_user_keeps_maps(const struct vhost_user *vu)
+{
+	return false;
+}
+
 int vhost_user_shmem_map(struct vhost_user *vu, uint8_t shmid, int fd, uint64_t fd_offset,
 	uint64_t shm_offset, uint64_t length, void (*done)(void *data, int result), void *data)
 {

@@ -314,6 +314,78 @@ static void it_is_mapped_once_per_boot(void **state)
 	}
 }
 
+static void handle_shown(struct region_show *show, int result);
+
+/* As crosvm negotiates: it maps before it answers, and a map that fails ends its machine. */
+static void negotiate_as_crosvm(void)
+{
+	fe_negotiate(&t.fe);
+	fe_u64(&t.fe, VHOST_USER_SET_PROTOCOL_FEATURES,
+		FE_PROTOCOL_FEATURES &
+			~(FE_BIT(VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD) |
+				FE_BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT)),
+		-1);
+	settle();
+}
+
+static void a_frontend_that_keeps_maps_is_asked_once(void **state)
+{
+	const uint64_t ok[] = {0};
+	negotiate_as_crosvm();
+	for (int boot = 0; boot < 3; boot++) {
+		driver_ok_with_answers(0, ok, boot == 0);
+		assert_false(t.resumed);
+		assert_true(visible_region_usable(t.region));
+		assert_int_equal(visible_region_maps_made(t.region), 1);
+		assert_int_equal(bytes_in_use(), 0);
+		assert_int_equal(visible_region_reserve(t.region, 0, MIB), 0);
+		*(uint8_t *)visible_region_at(t.region, 0, 1) = 1;
+		stop();
+	}
+	/* And no request waits for an answer. */
+	assert_int_equal(poll(&(struct pollfd){.fd = t.fe.backend, .events = POLLIN}, 1, 0), 0);
+}
+
+static void a_map_that_a_reset_overtakes_is_kept_where_maps_are(void **state)
+{
+	struct vhost_user_message message;
+	negotiate_as_crosvm();
+	fe_driver_ok(&t.fe, 0, 0);
+	settle();
+	stop();
+	driver_ok_with_answers(0, NULL, 0);
+	assert_int_equal(fe_answer(&t.fe, 0, &message), VHOST_USER_BACKEND_SHMEM_MAP);
+	vhost_user_message_finish(&message);
+	settle();
+	assert_true(visible_region_usable(t.region));
+	assert_int_equal(poll(&(struct pollfd){.fd = t.fe.backend, .events = POLLIN}, 1, 0), 0);
+}
+
+static void segments_stay_where_maps_are_kept(void **state)
+{
+	struct region_show show = {.done = handle_shown};
+	const uint64_t ok[] = {0};
+	visible_region_set_segments(t.region);
+	negotiate_as_crosvm();
+	driver_ok_with_answers(0, ok, 1); /* the probe */
+	assert_int_equal(visible_region_reserve(t.region, MIB, MIB), 0);
+	assert_int_equal(visible_region_show(t.region, &show, MIB, MIB, -1, 0), -EINPROGRESS);
+	answer_all(ok, 1);
+	stop();
+	driver_ok_with_answers(0, NULL, 0);
+	/* The same place is there already, another that overlaps it is unmapped first. */
+	assert_int_equal(visible_region_reserve(t.region, MIB, MIB), 0);
+	assert_int_equal(visible_region_show(t.region, &show, MIB, MIB, -1, 0), 0);
+	visible_region_release(t.region, MIB, MIB);
+	assert_int_equal(visible_region_reserve(t.region, MIB + PAGE, PAGE), 0);
+	assert_int_equal(
+		visible_region_show(t.region, &show, MIB + PAGE, PAGE, -1, 0), -EINPROGRESS);
+	const uint64_t both[] = {0, 0};
+	answer_all(both, 2);
+	assert_int_equal(requests[0], VHOST_USER_BACKEND_SHMEM_UNMAP);
+	assert_int_equal(requests[1], VHOST_USER_BACKEND_SHMEM_MAP);
+}
+
 static void a_map_that_is_there_already_is_replaced(void **state)
 {
 	const uint64_t refused_once[] = {1, 1, 0, 0, 1}; /* MAP, REMOVE, UNMAP, MAP, REMOVE */
@@ -481,6 +553,9 @@ int main(void)
 		TEST(the_number_of_slots_is_bounded),
 		TEST(random_slots_agree_with_a_map_of_pages),
 		DEVICE_TEST(it_is_mapped_once_per_boot),
+		DEVICE_TEST(a_frontend_that_keeps_maps_is_asked_once),
+		DEVICE_TEST(a_map_that_a_reset_overtakes_is_kept_where_maps_are),
+		DEVICE_TEST(segments_stay_where_maps_are_kept),
 		DEVICE_TEST(a_map_that_is_there_already_is_replaced),
 		DEVICE_TEST(a_frontend_that_refuses_leaves_a_device_without_region),
 		DEVICE_TEST(a_frontend_without_shared_memory_has_no_region),
