@@ -373,6 +373,11 @@ int channel_blob_import(struct channel *channel, int fd, struct channel_blob **o
 	return channel->over ? -EPIPE : channel_blobs_import(&channel->blobs, fd, out);
 }
 
+int channel_blob_give(struct channel *channel, int fd, size_t size, struct channel_blob **out)
+{
+	return channel->over ? -EPIPE : channel_blobs_give(&channel->blobs, fd, size, out);
+}
+
 /* Events. */
 
 static const char no_received_memory[] = "memory that the host sent cannot be had";

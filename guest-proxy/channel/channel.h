@@ -112,6 +112,14 @@ int channel_blob_create(struct channel *channel, size_t size, struct channel_blo
  */
 int channel_blob_import(struct channel *channel, int fd, struct channel_blob **out);
 
+/*
+ * The first @size bytes of the memory behind @fd (borrowed; fd_is_lasting_memory), for the
+ * compositor as a wl_shm pool, without a map: one reference, the caller's. 0: see its status, as of
+ * channel_blob_create, -ENOMEM also where the host does not take it; or -errno: the host takes no
+ * such thing.
+ */
+int channel_blob_give(struct channel *channel, int fd, size_t size, struct channel_blob **out);
+
 const struct channel_counters *channel_counters(const struct channel *channel);
 
 #endif

@@ -114,6 +114,25 @@ int channel_blobs_import(struct channel_blobs *blobs, int fd, struct channel_blo
 	return 0;
 }
 
+int channel_blobs_give(struct channel_blobs *blobs, int fd, size_t size, struct channel_blob **out)
+{
+	const struct gpu_ops *ops = blobs->gpu->ops;
+	if (!ops->blob_give || !(blobs->features & CROSS_DOMAIN_EXT_FILES))
+		return -ENOTSUP;
+	struct channel_blob *blob = blob_alloc(blobs, size);
+	if (!blob)
+		return -ENOMEM;
+	blob->memory = GPU_BLOB_FILE;
+	int error = ops->blob_give(blobs->context, fd, size, &blob->gpu);
+	if (error < 0 && error != -EINPROGRESS) {
+		blob->gpu = NULL;
+		channel_blob_unref(blob);
+		return error;
+	}
+	*out = blob;
+	return 0;
+}
+
 /* Submits @command, a question. 0 or -errno; -EAGAIN: not now. */
 static int ask(struct channel_blobs *blobs, const void *command, size_t size,
 	struct channel_blob *blob, struct gpu_blob *gpu_blob)

@@ -76,6 +76,11 @@ int channel_blobs_create(struct channel_blobs *blobs, size_t size, struct channe
 /* The blob behind @fd (borrowed), a dma-buf of the device, without a map: complete. As
  * gpu_ops.blob_import. */
 int channel_blobs_import(struct channel_blobs *blobs, int fd, struct channel_blob **out);
+/*
+ * The first @size bytes of the memory behind @fd (borrowed; fd_is_lasting_memory), without a map:
+ * one reference, the caller's. 0 (see its status), or -errno: the host takes no such thing.
+ */
+int channel_blobs_give(struct channel_blobs *blobs, int fd, size_t size, struct channel_blob **out);
 /* What the host named as @blob_id in a RECEIVE, mapped. As channel_blobs_create. */
 int channel_blobs_receive(
 	struct channel_blobs *blobs, uint32_t blob_id, size_t size, struct channel_blob **out);

@@ -28,15 +28,17 @@ struct connection {
 	uint32_t formats[CONNECTION_FORMATS_MAX]; /* of wl_shm, as the compositor advertised them */
 	uint32_t n_formats;
 	uint32_t n_pools;          /* mapped now */
+	uint32_t n_shared_pools;   /* whose fds are kept (shared_pool.h) */
 	struct wl_list swapchains; /* swapchain::link */
 	struct wl_list retired; /* host_buffer::link: of no swapchain any more, the compositor still
 				   reads them */
 	uint32_t n_retired;
 	struct dmabuf_state *dmabuf; /* dmabuf/; NULL: no client may bind linux-dmabuf */
 
-	/* Ever: commits with a wl_shm buffer and what they copied; dma-bufs, those that were not of
-	 * the guest's device, and commits that waited for the GPU. */
-	uint64_t frames, copied_bytes;
+	/* Ever: commits with a wl_shm buffer, those that copied nothing, and what the others
+	 * copied; dma-bufs, those that were not of the guest's device, and commits that waited for
+	 * the GPU. */
+	uint64_t frames, shared_frames, copied_bytes;
 	uint64_t dmabufs, dmabufs_refused, dmabuf_waits;
 	/* Commits with an acquire point, and those of them that waited for it. */
 	uint64_t explicit_frames, explicit_waits;

@@ -8,6 +8,7 @@
 void counters_add(struct counters *counters, const struct connection *connection)
 {
 	counters->frames += connection->frames;
+	counters->shared_frames += connection->shared_frames;
 	counters->copied_bytes += connection->copied_bytes;
 	counters->dmabufs += connection->dmabufs;
 	counters->dmabufs_refused += connection->dmabufs_refused;
@@ -51,6 +52,7 @@ void counters_print(const struct counters *counters, FILE *file)
 		{"events", counters->messages[RELAY_UP]},
 		{"event_bytes", counters->bytes[RELAY_UP]},
 		{"frames", counters->frames},
+		{"shared_frames", counters->shared_frames},
 		{"copied_bytes", counters->copied_bytes},
 		{"dmabufs", counters->dmabufs},
 		{"dmabufs_refused", counters->dmabufs_refused},

@@ -21,6 +21,7 @@ struct syncobj_device;
 enum gpu_blob_memory {
 	GPU_BLOB_GUEST, /* the guest's own pages (VIRTGPU_BLOB_MEM_GUEST) */
 	GPU_BLOB_HOST,  /* the host's, mapped into the guest (VIRTGPU_BLOB_MEM_HOST3D) */
+	GPU_BLOB_FILE,  /* a file of this side's that the host was given (blob_give) */
 };
 
 struct gpu_blob {
@@ -82,6 +83,13 @@ struct gpu_ops {
 	 * NULL where there are none.
 	 */
 	int (*blob_import)(struct gpu_context *context, int fd, struct gpu_blob **out);
+	/*
+	 * A blob of the first @size bytes of the memory behind @fd (borrowed;
+	 * fd_is_lasting_memory), not mapped, for hosts with CROSS_DOMAIN_EXT_FILES. As blob_create,
+	 * but that all errors are -EPIPE or -ENOMEM: the host does not take it. NULL where files
+	 * cannot be given.
+	 */
+	int (*blob_give)(struct gpu_context *context, int fd, size_t size, struct gpu_blob **out);
 	/* Unmaps and frees; what the host still does with it goes on. NULL is fine. To be called
 	 * before the context is destroyed. */
 	void (*blob_destroy)(struct gpu_blob *blob);

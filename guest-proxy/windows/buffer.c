@@ -45,6 +45,7 @@ static void destroy_pool_resource(struct relay_object *object)
 {
 	struct pool_resource *resource = object->data;
 	object->data = NULL;
+	shared_pool_settle(resource->pool->shared);
 	pool_unref(resource->pool);
 	relay_ref_set(&resource->shm, NULL);
 	free(resource);
@@ -74,10 +75,12 @@ static enum relay_verdict handle_create_pool(struct relay_message *message)
 		return relay_fail(message->relay, message->object, WL_SHM_ERROR_INVALID_FD,
 			"cannot map the pool's fd: %s", strerror(-result));
 	}
+	resource->pool->shared =
+		shared_pool_create(connection, &message->args[1].handle, (size_t)size);
 	relay_ref_set(&resource->shm, message->object);
 	object->data = resource;
 	object->data_destroy = destroy_pool_resource;
-	return RELAY_SWALLOW; /* the relay closes the fd: the mapping is all we need */
+	return RELAY_SWALLOW; /* the relay closes the fd, unless it is shared */
 }
 
 /* wl_shm_pool.resize(size) */
@@ -93,6 +96,7 @@ static enum relay_verdict handle_resize(struct relay_message *message)
 	if (result < 0)
 		return relay_fail(message->relay, message->object, WL_SHM_ERROR_INVALID_FD,
 			"cannot map %d bytes of the pool: %s", size, strerror(-result));
+	shared_pool_resize(resource->pool->shared, (size_t)size);
 	return RELAY_SWALLOW;
 }
 
@@ -152,7 +156,7 @@ static enum relay_verdict handle_create_buffer(struct relay_message *message)
 
 struct buffer *buffer_of(const struct relay_object *object)
 {
-	return object->id[RELAY_UP] == 0 ? object->data : NULL;
+	return object->data_destroy == forget_buffer_object ? object->data : NULL;
 }
 
 struct buffer *buffer_ref(struct buffer *buffer)
@@ -171,6 +175,20 @@ void buffer_unref(struct buffer *buffer)
 	free(buffer);
 }
 
+enum shared_pool_verdict buffer_share(struct relay *relay, struct buffer *buffer)
+{
+	struct relay_object *object = buffer->object.object;
+
+	if (!object || !buffer->shm.object)
+		return SHARED_POOL_COPY;
+	if (object->id[RELAY_UP] != 0)
+		return SHARED_POOL_SHOWN;
+	return shared_pool_show(buffer->pool->shared, relay, buffer->shm.object,
+		(union wire_arg[]){{.object = object}, {.i = (int32_t)buffer->offset_bytes},
+			{.i = buffer->width}, {.i = buffer->height},
+			{.i = (int32_t)buffer->stride_bytes}, {.u = buffer->format}});
+}
+
 enum relay_verdict buffer_fail_truncated(struct relay *relay, struct buffer *buffer)
 {
 	return relay_fail(relay, buffer->object.object,
@@ -186,12 +204,12 @@ int buffer_release(struct relay *relay, struct buffer *buffer)
 	return relay_send_named(relay, RELAY_DOWN, buffer->object.object, "release", NULL);
 }
 
-/* wl_buffer.destroy: the host never heard of those that are copied. */
+/* wl_buffer.destroy: the host may never have heard of it. */
 static enum relay_verdict handle_buffer_destroy(struct relay_message *message)
 {
 	if (dmabuf_of(message->object))
 		return dmabuf_handle_destroy(message);
-	return buffer_of(message->object) ? RELAY_SWALLOW : RELAY_FORWARD;
+	return message->object->id[RELAY_UP] == 0 ? RELAY_SWALLOW : RELAY_FORWARD;
 }
 
 const struct relay_hook buffer_hooks[] = {

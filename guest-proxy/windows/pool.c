@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "guest-proxy/windows/shared_pool.h"
 #include "protocol/base/sigbus_guard.h"
 
 int pool_create(int fd, size_t size, uint32_t *count, struct pool **out)
@@ -43,6 +44,7 @@ void pool_unref(struct pool *pool)
 {
 	if (!pool || --pool->refs > 0)
 		return;
+	shared_pool_destroy(pool->shared);
 	sigbus_guard_destroy(pool->guard);
 	munmap(pool->data, pool->size);
 	--*pool->count;

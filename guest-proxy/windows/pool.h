@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct shared_pool;
 struct sigbus_guard;
 
 struct pool {
@@ -16,7 +17,8 @@ struct pool {
 	uint8_t *data;
 	size_t size;
 	struct sigbus_guard *guard;
-	uint32_t *count; /* of live pools; borrowed */
+	uint32_t *count;            /* of live pools; borrowed */
+	struct shared_pool *shared; /* the pool's; NULL: what is in it is copied */
 };
 
 /*

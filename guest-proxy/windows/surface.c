@@ -3,8 +3,10 @@
  *
  * The compositor sees every request but attach of a wl_shm buffer: that one is kept until the
  * commit, which copies what changed into a host buffer, attaches that, and gives the client's
- * buffer back at once. A commit is held while the copy takes more than a turn (paint.h), or waits
- * for memory of the host or for the GPU; nothing else of its client is looked at meanwhile.
+ * buffer back at once. Where the compositor can be given the client's buffer itself
+ * (shared_pool.h), it is, and gives it back. A commit is held while the copy takes more than a turn
+ * (paint.h), or waits for memory of the host or for the GPU; nothing else of its client is looked
+ * at meanwhile.
  */
 #include "guest-proxy/windows/surface.h"
 
@@ -190,6 +192,14 @@ static enum relay_verdict begin_buffer(struct surface *surface, struct relay *re
 	return RELAY_FORWARD;
 }
 
+static int attach_up(
+	struct surface *surface, struct relay_message *message, struct relay_object *buffer)
+{
+	return relay_send_named(message->relay, RELAY_UP, message->object, "attach",
+		(union wire_arg[]){
+			{.object = buffer}, {.i = surface->attach_x}, {.i = surface->attach_y}});
+}
+
 /* Attaches the host buffer when it is complete, and gives the client's buffer back. */
 static enum relay_verdict show_buffer(struct surface *surface, struct relay_message *message)
 {
@@ -206,9 +216,7 @@ static enum relay_verdict show_buffer(struct surface *surface, struct relay_mess
 	case PAINT_COMPLETE:
 		break;
 	}
-	if (relay_send_named(relay, RELAY_UP, message->object, "attach",
-		    (union wire_arg[]){{.object = host->object.object}, {.i = surface->attach_x},
-			    {.i = surface->attach_y}}) < 0)
+	if (attach_up(surface, message, host->object.object) < 0)
 		return RELAY_FAILED;
 	host->busy = true;
 	return buffer_release(relay, buffer) < 0 ? RELAY_FAILED : RELAY_FORWARD;
@@ -227,6 +235,32 @@ static enum relay_verdict check_finished(struct surface *surface)
 	return relay_failure(relay) ? RELAY_FAILED : RELAY_HOLD;
 }
 
+/*
+ * Attaches the pending buffer itself, which is the compositor's to release: it is PENDING_OTHER
+ * then. Else it is to be copied.
+ */
+static enum relay_verdict share_buffer(struct surface *surface, struct relay_message *message)
+{
+	struct buffer *buffer = surface->buffer;
+
+	switch (buffer_share(message->relay, buffer)) {
+	case SHARED_POOL_COPY:
+		return RELAY_FORWARD;
+	case SHARED_POOL_WAIT:
+		return RELAY_HOLD;
+	case SHARED_POOL_FAILED:
+		return RELAY_FAILED;
+	case SHARED_POOL_SHOWN:
+		break;
+	}
+	if (attach_up(surface, message, buffer->object.object) < 0)
+		return RELAY_FAILED;
+	surface->connection->frames++;
+	surface->connection->shared_frames++;
+	surface->pending = PENDING_OTHER;
+	return RELAY_FORWARD;
+}
+
 /* wl_surface.commit; comes again where it was held. */
 static enum relay_verdict handle_commit(struct relay_message *message)
 {
@@ -235,7 +269,11 @@ static enum relay_verdict handle_commit(struct relay_message *message)
 
 	if (verdict != RELAY_FORWARD)
 		return verdict;
-	if (surface->pending == PENDING_BUFFER) {
+	if (surface->pending == PENDING_BUFFER && !surface->paint.host)
+		verdict = share_buffer(surface, message);
+	if (verdict == RELAY_HOLD)
+		return RELAY_HOLD;
+	if (surface->pending == PENDING_BUFFER && verdict == RELAY_FORWARD) {
 		if (!surface->paint.host)
 			verdict = begin_buffer(surface, message->relay);
 		if (verdict == RELAY_FORWARD)

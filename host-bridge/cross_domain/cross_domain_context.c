@@ -6,6 +6,7 @@
 #include <wayland-server-protocol.h>
 
 #include "host-bridge/cross_domain/cross_domain_impl.h"
+#include "host-bridge/gpu/given_files.h"
 #define LOG_MODULE "context"
 
 #define LINGER_MS 30000 /* for a reader that takes nothing any more */
@@ -107,6 +108,9 @@ static int handle_create_blob(struct context *base, uint64_t blob_id, uint64_t s
 
 	if (context->compositor_paused) /* there may be room for more files then */
 		context_wake(base);
+	if (blob_id & CROSS_DOMAIN_BLOB_FILE)
+		return given_files_take(
+			base->host->files, blob_id & ~CROSS_DOMAIN_BLOB_FILE, size, out);
 	return blob_ids_create(&context->blob_ids, blob_id, size, out);
 }
 
@@ -166,6 +170,7 @@ static void fill_capset(const struct context_kind *base, uint8_t *out)
 		.magic = CROSS_DOMAIN_WAYFERRY_MAGIC,
 		.features = CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_READER_GONE |
 			CROSS_DOMAIN_EXT_WANT_POLL | CROSS_DOMAIN_EXT_FETCH |
+			CROSS_DOMAIN_EXT_FILES |
 			(resource_table_exports(base->host->resources)
 					? CROSS_DOMAIN_EXT_GUEST_SHARED
 					: 0) |

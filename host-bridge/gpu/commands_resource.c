@@ -381,6 +381,9 @@ static uint32_t create_host_blob(struct command *command)
 	int err = context->ops->create_blob(context, in->blob_id, in->size, in->blob_flags, &blob);
 	if (err < 0)
 		return command_response(err);
+	if (blob.given)
+		return command_response(resource_create_given(
+			&state->resources, in->resource_id, blob.size, blob.fd, &resource));
 	err = resource_create(
 		&state->resources, in->resource_id, RESOURCE_BLOB_HOST, blob.size, &resource);
 	if (err < 0) {

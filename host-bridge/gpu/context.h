@@ -9,6 +9,7 @@
 #include <wayland-server-core.h>
 
 struct context;
+struct given_files;
 struct guest_memory;
 struct vm_quota;
 
@@ -39,6 +40,7 @@ struct context_blob { /* what a HOST3D blob_id stands for */
 	 * receiver: free(). */
 	void *contents;
 	size_t contents_size;
+	bool given; /* a file of the guest's: it has been charged to QUOTA_SHARED_FILES */
 };
 
 struct context_ops {
@@ -124,6 +126,7 @@ struct context_host {
 	const struct resource_table *resources;
 	struct device_counters *counters;
 	struct queue_places *places;
+	struct given_files *files;
 	struct vm_quota *quota; /* NULL: no limits */
 	uint64_t turn_ends_ns;  /* CLOCK_MONOTONIC; see turn_is_over */
 	/* For context_wake and context_set_starved: */

@@ -20,6 +20,7 @@
 #include <sys/random.h>
 
 #include "host-bridge/gpu/commands.h"
+#include "host-bridge/gpu/given_files.h"
 #include "host-bridge/virtio/udmabuf.h"
 #include "host-bridge/vhost/vhost_user.h"
 #include "host-bridge/vhost/visible_region.h"
@@ -41,8 +42,9 @@ struct device {
 	struct wl_list awake;       /* context::wake_link */
 	uint32_t n_starved;         /* contexts with an event and no POLL */
 	struct queue_places places; /* of the control queue */
-	bool wants_polls;           /* the driver is told so */
-	void (*left)(void *data);   /* of struct device_config */
+	struct given_files files;
+	bool wants_polls;         /* the driver is told so */
+	void (*left)(void *data); /* of struct device_config */
 	void *left_data;
 	bool notify[2];               /* answers were put on the queue's used ring */
 	struct wl_event_source *turn; /* finish_turn, once it is due */
@@ -260,6 +262,7 @@ static void forget_guest(struct device *device)
 		if (state->kinds[i]->reset)
 			state->kinds[i]->reset(state->kinds[i]);
 	resource_table_finish(&state->resources);
+	given_files_clear(&device->files);
 	visible_region_reset(device->region);
 	memset(device->notify, 0, sizeof(device->notify));
 }
@@ -283,9 +286,16 @@ static void handle_reset(void *data)
 static void handle_left(void *data)
 {
 	struct device *device = data;
+	given_files_clear(&device->files);
 	visible_region_renew(device->region);
 	if (device->left)
 		device->left(device->left_data);
+}
+
+static int handle_give_file(void *data, uint64_t id, uint64_t size, int fd)
+{
+	struct device *device = data;
+	return given_files_add(&device->files, id, size, fd);
 }
 
 static void handle_memory_changed(void *data)
@@ -321,6 +331,7 @@ static int open_socket(struct device *device, const struct device_config *config
 		.started = handle_started,
 		.reset = handle_reset,
 		.left = handle_left,
+		.give_file = handle_give_file,
 		.memory_changed = handle_memory_changed,
 	};
 	const bool listens = !config->socket_path && !config->socket_connected;
@@ -387,12 +398,14 @@ struct device *device_create(const struct device_config *config)
 		.resources = &state->resources,
 		.counters = &state->counters,
 		.places = &device->places,
+		.files = &device->files,
 		.quota = config->quota,
 		.awake = &device->awake,
 		.n_starved = &device->n_starved,
 		.want_turn = want_turn,
 		.data = device,
 	};
+	device->files.quota = config->quota;
 	start_kinds(state, config);
 	/* A version 4 UUID (RFC 9562, 5.4). */
 	if (getrandom(state->uuid, sizeof(state->uuid), 0) < 0)
@@ -467,6 +480,7 @@ void device_print_stats(const struct device *device, FILE *out)
 		{"live blobs", state->resources.blobs},
 		{"live guest blob bytes", state->resources.guest_blob_bytes},
 		{"live host blob bytes", state->resources.host_blob_bytes},
+		{"live shared file bytes", state->resources.given_bytes},
 		{"region maps", visible_region_maps_made(device->region)},
 		{"guest blobs shared as dma-bufs", state->resources.exported},
 	};

@@ -37,6 +37,7 @@ static const struct {
 	[QUOTA_RESOURCES] = {"resources", 65536, false},
 	[QUOTA_BLOB_BYTES] = {"blob-bytes", UINT64_C(1) << 40, false},
 	[QUOTA_KEPT_REQUESTS] = {"kept-requests", 1024, false},
+	[QUOTA_SHARED_FILES] = {"shared-files", 512, false},
 };
 
 void quota_init(struct vm_quota *quota)

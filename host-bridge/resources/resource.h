@@ -56,6 +56,7 @@ struct resource {
 	int fd; /* RESOURCE_BLOB_HOST: borrowed (the region's memfd) or owned, see fd_owned; else -1
 		 */
 	bool fd_owned;
+	bool given;         /* the fd is a file of the guest's, and charged to QUOTA_SHARED_FILES */
 	uint64_t fd_offset; /* where in fd the blob starts; valid once mapped where the fd is the
 			       region's */
 	/*
@@ -102,6 +103,7 @@ struct resource_table {
 	uint32_t blobs;
 	uint64_t guest_blob_bytes;
 	uint64_t host_blob_bytes; /* RESOURCE_3D, too; at most the region's size */
+	uint64_t given_bytes;     /* of files of the guest's */
 	uint64_t pages;           /* at most RESOURCES_MAX_PAGES */
 	uint32_t n_pending;       /* of resource::pending */
 	uint64_t n_settled;       /* counts how often one was pending no more */

@@ -93,14 +93,24 @@ int resource_charge(struct resource *resource, struct resource_account *account)
 	return 0;
 }
 
-int resource_create(struct resource_table *table, uint32_t id, enum resource_kind kind,
-	uint64_t size, struct resource **out)
+/* Where the bytes of a live resource are counted; NULL: nowhere. */
+static uint64_t *counted_in(struct resource_table *table, enum resource_kind kind, bool given)
+{
+	if (given)
+		return &table->given_bytes;
+	if (on_host(kind))
+		return &table->host_blob_bytes;
+	return kind == RESOURCE_BLOB_GUEST ? &table->guest_blob_bytes : NULL;
+}
+
+static int create(struct resource_table *table, uint32_t id, enum resource_kind kind, uint64_t size,
+	bool given, struct resource **out)
 {
 	if (id == 0 || resource_find(table, id))
 		return -EEXIST;
 	if (table->count >= RESOURCES_MAX)
 		return -ENOSPC;
-	if (on_host(kind) &&
+	if (on_host(kind) && !given &&
 		!range_fits(table->host_blob_bytes, size, visible_region_size(table->region)))
 		return -ENOSPC;
 
@@ -118,6 +128,7 @@ int resource_create(struct resource_table *table, uint32_t id, enum resource_kin
 		.kind = kind,
 		.size = size,
 		.fd = -1,
+		.given = given,
 		.serial = table->next_serial++,
 		.table = table,
 	};
@@ -130,11 +141,30 @@ int resource_create(struct resource_table *table, uint32_t id, enum resource_kin
 
 	table->count++;
 	table->blobs += is_blob(kind);
-	if (on_host(kind))
-		table->host_blob_bytes += size;
-	else if (kind == RESOURCE_BLOB_GUEST)
-		table->guest_blob_bytes += size;
+	uint64_t *bytes = counted_in(table, kind, given);
+	if (bytes)
+		*bytes += size;
 	*out = resource;
+	return 0;
+}
+
+int resource_create(struct resource_table *table, uint32_t id, enum resource_kind kind,
+	uint64_t size, struct resource **out)
+{
+	return create(table, id, kind, size, false, out);
+}
+
+int resource_create_given(
+	struct resource_table *table, uint32_t id, uint64_t size, int fd, struct resource **out)
+{
+	int err = create(table, id, RESOURCE_BLOB_HOST, size, true, out);
+	if (err < 0) {
+		fd_close(&fd);
+		quota_release(table->quota, QUOTA_SHARED_FILES, 1);
+		return err;
+	}
+	(*out)->fd = fd;
+	(*out)->fd_owned = true;
 	return 0;
 }
 
@@ -144,6 +174,8 @@ static void destroy(struct resource *resource)
 	resource_release_slot(resource);
 	if (resource->fd_owned)
 		fd_close(&resource->fd);
+	if (resource->given)
+		quota_release(table->quota, QUOTA_SHARED_FILES, 1);
 	free(resource->contents);
 	resource_drop_pages(resource);
 	if (resource->account) {
@@ -154,10 +186,9 @@ static void destroy(struct resource *resource)
 	release(table, resource->kind, resource->size);
 	table->count--;
 	table->blobs -= is_blob(resource->kind);
-	if (on_host(resource->kind))
-		table->host_blob_bytes -= resource->size;
-	else if (resource->kind == RESOURCE_BLOB_GUEST)
-		table->guest_blob_bytes -= resource->size;
+	uint64_t *bytes = counted_in(table, resource->kind, resource->given);
+	if (bytes)
+		*bytes -= resource->size;
 	free(resource);
 }
 

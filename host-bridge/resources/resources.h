@@ -30,6 +30,13 @@ struct resource *resource_find(const struct resource_table *table, uint32_t id);
 int resource_create(struct resource_table *table, uint32_t id, enum resource_kind kind,
 	uint64_t size, struct resource **out);
 
+/*
+ * The same for a blob of a file of the guest's (given_files.h), which is not of the region: takes
+ * @fd and its charge (QUOTA_SHARED_FILES), also on error.
+ */
+int resource_create_given(
+	struct resource_table *table, uint32_t id, uint64_t size, int fd, struct resource **out);
+
 /* The guest gives the id up. The resource lives on while others refer to it. */
 void resource_forget(struct resource *resource);
 

@@ -36,6 +36,11 @@ struct vhost_user_device {
 	/* After the reset: the frontend has left, and may keep whatever memory it has been given.
 	 */
 	void (*left)(void *data);
+	/*
+	 * A file that the guest is to name as @id (below 2^63), for a blob of @size bytes. Takes
+	 * @fd, also on error. 0 or -errno, which the frontend is told. May be NULL.
+	 */
+	int (*give_file)(void *data, uint64_t id, uint64_t size, int fd);
 	/* The memory table changed; pointers into guest memory are void. */
 	void (*memory_changed)(void *data);
 };

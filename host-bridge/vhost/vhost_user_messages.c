@@ -310,6 +310,16 @@ static int handle_get_shmem_config(struct vhost_user *vu, struct vhost_user_mess
 	return reply(vu, message, sizeof(*config));
 }
 
+static int handle_give_file(struct vhost_user *vu, struct vhost_user_message *message)
+{
+	const struct vhost_user_file *file = &message->payload.file;
+	if (message->n_fds != 1 || file->id > INT64_MAX)
+		return malformed(message, "one fd expected, and an id below 2^63");
+	if (!vu->device->give_file)
+		return -ENOTSUP;
+	return vu->device->give_file(vu->data, file->id, file->size, take_fd(message));
+}
+
 struct handler {
 	const char *name;
 	/*
@@ -351,8 +361,13 @@ static const struct handler handlers[] = {
 	HANDLER(GET_SHMEM_CONFIG, handle_get_shmem_config, 0, true),
 };
 
+static const struct handler file_handler = {
+	"GIVE_FILE", handle_give_file, sizeof(struct vhost_user_file), false};
+
 static const struct handler *find_handler(uint32_t request)
 {
+	if (request == VHOST_USER_GIVE_FILE)
+		return &file_handler;
 	if (request >= ARRAY_LENGTH(handlers) || !handlers[request].handle)
 		return NULL;
 	return &handlers[request];

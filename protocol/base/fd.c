@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 void fd_close(int *fd)
@@ -80,6 +83,20 @@ int fd_memfd_constant(const char *name, const void *data, size_t size)
 		done += (size_t)n;
 	}
 	return seal(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
+}
+
+bool fd_is_lasting_memory(int fd, uint64_t size)
+{
+	struct stat st;
+	struct statfs fs;
+	int seals = fcntl(fd, F_GET_SEALS), flags = fcntl(fd, F_GETFL);
+
+	/* Huge pages can run out behind a hole; a page of tmpfs comes like any other memory. */
+	return seals >= 0 && (seals & F_SEAL_SHRINK) &&
+		!(seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) && flags >= 0 &&
+		(flags & O_ACCMODE) == O_RDWR && fstatfs(fd, &fs) == 0 &&
+		(uint32_t)fs.f_type == TMPFS_MAGIC && fstat(fd, &st) == 0 && st.st_size >= 0 &&
+		(uint64_t)st.st_size >= size;
 }
 
 union fd_control {

@@ -2,7 +2,9 @@
 #ifndef PROTOCOL_BASE_FD_H
 #define PROTOCOL_BASE_FD_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -24,6 +26,12 @@ int fd_memfd(const char *name, size_t size);
 
 /* As fd_memfd with @size bytes from @data, sealed against every change. */
 int fd_memfd_constant(const char *name, const void *data, size_t size);
+
+/*
+ * Whether @fd is memory that whoever maps all of its first @size bytes can rely on: a memfd of
+ * ordinary pages, sealed so that it cannot become smaller, open for reading and writing.
+ */
+bool fd_is_lasting_memory(int fd, uint64_t size);
 
 /*
  * One recvmsg without blocking. At most FD_MESSAGE_MAX fds come into @fds (all

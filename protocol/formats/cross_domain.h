@@ -57,6 +57,13 @@ static_assert(sizeof(struct cross_domain_capset) == 16, "");
  * usual.
  */
 #define CROSS_DOMAIN_EXT_READER_GONE (1u << 6)
+/*
+ * Over vhost-user, without a kernel in between, the driver can give the device files of its own:
+ * VHOST_USER_GIVE_FILE (vhost_user.h). A RESOURCE_CREATE_BLOB of BLOB_MEM_HOST3D whose blob_id is
+ * CROSS_DOMAIN_BLOB_FILE | the file's id makes a blob of it, once.
+ */
+#define CROSS_DOMAIN_EXT_FILES (1u << 7)
+#define CROSS_DOMAIN_BLOB_FILE (UINT64_C(1) << 63)
 struct cross_domain_capset_ext {
 	struct cross_domain_capset base;
 	uint32_t magic;

@@ -46,6 +46,8 @@ enum vhost_user_request {
 	VHOST_USER_SET_STATUS = 39,
 	VHOST_USER_GET_STATUS = 40,
 	VHOST_USER_GET_SHMEM_CONFIG = 44,
+	/* wayferry's, for frontends that see CROSS_DOMAIN_EXT_FILES: see struct vhost_user_file. */
+	VHOST_USER_GIVE_FILE = 0x59520001,
 };
 
 /* Requests of the backend, on the socket that SET_BACKEND_REQ_FD passed. */
@@ -131,6 +133,16 @@ struct vhost_user_shmem_map {
 #define VHOST_USER_SHMEM_WRITABLE UINT64_C(1)
 static_assert(sizeof(struct vhost_user_shmem_map) == 40, "");
 
+/*
+ * VHOST_USER_GIVE_FILE, with one fd: memory that cannot shrink (fd_is_lasting_memory), of which the
+ * first @size bytes are to be made a blob. Acknowledged with 0, or not 0: it is not taken.
+ */
+struct vhost_user_file {
+	uint64_t id; /* the frontend's choice, below 2^63; of no file that waits for its blob */
+	uint64_t size;
+};
+static_assert(sizeof(struct vhost_user_file) == 16, "");
+
 union vhost_user_payload {
 	uint64_t u64;
 	struct vhost_user_vring_state state;
@@ -139,6 +151,7 @@ union vhost_user_payload {
 	struct vhost_user_config config;
 	struct vhost_user_shmem_config shmem_config;
 	struct vhost_user_shmem_map shmem_map;
+	struct vhost_user_file file;
 	uint8_t uuid[16];
 	uint8_t bytes[2056];
 };

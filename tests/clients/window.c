@@ -2,6 +2,7 @@
 #include "window.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -126,8 +127,10 @@ static void buffers_create(struct window *window)
 {
 	size_t pixels = (size_t)window->width * window->height;
 	window->pool_bytes = pixels * sizeof(uint32_t) * WINDOW_BUFFERS;
-	window->pool_fd = memfd_create("window", MFD_CLOEXEC);
-	if (window->pool_fd < 0 || ftruncate(window->pool_fd, window->pool_bytes) < 0)
+	/* Toolkits seal theirs. */
+	window->pool_fd = memfd_create("window", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (window->pool_fd < 0 || ftruncate(window->pool_fd, window->pool_bytes) < 0 ||
+		(!window->may_shrink && fcntl(window->pool_fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0))
 		window_die(window, "memfd");
 	window->pool_pixels = mmap(
 		NULL, window->pool_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, window->pool_fd, 0);

@@ -38,6 +38,7 @@ struct window {
 
 	struct wl_shm_pool *pool;
 	int pool_fd;
+	bool may_shrink; /* to be set before window_create: the pool can be truncated */
 	uint32_t *pool_pixels;
 	size_t pool_bytes;
 	struct window_buffer buffers[WINDOW_BUFFERS];

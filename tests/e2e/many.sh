@@ -2,7 +2,7 @@
 # Many clients, at once and one after another: nothing of them is left behind in either process.
 . "$(dirname "$0")/lib.sh"
 
-tests=(twenty-at-once:10 thousand-in-turn:45)
+tests=(twenty-at-once:10 thousand-in-turn:45 shared-pools:3)
 
 CLIENT=$WAYFERRY_CLIENTS/shm-client
 
@@ -54,6 +54,28 @@ twenty_shown() {
         colour=$(printf '#%06x' $((0x100000 + index * 0x0a0508)))
         [ "$(pixels_of "$LOGS/twenty.png" "$colour")" = $((60 * 256)) ] || return 1
     done
+}
+
+# counter NAME: of wayferry-guest.
+counter() {
+    bridge_counters bridge guest
+    sed -n "s/^$1 //p" "$WORK/bridge-guest.counters"
+}
+
+# Pools that cannot shrink are the compositor's to read: nothing is copied, and nothing is left of them.
+test_shared_pools() {
+    local before
+    sway_start host
+    bridge_start host
+    [ "$WAYFERRY_E2E_BRIDGE" != none ] || return 0
+    before=$(holdings)
+    limited 60 env WAYLAND_DISPLAY="$BRIDGE" "$CLIENT" --frames 30 >"$LOGS/client.log" 2>&1 || fail "no frames"
+    [ "$(counter shared_frames)" = "$(counter frames)" ] && [ "$(counter shared_frames)" -ge 30 ] ||
+        fail "$(counter shared_frames) of $(counter frames) frames were shared"
+    [ "$(counter copied_bytes)" = 0 ] || fail "$(counter copied_bytes) bytes were copied"
+    until_true 10 holdings_are "$before" || fail "before: $before; after: $HOLDINGS"
+    bridge_stop
+    stop host
 }
 
 # After the hundredth client the processes have reached their size. What AddressSanitizer keeps for itself would hide

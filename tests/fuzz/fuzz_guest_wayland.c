@@ -161,6 +161,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		make_world();
 	world.n_handles = 0;
 	connect_client(&world.connection);
+	fake_channel->takes_files = size % 2; /* the pools are shared, or copied */
 	relay_talk(world.connection.relay, data, size, new_handle);
 	wl_event_loop_dispatch(world.loop, 0);
 	disconnect_client(&world.connection);

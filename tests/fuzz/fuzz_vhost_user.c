@@ -3,6 +3,7 @@
  * and answers on the backend's channel, against the backend with a device that echoes. Run it
  * with -close_fd_mask=2: the log is long.
  */
+#include "host-bridge/gpu/given_files.h"
 #include "host-bridge/vhost/vhost_user.h"
 
 #include <fcntl.h>
@@ -26,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
  * turn.
  */
 enum step {
-	STEP_MESSAGE = 0, /* u8 request, u8 flags, u16 size, u8 fds (count, kind << 4), payload */
+	STEP_MESSAGE = 0, /* u8 request (0xfe: GIVE_FILE), u8 flags, u16 size, u8 fds (count, kind
+			     << 4), payload */
 	STEP_RAW = 1,     /* u8 size, bytes */
 	STEP_KICK = 2,    /* u8 which */
 	STEP_MEMORY = 3,  /* u24 offset, u8 size, bytes */
@@ -45,6 +47,7 @@ static struct {
 	int events[4];
 	struct virtqueue_chain chain, held;
 	bool holds;
+	struct given_files files;
 	unsigned mapping; /* maps and unmaps that have not come to an end */
 } f;
 
@@ -139,16 +142,24 @@ static void started(void *data, bool resumed)
 static void reset(void *data)
 {
 	f.holds = false;
+	given_files_clear(&f.files);
 	if (f.mapping != 0)
 		abort();
 }
 
 static void left(void *data)
 {
+	given_files_clear(&f.files);
 }
 
 static void memory_changed(void *data)
 {
+}
+
+static int give_file(void *data, uint64_t id, uint64_t size, int fd)
+{
+	given_files_add(&f.files, id, size, fd);
+	return 0;
 }
 
 static const struct vhost_user_device device = {
@@ -162,6 +173,7 @@ static const struct vhost_user_device device = {
 	.reset = reset,
 	.left = left,
 	.memory_changed = memory_changed,
+	.give_file = give_file,
 };
 
 /* The frontend. */
@@ -209,7 +221,8 @@ static void send_message(struct input *input)
 	struct vhost_user_message message;
 	uint8_t head[5] = {0};
 	take(input, head, sizeof(head));
-	vhost_user_message_init(&message, head[0], (uint32_t)(head[2] | head[3] << 8));
+	vhost_user_message_init(&message, head[0] == 0xfe ? VHOST_USER_GIVE_FILE : head[0],
+		(uint32_t)(head[2] | head[3] << 8));
 	message.header.flags = head[1];
 	size_t size = message.header.size;
 	if (size > sizeof(message.payload))

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "protocol/base/bytes.h"
@@ -135,6 +136,21 @@ int channel_blob_create(struct channel *channel, size_t size, struct channel_blo
 	return 0;
 }
 
+int channel_blob_give(struct channel *channel, int fd, size_t size, struct channel_blob **out)
+{
+	if (!channel->takes_files)
+		return -ENOTSUP;
+	int error = channel_blob_create(channel, size, out);
+	if (error < 0)
+		return error;
+	/* What the compositor sees: the file itself. */
+	free((*out)->map);
+	(*out)->map = mmap(NULL, (*out)->size, PROT_READ, MAP_SHARED, fd, 0);
+	assert((*out)->map != MAP_FAILED);
+	(*out)->made = true;
+	return 0;
+}
+
 void fake_channel_memory(int status)
 {
 	struct channel *channel = fake_channel;
@@ -181,7 +197,10 @@ void channel_blob_unref(struct channel_blob *blob)
 	channel->counters.blobs--;
 	channel->counters.blob_bytes -= blob->size;
 	channel->imports -= !blob->map;
-	free(blob->map);
+	if (blob->made)
+		munmap(blob->map, blob->size);
+	else
+		free(blob->map);
 	free(blob);
 }
 

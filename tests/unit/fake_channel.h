@@ -20,6 +20,7 @@ struct channel {
 	bool paused;
 	size_t max_blob_bytes; /* -ENOMEM above */
 	bool memory_pending;   /* blobs are in progress until fake_channel_memory */
+	bool takes_files;      /* channel_blob_give works */
 	int import_error;      /* of channel_blob_import; 0: by what the fd is */
 	unsigned imports;      /* live */
 	uint32_t last_read_pipe;

@@ -74,7 +74,18 @@ static void a_ring_state(void **state)
 	vhost_user_message_init(&m, VHOST_USER_SET_VRING_ENABLE, sizeof(m.payload.state));
 	m.header.flags |= VHOST_USER_FLAG_NEED_REPLY;
 	m.payload.state = (struct vhost_user_vring_state){.index = 1, .num = 0x10203};
+	m.payload.state = (struct vhost_user_vring_state){.index = 1, .num = 0x10203};
 	expect_bytes(&m, BYTES(U32(18), U32(9), U32(8), U32(1), U32(0x10203)));
+}
+
+static void a_file(void **state)
+{
+	struct vhost_user_message m;
+	vhost_user_message_init(&m, VHOST_USER_GIVE_FILE, sizeof(m.payload.file));
+	m.header.flags |= VHOST_USER_FLAG_NEED_REPLY;
+	m.payload.file = (struct vhost_user_file){.id = 0x1122334455667788, .size = 0x7fffffff};
+	expect_bytes(&m,
+		BYTES(U32(0x59520001), U32(9), U32(16), U64(0x1122334455667788), U64(0x7fffffff)));
 }
 
 static void ring_addresses(void **state)
@@ -269,6 +280,7 @@ int main(void)
 		TEST(a_request_without_payload_is_its_header),
 		TEST(an_acknowledgement),
 		TEST(a_ring_state),
+		TEST(a_file),
 		TEST(ring_addresses),
 		TEST(a_memory_table),
 		TEST(a_piece_of_configuration),

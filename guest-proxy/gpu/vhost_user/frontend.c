@@ -25,6 +25,8 @@
 #define CALL_TIMEOUT_MS 10000
 /* A region larger than this is refused. */
 #define REGION_MAX_BYTES (UINT64_C(1) << 40)
+/* Files that the device has not acknowledged. So few that the socket takes them without waiting. */
+#define FILES_UNDER_WAY 32
 
 #define BIT(n) (UINT64_C(1) << (n))
 #define PROTOCOL_FEATURES_NEEDED                                                                   \
@@ -47,6 +49,9 @@ struct frontend {
 	uint8_t *region; /* a reservation of address space; NULL: none */
 	uint64_t region_size;
 	struct wl_array mappings; /* struct mapping */
+	unsigned n_files;         /* given, and not acknowledged */
+	void (*file_listener)(void *data, bool taken);
+	void *file_data;
 };
 
 /* Requests of the device. */
@@ -177,16 +182,29 @@ static int serve_backend(struct frontend *fe)
 	return 0;
 }
 
+/* 0, or -EPROTO: it answers no request. */
+static int handle_file_answer(struct frontend *fe, const struct vhost_user_message *message)
+{
+	if (fe->n_files == 0 || message->header.request != VHOST_USER_GIVE_FILE ||
+		!(message->header.flags & VHOST_USER_FLAG_REPLY) ||
+		message->header.size < sizeof(message->payload.u64))
+		return -EPROTO;
+	fe->n_files--;
+	fe->file_listener(fe->file_data, message->payload.u64 == 0);
+	return 0;
+}
+
 int frontend_serve(struct frontend *fe)
 {
 	int error = serve_backend(fe);
 	if (error < 0)
 		return error;
 	struct vhost_user_message message;
-	int n = vhost_user_receive(fe->socket, &fe->reader, &message);
-	if (n > 0) { /* an answer to no request */
+	int n;
+	while ((n = vhost_user_receive(fe->socket, &fe->reader, &message)) > 0) {
 		vhost_user_message_finish(&message);
-		return -EPROTO;
+		if (handle_file_answer(fe, &message) < 0)
+			return -EPROTO;
 	}
 	return n;
 }
@@ -517,6 +535,29 @@ int frontend_start(struct frontend *fe, const struct frontend_memory *memory,
 	int error = start(fe, memory, queues, n_queues);
 	if (error < 0)
 		log_err("starting the device: %s", explain(error));
+	return error;
+}
+
+void frontend_set_file_listener(
+	struct frontend *fe, void (*listener)(void *data, bool taken), void *data)
+{
+	fe->file_listener = listener;
+	fe->file_data = data;
+}
+
+int frontend_give_file(struct frontend *fe, uint64_t id, uint64_t size, int fd)
+{
+	struct vhost_user_message message;
+	if (fe->n_files >= FILES_UNDER_WAY)
+		return -EAGAIN;
+	vhost_user_message_init(&message, VHOST_USER_GIVE_FILE, sizeof(message.payload.file));
+	message.header.flags |= VHOST_USER_FLAG_NEED_REPLY;
+	message.payload.file = (struct vhost_user_file){.id = id, .size = size};
+	message.fds[0] = fd;
+	message.n_fds = 1;
+	int error = vhost_user_send(fe->socket, &message, 0);
+	if (error == 0)
+		fe->n_files++;
 	return error;
 }
 

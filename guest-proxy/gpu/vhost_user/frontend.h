@@ -52,6 +52,16 @@ int frontend_backend_socket(const struct frontend *fe);
 /* Answers what came on both sockets, without waiting. 0, or -errno: the connection is lost. */
 int frontend_serve(struct frontend *fe);
 
+/*
+ * Gives the device a file (VHOST_USER_GIVE_FILE); @fd is borrowed. @listener of
+ * frontend_set_file_listener is told, from within frontend_serve, whether it was taken: for one
+ * file after the other. 0; -EAGAIN: as many as may be are under way; or -errno: the connection is
+ * lost, which frontend_serve says, too.
+ */
+int frontend_give_file(struct frontend *fe, uint64_t id, uint64_t size, int fd);
+void frontend_set_file_listener(
+	struct frontend *fe, void (*listener)(void *data, bool taken), void *data);
+
 /* The host-visible region: its size, 0 where the device has none. */
 uint64_t frontend_region_size(const struct frontend *fe);
 /* [offset, offset + size) of the region, or NULL where the device has not mapped all of it,

@@ -38,6 +38,7 @@ struct gpu_vhost_user {
 	struct wl_list contexts; /* gpu_context::link */
 	struct wl_list ready;    /* gpu_context::ready_link: those that have something to be told */
 	struct wl_list dropped;  /* vhost_blob::link: destroyed before they were answered */
+	struct wl_list given;    /* vhost_blob::given_link: not acknowledged, in order */
 	unsigned n_contexts;
 	uint32_t last_context_id, last_resource_id;
 	uint64_t last_fence_id;
@@ -64,13 +65,15 @@ struct vhost_blob {
 	enum gpu_blob_memory memory;
 	struct extent pages; /* of guest RAM, or of the region */
 	struct gpu_answer create, attach, map;
-	unsigned n_pending; /* of these answers */
+	unsigned n_pending; /* of these answers, and of that to a file */
 	int error;          /* when it was answered */
+	bool unnamed;       /* the device knows the file, if at all, but no resource yet */
 	bool dropped;       /* destroyed; freed with the last answer */
 	/* Where the host refused to map it; given back when another place was found. */
 	struct extent refused[MAP_ATTEMPTS];
 	unsigned n_refused;
-	struct wl_list link; /* gpu_context::blobs, gpu_vhost_user::dropped, or empty */
+	struct wl_list link;       /* gpu_context::blobs, gpu_vhost_user::dropped, or empty */
+	struct wl_list given_link; /* gpu_vhost_user::given, or empty */
 };
 
 static struct gpu_vhost_user *of_base(const struct gpu *base)
@@ -319,6 +322,7 @@ static void blob_free(struct vhost_blob *blob)
 	else
 		give_back(gpu, &blob->pages);
 	wl_list_remove(&blob->link);
+	wl_list_remove(&blob->given_link);
 	free(blob);
 }
 
@@ -360,11 +364,13 @@ static int blob_outcome(struct vhost_blob *blob)
 	int error = 0;
 
 	if (blob->create.type != VIRTIO_GPU_RESP_OK_NODATA)
-		return errno_of(blob->create.type);
+		return blob->memory == GPU_BLOB_FILE ? -ENOMEM : errno_of(blob->create.type);
 	if (blob->attach.type != VIRTIO_GPU_RESP_OK_NODATA)
 		error = errno_of(blob->attach.type);
 	else if (blob->memory == GPU_BLOB_GUEST)
 		blob->base.map = gpu_queue_pages_at(gpu->queue, blob->pages);
+	else if (blob->memory == GPU_BLOB_FILE)
+		blob->base.map = NULL;
 	else if (blob->map.type != VIRTIO_GPU_RESP_OK_MAP_INFO)
 		error = map_elsewhere(blob);
 	else if (!(blob->base.map = visible_region_at(blob)))
@@ -375,6 +381,14 @@ static int blob_outcome(struct vhost_blob *blob)
 		gpu_queue_publish(gpu->queue);
 	}
 	return error;
+}
+
+/* To be told in the turn of the device. */
+static void blob_ends(struct vhost_blob *blob, int error)
+{
+	blob->error = error;
+	wl_list_insert(blob->base.context->blobs.prev, &blob->link);
+	make_ready(blob->base.context);
 }
 
 static void handle_blob_answer(struct gpu_answer *answer)
@@ -389,11 +403,9 @@ static void handle_blob_answer(struct gpu_answer *answer)
 	int error = blob_outcome(blob);
 	if (error == -EINPROGRESS)
 		return;
-	blob->error = error;
 	for (unsigned i = 0; i < blob->n_refused; i++)
 		give_back(blob->gpu, &blob->refused[i]);
-	wl_list_insert(blob->base.context->blobs.prev, &blob->link);
-	make_ready(blob->base.context);
+	blob_ends(blob, error);
 }
 
 static int take_pages(struct vhost_blob *blob)
@@ -409,6 +421,37 @@ static int take_pages(struct vhost_blob *blob)
 	return error == -ENOSPC ? -ENOMEM : error;
 }
 
+static struct vhost_blob *blob_alloc(
+	struct gpu_context *context, enum gpu_blob_memory memory, size_t size)
+{
+	struct gpu_vhost_user *gpu = context->gpu;
+	struct vhost_blob *blob = calloc(1, sizeof(*blob));
+	if (!blob)
+		return NULL;
+	wl_list_init(&blob->link);
+	wl_list_init(&blob->given_link);
+	blob->gpu = gpu;
+	blob->memory = memory;
+	blob->base.context = context;
+	blob->base.size = size;
+	if (++gpu->last_resource_id == 0)
+		gpu->last_resource_id++;
+	blob->base.resource_id = gpu->last_resource_id;
+	return blob;
+}
+
+static void create_and_attach(struct vhost_blob *blob, uint64_t blob_id)
+{
+	const uint32_t context_id = blob->base.context->id;
+
+	blob->create.answered = blob->attach.answered = blob->map.answered = handle_blob_answer;
+	blob->create.data = blob->attach.data = blob->map.data = blob;
+	blob->n_pending = 2;
+	command_create(blob, context_id, blob_id);
+	resource_command(blob->gpu, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, context_id,
+		blob->base.resource_id, &blob->attach, no_pages);
+}
+
 static int gpu_vhost_user_blob_create(struct gpu_context *context, enum gpu_blob_memory memory,
 	uint64_t blob_id, size_t size, struct gpu_blob **out)
 {
@@ -420,33 +463,86 @@ static int gpu_vhost_user_blob_create(struct gpu_context *context, enum gpu_blob
 	/* A memory entry has 32 bits; so has wl_shm. */
 	if (size == 0 || size > INT32_MAX)
 		return -ENOMEM;
-	struct vhost_blob *blob = calloc(1, sizeof(*blob));
+	struct vhost_blob *blob = blob_alloc(context, memory, align_up(size, PAGE_BYTES));
 	if (!blob)
 		return -ENOMEM;
-	wl_list_init(&blob->link);
-	blob->gpu = gpu;
-	blob->memory = memory;
-	blob->base.context = context;
-	blob->base.size = align_up(size, PAGE_BYTES);
-	if (++gpu->last_resource_id == 0)
-		gpu->last_resource_id++;
-	blob->base.resource_id = gpu->last_resource_id;
 	int error = take_pages(blob);
 	if (error < 0) {
 		blob_free(blob);
 		return error;
 	}
-	blob->create.answered = blob->attach.answered = blob->map.answered = handle_blob_answer;
-	blob->create.data = blob->attach.data = blob->map.data = blob;
-	blob->n_pending = memory == GPU_BLOB_HOST ? 3 : 2;
-	command_create(blob, context->id, blob_id);
-	resource_command(gpu, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, context->id,
-		blob->base.resource_id, &blob->attach, no_pages);
-	if (memory == GPU_BLOB_HOST)
+	create_and_attach(blob, blob_id);
+	if (memory == GPU_BLOB_HOST) {
+		blob->n_pending++;
 		command_map(blob);
+	}
 	gpu_queue_publish(gpu->queue);
 	*out = &blob->base;
 	return -EINPROGRESS;
+}
+
+static int gpu_vhost_user_blob_give(
+	struct gpu_context *context, int fd, size_t size, struct gpu_blob **out)
+{
+	struct gpu_vhost_user *gpu = context->gpu;
+	if (context->lost)
+		return -EPIPE;
+	struct vhost_blob *blob = blob_alloc(context, GPU_BLOB_FILE, size);
+	if (!blob)
+		return -ENOMEM;
+	int error = frontend_give_file(
+		gpu_queue_frontend(gpu->queue), blob->base.resource_id, size, fd);
+	if (error < 0) {
+		blob_free(blob);
+		return -ENOMEM;
+	}
+	blob->unnamed = true;
+	blob->n_pending = 1;
+	wl_list_insert(gpu->given.prev, &blob->given_link);
+	*out = &blob->base;
+	return -EINPROGRESS;
+}
+
+/* The blob of a file that the device has taken was destroyed meanwhile: so is the file, there. */
+static void discard_file(struct vhost_blob *blob)
+{
+	struct gpu_vhost_user *gpu = blob->gpu;
+	if (!wl_list_empty(&gpu->contexts)) { /* else it gives way to others there */
+		struct gpu_context *any = wl_container_of(gpu->contexts.next, any, link);
+		blob->create.answered = handle_blob_answer;
+		blob->create.data = blob;
+		blob->n_pending++;
+		command_create(blob, any->id, CROSS_DOMAIN_BLOB_FILE | blob->base.resource_id);
+		resource_command(gpu, VIRTIO_GPU_CMD_RESOURCE_UNREF, 0, blob->base.resource_id,
+			NULL, no_pages);
+		gpu_queue_publish(gpu->queue);
+	}
+	if (blob->n_pending == 0)
+		blob_free(blob);
+}
+
+/* The device's answer to the first file that was given. */
+static void handle_file_answer(void *data, bool taken)
+{
+	struct gpu_vhost_user *gpu = data;
+	struct vhost_blob *blob = wl_container_of(gpu->given.next, blob, given_link);
+
+	if (wl_list_empty(&gpu->given)) /* its blob went with everything else */
+		return;
+	wl_list_remove(&blob->given_link);
+	wl_list_init(&blob->given_link);
+	blob->n_pending--;
+	if (blob->dropped && taken) {
+		discard_file(blob);
+	} else if (blob->dropped) {
+		blob_free(blob);
+	} else if (!taken) {
+		blob_ends(blob, -ENOMEM);
+	} else {
+		blob->unnamed = false;
+		create_and_attach(blob, CROSS_DOMAIN_BLOB_FILE | blob->base.resource_id);
+		gpu_queue_publish(gpu->queue);
+	}
 }
 
 static void gpu_vhost_user_blob_destroy(struct gpu_blob *base)
@@ -457,13 +553,13 @@ static void gpu_vhost_user_blob_destroy(struct gpu_blob *base)
 	struct gpu_vhost_user *gpu = blob->gpu;
 	struct extent frees = no_pages;
 	bool alive = !gpu_queue_failure(gpu->queue);
-	if (alive && blob->error == 0) {
+	if (alive && blob->error == 0 && !blob->unnamed) {
 		/* The device may write to guest pages until it has let go of them. What becomes of
 		 * the region's is the host's business. */
 		if (blob->memory == GPU_BLOB_GUEST) {
 			frees = blob->pages;
 			blob->pages.length = 0;
-		} else {
+		} else if (blob->memory == GPU_BLOB_HOST) {
 			resource_command(gpu, VIRTIO_GPU_CMD_RESOURCE_UNMAP_BLOB, 0,
 				base->resource_id, NULL, no_pages);
 		}
@@ -605,6 +701,7 @@ static const struct gpu_ops ops = {
 	.context_create = gpu_vhost_user_context_create,
 	.context_destroy = gpu_vhost_user_context_destroy,
 	.blob_create = gpu_vhost_user_blob_create,
+	.blob_give = gpu_vhost_user_blob_give,
 	.blob_destroy = gpu_vhost_user_blob_destroy,
 	.submit = gpu_vhost_user_submit,
 	.describe = gpu_vhost_user_describe,
@@ -678,12 +775,14 @@ struct gpu *gpu_vhost_user_open(struct wl_event_loop *loop, const char *path)
 	wl_list_init(&gpu->contexts);
 	wl_list_init(&gpu->ready);
 	wl_list_init(&gpu->dropped);
+	wl_list_init(&gpu->given);
 	gpu->queue = gpu_queue_open(&gpu->base.turn, path, &queue_listener, gpu);
 	if (!gpu->queue) {
 		turn_finish(&gpu->base.turn);
 		free(gpu);
 		return NULL;
 	}
+	frontend_set_file_listener(gpu_queue_frontend(gpu->queue), handle_file_answer, gpu);
 	int error = find_capset(gpu);
 	/* wl_shm, which this memory is for, reaches as far as an int. */
 	uint64_t region = min_u64(frontend_region_size(gpu_queue_frontend(gpu->queue)), INT32_MAX);

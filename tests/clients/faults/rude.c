@@ -76,6 +76,7 @@ static void show_frame(void)
 static void open_window(int32_t width, int32_t height)
 {
 	window_connect(&window);
+	window.may_shrink = true;
 	window_create(&window, "rude", width, height);
 	show_frame();
 	puts("ready");

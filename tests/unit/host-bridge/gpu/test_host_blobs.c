@@ -1,8 +1,12 @@
 /* host-bridge/gpu: blobs of host memory, and their way into the guest */
 #include "host-bridge/resources/resources.h"
 
+#include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 
+#include "host-bridge/gpu/given_files.h"
+#include "host-bridge/resources/quota.h"
 #include "protocol/base/monotonic.h"
 #include "tests/unit/device_world.h"
 
@@ -247,6 +251,113 @@ static void a_large_blob_that_is_given_up_is_cleared_before_its_place_is_used_ag
 	munmap(memory, size);
 }
 
+/* What the frontend says; @seals of a memfd of @size bytes. */
+static int give(uint64_t id, uint64_t says, uint64_t size, int seals)
+{
+	int fd = memfd_create("given", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, seals), 0);
+	return machine.vhost_user.device->give_file(machine.vhost_user.data, id, says, fd);
+}
+
+static void a_file_of_the_guest_becomes_a_blob_once(void **state)
+{
+	open_channel();
+	assert_int_equal(give(77, 5000, 8192, F_SEAL_SHRINK), 0);
+	assert_int_equal(give(77, 5000, 8192, F_SEAL_SHRINK), -EEXIST);
+	assert_int_equal(create_host_blob(1, 7, CROSS_DOMAIN_BLOB_FILE | 77, 8192), BAD_PARAMETER);
+	assert_int_equal(create_host_blob(1, 7, CROSS_DOMAIN_BLOB_FILE | 78, 5000), BAD_PARAMETER);
+	assert_int_equal(create_host_blob(1, 7, CROSS_DOMAIN_BLOB_FILE | 77, 5000), OK);
+	assert_int_equal(create_host_blob(1, 8, CROSS_DOMAIN_BLOB_FILE | 77, 5000), BAD_PARAMETER);
+	assert_int_equal(attach(1, 7), OK);
+	assert_int_equal(map_blob(7, 0), BAD_PARAMETER);
+	assert_int_equal(stat_of("live host blob bytes"), 0); /* they are not of the region */
+	assert_int_equal(stat_of("live shared file bytes"), 5000);
+	assert_int_equal(give(77, 4096, 4096, F_SEAL_SHRINK), 0); /* the id is free again */
+	assert_int_equal(unref(7), OK);
+	assert_int_equal(stat_of("live shared file bytes"), 0);
+}
+
+static void files_of_the_guest_take_nothing_of_the_region(void **state)
+{
+	open_channel();
+	assert_int_equal(give(1, INT32_MAX, UINT64_C(1) << 31, F_SEAL_SHRINK), 0);
+	assert_int_equal(create_host_blob(1, 7, CROSS_DOMAIN_BLOB_FILE | 1, INT32_MAX), OK);
+	assert_int_equal(
+		create_host_blob(1, 8, ask_for_image(MACHINE_REGION_BYTES), MACHINE_REGION_BYTES),
+		OK);
+}
+
+static void a_file_that_could_be_taken_away_is_refused(void **state)
+{
+	open_channel();
+	assert_int_equal(give(1, 4096, 4096, 0), -EINVAL);
+	assert_int_equal(give(1, 4096, 4096, F_SEAL_GROW | F_SEAL_SEAL), -EINVAL);
+	assert_int_equal(give(1, 4096, 4096, F_SEAL_SHRINK | F_SEAL_WRITE), -EINVAL);
+	assert_int_equal(give(1, 4096, 4096, F_SEAL_SHRINK | F_SEAL_FUTURE_WRITE), -EINVAL);
+	assert_int_equal(give(1, 4097, 4096, F_SEAL_SHRINK), -EINVAL);
+	assert_int_equal(give(1, 0, 4096, F_SEAL_SHRINK), -EINVAL);
+	assert_int_equal(give(1, UINT64_MAX, 4096, F_SEAL_SHRINK), -EINVAL);
+	const int others[] = {
+		open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600),
+		open("/dev/zero", O_RDWR | O_CLOEXEC),
+		eventfd(0, EFD_CLOEXEC),
+		memfd_create("huge", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB),
+	};
+	fcntl(others[3], F_ADD_SEALS, F_SEAL_SHRINK);
+	for (size_t i = 0; i < ARRAY_LENGTH(others); i++)
+		assert_int_equal(machine.vhost_user.device->give_file(
+					 machine.vhost_user.data, 1, 1, others[i]),
+			-EINVAL);
+	int sealed = memfd_create("sealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	char path[32];
+	assert_int_equal(ftruncate(sealed, 4096), 0);
+	assert_int_equal(fcntl(sealed, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", sealed);
+	assert_int_equal(machine.vhost_user.device->give_file(machine.vhost_user.data, 1, 4096,
+				 open(path, O_RDONLY | O_CLOEXEC)),
+		-EINVAL);
+	close(sealed);
+	assert_int_equal(create_host_blob(1, 7, CROSS_DOMAIN_BLOB_FILE | 1, 4096), BAD_PARAMETER);
+}
+
+static void files_that_nobody_takes_are_bounded(void **state)
+{
+	open_channel();
+	for (uint64_t i = 0; i < 3 * GIVEN_FILES_MAX; i++)
+		assert_int_equal(give(i, 4096, 4096, F_SEAL_SHRINK), 0);
+	assert_in_range(fd_count() - fds_before, GIVEN_FILES_MAX, GIVEN_FILES_MAX + 40);
+	assert_int_equal(create_host_blob(1, 7, CROSS_DOMAIN_BLOB_FILE | 3, 4096), BAD_PARAMETER);
+	assert_int_equal(
+		create_host_blob(1, 7, CROSS_DOMAIN_BLOB_FILE | (3 * GIVEN_FILES_MAX - 1), 4096),
+		OK);
+	machine_reset();
+	machine_boot();
+	open_channel();
+	assert_int_equal(
+		create_host_blob(1, 7, CROSS_DOMAIN_BLOB_FILE | (3 * GIVEN_FILES_MAX - 2), 4096),
+		BAD_PARAMETER);
+}
+
+static void files_count_against_the_machine_until_their_blobs_are_gone(void **state)
+{
+	struct given_files files = {0};
+	struct context_blob blob;
+	struct vm_quota quota;
+	quota_init(&quota);
+	quota_set(&quota, "shared-files", "2");
+	files.quota = &quota;
+	for (uint64_t i = 0; i < 3; i++)
+		assert_int_equal(given_files_add(&files, i, 4096, fd_memfd("given", 4096)),
+			i < 2 ? 0 : -EDQUOT);
+	assert_int_equal(given_files_take(&files, 0, 4096, &blob), 0);
+	assert_true(blob.given);
+	assert_int_equal(given_files_add(&files, 3, 4096, fd_memfd("given", 4096)), -EDQUOT);
+	fd_close(&blob.fd);
+	given_files_clear(&files);
+	assert_int_equal(quota.entries[QUOTA_SHARED_FILES].use, 1); /* the blob's */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +371,11 @@ int main(void)
 		TEST(a_reboot_clears_the_memory_of_blobs),
 		TEST(each_frontend_is_given_memory_of_its_own),
 		TEST(a_large_blob_that_is_given_up_is_cleared_before_its_place_is_used_again),
+		TEST(a_file_of_the_guest_becomes_a_blob_once),
+		TEST(files_of_the_guest_take_nothing_of_the_region),
+		TEST(a_file_that_could_be_taken_away_is_refused),
+		TEST(files_that_nobody_takes_are_bounded),
+		TEST(files_count_against_the_machine_until_their_blobs_are_gone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

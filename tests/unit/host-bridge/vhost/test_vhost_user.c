@@ -566,6 +566,29 @@ static void a_frontend_that_takes_no_replies_is_dropped(void **state)
 	assert_false(vhost_user_connected(t.vu));
 }
 
+static void a_file_is_taken_or_refused(void **state)
+{
+	struct vhost_user_file file = {.id = INT64_MAX, .size = 4096};
+	fe_negotiate(&t.fe);
+	fe_send(&t.fe, VHOST_USER_GIVE_FILE, VHOST_USER_FLAG_NEED_REPLY, &file, sizeof(file),
+		t.fe.memory_fd);
+	assert_int_equal(expect_u64(VHOST_USER_GIVE_FILE), 0);
+	file.size = 0;
+	fe_send(&t.fe, VHOST_USER_GIVE_FILE, VHOST_USER_FLAG_NEED_REPLY, &file, sizeof(file),
+		t.fe.memory_fd);
+	assert_int_equal(expect_u64(VHOST_USER_GIVE_FILE), 1);
+	expect_calls("ff");
+	file.id++; /* the upper half is not the frontend's */
+	fe_send(&t.fe, VHOST_USER_GIVE_FILE, 0, &file, sizeof(file), t.fe.memory_fd);
+	settle();
+	assert_false(vhost_user_connected(t.vu));
+	expect_end_and_a_working_successor();
+	file.id = 1;
+	fe_send(&t.fe, VHOST_USER_GIVE_FILE, 0, &file, sizeof(file), -1); /* no file at all */
+	settle();
+	assert_false(vhost_user_connected(t.vu));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -595,6 +618,7 @@ int main(void)
 		TEST(a_kick_that_ends_does_not_spin),
 		TEST(polled_queues_are_accepted),
 		TEST(a_frontend_that_takes_no_replies_is_dropped),
+		TEST(a_file_is_taken_or_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

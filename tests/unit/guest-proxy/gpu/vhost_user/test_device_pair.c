@@ -78,6 +78,90 @@ static void what_a_blob_holds_is_what_the_compositor_reads(void **state)
 	assert_int_equal(channel_counters(t.guest.channel)->blobs, 0);
 }
 
+/* A blob of @fd's first @size bytes; its status when the host has answered. */
+static int give_file(int fd, size_t size, struct channel_blob **blob)
+{
+	assert_int_equal(channel_blob_give(t.guest.channel, fd, size, blob), 0);
+	UNTIL((*blob)->status != -EINPROGRESS);
+	return (*blob)->status;
+}
+
+static void a_file_of_the_guests_is_what_the_compositor_reads(void **state)
+{
+	static uint8_t bytes[3 << 20];
+	bind_all();
+	for (unsigned i = 0; i < 100; i++) {
+		size_t size = i % 2 ? 5000 : sizeof(bytes);
+		struct channel_blob *blob;
+		int fd = fd_memfd("pool", size);
+		bytes[0] = (uint8_t)i;
+		assert_int_equal(pwrite(fd, bytes, size, 0), size);
+		assert_int_equal(give_file(fd, size, &blob), 0);
+		close(fd);
+		assert_null(blob->map);
+		uint32_t pool = t.guest.next_id++, buffer = t.guest.next_id++;
+		request_with("wl_shm", "create_pool", t.guest.shm,
+			ARGS({.id = pool}, {.i = 0}, {.i = (int32_t)size}),
+			channel_blob_handle(blob));
+		channel_blob_unref(blob);
+		request("wl_shm_pool", "create_buffer", pool,
+			ARGS({.id = buffer}, {.i = 0}, {.i = (int32_t)size}, {.i = 1},
+				{.i = (int32_t)size}, {.u = 0x20203852}));
+		sync_guest();
+		assert_int_equal(fake_seen->buffer_sum, checksum(CHECKSUM_START, bytes, size));
+		request("wl_buffer", "destroy", buffer, NULL);
+		request("wl_shm_pool", "destroy", pool, NULL);
+	}
+	sync_guest();
+}
+
+static void a_file_that_the_host_does_not_take_is_no_end(void **state)
+{
+	struct channel_blob *blob;
+	int fd = memfd_create("unsealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	assert_int_equal(give_file(fd, 4096, &blob), -ENOMEM);
+	channel_blob_unref(blob);
+	close(fd);
+	sync_guest();
+	fd = fd_memfd("pool", 4096);
+	assert_int_equal(give_file(fd, 4096, &blob), 0);
+	channel_blob_unref(blob);
+	close(fd);
+	sync_guest();
+}
+
+/* More than may wait at the host. Some end before the host has answered, some with it. */
+static void files_that_are_given_and_dropped_leave_nothing(void **state)
+{
+	int fd = fd_memfd("pool", 4096);
+	for (unsigned i = 0; i < 1000; i++) {
+		struct channel_blob *blobs[4];
+		unsigned n = 0;
+		while (n < ARRAY_LENGTH(blobs))
+			assert_int_equal(
+				channel_blob_give(t.guest.channel, fd, 4096, &blobs[n++]), 0);
+		if (i % 2)
+			sync_guest();
+		while (n > 0)
+			channel_blob_unref(blobs[--n]);
+		sync_guest();
+	}
+	struct channel_blob *blob;
+	assert_int_equal(give_file(fd, 4096, &blob), 0);
+	close(fd);
+	struct channel_blob *late;
+	fd = fd_memfd("pool", 4096);
+	assert_int_equal(channel_blob_give(t.guest.channel, fd, 4096, &late), 0);
+	close(fd);
+	guest_close(&t.guest); /* the blobs outlive it */
+	assert_null(late->owner);
+	channel_blob_unref(blob);
+	channel_blob_unref(late);
+	guest_open(&t.guest);
+	sync_guest();
+}
+
 static void memory_is_new_after_every_use(void **state)
 {
 	for (unsigned i = 0; i < 3000; i++) {
@@ -287,6 +371,9 @@ int main(void)
 		TEST(bytes_arrive_whatever_the_segments),
 		TEST(a_megabyte_each_way_is_echoed_in_order),
 		TEST(what_a_blob_holds_is_what_the_compositor_reads),
+		TEST(a_file_of_the_guests_is_what_the_compositor_reads),
+		TEST(a_file_that_the_host_does_not_take_is_no_end),
+		TEST(files_that_are_given_and_dropped_leave_nothing),
 		TEST(memory_is_new_after_every_use),
 		TEST(a_region_that_is_full_is_no_end),
 		TEST(ten_pipes_each_way_carry_megabytes_at_once),
