@@ -2,7 +2,7 @@
 # The border around a machine's windows: pictures of it, exact to the pixel, with what clients are told beside it.
 . "$(dirname "$0")/lib.sh"
 
-tests=(sway:8 fullscreen:8 weston:6)
+tests=(sway:8 fullscreen:7 weston:4 inside:7)
 
 BORDER='#cc0000'
 WINDOW='#00aa00' POPUP='#0000ff' DIALOG='#ffff00' COVER='#ff00ff'      # of tests/clients/framed
@@ -55,13 +55,13 @@ shows() {
 
 # ---- sway: windows that float, are tiled, or have the whole screen
 
-sway_bridge() {
+floating_sway() {
     SWAY_CONFIG='for_window [app_id="framed.*"] floating enable' sway_start host
-    HOST_OPTIONS="--border $BORDER $*" bridge_start host
 }
 
 test_sway() {
-    sway_bridge
+    floating_sway
+    HOST_OPTIONS="--border $BORDER" bridge_start host
     framed_start 300 200
     shows window "$BORDER" 486 256 308 208 "$WINDOW" 490 260 300 200
     tell size 400 100
@@ -110,15 +110,15 @@ guests_do_not_cover_it() {
 
 test_fullscreen() {
     local mode
+    floating_sway
     for mode in border allow deny; do
-        sway_bridge --fullscreen $mode
+        HOST_OPTIONS="--border $BORDER --fullscreen $mode" bridge_start host
         framed_start 300 200
         shows window "$BORDER" 486 256 308 208 "$WINDOW" 490 260 300 200
         tell fullscreen
         fullscreen_"$mode"
         framed_end
         bridge_stop
-        stop host
     done
 }
 
@@ -164,6 +164,32 @@ test_weston() {
     shows maximized "$BORDER" 0 0 1280 720 "$WINDOW" 10 10 1260 700
     framed_end
     bridge_stop
+}
+
+# ---- what applications draw is what they draw without a border, in a window that is smaller by it
+
+test_inside() {
+    need foot
+    sway_start host 1272x712
+    foot_shown host direct
+    stop host
+    sway_start host
+    HOST_OPTIONS="--border $BORDER" bridge_start host
+    foot_shown "$BRIDGE" bridged
+    bridge_stop
+    convert "$LOGS/bridged.png" -crop 1272x712+4+4 +repage "$LOGS/inside.png"
+    same "$LOGS/direct.png" "$LOGS/inside.png" || fail "the pictures inside of the border differ"
+    convert "$LOGS/bridged.png" -fill black -draw 'rectangle 4,4 1275,715' "$LOGS/around.png"
+    (($(pixels_of "$LOGS/around.png" "$BORDER") == 1280 * 720 - 1272 * 712)) || fail "the border is not whole"
+}
+
+foot_shown() {
+    # shellcheck disable=SC2016
+    spawn foot env WAYLAND_DISPLAY="$1" foot --config=/dev/null --override=cursor.blink=no \
+        sh -c 'for i in 1 2 3 4 5 6 7; do printf "\033[4${i}m    "; done; exec sleep 1000'
+    screen_settle host "$LOGS/$2.png" 30 || fail "$2: foot does not settle"
+    stop foot
+    until_true 10 screen_is host "$WORK/host.empty.png" || fail "the window stays on the screen"
 }
 
 e2e_main "$@"

@@ -261,7 +261,11 @@ static bool move_part(
 		say(border, &part->surface, "commit", NULL);
 }
 
-/* The parts fill @outer but for @inner: top, bottom, left, right. */
+/*
+ * The parts fill @outer but for @inner: top, right, bottom, left, each with the corner where it
+ * begins. Longer ones would be cut by sway 1.7, which takes a window's offset from the width of all
+ * it has.
+ */
 static bool move_parts(struct border *border, const struct rectangle *inner,
 	const struct rectangle *outer, bool shown)
 {
@@ -269,10 +273,10 @@ static bool move_parts(struct border *border, const struct rectangle *inner,
 		      bottom = outer->y + outer->height, inner_right = inner->x + inner->width,
 		      inner_bottom = inner->y + inner->height;
 	const struct rectangle places[BORDER_N_PARTS] = {
-		rectangle_of(left, top, right, inner->y),
-		rectangle_of(left, inner_bottom, right, bottom),
-		rectangle_of(left, inner->y, inner->x, inner_bottom),
-		rectangle_of(inner_right, inner->y, right, inner_bottom),
+		rectangle_of(left, top, inner_right, inner->y),
+		rectangle_of(inner_right, top, right, inner_bottom),
+		rectangle_of(inner->x, inner_bottom, right, bottom),
+		rectangle_of(left, inner->y, inner->x, bottom),
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {

@@ -9,6 +9,8 @@
 
 void surface_leave(struct policy_surface *surface)
 {
+	for (struct policy_surface *at = surface->parent; at; at = at->parent)
+		at->tree_changed = true;
 	surface->parent = NULL;
 	surface->subsurface = NULL;
 	wl_list_remove(&surface->siblings);

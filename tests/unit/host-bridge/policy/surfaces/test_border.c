@@ -199,11 +199,12 @@ static void expect_border(const struct rectangle *inner, const struct rectangle 
 		      bottom = outer->height - top - inner->height;
 
 	assert_int_equal(heard.n_places, 4);
-	expect_rectangle(&heard.places[0], outer->x, outer->y, outer->width, top);
-	expect_rectangle(
-		&heard.places[1], outer->x, inner->y + inner->height, outer->width, bottom);
-	expect_rectangle(&heard.places[2], outer->x, inner->y, left, inner->height);
-	expect_rectangle(&heard.places[3], inner->x + inner->width, inner->y, right, inner->height);
+	const int64_t inner_right = inner->x + inner->width,
+		      inner_bottom = inner->y + inner->height;
+	expect_rectangle(&heard.places[0], outer->x, outer->y, left + inner->width, top);
+	expect_rectangle(&heard.places[1], inner_right, outer->y, right, top + inner->height);
+	expect_rectangle(&heard.places[2], inner->x, inner_bottom, inner->width + right, bottom);
+	expect_rectangle(&heard.places[3], outer->x, inner->y, left, inner->height + bottom);
 	expect_rectangle(&heard.geometry, inner->x - WIDTH, inner->y - WIDTH,
 		inner->width + 2 * WIDTH, inner->height + 2 * WIDTH);
 }
@@ -383,6 +384,11 @@ static void it_is_around_subsurfaces_that_come_before_the_window_has_their_size(
 	request("wl_subsurface", "set_desync", content.role, ARGS({0}));
 	show(content, 300, 201);
 	assert_int_equal(heard.n_taken_off, 1);
+	/* Where it ends the window is smaller again. */
+	show(content, 300, 200);
+	request("wl_subsurface", "destroy", content.role, ARGS({0}));
+	commit(window);
+	expect_around(0, 0, 10, 10);
 }
 
 /* --- popups --- */
@@ -510,10 +516,11 @@ static void hidden_parts_wait_at_the_edges(void **state)
 	configure_fullscreen(window, true);
 	show(window, 1280, 720);
 	assert_int_equal(heard.n_attached, 0);
-	expect_rectangle(&heard.places[0], 0, 0, 1280, WIDTH);
-	expect_rectangle(&heard.places[3], 1280 - WIDTH, WIDTH, WIDTH, 720 - 2 * WIDTH);
+	expect_rectangle(&heard.places[0], 0, 0, 1280 - WIDTH, WIDTH);
+	expect_rectangle(&heard.places[3], 0, WIDTH, WIDTH, 720 - WIDTH);
 	show(window, 5, 1);
-	expect_rectangle(&heard.places[0], 0, 0, 2, 1);
+	expect_rectangle(&heard.places[0], 3, 0, 2, 1);
+	expect_rectangle(&heard.places[1], 0, 0, 2, 1);
 }
 
 static void where_guests_may_not_ask_they_are_answered(void **state)
