@@ -158,8 +158,7 @@ static bool parse(struct settings *settings, int argc, char **argv, int *status)
 /* False (with a log line): a value is wrong. */
 static bool apply(const struct settings *settings)
 {
-	static const char *const sides[] = {"guest", "host", NULL};
-	int trace = options_list_has(settings->trace, sides, "guest");
+	int trace = options_trace_has(settings->trace, "guest");
 	enum log_level level = LOG_LEVEL_INFO;
 
 	if (settings->log_level && !log_level_from_name(settings->log_level, &level)) {
@@ -168,7 +167,7 @@ static bool apply(const struct settings *settings)
 		return false;
 	}
 	if (trace < 0) {
-		log_err("--trace may have guest and host in it, not %s", settings->trace);
+		log_err("--trace may have " OPTIONS_TRACE_WORDS " in it, not %s", settings->trace);
 		return false;
 	}
 	if (settings->device && settings->vhost_user) {

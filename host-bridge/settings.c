@@ -193,16 +193,15 @@ static bool parse_command_line(struct host_options *options, struct host_setting
 
 static bool apply_logging(const struct host_options *options)
 {
-	static const char *const sides[] = {"guest", "host", NULL};
 	enum log_level level = LOG_LEVEL_INFO;
 
 	if (options->log_level && !log_level_from_name(options->log_level, &level))
 		return refuse("log-level", options->log_level,
 			"not one of error, warn, info, debug and trace");
 	log_set_level(level);
-	int trace = options_list_has(options->trace, sides, "host");
+	int trace = options_trace_has(options->trace, "host");
 	if (trace < 0)
-		return refuse("trace", options->trace, "may have host and guest in it");
+		return refuse("trace", options->trace, "may have " OPTIONS_TRACE_WORDS " in it");
 	relay_set_trace(trace > 0);
 	return true;
 }

@@ -110,10 +110,9 @@ static bool parse_number(
 
 static bool apply(struct x11 *x11)
 {
-	static const char *const sides[] = {"guest", "host", "x11", NULL};
 	struct settings *settings = &x11->settings;
 	enum log_level level = LOG_LEVEL_INFO;
-	int trace = options_list_has(settings->trace, sides, "x11");
+	int trace = options_trace_has(settings->trace, "x11");
 	double scale = 0, dpi = 0, number = -1;
 	if (settings->log_level && !log_level_from_name(settings->log_level, &level)) {
 		log_err("--log-level must be error, warn, info, debug or trace, not %s",
@@ -121,7 +120,7 @@ static bool apply(struct x11 *x11)
 		return false;
 	}
 	if (trace < 0) {
-		log_err("--trace may have guest, host and x11 in it, not %s", settings->trace);
+		log_err("--trace may have " OPTIONS_TRACE_WORDS " in it, not %s", settings->trace);
 		return false;
 	}
 	if (!parse_number("scale", settings->scale, 1, SCALE_MAX / (double)SCALE_ONE, &scale) ||
@@ -174,7 +173,6 @@ static void end_life(struct x11 *x11, const char *why)
 	log_debug("the end: %s", why);
 	x11->past.commits += counters->commits;
 	x11->past.windows += counters->windows;
-	x11->past.copied_bytes += counters->copied_bytes;
 	life_destroy(x11->life);
 	x11->life = NULL;
 }
@@ -232,13 +230,11 @@ static void print_counters(const struct x11 *x11)
 	if (session) {
 		sum.commits += session->counters.commits;
 		sum.windows += session->counters.windows;
-		sum.copied_bytes += session->counters.copied_bytes;
 	}
 	fprintf(stderr,
-		"commits %" PRIu64 "\nwindows %" PRIu64 "\nwindows_now %u\nreplies_awaited %u\n"
-		"copied_bytes %" PRIu64 "\n",
+		"commits %" PRIu64 "\nwindows %" PRIu64 "\nwindows_now %u\nreplies_awaited %u\n",
 		sum.commits, sum.windows, session ? session->windows.count : 0,
-		session ? session->replies.count : 0, sum.copied_bytes);
+		session ? session->replies.count : 0);
 }
 
 /* The process */

@@ -146,6 +146,7 @@ static void handle_destroy(struct session *session, const void *data)
 {
 	const xcb_destroy_notify_event_t *event = data;
 	incoming_window_gone(session, event->window);
+	dnd_window_gone(session, event->window);
 	remove_window(session, event->window);
 }
 
@@ -423,7 +424,9 @@ static void advertise(struct session *session)
 		ATOM__NET_WM_WINDOW_TYPE_NORMAL, ATOM__NET_WM_WINDOW_TYPE_DIALOG,
 		ATOM__NET_WM_WINDOW_TYPE_SPLASH, ATOM__NET_WM_WINDOW_TYPE_UTILITY,
 		ATOM__GTK_FRAME_EXTENTS};
-	static const char name[] = "wayferry";
+	/* Java waits for a frame around its windows, and draws nothing, with window managers that
+	 * it does not know. This is one of those of which it knows that they give none. */
+	static const char name[] = "LG3D";
 	xcb_atom_t atoms[ARRAY_LENGTH(supported)];
 	xcb_window_t root = session_root(session);
 	for (size_t i = 0; i < ARRAY_LENGTH(supported); i++)

@@ -311,6 +311,12 @@ int options_list_has(const char *list, const char *const *words, const char *wor
 	return found;
 }
 
+int options_trace_has(const char *list, const char *side)
+{
+	static const char *const sides[] = {"guest", "host", "x11", NULL};
+	return options_list_has(list, sides, side);
+}
+
 bool options_parse_bytes(const char *text, unsigned long long *bytes)
 {
 	static const char suffixes[] = "KMGT";

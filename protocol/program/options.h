@@ -80,6 +80,13 @@ const char *options_set(const struct options_program *program, const char *name,
 int options_list_has(const char *list, const char *const *words, const char *word);
 
 /*
+ * Whether --trace's @list has @side in it, as options_list_has. All programs know the same words,
+ * as WAYFERRY_TRACE is of all of them.
+ */
+int options_trace_has(const char *list, const char *side);
+#define OPTIONS_TRACE_WORDS "guest, host and x11"
+
+/*
  * "64M", "1G", "4096": bytes (K, M, G, T are powers of 1024). false if it is no such number or over
  * 2^64.
  */

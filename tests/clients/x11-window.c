@@ -11,6 +11,8 @@
  *   message N TYPE WORD...               to the root; words may be atoms' names
  *   grab N | ungrab                      the pointer
  *   own N SELECTION                      and never answers for it
+ *   ask N SELECTION TARGET PROPERTY      and never takes the answer
+ *   askall N SELECTION TARGET...         by MULTIPLE; the answers' sizes are printed, -1: none
  *   flood N COUNT                        changes its title so often
  *   sleep MILLISECONDS | sync
  *
@@ -103,6 +105,39 @@ static void take_drop(struct client *client, const xcb_selection_notify_event_t 
 	xcb_send_event(client->x, 0, client->drag_source, 0, (const char *)&answer);
 }
 
+/* MULTIPLE: the pairs that were not converted have no target any more. */
+static void print_answers(struct client *client, const xcb_selection_notify_event_t *event)
+{
+	printf("%d %s", number_of(client, event->requestor),
+		event->property ? "answers" : "refused");
+	xcb_get_property_reply_t *pairs = xcb_get_property_reply(client->x,
+		xcb_get_property(client->x, 0, event->requestor, event->property, 0, 0, 2 * WORDS),
+		NULL);
+	uint32_t count = event->property && pairs ? pairs->value_len / 2 : 0;
+	const xcb_atom_t *atoms = count > 0 ? xcb_get_property_value(pairs) : NULL;
+	for (uint32_t i = 0; i < count; i++) {
+		xcb_get_property_reply_t *reply = xcb_get_property_reply(client->x,
+			xcb_get_property(
+				client->x, 1, event->requestor, atoms[2 * i + 1], 0, 0, 1 << 20),
+			NULL);
+		printf(" %d", atoms[2 * i] && reply ? xcb_get_property_value_length(reply) : -1);
+		free(reply);
+	}
+	printf("\n");
+	free(pairs);
+}
+
+static void take_selection(struct client *client, const xcb_selection_notify_event_t *event)
+{
+	if (event->selection == atom(client, "XdndSelection"))
+		take_drop(client, event);
+	else if (event->target == atom(client, "MULTIPLE"))
+		print_answers(client, event);
+	else
+		printf("%d %s\n", number_of(client, event->requestor),
+			event->property ? "answered" : "refused");
+}
+
 static void print_message(struct client *client, const xcb_client_message_event_t *event)
 {
 	if (event->type != atom(client, "WM_PROTOCOLS")) {
@@ -179,7 +214,7 @@ static void print_event(struct client *client, const xcb_generic_event_t *any)
 		print_message(client, event.message);
 		break;
 	case XCB_SELECTION_NOTIFY:
-		take_drop(client, (const xcb_selection_notify_event_t *)any);
+		take_selection(client, (const xcb_selection_notify_event_t *)any);
 		break;
 	case 0:
 		printf("error %d\n", ((const xcb_generic_error_t *)any)->error_code);
@@ -281,6 +316,31 @@ static void send_message(struct client *client, int number, char *rest)
 		(const char *)&event);
 }
 
+static void ask(struct client *client, int number, char *rest)
+{
+	uint32_t words[WORDS];
+	if (words_of(client, rest, words) == 3)
+		xcb_convert_selection(client->x, client->windows[number], words[0], words[1],
+			words[2], XCB_CURRENT_TIME);
+}
+
+static void ask_all(struct client *client, int number, char *rest)
+{
+	uint32_t words[WORDS], pairs[2 * WORDS];
+	char name[16];
+	uint32_t count = words_of(client, rest, words);
+	for (uint32_t i = 1; i < count; i++) {
+		snprintf(name, sizeof(name), "_ANSWER_%u", i);
+		pairs[2 * i - 2] = words[i];
+		pairs[2 * i - 1] = atom(client, name);
+	}
+	if (count < 2)
+		return;
+	set(client, number, "_PAIRS", "ATOM_PAIR", 32, 2 * (count - 1), pairs);
+	xcb_convert_selection(client->x, client->windows[number], words[0],
+		atom(client, "MULTIPLE"), atom(client, "_PAIRS"), XCB_CURRENT_TIME);
+}
+
 static void configure(struct client *client, int number, const char *rest)
 {
 	int values[4];
@@ -361,6 +421,10 @@ static void run(struct client *client, char *line)
 		client->mute[number] = true;
 	else if (strcmp(name, "own") == 0)
 		xcb_set_selection_owner(client->x, id, atom(client, rest), XCB_CURRENT_TIME);
+	else if (strcmp(name, "ask") == 0)
+		ask(client, number, rest);
+	else if (strcmp(name, "askall") == 0)
+		ask_all(client, number, rest);
 	else if (strcmp(name, "sync") == 0)
 		free(xcb_get_input_focus_reply(client->x, xcb_get_input_focus(client->x), NULL));
 	else if (strcmp(name, "flood") == 0)

@@ -33,9 +33,8 @@ struct session_settings {
 };
 
 struct session_counters {
-	uint64_t commits;      /* of surfaces */
-	uint64_t windows;      /* that were shown */
-	uint64_t copied_bytes; /* of pixels */
+	uint64_t commits; /* of surfaces */
+	uint64_t windows; /* that were shown */
 };
 
 /* Input that surfaces have. */
@@ -122,6 +121,7 @@ struct session {
 	struct drag_source *drag_source;
 	struct wl_list outgoing, incoming; /* outgoing::link, incoming::link */
 	struct wl_list requests;           /* incoming_request::link */
+	size_t spooled_bytes;              /* in memory, for X clients that take them slowly */
 
 	bool holding, released;
 	struct wl_event_source *hold_timer, *ack_timer;

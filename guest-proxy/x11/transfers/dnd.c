@@ -21,12 +21,10 @@
 #include "protocol/base/log.h"
 
 #define XDND_VERSION 5
-#define FINISH_MS 10000 /* that an X client has for taking what was dropped */
 
 struct dnd {
 	struct session *session;
 	struct relay_ref offer; /* NULL: nothing is over an X window */
-	struct wl_event_source *timer;
 	xcb_window_t target;
 	uint32_t version; /* that the target speaks; 0: not known, or none */
 	uint32_t serial;
@@ -61,17 +59,9 @@ static void tell(const struct dnd *dnd, enum atom type, const uint32_t words[4])
 static void end(struct dnd *dnd)
 {
 	struct session *session = dnd->session;
-	struct wl_event_source *timer = dnd->timer;
-	wl_event_source_timer_update(timer, 0);
 	relay_ref_set(&dnd->offer, NULL);
-	*dnd = (struct dnd){.session = session, .timer = timer};
+	*dnd = (struct dnd){.session = session};
 	selection_set_drag(session, NULL);
-}
-
-static int handle_timeout(void *data)
-{
-	end(data);
-	return 0;
 }
 
 /* To the target */
@@ -122,7 +112,6 @@ static void finish_drop(struct dnd *dnd)
 		return;
 	}
 	tell(dnd, ATOM_XdndDrop, (const uint32_t[4]){0, dnd->time});
-	wl_event_source_timer_update(dnd->timer, FINISH_MS);
 }
 
 /* From the target */
@@ -192,6 +181,12 @@ static void handle_aware(void *data, struct reply_subject subject, void *answer)
 	send_position(dnd);
 	if (dnd->dropped && !dnd->waiting)
 		finish_drop(dnd);
+}
+
+void dnd_window_gone(struct session *session, xcb_window_t window)
+{
+	if (session->dnd->offer.object && session->dnd->target == window)
+		end(session->dnd);
 }
 
 /* Events of Wayland; those of objects that Xwayland has pass */
@@ -279,7 +274,6 @@ static enum relay_verdict handle_drop(struct relay_message *message)
 	if (!dnd->offer.object || !session->x)
 		return RELAY_SWALLOW;
 	dnd->dropped = true;
-	wl_event_source_timer_update(dnd->timer, FINISH_MS);
 	if (!dnd->waiting)
 		finish_drop(dnd);
 	return RELAY_SWALLOW;
@@ -301,8 +295,7 @@ int dnd_init(struct session *session)
 	if (!session->dnd)
 		return -ENOMEM;
 	session->dnd->session = session;
-	session->dnd->timer = wl_event_loop_add_timer(session->loop, handle_timeout, session->dnd);
-	return session->dnd->timer ? 0 : -ENOMEM;
+	return 0;
 }
 
 void dnd_finish(struct session *session)
@@ -310,8 +303,6 @@ void dnd_finish(struct session *session)
 	if (!session->dnd)
 		return;
 	relay_ref_set(&session->dnd->offer, NULL);
-	if (session->dnd->timer)
-		wl_event_source_remove(session->dnd->timer);
 	free(session->dnd);
 	session->dnd = NULL;
 }

@@ -12,5 +12,7 @@ void dnd_finish(struct session *session);
 
 /* A client message to the window that we are as a source. */
 void dnd_message(struct session *session, const xcb_client_message_event_t *event);
+/* What was dropped on it it will not take any more. */
+void dnd_window_gone(struct session *session, xcb_window_t window);
 
 #endif

@@ -2,12 +2,18 @@
  * Selections of Wayland clients on their way to X.
  *
  * What fits in one property is written at once. More goes by INCR: a piece each time the requestor
- * has deleted the one before, and an empty one at the end. Meanwhile the pipe is not read.
+ * has deleted the one before, and an empty one at the end. Meanwhile the pipe is read on, up to
+ * SPOOL_BYTES for all: an owner that serves one after the other does not wait for a requestor that
+ * never answers, and nor do the others.
+ *
+ * Each may take as long as it likes. Only where there are too many, one that waits for its
+ * requestor is given up, the one that has stood still for the longest time.
  */
 #include "guest-proxy/x11/transfers/incoming.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "guest-proxy/x11/windows/window.h"
@@ -18,21 +24,46 @@
 
 #define INCOMING_MAX 64
 #define PIECE_BYTES (128 << 10) /* below what a request may have */
-#define IDLE_MS 10000
+#define SPOOL_BYTES (64 << 20)
 
 struct incoming {
-	struct wl_list link; /* session::incoming */
+	struct wl_list link; /* session::incoming, the last that moved first */
 	struct session *session;
 	struct incoming_request *request; /* NULL: answered, the pieces follow */
 	xcb_window_t requestor;
 	xcb_atom_t property, type;
 	int fd;
-	struct wl_event_source *source, *timer;
-	uint8_t *piece; /* PIECE_BYTES */
-	size_t bytes;
-	bool end;     /* of the pipe */
-	bool deleted; /* the requestor is ready for a piece */
+	struct wl_event_source *source;
+	uint8_t *data;
+	size_t room, start, bytes; /* of data; what has yet to be written */
+	bool end;                  /* of the pipe */
+	bool deleted;              /* the requestor is ready for a piece */
 };
+
+static void destroy(struct incoming *incoming);
+
+static struct incoming *find_idle(struct session *session)
+{
+	struct incoming *incoming;
+	wl_list_for_each_reverse(incoming, &session->incoming, link)
+	{
+		if (!incoming->request)
+			return incoming;
+	}
+	return wl_list_empty(&session->incoming)
+		? NULL
+		: wl_container_of(session->incoming.prev, incoming, link);
+}
+
+static void make_room(struct session *session, const struct wl_list *list)
+{
+	struct incoming *idle;
+	if (wl_list_length(list) < INCOMING_MAX || !(idle = find_idle(session)))
+		return;
+	log_limited(LOG_LEVEL_WARN,
+		"too many pastes in X: the one that stands still longest is given up");
+	destroy(idle);
+}
 
 /* Requests */
 
@@ -61,6 +92,7 @@ struct incoming_request *incoming_request_create(
 {
 	static uint32_t number;
 	struct incoming_request *request = NULL;
+	make_room(session, &session->requests);
 	if (wl_list_length(&session->requests) < INCOMING_MAX)
 		request = malloc(sizeof(*request));
 	if (!request) {
@@ -84,11 +116,27 @@ struct incoming_request *incoming_request_find(struct session *session, uint32_t
 	return NULL;
 }
 
-void incoming_request_done(struct incoming_request *request, bool ok)
+static void fail_pair(struct incoming_request *request, xcb_atom_t property)
 {
-	request->failed |= !ok;
+	for (uint32_t i = 0; i < request->n_pairs; i++) {
+		if (request->pairs[2 * i + 1] == property)
+			request->pairs[2 * i] = XCB_NONE;
+	}
+	request->pairs_failed++;
+}
+
+void incoming_request_done(struct incoming_request *request, xcb_atom_t property, bool ok)
+{
+	if (!ok && request->n_pairs > 0)
+		fail_pair(request, property);
+	else
+		request->failed |= !ok;
 	if (--request->pending > 0)
 		return;
+	if (request->pairs_failed > 0 && request->session->x)
+		xcb_change_property(request->session->x, XCB_PROP_MODE_REPLACE,
+			request->event.requestor, request->event.property, request->pairs_type, 32,
+			2 * request->n_pairs, request->pairs);
 	answer(request->session, &request->event, !request->failed);
 	wl_list_remove(&request->link);
 	free(request);
@@ -99,7 +147,7 @@ void incoming_request_done(struct incoming_request *request, bool ok)
 static void done(struct incoming *incoming, bool ok)
 {
 	if (incoming->request)
-		incoming_request_done(incoming->request, ok);
+		incoming_request_done(incoming->request, incoming->property, ok);
 	incoming->request = NULL;
 }
 
@@ -109,10 +157,9 @@ static void destroy(struct incoming *incoming)
 	done(incoming, false);
 	if (incoming->source)
 		wl_event_source_remove(incoming->source);
-	if (incoming->timer)
-		wl_event_source_remove(incoming->timer);
 	fd_close(&incoming->fd);
-	free(incoming->piece);
+	session->spooled_bytes -= incoming->room;
+	free(incoming->data);
 	wl_list_remove(&incoming->link);
 	struct incoming *other;
 	bool watched = window_find(session, incoming->requestor) != NULL;
@@ -126,10 +173,39 @@ static void destroy(struct incoming *incoming)
 
 static void write_piece(struct incoming *incoming)
 {
+	size_t bytes = incoming->bytes < PIECE_BYTES ? incoming->bytes : PIECE_BYTES;
 	xcb_change_property(incoming->session->x, XCB_PROP_MODE_REPLACE, incoming->requestor,
-		incoming->property, incoming->type, 8, (uint32_t)incoming->bytes, incoming->piece);
-	incoming->bytes = 0;
+		incoming->property, incoming->type, 8, (uint32_t)bytes,
+		incoming->data + incoming->start);
+	incoming->start += bytes;
+	incoming->bytes -= bytes;
 	incoming->deleted = false;
+	if (incoming->bytes == 0)
+		incoming->start = 0;
+}
+
+/* Room behind what is there; false: there is none for now. */
+static bool grow(struct incoming *incoming)
+{
+	struct session *session = incoming->session;
+	if (incoming->start + incoming->bytes < incoming->room)
+		return true;
+	if (incoming->start > 0) {
+		memmove(incoming->data, incoming->data + incoming->start, incoming->bytes);
+		incoming->start = 0;
+		return true;
+	}
+	/* The first is everybody's. */
+	size_t more = incoming->room > 0 ? incoming->room : PIECE_BYTES;
+	if (incoming->room > 0 && session->spooled_bytes + more > SPOOL_BYTES)
+		return false;
+	uint8_t *data = realloc(incoming->data, incoming->room + more);
+	if (!data)
+		return false;
+	incoming->data = data;
+	incoming->room += more;
+	session->spooled_bytes += more;
+	return true;
 }
 
 /* Too much for one property: the requestor says when it wants the next piece. */
@@ -149,14 +225,15 @@ static void begin_pieces(struct incoming *incoming)
 /* What can be done with what was read. */
 static void advance(struct incoming *incoming)
 {
-	wl_event_source_timer_update(incoming->timer, IDLE_MS);
-	if (incoming->request && incoming->end) {
+	wl_list_remove(&incoming->link);
+	wl_list_insert(&incoming->session->incoming, &incoming->link);
+	if (incoming->request && incoming->end && incoming->bytes <= PIECE_BYTES) {
 		write_piece(incoming);
 		done(incoming, true);
 		destroy(incoming);
 		return;
 	}
-	if (incoming->request && incoming->bytes == PIECE_BYTES)
+	if (incoming->request && incoming->bytes >= PIECE_BYTES)
 		begin_pieces(incoming);
 	if (!incoming->request && incoming->deleted && (incoming->bytes > 0 || incoming->end)) {
 		bool last = incoming->bytes == 0;
@@ -166,21 +243,22 @@ static void advance(struct incoming *incoming)
 			return;
 		}
 	}
-	bool reading = !incoming->end && incoming->bytes < PIECE_BYTES;
+	bool reading = !incoming->end && grow(incoming);
 	wl_event_source_fd_update(incoming->source, reading ? WL_EVENT_READABLE : 0);
 }
 
 static int handle_readable(int fd, uint32_t mask, void *data)
 {
 	struct incoming *incoming = data;
-	if (incoming->end || incoming->bytes == PIECE_BYTES) {
+	if (incoming->end || !grow(incoming)) {
 		/* A hang-up that is reported although nobody asked: wait for the requestor. */
 		wl_event_source_remove(incoming->source);
 		incoming->source = wl_event_loop_add_fd(
 			incoming->session->loop, incoming->fd, 0, handle_readable, incoming);
 		return 0;
 	}
-	ssize_t n = read(fd, incoming->piece + incoming->bytes, PIECE_BYTES - incoming->bytes);
+	size_t used = incoming->start + incoming->bytes;
+	ssize_t n = read(fd, incoming->data + used, incoming->room - used);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	if (n < 0) {
@@ -193,22 +271,14 @@ static int handle_readable(int fd, uint32_t mask, void *data)
 	return 0;
 }
 
-static int handle_idle(void *data)
-{
-	log_debug("a selection's transfer stands still: given up");
-	destroy(data);
-	return 0;
-}
-
 void incoming_start(struct incoming_request *request, xcb_atom_t property, xcb_atom_t type, int fd)
 {
 	struct session *session = request->session;
-	struct incoming *incoming = NULL;
-	if (wl_list_length(&session->incoming) < INCOMING_MAX)
-		incoming = calloc(1, sizeof(*incoming));
+	make_room(session, &session->incoming);
+	struct incoming *incoming = calloc(1, sizeof(*incoming));
 	if (!incoming) {
 		fd_close(&fd);
-		incoming_request_done(request, false);
+		incoming_request_done(request, property, false);
 		return;
 	}
 	*incoming = (struct incoming){
@@ -220,15 +290,11 @@ void incoming_start(struct incoming_request *request, xcb_atom_t property, xcb_a
 		.fd = fd,
 	};
 	wl_list_insert(&session->incoming, &incoming->link);
-	incoming->piece = malloc(PIECE_BYTES);
-	incoming->timer = wl_event_loop_add_timer(session->loop, handle_idle, incoming);
 	if (fd_set_nonblock(fd) == 0)
 		incoming->source = wl_event_loop_add_fd(
 			session->loop, fd, WL_EVENT_READABLE, handle_readable, incoming);
-	if (!incoming->piece || !incoming->timer || !incoming->source)
+	if (!incoming->source || !grow(incoming))
 		destroy(incoming);
-	else
-		wl_event_source_timer_update(incoming->timer, IDLE_MS);
 }
 
 void incoming_property(struct session *session, const xcb_property_notify_event_t *event)

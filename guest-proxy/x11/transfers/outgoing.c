@@ -4,6 +4,9 @@
  * Each has a window of its own as requestor, so that many may be under way. The owner answers with
  * a property: the data, or INCR, after which it writes the data piece by piece, each when the one
  * before was deleted. The next piece is fetched when the pipe has taken the last one.
+ *
+ * Each may take as long as it likes, until its reader or the selection's owner goes. Where there
+ * are too many, the one that has stood still for the longest time is given up.
  */
 #include "guest-proxy/x11/transfers/outgoing.h"
 
@@ -19,16 +22,15 @@
 
 #define OUTGOING_MAX 64
 #define PIECE_BYTES (256 << 10)
-#define IDLE_MS 10000 /* that an owner, or a reader, may do nothing */
 
 struct outgoing {
-	struct wl_list link; /* session::outgoing */
+	struct wl_list link; /* session::outgoing, the last that moved first */
 	struct session *session;
 	xcb_window_t window;
 	xcb_atom_t selection, target;
 	bool asked; /* the owner */
 	int fd;
-	struct wl_event_source *source, *timer;
+	struct wl_event_source *source;
 	uint8_t *piece;
 	size_t piece_bytes, written_bytes;
 	uint32_t offset_bytes; /* in the property */
@@ -44,8 +46,6 @@ static void destroy(struct outgoing *outgoing)
 {
 	if (outgoing->source)
 		wl_event_source_remove(outgoing->source);
-	if (outgoing->timer)
-		wl_event_source_remove(outgoing->timer);
 	if (outgoing->session->x)
 		xcb_destroy_window(outgoing->session->x, outgoing->window);
 	fd_close(&outgoing->fd);
@@ -65,11 +65,20 @@ static struct outgoing *find(struct session *session, xcb_window_t window)
 	return NULL;
 }
 
-static int handle_idle(void *data)
+static void touch(struct outgoing *outgoing)
 {
-	log_debug("a selection's transfer stands still: given up");
-	destroy(data);
-	return 0;
+	wl_list_remove(&outgoing->link);
+	wl_list_insert(&outgoing->session->outgoing, &outgoing->link);
+}
+
+static void make_room(struct session *session)
+{
+	if (wl_list_length(&session->outgoing) < OUTGOING_MAX)
+		return;
+	struct outgoing *oldest = wl_container_of(session->outgoing.prev, oldest, link);
+	log_limited(LOG_LEVEL_WARN,
+		"too many pastes from X: the one that stands still longest is given up");
+	destroy(oldest);
 }
 
 static void piece_done(struct outgoing *outgoing)
@@ -91,7 +100,7 @@ static void piece_done(struct outgoing *outgoing)
 static int handle_writable(int fd, uint32_t mask, void *data)
 {
 	struct outgoing *outgoing = data;
-	wl_event_source_timer_update(outgoing->timer, IDLE_MS);
+	touch(outgoing);
 	while (outgoing->piece && outgoing->written_bytes < outgoing->piece_bytes) {
 		ssize_t n = write(outgoing->fd, outgoing->piece + outgoing->written_bytes,
 			outgoing->piece_bytes - outgoing->written_bytes);
@@ -155,7 +164,7 @@ static void fetch(struct outgoing *outgoing)
 {
 	struct session *session = outgoing->session;
 	outgoing->waiting = outgoing->changed = false;
-	wl_event_source_timer_update(outgoing->timer, IDLE_MS);
+	touch(outgoing);
 	xcb_get_property_cookie_t cookie = xcb_get_property(session->x, 1, outgoing->window,
 		SESSION_ATOM(session, _WAYFERRY_SELECTION), XCB_GET_PROPERTY_TYPE_ANY,
 		outgoing->offset_bytes / 4, PIECE_BYTES / 4);
@@ -167,7 +176,6 @@ static void ask(struct outgoing *outgoing, xcb_timestamp_t time)
 {
 	struct session *session = outgoing->session;
 	outgoing->asked = true;
-	wl_event_source_timer_update(outgoing->timer, IDLE_MS);
 	xcb_convert_selection(session->x, outgoing->window, outgoing->selection, outgoing->target,
 		SESSION_ATOM(session, _WAYFERRY_SELECTION), time);
 }
@@ -186,7 +194,8 @@ void outgoing_start(struct session *session, xcb_atom_t selection, xcb_atom_t ta
 {
 	const uint32_t mask = XCB_EVENT_MASK_PROPERTY_CHANGE;
 	struct outgoing *outgoing = NULL;
-	if (session->managing && wl_list_length(&session->outgoing) < OUTGOING_MAX)
+	make_room(session);
+	if (session->managing)
 		outgoing = calloc(1, sizeof(*outgoing));
 	if (!outgoing) {
 		fd_close(&fd);
@@ -201,15 +210,11 @@ void outgoing_start(struct session *session, xcb_atom_t selection, xcb_atom_t ta
 	xcb_create_window(session->x, XCB_COPY_FROM_PARENT, outgoing->window, session_root(session),
 		0, 0, 1, 1, 0, XCB_WINDOW_CLASS_INPUT_ONLY, XCB_COPY_FROM_PARENT, XCB_CW_EVENT_MASK,
 		&mask);
-	outgoing->timer = wl_event_loop_add_timer(session->loop, handle_idle, outgoing);
 	if (fd_set_nonblock(fd) == 0)
 		outgoing->source =
 			wl_event_loop_add_fd(session->loop, fd, 0, handle_writable, outgoing);
-	if (!outgoing->timer || !outgoing->source) {
+	if (!outgoing->source)
 		destroy(outgoing);
-		return;
-	}
-	wl_event_source_timer_update(outgoing->timer, IDLE_MS);
 }
 
 bool outgoing_notified(struct session *session, const xcb_selection_notify_event_t *event)

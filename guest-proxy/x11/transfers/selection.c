@@ -25,8 +25,7 @@
 #include "protocol/base/log.h"
 
 #define N_SELECTIONS 3
-#define DRAG 2       /* the index of what is dragged, either way; dnd.h, drag_source.h */
-#define PAIRS_MAX 16 /* of MULTIPLE */
+#define DRAG 2 /* the index of what is dragged, either way; dnd.h, drag_source.h */
 
 /* The same twice, by other names. What is dragged has no device of its own. */
 static const struct protocol {
@@ -534,18 +533,18 @@ static void convert(struct selection *selection, struct incoming_request *reques
 	int fds[2];
 	if (target == SESSION_ATOM(session, TARGETS)) {
 		send_targets(selection, event, property);
-		incoming_request_done(request, true);
+		incoming_request_done(request, property, true);
 		return;
 	}
 	if (target == SESSION_ATOM(session, TIMESTAMP)) {
 		xcb_change_property(session->x, XCB_PROP_MODE_REPLACE, event->requestor, property,
 			XCB_ATOM_INTEGER, 32, 1, &selection->time);
-		incoming_request_done(request, true);
+		incoming_request_done(request, property, true);
 		return;
 	}
 	const char *mime = type_for(selection, target, &type);
 	if (!mime || !selection->offer->object.object || pipe2(fds, O_CLOEXEC) < 0) {
-		incoming_request_done(request, false);
+		incoming_request_done(request, property, false);
 		return;
 	}
 	session_send(session, selection->offer->object.object, "receive",
@@ -563,18 +562,24 @@ static void handle_pairs(void *data, struct reply_subject subject, void *answer)
 	if (!request)
 		return;
 	size_t count = reply && reply->format == 32 && selection && selection->offer
-		? min_u64((size_t)xcb_get_property_value_length(reply) / 8, PAIRS_MAX)
+		? min_u64((size_t)xcb_get_property_value_length(reply) / 8, INCOMING_PAIRS_MAX)
 		: 0;
-	const xcb_atom_t *pairs = count > 0 ? xcb_get_property_value(reply) : NULL;
+	if (count == 0) {
+		incoming_request_done(request, XCB_NONE, false);
+		return;
+	}
+	memcpy(request->pairs, xcb_get_property_value(reply), 8 * count);
+	request->n_pairs = (uint32_t)count;
+	request->pairs_type = reply->type;
 	request->pending += count;
 	for (size_t i = 0; i < count; i++) {
-		bool nested = pairs[2 * i] == SESSION_ATOM(session, MULTIPLE);
-		if (nested || pairs[2 * i + 1] == XCB_NONE)
-			incoming_request_done(request, false);
+		xcb_atom_t target = request->pairs[2 * i], property = request->pairs[2 * i + 1];
+		if (target == SESSION_ATOM(session, MULTIPLE) || property == XCB_NONE)
+			incoming_request_done(request, property, false);
 		else
-			convert(selection, request, pairs[2 * i], pairs[2 * i + 1]);
+			convert(selection, request, target, property);
 	}
-	incoming_request_done(request, count > 0);
+	incoming_request_done(request, XCB_NONE, true);
 }
 
 void selection_requested(struct session *session, const xcb_selection_request_event_t *event)
@@ -596,7 +601,7 @@ void selection_requested(struct session *session, const xcb_selection_request_ev
 	}
 	replies_expect(&session->replies,
 		xcb_get_property(session->x, 0, event->requestor, request->event.property,
-			XCB_GET_PROPERTY_TYPE_ANY, 0, 2 * PAIRS_MAX)
+			XCB_GET_PROPERTY_TYPE_ANY, 0, 2 * INCOMING_PAIRS_MAX)
 			.sequence,
 		handle_pairs, (struct reply_subject){.id = request->number});
 }

@@ -362,6 +362,13 @@ static void lists_are_of_known_words(void **state)
 		assert_int_equal(options_list_has(cases[i].list, words, "host"), cases[i].result);
 }
 
+static void all_programs_know_all_sides_of_traces(void **state)
+{
+	assert_int_equal(options_trace_has("x11", "x11"), 1);
+	assert_int_equal(options_trace_has("x11,host", "guest"), 0);
+	assert_int_equal(options_trace_has("x12", "guest"), -EINVAL);
+}
+
 static void bytes_are_parsed_with_suffixes(void **state)
 {
 	static const struct {
@@ -410,6 +417,7 @@ int main(void)
 		TEST(what_is_no_command_is_left),
 		TEST(a_command_that_lacks_its_word_says_so),
 		TEST(lists_are_of_known_words),
+		TEST(all_programs_know_all_sides_of_traces),
 		TEST(bytes_are_parsed_with_suffixes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
