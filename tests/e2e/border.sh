@@ -3,6 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 
 tests=(sway:8 fullscreen:7 weston:4 inside:7)
+full=(picture:12)
 
 BORDER='#cc0000'
 WINDOW='#00aa00' POPUP='#0000ff' DIALOG='#ffff00' COVER='#ff00ff'      # of tests/clients/framed
@@ -190,6 +191,32 @@ foot_shown() {
     screen_settle host "$LOGS/$2.png" 30 || fail "$2: foot does not settle"
     stop foot
     until_true 10 screen_is host "$WORK/host.empty.png" || fail "the window stays on the screen"
+}
+
+# ---- docs/border.png: two machines, and a menu. Left in $LOGS/border.png.
+
+test_picture() {
+    need foot
+    SWAY_CONFIG='default_border normal
+        font sans 10
+        for_window [app_id="wayferry.work.framed"] floating enable' sway_start host 800x400
+    picture_machine work '#cc0000' 'This terminal runs in the machine "work".'
+    picture_machine home '#1a7f37' 'This one runs in another machine, "home".'
+    BRIDGE=work
+    framed_start 260 110
+    tell popup 180 40 150 120
+    screen_settle host "$WORK/picture.png" 30 '#cc0000' "$WINDOW" "$POPUP" || fail "there is no picture"
+    convert "$WORK/picture.png" -fill '#d8d8d8' -opaque "$WINDOW" -fill '#f4f4f4' -opaque "$POPUP" -strip -alpha off \
+        +dither -colors 64 "png8:$LOGS/border.png"
+}
+
+# picture_machine NAME COLOUR TEXT: a machine, and a terminal in it.
+picture_machine() {
+    HOST_OPTIONS="--vm $1 --border $2,6" bridge_start host "$1"
+    # shellcheck disable=SC2016
+    spawn "foot-$1" env WAYLAND_DISPLAY="$1" foot --config=/dev/null --title="terminal" \
+        --override=cursor.blink=no --override=locked-title=yes sh -c 'printf "%s\n" "$0"; exec sleep 1000' "$3"
+    screen_settle host "$WORK/$1.png" 30 "$2" || fail "the terminal of $1 is not shown"
 }
 
 e2e_main "$@"
