@@ -16,6 +16,7 @@
 
 #include "host-bridge/confine/landlock.h"
 #include "host-bridge/cross_domain/compositor.h"
+#include "host-bridge/doctor_libvirt.h"
 #include "host-bridge/policy/policy.h"
 #include "host-bridge/render/renderer.h"
 #include "host-bridge/sandbox.h"
@@ -394,6 +395,9 @@ static const struct check checks[] = {
 	{"monitor", check_monitor, 0},
 	{"its device", check_monitor_device, 0},
 	{"KVM", check_kvm, 0},
+	{"libvirt", check_libvirt, 0},
+	{"its start of us", check_libvirt_description, 0},
+	{"its confinement", check_libvirt_confinement, 0},
 	{"socket's directory", check_socket_directory, 0},
 	{"service", check_unit, 0},
 };
@@ -404,9 +408,11 @@ int host_doctor_run(const struct host_doctor_settings *settings, FILE *out)
 		.settings = settings,
 		.missing = {"wl_compositor", "wl_shm", "xdg_wm_base"},
 	};
-	size_t n_failed = checks_run(checks, ARRAY_LENGTH(checks), &doctor, out);
+	size_t n_failed = settings->json
+		? checks_run_json(checks, ARRAY_LENGTH(checks), &doctor, out)
+		: checks_run(checks, ARRAY_LENGTH(checks), &doctor, out);
 
-	if (n_failed > 0)
+	if (n_failed > 0 && !settings->json)
 		fprintf(out, "\n%zu of %zu checks failed: guests would have no windows.\n",
 			n_failed, ARRAY_LENGTH(checks));
 	return n_failed > 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -19,6 +19,7 @@ struct host_doctor_settings {
 	bool wants_renderer; /* --renderer is not none */
 	enum sandbox_mode sandbox;
 	enum security_context_mode security_context;
+	bool json; /* the report is for programs */
 };
 
 /* Writes a line for each check to @out. The exit status: 0 when guests would have windows, else 1.

@@ -150,6 +150,8 @@ static bool parse_command_line(struct host_options *options, struct host_setting
 			.value = &settings->system_user, .of_command = true},
 		{"apply", NULL, "Of libvirt-xml: run virt-xml instead of printing the commands.",
 			.flag = &settings->apply, .of_command = true},
+		{"json", NULL, "Of doctor: report as JSON, for programs.", .flag = &settings->json,
+			.of_command = true},
 		{"qmp", "PATH",
 			"Of replace: the socket of QEMU's monitor (-qmp "
 			"unix:PATH,server=on,wait=off), for machines without libvirt.",

@@ -21,6 +21,7 @@ static int run_doctor(void *data)
 		.wants_renderer = settings->wants_renderer,
 		.sandbox = settings->renderer.sandbox,
 		.security_context = settings->security_context.mode,
+		.json = settings->json,
 	};
 	return host_doctor_run(&doctor, stdout);
 }

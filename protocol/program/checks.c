@@ -43,6 +43,51 @@ size_t checks_run(const struct check *checks, size_t n_checks, void *world, FILE
 	return n_failed;
 }
 
+/* Bytes that are no UTF-8 do not come here, but for names of files. */
+static void print_json_string(FILE *out, const char *text)
+{
+	putc('"', out);
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+		if (c == '"' || c == '\\')
+			fprintf(out, "\\%c", c);
+		else if (c < 0x20 || c == 0x7f)
+			fprintf(out, "\\u%04x", c);
+		else
+			putc(c, out);
+	}
+	putc('"', out);
+}
+
+size_t checks_run_json(const struct check *checks, size_t n_checks, void *world, FILE *out)
+{
+	static const char *const words[] = {
+		[CHECK_OK] = "ok",
+		[CHECK_SKIPPED] = "skipped",
+		[CHECK_WARNING] = "warning",
+		[CHECK_FAILED] = "failed",
+	};
+	size_t n_failed = 0;
+
+	fputs("[", out);
+	for (size_t i = 0; i < n_checks; i++) {
+		struct finding finding = {0};
+		enum check_result result = checks[i].run(world, &finding, checks[i].argument);
+		fprintf(out, "%s\n  {\"check\": ", i > 0 ? "," : "");
+		print_json_string(out, checks[i].noun);
+		fprintf(out, ", \"result\": \"%s\", \"found\": ", words[result]);
+		print_json_string(out, finding.found);
+		if (finding.remedy[0]) {
+			fputs(", \"remedy\": ", out);
+			print_json_string(out, finding.remedy);
+		}
+		fputs("}", out);
+		n_failed += result == CHECK_FAILED;
+	}
+	fputs("\n]\n", out);
+	return n_failed;
+}
+
 enum check_result finding_ok(struct finding *finding, const char *format, ...)
 {
 	va_list args;

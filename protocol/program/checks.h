@@ -32,6 +32,12 @@ struct check {
  */
 size_t checks_run(const struct check *checks, size_t n_checks, void *world, FILE *out);
 
+/*
+ * The same as JSON, for programs: an array with an object for each check, of the strings "check",
+ * "result" (ok, skipped, warning, failed), "found" and, where there is one, "remedy".
+ */
+size_t checks_run_json(const struct check *checks, size_t n_checks, void *world, FILE *out);
+
 /* Each fills in a part of @finding and returns the result, for "return finding_...". */
 enum check_result finding_ok(struct finding *finding, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -3,7 +3,7 @@
 # a user manager of systemd's.
 . "$(dirname "$0")/lib.sh"
 
-tests=(host:2 host-without-compositor:5 host-monitors:11 guest:2 guest-without-host:2 guest-without-compositor:2
+tests=(host:2 host-without-compositor:5 host-monitors:11 host-libvirt:1 guest:2 guest-without-host:2 guest-without-compositor:2
     bare:2 service:19)
 
 HOST=$WAYFERRY_BUILD/host-bridge/wayferry-host
@@ -114,6 +114,40 @@ test_host_monitors() {
     printf '#!/bin/sh\nexec /bin/sleep 60\n' >"$WORK/bin/qemu-system-x86_64"
     doctor 1 "${command[@]}"
     has FAILED monitor "does not end"
+}
+
+# report_of CHECK KEY: of the report as JSON.
+report_of() {
+    python3 -c 'import json, sys
+print(next(line for line in json.load(open(sys.argv[1])) if line["check"] == sys.argv[2]).get(sys.argv[3], ""))' "$REPORT" "$@"
+}
+
+test_host_libvirt() {
+    local command=(WAYLAND_DISPLAY=nobody XDG_CONFIG_HOME="$WORK/config" "$HOST" doctor)
+    mkdir -p "$WORK/bin" "$WORK/config/qemu/vhost-user"
+    doctor 1 "${command[@]}"
+    has skipped libvirt "no virsh"
+    has skipped "its start of us"
+    printf '#!/bin/sh\necho 8.1.0\n' >"$WORK/bin/virsh"
+    chmod +x "$WORK/bin/virsh"
+    doctor 1 "${command[@]}"
+    has warning libvirt "8.1.0 has no <qemu:override>"
+    printf '#!/bin/sh\necho 11.3.0\n' >"$WORK/bin/virsh"
+    # The first one that is for GPUs counts; those of other kinds do not.
+    echo '{"type": "fs", "binary": "/usr/bin/virtiofsd"}' >"$WORK/config/qemu/vhost-user/00-0.json"
+    echo '{"type": "gpu", "binary": "/usr/lib/qemu/vhost-user-gpu"}' >"$WORK/config/qemu/vhost-user/00-2.json"
+    doctor 1 "${command[@]}"
+    has ok libvirt 11.3.0
+    has warning "its start of us" "vhost-user-gpu, for 00-2.json"
+    remedy "its start of us" 10-wayferry.json
+    echo "{\"type\": \"gpu\", \"binary\": \"$HOST\"}" >"$WORK/config/qemu/vhost-user/00-1.json"
+    doctor 1 "${command[@]}"
+    has ok "its start of us" 00-1.json
+    # The same for programs: the words of the other report.
+    REPORT=$LOGS/report.json
+    env PATH="$WORK/bin" "${command[@]}" --json >"$REPORT"
+    [ "$(report_of libvirt result)" = ok ] && [ "$(report_of compositor result)" = failed ] || fail "the JSON has other results"
+    [[ $(report_of compositor remedy) = *--wayland-display* ]] || fail "the JSON has no remedy"
 }
 
 test_guest() {

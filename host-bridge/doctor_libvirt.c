@@ -1,0 +1,168 @@
+/* What `wayferry-host doctor` says of libvirt. */
+#include "host-bridge/doctor_libvirt.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host-bridge/machines/reply.h"
+#include "protocol/base/bytes.h"
+
+#define VIRSH_MS 10000
+#define OVERRIDE_MAJOR 8 /* libvirt has <qemu:override> since 8.2 */
+#define OVERRIDE_MINOR 2
+#define DESCRIPTION_BYTES (64 << 10)
+#define APPARMOR_LOCAL "/etc/apparmor.d/local/abstractions/libvirt-qemu"
+
+static bool has_libvirt(void)
+{
+	static char *const command[] = {"virsh", "--version", NULL};
+	char said[64];
+
+	return checks_capture(command, VIRSH_MS, said, sizeof(said)) == 0;
+}
+
+enum check_result check_libvirt(void *world, struct finding *finding, int argument)
+{
+	static char *const command[] = {"virsh", "--version", NULL};
+	unsigned major = 0, minor = 0;
+	char said[64];
+
+	if (checks_capture(command, VIRSH_MS, said, sizeof(said)) != 0)
+		return finding_skip(finding, "no virsh in $PATH: machines run without libvirt");
+	said[strcspn(said, "\n")] = 0;
+	sscanf(said, "%u.%u", &major, &minor);
+	if (major > OVERRIDE_MAJOR || (major == OVERRIDE_MAJOR && minor >= OVERRIDE_MINOR))
+		return finding_ok(finding,
+			"%s; wayferry-host libvirt-xml NAME has what a machine needs", said);
+	finding_found(finding, "%s has no <qemu:override>: it cannot start wayferry-host", said);
+	return finding_remedy(finding, CHECK_WARNING,
+		"let machines use a socket (wayferry-host libvirt-xml NAME --apply), or install "
+		"libvirt "
+		"8.2 or later");
+}
+
+/* Reads a text file of up to @size - 1 bytes; without one it is empty. */
+static void read_text(const char *path, char *text, size_t size)
+{
+	FILE *file = fopen(path, "re");
+	size_t n = file ? fread(text, 1, size - 1, file) : 0;
+
+	text[n] = 0;
+	if (file)
+		fclose(file);
+}
+
+/* The program of a description for GPUs. False: it is none. */
+static bool read_description(const char *path, char *program, size_t size)
+{
+	char *text = malloc(DESCRIPTION_BYTES), type[32];
+	bool good = text != NULL;
+
+	if (good) {
+		read_text(path, text, DESCRIPTION_BYTES);
+		good = reply_string(text, "type", type, sizeof(type)) && strcmp(type, "gpu") == 0 &&
+			reply_string(text, "binary", program, size);
+	}
+	free(text);
+	return good;
+}
+
+struct descriptions {
+	char directories[3][PATH_MAX]; /* the first one with a name wins */
+	char name[NAME_MAX + 1];       /* of the first description; empty: there is none */
+	char program[PATH_MAX];
+};
+
+static bool is_hidden(const struct descriptions *found, size_t directory, const char *name)
+{
+	char path[PATH_MAX + NAME_MAX + 2];
+
+	for (size_t i = 0; i < directory; i++) {
+		snprintf(path, sizeof(path), "%s/%s", found->directories[i], name);
+		if (found->directories[i][0] && access(path, F_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void look_into(struct descriptions *found, size_t directory)
+{
+	DIR *entries =
+		found->directories[directory][0] ? opendir(found->directories[directory]) : NULL;
+	char path[PATH_MAX + NAME_MAX + 2], program[PATH_MAX];
+	const struct dirent *entry;
+
+	while (entries && (entry = readdir(entries))) {
+		const char *name = entry->d_name, *dot = strrchr(name, '.');
+		if (!dot || strcmp(dot, ".json") != 0 || is_hidden(found, directory, name) ||
+			(found->name[0] && strcmp(name, found->name) >= 0))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", found->directories[directory], name);
+		if (!read_description(path, program, sizeof(program)))
+			continue;
+		snprintf(found->name, sizeof(found->name), "%s", name);
+		snprintf(found->program, sizeof(found->program), "%s", program);
+	}
+	if (entries)
+		closedir(entries);
+}
+
+static void find_descriptions(struct descriptions *found)
+{
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+
+	*found = (struct descriptions){
+		.directories = {"", "/etc/qemu/vhost-user", "/usr/share/qemu/vhost-user"}};
+	if (config && config[0] == '/')
+		snprintf(found->directories[0], PATH_MAX, "%s/qemu/vhost-user", config);
+	else if (home && home[0] == '/')
+		snprintf(found->directories[0], PATH_MAX, "%s/.config/qemu/vhost-user", home);
+	for (size_t i = 0; i < ARRAY_LENGTH(found->directories); i++)
+		look_into(found, i);
+}
+
+enum check_result check_libvirt_description(void *world, struct finding *finding, int argument)
+{
+	struct descriptions found;
+
+	if (!has_libvirt())
+		return finding_skip(finding, "there is no libvirt");
+	find_descriptions(&found);
+	const char *slash = strrchr(found.program, '/');
+	if (slash && strcmp(slash, "/wayferry-host") == 0 && access(found.program, X_OK) == 0)
+		return finding_ok(
+			finding, "%s is the first description of a program for GPUs", found.name);
+	if (!found.name[0])
+		finding_found(finding, "no description of a program for GPUs");
+	else
+		finding_found(finding, "libvirt would start %.200s, for %.100s", found.program,
+			found.name);
+	return finding_remedy(finding, CHECK_WARNING,
+		"for machines with <driver name='vhostuser'/>: mkdir -p ~/.config/qemu/vhost-user "
+		"&& ln -s "
+		"/usr/share/qemu/vhost-user/90-wayferry.json "
+		"~/.config/qemu/vhost-user/10-wayferry.json (see docs/libvirt.md)");
+}
+
+enum check_result check_libvirt_confinement(void *world, struct finding *finding, int argument)
+{
+	char enabled[4], rules[8192];
+
+	if (!has_libvirt())
+		return finding_skip(finding, "there is no libvirt");
+	read_text("/sys/module/apparmor/parameters/enabled", enabled, sizeof(enabled));
+	if (enabled[0] != 'Y' || access("/etc/apparmor.d/libvirt", F_OK) < 0)
+		return finding_ok(finding, "no AppArmor confines its machines");
+	read_text(APPARMOR_LOCAL, rules, sizeof(rules));
+	if (strstr(rules, "/wayferry/"))
+		return finding_ok(finding, "AppArmor has a rule for wayferry in " APPARMOR_LOCAL);
+	finding_found(finding,
+		"AppArmor confines machines of qemu:///system, and has no rule for wayferry");
+	return finding_remedy(finding, CHECK_WARNING,
+		"use qemu:///session, or write the line '/run/user/[0-9]*/wayferry/*.gpu rw,' "
+		"into " APPARMOR_LOCAL);
+}
