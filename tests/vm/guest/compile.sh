@@ -6,11 +6,11 @@ source=/usr/src/wayferry build=/var/tmp/build layer=/var/tmp/layer programs=/usr
 cd $build || exit
 ninja build.ninja      # what there is to build is asked next
 targets() {
-    ninja -t targets all | sed -n "s!^\($1\): c_LINKER.*!\1!p"
+    ninja -t targets all | sed -n "s!^\($1\): ${2:-c_LINKER}.*!\1!p"
 }
-tests=$(targets 'tests/\(clients\|bench\|vm\)/[^:]*')
+tests=$(targets '\(examples\|tests/\(clients\|bench\|vm\)\)/[^:]*')
 # shellcheck disable=SC2046,SC2086
-ninja $(targets '\(guest-proxy\|host-bridge\)/.*wayferry-[a-z0-9]*') $tests
+ninja $(targets '\(guest-proxy\|host-bridge\)/.*wayferry-[a-z0-9]*') $(targets 'tools/[^:]*' CUSTOM_COMMAND) $tests
 meson install --no-rebuild --destdir $layer
 
 # shellcheck disable=SC2086
