@@ -13,6 +13,7 @@
 #include "guest-proxy/dmabuf/dmabuf_globals.h"
 #include "guest-proxy/dmabuf/drm.h"
 #include "guest-proxy/dmabuf/explicit_sync.h"
+#include "guest-proxy/dmabuf/fence_sync.h"
 #include "guest-proxy/dmabuf/timeline.h"
 #include "guest-proxy/windows/buffer.h"
 #include "guest-proxy/windows/surface.h"
@@ -39,6 +40,7 @@ struct clients *clients_create(struct wl_event_loop *loop, struct gpu *gpu)
 		dmabuf_feedback_hooks,
 		drm_hooks,
 		explicit_sync_hooks,
+		fence_sync_hooks,
 		swapchain_hooks,
 		surface_hooks,
 		timeline_hooks,

@@ -40,7 +40,7 @@ struct connection {
 	 * the GPU. */
 	uint64_t frames, shared_frames, copied_bytes;
 	uint64_t dmabufs, dmabufs_refused, dmabuf_waits;
-	/* Commits with an acquire point, and those of them that waited for it. */
+	/* Commits with an acquire point or fence, and those of them that waited for it. */
 	uint64_t explicit_frames, explicit_waits;
 
 	bool held;       /* the relay holds a commit: nothing more is taken from the client */

@@ -14,6 +14,7 @@
 #include "guest-proxy/dmabuf/dmabuf_formats.h"
 #include "guest-proxy/dmabuf/dmabuf_state.h"
 #include "guest-proxy/dmabuf/drm.h"
+#include "guest-proxy/dmabuf/fence_sync.h"
 #include "guest-proxy/dmabuf/release_points.h"
 #include "guest-proxy/dmabuf/timeline.h"
 #include "protocol/base/bytes.h"
@@ -21,6 +22,7 @@
 #define DMABUF "zwp_linux_dmabuf_v1"
 #define DRM "wl_drm"
 #define DRM_VERSION 2
+#define FENCES "zwp_linux_explicit_synchronization_v1"
 #define SYNCOBJ "wp_linux_drm_syncobj_manager_v1"
 #define IMMEDIATE_VERSION 2 /* create_immed, which wl_drm's buffers are made with */
 #define DMABUF_MAX_VERSION 5
@@ -105,7 +107,9 @@ static enum relay_verdict handle_bind(struct relay_message *message)
 		return drm_bind(message);
 	if (strcmp(message->args[1].s, DMABUF) == 0)
 		return bind_manager(message);
-	return strcmp(message->args[1].s, SYNCOBJ) == 0 ? RELAY_SWALLOW : RELAY_FORWARD;
+	bool ours =
+		strcmp(message->args[1].s, SYNCOBJ) == 0 || strcmp(message->args[1].s, FENCES) == 0;
+	return ours ? RELAY_SWALLOW : RELAY_FORWARD;
 }
 
 /* The host has announced a pair to @message's object. */
@@ -152,19 +156,30 @@ static const struct own_global {
 } own_globals[] = {
 	{OWN_DRM_NAME, DRM, DRM_VERSION},
 	{OWN_SYNCOBJ_NAME, SYNCOBJ, 1},
+	{OWN_FENCES_NAME, FENCES, 2},
 };
 
 static bool is_own(uint32_t name)
 {
-	return name == OWN_DRM_NAME || name == OWN_SYNCOBJ_NAME;
+	for (size_t i = 0; i < ARRAY_LENGTH(own_globals); i++) {
+		if (own_globals[i].name == name)
+			return true;
+	}
+	return false;
 }
 
 /* Whether clients are told of it beside a linux-dmabuf of the host of @version. */
 static bool is_offered(
 	const struct own_global *own, const struct connection *connection, uint32_t version)
 {
-	return own->name == OWN_DRM_NAME ? version >= IMMEDIATE_VERSION
-					 : connection->gpu->syncobjs != NULL;
+	switch (own->name) {
+	case OWN_DRM_NAME:
+		return version >= IMMEDIATE_VERSION;
+	case OWN_SYNCOBJ_NAME:
+		return connection->gpu->syncobjs != NULL;
+	default:
+		return true;
+	}
 }
 
 /* Tells @registry of our globals, or of their end. */

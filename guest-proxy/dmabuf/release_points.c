@@ -1,5 +1,5 @@
 /*
- * The points that are to be signalled when the host's compositor releases a buffer.
+ * What is to be signalled when the host's compositor releases a buffer.
  *
  * wl_buffer.release does not say which commit it is about. A buffer that is committed once more
  * before it was released may be released for the first time while the second commit is on its way.
@@ -13,7 +13,9 @@
 
 struct release_point {
 	struct wl_list link;
-	struct sync_point point;
+	struct relay *relay;
+	struct sync_point point;   /* or */
+	struct relay_ref object;   /* a zwp_linux_buffer_release_v1 */
 	struct relay_ref callback; /* until it is done releases are not about this point */
 };
 
@@ -47,15 +49,18 @@ static int ask_for_callback(struct relay *relay, struct release_point *release)
 		"sync", (union wire_arg[]){{.object = callback}});
 }
 
-enum relay_verdict release_points_add(
-	struct wl_list *list, struct relay *relay, struct sync_point *point)
+static enum relay_verdict add(struct wl_list *list, struct relay *relay, struct sync_point *point,
+	struct relay_object *object)
 {
 	struct release_point *release = calloc(1, sizeof(*release));
 	bool again = !wl_list_empty(list);
 
 	if (release) {
+		release->relay = relay;
 		wl_list_insert(list->prev, &release->link);
-		sync_point_move(&release->point, point);
+		if (point)
+			sync_point_move(&release->point, point);
+		relay_ref_set(&release->object, object);
 	}
 	if (!release || (again && ask_for_callback(relay, release) < 0))
 		return relay_fail(
@@ -63,14 +68,32 @@ enum relay_verdict release_points_add(
 	return RELAY_FORWARD;
 }
 
-static void signal_first(struct wl_list *list)
+enum relay_verdict release_points_add(
+	struct wl_list *list, struct relay *relay, struct sync_point *point)
+{
+	return add(list, relay, point, NULL);
+}
+
+enum relay_verdict release_points_add_object(
+	struct wl_list *list, struct relay *relay, struct relay_object *object)
+{
+	return add(list, relay, NULL, object);
+}
+
+/* @tell: the connection goes on, and what was asked for is told. */
+static void signal_first(struct wl_list *list, bool tell)
 {
 	struct release_point *release = wl_container_of(list->next, release, link);
 
 	if (release->callback.object)
 		release->callback.object->data = NULL;
 	relay_ref_set(&release->callback, NULL);
-	sync_point_signal(&release->point);
+	if (release->point.timeline)
+		sync_point_signal(&release->point);
+	struct relay_object *object = release->object.object;
+	relay_ref_set(&release->object, NULL);
+	if (object && tell)
+		relay_send_named(release->relay, RELAY_DOWN, object, "immediate_release", NULL);
 	wl_list_remove(&release->link);
 	free(release);
 }
@@ -82,12 +105,12 @@ void release_points_signal(struct wl_list *list)
 	{
 		if (release->callback.object)
 			return; /* nor are those behind it */
-		signal_first(list);
+		signal_first(list, true);
 	}
 }
 
 void release_points_finish(struct wl_list *list)
 {
 	while (!wl_list_empty(list))
-		signal_first(list);
+		signal_first(list, false);
 }

@@ -1,4 +1,7 @@
-/* The points that are to be signalled when the host's compositor releases a buffer. */
+/*
+ * What is to be signalled when the host's compositor releases a buffer: points of timelines, and
+ * releases that were asked for (zwp_linux_buffer_release_v1).
+ */
 #ifndef GUEST_PROXY_DMABUF_RELEASE_POINTS_H
 #define GUEST_PROXY_DMABUF_RELEASE_POINTS_H
 
@@ -9,10 +12,14 @@
 enum relay_verdict release_points_add(
 	struct wl_list *list, struct relay *relay, struct sync_point *point);
 
+/* The same for a zwp_linux_buffer_release_v1. */
+enum relay_verdict release_points_add_object(
+	struct wl_list *list, struct relay *relay, struct relay_object *object);
+
 /* wl_buffer.release: signals those that it can be about. */
 void release_points_signal(struct wl_list *list);
 
-/* Nobody reads the buffer any more: signals all. */
+/* The connection ends: signals all points. */
 void release_points_finish(struct wl_list *list);
 
 /* wl_callback.done for @object, which only the host knows: whether it was one of ours. */

@@ -2,6 +2,7 @@
 #include "guest-proxy/gpu/syncobj.h"
 
 #include <errno.h>
+#include <linux/sync_file.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 
@@ -66,6 +67,12 @@ int syncobj_wait(struct syncobj_device *device, uint32_t handle, uint64_t point)
 	if (error < 0)
 		fd_close(&wait.fd);
 	return error < 0 ? error : wait.fd;
+}
+
+bool sync_file_check(int fd)
+{
+	struct sync_file_info info = {0};
+	return virtgpu_call(fd, SYNC_IOC_FILE_INFO, &info) == 0;
 }
 
 int syncobj_signal(struct syncobj_device *device, uint32_t handle, uint64_t point)

@@ -5,6 +5,7 @@
 #ifndef GUEST_PROXY_GPU_SYNCOBJ_H
 #define GUEST_PROXY_GPU_SYNCOBJ_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct syncobj_device;
@@ -27,6 +28,9 @@ void syncobj_release(struct syncobj_device *device, uint32_t handle);
  * who would do that. The caller's; or -errno.
  */
 int syncobj_wait(struct syncobj_device *device, uint32_t handle, uint64_t point);
+
+/* Whether @fd (borrowed) is a sync file: a fence that is readable when it is signalled. */
+bool sync_file_check(int fd);
 
 /* Signals @point, and all that come before it. 0 or -errno. */
 int syncobj_signal(struct syncobj_device *device, uint32_t handle, uint64_t point);

@@ -18,6 +18,7 @@
 #include "guest-proxy/dmabuf/dmabuf.h"
 #include "guest-proxy/dmabuf/dmabuf_wait.h"
 #include "guest-proxy/dmabuf/explicit_sync.h"
+#include "guest-proxy/dmabuf/fence_sync.h"
 #include "guest-proxy/windows/buffer.h"
 #include "guest-proxy/windows/paint.h"
 #include "guest-proxy/windows/swapchain.h"
@@ -37,6 +38,7 @@ struct surface {
 	struct dmabuf *dmabuf; /* PENDING_OTHER: a reference, or NULL */
 	bool attached;         /* the pending one is not null */
 	struct explicit_sync sync;
+	struct fence_sync fences;
 	int32_t attach_x, attach_y;
 	struct damage damage;
 	struct swapchain *swapchain;
@@ -52,6 +54,7 @@ static void destroy_surface(struct relay_object *object)
 	buffer_unref(surface->buffer);
 	dmabuf_unref(surface->dmabuf);
 	explicit_sync_finish(&surface->sync);
+	fence_sync_finish(&surface->fences);
 	damage_finish(&surface->damage);
 	free(surface);
 }
@@ -66,6 +69,7 @@ static enum relay_verdict handle_create_surface(struct relay_message *message)
 	surface->connection = connection_of(message->relay);
 	damage_init(&surface->damage);
 	explicit_sync_init(&surface->sync);
+	fence_sync_init(&surface->fences);
 	message->args[0].object->data = surface;
 	message->args[0].object->data_destroy = destroy_surface;
 	return RELAY_FORWARD;
@@ -154,6 +158,13 @@ static enum relay_verdict handle_get_sync(struct relay_message *message)
 	return explicit_sync_begin(&surface->sync, message);
 }
 
+/* zwp_linux_explicit_synchronization_v1.get_synchronization(id, surface) */
+static enum relay_verdict handle_get_fences(struct relay_message *message)
+{
+	struct surface *surface = message->args[1].object->data;
+	return fence_sync_begin(&surface->fences, message);
+}
+
 /* A swapchain for buffers like @buffer. False: no memory, or a buffer too large. */
 static bool update_swapchain(struct surface *surface, const struct buffer *buffer)
 {
@@ -230,6 +241,8 @@ static enum relay_verdict check_finished(struct surface *surface)
 
 	if (explicit_sync_on(&surface->sync))
 		return explicit_sync_commit(&surface->sync, relay, buffer, surface->dmabuf);
+	if (fence_sync_on(&surface->fences))
+		return fence_sync_commit(&surface->fences, relay, buffer, surface->dmabuf);
 	if (!surface->dmabuf || dmabuf_ready(surface->connection, surface->dmabuf))
 		return RELAY_FORWARD;
 	return relay_failure(relay) ? RELAY_FAILED : RELAY_HOLD;
@@ -306,5 +319,7 @@ const struct relay_hook surface_hooks[] = {
 	{"wl_surface", "commit", handle_commit, RELAY_DOWN},
 	{"wp_linux_drm_syncobj_manager_v1", "get_surface", handle_get_sync, RELAY_DOWN},
 	{"wp_viewporter", "get_viewport", handle_get_viewport, RELAY_DOWN},
+	{"zwp_linux_explicit_synchronization_v1", "get_synchronization", handle_get_fences,
+		RELAY_DOWN},
 	{0},
 };

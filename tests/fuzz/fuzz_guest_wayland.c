@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sync_file.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 #include "guest-proxy/dmabuf/dmabuf_state.h"
 #include "guest-proxy/dmabuf/drm.h"
 #include "guest-proxy/dmabuf/explicit_sync.h"
+#include "guest-proxy/dmabuf/fence_sync.h"
 #include "guest-proxy/dmabuf/timeline.h"
 #include "guest-proxy/gpu/syncobj.h"
 #include "guest-proxy/gpu/virtgpu_ioctl.h"
@@ -66,6 +68,8 @@ static const struct relay_ops ops = {.send = check_sent, .allow_global = registr
 int virtgpu_ioctl(int fd, unsigned long request, void *argument)
 {
 	static uint32_t last;
+	if (request == SYNC_IOC_FILE_INFO) /* pipes are sync files */
+		return fcntl(fd, F_GETPIPE_SZ) < 0 ? -EINVAL : 0;
 	switch (request) {
 	case DRM_IOCTL_GET_CAP:
 		((struct drm_get_cap *)argument)->value = 1;
@@ -104,6 +108,7 @@ static void make_world(void)
 		dmabuf_feedback_hooks,
 		drm_hooks,
 		explicit_sync_hooks,
+		fence_sync_hooks,
 		swapchain_hooks,
 		surface_hooks,
 		timeline_hooks,

@@ -40,7 +40,7 @@ static inline uint32_t relay_talk_number(uint8_t byte)
 {
 	static const uint32_t numbers[] = {UINT32_MAX, UINT32_C(1) << 31, INT32_MAX, 4096, 65536,
 		0x34325258, 0x34325241, UINT32_C(0xffff0001), UINT32_C(0xffff0002),
-		UINT32_C(0xffff0003)};
+		UINT32_C(0xffff0003), UINT32_C(0xffff0004)};
 	return byte < 240 ? byte : numbers[(byte - 240u) % ARRAY_LENGTH(numbers)];
 }
 
@@ -50,7 +50,7 @@ static inline const char *relay_talk_string(uint8_t byte)
 		"wl_data_device_manager", "xdg_wm_base", "wl_output", "wp_presentation",
 		"zwp_linux_dmabuf_v1", "zwp_tablet_manager_v2", "wl_subcompositor", "wl_drm",
 		"wp_viewporter", "wp_commit_timing_manager_v1", "text/plain", "", "unknown_v1",
-		"wp_linux_drm_syncobj_manager_v1"};
+		"wp_linux_drm_syncobj_manager_v1", "zwp_linux_explicit_synchronization_v1"};
 	return strings[byte % ARRAY_LENGTH(strings)];
 }
 

@@ -92,6 +92,12 @@ GUEST_SEEDS = {
     + piece(DOWN | FD, 5, 2, 7) + down(4, 1, 8) + piece(DOWN | FD, 8, 1, 0, 0, 64, 0, 0)
     + down(8, 3, 9, 16, 16, 0x34325258, 0) + down(5, 1, 10, 6) + COMMIT + COMMIT + down(9, 0) + up(7, 0) + up(8, 0, 0)
     + up(7, 0) + down(10, 1, 7, 0, 2),
+    # The same with fences. Every second handle is a fence and a dma-buf; pools take the others.
+    "fences": start("wl_compositor", "zwp_linux_dmabuf_v1", "wl_shm", version=1)
+    + down(2, 0, 0xFFFF0004, string("zwp_linux_explicit_synchronization_v1"), 2, 6) + down(3, 0, 7)
+    + piece(DOWN | FD, 5, 0, 8, 4096) + down(4, 1, 9) + piece(DOWN | FD, 9, 1, 0, 0, 64, 0, 0)
+    + down(9, 2, 16, 16, 0x34325258, 0) + up(7, 0, SERVER) + down(6, 1, 10, 7) + down(7, 1, SERVER, 0, 0) + down(10, 2, 11)
+    + piece(DOWN | FD, 5, 0, 12, 4096) + piece(DOWN | FD, 10, 1) + down(7, 6),
 }
 
 

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <linux/sync_file.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -164,6 +165,10 @@ static int get_cap(struct drm_get_cap *argument)
 
 int virtgpu_ioctl(int fd, unsigned long request, void *argument)
 {
+	if (request == SYNC_IOC_FILE_INFO) { /* pipes are sync files */
+		struct stat status;
+		return fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode) ? 0 : -ENOTTY;
+	}
 	mock_syncobj.drm = fd;
 	if (request == mock_syncobj.failing)
 		return mock_syncobj.failing_with;

@@ -16,25 +16,27 @@
 
 /* Globals */
 
+#define FENCES "global 4294901764 zwp_linux_explicit_synchronization_v1 2; "
+
 static void the_newest_version_is_offered_whatever_the_hosts_is(void **state)
 {
-	char text[128];
+	char text[256];
 	announce(3);
-	snprintf(text, sizeof(text), "global %u wl_drm 2; global 7 " DMABUF " %u; ", OWN_DRM_NAME,
-		dmabuf_version < 5 ? dmabuf_version : 5);
+	snprintf(text, sizeof(text), "global %u wl_drm 2; " FENCES "global 7 " DMABUF " %u; ",
+		OWN_DRM_NAME, dmabuf_version < 5 ? dmabuf_version : 5);
 	expect(&app, text);
 	bind_dmabuf(4);
 	expect(&host, "bind 7 " DMABUF " 3 3; sync 4; ");
 	again(state);
 	announce(1); /* without create_immed wl_drm has nothing to make buffers with */
-	snprintf(text, sizeof(text), "global 7 " DMABUF " %u; ", dmabuf_version);
+	snprintf(text, sizeof(text), FENCES "global 7 " DMABUF " %u; ", dmabuf_version);
 	expect(&app, text);
 }
 
 /* What clients make of it belongs to the first one. */
 static void of_two_globals_clients_see_one(void **state)
 {
-	char text[128];
+	char text[256];
 	announce(3);
 	app.said[0] = '\0';
 	app.n_said = 0;
@@ -49,11 +51,12 @@ static void of_two_globals_clients_see_one(void **state)
 	app.n_said = 0;
 
 	tell(host_registry, "global_remove", RIG_ARGS({.u = 7}));
-	snprintf(text, sizeof(text), "global_remove %u; global_remove 7; ", OWN_DRM_NAME);
+	snprintf(text, sizeof(text),
+		"global_remove %u; global_remove 4294901764; global_remove 7; ", OWN_DRM_NAME);
 	expect(&app, text);
 	tell(host_registry, "global", RIG_ARGS({.u = 9}, {.s = DMABUF}, {.u = 4}));
-	snprintf(text, sizeof(text), "global %u wl_drm 2; global 9 " DMABUF " %u; ", OWN_DRM_NAME,
-		dmabuf_version < 5 ? dmabuf_version : 5);
+	snprintf(text, sizeof(text), "global %u wl_drm 2; " FENCES "global 9 " DMABUF " %u; ",
+		OWN_DRM_NAME, dmabuf_version < 5 ? dmabuf_version : 5);
 	expect(&app, text);
 	bind_global(9, DMABUF, 4);
 	expect(&host, "bind 9 " DMABUF " 4 5; ");

@@ -132,14 +132,16 @@ static void commit(uint64_t acquire, uint64_t release)
 static void timelines_are_offered_where_the_kernel_has_them(void **state)
 {
 	struct syncobj_device *device = gpu.syncobjs;
-	char text[128];
+	char text[256];
 	announce(4);
 	snprintf(text, sizeof(text),
-		"global %u wl_drm 2; global %u " MANAGER " 1; global 7 " DMABUF " %u; ",
+		"global %u wl_drm 2; global %u " MANAGER " 1; global 4294901764 "
+		"zwp_linux_explicit_synchronization_v1 2; global 7 " DMABUF " %u; ",
 		UINT32_C(0xffff0002), OWN_SYNCOBJ_NAME, dmabuf_version);
 	expect(&app, text);
 	tell(host_registry, "global_remove", RIG_ARGS({.u = DMABUF_GLOBAL}));
-	snprintf(text, sizeof(text), "global_remove %u; global_remove %u; global_remove 7; ",
+	snprintf(text, sizeof(text),
+		"global_remove %u; global_remove %u; global_remove 4294901764; global_remove 7; ",
 		UINT32_C(0xffff0002), OWN_SYNCOBJ_NAME);
 	expect(&app, text);
 	tell(host_registry, "global",
