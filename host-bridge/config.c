@@ -113,7 +113,7 @@ static int handle_entry(void *data, const char *section, const char *key, const 
 	else if (section[0] == 0)
 		why = options_set(reading->program, entry->key, entry->value);
 	else if (strcmp(section, "policy") == 0)
-		why = policy_restrict(reading->config->policy, entry->key, entry->value);
+		why = policy_set_rule(reading->config->policy, entry->key, entry->value);
 	else if (strcmp(section, "limits") == 0)
 		why = quota_set(reading->config->quota, entry->key, entry->value);
 	else if (strcmp(section, "keys") == 0)

@@ -136,6 +136,7 @@ static bool open_host(struct host *host)
 	if (!host->device)
 		return false;
 	probe_compositor(host);
+	policy_warn_of_widening(&host->settings.policy);
 	return true;
 }
 

@@ -302,6 +302,7 @@ const struct policy_text policy_texts[] = {
 	{"zwp_text_input_v2", "set_preferred_language", keep_text},
 	{"zwp_text_input_v2", "set_surrounding_text", keep_text},
 	{"zwp_text_input_v3", "set_surrounding_text", keep_text},
+	{"zwlr_layer_shell_v1", "get_layer_surface", mark_app_id}, /* where it is allowed */
 	{"zxdg_importer_v1", "import", NULL}, /* a handle that the compositor made */
 	{"zxdg_importer_v2", "import_toplevel", NULL},
 	{"zxdg_toplevel_v6", "set_app_id", mark_app_id},

@@ -9,7 +9,7 @@ tests=(
     weston-terminal:4 weston-flower:4 weston-subsurfaces:17 gtk4-widget-factory:43 gtk3-widget-factory:35
     qt6:3 mpv:9 chromium:5
     foot:3 imv:4 sdl2:4 firefox:7 xwayland:4
-    command:4 late-compositor:4
+    command:4 late-compositor:4 widened:4
 )
 full=(silent-command:12)
 
@@ -256,6 +256,39 @@ test_late_compositor() {
     host_started --security-context require
     WAYLAND_DISPLAY=bridge limited 20 "$WAYFERRY_CLIENTS/shm-client" --frames 1 && fail "a window without a security context"
     grep -q 'it has no security contexts' "$LOGS/bridge-host.log" || fail "wayferry-host does not say what is missing"
+    bridge_stop
+}
+
+# ---- a machine that is trusted with more: a background of the desktop, by the layer shell
+
+background() {      # STATUS: how swaybg ends; none: it stays
+    spawn background env WAYLAND_DISPLAY=bridge swaybg -c '#7fa0c4'
+    until_true 20 "$@" || fail "swaybg does not do what was expected: $*"
+}
+
+# Sway's own background lies above: what the compositor is told has to do.
+layer_shown() {
+    grep -q 'up  -> zwlr_layer_surface_v1@.*ack_configure' "$LOGS/bridge-host.log" &&
+        grep -q 'up  -> wl_surface@.*commit' "$LOGS/bridge-host.log"
+}
+
+background_refused() {
+    ! alive "${PID[background]}"
+}
+
+test_widened() {
+    compositor_start sway host
+    bridge_start host
+    background background_refused
+    stop background
+    bridge_stop
+    grep -q 'zwlr_layer_shell_v1' "$LOGS/bridge-host.log" && fail "a warning without reason"
+    printf '[policy]\nzwlr_layer_shell_v1 = allow\n' >"$BASE/trusted.conf"
+    HOST_OPTIONS="--config $BASE/trusted.conf --trace host" bridge_start host
+    grep -q 'warn.*the configuration gives guests zwlr_layer_shell_v1, which draws outside windows' "$LOGS/bridge-host.log" ||
+        fail "nobody is warned"
+    background layer_shown
+    stop background
     bridge_stop
 }
 

@@ -32,10 +32,11 @@ struct policy_counters {
 
 #define POLICY_RESTRICTIONS_MAX 64
 
-/* What a configuration takes away from the table. */
+/* What a configuration takes away from the table, or adds to it. */
 struct policy_restriction {
 	const char *interface;
 	uint32_t max_version; /* 0: refused */
+	bool widens;          /* it is allowed, although the table refuses it */
 };
 
 struct policy {

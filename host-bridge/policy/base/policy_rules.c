@@ -10,6 +10,9 @@
 
 #include "protocol/base/bytes.h"
 
+#define LOG_MODULE "policy"
+#include "protocol/base/log.h"
+
 /* Why an interface is not for guests. */
 #define CAPTURE "reads the screen or other clients' windows"
 #define INPUT "injects input"
@@ -130,6 +133,20 @@ static const struct rule {
 	{"zwp_xwayland_keyboard_grab_manager_v1", 0, SHORTCUTS},
 };
 
+/* What a configuration may name together. */
+static const struct group {
+	const char *name, *interfaces[3];
+} groups[] = {
+	{"activation", {"xdg_activation_v1"}},
+	{"bell", {"xdg_system_bell_v1"}},
+	{"idle-inhibit", {"zwp_idle_inhibit_manager_v1"}},
+	{"pointer-lock", {"zwp_pointer_constraints_v1"}},
+	{"shortcuts-inhibit", {"zwp_keyboard_shortcuts_inhibit_manager_v1"}},
+	{"text-input",
+		{"zwp_text_input_manager_v1", "zwp_text_input_manager_v2",
+			"zwp_text_input_manager_v3"}},
+};
+
 static const struct rule *find_rule(const char *interface)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(rules); i++) {
@@ -139,68 +156,136 @@ static const struct rule *find_rule(const char *interface)
 	return NULL;
 }
 
-static const struct policy_restriction *find_restriction(
-	const struct policy *policy, const char *interface)
+static const char *add_restriction(
+	struct policy *policy, const char *interface, uint32_t max_version, bool widens)
 {
-	for (size_t i = 0; i < policy->n_restrictions; i++) {
-		if (strcmp(policy->restrictions[i].interface, interface) == 0)
-			return &policy->restrictions[i];
-	}
+	if (policy->n_restrictions == POLICY_RESTRICTIONS_MAX)
+		return "too many lines";
+	policy->restrictions[policy->n_restrictions++] =
+		(struct policy_restriction){interface, max_version, widens};
 	return NULL;
 }
 
-const char *policy_restrict(struct policy *policy, const char *interface, const char *limit)
+/* What the table refuses for a reason that a user can overrule. */
+static const char *widen(struct policy *policy, const struct rule *rule)
 {
-	const struct rule *rule = find_rule(interface);
+	static const char *const technical[] = {FENCES, DEVICE, FILES, REGISTRY};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(technical); i++) {
+		if (strcmp(rule->denied, technical[i]) == 0)
+			return "cannot be allowed: it would not work (see wayferry-host "
+			       "capabilities)";
+	}
+	if (!interface_find(rule->interface))
+		return "cannot be allowed: this build has no tables for it";
+	return add_restriction(policy, rule->interface, INT32_MAX, true);
+}
+
+static const char *set_rule(struct policy *policy, const struct rule *rule, const char *limit)
+{
 	unsigned long version = 0;
 	char *end;
 
-	if (!rule || rule->denied)
-		return "guests do not get this interface anyway (see --print-capabilities)";
-	if (policy->n_restrictions == POLICY_RESTRICTIONS_MAX)
-		return "too many restrictions";
+	if (strcmp(limit, "allow") == 0)
+		return rule->denied ? widen(policy, rule) : NULL;
+	if (rule->denied)
+		return "guests do not get this interface unless it says 'allow' (see wayferry-host "
+		       "capabilities)";
 	if (strcmp(limit, "deny") != 0) {
 		version = limit[0] >= '1' && limit[0] <= '9' ? strtoul(limit, &end, 10) : 0;
 		if (version == 0 || *end || version > INT32_MAX)
-			return "may be 'deny', or the highest version";
+			return "may be 'allow', 'deny', or the highest version";
 	}
-	policy->restrictions[policy->n_restrictions++] =
-		(struct policy_restriction){interface, (uint32_t)version};
-	return NULL;
+	return add_restriction(policy, rule->interface, (uint32_t)version, false);
+}
+
+static const char *set_group(struct policy *policy, const struct group *group, const char *limit)
+{
+	const char *why = NULL;
+
+	if (strcmp(limit, "allow") != 0 && strcmp(limit, "deny") != 0)
+		return "may be 'allow' or 'deny'";
+	for (size_t i = 0; i < ARRAY_LENGTH(group->interfaces) && group->interfaces[i] && !why;
+		i++) {
+		const struct rule *rule = find_rule(group->interfaces[i]);
+		if (!rule->denied || strcmp(limit, "allow") == 0)
+			why = set_rule(policy, rule, limit);
+	}
+	return why;
+}
+
+const char *policy_set_rule(struct policy *policy, const char *name, const char *limit)
+{
+	const struct rule *rule = find_rule(name);
+
+	if (rule)
+		return set_rule(policy, rule, limit);
+	for (size_t i = 0; i < ARRAY_LENGTH(groups); i++) {
+		if (strcmp(groups[i].name, name) == 0)
+			return set_group(policy, &groups[i], limit);
+	}
+	return "there is no such interface or group (see wayferry-host capabilities)";
+}
+
+void policy_warn_of_widening(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->n_restrictions; i++) {
+		const struct policy_restriction *line = &policy->restrictions[i];
+		if (line->widens)
+			log_warn("the configuration gives guests %s, which %s", line->interface,
+				find_rule(line->interface)->denied);
+	}
+}
+
+/* The strictest of what the configuration says, of which an interface and its group may be two. */
+static bool restrict_version(
+	const struct policy *policy, const struct rule *rule, uint32_t *version)
+{
+	bool widened = false;
+
+	for (size_t i = 0; i < policy->n_restrictions; i++) {
+		const struct policy_restriction *line = &policy->restrictions[i];
+		if (strcmp(line->interface, rule->interface) != 0)
+			continue;
+		widened |= line->widens;
+		*version = (uint32_t)min_u64(*version, line->max_version);
+	}
+	if (!rule->denied)
+		*version = (uint32_t)min_u64(*version, rule->max_version);
+	return *version > 0 && (!rule->denied || widened);
 }
 
 bool policy_allow_global(
 	const struct policy *policy, const struct interface *interface, uint32_t *version)
 {
 	const struct rule *rule = find_rule(interface->wl->name);
-	const struct policy_restriction *restriction =
-		find_restriction(policy, interface->wl->name);
 
-	if (!rule || rule->denied || !border_knows(&policy->border, rule->interface) ||
-		(restriction && restriction->max_version == 0))
-		return false;
-	if (restriction)
-		*version = (uint32_t)min_u64(*version, restriction->max_version);
-	*version = (uint32_t)min_u64(*version, rule->max_version);
-	return true;
+	return rule && border_knows(&policy->border, rule->interface) &&
+		restrict_version(policy, rule, version);
+}
+
+static void print_rule(const struct policy *policy, const struct rule *rule)
+{
+	const struct interface *interface = interface_find(rule->interface);
+	uint32_t version = interface ? (uint32_t)interface->wl->version : 0;
+	bool allowed = interface && policy_allow_global(policy, interface, &version);
+
+	if (allowed && rule->denied)
+		printf("allow  %s up to version %u, by the configuration, although it %s\n",
+			rule->interface, version, rule->denied);
+	else if (allowed)
+		printf("allow  %s up to version %u\n", rule->interface, version);
+	else if (rule->denied)
+		printf("deny   %s: %s\n", rule->interface, rule->denied);
+	else if (!interface)
+		printf("absent %s: this build has no tables for it\n", rule->interface);
+	else
+		printf("deny   %s: the configuration says so\n", rule->interface);
 }
 
 void policy_print_rules(const struct policy *policy)
 {
-	for (size_t i = 0; i < ARRAY_LENGTH(rules); i++) {
-		const struct rule *rule = &rules[i];
-		const struct interface *interface = interface_find(rule->interface);
-		if (rule->denied) {
-			printf("deny   %s: %s\n", rule->interface, rule->denied);
-		} else if (!interface) {
-			printf("absent %s: this build has no tables for it\n", rule->interface);
-		} else {
-			uint32_t version = (uint32_t)interface->wl->version;
-			if (policy_allow_global(policy, interface, &version))
-				printf("allow  %s up to version %u\n", rule->interface, version);
-			else
-				printf("deny   %s: the configuration says so\n", rule->interface);
-		}
-	}
+	for (size_t i = 0; i < ARRAY_LENGTH(rules); i++)
+		print_rule(policy, &rules[i]);
 	printf("deny   all others\n");
 }

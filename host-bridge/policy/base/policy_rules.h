@@ -6,10 +6,14 @@
 #include "host-bridge/policy/base/policy_connection.h"
 
 /*
- * Refuses an interface of the table (@limit "deny"), or its versions above a number. There is no
- * way to allow more. NULL, or what is wrong; borrows @interface.
+ * A line of the configuration: @name is an interface of the table or a group of them, which is
+ * refused (@limit "deny"), limited to versions up to a number, or, although the table refuses it,
+ * allowed ("allow"). NULL, or what is wrong.
  */
-const char *policy_restrict(struct policy *policy, const char *interface, const char *limit);
+const char *policy_set_rule(struct policy *policy, const char *name, const char *limit);
+
+/* A line of the log for each interface that is allowed although the table refuses it. */
+void policy_warn_of_widening(const struct policy *policy);
 
 /* Whether and up to which version a guest may see a global; the relay's allow_global. */
 bool policy_allow_global(

@@ -105,6 +105,42 @@ static void options_and_restrictions_are_read(void **state)
 	assert_true(allowed("wl_compositor", &version));
 }
 
+static void more_is_allowed_only_by_its_name(void **state)
+{
+	uint32_t version = 9;
+
+	path = file_path;
+	assert_false(allowed("zwlr_layer_shell_v1", &version));
+	write_file("[policy]\nzwlr_layer_shell_v1 = allow\nwl_seat = allow\n"
+		   "shortcuts-inhibit = allow\n");
+	assert_true(read_config());
+	assert_true(allowed("zwlr_layer_shell_v1", &version));
+	assert_int_equal(version, interface_find("zwlr_layer_shell_v1")->wl->version);
+	assert_true(allowed("wl_seat", &version));
+	assert_true(allowed("zwp_keyboard_shortcuts_inhibit_manager_v1", &version));
+	assert_false(allowed("zwp_input_method_v1", &version));
+	policy_warn_of_widening(&policy);
+}
+
+static void groups_stand_for_their_interfaces(void **state)
+{
+	uint32_t version;
+
+	path = file_path;
+	write_file("[policy]\ntext-input = deny\nactivation = allow\nidle-inhibit = deny\n"
+		   "pointer-lock = deny\nbell = deny\nshortcuts-inhibit = deny\n"
+		   "zwp_text_input_manager_v3 = allow\n");
+	assert_true(read_config());
+	assert_false(allowed("zwp_text_input_manager_v1", &version));
+	assert_false(allowed("zwp_text_input_manager_v3", &version)); /* the stricter line counts */
+	assert_false(allowed("zwp_idle_inhibit_manager_v1", &version));
+	assert_false(allowed("zwp_pointer_constraints_v1", &version));
+	assert_false(allowed("xdg_system_bell_v1", &version));
+	assert_false(allowed("zwp_keyboard_shortcuts_inhibit_manager_v1", &version));
+	assert_true(allowed("xdg_activation_v1", &version));
+	assert_true(allowed("zwp_relative_pointer_manager_v1", &version));
+}
+
 static void what_crosses_has_sections(void **state)
 {
 	const struct transfer_rule *kinds = policy.rules.kinds;
@@ -185,12 +221,16 @@ static void what_is_wrong_is_told_with_its_line(void **state)
 		{"window = 4G\nnonsense\n", ":1: window = 4G: there is no such option"},
 		{"[policy\n", ":1: neither"},
 		{"[options]\nstats = yes\n", ":2: stats = yes: there is no such section"},
-		{"[policy]\nwl_shell = no\n", ":2: wl_shell = no: may be 'deny', or"},
+		{"[policy]\nwl_shell = no\n", ":2: wl_shell = no: may be 'allow', 'deny', or"},
 		{"[policy]\nwl_shell = 0\n", ":2: wl_shell = 0: may be"},
 		{"[policy]\nwl_seat = 5x\n", ":2: wl_seat = 5x: may be"},
 		{"[policy]\nwl_seat = -1\n", ":2: wl_seat = -1: may be"},
 		{"[policy]\nwl_seat = 99999999999999999999\n", ": may be"},
-		{"[policy]\nwl_seats = deny\n", ":2: wl_seats = deny: guests do not get this"},
+		{"[policy]\nwl_seats = deny\n", ":2: wl_seats = deny: there is no such interface"},
+		{"[policy]\nwl_seats = allow\n", ":2: wl_seats = allow: there is no such"},
+		{"[policy]\nzwlr_screencopy_manager_v1 = allow\n", ": this build has no tables"},
+		{"[policy]\nwl_drm = allow\n", ": cannot be allowed: it would not work"},
+		{"[policy]\nbell = 1\n", ":2: bell = 1: may be 'allow' or 'deny'"},
 		{"[policy]\nzwlr_layer_shell_v1 = 4\n", ": guests do not get this"},
 		{"[policy]\nwl_seat = 5\nwl_seat = 6\n", ":3: wl_seat is set already"},
 	};
@@ -224,8 +264,8 @@ static void lines_that_are_too_long_are_not_cut(void **state)
 static void restrictions_are_bounded(void **state)
 {
 	for (size_t i = 0; i < POLICY_RESTRICTIONS_MAX; i++)
-		assert_null(policy_restrict(&policy, "wl_seat", "deny"));
-	assert_non_null(policy_restrict(&policy, "wl_seat", "deny"));
+		assert_null(policy_set_rule(&policy, "wl_seat", "deny"));
+	assert_non_null(policy_set_rule(&policy, "wl_seat", "deny"));
 }
 
 static void limits_of_the_machine_are_read(void **state)
@@ -249,6 +289,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(options_and_restrictions_are_read),
+		TEST(more_is_allowed_only_by_its_name),
+		TEST(groups_stand_for_their_interfaces),
 		TEST(what_crosses_has_sections),
 		TEST(limits_of_the_machine_are_read),
 		TEST(a_machine_with_a_name_has_a_file_of_its_own),

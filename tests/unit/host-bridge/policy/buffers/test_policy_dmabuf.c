@@ -205,7 +205,7 @@ static void a_restricted_linux_dmabuf_is_not_ours_either(void **state)
 {
 	uint32_t name, version;
 
-	assert_null(policy_restrict(&world.policy, "zwp_linux_dmabuf_v1", "2"));
+	assert_null(policy_set_rule(&world.policy, "zwp_linux_dmabuf_v1", "2"));
 	announce(false);
 	assert_string_equal(take_global(&name, &version), "wl_shm");
 	assert_string_equal(take_global(&name, &version), "zwp_linux_dmabuf_v1");
@@ -217,7 +217,7 @@ static void a_refused_linux_dmabuf_is_not_ours_either(void **state)
 {
 	uint32_t name, version;
 
-	assert_null(policy_restrict(&world.policy, "zwp_linux_dmabuf_v1", "deny"));
+	assert_null(policy_set_rule(&world.policy, "zwp_linux_dmabuf_v1", "deny"));
 	announce(false);
 	assert_string_equal(take_global(&name, &version), "wl_shm");
 	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_callback", "done", 0, args);
