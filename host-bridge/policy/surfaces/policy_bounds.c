@@ -128,6 +128,7 @@ static bool attach_nothing(struct relay *relay, struct policy_surface *surface)
 {
 	surface->buffer_width = surface->buffer_height = 0;
 	surface->width = surface->height = 0;
+	surface->attached = false;
 	return relay_send_named(relay, RELAY_UP, surface->object, "attach",
 		       (union wire_arg[]){{.object = NULL}, {.i = 0}, {.i = 0}}) == 0;
 }
@@ -143,11 +144,34 @@ static bool release_attached(struct relay *relay, const struct policy_surface *s
 	return relay_send_named(relay, RELAY_DOWN, buffer, "release", NULL) == 0;
 }
 
+/* What @surface was told since its last commit becomes what it shows. */
+static void take_state(struct policy_surface *surface)
+{
+	int64_t width = surface->width, height = surface->height;
+
+	if (surface->attached) {
+		surface->buffer_width = surface->attached_width;
+		surface->buffer_height = surface->attached_height;
+	}
+	update_size(surface);
+	if (surface->width != width || surface->height != height)
+		root_of(surface)->tree_resized = true;
+}
+
+/* Commits @surface, which has a parent, where its guest did not. */
+static bool commit_for_guest(struct relay *relay, struct policy_surface *surface)
+{
+	take_state(surface);
+	surface->attached = false;
+	surface->below_changed = false;
+	return relay_send_named(relay, RELAY_UP, surface->object, "commit", NULL) == 0;
+}
+
 /* Has a change below the root take effect at the root's next commit. */
-static bool commit_parents(struct relay *relay, const struct policy_surface *surface)
+static bool commit_parents(struct relay *relay, struct policy_surface *surface)
 {
 	for (surface = surface->parent; surface && surface->parent; surface = surface->parent) {
-		if (relay_send_named(relay, RELAY_UP, surface->object, "commit", NULL) < 0)
+		if (!commit_for_guest(relay, surface))
 			return false;
 	}
 	return true;
@@ -166,7 +190,7 @@ static bool bring_inside(struct relay *relay, struct policy_surface *child,
 			       (union wire_arg[]){{.i = child->x}, {.i = child->y}}) == 0 &&
 			commit_parents(relay, child);
 	}
-	return attach_nothing(relay, child) &&
+	return release_attached(relay, child) && attach_nothing(relay, child) &&
 		relay_send_named(relay, RELAY_UP, child->object, "commit", NULL) == 0 &&
 		commit_parents(relay, child);
 }
@@ -186,6 +210,43 @@ static bool check_below(struct relay *relay, struct policy_surface *parent, int6
 			return false;
 		if (!check_below(relay, child, x + child->x, y + child->y, bounds))
 			return false;
+	}
+	return true;
+}
+
+/*
+ * The same, until it holds: to move or take off a subsurface its parents are committed, which may
+ * show something that was not looked at. Each can change in that way once.
+ */
+static bool check_tree(
+	struct relay *relay, struct policy_surface *root, const struct rectangle *bounds)
+{
+	do {
+		root->tree_resized = false;
+		if (!check_below(relay, root, 0, 0, bounds))
+			return false;
+	} while (root->tree_resized);
+	return true;
+}
+
+/*
+ * Has everything below @parent take effect with its commit. Without that the compositor may show
+ * another size or place than the last one: what a subsurface's own subsurface was told waits for
+ * it.
+ */
+static bool settle_below(struct relay *relay, struct policy_surface *parent)
+{
+	struct policy_surface *child;
+
+	wl_list_for_each(child, &parent->children, siblings)
+	{
+		if (!settle_below(relay, child))
+			return false;
+		if (!child->below_changed)
+			continue;
+		if (!commit_for_guest(relay, child))
+			return false;
+		parent->below_changed = true;
 	}
 	return true;
 }
@@ -266,7 +327,7 @@ static bool commit_framed(struct relay *relay, struct policy_surface *window)
 	if (shown && (window->tree_changed || !rectangle_same(&bounds, &window->bounds))) {
 		window->tree_changed = false;
 		window->bounds = bounds;
-		if (!check_below(relay, window, 0, 0, &bounds))
+		if (!settle_below(relay, window) || !check_tree(relay, window, &bounds))
 			return false;
 		window->border->below = (struct rectangle){0};
 		add_below(window, 0, 0, &window->border->below);
@@ -291,7 +352,7 @@ static bool commit_root(struct relay *relay, struct policy_surface *root)
 		return true;
 	root->tree_changed = false;
 	root->bounds = bounds;
-	return check_below(relay, root, 0, 0, &bounds);
+	return check_tree(relay, root, &bounds);
 }
 
 /* A subsurface whose state takes effect at once. */
@@ -306,22 +367,24 @@ static bool commit_subsurface(struct relay *relay, struct policy_surface *surfac
 	place.y += surface->y;
 	if (!rectangle_within(&place, &bounds))
 		return release_attached(relay, surface) && attach_nothing(relay, surface);
-	return check_below(relay, surface, place.x, place.y, &bounds);
+	if (border_framed(root_of(surface)) && !settle_below(relay, surface))
+		return false;
+	root_of(surface)->tree_resized = false;
+	return check_below(relay, surface, place.x, place.y, &bounds) &&
+		(!root_of(surface)->tree_resized || check_tree(relay, root_of(surface), &bounds));
 }
 
 bool bounds_commit(struct relay *relay, struct policy_surface *surface)
 {
 	bool good = true;
 
-	if (surface->attached) {
-		surface->buffer_width = surface->attached_width;
-		surface->buffer_height = surface->attached_height;
-	}
-	update_size(surface);
+	take_state(surface);
+	surface->below_changed = false;
 	if (!surface->parent) {
 		good = commit_root(relay, surface);
 	} else {
 		root_of(surface)->tree_changed = true;
+		surface->parent->below_changed = true;
 		if (!is_synced(surface))
 			good = commit_subsurface(relay, surface);
 	}
@@ -334,8 +397,7 @@ bool bounds_desync(struct relay *relay, struct policy_surface *surface)
 	struct rectangle bounds;
 	struct policy_surface *root = root_of(surface);
 
-	return is_synced(surface) || !bounds_now(root, &bounds) ||
-		check_below(relay, root, 0, 0, &bounds);
+	return is_synced(surface) || !bounds_now(root, &bounds) || check_tree(relay, root, &bounds);
 }
 
 bool bounds_image(struct policy_surface *surface)
@@ -376,6 +438,7 @@ void bounds_move(struct policy_surface *surface, int32_t *x, int32_t *y)
 	int64_t origin_x, origin_y;
 
 	root->tree_changed = true;
+	surface->parent->below_changed = true;
 	if (bounds_of(root, &bounds)) {
 		parent_origin(surface, &origin_x, &origin_y);
 		*x = (int32_t)(moved(origin_x + *x, surface->width, bounds.x, bounds.width) -

@@ -41,6 +41,8 @@ struct policy_surface { /* relay_object.data of a wl_surface */
 	int32_t configured_width, configured_height; /* what the compositor wants; 0: nothing */
 	struct rectangle bounds; /* of the tree, at the last commit of its root */
 	bool tree_changed;       /* of a root: since then */
+	bool tree_resized;       /* of a root: while it is looked at */
+	bool below_changed;      /* what is below it, since its last commit */
 };
 
 /* relay_object.data of what extends a surface: wl_subsurface, for example. */

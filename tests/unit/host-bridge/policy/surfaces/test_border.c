@@ -391,6 +391,27 @@ static void it_is_around_subsurfaces_that_come_before_the_window_has_their_size(
 	expect_around(0, 0, 10, 10);
 }
 
+/* What the compositor shows of the inner one is larger than what it was told last. */
+static void nested_subsurfaces_show_what_they_were_told_last(void **state)
+{
+	struct test_surface window = create_window(), middle = create_subsurface(window),
+			    inner = create_subsurface(middle);
+	show(inner, 100, 50);
+	show(middle, 10, 10);
+	show(window, 200, 100);
+	assert_int_equal(heard.n_taken_off, 0);
+	show(inner, 10, 10); /* waits for the middle one */
+	request("wl_subsurface", "set_position", middle.role, ARGS({.i = 190}, {.i = 0}));
+	commit(window);
+	assert_int_equal(heard.n_commits, 2); /* of the middle one, too */
+	commit(window);
+	assert_int_equal(heard.n_commits, 1);
+	show(inner, 9, 9);
+	show(middle, 9, 9);
+	commit(window);
+	assert_int_equal(heard.n_commits, 1); /* the guest has done it */
+}
+
 /* --- popups --- */
 
 static struct test_surface create_popup(struct test_surface parent, uint32_t gravity)
@@ -699,6 +720,7 @@ int main(void)
 		TEST(subsurfaces_are_below_it_and_inside, set_up_border),
 		TEST(it_is_around_subsurfaces_that_come_before_the_window_has_their_size,
 			set_up_border),
+		TEST(nested_subsurfaces_show_what_they_were_told_last, set_up_border),
 		TEST(popups_have_their_own_and_are_where_they_were_asked_for, set_up_border),
 		TEST(places_are_relative_to_the_geometry, set_up_border),
 		TEST(a_window_with_the_whole_screen_has_it, set_up_border),

@@ -129,6 +129,23 @@ static void subsurfaces_that_keep_to_their_window_are_left_alone(void **state)
 	expect_commits(1);
 }
 
+/* To take the inner one off the middle one is committed, with what it was told until then. */
+static void what_is_committed_for_a_guest_is_looked_at(void **state)
+{
+	struct test_surface window = create_window(200, 150), middle = create_subsurface(window),
+			    inner = create_subsurface(middle);
+	show(inner, 50, 50);
+	show(middle, 50, 50);
+	commit(window);
+	attach(middle, 4000, 4000);
+	show(inner, 500, 500);
+	commit(window);
+	take_up("wl_surface", "attach");
+	take_up("wl_surface", "commit");
+	take_up("wl_surface", "commit");
+	expect_taken_off(2);
+}
+
 static void how_far_they_may_reach_is_a_limit_of_the_machine(void **state)
 {
 	struct test_surface window = create_window(200, 150), large = create_subsurface(window);
@@ -327,6 +344,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(subsurfaces_that_keep_to_their_window_are_left_alone),
+		TEST(what_is_committed_for_a_guest_is_looked_at),
 		TEST(how_far_they_may_reach_is_a_limit_of_the_machine),
 		TEST(a_subsurface_larger_than_its_window_is_not_shown),
 		TEST(one_that_needs_no_commit_of_its_parent_is_not_shown_at_once),
