@@ -87,7 +87,11 @@ static const char *set_keys(struct policy *policy, const char *key, const char *
 {
 	if (strcmp(key, "accelerators") == 0)
 		return chords_parse(&policy->accelerators, value);
-	return "there is accelerators";
+	if (strcmp(key, "copy") == 0)
+		return chords_parse(&policy->copy_chord, value);
+	if (strcmp(key, "paste") == 0)
+		return chords_parse(&policy->paste_chord, value);
+	return "there is accelerators, copy and paste";
 }
 
 /* An ini_handler. Faults are noted, not returned: what follows then depends on inih's version. */

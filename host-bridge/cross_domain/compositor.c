@@ -59,6 +59,7 @@ struct compositor {
 	uint64_t charged_objects, charged_bytes; /* to the machine's quota */
 	bool was_congested;                      /* drained() is owed */
 	bool write_ended; /* the compositor takes no more; it may still have something to say */
+	bool pushing;     /* what an end said is on its way through the relay */
 	bool ended;
 };
 
@@ -228,6 +229,8 @@ static int send_up(struct compositor *compositor, const uint8_t *bytes, size_t s
 			"the host compositor does not read");
 	if (blocked(compositor))
 		compositor->was_congested = true;
+	if (!compositor->pushing) /* on behalf of another connection: nobody flushes */
+		update_source(compositor);
 	return status;
 }
 
@@ -281,7 +284,9 @@ static int push(struct compositor *compositor, enum relay_end from, const uint8_
 	if (from == RELAY_DOWN)
 		compositor->connection.held = false;
 	compositor->connection.n_pieces = 0;
+	compositor->pushing = true;
 	int status = relay_push(compositor->relay, from, bytes, size, handles, n_handles);
+	compositor->pushing = false;
 	update_counters(compositor);
 	compositor->was_congested |= compositor->connection.held;
 	return status < 0 ? status : update_quota(compositor);

@@ -16,13 +16,26 @@
 #define MAX_OBJECTS 65536
 #define CONNECT_TIMEOUT_MS 10000
 
+/* Qubes' users know these two. */
+static void set_default_chords(struct policy *policy)
+{
+	if (!transfer_rules_have_hotkey(&policy->rules)) {
+		policy->copy_chord.n = policy->paste_chord.n = 0;
+		return;
+	}
+	if (policy->copy_chord.n == 0)
+		chords_parse(&policy->copy_chord, "Ctrl+Shift+C");
+	if (policy->paste_chord.n == 0)
+		chords_parse(&policy->paste_chord, "Ctrl+Shift+V");
+}
+
 bool policy_init(struct policy *policy)
 {
 	static const struct relay_hook none[] = {{0}};
 	const struct relay_hook *tables[] = {policy_buffer_hooks, policy_surface_hooks,
 		policy_region_hooks, policy_focus_hooks, policy_global_hooks, policy_dmabuf_hooks,
 		policy_text_hooks(), policy_pipe_hooks, policy_keyboard_hooks,
-		policy_clipboard_hooks, policy_offer_hooks,
+		policy_clipboard_hooks, policy_offer_hooks, policy_selection_hooks,
 		border_wanted(&policy->border) ? border_hooks : none,
 		policy->border.width_px > 0 ? border_popup_hooks : none, NULL, NULL};
 	struct relay_hook *fd_hooks = policy_fd_hooks_create(tables);
@@ -37,6 +50,7 @@ bool policy_init(struct policy *policy)
 	policy->keyboards = policy_keyboards_create();
 	if (!policy->app_id.before[0] && !policy->app_id.after[0] && !policy->app_id.no_text)
 		policy_mark_parse(&policy->app_id, POLICY_APP_ID);
+	set_default_chords(policy);
 	if (policy->max_objects == 0)
 		policy->max_objects = MAX_OBJECTS;
 	if (policy->connect_timeout_ms == 0)
@@ -96,6 +110,7 @@ void policy_print_counters(const struct policy *policy, FILE *out)
 		{"transfers to the host refused", counters->transfers_refused[TRANSFER_TO_HOST]},
 		{"transfers to the guest refused", counters->transfers_refused[TRANSFER_TO_GUEST]},
 		{"selections withheld from the guest", counters->offers_withheld},
+		{"selections withheld from the host", counters->sources_kept},
 		{"types of clipboards and drags withheld", counters->types_withheld},
 		{"chords withheld from the guest", counters->chords_withheld},
 	};

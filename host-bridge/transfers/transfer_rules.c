@@ -14,7 +14,8 @@ static const struct {
 	[TRANSFER_DRAG] = {"drags", "drag"},
 };
 
-static const char *const modes[] = {[TRANSFER_ALLOW] = "allow", [TRANSFER_DENY] = "deny"};
+static const char *const modes[] = {
+	[TRANSFER_ALLOW] = "allow", [TRANSFER_HOTKEY] = "hotkey", [TRANSFER_DENY] = "deny"};
 static const char *const ways[TRANSFER_N_WAYS] = {"to-guest", "to-host"};
 
 /*
@@ -48,15 +49,16 @@ bool transfer_rules_section(const char *section)
 	return find_section(section) < TRANSFER_N_KINDS;
 }
 
-static const char *set_mode(enum transfer_mode *mode, const char *value)
+static const char *set_mode(enum transfer_mode *mode, enum transfer_kind kind, const char *value)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(modes); i++) {
-		if (strcmp(value, modes[i]) == 0) {
+		if (strcmp(value, modes[i]) == 0 &&
+			(i != TRANSFER_HOTKEY || kind != TRANSFER_DRAG)) {
 			*mode = (enum transfer_mode)i;
 			return NULL;
 		}
 	}
-	return "may be allow or deny";
+	return kind == TRANSFER_DRAG ? "may be allow or deny" : "may be allow, hotkey or deny";
 }
 
 /* The next pattern of a list, which begins at **@list; its length, or 0 behind the last one. */
@@ -105,13 +107,31 @@ const char *transfer_rules_set(
 	struct transfer_rule *rule = &rules->kinds[kind];
 	for (enum transfer_way way = 0; way < TRANSFER_N_WAYS; way++) {
 		if (strcmp(key, ways[way]) == 0)
-			return set_mode(&rule->modes[way], value);
+			return set_mode(&rule->modes[way], kind, value);
 	}
 	if (strcmp(key, "mime") == 0)
 		return set_types(&rule->types, value);
 	if (strcmp(key, "uri-list") == 0)
 		return set_file_lists(&rule->file_lists, value);
 	return "there is to-guest, to-host, mime and uri-list";
+}
+
+bool transfer_rules_have_hotkey(const struct transfer_rules *rules)
+{
+	for (enum transfer_kind kind = 0; kind < TRANSFER_N_KINDS; kind++) {
+		for (enum transfer_way way = 0; way < TRANSFER_N_WAYS; way++) {
+			if (rules->kinds[kind].modes[way] == TRANSFER_HOTKEY)
+				return true;
+		}
+	}
+	return false;
+}
+
+bool transfer_rule_keeps_own(const struct transfer_rule *rule)
+{
+	return rule->modes[TRANSFER_TO_HOST] == TRANSFER_HOTKEY ||
+		(rule->modes[TRANSFER_TO_HOST] == TRANSFER_DENY &&
+			rule->modes[TRANSFER_TO_GUEST] != TRANSFER_ALLOW);
 }
 
 void transfer_rules_close(struct transfer_rules *rules, enum transfer_way way)

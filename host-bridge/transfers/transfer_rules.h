@@ -24,6 +24,7 @@ enum transfer_way {
 
 enum transfer_mode {
 	TRANSFER_ALLOW,
+	TRANSFER_HOTKEY, /* once for each time the user presses a chord; not for drags */
 	TRANSFER_DENY,
 };
 
@@ -46,6 +47,14 @@ bool transfer_rules_section(const char *section);
 /* Sets "@key = @value" of such a section; borrows @value. NULL, or what is wrong. */
 const char *transfer_rules_set(
 	struct transfer_rules *rules, const char *section, const char *key, const char *value);
+
+/* Whether a chord has any effect. */
+bool transfer_rules_have_hotkey(const struct transfer_rules *rules);
+/*
+ * Whether what the machine sets as its selection of that kind stays with the machine: it may not
+ * leave, or only by a chord, and nothing comes by itself that could take its place.
+ */
+bool transfer_rule_keeps_own(const struct transfer_rule *rule);
 
 /* Denies a way to all of them. */
 void transfer_rules_close(struct transfer_rules *rules, enum transfer_way way);

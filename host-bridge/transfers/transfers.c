@@ -23,6 +23,8 @@ struct transfers *transfers_create(void)
 	for (size_t i = 0; i < sizeof(secret); i++)
 		snprintf(transfers->secret + 2 * i, 3, "%02x", secret[i]);
 	wl_list_init(&transfers->sources);
+	wl_list_init(&transfers->devices);
+	wl_list_init(&transfers->proxies);
 	return transfers;
 }
 

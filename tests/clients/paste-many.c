@@ -2,7 +2,8 @@
  *
  * Opens a window, waits until it has the focus and with it an offer of the type, asks for the
  * contents once for each file before it reads any of them, then reads all of them as they come. (A
- * program that loses the focus loses the offer, so several programs cannot do this at once.)
+ * program that loses the focus loses the offer, so several programs cannot do this at once.) With
+ * --keyboard before the type it has a keyboard, which the seat must have.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -99,11 +100,14 @@ static void read_all(struct pollfd *pipes, const int *files, nfds_t count)
 
 int main(int argc, char **argv)
 {
+	bool keyboard = argc > 1 && strcmp(argv[1], "--keyboard") == 0;
+	argc -= keyboard;
+	argv += keyboard;
 	struct paste paste = {.type = argv[1]};
 	struct window window = {.handle_global = handle_global, .data = &paste};
 	nfds_t count = argc - 2;
 	if (argc < 3 || count > FILES_MAX) {
-		fprintf(stderr, "usage: paste-many TYPE FILE...\n");
+		fprintf(stderr, "usage: paste-many [--keyboard] TYPE FILE...\n");
 		return 2;
 	}
 	window_connect(&window);
@@ -114,6 +118,8 @@ int main(int argc, char **argv)
 	wl_data_device_add_listener(
 		wl_data_device_manager_get_data_device(paste.manager, window.seat),
 		&device_listener, &paste);
+	if (keyboard)
+		wl_seat_get_keyboard(window.seat);
 	window_create(&window, "paste-many", 64, 64);
 	struct window_buffer *buffer = window_next_buffer(&window);
 	window_commit(&window, buffer, 0, 0, window.width, window.height);

@@ -12,7 +12,7 @@ tests=(
     ten-guest-to-host:2 ten-host-to-guest:4 ten-guest-to-guest:5
     slow-reader:13
     leaving-reader-guest-to-host:5 leaving-reader-host-to-guest:5
-    not-to-guest:2 not-to-host:2 own-selection:3 types:3
+    not-to-guest:2 not-to-host:2 own-selection:3 types:3 kept-selection:3 hotkeys:6
 )
 
 SIZES=(0 1 4096 65536 70000 3000000 67108864)
@@ -262,6 +262,81 @@ test_types() {
     not offers_type host application/x-there || fail "the guest has not taken the selection"
     # wl-paste asks only for what is offered; what asks all the same gets nothing, which the unit tests show.
     clipboard_end
+}
+
+# Nothing crosses, either way; the machine's own windows still paste from each other.
+test_kept_selection() {
+    local type=application/x-wayferry-mine
+    configure 'clipboard = none'
+    clipboard_start
+    content 70000
+    copy host "$WORK/content" application/x-wayferry-secret
+    until_true 20 offers_type host application/x-wayferry-secret || fail "the host has no selection"
+    copy "$GUEST" "$WORK/content" "$type"
+    until_true 20 guest_sees "$type" || fail "the guest does not see its own"
+    not guest_sees application/x-wayferry-secret || fail "the guest sees the host's"
+    paste_into "$GUEST" "$WORK/pasted" "$type" || fail "the guest cannot paste its own"
+    cmp "$WORK/content" "$WORK/pasted" || fail "the contents differ"
+    offers_type host application/x-wayferry-secret || fail "the guest has changed the host's selection"
+    stop copy-mine
+    guest_types
+    [ ! -s "$WORK/types" ] || fail "the guest still sees types"
+    clipboard_end
+}
+
+# press CODE...: the keys are pressed in turn, and released again.
+press() {
+    { printf 'press %s\n' "$@"; printf 'release %s\n' "$@"; } >&"$KEYBOARD"
+}
+
+# Only with the chords, and once each.
+test_hotkeys() {
+    local type=application/x-wayferry-mine
+    configure '[clipboard]' 'to-guest = hotkey' 'to-host = hotkey'
+    clipboard_start
+    mkfifo "$WORK/keyboard"
+    spawn typing sh -c 'exec env WAYLAND_DISPLAY=host "$1" us <"$2"' sh "$WAYFERRY_CLIENTS/virtual-keyboard" "$WORK/keyboard"
+    exec {KEYBOARD}>"$WORK/keyboard"
+    content 70000
+    copy host "$WORK/content" application/x-wayferry-secret
+    until_true 20 offers_type host application/x-wayferry-secret || fail "the host has no selection"
+    copy "$GUEST" "$WORK/content" "$type"
+    until_true 20 guest_sees "$type" || fail "the guest does not see its own"
+    offers_type host application/x-wayferry-secret || fail "the guest has changed the host's selection"
+
+    spawn window env WAYLAND_DISPLAY="$GUEST" "$WAYFERRY_CLIENTS/paste-many" --keyboard no/type /dev/null
+    until_true 20 pressed_and_offered "$type" || fail "the chord does not let it out"
+    paste_into host "$WORK/pasted" "$type" || fail "the host cannot paste it"
+    cmp "$WORK/content" "$WORK/pasted" || fail "the contents differ"
+    stop window
+    copy "$GUEST" "$WORK/content" application/x-wayferry-next
+    until_true 20 guest_sees application/x-wayferry-next || fail "the guest does not see its next one"
+    not offers_type host application/x-wayferry-next || fail "what is copied next leaves without a chord"
+
+    copy host "$WORK/content" application/x-wayferry-theirs
+    until_true 20 offers_type host application/x-wayferry-theirs || fail "the host has no selection"
+    not guest_sees application/x-wayferry-theirs || fail "it enters without a chord"
+    spawn pasting env WAYLAND_DISPLAY="$GUEST" "$WAYFERRY_CLIENTS/paste-many" --keyboard application/x-wayferry-theirs \
+        "$WORK/pasted"
+    until_true 20 pressed_and_pasted || fail "the chord does not let it in"
+    cmp "$WORK/content" "$WORK/pasted" || fail "the contents differ"
+    not guest_sees application/x-wayferry-theirs || fail "a second transfer is let in"
+    exec {KEYBOARD}>&-
+    stop typing
+    stop copy-next
+    clipboard_end
+}
+
+# linux/input-event-codes.h: Ctrl, Shift and C or V. The window may not have the focus yet.
+pressed_and_offered() {
+    press 29 42 46
+    offers_type host "$1"
+}
+
+pressed_and_pasted() {
+    press 29 42 47
+    sleep 0.2
+    not alive "${PID[pasting]}"
 }
 
 SELECTION=''

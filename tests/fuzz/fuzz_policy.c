@@ -15,6 +15,7 @@
 
 #include "host-bridge/resources/resources.h"
 #include "host-bridge/policy/policy.h"
+#include "host-bridge/policy/transfers/policy_selections.h"
 #include "host-bridge/virtio/guest_memory.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
@@ -83,6 +84,8 @@ static void make_policies(void)
 		struct policy *policy = &world.policies[i];
 		policy->vm_name = "fuzz";
 		policy->border = borders[i];
+		assert(!transfer_rules_set(&policy->rules, "primary", "to-guest", "hotkey"));
+		assert(!transfer_rules_set(&policy->rules, "primary", "to-host", "hotkey"));
 		policy->max_objects = 64;
 		policy->quota = &world.quota;
 		assert(policy_init(policy));
@@ -195,6 +198,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	world.relay = relay_create(policy->hooks, &ops, &world, "fuzz", policy->max_objects);
 	assert(world.relay);
 	relay_talk(world.relay, data, size, new_handle);
+	selections_copy(world.relay, 1);
+	selections_paste(world.relay);
 	for (int i = 0; world.connection.held && !relay_failure(world.relay) && i < 100; i++) {
 		world.connection.held = false;
 		world.connection.n_pieces = 0;

@@ -27,6 +27,7 @@ struct policy_counters {
 	/* Of clipboards, primary selections and drags. */
 	uint64_t transfers_refused[TRANSFER_N_WAYS]; /* contents that were asked for, or all */
 	uint64_t types_withheld, offers_withheld;
+	uint64_t sources_kept;    /* selections that stayed with the machine */
 	uint64_t chords_withheld; /* presses of keys */
 };
 
@@ -49,6 +50,8 @@ struct policy {
 	int connect_timeout_ms;      /* how long a compositor may be too busy to accept; about */
 	struct transfer_rules rules; /* for clipboards and drags */
 	struct chords accelerators;  /* that guests never see */
+	/* Which let selections through once; by default Ctrl+Shift+C and V, where they do. */
+	struct chords copy_chord, paste_chord;
 	struct policy_restriction restrictions[POLICY_RESTRICTIONS_MAX];
 	size_t n_restrictions;
 	struct border_settings border;
@@ -97,6 +100,7 @@ struct policy_connection {
 	const uint64_t *turn_ends_ns; /* CLOCK_MONOTONIC; NULL: turns may take any time */
 	uint32_t n_pieces;            /* of long work, since the last relay_push */
 	struct policy_copy copy;
+	uint32_t n_own_offers;        /* that are not the compositor's (policy_selections.c) */
 	struct relay_ref focus;       /* the surface that has the keyboard */
 	bool held;                    /* a hook holds a request: there is more to do for it */
 	char text[POLICY_TEXT_BYTES]; /* a changed string argument, until its message is encoded */

@@ -14,6 +14,7 @@
 #include "host-bridge/policy/base/policy_files.h"
 #include "host-bridge/policy/keys/hooks.h"
 #include "host-bridge/policy/surfaces/hooks.h"
+#include "host-bridge/policy/transfers/policy_selections.h"
 #include "protocol/base/bytes.h"
 
 #define LOG_MODULE "policy"
@@ -26,7 +27,9 @@ struct key_set {
 
 struct policy_keyboards {
 	struct keymaps *keymaps;
-	struct key_set withheld;  /* of all keyboards, for windows that the focus comes to */
+	struct key_set withheld;       /* of all keyboards, for windows that the focus comes to */
+	const struct relay *acted_for; /* the last chord; only compared */
+	uint32_t acted_serial;
 	uint32_t entered[N_KEYS]; /* keys of an enter event, until its message is encoded */
 };
 
@@ -100,7 +103,7 @@ static enum relay_verdict handle_keymap(struct relay_message *message)
 	const struct policy_connection *connection = relay_data(message->relay);
 	const struct policy *policy = connection->policy;
 
-	if (policy->accelerators.n > 0) {
+	if (policy->accelerators.n > 0 || policy->copy_chord.n > 0) {
 		struct keyboard *keyboard = keyboard_for(message->object);
 		if (!keyboard)
 			return relay_fail(
@@ -139,6 +142,38 @@ static void withhold(const struct policy *policy, struct keyboard *keyboard, uin
 	key_set_put(&policy->keyboards->withheld, key, yes);
 }
 
+static bool is_kept(const struct policy *policy, const struct key_press *press)
+{
+	return chords_match(&policy->accelerators, press) ||
+		chords_match(&policy->copy_chord, press) ||
+		chords_match(&policy->paste_chord, press);
+}
+
+/* A client with several keyboards hears of a press as often, which has one serial. */
+static bool is_new(struct policy_keyboards *keyboards, const struct relay *relay, uint32_t serial)
+{
+	bool new = keyboards->acted_for != relay || keyboards->acted_serial != serial;
+
+	keyboards->acted_for = relay;
+	keyboards->acted_serial = serial;
+	return new;
+}
+
+/* What a chord is for, besides not reaching the guest. */
+static void act(
+	const struct policy *policy, struct relay_message *message, const struct key_press *press)
+{
+	bool copies = chords_match(&policy->copy_chord, press);
+
+	if ((!copies && !chords_match(&policy->paste_chord, press)) ||
+		!is_new(policy->keyboards, message->relay, message->args[0].u))
+		return;
+	if (copies)
+		selections_copy(message->relay, message->args[0].u);
+	else
+		selections_paste(message->relay);
+}
+
 /* wl_keyboard.key(serial, time, key, state) */
 static enum relay_verdict handle_key(struct relay_message *message)
 {
@@ -151,9 +186,11 @@ static enum relay_verdict handle_key(struct relay_message *message)
 	bool withheld = key_set_has(&keyboard->withheld, key);
 	if (state == WL_KEYBOARD_KEY_STATE_PRESSED) {
 		struct key_press press = keymap_press(keyboard->keymap, &keyboard->modifiers, key);
-		withheld = key < N_KEYS && chords_match(&policy->accelerators, &press);
+		withheld = key < N_KEYS && is_kept(policy, &press);
 		withhold(policy, keyboard, key, withheld);
 		policy->counters->chords_withheld += withheld;
+		if (withheld)
+			act(policy, message, &press);
 	} else if (state == WL_KEYBOARD_KEY_STATE_RELEASED && withheld) {
 		withhold(policy, keyboard, key, false);
 	}
@@ -186,8 +223,7 @@ static size_t leave_out(
 		const struct key_modifiers layout = {.group = keyboard->modifiers.group};
 		struct key_press press = keymap_press(keyboard->keymap, &layout, keys[i]);
 		press.held = held & ~press.own;
-		if (key_set_has(&policy->keyboards->withheld, keys[i]) ||
-			chords_match(&policy->accelerators, &press))
+		if (key_set_has(&policy->keyboards->withheld, keys[i]) || is_kept(policy, &press))
 			key_set_put(&withheld, keys[i], true);
 		else
 			keys[left++] = keys[i];

@@ -8,6 +8,7 @@
 /* Clipboards, primary selections and drags that leave the machine, and that enter it. */
 extern const struct relay_hook policy_clipboard_hooks[];
 extern const struct relay_hook policy_offer_hooks[];
+extern const struct relay_hook policy_selection_hooks[];
 
 /* Which of the two selections a data device, or a device of primary selections, is for. */
 enum transfer_kind policy_selection_kind(const struct relay_object *device);

@@ -1,15 +1,15 @@
 /*
  * Policy: clipboards, primary selections and drags that leave a machine.
  *
- * A source that may not become the desktop's selection, or be dragged, is told at once that it has
- * been replaced, and what the desktop has stays as it is. Of a source that may leave, the host can
- * ask for the types that may.
+ * A source that may not become the desktop's selection stays with the machine, or is told at once
+ * that it has been replaced, as one that may not be dragged is, and what the desktop has stays as
+ * it is. Of a source that may leave, the host can ask for the types that may.
  */
 #include <string.h>
 
 #include "host-bridge/policy/surfaces/hooks.h"
 #include "host-bridge/policy/transfers/hooks.h"
-#include "host-bridge/policy/transfers/policy_sources.h"
+#include "host-bridge/policy/transfers/policy_selections.h"
 
 #define LOG_MODULE "policy"
 
@@ -56,9 +56,14 @@ static bool may_leave(
 /* *device.set_selection(source, ...) */
 static enum relay_verdict handle_set_selection(struct relay_message *message)
 {
-	return may_leave(message, message->args[0].object, policy_selection_kind(message->object))
-		? RELAY_FORWARD
-		: RELAY_SWALLOW;
+	enum transfer_kind kind = policy_selection_kind(message->object);
+	struct relay_object *source = message->args[0].object;
+
+	if (transfer_rule_keeps_own(&policy_of(message)->rules.kinds[kind])) {
+		selection_keep(message->relay, source, kind);
+		return RELAY_SWALLOW;
+	}
+	return may_leave(message, source, kind) ? RELAY_FORWARD : RELAY_SWALLOW;
 }
 
 /* wl_data_device.start_drag(source, ...): without a source the drag stays with its client. */
@@ -73,11 +78,15 @@ static enum relay_verdict handle_start_drag(struct relay_message *message)
 /* *source.send(type, fd): the writing end of a pipe; the guest gets a pipe to write to. */
 static enum relay_verdict handle_send(struct relay_message *message)
 {
-	const struct source *source = source_of(message->object);
 	const char *type = message->args[0].s;
 
 	if (transfers_is_mark(type)) /* somebody asks for all types that there are */
 		return RELAY_SWALLOW;
+	if (!message->object->id[RELAY_DOWN]) {
+		selection_proxy_send(message);
+		return RELAY_SWALLOW;
+	}
+	const struct source *source = source_of(message->object);
 	if (!source_passes(source, type))
 		return policy_refuse_transfer(message, source ? source->kind : TRANSFER_CLIPBOARD,
 			TRANSFER_TO_HOST, type);
@@ -85,13 +94,25 @@ static enum relay_verdict handle_send(struct relay_message *message)
 	return RELAY_FORWARD;
 }
 
+/* *source.cancelled() */
+static enum relay_verdict handle_cancelled(struct relay_message *message)
+{
+	if (message->object->id[RELAY_DOWN])
+		return RELAY_FORWARD;
+	selection_proxy_end(message->relay, message->object);
+	return RELAY_SWALLOW;
+}
+
 const struct relay_hook policy_clipboard_hooks[] = {
 	{"gtk_primary_selection_device", "set_selection", handle_set_selection, RELAY_DOWN},
+	{"gtk_primary_selection_source", "cancelled", handle_cancelled, RELAY_UP},
 	{"gtk_primary_selection_source", "send", handle_send, RELAY_UP},
 	{"wl_data_device", "set_selection", handle_set_selection, RELAY_DOWN},
 	{"wl_data_device", "start_drag", handle_start_drag, RELAY_DOWN},
+	{"wl_data_source", "cancelled", handle_cancelled, RELAY_UP},
 	{"wl_data_source", "send", handle_send, RELAY_UP},
 	{"zwp_primary_selection_device_v1", "set_selection", handle_set_selection, RELAY_DOWN},
+	{"zwp_primary_selection_source_v1", "cancelled", handle_cancelled, RELAY_UP},
 	{"zwp_primary_selection_source_v1", "send", handle_send, RELAY_UP},
 	{0},
 };

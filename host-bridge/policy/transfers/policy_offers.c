@@ -7,27 +7,15 @@
  * that may enter, just before that. An offer of the machine's own has all types that its source
  * has, and the source serves it: what a machine's window copied its other windows may paste.
  */
+#include "host-bridge/policy/transfers/policy_offers.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <wayland-server-protocol.h>
 
 #include "host-bridge/policy/transfers/hooks.h"
-#include "host-bridge/policy/transfers/policy_sources.h"
-
-#define LOG_MODULE "policy"
 
 #define OFFER_BYTES ((uint64_t)64 << 10) /* of types; more are left out */
-
-struct offer { /* relay_object.data of an offer of the compositor's */
-	struct vm_quota *quota;
-	uint64_t charged_bytes;
-	struct mime_types types; /* until it is settled */
-	uint64_t own;            /* number of the machine's source that this is of; 0: the host's */
-	uint32_t source_actions, action;
-	bool has_source_actions, has_action;
-	bool settled; /* the client knows it */
-	enum transfer_kind kind;
-};
 
 static const struct policy *policy_of(const struct relay_message *message)
 {
@@ -48,6 +36,9 @@ static void destroy_offer(struct relay_object *object)
 
 	object->data = NULL;
 	drop_types(offer);
+	relay_ref_set(&offer->host, NULL);
+	if (offer->n_made)
+		--*offer->n_made;
 	free(offer);
 }
 
@@ -57,6 +48,7 @@ static bool is_clear(const struct policy *policy, enum transfer_kind kind)
 	const struct transfer_rule *rules = policy->rules.kinds;
 
 	return rules[kind].modes[TRANSFER_TO_GUEST] == TRANSFER_ALLOW &&
+		!transfer_rule_keeps_own(&rules[kind]) &&
 		(kind != TRANSFER_CLIPBOARD ||
 			transfer_rules_same(&rules[TRANSFER_CLIPBOARD], &rules[TRANSFER_DRAG],
 				TRANSFER_TO_GUEST));
@@ -78,19 +70,19 @@ static enum relay_verdict handle_data_offer(struct relay_message *message)
 	return offer->settled ? RELAY_FORWARD : RELAY_SWALLOW;
 }
 
-/* Of the host's: whether the guest may have it. */
-static bool enters(const struct policy *policy, const struct offer *offer, const char *type)
+bool offer_enters(const struct policy *policy, const struct offer *offer, const char *type)
 {
 	const struct transfer_rule *rule = &policy->rules.kinds[offer->kind];
 
-	return rule->modes[TRANSFER_TO_GUEST] == TRANSFER_ALLOW && transfer_rule_passes(rule, type);
+	return (offer->granted || rule->modes[TRANSFER_TO_GUEST] == TRANSFER_ALLOW) &&
+		transfer_rule_passes(rule, type);
 }
 
 /* @event of @object, with one argument. */
-static void tell(struct relay_message *message, struct relay_object *object, const char *event,
-	union wire_arg arg)
+static void tell(
+	struct relay *relay, struct relay_object *object, const char *event, union wire_arg arg)
 {
-	relay_send_named(message->relay, RELAY_DOWN, object, event, &arg);
+	relay_send_named(relay, RELAY_DOWN, object, event, &arg);
 }
 
 /* One more type of an offer that the client knows. */
@@ -100,7 +92,7 @@ static enum relay_verdict add_to_settled(
 	const struct policy *policy = policy_of(message);
 
 	if (!transfers_is_mark(type)) {
-		if (!offer->own && enters(policy, offer, type))
+		if (!offer->own && offer_enters(policy, offer, type))
 			return RELAY_FORWARD;
 		policy->counters->types_withheld++;
 		return RELAY_SWALLOW;
@@ -112,7 +104,7 @@ static enum relay_verdict add_to_settled(
 	offer->own = own->number;
 	for (size_t i = 0; i < own->types.n; i++) {
 		if (!source_passes(own, own->types.names[i]))
-			tell(message, message->object, "offer",
+			tell(message->relay, message->object, "offer",
 				(union wire_arg){.s = own->types.names[i]});
 	}
 	return RELAY_SWALLOW;
@@ -168,110 +160,92 @@ static enum relay_verdict handle_action(struct relay_message *message)
 
 /* --- what it is for --- */
 
-/* The client hears of @object and of those @types that may enter; @own: of all. */
-static void introduce(struct relay_message *message, struct relay_object *object,
-	const struct mime_types *types, bool own)
+/* The client hears of those of @types that may enter; of all where they are the machine's @own. */
+static void tell_types(
+	struct relay *relay, struct relay_object *object, const struct mime_types *types, bool own)
 {
-	const struct policy *policy = policy_of(message);
+	const struct policy_connection *connection = relay_data(relay);
 	const struct offer *offer = object->data;
 
-	tell(message, message->object, "data_offer", (union wire_arg){.object = object});
 	for (size_t i = 0; i < types->n; i++) {
-		if (own || enters(policy, offer, types->names[i]))
-			tell(message, object, "offer", (union wire_arg){.s = types->names[i]});
+		if (own || offer_enters(connection->policy, offer, types->names[i]))
+			tell(relay, object, "offer", (union wire_arg){.s = types->names[i]});
 		else
-			policy->counters->types_withheld++;
+			connection->policy->counters->types_withheld++;
 	}
-	if (offer->has_source_actions)
-		tell(message, object, "source_actions",
-			(union wire_arg){.u = offer->source_actions});
-	if (offer->has_action)
-		tell(message, object, "action", (union wire_arg){.u = offer->action});
 }
 
-/* The offer @object is a @kind. False: the client does not get to know it. */
-static bool settle(
-	struct relay_message *message, struct relay_object *object, enum transfer_kind kind)
+void offer_settle(struct relay *relay, struct relay_object *device, struct relay_object *object,
+	enum transfer_kind kind)
 {
-	const struct policy *policy = policy_of(message);
+	const struct policy_connection *connection = relay_data(relay);
 	struct offer *offer = object ? object->data : NULL;
 
 	if (offer)
 		offer->kind = kind;
 	if (!offer || offer->settled)
-		return true;
-	const struct source *own = source_by_number(policy->transfers, offer->own);
+		return;
+	const struct source *own = source_by_number(connection->policy->transfers, offer->own);
 	offer->own = own ? own->number : 0;
-	/* A drag goes on over the machine's windows, so its offer comes, without types. */
-	if (!own && kind != TRANSFER_DRAG &&
-		policy->rules.kinds[kind].modes[TRANSFER_TO_GUEST] != TRANSFER_ALLOW)
-		return false;
 	offer->settled = true;
-	introduce(message, object, own ? &own->types : &offer->types, own);
+	tell(relay, device, "data_offer", (union wire_arg){.object = object});
+	tell_types(relay, object, own ? &own->types : &offer->types, own);
+	if (offer->has_source_actions)
+		tell(relay, object, "source_actions", (union wire_arg){.u = offer->source_actions});
+	if (offer->has_action)
+		tell(relay, object, "action", (union wire_arg){.u = offer->action});
 	drop_types(offer);
-	return true;
 }
 
-/* *device.selection(offer) */
-static enum relay_verdict handle_selection(struct relay_message *message)
+struct relay_object *offer_make(struct relay *relay, struct relay_object *device,
+	const struct source *source, struct relay_object *host, bool granted, uint32_t *n_made)
 {
-	struct relay_object *object = message->args[0].object;
+	const struct policy_connection *connection = relay_data(relay);
+	const uint16_t opcode = relay_opcode(device->interface, RELAY_UP, "data_offer");
+	const struct interface *interface =
+		interface_find(device->interface->wl->events[opcode].types[0]->name);
+	const struct offer *hosts = host ? host->data : NULL;
+	struct offer *offer = calloc(1, sizeof(*offer));
+	struct relay_object *object = offer && (source || hosts)
+		? relay_object_create(relay, interface, device->version)
+		: NULL;
 
-	if (settle(message, object, policy_selection_kind(message->object)))
-		return RELAY_FORWARD;
-	policy_of(message)->counters->offers_withheld++;
-	relay_send_named(message->relay, RELAY_UP, object, "destroy", NULL);
-	message->args[0].object = NULL;
-	return RELAY_FORWARD;
+	if (!object) {
+		free(offer);
+		return NULL;
+	}
+	*offer = (struct offer){.quota = connection->policy->quota,
+		.own = source ? source->number : 0,
+		.settled = true,
+		.granted = granted,
+		.kind = policy_selection_kind(device),
+		.n_made = n_made};
+	++*n_made;
+	object->data = offer;
+	object->data_destroy = destroy_offer;
+	relay_ref_set(&offer->host, source ? NULL : host);
+	tell(relay, device, "data_offer", (union wire_arg){.object = object});
+	tell_types(relay, object, source ? &source->types : &hosts->types, source);
+	return object;
 }
 
 /* wl_data_device.enter(serial, surface, x, y, offer) */
 static enum relay_verdict handle_enter(struct relay_message *message)
 {
-	settle(message, message->args[4].object, TRANSFER_DRAG);
+	/* A drag goes on over the machine's windows, so its offer comes, if without types. */
+	offer_settle(message->relay, message->object, message->args[4].object, TRANSFER_DRAG);
 	return RELAY_FORWARD;
-}
-
-/* --- contents --- */
-
-/* *offer.receive(type, fd). Fds of swallowed messages are closed: the reader sees its end. */
-static enum relay_verdict handle_receive(struct relay_message *message)
-{
-	const struct policy *policy = policy_of(message);
-	const struct offer *offer = message->object->data;
-	const char *type = message->args[0].s;
-
-	if (message->args[1].handle.kind != WIRE_FD)
-		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_INVALID_METHOD,
-			"%s.receive takes a pipe", message->object->interface->wl->name);
-	if (!offer)
-		return RELAY_SWALLOW;
-	if (offer->own) {
-		struct source *own = source_by_number(policy->transfers, offer->own);
-		if (own && mime_types_has(&own->types, type))
-			source_send(own, type, &message->args[1].handle);
-		return RELAY_SWALLOW;
-	}
-	if (enters(policy, offer, type))
-		return RELAY_FORWARD;
-	return policy_refuse_transfer(message, offer->kind, TRANSFER_TO_GUEST, type);
 }
 
 const struct relay_hook policy_offer_hooks[] = {
 	{"gtk_primary_selection_device", "data_offer", handle_data_offer, RELAY_UP},
-	{"gtk_primary_selection_device", "selection", handle_selection, RELAY_UP},
 	{"gtk_primary_selection_offer", "offer", handle_type, RELAY_UP},
-	{"gtk_primary_selection_offer", "receive", handle_receive, RELAY_DOWN},
 	{"wl_data_device", "data_offer", handle_data_offer, RELAY_UP},
 	{"wl_data_device", "enter", handle_enter, RELAY_UP},
-	{"wl_data_device", "selection", handle_selection, RELAY_UP},
 	{"wl_data_offer", "action", handle_action, RELAY_UP},
 	{"wl_data_offer", "offer", handle_type, RELAY_UP},
-	{"wl_data_offer", "receive", handle_receive, RELAY_DOWN},
 	{"wl_data_offer", "source_actions", handle_source_actions, RELAY_UP},
 	{"zwp_primary_selection_device_v1", "data_offer", handle_data_offer, RELAY_UP},
-	{"zwp_primary_selection_device_v1", "selection", handle_selection, RELAY_UP},
 	{"zwp_primary_selection_offer_v1", "offer", handle_type, RELAY_UP},
-	{"zwp_primary_selection_offer_v1", "receive", handle_receive, RELAY_DOWN},
 	{0},
 };

@@ -28,6 +28,8 @@ static void destroy_source(struct relay_object *object)
 	object->data = NULL;
 	wl_list_remove(&source->link);
 	quota_release(quota, QUOTA_TEXT_BYTES, source->charged_bytes);
+	if (source->gone)
+		source->gone(source);
 	mime_types_clear(&source->types);
 	free(source);
 }
@@ -78,35 +80,61 @@ enum relay_verdict policy_source_offer(struct relay_message *message)
 
 /* --- the compositor hears of it --- */
 
-static void publish_type(struct source *source, const char *type)
+static void offer_type(struct relay *relay, struct relay_object *object, const char *type)
 {
-	relay_send_named(
-		source->relay, RELAY_UP, source->object, "offer", &(union wire_arg){.s = type});
+	relay_send_named(relay, RELAY_UP, object, "offer", &(union wire_arg){.s = type});
 }
 
-bool source_publish(struct source *source, enum transfer_kind kind)
+/* How many types may not leave; @object offers the others. */
+static uint64_t offer_passing(
+	struct source *source, struct relay *relay, struct relay_object *object)
 {
-	const struct policy *policy = policy_of(source);
-	const struct transfer_rule *rule = &policy->rules.kinds[kind];
-	char mark[TRANSFERS_MARK_BYTES];
 	uint64_t withheld = 0;
 
+	for (size_t i = 0; i < source->types.n; i++) {
+		if (source_passes(source, source->types.names[i]))
+			offer_type(relay, object, source->types.names[i]);
+		else
+			withheld++;
+	}
+	policy_of(source)->counters->types_withheld += withheld;
+	return withheld;
+}
+
+static void offer_mark(struct source *source, struct relay *relay, struct relay_object *object)
+{
+	char mark[TRANSFERS_MARK_BYTES];
+
+	transfers_write_mark(policy_of(source)->transfers, source->number, mark);
+	offer_type(relay, object, mark);
+}
+
+void source_offer_types(struct source *source, struct relay *relay, struct relay_object *object)
+{
+	offer_passing(source, relay, object);
+	offer_mark(source, relay, object);
+}
+
+bool source_keep(struct source *source, enum transfer_kind kind)
+{
 	if (source->published)
 		return source->kind == kind;
 	source->published = true;
 	source->kind = kind;
-	for (size_t i = 0; i < source->types.n; i++) {
-		if (source_passes(source, source->types.names[i]))
-			publish_type(source, source->types.names[i]);
-		else
-			withheld++;
-	}
-	policy->counters->types_withheld += withheld;
+	return true;
+}
+
+bool source_publish(struct source *source, enum transfer_kind kind)
+{
+	const struct transfer_rule *rule = &policy_of(source)->rules.kinds[kind];
+	bool published = source->published;
+
+	if (!source_keep(source, kind) || published)
+		return source->kind == kind;
 	/* Where all of it comes back as it is, nobody needs to know whose it is. */
-	if (withheld > 0 || rule->modes[TRANSFER_TO_GUEST] != TRANSFER_ALLOW) {
-		transfers_write_mark(policy->transfers, source->number, mark);
-		publish_type(source, mark);
-	}
+	if (offer_passing(source, source->relay, source->object) > 0 ||
+		rule->modes[TRANSFER_TO_GUEST] != TRANSFER_ALLOW)
+		offer_mark(source, source->relay, source->object);
 	return true;
 }
 

@@ -24,7 +24,8 @@ struct source {
 	struct mime_types types;
 	uint64_t charged_types, charged_bytes;
 	bool published; /* the compositor has heard of its types, as far as they may leave */
-	enum transfer_kind kind; /* as what */
+	enum transfer_kind kind;             /* as what */
+	void (*gone)(struct source *source); /* called once it is destroyed; may be NULL */
 };
 
 /* What becomes of a request "offer" of any kind of source (policy_texts.c). */
@@ -38,6 +39,15 @@ struct source *source_of(const struct relay_object *object);
  * already.
  */
 bool source_publish(struct source *source, enum transfer_kind kind);
+
+/*
+ * The source becomes a @kind of selection that stays with the machine: the compositor hears
+ * nothing. False: it is something else already.
+ */
+bool source_keep(struct source *source, enum transfer_kind kind);
+
+/* Has @object, at the compositor, offer what may leave, and the mark of @source. */
+void source_offer_types(struct source *source, struct relay *relay, struct relay_object *object);
 
 /* Whether the host may have contents of @type; @source may be NULL. */
 bool source_passes(const struct source *source, const char *type);

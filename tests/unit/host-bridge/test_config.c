@@ -155,9 +155,12 @@ static void what_crosses_has_sections(void **state)
 	assert_true(transfer_rule_passes(&kinds[TRANSFER_CLIPBOARD], "image/png"));
 	assert_false(transfer_rule_passes(&kinds[TRANSFER_CLIPBOARD], "image/gif"));
 	assert_true(transfer_rule_passes(&kinds[TRANSFER_DRAG], "text/uri-list"));
-	write_file("[keys]\naccelerators = <Super>, Ctrl+Shift+C\n");
+	write_file("[keys]\naccelerators = <Super>, Ctrl+Shift+C\n"
+		   "copy = F11\npaste = F12\n");
 	assert_true(read_config());
 	assert_int_equal(policy.accelerators.n, 2);
+	assert_int_equal(policy.copy_chord.n, 1);
+	assert_int_equal(policy.paste_chord.n, 1);
 	write_file("[keys]\naccelerators = Hyper+x\n");
 	assert_false(read_config());
 	write_file("[primary]\nto-host = sometimes\n");

@@ -71,6 +71,21 @@ static void what_is_wrong_is_said(void **state)
 	assert_true(transfer_rules_section("drags"));
 }
 
+static void chords_are_for_selections(void **state)
+{
+	assert_false(transfer_rules_have_hotkey(&rules));
+	assert_non_null(transfer_rules_set(&rules, "drags", "to-guest", "hotkey"));
+	assert_null(set("to-guest", "hotkey"));
+	assert_true(transfer_rules_have_hotkey(&rules));
+	assert_false(transfer_rule_keeps_own(&rules.kinds[TRANSFER_CLIPBOARD]));
+	assert_null(set("to-host", "deny"));
+	assert_true(transfer_rule_keeps_own(&rules.kinds[TRANSFER_CLIPBOARD]));
+	assert_null(set("to-guest", "allow"));
+	assert_false(transfer_rule_keeps_own(&rules.kinds[TRANSFER_CLIPBOARD]));
+	assert_null(set("to-host", "hotkey"));
+	assert_true(transfer_rule_keeps_own(&rules.kinds[TRANSFER_CLIPBOARD]));
+}
+
 static void rules_are_printed(void **state)
 {
 	char *text = NULL;
@@ -95,6 +110,7 @@ int main(void)
 		cmocka_unit_test_setup(all_but_lists_of_files_passes_by_default, set_up),
 		cmocka_unit_test_setup(types_are_compared_without_case_and_parameters, set_up),
 		cmocka_unit_test_setup(what_is_wrong_is_said, set_up),
+		cmocka_unit_test_setup(chords_are_for_selections, set_up),
 		cmocka_unit_test_setup(rules_are_printed, set_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

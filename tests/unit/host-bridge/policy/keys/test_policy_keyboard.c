@@ -38,6 +38,14 @@ static int super_is_kept(void **state)
 	return start_with("<Super>");
 }
 
+static int clipboards_wait_for_chords(void **state)
+{
+	struct policy policy = {0};
+
+	assert_null(transfer_rules_set(&policy.rules, "clipboard", "to-host", "hotkey"));
+	return start(policy);
+}
+
 static int nothing_is_kept(void **state)
 {
 	return start_with("");
@@ -119,7 +127,7 @@ static void hold(struct pair keyboard, uint32_t mask, uint32_t group)
 static bool key(struct pair keyboard, uint32_t code, uint32_t state)
 {
 	event("wl_keyboard", "key", keyboard.up,
-		ARGS({.u = 1}, {.u = 2}, {.u = code}, {.u = state}));
+		ARGS({.u = 1000 + code}, {.u = 2}, {.u = code}, {.u = state}));
 	if (world.sent[RELAY_DOWN].size == 0)
 		return false;
 	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_keyboard", "key", keyboard.down, args);
@@ -247,6 +255,36 @@ static void a_keyboard_without_a_keymap_has_no_chords(void **state)
 	assert_true(key(keyboard, 100000, 0));
 }
 
+static void the_chord_for_copying_acts_once(void **state)
+{
+	struct pair keyboard = prepare("us,ru"), second = keyboard_of(seat, "us,ru");
+	struct pair manager = bind_global("wl_data_device_manager");
+	uint32_t device = world.next_id++, source = world.next_id++;
+
+	request("wl_data_device_manager", "get_data_device", manager.down,
+		ARGS({.id = device}, {.id = seat.down}));
+	request("wl_data_device_manager", "create_data_source", manager.down, ARGS({.id = source}));
+	request("wl_data_source", "offer", source, ARGS({.s = "text/plain"}));
+	request("wl_data_device", "set_selection", device, ARGS({.id = source}, {.u = 1}));
+	captured_clear(&world.sent[RELAY_UP]);
+	captured_clear(&world.sent[RELAY_DOWN]);
+	hold(keyboard, CTRL | SHIFT, 1);
+	hold(second, CTRL | SHIFT, 1);
+	assert_false(key(keyboard, KEY_V, 1)); /* there is nothing to paste */
+	assert_int_equal(world.sent[RELAY_UP].size, 0);
+	assert_false(key(keyboard, KEY_V, 0));
+	assert_false(key(keyboard, KEY_C, 1));
+	assert_false(key(second, KEY_C, 1)); /* the same press, with the same serial */
+	take_up("wl_data_device_manager", "create_data_source");
+	take_up("wl_data_source", "offer");
+	take_up("wl_data_source", "offer");
+	take_up("wl_data_device", "set_selection");
+	assert_int_equal(args[1].u, 1000 + KEY_C);
+	assert_int_equal(world.sent[RELAY_UP].size, 0);
+	assert_false(key(keyboard, KEY_C, 0));
+	assert_false(key(second, KEY_C, 0));
+}
+
 static void without_chords_all_is_the_guests(void **state)
 {
 	struct pair keyboard = prepare("us");
@@ -267,6 +305,7 @@ int main(void)
 		TEST(a_release_elsewhere_leaves_nothing_behind, copy_is_kept),
 		TEST(a_modifier_alone_keeps_all_that_is_pressed_with_it, super_is_kept),
 		TEST(a_keyboard_without_a_keymap_has_no_chords, copy_is_kept),
+		TEST(the_chord_for_copying_acts_once, clipboards_wait_for_chords),
 		TEST(without_chords_all_is_the_guests, nothing_is_kept),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
