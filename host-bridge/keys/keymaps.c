@@ -142,7 +142,8 @@ static struct keymap *compile(struct keymaps *keymaps, char *text, size_t bytes)
 
 static void keep_first(struct keymaps *keymaps, struct keymap *keymap, size_t from)
 {
-	memmove(&keymaps->kept[1], &keymaps->kept[0], from * sizeof(keymaps->kept[0]));
+	for (size_t i = from; i > 0; i--)
+		keymaps->kept[i] = keymaps->kept[i - 1];
 	keymaps->kept[0] = keymap;
 }
 

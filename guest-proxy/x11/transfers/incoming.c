@@ -120,7 +120,7 @@ static void fail_pair(struct incoming_request *request, xcb_atom_t property)
 {
 	for (uint32_t i = 0; i < request->n_pairs; i++) {
 		if (request->pairs[2 * i + 1] == property)
-			request->pairs[2 * i] = XCB_NONE;
+			request->pairs[(size_t)2 * i] = XCB_NONE;
 	}
 	request->pairs_failed++;
 }
