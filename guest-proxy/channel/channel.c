@@ -5,8 +5,10 @@
  * every 64 KiB tells how far the host has come; while too much is under way, channel_ready is false
  * and the user stops reading from its client.
  *
- * In: the channel ring is a page that holds one event. The fence of a POLL says that an event is in
- * it; once the page has been copied, the next POLL may be sent.
+ * In: a page of the channel ring holds one event. The fence of a POLL says that an event is in the
+ * page that it named; once the page has been copied, another POLL may name it. By way of a kernel,
+ * where each submission wakes the host, our host lets two be outstanding: the next one goes along
+ * with what the client has to say anyway, and alone only when no other is left.
  */
 #include "guest-proxy/channel/channel.h"
 
@@ -27,6 +29,7 @@
 /* The fence of a POLL is held until there is an event, and with it the memory of its submission: a
  * POLL goes into small submissions only. */
 #define MERGE_BYTES 2048
+#define POLL_SLOTS 2
 
 /* What came in a RECEIVE whose blobs are not complete yet. No other event is asked for meanwhile.
  */
@@ -53,7 +56,11 @@ struct channel {
 	bool stalled;   /* the device's queue was full: the batch is sent when there is room */
 	struct channel_flow flow;
 
-	bool poll_due, paused;
+	/* Pages of the channel ring, used in turn. Of the last POLLs sent, n_polls are outstanding,
+	 * and n_waiting have brought events that wait behind the held one. */
+	unsigned n_slots, max_polls, n_polls, n_waiting;
+	uint64_t polls_sent;
+	bool paused;
 	struct held_receive *held; /* NULL: none */
 	uint32_t next_read_pipe, last_read_pipe_sent;
 	struct read_credit credit;
@@ -131,25 +138,43 @@ static int submit(
 	return 0;
 }
 
-static const struct cross_domain_poll poll_command = {
-	.hdr = {.cmd = CROSS_DOMAIN_CMD_POLL,
-		.ring_idx = CROSS_DOMAIN_CHANNEL_RING,
-		.cmd_size = sizeof(poll_command)},
-};
+static struct cross_domain_poll next_poll(const struct channel *channel)
+{
+	return (struct cross_domain_poll){
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_POLL,
+			.ring_idx = CROSS_DOMAIN_CHANNEL_RING,
+			.cmd_size = sizeof(struct cross_domain_poll)},
+		.slot = channel->polls_sent % channel->n_slots,
+	};
+}
+
+static void poll_sent(struct channel *channel)
+{
+	channel->polls_sent++;
+	channel->n_polls++;
+}
 
 static bool has_feature(const struct channel *channel, uint32_t feature)
 {
 	return channel->features & feature;
 }
 
+/* Whether a POLL may be sent. */
+static bool may_poll(const struct channel *channel)
+{
+	return channel->n_polls + channel->n_waiting < channel->max_polls && !channel->paused &&
+		!channel->held && !channel->over;
+}
+
 /* Asks for the next event, unless one was asked for or is not wanted. */
 static void submit_poll(struct channel *channel)
 {
-	if (!channel->poll_due || channel->paused || channel->held || channel->over)
+	if (channel->n_polls > 0 || !may_poll(channel))
 		return;
+	const struct cross_domain_poll poll = next_poll(channel);
 	bool lazy = has_feature(channel, CROSS_DOMAIN_EXT_WANT_POLL);
-	if (submit(channel, &poll_command, sizeof(poll_command), GPU_FENCE_EVENT, lazy) == 0)
-		channel->poll_due = false;
+	if (submit(channel, &poll, sizeof(poll), GPU_FENCE_EVENT, lazy) == 0)
+		poll_sent(channel);
 }
 
 /* Submits the batch. @with_poll: a POLL may go along. 0 (also when it has to wait for room) or
@@ -159,11 +184,11 @@ static int submit_batch(struct channel *channel, bool with_poll)
 	size_t size = channel->batch.size;
 	if (size == 0)
 		return 0;
+	const struct cross_domain_poll poll = next_poll(channel);
 	enum gpu_fence fence = GPU_FENCE_NONE;
 	if (channel_flow_wants_fence(&channel->flow, size, channel->fence_due))
 		fence = GPU_FENCE_DONE;
-	else if (with_poll &&
-		command_batch_add(&channel->batch, &poll_command, sizeof(poll_command)) == 0)
+	else if (with_poll && command_batch_add(&channel->batch, &poll, sizeof(poll)) == 0)
 		fence = GPU_FENCE_EVENT;
 
 	int error = submit(channel, channel->batch.bytes, channel->batch.size, fence, false);
@@ -179,7 +204,7 @@ static int submit_batch(struct channel *channel, bool with_poll)
 	if (fence == GPU_FENCE_DONE)
 		channel->fence_due = false;
 	if (fence == GPU_FENCE_EVENT)
-		channel->poll_due = false;
+		poll_sent(channel);
 	return 0;
 }
 
@@ -187,8 +212,12 @@ int channel_flush(struct channel *channel)
 {
 	if (channel->over)
 		return -EPIPE;
-	/* Where each submission wakes the host, a POLL is put into the one that is due anyway. */
-	bool merge = channel->poll_due && !channel->paused && !channel->held &&
+	/*
+	 * Where each submission wakes the host, a POLL is put into the one that is due anyway. The
+	 * fence of one that may be held for long must not be that of buffers, too: their user's
+	 * driver would wait for it.
+	 */
+	bool merge = may_poll(channel) && (channel->n_polls == 0 || channel->n_batch_blobs == 0) &&
 		channel->batch.size > 0 && channel->batch.size <= MERGE_BYTES &&
 		!has_feature(channel, CROSS_DOMAIN_EXT_WANT_POLL);
 	if (!merge)
@@ -446,6 +475,8 @@ static void hold(struct channel *channel, const uint8_t *bytes, size_t size,
 	channel->held = held;
 }
 
+static bool handle_waiting(struct channel *channel);
+
 /* Gives the user what was held, if its blobs are complete. May destroy the channel: false. */
 static bool release_held(struct channel *channel)
 {
@@ -465,6 +496,8 @@ static bool release_held(struct channel *channel)
 	if (destroyed)
 		return false;
 	channel->destroyed = NULL;
+	if (!handle_waiting(channel))
+		return false;
 	if (!channel->over)
 		channel_flush(channel);
 	return true;
@@ -519,35 +552,74 @@ static bool brings_handles(const struct cross_domain_header *header, const uint8
 	return header->cmd == CROSS_DOMAIN_CMD_RECEIVE && receive.num_identifiers > 0;
 }
 
-static void handle_event(void *data)
+/* The event of the oldest POLL that has brought one: copied, and its page free again. */
+static void take_page(struct channel *channel, uint8_t page[CROSS_DOMAIN_RING_BYTES])
 {
-	struct channel *channel = data;
+	uint64_t event = channel->polls_sent - channel->n_polls - channel->n_waiting;
+	uint8_t *at = (uint8_t *)channel->channel_ring->map +
+		event % channel->n_slots * CROSS_DOMAIN_RING_BYTES;
+	memcpy(page, at, CROSS_DOMAIN_RING_BYTES);
+	/* So that a fence that comes without an event does not repeat this one. */
+	memset(at, 0, sizeof(struct cross_domain_header));
+}
+
+/* Whether the host has said that one POLL is enough: an event of nothing. */
+static bool is_refusal(const struct channel *channel, const struct cross_domain_header *header)
+{
+	return channel->n_slots > 1 && header->cmd == 0;
+}
+
+/* Handles one event. False: the channel was destroyed. */
+static bool handle_page(struct channel *channel, const uint8_t *page)
+{
 	struct cross_domain_header header;
-	uint8_t page[CROSS_DOMAIN_RING_BYTES];
 	bool destroyed = false;
 
-	if (channel->over || !channel->channel_ring->map)
-		return;
-	memcpy(page, channel->channel_ring->map, sizeof(page));
-	/* So that a fence that comes without an event does not repeat this one. */
-	memset(channel->channel_ring->map, 0, sizeof(header));
-	channel->poll_due = true;
 	memcpy(&header, page, sizeof(header));
 	/* The next event is asked for at once, unless this one may have to be held. */
 	if (has_feature(channel, CROSS_DOMAIN_EXT_WANT_POLL) && !brings_handles(&header, page))
 		submit_poll(channel);
-
 	channel->destroyed = &destroyed;
 	if (header.cmd == CROSS_DOMAIN_CMD_RECEIVE)
 		handle_receive(channel, page);
 	else if (header.cmd == CROSS_DOMAIN_CMD_READ)
 		handle_read(channel, page);
+	else if (is_refusal(channel, &header))
+		channel->max_polls = 1;
 	else
 		channel_fail(channel, "the host sent an unknown event");
 	if (destroyed)
-		return;
+		return false;
 	channel->destroyed = NULL;
-	if (!channel->over)
+	return true;
+}
+
+/* Handles the events that wait, as long as none is held. False: the channel was destroyed. */
+static bool handle_waiting(struct channel *channel)
+{
+	uint8_t page[CROSS_DOMAIN_RING_BYTES];
+	while (channel->n_waiting > 0 && !channel->held && !channel->over) {
+		take_page(channel, page);
+		channel->n_waiting--;
+		if (!handle_page(channel, page))
+			return false;
+	}
+	return true;
+}
+
+static void handle_event(void *data)
+{
+	struct channel *channel = data;
+
+	if (channel->over || !channel->channel_ring->map)
+		return;
+	if (channel->n_polls == 0) {
+		channel_fail(channel, "the host sent an event that was not asked for");
+		return;
+	}
+	channel->n_polls--;
+	channel->n_waiting++;
+	if (handle_waiting(channel) && !channel->over)
 		channel_flush(channel);
 }
 
@@ -652,6 +724,8 @@ static int read_capset(struct channel *channel)
 	/* A kernel wakes the host for each submission: a POLL had better go with others then. */
 	if (!channel->gpu->lazy)
 		channel->features &= ~CROSS_DOMAIN_EXT_WANT_POLL;
+	bool several = !channel->gpu->lazy && has_feature(channel, CROSS_DOMAIN_EXT_POLL_SLOTS);
+	channel->n_slots = channel->max_polls = several ? POLL_SLOTS : 1;
 	return 0;
 }
 
@@ -678,15 +752,14 @@ static int submit_init(struct channel *channel)
 		if (error < 0)
 			return error;
 	}
-	channel->poll_due = true;
 	return channel_flush(channel);
 }
 
 /* It may be complete later: the commands that name it come behind. */
-static int create_ring(struct channel *channel, struct gpu_blob **out)
+static int create_ring(struct channel *channel, unsigned n_pages, struct gpu_blob **out)
 {
-	int error = channel->gpu->ops->blob_create(
-		channel->context, GPU_BLOB_GUEST, 0, CROSS_DOMAIN_RING_BYTES, out);
+	int error = channel->gpu->ops->blob_create(channel->context, GPU_BLOB_GUEST, 0,
+		(size_t)n_pages * CROSS_DOMAIN_RING_BYTES, out);
 	return error == -EINPROGRESS ? 0 : error;
 }
 
@@ -698,9 +771,9 @@ static int start(struct channel *channel)
 		error = ops->context_create(
 			channel->gpu, &gpu_listener, channel, &channel->context);
 	if (error == 0)
-		error = create_ring(channel, &channel->query_ring);
+		error = create_ring(channel, 1, &channel->query_ring);
 	if (error == 0)
-		error = create_ring(channel, &channel->channel_ring);
+		error = create_ring(channel, channel->n_slots, &channel->channel_ring);
 	if (error < 0)
 		return error;
 	channel->blobs.gpu = channel->gpu;

@@ -94,9 +94,18 @@ static int handle_get_image_requirements(
 	return err < 0 ? err : resource_copy_in(context->query_ring, 0, &answer, sizeof(answer));
 }
 
+/* Its fence does the work. */
 static int handle_poll(struct cross_domain_context *context, const uint8_t *bytes, size_t length)
 {
-	return context->channel_ring ? 0 : -EINVAL; /* its fence does the work */
+	struct cross_domain_poll poll;
+	if (!context->channel_ring)
+		return -EINVAL;
+	memcpy(&poll, bytes, sizeof(poll));
+	uint64_t n_slots = cross_domain_slots(context);
+	if (n_slots > 1 && poll.slot >= n_slots)
+		return -EINVAL;
+	context->poll_slot = n_slots > 1 ? (uint32_t)poll.slot : 0;
+	return 0;
 }
 
 /* Checks all identifiers of @send before any of them has an effect. */
@@ -286,6 +295,7 @@ int cross_domain_submit(
 	 */
 	bool may_hold = request->ring == CROSS_DOMAIN_QUERY_RING;
 	context->executing = may_hold ? request : NULL;
+	context->poll_slot = 0;
 	int err = execute(context, bytes, size);
 	if (context->compositor && !context->input_ended) {
 		compositor_flush(context->compositor);

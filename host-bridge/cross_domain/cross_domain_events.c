@@ -2,8 +2,9 @@
  * The events of cross-domain contexts: from the compositor and the pipes to the guest's channel
  * ring.
  *
- * The ring is one page and holds one event. The guest asks for the next one with a POLL, whose
- * fence waits here (polls) until an event was written. Meanwhile events wait in three places:
+ * A page of the ring holds one event. The guest asks for the next one with a POLL, whose fence
+ * waits here (polls) until an event was written to the page that it names; stock guests have one
+ * page. Meanwhile events wait in three places:
  * Wayland in the stream, bytes of pipes in the pipes themselves, and the end of the channel in a
  * flag. cross_domain_service writes them; the device calls it from its event loop only, so the
  * callbacks of the compositor and of the pipes never write to the guest, execute commands or end
@@ -185,18 +186,15 @@ static size_t make_event(struct cross_domain_context *context, union event *even
 	return size;
 }
 
-/* Writes the next event and completes the POLL that asked for it. False: there is none. */
-static bool deliver_event(struct cross_domain_context *context)
+static struct request *oldest_poll(const struct cross_domain_context *context)
 {
-	union event event;
-	size_t size = make_event(context, &event);
-	if (size == 0)
-		return false;
-	int err = resource_copy_in(context->channel_ring, 0, &event, size);
-	if (err < 0)
-		cross_domain_fail(context, "its channel ring is not in the guest's memory");
+	struct request *poll;
+	return wl_container_of(context->polls.next, poll, link);
+}
 
-	struct request *poll = wl_container_of(context->polls.next, poll, link);
+static void complete_oldest_poll(struct cross_domain_context *context)
+{
+	struct request *poll = oldest_poll(context);
 	wl_list_remove(&poll->link);
 	if (context->n_more_polls > 0) {
 		context->n_more_polls--;
@@ -204,6 +202,20 @@ static bool deliver_event(struct cross_domain_context *context)
 	}
 	cross_domain_counters(context)->fences++;
 	request_complete(poll, VIRTIO_GPU_RESP_OK_NODATA);
+}
+
+/* Writes the next event and completes the POLL that asked for it. False: there is none. */
+static bool deliver_event(struct cross_domain_context *context)
+{
+	union event event;
+	size_t size = make_event(context, &event);
+	if (size == 0)
+		return false;
+	uint64_t offset = (uint64_t)oldest_poll(context)->tag * CROSS_DOMAIN_RING_BYTES;
+	int err = resource_copy_in(context->channel_ring, offset, &event, size);
+	if (err < 0)
+		cross_domain_fail(context, "its channel ring is not in the guest's memory");
+	complete_oldest_poll(context);
 	return err == 0;
 }
 
@@ -239,6 +251,25 @@ void cross_domain_service(struct context *base)
 
 /* --- the guest asks for one --- */
 
+/*
+ * Whether one more POLL of a context that has several pages finds a place. Those beyond the first
+ * only make submissions fewer: they are to be had while most of the queue is free.
+ */
+static bool room_for_more(const struct queue_places *places)
+{
+	return places->total == 0 || places->channels + places->others < places->total / 5;
+}
+
+/* Has the guest keep one POLL outstanding: fences of a ring are signalled in order, so the oldest
+ * one makes room. */
+static void refuse_more(struct cross_domain_context *context)
+{
+	static const struct cross_domain_header none;
+	uint64_t offset = (uint64_t)oldest_poll(context)->tag * CROSS_DOMAIN_RING_BYTES;
+	resource_copy_in(context->channel_ring, offset, &none, sizeof(none));
+	complete_oldest_poll(context);
+}
+
 bool cross_domain_fence(struct context *base, uint32_t ring_idx, struct request *request)
 {
 	struct cross_domain_context *context = cross_domain_from(base);
@@ -248,7 +279,11 @@ bool cross_domain_fence(struct context *base, uint32_t ring_idx, struct request 
 	/* Nothing more will come: this POLL would only take a place in the queue. */
 	if (context->end_told && !queue_places_left(base->host->places, true))
 		return false;
+	bool several = cross_domain_slots(context) > 1;
+	if (several && !wl_list_empty(&context->polls) && !room_for_more(base->host->places))
+		refuse_more(context);
 	bool more = !wl_list_empty(&context->polls);
+	request->tag = context->poll_slot;
 	if (more &&
 		(base->n_held > CONTEXT_MAX_HELD || !queue_places_left(base->host->places, true))) {
 		cross_domain_fail(context, "too many POLLs are outstanding");

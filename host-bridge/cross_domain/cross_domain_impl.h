@@ -38,6 +38,7 @@ struct cross_domain_context {
 	bool compositor_paused; /* has_room said no */
 	struct wl_list polls;   /* request::link, oldest first */
 	uint32_t n_more_polls;  /* of them, besides one */
+	uint32_t poll_slot;     /* the page of the ring that the submission's POLL names */
 
 	uint64_t charged_connections, charged_bytes; /* to the machine's quota */
 	struct wl_list send_holds;                   /* pipe_waiter::link */
@@ -54,6 +55,12 @@ static inline struct device_counters *cross_domain_counters(
 	const struct cross_domain_context *context)
 {
 	return context->base.host->counters;
+}
+
+/* Pages of the channel ring, each of which takes an event: one, of stock guests. */
+static inline uint64_t cross_domain_slots(const struct cross_domain_context *context)
+{
+	return context->channel_ring->size / CROSS_DOMAIN_RING_BYTES;
 }
 
 /* In cross_domain_context.c */

@@ -24,8 +24,9 @@ struct vm_quota;
 struct request {
 	struct wl_list link; /* free for the context that keeps it */
 	struct context *context;
-	int ring;    /* the context's ring that its fence is on; -1: on none, or there is none */
-	bool fenced; /* it has a fence, on a ring or not */
+	int ring;     /* the context's ring that its fence is on; -1: on none, or there is none */
+	bool fenced;  /* it has a fence, on a ring or not */
+	uint32_t tag; /* free for the context that keeps it */
 };
 /* Answers with @response (VIRTIO_GPU_RESP_*), with the command's fence echoed, and puts it on the
  * used ring. */

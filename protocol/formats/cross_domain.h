@@ -64,6 +64,13 @@ static_assert(sizeof(struct cross_domain_capset) == 16, "");
  */
 #define CROSS_DOMAIN_EXT_FILES (1u << 7)
 #define CROSS_DOMAIN_BLOB_FILE (UINT64_C(1) << 63)
+/*
+ * The channel ring may have several pages, each of which takes one event. A POLL names the page for
+ * its event, so several may be outstanding, and one can go along with each submission. Where the
+ * host has no place for so many, the oldest gets an event of no command (cmd 0): from then on the
+ * guest has one outstanding.
+ */
+#define CROSS_DOMAIN_EXT_POLL_SLOTS (1u << 8)
 struct cross_domain_capset_ext {
 	struct cross_domain_capset base;
 	uint32_t magic;
@@ -146,7 +153,7 @@ static_assert(sizeof(struct cross_domain_image_requirements) == 64, "");
 
 struct cross_domain_poll {
 	struct cross_domain_header hdr;
-	uint64_t pad;
+	uint64_t slot; /* a page of the channel ring (EXT_POLL_SLOTS); else ignored, others say 0 */
 };
 static_assert(sizeof(struct cross_domain_poll) == 16, "");
 

@@ -3,6 +3,7 @@
 
 struct fake_device device;
 struct channel_user user;
+unsigned event_slot;
 
 static int fake_capset(struct gpu *gpu, uint32_t id, void *buffer, size_t size)
 {
@@ -189,6 +190,7 @@ static int setup_with(uint32_t features, size_t capset_bytes, bool lazy)
 {
 	memset(&device, 0, sizeof(device));
 	memset(&user, 0, sizeof(user));
+	event_slot = 0;
 	device.gpu.ops = &ops;
 	device.gpu.lazy = lazy;
 	device.capset = (struct cross_domain_capset_ext){
@@ -218,6 +220,11 @@ int setup_plain(void **state)
 int setup_kernel(void **state)
 {
 	return setup_with(OUR_FEATURES, sizeof(device.capset), false);
+}
+
+int setup_slots(void **state)
+{
+	return setup_with(OUR_FEATURES | CROSS_DOMAIN_EXT_POLL_SLOTS, sizeof(device.capset), false);
 }
 
 int teardown(void **state)
@@ -317,7 +324,7 @@ int flush(void)
 /* The host puts @size bytes on the channel ring and signals. */
 void event(const void *page, size_t size)
 {
-	memcpy(device.channel_ring->base.map, page, size);
+	memcpy((uint8_t *)device.channel_ring->base.map + event_slot * PAGE_BYTES, page, size);
 	device.listener->event(device.listener_data);
 }
 

@@ -76,6 +76,8 @@ int setup(void **state);
 int setup_plain(void **state);
 /* Our host, by way of a kernel. */
 int setup_kernel(void **state);
+/* The same, with several POLLs outstanding. */
+int setup_slots(void **state);
 int teardown(void **state);
 void turn(void);
 /* The host answers what it was asked, and the channel tells what came of it. */
@@ -95,11 +97,13 @@ int flush(void);
 void receive_event(
 	const char *text, uint32_t n_identifiers, const uint32_t *ids, const uint32_t *types);
 void read_event(uint32_t pipe, uint32_t size, bool hang_up);
-/* The host puts @size bytes on the channel ring and signals. */
+/* The host puts @size bytes on page event_slot of the channel ring and signals. */
 void event(const void *page, size_t size);
+extern unsigned event_slot;
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 #define TEST_PLAIN(f) cmocka_unit_test_setup_teardown(f, setup_plain, teardown)
+#define TEST_SLOTS(f) cmocka_unit_test_setup_teardown(f, setup_slots, teardown)
 #define TEST_KERNEL(f) cmocka_unit_test_setup_teardown(f, setup_kernel, teardown)
 
 #endif

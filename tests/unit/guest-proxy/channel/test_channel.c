@@ -342,6 +342,138 @@ static void while_paused_no_event_is_asked_for(void **state)
 	nothing_more();
 }
 
+/* The POLL at the end of the next submission is for page @slot; it is behind a SEND, or (@alone) by
+ * itself. */
+static void expect_poll(unsigned slot, bool alone)
+{
+	const uint8_t *data;
+	struct cross_domain_poll poll;
+	size_t at = 0;
+	struct submission *s = next_submission();
+	if (!alone)
+		send_at(s, &at, &data);
+	memcpy(&poll, next_command(s, &at, CROSS_DOMAIN_CMD_POLL), sizeof(poll));
+	assert_int_equal(poll.slot, slot);
+	assert_int_equal(s->fence, GPU_FENCE_EVENT);
+	assert_int_equal(at, s->size);
+}
+
+static void expect_no_poll(void)
+{
+	const uint8_t *data;
+	size_t at = 0;
+	struct submission *s = next_submission();
+	send_at(s, &at, &data);
+	assert_int_equal(s->fence, GPU_FENCE_NONE);
+	assert_int_equal(at, s->size);
+}
+
+static void say_it(const char *text)
+{
+	say(text, strlen(text));
+	flush();
+}
+
+static void receive_in(unsigned slot, const char *text)
+{
+	event_slot = slot;
+	receive_event(text, 0, NULL, NULL);
+}
+
+static void a_frame_is_one_submission_where_polls_are_outstanding(void **state)
+{
+	assert_int_equal(device.channel_ring->base.size, 2 * PAGE_BYTES);
+	skip_start();
+	say_it("the first");
+	expect_poll(1, false);
+	for (unsigned i = 0; i < 20; i++) {
+		receive_in(i % 2, "done"); /* the other page's POLL waits for the next event */
+		nothing_more();
+		say_it("frame");
+		expect_poll(i % 2, false);
+		nothing_more();
+	}
+	say_it("no more than two");
+	expect_no_poll();
+	assert_int_equal(user.receives, 20);
+}
+
+static void a_poll_goes_alone_when_none_is_left(void **state)
+{
+	skip_start();
+	say_it("the first");
+	expect_poll(1, false);
+	receive_in(0, "motion");
+	nothing_more();
+	receive_in(1, "motion");
+	expect_poll(0, true);
+	receive_in(0, "motion");
+	expect_poll(1, true);
+	nothing_more();
+	assert_int_equal(user.receives, 3);
+}
+
+static void events_behind_one_that_is_held_keep_their_turn(void **state)
+{
+	const uint32_t id = 40, type = CROSS_DOMAIN_ID_VIRTGPU_BLOB;
+	device.host_error = -ENODEV; /* so that it is fetched */
+	skip_start();
+	say_it("the first");
+	expect_poll(1, false);
+	receive_event("keymap,", 1, &id, &type);
+	receive_in(1, "then keys");
+	assert_int_equal(user.receives, 0);
+	say_it("meanwhile");
+	expect_no_poll();
+	answer_all();
+	assert_int_equal(user.receives, 2);
+	assert_memory_equal(user.bytes, "keymap,then keys", 16);
+	expect_poll(0, true);
+	nothing_more();
+}
+
+static void the_host_may_have_one_poll_only(void **state)
+{
+	const struct cross_domain_header none = {0};
+	skip_start();
+	say_it("the first");
+	expect_poll(1, false);
+	event_slot = 0;
+	event(&none, sizeof(none));
+	say_it("one is left");
+	expect_no_poll();
+	receive_in(1, "hello");
+	expect_poll(0, true);
+	say_it("again");
+	expect_no_poll();
+	assert_int_equal(user.receives, 1);
+	assert_int_equal(user.closed, 0);
+}
+
+/* Their fences are the buffer's, too: they are not held for long. */
+static void a_poll_goes_not_with_buffers_while_another_is_outstanding(void **state)
+{
+	struct channel_blob *blob;
+	skip_start();
+	assert_int_equal(make_blob(4096, &blob), 0);
+	struct wire_handle handle = channel_blob_handle(blob);
+	channel_send(user.channel, (const uint8_t *)"pool", 4, &handle, 1);
+	flush();
+	expect_no_poll();
+	channel_blob_unref(blob);
+	nothing_more();
+}
+
+static void an_event_that_was_not_asked_for_is_an_end(void **state)
+{
+	device.submit_error = -EAGAIN;
+	receive_in(0, "one");
+	receive_in(0, "two");
+	assert_int_equal(user.receives, 1);
+	turn();
+	assert_int_equal(user.closed, 1);
+}
+
 static void identifiers_become_handles(void **state)
 {
 	const uint32_t ids[] = {12, 13};
@@ -516,6 +648,12 @@ int main(void)
 		TEST_PLAIN(where_a_poll_costs_a_kick_it_goes_along),
 		TEST_KERNEL(by_way_of_a_kernel_a_poll_goes_along_too),
 		TEST(while_paused_no_event_is_asked_for),
+		TEST_SLOTS(a_frame_is_one_submission_where_polls_are_outstanding),
+		TEST_SLOTS(a_poll_goes_alone_when_none_is_left),
+		TEST_SLOTS(events_behind_one_that_is_held_keep_their_turn),
+		TEST_SLOTS(the_host_may_have_one_poll_only),
+		TEST_SLOTS(a_poll_goes_not_with_buffers_while_another_is_outstanding),
+		TEST_SLOTS(an_event_that_was_not_asked_for_is_an_end),
 		TEST(identifiers_become_handles),
 		TEST(an_empty_event_is_the_end),
 		TEST(loss_of_the_device_is_told_with_the_reason),

@@ -158,6 +158,91 @@ static void a_channel_that_finds_no_place_ends_at_once(void **state)
 	t.places.channels = 0;
 }
 
+/* A channel whose ring has two pages, RING and the next one. */
+static void open_channel_with_slots(void)
+{
+	enum { RING = 20 };
+	struct resource *ring;
+	struct resource_pages *pages = malloc(sizeof(*pages));
+	*pages = (struct resource_pages){.guest_address = RAM + RING * 4096, .length = 8192};
+	assert_int_equal(resource_create(&t.table, RING, RESOURCE_BLOB_GUEST, 8192, &ring), 0);
+	assert_int_equal(resource_set_pages(ring, pages, 1), 0);
+	attach(ring);
+	const struct cross_domain_init command = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_INIT, .cmd_size = sizeof(command)},
+		.query_ring = QUERY,
+		.channel_ring = RING,
+		.channel_type = CROSS_DOMAIN_CHANNEL_WAYLAND,
+	};
+	assert_int_equal(submit(&command, sizeof(command)), 0);
+	assert_non_null(fake_compositor);
+}
+
+static const char *page_text(unsigned slot)
+{
+	return (const char *)t.ram + (20 + slot) * 4096 + sizeof(struct cross_domain_send_receive);
+}
+
+static int poll_slot(struct test_request *request, uint64_t slot)
+{
+	const struct cross_domain_poll poll = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_POLL, .cmd_size = sizeof(poll)}, .slot = slot};
+	return submit_as(request, CROSS_DOMAIN_CHANNEL_RING, &poll, sizeof(poll));
+}
+
+static void each_poll_gets_its_event_on_the_page_that_it_names(void **state)
+{
+	struct test_request polls[3];
+	open_channel_with_slots();
+	assert_int_equal(poll_slot(&polls[0], 1), 0);
+	assert_int_equal(poll_slot(&polls[1], 0), 0);
+	assert_int_equal(to_guest("one.....", 8, NULL, 0), 0);
+	turn();
+	assert_int_equal(polls[0].response, VIRTIO_GPU_RESP_OK_NODATA);
+	assert_int_equal(polls[1].response, 0);
+	assert_memory_equal(page_text(1), "one.....", 8);
+	assert_int_equal(to_guest("two.....", 8, NULL, 0), 0);
+	turn();
+	assert_int_equal(polls[1].response, VIRTIO_GPU_RESP_OK_NODATA);
+	assert_memory_equal(page_text(0), "two.....", 8);
+	assert_memory_equal(page_text(1), "one.....", 8);
+
+	assert_int_equal(poll_slot(&polls[2], 2), -EINVAL);
+	assert_int_equal(poll_slot(&polls[2], UINT64_MAX), -EINVAL);
+	assert_int_equal(poll_slot(&polls[2], UINT64_C(1) << 32), -EINVAL);
+	assert_int_equal(t.counters.contexts_lost, 0);
+}
+
+static void stock_guests_may_say_anything_where_the_page_is(void **state)
+{
+	struct test_request poll;
+	open_channel();
+	assert_int_equal(poll_slot(&poll, UINT64_MAX), 0);
+	assert_int_equal(to_guest("hello...", 8, NULL, 0), 0);
+	turn();
+	assert_int_equal(t.ram[CHANNEL * 4096], CROSS_DOMAIN_CMD_RECEIVE);
+}
+
+/* The oldest is answered, as fences of a ring are signalled in order. */
+static void where_the_queue_is_short_one_poll_is_outstanding(void **state)
+{
+	struct test_request polls[2];
+	t.places = (struct queue_places){.total = 100, .channels = 19};
+	open_channel_with_slots();
+	assert_int_equal(poll_slot(&polls[0], 0), 0);
+	t.ram[20 * 4096] = 0xee;
+	assert_int_equal(poll_slot(&polls[1], 1), 0);
+	assert_int_equal(polls[0].response, VIRTIO_GPU_RESP_OK_NODATA);
+	assert_int_equal(t.ram[20 * 4096], 0);
+	assert_int_equal(polls[1].response, 0);
+	assert_int_equal(t.counters.contexts_lost, 0);
+	assert_int_equal(to_guest("hello...", 8, NULL, 0), 0);
+	turn();
+	assert_memory_equal(page_text(1), "hello...", 8);
+	destroy_context();
+	t.places.channels -= 19;
+}
+
 static void nothing_is_kept_without_a_place(void **state)
 {
 	struct test_request sends[2], polls[2];
@@ -435,6 +520,9 @@ int main(void)
 		TEST(a_connection_over_the_machines_limit_is_told_so),
 		TEST(what_waits_for_a_guest_is_charged_to_its_machine),
 		TEST(a_channel_that_finds_no_place_ends_at_once),
+		TEST(each_poll_gets_its_event_on_the_page_that_it_names),
+		TEST(stock_guests_may_say_anything_where_the_page_is),
+		TEST(where_the_queue_is_short_one_poll_is_outstanding),
 		TEST(nothing_is_kept_without_a_place),
 		TEST(one_page_may_be_both_rings),
 		TEST(without_a_channel_images_can_be_asked_about),
