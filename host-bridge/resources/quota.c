@@ -21,6 +21,7 @@ static const struct {
 	[QUOTA_SURFACES] = {"surfaces", 2048, false},
 	[QUOTA_SUBSURFACE_DEPTH] = {"subsurface-depth", 32, true},
 	[QUOTA_SUBSURFACE_MARGIN] = {"subsurface-margin", 100, true},
+	[QUOTA_POPUP_PIXELS] = {"popup-pixels", UINT64_C(1) << 20, true},
 	[QUOTA_RECTANGLES] = {"rectangles", 65536, false},
 	[QUOTA_REGION_RECTANGLES] = {"region-rectangles", 1024, true},
 	[QUOTA_SHM_POOLS] = {"shm-pools", 16384, false},

@@ -133,33 +133,100 @@ static void run_connections(void)
 	sleep(2);
 }
 
-/* A red window of 200 x 150 with a subsurface that would cover all of the screen. */
-static void run_cover(void)
+/* A red buffer. */
+static struct wl_buffer *red_buffer(int32_t width, int32_t height)
+{
+	const uint32_t red = RED;
+	FILE *file = tmpfile();
+	for (int32_t i = 0; file && i < width * height; i++)
+		fwrite(&red, sizeof(red), 1, file);
+	if (!file || fflush(file) != 0)
+		exit(2);
+	struct wl_shm_pool *pool = wl_shm_create_pool(window.shm, fileno(file), width * height * 4);
+	return wl_shm_pool_create_buffer(pool, 0, width, height, width * 4, WL_SHM_FORMAT_XRGB8888);
+}
+
+/* A red window of 200 x 150. */
+static void show_red_window(void)
 {
 	begin();
 	window_create(&window, "attacker", 200, 150);
-	struct wl_surface *surface = wl_compositor_create_surface(window.compositor);
-	struct wl_subsurface *subsurface =
-		wl_subcompositor_get_subsurface(subcompositor, surface, window.surface);
-	FILE *file = tmpfile();
-	uint32_t *pixels = malloc(2400 * 1600 * 4);
-	for (size_t i = 0; i < 2400 * 1600; i++)
-		pixels[i] = RED;
-	if (!file || fwrite(pixels, 2400 * 1600 * 4, 1, file) != 1 || fflush(file) != 0)
-		exit(2);
-	struct wl_shm_pool *pool = wl_shm_create_pool(window.shm, fileno(file), 2400 * 1600 * 4);
-	struct wl_buffer *buffer =
-		wl_shm_pool_create_buffer(pool, 0, 2400, 1600, 2400 * 4, WL_SHM_FORMAT_XRGB8888);
 	for (size_t i = 0; i < 200 * 150; i++)
 		window.buffers[0].pixels[i] = RED;
 	window_commit(&window, &window.buffers[0], 0, 0, 200, 150);
+}
+
+/* With a subsurface that would cover all of the screen. */
+static void run_cover(void)
+{
+	show_red_window();
+	struct wl_surface *surface = wl_compositor_create_surface(window.compositor);
+	struct wl_subsurface *subsurface =
+		wl_subcompositor_get_subsurface(subcompositor, surface, window.surface);
 	wl_subsurface_set_desync(subsurface);
 	wl_subsurface_set_position(subsurface, -1000, -700);
-	wl_surface_attach(surface, buffer, 0, 0);
+	wl_surface_attach(surface, red_buffer(2400, 1600), 0, 0);
 	wl_surface_damage(surface, 0, 0, 2400, 1600);
 	wl_surface_commit(surface);
 	wl_surface_commit(window.surface);
 	wl_display_roundtrip(window.display);
+	puts("shown");
+	window_rest(&window, 60000);
+}
+
+static struct wl_buffer *popup_buffer;
+
+static void handle_popup_configure(void *data, struct xdg_surface *xdg_surface, uint32_t serial)
+{
+	struct wl_surface *surface = data;
+	xdg_surface_ack_configure(xdg_surface, serial);
+	wl_surface_attach(surface, popup_buffer, 0, 0);
+	wl_surface_damage(surface, 0, 0, INT32_MAX, INT32_MAX);
+	wl_surface_commit(surface);
+}
+
+static void handle_popup_place(
+	void *data, struct xdg_popup *popup, int32_t x, int32_t y, int32_t width, int32_t height)
+{
+}
+
+static void handle_popup_done(void *data, struct xdg_popup *popup)
+{
+}
+
+/* A red popup of this size, @x, @y away from the window. */
+static void show_popup(int32_t width, int32_t height, int32_t x, int32_t y)
+{
+	static const struct xdg_surface_listener listener = {.configure = handle_popup_configure};
+	static const struct xdg_popup_listener popup_listener = {
+		.configure = handle_popup_place, .popup_done = handle_popup_done};
+	struct wl_surface *surface = wl_compositor_create_surface(window.compositor);
+	struct xdg_positioner *positioner = xdg_wm_base_create_positioner(window.wm_base);
+	struct xdg_surface *role = xdg_wm_base_get_xdg_surface(window.wm_base, surface);
+
+	popup_buffer = red_buffer(width, height);
+	xdg_positioner_set_size(positioner, 50, 50);
+	xdg_positioner_set_anchor_rect(positioner, 0, 0, 1, 1);
+	xdg_positioner_set_anchor(positioner, XDG_POSITIONER_ANCHOR_TOP_LEFT);
+	xdg_positioner_set_gravity(positioner, XDG_POSITIONER_GRAVITY_BOTTOM_RIGHT);
+	xdg_positioner_set_offset(positioner, x, y);
+	xdg_surface_add_listener(role, &listener, surface);
+	xdg_popup_add_listener(
+		xdg_surface_get_popup(role, window.xdg_surface, positioner), &popup_listener, NULL);
+	wl_surface_commit(surface);
+	wl_display_roundtrip(window.display);
+	wl_display_roundtrip(window.display);
+}
+
+/* With a popup that would cover all of the screen, and small ones that are far away. */
+static void run_cover_popup(void)
+{
+	show_red_window();
+	wl_display_roundtrip(window.display);
+	show_popup(2400, 1600, -1000, -700);
+	show_popup(50, 50, 900, 0);
+	show_popup(50, 50, -900, 0);
+	show_popup(50, 50, 0, 500);
 	puts("shown");
 	window_rest(&window, 60000);
 }
@@ -176,6 +243,7 @@ static const struct {
 	{"pools", run_pools},
 	{"connections", run_connections},
 	{"cover", run_cover},
+	{"cover-popup", run_cover_popup},
 };
 
 int main(int argc, char **argv)

@@ -3,7 +3,7 @@
 # another machine goes on. Whoever takes too much is told which limit it has reached.
 . "$(dirname "$0")/../e2e/lib.sh"
 
-tests=(mime-types:10 sources:10 rectangles:10 surfaces:10 nested:10 pools:15 connections:10 cover:8 stopped-compositor:10 same-pages:10)
+tests=(mime-types:10 sources:10 rectangles:10 surfaces:10 nested:10 pools:15 connections:10 cover:8 cover-popup:6 stopped-compositor:10 same-pages:10)
 
 FAULTS=$WAYFERRY_CLIENTS/faults
 ATTACKER=$WAYFERRY_BUILD/tests/attack/attacker
@@ -124,6 +124,22 @@ test_cover() {
     red=$(pixels_of "$LOGS/covered.png" '#ff0000')
     say "$red pixels are the attacker's"
     ((red <= 200 * 150)) || fail "$red pixels are covered"
+    bystander_goes_on
+    bridge_stop other
+    bridge_stop bridge
+}
+
+# Neither do popups: they are at their window.
+test_cover_popup() {
+    local box width height
+    machines_start
+    attack cover-popup
+    until_true 20 grep -q '^shown' "$LOGS/attacker.log" || fail "no window (log: $LOGS/attacker.log)"
+    screen_settle compositor "$LOGS/covered.png" 20 '#ff0000' || fail "the window is not shown"
+    box=$(window_box compositor "$LOGS/covered.png")
+    say "the attacker's are at $box"
+    IFS=x+ read -r width height _ <<<"$box"
+    ((width <= 200 + 2 * 150 && height <= 150 + 2 * 150)) || fail "popups are away from their window: $box"
     bystander_goes_on
     bridge_stop other
     bridge_stop bridge

@@ -160,7 +160,6 @@ static void border_destroy(struct border *border)
 		relay_ref_set(&part->subsurface, NULL);
 		relay_ref_set(&part->surface, NULL);
 	}
-	relay_ref_set(&border->parent, NULL);
 	if (border->made)
 		quota_release(border->quota, QUOTA_SURFACES, BORDER_N_PARTS);
 	free(border);
@@ -177,7 +176,6 @@ bool border_create(struct relay *relay, struct policy_surface *surface)
 		surface->border->configured = (struct border_configured){0};
 		surface->border->geometry = (struct rectangle){0};
 		surface->border->off = false;
-		relay_ref_set(&surface->border->parent, NULL);
 		return true;
 	}
 	surface->border = calloc(1, sizeof(*surface->border));

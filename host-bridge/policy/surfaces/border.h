@@ -41,7 +41,6 @@ struct border { /* policy_surface::border */
 	struct rectangle content;  /* inside of the border; empty: the window shows nothing */
 	struct rectangle below;    /* what its subsurfaces cover */
 	struct rectangle geometry; /* of the window, as the compositor knows it; empty: not set */
-	struct relay_ref parent;   /* of a popup: the wl_surface that it belongs to */
 	struct border_configured configured;
 };
 

@@ -8,9 +8,11 @@
 /* Surfaces and subsurfaces: their number and depth, and copies of what they show. */
 extern const struct relay_hook policy_surface_hooks[];
 
-/* Sizes and places of windows and popups. In use where these have borders. */
+/* Sizes and places of windows. In use where these have borders. */
 extern const struct relay_hook border_hooks[];
-extern const struct relay_hook border_popup_hooks[];
+
+/* Sizes and places of popups. */
+extern const struct relay_hook popup_hooks[];
 
 /* wl_data_device.start_drag: its icon (policy_surface_hooks.c). */
 enum relay_verdict policy_start_drag(struct relay_message *message);

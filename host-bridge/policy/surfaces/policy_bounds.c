@@ -13,6 +13,7 @@
 #include "host-bridge/policy/surfaces/policy_bounds.h"
 
 #include "host-bridge/policy/surfaces/border.h"
+#include "host-bridge/policy/surfaces/popup_place.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/log.h"
 
@@ -343,6 +344,12 @@ static bool commit_root(struct relay *relay, struct policy_surface *root)
 
 	if (root->image && (root->width > IMAGE_MAX || root->height > IMAGE_MAX))
 		return release_attached(relay, root) && attach_nothing(relay, root);
+	if (root->popup && root->width > 0 && popup_too_large(root, popup_parent(root))) {
+		log_limited(LOG_LEVEL_WARN, "a popup of %lld x %lld is not shown: it is too large",
+			(long long)root->width, (long long)root->height);
+		if (!release_attached(relay, root) || !attach_nothing(relay, root))
+			return false;
+	}
 	if (border_framed(root))
 		return commit_framed(relay, root);
 	if (!widen_geometry(relay, root))

@@ -25,6 +25,7 @@ static void surface_destroy(struct relay_object *object)
 	object->data = NULL;
 	if (surface->border)
 		surface->border_destroy(surface->border);
+	relay_ref_set(&surface->popup_parent, NULL);
 	surface_leave(surface);
 	wl_list_for_each_safe(child, next_child, &surface->children, siblings)
 	{

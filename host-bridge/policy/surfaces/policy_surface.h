@@ -14,9 +14,11 @@ struct policy_surface { /* relay_object.data of a wl_surface */
 	struct relay_object *object;
 	struct vm_quota *quota;
 	struct surface_shadow shadow;
-	struct wl_list links;       /* surface_link::link */
-	struct relay_object *shell; /* its xdg_surface or the like; NULL: none */
-	struct border *border;      /* around it, if it is a window; NULL: none */
+	struct wl_list links;          /* surface_link::link */
+	struct relay_object *shell;    /* its xdg_surface or the like; NULL: none */
+	bool popup;                    /* it is one, */
+	struct relay_ref popup_parent; /* of this wl_surface */
+	struct border *border;         /* around it, if it is a window; NULL: none */
 	void (*border_destroy)(struct border *border);
 	uint64_t charged_rectangles[2]; /* of its opaque and its input region */
 	uint64_t charged_icon_bytes;    /* of the window's icon */

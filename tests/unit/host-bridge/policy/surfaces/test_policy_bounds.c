@@ -340,6 +340,75 @@ static void images_and_subsurfaces_cannot_be_shifted_away(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_globals, tear_down)
 
+/* --- popups --- */
+
+static struct test_surface create_popup(struct test_surface parent, int32_t width, int32_t height,
+	int32_t offset_x, int32_t offset_y)
+{
+	struct test_surface popup = create_surface();
+	uint32_t positioner = world.next_id++;
+	popup.role = world.next_id++;
+	popup.toplevel = world.next_id++;
+	request("xdg_wm_base", "create_positioner", t.wm_base.down, ARGS({.id = positioner}));
+	request("xdg_positioner", "set_size", positioner, ARGS({.i = width}, {.i = height}));
+	request("xdg_positioner", "set_anchor_rect", positioner,
+		ARGS({.i = 10}, {.i = 20}, {.i = 5}, {.i = 6}));
+	request("xdg_positioner", "set_anchor", positioner, ARGS({.u = 5 /* top left */}));
+	request("xdg_positioner", "set_gravity", positioner, ARGS({.u = 8 /* bottom right */}));
+	request("xdg_positioner", "set_offset", positioner, ARGS({.i = offset_x}, {.i = offset_y}));
+	request("xdg_wm_base", "get_xdg_surface", t.wm_base.down,
+		ARGS({.id = popup.role}, {.id = popup.id}));
+	captured_clear(&world.sent[RELAY_UP]);
+	request("xdg_surface", "get_popup", popup.role,
+		ARGS({.id = popup.toplevel}, {.id = parent.role}, {.id = positioner}));
+	return popup;
+}
+
+static void a_popup_at_its_window_is_left_alone(void **state)
+{
+	struct test_surface window = create_window(200, 150),
+			    popup = create_popup(window, 800, 1000, 285, 0);
+	take_up("xdg_surface", "get_popup");
+	show(popup, 800, 1000);
+	expect_commits(1);
+}
+
+static void a_popup_far_from_its_window_is_moved_to_it(void **state)
+{
+	struct test_surface window = create_window(200, 150);
+	create_popup(window, 50, 60, 1000, -500);
+	take_up("xdg_positioner", "set_size");
+	assert_int_equal(args[0].i, 50);
+	assert_int_equal(args[1].i, 60);
+	take_up("xdg_positioner", "set_anchor_rect");
+	assert_int_equal(args[0].i, 10);
+	assert_int_equal(args[2].i, 5);
+	take_up("xdg_positioner", "set_offset");
+	assert_int_equal(args[0].i, 200 + 100 - 10);
+	assert_int_equal(args[1].i, -100 - 60 - 20);
+	take_up("xdg_surface", "get_popup");
+}
+
+static void a_popup_as_large_as_a_screen_is_not_shown(void **state)
+{
+	struct test_surface window = create_window(200, 150),
+			    popup = create_popup(window, 200, 150, 0, 0);
+	show(popup, 2000, 600);
+	expect_taken_off(1);
+	show(popup, 2049, 1);
+	expect_taken_off(1);
+	show(popup, 1024, 1024);
+	expect_commits(1);
+	/* Or as large as its window. */
+	show(window, 3000, 2000);
+	show(popup, 3000, 2000);
+	expect_commits(1);
+	assert_null(quota_set(&world.quota, "popup-pixels", "100M"));
+	show(window, 200, 150);
+	show(popup, 2048, 2048);
+	expect_commits(1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -358,6 +427,9 @@ int main(void)
 		TEST(a_large_surface_becomes_no_cursor),
 		TEST(a_large_surface_becomes_no_icon_of_a_drag),
 		TEST(images_and_subsurfaces_cannot_be_shifted_away),
+		TEST(a_popup_at_its_window_is_left_alone),
+		TEST(a_popup_far_from_its_window_is_moved_to_it),
+		TEST(a_popup_as_large_as_a_screen_is_not_shown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

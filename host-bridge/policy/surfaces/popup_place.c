@@ -1,0 +1,95 @@
+/*
+ * Policy: a popup is at its window and of the size of a menu, so that it cannot cover what has
+ * nothing to do with the window. The protocol asks for the first, but compositors do not insist.
+ */
+#include "host-bridge/policy/surfaces/popup_place.h"
+
+#include "protocol/base/bytes.h"
+
+#define SIDE_MAX 2048 /* of a popup, unless its window is larger */
+#define MARGIN_MAX 65536
+
+enum { FLIP_X = 4 }; /* xdg_positioner.constraint_adjustment; FLIP_Y is the next bit */
+
+static int64_t clamped(int64_t n, int64_t least, int64_t most)
+{
+	return rectangle_max(least, rectangle_min(n, most));
+}
+
+/* Which side of an axis @edge (xdg_positioner.anchor, gravity) is: -1, 0 (none), 1. */
+static int side_of(uint32_t edge, int axis)
+{
+	/* none, top, bottom, left, right, top left, bottom left, top right, bottom right */
+	static const int8_t sides[2][9] = {
+		{0, 0, 0, -1, 1, -1, -1, 1, 1}, {0, -1, 1, 0, 0, -1, 1, -1, 1}};
+	return edge < ARRAY_LENGTH(sides[0]) ? sides[axis][edge] : 0;
+}
+
+/* Where a popup of @size begins that is at this side of [@first, @last) and has this gravity. */
+static int64_t begin_of(int64_t first, int64_t last, int64_t size, int side, int gravity)
+{
+	int64_t at = side == 0 ? (first + last) / 2 : side < 0 ? first : last;
+	return gravity == 0 ? at - size / 2 : gravity < 0 ? at - size : at;
+}
+
+/* The parent's geometry is [0, @parent) on the axis; @margin is what it may be left by. */
+static void fit(struct popup_place *place, int axis, int64_t parent, int64_t margin)
+{
+	const int64_t first = -margin, last = parent + margin;
+	const int64_t size = rectangle_min(place->size[axis], rectangle_max(parent, SIDE_MAX));
+	const int64_t from = clamped(place->anchor_at[axis], first, last);
+	const int64_t to =
+		clamped((int64_t)place->anchor_at[axis] + place->anchor_size[axis], first, last);
+	const int side = side_of(place->anchor, axis), gravity = side_of(place->gravity, axis);
+	int64_t begin = begin_of(from, to, size, side, gravity);
+	int64_t least = first - size - begin, most = last - begin;
+
+	if (place->anchor_size[axis] < 0)
+		return; /* a protocol error, which the compositor tells of */
+	if (place->adjustment & FLIP_X << axis) {
+		begin = begin_of(from, to, size, -side, -gravity);
+		least = rectangle_max(least, begin - last);
+		most = rectangle_min(most, begin - first + size);
+	}
+	place->size[axis] = (int32_t)size;
+	place->anchor_at[axis] = (int32_t)from;
+	place->anchor_size[axis] = (int32_t)(to - from);
+	place->offset[axis] = (int32_t)clamped(place->offset[axis], least, most);
+}
+
+/* How large the window geometry of @parent is, or will be. */
+static void parent_size(const struct policy_surface *parent, int64_t size[2])
+{
+	const struct rectangle *geometry = &parent->geometry;
+	bool said = !rectangle_empty(geometry);
+
+	size[0] = rectangle_max(said ? geometry->width : parent->width, parent->configured_width);
+	size[1] =
+		rectangle_max(said ? geometry->height : parent->height, parent->configured_height);
+}
+
+void popup_place_near(struct popup_place *place, const struct policy_surface *parent)
+{
+	int64_t size[2];
+
+	if (!parent)
+		return;
+	const int64_t margin = (int64_t)min_u64(
+		quota_limit_of(parent->quota, QUOTA_SUBSURFACE_MARGIN), MARGIN_MAX);
+	parent_size(parent, size);
+	for (int axis = 0; axis < 2; axis++)
+		fit(place, axis, size[axis], margin);
+}
+
+bool popup_too_large(const struct policy_surface *popup, const struct policy_surface *parent)
+{
+	const uint64_t most = quota_limit_of(popup->quota, QUOTA_POPUP_PIXELS);
+	int64_t size[2] = {0};
+
+	if (parent)
+		parent_size(parent, size);
+	return popup->width > rectangle_max(SIDE_MAX, size[0]) ||
+		popup->height > rectangle_max(SIDE_MAX, size[1]) ||
+		(uint64_t)(popup->width * popup->height) >
+		max_u64(most, (uint64_t)(size[0] * size[1]));
+}
