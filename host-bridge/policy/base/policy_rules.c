@@ -80,6 +80,7 @@ static const struct rule {
 	/* input of focused windows */
 	{"wl_seat", 10, NULL},
 	{"wp_cursor_shape_manager_v1", 2, NULL},
+	{"wp_pointer_warp_v1", 1, NULL}, /* on the surface that the pointer is on */
 	{"zwp_input_timestamps_manager_v1", 1, NULL},
 	{"zwp_pointer_constraints_v1", 1, NULL},
 	{"zwp_pointer_gestures_v1", 3, NULL},
@@ -110,7 +111,6 @@ static const struct rule {
 	{"wp_color_manager_v1", 0, FILES},
 	{"wp_drm_lease_device_v1", 0, PRIVILEGE},
 	{"wp_linux_drm_syncobj_manager_v1", 0, FENCES},
-	{"wp_pointer_warp_v1", 0, INPUT},
 	{"wp_security_context_manager_v1", 0, PRIVILEGE},
 	{"xwayland_shell_v1", 0, PRIVILEGE},
 	{"zwlr_data_control_manager_v1", 0, CLIPBOARD},

@@ -31,7 +31,7 @@ static void guests_see_listed_interfaces_only(void **state)
 		"wp_alpha_modifier_v1", "wp_color_representation_manager_v1",
 		"wp_commit_timing_manager_v1", "wp_content_type_manager_v1",
 		"wp_cursor_shape_manager_v1", "wp_fifo_manager_v1",
-		"wp_fractional_scale_manager_v1", "wp_presentation",
+		"wp_fractional_scale_manager_v1", "wp_pointer_warp_v1", "wp_presentation",
 		"wp_single_pixel_buffer_manager_v1", "wp_tearing_control_manager_v1",
 		"wp_viewporter", "xdg_activation_v1", "xdg_system_bell_v1",
 		"xdg_toplevel_drag_manager_v1", "xdg_toplevel_icon_manager_v1",

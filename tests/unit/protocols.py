@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""Every global of a wayland-protocols is one that wayferry-host allows, or refuses with a reason, or it stands in the
+table here of what is missing, with the reason why. What xml/ describes is what wayland-protocols has, where it has it.
+
+usage: protocols.py WAYFERRY_HOST XML_DIRECTORY DIRECTORY (…/share/wayland-protocols; any version)"""
+import pathlib
+import subprocess
+import sys
+import xml.etree.ElementTree as xml
+
+MISSING = {
+    "xdg_session_manager_v1": "names of sessions and windows have to be kept apart by machine first",
+    "xdg_shell": "version 5 of an unstable protocol, which nothing uses any more",
+}
+# Made by no request of these protocols, but no globals either.
+NO_GLOBALS = {"wp_image_description_reference_v1"}
+
+
+def interfaces(directory):
+    for path in sorted(pathlib.Path(directory).rglob("*.xml")):
+        for interface in xml.parse(path).getroot().findall("interface"):
+            yield interface
+
+
+def messages(interface, version):
+    """What is on the wire, of the messages that there are up to a version."""
+    def described(message):
+        args = [(arg.get("type"), arg.get("interface"), arg.get("allow-null") == "true") for arg in message.iter("arg")]
+        return message.tag, message.get("name"), message.get("type"), int(message.get("since", 1)), args
+
+    found = [described(message) for message in interface if message.tag in ("request", "event")]
+    return sorted((m for m in found if m[3] <= version), key=lambda m: m[0])
+
+
+def globals_of(described):
+    made = {arg.get("interface") for interface in described for arg in interface.iter("arg") if arg.get("type") == "new_id"}
+    return {interface.get("name") for interface in described} - made - NO_GLOBALS
+
+
+host, own, directory = sys.argv[1:]
+said = subprocess.run([host, "capabilities"], capture_output=True, text=True, check=True).stdout
+decided = {words[1].rstrip(":") for words in map(str.split, said.splitlines()) if words[0] in ("allow", "deny", "absent")}
+theirs = list(interfaces(directory))
+by_name = {interface.get("name"): interface for interface in theirs}
+wrong = [f"{name}: neither allowed nor refused, nor in the table of what is missing (CONTRIBUTING: A protocol for guests)"
+         for name in sorted(globals_of(theirs) - decided - MISSING.keys())]
+wrong += [f"{name} is decided: it is not missing any more" for name in sorted(MISSING.keys() & decided)]
+for interface in interfaces(own):
+    name, version = interface.get("name"), int(interface.get("version"))
+    if name in by_name and messages(interface, version) != messages(by_name[name], version):
+        wrong.append(f"{name}: xml/ describes it otherwise")
+print(f"{len(globals_of(theirs))} globals")
+print("\n".join(wrong))
+sys.exit(1 if wrong or len(theirs) < 50 else 0)
