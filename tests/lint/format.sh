@@ -9,4 +9,4 @@ case $(clang-format --version) in
     exit 77
     ;;
 esac
-find protocol guest-proxy host-bridge tests -name '*.[ch]' -print0 | xargs -0 -n 20 -P "$(nproc)" clang-format --dry-run -Werror
+find protocol guest-proxy host-bridge tests examples -name '*.[ch]' -print0 | xargs -0 -n 20 -P "$(nproc)" clang-format --dry-run -Werror

@@ -229,3 +229,27 @@ dmabuf_timelines() {
     grep -qx 'explicit_frames 20' "$(guest_output vm timelines stderr)" || fail "not every frame had its points"
     [ "$(sed -n 's/^explicit_waits //p' "$(guest_output vm timelines stderr)")" -ge 1 ] || fail "wayferry-guest did not wait"
 }
+
+# zero_copy JOB COMMAND...: a program of examples/ shows the same picture in linear memory as it does directly, where it
+# falls back to wl_shm; nobody copied anything.
+zero_copy() {
+    local job=$1 output
+    shift
+    output=$(guest_output vm "$job")
+    rm -f "$LOGS/direct.log"
+    guest_direct "$LAB_PROGRAMS/$1" "${@:2}" --hold
+    until_true 20 grep -qsx shown "$LOGS/direct.log" || fail "$1 shows nothing directly (log: $LOGS/direct.log)"
+    grep -q '^wl_shm: ' "$LOGS/direct.log" || fail "$1 does not fall back to wl_shm (log: $LOGS/direct.log)"
+    screen_settle host "$LOGS/$job.direct.png" 20 || fail "the window of $1 does not settle"
+    stop direct
+    until_true 10 screen_is host "$WORK/host.empty.png" || fail "the direct window of $1 stays"
+    app "$job" wayferry-guest --stats -- "$LAB_PROGRAMS/$1" "${@:2}" --hold
+    until_true "$APP_SECONDS" grep -qsx shown "$output" || fail "$1 shows nothing ($(cat "$output" "$(guest_output vm "$job" stderr)"))"
+    grep -q "^linear memory, the host's: " "$output" || fail "$1 has no memory of the host's ($(head -n 1 "$output"))"
+    screen_becomes host "$LOGS/$job.direct.png" "$LOGS/$job.png" 15 || fail "the picture of $1 is wrong: $LOGS/$job.png"
+    guest_signal vm "$job" TERM
+    guest_wait vm "$job"
+    until_true 20 screen_is host "$WORK/host.empty.png" || fail "the window of $1 stays on the screen"
+    grep -qx 'copied_bytes 0' "$(guest_output vm "$job" stderr)" || fail "wayferry-guest copied pixels of $1"
+    [ "$(dmabuf_counter 'shadowed bytes')" = 0 ] || fail "wayferry-host copied pixels of $1"
+}

@@ -88,6 +88,8 @@ test_dmabuf() {
     DMABUF_TIMEOUT=$((15 * TIMES))
     session_start sway
     dmabuf_host_windows
+    zero_copy ink ink --size 300x200 --strokes 8
+    zero_copy video video --size 320x180 --frames 8
     session_end
 }
 
