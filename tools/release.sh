@@ -52,8 +52,8 @@ name_version() {
 }
 
 build() {
-    local to=$1 version=$2 work
-    work=$(mktemp -d)
+    local to=$1 version=$2
+    work=$(mktemp -d)     # the trap knows it, too
     trap 'rm -rf "$work"' EXIT
     mkdir -p "$to"
     # meson dist takes what is committed: of a copy.
