@@ -18,6 +18,7 @@
 #include "protocol/base/monotonic.h"
 #include "protocol/program/options.h"
 #include "protocol/program/service.h"
+#include "protocol/program/user_unit.h"
 #include "protocol/relay/relay.h"
 
 #define LOG_MODULE "guest"
@@ -35,7 +36,7 @@ static char x11_program[] = "wayferry-x11";
 
 struct settings {
 	const char *socket, *device, *vhost_user, *log_level, *trace;
-	bool stats, x11, keep_environment;
+	bool stats, x11, keep_environment, undo;
 	const struct options_command *subcommand; /* NULL: none, as is COMMAND */
 	const char *subcommand_argument;
 	char **command;
@@ -67,12 +68,29 @@ static int run_doctor(void *data)
 	return doctor_run(&doctor, stdout);
 }
 
+static int run_setup(void *data)
+{
+	const struct settings *settings = data;
+
+	if (!user_unit_enable("wayferry-guest.socket", !settings->undo))
+		return EXIT_FAILURE;
+	if (!settings->undo)
+		printf("From the next login on applications find it in $WAYLAND_DISPLAY; in a "
+		       "shell of now:\n"
+		       "  export WAYLAND_DISPLAY=wayferry-0\n");
+	return EXIT_SUCCESS;
+}
+
 static const struct options_command subcommands[] = {
 	{"doctor", NULL,
 		"Looks for what is missing on this machine, line by line, and says how to mend it. "
 		"Exit status: 0 when applications would have windows, else 1. Heeds --device, "
 		"--vhost-user and --socket.",
 		run_doctor},
+	{"setup", NULL,
+		"Has the user's service manager listen for applications, now and from each login "
+		"on; --undo takes that back.",
+		run_setup},
 	{0},
 };
 
@@ -108,6 +126,8 @@ static bool parse(struct settings *settings, int argc, char **argv, int *status)
 			.value = &settings->trace, .common = true},
 		{"stats", NULL, "Print counters at exit (SIGUSR1 prints them at any time)",
 			.flag = &settings->stats, .common = true},
+		{"undo", NULL, "Of setup: take back what it has done.", .flag = &settings->undo,
+			.of_command = true},
 		{0},
 	};
 	const struct options_program program = {

@@ -160,8 +160,7 @@ static bool parse(struct reading *reading, const char *path)
 	return true;
 }
 
-/* Where the file of the machine @vm is; false: there is no such place. */
-static bool default_path(const char *vm, char path[PATH_MAX])
+bool config_default_path(const char *vm, char path[PATH_MAX])
 {
 	const char *directory = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 	int length;
@@ -184,7 +183,7 @@ bool config_read(const struct options_program *program, void *data)
 	char found[PATH_MAX];
 
 	if (!path) {
-		if (!default_path(*config->vm, found))
+		if (!config_default_path(*config->vm, found))
 			return true;
 		path = found;
 	}

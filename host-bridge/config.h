@@ -2,6 +2,8 @@
 #ifndef HOST_BRIDGE_CONFIG_H
 #define HOST_BRIDGE_CONFIG_H
 
+#include <limits.h>
+
 #include "host-bridge/policy/policy.h"
 #include "protocol/program/options.h"
 
@@ -13,6 +15,9 @@ struct config {
 	struct policy *policy;  /* gets the restrictions */
 	struct vm_quota *quota; /* gets the limits */
 };
+
+/* Where the file of the machine @vm is; false: there is no such place. */
+bool config_default_path(const char *vm, char path[PATH_MAX]);
 
 /*
  * An options_program::read_file; @data is a struct config. The file is of ini form: options by

@@ -152,6 +152,8 @@ static bool parse_command_line(struct host_options *options, struct host_setting
 			.flag = &settings->apply, .of_command = true},
 		{"json", NULL, "Of doctor: report as JSON, for programs.", .flag = &settings->json,
 			.of_command = true},
+		{"undo", NULL, "Of setup: take back what it has done.", .flag = &settings->undo,
+			.of_command = true},
 		{"qmp", "PATH",
 			"Of replace: the socket of QEMU's monitor (-qmp "
 			"unix:PATH,server=on,wait=off), for machines without libvirt.",

@@ -30,7 +30,7 @@ struct host_settings {
 	const char *subcommand_argument;          /* NULL: it takes none */
 	/* Options of sub-commands. */
 	const char *system_user, *qmp;
-	bool apply, json;
+	bool apply, json, undo;
 };
 
 /*

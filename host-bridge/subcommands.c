@@ -10,6 +10,7 @@
 #include "host-bridge/helper.h"
 #include "host-bridge/machines/libvirt_xml.h"
 #include "host-bridge/machines/replace.h"
+#include "host-bridge/setup.h"
 
 static int run_doctor(void *data)
 {
@@ -67,6 +68,13 @@ static int run_replace(void *data)
 	return replace_run(&machine, settings->qmp);
 }
 
+static int run_setup(void *data)
+{
+	const struct host_settings *settings = data;
+
+	return setup_run(settings->subcommand_argument, settings->undo);
+}
+
 const struct options_command subcommands[] = {
 	{"doctor", NULL,
 		"Looks for what is missing on this machine, line by line, and says how to mend it. "
@@ -77,6 +85,10 @@ const struct options_command subcommands[] = {
 		"Prints what a guest would be offered, line by line: the device, the compositor, "
 		"which of its interfaces the policy allows, and the limits.",
 		run_capabilities},
+	{"setup", "NAME",
+		"Makes the configuration file of the machine NAME, enables its socket, and says "
+		"what is to be done in the machine; --undo takes that back.",
+		run_setup},
 	{"libvirt-xml", "NAME",
 		"Prints the commands, and the elements, that make NAME of libvirt a machine with "
 		"wayferry; with --apply it runs those commands. Heeds --system.",

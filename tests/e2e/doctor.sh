@@ -3,7 +3,7 @@
 # a user manager of systemd's.
 . "$(dirname "$0")/lib.sh"
 
-tests=(host:2 host-without-compositor:5 host-monitors:11 host-libvirt:1 guest:2 guest-without-host:2 guest-without-compositor:2
+tests=(host:2 host-without-compositor:5 host-monitors:11 host-libvirt:1 setup:1 guest:2 guest-without-host:2 guest-without-compositor:2
     bare:2 service:19)
 
 HOST=$WAYFERRY_BUILD/host-bridge/wayferry-host
@@ -114,6 +114,42 @@ test_host_monitors() {
     printf '#!/bin/sh\nexec /bin/sleep 60\n' >"$WORK/bin/qemu-system-x86_64"
     doctor 1 "${command[@]}"
     has FAILED monitor "does not end"
+}
+
+# A systemctl that writes down what it is told, and fails where FAKE_FAILS says so.
+test_setup() {
+    local config=$WORK/config/wayferry/work.conf
+    mkdir -p "$WORK/bin"
+    # shellcheck disable=SC2016
+    printf '#!/bin/sh\necho "$*" >>"%s"\n[ -z "${FAKE_FAILS:-}" ]\n' "$LOGS/systemctl" >"$WORK/bin/systemctl"
+    chmod +x "$WORK/bin/systemctl"
+    export PATH=$WORK/bin:$PATH XDG_CONFIG_HOME=$WORK/config
+    "$HOST" setup work >"$LOGS/setup.txt" || fail "a machine cannot be set up"
+    [ "$(stat -c %a "$config")" = 600 ] || fail "there is no configuration"
+    "$HOST" --vm work capabilities >/dev/null || fail "the configuration is wrong"
+    grep -qx 'wayferry-guest setup' <(sed 's/^ *//' "$LOGS/setup.txt") || fail "what the guest needs is not said"
+    # Again, and back.
+    "$HOST" setup work >"$LOGS/again.txt" || fail "it cannot be done again"
+    "$HOST" setup work --undo >"$LOGS/undo.txt" || fail "it cannot be undone"
+    [ ! -e "$config" ] || fail "the configuration stays"
+    "$HOST" setup work --undo >"$LOGS/undo-again.txt" || fail "it cannot be undone twice"
+    # What the user wrote stays.
+    "$HOST" setup work >/dev/null
+    echo "clipboard = none" >>"$config"
+    "$HOST" setup work >/dev/null && "$HOST" setup work --undo >/dev/null || fail "a changed configuration is in the way"
+    grep -qx "clipboard = none" "$config" || fail "a changed configuration is lost"
+    "$GUEST" setup >"$LOGS/guest.txt" && "$GUEST" setup --undo >>"$LOGS/guest.txt" || fail "the guest cannot be set up"
+    sort -u "$LOGS/systemctl" >"$WORK/told"
+    cmp - "$WORK/told" <<END || fail "the units are others (see $LOGS/systemctl)"
+--user disable --now wayferry-guest.socket
+--user disable --now wayferry-host@work.socket
+--user enable --now wayferry-guest.socket
+--user enable --now wayferry-host@work.socket
+END
+    FAKE_FAILS=yes "$GUEST" setup >"$LOGS/fails.txt" && fail "it is not told that there is no manager"
+    FAKE_FAILS=yes "$HOST" setup other >"$LOGS/fails.txt" && fail "it is not told that there is no manager"
+    "$HOST" setup "../x" 2>"$LOGS/wrong.txt" && fail "any name will do"
+    sanitizers_silent
 }
 
 # report_of CHECK KEY: of the report as JSON.

@@ -1,0 +1,23 @@
+/* Units of the user's service manager, as `setup` of both programs switches them on and off. */
+#include "protocol/program/user_unit.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+#include "protocol/program/checks.h"
+
+bool user_unit_enable(const char *unit, bool enabled)
+{
+	const char *verb = enabled ? "enable" : "disable";
+	char *argv[] = {"systemctl", "--user", (char *)verb, "--now", (char *)unit, NULL};
+	char said[256];
+
+	/* However long the manager takes. */
+	if (checks_capture(argv, INT_MAX, said, sizeof(said)) == 0) {
+		printf("%s is %s\n", unit,
+			enabled ? "enabled, and listens" : "disabled, and stopped");
+		return true;
+	}
+	printf("%s is not %sd: systemctl --user %s --now %s fails\n", unit, verb, verb, unit);
+	return false;
+}
