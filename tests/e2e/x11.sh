@@ -2,7 +2,7 @@
 # X11 applications as windows: wayferry-x11 on sway itself (direct), and on wayferry-guest (bridged).
 . "$(dirname "$0")/lib.sh"
 
-tests=(windows:8 applications:18 popups:8 focus:8 life:15 clipboard:18
+tests=(windows:8 applications:18 popups:8 focus:8 keys:6 life:15 clipboard:18
     scale:30 states:15 outputs:10 many:10 drags:8 drags-out:12 command:8)
 
 # each_way FUNCTION: runs it with wayferry-x11 direct and bridged.
@@ -325,6 +325,46 @@ no_focus() {
 
 test_focus() {
     each_way check_focus
+}
+
+# A key that is held while the focus moves is released in X, and is not held for whoever has the focus then.
+check_keys() {
+    need wtype
+    windows_start
+    tell 'create 1 0 0 300 200 #c81e5a' 'title 1 First' 'map 1'
+    shows '^First\|'
+    tell 'create 2 0 0 300 200 #1e5ac8' 'title 2 Second' 'map 2'
+    shows '^Second\|.*\|focused'
+    told '2 focus in'
+    # wtype's key codes are its own, in the order in which it needs them.
+    WAYLAND_DISPLAY=host spawn holder wtype -M ctrl -P a -s 600000
+    told '2 key 9 state 4'
+    repeats 2 3
+    sway_message host '[title="First"] focus' >/dev/null
+    told '1 focus in'
+    forget_told
+    stop holder
+    keyboard b
+    told '1 key 9 state 0'
+    told '1 key-release 9 state 0'
+    repeats 1 1
+}
+
+# repeats N COUNT: window N was told of a key so often, with releases between them; of one press, at most.
+repeats() {
+    if [ "$2" = 1 ]; then
+        [ "$(grep -cE "^$1 key 9 " "$LOGS/windows.log")" = 1 ] || fail "a key repeats that nobody holds"
+    else
+        until_true 10 has_lines "$2" "^$1 key 9 " || fail "a key that is held does not repeat"
+    fi
+}
+
+has_lines() {
+    (($(grep -cE "$2" "$LOGS/windows.log") >= $1))
+}
+
+test_keys() {
+    each_way check_keys
 }
 
 xwayland_pid() {
