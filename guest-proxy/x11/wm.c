@@ -229,6 +229,8 @@ static void handle_configure(struct session *session, const void *data)
 		window->box = (struct box){event->x, event->y, event->width, event->height};
 		if (window->surface && window->surface->popup)
 			popup_moved(window->surface);
+		else if (window->surface)
+			role_try(window->surface);
 	}
 	window->override_redirect = event->override_redirect;
 }

@@ -247,6 +247,14 @@ check_popups() {
     colour_is_at '#1e5ac8' 120x200+350+260
     click 400 300
     told '2 button 1 at 50,40 root .*'
+    # What lies beside the screen is a popup only once it is on it.
+    tell 'create 5 -99 -99 20 20 #aa33cc override' 'map 5'
+    told '5 map'
+    tell "configure 5 $((x + 10)) $((y + 10)) 20 20"
+    colour_is_at '#aa33cc' 20x20+310+210
+    [ "$(grep -c 'popup of .*, 20x20$' "$LOGS/x11.log")" = 1 ] || fail "it was a popup beside the screen"
+    tell 'destroy 5'
+    colour_is '#aa33cc' 0
     # A submenu, beyond the window's edge.
     tell "create 3 $((x + 170)) $((y + 100)) 260 50 #5ac81e override" 'map 3'
     colour_is_at '#5ac81e' 260x50+470+300

@@ -129,6 +129,21 @@ static void lay_out(struct session *session, const struct output *now)
 	}
 }
 
+bool outputs_show(const struct session *session, const struct box *box)
+{
+	const struct output *output;
+	bool any = false;
+	wl_list_for_each(output, &session->outputs, link)
+	{
+		const struct box *told = &output->told;
+		any |= told->width > 0;
+		if ((int64_t)box->x + box->width > told->x && box->x < told->x + told->width &&
+			(int64_t)box->y + box->height > told->y && box->y < told->y + told->height)
+			return true;
+	}
+	return !any;
+}
+
 /* Objects */
 
 struct output *output_of(struct relay_object *object)

@@ -32,4 +32,7 @@ void output_removed(struct session *session, uint32_t name);
 /* The output that a wl_output is, or NULL. */
 struct output *output_of(struct relay_object *object);
 
+/* Whether any of @box, a place in X, is on an output; true as long as none is known. */
+bool outputs_show(const struct session *session, const struct box *box);
+
 #endif

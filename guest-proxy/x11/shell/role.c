@@ -6,6 +6,7 @@
  */
 #include "guest-proxy/x11/shell/role.h"
 
+#include "guest-proxy/x11/display/output.h"
 #include "guest-proxy/x11/shell/popup.h"
 #include "guest-proxy/x11/shell/toplevel.h"
 #include "guest-proxy/x11/windows/focus.h"
@@ -20,6 +21,9 @@ void role_try(struct surface *surface)
 	/* An icon of what is dragged gets its role from the drag. */
 	if (!window || !window->known || surface->xdg || !session->wm_base ||
 		window_is_drag_icon(session, window))
+		return;
+	/* Helpers of toolkits, which lie beside the screen: the compositor would dismiss them. */
+	if (window->override_redirect && !outputs_show(session, &window->box))
 		return;
 	surface->xdg = session_make(session, "xdg_surface", session->wm_base, "get_xdg_surface",
 		(union wire_arg[]){{0}, {.object = surface->object}}, 0);
