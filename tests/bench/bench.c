@@ -27,7 +27,7 @@ struct bench {
 	/* options */
 	const char *mode;
 	int32_t width_px, height_px;
-	bool full_damage;
+	bool full_damage, unsealed;
 	double seconds;
 	long count, warmup;
 	bool signal_watched;
@@ -206,6 +206,7 @@ static void measure_frames(struct bench *bench)
 
 	if (!samples_ns)
 		fail("no memory");
+	bench->window.may_shrink = bench->unsealed;
 	window_create(&bench->window, "bench", bench->width_px, bench->height_px);
 	for (long i = 0; i < bench->warmup; i++)
 		show_frame(bench);
@@ -221,13 +222,48 @@ static void measure_frames(struct bench *bench)
 	free(samples_ns);
 }
 
-static const char usage[] = "Usage: bench sync|frames [OPTION...]\n"
-			    "Measures round trips (sync) or frames on $WAYLAND_DISPLAY and prints "
-			    "one line of name=value pairs.\n"
-			    "  --count N          round trips to measure (20000)\n"
+/* Memory of the watched processes for each of the clients that do nothing. */
+static void measure_idle(struct bench *bench)
+{
+	struct wl_display **displays = calloc((size_t)bench->count, sizeof(struct wl_display *));
+
+	if (!displays)
+		fail("no memory");
+	roundtrip(bench);
+	read_watched(bench, false);
+	for (long i = 0; i < bench->count; i++) {
+		displays[i] = wl_display_connect(NULL);
+		if (!displays[i] || wl_display_get_registry(displays[i]) == NULL ||
+			wl_display_roundtrip(displays[i]) < 0)
+			fail("a client cannot connect");
+	}
+	read_watched(bench, true);
+	printf("samples=%ld", bench->count);
+	for (size_t i = 0; i < bench->n_watched; i++) {
+		const struct watched *watched = &bench->watched[i];
+		printf(" %s_idle_kb=%.1f %s_idle_shared_kb=%.1f", watched->name,
+			((double)watched->after.own_kb - (double)watched->before.own_kb) /
+				(double)bench->count,
+			watched->name,
+			((double)watched->after.shared_kb - (double)watched->before.shared_kb) /
+				(double)bench->count);
+	}
+	puts("");
+	for (long i = 0; i < bench->count; i++)
+		wl_display_disconnect(displays[i]);
+	free(displays);
+}
+
+static const char usage[] = "Usage: bench sync|frames|idle [OPTION...]\n"
+			    "Measures round trips (sync), frames, or memory for clients that do "
+			    "nothing (idle) on $WAYLAND_DISPLAY and prints one line of "
+			    "name=value pairs.\n"
+			    "  --count N          round trips to measure (20000), or clients\n"
 			    "  --warmup N         round trips (1000) or frames (20) before that\n"
 			    "  --size WxH         of the window, in pixels (1920x1080)\n"
 			    "  --damage full|row  every pixel is new, or one row (full)\n"
+			    "  --unsealed         its pool could be truncated, and has to be "
+			    "copied\n"
 			    "  --seconds S        how long to show frames (3)\n"
 			    "  --watch NAME:PID   report CPU time per sample and memory of that "
 			    "process and its children\n"
@@ -257,6 +293,7 @@ static void parse_options(struct bench *bench, int argc, char **argv)
 		{"seconds", required_argument, NULL, 't'},
 		{"watch", required_argument, NULL, 'p'},
 		{"signal", no_argument, NULL, 'u'},
+		{"unsealed", no_argument, NULL, 'n'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
@@ -286,6 +323,9 @@ static void parse_options(struct bench *bench, int argc, char **argv)
 			break;
 		case 'u':
 			bench->signal_watched = true;
+			break;
+		case 'n':
+			bench->unsealed = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -326,6 +366,8 @@ int main(int argc, char **argv)
 	} else if (strcmp(bench.mode, "frames") == 0) {
 		bench.warmup = bench.warmup < 0 ? 20 : bench.warmup;
 		measure_frames(&bench);
+	} else if (strcmp(bench.mode, "idle") == 0) {
+		measure_idle(&bench);
 	} else {
 		fputs(usage, stderr);
 		return 2;

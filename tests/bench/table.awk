@@ -56,7 +56,7 @@ function cpu_ms(key)
 		way_seen[field("way")] = 1
 		ways[++n_ways] = field("way")
 	}
-	split("per_second median_us p99_us host_cpu_us guest_cpu_us host_own_kb guest_own_kb host_peak_kb guest_peak_kb", names, " ")
+	split("per_second median_us p99_us host_cpu_us guest_cpu_us host_own_kb guest_own_kb host_peak_kb guest_peak_kb host_idle_kb guest_idle_kb guest_idle_shared_kb", names, " ")
 	for (i in names)
 		if (field(names[i]) != "")
 			add(key, names[i], field(names[i]) + 0)
@@ -69,10 +69,22 @@ function cpu_ms(key)
 		add(key, "ratio", speed / direct[field("case"), field("round")])
 }
 
+function print_idle(    key)
+{
+	key = "idle" SUBSEP "wayferry" SUBSEP
+	printf "\nan idle client: %.1f KiB (%.1f + %.1f of their own, %.1f shared)\n",
+		median(key "host_idle_kb") + median(key "guest_idle_kb") + median(key "guest_idle_shared_kb"),
+		median(key "host_idle_kb"), median(key "guest_idle_kb"), median(key "guest_idle_shared_kb")
+}
+
 function print_case(name,    i, key)
 {
+	if (name == "idle") {
+		print_idle()
+		return
+	}
 	sync = name == "sync"
-	printf "\n%s\n", sync ? "wl_display.sync" : name ": window of " (name ~ /4k/ ? "3840x2160" : "1920x1080") ", " (name ~ /full/ ? "every pixel new" : "one row new") " in each frame"
+	printf "\n%s\n", sync ? "wl_display.sync" : name ": window of " (name ~ /4k/ ? "3840x2160" : "1920x1080") ", " (name ~ /full/ ? "every pixel new" : name ~ /copied/ ? "every pixel new, to be copied" : "one row new") " in each frame"
 	printf "  %-13s %9s %-20s %8s  %16s  %24s  %13s  %13s\n", "", sync ? "rt/s" : "fps", "", "x direct", sync ? "rt us med/p99" : "latency ms med/p99",
 		"cpu ms (host + guest)", "own MB h/g", "peak MB h/g"
 	for (i = 1; i <= n_ways; i++) {
@@ -126,9 +138,17 @@ END {
 	printf "\ntargets\n"
 	print_target("round trip: at most 3 times direct", "sync", ratio_of("sync"), "%6.2f", 3, 1)
 	print_target("1080p, every pixel new: at least 0.85 of direct's frames", "1080p-full", ratio_of("1080p-full"), "%6.2f", 0.85, 0)
-	print_target("1080p, every pixel new: at most 1.5 ms CPU per frame", "1080p-full", cpu_ms("1080p-full" SUBSEP "wayferry"), "%6.3f", 1.5, 1)
-	print_target("4K, every pixel new: at least 0.8 of direct's frames", "4k-full", ratio_of("4k-full"), "%6.2f", 0.8, 0)
+	print_target("1080p, every pixel copied: at least 0.85 of direct's frames", "1080p-copied", ratio_of("1080p-copied"), "%6.2f", 0.85, 0)
+	print_target("1080p, every pixel copied: at most 1.5 ms CPU per frame", "1080p-copied", cpu_ms("1080p-copied" SUBSEP "wayferry"), "%6.3f", 1.5, 1)
+	print_target("4K, every pixel new: at least 0.97 of direct's frames", "4k-full", ratio_of("4k-full"), "%6.2f", 0.97, 0)
+	print_target("4K, every pixel new: at most 0.1 ms CPU per frame", "4k-full", cpu_ms("4k-full" SUBSEP "wayferry"), "%6.3f", 0.1, 1)
+	print_target("4K, every pixel copied: at least 0.8 of direct's frames", "4k-copied", ratio_of("4k-copied"), "%6.2f", 0.8, 0)
 	print_target("1080p, one row new: at most 0.1 ms CPU per frame", "1080p-row", cpu_ms("1080p-row" SUBSEP "wayferry"), "%6.3f", 0.1, 1)
 	print_target("4K, one row new: at most 0.1 ms CPU per frame", "4k-row", cpu_ms("4k-row" SUBSEP "wayferry"), "%6.3f", 0.1, 1)
+	if (count["idle" SUBSEP "wayferry" SUBSEP "host_idle_kb"]) {
+		key = "idle" SUBSEP "wayferry" SUBSEP
+		idle = median(key "host_idle_kb") + median(key "guest_idle_kb") + median(key "guest_idle_shared_kb")
+		printf "  %-62s %6.1f  %s\n", "an idle client: at most 64 KiB besides buffers", idle, idle <= 64 ? "met" : "missed"
+	}
 	print_target("either process: below 12 MB besides buffers", cases[1], largest_own_mb(), "%6.1f", 12, 1)
 }
