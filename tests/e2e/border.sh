@@ -163,6 +163,11 @@ test_weston() {
     tell maximize
     heard 'configure 1260 700 1'
     shows maximized "$BORDER" 0 0 1280 720 "$WINDOW" 10 10 1260 700
+    tell popup 100 50 120 80
+    heard 'popup 100 50 120 80'
+    shows popup "$BORDER" 0 0 1280 720 "$WINDOW" 10 10 1260 700 "$BORDER" 100 50 140 100 "$POPUP" 110 60 120 80
+    tell close
+    shows closed "$BORDER" 0 0 1280 720 "$WINDOW" 10 10 1260 700
     framed_end
     bridge_stop
 }
