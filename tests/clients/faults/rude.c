@@ -186,6 +186,28 @@ static void run_ping(void)
 		fail("a round trip took more than a second");
 }
 
+/* A client that behaves and measures: for each second the frames that were shown, and the longest
+ * round trip. Until it is ended. */
+static void run_measure(void)
+{
+	open_window(640, 480);
+	for (;;) {
+		uint64_t start_ns = now_ns(), longest_ns = 0;
+		unsigned frames = 0;
+
+		while (now_ns() - start_ns < 1000000000) {
+			show_frame();
+			frames++;
+			uint64_t before_ns = now_ns();
+			roundtrip();
+			if (now_ns() - before_ns > longest_ns)
+				longest_ns = now_ns() - before_ns;
+		}
+		printf("second %.1f %.1f\n", frames * 1e9 / (double)(now_ns() - start_ns),
+			(double)longest_ns / 1e6);
+	}
+}
+
 /* Sends @bytes as far as the server takes them within @timeout_ms. false: it took no more. */
 static bool push(const uint8_t *bytes, size_t size, int timeout_ms)
 {
@@ -388,6 +410,7 @@ static const struct {
 	{"resize", run_resize},
 	{"keyboards", run_keyboards},
 	{"ping", run_ping},
+	{"measure", run_measure},
 	{"stall", run_stall},
 	{"flood", run_flood},
 	{"flood-unread", run_flood_unread},

@@ -1,0 +1,83 @@
+#!/bin/bash
+# What an application of one machine notices while another machine attacks: each attack in turn, beside a client that
+# draws at the screen's pace (60 Hz) and asks for round trips. Prints a table. How fast it is depends on what else
+# this computer does, so that only memory and the neighbour's end are failures; "missed" is for whoever reads.
+. "$(dirname "$0")/../e2e/lib.sh"
+
+tests=()
+full=(attacks:200)
+
+FAULTS=$WAYFERRY_CLIENTS/faults
+ATTACKER=$WAYFERRY_BUILD/tests/attack/attacker
+MAX_GROWTH_KIB=$((100 * 1024))
+LEAST_FRAMES=30
+MOST_MS=50
+SECONDS_EACH=10             # at most, of an attack that does not end by itself
+
+CLIENT_ATTACKS=(mime-types sources rectangles surfaces nested pools connections cover cover-popup)
+CLIENT_STRAINS=(flood flood-unread stall hoard-objects hoard-pools hoard-pixels)
+
+# summary FROM: "lowest and mean frames per second, longest round trip" of what was measured behind line FROM.
+summary() {
+    sed -n "$(($1 + 1)),\$s/^second //p" "$LOGS/neighbour.log" | awk '
+        NR == 1 || $1 < low { low = $1 }
+        $2 > long { long = $2 }
+        { sum += $1 }
+        END { printf "%.1f %.1f %.1f", low, NR ? sum / NR : 0, long }'
+}
+
+measured_since() {
+    (($(grep -c '^second' "$LOGS/neighbour.log") >= $1))
+}
+
+# beside NAME COMMAND...: measures while the command runs, for three seconds at least.
+beside() {
+    local name=$1 lines seconds peak=0 low mean long deadline verdict=met
+    shift
+    lines=$(wc -l <"$LOGS/neighbour.log")
+    seconds=$(grep -c '^second' "$LOGS/neighbour.log")
+    spawn attack "$@"
+    deadline=$((SECONDS + SECONDS_EACH))
+    while ((SECONDS < deadline)) && { alive "${PID[attack]}" || ! measured_since $((seconds + 3)); }; do
+        sleep 0.2
+        ((peak >= $(rss_kib "${PID[compositor]}"))) || peak=$(rss_kib "${PID[compositor]}")
+    done
+    stop attack KILL
+    alive "${PID[neighbour]}" || fail "the neighbour's application ended during $name (log: $LOGS/neighbour.log)"
+    read -r low mean long < <(summary "$lines")
+    awk -v low="$low" -v long="$long" "BEGIN { exit !(low >= $LEAST_FRAMES && long <= $MOST_MS) }" || verdict=missed
+    printf '%-16s %6s %6s %9s %9d  %s\n' "$name" "$low" "$mean" "$long" $((peak - before)) $verdict
+    ((peak - before < MAX_GROWTH_KIB)) || fail "the compositor grew by $((peak - before)) KiB during $name"
+}
+
+gave_back() {
+    (($(rss_kib "${PID[compositor]}") - before < MAX_GROWTH_KIB / 10))
+}
+
+test_attacks() {
+    local name before
+    sway_start compositor
+    HOST_OPTIONS='--vm hostile' bridge_start compositor bridge
+    HOST_OPTIONS='--vm other' bridge_start compositor other
+    HOST_OPTIONS='--vm raw --renderer virgl' bridge_start_host compositor raw
+    spawn neighbour env WAYLAND_DISPLAY=other "$FAULTS/rude" measure
+    until_true 20 measured_since 2 || fail "the neighbour's application does not run (log: $LOGS/neighbour.log)"
+    before=$(rss_kib "${PID[compositor]}")
+    printf '%-16s %6s %6s %9s %9s\n' attack lowest mean 'longest' memory '' fps fps 'trip ms' KiB
+    beside nothing sleep 5
+    for name in "${CLIENT_ATTACKS[@]}"; do
+        beside "$name" env WAYLAND_DISPLAY=bridge "$ATTACKER" "$name"
+    done
+    for name in "${CLIENT_STRAINS[@]}"; do
+        beside "$name" env WAYLAND_DISPLAY=bridge "$FAULTS/rude" "$name"
+    done
+    beside same-pages "$WAYFERRY_BUILD/tests/attack/same-pages" "$XDG_RUNTIME_DIR/raw.gpu"
+    beside contexts "$WAYFERRY_BUILD/tests/attack/contexts" "$XDG_RUNTIME_DIR/raw.gpu" 2 300
+    until_true 10 gave_back || fail "the compositor keeps $(($(rss_kib "${PID[compositor]}") - before)) KiB"
+    say "the compositor: $before KiB before, $(rss_kib "${PID[compositor]}") KiB after"
+    stop neighbour
+    bridge_stop other
+    bridge_stop bridge
+}
+
+e2e_main "$@"
