@@ -183,9 +183,9 @@ static void close_host(struct host *host)
 			wl_event_source_remove(host->signals[i]);
 	}
 	service_close(&host->service);
+	policy_finish(&host->settings.policy); /* closes what is still in the loop */
 	if (host->loop)
 		wl_event_loop_destroy(host->loop);
-	policy_finish(&host->settings.policy);
 	fd_close(&host->settings.socket_fd);
 }
 

@@ -483,6 +483,7 @@ struct compositor *compositor_connect(struct wl_event_loop *loop, const struct p
 	snprintf(compositor->name, sizeof(compositor->name), "%s", name);
 	compositor->connection.policy = policy;
 	compositor->connection.name = compositor->name;
+	compositor->connection.loop = loop;
 	compositor->connection.turn_ends_ns = turn_ends_ns;
 	compositor->listener = listener;
 	compositor->data = data;

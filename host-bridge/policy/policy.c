@@ -64,12 +64,12 @@ void policy_finish(struct policy *policy)
 {
 	relay_hooks_destroy((struct relay_hooks *)policy->hooks);
 	policy->hooks = NULL;
+	transfers_destroy(policy->transfers);
+	policy->transfers = NULL;
 	free(policy->counters);
 	policy->counters = NULL;
 	policy_keyboards_destroy(policy->keyboards);
 	policy->keyboards = NULL;
-	transfers_destroy(policy->transfers);
-	policy->transfers = NULL;
 }
 
 bool policy_vm_name_good(const char *name)
@@ -108,6 +108,7 @@ void policy_print_counters(const struct policy *policy, FILE *out)
 		{"dma-bufs as shadowed wl_shm", counters->dmabufs_shadowed},
 		{"transfers to the host refused", counters->transfers_refused[TRANSFER_TO_HOST]},
 		{"transfers to the guest refused", counters->transfers_refused[TRANSFER_TO_GUEST]},
+		{"transfers that were too large", counters->transfers_too_large},
 		{"selections withheld from the guest", counters->offers_withheld},
 		{"selections withheld from the host", counters->sources_kept},
 		{"types of clipboards and drags withheld", counters->types_withheld},

@@ -1,10 +1,12 @@
 /* What the user lets cross between a machine and the host by clipboard and drags. */
 #include "host-bridge/transfers/transfer_rules.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <strings.h>
 
 #include "protocol/base/bytes.h"
+#include "protocol/program/options.h"
 
 static const struct {
 	const char *section, *name;
@@ -97,6 +99,16 @@ static const char *set_file_lists(bool *allowed, const char *value)
 	return NULL;
 }
 
+static const char *set_max_bytes(uint64_t *max_bytes, const char *value)
+{
+	unsigned long long bytes;
+
+	if (!options_parse_bytes(value, &bytes) || bytes == 0)
+		return "not a number of bytes, with K, M, G or T behind it";
+	*max_bytes = bytes;
+	return NULL;
+}
+
 const char *transfer_rules_set(
 	struct transfer_rules *rules, const char *section, const char *key, const char *value)
 {
@@ -113,7 +125,9 @@ const char *transfer_rules_set(
 		return set_types(&rule->types, value);
 	if (strcmp(key, "uri-list") == 0)
 		return set_file_lists(&rule->file_lists, value);
-	return "there is to-guest, to-host, mime and uri-list";
+	if (strcmp(key, "max-bytes") == 0)
+		return set_max_bytes(&rule->max_bytes, value);
+	return "there is to-guest, to-host, mime, uri-list and max-bytes";
 }
 
 bool transfer_rules_have_hotkey(const struct transfer_rules *rules)
@@ -182,7 +196,11 @@ void transfer_rules_print(const struct transfer_rules *rules, FILE *out)
 		fprintf(out, "%s:", kinds[kind].section);
 		for (enum transfer_way way = 0; way < TRANSFER_N_WAYS; way++)
 			fprintf(out, " %s %s,", ways[way], modes[rule->modes[way]]);
-		fprintf(out, " mime %s, uri-list %s\n", rule->types ? rule->types : "*",
+		fprintf(out, " mime %s, uri-list %s, max-bytes ", rule->types ? rule->types : "*",
 			rule->file_lists ? "allow" : "deny");
+		if (rule->max_bytes > 0)
+			fprintf(out, "%" PRIu64 "\n", rule->max_bytes);
+		else
+			fprintf(out, "none\n");
 	}
 }

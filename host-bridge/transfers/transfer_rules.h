@@ -31,8 +31,9 @@ enum transfer_mode {
 /* Zero-initialised: all ways open, for all types but lists of files. */
 struct transfer_rule {
 	enum transfer_mode modes[TRANSFER_N_WAYS];
-	const char *types; /* "text/plain, image/png"; NULL: all. Borrowed */
-	bool file_lists;   /* those, too */
+	const char *types;  /* "text/plain, image/png"; NULL: all. Borrowed */
+	bool file_lists;    /* those, too */
+	uint64_t max_bytes; /* of one transfer; 0: any number */
 };
 
 struct transfer_rules {
@@ -69,7 +70,8 @@ bool transfer_rule_passes(const struct transfer_rule *rule, const char *type);
 bool transfer_rules_same(
 	const struct transfer_rule *a, const struct transfer_rule *b, enum transfer_way way);
 
-/* A line for each section: "clipboard: to-guest allow, to-host deny, mime *, uri-list deny". */
+/* A line for each section: "clipboard: to-guest allow, to-host deny, mime *, uri-list deny,
+ * max-bytes none". */
 void transfer_rules_print(const struct transfer_rules *rules, FILE *out);
 
 #endif

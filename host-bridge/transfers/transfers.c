@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "host-bridge/transfers/gates.h"
+
 #define MARK "application/x-wayferry-own;source="
 
 struct transfers *transfers_create(void)
@@ -25,11 +27,14 @@ struct transfers *transfers_create(void)
 	wl_list_init(&transfers->sources);
 	wl_list_init(&transfers->devices);
 	wl_list_init(&transfers->proxies);
+	wl_list_init(&transfers->gates);
 	return transfers;
 }
 
 void transfers_destroy(struct transfers *transfers)
 {
+	if (transfers)
+		gates_close(&transfers->gates);
 	free(transfers);
 }
 

@@ -12,7 +12,7 @@ tests=(
     ten-guest-to-host:2 ten-host-to-guest:4 ten-guest-to-guest:5
     slow-reader:13
     leaving-reader-guest-to-host:5 leaving-reader-host-to-guest:5
-    not-to-guest:2 not-to-host:2 own-selection:3 types:3 kept-selection:3 hotkeys:6
+    not-to-guest:2 not-to-host:2 own-selection:3 types:3 limit:3 kept-selection:3 hotkeys:6
 )
 
 SIZES=(0 1 4096 65536 70000 3000000 67108864)
@@ -261,6 +261,32 @@ test_types() {
     not offers_type host text/uri-list || fail "a list of files leaves"
     not offers_type host application/x-there || fail "the guest has not taken the selection"
     # wl-paste asks only for what is offered; what asks all the same gets nothing, which the unit tests show.
+    clipboard_end
+}
+
+# Of more than the limit nothing arrives, and its writer hears it; what is within it does.
+test_limit() {
+    local bytes type from to
+    configure '[clipboard]' 'max-bytes = 100000'
+    clipboard_start
+    for bytes in 100000 100001 3000000; do
+        content "$bytes"
+        for from in HOST GUEST; do
+            to=HOST
+            [ $from = HOST ] && to=GUEST
+            type=application/x-wayferry-$from-$bytes
+            copy "${!from}" "$WORK/content" "$type"
+            until_true 20 offers_type "${!to}" "$type" || fail "the selection does not arrive"
+            paste_into "${!to}" "$WORK/pasted" "$type"
+            if ((bytes <= 100000)); then
+                cmp "$WORK/content" "$WORK/pasted" || fail "the contents differ"
+            else
+                [ ! -s "$WORK/pasted" ] || fail "$from: a part of what is too large arrives"
+            fi
+        done
+    done
+    bridge_counters bridge host
+    [ "$(bridge_counter bridge host 'transfers that were too large')" = 4 ] || fail "they are not counted"
     clipboard_end
 }
 

@@ -36,7 +36,7 @@ BELOW = {
     "host-bridge/resources": ["host-bridge/vhost", "protocol/program"],
     "host-bridge/gpu": ["host-bridge/resources"],
     "host-bridge/keys": ["protocol/base"],
-    "host-bridge/transfers": ["protocol/base"],
+    "host-bridge/transfers": ["protocol/program"],
     "host-bridge/policy/base": ["host-bridge/resources", "host-bridge/keys", "host-bridge/transfers"],
     "host-bridge/policy/buffers": ["host-bridge/policy/base"],
     "host-bridge/policy/surfaces": ["host-bridge/policy/buffers"],

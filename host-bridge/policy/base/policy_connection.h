@@ -27,6 +27,7 @@ struct policy_counters {
 	/* Of clipboards, primary selections and drags. */
 	uint64_t transfers_refused[TRANSFER_N_WAYS]; /* contents that were asked for, or all */
 	uint64_t types_withheld, offers_withheld;
+	uint64_t transfers_too_large;
 	uint64_t sources_kept;    /* selections that stayed with the machine */
 	uint64_t chords_withheld; /* presses of keys */
 };
@@ -94,7 +95,8 @@ struct policy_copy {
  */
 struct policy_connection {
 	const struct policy *policy;
-	const char *name; /* for log lines */
+	const char *name;           /* for log lines */
+	struct wl_event_loop *loop; /* for transfers with a limit, which need one */
 	struct policy_display display;
 	struct border_means border;
 	const uint64_t *turn_ends_ns; /* CLOCK_MONOTONIC; NULL: turns may take any time */

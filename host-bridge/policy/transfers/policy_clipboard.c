@@ -9,6 +9,7 @@
 
 #include "host-bridge/policy/surfaces/hooks.h"
 #include "host-bridge/policy/transfers/hooks.h"
+#include "host-bridge/policy/transfers/policy_gate.h"
 #include "host-bridge/policy/transfers/policy_selections.h"
 
 #define LOG_MODULE "policy"
@@ -90,6 +91,8 @@ static enum relay_verdict handle_send(struct relay_message *message)
 	if (!source_passes(source, type))
 		return policy_refuse_transfer(message, source ? source->kind : TRANSFER_CLIPBOARD,
 			TRANSFER_TO_HOST, type);
+	if (!policy_gate(message->relay, source->kind, &message->args[1].handle))
+		return RELAY_SWALLOW;
 	message->args[1].handle.kind = WIRE_WRITE_PIPE;
 	return RELAY_FORWARD;
 }

@@ -14,6 +14,7 @@
 #include <wayland-server-protocol.h>
 
 #include "host-bridge/policy/transfers/hooks.h"
+#include "host-bridge/policy/transfers/policy_gate.h"
 #include "host-bridge/policy/transfers/policy_offers.h"
 
 #define LOG_MODULE "policy"
@@ -229,7 +230,8 @@ void selection_proxy_send(struct relay_message *message)
 		? source_by_number(policy_of(message->relay)->transfers, proxy->source)
 		: NULL;
 
-	if (source && source_passes(source, message->args[0].s))
+	if (source && source_passes(source, message->args[0].s) &&
+		policy_gate(message->relay, source->kind, &message->args[1].handle))
 		source_send(source, message->args[0].s, &message->args[1].handle);
 }
 
@@ -356,6 +358,8 @@ static enum relay_verdict handle_receive(struct relay_message *message)
 	bool gone = offer->n_made && !offer->host.object; /* there is another selection now */
 	if (gone || !offer_enters(policy, offer, type))
 		return policy_refuse_transfer(message, offer->kind, TRANSFER_TO_GUEST, type);
+	if (!policy_gate(message->relay, offer->kind, &message->args[1].handle))
+		return RELAY_SWALLOW;
 	if (!offer->n_made)
 		return RELAY_FORWARD;
 	relay_send_named(message->relay, RELAY_UP, offer->host.object, "receive", message->args);

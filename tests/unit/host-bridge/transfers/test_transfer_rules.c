@@ -62,7 +62,8 @@ static void what_is_wrong_is_said(void **state)
 		const char *key, *value;
 	} wrong[] = {{"to-guest", "ALLOW"}, {"to-host", ""}, {"from-guest", "allow"}, {"mime", ""},
 		{"mime", " , "}, {"mime", "te*t/plain"}, {"mime", "text/plain;a=b"},
-		{"mime", "text/plain image/png"}, {"uri-list", "a"}};
+		{"mime", "text/plain image/png"}, {"uri-list", "a"}, {"max-bytes", "0"},
+		{"max-bytes", "much"}};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++)
 		assert_non_null(set(wrong[i].key, wrong[i].value));
@@ -94,13 +95,15 @@ static void rules_are_printed(void **state)
 
 	assert_null(set("mime", "image/*"));
 	assert_null(transfer_rules_set(&rules, "drags", "uri-list", "allow"));
+	assert_null(transfer_rules_set(&rules, "drags", "max-bytes", "64K"));
 	transfer_rules_close(&rules, TRANSFER_TO_HOST);
 	transfer_rules_print(&rules, out);
 	fclose(out);
 	assert_string_equal(text,
-		"clipboard: to-guest allow, to-host deny, mime image/*, uri-list deny\n"
-		"primary: to-guest allow, to-host deny, mime *, uri-list deny\n"
-		"drags: to-guest allow, to-host deny, mime *, uri-list allow\n");
+		"clipboard: to-guest allow, to-host deny, mime image/*, uri-list deny, max-bytes "
+		"none\n"
+		"primary: to-guest allow, to-host deny, mime *, uri-list deny, max-bytes none\n"
+		"drags: to-guest allow, to-host deny, mime *, uri-list allow, max-bytes 65536\n");
 	free(text);
 }
 

@@ -1,0 +1,49 @@
+/* Policy: how much one transfer may carry. */
+#include "host-bridge/policy/transfers/policy_gate.h"
+
+#include <string.h>
+
+#include "host-bridge/transfers/gates.h"
+#include "host-bridge/transfers/transfers.h"
+
+#define LOG_MODULE "policy"
+
+static bool handle_holds(void *data, uint64_t *charged, uint64_t bytes)
+{
+	const struct policy *policy = data;
+	return quota_adjust(policy->quota, QUOTA_QUEUED_BYTES, charged, bytes);
+}
+
+static void handle_closed(void *data, bool too_much)
+{
+	const struct policy *policy = data;
+
+	quota_release(policy->quota, QUOTA_PIPES, 1);
+	policy->counters->transfers_too_large += too_much;
+	if (too_much)
+		log_limited(LOG_LEVEL_WARN,
+			"%s: a transfer has more than its max-bytes, or than the machine's limit "
+			"of "
+			"queued-bytes: nothing of it arrives",
+			policy->vm_name ? policy->vm_name : "the machine");
+}
+
+static const struct gate_listener gate_listener = {.holds = handle_holds, .closed = handle_closed};
+
+bool policy_gate(struct relay *relay, enum transfer_kind kind, struct wire_handle *handle)
+{
+	const struct policy_connection *connection = relay_data(relay);
+	const struct policy *policy = connection->policy;
+	uint64_t max_bytes = policy->rules.kinds[kind].max_bytes;
+
+	if (max_bytes == 0)
+		return true;
+	if (!quota_charge(policy->quota, QUOTA_PIPES, 1)) {
+		wire_handle_finish(handle);
+		return false;
+	}
+	int fd = gate_open(&policy->transfers->gates, connection->loop, handle->fd, max_bytes,
+		&gate_listener, (void *)policy);
+	*handle = fd < 0 ? (struct wire_handle){.kind = WIRE_NONE, .fd = -1} : wire_handle_fd(fd);
+	return fd >= 0;
+}

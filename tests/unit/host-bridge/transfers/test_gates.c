@@ -1,0 +1,193 @@
+/* host-bridge/transfers/gates.c */
+#include "host-bridge/transfers/gates.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "protocol/base/bytes.h"
+
+static struct {
+	struct wl_event_loop *loop;
+	struct wl_list gates;
+	uint64_t held, may_hold;
+	int closed, too_much;
+	int in, out; /* ends of the test's: it writes to one and reads from the other */
+} t;
+
+static bool holds(void *data, uint64_t *charged, uint64_t bytes)
+{
+	if (bytes > t.may_hold)
+		return false;
+	t.held += bytes - *charged;
+	*charged = bytes;
+	return true;
+}
+
+static void closed(void *data, bool too_much)
+{
+	t.closed++;
+	t.too_much += too_much;
+}
+
+static const struct gate_listener listener = {.holds = holds, .closed = closed};
+
+static void open_gate(uint64_t max_bytes)
+{
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	t.out = ends[0];
+	fcntl(t.out, F_SETFL, O_NONBLOCK);
+	t.in = gate_open(&t.gates, t.loop, ends[1], max_bytes, &listener, NULL);
+	assert_true(t.in >= 0);
+	fcntl(t.in, F_SETFL, O_NONBLOCK);
+}
+
+static int set_up(void **state)
+{
+	signal(SIGPIPE, SIG_IGN);
+	memset(&t, 0, sizeof(t));
+	t.may_hold = UINT64_MAX;
+	t.in = t.out = -1;
+	t.loop = wl_event_loop_create();
+	wl_list_init(&t.gates);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	gates_close(&t.gates);
+	assert_int_equal(t.closed, 1);
+	assert_int_equal(t.held, 0);
+	wl_event_loop_destroy(t.loop);
+	if (t.in >= 0)
+		close(t.in);
+	if (t.out >= 0)
+		close(t.out);
+	return 0;
+}
+
+static void run(void)
+{
+	for (int i = 0; i < 10; i++)
+		wl_event_loop_dispatch(t.loop, 0);
+}
+
+static size_t write_some(size_t n)
+{
+	static uint8_t bytes[4096];
+	size_t done = 0;
+
+	while (done < n) {
+		ssize_t wrote = write(t.in, bytes, min_u64(n - done, sizeof(bytes)));
+		if (wrote < 0 && errno != EAGAIN)
+			break;
+		done += wrote > 0 ? (size_t)wrote : 0;
+		run();
+	}
+	return done;
+}
+
+static void end_writing(void)
+{
+	close(t.in);
+	t.in = -1;
+	run();
+}
+
+/* All that comes to the end of the contents, or until nothing comes. */
+static size_t read_all(bool *end)
+{
+	uint8_t bytes[65536];
+	size_t done = 0;
+	ssize_t n;
+
+	for (*end = false; (n = read(t.out, bytes, sizeof(bytes))) > 0; done += (size_t)n)
+		run();
+	*end = n == 0;
+	return done;
+}
+
+static void what_is_within_the_limit_comes_once_it_is_whole(void **state)
+{
+	bool end;
+
+	open_gate(300000);
+	assert_int_equal(write_some(300000), 300000);
+	assert_int_equal(read_all(&end), 0);
+	assert_false(end);
+	end_writing();
+	assert_int_equal(read_all(&end), 300000);
+	assert_true(end);
+	assert_int_equal(t.too_much, 0);
+}
+
+static void what_is_too_much_does_not_come_at_all(void **state)
+{
+	bool end;
+
+	open_gate(100000);
+	assert_int_equal(write_some(100000), 100000);
+	write_some(1);
+	assert_int_equal(read_all(&end), 0);
+	assert_true(end);
+	assert_int_equal(write(t.in, "x", 1), -1);
+	assert_int_equal(errno, EPIPE);
+	assert_int_equal(t.too_much, 1);
+}
+
+static void nothing_is_contents_too(void **state)
+{
+	bool end;
+
+	open_gate(1);
+	end_writing();
+	assert_int_equal(read_all(&end), 0);
+	assert_true(end);
+	assert_int_equal(t.too_much, 0);
+}
+
+static void the_owner_may_refuse_the_memory(void **state)
+{
+	bool end;
+
+	t.may_hold = 5000;
+	open_gate(100000);
+	write_some(6000);
+	assert_int_equal(read_all(&end), 0);
+	assert_true(end);
+	assert_int_equal(t.too_much, 1);
+}
+
+static void a_reader_that_leaves_ends_the_writer(void **state)
+{
+	open_gate(100000);
+	write_some(10);
+	close(t.out);
+	t.out = -1;
+	run();
+	assert_int_equal(write(t.in, "x", 1), -1);
+	assert_int_equal(errno, EPIPE);
+	assert_int_equal(t.too_much, 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_within_the_limit_comes_once_it_is_whole),
+		TEST(what_is_too_much_does_not_come_at_all),
+		TEST(nothing_is_contents_too),
+		TEST(the_owner_may_refuse_the_memory),
+		TEST(a_reader_that_leaves_ends_the_writer),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
