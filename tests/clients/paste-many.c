@@ -144,6 +144,10 @@ int main(int argc, char **argv)
 	if (wl_display_roundtrip(window.display) < 0)
 		window_die(&window, "asking for the contents");
 	read_all(pipes, files, count);
+	/* With a keyboard chords may have brought more offers meanwhile. */
+	if (wl_display_roundtrip(window.display) < 0)
+		window_die(&window, "leaving");
+	wl_data_offer_destroy(paste.offer);
 	window_finish(&window);
 	return 0;
 }

@@ -75,6 +75,7 @@ static bool make_keymap(struct keyboard *keyboard, const char *layouts)
 		keyboard->keyboard, WL_KEYBOARD_KEYMAP_FORMAT_XKB_V1, fd, (uint32_t)size);
 	close(fd);
 	free(text);
+	xkb_context_unref(context);
 	return true;
 }
 
@@ -139,5 +140,8 @@ int main(int argc, char **argv)
 		}
 	}
 	puts("done");
+	xkb_state_unref(keyboard.state);
+	xkb_keymap_unref(keyboard.keymap);
+	wl_display_disconnect(keyboard.display);
 	return 0;
 }
