@@ -4,6 +4,7 @@
 
 tests=(windows:8 applications:18 popups:8 focus:8 keys:6 life:15 clipboard:18
     scale:30 states:15 outputs:10 many:10 drags:8 drags-out:12 command:8)
+full=(many-maps:25)
 
 # each_way FUNCTION: runs it with wayferry-x11 direct and bridged.
 each_way() {
@@ -777,6 +778,11 @@ test_many() {
     WAYFERRY_SANITIZED=0
     [[ $WAYFERRY_BUILD = */asan ]] && WAYFERRY_SANITIZED=1
     each_way check_many
+}
+
+# A thousand of them.
+test_many_maps() {
+    MAPS=1000 test_many
 }
 
 # A Wayland client's drag, over an X window and back, and dropped there.
