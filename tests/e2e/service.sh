@@ -67,8 +67,9 @@ pid_is_new() {
     [ "$now" != 0 ] && [ "$now" != "$1" ] && [ "$(show wayferry-guest.service ActiveState)" = active ]
 }
 
-client() {      # a window for a second: 124 is timeout's word for "it still ran"
-    WAYLAND_DISPLAY=wayferry-0 timeout "${1:-1}" weston-simple-shm >>"$logs/client.log" 2>&1
+client() {      # a window for a second: 124 is timeout's word for "it still ran". Not weston-simple-shm, which sway ends, directly too: a
+                # frame callback that comes before its buffer was released is an error there.
+    WAYLAND_DISPLAY=wayferry-0 timeout "${1:-1}" "$WAYFERRY_CLIENTS/shm-client" --frames 1000000 >>"$logs/client.log" 2>&1
     local status=$?
     [ $status = 124 ]
 }
