@@ -263,19 +263,24 @@ static const struct {
 
 static int execute(struct cross_domain_context *context, const uint8_t *bytes, size_t size)
 {
-	/* A failed context accepts all commands: an error would complete the fence of a POLL, which
-	 * the guest would take for an event. */
-	while (size > 0 && !context->failed) {
+	while (size > 0) {
+		/*
+		 * A failed context accepts all commands: an error would complete the fence of a
+		 * POLL, which the guest would take for an event. Only where that looks for its
+		 * event, the end, still matters.
+		 */
+		const bool failed = context->failed;
 		struct cross_domain_header header;
 		size_t length;
 		int err = cross_domain_command_decode(bytes, size, &header, &length);
 		if (err < 0)
-			return err;
+			return failed ? 0 : err;
 		err = -EINVAL;
 		for (size_t i = 0; i < ARRAY_LENGTH(commands); i++)
-			if (commands[i].cmd == header.cmd)
+			if (commands[i].cmd == header.cmd &&
+				(!failed || header.cmd == CROSS_DOMAIN_CMD_POLL))
 				err = commands[i].handle(context, bytes, length);
-		if (err < 0) {
+		if (err < 0 && !failed) {
 			log_limited(LOG_LEVEL_WARN, "%s: command %u refused: %s",
 				context->base.name, header.cmd, strerror(-err));
 			return err;

@@ -213,6 +213,23 @@ static void each_poll_gets_its_event_on_the_page_that_it_names(void **state)
 	assert_int_equal(t.counters.contexts_lost, 0);
 }
 
+/* Also behind the command that cost the context, and after it. */
+static void who_has_failed_hears_of_it_on_the_page_that_it_named(void **state)
+{
+	const uint32_t blob = CROSS_DOMAIN_ID_VIRTGPU_BLOB, id = 7;
+	struct test_request request, poll;
+	open_channel_with_slots();
+	assert_int_equal(send_as(&request, -1, "pool", 4, 1, &blob, &id), -ENOENT);
+	assert_int_equal(t.counters.contexts_lost, 1);
+	memset(t.ram + 20 * 4096, 0xee, 8192);
+	assert_int_equal(poll_slot(&poll, 1), 0);
+	turn();
+	assert_int_equal(poll.response, VIRTIO_GPU_RESP_OK_NODATA);
+	assert_int_equal(t.ram[20 * 4096], 0xee);
+	assert_int_equal(t.ram[21 * 4096], CROSS_DOMAIN_CMD_RECEIVE);
+	assert_int_equal(poll_slot(&poll, 2), 0); /* what it says otherwise is ignored */
+}
+
 static void stock_guests_may_say_anything_where_the_page_is(void **state)
 {
 	struct test_request poll;
@@ -521,6 +538,7 @@ int main(void)
 		TEST(what_waits_for_a_guest_is_charged_to_its_machine),
 		TEST(a_channel_that_finds_no_place_ends_at_once),
 		TEST(each_poll_gets_its_event_on_the_page_that_it_names),
+		TEST(who_has_failed_hears_of_it_on_the_page_that_it_named),
 		TEST(stock_guests_may_say_anything_where_the_page_is),
 		TEST(where_the_queue_is_short_one_poll_is_outstanding),
 		TEST(nothing_is_kept_without_a_place),
