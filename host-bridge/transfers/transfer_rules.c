@@ -27,6 +27,7 @@ static const char *const file_lists[] = {
 	"text/uri-list",
 	"application/vnd.portal.files",
 	"application/vnd.portal.filetransfer",
+	"application/x-kde4-urilist",
 	"x-special/gnome-copied-files",
 	"x-special/mate-copied-files",
 };

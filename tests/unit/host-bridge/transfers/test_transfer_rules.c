@@ -36,6 +36,7 @@ static void all_but_lists_of_files_passes_by_default(void **state)
 	assert_false(passes("text/uri-list"));
 	assert_false(passes("Text/URI-List; charset=utf-8"));
 	assert_false(passes("x-special/gnome-copied-files"));
+	assert_false(passes("application/x-kde4-urilist"));
 	assert_null(set("uri-list", "allow"));
 	assert_true(passes("text/uri-list"));
 	assert_null(set("uri-list", "deny"));
