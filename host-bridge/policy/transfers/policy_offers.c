@@ -92,7 +92,7 @@ static enum relay_verdict add_to_settled(
 	const struct policy *policy = policy_of(message);
 
 	if (!transfers_is_mark(type)) {
-		if (!offer->own && offer_enters(policy, offer, type))
+		if (offer_enters(policy, offer, type))
 			return RELAY_FORWARD;
 		policy->counters->types_withheld++;
 		return RELAY_SWALLOW;

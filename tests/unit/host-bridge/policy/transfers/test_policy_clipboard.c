@@ -429,6 +429,22 @@ static void own_selections_come_back_whole(void **state)
 	}
 }
 
+static void own_selections_come_back_in_any_order_of_types(void **state)
+{
+	char mark[256];
+
+	prepare(&kinds[0]);
+	add_type(&kinds[0], "text/uri-list");
+	add_type(&kinds[0], "text/plain");
+	set_selection(&kinds[0], source.down);
+	expect_published(&kinds[0], "text/plain", NULL);
+	expect_published(&kinds[0], NULL, mark);
+	take_up("wl_data_device", "set_selection");
+	select_offer(&kinds[0], TYPES("text/plain", mark), TYPES("text/plain", "text/uri-list"));
+	select_offer(&kinds[0], TYPES(mark, "text/plain"), TYPES("text/uri-list", "text/plain"));
+	nothing_is_sent(RELAY_DOWN);
+}
+
 static void own_selections_come_back_where_the_hosts_do_not(void **state)
 {
 	char mark[256];
@@ -497,6 +513,7 @@ int main(void)
 		TEST(lists_of_files_cross_where_the_user_says_so, with_lists_of_files),
 		TEST(own_selections_come_back_whole, both_ways),
 		TEST(own_selections_come_back_whole, no_drags_to_guest),
+		TEST(own_selections_come_back_in_any_order_of_types, both_ways),
 		TEST(own_selections_come_back_where_the_hosts_do_not, no_way_to_guest),
 		TEST(a_mark_cannot_be_made_up, no_way_to_guest),
 		TEST(an_offer_takes_a_pipe_only, both_ways),
