@@ -57,10 +57,14 @@ static bool may_leave(
 /* *device.set_selection(source, ...) */
 static enum relay_verdict handle_set_selection(struct relay_message *message)
 {
+	struct policy_connection *connection = relay_data(message->relay);
 	enum transfer_kind kind = policy_selection_kind(message->object);
 	struct relay_object *source = message->args[0].object;
 
 	if (transfer_rule_keeps_own(&policy_of(message)->rules.kinds[kind])) {
+		/* The machine's devices may be many, and all have to be looked at. */
+		if (connection->n_pieces++ > 0 && !policy_has_time(connection))
+			return policy_hold(message);
 		selection_keep(message->relay, source, kind);
 		return RELAY_SWALLOW;
 	}

@@ -113,26 +113,29 @@ static void present(struct device *device, const struct source *source, bool hos
 		&(union wire_arg){.object = offer});
 }
 
-/* The client's selection is the machine's own, or what comes in by itself, or none. */
-static void refresh(struct device *device)
+static struct source *current(const struct transfers *transfers, enum transfer_kind kind)
 {
-	const struct transfers *transfers = policy_of(device->relay)->transfers;
+	return source_by_number(transfers, transfers->current[kind]);
+}
 
-	present(device, source_by_number(transfers, transfers->current[device->kind]),
-		rule_of(device)->modes[TRANSFER_TO_GUEST] == TRANSFER_ALLOW, false);
+/* The client's selection is the machine's own, @source, or what comes in by itself, or none. */
+static void refresh(struct device *device, const struct source *source)
+{
+	present(device, source, rule_of(device)->modes[TRANSFER_TO_GUEST] == TRANSFER_ALLOW, false);
 }
 
 /* For the windows with the keyboard, and those of the connection @relay. */
 static void refresh_all(
 	struct transfers *transfers, const struct relay *relay, enum transfer_kind kind)
 {
+	const struct source *source = current(transfers, kind);
 	struct device *device;
 
 	wl_list_for_each(device, &transfers->devices, link)
 	{
 		if (device->kind == kind &&
 			(device->relay == relay || connection_of(device->relay)->focus.object))
-			refresh(device);
+			refresh(device, source);
 	}
 }
 
@@ -163,7 +166,7 @@ static enum relay_verdict handle_selection(struct relay_message *message)
 	relay_ref_set(&device->offer, object);
 	if (mode == TRANSFER_DENY)
 		drop_offer(device);
-	refresh(device);
+	refresh(device, current(policy->transfers, device->kind));
 	return RELAY_SWALLOW;
 }
 
@@ -190,7 +193,7 @@ void selection_keep(struct relay *relay, struct relay_object *object, enum trans
 {
 	struct transfers *transfers = policy_of(relay)->transfers;
 	struct source *source = source_of(object);
-	struct source *before = source_by_number(transfers, transfers->current[kind]);
+	struct source *before = current(transfers, kind);
 
 	if (source && !source_keep(source, kind))
 		source = NULL; /* it is something else already */
@@ -266,7 +269,7 @@ static struct relay_object *make_proxy(struct device *device, const struct sourc
 static bool copy(struct device *device, uint32_t serial)
 {
 	const struct transfers *transfers = policy_of(device->relay)->transfers;
-	struct source *source = source_by_number(transfers, transfers->current[device->kind]);
+	struct source *source = current(transfers, device->kind);
 
 	if (!source || rule_of(device)->modes[TRANSFER_TO_HOST] != TRANSFER_HOTKEY)
 		return false;
@@ -325,13 +328,14 @@ void selections_paste(struct relay *relay)
 static void end_grant(struct relay *relay, struct offer *offer)
 {
 	struct transfers *transfers = policy_of(relay)->transfers;
+	const struct source *source = current(transfers, offer->kind);
 	struct device *device;
 
 	offer->granted = false;
 	wl_list_for_each(device, &transfers->devices, link)
 	{
 		if (device->relay == relay && device->kind == offer->kind)
-			refresh(device);
+			refresh(device, source);
 	}
 }
 

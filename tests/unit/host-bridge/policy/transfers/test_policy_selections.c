@@ -371,6 +371,23 @@ static void offers_that_are_not_destroyed_are_bounded(void **state)
 	assert_int_equal(sent, 2 * 64);
 }
 
+/* Each is told to all of the machine's devices, of which a guest can make many. */
+static void selections_that_follow_each_other_wait_for_another_turn(void **state)
+{
+	const uint64_t over = 0;
+
+	world.connection.turn_ends_ns = &over;
+	copy("text/plain");
+	expect_selection("text/plain");
+	request("wl_data_device", "set_selection", now->device.down, ARGS({.id = 0}, {.u = 8}));
+	nothing_is_sent(RELAY_DOWN);
+	world.connection.n_pieces = 0; /* the next turn */
+	assert_int_equal(relay_push(now->relay, RELAY_DOWN, NULL, 0, NULL, 0), 0);
+	take_down("wl_data_source", "cancelled", now->source_id);
+	expect_selection(NULL);
+	nothing_is_sent(RELAY_UP);
+}
+
 int main(void)
 {
 #define TEST(test, start) cmocka_unit_test_setup_teardown(test, start, tear_down_windows)
@@ -384,6 +401,7 @@ int main(void)
 		TEST(after_a_paste_the_machines_own_is_back, chords_both_ways),
 		TEST(what_comes_in_by_itself_waits_behind_the_machines_own, chord_to_host),
 		TEST(offers_that_are_not_destroyed_are_bounded, nothing_crosses),
+		TEST(selections_that_follow_each_other_wait_for_another_turn, nothing_crosses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
