@@ -284,6 +284,8 @@ static int receive(struct answer *answer, int *fd)
 	if (n != (ssize_t)sizeof(*answer))
 		return n < 0 ? (int)n : -EPIPE;
 	connector.answered = answer->serial;
+	if (*fd >= 0) /* it may be one for later */
+		connector.in_context = answer->in_context;
 	return 0;
 }
 
@@ -349,10 +351,8 @@ int connector_connect(const struct display_search *compositor, struct sockaddr_u
 	if (connector.last_serial != connector.answered)
 		return error;
 	error = ask(REQUEST_CONNECT, -1, CONNECTION_MS, &answer, &fd);
-	if (error == 0) {
+	if (error == 0)
 		*taken = answer.taken;
-		connector.in_context = answer.in_context;
-	}
 	return error < 0 ? error : fd >= 0 ? fd : -EPROTO;
 }
 
