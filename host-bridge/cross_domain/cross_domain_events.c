@@ -16,6 +16,7 @@
 #include <linux/virtio_gpu.h>
 #include <wayland-server-protocol.h>
 
+#include "host-bridge/policy/transfers/policy_gate.h"
 #include "protocol/base/fd.h"
 #include "protocol/relay/wire.h"
 #define LOG_MODULE "context"
@@ -124,7 +125,14 @@ const struct compositor_listener cross_domain_compositor_listener = {
 	.drained = handle_wake,
 };
 
-const struct pipes_listener cross_domain_pipes_listener = {.readable = handle_wake};
+static void handle_cut(void *data, int fd)
+{
+	const struct cross_domain_context *context = data;
+	policy_gate_cut(context->kind->policy, fd);
+}
+
+const struct pipes_listener cross_domain_pipes_listener = {
+	.readable = handle_wake, .cut = handle_cut};
 
 /* --- events --- */
 

@@ -96,12 +96,23 @@ static void finish_waiters(struct pipe *pipe)
 	}
 }
 
+/* Whether somebody has to know that what was written to it is not all. */
+static bool is_cut(const struct pipe *pipe)
+{
+	const struct pipes_listener *listener = pipe->pipes->listener;
+
+	return !pipe->reads && pipe->fd >= 0 &&
+		(!pipe->hang_up || byte_queue_size(&pipe->queue) > 0) && listener && listener->cut;
+}
+
 /* Closes our end. The id stays in use, so that the guest's commands for it are no errors. */
 static void pipe_break(struct pipe *pipe)
 {
 	stop_watching(pipe);
 	wl_list_remove(&pipe->ready_link);
 	wl_list_init(&pipe->ready_link);
+	if (is_cut(pipe))
+		pipe->pipes->listener->cut(pipe->pipes->data, pipe->fd);
 	fd_close(&pipe->fd);
 	count_queued(pipe->pipes, 0, byte_queue_size(&pipe->queue));
 	byte_queue_clear(&pipe->queue);

@@ -21,6 +21,8 @@
 struct pipes_listener {
 	/* A read pipe has something to say: pipes_readable() is true now. */
 	void (*readable)(void *data);
+	/* The writing end @fd is closed next, and the guest had not said all. May be NULL. */
+	void (*cut)(void *data, int fd);
 };
 
 /* Waits until all that was written to a write pipe went out; the owner embeds it. */

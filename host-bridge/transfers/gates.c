@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "protocol/base/byte_queue.h"
@@ -15,6 +16,8 @@ struct gate {
 	struct wl_list link;
 	struct wl_event_loop *loop;
 	int in, out;
+	dev_t device; /* of both ends of the pipe that @in is of, and */
+	ino_t inode;
 	struct wl_event_source *in_source, *out_source;
 	struct byte_queue contents;
 	uint64_t max_bytes, charged;
@@ -81,6 +84,7 @@ int gate_open(struct wl_list *gates, struct wl_event_loop *loop, int out, uint64
 {
 	struct gate *gate = calloc(1, sizeof(*gate));
 	int ends[2] = {-1, -1};
+	struct stat status = {0};
 
 	if (!gate || fd_set_nonblock(out) < 0 || pipe2(ends, O_CLOEXEC) < 0) {
 		free(gate);
@@ -88,9 +92,12 @@ int gate_open(struct wl_list *gates, struct wl_event_loop *loop, int out, uint64
 		listener->closed(data, false);
 		return -ENOMEM;
 	}
+	fstat(ends[0], &status);
 	*gate = (struct gate){.loop = loop,
 		.in = ends[0],
 		.out = out,
+		.device = status.st_dev,
+		.inode = status.st_ino,
 		.max_bytes = max_bytes,
 		.listener = listener,
 		.data = data};
@@ -107,6 +114,20 @@ int gate_open(struct wl_list *gates, struct wl_event_loop *loop, int out, uint64
 	destroy(gate, false);
 	close(ends[1]);
 	return -ENOMEM;
+}
+
+void gates_cut(struct wl_list *gates, int fd)
+{
+	struct gate *gate, *next;
+	struct stat status;
+
+	if (wl_list_empty(gates) || fstat(fd, &status) < 0)
+		return;
+	wl_list_for_each_safe(gate, next, gates, link)
+	{
+		if (gate->in >= 0 && gate->device == status.st_dev && gate->inode == status.st_ino)
+			destroy(gate, false);
+	}
 }
 
 void gates_close(struct wl_list *gates)

@@ -25,6 +25,11 @@ struct gate_listener {
  */
 int gate_open(struct wl_list *gates, struct wl_event_loop *loop, int out, uint64_t max_bytes,
 	const struct gate_listener *listener, void *data);
+/*
+ * The contents that were to come by @fd, about to be closed, have been cut short: if it is the
+ * writing end of a gate's pipe, that closes, and nothing of them arrives.
+ */
+void gates_cut(struct wl_list *gates, int fd);
 /* Closes all of them. */
 void gates_close(struct wl_list *gates);
 

@@ -47,3 +47,9 @@ bool policy_gate(struct relay *relay, enum transfer_kind kind, struct wire_handl
 	*handle = fd < 0 ? (struct wire_handle){.kind = WIRE_NONE, .fd = -1} : wire_handle_fd(fd);
 	return fd >= 0;
 }
+
+void policy_gate_cut(const struct policy *policy, int fd)
+{
+	if (policy)
+		gates_cut(&policy->transfers->gates, fd);
+}

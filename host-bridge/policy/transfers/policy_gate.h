@@ -10,4 +10,8 @@
  */
 bool policy_gate(struct relay *relay, enum transfer_kind kind, struct wire_handle *handle);
 
+/* A guest's contents for the pipe @fd end early: nothing of them arrives if they have a limit.
+ * @policy: NULL is fine. */
+void policy_gate_cut(const struct policy *policy, int fd);
+
 #endif

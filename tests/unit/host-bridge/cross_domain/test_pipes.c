@@ -26,7 +26,7 @@ static struct {
 	struct pipes pipes;
 	uint64_t live;
 	struct vm_quota quota;
-	unsigned readable;
+	unsigned readable, cut;
 } t;
 
 static void handle_readable(void *data)
@@ -34,7 +34,13 @@ static void handle_readable(void *data)
 	t.readable++;
 }
 
-static const struct pipes_listener listener = {.readable = handle_readable};
+static void handle_cut(void *data, int fd)
+{
+	assert_true(fcntl(fd, F_GETFD) >= 0);
+	t.cut++;
+}
+
+static const struct pipes_listener listener = {.readable = handle_readable, .cut = handle_cut};
 
 static int set_up(void **state)
 {
@@ -320,6 +326,23 @@ static void a_guest_that_overfills_a_pipe_loses_it(void **state)
 	close(other);
 }
 
+static void contents_that_are_not_all_are_told_of(void **state)
+{
+	int whole = open_write(1), begun = open_write(2), over = open_write(3);
+
+	assert_int_equal(pipes_write(&t.pipes, 1, "all", 3, true), 0);
+	assert_int_equal(t.cut, 0);
+	quota_set(&t.quota, "queued-bytes", "4");
+	assert_int_equal(pipes_write(&t.pipes, 3, "more than that", 14, true), -ENOBUFS);
+	assert_int_equal(t.cut, 1);
+	assert_int_equal(pipes_write(&t.pipes, 2, "some", 4, false), 0);
+	pipes_finish(&t.pipes);
+	assert_int_equal(t.cut, 2);
+	close(whole);
+	close(begun);
+	close(over);
+}
+
 static void a_guest_can_only_hang_up_on_a_read_pipe(void **state)
 {
 	int fd = open_read(FIRST);
@@ -562,6 +585,7 @@ int main(void)
 		TEST(a_reader_that_leaves_is_no_error),
 		TEST(a_guest_that_gives_credit_hears_of_readers_that_leave),
 		TEST(a_guest_that_overfills_a_pipe_loses_it),
+		TEST(contents_that_are_not_all_are_told_of),
 		TEST(a_guest_can_only_hang_up_on_a_read_pipe),
 		TEST(a_write_pipe_may_be_a_file),
 		TEST(there_are_not_more_than_their_bound),

@@ -167,6 +167,21 @@ static void the_owner_may_refuse_the_memory(void **state)
 	assert_int_equal(t.too_much, 1);
 }
 
+static void what_is_cut_short_does_not_come_at_all(void **state)
+{
+	bool end;
+
+	open_gate(100000);
+	write_some(10);
+	gates_cut(&t.gates, t.out); /* another pipe's */
+	assert_int_equal(t.closed, 0);
+	gates_cut(&t.gates, t.in);
+	end_writing();
+	assert_int_equal(read_all(&end), 0);
+	assert_true(end);
+	assert_int_equal(t.too_much, 0);
+}
+
 static void a_reader_that_leaves_ends_the_writer(void **state)
 {
 	open_gate(100000);
@@ -187,6 +202,7 @@ int main(void)
 		TEST(what_is_too_much_does_not_come_at_all),
 		TEST(nothing_is_contents_too),
 		TEST(the_owner_may_refuse_the_memory),
+		TEST(what_is_cut_short_does_not_come_at_all),
 		TEST(a_reader_that_leaves_ends_the_writer),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
