@@ -93,7 +93,8 @@ static struct keyboard *keyboard_for(struct relay_object *object)
 {
 	if (!object->data)
 		object->data = calloc(1, sizeof(struct keyboard));
-	object->data_destroy = destroy_keyboard;
+	if (object->data)
+		object->data_destroy = destroy_keyboard;
 	return object->data;
 }
 
