@@ -33,7 +33,7 @@ struct incoming {
 	xcb_window_t requestor;
 	xcb_atom_t property, type;
 	int fd;
-	struct wl_event_source *source;
+	struct wl_event_source *source; /* NULL: nothing is read for now */
 	uint8_t *data;
 	size_t room, start, bytes; /* of data; what has yet to be written */
 	bool end;                  /* of the pipe */
@@ -222,6 +222,21 @@ static void begin_pieces(struct incoming *incoming)
 	done(incoming, true);
 }
 
+static int handle_readable(int fd, uint32_t mask, void *data);
+
+/* A source that only asks for nothing would report a hang-up again and again. False: no memory. */
+static bool watch(struct incoming *incoming, bool reading)
+{
+	if (!reading && incoming->source)
+		wl_event_source_remove(incoming->source);
+	if (!reading)
+		incoming->source = NULL;
+	else if (!incoming->source)
+		incoming->source = wl_event_loop_add_fd(incoming->session->loop, incoming->fd,
+			WL_EVENT_READABLE, handle_readable, incoming);
+	return !reading || incoming->source;
+}
+
 /* What can be done with what was read. */
 static void advance(struct incoming *incoming)
 {
@@ -243,20 +258,14 @@ static void advance(struct incoming *incoming)
 			return;
 		}
 	}
-	bool reading = !incoming->end && grow(incoming);
-	wl_event_source_fd_update(incoming->source, reading ? WL_EVENT_READABLE : 0);
+	if (!watch(incoming, !incoming->end && grow(incoming)))
+		destroy(incoming);
 }
 
+/* There is room: advance has seen to that. */
 static int handle_readable(int fd, uint32_t mask, void *data)
 {
 	struct incoming *incoming = data;
-	if (incoming->end || !grow(incoming)) {
-		/* A hang-up that is reported although nobody asked: wait for the requestor. */
-		wl_event_source_remove(incoming->source);
-		incoming->source = wl_event_loop_add_fd(
-			incoming->session->loop, incoming->fd, 0, handle_readable, incoming);
-		return 0;
-	}
 	size_t used = incoming->start + incoming->bytes;
 	ssize_t n = read(fd, incoming->data + used, incoming->room - used);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -290,10 +299,7 @@ void incoming_start(struct incoming_request *request, xcb_atom_t property, xcb_a
 		.fd = fd,
 	};
 	wl_list_insert(&session->incoming, &incoming->link);
-	if (fd_set_nonblock(fd) == 0)
-		incoming->source = wl_event_loop_add_fd(
-			session->loop, fd, WL_EVENT_READABLE, handle_readable, incoming);
-	if (!incoming->source || !grow(incoming))
+	if (fd_set_nonblock(fd) < 0 || !grow(incoming) || !watch(incoming, true))
 		destroy(incoming);
 }
 
