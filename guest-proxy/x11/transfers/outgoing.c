@@ -28,7 +28,8 @@ struct outgoing {
 	struct session *session;
 	xcb_window_t window;
 	xcb_atom_t selection, target;
-	bool asked; /* the owner */
+	bool asked, answered; /* the owner; has it */
+	bool orphaned;        /* the owner has gone since */
 	int fd;
 	struct wl_event_source *source;
 	uint8_t *piece;
@@ -137,6 +138,10 @@ static void handle_piece(void *data, struct reply_subject subject, void *answer)
 		return;
 	}
 	if (!outgoing->incremental && reply->type == SESSION_ATOM(session, INCR)) {
+		if (outgoing->orphaned) {
+			destroy(outgoing);
+			return;
+		}
 		outgoing->incremental = true;
 		outgoing->more = false;
 		piece_done(outgoing);
@@ -190,6 +195,16 @@ void outgoing_ask(struct session *session, xcb_atom_t selection, xcb_timestamp_t
 	}
 }
 
+void outgoing_refuse_unasked(struct session *session, xcb_atom_t selection)
+{
+	struct outgoing *outgoing, *next;
+	wl_list_for_each_safe(outgoing, next, &session->outgoing, link)
+	{
+		if (outgoing->selection == selection && !outgoing->asked)
+			destroy(outgoing);
+	}
+}
+
 void outgoing_start(struct session *session, xcb_atom_t selection, xcb_atom_t target, int fd)
 {
 	const uint32_t mask = XCB_EVENT_MASK_PROPERTY_CHANGE;
@@ -222,10 +237,12 @@ bool outgoing_notified(struct session *session, const xcb_selection_notify_event
 	struct outgoing *outgoing = find(session, event->requestor);
 	if (!outgoing)
 		return false;
-	if (event->property == XCB_NONE)
+	if (event->property == XCB_NONE) {
 		destroy(outgoing);
-	else
+	} else {
+		outgoing->answered = true;
 		fetch(outgoing);
+	}
 	return true;
 }
 
@@ -247,9 +264,12 @@ void outgoing_owner_gone(struct session *session, xcb_atom_t selection)
 	struct outgoing *outgoing, *next;
 	wl_list_for_each_safe(outgoing, next, &session->outgoing, link)
 	{
-		/* One that has all of it only waits for its reader. */
-		if (outgoing->selection == selection &&
-			(outgoing->incremental || (!outgoing->piece && !outgoing->more)))
+		if (outgoing->selection != selection)
+			continue;
+		/* What it has written stays: the property is of our window. */
+		if (outgoing->answered && !outgoing->incremental)
+			outgoing->orphaned = true;
+		else
 			destroy(outgoing);
 	}
 }

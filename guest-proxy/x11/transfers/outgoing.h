@@ -13,7 +13,10 @@ void outgoing_ask(struct session *session, xcb_atom_t selection, xcb_timestamp_t
 bool outgoing_notified(struct session *session, const xcb_selection_notify_event_t *event);
 bool outgoing_property(struct session *session, const xcb_property_notify_event_t *event);
 
-/* @selection has another owner: what the old one has not finished will not come. */
+/* Those of which the owner has not been asked will have nothing. */
+void outgoing_refuse_unasked(struct session *session, xcb_atom_t selection);
+
+/* @selection has another owner: what the old one has not written yet will not come. */
 void outgoing_owner_gone(struct session *session, xcb_atom_t selection);
 
 void outgoing_finish(struct session *session);

@@ -298,7 +298,10 @@ struct relay_object *selection_drag_source(struct session *session)
 
 void selection_drop_drag_source(struct session *session)
 {
-	drop_source(&session->selections->items[DRAG]);
+	struct selection *selection = &session->selections->items[DRAG];
+	drop_source(selection);
+	/* The time of a drop that never came. */
+	outgoing_refuse_unasked(session, atom_of(selection));
 }
 
 void selection_set_drag_time(struct session *session, xcb_timestamp_t time)

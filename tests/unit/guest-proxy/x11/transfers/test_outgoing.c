@@ -1,0 +1,186 @@
+/* guest-proxy/x11/transfers/outgoing.c: from an X client's properties into a pipe */
+#include "guest-proxy/x11/transfers/outgoing.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xcb/xcbext.h>
+
+#include "tests/unit/fd_count.h"
+
+#define SELECTION 5
+#define TARGET 6
+#define WINDOW 7
+#define INCR_ATOM 8
+
+/* X without X: these take the places of libxcb's. */
+static struct {
+	const char *text; /* in the property that is asked for */
+	xcb_atom_t type;
+	unsigned asked, windows;
+} x;
+
+uint32_t xcb_generate_id(xcb_connection_t *c)
+{
+	return WINDOW;
+}
+
+xcb_void_cookie_t xcb_create_window(xcb_connection_t *c, uint8_t depth, xcb_window_t window,
+	xcb_window_t parent, int16_t left, int16_t top, uint16_t width, uint16_t height,
+	uint16_t border, uint16_t class, xcb_visualid_t visual, uint32_t mask, const void *values)
+{
+	x.windows++;
+	return (xcb_void_cookie_t){0};
+}
+
+xcb_void_cookie_t xcb_destroy_window(xcb_connection_t *c, xcb_window_t window)
+{
+	x.windows--;
+	return (xcb_void_cookie_t){0};
+}
+
+xcb_void_cookie_t xcb_convert_selection(xcb_connection_t *c, xcb_window_t window,
+	xcb_atom_t selection, xcb_atom_t target, xcb_atom_t property, xcb_timestamp_t time)
+{
+	x.asked++;
+	return (xcb_void_cookie_t){0};
+}
+
+xcb_get_property_cookie_t xcb_get_property(xcb_connection_t *c, uint8_t delete, xcb_window_t window,
+	xcb_atom_t property, xcb_atom_t type, uint32_t offset, uint32_t length)
+{
+	return (xcb_get_property_cookie_t){.sequence = 1};
+}
+
+int xcb_poll_for_reply(
+	xcb_connection_t *c, unsigned int request, void **reply, xcb_generic_error_t **error)
+{
+	size_t length = strlen(x.text);
+	xcb_get_property_reply_t *property = calloc(1, sizeof(*property) + length);
+	assert_non_null(property);
+	property->format = 8;
+	property->type = x.type;
+	property->value_len = (uint32_t)length;
+	memcpy(property + 1, x.text, length);
+	*reply = property;
+	*error = NULL;
+	return 1;
+}
+
+static int session_setup(struct session *session, const char *text, xcb_atom_t type)
+{
+	static xcb_screen_t screen;
+	int ends[2];
+	memset(&x, 0, sizeof(x));
+	x.text = text;
+	x.type = type;
+	*session = (struct session){.x = (xcb_connection_t *)&x,
+		.loop = wl_event_loop_create(),
+		.screen = &screen,
+		.managing = true};
+	session->atoms[ATOM_INCR] = INCR_ATOM;
+	wl_list_init(&session->outgoing);
+	replies_init(&session->replies, session);
+	session->replies.x = session->x;
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	outgoing_start(session, SELECTION, TARGET, ends[1]);
+	return ends[0];
+}
+
+static void session_end(struct session *session, int reader)
+{
+	outgoing_finish(session);
+	replies_finish(&session->replies);
+	wl_event_loop_destroy(session->loop);
+	close(reader);
+	assert_int_equal(x.windows, 0);
+}
+
+static void answer(struct session *session)
+{
+	const xcb_selection_notify_event_t event = {
+		.requestor = WINDOW, .selection = SELECTION, .property = 1};
+	outgoing_ask(session, SELECTION, 0);
+	assert_true(outgoing_notified(session, &event));
+}
+
+/* That the pipe has @text, and its end. */
+static void check_pipe(int reader, const char *text)
+{
+	char found[64];
+	size_t length = strlen(text);
+	if (length > 0) {
+		assert_int_equal(read(reader, found, sizeof(found)), length);
+		assert_memory_equal(found, text, length);
+	}
+	assert_int_equal(read(reader, found, sizeof(found)), 0);
+}
+
+static void what_an_owner_has_written_arrives_although_it_has_gone(void **state)
+{
+	int fds = fd_count();
+	struct session session;
+	int reader = session_setup(&session, "text", TARGET);
+	answer(&session);
+	outgoing_owner_gone(&session, SELECTION);
+	replies_poll(&session.replies);
+	check_pipe(reader, "text");
+	session_end(&session, reader);
+	assert_int_equal(fd_count(), fds);
+}
+
+static void pieces_of_an_owner_that_has_gone_are_not_awaited(void **state)
+{
+	struct session session;
+	int reader = session_setup(&session, "size", INCR_ATOM);
+	answer(&session);
+	outgoing_owner_gone(&session, SELECTION);
+	replies_poll(&session.replies);
+	check_pipe(reader, "");
+	session_end(&session, reader);
+}
+
+static void an_owner_that_goes_without_an_answer_ends_the_paste(void **state)
+{
+	struct session session;
+	int reader = session_setup(&session, "", TARGET);
+	outgoing_ask(&session, SELECTION, 0);
+	outgoing_owner_gone(&session, SELECTION);
+	check_pipe(reader, "");
+	session_end(&session, reader);
+}
+
+static void what_nobody_was_asked_for_can_be_refused(void **state)
+{
+	struct session session;
+	int reader = session_setup(&session, "text", TARGET);
+	outgoing_refuse_unasked(&session, SELECTION + 1);
+	assert_false(wl_list_empty(&session.outgoing));
+	outgoing_refuse_unasked(&session, SELECTION);
+	check_pipe(reader, "");
+	assert_int_equal(x.asked, 0);
+	session_end(&session, reader);
+
+	reader = session_setup(&session, "text", TARGET);
+	answer(&session);
+	outgoing_refuse_unasked(&session, SELECTION);
+	replies_poll(&session.replies);
+	check_pipe(reader, "text");
+	session_end(&session, reader);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_an_owner_has_written_arrives_although_it_has_gone),
+		cmocka_unit_test(pieces_of_an_owner_that_has_gone_are_not_awaited),
+		cmocka_unit_test(an_owner_that_goes_without_an_answer_ends_the_paste),
+		cmocka_unit_test(what_nobody_was_asked_for_can_be_refused),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
