@@ -236,8 +236,10 @@ static enum relay_verdict handle_motion(struct relay_message *message)
 	const struct window *window = window_find(session, dnd->target);
 	if (message->object->id[RELAY_DOWN])
 		return RELAY_FORWARD;
-	if (drag_source_is_out(session))
+	if (drag_source_is_out(session)) {
 		drag_source_moves(session, message->args[1].f, message->args[2].f);
+		return RELAY_SWALLOW;
+	}
 	if (!dnd->offer.object || !window)
 		return RELAY_SWALLOW;
 	dnd->time = message->args[0].u;
@@ -269,8 +271,10 @@ static enum relay_verdict handle_drop(struct relay_message *message)
 	struct dnd *dnd = session->dnd;
 	if (message->object->id[RELAY_DOWN])
 		return RELAY_FORWARD;
-	if (drag_source_is_out(session))
+	if (drag_source_is_out(session)) {
 		drag_source_dropped_on_x(session);
+		return RELAY_SWALLOW;
+	}
 	if (!dnd->offer.object || !session->x)
 		return RELAY_SWALLOW;
 	dnd->dropped = true;
