@@ -7,13 +7,15 @@ import re
 import subprocess
 import sys
 
-# What an option's value may be, by the word that --help has for it. Words: these, with commas where it is a list.
+# What an option's value may be. Words: these, with commas where it is a list.
 WORDS = {
-    "LEVEL": "error warn info debug trace",
-    "SIDES": "guest host",
-    "WAYS": "both to-host to-guest none",
-    "KINDS": "none virgl venus gfxstream drm",
-    "MODE": "on require off",
+    "--log-level": "error warn info debug trace",
+    "--trace": "guest host x11",
+    "--clipboard": "both to-host to-guest none",
+    "--fullscreen": "border allow deny",
+    "--renderer": "none virgl venus gfxstream drm",
+    "--sandbox": "on require off",
+    "--security-context": "auto require off",
 }
 FILES = {"FILE", "PATH"}
 
@@ -32,10 +34,10 @@ def read_help(program):
 def bash(name, options, commands):
     function = "_" + name.replace("-", "_")
     words = " ".join([option for option, _, _ in options] + [command for command, _ in commands])
-    cases = [f"    {option}) COMPREPLY=($(compgen -W '{WORDS[value]}' -- \"$word\")); return ;;"
-             for option, value, _ in options if value in WORDS]
+    cases = [f"    {option}) COMPREPLY=($(compgen -W '{WORDS[option]}' -- \"$word\")); return ;;"
+             for option, _, _ in options if option in WORDS]
     files = "|".join(option for option, value, _ in options if value in FILES)
-    others = "|".join(option for option, value, _ in options if value and value not in FILES and value not in WORDS)
+    others = "|".join(option for option, value, _ in options if value and value not in FILES and option not in WORDS)
     cases += [f"    {files}) COMPREPLY=($(compgen -f -- \"$word\")); return ;;"] if files else []
     cases += [f"    {others}) return ;;"] if others else []
     return "\n".join([
@@ -65,7 +67,7 @@ def zsh_quoted(text):
 def zsh(name, options, commands):
     lines = [f"#compdef {name}", "_arguments \\"]
     for option, value, text in options:
-        action = f":{value}:({WORDS[value]})" if value in WORDS else f":{value}:_files" if value in FILES else f":{value}: " if value else ""
+        action = f":{value}:({WORDS[option]})" if option in WORDS else f":{value}:_files" if value in FILES else f":{value}: " if value else ""
         lines.append(f"    '{option}{'=' if value else ''}[{zsh_quoted(text)}]{action}' \\")
     if commands:
         words = " ".join(f"{command}\\:\"{zsh_quoted(zsh_quoted(text))}\"" for command, text in commands)
@@ -81,7 +83,7 @@ def fish_quoted(text):
 def fish(name, options, commands):
     lines = []
     for option, value, text in options:
-        more = f" -x -a '{WORDS[value]}'" if value in WORDS else " -r -F" if value in FILES else " -x" if value else ""
+        more = f" -x -a '{WORDS[option]}'" if option in WORDS else " -r -F" if value in FILES else " -x" if value else ""
         lines.append(f"complete -c {name} -l {option[2:]}{more} -d '{fish_quoted(text)}'")
     for command, text in commands:
         lines.append(f"complete -c {name} -n __fish_use_subcommand -f -a {command} -d '{fish_quoted(text)}'")

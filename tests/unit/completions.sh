@@ -18,6 +18,7 @@ completed() {
 
 for program; do
     name=${program##*/}
+    [ "$name" != wayferry-host ] || host=$program
     help=$("$program" --help) || fail "$program --help fails"
     options=$(sed -nE 's/^  (--[a-z0-9-]+).*/\1/p' <<<"$help" | sort)
     commands=$(sed -nE 's/^  ([a-z][a-z-]*)( [A-Z]+)?$/\1/p' <<<"$help" | sort)
@@ -37,6 +38,13 @@ for program; do
 done
 # The host has lists of words besides.
 name=wayferry-host
-for pair in --clipboard:to-guest --renderer:venus --sandbox:require; do
+for pair in --clipboard:to-guest --renderer:venus --sandbox:require --fullscreen:deny --security-context:auto --trace:x11; do
     completed $name "${pair%:*}" "" | grep -qFx "${pair#*:}" || fail "$name: ${pair/:/ } is not offered"
+done
+# And takes all that are offered.
+for option in --log-level --trace --clipboard --fullscreen --sandbox --security-context; do
+    for word in $(completed $name $option ""); do
+        "$host" capabilities --border cc0000 $option "$word" >/dev/null 2>&1
+        [ $? != 2 ] || fail "$name: $option $word is offered, and refused"
+    done
 done
