@@ -19,7 +19,7 @@ void role_try(struct surface *surface)
 	struct session *session = surface->session;
 	struct window *window = surface->window;
 	/* An icon of what is dragged gets its role from the drag. */
-	if (!window || !window->known || surface->xdg || !session->wm_base ||
+	if (!window || !window->known || surface->xdg || surface->icon || !session->wm_base ||
 		window_is_drag_icon(session, window))
 		return;
 	/* Helpers of toolkits, which lie beside the screen: the compositor would dismiss them. */

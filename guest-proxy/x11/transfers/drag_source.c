@@ -254,8 +254,10 @@ static void start_if_ready(struct drag_source *drag)
 		(union wire_arg[]){{.object = source}, {.object = focus->pressed->object},
 			{.object = drag->icon ? drag->icon->object : NULL},
 			{.u = focus->press_serial}});
-	if (drag->icon)
+	if (drag->icon) {
+		drag->icon->icon = true;
 		show_icon(drag);
+	}
 	drag->state = DRAG_OUT;
 	pointer_borrow(session);
 	log_debug("an X client drags%s", drag->icon ? ", with an icon" : "");

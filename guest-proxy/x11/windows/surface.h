@@ -34,8 +34,8 @@ struct surface {
 	struct wl_list link; /* session::surfaces */
 	struct session *session;
 	struct relay_object *object;
-	bool cursor;
-	uint64_t serial; /* xwayland_surface_v1.set_serial; 0: none */
+	bool cursor, icon; /* it has that role, for good; the icon: of what was dragged */
+	uint64_t serial;   /* xwayland_surface_v1.set_serial; 0: none */
 	struct window *window;
 	struct surface *parent; /* of a popup */
 	uint32_t output_name;   /* the global's of the output it entered last; 0: none */
