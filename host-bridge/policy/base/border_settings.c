@@ -81,6 +81,6 @@ void border_print(const struct border_settings *settings)
 
 bool border_knows(const struct border_settings *settings, const char *interface)
 {
-	return settings->width_px == 0 ||
+	return !border_wanted(settings) ||
 		(strcmp(interface, "wl_shell") != 0 && strcmp(interface, "zxdg_shell_v6") != 0);
 }

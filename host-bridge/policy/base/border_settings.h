@@ -49,7 +49,7 @@ const char *border_parse_fullscreen(struct border_settings *settings, const char
 /* For people: "#cc0000, 4 pixels, full screen: border". */
 void border_print(const struct border_settings *settings);
 
-/* Whether windows that a guest makes by @interface, a global, have borders. */
+/* Whether what is wanted holds for windows that a guest makes by @interface, a global. */
 bool border_knows(const struct border_settings *settings, const char *interface);
 
 /* wl_registry.global(name, interface, version): notes what borders are made with. */

@@ -733,6 +733,7 @@ int main(void)
 		TEST(parts_that_are_gone_are_passed_over, set_up_border),
 		TEST(without_what_it_needs_there_are_no_windows, set_up_border),
 		TEST(older_shells_are_not_offered, set_up_border),
+		TEST(older_shells_are_not_offered, set_up_deny),
 		TEST(settings_are_read, set_up_border),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
