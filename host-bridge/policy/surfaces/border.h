@@ -27,7 +27,9 @@ struct border_configured {
 	uint32_t states[BORDER_STATES_MAX], n_states;
 	uint32_t serial, acked;
 	bool told, has_acked;
-	bool repeated; /* to the guest alone */
+	bool repeated;      /* to the guest alone */
+	bool next_off, off; /* border::off is to be, with what comes; with what came, */
+	uint32_t off_since; /* once this serial, or a later one, is acknowledged */
 };
 
 struct border { /* policy_surface::border */
@@ -36,7 +38,7 @@ struct border { /* policy_surface::border */
 	const struct border_settings *settings;
 	bool made; /* the parts are there */
 	struct border_part parts[BORDER_N_PARTS];
-	bool off;    /* the window has the whole screen, and may have it without a border, */
+	bool off;    /* the window takes the whole screen, and may do so without a border, */
 	bool hidden; /* and shows itself so */
 	struct rectangle content;  /* inside of the border; empty: the window shows nothing */
 	struct rectangle below;    /* what its subsurfaces cover */

@@ -48,13 +48,17 @@ bool border_configure(struct relay_message *message)
 	configured->n_states = (uint32_t)min_u64(
 		args[2].array.size / sizeof(uint32_t), ARRAY_LENGTH(configured->states));
 	memcpy(configured->states, args[2].array.data, configured->n_states * sizeof(uint32_t));
-	border->off = border->settings->fullscreen == BORDER_FULLSCREEN_ALLOW &&
+	configured->next_off = border->settings->fullscreen == BORDER_FULLSCREEN_ALLOW &&
 		has_state(configured, STATE_FULLSCREEN);
-	shrink(&args[0].i, border_width(window));
-	shrink(&args[1].i, border_width(window));
+	const int32_t width = configured->next_off ? 0 : border->settings->width_px;
+	shrink(&args[0].i, width);
+	shrink(&args[1].i, width);
 	configured->width = args[0].i;
 	configured->height = args[1].i;
-	return border->off || border_return(border);
+	if (configured->next_off)
+		return true;
+	border->off = configured->off = false;
+	return border_return(border);
 }
 
 /* xdg_toplevel.configure_bounds(width, height) */
@@ -84,8 +88,12 @@ static enum relay_verdict handle_configured(struct relay_message *message)
 	struct policy_surface *window = surface_of(message->object);
 
 	if (window && window->border) {
-		window->border->configured.serial = message->args[0].u;
-		window->border->configured.told = true;
+		struct border_configured *configured = &window->border->configured;
+		configured->serial = message->args[0].u;
+		configured->told = true;
+		if (configured->next_off && !configured->off)
+			configured->off_since = configured->serial;
+		configured->off = configured->next_off;
 	}
 	return RELAY_FORWARD;
 }
@@ -103,6 +111,9 @@ static enum relay_verdict handle_ack_configure(struct relay_message *message)
 		return RELAY_SWALLOW;
 	configured->acked = serial;
 	configured->has_acked = true;
+	/* Until then it is where it was, and others are beside it. */
+	if (configured->off && (int32_t)(serial - configured->off_since) >= 0)
+		window->border->off = true;
 	return RELAY_FORWARD;
 }
 

@@ -508,6 +508,39 @@ static void a_window_with_the_whole_screen_has_it(void **state)
 	expect_around(0, 0, 1272, 712);
 }
 
+static void configured(struct test_surface window, uint32_t serial)
+{
+	event("xdg_surface", "configure", up_id(window.role), ARGS({.u = serial}));
+}
+
+static void acknowledge(struct test_surface window, uint32_t serial)
+{
+	request("xdg_surface", "ack_configure", window.role, ARGS({.u = serial}));
+}
+
+/* A guest that asks for the whole screen and does not take it stays where it was. */
+static void a_border_stays_until_the_whole_screen_is_taken(void **state)
+{
+	struct test_surface window = create_window();
+	configured(window, UINT32_MAX - 1);
+	acknowledge(window, UINT32_MAX - 1);
+	show(window, 200, 100);
+	configure_fullscreen(window, true);
+	acknowledge(window, UINT32_MAX - 1);
+	configured(window, UINT32_MAX);
+	configure_fullscreen(window, true);
+	configured(window, 0);
+	show(window, 300, 150);
+	expect_around(0, 0, 300, 150);
+	acknowledge(window, UINT32_MAX); /* the first of two: both are of the whole screen */
+	show(window, 1280, 720);
+	assert_int_equal(heard.n_taken_off, 4);
+	configure_fullscreen(window, false);
+	acknowledge(window, 0);
+	show(window, 1280, 720);
+	expect_around(0, 0, 1280, 720);
+}
+
 static void where_it_is_allowed_the_whole_screen_has_none(void **state)
 {
 	struct test_surface window = create_window();
@@ -515,6 +548,8 @@ static void where_it_is_allowed_the_whole_screen_has_none(void **state)
 	configure_fullscreen(window, true);
 	assert_int_equal(args[0].i, 1280);
 	assert_int_equal(args[1].i, 720);
+	configured(window, 1);
+	acknowledge(window, 1);
 	show(window, 1280, 720);
 	assert_int_equal(heard.n_taken_off, 4);
 	expect_rectangle(&heard.geometry, 0, 0, 1280, 720);
@@ -535,6 +570,8 @@ static void hidden_parts_wait_at_the_edges(void **state)
 {
 	struct test_surface window = create_window();
 	configure_fullscreen(window, true);
+	configured(window, 1);
+	acknowledge(window, 1);
 	show(window, 1280, 720);
 	assert_int_equal(heard.n_attached, 0);
 	expect_rectangle(&heard.places[0], 0, 0, 1280 - WIDTH, WIDTH);
@@ -724,6 +761,7 @@ int main(void)
 		TEST(popups_have_their_own_and_are_where_they_were_asked_for, set_up_border),
 		TEST(places_are_relative_to_the_geometry, set_up_border),
 		TEST(a_window_with_the_whole_screen_has_it, set_up_border),
+		TEST(a_border_stays_until_the_whole_screen_is_taken, set_up_allow),
 		TEST(where_it_is_allowed_the_whole_screen_has_none, set_up_allow),
 		TEST(hidden_parts_wait_at_the_edges, set_up_allow),
 		TEST(where_guests_may_not_ask_they_are_answered, set_up_deny),
