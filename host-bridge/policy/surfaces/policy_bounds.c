@@ -275,23 +275,6 @@ static bool widen_geometry(struct relay *relay, struct policy_surface *window)
 			       {.i = (int32_t)wider.width}, {.i = (int32_t)wider.height}}) == 0;
 }
 
-/* @sum becomes the smallest rectangle around it and all that is shown below @parent, at @x, @y. */
-static void add_below(
-	const struct policy_surface *parent, int64_t x, int64_t y, struct rectangle *sum)
-{
-	const struct policy_surface *child;
-
-	wl_list_for_each(child, &parent->children, siblings)
-	{
-		const struct rectangle place = {
-			x + child->x, y + child->y, child->width, child->height};
-		if (child->width == 0)
-			continue;
-		*sum = rectangle_around(sum, &place);
-		add_below(child, place.x, place.y, sum);
-	}
-}
-
 /*
  * What is inside of a window's border: its geometry as far as it draws there, as compositors take
  * it, and more where its surface reaches further beyond than shadows do, and all subsurfaces.
@@ -331,7 +314,7 @@ static bool commit_framed(struct relay *relay, struct policy_surface *window)
 		if (!settle_below(relay, window) || !check_tree(relay, window, &bounds))
 			return false;
 		window->border->below = (struct rectangle){0};
-		add_below(window, 0, 0, &window->border->below);
+		surface_add_below(window, 0, 0, &window->border->below);
 	}
 	if (shown)
 		content = framed_content(window);

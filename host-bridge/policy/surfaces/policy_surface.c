@@ -132,3 +132,19 @@ int surface_join(struct policy_surface *surface, struct policy_surface *parent)
 	wl_list_insert(&parent->children, &surface->siblings);
 	return 0;
 }
+
+void surface_add_below(
+	const struct policy_surface *parent, int64_t x, int64_t y, struct rectangle *sum)
+{
+	const struct policy_surface *child;
+
+	wl_list_for_each(child, &parent->children, siblings)
+	{
+		const struct rectangle place = {
+			x + child->x, y + child->y, child->width, child->height};
+		if (child->width == 0)
+			continue;
+		*sum = rectangle_around(sum, &place);
+		surface_add_below(child, place.x, place.y, sum);
+	}
+}

@@ -77,4 +77,8 @@ struct policy_surface *surface_of(const struct relay_object *object);
 int surface_join(struct policy_surface *surface, struct policy_surface *parent);
 void surface_leave(struct policy_surface *surface);
 
+/* @sum becomes the smallest rectangle around it and all that is shown below @parent, at @x, @y. */
+void surface_add_below(
+	const struct policy_surface *parent, int64_t x, int64_t y, struct rectangle *sum);
+
 #endif

@@ -57,15 +57,25 @@ static void fit(struct popup_place *place, int axis, int64_t parent, int64_t mar
 	place->offset[axis] = (int32_t)clamped(place->offset[axis], least, most);
 }
 
-/* How large the window geometry of @parent is, or will be. */
+/*
+ * How large the window geometry of @parent is, or will be. A guest may say anything of it: it
+ * counts as far as something is drawn there, as compositors take it.
+ */
 static void parent_size(const struct policy_surface *parent, int64_t size[2])
 {
-	const struct rectangle *geometry = &parent->geometry;
-	bool said = !rectangle_empty(geometry);
+	const struct rectangle most = {parent->geometry.x, parent->geometry.y, SIDE_MAX, SIDE_MAX};
+	struct rectangle drawn = {0, 0, parent->width, parent->height};
+	struct rectangle geometry = parent->geometry;
 
-	size[0] = rectangle_max(said ? geometry->width : parent->width, parent->configured_width);
-	size[1] =
-		rectangle_max(said ? geometry->height : parent->height, parent->configured_height);
+	if (rectangle_empty(&geometry))
+		geometry = drawn;
+	if (parent->width > 0)
+		surface_add_below(parent, 0, 0, &drawn);
+	else
+		drawn = most;
+	geometry = rectangle_common(&geometry, &drawn);
+	size[0] = rectangle_max(geometry.width, parent->configured_width);
+	size[1] = rectangle_max(geometry.height, parent->configured_height);
 }
 
 void popup_place_near(struct popup_place *place, const struct policy_surface *parent)

@@ -12,6 +12,8 @@
 #include "host-bridge/policy/surfaces/hooks.h"
 #include "host-bridge/policy/surfaces/popup_place.h"
 
+#define XDG_SURFACE_NOT_CONSTRUCTED 1 /* xdg_surface.error */
+
 struct positioner { /* relay_object.data of an xdg_positioner */
 	struct popup_place said;
 	int32_t parent_size[2];
@@ -185,6 +187,11 @@ static enum relay_verdict handle_get_popup(struct relay_message *message)
 
 	if (!popup)
 		return RELAY_FORWARD;
+	for (const struct policy_surface *at = parent; at; at = popup_parent(at)) {
+		if (at == popup)
+			return relay_fail(message->relay, message->object,
+				XDG_SURFACE_NOT_CONSTRUCTED, "a popup that belongs to itself");
+	}
 	if (!surface_extend(message->relay, popup, message->args[0].object))
 		return RELAY_FAILED;
 	popup->popup = true;

@@ -1,6 +1,7 @@
 /* host-bridge/policy/surfaces/policy_bounds.c: surfaces keep to their windows, images are small. */
 #include "host-bridge/policy/surfaces/policy_bounds.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "tests/unit/policy_world.h"
@@ -409,6 +410,41 @@ static void a_popup_as_large_as_a_screen_is_not_shown(void **state)
 	expect_commits(1);
 }
 
+/* What a guest says of its window's geometry makes no room for popups. */
+static void a_window_that_says_it_is_large_has_no_larger_popups(void **state)
+{
+	struct test_surface window = create_window(200, 150);
+	request("xdg_surface", "set_window_geometry", window.role,
+		ARGS({.i = 0}, {.i = 0}, {.i = 100000}, {.i = 100000}));
+	commit(window);
+	struct test_surface popup = create_popup(window, 50, 60, 50000, 0);
+	take_up("xdg_positioner", "set_size");
+	take_up("xdg_positioner", "set_anchor_rect");
+	take_up("xdg_positioner", "set_offset");
+	assert_int_equal(args[0].i, 200 + 100 - 10);
+	show(popup, 3000, 2000);
+	expect_taken_off(1);
+	/* But it is as large as what is drawn in it. */
+	struct test_surface content = create_subsurface(window);
+	show(content, 3000, 2000);
+	show(popup, 3000, 2000);
+	expect_commits(1);
+}
+
+static void a_popup_of_itself_is_an_error(void **state)
+{
+	struct test_surface window = create_window(200, 150),
+			    outer = create_popup(window, 10, 10, 0, 0),
+			    inner = create_popup(outer, 10, 10, 0, 0);
+	uint32_t positioner = world.next_id++, again = world.next_id++;
+	request("xdg_wm_base", "create_positioner", t.wm_base.down, ARGS({.id = positioner}));
+	request("xdg_popup", "destroy", outer.toplevel, ARGS({0}));
+	assert_int_equal(
+		push(RELAY_DOWN, "xdg_surface", "get_popup", outer.role,
+			ARGS({.id = again}, {.id = inner.role}, {.id = positioner}), no_handle),
+		-EPROTO);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -430,6 +466,8 @@ int main(void)
 		TEST(a_popup_at_its_window_is_left_alone),
 		TEST(a_popup_far_from_its_window_is_moved_to_it),
 		TEST(a_popup_as_large_as_a_screen_is_not_shown),
+		TEST(a_window_that_says_it_is_large_has_no_larger_popups),
+		TEST(a_popup_of_itself_is_an_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@ static int set_up(void **state)
 {
 	quota_init(&quota);
 	parent = (struct policy_surface){.quota = &quota, .width = 300, .height = 200};
+	wl_list_init(&parent.children);
 	return 0;
 }
 
