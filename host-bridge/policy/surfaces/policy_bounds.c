@@ -159,10 +159,24 @@ static void take_state(struct policy_surface *surface)
 		root_of(surface)->tree_resized = true;
 }
 
+/* The places of what is directly below @surface take effect with its commit. */
+static void take_places(struct policy_surface *surface)
+{
+	struct policy_surface *child;
+
+	wl_list_for_each(child, &surface->children, siblings)
+	{
+		child->shown_x = child->x;
+		child->shown_y = child->y;
+		child->placed = true;
+	}
+}
+
 /* Commits @surface, which has a parent, where its guest did not. */
 static bool commit_for_guest(struct relay *relay, struct policy_surface *surface)
 {
 	take_state(surface);
+	take_places(surface);
 	surface->attached = false;
 	surface->below_changed = false;
 	return relay_send_named(relay, RELAY_UP, surface->object, "commit", NULL) == 0;
@@ -345,6 +359,28 @@ static bool commit_root(struct relay *relay, struct policy_surface *root)
 	return check_tree(relay, root, &bounds);
 }
 
+/*
+ * Whether @surface and what is below it are outside of @bounds where the compositor has them until
+ * their parents' next commits, which may never come: places wait for those, sizes may not.
+ */
+static bool is_outside_yet(const struct policy_surface *surface, const struct rectangle *bounds)
+{
+	struct rectangle place = {0, 0, surface->width, surface->height};
+	bool moves = false;
+
+	for (const struct policy_surface *at = surface; at->parent; at = at->parent) {
+		if (!at->placed)
+			return false; /* the compositor does not show it before */
+		moves |= at->x != at->shown_x || at->y != at->shown_y;
+		place.x += at->shown_x;
+		place.y += at->shown_y;
+	}
+	if (!moves || surface->width == 0)
+		return false;
+	surface_add_below(surface, place.x, place.y, &place);
+	return !rectangle_within(&place, bounds);
+}
+
 /* A subsurface whose state takes effect at once. */
 static bool commit_subsurface(struct relay *relay, struct policy_surface *surface)
 {
@@ -360,8 +396,11 @@ static bool commit_subsurface(struct relay *relay, struct policy_surface *surfac
 	if (border_framed(root_of(surface)) && !settle_below(relay, surface))
 		return false;
 	root_of(surface)->tree_resized = false;
-	return check_below(relay, surface, place.x, place.y, &bounds) &&
-		(!root_of(surface)->tree_resized || check_tree(relay, root_of(surface), &bounds));
+	if (!check_below(relay, surface, place.x, place.y, &bounds) ||
+		(root_of(surface)->tree_resized && !check_tree(relay, root_of(surface), &bounds)))
+		return false;
+	return !is_outside_yet(surface, &bounds) ||
+		(release_attached(relay, surface) && attach_nothing(relay, surface));
 }
 
 bool bounds_commit(struct relay *relay, struct policy_surface *surface)
@@ -378,16 +417,21 @@ bool bounds_commit(struct relay *relay, struct policy_surface *surface)
 		if (!is_synced(surface))
 			good = commit_subsurface(relay, surface);
 	}
+	take_places(surface);
 	surface->attached = false;
 	return good;
 }
 
 bool bounds_desync(struct relay *relay, struct policy_surface *surface)
 {
-	struct rectangle bounds;
-	struct policy_surface *root = root_of(surface);
+	const bool shown = surface->width > 0;
 
-	return is_synced(surface) || !bounds_now(root, &bounds) || check_tree(relay, root, &bounds);
+	if (is_synced(surface) || !shown)
+		return true;
+	/* To move it inside would be too late: its new place waits for its parent's commit. */
+	return settle_below(relay, surface) && commit_subsurface(relay, surface) &&
+		((surface->width > 0 && !surface->below_changed) ||
+			commit_for_guest(relay, surface));
 }
 
 bool bounds_image(struct policy_surface *surface)

@@ -27,7 +27,9 @@ struct policy_surface { /* relay_object.data of a wl_surface */
 	struct policy_surface *parent;     /* NULL: it is none */
 	struct relay_object *subsurface;   /* its wl_subsurface, or NULL */
 	struct wl_list children, siblings; /* policy_surface::siblings, in the parent's children */
-	int32_t x, y;                      /* in the parent */
+	int32_t x, y;                      /* in the parent, as it was told */
+	int32_t shown_x, shown_y;          /* and as the parent's last commit has it, */
+	bool placed;                       /* if there was one */
 	bool synced;                       /* shown when the parent is committed */
 
 	/* What it shows: see policy_bounds.c */

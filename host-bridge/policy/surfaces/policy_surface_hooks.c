@@ -244,6 +244,7 @@ static enum relay_verdict handle_get_subsurface(struct relay_message *message)
 	surface->synced = true;
 	bounds_move(surface, &(int32_t){0}, &(int32_t){0});
 	surface->x = surface->y = 0;
+	surface->placed = false;
 	if (!border_framed(surface->parent))
 		return RELAY_FORWARD;
 	return relay_send(message->relay, RELAY_UP, message->object, message->opcode,

@@ -191,6 +191,66 @@ static void one_that_stops_to_need_it_is_looked_at(void **state)
 	take_up("wl_subsurface", "set_desync");
 }
 
+/* Its place waits for its parent's commit, its size does not. */
+static void one_that_grows_where_it_still_is_is_not_shown(void **state)
+{
+	for (int synced = 0; synced < 2; synced++) {
+		struct test_surface window = create_window(200, 150),
+				    inner = create_subsurface(window);
+		show(inner, 1, 1);
+		set_position(inner, 290, 0);
+		commit(window);
+		if (!synced)
+			desync(inner);
+		set_position(inner, 0, 0);
+		show(inner, 200, 150);
+		if (synced) {
+			expect_commits(1);
+			desync(inner);
+			take_up("wl_surface", "attach");
+			assert_int_equal(args[0].id, 0);
+			take_up("wl_surface", "commit");
+			take_up("wl_subsurface", "set_desync");
+			continue;
+		}
+		expect_taken_off(1);
+		commit(window);
+		show(inner, 200, 150);
+		expect_commits(1);
+	}
+}
+
+static void one_that_stops_to_need_it_is_not_moved_but_taken_off(void **state)
+{
+	struct test_surface window = create_window(200, 150), inner = create_subsurface(window);
+	set_position(inner, 290, 0);
+	show(inner, 1, 1);
+	commit(window);
+	show(inner, 200, 150);
+	captured_clear(&world.sent[RELAY_UP]);
+	desync(inner);
+	take_up("wl_surface", "attach");
+	assert_int_equal(args[0].id, 0);
+	take_up("wl_surface", "commit");
+	take_up("wl_subsurface", "set_desync");
+}
+
+/* What its own subsurfaces were told goes along. */
+static void one_that_stops_to_need_it_is_committed_where_something_waits(void **state)
+{
+	struct test_surface window = create_window(200, 150), middle = create_subsurface(window),
+			    inner = create_subsurface(middle);
+	show(inner, 10, 10);
+	show(middle, 200, 150);
+	commit(window);
+	set_position(inner, 50, 50);
+	captured_clear(&world.sent[RELAY_UP]);
+	desync(middle);
+	take_up("wl_surface", "commit");
+	take_up("wl_subsurface", "set_desync");
+	assert_int_equal(world.sent[RELAY_UP].size, 0);
+}
+
 static void positions_outside_are_moved_inside(void **state)
 {
 	struct test_surface window = create_window(200, 150), menu = create_subsurface(window);
@@ -454,6 +514,9 @@ int main(void)
 		TEST(a_subsurface_larger_than_its_window_is_not_shown),
 		TEST(one_that_needs_no_commit_of_its_parent_is_not_shown_at_once),
 		TEST(one_that_stops_to_need_it_is_looked_at),
+		TEST(one_that_grows_where_it_still_is_is_not_shown),
+		TEST(one_that_stops_to_need_it_is_not_moved_but_taken_off),
+		TEST(one_that_stops_to_need_it_is_committed_where_something_waits),
 		TEST(positions_outside_are_moved_inside),
 		TEST(nested_subsurfaces_are_measured_from_the_window),
 		TEST(a_window_that_shrinks_takes_its_subsurfaces_off),
