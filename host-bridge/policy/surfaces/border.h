@@ -79,6 +79,9 @@ int32_t border_width(const struct policy_surface *surface);
 /* Where the guest's window geometry begins in the compositor's. */
 void border_origin(const struct policy_surface *surface, int32_t *x, int32_t *y);
 
+/* @window shows nothing any more: the compositor will tell it anew what it is to be. */
+void border_unmap(struct policy_surface *window);
+
 /* xdg_toplevel.configure, before it is looked at: its size becomes the guest's. False: failed. */
 bool border_configure(struct relay_message *message);
 

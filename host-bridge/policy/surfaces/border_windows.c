@@ -61,6 +61,12 @@ bool border_configure(struct relay_message *message)
 	return border_return(border);
 }
 
+void border_unmap(struct policy_surface *window)
+{
+	if (window->border)
+		window->border->configured.told = false;
+}
+
 /* xdg_toplevel.configure_bounds(width, height) */
 static enum relay_verdict handle_configure_bounds(struct relay_message *message)
 {

@@ -405,10 +405,13 @@ static bool commit_subsurface(struct relay *relay, struct policy_surface *surfac
 
 bool bounds_commit(struct relay *relay, struct policy_surface *surface)
 {
+	const bool was_shown = surface->width > 0;
 	bool good = true;
 
 	take_state(surface);
 	surface->below_changed = false;
+	if (was_shown && surface->width == 0)
+		border_unmap(surface);
 	if (!surface->parent) {
 		good = commit_root(relay, surface);
 	} else {

@@ -609,6 +609,24 @@ static void where_guests_may_not_ask_they_are_answered(void **state)
 	assert_int_equal(heard.n_surfaces, 0);
 }
 
+/* Who was taken off the screen is told anew by the compositor, and must not draw before. */
+static void who_is_unmapped_waits_for_the_compositor(void **state)
+{
+	struct test_surface window = create_window();
+	configured(window, 1);
+	acknowledge(window, 1);
+	show(window, 300, 200);
+	request("wl_surface", "attach", window.id, ARGS({.id = 0}, {.i = 0}, {.i = 0}));
+	commit(window);
+	clear();
+	request("xdg_toplevel", "set_fullscreen", window.toplevel, ARGS({.id = 0}));
+	assert_int_equal(world.sent[RELAY_UP].size + world.sent[RELAY_DOWN].size, 0);
+	configured(window, 2);
+	clear();
+	request("xdg_toplevel", "set_fullscreen", window.toplevel, ARGS({.id = 0}));
+	expect_told("xdg_toplevel", "configure", window.toplevel);
+}
+
 /* --- ends --- */
 
 static void it_ends_with_the_window(void **state)
@@ -765,6 +783,7 @@ int main(void)
 		TEST(where_it_is_allowed_the_whole_screen_has_none, set_up_allow),
 		TEST(hidden_parts_wait_at_the_edges, set_up_allow),
 		TEST(where_guests_may_not_ask_they_are_answered, set_up_deny),
+		TEST(who_is_unmapped_waits_for_the_compositor, set_up_deny),
 		TEST(it_ends_with_the_window, set_up_border),
 		TEST(a_surface_can_become_a_window_again, set_up_border),
 		TEST(its_surfaces_count, set_up_border),
