@@ -64,7 +64,7 @@ static struct backend_request *first_request(struct backend_channel *channel)
 }
 
 /* Those at the time of the call; callbacks may ask for more. The one that has been sent stays. */
-void backend_channel_cancel(struct backend_channel *channel)
+static void drop_requests(struct backend_channel *channel)
 {
 	struct backend_request *sent = channel->n_awaited > 0 ? first_request(channel) : NULL;
 	struct wl_list cancelled;
@@ -84,6 +84,17 @@ void backend_channel_cancel(struct backend_channel *channel)
 	}
 }
 
+void backend_channel_cancel(struct backend_channel *channel, bool keep)
+{
+	struct backend_request *request;
+
+	if (!keep) {
+		drop_requests(channel);
+		return;
+	}
+	wl_list_for_each(request, &channel->requests, link) request_done(request, -ECONNRESET);
+}
+
 static void drop_socket(struct backend_channel *channel)
 {
 	if (channel->source)
@@ -98,7 +109,7 @@ static void drop_socket(struct backend_channel *channel)
 	}
 	channel->said_slow = false;
 	channel->error = 0;
-	backend_channel_cancel(channel);
+	drop_requests(channel);
 }
 
 static void give_up(struct backend_channel *channel, int error)

@@ -33,8 +33,11 @@ bool backend_channel_is_there(const struct backend_channel *channel);
  * and its next start. It is closed at first.
  */
 void backend_channel_set_open(struct backend_channel *channel, bool open);
-/* Fails everything that was asked. (The answer to what has been sent is still to come.) */
-void backend_channel_cancel(struct backend_channel *channel);
+/*
+ * Fails everything that was asked. (The answer to what has been sent is still to come.) @keep: what
+ * has not been sent is sent all the same, before what is asked for later; nobody hears of it.
+ */
+void backend_channel_cancel(struct backend_channel *channel, bool keep);
 
 /*
  * SHMEM_MAP (@map has no padding set; @fd is borrowed), with @barrier the commit barrier behind it.

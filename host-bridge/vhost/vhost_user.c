@@ -33,7 +33,8 @@ static void reset_device(struct vhost_user *vu)
 	vhost_user_set_running(vu, false);
 	vu->broken = false;
 	vu->dirty = false;
-	backend_channel_cancel(vu->backend);
+	/* Of maps that stay, those that we know of have to be those that there are. */
+	backend_channel_cancel(vu->backend, vhost_user_keeps_maps(vu));
 	vu->device->reset(vu->data);
 }
 

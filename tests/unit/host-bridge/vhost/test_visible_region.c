@@ -386,6 +386,38 @@ static void segments_stay_where_maps_are_kept(void **state)
 	assert_int_equal(requests[1], VHOST_USER_BACKEND_SHMEM_MAP);
 }
 
+static void what_a_reset_finds_unsent_is_done_all_the_same_where_maps_are_kept(void **state)
+{
+	struct region_show shows[3] = {
+		{.done = handle_shown}, {.done = handle_shown}, {.done = handle_shown}};
+	const uint64_t ok[] = {0, 0, 0, 0};
+	visible_region_set_segments(t.region);
+	negotiate_as_crosvm();
+	driver_ok_with_answers(0, ok, 1); /* the probe */
+	/* The first map is sent; the second, an unmap of the probe, and the third map wait. */
+	const uint64_t offsets[] = {MIB, 2 * MIB, 0}, sizes[] = {MIB, 2 * MIB, 4 * PAGE};
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(visible_region_reserve(t.region, offsets[i], sizes[i]), 0);
+		assert_int_equal(
+			visible_region_show(t.region, &shows[i], offsets[i], sizes[i], -1, 0),
+			-EINPROGRESS);
+	}
+	stop();
+	driver_ok_with_answers(0, ok, 4);
+	const uint32_t expected[] = {VHOST_USER_BACKEND_SHMEM_MAP, VHOST_USER_BACKEND_SHMEM_MAP,
+		VHOST_USER_BACKEND_SHMEM_UNMAP, VHOST_USER_BACKEND_SHMEM_MAP};
+	assert_memory_equal(requests, expected, sizeof(expected));
+	assert_int_equal(mapped_bytes, 4 * PAGE);
+	/* All of that is there. */
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(visible_region_reserve(t.region, offsets[i], sizes[i]), 0);
+		assert_int_equal(
+			visible_region_show(t.region, &shows[i], offsets[i], sizes[i], -1, 0), 0);
+	}
+	settle();
+	assert_int_equal(poll(&(struct pollfd){.fd = t.fe.backend, .events = POLLIN}, 1, 0), 0);
+}
+
 static void a_map_that_is_there_already_is_replaced(void **state)
 {
 	const uint64_t refused_once[] = {1, 1, 0, 0, 1}; /* MAP, REMOVE, UNMAP, MAP, REMOVE */
@@ -556,6 +588,7 @@ int main(void)
 		DEVICE_TEST(a_frontend_that_keeps_maps_is_asked_once),
 		DEVICE_TEST(a_map_that_a_reset_overtakes_is_kept_where_maps_are),
 		DEVICE_TEST(segments_stay_where_maps_are_kept),
+		DEVICE_TEST(what_a_reset_finds_unsent_is_done_all_the_same_where_maps_are_kept),
 		DEVICE_TEST(a_map_that_is_there_already_is_replaced),
 		DEVICE_TEST(a_frontend_that_refuses_leaves_a_device_without_region),
 		DEVICE_TEST(a_frontend_without_shared_memory_has_no_region),
