@@ -452,8 +452,9 @@ int32_t bounds_hotspot(int32_t coordinate)
 
 void bounds_offset(struct policy_surface *surface, int32_t *x, int32_t *y)
 {
-	if (border_framed(surface)) {
-		*x = *y = 0; /* a window does not move its border off the screen */
+	/* A window does not move its border off the screen, nor a popup itself from its window. */
+	if (border_framed(surface) || surface->popup) {
+		*x = *y = 0;
 		return;
 	}
 	if (surface->shell)

@@ -434,6 +434,16 @@ static void a_popup_at_its_window_is_left_alone(void **state)
 	expect_commits(1);
 }
 
+static void a_popup_cannot_shift_itself_away(void **state)
+{
+	struct test_surface popup = create_popup(create_window(200, 150), 50, 60, 0, 0);
+	captured_clear(&world.sent[RELAY_UP]);
+	request("wl_surface", "offset", popup.id, ARGS({.i = 500}, {.i = -500}));
+	take_up("wl_surface", "offset");
+	assert_int_equal(args[0].i, 0);
+	assert_int_equal(args[1].i, 0);
+}
+
 static void a_popup_far_from_its_window_is_moved_to_it(void **state)
 {
 	struct test_surface window = create_window(200, 150);
@@ -527,6 +537,7 @@ int main(void)
 		TEST(a_large_surface_becomes_no_icon_of_a_drag),
 		TEST(images_and_subsurfaces_cannot_be_shifted_away),
 		TEST(a_popup_at_its_window_is_left_alone),
+		TEST(a_popup_cannot_shift_itself_away),
 		TEST(a_popup_far_from_its_window_is_moved_to_it),
 		TEST(a_popup_as_large_as_a_screen_is_not_shown),
 		TEST(a_window_that_says_it_is_large_has_no_larger_popups),
