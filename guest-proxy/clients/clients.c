@@ -14,7 +14,7 @@
 #include "guest-proxy/dmabuf/drm.h"
 #include "guest-proxy/dmabuf/explicit_sync.h"
 #include "guest-proxy/dmabuf/fence_sync.h"
-#include "guest-proxy/dmabuf/timeline.h"
+#include "guest-proxy/sync/timeline.h"
 #include "guest-proxy/windows/buffer.h"
 #include "guest-proxy/windows/surface.h"
 #include "guest-proxy/windows/swapchain.h"

@@ -10,7 +10,7 @@
 #include <wayland-server-protocol.h>
 
 #include "guest-proxy/connection/connection.h"
-#include "guest-proxy/dmabuf/release_points.h"
+#include "guest-proxy/sync/release_points.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/relay/tables/linux-dmabuf-server-protocol.h" /* generated */

@@ -15,8 +15,8 @@
 #include "guest-proxy/dmabuf/dmabuf_state.h"
 #include "guest-proxy/dmabuf/drm.h"
 #include "guest-proxy/dmabuf/fence_sync.h"
-#include "guest-proxy/dmabuf/release_points.h"
-#include "guest-proxy/dmabuf/timeline.h"
+#include "guest-proxy/sync/release_points.h"
+#include "guest-proxy/sync/timeline.h"
 #include "protocol/base/bytes.h"
 
 #define DMABUF "zwp_linux_dmabuf_v1"

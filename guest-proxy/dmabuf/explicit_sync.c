@@ -12,7 +12,7 @@
 #include "guest-proxy/connection/connection.h"
 #include "guest-proxy/dmabuf/dmabuf.h"
 #include "guest-proxy/dmabuf/dmabuf_wait.h"
-#include "guest-proxy/dmabuf/release_points.h"
+#include "guest-proxy/sync/release_points.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/relay/tables/linux-drm-syncobj-server-protocol.h" /* generated */

@@ -2,7 +2,7 @@
 #ifndef GUEST_PROXY_DMABUF_EXPLICIT_SYNC_H
 #define GUEST_PROXY_DMABUF_EXPLICIT_SYNC_H
 
-#include "guest-proxy/dmabuf/timeline.h"
+#include "guest-proxy/sync/timeline.h"
 
 struct dmabuf;
 

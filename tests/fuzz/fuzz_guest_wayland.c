@@ -21,7 +21,7 @@
 #include "guest-proxy/dmabuf/drm.h"
 #include "guest-proxy/dmabuf/explicit_sync.h"
 #include "guest-proxy/dmabuf/fence_sync.h"
-#include "guest-proxy/dmabuf/timeline.h"
+#include "guest-proxy/sync/timeline.h"
 #include "guest-proxy/gpu/syncobj.h"
 #include "guest-proxy/gpu/virtgpu_ioctl.h"
 #include "guest-proxy/windows/buffer.h"

@@ -1,6 +1,6 @@
 /* Timelines that clients have imported (linux-drm-syncobj), and points of them. */
-#ifndef GUEST_PROXY_DMABUF_TIMELINE_H
-#define GUEST_PROXY_DMABUF_TIMELINE_H
+#ifndef GUEST_PROXY_SYNC_TIMELINE_H
+#define GUEST_PROXY_SYNC_TIMELINE_H
 
 #include <stdint.h>
 

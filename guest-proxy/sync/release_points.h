@@ -2,10 +2,10 @@
  * What is to be signalled when the host's compositor releases a buffer: points of timelines, and
  * releases that were asked for (zwp_linux_buffer_release_v1).
  */
-#ifndef GUEST_PROXY_DMABUF_RELEASE_POINTS_H
-#define GUEST_PROXY_DMABUF_RELEASE_POINTS_H
+#ifndef GUEST_PROXY_SYNC_RELEASE_POINTS_H
+#define GUEST_PROXY_SYNC_RELEASE_POINTS_H
 
-#include "guest-proxy/dmabuf/timeline.h"
+#include "guest-proxy/sync/timeline.h"
 
 /* Adds @point, which is none afterwards, to @list for the commit that is about to be sent to the
  * host. RELAY_FORWARD, or RELAY_FAILED: the relay has failed. */

@@ -6,7 +6,7 @@
  * So the host is asked for a wl_callback in front of such a commit: what it says before that is
  * done is not about the commit, and all that it says afterwards is.
  */
-#include "guest-proxy/dmabuf/release_points.h"
+#include "guest-proxy/sync/release_points.h"
 
 #include <stdlib.h>
 #include <wayland-server-protocol.h>

@@ -2,7 +2,7 @@
  * Timelines that clients have imported. They are the guest kernel's, and of no use to the host:
  * what they say is waited for here, and what the host says is signalled here.
  */
-#include "guest-proxy/dmabuf/timeline.h"
+#include "guest-proxy/sync/timeline.h"
 
 #include <errno.h>
 #include <stdlib.h>
