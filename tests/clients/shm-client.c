@@ -19,6 +19,7 @@ struct options {
 	bool row_only; /* after the first frame only one row changes */
 	bool unpaced;  /* frames do not wait for their callbacks */
 	bool hold;     /* stay after the last frame until closed or killed */
+	bool unsealed; /* the pool could be truncated, and so has to be copied */
 	const char *title;
 };
 
@@ -31,6 +32,7 @@ static const char usage[] = "usage: shm-client [OPTION...]\n"
 			    "  --unpaced      do not wait for frame callbacks, only for the "
 			    "compositor every hundred frames\n"
 			    "  --hold         stay mapped after the last frame\n"
+			    "  --unsealed     its pool could be truncated, and has to be copied\n"
 			    "  --title TEXT   title and app id (default shm-client)\n";
 
 static void draw_rows(
@@ -87,6 +89,7 @@ static bool options_parse(struct options *options, int argc, char **argv)
 		{"row", no_argument, NULL, 'r'},
 		{"hold", no_argument, NULL, 'h'},
 		{"unpaced", no_argument, NULL, 'u'},
+		{"unsealed", no_argument, NULL, 'l'},
 		{"title", required_argument, NULL, 't'},
 		{0},
 	};
@@ -114,6 +117,9 @@ static bool options_parse(struct options *options, int argc, char **argv)
 		case 'h':
 			options->hold = true;
 			break;
+		case 'l':
+			options->unsealed = true;
+			break;
 		case 't':
 			options->title = optarg;
 			break;
@@ -138,7 +144,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 
-	struct window window = {0};
+	struct window window = {.may_shrink = options.unsealed};
 	window_connect(&window);
 	window_create(&window, options.title, options.width, options.height);
 	for (uint32_t frame = 0; frame < options.frames; frame++)

@@ -73,11 +73,12 @@ end() {
     wait "$1"
 }
 
+# A pool that can be truncated: others the compositor would be given as they are.
 case_shm() {
     weston_start pixman
     host_start
     draws '5 frames' wayferry-guest --vhost-user "$directory/gpu" --stats -- $programs/shm-client --size 400x300 --solid \
-        --seed 0xc81e5a --hold --frames 5
+        --seed 0xc81e5a --hold --frames 5 --unsealed
 }
 
 picture=(--size 402x300 --seed 7 --hold)
