@@ -10,7 +10,8 @@
 . "$(dirname "$0")/three-d.sh"
 
 tests=(windows-6-12:338 udmabuf:142)
-full=(windows-6-1:170 windows-newest:267 two-reboots:229)
+# UML has many and foreign for every run.
+full=(windows-6-1:170 windows-newest:267 two-reboots:229 many:119 foreign:83)
 
 TIMES=5         # times as long as natively, at least: processors in software, shared with other tests
 APP_SECONDS=$((APP_SECONDS * TIMES))
@@ -108,7 +109,7 @@ test_three_d() {
 
 # ---- what may go wrong, on one of the kernels
 
-tests+=(survival:129 reboots:120 many:119 foreign:83)
+tests+=(survival:129 reboots:120)
 
 test_survival() {
     KIND=qemu-6.12
