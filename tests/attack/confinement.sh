@@ -134,10 +134,15 @@ attack_others() {
         fail "an attempt that failed had an effect"
 }
 
+# The root directory that a process has.
+root_of() {
+    echo "/proc/$1/root"
+}
+
 # Files by way of the file system alone, for processes that may call open.
 attack_files() {
     local pid=$1 path
-    for path in "$PLACE/home/secret" /etc/passwd /etc/shadow /etc/hostname /root/.profile "/proc/$BYSTANDER/environ" \
+    for path in "$PLACE/home/secret" /etc/passwd /etc/shadow /etc/hostname ~root/.profile "/proc/$BYSTANDER/environ" \
         "/proc/$BYSTANDER/mem" /dev/mem /dev/tty /var/lib; do
         refused "$pid" openat $AT_FDCWD "s:$path" 0
         refused "$pid" openat $AT_FDCWD "s:$path" $O_RDWR
@@ -208,7 +213,7 @@ attack_host() {
     allowed "$HOST" memfd_create s:test 0
     powerless "$HOST"
     own_namespaces "$HOST" user mnt net ipc uts
-    [ -z "$(ls -A "/proc/$HOST/root/")" ] || fail "its root has: $(ls -A "/proc/$HOST/root/")"
+    [ -z "$(ls -A "$(root_of "$HOST")/")" ] || fail "its root has: $(ls -A "$(root_of "$HOST")/")"
     untraceable "$HOST"
     # It works all the same, and removes its socket at the end.
     limited 20 "$WAYFERRY_BUILD/guest-proxy/wayferry-guest" doctor --vhost-user "$PLACE/rt/x.gpu" >"$LOGS/guest.txt" ||
@@ -283,8 +288,8 @@ attack_confined_worker() {
     allowed "$1" openat $AT_FDCWD s:/proc/cpuinfo 0
     allowed "$1" getpid
     [ "$RESULT" -lt 1000 ] || fail "process $1 knows itself as $RESULT"
-    [ "$(find "/proc/$1/root/" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | paste -sd' ')" = "$(renderer_root)" ] ||
-        fail "its root has: $(ls "/proc/$1/root/")"
+    [ "$(find "$(root_of "$1")/" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | paste -sd' ')" = "$(renderer_root)" ] ||
+        fail "its root has: $(ls "$(root_of "$1")/")"
     bounded "$1" 'Max processes' 8192
     bounded "$1" 'Max core file size' 0
     bounded "$1" 'Max open files' 4095
@@ -324,7 +329,7 @@ exec "$@"
 END
     confined_start root unshare --mount --propagation private bash "$WORK/devices.sh"
     context_start 2 wayferry-virgl
-    [ "$(ls "/proc/$WORKER/root/dev/dri")" = renderD128 ] || fail "it has: $(ls "/proc/$WORKER/root/dev/dri")"
+    [ "$(ls "$(root_of "$WORKER")/dev/dri")" = renderD128 ] || fail "it has: $(ls "$(root_of "$WORKER")/dev/dri")"
     allowed "$WORKER" openat $AT_FDCWD s:/dev/dri 0
     [ "$(attempt "$WORKER" openat $AT_FDCWD s:/dev/dri/renderD128 $O_RDWR)" = ENXIO ] || fail "it cannot open a GPU"
     refused "$WORKER" openat $AT_FDCWD s:/dev/dri/card0 $O_RDWR
