@@ -12,6 +12,7 @@
 #include <string.h>
 #include <wayland-server-protocol.h>
 
+#include "guest-proxy/x11/transfers/dnd_actions.h"
 #include "guest-proxy/x11/transfers/drag_source.h"
 #include "guest-proxy/x11/transfers/selection.h"
 #include "guest-proxy/x11/windows/surface.h"
@@ -32,15 +33,6 @@ struct dnd {
 	int32_t x, y;               /* of X's screen */
 	bool entered, waiting, due; /* a position is under way, and another one waits for it */
 	bool accepted, dropped;
-};
-
-static const struct {
-	enum atom atom;
-	uint32_t action;
-} actions[] = {
-	{ATOM_XdndActionCopy, WL_DATA_DEVICE_MANAGER_DND_ACTION_COPY},
-	{ATOM_XdndActionMove, WL_DATA_DEVICE_MANAGER_DND_ACTION_MOVE},
-	{ATOM_XdndActionAsk, WL_DATA_DEVICE_MANAGER_DND_ACTION_ASK},
 };
 
 static void tell(const struct dnd *dnd, enum atom type, const uint32_t words[4])
@@ -93,11 +85,7 @@ static void send_position(struct dnd *dnd)
 	if (dnd->waiting)
 		return;
 	dnd->waiting = true;
-	uint32_t action = SESSION_ATOM(session, XdndActionCopy);
-	for (size_t i = 0; i < ARRAY_LENGTH(actions); i++) {
-		if (actions[i].action == dnd->action)
-			action = session->atoms[actions[i].atom];
-	}
+	uint32_t action = dnd_action_atom(session, dnd->action);
 	tell(dnd, ATOM_XdndPosition,
 		(const uint32_t[4]){
 			0, (uint32_t)dnd->x << 16 | (dnd->y & 0xffff), dnd->time, action});
@@ -116,20 +104,13 @@ static void finish_drop(struct dnd *dnd)
 
 /* From the target */
 
-static uint32_t action_of(const struct session *session, xcb_atom_t atom)
-{
-	for (size_t i = 0; i < ARRAY_LENGTH(actions); i++) {
-		if (session->atoms[actions[i].atom] == atom)
-			return actions[i].action;
-	}
-	return WL_DATA_DEVICE_MANAGER_DND_ACTION_COPY;
-}
-
 static void handle_status(struct dnd *dnd, const uint32_t *words)
 {
 	struct session *session = dnd->session;
 	struct relay_object *offer = dnd->offer.object;
-	uint32_t action = action_of(session, words[4]);
+	uint32_t action = dnd_action_of(session, words[4]);
+	if (action == 0)
+		action = WL_DATA_DEVICE_MANAGER_DND_ACTION_COPY;
 	bool accepted = words[1] & 1;
 	dnd->waiting = false;
 	session_send(session, offer, "accept",

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <wayland-server-protocol.h>
 
+#include "guest-proxy/x11/transfers/dnd_actions.h"
 #include "guest-proxy/x11/transfers/mime.h"
 #include "guest-proxy/x11/transfers/selection.h"
 #include "guest-proxy/x11/windows/pointer.h"
@@ -59,33 +60,6 @@ struct drag_source {
 	struct relay_ref source, offer; /* the offer: while it is over an X window */
 	struct surface *icon;
 };
-
-static const struct {
-	enum atom atom;
-	uint32_t action;
-} actions[] = {
-	{ATOM_XdndActionCopy, WL_DATA_DEVICE_MANAGER_DND_ACTION_COPY},
-	{ATOM_XdndActionMove, WL_DATA_DEVICE_MANAGER_DND_ACTION_MOVE},
-	{ATOM_XdndActionAsk, WL_DATA_DEVICE_MANAGER_DND_ACTION_ASK},
-};
-
-static uint32_t action_of(const struct session *session, xcb_atom_t atom)
-{
-	for (size_t i = 0; i < ARRAY_LENGTH(actions); i++) {
-		if (session->atoms[actions[i].atom] == atom)
-			return actions[i].action;
-	}
-	return 0;
-}
-
-static xcb_atom_t atom_of(const struct session *session, uint32_t action)
-{
-	for (size_t i = 0; i < ARRAY_LENGTH(actions); i++) {
-		if (actions[i].action == action)
-			return session->atoms[actions[i].atom];
-	}
-	return SESSION_ATOM(session, XdndActionCopy);
-}
 
 /* To the X client */
 
@@ -131,12 +105,12 @@ static void tell_status(const struct drag_source *drag)
 		tell(drag, drag->window, ATOM_XdndStatus,
 			STATUS_WANTS_POSITIONS | (accepts ? STATUS_ACCEPTS : 0),
 			(const uint32_t[3]){
-				0, 0, accepts ? atom_of(session, drag->action) : XCB_NONE});
+				0, 0, accepts ? dnd_action_atom(session, drag->action) : XCB_NONE});
 }
 
 static void tell_finished(const struct drag_source *drag, xcb_window_t window, bool taken)
 {
-	xcb_atom_t action = taken ? atom_of(drag->session, drag->action) : XCB_NONE;
+	xcb_atom_t action = taken ? dnd_action_atom(drag->session, drag->action) : XCB_NONE;
 	if (drag->session->x)
 		tell(drag, window, ATOM_XdndFinished, taken, (const uint32_t[3]){action, 0, 0});
 }
@@ -294,7 +268,7 @@ static void handle_actions(void *data, struct reply_subject subject, void *answe
 	size_t count =
 		reply && reply->format == 32 ? (size_t)xcb_get_property_value_length(reply) / 4 : 0;
 	for (size_t i = 0; i < count; i++)
-		drag->actions |= action_of(session, atoms[i]);
+		drag->actions |= dnd_action_of(session, atoms[i]);
 	drag->listed = true;
 	start_if_ready(drag);
 }
@@ -329,7 +303,7 @@ static void message_enter(struct drag_source *drag, const uint32_t *words)
 
 static void message_position(struct drag_source *drag, const uint32_t *words)
 {
-	uint32_t action = action_of(drag->session, words[4]);
+	uint32_t action = dnd_action_of(drag->session, words[4]);
 	selection_set_drag_time(drag->session, words[3]);
 	drag->pointer_x = (int32_t)(words[2] >> 16);
 	drag->pointer_y = (int32_t)(words[2] & 0xffff);
