@@ -1,0 +1,59 @@
+/* Which pages of the channel ring are the host's. */
+#include "guest-proxy/channel/poll_credits.h"
+
+void poll_credits_init(struct poll_credits *polls, unsigned n_slots)
+{
+	*polls = (struct poll_credits){.n_slots = n_slots, .max = n_slots};
+}
+
+bool poll_credits_left(const struct poll_credits *polls)
+{
+	return polls->n_outstanding + polls->n_waiting < polls->max;
+}
+
+struct cross_domain_poll poll_credits_next(const struct poll_credits *polls)
+{
+	return (struct cross_domain_poll){
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_POLL,
+			.ring_idx = CROSS_DOMAIN_CHANNEL_RING,
+			.cmd_size = sizeof(struct cross_domain_poll)},
+		.slot = polls->sent % polls->n_slots,
+	};
+}
+
+void poll_credits_sent(struct poll_credits *polls)
+{
+	polls->sent++;
+	polls->n_outstanding++;
+}
+
+bool poll_credits_signalled(struct poll_credits *polls)
+{
+	if (polls->n_outstanding == 0)
+		return false;
+	polls->n_outstanding--;
+	polls->n_waiting++;
+	return true;
+}
+
+bool poll_credits_take(
+	struct poll_credits *polls, uint8_t *ring, uint8_t page[CROSS_DOMAIN_RING_BYTES])
+{
+	if (polls->n_waiting == 0)
+		return false;
+	uint64_t event = polls->sent - polls->n_outstanding - polls->n_waiting;
+	uint8_t *at = ring + event % polls->n_slots * CROSS_DOMAIN_RING_BYTES;
+	memcpy(page, at, CROSS_DOMAIN_RING_BYTES);
+	/* So that a fence that comes without an event does not repeat this one. */
+	memset(at, 0, sizeof(struct cross_domain_header));
+	polls->n_waiting--;
+	return true;
+}
+
+bool poll_credits_refused(struct poll_credits *polls, const struct cross_domain_header *header)
+{
+	if (polls->n_slots == 1 || header->cmd != 0)
+		return false;
+	polls->max = 1;
+	return true;
+}
