@@ -16,6 +16,7 @@
 #include "guest-proxy/dmabuf/fence_sync.h"
 #include "guest-proxy/sync/timeline.h"
 #include "guest-proxy/windows/buffer.h"
+#include "guest-proxy/windows/icon.h"
 #include "guest-proxy/windows/surface.h"
 #include "guest-proxy/windows/swapchain.h"
 #include "protocol/base/fd.h"
@@ -41,6 +42,7 @@ struct clients *clients_create(struct wl_event_loop *loop, struct gpu *gpu)
 		drm_hooks,
 		explicit_sync_hooks,
 		fence_sync_hooks,
+		icon_hooks,
 		swapchain_hooks,
 		surface_hooks,
 		timeline_hooks,

@@ -23,8 +23,6 @@ static const struct limit {
 	{"wp_drm_lease_device_v1", 0},
 	/* It hands over a listening socket. */
 	{"wp_security_context_manager_v1", 0},
-	/* It takes a wl_buffer that is attached to no surface. */
-	{"xdg_toplevel_icon_manager_v1", 0},
 };
 
 bool registry_allows(void *data, const struct interface *interface, uint32_t *version)

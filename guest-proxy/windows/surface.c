@@ -191,6 +191,7 @@ static enum relay_verdict begin_buffer(struct surface *surface, struct relay *re
 		return RELAY_HOLD;
 	damage_commit(&surface->damage);
 	damage_show(&surface->damage, buffer->width, buffer->height);
+	surface->connection->frames++;
 	struct host_buffer *host =
 		swapchain_acquire(surface->swapchain, buffer->shm.object, &error);
 	if (!host)

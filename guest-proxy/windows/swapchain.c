@@ -239,7 +239,6 @@ struct host_buffer *swapchain_acquire(
 {
 	struct host_buffer *host, *found = NULL;
 	swapchain->uses++;
-	swapchain->connection->frames++;
 	wl_list_for_each(host, &swapchain->buffers, link)
 	{
 		if (!host->busy) {

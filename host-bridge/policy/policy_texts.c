@@ -14,6 +14,7 @@
 #include "host-bridge/policy/surfaces/policy_surface.h"
 #include "host-bridge/policy/transfers/policy_sources.h"
 #include "protocol/base/bytes.h"
+#include "protocol/relay/tables/xdg-toplevel-icon-server-protocol.h" /* generated */
 
 /* --- marks --- */
 
@@ -238,6 +239,16 @@ static enum relay_verdict keep_text(struct relay_message *message)
 	return RELAY_FORWARD;
 }
 
+/* The least that a picture is charged: compositors keep more of it than its pixels. */
+#define ICON_MIN_BYTES 4096
+
+/* What the protocol asks of a picture for an icon: in memory of wl_shm, and as wide as high. */
+static bool fits_icon(const struct relay_object *object)
+{
+	const struct shm_buffer *buffer = object->data; /* NULL: a single pixel */
+	return buffer && buffer->pool && buffer->width == buffer->height;
+}
+
 /* xdg_toplevel_icon_v1.add_buffer(buffer, scale): read at once, as a whole, and kept */
 static enum relay_verdict handle_add_icon(struct relay_message *message)
 {
@@ -246,9 +257,14 @@ static enum relay_verdict handle_add_icon(struct relay_message *message)
 
 	if (!kept)
 		return RELAY_FAILED;
+	if (!fits_icon(message->args[0].object))
+		return relay_fail(message->relay, message->object,
+			XDG_TOPLEVEL_ICON_V1_ERROR_INVALID_BUFFER,
+			"an icon's picture has to be in a square buffer of wl_shm");
 	if (!connection->copy.active && /* else it was charged before it was held */
 		!quota_adjust(kept->quota, QUOTA_ICON_BYTES, &kept->icon_bytes,
-			kept->icon_bytes + buffer_bytes(message->args[0].object)))
+			kept->icon_bytes +
+				max_u64(buffer_bytes(message->args[0].object), ICON_MIN_BYTES)))
 		return policy_refuse(message->relay, QUOTA_ICON_BYTES);
 	return shadow_copy_whole(message, message->args[0].object);
 }

@@ -25,6 +25,7 @@
 #include "guest-proxy/gpu/syncobj.h"
 #include "guest-proxy/gpu/virtgpu_ioctl.h"
 #include "guest-proxy/windows/buffer.h"
+#include "guest-proxy/windows/icon.h"
 #include "guest-proxy/windows/surface.h"
 #include "guest-proxy/windows/swapchain.h"
 #include "protocol/base/fd.h"
@@ -109,6 +110,7 @@ static void make_world(void)
 		drm_hooks,
 		explicit_sync_hooks,
 		fence_sync_hooks,
+		icon_hooks,
 		swapchain_hooks,
 		surface_hooks,
 		timeline_hooks,

@@ -8,6 +8,7 @@
 
 #include "guest-proxy/clients/registry.h"
 #include "guest-proxy/windows/buffer.h"
+#include "guest-proxy/windows/icon.h"
 #include "guest-proxy/windows/surface.h"
 #include "guest-proxy/windows/swapchain.h"
 #include "protocol/base/bytes.h"
@@ -182,7 +183,7 @@ void rig_bad_request(struct surface_rig *rig, uint32_t id, const char *name,
 void surface_rig_init(struct surface_rig *rig)
 {
 	static const struct relay_hook *const tables[] = {
-		buffer_hooks, swapchain_hooks, surface_hooks, NULL};
+		buffer_hooks, swapchain_hooks, surface_hooks, icon_hooks, NULL};
 	static const struct {
 		const char *interface;
 		uint32_t version;

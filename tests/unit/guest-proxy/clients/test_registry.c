@@ -35,6 +35,8 @@ static void all_else_passes_as_it_is(void **state)
 	assert_int_equal(version, 5);
 	assert_true(allows("xdg_wm_base", &version));
 	assert_int_equal(version, 5);
+	version = 1;
+	assert_true(allows("xdg_toplevel_icon_manager_v1", &version));
 }
 
 int main(void)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
 #include "tests/unit/policy_world.h"
 
 /* --- the table --- */
@@ -207,6 +208,108 @@ static void types_of_all_sources_are_charged_until_they_end(void **state)
 	assert_non_null(strstr(args[2].s, "limit of text-bytes (3000)"));
 }
 
+/* --- icons --- */
+
+static struct resource pixels = {.kind = RESOURCE_BLOB_HOST, .fd_owned = true, .size = 1 << 20};
+
+static int set_up_icons(void **state)
+{
+	set_up_named(state);
+	pixels.fd = fd_memfd("pixels", pixels.size);
+	return 0;
+}
+
+static int tear_down_icons(void **state)
+{
+	relay_destroy(world.relay);
+	world.relay = NULL;
+	fd_close(&pixels.fd);
+	return tear_down(state);
+}
+
+static uint32_t create_icon(struct pair manager)
+{
+	uint32_t icon = world.next_id++;
+	request("xdg_toplevel_icon_manager_v1", "create_icon", manager.down, ARGS({.id = icon}));
+	captured_clear(&world.sent[RELAY_UP]);
+	return icon;
+}
+
+static uint32_t create_picture(int32_t width, int32_t height)
+{
+	struct pair shm = bind_global("wl_shm");
+	uint32_t pool = world.next_id++, buffer = world.next_id++;
+
+	assert_int_equal(
+		push(RELAY_DOWN, "wl_shm", "create_pool", shm.down,
+			ARGS({.id = pool}, {.i = 0}, {.i = 1 << 20}), blob_handle(&pixels)),
+		0);
+	request("wl_shm_pool", "create_buffer", pool,
+		ARGS({.id = buffer}, {.i = 0}, {.i = width}, {.i = height}, {.i = width * 4},
+			{.u = 1}));
+	captured_clear(&world.sent[RELAY_UP]);
+	return buffer;
+}
+
+static int add_picture(uint32_t icon, uint32_t buffer)
+{
+	return push(RELAY_DOWN, "xdg_toplevel_icon_v1", "add_buffer", icon,
+		ARGS({.id = buffer}, {.i = 1}), no_handle);
+}
+
+static void an_icon_keeps_its_pictures_and_loses_its_name(void **state)
+{
+	uint32_t toplevel = create_toplevel();
+	struct pair manager = bind_global("xdg_toplevel_icon_manager_v1");
+	uint32_t icon = create_icon(manager), picture = create_picture(48, 48);
+
+	request("xdg_toplevel_icon_v1", "set_name", icon, ARGS({.s = "firefox"}));
+	assert_int_equal(world.sent[RELAY_UP].size, 0);
+	assert_int_equal(add_picture(icon, picture), 0);
+	take_up("xdg_toplevel_icon_v1", "add_buffer");
+	request("xdg_toplevel_icon_manager_v1", "set_icon", manager.down,
+		ARGS({.id = toplevel}, {.id = icon}));
+	take_up("xdg_toplevel_icon_manager_v1", "set_icon");
+	assert_int_equal(world.quota.entries[QUOTA_ICON_BYTES].use, 2 * 48 * 48 * 4);
+	request("xdg_toplevel_icon_v1", "destroy", icon, ARGS({0}));
+	assert_int_equal(world.quota.entries[QUOTA_ICON_BYTES].use, 48 * 48 * 4);
+}
+
+static void pictures_of_icons_are_charged_however_small(void **state)
+{
+	uint32_t icon = create_icon(bind_global("xdg_toplevel_icon_manager_v1"));
+	uint32_t picture = create_picture(1, 1);
+
+	quota_set(&world.quota, "icon-bytes", "10000");
+	assert_int_equal(add_picture(icon, picture), 0);
+	assert_int_equal(add_picture(icon, picture), 0);
+	captured_clear(&world.sent[RELAY_UP]);
+	assert_int_equal(add_picture(icon, picture), -EPROTO);
+	expect_error(1, 2);
+	assert_non_null(strstr(args[2].s, "limit of icon-bytes (10000)"));
+}
+
+static void pictures_of_icons_are_square(void **state)
+{
+	uint32_t icon = create_icon(bind_global("xdg_toplevel_icon_manager_v1"));
+	assert_int_equal(add_picture(icon, create_picture(48, 47)), -EPROTO);
+	expect_error(icon, 1); /* invalid_buffer */
+}
+
+static void pictures_of_icons_are_in_memory(void **state)
+{
+	uint32_t icon = create_icon(bind_global("xdg_toplevel_icon_manager_v1"));
+	struct pair factory = bind_global("wp_single_pixel_buffer_manager_v1");
+	uint32_t pixel = world.next_id++;
+
+	request("wp_single_pixel_buffer_manager_v1", "create_u32_rgba_buffer", factory.down,
+		ARGS({.id = pixel}, {.u = 0}, {.u = 0}, {.u = 0}, {.u = 0}));
+	captured_clear(&world.sent[RELAY_UP]);
+	assert_int_equal(add_picture(icon, pixel), -EPROTO);
+	expect_error(icon, 1);
+}
+
+#define ICON_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_icons, tear_down_icons)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_named, tear_down)
 
 int main(void)
@@ -219,6 +322,10 @@ int main(void)
 		TEST(tags_and_descriptions_are_marked),
 		TEST(a_source_has_so_many_types),
 		TEST(types_of_all_sources_are_charged_until_they_end),
+		ICON_TEST(an_icon_keeps_its_pictures_and_loses_its_name),
+		ICON_TEST(pictures_of_icons_are_charged_however_small),
+		ICON_TEST(pictures_of_icons_are_square),
+		ICON_TEST(pictures_of_icons_are_in_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
