@@ -1,5 +1,6 @@
 /* wayferry-host: one virtual machine's virtio-gpu device, and its guests' way to the compositor. */
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,10 @@
 #include "protocol/program/service.h"
 
 #define LOG_MODULE "host"
+
+/* Of the process: regions of the machine's memory, queues, the loop, what one message brings. */
+#define OWN_FDS 192
+#define FEW_FDS 2048
 
 struct host {
 	struct host_settings settings;
@@ -62,15 +67,24 @@ static void handle_left(void *data)
 		host->quit = true;
 }
 
-/* Each guest client needs several fds; the usual soft limit of 1024 is soon reached. */
-static void raise_fd_limit(void)
+/*
+ * Each guest client needs several fds; the usual soft limit of 1024 is soon reached. What the
+ * machine can take stays below what there is, so that no fds are ever missing for somebody else.
+ */
+static void bound_fds(struct vm_quota *quota)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 && getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	uint64_t most = limit.rlim_cur > OWN_FDS ? limit.rlim_cur - OWN_FDS : 0;
+	if (quota_cap(quota, QUOTA_FDS, most) && most < FEW_FDS)
+		log_warn("this process may have %" PRIu64 " file descriptors (ulimit -Hn, or "
+			 "LimitNOFILE= of its unit), so that the machine gets %" PRIu64,
+			(uint64_t)limit.rlim_cur, most);
 }
 
 static void probe_compositor(const struct host *host)
@@ -103,7 +117,7 @@ static bool open_host(struct host *host)
 
 	if (!open_renderer(host))
 		return false;
-	raise_fd_limit();
+	bound_fds(&host->settings.quota);
 	host->loop = wl_event_loop_create();
 	if (!host->loop) {
 		log_err("no event loop: %s", strerror(errno));

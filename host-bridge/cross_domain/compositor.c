@@ -56,8 +56,8 @@ struct compositor {
 	struct relay *relay;
 	struct byte_queue outbox;
 	struct relay_counters counted; /* what the policy's counters have of the relay's */
-	uint64_t charged_objects, charged_bytes; /* to the machine's quota */
-	bool was_congested;                      /* drained() is owed */
+	uint64_t charged_objects, charged_bytes, charged_fds; /* to the machine's quota */
+	bool was_congested;                                   /* drained() is owed */
 	bool write_ended; /* the compositor takes no more; it may still have something to say */
 	bool pushing;     /* what an end said is on its way through the relay */
 	bool ended;
@@ -169,6 +169,7 @@ static int update_quota(struct compositor *compositor)
 	uint64_t bytes = byte_queue_size(&compositor->outbox) +
 		relay_waiting_bytes(compositor->relay, RELAY_DOWN);
 
+	quota_adjust(quota, QUOTA_FDS, &compositor->charged_fds, compositor->outbox.n_fds);
 	if (!quota_adjust(quota, QUOTA_OBJECTS, &compositor->charged_objects,
 		    relay_counters(compositor->relay)->objects))
 		policy_refuse(compositor->relay, QUOTA_OBJECTS);
@@ -207,6 +208,16 @@ static void finish_handles(struct wire_handle *handles, size_t n_handles)
 		wire_handle_finish(&handles[i]);
 }
 
+/* @n more fds are to wait for the compositor. 0, or the relay has failed. */
+static int charge_fds(struct compositor *compositor, size_t n)
+{
+	if (quota_adjust(compositor->connection.policy->quota, QUOTA_FDS, &compositor->charged_fds,
+		    compositor->outbox.n_fds + n))
+		return 0;
+	policy_refuse(compositor->relay, QUOTA_FDS);
+	return -EDQUOT;
+}
+
 static int send_up(struct compositor *compositor, const uint8_t *bytes, size_t size,
 	struct wire_handle *handles, size_t n_handles)
 {
@@ -220,6 +231,8 @@ static int send_up(struct compositor *compositor, const uint8_t *bytes, size_t s
 			status = -EINVAL; /* a hook should have replaced it by an fd */
 		fds[i] = handles[i].fd;
 	}
+	if (status == 0)
+		status = charge_fds(compositor, n_handles);
 	if (status == 0 && !compositor->write_ended)
 		status = byte_queue_add_fds(&compositor->outbox, bytes, size, fds, n_handles);
 	if (status < 0 || compositor->write_ended)
@@ -520,6 +533,7 @@ void compositor_destroy(struct compositor *compositor)
 	policy->counters->objects -= compositor->counted.objects;
 	quota_release(policy->quota, QUOTA_OBJECTS, compositor->charged_objects);
 	quota_release(policy->quota, QUOTA_QUEUED_BYTES, compositor->charged_bytes);
+	quota_release(policy->quota, QUOTA_FDS, compositor->charged_fds);
 	relay_destroy(compositor->relay);
 	byte_queue_clear(&compositor->outbox);
 	fd_close(&compositor->fd);

@@ -35,6 +35,9 @@ static struct compositor *connect_compositor(struct cross_domain_context *contex
 			host->places->total, host->places->channels);
 	} else if (!quota_charge(host->quota, QUOTA_CONNECTIONS, 1)) {
 		quota_explain(host->quota, QUOTA_CONNECTIONS, context->end_text);
+	} else if (!quota_charge(host->quota, QUOTA_FDS, 1)) {
+		quota_release(host->quota, QUOTA_CONNECTIONS, 1);
+		quota_explain(host->quota, QUOTA_FDS, context->end_text);
 	} else {
 		context->charged_connections = 1;
 		struct compositor *compositor =
@@ -178,7 +181,7 @@ static int handle_send(struct cross_domain_context *context, const uint8_t *byte
 	err = make_handles(context, &send, handles);
 	if (err < 0) { /* a message would be missing from the stream */
 		if (err == -EDQUOT)
-			cross_domain_fail_by_quota(context, QUOTA_PIPES);
+			cross_domain_fail_by_quota(context, context->pipes.exceeded);
 		else
 			cross_domain_fail(context, "no more pipes can be had");
 		return 0;

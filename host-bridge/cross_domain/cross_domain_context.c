@@ -83,6 +83,7 @@ static void handle_destroy(struct context *base)
 		context->base.host->places->channels--;
 	context->base.host->places->others -= context->n_more_polls;
 	quota_release(quota, QUOTA_CONNECTIONS, context->charged_connections);
+	quota_release(quota, QUOTA_FDS, context->charged_connections);
 	quota_release(quota, QUOTA_QUEUED_BYTES, context->charged_bytes);
 	free(context);
 }

@@ -48,7 +48,7 @@ static int make_identifier(struct cross_domain_context *context, struct wire_han
 		out->type = CROSS_DOMAIN_ID_WRITE_PIPE;
 		err = pipes_add_write(&context->pipes, out->id, handle->fd);
 		if (err == -EDQUOT)
-			over_quota(context, QUOTA_PIPES);
+			over_quota(context, context->pipes.exceeded);
 		handle->fd = -1;
 	}
 	if (err == 0)

@@ -47,14 +47,39 @@ void pipes_init(struct pipes *pipes, struct wl_event_loop *loop,
 	wl_list_init(&pipes->ready);
 }
 
+/* Of a pipe that the guest reads, the end that is on its way to the compositor counts, too. */
+static uint64_t fds_of(bool reads)
+{
+	return reads ? 2 : 1;
+}
+
+static void release(struct pipes *pipes, bool reads)
+{
+	quota_release(pipes->quota, QUOTA_PIPES, 1);
+	quota_release(pipes->quota, QUOTA_FDS, fds_of(reads));
+}
+
+/* 0 or -EDQUOT. */
+static int charge(struct pipes *pipes, bool reads)
+{
+	pipes->exceeded = QUOTA_PIPES;
+	if (!quota_charge(pipes->quota, QUOTA_PIPES, 1))
+		return -EDQUOT;
+	pipes->exceeded = QUOTA_FDS;
+	if (quota_charge(pipes->quota, QUOTA_FDS, fds_of(reads)))
+		return 0;
+	quota_release(pipes->quota, QUOTA_PIPES, 1);
+	return -EDQUOT;
+}
+
 /* 0 with the new pipe in *@out, -EDQUOT or -ENOMEM. */
 static int pipe_create(struct pipes *pipes, uint32_t id, bool reads, int fd, struct pipe **out)
 {
-	if (!quota_charge(pipes->quota, QUOTA_PIPES, 1))
+	if (charge(pipes, reads) < 0)
 		return -EDQUOT;
 	struct pipe *pipe = calloc(1, sizeof(*pipe));
 	if (!pipe) {
-		quota_release(pipes->quota, QUOTA_PIPES, 1);
+		release(pipes, reads);
 		return -ENOMEM;
 	}
 	*pipe = (struct pipe){.pipes = pipes, .id = id, .reads = reads, .fd = fd};
@@ -62,7 +87,7 @@ static int pipe_create(struct pipes *pipes, uint32_t id, bool reads, int fd, str
 	byte_queue_init(&pipe->queue, PIPES_MAX_QUEUED);
 	wl_list_init(&pipe->waiters);
 	if (id_map_insert(&pipes->by_id, id, pipe) < 0) {
-		quota_release(pipes->quota, QUOTA_PIPES, 1);
+		release(pipes, reads);
 		free(pipe);
 		return -ENOMEM;
 	}
@@ -138,7 +163,7 @@ static void pipe_destroy(struct pipe *pipe)
 	if (pipe->drain_timer)
 		wl_event_source_remove(pipe->drain_timer);
 	--*pipe->pipes->live;
-	quota_release(pipe->pipes->quota, QUOTA_PIPES, 1);
+	release(pipe->pipes, pipe->reads);
 	free(pipe);
 }
 

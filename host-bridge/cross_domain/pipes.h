@@ -37,6 +37,7 @@ struct pipes {
 	void *data;
 	uint64_t *live; /* counted up and down with each pipe */
 	struct vm_quota *quota;
+	enum quota_limit exceeded; /* which one, after -EDQUOT */
 	struct id_map by_id;
 	struct wl_list
 		ready; /* pipe::ready_link: read pipes with something to read, the next one first */
@@ -66,7 +67,8 @@ bool pipes_has(const struct pipes *pipes, uint32_t id);
 
 /*
  * A new read pipe, @id not in use. Returns its writing end (blocking, as clients expect), the
- * caller's; or -EMFILE (too many), -EDQUOT (in the machine), -ENOMEM, or what pipe2 says.
+ * caller's; or -EMFILE (too many), -EDQUOT (in the machine: see exceeded), -ENOMEM, or what pipe2
+ * says.
  */
 int pipes_open_read(struct pipes *pipes, uint32_t id);
 

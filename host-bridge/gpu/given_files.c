@@ -19,6 +19,7 @@ static void forget(struct given_files *files, uint32_t index)
 static void drop_oldest(struct given_files *files)
 {
 	fd_close(&files->files[0].fd);
+	quota_release(files->quota, QUOTA_FDS, 1);
 	quota_release(files->quota, QUOTA_SHARED_FILES, 1);
 	forget(files, 0);
 }
@@ -43,6 +44,10 @@ int given_files_add(struct given_files *files, uint64_t id, uint64_t size, int f
 		drop_oldest(files);
 	if (err == 0 && !quota_charge(files->quota, QUOTA_SHARED_FILES, 1))
 		err = -EDQUOT;
+	if (err == 0 && !quota_charge(files->quota, QUOTA_FDS, 1)) {
+		quota_release(files->quota, QUOTA_SHARED_FILES, 1);
+		err = -EDQUOT;
+	}
 	if (err < 0) {
 		fd_close(&fd);
 		return err;
@@ -58,6 +63,7 @@ int given_files_take(
 	if (!file || file->size != size)
 		return -EINVAL;
 	*out = (struct context_blob){.size = size, .fd = file->fd, .given = true};
+	quota_release(files->quota, QUOTA_FDS, 1); /* the blob charges its own */
 	forget(files, (uint32_t)(file - files->files));
 	return 0;
 }

@@ -22,6 +22,7 @@
 
 #define LOG_MODULE "context"
 
+#define CONTEXT_FDS 20                    /* its socket, and what waits for room in it */
 #define MAX_OPEN (2 * VIRTQUEUE_MAX_SIZE) /* requests; an honest driver has fewer */
 
 struct renderer_context *renderer_of_base(struct context *base)
@@ -263,6 +264,12 @@ static void handle_service(struct context *base)
 	/* The wake itself was the point: commands that waited are executed again. */
 }
 
+static void release(struct vm_quota *quota)
+{
+	quota_release(quota, QUOTA_3D_CONTEXTS, 1);
+	quota_release(quota, QUOTA_FDS, CONTEXT_FDS);
+}
+
 static void handle_destroy(struct context *base)
 {
 	struct renderer_context *context = renderer_of_base(base);
@@ -278,7 +285,7 @@ static void handle_destroy(struct context *base)
 	}
 	id_map_finish(&context->known);
 	resource_account_unref(context->account);
-	quota_release(base->host->quota, QUOTA_3D_CONTEXTS, 1);
+	release(base->host->quota);
 	free(context);
 }
 
@@ -296,21 +303,35 @@ static const struct context_ops context_ops = {
 	.service = handle_service,
 };
 
+/* False: *@exceeded is the limit that does not allow one more context. */
+static bool charge(struct vm_quota *quota, enum quota_limit *exceeded)
+{
+	*exceeded = QUOTA_3D_CONTEXTS;
+	if (!quota_charge(quota, QUOTA_3D_CONTEXTS, 1))
+		return false;
+	*exceeded = QUOTA_FDS;
+	if (quota_charge(quota, QUOTA_FDS, CONTEXT_FDS))
+		return true;
+	quota_release(quota, QUOTA_3D_CONTEXTS, 1);
+	return false;
+}
+
 static struct context *create(struct context_kind *base, uint32_t id, const char *name)
 {
 	const struct renderer_context_kind *kind =
 		container_of(base, struct renderer_context_kind, base);
 	char text[QUOTA_TEXT_MAX];
 
-	if (!quota_charge(base->host->quota, QUOTA_3D_CONTEXTS, 1)) {
+	enum quota_limit exceeded;
+	if (!charge(base->host->quota, &exceeded)) {
 		log_limited(LOG_LEVEL_WARN, "%s context %u is refused: %s",
 			renderer_kind_name(kind->capset->kind), id,
-			quota_explain(base->host->quota, QUOTA_3D_CONTEXTS, text));
+			quota_explain(base->host->quota, exceeded, text));
 		return NULL;
 	}
 	struct renderer_context *context = calloc(1, sizeof(*context));
 	if (!context) {
-		quota_release(base->host->quota, QUOTA_3D_CONTEXTS, 1);
+		release(base->host->quota);
 		return NULL;
 	}
 	wl_list_init(&context->works);
@@ -327,7 +348,7 @@ static struct context *create(struct context_kind *base, uint32_t id, const char
 		context->link = renderer_link_create(
 			base->host->loop, kind->renderer, context->kind, &link_listener, context);
 	if (!context->link) {
-		quota_release(base->host->quota, QUOTA_3D_CONTEXTS, 1);
+		release(base->host->quota);
 		resource_account_unref(context->account);
 		free(context);
 		return NULL;

@@ -14,6 +14,7 @@
 
 #define CONGESTED_BYTES (1u << 20)
 #define MAX_QUEUED_BYTES (64u << 20) /* one resource's backing can be 16 MiB of it */
+#define CONGESTED_FDS 16             /* less than CONTEXT_FDS of renderer_context.c */
 #define MAX_MESSAGES_A_TURN 64
 #define CHECKS_PER_TIMEOUT 5
 
@@ -38,6 +39,7 @@ struct renderer_link {
 	bool lost;
 	struct wl_list queue; /* queued::link */
 	size_t queued_bytes;
+	uint32_t queued_fds;
 	bool congested;
 	struct wl_list calls; /* renderer_call::link, oldest first */
 	uint32_t last_serial;
@@ -52,6 +54,7 @@ static void drop_queued(struct renderer_link *link, struct queued *queued)
 {
 	wl_list_remove(&queued->link);
 	link->queued_bytes -= queued->size;
+	link->queued_fds -= queued->fd >= 0;
 	fd_close(&queued->fd);
 	free(queued);
 }
@@ -127,7 +130,9 @@ static void enqueue(struct renderer_link *link, const struct iovec iov[2], int f
 		memcpy(queued->bytes + iov[0].iov_len, iov[1].iov_base, iov[1].iov_len);
 	wl_list_insert(link->queue.prev, &queued->link);
 	link->queued_bytes += size;
-	link->congested |= link->queued_bytes >= CONGESTED_BYTES;
+	link->queued_fds += copy >= 0;
+	link->congested |=
+		link->queued_bytes >= CONGESTED_BYTES || link->queued_fds >= CONGESTED_FDS;
 	watch(link);
 }
 
@@ -162,7 +167,8 @@ static void flush(struct renderer_link *link)
 		drop_queued(link, queued);
 	}
 	watch(link);
-	if (link->congested && link->queued_bytes < CONGESTED_BYTES / 2) {
+	if (link->congested && link->queued_bytes < CONGESTED_BYTES / 2 &&
+		link->queued_fds < CONGESTED_FDS / 2) {
 		link->congested = false;
 		link->listener->drained(link->data);
 	}

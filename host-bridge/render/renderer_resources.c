@@ -203,6 +203,9 @@ static int bring_3d(struct renderer_context *context, struct resource *resource)
 		renderer_tell(context, &request);
 		return 0;
 	}
+	int err = resource_charge_fds(resource);
+	if (err < 0)
+		return err;
 	struct renderer_work *work = renderer_work_create(context, NULL, handle_shared_done);
 	if (!work)
 		return -ENOMEM;

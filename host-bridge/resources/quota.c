@@ -39,6 +39,7 @@ static const struct {
 	[QUOTA_BLOB_BYTES] = {"blob-bytes", UINT64_C(1) << 40, false},
 	[QUOTA_KEPT_REQUESTS] = {"kept-requests", 1024, false},
 	[QUOTA_SHARED_FILES] = {"shared-files", 512, false},
+	[QUOTA_FDS] = {"fds", 65536, false},
 };
 
 void quota_init(struct vm_quota *quota)
@@ -61,6 +62,15 @@ const char *quota_set(struct vm_quota *quota, const char *name, const char *valu
 		return NULL;
 	}
 	return "there is no such limit (see --print-capabilities)";
+}
+
+bool quota_cap(struct vm_quota *quota, enum quota_limit limit, uint64_t most)
+{
+	bool less = most < quota->entries[limit].limit;
+
+	if (less)
+		quota->entries[limit].limit = most;
+	return less;
 }
 
 uint64_t quota_limit_of(const struct vm_quota *quota, enum quota_limit limit)

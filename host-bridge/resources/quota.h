@@ -35,6 +35,7 @@ enum quota_limit {
 	QUOTA_BLOB_BYTES,
 	QUOTA_KEPT_REQUESTS,
 	QUOTA_SHARED_FILES,
+	QUOTA_FDS, /* file descriptors of wayferry-host itself, whatever they are of */
 	QUOTA_N_LIMITS,
 };
 
@@ -52,6 +53,9 @@ void quota_init(struct vm_quota *quota);
 /* Sets the limit @name to @value (a number, with K, M, G or T behind it). NULL, or what is wrong.
  */
 const char *quota_set(struct vm_quota *quota, const char *name, const char *value);
+
+/* @limit is at most @most, whatever was set. True: that is less than it was. */
+bool quota_cap(struct vm_quota *quota, enum quota_limit limit, uint64_t most);
 
 /* The limit itself, for those that bound a single thing by it; the default where @quota is NULL. */
 uint64_t quota_limit_of(const struct vm_quota *quota, enum quota_limit limit);

@@ -6,15 +6,35 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "host-bridge/resources/quota.h"
 #include "host-bridge/virtio/guest_memory.h"
 #include "host-bridge/virtio/udmabuf.h"
 #include "protocol/base/bytes.h"
+
+#define LOG_MODULE "device"
+#include "protocol/base/log.h"
 
 void resource_set_pending(struct resource *resource, bool pending)
 {
 	resource->table->n_pending += (uint32_t)pending - (uint32_t)resource->pending;
 	resource->table->n_settled += resource->pending && !pending;
 	resource->pending = pending;
+}
+
+int resource_charge_fds(struct resource *resource)
+{
+	struct vm_quota *quota = resource->table->quota;
+	char text[QUOTA_TEXT_MAX];
+
+	if (resource->charged_fds)
+		return 0;
+	if (!quota_charge(quota, QUOTA_FDS, RESOURCE_FDS)) {
+		log_limited(LOG_LEVEL_WARN, "resource %u is refused: %s", resource->id,
+			quota_explain(quota, QUOTA_FDS, text));
+		return -ENOSPC;
+	}
+	resource->charged_fds = true;
+	return 0;
 }
 
 void resource_settle(

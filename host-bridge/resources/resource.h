@@ -13,6 +13,7 @@
 #include "protocol/base/id_map.h"
 
 #define RESOURCES_MAX 65536
+#define RESOURCE_FDS 2                          /* that one with an fd of its own is charged for */
 #define RESOURCES_MAX_PAGES (UINT64_C(1) << 22) /* runs of guest memory, over all resources */
 
 enum resource_kind {
@@ -56,6 +57,7 @@ struct resource {
 	int fd; /* RESOURCE_BLOB_HOST: borrowed (the region's memfd) or owned, see fd_owned; else -1
 		 */
 	bool fd_owned;
+	bool charged_fds;   /* resource_charge_fds */
 	bool given;         /* the fd is a file of the guest's, and charged to QUOTA_SHARED_FILES */
 	uint64_t fd_offset; /* where in fd the blob starts; valid once mapped where the fd is the
 			       region's */
@@ -123,6 +125,11 @@ static inline bool resource_has_file(const struct resource *resource)
  * wait.
  */
 void resource_set_pending(struct resource *resource, bool pending);
+/*
+ * @resource is to have an fd of its own: charges the machine for it, and for the copy of it that is
+ * under way to the frontend or a worker now and then. 0 or -ENOSPC, with a log line.
+ */
+int resource_charge_fds(struct resource *resource);
 /* A pending resource gets its memory, and is pending no more; takes @fd. */
 void resource_settle(
 	struct resource *resource, int fd, uint64_t fd_offset, uint32_t fd_type, uint32_t map_info);

@@ -163,6 +163,12 @@ int resource_create_given(
 		quota_release(table->quota, QUOTA_SHARED_FILES, 1);
 		return err;
 	}
+	err = resource_charge_fds(*out);
+	if (err < 0) {
+		fd_close(&fd);
+		resource_forget(*out); /* which releases what it was charged */
+		return err;
+	}
 	(*out)->fd = fd;
 	(*out)->fd_owned = true;
 	return 0;
@@ -174,6 +180,8 @@ static void destroy(struct resource *resource)
 	resource_release_slot(resource);
 	if (resource->fd_owned)
 		fd_close(&resource->fd);
+	if (resource->charged_fds)
+		quota_release(table->quota, QUOTA_FDS, RESOURCE_FDS);
 	if (resource->given)
 		quota_release(table->quota, QUOTA_SHARED_FILES, 1);
 	free(resource->contents);

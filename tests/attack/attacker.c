@@ -147,13 +147,109 @@ static struct wl_buffer *red_buffer(int32_t width, int32_t height)
 }
 
 /* A red window of 200 x 150. */
-static void show_red_window(void)
+static void open_red_window(void)
 {
-	begin();
 	window_create(&window, "attacker", 200, 150);
 	for (size_t i = 0; i < 200 * 150; i++)
 		window.buffers[0].pixels[i] = RED;
 	window_commit(&window, &window.buffers[0], 0, 0, 200, 150);
+}
+
+static void show_red_window(void)
+{
+	begin();
+	open_red_window();
+}
+
+static struct wl_data_offer *offer;
+static uint32_t focus_serial;
+
+static void handle_offer(void *data, struct wl_data_device *device, struct wl_data_offer *new_offer)
+{
+	offer = new_offer;
+}
+
+static void handle_selection(
+	void *data, struct wl_data_device *device, struct wl_data_offer *selected)
+{
+}
+
+static void handle_send(void *data, struct wl_data_source *source, const char *type, int32_t fd)
+{
+	/* Nothing is ever written, and nothing closed. */
+}
+
+static void handle_cancelled(void *data, struct wl_data_source *source)
+{
+}
+
+static void handle_keymap(
+	void *data, struct wl_keyboard *keyboard, uint32_t format, int32_t fd, uint32_t size)
+{
+	close(fd);
+}
+
+static void handle_enter(void *data, struct wl_keyboard *keyboard, uint32_t serial,
+	struct wl_surface *surface, struct wl_array *keys)
+{
+	focus_serial = serial;
+}
+
+static void handle_leave(
+	void *data, struct wl_keyboard *keyboard, uint32_t serial, struct wl_surface *surface)
+{
+}
+
+static void handle_key(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t time,
+	uint32_t key, uint32_t state)
+{
+}
+
+static void handle_modifiers(void *data, struct wl_keyboard *keyboard, uint32_t serial,
+	uint32_t depressed, uint32_t latched, uint32_t locked, uint32_t group)
+{
+}
+
+static void handle_repeat_info(
+	void *data, struct wl_keyboard *keyboard, int32_t rate, int32_t delay)
+{
+}
+
+/* Pastes of its own selection, which never come to an end. */
+static void run_pipes(void)
+{
+	static const struct wl_data_device_listener device_listener = {
+		.data_offer = handle_offer, .selection = handle_selection};
+	static const struct wl_data_source_listener source_listener = {
+		.send = handle_send, .cancelled = handle_cancelled};
+	static const struct wl_keyboard_listener keyboard_listener = {.keymap = handle_keymap,
+		.enter = handle_enter,
+		.leave = handle_leave,
+		.key = handle_key,
+		.modifiers = handle_modifiers,
+		.repeat_info = handle_repeat_info};
+	int ends[2];
+
+	begin();
+	wl_keyboard_add_listener(wl_seat_get_keyboard(window.seat), &keyboard_listener, NULL);
+	struct wl_data_device *device =
+		wl_data_device_manager_get_data_device(data_devices, window.seat);
+	wl_data_device_add_listener(device, &device_listener, NULL);
+	open_red_window();
+	while (focus_serial == 0 && wl_display_dispatch(window.display) >= 0)
+		;
+	struct wl_data_source *source = wl_data_device_manager_create_data_source(data_devices);
+	wl_data_source_add_listener(source, &source_listener, NULL);
+	wl_data_source_offer(source, "text/plain");
+	offer = NULL;
+	wl_data_device_set_selection(device, source, focus_serial);
+	while (!offer && wl_display_dispatch(window.display) >= 0)
+		;
+	for (int i = 0; i < 5000 && pipe(ends) == 0; i++, count()) {
+		wl_data_offer_receive(offer, "text/plain", ends[1]);
+		wl_display_flush(window.display);
+		close(ends[1]);
+	}
 }
 
 /* With a subsurface that would cover all of the screen. */
@@ -242,6 +338,7 @@ static const struct {
 	{"nested", run_nested},
 	{"pools", run_pools},
 	{"connections", run_connections},
+	{"pipes", run_pipes},
 	{"cover", run_cover},
 	{"cover-popup", run_cover_popup},
 };

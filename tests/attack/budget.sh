@@ -3,7 +3,7 @@
 # another machine goes on. Whoever takes too much is told which limit it has reached.
 . "$(dirname "$0")/../e2e/lib.sh"
 
-tests=(mime-types:10 sources:10 rectangles:10 surfaces:10 nested:10 pools:15 connections:10 cover:8 cover-popup:6 stopped-compositor:10 same-pages:10)
+tests=(mime-types:10 sources:10 rectangles:10 surfaces:10 nested:10 pools:15 connections:10 fds:5 cover:8 cover-popup:6 stopped-compositor:10 same-pages:10)
 
 FAULTS=$WAYFERRY_CLIENTS/faults
 ATTACKER=$WAYFERRY_BUILD/tests/attack/attacker
@@ -111,6 +111,33 @@ test_connections() {
     until_true 30 use_is_zero connections || fail "connections stay in use"
     compositor_unharmed
     bridge_stop other
+    bridge_stop bridge
+}
+
+# wayferry-host may have few file descriptors: what the machine can take of them stays below that. One application has
+# taken what it gets, and the others of the machine go on, and so does wayferry-host.
+test_fds() {
+    local most
+    need wtype prlimit
+    sway_start compositor
+    spawn keyboard env WAYLAND_DISPLAY=compositor wtype -s 3600000 a
+    HOST_UNDER='prlimit --nofile=300' HOST_OPTIONS='--vm hostile' bridge_start compositor bridge
+    grep -q 'file descriptors .*the machine gets 108' "$LOGS/bridge-host.log" || fail "no warning of few file descriptors"
+    before=$(rss_kib "${PID[compositor]}")
+    spawn neighbour env WAYLAND_DISPLAY=bridge "$FAULTS/rude" measure
+    until_true 20 grep -qs '^second' "$LOGS/neighbour.log" || fail "the neighbour does not run"
+    attack pipes
+    until_true 20 not alive "${PID[attacker]}" || fail "the attack goes on and on"
+    grep -hm 1 'error 2: .*limit of fds (108)' "$LOGS/attacker.log" || fail "the attacker was not told why (log: $LOGS/attacker.log)"
+    alive "${PID[neighbour]}" || fail "the neighbour has lost its connection (log: $LOGS/neighbour.log)"
+    bridge_counters bridge host
+    most=$(bridge_counter bridge host 'peak fds')
+    say "$most file descriptors of 108"
+    ((most > 80)) || fail "the attack did not take them"
+    WAYLAND_DISPLAY=bridge limited 60 "$FAULTS/rude" ping >>"$LOGS/bystander.log" 2>&1 || fail "nobody new is served"
+    compositor_unharmed
+    stop neighbour
+    until_true 10 use_is_zero fds || fail "file descriptors stay in use"
     bridge_stop bridge
 }
 

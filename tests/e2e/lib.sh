@@ -357,9 +357,10 @@ bridge_start() {
     bridge_start_guest "$name"
 }
 
+# Under a command that is in HOST_UNDER, if one is (prlimit).
 bridge_start_host() {
     # shellcheck disable=SC2086
-    spawn "$2-host" "$WAYFERRY_BUILD/host-bridge/wayferry-host" --socket "$XDG_RUNTIME_DIR/$2.gpu" \
+    spawn "$2-host" ${HOST_UNDER:-} "$WAYFERRY_BUILD/host-bridge/wayferry-host" --socket "$XDG_RUNTIME_DIR/$2.gpu" \
         --wayland-display "$1" ${HOST_OPTIONS:-}
     until_true 10 test -S "$XDG_RUNTIME_DIR/$2.gpu" || fail "wayferry-host does not listen (log: $LOGS/$2-host.log)"
 }

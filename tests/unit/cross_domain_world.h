@@ -160,7 +160,7 @@ static inline int tear_down(void **state)
 			t.places.channels == 0 && t.places.others == 0 &&
 			t.quota.entries[QUOTA_CONNECTIONS].use == 0 &&
 			t.quota.entries[QUOTA_QUEUED_BYTES].use == 0 &&
-			t.quota.entries[QUOTA_PIPES].use == 0
+			t.quota.entries[QUOTA_PIPES].use == 0 && t.quota.entries[QUOTA_FDS].use == 0
 		? 0
 		: -1;
 }

@@ -8,6 +8,8 @@
 
 #define LOG_MODULE "policy"
 
+#define GATE_FDS 3 /* the reader's, and both ends of its own pipe */
+
 static bool handle_holds(void *data, uint64_t *charged, uint64_t bytes)
 {
 	const struct policy *policy = data;
@@ -19,6 +21,7 @@ static void handle_closed(void *data, bool too_much)
 	const struct policy *policy = data;
 
 	quota_release(policy->quota, QUOTA_PIPES, 1);
+	quota_release(policy->quota, QUOTA_FDS, GATE_FDS);
 	policy->counters->transfers_too_large += too_much;
 	if (too_much)
 		log_limited(LOG_LEVEL_WARN,
@@ -30,6 +33,24 @@ static void handle_closed(void *data, bool too_much)
 
 static const struct gate_listener gate_listener = {.holds = handle_holds, .closed = handle_closed};
 
+/* False: no more gates may be had now, which the log says. */
+static bool charge(const struct policy *policy)
+{
+	enum quota_limit exceeded = QUOTA_PIPES;
+	char text[QUOTA_TEXT_MAX];
+
+	if (quota_charge(policy->quota, QUOTA_PIPES, 1)) {
+		if (quota_charge(policy->quota, QUOTA_FDS, GATE_FDS))
+			return true;
+		quota_release(policy->quota, QUOTA_PIPES, 1);
+		exceeded = QUOTA_FDS;
+	}
+	log_limited(LOG_LEVEL_WARN, "%s: a transfer is refused: %s",
+		policy->vm_name ? policy->vm_name : "the machine",
+		quota_explain(policy->quota, exceeded, text));
+	return false;
+}
+
 bool policy_gate(struct relay *relay, enum transfer_kind kind, struct wire_handle *handle)
 {
 	const struct policy_connection *connection = relay_data(relay);
@@ -38,7 +59,7 @@ bool policy_gate(struct relay *relay, enum transfer_kind kind, struct wire_handl
 
 	if (max_bytes == 0)
 		return true;
-	if (!quota_charge(policy->quota, QUOTA_PIPES, 1)) {
+	if (!charge(policy)) {
 		wire_handle_finish(handle);
 		return false;
 	}

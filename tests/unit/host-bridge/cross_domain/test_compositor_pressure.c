@@ -152,6 +152,29 @@ static void what_waits_for_the_compositor_is_charged_to_its_machine(void **state
 	assert_non_null(strstr(args[2].s, "limit of queued-bytes (1000000)"));
 }
 
+static void fds_that_wait_for_the_compositor_are_charged_to_its_machine(void **state)
+{
+	uint32_t offer = get_offer();
+	uint8_t bytes[64];
+	size_t size = encode_message(RELAY_DOWN, "wl_data_offer", "receive", offer,
+		ARGS({.s = "text/plain"}), bytes, sizeof(bytes));
+	captured_clear(&world.from_guest);
+	captured_clear(&world.from_server);
+	quota_set(&world.quota, "fds", "20");
+	int status = 0;
+	for (int i = 0; i < 21; i++) {
+		assert_int_equal(status, 0);
+		struct wire_handle handle = wire_handle_fd(fd_dup(world.server));
+		status = from_guest(bytes, size, &handle, 1);
+	}
+	assert_true(status < 0);
+	take_event("wl_display", "error", 1);
+	assert_non_null(strstr(args[2].s, "limit of fds (20)"));
+	compositor_destroy(world.compositor);
+	world.compositor = NULL;
+	assert_int_equal(world.quota.entries[QUOTA_FDS].use, 0);
+}
+
 static bool was_drained(void)
 {
 	return world.drained > 0;
@@ -216,6 +239,7 @@ int main(void)
 		TEST(a_compositor_that_does_not_read_holds_the_guest_back),
 		TEST(more_fds_than_one_queue_takes_wait_for_the_compositor),
 		TEST(what_waits_for_the_compositor_is_charged_to_its_machine),
+		TEST(fds_that_wait_for_the_compositor_are_charged_to_its_machine),
 		TEST(a_request_that_has_to_wait_holds_its_guest_back_until_it_is_done),
 		TEST(a_guest_that_is_not_held_back_ends_with_an_error),
 	};

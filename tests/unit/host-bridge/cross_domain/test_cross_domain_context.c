@@ -119,6 +119,15 @@ static void a_connection_over_the_machines_limit_is_told_so(void **state)
 	assert_int_equal(t.quota.entries[QUOTA_CONNECTIONS].use, 1);
 }
 
+static void a_connection_is_one_of_the_machines_fds(void **state)
+{
+	quota_set(&t.quota, "fds", "0");
+	assert_int_equal(init(CROSS_DOMAIN_CHANNEL_WAYLAND), 0);
+	assert_null(fake_compositor);
+	expect_end("wayferry: this machine has reached its limit of fds (0)");
+	assert_int_equal(t.quota.entries[QUOTA_CONNECTIONS].use, 0);
+}
+
 static void what_waits_for_a_guest_is_charged_to_its_machine(void **state)
 {
 	static uint8_t bytes[60000];
@@ -535,6 +544,7 @@ int main(void)
 		TEST(a_missing_compositor_is_its_end),
 		TEST(a_client_that_the_compositor_told_why_is_told_once),
 		TEST(a_connection_over_the_machines_limit_is_told_so),
+		TEST(a_connection_is_one_of_the_machines_fds),
 		TEST(what_waits_for_a_guest_is_charged_to_its_machine),
 		TEST(a_channel_that_finds_no_place_ends_at_once),
 		TEST(each_poll_gets_its_event_on_the_page_that_it_names),

@@ -59,6 +59,7 @@ static int tear_down(void **state)
 	wl_event_loop_destroy(t.loop);
 	return fd_count() == t.fds && t.live == 0 && t.pipes.queued_bytes == 0 &&
 			t.quota.entries[QUOTA_PIPES].use == 0 &&
+			t.quota.entries[QUOTA_FDS].use == 0 &&
 			t.quota.entries[QUOTA_QUEUED_BYTES].use == 0
 		? 0
 		: -1;
@@ -401,12 +402,32 @@ static void a_machine_has_limits_for_all_its_pipes(void **state)
 	assert_true(fd >= 0);
 	close(fd);
 	assert_int_equal(pipes_open_read(&t.pipes, FIRST + 1), -EDQUOT);
+	assert_int_equal(t.pipes.exceeded, QUOTA_PIPES);
 	assert_int_equal(pipes_add_write(&t.pipes, 3, fd_dup(ends[0])), -EDQUOT);
 	assert_int_equal(pipes_write(&other, 2, bytes, sizeof(bytes), false), -ENOBUFS);
 	assert_int_equal(other.queued_bytes, 0);
 	pipes_finish(&other);
 	assert_int_equal(t.quota.entries[QUOTA_PIPES].use, 1);
 	close(ends[0]);
+}
+
+/* A pipe that the guest reads has two ends here, one that it writes to has one. */
+static void their_fds_are_charged_to_the_machine(void **state)
+{
+	quota_set(&t.quota, "fds", "4");
+	int in = open_read(FIRST), out = open_write(2);
+
+	assert_int_equal(t.quota.entries[QUOTA_FDS].use, 3);
+	assert_int_equal(pipes_open_read(&t.pipes, FIRST + 1), -EDQUOT);
+	assert_int_equal(t.pipes.exceeded, QUOTA_FDS);
+	assert_int_equal(t.quota.entries[QUOTA_PIPES].use, 2);
+	close(open_write(3));
+	assert_int_equal(pipes_add_write(&t.pipes, 4, fd_dup(out)), -EDQUOT);
+	assert_int_equal(pipes_write(&t.pipes, FIRST, "", 0, true), 0);
+	close(in);
+	in = open_read(FIRST);
+	close(in);
+	close(out);
 }
 
 static struct pipes drain;
@@ -575,6 +596,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_machine_has_limits_for_all_its_pipes),
+		TEST(their_fds_are_charged_to_the_machine),
 		TEST(a_read_pipe_says_what_was_written_then_its_end),
 		TEST(an_idle_end_of_file_does_not_spin),
 		TEST(ready_pipes_take_turns),

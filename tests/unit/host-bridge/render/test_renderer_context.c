@@ -77,6 +77,16 @@ static void a_machine_has_so_many_3d_contexts(void **state)
 	destroy_context(2, &worker);
 }
 
+static void a_3d_context_takes_fds_of_its_machine(void **state)
+{
+	assert_null(quota_set(&machine.quota, "fds", "30"));
+	struct fake_worker worker = make_context(1, VIRGL2);
+	assert_int_equal(gpu_create_context(2, VIRGL2), NO_MEMORY);
+	assert_int_equal(machine.quota.entries[QUOTA_3D_CONTEXTS].use, 1);
+	destroy_context(1, &worker);
+	assert_int_equal(machine.quota.entries[QUOTA_FDS].use, 0);
+}
+
 static void submissions_come_whole_and_get_the_workers_answer(void **state)
 {
 	static uint8_t bytes[100000], got[100000];
@@ -224,6 +234,7 @@ int main(void)
 		TEST(contexts_have_workers_of_their_kind),
 		TEST(without_a_spawner_there_are_no_contexts),
 		TEST(a_machine_has_so_many_3d_contexts),
+		TEST(a_3d_context_takes_fds_of_its_machine),
 		TEST(submissions_come_whole_and_get_the_workers_answer),
 		TEST(fences_without_a_ring_retire_in_order_over_all_contexts),
 		TEST(a_driver_that_offers_chains_twice_fills_nothing_up),

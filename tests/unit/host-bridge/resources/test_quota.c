@@ -47,6 +47,18 @@ static void a_limit_on_each_thing_adds_nothing_up(void **state)
 	assert_int_equal(quota.entries[QUOTA_SUBSURFACE_DEPTH].peak, 5);
 }
 
+static void what_the_process_has_caps_a_limit(void **state)
+{
+	struct vm_quota quota;
+	quota_init(&quota);
+	assert_null(quota_set(&quota, "fds", "500"));
+	assert_false(quota_cap(&quota, QUOTA_FDS, 500));
+	assert_true(quota_cap(&quota, QUOTA_FDS, 499));
+	assert_int_equal(quota_limit_of(&quota, QUOTA_FDS), 499);
+	assert_false(quota_cap(&quota, QUOTA_FDS, 1000));
+	assert_int_equal(quota_limit_of(&quota, QUOTA_FDS), 499);
+}
+
 static void without_a_quota_nothing_is_bounded(void **state)
 {
 	uint64_t charged = 0;
@@ -91,6 +103,7 @@ int main(void)
 		cmocka_unit_test(a_sum_is_bounded_and_its_peak_is_kept),
 		cmocka_unit_test(what_grows_and_shrinks_is_charged_by_its_size),
 		cmocka_unit_test(a_limit_on_each_thing_adds_nothing_up),
+		cmocka_unit_test(what_the_process_has_caps_a_limit),
 		cmocka_unit_test(without_a_quota_nothing_is_bounded),
 		cmocka_unit_test(the_text_says_which_limit_and_how_high),
 		cmocka_unit_test(every_limit_is_printed_with_use_and_peak),

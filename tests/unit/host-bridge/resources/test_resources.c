@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "host-bridge/resources/quota.h"
 #include "host-bridge/virtio/guest_memory.h"
 #include "protocol/base/fd.h"
 #include "tests/unit/fd_count.h"
@@ -261,6 +262,27 @@ static void an_fd_of_its_own_is_read_and_closed(void **state)
 	assert_int_equal(map_blob(resource, 0), -EINVAL);
 }
 
+static void an_fd_of_its_own_is_charged_to_the_machine(void **state)
+{
+	struct vm_quota quota;
+	struct resource *second;
+
+	quota_init(&quota);
+	quota_set(&quota, "fds", "3");
+	t.table.quota = &quota;
+	struct resource *first = create(1, RESOURCE_BLOB_HOST, 4096);
+	assert_int_equal(resource_charge_fds(first), 0);
+	assert_int_equal(resource_charge_fds(first), 0); /* once is enough */
+	assert_int_equal(quota.entries[QUOTA_FDS].use, RESOURCE_FDS);
+	second = create(2, RESOURCE_BLOB_HOST, 4096);
+	assert_int_equal(resource_charge_fds(second), -ENOSPC);
+	resource_forget(first);
+	assert_int_equal(resource_charge_fds(second), 0);
+	resource_forget(second);
+	assert_int_equal(quota.entries[QUOTA_FDS].use, 0);
+	t.table.quota = NULL;
+}
+
 static void host_blobs_together_are_no_larger_than_the_region(void **state)
 {
 	struct resource *resource;
@@ -303,6 +325,7 @@ int main(void)
 		TEST(a_forgotten_blob_lives_on_until_its_place_is_wanted),
 		TEST(contents_are_there_when_the_blob_is_mapped),
 		TEST(an_fd_of_its_own_is_read_and_closed),
+		TEST(an_fd_of_its_own_is_charged_to_the_machine),
 		TEST(host_blobs_together_are_no_larger_than_the_region),
 		TEST(their_number_has_a_bound),
 	};

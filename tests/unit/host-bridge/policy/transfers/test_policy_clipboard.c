@@ -12,6 +12,7 @@
 
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
+#include "tests/unit/log_capture.h"
 #include "tests/unit/policy_world.h"
 
 /* The two kinds of selections that every build knows, with their requests' names. */
@@ -496,11 +497,44 @@ static void a_machine_at_its_limit_of_texts_keeps_its_connections(void **state)
 	select_offer(&kinds[0], TYPES("text/html"), TYPES("text/html"));
 }
 
+static int with_max_bytes(void **state)
+{
+	return start_with(rules("clipboard", "max-bytes", "1M"));
+}
+
+/* The reader sees an end, the log says why. */
+static void expect_refusal_by(const char *limit)
+{
+	char text[QUOTA_TEXT_MAX];
+
+	assert_null(quota_set(&world.quota, limit, "2"));
+	log_capture_begin();
+	expect_end(ask_source(&kinds[0], "text/plain"));
+	log_capture_end();
+	snprintf(text, sizeof(text), "limit of %s (2)", limit);
+	assert_true(log_captured("a transfer is refused: this machine has reached its"));
+	assert_true(log_captured(text));
+	assert_null(quota_set(&world.quota, limit, "100"));
+}
+
+static void a_transfer_that_the_machine_has_no_room_for_is_told(void **state)
+{
+	prepare(&kinds[0]);
+	add_type(&kinds[0], "text/plain");
+	set_selection(&kinds[0], source.down);
+	quota_charge(&world.quota, QUOTA_PIPES, 2);
+	expect_refusal_by("pipes");
+	quota_release(&world.quota, QUOTA_PIPES, 2);
+	expect_refusal_by("fds");
+	assert_int_equal(world.quota.entries[QUOTA_PIPES].use, 0);
+}
+
 int main(void)
 {
 #define TEST(test, start) cmocka_unit_test_setup_teardown(test, start, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(both_ways_are_open_by_default, both_ways),
+		TEST(a_transfer_that_the_machine_has_no_room_for_is_told, with_max_bytes),
 		TEST(a_selection_that_may_not_leave_is_replaced_at_once, no_way_to_host),
 		TEST(a_drag_that_may_not_leave_ends_at_once, no_way_to_host),
 		TEST(a_selection_that_may_not_enter_is_none, no_way_to_guest),
