@@ -28,7 +28,7 @@ static enum relay_verdict handle_format(struct relay_message *message)
 {
 	struct connection *connection = connection_of(message->relay);
 	uint32_t format = message->args[0].u;
-	if (pixel_format_pixel_bytes(format, NULL) == 0)
+	if (!pixel_format_find(pixel_format_from_shm(format)))
 		return RELAY_SWALLOW;
 	if (!format_usable(connection, format) && connection->n_formats < CONNECTION_FORMATS_MAX)
 		connection->formats[connection->n_formats++] = format;
@@ -122,14 +122,14 @@ static enum relay_verdict handle_create_buffer(struct relay_message *message)
 	int32_t width = message->args[2].i, height = message->args[3].i;
 	uint32_t format = message->args[5].u;
 
-	uint32_t pixel_bytes = pixel_format_pixel_bytes(format, NULL);
-	if (pixel_bytes == 0 || !format_usable(connection, format))
+	uint64_t bytes = 0;
+
+	if (!format_usable(connection, format))
 		return relay_fail(message->relay, message->object, WL_SHM_ERROR_INVALID_FORMAT,
 			"invalid format 0x%x", format);
-	if (offset < 0 || width <= 0 || height <= 0 || stride < 0 ||
-		(uint64_t)stride < (uint64_t)width * pixel_bytes || stride > INT32_MAX / height ||
-		!range_fits((uint64_t)offset, (uint64_t)stride * (uint64_t)height,
-			resource->pool->size))
+	if (width > 0 && height > 0 && stride > 0 && stride <= INT32_MAX / height)
+		bytes = pixel_format_shm_bytes(format, width, height, stride);
+	if (offset < 0 || bytes == 0 || !range_fits((uint64_t)offset, bytes, resource->pool->size))
 		return relay_fail(message->relay, message->object, WL_SHM_ERROR_INVALID_STRIDE,
 			"invalid width, height or stride (%dx%d, %d) at %d in a pool of %zu bytes",
 			width, height, stride, offset, resource->pool->size);
@@ -146,6 +146,7 @@ static enum relay_verdict handle_create_buffer(struct relay_message *message)
 		.width = width,
 		.height = height,
 		.format = format,
+		.bytes = bytes,
 	};
 	relay_ref_set(&buffer->shm, resource->shm.object);
 	relay_ref_set(&buffer->object, object);

@@ -25,6 +25,7 @@ struct buffer {
 	uint32_t offset_bytes, stride_bytes;
 	int32_t width, height; /* buffer coordinates */
 	uint32_t format;       /* of wl_shm */
+	uint64_t bytes;        /* from the offset on, of all planes */
 };
 
 /* The buffer behind a wl_buffer; NULL if it is of no wl_shm pool. */

@@ -62,6 +62,23 @@ static uint64_t copy_piece(struct paint *paint, const struct buffer *buffer)
 		buffer->stride_bytes, width * pixel, rows, width == (size_t)swapchain->width);
 }
 
+/*
+ * Copies a piece of a picture with several planes, whatever is damaged: it is a film's, where each
+ * picture is new.
+ */
+static uint64_t copy_planes(struct paint *paint, const struct buffer *buffer)
+{
+	struct host_buffer *host = paint->host;
+	const uint64_t at = paint->bytes, left = host->swapchain->bytes - at;
+	const uint64_t size = min_u64(left, PIECE_BYTES);
+
+	stream_copy(host->blob->map + at, buffer->pool->data + buffer->offset_bytes + at, size);
+	paint->bytes += size;
+	if (size == left)
+		paint->box = pixman_region32_n_rects(&paint->stale);
+	return size;
+}
+
 enum paint_status paint_go_on(struct paint *paint, const struct buffer *buffer)
 {
 	struct host_buffer *host = paint->host;
@@ -70,7 +87,9 @@ enum paint_status paint_go_on(struct paint *paint, const struct buffer *buffer)
 
 	turn_has_time(turn); /* starts the clock */
 	while (paint->box < n_boxes) {
-		host->connection->copied_bytes += copy_piece(paint, buffer);
+		host->connection->copied_bytes += host->swapchain->planes
+			? copy_planes(paint, buffer)
+			: copy_piece(paint, buffer);
 		if (!turn_has_time(turn))
 			break;
 	}

@@ -19,6 +19,7 @@ struct paint {
 	pixman_region32_t stale;  /* what is to be copied; buffer coordinates */
 	int box;                  /* of its rectangles, the first that is not complete, */
 	int32_t row;              /* and the first row of it that is not */
+	uint64_t bytes;           /* complete of a picture with several planes */
 	uint64_t shown;           /* what the host buffer is a copy of in the end */
 };
 

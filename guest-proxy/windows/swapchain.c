@@ -36,8 +36,10 @@ struct swapchain *swapchain_create(struct connection *connection, const struct b
 {
 	bool pairs = false;
 	uint32_t pixel_bytes = pixel_format_pixel_bytes(model->format, &pairs);
-	uint64_t stride = choose_stride(model, pixel_bytes);
-	if (align_up(stride * (uint64_t)model->height, PAGE_BYTES) > INT32_MAX)
+	bool planes = pixel_bytes == 0;
+	uint64_t stride = planes ? model->stride_bytes : choose_stride(model, pixel_bytes);
+	uint64_t bytes = planes ? model->bytes : stride * (uint64_t)model->height;
+	if (align_up(bytes, PAGE_BYTES) > INT32_MAX)
 		return NULL;
 	struct swapchain *swapchain = calloc(1, sizeof(*swapchain));
 	if (!swapchain)
@@ -49,7 +51,9 @@ struct swapchain *swapchain_create(struct connection *connection, const struct b
 		.format = model->format,
 		.stride_bytes = (uint32_t)stride,
 		.pixel_bytes = pixel_bytes,
+		.bytes = bytes,
 		.whole_rows = pairs,
+		.planes = planes,
 	};
 	wl_list_init(&swapchain->buffers);
 	wl_list_insert(&connection->swapchains, &swapchain->link);
@@ -59,7 +63,8 @@ struct swapchain *swapchain_create(struct connection *connection, const struct b
 bool swapchain_fits(const struct swapchain *swapchain, const struct buffer *buffer)
 {
 	return swapchain->width == buffer->width && swapchain->height == buffer->height &&
-		swapchain->format == buffer->format;
+		swapchain->format == buffer->format &&
+		(!swapchain->planes || swapchain->stride_bytes == buffer->stride_bytes);
 }
 
 /*
@@ -189,9 +194,8 @@ bool swapchain_ready(struct swapchain *swapchain)
 	if (swapchain->n_buffers >= BUSY_MAX)
 		return true;
 	if (!swapchain->next && swapchain->next_error == 0)
-		swapchain->next_error = channel_blob_create(connection->channel,
-			(size_t)swapchain->stride_bytes * (size_t)swapchain->height,
-			&swapchain->next);
+		swapchain->next_error = channel_blob_create(
+			connection->channel, (size_t)swapchain->bytes, &swapchain->next);
 	if (!swapchain->next || swapchain->next->status != -EINPROGRESS)
 		return true;
 	connection->held = connection->memory_due = true;

@@ -27,7 +27,9 @@ struct swapchain {
 	struct connection *connection;
 	int32_t width, height; /* buffer coordinates */
 	uint32_t format, stride_bytes, pixel_bytes;
+	uint64_t bytes;         /* of a buffer */
 	bool whole_rows;        /* pixels share bytes with their neighbours (pixel_format.h) */
+	bool planes;            /* several, which lie as in the client's buffer */
 	struct wl_list buffers; /* host_buffer::link */
 	uint32_t n_buffers;
 	/* What swapchain_ready asked for, for the next buffer: a reference, or -errno and NULL. */

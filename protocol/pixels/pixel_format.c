@@ -88,6 +88,24 @@ bool pixel_format_plane_fits(const struct pixel_format *format, unsigned plane, 
 		range_fits(offset, stride * (rows - 1) + row, size);
 }
 
+uint64_t pixel_format_shm_bytes(uint32_t shm_format, int32_t width, int32_t height, int32_t stride)
+{
+	const struct pixel_format *format = pixel_format_find(pixel_format_from_shm(shm_format));
+	uint64_t bytes = 0;
+
+	if (!format || pixel_format_row_bytes(format, 0, (uint32_t)width) > (uint64_t)stride)
+		return 0;
+	for (unsigned plane = 0; plane < format->n_planes; plane++) {
+		/* Of the first plane's samples, so many are as wide as one of this. */
+		const uint64_t share = (uint64_t)format->planes[0].bytes * format->planes[plane].x;
+		const uint64_t row =
+			(uint64_t)stride * format->planes[plane].bytes * format->planes[0].x;
+		bytes += (row + share - 1) / share *
+			pixel_format_rows(format, plane, (uint32_t)height);
+	}
+	return bytes;
+}
+
 uint32_t pixel_format_to_shm(uint32_t code)
 {
 	return code == DRM_FORMAT_ARGB8888    ? WL_SHM_FORMAT_ARGB8888

@@ -37,6 +37,15 @@ uint64_t pixel_format_rows(const struct pixel_format *format, unsigned plane, ui
 bool pixel_format_plane_fits(const struct pixel_format *format, unsigned plane, uint64_t offset,
 	uint64_t stride, int32_t width, int32_t height, uint64_t size);
 
+/*
+ * The bytes from its first that a wl_shm buffer consists of, whose rows are @stride apart; all
+ * numbers > 0. wl_shm has one offset and one stride: compositors look for a plane behind the one
+ * before it, with rows as much shorter as its samples are fewer. (libwayland checks the first plane
+ * alone.) What rounding leaves open counts as needed. 0: the format is unknown, or its rows are
+ * longer than @stride.
+ */
+uint64_t pixel_format_shm_bytes(uint32_t shm_format, int32_t width, int32_t height, int32_t stride);
+
 /* wl_shm names the formats as DRM does, but for two. */
 uint32_t pixel_format_to_shm(uint32_t code);
 uint32_t pixel_format_from_shm(uint32_t shm_format);

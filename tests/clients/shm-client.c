@@ -15,11 +15,12 @@ struct options {
 	int32_t width, height;
 	uint32_t frames;
 	uint32_t seed;
-	bool solid;    /* one colour, the seed */
-	bool row_only; /* after the first frame only one row changes */
-	bool unpaced;  /* frames do not wait for their callbacks */
-	bool hold;     /* stay after the last frame until closed or killed */
-	bool unsealed; /* the pool could be truncated, and so has to be copied */
+	bool solid;      /* one colour, the seed */
+	bool row_only;   /* after the first frame only one row changes */
+	bool unpaced;    /* frames do not wait for their callbacks */
+	bool hold;       /* stay after the last frame until closed or killed */
+	bool unsealed;   /* the pool could be truncated, and so has to be copied */
+	uint32_t format; /* one with several planes; 0: XRGB8888 */
 	const char *title;
 };
 
@@ -33,6 +34,8 @@ static const char usage[] = "usage: shm-client [OPTION...]\n"
 			    "compositor every hundred frames\n"
 			    "  --hold         stay mapped after the last frame\n"
 			    "  --unsealed     its pool could be truncated, and has to be copied\n"
+			    "  --format NAME  NV12, YU12 or another with planes of bytes, or "
+			    "P010, in the same memory\n"
 			    "  --title TEXT   title and app id (default shm-client)\n";
 
 static void draw_rows(
@@ -90,6 +93,7 @@ static bool options_parse(struct options *options, int argc, char **argv)
 		{"hold", no_argument, NULL, 'h'},
 		{"unpaced", no_argument, NULL, 'u'},
 		{"unsealed", no_argument, NULL, 'l'},
+		{"format", required_argument, NULL, 'f'},
 		{"title", required_argument, NULL, 't'},
 		{0},
 	};
@@ -120,6 +124,11 @@ static bool options_parse(struct options *options, int argc, char **argv)
 		case 'l':
 			options->unsealed = true;
 			break;
+		case 'f':
+			if (strlen(optarg) != 4)
+				return false;
+			memcpy(&options->format, optarg, 4); /* wl_shm's numbers are such names */
+			break;
 		case 't':
 			options->title = optarg;
 			break;
@@ -144,7 +153,9 @@ int main(int argc, char **argv)
 		return 2;
 	}
 
-	struct window window = {.may_shrink = options.unsealed};
+	struct window window = {.may_shrink = options.unsealed, .format = options.format};
+	if (options.format)
+		window.stride = options.width * (memcmp(&options.format, "P0", 2) == 0 ? 2 : 1);
 	window_connect(&window);
 	window_create(&window, options.title, options.width, options.height);
 	for (uint32_t frame = 0; frame < options.frames; frame++)

@@ -143,7 +143,8 @@ static void buffers_create(struct window *window)
 		buffer->pixels = window->pool_pixels + i * pixels;
 		buffer->buffer = wl_shm_pool_create_buffer(window->pool,
 			i * pixels * sizeof(uint32_t), window->width, window->height,
-			window->width * (int32_t)sizeof(uint32_t), WL_SHM_FORMAT_XRGB8888);
+			window->stride ? window->stride : window->width * (int32_t)sizeof(uint32_t),
+			window->stride ? window->format : WL_SHM_FORMAT_XRGB8888);
 		wl_buffer_add_listener(buffer->buffer, &buffer_listener, buffer);
 	}
 }

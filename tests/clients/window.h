@@ -13,7 +13,7 @@
 
 struct window_buffer {
 	struct wl_buffer *buffer;
-	uint32_t *pixels; /* width * height, XRGB8888, inside the window's pool */
+	uint32_t *pixels; /* width * height, inside the window's pool */
 	bool busy;        /* the compositor has it */
 };
 
@@ -38,7 +38,11 @@ struct window {
 
 	struct wl_shm_pool *pool;
 	int pool_fd;
-	bool may_shrink; /* to be set before window_create: the pool can be truncated */
+	/* To be set before window_create: the pool can be truncated; the format of the buffers, and
+	 * the bytes from row to row of their first plane (0: XRGB8888). */
+	bool may_shrink;
+	uint32_t format;
+	int32_t stride;
 	uint32_t *pool_pixels;
 	size_t pool_bytes;
 	struct window_buffer buffers[WINDOW_BUFFERS];

@@ -9,9 +9,9 @@ tests=(
     weston-terminal:4 weston-flower:4 weston-subsurfaces:17 gtk4-widget-factory:43 gtk3-widget-factory:35
     qt6:3 mpv:9 chromium:5
     foot:3 imv:4 sdl2:4 firefox:7 xwayland:4
-    command:4 late-compositor:4 widened:4
+    command:4 late-compositor:4 widened:4 planes:4
 )
-full=(silent-command:12)
+full=(silent-command:12 planes-shared:4)
 
 # app_picture direct|bridged: runs APP on COMPOSITOR and leaves its picture in $LOGS/direct.png or
 # $LOGS/bridged.png. The direct run waits for COLOURS; the bridged one for the direct one's picture.
@@ -119,6 +119,17 @@ test_mpv() {
     APP=(mpv --no-config --vo=wlshm --no-audio --osc=no --keep-open=yes --length=2
         av://lavfi:testsrc=size=640x360:rate=30)
     app_equal weston '#ff0000' '#0000ff'
+}
+
+# A picture with a plane of luma and one of chroma, as players draw: copied, and in memory that the compositor gets.
+test_planes() {
+    APP=("$WAYFERRY_CLIENTS/shm-client" --format NV12 --size 320x240 --hold --unsealed)
+    app_equal weston
+}
+
+test_planes_shared() {
+    APP=("$WAYFERRY_CLIENTS/shm-client" --format YU12 --size 320x240 --hold)
+    app_equal weston
 }
 
 test_chromium() {

@@ -259,19 +259,21 @@ static enum relay_verdict handle_create_buffer(struct relay_message *message)
 	int32_t width = message->args[2].i, height = message->args[3].i,
 		stride = message->args[4].i;
 	uint32_t format = message->args[5].u;
-	uint32_t pixel_bytes = pixel_format_pixel_bytes(format, NULL);
+	uint64_t bytes = 0;
 
-	if (offset < 0 || width <= 0 || height <= 0 || stride <= 0 ||
-		(int64_t)width * pixel_bytes > stride ||
-		!range_fits((uint64_t)offset, (uint64_t)stride * (uint64_t)height,
-			(uint64_t)pool->size))
+	if (!pixel_format_find(pixel_format_from_shm(format)))
+		return relay_fail(message->relay, message->object, WL_SHM_ERROR_INVALID_FORMAT,
+			"the layout of format 0x%x is not known", format);
+	if (width > 0 && height > 0 && stride > 0)
+		bytes = pixel_format_shm_bytes(format, width, height, stride);
+	if (offset < 0 || bytes == 0 || !range_fits((uint64_t)offset, bytes, (uint64_t)pool->size))
 		return relay_fail(message->relay, message->object, WL_SHM_ERROR_INVALID_STRIDE,
 			"a buffer of %d x %d, stride %d, format 0x%x at offset %d is not in a pool "
 			"of %d bytes",
 			width, height, stride, format, offset, pool->size);
 
-	struct shm_buffer *buffer = shm_buffer_create(
-		pool->quota, pool, offset, stride, width, height, pixel_bytes > 0);
+	struct shm_buffer *buffer = shm_buffer_create(pool->quota, pool, offset, stride, width,
+		height, pixel_format_pixel_bytes(format, NULL) > 0);
 	if (!buffer)
 		return policy_refuse(message->relay, QUOTA_BUFFERS);
 	shm_buffer_give(buffer, message->args[0].object);

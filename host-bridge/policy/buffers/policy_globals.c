@@ -121,8 +121,8 @@ static enum relay_verdict handle_shm_format(struct relay_message *message)
 	const struct pixel_format *format = pixel_format_find(code);
 	struct offer *offer;
 
-	if (message->object != display->shm.object)
-		return RELAY_FORWARD;
+	if (message->object != display->shm.object) /* what cannot be checked is not offered */
+		return format ? RELAY_FORWARD : RELAY_SWALLOW;
 	for (uint32_t i = 0; i < display->n_shm_formats; i++) {
 		if (display->shm_formats[i] == code)
 			return RELAY_SWALLOW;

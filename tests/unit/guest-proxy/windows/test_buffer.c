@@ -94,8 +94,26 @@ static void formats_are_those_that_the_compositor_offers_and_we_can_copy(void **
 	rig_event(&rig, shm, "format", RIG_ARGS({.u = WL_SHM_FORMAT_NV12}));
 	rig_event(&rig, shm, "format", RIG_ARGS({.u = 0x12345678}));
 	assert_int_equal(relay_counters(rig.connection.relay)->messages[RELAY_UP] - before, 3);
-	assert_int_equal(rig.connection.n_formats, 1);
+	assert_int_equal(rig.connection.n_formats, 2);
 	rig_create_buffer(&rig, pool, 0, 16, 16, 32, WL_SHM_FORMAT_RGB565);
+}
+
+/* wl_shm checks the first plane's rows; here the others have to be in the pool, too. */
+static void planes_have_to_be_in_the_pool(void **state)
+{
+	static const struct bad_buffer bad[] = {
+		{0, 64, 64, 64, WL_SHM_FORMAT_NV12, WL_SHM_ERROR_INVALID_STRIDE},
+		{1024, 64, 34, 64, WL_SHM_FORMAT_NV12, WL_SHM_ERROR_INVALID_STRIDE},
+		{0, 65, 32, 64, WL_SHM_FORMAT_NV12, WL_SHM_ERROR_INVALID_STRIDE},
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
+		rig_event(&rig, rig_up_id(&rig, rig.shm), "format",
+			RIG_ARGS({.u = WL_SHM_FORMAT_NV12}));
+		rig_create_buffer(&rig, pool, 1024, 64, 32, 64, WL_SHM_FORMAT_NV12);
+		refuse(&bad[i]);
+		teardown(NULL);
+		setup(NULL);
+	}
 }
 
 static void a_flood_of_formats_is_bounded(void **state)
@@ -168,6 +186,7 @@ int main(void)
 		TEST(buffers_that_do_not_fit_are_refused),
 		TEST(a_buffer_may_fill_its_pool),
 		TEST(formats_are_those_that_the_compositor_offers_and_we_can_copy),
+		TEST(planes_have_to_be_in_the_pool),
 		TEST(a_flood_of_formats_is_bounded),
 		TEST(a_pool_grows_and_never_shrinks),
 		TEST(pools_of_no_size_or_no_memory_are_refused),

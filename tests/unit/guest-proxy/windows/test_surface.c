@@ -406,6 +406,49 @@ static void a_large_copy_is_done_in_several_turns(void **state)
 	canvas_destroy(&rig, &large);
 }
 
+/* Luma and chroma, where they were; a buffer of another stride is no other picture. */
+static void pictures_of_several_planes_arrive_as_they_lie(void **state)
+{
+	uint32_t pool = rig_create_pool(&rig, canvas.fd, (int32_t)canvas.size), buffers[2];
+
+	rig_event(&rig, rig_up_id(&rig, rig.shm), "format", RIG_ARGS({.u = WL_SHM_FORMAT_NV12}));
+	for (size_t i = 0; i < canvas.size; i++)
+		canvas.map[i] = (uint8_t)(i * 7 + i / 251);
+	for (int i = 0; i < 2; i++) {
+		int32_t stride = i ? 80 : 64;
+		buffers[i] = rig_create_buffer(&rig, pool, 128, 64, 48, stride, WL_SHM_FORMAT_NV12);
+		attach(&rig, surface, buffers[i]);
+		damage(&rig, surface, "damage_buffer", 3, 40, 1, 1);
+		commit(&rig, surface);
+		assert_int_equal(shown(&rig, surface)->stride, stride);
+		assert_int_equal(shown(&rig, surface)->format, WL_SHM_FORMAT_NV12);
+		assert_memory_equal(
+			shown(&rig, surface)->blob->map, canvas.map + 128, (size_t)stride * 72);
+	}
+	assert_int_equal(rig.releases, 2);
+	assert_int_equal(rig.connection.copied_bytes, (64 + 80) * 72);
+	commit(&rig, surface);
+	assert_int_equal(rig.connection.copied_bytes, (64 + 80) * 72);
+}
+
+static void a_large_picture_of_several_planes_is_copied_in_several_turns(void **state)
+{
+	struct canvas large;
+	canvas_create(&rig, &large, 0, 1024, 3072, 4096); /* memory for 4096 x 2048 of NV12 */
+	rig_event(&rig, rig_up_id(&rig, rig.shm), "format", RIG_ARGS({.u = WL_SHM_FORMAT_NV12}));
+	large.map[large.size - 1] = 17;
+	attach(&rig, surface,
+		rig_create_buffer(&rig, large.pool, 0, 4096, 2048, 4096, WL_SHM_FORMAT_NV12));
+	damage(&rig, surface, "damage_buffer", 0, 0, 4096, 2048);
+	rig.turn.work_start_ns = 1;
+	assert_int_equal(rig_push(rig.connection.relay, &rig.client, surface, "commit", NULL), 0);
+	assert_int_equal(rig.connection.copied_bytes, 2 << 20);
+	commit(&rig, surface);
+	assert_int_equal(rig.connection.copied_bytes, large.size);
+	assert_int_equal(shown(&rig, surface)->blob->map[large.size - 1], 17);
+	canvas_destroy(&rig, &large);
+}
+
 static void a_client_may_go_in_the_middle_of_a_copy(void **state)
 {
 	struct canvas large;
@@ -608,6 +651,8 @@ int main(void)
 		TEST(free_buffers_beyond_a_few_are_given_back),
 		TEST(a_commit_waits_until_the_host_has_made_memory),
 		TEST(a_large_copy_is_done_in_several_turns),
+		TEST(pictures_of_several_planes_arrive_as_they_lie),
+		TEST(a_large_picture_of_several_planes_is_copied_in_several_turns),
 		TEST(a_client_may_go_in_the_middle_of_a_copy),
 		TEST(memory_that_is_refused_later_is_the_clients_error_too),
 		TEST(quota_of_the_host_is_the_clients_error),

@@ -209,8 +209,12 @@ static void a_buffer_outside_of_its_pool_is_refused(void **state)
 		{0, 16, 16, 64, WL_SHM_FORMAT_ARGB8888, true},
 		{0, 16, 64, 64, WL_SHM_FORMAT_ARGB8888, true},
 		{0, 4096, 1, 4096, DRM_FORMAT_R8, true},
-		{0, 1000, 1, 4096, DRM_FORMAT_NV12,
-			true}, /* several planes: the compositor knows */
+		{0, 64, 42, 64, DRM_FORMAT_NV12, true}, /* 42 rows of luma, 21 of chroma */
+		{64, 64, 42, 64, DRM_FORMAT_NV12, true},
+		{128, 64, 42, 64, DRM_FORMAT_NV12, false},
+		{0, 64, 44, 64, DRM_FORMAT_NV12, false},
+		{0, 64, 64, 64, DRM_FORMAT_NV12, false}, /* libwayland would let it pass */
+		{0, 16, 64, 64, DRM_FORMAT_YUV420, false},
 		{1, 16, 64, 64, WL_SHM_FORMAT_ARGB8888, false},
 		{-1, 16, 16, 64, WL_SHM_FORMAT_ARGB8888, false},
 		{-4096, 16, 16, 64, WL_SHM_FORMAT_ARGB8888, false},
@@ -248,6 +252,24 @@ static void a_buffer_outside_of_its_pool_is_refused(void **state)
 		tear_down(state);
 		set_up(state);
 	}
+}
+
+static void formats_that_cannot_be_checked_are_not_to_be_had(void **state)
+{
+	struct resource blob = region_blob(8192, 8192);
+	struct pair shm = bind_global("wl_shm"), pool = create_pool(shm, &blob, 4096);
+
+	wire_handle_finish(&args[1].handle);
+	event("wl_shm", "format", shm.up, ARGS({.u = DRM_FORMAT_NV12}));
+	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_shm", "format", shm.down, args);
+	event("wl_shm", "format", shm.up, ARGS({.u = 0x30303030}));
+	assert_int_equal(world.sent[RELAY_DOWN].size, 0);
+	assert_int_equal(push(RELAY_DOWN, "wl_shm_pool", "create_buffer", pool.down,
+				 ARGS({.id = world.next_id}, {.i = 0}, {.i = 16}, {.i = 16},
+					 {.i = 64}, {.u = 0x30303030}),
+				 no_handle),
+		-EPROTO);
+	expect_error(pool.down, WL_SHM_ERROR_INVALID_FORMAT);
 }
 
 static void a_pool_grows_within_its_blob_and_never_shrinks(void **state)
@@ -489,6 +511,7 @@ int main(void)
 		TEST(a_blob_is_held_until_pool_and_buffers_are_gone),
 		TEST(memory_that_cannot_be_shared_is_no_pool),
 		TEST(a_buffer_outside_of_its_pool_is_refused),
+		TEST(formats_that_cannot_be_checked_are_not_to_be_had),
 		TEST(a_pool_grows_within_its_blob_and_never_shrinks),
 		TEST(windows_of_a_machine_without_a_name_are_left_alone),
 		TEST_NAMED(a_new_window_is_marked_before_it_names_itself),

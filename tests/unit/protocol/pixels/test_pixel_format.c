@@ -77,6 +77,40 @@ static void pixels_have_bytes_where_there_is_one_plane(void **state)
 	assert_int_equal(pixel_format_pixel_bytes(0x20202020, NULL), 0);
 }
 
+static void a_buffer_of_wl_shm_has_its_planes_one_behind_the_other(void **state)
+{
+	static const struct {
+		uint32_t format;
+		int32_t width, height, stride;
+		uint64_t bytes;
+	} cases[] = {
+		{WL_SHM_FORMAT_ARGB8888, 16, 10, 64, 640},
+		{WL_SHM_FORMAT_ARGB8888, 16, 10, 63, 0},
+		{WL_SHM_FORMAT_YUYV, 15, 2, 32, 64},
+		{WL_SHM_FORMAT_YUYV, 15, 2, 31, 0},
+		{WL_SHM_FORMAT_NV12, 64, 32, 64, 64 * 48},
+		{WL_SHM_FORMAT_NV12, 64, 32, 80, 80 * 48},
+		{WL_SHM_FORMAT_NV16, 64, 32, 64, 64 * 64},
+		{WL_SHM_FORMAT_NV24, 64, 32, 64, 64 * 96},
+		{WL_SHM_FORMAT_P010, 64, 32, 128, 128 * 48},
+		{WL_SHM_FORMAT_P010, 64, 32, 127, 0},
+		{WL_SHM_FORMAT_YUV420, 64, 32, 64, 64 * 48},
+		{WL_SHM_FORMAT_YUV420, 63, 31, 63, 63 * 31 + 2 * 32 * 16},
+		{WL_SHM_FORMAT_YVU422, 64, 32, 64, 64 * 64},
+		{WL_SHM_FORMAT_YUV444, 64, 32, 64, 64 * 96},
+		{WL_SHM_FORMAT_YUV410, 64, 32, 64, 64 * 36},
+		{WL_SHM_FORMAT_NV12, INT32_MAX, INT32_MAX, INT32_MAX,
+			(uint64_t)INT32_MAX * INT32_MAX + ((uint64_t)INT32_MAX << 30)},
+		{0x12345678, 1, 1, 1, 0},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint64_t bytes = pixel_format_shm_bytes(
+			cases[i].format, cases[i].width, cases[i].height, cases[i].stride);
+		if (bytes != cases[i].bytes)
+			fail_msg("case %zu: %llu", i, (unsigned long long)bytes);
+	}
+}
+
 static void planes_have_rows_of_whole_samples(void **state)
 {
 	const struct pixel_format *format = pixel_format_find(DRM_FORMAT_NV12);
@@ -94,6 +128,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_known_has_no_layout),
 		cmocka_unit_test(wl_shm_has_names_of_its_own_for_two),
 		cmocka_unit_test(pixels_have_bytes_where_there_is_one_plane),
+		cmocka_unit_test(a_buffer_of_wl_shm_has_its_planes_one_behind_the_other),
 		cmocka_unit_test(planes_have_rows_of_whole_samples),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
