@@ -2,7 +2,7 @@
 #ifndef HOST_BRIDGE_CAPABILITIES_H
 #define HOST_BRIDGE_CAPABILITIES_H
 
-#include "host-bridge/settings.h"
+#include "host-bridge/settings/settings.h"
 
 /*
  * "name value" lines on standard output: the device, the compositor, and what the policy, which is

@@ -10,13 +10,13 @@
 #include <wayland-server-core.h>
 
 #include "host-bridge/capabilities.h"
-#include "host-bridge/confine/connector.h"
+#include "host-bridge/display/connector.h"
 #include "host-bridge/cross_domain/compositor.h"
 #include "host-bridge/gpu/device.h"
-#include "host-bridge/helper.h"
+#include "host-bridge/settings/helper.h"
 #include "host-bridge/kinds.h"
-#include "host-bridge/sandbox.h"
-#include "host-bridge/settings.h"
+#include "host-bridge/confine/sandbox.h"
+#include "host-bridge/settings/settings.h"
 #include "host-bridge/subcommands.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host-bridge/config.h"
+#include "host-bridge/settings/config.h"
 #include "host-bridge/policy/policy.h"
 #include "protocol/base/fd.h"
 #include "protocol/program/user_unit.h"

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "host-bridge/capabilities.h"
-#include "host-bridge/doctor.h"
-#include "host-bridge/helper.h"
+#include "host-bridge/doctor/doctor.h"
+#include "host-bridge/settings/helper.h"
 #include "host-bridge/machines/libvirt_xml.h"
 #include "host-bridge/machines/replace.h"
 #include "host-bridge/setup.h"

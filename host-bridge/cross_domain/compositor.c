@@ -22,8 +22,8 @@
 #include <unistd.h>
 #include <wayland-server-protocol.h>
 
-#include "host-bridge/confine/connector.h"
-#include "host-bridge/confine/display_search.h"
+#include "host-bridge/display/connector.h"
+#include "host-bridge/display/display_search.h"
 #include "host-bridge/policy/policy.h"
 #include "protocol/base/byte_queue.h"
 #include "protocol/base/bytes.h"

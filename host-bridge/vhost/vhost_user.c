@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "host-bridge/confine/connector.h"
+#include "host-bridge/display/connector.h"
 #include "host-bridge/vhost/frontend_listener.h"
 #include "host-bridge/vhost/vhost_user_messages.h"
 #include "protocol/base/fd.h"

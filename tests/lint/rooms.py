@@ -32,7 +32,8 @@ BELOW = {
     "guest-proxy/x11/transfers": ["guest-proxy/x11/windows"],
     "guest-proxy/x11": ["guest-proxy/x11/shell", "guest-proxy/x11/transfers", "protocol/program"],
     "host-bridge/confine": ["protocol/base"],
-    "host-bridge/virtio": ["host-bridge/confine", "protocol/relay"],
+    "host-bridge/display": ["host-bridge/confine"],
+    "host-bridge/virtio": ["host-bridge/display", "protocol/relay"],
     "host-bridge/vhost": ["host-bridge/virtio"],
     "host-bridge/resources": ["host-bridge/vhost", "protocol/program"],
     "host-bridge/gpu": ["host-bridge/resources"],
@@ -48,7 +49,9 @@ BELOW = {
     "host-bridge/render": ["host-bridge/gpu"],
     "host-bridge/render/worker": ["host-bridge/confine", "protocol/relay"],
     "host-bridge/machines": ["protocol/program"],
-    "host-bridge": ["host-bridge/cross_domain", "host-bridge/render", "host-bridge/machines"],
+    "host-bridge/settings": ["host-bridge/display", "host-bridge/policy", "host-bridge/render"],
+    "host-bridge/doctor": ["host-bridge/cross_domain", "host-bridge/render", "host-bridge/machines"],
+    "host-bridge": ["host-bridge/settings", "host-bridge/doctor"],
 }
 
 # What host and worker say to each other is all that the worker has of the room above it.

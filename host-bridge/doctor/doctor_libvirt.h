@@ -1,6 +1,6 @@
 /* What `wayferry-host doctor` says of libvirt. */
-#ifndef HOST_BRIDGE_DOCTOR_LIBVIRT_H
-#define HOST_BRIDGE_DOCTOR_LIBVIRT_H
+#ifndef HOST_BRIDGE_DOCTOR_DOCTOR_LIBVIRT_H
+#define HOST_BRIDGE_DOCTOR_DOCTOR_LIBVIRT_H
 
 #include "protocol/program/checks.h"
 

@@ -1,5 +1,5 @@
-/* host-bridge/confine/display_search.c */
-#include "host-bridge/confine/display_search.h"
+/* host-bridge/display/display_search.c */
+#include "host-bridge/display/display_search.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

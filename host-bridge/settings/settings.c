@@ -1,5 +1,5 @@
 /* What wayferry-host is told to do: command line, environment and configuration file, checked. */
-#include "host-bridge/settings.h"
+#include "host-bridge/settings/settings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,8 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "host-bridge/config.h"
-#include "host-bridge/helper.h"
+#include "host-bridge/settings/config.h"
+#include "host-bridge/settings/helper.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/log.h"
 #include "protocol/program/service.h"

@@ -8,13 +8,13 @@
  * each compositor that comes is given it anew, over a connection that lasts as long as the
  * compositor and so tells when that is gone.
  */
-#ifndef HOST_BRIDGE_CONFINE_SECURITY_CONTEXT_H
-#define HOST_BRIDGE_CONFINE_SECURITY_CONTEXT_H
+#ifndef HOST_BRIDGE_DISPLAY_SECURITY_CONTEXT_H
+#define HOST_BRIDGE_DISPLAY_SECURITY_CONTEXT_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "host-bridge/confine/display_search.h"
+#include "host-bridge/display/display_search.h"
 
 enum security_context_mode {
 	SECURITY_CONTEXT_AUTO,    /* where the compositor has it */

@@ -1,6 +1,6 @@
 /* Where the compositor listens: at a place that is known, or at one that appears later. */
-#ifndef HOST_BRIDGE_CONFINE_DISPLAY_SEARCH_H
-#define HOST_BRIDGE_CONFINE_DISPLAY_SEARCH_H
+#ifndef HOST_BRIDGE_DISPLAY_DISPLAY_SEARCH_H
+#define HOST_BRIDGE_DISPLAY_DISPLAY_SEARCH_H
 
 #include <stdbool.h>
 #include <stdint.h>

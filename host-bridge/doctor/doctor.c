@@ -2,7 +2,7 @@
  * `wayferry-host doctor`: a table of checks, from the compositor to the virtual machine monitor.
  * Each may use what those before it left in struct doctor.
  */
-#include "host-bridge/doctor.h"
+#include "host-bridge/doctor/doctor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,10 +16,10 @@
 
 #include "host-bridge/confine/landlock.h"
 #include "host-bridge/cross_domain/compositor.h"
-#include "host-bridge/doctor_libvirt.h"
+#include "host-bridge/doctor/doctor_libvirt.h"
 #include "host-bridge/policy/policy.h"
 #include "host-bridge/render/renderer.h"
-#include "host-bridge/sandbox.h"
+#include "host-bridge/confine/sandbox.h"
 #include "protocol/base/bytes.h"
 #include "protocol/program/checks.h"
 #include "protocol/base/fd.h"

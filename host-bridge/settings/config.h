@@ -1,6 +1,6 @@
 /* wayferry-host's configuration file: options, restrictions of the policy, limits. */
-#ifndef HOST_BRIDGE_CONFIG_H
-#define HOST_BRIDGE_CONFIG_H
+#ifndef HOST_BRIDGE_SETTINGS_CONFIG_H
+#define HOST_BRIDGE_SETTINGS_CONFIG_H
 
 #include <limits.h>
 

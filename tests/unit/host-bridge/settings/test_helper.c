@@ -1,5 +1,5 @@
-/* host-bridge/helper.c */
-#include "host-bridge/helper.h"
+/* host-bridge/settings/helper.c */
+#include "host-bridge/settings/helper.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

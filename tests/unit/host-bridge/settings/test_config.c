@@ -1,5 +1,5 @@
-/* host-bridge/config.c */
-#include "host-bridge/config.h"
+/* host-bridge/settings/config.c */
+#include "host-bridge/settings/config.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

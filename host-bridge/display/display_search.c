@@ -1,5 +1,5 @@
 /* Finding the compositor among the sockets of the user's runtime directory. */
-#include "host-bridge/confine/display_search.h"
+#include "host-bridge/display/display_search.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* What a process needs from outside once it is confined, by way of a helper process. */
-#include "host-bridge/confine/connector.h"
+#include "host-bridge/display/connector.h"
 
 #include <errno.h>
 #include <fcntl.h>

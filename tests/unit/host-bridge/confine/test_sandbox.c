@@ -1,5 +1,5 @@
-/* host-bridge/sandbox.c: in children, since there is no way back */
-#include "host-bridge/sandbox.h"
+/* host-bridge/confine/sandbox.c: in children, since there is no way back */
+#include "host-bridge/confine/sandbox.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,7 +27,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "host-bridge/confine/connector.h"
+#include "host-bridge/display/connector.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/sanitizer.h"
 

@@ -1,6 +1,6 @@
 /* wayferry-host gives up what it no longer needs once it has started. */
-#ifndef HOST_BRIDGE_SANDBOX_H
-#define HOST_BRIDGE_SANDBOX_H
+#ifndef HOST_BRIDGE_CONFINE_SANDBOX_H
+#define HOST_BRIDGE_CONFINE_SANDBOX_H
 
 #include <stdbool.h>
 
@@ -11,7 +11,7 @@
  * an empty root; it opens, makes and removes no files (Landlock); it makes only the system calls of
  * a list (the others fail with EPERM), which opens, makes and connects no sockets but pairs; it
  * gains no privileges; and other processes of its user cannot trace it. It keeps its open fds and
- * its memory. What is to be opened later comes from the connector (confine/connector.h), which must
+ * its memory. What is to be opened later comes from the connector (display/connector.h), which must
  * have been started.
  *
  * There is no way back. False, with log lines, when @mode asks for more than the kernel gives; what

@@ -1,5 +1,5 @@
 /* What `wayferry-host doctor` says of libvirt. */
-#include "host-bridge/doctor_libvirt.h"
+#include "host-bridge/doctor/doctor_libvirt.h"
 
 #include <dirent.h>
 #include <limits.h>

@@ -1,5 +1,5 @@
 /* wayferry-host's configuration file: options, restrictions of the policy, limits. */
-#include "host-bridge/config.h"
+#include "host-bridge/settings/config.h"
 
 #include <errno.h>
 #include <ini.h>

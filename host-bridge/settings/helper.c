@@ -1,5 +1,5 @@
 /* wayferry-host as a helper that libvirt starts for a machine: what it finds out by itself. */
-#include "host-bridge/helper.h"
+#include "host-bridge/settings/helper.h"
 
 #include <ctype.h>
 #include <dirent.h>

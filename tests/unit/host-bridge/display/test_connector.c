@@ -1,5 +1,5 @@
-/* host-bridge/confine/connector.c: with the process itself (confined: see test_sandbox.c) */
-#include "host-bridge/confine/connector.h"
+/* host-bridge/display/connector.c: with the process itself (confined: see test_sandbox.c) */
+#include "host-bridge/display/connector.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* The client side of security-context-v1, in a process that has little else. */
-#include "host-bridge/confine/security_context.h"
+#include "host-bridge/display/security_context.h"
 
 #include <errno.h>
 #include <fcntl.h>

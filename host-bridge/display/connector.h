@@ -6,15 +6,15 @@
  * There is one connector, the process's. Until it is started, the functions here do their work
  * themselves.
  */
-#ifndef HOST_BRIDGE_CONFINE_CONNECTOR_H
-#define HOST_BRIDGE_CONFINE_CONNECTOR_H
+#ifndef HOST_BRIDGE_DISPLAY_CONNECTOR_H
+#define HOST_BRIDGE_DISPLAY_CONNECTOR_H
 
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "host-bridge/confine/display_search.h"
-#include "host-bridge/confine/security_context.h"
+#include "host-bridge/display/display_search.h"
+#include "host-bridge/display/security_context.h"
 
 /*
  * Forks the connector, before the sandbox is entered and any thread is there. @compositor: the only

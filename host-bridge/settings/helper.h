@@ -1,6 +1,6 @@
 /* wayferry-host as a helper that libvirt starts for a machine: what it finds out by itself. */
-#ifndef HOST_BRIDGE_HELPER_H
-#define HOST_BRIDGE_HELPER_H
+#ifndef HOST_BRIDGE_SETTINGS_HELPER_H
+#define HOST_BRIDGE_SETTINGS_HELPER_H
 
 #include <stdbool.h>
 

@@ -1,5 +1,5 @@
-/* host-bridge/confine/security_context.c, against a compositor that is played here */
-#include "host-bridge/confine/security_context.h"
+/* host-bridge/display/security_context.c, against a compositor that is played here */
+#include "host-bridge/display/security_context.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

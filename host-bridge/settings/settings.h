@@ -1,12 +1,12 @@
 /* What wayferry-host is told to do: command line, environment and configuration file, checked. */
-#ifndef HOST_BRIDGE_SETTINGS_H
-#define HOST_BRIDGE_SETTINGS_H
+#ifndef HOST_BRIDGE_SETTINGS_SETTINGS_H
+#define HOST_BRIDGE_SETTINGS_SETTINGS_H
 
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "host-bridge/confine/security_context.h"
+#include "host-bridge/display/security_context.h"
 #include "host-bridge/resources/quota.h"
 #include "host-bridge/policy/policy.h"
 #include "host-bridge/render/renderer.h"

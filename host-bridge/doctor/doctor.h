@@ -1,11 +1,11 @@
 /* `wayferry-host doctor`: checks what guests need on this machine to have windows. */
-#ifndef HOST_BRIDGE_DOCTOR_H
-#define HOST_BRIDGE_DOCTOR_H
+#ifndef HOST_BRIDGE_DOCTOR_DOCTOR_H
+#define HOST_BRIDGE_DOCTOR_DOCTOR_H
 
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "host-bridge/confine/security_context.h"
+#include "host-bridge/display/security_context.h"
 #include "host-bridge/confine/steps.h"
 
 struct policy;

@@ -1,5 +1,5 @@
 /* wayferry-host gives up what it no longer needs once it has started. */
-#include "host-bridge/sandbox.h"
+#include "host-bridge/confine/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
