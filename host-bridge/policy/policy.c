@@ -9,6 +9,7 @@
 #include "host-bridge/policy/keys/hooks.h"
 #include "host-bridge/policy/policy_hooks.h"
 #include "host-bridge/policy/surfaces/hooks.h"
+#include "host-bridge/policy/windows/hooks.h"
 #include "host-bridge/policy/transfers/hooks.h"
 #include "host-bridge/transfers/transfers.h"
 #include "protocol/base/bytes.h"

@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "host-bridge/policy/surfaces/hooks.h"
+#include "host-bridge/policy/windows/hooks.h"
 #include "host-bridge/policy/transfers/hooks.h"
 #include "host-bridge/policy/transfers/policy_gate.h"
 #include "host-bridge/policy/transfers/policy_selections.h"

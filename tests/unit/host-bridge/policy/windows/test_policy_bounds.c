@@ -1,5 +1,5 @@
-/* host-bridge/policy/surfaces/policy_bounds.c: surfaces keep to their windows, images are small. */
-#include "host-bridge/policy/surfaces/policy_bounds.h"
+/* host-bridge/policy/windows/policy_bounds.c: surfaces keep to their windows, images are small. */
+#include "host-bridge/policy/windows/policy_bounds.h"
 
 #include <errno.h>
 #include <string.h>

@@ -4,8 +4,8 @@
  * shadow), and the window geometry that the compositor gets is larger by it. The guest is told
  * sizes and places without it (border_windows.c).
  */
-#ifndef HOST_BRIDGE_POLICY_SURFACES_BORDER_H
-#define HOST_BRIDGE_POLICY_SURFACES_BORDER_H
+#ifndef HOST_BRIDGE_POLICY_WINDOWS_BORDER_H
+#define HOST_BRIDGE_POLICY_WINDOWS_BORDER_H
 
 #include "host-bridge/policy/surfaces/policy_surface.h"
 

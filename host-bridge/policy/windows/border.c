@@ -6,7 +6,7 @@
  * A pixel of that picture is always 256 of the border. pixman, which compositors draw with where
  * they have no GPU, computes steps in 1/65536 of a pixel: other ones would miss the border's ends.
  */
-#include "host-bridge/policy/surfaces/border.h"
+#include "host-bridge/policy/windows/border.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * Policy: a popup is at its window and of the size of a menu, so that it cannot cover what has
  * nothing to do with the window. The protocol asks for the first, but compositors do not insist.
  */
-#include "host-bridge/policy/surfaces/popup_place.h"
+#include "host-bridge/policy/windows/popup_place.h"
 
 #include "protocol/base/bytes.h"
 

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <wayland-server-protocol.h>
 
-#include "host-bridge/policy/surfaces/border.h"
-#include "host-bridge/policy/surfaces/hooks.h"
-#include "host-bridge/policy/surfaces/popup_place.h"
+#include "host-bridge/policy/windows/border.h"
+#include "host-bridge/policy/windows/hooks.h"
+#include "host-bridge/policy/windows/popup_place.h"
 
 #define XDG_SURFACE_NOT_CONSTRUCTED 1 /* xdg_surface.error */
 

@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <wayland-server-protocol.h>
 
-#include "host-bridge/policy/surfaces/border.h"
-#include "host-bridge/policy/surfaces/policy_bounds.h"
+#include "host-bridge/policy/windows/border.h"
+#include "host-bridge/policy/windows/policy_bounds.h"
 #include "host-bridge/policy/surfaces/policy_regions.h"
 
 #define XDG_SURFACE_INVALID_SIZE 5 /* xdg_surface.error */

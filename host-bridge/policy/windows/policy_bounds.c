@@ -10,10 +10,10 @@
  * once. A window may have subsurfaces as large as the compositor has asked it to become: some
  * applications draw them before they draw the window.
  */
-#include "host-bridge/policy/surfaces/policy_bounds.h"
+#include "host-bridge/policy/windows/policy_bounds.h"
 
-#include "host-bridge/policy/surfaces/border.h"
-#include "host-bridge/policy/surfaces/popup_place.h"
+#include "host-bridge/policy/windows/border.h"
+#include "host-bridge/policy/windows/popup_place.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/log.h"
 

@@ -1,6 +1,6 @@
 /* Where popups may be, and how large. */
-#ifndef HOST_BRIDGE_POLICY_SURFACES_POPUP_PLACE_H
-#define HOST_BRIDGE_POLICY_SURFACES_POPUP_PLACE_H
+#ifndef HOST_BRIDGE_POLICY_WINDOWS_POPUP_PLACE_H
+#define HOST_BRIDGE_POLICY_WINDOWS_POPUP_PLACE_H
 
 #include "host-bridge/policy/surfaces/policy_surface.h"
 

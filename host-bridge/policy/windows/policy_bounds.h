@@ -1,6 +1,6 @@
 /* Where surfaces of guests may draw. */
-#ifndef HOST_BRIDGE_POLICY_POLICY_BOUNDS_H
-#define HOST_BRIDGE_POLICY_POLICY_BOUNDS_H
+#ifndef HOST_BRIDGE_POLICY_WINDOWS_POLICY_BOUNDS_H
+#define HOST_BRIDGE_POLICY_WINDOWS_POLICY_BOUNDS_H
 
 #include "host-bridge/policy/surfaces/policy_surface.h"
 

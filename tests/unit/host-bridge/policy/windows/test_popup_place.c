@@ -1,5 +1,5 @@
-/* host-bridge/policy/surfaces/popup_place.c: popups are at their windows. */
-#include "host-bridge/policy/surfaces/popup_place.h"
+/* host-bridge/policy/windows/popup_place.c: popups are at their windows. */
+#include "host-bridge/policy/windows/popup_place.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
