@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "guest-proxy/clients/child.h"
+#include "guest-proxy/command/child.h"
 #include "guest-proxy/clients/clients.h"
 #include "guest-proxy/clients/listener.h"
 #include "guest-proxy/clients/refusal.h"

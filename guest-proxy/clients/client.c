@@ -21,7 +21,7 @@
 #include <wayland-server-protocol.h>
 
 #include "guest-proxy/clients/refusal.h"
-#include "guest-proxy/clients/registry.h"
+#include "guest-proxy/globals/registry.h"
 #include "guest-proxy/connection/transfer.h"
 #include "guest-proxy/dmabuf/dmabuf_state.h"
 #include "guest-proxy/windows/swapchain.h"

@@ -10,17 +10,17 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "guest-proxy/clients/registry.h"
+#include "guest-proxy/globals/registry.h"
 #include "guest-proxy/connection/clock.h"
 #include "guest-proxy/connection/connection.h"
 #include "guest-proxy/connection/transfer.h"
 #include "guest-proxy/dmabuf/dmabuf.h"
-#include "guest-proxy/dmabuf/dmabuf_feedback.h"
-#include "guest-proxy/dmabuf/dmabuf_globals.h"
+#include "guest-proxy/globals/dmabuf_feedback.h"
+#include "guest-proxy/globals/dmabuf_globals.h"
 #include "guest-proxy/dmabuf/dmabuf_state.h"
 #include "guest-proxy/dmabuf/drm.h"
-#include "guest-proxy/dmabuf/explicit_sync.h"
-#include "guest-proxy/dmabuf/fence_sync.h"
+#include "guest-proxy/fences/explicit_sync.h"
+#include "guest-proxy/fences/fence_sync.h"
 #include "guest-proxy/sync/timeline.h"
 #include "guest-proxy/gpu/syncobj.h"
 #include "guest-proxy/gpu/virtgpu_ioctl.h"

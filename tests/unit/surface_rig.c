@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest-proxy/clients/registry.h"
+#include "guest-proxy/globals/registry.h"
 #include "guest-proxy/windows/buffer.h"
 #include "guest-proxy/windows/icon.h"
 #include "guest-proxy/windows/surface.h"

@@ -1,5 +1,5 @@
-/* guest-proxy/clients/child.c */
-#include "guest-proxy/clients/child.h"
+/* guest-proxy/command/child.c */
+#include "guest-proxy/command/child.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

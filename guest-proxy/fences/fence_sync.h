@@ -2,8 +2,8 @@
  * Explicit synchronisation of a surface in its older form: its
  * zwp_linux_surface_synchronization_v1, with sync files in the place of timelines.
  */
-#ifndef GUEST_PROXY_DMABUF_FENCE_SYNC_H
-#define GUEST_PROXY_DMABUF_FENCE_SYNC_H
+#ifndef GUEST_PROXY_FENCES_FENCE_SYNC_H
+#define GUEST_PROXY_FENCES_FENCE_SYNC_H
 
 #include "protocol/relay/relay.h"
 

@@ -1,5 +1,5 @@
-/* guest-proxy/dmabuf/dmabuf_globals.c, dmabuf_feedback.c */
-#include "guest-proxy/dmabuf/dmabuf_globals.h"
+/* guest-proxy/globals/dmabuf_globals.c, dmabuf_feedback.c */
+#include "guest-proxy/globals/dmabuf_globals.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
  * that was asked for is told when the host's compositor releases the buffer, always without a
  * fence: what the host has is no use to a guest.
  */
-#include "guest-proxy/dmabuf/fence_sync.h"
+#include "guest-proxy/fences/fence_sync.h"
 
 #include <wayland-server-protocol.h>
 

@@ -1,6 +1,6 @@
 /* The globals of linux-dmabuf and wl_drm, and the formats that the host announces for them. */
-#ifndef GUEST_PROXY_DMABUF_DMABUF_GLOBALS_H
-#define GUEST_PROXY_DMABUF_DMABUF_GLOBALS_H
+#ifndef GUEST_PROXY_GLOBALS_DMABUF_GLOBALS_H
+#define GUEST_PROXY_GLOBALS_DMABUF_GLOBALS_H
 
 #include "protocol/relay/relay.h"
 

@@ -1,5 +1,5 @@
-/* guest-proxy/dmabuf/fence_sync.c */
-#include "guest-proxy/dmabuf/fence_sync.h"
+/* guest-proxy/fences/fence_sync.c */
+#include "guest-proxy/fences/fence_sync.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

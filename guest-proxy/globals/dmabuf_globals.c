@@ -3,18 +3,18 @@
  * offered the newest linux-dmabuf that this build knows: where the host's is older, feedback is
  * made here of the formats that the host announces.
  */
-#include "guest-proxy/dmabuf/dmabuf_globals.h"
+#include "guest-proxy/globals/dmabuf_globals.h"
 
 #include <drm_fourcc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wayland-server-protocol.h>
 
-#include "guest-proxy/dmabuf/dmabuf_feedback.h"
+#include "guest-proxy/globals/dmabuf_feedback.h"
 #include "guest-proxy/dmabuf/dmabuf_formats.h"
 #include "guest-proxy/dmabuf/dmabuf_state.h"
 #include "guest-proxy/dmabuf/drm.h"
-#include "guest-proxy/dmabuf/fence_sync.h"
+#include "guest-proxy/fences/fence_sync.h"
 #include "guest-proxy/sync/release_points.h"
 #include "guest-proxy/sync/timeline.h"
 #include "protocol/base/bytes.h"

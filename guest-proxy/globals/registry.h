@@ -1,6 +1,6 @@
 /* Which of the host's globals the guest's applications see. */
-#ifndef GUEST_PROXY_CLIENTS_REGISTRY_H
-#define GUEST_PROXY_CLIENTS_REGISTRY_H
+#ifndef GUEST_PROXY_GLOBALS_REGISTRY_H
+#define GUEST_PROXY_GLOBALS_REGISTRY_H
 
 #include "protocol/relay/relay.h"
 

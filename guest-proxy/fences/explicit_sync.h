@@ -1,6 +1,6 @@
 /* Explicit synchronisation of a surface: its wp_linux_drm_syncobj_surface_v1. */
-#ifndef GUEST_PROXY_DMABUF_EXPLICIT_SYNC_H
-#define GUEST_PROXY_DMABUF_EXPLICIT_SYNC_H
+#ifndef GUEST_PROXY_FENCES_EXPLICIT_SYNC_H
+#define GUEST_PROXY_FENCES_EXPLICIT_SYNC_H
 
 #include "guest-proxy/sync/timeline.h"
 

@@ -1,12 +1,12 @@
 /* The COMMAND of the command line: runs on our display, and its exit status becomes ours. */
-#ifndef GUEST_PROXY_CLIENTS_CHILD_H
-#define GUEST_PROXY_CLIENTS_CHILD_H
+#ifndef GUEST_PROXY_COMMAND_CHILD_H
+#define GUEST_PROXY_COMMAND_CHILD_H
 
 #include <stdbool.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
-#include "guest-proxy/clients/environment.h"
+#include "guest-proxy/command/environment.h"
 
 struct child {
 	pid_t pid;  /* 0: not running */

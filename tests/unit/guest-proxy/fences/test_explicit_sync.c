@@ -1,5 +1,5 @@
-/* guest-proxy/dmabuf/explicit_sync.c, with its points: timeline.c, release_points.c */
-#include "guest-proxy/dmabuf/explicit_sync.h"
+/* guest-proxy/fences/explicit_sync.c, with its points: timeline.c, release_points.c */
+#include "guest-proxy/fences/explicit_sync.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

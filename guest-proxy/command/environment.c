@@ -1,5 +1,5 @@
 /* Leading the toolkits of a command to our display. */
-#include "guest-proxy/clients/environment.h"
+#include "guest-proxy/command/environment.h"
 
 #include <stdlib.h>
 #include <string.h>

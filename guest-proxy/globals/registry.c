@@ -1,5 +1,5 @@
 /* Globals that a guest cannot use as they are: hidden, or kept at a version. */
-#include "guest-proxy/clients/registry.h"
+#include "guest-proxy/globals/registry.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* guest-proxy/clients/environment.c */
-#include "guest-proxy/clients/environment.h"
+/* guest-proxy/command/environment.c */
+#include "guest-proxy/command/environment.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

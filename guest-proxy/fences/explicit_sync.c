@@ -3,7 +3,7 @@
  * GPU is for buffers without one; the release point is signalled when the host's compositor
  * releases the buffer. The host knows of neither.
  */
-#include "guest-proxy/dmabuf/explicit_sync.h"
+#include "guest-proxy/fences/explicit_sync.h"
 
 #include <errno.h>
 #include <string.h>

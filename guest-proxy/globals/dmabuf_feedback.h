@@ -1,6 +1,6 @@
 /* zwp_linux_dmabuf_feedback_v1, and the managers that give it out. */
-#ifndef GUEST_PROXY_DMABUF_DMABUF_FEEDBACK_H
-#define GUEST_PROXY_DMABUF_DMABUF_FEEDBACK_H
+#ifndef GUEST_PROXY_GLOBALS_DMABUF_FEEDBACK_H
+#define GUEST_PROXY_GLOBALS_DMABUF_FEEDBACK_H
 
 #include "guest-proxy/dmabuf/dmabuf_formats.h"
 #include "protocol/relay/relay.h"

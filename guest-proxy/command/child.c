@@ -1,5 +1,5 @@
 /* Starting, signalling and reaping the command we were given. */
-#include "guest-proxy/clients/child.h"
+#include "guest-proxy/command/child.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "guest-proxy/clients/environment.h"
+#include "guest-proxy/command/environment.h"
 #include "protocol/base/fd.h"
 
 /* In the child, between fork and exec; @report takes errno if there is no exec. */

@@ -2,8 +2,8 @@
  * What the COMMAND of the command line finds in its environment: our display, and nothing that
  * leads a toolkit past it, to a display of whoever started us.
  */
-#ifndef GUEST_PROXY_CLIENTS_ENVIRONMENT_H
-#define GUEST_PROXY_CLIENTS_ENVIRONMENT_H
+#ifndef GUEST_PROXY_COMMAND_ENVIRONMENT_H
+#define GUEST_PROXY_COMMAND_ENVIRONMENT_H
 
 enum environment_lead {
 	ENVIRONMENT_WAYLAND, /* every toolkit to our display */

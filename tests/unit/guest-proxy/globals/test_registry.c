@@ -1,5 +1,5 @@
-/* guest-proxy/clients/registry.c */
-#include "guest-proxy/clients/registry.h"
+/* guest-proxy/globals/registry.c */
+#include "guest-proxy/globals/registry.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,7 +6,7 @@
  * with indices into the new table. Where the host has no feedback there is one tranche of all
  * formats.
  */
-#include "guest-proxy/dmabuf/dmabuf_feedback.h"
+#include "guest-proxy/globals/dmabuf_feedback.h"
 
 #include <errno.h>
 #include <stdlib.h>
