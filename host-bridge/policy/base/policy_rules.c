@@ -42,6 +42,7 @@ static const struct rule {
 	const char *denied;   /* NULL: allowed */
 } rules[] = {
 	/* windows */
+	{"org_kde_kwin_server_decoration_manager", 1, NULL},
 	{"wl_compositor", 6, NULL},
 	{"wl_subcompositor", 1, NULL},
 	{"wl_output", 4, NULL},

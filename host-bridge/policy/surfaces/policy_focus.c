@@ -38,9 +38,17 @@ static enum relay_verdict handle_enable(struct relay_message *message)
 	return surface == focus_of(message)->object ? RELAY_FORWARD : RELAY_SWALLOW;
 }
 
+/* zwp_text_input_v1.show_input_panel() and zwp_text_input_v2.show_input_panel() */
+static enum relay_verdict handle_show_panel(struct relay_message *message)
+{
+	return focus_of(message)->object ? RELAY_FORWARD : RELAY_SWALLOW;
+}
+
 const struct relay_hook policy_focus_hooks[] = {
 	{"wl_keyboard", "leave", handle_leave, RELAY_UP},
 	{"zwp_text_input_v1", "activate", handle_activate, RELAY_DOWN},
+	{"zwp_text_input_v1", "show_input_panel", handle_show_panel, RELAY_DOWN},
 	{"zwp_text_input_v2", "enable", handle_enable, RELAY_DOWN},
+	{"zwp_text_input_v2", "show_input_panel", handle_show_panel, RELAY_DOWN},
 	{0},
 };

@@ -26,11 +26,11 @@
 static void guests_see_listed_interfaces_only(void **state)
 {
 	static const char *const allowed[] = {"ext_background_effect_manager_v1",
-		"gtk_primary_selection_device_manager", "wl_compositor", "wl_data_device_manager",
-		"wl_output", "wl_seat", "wl_shell", "wl_shm", "wl_subcompositor",
-		"wp_alpha_modifier_v1", "wp_color_representation_manager_v1",
-		"wp_commit_timing_manager_v1", "wp_content_type_manager_v1",
-		"wp_cursor_shape_manager_v1", "wp_fifo_manager_v1",
+		"gtk_primary_selection_device_manager", "org_kde_kwin_server_decoration_manager",
+		"wl_compositor", "wl_data_device_manager", "wl_output", "wl_seat", "wl_shell",
+		"wl_shm", "wl_subcompositor", "wp_alpha_modifier_v1",
+		"wp_color_representation_manager_v1", "wp_commit_timing_manager_v1",
+		"wp_content_type_manager_v1", "wp_cursor_shape_manager_v1", "wp_fifo_manager_v1",
 		"wp_fractional_scale_manager_v1", "wp_pointer_warp_v1", "wp_presentation",
 		"wp_single_pixel_buffer_manager_v1", "wp_tearing_control_manager_v1",
 		"wp_viewporter", "xdg_activation_v1", "xdg_system_bell_v1",
@@ -314,14 +314,18 @@ static void text_is_asked_for_by_the_surface_with_the_keyboard_only(void **state
 		{"enter", 1, {false, true}},
 	};
 	struct pair compositor = bind_global("wl_compositor"), seat = bind_global("wl_seat"),
-		    manager = bind_global("zwp_text_input_manager_v1");
-	uint32_t surfaces[2], up[2], keyboard = world.next_id++, input = world.next_id++;
+		    manager = bind_global("zwp_text_input_manager_v1"),
+		    manager2 = bind_global("zwp_text_input_manager_v2");
+	uint32_t surfaces[2], up[2], keyboard = world.next_id++, input = world.next_id++,
+				     input2 = world.next_id++;
 
 	request("wl_seat", "get_keyboard", seat.down, ARGS({.id = keyboard}));
 	take_up("wl_seat", "get_keyboard");
 	uint32_t keyboard_up = args[0].id;
 	request("zwp_text_input_manager_v1", "create_text_input", manager.down,
 		ARGS({.id = input}));
+	request("zwp_text_input_manager_v2", "get_text_input", manager2.down,
+		ARGS({.id = input2}, {.id = seat.down}));
 	captured_clear(&world.sent[RELAY_UP]);
 	for (int i = 0; i < 2; i++) {
 		surfaces[i] = world.next_id++;
@@ -340,6 +344,16 @@ static void text_is_asked_for_by_the_surface_with_the_keyboard_only(void **state
 			request("zwp_text_input_v1", "activate", input,
 				ARGS({.id = seat.down}, {.id = surfaces[i]}));
 			assert_int_equal(world.sent[RELAY_UP].size > 0, steps[step].active[i]);
+			captured_clear(&world.sent[RELAY_UP]);
+			request("zwp_text_input_v2", "enable", input2, ARGS({.id = surfaces[i]}));
+			assert_int_equal(world.sent[RELAY_UP].size > 0, steps[step].active[i]);
+			captured_clear(&world.sent[RELAY_UP]);
+		}
+		for (int i = 0; i < 2; i++) {
+			request(i ? "zwp_text_input_v2" : "zwp_text_input_v1", "show_input_panel",
+				i ? input2 : input, ARGS({0}));
+			assert_int_equal(world.sent[RELAY_UP].size > 0,
+				steps[step].active[0] || steps[step].active[1]);
 			captured_clear(&world.sent[RELAY_UP]);
 		}
 	}
