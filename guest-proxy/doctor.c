@@ -32,7 +32,8 @@
 #define ANSWER_MS 5000
 #define SILENCE_S 20 /* then the host does not answer any more */
 #define SOCKET_UNIT "wayferry-guest.socket"
-#define X11_UNIT "wayferry-x11.service"
+#define X11_UNIT "wayferry-x11.socket"
+#define X11_SERVICE "wayferry-x11.service" /* alone, where :0 is another's */
 
 static const char no_node[] = "there is no render node";
 static const char no_device[] = "there is no device to ask";
@@ -564,6 +565,7 @@ static bool is_in_path(const char *program)
 /* X11 applications are an extra. */
 static enum check_result check_x11(void *world, struct finding *finding, int argument)
 {
+	static const char *const units[] = {X11_SERVICE, X11_UNIT};
 	char state[32];
 
 	if (!is_in_path("wayferry-x11"))
@@ -573,9 +575,11 @@ static enum check_result check_x11(void *world, struct finding *finding, int arg
 		return finding_remedy(finding, CHECK_WARNING,
 			"install it (package xwayland), for X11 applications");
 	}
-	checks_unit_state(X11_UNIT, state, sizeof(state));
-	if (strcmp(state, "active") == 0)
-		return finding_ok(finding, "%s is active", X11_UNIT);
+	for (size_t i = 0; i < ARRAY_LENGTH(units); i++) {
+		checks_unit_state(units[i], state, sizeof(state));
+		if (strcmp(state, "active") == 0)
+			return finding_ok(finding, "%s is active", units[i]);
+	}
 	finding_found(finding, "%s is %s", X11_UNIT,
 		state[0] ? state : "out of sight: no user manager of systemd answers");
 	return finding_remedy(finding, CHECK_WARNING,

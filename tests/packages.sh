@@ -28,6 +28,7 @@ packages_vm="build-essential flex bison bc libelf-dev libssl-dev xz-utils mmdebs
 packages_guest="$packages_build libcmocka-dev
     systemd-sysv dbus-user-session libpam-systemd udev kmod procps iproute2
     weston mutter foot wl-clipboard wayland-utils wtype fonts-dejavu-core xkb-data adwaita-icon-theme
+    xwayland xterm xclip x11-utils
     gtk-4-examples mpv
     qml-qt6 qml6-module-qtqml qml6-module-qtqml-workerscript qml6-module-qtquick qml6-module-qtquick-window qt6-wayland
     libegl-dev libgles-dev libvulkan-dev mesa-vulkan-drivers vulkan-tools"

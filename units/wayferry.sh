@@ -6,7 +6,9 @@ if [ -z "${WAYLAND_DISPLAY:-}" ] && [ -S "${XDG_RUNTIME_DIR:-/nonexistent}/wayfe
 	export SDL_VIDEODRIVER="${SDL_VIDEODRIVER:-wayland,x11}" QT_QPA_PLATFORM="${QT_QPA_PLATFORM:-wayland;xcb}"
 	export MOZ_ENABLE_WAYLAND="${MOZ_ENABLE_WAYLAND:-1}" ELECTRON_OZONE_PLATFORM_HINT="${ELECTRON_OZONE_PLATFORM_HINT:-auto}"
 fi
-# And the X display of wayferry-x11.service, where it is this user's.
-if [ -z "${DISPLAY:-}" ] && [ "${WAYLAND_DISPLAY:-}" = wayferry-0 ] && [ -w /tmp/.X11-unix/X0 ]; then
-	export DISPLAY=:0
+# And the X display of wayferry-x11.socket, or of its service, whose number the user manager knows.
+if [ -z "${DISPLAY:-}" ] && [ "${WAYLAND_DISPLAY:-}" = wayferry-0 ] && command -v wayferry-x11 >/dev/null; then
+	DISPLAY=$(systemctl --user show-environment 2>/dev/null | sed -n 's/^DISPLAY=//p')
+	export DISPLAY
+	[ -n "$DISPLAY" ] || unset DISPLAY
 fi

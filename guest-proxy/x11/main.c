@@ -26,7 +26,7 @@
 
 struct settings {
 	const char *display, *wayland_display, *scale, *dpi, *xwayland, *log_level, *trace;
-	bool stats;
+	bool check, stats;
 	char **command; /* NULL: none */
 };
 
@@ -40,6 +40,8 @@ struct x11 {
 	struct life *life; /* NULL: no Xwayland runs */
 	struct session_counters past;
 	struct service service;
+	int passed; /* sockets that the service manager passed, or -errno */
+	int passed_fds[SERVER_SOCKETS];
 	pid_t command;
 	int status;
 	bool running;
@@ -50,6 +52,10 @@ static bool parse(struct settings *settings, int argc, char **argv, int *status)
 	const struct option_description options[] = {
 		{"display", "NUMBER", "Number of the X display. Default: the first that is free",
 			.value = &settings->display},
+		{"check", NULL,
+			"Only take the display and give it back: the exit status is 0 if it was "
+			"free",
+			.flag = &settings->check},
 		{"wayland-display", "NAME",
 			"The compositor: a name in $XDG_RUNTIME_DIR or an absolute path. Default: "
 			"$WAYLAND_DISPLAY, else wayland-0",
@@ -287,6 +293,17 @@ static int run_command(struct x11 *x11)
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
+static struct server *open_server(struct x11 *x11, const struct server_listener *listener)
+{
+	const char *xwayland = x11->settings.xwayland;
+	if (x11->passed == -ENOENT)
+		return server_create(x11->loop, x11->number, xwayland, listener);
+	if (x11->passed == SERVER_SOCKETS)
+		return server_adopt(x11->loop, x11->passed_fds, xwayland, listener);
+	log_err("the service manager has to pass the display's path and its abstract name");
+	return NULL;
+}
+
 static bool open_all(struct x11 *x11)
 {
 	static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1, SIGCHLD};
@@ -299,9 +316,13 @@ static bool open_all(struct x11 *x11)
 		x11->signals[i] =
 			wl_event_loop_add_signal(x11->loop, numbers[i], handle_signal, x11);
 	listener.data = x11;
-	x11->server = server_create(x11->loop, x11->number, x11->settings.xwayland, &listener);
+	x11->server = open_server(x11, &listener);
 	if (!x11->server)
 		return false;
+	if (x11->settings.check) {
+		x11->running = false;
+		return true;
+	}
 	log_info("display %s", server_display(x11->server));
 	service_notify(&x11->service, "READY=1\nSTATUS=Display %s", server_display(x11->server));
 	int result = x11->settings.command ? run_command(x11) : 0;
@@ -335,6 +356,7 @@ int main(int argc, char **argv)
 	if (!apply(&x11))
 		return EXIT_USAGE;
 	service_open(&x11.service);
+	x11.passed = service_listen_fds(x11.passed_fds, SERVER_SOCKETS);
 	if (!open_all(&x11)) {
 		close_all(&x11);
 		return EXIT_FAILURE;

@@ -3,6 +3,7 @@
  *
  * The sockets are ours and stay; a lock file says that the display is taken, as every X server
  * writes it. Xwayland gets copies of them and ends by itself some seconds after its last client.
+ * The service manager may have made the sockets: then they stay when this process goes, too.
  */
 #include "guest-proxy/x11/server.h"
 
@@ -33,7 +34,6 @@
 #define STOP_MS 2000       /* that it has for ending */
 #define RETRY_MS 1000      /* between two that do not start */
 #define LOCK_BYTES 11      /* "%10d\n" */
-#define N_LISTENERS 2      /* a path and an abstract name */
 
 struct server {
 	struct wl_event_loop *loop;
@@ -41,8 +41,8 @@ struct server {
 	const char *xwayland;
 	int number;
 	char display[16], lock[64], path[64];
-	int fds[N_LISTENERS];
-	struct wl_event_source *sources[N_LISTENERS];
+	int fds[SERVER_SOCKETS];
+	struct wl_event_source *sources[SERVER_SOCKETS];
 	pid_t pid; /* 0: none */
 	bool ready;
 	int wm_fd, ready_fd; /* ours; -1: none */
@@ -140,7 +140,7 @@ static int open_sockets(struct server *server)
 
 static void close_display(struct server *server)
 {
-	for (int i = 0; i < N_LISTENERS; i++)
+	for (int i = 0; i < SERVER_SOCKETS; i++)
 		fd_close(&server->fds[i]);
 	if (server->path[0])
 		unlink(server->path);
@@ -176,11 +176,39 @@ static int find_display(struct server *server, int number)
 	return result;
 }
 
+/* The number of the display that @fd is a socket of, or -EINVAL. */
+static int number_of_socket(int fd)
+{
+	struct sockaddr_un address = {0};
+	socklen_t size = sizeof(address);
+	char end;
+	int number;
+	if (getsockname(fd, (struct sockaddr *)&address, &size) < 0 ||
+		size <= offsetof(struct sockaddr_un, sun_path) || size >= sizeof(address))
+		return -EINVAL;
+	const char *path = address.sun_path + (address.sun_path[0] == '\0');
+	if (sscanf(path, SOCKET_DIRECTORY "/X%5d%c", &number, &end) != 1 || number < 0)
+		return -EINVAL;
+	return number;
+}
+
+static int adopt_display(struct server *server)
+{
+	server->number = number_of_socket(server->fds[0]);
+	if (server->number < 0 || number_of_socket(server->fds[1]) != server->number)
+		return -EINVAL;
+	int result = take_lock(server);
+	if (result < 0)
+		server->lock[0] = '\0'; /* another one's */
+	snprintf(server->display, sizeof(server->display), ":%d", server->number);
+	return result;
+}
+
 /* Clients that come while no Xwayland runs */
 
 static void stop_waiting(struct server *server)
 {
-	for (int i = 0; i < N_LISTENERS; i++) {
+	for (int i = 0; i < SERVER_SOCKETS; i++) {
 		if (server->sources[i])
 			wl_event_source_remove(server->sources[i]);
 		server->sources[i] = NULL;
@@ -196,7 +224,7 @@ static int handle_client(int fd, uint32_t mask, void *data)
 
 static void wait_for_clients(struct server *server)
 {
-	for (int i = 0; i < N_LISTENERS; i++) {
+	for (int i = 0; i < SERVER_SOCKETS; i++) {
 		if (!server->sources[i])
 			server->sources[i] = wl_event_loop_add_fd(server->loop, server->fds[i],
 				WL_EVENT_READABLE, handle_client, server);
@@ -211,7 +239,7 @@ static int handle_retry(void *data)
 
 void server_refuse(struct server *server)
 {
-	for (int i = 0; i < N_LISTENERS; i++) {
+	for (int i = 0; i < SERVER_SOCKETS; i++) {
 		fd_set_nonblock(server->fds[i]);
 		for (int n = 0; n < LISTEN_BACKLOG; n++) {
 			int fd = accept4(server->fds[i], NULL, NULL, SOCK_CLOEXEC);
@@ -264,7 +292,7 @@ enum child_fd {
 	CHILD_WM,
 	CHILD_READY,
 	CHILD_LISTEN,
-	N_CHILD_FDS = CHILD_LISTEN + N_LISTENERS,
+	N_CHILD_FDS = CHILD_LISTEN + SERVER_SOCKETS,
 };
 
 /* In the child: only these fds stay open in what it becomes. */
@@ -355,8 +383,8 @@ const char *server_display(const struct server *server)
 	return server->display;
 }
 
-struct server *server_create(struct wl_event_loop *loop, int number, const char *xwayland,
-	const struct server_listener *listener)
+static struct server *create(
+	struct wl_event_loop *loop, const char *xwayland, const struct server_listener *listener)
 {
 	struct server *server = calloc(1, sizeof(*server));
 	if (!server)
@@ -366,14 +394,44 @@ struct server *server_create(struct wl_event_loop *loop, int number, const char 
 	server->xwayland = xwayland;
 	server->fds[0] = server->fds[1] = server->wm_fd = server->ready_fd = -1;
 	server->retry = wl_event_loop_add_timer(loop, handle_retry, server);
-	int result = server->retry ? find_display(server, number) : -ENOMEM;
+	return server;
+}
+
+/* @result: of looking for the display. */
+static struct server *begin(struct server *server, int result)
+{
 	if (result < 0) {
-		log_err("no X display: %s", strerror(-result));
+		log_err("no X display: %s",
+			result == -EINVAL ? "what the service manager passed are not the two "
+					    "sockets of one"
+					  : strerror(-result));
 		server_destroy(server);
 		return NULL;
 	}
 	wait_for_clients(server);
 	return server;
+}
+
+struct server *server_create(struct wl_event_loop *loop, int number, const char *xwayland,
+	const struct server_listener *listener)
+{
+	struct server *server = create(loop, xwayland, listener);
+	if (!server)
+		return NULL;
+	return begin(server, server->retry ? find_display(server, number) : -ENOMEM);
+}
+
+struct server *server_adopt(struct wl_event_loop *loop, const int *fds, const char *xwayland,
+	const struct server_listener *listener)
+{
+	struct server *server = create(loop, xwayland, listener);
+	if (!server) {
+		for (int i = 0; i < SERVER_SOCKETS; i++)
+			close(fds[i]);
+		return NULL;
+	}
+	memcpy(server->fds, fds, sizeof(server->fds));
+	return begin(server, server->retry ? adopt_display(server) : -ENOMEM);
 }
 
 void server_destroy(struct server *server)

@@ -8,6 +8,8 @@
 
 struct server;
 
+#define SERVER_SOCKETS 2 /* of a display: a path and an abstract name */
+
 struct server_listener {
 	/* A client waits, and no Xwayland runs: server_start() or server_refuse() is due. */
 	void (*wanted)(void *data);
@@ -22,7 +24,10 @@ struct server_listener {
  */
 struct server *server_create(struct wl_event_loop *loop, int number, const char *xwayland,
 	const struct server_listener *listener);
-/* Ends Xwayland, removes the sockets. NULL is fine. */
+/* The same for the display whose SERVER_SOCKETS @fds (taken) are, as the service manager has it. */
+struct server *server_adopt(struct wl_event_loop *loop, const int *fds, const char *xwayland,
+	const struct server_listener *listener);
+/* Ends Xwayland, removes the sockets, unless they were adopted. NULL is fine. */
 void server_destroy(struct server *server);
 
 /* ":0" */

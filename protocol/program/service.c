@@ -189,7 +189,7 @@ static int count_passed(void)
 	return (int)n;
 }
 
-int service_listen_fd(void)
+int service_listen_fds(int *fds, int most)
 {
 	int n = count_passed();
 
@@ -198,15 +198,27 @@ int service_listen_fd(void)
 	unsetenv("LISTEN_FDNAMES");
 	if (n == 0)
 		return -ENOENT;
-	if (n > 1) {
-		log_warn("the service manager passed %d sockets; only the first one is used", n);
-		close_range(FIRST_FD + 1, (unsigned)(FIRST_FD + n - 1), 0);
+	if (n > most) {
+		log_warn("the service manager passed %d sockets; only %d can be used", n, most);
+		close_range((unsigned)(FIRST_FD + most), (unsigned)(FIRST_FD + n - 1), 0);
+		n = most;
 	}
-	if (!service_socket_listens(FIRST_FD)) {
-		log_err("what the service manager passed (fd %d) is no Unix socket that listens",
-			FIRST_FD);
-		return -ENOTSOCK;
+	for (int i = 0; i < n; i++) {
+		fds[i] = FIRST_FD + i;
+		if (!service_socket_listens(fds[i])) {
+			log_err("what the service manager passed (fd %d) is no Unix socket that "
+				"listens",
+				fds[i]);
+			return -ENOTSOCK;
+		}
+		fcntl(fds[i], F_SETFD, FD_CLOEXEC);
 	}
-	fcntl(FIRST_FD, F_SETFD, FD_CLOEXEC);
-	return FIRST_FD;
+	return n;
+}
+
+int service_listen_fd(void)
+{
+	int fd, n = service_listen_fds(&fd, 1);
+
+	return n < 0 ? n : fd;
 }

@@ -56,4 +56,10 @@ void service_stderr_to_journal(const char *identifier);
  */
 int service_listen_fd(void);
 
+/*
+ * As service_listen_fd, for programs that take several: how many are in @fds, which has room for
+ * @most; more are closed. The caller owns them.
+ */
+int service_listen_fds(int *fds, int most);
+
 #endif

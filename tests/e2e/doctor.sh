@@ -265,11 +265,12 @@ test_bare() {
 # ---- the units, under a manager of their own
 
 test_service() {
-    need systemctl unshare
+    need systemctl unshare xwininfo Xwayland
     [ "$(id -u)" = 0 ] || fail "a user manager of its own needs root (cgroups)"
     sway_start compositor
     ASAN_OPTIONS+=:detect_leaks=0       # which takes ptrace; the units forbid it
-    unshare --mount --propagation private "$E2E_DIRECTORY/service.sh" "$WAYFERRY_BUILD" "$LOGS" "$BASE" \
+    # Abstract names of X displays belong to the network.
+    unshare --mount --net --propagation private "$E2E_DIRECTORY/service.sh" "$WAYFERRY_BUILD" "$LOGS" "$BASE" \
         >"$LOGS/service.log" 2>&1 || fail "$(tail -n 1 "$LOGS/service.log") (log: $LOGS/service.log)"
 }
 

@@ -32,6 +32,16 @@ manager_stop() {
     find "$group" -depth -type d -exec rmdir {} + 2>/dev/null
 }
 
+# X displays are files in /tmp. What lies there of ours stays to be seen.
+tmp_of_our_own() {
+    local directory kept=/run/kept
+    mkdir -p $kept && mount --rbind /tmp $kept && mount -t tmpfs -o mode=1777 tmpfs /tmp || fail "no /tmp of our own"
+    for directory in "$base" "$logs" "$root" "$build"; do
+        [[ $directory = /tmp/* ]] && [ ! -e "$directory" ] || continue
+        mkdir -p "$directory" && mount --rbind "$kept/${directory#/tmp/}" "$directory" || fail "no $directory in /tmp"
+    done
+}
+
 not_alive() {
     ! kill -0 "$1" 2>/dev/null
 }
@@ -40,10 +50,12 @@ manager_start() {
     mount -t cgroup2 cgroup2 /sys/fs/cgroup && mount -t tmpfs tmpfs /run || fail "no namespace to play in"
     mkdir -p /run/systemd/system "$group/init" && echo $$ >"$group/init/cgroup.procs" || fail "no cgroup"
     mkdir -p "$units" "$HOME/.config/wayferry"
+    tmp_of_our_own
     cp "$root"/units/*.socket "$units/"
     local unit
-    for unit in "$build"/units/*.service; do
-        sed -e "s#^ExecStart=[^ ]*/wayferry-guest#ExecStart=$build/guest-proxy/wayferry-guest#" \
+    for unit in "$build"/units/*.{service,socket}; do
+        sed -e "s#^\(ExecStart\|ExecStartPre\)=[^ ]*/wayferry-x11#\1=$build/guest-proxy/x11/wayferry-x11#" \
+            -e "s#^ExecStart=[^ ]*/wayferry-guest#ExecStart=$build/guest-proxy/wayferry-guest#" \
             -e "s#^ExecStart=[^ ]*/wayferry-host#ExecStart=$build/host-bridge/wayferry-host#" "$unit" >"$units/${unit##*/}"
     done
     # No other units of this machine than systemd's own and the bus.
@@ -150,6 +162,55 @@ host_is_new() {
     [ "$now" != 0 ] && [ "$now" != "$1" ]
 }
 
+display_of_services() {
+    systemd-run --user --wait --quiet --pipe printenv DISPLAY
+}
+
+x11_answers() {     # DISPLAY
+    DISPLAY=$1 timeout $((10 * SLOWNESS)) xwininfo -root >>"$logs/x11-client.log" 2>&1
+}
+
+# On demand, and the display stays when the service is killed.
+test_x11_display() {
+    local pid
+    systemctl --user start wayferry-x11.socket || fail "the X display's socket does not start"
+    [ "$(display_of_services)" = :0 ] || fail "systemd-run --user has DISPLAY $(display_of_services)"
+    [ "$(PATH=$build/guest-proxy/x11:$PATH sh -c '. "$0"; echo "$DISPLAY"' "$root/units/wayferry.sh")" = :0 ] ||
+        fail "login shells have no DISPLAY"
+    [ "$(stat -c %a /tmp/.X11-unix/X0)" = 600 ] || fail "the X display's socket is open to others"
+    [ "$(show wayferry-x11.service ActiveState)" = inactive ] || fail "wayferry-x11 runs without a client"
+    x11_answers :0 || fail "no X server comes"
+    pid=$(show wayferry-x11.service MainPID)
+    kill -KILL "$pid"
+    x11_answers :0 || fail "no X server after wayferry-x11 was killed"
+    [ "$(show wayferry-x11.service MainPID)" != "$pid" ] || fail "wayferry-x11 was not started anew"
+    systemctl --user stop wayferry-x11.{socket,service}
+    [ "$(show wayferry-x11.service Result)" = success ] || fail "the stop of wayferry-x11 is a failure"
+    [ ! -e /tmp/.X11-unix/X0 ] && [ ! -e /tmp/.X0-lock ] || fail "something is left of the X display"
+    ! systemctl --user show-environment | grep -q DISPLAY=: || fail "DISPLAY is left in the environment"
+}
+
+# The display :0 is another X server's: it stays that, and ours is the next one.
+test_x11_first_free_display() {
+    WAYLAND_DISPLAY=wayferry-0 "$build/guest-proxy/x11/wayferry-x11" --display 0 >"$logs/x11-other.log" 2>&1 &
+    local other=$!
+    within 10 test -S /tmp/.X11-unix/X0 || fail "there is no other X server"
+    systemctl --user start wayferry-x11.socket && fail "the socket takes another's display"
+    within 10 x11_service_is_ready || fail "the service does not come by itself"
+    [ "$(display_of_services)" = :1 ] || fail "services have DISPLAY $(display_of_services), not :1"
+    x11_answers :1 || fail "no X server comes at :1"
+    x11_answers :0 || fail "the other's display is not its own any more"
+    systemctl --user stop wayferry-x11.service
+    ! systemctl --user show-environment | grep -q DISPLAY=: || fail "DISPLAY is left in the environment"
+    kill $other
+    wait $other
+    systemctl --user reset-failed wayferry-x11.socket
+}
+
+x11_service_is_ready() {
+    [ "$(show wayferry-x11.service ActiveState)" = active ]
+}
+
 # The machine stops: the host's service stays for the next start. The service is stopped: so is its socket's directory.
 test_stops() {
     systemctl --user stop wayferry-guest.service || fail "the guest does not stop"
@@ -164,7 +225,7 @@ test_stops() {
 }
 
 manager_start
-for test in environment unreachable_host host_unit restarts watchdog stops; do
+for test in environment unreachable_host host_unit restarts watchdog x11_display x11_first_free_display stops; do
     echo "-- $test"
     "test_$test"
 done

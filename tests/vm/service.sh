@@ -1,18 +1,19 @@
 # shellcheck shell=bash
 # The guest's user service and doctor, in a real user's session. A file of tests sources this after session.sh.
 
-# Every way in which a user starts applications leads to the display.
+# display_is_found VARIABLE VALUE: every way in which a user starts applications leads to the display.
 display_is_found() {
-    local found
-    found=$(guest_run vm systemd-run --user --quiet --wait --pipe --collect printenv WAYLAND_DISPLAY)
-    [ "$found" = wayferry-0 ] || fail "systemd-run --user has WAYLAND_DISPLAY '$found'"
+    local found variable=$1
+    found=$(guest_run vm systemd-run --user --quiet --wait --pipe --collect printenv "$variable")
+    [ "$found" = "$2" ] || fail "systemd-run --user has $variable '$found'"
     # By way of PAM, with nothing of the service manager's environment.
-    found=$(guest_run vm --root su --login guest --command 'echo "$WAYLAND_DISPLAY"')
-    [ "$found" = wayferry-0 ] || fail "a login shell has WAYLAND_DISPLAY '$found'"
+    found=$(guest_run vm --root su --login guest --command "printenv $variable")
+    [ "$found" = "$2" ] || fail "a login shell has $variable '$found'"
     # What D-Bus starts, as desktop launchers do: the bus hands on the environment that it was started with.
+    # shellcheck disable=SC2016
     found=$(guest_run vm sh -c 'tr "\0" "\n" </proc/$(systemctl --user show --value -p MainPID dbus.service)/environ |
-        sed -n s/^WAYLAND_DISPLAY=//p')
-    [ "$found" = wayferry-0 ] || fail "the session's bus has WAYLAND_DISPLAY '$found'"
+        sed -n "s/^$0=//p"' "$variable")
+    [ "$found" = "$2" ] || fail "the session's bus has $variable '$found'"
 }
 
 doctor_finds_all_well() {

@@ -7,11 +7,13 @@
 . "$(dirname "$0")/survival.sh"
 . "$(dirname "$0")/dmabuf.sh"
 . "$(dirname "$0")/foreign.sh"
+. "$(dirname "$0")/service.sh"
 . "$(dirname "$0")/three-d.sh"
+. "$(dirname "$0")/x11.sh"
 
 tests=(windows-6-12:338 udmabuf:142)
-# UML has many and foreign for every run.
-full=(windows-6-1:170 windows-newest:267 two-reboots:229 many:119 foreign:83)
+# UML has many, foreign and x11 for every run.
+full=(windows-6-1:170 windows-newest:267 two-reboots:229 many:119 foreign:83 x11:140)
 
 TIMES=5         # times as long as natively, at least: processors in software, shared with other tests
 APP_SECONDS=$((APP_SECONDS * TIMES))
@@ -136,6 +138,13 @@ test_many() {
     session_start weston
     commits_leave_nothing 10000
     clients_at_once 300
+    session_end
+}
+
+test_x11() {
+    KIND=qemu-6.12
+    session_start sway
+    x11_works
     session_end
 }
 

@@ -7,9 +7,10 @@
 . "$(dirname "$0")/foreign.sh"
 . "$(dirname "$0")/service.sh"
 . "$(dirname "$0")/three-d.sh"
+. "$(dirname "$0")/x11.sh"
 
 KIND=uml
-tests=(applications:49 service:8 input:13 clipboard:18 survival:15 reboots:20 many:24 commits:12 foreign:12 opengl:29)
+tests=(applications:49 service:8 x11:14 input:13 clipboard:18 survival:15 reboots:20 many:24 commits:12 foreign:12 opengl:29)
 
 APPS=(simple-shm image foot qt6 mpv gtk4)
 
@@ -22,10 +23,16 @@ test_applications() {
 
 test_service() {
     session_start sway
-    display_is_found
+    display_is_found WAYLAND_DISPLAY wayferry-0
     doctor_finds_all_well
     doctor_finds_faults
     guest_unplug vm
+}
+
+test_x11() {
+    session_start sway
+    x11_works
+    session_end
 }
 
 test_input() {

@@ -28,3 +28,4 @@ mkdir -p $units/multi-user.target.wants
 ln -s ../lab-agent.service $units/multi-user.target.wants/
 mkdir -p $layer/etc/systemd/user/sockets.target.wants
 ln -s /usr/lib/systemd/user/wayferry-guest.socket $layer/etc/systemd/user/sockets.target.wants/
+ln -s /usr/lib/systemd/user/wayferry-x11.socket $layer/etc/systemd/user/sockets.target.wants/

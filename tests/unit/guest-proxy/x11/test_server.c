@@ -110,12 +110,40 @@ static void the_socket_of_another_stays(void **state)
 	wl_event_loop_destroy(loop);
 }
 
+/* What the service manager made outlives us; something else is not taken for a display. */
+static void adopted_sockets_stay(void **state)
+{
+	char lock[PATH_BYTES], path[PATH_BYTES];
+	struct wl_event_loop *loop = wl_event_loop_create();
+	lock_path(lock);
+	socket_path(path);
+	mkdir("/tmp/.X11-unix", 01777);
+	int fds[SERVER_SOCKETS] = {bind_socket(false), bind_socket(true)};
+	int kept[SERVER_SOCKETS] = {dup(fds[0]), dup(fds[1])};
+	assert_int_equal(listen(fds[0], 1) | listen(fds[1], 1), 0);
+	struct server *server = server_adopt(loop, fds, "Xwayland", &listener);
+	assert_non_null(server);
+	assert_int_equal(strtol(server_display(server) + 1, NULL, 10), own_number());
+	assert_int_equal(access(lock, F_OK), 0);
+	server_destroy(server);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_int_equal(access(lock, F_OK), -1);
+
+	int wrong[SERVER_SOCKETS] = {kept[0], socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+	assert_null(server_adopt(loop, wrong, "Xwayland", &listener));
+	assert_int_equal(fcntl(kept[0], F_GETFD), -1);
+	close(kept[1]);
+	unlink(path);
+	wl_event_loop_destroy(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(looking_for_a_display_starts_no_x_server_of_another),
 		cmocka_unit_test(a_display_that_is_being_opened_is_taken),
 		cmocka_unit_test(the_socket_of_another_stays),
+		cmocka_unit_test(adopted_sockets_stay),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -232,7 +232,24 @@ struct passing {
 	enum passed what;
 	const char *pid, *count; /* pid NULL: the child's own */
 	int result;
+	int most; /* 0: one is asked for */
 };
+
+/* The first are taken; what is beyond is closed. */
+static void pass_several(const struct passing *passing)
+{
+	int fds[3] = {-1, -1, -1};
+	int result = service_listen_fds(fds, passing->most);
+	if (result != passing->result)
+		_exit(6);
+	for (int i = 0; i < result; i++) {
+		if (fds[i] != 3 + i || !(fcntl(fds[i], F_GETFD) & FD_CLOEXEC))
+			_exit(7);
+	}
+	if (strcmp(passing->count, "3") == 0 && fcntl(5, F_GETFD) >= 0)
+		_exit(8);
+	_exit(getenv("LISTEN_PID") || getenv("LISTEN_FDS") ? 9 : 0);
+}
 
 static void pass(const struct passing *passing)
 {
@@ -246,6 +263,8 @@ static void pass(const struct passing *passing)
 	setenv("LISTEN_FDS", passing->count, 1);
 	setenv("LISTEN_FDNAMES", "connection", 1);
 	log_set_level(LOG_LEVEL_ERROR);
+	if (passing->most > 0)
+		pass_several(passing);
 	int result = service_listen_fd();
 	if (result != passing->result)
 		_exit(1);
@@ -276,6 +295,9 @@ static void sockets_that_listen_are_taken_and_others_are_not(void **state)
 		{CONNECTED, NULL, "1", -ENOTSOCK},
 		{DATAGRAMS, NULL, "1", -ENOTSOCK},
 		{A_FILE, NULL, "1", -ENOTSOCK},
+		{LISTENING, NULL, "3", 2, .most = 2},
+		{LISTENING, NULL, "1", 1, .most = 2},
+		{LISTENING, NULL, "0", -ENOENT, .most = 2},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		pid_t child = fork();
