@@ -211,6 +211,7 @@ struct life *life_create(
 	wl_list_init(&session->outgoing);
 	wl_list_init(&session->incoming);
 	wl_list_init(&session->requests);
+	wl_list_init(&session->watches);
 	if (selections_init(session) < 0 || dnd_init(session) < 0 ||
 		drag_source_init(session) < 0 || !open_life(life, up_fd, down_fd)) {
 		life_destroy(life);

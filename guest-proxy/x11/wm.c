@@ -146,6 +146,7 @@ static void handle_destroy(struct session *session, const void *data)
 {
 	const xcb_destroy_notify_event_t *event = data;
 	incoming_window_gone(session, event->window);
+	outgoing_window_gone(session, event->window);
 	dnd_window_gone(session, event->window);
 	remove_window(session, event->window);
 }

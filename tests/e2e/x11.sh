@@ -443,6 +443,32 @@ x_pasted_equals() {
     cmp -s "$WORK/pasted" "$1"
 }
 
+# interrupted_paste COMMAND...: what a Wayland client pastes while that happens to the owner (COMMAND PID) is all there
+# is, or nothing: a part would look like the whole.
+interrupted_paste() {
+    local paste
+    press_a_key
+    spawn owner xclip -i -quiet -selection clipboard -t image/png "$WORK/image"
+    until_true 10 wayland_has image/png || fail "X's clipboard is not seen"
+    WAYLAND_DISPLAY=host limited 30 wl-paste -n -t image/png >"$WORK/part" &
+    paste=$!
+    until_true 10 is_collected_or_there "$paste" || fail "no paste begins"
+    "$@" "${PID[owner]}"
+    wait "$paste"
+    [ $? != 124 ] || fail "a paste goes on without its owner"
+    [ ! -s "$WORK/part" ] || cmp -s "$WORK/part" "$WORK/image" ||
+        fail "a reader got $(stat -c %s "$WORK/part") of $(stat -c %s "$WORK/image") bytes"
+    stop owner
+}
+
+is_collected_or_there() {
+    not alive "$1" || find "/proc/${PID[x11]}/fd" -lname '*wayferry-x11-selection*' 2>/dev/null | grep -q .
+}
+
+other_takes_it() {
+    printf other | xclip -i -selection clipboard
+}
+
 check_clipboard() {
     local size pids=() i
     need wl-copy wl-paste wtype xclip
@@ -484,14 +510,10 @@ check_clipboard() {
     to_x "$WORK/text" text/plain
     tell 'askall 1 CLIPBOARD UTF8_STRING image/png TARGETS'
     told '1 answers 11 -1 [1-9][0-9]*'
-    # An owner that goes in the middle of it: the paste ends.
-    press_a_key
-    spawn owner xclip -i -quiet -selection clipboard -t image/png "$WORK/image"
-    until_true 10 wayland_has image/png || fail "X's clipboard is not seen"
-    WAYLAND_DISPLAY=host limited 20 wl-paste -n -t image/png |
-        { head -c 1000 >"$WORK/part" && kill -KILL "${PID[owner]}" && cat >/dev/null; }
-    [ "${PIPESTATUS[0]}" != 124 ] || fail "a paste goes on without its owner"
-    stop owner
+    # Owners that go in the middle: by death, and by losing the selection to another.
+    head -c 50000000 /dev/urandom >"$WORK/image"
+    interrupted_paste kill -KILL
+    interrupted_paste other_takes_it
     # An owner that never answers, and then has gone, holds nobody up.
     press_a_key
     tell 'own 1 CLIPBOARD'

@@ -121,6 +121,7 @@ struct session {
 	struct drag_source *drag_source;
 	struct wl_list outgoing, incoming; /* outgoing::link, incoming::link */
 	struct wl_list requests;           /* incoming_request::link */
+	struct wl_list watches;            /* watch::link */
 	size_t spooled_bytes;              /* in memory, for X clients that take them slowly */
 
 	bool holding, released;

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "guest-proxy/x11/windows/window.h"
+#include "guest-proxy/x11/transfers/watch.h"
 #include "protocol/base/fd.h"
 
 #define LOG_MODULE "x11"
@@ -37,6 +37,7 @@ struct incoming {
 	uint8_t *data;
 	size_t room, start, bytes; /* of data; what has yet to be written */
 	bool end;                  /* of the pipe */
+	bool watching;             /* the requestor */
 	bool deleted;              /* the requestor is ready for a piece */
 };
 
@@ -161,13 +162,8 @@ static void destroy(struct incoming *incoming)
 	session->spooled_bytes -= incoming->room;
 	free(incoming->data);
 	wl_list_remove(&incoming->link);
-	struct incoming *other;
-	bool watched = window_find(session, incoming->requestor) != NULL;
-	wl_list_for_each(other, &session->incoming, link) watched |=
-		other->requestor == incoming->requestor;
-	if (session->x && !watched)
-		xcb_change_window_attributes(session->x, incoming->requestor, XCB_CW_EVENT_MASK,
-			(const uint32_t[]){XCB_EVENT_MASK_NO_EVENT});
+	if (incoming->watching)
+		watch_end(session, incoming->requestor);
 	free(incoming);
 }
 
@@ -212,11 +208,9 @@ static bool grow(struct incoming *incoming)
 static void begin_pieces(struct incoming *incoming)
 {
 	struct session *session = incoming->session;
-	const uint32_t mask = XCB_EVENT_MASK_PROPERTY_CHANGE | XCB_EVENT_MASK_STRUCTURE_NOTIFY;
 	const uint32_t least = (uint32_t)incoming->bytes;
-	if (!window_find(session, incoming->requestor)) /* of those we hear already */
-		xcb_change_window_attributes(
-			session->x, incoming->requestor, XCB_CW_EVENT_MASK, &mask);
+	watch_begin(session, incoming->requestor);
+	incoming->watching = true;
 	xcb_change_property(session->x, XCB_PROP_MODE_REPLACE, incoming->requestor,
 		incoming->property, SESSION_ATOM(session, INCR), 32, 1, &least);
 	done(incoming, true);

@@ -3,7 +3,11 @@
  *
  * Each has a window of its own as requestor, so that many may be under way. The owner answers with
  * a property: the data, or INCR, after which it writes the data piece by piece, each when the one
- * before was deleted. The next piece is fetched when the pipe has taken the last one.
+ * before was deleted.
+ *
+ * A pipe can only end, and to its reader all ends are alike: so what comes in pieces is collected
+ * in a file in memory, and the pipe gets it when it is whole. If the owner dies before, the reader
+ * gets nothing. One that only loses the selection goes on serving (ICCCM 2.2).
  *
  * Each may take as long as it likes, until its reader or the selection's owner goes. Where there
  * are too many, the one that has stood still for the longest time is given up.
@@ -13,8 +17,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "guest-proxy/x11/transfers/watch.h"
+#include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 
 #define LOG_MODULE "x11"
@@ -22,14 +29,15 @@
 
 #define OUTGOING_MAX 64
 #define PIECE_BYTES (256 << 10)
+#define SPOOL_BYTES (UINT64_C(256) << 20) /* of all that come in pieces */
 
 struct outgoing {
 	struct wl_list link; /* session::outgoing, the last that moved first */
 	struct session *session;
-	xcb_window_t window;
+	xcb_window_t window, owner; /* the requestor that is ours; who answers */
 	xcb_atom_t selection, target;
 	bool asked, answered; /* the owner; has it */
-	bool orphaned;        /* the owner has gone since */
+	bool orphaned;        /* the owner has died since */
 	int fd;
 	struct wl_event_source *source;
 	uint8_t *piece;
@@ -37,6 +45,9 @@ struct outgoing {
 	uint32_t offset_bytes; /* in the property */
 	bool more;             /* the property has more behind this piece */
 	bool incremental;
+	int spool; /* the pieces so far; -1: none */
+	uint64_t spooled_bytes, spool_at;
+	bool whole;   /* the spool has all, and goes into the pipe */
 	bool changed; /* the owner has written since the last question */
 	bool waiting; /* for the owner to write */
 };
@@ -45,13 +56,15 @@ static void fetch(struct outgoing *outgoing);
 
 static void destroy(struct outgoing *outgoing)
 {
+	wl_list_remove(&outgoing->link);
+	watch_end(outgoing->session, outgoing->owner);
 	if (outgoing->source)
 		wl_event_source_remove(outgoing->source);
 	if (outgoing->session->x)
 		xcb_destroy_window(outgoing->session->x, outgoing->window);
 	fd_close(&outgoing->fd);
+	fd_close(&outgoing->spool);
 	free(outgoing->piece);
-	wl_list_remove(&outgoing->link);
 	free(outgoing);
 }
 
@@ -82,11 +95,32 @@ static void make_room(struct session *session)
 	destroy(oldest);
 }
 
+/* The next piece of the spool; false: there is none, or memory is short. */
+static bool load_piece(struct outgoing *outgoing)
+{
+	uint64_t bytes = min_u64(outgoing->spooled_bytes - outgoing->spool_at, PIECE_BYTES);
+	outgoing->piece = bytes > 0 ? malloc(bytes) : NULL;
+	if (!outgoing->piece ||
+		pread(outgoing->spool, outgoing->piece, bytes, (off_t)outgoing->spool_at) !=
+			(ssize_t)bytes)
+		return false;
+	outgoing->piece_bytes = bytes;
+	outgoing->written_bytes = 0;
+	outgoing->spool_at += bytes;
+	return true;
+}
+
+/* The pipe has taken a piece, or the spool has. */
 static void piece_done(struct outgoing *outgoing)
 {
 	free(outgoing->piece);
 	outgoing->piece = NULL;
-	if (outgoing->more) {
+	if (outgoing->whole) {
+		if (load_piece(outgoing))
+			wl_event_source_fd_update(outgoing->source, WL_EVENT_WRITABLE);
+		else
+			destroy(outgoing);
+	} else if (outgoing->more) {
 		fetch(outgoing);
 	} else if (!outgoing->incremental) {
 		destroy(outgoing);
@@ -96,6 +130,33 @@ static void piece_done(struct outgoing *outgoing)
 		if (outgoing->changed)
 			fetch(outgoing);
 	}
+}
+
+static uint64_t spooled_by_all(const struct session *session)
+{
+	const struct outgoing *outgoing;
+	uint64_t sum = 0;
+	wl_list_for_each(outgoing, &session->outgoing, link) sum += outgoing->spooled_bytes;
+	return sum;
+}
+
+/* True when @outgoing's piece is in the spool. */
+static bool spool_piece(struct outgoing *outgoing)
+{
+	if (outgoing->spool < 0)
+		outgoing->spool = memfd_create("wayferry-x11-selection", MFD_CLOEXEC);
+	if (spooled_by_all(outgoing->session) + outgoing->piece_bytes > SPOOL_BYTES) {
+		log_limited(LOG_LEVEL_WARN,
+			"a paste from X is given up: those under way have more than %u MiB",
+			(unsigned)(SPOOL_BYTES >> 20));
+		return false;
+	}
+	ssize_t n = pwrite(outgoing->spool, outgoing->piece, outgoing->piece_bytes,
+		(off_t)outgoing->spooled_bytes);
+	if (n < 0 || (size_t)n != outgoing->piece_bytes)
+		return false;
+	outgoing->spooled_bytes += outgoing->piece_bytes;
+	return true;
 }
 
 static int handle_writable(int fd, uint32_t mask, void *data)
@@ -149,7 +210,8 @@ static void handle_piece(void *data, struct reply_subject subject, void *answer)
 	}
 	outgoing->more = reply->bytes_after > 0;
 	if (bytes == 0) { /* empty, or the end of the pieces */
-		destroy(outgoing);
+		outgoing->whole = outgoing->incremental;
+		piece_done(outgoing);
 		return;
 	}
 	outgoing->piece = malloc(bytes);
@@ -161,7 +223,12 @@ static void handle_piece(void *data, struct reply_subject subject, void *answer)
 	outgoing->piece_bytes = bytes;
 	outgoing->written_bytes = 0;
 	outgoing->offset_bytes += (uint32_t)bytes;
-	handle_writable(outgoing->fd, 0, outgoing);
+	if (!outgoing->incremental)
+		handle_writable(outgoing->fd, 0, outgoing);
+	else if (spool_piece(outgoing))
+		piece_done(outgoing);
+	else
+		destroy(outgoing);
 }
 
 /* Deleted with its last piece, for which the owner waits. */
@@ -205,7 +272,8 @@ void outgoing_refuse_unasked(struct session *session, xcb_atom_t selection)
 	}
 }
 
-void outgoing_start(struct session *session, xcb_atom_t selection, xcb_atom_t target, int fd)
+void outgoing_start(struct session *session, xcb_atom_t selection, xcb_atom_t target,
+	xcb_window_t owner, int fd)
 {
 	const uint32_t mask = XCB_EVENT_MASK_PROPERTY_CHANGE;
 	struct outgoing *outgoing = NULL;
@@ -218,8 +286,11 @@ void outgoing_start(struct session *session, xcb_atom_t selection, xcb_atom_t ta
 	}
 	outgoing->session = session;
 	outgoing->fd = fd;
+	outgoing->spool = -1;
 	outgoing->selection = selection;
 	outgoing->target = target;
+	outgoing->owner = owner;
+	watch_begin(session, owner);
 	outgoing->window = xcb_generate_id(session->x);
 	wl_list_insert(&session->outgoing, &outgoing->link);
 	xcb_create_window(session->x, XCB_COPY_FROM_PARENT, outgoing->window, session_root(session),
@@ -259,18 +330,36 @@ bool outgoing_property(struct session *session, const xcb_property_notify_event_
 	return true;
 }
 
-void outgoing_owner_gone(struct session *session, xcb_atom_t selection)
+/* What it has written stays: the property is of our window. */
+static void owner_died(struct outgoing *outgoing)
+{
+	if (outgoing->answered && !outgoing->incremental)
+		outgoing->orphaned = true;
+	else if (!outgoing->whole)
+		destroy(outgoing);
+}
+
+void outgoing_owner_gone(struct session *session, xcb_atom_t selection, bool died)
 {
 	struct outgoing *outgoing, *next;
 	wl_list_for_each_safe(outgoing, next, &session->outgoing, link)
 	{
 		if (outgoing->selection != selection)
 			continue;
-		/* What it has written stays: the property is of our window. */
-		if (outgoing->answered && !outgoing->incremental)
-			outgoing->orphaned = true;
-		else
+		if (died)
+			owner_died(outgoing);
+		else if (!outgoing->answered)
 			destroy(outgoing);
+	}
+}
+
+void outgoing_window_gone(struct session *session, xcb_window_t window)
+{
+	struct outgoing *outgoing, *next;
+	wl_list_for_each_safe(outgoing, next, &session->outgoing, link)
+	{
+		if (outgoing->owner == window)
+			owner_died(outgoing);
 	}
 }
 

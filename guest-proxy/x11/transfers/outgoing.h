@@ -4,8 +4,12 @@
 
 #include "guest-proxy/x11/base/session.h"
 
-/* Will write to @fd (taken) what the owner of @selection says when it is asked for @target. */
-void outgoing_start(struct session *session, xcb_atom_t selection, xcb_atom_t target, int fd);
+/*
+ * Will write to @fd (taken) what @owner (0: not known) of @selection says when it is asked for
+ * @target: all of it, or nothing.
+ */
+void outgoing_start(struct session *session, xcb_atom_t selection, xcb_atom_t target,
+	xcb_window_t owner, int fd);
 /* Asks the owner for all that it was not asked for, yet. */
 void outgoing_ask(struct session *session, xcb_atom_t selection, xcb_timestamp_t time);
 
@@ -16,8 +20,12 @@ bool outgoing_property(struct session *session, const xcb_property_notify_event_
 /* Those of which the owner has not been asked will have nothing. */
 void outgoing_refuse_unasked(struct session *session, xcb_atom_t selection);
 
-/* @selection has another owner: what the old one has not written yet will not come. */
-void outgoing_owner_gone(struct session *session, xcb_atom_t selection);
+/*
+ * @selection has another owner or none. The old one goes on with what it has begun to answer,
+ * unless it has @died.
+ */
+void outgoing_owner_gone(struct session *session, xcb_atom_t selection, bool died);
+void outgoing_window_gone(struct session *session, xcb_window_t window);
 
 void outgoing_finish(struct session *session);
 

@@ -229,7 +229,7 @@ void selection_owner_changed(struct session *session, xcb_atom_t atom, xcb_windo
 		selection->time = time;
 		return;
 	}
-	outgoing_owner_gone(session, atom);
+	outgoing_owner_gone(session, atom, owner_died);
 	selection->generation++;
 	selection->names_awaited = 0;
 	selection->owning = false;
@@ -258,7 +258,7 @@ static enum relay_verdict handle_send(struct relay_message *message)
 		if (strcmp(selection->targets.names[i], name) != 0)
 			continue;
 		outgoing_start(selection->session, atom_of(selection), selection->target_atoms[i],
-			message->args[1].handle.fd);
+			selection->owner, message->args[1].handle.fd);
 		if (!selection->ask_later)
 			outgoing_ask(selection->session, atom_of(selection), selection->ask_time);
 		message->args[1].handle.kind = WIRE_NONE;

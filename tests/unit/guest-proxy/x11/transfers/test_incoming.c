@@ -49,6 +49,7 @@ static void session_setup(struct session *session)
 	memset(&x, 0, sizeof(x));
 	*session = (struct session){.x = (xcb_connection_t *)&x, .loop = wl_event_loop_create()};
 	wl_list_init(&session->incoming);
+	wl_list_init(&session->watches);
 	wl_list_init(&session->requests);
 	windows_init(&session->windows);
 }

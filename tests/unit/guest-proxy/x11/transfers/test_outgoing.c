@@ -5,25 +5,37 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <xcb/xcbext.h>
 
+#include "guest-proxy/x11/windows/window.h"
 #include "tests/unit/fd_count.h"
 
 #define SELECTION 5
 #define TARGET 6
 #define WINDOW 7
 #define INCR_ATOM 8
+#define OWNER 9
 
 /* X without X: these take the places of libxcb's. */
 static struct {
 	const char *text; /* in the property that is asked for */
 	xcb_atom_t type;
 	unsigned asked, windows;
+	uint32_t owner_mask; /* of events */
 } x;
+
+xcb_void_cookie_t xcb_change_window_attributes(
+	xcb_connection_t *c, xcb_window_t window, uint32_t mask, const void *values)
+{
+	assert_int_equal(window, OWNER);
+	x.owner_mask = *(const uint32_t *)values;
+	return (xcb_void_cookie_t){0};
+}
 
 uint32_t xcb_generate_id(xcb_connection_t *c)
 {
@@ -85,10 +97,13 @@ static int session_setup(struct session *session, const char *text, xcb_atom_t t
 		.managing = true};
 	session->atoms[ATOM_INCR] = INCR_ATOM;
 	wl_list_init(&session->outgoing);
+	wl_list_init(&session->watches);
+	windows_init(&session->windows);
 	replies_init(&session->replies, session);
 	session->replies.x = session->x;
 	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
-	outgoing_start(session, SELECTION, TARGET, ends[1]);
+	outgoing_start(session, SELECTION, TARGET, OWNER, ends[1]);
+	assert_int_not_equal(x.owner_mask, 0);
 	return ends[0];
 }
 
@@ -99,6 +114,7 @@ static void session_end(struct session *session, int reader)
 	wl_event_loop_destroy(session->loop);
 	close(reader);
 	assert_int_equal(x.windows, 0);
+	assert_int_equal(x.owner_mask, 0);
 }
 
 static void answer(struct session *session)
@@ -127,7 +143,7 @@ static void what_an_owner_has_written_arrives_although_it_has_gone(void **state)
 	struct session session;
 	int reader = session_setup(&session, "text", TARGET);
 	answer(&session);
-	outgoing_owner_gone(&session, SELECTION);
+	outgoing_owner_gone(&session, SELECTION, true);
 	replies_poll(&session.replies);
 	check_pipe(reader, "text");
 	session_end(&session, reader);
@@ -139,10 +155,71 @@ static void pieces_of_an_owner_that_has_gone_are_not_awaited(void **state)
 	struct session session;
 	int reader = session_setup(&session, "size", INCR_ATOM);
 	answer(&session);
-	outgoing_owner_gone(&session, SELECTION);
+	outgoing_owner_gone(&session, SELECTION, true);
 	replies_poll(&session.replies);
 	check_pipe(reader, "");
 	session_end(&session, reader);
+}
+
+/* The owner writes a piece; "" is the end. */
+static void write_piece(struct session *session, const char *text)
+{
+	const xcb_property_notify_event_t event = {
+		.window = WINDOW, .state = XCB_PROPERTY_NEW_VALUE};
+	x.text = text;
+	x.type = TARGET;
+	assert_true(outgoing_property(session, &event));
+	replies_poll(&session->replies);
+}
+
+static void check_pipe_is_empty(int reader)
+{
+	char byte;
+	assert_int_equal(read(reader, &byte, 1), -1);
+	assert_int_equal(errno, EAGAIN);
+}
+
+/* Its reader could not tell a part from the whole. */
+static void pieces_arrive_when_they_are_whole(void **state)
+{
+	int fds = fd_count();
+	struct session session;
+	int reader = session_setup(&session, "size", INCR_ATOM);
+	answer(&session);
+	replies_poll(&session.replies);
+	write_piece(&session, "one ");
+	write_piece(&session, "two");
+	check_pipe_is_empty(reader);
+	/* Another client takes the selection: this one goes on. */
+	outgoing_owner_gone(&session, SELECTION, false);
+	write_piece(&session, " three");
+	check_pipe_is_empty(reader);
+	write_piece(&session, "");
+	outgoing_window_gone(&session, OWNER);
+	for (int i = 0; i < 3; i++)
+		wl_event_loop_dispatch(session.loop, 0);
+	check_pipe(reader, "one two three");
+	session_end(&session, reader);
+	assert_int_equal(fd_count(), fds);
+}
+
+static void of_an_owner_that_dies_in_the_middle_nothing_arrives(void **state)
+{
+	for (int way = 0; way < 2; way++) {
+		struct session session;
+		int reader = session_setup(&session, "size", INCR_ATOM);
+		answer(&session);
+		replies_poll(&session.replies);
+		write_piece(&session, "one ");
+		if (way == 0) {
+			outgoing_owner_gone(&session, SELECTION, true);
+		} else {
+			outgoing_owner_gone(&session, SELECTION, false);
+			outgoing_window_gone(&session, OWNER);
+		}
+		check_pipe(reader, "");
+		session_end(&session, reader);
+	}
 }
 
 static void an_owner_that_goes_without_an_answer_ends_the_paste(void **state)
@@ -150,7 +227,7 @@ static void an_owner_that_goes_without_an_answer_ends_the_paste(void **state)
 	struct session session;
 	int reader = session_setup(&session, "", TARGET);
 	outgoing_ask(&session, SELECTION, 0);
-	outgoing_owner_gone(&session, SELECTION);
+	outgoing_owner_gone(&session, SELECTION, true);
 	check_pipe(reader, "");
 	session_end(&session, reader);
 }
@@ -179,6 +256,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_an_owner_has_written_arrives_although_it_has_gone),
 		cmocka_unit_test(pieces_of_an_owner_that_has_gone_are_not_awaited),
+		cmocka_unit_test(pieces_arrive_when_they_are_whole),
+		cmocka_unit_test(of_an_owner_that_dies_in_the_middle_nothing_arrives),
 		cmocka_unit_test(an_owner_that_goes_without_an_answer_ends_the_paste),
 		cmocka_unit_test(what_nobody_was_asked_for_can_be_refused),
 	};

@@ -1,0 +1,56 @@
+/* Windows of X clients with which something is exchanged. */
+#include "guest-proxy/x11/transfers/watch.h"
+
+#include <stdlib.h>
+
+#include "guest-proxy/x11/windows/window.h"
+
+struct watch {
+	struct wl_list link; /* session::watches */
+	xcb_window_t id;
+	unsigned count;
+};
+
+static struct watch *find(struct session *session, xcb_window_t id)
+{
+	struct watch *watch;
+	wl_list_for_each(watch, &session->watches, link)
+	{
+		if (watch->id == id)
+			return watch;
+	}
+	return NULL;
+}
+
+static void select_events(struct session *session, xcb_window_t id, uint32_t mask)
+{
+	if (session->x && !window_find(session, id))
+		xcb_change_window_attributes(session->x, id, XCB_CW_EVENT_MASK, &mask);
+}
+
+void watch_begin(struct session *session, xcb_window_t id)
+{
+	struct watch *watch = id ? find(session, id) : NULL;
+	if (watch)
+		watch->count++;
+	if (!id || watch)
+		return;
+	watch = calloc(1, sizeof(*watch));
+	if (!watch)
+		return;
+	watch->id = id;
+	watch->count = 1;
+	wl_list_insert(&session->watches, &watch->link);
+	select_events(
+		session, id, XCB_EVENT_MASK_PROPERTY_CHANGE | XCB_EVENT_MASK_STRUCTURE_NOTIFY);
+}
+
+void watch_end(struct session *session, xcb_window_t id)
+{
+	struct watch *watch = id ? find(session, id) : NULL;
+	if (!watch || --watch->count > 0)
+		return;
+	select_events(session, id, XCB_EVENT_MASK_NO_EVENT);
+	wl_list_remove(&watch->link);
+	free(watch);
+}
