@@ -23,7 +23,7 @@
 #include "protocol/base/fd.h"
 #include "protocol/base/monotonic.h"
 #include "protocol/formats/cross_domain.h"
-#include "protocol/relay/registry_probe.h"
+#include "protocol/wire/registry_probe.h"
 
 #define LOG_MODULE "doctor"
 #include "protocol/base/log.h"

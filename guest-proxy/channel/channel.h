@@ -9,7 +9,7 @@
 #include "guest-proxy/channel/channel_blobs.h"
 #include "guest-proxy/channel/channel_counters.h"
 #include "guest-proxy/gpu/gpu.h"
-#include "protocol/relay/wire.h"
+#include "protocol/wire/wire.h"
 
 struct channel;
 

@@ -8,7 +8,7 @@
 
 #include "guest-proxy/channel/channel_counters.h"
 #include "guest-proxy/gpu/gpu.h"
-#include "protocol/relay/wire.h"
+#include "protocol/wire/wire.h"
 
 /*
  * The sizes that the host is asked about are steps of a quarter of the power of two below them, so

@@ -5,7 +5,7 @@
 #include <wayland-server-protocol.h>
 
 #include "protocol/base/fd.h"
-#include "protocol/relay/wire.h"
+#include "protocol/wire/wire.h"
 
 #define DRAIN_BYTES (16 << 20) /* more than a socket holds */
 

@@ -5,7 +5,7 @@
 #ifndef HOST_BRIDGE_CROSS_DOMAIN_BLOB_IDS_H
 #define HOST_BRIDGE_CROSS_DOMAIN_BLOB_IDS_H
 
-#include "host-bridge/gpu/context.h"
+#include "host-bridge/contexts/context.h"
 #include "protocol/formats/cross_domain.h"
 
 #define BLOB_IDS_MAX_IMAGES 4096 /* then the one asked for least recently is forgotten */

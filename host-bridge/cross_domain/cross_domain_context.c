@@ -6,7 +6,7 @@
 #include <wayland-server-protocol.h>
 
 #include "host-bridge/cross_domain/cross_domain_impl.h"
-#include "host-bridge/gpu/given_files.h"
+#include "host-bridge/contexts/given_files.h"
 #define LOG_MODULE "context"
 
 #define LINGER_MS 30000 /* for a reader that takes nothing any more */

@@ -3,7 +3,7 @@
 #define HOST_BRIDGE_CROSS_DOMAIN_CROSS_DOMAIN_CONTEXT_H
 
 #include "host-bridge/cross_domain/pipes.h"
-#include "host-bridge/gpu/context.h"
+#include "host-bridge/contexts/context.h"
 #include "protocol/base/log.h"
 
 struct policy;

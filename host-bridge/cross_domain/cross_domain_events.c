@@ -18,7 +18,7 @@
 
 #include "host-bridge/policy/transfers/policy_gate.h"
 #include "protocol/base/fd.h"
-#include "protocol/relay/wire.h"
+#include "protocol/wire/wire.h"
 #define LOG_MODULE "context"
 
 #define READ_BYTES_WITHOUT_CREDIT 1024

@@ -7,7 +7,7 @@
 #include "host-bridge/cross_domain/cross_domain_context.h"
 #include "host-bridge/cross_domain/guest_stream.h"
 #include "host-bridge/cross_domain/pipes.h"
-#include "host-bridge/gpu/context.h"
+#include "host-bridge/contexts/context.h"
 #include "host-bridge/resources/quota.h"
 #include "protocol/base/log.h"
 

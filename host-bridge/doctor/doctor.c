@@ -25,7 +25,7 @@
 #include "protocol/base/fd.h"
 #include "protocol/base/monotonic.h"
 #include "protocol/relay/interfaces.h"
-#include "protocol/relay/registry_probe.h"
+#include "protocol/wire/registry_probe.h"
 
 #define FILES_WANTED 4096
 #define ANSWER_MS 5000

@@ -20,7 +20,7 @@
 #include <sys/random.h>
 
 #include "host-bridge/gpu/commands.h"
-#include "host-bridge/gpu/given_files.h"
+#include "host-bridge/contexts/given_files.h"
 #include "host-bridge/virtio/udmabuf.h"
 #include "host-bridge/vhost/vhost_user.h"
 #include "host-bridge/vhost/visible_region.h"

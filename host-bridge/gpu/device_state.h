@@ -2,10 +2,10 @@
 #ifndef HOST_BRIDGE_GPU_DEVICE_STATE_H
 #define HOST_BRIDGE_GPU_DEVICE_STATE_H
 
-#include "host-bridge/gpu/context.h"
-#include "host-bridge/gpu/requests.h"
+#include "host-bridge/contexts/context.h"
+#include "host-bridge/contexts/requests.h"
 #include "host-bridge/resources/resources.h"
-#include "host-bridge/gpu/waiting.h"
+#include "host-bridge/contexts/waiting.h"
 #include "protocol/base/log.h"
 
 #define DEVICE_MAX_CONTEXTS 2048

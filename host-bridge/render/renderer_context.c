@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 #include "host-bridge/resources/quota.h"
-#include "host-bridge/gpu/requests.h"
+#include "host-bridge/contexts/requests.h"
 #include "host-bridge/render/renderer_blob.h"
 #include "host-bridge/render/renderer_impl.h"
 #include "protocol/base/bytes.h"

@@ -2,7 +2,7 @@
 #ifndef HOST_BRIDGE_RENDER_RENDERER_CONTEXT_H
 #define HOST_BRIDGE_RENDER_RENDERER_CONTEXT_H
 
-#include "host-bridge/gpu/context.h"
+#include "host-bridge/contexts/context.h"
 #include "host-bridge/render/renderer.h"
 
 struct renderer_context_kind {

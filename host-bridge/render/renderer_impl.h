@@ -5,7 +5,7 @@
 #ifndef HOST_BRIDGE_RENDER_RENDERER_IMPL_H
 #define HOST_BRIDGE_RENDER_RENDERER_IMPL_H
 
-#include "host-bridge/gpu/context.h"
+#include "host-bridge/contexts/context.h"
 #include "host-bridge/render/renderer_link.h"
 #include "protocol/base/log.h"
 

@@ -6,7 +6,7 @@
 #define HOST_BRIDGE_RESOURCES_RESOURCES_H
 
 #include "host-bridge/resources/resource.h"
-#include "protocol/relay/wire.h"
+#include "protocol/wire/wire.h"
 
 /* @memory and @region are borrowed. */
 void resource_table_init(

@@ -24,7 +24,7 @@
 #define PROTOCOL_RELAY_RELAY_H
 
 #include "protocol/relay/interfaces.h"
-#include "protocol/relay/wire.h"
+#include "protocol/wire/wire.h"
 
 enum relay_end {
 	RELAY_DOWN,

@@ -3,7 +3,7 @@
  * and answers on the backend's channel, against the backend with a device that echoes. Run it
  * with -close_fd_mask=2: the log is long.
  */
-#include "host-bridge/gpu/given_files.h"
+#include "host-bridge/contexts/given_files.h"
 #include "host-bridge/vhost/vhost_user.h"
 
 #include <fcntl.h>

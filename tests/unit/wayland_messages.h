@@ -8,7 +8,7 @@
 
 #include "protocol/relay/interfaces.h"
 #include "protocol/relay/relay.h"
-#include "protocol/relay/wire.h"
+#include "protocol/wire/wire.h"
 
 #define ARGS(...) ((const union wire_arg[WIRE_MAX_ARGS]){__VA_ARGS__})
 

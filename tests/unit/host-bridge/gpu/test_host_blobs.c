@@ -5,7 +5,7 @@
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 
-#include "host-bridge/gpu/given_files.h"
+#include "host-bridge/contexts/given_files.h"
 #include "host-bridge/resources/quota.h"
 #include "protocol/base/monotonic.h"
 #include "tests/unit/device_world.h"

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "host-bridge/gpu/waiting.h"
+#include "host-bridge/contexts/waiting.h"
 #include "protocol/formats/cross_domain.h"
 #include "tests/unit/render_rig.h"
 

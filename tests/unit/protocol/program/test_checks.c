@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "protocol/base/bytes.h"
-#include "protocol/relay/registry_probe.h"
+#include "protocol/wire/registry_probe.h"
 #include "tests/unit/fd_count.h"
 
 static int capture(const char *script, int timeout_ms, char *output, size_t size)

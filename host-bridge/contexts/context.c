@@ -1,5 +1,5 @@
 /* What contexts ask of the device. */
-#include "host-bridge/gpu/context.h"
+#include "host-bridge/contexts/context.h"
 
 #include "protocol/base/monotonic.h"
 

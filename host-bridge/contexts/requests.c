@@ -1,5 +1,5 @@
 /* Requests that are kept, and the order in which answers are put on the used ring. */
-#include "host-bridge/gpu/requests.h"
+#include "host-bridge/contexts/requests.h"
 
 #include <errno.h>
 #include <stdlib.h>

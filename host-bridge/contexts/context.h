@@ -1,6 +1,6 @@
 /* The interface between the device and its contexts, whatever their kind. */
-#ifndef HOST_BRIDGE_GPU_CONTEXT_H
-#define HOST_BRIDGE_GPU_CONTEXT_H
+#ifndef HOST_BRIDGE_CONTEXTS_CONTEXT_H
+#define HOST_BRIDGE_CONTEXTS_CONTEXT_H
 
 #include "host-bridge/resources/rate.h"
 #include "host-bridge/resources/resources.h"

@@ -1,11 +1,11 @@
 /* Answers to the commands of the control queue, at once or later: see struct request in context.h.
  */
-#ifndef HOST_BRIDGE_GPU_REQUESTS_H
-#define HOST_BRIDGE_GPU_REQUESTS_H
+#ifndef HOST_BRIDGE_CONTEXTS_REQUESTS_H
+#define HOST_BRIDGE_CONTEXTS_REQUESTS_H
 
 #include <linux/virtio_gpu.h>
 
-#include "host-bridge/gpu/context.h"
+#include "host-bridge/contexts/context.h"
 #include "host-bridge/virtio/virtqueue.h"
 
 /*

@@ -2,8 +2,8 @@
  * Wayland messages as bytes: one walker over the scanner's signatures that checks and decodes,
  * and its inverse. Object ids are plain numbers here; what they stand for is relay.h's business.
  */
-#ifndef PROTOCOL_RELAY_WIRE_H
-#define PROTOCOL_RELAY_WIRE_H
+#ifndef PROTOCOL_WIRE_WIRE_H
+#define PROTOCOL_WIRE_WIRE_H
 
 #include <stdbool.h>
 #include <stddef.h>

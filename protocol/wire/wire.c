@@ -1,5 +1,5 @@
 /* Wayland messages as bytes: checked and decoded, and encoded again. */
-#include "protocol/relay/wire.h"
+#include "protocol/wire/wire.h"
 
 #include <assert.h>
 #include <errno.h>

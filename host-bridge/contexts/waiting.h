@@ -3,8 +3,8 @@
  * kind keeps to a rate. The order of the commands of a context, and of those about a resource, is
  * kept; all other commands overtake them.
  */
-#ifndef HOST_BRIDGE_GPU_WAITING_H
-#define HOST_BRIDGE_GPU_WAITING_H
+#ifndef HOST_BRIDGE_CONTEXTS_WAITING_H
+#define HOST_BRIDGE_CONTEXTS_WAITING_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
-/* protocol/relay/wire.c */
-#include "protocol/relay/wire.h"
+/* protocol/wire/wire.c */
+#include "protocol/wire/wire.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,10 +1,10 @@
 /* Files that the frontend has given the device. */
-#include "host-bridge/gpu/given_files.h"
+#include "host-bridge/contexts/given_files.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "host-bridge/gpu/context.h"
+#include "host-bridge/contexts/context.h"
 #include "host-bridge/resources/quota.h"
 #include "protocol/base/fd.h"
 

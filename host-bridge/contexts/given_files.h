@@ -2,8 +2,8 @@
  * Files that the frontend has given the device (VHOST_USER_GIVE_FILE), until the guest makes blobs
  * of them. They are never mapped here.
  */
-#ifndef HOST_BRIDGE_GPU_GIVEN_FILES_H
-#define HOST_BRIDGE_GPU_GIVEN_FILES_H
+#ifndef HOST_BRIDGE_CONTEXTS_GIVEN_FILES_H
+#define HOST_BRIDGE_CONTEXTS_GIVEN_FILES_H
 
 #include <stdint.h>
 

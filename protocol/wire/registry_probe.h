@@ -2,8 +2,8 @@
  * Asks a compositor which globals it has, with the two requests that it takes. For `doctor`; the
  * caller carries the bytes.
  */
-#ifndef PROTOCOL_RELAY_REGISTRY_PROBE_H
-#define PROTOCOL_RELAY_REGISTRY_PROBE_H
+#ifndef PROTOCOL_WIRE_REGISTRY_PROBE_H
+#define PROTOCOL_WIRE_REGISTRY_PROBE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,10 +1,10 @@
 /* Commands that cannot be executed yet. */
-#include "host-bridge/gpu/waiting.h"
+#include "host-bridge/contexts/waiting.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "host-bridge/gpu/context.h"
+#include "host-bridge/contexts/context.h"
 #include "host-bridge/resources/rate.h"
 #include "host-bridge/resources/resources.h"
 #include "protocol/base/bytes.h"

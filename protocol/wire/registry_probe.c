@@ -1,12 +1,12 @@
 /* Asks a compositor which globals it has. */
-#include "protocol/relay/registry_probe.h"
+#include "protocol/wire/registry_probe.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <wayland-server-protocol.h>
 
 #include "protocol/base/bytes.h"
-#include "protocol/relay/wire.h"
+#include "protocol/wire/wire.h"
 
 #define REGISTRY 2
 #define CALLBACK 3
