@@ -6,7 +6,8 @@
 #define PROTOCOL_RELAY_OBJECTS_H
 
 #include "protocol/base/id_map.h"
-#include "protocol/relay/relay.h"
+#include "protocol/relay/relay_object.h"
+#include "protocol/wire/wire.h"
 
 /* What the relay keeps beside what hooks see. */
 struct object {

@@ -6,6 +6,7 @@
 
 #include "protocol/relay/globals.h"
 #include "protocol/relay/objects.h"
+#include "protocol/relay/relay.h"
 
 #define RELAY_FAILURE_BYTES 512
 
