@@ -23,6 +23,7 @@
 
 #define LOG_MODULE "guest"
 #include "protocol/base/log.h"
+#include "protocol/base/shared_write.h"
 
 #define EXIT_USAGE 2
 #define FINISH_MS                                                                                  \
@@ -351,6 +352,7 @@ int main(int argc, char **argv)
 		return guest.child.status ? guest.child.status : EXIT_FAILURE;
 	}
 	guest.running = true;
+	shared_write_prepare();
 	/* EINTR: a debugger came or went. */
 	while (guest.running && (wl_event_loop_dispatch(guest.loop, -1) >= 0 || errno == EINTR))
 		;

@@ -21,6 +21,7 @@
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
+#include "protocol/base/shared_write.h"
 #include "protocol/program/service.h"
 
 #define LOG_MODULE "host"
@@ -175,6 +176,7 @@ static bool run_host(struct host *host)
 	service_notify(&host->service, "READY=1\nSTATUS=Serving %s",
 		host->settings.policy.vm_name ? host->settings.policy.vm_name
 					      : "a machine without a name");
+	shared_write_prepare();
 	while (!host->quit) {
 		if (wl_event_loop_dispatch(host->loop, -1) < 0 && errno != EINTR) {
 			log_err("waiting for events: %s", strerror(errno));

@@ -2,8 +2,8 @@
  * Pipes between a client and the host.
  *
  * The fd that a client wants to be written to may be anything: a pipe, a socket, a file, /dev/null.
- * Writing never blocks, and does not change the flags of the client's open file description: a pipe
- * is opened again, and a socket is written to with MSG_DONTWAIT.
+ * Writing never blocks, and does not change the flags of the client's open file description
+ * (shared_write); a terminal is opened again.
  */
 #include "guest-proxy/connection/transfer.h"
 
@@ -31,8 +31,7 @@ struct read_pipe {
 	struct wl_list link; /* transfers::read_pipes */
 	struct transfers *transfers;
 	uint32_t id;
-	int fd; /* -1: nobody reads it any more; bytes are dropped */
-	bool is_socket;
+	int fd;                         /* -1: nobody reads it any more; bytes are dropped */
 	bool hang_up;                   /* nothing follows what is queued */
 	struct wl_event_source *source; /* NULL for files, which need not be waited for */
 	struct byte_queue queue;
@@ -167,8 +166,7 @@ static size_t read_pipe_drain(struct read_pipe *pipe)
 {
 	struct byte_queue *queue = &pipe->queue;
 	size_t before = byte_queue_size(queue);
-	int result = pipe->is_socket ? byte_queue_send(queue, pipe->fd)
-				     : byte_queue_write(queue, pipe->fd);
+	int result = byte_queue_write(queue, pipe->fd);
 	size_t done = before - byte_queue_size(queue);
 	pipe->transfers->queued_bytes -= done;
 	account(pipe, done);
@@ -254,35 +252,26 @@ void transfers_pipe_data(
 	}
 }
 
-/*
- * A non-blocking fd to write to, from the client's @fd (taken). -1 if it cannot be written to. A
- * pipe or terminal is opened again, as O_NONBLOCK would hold for all that share the client's open
- * file description.
- */
-static int open_for_writing(int fd, bool *is_socket)
+/* What to write to, from the client's @fd (taken). -1 if it cannot be written to. */
+static int open_for_writing(int fd)
 {
 	struct stat status;
 	int flags = fcntl(fd, F_GETFL);
-	*is_socket = false;
-	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY || fstat(fd, &status) < 0)
-		goto refuse;
-	*is_socket = S_ISSOCK(status.st_mode);
-	if (*is_socket || S_ISREG(status.st_mode) || (flags & O_NONBLOCK))
-		return fd;
-	char path[64];
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	int again = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (again >= 0) {
-		close(fd);
-		return again;
-	}
-	if (errno == ENXIO || fd_set_nonblock(fd) < 0) /* ENXIO: a pipe without readers */
-		goto refuse;
-	return fd;
 
-refuse:
-	fd_close(&fd);
-	return -1;
+	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY || fstat(fd, &status) < 0) {
+		fd_close(&fd);
+		return -1;
+	}
+	if (S_ISCHR(status.st_mode)) {
+		char path[64];
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		int own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		if (own >= 0) {
+			close(fd);
+			return own;
+		}
+	}
+	return fd;
 }
 
 /* receive(mime_type, fd) of all kinds of offers */
@@ -301,7 +290,7 @@ static enum relay_verdict handle_receive(struct relay_message *message)
 			"no memory for a transfer");
 	pipe->transfers = transfers;
 	pipe->id = channel_new_read_pipe(connection->channel);
-	pipe->fd = open_for_writing(handle->fd, &pipe->is_socket);
+	pipe->fd = open_for_writing(handle->fd);
 	byte_queue_init(&pipe->queue, QUEUE_MAX_BYTES);
 	/* Errors are always watched for. Files have none, and take what is written at once. */
 	if (pipe->fd >= 0)

@@ -103,6 +103,7 @@ static const struct filter_rule allowed_calls[] = {
 	ALLOW(shutdown),
 	ALLOW(sigaltstack),
 	ALLOW(signalfd4),
+	ALLOW(splice),
 	/* To renderers' processes; datagrams could go to addresses. */
 	{SCMP_SYS(socketpair), 0, 2,
 		{{0, SCMP_CMP_EQ, AF_UNIX, 0},

@@ -287,7 +287,7 @@ int pipes_open_read(struct pipes *pipes, uint32_t id)
 int pipes_add_write(struct pipes *pipes, uint32_t id, int fd)
 {
 	struct pipe *pipe;
-	int err = pipes->by_id.count < PIPES_MAX ? fd_set_nonblock(fd) : -EMFILE;
+	int err = pipes->by_id.count < PIPES_MAX ? 0 : -EMFILE;
 	if (err == 0)
 		err = pipe_create(pipes, id, false, fd, &pipe);
 	if (err < 0)
@@ -371,6 +371,10 @@ static int flush_queue(struct pipe *pipe)
 	size_t before = byte_queue_size(&pipe->queue);
 	int err = byte_queue_write(&pipe->queue, pipe->fd);
 	count_queued(pipe->pipes, 0, before - byte_queue_size(&pipe->queue));
+	if (err == -EOPNOTSUPP)
+		log_limited(LOG_LEVEL_WARN,
+			"a pipe is no pipe, socket or file: nothing can be "
+			"written to it without waiting");
 	return err;
 }
 

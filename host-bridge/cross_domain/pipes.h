@@ -72,7 +72,8 @@ bool pipes_has(const struct pipes *pipes, uint32_t id);
  */
 int pipes_open_read(struct pipes *pipes, uint32_t id);
 
-/* A new write pipe, @id not in use: takes @fd, also on error. 0, -EMFILE, -EDQUOT, -ENOMEM. */
+/* A new write pipe, @id not in use: takes @fd, whose flags stay as they are, also on error. 0,
+ * -EMFILE, -EDQUOT, -ENOMEM. */
 int pipes_add_write(struct pipes *pipes, uint32_t id, int fd);
 
 /* Whether pipes_read has something to say. */

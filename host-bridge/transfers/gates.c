@@ -86,7 +86,7 @@ int gate_open(struct wl_list *gates, struct wl_event_loop *loop, int out, uint64
 	int ends[2] = {-1, -1};
 	struct stat status = {0};
 
-	if (!gate || fd_set_nonblock(out) < 0 || pipe2(ends, O_CLOEXEC) < 0) {
+	if (!gate || pipe2(ends, O_CLOEXEC) < 0) {
 		free(gate);
 		close(out);
 		listener->closed(data, false);

@@ -13,10 +13,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
+#include "protocol/base/shared_write.h"
 
 #define FIRST_FDS 16
 /* An empty queue that had grown past this gives its memory back. */
@@ -180,11 +180,9 @@ int byte_queue_write(struct byte_queue *queue, int fd)
 {
 	assert(queue->n_fds == 0);
 	while (byte_queue_size(queue) > 0) {
-		ssize_t n = write(fd, byte_queue_data(queue), byte_queue_size(queue));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) /* a device that takes nothing would be tried for ever */
-			return n < 0 ? -errno : -EIO;
+		ssize_t n = shared_write(fd, byte_queue_data(queue), byte_queue_size(queue));
+		if (n < 0)
+			return (int)n;
 		byte_queue_take(queue, (size_t)n);
 	}
 	return 0;

@@ -61,7 +61,10 @@ void byte_queue_undo(struct byte_queue *queue, size_t n);
  */
 int byte_queue_send(struct byte_queue *queue, int socket);
 
-/* As byte_queue_send for a non-blocking pipe or a file; there are no fds in the queue. */
+/*
+ * As byte_queue_send for a pipe, a socket or a file that others share, whose flags do not matter
+ * and stay (shared_write); there are no fds in the queue.
+ */
 int byte_queue_write(struct byte_queue *queue, int fd);
 
 #endif

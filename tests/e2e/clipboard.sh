@@ -113,7 +113,7 @@ paste_ten_GUEST() {
 # The guest's one command is the copying one. It ends when the last bytes are on their way, long before the
 # host's reader, who takes 64 KiB every 0.7 s, has them all.
 test_slow_reader() {
-    local type=application/x-wayferry-slow
+    local type=application/x-wayferry-slow paste
     SELECTION='' clipboard_start
     content 1000000
     bridge_start_host host single
@@ -122,13 +122,25 @@ test_slow_reader() {
         --vhost-user "$XDG_RUNTIME_DIR/single.gpu" -- \
         sh -c 'exec wl-copy --foreground --paste-once --type "$2" <"$1"' sh "$WORK/content" "$type"
     until_true 20 offers_type host "$type" || fail "the selection does not arrive"
-    WAYLAND_DISPLAY=host limited 60 wl-paste --no-newline --type "$type" | read_slowly >"$WORK/pasted"
+    WAYLAND_DISPLAY=host limited 60 wl-paste --no-newline --type "$type" | read_slowly >"$WORK/pasted" &
+    paste=$!
+    until_true 20 has_blocking_pipe "${PID[single-host]}" || fail "the reader's pipe is not as its programs made it"
+    wait "$paste"
     cmp "$WORK/content" "$WORK/pasted" || fail "the contents differ"
     until_true 10 not alive "${PID[single-guest]}" || fail "wayferry-guest does not end with its command"
     stop single-guest
     [ "$STOP_STATUS" = 0 ] || fail "wayferry-guest ended with status $STOP_STATUS"
     stop single-host
     SELECTION='' clipboard_end
+}
+
+# has_blocking_pipe PID: it has the writing end of a pipe, and has not set O_NONBLOCK for all who share it.
+has_blocking_pipe() {
+    local fd
+    for fd in "/proc/$1/fd"/*; do
+        [[ $(readlink "$fd") = pipe:* ]] && grep -q '^flags:.*[0-37][0-7]\{2\}1$' "/proc/$1/fdinfo/${fd##*/}" 2>/dev/null && return 0
+    done
+    return 1
 }
 
 read_slowly() {

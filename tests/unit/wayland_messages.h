@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <string.h>
 
+#include "protocol/base/shared_write.h"
 #include "protocol/relay/interfaces.h"
 #include "protocol/relay/relay.h"
 #include "protocol/wire/wire.h"
@@ -87,6 +88,7 @@ static inline uint32_t captured_take(struct captured *captured, enum relay_end f
 static inline size_t count_fds(void)
 {
 	size_t n = 0;
+	shared_write_prepare(); /* its fds stay */
 	DIR *directory = opendir("/proc/self/fd");
 	assert(directory);
 	while (readdir(directory))

@@ -26,6 +26,7 @@
 
 #define LOG_MODULE "x11"
 #include "protocol/base/log.h"
+#include "protocol/base/shared_write.h"
 
 #define OUTGOING_MAX 64
 #define PIECE_BYTES (256 << 10)
@@ -164,11 +165,9 @@ static int handle_writable(int fd, uint32_t mask, void *data)
 	struct outgoing *outgoing = data;
 	touch(outgoing);
 	while (outgoing->piece && outgoing->written_bytes < outgoing->piece_bytes) {
-		ssize_t n = write(outgoing->fd, outgoing->piece + outgoing->written_bytes,
+		ssize_t n = shared_write(outgoing->fd, outgoing->piece + outgoing->written_bytes,
 			outgoing->piece_bytes - outgoing->written_bytes);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN) {
+		if (n == -EAGAIN) {
 			wl_event_source_fd_update(outgoing->source, WL_EVENT_WRITABLE);
 			return 0;
 		}
@@ -296,9 +295,7 @@ void outgoing_start(struct session *session, xcb_atom_t selection, xcb_atom_t ta
 	xcb_create_window(session->x, XCB_COPY_FROM_PARENT, outgoing->window, session_root(session),
 		0, 0, 1, 1, 0, XCB_WINDOW_CLASS_INPUT_ONLY, XCB_COPY_FROM_PARENT, XCB_CW_EVENT_MASK,
 		&mask);
-	if (fd_set_nonblock(fd) == 0)
-		outgoing->source =
-			wl_event_loop_add_fd(session->loop, fd, 0, handle_writable, outgoing);
+	outgoing->source = wl_event_loop_add_fd(session->loop, fd, 0, handle_writable, outgoing);
 	if (!outgoing->source)
 		destroy(outgoing);
 }

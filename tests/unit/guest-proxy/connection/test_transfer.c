@@ -17,6 +17,7 @@
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "tests/unit/fake_channel.h"
+#include "tests/unit/fd_count.h"
 #include "tests/unit/wayland_rig.h"
 
 #define OFFER WIRE_SERVER_ID_START
@@ -25,15 +26,7 @@ static struct connection connection;
 static struct relay_hooks *hooks;
 static struct rig_peer client, compositor;
 static struct wire_handle last_handle; /* of what the compositor got */
-static unsigned fds_before;
-
-static unsigned count_fds(void)
-{
-	unsigned n = 0;
-	for (int fd = 0; fd < 1024; fd++)
-		n += fcntl(fd, F_GETFD) >= 0;
-	return n;
-}
+static int fds_before;
 
 static void wake(struct connection *woken)
 {
@@ -54,7 +47,7 @@ static const struct relay_ops ops = {.send = handle_send};
 static int setup(void **state)
 {
 	static const struct relay_hook *const tables[] = {transfer_hooks, NULL};
-	fds_before = count_fds();
+	fds_before = fd_count();
 	signal(SIGPIPE, SIG_IGN); /* as main does */
 	rig_peer_init(&client, RELAY_DOWN, NULL, NULL);
 	rig_peer_init(&compositor, RELAY_UP, NULL, NULL);
@@ -87,7 +80,7 @@ static int teardown(void **state)
 	channel_destroy(connection.channel);
 	wl_event_loop_destroy(connection.loop);
 	relay_hooks_destroy(hooks);
-	assert_int_equal(count_fds(), fds_before);
+	assert_int_equal(fd_count(), fds_before);
 	return 0;
 }
 

@@ -370,6 +370,25 @@ static void a_write_pipe_may_be_a_file(void **state)
 	unlink(path);
 }
 
+/* Others have the writing end, too: it blocks for them, and never for us. */
+static void a_pipe_that_others_share_stays_as_it_is(void **state)
+{
+	static uint8_t bytes[100000];
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	assert_int_equal(pipes_add_write(&t.pipes, 2, fd_dup(ends[1])), 0);
+	assert_int_equal(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
+	assert_int_equal(pipes_write(&t.pipes, 2, bytes, sizeof(bytes), true), -EAGAIN);
+	assert_int_equal(t.pipes.queued_bytes, sizeof(bytes) - 65536);
+	close(ends[1]);
+	size_t n = 0;
+	for (ssize_t got; (got = read(ends[0], bytes, 10000)) > 0; n += (size_t)got)
+		wl_event_loop_dispatch(t.loop, 0);
+	assert_int_equal(n, sizeof(bytes));
+	close(ends[0]);
+}
+
 static void there_are_not_more_than_their_bound(void **state)
 {
 	int fds[PIPES_MAX];
@@ -610,6 +629,7 @@ int main(void)
 		TEST(contents_that_are_not_all_are_told_of),
 		TEST(a_guest_can_only_hang_up_on_a_read_pipe),
 		TEST(a_write_pipe_may_be_a_file),
+		TEST(a_pipe_that_others_share_stays_as_it_is),
 		TEST(there_are_not_more_than_their_bound),
 		DRAIN_TEST(what_is_owed_to_a_reader_outlives_the_context),
 		DRAIN_TEST(pipes_of_contexts_with_the_same_ids_outlive_them),

@@ -1,7 +1,6 @@
 /* protocol/base/byte_queue.c */
 #include "protocol/base/byte_queue.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -16,29 +15,20 @@
 #include <cmocka.h>
 
 #include "protocol/base/fd.h"
+#include "tests/unit/fd_count.h"
 
 #define MAX_BYTES (1 << 20)
 
 struct world {
 	struct byte_queue queue;
 	int ends[2];
-	size_t open_fds;
+	int open_fds;
 };
-
-static size_t count_fds(void)
-{
-	size_t n = 0;
-	DIR *dir = opendir("/proc/self/fd");
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
 
 static int set_up(void **state)
 {
 	struct world *world = calloc(1, sizeof(*world));
-	world->open_fds = count_fds();
+	world->open_fds = fd_count();
 	assert_int_equal(
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, world->ends), 0);
 	byte_queue_init(&world->queue, MAX_BYTES);
@@ -52,7 +42,7 @@ static int tear_down(void **state)
 	byte_queue_clear(&world->queue);
 	fd_close(&world->ends[0]);
 	fd_close(&world->ends[1]);
-	assert_int_equal(count_fds(), world->open_fds);
+	assert_int_equal(fd_count(), world->open_fds);
 	free(world);
 	return 0;
 }

@@ -1,0 +1,179 @@
+/* protocol/base/shared_write.c */
+#include "protocol/base/shared_write.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/unit/fd_count.h"
+
+static int fds;
+static uint8_t bytes[1 << 20];
+
+static int set_up(void **state)
+{
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 7 / 5);
+	fds = fd_count();
+	alarm(20); /* a write that blocks */
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	alarm(0);
+	return fd_count() == fds ? 0 : -1;
+}
+
+static bool is_writable(int fd)
+{
+	struct pollfd events = {.fd = fd, .events = POLLOUT};
+	return poll(&events, 1, 0) > 0 && (events.revents & POLLOUT);
+}
+
+/* Writes until nothing more is taken; returns how much. */
+static size_t fill(int fd)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while ((n = shared_write(fd, bytes + done, sizeof(bytes) - done)) > 0)
+		done += (size_t)n;
+	assert_int_equal(n, -EAGAIN);
+	assert_false(is_writable(fd));
+	return done;
+}
+
+static void expect_passage(int in, int out)
+{
+	static uint8_t got[sizeof(bytes)];
+	size_t sent = fill(out), received = 0;
+
+	while (received < sizeof(bytes)) {
+		ssize_t n = read(in, got + received, 30000);
+		assert_true(n > 0);
+		received += (size_t)n;
+		while (sent < sizeof(bytes) &&
+			(n = shared_write(out, bytes + sent, sizeof(bytes) - sent)) > 0)
+			sent += (size_t)n;
+	}
+	assert_memory_equal(got, bytes, sizeof(bytes));
+}
+
+static void a_pipe_takes_what_it_has_room_for_and_keeps_its_flags(void **state)
+{
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	expect_passage(ends[0], ends[1]);
+	assert_int_equal(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* Somebody else writes to it, too: between a poll and a write of ours as well. */
+static void a_pipe_that_others_have_filled_does_not_block(void **state)
+{
+	int ends[2];
+	char byte;
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	for (int i = 0; i < 65536 / 4096; i++)
+		assert_int_equal(write(ends[1], bytes, 4096), 4096);
+	assert_int_equal(shared_write(ends[1], "x", 1), -EAGAIN);
+	for (int i = 0; i < 4096; i++)
+		assert_int_equal(read(ends[0], &byte, 1), 1);
+	assert_int_equal(shared_write(ends[1], "x", 1), 1);
+	/* What did not fit has not come into somebody else's pipe later. */
+	for (int i = 4096; i < 65536; i++)
+		assert_int_equal(read(ends[0], &byte, 1), 1);
+	assert_int_equal(read(ends[0], &byte, 1), 1);
+	assert_int_equal(byte, 'x');
+	close(ends[1]);
+	assert_int_equal(read(ends[0], &byte, 1), 0);
+	close(ends[0]);
+}
+
+static void a_pipe_without_readers_is_an_error(void **state)
+{
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	close(ends[0]);
+	assert_int_equal(shared_write(ends[1], "x", 1), -EPIPE);
+	close(ends[1]);
+}
+
+static void a_socket_takes_what_it_has_room_for_and_keeps_its_flags(void **state)
+{
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	expect_passage(ends[0], ends[1]);
+	assert_int_equal(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
+	close(ends[0]);
+	assert_int_equal(shared_write(ends[1], "x", 1), -EPIPE);
+	close(ends[1]);
+}
+
+static void files_and_the_null_device_take_all(void **state)
+{
+	int file = memfd_create("file", MFD_CLOEXEC),
+	    null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	assert_int_equal(shared_write(file, bytes, sizeof(bytes)), sizeof(bytes));
+	assert_int_equal(shared_write(null, bytes, sizeof(bytes)), sizeof(bytes));
+	close(file);
+	close(null);
+}
+
+static void a_terminal_is_written_to_only_if_it_does_not_block(void **state)
+{
+	int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	assert_true(terminal >= 0);
+	assert_int_equal(shared_write(terminal, "x", 1), -EOPNOTSUPP);
+	fcntl(terminal, F_SETFL, O_NONBLOCK);
+	assert_int_equal(shared_write(terminal, "x", 1), 1);
+	close(terminal);
+}
+
+static void what_cannot_be_written_to_is_an_error(void **state)
+{
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	assert_int_equal(shared_write(ends[0], "x", 1), -EBADF);
+	assert_int_equal(shared_write(-1, "x", 1), -EBADF);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_pipe_takes_what_it_has_room_for_and_keeps_its_flags),
+		TEST(a_pipe_that_others_have_filled_does_not_block),
+		TEST(a_pipe_without_readers_is_an_error),
+		TEST(a_socket_takes_what_it_has_room_for_and_keeps_its_flags),
+		TEST(files_and_the_null_device_take_all),
+		TEST(a_terminal_is_written_to_only_if_it_does_not_block),
+		TEST(what_cannot_be_written_to_is_an_error),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
