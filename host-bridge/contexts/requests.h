@@ -55,7 +55,7 @@ uint32_t command_response(int err);
 struct virtio_gpu_ctrl_hdr response_header(
 	const struct virtio_gpu_ctrl_hdr *command, uint32_t type);
 
-#define REQUEST_MAX_ANSWER_BYTES sizeof(struct virtio_gpu_resp_map_info)
+#define REQUEST_MAX_ANSWER_BYTES sizeof(struct virtio_gpu_resp_edid)
 
 /*
  * A request that @context, or the device itself (NULL), may keep, for the command in @chain. NULL

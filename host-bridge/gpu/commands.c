@@ -9,15 +9,6 @@
 
 #define MAX_RINGS 64 /* virtio 1.3, 5.7.6.7: ring_idx is below it */
 
-static uint32_t get_display_info(struct command *command)
-{
-	/* One scanout (kernel 6.1 wants one), every mode disabled: all zeroes. */
-	command->out_bytes = sizeof(command->out.display_info);
-	return VIRTIO_GPU_RESP_OK_DISPLAY_INFO;
-}
-
-/* --- the table --- */
-
 struct command_description {
 	uint32_t type;
 	const char *name;
@@ -30,7 +21,9 @@ struct command_description {
 
 static const struct command_description control_commands[] = {
 	{VIRTIO_GPU_CMD_GET_DISPLAY_INFO, "GET_DISPLAY_INFO", sizeof(struct virtio_gpu_ctrl_hdr),
-		get_display_info, 0},
+		command_get_display_info, 0},
+	{VIRTIO_GPU_CMD_GET_EDID, "GET_EDID", sizeof(struct virtio_gpu_cmd_get_edid),
+		command_get_edid, 0},
 	{VIRTIO_GPU_CMD_RESOURCE_CREATE_2D, "RESOURCE_CREATE_2D",
 		sizeof(struct virtio_gpu_resource_create_2d), command_resource_create_2d,
 		RESOURCE_AT(resource_create_2d)},
@@ -102,7 +95,7 @@ static const struct command_description cursor_commands[] = {
 		command_cursor, 0},
 };
 
-/* NULL: it is unknown, or was not offered (GET_EDID). */
+/* NULL: it is unknown, or was not offered. */
 static const struct command_description *find_description(
 	const struct command_description *table, size_t n, uint32_t type)
 {

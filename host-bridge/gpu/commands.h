@@ -34,11 +34,13 @@ struct command {
 		struct virtio_gpu_resource_create_3d create_3d;
 		struct virtio_gpu_transfer_host_3d transfer_3d;
 		struct virtio_gpu_update_cursor cursor;
+		struct virtio_gpu_cmd_get_edid get_edid;
 	} in;
 	size_t out_bytes; /* of the answer; a handler that has more than the header says so */
 	union {
 		struct virtio_gpu_ctrl_hdr hdr;
 		struct virtio_gpu_resp_display_info display_info;
+		struct virtio_gpu_resp_edid edid;
 		struct virtio_gpu_resp_capset_info capset_info;
 		struct {
 			struct virtio_gpu_ctrl_hdr hdr;
@@ -93,10 +95,16 @@ uint32_t command_resource_assign_uuid(struct command *command);
 uint32_t command_resource_create_blob(struct command *command);
 uint32_t command_resource_map_blob(struct command *command);
 uint32_t command_resource_unmap_blob(struct command *command);
+uint32_t command_transfer_to_host_2d(struct command *command);
+/* Whether @r, not empty, lies in the resource; blobs have no size in pixels. */
+bool command_rect_fits(const struct resource *resource, const struct virtio_gpu_rect *r);
+
+/* In commands_console.c */
+uint32_t command_get_display_info(struct command *command);
+uint32_t command_get_edid(struct command *command);
 uint32_t command_set_scanout(struct command *command);
 uint32_t command_set_scanout_blob(struct command *command);
 uint32_t command_resource_flush(struct command *command);
-uint32_t command_transfer_to_host_2d(struct command *command);
 uint32_t command_cursor(struct command *command);
 
 #endif

@@ -1,17 +1,16 @@
-/* Commands about resources: what guest kernels make at probe (nothing is shown of it), and blobs.
- */
+/* Commands about resources: 2D ones, and blobs. */
 #include "host-bridge/gpu/commands.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
+#include "host-bridge/console/pixel_layout.h"
 #include "host-bridge/resources/page_list.h"
 #include "host-bridge/virtio/guest_memory.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 
 #define MAX_2D_PX 16384
-#define N_SCANOUTS 1
 
 /* --- guest pages --- */
 
@@ -149,25 +148,7 @@ void command_backings_drop(struct device_state *state)
 
 /* --- 2D --- */
 
-static bool format_known(uint32_t format)
-{
-	switch (format) {
-	case VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM:
-	case VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM:
-	case VIRTIO_GPU_FORMAT_A8R8G8B8_UNORM:
-	case VIRTIO_GPU_FORMAT_X8R8G8B8_UNORM:
-	case VIRTIO_GPU_FORMAT_R8G8B8A8_UNORM:
-	case VIRTIO_GPU_FORMAT_X8B8G8R8_UNORM:
-	case VIRTIO_GPU_FORMAT_A8B8G8R8_UNORM:
-	case VIRTIO_GPU_FORMAT_R8G8B8X8_UNORM:
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* Whether @r, not empty, lies in the resource; blobs have no size in pixels. */
-static bool rect_fits(const struct resource *resource, const struct virtio_gpu_rect *r)
+bool command_rect_fits(const struct resource *resource, const struct virtio_gpu_rect *r)
 {
 	return resource->kind != RESOURCE_2D ||
 		(r->width > 0 && r->height > 0 && range_fits(r->x, r->width, resource->width) &&
@@ -179,7 +160,7 @@ uint32_t command_resource_create_2d(struct command *command)
 	const struct virtio_gpu_resource_create_2d *in = &command->in.create_2d;
 	struct resource *resource;
 
-	if (!format_known(in->format) || in->width == 0 || in->height == 0 ||
+	if (!pixel_layout_known(in->format) || in->width == 0 || in->height == 0 ||
 		in->width > MAX_2D_PX || in->height > MAX_2D_PX)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	int err = resource_create(&command->state->resources, in->resource_id, RESOURCE_2D,
@@ -226,62 +207,9 @@ uint32_t command_transfer_to_host_2d(struct command *command)
 
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	if (resource->kind != RESOURCE_2D || resource->n_pages == 0 || !rect_fits(resource, &in->r))
+	if (resource->kind != RESOURCE_2D || resource->n_pages == 0 ||
+		!command_rect_fits(resource, &in->r))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	return VIRTIO_GPU_RESP_OK_NODATA;
-}
-
-/* What SET_SCANOUT and SET_SCANOUT_BLOB have in common. The scanout has no display: nothing is
- * shown. */
-static uint32_t check_scanout(struct command *command, uint32_t scanout, uint32_t resource_id,
-	const struct virtio_gpu_rect *r, bool blob)
-{
-	if (scanout >= N_SCANOUTS)
-		return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
-	if (resource_id == 0)
-		return VIRTIO_GPU_RESP_OK_NODATA;
-	const struct resource *resource = resource_find(&command->state->resources, resource_id);
-	if (!resource)
-		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	if ((resource->kind != RESOURCE_2D) != blob || !rect_fits(resource, r))
-		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	return VIRTIO_GPU_RESP_OK_NODATA;
-}
-
-uint32_t command_set_scanout(struct command *command)
-{
-	const struct virtio_gpu_set_scanout *in = &command->in.set_scanout;
-	return check_scanout(command, in->scanout_id, in->resource_id, &in->r, false);
-}
-
-uint32_t command_set_scanout_blob(struct command *command)
-{
-	const struct virtio_gpu_set_scanout_blob *in = &command->in.set_scanout_blob;
-	return check_scanout(command, in->scanout_id, in->resource_id, &in->r, true);
-}
-
-uint32_t command_resource_flush(struct command *command)
-{
-	const struct virtio_gpu_resource_flush *in = &command->in.flush;
-	const struct resource *resource =
-		resource_find(&command->state->resources, in->resource_id);
-
-	if (!resource)
-		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	return rect_fits(resource, &in->r) ? VIRTIO_GPU_RESP_OK_NODATA
-					   : VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-}
-
-/* UPDATE_CURSOR and MOVE_CURSOR */
-uint32_t command_cursor(struct command *command)
-{
-	const struct virtio_gpu_update_cursor *in = &command->in.cursor;
-
-	if (in->pos.scanout_id >= N_SCANOUTS)
-		return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
-	if (in->hdr.type == VIRTIO_GPU_CMD_UPDATE_CURSOR && in->resource_id != 0 &&
-		!resource_find(&command->state->resources, in->resource_id))
-		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
@@ -295,6 +223,7 @@ uint32_t command_resource_unref(struct command *command)
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	device_forget_resource(command->state, resource);
+	console_forget(command->state->console, resource);
 	resource_forget(resource);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }

@@ -46,6 +46,7 @@ struct device {
 	bool wants_polls;         /* the driver is told so */
 	void (*left)(void *data); /* of struct device_config */
 	void *left_data;
+	bool told_of_console;
 	bool notify[2];               /* answers were put on the queue's used ring */
 	struct wl_event_source *turn; /* finish_turn, once it is due */
 	int again_fd;                 /* an eventfd: what is left goes on in another turn */
@@ -254,6 +255,7 @@ static void forget_guest(struct device *device)
 	state->requests.dropping = true;
 	visible_region_cancel(device->region);
 	commands_drop(state);
+	console_reset(state->console);
 	for (struct context *context; (context = id_map_take_any(&state->contexts, &id));)
 		device_end_context(state, context);
 	state->requests.dropping = false;
@@ -287,6 +289,7 @@ static void handle_left(void *data)
 {
 	struct device *device = data;
 	given_files_clear(&device->files);
+	console_leave(device->state.console);
 	visible_region_renew(device->region);
 	if (device->left)
 		device->left(device->left_data);
@@ -296,6 +299,18 @@ static int handle_give_file(void *data, uint64_t id, uint64_t size, int fd)
 {
 	struct device *device = data;
 	return given_files_add(&device->files, id, size, fd);
+}
+
+/* QEMU's own vhost-user-gpu is there, by which guests get no blobs and no contexts of ours. */
+static int handle_set_console(void *data, int fd)
+{
+	struct device *device = data;
+	if (!device->told_of_console)
+		log_info("the monitor shows the machine's console; the guest gets no windows by "
+			 "this device: for those the machine needs the override that "
+			 "docs/libvirt.md has (wayferry-host libvirt-xml prints it)");
+	device->told_of_console = true;
+	return console_connect(device->state.console, fd);
 }
 
 static void handle_memory_changed(void *data)
@@ -317,7 +332,7 @@ static int adopt_socket(struct device *device, int socket)
 static int open_socket(struct device *device, const struct device_config *config)
 {
 	const uint64_t features = UINT64_C(1) << VIRTIO_GPU_F_VIRGL |
-		UINT64_C(1) << VIRTIO_GPU_F_RESOURCE_UUID |
+		UINT64_C(1) << VIRTIO_GPU_F_EDID | UINT64_C(1) << VIRTIO_GPU_F_RESOURCE_UUID |
 		UINT64_C(1) << VIRTIO_GPU_F_RESOURCE_BLOB |
 		UINT64_C(1) << VIRTIO_GPU_F_CONTEXT_INIT;
 
@@ -332,6 +347,7 @@ static int open_socket(struct device *device, const struct device_config *config
 		.reset = handle_reset,
 		.left = handle_left,
 		.give_file = handle_give_file,
+		.set_console = handle_set_console,
 		.memory_changed = handle_memory_changed,
 	};
 	const bool listens = !config->socket_path && !config->socket_connected;
@@ -416,12 +432,14 @@ struct device *device_create(const struct device_config *config)
 	/* A pipe whose reader has left must not end the process. */
 	signal(SIGPIPE, SIG_IGN);
 	state->submission = malloc(DEVICE_MAX_SUBMISSION_BYTES);
+	state->console = console_create(config->loop);
 	device->region = visible_region_create(config->region_bytes);
 	device->again_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	device->again = wl_event_loop_add_fd(
 		config->loop, device->again_fd, WL_EVENT_READABLE, handle_again, device);
 	device->later = wl_event_loop_add_timer(config->loop, handle_later, device);
-	if (!state->submission || !device->region || !device->again || !device->later) {
+	if (!state->submission || !state->console || !device->region || !device->again ||
+		!device->later) {
 		log_err("no memory for a region of %" PRIu64 " bytes", config->region_bytes);
 	} else if (open_socket(device, config) == 0) {
 		return device;
@@ -443,6 +461,7 @@ void device_destroy(struct device *device)
 		wl_event_source_remove(device->later);
 	fd_close(&device->again_fd);
 	visible_region_destroy(device->region);
+	console_destroy(device->state.console);
 	fd_close(&device->udmabuf);
 	id_map_finish(&device->state.contexts);
 	free(device->state.submission);

@@ -2,6 +2,7 @@
 #ifndef HOST_BRIDGE_GPU_DEVICE_STATE_H
 #define HOST_BRIDGE_GPU_DEVICE_STATE_H
 
+#include "host-bridge/console/console.h"
 #include "host-bridge/contexts/context.h"
 #include "host-bridge/contexts/requests.h"
 #include "host-bridge/resources/resources.h"
@@ -24,6 +25,7 @@ struct device_state {
 	bool renders; /* one of them does */
 	struct device_counters counters;
 	struct resource_table resources;
+	struct console *console;
 	struct id_map contexts;
 	struct requests requests;
 	struct waiting_room waiting;

@@ -41,6 +41,11 @@ struct vhost_user_device {
 	 * @fd, also on error. 0 or -errno, which the frontend is told. May be NULL.
 	 */
 	int (*give_file)(void *data, uint64_t id, uint64_t size, int fd);
+	/*
+	 * GPU_SET_SOCKET: the monitor wants to see the device's scanouts, on @fd (console.h), which
+	 * is taken, also on error. 0 or -errno. May be NULL.
+	 */
+	int (*set_console)(void *data, int fd);
 	/* The memory table changed; pointers into guest memory are void. */
 	void (*memory_changed)(void *data);
 };

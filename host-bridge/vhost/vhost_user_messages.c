@@ -295,9 +295,11 @@ static int handle_set_config(struct vhost_user *vu, struct vhost_user_message *m
 
 static int handle_gpu_set_socket(struct vhost_user *vu, struct vhost_user_message *message)
 {
-	return malformed(message,
-		"this is QEMU's own vhost-user-gpu, by which guests get no windows: the machine "
-		"needs the override of its device that docs/libvirt.md has");
+	if (message->n_fds != 1)
+		return malformed(message, "one fd expected");
+	if (!vu->device->set_console)
+		return malformed(message, "not a device that shows anything");
+	return vu->device->set_console(vu->data, take_fd(message));
 }
 
 static int handle_get_shmem_config(struct vhost_user *vu, struct vhost_user_message *message)

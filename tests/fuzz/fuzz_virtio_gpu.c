@@ -4,6 +4,8 @@
  */
 #include "host-bridge/gpu/device.h"
 
+#include <sys/socket.h>
+
 #include "protocol/base/bytes.h"
 #include "protocol/base/log.h"
 #include "tests/unit/fake_compositor.h"
@@ -13,6 +15,7 @@
 #include "tests/unit/fake_worker.h"
 #endif
 
+#define FIRST_DISPLAY_STEP 0xf0
 #define MAX_OFFERED 400 /* descriptors are used round and round */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -38,9 +41,67 @@ static void offer(struct input *input, uint32_t queue)
 	input->bytes += size;
 }
 
+/* The monitor that shows the scanouts: our end of its socket. */
+static int display = -1;
+
+static void pass_display(void)
+{
+	int ends[2];
+	fd_close(&display);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
+		abort();
+	display = ends[1];
+	machine.vhost_user.device->set_console(machine.vhost_user.data, ends[0]);
+}
+
+/* An answer that is whole, but for what the input says. */
+static void answer_display(struct input *input)
+{
+	static const uint32_t sizes[] = {0, 8, 408, 1056};
+	uint8_t bytes[12 + 1056] = {0}, request = take_u8(input), how = take_u8(input);
+	uint32_t size = sizes[how % 4];
+	store_u32(bytes, request);
+	store_u32(bytes + 4, how & 4 ? 0 : 4);
+	store_u32(bytes + 8, size + (how >> 5));
+	memset(bytes + 12, take_u8(input), size);
+	const struct iovec iov = {bytes, 12 + size};
+	fd_send(display, &iov, 1, &display, how & 8 ? 1 : 0);
+}
+
+static void show(struct input *input, uint8_t what)
+{
+	uint8_t raw[255];
+	struct iovec iov = {raw, 0};
+
+	if (what % 4 == 0 || display < 0) {
+		pass_display();
+	} else if (what % 4 == 1) {
+		answer_display(input);
+	} else if (what % 4 == 2) {
+		while (read(display, raw, sizeof(raw)) > 0)
+			continue;
+	} else {
+		iov.iov_len = min_u64(take_u8(input), (size_t)(input->end - input->bytes));
+		memcpy(raw, input->bytes, iov.iov_len);
+		input->bytes += iov.iov_len;
+		fd_send(display, &iov, 1, NULL, 0);
+	}
+}
+
+static void end_display(void)
+{
+	if (display >= 0)
+		machine.vhost_user.device->left(machine.vhost_user.data);
+	fd_close(&display);
+}
+
 static void speak(struct input *input)
 {
 	uint8_t what = take_u8(input);
+	if (what >= FIRST_DISPLAY_STEP) {
+		show(input, what);
+		return;
+	}
 	struct wire_handle handle = {.fd = -1};
 	if (!fake_compositor)
 		return;
@@ -249,6 +310,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* Whatever it was: with the guest everything goes; the table asserts it. */
 	machine_reset();
 	end_workers();
+	end_display();
 	for (size_t i = 0; i < QUOTA_N_LIMITS; i++)
 		assert(machine.quota.entries[i].use == 0);
 	assert(!fake_compositor);

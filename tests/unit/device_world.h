@@ -69,7 +69,7 @@ union response {
 	struct virtio_gpu_resp_capset_info capset_info;
 	struct virtio_gpu_resp_resource_uuid uuid;
 	struct virtio_gpu_resp_map_info map_info;
-	uint8_t bytes[1024];
+	uint8_t bytes[2048];
 };
 static union response response;
 static uint32_t response_bytes;

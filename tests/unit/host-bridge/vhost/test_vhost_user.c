@@ -440,7 +440,7 @@ static const struct garbage garbage[] = {
 	{"the highest request", UINT32_MAX, 0, 0, {0}, 0},
 	{"not negotiated: SET_LOG_BASE", 6, 0, 16, {0}, 0},
 	{"not negotiated: GET_STATUS", VHOST_USER_GET_STATUS, 0, 0, {0}, 0},
-	{"of another device: GPU_SET_SOCKET", VHOST_USER_GPU_SET_SOCKET, 0, 0, {0}, 0},
+	{"GPU_SET_SOCKET without a socket", VHOST_USER_GPU_SET_SOCKET, 0, 0, {0}, 0},
 	{"version 0", VHOST_USER_GET_FEATURES, 4, 0, {0}, 0},
 	{"version 2", VHOST_USER_GET_FEATURES, 2, 0, {0}, 0},
 	{"a payload larger than any", VHOST_USER_GET_FEATURES, 0, 2057, {0}, 0},
