@@ -9,6 +9,7 @@
 . "$(dirname "$0")/foreign.sh"
 . "$(dirname "$0")/service.sh"
 . "$(dirname "$0")/three-d.sh"
+. "$(dirname "$0")/console.sh"
 . "$(dirname "$0")/x11.sh"
 
 tests=(windows-6-12:338 udmabuf:142)
