@@ -5,13 +5,15 @@
 #define RENDERERS_AT_ONCE 16
 #define RENDERERS_PER_S 4
 
-void kinds_init(struct kinds *kinds, const struct policy *policy, struct renderer *renderer)
+void kinds_init(struct kinds *kinds, const struct policy *policy, struct renderer *renderer,
+	bool guests_share, struct image_maker *maker)
 {
 	const struct renderer_capset *opengl = renderer_capset(renderer, RENDERER_CAPSET_VIRGL2);
 
 	*kinds = (struct kinds){
 		.rate = {.at_once = RENDERERS_AT_ONCE, .per_second = RENDERERS_PER_S}};
-	cross_domain_kind_init(&kinds->cross_domain, policy, opengl && opengl->private_textures);
+	cross_domain_kind_init(&kinds->cross_domain, policy, opengl && opengl->private_textures,
+		guests_share, maker);
 	kinds->list[kinds->n++] = &kinds->cross_domain.base;
 	for (size_t i = 0; i < renderer_n_capsets(renderer); i++) {
 		renderer_context_kind_init(

@@ -13,8 +13,11 @@ struct kinds {
 	size_t n;
 };
 
-/* Cross-domain first, then what @renderer has. @policy and @renderer are borrowed; @renderer may be
- * NULL: no 3D. */
-void kinds_init(struct kinds *kinds, const struct policy *policy, struct renderer *renderer);
+/*
+ * Cross-domain first, then what @renderer has. @policy, @renderer and @maker are borrowed;
+ * @renderer may be NULL: no 3D, as may @maker. @guests_share: see cross_domain_kind.
+ */
+void kinds_init(struct kinds *kinds, const struct policy *policy, struct renderer *renderer,
+	bool guests_share, struct image_maker *maker);
 
 #endif

@@ -15,6 +15,7 @@
 #include "host-bridge/gpu/device.h"
 #include "host-bridge/settings/helper.h"
 #include "host-bridge/kinds.h"
+#include "host-bridge/render/renderer_images.h"
 #include "host-bridge/confine/sandbox.h"
 #include "host-bridge/settings/settings.h"
 #include "host-bridge/subcommands.h"
@@ -33,6 +34,7 @@
 struct host {
 	struct host_settings settings;
 	struct renderer *renderer;
+	struct renderer_images *images; /* NULL: buffers are no GPU's */
 	struct kinds kinds;
 	struct wl_event_loop *loop;
 	struct wl_event_source *signals[3];
@@ -46,6 +48,8 @@ static void print_stats(const struct host *host)
 	device_print_stats(host->device, stderr);
 	policy_print_counters(&host->settings.policy, stderr);
 	quota_print(&host->settings.quota, stderr);
+	if (host->images)
+		renderer_images_print(host->images, stderr);
 }
 
 static int handle_signal(int number, void *data)
@@ -112,6 +116,19 @@ static bool open_renderer(struct host *host)
 	return host->renderer || !host->settings.wants_renderer;
 }
 
+static bool open_kinds(struct host *host)
+{
+	if (renderer_has_gbm(host->renderer)) {
+		host->images = renderer_images_create(host->renderer, host->loop);
+		if (!host->images)
+			return false;
+	}
+	kinds_init(&host->kinds, &host->settings.policy, host->renderer,
+		!host->images && host->settings.buffers != BUFFERS_MEMORY,
+		renderer_images_maker(host->images));
+	return true;
+}
+
 static bool open_host(struct host *host)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGUSR1};
@@ -130,7 +147,8 @@ static bool open_host(struct host *host)
 		if (!host->signals[i])
 			return false;
 	}
-	kinds_init(&host->kinds, &host->settings.policy, host->renderer);
+	if (!open_kinds(host))
+		return false;
 	if (!service_watch(&host->service, host->loop))
 		return false;
 	const struct device_config config = {
@@ -193,6 +211,7 @@ static void close_host(struct host *host)
 		print_stats(host);
 	device_destroy(host->device);
 	connector_finish(true);
+	renderer_images_destroy(host->images);
 	renderer_destroy(host->renderer);
 	for (size_t i = 0; i < ARRAY_LENGTH(host->signals); i++) {
 		if (host->signals[i])

@@ -68,6 +68,10 @@ struct context_ops {
 	int (*create_blob)(struct context *context, uint64_t blob_id, uint64_t size, uint32_t flags,
 		struct context_blob *out);
 	/*
+	 * Whether make_blob is for @blob_id; may be NULL: for all if there is one.
+	 */
+	bool (*makes_blob)(const struct context *context, uint64_t blob_id);
+	/*
 	 * Instead of create_blob, where another process allocates the memory: the same for
 	 * @resource, which is in the table and pending. 0: the context calls resource_settle and
 	 * completes @request later. -errno: refused.
@@ -152,6 +156,7 @@ struct context_kind {
 	uint32_t capset_id, capset_version;
 	uint32_t capset_bytes; /* at most CONTEXT_MAX_CAPSET_BYTES */
 	bool renders;          /* 3D: has classic resources, and memory of its own to be mapped */
+	bool maps_files;       /* memory of its own that is to be mapped, without 3D */
 	struct rate *rate;     /* of new contexts, perhaps shared with other kinds; NULL: any */
 	const struct context_host *host; /* set by the device, before it calls anything here */
 	/* When the device is made; may be NULL. */

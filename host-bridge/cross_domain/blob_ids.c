@@ -19,7 +19,8 @@
 struct blob_image {
 	uint32_t id;
 	struct cross_domain_get_image_requirements request;
-	uint64_t size;
+	struct cross_domain_image_requirements answer;
+	bool made;     /* the memory of its blobs is made by somebody else */
 	uint64_t used; /* blob_ids::clock when it was last asked for */
 };
 
@@ -117,8 +118,9 @@ static struct blob_image *new_image(struct blob_ids *ids)
 	return oldest;
 }
 
-int blob_ids_image(struct blob_ids *ids, const struct cross_domain_get_image_requirements *request,
-	uint32_t *last_id, struct cross_domain_image_requirements *out)
+static int lay_out_plain(const struct blob_ids *ids,
+	const struct cross_domain_get_image_requirements *request,
+	struct cross_domain_image_requirements *out)
 {
 	*out = (struct cross_domain_image_requirements){
 		.modifier = DRM_FORMAT_MOD_LINEAR,
@@ -126,21 +128,90 @@ int blob_ids_image(struct blob_ids *ids, const struct cross_domain_get_image_req
 		.memory_idx = -1,
 		.physical_device_idx = -1,
 	};
-	int err = lay_out(request, ids->max_bytes, out);
+	return lay_out(request, ids->max_bytes, out);
+}
+
+/* The image, laid out as @out says, gets an id. */
+static int add_image(struct blob_ids *ids,
+	const struct cross_domain_get_image_requirements *request, bool made, uint32_t *last_id,
+	struct cross_domain_image_requirements *out)
+{
+	struct blob_image *image = new_image(ids);
+	if (!image)
+		return -ENOMEM;
+	out->blob_id = ++*last_id;
+	*image = (struct blob_image){.id = out->blob_id,
+		.request = *request,
+		.answer = *out,
+		.made = made,
+		.used = ++ids->clock};
+	return 0;
+}
+
+int blob_ids_image(struct blob_ids *ids, const struct cross_domain_get_image_requirements *request,
+	uint32_t *last_id, struct cross_domain_image_requirements *out)
+{
+	struct blob_image *image = find_image(ids, request);
+	if (image) {
+		image->used = ++ids->clock;
+		*out = image->answer;
+		return 0;
+	}
+	int err = lay_out_plain(ids, request, out);
+	return err < 0 ? err : add_image(ids, request, false, last_id, out);
+}
+
+bool blob_ids_possible(
+	const struct blob_ids *ids, const struct cross_domain_get_image_requirements *request)
+{
+	struct cross_domain_image_requirements plain;
+	return lay_out_plain(ids, request, &plain) == 0;
+}
+
+bool blob_ids_has_image(
+	const struct blob_ids *ids, const struct cross_domain_get_image_requirements *request)
+{
+	return find_image(ids, request);
+}
+
+int blob_ids_add_made(struct blob_ids *ids,
+	const struct cross_domain_get_image_requirements *request, const struct image *image,
+	uint32_t *last_id, struct cross_domain_image_requirements *out)
+{
+	int err = lay_out_plain(ids, request, out);
 	if (err < 0)
 		return err;
-
-	struct blob_image *image = find_image(ids, request);
-	if (!image) {
-		image = new_image(ids);
-		if (!image)
-			return -ENOMEM;
-		*image = (struct blob_image){
-			.id = ++*last_id, .request = *request, .size = out->size};
+	const struct image_request wanted = blob_ids_wanted(request);
+	if (!image_is_bytes(&wanted)) {
+		memcpy(out->strides, image->strides, sizeof(out->strides));
+		memcpy(out->offsets, image->offsets, sizeof(out->offsets));
+		out->size = image->size;
+		out->modifier = image->modifier;
 	}
-	image->used = ++ids->clock;
-	out->blob_id = image->id;
-	return 0;
+	out->map_info = image->map_info;
+	if (out->size > ids->max_bytes || image->size < out->size)
+		return -EINVAL;
+	return add_image(ids, request, true, last_id, out);
+}
+
+bool blob_ids_made(const struct blob_ids *ids, uint64_t blob_id, uint64_t size,
+	struct image_request *request, struct cross_domain_image_requirements *layout)
+{
+	const struct blob_image *image;
+	array_for_each(image, &ids->images)
+	{
+		if (!image->made || image->id != blob_id)
+			continue;
+		*request = blob_ids_wanted(&image->request);
+		/* The guest may have rounded it up. */
+		if (image_is_bytes(request))
+			request->width =
+				(uint32_t)max_u64(request->width, min_u64(size, INT32_MAX));
+		if (layout)
+			*layout = image->answer;
+		return true;
+	}
+	return false;
 }
 
 /* All of a regular file; what is none has no contents. */
@@ -228,7 +299,7 @@ int blob_ids_create(struct blob_ids *ids, uint64_t blob_id, uint64_t size, struc
 	{
 		if (image->id != blob_id)
 			continue;
-		if (!size_fits(size, image->size))
+		if (!size_fits(size, image->answer.size))
 			return -EINVAL;
 		image->used = ++ids->clock;
 		return 0;

@@ -6,6 +6,7 @@
 #define HOST_BRIDGE_CROSS_DOMAIN_BLOB_IDS_H
 
 #include "host-bridge/contexts/context.h"
+#include "host-bridge/contexts/image_maker.h"
 #include "protocol/formats/cross_domain.h"
 
 #define BLOB_IDS_MAX_IMAGES 4096 /* then the one asked for least recently is forgotten */
@@ -32,6 +33,36 @@ void blob_ids_finish(struct blob_ids *ids);
  */
 int blob_ids_image(struct blob_ids *ids, const struct cross_domain_get_image_requirements *request,
 	uint32_t *last_id, struct cross_domain_image_requirements *out);
+
+/* What @request asks for. */
+static inline struct image_request blob_ids_wanted(
+	const struct cross_domain_get_image_requirements *request)
+{
+	return (struct image_request){.width = request->width,
+		.height = request->height,
+		.format = request->drm_format,
+		.flags = request->flags};
+}
+
+/* Whether there can be such an image: else blob_ids_image refuses it. */
+bool blob_ids_possible(
+	const struct blob_ids *ids, const struct cross_domain_get_image_requirements *request);
+/* Whether it can answer for this image: whether it did before. */
+bool blob_ids_has_image(
+	const struct blob_ids *ids, const struct cross_domain_get_image_requirements *request);
+/*
+ * As blob_ids_image, for an image that is new and laid out as @image says: somebody else makes the
+ * memory of its blobs. -EINVAL, too, where @image does not do.
+ */
+int blob_ids_add_made(struct blob_ids *ids,
+	const struct cross_domain_get_image_requirements *request, const struct image *image,
+	uint32_t *last_id, struct cross_domain_image_requirements *out);
+/*
+ * Whether somebody else makes the memory of @blob_id; then *@request is what of, for a blob of
+ * @size bytes, and *@layout (may be NULL) what it must look like.
+ */
+bool blob_ids_made(const struct blob_ids *ids, uint64_t blob_id, uint64_t size,
+	struct image_request *request, struct cross_domain_image_requirements *layout);
 
 /* Whether the compositor may send more files. */
 static inline bool blob_ids_have_room(const struct blob_ids *ids)

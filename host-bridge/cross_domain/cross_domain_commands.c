@@ -93,6 +93,8 @@ static int handle_get_image_requirements(
 	if (!context->query_ring)
 		return -EINVAL;
 	memcpy(&request, bytes, sizeof(request));
+	if (cross_domain_ask_maker(context, &request))
+		return 0;
 	int err = blob_ids_image(&context->blob_ids, &request, &context->last_id, &answer);
 	return err < 0 ? err : resource_copy_in(context->query_ring, 0, &answer, sizeof(answer));
 }

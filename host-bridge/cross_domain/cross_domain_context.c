@@ -71,6 +71,7 @@ static void handle_destroy(struct context *base)
 	struct vm_quota *quota = base->host->quota;
 
 	finish_pipes(context);
+	cross_domain_finish_images(context);
 	cross_domain_end_input(context);
 	compositor_destroy(context->compositor);
 	guest_stream_finish(&context->stream);
@@ -121,6 +122,8 @@ static const struct context_ops context_ops = {
 	.submit = cross_domain_submit,
 	.fence = cross_domain_fence,
 	.create_blob = handle_create_blob,
+	.makes_blob = cross_domain_makes_blob,
+	.make_blob = cross_domain_make_blob,
 	.service = cross_domain_service,
 };
 
@@ -144,6 +147,7 @@ static struct context *create(struct context_kind *kind, uint32_t id, const char
 	pipes_init(&context->pipes, kind->host->loop, &cross_domain_pipes_listener, context,
 		&kind->host->counters->pipes, kind->host->quota);
 	wl_list_init(&context->polls);
+	wl_list_init(&context->images);
 	wl_list_init(&context->send_holds);
 	return &context->base;
 }
@@ -167,12 +171,14 @@ static void fill_capset(const struct context_kind *base, uint8_t *out)
 	const struct cross_domain_kind *kind =
 		container_of(base, const struct cross_domain_kind, base);
 	const struct cross_domain_capset_ext capset = {
-		.base = {.version = 1, .supported_channels = 1u << CROSS_DOMAIN_CHANNEL_WAYLAND},
+		.base = {.version = 1,
+			.supported_channels = 1u << CROSS_DOMAIN_CHANNEL_WAYLAND,
+			.supports_dmabuf = kind->maker != NULL},
 		.magic = CROSS_DOMAIN_WAYFERRY_MAGIC,
 		.features = CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_READER_GONE |
 			CROSS_DOMAIN_EXT_WANT_POLL | CROSS_DOMAIN_EXT_FETCH |
 			CROSS_DOMAIN_EXT_FILES | CROSS_DOMAIN_EXT_POLL_SLOTS |
-			(resource_table_exports(base->host->resources)
+			(kind->guests_share && resource_table_exports(base->host->resources)
 					? CROSS_DOMAIN_EXT_GUEST_SHARED
 					: 0) |
 			(kind->private_textures ? CROSS_DOMAIN_EXT_PRIVATE_TEXTURES : 0),
@@ -180,8 +186,8 @@ static void fill_capset(const struct context_kind *base, uint8_t *out)
 	memcpy(out, &capset, sizeof(capset));
 }
 
-void cross_domain_kind_init(
-	struct cross_domain_kind *kind, const struct policy *policy, bool private_textures)
+void cross_domain_kind_init(struct cross_domain_kind *kind, const struct policy *policy,
+	bool private_textures, bool guests_share, struct image_maker *maker)
 {
 	*kind = (struct cross_domain_kind){
 		.base = {.capset_id = CROSS_DOMAIN_CAPSET_ID,
@@ -189,8 +195,11 @@ void cross_domain_kind_init(
 			.start = handle_start,
 			.fill_capset = fill_capset,
 			.create = create,
+			.maps_files = maker != NULL,
 			.reset = handle_reset},
 		.policy = policy,
 		.private_textures = private_textures,
+		.guests_share = guests_share,
+		.maker = maker,
 	};
 }

@@ -6,17 +6,21 @@
 #include "host-bridge/contexts/context.h"
 #include "protocol/base/log.h"
 
+struct image_maker;
 struct policy;
 
 struct cross_domain_kind {
 	struct context_kind base;
 	const struct policy *policy;
-	bool private_textures;  /* guests are told that shared textures are not to be had */
-	struct pipes lingering; /* write pipes that have outlived their contexts */
+	bool private_textures; /* guests are told that shared textures are not to be had */
+	bool guests_share;     /* guests are to make buffers of their own pages, where these can be
+				  exported */
+	struct image_maker *maker; /* of other buffers; NULL: they are slots of the region */
+	struct pipes lingering;    /* write pipes that have outlived their contexts */
 };
 
-/* @policy is borrowed. */
-void cross_domain_kind_init(
-	struct cross_domain_kind *kind, const struct policy *policy, bool private_textures);
+/* @policy and @maker are borrowed. */
+void cross_domain_kind_init(struct cross_domain_kind *kind, const struct policy *policy,
+	bool private_textures, bool guests_share, struct image_maker *maker);
 
 #endif

@@ -31,6 +31,7 @@ struct cross_domain_context {
 
 	uint32_t last_id; /* of images, files and write pipes */
 	struct blob_ids blob_ids;
+	struct wl_list images; /* image_work::link */
 	struct pipes pipes;
 
 	struct guest_stream stream;
@@ -90,6 +91,21 @@ struct pipe_waiter *cross_domain_hold_submission(struct cross_domain_context *co
 void cross_domain_hold_for_sends(struct cross_domain_context *context);
 /* The commands of a submission have run, with the result @err. What context_ops.submit returns. */
 int cross_domain_submitted(struct cross_domain_context *context, int err);
+
+/* In cross_domain_images.c: images whose memory kind->maker makes */
+
+/*
+ * GET_IMAGE_REQUIREMENTS, where the maker has to be asked: true, and the submission is held until
+ * its answer is in the query ring. False: it is for blob_ids_image to answer.
+ */
+bool cross_domain_ask_maker(struct cross_domain_context *context,
+	const struct cross_domain_get_image_requirements *request);
+/* context_ops.makes_blob and .make_blob. Where the maker fails, the blob gets ordinary memory. */
+bool cross_domain_makes_blob(const struct context *base, uint64_t blob_id);
+int cross_domain_make_blob(struct context *base, struct resource *resource, uint64_t blob_id,
+	uint64_t size, uint32_t flags, struct request *request);
+/* The context ends: nothing is waited for any more. */
+void cross_domain_finish_images(struct cross_domain_context *context);
 
 /* In cross_domain_events.c */
 

@@ -307,7 +307,8 @@ static uint32_t create_host_blob(struct command *command)
 	/* Checked first, since the context hands a blob out only once. */
 	if (in->resource_id == 0 || resource_find(&state->resources, in->resource_id))
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	if (context->ops->make_blob)
+	if (context->ops->make_blob &&
+		(!context->ops->makes_blob || context->ops->makes_blob(context, in->blob_id)))
 		return make_host_blob(command, context);
 	int err = context->ops->create_blob(context, in->blob_id, in->size, in->blob_flags, &blob);
 	if (err < 0)

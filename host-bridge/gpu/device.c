@@ -368,7 +368,7 @@ static int open_socket(struct device *device, const struct device_config *config
 	state->host.memory = state->resources.memory;
 	if (state->renders || device->udmabuf >= 0)
 		guest_memory_keep_fds(state->resources.memory);
-	if (state->renders)
+	if (state->renders || state->maps_files)
 		visible_region_set_segments(device->region);
 	visible_region_clear_in_pieces(device->region, want_turn, device);
 	return config->socket_connected ? adopt_socket(device, config->socket_fd) : 0;
@@ -390,6 +390,7 @@ static void start_kinds(struct device_state *state, const struct device_config *
 	for (size_t i = 0; i < state->n_kinds; i++) {
 		struct context_kind *kind = state->kinds[i];
 		state->renders |= kind->renders;
+		state->maps_files |= kind->maps_files;
 		kind->host = &state->host;
 		if (kind->start)
 			kind->start(kind);

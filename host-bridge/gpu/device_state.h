@@ -22,7 +22,8 @@ struct device_state {
 	struct context_host host;
 	struct context_kind *const *kinds; /* in the order in which guests are told of them */
 	size_t n_kinds;
-	bool renders; /* one of them does */
+	bool renders;    /* one of them does */
+	bool maps_files; /* likewise */
 	struct device_counters counters;
 	struct resource_table resources;
 	struct console *console;

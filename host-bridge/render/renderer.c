@@ -24,6 +24,8 @@
 /* Slow is not broken: a large frame on a busy processor takes its time. */
 #define TIMEOUT_MS 60000
 #define SOCKET_BUFFER_BYTES (1 << 20)
+/* Then what the compositor saves by a buffer that it need not upload is less than it costs. */
+#define MUCH_SLOWER 2
 
 struct renderer {
 	int spawner;
@@ -31,6 +33,8 @@ struct renderer {
 	int timeout_ms;
 	size_t n_capsets;
 	struct renderer_capset capsets[RENDERER_MAX_CAPSETS];
+	bool has_gbm;
+	struct renderer_speed gbm_speed;
 };
 
 static const struct {
@@ -46,7 +50,8 @@ static const struct {
 
 const char *renderer_kind_name(enum renderer_kind kind)
 {
-	static const char *const names[RENDERER_N_KINDS] = {"virgl", "venus", "gfxstream", "drm"};
+	static const char *const names[RENDERER_N_KINDS] = {
+		"virgl", "venus", "gfxstream", "drm", "gbm"};
 	return names[kind];
 }
 
@@ -98,17 +103,17 @@ void renderer_kill(struct renderer *renderer, uint32_t worker)
 
 /* --- what it can do --- */
 
-/* Asks one worker for one capset, and waits. 0 or -errno. */
-static int ask_capset(int socket, uint32_t id, int64_t deadline_ms, struct renderer_capset *capset)
+struct first_answer {
+	struct renderer_answer answer;
+	uint8_t data[RENDERER_MAX_CAPSET_BYTES]; /* answer.extra_bytes of them */
+};
+
+/* Asks a worker, and waits. 0 or -errno. */
+static int ask(int socket, const struct renderer_request *request, int64_t deadline_ms,
+	struct first_answer *message)
 {
-	const struct renderer_request request = {
-		.type = RENDERER_GET_CAPSET, .serial = id, .get_capset = {.capset_id = id}};
 	const struct iovec iov = {
-		.iov_base = (void *)(uintptr_t)&request, .iov_len = sizeof(request)};
-	struct {
-		struct renderer_answer answer;
-		uint8_t data[RENDERER_MAX_CAPSET_BYTES];
-	} message;
+		.iov_base = (void *)(uintptr_t)request, .iov_len = sizeof(*request)};
 	int fds[FD_MESSAGE_MAX];
 	size_t n_fds;
 
@@ -122,7 +127,7 @@ static int ask_capset(int socket, uint32_t id, int64_t deadline_ms, struct rende
 			return -ETIMEDOUT;
 		if (poll(&pollfd, 1, (int)left_ms) < 0 && errno != EINTR)
 			return -errno;
-		n = fd_recv(socket, &message, sizeof(message), fds, &n_fds);
+		n = fd_recv(socket, message, sizeof(*message), fds, &n_fds);
 		if (n != -EAGAIN)
 			break;
 	}
@@ -130,13 +135,25 @@ static int ask_capset(int socket, uint32_t id, int64_t deadline_ms, struct rende
 		fd_close(&fds[--n_fds]);
 	if (n <= 0)
 		return n == 0 ? -EPIPE : (int)n;
-	if (n < (ssize_t)sizeof(message.answer) ||
-		message.answer.version != RENDERER_PROTOCOL_VERSION || message.answer.serial != id)
+	const struct renderer_answer *answer = &message->answer;
+	if (n < (ssize_t)sizeof(*answer) || answer->version != RENDERER_PROTOCOL_VERSION ||
+		answer->serial != request->serial)
 		return -EPROTO;
-	if (message.answer.error != 0)
-		return message.answer.error < 0 ? message.answer.error : -EPROTO;
-	if (message.answer.extra_bytes == 0 ||
-		message.answer.extra_bytes != (size_t)n - sizeof(message.answer))
+	if (answer->error != 0)
+		return answer->error < 0 ? answer->error : -EPROTO;
+	return answer->extra_bytes == (size_t)n - sizeof(*answer) ? 0 : -EPROTO;
+}
+
+static int ask_capset(int socket, uint32_t id, int64_t deadline_ms, struct renderer_capset *capset)
+{
+	const struct renderer_request request = {
+		.type = RENDERER_GET_CAPSET, .serial = id, .get_capset = {.capset_id = id}};
+	struct first_answer message;
+
+	int error = ask(socket, &request, deadline_ms, &message);
+	if (error < 0)
+		return error;
+	if (message.answer.extra_bytes == 0)
 		return -EPROTO;
 	capset->id = id;
 	capset->max_version = message.answer.capset.max_version;
@@ -144,6 +161,61 @@ static int ask_capset(int socket, uint32_t id, int64_t deadline_ms, struct rende
 	capset->size = message.answer.extra_bytes;
 	memcpy(capset->data, message.data, capset->size);
 	return 0;
+}
+
+static const char *start_error(int error)
+{
+	return error == -EPIPE || error == -ECONNRESET ? "its process has ended" : strerror(-error);
+}
+
+/* Asks how fast buffers are. 0 or -errno. */
+static int ask_speed(int socket, int64_t deadline_ms, struct renderer_speed *speed)
+{
+	const struct renderer_request request = {.type = RENDERER_MEASURE, .serial = 1};
+	struct first_answer message;
+
+	int error = ask(socket, &request, deadline_ms, &message);
+	if (error == 0)
+		*speed = (struct renderer_speed){
+			.buffer_written = message.answer.speed.buffer_written,
+			.memory_written = message.answer.speed.memory_written,
+		};
+	return error;
+}
+
+/* Whether there are buffers of a GPU, and how fast they are. 0 or -errno: there will be no start.
+ */
+static int ask_gbm(struct renderer *renderer, const struct renderer_config *config)
+{
+	struct renderer_speed *speed = &renderer->gbm_speed;
+	uint32_t worker = 0;
+	int socket = renderer_spawn(renderer, RENDERER_KIND_GBM, &worker);
+	int error =
+		socket < 0 ? socket : ask_speed(socket, monotonic_ms() + START_TIMEOUT_MS, speed);
+
+	fd_close(&socket);
+	renderer_kill(renderer, worker);
+	if (error < 0) {
+		log_write(config->gbm_if_good ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, LOG_MODULE,
+			"no buffers of %s: %s", config->render_node, start_error(error));
+		return config->gbm_if_good ? 0 : error;
+	}
+	renderer->has_gbm = !config->gbm_if_good ||
+		speed->buffer_written >= speed->memory_written / MUCH_SLOWER;
+	log_info("buffers of %s %s: written at %u MiB/s, memory at %u MiB/s", config->render_node,
+		renderer->has_gbm ? "are used" : "are not used", speed->buffer_written,
+		speed->memory_written);
+	return 0;
+}
+
+bool renderer_has_gbm(const struct renderer *renderer)
+{
+	return renderer && renderer->has_gbm;
+}
+
+const struct renderer_speed *renderer_gbm_speed(const struct renderer *renderer)
+{
+	return &renderer->gbm_speed;
 }
 
 static int ask_kind(struct renderer *renderer, enum renderer_kind kind)
@@ -164,9 +236,7 @@ static int ask_kind(struct renderer *renderer, enum renderer_kind kind)
 	fd_close(&socket);
 	renderer_kill(renderer, worker);
 	if (error < 0)
-		log_err("%s does not start: %s", renderer_kind_name(kind),
-			error == -EPIPE || error == -ECONNRESET ? "its process has ended"
-								: strerror(-error));
+		log_err("%s does not start: %s", renderer_kind_name(kind), start_error(error));
 	return error;
 }
 
@@ -213,7 +283,8 @@ struct renderer *renderer_create_on(int spawner, const struct renderer_config *c
 	renderer->timeout_ms = TIMEOUT_MS;
 	for (enum renderer_kind kind = 0; kind < RENDERER_N_KINDS && error == 0; kind++)
 		if (config->kinds[kind])
-			error = ask_kind(renderer, kind);
+			error = kind == RENDERER_KIND_GBM ? ask_gbm(renderer, config)
+							  : ask_kind(renderer, kind);
 	if (error == 0)
 		return renderer;
 	renderer_destroy(renderer);

@@ -25,12 +25,19 @@ struct renderer_capset {
 	uint8_t data[RENDERER_MAX_CAPSET_BYTES];
 };
 
+struct renderer_speed { /* MiB/s */
+	uint32_t buffer_written, memory_written;
+};
+
 struct renderer_config {
 	const char *program;     /* wayferry-renderer's path */
 	const char *render_node; /* or NULL */
 	const char *log_level;   /* its name */
 	enum sandbox_mode sandbox;
 	bool kinds[RENDERER_N_KINDS];
+	/* Of RENDERER_KIND_GBM: it is taken only where its buffers can be had and are not much
+	 * slower than memory. Else, where they cannot be had, there is no start. */
+	bool gbm_if_good;
 };
 
 /*
@@ -46,6 +53,11 @@ size_t renderer_n_capsets(const struct renderer *renderer);
 const struct renderer_capset *renderer_capset_at(const struct renderer *renderer, size_t index);
 /* NULL: it has no capset with this id. */
 const struct renderer_capset *renderer_capset(const struct renderer *renderer, uint32_t id);
+
+/* Whether there are workers of RENDERER_KIND_GBM. */
+bool renderer_has_gbm(const struct renderer *renderer);
+/* How fast a buffer of theirs is. */
+const struct renderer_speed *renderer_gbm_speed(const struct renderer *renderer);
 
 /*
  * Asks for a worker without waiting for it. Returns our end of its socket (non-blocking; the

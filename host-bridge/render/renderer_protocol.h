@@ -25,6 +25,7 @@
 #define RENDERER_MAX_BACKING (1u << 20) /* segments of one resource */
 #define RENDERER_MAX_REGIONS 64         /* of guest memory, that one worker knows */
 #define RENDERER_NO_RING UINT32_MAX
+#define RENDERER_MAX_PLANES 4
 
 /* Capset ids (virtio 1.3, 5.7.6.8). */
 #define RENDERER_CAPSET_VIRGL 1
@@ -38,6 +39,7 @@ enum renderer_kind { /* of workers: what they initialise the library for */
 	RENDERER_KIND_VENUS,
 	RENDERER_KIND_GFXSTREAM,
 	RENDERER_KIND_DRM,
+	RENDERER_KIND_GBM, /* no contexts: it makes buffers for all of the machine */
 	RENDERER_N_KINDS,
 };
 
@@ -77,6 +79,8 @@ enum renderer_request_type {
 	RENDERER_TRANSFER, /* answered */
 	RENDERER_COMMANDS, /* bytes of the next SUBMIT; adds up */
 	RENDERER_SUBMIT,   /* answered */
+	RENDERER_MEASURE,  /* of RENDERER_KIND_GBM, as is ALLOCATE. Answer: renderer_answer.speed */
+	RENDERER_ALLOCATE, /* answer: renderer_answer.blob, with strides and offsets, and an fd */
 	RENDERER_N_REQUESTS,
 };
 
@@ -130,6 +134,15 @@ struct renderer_request {
 			uint32_t level, stride, layer_stride;
 			uint64_t offset;
 		} transfer;
+		/*
+		 * A linear buffer. Of R8 and one row it is bytes: the memory of any picture that
+		 * has no more of them.
+		 */
+		struct {
+			uint32_t width, height;
+			uint32_t format; /* DRM's */
+			uint32_t flags;  /* GBM's */
+		} allocate;
 		struct {
 			uint32_t n; /* bytes, or segments, that follow this struct */
 		} list;
@@ -175,9 +188,14 @@ struct renderer_answer {
 			/* Of classic resources: bytes a row, and DRM's format modifier. */
 			uint64_t modifier;
 			uint32_t stride, pad;
+			/* Of buffers, by plane. */
+			uint32_t strides[RENDERER_MAX_PLANES], offsets[RENDERER_MAX_PLANES];
 		} blob;
+		struct { /* MiB/s at which the processor writes to a buffer, and to a memfd */
+			uint32_t buffer_written, memory_written;
+		} speed;
 	};
 };
-static_assert(sizeof(struct renderer_answer) == 56, "");
+static_assert(sizeof(struct renderer_answer) == 88, "");
 
 #endif

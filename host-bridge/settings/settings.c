@@ -22,8 +22,8 @@
 
 struct host_options {
 	const char *config, *socket, *fd, *wayland_display, *vm, *app_id, *clipboard, *border,
-		*fullscreen, *renderer, *renderer_program, *render_node, *window_size, *log_level,
-		*trace, *sandbox, *security_context;
+		*fullscreen, *renderer, *renderer_program, *render_node, *buffers, *window_size,
+		*log_level, *trace, *sandbox, *security_context;
 	bool print_capabilities, stats, no_sandbox, virgl;
 };
 
@@ -101,8 +101,17 @@ static bool parse_command_line(struct host_options *options, struct host_setting
 			.flag = &options->virgl},
 		{"render-node", "PATH",
 			"The GPU that the renderer uses (default: what Mesa finds; without a GPU "
-			"that is llvmpipe, on the processor).",
+			"that is llvmpipe, on the processor), and --buffers.",
 			.value = &options->render_node},
+		{"buffers", "SOURCE",
+			"What the buffers are made of that guests draw their windows in: gbm (a "
+			"GPU's: the compositor need not upload them), udmabuf (pages of the "
+			"guest's) or memory (the host-visible region). auto (the default) takes "
+			"gbm "
+			"where --render-node names a GPU whose buffers are not much slower to "
+			"write "
+			"than memory, else udmabuf where there is /dev/udmabuf, else memory.",
+			.value = &options->buffers},
 		{"renderer-program", "PATH",
 			"The program of these processes (default: wayferry-renderer beside this "
 			"program, or where it was installed).",
@@ -296,10 +305,6 @@ static bool apply_renderer(struct host_settings *settings, const struct host_opt
 		return refuse("renderer", options->renderer, "none, and others besides");
 	if (options->virgl)
 		settings->wants_renderer = config->kinds[RENDERER_KIND_VIRGL] = true;
-	/* QEMU's conventions have it for 2D, too. */
-	if (options->render_node && !settings->wants_renderer && !settings->socket_connected)
-		return refuse("render-node", options->render_node,
-			"has no effect without --renderer or --virgl");
 	config->render_node = options->render_node;
 	config->log_level = options->log_level ? options->log_level : "info";
 	config->program = options->renderer_program;
@@ -307,6 +312,40 @@ static bool apply_renderer(struct host_settings *settings, const struct host_opt
 		find_renderer_program(settings);
 		config->program = settings->renderer_program;
 	}
+	return true;
+}
+
+/* After apply_renderer. */
+static bool apply_buffers(struct host_settings *settings, const struct host_options *options)
+{
+	static const char *const sources[] = {
+		[BUFFERS_AUTO] = "auto",
+		[BUFFERS_GBM] = "gbm",
+		[BUFFERS_UDMABUF] = "udmabuf",
+		[BUFFERS_MEMORY] = "memory",
+	};
+	struct renderer_config *config = &settings->renderer;
+	const char *name = options->buffers ? options->buffers : "auto";
+	size_t source = 0;
+
+	while (source < ARRAY_LENGTH(sources) && strcmp(name, sources[source]) != 0)
+		source++;
+	if (source == ARRAY_LENGTH(sources))
+		return refuse("buffers", name, "not one of auto, gbm, udmabuf and memory");
+	settings->buffers = (enum buffer_source)source;
+	if (settings->buffers == BUFFERS_GBM && !config->render_node)
+		return refuse("buffers", name, "is of one GPU: name that with --render-node");
+	if (settings->buffers == BUFFERS_UDMABUF && access("/dev/udmabuf", R_OK | W_OK) < 0)
+		return refuse("buffers", name, "there is no /dev/udmabuf that may be used");
+	config->gbm_if_good = settings->buffers == BUFFERS_AUTO;
+	config->kinds[RENDERER_KIND_GBM] = settings->buffers == BUFFERS_GBM ||
+		(config->gbm_if_good && config->render_node && access(config->program, X_OK) == 0);
+	/* QEMU's conventions have it for 2D, too. */
+	if (config->render_node && !settings->wants_renderer && !config->kinds[RENDERER_KIND_GBM] &&
+		!settings->socket_connected)
+		return refuse("render-node", config->render_node,
+			"has no effect without --renderer, --virgl or --buffers gbm");
+	settings->wants_renderer |= config->kinds[RENDERER_KIND_GBM];
 	return true;
 }
 
@@ -397,7 +436,8 @@ static bool apply_options(struct host_settings *settings, const struct host_opti
 		return false;
 	if (!apply_socket(settings, options) ||
 		!apply_clipboard(&settings->policy, options->clipboard) ||
-		!apply_border(&settings->policy, options) || !apply_renderer(settings, options))
+		!apply_border(&settings->policy, options) || !apply_renderer(settings, options) ||
+		!apply_buffers(settings, options))
 		return false;
 	if (options->window_size &&
 		(!options_parse_bytes(options->window_size, &region_bytes) ||

@@ -12,6 +12,13 @@
 #include "host-bridge/render/renderer.h"
 #include "protocol/program/options.h"
 
+enum buffer_source { /* what guests' buffers are made of */
+	BUFFERS_AUTO,
+	BUFFERS_GBM,     /* a GPU's */
+	BUFFERS_UDMABUF, /* the guest's own pages, where these can be exported */
+	BUFFERS_MEMORY,  /* the host-visible region */
+};
+
 /* Pointers in it are to the command line, the environment or what was read of the file, and last.
  */
 struct host_settings {
@@ -21,6 +28,7 @@ struct host_settings {
 	uint64_t region_bytes;
 	bool print_capabilities; /* as QEMU's conventions want them */
 	bool stats, wants_renderer;
+	enum buffer_source buffers;
 	struct renderer_config renderer;
 	char renderer_program[PATH_MAX];
 	struct security_context_config security_context;

@@ -252,7 +252,7 @@ static void set_up_process(void)
 	quota_init(&quota);
 	quota_set(&quota, "pipes", "10");
 	quota_set(&quota, "queued-bytes", "100000");
-	cross_domain_kind_init(&kind, NULL, false);
+	cross_domain_kind_init(&kind, NULL, false, true, NULL);
 	kind.base.host = &host;
 	kind.base.start(&kind.base);
 }

@@ -31,6 +31,8 @@
 #define CHANNEL 2
 #define FIRST_PIPE CROSS_DOMAIN_FIRST_READ_PIPE
 
+static struct image_maker *world_maker; /* what the context's kind gets; NULL: none */
+
 static struct {
 	int fds;
 	int ram_fd;
@@ -137,7 +139,7 @@ static inline int set_up(void **state)
 		.resources = &t.table,
 		.places = &t.places,
 		.quota = &t.quota};
-	cross_domain_kind_init(&t.kind, NULL, false);
+	cross_domain_kind_init(&t.kind, NULL, false, true, world_maker);
 	t.kind.base.host = &t.host;
 	t.kind.base.start(&t.kind.base);
 	make_context();

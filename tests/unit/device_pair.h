@@ -71,7 +71,7 @@ static inline pid_t host_start(uint64_t region_bytes)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		struct policy policy = {.wayland_display = display_path};
 		struct kinds kinds;
-		kinds_init(&kinds, &policy, NULL);
+		kinds_init(&kinds, &policy, NULL, true, NULL);
 		struct device_config config = {
 			.loop = wl_event_loop_create(),
 			.socket_path = device_path,

@@ -289,6 +289,7 @@ static inline void machine_boot(void)
 	vu->device->started(vu->data, false);
 }
 
+static struct image_maker *machine_maker; /* of buffers, or NULL */
 static struct renderer *machine_renderer; /* whose kinds of contexts the device is given */
 
 static inline void machine_create(void)
@@ -302,7 +303,7 @@ static inline void machine_create(void)
 	for (uint32_t i = 0; i < 2; i++)
 		machine.calls[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	quota_init(&machine.quota);
-	kinds_init(&machine.kinds, NULL, machine_renderer);
+	kinds_init(&machine.kinds, NULL, machine_renderer, true, machine_maker);
 	const struct device_config config = {
 		.loop = machine.loop,
 		.socket_path = "unused",

@@ -1,7 +1,7 @@
 /*
  * A library that renders, as one worker uses it: initialised for one kind, with one context.
  * Results are 0 or a negative errno. Each is called in one file alone: libvirglrenderer in virgl.c,
- * libgfxstream_backend in gfxstream.c.
+ * libgfxstream_backend in gfxstream.c, libgbm in gbm.c.
  */
 #ifndef HOST_BRIDGE_RENDER_WORKER_LIBRARY_H
 #define HOST_BRIDGE_RENDER_WORKER_LIBRARY_H
@@ -57,6 +57,13 @@ struct library {
 	/* @bytes: a multiple of 4, aligned to 4. */
 	int (*submit)(void *commands, uint32_t bytes);
 
+	/* Of what makes buffers and has no contexts; else NULL. As create_blob, with strides and
+	 * offsets. */
+	int (*allocate)(
+		const struct renderer_request *request, struct renderer_answer *answer, int *fd);
+	/* How fast its buffers are. */
+	int (*measure)(struct renderer_answer *answer);
+
 	/* A fence behind everything so far. -EINVAL when the context has no such ring. */
 	int (*fence)(uint32_t ring, uint32_t serial);
 	bool (*fences_pending)(void);
@@ -67,6 +74,7 @@ struct library {
 
 extern const struct library library_virgl;
 extern const struct library library_gfxstream;
+extern const struct library library_gbm; /* only what is about buffers */
 
 /*
  * Loads libgfxstream_backend, before files are out of reach. False, with a log line: it is not

@@ -39,7 +39,7 @@ static struct {
 } spawner;
 
 static const char *const process_names[RENDERER_N_KINDS] = {
-	"wayferry-virgl", "wayferry-venus", "wayferry-gfx", "wayferry-drm"};
+	"wayferry-virgl", "wayferry-venus", "wayferry-gfx", "wayferry-drm", "wayferry-gbm"};
 
 static void end_group(pid_t pid)
 {

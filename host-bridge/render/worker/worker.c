@@ -263,6 +263,30 @@ static int handle_submit(const struct renderer_request *request)
 	return bytes > 0 ? library->submit(worker.commands, bytes) : 0;
 }
 
+static int handle_measure(const struct renderer_request *request)
+{
+	struct renderer_answer answer = {
+		.version = RENDERER_PROTOCOL_VERSION, .serial = request->serial};
+	int error = library->measure(&answer);
+	if (error < 0)
+		return error;
+	send_answer(&answer, NULL, 0, -1);
+	return ANSWERED;
+}
+
+static int handle_allocate(const struct renderer_request *request)
+{
+	struct renderer_answer answer = {
+		.version = RENDERER_PROTOCOL_VERSION, .serial = request->serial};
+	int fd = -1;
+	int error = library->allocate(request, &answer, &fd);
+	if (error < 0)
+		return error;
+	send_answer(&answer, NULL, 0, fd);
+	fd_close(&fd);
+	return ANSWERED;
+}
+
 static const struct {
 	const char *name;
 	int (*handle)(const struct renderer_request *request);
@@ -284,7 +308,16 @@ static const struct {
 	[RENDERER_TRANSFER] = {"TRANSFER", handle_transfer},
 	[RENDERER_COMMANDS] = {"COMMANDS", handle_commands},
 	[RENDERER_SUBMIT] = {"SUBMIT", handle_submit},
+	[RENDERER_MEASURE] = {"MEASURE", handle_measure},
+	[RENDERER_ALLOCATE] = {"ALLOCATE", handle_allocate},
 };
+
+/* A worker has contexts, or makes buffers. */
+static bool is_for_us(const struct renderer_request *request)
+{
+	bool buffers = request->type == RENDERER_MEASURE || request->type == RENDERER_ALLOCATE;
+	return request->type == RENDERER_PING || buffers == (library->allocate != NULL);
+}
 
 static void execute(const struct renderer_request *request)
 {
@@ -293,7 +326,7 @@ static void execute(const struct renderer_request *request)
 			request->type);
 		leave(EXIT_FAILURE);
 	}
-	int error = handlers[request->type].handle(request);
+	int error = is_for_us(request) ? handlers[request->type].handle(request) : -EOPNOTSUPP;
 	if (error == ANSWERED)
 		return;
 	if (error < 0)
@@ -334,12 +367,30 @@ static bool serve_one(void)
 	return true;
 }
 
+#ifdef RENDER_SERVER_PATH
+#define LIBRARY_VIRGL &library_virgl
+#else
+#define LIBRARY_VIRGL NULL
+#endif
+
+static const struct library *const libraries[RENDERER_N_KINDS] = {
+	[RENDERER_KIND_VIRGL] = LIBRARY_VIRGL,
+	[RENDERER_KIND_VENUS] = LIBRARY_VIRGL,
+	[RENDERER_KIND_GFXSTREAM] = &library_gfxstream,
+	[RENDERER_KIND_DRM] = LIBRARY_VIRGL,
+	[RENDERER_KIND_GBM] = &library_gbm,
+};
+
 int worker_run(
 	int socket, enum renderer_kind kind, const char *render_node, enum sandbox_mode sandbox)
 {
 	worker.socket = socket;
 	worker.fd = -1;
-	library = kind == RENDERER_KIND_GFXSTREAM ? &library_gfxstream : &library_virgl;
+	library = libraries[kind];
+	if (!library) {
+		log_err("built without libvirglrenderer");
+		return EXIT_FAILURE;
+	}
 	if (!sandbox_worker(sandbox))
 		return EXIT_FAILURE;
 	int error = library->init(kind, render_node, handle_retired);

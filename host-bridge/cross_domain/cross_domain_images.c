@@ -1,0 +1,190 @@
+/*
+ * Images of a cross-domain context whose memory an image maker makes. What a guest asks about is
+ * made once, to see how it is laid out, and given back; each blob of it is made anew. A blob that
+ * cannot be made is ordinary memory of the same layout, so a GPU that goes away costs no window.
+ */
+#include "host-bridge/cross_domain/cross_domain_impl.h"
+
+#include <errno.h>
+#include <linux/virtio_gpu.h>
+#include <stdlib.h>
+
+#include "host-bridge/resources/resources.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
+
+/* One of a context's that the maker is at. */
+struct image_work {
+	struct wl_list link; /* cross_domain_context::images */
+	struct image_call call;
+	struct cross_domain_context *context;
+	/* A question: */
+	struct cross_domain_get_image_requirements question;
+	struct pipe_waiter *waiter; /* holds its submission */
+	/* A blob: */
+	struct resource *resource; /* a reference; NULL: it is a question */
+	struct request *request;
+	struct cross_domain_image_requirements layout;
+	bool is_bytes;
+};
+
+static struct image_maker *maker_of(const struct cross_domain_context *context)
+{
+	return context->kind->maker;
+}
+
+static struct image_work *work_create(struct cross_domain_context *context,
+	void (*done)(struct image_call *call, int error, const struct image *image, int fd))
+{
+	struct image_work *work = calloc(1, sizeof(*work));
+	if (!work)
+		return NULL;
+	work->context = context;
+	work->call.done = done;
+	wl_list_insert(context->images.prev, &work->link);
+	return work;
+}
+
+static void work_destroy(struct image_work *work)
+{
+	wl_list_remove(&work->link);
+	free(work);
+}
+
+/* --- questions --- */
+
+static void handle_answer(struct image_call *call, int error, const struct image *image, int fd)
+{
+	struct image_work *work = container_of(call, struct image_work, call);
+	struct cross_domain_context *context = work->context;
+	struct cross_domain_image_requirements answer;
+
+	fd_close(&fd);
+	/* It may have asked for the same twice. */
+	if (error == 0 && blob_ids_has_image(&context->blob_ids, &work->question))
+		error = -EEXIST;
+	if (error == 0)
+		error = blob_ids_add_made(
+			&context->blob_ids, &work->question, image, &context->last_id, &answer);
+	if (error < 0)
+		error = blob_ids_image(
+			&context->blob_ids, &work->question, &context->last_id, &answer);
+	if (error == 0 && context->query_ring)
+		resource_copy_in(context->query_ring, 0, &answer, sizeof(answer));
+	struct pipe_waiter *waiter = work->waiter;
+	work_destroy(work);
+	waiter->done(waiter);
+}
+
+bool cross_domain_ask_maker(struct cross_domain_context *context,
+	const struct cross_domain_get_image_requirements *request)
+{
+	const struct image_request wanted = blob_ids_wanted(request);
+
+	if (!maker_of(context) || blob_ids_has_image(&context->blob_ids, request) ||
+		!blob_ids_possible(&context->blob_ids, request))
+		return false;
+	struct pipe_waiter *waiter = cross_domain_hold_submission(context);
+	struct image_work *work = waiter ? work_create(context, handle_answer) : NULL;
+	if (work && maker_of(context)->make(maker_of(context), &wanted, &work->call) == 0) {
+		work->question = *request;
+		work->waiter = waiter;
+		return true;
+	}
+	if (work)
+		work_destroy(work);
+	if (waiter)
+		waiter->done(waiter); /* the submission's own hold is still there */
+	return false;
+}
+
+/* --- blobs --- */
+
+/* The blob has its memory: @fd, which is taken, or (-1) ordinary memory once it is mapped. */
+static void complete(struct image_work *work, const struct image *image, int fd)
+{
+	struct resource *resource = work->resource;
+
+	if (image)
+		resource_settle(resource, fd, image->fd_offset, image->fd_type, image->map_info);
+	else
+		resource_set_pending(resource, false);
+	context_wake(&work->context->base); /* commands that wait for the blob go on */
+	request_complete(work->request, VIRTIO_GPU_RESP_OK_NODATA);
+	resource_unref(resource);
+	work_destroy(work);
+}
+
+/* Bytes have no layout. */
+static bool is_as_told(const struct image_work *work, const struct image *image)
+{
+	return image->size >= work->resource->size &&
+		(work->is_bytes ||
+			(memcmp(image->strides, work->layout.strides, sizeof(image->strides)) ==
+					0 &&
+				memcmp(image->offsets, work->layout.offsets,
+					sizeof(image->offsets)) == 0));
+}
+
+static void handle_made(struct image_call *call, int error, const struct image *image, int fd)
+{
+	struct image_work *work = container_of(call, struct image_work, call);
+
+	if (error == 0 && is_as_told(work, image)) {
+		complete(work, image, fd);
+		return;
+	}
+	fd_close(&fd);
+	complete(work, NULL, -1);
+}
+
+bool cross_domain_makes_blob(const struct context *base, uint64_t blob_id)
+{
+	const struct cross_domain_context *context =
+		container_of(base, const struct cross_domain_context, base);
+	struct image_request request;
+
+	return blob_ids_made(&context->blob_ids, blob_id, 0, &request, NULL);
+}
+
+int cross_domain_make_blob(struct context *base, struct resource *resource, uint64_t blob_id,
+	uint64_t size, uint32_t flags, struct request *request)
+{
+	struct cross_domain_context *context = cross_domain_from(base);
+	struct context_blob ordinary;
+	struct image_request wanted;
+
+	int err = blob_ids_create(&context->blob_ids, blob_id, size, &ordinary);
+	if (err < 0)
+		return err;
+	struct image_work *work = work_create(context, handle_made);
+	if (!work)
+		return -ENOMEM;
+	blob_ids_made(&context->blob_ids, blob_id, resource->size, &wanted, &work->layout);
+	work->is_bytes = image_is_bytes(&wanted);
+	work->resource = resource_ref(resource);
+	work->request = request;
+	err = maker_of(context)->make(maker_of(context), &wanted, &work->call);
+	if (err < 0)
+		complete(work, NULL, -1);
+	return 0;
+}
+
+/* --- the end --- */
+
+void cross_domain_finish_images(struct cross_domain_context *context)
+{
+	struct image_work *work, *next;
+
+	wl_list_for_each_safe(work, next, &context->images, link)
+	{
+		maker_of(context)->cancel(maker_of(context), &work->call);
+		if (work->resource) {
+			complete(work, NULL, -1);
+			continue;
+		}
+		struct pipe_waiter *waiter = work->waiter;
+		work_destroy(work);
+		waiter->done(waiter);
+	}
+}

@@ -1,0 +1,232 @@
+/*
+ * libgbm, as one worker uses it: linear buffers of a GPU, which guests write to and the compositor
+ * imports. It has no contexts.
+ *
+ * It is loaded at run time: who builds wayferry needs nothing of it. Its functions and constants
+ * are those of its header (gbm.h) since buffers have planes and modifiers.
+ */
+#include <dlfcn.h>
+#include <drm_fourcc.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/virtio_gpu.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "host-bridge/render/worker/library.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
+
+#define LOG_MODULE "renderer"
+#include "protocol/base/log.h"
+
+#define SONAME "libgbm.so.1"
+
+/*
+ * Rows of a buffer of bytes. Their number is what GPUs bound first: at 16384 of them, the least
+ * that is common, such a buffer holds 128 MiB.
+ */
+#define BYTES_ROW_PX 2048
+
+/* --- the library's header --- */
+
+enum { USE_SCANOUT = 1 << 0, USE_LINEAR = 1 << 4 };
+
+struct gbm_device;
+struct gbm_bo;
+
+static struct {
+	struct gbm_device *(*create_device)(int fd);
+	struct gbm_bo *(*bo_create)(struct gbm_device *device, uint32_t width, uint32_t height,
+		uint32_t format, uint32_t flags);
+	void (*bo_destroy)(struct gbm_bo *bo);
+	int (*bo_get_fd)(struct gbm_bo *bo);
+	int (*bo_get_plane_count)(struct gbm_bo *bo);
+	uint32_t (*bo_get_stride_for_plane)(struct gbm_bo *bo, int plane);
+	uint32_t (*bo_get_offset)(struct gbm_bo *bo, int plane);
+	uint64_t (*bo_get_modifier)(struct gbm_bo *bo);
+} gbm;
+
+#define FUNCTION(name)                                                                             \
+	{                                                                                          \
+		"gbm_" #name, &gbm.name                                                            \
+	}
+
+static const struct {
+	const char *name;
+	void *pointer; /* to the pointer */
+} functions[] = {
+	FUNCTION(create_device),
+	FUNCTION(bo_create),
+	FUNCTION(bo_destroy),
+	FUNCTION(bo_get_fd),
+	FUNCTION(bo_get_plane_count),
+	FUNCTION(bo_get_stride_for_plane),
+	FUNCTION(bo_get_offset),
+	FUNCTION(bo_get_modifier),
+};
+
+static struct gbm_device *device;
+
+/* --- the start --- */
+
+static int load(void)
+{
+	void *library = dlopen(SONAME, RTLD_NOW | RTLD_GLOBAL);
+
+	if (!library) {
+		log_err("%s: %s: install libgbm1, or choose other --buffers", SONAME, dlerror());
+		return -ENOENT;
+	}
+	for (size_t i = 0; i < ARRAY_LENGTH(functions); i++) {
+		/* Whoever is first, as for programs that are linked with it. */
+		void *symbol = dlsym(RTLD_DEFAULT, functions[i].name);
+		if (!symbol) {
+			log_err("%s has no %s", SONAME, functions[i].name);
+			return -ENOSYS;
+		}
+		memcpy(functions[i].pointer, &symbol, sizeof(symbol));
+	}
+	return 0;
+}
+
+static int init(enum renderer_kind kind, const char *render_node, void (*retired)(uint32_t serial))
+{
+	int error = load();
+	if (error < 0)
+		return error;
+	int fd = open(render_node ? render_node : "", O_RDWR | O_CLOEXEC);
+	if (fd < 0) {
+		log_err("%s: %s", render_node ? render_node : "no render node", strerror(errno));
+		return -errno;
+	}
+	device = gbm.create_device(fd); /* the fd is the device's from now on */
+	if (device)
+		return 0;
+	log_err("%s: libgbm has no driver for it", render_node);
+	fd_close(&fd);
+	return -ENODEV;
+}
+
+/* --- buffers --- */
+
+/* Describes @bo in @answer; its fd, the caller's, or -errno. */
+static int describe(struct gbm_bo *bo, struct renderer_answer *answer)
+{
+	/* Guests map one memory. */
+	if (gbm.bo_get_plane_count(bo) != 1)
+		return -EOPNOTSUPP;
+	int fd = gbm.bo_get_fd(bo);
+	if (fd < 0)
+		return errno > 0 ? -errno : -EIO;
+	off_t bytes = lseek(fd, 0, SEEK_END);
+	if (bytes <= 0) {
+		fd_close(&fd);
+		return -EMSGSIZE;
+	}
+	struct stat status;
+	bool is_file = fstat(fd, &status) == 0 && S_ISREG(status.st_mode); /* of a stand-in */
+	answer->blob.fd_type = is_file ? RENDERER_FD_SHM : RENDERER_FD_DMABUF;
+	answer->blob.map_info = VIRTIO_GPU_MAP_CACHE_CACHED;
+	answer->blob.size = (uint64_t)bytes / PAGE_BYTES * PAGE_BYTES;
+	answer->blob.strides[0] = gbm.bo_get_stride_for_plane(bo, 0);
+	answer->blob.offsets[0] = gbm.bo_get_offset(bo, 0);
+	answer->blob.modifier = gbm.bo_get_modifier(bo);
+	/* What knows no modifiers was asked for a linear one. */
+	if (answer->blob.modifier == DRM_FORMAT_MOD_INVALID)
+		answer->blob.modifier = DRM_FORMAT_MOD_LINEAR;
+	return fd;
+}
+
+static int allocate(const struct renderer_request *request, struct renderer_answer *answer, int *fd)
+{
+	uint32_t width = request->allocate.width, height = request->allocate.height,
+		 format = request->allocate.format;
+
+	if (format == DRM_FORMAT_R8 && height == 1) {
+		height = (uint32_t)(align_up(width, BYTES_ROW_PX * 4) / (BYTES_ROW_PX * 4));
+		width = BYTES_ROW_PX;
+		format = DRM_FORMAT_XRGB8888;
+	}
+	struct gbm_bo *bo = gbm.bo_create(device, width, height, format,
+		USE_LINEAR | (request->allocate.flags & USE_SCANOUT));
+	if (!bo)
+		return errno > 0 ? -errno : -EIO;
+	*fd = describe(bo, answer);
+	gbm.bo_destroy(bo); /* the memory is the fd's */
+	return *fd < 0 ? *fd : 0;
+}
+
+/* --- how fast they are --- */
+
+enum { MEASURE_BYTES = 4 << 20, MEASURE_ROUNDS = 3 };
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static uint32_t mib_per_s(uint64_t ns)
+{
+	return (uint32_t)min_u64(
+		(MEASURE_BYTES >> 20) * UINT64_C(1000000000) / (ns + 1), UINT32_MAX);
+}
+
+/* The best of a few rounds, since others want the processor, too. 0 or -errno. */
+static int measure_fd(int fd, uint32_t *written)
+{
+	uint64_t best = UINT64_MAX - 1;
+
+	void *bytes = mmap(NULL, MEASURE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (bytes == MAP_FAILED)
+		return -errno;
+	for (int i = 0; i < MEASURE_ROUNDS; i++) {
+		uint64_t start = now_ns();
+		memset(bytes, i, MEASURE_BYTES);
+		best = min_u64(best, now_ns() - start);
+	}
+	munmap(bytes, MEASURE_BYTES);
+	*written = mib_per_s(best);
+	return 0;
+}
+
+static int measure(struct renderer_answer *answer)
+{
+	const struct renderer_request request = {
+		.allocate = {.width = MEASURE_BYTES, .height = 1, .format = DRM_FORMAT_R8}};
+	struct renderer_answer buffer = {0};
+	int fd = -1;
+
+	int error = allocate(&request, &buffer, &fd);
+	if (error == 0 && buffer.blob.size < MEASURE_BYTES)
+		error = -EMSGSIZE;
+	if (error == 0)
+		error = measure_fd(fd, &answer->speed.buffer_written);
+	fd_close(&fd);
+	if (error < 0)
+		return error;
+	fd = fd_memfd("measure", MEASURE_BYTES);
+	if (fd < 0)
+		return fd;
+	error = measure_fd(fd, &answer->speed.memory_written);
+	fd_close(&fd);
+	return error;
+}
+
+static bool fences_pending(void)
+{
+	return false;
+}
+
+const struct library library_gbm = {
+	.name = "gbm",
+	.init = init,
+	.allocate = allocate,
+	.measure = measure,
+	.fences_pending = fences_pending,
+};

@@ -1,0 +1,130 @@
+/*
+ * Stands in for libgbm: buffers are memfds with rows of a multiple of 256 bytes, as GPUs have them.
+ * Its GPU is /dev/zero; for other devices it has no driver.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define EXPORT __attribute__((visibility("default")))
+#define R8 UINT32_C(0x20203852)
+#define LINEAR 16u
+
+struct gbm_device {
+	int fd;
+};
+
+struct gbm_bo {
+	uint32_t width, height, format, stride;
+	int fd;
+};
+
+EXPORT struct gbm_device *gbm_create_device(int fd);
+EXPORT void gbm_device_destroy(struct gbm_device *device);
+EXPORT int gbm_device_get_fd(struct gbm_device *device);
+EXPORT struct gbm_bo *gbm_bo_create(struct gbm_device *device, uint32_t width, uint32_t height,
+	uint32_t format, uint32_t flags);
+EXPORT void gbm_bo_destroy(struct gbm_bo *bo);
+EXPORT int gbm_bo_get_fd(struct gbm_bo *bo);
+EXPORT int gbm_bo_get_plane_count(struct gbm_bo *bo);
+EXPORT uint32_t gbm_bo_get_stride_for_plane(struct gbm_bo *bo, int plane);
+EXPORT uint32_t gbm_bo_get_offset(struct gbm_bo *bo, int plane);
+EXPORT uint64_t gbm_bo_get_modifier(struct gbm_bo *bo);
+EXPORT uint32_t gbm_bo_get_format(struct gbm_bo *bo);
+EXPORT uint32_t gbm_bo_get_width(struct gbm_bo *bo);
+EXPORT uint32_t gbm_bo_get_height(struct gbm_bo *bo);
+
+struct gbm_device *gbm_create_device(int fd)
+{
+	struct stat status;
+	struct gbm_device *device = NULL;
+	if (fstat(fd, &status) == 0 && status.st_rdev == makedev(1, 5))
+		device = calloc(1, sizeof(*device));
+	if (device)
+		device->fd = fd;
+	return device;
+}
+
+void gbm_device_destroy(struct gbm_device *device)
+{
+	free(device);
+}
+
+int gbm_device_get_fd(struct gbm_device *device)
+{
+	return device->fd;
+}
+
+struct gbm_bo *gbm_bo_create(
+	struct gbm_device *device, uint32_t width, uint32_t height, uint32_t format, uint32_t flags)
+{
+	/* Of plain bytes, as of large pictures, GPUs have none. */
+	if (format == R8 || width > 16384 || height > 16384 || !(flags & LINEAR)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	struct gbm_bo *bo = calloc(1, sizeof(*bo));
+	if (!bo)
+		return NULL;
+	*bo = (struct gbm_bo){.width = width,
+		.height = height,
+		.format = format,
+		.stride = (width * 4 + 255) / 256 * 256};
+	bo->fd = memfd_create("gbm", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (bo->fd < 0 ||
+		ftruncate(bo->fd, ((off_t)bo->stride * height + 4095) / 4096 * 4096) < 0) {
+		gbm_bo_destroy(bo);
+		return NULL;
+	}
+	return bo;
+}
+
+void gbm_bo_destroy(struct gbm_bo *bo)
+{
+	close(bo->fd);
+	free(bo);
+}
+
+int gbm_bo_get_fd(struct gbm_bo *bo)
+{
+	return dup(bo->fd);
+}
+
+int gbm_bo_get_plane_count(struct gbm_bo *bo)
+{
+	return 1;
+}
+
+uint32_t gbm_bo_get_stride_for_plane(struct gbm_bo *bo, int plane)
+{
+	return bo->stride;
+}
+
+uint32_t gbm_bo_get_offset(struct gbm_bo *bo, int plane)
+{
+	return 0;
+}
+
+uint64_t gbm_bo_get_modifier(struct gbm_bo *bo)
+{
+	return (UINT64_C(1) << 56) - 1; /* not known */
+}
+
+uint32_t gbm_bo_get_format(struct gbm_bo *bo)
+{
+	return bo->format;
+}
+
+uint32_t gbm_bo_get_width(struct gbm_bo *bo)
+{
+	return bo->width;
+}
+
+uint32_t gbm_bo_get_height(struct gbm_bo *bo)
+{
+	return bo->height;
+}
