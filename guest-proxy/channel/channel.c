@@ -8,6 +8,8 @@
 #include "protocol/base/log.h"
 
 #define POLL_SLOTS 2
+#define RUN_PAGES 16
+static_assert(RUN_PAGES <= CROSS_DOMAIN_RUN_MAX_PAGES, "");
 
 const struct channel_counters *channel_counters(const struct channel *channel)
 {
@@ -164,7 +166,8 @@ static int read_capset(struct channel *channel)
 		channel->features &= ~CROSS_DOMAIN_EXT_WANT_POLL;
 	bool several =
 		!channel->gpu->lazy && channel_has_feature(channel, CROSS_DOMAIN_EXT_POLL_SLOTS);
-	poll_credits_init(&channel->polls, several ? POLL_SLOTS : 1);
+	bool runs = channel_has_feature(channel, CROSS_DOMAIN_EXT_RUNS);
+	poll_credits_init(&channel->polls, several ? POLL_SLOTS : 1, runs ? RUN_PAGES : 1);
 	return 0;
 }
 
@@ -212,7 +215,8 @@ static int start(struct channel *channel)
 	if (error == 0)
 		error = create_ring(channel, 1, &channel->query_ring);
 	if (error == 0)
-		error = create_ring(channel, channel->polls.n_slots, &channel->channel_ring);
+		error = create_ring(channel, channel->polls.n_slots * channel->polls.slot_pages,
+			&channel->channel_ring);
 	if (error < 0)
 		return error;
 	channel->blobs.gpu = channel->gpu;

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 struct channel_counters {
-	uint64_t submissions, sends, receives, fences, bytes_out, bytes_in;
+	uint64_t submissions, sends, receives, runs, fences, bytes_out, bytes_in;
 	uint64_t blobs; /* live now */
 	uint64_t blob_bytes;
 };

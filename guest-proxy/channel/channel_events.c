@@ -4,14 +4,19 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* What came in a RECEIVE whose blobs are not complete yet. No other event is asked for meanwhile.
+/*
+ * What came in a RECEIVE whose blobs are not complete yet. No other event is asked for meanwhile,
+ * and those that came behind it in the same run wait with it.
  */
 struct held_receive {
 	struct wire_handle handles[CROSS_DOMAIN_MAX_IDENTIFIERS];
 	size_t n_handles, size;
-	uint8_t bytes[CROSS_DOMAIN_RECEIVE_MAX_DATA];
+	uint8_t *rest; /* of the run; NULL: none */
+	size_t rest_size;
+	uint8_t bytes[];
 };
 
+static const char host_broke_protocol[] = "the host broke the protocol";
 static const char no_received_memory[] = "memory that the host sent cannot be had";
 
 static void finish_handles(struct wire_handle *handles, size_t n)
@@ -65,25 +70,40 @@ static void deliver(struct channel *channel, const uint8_t *bytes, size_t size,
 static void hold(struct channel *channel, const uint8_t *bytes, size_t size,
 	struct wire_handle *handles, size_t n_handles)
 {
-	struct held_receive *held = malloc(sizeof(*held));
+	struct held_receive *held = malloc(sizeof(*held) + size);
 	if (!held) {
 		finish_handles(handles, n_handles);
 		channel_fail(channel, "out of memory");
 		return;
 	}
-	held->n_handles = n_handles;
-	held->size = size;
+	*held = (struct held_receive){.n_handles = n_handles, .size = size};
 	memcpy(held->handles, handles, n_handles * sizeof(*handles));
-	memcpy(held->bytes, bytes, size);
+	if (size > 0)
+		memcpy(held->bytes, bytes, size);
 	channel->held = held;
 }
 
+static bool handle_events(struct channel *channel, const uint8_t *bytes, size_t size);
 static bool handle_waiting(struct channel *channel);
+
+/* False: the channel was destroyed. Frees @held. */
+static bool deliver_held(struct channel *channel, struct held_receive *held)
+{
+	bool destroyed = false;
+	channel->destroyed = &destroyed;
+	deliver(channel, held->bytes, held->size, held->handles, held->n_handles);
+	if (!destroyed) {
+		channel->destroyed = NULL;
+		destroyed = !handle_events(channel, held->rest, held->rest_size);
+	}
+	free(held->rest);
+	free(held);
+	return !destroyed;
+}
 
 bool channel_release_held(struct channel *channel)
 {
 	struct held_receive *held = channel->held;
-	bool destroyed = false;
 	int status = held ? handles_status(held->handles, held->n_handles) : -EINPROGRESS;
 	if (status == -EINPROGRESS || channel->over)
 		return true;
@@ -92,27 +112,21 @@ bool channel_release_held(struct channel *channel)
 		return true;
 	}
 	channel->held = NULL;
-	channel->destroyed = &destroyed;
-	deliver(channel, held->bytes, held->size, held->handles, held->n_handles);
-	free(held);
-	if (destroyed)
-		return false;
-	channel->destroyed = NULL;
-	if (!handle_waiting(channel))
+	if (!deliver_held(channel, held) || !handle_waiting(channel))
 		return false;
 	if (!channel->over)
 		channel_flush(channel);
 	return true;
 }
 
-static void handle_receive(struct channel *channel, const uint8_t *page)
+static void handle_receive(struct channel *channel, const uint8_t *event, size_t room)
 {
 	struct cross_domain_send_receive receive;
 	struct wire_handle handles[CROSS_DOMAIN_MAX_IDENTIFIERS];
 	const uint8_t *data;
-	if (cross_domain_receive_decode(page, CROSS_DOMAIN_RING_BYTES, &receive, &data) < 0 ||
+	if (cross_domain_receive_decode(event, room, &receive, &data) < 0 ||
 		receive.num_identifiers > CROSS_DOMAIN_MAX_IDENTIFIERS) {
-		channel_fail(channel, "the host broke the protocol");
+		channel_fail(channel, host_broke_protocol);
 		return;
 	}
 	size_t n = receive.num_identifiers, size = receive.opaque_data_size;
@@ -132,12 +146,12 @@ static void handle_receive(struct channel *channel, const uint8_t *page)
 		deliver(channel, data, size, handles, n);
 }
 
-static void handle_read(struct channel *channel, const uint8_t *page)
+static void handle_read(struct channel *channel, const uint8_t *event, size_t room)
 {
 	struct cross_domain_read_write read;
 	const uint8_t *data;
-	if (cross_domain_read_decode(page, CROSS_DOMAIN_RING_BYTES, &read, &data) < 0) {
-		channel_fail(channel, "the host broke the protocol");
+	if (cross_domain_read_decode(event, room, &read, &data) < 0) {
+		channel_fail(channel, host_broke_protocol);
 		return;
 	}
 	if (read.hang_up)
@@ -147,29 +161,44 @@ static void handle_read(struct channel *channel, const uint8_t *page)
 		channel->data, read.identifier, data, read.opaque_data_size, read.hang_up != 0);
 }
 
-static bool brings_handles(const struct cross_domain_header *header, const uint8_t *page)
+/* The events of a page or run: from @bytes on, or behind the head of a run. */
+static const uint8_t *events_of(const uint8_t *bytes, size_t *size)
 {
-	struct cross_domain_send_receive receive;
-	memcpy(&receive, page, sizeof(receive));
-	return header->cmd == CROSS_DOMAIN_CMD_RECEIVE && receive.num_identifiers > 0;
+	struct cross_domain_run run;
+	memcpy(&run, bytes, sizeof(run));
+	if (run.hdr.cmd != CROSS_DOMAIN_CMD_RUN)
+		return bytes;
+	*size -= sizeof(run);
+	return bytes + sizeof(run);
 }
 
-/* Handles one event. False: the channel was destroyed. */
-static bool handle_page(struct channel *channel, const uint8_t *page)
+/* Whether one of the events, one behind the other, may have to be held. */
+static bool bring_handles(const uint8_t *bytes, size_t size)
+{
+	struct cross_domain_send_receive receive;
+	const uint8_t *data;
+	size_t length;
+	for (; (length = cross_domain_event_length(bytes, size)) > 0;
+		bytes += length, size -= length) {
+		if (cross_domain_receive_decode(bytes, length, &receive, &data) == 0 &&
+			receive.num_identifiers > 0)
+			return true;
+	}
+	return false;
+}
+
+/* Handles the event that has @room bytes at most. False: the channel was destroyed. */
+static bool handle_one(struct channel *channel, const uint8_t *event, size_t room)
 {
 	struct cross_domain_header header;
 	bool destroyed = false;
 
-	memcpy(&header, page, sizeof(header));
-	/* The next event is asked for at once, unless this one may have to be held. */
-	if (channel_has_feature(channel, CROSS_DOMAIN_EXT_WANT_POLL) &&
-		!brings_handles(&header, page))
-		channel_submit_poll(channel);
+	memcpy(&header, event, sizeof(header));
 	channel->destroyed = &destroyed;
 	if (header.cmd == CROSS_DOMAIN_CMD_RECEIVE)
-		handle_receive(channel, page);
+		handle_receive(channel, event, room);
 	else if (header.cmd == CROSS_DOMAIN_CMD_READ)
-		handle_read(channel, page);
+		handle_read(channel, event, room);
 	else if (!poll_credits_refused(&channel->polls, &header))
 		channel_fail(channel, "the host sent an unknown event");
 	if (destroyed)
@@ -178,13 +207,64 @@ static bool handle_page(struct channel *channel, const uint8_t *page)
 	return true;
 }
 
+/* What is behind an event that has to be held is kept with it. */
+static void keep_rest(struct channel *channel, const uint8_t *bytes, size_t size)
+{
+	struct held_receive *held = channel->held;
+	if (size == 0)
+		return;
+	held->rest = malloc(size);
+	if (!held->rest) {
+		channel_fail(channel, "out of memory");
+		return;
+	}
+	memcpy(held->rest, bytes, size);
+	held->rest_size = size;
+}
+
+/* Handles the events of a run, one behind the other. False: the channel was destroyed. */
+static bool handle_events(struct channel *channel, const uint8_t *bytes, size_t size)
+{
+	while (size > 0 && !channel->over && !channel->held) {
+		size_t length = cross_domain_event_length(bytes, size);
+		if (length == 0) {
+			channel_fail(channel, host_broke_protocol);
+			return true;
+		}
+		if (!handle_one(channel, bytes, length))
+			return false;
+		bytes += length;
+		size -= length;
+	}
+	if (channel->held && !channel->over)
+		keep_rest(channel, bytes, size);
+	return true;
+}
+
+/* Handles what came in one slot. False: the channel was destroyed. */
+static bool handle_slot(struct channel *channel, const uint8_t *bytes, size_t size)
+{
+	const uint8_t *events = events_of(bytes, &size);
+
+	/* The next event is asked for at once, unless one of these may have to be held. */
+	if (channel_has_feature(channel, CROSS_DOMAIN_EXT_WANT_POLL) &&
+		!bring_handles(events, size))
+		channel_submit_poll(channel);
+	if (events == bytes)
+		return handle_one(channel, bytes, size);
+	channel->counters.runs++;
+	return handle_events(channel, events, size);
+}
+
 /* Handles the events that wait, as long as none is held. False: the channel was destroyed. */
 static bool handle_waiting(struct channel *channel)
 {
-	uint8_t page[CROSS_DOMAIN_RING_BYTES];
+	uint8_t bytes[CROSS_DOMAIN_RUN_MAX_BYTES];
+	size_t size;
 	while (!channel->held && !channel->over &&
-		poll_credits_take(&channel->polls, channel->channel_ring->map, page)) {
-		if (!handle_page(channel, page))
+		(size = poll_credits_take(&channel->polls, channel->channel_ring->map, bytes)) >
+			0) {
+		if (!handle_slot(channel, bytes, size))
 			return false;
 	}
 	return true;
@@ -206,8 +286,11 @@ void channel_handle_event(void *data)
 
 void channel_forget_held(struct channel *channel)
 {
-	if (channel->held)
-		finish_handles(channel->held->handles, channel->held->n_handles);
-	free(channel->held);
+	struct held_receive *held = channel->held;
+	if (!held)
+		return;
+	finish_handles(held->handles, held->n_handles);
+	free(held->rest);
+	free(held);
 	channel->held = NULL;
 }

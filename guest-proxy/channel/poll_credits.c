@@ -1,9 +1,10 @@
 /* Which pages of the channel ring are the host's. */
 #include "guest-proxy/channel/poll_credits.h"
 
-void poll_credits_init(struct poll_credits *polls, unsigned n_slots)
+void poll_credits_init(struct poll_credits *polls, unsigned n_slots, unsigned slot_pages)
 {
-	*polls = (struct poll_credits){.n_slots = n_slots, .max = n_slots};
+	*polls =
+		(struct poll_credits){.n_slots = n_slots, .slot_pages = slot_pages, .max = n_slots};
 }
 
 bool poll_credits_left(const struct poll_credits *polls)
@@ -17,7 +18,8 @@ struct cross_domain_poll poll_credits_next(const struct poll_credits *polls)
 		.hdr = {.cmd = CROSS_DOMAIN_CMD_POLL,
 			.ring_idx = CROSS_DOMAIN_CHANNEL_RING,
 			.cmd_size = sizeof(struct cross_domain_poll)},
-		.slot = polls->sent % polls->n_slots,
+		.page = (uint32_t)(polls->sent % polls->n_slots * polls->slot_pages),
+		.n_pages = polls->slot_pages > 1 ? polls->slot_pages : 0,
 	};
 }
 
@@ -36,18 +38,30 @@ bool poll_credits_signalled(struct poll_credits *polls)
 	return true;
 }
 
-bool poll_credits_take(
-	struct poll_credits *polls, uint8_t *ring, uint8_t page[CROSS_DOMAIN_RING_BYTES])
+/* What a slot at @at holds: a run's length is the host's word, a page is taken whole. */
+static size_t slot_bytes(const struct poll_credits *polls, const uint8_t *at)
+{
+	struct cross_domain_run run;
+	memcpy(&run, at, sizeof(run));
+	if (polls->slot_pages == 1 || run.hdr.cmd != CROSS_DOMAIN_CMD_RUN)
+		return CROSS_DOMAIN_RING_BYTES;
+	size_t room = (size_t)polls->slot_pages * CROSS_DOMAIN_RING_BYTES - sizeof(run);
+	return sizeof(run) + min_u64(run.bytes, room);
+}
+
+size_t poll_credits_take(
+	struct poll_credits *polls, uint8_t *ring, uint8_t bytes[CROSS_DOMAIN_RUN_MAX_BYTES])
 {
 	if (polls->n_waiting == 0)
-		return false;
+		return 0;
 	uint64_t event = polls->sent - polls->n_outstanding - polls->n_waiting;
-	uint8_t *at = ring + event % polls->n_slots * CROSS_DOMAIN_RING_BYTES;
-	memcpy(page, at, CROSS_DOMAIN_RING_BYTES);
+	uint8_t *at = ring + event % polls->n_slots * polls->slot_pages * CROSS_DOMAIN_RING_BYTES;
+	size_t size = slot_bytes(polls, at);
+	memcpy(bytes, at, size);
 	/* So that a fence that comes without an event does not repeat this one. */
 	memset(at, 0, sizeof(struct cross_domain_header));
 	polls->n_waiting--;
-	return true;
+	return size;
 }
 
 bool poll_credits_refused(struct poll_credits *polls, const struct cross_domain_header *header)

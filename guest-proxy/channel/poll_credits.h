@@ -1,6 +1,7 @@
 /*
- * The POLLs of a channel. A page of the channel ring holds one event. The fence of a POLL says that
- * an event is in the page that it named; once the page has been copied, another POLL may name it.
+ * The POLLs of a channel. A slot of the channel ring, a page, holds one event; or several pages
+ * hold a run of events. The fence of a POLL says that an event is in the slot that it named; once
+ * that has been copied, another POLL may name it.
  */
 #ifndef GUEST_PROXY_CHANNEL_POLL_CREDITS_H
 #define GUEST_PROXY_CHANNEL_POLL_CREDITS_H
@@ -8,16 +9,17 @@
 #include "protocol/formats/cross_domain.h"
 
 struct poll_credits {
-	unsigned n_slots; /* pages of the channel ring, used in turn */
-	unsigned max;     /* POLLs that may be outstanding */
+	unsigned n_slots;    /* of the channel ring, used in turn */
+	unsigned slot_pages; /* 1: no runs */
+	unsigned max;        /* POLLs that may be outstanding */
 	/* Of the last POLLs sent, so many are outstanding, and so many have brought events that
 	 * have not been taken. */
 	unsigned n_outstanding, n_waiting;
 	uint64_t sent;
 };
 
-void poll_credits_init(struct poll_credits *polls, unsigned n_slots);
-/* Whether a page is free for one more POLL. */
+void poll_credits_init(struct poll_credits *polls, unsigned n_slots, unsigned slot_pages);
+/* Whether a slot is free for one more POLL. */
 bool poll_credits_left(const struct poll_credits *polls);
 /* The next POLL. */
 struct cross_domain_poll poll_credits_next(const struct poll_credits *polls);
@@ -26,11 +28,11 @@ void poll_credits_sent(struct poll_credits *polls);
 /* The oldest one's fence was signalled. False: none was outstanding. */
 bool poll_credits_signalled(struct poll_credits *polls);
 /*
- * Copies the oldest event that waits out of @ring, the channel ring's memory: its page is free
- * again. False: none waits.
+ * Copies what the oldest slot brought, a page or a run, out of @ring, the channel ring's memory:
+ * the slot is free again. Returns the bytes of it; 0: none waits.
  */
-bool poll_credits_take(
-	struct poll_credits *polls, uint8_t *ring, uint8_t page[CROSS_DOMAIN_RING_BYTES]);
+size_t poll_credits_take(
+	struct poll_credits *polls, uint8_t *ring, uint8_t bytes[CROSS_DOMAIN_RUN_MAX_BYTES]);
 /* Whether an event with @header says that one POLL has to be enough from now on, and is none else.
  */
 bool poll_credits_refused(struct poll_credits *polls, const struct cross_domain_header *header);

@@ -28,6 +28,7 @@ void counters_add(struct counters *counters, const struct connection *connection
 		counters->channel.submissions += channel->submissions;
 		counters->channel.sends += channel->sends;
 		counters->channel.receives += channel->receives;
+		counters->channel.runs += channel->runs;
 		counters->channel.fences += channel->fences;
 		counters->channel.bytes_out += channel->bytes_out;
 		counters->channel.bytes_in += channel->bytes_in;
@@ -62,6 +63,7 @@ void counters_print(const struct counters *counters, FILE *file)
 		{"submissions", counters->channel.submissions},
 		{"sends", counters->channel.sends},
 		{"receives", counters->channel.receives},
+		{"runs", counters->channel.runs},
 		{"fences", counters->channel.fences},
 		{"channel_bytes_out", counters->channel.bytes_out},
 		{"channel_bytes_in", counters->channel.bytes_in},

@@ -106,10 +106,13 @@ static int handle_poll(struct cross_domain_context *context, const uint8_t *byte
 	if (!context->channel_ring)
 		return -EINVAL;
 	memcpy(&poll, bytes, sizeof(poll));
-	uint64_t n_slots = cross_domain_slots(context);
-	if (n_slots > 1 && poll.slot >= n_slots)
+	uint64_t n_slots = min_u64(cross_domain_slots(context), CROSS_DOMAIN_MAX_POLL_PAGE);
+	if (n_slots == 1)
+		return 0;
+	if (poll.page >= n_slots || poll.n_pages > n_slots - poll.page ||
+		poll.n_pages > CROSS_DOMAIN_RUN_MAX_PAGES)
 		return -EINVAL;
-	context->poll_slot = n_slots > 1 ? (uint32_t)poll.slot : 0;
+	context->poll_tag = cross_domain_poll_tag(&poll);
 	return 0;
 }
 
@@ -305,7 +308,7 @@ int cross_domain_submit(
 	 */
 	bool may_hold = request->ring == CROSS_DOMAIN_QUERY_RING;
 	context->executing = may_hold ? request : NULL;
-	context->poll_slot = 0;
+	context->poll_tag = 0;
 	int err = execute(context, bytes, size);
 	if (context->compositor && !context->input_ended) {
 		compositor_flush(context->compositor);

@@ -4,11 +4,11 @@
  *
  * A page of the ring holds one event. The guest asks for the next one with a POLL, whose fence
  * waits here (polls) until an event was written to the page that it names; stock guests have one
- * page. Meanwhile events wait in three places:
- * Wayland in the stream, bytes of pipes in the pipes themselves, and the end of the channel in a
- * flag. cross_domain_service writes them; the device calls it from its event loop only, so the
- * callbacks of the compositor and of the pipes never write to the guest, execute commands or end
- * the context they belong to.
+ * page. A guest of ours names several pages at once, for a run of events. Meanwhile events wait in
+ * three places: Wayland in the stream, bytes of pipes in the pipes themselves, and the end of the
+ * channel in a flag. cross_domain_service writes them; the device calls it from its event loop
+ * only, so the callbacks of the compositor and of the pipes never write to the guest, execute
+ * commands or end the context they belong to.
  */
 #include "host-bridge/cross_domain/cross_domain_impl.h"
 
@@ -22,6 +22,8 @@
 #define LOG_MODULE "context"
 
 #define READ_BYTES_WITHOUT_CREDIT 1024
+/* Any event begins in so much, and has some bytes of data. */
+#define EVENT_MIN_ROOM (sizeof(struct cross_domain_send_receive) + READ_BYTES_WITHOUT_CREDIT)
 
 /* --- what the compositor has for the guest --- */
 
@@ -136,62 +138,81 @@ const struct pipes_listener cross_domain_pipes_listener = {
 
 /* --- events --- */
 
-union event { /* the channel ring */
-	struct cross_domain_send_receive receive;
-	struct cross_domain_read_write read;
-	uint8_t bytes[CROSS_DOMAIN_RING_BYTES];
-};
-
-static size_t make_receive(struct cross_domain_context *context, union event *event)
+/* A RECEIVE of up to @room bytes at @to. */
+static size_t make_receive(struct cross_domain_context *context, uint8_t *to, size_t room)
 {
+	struct cross_domain_send_receive receive;
 	size_t n = guest_stream_take(
-		&context->stream, &event->receive, event->bytes + sizeof(event->receive));
+		&context->stream, &receive, to + sizeof(receive), room - sizeof(receive));
+	memcpy(to, &receive, sizeof(receive));
 	context->stream_had_turn = true;
 	cross_domain_counters(context)->receives++;
 	cross_domain_counters(context)->bytes_to_guest += n;
-	return sizeof(event->receive) + n;
+	return sizeof(receive) + n;
 }
 
 /* 0: no pipe has anything to read now. */
-static size_t make_read(struct cross_domain_context *context, union event *event)
+static size_t make_read(struct cross_domain_context *context, uint8_t *to, size_t room)
 {
 	uint32_t id;
 	bool hang_up;
 	/* Guests that give no credit may block on their own pipe when they get more at once. */
 	bool credit = context->pipes.read_limit != UINT32_MAX;
-	ssize_t n = pipes_read(&context->pipes, &id, event->bytes + sizeof(event->read),
-		credit ? CROSS_DOMAIN_READ_MAX_DATA : READ_BYTES_WITHOUT_CREDIT, &hang_up);
+	ssize_t n = pipes_read(&context->pipes, &id, to + sizeof(struct cross_domain_read_write),
+		credit ? room - sizeof(struct cross_domain_read_write) : READ_BYTES_WITHOUT_CREDIT,
+		&hang_up);
 	if (n < 0)
 		return 0;
-	event->read = (struct cross_domain_read_write){
+	const struct cross_domain_read_write read = {
 		.hdr.cmd = CROSS_DOMAIN_CMD_READ,
 		.identifier = id,
 		.hang_up = hang_up,
 		.opaque_data_size = (uint32_t)n,
 	};
+	memcpy(to, &read, sizeof(read));
 	context->stream_had_turn = false;
 	cross_domain_counters(context)->reads++;
 	cross_domain_counters(context)->bytes_to_guest += (size_t)n;
-	return sizeof(event->read) + (size_t)n;
+	return sizeof(read) + (size_t)n;
 }
 
-/* The next event's size, or 0: none. The stream and the pipes take turns, the stream first. */
-static size_t make_event(struct cross_domain_context *context, union event *event)
+/*
+ * The next event's size, at most @room, which is at least EVENT_MIN_ROOM; or 0: none. The stream
+ * and the pipes take turns, the stream first.
+ */
+static size_t make_event(struct cross_domain_context *context, uint8_t *to, size_t room)
 {
 	size_t size = 0;
 	if (guest_stream_empty(&context->stream) || context->stream_had_turn)
-		size = make_read(context, event);
+		size = make_read(context, to, room);
 	if (size == 0 && !guest_stream_empty(&context->stream))
-		size = make_receive(context, event);
+		size = make_receive(context, to, room);
 	if (size == 0 && context->ended && !context->end_told) {
 		/* Some guests do not tell their clients of the end; all hand on an error. */
 		context->end_told = context->error_told;
 		cross_domain_add_error(context,
 			context->end_text[0] ? context->end_text
 					     : "the host's compositor has ended the connection");
-		size = make_receive(context, event);
+		size = make_receive(context, to, room);
 	}
 	return size;
+}
+
+/* As many events as there are and as fit into @room, one behind the other. Their size, or 0: none.
+ */
+static size_t make_run(struct cross_domain_context *context, uint8_t *to, size_t room)
+{
+	struct cross_domain_run run = {.hdr.cmd = CROSS_DOMAIN_CMD_RUN};
+	size_t size = sizeof(run), n;
+	while (room - size >= EVENT_MIN_ROOM &&
+		(n = make_event(context, to + size, room - size)) > 0) {
+		size_t padding = align_up(n, 8) - n;
+		memset(to + size + n, 0, padding);
+		size += n + padding;
+	}
+	run.bytes = (uint32_t)(size - sizeof(run));
+	memcpy(to, &run, sizeof(run));
+	return run.bytes > 0 ? size : 0;
 }
 
 static struct request *oldest_poll(const struct cross_domain_context *context)
@@ -212,15 +233,20 @@ static void complete_oldest_poll(struct cross_domain_context *context)
 	request_complete(poll, VIRTIO_GPU_RESP_OK_NODATA);
 }
 
-/* Writes the next event and completes the POLL that asked for it. False: there is none. */
-static bool deliver_event(struct cross_domain_context *context)
+/* Writes the next event, or run of events, and completes the POLL that asked for it. False: there
+ * is none. */
+static bool deliver_events(struct cross_domain_context *context)
 {
-	union event event;
-	size_t size = make_event(context, &event);
+	uint8_t bytes[CROSS_DOMAIN_RUN_MAX_BYTES];
+	uint32_t tag = oldest_poll(context)->tag;
+	uint32_t n_pages = cross_domain_poll_pages(tag);
+	size_t size = n_pages > 0
+		? make_run(context, bytes, (size_t)n_pages * CROSS_DOMAIN_RING_BYTES)
+		: make_event(context, bytes, CROSS_DOMAIN_RING_BYTES);
 	if (size == 0)
 		return false;
-	uint64_t offset = (uint64_t)oldest_poll(context)->tag * CROSS_DOMAIN_RING_BYTES;
-	int err = resource_copy_in(context->channel_ring, offset, &event, size);
+	int err =
+		resource_copy_in(context->channel_ring, cross_domain_poll_offset(tag), bytes, size);
 	if (err < 0)
 		cross_domain_fail(context, "its channel ring is not in the guest's memory");
 	complete_oldest_poll(context);
@@ -242,7 +268,7 @@ void cross_domain_service(struct context *base)
 	else if (context->compositor)
 		cross_domain_flush_sends(context);
 
-	while (context->channel_ring && !wl_list_empty(&context->polls) && deliver_event(context))
+	while (context->channel_ring && !wl_list_empty(&context->polls) && deliver_events(context))
 		;
 	cross_domain_update_quota(context); /* the guest has taken some of it */
 	if (context->end_told) {
@@ -273,7 +299,7 @@ static bool room_for_more(const struct queue_places *places)
 static void refuse_more(struct cross_domain_context *context)
 {
 	static const struct cross_domain_header none;
-	uint64_t offset = (uint64_t)oldest_poll(context)->tag * CROSS_DOMAIN_RING_BYTES;
+	uint64_t offset = cross_domain_poll_offset(oldest_poll(context)->tag);
 	resource_copy_in(context->channel_ring, offset, &none, sizeof(none));
 	complete_oldest_poll(context);
 }
@@ -291,7 +317,7 @@ bool cross_domain_fence(struct context *base, uint32_t ring_idx, struct request 
 	if (several && !wl_list_empty(&context->polls) && !room_for_more(base->host->places))
 		refuse_more(context);
 	bool more = !wl_list_empty(&context->polls);
-	request->tag = context->poll_slot;
+	request->tag = context->poll_tag;
 	if (more &&
 		(base->n_held > CONTEXT_MAX_HELD || !queue_places_left(base->host->places, true))) {
 		cross_domain_fail(context, "too many POLLs are outstanding");

@@ -39,7 +39,7 @@ struct cross_domain_context {
 	bool compositor_paused; /* has_room said no */
 	struct wl_list polls;   /* request::link, oldest first */
 	uint32_t n_more_polls;  /* of them, besides one */
-	uint32_t poll_slot;     /* the page of the ring that the submission's POLL names */
+	uint32_t poll_tag;      /* request::tag of the submission's POLL: where its event goes */
 
 	uint64_t charged_connections, charged_bytes; /* to the machine's quota */
 	struct wl_list send_holds;                   /* pipe_waiter::link */
@@ -62,6 +62,25 @@ static inline struct device_counters *cross_domain_counters(
 static inline uint64_t cross_domain_slots(const struct cross_domain_context *context)
 {
 	return context->channel_ring->size / CROSS_DOMAIN_RING_BYTES;
+}
+
+/* The pages of the channel ring that a POLL names, in its request's tag. */
+#define CROSS_DOMAIN_MAX_POLL_PAGE (1u << 24)
+
+static inline uint32_t cross_domain_poll_tag(const struct cross_domain_poll *poll)
+{
+	return poll->page | poll->n_pages << 24;
+}
+
+static inline uint64_t cross_domain_poll_offset(uint32_t tag)
+{
+	return (uint64_t)(tag % CROSS_DOMAIN_MAX_POLL_PAGE) * CROSS_DOMAIN_RING_BYTES;
+}
+
+/* 0: no run, one event on one page. */
+static inline uint32_t cross_domain_poll_pages(uint32_t tag)
+{
+	return tag / CROSS_DOMAIN_MAX_POLL_PAGE;
 }
 
 /* In cross_domain_context.c */

@@ -44,10 +44,10 @@ int guest_stream_add(struct guest_stream *stream, const void *bytes, size_t size
 	return err;
 }
 
-size_t guest_stream_take(
-	struct guest_stream *stream, struct cross_domain_send_receive *out, uint8_t *data)
+size_t guest_stream_take(struct guest_stream *stream, struct cross_domain_send_receive *out,
+	uint8_t *data, size_t room)
 {
-	size_t n = min_u64(guest_stream_bytes(stream), CROSS_DOMAIN_RECEIVE_MAX_DATA);
+	size_t n = min_u64(guest_stream_bytes(stream), room);
 	bool write_pipe = false;
 
 	*out = (struct cross_domain_send_receive){.hdr.cmd = CROSS_DOMAIN_CMD_RECEIVE};

@@ -35,11 +35,11 @@ int guest_stream_add(struct guest_stream *stream, const void *bytes, size_t size
 	const struct guest_stream_identifier *identifiers, size_t n);
 
 /*
- * Takes what one RECEIVE can carry into @out and up to CROSS_DOMAIN_RECEIVE_MAX_DATA bytes at
- * @data: identifiers come not later than the first byte of their message, and at most one of them
- * is a write pipe (guests have one in use at a time). Returns the number of bytes.
+ * Takes what one RECEIVE can carry into @out and up to @room bytes at @data: identifiers come not
+ * later than the first byte of their message, and at most one of them is a write pipe (guests have
+ * one in use at a time). Returns the number of bytes.
  */
-size_t guest_stream_take(
-	struct guest_stream *stream, struct cross_domain_send_receive *out, uint8_t *data);
+size_t guest_stream_take(struct guest_stream *stream, struct cross_domain_send_receive *out,
+	uint8_t *data, size_t room);
 
 #endif

@@ -68,6 +68,20 @@ int cross_domain_init_decode(const uint8_t *bytes, size_t length, struct cross_d
 	return 0;
 }
 
+size_t cross_domain_event_length(const uint8_t *bytes, size_t size)
+{
+	struct cross_domain_send_receive receive;
+	struct cross_domain_read_write read;
+	const uint8_t *data;
+	size_t length = 0;
+	if (cross_domain_receive_decode(bytes, size, &receive, &data) == 0)
+		length = sizeof(receive) + receive.opaque_data_size;
+	else if (cross_domain_read_decode(bytes, size, &read, &data) == 0)
+		length = sizeof(read) + read.opaque_data_size;
+	length = align_up(length, 8);
+	return length <= size ? length : 0;
+}
+
 int cross_domain_receive_decode(const uint8_t *page, size_t size,
 	struct cross_domain_send_receive *out, const uint8_t **data)
 {

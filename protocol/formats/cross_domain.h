@@ -71,6 +71,13 @@ static_assert(sizeof(struct cross_domain_capset) == 16, "");
  * guest has one outstanding.
  */
 #define CROSS_DOMAIN_EXT_POLL_SLOTS (1u << 8)
+/*
+ * A POLL may name several pages of such a ring: they take as many events as fit, a struct
+ * cross_domain_run first and the events behind it, each at a multiple of 8.
+ */
+#define CROSS_DOMAIN_EXT_RUNS (1u << 9)
+#define CROSS_DOMAIN_RUN_MAX_PAGES 16
+#define CROSS_DOMAIN_RUN_MAX_BYTES (CROSS_DOMAIN_RUN_MAX_PAGES * CROSS_DOMAIN_RING_BYTES)
 struct cross_domain_capset_ext {
 	struct cross_domain_capset base;
 	uint32_t magic;
@@ -98,6 +105,8 @@ enum cross_domain_command {
 	 * the blob_id.
 	 */
 	CROSS_DOMAIN_CMD_FETCH = 0x81,
+	/* Ours (EXT_RUNS), host to guest, in the channel ring. */
+	CROSS_DOMAIN_CMD_RUN = 0x82,
 };
 
 enum cross_domain_identifier {
@@ -153,7 +162,9 @@ static_assert(sizeof(struct cross_domain_image_requirements) == 64, "");
 
 struct cross_domain_poll {
 	struct cross_domain_header hdr;
-	uint64_t slot; /* a page of the channel ring (EXT_POLL_SLOTS); else ignored, others say 0 */
+	/* Of a channel ring with several pages (EXT_POLL_SLOTS); else ignored, others say 0. */
+	uint32_t page;
+	uint32_t n_pages; /* for a run (EXT_RUNS), from that page on; 0: one event, on that page */
 };
 static_assert(sizeof(struct cross_domain_poll) == 16, "");
 
@@ -197,6 +208,13 @@ struct cross_domain_fetch {
 };
 static_assert(sizeof(struct cross_domain_fetch) == 16, "");
 
+struct cross_domain_run {               /* events follow */
+	struct cross_domain_header hdr; /* cmd_size stays 0 */
+	uint32_t bytes;                 /* of the events, with what pads each to a multiple of 8 */
+	uint32_t pad;
+};
+static_assert(sizeof(struct cross_domain_run) == 16, "");
+
 /*
  * The command at the start of [bytes, bytes + size): its header, and its whole length in *@length.
  * 0, or -EINVAL when the header does not fit, cmd_size is below what that command needs (unknown
@@ -218,5 +236,8 @@ int cross_domain_receive_decode(const uint8_t *page, size_t size,
 	struct cross_domain_send_receive *out, const uint8_t **data);
 int cross_domain_read_decode(const uint8_t *page, size_t size, struct cross_domain_read_write *out,
 	const uint8_t **data);
+/* The bytes that the event at the start of a run's rest occupies, up to the next one. 0: it is
+ * neither RECEIVE nor READ, or goes beyond @size. */
+size_t cross_domain_event_length(const uint8_t *bytes, size_t size);
 
 #endif

@@ -75,7 +75,15 @@ transfer_all() {
         cmp "$WORK/content" "$WORK/pasted" || fail "$bytes bytes: the contents differ"
         say "$bytes bytes: $(sha256sum <"$WORK/pasted" | cut -c 1-16)"
     done
+    comes_in_runs
     clipboard_end
+}
+
+# What the host says goes to the guest in runs of events, not one by one.
+comes_in_runs() {
+    [ "$WAYFERRY_E2E_BRIDGE" = none ] && return
+    bridge_counters bridge guest
+    [ "$(bridge_counter bridge guest runs)" -gt 0 ] || fail "there is no run of events"
 }
 
 # transfer_ten FROM TO: ten pastes of 20 MB at once. On the host they are ten programs; in a guest,

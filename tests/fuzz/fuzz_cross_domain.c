@@ -18,6 +18,8 @@
 
 #define RAM 0x100000u
 #define RAM_BYTES 0x10000u
+#define LONG_RING 2 /* the resource that has room for runs */
+#define LONG_RING_BYTES 0x5000u
 #define MAX_REQUESTS 600
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -269,9 +271,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (uint32_t id = 1; id <= 4; id++) {
 		struct resource *resource;
 		struct resource_pages *pages = malloc(sizeof(*pages));
-		*pages = (struct resource_pages){.guest_address = RAM + id * 4096, .length = 4096};
+		const uint32_t bytes = id == LONG_RING ? LONG_RING_BYTES : 4096;
+		*pages = (struct resource_pages){.guest_address = RAM + id * 4096, .length = bytes};
 		resource_create(
-			&table, id, id < 4 ? RESOURCE_BLOB_GUEST : RESOURCE_2D, 4096, &resource);
+			&table, id, id < 4 ? RESOURCE_BLOB_GUEST : RESOURCE_2D, bytes, &resource);
 		resource_set_pages(resource, pages, 1);
 		if (id != 3)
 			id_map_insert(&context->attached, id, resource_ref(resource));

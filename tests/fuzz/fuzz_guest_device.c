@@ -328,6 +328,8 @@ static void answer_honestly(unsigned slot)
 		break;
 	case VIRTIO_GPU_CMD_GET_CAPSET:
 		capset.capset.features = next();
+		if (capset.capset.features & CROSS_DOMAIN_EXT_HOST_CLOCK) /* which nobody has */
+			capset.capset.features |= CROSS_DOMAIN_EXT_RUNS;
 		answer(slot, &capset, sizeof(capset));
 		break;
 	case VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB:

@@ -4,7 +4,7 @@ import struct
 
 import seeds_relay as relay
 
-RECEIVE, READ = 5, 6
+RECEIVE, READ, RUN = 5, 6, 0x82
 BLOB, WRITE_PIPE = 1, 4
 NOW = 0x80  # the device's step, though the guest does not wait
 
@@ -47,6 +47,16 @@ def read(pipe, data, hang_up=0, told=None):
     return event(struct.pack("<BBHIIIII", READ, 0, 0, 0, pipe, hang_up, len(data) if told is None else told, 0) + data)
 
 
+def run(*events, told=None):
+    """Events in one slot, of a host that has runs (RUNS among its features)."""
+    events = b"".join(e + bytes(-len(e) % 8) for e in events)
+    return event(struct.pack("<BBHIII", RUN, 0, 0, 0, len(events) if told is None else told, 0) + events)
+
+
+def read_of(pipe, data, hang_up=0):
+    return struct.pack("<BBHIIIII", READ, 0, 0, 0, pipe, hang_up, len(data), 0) + data
+
+
 TURN = b"\0"
 CHANNEL, DESTROY = b"\1", b"\2"
 HANG_UP = b"\x8a"
@@ -84,6 +94,7 @@ def channel(features=0, patient=0):
 
 
 ALL = 0x1F
+RUNS = 4
 SEEDS = {
     "nothing": b"",
     "start": start(),
@@ -100,6 +111,11 @@ SEEDS = {
     + read(0x80000001, b"", hang_up=1) + TURN,
     "long": channel() + read(0x80000001, b"", told=0xFFFFFFFF) + TURN,
     "ferry": channel() + receive([9, WRITE_PIPE, 0]) + TURN + write(9, 8192) + GO + write(9, 64, hang_up=1) + GO,
+    "run": channel(ALL) + send(64, pipe=1) + GO + run(read_of(0x80000001, b"some bytes"), read_of(0x80000001, b"more"))
+    + TURN + run(read_of(0x80000001, b"", hang_up=1), read_of(0x80000001, b"late")) + TURN,
+    "run-on": channel(RUNS) + run(read_of(1, b"12345678"), told=0xFFFFFFFF) + TURN,
+    "run-short": channel(RUNS) + run(read_of(1, b"12345678"), told=28) + TURN,
+    "run-in-run": channel(RUNS) + run(struct.pack("<BBHIII", RUN, 0, 0, 0, 8, 0)) + TURN,
     "end": channel() + receive() + TURN,
     "events": channel() + event(bytes([99])) + TURN,
     "unknown": channel() + receive([1, 77, 1]) + TURN,

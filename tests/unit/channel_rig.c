@@ -227,6 +227,17 @@ int setup_slots(void **state)
 	return setup_with(OUR_FEATURES | CROSS_DOMAIN_EXT_POLL_SLOTS, sizeof(device.capset), false);
 }
 
+int setup_runs(void **state)
+{
+	return setup_with(OUR_FEATURES | CROSS_DOMAIN_EXT_POLL_SLOTS | CROSS_DOMAIN_EXT_RUNS,
+		sizeof(device.capset), false);
+}
+
+int setup_lazy_runs(void **state)
+{
+	return setup_with(OUR_FEATURES | CROSS_DOMAIN_EXT_RUNS, sizeof(device.capset), true);
+}
+
 int teardown(void **state)
 {
 	for (size_t i = 0; i < user.n_handles; i++)

@@ -78,6 +78,10 @@ int setup_plain(void **state);
 int setup_kernel(void **state);
 /* The same, with several POLLs outstanding. */
 int setup_slots(void **state);
+/* And slots of several pages. */
+int setup_runs(void **state);
+/* One of them, over vhost-user. */
+int setup_lazy_runs(void **state);
 int teardown(void **state);
 void turn(void);
 /* The host answers what it was asked, and the channel tells what came of it. */
@@ -104,6 +108,8 @@ extern unsigned event_slot;
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 #define TEST_PLAIN(f) cmocka_unit_test_setup_teardown(f, setup_plain, teardown)
 #define TEST_SLOTS(f) cmocka_unit_test_setup_teardown(f, setup_slots, teardown)
+#define TEST_RUNS(f) cmocka_unit_test_setup_teardown(f, setup_runs, teardown)
+#define TEST_LAZY_RUNS(f) cmocka_unit_test_setup_teardown(f, setup_lazy_runs, teardown)
 #define TEST_KERNEL(f) cmocka_unit_test_setup_teardown(f, setup_kernel, teardown)
 
 #endif

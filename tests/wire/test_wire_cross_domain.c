@@ -194,10 +194,53 @@ static void an_event_is_checked_against_its_page(void **state)
 	assert_int_equal(cross_domain_read_decode(page, 23, &read, &data), -EPROTO);
 }
 
+static void a_poll_names_its_pages(void **state)
+{
+	const uint8_t golden[16] = {3, 1, 16, 0, 0, 0, 0, 0, 16, 0, 0, 0, 2, 0, 0, 0};
+	const struct cross_domain_poll poll = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_POLL, .ring_idx = 1, .cmd_size = 16},
+		.page = 16,
+		.n_pages = 2,
+	};
+	assert_memory_equal(&poll, golden, sizeof(golden));
+	assert_int_equal(CROSS_DOMAIN_EXT_RUNS, 512);
+}
+
+static void a_run_is_its_events_each_padded(void **state)
+{
+	const uint8_t golden[16] = {0x82, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0, 0, 0, 0, 0, 0};
+	const struct cross_domain_run run = {.hdr.cmd = CROSS_DOMAIN_CMD_RUN, .bytes = 32};
+	assert_memory_equal(&run, golden, sizeof(golden));
+	struct command read = make_command(CROSS_DOMAIN_CMD_READ, 0, 32);
+	for (uint32_t n = 0; n <= 8; n++) {
+		store_u32(read.bytes + 16, n);
+		assert_int_equal(cross_domain_event_length(read.bytes, 32), n ? 32 : 24);
+		assert_int_equal(cross_domain_event_length(read.bytes, 31), n ? 0 : 24);
+	}
+	for (uint32_t n = 9; n < 17; n++) {
+		store_u32(read.bytes + 16, n);
+		assert_int_equal(cross_domain_event_length(read.bytes, 32), 0);
+	}
+	store_u32(read.bytes + 16, UINT32_MAX);
+	assert_int_equal(cross_domain_event_length(read.bytes, 32), 0);
+	assert_int_equal(cross_domain_event_length(read.bytes, 0), 0);
+	read.bytes[0] = CROSS_DOMAIN_CMD_RUN;
+	assert_int_equal(cross_domain_event_length(read.bytes, 32), 0);
+	free(read.bytes);
+	struct command receive = make_command(CROSS_DOMAIN_CMD_RECEIVE, 0, 360);
+	assert_int_equal(cross_domain_event_length(receive.bytes, 360), 352);
+	store_u32(receive.bytes + 12, 5);
+	assert_int_equal(cross_domain_event_length(receive.bytes, 360), 360);
+	assert_int_equal(cross_domain_event_length(receive.bytes, 359), 0);
+	free(receive.bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_capset_is_two_layouts_in_one),
+		cmocka_unit_test(a_poll_names_its_pages),
+		cmocka_unit_test(a_run_is_its_events_each_padded),
 		cmocka_unit_test(all_four_sizes_of_init_are_understood),
 		cmocka_unit_test(init_of_any_other_size_is_refused),
 		cmocka_unit_test(a_command_is_as_long_as_it_says_and_needs),

@@ -353,7 +353,7 @@ static void expect_poll(unsigned slot, bool alone)
 	if (!alone)
 		send_at(s, &at, &data);
 	memcpy(&poll, next_command(s, &at, CROSS_DOMAIN_CMD_POLL), sizeof(poll));
-	assert_int_equal(poll.slot, slot);
+	assert_int_equal(poll.page, slot);
 	assert_int_equal(s->fence, GPU_FENCE_EVENT);
 	assert_int_equal(at, s->size);
 }

@@ -195,7 +195,10 @@ static const char *page_text(unsigned slot)
 static int poll_slot(struct test_request *request, uint64_t slot)
 {
 	const struct cross_domain_poll poll = {
-		.hdr = {.cmd = CROSS_DOMAIN_CMD_POLL, .cmd_size = sizeof(poll)}, .slot = slot};
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_POLL, .cmd_size = sizeof(poll)},
+		.page = (uint32_t)slot,
+		.n_pages = (uint32_t)(slot >> 32),
+	};
 	return submit_as(request, CROSS_DOMAIN_CHANNEL_RING, &poll, sizeof(poll));
 }
 
@@ -218,7 +221,7 @@ static void each_poll_gets_its_event_on_the_page_that_it_names(void **state)
 
 	assert_int_equal(poll_slot(&polls[2], 2), -EINVAL);
 	assert_int_equal(poll_slot(&polls[2], UINT64_MAX), -EINVAL);
-	assert_int_equal(poll_slot(&polls[2], UINT64_C(1) << 32), -EINVAL);
+	assert_int_equal(poll_slot(&polls[2], UINT64_C(3) << 32), -EINVAL);
 	assert_int_equal(t.counters.contexts_lost, 0);
 }
 

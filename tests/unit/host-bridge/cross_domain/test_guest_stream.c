@@ -44,7 +44,8 @@ static void bytes_come_out_as_they_went_in_whatever_the_cuts(void **state)
 			words[i] = put++;
 		add(words, n * 4, 0, 0, 0);
 		while (guest_stream_bytes(&stream) > 100000) {
-			size_t size = guest_stream_take(&stream, &event, data);
+			size_t size = guest_stream_take(
+				&stream, &event, data, CROSS_DOMAIN_RECEIVE_MAX_DATA);
 			assert_int_equal(size, 3744);
 			assert_int_equal(event.opaque_data_size, size);
 			for (size_t i = 0; i < size; i += 4)
@@ -52,7 +53,8 @@ static void bytes_come_out_as_they_went_in_whatever_the_cuts(void **state)
 		}
 	}
 	while (!guest_stream_empty(&stream)) {
-		size_t size = guest_stream_take(&stream, &event, data);
+		size_t size =
+			guest_stream_take(&stream, &event, data, CROSS_DOMAIN_RECEIVE_MAX_DATA);
 		for (size_t i = 0; i < size; i += 4)
 			assert_int_equal(load_u32(data + i), got++);
 	}
@@ -66,11 +68,13 @@ static void an_identifier_comes_with_the_first_byte_of_its_message(void **state)
 	add(bytes, 12, CROSS_DOMAIN_ID_VIRTGPU_BLOB, 5, 1); /* four bytes of it still fit */
 	add(bytes, 12, CROSS_DOMAIN_ID_VIRTGPU_BLOB, 6, 1);
 
-	assert_int_equal(guest_stream_take(&stream, &event, data), 3744);
+	assert_int_equal(
+		guest_stream_take(&stream, &event, data, CROSS_DOMAIN_RECEIVE_MAX_DATA), 3744);
 	assert_int_equal(event.num_identifiers, 1);
 	assert_int_equal(event.identifiers[0], 5);
 	assert_int_equal(event.types[0], CROSS_DOMAIN_ID_VIRTGPU_BLOB);
-	assert_int_equal(guest_stream_take(&stream, &event, data), 20);
+	assert_int_equal(
+		guest_stream_take(&stream, &event, data, CROSS_DOMAIN_RECEIVE_MAX_DATA), 20);
 	assert_int_equal(event.num_identifiers, 1);
 	assert_int_equal(event.identifiers[0], 6);
 }
@@ -80,9 +84,11 @@ static void an_identifier_just_behind_the_cut_waits(void **state)
 	static uint8_t bytes[3744];
 	add(bytes, 3744, 0, 0, 0);
 	add(bytes, 8, CROSS_DOMAIN_ID_VIRTGPU_BLOB, 5, 1);
-	assert_int_equal(guest_stream_take(&stream, &event, data), 3744);
+	assert_int_equal(
+		guest_stream_take(&stream, &event, data, CROSS_DOMAIN_RECEIVE_MAX_DATA), 3744);
 	assert_int_equal(event.num_identifiers, 0);
-	assert_int_equal(guest_stream_take(&stream, &event, data), 8);
+	assert_int_equal(
+		guest_stream_take(&stream, &event, data, CROSS_DOMAIN_RECEIVE_MAX_DATA), 8);
 	assert_int_equal(event.num_identifiers, 1);
 }
 
@@ -92,13 +98,16 @@ static void two_write_pipes_never_share_an_event(void **state)
 	add(bytes, 16, CROSS_DOMAIN_ID_WRITE_PIPE, 5, 1);
 	add(bytes, 12, CROSS_DOMAIN_ID_VIRTGPU_BLOB, 6, 1);
 	add(bytes, 8, CROSS_DOMAIN_ID_WRITE_PIPE, 7, 2);
-	assert_int_equal(guest_stream_take(&stream, &event, data), 28);
+	assert_int_equal(
+		guest_stream_take(&stream, &event, data, CROSS_DOMAIN_RECEIVE_MAX_DATA), 28);
 	assert_int_equal(event.num_identifiers, 2);
 	/* Two of one message: the first comes ahead of its bytes. */
-	assert_int_equal(guest_stream_take(&stream, &event, data), 0);
+	assert_int_equal(
+		guest_stream_take(&stream, &event, data, CROSS_DOMAIN_RECEIVE_MAX_DATA), 0);
 	assert_int_equal(event.num_identifiers, 1);
 	assert_int_equal(event.identifiers[0], 7);
-	assert_int_equal(guest_stream_take(&stream, &event, data), 8);
+	assert_int_equal(
+		guest_stream_take(&stream, &event, data, CROSS_DOMAIN_RECEIVE_MAX_DATA), 8);
 	assert_int_equal(event.num_identifiers, 1);
 	assert_int_equal(event.identifiers[0], 8);
 	assert_true(guest_stream_empty(&stream));
@@ -109,9 +118,11 @@ static void no_more_than_28_identifiers_share_an_event(void **state)
 	const uint8_t bytes[16] = {0};
 	add(bytes, 16, CROSS_DOMAIN_ID_VIRTGPU_BLOB, 1, 20);
 	add(bytes, 16, CROSS_DOMAIN_ID_VIRTGPU_BLOB, 21, 20);
-	assert_int_equal(guest_stream_take(&stream, &event, data), 16);
+	assert_int_equal(
+		guest_stream_take(&stream, &event, data, CROSS_DOMAIN_RECEIVE_MAX_DATA), 16);
 	assert_int_equal(event.num_identifiers, 28);
-	assert_int_equal(guest_stream_take(&stream, &event, data), 16);
+	assert_int_equal(
+		guest_stream_take(&stream, &event, data, CROSS_DOMAIN_RECEIVE_MAX_DATA), 16);
 	assert_int_equal(event.num_identifiers, 12);
 	assert_int_equal(event.identifiers[0], 29);
 	assert_true(guest_stream_empty(&stream));
@@ -125,7 +136,7 @@ static void more_than_its_bound_is_refused_and_nothing_queued(void **state)
 		add(bytes, sizeof(bytes), 0, 0, 0);
 	assert_int_equal(guest_stream_add(&stream, bytes, 1, &identifier, 1), -ENOBUFS);
 	assert_int_equal(guest_stream_bytes(&stream), GUEST_STREAM_MAX_BYTES);
-	guest_stream_take(&stream, &event, data);
+	guest_stream_take(&stream, &event, data, CROSS_DOMAIN_RECEIVE_MAX_DATA);
 	assert_int_equal(event.num_identifiers, 0);
 	assert_int_equal(guest_stream_add(&stream, bytes, 3744, NULL, 0), 0);
 }
