@@ -3,6 +3,7 @@
 #include <wayland-server-protocol.h>
 
 #include "host-bridge/policy/windows/border.h"
+#include "host-bridge/policy/windows/hooks.h"
 #include "host-bridge/policy/windows/policy_bounds.h"
 #include "host-bridge/policy/surfaces/policy_regions.h"
 
