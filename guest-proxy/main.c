@@ -11,7 +11,7 @@
 #include "guest-proxy/clients/listener.h"
 #include "guest-proxy/clients/refusal.h"
 #include "guest-proxy/clients/window_watch.h"
-#include "guest-proxy/doctor.h"
+#include "guest-proxy/doctor/doctor.h"
 #include "guest-proxy/gpu/vhost_user/gpu_vhost_user.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"

@@ -1,7 +1,7 @@
 /* `wayferry-guest doctor`: what this machine lacks for applications to reach the host, and how to
  * get it. */
-#ifndef GUEST_PROXY_DOCTOR_H
-#define GUEST_PROXY_DOCTOR_H
+#ifndef GUEST_PROXY_DOCTOR_DOCTOR_H
+#define GUEST_PROXY_DOCTOR_DOCTOR_H
 
 #include <stdio.h>
 

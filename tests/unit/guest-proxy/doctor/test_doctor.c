@@ -1,6 +1,6 @@
-/* guest-proxy/doctor.c, on a kernel of the test's own: each thing that can be missing, one at a
+/* guest-proxy/doctor/doctor.c, on a kernel of the test's own: each thing that can be missing, one at a
  * time */
-#include "guest-proxy/doctor.h"
+#include "guest-proxy/doctor/doctor.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
