@@ -17,7 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "guest-proxy/gpu/vhost_user/virtqueue_driver.h"
+#include "guest-proxy/gpu/rings/virtqueue_driver.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 #include "protocol/formats/cross_domain.h"

@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "guest-proxy/gpu/vhost_user/frontend.h"
@@ -25,19 +24,6 @@
 
 #define LOG_MODULE "gpu"
 #include "protocol/base/log.h"
-
-/*
- * "Guest RAM": one sparse memfd, of which only what is used is ever touched. The control queue with
- * its slots, the rings of the cursor queue (which nobody uses), then pages for long commands, and
- * pages for blobs. The latter are given back to the system when a blob goes, so a new one is all
- * zeroes.
- */
-#define RAM_GUEST_ADDRESS (UINT64_C(1) << 32)
-#define RAM_BYTES (UINT64_C(1) << 30)
-#define CURSOR_OFFSET ((uint64_t)VIRTQUEUE_DRIVER_BYTES)
-#define DATA_OFFSET (CURSOR_OFFSET + VIRTQUEUE_DRIVER_RING_BYTES)
-#define BLOBS_OFFSET (UINT64_C(64) << 20)
-static_assert(DATA_OFFSET < BLOBS_OFFSET && DATA_OFFSET % PAGE_BYTES == 0, "");
 
 #define START_TIMEOUT_MS 10000
 /* How long requests that nobody waits for may take before each of their answers interrupts: in
@@ -82,11 +68,10 @@ struct gpu_queue {
 	bool stall_told;
 	struct wl_list waiting; /* struct waiting, in order */
 	struct frontend *fe;
-	int ram_fd, kick, call;
-	uint8_t *ram;
+	int kick, call;
+	struct guest_ram ram;
 	struct virtqueue_driver *driver;
-	struct extents data_pages, blob_pages; /* page numbers of RAM */
-	char failure[128];                     /* empty: alive */
+	char failure[128]; /* empty: alive */
 	char description[160];
 	struct in_flight in_flight[VIRTQUEUE_DRIVER_SIZE];
 };
@@ -128,6 +113,11 @@ struct frontend *gpu_queue_frontend(struct gpu_queue *queue)
 	return queue->fe;
 }
 
+struct guest_ram *gpu_queue_ram(struct gpu_queue *queue)
+{
+	return &queue->ram;
+}
+
 static void remove_source(struct wl_event_source **source)
 {
 	if (*source)
@@ -151,41 +141,6 @@ void gpu_queue_fail(struct gpu_queue *queue, const char *format, ...)
 	gpu_queue_ask_turn(queue, false);
 }
 
-/* Pages. */
-
-void *gpu_queue_pages_at(struct gpu_queue *queue, struct extent pages)
-{
-	return queue->ram + pages.start * PAGE_BYTES;
-}
-
-uint64_t gpu_queue_pages_address(const struct gpu_queue *queue, struct extent pages)
-{
-	return RAM_GUEST_ADDRESS + pages.start * PAGE_BYTES;
-}
-
-static int take_pages(
-	struct extents *extents, uint64_t n, enum extents_order order, struct extent *pages)
-{
-	int error = extents_take(extents, n, order, &pages->start);
-	pages->length = error < 0 ? 0 : n;
-	return error;
-}
-
-int gpu_queue_take_pages(struct gpu_queue *queue, uint64_t n_pages, struct extent *pages)
-{
-	return take_pages(&queue->blob_pages, n_pages, EXTENTS_LOWEST, pages);
-}
-
-void gpu_queue_give_pages(struct gpu_queue *queue, struct extent pages)
-{
-	if (pages.length == 0)
-		return;
-	void *at = gpu_queue_pages_at(queue, pages);
-	if (madvise(at, pages.length * PAGE_BYTES, MADV_REMOVE) < 0)
-		memset(at, 0, pages.length * PAGE_BYTES);
-	extents_give(&queue->blob_pages, pages.start, pages.length);
-}
-
 /* Answers. */
 
 static void complete(struct gpu_queue *queue, unsigned slot, uint32_t written)
@@ -203,8 +158,8 @@ static void complete(struct gpu_queue *queue, unsigned slot, uint32_t written)
 	queue->n_answers++;
 	virtqueue_driver_release(queue->driver, slot);
 	if (request.data.length > 0)
-		extents_give(&queue->data_pages, request.data.start, request.data.length);
-	gpu_queue_give_pages(queue, request.blob);
+		extents_give(&queue->ram.data_pages, request.data.start, request.data.length);
+	guest_ram_give(&queue->ram, request.blob);
 	if (written < sizeof(header)) {
 		gpu_queue_fail(queue, "the device gave an answer of %u bytes", written);
 		return;
@@ -462,9 +417,9 @@ static int place_commands(struct gpu_queue *queue, unsigned slot,
 		return 0;
 	}
 	uint64_t n = align_up(submission->size, PAGE_BYTES) / PAGE_BYTES;
-	if (take_pages(&queue->data_pages, n, EXTENTS_LOWEST, pages) < 0)
+	if (guest_ram_take(&queue->ram.data_pages, n, pages) < 0)
 		return -EAGAIN;
-	memcpy(gpu_queue_pages_at(queue, *pages), submission->bytes, submission->size);
+	memcpy(guest_ram_at(&queue->ram, *pages), submission->bytes, submission->size);
 	return 0;
 }
 
@@ -490,7 +445,7 @@ int gpu_queue_submit(struct gpu_queue *queue, const struct gpu_submission *submi
 {
 	if (gpu_queue_failure(queue))
 		return -EPIPE;
-	if (submission->size > (BLOBS_OFFSET - DATA_OFFSET) / 4)
+	if (submission->size > GUEST_RAM_DATA_BYTES / 4)
 		return -EMSGSIZE;
 	int acquired = acquire_for_submission(queue);
 	if (acquired < 0)
@@ -511,7 +466,7 @@ int gpu_queue_submit(struct gpu_queue *queue, const struct gpu_submission *submi
 	};
 	queue->n_due += !submission->held;
 	size_t in_slot = sizeof(submission->command) + (pages.length > 0 ? 0 : submission->size);
-	virtqueue_driver_add(queue->driver, slot, in_slot, gpu_queue_pages_address(queue, pages),
+	virtqueue_driver_add(queue->driver, slot, in_slot, guest_ram_address(pages),
 		pages.length > 0 ? submission->size : 0, sizeof(struct virtio_gpu_ctrl_hdr),
 		submission->silent ? VIRTQUEUE_PROMPT : VIRTQUEUE_AWAITED);
 	if (!submission->held)
@@ -538,21 +493,11 @@ void gpu_queue_forget(struct gpu_queue *queue, const void *owner)
 
 static int make_ram(struct gpu_queue *queue)
 {
-	queue->ram_fd = fd_memfd("wayferry-guest-ram", RAM_BYTES);
-	if (queue->ram_fd < 0)
-		return queue->ram_fd;
-	void *ram = mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
-		queue->ram_fd, 0);
-	if (ram == MAP_FAILED)
-		return -errno;
-	queue->ram = ram;
-	int error = extents_init(&queue->data_pages, DATA_OFFSET / PAGE_BYTES,
-		(BLOBS_OFFSET - DATA_OFFSET) / PAGE_BYTES);
-	if (error == 0)
-		error = extents_init(&queue->blob_pages, BLOBS_OFFSET / PAGE_BYTES,
-			(RAM_BYTES - BLOBS_OFFSET) / PAGE_BYTES);
-	queue->driver = virtqueue_driver_create(queue->ram, RAM_GUEST_ADDRESS);
-	return error < 0 ? error : queue->driver ? 0 : -ENOMEM;
+	int error = guest_ram_create(&queue->ram);
+	if (error < 0)
+		return error;
+	queue->driver = virtqueue_driver_create(queue->ram.map, GUEST_RAM_ADDRESS);
+	return queue->driver ? 0 : -ENOMEM;
 }
 
 static int make_events(struct gpu_queue *queue)
@@ -565,9 +510,9 @@ static int make_events(struct gpu_queue *queue)
 static struct frontend_queue rings_at(const struct gpu_queue *queue, uint64_t offset, int kick)
 {
 	return (struct frontend_queue){
-		.descriptors = queue->ram + offset + VIRTQUEUE_DRIVER_DESCRIPTORS,
-		.available = queue->ram + offset + VIRTQUEUE_DRIVER_AVAILABLE,
-		.used = queue->ram + offset + VIRTQUEUE_DRIVER_USED,
+		.descriptors = queue->ram.map + offset + VIRTQUEUE_DRIVER_DESCRIPTORS,
+		.available = queue->ram.map + offset + VIRTQUEUE_DRIVER_AVAILABLE,
+		.used = queue->ram.map + offset + VIRTQUEUE_DRIVER_USED,
 		.size = VIRTQUEUE_DRIVER_SIZE,
 		.kick = kick,
 		.call = queue->call,
@@ -577,17 +522,17 @@ static struct frontend_queue rings_at(const struct gpu_queue *queue, uint64_t of
 static int start(struct gpu_queue *queue)
 {
 	const struct frontend_memory memory = {
-		.fd = queue->ram_fd,
-		.map = queue->ram,
-		.size = RAM_BYTES,
-		.guest_address = RAM_GUEST_ADDRESS,
+		.fd = queue->ram.fd,
+		.map = queue->ram.map,
+		.size = GUEST_RAM_BYTES,
+		.guest_address = GUEST_RAM_ADDRESS,
 	};
 	int never = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (never < 0)
 		return -errno;
 	const struct frontend_queue queues[] = {
 		rings_at(queue, 0, queue->kick),
-		rings_at(queue, CURSOR_OFFSET, never),
+		rings_at(queue, GUEST_RAM_CURSOR_OFFSET, never),
 	};
 	int error = frontend_start(queue->fe, &memory, queues, ARRAY_LENGTH(queues));
 	fd_close(&never);
@@ -610,6 +555,24 @@ static int add_sources(struct gpu_queue *queue)
 	return all ? 0 : -ENOMEM;
 }
 
+/* False when it does not work, which was said then. */
+static bool set_up(struct gpu_queue *queue, const char *path)
+{
+	queue->fe = frontend_open(path, FEATURES, 0);
+	if (!queue->fe) /* said so */
+		return false;
+	int error = make_ram(queue);
+	if (error == 0)
+		error = make_events(queue);
+	if (error == 0 && start(queue) < 0) /* said so */
+		return false;
+	if (error == 0)
+		error = add_sources(queue);
+	if (error < 0)
+		log_err("%s: %s", queue->description, strerror(-error));
+	return error == 0;
+}
+
 struct gpu_queue *gpu_queue_open(
 	struct turn *turn, const char *path, const struct gpu_queue_listener *listener, void *data)
 {
@@ -620,28 +583,11 @@ struct gpu_queue *gpu_queue_open(
 	turn_task_init(&queue->turn_task, TURN_DEVICE, run_turn, queue);
 	queue->listener = listener;
 	queue->listener_data = data;
-	queue->ram_fd = queue->kick = queue->call = -1;
+	queue->ram.fd = queue->kick = queue->call = -1;
 	wl_list_init(&queue->waiting);
 	snprintf(queue->description, sizeof(queue->description), "vhost-user %s", path);
-	queue->fe = frontend_open(path, FEATURES, 0);
-	if (!queue->fe) /* said so */
-		goto fail;
-	int error = make_ram(queue);
-	if (error == 0)
-		error = make_events(queue);
-	if (error < 0) {
-		log_err("%s: %s", queue->description, strerror(-error));
-		goto fail;
-	}
-	if (start(queue) < 0)
-		goto fail;
-	if ((error = add_sources(queue)) < 0) {
-		log_err("%s: %s", queue->description, strerror(-error));
-		goto fail;
-	}
-	return queue;
-
-fail:
+	if (set_up(queue, path))
+		return queue;
 	gpu_queue_destroy(queue);
 	return NULL;
 }
@@ -659,11 +605,7 @@ void gpu_queue_destroy(struct gpu_queue *queue)
 	wl_list_for_each_safe(waiting, next, &queue->waiting, link) free(waiting);
 	frontend_destroy(queue->fe);
 	virtqueue_driver_destroy(queue->driver);
-	extents_finish(&queue->data_pages);
-	extents_finish(&queue->blob_pages);
-	if (queue->ram)
-		munmap(queue->ram, RAM_BYTES);
-	fd_close(&queue->ram_fd);
+	guest_ram_finish(&queue->ram);
 	fd_close(&queue->kick);
 	fd_close(&queue->call);
 	free(queue);

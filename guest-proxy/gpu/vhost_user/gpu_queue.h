@@ -12,9 +12,9 @@
 #include <stdint.h>
 #include <wayland-server-core.h>
 
-#include "guest-proxy/gpu/vhost_user/extents.h"
+#include "guest-proxy/gpu/rings/guest_ram.h"
 #include "guest-proxy/gpu/turn.h"
-#include "guest-proxy/gpu/vhost_user/virtqueue_driver.h"
+#include "guest-proxy/gpu/rings/virtqueue_driver.h"
 
 struct gpu_queue;
 struct frontend;
@@ -46,6 +46,8 @@ void __attribute__((format(printf, 2, 3)))
 gpu_queue_fail(struct gpu_queue *queue, const char *format, ...);
 
 struct frontend *gpu_queue_frontend(struct gpu_queue *queue);
+/* Where commands, and blobs of our own memory, are. */
+struct guest_ram *gpu_queue_ram(struct gpu_queue *queue);
 /* "vhost-user PATH" */
 const char *gpu_queue_describe(const struct gpu_queue *queue);
 
@@ -72,7 +74,7 @@ struct gpu_command {
 	void *owner;
 	unsigned tag;
 	struct extent
-		frees; /* of gpu_queue_take_pages, given back with the answer; length 0: none */
+		frees; /* blob_pages of guest_ram, given back with the answer; length 0: none */
 };
 
 /*
@@ -104,13 +106,5 @@ void gpu_queue_publish(struct gpu_queue *queue);
  * not answer for long is lost. 0 or -EPIPE.
  */
 int gpu_queue_wait(struct gpu_queue *queue, const struct gpu_answer *answer);
-
-/* @n_pages of guest RAM for a blob, all zeroes. 0, -ENOSPC or -ENOMEM. */
-int gpu_queue_take_pages(struct gpu_queue *queue, uint64_t n_pages, struct extent *pages);
-/* For pages that the device never heard of; else gpu_queue_command's @frees. */
-void gpu_queue_give_pages(struct gpu_queue *queue, struct extent pages);
-void *gpu_queue_pages_at(struct gpu_queue *queue, struct extent pages);
-uint64_t gpu_queue_pages_address(
-	const struct gpu_queue *queue, struct extent pages); /* the device's */
 
 #endif

@@ -63,7 +63,7 @@ static void command_create(struct vhost_blob *blob, uint32_t context_id, uint64_
 		command.create.blob_id = 0;
 		command.create.nr_entries = 1;
 		command.entry = (struct virtio_gpu_mem_entry){
-			.addr = gpu_queue_pages_address(blob->gpu->queue, blob->pages),
+			.addr = guest_ram_address(blob->pages),
 			.length = (uint32_t)blob->base.size,
 		};
 		size += sizeof(command.entry);
@@ -94,7 +94,7 @@ static void blob_free(struct vhost_blob *blob)
 	for (unsigned i = 0; i < blob->n_refused; i++)
 		give_back(gpu, &blob->refused[i]);
 	if (blob->memory == GPU_BLOB_GUEST)
-		gpu_queue_give_pages(gpu->queue, blob->pages);
+		guest_ram_give(gpu_queue_ram(gpu->queue), blob->pages);
 	else
 		give_back(gpu, &blob->pages);
 	wl_list_remove(&blob->link);
@@ -144,7 +144,7 @@ static int blob_outcome(struct vhost_blob *blob)
 	if (blob->attach.type != VIRTIO_GPU_RESP_OK_NODATA)
 		error = errno_of(blob->attach.type);
 	else if (blob->memory == GPU_BLOB_GUEST)
-		blob->base.map = gpu_queue_pages_at(gpu->queue, blob->pages);
+		blob->base.map = guest_ram_at(gpu_queue_ram(gpu->queue), blob->pages);
 	else if (blob->memory == GPU_BLOB_FILE)
 		blob->base.map = NULL;
 	else if (blob->map.type != VIRTIO_GPU_RESP_OK_MAP_INFO)
@@ -189,7 +189,8 @@ static int take_pages(struct vhost_blob *blob)
 	uint64_t n = blob->base.size / PAGE_BYTES;
 	int error;
 	if (blob->memory == GPU_BLOB_GUEST) {
-		error = gpu_queue_take_pages(blob->gpu->queue, n, &blob->pages);
+		error = guest_ram_take(
+			&gpu_queue_ram(blob->gpu->queue)->blob_pages, n, &blob->pages);
 	} else {
 		error = extents_take(&blob->gpu->region, n, EXTENTS_NEXT, &blob->pages.start);
 		blob->pages.length = error < 0 ? 0 : n;

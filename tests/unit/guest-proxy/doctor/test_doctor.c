@@ -1,5 +1,5 @@
-/* guest-proxy/doctor/doctor.c, on a kernel of the test's own: each thing that can be missing, one at a
- * time */
+/* guest-proxy/doctor/doctor.c, on a kernel of the test's own: each thing that can be missing, one
+ * at a time */
 #include "guest-proxy/doctor/doctor.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
-/* guest-proxy/gpu/vhost_user/virtqueue_driver.c, against a device made of the rings alone */
-#include "guest-proxy/gpu/vhost_user/virtqueue_driver.h"
+/* guest-proxy/gpu/rings/virtqueue_driver.c, against a device made of the rings alone */
+#include "guest-proxy/gpu/rings/virtqueue_driver.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

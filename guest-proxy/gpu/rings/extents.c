@@ -1,5 +1,5 @@
 /* Ranges of whole units (pages) handed out of a larger one. */
-#include "guest-proxy/gpu/vhost_user/extents.h"
+#include "guest-proxy/gpu/rings/extents.h"
 
 #include <assert.h>
 #include <errno.h>

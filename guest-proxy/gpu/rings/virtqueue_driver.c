@@ -10,7 +10,7 @@
  * prompt requests being prompt: those that turn out not to be are moved to the others by
  * virtqueue_driver_settle.
  */
-#include "guest-proxy/gpu/vhost_user/virtqueue_driver.h"
+#include "guest-proxy/gpu/rings/virtqueue_driver.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* guest-proxy/gpu/vhost_user/extents.c */
-#include "guest-proxy/gpu/vhost_user/extents.h"
+/* guest-proxy/gpu/rings/extents.c */
+#include "guest-proxy/gpu/rings/extents.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* Ranges of whole units (pages) handed out of [start, start + length): what is free, sorted and
  * joined. */
-#ifndef GUEST_PROXY_GPU_VHOST_USER_EXTENTS_H
-#define GUEST_PROXY_GPU_VHOST_USER_EXTENTS_H
+#ifndef GUEST_PROXY_GPU_RINGS_EXTENTS_H
+#define GUEST_PROXY_GPU_RINGS_EXTENTS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
  * The driver's side of a split virtqueue (virtio 1.3, 2.7) with indirect descriptors and event
  * index: asynchronous requests, and as few interrupts and kicks as the work allows.
  */
-#ifndef GUEST_PROXY_GPU_VHOST_USER_VIRTQUEUE_DRIVER_H
-#define GUEST_PROXY_GPU_VHOST_USER_VIRTQUEUE_DRIVER_H
+#ifndef GUEST_PROXY_GPU_RINGS_VIRTQUEUE_DRIVER_H
+#define GUEST_PROXY_GPU_RINGS_VIRTQUEUE_DRIVER_H
 
 #include <stdbool.h>
 #include <stddef.h>
