@@ -81,6 +81,9 @@ static int bind_name(struct display_socket *display, const char *directory, cons
 		return -ENAMETOOLONG;
 	memcpy(address.sun_path, display->path, PATH_BYTES);
 	snprintf(display->name, sizeof(display->name), "%s", name);
+	struct stat status;
+	if (lstat(display->path, &status) == 0 && !S_ISSOCK(status.st_mode))
+		return -EEXIST;
 	int result = take_lock(display);
 	if (result < 0)
 		return result;
@@ -132,6 +135,8 @@ bool display_socket_bind(struct display_socket *display, const char *name, bool 
 	}
 	if (result == -EWOULDBLOCK)
 		log_err("another display server listens on %s already", display->path);
+	else if (result == -EEXIST)
+		log_err("%s is there and is no socket: give --socket another name", display->path);
 	else if (result < 0)
 		log_err("cannot listen on %s: %s", name ? name : display->path, strerror(-result));
 	return result == 0;

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <wayland-server-protocol.h>
 
+#define POINTS_MAX 1024 /* of one buffer */
+
 struct release_point {
 	struct wl_list link;
 	struct relay *relay;
@@ -62,6 +64,9 @@ static enum relay_verdict add(struct wl_list *list, struct relay *relay, struct 
 			sync_point_move(&release->point, point);
 		relay_ref_set(&release->object, object);
 	}
+	if (release && wl_list_length(list) > POINTS_MAX)
+		return relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
+			"one buffer was committed %d times without being released", POINTS_MAX);
 	if (!release || (again && ask_for_callback(relay, release) < 0))
 		return relay_fail(
 			relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a release point");

@@ -16,10 +16,27 @@ static void forget(struct given_files *files, uint32_t index)
 		(files->count - index) * sizeof(files->files[0]));
 }
 
+/* What is charged for a file while it is here; the blob that it becomes charges its own. */
+static bool charge(struct given_files *files, uint64_t size)
+{
+	if (!quota_charge(files->quota, QUOTA_FDS, 1))
+		return false;
+	if (quota_charge(files->quota, QUOTA_BLOB_BYTES, size))
+		return true;
+	quota_release(files->quota, QUOTA_FDS, 1);
+	return false;
+}
+
+static void release(struct given_files *files, uint64_t size)
+{
+	quota_release(files->quota, QUOTA_FDS, 1);
+	quota_release(files->quota, QUOTA_BLOB_BYTES, size);
+}
+
 static void drop_oldest(struct given_files *files)
 {
 	fd_close(&files->files[0].fd);
-	quota_release(files->quota, QUOTA_FDS, 1);
+	release(files, files->files[0].size);
 	quota_release(files->quota, QUOTA_SHARED_FILES, 1);
 	forget(files, 0);
 }
@@ -44,7 +61,7 @@ int given_files_add(struct given_files *files, uint64_t id, uint64_t size, int f
 		drop_oldest(files);
 	if (err == 0 && !quota_charge(files->quota, QUOTA_SHARED_FILES, 1))
 		err = -EDQUOT;
-	if (err == 0 && !quota_charge(files->quota, QUOTA_FDS, 1)) {
+	if (err == 0 && !charge(files, size)) {
 		quota_release(files->quota, QUOTA_SHARED_FILES, 1);
 		err = -EDQUOT;
 	}
@@ -63,7 +80,7 @@ int given_files_take(
 	if (!file || file->size != size)
 		return -EINVAL;
 	*out = (struct context_blob){.size = size, .fd = file->fd, .given = true};
-	quota_release(files->quota, QUOTA_FDS, 1); /* the blob charges its own */
+	release(files, size);
 	forget(files, (uint32_t)(file - files->files));
 	return 0;
 }

@@ -19,6 +19,8 @@
 #include "protocol/base/shared_write.h"
 
 #define FIRST_FDS 16
+#define WRITE_BYTES                                                                                \
+	((size_t)1 << 20) /* at a time: a reader that keeps up would keep us from others */
 /* An empty queue that had grown past this gives its memory back. */
 #define KEPT_CAPACITY 16384
 
@@ -178,11 +180,17 @@ int byte_queue_send(struct byte_queue *queue, int socket)
 
 int byte_queue_write(struct byte_queue *queue, int fd)
 {
+	size_t most = WRITE_BYTES;
+
 	assert(queue->n_fds == 0);
 	while (byte_queue_size(queue) > 0) {
-		ssize_t n = shared_write(fd, byte_queue_data(queue), byte_queue_size(queue));
+		if (most == 0)
+			return -EAGAIN;
+		ssize_t n = shared_write(
+			fd, byte_queue_data(queue), min_u64(byte_queue_size(queue), most));
 		if (n < 0)
 			return (int)n;
+		most -= (size_t)n;
 		byte_queue_take(queue, (size_t)n);
 	}
 	return 0;

@@ -63,7 +63,7 @@ int byte_queue_send(struct byte_queue *queue, int socket);
 
 /*
  * As byte_queue_send for a pipe, a socket or a file that others share, whose flags do not matter
- * and stay (shared_write); there are no fds in the queue.
+ * and stay (shared_write); there are no fds in the queue. After a MiB it is -EAGAIN, too.
  */
 int byte_queue_write(struct byte_queue *queue, int fd);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -206,18 +207,18 @@ static int read_all(int fd, int64_t deadline_ms, char *output, size_t size)
 	}
 }
 
-/* In the child: @out is its standard output, and there is no input. */
-static void become(char *const argv[], int out)
+/* In the child: @out and @err are its standard output and error; there is no input. */
+static void become(char *const argv[], int out, int err)
 {
 	int null = open("/dev/null", O_RDWR);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
-		dup2(null, STDERR_FILENO) < 0)
+		(err != STDERR_FILENO && dup2(err < 0 ? null : err, STDERR_FILENO) < 0))
 		_exit(126);
 	execvp(argv[0], argv);
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-int checks_capture(char *const argv[], int timeout_ms, char *output, size_t size)
+static int capture(char *const argv[], int err, int timeout_ms, char *output, size_t size)
 {
 	int ends[2], status = 0;
 
@@ -225,7 +226,7 @@ int checks_capture(char *const argv[], int timeout_ms, char *output, size_t size
 		return -errno;
 	pid_t pid = fork();
 	if (pid == 0)
-		become(argv, ends[1]);
+		become(argv, ends[1], err);
 	int error = pid < 0 ? -errno : 0;
 	fd_close(&ends[1]);
 	if (error == 0)
@@ -242,6 +243,18 @@ int checks_capture(char *const argv[], int timeout_ms, char *output, size_t size
 	if (!WIFEXITED(status))
 		return -EIO;
 	return WEXITSTATUS(status) == 127 ? -ENOENT : WEXITSTATUS(status);
+}
+
+int checks_capture(char *const argv[], int timeout_ms, char *output, size_t size)
+{
+	return capture(argv, -1, timeout_ms, output, size);
+}
+
+int checks_command(char *const argv[])
+{
+	char said[256];
+
+	return capture(argv, STDERR_FILENO, INT_MAX, said, sizeof(said));
 }
 
 void checks_unit_state(const char *unit, char *state, size_t size)

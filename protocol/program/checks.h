@@ -68,6 +68,9 @@ const char *checks_directory_fault(const char *path);
  */
 int checks_capture(char *const argv[], int timeout_ms, char *output, size_t size);
 
+/* The same, however long it takes; its complaints are for the user to read, its output is not. */
+int checks_command(char *const argv[]);
+
 /* The state of a unit of the user manager, as `systemctl --user is-active` says it, into @state. */
 void checks_unit_state(const char *unit, char *state, size_t size);
 

@@ -1,7 +1,6 @@
 /* Units of the user's service manager, as `setup` of both programs switches them on and off. */
 #include "protocol/program/user_unit.h"
 
-#include <limits.h>
 #include <stdio.h>
 
 #include "protocol/program/checks.h"
@@ -9,11 +8,10 @@
 bool user_unit_enable(const char *unit, bool enabled)
 {
 	const char *verb = enabled ? "enable" : "disable";
-	char *argv[] = {"systemctl", "--user", (char *)verb, "--now", (char *)unit, NULL};
-	char said[256];
+	char *argv[] = {
+		"systemctl", "--user", "--quiet", (char *)verb, "--now", (char *)unit, NULL};
 
-	/* However long the manager takes. */
-	if (checks_capture(argv, INT_MAX, said, sizeof(said)) == 0) {
+	if (checks_command(argv) == 0) {
 		printf("%s is %s\n", unit,
 			enabled ? "enabled, and listens" : "disabled, and stopped");
 		return true;

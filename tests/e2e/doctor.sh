@@ -121,7 +121,7 @@ test_setup() {
     local config=$WORK/config/wayferry/work.conf
     mkdir -p "$WORK/bin"
     # shellcheck disable=SC2016
-    printf '#!/bin/sh\necho "$*" >>"%s"\n[ -z "${FAKE_FAILS:-}" ]\n' "$LOGS/systemctl" >"$WORK/bin/systemctl"
+    printf '#!/bin/sh\necho "$*" >>"%s"\n[ -z "${FAKE_FAILS:-}" ] || { echo no manager >&2; exit 1; }\n' "$LOGS/systemctl" >"$WORK/bin/systemctl"
     chmod +x "$WORK/bin/systemctl"
     export PATH=$WORK/bin:$PATH XDG_CONFIG_HOME=$WORK/config
     "$HOST" setup work >"$LOGS/setup.txt" || fail "a machine cannot be set up"
@@ -141,12 +141,13 @@ test_setup() {
     "$GUEST" setup >"$LOGS/guest.txt" && "$GUEST" setup --undo >>"$LOGS/guest.txt" || fail "the guest cannot be set up"
     sort -u "$LOGS/systemctl" >"$WORK/told"
     cmp - "$WORK/told" <<END || fail "the units are others (see $LOGS/systemctl)"
---user disable --now wayferry-guest.socket
---user disable --now wayferry-host@work.socket
---user enable --now wayferry-guest.socket
---user enable --now wayferry-host@work.socket
+--user --quiet disable --now wayferry-guest.socket
+--user --quiet disable --now wayferry-host@work.socket
+--user --quiet enable --now wayferry-guest.socket
+--user --quiet enable --now wayferry-host@work.socket
 END
-    FAKE_FAILS=yes "$GUEST" setup >"$LOGS/fails.txt" && fail "it is not told that there is no manager"
+    FAKE_FAILS=yes "$GUEST" setup >"$LOGS/fails.txt" 2>&1 && fail "it is not told that there is no manager"
+    grep -qx "no manager" "$LOGS/fails.txt" || fail "what systemctl complains of is lost"
     FAKE_FAILS=yes "$HOST" setup other >"$LOGS/fails.txt" && fail "it is not told that there is no manager"
     "$HOST" setup "../x" 2>"$LOGS/wrong.txt" && fail "any name will do"
     sanitizers_silent

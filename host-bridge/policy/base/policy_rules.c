@@ -28,6 +28,7 @@
 	"carries GPU fences, which a channel to a guest cannot; guests wait until a frame is "     \
 	"drawn"
 #define DEVICE "names a device of the host; wayferry-guest offers one of the guest's"
+#define FRAMES "reads the screen into memory of the GPU, which cannot go to a guest"
 #define FILES "carries files that a guest cannot pass"
 #define REGISTRY "is of no use through a relay"
 
@@ -115,7 +116,7 @@ static const struct rule {
 	{"wp_security_context_manager_v1", 0, PRIVILEGE},
 	{"xwayland_shell_v1", 0, PRIVILEGE},
 	{"zwlr_data_control_manager_v1", 0, CLIPBOARD},
-	{"zwlr_export_dmabuf_manager_v1", 0, CAPTURE},
+	{"zwlr_export_dmabuf_manager_v1", 0, FRAMES},
 	{"zwlr_foreign_toplevel_manager_v1", 0, DESKTOP},
 	{"zwlr_gamma_control_manager_v1", 0, DESKTOP},
 	{"zwlr_input_inhibit_manager_v1", 0, LOCK},
@@ -170,7 +171,7 @@ static const char *add_restriction(
 /* What the table refuses for a reason that a user can overrule. */
 static const char *widen(struct policy *policy, const struct rule *rule)
 {
-	static const char *const technical[] = {FENCES, DEVICE, FILES, REGISTRY};
+	static const char *const technical[] = {FENCES, DEVICE, FRAMES, FILES, REGISTRY};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(technical); i++) {
 		if (strcmp(rule->denied, technical[i]) == 0)

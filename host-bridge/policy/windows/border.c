@@ -346,9 +346,9 @@ bool border_commit(struct policy_surface *window, const struct rectangle *conten
 
 	border->content = *content;
 	if (rectangle_empty(content)) {
-		/* Who is taken off the screen begins anew. */
+		/* At the compositor who is taken off the screen begins anew. */
 		if (was_shown)
-			window->geometry = border->geometry = (struct rectangle){0};
+			border->geometry = (struct rectangle){0};
 		return true;
 	}
 	if (!window->shell)

@@ -63,8 +63,10 @@ bool border_configure(struct relay_message *message)
 
 void border_unmap(struct policy_surface *window)
 {
-	if (window->border)
+	if (window->border) {
 		window->border->configured.told = false;
+		window->geometry = (struct rectangle){0};
+	}
 }
 
 /* xdg_toplevel.configure_bounds(width, height) */

@@ -356,7 +356,7 @@ static bool commit_root(struct relay *relay, struct policy_surface *root)
 		return true;
 	root->tree_changed = false;
 	root->bounds = bounds;
-	return check_tree(relay, root, &bounds);
+	return settle_below(relay, root) && check_tree(relay, root, &bounds);
 }
 
 /*

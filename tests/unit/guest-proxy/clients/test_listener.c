@@ -20,6 +20,7 @@
 
 #include "protocol/base/log.h"
 #include "tests/unit/fake_channel.h"
+#include "tests/unit/log_capture.h"
 
 static char directory[64];
 static struct wl_event_loop *loop;
@@ -68,6 +69,22 @@ static void run(void)
 {
 	for (int i = 0; i < 5; i++)
 		wl_event_loop_dispatch(loop, 0);
+}
+
+/* It may be anybody's: it is left alone. */
+static void a_name_that_is_taken_by_a_file_is_no_display(void **state)
+{
+	char path[100];
+	struct stat status;
+
+	snprintf(path, sizeof(path), "%s/notes", directory);
+	close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	log_capture_begin();
+	assert_null(listener_create(loop, clients, "notes", false, -1));
+	log_capture_end();
+	assert_true(log_captured("/notes is there and is no socket: give --socket another name"));
+	assert_int_equal(stat(path, &status), 0);
+	unlink(path);
 }
 
 static void the_first_free_display_is_taken(void **state)
@@ -217,6 +234,7 @@ static void out_of_fds_waits_without_spinning_and_recovers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_name_that_is_taken_by_a_file_is_no_display),
 		TEST(the_first_free_display_is_taken),
 		TEST(beside_other_compositors_the_names_are_ours),
 		TEST(a_name_in_use_is_refused),

@@ -257,6 +257,18 @@ static void one_release_is_enough_for_all_commits_before_it(void **state)
 	expect(&host, "attach 7 0 0; commit; attach 7 0 0; sync 8; commit; attach 7 0 0; commit; ");
 }
 
+static void points_of_one_buffer_have_a_bound(void **state)
+{
+	begin();
+	mock_syncobj_signal(it.acquire_fd, 1);
+	for (uint64_t i = 0; i < 1025; i++) {
+		assert_null(strstr(app.said, "error"));
+		forget_what_was_said();
+		commit(1, 5 + i);
+	}
+	assert_non_null(strstr(app.said, "error 1 2; "));
+}
+
 static void leave(void)
 {
 	fd_close(&fd);
@@ -456,6 +468,7 @@ int main(void)
 		TEST(the_release_point_is_signalled_when_the_host_releases_the_buffer),
 		TEST(a_buffer_that_is_destroyed_is_still_released),
 		TEST(a_release_is_not_about_a_commit_that_was_on_its_way),
+		TEST(points_of_one_buffer_have_a_bound),
 		TEST(one_release_is_enough_for_all_commits_before_it),
 		TEST(a_client_that_goes_leaves_all_points_signalled),
 		TEST(a_client_may_go_while_its_commit_is_held),

@@ -358,6 +358,24 @@ static void files_count_against_the_machine_until_their_blobs_are_gone(void **st
 	assert_int_equal(quota.entries[QUOTA_SHARED_FILES].use, 1); /* the blob's */
 }
 
+static void files_that_wait_are_charged_by_their_bytes(void **state)
+{
+	struct given_files files = {0};
+	struct context_blob blob;
+	struct vm_quota quota;
+	quota_init(&quota);
+	quota_set(&quota, "blob-bytes", "10000");
+	files.quota = &quota;
+	assert_int_equal(given_files_add(&files, 1, 8192, fd_memfd("given", 8192)), 0);
+	assert_int_equal(given_files_add(&files, 2, 4096, fd_memfd("given", 4096)), -EDQUOT);
+	assert_int_equal(given_files_take(&files, 1, 8192, &blob), 0);
+	fd_close(&blob.fd);
+	assert_int_equal(given_files_add(&files, 2, 4096, fd_memfd("given", 4096)), 0);
+	given_files_clear(&files);
+	assert_int_equal(quota.entries[QUOTA_BLOB_BYTES].use, 0);
+	assert_int_equal(quota.entries[QUOTA_FDS].use, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -372,6 +390,7 @@ int main(void)
 		TEST(each_frontend_is_given_memory_of_its_own),
 		TEST(a_large_blob_that_is_given_up_is_cleared_before_its_place_is_used_again),
 		TEST(a_file_of_the_guest_becomes_a_blob_once),
+		TEST(files_that_wait_are_charged_by_their_bytes),
 		TEST(files_of_the_guest_take_nothing_of_the_region),
 		TEST(a_file_that_could_be_taken_away_is_refused),
 		TEST(files_that_nobody_takes_are_bounded),

@@ -233,6 +233,8 @@ static void what_is_wrong_is_told_with_its_line(void **state)
 		{"[policy]\nwl_seats = allow\n", ":2: wl_seats = allow: there is no such"},
 		{"[policy]\nzwlr_screencopy_manager_v1 = allow\n", ": this build has no tables"},
 		{"[policy]\nwl_drm = allow\n", ": cannot be allowed: it would not work"},
+		{"[policy]\nzwlr_export_dmabuf_manager_v1 = allow\n",
+			": cannot be allowed: it would not work"},
 		{"[policy]\nbell = 1\n", ":2: bell = 1: may be 'allow' or 'deny'"},
 		{"[policy]\nzwlr_layer_shell_v1 = 4\n", ": guests do not get this"},
 		{"[policy]\nwl_seat = 5\nwl_seat = 6\n", ":3: wl_seat is set already"},

@@ -231,6 +231,21 @@ static void a_pipe_gets_what_it_takes_and_the_rest_stays(void **state)
 	close(ends[1]);
 }
 
+/* A reader that takes all at once: others have a turn in between. */
+static void much_is_written_in_pieces(void **state)
+{
+	static uint8_t bytes[(1 << 20) + 1];
+	struct world *world = *state;
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	byte_queue_init(&world->queue, sizeof(bytes));
+	assert_int_equal(byte_queue_add(&world->queue, bytes, sizeof(bytes)), 0);
+	assert_int_equal(byte_queue_write(&world->queue, fd), -EAGAIN);
+	assert_int_equal(byte_queue_size(&world->queue), 1);
+	assert_int_equal(byte_queue_write(&world->queue, fd), 0);
+	close(fd);
+}
+
 static void what_is_taken_takes_its_fds_along(void **state)
 {
 	struct world *world = *state;
@@ -281,6 +296,7 @@ int main(void)
 		TEST(an_emptied_queue_gives_its_memory_back),
 		TEST(a_closed_socket_is_an_error),
 		TEST(a_pipe_gets_what_it_takes_and_the_rest_stays),
+		TEST(much_is_written_in_pieces),
 		TEST(what_is_taken_takes_its_fds_along),
 		TEST(a_queue_that_is_never_empty_does_not_grow_for_ever),
 	};

@@ -306,6 +306,17 @@ static void a_window_that_is_too_large_for_one_is_not_shown(void **state)
 	expect_around(0, 0, BORDER_WINDOW_MAX, 100);
 }
 
+/* The guest has set it once, and nobody has told it that the compositor forgot. */
+static void a_window_that_was_too_large_keeps_its_geometry(void **state)
+{
+	struct test_surface window = create_window();
+	set_geometry(window, 20, 20, 200, 100);
+	show(window, 240, 140);
+	show(window, BORDER_WINDOW_MAX + 1, 100);
+	show(window, 240, 140);
+	expect_rectangle(&heard.geometry, 20 - WIDTH, 20 - WIDTH, 200 + 2 * WIDTH, 100 + 2 * WIDTH);
+}
+
 static void a_window_does_not_move_it(void **state)
 {
 	struct test_surface window = create_window();
@@ -770,6 +781,7 @@ int main(void)
 		TEST(a_geometry_is_no_larger_than_what_is_drawn, set_up_border),
 		TEST(a_geometry_without_a_size_is_an_error, set_up_border),
 		TEST(a_window_that_is_too_large_for_one_is_not_shown, set_up_border),
+		TEST(a_window_that_was_too_large_keeps_its_geometry, set_up_border),
 		TEST(a_window_does_not_move_it, set_up_border),
 		TEST(sizes_are_told_without_it_and_asked_for_with_it, set_up_border),
 		TEST(subsurfaces_are_below_it_and_inside, set_up_border),

@@ -130,7 +130,23 @@ static void subsurfaces_that_keep_to_their_window_are_left_alone(void **state)
 	expect_commits(1);
 }
 
-/* To take the inner one off the middle one is committed, with what it was told until then. */
+/* What the compositor shows of the inner one is what it was told before: the middle one is
+ * committed. */
+static void what_waits_below_a_window_is_settled_when_that_is_looked_at(void **state)
+{
+	struct test_surface window = create_window(200, 150), middle = create_subsurface(window),
+			    inner = create_subsurface(middle);
+	show(inner, 150, 150);
+	show(middle, 50, 50);
+	commit(window);
+	show(inner, 10, 10); /* waits for the middle one */
+	show(window, 20, 20);
+	take_up("wl_surface", "commit");
+	take_up("wl_surface", "commit");
+	assert_int_equal(world.sent[RELAY_UP].size, 0);
+}
+
+/* For the inner one the middle one is committed, with what it was told until then: too large. */
 static void what_is_committed_for_a_guest_is_looked_at(void **state)
 {
 	struct test_surface window = create_window(200, 150), middle = create_subsurface(window),
@@ -141,10 +157,10 @@ static void what_is_committed_for_a_guest_is_looked_at(void **state)
 	attach(middle, 4000, 4000);
 	show(inner, 500, 500);
 	commit(window);
+	take_up("wl_surface", "commit");
 	take_up("wl_surface", "attach");
 	take_up("wl_surface", "commit");
-	take_up("wl_surface", "commit");
-	expect_taken_off(2);
+	expect_taken_off(3); /* the inner one, and the middle one for it */
 }
 
 static void how_far_they_may_reach_is_a_limit_of_the_machine(void **state)
@@ -528,6 +544,7 @@ int main(void)
 		TEST(one_that_stops_to_need_it_is_not_moved_but_taken_off),
 		TEST(one_that_stops_to_need_it_is_committed_where_something_waits),
 		TEST(positions_outside_are_moved_inside),
+		TEST(what_waits_below_a_window_is_settled_when_that_is_looked_at),
 		TEST(nested_subsurfaces_are_measured_from_the_window),
 		TEST(a_window_that_shrinks_takes_its_subsurfaces_off),
 		TEST(a_window_may_grow_as_the_compositor_asks),
