@@ -10,6 +10,7 @@
 #include "guest-proxy/x11/display/buffer.h"
 #include "guest-proxy/x11/display/output.h"
 #include "guest-proxy/x11/display/viewport.h"
+#include "guest-proxy/x11/shell/icon.h"
 #include "guest-proxy/x11/shell/popup.h"
 #include "guest-proxy/x11/shell/role.h"
 #include "guest-proxy/x11/shell/toplevel.h"
@@ -53,6 +54,9 @@ static const struct {
 	{"zxdg_decoration_manager_v1", 1, offsetof(struct session, decorations)},
 	{"wp_viewporter", 1, offsetof(struct session, viewporter)},
 	{"xdg_activation_v1", 1, offsetof(struct session, activation)},
+	{"wl_shm", 1, offsetof(struct session, shm)},
+	{"xdg_toplevel_icon_manager_v1", 1, offsetof(struct session, icons)},
+	{"xdg_wm_dialog_v1", 1, offsetof(struct session, dialogs)},
 	{"wl_data_device_manager", 3, offsetof(struct session, data_manager)},
 	{"zwp_primary_selection_device_manager_v1", 1, offsetof(struct session, primary_manager)},
 };
@@ -133,8 +137,9 @@ static struct relay_hooks *all_hooks(void)
 {
 	static struct relay_hooks *hooks; /* of the process; never change */
 	static const struct relay_hook *const tables[] = {session_hooks, buffer_hooks, dnd_hooks,
-		drag_source_hooks, focus_hooks, output_hooks, pointer_hooks, popup_hooks,
-		role_hooks, selection_hooks, surface_hooks, toplevel_hooks, viewport_hooks, NULL};
+		drag_source_hooks, focus_hooks, icon_hooks, output_hooks, pointer_hooks,
+		popup_hooks, role_hooks, selection_hooks, surface_hooks, toplevel_hooks,
+		viewport_hooks, NULL};
 	if (!hooks)
 		hooks = relay_hooks_create(tables);
 	return hooks;

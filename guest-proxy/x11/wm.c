@@ -8,6 +8,7 @@
 #include <xcb/xfixes.h>
 
 #include "guest-proxy/x11/display/xsettings.h"
+#include "guest-proxy/x11/shell/icon.h"
 #include "guest-proxy/x11/shell/popup.h"
 #include "guest-proxy/x11/shell/role.h"
 #include "guest-proxy/x11/shell/toplevel.h"
@@ -243,6 +244,9 @@ static void handle_property(struct session *session, const void *data)
 	if (outgoing_property(session, event))
 		return;
 	incoming_property(session, event);
+	if (window && window->surface && window->surface->toplevel &&
+		event->atom == SESSION_ATOM(session, _NET_WM_ICON))
+		icon_load(window->surface);
 	if (window)
 		window_property_changed(session, window, event->atom);
 }

@@ -50,6 +50,16 @@ static void read_resources(struct hints *hints, const struct property *property)
 	free(merged);
 }
 
+static void read_icon(struct hints *hints, const struct property *property)
+{
+	struct icon_picture picture;
+	if (!hints_find_icon(&picture, property))
+		return;
+	assert(picture.size >= 1 && picture.size <= ICON_SIZE_MAX);
+	for (size_t i = 0; i < (size_t)picture.size * (size_t)picture.size; i++)
+		icon_picture_pixel(&picture, i);
+}
+
 static void (*const readers[])(struct hints *hints, const struct property *property) = {
 	hints_read_net_title,
 	hints_read_class,
@@ -62,6 +72,7 @@ static void (*const readers[])(struct hints *hints, const struct property *prope
 	read_states,
 	read_mime,
 	read_resources,
+	read_icon,
 };
 
 static void check(const struct hints *hints)

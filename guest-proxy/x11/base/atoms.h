@@ -56,6 +56,7 @@
 	F(_NET_NUMBER_OF_DESKTOPS)                                                                 \
 	F(_NET_CURRENT_DESKTOP)                                                                    \
 	F(_NET_WORKAREA)                                                                           \
+	F(_NET_WM_ICON)                                                                            \
 	F(_NET_WM_NAME)                                                                            \
 	F(_NET_WM_PID)                                                                             \
 	F(_NET_WM_PING)                                                                            \

@@ -99,6 +99,8 @@ struct session {
 
 	/* Known UP only; NULL: the compositor does not have it. */
 	struct relay_object *wm_base, *decorations, *viewporter, *activation;
+	struct relay_object *shm, *icons, *dialogs;
+	struct relay_object *icon_sync; /* wl_callback; only compared */
 	struct relay_object *data_manager, *primary_manager;
 	struct wl_list surfaces;    /* surface::link */
 	struct wl_list outputs;     /* output::link */
@@ -122,6 +124,7 @@ struct session {
 	struct wl_list outgoing, incoming; /* outgoing::link, incoming::link */
 	struct wl_list requests;           /* incoming_request::link */
 	struct wl_list watches;            /* watch::link */
+	bool icon_asked;                   /* one is under way */
 	size_t spooled_bytes;              /* in memory, for X clients that take them slowly */
 
 	bool holding, released;

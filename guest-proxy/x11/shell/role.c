@@ -56,6 +56,7 @@ void role_drop(struct surface *surface)
 	}
 	surface_hide(surface);
 	destroy_object(session, &surface->decoration);
+	destroy_object(session, &surface->dialog);
 	destroy_object(session, &surface->toplevel);
 	destroy_object(session, &surface->popup);
 	destroy_object(session, &surface->xdg);

@@ -2,6 +2,7 @@
 #include "guest-proxy/x11/shell/toplevel.h"
 
 #include "guest-proxy/x11/display/output.h"
+#include "guest-proxy/x11/shell/icon.h"
 #include "guest-proxy/x11/windows/focus.h"
 #include "guest-proxy/x11/windows/state.h"
 #include "protocol/base/bytes.h"
@@ -116,11 +117,27 @@ static void send_parent(struct surface *surface)
 		(union wire_arg[]){{.object = parent->toplevel}});
 }
 
+/* A dialog that blocks the window it belongs to. */
+static void send_modal(struct surface *surface)
+{
+	struct session *session = surface->session;
+	bool modal = atom_list_has(
+		&surface->window->hints.states, SESSION_ATOM(session, _NET_WM_STATE_MODAL));
+	if (!session->dialogs || (!modal && !surface->dialog))
+		return;
+	if (!surface->dialog)
+		surface->dialog =
+			session_make(session, "xdg_dialog_v1", session->dialogs, "get_xdg_dialog",
+				(union wire_arg[]){{0}, {.object = surface->toplevel}}, 0);
+	if (surface->dialog)
+		session_send(session, surface->dialog, modal ? "set_modal" : "unset_modal", NULL);
+}
+
 void toplevel_create(struct surface *surface)
 {
 	const struct window *window = surface->window;
 	struct session *session = surface->session;
-	surface->has_geometry = false;
+	surface->has_geometry = surface->has_icon = false;
 	surface->leader = XCB_NONE;
 	surface->toplevel = session_make(
 		session, "xdg_toplevel", surface->xdg, "get_toplevel", (union wire_arg[]){{0}}, 0);
@@ -134,6 +151,8 @@ void toplevel_create(struct surface *surface)
 	send_size_hints(surface);
 	send_geometry(surface);
 	send_decoration(surface);
+	send_modal(surface);
+	icon_load(surface);
 	state_request_initial(surface);
 	log_debug("window %#x is a toplevel, %dx%d", window->id, window->box.width,
 		window->box.height);
@@ -163,6 +182,9 @@ void toplevel_hint_changed(struct surface *surface, enum window_property propert
 		send_decoration(surface);
 		send_size_hints(surface);
 		send_geometry(surface);
+		break;
+	case WINDOW_STATES:
+		send_modal(surface);
 		break;
 	case WINDOW_HINTS:
 		if (hints->urgent)

@@ -227,6 +227,18 @@ void hints_read_atoms(struct atom_list *list, const struct property *property)
 		list->items[i] = word(property, i);
 }
 
+void atom_list_set(struct atom_list *list, uint32_t atom, bool there)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->items[i] != atom)
+			list->items[count++] = list->items[i];
+	}
+	if (there && count < HINTS_ATOMS_MAX)
+		list->items[count++] = atom;
+	list->count = count;
+}
+
 bool atom_list_has(const struct atom_list *list, uint32_t atom)
 {
 	for (size_t i = 0; i < list->count; i++) {
@@ -254,4 +266,43 @@ void size_hints_fit(const struct size_hints *hints, bool steps, int32_t *width, 
 		steps ? hints->width_step : 0);
 	fit(height, hints->min_height, hints->max_height, hints->base_height,
 		steps ? hints->height_step : 0);
+}
+
+/* Icons */
+
+static bool is_better(uint32_t size, int32_t than)
+{
+	uint32_t other = (uint32_t)than;
+	if (size > ICON_SIZE_MAX || other == 0)
+		return size <= ICON_SIZE_MAX;
+	return size <= ICON_SIZE_BEST ? other > ICON_SIZE_BEST || size > other : size < other;
+}
+
+bool hints_find_icon(struct icon_picture *picture, const struct property *property)
+{
+	const uint8_t *words = property->data;
+	size_t left = property->format == 32 ? property->bytes / 4 : 0;
+	*picture = (struct icon_picture){0};
+	while (left > 2) {
+		uint32_t width = load_u32(words), height = load_u32(words + 4);
+		uint64_t pixels = (uint64_t)width * height;
+		words += 8;
+		left -= 2;
+		if (pixels > left)
+			break;
+		if (width > 0 && width == height && is_better(width, picture->size))
+			*picture = (struct icon_picture){(int32_t)width, words};
+		words += pixels * 4;
+		left -= pixels;
+	}
+	return picture->size > 0;
+}
+
+uint32_t icon_picture_pixel(const struct icon_picture *picture, size_t i)
+{
+	uint32_t pixel = load_u32(picture->pixels + i * 4), alpha = pixel >> 24;
+	uint32_t result = alpha << 24;
+	for (unsigned shift = 0; shift < 24; shift += 8)
+		result |= ((pixel >> shift & 0xff) * alpha + 127) / 255 << shift;
+	return result;
 }

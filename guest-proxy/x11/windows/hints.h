@@ -11,6 +11,8 @@
 
 #define HINTS_TEXT_BYTES 512 /* of a title or class, with its NUL */
 #define HINTS_ATOMS_MAX 32   /* of a list of atoms */
+#define ICON_SIZE_BEST 128   /* pixels each way */
+#define ICON_SIZE_MAX 256
 
 /* A property as GetProperty gives it. */
 struct property {
@@ -30,6 +32,11 @@ struct size_hints {
 	int32_t min_width, min_height, max_width, max_height;
 	int32_t base_width, base_height, width_step, height_step;
 	bool user_position; /* the user or the program chose where the window is */
+};
+
+struct icon_picture {
+	int32_t size; /* pixels each way */
+	const uint8_t *pixels;
 };
 
 struct edges {
@@ -64,6 +71,16 @@ void hints_read_frame(struct hints *hints, const struct property *property);
 void hints_read_atoms(struct atom_list *list, const struct property *property);
 
 bool atom_list_has(const struct atom_list *list, uint32_t atom);
+/* Takes @atom out, or, if @there, has it in once, where there is room. */
+void atom_list_set(struct atom_list *list, uint32_t atom, bool there);
+
+/*
+ * A picture of _NET_WM_ICON, in the property's memory: square; the largest of at most
+ * ICON_SIZE_BEST pixels, else the smallest of at most ICON_SIZE_MAX. False: there is none.
+ */
+bool hints_find_icon(struct icon_picture *picture, const struct property *property);
+/* Pixel @i of it, as ARGB with the colours multiplied by alpha. */
+uint32_t icon_picture_pixel(const struct icon_picture *picture, size_t i);
 
 /*
  * Makes a size that the window agrees to of one that the compositor proposes: between its minimum

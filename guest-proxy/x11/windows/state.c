@@ -68,10 +68,22 @@ void state_confirm(struct session *session, struct window *window, uint32_t now)
 		write_states(session, window);
 }
 
+/* The window's hints follow when the property has been read again. */
+static void change_modal(struct session *session, struct window *window, uint32_t action)
+{
+	struct atom_list *list = &window->hints.states;
+	xcb_atom_t modal = SESSION_ATOM(session, _NET_WM_STATE_MODAL);
+	bool had = atom_list_has(list, modal);
+	atom_list_set(list, modal, action == ACTION_ADD || (action == ACTION_TOGGLE && !had));
+	write_states(session, window);
+}
+
 static void change(struct surface *surface, uint32_t action, uint32_t atom, uint32_t *asked)
 {
-	const struct session *session = surface->session;
-	const struct window *window = surface->window;
+	struct session *session = surface->session;
+	struct window *window = surface->window;
+	if (atom == SESSION_ATOM(session, _NET_WM_STATE_MODAL))
+		change_modal(session, window, action);
 	if (atom == SESSION_ATOM(session, _NET_WM_STATE_DEMANDS_ATTENTION) &&
 		action != ACTION_REMOVE)
 		focus_ask_attention(surface);

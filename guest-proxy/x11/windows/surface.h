@@ -41,10 +41,11 @@ struct surface {
 	uint32_t output_name;   /* the global's of the output it entered last; 0: none */
 
 	/* Known UP only. */
-	struct relay_object *xdg, *toplevel, *popup, *decoration;
+	struct relay_object *xdg, *toplevel, *popup, *decoration, *dialog;
 	struct relay_object *token; /* of xdg_activation_v1, asked for */
 
 	bool shown, has_geometry;
+	bool icon_wanted, has_icon; /* of a toplevel (icon.h) */
 	xcb_window_t leader;  /* of a toplevel: its parent's window, as UP was told; 0: none */
 	bool committed;       /* a commit was kept back */
 	uint32_t kept_buffer; /* DOWN's id of what it was to show; 0: none */

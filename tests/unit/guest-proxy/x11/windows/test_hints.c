@@ -183,6 +183,43 @@ static void atoms_are_bounded(void **state)
 	assert_int_equal(list.count, 0);
 }
 
+/* Two pictures, of which the larger is the better one up to 128 pixels; and what is none. */
+static void the_best_icon_is_found_in_what_is_whole(void **state)
+{
+	static uint32_t data[2 + 256 * 256 + 2 + 4 + 2 + 6 + 2 + 1];
+	struct icon_picture picture;
+	uint32_t *next = data;
+	next[0] = next[1] = 256;
+	next += 2 + 256 * 256;
+	next[0] = next[1] = 2;
+	next[2] = 0x80ff4000;
+	next += 2 + 4;
+	next[0] = 3, next[1] = 2; /* not square */
+	next += 2 + 6;
+	next[0] = next[1] = 1;
+	struct property property = words(data, 2 + 256 * 256);
+	assert_true(hints_find_icon(&picture, &property));
+	assert_int_equal(picture.size, 256);
+	property = words(data, sizeof(data) / 4);
+	assert_true(hints_find_icon(&picture, &property));
+	assert_int_equal(picture.size, 2);
+	assert_int_equal(icon_picture_pixel(&picture, 0), 0x80802000);
+	assert_int_equal(icon_picture_pixel(&picture, 1), 0);
+	/* Too large, cut short, and sizes of which the product wraps. */
+	data[0] = data[1] = 257;
+	property = words(data, 2 + 256 * 256);
+	assert_false(hints_find_icon(&picture, &property));
+	data[0] = data[1] = 256;
+	property = words(data, 2 + 256 * 256 - 1);
+	assert_false(hints_find_icon(&picture, &property));
+	data[0] = data[1] = 0x10000;
+	property = words(data, sizeof(data) / 4);
+	assert_false(hints_find_icon(&picture, &property));
+	data[0] = data[1] = 0;
+	property = words(data, 2);
+	assert_false(hints_find_icon(&picture, &property));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +231,7 @@ int main(void)
 		cmocka_unit_test(a_size_fits_between_the_limits_in_whole_steps),
 		cmocka_unit_test(flags_of_wm_hints_and_motif),
 		cmocka_unit_test(atoms_are_bounded),
+		cmocka_unit_test(the_best_icon_is_found_in_what_is_whole),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,156 @@
+/* Icons of X windows that are windows of the desktop. */
+#include "guest-proxy/x11/shell/icon.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <wayland-server-protocol.h>
+
+#include "protocol/base/fd.h"
+
+#define LOG_MODULE "x11"
+#include "protocol/base/log.h"
+
+#define DISPLAY_ID 1
+#define PROPERTY_WORDS (128 << 10) /* that are asked for; pictures behind them are not seen */
+
+/* A file with @icon's pixels as Wayland has them, premultiplied; or -1. */
+static int make_file(const struct icon_picture *icon)
+{
+	size_t count = (size_t)icon->size * icon->size;
+	uint32_t *pixels = malloc(count * sizeof(*pixels));
+	int fd = pixels ? memfd_create("wayferry-x11-icon", MFD_CLOEXEC | MFD_ALLOW_SEALING) : -1;
+	for (size_t i = 0; pixels && i < count; i++)
+		pixels[i] = icon_picture_pixel(icon, i);
+	ssize_t bytes = (ssize_t)(count * sizeof(*pixels));
+	if (fd >= 0 && write(fd, pixels, (size_t)bytes) != bytes)
+		fd_close(&fd);
+	if (fd >= 0)
+		fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+	free(pixels);
+	return fd;
+}
+
+/* Takes @fd. The buffer outlives its pool; NULL: memory is short. */
+static struct relay_object *make_buffer(struct session *session, int fd, int32_t size)
+{
+	struct relay_object *pool = session_make(session, "wl_shm_pool", session->shm,
+		"create_pool",
+		(union wire_arg[]){{0}, {.handle = wire_handle_fd(fd)}, {.i = size * size * 4}}, 0);
+	if (!pool) {
+		fd_close(&fd);
+		return NULL;
+	}
+	struct relay_object *buffer = session_make(session, "wl_buffer", pool, "create_buffer",
+		(union wire_arg[]){{0}, {.i = 0}, {.i = size}, {.i = size}, {.i = size * 4},
+			{.u = WL_SHM_FORMAT_ARGB8888}},
+		0);
+	session_send(session, pool, "destroy", NULL);
+	return buffer;
+}
+
+/* @icon NULL: the window has none any more. */
+static void set_icon(struct surface *surface, struct relay_object *icon)
+{
+	struct session *session = surface->session;
+	session_send(session, session->icons, "set_icon",
+		(union wire_arg[]){{.object = surface->toplevel}, {.object = icon}});
+	surface->has_icon = icon != NULL;
+}
+
+static void send_picture(struct surface *surface, const struct icon_picture *picture)
+{
+	struct session *session = surface->session;
+	int fd = make_file(picture);
+	struct relay_object *buffer = fd >= 0 ? make_buffer(session, fd, picture->size) : NULL;
+	if (!buffer)
+		return;
+	struct relay_object *icon = session_make(session, "xdg_toplevel_icon_v1", session->icons,
+		"create_icon", (union wire_arg[]){{0}}, 0);
+	if (icon) {
+		session_send(session, icon, "add_buffer",
+			(union wire_arg[]){{.object = buffer}, {.i = 1}});
+		set_icon(surface, icon);
+		/* The toplevel does not lose it by that. */
+		session_send(session, icon, "destroy", NULL);
+	}
+	session_send(session, buffer, "destroy", NULL); /* behind the icon that has it */
+	log_debug("window %#x has an icon of %d pixels", surface->window->id, picture->size);
+}
+
+static void handle_icon(void *data, struct reply_subject subject, void *answer)
+{
+	struct session *session = data;
+	const xcb_get_property_reply_t *reply = answer;
+	struct window *window = window_find(session, subject.id);
+	struct surface *surface = window ? window->surface : NULL;
+	struct property property = {0};
+	struct icon_picture picture;
+	if (reply && reply->type != XCB_NONE) {
+		property.format = reply->format;
+		property.data = xcb_get_property_value(reply);
+		property.bytes = (size_t)xcb_get_property_value_length(reply);
+	}
+	if (surface && surface->toplevel) {
+		if (hints_find_icon(&picture, &property))
+			send_picture(surface, &picture);
+		else if (surface->has_icon)
+			set_icon(surface, NULL);
+		/* An icon is part of the surface's state. */
+		if (surface->shown)
+			session_send(session, surface->object, "commit", NULL);
+	}
+	session->icon_sync = session_make(session, "wl_callback",
+		relay_object_at(session->relay, RELAY_UP, DISPLAY_ID), "sync",
+		(union wire_arg[]){{0}}, 0);
+	session->icon_asked = session->icon_sync != NULL;
+}
+
+static void ask_next(struct session *session)
+{
+	struct surface *surface;
+	wl_list_for_each(surface, &session->surfaces, link)
+	{
+		if (session->icon_asked || !surface->icon_wanted)
+			continue;
+		surface->icon_wanted = false;
+		if (!surface->toplevel || !surface->window)
+			continue;
+		session->icon_asked = true;
+		xcb_get_property_cookie_t cookie = xcb_get_property(session->x, 0,
+			surface->window->id, SESSION_ATOM(session, _NET_WM_ICON), XCB_ATOM_CARDINAL,
+			0, PROPERTY_WORDS);
+		replies_expect(&session->replies, cookie.sequence, handle_icon,
+			(struct reply_subject){.id = surface->window->id});
+		return;
+	}
+}
+
+/* The compositor has taken the last one. */
+static enum relay_verdict handle_done(struct relay_message *message)
+{
+	struct session *session = relay_data(message->relay);
+	if (message->object->id[RELAY_DOWN])
+		return RELAY_FORWARD;
+	if (message->object == session->icon_sync) {
+		session->icon_sync = NULL;
+		session->icon_asked = false;
+		ask_next(session);
+	}
+	return RELAY_SWALLOW;
+}
+
+void icon_load(struct surface *surface)
+{
+	struct session *session = surface->session;
+	if (!session->icons || !session->shm || !session->x)
+		return;
+	surface->icon_wanted = true;
+	ask_next(session);
+}
+
+const struct relay_hook icon_hooks[] = {
+	{"wl_callback", "done", handle_done, RELAY_UP},
+	{0},
+};

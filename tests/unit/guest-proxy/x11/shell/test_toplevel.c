@@ -1,0 +1,237 @@
+/* guest-proxy/x11/shell: what compositors hear of a window that sway has no protocols for */
+#include "guest-proxy/x11/shell/toplevel.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xcb/xcbext.h>
+
+#include "guest-proxy/x11/shell/icon.h"
+#include "guest-proxy/x11/shell/role.h"
+
+#define WINDOW 7
+#define MODAL 8
+#define SIZE 2
+
+/* X without X: its only property is the icon. */
+static struct {
+	uint32_t icon[2 + SIZE * SIZE]; /* the first 0: none */
+	unsigned asked;
+} x;
+
+xcb_get_property_cookie_t xcb_get_property(xcb_connection_t *c, uint8_t delete, xcb_window_t window,
+	xcb_atom_t property, xcb_atom_t type, uint32_t offset, uint32_t length)
+{
+	assert_int_equal(window, WINDOW);
+	x.asked++;
+	return (xcb_get_property_cookie_t){.sequence = 1};
+}
+
+int xcb_poll_for_reply(
+	xcb_connection_t *c, unsigned int request, void **reply, xcb_generic_error_t **error)
+{
+	xcb_get_property_reply_t *property = calloc(1, sizeof(*property) + sizeof(x.icon));
+	assert_non_null(property);
+	property->format = 32;
+	property->type = x.icon[0] ? XCB_ATOM_CARDINAL : XCB_NONE;
+	property->value_len = x.icon[0] ? sizeof(x.icon) / 4 : 0;
+	memcpy(property + 1, x.icon, sizeof(x.icon));
+	*reply = property;
+	*error = NULL;
+	return 1;
+}
+
+/* A compositor that writes down what it is asked for: the names of requests, and pixels. */
+struct world {
+	struct session session;
+	struct surface surface;
+	struct window *window;
+	char log[2048];
+	uint32_t pixels[SIZE * SIZE];
+};
+
+static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
+{
+	struct world *world = data;
+	uint32_t header[2];
+	memcpy(header, bytes, sizeof(header));
+	if (n_handles > 0) {
+		ssize_t n = pread(handles[0].fd, world->pixels, sizeof(world->pixels), 0);
+		assert_int_equal(n, sizeof(world->pixels));
+		close(handles[0].fd);
+	}
+	if (to != RELAY_UP)
+		return 0;
+	const struct relay_object *object =
+		relay_object_at(world->session.relay, RELAY_UP, header[0]);
+	assert_non_null(object);
+	const char *name = object->interface->wl->methods[header[1] & 0xffff].name;
+	size_t used = strlen(world->log);
+	snprintf(world->log + used, sizeof(world->log) - used, "%s.%s ",
+		object->interface->wl->name, name);
+	return 0;
+}
+
+static struct relay_object *bind(struct session *session, const char *name)
+{
+	struct relay_object *registry = relay_object_at(session->relay, RELAY_DOWN, 2);
+	struct relay_object *object = relay_object_create(session->relay, interface_find(name), 1);
+	session_send(session, registry, "bind",
+		(union wire_arg[]){{.u = 1}, {.s = name}, {.u = 1}, {.object = object}});
+	return object;
+}
+
+static void make_surface(struct world *world)
+{
+	struct session *session = &world->session;
+	struct surface *surface = &world->surface;
+	surface->session = session;
+	surface->object = session_make(session, "wl_surface", bind(session, "wl_compositor"),
+		"create_surface", (union wire_arg[]){{0}}, 0);
+	surface->xdg = session_make(session, "xdg_surface", bind(session, "xdg_wm_base"),
+		"get_xdg_surface", (union wire_arg[]){{0}, {.object = surface->object}}, 0);
+	surface->window = world->window = window_create(session, WINDOW);
+	world->window->surface = surface;
+	wl_list_insert(&session->surfaces, &surface->link);
+}
+
+static void set_up(struct world *world)
+{
+	static const struct relay_hook *const tables[] = {icon_hooks, NULL};
+	static const struct relay_ops ops = {.send = handle_send};
+	static const uint32_t get_registry[] = {1, 12 << 16 | 1, 2};
+	static struct relay_hooks *hooks;
+	struct session *session = &world->session;
+	if (!hooks)
+		hooks = relay_hooks_create(tables);
+	memset(world, 0, sizeof(*world));
+	memset(&x, 0, sizeof(x));
+	session->scale = SCALE_ONE;
+	wl_list_init(&session->surfaces);
+	wl_list_init(&session->outputs);
+	windows_init(&session->windows);
+	replies_init(&session->replies, session);
+	session->atoms[ATOM__NET_WM_STATE_MODAL] = MODAL;
+	session->relay = relay_create(hooks, &ops, world, "test", 0);
+	assert_non_null(session->relay);
+	relay_push(session->relay, RELAY_DOWN, (const uint8_t *)get_registry, sizeof(get_registry),
+		NULL, 0);
+	session->shm = bind(session, "wl_shm");
+	session->icons = bind(session, "xdg_toplevel_icon_manager_v1");
+	session->dialogs = bind(session, "xdg_wm_dialog_v1");
+	make_surface(world);
+	session->x = (xcb_connection_t *)&x;
+	session->replies.x = session->x;
+	world->log[0] = '\0';
+}
+
+static void tear_down(struct world *world)
+{
+	struct session *session = &world->session;
+	replies_finish(&session->replies);
+	relay_destroy(session->relay);
+	windows_finish(&session->windows);
+}
+
+/* The compositor answers the last wl_display.sync. */
+static void compositor_is_done(struct session *session)
+{
+	const uint32_t done[] = {session->icon_sync->id[RELAY_UP], 12 << 16, 0};
+	relay_push(session->relay, RELAY_UP, (const uint8_t *)done, sizeof(done), NULL, 0);
+	assert_null(relay_failure(session->relay));
+}
+
+static void an_icon_is_shown_and_nothing_of_it_kept(void **state)
+{
+	struct world world;
+	set_up(&world);
+	x.icon[0] = x.icon[1] = SIZE;
+	x.icon[2] = 0x80ff4000;
+	toplevel_create(&world.surface);
+	assert_int_equal(x.asked, 1);
+	world.surface.shown = true;
+	world.log[0] = '\0';
+	replies_poll(&world.session.replies);
+	assert_string_equal(world.log,
+		"wl_shm.create_pool wl_shm_pool.create_buffer wl_shm_pool.destroy "
+		"xdg_toplevel_icon_manager_v1.create_icon xdg_toplevel_icon_v1.add_buffer "
+		"xdg_toplevel_icon_manager_v1.set_icon xdg_toplevel_icon_v1.destroy "
+		"wl_buffer.destroy wl_surface.commit wl_display.sync ");
+	assert_int_equal(world.pixels[0], 0x80802000);
+	assert_int_equal(world.pixels[1], 0);
+	tear_down(&world);
+}
+
+/* However often it changes, one is under way. */
+static void icons_come_as_fast_as_the_compositor_takes_them(void **state)
+{
+	struct world world;
+	set_up(&world);
+	x.icon[0] = x.icon[1] = SIZE;
+	toplevel_create(&world.surface);
+	replies_poll(&world.session.replies);
+	x.icon[0] = 0;
+	for (int i = 0; i < 100; i++)
+		icon_load(&world.surface);
+	assert_int_equal(x.asked, 1);
+	compositor_is_done(&world.session);
+	assert_int_equal(x.asked, 2);
+	world.log[0] = '\0';
+	replies_poll(&world.session.replies);
+	/* The window has none any more. */
+	assert_string_equal(world.log, "xdg_toplevel_icon_manager_v1.set_icon wl_display.sync ");
+	compositor_is_done(&world.session);
+	assert_int_equal(x.asked, 2);
+	tear_down(&world);
+}
+
+static void an_icon_of_a_window_that_went_is_nobodys(void **state)
+{
+	struct world world;
+	set_up(&world);
+	x.icon[0] = x.icon[1] = SIZE;
+	toplevel_create(&world.surface);
+	world.window->surface = NULL;
+	world.log[0] = '\0';
+	replies_poll(&world.session.replies);
+	assert_string_equal(world.log, "wl_display.sync ");
+	tear_down(&world);
+}
+
+static void a_modal_dialog_is_one_while_it_says_so(void **state)
+{
+	struct world world;
+	set_up(&world);
+	atom_list_set(&world.window->hints.states, MODAL, true);
+	toplevel_create(&world.surface);
+	assert_non_null(
+		strstr(world.log, "xdg_wm_dialog_v1.get_xdg_dialog xdg_dialog_v1.set_modal "));
+	world.log[0] = '\0';
+	atom_list_set(&world.window->hints.states, MODAL, false);
+	toplevel_hint_changed(&world.surface, WINDOW_STATES);
+	assert_string_equal(world.log, "xdg_dialog_v1.unset_modal ");
+	tear_down(&world);
+
+	set_up(&world);
+	toplevel_create(&world.surface);
+	assert_null(strstr(world.log, "xdg_dialog"));
+	tear_down(&world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_icon_is_shown_and_nothing_of_it_kept),
+		cmocka_unit_test(icons_come_as_fast_as_the_compositor_takes_them),
+		cmocka_unit_test(an_icon_of_a_window_that_went_is_nobodys),
+		cmocka_unit_test(a_modal_dialog_is_one_while_it_says_so),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
