@@ -7,21 +7,26 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/un.h>
+#include <unistd.h>
 #include <wayland-server-core.h>
 
 #include "host-bridge/capabilities.h"
+#include "host-bridge/control/control.h"
+#include "host-bridge/control/control_names.h"
 #include "host-bridge/display/connector.h"
 #include "host-bridge/cross_domain/compositor.h"
 #include "host-bridge/gpu/device.h"
 #include "host-bridge/settings/helper.h"
 #include "host-bridge/kinds.h"
 #include "host-bridge/render/renderer_images.h"
+#include "host-bridge/machine_report.h"
 #include "host-bridge/confine/sandbox.h"
 #include "host-bridge/settings/settings.h"
 #include "host-bridge/subcommands.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
+#include "protocol/base/monotonic.h"
 #include "protocol/base/shared_write.h"
 #include "protocol/program/service.h"
 
@@ -40,6 +45,10 @@ struct host {
 	struct wl_event_source *signals[3];
 	struct device *device;
 	struct service service;
+	struct control *control;
+	char control_path[CONTROL_PATH_BYTES]; /* "": there is none */
+	int pid;
+	uint64_t start_ns;
 	bool quit;
 };
 
@@ -108,6 +117,39 @@ static void probe_compositor(const struct host *host)
 	fd_close(&fd);
 }
 
+/* A control_answer. */
+static void describe(void *data, enum control_request request, bool json, FILE *out)
+{
+	const struct host *host = data;
+	struct machine_report report = {
+		.policy = &host->settings.policy,
+		.pid = host->pid,
+		.up_s = (monotonic_ns() - host->start_ns) / 1000000000,
+		.running = device_running(host->device),
+	};
+
+	report.compositor = compositor_noted(&report.in_context);
+	if (request == CONTROL_LIST)
+		machine_report_list(&report, json, out);
+	else
+		machine_report_show(&report, json, out);
+}
+
+static void open_control(struct host *host)
+{
+	struct control_name name = {.pid = host->pid};
+	const char *vm = host->settings.policy.vm_name;
+
+	snprintf(name.vm, sizeof(name.vm), "%s", vm ? vm : "");
+	int error = control_path(&name, host->control_path);
+	if (error == 0)
+		host->control = control_create(host->loop, host->control_path, describe, host);
+	else
+		log_info("no control socket in $XDG_RUNTIME_DIR: %s", strerror(-error));
+	if (!host->control)
+		host->control_path[0] = 0;
+}
+
 /* First of all, so that it inherits no fds. */
 static bool open_renderer(struct host *host)
 {
@@ -168,6 +210,7 @@ static bool open_host(struct host *host)
 	host->device = device_create(&config);
 	if (!host->device)
 		return false;
+	open_control(host);
 	probe_compositor(host);
 	policy_warn_of_widening(&host->settings.policy);
 	return true;
@@ -181,6 +224,7 @@ static bool confine_host(struct host *host)
 
 	int error = connector_start(has_compositor ? &compositor : NULL,
 		&host->settings.security_context, host->settings.socket_path,
+		host->control_path[0] ? host->control_path : NULL,
 		host->settings.renderer.sandbox != SANDBOX_OFF);
 	if (error < 0) {
 		log_err("no process that connects: %s", strerror(-error));
@@ -209,6 +253,7 @@ static void close_host(struct host *host)
 	service_notify(&host->service, "STOPPING=1");
 	if (host->device && host->settings.stats)
 		print_stats(host);
+	control_destroy(host->control);
 	device_destroy(host->device);
 	connector_finish(true);
 	renderer_images_destroy(host->images);
@@ -226,7 +271,7 @@ static void close_host(struct host *host)
 
 int main(int argc, char **argv)
 {
-	struct host host = {0};
+	struct host host = {.pid = (int)getpid(), .start_ns = monotonic_ns()};
 	int exit_status;
 
 	service_stderr_to_journal("wayferry-host");

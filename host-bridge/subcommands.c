@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "host-bridge/capabilities.h"
+#include "host-bridge/control/machines_asked.h"
 #include "host-bridge/doctor/doctor.h"
 #include "host-bridge/settings/helper.h"
 #include "host-bridge/machines/libvirt_xml.h"
@@ -75,6 +76,20 @@ static int run_setup(void *data)
 	return setup_run(settings->subcommand_argument, settings->undo);
 }
 
+static int run_list(void *data)
+{
+	const struct host_settings *settings = data;
+
+	return machines_list(settings->json, stdout);
+}
+
+static int run_show(void *data)
+{
+	const struct host_settings *settings = data;
+
+	return machines_show(settings->subcommand_argument, settings->json, stdout);
+}
+
 const struct options_command subcommands[] = {
 	{"doctor", NULL,
 		"Looks for what is missing on this machine, line by line, and says how to mend it. "
@@ -85,6 +100,16 @@ const struct options_command subcommands[] = {
 		"Prints what a guest would be offered, line by line: the device, the compositor, "
 		"which of its interfaces the policy allows, and the limits.",
 		run_capabilities},
+	{"list", NULL,
+		"Lists the machines that are served: name, process, windows, for how long, and the "
+		"compositor. One whose wayferry-host does not answer is listed, and why. Heeds "
+		"--json.",
+		run_list},
+	{"show", "NAME",
+		"Shows what there is of the machine NAME (or of that process): its windows, what "
+		"crosses by clipboards and drags, its border, its limits and what is in use of "
+		"them. Heeds --json.",
+		run_show},
 	{"setup", "NAME",
 		"Makes the configuration file of the machine NAME, enables its socket, and says "
 		"what is to be done in the machine; --undo takes that back.",

@@ -4,7 +4,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/packages.sh
 
-SUITES=(unit wire lint fuzz renderer apps nested border input dragging clipboard many faults wlcs doctor x11 libvirt packages attack debian13 vm-uml vm-qemu)
+SUITES=(unit wire lint fuzz renderer apps nested border input dragging clipboard many faults wlcs doctor x11 control libvirt packages attack debian13 vm-uml vm-qemu)
 
 usage() {
     cat <<'END'
@@ -31,6 +31,7 @@ Suites:
   wlcs       the Wayland conformance suite on Mir: what passes directly passes bridged
   doctor     what both programs say of machines that lack something; the systemd units
   x11        X11 applications by wayferry-x11, direct and bridged
+  control    what wayferry-host list and show tell, and whom
   libvirt    wayferry-host as libvirt starts it
   e2e        apps to libvirt
   packages   Debian packages of this working copy: built, installed, purged
@@ -53,7 +54,7 @@ Builds and logs are in build-tests/. Exit status: 0 when all passed, 1 otherwise
 END
 }
 
-e2e_suites=(apps nested border input dragging clipboard many faults wlcs doctor x11 libvirt)
+e2e_suites=(apps nested border input dragging clipboard many faults wlcs doctor x11 control libvirt)
 vm_kinds=(uml qemu)
 LOGS=$PWD/build-tests/logs
 jobs_max=$(nproc)

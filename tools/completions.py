@@ -18,6 +18,10 @@ WORDS = {
     "--security-context": "auto require off",
 }
 FILES = {"FILE", "PATH"}
+# Commands whose argument is a machine that is served: the names of control sockets begin with its name.
+MACHINES = {"show"}
+SOCKETS = "${XDG_RUNTIME_DIR:-/nonexistent}/wayferry"
+NAMES = f"ls \"{SOCKETS}\" 2>/dev/null | sed -n 's/^\\([A-Za-z0-9_-]*\\)\\.[0-9]*\\.control$/\\1/p'"
 
 
 def read_help(program):
@@ -40,6 +44,8 @@ def bash(name, options, commands):
     others = "|".join(option for option, value, _ in options if value and value not in FILES and option not in WORDS)
     cases += [f"    {files}) COMPREPLY=($(compgen -f -- \"$word\")); return ;;"] if files else []
     cases += [f"    {others}) return ;;"] if others else []
+    machines = "|".join(command for command, _ in commands if command in MACHINES)
+    cases += [f"    {machines}) COMPREPLY=($(compgen -W \"$({NAMES})\" -- \"$word\")); return ;;"] if machines else []
     return "\n".join([
         f"# bash completion for {name}",
         f"{function}() {{",
@@ -72,6 +78,10 @@ def zsh(name, options, commands):
     if commands:
         words = " ".join(f"{command}\\:\"{zsh_quoted(zsh_quoted(text))}\"" for command, text in commands)
         lines.append(f"    '1:command:(({words}))' \\")
+    if MACHINES & {command for command, _ in commands}:
+        lines.insert(1, f"_{name.replace('-', '_')}_machine() {{ "
+                        f"[[ $words[2] == ({'|'.join(sorted(MACHINES))}) ]] && compadd -- $({NAMES}) }}")
+        lines.append(f"    '2:machine:_{name.replace('-', '_')}_machine' \\")
     lines.append("    '*:: :_normal'")
     return "\n".join(lines) + "\n"
 
@@ -87,6 +97,9 @@ def fish(name, options, commands):
         lines.append(f"complete -c {name} -l {option[2:]}{more} -d '{fish_quoted(text)}'")
     for command, text in commands:
         lines.append(f"complete -c {name} -n __fish_use_subcommand -f -a {command} -d '{fish_quoted(text)}'")
+    for command in sorted(MACHINES & {command for command, _ in commands}):
+        names = NAMES.replace(SOCKETS, "$XDG_RUNTIME_DIR/wayferry")
+        lines.append(f"complete -c {name} -n '__fish_seen_subcommand_from {command}' -x -a '({fish_quoted(names)})'")
     return "\n".join(lines) + "\n"
 
 

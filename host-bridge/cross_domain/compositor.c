@@ -407,18 +407,25 @@ int compositor_open_socket(const struct policy *policy, char path[COMPOSITOR_PAT
 	return status;
 }
 
+static struct {
+	char path[COMPOSITOR_PATH_BYTES];
+	bool in_context;
+} noted;
+
 void compositor_note(const char *path)
 {
-	static char last[COMPOSITOR_PATH_BYTES];
-
-	static bool in_context;
-
-	if (strcmp(last, path) == 0 && in_context == connector_in_context())
+	if (strcmp(noted.path, path) == 0 && noted.in_context == connector_in_context())
 		return;
-	snprintf(last, sizeof(last), "%s", path);
-	in_context = connector_in_context();
+	snprintf(noted.path, sizeof(noted.path), "%s", path);
+	noted.in_context = connector_in_context();
 	log_info("the compositor is at %s%s", path,
-		in_context ? ", and connections are made in a security context" : "");
+		noted.in_context ? ", and connections are made in a security context" : "");
+}
+
+const char *compositor_noted(bool *in_context)
+{
+	*in_context = noted.in_context;
+	return noted.path;
 }
 
 static int handle_again(void *data);

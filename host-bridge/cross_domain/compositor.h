@@ -56,6 +56,9 @@ int compositor_open_socket(const struct policy *policy, char path[COMPOSITOR_PAT
 /* Says at @path, in the log, is the compositor, unless that was said last. */
 void compositor_note(const char *path);
 
+/* What compositor_note has said last, and whether connections are in a context. "": nothing yet. */
+const char *compositor_noted(bool *in_context);
+
 /*
  * Connects to the Wayland socket of @policy, which is borrowed and outlives the connection. @name
  * names the context in log lines ("context 3"). NULL, with a log line, when nobody listens there.

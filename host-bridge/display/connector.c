@@ -76,19 +76,27 @@ struct served {
 	uid_t uid;
 	struct security_context_config config;
 	struct security_context context;
-	pid_t frontend;          /* who asked last was told of this one; 0: nobody was */
-	const char *socket_path; /* or NULL */
-	struct stat socket_status;
+	pid_t frontend; /* who asked last was told of this one; 0: nobody was */
+	/* Of our own, which are to be removed. */
+	struct own_socket {
+		const char *path; /* or NULL */
+		struct stat status;
+	} socket_file, control_file;
 };
 
-static void remove_socket(const struct served *served)
+static void note_socket(struct own_socket *own, const char *path)
+{
+	if (path && lstat(path, &own->status) == 0)
+		own->path = path;
+}
+
+static void remove_socket(const struct own_socket *own)
 {
 	struct stat status;
 
-	if (served->socket_path && lstat(served->socket_path, &status) == 0 &&
-		status.st_dev == served->socket_status.st_dev &&
-		status.st_ino == served->socket_status.st_ino)
-		unlink(served->socket_path);
+	if (own->path && lstat(own->path, &status) == 0 && status.st_dev == own->status.st_dev &&
+		status.st_ino == own->status.st_ino)
+		unlink(own->path);
 }
 
 static int open_connection(struct served *served)
@@ -123,7 +131,8 @@ static bool serve(struct served *served)
 		if (answer.error == 0 && answer.peer.uid == served->uid)
 			served->frontend = answer.peer.pid;
 	} else if (request.type == REQUEST_REMOVE) {
-		remove_socket(served);
+		remove_socket(&served->socket_file);
+		remove_socket(&served->control_file);
 		answer.error = 0;
 	}
 	const struct iovec iov = {.iov_base = &answer, .iov_len = sizeof(answer)};
@@ -168,12 +177,16 @@ static void confine(const struct served *served)
 		FILTER_CALL(unlinkat, 0),
 	};
 	char directory[sizeof(((struct sockaddr_un *)0)->sun_path) + 1] = "";
-	struct place places[2];
+	char control_directory[sizeof(directory)] = "";
+	struct place places[3];
 	size_t n_places = 0;
 
-	find_directory(served->socket_path, directory, sizeof(directory));
+	find_directory(served->socket_file.path, directory, sizeof(directory));
+	find_directory(served->control_file.path, control_directory, sizeof(control_directory));
 	if (directory[0])
 		places[n_places++] = (struct place){directory, PLACE_REMOVE};
+	if (control_directory[0])
+		places[n_places++] = (struct place){control_directory, PLACE_REMOVE};
 	if (served->context.listener >= 0)
 		places[n_places++] = (struct place){served->config.directory, PLACE_REMOVE};
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -216,13 +229,15 @@ static void run_connector(struct served *served, bool confined)
 			break;
 	}
 	security_context_close(&served->context);
+	remove_socket(&served->control_file);
 	_exit(EXIT_SUCCESS);
 }
 
 /* --- our side of it --- */
 
 int connector_start(const struct display_search *compositor,
-	const struct security_context_config *context, const char *socket_path, bool confined)
+	const struct security_context_config *context, const char *socket_path,
+	const char *control_path, bool confined)
 {
 	struct served served = {.has_compositor = compositor != NULL,
 		.uid = geteuid(),
@@ -233,8 +248,8 @@ int connector_start(const struct display_search *compositor,
 		served.compositor = *compositor;
 	if (context && compositor)
 		served.config = *context;
-	if (socket_path && lstat(socket_path, &served.socket_status) == 0)
-		served.socket_path = socket_path;
+	note_socket(&served.socket_file, socket_path);
+	note_socket(&served.control_file, control_path);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets) < 0)
 		return -errno;
 	served.socket = sockets[1];

@@ -20,11 +20,13 @@
  * Forks the connector, before the sandbox is entered and any thread is there. @compositor: the only
  * places that it connects to; NULL: none. @context: the security context in which it does; NULL:
  * none. @socket_path: the file of our own socket, which it
- * removes when told to; NULL: none. @confined: it makes only the system calls that it needs. 0 or
- * -errno.
+ * removes when told to; NULL: none. @control_path: that of another one, which it removes when it
+ * ends, even if we did not get to say anything; NULL: none. @confined: it makes only the system
+ * calls that it needs. 0 or -errno.
  */
 int connector_start(const struct display_search *compositor,
-	const struct security_context_config *context, const char *socket_path, bool confined);
+	const struct security_context_config *context, const char *socket_path,
+	const char *control_path, bool confined);
 
 /*
  * A non-blocking connection to the compositor at one of the places of @compositor, which are those

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host-bridge/policy/base/windows.h"
 #include "host-bridge/policy/buffers/hooks.h"
 #include "host-bridge/policy/keys/hooks.h"
 #include "host-bridge/policy/policy_hooks.h"
@@ -48,6 +49,9 @@ bool policy_init(struct policy *policy)
 	policy->counters = calloc(1, sizeof(*policy->counters));
 	policy->transfers = transfers_create();
 	policy->keyboards = policy_keyboards_create();
+	policy->windows = malloc(sizeof(*policy->windows));
+	if (policy->windows)
+		wl_list_init(policy->windows);
 	if (!policy->app_id.before[0] && !policy->app_id.after[0] && !policy->app_id.no_text)
 		policy_mark_parse(&policy->app_id, POLICY_APP_ID);
 	set_default_chords(policy);
@@ -55,7 +59,8 @@ bool policy_init(struct policy *policy)
 		policy->max_objects = MAX_OBJECTS;
 	if (policy->connect_timeout_ms == 0)
 		policy->connect_timeout_ms = CONNECT_TIMEOUT_MS;
-	if (policy->hooks && policy->counters && policy->transfers && policy->keyboards)
+	if (policy->hooks && policy->counters && policy->transfers && policy->keyboards &&
+		policy->windows)
 		return true;
 	policy_finish(policy);
 	return false;
@@ -71,6 +76,8 @@ void policy_finish(struct policy *policy)
 	policy->counters = NULL;
 	policy_keyboards_destroy(policy->keyboards);
 	policy->keyboards = NULL;
+	free(policy->windows);
+	policy->windows = NULL;
 }
 
 bool policy_vm_name_good(const char *name)
@@ -85,7 +92,7 @@ bool policy_vm_name_good(const char *name)
 void policy_print(const struct policy *policy)
 {
 	policy_print_rules(policy);
-	border_print(&policy->border);
+	border_print(&policy->border, stdout);
 	transfer_rules_print(&policy->rules, stdout);
 }
 

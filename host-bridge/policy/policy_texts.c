@@ -11,6 +11,8 @@
 #include <string.h>
 #include <wayland-server-protocol.h>
 
+#include "host-bridge/policy/base/clean_text.h"
+#include "host-bridge/policy/base/windows.h"
 #include "host-bridge/policy/surfaces/policy_surface.h"
 #include "host-bridge/policy/transfers/policy_sources.h"
 #include "protocol/base/bytes.h"
@@ -24,72 +26,6 @@ static const struct policy_mark *app_id_mark(const struct relay_message *message
 {
 	const struct policy_connection *connection = relay_data(message->relay);
 	return &connection->policy->app_id;
-}
-
-/* Code points that move or hide what stands around them: [first, last]. */
-static const struct {
-	uint32_t first, last;
-} unwanted[] = {
-	{0x00, 0x1f},                                                           /* C0 */
-	{0x7f, 0x9f},                                                           /* DEL, C1 */
-	{0x061c, 0x061c}, {0x200e, 0x200f}, {0x202a, 0x202e}, {0x2066, 0x2069}, /* bidirectional */
-	{0x2028, 0x2029}, /* line and paragraph separators */
-};
-
-/*
- * The character (UTF-8) at @text, which ends with a NUL, and its length in bytes. An invalid byte
- * is a character of one byte, 0.
- */
-static uint32_t next_character(const unsigned char *text, size_t *length)
-{
-	static const struct {
-		unsigned char mask, lead;
-		uint32_t least;
-	} forms[] = {
-		{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
-
-	for (size_t n = 0; n < ARRAY_LENGTH(forms); n++) {
-		if ((text[0] & forms[n].mask) != forms[n].lead)
-			continue;
-		uint32_t character = text[0] & (unsigned char)~forms[n].mask;
-		size_t i = 1;
-		for (; i <= n && (text[i] & 0xc0) == 0x80; i++)
-			character = character << 6 | (text[i] & 0x3f);
-		if (i <= n || character < forms[n].least || character > 0x10ffff)
-			break;
-		*length = n + 1;
-		return character;
-	}
-	*length = 1;
-	return 0;
-}
-
-/* Replaces each unwanted character of @text, and each invalid byte, by a space. */
-static void clean(char *text)
-{
-	char *out = text;
-
-	for (const char *in = text; *in;) {
-		size_t length;
-		uint32_t character = next_character((const unsigned char *)in, &length);
-		bool wanted = true;
-		for (size_t i = 0; i < ARRAY_LENGTH(unwanted); i++)
-			wanted &= character < unwanted[i].first || character > unwanted[i].last;
-		memmove(out, wanted ? in : " ", wanted ? length : 1);
-		out += wanted ? length : 1;
-		in += length;
-	}
-	*out = 0;
-}
-
-/* @text was cut at @length bytes: drops the character there, which may be incomplete. */
-static void drop_last_character(char *text, size_t length)
-{
-	while (length > 0 && ((unsigned char)text[length - 1] & 0xc0) == 0x80)
-		length--;
-	if (length > 0 && (unsigned char)text[length - 1] >= 0xc0)
-		length--;
-	text[length] = 0;
 }
 
 /*
@@ -108,9 +44,9 @@ static const char *marked(
 			  : snprintf(out, POLICY_TEXT_BYTES, "%s", text);
 
 	if (length >= POLICY_TEXT_BYTES)
-		drop_last_character(out, POLICY_TEXT_BYTES - 1);
+		text_drop_last_character(out, POLICY_TEXT_BYTES - 1);
 	if (name)
-		clean(out);
+		text_clean(out);
 	return out;
 }
 
@@ -141,6 +77,28 @@ static enum relay_verdict mark_app_id(struct relay_message *message)
 	return mark_text(message, app_id_mark(message));
 }
 
+/* xdg_toplevel.set_title(title), and the like */
+static enum relay_verdict title_window(struct relay_message *message)
+{
+	enum relay_verdict verdict = mark_title(message);
+	const struct policy_surface *surface = surface_of(message->object);
+
+	if (surface && surface->window)
+		window_set_title(surface->window, *text_of(message));
+	return verdict;
+}
+
+/* xdg_toplevel.set_app_id(app_id), and the like */
+static enum relay_verdict name_window(struct relay_message *message)
+{
+	enum relay_verdict verdict = mark_app_id(message);
+	const struct policy_surface *surface = surface_of(message->object);
+
+	if (surface && surface->window)
+		window_set_app_id(surface->window, *text_of(message));
+	return verdict;
+}
+
 /* @request of a new window with nothing but the mark. False: the relay has failed. */
 static bool send_mark(struct relay_message *message, struct relay_object *window,
 	const char *request, const struct policy_mark *mark)
@@ -161,7 +119,9 @@ static enum relay_verdict create_marked(struct relay_message *message,
 	struct policy_connection *connection = relay_data(message->relay);
 	struct relay_object *window = message->args[0].object;
 
-	if (surface && !surface_extend(message->relay, surface, window))
+	if (surface &&
+		(!surface_extend(message->relay, surface, window) ||
+			!surface_become_window(message->relay, surface, window)))
 		return RELAY_FAILED;
 	if (!connection->policy->vm_name)
 		return RELAY_FORWARD;
@@ -170,6 +130,10 @@ static enum relay_verdict create_marked(struct relay_message *message,
 		!send_mark(message, window, title_request, &title_mark) ||
 		!send_mark(message, window, app_id_request, app_id_mark(message)))
 		return RELAY_FAILED;
+	if (surface) {
+		window_set_title(surface->window, marked(connection, &title_mark, ""));
+		window_set_app_id(surface->window, marked(connection, app_id_mark(message), ""));
+	}
 	return RELAY_SWALLOW;
 }
 
@@ -298,12 +262,12 @@ const struct policy_text policy_texts[] = {
 	{"wl_data_offer", "receive", NULL},
 	{"wl_data_source", "offer", policy_source_offer},
 	{"wl_registry", "bind", NULL}, /* the relay compares it with what was announced */
-	{"wl_shell_surface", "set_class", mark_app_id},
-	{"wl_shell_surface", "set_title", mark_title},
+	{"wl_shell_surface", "set_class", name_window},
+	{"wl_shell_surface", "set_title", title_window},
 	{"xdg_activation_token_v1", "set_app_id", mark_app_id},
 	{"xdg_activation_v1", "activate", NULL}, /* a token that the compositor made */
-	{"xdg_toplevel", "set_app_id", mark_app_id},
-	{"xdg_toplevel", "set_title", mark_title},
+	{"xdg_toplevel", "set_app_id", name_window},
+	{"xdg_toplevel", "set_title", title_window},
 	{"xdg_toplevel_icon_v1", "set_name", drop_icon_name},
 	{"xdg_toplevel_tag_manager_v1", "set_toplevel_description", mark_title},
 	{"xdg_toplevel_tag_manager_v1", "set_toplevel_tag", mark_app_id},
@@ -321,8 +285,8 @@ const struct policy_text policy_texts[] = {
 	{"zwlr_layer_shell_v1", "get_layer_surface", mark_app_id}, /* where it is allowed */
 	{"zxdg_importer_v1", "import", NULL}, /* a handle that the compositor made */
 	{"zxdg_importer_v2", "import_toplevel", NULL},
-	{"zxdg_toplevel_v6", "set_app_id", mark_app_id},
-	{"zxdg_toplevel_v6", "set_title", mark_title},
+	{"zxdg_toplevel_v6", "set_app_id", name_window},
+	{"zxdg_toplevel_v6", "set_title", title_window},
 	{0},
 };
 

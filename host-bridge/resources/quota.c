@@ -115,6 +115,11 @@ const char *quota_explain(
 	return text;
 }
 
+const char *quota_name(enum quota_limit limit)
+{
+	return descriptions[limit].name;
+}
+
 void quota_print(const struct vm_quota *quota, FILE *out)
 {
 	for (size_t i = 0; i < QUOTA_N_LIMITS; i++)

@@ -78,6 +78,8 @@ bool quota_adjust(struct vm_quota *quota, enum quota_limit limit, uint64_t *char
 const char *quota_explain(
 	const struct vm_quota *quota, enum quota_limit limit, char text[QUOTA_TEXT_MAX]);
 
+const char *quota_name(enum quota_limit limit);
+
 /* "limit NAME N", "use NAME N" and "peak NAME N", each a line, for each limit. */
 void quota_print(const struct vm_quota *quota, FILE *out);
 

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "protocol/base/bytes.h"
+#include "protocol/program/json.h"
 #include "protocol/program/options.h"
 
 static const struct {
@@ -203,5 +204,23 @@ void transfer_rules_print(const struct transfer_rules *rules, FILE *out)
 			fprintf(out, "%" PRIu64 "\n", rule->max_bytes);
 		else
 			fprintf(out, "none\n");
+	}
+}
+
+void transfer_rules_print_json(const struct transfer_rules *rules, FILE *out)
+{
+	for (enum transfer_kind kind = 0; kind < TRANSFER_N_KINDS; kind++) {
+		const struct transfer_rule *rule = &rules->kinds[kind];
+		fprintf(out, "%s\"%s\": {", kind > 0 ? ", " : "", kinds[kind].section);
+		for (enum transfer_way way = 0; way < TRANSFER_N_WAYS; way++)
+			fprintf(out, "\"%s\": \"%s\", ", ways[way], modes[rule->modes[way]]);
+		fputs("\"mime\": ", out);
+		json_print_string(out, rule->types ? rule->types : "*");
+		fprintf(out, ", \"uri-list\": \"%s\", \"max-bytes\": ",
+			rule->file_lists ? "allow" : "deny");
+		if (rule->max_bytes > 0)
+			fprintf(out, "%" PRIu64 "}", rule->max_bytes);
+		else
+			fputs("null}", out);
 	}
 }

@@ -73,5 +73,7 @@ bool transfer_rules_same(
 /* A line for each section: "clipboard: to-guest allow, to-host deny, mime *, uri-list deny,
  * max-bytes none". */
 void transfer_rules_print(const struct transfer_rules *rules, FILE *out);
+/* The same as a member of an object of JSON for each kind, with commas between them. */
+void transfer_rules_print_json(const struct transfer_rules *rules, FILE *out);
 
 #endif

@@ -17,6 +17,7 @@
 
 #include "protocol/base/fd.h"
 #include "protocol/base/monotonic.h"
+#include "protocol/program/json.h"
 
 #define NOUN_COLUMNS 16
 #define UNIT_TIMEOUT_MS 3000
@@ -44,22 +45,6 @@ size_t checks_run(const struct check *checks, size_t n_checks, void *world, FILE
 	return n_failed;
 }
 
-/* Bytes that are no UTF-8 do not come here, but for names of files. */
-static void print_json_string(FILE *out, const char *text)
-{
-	putc('"', out);
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-		if (c == '"' || c == '\\')
-			fprintf(out, "\\%c", c);
-		else if (c < 0x20 || c == 0x7f)
-			fprintf(out, "\\u%04x", c);
-		else
-			putc(c, out);
-	}
-	putc('"', out);
-}
-
 size_t checks_run_json(const struct check *checks, size_t n_checks, void *world, FILE *out)
 {
 	static const char *const words[] = {
@@ -75,12 +60,12 @@ size_t checks_run_json(const struct check *checks, size_t n_checks, void *world,
 		struct finding finding = {0};
 		enum check_result result = checks[i].run(world, &finding, checks[i].argument);
 		fprintf(out, "%s\n  {\"check\": ", i > 0 ? "," : "");
-		print_json_string(out, checks[i].noun);
+		json_print_string(out, checks[i].noun);
 		fprintf(out, ", \"result\": \"%s\", \"found\": ", words[result]);
-		print_json_string(out, finding.found);
+		json_print_string(out, finding.found);
 		if (finding.remedy[0]) {
 			fputs(", \"remedy\": ", out);
-			print_json_string(out, finding.remedy);
+			json_print_string(out, finding.remedy);
 		}
 		fputs("}", out);
 		n_failed += result == CHECK_FAILED;

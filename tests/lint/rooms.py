@@ -38,6 +38,7 @@ BELOW = {
     "guest-proxy/x11/transfers": ["guest-proxy/x11/windows"],
     "guest-proxy/x11": ["guest-proxy/x11/shell", "guest-proxy/x11/transfers", "protocol/program"],
     "host-bridge/confine": ["protocol/base"],
+    "host-bridge/control": ["protocol/program"],
     "host-bridge/display": ["host-bridge/confine"],
     "host-bridge/virtio": ["host-bridge/display", "protocol/relay"],
     "host-bridge/vhost": ["host-bridge/virtio"],
@@ -60,7 +61,7 @@ BELOW = {
     "host-bridge/machines": ["protocol/program"],
     "host-bridge/settings": ["host-bridge/display", "host-bridge/policy", "host-bridge/render"],
     "host-bridge/doctor": ["host-bridge/cross_domain", "host-bridge/render", "host-bridge/machines"],
-    "host-bridge": ["host-bridge/settings", "host-bridge/doctor", "host-bridge/gpu"],
+    "host-bridge": ["host-bridge/settings", "host-bridge/doctor", "host-bridge/gpu", "host-bridge/control"],
 }
 
 # What host and worker say to each other is all that the worker has of the room above it.

@@ -41,6 +41,15 @@ name=wayferry-host
 for pair in --clipboard:to-guest --renderer:venus --sandbox:require --fullscreen:deny --security-context:auto --trace:x11; do
     completed $name "${pair%:*}" "" | grep -qFx "${pair#*:}" || fail "$name: ${pair/:/ } is not offered"
 done
+# Machines that are served, by their control sockets.
+XDG_RUNTIME_DIR=$(mktemp -d)
+mkdir "$XDG_RUNTIME_DIR/wayferry"
+touch "$XDG_RUNTIME_DIR/wayferry/"{work.12.control,my-box.3.control,4.control,work.gpu}
+[ "$(completed $name show "" | xargs)" = "my-box work" ] || fail "$name: show does not offer the machines"
+[ "$(completed $name show m)" = my-box ] || fail "$name: show m is not completed"
+grep -qF 'wayferry_host_machine' "$build/tools/_$name" || fail "$name: zsh offers no machines"
+grep -qF 'from show' "$build/tools/$name.fish" || fail "$name: fish offers no machines"
+rm -r "$XDG_RUNTIME_DIR"
 # And takes all that are offered.
 for option in --log-level --trace --clipboard --fullscreen --sandbox --security-context; do
     for word in $(completed $name $option ""); do

@@ -67,16 +67,21 @@ const char *border_parse_fullscreen(struct border_settings *settings, const char
 	return "not one of border, allow and deny";
 }
 
-void border_print(const struct border_settings *settings)
+const char *border_fullscreen_word(const struct border_settings *settings)
+{
+	bool plain = settings->width_px == 0 && settings->fullscreen == BORDER_FULLSCREEN_FRAMED;
+
+	return fullscreen_words[plain ? BORDER_FULLSCREEN_ALLOW : settings->fullscreen];
+}
+
+void border_print(const struct border_settings *settings, FILE *out)
 {
 	if (settings->width_px == 0)
-		printf("border: none\n");
+		fprintf(out, "border: none\n");
 	else
-		printf("border: #%06" PRIx32 ", %" PRId32 " pixels\n", settings->colour,
+		fprintf(out, "border: #%06" PRIx32 ", %" PRId32 " pixels\n", settings->colour,
 			settings->width_px);
-	bool plain = settings->width_px == 0 && settings->fullscreen == BORDER_FULLSCREEN_FRAMED;
-	printf("full screen: %s\n",
-		fullscreen_words[plain ? BORDER_FULLSCREEN_ALLOW : settings->fullscreen]);
+	fprintf(out, "full screen: %s\n", border_fullscreen_word(settings));
 }
 
 bool border_knows(const struct border_settings *settings, const char *interface)

@@ -3,6 +3,8 @@
 #ifndef HOST_BRIDGE_POLICY_BASE_BORDER_SETTINGS_H
 #define HOST_BRIDGE_POLICY_BASE_BORDER_SETTINGS_H
 
+#include <stdio.h>
+
 #include "protocol/relay/relay.h"
 
 #define BORDER_WIDTH_PX 4
@@ -46,8 +48,11 @@ const char *border_parse(struct border_settings *settings, const char *text);
 /* "border", "allow" or "deny"; after border_parse. NULL, or what is wrong. */
 const char *border_parse_fullscreen(struct border_settings *settings, const char *text);
 
-/* For people: "#cc0000, 4 pixels, full screen: border". */
-void border_print(const struct border_settings *settings);
+/* For people: "border: #cc0000, 4 pixels" and "full screen: border", a line each. */
+void border_print(const struct border_settings *settings, FILE *out);
+
+/* What becomes of windows that want the full screen: "border", "allow" or "deny". */
+const char *border_fullscreen_word(const struct border_settings *settings);
 
 /* Whether what is wanted holds for windows that a guest makes by @interface, a global. */
 bool border_knows(const struct border_settings *settings, const char *interface);

@@ -60,6 +60,7 @@ struct policy {
 	struct policy_counters *counters;   /* set by policy_init */
 	struct policy_keyboards *keyboards; /* set by policy_init; keys/hooks.h */
 	struct transfers *transfers; /* set by policy_init; host-bridge/transfers/transfers.h */
+	struct wl_list *windows;     /* window::link; set by policy_init; policy/base/windows.h */
 };
 
 #define POLICY_UNSETTLED_MAX 8

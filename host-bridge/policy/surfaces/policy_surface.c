@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <wayland-server-protocol.h>
 
+#include "host-bridge/policy/base/windows.h"
 #include "protocol/base/bytes.h"
 
 void surface_leave(struct policy_surface *surface)
@@ -17,6 +18,13 @@ void surface_leave(struct policy_surface *surface)
 	wl_list_init(&surface->siblings);
 }
 
+static void forget_window(struct policy_surface *surface)
+{
+	window_destroy(surface->window);
+	surface->window = NULL;
+	surface->toplevel = NULL;
+}
+
 static void surface_destroy(struct relay_object *object)
 {
 	struct policy_surface *surface = surface_at(object), *child, *next_child;
@@ -25,6 +33,7 @@ static void surface_destroy(struct relay_object *object)
 	object->data = NULL;
 	if (surface->border)
 		surface->border_destroy(surface->border);
+	forget_window(surface);
 	relay_ref_set(&surface->popup_parent, NULL);
 	surface_leave(surface);
 	wl_list_for_each_safe(child, next_child, &surface->children, siblings)
@@ -77,6 +86,8 @@ static void link_destroy(struct relay_object *object)
 	wl_list_remove(&link->link);
 	if (link->surface && link->surface->shell == object)
 		link->surface->shell = NULL;
+	if (link->surface && link->surface->toplevel == object)
+		forget_window(link->surface);
 	if (link->surface && link->surface->subsurface == object)
 		surface_leave(link->surface);
 	free(link);
@@ -96,6 +107,21 @@ bool surface_extend(
 	object->data = link;
 	object->data_destroy = link_destroy;
 	return true;
+}
+
+bool surface_become_window(
+	struct relay *relay, struct policy_surface *surface, struct relay_object *object)
+{
+	const struct policy_connection *connection = relay_data(relay);
+
+	if (!surface->window)
+		surface->window =
+			window_create(connection->policy->windows, surface, connection->name);
+	surface->toplevel = object;
+	if (surface->window)
+		return true;
+	relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a window");
+	return false;
 }
 
 struct policy_surface *surface_of(const struct relay_object *object)

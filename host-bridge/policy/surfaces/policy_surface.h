@@ -18,6 +18,8 @@ struct policy_surface { /* relay_object.data of a wl_surface */
 	struct relay_object *shell;    /* its xdg_surface or the like; NULL: none */
 	bool popup;                    /* it is one, */
 	struct relay_ref popup_parent; /* of this wl_surface */
+	struct relay_object *toplevel; /* its xdg_toplevel or the like; NULL: none, */
+	struct window *window;         /* what its user knows of it; NULL: nothing */
 	struct border *border;         /* around it, if it is a window; NULL: none */
 	void (*border_destroy)(struct border *border);
 	uint64_t charged_rectangles[2]; /* of its opaque and its input region */
@@ -67,6 +69,13 @@ static inline struct policy_surface *surface_at(const struct relay_object *objec
 /* Makes @object, a new one, an extension of @surface. False: no memory, and the relay has failed.
  */
 bool surface_extend(
+	struct relay *relay, struct policy_surface *surface, struct relay_object *object);
+
+/*
+ * @surface is a window now, by @object, an extension of it, for as long as both live. False: no
+ * memory, and the relay has failed.
+ */
+bool surface_become_window(
 	struct relay *relay, struct policy_surface *surface, struct relay_object *object);
 
 /* The surface that @object (a wl_surface's extension) belongs to; NULL: it is gone. */

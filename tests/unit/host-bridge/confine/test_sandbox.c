@@ -78,7 +78,7 @@ static int run_sandboxed(bool (*check)(void))
 	if (pid == 0) {
 		alarm(10);
 		const struct display_search compositor = {.first = address()};
-		if (connector_start(&compositor, NULL, socket_path, true) < 0)
+		if (connector_start(&compositor, NULL, socket_path, NULL, true) < 0)
 			_exit(3);
 		_exit(sandbox_enter(SANDBOX_ON) ? check() ? 0 : 1 : 2);
 	}
@@ -247,7 +247,7 @@ static void the_socket_is_removed_at_the_end_unless_it_is_somebody_elses(void **
 	pid_t pid = fork();
 	if (pid == 0) {
 		const struct display_search compositor = {.first = address()};
-		bool good = connector_start(&compositor, NULL, socket_path, true) == 0 &&
+		bool good = connector_start(&compositor, NULL, socket_path, NULL, true) == 0 &&
 			rename(socket_path, name) == 0 && close(creat(socket_path, 0600)) == 0;
 		_exit(good && sandbox_enter(SANDBOX_ON) && check_replaced() ? 0 : 1);
 	}

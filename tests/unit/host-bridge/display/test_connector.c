@@ -48,7 +48,7 @@ static int set_up(void **state)
 	assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
 	assert_int_equal(listen(listener, 2), 0);
 	places = (struct display_search){.first = address};
-	assert_int_equal(connector_start(&places, NULL, NULL, true), 0);
+	assert_int_equal(connector_start(&places, NULL, NULL, NULL, true), 0);
 	helper = find_child();
 	return 0;
 }

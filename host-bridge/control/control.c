@@ -1,0 +1,289 @@
+/* The control socket: the user asks a machine's wayferry-host what there is of the machine. */
+#include "host-bridge/control/control.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "protocol/base/byte_queue.h"
+#include "protocol/base/fd.h"
+
+#define LOG_MODULE "control"
+#include "protocol/base/log.h"
+
+#define BACKLOG 16
+#define NEW_SUFFIX ".new"
+
+struct client {
+	struct wl_list link; /* control::clients */
+	struct control *control;
+	int fd;
+	struct wl_event_source *source;
+	char request[CONTROL_REQUEST_BYTES];
+	size_t n;
+	struct byte_queue answer;
+	bool answered;
+};
+
+struct control {
+	struct wl_event_loop *loop;
+	control_answer *answer;
+	void *data;
+	int fd;
+	struct wl_event_source *source, *pause; /* a timer: until the next one is accepted */
+	struct wl_list clients;                 /* the newest first */
+	unsigned n_clients;
+};
+
+/* --- requests --- */
+
+static const char *const words[CONTROL_N_REQUESTS][2] = {
+	[CONTROL_LIST] = {"list", "list json"},
+	[CONTROL_SHOW] = {"show", "show json"},
+};
+
+const char *control_request_text(enum control_request request, bool json)
+{
+	return words[request][json];
+}
+
+bool control_request_parse(const char *line, enum control_request *request, bool *json)
+{
+	for (int i = 0; i < 2 * CONTROL_N_REQUESTS; i++) {
+		if (strcmp(line, words[i / 2][i % 2]) == 0) {
+			*request = (enum control_request)(i / 2);
+			*json = i % 2 == 1;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* --- clients --- */
+
+static void client_destroy(struct client *client)
+{
+	if (client->source)
+		wl_event_source_remove(client->source);
+	fd_close(&client->fd);
+	byte_queue_clear(&client->answer);
+	wl_list_remove(&client->link);
+	client->control->n_clients--;
+	free(client);
+}
+
+static void write_answer(struct client *client, FILE *out)
+{
+	const struct control *control = client->control;
+	enum control_request request;
+	bool json;
+
+	if (control_request_parse(client->request, &request, &json))
+		control->answer(control->data, request, json, out);
+	else
+		fprintf(out, "there is no such request\n");
+	fputs(CONTROL_END, out);
+}
+
+/* Has the answer ready to be sent. False: no memory, or it would be too long. */
+static bool prepare_answer(struct client *client)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return false;
+	write_answer(client, out);
+	bool good = fclose(out) == 0 && byte_queue_add(&client->answer, text, size) == 0;
+	free(text);
+	client->answered = true;
+	return good && wl_event_source_fd_update(client->source, WL_EVENT_WRITABLE) == 0;
+}
+
+/* Reads some of the request's line. False: that is no request of ours. */
+static bool read_request(struct client *client)
+{
+	const size_t room = sizeof(client->request) - client->n;
+	ssize_t n = recv(client->fd, client->request + client->n, room, 0);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	client->n += (size_t)n;
+	char *end = memchr(client->request, '\n', client->n);
+	if (!end)
+		return n > 0 && client->n < sizeof(client->request);
+	*end = 0;
+	return prepare_answer(client);
+}
+
+static int handle_client(int fd, uint32_t mask, void *data)
+{
+	struct client *client = data;
+	bool good = true;
+
+	if (client->answered)
+		good = byte_queue_send(&client->answer, client->fd) == -EAGAIN;
+	else if (mask & WL_EVENT_READABLE)
+		good = read_request(client);
+	else
+		good = false;
+	if (!good)
+		client_destroy(client);
+	return 0;
+}
+
+/* In the namespace of our own there are no other users: each of them reads as the overflow id. */
+static bool is_user(int fd)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == geteuid();
+}
+
+/* Takes @fd. */
+static void add_client(struct control *control, int fd)
+{
+	struct client *client = calloc(1, sizeof(*client));
+
+	if (!client) {
+		fd_close(&fd);
+		return;
+	}
+	if (control->n_clients == CONTROL_CONNECTIONS) {
+		struct client *oldest = wl_container_of(control->clients.prev, oldest, link);
+		client_destroy(oldest);
+	}
+	*client = (struct client){.control = control, .fd = fd};
+	byte_queue_init(&client->answer, CONTROL_ANSWER_BYTES);
+	wl_list_insert(&control->clients, &client->link);
+	control->n_clients++;
+	client->source =
+		wl_event_loop_add_fd(control->loop, fd, WL_EVENT_READABLE, handle_client, client);
+	if (!client->source)
+		client_destroy(client);
+}
+
+static int handle_pause_over(void *data)
+{
+	struct control *control = data;
+
+	wl_event_source_fd_update(control->source, WL_EVENT_READABLE);
+	return 0;
+}
+
+static int handle_listener(int listener, uint32_t mask, void *data)
+{
+	struct control *control = data;
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	/* Also when there are no fds: one that waits keeps the socket readable. */
+	wl_event_source_fd_update(control->source, 0);
+	wl_event_source_timer_update(control->pause, CONTROL_ACCEPT_MS);
+	if (fd < 0)
+		return 0;
+	if (is_user(fd)) {
+		add_client(control, fd);
+		return 0;
+	}
+	log_limited(LOG_LEVEL_WARN, "somebody else has asked, and is refused");
+	fd_close(&fd);
+	return 0;
+}
+
+/* --- the socket --- */
+
+/* The directory of @path is there, and nobody else's. 0 or -errno. */
+static int check_directory(const char *path)
+{
+	char directory[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	struct stat status;
+	const char *slash = strrchr(path, '/');
+
+	if (!slash || (size_t)(slash - path) >= sizeof(directory))
+		return -ENAMETOOLONG;
+	memcpy(directory, path, (size_t)(slash - path));
+	directory[slash - path] = 0;
+	if (mkdir(directory, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	if (lstat(directory, &status) < 0)
+		return -errno;
+	bool good = S_ISDIR(status.st_mode) && status.st_uid == geteuid() &&
+		(status.st_mode & 077) == 0;
+	return good ? 0 : -EPERM;
+}
+
+/* Whoever finds the file finds somebody who listens, or nobody ever again. */
+static int listen_at(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	size_t length = strlen(path);
+	int error = check_directory(path);
+
+	if (error < 0)
+		return error;
+	if (length + sizeof(NEW_SUFFIX) > sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(address.sun_path, path, length);
+	memcpy(address.sun_path + length, NEW_SUFFIX, sizeof(NEW_SUFFIX));
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	/* The name has our process id: one that is there is left of a process that is not. */
+	unlink(address.sun_path);
+	mode_t mask = umask(0177);
+	error = bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+	umask(mask);
+	if (error == 0 && (listen(fd, BACKLOG) < 0 || rename(address.sun_path, path) < 0)) {
+		error = -errno;
+		unlink(address.sun_path);
+	}
+	if (error == 0)
+		return fd;
+	fd_close(&fd);
+	return error;
+}
+
+struct control *control_create(
+	struct wl_event_loop *loop, const char *path, control_answer *answer, void *data)
+{
+	struct control *control = calloc(1, sizeof(*control));
+	int fd = control ? listen_at(path) : -ENOMEM;
+
+	if (fd < 0) {
+		log_warn("%s: %s: list and show will not find this machine", path,
+			fd == -EPERM ? "its directory is not the user's alone" : strerror(-fd));
+		free(control);
+		return NULL;
+	}
+	*control = (struct control){.loop = loop, .answer = answer, .data = data, .fd = fd};
+	wl_list_init(&control->clients);
+	control->source =
+		wl_event_loop_add_fd(loop, fd, WL_EVENT_READABLE, handle_listener, control);
+	control->pause = wl_event_loop_add_timer(loop, handle_pause_over, control);
+	if (control->source && control->pause)
+		return control;
+	log_warn("no memory for the control socket");
+	control_destroy(control);
+	return NULL;
+}
+
+void control_destroy(struct control *control)
+{
+	struct client *client, *next;
+
+	if (!control)
+		return;
+	wl_list_for_each_safe(client, next, &control->clients, link) client_destroy(client);
+	if (control->source)
+		wl_event_source_remove(control->source);
+	if (control->pause)
+		wl_event_source_remove(control->pause);
+	fd_close(&control->fd);
+	free(control);
+}

@@ -1,0 +1,99 @@
+#!/bin/bash
+# What a user asks wayferry-host: list and show, over control sockets.
+. "$(dirname "$0")/lib.sh"
+
+tests=(list:5)
+
+HOST=$WAYFERRY_BUILD/host-bridge/wayferry-host
+
+ask() {
+    limited 20 "$HOST" "$@"
+}
+
+# value EXPRESSION: of the objects that standard input has, one a line, as the list "m".
+value() {
+    python3 -c 'import json, sys
+m = [json.loads(line) for line in sys.stdin]
+print(eval(sys.argv[1]))' "$1"
+}
+
+has_window() {
+    ask show one --json | value 'any(w["title"] == "[one] hello" and w["app-id"] == "wayferry.one.foot" and w["width"] > 0 for w in m[0]["windows"])' |
+        grep -qx True
+}
+
+# Asks again and again, says half a request, or says nothing and stays.
+flood() {
+    exec python3 -c 'import socket, sys, time
+kept = []
+while True:
+    s = socket.socket(socket.AF_UNIX)
+    try:
+        s.connect(sys.argv[1])
+        s.send([b"show\n", b"sh", b"x" * 100][len(kept) % 3])
+    except OSError:
+        pass
+    kept.append(s)
+    if len(kept) > 400:
+        kept = kept[200:]' "$1"
+}
+
+test_list() {
+    local sockets asker
+    need foot setpriv
+    sway_start compositor
+    ask list || fail "where nobody is, list fails"
+    HOST_OPTIONS="--vm one --border #cc0000" bridge_start compositor a
+    HOST_OPTIONS="--vm one --clipboard none" bridge_start_host compositor b
+    spawn foot env WAYLAND_DISPLAY=a foot --title=hello sleep 600
+    until_true 20 has_window || fail "the window is not shown: $(ask show one)"
+    # Two of one name.
+    [ "$(ask list --json | value '[(x["name"], x["pid"]) for x in m]')" = \
+        "[('one', ${PID[a-host]}), ('one', ${PID[b-host]})]" ] || fail "list has other machines: $(ask list)"
+    ask list | grep -qE "^one +${PID[a-host]} +1 .*/compositor$" || fail "list does not count windows: $(ask list)"
+    [ "$(ask show "${PID[a-host]}" --json | value '(m[0]["border"], m[0]["fullscreen"], m[0]["running"], m[0]["limits"]["connections"]["use"])')" = \
+        "({'colour': '#cc0000', 'width': 4}, 'border', True, 1)" ] || fail "show has something else: $(ask show one)"
+    [ "$(ask show "${PID[b-host]}" --json | value '(m[0]["border"], m[0]["transfers"]["clipboard"]["to-guest"], m[0]["windows"])')" = \
+        "(None, 'deny', [])" ] || fail "show has something else of the second one: $(ask show one)"
+    ask show one | grep -qE '^  [0-9]+x[0-9]+  \[one\] hello  \(wayferry\.one\.foot, ' || fail "show has no window for people"
+    ask show two 2>"$LOGS/none.txt" && fail "a machine that is not there is shown"
+    grep -q 'no machine two' "$LOGS/none.txt" || fail "it is not said that there is no such machine"
+    # Somebody else is let through by the files, and refused by wayferry-host.
+    if [ "$(id -u)" = 0 ]; then
+        sockets=("$XDG_RUNTIME_DIR"/wayferry/*.control)
+        chmod 777 "$XDG_RUNTIME_DIR" "$XDG_RUNTIME_DIR/wayferry" "${sockets[@]}"
+        asker=$(setpriv --reuid=65534 --clear-groups python3 -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])
+try: s.send(b"show\n"); print(s.recv(1000))
+except ConnectionError: print(b"")' "${sockets[0]}")
+        chmod 700 "$XDG_RUNTIME_DIR" "$XDG_RUNTIME_DIR/wayferry"
+        [ "$asker" = "b''" ] || fail "somebody else is told: $asker"
+    fi
+    # Who floods one holds neither its windows up nor those who ask.
+    flood "$XDG_RUNTIME_DIR/wayferry/one.${PID[a-host]}.control" &
+    PID[flood]=$!
+    WAYLAND_DISPLAY=a limited 20 "$WAYFERRY_CLIENTS/shm-client" --frames 30 >"$LOGS/client.log" 2>&1 || fail "no window beside a flood"
+    stop flood KILL
+    until_true 20 has_window || fail "nobody is answered after a flood"
+    # One that is stopped is listed as such, and holds nothing up.
+    kill -STOP "${PID[b-host]}"
+    ask list --json >"$WORK/stopped.json" && fail "a machine that does not answer is no failure"
+    [ "$(value '[(x["pid"], x["answers"]) for x in m]' <"$WORK/stopped.json")" = \
+        "[(${PID[a-host]}, True), (${PID[b-host]}, False)]" ] || fail "the stopped one is not told: $(cat "$WORK/stopped.json")"
+    ask list | grep -qE "^one +${PID[b-host]}  not answering: its process is stopped$" || fail "it is not said why"
+    kill -CONT "${PID[b-host]}"
+    # Sockets go with their process, however that ends.
+    stop b-host KILL
+    stop foot
+    bridge_stop a
+    until_true 10 no_sockets || fail "sockets are left: $(ls "$XDG_RUNTIME_DIR/wayferry")"
+    [ -z "$(ask list --json)" ] || fail "there is somebody still"
+    sanitizers_silent
+}
+
+no_sockets() {
+    local sockets=("$XDG_RUNTIME_DIR"/wayferry/*.control)
+    [ ${#sockets[@]} = 0 ]
+}
+
+e2e_main "$@"
