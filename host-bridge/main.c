@@ -165,6 +165,7 @@ static bool open_kinds(struct host *host)
 		if (!host->images)
 			return false;
 	}
+	host->settings.policy.imports = host->images;
 	kinds_init(&host->kinds, &host->settings.policy, host->renderer,
 		!host->images && host->settings.buffers != BUFFERS_MEMORY,
 		renderer_images_maker(host->images));

@@ -11,6 +11,11 @@
 #define RUN_PAGES 16
 static_assert(RUN_PAGES <= CROSS_DOMAIN_RUN_MAX_PAGES, "");
 
+uint32_t channel_stride_alignment(const struct channel *channel)
+{
+	return channel->dmabufs ? CROSS_DOMAIN_DMABUF_STRIDE : 4;
+}
+
 const struct channel_counters *channel_counters(const struct channel *channel)
 {
 	return &channel->counters;
@@ -161,6 +166,7 @@ static int read_capset(struct channel *channel)
 		return -EOPNOTSUPP;
 	if (size >= (int)sizeof(capset) && capset.magic == CROSS_DOMAIN_WAYFERRY_MAGIC)
 		channel->features = capset.features;
+	channel->dmabufs = capset.base.supports_dmabuf;
 	/* A kernel wakes the host for each submission: a POLL had better go with others then. */
 	if (!channel->gpu->lazy)
 		channel->features &= ~CROSS_DOMAIN_EXT_WANT_POLL;

@@ -120,6 +120,12 @@ int channel_blob_import(struct channel *channel, int fd, struct channel_blob **o
  */
 int channel_blob_give(struct channel *channel, int fd, size_t size, struct channel_blob **out);
 
+/*
+ * What the rows of pictures in channel_blob_create's memory should be multiples of, in bytes: four,
+ * as Pixman and with it many compositors want, or what a GPU needs.
+ */
+uint32_t channel_stride_alignment(const struct channel *channel);
+
 const struct channel_counters *channel_counters(const struct channel *channel);
 
 #endif

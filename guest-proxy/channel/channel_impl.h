@@ -20,6 +20,7 @@ struct channel {
 	struct gpu_context *context;
 	struct gpu_blob *query_ring, *channel_ring;
 	uint32_t features; /* CROSS_DOMAIN_EXT_* */
+	bool dmabufs;      /* the host's memory is a GPU's */
 	struct channel_counters counters;
 	struct channel_blobs blobs;
 

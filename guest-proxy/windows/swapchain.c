@@ -20,16 +20,16 @@
 #define FREE_MAX 3     /* more are freed at once */
 #define RETIRED_MAX 64 /* then the oldest is destroyed although the compositor may read it */
 
-/*
- * The client's stride where it is not wasteful, because whole frames are then a single copy. Pixman
- * and with it many compositors want multiples of four.
- */
-static uint64_t choose_stride(const struct buffer *model, uint32_t pixel_bytes)
+/* The client's stride where it is not wasteful, because whole frames are then a single copy. */
+static uint64_t choose_stride(
+	const struct connection *connection, const struct buffer *model, uint32_t pixel_bytes)
 {
-	uint64_t tight = align_up((uint64_t)model->width * pixel_bytes, 4);
+	uint32_t alignment = channel_stride_alignment(connection->channel);
+	uint64_t tight = align_up((uint64_t)model->width * pixel_bytes, alignment);
 	uint64_t theirs = model->stride_bytes;
-	return theirs % 4 == 0 && theirs >= tight && theirs - tight <= tight / 8 + 256 ? theirs
-										       : tight;
+	return theirs % alignment == 0 && theirs >= tight && theirs - tight <= tight / 8 + 256
+		? theirs
+		: tight;
 }
 
 struct swapchain *swapchain_create(struct connection *connection, const struct buffer *model)
@@ -37,7 +37,8 @@ struct swapchain *swapchain_create(struct connection *connection, const struct b
 	bool pairs = false;
 	uint32_t pixel_bytes = pixel_format_pixel_bytes(model->format, &pairs);
 	bool planes = pixel_bytes == 0;
-	uint64_t stride = planes ? model->stride_bytes : choose_stride(model, pixel_bytes);
+	uint64_t stride =
+		planes ? model->stride_bytes : choose_stride(connection, model, pixel_bytes);
 	uint64_t bytes = planes ? model->bytes : stride * (uint64_t)model->height;
 	if (align_up(bytes, PAGE_BYTES) > INT32_MAX)
 		return NULL;

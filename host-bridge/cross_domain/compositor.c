@@ -73,7 +73,8 @@ static bool outbox_full(const struct compositor *compositor)
 /* Whether what the guest says next would have to wait. */
 static bool blocked(const struct compositor *compositor)
 {
-	return compositor->connection.held || outbox_full(compositor);
+	return compositor->connection.held || compositor->connection.imports.waiting ||
+		outbox_full(compositor);
 }
 
 static void push_waiting(struct compositor *compositor);
@@ -267,7 +268,9 @@ static bool handle_allow_global(void *data, const struct interface *interface, u
 
 static bool handle_ready(void *data, enum relay_end to)
 {
-	return to == RELAY_DOWN || !outbox_full(data);
+	const struct compositor *compositor = data;
+	return to == RELAY_DOWN ||
+		(!compositor->connection.imports.waiting && !outbox_full(compositor));
 }
 
 static const struct relay_ops relay_ops = {
@@ -301,7 +304,10 @@ static int push(struct compositor *compositor, enum relay_end from, const uint8_
 	int status = relay_push(compositor->relay, from, bytes, size, handles, n_handles);
 	compositor->pushing = false;
 	update_counters(compositor);
-	compositor->was_congested |= compositor->connection.held;
+	compositor->was_congested |=
+		compositor->connection.held || compositor->connection.imports.waiting;
+	if (from == RELAY_UP && compositor->was_congested && !blocked(compositor))
+		schedule_idle(compositor); /* what waited for that may go on */
 	return status < 0 ? status : update_quota(compositor);
 }
 

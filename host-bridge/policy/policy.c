@@ -36,7 +36,7 @@ bool policy_init(struct policy *policy)
 	static const struct relay_hook none[] = {{0}};
 	const struct relay_hook *tables[] = {policy_buffer_hooks, policy_surface_hooks,
 		policy_region_hooks, policy_focus_hooks, policy_global_hooks, policy_dmabuf_hooks,
-		policy_text_hooks(), policy_pipe_hooks, policy_keyboard_hooks,
+		policy_import_hooks, policy_text_hooks(), policy_pipe_hooks, policy_keyboard_hooks,
 		policy_clipboard_hooks, policy_offer_hooks, policy_selection_hooks,
 		border_wanted(&policy->border) ? border_hooks : none, popup_hooks, NULL, NULL};
 	struct relay_hook *fd_hooks = policy_fd_hooks_create(tables);
@@ -113,6 +113,7 @@ void policy_print_counters(const struct policy *policy, FILE *out)
 		{"shadowed bytes", counters->copied_bytes},
 		{"dma-bufs handed on", counters->dmabufs_handed_on},
 		{"dma-bufs as wl_shm", counters->dmabufs_as_shm},
+		{"wl_shm as dma-bufs", counters->shm_as_dmabufs},
 		{"dma-bufs as shadowed wl_shm", counters->dmabufs_shadowed},
 		{"transfers to the host refused", counters->transfers_refused[TRANSFER_TO_HOST]},
 		{"transfers to the guest refused", counters->transfers_refused[TRANSFER_TO_GUEST]},

@@ -16,6 +16,12 @@
 #define CROSS_DOMAIN_QUERY_RING 0
 #define CROSS_DOMAIN_CHANNEL_RING 1
 
+/*
+ * Where supports_dmabuf is set, memory for wl_shm pools may be a GPU's. Rows that are a multiple of
+ * so many bytes can be read by all GPUs: then the compositor gets such a buffer as a dma-buf.
+ */
+#define CROSS_DOMAIN_DMABUF_STRIDE 256
+
 struct cross_domain_capset {
 	uint32_t version;            /* 1 */
 	uint32_t supported_channels; /* bit 1 << type */

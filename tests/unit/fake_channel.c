@@ -189,6 +189,8 @@ struct channel_blob *channel_blob_ref(struct channel_blob *blob)
 	return blob;
 }
 
+uint32_t fake_stride_alignment;
+
 void channel_blob_unref(struct channel_blob *blob)
 {
 	if (!blob || --blob->refs > 0)
@@ -213,6 +215,11 @@ struct wire_handle channel_blob_handle(struct channel_blob *blob)
 {
 	return (struct wire_handle){
 		.kind = WIRE_BLOB, .fd = -1, .blob = channel_blob_ref(blob), .blob_unref = unref};
+}
+
+uint32_t channel_stride_alignment(const struct channel *channel)
+{
+	return fake_stride_alignment ? fake_stride_alignment : 4;
 }
 
 const struct channel_counters *channel_counters(const struct channel *channel)

@@ -64,4 +64,7 @@ void fake_channel_memory(int status);
 /* channel_create returns NULL. */
 extern bool fake_channel_refused;
 
+/* What channel_stride_alignment says; 0: 4. */
+extern uint32_t fake_stride_alignment;
+
 #endif

@@ -23,6 +23,7 @@ struct policy_counters {
 	/* linux-dmabuf's buffers ever made, by the way they took */
 	uint64_t dmabufs_handed_on; /* the compositor has the dma-buf */
 	uint64_t dmabufs_as_shm;    /* it has the same memory as wl_shm */
+	uint64_t shm_as_dmabufs;    /* buffers of wl_shm that the compositor has as dma-bufs */
 	uint64_t dmabufs_shadowed;  /* it has a shadow of guest pages as wl_shm */
 	/* Of clipboards, primary selections and drags. */
 	uint64_t transfers_refused[TRANSFER_N_WAYS]; /* contents that were asked for, or all */
@@ -56,6 +57,7 @@ struct policy {
 	struct policy_restriction restrictions[POLICY_RESTRICTIONS_MAX];
 	size_t n_restrictions;
 	struct border_settings border;
+	bool imports; /* buffers of wl_shm may be dma-bufs, to be handed on as such */
 	const struct relay_hooks *hooks;    /* set by policy_init */
 	struct policy_counters *counters;   /* set by policy_init */
 	struct policy_keyboards *keyboards; /* set by policy_init; keys/hooks.h */
@@ -84,6 +86,22 @@ struct policy_display {
 	uintptr_t n_registries; /* ever made */
 };
 
+#define POLICY_IMPORT_FORMATS 32
+
+/* Buffers of wl_shm that the compositor gets as dma-bufs (policy_imports.c). */
+struct policy_imports {
+	struct relay_ref dmabuf; /* a zwp_linux_dmabuf_v1 of ours, which only UP knows */
+	struct policy_import_format {
+		uint32_t code; /* DRM's; linear ones are imported */
+		uint8_t state;
+	} formats[POLICY_IMPORT_FORMATS];
+	uint32_t n_formats;
+	/* While the compositor tries one: what comes from the guest waits. */
+	bool waiting;
+	struct relay_ref params, pool, buffer;
+	uint32_t format;
+};
+
 /* A copy under way, into a shadow: the bytes [next, end) of a pool (policy_shadows.c). */
 struct policy_copy {
 	bool active;
@@ -99,6 +117,7 @@ struct policy_connection {
 	const char *name;           /* for log lines */
 	struct wl_event_loop *loop; /* for transfers with a limit, which need one */
 	struct policy_display display;
+	struct policy_imports imports;
 	struct border_means border;
 	const uint64_t *turn_ends_ns; /* CLOCK_MONOTONIC; NULL: turns may take any time */
 	uint32_t n_pieces;            /* of long work, since the last relay_push */

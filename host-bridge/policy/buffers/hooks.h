@@ -14,4 +14,7 @@ extern const struct relay_hook policy_global_hooks[];
 /* linux-dmabuf's buffers. */
 extern const struct relay_hook policy_dmabuf_hooks[];
 
+/* wl_shm's buffers that become linux-dmabuf's. */
+extern const struct relay_hook policy_import_hooks[];
+
 #endif

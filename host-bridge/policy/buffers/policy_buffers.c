@@ -277,6 +277,8 @@ static enum relay_verdict handle_create_buffer(struct relay_message *message)
 	if (!buffer)
 		return policy_refuse(message->relay, QUOTA_BUFFERS);
 	shm_buffer_give(buffer, message->args[0].object);
+	if (policy_import(message, buffer, pixel_format_from_shm(format)))
+		return RELAY_SWALLOW;
 	message->args[1].i = pool->start + offset;
 	return RELAY_FORWARD;
 }

@@ -82,4 +82,24 @@ struct relay_object *policy_display_shm(struct relay *relay);
 /* Whether the compositor takes format @code (DRM's) as wl_shm. */
 bool policy_display_takes(const struct policy_display *display, uint32_t code);
 
+/* Buffers of wl_shm that the compositor gets as dma-bufs: policy_imports.c */
+
+/* The compositor has announced linux-dmabuf, of @version, under @name. */
+void policy_imports_begin(struct relay *relay, uint32_t name, uint32_t version);
+
+/*
+ * wl_shm_pool.create_buffer, which was checked: whether its wl_buffer, of @format (DRM's) and made
+ * of
+ * @buffer, is one of linux-dmabuf at the compositor, or will be that or one of wl_shm when the
+ * compositor has answered. Until then connection->imports.waiting is set, and what the guest says
+ * next is to wait. False: the message is to go on.
+ */
+bool policy_import(struct relay_message *message, struct shm_buffer *buffer, uint32_t format);
+
+/*
+ * zwp_linux_buffer_params_v1.created (@made, the new wl_buffer) and .failed (NULL): whether that
+ * was about a buffer which was tried here. The message ends here then.
+ */
+bool policy_import_answered(struct relay_message *message, struct relay_object *made);
+
 #endif

@@ -397,6 +397,8 @@ static enum relay_verdict handle_created(struct relay_message *message)
 {
 	struct params *params = message->object->data;
 
+	if (policy_import_answered(message, message->args[0].object))
+		return RELAY_SWALLOW;
 	if (params && params->pending)
 		shm_buffer_give(params->pending, message->args[0].object);
 	if (params)
@@ -409,6 +411,8 @@ static enum relay_verdict handle_failed(struct relay_message *message)
 {
 	struct params *params = message->object->data;
 
+	if (policy_import_answered(message, NULL))
+		return RELAY_SWALLOW;
 	if (params) {
 		shm_buffer_unref(params->pending);
 		params->pending = NULL;

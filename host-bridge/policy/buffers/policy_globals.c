@@ -216,6 +216,7 @@ static enum relay_verdict handle_global(struct relay_message *message)
 	} else if (strcmp(interface, "zwp_linux_dmabuf_v1") == 0) {
 		display->has_dmabuf = true;
 		display->dmabuf_name = message->args[0].u;
+		policy_imports_begin(message->relay, message->args[0].u, message->args[2].u);
 	}
 	return RELAY_FORWARD;
 }

@@ -628,12 +628,27 @@ static void random_drawing_always_arrives(void **state)
 	memset(&model, 0, sizeof(model));
 }
 
+/* A GPU reads no rows of any length. */
+static void rows_are_as_long_as_the_hosts_memory_needs(void **state)
+{
+	struct canvas narrow;
+	fake_stride_alignment = 256;
+	canvas_create(&rig, &narrow, 0, 50, 64, 200);
+	canvas_row(&narrow, 63)[49] = 0x123456;
+	show(&rig, surface, &narrow);
+	fake_stride_alignment = 0;
+	assert_int_equal(shown(&rig, surface)->stride, 256);
+	assert_int_equal(shown_pixel(&rig, surface, 49, 63), 0x123456);
+	canvas_destroy(&rig, &narrow);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_compositor_sees_what_the_client_drew_and_the_client_gets_its_buffer_back),
+		TEST(rows_are_as_long_as_the_hosts_memory_needs),
 		TEST(a_changed_row_costs_a_row),
 		TEST(a_commit_without_a_buffer_copies_nothing),
 		TEST(damage_before_the_buffer_is_not_lost),

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "host-bridge/resources/resources.h"
 #include "tests/unit/compositor_world.h"
 
 static void objects_and_queues_are_charged_to_the_machine(void **state)
@@ -216,6 +217,73 @@ static void a_request_that_has_to_wait_holds_its_guest_back_until_it_is_done(voi
 	turn_ends_ns = UINT64_MAX;
 }
 
+static void unref_nothing(void *blob)
+{
+}
+
+/* The compositor tries to import a buffer: nobody waits for that but its guest. */
+static void what_follows_a_buffer_that_is_tried_waits_for_the_answer(void **state)
+{
+	struct resource blob = {
+		.kind = RESOURCE_BLOB_HOST, .size = 65536, .fd = world.server, .fd_owned = true};
+	struct wire_handle memory = {
+		.kind = WIRE_BLOB, .fd = -1, .blob = &blob, .blob_unref = unref_nothing};
+	uint8_t bytes[512];
+
+	world.policy.imports = true;
+	get_registry();
+	server_event("wl_registry", "global", REGISTRY, ARGS({.u = 7}, {.s = "wl_shm"}, {.u = 1}));
+	server_event("wl_registry", "global", REGISTRY,
+		ARGS({.u = 8}, {.s = "zwp_linux_dmabuf_v1"}, {.u = 3}));
+	run_loop();
+	request("wl_registry", "bind", REGISTRY,
+		ARGS({.u = 7}, {.s = "wl_shm"}, {.u = 1}, {.id = 3}));
+	flush();
+	server_receive();
+	captured_take(&world.from_guest, RELAY_DOWN, "wl_registry", "bind", 0, args);
+	assert_int_equal(args[0].u, 8);
+	server_event("zwp_linux_dmabuf_v1", "modifier", args[3].id,
+		ARGS({.u = 0x34325258}, {.u = 0}, {.u = 0}));
+	run_loop();
+	size_t size = encode_message(RELAY_DOWN, "wl_shm", "create_pool", 3,
+		ARGS({.id = 4}, {.i = 0}, {.i = 65536}), bytes, sizeof(bytes));
+	size += encode_message(RELAY_DOWN, "wl_shm_pool", "create_buffer", 4,
+		ARGS({.id = 5}, {.i = 0}, {.i = 64}, {.i = 64}, {.i = 256}, {.u = 1}), bytes + size,
+		sizeof(bytes) - size);
+	size += encode_message(
+		RELAY_DOWN, "wl_shm_pool", "destroy", 4, NULL, bytes + size, sizeof(bytes) - size);
+	captured_clear(&world.from_guest);
+	assert_int_equal(from_guest(bytes, size, &memory, 1), 0);
+	flush();
+	run_loop();
+	assert_true(compositor_congested(world.compositor));
+	assert_false(compositor_holds(world.compositor)); /* no turn of the loop is of use */
+	server_receive();
+	captured_take(&world.from_guest, RELAY_DOWN, "wl_shm", "create_pool", 0, args);
+	uint32_t pool = args[0].id;
+	wire_handle_finish(&args[1].handle);
+	captured_take(
+		&world.from_guest, RELAY_DOWN, "zwp_linux_dmabuf_v1", "create_params", 0, args);
+	uint32_t params = args[0].id;
+	captured_take(
+		&world.from_guest, RELAY_DOWN, "zwp_linux_buffer_params_v1", "add", params, args);
+	wire_handle_finish(&args[0].handle);
+	captured_take(&world.from_guest, RELAY_DOWN, "zwp_linux_buffer_params_v1", "create", params,
+		args);
+	assert_int_equal(world.from_guest.size, 0);
+
+	server_event("zwp_linux_buffer_params_v1", "failed", params, NULL);
+	run_loop_until(was_drained);
+	assert_false(compositor_congested(world.compositor));
+	server_receive();
+	captured_take(&world.from_guest, RELAY_DOWN, "zwp_linux_buffer_params_v1", "destroy",
+		params, args);
+	captured_take(&world.from_guest, RELAY_DOWN, "wl_shm_pool", "create_buffer", pool, args);
+	captured_take(&world.from_guest, RELAY_DOWN, "wl_shm_pool", "destroy", pool, args);
+	compositor_destroy(world.compositor);
+	world.compositor = NULL;
+}
+
 static void a_guest_that_is_not_held_back_ends_with_an_error(void **state)
 {
 	int status;
@@ -241,6 +309,7 @@ int main(void)
 		TEST(what_waits_for_the_compositor_is_charged_to_its_machine),
 		TEST(fds_that_wait_for_the_compositor_are_charged_to_its_machine),
 		TEST(a_request_that_has_to_wait_holds_its_guest_back_until_it_is_done),
+		TEST(what_follows_a_buffer_that_is_tried_waits_for_the_answer),
 		TEST(a_guest_that_is_not_held_back_ends_with_an_error),
 	};
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);
