@@ -26,10 +26,10 @@
 #define SONAME "libgbm.so.1"
 
 /*
- * Rows of a buffer of bytes. Their number is what GPUs bound first: at 16384 of them, the least
- * that is common, such a buffer holds 128 MiB.
+ * A row of a buffer of bytes. GPUs bound the number of rows first: at 16384 of them, the least that
+ * is common, such a buffer holds 128 MiB.
  */
-#define BYTES_ROW_PX 2048
+#define BYTES_ROW UINT64_C(8192)
 
 /* --- the library's header --- */
 
@@ -57,7 +57,7 @@ static struct {
 
 static const struct {
 	const char *name;
-	void *pointer; /* to the pointer */
+	void *function; /* where its address goes: a pointer to a pointer */
 } functions[] = {
 	FUNCTION(create_device),
 	FUNCTION(bo_create),
@@ -83,12 +83,12 @@ static int load(void)
 	}
 	for (size_t i = 0; i < ARRAY_LENGTH(functions); i++) {
 		/* Whoever is first, as for programs that are linked with it. */
-		void *symbol = dlsym(RTLD_DEFAULT, functions[i].name);
-		if (!symbol) {
+		void **function = functions[i].function;
+		*function = dlsym(RTLD_DEFAULT, functions[i].name);
+		if (!*function) {
 			log_err("%s has no %s", SONAME, functions[i].name);
 			return -ENOSYS;
 		}
-		memcpy(functions[i].pointer, &symbol, sizeof(symbol));
 	}
 	return 0;
 }
@@ -147,8 +147,8 @@ static int allocate(const struct renderer_request *request, struct renderer_answ
 		 format = request->allocate.format;
 
 	if (format == DRM_FORMAT_R8 && height == 1) {
-		height = (uint32_t)(align_up(width, BYTES_ROW_PX * 4) / (BYTES_ROW_PX * 4));
-		width = BYTES_ROW_PX;
+		height = (uint32_t)(align_up(width, BYTES_ROW) / BYTES_ROW);
+		width = BYTES_ROW / 4;
 		format = DRM_FORMAT_XRGB8888;
 	}
 	struct gbm_bo *bo = gbm.bo_create(device, width, height, format,

@@ -10,7 +10,7 @@ targets() {
 }
 tests=$(targets '\(examples\|tests/\(clients\|bench\|vm\)\)/[^:]*')
 # shellcheck disable=SC2046,SC2086
-ninja $(targets '\(guest-proxy\|host-bridge\)/.*wayferry-[a-z0-9]*') $(targets 'tools/[^:]*' CUSTOM_COMMAND) $tests
+ninja $(targets '\(guest-proxy\|host-bridge\)/.*wayferry-[a-z0-9]*\(\.so\)\?') $(targets 'tools/[^:]*' CUSTOM_COMMAND) $tests
 meson install --no-rebuild --destdir $layer
 
 # shellcheck disable=SC2086
