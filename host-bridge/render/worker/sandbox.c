@@ -395,6 +395,10 @@ int sandbox_server(char *const **environment)
 	return sandbox.server_fd;
 }
 
+#ifndef RENDER_SERVER_PATH
+#define RENDER_SERVER_PATH "" /* built without libvirglrenderer */
+#endif
+
 /* Opens the server's program as the last fd that there can be, and lowers that limit by one. */
 static void open_server(void)
 {
