@@ -12,20 +12,17 @@
 #include <fcntl.h>
 #include <linux/virtio_gpu.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "host-bridge/cross_domain/cross_domain_context.h"
 #include "host-bridge/resources/resources.h"
-#include "host-bridge/virtio/guest_memory.h"
 #include "host-bridge/vhost/visible_region.h"
 #include "protocol/base/fd.h"
 #include "protocol/formats/cross_domain.h"
 #include "tests/unit/fake_compositor.h"
 #include "tests/unit/fd_count.h"
+#include "tests/unit/guest_pages.h"
 
-#define RAM 0x100000u /* guest address */
-#define RAM_BYTES 0x100000u
 #define REGION_BYTES (UINT64_C(64) << 20)
 #define QUERY 1
 #define CHANNEL 2
@@ -35,9 +32,7 @@ static struct image_maker *world_maker; /* what the context's kind gets; NULL: n
 
 static struct {
 	int fds;
-	int ram_fd;
-	uint8_t *ram;
-	struct guest_memory *memory;
+	struct guest_pages pages;
 	struct visible_region *region;
 	struct resource_table table;
 	struct device_counters counters;
@@ -124,15 +119,9 @@ static inline int set_up(void **state)
 	fake_compositor_absent = false;
 	quota_init(&t.quota);
 	t.fds = fd_count();
-	t.ram_fd = fd_memfd("guest", RAM_BYTES);
-	t.ram = mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, t.ram_fd, 0);
-	t.memory = guest_memory_create();
-	struct vhost_user_memory table = {.n_regions = 1,
-		.regions = {{.guest_address = RAM, .user_address = RAM, .size = RAM_BYTES}}};
-	int fd = fd_dup(t.ram_fd);
-	assert_int_equal(guest_memory_set(t.memory, &table, &fd, 1), 0);
+	t.pages = guest_pages_create();
 	t.region = visible_region_create(REGION_BYTES);
-	resource_table_init(&t.table, t.memory, t.region);
+	resource_table_init(&t.table, t.pages.memory, t.region);
 	t.host = (struct context_host){.loop = wl_event_loop_create(),
 		.max_blob_bytes = REGION_BYTES,
 		.counters = &t.counters,
@@ -154,10 +143,8 @@ static inline int tear_down(void **state)
 	t.kind.base.reset(&t.kind.base);
 	resource_table_finish(&t.table);
 	visible_region_destroy(t.region);
-	guest_memory_destroy(t.memory);
 	wl_event_loop_destroy(t.host.loop);
-	munmap(t.ram, RAM_BYTES);
-	close(t.ram_fd);
+	guest_pages_destroy(&t.pages);
 	return !fake_compositor && fd_count() == t.fds && t.counters.pipes == 0 &&
 			t.places.channels == 0 && t.places.others == 0 &&
 			t.quota.entries[QUOTA_CONNECTIONS].use == 0 &&
@@ -294,13 +281,13 @@ static const uint8_t *event_data;
  */
 static inline int next_event_in(struct test_request *request)
 {
-	memset(t.ram + CHANNEL * 4096, 0xee, 4096);
+	memset(t.pages.map + CHANNEL * 4096, 0xee, 4096);
 	poll_channel(request);
 	turn();
 	if (request->response == 0)
 		return 0;
 	assert_int_equal(request->response, VIRTIO_GPU_RESP_OK_NODATA);
-	memcpy(&event, t.ram + CHANNEL * 4096, sizeof(event));
+	memcpy(&event, t.pages.map + CHANNEL * 4096, sizeof(event));
 	struct cross_domain_send_receive receive;
 	struct cross_domain_read_write read;
 	if (event.bytes[0] == CROSS_DOMAIN_CMD_RECEIVE)
@@ -334,9 +321,9 @@ static inline struct cross_domain_image_requirements ask(
 		.flags = flags,
 	};
 	struct cross_domain_image_requirements answer;
-	memset(t.ram + QUERY * 4096, 0, sizeof(answer));
+	memset(t.pages.map + QUERY * 4096, 0, sizeof(answer));
 	int err = submit(&command, sizeof(command));
-	memcpy(&answer, t.ram + QUERY * 4096, sizeof(answer));
+	memcpy(&answer, t.pages.map + QUERY * 4096, sizeof(answer));
 	assert_int_equal(err, answer.size == 0 ? -EINVAL : 0);
 	return answer;
 }

@@ -259,3 +259,29 @@ void tell_pairs(uint32_t id)
 	tell(id, "modifier", RIG_ARGS({.u = AR24}, {.u = 0}, {.u = 0}));
 	tell(id, "format", RIG_ARGS({.u = AR24}));
 }
+
+uint32_t make_buffer(uint32_t manager, int dmabuf)
+{
+	uint32_t params = new_params(manager), buffer = rig_new_id(&app.peer);
+	add(params, dmabuf, 0);
+	ask(params, "create_immed",
+		RIG_ARGS({.id = buffer}, {.i = 16}, {.i = 16}, {.u = XR24}, {.u = 0}));
+	return buffer;
+}
+
+uint32_t make_pixel_buffer(void)
+{
+	tell(host_registry, "global",
+		RIG_ARGS({.u = 12}, {.s = "wp_single_pixel_buffer_manager_v1"}, {.u = 1}));
+	uint32_t manager = bind_global(12, "wp_single_pixel_buffer_manager_v1", 1);
+	uint32_t buffer = rig_new_id(&app.peer);
+	ask(manager, "create_u32_rgba_buffer",
+		RIG_ARGS({.id = buffer}, {.u = 0}, {.u = 0}, {.u = 0}, {.u = 0}));
+	return buffer;
+}
+
+void forget_what_was_said(void)
+{
+	app.n_said = host.n_said = 0;
+	app.said[0] = host.said[0] = '\0';
+}

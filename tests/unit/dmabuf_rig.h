@@ -55,6 +55,7 @@ void deliver_to_host(
 void run(void);
 /* What was said to @end since the last time is @text. */
 void expect(struct end *end, const char *text);
+void forget_what_was_said(void);
 
 /* A request of the application, with @with, an fd (borrowed). */
 void ask(uint32_t id, const char *name, const union wire_arg *args);
@@ -75,6 +76,10 @@ void tell_pairs(uint32_t id);
 int make_dmabuf(bool finished, int *finish);
 uint32_t new_params(uint32_t manager);
 void add(uint32_t params, int dmabuf, uint32_t plane);
+/* A wl_buffer of 16 x 16 pixels in @dmabuf. */
+uint32_t make_buffer(uint32_t manager, int dmabuf);
+/* One that is the host's alone, of its other globals. */
+uint32_t make_pixel_buffer(void);
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 

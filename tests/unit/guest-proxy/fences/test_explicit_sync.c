@@ -71,21 +71,6 @@ static uint32_t import(int timeline)
 	return id;
 }
 
-static uint32_t make_buffer(void)
-{
-	uint32_t params = new_params(it.dmabuf_manager), buffer = rig_new_id(&app.peer);
-	add(params, it.dmabuf, 0);
-	ask(params, "create_immed",
-		RIG_ARGS({.id = buffer}, {.i = 16}, {.i = 16}, {.u = XR24}, {.u = 0}));
-	return buffer;
-}
-
-static void forget_what_was_said(void)
-{
-	app.n_said = host.n_said = 0;
-	app.said[0] = host.said[0] = '\0';
-}
-
 /* A surface with explicit synchronisation, a buffer that the GPU has not finished, and timelines.
  */
 static void begin(void)
@@ -99,7 +84,7 @@ static void begin(void)
 	it.dmabuf_manager = bind_dmabuf(3);
 	it.surface = rig_new_id(&app.peer);
 	ask(it.compositor, "create_surface", RIG_ARGS({.id = it.surface}));
-	it.buffer = make_buffer();
+	it.buffer = make_buffer(it.dmabuf_manager, it.dmabuf);
 	it.host_buffer = 7;
 	it.manager = bind_global(OWN_SYNCOBJ_NAME, MANAGER, 1);
 	it.sync = rig_new_id(&app.peer);
@@ -209,7 +194,7 @@ static void a_buffer_that_is_destroyed_is_still_released(void **state)
 	mock_syncobj_signal(it.acquire_fd, 1);
 	commit(1, 5);
 	ask(it.buffer, "destroy", NULL);
-	uint32_t other = make_buffer(); /* its id may be the same */
+	uint32_t other = make_buffer(it.dmabuf_manager, it.dmabuf); /* its id may be the same */
 	host.n_said = 0;
 	ask(it.surface, "destroy", NULL);
 	expect(&host, "destroy; ");
@@ -375,16 +360,8 @@ static void commits_whose_points_are_wrong_are_refused(void **state)
 			begin();
 		else
 			begin_again(state);
-		if (what & OTHER) { /* a buffer of another kind of the host's */
-			tell(host_registry, "global",
-				RIG_ARGS({.u = 12}, {.s = "wp_single_pixel_buffer_manager_v1"},
-					{.u = 1}));
-			uint32_t pixels = bind_global(12, "wp_single_pixel_buffer_manager_v1", 1);
-			it.buffer = rig_new_id(&app.peer);
-			ask(pixels, "create_u32_rgba_buffer",
-				RIG_ARGS(
-					{.id = it.buffer}, {.u = 0}, {.u = 0}, {.u = 0}, {.u = 0}));
-		}
+		if (what & OTHER) /* a buffer of another kind of the host's */
+			it.buffer = make_pixel_buffer();
 		mock_syncobj_signal(it.acquire_fd, 9);
 		if (what & (ATTACH | NULLED))
 			attach(what & NULLED ? 0 : it.buffer);
@@ -444,7 +421,7 @@ static void a_thousand_buffers_leave_nothing(void **state)
 	for (unsigned i = 0; i < 1000; i++) {
 		commit(1, i + 1);
 		ask(it.buffer, "destroy", NULL);
-		it.buffer = make_buffer();
+		it.buffer = make_buffer(it.dmabuf_manager, it.dmabuf);
 		tell(it.host_buffer, "release", NULL);
 		assert_int_equal(mock_syncobj_value(it.release_fd), i + 1);
 		tell(1, "delete_id", RIG_ARGS({.u = it.host_buffer}));

@@ -22,12 +22,6 @@ static struct {
 	uint32_t host_buffer;
 } it;
 
-static void forget_what_was_said(void)
-{
-	app.n_said = host.n_said = 0;
-	app.said[0] = host.said[0] = '\0';
-}
-
 /* A surface with fences, a buffer that the GPU has not finished, and a fence. */
 static void begin(void)
 {
@@ -35,14 +29,10 @@ static void begin(void)
 	it.fence = make_dmabuf(false, &it.signal);
 	announce(4);
 	uint32_t compositor = bind_global(COMPOSITOR_GLOBAL, "wl_compositor", 4);
-	uint32_t params, dmabuf_manager = bind_dmabuf(3);
+	uint32_t dmabuf_manager = bind_dmabuf(3);
 	it.surface = rig_new_id(&app.peer);
 	ask(compositor, "create_surface", RIG_ARGS({.id = it.surface}));
-	params = new_params(dmabuf_manager);
-	it.buffer = rig_new_id(&app.peer);
-	add(params, it.dmabuf, 0);
-	ask(params, "create_immed",
-		RIG_ARGS({.id = it.buffer}, {.i = 16}, {.i = 16}, {.u = XR24}, {.u = 0}));
+	it.buffer = make_buffer(dmabuf_manager, it.dmabuf);
 	it.host_buffer = 7;
 	it.manager = bind_global(OWN_FENCES_NAME, MANAGER, 2);
 	it.sync = rig_new_id(&app.peer);
@@ -188,21 +178,13 @@ static void what_is_wrong_is_refused(void **state)
 			else
 				get_release();
 			break;
-		case OTHER: {
-			tell(host_registry, "global",
-				RIG_ARGS({.u = 12}, {.s = "wp_single_pixel_buffer_manager_v1"},
-					{.u = 1}));
-			uint32_t pixels = bind_global(12, "wp_single_pixel_buffer_manager_v1", 1);
-			it.buffer = rig_new_id(&app.peer);
-			ask(pixels, "create_u32_rgba_buffer",
-				RIG_ARGS(
-					{.id = it.buffer}, {.u = 0}, {.u = 0}, {.u = 0}, {.u = 0}));
+		case OTHER:
+			it.buffer = make_pixel_buffer();
 			attach(it.buffer);
 			get_release();
 			app.n_said = 0;
 			ask(it.surface, "commit", NULL);
 			break;
-		}
 		case NULL_BUFFER:
 			attach(0);
 			/* fall through */

@@ -130,7 +130,7 @@ static void a_file_is_fetched_into_guest_memory_once(void **state)
 	attach(page);
 	assert_int_equal(fetch(3, FETCHED), -EINVAL); /* no such file */
 	assert_int_equal(fetch(2, FETCHED), 0);
-	assert_string_equal((char *)t.ram + FETCHED * 4096, "keys");
+	assert_string_equal((char *)t.pages.map + FETCHED * 4096, "keys");
 	assert_int_equal(fetch(2, FETCHED), -EINVAL);
 	assert_int_equal(create_blob(2, 4096, &blob), -EINVAL);
 }
@@ -142,10 +142,10 @@ static void a_file_that_does_not_fit_is_not_fetched(void **state)
 	give_file(fd_memfd_constant("keymap", large, sizeof(large)));
 	assert_int_equal(next_event(), CROSS_DOMAIN_CMD_RECEIVE);
 	attach(make_page(FETCHED));
-	memset(t.ram + FETCHED * 4096, 'x', 8192);
+	memset(t.pages.map + FETCHED * 4096, 'x', 8192);
 	assert_int_equal(fetch(2, FETCHED), -EINVAL);
-	assert_int_equal(t.ram[FETCHED * 4096], 'x');
-	assert_int_equal(t.ram[FETCHED * 4096 + 4096], 'x');
+	assert_int_equal(t.pages.map[FETCHED * 4096], 'x');
+	assert_int_equal(t.pages.map[FETCHED * 4096 + 4096], 'x');
 }
 
 static void the_files_offset_does_not_matter(void **state)

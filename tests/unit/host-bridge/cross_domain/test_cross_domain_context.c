@@ -38,16 +38,17 @@ static void an_event_needs_a_poll_and_a_poll_an_event(void **state)
 	assert_int_equal(to_guest("hello...", 8, NULL, 0), 0);
 	turn();
 	assert_int_equal(poll.response, VIRTIO_GPU_RESP_OK_NODATA);
-	assert_int_equal(t.ram[CHANNEL * 4096], CROSS_DOMAIN_CMD_RECEIVE);
-	assert_memory_equal(t.ram + CHANNEL * 4096 + 352, "hello...", 8);
-	assert_int_equal(load_u32(t.ram + CHANNEL * 4096 + 12), 8);
-	assert_int_equal(t.ram[CHANNEL * 4096 + 2], 0); /* cmd_size stays 0, as with others */
+	assert_int_equal(t.pages.map[CHANNEL * 4096], CROSS_DOMAIN_CMD_RECEIVE);
+	assert_memory_equal(t.pages.map + CHANNEL * 4096 + 352, "hello...", 8);
+	assert_int_equal(load_u32(t.pages.map + CHANNEL * 4096 + 12), 8);
+	assert_int_equal(t.pages.map[CHANNEL * 4096 + 2], 0); /* cmd_size stays 0, as with others */
 
 	assert_false(t.context->starved);
-	t.ram[CHANNEL * 4096] = 0;
+	t.pages.map[CHANNEL * 4096] = 0;
 	assert_int_equal(to_guest("again...", 8, NULL, 0), 0);
 	turn();
-	assert_int_equal(t.ram[CHANNEL * 4096], 0); /* the page is the guest's until it polls */
+	assert_int_equal(
+		t.pages.map[CHANNEL * 4096], 0); /* the page is the guest's until it polls */
 	assert_true(t.context->starved);
 	assert_int_equal(next_event_in(&second), CROSS_DOMAIN_CMD_RECEIVE);
 	assert_false(t.context->starved);
@@ -189,7 +190,8 @@ static void open_channel_with_slots(void)
 
 static const char *page_text(unsigned slot)
 {
-	return (const char *)t.ram + (20 + slot) * 4096 + sizeof(struct cross_domain_send_receive);
+	return (const char *)t.pages.map + (20 + slot) * 4096 +
+		sizeof(struct cross_domain_send_receive);
 }
 
 static int poll_slot(struct test_request *request, uint64_t slot)
@@ -233,12 +235,12 @@ static void who_has_failed_hears_of_it_on_the_page_that_it_named(void **state)
 	open_channel_with_slots();
 	assert_int_equal(send_as(&request, -1, "pool", 4, 1, &blob, &id), -ENOENT);
 	assert_int_equal(t.counters.contexts_lost, 1);
-	memset(t.ram + 20 * 4096, 0xee, 8192);
+	memset(t.pages.map + 20 * 4096, 0xee, 8192);
 	assert_int_equal(poll_slot(&poll, 1), 0);
 	turn();
 	assert_int_equal(poll.response, VIRTIO_GPU_RESP_OK_NODATA);
-	assert_int_equal(t.ram[20 * 4096], 0xee);
-	assert_int_equal(t.ram[21 * 4096], CROSS_DOMAIN_CMD_RECEIVE);
+	assert_int_equal(t.pages.map[20 * 4096], 0xee);
+	assert_int_equal(t.pages.map[21 * 4096], CROSS_DOMAIN_CMD_RECEIVE);
 	assert_int_equal(poll_slot(&poll, 2), 0); /* what it says otherwise is ignored */
 }
 
@@ -249,7 +251,7 @@ static void stock_guests_may_say_anything_where_the_page_is(void **state)
 	assert_int_equal(poll_slot(&poll, UINT64_MAX), 0);
 	assert_int_equal(to_guest("hello...", 8, NULL, 0), 0);
 	turn();
-	assert_int_equal(t.ram[CHANNEL * 4096], CROSS_DOMAIN_CMD_RECEIVE);
+	assert_int_equal(t.pages.map[CHANNEL * 4096], CROSS_DOMAIN_CMD_RECEIVE);
 }
 
 /* The oldest is answered, as fences of a ring are signalled in order. */
@@ -259,10 +261,10 @@ static void where_the_queue_is_short_one_poll_is_outstanding(void **state)
 	t.places = (struct queue_places){.total = 100, .channels = 19};
 	open_channel_with_slots();
 	assert_int_equal(poll_slot(&polls[0], 0), 0);
-	t.ram[20 * 4096] = 0xee;
+	t.pages.map[20 * 4096] = 0xee;
 	assert_int_equal(poll_slot(&polls[1], 1), 0);
 	assert_int_equal(polls[0].response, VIRTIO_GPU_RESP_OK_NODATA);
-	assert_int_equal(t.ram[20 * 4096], 0);
+	assert_int_equal(t.pages.map[20 * 4096], 0);
 	assert_int_equal(polls[1].response, 0);
 	assert_int_equal(t.counters.contexts_lost, 0);
 	assert_int_equal(to_guest("hello...", 8, NULL, 0), 0);
@@ -346,7 +348,7 @@ static void a_ring_that_was_detached_is_written_no_more(void **state)
 	detach(CHANNEL);
 	assert_int_equal(to_guest("hello...", 8, NULL, 0), 0);
 	turn();
-	assert_int_equal(t.ram[CHANNEL * 4096], 0xee);
+	assert_int_equal(t.pages.map[CHANNEL * 4096], 0xee);
 	assert_int_equal(poll.response, 0);
 	detach(QUERY);
 	assert_int_equal(t.table.count, 2);
@@ -359,7 +361,7 @@ static void a_ring_without_memory_costs_the_context(void **state)
 	struct test_request poll;
 	open_channel();
 	poll_channel(&poll);
-	guest_memory_clear(t.memory);
+	guest_memory_clear(t.pages.memory);
 	assert_int_equal(to_guest("hello...", 8, NULL, 0), 0);
 	turn();
 	assert_int_not_equal(poll.response, 0);

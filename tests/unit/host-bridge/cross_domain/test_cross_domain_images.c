@@ -71,14 +71,14 @@ static int offer(struct test_request *request, uint32_t width, uint32_t height, 
 		.drm_format = format,
 		.flags = LINEAR,
 	};
-	memset(t.ram + QUERY * 4096, 0, sizeof(struct cross_domain_image_requirements));
+	memset(t.pages.map + QUERY * 4096, 0, sizeof(struct cross_domain_image_requirements));
 	return submit_as(request, CROSS_DOMAIN_QUERY_RING, &command, sizeof(command));
 }
 
 static struct cross_domain_image_requirements told(void)
 {
 	struct cross_domain_image_requirements requirements;
-	memcpy(&requirements, t.ram + QUERY * 4096, sizeof(requirements));
+	memcpy(&requirements, t.pages.map + QUERY * 4096, sizeof(requirements));
 	return requirements;
 }
 
@@ -113,7 +113,7 @@ static void a_question_waits_for_the_maker(void **state)
 	assert_int_not_equal(first.blob_id, 0);
 	/* It is not asked again. */
 	assert_int_equal(offer(&request, 100, 50, XR24), 0);
-	assert_memory_equal(&first, t.ram + QUERY * 4096, sizeof(first));
+	assert_memory_equal(&first, t.pages.map + QUERY * 4096, sizeof(first));
 	assert_int_equal(maker.n_asked, 1);
 }
 

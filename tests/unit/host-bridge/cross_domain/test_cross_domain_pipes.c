@@ -159,7 +159,7 @@ static void credit_bounds_what_is_under_way(void **state)
 	assert_int_equal(credit(FIRST_PIPE, 100), 0);
 	turn();
 	assert_int_equal(poll.response, VIRTIO_GPU_RESP_OK_NODATA);
-	assert_int_equal(load_u32(t.ram + CHANNEL * 4096 + 16), 100);
+	assert_int_equal(load_u32(t.pages.map + CHANNEL * 4096 + 16), 100);
 	assert_int_equal(credit(12345, 1), 0);
 }
 

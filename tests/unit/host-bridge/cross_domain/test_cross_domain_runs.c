@@ -47,7 +47,7 @@ struct events {
 static struct events run_at(uint32_t page)
 {
 	struct cross_domain_run run;
-	const uint8_t *at = t.ram + (RING + page) * 4096;
+	const uint8_t *at = t.pages.map + (RING + page) * 4096;
 	memcpy(&run, at, sizeof(run));
 	assert_int_equal(run.hdr.cmd, CROSS_DOMAIN_CMD_RUN);
 	assert_int_equal(run.bytes % 8, 0);
@@ -112,7 +112,7 @@ static void runs_go_where_the_polls_say_in_their_order(void **state)
 {
 	struct test_request polls[2];
 	open_long_channel();
-	memset(t.ram + RING * 4096, 0xee, RING_PAGES * 4096);
+	memset(t.pages.map + RING * 4096, 0xee, RING_PAGES * 4096);
 	assert_int_equal(poll_run(&polls[0], SLOT_PAGES + 2, SLOT_PAGES), 0);
 	assert_int_equal(poll_run(&polls[1], 1, 2), 0);
 	assert_int_equal(to_guest("one.....", 8, NULL, 0), 0);
@@ -123,7 +123,7 @@ static void runs_go_where_the_polls_say_in_their_order(void **state)
 	assert_int_equal(to_guest("two.....", 8, NULL, 0), 0);
 	turn();
 	expect_run(1, "two.....");
-	assert_int_equal(t.ram[RING * 4096], 0xee);
+	assert_int_equal(t.pages.map[RING * 4096], 0xee);
 	/* A run of one page is one, too; and one event of the old kind may be had. */
 	assert_int_equal(poll_run(&polls[0], 0, 1), 0);
 	assert_int_equal(poll_run(&polls[1], 5, 0), 0);
@@ -132,7 +132,7 @@ static void runs_go_where_the_polls_say_in_their_order(void **state)
 	expect_run(0, "three...");
 	assert_int_equal(to_guest("four....", 8, NULL, 0), 0);
 	turn();
-	assert_int_equal(t.ram[(RING + 5) * 4096], CROSS_DOMAIN_CMD_RECEIVE);
+	assert_int_equal(t.pages.map[(RING + 5) * 4096], CROSS_DOMAIN_CMD_RECEIVE);
 }
 
 static void what_does_not_fit_waits_for_the_next_poll(void **state)
@@ -148,11 +148,11 @@ static void what_does_not_fit_waits_for_the_next_poll(void **state)
 		assert_int_equal(to_guest(bytes + i, 50000, NULL, 0), 0);
 	for (unsigned n = 0; got < sizeof(bytes); n++) {
 		assert_true(n < 3);
-		memset(t.ram + (RING + SLOT_PAGES) * 4096, 0xee, 4096);
+		memset(t.pages.map + (RING + SLOT_PAGES) * 4096, 0xee, 4096);
 		assert_int_equal(poll_run(&poll, 0, SLOT_PAGES), 0);
 		turn();
 		assert_int_equal(poll.response, VIRTIO_GPU_RESP_OK_NODATA);
-		assert_int_equal(t.ram[(RING + SLOT_PAGES) * 4096], 0xee);
+		assert_int_equal(t.pages.map[(RING + SLOT_PAGES) * 4096], 0xee);
 		for (struct events events = run_at(0); events.left > 0; got += size) {
 			assert_int_equal(take(&events, &data, &size), CROSS_DOMAIN_CMD_RECEIVE);
 			assert_memory_equal(data, bytes + got, size);
@@ -265,7 +265,7 @@ static void a_ring_that_has_left_the_guests_memory_costs_the_context(void **stat
 	open_long_channel();
 	assert_int_equal(poll_run(&poll, 0, SLOT_PAGES), 0);
 	const struct vhost_user_memory none = {0};
-	assert_int_equal(guest_memory_set(t.memory, &none, NULL, 0), 0);
+	assert_int_equal(guest_memory_set(t.pages.memory, &none, NULL, 0), 0);
 	assert_int_equal(to_guest("hello...", 8, NULL, 0), 0);
 	turn();
 	assert_int_equal(poll.response, VIRTIO_GPU_RESP_OK_NODATA);

@@ -7,24 +7,19 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "host-bridge/resources/quota.h"
-#include "host-bridge/virtio/guest_memory.h"
 #include "protocol/base/fd.h"
 #include "tests/unit/fd_count.h"
+#include "tests/unit/guest_pages.h"
 #include "tests/unit/mapped_region.h"
 
-#define RAM 0x100000u /* guest address */
-#define RAM_BYTES 0x100000u
 #define REGION_BYTES (UINT64_C(1) << 20)
 
 static struct {
 	int fds;
-	int ram_fd;
-	uint8_t *ram;
-	struct guest_memory *memory;
+	struct guest_pages pages;
 	struct visible_region *region;
 	struct resource_table table;
 } t;
@@ -38,15 +33,9 @@ static int set_up(void **state)
 {
 	memset(&t, 0, sizeof(t));
 	t.fds = fd_count();
-	t.ram_fd = fd_memfd("guest", RAM_BYTES);
-	t.ram = mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, t.ram_fd, 0);
-	t.memory = guest_memory_create();
-	struct vhost_user_memory table = {.n_regions = 1,
-		.regions = {{.guest_address = RAM, .user_address = RAM, .size = RAM_BYTES}}};
-	int fd = fd_dup(t.ram_fd);
-	assert_int_equal(guest_memory_set(t.memory, &table, &fd, 1), 0);
+	t.pages = guest_pages_create();
 	t.region = mapped_region_create(REGION_BYTES);
-	resource_table_init(&t.table, t.memory, t.region);
+	resource_table_init(&t.table, t.pages.memory, t.region);
 	return 0;
 }
 
@@ -54,9 +43,7 @@ static int tear_down(void **state)
 {
 	resource_table_finish(&t.table);
 	visible_region_destroy(t.region);
-	guest_memory_destroy(t.memory);
-	munmap(t.ram, RAM_BYTES);
-	close(t.ram_fd);
+	guest_pages_destroy(&t.pages);
 	return fd_count() == t.fds ? 0 : -1;
 }
 
@@ -108,9 +95,9 @@ static void copies_follow_scattered_pages(void **state)
 	for (size_t i = 0; i < sizeof(in); i++)
 		in[i] = (uint8_t)(i * 7 >> 3);
 	assert_int_equal(resource_copy_in(resource, 0, in, sizeof(in)), 0);
-	assert_memory_equal(t.ram + 40000, in, 100);
-	assert_memory_equal(t.ram + 20000, in + 100, 5000);
-	assert_memory_equal(t.ram, in + 5100, 4900);
+	assert_memory_equal(t.pages.map + 40000, in, 100);
+	assert_memory_equal(t.pages.map + 20000, in + 100, 5000);
+	assert_memory_equal(t.pages.map, in + 5100, 4900);
 	assert_int_equal(resource_copy_out(resource, 50, out, 6000), 0);
 	assert_memory_equal(out, in + 50, 6000);
 	assert_int_equal(resource_copy_out(resource, 5100, out, 4900), 0);
@@ -138,7 +125,7 @@ static void memory_that_went_away_is_an_error(void **state)
 	uint8_t bytes[16] = {0};
 
 	assert_int_equal(set_pages(resource, pages, 1), 0);
-	guest_memory_clear(t.memory);
+	guest_memory_clear(t.pages.memory);
 	assert_int_equal(resource_copy_in(resource, 0, bytes, 16), -EFAULT);
 	assert_int_equal(resource_copy_out(resource, 0, bytes, 16), -EFAULT);
 }

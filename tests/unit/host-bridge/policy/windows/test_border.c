@@ -5,18 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/unit/policy_world.h"
+#include "tests/unit/window_world.h"
 
 #define WIDTH 4
 #define IMPLEMENTATION 3 /* wl_display.error */
-
-static struct {
-	struct pair compositor, subcompositor, viewporter, wm_base, pixels, shm;
-} t;
-
-struct test_surface {
-	uint32_t id, viewport, role, toplevel;
-};
 
 /* What the compositor has heard. */
 static struct {
@@ -29,12 +21,7 @@ static struct {
 static void start_with(struct border_settings border)
 {
 	start((struct policy){.border = border});
-	t.compositor = bind_global("wl_compositor");
-	t.subcompositor = bind_global("wl_subcompositor");
-	t.viewporter = bind_global("wp_viewporter");
-	t.wm_base = bind_global("xdg_wm_base");
-	t.pixels = bind_global("wp_single_pixel_buffer_manager_v1");
-	t.shm = bind_global("wl_shm");
+	bind_window_globals();
 }
 
 static int set_up_border(void **state)
@@ -110,31 +97,6 @@ static void listen(void)
 	captured_clear(up);
 }
 
-static void clear(void)
-{
-	captured_clear(&world.sent[RELAY_UP]);
-	captured_clear(&world.sent[RELAY_DOWN]);
-}
-
-static struct test_surface create_surface(void)
-{
-	struct test_surface surface = {world.next_id++, world.next_id++, 0, 0};
-	request("wl_compositor", "create_surface", t.compositor.down, ARGS({.id = surface.id}));
-	request("wp_viewporter", "get_viewport", t.viewporter.down,
-		ARGS({.id = surface.viewport}, {.id = surface.id}));
-	return surface;
-}
-
-static void attach(struct test_surface surface, int32_t width, int32_t height)
-{
-	uint32_t buffer = world.next_id++;
-	request("wp_single_pixel_buffer_manager_v1", "create_u32_rgba_buffer", t.pixels.down,
-		ARGS({.id = buffer}, {.u = 0}, {.u = 0}, {.u = 0}, {.u = 0}));
-	request("wp_viewport", "set_destination", surface.viewport,
-		ARGS({.i = width}, {.i = height}));
-	request("wl_surface", "attach", surface.id, ARGS({.id = buffer}, {.i = 0}, {.i = 0}));
-}
-
 static void commit(struct test_surface surface)
 {
 	clear();
@@ -148,24 +110,9 @@ static void show(struct test_surface surface, int32_t width, int32_t height)
 	commit(surface);
 }
 
-static struct test_surface create_window(void)
-{
-	struct test_surface window = create_surface();
-	window.role = world.next_id++;
-	window.toplevel = world.next_id++;
-	request("xdg_wm_base", "get_xdg_surface", t.wm_base.down,
-		ARGS({.id = window.role}, {.id = window.id}));
-	request("xdg_surface", "get_toplevel", window.role, ARGS({.id = window.toplevel}));
-	return window;
-}
-
 static struct test_surface create_subsurface(struct test_surface parent)
 {
-	struct test_surface surface = create_surface();
-	surface.role = world.next_id++;
-	clear();
-	request("wl_subcompositor", "get_subsurface", t.subcompositor.down,
-		ARGS({.id = surface.role}, {.id = surface.id}, {.id = parent.id}));
+	struct test_surface surface = attach_subsurface(parent);
 	listen();
 	return surface;
 }
@@ -226,7 +173,7 @@ static void expect_told(const char *interface, const char *message, uint32_t id)
 
 static void a_window_has_it_from_its_first_frame_on(void **state)
 {
-	struct test_surface window = create_window();
+	struct test_surface window = create_toplevel();
 	commit(window);
 	assert_int_equal(heard.n_surfaces, 0); /* there is no window yet */
 	show(window, 200, 100);
@@ -241,7 +188,7 @@ static void a_window_has_it_from_its_first_frame_on(void **state)
 
 static void it_changes_when_the_window_does(void **state)
 {
-	struct test_surface window = create_window();
+	struct test_surface window = create_toplevel();
 	show(window, 200, 100);
 	show(window, 200, 100);
 	assert_int_equal(heard.n_commits, 1);
@@ -258,7 +205,7 @@ static void it_changes_when_the_window_does(void **state)
 static void it_covers_what_is_outside_of_the_geometry(void **state)
 {
 	const struct rectangle inner = {20, 20, 200, 100}, surface = {0, 0, 240, 140};
-	struct test_surface window = create_window();
+	struct test_surface window = create_toplevel();
 	set_geometry(window, 20, 20, 200, 100);
 	show(window, 240, 140);
 	expect_border(&inner, &surface);
@@ -267,7 +214,7 @@ static void it_covers_what_is_outside_of_the_geometry(void **state)
 static void what_reaches_further_than_shadows_is_the_window(void **state)
 {
 	const struct rectangle inner = {100, 100, 600, 600}, surface = {0, 0, 800, 800};
-	struct test_surface window = create_window();
+	struct test_surface window = create_toplevel();
 	set_geometry(window, 400, 400, 1, 1);
 	show(window, 800, 800);
 	expect_border(&inner, &surface);
@@ -279,7 +226,7 @@ static void a_geometry_is_no_larger_than_what_is_drawn(void **state)
 		{INT32_MIN, INT32_MIN, INT32_MAX, INT32_MAX}, {-5, -5, 500, 500},
 		{INT32_MAX, INT32_MAX, INT32_MAX, INT32_MAX}, {300, 0, 50, 50}};
 	for (size_t i = 0; i < sizeof(many) / sizeof(many[0]); i++) {
-		struct test_surface window = create_window();
+		struct test_surface window = create_toplevel();
 		set_geometry(window, many[i][0], many[i][1], many[i][2], many[i][3]);
 		show(window, 200, 100);
 		expect_around(0, 0, 200, 100);
@@ -288,7 +235,7 @@ static void a_geometry_is_no_larger_than_what_is_drawn(void **state)
 
 static void a_geometry_without_a_size_is_an_error(void **state)
 {
-	struct test_surface window = create_window();
+	struct test_surface window = create_toplevel();
 	clear();
 	assert_int_equal(push(RELAY_DOWN, "xdg_surface", "set_window_geometry", window.role,
 				 ARGS({.i = 0}, {.i = 0}, {.i = 0}, {.i = 5}), no_handle),
@@ -298,7 +245,7 @@ static void a_geometry_without_a_size_is_an_error(void **state)
 
 static void a_window_that_is_too_large_for_one_is_not_shown(void **state)
 {
-	struct test_surface window = create_window();
+	struct test_surface window = create_toplevel();
 	show(window, BORDER_WINDOW_MAX + 1, 100);
 	assert_int_equal(heard.n_taken_off, 1);
 	assert_int_equal(heard.n_surfaces, 0);
@@ -309,7 +256,7 @@ static void a_window_that_is_too_large_for_one_is_not_shown(void **state)
 /* The guest has set it once, and nobody has told it that the compositor forgot. */
 static void a_window_that_was_too_large_keeps_its_geometry(void **state)
 {
-	struct test_surface window = create_window();
+	struct test_surface window = create_toplevel();
 	set_geometry(window, 20, 20, 200, 100);
 	show(window, 240, 140);
 	show(window, BORDER_WINDOW_MAX + 1, 100);
@@ -319,7 +266,7 @@ static void a_window_that_was_too_large_keeps_its_geometry(void **state)
 
 static void a_window_does_not_move_it(void **state)
 {
-	struct test_surface window = create_window();
+	struct test_surface window = create_toplevel();
 	show(window, 200, 100);
 	clear();
 	request("wl_surface", "offset", window.id, ARGS({.i = -4}, {.i = -4}));
@@ -331,7 +278,7 @@ static void a_window_does_not_move_it(void **state)
 static void sizes_are_told_without_it_and_asked_for_with_it(void **state)
 {
 	static const int32_t sizes[][2] = {{0, 0}, {1, 1}, {8, 1}, {9, 1}, {300, 292}};
-	struct test_surface window = create_window();
+	struct test_surface window = create_toplevel();
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		clear();
 		event("xdg_toplevel", "configure", up_id(window.toplevel),
@@ -360,7 +307,7 @@ static void sizes_are_told_without_it_and_asked_for_with_it(void **state)
 
 static void subsurfaces_are_below_it_and_inside(void **state)
 {
-	struct test_surface window = create_window(), before = create_subsurface(window), inner;
+	struct test_surface window = create_toplevel(), before = create_subsurface(window), inner;
 	assert_int_equal(heard.n_below, 0);
 	show(before, 10, 10);
 	show(window, 200, 100);
@@ -384,7 +331,7 @@ static void subsurfaces_are_below_it_and_inside(void **state)
 
 static void it_is_around_subsurfaces_that_come_before_the_window_has_their_size(void **state)
 {
-	struct test_surface window = create_window(), content = create_subsurface(window);
+	struct test_surface window = create_toplevel(), content = create_subsurface(window);
 	show(window, 10, 10);
 	event("xdg_toplevel", "configure", up_id(window.toplevel),
 		ARGS({.i = 300 + 2 * WIDTH}, {.i = 200 + 2 * WIDTH}, {.array = {"", 0}}));
@@ -405,7 +352,7 @@ static void it_is_around_subsurfaces_that_come_before_the_window_has_their_size(
 /* What the compositor shows of the inner one is larger than what it was told last. */
 static void nested_subsurfaces_show_what_they_were_told_last(void **state)
 {
-	struct test_surface window = create_window(), middle = create_subsurface(window),
+	struct test_surface window = create_toplevel(), middle = create_subsurface(window),
 			    inner = create_subsurface(middle);
 	show(inner, 100, 50);
 	show(middle, 10, 10);
@@ -454,7 +401,7 @@ static void expect_placed(const char *request, int32_t first, int32_t second)
 
 static void popups_have_their_own_and_are_where_they_were_asked_for(void **state)
 {
-	struct test_surface window = create_window();
+	struct test_surface window = create_toplevel();
 	show(window, 200, 100);
 	struct test_surface popup = create_popup(window, 8 /* bottom right */);
 	expect_placed("set_size", 68, 38);
@@ -482,7 +429,7 @@ static void popups_have_their_own_and_are_where_they_were_asked_for(void **state
 
 static void places_are_relative_to_the_geometry(void **state)
 {
-	struct test_surface window = create_window();
+	struct test_surface window = create_toplevel();
 	set_geometry(window, 20, 20, 160, 60);
 	show(window, 200, 100);
 	create_popup(window, 0);
@@ -512,7 +459,7 @@ static void configure_fullscreen(struct test_surface window, bool on)
 
 static void a_window_with_the_whole_screen_has_it(void **state)
 {
-	struct test_surface window = create_window();
+	struct test_surface window = create_toplevel();
 	configure_fullscreen(window, true);
 	assert_int_equal(args[0].i, 1272);
 	show(window, 1272, 712);
@@ -532,7 +479,7 @@ static void acknowledge(struct test_surface window, uint32_t serial)
 /* A guest that asks for the whole screen and does not take it stays where it was. */
 static void a_border_stays_until_the_whole_screen_is_taken(void **state)
 {
-	struct test_surface window = create_window();
+	struct test_surface window = create_toplevel();
 	configured(window, UINT32_MAX - 1);
 	acknowledge(window, UINT32_MAX - 1);
 	show(window, 200, 100);
@@ -554,7 +501,7 @@ static void a_border_stays_until_the_whole_screen_is_taken(void **state)
 
 static void where_it_is_allowed_the_whole_screen_has_none(void **state)
 {
-	struct test_surface window = create_window();
+	struct test_surface window = create_toplevel();
 	show(window, 200, 100);
 	configure_fullscreen(window, true);
 	assert_int_equal(args[0].i, 1280);
@@ -579,7 +526,7 @@ static void where_it_is_allowed_the_whole_screen_has_none(void **state)
 /* So that the border can be shown there at any time. */
 static void hidden_parts_wait_at_the_edges(void **state)
 {
-	struct test_surface window = create_window();
+	struct test_surface window = create_toplevel();
 	configure_fullscreen(window, true);
 	configured(window, 1);
 	acknowledge(window, 1);
@@ -594,7 +541,7 @@ static void hidden_parts_wait_at_the_edges(void **state)
 
 static void where_guests_may_not_ask_they_are_answered(void **state)
 {
-	struct test_surface window = create_window();
+	struct test_surface window = create_toplevel();
 	clear();
 	request("xdg_toplevel", "set_fullscreen", window.toplevel, ARGS({.id = 0}));
 	assert_int_equal(world.sent[RELAY_UP].size + world.sent[RELAY_DOWN].size, 0);
@@ -623,7 +570,7 @@ static void where_guests_may_not_ask_they_are_answered(void **state)
 /* Who was taken off the screen is told anew by the compositor, and must not draw before. */
 static void who_is_unmapped_waits_for_the_compositor(void **state)
 {
-	struct test_surface window = create_window();
+	struct test_surface window = create_toplevel();
 	configured(window, 1);
 	acknowledge(window, 1);
 	show(window, 300, 200);
@@ -646,7 +593,7 @@ static void it_ends_with_the_window(void **state)
 		{"surface", "toplevel", "role"}, {"role", "surface", "toplevel"},
 		{"surface", "role", "toplevel"}};
 	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
-		struct test_surface window = create_window();
+		struct test_surface window = create_toplevel();
 		show(window, 200, 100);
 		assert_int_equal(world.quota.entries[QUOTA_SURFACES].use, 5);
 		clear();
@@ -666,7 +613,7 @@ static void it_ends_with_the_window(void **state)
 
 static void a_surface_can_become_a_window_again(void **state)
 {
-	struct test_surface window = create_window();
+	struct test_surface window = create_toplevel();
 	show(window, 200, 100);
 	request("xdg_toplevel", "destroy", window.toplevel, ARGS({0}));
 	request("xdg_surface", "destroy", window.role, ARGS({0}));
@@ -687,11 +634,11 @@ static void its_surfaces_count(void **state)
 	const uint64_t limit = quota_limit_of(&world.quota, QUOTA_SURFACES);
 	uint64_t n = 0;
 	while (world.quota.entries[QUOTA_SURFACES].use + 1 + BORDER_N_PARTS <= limit) {
-		show(create_window(), 10, 10);
+		show(create_toplevel(), 10, 10);
 		n++;
 	}
 	assert_true(n > 400);
-	struct test_surface last = create_window();
+	struct test_surface last = create_toplevel();
 	attach(last, 10, 10);
 	clear();
 	assert_int_equal(
@@ -702,7 +649,7 @@ static void its_surfaces_count(void **state)
 /* A compositor may end objects that nobody has ended. */
 static void parts_that_are_gone_are_passed_over(void **state)
 {
-	struct test_surface window = create_window();
+	struct test_surface window = create_toplevel();
 	show(window, 200, 100);
 	for (uint32_t id = 2; id < 100; id++) {
 		const struct relay_object *object = relay_object_at(world.relay, RELAY_UP, id);
@@ -713,7 +660,7 @@ static void parts_that_are_gone_are_passed_over(void **state)
 	assert_int_equal(heard.n_places, 0);
 	create_subsurface(window);
 	assert_int_equal(heard.n_below, 0);
-	show(create_window(), 30, 40);
+	show(create_toplevel(), 30, 40);
 	expect_around(0, 0, 30, 40);
 }
 

@@ -4,52 +4,18 @@
 #include <errno.h>
 #include <string.h>
 
-#include "tests/unit/policy_world.h"
-
-static struct {
-	struct pair compositor, subcompositor, viewporter, wm_base, pixels;
-} t;
-
-struct test_surface {
-	uint32_t id, viewport, role, toplevel;
-};
+#include "tests/unit/window_world.h"
 
 static int set_up_globals(void **state)
 {
 	set_up(state);
-	t.compositor = bind_global("wl_compositor");
-	t.subcompositor = bind_global("wl_subcompositor");
-	t.viewporter = bind_global("wp_viewporter");
-	t.wm_base = bind_global("xdg_wm_base");
-	t.pixels = bind_global("wp_single_pixel_buffer_manager_v1");
+	bind_window_globals();
 	return 0;
-}
-
-static struct test_surface create_surface(void)
-{
-	struct test_surface surface = {world.next_id++, world.next_id++, 0, 0};
-	request("wl_compositor", "create_surface", t.compositor.down, ARGS({.id = surface.id}));
-	request("wp_viewporter", "get_viewport", t.viewporter.down,
-		ARGS({.id = surface.viewport}, {.id = surface.id}));
-	return surface;
-}
-
-/* The next commit of @surface shows a new buffer at this size. Returns the buffer. */
-static uint32_t attach(struct test_surface surface, int32_t width, int32_t height)
-{
-	uint32_t buffer = world.next_id++;
-	request("wp_single_pixel_buffer_manager_v1", "create_u32_rgba_buffer", t.pixels.down,
-		ARGS({.id = buffer}, {.u = 0}, {.u = 0}, {.u = 0}, {.u = 0}));
-	request("wp_viewport", "set_destination", surface.viewport,
-		ARGS({.i = width}, {.i = height}));
-	request("wl_surface", "attach", surface.id, ARGS({.id = buffer}, {.i = 0}, {.i = 0}));
-	return buffer;
 }
 
 static void commit(struct test_surface surface)
 {
-	captured_clear(&world.sent[RELAY_UP]);
-	captured_clear(&world.sent[RELAY_DOWN]);
+	clear();
 	request("wl_surface", "commit", surface.id, ARGS({0}));
 }
 
@@ -62,23 +28,9 @@ static uint32_t show(struct test_surface surface, int32_t width, int32_t height)
 
 static struct test_surface create_window(int32_t width, int32_t height)
 {
-	struct test_surface window = create_surface();
-	window.role = world.next_id++;
-	window.toplevel = world.next_id++;
-	request("xdg_wm_base", "get_xdg_surface", t.wm_base.down,
-		ARGS({.id = window.role}, {.id = window.id}));
-	request("xdg_surface", "get_toplevel", window.role, ARGS({.id = window.toplevel}));
+	struct test_surface window = create_toplevel();
 	show(window, width, height);
 	return window;
-}
-
-static struct test_surface create_subsurface(struct test_surface parent)
-{
-	struct test_surface surface = create_surface();
-	surface.role = world.next_id++;
-	request("wl_subcompositor", "get_subsurface", t.subcompositor.down,
-		ARGS({.id = surface.role}, {.id = surface.id}, {.id = parent.id}));
-	return surface;
 }
 
 static void set_position(struct test_surface surface, int32_t x, int32_t y)
@@ -116,8 +68,8 @@ static void expect_taken_off(unsigned commits)
 
 static void subsurfaces_that_keep_to_their_window_are_left_alone(void **state)
 {
-	struct test_surface window = create_window(200, 150), inner = create_subsurface(window),
-			    shadow = create_subsurface(window);
+	struct test_surface window = create_window(200, 150), inner = attach_subsurface(window),
+			    shadow = attach_subsurface(window);
 	set_position(inner, 10, 20);
 	expect_position(10, 20);
 	show(inner, 190, 130);
@@ -134,8 +86,8 @@ static void subsurfaces_that_keep_to_their_window_are_left_alone(void **state)
  * committed. */
 static void what_waits_below_a_window_is_settled_when_that_is_looked_at(void **state)
 {
-	struct test_surface window = create_window(200, 150), middle = create_subsurface(window),
-			    inner = create_subsurface(middle);
+	struct test_surface window = create_window(200, 150), middle = attach_subsurface(window),
+			    inner = attach_subsurface(middle);
 	show(inner, 150, 150);
 	show(middle, 50, 50);
 	commit(window);
@@ -149,8 +101,8 @@ static void what_waits_below_a_window_is_settled_when_that_is_looked_at(void **s
 /* For the inner one the middle one is committed, with what it was told until then: too large. */
 static void what_is_committed_for_a_guest_is_looked_at(void **state)
 {
-	struct test_surface window = create_window(200, 150), middle = create_subsurface(window),
-			    inner = create_subsurface(middle);
+	struct test_surface window = create_window(200, 150), middle = attach_subsurface(window),
+			    inner = attach_subsurface(middle);
 	show(inner, 50, 50);
 	show(middle, 50, 50);
 	commit(window);
@@ -165,7 +117,7 @@ static void what_is_committed_for_a_guest_is_looked_at(void **state)
 
 static void how_far_they_may_reach_is_a_limit_of_the_machine(void **state)
 {
-	struct test_surface window = create_window(200, 150), large = create_subsurface(window);
+	struct test_surface window = create_window(200, 150), large = attach_subsurface(window);
 	assert_null(quota_set(&world.quota, "subsurface-margin", "3000"));
 	show(large, 2400, 1600);
 	expect_commits(1);
@@ -175,7 +127,7 @@ static void how_far_they_may_reach_is_a_limit_of_the_machine(void **state)
 
 static void a_subsurface_larger_than_its_window_is_not_shown(void **state)
 {
-	struct test_surface window = create_window(200, 150), large = create_subsurface(window);
+	struct test_surface window = create_window(200, 150), large = attach_subsurface(window);
 	show(large, 2400, 1600);
 	expect_commits(1); /* of no effect yet */
 	commit(window);
@@ -186,7 +138,7 @@ static void a_subsurface_larger_than_its_window_is_not_shown(void **state)
 
 static void one_that_needs_no_commit_of_its_parent_is_not_shown_at_once(void **state)
 {
-	struct test_surface window = create_window(200, 150), large = create_subsurface(window);
+	struct test_surface window = create_window(200, 150), large = attach_subsurface(window);
 	desync(large);
 	uint32_t buffer = show(large, 2400, 1600);
 	expect_taken_off(1);
@@ -198,7 +150,7 @@ static void one_that_needs_no_commit_of_its_parent_is_not_shown_at_once(void **s
 
 static void one_that_stops_to_need_it_is_looked_at(void **state)
 {
-	struct test_surface window = create_window(200, 150), large = create_subsurface(window);
+	struct test_surface window = create_window(200, 150), large = attach_subsurface(window);
 	show(large, 2400, 1600);
 	captured_clear(&world.sent[RELAY_UP]);
 	desync(large);
@@ -212,7 +164,7 @@ static void one_that_grows_where_it_still_is_is_not_shown(void **state)
 {
 	for (int synced = 0; synced < 2; synced++) {
 		struct test_surface window = create_window(200, 150),
-				    inner = create_subsurface(window);
+				    inner = attach_subsurface(window);
 		show(inner, 1, 1);
 		set_position(inner, 290, 0);
 		commit(window);
@@ -238,7 +190,7 @@ static void one_that_grows_where_it_still_is_is_not_shown(void **state)
 
 static void one_that_stops_to_need_it_is_not_moved_but_taken_off(void **state)
 {
-	struct test_surface window = create_window(200, 150), inner = create_subsurface(window);
+	struct test_surface window = create_window(200, 150), inner = attach_subsurface(window);
 	set_position(inner, 290, 0);
 	show(inner, 1, 1);
 	commit(window);
@@ -254,8 +206,8 @@ static void one_that_stops_to_need_it_is_not_moved_but_taken_off(void **state)
 /* What its own subsurfaces were told goes along. */
 static void one_that_stops_to_need_it_is_committed_where_something_waits(void **state)
 {
-	struct test_surface window = create_window(200, 150), middle = create_subsurface(window),
-			    inner = create_subsurface(middle);
+	struct test_surface window = create_window(200, 150), middle = attach_subsurface(window),
+			    inner = attach_subsurface(middle);
 	show(inner, 10, 10);
 	show(middle, 200, 150);
 	commit(window);
@@ -269,7 +221,7 @@ static void one_that_stops_to_need_it_is_committed_where_something_waits(void **
 
 static void positions_outside_are_moved_inside(void **state)
 {
-	struct test_surface window = create_window(200, 150), menu = create_subsurface(window);
+	struct test_surface window = create_window(200, 150), menu = attach_subsurface(window);
 	set_position(menu, 5000, -5000);
 	expect_position(300, -100);
 	show(menu, 150, 100); /* would lie at 300 to 450 of 300 */
@@ -283,8 +235,8 @@ static void positions_outside_are_moved_inside(void **state)
 
 static void nested_subsurfaces_are_measured_from_the_window(void **state)
 {
-	struct test_surface window = create_window(200, 150), middle = create_subsurface(window),
-			    inner = create_subsurface(middle);
+	struct test_surface window = create_window(200, 150), middle = attach_subsurface(window),
+			    inner = attach_subsurface(middle);
 	set_position(middle, 150, 100);
 	show(middle, 50, 50);
 	set_position(inner, 100, 0);
@@ -297,7 +249,7 @@ static void nested_subsurfaces_are_measured_from_the_window(void **state)
 
 static void a_window_that_shrinks_takes_its_subsurfaces_off(void **state)
 {
-	struct test_surface window = create_window(1000, 800), large = create_subsurface(window);
+	struct test_surface window = create_window(1000, 800), large = attach_subsurface(window);
 	show(large, 1000, 800);
 	commit(window);
 	expect_commits(1);
@@ -307,7 +259,7 @@ static void a_window_that_shrinks_takes_its_subsurfaces_off(void **state)
 
 static void a_window_may_grow_as_the_compositor_asks(void **state)
 {
-	struct test_surface window = create_window(200, 150), content = create_subsurface(window);
+	struct test_surface window = create_window(200, 150), content = attach_subsurface(window);
 	struct wl_array none = {0};
 	desync(content);
 	uint32_t up = relay_object_at(world.relay, RELAY_DOWN, window.toplevel)->id[RELAY_UP];
@@ -399,7 +351,7 @@ static void a_large_surface_becomes_no_icon_of_a_drag(void **state)
 
 static void images_and_subsurfaces_cannot_be_shifted_away(void **state)
 {
-	struct test_surface window = create_window(200, 150), inner = create_subsurface(window),
+	struct test_surface window = create_window(200, 150), inner = attach_subsurface(window),
 			    icon = create_surface();
 	static const int32_t shifts[][2] = {{-100, -100}, {-500, -156}, {-1, 0}};
 
@@ -511,7 +463,7 @@ static void a_window_that_says_it_is_large_has_no_larger_popups(void **state)
 	show(popup, 3000, 2000);
 	expect_taken_off(1);
 	/* But it is as large as what is drawn in it. */
-	struct test_surface content = create_subsurface(window);
+	struct test_surface content = attach_subsurface(window);
 	show(content, 3000, 2000);
 	show(popup, 3000, 2000);
 	expect_commits(1);
