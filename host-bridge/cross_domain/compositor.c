@@ -415,15 +415,20 @@ int compositor_open_socket(const struct policy *policy, char path[COMPOSITOR_PAT
 
 static struct {
 	char path[COMPOSITOR_PATH_BYTES];
-	bool in_context;
+	bool in_context, refused;
 } noted;
 
 void compositor_note(const char *path)
 {
-	if (strcmp(noted.path, path) == 0 && noted.in_context == connector_in_context())
+	if (strcmp(noted.path, path) == 0 && noted.in_context == connector_in_context() &&
+		noted.refused == connector_context_refused())
 		return;
 	snprintf(noted.path, sizeof(noted.path), "%s", path);
 	noted.in_context = connector_in_context();
+	noted.refused = connector_context_refused();
+	if (noted.refused)
+		log_warn("the compositor has refused a security context: connections are made "
+			 "without one");
 	log_info("the compositor is at %s%s", path,
 		noted.in_context ? ", and connections are made in a security context" : "");
 }

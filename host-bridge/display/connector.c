@@ -42,13 +42,13 @@ struct answer {
 	int32_t error; /* 0 or -errno */
 	struct ucred peer;
 	struct sockaddr_un taken; /* where the connection leads */
-	uint32_t in_context;
+	uint32_t in_context, refused;
 };
 
 static struct {
 	int socket;                     /* our end; -1: there is no connector */
 	uint32_t last_serial, answered; /* the serial of the last answer */
-	bool in_context;
+	bool in_context, refused;
 	/* Connections that came too late for who asked; the next one who asks gets them. */
 	struct spare {
 		int fd;
@@ -125,6 +125,7 @@ static bool serve(struct served *served)
 		connection = open_connection(served);
 		answer.error = connection < 0 ? connection : 0;
 		answer.in_context = served->context.state == CONTEXT_IN_EFFECT;
+		answer.refused = served->context.state == CONTEXT_REFUSED;
 		answer.taken = served->taken;
 	} else if (request.type == REQUEST_PEER && n_fds == 1) {
 		answer.error = read_peer(fds[0], &answer.peer);
@@ -299,8 +300,10 @@ static int receive(struct answer *answer, int *fd)
 	if (n != (ssize_t)sizeof(*answer))
 		return n < 0 ? (int)n : -EPIPE;
 	connector.answered = answer->serial;
-	if (*fd >= 0) /* it may be one for later */
+	if (*fd >= 0) { /* it may be one for later */
 		connector.in_context = answer->in_context;
+		connector.refused = answer->refused;
+	}
 	return 0;
 }
 
@@ -374,6 +377,11 @@ int connector_connect(const struct display_search *compositor, struct sockaddr_u
 bool connector_in_context(void)
 {
 	return connector.in_context;
+}
+
+bool connector_context_refused(void)
+{
+	return connector.refused;
 }
 
 int connector_peer(int socket, struct ucred *peer)

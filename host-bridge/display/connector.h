@@ -38,6 +38,9 @@ int connector_connect(const struct display_search *compositor, struct sockaddr_u
 /* Whether the last of these connections was made in a security context. */
 bool connector_in_context(void);
 
+/* Whether it was not, since the compositor has security contexts and refused us one. */
+bool connector_context_refused(void);
+
 /*
  * Who has connected @socket, as the host's user ids have it: in a user namespace of its own this
  * process sees only itself. 0 or -errno.

@@ -56,6 +56,24 @@ static bool absent(int result)
 	return result < 0 && result != -EAGAIN && result != -EMFILE && result != -ENFILE;
 }
 
+/* Whether the compositor was found at a place that nobody has named. */
+static bool was_found(const struct display_search *search, const struct sockaddr_un *taken)
+{
+	return search->directory[0] && taken->sun_family == AF_UNIX &&
+		(search->first.sun_family != AF_UNIX ||
+			strcmp(taken->sun_path, search->first.sun_path) != 0);
+}
+
+int display_search_named(const struct display_search *search, struct sockaddr_un *taken)
+{
+	if (!was_found(search, taken) || search->first.sun_family != AF_UNIX)
+		return -ENOENT;
+	int fd = connect_to(&search->first);
+	if (fd >= 0)
+		*taken = search->first;
+	return fd;
+}
+
 int display_search_connect(
 	const struct display_search *search, struct sockaddr_un *taken, uid_t uid, pid_t not_pid)
 {
@@ -63,13 +81,13 @@ int display_search_connect(
 	struct sockaddr_un address = search->first;
 	int error = -ENOENT, result = -ENOENT;
 
-	if (search->directory[0] && taken->sun_family == AF_UNIX &&
-		strcmp(taken->sun_path, address.sun_path) != 0)
-		result = connect_to_found(taken, uid, not_pid);
-	if (!absent(result))
-		return result;
 	if (named)
 		result = error = connect_to(&address);
+	if (absent(result) && was_found(search, taken)) {
+		result = connect_to_found(taken, uid, not_pid);
+		if (!absent(result))
+			return result;
+	}
 	for (int n = 0; n < DISPLAYS_MAX && absent(result) && search->directory[0]; n++) {
 		if (nth_display(search->directory, n, &address))
 			result = connect_to_found(&address, uid, not_pid);

@@ -17,11 +17,18 @@ struct display_search {
 /*
  * A non-blocking connection to the compositor, which is never waited for: an fd; -EAGAIN: it is
  * there, but its queue is full; or why there is none at the first place, -errno. @taken (AF_UNSPEC
- * at first) is where the last one was found, and asked before all others; it becomes where this one
- * was found. What was not named, but found, must be a socket of the user @uid, and its process none
- * of @not_pid (0: none is excluded): the display of our own guest is no compositor.
+ * at first) is where the last one was found, and asked before all others but the first; it becomes
+ * where this one was found. What was not named, but found, must be a socket of the user @uid, and
+ * its process none of @not_pid (0: none is excluded): the display of our own guest is no
+ * compositor.
  */
 int display_search_connect(
 	const struct display_search *search, struct sockaddr_un *taken, uid_t uid, pid_t not_pid);
+
+/*
+ * Where the compositor was found elsewhere: a connection to the first place, if somebody listens
+ * there by now, which @taken becomes. -errno otherwise.
+ */
+int display_search_named(const struct display_search *search, struct sockaddr_un *taken);
 
 #endif

@@ -338,12 +338,34 @@ static int begin(struct security_context *context, int fd)
 	return -EAGAIN;
 }
 
+/*
+ * Has a connection to the compositor that has refused us tell when it is gone: the next one may not
+ * refuse. 0 or -errno.
+ */
+static int watch(struct security_context *context, const struct display_search *search,
+	struct sockaddr_un *taken, uid_t uid, pid_t not_pid)
+{
+	if (context->state != CONTEXT_REFUSED || context->fd >= 0)
+		return 0;
+	int fd = display_search_connect(search, taken, uid, not_pid);
+	if (fd < 0)
+		return fd;
+	context->fd = fd;
+	return 0;
+}
+
 int security_context_connect(struct security_context *context, const struct display_search *search,
 	struct sockaddr_un *taken, uid_t uid, pid_t not_pid)
 {
 	const bool required = context->config->mode == SECURITY_CONTEXT_REQUIRE;
-	int fd;
+	int fd = context->state == CONTEXT_NO_COMPOSITOR ? -1 : display_search_named(search, taken);
 
+	if (fd >= 0) { /* the one that was found meanwhile is not the one that is meant */
+		forget_compositor(context);
+		if (context->listener >= 0)
+			return begin(context, fd);
+		fd_close(&fd);
+	}
 	/* What has come since tells whether the compositor is still the same. */
 	if (context->fd >= 0)
 		security_context_handle(context);
@@ -353,7 +375,9 @@ int security_context_connect(struct security_context *context, const struct disp
 		return connect_in_context(context);
 	if (required && (context->state == CONTEXT_MISSING || context->listener < 0))
 		return -EPROTONOSUPPORT;
-	fd = display_search_connect(search, taken, uid, not_pid);
+	fd = watch(context, search, taken, uid, not_pid);
+	if (fd == 0)
+		fd = display_search_connect(search, taken, uid, not_pid);
 	if (fd < 0) {
 		if (fd != -EAGAIN && context->fd < 0) /* the next one may not refuse */
 			context->state = CONTEXT_NO_COMPOSITOR;

@@ -430,6 +430,8 @@ static bool apply_options(struct host_settings *settings, const struct host_opti
 		: NULL;
 	if (!why && options->app_id && !options->vm)
 		why = "has no effect without --vm";
+	if (!why && options->app_id && policy_mark_collides(&settings->policy.app_id, options->vm))
+		why = "makes ids that another machine's windows have by default";
 	if (why)
 		return refuse("app-id", options->app_id, why);
 	if (!apply_security_context(settings, options->security_context))

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define DEFAULT_BEFORE "wayferry." /* of POLICY_APP_ID */
+
 static bool plain(const char *text, size_t length)
 {
 	return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") >=
@@ -34,4 +36,14 @@ const char *policy_mark_parse(struct policy_mark *mark, const char *template)
 	/* Without a text, what only joined it is left out. */
 	memcpy(mark->alone, rest, text ? after - 1 : after);
 	return NULL;
+}
+
+bool policy_mark_collides(const struct policy_mark *mark, const char *vm)
+{
+	const size_t length = sizeof(DEFAULT_BEFORE) - 1;
+
+	/* The name of the machine that an id of this form belongs to is what follows. */
+	if (mark->before[0] == 0)
+		return strncmp(vm, DEFAULT_BEFORE, length - 1) == 0 && vm[length - 1] == 0;
+	return strncmp(mark->before, DEFAULT_BEFORE, length) == 0 && mark->before[length] != 0;
 }

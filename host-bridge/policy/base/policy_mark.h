@@ -25,4 +25,10 @@ struct policy_mark {
  */
 const char *policy_mark_parse(struct policy_mark *mark, const char *template);
 
+/*
+ * Whether the application ids of the machine @vm, made with @mark, could be those that another
+ * machine has by default, POLICY_APP_ID.
+ */
+bool policy_mark_collides(const struct policy_mark *mark, const char *vm);
+
 #endif

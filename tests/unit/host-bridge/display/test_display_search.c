@@ -99,12 +99,27 @@ static void what_was_found_stays_while_it_answers(void **state)
 	begin(7);
 	expect(7);
 	begin(0);
-	begin(5);
 	expect(7);
 	end(7);
+	expect(0);
+}
+
+static void the_named_one_takes_over_when_it_comes(void **state)
+{
+	begin(7);
+	expect(7);
+	assert_int_equal(display_search_named(&search, &taken), -ENOENT);
+	begin(5);
 	expect(5);
 	end(5);
-	expect(0);
+	expect(7);
+	unlink(nth(5).sun_path);
+	begin(5);
+	int fd = display_search_named(&search, &taken);
+	assert_true(fd >= 0);
+	assert_string_equal(taken.sun_path, nth(5).sun_path);
+	close(fd);
+	assert_int_equal(display_search_named(&search, &taken), -ENOENT);
 }
 
 static void a_full_queue_is_no_reason_to_look_elsewhere(void **state)
@@ -156,6 +171,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_named_one_is_first_and_others_are_found),
 		TEST(what_was_found_stays_while_it_answers),
+		TEST(the_named_one_takes_over_when_it_comes),
 		TEST(a_full_queue_is_no_reason_to_look_elsewhere),
 		TEST(only_the_users_own_are_found),
 		TEST(without_a_directory_only_the_named_one_will_do),

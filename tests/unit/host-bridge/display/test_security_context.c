@@ -219,10 +219,61 @@ static void a_compositor_that_refuses_is_taken_as_it_is(void **state)
 	close(fds[1]);
 	send_event(1, 0, "\5\0\0\0\1\0\0\0\4\0\0\0no!", 16);
 	fd_close(&server);
+	/* One is for us, to see when this compositor is gone. */
+	int fd = connect_once();
+	assert_true(fd >= 0);
+	close(fd);
+	server = accept(display, NULL, NULL);
+	close(accept(display, NULL, NULL));
+	assert_int_equal(context.state, CONTEXT_REFUSED);
 	expect_connection_by(display);
 	config.mode = SECURITY_CONTEXT_REQUIRE;
 	assert_int_equal(connect_once(), -EPROTONOSUPPORT);
 	close(accept(display, NULL, NULL));
+	config.mode = SECURITY_CONTEXT_AUTO;
+	/* The next one is asked, although nobody looked in between. */
+	fd_close(&server);
+	fd_close(&display);
+	begin_display();
+	meet();
+}
+
+static void what_is_named_gets_the_context_when_it_comes(void **state)
+{
+	int fds[FD_MESSAGE_MAX];
+	struct sockaddr_un first = search.first;
+
+	/* Found: at the place of the tests' display. Named: one that is not there yet. */
+	strcpy(search.directory, directory);
+	snprintf(search.first.sun_path, sizeof(search.first.sun_path), "%s/named", directory);
+	meet();
+	take_context(fds);
+	send_done(6);
+	expect_connection_by(fds[0]);
+	int found = display, before = server;
+	server = -1;
+	begin_display();
+	meet();
+	assert_true(hung_up(fds[1]));
+	assert_string_equal(taken.sun_path, search.first.sun_path);
+	close(found);
+	close(before);
+	close(fds[0]);
+	close(fds[1]);
+	unlink(first.sun_path);
+	search.directory[0] = 0;
+}
+
+static void a_compositor_that_refuses_and_goes_is_forgotten(void **state)
+{
+	int fds[FD_MESSAGE_MAX];
+
+	meet();
+	take_context(fds);
+	close(fds[0]);
+	close(fds[1]);
+	send_event(1, 0, "\5\0\0\0\1\0\0\0\4\0\0\0no!", 16);
+	fd_close(&server);
 	fd_close(&display);
 	assert_int_equal(connect_once(), -ECONNREFUSED);
 	begin_display();
@@ -284,6 +335,8 @@ int main(void)
 		TEST(the_next_compositor_gets_it_too_and_nothing_that_was_meant_for_the_last),
 		TEST(without_the_protocol_connections_are_direct_or_none),
 		TEST(a_compositor_that_refuses_is_taken_as_it_is),
+		TEST(a_compositor_that_refuses_and_goes_is_forgotten),
+		TEST(what_is_named_gets_the_context_when_it_comes),
 		TEST(a_compositor_that_is_not_there_is_no_context),
 		TEST(messages_come_in_any_pieces_and_sizes),
 		TEST(off_makes_nothing),

@@ -57,10 +57,36 @@ static void templates_in_which_names_could_be_made_up_are_refused(void **state)
 	assert_string_equal(mark.before, "kept");
 }
 
+/* Whatever the guest calls itself, "wayferry.other" is not for it to be. */
+static void templates_cannot_give_another_machines_default(void **state)
+{
+	static const struct {
+		const char *template, *vm;
+		bool collides;
+	} cases[] = {
+		{POLICY_APP_ID, "work", false},
+		{"wayferry.%m", "work", false},
+		{"%m.%a", "work", false},
+		{"%m.%a", "wayferry2", false},
+		{"%m.%a", "wayferr", false},
+		{"org.wayferry.%m.%a", "work", false},
+		{"wayferry2.%m.%a", "work", false},
+		{"%m.%a", "wayferry", true},
+		{"wayferry.home.%m.%a", "work", true},
+	};
+	struct policy_mark mark;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_null(policy_mark_parse(&mark, cases[i].template));
+		assert_int_equal(policy_mark_collides(&mark, cases[i].vm), cases[i].collides);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(templates_become_what_stands_around_a_text),
+		cmocka_unit_test(templates_cannot_give_another_machines_default),
 		cmocka_unit_test(templates_in_which_names_could_be_made_up_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
