@@ -198,7 +198,8 @@ END
         as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
         chown 65534:65534 "$directory"
     fi
-    spawn "$name" env -u WAYLAND_DISPLAY -u DISPLAY XDG_RUNTIME_DIR="$directory" HOME="$directory" WLR_BACKENDS=headless \
+    spawn "$name" env -u WAYLAND_DISPLAY -u DISPLAY XDG_RUNTIME_DIR="$directory" HOME="$directory" \
+        WLR_BACKENDS=headless ${SWAY_ENVIRONMENT:-} \
         WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1 "${as[@]}" sway -c "$BASE/$name.conf"
     SCREEN[$name]=grim
     until_true 15 sway_listens "$name" || fail "sway did not start (log: $LOGS/$name.log)"

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 
 tests=(windows:8 applications:18 popups:8 focus:8 keys:6 life:15 clipboard:18
-    scale:30 states:15 outputs:10 many:10 drags:8 drags-out:12 command:8)
+    scale:30 states:15 outputs:10 outputs-gone:8 many:10 drags:8 drags-out:12 command:8)
 full=(many-maps:25)
 
 # each_way FUNCTION: runs it with wayferry-x11 direct and bridged.
@@ -731,6 +731,52 @@ x_screen_is() {
 
 test_outputs() {
     each_way check_outputs
+}
+
+# A compositor whose two outputs are windows of another: these can be closed, as headless ones cannot.
+nested_start() {
+    SWAY_CONFIG='for_window [title=".*"] floating enable' sway_start outer
+    SIZE=2560x720 SWAY_ENVIRONMENT="WLR_BACKENDS=wayland WLR_WL_OUTPUTS=2 WAYLAND_DISPLAY=$(realpath "$XDG_RUNTIME_DIR/outer")" \
+        X11_SWAY_CONFIG="output * bg $BACKGROUND solid_color" x11_start "$1"
+}
+
+close_output() {
+    sway_message outer "[title=\"$1\"] kill" >/dev/null
+}
+
+# The output goes that shows the window, then all: neither the client nor Xwayland does.
+check_outputs_gone() {
+    local server
+    windows_start
+    tell 'create 1 0 0 300 200 #c81e5a' 'title 1 Main' 'map 1'
+    shows '^Main\|'
+    server=$(xwayland_pid)
+    until_true 10 x_screen_is 2560x720 || fail "X's screen is $(x_screen)"
+    sway_message host -- '[title="Main"]' move absolute position 1500 100 >/dev/null
+    shows '^Main\|.*\|1500,100\|'
+    close_output WL-2
+    until_true 10 x_screen_is 1280x720 || fail "X's screen is $(x_screen) without the output"
+    shows '^Main\|'
+    close_output WL-1
+    tell 'title 1 Dark' 'create 2 0 0 100 100 #1e5ac8' 'title 2 Late' 'map 2' 'sync 0'
+    told 'done sync 0'
+    sway_message host create_output >/dev/null
+    until_true 10 x_screen_is 1280x720 || fail "X's screen is $(x_screen) after an output came"
+    shows '^Late\|'
+    tell 'configure 1 0 0 320 240'
+    shows '^Dark\|.*\|320x240\|'
+    sway_message host '[title="Dark"] move position 20 20' >/dev/null
+    colour_is '#c81e5a' 76800
+    alive "${PID[windows]}" && [ "$(xwayland_pid)" = "$server" ] || fail "Xwayland or its client went with an output"
+}
+
+test_outputs_gone() {
+    for HOW in direct bridged; do
+        nested_start "$HOW"
+        check_outputs_gone
+        x11_stop
+        stop outer
+    done
 }
 
 # x11_counters: leaves what SIGUSR1 makes wayferry-x11 print in $WORK/x11.counters.
