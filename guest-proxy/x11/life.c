@@ -19,6 +19,8 @@
 #include "guest-proxy/x11/transfers/incoming.h"
 #include "guest-proxy/x11/transfers/outgoing.h"
 #include "guest-proxy/x11/transfers/selection.h"
+#include "guest-proxy/x11/transfers/selection_offer.h"
+#include "guest-proxy/x11/transfers/selection_source.h"
 #include "guest-proxy/x11/windows/focus.h"
 #include "guest-proxy/x11/windows/pointer.h"
 #include "guest-proxy/x11/windows/surface.h"
@@ -138,8 +140,8 @@ static struct relay_hooks *all_hooks(void)
 	static struct relay_hooks *hooks; /* of the process; never change */
 	static const struct relay_hook *const tables[] = {session_hooks, buffer_hooks, dnd_hooks,
 		drag_source_hooks, focus_hooks, icon_hooks, output_hooks, pointer_hooks,
-		popup_hooks, role_hooks, selection_hooks, surface_hooks, toplevel_hooks,
-		viewport_hooks, NULL};
+		popup_hooks, role_hooks, selection_hooks, selection_offer_hooks,
+		selection_source_hooks, surface_hooks, toplevel_hooks, viewport_hooks, NULL};
 	if (!hooks)
 		hooks = relay_hooks_create(tables);
 	return hooks;

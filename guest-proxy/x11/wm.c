@@ -17,6 +17,8 @@
 #include "guest-proxy/x11/transfers/incoming.h"
 #include "guest-proxy/x11/transfers/outgoing.h"
 #include "guest-proxy/x11/transfers/selection.h"
+#include "guest-proxy/x11/transfers/selection_request.h"
+#include "guest-proxy/x11/transfers/selection_source.h"
 #include "guest-proxy/x11/windows/focus.h"
 #include "guest-proxy/x11/windows/state.h"
 #include "protocol/base/bytes.h"

@@ -15,6 +15,7 @@
 #include "guest-proxy/x11/transfers/dnd_actions.h"
 #include "guest-proxy/x11/transfers/drag_source.h"
 #include "guest-proxy/x11/transfers/selection.h"
+#include "guest-proxy/x11/transfers/selection_offer.h"
 #include "guest-proxy/x11/windows/surface.h"
 #include "protocol/base/bytes.h"
 

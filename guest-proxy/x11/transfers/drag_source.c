@@ -19,6 +19,7 @@
 #include "guest-proxy/x11/transfers/dnd_actions.h"
 #include "guest-proxy/x11/transfers/mime.h"
 #include "guest-proxy/x11/transfers/selection.h"
+#include "guest-proxy/x11/transfers/selection_source.h"
 #include "guest-proxy/x11/windows/pointer.h"
 #include "protocol/base/bytes.h"
 
