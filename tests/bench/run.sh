@@ -36,6 +36,8 @@ usage()
 	  --counts       also count system calls and our own counters per frame (a run of its own, under strace)
 	  --build DIR    measure the programs of that build directory, as they are (default: build-bench, made if missing)
 	  --vm [KIND...] instead: in virtual machines (uml), from within; needs root. The last option
+	  --clipboard [KIND...] instead: 64 MiB copied and pasted between host and virtual machine (uml); needs root.
+	                 The last option
 	  --3d [KIND...] instead: OpenGL and Vulkan in virtual machines (uml, which has no Vulkan; qemu-6.12), bridged and
 	                 on a compositor of the guest's; needs root. The last option
 	  --keep DIR     leave the raw results and logs there
@@ -72,6 +74,7 @@ while [ $# -gt 0 ]; do
 	--counts) counts=yes ;;
 	--build) build=$(realpath "$2"); shift ;;
 	--vm) shift; machines vm.sh "$@" ;;
+	--clipboard) shift; machines clipboard.sh "$@" ;;
 	--3d) shift; machines three-d.sh "$@" ;;
 	--keep) mkdir -p "$2"; keep=$(realpath "$2"); shift ;;
 	--help) usage; exit 0 ;;
