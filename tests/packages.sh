@@ -40,6 +40,10 @@ packages_host="$packages_build libvirglrenderer-dev virgl-server mesa-vulkan-dri
 packages_debian13="$packages_build libcmocka-dev clang systemd sway
     libvirglrenderer-dev virgl-server mesa-vulkan-drivers libegl1 libgl1"
 
+# The tree with the newest compositors, Debian's unstable (tests/newest.sh).
+packages_newest="$packages_build libcmocka-dev sway labwc weston mutter kwin-wayland foot grim wtype wayland-utils
+    dbus-user-session dbus-x11 libegl1 libgl1 libgl1-mesa-dri fonts-dejavu-core adwaita-icon-theme xwayland"
+
 package_installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }

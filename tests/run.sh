@@ -4,7 +4,11 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/packages.sh
 
+<<<<<<< HEAD
 SUITES=(unit wire lint fuzz renderer apps nested border input dragging clipboard many faults wlcs doctor x11 control libvirt packages attack debian13 vm-uml vm-qemu)
+=======
+SUITES=(unit wire lint fuzz renderer apps nested border input dragging clipboard many faults wlcs doctor x11 libvirt packages attack debian13 newest vm-uml vm-qemu)
+>>>>>>> a5e0893 (xml, tests: newer versions on older builds; the newest compositors)
 
 usage() {
     cat <<'END'
@@ -38,6 +42,7 @@ Suites:
   attack     a hostile guest against wayferry-host, beside one that behaves
   asan       unit to libvirt, but for lint, with AddressSanitizer and UBSan; asan-SUITE is one suite
   debian13   built with Debian 13's gcc and clang, without a warning; unit, wire, fuzz, renderer, and sway 1.10 there (needs root)
+  newest     the same with Debian's unstable release, and sway, labwc and KWin there; by this name or with "full" (needs root)
   vm-uml     a virtual machine on User-Mode Linux: a real guest kernel and a real user's session
   vm-qemu    the same on QEMU, with Debian's own kernels: 6.1, 6.12 and the newest
   vm         all kinds of virtual machines; these need root, for making the machines
@@ -78,7 +83,7 @@ parse() {
         asan) chosen+=(asan-{unit,wire,fuzz,renderer} "${e2e_suites[@]/#/asan-}") ;;
         vm) chosen+=("${vm_kinds[@]/#/vm-}") ;;
         asan-e2e) chosen+=("${e2e_suites[@]/#/asan-}") ;;
-        asan-lint | asan-debian13 | asan-packages) wrong "${1#asan-} has no sanitizers" ;;
+        asan-lint | asan-debian13 | asan-newest | asan-packages) wrong "${1#asan-} has no sanitizers" ;;
         *)
             [[ " ${SUITES[*]} " = *" ${1#asan-} "* ]] || wrong "no such suite or option: $1"
             chosen+=("$1")
@@ -95,6 +100,7 @@ choose_default() {
         chosen=(unit wire lint apps)
     else
         parse unit wire lint fuzz renderer e2e packages attack asan debian13 vm
+        [ $full = no ] || parse newest
     fi
 }
 
@@ -175,7 +181,7 @@ collect() {
         [ "$suite" = "$kind" ] || build=asan
         case $kind in
         unit | wire | lint | fuzz | renderer) collect_meson "$kind" $build "$suite" ;;
-        debian13) collect_e2e tests/debian13.sh $build "$suite " ;;
+        debian13 | newest) collect_e2e "tests/$kind.sh" $build "$suite " ;;
         vm-*) collect_e2e "tests/vm/test-${kind#vm-}.sh" $build "${suite%vm-*}vm ${kind#vm-}-" ;;
         attack)
             for file in tests/attack/*.sh; do
@@ -206,9 +212,11 @@ keep_only() {
 # The machines of the chosen suites: what is missing is made, which takes its time.
 prepare_machines() {
     local kind
-    if [[ " ${chosen[*]} " = *" debian13 "* ]]; then
-        tests/debian13.sh prepare || return 1
-    fi
+    for kind in debian13 newest; do
+        if [[ " ${chosen[*]} " = *" $kind "* ]]; then
+            "tests/$kind.sh" prepare || return 1
+        fi
+    done
     for kind in "${vm_kinds[@]}"; do
         if [[ " ${chosen[*]} " = *"vm-$kind "* ]]; then
             tests/vm/guest.sh prepare "$kind" || return 1

@@ -1,9 +1,10 @@
 #!/bin/bash
-# A compositor with security contexts (sway 1.10; run in a tree of Debian 13, see debian13.sh): what it keeps from
-# sandboxed programs it keeps from wayferry-host.
-# usage: security-context.sh BUILD_DIRECTORY
+# A compositor with security contexts (run in a tree that has it, see debian13.sh and newest.sh): what it keeps from
+# sandboxed programs it keeps from wayferry-host; its rules see the machine.
+# usage: security-context.sh BUILD_DIRECTORY [sway | labwc | kwin]
 set -u
 build=$1
+compositor=${2:-sway}
 slowness=${WAYFERRY_TEST_SLOWNESS:-2}
 base=$(mktemp -d /tmp/wf.XXXXXX)
 pids=()
@@ -44,22 +45,79 @@ announced() {   # MODE INTERFACE
     grep -q "wl_registry@.*global(.*\"$2\"" "$base/$1.log"
 }
 
-echo "output HEADLESS-1 mode 640x480@60Hz" >"$base/sway.conf"
-WLR_BACKENDS=headless WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1 sway -c "$base/sway.conf" >"$base/sway.log" 2>&1 &
-pids+=($!)
-within 15 test -S "$XDG_RUNTIME_DIR/wayland-1" || fail "sway does not start"
+# ---- compositors: NAME_start, and what each keeps from sandboxed programs
 
+run() {         # COMMAND...: the compositor, with a display of any name
+    "$@" >"$base/compositor.log" 2>&1 &
+    pids+=($!)
+    within 20 listens || fail "$compositor does not start"
+}
+
+listens() {
+    local socket
+    for socket in "$XDG_RUNTIME_DIR"/wayland-*; do
+        [ -S "$socket" ] && return 0
+    done
+    return 1
+}
+
+export WLR_BACKENDS=headless WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1
+never=""
+wlroots_keeps="zwlr_screencopy_manager_v1 zwlr_layer_shell_v1 zwlr_data_control_manager_v1 zwp_virtual_keyboard_manager_v1
+    wp_security_context_manager_v1"
+
+sway_start() {
+    keeps=$wlroots_keeps
+    echo "output HEADLESS-1 mode 640x480@60Hz" >"$base/sway.conf"
+    run sway -c "$base/sway.conf"
+}
+
+# Rules for this machine's windows, another's, and those of no sandbox.
+labwc_start() {
+    keeps=$wlroots_keeps
+    mkdir "$base/labwc"
+    cat >"$base/labwc/rc.xml" <<END
+<labwc_config><windowRules>
+  <windowRule sandboxEngine="wayferry" sandboxAppId="wayferry.work">
+    <action name="Execute" command="touch $base/ours" /></windowRule>
+  <windowRule sandboxEngine="wayferry" sandboxAppId="wayferry.other">
+    <action name="Execute" command="touch $base/theirs" /></windowRule>
+  <windowRule identifier="wayferry.work.shm-client">
+    <action name="Execute" command="touch $base/any" /></windowRule>
+</windowRules></labwc_config>
+END
+    run labwc -C "$base/labwc"
+}
+
+# KWin gives privileged interfaces to programs that a desktop file names for it, and to no others; a sandboxed
+# connection has the names of its context, and so none of them. (What it offers everybody, as the layer shell, it
+# offers sandboxed programs, too.)
+kwin_start() {
+    keeps=wp_security_context_manager_v1
+    never="kde_lockscreen_overlay_v1 org_kde_kwin_fake_input org_kde_plasma_window_management zkde_screencast_unstable_v1"
+    run dbus-run-session -- kwin_wayland --virtual --no-lockscreen --socket wayland-1
+}
+
+"${compositor}_start"
 bridge off
+[ ! -e "$base/ours" ] || fail "a rule for sandboxed windows is applied to one of none"
 bridge auto
 bridge require
-for interface in zwlr_screencopy_manager_v1 zwlr_layer_shell_v1 zwlr_data_control_manager_v1 zwp_virtual_keyboard_manager_v1 \
-    wp_security_context_manager_v1; do
-    announced off $interface || fail "$interface is not there without a security context either"
-    announced auto $interface && fail "$interface is there in a security context"
-    announced require $interface && fail "$interface is there where a security context is required"
+for interface in $keeps; do
+    announced off "$interface" || fail "$interface is not there without a security context either"
+    announced auto "$interface" && fail "$interface is there in a security context"
+    announced require "$interface" && fail "$interface is there where a security context is required"
+done
+for interface in $never; do
+    announced auto "$interface" && fail "$interface is there in a security context"
 done
 announced auto wl_compositor || fail "nothing is announced at all"
 grep -q 'connections are made in a security context' "$base/auto.log" || fail "it is not told"
 grep -q 'connections are made in a security context' "$base/off.log" && fail "a context that was not wanted"
 [ -z "$(ls "$XDG_RUNTIME_DIR/wayferry")" ] || fail "a socket is left: $(ls "$XDG_RUNTIME_DIR/wayferry")"
+if [ "$compositor" = labwc ]; then
+    within 5 test -e "$base/any" || fail "labwc applies no rules at all"
+    within 5 test -e "$base/ours" || fail "labwc's rules do not see engine and machine"
+    [ ! -e "$base/theirs" ] || fail "a rule for another machine is applied"
+fi
 echo passed

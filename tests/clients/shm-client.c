@@ -10,17 +10,21 @@
 
 #include "picture.h"
 #include "window.h"
+#include "xdg-toplevel-icon-v1-client-protocol.h"
+
+#define ICON_PX 64
 
 struct options {
 	int32_t width, height;
 	uint32_t frames;
 	uint32_t seed;
-	bool solid;      /* one colour, the seed */
-	bool row_only;   /* after the first frame only one row changes */
-	bool unpaced;    /* frames do not wait for their callbacks */
-	bool hold;       /* stay after the last frame until closed or killed */
-	bool unsealed;   /* the pool could be truncated, and so has to be copied */
-	uint32_t format; /* one with several planes; 0: XRGB8888 */
+	bool solid;       /* one colour, the seed */
+	bool row_only;    /* after the first frame only one row changes */
+	bool unpaced;     /* frames do not wait for their callbacks */
+	bool hold;        /* stay after the last frame until closed or killed */
+	bool unsealed;    /* the pool could be truncated, and so has to be copied */
+	uint32_t format;  /* one with several planes; 0: XRGB8888 */
+	const char *icon; /* a colour, as 0xRRGGBB; or NULL */
 	const char *title;
 };
 
@@ -36,6 +40,7 @@ static const char usage[] = "usage: shm-client [OPTION...]\n"
 			    "  --unsealed     its pool could be truncated, and has to be copied\n"
 			    "  --format NAME  NV12, YU12 or another with planes of bytes, or "
 			    "P010, in the same memory\n"
+			    "  --icon COLOUR  of the window, as 0xRRGGBB\n"
 			    "  --title TEXT   title and app id (default shm-client)\n";
 
 static void draw_rows(
@@ -94,6 +99,7 @@ static bool options_parse(struct options *options, int argc, char **argv)
 		{"unpaced", no_argument, NULL, 'u'},
 		{"unsealed", no_argument, NULL, 'l'},
 		{"format", required_argument, NULL, 'f'},
+		{"icon", required_argument, NULL, 'i'},
 		{"title", required_argument, NULL, 't'},
 		{0},
 	};
@@ -129,6 +135,9 @@ static bool options_parse(struct options *options, int argc, char **argv)
 				return false;
 			memcpy(&options->format, optarg, 4); /* wl_shm's numbers are such names */
 			break;
+		case 'i':
+			options->icon = optarg;
+			break;
 		case 't':
 			options->title = optarg;
 			break;
@@ -137,6 +146,38 @@ static bool options_parse(struct options *options, int argc, char **argv)
 		}
 	}
 	return optind == argc;
+}
+
+static void handle_global(
+	struct window *window, uint32_t name, const char *interface, uint32_t version)
+{
+	if (strcmp(interface, xdg_toplevel_icon_manager_v1_interface.name) == 0)
+		window->data = wl_registry_bind(
+			window->registry, name, &xdg_toplevel_icon_manager_v1_interface, 1);
+}
+
+/* Of one colour, in a corner of a buffer that is drawn over later; the icon is gone by then. */
+static void set_icon(struct window *window, uint32_t colour)
+{
+	if (!window->data) {
+		fprintf(stderr, "the compositor has no icons\n");
+		exit(1);
+	}
+	size_t pixels = (size_t)window->width * window->height;
+	uint32_t *corner = window->buffers[WINDOW_BUFFERS - 1].pixels;
+	for (int i = 0; i < ICON_PX * ICON_PX; i++)
+		corner[i] = 0xff000000 | colour;
+	struct wl_buffer *buffer = wl_shm_pool_create_buffer(window->pool,
+		(WINDOW_BUFFERS - 1) * pixels * sizeof(uint32_t), ICON_PX, ICON_PX, ICON_PX * 4,
+		WL_SHM_FORMAT_ARGB8888);
+	struct xdg_toplevel_icon_v1 *icon = xdg_toplevel_icon_manager_v1_create_icon(window->data);
+	xdg_toplevel_icon_v1_add_buffer(icon, buffer, 1);
+	xdg_toplevel_icon_manager_v1_set_icon(window->data, window->toplevel, icon);
+	wl_surface_commit(window->surface);
+	xdg_toplevel_icon_v1_destroy(icon);
+	wl_buffer_destroy(buffer);
+	if (wl_display_roundtrip(window->display) < 0)
+		window_die(window, "icon");
 }
 
 int main(int argc, char **argv)
@@ -154,10 +195,13 @@ int main(int argc, char **argv)
 	}
 
 	struct window window = {.may_shrink = options.unsealed, .format = options.format};
+	window.handle_global = handle_global;
 	if (options.format)
 		window.stride = options.width * (memcmp(&options.format, "P0", 2) == 0 ? 2 : 1);
 	window_connect(&window);
 	window_create(&window, options.title, options.width, options.height);
+	if (options.icon)
+		set_icon(&window, strtoul(options.icon, NULL, 16));
 	for (uint32_t frame = 0; frame < options.frames; frame++)
 		draw_frame(&window, &options, frame);
 	printf("%" PRIu32 " frames\n", options.frames);

@@ -91,7 +91,7 @@ static inline pid_t host_start(uint64_t region_bytes)
 	return pid;
 }
 
-static inline void stop(pid_t *pid)
+static inline void stop_end(pid_t *pid)
 {
 	if (*pid <= 0)
 		return;
@@ -267,8 +267,8 @@ static inline int teardown(void **state)
 		t.gpu->ops->destroy(t.gpu);
 	t.gpu = NULL;
 	wl_event_loop_destroy(t.loop);
-	stop(&t.host);
-	stop(&t.compositor);
+	stop_end(&t.host);
+	stop_end(&t.compositor);
 	return fd_count() == t.fds_before ? 0 : -1;
 }
 

@@ -80,11 +80,12 @@ struct pair { /* of ids */
 /* Announces a global and binds it. */
 static inline struct pair bind_global(const char *interface)
 {
-	uint32_t version = (uint32_t)interface_find(interface)->wl->version,
-		 name = world.next_name++;
+	const struct interface *described = interface_find(interface);
+	uint32_t version = (uint32_t)described->wl->version, name = world.next_name++;
 	struct pair pair = {.down = world.next_id++};
 	struct captured *up = &world.sent[RELAY_UP];
 
+	policy_allow_global(&world.policy, described, &version); /* newer tables have more */
 	event("wl_registry", "global", REGISTRY,
 		ARGS({.u = name}, {.s = interface}, {.u = version}));
 	captured_clear(&world.sent[RELAY_DOWN]);

@@ -18,6 +18,8 @@ NO_GLOBALS = {"wp_image_description_reference_v1"}
 
 def interfaces(directory):
     for path in sorted(pathlib.Path(directory).rglob("*.xml")):
+        if path.parent.name == "additions":
+            continue
         for interface in xml.parse(path).getroot().findall("interface"):
             yield interface
 
@@ -49,6 +51,15 @@ for interface in interfaces(own):
     name, version = interface.get("name"), int(interface.get("version"))
     if name in by_name and messages(interface, version) != messages(by_name[name], version):
         wrong.append(f"{name}: xml/ describes it otherwise")
+# What is added to older versions is what the newer ones have.
+for interface in (interface for path in pathlib.Path(own, "additions").glob("*.xml") for interface in xml.parse(path).getroot()):
+    theirs_of_it = [other for other in theirs if other.get("name") == interface.get("name")]
+    newest = max(theirs_of_it, key=lambda other: int(other.get("version")), default=None)
+    if newest is None or int(newest.get("version")) < int(interface.get("version")):
+        continue
+    added, known = messages(interface, 99), messages(newest, int(interface.get("version")))
+    if any(message not in known for message in added):
+        wrong.append(f"{interface.get('name')}: xml/additions describe it otherwise")
 print(f"{len(globals_of(theirs))} globals")
 print("\n".join(wrong))
 sys.exit(1 if wrong or len(theirs) < 50 else 0)

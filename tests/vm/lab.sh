@@ -128,6 +128,8 @@ lab_tree() {
     shift
     [ -e "$tree" ] && return 0
     mirror=$(lab_mirror)
+    # A mirror may be behind: its list of the unstable release is then older than a week, and would be refused.
+    [ "$LAB_RELEASE" != sid ] || options=(--aptopt='Acquire::Check-Valid-Until "false"')
     if [ -n "${LAB_BACKPORTS:-}" ]; then
         options=(--aptopt="APT::Default-Release \"$LAB_RELEASE-backports\"")
         sources=("deb $mirror $LAB_RELEASE main" "deb $mirror $LAB_RELEASE-backports main")

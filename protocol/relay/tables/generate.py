@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """The interface table from Wayland protocol XMLs.
 
-generate.py list CORE PROTOCOLS OWN   prints the XMLs to use: CORE (wayland.xml), then those below the directory
-                                      PROTOCOLS (stable before staging before unstable), then OWN (a directory)
+generate.py list CORE PROTOCOLS OWN ADDITIONS   prints the XMLs to use: CORE (wayland.xml), then those below the directory
+                                      PROTOCOLS (stable before staging before unstable), then OWN (a directory); with a +
+                                      in front those that the XML ADDITIONS has newer versions of interfaces for
+generate.py complete OUTPUT XML ADDITIONS   writes the XML with what those add
 generate.py table OUTPUT XML...       writes the sorted table of interfaces with the masks of destructors
 
 Each interface comes from one XML only: an XML that repeats an interface of an earlier one is left out as a whole,
@@ -24,8 +26,9 @@ def interfaces_of(path):
 
 def candidates(core, protocols, own):
     yield core
-    for directory in [os.path.join(protocols, s) for s in ("stable", "staging", "unstable")] + [own]:
+    for directory in [os.path.join(protocols, s) for s in ("stable", "staging", "unstable")]:
         yield from sorted(glob.glob(os.path.join(directory, "**", "*.xml"), recursive=True))
+    yield from sorted(glob.glob(os.path.join(own, "*.xml")))
 
 
 def select(paths):
@@ -43,6 +46,33 @@ def select(paths):
             print(f"left out, mentions unknown interfaces: {path}", file=sys.stderr)
             chosen.remove(path)
             defined -= {interface.get("name") for interface in interfaces_of(path)}
+
+
+def version_of(interface):
+    return int(interface.get("version"))
+
+
+def older(root, additions):
+    """Pairs of interfaces, and what is there to add to them."""
+    newer = {addition.get("name"): addition for addition in additions}
+    for interface in root.findall("interface"):
+        addition = newer.get(interface.get("name"))
+        if addition is not None and version_of(interface) < version_of(addition):
+            yield interface, addition
+
+
+def complete(output, path, additions_path):
+    tree, additions = ElementTree.parse(path), interfaces_of(additions_path)
+    completed = set()
+    for interface, addition in older(tree.getroot(), additions):
+        interface.extend(message for message in addition if int(message.get("since")) > version_of(interface))
+        interface.set("version", addition.get("version"))
+        completed.add(interface.get("name"))
+    for addition in additions:
+        if addition.get("beside") in completed:
+            del addition.attrib["beside"]  # not Wayland's
+            tree.getroot().append(addition)
+    tree.write(output, encoding="utf-8")
 
 
 def mentioned(path):
@@ -80,7 +110,12 @@ def write_table(output, paths):
 def main():
     command, *arguments = sys.argv[1:]
     if command == "list":
-        print("\n".join(select(candidates(*arguments))))
+        *directories, additions_path = arguments
+        additions = interfaces_of(additions_path)
+        for path in select(candidates(*directories)):
+            print("+" * any(older(ElementTree.parse(path).getroot(), additions)) + path)
+    elif command == "complete":
+        complete(*arguments)
     else:
         write_table(arguments[0], arguments[1:])
 

@@ -277,7 +277,7 @@ static void driver_ok_with_answers(uint16_t base, const uint64_t *answers, size_
 	answer_all(answers, n);
 }
 
-static void stop(void)
+static void end_guest(void)
 {
 	struct vhost_user_message message;
 	fe_stop(&t.fe);
@@ -304,13 +304,13 @@ static void it_is_mapped_once_per_boot(void **state)
 
 		/* A pause is not a boot. */
 		virtqueue_set_base(vhost_user_queue(t.vu, 0), 7);
-		stop();
+		end_guest();
 		driver_ok_with_answers(7, NULL, 0);
 		assert_true(t.resumed);
 		assert_true(visible_region_usable(t.region));
 		assert_int_equal(visible_region_reserve(t.region, 0, MIB), -EBUSY);
 		assert_int_equal(visible_region_maps_made(t.region), boot + 1);
-		stop();
+		end_guest();
 	}
 }
 
@@ -340,7 +340,7 @@ static void a_frontend_that_keeps_maps_is_asked_once(void **state)
 		assert_int_equal(bytes_in_use(), 0);
 		assert_int_equal(visible_region_reserve(t.region, 0, MIB), 0);
 		*(uint8_t *)visible_region_at(t.region, 0, 1) = 1;
-		stop();
+		end_guest();
 	}
 	/* And no request waits for an answer. */
 	assert_int_equal(poll(&(struct pollfd){.fd = t.fe.backend, .events = POLLIN}, 1, 0), 0);
@@ -352,7 +352,7 @@ static void a_map_that_a_reset_overtakes_is_kept_where_maps_are(void **state)
 	negotiate_as_crosvm();
 	fe_driver_ok(&t.fe, 0, 0);
 	settle();
-	stop();
+	end_guest();
 	driver_ok_with_answers(0, NULL, 0);
 	assert_int_equal(fe_answer(&t.fe, 0, &message), VHOST_USER_BACKEND_SHMEM_MAP);
 	vhost_user_message_finish(&message);
@@ -371,7 +371,7 @@ static void segments_stay_where_maps_are_kept(void **state)
 	assert_int_equal(visible_region_reserve(t.region, MIB, MIB), 0);
 	assert_int_equal(visible_region_show(t.region, &show, MIB, MIB, -1, 0), -EINPROGRESS);
 	answer_all(ok, 1);
-	stop();
+	end_guest();
 	driver_ok_with_answers(0, NULL, 0);
 	/* The same place is there already, another that overlaps it is unmapped first. */
 	assert_int_equal(visible_region_reserve(t.region, MIB, MIB), 0);
@@ -402,7 +402,7 @@ static void what_a_reset_finds_unsent_is_done_all_the_same_where_maps_are_kept(v
 			visible_region_show(t.region, &shows[i], offsets[i], sizes[i], -1, 0),
 			-EINPROGRESS);
 	}
-	stop();
+	end_guest();
 	driver_ok_with_answers(0, ok, 4);
 	const uint32_t expected[] = {VHOST_USER_BACKEND_SHMEM_MAP, VHOST_USER_BACKEND_SHMEM_MAP,
 		VHOST_USER_BACKEND_SHMEM_UNMAP, VHOST_USER_BACKEND_SHMEM_MAP};

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "protocol/relay/relay.h"
+
 static int find_message(const struct wl_message *messages, int count, const char *name)
 {
 	for (int i = 0; i < count; i++) {
@@ -166,6 +168,31 @@ static void what_we_describe_ourselves_is_what_wayland_protocols_have(void **sta
 	}
 }
 
+/* Whatever wayland and wayland-protocols the build has. */
+static void versions_that_were_reviewed_are_there(void **state)
+{
+	static const struct {
+		const char *interface;
+		int version;
+	} cases[] = {{"wl_compositor", 6}, {"wl_surface", 6}, {"wl_seat", 10}, {"wl_pointer", 10},
+		{"xdg_wm_base", 7}, {"xdg_toplevel", 7}, {"wp_presentation", 2},
+		{"zwp_tablet_manager_v2", 2}, {"zwp_tablet_pad_dial_v2", 2}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_true(interface_find(cases[i].interface)->wl->version >= cases[i].version);
+	/* In their order: numbers of messages are what they have on the wire. */
+	assert_int_equal(
+		relay_opcode(interface_find("wl_surface"), RELAY_UP, "preferred_buffer_scale"), 2);
+	assert_int_equal(
+		relay_opcode(interface_find("wl_surface"), RELAY_UP, "preferred_buffer_transform"),
+		3);
+	assert_int_equal(
+		relay_opcode(interface_find("wl_pointer"), RELAY_UP, "axis_relative_direction"),
+		10);
+	assert_int_equal(
+		relay_opcode(interface_find("zwp_tablet_pad_group_v2"), RELAY_UP, "dial"), 6);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +203,7 @@ int main(void)
 		cmocka_unit_test(every_interface_that_a_message_mentions_is_in_the_table),
 		cmocka_unit_test(destructors_are_marked),
 		cmocka_unit_test(protocols_of_every_stage_are_there),
+		cmocka_unit_test(versions_that_were_reviewed_are_there),
 		cmocka_unit_test(what_we_describe_ourselves_is_what_wayland_protocols_have),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,7 @@
 static void the_compositors_end_closes_the_channel_once(void **state)
 {
 	sync_guest();
-	stop(&t.compositor);
+	stop_end(&t.compositor);
 	UNTIL(t.guest.closed);
 	assert_null(t.guest.why);
 	for (unsigned i = 0; i < 10; i++)
@@ -20,7 +20,7 @@ static void the_compositors_end_closes_the_channel_once(void **state)
 
 static void without_a_compositor_a_channel_ends_at_once(void **state)
 {
-	stop(&t.compositor);
+	stop_end(&t.compositor);
 	unlink(display_path);
 	UNTIL(t.guest.closed);
 	guest_close(&t.guest);
@@ -33,7 +33,7 @@ static void the_hosts_end_is_told_to_the_channel_and_then_to_the_process(void **
 {
 	struct channel_blob *blob;
 	assert_int_equal(make_blob(100000, &blob), 0);
-	stop(&t.host);
+	stop_end(&t.host);
 	UNTIL(t.died);
 	assert_true(t.guest.closed);
 	assert_non_null(t.guest.why);

@@ -1,0 +1,72 @@
+#!/bin/bash
+# This working copy beside the newest compositors: in a tree of Debian's unstable release (vm/lab.sh), built with its
+# compiler and its wayland-protocols, where no warning may be left.
+#
+#     tests/newest.sh prepare       makes the tree, if it is missing (five minutes, 1.6 GB); builds. Needs root
+#     tests/newest.sh --list        "TEST seconds" lines: how long it usually takes
+#     tests/newest.sh gcc-wire      runs the tests of that suite
+#     tests/newest.sh COMPOSITOR-security-context    what sandboxed programs do not get (security-context.sh)
+#     tests/newest.sh labwc-icon    the icon of a guest's window (icon.sh)
+#     tests/newest.sh enter COMMAND...    runs it in the tree; WAYFERRY_NEWEST_BIND is /mnt there
+#
+# The tree is in the lab's cache; the build is build-tests/newest/build/gcc.
+set -u
+
+. "$(dirname "$0")/vm/lab.sh"
+LAB_RELEASE=sid
+LAB_BUILD=$LAB_ROOT/build-tests/newest
+LAB_LAYER=$LAB_BUILD/layer      # stays empty
+
+tree() {
+    lab_tree_path "" newest
+}
+
+# cmocka 2 deprecates what older ones have no other name for.
+compile() {
+    # shellcheck disable=SC2016
+    (lab_enter "$(tree)" nice sh -euc 'cd /usr/src/wayferry
+        [ -e "$1/build.ninja" ] || meson setup -Dwerror=true -Dc_args=-Wno-deprecated-declarations "$1"
+        ninja -C "$1"' sh /var/tmp/build/gcc)
+}
+
+prepare() {
+    [ "$(id -u)" = 0 ] || lab_fail "a tree of Debian's unstable release needs root, for mmdebstrap and chroot"
+    [ -e "$(tree)" ] || lab_locked lab_tree "" newest
+    lab_used "$(tree)"
+    [ "${1:-}" = tree ] && return
+    lab_say "building in build-tests/newest/build/gcc"
+    lab_compiled "$LAB_BUILD/gcc" newest compile
+}
+
+list() {
+    printf '%s\n' "gcc-wire 2" "gcc-fuzz 2"
+    printf '%s-security-context 5\n' sway labwc kwin
+    echo "labwc-icon 5"
+}
+
+# One test at a time: the runner has others to run beside it.
+run() {
+    lab_enter "$(tree)" meson test -C /var/tmp/build/gcc --no-rebuild --suite "$1" --num-processes 1 \
+        --timeout-multiplier "${WAYFERRY_TEST_SLOWNESS:-2}" --print-errorlogs
+}
+
+run_security_context() {
+    lab_enter "$(tree)" env WAYFERRY_TEST_SLOWNESS="${WAYFERRY_TEST_SLOWNESS:-2}" \
+        /usr/src/wayferry/tests/security-context.sh /var/tmp/build/gcc "$1"
+}
+
+case ${1:-} in
+prepare) prepare "${2:-}" ;;
+--list) list ;;
+*-security-context) run_security_context "${1%-security-context}" ;;
+labwc-icon)
+    lab_enter "$(tree)" env WAYFERRY_TEST_SLOWNESS="${WAYFERRY_TEST_SLOWNESS:-2}" \
+        /usr/src/wayferry/tests/icon.sh /var/tmp/build/gcc
+    ;;
+gcc-*) run "${1#gcc-}" ;;
+enter)
+    shift
+    LAB_BIND=${WAYFERRY_NEWEST_BIND:-} lab_enter "$(tree)" "$@"
+    ;;
+*) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+esac
