@@ -20,6 +20,7 @@
 #include <unistd.h>
 #include <wayland-server-protocol.h>
 
+#include "guest-proxy/clients/fd_room.h"
 #include "guest-proxy/clients/refusal.h"
 #include "guest-proxy/globals/registry.h"
 #include "guest-proxy/connection/transfer.h"
@@ -33,6 +34,7 @@
 #include "protocol/base/log.h"
 
 #define RECEIVE_BYTES 65536
+#define HOST_FDS 16                  /* are left for what comes from the host meanwhile */
 #define EVENTS_BYTES (4 << 20)       /* queued for a client; more, and it is ended */
 #define EVENTS_PAUSE_BYTES (1 << 20) /* from there on the host is asked for no more */
 #define EVENTS_PAUSE_FDS 256         /* or there; the queue takes BYTE_QUEUE_MAX_FDS */
@@ -61,6 +63,7 @@ struct client {
 	bool hung_up;       /* the client's end is closed, and all that it sent was read */
 	bool unread;        /* the client has closed its end, and what it said is not read yet */
 	bool output_closed; /* it reads no more: events are dropped */
+	bool starved; /* what it says is not read: there are too few fds for what may come along */
 	struct byte_queue events; /* to be sent to the client */
 
 	const char *closed; /* why the channel is over; NULL: it is not */
@@ -68,7 +71,7 @@ struct client {
 	bool paused;        /* the host is asked for no more events */
 
 	struct turn_task settle_task;
-	struct wl_event_source *deadline, *trim;
+	struct wl_event_source *deadline, *trim, *retry;
 	bool trim_armed;
 	uint64_t trim_frames;    /* base.frames when the timer was armed */
 	uint64_t lingered_bytes; /* how far it had come a round ago */
@@ -116,6 +119,8 @@ void client_destroy(struct client *client)
 		wl_event_source_remove(client->deadline);
 	if (client->trim)
 		wl_event_source_remove(client->trim);
+	if (client->retry)
+		wl_event_source_remove(client->retry);
 	byte_queue_clear(&client->events);
 	wl_list_remove(&client->link);
 	client->shared->count--;
@@ -180,8 +185,26 @@ static bool events_pile_up(const struct client *client)
 static bool reading(const struct client *client)
 {
 	return client->state == CLIENT_SERVED && !client->hung_up && !client->base.lost &&
-		!client->closed && !client->base.held && !relay_failure(client->base.relay) &&
-		channel_ready(client->base.channel) && !events_pile_up(client);
+		!client->closed && !client->base.held && !client->starved &&
+		!relay_failure(client->base.relay) && channel_ready(client->base.channel) &&
+		!events_pile_up(client);
+}
+
+static int handle_retry(void *data)
+{
+	struct client *client = data;
+	client->starved = false;
+	wake(&client->base);
+	return 0;
+}
+
+/* It is read on a little later, when others may have closed some. */
+static void wait_for_fds(struct client *client)
+{
+	if (!client->retry)
+		client->retry = wl_event_loop_add_timer(client->shared->loop, handle_retry, client);
+	client->starved =
+		client->retry && wl_event_source_timer_update(client->retry, FD_ROOM_RETRY_MS) == 0;
 }
 
 static void read_requests(struct client *client)
@@ -190,9 +213,18 @@ static void read_requests(struct client *client)
 	struct wire_handle handles[FD_MESSAGE_MAX];
 	int fds[FD_MESSAGE_MAX];
 	size_t n_fds;
+	if (!fd_room(client->fd, FD_MESSAGE_MAX + HOST_FDS)) {
+		wait_for_fds(client);
+		return;
+	}
 	ssize_t n = fd_recv(client->fd, bytes, sizeof(bytes), fds, &n_fds);
 	if (n == -EAGAIN)
 		return;
+	if (n == -EMSGSIZE) {
+		relay_fail(client->base.relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
+			"more file descriptors at once than there is room for");
+		return;
+	}
 	if (n <= 0) {
 		/* A killed client resets its socket; anything else is worth a line. */
 		if (n < 0 && n != -ECONNRESET)
@@ -203,6 +235,8 @@ static void read_requests(struct client *client)
 	}
 	for (size_t i = 0; i < n_fds; i++)
 		handles[i] = wire_handle_fd(fds[i]);
+	if (n_fds > 0)
+		fd_room_note(fds[n_fds - 1]);
 	relay_push(client->base.relay, RELAY_DOWN, bytes, (size_t)n, handles, n_fds);
 }
 
@@ -219,8 +253,8 @@ static bool still_lingers(struct client *client)
 	bool moved = progress != client->lingered_bytes;
 
 	client->lingered_bytes = progress;
-	return moved || owed > 0 || !channel_ready(base->channel) || reading(client) ||
-		transfers_busy(base->transfers);
+	return moved || client->starved || owed > 0 || !channel_ready(base->channel) ||
+		reading(client) || transfers_busy(base->transfers);
 }
 
 static int handle_deadline(void *data)

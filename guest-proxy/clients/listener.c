@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "guest-proxy/clients/display_socket.h"
+#include "guest-proxy/clients/fd_room.h"
 #include "protocol/base/fd.h"
 
 #define LOG_MODULE "listener"
@@ -27,20 +28,31 @@ static int handle_retry(void *data)
 	return 0;
 }
 
+/* The client that waits would be reported again at once. */
+static void wait_a_while(struct listener *listener)
+{
+	wl_event_source_fd_update(listener->source, 0);
+	wl_event_source_timer_update(listener->retry, RETRY_MS);
+}
+
 static int handle_connection(int fd, uint32_t mask, void *data)
 {
 	struct listener *listener = data;
+
+	if (!fd_room(fd, FD_ROOM_CLIENT)) {
+		wait_a_while(listener);
+		return 0;
+	}
 	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (client >= 0) {
+		fd_room_note(client);
 		clients_add(listener->clients, client);
 		return 0;
 	}
 	if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
 		return 0;
-	/* Out of fds or memory. The client that waits would be reported again at once. */
 	log_limited(LOG_LEVEL_WARN, "cannot accept a client now: %s", strerror(errno));
-	wl_event_source_fd_update(listener->source, 0);
-	wl_event_source_timer_update(listener->retry, RETRY_MS);
+	wait_a_while(listener);
 	return 0;
 }
 

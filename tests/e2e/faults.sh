@@ -6,7 +6,7 @@
 tests=(client-killed:8 client-killed-in-a-frame:7 guest-killed:5 guest-killed-in-a-frame:7 host-killed:5
     host-killed-in-a-frame:7 compositor-killed:8 compositor-killed-in-a-frame:8
     held:9 stall:6 flood:8 flood-unread:9 hoard-objects:5 hoard-pools:4 hoard-pixels:5 truncate:2 truncate-race:3 malformed:3 malformed-guest:2
-    device:3 renderer-absent:2 keyboards:4)
+    device:3 renderer-absent:2 keyboards:4 guest-fds:4)
 full=(stopped:20)
 
 FAULTS=$WAYFERRY_CLIENTS/faults
@@ -425,6 +425,44 @@ test_truncate_race() {
     screen_empty
     good_client
     bridge_stop
+}
+
+# wayferry-guest has few file descriptors: clients wait until others have ended, none is told to end, and whoever is
+# served goes on, also one that hands over memory again and again.
+test_guest_fds() {
+    local i
+    need prlimit
+    weston_start compositor
+    GUEST_UNDER='prlimit --nofile=110' bridge_start compositor
+    rude resizing resize
+    for ((i = 0; i < CROWD; i++)); do
+        spawn "crowd-$i" env WAYLAND_DISPLAY="$BRIDGE" "$FAULTS/rude" rest
+    done
+    until_true 20 grep -q 'no file descriptors are left' "$LOGS/bridge-guest.log" || fail "they do not run out"
+    ! crowd_was_served || fail "all are served"
+    until_true 40 crowd_was_served || fail "some are never served"
+    alive "${PID[resizing]}" || fail "the client that was served has lost its connection (log: $LOGS/resizing.log)"
+    ! grep -hE "$BLAME" "$LOGS"/crowd-*.log "$LOGS/resizing.log" || fail "clients are told to end"
+    (($(grep -c 'no file descriptors are left' "$LOGS/bridge-guest.log") < 10)) || fail "the log is full of it"
+    sigkill resizing
+    good_client
+    bridge_stop
+}
+
+CROWD=30
+
+# Those of the crowd that are served make room for the rest. True: all were.
+crowd_was_served() {
+    local i left=0
+    for ((i = 0; i < CROWD; i++)); do
+        [ -n "${PID[crowd-$i]:-}" ] || continue
+        if grep -q '^ready' "$LOGS/crowd-$i.log"; then
+            sigkill "crowd-$i"
+        else
+            left=1
+        fi
+    done
+    return $left
 }
 
 # ---- malformed messages

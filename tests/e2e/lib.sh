@@ -366,9 +366,10 @@ bridge_start_host() {
     until_true 10 test -S "$XDG_RUNTIME_DIR/$2.gpu" || fail "wayferry-host does not listen (log: $LOGS/$2-host.log)"
 }
 
+# Under a command that is in GUEST_UNDER, if one is.
 bridge_start_guest() {
     # shellcheck disable=SC2086
-    spawn "$1-guest" "$WAYFERRY_BUILD/guest-proxy/wayferry-guest" --socket "$1" \
+    spawn "$1-guest" ${GUEST_UNDER:-} "$WAYFERRY_BUILD/guest-proxy/wayferry-guest" --socket "$1" \
         --vhost-user "$XDG_RUNTIME_DIR/$1.gpu" ${GUEST_OPTIONS:-}
     until_true 10 test -S "$XDG_RUNTIME_DIR/$1" || fail "wayferry-guest does not listen (log: $LOGS/$1-guest.log)"
 }
