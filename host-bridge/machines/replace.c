@@ -17,6 +17,7 @@
 
 #define NAME_BYTES 128
 #define OBJECT_BYTES 4096
+#define COMMAND_BYTES 1024 /* the monitor takes longer ones */
 #define RETRY_NS 100000000
 #define PATIENCE 50 /* tries, until the user is told what is waited for */
 
@@ -194,30 +195,54 @@ static int unplug(struct monitor *monitor, const struct device *device)
 	}
 }
 
-static int plug(struct monitor *monitor, const struct device *device)
+/* What gives the machine the new device, as commands of its monitor. */
+struct commands {
+	char chardev[COMMAND_BYTES], device[COMMAND_BYTES];
+};
+
+/* 0 or -E2BIG. */
+static int write_commands(const struct device *device, struct commands *commands)
 {
-	int error = monitor_execute(monitor,
+	size_t chardev = (size_t)snprintf(commands->chardev, COMMAND_BYTES,
 		"{\"execute\": \"chardev-add\", \"arguments\": {\"id\": \"%s\", \"backend\": "
-		"{\"type\": "
-		"\"socket\", \"data\": {\"server\": false, \"addr\": {\"type\": \"unix\", "
-		"\"data\": "
-		"{\"path\": \"%s\"}}}}}}",
+		"{\"type\": \"socket\", \"data\": {\"server\": false, \"addr\": {\"type\": "
+		"\"unix\", \"data\": {\"path\": \"%s\"}}}}}}",
 		device->chardev, device->path);
+	size_t added = (size_t)snprintf(commands->device, COMMAND_BYTES,
+		"{\"execute\": \"device_add\", \"arguments\": {\"driver\": \"" MACHINE_DEVICE
+		"\", \"id\": \"%s\", \"bus\": \"%s\", \"chardev\": \"%s\", \"virtio-id\": 16, "
+		"\"num_vqs\": 2, \"vq_size\": 1024, \"config_size\": 16}}",
+		device->id, device->bus, device->chardev);
+
+	return chardev < COMMAND_BYTES && added < COMMAND_BYTES ? 0 : -E2BIG;
+}
+
+/*
+ * Once the old device is away nobody but us knows what it was called: whoever interrupts us, or
+ * finds us ended, can still give the machine its device.
+ */
+static void say_what_is_left(const struct commands *commands)
+{
+	fprintf(stderr,
+		"wayferry-host: should this be interrupted, these commands of QEMU's monitor do "
+		"the rest:\n%s\n%s\n",
+		commands->chardev, commands->device);
+}
+
+static int plug(struct monitor *monitor, const struct commands *commands)
+{
+	int error = monitor_execute(monitor, "%s", commands->chardev);
 
 	if (error < 0)
 		return complain(monitor, error, "the socket of wayferry-host");
-	error = monitor_execute(monitor,
-		"{\"execute\": \"device_add\", \"arguments\": {\"driver\": \"" MACHINE_DEVICE "\", "
-		"\"id\": \"%s\", \"bus\": \"%s\", \"chardev\": \"%s\", \"virtio-id\": 16, "
-		"\"num_vqs\": 2, "
-		"\"vq_size\": 1024, \"config_size\": 16}}",
-		device->id, device->bus, device->chardev);
+	error = monitor_execute(monitor, "%s", commands->device);
 	return error < 0 ? complain(monitor, error, "the new device") : 0;
 }
 
 int replace_run(const struct libvirt_machine *machine, const char *qmp_path)
 {
 	struct device device = {0};
+	struct commands commands;
 	struct monitor monitor;
 	int error = monitor_open(&monitor, machine, qmp_path) ? 0 : -EIO;
 
@@ -226,9 +251,13 @@ int replace_run(const struct libvirt_machine *machine, const char *qmp_path)
 	if (error == 0)
 		error = check_listens(&device);
 	if (error == 0)
+		error = write_commands(&device, &commands);
+	if (error == 0) {
+		say_what_is_left(&commands);
 		error = unplug(&monitor, &device);
+	}
 	if (error == 0)
-		error = plug(&monitor, &device);
+		error = plug(&monitor, &commands);
 	monitor_close(&monitor);
 	if (error == 0)
 		printf("%s has a new device at %s\n", machine->name, device.path);

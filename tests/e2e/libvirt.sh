@@ -111,6 +111,11 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); time.sleep(6
         fail "it was not done in this order: $(changes "$WORK/commands")"
     tail -n 1 "$WORK/commands" | grep -F '"bus": "the-bus", "chardev": "the-socket"' | grep -qF '"id": "the-gpu"' ||
         fail "the new device is not where the old one was"
+    # Whoever interrupts it could still have done the rest.
+    grep '^{"execute"' "$LOGS/replace.log" | python3 -c 'import json, sys
+for line in sys.stdin: print(json.dumps(json.loads(line), sort_keys=True))' >"$WORK/said"
+    tail -n 2 "$WORK/commands" | cmp - "$WORK/said" ||
+        fail "the rest is not what was said (log: $LOGS/replace.log)"
     limited 20 "$HOST" replace work --qmp "$XDG_RUNTIME_DIR/qmp" 2>"$LOGS/gone.log" && fail "a device that is not there is replaced"
     grep -q "has 0 devices" "$LOGS/gone.log" || fail "it is not said what is missing (log: $LOGS/gone.log)"
     # By way of virsh: the same, of what virsh says.
