@@ -1,6 +1,7 @@
 /* A window that the CPU draws into. */
 #include "examples/canvas.h"
 
+#include <getopt.h>
 #include <drm_fourcc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -445,4 +446,32 @@ double canvas_latency_ms(const struct canvas *canvas)
 	memcpy(sorted, canvas->samples, sizeof(sorted));
 	qsort(sorted, canvas->n_samples, sizeof(sorted[0]), compare);
 	return canvas->n_samples > 0 ? sorted[canvas->n_samples / 2] : 0;
+}
+
+void canvas_options_read(
+	int argc, char **argv, const char *count, const char *usage, struct canvas_options *options)
+{
+	const struct option names[] = {{"size", required_argument, NULL, 's'},
+		{count, required_argument, NULL, 'n'}, {"hold", no_argument, NULL, 'h'},
+		{"shm", no_argument, NULL, 'm'}, {0}};
+	bool good = true;
+
+	for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+		if (option == 's')
+			good &= sscanf(optarg, "%ux%u", &options->width, &options->height) == 2 &&
+				options->width > 0 && options->height > 0 &&
+				options->width <= 4096 && options->height <= 4096;
+		else if (option == 'n')
+			options->count = (uint32_t)strtoul(optarg, NULL, 0);
+		else if (option == 'h')
+			options->hold = true;
+		else if (option == 'm')
+			options->shm = true;
+		else
+			good = false;
+	}
+	if (good && optind == argc)
+		return;
+	fputs(usage, stderr);
+	exit(2);
 }

@@ -12,6 +12,18 @@
 
 struct canvas;
 
+struct canvas_options {
+	uint32_t width, height, count;
+	bool hold, shm;
+};
+
+/*
+ * Reads --size WxH, --hold, --shm and, as @count says, --strokes N or --frames N. @options has what
+ * holds without them. Ends the program with @usage for anything else.
+ */
+void canvas_options_read(int argc, char **argv, const char *count, const char *usage,
+	struct canvas_options *options);
+
 struct image_view {       /* what is drawn into */
 	uint32_t *pixels; /* XRGB8888 */
 	uint32_t stride;  /* pixels */

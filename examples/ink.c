@@ -3,7 +3,6 @@
  * it is. A pen never takes anything back, so that a compositor that looks while a stroke is drawn
  * sees a part of it, and with the next commit the rest.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -94,40 +93,22 @@ static void write_by_hand(struct paper *paper)
 
 int main(int argc, char **argv)
 {
-	static const struct option names[] = {{"size", required_argument, NULL, 's'},
-		{"strokes", required_argument, NULL, 'n'}, {"hold", no_argument, NULL, 'h'},
-		{"shm", no_argument, NULL, 'm'}, {0}};
-	struct paper paper = {.width = 640, .height = 400, .x = 10, .y = 10};
-	uint32_t strokes = 0;
-	bool hold = false, shm = false, good = true;
+	struct canvas_options options = {.width = 640, .height = 400};
 
-	for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
-		if (option == 's')
-			good &= sscanf(optarg, "%dx%d", &paper.width, &paper.height) == 2 &&
-				paper.width > 0 && paper.height > 0 && paper.width <= 4096 &&
-				paper.height <= 4096;
-		else if (option == 'n')
-			strokes = (uint32_t)strtoul(optarg, NULL, 0);
-		else if (option == 'h')
-			hold = true;
-		else if (option == 'm')
-			shm = true;
-		else
-			good = false;
-	}
-	if (!good || optind < argc) {
-		fputs(usage, stderr);
-		return 2;
-	}
-	paper.canvas = canvas_open("ink", (uint32_t)paper.width, (uint32_t)paper.height, shm);
+	canvas_options_read(argc, argv, "strokes", usage, &options);
+	struct paper paper = {.width = (int32_t)options.width,
+		.height = (int32_t)options.height,
+		.x = 10,
+		.y = 10};
+	paper.canvas = canvas_open("ink", options.width, options.height, options.shm);
 	paper.image = canvas_image(paper.canvas, 0);
 	for (uint32_t i = 0; i < paper.image.stride * (uint32_t)paper.height; i++)
 		paper.image.pixels[i] = PAPER;
 	canvas_show(paper.canvas, 0, 0, 0, paper.width, paper.height);
 	canvas_await(paper.canvas);
-	if (strokes > 0)
-		write_by_itself(&paper, strokes);
-	if (strokes == 0 || hold)
+	if (options.count > 0)
+		write_by_itself(&paper, options.count);
+	if (options.count == 0 || options.hold)
 		write_by_hand(&paper);
 	canvas_close(paper.canvas);
 	return 0;

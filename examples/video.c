@@ -2,9 +2,7 @@
  * video: frames that a decoder writes with the CPU. It writes each into an image that the
  * compositor does not look at, and has that shown; nobody copies it.
  */
-#include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "examples/canvas.h"
 
@@ -28,41 +26,22 @@ static void decode(struct image_view image, uint32_t width, uint32_t height, uin
 
 int main(int argc, char **argv)
 {
-	static const struct option names[] = {{"size", required_argument, NULL, 's'},
-		{"frames", required_argument, NULL, 'n'}, {"hold", no_argument, NULL, 'h'},
-		{"shm", no_argument, NULL, 'm'}, {0}};
-	uint32_t width = 640, height = 360, frames = 300;
-	bool hold = false, shm = false, good = true, down;
+	struct canvas_options options = {.width = 640, .height = 360, .count = 300};
+	bool down;
 	int32_t x, y;
 
-	for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
-		if (option == 's')
-			good &= sscanf(optarg, "%ux%u", &width, &height) == 2 && width > 0 &&
-				height > 0 && width <= 4096 && height <= 4096;
-		else if (option == 'n')
-			frames = (uint32_t)strtoul(optarg, NULL, 0);
-		else if (option == 'h')
-			hold = true;
-		else if (option == 'm')
-			shm = true;
-		else
-			good = false;
-	}
-	if (!good || optind < argc) {
-		fputs(usage, stderr);
-		return 2;
-	}
-	struct canvas *canvas = canvas_open("video", width, height, shm);
-	for (uint32_t i = 0; i < frames; i++) {
+	canvas_options_read(argc, argv, "frames", usage, &options);
+	struct canvas *canvas = canvas_open("video", options.width, options.height, options.shm);
+	for (uint32_t i = 0; i < options.count; i++) {
 		unsigned image = canvas_free_image(canvas);
-		decode(canvas_image(canvas, image), width, height, i);
-		canvas_show(canvas, image, 0, 0, (int32_t)width, (int32_t)height);
+		decode(canvas_image(canvas, image), options.width, options.height, i);
+		canvas_show(canvas, image, 0, 0, (int32_t)options.width, (int32_t)options.height);
 		canvas_await(canvas);
 	}
-	printf("%s: %u frames, %.2f ms each\nshown\n", canvas_memory(canvas), frames,
+	printf("%s: %u frames, %.2f ms each\nshown\n", canvas_memory(canvas), options.count,
 		canvas_latency_ms(canvas));
 	fflush(stdout);
-	while (hold && canvas_pointer(canvas, &x, &y, &down))
+	while (options.hold && canvas_pointer(canvas, &x, &y, &down))
 		;
 	canvas_close(canvas);
 	return 0;
