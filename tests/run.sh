@@ -4,11 +4,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/packages.sh
 
-<<<<<<< HEAD
-SUITES=(unit wire lint fuzz renderer apps nested border input dragging clipboard many faults wlcs doctor x11 control libvirt packages attack debian13 vm-uml vm-qemu)
-=======
-SUITES=(unit wire lint fuzz renderer apps nested border input dragging clipboard many faults wlcs doctor x11 libvirt packages attack debian13 newest vm-uml vm-qemu)
->>>>>>> a5e0893 (xml, tests: newer versions on older builds; the newest compositors)
+SUITES=(unit wire lint fuzz renderer apps nested border input dragging clipboard many faults wlcs doctor x11 control libvirt examples packages attack debian13 newest vm-uml vm-qemu)
 
 usage() {
     cat <<'END'
@@ -38,6 +34,7 @@ Suites:
   control    what wayferry-host list and show tell, and whom
   libvirt    wayferry-host as libvirt starts it
   e2e        apps to libvirt
+  examples   the scripts of examples/: containers, a nested desktop, a machine (with full)
   packages   Debian packages of this working copy: built, installed, purged
   attack     a hostile guest against wayferry-host, beside one that behaves
   asan       unit to libvirt, but for lint, with AddressSanitizer and UBSan; asan-SUITE is one suite
@@ -83,7 +80,7 @@ parse() {
         asan) chosen+=(asan-{unit,wire,fuzz,renderer} "${e2e_suites[@]/#/asan-}") ;;
         vm) chosen+=("${vm_kinds[@]/#/vm-}") ;;
         asan-e2e) chosen+=("${e2e_suites[@]/#/asan-}") ;;
-        asan-lint | asan-debian13 | asan-newest | asan-packages) wrong "${1#asan-} has no sanitizers" ;;
+        asan-lint | asan-debian13 | asan-newest | asan-packages | asan-examples) wrong "${1#asan-} has no sanitizers" ;;
         *)
             [[ " ${SUITES[*]} " = *" ${1#asan-} "* ]] || wrong "no such suite or option: $1"
             chosen+=("$1")
@@ -99,7 +96,7 @@ choose_default() {
     if [ $quick = yes ]; then
         chosen=(unit wire lint apps)
     else
-        parse unit wire lint fuzz renderer e2e packages attack asan debian13 vm
+        parse unit wire lint fuzz renderer e2e examples packages attack asan debian13 vm
         [ $full = no ] || parse newest
     fi
 }
