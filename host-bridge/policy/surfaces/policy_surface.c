@@ -35,6 +35,13 @@ static void surface_destroy(struct relay_object *object)
 		surface->border_destroy(surface->border);
 	forget_window(surface);
 	relay_ref_set(&surface->popup_parent, NULL);
+	relay_ref_set(&surface->popup_role, NULL);
+	wl_list_remove(&surface->popup_siblings);
+	wl_list_for_each_safe(child, next_child, &surface->popups, popup_siblings)
+	{
+		wl_list_remove(&child->popup_siblings);
+		wl_list_init(&child->popup_siblings);
+	}
 	surface_leave(surface);
 	wl_list_for_each_safe(child, next_child, &surface->children, siblings)
 	{
@@ -72,6 +79,8 @@ enum relay_verdict surface_create(struct relay *relay, struct relay_object *obje
 	shadow_init(&surface->shadow, policy->counters);
 	wl_list_init(&surface->links);
 	wl_list_init(&surface->children);
+	wl_list_init(&surface->popups);
+	wl_list_init(&surface->popup_siblings);
 	wl_list_init(&surface->siblings);
 	object->data = surface;
 	object->data_destroy = surface_destroy;

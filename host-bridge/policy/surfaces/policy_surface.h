@@ -18,9 +18,13 @@ struct policy_surface { /* relay_object.data of a wl_surface */
 	struct relay_object *shell;    /* its xdg_surface or the like; NULL: none */
 	bool popup;                    /* it is one, */
 	struct relay_ref popup_parent; /* of this wl_surface */
-	struct relay_object *toplevel; /* its xdg_toplevel or the like; NULL: none, */
-	struct window *window;         /* what its user knows of it; NULL: nothing */
-	struct border *border;         /* around it, if it is a window; NULL: none */
+	struct relay_ref popup_role;   /* its xdg_popup */
+	struct rectangle popup_place;  /* in its parent's window geometry; empty: not placed yet */
+	bool popup_dismissed;          /* it was away from its parent, and is shown no more */
+	struct wl_list popups, popup_siblings; /* policy_surface::popup_siblings, of this one */
+	struct relay_object *toplevel;         /* its xdg_toplevel or the like; NULL: none, */
+	struct window *window;                 /* what its user knows of it; NULL: nothing */
+	struct border *border;                 /* around it, if it is a window; NULL: none */
 	void (*border_destroy)(struct border *border);
 	uint64_t charged_rectangles[2]; /* of its opaque and its input region */
 	uint64_t charged_icon_bytes;    /* of the window's icon */

@@ -341,6 +341,8 @@ static bool commit_root(struct relay *relay, struct policy_surface *root)
 
 	if (root->image && (root->width > IMAGE_MAX || root->height > IMAGE_MAX))
 		return release_attached(relay, root) && attach_nothing(relay, root);
+	if (root->popup_dismissed)
+		return release_attached(relay, root) && attach_nothing(relay, root);
 	if (root->popup && root->width > 0 && popup_too_large(root, popup_parent(root))) {
 		log_limited(LOG_LEVEL_WARN, "a popup of %lld x %lld is not shown: it is too large",
 			(long long)root->width, (long long)root->height);
@@ -403,6 +405,36 @@ static bool commit_subsurface(struct relay *relay, struct policy_surface *surfac
 		(release_attached(relay, surface) && attach_nothing(relay, surface));
 }
 
+/* @popup is shown no more: the compositor would leave it where it is. */
+static bool dismiss(struct relay *relay, struct policy_surface *popup)
+{
+	const struct rectangle nothing = {0};
+
+	log_limited(LOG_LEVEL_WARN, "a popup is dismissed: its window has become smaller");
+	popup->popup_dismissed = true;
+	return release_attached(relay, popup) && attach_nothing(relay, popup) &&
+		(!border_framed(popup) || border_commit(popup, &nothing)) &&
+		relay_send_named(relay, RELAY_UP, popup->object, "commit", NULL) == 0 &&
+		(!popup->popup_role.object ||
+			relay_send_named(relay, RELAY_DOWN, popup->popup_role.object, "popup_done",
+				NULL) == 0);
+}
+
+/* The popups of @window stay at it, and of a size for it, when it becomes smaller. */
+static bool check_popups(struct relay *relay, const struct policy_surface *window)
+{
+	struct policy_surface *popup;
+
+	wl_list_for_each(popup, &window->popups, popup_siblings)
+	{
+		if (popup->width > 0 && !popup->popup_dismissed &&
+			(popup_is_away(popup, window) || popup_too_large(popup, window)) &&
+			!dismiss(relay, popup))
+			return false;
+	}
+	return true;
+}
+
 bool bounds_commit(struct relay *relay, struct policy_surface *surface)
 {
 	const bool was_shown = surface->width > 0;
@@ -413,7 +445,8 @@ bool bounds_commit(struct relay *relay, struct policy_surface *surface)
 	if (was_shown && surface->width == 0)
 		border_unmap(surface);
 	if (!surface->parent) {
-		good = commit_root(relay, surface);
+		good = commit_root(relay, surface) &&
+			(surface->width == 0 || check_popups(relay, surface));
 	} else {
 		root_of(surface)->tree_changed = true;
 		surface->parent->below_changed = true;

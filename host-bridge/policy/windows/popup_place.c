@@ -78,17 +78,33 @@ static void parent_size(const struct policy_surface *parent, int64_t size[2])
 	size[1] = rectangle_max(geometry.height, parent->configured_height);
 }
 
+static int64_t margin_of(const struct policy_surface *parent)
+{
+	return (int64_t)min_u64(quota_limit_of(parent->quota, QUOTA_SUBSURFACE_MARGIN), MARGIN_MAX);
+}
+
 void popup_place_near(struct popup_place *place, const struct policy_surface *parent)
 {
 	int64_t size[2];
 
 	if (!parent)
 		return;
-	const int64_t margin = (int64_t)min_u64(
-		quota_limit_of(parent->quota, QUOTA_SUBSURFACE_MARGIN), MARGIN_MAX);
+	const int64_t margin = margin_of(parent);
 	parent_size(parent, size);
 	for (int axis = 0; axis < 2; axis++)
 		fit(place, axis, size[axis], margin);
+}
+
+bool popup_is_away(const struct policy_surface *popup, const struct policy_surface *parent)
+{
+	const struct rectangle *place = &popup->popup_place;
+	const int64_t margin = margin_of(parent);
+	int64_t size[2];
+
+	parent_size(parent, size);
+	return !rectangle_empty(place) &&
+		(place->x > size[0] + margin || place->y > size[1] + margin ||
+			place->x + place->width < -margin || place->y + place->height < -margin);
 }
 
 bool popup_too_large(const struct policy_surface *popup, const struct policy_surface *parent)

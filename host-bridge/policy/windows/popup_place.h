@@ -25,6 +25,9 @@ static inline const struct policy_surface *popup_parent(const struct policy_surf
 	return popup && popup->popup_parent.object ? surface_at(popup->popup_parent.object) : NULL;
 }
 
+/* Whether @popup is where no new popup of @parent, as that is now, could be. */
+bool popup_is_away(const struct policy_surface *popup, const struct policy_surface *parent);
+
 /* Whether what @popup shows is larger than a popup of @parent (NULL: unknown) may be. */
 bool popup_too_large(const struct policy_surface *popup, const struct policy_surface *parent);
 

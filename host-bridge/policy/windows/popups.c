@@ -183,7 +183,7 @@ static enum relay_verdict handle_get_popup(struct relay_message *message)
 {
 	struct policy_surface *popup = surface_of(message->object);
 	const struct relay_object *parent_role = message->args[1].object;
-	const struct policy_surface *parent = parent_role ? surface_of(parent_role) : NULL;
+	struct policy_surface *parent = parent_role ? surface_of(parent_role) : NULL;
 
 	if (!popup)
 		return RELAY_FORWARD;
@@ -195,7 +195,14 @@ static enum relay_verdict handle_get_popup(struct relay_message *message)
 	if (!surface_extend(message->relay, popup, message->args[0].object))
 		return RELAY_FAILED;
 	popup->popup = true;
+	popup->popup_dismissed = false;
+	popup->popup_place = (struct rectangle){0};
+	relay_ref_set(&popup->popup_role, message->args[0].object);
 	relay_ref_set(&popup->popup_parent, parent ? parent->object : NULL);
+	wl_list_remove(&popup->popup_siblings);
+	wl_list_init(&popup->popup_siblings);
+	if (parent)
+		wl_list_insert(&parent->popups, &popup->popup_siblings);
 	return tell_placed(message->relay, message->args[2].object, parent) ? RELAY_FORWARD
 									    : RELAY_FAILED;
 }
@@ -209,15 +216,11 @@ static enum relay_verdict handle_reposition(struct relay_message *message)
 									    : RELAY_FAILED;
 }
 
-/* xdg_popup.configure(x, y, width, height) */
-static enum relay_verdict handle_configure(struct relay_message *message)
+/* What a popup is told of its place, without borders. */
+static void take_borders(const struct policy_surface *popup, union wire_arg *args)
 {
-	const struct policy_surface *popup = surface_of(message->object);
-	union wire_arg *args = message->args;
 	int32_t x, y, parent_x, parent_y;
 
-	if (!popup || !border_framed(popup))
-		return RELAY_FORWARD;
 	border_origin(popup, &x, &y);
 	border_origin(popup_parent(popup), &parent_x, &parent_y);
 	args[0].i = plus(args[0].i, x - parent_x);
@@ -226,6 +229,18 @@ static enum relay_verdict handle_configure(struct relay_message *message)
 		const int32_t without = plus(args[i].i, -2 * border_width(popup));
 		args[i].i = without > 0 ? without : 1;
 	}
+}
+
+/* xdg_popup.configure(x, y, width, height) */
+static enum relay_verdict handle_configure(struct relay_message *message)
+{
+	struct policy_surface *popup = surface_of(message->object);
+	union wire_arg *args = message->args;
+
+	if (popup && border_framed(popup))
+		take_borders(popup, args);
+	if (popup)
+		popup->popup_place = (struct rectangle){args[0].i, args[1].i, args[2].i, args[3].i};
 	return RELAY_FORWARD;
 }
 

@@ -33,6 +33,11 @@ static struct test_surface create_window(int32_t width, int32_t height)
 	return window;
 }
 
+static uint32_t up_id(uint32_t id)
+{
+	return relay_object_at(world.relay, RELAY_DOWN, id)->id[RELAY_UP];
+}
+
 static void set_position(struct test_surface surface, int32_t x, int32_t y)
 {
 	captured_clear(&world.sent[RELAY_UP]);
@@ -428,6 +433,29 @@ static void a_popup_far_from_its_window_is_moved_to_it(void **state)
 	take_up("xdg_surface", "get_popup");
 }
 
+/* It was at its window while that was large. */
+static void a_popup_does_not_stay_when_its_window_becomes_smaller(void **state)
+{
+	struct test_surface window = create_window(900, 150),
+			    popup = create_popup(window, 50, 60, 800, 0);
+	event("xdg_popup", "configure", up_id(popup.toplevel),
+		ARGS({.i = 800}, {.i = 0}, {.i = 50}, {.i = 60}));
+	show(popup, 50, 60);
+	show(window, 700, 150); /* and the margin */
+	expect_commits(1);
+	show(window, 200, 150);
+	take_up("wl_surface", "attach");
+	assert_int_equal(args[0].id, 0);
+	expect_commits(2);
+	captured_take(
+		&world.sent[RELAY_DOWN], RELAY_UP, "xdg_popup", "popup_done", popup.toplevel, args);
+	/* What was under way is no reason for an error, and is not shown. */
+	show(popup, 50, 60);
+	expect_taken_off(1);
+	commit(window);
+	expect_commits(1);
+}
+
 static void a_popup_as_large_as_a_screen_is_not_shown(void **state)
 {
 	struct test_surface window = create_window(200, 150),
@@ -444,6 +472,8 @@ static void a_popup_as_large_as_a_screen_is_not_shown(void **state)
 	expect_commits(1);
 	assert_null(quota_set(&world.quota, "popup-pixels", "100M"));
 	show(window, 200, 150);
+	expect_taken_off(2); /* with the window's commit */
+	popup = create_popup(window, 200, 150, 0, 0);
 	show(popup, 2048, 2048);
 	expect_commits(1);
 }
@@ -507,6 +537,7 @@ int main(void)
 		TEST(images_and_subsurfaces_cannot_be_shifted_away),
 		TEST(a_popup_at_its_window_is_left_alone),
 		TEST(a_popup_cannot_shift_itself_away),
+		TEST(a_popup_does_not_stay_when_its_window_becomes_smaller),
 		TEST(a_popup_far_from_its_window_is_moved_to_it),
 		TEST(a_popup_as_large_as_a_screen_is_not_shown),
 		TEST(a_window_that_says_it_is_large_has_no_larger_popups),
