@@ -122,8 +122,8 @@ static enum relay_verdict handle_bind(struct relay_message *message)
 		return RELAY_SWALLOW;
 	if (strcmp(message->args[1].s, "wl_output") == 0)
 		output_bound(session, object, message->args[0].u);
-	else if (strcmp(message->args[1].s, "wl_seat") == 0 && !session->focus.seat)
-		session->focus.seat = object;
+	else if (strcmp(message->args[1].s, "wl_seat") == 0 && !session->focus.seat.object)
+		relay_ref_set(&session->focus.seat, object);
 	return RELAY_FORWARD;
 }
 

@@ -86,7 +86,7 @@ void wm_window_known(struct session *session, struct window *window)
 
 void wm_hint_changed(struct session *session, struct window *window, unsigned property)
 {
-	if (window->surface && window->surface->toplevel)
+	if (window->surface && window->surface->toplevel.object)
 		toplevel_hint_changed(window->surface, property);
 }
 
@@ -98,7 +98,7 @@ void wm_scale_changed(struct session *session, uint32_t before)
 	xsettings_update(session);
 	wl_list_for_each(surface, &session->surfaces, link)
 	{
-		if (surface->toplevel && surface->window)
+		if (surface->toplevel.object && surface->window)
 			toplevel_rescale(surface, before);
 	}
 }
@@ -214,7 +214,7 @@ static void handle_configure_request(struct session *session, const void *data)
 		box.width = event->width;
 	if (event->value_mask & XCB_CONFIG_WINDOW_HEIGHT)
 		box.height = event->height;
-	if (window->surface && window->surface->toplevel)
+	if (window->surface && window->surface->toplevel.object)
 		toplevel_wish(window->surface, &box);
 	if (memcmp(&box, &window->box, sizeof(box)) == 0)
 		tell_place(session, window);
@@ -231,7 +231,7 @@ static void handle_configure(struct session *session, const void *data)
 	/* Of the others we know: nobody but us can configure them. */
 	if (event->override_redirect || window->override_redirect) {
 		window->box = (struct box){event->x, event->y, event->width, event->height};
-		if (window->surface && window->surface->popup)
+		if (window->surface && window->surface->popup.object)
 			popup_moved(window->surface);
 		else if (window->surface)
 			role_try(window->surface);
@@ -246,7 +246,7 @@ static void handle_property(struct session *session, const void *data)
 	if (outgoing_property(session, event))
 		return;
 	incoming_property(session, event);
-	if (window && window->surface && window->surface->toplevel &&
+	if (window && window->surface && window->surface->toplevel.object &&
 		event->atom == SESSION_ATOM(session, _NET_WM_ICON))
 		icon_load(window->surface);
 	if (window)
@@ -315,7 +315,7 @@ static void message_moveresize(
 	/* xdg_toplevel's edges, by direction: 1 top, 2 bottom, 4 left, 8 right. */
 	static const uint32_t edges[] = {5, 1, 9, 8, 10, 2, 6, 4};
 	uint32_t direction = event->data.data32[2];
-	if (!window->surface || !window->surface->toplevel || direction > MOVERESIZE_MOVE)
+	if (!window->surface || !window->surface->toplevel.object || direction > MOVERESIZE_MOVE)
 		return;
 	toplevel_drag(window->surface, direction == MOVERESIZE_MOVE ? 0 : edges[direction]);
 	/* The compositor has the pointer from now on; the release goes to it. */

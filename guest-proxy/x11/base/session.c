@@ -6,7 +6,8 @@
 void session_send(struct session *session, struct relay_object *object, const char *request,
 	const union wire_arg *args)
 {
-	relay_send_named(session->relay, RELAY_UP, object, request, args);
+	if (object)
+		relay_send_named(session->relay, RELAY_UP, object, request, args);
 }
 
 struct relay_object *session_make(struct session *session, const char *interface,
@@ -14,7 +15,7 @@ struct relay_object *session_make(struct session *session, const char *interface
 {
 	const struct interface *type = interface_find(interface);
 	struct relay_object *object =
-		type ? relay_object_create(session->relay, type, parent->version) : NULL;
+		type && parent ? relay_object_create(session->relay, type, parent->version) : NULL;
 	if (!object)
 		return NULL;
 	args[new_arg].object = object;

@@ -44,8 +44,8 @@ struct focus {
 	xcb_window_t window;                /* that X was told; 0: none */
 	xcb_window_t raised;                /* on top in X; 0: not known */
 	uint32_t serial;                    /* of the last input event */
-	struct relay_object *seat;
-	bool has_keyboard; /* a wl_keyboard.enter has come */
+	struct relay_ref seat;              /* the first */
+	bool has_keyboard;                  /* a wl_keyboard.enter has come */
 
 	/* The button that is held; while others are, the first. */
 	uint32_t button, buttons_down;
@@ -140,13 +140,13 @@ bool session_x_is_ready(struct session *session);
 /* The hold_timer's function; data: the session. */
 int session_hold_timeout(void *data);
 
-/* A request about an object that UP knows. */
+/* A request about an object that UP knows; NULL, which has gone: nothing. */
 void session_send(struct session *session, struct relay_object *object, const char *request,
 	const union wire_arg *args);
 
 /*
  * A new object that only UP will know, made by @request of @parent; its new id is argument
- * @new_arg. NULL when memory is short.
+ * @new_arg. NULL when memory is short or @parent is NULL.
  */
 struct relay_object *session_make(struct session *session, const char *interface,
 	struct relay_object *parent, const char *request, union wire_arg *args, size_t new_arg);

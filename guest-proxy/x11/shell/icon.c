@@ -55,7 +55,7 @@ static void set_icon(struct surface *surface, struct relay_object *icon)
 {
 	struct session *session = surface->session;
 	session_send(session, session->icons, "set_icon",
-		(union wire_arg[]){{.object = surface->toplevel}, {.object = icon}});
+		(union wire_arg[]){{.object = surface->toplevel.object}, {.object = icon}});
 	surface->has_icon = icon != NULL;
 }
 
@@ -92,7 +92,7 @@ static void handle_icon(void *data, struct reply_subject subject, void *answer)
 		property.data = xcb_get_property_value(reply);
 		property.bytes = (size_t)xcb_get_property_value_length(reply);
 	}
-	if (surface && surface->toplevel) {
+	if (surface && surface->toplevel.object) {
 		if (hints_find_icon(&picture, &property))
 			send_picture(surface, &picture);
 		else if (surface->has_icon)
@@ -115,7 +115,7 @@ static void ask_next(struct session *session)
 		if (session->icon_asked || !surface->icon_wanted)
 			continue;
 		surface->icon_wanted = false;
-		if (!surface->toplevel || !surface->window)
+		if (!surface->toplevel.object || !surface->window)
 			continue;
 		session->icon_asked = true;
 		xcb_get_property_cookie_t cookie = xcb_get_property(session->x, 0,

@@ -31,7 +31,7 @@ static struct surface *root_of_client(const struct surface *surface)
 	struct surface *other, *found = NULL;
 	wl_list_for_each(other, &session->surfaces, link)
 	{
-		if (!found && other->toplevel && other->window &&
+		if (!found && other->toplevel.object && other->window &&
 			window_same_client(session, other->window->id, surface->window->id))
 			found = other;
 	}
@@ -99,13 +99,16 @@ bool popup_create(struct surface *surface)
 	struct relay_object *positioner = make_positioner(surface, root->window);
 	if (!positioner)
 		return false;
-	surface->popup = session_make(session, "xdg_popup", surface->xdg, "get_popup",
-		(union wire_arg[]){{0}, {.object = root->xdg}, {.object = positioner}}, 0);
+	relay_ref_set(&surface->popup,
+		session_make(session, "xdg_popup", surface->xdg.object, "get_popup",
+			(union wire_arg[]){
+				{0}, {.object = root->xdg.object}, {.object = positioner}},
+			0));
 	session_send(session, positioner, "destroy", NULL);
-	if (!surface->popup)
+	if (!surface->popup.object)
 		return false;
 	surface->parent = root;
-	surface->popup->data = surface;
+	surface->popup.object->data = surface;
 	surface->told_x = surface->window->box.x;
 	surface->told_y = surface->window->box.y;
 	return true;
@@ -117,7 +120,7 @@ void popup_moved(struct surface *surface)
 	const struct box *box = &surface->window->box;
 	if (box->x == surface->told_x && box->y == surface->told_y)
 		return;
-	if (surface->popup->version < REPOSITION_SINCE || !surface->parent ||
+	if (surface->popup.object->version < REPOSITION_SINCE || !surface->parent ||
 		!surface->parent->window)
 		return;
 	struct relay_object *positioner = make_positioner(surface, surface->parent->window);
@@ -125,7 +128,7 @@ void popup_moved(struct surface *surface)
 		return;
 	surface->told_x = box->x;
 	surface->told_y = box->y;
-	session_send(session, surface->popup, "reposition",
+	session_send(session, surface->popup.object, "reposition",
 		(union wire_arg[]){{.object = positioner}, {.u = 0}});
 	session_send(session, positioner, "destroy", NULL);
 }

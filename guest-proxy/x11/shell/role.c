@@ -19,17 +19,18 @@ void role_try(struct surface *surface)
 	struct session *session = surface->session;
 	struct window *window = surface->window;
 	/* An icon of what is dragged gets its role from the drag. */
-	if (!window || !window->known || surface->xdg || surface->icon || !session->wm_base ||
-		window_is_drag_icon(session, window))
+	if (!window || !window->known || surface->xdg.object || surface->icon ||
+		!session->wm_base || window_is_drag_icon(session, window))
 		return;
 	/* Helpers of toolkits, which lie beside the screen: the compositor would dismiss them. */
 	if (window->override_redirect && !outputs_show(session, &window->box))
 		return;
-	surface->xdg = session_make(session, "xdg_surface", session->wm_base, "get_xdg_surface",
-		(union wire_arg[]){{0}, {.object = surface->object}}, 0);
-	if (!surface->xdg)
+	relay_ref_set(&surface->xdg,
+		session_make(session, "xdg_surface", session->wm_base, "get_xdg_surface",
+			(union wire_arg[]){{0}, {.object = surface->object}}, 0));
+	if (!surface->xdg.object)
 		return;
-	surface->xdg->data = surface;
+	surface->xdg.object->data = surface;
 	if (!popup_create(surface))
 		toplevel_create(surface);
 	/* Without content: asks to be configured. */
@@ -37,11 +38,10 @@ void role_try(struct surface *surface)
 	session->counters.windows++;
 }
 
-static void destroy_object(struct session *session, struct relay_object **object)
+static void destroy_object(struct session *session, struct relay_ref *ref)
 {
-	if (*object)
-		session_send(session, *object, "destroy", NULL);
-	*object = NULL;
+	session_send(session, ref->object, "destroy", NULL);
+	relay_ref_set(ref, NULL);
 }
 
 void role_drop(struct surface *surface)
@@ -71,7 +71,7 @@ void role_drop(struct surface *surface)
 static void acknowledge(struct surface *surface)
 {
 	surface->ack_owed = false;
-	session_send(surface->session, surface->xdg, "ack_configure",
+	session_send(surface->session, surface->xdg.object, "ack_configure",
 		(union wire_arg[]){{.u = surface->ack_serial}});
 }
 
@@ -120,7 +120,7 @@ void role_acknowledge_late(struct session *session)
 void role_output_changed(struct surface *surface)
 {
 	struct window *window = surface->window;
-	if (!window || !surface->toplevel)
+	if (!window || !surface->toplevel.object)
 		return;
 	struct box box = window->box;
 	toplevel_place(surface, &box);
@@ -134,7 +134,7 @@ static enum relay_verdict handle_configure(struct relay_message *message)
 	struct surface *surface = surface_of(message->object);
 	if (!surface || !surface->window)
 		return RELAY_SWALLOW;
-	bool resized = surface->toplevel && toplevel_configure(surface);
+	bool resized = surface->toplevel.object && toplevel_configure(surface);
 	surface->ack_serial = message->args[0].u;
 	if (resized && !is_expected(surface)) {
 		surface->ack_owed = true;

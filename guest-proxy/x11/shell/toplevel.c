@@ -40,9 +40,9 @@ static void send_size_hints(struct surface *surface)
 	/* A maximum below the minimum is a protocol error. */
 	for (size_t i = 2; i < ARRAY_LENGTH(values); i++)
 		values[i] = values[i] < values[i - 2] && values[i] > 0 ? values[i - 2] : values[i];
-	session_send(surface->session, surface->toplevel, "set_min_size",
+	session_send(surface->session, surface->toplevel.object, "set_min_size",
 		(union wire_arg[]){{.i = values[0]}, {.i = values[1]}});
-	session_send(surface->session, surface->toplevel, "set_max_size",
+	session_send(surface->session, surface->toplevel.object, "set_max_size",
 		(union wire_arg[]){{.i = values[2]}, {.i = values[3]}});
 }
 
@@ -60,7 +60,7 @@ static void send_geometry(struct surface *surface)
 	if (width <= 0 || height <= 0)
 		return;
 	surface->has_geometry = true;
-	session_send(surface->session, surface->xdg, "set_window_geometry",
+	session_send(surface->session, surface->xdg.object, "set_window_geometry",
 		(union wire_arg[]){{.i = to_wayland(surface, frame->left)},
 			{.i = to_wayland(surface, frame->top)}, {.i = width}, {.i = height}});
 }
@@ -68,7 +68,7 @@ static void send_geometry(struct surface *surface)
 static void send_text(struct surface *surface, const char *request, const char *text)
 {
 	if (text)
-		session_send(surface->session, surface->toplevel, request,
+		session_send(surface->session, surface->toplevel.object, request,
 			(union wire_arg[]){{.s = text}});
 }
 
@@ -81,12 +81,13 @@ static void send_decoration(struct surface *surface)
 		frame->top || frame->right || frame->bottom;
 	if (!session->decorations)
 		return;
-	if (!surface->decoration)
-		surface->decoration = session_make(session, "zxdg_toplevel_decoration_v1",
-			session->decorations, "get_toplevel_decoration",
-			(union wire_arg[]){{0}, {.object = surface->toplevel}}, 0);
-	if (surface->decoration)
-		session_send(session, surface->decoration, "set_mode",
+	if (!surface->decoration.object)
+		relay_ref_set(&surface->decoration,
+			session_make(session, "zxdg_toplevel_decoration_v1", session->decorations,
+				"get_toplevel_decoration",
+				(union wire_arg[]){{0}, {.object = surface->toplevel.object}}, 0));
+	if (surface->decoration.object)
+		session_send(session, surface->decoration.object, "set_mode",
 			(union wire_arg[]){{.u = own ? DECORATION_CLIENT : DECORATION_SERVER}});
 }
 
@@ -113,8 +114,8 @@ static void send_parent(struct surface *surface)
 	if (!parent || !parent->window || leads_to(session, parent->window->id, surface))
 		return;
 	surface->leader = parent->window->id;
-	session_send(session, surface->toplevel, "set_parent",
-		(union wire_arg[]){{.object = parent->toplevel}});
+	session_send(session, surface->toplevel.object, "set_parent",
+		(union wire_arg[]){{.object = parent->toplevel.object}});
 }
 
 /* A dialog that blocks the window it belongs to. */
@@ -123,14 +124,15 @@ static void send_modal(struct surface *surface)
 	struct session *session = surface->session;
 	bool modal = atom_list_has(
 		&surface->window->hints.states, SESSION_ATOM(session, _NET_WM_STATE_MODAL));
-	if (!session->dialogs || (!modal && !surface->dialog))
+	if (!session->dialogs || (!modal && !surface->dialog.object))
 		return;
-	if (!surface->dialog)
-		surface->dialog =
+	if (!surface->dialog.object)
+		relay_ref_set(&surface->dialog,
 			session_make(session, "xdg_dialog_v1", session->dialogs, "get_xdg_dialog",
-				(union wire_arg[]){{0}, {.object = surface->toplevel}}, 0);
-	if (surface->dialog)
-		session_send(session, surface->dialog, modal ? "set_modal" : "unset_modal", NULL);
+				(union wire_arg[]){{0}, {.object = surface->toplevel.object}}, 0));
+	if (surface->dialog.object)
+		session_send(
+			session, surface->dialog.object, modal ? "set_modal" : "unset_modal", NULL);
 }
 
 void toplevel_create(struct surface *surface)
@@ -139,11 +141,12 @@ void toplevel_create(struct surface *surface)
 	struct session *session = surface->session;
 	surface->has_geometry = surface->has_icon = false;
 	surface->leader = XCB_NONE;
-	surface->toplevel = session_make(
-		session, "xdg_toplevel", surface->xdg, "get_toplevel", (union wire_arg[]){{0}}, 0);
-	if (!surface->toplevel)
+	relay_ref_set(&surface->toplevel,
+		session_make(session, "xdg_toplevel", surface->xdg.object, "get_toplevel",
+			(union wire_arg[]){{0}}, 0));
+	if (!surface->toplevel.object)
 		return;
-	surface->toplevel->data = surface;
+	surface->toplevel.object->data = surface;
 	surface->pending = (struct configure){0};
 	send_text(surface, "set_title", window->hints.title);
 	send_text(surface, "set_app_id", window->hints.app_id);
@@ -315,10 +318,11 @@ void toplevel_drag(struct surface *surface, uint32_t edges)
 {
 	struct session *session = surface->session;
 	const struct focus *focus = &session->focus;
-	if (!focus->seat || !focus->serial)
+	if (!focus->seat.object || !focus->serial)
 		return;
-	union wire_arg args[] = {{.object = focus->seat}, {.u = focus->serial}, {.u = edges}};
-	session_send(session, surface->toplevel, edges ? "resize" : "move", args);
+	union wire_arg args[] = {
+		{.object = focus->seat.object}, {.u = focus->serial}, {.u = edges}};
+	session_send(session, surface->toplevel.object, edges ? "resize" : "move", args);
 }
 
 /* Events */

@@ -191,7 +191,7 @@ static struct surface *find_icon(const struct drag_source *drag)
 	wl_list_for_each(surface, &session->surfaces, link)
 	{
 		const struct window *window = surface->window;
-		if (window && !surface->xdg && window->known &&
+		if (window && !surface->xdg.object && window->known &&
 			window_same_client(session, window->id, drag->owner) &&
 			window_is_drag_icon(session, window))
 			return surface;

@@ -49,11 +49,11 @@ static void make_devices(struct session *session)
 		struct selection *selection = &session->selections->items[i];
 		struct relay_object *manager = selection_manager(selection);
 		if (i == SELECTION_DRAG || selection->device.object || !manager ||
-			!session->focus.seat)
+			!session->focus.seat.object)
 			continue;
 		struct relay_object *device = session_make(session, selection->protocol->device,
 			manager, selection->protocol->get_device,
-			(union wire_arg[]){{0}, {.object = session->focus.seat}}, 0);
+			(union wire_arg[]){{0}, {.object = session->focus.seat.object}}, 0);
 		relay_ref_set(&selection->device, device);
 		if (device)
 			device->data = selection;
@@ -63,7 +63,7 @@ static void make_devices(struct session *session)
 static enum relay_verdict handle_capabilities(struct relay_message *message)
 {
 	struct session *session = relay_data(message->relay);
-	if (message->object == session->focus.seat && session->selections)
+	if (message->object == session->focus.seat.object && session->selections)
 		make_devices(session);
 	return RELAY_FORWARD;
 }

@@ -61,9 +61,9 @@ void focus_forget_activated(struct surface *surface)
 	struct focus *focus = &surface->session->focus;
 	if (focus->activated == surface)
 		focus->activated = NULL;
-	if (surface->token)
-		surface->token->data = NULL;
-	surface->token = NULL;
+	if (surface->token.object)
+		surface->token.object->data = NULL;
+	relay_ref_set(&surface->token, NULL);
 	update(surface->session);
 }
 
@@ -101,34 +101,34 @@ void focus_ask_attention(struct surface *surface)
 	const struct focus *focus = &session->focus;
 	struct surface *own =
 		surface_root(focus->has_keyboard ? focus->keyboard : focus->activated);
-	if (!session->activation || !surface->toplevel || surface->token)
+	if (!session->activation || !surface->toplevel.object || surface->token.object)
 		return;
 	struct relay_object *token = session_make(session, "xdg_activation_token_v1",
 		session->activation, "get_activation_token", (union wire_arg[]){{0}}, 0);
 	if (!token)
 		return;
 	/* A client with the focus may pass it on; the input shows that the user did something. */
-	if (own && own->window && focus->seat && focus->serial &&
+	if (own && own->window && focus->seat.object && focus->serial &&
 		window_same_client(session, own->window->id, surface->window->id)) {
 		session_send(session, token, "set_serial",
-			(union wire_arg[]){{.u = focus->serial}, {.object = focus->seat}});
+			(union wire_arg[]){{.u = focus->serial}, {.object = focus->seat.object}});
 		session_send(
 			session, token, "set_surface", (union wire_arg[]){{.object = own->object}});
 	}
 	session_send(session, token, "commit", NULL);
 	token->data = surface;
-	surface->token = token;
+	relay_ref_set(&surface->token, token);
 }
 
 static enum relay_verdict handle_token(struct relay_message *message)
 {
 	struct session *session = relay_data(message->relay);
 	struct surface *surface = surface_of(message->object);
-	if (surface && surface->toplevel)
+	if (surface && surface->toplevel.object)
 		session_send(session, session->activation, "activate",
 			(union wire_arg[]){message->args[0], {.object = surface->object}});
 	if (surface)
-		surface->token = NULL;
+		relay_ref_set(&surface->token, NULL);
 	if (!message->object->id[RELAY_DOWN])
 		session_send(session, message->object, "destroy", NULL);
 	return RELAY_FORWARD;

@@ -160,7 +160,7 @@ static enum relay_verdict handle_get_pointer(struct relay_message *message)
 {
 	struct session *session = relay_data(message->relay);
 	struct relay_object *pointer = message->args[0].object;
-	if (message->object != session->focus.seat)
+	if (message->object != session->focus.seat.object)
 		return RELAY_FORWARD;
 	pointer->data = session;
 	pointer->data_destroy = forget_pointer;

@@ -29,7 +29,7 @@ static const struct {
 static void request(struct surface *surface, const char *name)
 {
 	/* Of these only set_fullscreen has an argument, the output: any. */
-	session_send(surface->session, surface->toplevel, name, (union wire_arg[]){{0}});
+	session_send(surface->session, surface->toplevel.object, name, (union wire_arg[]){{0}});
 }
 
 void state_request_initial(struct surface *surface)
@@ -104,7 +104,7 @@ void state_message(
 	struct surface *surface = window->surface;
 	const uint32_t *data = message->data.data32;
 	uint32_t asked = 0;
-	if (!surface || !surface->toplevel || message->format != 32)
+	if (!surface || !surface->toplevel.object || message->format != 32)
 		return;
 	if (message->type == SESSION_ATOM(session, WM_CHANGE_STATE)) {
 		if (data[0] == ICONIC_STATE)

@@ -20,7 +20,7 @@ struct surface *surface_root(struct surface *surface)
 {
 	while (surface && surface->parent)
 		surface = surface->parent;
-	return surface && surface->toplevel ? surface : NULL;
+	return surface && surface->toplevel.object ? surface : NULL;
 }
 
 /* Pairs */

@@ -41,8 +41,8 @@ struct surface {
 	uint32_t output_name;   /* the global's of the output it entered last; 0: none */
 
 	/* Known UP only. */
-	struct relay_object *xdg, *toplevel, *popup, *decoration, *dialog;
-	struct relay_object *token; /* of xdg_activation_v1, asked for */
+	struct relay_ref xdg, toplevel, popup, decoration, dialog;
+	struct relay_ref token; /* of xdg_activation_v1, asked for */
 
 	bool shown, has_geometry;
 	bool icon_wanted, has_icon; /* of a toplevel (icon.h) */

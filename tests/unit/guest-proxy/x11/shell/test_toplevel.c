@@ -95,8 +95,10 @@ static void make_surface(struct world *world)
 	surface->session = session;
 	surface->object = session_make(session, "wl_surface", bind(session, "wl_compositor"),
 		"create_surface", (union wire_arg[]){{0}}, 0);
-	surface->xdg = session_make(session, "xdg_surface", bind(session, "xdg_wm_base"),
-		"get_xdg_surface", (union wire_arg[]){{0}, {.object = surface->object}}, 0);
+	relay_ref_set(&surface->xdg,
+		session_make(session, "xdg_surface", bind(session, "xdg_wm_base"),
+			"get_xdg_surface", (union wire_arg[]){{0}, {.object = surface->object}},
+			0));
 	surface->window = world->window = window_create(session, WINDOW);
 	world->window->surface = surface;
 	wl_list_insert(&session->surfaces, &surface->link);
@@ -225,6 +227,26 @@ static void a_modal_dialog_is_one_while_it_says_so(void **state)
 	tear_down(&world);
 }
 
+/* A compositor may say that it has forgotten an object that nobody has destroyed. */
+static void objects_that_the_compositor_forgets_are_not_used(void **state)
+{
+	struct world world;
+	set_up(&world);
+	toplevel_create(&world.surface);
+	assert_non_null(world.surface.toplevel.object);
+	const uint32_t delete_id[] = {1, 12 << 16 | 1, world.surface.toplevel.object->id[RELAY_UP]};
+	relay_push(world.session.relay, RELAY_UP, (const uint8_t *)delete_id, sizeof(delete_id),
+		NULL, 0);
+	assert_null(world.surface.toplevel.object);
+	world.log[0] = '\0';
+	atom_list_set(&world.window->hints.states, MODAL, true);
+	toplevel_hint_changed(&world.surface, WINDOW_SIZE);
+	toplevel_hint_changed(&world.surface, WINDOW_STATES);
+	icon_load(&world.surface);
+	assert_string_equal(world.log, "");
+	tear_down(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +254,7 @@ int main(void)
 		cmocka_unit_test(icons_come_as_fast_as_the_compositor_takes_them),
 		cmocka_unit_test(an_icon_of_a_window_that_went_is_nobodys),
 		cmocka_unit_test(a_modal_dialog_is_one_while_it_says_so),
+		cmocka_unit_test(objects_that_the_compositor_forgets_are_not_used),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
