@@ -29,6 +29,7 @@ struct bench {
 	int32_t width_px, height_px;
 	bool full_damage, unsealed;
 	double seconds;
+	uint64_t period_ns; /* between the frames' starts; 0: as fast as they are shown */
 	long count, warmup;
 	bool signal_watched;
 	struct watched watched[MAX_WATCHED];
@@ -198,6 +199,22 @@ static void measure_sync(struct bench *bench)
 	free(samples_ns);
 }
 
+/* Sleeps until the next frame is due. Those whose time passed meanwhile are left out, as a film
+ * player does. */
+static void wait_for_turn(const struct bench *bench, uint64_t start_ns)
+{
+	uint64_t late_ns, due_ns;
+	struct timespec due;
+
+	if (bench->period_ns == 0)
+		return;
+	late_ns = (now_ns() - start_ns) % bench->period_ns;
+	due_ns = now_ns() + bench->period_ns - late_ns;
+	due = (struct timespec){
+		.tv_sec = (time_t)(due_ns / 1000000000), .tv_nsec = (long)(due_ns % 1000000000)};
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
+}
+
 static void measure_frames(struct bench *bench)
 {
 	size_t capacity = 1 << 16, n = 0;
@@ -214,6 +231,7 @@ static void measure_frames(struct bench *bench)
 	start_ns = now_ns();
 	end_ns = start_ns + (uint64_t)(bench->seconds * 1e9);
 	do {
+		wait_for_turn(bench, start_ns);
 		samples_ns[n++] = show_frame(bench);
 	} while (now_ns() < end_ns && n < capacity);
 	uint64_t elapsed_ns = now_ns() - start_ns;
@@ -265,6 +283,7 @@ static const char usage[] = "Usage: bench sync|frames|idle [OPTION...]\n"
 			    "  --unsealed         its pool could be truncated, and has to be "
 			    "copied\n"
 			    "  --seconds S        how long to show frames (3)\n"
+			    "  --rate HZ          frames a second (as many as are shown)\n"
 			    "  --watch NAME:PID   report CPU time per sample and memory of that "
 			    "process and its children\n"
 			    "  --signal           send SIGUSR1 to the watched processes before and "
@@ -291,6 +310,7 @@ static void parse_options(struct bench *bench, int argc, char **argv)
 		{"size", required_argument, NULL, 's'},
 		{"damage", required_argument, NULL, 'd'},
 		{"seconds", required_argument, NULL, 't'},
+		{"rate", required_argument, NULL, 'r'},
 		{"watch", required_argument, NULL, 'p'},
 		{"signal", no_argument, NULL, 'u'},
 		{"unsealed", no_argument, NULL, 'n'},
@@ -317,6 +337,10 @@ static void parse_options(struct bench *bench, int argc, char **argv)
 			break;
 		case 't':
 			bench->seconds = atof(optarg);
+			break;
+		case 'r':
+			valid &= atol(optarg) > 0;
+			bench->period_ns = valid ? 1000000000 / (uint64_t)atol(optarg) : 0;
 			break;
 		case 'p':
 			add_watched(bench, optarg);
@@ -358,7 +382,7 @@ int main(int argc, char **argv)
 
 	parse_options(&bench, argc, argv);
 	signal(SIGALRM, handle_alarm);
-	alarm(60 + (unsigned)bench.seconds);
+	alarm(300 + (unsigned)bench.seconds);
 	window_connect(&bench.window);
 	if (strcmp(bench.mode, "sync") == 0) {
 		bench.warmup = bench.warmup < 0 ? 1000 : bench.warmup;

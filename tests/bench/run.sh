@@ -14,6 +14,8 @@
 #   own MB      RssAnon + RssFile of host's / guest's process: what it needs besides buffers; peak MB: VmHWM, buffers included.
 #   full        every pixel is new, in a pool that cannot shrink, as toolkits make theirs: the compositor is given it.
 #   copied      the same in a pool that can, which wayferry copies (as it does all of them in a virtual machine).
+#   neighbour   a small window at 60 Hz beside another client's of 7680x4320, which draws as fast as it can and has to be
+#               copied; what counts is the longest time from a commit to its frame callback.
 #   idle        what the processes take, besides buffers, for each of 150 clients that do nothing.
 #   Frames are filled with one value each, so waypipe-lz4 is seen at its best: they compress to nothing.
 #   The targets are printed at the end with "met" or "missed": timing never fails this program, a way that does not work does.
@@ -40,6 +42,7 @@ usage()
 	                 The last option
 	  --3d [KIND...] instead: OpenGL and Vulkan in virtual machines (uml, which has no Vulkan; qemu-6.12), bridged and
 	                 on a compositor of the guest's; needs root. The last option
+	  --json FILE    also append the medians to FILE, as one line of JSON that names the commit (tests/bench/plot.py draws it)
 	  --keep DIR     leave the raw results and logs there
 	  --help
 	END
@@ -47,9 +50,9 @@ usage()
 
 source=$(realpath "$(dirname "$0")/../..")
 cache=${WAYFERRY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/wayferry}
-all_cases="sync 1080p-full 1080p-copied 1080p-row 4k-full 4k-copied 4k-row idle"
+all_cases="sync 1080p-full 1080p-copied 1080p-row 4k-full 4k-copied 4k-row neighbour idle"
 all_ways="direct wayferry waypipe-lz4 waypipe-none"
-rounds=3 seconds=2 count=20000 cases=$all_cases ways=$all_ways counts=no build='' keep=''
+rounds=3 seconds=2 count=20000 cases=$all_cases ways=$all_ways counts=no build='' keep='' json=''
 
 # machines SCRIPT [KIND...]: what that script measures in these machines.
 machines()
@@ -76,6 +79,7 @@ while [ $# -gt 0 ]; do
 	--vm) shift; machines vm.sh "$@" ;;
 	--clipboard) shift; machines clipboard.sh "$@" ;;
 	--3d) shift; machines three-d.sh "$@" ;;
+	--json) json=$(realpath "$2"); shift ;;
 	--keep) mkdir -p "$2"; keep=$(realpath "$2"); shift ;;
 	--help) usage; exit 0 ;;
 	*) echo "run.sh: unknown option $1" >&2; usage >&2; exit 2 ;;
@@ -137,7 +141,7 @@ tree_weston()
 {
 	local lib
 	lib=$(echo "$cache"/weston-tree/usr/lib/*-linux-gnu*)
-	export WESTON_MODULE_MAP="headless-backend.so=$lib/libweston-14/headless-backend.so;kiosk-shell.so=$lib/weston/kiosk-shell.so"
+	export WESTON_MODULE_MAP="headless-backend.so=$lib/libweston-14/headless-backend.so;kiosk-shell.so=$lib/weston/kiosk-shell.so;desktop-shell.so=$lib/weston/desktop-shell.so"
 	exec "$(echo "$lib"/ld-linux*)" --library-path "$lib:$lib/weston:$lib/libweston-14" "$cache/weston-tree/usr/bin/weston" "$@"
 }
 
@@ -200,12 +204,21 @@ start()
 
 declare -A display watch
 
+# The kiosk's shell shows one window only; the desktop's waits for a program that draws panels, but need not get one.
+write_configuration()
+{
+	# shellcheck disable=SC2016     # of that script
+	printf '#!/bin/sh\nexec tail --pid=$PPID -f /dev/null\n' >"$work/panels"
+	chmod +x "$work/panels"
+	printf '[shell]\nclient=%s\n' "$work/panels" >"$work/weston.ini"
+}
+
 start_ways()
 {
 	local way
 
 	rm -rf "${XDG_RUNTIME_DIR:?}"/*
-	start weston $weston --backend=headless --renderer=pixman --shell=kiosk --no-config --socket=compositor \
+	start weston $weston --backend=headless --renderer=pixman "--shell=$shell" "--config=$work/weston.ini" --socket=compositor \
 		--width="$1" --height="$2" --idle-time=0 --refresh-rate=1000000
 	wait_for_socket "$XDG_RUNTIME_DIR/compositor" weston
 	for way in $ways; do
@@ -236,14 +249,15 @@ start_ways()
 	done
 }
 
-# Sets arguments (of bench), width and height.
+# Sets arguments (of bench), and the compositor's width, height and shell.
 describe_case()
 {
-	width=1920 height=1080
+	width=1920 height=1080 shell=kiosk
 	case $1 in
 	sync) arguments="sync --count $count"; return ;;
 	idle) arguments="idle --count 150"; return ;;
 	1080p-*) ;;
+	neighbour) shell=desktop arguments="frames --size 640x480 --rate 60 --warmup 2 --seconds $seconds"; return ;;
 	4k-*) width=3840 height=2160 ;;
 	*) die "unknown case $1" ;;
 	esac
@@ -254,9 +268,24 @@ describe_case()
 	arguments="frames --size ${width}x$height $arguments --seconds $seconds"
 }
 
+# A client that draws 8K as fast as it can, until it is stopped.
+start_neighbour()
+{
+	WAYLAND_DISPLAY=${display[$1]} "$bench" frames --size 7680x4320 --unsealed --warmup 1 --seconds 100 >>"$work/neighbour.log" 2>&1 &
+	neighbour=$!
+	sleep 1
+	kill -0 "$neighbour" 2>/dev/null || die "the neighbour ended: $(tail -n 5 "$work/neighbour.log")"
+}
+
+stop_neighbour()
+{
+	kill "$neighbour"
+	wait "$neighbour" || true
+}
+
 measure()
 {
-	local round way line
+	local round way line neighbour
 
 	for case in $cases; do
 		describe_case "$case"
@@ -266,9 +295,11 @@ measure()
 				# Later rounds would find memory that was freed.
 				[ "$case" != idle ] || [ "$way$round" = wayferry1 ] || continue
 				say "$case, round $round of $rounds, $way ..."
+				[ "$case" != neighbour ] || start_neighbour "$way"
 				# shellcheck disable=SC2086     # several words each
-				line=$(WAYLAND_DISPLAY=${display[$way]} timeout -k 5 180 "$bench" $arguments ${watch[$way]}) ||
+				line=$(WAYLAND_DISPLAY=${display[$way]} timeout -k 5 400 "$bench" $arguments ${watch[$way]}) ||
 					die "$case failed with $way: $(tail -n 5 "$work"/*"${way%%-*}"*.log 2>/dev/null)"
+				[ "$case" != neighbour ] || stop_neighbour
 				echo "case=$case way=$way round=$round $line" >>"$work/results.txt"
 			done
 		done
@@ -282,7 +313,8 @@ count_calls()
 	local way who traced samples
 
 	printf '\nper frame or round trip (system calls under strace: fewer wake-ups are shared than at full speed)\n'
-	for case in ${cases/idle/}; do
+	for case in $cases; do
+		case $case in idle | neighbour) continue ;; esac
 		describe_case "$case"
 		start_ways $width $height
 		for way in $ways; do
@@ -327,12 +359,14 @@ count_samples()
 	local way=$1
 	shift
 	# shellcheck disable=SC2086     # several words
-	WAYLAND_DISPLAY=${display[$way]} timeout -k 5 180 "$bench" $arguments "$@" | sed 's/samples=\([0-9]*\).*/\1/' ||
+	WAYLAND_DISPLAY=${display[$way]} timeout -k 5 400 "$bench" $arguments "$@" | sed 's/samples=\([0-9]*\).*/\1/' ||
 		die "$case failed with $way while calls were counted"
 }
 
 find_weston
 find_programs
+write_configuration
 measure
 awk -f "$source/tests/bench/table.awk" "$work/results.txt"
+[ -z "$json" ] || python3 "$source/tests/bench/results.py" "$work/results.txt" >>"$json"
 [ $counts = no ] || count_calls
