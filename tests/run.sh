@@ -48,7 +48,7 @@ Options:
   --quick       unit, wire, lint and one application
   --list        print the tests of the suites, run nothing
   --only TEST   only tests whose name contains this; may be repeated
-  --jobs N      how many tests run at a time (default: processors, at most 4)
+  --jobs N      how many tests run at a time (default: one more than processors, at most 4)
   --no-install  take the packages as they are
   --help        this text
 
@@ -59,7 +59,7 @@ END
 e2e_suites=(apps nested border input dragging clipboard many faults wlcs doctor x11 control libvirt)
 vm_kinds=(uml qemu)
 LOGS=$PWD/build-tests/logs
-jobs_max=$(nproc)
+jobs_max=$(($(nproc) + 1))      # tests often wait: for a window, for a guest
 ((jobs_max > 4)) && jobs_max=4
 list=no install=yes quick=no full=no only=() chosen=()
 
