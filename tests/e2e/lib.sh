@@ -198,6 +198,7 @@ END
         as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
         chown 65534:65534 "$directory"
     fi
+    # shellcheck disable=SC2086     # several variables
     spawn "$name" env -u WAYLAND_DISPLAY -u DISPLAY XDG_RUNTIME_DIR="$directory" HOME="$directory" \
         WLR_BACKENDS=headless ${SWAY_ENVIRONMENT:-} \
         WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1 "${as[@]}" sway -c "$BASE/$name.conf"

@@ -24,9 +24,7 @@
 #define SHORTCUTS                                                                                  \
 	"takes the user's shortcuts away, and with them the way out of a full-screen window"
 #define PRIVILEGE "is for the desktop's own privileged clients"
-#define FENCES                                                                                     \
-	("carries GPU fences, which a channel to a guest cannot; guests wait until a frame is "    \
-	 "drawn")
+#define FENCES "carries GPU fences, which a channel to a guest cannot"
 #define DEVICE "names a device of the host; wayferry-guest offers one of the guest's"
 #define FRAMES "reads the screen into memory of the GPU, which cannot go to a guest"
 #define FILES "carries files that a guest cannot pass"
