@@ -20,7 +20,9 @@
 #include "protocol/base/log.h"
 
 #define MAX_MAKING 256 /* at a time; a guest's requests wait for their answers */
-#define MAX_LOSSES 3   /* then it is not tried again */
+/* Each may hold as much memory as a guest may have, until its answer has been looked at. */
+#define MAX_SENT 4
+#define MAX_LOSSES 3 /* then it is not tried again */
 
 struct renderer_images {
 	struct image_maker base;
@@ -29,8 +31,8 @@ struct renderer_images {
 	struct renderer_link *link; /* NULL: none has been started */
 	bool lost;                  /* the link's worker */
 	uint32_t n_losses;
-	struct wl_list making; /* making::link */
-	uint32_t n_making;
+	struct wl_list making; /* making::link, oldest first; those that were sent come first */
+	uint32_t n_making, n_sent;
 	uint64_t made, bytes, refused;
 };
 
@@ -40,6 +42,7 @@ struct making {
 	struct renderer_images *images;
 	struct image_request request;
 	struct image_call *owner; /* NULL: cancelled */
+	bool sent;
 };
 
 static struct renderer_images *images_of(struct image_maker *maker)
@@ -50,6 +53,7 @@ static struct renderer_images *images_of(struct image_maker *maker)
 static void making_destroy(struct making *making)
 {
 	making->images->n_making--;
+	making->images->n_sent -= making->sent;
 	wl_list_remove(&making->link);
 	free(making);
 }
@@ -92,6 +96,29 @@ static struct image image_from(const struct renderer_answer *answer)
 	return image;
 }
 
+static void send_some(struct renderer_images *images)
+{
+	struct making *making;
+
+	wl_list_for_each(making, &images->making, link)
+	{
+		if (making->sent)
+			continue;
+		if (images->n_sent == MAX_SENT)
+			return;
+		making->sent = true;
+		images->n_sent++;
+		const struct renderer_request message = {
+			.type = RENDERER_ALLOCATE,
+			.allocate = {.width = making->request.width,
+				.height = making->request.height,
+				.format = making->request.format,
+				.flags = making->request.flags},
+		};
+		renderer_link_send(images->link, &message, NULL, 0, -1, &making->call);
+	}
+}
+
 static void handle_done(struct renderer_call *call, const struct renderer_answer *answer, int fd)
 {
 	struct making *making = container_of(call, struct making, call);
@@ -102,6 +129,8 @@ static void handle_done(struct renderer_call *call, const struct renderer_answer
 	if (error == 0)
 		error = check(&making->request, answer, fd);
 	making_destroy(making);
+	if (answer) /* else the worker is lost */
+		send_some(images);
 	if (error < 0) {
 		images->refused++;
 		fd_close(&fd);
@@ -122,8 +151,18 @@ static void handle_lost(void *data, const char *why)
 {
 	struct renderer_images *images = data;
 
+	struct making *making, *next;
+
 	images->lost = true;
 	images->n_losses++;
+	/* What was sent is done; the others are, too. */
+	wl_list_for_each_safe(making, next, &images->making, link)
+	{
+		struct image_call *owner = making->owner;
+		making_destroy(making);
+		if (owner)
+			owner->done(owner, -EIO, NULL, -1);
+	}
 	log_limited(LOG_LEVEL_WARN, "buffers of the GPU: %s%s", why,
 		images->n_losses < MAX_LOSSES ? "" : "; from now on they are made of memory");
 }
@@ -164,17 +203,10 @@ static int make(
 		.images = images,
 		.request = *request,
 		.owner = call};
-	wl_list_insert(&images->making, &making->link);
+	wl_list_insert(images->making.prev, &making->link);
 	images->n_making++;
 	call->making = making;
-	const struct renderer_request message = {
-		.type = RENDERER_ALLOCATE,
-		.allocate = {.width = request->width,
-			.height = request->height,
-			.format = request->format,
-			.flags = request->flags},
-	};
-	renderer_link_send(images->link, &message, NULL, 0, -1, &making->call);
+	send_some(images);
 	return 0;
 }
 

@@ -137,12 +137,60 @@ static void bytes_are_had_although_gpus_have_none(void **state)
 	assert_int_equal(make(20000, 1, DRM_FORMAT_XRGB8888).error, -EINVAL);
 }
 
+/* They wait for each other, so that a guest's questions do not hold much memory. */
+static void many_at_once_are_all_made(void **state)
+{
+	static struct making making[100];
+	const struct image_request request = {
+		.width = 100, .height = 50, .format = DRM_FORMAT_XRGB8888, .flags = LINEAR};
+	for (size_t i = 0; i < ARRAY_LENGTH(making); i++) {
+		making[i] = (struct making){.call = {.done = handle_done}, .fd = -1};
+		assert_int_equal(t.maker->make(t.maker, &request, &making[i].call), 0);
+	}
+	t.maker->cancel(t.maker, &making[50].call); /* it may be sent, or wait */
+	for (int64_t end = monotonic_ms() + LONG; !making[99].done;) {
+		assert_true(monotonic_ms() < end);
+		wl_event_loop_dispatch(t.loop, 100);
+	}
+	for (size_t i = 0; i < ARRAY_LENGTH(making); i++) {
+		assert_int_equal(making[i].done, i != 50);
+		assert_int_equal(making[i].error, 0);
+		fd_close(&making[i].fd);
+	}
+}
+
 static pid_t worker(void)
 {
 	pid_t pid = 0;
 	for (int64_t end = monotonic_ms() + LONG; processes_find("wayferry-gbm", &pid) != 1;)
 		assert_true(monotonic_ms() < end);
 	return pid;
+}
+
+/* Those that were not sent yet end with it, too. */
+static void an_end_of_its_process_leaves_nobody_waiting(void **state)
+{
+	static struct making making[20];
+	const struct image_request request = {
+		.width = 100, .height = 50, .format = DRM_FORMAT_XRGB8888, .flags = LINEAR};
+	unsigned n_done = 0;
+	struct making first = make(100, 50, DRM_FORMAT_XRGB8888);
+	fd_close(&first.fd);
+	kill(worker(), SIGSTOP);
+	for (size_t i = 0; i < ARRAY_LENGTH(making); i++) {
+		making[i] = (struct making){.call = {.done = handle_done}, .fd = -1};
+		assert_int_equal(t.maker->make(t.maker, &request, &making[i].call), 0);
+	}
+	kill(worker(), SIGKILL);
+	for (int64_t end = monotonic_ms() + LONG; n_done < ARRAY_LENGTH(making);) {
+		assert_true(monotonic_ms() < end);
+		wl_event_loop_dispatch(t.loop, 100);
+		n_done = 0;
+		for (size_t i = 0; i < ARRAY_LENGTH(making); i++)
+			n_done += making[i].done;
+	}
+	for (size_t i = 0; i < ARRAY_LENGTH(making); i++)
+		assert_int_equal(making[i].error, -EIO);
 }
 
 /* A worker that ends is replaced, but not for ever. */
@@ -187,6 +235,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_picture_is_laid_out_as_the_library_says),
 		TEST(bytes_are_had_although_gpus_have_none),
+		TEST(many_at_once_are_all_made),
+		TEST(an_end_of_its_process_leaves_nobody_waiting),
 		TEST(an_end_of_its_process_costs_buffers_for_a_while),
 		cmocka_unit_test(a_device_that_will_not_do_is_told_of),
 	};
