@@ -6,11 +6,13 @@
  * are those of its header (gbm.h) since buffers have planes and modifiers.
  */
 #include <dlfcn.h>
+#include <drm.h>
 #include <drm_fourcc.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/virtio_gpu.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -37,6 +39,11 @@ enum { USE_SCANOUT = 1 << 0, USE_LINEAR = 1 << 4 };
 
 struct gbm_device;
 struct gbm_bo;
+union gbm_bo_handle {
+	void *pointer;
+	uint32_t u32;
+	uint64_t u64;
+};
 
 static struct {
 	struct gbm_device *(*create_device)(int fd);
@@ -44,6 +51,7 @@ static struct {
 		uint32_t format, uint32_t flags);
 	void (*bo_destroy)(struct gbm_bo *bo);
 	int (*bo_get_fd)(struct gbm_bo *bo);
+	union gbm_bo_handle (*bo_get_handle)(struct gbm_bo *bo);
 	int (*bo_get_plane_count)(struct gbm_bo *bo);
 	uint32_t (*bo_get_stride_for_plane)(struct gbm_bo *bo, int plane);
 	uint32_t (*bo_get_offset)(struct gbm_bo *bo, int plane);
@@ -63,6 +71,7 @@ static const struct {
 	FUNCTION(bo_create),
 	FUNCTION(bo_destroy),
 	FUNCTION(bo_get_fd),
+	FUNCTION(bo_get_handle),
 	FUNCTION(bo_get_plane_count),
 	FUNCTION(bo_get_stride_for_plane),
 	FUNCTION(bo_get_offset),
@@ -70,6 +79,7 @@ static const struct {
 };
 
 static struct gbm_device *device;
+static int device_fd = -1;
 
 /* --- the start --- */
 
@@ -98,20 +108,39 @@ static int init(enum renderer_kind kind, const char *render_node, void (*retired
 	int error = load();
 	if (error < 0)
 		return error;
-	int fd = open(render_node ? render_node : "", O_RDWR | O_CLOEXEC);
-	if (fd < 0) {
+	device_fd = open(render_node ? render_node : "", O_RDWR | O_CLOEXEC);
+	if (device_fd < 0) {
 		log_err("%s: %s", render_node ? render_node : "no render node", strerror(errno));
 		return -errno;
 	}
-	device = gbm.create_device(fd); /* the fd is the device's from now on */
+	device = gbm.create_device(device_fd);
 	if (device)
 		return 0;
 	log_err("%s: libgbm has no driver for it", render_node);
-	fd_close(&fd);
 	return -ENODEV;
 }
 
 /* --- buffers --- */
+
+/*
+ * A dma-buf of @bo that can be mapped for writing, the caller's, or -errno. Mesa's driver for
+ * devices that do not render hands out others.
+ */
+static int export(struct gbm_bo *bo)
+{
+	int fd = gbm.bo_get_fd(bo);
+
+	if (fd < 0)
+		return errno > 0 ? -errno : -EIO;
+	if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR)
+		return fd;
+	fd_close(&fd);
+	struct drm_prime_handle prime = {
+		.handle = gbm.bo_get_handle(bo).u32, .flags = DRM_CLOEXEC | DRM_RDWR};
+	if (ioctl(device_fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime) < 0)
+		return -errno;
+	return prime.fd;
+}
 
 /* Describes @bo in @answer; its fd, the caller's, or -errno. */
 static int describe(struct gbm_bo *bo, struct renderer_answer *answer)
@@ -119,9 +148,9 @@ static int describe(struct gbm_bo *bo, struct renderer_answer *answer)
 	/* Guests map one memory. */
 	if (gbm.bo_get_plane_count(bo) != 1)
 		return -EOPNOTSUPP;
-	int fd = gbm.bo_get_fd(bo);
+	int fd = export(bo);
 	if (fd < 0)
-		return errno > 0 ? -errno : -EIO;
+		return fd;
 	off_t bytes = lseek(fd, 0, SEEK_END);
 	if (bytes <= 0) {
 		fd_close(&fd);

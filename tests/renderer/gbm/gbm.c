@@ -14,6 +14,11 @@
 #define R8 UINT32_C(0x20203852)
 #define LINEAR 16u
 
+union gbm_bo_handle {
+	void *pointer;
+	uint64_t u64;
+};
+
 struct gbm_device {
 	int fd;
 };
@@ -30,6 +35,7 @@ EXPORT struct gbm_bo *gbm_bo_create(struct gbm_device *device, uint32_t width, u
 	uint32_t format, uint32_t flags);
 EXPORT void gbm_bo_destroy(struct gbm_bo *bo);
 EXPORT int gbm_bo_get_fd(struct gbm_bo *bo);
+EXPORT union gbm_bo_handle gbm_bo_get_handle(struct gbm_bo *bo);
 EXPORT int gbm_bo_get_plane_count(struct gbm_bo *bo);
 EXPORT uint32_t gbm_bo_get_stride_for_plane(struct gbm_bo *bo, int plane);
 EXPORT uint32_t gbm_bo_get_offset(struct gbm_bo *bo, int plane);
@@ -92,6 +98,11 @@ void gbm_bo_destroy(struct gbm_bo *bo)
 int gbm_bo_get_fd(struct gbm_bo *bo)
 {
 	return dup(bo->fd);
+}
+
+union gbm_bo_handle gbm_bo_get_handle(struct gbm_bo *bo)
+{
+	return (union gbm_bo_handle){.u64 = 1};
 }
 
 int gbm_bo_get_plane_count(struct gbm_bo *bo)
