@@ -23,7 +23,7 @@ files_of() {
 }
 
 test_deb() {
-    need dpkg-buildpackage dh lintian scdoc git
+    need dpkg-buildpackage dh lintian scdoc git appstreamcli
     local tree=$WORK/tree package program file
     copy "$WORK/wayferry"
     (cd "$WORK/wayferry" && DEB_BUILD_OPTIONS="parallel=$(nproc) noautodbgsym" limited 300 dpkg-buildpackage -us -uc -b) \
@@ -41,6 +41,8 @@ test_deb() {
         [ -s "$tree/usr/share/man/man1/wayferry-$program.1.gz" ] || fail "wayferry-$program has no man page"
         [ -s "$tree/usr/share/bash-completion/completions/wayferry-$program" ] || fail "wayferry-$program has no completion"
     done
+    limited 60 appstreamcli validate --no-net "$tree"/usr/share/metainfo/*.metainfo.xml >"$LOGS/metainfo.log" 2>&1 ||
+        fail "the description for software centres is wrong (log: $LOGS/metainfo.log)"
     # What units and descriptions start is there.
     while read -r file; do
         [ -x "$tree$file" ] || fail "$file, which a unit or libvirt would start, is not there"
