@@ -511,7 +511,7 @@ check_clipboard() {
     tell 'askall 1 CLIPBOARD UTF8_STRING image/png TARGETS'
     told '1 answers 11 -1 [1-9][0-9]*'
     # Owners that go in the middle: by death, and by losing the selection to another.
-    head -c 50000000 /dev/urandom >"$WORK/image"
+    head -c 20000000 /dev/urandom >"$WORK/image"
     interrupted_paste kill -KILL
     interrupted_paste other_takes_it
     # An owner that never answers, and then has gone, holds nobody up.
