@@ -21,7 +21,12 @@ struct picture {
 	bool added;
 };
 
-struct icon { /* relay_object.data of an xdg_toplevel_icon_v1, from its first picture on */
+/*
+ * relay_object.data of an xdg_toplevel_icon_v1, from its first picture on, and of the windows that
+ * have it: the compositor may look at its pictures' memory as long as they do.
+ */
+struct icon {
+	uint32_t refs;
 	struct wl_list pictures; /* picture::link, the newest first */
 };
 
@@ -33,13 +38,15 @@ static void picture_destroy(struct picture *picture)
 	free(picture);
 }
 
-/* The compositor has been told by now: its buffers may go. */
+/* Of an icon or a window. The compositor has been told by now: the buffers may go. */
 static void destroy_icon(struct relay_object *object)
 {
 	struct icon *icon = object->data;
 	struct picture *picture, *next;
 
 	object->data = NULL;
+	if (!icon || --icon->refs > 0)
+		return;
 	wl_list_for_each_safe(picture, next, &icon->pictures, link) picture_destroy(picture);
 	free(icon);
 }
@@ -52,6 +59,7 @@ static struct icon *icon_of(struct relay_object *object)
 	struct icon *icon = calloc(1, sizeof(*icon));
 	if (!icon)
 		return NULL;
+	icon->refs = 1;
 	wl_list_init(&icon->pictures);
 	object->data = icon;
 	object->data_destroy = destroy_icon;
@@ -144,7 +152,22 @@ static enum relay_verdict handle_add_buffer(struct relay_message *message)
 		: RELAY_SWALLOW;
 }
 
+/* xdg_toplevel_icon_manager_v1.set_icon(toplevel, icon): the icon may be destroyed after it. */
+static enum relay_verdict handle_set_icon(struct relay_message *message)
+{
+	struct relay_object *toplevel = message->args[0].object;
+	struct icon *icon = message->args[1].object ? message->args[1].object->data : NULL;
+
+	if (icon)
+		icon->refs++;
+	destroy_icon(toplevel); /* the one it had */
+	toplevel->data = icon;
+	toplevel->data_destroy = destroy_icon;
+	return RELAY_FORWARD;
+}
+
 const struct relay_hook icon_hooks[] = {
+	{"xdg_toplevel_icon_manager_v1", "set_icon", handle_set_icon, RELAY_DOWN},
 	{"xdg_toplevel_icon_v1", "add_buffer", handle_add_buffer, RELAY_DOWN},
 	{0},
 };

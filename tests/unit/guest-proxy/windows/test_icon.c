@@ -106,6 +106,29 @@ static void the_host_gets_a_copy_that_lives_as_long_as_the_icon(void **state)
 	assert_int_equal(rig.buffers_destroyed, 1);
 }
 
+/* Compositors read it when they like, also when the icon has been destroyed. */
+static void a_windows_icon_keeps_its_memory(void **state)
+{
+	uint32_t ids[2] = {rig_create_surface(&rig), 0}, toplevel, wm_base, shown;
+
+	rig_event(&rig, rig_up_id(&rig, rig.registry), "global",
+		RIG_ARGS({.u = 10}, {.s = "xdg_wm_base"}, {.u = 1}));
+	wm_base = rig_bind(rig.connection.relay, &rig.client, rig.registry, 10, "xdg_wm_base", 1);
+	ids[1] = rig_new_id(&rig.client);
+	rig_request(&rig, wm_base, "get_xdg_surface", RIG_ARGS({.id = ids[1]}, {.id = ids[0]}));
+	toplevel = rig_new_id(&rig.client);
+	rig_request(&rig, ids[1], "get_toplevel", RIG_ARGS({.id = toplevel}));
+	memset(map, 'w', 64 * 64 * 4);
+	add(create_buffer(64), 1);
+	shown = added.buffer;
+	rig_request(&rig, manager, "set_icon", RIG_ARGS({.id = toplevel}, {.id = icon}));
+	rig_request(&rig, icon, "destroy", NULL);
+	assert_int_equal(rig.buffers_destroyed, 0);
+	assert_int_equal(rig.buffers[shown].blob->map[0], 'w');
+	rig_request(&rig, toplevel, "destroy", NULL);
+	assert_int_equal(rig.buffers_destroyed, 1);
+}
+
 static void each_picture_has_memory_of_its_own(void **state)
 {
 	uint32_t first;
@@ -186,6 +209,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_host_gets_a_copy_that_lives_as_long_as_the_icon),
+		TEST(a_windows_icon_keeps_its_memory),
 		TEST(each_picture_has_memory_of_its_own),
 		TEST(the_client_waits_for_memory_of_the_host),
 		TEST(an_icon_may_end_while_it_waits),
