@@ -39,7 +39,7 @@ prepare() {
 }
 
 list() {
-    printf '%s\n' "gcc-wire 2" "gcc-fuzz 2"
+    printf '%s\n' "gcc-unit 60" "gcc-wire 2" "gcc-fuzz 2"
     printf '%s-security-context 5\n' sway labwc kwin
     echo "labwc-icon 5"
 }
