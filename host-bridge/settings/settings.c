@@ -106,11 +106,10 @@ static bool parse_command_line(struct host_options *options, struct host_setting
 		{"buffers", "SOURCE",
 			"What the buffers are made of that guests draw their windows in: gbm (a "
 			"GPU's: the compositor need not upload them), udmabuf (pages of the "
-			"guest's) or memory (the host-visible region). auto (the default) takes "
-			"gbm "
+			"guest's), memory (the host-visible region), or auto, which takes gbm "
 			"where --render-node names a GPU whose buffers are not much slower to "
-			"write "
-			"than memory, else udmabuf where there is /dev/udmabuf, else memory.",
+			"write than memory (default: udmabuf where there is /dev/udmabuf, else "
+			"memory; gbm was not tried on hardware yet).",
 			.value = &options->buffers},
 		{"renderer-program", "PATH",
 			"The program of these processes (default: wayferry-renderer beside this "
@@ -337,14 +336,14 @@ static bool apply_buffers(struct host_settings *settings, const struct host_opti
 		return refuse("buffers", name, "is of one GPU: name that with --render-node");
 	if (settings->buffers == BUFFERS_UDMABUF && access("/dev/udmabuf", R_OK | W_OK) < 0)
 		return refuse("buffers", name, "there is no /dev/udmabuf that may be used");
-	config->gbm_if_good = settings->buffers == BUFFERS_AUTO;
+	config->gbm_if_good = options->buffers && settings->buffers == BUFFERS_AUTO;
 	config->kinds[RENDERER_KIND_GBM] = settings->buffers == BUFFERS_GBM ||
 		(config->gbm_if_good && config->render_node && access(config->program, X_OK) == 0);
 	/* QEMU's conventions have it for 2D, too. */
 	if (config->render_node && !settings->wants_renderer && !config->kinds[RENDERER_KIND_GBM] &&
 		!settings->socket_connected)
 		return refuse("render-node", config->render_node,
-			"has no effect without --renderer, --virgl or --buffers gbm");
+			"has no effect without --renderer, --virgl or --buffers");
 	settings->wants_renderer |= config->kinds[RENDERER_KIND_GBM];
 	return true;
 }

@@ -37,7 +37,9 @@ static void buffers_of_a_gpu_need_the_gpus_name(void **state)
 	assert_true(TAKES("--renderer", "none"));
 	assert_int_equal(settings.buffers, BUFFERS_AUTO);
 	assert_false(settings.wants_renderer);
-	assert_true(TAKES("--render-node", "/dev/null"));
+	assert_true(TAKES("--render-node", "/dev/null", "--virgl"));
+	assert_false(kinds[RENDERER_KIND_GBM]); /* unless they are asked for */
+	assert_true(TAKES("--render-node", "/dev/null", "--buffers", "auto"));
 	assert_true(kinds[RENDERER_KIND_GBM] && settings.renderer.gbm_if_good);
 	assert_true(settings.wants_renderer);
 	assert_true(TAKES("--render-node", "/dev/null", "--buffers", "gbm"));
@@ -57,7 +59,8 @@ static void other_buffers_need_no_renderer(void **state)
 	assert_true(TAKES("--render-node", "/dev/null", "--buffers", "memory", "--virgl"));
 	assert_false(settings.renderer.kinds[RENDERER_KIND_GBM]);
 	/* Where there is no program for it, auto is something else. */
-	assert_false(TAKES("--render-node", "/dev/null", "--renderer-program", "/nowhere"));
+	assert_false(TAKES("--render-node", "/dev/null", "--buffers", "auto", "--renderer-program",
+		"/nowhere"));
 }
 
 int main(void)
