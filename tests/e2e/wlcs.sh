@@ -13,12 +13,11 @@ tests=(conformance:76)
 REFUSED=(
     '*[Ll]ayer*' zwlr_layer_shell_v1
     'ForeignToplevel*' zwlr_foreign_toplevel_manager_v1
-    'TextInputV2*' zwp_text_input_manager_v2
 )
 
 # In these tests the second client is a part of the desktop, which uses such an interface as well, so
 # it is connected directly; what it does is seen by the first one, which is bridged.
-WITH_DESKTOP='TextInputV3WithInputMethodV2Test.*:VirtualPointerV1Test.*'
+WITH_DESKTOP='TextInputV2WithInputMethod*:TextInputV3WithInputMethod*:VirtualPointerV1Test.*'
 WITH_DESKTOP+=':ForeignToplevelManagerTest.detects_toplevel_from_different_client'
 WITH_DESKTOP+=':ForeignToplevelManagerTest.detects_multiple_toplevels_from_multiple_clients'
 
