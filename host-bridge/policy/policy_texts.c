@@ -213,6 +213,24 @@ static bool fits_icon(const struct relay_object *object)
 	return buffer && buffer->pool && buffer->width == buffer->height;
 }
 
+/* The compositor gets the picture: in wl_shm there, too. */
+static enum relay_verdict add_icon(struct relay_message *message)
+{
+	struct relay *relay = message->relay;
+	struct relay_object *buffer = message->args[0].object;
+	struct relay_object *picture = policy_import_as_shm(relay, buffer);
+
+	if (!picture)
+		return relay_fail(
+			relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for an icon's picture");
+	if (picture == buffer)
+		return shadow_copy_whole(message, buffer);
+	return relay_send_named(relay, RELAY_UP, message->object, "add_buffer",
+		       (union wire_arg[]){{.object = picture}, message->args[1]}) < 0
+		? RELAY_FAILED
+		: RELAY_SWALLOW;
+}
+
 /* xdg_toplevel_icon_v1.add_buffer(buffer, scale): read at once, as a whole, and kept */
 static enum relay_verdict handle_add_icon(struct relay_message *message)
 {
@@ -230,7 +248,7 @@ static enum relay_verdict handle_add_icon(struct relay_message *message)
 			kept->icon_bytes +
 				max_u64(buffer_bytes(message->args[0].object), ICON_MIN_BYTES)))
 		return policy_refuse(message->relay, QUOTA_ICON_BYTES);
-	return shadow_copy_whole(message, message->args[0].object);
+	return add_icon(message);
 }
 
 /* xdg_toplevel_icon_manager_v1.set_icon(toplevel, icon): kept for the window, whatever follows */

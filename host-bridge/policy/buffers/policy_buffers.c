@@ -78,6 +78,8 @@ void shm_buffer_unref(struct shm_buffer *buffer)
 	shm_pool_unref(buffer->pool);
 	for (size_t i = 0; i < ARRAY_LENGTH(buffer->planes); i++)
 		wire_handle_finish(&buffer->planes[i]);
+	relay_ref_set(&buffer->twin, NULL);
+	quota_release(buffer->quota, QUOTA_SHM_POOLS, buffer->charged_twin);
 	quota_release(buffer->quota, QUOTA_DMABUF_FDS, buffer->n_fds);
 	quota_release(buffer->quota, QUOTA_BUFFERS, 1);
 	free(buffer);

@@ -37,6 +37,10 @@ struct shm_buffer {
 	/* A dma-buf's blobs, held so that they count against the guest while this exists. */
 	struct wire_handle planes[PIXEL_FORMAT_MAX_PLANES];
 	uint32_t n_fds; /* that the compositor has of a dma-buf */
+	/* With a pool, and as a dma-buf at the compositor: (policy_imports.c) */
+	uint32_t format;       /* DRM's */
+	struct relay_ref twin; /* the same as a wl_buffer of wl_shm, which only UP knows */
+	bool charged_twin;     /* a pool of QUOTA_SHM_POOLS, for the twin */
 };
 
 /*
@@ -101,5 +105,12 @@ bool policy_import(struct relay_message *message, struct shm_buffer *buffer, uin
  * was about a buffer which was tried here. The message ends here then.
  */
 bool policy_import_answered(struct relay_message *message, struct relay_object *made);
+
+/*
+ * What stands for @object, a wl_buffer of the guest's wl_shm, where the compositor takes no others:
+ * itself, or one over the same memory that lives as long. NULL: something is short, or the relay
+ * has failed.
+ */
+struct relay_object *policy_import_as_shm(struct relay *relay, struct relay_object *object);
 
 #endif

@@ -125,6 +125,7 @@ static bool make_dmabuf(struct relay *relay, struct relay_object *object, struct
 		return false;
 	}
 	buffer->n_fds = 1;
+	buffer->format = format;
 	relay_send_named(relay, RELAY_UP, params, "create_immed",
 		(union wire_arg[]){{.object = object}, {.i = buffer->width}, {.i = buffer->height},
 			{.u = format}, {.u = 0}});
@@ -206,8 +207,76 @@ bool policy_import_answered(struct relay_message *message, struct relay_object *
 	return true;
 }
 
+/* --- where the compositor takes wl_shm only --- */
+
+/* Makes the wl_buffer @twin of @buffer, by @pool, an object for a wl_shm_pool. */
+static void send_twin(struct relay *relay, struct relay_object *shm,
+	const struct shm_buffer *buffer, struct relay_object *pool, struct relay_object *twin,
+	int fd)
+{
+	const int32_t start = buffer->pool->start + buffer->offset;
+
+	relay_send_named(relay, RELAY_UP, shm, "create_pool",
+		(union wire_arg[]){{.object = pool}, {.handle = wire_handle_fd(fd)},
+			{.i = start + buffer->stride * buffer->height}});
+	relay_send_named(relay, RELAY_UP, pool, "create_buffer",
+		(union wire_arg[]){{.object = twin}, {.i = start}, {.i = buffer->width},
+			{.i = buffer->height}, {.i = buffer->stride},
+			{.u = pixel_format_to_shm(buffer->format)}});
+	relay_send_named(relay, RELAY_UP, pool, "destroy", NULL);
+}
+
+/* The guest may have destroyed its pool: this takes another. NULL: something is short. */
+static struct relay_object *make_twin(
+	struct relay *relay, struct relay_object *shm, struct shm_buffer *buffer)
+{
+	const struct resource *blob = buffer->pool->memory.blob;
+
+	if (!quota_charge(buffer->quota, QUOTA_SHM_POOLS, 1))
+		return NULL;
+	int fd = fd_dup(blob->fd);
+	struct relay_object *pool =
+		fd < 0 ? NULL : relay_object_create(relay, interface_find("wl_shm_pool"), 1);
+	struct relay_object *twin =
+		pool ? relay_object_create(relay, interface_find("wl_buffer"), 1) : NULL;
+	if (!twin) {
+		if (pool)
+			relay_forget(relay, pool);
+		fd_close(&fd);
+		quota_release(buffer->quota, QUOTA_SHM_POOLS, 1);
+		return NULL;
+	}
+	buffer->charged_twin = true;
+	send_twin(relay, shm, buffer, pool, twin, fd);
+	relay_ref_set(&buffer->twin, twin);
+	return twin;
+}
+
+struct relay_object *policy_import_as_shm(struct relay *relay, struct relay_object *object)
+{
+	struct shm_buffer *buffer = object->data;
+
+	if (!buffer || !buffer->pool || buffer->n_fds == 0)
+		return object;
+	if (buffer->twin.object)
+		return buffer->twin.object;
+	struct relay_object *shm = policy_display_shm(relay);
+	return shm ? make_twin(relay, shm, buffer) : NULL;
+}
+
+/* wl_buffer.destroy() */
+static enum relay_verdict handle_destroy_buffer(struct relay_message *message)
+{
+	const struct shm_buffer *buffer = message->object->data;
+
+	if (buffer && buffer->twin.object)
+		relay_send_named(message->relay, RELAY_UP, buffer->twin.object, "destroy", NULL);
+	return RELAY_FORWARD;
+}
+
 const struct relay_hook policy_import_hooks[] = {
 	{DMABUF, "format", handle_format, RELAY_UP},
 	{DMABUF, "modifier", handle_modifier, RELAY_UP},
+	{"wl_buffer", "destroy", handle_destroy_buffer, RELAY_DOWN},
 	{0},
 };

@@ -225,6 +225,55 @@ static void a_limit_costs_the_import_alone(void **state)
 	assert_false(world.connection.imports.waiting);
 }
 
+/* Icons have to be of wl_shm: a compositor ends the connection for others. */
+static void an_icon_is_of_wl_shm(void **state)
+{
+	struct made made = make_buffer(&t.gpu, 256, WL_SHM_FORMAT_XRGB8888);
+	answer_trial(take_trial());
+	take_immed();
+	struct pair manager = bind_global("xdg_toplevel_icon_manager_v1");
+	uint32_t icon = world.next_id++, picture = world.next_id++;
+	request("xdg_toplevel_icon_manager_v1", "create_icon", manager.down, ARGS({.id = icon}));
+	request("wl_shm_pool", "create_buffer", made.pool.down,
+		ARGS({.id = picture}, {.i = 512}, {.i = 64}, {.i = 64}, {.i = 256},
+			{.u = WL_SHM_FORMAT_XRGB8888}));
+	request("wl_shm_pool", "destroy", made.pool.down, NULL);
+	captured_clear(&world.sent[RELAY_UP]);
+
+	request("xdg_toplevel_icon_v1", "add_buffer", icon, ARGS({.id = picture}, {.i = 2}));
+	take_up("wl_registry", "bind");
+	take_up("wl_shm", "create_pool");
+	assert_int_equal(args[2].i, 512 + 64 * 256);
+	uint32_t pool = args[0].id;
+	wire_handle_finish(&args[1].handle);
+	captured_take(
+		&world.sent[RELAY_UP], RELAY_DOWN, "wl_shm_pool", "create_buffer", pool, args);
+	uint32_t twin = args[0].id;
+	assert_int_equal(args[1].i, 512);
+	assert_int_equal(args[2].i, 64);
+	assert_int_equal(args[3].i, 64);
+	assert_int_equal(args[4].i, 256);
+	assert_int_equal(args[5].u, WL_SHM_FORMAT_XRGB8888);
+	captured_take(&world.sent[RELAY_UP], RELAY_DOWN, "wl_shm_pool", "destroy", pool, args);
+	take_up("xdg_toplevel_icon_v1", "add_buffer");
+	assert_int_equal(args[0].id, twin);
+	assert_int_equal(args[1].i, 2);
+	assert_int_equal(world.sent[RELAY_UP].size, 0);
+
+	/* It is made once, and lives as long as the guest's. */
+	event("wl_buffer", "release", twin, NULL);
+	assert_int_equal(world.sent[RELAY_DOWN].size, 0);
+	request("xdg_toplevel_icon_v1", "add_buffer", icon, ARGS({.id = picture}, {.i = 1}));
+	take_up("xdg_toplevel_icon_v1", "add_buffer");
+	assert_int_equal(args[0].id, twin);
+	assert_int_equal(world.quota.entries[QUOTA_SHM_POOLS].use, 2);
+	request("wl_buffer", "destroy", picture, NULL);
+	captured_take(&world.sent[RELAY_UP], RELAY_DOWN, "wl_buffer", "destroy", twin, args);
+	take_up("wl_buffer", "destroy");
+	assert_int_equal(world.sent[RELAY_UP].size, 0);
+	assert_int_equal(world.quota.entries[QUOTA_SHM_POOLS].use, 1);
+}
+
 static void a_guest_that_goes_leaves_nothing(void **state)
 {
 	make_buffer(&t.gpu, 256, WL_SHM_FORMAT_XRGB8888);
@@ -251,6 +300,7 @@ int main(void)
 		TEST(where_the_import_fails_they_stay_what_they_are),
 		TEST(what_no_gpu_reads_stays_what_it_is),
 		TEST(a_limit_costs_the_import_alone),
+		TEST(an_icon_is_of_wl_shm),
 		TEST(a_guest_that_goes_leaves_nothing),
 		cmocka_unit_test(without_buffers_of_a_gpu_nothing_is_bound),
 	};
