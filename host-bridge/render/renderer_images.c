@@ -20,8 +20,11 @@
 #include "protocol/base/log.h"
 
 #define MAX_MAKING 256 /* at a time; a guest's requests wait for their answers */
-/* Each may hold as much memory as a guest may have, until its answer has been looked at. */
-#define MAX_SENT 4
+/*
+ * What the worker may be making at a time: until its answer has been looked at nobody is charged
+ * for it, and a guest may have lost interest. What takes more is made alone.
+ */
+#define MAX_SENT_BYTES (UINT64_C(256) << 20)
 #define MAX_LOSSES 3 /* then it is not tried again */
 
 struct renderer_images {
@@ -32,7 +35,8 @@ struct renderer_images {
 	bool lost;                  /* the link's worker */
 	uint32_t n_losses;
 	struct wl_list making; /* making::link, oldest first; those that were sent come first */
-	uint32_t n_making, n_sent;
+	uint32_t n_making;
+	uint64_t sent_bytes; /* making::bytes of those that were sent; at most MAX_SENT_BYTES */
 	uint64_t made, bytes, refused;
 };
 
@@ -42,6 +46,7 @@ struct making {
 	struct renderer_images *images;
 	struct image_request request;
 	struct image_call *owner; /* NULL: cancelled */
+	uint64_t bytes;           /* about; at most MAX_SENT_BYTES */
 	bool sent;
 };
 
@@ -53,7 +58,8 @@ static struct renderer_images *images_of(struct image_maker *maker)
 static void making_destroy(struct making *making)
 {
 	making->images->n_making--;
-	making->images->n_sent -= making->sent;
+	if (making->sent)
+		making->images->sent_bytes -= making->bytes;
 	wl_list_remove(&making->link);
 	free(making);
 }
@@ -96,6 +102,22 @@ static struct image image_from(const struct renderer_answer *answer)
 	return image;
 }
 
+/* What the buffer takes, at least; no more than counts. */
+static uint64_t request_bytes(const struct image_request *request)
+{
+	const struct pixel_format *format = pixel_format_find(request->format);
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; format && i < format->n_planes; i++) {
+		const uint64_t row = pixel_format_row_bytes(format, i, request->width);
+		const uint64_t rows = pixel_format_rows(format, i, request->height);
+		if (row > 0 && rows > MAX_SENT_BYTES / row)
+			return MAX_SENT_BYTES;
+		bytes += row * rows;
+	}
+	return min_u64(bytes, MAX_SENT_BYTES);
+}
+
 static void send_some(struct renderer_images *images)
 {
 	struct making *making;
@@ -104,10 +126,10 @@ static void send_some(struct renderer_images *images)
 	{
 		if (making->sent)
 			continue;
-		if (images->n_sent == MAX_SENT)
+		if (!range_fits(images->sent_bytes, making->bytes, MAX_SENT_BYTES))
 			return;
 		making->sent = true;
-		images->n_sent++;
+		images->sent_bytes += making->bytes;
 		const struct renderer_request message = {
 			.type = RENDERER_ALLOCATE,
 			.allocate = {.width = making->request.width,
@@ -202,7 +224,8 @@ static int make(
 	*making = (struct making){.call = {.done = handle_done},
 		.images = images,
 		.request = *request,
-		.owner = call};
+		.owner = call,
+		.bytes = request_bytes(request)};
 	wl_list_insert(images->making.prev, &making->link);
 	images->n_making++;
 	call->making = making;
@@ -213,7 +236,10 @@ static int make(
 static void cancel(struct image_maker *maker, struct image_call *call)
 {
 	struct making *making = call->making;
+
 	making->owner = NULL;
+	if (!making->sent)
+		making_destroy(making);
 }
 
 struct renderer_images *renderer_images_create(
