@@ -161,11 +161,11 @@ int blob_ids_image(struct blob_ids *ids, const struct cross_domain_get_image_req
 	return err < 0 ? err : add_image(ids, request, false, last_id, out);
 }
 
-bool blob_ids_possible(
+uint64_t blob_ids_plain_bytes(
 	const struct blob_ids *ids, const struct cross_domain_get_image_requirements *request)
 {
 	struct cross_domain_image_requirements plain;
-	return lay_out_plain(ids, request, &plain) == 0;
+	return lay_out_plain(ids, request, &plain) == 0 ? plain.size : 0;
 }
 
 bool blob_ids_has_image(

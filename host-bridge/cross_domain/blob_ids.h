@@ -44,8 +44,9 @@ static inline struct image_request blob_ids_wanted(
 		.flags = request->flags};
 }
 
-/* Whether there can be such an image: else blob_ids_image refuses it. */
-bool blob_ids_possible(
+/* The bytes of such an image in ordinary memory; 0: there can be none, blob_ids_image refuses it.
+ */
+uint64_t blob_ids_plain_bytes(
 	const struct blob_ids *ids, const struct cross_domain_get_image_requirements *request);
 /* Whether it can answer for this image: whether it did before. */
 bool blob_ids_has_image(

@@ -21,6 +21,7 @@ struct image_work {
 	/* A question: */
 	struct cross_domain_get_image_requirements question;
 	struct pipe_waiter *waiter; /* holds its submission */
+	uint64_t charged;           /* to QUOTA_BLOB_BYTES: it is made to see its layout */
 	/* A blob: */
 	struct resource *resource; /* a reference; NULL: it is a question */
 	struct request *request;
@@ -47,6 +48,7 @@ static struct image_work *work_create(struct cross_domain_context *context,
 
 static void work_destroy(struct image_work *work)
 {
+	quota_release(work->context->base.host->quota, QUOTA_BLOB_BYTES, work->charged);
 	wl_list_remove(&work->link);
 	free(work);
 }
@@ -76,21 +78,32 @@ static void handle_answer(struct image_call *call, int error, const struct image
 	waiter->done(waiter);
 }
 
+/* Has the image made, charged to the machine. False: that cannot be done. */
+static bool begin_question(struct image_work *work, uint64_t bytes)
+{
+	struct cross_domain_context *context = work->context;
+	const struct image_request wanted = blob_ids_wanted(&work->question);
+
+	if (!quota_charge(context->base.host->quota, QUOTA_BLOB_BYTES, bytes))
+		return false;
+	work->charged = bytes;
+	return maker_of(context)->make(maker_of(context), &wanted, &work->call) == 0;
+}
+
 bool cross_domain_ask_maker(struct cross_domain_context *context,
 	const struct cross_domain_get_image_requirements *request)
 {
-	const struct image_request wanted = blob_ids_wanted(request);
-
-	if (!maker_of(context) || blob_ids_has_image(&context->blob_ids, request) ||
-		!blob_ids_possible(&context->blob_ids, request))
+	if (!maker_of(context) || blob_ids_has_image(&context->blob_ids, request))
 		return false;
-	struct pipe_waiter *waiter = cross_domain_hold_submission(context);
+	const uint64_t bytes = blob_ids_plain_bytes(&context->blob_ids, request);
+	struct pipe_waiter *waiter = bytes > 0 ? cross_domain_hold_submission(context) : NULL;
 	struct image_work *work = waiter ? work_create(context, handle_answer) : NULL;
-	if (work && maker_of(context)->make(maker_of(context), &wanted, &work->call) == 0) {
+	if (work) {
 		work->question = *request;
 		work->waiter = waiter;
-		return true;
 	}
+	if (work && begin_question(work, bytes))
+		return true;
 	if (work)
 		work_destroy(work);
 	if (waiter)

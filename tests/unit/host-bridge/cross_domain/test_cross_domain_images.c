@@ -153,6 +153,26 @@ static void only_what_can_wait_is_asked(void **state)
 	assert_int_equal(maker.n_asked, 0);
 }
 
+/* What is made to see its layout is charged while it is there. */
+static void a_question_is_charged(void **state)
+{
+	const uint64_t before = t.quota.entries[QUOTA_BLOB_BYTES].use;
+	struct test_request request, other;
+
+	assert_int_equal(offer(&request, 100, 50, XR24), -EINPROGRESS);
+	assert_int_equal(t.quota.entries[QUOTA_BLOB_BYTES].use, before + 24576);
+	answer(0, &picture, fd_memfd("image", picture.size));
+	assert_int_equal(t.quota.entries[QUOTA_BLOB_BYTES].use, before);
+	/* Where the machine may have no more, the maker is not asked. */
+	t.quota.entries[QUOTA_BLOB_BYTES].limit = before + 24576;
+	assert_int_equal(offer(&request, 100, 51, XR24), -EINPROGRESS);
+	assert_int_equal(offer(&other, 100, 52, XR24), 0);
+	assert_int_equal(told().strides[0], 448);
+	assert_int_equal(maker.n_asked, 2);
+	destroy_context();
+	assert_int_equal(t.quota.entries[QUOTA_BLOB_BYTES].use, before);
+}
+
 static struct resource *make_blob(
 	struct test_request *request, uint32_t id, uint32_t blob_id, uint64_t size)
 {
@@ -289,6 +309,7 @@ int main(void)
 		TEST(a_question_waits_for_the_maker),
 		TEST(what_cannot_be_made_is_memory),
 		TEST(only_what_can_wait_is_asked),
+		TEST(a_question_is_charged),
 		TEST(each_blob_is_made_anew),
 		TEST(bytes_are_as_many_as_the_blob_has),
 		TEST(a_blob_that_cannot_be_made_is_memory),
