@@ -143,7 +143,9 @@ static void handle_made(struct image_call *call, int error, const struct image *
 {
 	struct image_work *work = container_of(call, struct image_work, call);
 
-	if (error == 0 && is_as_told(work, image)) {
+	/* A GPU's memory may come in larger pieces than the guest's. */
+	if (error == 0 && is_as_told(work, image) &&
+		resource_charge_more(work->resource, image->size - work->resource->size) == 0) {
 		complete(work, image, fd);
 		return;
 	}

@@ -84,6 +84,7 @@ struct resource {
 	uint32_t stride;                  /* RESOURCE_3D: bytes a row, */
 	uint64_t modifier;                /* and DRM's modifier */
 	struct resource_account *account; /* or NULL */
+	uint64_t more_bytes;              /* resource_charge_more */
 
 	uint32_t attached; /* contexts it is attached to */
 	uint64_t serial;   /* never used twice; names it in its UUID */

@@ -103,6 +103,20 @@ static uint64_t *counted_in(struct resource_table *table, enum resource_kind kin
 	return kind == RESOURCE_BLOB_GUEST ? &table->guest_blob_bytes : NULL;
 }
 
+int resource_charge_more(struct resource *resource, uint64_t bytes)
+{
+	struct resource_table *table = resource->table;
+	uint64_t *counted = counted_in(table, resource->kind, resource->given);
+
+	assert(on_host(resource->kind) && !resource->given);
+	if (!range_fits(*counted, bytes, visible_region_size(table->region)) ||
+		!quota_charge(table->quota, QUOTA_BLOB_BYTES, bytes))
+		return -ENOSPC;
+	*counted += bytes;
+	resource->more_bytes += bytes;
+	return 0;
+}
+
 static int create(struct resource_table *table, uint32_t id, enum resource_kind kind, uint64_t size,
 	bool given, struct resource **out)
 {
@@ -192,11 +206,12 @@ static void destroy(struct resource *resource)
 	}
 
 	release(table, resource->kind, resource->size);
+	quota_release(table->quota, QUOTA_BLOB_BYTES, resource->more_bytes);
 	table->count--;
 	table->blobs -= is_blob(resource->kind);
 	uint64_t *bytes = counted_in(table, resource->kind, resource->given);
 	if (bytes)
-		*bytes -= resource->size;
+		*bytes -= resource->size + resource->more_bytes;
 	free(resource);
 }
 

@@ -19,6 +19,9 @@ struct resource_account *resource_account_create(uint64_t max_bytes);
 void resource_account_unref(struct resource_account *account);
 /* Charges @resource's size. 0 or -ENOSPC. */
 int resource_charge(struct resource *resource, struct resource_account *account);
+/* The memory of @resource, on the host, is @bytes larger than its size: charges the machine for
+ * them, too. 0 or -ENOSPC. */
+int resource_charge_more(struct resource *resource, uint64_t bytes);
 
 /* NULL if the guest has no resource of that id. Borrowed. */
 struct resource *resource_find(const struct resource_table *table, uint32_t id);

@@ -226,6 +226,36 @@ static void bytes_are_as_many_as_the_blob_has(void **state)
 	resource_forget(resource);
 }
 
+/* A few bytes can be a large piece of a GPU's memory. */
+static void a_blob_is_charged_for_all_of_its_memory(void **state)
+{
+	const uint64_t use = t.quota.entries[QUOTA_BLOB_BYTES].use;
+	struct test_request request;
+	struct image bytes = picture;
+
+	t.table.quota = &t.quota;
+	bytes.size = 65536;
+	assert_int_equal(offer(&request, 100, 1, DRM_FORMAT_R8), -EINPROGRESS);
+	answer(0, &bytes, fd_memfd("image", bytes.size));
+	assert_int_equal(told().size, 4096);
+	struct resource *resource = make_blob(&request, 10, told().blob_id, 4096);
+	answer(0, &bytes, fd_memfd("image", bytes.size));
+	assert_true(resource->fd_owned);
+	assert_int_equal(t.table.host_blob_bytes, 65536);
+	assert_int_equal(t.quota.entries[QUOTA_BLOB_BYTES].use, use + 65536);
+	/* Beyond what the machine may have it is ordinary memory. */
+	bytes.size = REGION_BYTES;
+	struct resource *other = make_blob(&request, 11, told().blob_id, 4096);
+	answer(0, &bytes, fd_memfd("image", bytes.size));
+	assert_int_equal(request.response, VIRTIO_GPU_RESP_OK_NODATA);
+	assert_false(other->fd_owned);
+	resource_forget(resource);
+	resource_forget(other);
+	assert_int_equal(t.table.host_blob_bytes, 0);
+	assert_int_equal(t.quota.entries[QUOTA_BLOB_BYTES].use, use);
+	t.table.quota = NULL; /* what is left was not charged */
+}
+
 static void a_blob_that_cannot_be_made_is_memory(void **state)
 {
 	uint32_t blob_id = ask_picture();
@@ -312,6 +342,7 @@ int main(void)
 		TEST(a_question_is_charged),
 		TEST(each_blob_is_made_anew),
 		TEST(bytes_are_as_many_as_the_blob_has),
+		TEST(a_blob_is_charged_for_all_of_its_memory),
 		TEST(a_blob_that_cannot_be_made_is_memory),
 		TEST(a_context_that_ends_waits_for_nothing),
 		TEST(an_answer_needs_its_ring),
