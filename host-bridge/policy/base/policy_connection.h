@@ -94,6 +94,7 @@ struct policy_imports {
 	struct policy_import_format {
 		uint32_t code; /* DRM's; linear ones are imported */
 		uint8_t state;
+		uint32_t width, height, stride; /* what is no larger was imported */
 	} formats[POLICY_IMPORT_FORMATS];
 	uint32_t n_formats;
 	/* While the compositor tries one: what comes from the guest waits. */

@@ -7,7 +7,9 @@
  *
  * Whether the compositor's GPU takes buffers of ours only its import shows, and a create_immed that
  * fails can end the connection. So the first of a format is tried with create, and the guest's next
- * messages wait for the answer. Where it fails, buffers of the format stay what they are.
+ * messages wait for the answer. Where it fails, buffers of the format stay what they are. GPUs have
+ * bounds for sizes, too: a buffer that is larger than all before is tried likewise, and where that
+ * fails it alone stays what it is.
  */
 #include "host-bridge/policy/buffers/policy_buffers.h"
 
@@ -163,6 +165,31 @@ static bool try_format(struct relay_message *message, struct shm_buffer *buffer,
 	return true;
 }
 
+/* Whether a buffer at least as large as @buffer was imported. */
+static bool was_imported(const struct policy_import_format *known, const struct shm_buffer *buffer)
+{
+	return known->state == WORKS && (uint32_t)buffer->width <= known->width &&
+		(uint32_t)buffer->height <= known->height &&
+		(uint32_t)buffer->stride <= known->stride;
+}
+
+/* What the compositor's answer about @buffer (NULL: it is gone) says of the format. */
+static void learn(
+	struct policy_import_format *known, const struct shm_buffer *buffer, bool imported)
+{
+	if (!imported) {
+		if (known->state != WORKS)
+			known->state = FAILS;
+		return;
+	}
+	known->state = WORKS;
+	if (!buffer)
+		return;
+	known->width = (uint32_t)max_u64(known->width, (uint64_t)buffer->width);
+	known->height = (uint32_t)max_u64(known->height, (uint64_t)buffer->height);
+	known->stride = (uint32_t)max_u64(known->stride, (uint64_t)buffer->stride);
+}
+
 bool policy_import(struct relay_message *message, struct shm_buffer *buffer, uint32_t format)
 {
 	struct policy_imports *imports = imports_of(message->relay);
@@ -171,13 +198,16 @@ bool policy_import(struct relay_message *message, struct shm_buffer *buffer, uin
 
 	if (!imports->dmabuf.object || !known || !is_dmabuf(blob) ||
 		buffer->stride % CROSS_DOMAIN_DMABUF_STRIDE != 0 ||
+		buffer->offset % CROSS_DOMAIN_DMABUF_STRIDE != 0 ||
 		!range_fits(blob->fd_offset, (uint64_t)buffer->offset, UINT32_MAX))
 		return false;
-	if (known->state == WORKS)
+	if (was_imported(known, buffer))
 		return make_dmabuf(message->relay, message->args[0].object, buffer, format);
-	if (known->state != OFFERED || !try_format(message, buffer, format))
+	if ((known->state != OFFERED && known->state != WORKS) ||
+		!try_format(message, buffer, format))
 		return false;
-	known->state = TRIED;
+	if (known->state == OFFERED)
+		known->state = TRIED;
 	return true;
 }
 
@@ -191,7 +221,7 @@ bool policy_import_answered(struct relay_message *message, struct relay_object *
 		return false;
 	struct policy_import_format *known = find_format(imports, imports->format);
 	struct relay_object *object = imports->buffer.object, *pool = imports->pool.object;
-	known->state = made ? WORKS : FAILS;
+	learn(known, object ? object->data : NULL, made);
 	log_debug("%s: the compositor %s buffers of the GPU, format 0x%08x", connection->name,
 		made ? "imports" : "does not import", imports->format);
 	if (made)

@@ -214,6 +214,56 @@ static void what_no_gpu_reads_stays_what_it_is(void **state)
 	assert_false(world.connection.imports.waiting);
 }
 
+/* Nor do GPUs read from anywhere. */
+static void a_buffer_that_begins_at_an_odd_place_stays_what_it_is(void **state)
+{
+	struct made made = make_buffer(&t.gpu, 256, WL_SHM_FORMAT_XRGB8888);
+	answer_trial(take_trial());
+	take_immed();
+	request("wl_shm_pool", "create_buffer", made.pool.down,
+		ARGS({.id = world.next_id++}, {.i = 64}, {.i = 64}, {.i = 50}, {.i = 256},
+			{.u = WL_SHM_FORMAT_XRGB8888}));
+	captured_take(&world.sent[RELAY_UP], RELAY_DOWN, "wl_shm_pool", "create_buffer",
+		made.pool.up, args);
+	assert_int_equal(args[1].i, 64);
+	assert_int_equal(world.sent[RELAY_UP].size, 0);
+}
+
+/* The guest's request for a buffer of @width x 50; the params of its trial. */
+static uint32_t try_wide(const struct made *made, int32_t width)
+{
+	request("wl_shm_pool", "create_buffer", made->pool.down,
+		ARGS({.id = world.next_id++}, {.i = 512}, {.i = width}, {.i = 50}, {.i = 512},
+			{.u = WL_SHM_FORMAT_XRGB8888}));
+	uint32_t params = take_params(512);
+	captured_take(&world.sent[RELAY_UP], RELAY_DOWN, PARAMS, "create", params, args);
+	assert_int_equal(args[0].i, width);
+	assert_true(world.connection.imports.waiting);
+	return params;
+}
+
+static void what_is_larger_than_all_before_is_tried(void **state)
+{
+	struct made made = make_buffer(&t.gpu, 256, WL_SHM_FORMAT_XRGB8888);
+	answer_trial(take_trial());
+	take_immed();
+	uint32_t params = try_wide(&made, 128);
+	event(PARAMS, "failed", params, NULL);
+	captured_take(&world.sent[RELAY_UP], RELAY_DOWN, PARAMS, "destroy", params, args);
+	captured_take(&world.sent[RELAY_UP], RELAY_DOWN, "wl_shm_pool", "create_buffer",
+		made.pool.up, args);
+	assert_int_equal(args[2].i, 128);
+	assert_false(world.connection.imports.waiting);
+	/* Others still work, and larger ones are tried again. */
+	make_buffer(&t.gpu, 256, WL_SHM_FORMAT_XRGB8888);
+	take_immed();
+	answer_trial(try_wide(&made, 127));
+	params = take_params(512);
+	captured_take(&world.sent[RELAY_UP], RELAY_DOWN, PARAMS, "create_immed", params, args);
+	captured_take(&world.sent[RELAY_UP], RELAY_DOWN, PARAMS, "destroy", params, args);
+	assert_int_equal(world.sent[RELAY_UP].size, 0);
+}
+
 /* The machine has reached its limit: what was tried is shown as it is. */
 static void a_limit_costs_the_import_alone(void **state)
 {
@@ -235,7 +285,7 @@ static void an_icon_is_of_wl_shm(void **state)
 	uint32_t icon = world.next_id++, picture = world.next_id++;
 	request("xdg_toplevel_icon_manager_v1", "create_icon", manager.down, ARGS({.id = icon}));
 	request("wl_shm_pool", "create_buffer", made.pool.down,
-		ARGS({.id = picture}, {.i = 512}, {.i = 64}, {.i = 64}, {.i = 256},
+		ARGS({.id = picture}, {.i = 512}, {.i = 50}, {.i = 50}, {.i = 256},
 			{.u = WL_SHM_FORMAT_XRGB8888}));
 	request("wl_shm_pool", "destroy", made.pool.down, NULL);
 	captured_clear(&world.sent[RELAY_UP]);
@@ -243,15 +293,15 @@ static void an_icon_is_of_wl_shm(void **state)
 	request("xdg_toplevel_icon_v1", "add_buffer", icon, ARGS({.id = picture}, {.i = 2}));
 	take_up("wl_registry", "bind");
 	take_up("wl_shm", "create_pool");
-	assert_int_equal(args[2].i, 512 + 64 * 256);
+	assert_int_equal(args[2].i, 512 + 50 * 256);
 	uint32_t pool = args[0].id;
 	wire_handle_finish(&args[1].handle);
 	captured_take(
 		&world.sent[RELAY_UP], RELAY_DOWN, "wl_shm_pool", "create_buffer", pool, args);
 	uint32_t twin = args[0].id;
 	assert_int_equal(args[1].i, 512);
-	assert_int_equal(args[2].i, 64);
-	assert_int_equal(args[3].i, 64);
+	assert_int_equal(args[2].i, 50);
+	assert_int_equal(args[3].i, 50);
 	assert_int_equal(args[4].i, 256);
 	assert_int_equal(args[5].u, WL_SHM_FORMAT_XRGB8888);
 	captured_take(&world.sent[RELAY_UP], RELAY_DOWN, "wl_shm_pool", "destroy", pool, args);
@@ -299,6 +349,8 @@ int main(void)
 		TEST(the_first_is_tried_and_the_others_are_imported),
 		TEST(where_the_import_fails_they_stay_what_they_are),
 		TEST(what_no_gpu_reads_stays_what_it_is),
+		TEST(a_buffer_that_begins_at_an_odd_place_stays_what_it_is),
+		TEST(what_is_larger_than_all_before_is_tried),
 		TEST(a_limit_costs_the_import_alone),
 		TEST(an_icon_is_of_wl_shm),
 		TEST(a_guest_that_goes_leaves_nothing),
