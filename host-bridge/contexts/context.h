@@ -74,7 +74,8 @@ struct context_ops {
 	/*
 	 * Instead of create_blob, where another process allocates the memory: the same for
 	 * @resource, which is in the table and pending. 0: the context calls resource_settle and
-	 * completes @request later. -errno: refused.
+	 * completes @request later. -errno: refused. It charges the machine for the fd that
+	 * @resource gets.
 	 */
 	int (*make_blob)(struct context *context, struct resource *resource, uint64_t blob_id,
 		uint64_t size, uint32_t flags, struct request *request);

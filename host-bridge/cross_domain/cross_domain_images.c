@@ -118,10 +118,12 @@ static void complete(struct image_work *work, const struct image *image, int fd)
 {
 	struct resource *resource = work->resource;
 
-	if (image)
+	if (image) {
 		resource_settle(resource, fd, image->fd_offset, image->fd_type, image->map_info);
-	else
+	} else {
+		resource_release_fds(resource);
 		resource_set_pending(resource, false);
+	}
 	context_wake(&work->context->base); /* commands that wait for the blob go on */
 	request_complete(work->request, VIRTIO_GPU_RESP_OK_NODATA);
 	resource_unref(resource);
@@ -179,7 +181,9 @@ int cross_domain_make_blob(struct context *base, struct resource *resource, uint
 	work->is_bytes = image_is_bytes(&wanted);
 	work->resource = resource_ref(resource);
 	work->request = request;
-	err = maker_of(context)->make(maker_of(context), &wanted, &work->call);
+	err = resource_charge_fds(resource);
+	if (err == 0)
+		err = maker_of(context)->make(maker_of(context), &wanted, &work->call);
 	if (err < 0)
 		complete(work, NULL, -1);
 	return 0;

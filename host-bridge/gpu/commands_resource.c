@@ -280,10 +280,8 @@ static uint32_t make_host_blob(struct command *command, struct context *context)
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 	}
 	resource_set_pending(resource, true);
-	err = resource_charge_fds(resource);
-	if (err == 0)
-		err = context->ops->make_blob(
-			context, resource, in->blob_id, in->size, in->blob_flags, request);
+	err = context->ops->make_blob(
+		context, resource, in->blob_id, in->size, in->blob_flags, request);
 	if (err == 0)
 		return COMMAND_KEPT;
 	resource_set_pending(resource, false);

@@ -213,7 +213,9 @@ static int handle_make_blob(struct context *base, struct resource *resource, uin
 
 	if (context->lost)
 		return -EIO;
-	int err = resource_charge(resource, context->account);
+	int err = resource_charge_fds(resource);
+	if (err == 0)
+		err = resource_charge(resource, context->account);
 	if (err < 0)
 		return err;
 	struct renderer_work *work = renderer_work_create(context, request, handle_blob_done);

@@ -37,6 +37,13 @@ int resource_charge_fds(struct resource *resource)
 	return 0;
 }
 
+void resource_release_fds(struct resource *resource)
+{
+	if (resource->charged_fds)
+		quota_release(resource->table->quota, QUOTA_FDS, RESOURCE_FDS);
+	resource->charged_fds = false;
+}
+
 void resource_settle(
 	struct resource *resource, int fd, uint64_t fd_offset, uint32_t fd_type, uint32_t map_info)
 {

@@ -131,6 +131,8 @@ void resource_set_pending(struct resource *resource, bool pending);
  * under way to the frontend or a worker now and then. 0 or -ENOSPC, with a log line.
  */
 int resource_charge_fds(struct resource *resource);
+/* It has none after all. */
+void resource_release_fds(struct resource *resource);
 /* A pending resource gets its memory, and is pending no more; takes @fd. */
 void resource_settle(
 	struct resource *resource, int fd, uint64_t fd_offset, uint32_t fd_type, uint32_t map_info);

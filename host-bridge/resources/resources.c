@@ -194,8 +194,7 @@ static void destroy(struct resource *resource)
 	resource_release_slot(resource);
 	if (resource->fd_owned)
 		fd_close(&resource->fd);
-	if (resource->charged_fds)
-		quota_release(table->quota, QUOTA_FDS, RESOURCE_FDS);
+	resource_release_fds(resource);
 	if (resource->given)
 		quota_release(table->quota, QUOTA_SHARED_FILES, 1);
 	free(resource->contents);

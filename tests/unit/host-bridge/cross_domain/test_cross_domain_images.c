@@ -284,6 +284,28 @@ static void a_blob_that_cannot_be_made_is_memory(void **state)
 	resource_forget(resource);
 }
 
+/* A file descriptor is charged only for as long as there may be one, and none is no end. */
+static void a_blob_without_a_descriptor_is_memory(void **state)
+{
+	uint64_t *use = &t.quota.entries[QUOTA_FDS].use, before = *use;
+	uint32_t blob_id = ask_picture();
+	struct test_request request;
+
+	t.table.quota = &t.quota;
+	struct resource *resource = make_blob(&request, 10, blob_id, picture.size);
+	assert_int_equal(*use, before + RESOURCE_FDS);
+	answer(-ENOMEM, NULL, -1);
+	assert_int_equal(*use, before);
+	resource_forget(resource);
+	t.quota.entries[QUOTA_FDS].limit = before;
+	resource = make_blob(&request, 10, blob_id, picture.size);
+	assert_null(maker.call);
+	assert_int_equal(request.response, VIRTIO_GPU_RESP_OK_NODATA);
+	assert_false(resource->fd_owned);
+	resource_forget(resource);
+	t.table.quota = NULL; /* what is left was not charged */
+}
+
 static void a_context_that_ends_waits_for_nothing(void **state)
 {
 	struct test_request question, request;
@@ -344,6 +366,7 @@ int main(void)
 		TEST(bytes_are_as_many_as_the_blob_has),
 		TEST(a_blob_is_charged_for_all_of_its_memory),
 		TEST(a_blob_that_cannot_be_made_is_memory),
+		TEST(a_blob_without_a_descriptor_is_memory),
 		TEST(a_context_that_ends_waits_for_nothing),
 		TEST(an_answer_needs_its_ring),
 		TEST(the_capset_says_that_there_are_dmabufs),
