@@ -259,6 +259,19 @@ static bool has_event(const struct cross_domain_context *context)
 		(context->ended && !context->end_told);
 }
 
+/* What has come goes to the POLLs that are there; at least to one, then as far as the turn allows.
+ */
+static void deliver(struct cross_domain_context *context)
+{
+	while (context->channel_ring && !wl_list_empty(&context->polls) &&
+		deliver_events(context)) {
+		if (turn_is_over(context->base.host)) {
+			context_wake(&context->base);
+			break;
+		}
+	}
+}
+
 void cross_domain_service(struct context *base)
 {
 	struct cross_domain_context *context = cross_domain_from(base);
@@ -268,8 +281,7 @@ void cross_domain_service(struct context *base)
 	else if (context->compositor)
 		cross_domain_flush_sends(context);
 
-	while (context->channel_ring && !wl_list_empty(&context->polls) && deliver_events(context))
-		;
+	deliver(context);
 	cross_domain_update_quota(context); /* the guest has taken some of it */
 	if (context->end_told) {
 		compositor_destroy(context->compositor);

@@ -41,7 +41,7 @@ static struct {
 	struct context_host host;
 	struct cross_domain_kind kind;
 	struct context *context;
-	bool awake;
+	bool awake, turn_over;
 } t;
 
 /* --- the device --- */
@@ -62,6 +62,11 @@ void request_complete(struct request *request, uint32_t response)
 void context_wake(struct context *context)
 {
 	t.awake = true;
+}
+
+bool turn_is_over(const struct context_host *host)
+{
+	return t.turn_over;
 }
 
 void context_set_starved(struct context *context, bool starved)

@@ -161,6 +161,32 @@ static void what_does_not_fit_waits_for_the_next_poll(void **state)
 	assert_int_equal(t.quota.entries[QUOTA_QUEUED_BYTES].use, 0);
 }
 
+/* Many POLLs are no reason to let others wait. */
+static void a_turn_that_is_over_has_one_run(void **state)
+{
+	static const uint8_t bytes[50000];
+	struct test_request polls[2];
+	open_long_channel();
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(to_guest(bytes, sizeof(bytes), NULL, 0), 0);
+		assert_int_equal(poll_run(&polls[i], (uint32_t)i * SLOT_PAGES, SLOT_PAGES), 0);
+	}
+	t.turn_over = true;
+	t.awake = false;
+	t.context->ops->service(t.context);
+	assert_int_equal(polls[0].response, VIRTIO_GPU_RESP_OK_NODATA);
+	assert_int_equal(polls[1].response, 0);
+	assert_true(t.awake);
+	t.turn_over = false;
+	assert_int_equal(poll_run(&polls[0], 0, SLOT_PAGES), 0);
+	assert_int_equal(to_guest(bytes, sizeof(bytes), NULL, 0), 0);
+	t.awake = false;
+	t.context->ops->service(t.context);
+	assert_int_equal(polls[0].response, VIRTIO_GPU_RESP_OK_NODATA);
+	assert_int_equal(polls[1].response, VIRTIO_GPU_RESP_OK_NODATA);
+	assert_false(t.awake);
+}
+
 /* Each WRITE_PIPE has a RECEIVE of its own in the run. */
 static void identifiers_keep_their_places(void **state)
 {
@@ -278,6 +304,7 @@ int main(void)
 		TEST(a_burst_takes_one_poll),
 		TEST(runs_go_where_the_polls_say_in_their_order),
 		TEST(what_does_not_fit_waits_for_the_next_poll),
+		TEST(a_turn_that_is_over_has_one_run),
 		TEST(identifiers_keep_their_places),
 		TEST(bytes_of_pipes_come_by_the_slot_and_events_are_not_behind_them),
 		TEST(the_end_is_the_last_event_of_a_run),
