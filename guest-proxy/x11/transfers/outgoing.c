@@ -305,6 +305,9 @@ bool outgoing_notified(struct session *session, const xcb_selection_notify_event
 	struct outgoing *outgoing = find(session, event->requestor);
 	if (!outgoing)
 		return false;
+	/* There is one answer to a question; any client can send more. */
+	if (!outgoing->asked || outgoing->answered)
+		return true;
 	if (event->property == XCB_NONE) {
 		destroy(outgoing);
 	} else {

@@ -25,7 +25,7 @@
 static struct {
 	const char *text; /* in the property that is asked for */
 	xcb_atom_t type;
-	unsigned asked, windows;
+	unsigned asked, fetched, windows;
 	uint32_t owner_mask; /* of events */
 } x;
 
@@ -66,6 +66,7 @@ xcb_void_cookie_t xcb_convert_selection(xcb_connection_t *c, xcb_window_t window
 xcb_get_property_cookie_t xcb_get_property(xcb_connection_t *c, uint8_t delete, xcb_window_t window,
 	xcb_atom_t property, xcb_atom_t type, uint32_t offset, uint32_t length)
 {
+	x.fetched++;
 	return (xcb_get_property_cookie_t){.sequence = 1};
 }
 
@@ -251,6 +252,31 @@ static void what_nobody_was_asked_for_can_be_refused(void **state)
 	session_end(&session, reader);
 }
 
+/* Any X client can send an event: with each the property would be read once more, and what waits
+ * for the pipe would be forgotten. */
+static void answers_that_nobody_waits_for_change_nothing(void **state)
+{
+	xcb_selection_notify_event_t event = {
+		.requestor = WINDOW, .selection = SELECTION, .property = 1};
+	struct session session;
+	int reader = session_setup(&session, "size", INCR_ATOM);
+	assert_true(outgoing_notified(&session, &event));
+	assert_int_equal(x.fetched, 0);
+	answer(&session);
+	replies_poll(&session.replies);
+	write_piece(&session, "text");
+	assert_int_equal(x.fetched, 2);
+	assert_true(outgoing_notified(&session, &event));
+	event.property = XCB_NONE;
+	assert_true(outgoing_notified(&session, &event));
+	assert_int_equal(x.fetched, 2);
+	write_piece(&session, "");
+	for (int i = 0; i < 3; i++)
+		wl_event_loop_dispatch(session.loop, 0);
+	check_pipe(reader, "text");
+	session_end(&session, reader);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +286,7 @@ int main(void)
 		cmocka_unit_test(of_an_owner_that_dies_in_the_middle_nothing_arrives),
 		cmocka_unit_test(an_owner_that_goes_without_an_answer_ends_the_paste),
 		cmocka_unit_test(what_nobody_was_asked_for_can_be_refused),
+		cmocka_unit_test(answers_that_nobody_waits_for_change_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
