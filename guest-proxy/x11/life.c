@@ -50,7 +50,7 @@ static struct life *life_of(struct session *session)
 static const struct {
 	const char *interface;
 	uint32_t version;
-	size_t object; /* in struct session */
+	size_t ref; /* in struct session */
 } own_globals[] = {
 	{"xdg_wm_base", 5, offsetof(struct session, wm_base)},
 	{"zxdg_decoration_manager_v1", 1, offsetof(struct session, decorations)},
@@ -67,16 +67,17 @@ static void bind_own(struct session *session, const struct relay_message *messag
 {
 	const char *name = message->args[1].s;
 	for (size_t i = 0; i < ARRAY_LENGTH(own_globals); i++) {
-		struct relay_object **object =
-			(struct relay_object **)(void *)((char *)session + own_globals[i].object);
-		if (*object || strcmp(name, own_globals[i].interface) != 0)
+		struct relay_ref *ref =
+			(struct relay_ref *)(void *)((char *)session + own_globals[i].ref);
+		if (ref->object || strcmp(name, own_globals[i].interface) != 0)
 			continue;
 		uint32_t version = (uint32_t)min_u64(own_globals[i].version, message->args[2].u);
-		*object = relay_object_create(session->relay, interface_find(name), version);
-		if (*object)
+		relay_ref_set(
+			ref, relay_object_create(session->relay, interface_find(name), version));
+		if (ref->object)
 			session_send(session, message->object, "bind",
 				(union wire_arg[]){message->args[0], {.s = name}, {.u = version},
-					{.object = *object}});
+					{.object = ref->object}});
 	}
 }
 

@@ -97,11 +97,11 @@ struct session {
 	const char *over; /* why it ends; NULL while it runs */
 	struct session_counters counters;
 
-	/* Known UP only; NULL: the compositor does not have it. */
-	struct relay_object *wm_base, *decorations, *viewporter, *activation;
-	struct relay_object *shm, *icons, *dialogs;
+	/* Known UP only; none: the compositor does not have it. */
+	struct relay_ref wm_base, decorations, viewporter, activation;
+	struct relay_ref shm, icons, dialogs;
 	struct relay_object *icon_sync; /* wl_callback; only compared */
-	struct relay_object *data_manager, *primary_manager;
+	struct relay_ref data_manager, primary_manager;
 	struct wl_list surfaces;    /* surface::link */
 	struct wl_list outputs;     /* output::link */
 	uint32_t scale;             /* of X, in 120ths */

@@ -8,10 +8,12 @@
 static struct relay_object *make_up(struct viewport *viewport)
 {
 	struct session *session = viewport->session;
-	if (!viewport->up && session->viewporter)
-		viewport->up = session_make(session, "wp_viewport", session->viewporter,
-			"get_viewport", (union wire_arg[]){{0}, {.object = viewport->surface}}, 0);
-	return viewport->up;
+	if (!viewport->up.object)
+		relay_ref_set(&viewport->up,
+			session_make(session, "wp_viewport", session->viewporter.object,
+				"get_viewport",
+				(union wire_arg[]){{0}, {.object = viewport->surface}}, 0));
+	return viewport->up.object;
 }
 
 static void set_destination(struct viewport *viewport, int32_t width, int32_t height)
@@ -46,11 +48,11 @@ void viewport_update(struct viewport *viewport, int32_t buffer_width, int32_t bu
 
 void viewport_finish(struct viewport *viewport)
 {
-	if (viewport->up)
-		session_send(viewport->session, viewport->up, "destroy", NULL);
+	session_send(viewport->session, viewport->up.object, "destroy", NULL);
+	relay_ref_set(&viewport->up, NULL);
 	if (viewport->down)
 		viewport->down->data = NULL;
-	viewport->up = viewport->down = NULL;
+	viewport->down = NULL;
 	viewport->shown_width = viewport->shown_height = 0;
 }
 
@@ -96,9 +98,8 @@ static enum relay_verdict handle_destroy(struct relay_message *message)
 	const union wire_arg none = {.f = wl_fixed_from_int(-1)};
 	if (!viewport)
 		return RELAY_SWALLOW;
-	if (viewport->up)
-		session_send(viewport->session, viewport->up, "set_source",
-			(union wire_arg[]){none, none, none, none});
+	session_send(viewport->session, viewport->up.object, "set_source",
+		(union wire_arg[]){none, none, none, none});
 	viewport->down_width = viewport->down_height = 0;
 	return RELAY_SWALLOW;
 }

@@ -8,7 +8,7 @@
 struct viewport {
 	struct session *session;
 	struct relay_object *surface;      /* the wl_surface */
-	struct relay_object *up;           /* ours; NULL: none was needed yet */
+	struct relay_ref up;               /* ours; none was needed yet where it is empty */
 	struct relay_object *down;         /* Xwayland's own; NULL: none */
 	int32_t down_width, down_height;   /* the destination that Xwayland set, in X pixels */
 	int32_t shown_width, shown_height; /* the one that UP has, logical */

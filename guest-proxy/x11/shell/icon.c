@@ -35,7 +35,7 @@ static int make_file(const struct icon_picture *icon)
 /* Takes @fd. The buffer outlives its pool; NULL: memory is short. */
 static struct relay_object *make_buffer(struct session *session, int fd, int32_t size)
 {
-	struct relay_object *pool = session_make(session, "wl_shm_pool", session->shm,
+	struct relay_object *pool = session_make(session, "wl_shm_pool", session->shm.object,
 		"create_pool",
 		(union wire_arg[]){{0}, {.handle = wire_handle_fd(fd)}, {.i = size * size * 4}}, 0);
 	if (!pool) {
@@ -54,7 +54,7 @@ static struct relay_object *make_buffer(struct session *session, int fd, int32_t
 static void set_icon(struct surface *surface, struct relay_object *icon)
 {
 	struct session *session = surface->session;
-	session_send(session, session->icons, "set_icon",
+	session_send(session, session->icons.object, "set_icon",
 		(union wire_arg[]){{.object = surface->toplevel.object}, {.object = icon}});
 	surface->has_icon = icon != NULL;
 }
@@ -66,8 +66,8 @@ static void send_picture(struct surface *surface, const struct icon_picture *pic
 	struct relay_object *buffer = fd >= 0 ? make_buffer(session, fd, picture->size) : NULL;
 	if (!buffer)
 		return;
-	struct relay_object *icon = session_make(session, "xdg_toplevel_icon_v1", session->icons,
-		"create_icon", (union wire_arg[]){{0}}, 0);
+	struct relay_object *icon = session_make(session, "xdg_toplevel_icon_v1",
+		session->icons.object, "create_icon", (union wire_arg[]){{0}}, 0);
 	if (icon) {
 		session_send(session, icon, "add_buffer",
 			(union wire_arg[]){{.object = buffer}, {.i = 1}});
@@ -144,7 +144,7 @@ static enum relay_verdict handle_done(struct relay_message *message)
 void icon_load(struct surface *surface)
 {
 	struct session *session = surface->session;
-	if (!session->icons || !session->shm || !session->x)
+	if (!session->icons.object || !session->shm.object || !session->x)
 		return;
 	surface->icon_wanted = true;
 	ask_next(session);

@@ -65,8 +65,8 @@ static struct relay_object *make_positioner(struct surface *surface, const struc
 	struct session *session = surface->session;
 	const struct box *box = &surface->window->box;
 	uint32_t scale = session->scale;
-	struct relay_object *positioner = session_make(session, "xdg_positioner", session->wm_base,
-		"create_positioner", (union wire_arg[]){{0}}, 0);
+	struct relay_object *positioner = session_make(session, "xdg_positioner",
+		session->wm_base.object, "create_positioner", (union wire_arg[]){{0}}, 0);
 	if (!positioner)
 		return NULL;
 	int32_t width = scale_to_wayland(scale, box->width);

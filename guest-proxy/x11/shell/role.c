@@ -20,13 +20,13 @@ void role_try(struct surface *surface)
 	struct window *window = surface->window;
 	/* An icon of what is dragged gets its role from the drag. */
 	if (!window || !window->known || surface->xdg.object || surface->icon ||
-		!session->wm_base || window_is_drag_icon(session, window))
+		!session->wm_base.object || window_is_drag_icon(session, window))
 		return;
 	/* Helpers of toolkits, which lie beside the screen: the compositor would dismiss them. */
 	if (window->override_redirect && !outputs_show(session, &window->box))
 		return;
 	relay_ref_set(&surface->xdg,
-		session_make(session, "xdg_surface", session->wm_base, "get_xdg_surface",
+		session_make(session, "xdg_surface", session->wm_base.object, "get_xdg_surface",
 			(union wire_arg[]){{0}, {.object = surface->object}}, 0));
 	if (!surface->xdg.object)
 		return;
@@ -149,7 +149,7 @@ static enum relay_verdict handle_configure(struct relay_message *message)
 static enum relay_verdict handle_ping(struct relay_message *message)
 {
 	struct session *session = relay_data(message->relay);
-	if (message->object != session->wm_base)
+	if (message->object != session->wm_base.object)
 		return RELAY_FORWARD;
 	session_send(session, message->object, "pong", message->args);
 	return RELAY_SWALLOW;

@@ -79,12 +79,12 @@ static void send_decoration(struct surface *surface)
 	const struct edges *frame = &window->hints.frame;
 	bool own = window->hints.undecorated || window->override_redirect || frame->left ||
 		frame->top || frame->right || frame->bottom;
-	if (!session->decorations)
+	if (!session->decorations.object)
 		return;
 	if (!surface->decoration.object)
 		relay_ref_set(&surface->decoration,
-			session_make(session, "zxdg_toplevel_decoration_v1", session->decorations,
-				"get_toplevel_decoration",
+			session_make(session, "zxdg_toplevel_decoration_v1",
+				session->decorations.object, "get_toplevel_decoration",
 				(union wire_arg[]){{0}, {.object = surface->toplevel.object}}, 0));
 	if (surface->decoration.object)
 		session_send(session, surface->decoration.object, "set_mode",
@@ -124,11 +124,12 @@ static void send_modal(struct surface *surface)
 	struct session *session = surface->session;
 	bool modal = atom_list_has(
 		&surface->window->hints.states, SESSION_ATOM(session, _NET_WM_STATE_MODAL));
-	if (!session->dialogs || (!modal && !surface->dialog.object))
+	if (!session->dialogs.object || (!modal && !surface->dialog.object))
 		return;
 	if (!surface->dialog.object)
 		relay_ref_set(&surface->dialog,
-			session_make(session, "xdg_dialog_v1", session->dialogs, "get_xdg_dialog",
+			session_make(session, "xdg_dialog_v1", session->dialogs.object,
+				"get_xdg_dialog",
 				(union wire_arg[]){{0}, {.object = surface->toplevel.object}}, 0));
 	if (surface->dialog.object)
 		session_send(

@@ -200,10 +200,10 @@ void selection_name_drag(struct session *session, const xcb_atom_t *atoms, size_
 struct relay_object *selection_drag_source(struct session *session)
 {
 	struct selection *selection = &session->selections->items[SELECTION_DRAG];
-	if (!session->data_manager)
+	if (!session->data_manager.object)
 		return NULL;
 	return make_source(
-		selection, "wl_data_source", "create_data_source", session->data_manager);
+		selection, "wl_data_source", "create_data_source", session->data_manager.object);
 }
 
 void selection_drop_drag_source(struct session *session)

@@ -14,8 +14,8 @@ struct selection *selection_find(struct session *session, xcb_atom_t atom)
 struct relay_object *selection_manager(const struct selection *selection)
 {
 	const char *session = (const char *)selection->session;
-	return *(
-		struct relay_object *const *)(const void *)(session + selection->protocol->manager);
+	return ((const struct relay_ref *)(const void *)(session + selection->protocol->manager))
+		->object;
 }
 
 xcb_atom_t selection_atom(const struct selection *selection)

@@ -101,10 +101,10 @@ void focus_ask_attention(struct surface *surface)
 	const struct focus *focus = &session->focus;
 	struct surface *own =
 		surface_root(focus->has_keyboard ? focus->keyboard : focus->activated);
-	if (!session->activation || !surface->toplevel.object || surface->token.object)
+	if (!session->activation.object || !surface->toplevel.object || surface->token.object)
 		return;
 	struct relay_object *token = session_make(session, "xdg_activation_token_v1",
-		session->activation, "get_activation_token", (union wire_arg[]){{0}}, 0);
+		session->activation.object, "get_activation_token", (union wire_arg[]){{0}}, 0);
 	if (!token)
 		return;
 	/* A client with the focus may pass it on; the input shows that the user did something. */
@@ -125,7 +125,7 @@ static enum relay_verdict handle_token(struct relay_message *message)
 	struct session *session = relay_data(message->relay);
 	struct surface *surface = surface_of(message->object);
 	if (surface && surface->toplevel.object)
-		session_send(session, session->activation, "activate",
+		session_send(session, session->activation.object, "activate",
 			(union wire_arg[]){message->args[0], {.object = surface->object}});
 	if (surface)
 		relay_ref_set(&surface->token, NULL);

@@ -125,9 +125,9 @@ static void set_up(struct world *world)
 	assert_non_null(session->relay);
 	relay_push(session->relay, RELAY_DOWN, (const uint8_t *)get_registry, sizeof(get_registry),
 		NULL, 0);
-	session->shm = bind(session, "wl_shm");
-	session->icons = bind(session, "xdg_toplevel_icon_manager_v1");
-	session->dialogs = bind(session, "xdg_wm_dialog_v1");
+	relay_ref_set(&session->shm, bind(session, "wl_shm"));
+	relay_ref_set(&session->icons, bind(session, "xdg_toplevel_icon_manager_v1"));
+	relay_ref_set(&session->dialogs, bind(session, "xdg_wm_dialog_v1"));
 	make_surface(world);
 	session->x = (xcb_connection_t *)&x;
 	session->replies.x = session->x;
@@ -227,23 +227,46 @@ static void a_modal_dialog_is_one_while_it_says_so(void **state)
 	tear_down(&world);
 }
 
+static void forget(struct world *world, const struct relay_ref *ref)
+{
+	assert_non_null(ref->object);
+	const uint32_t delete_id[] = {1, 12 << 16 | 1, ref->object->id[RELAY_UP]};
+	relay_push(world->session.relay, RELAY_UP, (const uint8_t *)delete_id, sizeof(delete_id),
+		NULL, 0);
+	assert_null(ref->object);
+}
+
 /* A compositor may say that it has forgotten an object that nobody has destroyed. */
 static void objects_that_the_compositor_forgets_are_not_used(void **state)
 {
 	struct world world;
 	set_up(&world);
 	toplevel_create(&world.surface);
-	assert_non_null(world.surface.toplevel.object);
-	const uint32_t delete_id[] = {1, 12 << 16 | 1, world.surface.toplevel.object->id[RELAY_UP]};
-	relay_push(world.session.relay, RELAY_UP, (const uint8_t *)delete_id, sizeof(delete_id),
-		NULL, 0);
-	assert_null(world.surface.toplevel.object);
+	forget(&world, &world.surface.toplevel);
 	world.log[0] = '\0';
 	atom_list_set(&world.window->hints.states, MODAL, true);
 	toplevel_hint_changed(&world.surface, WINDOW_SIZE);
 	toplevel_hint_changed(&world.surface, WINDOW_STATES);
 	icon_load(&world.surface);
 	assert_string_equal(world.log, "");
+	tear_down(&world);
+}
+
+static void globals_that_the_compositor_forgets_are_not_used(void **state)
+{
+	struct world world;
+	set_up(&world);
+	toplevel_create(&world.surface);
+	forget(&world, &world.session.shm);
+	forget(&world, &world.session.icons);
+	forget(&world, &world.session.dialogs);
+	x.icon[0] = x.icon[1] = SIZE;
+	atom_list_set(&world.window->hints.states, MODAL, true);
+	world.log[0] = '\0';
+	toplevel_hint_changed(&world.surface, WINDOW_STATES);
+	replies_poll(&world.session.replies); /* an icon was asked for */
+	icon_load(&world.surface);
+	assert_string_equal(world.log, "wl_display.sync ");
 	tear_down(&world);
 }
 
@@ -255,6 +278,7 @@ int main(void)
 		cmocka_unit_test(an_icon_of_a_window_that_went_is_nobodys),
 		cmocka_unit_test(a_modal_dialog_is_one_while_it_says_so),
 		cmocka_unit_test(objects_that_the_compositor_forgets_are_not_used),
+		cmocka_unit_test(globals_that_the_compositor_forgets_are_not_used),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
