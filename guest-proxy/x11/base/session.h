@@ -125,6 +125,7 @@ struct session {
 	struct wl_list requests;           /* incoming_request::link */
 	struct wl_list watches;            /* watch::link */
 	bool icon_asked;                   /* one is under way */
+	uint64_t icon_turns;               /* that surfaces were given */
 	size_t spooled_bytes;              /* in memory, for X clients that take them slowly */
 
 	bool holding, released;

@@ -92,10 +92,11 @@ static void handle_icon(void *data, struct reply_subject subject, void *answer)
 		property.data = xcb_get_property_value(reply);
 		property.bytes = (size_t)xcb_get_property_value_length(reply);
 	}
-	if (surface && surface->toplevel.object) {
-		if (hints_find_icon(&picture, &property))
+	bool there = hints_find_icon(&picture, &property);
+	if (surface && surface->toplevel.object && (there || surface->has_icon)) {
+		if (there)
 			send_picture(surface, &picture);
-		else if (surface->has_icon)
+		else
 			set_icon(surface, NULL);
 		/* An icon is part of the surface's state. */
 		if (surface->shown)
@@ -107,24 +108,30 @@ static void handle_icon(void *data, struct reply_subject subject, void *answer)
 	session->icon_asked = session->icon_sync != NULL;
 }
 
-static void ask_next(struct session *session)
+/* The one whose icon is asked for next; NULL: none. */
+static struct surface *first_in_turn(struct session *session)
 {
-	struct surface *surface;
+	struct surface *surface, *first = NULL;
 	wl_list_for_each(surface, &session->surfaces, link)
 	{
-		if (session->icon_asked || !surface->icon_wanted)
-			continue;
-		surface->icon_wanted = false;
-		if (!surface->toplevel.object || !surface->window)
-			continue;
-		session->icon_asked = true;
-		xcb_get_property_cookie_t cookie = xcb_get_property(session->x, 0,
-			surface->window->id, SESSION_ATOM(session, _NET_WM_ICON), XCB_ATOM_CARDINAL,
-			0, PROPERTY_WORDS);
-		replies_expect(&session->replies, cookie.sequence, handle_icon,
-			(struct reply_subject){.id = surface->window->id});
-		return;
+		if (surface->icon_turn && surface->toplevel.object && surface->window &&
+			(!first || surface->icon_turn < first->icon_turn))
+			first = surface;
 	}
+	return first;
+}
+
+static void ask_next(struct session *session)
+{
+	struct surface *surface = session->icon_asked ? NULL : first_in_turn(session);
+	if (!surface)
+		return;
+	surface->icon_turn = 0;
+	session->icon_asked = true;
+	xcb_get_property_cookie_t cookie = xcb_get_property(session->x, 0, surface->window->id,
+		SESSION_ATOM(session, _NET_WM_ICON), XCB_ATOM_CARDINAL, 0, PROPERTY_WORDS);
+	replies_expect(&session->replies, cookie.sequence, handle_icon,
+		(struct reply_subject){.id = surface->window->id});
 }
 
 /* The compositor has taken the last one. */
@@ -146,7 +153,9 @@ void icon_load(struct surface *surface)
 	struct session *session = surface->session;
 	if (!session->icons.object || !session->shm.object || !session->x)
 		return;
-	surface->icon_wanted = true;
+	/* A window that changes its own again and again comes behind those that wait. */
+	if (!surface->icon_turn)
+		surface->icon_turn = ++session->icon_turns;
 	ask_next(session);
 }
 

@@ -45,7 +45,8 @@ struct surface {
 	struct relay_ref token; /* of xdg_activation_v1, asked for */
 
 	bool shown, has_geometry;
-	bool icon_wanted, has_icon; /* of a toplevel (icon.h) */
+	bool has_icon;        /* of a toplevel (icon.h) */
+	uint64_t icon_turn;   /* in which its icon is asked for, the lowest first; 0: not to be */
 	xcb_window_t leader;  /* of a toplevel: its parent's window, as UP was told; 0: none */
 	bool committed;       /* a commit was kept back */
 	uint32_t kept_buffer; /* DOWN's id of what it was to show; 0: none */

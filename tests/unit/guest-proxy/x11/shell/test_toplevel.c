@@ -23,13 +23,14 @@
 static struct {
 	uint32_t icon[2 + SIZE * SIZE]; /* the first 0: none */
 	unsigned asked;
+	xcb_window_t window; /* whose was asked for */
 } x;
 
 xcb_get_property_cookie_t xcb_get_property(xcb_connection_t *c, uint8_t delete, xcb_window_t window,
 	xcb_atom_t property, xcb_atom_t type, uint32_t offset, uint32_t length)
 {
-	assert_int_equal(window, WINDOW);
 	x.asked++;
+	x.window = window;
 	return (xcb_get_property_cookie_t){.sequence = 1};
 }
 
@@ -88,10 +89,9 @@ static struct relay_object *bind(struct session *session, const char *name)
 	return object;
 }
 
-static void make_surface(struct world *world)
+static struct window *make_surface(struct world *world, struct surface *surface, xcb_window_t id)
 {
 	struct session *session = &world->session;
-	struct surface *surface = &world->surface;
 	surface->session = session;
 	surface->object = session_make(session, "wl_surface", bind(session, "wl_compositor"),
 		"create_surface", (union wire_arg[]){{0}}, 0);
@@ -99,9 +99,10 @@ static void make_surface(struct world *world)
 		session_make(session, "xdg_surface", bind(session, "xdg_wm_base"),
 			"get_xdg_surface", (union wire_arg[]){{0}, {.object = surface->object}},
 			0));
-	surface->window = world->window = window_create(session, WINDOW);
-	world->window->surface = surface;
+	surface->window = window_create(session, id);
+	surface->window->surface = surface;
 	wl_list_insert(&session->surfaces, &surface->link);
+	return surface->window;
 }
 
 static void set_up(struct world *world)
@@ -128,7 +129,7 @@ static void set_up(struct world *world)
 	relay_ref_set(&session->shm, bind(session, "wl_shm"));
 	relay_ref_set(&session->icons, bind(session, "xdg_toplevel_icon_manager_v1"));
 	relay_ref_set(&session->dialogs, bind(session, "xdg_wm_dialog_v1"));
-	make_surface(world);
+	world->window = make_surface(world, &world->surface, WINDOW);
 	session->x = (xcb_connection_t *)&x;
 	session->replies.x = session->x;
 	world->log[0] = '\0';
@@ -158,6 +159,7 @@ static void an_icon_is_shown_and_nothing_of_it_kept(void **state)
 	x.icon[2] = 0x80ff4000;
 	toplevel_create(&world.surface);
 	assert_int_equal(x.asked, 1);
+	assert_int_equal(x.window, WINDOW);
 	world.surface.shown = true;
 	world.log[0] = '\0';
 	replies_poll(&world.session.replies);
@@ -191,6 +193,33 @@ static void icons_come_as_fast_as_the_compositor_takes_them(void **state)
 	assert_string_equal(world.log, "xdg_toplevel_icon_manager_v1.set_icon wl_display.sync ");
 	compositor_is_done(&world.session);
 	assert_int_equal(x.asked, 2);
+	tear_down(&world);
+}
+
+/* A window that changes its icon all the time does not keep others from having theirs. */
+static void icons_come_in_turn(void **state)
+{
+	struct world world;
+	struct surface second = {0};
+	set_up(&world);
+	struct window *window = make_surface(&world, &second, WINDOW + 1);
+	toplevel_create(&second);
+	assert_int_equal(x.window, WINDOW + 1);
+	toplevel_create(&world.surface);
+	for (int i = 0; i < 4; i++) {
+		icon_load(&second);
+		icon_load(&second);
+		icon_load(&world.surface);
+		replies_poll(&world.session.replies);
+		compositor_is_done(&world.session);
+		assert_int_equal(x.window, i % 2 ? WINDOW + 1 : WINDOW);
+	}
+	/* None has an icon: there is nothing to commit. */
+	second.shown = true;
+	world.log[0] = '\0';
+	replies_poll(&world.session.replies);
+	assert_string_equal(world.log, "wl_display.sync ");
+	window->surface = NULL;
 	tear_down(&world);
 }
 
@@ -275,6 +304,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_icon_is_shown_and_nothing_of_it_kept),
 		cmocka_unit_test(icons_come_as_fast_as_the_compositor_takes_them),
+		cmocka_unit_test(icons_come_in_turn),
 		cmocka_unit_test(an_icon_of_a_window_that_went_is_nobodys),
 		cmocka_unit_test(a_modal_dialog_is_one_while_it_says_so),
 		cmocka_unit_test(objects_that_the_compositor_forgets_are_not_used),
