@@ -208,6 +208,17 @@ test_x11_first_free_display() {
     systemctl --user reset-failed wayferry-x11.socket
 }
 
+# Where the socket is not enabled, the service alone: its display is the one that its variables name.
+test_x11_service_alone() {
+    echo WAYFERRY_X11_DISPLAY=5 >"$HOME/.config/wayferry/x11.env"
+    systemctl --user start wayferry-x11.service || fail "the service does not start alone"
+    [ "$(show wayferry-x11.socket ActiveState)" = inactive ] || fail "the service has started the socket"
+    [ "$(display_of_services)" = :5 ] || fail "services have DISPLAY $(display_of_services), not :5"
+    systemctl --user stop wayferry-x11.service
+    rm "$HOME/.config/wayferry/x11.env"
+    ! systemctl --user show-environment | grep -q DISPLAY=: || fail "DISPLAY is left in the environment"
+}
+
 x11_service_is_ready() {
     [ "$(show wayferry-x11.service ActiveState)" = active ]
 }
@@ -226,7 +237,7 @@ test_stops() {
 }
 
 manager_start
-for test in environment unreachable_host host_unit restarts watchdog x11_display x11_first_free_display stops; do
+for test in environment unreachable_host host_unit restarts watchdog x11_display x11_first_free_display x11_service_alone stops; do
     echo "-- $test"
     "test_$test"
 done
