@@ -11,10 +11,11 @@ socket=$1 root=$2
 shift 2
 [ $# -gt 0 ] || set -- foot
 guest=${WAYFERRY_GUEST:-$(command -v wayferry-guest)} || { echo "there is no wayferry-guest in \$PATH" >&2; exit 1; }
-[ ! -d "$root" ] || root="--rootfs $root:O"
+image=("$root")
+[ ! -d "$root" ] || image=(--rootfs "$root:O")
 
 # The label of SELinux would keep the socket from the container.
 # shellcheck disable=SC2086
 exec podman run --rm --network none --security-opt label=disable --tmpfs /run:mode=0700 --env XDG_RUNTIME_DIR=/run --env HOME=/tmp \
     --volume "$socket:/tmp/gpu" --volume "$guest:/usr/local/bin/wayferry-guest:ro" ${PODMAN_OPTIONS:-} \
-    $root /usr/local/bin/wayferry-guest --vhost-user /tmp/gpu -- "$@"
+    "${image[@]}" /usr/local/bin/wayferry-guest --vhost-user /tmp/gpu -- "$@"
