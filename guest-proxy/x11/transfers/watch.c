@@ -22,10 +22,16 @@ static struct watch *find(struct session *session, xcb_window_t id)
 	return NULL;
 }
 
+/*
+ * What a client selects of a window takes the place of what it selected before. Clients can name
+ * the root, by which we are the window manager, and windows of our own.
+ */
 static void select_events(struct session *session, xcb_window_t id, uint32_t mask)
 {
-	if (session->x && !window_find(session, id))
-		xcb_change_window_attributes(session->x, id, XCB_CW_EVENT_MASK, &mask);
+	if (!session->x || id == session_root(session) || window_find(session, id) ||
+		window_same_client(session, id, session->check))
+		return;
+	xcb_change_window_attributes(session->x, id, XCB_CW_EVENT_MASK, &mask);
 }
 
 void watch_begin(struct session *session, xcb_window_t id)

@@ -1,6 +1,7 @@
 /*
  * Windows of X clients with which something is exchanged: that their properties change and that
- * they go is told while anybody watches. Of those that are managed we hear anyway.
+ * they go is told while anybody watches. Of those that are managed we hear anyway, and of the root
+ * and our own what we need.
  */
 #ifndef GUEST_PROXY_X11_TRANSFERS_WATCH_H
 #define GUEST_PROXY_X11_TRANSFERS_WATCH_H

@@ -15,6 +15,7 @@
 
 #define REQUESTOR 7
 #define PROPERTY 8
+#define OURS 0x100000     /* and above */
 #define BYTES (200 << 10) /* more than a property takes at once */
 
 /* What was written to X, without X: these take the places of libxcb's. */
@@ -37,6 +38,12 @@ xcb_void_cookie_t xcb_change_window_attributes(
 	return (xcb_void_cookie_t){0};
 }
 
+const xcb_setup_t *xcb_get_setup(xcb_connection_t *c)
+{
+	static const xcb_setup_t setup = {.resource_id_mask = OURS - 1};
+	return &setup;
+}
+
 xcb_void_cookie_t xcb_send_event(
 	xcb_connection_t *c, uint8_t propagate, xcb_window_t to, uint32_t mask, const char *event)
 {
@@ -47,7 +54,11 @@ xcb_void_cookie_t xcb_send_event(
 static void session_setup(struct session *session)
 {
 	memset(&x, 0, sizeof(x));
-	*session = (struct session){.x = (xcb_connection_t *)&x, .loop = wl_event_loop_create()};
+	static xcb_screen_t screen;
+	*session = (struct session){.x = (xcb_connection_t *)&x,
+		.loop = wl_event_loop_create(),
+		.screen = &screen,
+		.check = OURS};
 	wl_list_init(&session->incoming);
 	wl_list_init(&session->watches);
 	wl_list_init(&session->requests);

@@ -20,6 +20,8 @@
 #define WINDOW 7
 #define INCR_ATOM 8
 #define OWNER 9
+#define ROOT 10
+#define OURS 0x100000 /* and above */
 
 /* X without X: these take the places of libxcb's. */
 static struct {
@@ -35,6 +37,12 @@ xcb_void_cookie_t xcb_change_window_attributes(
 	assert_int_equal(window, OWNER);
 	x.owner_mask = *(const uint32_t *)values;
 	return (xcb_void_cookie_t){0};
+}
+
+const xcb_setup_t *xcb_get_setup(xcb_connection_t *c)
+{
+	static const xcb_setup_t setup = {.resource_id_mask = OURS - 1};
+	return &setup;
 }
 
 uint32_t xcb_generate_id(xcb_connection_t *c)
@@ -87,7 +95,7 @@ int xcb_poll_for_reply(
 
 static int session_setup(struct session *session, const char *text, xcb_atom_t type)
 {
-	static xcb_screen_t screen;
+	static xcb_screen_t screen = {.root = ROOT};
 	int ends[2];
 	memset(&x, 0, sizeof(x));
 	x.text = text;
@@ -95,6 +103,7 @@ static int session_setup(struct session *session, const char *text, xcb_atom_t t
 	*session = (struct session){.x = (xcb_connection_t *)&x,
 		.loop = wl_event_loop_create(),
 		.screen = &screen,
+		.check = OURS,
 		.managing = true};
 	session->atoms[ATOM_INCR] = INCR_ATOM;
 	wl_list_init(&session->outgoing);
@@ -277,6 +286,22 @@ static void answers_that_nobody_waits_for_change_nothing(void **state)
 	session_end(&session, reader);
 }
 
+/* Clients can have any window own a selection. What we hear of the root makes us the window
+ * manager. */
+static void what_is_heard_of_the_root_and_of_our_own_windows_stays(void **state)
+{
+	static const xcb_window_t windows[] = {ROOT, OURS, OURS + 1};
+	struct session session;
+	int reader = session_setup(&session, "", TARGET);
+	for (size_t i = 0; i < sizeof(windows) / sizeof(windows[0]); i++) {
+		int fd = fcntl(reader, F_DUPFD_CLOEXEC, 0);
+		assert_int_not_equal(fd, -1);
+		/* xcb_change_window_attributes looks at the window. */
+		outgoing_start(&session, SELECTION, TARGET, windows[i], fd);
+	}
+	session_end(&session, reader);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,6 +312,7 @@ int main(void)
 		cmocka_unit_test(an_owner_that_goes_without_an_answer_ends_the_paste),
 		cmocka_unit_test(what_nobody_was_asked_for_can_be_refused),
 		cmocka_unit_test(answers_that_nobody_waits_for_change_nothing),
+		cmocka_unit_test(what_is_heard_of_the_root_and_of_our_own_windows_stays),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
