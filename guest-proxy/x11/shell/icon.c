@@ -1,9 +1,7 @@
 /* Icons of X windows that are windows of the desktop. */
 #include "guest-proxy/x11/shell/icon.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 #include <wayland-server-protocol.h>
 
@@ -15,19 +13,20 @@
 #define DISPLAY_ID 1
 #define PROPERTY_WORDS (128 << 10) /* that are asked for; pictures behind them are not seen */
 
-/* A file with @icon's pixels as Wayland has them, premultiplied; or -1. */
+/*
+ * A file with @icon's pixels as Wayland has them, premultiplied; or negative. It can be written to:
+ * compositors map what they get for that, and end the connection if they cannot.
+ */
 static int make_file(const struct icon_picture *icon)
 {
 	size_t count = (size_t)icon->size * icon->size;
 	uint32_t *pixels = malloc(count * sizeof(*pixels));
-	int fd = pixels ? memfd_create("wayferry-x11-icon", MFD_CLOEXEC | MFD_ALLOW_SEALING) : -1;
+	size_t bytes = count * sizeof(*pixels);
+	int fd = pixels ? fd_memfd("wayferry-x11-icon", bytes) : -1;
 	for (size_t i = 0; pixels && i < count; i++)
 		pixels[i] = icon_picture_pixel(icon, i);
-	ssize_t bytes = (ssize_t)(count * sizeof(*pixels));
-	if (fd >= 0 && write(fd, pixels, (size_t)bytes) != bytes)
+	if (fd >= 0 && pwrite(fd, pixels, bytes, 0) != (ssize_t)bytes)
 		fd_close(&fd);
-	if (fd >= 0)
-		fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
 	free(pixels);
 	return fd;
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xcb/xcbext.h>
@@ -66,6 +67,11 @@ static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size
 	if (n_handles > 0) {
 		ssize_t n = pread(handles[0].fd, world->pixels, sizeof(world->pixels), 0);
 		assert_int_equal(n, sizeof(world->pixels));
+		/* As libwayland maps it. */
+		void *map = mmap(NULL, sizeof(world->pixels), PROT_READ | PROT_WRITE, MAP_SHARED,
+			handles[0].fd, 0);
+		assert_ptr_not_equal(map, MAP_FAILED);
+		munmap(map, sizeof(world->pixels));
 		close(handles[0].fd);
 	}
 	if (to != RELAY_UP)
