@@ -121,10 +121,10 @@ static void tell_finished(const struct drag_source *drag, xcb_window_t window, b
 static void hide_icon(struct drag_source *drag)
 {
 	struct surface *surface;
-	/* It may have gone meanwhile. */
+	/* It may have gone meanwhile, and another surface may be where it was. */
 	wl_list_for_each(surface, &drag->session->surfaces, link)
 	{
-		if (surface == drag->icon)
+		if (surface == drag->icon && surface->icon)
 			surface_hide(surface);
 	}
 	drag->icon = NULL;
