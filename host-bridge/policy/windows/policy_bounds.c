@@ -335,20 +335,54 @@ static bool commit_framed(struct relay *relay, struct policy_surface *window)
 	return border_commit(window, &content);
 }
 
+/*
+ * @popup is shown no more, once it is committed: the compositor would leave it where it is. The
+ * application is told.
+ */
+static bool dismiss(struct relay *relay, struct policy_surface *popup)
+{
+	const struct rectangle nothing = {0};
+
+	log_limited(LOG_LEVEL_WARN, "a popup is dismissed: its window has become smaller");
+	popup->popup_dismissed = true;
+	return release_attached(relay, popup) && attach_nothing(relay, popup) &&
+		(!border_framed(popup) || border_commit(popup, &nothing)) &&
+		(!popup->popup_role.object ||
+			relay_send_named(relay, RELAY_DOWN, popup->popup_role.object, "popup_done",
+				NULL) == 0);
+}
+
+/* Has @popup show nothing where it cannot be, or has no business to be so large. */
+static bool commit_popup(struct relay *relay, struct policy_surface *popup)
+{
+	const struct policy_surface *parent = popup_parent(popup);
+	struct popup_room room;
+
+	if (popup->popup_dismissed)
+		return release_attached(relay, popup) && attach_nothing(relay, popup);
+	if (popup->width == 0)
+		return true;
+	popup_room_of(parent, &room);
+	/* Its window may have become smaller before there was anything to be seen of it here. */
+	if (parent && parent->width > 0 && popup_is_away(popup, &room))
+		return dismiss(relay, popup);
+	if (!popup_too_large(popup, &room))
+		return true;
+	log_limited(LOG_LEVEL_WARN, "a popup of %lld x %lld is not shown: it is too large",
+		(long long)popup->width, (long long)popup->height);
+	return release_attached(relay, popup) && attach_nothing(relay, popup);
+}
+
 static bool commit_root(struct relay *relay, struct policy_surface *root)
 {
 	struct rectangle bounds;
 
 	if (root->image && (root->width > IMAGE_MAX || root->height > IMAGE_MAX))
 		return release_attached(relay, root) && attach_nothing(relay, root);
+	if (root->popup && !commit_popup(relay, root))
+		return false;
 	if (root->popup_dismissed)
-		return release_attached(relay, root) && attach_nothing(relay, root);
-	if (root->popup && root->width > 0 && popup_too_large(root, popup_parent(root))) {
-		log_limited(LOG_LEVEL_WARN, "a popup of %lld x %lld is not shown: it is too large",
-			(long long)root->width, (long long)root->height);
-		if (!release_attached(relay, root) || !attach_nothing(relay, root))
-			return false;
-	}
+		return true;
 	if (border_framed(root))
 		return commit_framed(relay, root);
 	if (!widen_geometry(relay, root))
@@ -405,31 +439,22 @@ static bool commit_subsurface(struct relay *relay, struct policy_surface *surfac
 		(release_attached(relay, surface) && attach_nothing(relay, surface));
 }
 
-/* @popup is shown no more: the compositor would leave it where it is. */
-static bool dismiss(struct relay *relay, struct policy_surface *popup)
-{
-	const struct rectangle nothing = {0};
-
-	log_limited(LOG_LEVEL_WARN, "a popup is dismissed: its window has become smaller");
-	popup->popup_dismissed = true;
-	return release_attached(relay, popup) && attach_nothing(relay, popup) &&
-		(!border_framed(popup) || border_commit(popup, &nothing)) &&
-		relay_send_named(relay, RELAY_UP, popup->object, "commit", NULL) == 0 &&
-		(!popup->popup_role.object ||
-			relay_send_named(relay, RELAY_DOWN, popup->popup_role.object, "popup_done",
-				NULL) == 0);
-}
-
 /* The popups of @window stay at it, and of a size for it, when it becomes smaller. */
 static bool check_popups(struct relay *relay, const struct policy_surface *window)
 {
 	struct policy_surface *popup;
+	struct popup_room room;
 
+	if (window->width == 0 || wl_list_empty(&window->popups))
+		return true;
+	popup_room_of(window, &room);
 	wl_list_for_each(popup, &window->popups, popup_siblings)
 	{
 		if (popup->width > 0 && !popup->popup_dismissed &&
-			(popup_is_away(popup, window) || popup_too_large(popup, window)) &&
-			!dismiss(relay, popup))
+			(popup_is_away(popup, &room) || popup_too_large(popup, &room)) &&
+			(!dismiss(relay, popup) ||
+				relay_send_named(relay, RELAY_UP, popup->object, "commit", NULL) <
+					0))
 			return false;
 	}
 	return true;
@@ -445,13 +470,13 @@ bool bounds_commit(struct relay *relay, struct policy_surface *surface)
 	if (was_shown && surface->width == 0)
 		border_unmap(surface);
 	if (!surface->parent) {
-		good = commit_root(relay, surface) &&
-			(surface->width == 0 || check_popups(relay, surface));
+		good = commit_root(relay, surface) && check_popups(relay, surface);
 	} else {
 		root_of(surface)->tree_changed = true;
 		surface->parent->below_changed = true;
 		if (!is_synced(surface))
-			good = commit_subsurface(relay, surface);
+			good = commit_subsurface(relay, surface) &&
+				check_popups(relay, root_of(surface));
 	}
 	take_places(surface);
 	surface->attached = false;

@@ -78,44 +78,44 @@ static void parent_size(const struct policy_surface *parent, int64_t size[2])
 	size[1] = rectangle_max(geometry.height, parent->configured_height);
 }
 
-static int64_t margin_of(const struct policy_surface *parent)
+void popup_room_of(const struct policy_surface *parent, struct popup_room *room)
 {
-	return (int64_t)min_u64(quota_limit_of(parent->quota, QUOTA_SUBSURFACE_MARGIN), MARGIN_MAX);
+	*room = (struct popup_room){0};
+	if (!parent)
+		return;
+	parent_size(parent, room->size);
+	room->margin = (int64_t)min_u64(
+		quota_limit_of(parent->quota, QUOTA_SUBSURFACE_MARGIN), MARGIN_MAX);
 }
 
 void popup_place_near(struct popup_place *place, const struct policy_surface *parent)
 {
-	int64_t size[2];
+	struct popup_room room;
 
 	if (!parent)
 		return;
-	const int64_t margin = margin_of(parent);
-	parent_size(parent, size);
+	popup_room_of(parent, &room);
 	for (int axis = 0; axis < 2; axis++)
-		fit(place, axis, size[axis], margin);
+		fit(place, axis, room.size[axis], room.margin);
 }
 
-bool popup_is_away(const struct policy_surface *popup, const struct policy_surface *parent)
+bool popup_is_away(const struct policy_surface *popup, const struct popup_room *room)
 {
 	const struct rectangle *place = &popup->popup_place;
-	const int64_t margin = margin_of(parent);
-	int64_t size[2];
 
-	parent_size(parent, size);
 	return !rectangle_empty(place) &&
-		(place->x > size[0] + margin || place->y > size[1] + margin ||
-			place->x + place->width < -margin || place->y + place->height < -margin);
+		(place->x > room->size[0] + room->margin ||
+			place->y > room->size[1] + room->margin ||
+			place->x + place->width < -room->margin ||
+			place->y + place->height < -room->margin);
 }
 
-bool popup_too_large(const struct policy_surface *popup, const struct policy_surface *parent)
+bool popup_too_large(const struct policy_surface *popup, const struct popup_room *room)
 {
 	const uint64_t most = quota_limit_of(popup->quota, QUOTA_POPUP_PIXELS);
-	int64_t size[2] = {0};
 
-	if (parent)
-		parent_size(parent, size);
-	return popup->width > rectangle_max(SIDE_MAX, size[0]) ||
-		popup->height > rectangle_max(SIDE_MAX, size[1]) ||
+	return popup->width > rectangle_max(SIDE_MAX, room->size[0]) ||
+		popup->height > rectangle_max(SIDE_MAX, room->size[1]) ||
 		(uint64_t)(popup->width * popup->height) >
-		max_u64(most, (uint64_t)(size[0] * size[1]));
+		max_u64(most, (uint64_t)(room->size[0] * room->size[1]));
 }

@@ -25,10 +25,19 @@ static inline const struct policy_surface *popup_parent(const struct policy_surf
 	return popup && popup->popup_parent.object ? surface_at(popup->popup_parent.object) : NULL;
 }
 
-/* Whether @popup is where no new popup of @parent, as that is now, could be. */
-bool popup_is_away(const struct policy_surface *popup, const struct policy_surface *parent);
+/* What a window leaves to its popups. */
+struct popup_room {
+	int64_t size[2]; /* of its window geometry */
+	int64_t margin;  /* by which they may be beside it */
+};
 
-/* Whether what @popup shows is larger than a popup of @parent (NULL: unknown) may be. */
-bool popup_too_large(const struct policy_surface *popup, const struct policy_surface *parent);
+/* That of @parent as it is now; NULL: nothing is known of it. */
+void popup_room_of(const struct policy_surface *parent, struct popup_room *room);
+
+/* Whether @popup is where no new popup of a window with this @room could be. */
+bool popup_is_away(const struct policy_surface *popup, const struct popup_room *room);
+
+/* Whether what @popup shows is larger than a popup of a window with this @room may be. */
+bool popup_too_large(const struct policy_surface *popup, const struct popup_room *room);
 
 #endif

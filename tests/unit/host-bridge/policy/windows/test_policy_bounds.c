@@ -433,13 +433,24 @@ static void a_popup_far_from_its_window_is_moved_to_it(void **state)
 	take_up("xdg_surface", "get_popup");
 }
 
+static void configure_popup(struct test_surface popup, int32_t x, int32_t y)
+{
+	event("xdg_popup", "configure", up_id(popup.toplevel),
+		ARGS({.i = x}, {.i = y}, {.i = 50}, {.i = 60}));
+}
+
+static void expect_done(struct test_surface popup)
+{
+	captured_take(
+		&world.sent[RELAY_DOWN], RELAY_UP, "xdg_popup", "popup_done", popup.toplevel, args);
+}
+
 /* It was at its window while that was large. */
 static void a_popup_does_not_stay_when_its_window_becomes_smaller(void **state)
 {
 	struct test_surface window = create_window(900, 150),
 			    popup = create_popup(window, 50, 60, 800, 0);
-	event("xdg_popup", "configure", up_id(popup.toplevel),
-		ARGS({.i = 800}, {.i = 0}, {.i = 50}, {.i = 60}));
+	configure_popup(popup, 800, 0);
 	show(popup, 50, 60);
 	show(window, 700, 150); /* and the margin */
 	expect_commits(1);
@@ -447,13 +458,57 @@ static void a_popup_does_not_stay_when_its_window_becomes_smaller(void **state)
 	take_up("wl_surface", "attach");
 	assert_int_equal(args[0].id, 0);
 	expect_commits(2);
-	captured_take(
-		&world.sent[RELAY_DOWN], RELAY_UP, "xdg_popup", "popup_done", popup.toplevel, args);
+	expect_done(popup);
 	/* What was under way is no reason for an error, and is not shown. */
 	show(popup, 50, 60);
 	expect_taken_off(1);
 	commit(window);
 	expect_commits(1);
+}
+
+static void a_popup_does_not_appear_where_its_window_was(void **state)
+{
+	struct test_surface window = create_window(900, 150),
+			    popup = create_popup(window, 50, 60, 800, 0);
+	configure_popup(popup, 800, 0);
+	show(window, 200, 150);
+	expect_commits(1);
+	uint32_t buffer = show(popup, 50, 60);
+	expect_taken_off(1);
+	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_buffer", "release", buffer, args);
+	expect_done(popup);
+}
+
+static void a_popup_is_not_moved_to_where_its_window_was(void **state)
+{
+	struct test_surface window = create_window(900, 150),
+			    popup = create_popup(window, 50, 60, 0, 0);
+	configure_popup(popup, 0, 0);
+	show(popup, 50, 60);
+	show(window, 200, 150);
+	expect_commits(1);
+	configure_popup(popup, 800, 0); /* asked for before */
+	commit(popup);
+	expect_taken_off(1);
+	expect_done(popup);
+}
+
+static void a_popup_does_not_stay_when_what_its_window_consists_of_becomes_smaller(void **state)
+{
+	struct test_surface window = create_window(200, 150), content;
+	request("xdg_surface", "set_window_geometry", window.role,
+		ARGS({.i = 0}, {.i = 0}, {.i = 900}, {.i = 150}));
+	content = attach_subsurface(window);
+	show(content, 900, 150);
+	commit(window);
+	desync(content);
+	struct test_surface popup = create_popup(window, 50, 60, 800, 0);
+	configure_popup(popup, 800, 0);
+	show(popup, 50, 60);
+	expect_commits(1);
+	show(content, 100, 150);
+	expect_taken_off(2);
+	expect_done(popup);
 }
 
 static void a_popup_as_large_as_a_screen_is_not_shown(void **state)
@@ -538,6 +593,9 @@ int main(void)
 		TEST(a_popup_at_its_window_is_left_alone),
 		TEST(a_popup_cannot_shift_itself_away),
 		TEST(a_popup_does_not_stay_when_its_window_becomes_smaller),
+		TEST(a_popup_does_not_appear_where_its_window_was),
+		TEST(a_popup_is_not_moved_to_where_its_window_was),
+		TEST(a_popup_does_not_stay_when_what_its_window_consists_of_becomes_smaller),
 		TEST(a_popup_far_from_its_window_is_moved_to_it),
 		TEST(a_popup_as_large_as_a_screen_is_not_shown),
 		TEST(a_window_that_says_it_is_large_has_no_larger_popups),
