@@ -36,7 +36,8 @@ static uint32_t next_character(const unsigned char *text, size_t *length)
 		size_t i = 1;
 		for (; i <= n && (text[i] & 0xc0) == 0x80; i++)
 			character = character << 6 | (text[i] & 0x3f);
-		if (i <= n || character < forms[n].least || character > 0x10ffff)
+		bool surrogate = character >= 0xd800 && character <= 0xdfff;
+		if (i <= n || character < forms[n].least || character > 0x10ffff || surrogate)
 			break;
 		*length = n + 1;
 		return character;

@@ -133,8 +133,9 @@ static void texts_have_no_characters_that_move_others(void **state)
 		 "2\xe2\x80\xa9"
 		 "3",
 			"[box] 1 2 3"},
-		{"\xc0\x8a\xff", "[box]    "}, /* overlong, invalid */
-		{"\xe2\x80", "[box]   "},      /* cut short */
+		{"\xc0\x8a\xff", "[box]    "},                /* overlong, invalid */
+		{"\xed\xa0\x80\xed\xbf\xbf", "[box]       "}, /* surrogates */
+		{"\xe2\x80", "[box]   "},                     /* cut short */
 		{"\xed\x95\x9c \xf0\x9f\xa6\x86 \xc3\xa9",
 			"[box] \xed\x95\x9c \xf0\x9f\xa6\x86 \xc3\xa9"},
 	};
