@@ -10,6 +10,19 @@ struct surface_viewport {      /* 0: not set */
 	wl_fixed_t source_width, source_height;
 };
 
+/*
+ * Where a popup may be, in its parent's window geometry: where it was shown, and where it was told
+ * to be since, which it goes to when it likes.
+ */
+struct surface_places {
+	bool told;                        /* at least once */
+	int64_t left, top, right, bottom; /* the largest left and top, the least of the others */
+	struct rectangle last;            /* told */
+	uint32_t serial;                  /* of that, */
+	bool numbered;                    /* once it has come */
+	bool acknowledged;                /* the next commit goes there */
+};
+
 struct policy_surface { /* relay_object.data of a wl_surface */
 	struct relay_object *object;
 	struct vm_quota *quota;
@@ -19,8 +32,8 @@ struct policy_surface { /* relay_object.data of a wl_surface */
 	bool popup;                    /* it is one, */
 	struct relay_ref popup_parent; /* of this wl_surface */
 	struct relay_ref popup_role;   /* its xdg_popup */
-	struct rectangle popup_place;  /* in its parent's window geometry; empty: not placed yet */
-	bool popup_dismissed;          /* it was away from its parent, and is shown no more */
+	struct surface_places popup_places;
+	bool popup_dismissed; /* it was away from its parent, and is shown no more */
 	struct wl_list popups, popup_siblings; /* policy_surface::popup_siblings, of this one */
 	struct relay_object *toplevel;         /* its xdg_toplevel or the like; NULL: none, */
 	struct window *window;                 /* what its user knows of it; NULL: nothing */

@@ -85,4 +85,9 @@ void border_unmap(struct policy_surface *window);
 /* xdg_toplevel.configure, before it is looked at: its size becomes the guest's. False: failed. */
 bool border_configure(struct relay_message *message);
 
+/* xdg_surface.configure(serial) and ack_configure(serial), to be called by the hooks for them
+ * (popups.c). */
+enum relay_verdict border_configured(struct relay_message *message);
+enum relay_verdict border_acknowledged(struct relay_message *message);
+
 #endif

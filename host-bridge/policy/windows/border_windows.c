@@ -90,8 +90,7 @@ static enum relay_verdict handle_set_limit(struct relay_message *message)
 	return RELAY_FORWARD;
 }
 
-/* xdg_surface.configure(serial) */
-static enum relay_verdict handle_configured(struct relay_message *message)
+enum relay_verdict border_configured(struct relay_message *message)
 {
 	struct policy_surface *window = surface_of(message->object);
 
@@ -106,8 +105,7 @@ static enum relay_verdict handle_configured(struct relay_message *message)
 	return RELAY_FORWARD;
 }
 
-/* xdg_surface.ack_configure(serial) */
-static enum relay_verdict handle_ack_configure(struct relay_message *message)
+enum relay_verdict border_acknowledged(struct relay_message *message)
 {
 	struct policy_surface *window = surface_of(message->object);
 	const uint32_t serial = message->args[0].u;
@@ -155,8 +153,6 @@ static enum relay_verdict handle_set_fullscreen(struct relay_message *message)
 }
 
 const struct relay_hook border_hooks[] = {
-	{"xdg_surface", "ack_configure", handle_ack_configure, RELAY_DOWN},
-	{"xdg_surface", "configure", handle_configured, RELAY_UP},
 	{"xdg_toplevel", "configure_bounds", handle_configure_bounds, RELAY_UP},
 	{"xdg_toplevel", "set_fullscreen", handle_set_fullscreen, RELAY_DOWN},
 	{"xdg_toplevel", "set_max_size", handle_set_limit, RELAY_DOWN},

@@ -358,6 +358,7 @@ static bool commit_popup(struct relay *relay, struct policy_surface *popup)
 	const struct policy_surface *parent = popup_parent(popup);
 	struct popup_room room;
 
+	popup_committed(popup);
 	if (popup->popup_dismissed)
 		return release_attached(relay, popup) && attach_nothing(relay, popup);
 	if (popup->width == 0)
@@ -450,7 +451,7 @@ static bool check_popups(struct relay *relay, const struct policy_surface *windo
 	popup_room_of(window, &room);
 	wl_list_for_each(popup, &window->popups, popup_siblings)
 	{
-		if (popup->width > 0 && !popup->popup_dismissed &&
+		if (popup->width > 0 && popup->popup_role.object && !popup->popup_dismissed &&
 			(popup_is_away(popup, &room) || popup_too_large(popup, &room)) &&
 			(!dismiss(relay, popup) ||
 				relay_send_named(relay, RELAY_UP, popup->object, "commit", NULL) <

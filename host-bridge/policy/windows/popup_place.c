@@ -99,15 +99,41 @@ void popup_place_near(struct popup_place *place, const struct policy_surface *pa
 		fit(place, axis, room.size[axis], room.margin);
 }
 
+void popup_told(struct policy_surface *popup, const struct rectangle *place)
+{
+	struct surface_places *places = &popup->popup_places;
+	const int64_t right = place->x + place->width, bottom = place->y + place->height;
+
+	places->left = places->told ? rectangle_max(places->left, place->x) : place->x;
+	places->top = places->told ? rectangle_max(places->top, place->y) : place->y;
+	places->right = places->told ? rectangle_min(places->right, right) : right;
+	places->bottom = places->told ? rectangle_min(places->bottom, bottom) : bottom;
+	places->told = true;
+	places->last = *place;
+	places->numbered = places->acknowledged = false;
+}
+
+void popup_committed(struct policy_surface *popup)
+{
+	struct surface_places *places = &popup->popup_places;
+	const struct rectangle *last = &places->last;
+
+	if (!places->acknowledged)
+		return;
+	places->left = last->x;
+	places->top = last->y;
+	places->right = last->x + last->width;
+	places->bottom = last->y + last->height;
+}
+
 bool popup_is_away(const struct policy_surface *popup, const struct popup_room *room)
 {
-	const struct rectangle *place = &popup->popup_place;
+	const struct surface_places *places = &popup->popup_places;
 
-	return !rectangle_empty(place) &&
-		(place->x > room->size[0] + room->margin ||
-			place->y > room->size[1] + room->margin ||
-			place->x + place->width < -room->margin ||
-			place->y + place->height < -room->margin);
+	return places->told &&
+		(places->left > room->size[0] + room->margin ||
+			places->top > room->size[1] + room->margin ||
+			places->right < -room->margin || places->bottom < -room->margin);
 }
 
 bool popup_too_large(const struct policy_surface *popup, const struct popup_room *room)

@@ -25,6 +25,11 @@ static inline const struct policy_surface *popup_parent(const struct policy_surf
 	return popup && popup->popup_parent.object ? surface_at(popup->popup_parent.object) : NULL;
 }
 
+/* @popup was told to be at @place, by the configure event that comes with the next serial. */
+void popup_told(struct policy_surface *popup, const struct rectangle *place);
+/* @popup is committed: it is where it has acknowledged to be. */
+void popup_committed(struct policy_surface *popup);
+
 /* What a window leaves to its popups. */
 struct popup_room {
 	int64_t size[2]; /* of its window geometry */
@@ -34,7 +39,7 @@ struct popup_room {
 /* That of @parent as it is now; NULL: nothing is known of it. */
 void popup_room_of(const struct policy_surface *parent, struct popup_room *room);
 
-/* Whether @popup is where no new popup of a window with this @room could be. */
+/* Whether @popup is, or may be, where no new popup of a window with this @room could be. */
 bool popup_is_away(const struct policy_surface *popup, const struct popup_room *room);
 
 /* Whether what @popup shows is larger than a popup of a window with this @room may be. */

@@ -196,7 +196,7 @@ static enum relay_verdict handle_get_popup(struct relay_message *message)
 		return RELAY_FAILED;
 	popup->popup = true;
 	popup->popup_dismissed = false;
-	popup->popup_place = (struct rectangle){0};
+	popup->popup_places = (struct surface_places){0};
 	relay_ref_set(&popup->popup_role, message->args[0].object);
 	relay_ref_set(&popup->popup_parent, parent ? parent->object : NULL);
 	wl_list_remove(&popup->popup_siblings);
@@ -240,8 +240,31 @@ static enum relay_verdict handle_configure(struct relay_message *message)
 	if (popup && border_framed(popup))
 		take_borders(popup, args);
 	if (popup)
-		popup->popup_place = (struct rectangle){args[0].i, args[1].i, args[2].i, args[3].i};
+		popup_told(popup, &(struct rectangle){args[0].i, args[1].i, args[2].i, args[3].i});
 	return RELAY_FORWARD;
+}
+
+/* xdg_surface.configure(serial) */
+static enum relay_verdict handle_configured(struct relay_message *message)
+{
+	struct policy_surface *surface = surface_of(message->object);
+
+	if (surface && surface->popup_places.told && !surface->popup_places.numbered) {
+		surface->popup_places.serial = message->args[0].u;
+		surface->popup_places.numbered = true;
+	}
+	return border_configured(message);
+}
+
+/* xdg_surface.ack_configure(serial) */
+static enum relay_verdict handle_ack_configure(struct relay_message *message)
+{
+	struct policy_surface *surface = surface_of(message->object);
+
+	if (surface && surface->popup_places.numbered &&
+		surface->popup_places.serial == message->args[0].u)
+		surface->popup_places.acknowledged = true;
+	return border_acknowledged(message);
 }
 
 const struct relay_hook popup_hooks[] = {
@@ -254,6 +277,8 @@ const struct relay_hook popup_hooks[] = {
 	{"xdg_positioner", "set_offset", handle_set_offset, RELAY_DOWN},
 	{"xdg_positioner", "set_parent_size", handle_set_parent_size, RELAY_DOWN},
 	{"xdg_positioner", "set_size", handle_set_size, RELAY_DOWN},
+	{"xdg_surface", "ack_configure", handle_ack_configure, RELAY_DOWN},
+	{"xdg_surface", "configure", handle_configured, RELAY_UP},
 	{"xdg_surface", "get_popup", handle_get_popup, RELAY_DOWN},
 	{"xdg_wm_base", "create_positioner", handle_create_positioner, RELAY_DOWN},
 	{0},

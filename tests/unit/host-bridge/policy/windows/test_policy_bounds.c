@@ -433,10 +433,19 @@ static void a_popup_far_from_its_window_is_moved_to_it(void **state)
 	take_up("xdg_surface", "get_popup");
 }
 
-static void configure_popup(struct test_surface popup, int32_t x, int32_t y)
+/* Returns the serial. */
+static uint32_t configure_popup(struct test_surface popup, int32_t x, int32_t y)
 {
+	static uint32_t serial;
 	event("xdg_popup", "configure", up_id(popup.toplevel),
 		ARGS({.i = x}, {.i = y}, {.i = 50}, {.i = 60}));
+	event("xdg_surface", "configure", up_id(popup.role), ARGS({.u = ++serial}));
+	return serial;
+}
+
+static void acknowledge(struct test_surface popup, uint32_t serial)
+{
+	request("xdg_surface", "ack_configure", popup.role, ARGS({.u = serial}));
 }
 
 static void expect_done(struct test_surface popup)
@@ -491,6 +500,45 @@ static void a_popup_is_not_moved_to_where_its_window_was(void **state)
 	commit(popup);
 	expect_taken_off(1);
 	expect_done(popup);
+}
+
+/* It is told to be elsewhere, which counts once it has agreed. */
+static void a_popup_is_where_it_was_until_it_goes(void **state)
+{
+	struct test_surface window = create_window(900, 150),
+			    popup = create_popup(window, 50, 60, 800, 0);
+	acknowledge(popup, configure_popup(popup, 800, 0));
+	show(popup, 50, 60);
+	configure_popup(popup, 0, 0);
+	commit(popup);
+	show(window, 200, 150);
+	expect_taken_off(2);
+	expect_done(popup);
+}
+
+static void a_popup_that_has_gone_to_its_window_stays(void **state)
+{
+	struct test_surface window = create_window(900, 150),
+			    popup = create_popup(window, 50, 60, 800, 0);
+	uint32_t first = configure_popup(popup, 800, 0), second = configure_popup(popup, 0, 0);
+	acknowledge(popup, first);
+	show(popup, 50, 60);
+	acknowledge(popup, second);
+	commit(popup);
+	show(window, 200, 150);
+	expect_commits(1);
+}
+
+/* Compositors end a connection that commits an xdg_surface which is nothing. */
+static void a_popup_that_is_gone_is_left_alone(void **state)
+{
+	struct test_surface window = create_window(900, 150),
+			    popup = create_popup(window, 50, 60, 800, 0);
+	acknowledge(popup, configure_popup(popup, 800, 0));
+	show(popup, 50, 60);
+	request("xdg_popup", "destroy", popup.toplevel, ARGS({0}));
+	show(window, 200, 150);
+	expect_commits(1);
 }
 
 static void a_popup_does_not_stay_when_what_its_window_consists_of_becomes_smaller(void **state)
@@ -595,6 +643,9 @@ int main(void)
 		TEST(a_popup_does_not_stay_when_its_window_becomes_smaller),
 		TEST(a_popup_does_not_appear_where_its_window_was),
 		TEST(a_popup_is_not_moved_to_where_its_window_was),
+		TEST(a_popup_is_where_it_was_until_it_goes),
+		TEST(a_popup_that_has_gone_to_its_window_stays),
+		TEST(a_popup_that_is_gone_is_left_alone),
 		TEST(a_popup_does_not_stay_when_what_its_window_consists_of_becomes_smaller),
 		TEST(a_popup_far_from_its_window_is_moved_to_it),
 		TEST(a_popup_as_large_as_a_screen_is_not_shown),
