@@ -11,6 +11,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+/* In headers since Linux 6.5. */
+#define MESSAGE_PIDFD 4 /* SCM_PIDFD */
+
 void fd_close(int *fd)
 {
 	if (*fd < 0)
@@ -104,6 +107,17 @@ union fd_control {
 	char bytes[CMSG_SPACE(sizeof(int) * FD_MESSAGE_MAX)];
 };
 
+/* Whoever has given us a socket may have asked (SO_PASSPIDFD) that each message brings one. */
+static void close_pidfd(const struct cmsghdr *c)
+{
+	int fd = -1;
+
+	if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == MESSAGE_PIDFD &&
+		c->cmsg_len >= CMSG_LEN(sizeof(fd)))
+		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	fd_close(&fd);
+}
+
 ssize_t fd_recv(int socket, void *data, size_t size, int fds[FD_MESSAGE_MAX], size_t *n_fds)
 {
 	union fd_control control;
@@ -124,8 +138,10 @@ ssize_t fd_recv(int socket, void *data, size_t size, int fds[FD_MESSAGE_MAX], si
 		return -errno;
 
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
+			close_pidfd(c);
 			continue;
+		}
 		size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 		for (size_t i = 0; i < count && *n_fds < FD_MESSAGE_MAX; i++)
 			memcpy(&fds[(*n_fds)++], CMSG_DATA(c) + i * sizeof(int), sizeof(int));

@@ -283,6 +283,23 @@ static void a_queue_that_is_never_empty_does_not_grow_for_ever(void **state)
 	assert_true(world->queue.capacity <= 16384);
 }
 
+/* Whoever has the other end of our socket, and ours too, can have the kernel give us one (from
+ * Linux 6.5 on). */
+static void a_pidfd_that_comes_unasked_is_closed(void **state)
+{
+	struct world *world = *state;
+	const int pass_pidfd = 76; /* SO_PASSPIDFD */
+	int fds[FD_MESSAGE_MAX];
+	size_t n_fds;
+	char byte;
+
+	setsockopt(world->ends[1], SOL_SOCKET, pass_pidfd, &(int){1}, sizeof(int));
+	assert_int_equal(send(world->ends[0], "x", 1, 0), 1);
+	assert_int_equal(fd_recv(world->ends[1], &byte, 1, fds, &n_fds), 1);
+	assert_int_equal(n_fds, 0);
+	/* The teardown counts what is left. */
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -299,6 +316,7 @@ int main(void)
 		TEST(much_is_written_in_pieces),
 		TEST(what_is_taken_takes_its_fds_along),
 		TEST(a_queue_that_is_never_empty_does_not_grow_for_ever),
+		TEST(a_pidfd_that_comes_unasked_is_closed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
