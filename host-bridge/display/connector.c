@@ -155,7 +155,7 @@ static void find_directory(const char *path, char *directory, size_t size)
 		strcpy(directory, ".");
 }
 
-/* Its own confinement: it can connect, and remove files in two directories. */
+/* Its own confinement: it can connect, and remove files in three directories. */
 static void confine(const struct served *served)
 {
 	static const struct filter_rule rules[] = {
