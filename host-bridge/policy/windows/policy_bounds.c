@@ -496,6 +496,16 @@ bool bounds_desync(struct relay *relay, struct policy_surface *surface)
 			commit_for_guest(relay, surface));
 }
 
+bool bounds_leave(struct relay *relay, struct policy_surface *surface)
+{
+	struct policy_surface *root = root_of(surface);
+
+	if (root == surface)
+		return true;
+	surface_leave(surface);
+	return check_popups(relay, root);
+}
+
 bool bounds_image(struct policy_surface *surface)
 {
 	surface->image = true;

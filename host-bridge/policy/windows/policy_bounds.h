@@ -13,6 +13,12 @@ bool bounds_commit(struct relay *relay, struct policy_surface *surface);
 /* The state of @surface, a subsurface, is about to take effect without its parent's commit. */
 bool bounds_desync(struct relay *relay, struct policy_surface *surface);
 
+/*
+ * @surface, a subsurface or not, belongs to its window no more: for its destructor, or that of its
+ * wl_subsurface, before it is forwarded. False: the relay has failed.
+ */
+bool bounds_leave(struct relay *relay, struct policy_surface *surface);
+
 /* @surface becomes the image of a cursor or of a drag. False: it is too large for that. */
 bool bounds_image(struct policy_surface *surface);
 

@@ -285,11 +285,30 @@ static enum relay_verdict handle_set_desync(struct relay_message *message)
 	return !surface || bounds_desync(message->relay, surface) ? RELAY_FORWARD : RELAY_FAILED;
 }
 
+/* wl_subsurface.destroy() */
+static enum relay_verdict handle_destroy_subsurface(struct relay_message *message)
+{
+	struct policy_surface *surface = surface_of(message->object);
+
+	return !surface || surface->subsurface != message->object ||
+			bounds_leave(message->relay, surface)
+		? RELAY_FORWARD
+		: RELAY_FAILED;
+}
+
+/* wl_surface.destroy() */
+static enum relay_verdict handle_destroy_surface(struct relay_message *message)
+{
+	return bounds_leave(message->relay, surface_at(message->object)) ? RELAY_FORWARD
+									 : RELAY_FAILED;
+}
+
 const struct relay_hook policy_surface_hooks[] = {
 	{"wl_compositor", "create_surface", handle_create_surface, RELAY_DOWN},
 	{"wl_pointer", "set_cursor", handle_set_cursor, RELAY_DOWN},
 	{"wl_shell_surface", "configure", handle_configure_shell, RELAY_UP},
 	{"wl_subcompositor", "get_subsurface", handle_get_subsurface, RELAY_DOWN},
+	{"wl_subsurface", "destroy", handle_destroy_subsurface, RELAY_DOWN},
 	{"wl_subsurface", "set_desync", handle_set_desync, RELAY_DOWN},
 	{"wl_subsurface", "set_position", handle_set_position, RELAY_DOWN},
 	{"wl_subsurface", "set_sync", handle_set_sync, RELAY_DOWN},
@@ -297,6 +316,7 @@ const struct relay_hook policy_surface_hooks[] = {
 	{"wl_surface", "commit", handle_commit, RELAY_DOWN},
 	{"wl_surface", "damage", handle_damage, RELAY_DOWN},
 	{"wl_surface", "damage_buffer", handle_damage_buffer, RELAY_DOWN},
+	{"wl_surface", "destroy", handle_destroy_surface, RELAY_DOWN},
 	{"wl_surface", "offset", handle_offset, RELAY_DOWN},
 	{"wl_surface", "set_buffer_scale", handle_set_buffer_scale, RELAY_DOWN},
 	{"wl_surface", "set_buffer_transform", handle_set_buffer_transform, RELAY_DOWN},

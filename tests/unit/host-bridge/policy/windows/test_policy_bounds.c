@@ -541,7 +541,8 @@ static void a_popup_that_is_gone_is_left_alone(void **state)
 	expect_commits(1);
 }
 
-static void a_popup_does_not_stay_when_what_its_window_consists_of_becomes_smaller(void **state)
+/* A window whose larger part is a subsurface, and what is at its right. */
+static struct test_surface create_window_of_two(struct test_surface *popup)
 {
 	struct test_surface window = create_window(200, 150), content;
 	request("xdg_surface", "set_window_geometry", window.role,
@@ -550,13 +551,35 @@ static void a_popup_does_not_stay_when_what_its_window_consists_of_becomes_small
 	show(content, 900, 150);
 	commit(window);
 	desync(content);
-	struct test_surface popup = create_popup(window, 50, 60, 800, 0);
-	configure_popup(popup, 800, 0);
-	show(popup, 50, 60);
+	*popup = create_popup(window, 50, 60, 800, 0);
+	configure_popup(*popup, 800, 0);
+	show(*popup, 50, 60);
 	expect_commits(1);
+	clear();
+	return content;
+}
+
+static void a_popup_does_not_stay_when_what_its_window_consists_of_becomes_smaller(void **state)
+{
+	struct test_surface popup, content = create_window_of_two(&popup);
 	show(content, 100, 150);
 	expect_taken_off(2);
 	expect_done(popup);
+}
+
+static void a_popup_does_not_stay_when_what_its_window_consists_of_is_destroyed(void **state)
+{
+	for (int whole = 0; whole < 2; whole++) {
+		struct test_surface popup, content = create_window_of_two(&popup);
+		if (whole)
+			request("wl_surface", "destroy", content.id, ARGS({0}));
+		else
+			request("wl_subsurface", "destroy", content.role, ARGS({0}));
+		take_up("wl_surface", "attach");
+		take_up("wl_surface", "commit");
+		take_up(whole ? "wl_surface" : "wl_subsurface", "destroy");
+		expect_done(popup);
+	}
 }
 
 static void a_popup_as_large_as_a_screen_is_not_shown(void **state)
@@ -647,6 +670,7 @@ int main(void)
 		TEST(a_popup_that_has_gone_to_its_window_stays),
 		TEST(a_popup_that_is_gone_is_left_alone),
 		TEST(a_popup_does_not_stay_when_what_its_window_consists_of_becomes_smaller),
+		TEST(a_popup_does_not_stay_when_what_its_window_consists_of_is_destroyed),
 		TEST(a_popup_far_from_its_window_is_moved_to_it),
 		TEST(a_popup_as_large_as_a_screen_is_not_shown),
 		TEST(a_window_that_says_it_is_large_has_no_larger_popups),
