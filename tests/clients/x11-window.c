@@ -10,6 +10,9 @@
  *   bytes N PROPERTY COUNT               a text of that many bytes
  *   message N TYPE WORD...               to the root; words may be atoms' names
  *   grab N | ungrab                      the pointer
+ *   confine N                            likewise, and it cannot leave the window
+ *   cursor N shown|hidden                over the window
+ *   warp N X Y                           the pointer, to a place in the window
  *   own N SELECTION                      and never answers for it
  *   ask N SELECTION TARGET PROPERTY      and never takes the answer
  *   askall N SELECTION TARGET...         by MULTIPLE; the answers' sizes are printed, -1: none
@@ -341,6 +344,37 @@ static void ask_all(struct client *client, int number, char *rest)
 		atom(client, "MULTIPLE"), atom(client, "_PAIRS"), XCB_CURRENT_TIME);
 }
 
+static void grab(struct client *client, xcb_window_t id, xcb_window_t confine_to)
+{
+	xcb_grab_pointer(client->x, 1, id,
+		XCB_EVENT_MASK_BUTTON_PRESS | XCB_EVENT_MASK_BUTTON_RELEASE |
+			XCB_EVENT_MASK_POINTER_MOTION,
+		XCB_GRAB_MODE_ASYNC, XCB_GRAB_MODE_ASYNC, confine_to, XCB_NONE, XCB_CURRENT_TIME);
+}
+
+/* A cursor of one pixel; hidden, as games do it, by a mask that has none. */
+static void set_cursor(struct client *client, xcb_window_t id, bool shown)
+{
+	xcb_pixmap_t pixmap = xcb_generate_id(client->x);
+	xcb_gcontext_t gc = xcb_generate_id(client->x);
+	xcb_cursor_t cursor = xcb_generate_id(client->x);
+	xcb_create_pixmap(client->x, 1, pixmap, client->screen->root, 1, 1);
+	xcb_create_gc(client->x, gc, pixmap, XCB_GC_FOREGROUND, (uint32_t[]){shown});
+	xcb_poly_fill_rectangle(client->x, pixmap, gc, 1, &(xcb_rectangle_t){0, 0, 1, 1});
+	xcb_create_cursor(client->x, cursor, pixmap, pixmap, 0, 0, 0, 0, 0, 0, 0, 0);
+	xcb_change_window_attributes(client->x, id, XCB_CW_CURSOR, &cursor);
+	xcb_free_cursor(client->x, cursor);
+	xcb_free_gc(client->x, gc);
+	xcb_free_pixmap(client->x, pixmap);
+}
+
+static void warp(struct client *client, xcb_window_t id, const char *rest)
+{
+	int x, y;
+	if (sscanf(rest, "%d %d", &x, &y) == 2)
+		xcb_warp_pointer(client->x, XCB_NONE, id, 0, 0, 0, 0, (int16_t)x, (int16_t)y);
+}
+
 static void configure(struct client *client, int number, const char *rest)
 {
 	int values[4];
@@ -410,11 +444,13 @@ static void run(struct client *client, char *line)
 	else if (strcmp(name, "message") == 0)
 		send_message(client, number, rest);
 	else if (strcmp(name, "grab") == 0)
-		xcb_grab_pointer(client->x, 1, id,
-			XCB_EVENT_MASK_BUTTON_PRESS | XCB_EVENT_MASK_BUTTON_RELEASE |
-				XCB_EVENT_MASK_POINTER_MOTION,
-			XCB_GRAB_MODE_ASYNC, XCB_GRAB_MODE_ASYNC, XCB_NONE, XCB_NONE,
-			XCB_CURRENT_TIME);
+		grab(client, id, XCB_NONE);
+	else if (strcmp(name, "confine") == 0)
+		grab(client, id, id);
+	else if (strcmp(name, "cursor") == 0)
+		set_cursor(client, id, strcmp(rest, "shown") == 0);
+	else if (strcmp(name, "warp") == 0)
+		warp(client, id, rest);
 	else if (strcmp(name, "ungrab") == 0)
 		xcb_ungrab_pointer(client->x, XCB_CURRENT_TIME);
 	else if (strcmp(name, "mute") == 0)
