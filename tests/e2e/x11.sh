@@ -4,7 +4,7 @@
 
 tests=(windows:8 applications:30 popups:8 focus:8 keys:6 life:15 clipboard:12
     scale:25 states:11 outputs:10 outputs-gone:8 many:10 games:4 drags:8 drags-out:12 command:8)
-full=(many-maps:25)
+full=(many-maps:25 clipboard-sizes:60 clipboard-multiple:10)
 
 # each_way FUNCTION: runs it with wayferry-x11 direct and bridged.
 each_way() {
@@ -495,7 +495,7 @@ pasted_equals() {
     local primary=
     [ "${3:-clipboard}" = clipboard ] || primary=--primary
     # shellcheck disable=SC2086
-    WAYLAND_DISPLAY=host limited 20 wl-paste -n $primary -t "$2" >"$WORK/pasted" 2>/dev/null
+    WAYLAND_DISPLAY=host limited "${PASTE_SECONDS:-20}" wl-paste -n $primary -t "$2" >"$WORK/pasted" 2>/dev/null
     cmp -s "$WORK/pasted" "$1"
 }
 
@@ -508,7 +508,7 @@ to_x() {
 }
 
 x_pasted_equals() {
-    limited 20 xclip -o -selection "${3:-clipboard}" -t "$2" >"$WORK/pasted" 2>/dev/null
+    limited "${PASTE_SECONDS:-20}" xclip -o -selection "${3:-clipboard}" -t "$2" >"$WORK/pasted" 2>/dev/null
     cmp -s "$WORK/pasted" "$1"
 }
 
@@ -604,6 +604,50 @@ check_clipboard() {
 
 test_clipboard() {
     each_way check_clipboard
+}
+
+check_clipboard_sizes() {
+    local size
+    need wl-copy wl-paste xclip
+    windows_start
+    tell 'create 1 0 0 300 200 #c81e5a' 'title 1 First' 'map 1'
+    shows '^First\|.*focused'
+    keyboard_start
+    for size in 65535 65536 262143 262144 262145 67108864 5000000; do
+        both_directions "$size"
+    done
+    paste_ten_times
+}
+
+test_clipboard_sizes() {
+    PASTE_SECONDS=200
+    each_way check_clipboard_sizes
+}
+
+# Requests for several targets: some by INCR (4 bytes) that nobody takes to its end, some that there are none of.
+check_clipboard_multiple() {
+    local i
+    need wl-copy xclip
+    windows_start
+    tell 'create 1 0 0 300 200 #c81e5a' 'title 1 First' 'map 1'
+    shows '^First\|.*focused'
+    head -c 300000 /dev/urandom >"$WORK/image"
+    to_x "$WORK/image" image/png
+    for i in {1..20}; do
+        forget_told
+        tell 'askall 1 CLIPBOARD image/png UTF8_STRING image/png TARGETS TIMESTAMP image/jpeg image/png'
+        told '1 answers 4 -1 4 [1-9][0-9]* 4 -1 4'
+    done
+    until_true 10 x_pasted_equals "$WORK/image" image/png || fail "a paste waits for those of others"
+    printf 'grüße €' >"$WORK/text"
+    to_x "$WORK/text" text/plain
+    forget_told
+    tell "askall 1 CLIPBOARD $(printf 'UTF8_STRING %.0s' {1..14})"
+    told "1 answers$(printf ' 11%.0s' {1..14})"
+}
+
+test_clipboard_multiple() {
+    each_way check_clipboard_multiple
 }
 
 # An xlogo of 300x300 X pixels in the corner.
