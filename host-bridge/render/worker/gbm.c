@@ -123,23 +123,25 @@ static int init(enum renderer_kind kind, const char *render_node, void (*retired
 /* --- buffers --- */
 
 /*
- * A dma-buf of @bo that can be mapped for writing, the caller's, or -errno. Mesa's driver for
- * devices that do not render hands out others.
+ * A dma-buf of @bo that can be mapped for writing, the caller's, or -errno. A buffer has one
+ * dma-buf as long as it has a handle, with the rights that whoever asked first wanted, and Mesa's
+ * driver for devices that do not render does not want to write. So we ask first. The library is
+ * asked all the same: it must know that the memory is no longer its own, to be used again.
  */
 static int export(struct gbm_bo *bo)
 {
-	int fd = gbm.bo_get_fd(bo);
-
-	if (fd < 0)
-		return errno > 0 ? -errno : -EIO;
-	if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR)
-		return fd;
-	fd_close(&fd);
 	struct drm_prime_handle prime = {
 		.handle = gbm.bo_get_handle(bo).u32, .flags = DRM_CLOEXEC | DRM_RDWR};
+
+	/* Where this does not work the library may know how. */
 	if (ioctl(device_fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime) < 0)
-		return -errno;
-	return prime.fd;
+		prime.fd = -1;
+	errno = 0;
+	int fd = gbm.bo_get_fd(bo);
+	if (fd < 0)
+		fd = errno > 0 ? -errno : -EIO;
+	fd_close(&prime.fd);
+	return fd;
 }
 
 /* Describes @bo in @answer; its fd, the caller's, or -errno. */
