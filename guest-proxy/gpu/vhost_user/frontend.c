@@ -3,12 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/virtio_gpu.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <wayland-util.h>
@@ -27,6 +28,10 @@
 #define REGION_MAX_BYTES (UINT64_C(1) << 40)
 /* Files that the device has not acknowledged. So few that the socket takes them without waiting. */
 #define FILES_UNDER_WAY 32
+
+#ifndef DMA_BUF_MAGIC
+#define DMA_BUF_MAGIC 0x444d4142
+#endif
 
 #define BIT(n) (UINT64_C(1) << (n))
 #define PROTOCOL_FEATURES_NEEDED                                                                   \
@@ -56,12 +61,20 @@ struct frontend {
 
 /* Requests of the device. */
 
+/* Dma-bufs, as buffers of a GPU come, have one size for their life. */
+static bool is_dmabuf(int fd)
+{
+	struct statfs fs;
+	return fstatfs(fd, &fs) == 0 && (uint32_t)fs.f_type == DMA_BUF_MAGIC;
+}
+
 static bool memory_cannot_shrink(int fd, uint64_t end)
 {
-	struct stat st;
 	int seals = fcntl(fd, F_GET_SEALS);
-	return seals >= 0 && (seals & F_SEAL_SHRINK) && fstat(fd, &st) == 0 && st.st_size >= 0 &&
-		end <= (uint64_t)st.st_size;
+	if (!is_dmabuf(fd) && (seals < 0 || !(seals & F_SEAL_SHRINK)))
+		return false;
+	off_t size = lseek(fd, 0, SEEK_END); /* of a dma-buf fstat does not tell it */
+	return size >= 0 && end <= (uint64_t)size;
 }
 
 static bool is_page_aligned(const struct vhost_user_shmem_map *map)
