@@ -68,15 +68,43 @@ test_udmabuf() {
     session_end
 }
 
-# udmabuf_case FRAMES COMPOSITOR: see udmabuf.sh
-udmabuf_case() {
+# ---- buffers of a GPU: the same guest has one that does not render
+
+full+=(gbm:150)
+
+test_gbm() {
+    KIND=qemu-6.12
+    session_start sway
+    host_case gbm weston
+    udmabuf_says 'wl_shm as dma-bufs [1-9][0-9]*'
+    udmabuf_says 'gbm buffers made [1-9][0-9]*'
+    gbm_picture
+    host_case memory weston
+    udmabuf_says 'wl_shm as dma-bufs 0'
+    gbm_picture
+    host_case gbm mutter
+    udmabuf_says 'gbm buffers made [1-9][0-9]*'
+    session_end
+}
+
+gbm_picture() {
+    [ "$(pixels_of "$(guest_share vm)/udmabuf.png" "#${COLOUR#0x}")" = 120000 ] ||
+        fail "the picture is not what the client drew"
+}
+
+# host_case FRAMES COMPOSITOR: see udmabuf.sh
+host_case() {
     UDMABUF_LOG=$LOGS/udmabuf-$1-$2.log
     guest_run vm --root "$LAB_PROGRAMS/udmabuf.sh" "$@" >"$UDMABUF_LOG" || fail "it failed (log: $UDMABUF_LOG)"
-    udmabuf_says 'udmabuf works'
-    udmabuf_says 'guest blobs shared as dma-bufs [1-9][0-9]*'
     udmabuf_says 'shadowed bytes 0'
     udmabuf_says 'errors 0'
     udmabuf_says 'wayferry-host ended with status 0'
+}
+
+udmabuf_case() {
+    host_case "$@"
+    udmabuf_says 'udmabuf works'
+    udmabuf_says 'guest blobs shared as dma-bufs [1-9][0-9]*'
 }
 
 udmabuf_says() {

@@ -5,6 +5,10 @@
 #   udmabuf.sh shm weston       a client of wayferry-guest --vhost-user; with pixman
 #   udmabuf.sh dmabuf weston    a guest whose frames come by linux-dmabuf; with OpenGL
 #   udmabuf.sh dmabuf mutter    the same
+#   udmabuf.sh gbm weston       a client of wayferry-guest --vhost-user, in buffers of a GPU: Mesa makes them of the
+#                               memory of this machine's virtio-gpu device, which does not render; with OpenGL
+#   udmabuf.sh memory weston    the same with pixman, which has no linux-dmabuf
+#   udmabuf.sh gbm mutter       as with weston
 #
 # Prints what the compositor has mapped and the counters of both sides. Weston's screen is then in
 # /mnt/udmabuf.png, and in /mnt/direct.png as it was when the picture came from a client of its own.
@@ -13,6 +17,9 @@ programs=/usr/lib/wayferry-tests
 directory=$(mktemp -d)
 export XDG_RUNTIME_DIR=$directory
 trap 'kill $(jobs -p)' EXIT
+for card in /dev/dri/card*; do
+    [ ! -e "$card" ] || mv "$card" /dev/host-card
+done
 rm -rf /dev/dri     # this machine's GPU is none of the host's that is played
 
 until_true() {
@@ -52,9 +59,10 @@ screenshot() {
     (cd "$directory" && WAYLAND_DISPLAY=host XDG_PICTURES_DIR=$directory weston-screenshooter && mv ./*.png "$1")
 }
 
+# host_start [OPTION...]
 host_start() {
     wayferry-host capabilities --wayland-display host | grep udmabuf
-    wayferry-host --socket "$directory/gpu" --wayland-display host --stats 2>"$directory/host.log" &
+    wayferry-host --socket "$directory/gpu" --wayland-display host --stats "$@" 2>"$directory/host.log" &
     host=$!
     until_true test -S "$directory/gpu"
 }
@@ -74,11 +82,27 @@ end() {
 }
 
 # A pool that can be truncated: others the compositor would be given as they are.
+shm_draws() {
+    draws '5 frames' wayferry-guest --vhost-user "$directory/gpu" --stats -- $programs/shm-client --size 400x300 --solid \
+        --seed 0xc81e5a --hold --frames 5 --unsealed
+}
+
 case_shm() {
     weston_start pixman
     host_start
-    draws '5 frames' wayferry-guest --vhost-user "$directory/gpu" --stats -- $programs/shm-client --size 400x300 --solid \
-        --seed 0xc81e5a --hold --frames 5 --unsealed
+    shm_draws
+}
+
+case_gbm() {
+    "$1_start" gl
+    host_start --render-node /dev/host-card --buffers gbm
+    shm_draws
+}
+
+case_memory() {
+    "$1_start" pixman
+    host_start --render-node /dev/host-card --buffers gbm
+    shm_draws
 }
 
 picture=(--size 402x300 --seed 7 --hold)
