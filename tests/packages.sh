@@ -19,7 +19,7 @@ packages_test="libcmocka-dev clang-format clang-tidy shellcheck $packages_demo f
     libsdl2-tests xwayland x11-apps x11-utils xterm xdotool xclip wmctrl x11-xserver-utils
     wlcs mir-wlcs-integration
     libvirglrenderer-dev virgl-server mesa-vulkan-drivers libegl1 libgl1
-    debhelper lintian appstream libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients bubblewrap podman systemd-container"
+    debhelper lintian appstream libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients virtinst bubblewrap podman systemd-container"
 
 # What the lab of virtual machines needs here (tests/vm/lab.sh), and what is in its guests, which are Debian 13.
 packages_vm="build-essential flex bison bc libelf-dev libssl-dev xz-utils mmdebstrap debian-archive-keyring

@@ -2,10 +2,11 @@
 # The scripts of examples/, as far as they get without hardware for virtual machines.
 . "$(dirname "$0")/../vm/guest.sh"
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/virt.sh"
 
 tests=(bubblewrap:3 nested-desktop:3)
 # They take trees and machines of the lab.
-full=(podman:5 nspawn:5 qemu:30)
+full=(podman:5 nspawn:5 qemu:30 libvirt-session:60 libvirt-system:60)
 
 EXAMPLES=$SOURCE_ROOT/examples
 UNDER=()    # what a script runs under
@@ -116,6 +117,41 @@ END
     stop host
     [ "$STOP_STATUS" = 0 ] || fail "wayferry-host ended with status $STOP_STATUS (log: $LOGS/host.log)"
     sanitizers_silent
+}
+
+# A machine that knows nothing of wayferry gets its device, which the guest finds; the script can be run again.
+libvirt_example() {
+    local host=(setpriv --reuid=65534 --regid=65534 --clear-groups "$VIRT/wayferry-host") i
+    local socket=$VIRT/rt/wayferry/my-box.gpu
+    cp "$EXAMPLES/libvirt.sh" "$VIRT/"
+    virt_define "my box" "<model type='none'/>" ""
+    "${host[@]:0:4}" mkdir -m 700 "$VIRT/rt/wayferry"
+    spawn host "${host[@]}" --socket "$socket" --vm my-box
+    until_true 10 test -S "$socket" || fail "wayferry-host does not listen (log: $LOGS/host.log)"
+    for i in first second; do
+        virt_as_user WAYFERRY_HOST="$VIRT/wayferry-host" timeout 200 "$VIRT/libvirt.sh" "$1" "my box" >"$LOGS/example-$i.log" 2>&1 ||
+            fail "libvirt.sh fails (log: $LOGS/example-$i.log)"
+        [ $i = second ] || virt destroy "my box"
+    done
+    virt_ready "my box"
+    virt_whole "my box"
+    virt_life "my box"
+    stop host
+    [ "$STOP_STATUS" = 0 ] || fail "wayferry-host ended with status $STOP_STATUS (log: $LOGS/host.log)"
+    stop libvirtd
+    sanitizers_silent
+}
+
+test_libvirt_session() {
+    virt_need virt-xml nsenter
+    virt_start
+    libvirt_example session
+}
+
+test_libvirt_system() {
+    virt_need virt-xml nsenter
+    virt_start_system
+    libvirt_example system
 }
 
 e2e_main "$@"

@@ -2,6 +2,7 @@
 # wayferry-host as libvirt starts it: one connection, no environment, and a machine whose name stands in a file's name.
 . "$(dirname "$0")/../vm/guest.sh"
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/virt.sh"
 
 tests=(helper:4 xml:1 replace:2)
 # A libvirtd of this machine, in a session of its own, with the lab's QEMU and kernel.
@@ -133,103 +134,6 @@ for line in sys.stdin: print(json.dumps(json.loads(line), sort_keys=True))' >"$W
 
 # ---- libvirt itself
 
-VIRT_KERNEL=qemu-6.12
-
-virt_parts() {
-    qemu_monitor_build
-    qemu_kernel_build $VIRT_KERNEL
-}
-
-# In a session libvirt is nobody in particular.
-virt_as_user() {
-    setpriv --reuid=65534 --regid=65534 --clear-groups env -i PATH="$PATH" LANG=C.UTF-8 HOME="$VIRT/home" XDG_RUNTIME_DIR="$VIRT/rt" "$@"
-}
-
-virt() {
-    virt_as_user timeout 100 virsh -q -c qemu:///session "$@" >>"$LOGS/virsh.log" 2>&1 || fail "virsh $* fails (log: $LOGS/virsh.log)"
-}
-
-# The guest says on its serial line what device it has, and paints its console's first line red.
-virt_initrd() {
-    mkdir "$WORK/root"
-    cat >"$WORK/root/init" <<'END'
-#!/bin/busybox sh
-/bin/busybox mkdir -p /proc /dev
-/bin/busybox mount -t proc proc /proc
-/bin/busybox mount -t devtmpfs devtmpfs /dev
-while read -r module; do /bin/busybox insmod "/lib/$module"; done </modules
-/bin/busybox dmesg | /bin/busybox grep drm >/dev/ttyS0
-/bin/busybox printf "\033[2J\033[H\033[41m%80s\033[0m" "" >/dev/tty1
-echo ready >/dev/ttyS0
-while :; do /bin/busybox sleep 1000; done
-END
-    chmod +x "$WORK/root/init"
-    { cat "$(qemu_kernel $VIRT_KERNEL)/initrd" && (cd "$WORK/root" && echo init | cpio -o -H newc --quiet); } >"$VIRT/initrd"
-}
-
-# What libvirt takes for QEMU, and its search for wayferry-host.
-virt_programs() {
-    local libraries=$VIRT/monitor/usr/lib/x86_64-linux-gnu
-    cp "$HOST" "$(qemu_kernel $VIRT_KERNEL)/vmlinuz" "$VIRT/"
-    printf '#!/bin/sh\nQEMU_MODULE_DIR=%s/qemu exec %s/ld-linux-x86-64.so.2 --library-path %s %s/bin/qemu-system-x86_64 -L %s/share/qemu -L %s/share/seabios "$@"\n' \
-        "$libraries" "$libraries" "$libraries" "$VIRT/monitor/usr" "$VIRT/monitor/usr" "$VIRT/monitor/usr" >"$VIRT/qemu"
-    chmod +x "$VIRT/qemu"
-    sed "s|\"binary\": \".*\"|\"binary\": \"$VIRT/wayferry-host\"|" "$WAYFERRY_BUILD/host-bridge/90-wayferry.json" \
-        >"$VIRT/home/.config/qemu/vhost-user/10-wayferry.json"
-}
-
-# QEMU would try the modules of this machine's QEMU, too, and end: they are out of its sight.
-virt_start() {
-    VIRT=$BASE/virt
-    mkdir -p "$VIRT/home/.config/qemu/vhost-user" "$VIRT/rt" "$VIRT/monitor"
-    virt_programs
-    virt_initrd
-    chown -R 65534:65534 "$VIRT/home" "$VIRT/rt"
-    chmod 700 "$VIRT/rt"
-    # shellcheck disable=SC2016
-    spawn libvirtd unshare --mount --propagation private sh -euc '
-        for modules in /usr/lib/*/qemu; do [ ! -d "$modules" ] || mount -t tmpfs tmpfs "$modules"; done
-        mount --bind "$1" "$2/monitor"
-        cd "$2/home"
-        exec setpriv --reuid=65534 --regid=65534 --clear-groups env -i PATH="$PATH" HOME="$2/home" XDG_RUNTIME_DIR="$2/rt" libvirtd' \
-        sh "$(qemu_monitor)" "$VIRT"
-    until_true 30 test -S "$VIRT/rt/libvirt/libvirt-sock" || fail "libvirtd does not start (log: $LOGS/libvirtd.log)"
-}
-
-# virt_machine NAME VIDEO ELEMENTS: defines it and starts it, until its guest is ready.
-virt_machine() {
-    cat >"$VIRT/$1.xml" <<END
-<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
-<name>$1</name><memory unit='MiB'>512</memory><vcpu>1</vcpu>
-<memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>
-<os><type arch='x86_64' machine='q35'>hvm</type><kernel>$VIRT/vmlinuz</kernel><initrd>$VIRT/initrd</initrd>
-<cmdline>console=tty0 quiet loglevel=0 mitigations=off</cmdline></os>
-<features><acpi/></features><cpu mode='maximum'><maxphysaddr mode='emulate' bits='39'/></cpu>
-<devices><emulator>$VIRT/qemu</emulator><video>$2</video>
-<serial type='file'><source path='$VIRT/rt/$1.serial'/></serial><memballoon model='none'/></devices>
-$3
-</domain>
-END
-    virt define --validate "$VIRT/$1.xml"
-    virt start "$1"
-    until_true 150 grep -qs ready "$VIRT/rt/$1.serial" || fail "the guest of $1 does not start (logs: $LOGS)"
-}
-
-# What can be done with a machine by libvirt; then it ends.
-virt_life() {
-    virt suspend "$1"
-    virt resume "$1"
-    virt reset "$1"
-    virt destroy "$1"
-    virt undefine "$1"
-}
-
-# The guest's device has contexts, and memory of the host's.
-virt_whole() {
-    grep -q '+resource_blob +host_visible' "$VIRT/rt/$1.serial" && grep -q '+context_init' "$VIRT/rt/$1.serial" ||
-        fail "the device of $1 is not whole: $(cat "$VIRT/rt/$1.serial")"
-}
-
 virt_red() {
     virt screenshot "$1" "$VIRT/rt/$1.picture" && [ "$(pixels_of "$VIRT/rt/$1.picture" '#aa0000')" = 10240 ]
 }
@@ -240,24 +144,27 @@ virt_elements() {
 }
 
 test_session() {
-    need libvirtd virsh unshare setpriv cpio
-    [ "$(id -u)" = 0 ] || fail "a libvirtd of another user needs root"
-    (lab_locked virt_parts) || fail "there is no QEMU, or no kernel for it"
+    virt_need
     virt_start
     # QEMU's own device: a console.
     virt_machine plain "<driver name='vhostuser'/><model type='virtio'/>" ""
     until_true 30 virt_red plain || fail "the console is not seen (picture: $VIRT/rt/plain.picture)"
     grep -q -- '-blob.*-host_visible\|-resource_blob' "$VIRT/rt/plain.serial" || fail "QEMU's own device has blobs: docs/libvirt.md says it has not"
     virt_life plain
-    # With the override: wayferry's.
-    virt_machine helped "<driver name='vhostuser'/><model type='virtio'/><alias name='ua-wayferry'/>" "$(virt_elements override)"
+    # With the override: wayferry's, beside an ordinary one; it goes with its wayferry-host.
+    virt_machine helped "<model type='vga'/></video><video><driver name='vhostuser'/><model type='virtio'/><alias name='ua-wayferry'/>" \
+        "$(virt_elements override)"
     virt_whole helped
+    virt_not_saved helped
+    virt_as_user timeout 100 "$VIRT/wayferry-host" replace helped >"$LOGS/not-replaced.log" 2>&1 && fail "a device without a socket is replaced"
+    grep -q 'has to be started anew' "$LOGS/not-replaced.log" || fail "it is not said what helps (log: $LOGS/not-replaced.log)"
     virt_life helped
     # A socket, by the command line; and another device, when wayferry-host has ended.
     spawn first setpriv --reuid=65534 --regid=65534 --clear-groups "$VIRT/wayferry-host" --socket "$VIRT/rt/work.gpu" --vm work
     until_true 10 test -S "$VIRT/rt/work.gpu" || fail "wayferry-host does not listen (log: $LOGS/first.log)"
     virt_machine work "<model type='none'/>" "$(virt_elements commandline)"
     virt_whole work
+    virt_not_saved work
     stop first
     spawn second setpriv --reuid=65534 --regid=65534 --clear-groups "$VIRT/wayferry-host" --socket "$VIRT/rt/work.gpu" --vm work
     until_true 10 test -S "$VIRT/rt/work.gpu" || fail "wayferry-host does not listen (log: $LOGS/second.log)"
