@@ -92,10 +92,11 @@ virt_start_system() {
             mkdir -p "$directory" && mount -t tmpfs -o mode=755 tmpfs "$directory"
         done
         mkdir -p /run/user/65534
+        install -d -m 750 -o libvirt-qemu -g libvirt-qemu /var/lib/libvirt/qemu
         mount --bind "$2/rt" /run/user/65534
         printf "%s\n" "unix_sock_rw_perms = \"0777\"" "auth_unix_rw = \"none\"" >/etc/libvirt/libvirtd.conf
         printf "%s\n" "stdio_handler = \"file\"" "cgroup_controllers = []" "namespaces = []" >/etc/libvirt/qemu.conf
-        exec env -i PATH=/usr/sbin HOME=/root libvirtd'
+        exec env -i PATH=/usr/sbin libvirtd'
     VIRT_URI=qemu:///system
     VIRT_UNDER=(nsenter --mount --target "${PID[libvirtd]}" --wd="$VIRT/home" env)
     until_true 30 virt_answers || fail "libvirtd does not start (log: $LOGS/libvirtd.log)"
