@@ -40,6 +40,13 @@ packages_host="$packages_build libvirglrenderer-dev virgl-server mesa-vulkan-dri
 packages_debian13="$packages_build libcmocka-dev clang systemd sway
     libvirglrenderer-dev virgl-server mesa-vulkan-drivers libegl1 libgl1"
 
+# Clean trees of Debian 12 and 13, in which Debian packages are built and installed (tests/e2e/packages.sh): what
+# debian/control names, and what runs there.
+packages_deb="debhelper libdrm-dev libinih-dev libpixman-1-dev libseccomp-dev libvirglrenderer-dev libwayland-bin
+    libwayland-dev libxcb-composite0-dev libxcb-randr0-dev libxcb-shape0-dev libxcb-xfixes0-dev libxcb1-dev
+    libxkbcommon-dev meson pkgconf python3 scdoc wayland-protocols
+    build-essential lintian systemd virgl-server xwayland"
+
 # The tree with the newest compositors, Debian's unstable (tests/newest.sh).
 packages_newest="$packages_build libcmocka-dev sway labwc weston mutter kwin-wayland foot grim wtype wayland-utils
     dbus-user-session dbus-x11 libegl1 libgl1 libgl1-mesa-dri fonts-dejavu-core adwaita-icon-theme xwayland"

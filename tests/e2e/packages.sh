@@ -1,9 +1,11 @@
 #!/bin/bash
 # Packages of this working copy: built, looked at, installed and purged; and the tarball of a release.
+. "$(dirname "$0")/../vm/lab.sh"
 . "$(dirname "$0")/lib.sh"
 
 tests=(deb:40)
-full=(dist:100)
+# In clean trees of both releases; and a tarball.
+full=(debian12:120 debian13:120 dist:100)
 
 # copy DIRECTORY: the working copy as it is, without what git ignores.
 copy() {
@@ -54,6 +56,76 @@ test_deb() {
         fail "wayferry-host looks elsewhere for the packaged renderer (report: $LOGS/doctor.txt)"
     dpkg_in "$tree" --purge wayferry-{host,guest,x11,renderer} || fail "the packages are not purged (log: $LOGS/dpkg.log)"
     [ -z "$(files_of "$tree")" ] || fail "purged packages leave $(files_of "$tree" | head -n 3)"
+}
+
+# in_fresh TREE SCRIPT ARGUMENT...: a shell's script in a system that has what the tree has, and no network; what it
+# writes goes with it, but in /mnt, which is this test's directory.
+in_fresh() {
+    # shellcheck disable=SC2016
+    limited 400 unshare --mount --net --propagation private sh -euc '
+        tree=$1 work=$2 script=$3
+        shift 3
+        mount -t tmpfs tmpfs "$work/layers"
+        mkdir "$work/layers/upper" "$work/layers/work" "$work/layers/root"
+        mount -t overlay overlay -o "lowerdir=$tree,upperdir=$work/layers/upper,workdir=$work/layers/work" "$work/layers/root"
+        cd "$work/layers/root"
+        mount --bind "$work" mnt
+        mount --rbind /dev dev
+        mount --bind /proc proc
+        mount -t tmpfs tmpfs tmp
+        exec chroot . env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 JOBS="$(nproc)" sh -euxc "$script" sh "$@"' \
+        sh "$1" "$WORK" "${@:2}"
+}
+
+# What debian/control says is enough to build them; what the packages say they need is enough to install them, and they
+# run: programs, the renderer that wayferry-host looks for, units as systemd reads them. Purged, nothing is left.
+# shellcheck disable=SC2016
+BUILD_THERE='cd /mnt/wayferry
+DEB_BUILD_OPTIONS="parallel=$JOBS noautodbgsym" dpkg-buildpackage -us -uc -b
+lintian --allow-root --fail-on error --tag-display-limit 0 ../*.changes'
+# shellcheck disable=SC2016
+USE_THERE='files() { find / -xdev ! -type d ! -path "/var/*" ! -path "/mnt/*" | sort; }
+files >/tmp/before
+dpkg --install /mnt/*.deb
+for program in host guest x11; do
+    wayferry-$program --version
+done
+wayferry-host capabilities >/dev/null
+[ "$(wayferry-host --print-capabilities | grep -c gpu)" = 1 ]
+wayferry-host doctor --renderer virgl >/mnt/doctor.txt || :
+grep -q "renderer */usr/lib/wayferry/wayferry-renderer" /mnt/doctor.txt
+! ldd /usr/bin/wayferry-* /usr/lib/wayferry/* | grep "not found"
+cp /usr/lib/systemd/user/wayferry-host@.socket /tmp/wayferry-host@work.socket
+XDG_RUNTIME_DIR=/tmp systemd-analyze --user --man=no verify /tmp/wayferry-host@work.socket /usr/lib/systemd/user/wayferry-guest.socket
+dpkg --audit >/mnt/audit
+[ ! -s /mnt/audit ]
+dpkg --purge wayferry-host wayferry-guest wayferry-x11 wayferry-renderer
+files >/tmp/after
+diff /tmp/before /tmp/after'
+
+deb_tree() {
+    lab_tree_path "" deb
+}
+
+# in_release NAME: in a clean tree of that release of Debian.
+in_release() {
+    LAB_RELEASE=$1
+    [ "$(id -u)" = 0 ] || fail "a tree of another system needs root"
+    [ -e "$(deb_tree)" ] || (lab_locked lab_tree "" deb) || fail "there is no tree"
+    lab_used "$(deb_tree)"
+    mkdir "$WORK/layers"
+    copy "$WORK/wayferry"
+    in_fresh "$(deb_tree)" "$BUILD_THERE" >"$LOGS/build.log" 2>&1 || fail "the packages are not built (log: $LOGS/build.log)"
+    in_fresh "$(deb_tree)" "$USE_THERE" >"$LOGS/use.log" 2>&1 ||
+        fail "the packages are not installed, do not run, or leave something (log: $LOGS/use.log)"
+}
+
+test_debian12() {
+    in_release bookworm
+}
+
+test_debian13() {
+    in_release trixie
 }
 
 test_dist() {

@@ -58,7 +58,9 @@ virt_programs() {
 
 virt_directory() {
     VIRT=$BASE/virt
-    mkdir -p "$VIRT/home/.config/qemu/vhost-user" "$VIRT/rt" "$VIRT/monitor"
+    mkdir -p "$VIRT/home/.config/qemu/vhost-user" "$VIRT/home/.config/libvirt" "$VIRT/rt" "$VIRT/monitor"
+    # Without a virtlogd, which would stay.
+    echo 'stdio_handler = "file"' >"$VIRT/home/.config/libvirt/qemu.conf"
     virt_programs
     virt_initrd
     chown -R 65534:65534 "$VIRT/home" "$VIRT/rt"
@@ -84,7 +86,7 @@ virt_start() {
 }
 
 # The one for the whole system: with directories of its own, as where nothing was installed before, and open to that user.
-# Without virtlogd, control groups and a service manager it has to be told so; and of this machine's QEMU it need not know.
+# That there are no control groups it has to be told; of this machine's QEMU it need not know.
 virt_start_system() {
     virt_directory
     # shellcheck disable=SC2016
