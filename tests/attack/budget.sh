@@ -3,7 +3,7 @@
 # another machine goes on. Whoever takes too much is told which limit it has reached.
 . "$(dirname "$0")/../e2e/lib.sh"
 
-tests=(mime-types:10 sources:10 rectangles:10 surfaces:10 nested:10 pools:15 connections:10 fds:5 cover:8 cover-popup:6 stopped-compositor:10 same-pages:10)
+tests=(mime-types:10 sources:10 rectangles:10 surfaces:10 nested:10 pools:15 connections:10 fds:5 cover:8 cover-popup:6 stopped-compositor:10 same-pages:10 keymaps:3)
 
 FAULTS=$WAYFERRY_CLIENTS/faults
 ATTACKER=$WAYFERRY_BUILD/tests/attack/attacker
@@ -200,6 +200,33 @@ test_same_pages() {
     limited 100 "$WAYFERRY_BUILD/tests/attack/same-pages" "$XDG_RUNTIME_DIR/bridge.gpu" >"$LOGS/same-pages.log" 2>&1 ||
         fail "the other client is held up (log: $LOGS/same-pages.log)"
     say "$(tr '\n' ';' <"$LOGS/same-pages.log")"
+}
+
+# host_with_limit NAME VALUE: wayferry-host for one that drives the device by itself.
+host_with_limit() {
+    printf '%s\n' '[limits]' "$1 = $2" >"$WORK/limits.conf"
+    HOST_OPTIONS="--vm hostile --config $WORK/limits.conf" bridge_start_host compositor bridge
+}
+
+# Keymaps that a guest does not take are kept for it, up to the limit of what may be queued.
+test_keymaps() {
+    local queued most
+    need wtype
+    sway_start compositor
+    spawn keyboard env WAYLAND_DISPLAY=compositor wtype -s 3600000 a
+    host_with_limit queued-bytes 16M
+    before=$(rss_kib "${PID[bridge-host]}")
+    spawn attacker "$WAYFERRY_BUILD/tests/attack/keymaps" "$XDG_RUNTIME_DIR/bridge.gpu" 8
+    until_true 60 grep -qs 'have asked' "$LOGS/attacker.log" || fail "the attack has not come that far (log: $LOGS/attacker.log)"
+    bridge_counters bridge host
+    queued=$(bridge_counter bridge host 'peak queued-bytes')
+    most=$(awk '/^VmHWM:/ { print $2 }' "/proc/${PID[bridge-host]}/status")
+    say "$(tail -n 1 "$LOGS/attacker.log"): $queued bytes are kept; wayferry-host: $before KiB before, then at most $most KiB"
+    ((most - before < 48 * 1024)) || fail "wayferry-host has grown by $((most - before)) KiB"
+    ((queued > 1 << 20)) || fail "the attack has had no keymaps"
+    ((queued <= 16 << 20)) || fail "more than the limit is kept"
+    stop attacker
+    until_true 10 use_is_zero queued-bytes || fail "queued-bytes stay in use"
 }
 
 e2e_main "$@"
