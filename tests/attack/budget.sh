@@ -3,7 +3,8 @@
 # another machine goes on. Whoever takes too much is told which limit it has reached.
 . "$(dirname "$0")/../e2e/lib.sh"
 
-tests=(mime-types:10 sources:10 rectangles:10 surfaces:10 nested:10 pools:15 connections:10 fds:5 cover:8 cover-popup:6 stopped-compositor:10 same-pages:10 keymaps:3)
+tests=(mime-types:10 sources:10 rectangles:10 surfaces:10 nested:10 pools:15 connections:10 fds:5 cover:8 cover-popup:6 stopped-compositor:10 same-pages:10 keymaps:3 log-lines:4)
+full=(log-lines-long:30)
 
 FAULTS=$WAYFERRY_CLIENTS/faults
 ATTACKER=$WAYFERRY_BUILD/tests/attack/attacker
@@ -227,6 +228,28 @@ test_keymaps() {
     ((queued <= 16 << 20)) || fail "more than the limit is kept"
     stop attacker
     until_true 10 use_is_zero queued-bytes || fail "queued-bytes stay in use"
+}
+
+# log_stays_short CONNECTIONS SECONDS: what a guest is refused, again and again, is a few lines of the log, however
+# often. So many connections are refused, and then for so long what makes no sense.
+log_stays_short() {
+    local lines
+    weston_start compositor
+    host_with_limit connections 0
+    limited 200 "$WAYFERRY_BUILD/tests/attack/noise" "$XDG_RUNTIME_DIR/bridge.gpu" "$@" >"$LOGS/noise.log" 2>&1 ||
+        fail "the device does not answer (log: $LOGS/noise.log)"
+    grep -qx "$1 refused" "$LOGS/noise.log" || fail "connections are not refused (log: $LOGS/noise.log)"
+    lines=$(wc -l <"$LOGS/bridge-host.log")
+    say "$(tr '\n' ';' <"$LOGS/noise.log") $lines lines of log"
+    ((lines < 300)) || fail "$lines lines of log"
+}
+
+test_log_lines() {
+    log_stays_short 2000 1
+}
+
+test_log_lines_long() {
+    log_stays_short 10000 10
 }
 
 e2e_main "$@"
