@@ -102,11 +102,14 @@ test_connections() {
     machines_start
     attack connections
     until_true 60 grep -q 'times$' "$LOGS/attacker.log" || fail "no end of connections (log: $LOGS/attacker.log)"
-    local times
+    local times lines
     times=$(sed -n 's/ times$//p' "$LOGS/attacker.log")
     ((times <= 200)) || fail "$times connections"
     grep -q 'limit of connections (200)' "$LOGS/attacker.log" || fail "the attacker was not told why (log: $LOGS/attacker.log)"
     grep -qx '0 were not told why' "$LOGS/attacker.log" || fail "some were not told why (log: $LOGS/attacker.log)"
+    lines=$(cat "$LOGS"/bridge-{host,guest}.log | wc -l)
+    say "$times connections, $lines lines of log"
+    ((lines < 300)) || fail "$lines lines of log"
     (($(fd_count "${PID[compositor]}") < 1000)) || fail "the compositor has no file descriptors left"
     bystander_goes_on
     until_true 30 use_is_zero connections || fail "connections stay in use"
