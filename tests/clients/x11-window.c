@@ -13,7 +13,7 @@
  *   confine N                            likewise, and it cannot leave the window
  *   cursor N shown|hidden                over the window
  *   warp N X Y                           the pointer, to a place in the window
- *   own N SELECTION                      and never answers for it
+ *   own N SELECTION                      and never answers for it; "disowned": lost
  *   ask N SELECTION TARGET PROPERTY      and never takes the answer
  *   askall N SELECTION TARGET...         by MULTIPLE; the answers' sizes are printed, -1: none
  *   flood N COUNT                        changes its title so often
@@ -215,6 +215,10 @@ static void print_event(struct client *client, const xcb_generic_event_t *any)
 		break;
 	case XCB_CLIENT_MESSAGE:
 		print_message(client, event.message);
+		break;
+	case XCB_SELECTION_CLEAR:
+		printf("%d disowned\n",
+			number_of(client, ((const xcb_selection_clear_event_t *)any)->owner));
 		break;
 	case XCB_SELECTION_NOTIFY:
 		take_selection(client, (const xcb_selection_notify_event_t *)any);
