@@ -45,7 +45,7 @@ packages_debian13="$packages_build libcmocka-dev clang systemd sway
 packages_deb="debhelper libdrm-dev libinih-dev libpixman-1-dev libseccomp-dev libvirglrenderer-dev libwayland-bin
     libwayland-dev libxcb-composite0-dev libxcb-randr0-dev libxcb-shape0-dev libxcb-xfixes0-dev libxcb1-dev
     libxkbcommon-dev meson pkgconf python3 scdoc wayland-protocols
-    build-essential lintian systemd virgl-server xwayland"
+    build-essential lintian systemd virgl-server libegl1 libgl1 xwayland"
 
 # The tree with the newest compositors, Debian's unstable (tests/newest.sh).
 packages_newest="$packages_build libcmocka-dev sway labwc weston mutter kwin-wayland foot grim wtype wayland-utils
