@@ -136,6 +136,8 @@ void selection_owner_changed(struct session *session, xcb_atom_t atom, xcb_windo
 		return;
 	if (owner == session->selections->window) {
 		selection->time = time;
+		/* What came of another owner since we asked was older. */
+		selection->owning = selection->offer != NULL;
 		return;
 	}
 	outgoing_owner_gone(session, atom, owner_died);
