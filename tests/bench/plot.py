@@ -4,7 +4,7 @@
     tests/bench/plot.py [RESULTS.jsonl [DIRECTORY]]      (tests/bench/results.jsonl, docs)
 
 performance-ways.svg: the last line; frames (round trips, pauses) as ratios to the direct connection, and CPU a frame.
-performance-trend.svg: wayferry's ratios over all lines, by commit.
+performance-trend.svg: wayferry's ratios over all lines, by commit, where there are several.
 """
 import html
 import json
@@ -144,7 +144,8 @@ def main():
     directory = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else HERE.parent.parent / "docs"
     results = [json.loads(line) for line in source.read_text().splitlines()]
     draw_ways(results[-1], directory / "performance-ways.svg")
-    draw_trend(results, directory / "performance-trend.svg")
+    if len(results) > 1:
+        draw_trend(results, directory / "performance-trend.svg")
 
 
 if __name__ == "__main__":
