@@ -3,29 +3,9 @@
 # usage: icon.sh BUILD_DIRECTORY
 set -u
 build=$1
-slowness=${WAYFERRY_TEST_SLOWNESS:-2}
-base=$(mktemp -d /tmp/wf.XXXXXX)
-pids=()
-trap 'kill "${pids[@]}" 2>/dev/null; wait; rm -rf "$base"' EXIT
-mkdir -m 700 "$base/rt"
+. "$(dirname "$0")/tree.sh"
 mkdir "$base/labwc"
-export XDG_RUNTIME_DIR=$base/rt WLR_BACKENDS=headless WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1
-unset WAYLAND_DISPLAY DISPLAY
-
-fail() {
-    echo "FAILED: $*"
-    tail -n 20 "$base"/*.log
-    exit 1
-}
-
-within() {      # SECONDS COMMAND...
-    local deadline=$((SECONDS + $1 * slowness))
-    shift
-    until "$@"; do
-        ((SECONDS < deadline)) || return 1
-        sleep 0.1
-    done
-}
+export WLR_BACKENDS=headless WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1
 
 start() {       # NAME COMMAND...
     "${@:2}" >"$base/$1.log" 2>&1 &

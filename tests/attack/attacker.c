@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/clients/keyboard.h"
 #include "tests/clients/window.h"
 
 #define BATCH 10 /* requests between round trips */
@@ -162,7 +163,6 @@ static void show_red_window(void)
 }
 
 static struct wl_data_offer *offer;
-static uint32_t focus_serial;
 
 static void handle_offer(void *data, struct wl_data_device *device, struct wl_data_offer *new_offer)
 {
@@ -183,38 +183,6 @@ static void handle_cancelled(void *data, struct wl_data_source *source)
 {
 }
 
-static void handle_keymap(
-	void *data, struct wl_keyboard *keyboard, uint32_t format, int32_t fd, uint32_t size)
-{
-	close(fd);
-}
-
-static void handle_enter(void *data, struct wl_keyboard *keyboard, uint32_t serial,
-	struct wl_surface *surface, struct wl_array *keys)
-{
-	focus_serial = serial;
-}
-
-static void handle_leave(
-	void *data, struct wl_keyboard *keyboard, uint32_t serial, struct wl_surface *surface)
-{
-}
-
-static void handle_key(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t time,
-	uint32_t key, uint32_t state)
-{
-}
-
-static void handle_modifiers(void *data, struct wl_keyboard *keyboard, uint32_t serial,
-	uint32_t depressed, uint32_t latched, uint32_t locked, uint32_t group)
-{
-}
-
-static void handle_repeat_info(
-	void *data, struct wl_keyboard *keyboard, int32_t rate, int32_t delay)
-{
-}
-
 /* Pastes of its own selection, which never come to an end. */
 static void run_pipes(void)
 {
@@ -222,27 +190,22 @@ static void run_pipes(void)
 		.data_offer = handle_offer, .selection = handle_selection};
 	static const struct wl_data_source_listener source_listener = {
 		.send = handle_send, .cancelled = handle_cancelled};
-	static const struct wl_keyboard_listener keyboard_listener = {.keymap = handle_keymap,
-		.enter = handle_enter,
-		.leave = handle_leave,
-		.key = handle_key,
-		.modifiers = handle_modifiers,
-		.repeat_info = handle_repeat_info};
+	static struct keyboard_state keyboard;
 	int ends[2];
 
 	begin();
-	wl_keyboard_add_listener(wl_seat_get_keyboard(window.seat), &keyboard_listener, NULL);
+	keyboard_listen(wl_seat_get_keyboard(window.seat), &keyboard);
 	struct wl_data_device *device =
 		wl_data_device_manager_get_data_device(data_devices, window.seat);
 	wl_data_device_add_listener(device, &device_listener, NULL);
 	open_red_window();
-	while (focus_serial == 0 && wl_display_dispatch(window.display) >= 0)
+	while (!keyboard.focused && wl_display_dispatch(window.display) >= 0)
 		;
 	struct wl_data_source *source = wl_data_device_manager_create_data_source(data_devices);
 	wl_data_source_add_listener(source, &source_listener, NULL);
 	wl_data_source_offer(source, "text/plain");
 	offer = NULL;
-	wl_data_device_set_selection(device, source, focus_serial);
+	wl_data_device_set_selection(device, source, keyboard.focus_serial);
 	while (!offer && wl_display_dispatch(window.display) >= 0)
 		;
 	for (int i = 0; i < 5000 && pipe(ends) == 0; i++, count()) {

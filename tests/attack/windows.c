@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/clients/keyboard.h"
 #include "tests/clients/window.h"
 #include "text-input-unstable-v1-client-protocol.h"
 
@@ -17,7 +18,7 @@ static struct window window;
 static struct wl_data_device_manager *data_devices;
 static struct zwp_text_input_manager_v1 *text_inputs;
 static int32_t image_size; /* pixels each way, of a cursor or a drag's icon */
-static bool has_pointer, focused, entered, pressed;
+static bool has_pointer, entered, pressed;
 static uint32_t enter_serial, press_serial;
 
 static void handle_global(
@@ -213,48 +214,11 @@ static void run_drag(void)
 
 /* --- text input --- */
 
-static void handle_keymap(
-	void *data, struct wl_keyboard *keyboard, uint32_t format, int32_t fd, uint32_t size)
-{
-	close(fd);
-}
-
-static void handle_focus(void *data, struct wl_keyboard *keyboard, uint32_t serial,
-	struct wl_surface *surface, struct wl_array *keys)
-{
-	focused = true;
-}
-
-static void handle_focus_gone(
-	void *data, struct wl_keyboard *keyboard, uint32_t serial, struct wl_surface *surface)
-{
-}
-
-static void handle_key(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t time,
-	uint32_t key, uint32_t state)
-{
-}
-
-static void handle_modifiers(void *data, struct wl_keyboard *keyboard, uint32_t serial,
-	uint32_t depressed, uint32_t latched, uint32_t locked, uint32_t group)
-{
-}
-
-static void handle_repeat_info(
-	void *data, struct wl_keyboard *keyboard, int32_t rate, int32_t delay)
-{
-}
-
 /* Wants the keyboard's text for a surface without the focus, nine times, then for the one with it.
  */
 static void run_text_input(void)
 {
-	static const struct wl_keyboard_listener listener = {.keymap = handle_keymap,
-		.enter = handle_focus,
-		.leave = handle_focus_gone,
-		.key = handle_key,
-		.modifiers = handle_modifiers,
-		.repeat_info = handle_repeat_info};
+	static struct keyboard_state keyboard;
 
 	begin();
 	window_needs(text_inputs, zwp_text_input_manager_v1_interface.name);
@@ -264,10 +228,10 @@ static void run_text_input(void)
 		zwp_text_input_v1_activate(input, window.seat, other);
 		zwp_text_input_v1_show_input_panel(input);
 	}
-	wl_keyboard_add_listener(wl_seat_get_keyboard(window.seat), &listener, NULL);
+	keyboard_listen(wl_seat_get_keyboard(window.seat), &keyboard);
 	window_create(&window, "windows", 200, 150);
 	window_show(&window);
-	window_await(&window, &focused, "the keyboard");
+	window_await(&window, &keyboard.focused, "the keyboard");
 	zwp_text_input_v1_activate(input, window.seat, other);
 	zwp_text_input_v1_activate(input, window.seat, window.surface);
 	zwp_text_input_v1_show_input_panel(input);

@@ -29,8 +29,8 @@ virt() {
 
 # The guest says on its serial line what device it has, and paints its console's first line red.
 virt_initrd() {
-    mkdir "$WORK/root"
-    cat >"$WORK/root/init" <<'END'
+    mkdir "$WORK/initrd"
+    cat >"$WORK/initrd/init" <<'END'
 #!/bin/busybox sh
 /bin/busybox mkdir -p /proc /dev
 /bin/busybox mount -t proc proc /proc
@@ -41,8 +41,8 @@ while read -r module; do /bin/busybox insmod "/lib/$module"; done </modules
 echo ready >/dev/ttyS0
 while :; do /bin/busybox sleep 1000; done
 END
-    chmod +x "$WORK/root/init"
-    { cat "$(qemu_kernel $VIRT_KERNEL)/initrd" && (cd "$WORK/root" && echo init | cpio -o -H newc --quiet); } >"$VIRT/initrd"
+    chmod +x "$WORK/initrd/init"
+    { cat "$(qemu_kernel $VIRT_KERNEL)/initrd" && (cd "$WORK/initrd" && echo init | cpio -o -H newc --quiet); } >"$VIRT/initrd"
 }
 
 # What libvirt takes for QEMU, and its search for wayferry-host.

@@ -5,8 +5,8 @@ CONSOLE_CELLS=80    # of a line, each 8 by 16 pixels
 
 # The lab's kernel and drivers, with a first process that paints the console's first line red and green by turns.
 console_initrd() {
-    mkdir -p "$WORK/root"
-    cat >"$WORK/root/init" <<'END'
+    mkdir -p "$WORK/initrd"
+    cat >"$WORK/initrd/init" <<'END'
 #!/bin/busybox sh
 /bin/busybox mkdir -p /proc /dev
 /bin/busybox mount -t proc proc /proc
@@ -21,9 +21,9 @@ while :; do
     done
 done
 END
-    chmod +x "$WORK/root/init"
+    chmod +x "$WORK/initrd/init"
     # Of a file that is there twice the kernel takes the second.
-    { cat "$(qemu_kernel "$KIND")/initrd" && (cd "$WORK/root" && echo init | cpio -o -H newc --quiet); } >"$WORK/console.initrd"
+    { cat "$(qemu_kernel "$KIND")/initrd" && (cd "$WORK/initrd" && echo init | cpio -o -H newc --quiet); } >"$WORK/console.initrd"
 }
 
 # console_qemu GPU: a machine with QEMU's vhost-user-gpu at the wayferry-host behind the socket GPU, in place of this process.

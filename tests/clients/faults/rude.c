@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/clients/keyboard.h"
 #include "tests/clients/window.h"
 
 static struct window window;
@@ -113,58 +114,19 @@ static void run_resize(void)
 	}
 }
 
-static uint32_t keymaps;
-
-static void handle_keymap(
-	void *data, struct wl_keyboard *keyboard, uint32_t format, int fd, uint32_t size)
-{
-	close(fd);
-	keymaps++;
-}
-
-static void handle_enter(void *data, struct wl_keyboard *keyboard, uint32_t serial,
-	struct wl_surface *surface, struct wl_array *keys)
-{
-}
-
-static void handle_leave(
-	void *data, struct wl_keyboard *keyboard, uint32_t serial, struct wl_surface *surface)
-{
-}
-
-static void handle_key(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t time,
-	uint32_t key, uint32_t state)
-{
-}
-
-static void handle_modifiers(void *data, struct wl_keyboard *keyboard, uint32_t serial,
-	uint32_t depressed, uint32_t latched, uint32_t locked, uint32_t group)
-{
-}
-
-static void handle_repeat_info(
-	void *data, struct wl_keyboard *keyboard, int32_t rate, int32_t delay)
-{
-}
-
 /* Each of many keyboards gets its keymap, a file. */
 static void run_keyboards(void)
 {
-	static const struct wl_keyboard_listener listener = {.keymap = handle_keymap,
-		.enter = handle_enter,
-		.leave = handle_leave,
-		.key = handle_key,
-		.modifiers = handle_modifiers,
-		.repeat_info = handle_repeat_info};
+	static struct keyboard_state keyboards;
 
 	window_connect(&window);
 	if (!window.seat)
 		fail("no seat");
 	puts("ready");
 	for (int i = 0; i < 1500; i++)
-		wl_keyboard_add_listener(wl_seat_get_keyboard(window.seat), &listener, NULL);
+		keyboard_listen(wl_seat_get_keyboard(window.seat), &keyboards);
 	roundtrip();
-	printf("%u keymaps\n", keymaps);
+	printf("%u keymaps\n", keyboards.n_keymaps);
 }
 
 /* A client that behaves: many round trips, none of which may take longer than a second. */
