@@ -6,7 +6,7 @@
  * the X owner and answer by what it offers (selection_offer.h, selection_request.h, incoming.h).
  * Our own sources come back to us as offers; a mime type of ours marks them.
  */
-#include "guest-proxy/x11/transfers/selection.h"
+#include "guest-proxy/x11/selections/selection.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,8 +14,8 @@
 #include <unistd.h>
 #include <xcb/xfixes.h>
 
-#include "guest-proxy/x11/transfers/selection_offer.h"
-#include "guest-proxy/x11/transfers/selection_state.h"
+#include "guest-proxy/x11/selections/selection_offer.h"
+#include "guest-proxy/x11/selections/selection_state.h"
 
 static const struct selection_protocol protocols[N_SELECTIONS] = {
 	{ATOM_CLIPBOARD, "wl_data_device", "wl_data_source", "wl_data_offer", "get_data_device",

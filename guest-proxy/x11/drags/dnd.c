@@ -5,17 +5,17 @@
  * XdndEnter, then XdndPosition, one at a time, each answered by XdndStatus; at the end XdndLeave,
  * or XdndDrop, answered by XdndFinished. The data goes the way of selections, as XdndSelection.
  */
-#include "guest-proxy/x11/transfers/dnd.h"
+#include "guest-proxy/x11/drags/dnd.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wayland-server-protocol.h>
 
-#include "guest-proxy/x11/transfers/dnd_actions.h"
-#include "guest-proxy/x11/transfers/drag_source.h"
-#include "guest-proxy/x11/transfers/selection.h"
-#include "guest-proxy/x11/transfers/selection_offer.h"
+#include "guest-proxy/x11/drags/dnd_actions.h"
+#include "guest-proxy/x11/drags/drag_source.h"
+#include "guest-proxy/x11/selections/selection.h"
+#include "guest-proxy/x11/selections/selection_offer.h"
 #include "guest-proxy/x11/windows/surface.h"
 #include "protocol/base/bytes.h"
 

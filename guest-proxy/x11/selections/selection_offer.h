@@ -2,7 +2,7 @@
 #ifndef GUEST_PROXY_X11_TRANSFERS_SELECTION_OFFER_H
 #define GUEST_PROXY_X11_TRANSFERS_SELECTION_OFFER_H
 
-#include "guest-proxy/x11/transfers/selection_state.h"
+#include "guest-proxy/x11/selections/selection_state.h"
 
 extern const struct relay_hook selection_offer_hooks[];
 

@@ -1,12 +1,12 @@
 /* Requests of X clients for the selections that we own. */
-#include "guest-proxy/x11/transfers/selection_request.h"
+#include "guest-proxy/x11/selections/selection_request.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "guest-proxy/x11/selections/selection_state.h"
 #include "guest-proxy/x11/transfers/incoming.h"
-#include "guest-proxy/x11/transfers/selection_state.h"
 #include "protocol/base/bytes.h"
 
 static void send_targets(struct selection *selection, const xcb_selection_request_event_t *event,

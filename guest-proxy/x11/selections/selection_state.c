@@ -1,5 +1,5 @@
 /* What is known of each selection. */
-#include "guest-proxy/x11/transfers/selection_state.h"
+#include "guest-proxy/x11/selections/selection_state.h"
 
 struct selection *selection_find(struct session *session, xcb_atom_t atom)
 {

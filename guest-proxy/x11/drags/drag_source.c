@@ -10,16 +10,16 @@
  * aside, and X is told where the pointer is: the two X clients speak to each other. When the
  * compositor ends the drag, the button is released in X.
  */
-#include "guest-proxy/x11/transfers/drag_source.h"
+#include "guest-proxy/x11/drags/drag_source.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <wayland-server-protocol.h>
 
-#include "guest-proxy/x11/transfers/dnd_actions.h"
+#include "guest-proxy/x11/drags/dnd_actions.h"
+#include "guest-proxy/x11/selections/selection.h"
+#include "guest-proxy/x11/selections/selection_source.h"
 #include "guest-proxy/x11/transfers/mime.h"
-#include "guest-proxy/x11/transfers/selection.h"
-#include "guest-proxy/x11/transfers/selection_source.h"
 #include "guest-proxy/x11/windows/pointer.h"
 #include "protocol/base/bytes.h"
 

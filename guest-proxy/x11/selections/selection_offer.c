@@ -1,5 +1,5 @@
 /* Selections that Wayland clients offer: an offer, its types' atoms, X's selection. */
-#include "guest-proxy/x11/transfers/selection_offer.h"
+#include "guest-proxy/x11/selections/selection_offer.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,11 +1,11 @@
 /* Selections that X clients own, offered to Wayland: an owner, its targets, their names, a source.
  */
-#include "guest-proxy/x11/transfers/selection_source.h"
+#include "guest-proxy/x11/selections/selection_source.h"
 
 #include <string.h>
 
+#include "guest-proxy/x11/selections/selection_state.h"
 #include "guest-proxy/x11/transfers/outgoing.h"
-#include "guest-proxy/x11/transfers/selection_state.h"
 #include "protocol/base/bytes.h"
 
 #define LOG_MODULE "x11"

@@ -1,5 +1,5 @@
 /* Actions of drags. */
-#include "guest-proxy/x11/transfers/dnd_actions.h"
+#include "guest-proxy/x11/drags/dnd_actions.h"
 
 #include <wayland-server-protocol.h>
 
