@@ -36,7 +36,7 @@
 #define MONITOR_HELP_BYTES (256 << 10)
 #define BACKPORTS                                                                                  \
 	"install QEMU 11: on Debian 13, apt install -t trixie-backports qemu-system-x86 (on "      \
-	"Debian 12, in a tree of 13: see README)"
+	"Debian 12, in a tree of 13: see docs/virtual-machines.md)"
 
 struct doctor {
 	const struct host_doctor_settings *settings;

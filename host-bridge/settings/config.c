@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <ini.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "host-bridge/resources/quota.h"
 
@@ -160,20 +162,51 @@ static bool parse(struct reading *reading, const char *path)
 	return true;
 }
 
+/* The user's home directory. libvirt's system daemon tells its helpers of none. NULL: none is
+ * known. */
+static const char *home_directory(void)
+{
+	const char *home = getenv("HOME");
+
+	if (!home || home[0] != '/') {
+		const struct passwd *user = getpwuid(geteuid());
+		home = user ? user->pw_dir : NULL;
+	}
+	return home && home[0] == '/' ? home : NULL;
+}
+
 bool config_default_path(const char *vm, char path[PATH_MAX])
 {
-	const char *directory = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	const char *directory = getenv("XDG_CONFIG_HOME"), *home = home_directory();
 	int length;
 
 	if (!vm || !policy_vm_name_good(vm))
 		return false;
 	if (directory && directory[0] == '/')
 		length = snprintf(path, PATH_MAX, "%s/wayferry/%s.conf", directory, vm);
-	else if (home && home[0] == '/')
+	else if (home)
 		length = snprintf(path, PATH_MAX, "%s/.config/wayferry/%s.conf", home, vm);
 	else
 		return false;
 	return length < PATH_MAX;
+}
+
+/* Opens the file of the machine @vm, the user's or else the system's, and leaves its name in @path.
+ * NULL: with errno, 0 when there is no such file. */
+static FILE *open_default(const char *vm, char path[PATH_MAX])
+{
+	FILE *file = NULL;
+
+	errno = ENOENT;
+	if (config_default_path(vm, path))
+		file = fopen(path, "re");
+	if (!file && (errno == ENOENT || errno == ENOTDIR) && vm && policy_vm_name_good(vm)) {
+		snprintf(path, PATH_MAX, CONFIG_SYSTEM_DIRECTORY "/%s.conf", vm);
+		file = fopen(path, "re");
+	}
+	if (!file && (errno == ENOENT || errno == ENOTDIR))
+		errno = 0;
+	return file;
 }
 
 bool config_read(const struct options_program *program, void *data)
@@ -181,19 +214,13 @@ bool config_read(const struct options_program *program, void *data)
 	const struct config *config = data;
 	const char *path = *config->path;
 	char found[PATH_MAX];
-
-	if (!path) {
-		if (!config_default_path(*config->vm, found))
-			return true;
-		path = found;
-	}
 	struct reading reading = {.program = program, .config = config, .before = entries};
-	reading.file = fopen(path, "re");
-	if (!reading.file) {
-		if (!*config->path && (errno == ENOENT || errno == ENOTDIR))
-			return true;
-		return complain(program, path, strerror(errno));
-	}
+
+	reading.file = path ? fopen(path, "re") : open_default(*config->vm, found);
+	if (!path)
+		path = found;
+	if (!reading.file)
+		return errno == 0 || complain(program, path, strerror(errno));
 	bool good = parse(&reading, path);
 	fclose(reading.file);
 	return good;

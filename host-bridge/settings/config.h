@@ -10,13 +10,17 @@
 struct config {
 	/* Values of options, as the command line and the environment have set them. */
 	const char *const
-		*path; /* NULL: the default path of the machine @vm, where there may be none */
+		*path; /* NULL: the user's file of the machine @vm, else the system's, else none */
 	const char *const *vm;
 	struct policy *policy;  /* gets the restrictions */
 	struct vm_quota *quota; /* gets the limits */
 };
 
-/* Where the file of the machine @vm is; false: there is no such place. */
+/* Of machines whose user has no file for them. */
+#define CONFIG_SYSTEM_DIRECTORY "/etc/wayferry"
+
+/* Where the user's file of the machine @vm is, whose home is $HOME, or what the system's users have
+ * when that is not set; false: there is no such place. */
 bool config_default_path(const char *vm, char path[PATH_MAX]);
 
 /*

@@ -42,7 +42,7 @@ static bool parse_command_line(struct host_options *options, struct host_setting
 		{"config", "FILE",
 			"Read options, and restrictions of the policy, from this file of ini form. "
 			"By default, with --vm NAME, that is $XDG_CONFIG_HOME/wayferry/NAME.conf "
-			"(else in ~/.config), if there is one.",
+			"(else in ~/.config), or /etc/wayferry/NAME.conf, if there is one.",
 			.value = &options->config},
 		{"socket", "PATH",
 			"Listen on this Unix socket for the virtual machine monitor, or for "

@@ -108,6 +108,7 @@ test_host_monitors() {
     doctor 1 "${command[@]}"
     failures monitor
     remedy monitor trixie-backports
+    remedy monitor docs/virtual-machines.md
     monitor 11.0.0 vhost-user-gpu-pci
     doctor 1 "${command[@]}"
     failures "its device"

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/virt.sh"
 
-tests=(helper:4 xml:1 replace:2)
+tests=(helper:4 system-file:2 xml:1 replace:2)
 # A libvirtd of this machine, in a session of its own, with the lab's QEMU and kernel.
 full=(session:120)
 
@@ -51,6 +51,41 @@ sys.exit(file["type"] != "gpu" or not file["binary"].endswith("/wayferry-host"))
     [ "$("$HOST" --print-capabilities | python3 -c 'import json, sys; print(json.load(sys.stdin)["type"])')" = gpu ] ||
         fail "the capabilities are not what libvirt reads"
     sanitizers_silent
+}
+
+# The helper of a machine of qemu:///system, which is told of no home: what it reads then, on a line each time it ends.
+system_helper_says() {
+    rm -f "$LOGS/journal.log" "$XDG_RUNTIME_DIR/bridge.gpu"
+    # shellcheck disable=SC2016
+    limited 30 unshare --mount --propagation private sh -euc '
+        mount -t tmpfs tmpfs /run
+        mkdir /run/upper /run/work
+        mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/upper,workdir=/run/work /etc
+        echo "root:x:0:0::$1/home-of-root:/bin/sh" >/etc/passwd
+        mkdir /etc/wayferry
+        echo "of-the-system = yes" >/etc/wayferry/debian-12.conf
+        echo "another = yes" >/etc/wayferry/debian.conf
+        shift
+        unset HOME
+        exec "$@"' sh "$WORK" "$E2E_DIRECTORY/helper.py" "$XDG_RUNTIME_DIR/bridge.gpu" \
+        "$WORK/3-debian.12-ua-wayferry-vhost-user-gpu.pid" "$LOGS/journal.log" "$HOST" >"$LOGS/helper.log" 2>&1 &
+    PID[helper]=$!
+    until_true 10 test -S "$XDG_RUNTIME_DIR/bridge.gpu" || fail "nothing listens (log: $LOGS/helper.log)"
+    python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])' "$XDG_RUNTIME_DIR/bridge.gpu"
+    wait "${PID[helper]}"
+    unset "PID[helper]"
+    cat "$LOGS/journal.log"
+}
+
+test_system_file() {
+    need unshare python3
+    [ "$(id -u)" = 0 ] || fail "an /etc of its own needs root"
+    local file=$WORK/home-of-root/.config/wayferry/debian-12.conf
+    system_helper_says | grep -qF "/etc/wayferry/debian-12.conf:1: of-the-system = yes" ||
+        fail "the system's file is not read (log: $LOGS/journal.log)"
+    mkdir -p "${file%/*}"
+    echo "of-the-user = yes" >"$file"
+    system_helper_says | grep -qF "$file:1: of-the-user = yes" || fail "the user's file is not read (log: $LOGS/journal.log)"
 }
 
 # ---- sub-commands

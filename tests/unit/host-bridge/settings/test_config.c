@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,6 +194,20 @@ static void a_machine_with_a_name_has_a_file_of_its_own(void **state)
 	assert_null(window_size); /* not in ~/.config */
 }
 
+static void without_a_home_it_is_the_users(void **state)
+{
+	const struct passwd *user = getpwuid(geteuid());
+	char found[PATH_MAX], expected[PATH_MAX];
+
+	unsetenv("XDG_CONFIG_HOME");
+	unsetenv("HOME");
+	assert_non_null(user);
+	snprintf(expected, sizeof(expected), "%s/.config/wayferry/box.conf", user->pw_dir);
+	assert_true(config_default_path("box", found));
+	assert_string_equal(found, expected);
+	assert_false(config_default_path("../box", found));
+}
+
 static void a_file_that_was_named_must_be_there(void **state)
 {
 	path = file_path;
@@ -299,6 +315,7 @@ int main(void)
 		TEST(what_crosses_has_sections),
 		TEST(limits_of_the_machine_are_read),
 		TEST(a_machine_with_a_name_has_a_file_of_its_own),
+		TEST(without_a_home_it_is_the_users),
 		TEST(a_file_that_was_named_must_be_there),
 		TEST(what_is_wrong_is_told_with_its_line),
 		TEST(lines_that_are_too_long_are_not_cut),
