@@ -47,6 +47,9 @@ packages_deb="debhelper libdrm-dev libinih-dev libpixman-1-dev libseccomp-dev li
     libxkbcommon-dev meson pkgconf python3 scdoc wayland-protocols
     build-essential lintian systemd virgl-server libegl1 libgl1 xwayland"
 
+# The tree with libvirt and QEMU of Debian 13's backports (tests/e2e/virt.sh), in which wayferry-host is built.
+packages_libvirt="$packages_build libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients virtinst qemu-system-x86"
+
 # The tree with the newest compositors, Debian's unstable (tests/newest.sh).
 packages_newest="$packages_build libcmocka-dev sway labwc weston mutter kwin-wayland foot grim wtype wayland-utils
     dbus-user-session dbus-x11 libegl1 libgl1 libgl1-mesa-dri fonts-dejavu-core adwaita-icon-theme xwayland"
