@@ -25,7 +25,7 @@
 #define FENCES "zwp_linux_explicit_synchronization_v1"
 #define SYNCOBJ "wp_linux_drm_syncobj_manager_v1"
 #define IMMEDIATE_VERSION 2 /* create_immed, which wl_drm's buffers are made with */
-#define DMABUF_MAX_VERSION 5
+#define DMABUF_MAX_VERSION 6
 #define DMABUF_MODIFIER_VERSION 3
 
 /* Managers */

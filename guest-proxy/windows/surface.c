@@ -24,6 +24,7 @@
 #include "guest-proxy/windows/swapchain.h"
 #include "protocol/base/bytes.h"
 #include "protocol/pixels/damage.h"
+#include "protocol/relay/asked_callbacks.h"
 
 enum pending {
 	PENDING_NOTHING, /* no attach since the last commit */
@@ -39,6 +40,7 @@ struct surface {
 	bool attached;         /* the pending one is not null */
 	struct explicit_sync sync;
 	struct fence_sync fences;
+	struct asked_callbacks releases; /* of the pending buffer */
 	int32_t attach_x, attach_y;
 	struct damage damage;
 	struct swapchain *swapchain;
@@ -55,6 +57,7 @@ static void destroy_surface(struct relay_object *object)
 	dmabuf_unref(surface->dmabuf);
 	explicit_sync_finish(&surface->sync);
 	fence_sync_finish(&surface->fences);
+	asked_callbacks_finish(&surface->releases);
 	damage_finish(&surface->damage);
 	free(surface);
 }
@@ -70,6 +73,7 @@ static enum relay_verdict handle_create_surface(struct relay_message *message)
 	damage_init(&surface->damage);
 	explicit_sync_init(&surface->sync);
 	fence_sync_init(&surface->fences);
+	asked_callbacks_init(&surface->releases);
 	message->args[0].object->data = surface;
 	message->args[0].object->data_destroy = destroy_surface;
 	return RELAY_FORWARD;
@@ -107,6 +111,14 @@ static enum relay_verdict handle_attach(struct relay_message *message)
 	surface->attach_x = message->args[1].i;
 	surface->attach_y = message->args[2].i;
 	return RELAY_SWALLOW;
+}
+
+/* wl_surface.get_release(callback): of the client's buffer, of which the compositor may get a copy
+ */
+static enum relay_verdict handle_get_release(struct relay_message *message)
+{
+	struct surface *surface = message->object->data;
+	return asked_callbacks_add(&surface->releases, message);
 }
 
 /* wl_surface.damage(x, y, width, height) */
@@ -275,6 +287,19 @@ static enum relay_verdict share_buffer(struct surface *surface, struct relay_mes
 	return RELAY_FORWARD;
 }
 
+/*
+ * Whoever reads the client's buffer says when it is done with it; where there is none, the
+ * compositor knows the error. False: the relay has failed.
+ */
+static bool settle_releases(struct surface *surface, struct relay_message *message)
+{
+	bool copied = surface->pending == PENDING_BUFFER;
+
+	return (copied ? asked_callbacks_answer(&surface->releases, message->relay)
+		       : asked_callbacks_forward(&surface->releases, message->relay,
+				 message->object, "get_release")) == 0;
+}
+
 /* wl_surface.commit; comes again where it was held. */
 static enum relay_verdict handle_commit(struct relay_message *message)
 {
@@ -297,6 +322,8 @@ static enum relay_verdict handle_commit(struct relay_message *message)
 	} else {
 		damage_commit(&surface->damage);
 	}
+	if (verdict == RELAY_FORWARD && !settle_releases(surface, message))
+		return RELAY_FAILED;
 	if (surface->pending == PENDING_OTHER) {
 		swapchain_destroy(surface->swapchain);
 		surface->swapchain = NULL;
@@ -313,6 +340,7 @@ const struct relay_hook surface_hooks[] = {
 	{"wl_compositor", "create_surface", handle_create_surface, RELAY_DOWN},
 	{"wl_surface", "destroy", handle_destroy, RELAY_DOWN},
 	{"wl_surface", "attach", handle_attach, RELAY_DOWN},
+	{"wl_surface", "get_release", handle_get_release, RELAY_DOWN},
 	{"wl_surface", "damage", handle_damage, RELAY_DOWN},
 	{"wl_surface", "damage_buffer", handle_damage_buffer, RELAY_DOWN},
 	{"wl_surface", "set_buffer_scale", handle_set_buffer_scale, RELAY_DOWN},

@@ -283,10 +283,15 @@ const struct policy_text policy_texts[] = {
 	{"wl_shell_surface", "set_class", name_window},
 	{"wl_shell_surface", "set_title", title_window},
 	{"xdg_activation_token_v1", "set_app_id", mark_app_id},
-	{"xdg_activation_v1", "activate", NULL}, /* a token that the compositor made */
+	{"xdg_activation_v1", "activate", NULL},              /* a token that the compositor made */
+	{"xdg_session_manager_v1", "get_session", keep_text}, /* where it is allowed */
+	{"xdg_session_v1", "add_toplevel", keep_text},
+	{"xdg_session_v1", "remove_toplevel", NULL}, /* nothing is kept */
+	{"xdg_session_v1", "restore_toplevel", keep_text},
 	{"xdg_toplevel", "set_app_id", name_window},
 	{"xdg_toplevel", "set_title", title_window},
 	{"xdg_toplevel_icon_v1", "set_name", drop_icon_name},
+	{"xdg_toplevel_session_v1", "rename", keep_text},
 	{"xdg_toplevel_tag_manager_v1", "set_toplevel_description", mark_title},
 	{"xdg_toplevel_tag_manager_v1", "set_toplevel_tag", mark_app_id},
 	{"zwp_primary_selection_offer_v1", "receive", NULL}, /* a type that was offered */

@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
-"""Every global of a wayland-protocols is one that wayferry-host allows, or refuses with a reason, or it stands in the
-table here of what is missing, with the reason why. What xml/ describes is what wayland-protocols has, where it has it.
+"""Every global of wayland and wayland-protocols is one that wayferry-host allows, up to the version that they have, or
+refuses with a reason, or it stands in the table here of what is missing, with the reason why. What xml/ describes is what
+they have, where they have it.
 
-usage: protocols.py WAYFERRY_HOST XML_DIRECTORY DIRECTORY (…/share/wayland-protocols; any version)"""
+usage: protocols.py WAYFERRY_HOST XML_DIRECTORY DIRECTORY... (…/share/wayland-protocols and …/share/wayland; any version)"""
 import pathlib
 import subprocess
 import sys
 import xml.etree.ElementTree as xml
 
 MISSING = {
-    "xdg_session_manager_v1": "names of sessions and windows have to be kept apart by machine first",
     "xdg_shell": "version 5 of an unstable protocol, which nothing uses any more",
 }
 # Made by no request of these protocols, but no globals either.
-NO_GLOBALS = {"wp_image_description_reference_v1"}
+NO_GLOBALS = {"wl_display", "wp_image_description_reference_v1"}
 
 
 def interfaces(directory):
@@ -39,13 +39,16 @@ def globals_of(described):
     return {interface.get("name") for interface in described} - made - NO_GLOBALS
 
 
-host, own, directory = sys.argv[1:]
+host, own, *directories = sys.argv[1:]
 said = subprocess.run([host, "capabilities"], capture_output=True, text=True, check=True).stdout
 decided = {words[1].rstrip(":") for words in map(str.split, said.splitlines()) if words[0] in ("allow", "deny", "absent")}
-theirs = list(interfaces(directory))
-by_name = {interface.get("name"): interface for interface in theirs}
+reviewed = {words[1]: int(words[5].rstrip(",")) for words in map(str.split, said.splitlines()) if words[0] == "allow"}
+theirs = [interface for directory in directories for interface in interfaces(directory)]
+by_name = {interface.get("name"): interface for interface in sorted(theirs, key=lambda i: int(i.get("version")))}
 wrong = [f"{name}: neither allowed nor refused, nor in the table of what is missing (CONTRIBUTING: A protocol for guests)"
          for name in sorted(globals_of(theirs) - decided - MISSING.keys())]
+wrong += [f"{name}: version {by_name[name].get('version')} is there, and version {version} is what guests get"
+          for name, version in sorted(reviewed.items()) if name in by_name and int(by_name[name].get("version")) > version]
 wrong += [f"{name} is decided: it is not missing any more" for name in sorted(MISSING.keys() & decided)]
 for interface in interfaces(own):
     name, version = interface.get("name"), int(interface.get("version"))

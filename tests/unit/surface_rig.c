@@ -35,6 +35,8 @@ static void client_receives(struct rig_peer *peer, const struct rig_message *mes
 	struct surface_rig *rig = peer->data;
 	if (strcmp(message->interface->wl->name, "wl_buffer") == 0)
 		rig->releases++;
+	if (strcmp(message->interface->wl->name, "wl_callback") == 0)
+		rig->callbacks_done++;
 	if (message->id == 1 && strcmp(message->name, "error") == 0) {
 		rig->error_id = message->args[0].id;
 		rig->error_code = message->args[1].u;
@@ -134,6 +136,8 @@ static void compositor_receives(struct rig_peer *peer, const struct rig_message 
 		rig->surfaces[message->id].attach_pending = true;
 	} else if (strcmp(interface, "wl_surface") == 0 && strcmp(message->name, "commit") == 0) {
 		commit(rig, message->id);
+	} else if (strcmp(message->name, "get_release") == 0) {
+		rig->surfaces[message->id].release_asked = message->args[0].id;
 	}
 	if (destroy)
 		rig->deletes[rig->n_deletes++] = message->id;
@@ -187,7 +191,7 @@ void surface_rig_init(struct surface_rig *rig)
 	static const struct {
 		const char *interface;
 		uint32_t version;
-	} globals[] = {{"wl_compositor", 5}, {"wl_shm", 1}, {"wp_viewporter", 1}};
+	} globals[] = {{"wl_compositor", 7}, {"wl_shm", 1}, {"wp_viewporter", 1}};
 
 	memset(rig, 0, sizeof(*rig));
 	rig_peer_init(&rig->client, RELAY_DOWN, client_receives, rig);
@@ -208,7 +212,7 @@ void surface_rig_init(struct surface_rig *rig)
 			RIG_ARGS({.u = i + 1}, {.s = globals[i].interface},
 				{.u = globals[i].version}));
 	rig->compositor_id =
-		rig_bind(rig->connection.relay, &rig->client, rig->registry, 1, "wl_compositor", 5);
+		rig_bind(rig->connection.relay, &rig->client, rig->registry, 1, "wl_compositor", 7);
 	rig->shm = rig_bind(rig->connection.relay, &rig->client, rig->registry, 2, "wl_shm", 1);
 	rig->viewporter =
 		rig_bind(rig->connection.relay, &rig->client, rig->registry, 3, "wp_viewporter", 1);

@@ -23,6 +23,7 @@ struct rig_surface {
 	bool attach_pending;
 	uint32_t current;
 	unsigned commits;
+	uint32_t release_asked; /* the callback for the release of the last buffer; 0: none */
 };
 
 struct surface_rig {
@@ -48,12 +49,13 @@ struct surface_rig {
 	/* the client's */
 	uint32_t registry, compositor_id, shm, viewporter;
 	unsigned releases; /* of the client's wl_buffers */
+	unsigned callbacks_done;
 	uint32_t error_id, error_code;
 	char error[256];
 	unsigned woken;
 };
 
-/* With wl_compositor 5, wl_shm and wp_viewporter bound. */
+/* With wl_compositor 7, wl_shm and wp_viewporter bound. */
 void surface_rig_init(struct surface_rig *rig);
 void surface_rig_finish(struct surface_rig *rig);
 

@@ -29,6 +29,8 @@
 #define FRAMES "reads the screen into memory of the GPU, which cannot go to a guest"
 #define FILES "carries files that a guest cannot pass"
 #define REGISTRY "is of no use through a relay"
+#define BUS "names objects of the host's D-Bus, and takes the focus"
+#define KEPT "has the desktop keep what guests name after they have ended, without a bound"
 
 /*
  * The globals that guests may bind; one that is not in the table is refused, too. The refused ones
@@ -42,7 +44,7 @@ static const struct rule {
 } rules[] = {
 	/* windows */
 	{"org_kde_kwin_server_decoration_manager", 1, NULL},
-	{"wl_compositor", 6, NULL},
+	{"wl_compositor", 7, NULL},
 	{"wl_subcompositor", 1, NULL},
 	{"wl_output", 4, NULL},
 	{"wl_shell", 1, NULL},
@@ -54,7 +56,7 @@ static const struct rule {
 	{"xdg_toplevel_icon_manager_v1", 1, NULL},
 	{"xdg_toplevel_tag_manager_v1", 1, NULL},
 	{"xdg_wm_dialog_v1", 1, NULL},
-	{"zxdg_decoration_manager_v1", 1, NULL},
+	{"zxdg_decoration_manager_v1", 2, NULL},
 	{"zxdg_exporter_v1", 1, NULL},
 	{"zxdg_exporter_v2", 1, NULL},
 	{"zxdg_importer_v1", 1, NULL},
@@ -63,8 +65,8 @@ static const struct rule {
 	{"zwp_idle_inhibit_manager_v1", 1, NULL},
 
 	/* buffers and presentation */
-	{"wl_shm", 2, NULL},
-	{"zwp_linux_dmabuf_v1", 5, NULL},
+	{"wl_shm", 3, NULL},
+	{"zwp_linux_dmabuf_v1", 6, NULL},
 	{"ext_background_effect_manager_v1", 1, NULL},
 	{"wp_alpha_modifier_v1", 1, NULL},
 	{"wp_color_representation_manager_v1", 1, NULL},
@@ -78,7 +80,7 @@ static const struct rule {
 	{"wp_viewporter", 1, NULL},
 
 	/* input of focused windows */
-	{"wl_seat", 10, NULL},
+	{"wl_seat", 11, NULL},
 	{"wp_cursor_shape_manager_v1", 2, NULL},
 	{"wp_pointer_warp_v1", 1, NULL}, /* on the surface that the pointer is on */
 	{"zwp_input_timestamps_manager_v1", 1, NULL},
@@ -89,10 +91,10 @@ static const struct rule {
 	{"zwp_tablet_manager_v2", 2, NULL},
 	{"zwp_text_input_manager_v1", 1, NULL},
 	{"zwp_text_input_manager_v2", 1, NULL},
-	{"zwp_text_input_manager_v3", 1, NULL},
+	{"zwp_text_input_manager_v3", 2, NULL},
 
 	/* clipboards, for the focused window */
-	{"wl_data_device_manager", 3, NULL},
+	{"wl_data_device_manager", 4, NULL},
 	{"gtk_primary_selection_device_manager", 1, NULL},
 	{"zwp_primary_selection_device_manager_v1", 1, NULL},
 
@@ -106,12 +108,14 @@ static const struct rule {
 	{"ext_session_lock_manager_v1", 0, LOCK},
 	{"ext_transient_seat_manager_v1", 0, INPUT},
 	{"ext_workspace_manager_v1", 0, DESKTOP},
+	{"gtk_shell1", 0, BUS},
 	{"wl_drm", 0, DEVICE},
 	{"wl_fixes", 0, REGISTRY},
 	{"wp_color_manager_v1", 0, FILES},
 	{"wp_drm_lease_device_v1", 0, PRIVILEGE},
 	{"wp_linux_drm_syncobj_manager_v1", 0, FENCES},
 	{"wp_security_context_manager_v1", 0, PRIVILEGE},
+	{"xdg_session_manager_v1", 0, KEPT},
 	{"xwayland_shell_v1", 0, PRIVILEGE},
 	{"zwlr_data_control_manager_v1", 0, CLIPBOARD},
 	{"zwlr_export_dmabuf_manager_v1", 0, FRAMES},

@@ -38,7 +38,7 @@ static enum relay_verdict handle_enable(struct relay_message *message)
 	return surface == focus_of(message)->object ? RELAY_FORWARD : RELAY_SWALLOW;
 }
 
-/* zwp_text_input_v1.show_input_panel() and zwp_text_input_v2.show_input_panel() */
+/* show_input_panel() of zwp_text_input_v1, v2 and v3 */
 static enum relay_verdict handle_show_panel(struct relay_message *message)
 {
 	return focus_of(message)->object ? RELAY_FORWARD : RELAY_SWALLOW;
@@ -50,5 +50,6 @@ const struct relay_hook policy_focus_hooks[] = {
 	{"zwp_text_input_v1", "show_input_panel", handle_show_panel, RELAY_DOWN},
 	{"zwp_text_input_v2", "enable", handle_enable, RELAY_DOWN},
 	{"zwp_text_input_v2", "show_input_panel", handle_show_panel, RELAY_DOWN},
+	{"zwp_text_input_v3", "show_input_panel", handle_show_panel, RELAY_DOWN},
 	{0},
 };

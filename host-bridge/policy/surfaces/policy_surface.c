@@ -57,6 +57,7 @@ static void surface_destroy(struct relay_object *object)
 		quota_release(surface->quota, QUOTA_RECTANGLES, surface->charged_rectangles[i]);
 	quota_release(surface->quota, QUOTA_ICON_BYTES, surface->charged_icon_bytes);
 	quota_release(surface->quota, QUOTA_SURFACES, 1);
+	asked_callbacks_finish(&surface->releases);
 	shadow_finish(&surface->shadow);
 	free(surface);
 }
@@ -77,6 +78,7 @@ enum relay_verdict surface_create(struct relay *relay, struct relay_object *obje
 	surface->object = object;
 	surface->quota = policy->quota;
 	shadow_init(&surface->shadow, policy->counters);
+	asked_callbacks_init(&surface->releases);
 	wl_list_init(&surface->links);
 	wl_list_init(&surface->children);
 	wl_list_init(&surface->popups);

@@ -4,6 +4,7 @@
 
 #include "host-bridge/policy/buffers/policy_shadows.h"
 #include "host-bridge/policy/surfaces/rectangle.h"
+#include "protocol/relay/asked_callbacks.h"
 
 struct surface_viewport {      /* 0: not set */
 	int32_t width, height; /* of the destination */
@@ -54,6 +55,7 @@ struct policy_surface { /* relay_object.data of a wl_surface */
 	/* What it shows: see policy_bounds.c */
 	bool attached;        /* since the last commit: the buffer with this id at the guest, */
 	uint32_t attached_id; /* or none (0) */
+	struct asked_callbacks releases; /* of that buffer, if it is shown */
 	int32_t attached_width, attached_height, buffer_width, buffer_height; /* pixels */
 	int32_t offset_x, offset_y; /* all offsets so far */
 	struct surface_viewport viewport;

@@ -135,11 +135,13 @@ static bool attach_nothing(struct relay *relay, struct policy_surface *surface)
 }
 
 /* The client waits for the buffer that it attached and that the compositor will not show. */
-static bool release_attached(struct relay *relay, const struct policy_surface *surface)
+static bool release_attached(struct relay *relay, struct policy_surface *surface)
 {
 	struct relay_object *buffer =
 		surface->attached ? relay_object_at(relay, RELAY_DOWN, surface->attached_id) : NULL;
 
+	if (surface->attached && asked_callbacks_answer(&surface->releases, relay) < 0)
+		return false;
 	if (!buffer || buffer->destroyed || buffer->interface != interface_find("wl_buffer"))
 		return true;
 	return relay_send_named(relay, RELAY_DOWN, buffer, "release", NULL) == 0;
@@ -172,9 +174,17 @@ static void take_places(struct policy_surface *surface)
 	}
 }
 
+bool bounds_settle_releases(struct relay *relay, struct policy_surface *surface)
+{
+	return asked_callbacks_forward(&surface->releases, relay, surface->object, "get_release") ==
+		0;
+}
+
 /* Commits @surface, which has a parent, where its guest did not. */
 static bool commit_for_guest(struct relay *relay, struct policy_surface *surface)
 {
+	if (surface->attached && !bounds_settle_releases(relay, surface))
+		return false;
 	take_state(surface);
 	take_places(surface);
 	surface->attached = false;

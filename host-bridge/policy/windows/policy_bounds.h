@@ -10,6 +10,12 @@
  */
 bool bounds_commit(struct relay *relay, struct policy_surface *surface);
 
+/*
+ * After bounds_commit: the compositor is asked for the release callbacks of what it will show;
+ * those of a buffer that was taken off have been answered. False: the relay has failed.
+ */
+bool bounds_settle_releases(struct relay *relay, struct policy_surface *surface);
+
 /* The state of @surface, a subsurface, is about to take effect without its parent's commit. */
 bool bounds_desync(struct relay *relay, struct policy_surface *surface);
 

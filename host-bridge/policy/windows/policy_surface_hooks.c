@@ -198,9 +198,17 @@ static enum relay_verdict handle_commit(struct relay_message *message)
 	struct policy_surface *surface = surface_at(message->object);
 	enum relay_verdict verdict = shadow_commit(message, &surface->shadow);
 
-	if (verdict == RELAY_FORWARD && !bounds_commit(message->relay, surface))
+	if (verdict == RELAY_FORWARD &&
+		(!bounds_commit(message->relay, surface) ||
+			!bounds_settle_releases(message->relay, surface)))
 		return RELAY_FAILED;
 	return verdict;
+}
+
+/* wl_surface.get_release(callback): of a buffer that may not be shown */
+static enum relay_verdict handle_get_release(struct relay_message *message)
+{
+	return asked_callbacks_add(&surface_at(message->object)->releases, message);
 }
 
 /* Compositors copy a region that a surface gets. */
@@ -317,6 +325,7 @@ const struct relay_hook policy_surface_hooks[] = {
 	{"wl_surface", "damage", handle_damage, RELAY_DOWN},
 	{"wl_surface", "damage_buffer", handle_damage_buffer, RELAY_DOWN},
 	{"wl_surface", "destroy", handle_destroy_surface, RELAY_DOWN},
+	{"wl_surface", "get_release", handle_get_release, RELAY_DOWN},
 	{"wl_surface", "offset", handle_offset, RELAY_DOWN},
 	{"wl_surface", "set_buffer_scale", handle_set_buffer_scale, RELAY_DOWN},
 	{"wl_surface", "set_buffer_transform", handle_set_buffer_transform, RELAY_DOWN},

@@ -255,6 +255,40 @@ static void a_flood_of_damage_is_bounded(void **state)
 	assert_int_equal(shown_pixel(&rig, surface, 7, 13), 7);
 }
 
+static uint32_t ask_for_release(void)
+{
+	uint32_t callback = rig_new_id(&rig.client);
+	rig_request(&rig, surface, "get_release", RIG_ARGS({.id = callback}));
+	return callback;
+}
+
+/* The client's buffer is free when it has been copied, whatever becomes of the copy. */
+static void who_asks_for_a_release_hears_of_the_copy(void **state)
+{
+	ask_for_release();
+	attach(&rig, surface, canvas.id);
+	ask_for_release();
+	assert_int_equal(rig.callbacks_done, 0);
+	commit(&rig, surface);
+	assert_int_equal(rig.callbacks_done, 2);
+	assert_int_equal(rig_surface_of(&rig, surface)->release_asked, 0);
+	commit(&rig, surface);
+	assert_int_equal(rig.callbacks_done, 2);
+}
+
+/* Which is an error, and the compositor's to tell. */
+static void the_release_of_no_buffer_is_the_compositors(void **state)
+{
+	ask_for_release();
+	assert_int_equal(rig_surface_of(&rig, surface)->release_asked, 0);
+	commit(&rig, surface);
+	assert_int_equal(rig.callbacks_done, 0);
+	assert_true(rig_surface_of(&rig, surface)->release_asked);
+	rig_event(&rig, rig_surface_of(&rig, surface)->release_asked, "done", RIG_ARGS({.u = 0}));
+	assert_int_equal(rig.callbacks_done, 1);
+	ask_for_release(); /* and one that nobody will ever hear of */
+}
+
 static void null_hides_and_the_next_buffer_is_copied_whole(void **state)
 {
 	show(&rig, surface, &canvas);
@@ -656,6 +690,8 @@ int main(void)
 		TEST(surface_damage_of_a_cropped_or_turned_surface_is_all_of_it),
 		TEST(damage_beyond_all_numbers_is_cut_to_the_buffer),
 		TEST(a_flood_of_damage_is_bounded),
+		TEST(who_asks_for_a_release_hears_of_the_copy),
+		TEST(the_release_of_no_buffer_is_the_compositors),
 		TEST(null_hides_and_the_next_buffer_is_copied_whole),
 		TEST(null_behind_a_buffer_wins),
 		TEST(a_buffer_destroyed_before_the_commit_is_still_shown),

@@ -315,9 +315,10 @@ static void text_is_asked_for_by_the_surface_with_the_keyboard_only(void **state
 	};
 	struct pair compositor = bind_global("wl_compositor"), seat = bind_global("wl_seat"),
 		    manager = bind_global("zwp_text_input_manager_v1"),
-		    manager2 = bind_global("zwp_text_input_manager_v2");
+		    manager2 = bind_global("zwp_text_input_manager_v2"),
+		    manager3 = bind_global("zwp_text_input_manager_v3");
 	uint32_t surfaces[2], up[2], keyboard = world.next_id++, input = world.next_id++,
-				     input2 = world.next_id++;
+				     input2 = world.next_id++, input3 = world.next_id++;
 
 	request("wl_seat", "get_keyboard", seat.down, ARGS({.id = keyboard}));
 	take_up("wl_seat", "get_keyboard");
@@ -326,6 +327,8 @@ static void text_is_asked_for_by_the_surface_with_the_keyboard_only(void **state
 		ARGS({.id = input}));
 	request("zwp_text_input_manager_v2", "get_text_input", manager2.down,
 		ARGS({.id = input2}, {.id = seat.down}));
+	request("zwp_text_input_manager_v3", "get_text_input", manager3.down,
+		ARGS({.id = input3}, {.id = seat.down}));
 	captured_clear(&world.sent[RELAY_UP]);
 	for (int i = 0; i < 2; i++) {
 		surfaces[i] = world.next_id++;
@@ -349,9 +352,11 @@ static void text_is_asked_for_by_the_surface_with_the_keyboard_only(void **state
 			assert_int_equal(world.sent[RELAY_UP].size > 0, steps[step].active[i]);
 			captured_clear(&world.sent[RELAY_UP]);
 		}
-		for (int i = 0; i < 2; i++) {
-			request(i ? "zwp_text_input_v2" : "zwp_text_input_v1", "show_input_panel",
-				i ? input2 : input, ARGS({0}));
+		for (int i = 0; i < 3; i++) {
+			static const char *const versions[] = {
+				"zwp_text_input_v1", "zwp_text_input_v2", "zwp_text_input_v3"};
+			request(versions[i], "show_input_panel",
+				(const uint32_t[]){input, input2, input3}[i], ARGS({0}));
 			assert_int_equal(world.sent[RELAY_UP].size > 0,
 				steps[step].active[0] || steps[step].active[1]);
 			captured_clear(&world.sent[RELAY_UP]);

@@ -168,15 +168,46 @@ static void what_we_describe_ourselves_is_what_wayland_protocols_have(void **sta
 	}
 }
 
+static void compare_messages(const struct wl_message *ours, const struct wl_message *theirs, int n)
+{
+	for (int m = 0; m < n; m++) {
+		assert_string_equal(ours[m].name, theirs[m].name);
+		assert_string_equal(ours[m].signature, theirs[m].signature);
+	}
+}
+
+/* Which is in no wayland-protocols to be compared with. */
+static void gtks_primary_selection_differs_in_names_only(void **state)
+{
+	static const char *const names[][2] = {
+		{"gtk_primary_selection_device_manager", "zwp_primary_selection_device_manager_v1"},
+		{"gtk_primary_selection_device", "zwp_primary_selection_device_v1"},
+		{"gtk_primary_selection_offer", "zwp_primary_selection_offer_v1"},
+		{"gtk_primary_selection_source", "zwp_primary_selection_source_v1"}};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const struct interface *ours = interface_find(names[i][0]),
+				       *theirs = interface_find(names[i][1]);
+		assert_int_equal(ours->wl->method_count, theirs->wl->method_count);
+		assert_int_equal(ours->wl->event_count, theirs->wl->event_count);
+		assert_int_equal(ours->destructor_requests, theirs->destructor_requests);
+		compare_messages(ours->wl->methods, theirs->wl->methods, ours->wl->method_count);
+		compare_messages(ours->wl->events, theirs->wl->events, ours->wl->event_count);
+	}
+}
+
 /* Whatever wayland and wayland-protocols the build has. */
 static void versions_that_were_reviewed_are_there(void **state)
 {
 	static const struct {
 		const char *interface;
 		int version;
-	} cases[] = {{"wl_compositor", 6}, {"wl_surface", 6}, {"wl_seat", 10}, {"wl_pointer", 10},
+	} cases[] = {{"wl_compositor", 7}, {"wl_surface", 7}, {"wl_region", 7}, {"wl_seat", 11},
+		{"wl_pointer", 11}, {"wl_shm", 3}, {"wl_data_device_manager", 4},
 		{"xdg_wm_base", 7}, {"xdg_toplevel", 7}, {"wp_presentation", 2},
-		{"zwp_tablet_manager_v2", 2}, {"zwp_tablet_pad_dial_v2", 2}};
+		{"zwp_linux_dmabuf_v1", 6}, {"zwp_tablet_manager_v2", 2},
+		{"zwp_tablet_pad_dial_v2", 2}, {"zwp_text_input_v3", 2},
+		{"zxdg_decoration_manager_v1", 2}};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		assert_true(interface_find(cases[i].interface)->wl->version >= cases[i].version);
@@ -186,9 +217,19 @@ static void versions_that_were_reviewed_are_there(void **state)
 	assert_int_equal(
 		relay_opcode(interface_find("wl_surface"), RELAY_UP, "preferred_buffer_transform"),
 		3);
+	assert_int_equal(relay_opcode(interface_find("wl_surface"), RELAY_DOWN, "get_release"), 11);
 	assert_int_equal(
 		relay_opcode(interface_find("wl_pointer"), RELAY_UP, "axis_relative_direction"),
 		10);
+	assert_int_equal(relay_opcode(interface_find("wl_pointer"), RELAY_UP, "warp"), 11);
+	assert_int_equal(relay_opcode(interface_find("zwp_linux_buffer_params_v1"), RELAY_DOWN,
+				 "set_sampling_device"),
+		4);
+	assert_int_equal(
+		relay_opcode(interface_find("zwp_text_input_v3"), RELAY_DOWN, "show_input_panel"),
+		9);
+	assert_int_equal(
+		relay_opcode(interface_find("zwp_text_input_v3"), RELAY_UP, "preedit_hint"), 8);
 	assert_int_equal(
 		relay_opcode(interface_find("zwp_tablet_pad_group_v2"), RELAY_UP, "dial"), 6);
 }
@@ -204,6 +245,7 @@ int main(void)
 		cmocka_unit_test(destructors_are_marked),
 		cmocka_unit_test(protocols_of_every_stage_are_there),
 		cmocka_unit_test(versions_that_were_reviewed_are_there),
+		cmocka_unit_test(gtks_primary_selection_differs_in_names_only),
 		cmocka_unit_test(what_we_describe_ourselves_is_what_wayland_protocols_have),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

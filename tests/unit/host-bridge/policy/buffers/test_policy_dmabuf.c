@@ -106,7 +106,7 @@ static void announce(bool has_dmabuf)
 	event("wl_registry", "global", REGISTRY, ARGS({.u = SHM_NAME}, {.s = "wl_shm"}, {.u = 1}));
 	if (has_dmabuf)
 		event("wl_registry", "global", REGISTRY,
-			ARGS({.u = DMABUF_NAME}, {.s = "zwp_linux_dmabuf_v1"}, {.u = 4}));
+			ARGS({.u = DMABUF_NAME}, {.s = "zwp_linux_dmabuf_v1"}, {.u = 6}));
 	request("wl_display", "sync", 1, ARGS({.id = callback}));
 	take_up("wl_display", "sync");
 	event("wl_callback", "done", args[0].id, ARGS({.u = 0}));
@@ -443,6 +443,20 @@ struct bad_plane {
 	uint64_t modifier;
 };
 
+/* Guests have no names for the host's devices. */
+static void a_device_to_sample_from_is_not_handed_on(void **state)
+{
+	uint64_t device = 0xe200;
+	bind_quietly(true);
+	uint32_t params = new_params();
+	request(PARAMS, "set_sampling_device", params, ARGS({.array = {&device, sizeof(device)}}));
+	assert_int_equal(world.sent[RELAY_UP].size, 0);
+	assert_int_equal(push(RELAY_DOWN, PARAMS, "set_sampling_device", params,
+				 ARGS({.array = {&device, 4}}), no_handle),
+		-EPROTO);
+	expect_error(params, 8);
+}
+
 static void what_does_not_lie_in_its_blob_is_refused(void **state)
 {
 	static const struct {
@@ -609,6 +623,7 @@ int main(void)
 		TEST(a_buffer_that_was_asked_for_comes_as_an_event),
 		TEST(a_buffer_that_cannot_be_shown_fails),
 		TEST(what_the_compositor_refuses_is_let_go),
+		TEST(a_device_to_sample_from_is_not_handed_on),
 		TEST(what_does_not_lie_in_its_blob_is_refused),
 		TEST(planes_are_added_once_and_before_they_are_used),
 		TEST(the_number_of_dma_bufs_is_bounded),

@@ -153,6 +153,54 @@ static void one_that_needs_no_commit_of_its_parent_is_not_shown_at_once(void **s
 	assert_int_equal(world.sent[RELAY_DOWN].size, 0);
 }
 
+static uint32_t ask_for_release(struct test_surface surface)
+{
+	uint32_t callback = world.next_id++;
+	clear();
+	request("wl_surface", "get_release", surface.id, ARGS({.id = callback}));
+	assert_int_equal(world.sent[RELAY_UP].size, 0);
+	return callback;
+}
+
+/* Compositors end a connection that asks for the release of nothing. */
+static void the_release_of_what_is_not_shown_is_answered_here(void **state)
+{
+	struct test_surface window = create_window(200, 150), large = attach_subsurface(window);
+	desync(large);
+	uint32_t callback = ask_for_release(large);
+	show(large, 2400, 1600);
+	expect_taken_off(1);
+	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_callback", "done", callback, args);
+	ask_for_release(large);
+	attach(large, 200, 150);
+	commit(large);
+	take_up("wl_surface", "get_release");
+	expect_commits(1);
+	assert_int_equal(world.sent[RELAY_DOWN].size, 0);
+	ask_for_release(large); /* of no buffer: the compositor's error */
+	commit(large);
+	take_up("wl_surface", "get_release");
+	expect_commits(1);
+}
+
+/* A buffer that is committed for the guest is asked about before that. */
+static void a_release_goes_with_its_buffer(void **state)
+{
+	struct test_surface window = create_window(200, 150), middle = attach_subsurface(window),
+			    inner = attach_subsurface(middle);
+	show(inner, 50, 50);
+	show(middle, 50, 50);
+	commit(window);
+	attach(middle, 60, 60);
+	ask_for_release(middle);
+	show(inner, 500, 500);
+	commit(window);
+	take_up("wl_surface", "get_release");
+	clear();
+	commit(middle);
+	expect_commits(1);
+}
+
 static void one_that_stops_to_need_it_is_looked_at(void **state)
 {
 	struct test_surface window = create_window(200, 150), large = attach_subsurface(window);
@@ -647,6 +695,8 @@ int main(void)
 		TEST(how_far_they_may_reach_is_a_limit_of_the_machine),
 		TEST(a_subsurface_larger_than_its_window_is_not_shown),
 		TEST(one_that_needs_no_commit_of_its_parent_is_not_shown_at_once),
+		TEST(the_release_of_what_is_not_shown_is_answered_here),
+		TEST(a_release_goes_with_its_buffer),
 		TEST(one_that_stops_to_need_it_is_looked_at),
 		TEST(one_that_grows_where_it_still_is_is_not_shown),
 		TEST(one_that_stops_to_need_it_is_not_moved_but_taken_off),
