@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host-bridge/cross_domain/compositor.h"
+#include "host-bridge/display/compositor_place.h"
 #include "host-bridge/virtio/udmabuf.h"
 #include "protocol/base/fd.h"
 #include "protocol/formats/cross_domain.h"
@@ -13,7 +13,7 @@
 void capabilities_print(const struct host_settings *settings, const struct renderer *renderer)
 {
 	char path[COMPOSITOR_PATH_BYTES];
-	int fd = compositor_open_socket(&settings->policy, path);
+	int fd = compositor_open_socket(settings->policy.wayland_display, path);
 
 	printf("version %s\n", WAYFERRY_VERSION);
 	printf("device virtio-gpu\n");

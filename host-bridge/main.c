@@ -13,8 +13,8 @@
 #include "host-bridge/capabilities.h"
 #include "host-bridge/control/control.h"
 #include "host-bridge/control/control_names.h"
+#include "host-bridge/display/compositor_place.h"
 #include "host-bridge/display/connector.h"
-#include "host-bridge/cross_domain/compositor.h"
 #include "host-bridge/gpu/device.h"
 #include "host-bridge/settings/helper.h"
 #include "host-bridge/kinds.h"
@@ -104,7 +104,7 @@ static void bound_fds(struct vm_quota *quota)
 static void probe_compositor(const struct host *host)
 {
 	char path[COMPOSITOR_PATH_BYTES];
-	int fd = compositor_open_socket(&host->settings.policy, path);
+	int fd = compositor_open_socket(host->settings.policy.wayland_display, path);
 
 	if (fd >= 0)
 		compositor_note(path);
@@ -221,7 +221,8 @@ static bool open_host(struct host *host)
 static bool confine_host(struct host *host)
 {
 	struct display_search compositor;
-	bool has_compositor = compositor_places(&host->settings.policy, &compositor) == 0;
+	bool has_compositor =
+		compositor_places(host->settings.policy.wayland_display, &compositor) == 0;
 
 	int error = connector_start(has_compositor ? &compositor : NULL,
 		&host->settings.security_context, host->settings.socket_path,

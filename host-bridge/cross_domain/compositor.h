@@ -10,9 +10,6 @@
 
 struct policy;
 struct compositor;
-struct display_search;
-
-#define COMPOSITOR_PATH_BYTES 108
 
 struct compositor_listener {
 	/*
@@ -39,25 +36,6 @@ struct compositor_listener {
 	 */
 	void (*drained)(void *data);
 };
-
-/*
- * Where the Wayland socket of @policy is: $XDG_RUNTIME_DIR/$WAYLAND_DISPLAY and its usual
- * variations, and, unless the policy names it, any other wayland-N there. 0 or -errno.
- */
-int compositor_places(const struct policy *policy, struct display_search *places);
-
-/*
- * A new connection to that, by way of the connector. Does not wait for the compositor. The fd is
- * the caller's; or -errno. @path gets the path of the socket that answered, or else of the first
- * one that was tried ("": there is no such path).
- */
-int compositor_open_socket(const struct policy *policy, char path[COMPOSITOR_PATH_BYTES]);
-
-/* Says at @path, in the log, is the compositor, unless that was said last. */
-void compositor_note(const char *path);
-
-/* What compositor_note has said last, and whether connections are in a context. "": nothing yet. */
-const char *compositor_noted(bool *in_context);
 
 /*
  * Connects to the Wayland socket of @policy, which is borrowed and outlives the connection. @name

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "host-bridge/confine/landlock.h"
-#include "host-bridge/cross_domain/compositor.h"
+#include "host-bridge/display/compositor_place.h"
 #include "host-bridge/doctor/doctor_libvirt.h"
 #include "host-bridge/policy/policy.h"
 #include "host-bridge/render/renderer.h"
@@ -108,7 +108,7 @@ static enum check_result check_compositor(void *world, struct finding *finding, 
 	struct doctor *doctor = world;
 	struct registry_probe probe = {.global = handle_global, .data = doctor};
 	char path[COMPOSITOR_PATH_BYTES];
-	int fd = compositor_open_socket(doctor->settings->policy, path);
+	int fd = compositor_open_socket(doctor->settings->policy->wayland_display, path);
 	const char *place = path[0] ? path : "$XDG_RUNTIME_DIR/$WAYLAND_DISPLAY";
 
 	if (fd < 0) {

@@ -62,8 +62,9 @@ BELOW = {
     "host-bridge/render/worker": ["host-bridge/confine", "protocol/relay"],
     "host-bridge/machines": ["protocol/program"],
     "host-bridge/settings": ["host-bridge/display", "host-bridge/policy", "host-bridge/render"],
-    "host-bridge/doctor": ["host-bridge/cross_domain", "host-bridge/render", "host-bridge/machines"],
-    "host-bridge": ["host-bridge/settings", "host-bridge/doctor", "host-bridge/gpu", "host-bridge/control"],
+    "host-bridge/doctor": ["host-bridge/policy", "host-bridge/render", "host-bridge/machines"],
+    "host-bridge": ["host-bridge/settings", "host-bridge/doctor", "host-bridge/cross_domain", "host-bridge/gpu",
+        "host-bridge/control"],
 }
 
 # What host and worker say to each other is all that the worker has of the room above it.

@@ -1,6 +1,7 @@
 /* host-bridge/cross_domain/compositor.c: connecting, streams, ends */
 #include <sys/resource.h>
 
+#include "host-bridge/display/compositor_place.h"
 #include "tests/unit/compositor_world.h"
 
 static int crowd[16]; /* connections that wait to be accepted, more than there is room for */
@@ -91,7 +92,7 @@ static struct compositor *connect_to_busy(int timeout_ms)
 	policy.connect_timeout_ms = timeout_ms;
 	for (size_t i = 0; i < ARRAY_LENGTH(crowd); i++) {
 		char ignored[COMPOSITOR_PATH_BYTES];
-		crowd[i] = compositor_open_socket(&policy, ignored);
+		crowd[i] = compositor_open_socket(policy.wayland_display, ignored);
 	}
 	assert_int_equal(crowd[ARRAY_LENGTH(crowd) - 1], -EAGAIN);
 	compositor =
