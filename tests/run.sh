@@ -185,6 +185,11 @@ collect() {
                 [ ! -x "$file" ] || collect_e2e "$file" $build "$suite $(basename "$file" .sh)-"
             done
             ;;
+        x11)
+            for file in tests/e2e/x11*.sh; do
+                [ ! -x "$file" ] || collect_e2e "$file" $build "$suite "
+            done
+            ;;
         *) collect_e2e "tests/e2e/$kind.sh" $build "$suite " ;;
         esac
     done

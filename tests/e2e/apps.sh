@@ -4,6 +4,7 @@
 # stands still in the direct run must be equal.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/moving.sh"
+. "$(dirname "$0")/browsers.sh"
 
 tests=(
     weston-terminal:4 weston-flower:4 weston-subsurfaces:17 gtk4-widget-factory:43 gtk3-widget-factory:35
@@ -133,28 +134,14 @@ test_planes_shared() {
 }
 
 test_chromium() {
-    APP=(chromium --no-sandbox --test-type --ozone-platform=wayland --user-data-dir="$HOME/chromium" --no-first-run
-        --disable-gpu "file://$E2E_DIRECTORY/page.html")
+    chromium_command wayland
     app_equal weston '#c81e5a'
 }
 
 test_firefox() {
     APP_PREPARE=firefox
-    APP=(env MOZ_ENABLE_WAYLAND=1 firefox-esr --no-remote --profile "$HOME/firefox" "file://$E2E_DIRECTORY/page.html")
+    firefox_command MOZ_ENABLE_WAYLAND=1
     app_equal sway '#c81e5a'
-}
-
-prepare_firefox() {
-    mkdir -p "$HOME/firefox"
-    cat >"$HOME/firefox/user.js" <<'END'
-user_pref("browser.shell.checkDefaultBrowser", false);
-user_pref("browser.aboutwelcome.enabled", false);
-user_pref("datareporting.policy.dataSubmissionEnabled", false);
-user_pref("browser.startup.homepage_override.mstone", "ignore");
-user_pref("toolkit.cosmeticAnimations.enabled", false);
-user_pref("ui.prefersReducedMotion", 1);
-user_pref("app.update.enabled", false);
-END
 }
 
 test_gtk4_widget_factory() {

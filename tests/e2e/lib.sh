@@ -86,6 +86,14 @@ spawn() {
     PID[$name]=$!
 }
 
+# spawn_reading NAME FILE COMMAND...: as spawn, with standard input.
+spawn_reading() {
+    local name=$1 file=$2
+    shift 2
+    setsid "$@" >>"$LOGS/$name.log" 2>&1 <"$file" &
+    PID[$name]=$!
+}
+
 # stop NAME [SIGNAL]: ends it and its group, by force after ten seconds; sets STOP_STATUS to its
 # exit status. Return: 1 when force was needed.
 stop() {
