@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "protocol/base/eventfd_source.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/monotonic.h"
 
@@ -17,8 +18,8 @@ void turn_init(struct turn *turn, struct wl_event_loop *loop)
 		wl_list_init(&turn->due[i]);
 	turn->next_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (turn->next_fd >= 0)
-		turn->wakes = wl_event_loop_add_fd(
-			loop, turn->next_fd, WL_EVENT_READABLE, handle_next, turn);
+		turn->wakes = eventfd_source_add(
+			loop, turn->next_fd, handle_next, turn, &turn->wakes_edge);
 }
 
 void turn_finish(struct turn *turn)
@@ -116,7 +117,7 @@ static int handle_next(int fd, uint32_t mask, void *data)
 	struct wl_list batch;
 	uint64_t count;
 
-	if (read(fd, &count, sizeof(count)) < 0)
+	if (!turn->wakes_edge && read(fd, &count, sizeof(count)) < 0)
 		return 0;
 	turn->work_start_ns = 0;
 	wl_list_init(&batch);

@@ -26,7 +26,8 @@ struct turn {
 	struct wl_event_source *idle;
 	struct wl_list next;            /* turn_task::link: run by the next round */
 	int next_fd;                    /* eventfd: there are some; -1: it cannot be had */
-	struct wl_event_source *wakes;  /* reads it */
+	struct wl_event_source *wakes;  /* waits for it */
+	bool wakes_edge;                /* as of eventfd_source_add */
 	uint64_t work_start_ns;         /* 0: no long work was begun in this round */
 	struct wl_list due[TURN_STEPS]; /* turn_task::link, in the order they were asked for */
 	bool *finished;                 /* while tasks run: set by turn_finish */

@@ -25,6 +25,7 @@
 #include "host-bridge/vhost/vhost_user.h"
 #include "host-bridge/vhost/visible_region.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/eventfd_source.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/monotonic.h"
 #define LOG_MODULE "device"
@@ -50,6 +51,7 @@ struct device {
 	bool notify[2];               /* answers were put on the queue's used ring */
 	struct wl_event_source *turn; /* finish_turn, once it is due */
 	int again_fd;                 /* an eventfd: what is left goes on in another turn */
+	bool again_edge;              /* as of eventfd_source_add */
 	struct wl_event_source *again;
 	struct wl_event_source *later; /* timer: likewise, for what keeps to a rate */
 	struct virtqueue_chain chain;  /* the one that is executed; 16 KiB */
@@ -203,9 +205,11 @@ static void finish_turn(void *data)
 
 static int handle_again(int fd, uint32_t mask, void *data)
 {
+	struct device *device = data;
 	eventfd_t count;
-	eventfd_read(fd, &count);
-	want_turn(data);
+	if (!device->again_edge)
+		eventfd_read(fd, &count);
+	want_turn(device);
 	return 0;
 }
 
@@ -436,8 +440,8 @@ struct device *device_create(const struct device_config *config)
 	state->console = console_create(config->loop);
 	device->region = visible_region_create(config->region_bytes);
 	device->again_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	device->again = wl_event_loop_add_fd(
-		config->loop, device->again_fd, WL_EVENT_READABLE, handle_again, device);
+	device->again = eventfd_source_add(
+		config->loop, device->again_fd, handle_again, device, &device->again_edge);
 	device->later = wl_event_loop_add_timer(config->loop, handle_later, device);
 	if (!state->submission || !state->console || !device->region || !device->again ||
 		!device->later) {

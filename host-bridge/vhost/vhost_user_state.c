@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "protocol/base/eventfd_source.h"
 #include "protocol/base/fd.h"
 #define LOG_MODULE "vhost-user"
 #include "protocol/base/log.h"
@@ -49,10 +50,21 @@ void vhost_user_ring_begin(struct vhost_user_ring *ring)
 	ring->vu->start_pending |= !ring->vu->running;
 }
 
+/* Who watches it next is not told of what came to us: a ring is looked at when it starts. */
+static void clear_kick(const struct vhost_user_ring *ring)
+{
+	uint64_t count;
+	fd_set_nonblock(ring->kick_fd); /* it is shared */
+	ssize_t n = read(ring->kick_fd, &count, sizeof(count));
+	(void)n; /* nothing to read: it was not kicked */
+}
+
 static void drop_kick(struct vhost_user_ring *ring)
 {
 	if (ring->kick_source)
 		wl_event_source_remove(ring->kick_source);
+	if (ring->kick_source && ring->kick_edge)
+		clear_kick(ring);
 	ring->kick_source = NULL;
 	fd_close(&ring->kick_fd);
 }
@@ -61,7 +73,7 @@ static int handle_kick(int fd, uint32_t mask, void *data)
 {
 	struct vhost_user_ring *ring = data;
 	uint64_t count;
-	ssize_t n = read(fd, &count, sizeof(count));
+	ssize_t n = ring->kick_edge ? 1 : read(fd, &count, sizeof(count));
 	if (n > 0) {
 		ring->pending = true;
 		ring->vu->run(ring->vu);
@@ -79,7 +91,7 @@ int vhost_user_ring_start(struct vhost_user_ring *ring, int fd)
 	drop_kick(ring);
 	if (fd >= 0) {
 		ring->kick_source =
-			wl_event_loop_add_fd(vu->loop, fd, WL_EVENT_READABLE, handle_kick, ring);
+			eventfd_source_add(vu->loop, fd, handle_kick, ring, &ring->kick_edge);
 		if (!ring->kick_source) {
 			close(fd);
 			return -EINVAL;

@@ -19,6 +19,7 @@ struct vhost_user_ring {
 	struct virtqueue *queue;
 	int kick_fd;
 	struct wl_event_source *kick_source; /* NULL: there is no kick fd, or it has ended */
+	bool kick_edge;                      /* as of eventfd_source_add */
 	int error_fd;
 	bool started; /* between SET_VRING_KICK and GET_VRING_BASE */
 	bool enabled; /* as the last SET_VRING_ENABLE said */

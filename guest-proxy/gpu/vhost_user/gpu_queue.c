@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "guest-proxy/gpu/vhost_user/frontend.h"
+#include "protocol/base/eventfd_source.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/monotonic.h"
 #include "protocol/formats/vhost_user.h"
@@ -69,6 +70,7 @@ struct gpu_queue {
 	struct wl_list waiting; /* struct waiting, in order */
 	struct frontend *fe;
 	int kick, call;
+	bool call_edge; /* as of eventfd_source_add */
 	struct guest_ram ram;
 	struct virtqueue_driver *driver;
 	char failure[128]; /* empty: alive */
@@ -211,7 +213,8 @@ static void read_call(struct gpu_queue *queue)
 static int handle_call(int fd, uint32_t mask, void *data)
 {
 	struct gpu_queue *queue = data;
-	read_call(queue);
+	if (!queue->call_edge)
+		read_call(queue);
 	drain_and_arm(queue);
 	gpu_queue_ask_turn(queue, false);
 	return 0;
@@ -542,8 +545,8 @@ static int start(struct gpu_queue *queue)
 static int add_sources(struct gpu_queue *queue)
 {
 	int backend = frontend_backend_socket(queue->fe);
-	queue->call_source = wl_event_loop_add_fd(
-		queue->turn->loop, queue->call, WL_EVENT_READABLE, handle_call, queue);
+	queue->call_source = eventfd_source_add(
+		queue->turn->loop, queue->call, handle_call, queue, &queue->call_edge);
 	queue->socket_source = wl_event_loop_add_fd(queue->turn->loop, frontend_socket(queue->fe),
 		WL_EVENT_READABLE, handle_socket, queue);
 	if (backend >= 0)
