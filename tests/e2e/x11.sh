@@ -4,7 +4,7 @@
 . "$(dirname "$0")/x11-lib.sh"
 
 tests=(windows:8 applications:30 popups:8 focus:8 keys:6 life:15 clipboard:12
-    scale:25 states:11 outputs:10 outputs-gone:8 many:10 games:4 drags:8 drags-out:12 command:8)
+    scale:25 states:11 frames:6 outputs:10 outputs-gone:8 many:10 games:4 drags:8 drags-out:12 command:8)
 full=(many-maps:25 clipboard-sizes:60 clipboard-multiple:10)
 
 check_windows() {
@@ -647,6 +647,58 @@ is_past() {
 
 test_states() {
     each_way check_states
+}
+
+# frame_is TITLE FRAME: sway's word for what is around the window (csd: the client draws it, or there is none).
+frame_is() {
+    until_true 10 frame_equals "$@" || fail "the frame of $1 is $(frame_of "$1"), not $2"
+}
+
+frame_equals() {
+    [ "$(frame_of "$1")" = "$2" ]
+}
+
+frame_of() {
+    sway_message host -t get_tree | python3 -c '
+import json, sys
+def walk(node):
+    if node["name"] == sys.argv[1] and node.get("pid"):
+        print(node["border"])
+    for child in node["nodes"] + node["floating_nodes"]:
+        walk(child)
+walk(json.load(sys.stdin))' "$1"
+}
+
+# Motif: its hints say which parts of a frame a window wants; GTK: it draws its own.
+check_frames() {
+    windows_start
+    tell 'create 1 0 0 300 200 #c81e5a' 'title 1 Plain' 'map 1'
+    frame_is Plain normal
+    tell 'create 2 0 0 200 100 #1e5ac8' 'title 2 Bare' 'words 2 _MOTIF_WM_HINTS 2 0 0 0 0' 'map 2'
+    frame_is Bare csd
+    # It thinks better of it: all parts, none, all but the title, title and border, nothing said.
+    tell 'words 2 _MOTIF_WM_HINTS 2 0 1 0 0'
+    frame_is Bare normal
+    tell 'words 2 _MOTIF_WM_HINTS 2 0 0 0 0'
+    frame_is Bare csd
+    tell 'words 2 _MOTIF_WM_HINTS 2 0 10 0 0'
+    frame_is Bare normal
+    tell 'words 2 _MOTIF_WM_HINTS 2 0 9 0 0'
+    frame_is Bare csd
+    tell 'words 2 _MOTIF_WM_HINTS 0 0 0 0 0'
+    frame_is Bare normal
+    # Others keep theirs.
+    tell 'words 2 _GTK_FRAME_EXTENTS 10 10 10 10'
+    frame_is Bare csd
+    frame_is Plain normal
+    tell 'words 1 _MOTIF_WM_HINTS 2 0 0 0 0'
+    frame_is Plain csd
+}
+
+test_frames() {
+    X11_SWAY_CONFIG="default_border normal
+default_floating_border normal"
+    each_way check_frames
 }
 
 # menu_on X Y: a click on the window there, at X,Y of the layout, and one on its menu, hit what they aim at.

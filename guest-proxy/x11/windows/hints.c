@@ -200,8 +200,11 @@ void hints_read_size(struct hints *hints, const struct property *property)
 void hints_read_motif(struct hints *hints, const struct property *property)
 {
 	uint32_t decorations = word(property, 2);
-	hints->undecorated = word(property, 0) & MOTIF_DECORATIONS &&
-		!(decorations & (MOTIF_DECORATE_ALL | MOTIF_DECORATE_TITLE));
+	/* With "all" the others are those that it does not want. */
+	if (decorations & MOTIF_DECORATE_ALL)
+		decorations = ~decorations;
+	hints->undecorated =
+		word(property, 0) & MOTIF_DECORATIONS && !(decorations & MOTIF_DECORATE_TITLE);
 }
 
 void hints_read_transient(struct hints *hints, const struct property *property)

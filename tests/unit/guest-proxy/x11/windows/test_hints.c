@@ -146,7 +146,9 @@ static void flags_of_wm_hints_and_motif(void **state)
 {
 	struct hints hints = {0};
 	const uint32_t passive[] = {1, 0}, urgent[] = {1 | 1 << 8, 1}, bare[] = {2, 0, 0, 0, 0},
-		       all[] = {2, 0, 1, 0, 0}, silent[] = {0, 0, 0, 0, 0};
+		       all[] = {2, 0, 1, 0, 0}, silent[] = {0, 0, 0, 0, 0},
+		       untitled[] = {2, 0, 1 | 1 << 3, 0, 0},
+		       unresizable[] = {2, 0, 1 | 1 << 2, 0, 0};
 	struct property property = words(passive, 2);
 	hints_read_wm_hints(&hints, &property);
 	assert_true(hints.no_input);
@@ -160,6 +162,12 @@ static void flags_of_wm_hints_and_motif(void **state)
 	hints_read_motif(&hints, &property);
 	assert_true(hints.undecorated);
 	property = words(all, 5);
+	hints_read_motif(&hints, &property);
+	assert_false(hints.undecorated);
+	property = words(untitled, 5);
+	hints_read_motif(&hints, &property);
+	assert_true(hints.undecorated);
+	property = words(unresizable, 5);
 	hints_read_motif(&hints, &property);
 	assert_false(hints.undecorated);
 	property = words(silent, 5);
