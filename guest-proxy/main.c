@@ -95,55 +95,60 @@ static const struct options_command subcommands[] = {
 	{0},
 };
 
+/* What the command line and the environment say. */
+static struct settings given;
+
+static const struct option_description options[] = {
+	{"socket", "NAME",
+		"Name (in $XDG_RUNTIME_DIR) or absolute path of the display's socket. "
+		"Default: the socket passed by systemd, else the first free one of "
+		"wayland-0, wayland-1, ... (with --vhost-user wayferry-1, wayferry-2, ...)",
+		.value = &given.socket},
+	{"device", "PATH",
+		"Render node of the virtio-gpu device. Default: the first one with "
+		"cross-domain contexts",
+		.value = &given.device},
+	{"vhost-user", "PATH",
+		"Drive the device of wayferry-host behind this socket, without a virtual "
+		"machine",
+		.value = &given.vhost_user},
+	{"x11", NULL, "COMMAND is an X11 application: run it by way of wayferry-x11",
+		.flag = &given.x11},
+	{"keep-environment", NULL,
+		"COMMAND gets this environment as it is, but for WAYLAND_DISPLAY. By "
+		"default DISPLAY and what else would lead it to another display is taken "
+		"out, and toolkits are told to use Wayland.",
+		.flag = &given.keep_environment},
+	{"log-level", "LEVEL", "error, warn, info, debug or trace", .value = &given.log_level,
+		.common = true},
+	{"trace", "SIDES",
+		"Print every Wayland message on standard error, as WAYLAND_DEBUG does, if "
+		"SIDES (a list with commas) has guest in it",
+		.value = &given.trace, .common = true},
+	{"stats", NULL, "Print counters at exit (SIGUSR1 prints them at any time)",
+		.flag = &given.stats, .common = true},
+	{"undo", NULL, "Of setup: take back what it has done.", .flag = &given.undo,
+		.of_command = true},
+	{0},
+};
+
+static const struct options_program program = {
+	.name = "wayferry-guest",
+	.usage = "[OPTION...] [-- COMMAND [ARGUMENT...]]\n       wayferry-guest doctor "
+		 "[OPTION...]",
+	.summary = "A Wayland display for the applications of a virtual machine, whose "
+		   "windows appear on the host's "
+		   "desktop. With a COMMAND it runs until that ends and exits with its "
+		   "status.",
+	.options = options,
+	.commands = subcommands,
+	.command = &given.subcommand,
+	.command_argument = &given.subcommand_argument,
+};
+
 /* False: there is nothing to run, and *@status is what to exit with. */
 static bool parse(struct settings *settings, int argc, char **argv, int *status)
 {
-	const struct option_description options[] = {
-		{"socket", "NAME",
-			"Name (in $XDG_RUNTIME_DIR) or absolute path of the display's socket. "
-			"Default: the socket passed by systemd, else the first free one of "
-			"wayland-0, wayland-1, ... (with --vhost-user wayferry-1, wayferry-2, ...)",
-			.value = &settings->socket},
-		{"device", "PATH",
-			"Render node of the virtio-gpu device. Default: the first one with "
-			"cross-domain contexts",
-			.value = &settings->device},
-		{"vhost-user", "PATH",
-			"Drive the device of wayferry-host behind this socket, without a virtual "
-			"machine",
-			.value = &settings->vhost_user},
-		{"x11", NULL, "COMMAND is an X11 application: run it by way of wayferry-x11",
-			.flag = &settings->x11},
-		{"keep-environment", NULL,
-			"COMMAND gets this environment as it is, but for WAYLAND_DISPLAY. By "
-			"default DISPLAY and what else would lead it to another display is taken "
-			"out, and toolkits are told to use Wayland.",
-			.flag = &settings->keep_environment},
-		{"log-level", "LEVEL", "error, warn, info, debug or trace",
-			.value = &settings->log_level, .common = true},
-		{"trace", "SIDES",
-			"Print every Wayland message on standard error, as WAYLAND_DEBUG does, if "
-			"SIDES (a list with commas) has guest in it",
-			.value = &settings->trace, .common = true},
-		{"stats", NULL, "Print counters at exit (SIGUSR1 prints them at any time)",
-			.flag = &settings->stats, .common = true},
-		{"undo", NULL, "Of setup: take back what it has done.", .flag = &settings->undo,
-			.of_command = true},
-		{0},
-	};
-	const struct options_program program = {
-		.name = "wayferry-guest",
-		.usage = "[OPTION...] [-- COMMAND [ARGUMENT...]]\n       wayferry-guest doctor "
-			 "[OPTION...]",
-		.summary = "A Wayland display for the applications of a virtual machine, whose "
-			   "windows appear on the host's "
-			   "desktop. With a COMMAND it runs until that ends and exits with its "
-			   "status.",
-		.options = options,
-		.commands = subcommands,
-		.command = &settings->subcommand,
-		.command_argument = &settings->subcommand_argument,
-	};
 	int first = argc;
 	enum options_result result = options_parse(&program, argc, argv, &first);
 	if (result != OPTIONS_RUN) {
@@ -151,6 +156,7 @@ static bool parse(struct settings *settings, int argc, char **argv, int *status)
 		return false;
 	}
 	*status = EXIT_USAGE;
+	*settings = given;
 	settings->command = first < argc ? &argv[first] : NULL;
 	if (settings->command && strcmp(argv[first - 1], "--") != 0) {
 		log_err("unknown argument %s (a command comes after --; see --help)", argv[first]);

@@ -47,51 +47,56 @@ struct x11 {
 	bool running;
 };
 
+/* What the command line and the environment say. */
+static struct settings given;
+
+static const struct option_description options[] = {
+	{"display", "NUMBER", "Number of the X display. Default: the first that is free",
+		.value = &given.display},
+	{"check", NULL,
+		"Only take the display and give it back: the exit status is 0 if it was "
+		"free",
+		.flag = &given.check},
+	{"wayland-display", "NAME",
+		"The compositor: a name in $XDG_RUNTIME_DIR or an absolute path. Default: "
+		"$WAYLAND_DISPLAY, else wayland-0",
+		.value = &given.wayland_display},
+	{"scale", "FACTOR",
+		"How many X pixels a unit of the desktop has, 1 to 8. Default: as many as "
+		"the screen with the most, so that nothing is blurred. With 1 the "
+		"compositor enlarges the windows",
+		.value = &given.scale},
+	{"dpi", "NUMBER", "The size of texts at scale 1. Default: 96", .value = &given.dpi},
+	{"xwayland", "PATH", "The X server. Default: Xwayland, found in $PATH",
+		.value = &given.xwayland},
+	{"log-level", "LEVEL", "error, warn, info, debug or trace", .value = &given.log_level,
+		.common = true},
+	{"trace", "SIDES",
+		"Print every Wayland message on standard error, as WAYLAND_DEBUG does, if "
+		"SIDES (a list with commas) has x11 in it",
+		.value = &given.trace, .common = true},
+	{"stats", NULL, "Print counters at exit (SIGUSR1 prints them at any time)",
+		.flag = &given.stats, .common = true},
+	{0},
+};
+
+static const struct options_program program = {
+	.name = "wayferry-x11",
+	.usage = "[OPTION...] [-- COMMAND [ARGUMENT...]]",
+	.summary = "An X11 display whose windows are windows of the Wayland desktop. "
+		   "Xwayland starts with the first client and ends after the last. With a "
+		   "COMMAND it runs until that ends and exits with its status.",
+	.options = options,
+};
+
 static bool parse(struct settings *settings, int argc, char **argv, int *status)
 {
-	const struct option_description options[] = {
-		{"display", "NUMBER", "Number of the X display. Default: the first that is free",
-			.value = &settings->display},
-		{"check", NULL,
-			"Only take the display and give it back: the exit status is 0 if it was "
-			"free",
-			.flag = &settings->check},
-		{"wayland-display", "NAME",
-			"The compositor: a name in $XDG_RUNTIME_DIR or an absolute path. Default: "
-			"$WAYLAND_DISPLAY, else wayland-0",
-			.value = &settings->wayland_display},
-		{"scale", "FACTOR",
-			"How many X pixels a unit of the desktop has, 1 to 8. Default: as many as "
-			"the screen with the most, so that nothing is blurred. With 1 the "
-			"compositor enlarges the windows",
-			.value = &settings->scale},
-		{"dpi", "NUMBER", "The size of texts at scale 1. Default: 96",
-			.value = &settings->dpi},
-		{"xwayland", "PATH", "The X server. Default: Xwayland, found in $PATH",
-			.value = &settings->xwayland},
-		{"log-level", "LEVEL", "error, warn, info, debug or trace",
-			.value = &settings->log_level, .common = true},
-		{"trace", "SIDES",
-			"Print every Wayland message on standard error, as WAYLAND_DEBUG does, if "
-			"SIDES (a list with commas) has x11 in it",
-			.value = &settings->trace, .common = true},
-		{"stats", NULL, "Print counters at exit (SIGUSR1 prints them at any time)",
-			.flag = &settings->stats, .common = true},
-		{0},
-	};
-	const struct options_program program = {
-		.name = "wayferry-x11",
-		.usage = "[OPTION...] [-- COMMAND [ARGUMENT...]]",
-		.summary = "An X11 display whose windows are windows of the Wayland desktop. "
-			   "Xwayland starts with the first client and ends after the last. With a "
-			   "COMMAND it runs until that ends and exits with its status.",
-		.options = options,
-	};
 	int first = argc;
 	enum options_result result = options_parse(&program, argc, argv, &first);
 	*status = result == OPTIONS_DONE ? EXIT_SUCCESS : EXIT_USAGE;
 	if (result != OPTIONS_RUN)
 		return false;
+	*settings = given;
 	settings->command = first < argc ? &argv[first] : NULL;
 	if (settings->command && strcmp(argv[first - 1], "--") != 0) {
 		log_err("unknown argument %s (a command comes after --; see --help)", argv[first]);
