@@ -172,13 +172,10 @@ static bool open_kinds(struct host *host)
 	return true;
 }
 
-static bool open_host(struct host *host)
+static bool open_loop(struct host *host)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGUSR1};
 
-	if (!open_renderer(host))
-		return false;
-	bound_fds(&host->settings.quota);
 	host->loop = wl_event_loop_create();
 	if (!host->loop) {
 		log_err("no event loop: %s", strerror(errno));
@@ -190,9 +187,15 @@ static bool open_host(struct host *host)
 		if (!host->signals[i])
 			return false;
 	}
-	if (!open_kinds(host))
+	return service_watch(&host->service, host->loop);
+}
+
+static bool open_host(struct host *host)
+{
+	if (!open_renderer(host))
 		return false;
-	if (!service_watch(&host->service, host->loop))
+	bound_fds(&host->settings.quota);
+	if (!open_loop(host) || !open_kinds(host))
 		return false;
 	const struct device_config config = {
 		.loop = host->loop,

@@ -333,14 +333,16 @@ static int adopt_socket(struct device *device, int socket)
 	return error;
 }
 
-static int open_socket(struct device *device, const struct device_config *config)
+/* What the frontend is told of the device, and what is called on its behalf. */
+static struct vhost_user_device describe(
+	const struct device *device, const struct device_config *config)
 {
 	const uint64_t features = UINT64_C(1) << VIRTIO_GPU_F_VIRGL |
 		UINT64_C(1) << VIRTIO_GPU_F_EDID | UINT64_C(1) << VIRTIO_GPU_F_RESOURCE_UUID |
 		UINT64_C(1) << VIRTIO_GPU_F_RESOURCE_BLOB |
 		UINT64_C(1) << VIRTIO_GPU_F_CONTEXT_INIT;
 
-	device->description = (struct vhost_user_device){
+	return (struct vhost_user_device){
 		.features = features,
 		.n_queues = ARRAY_LENGTH(device->state.queues),
 		.shmem_sizes[VIRTIO_GPU_SHM_ID_HOST_VISIBLE] = config->region_bytes,
@@ -354,7 +356,13 @@ static int open_socket(struct device *device, const struct device_config *config
 		.set_console = handle_set_console,
 		.memory_changed = handle_memory_changed,
 	};
+}
+
+static int open_socket(struct device *device, const struct device_config *config)
+{
 	const bool listens = !config->socket_path && !config->socket_connected;
+
+	device->description = describe(device, config);
 	device->vhost_user = vhost_user_create(config->loop, config->socket_path,
 		listens ? config->socket_fd : -1, &device->description, device);
 	if (!device->vhost_user)
@@ -401,6 +409,31 @@ static void start_kinds(struct device_state *state, const struct device_config *
 	}
 }
 
+/* A version 4 UUID (RFC 9562, 5.4). */
+static void make_uuid(uint8_t uuid[16])
+{
+	if (getrandom(uuid, 16, 0) < 0)
+		log_warn("no random numbers: %s", strerror(errno));
+	uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x40);
+	uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
+}
+
+/* False: no memory for one of them. */
+static bool open_parts(struct device *device, const struct device_config *config)
+{
+	struct device_state *state = &device->state;
+
+	state->submission = malloc(DEVICE_MAX_SUBMISSION_BYTES);
+	state->console = console_create(config->loop);
+	device->region = visible_region_create(config->region_bytes);
+	device->again_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	device->again = eventfd_source_add(
+		config->loop, device->again_fd, handle_again, device, &device->again_edge);
+	device->later = wl_event_loop_add_timer(config->loop, handle_later, device);
+	return state->submission && state->console && device->region && device->again &&
+		device->later;
+}
+
 struct device *device_create(const struct device_config *config)
 {
 	struct device *device = calloc(1, sizeof(*device));
@@ -428,27 +461,14 @@ struct device *device_create(const struct device_config *config)
 	};
 	device->files.quota = config->quota;
 	start_kinds(state, config);
-	/* A version 4 UUID (RFC 9562, 5.4). */
-	if (getrandom(state->uuid, sizeof(state->uuid), 0) < 0)
-		log_warn("no random numbers: %s", strerror(errno));
-	state->uuid[6] = (uint8_t)((state->uuid[6] & 0x0f) | 0x40);
-	state->uuid[8] = (uint8_t)((state->uuid[8] & 0x3f) | 0x80);
+	make_uuid(state->uuid);
 
 	/* A pipe whose reader has left must not end the process. */
 	signal(SIGPIPE, SIG_IGN);
-	state->submission = malloc(DEVICE_MAX_SUBMISSION_BYTES);
-	state->console = console_create(config->loop);
-	device->region = visible_region_create(config->region_bytes);
-	device->again_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	device->again = eventfd_source_add(
-		config->loop, device->again_fd, handle_again, device, &device->again_edge);
-	device->later = wl_event_loop_add_timer(config->loop, handle_later, device);
-	if (!state->submission || !state->console || !device->region || !device->again ||
-		!device->later) {
+	if (!open_parts(device, config))
 		log_err("no memory for a region of %" PRIu64 " bytes", config->region_bytes);
-	} else if (open_socket(device, config) == 0) {
+	else if (open_socket(device, config) == 0)
 		return device;
-	}
 	device_destroy(device);
 	return NULL;
 }

@@ -185,6 +185,26 @@ static int handle_writable(int fd, uint32_t mask, void *data)
 	return 0;
 }
 
+/* A piece with something in it. */
+static void take_piece(struct outgoing *outgoing, const void *value, size_t bytes)
+{
+	outgoing->piece = malloc(bytes);
+	if (!outgoing->piece) {
+		destroy(outgoing);
+		return;
+	}
+	memcpy(outgoing->piece, value, bytes);
+	outgoing->piece_bytes = bytes;
+	outgoing->written_bytes = 0;
+	outgoing->offset_bytes += (uint32_t)bytes;
+	if (!outgoing->incremental)
+		handle_writable(outgoing->fd, 0, outgoing);
+	else if (spool_piece(outgoing))
+		piece_done(outgoing);
+	else
+		destroy(outgoing);
+}
+
 static void handle_piece(void *data, struct reply_subject subject, void *answer)
 {
 	struct session *session = data;
@@ -213,21 +233,7 @@ static void handle_piece(void *data, struct reply_subject subject, void *answer)
 		piece_done(outgoing);
 		return;
 	}
-	outgoing->piece = malloc(bytes);
-	if (!outgoing->piece) {
-		destroy(outgoing);
-		return;
-	}
-	memcpy(outgoing->piece, xcb_get_property_value(reply), bytes);
-	outgoing->piece_bytes = bytes;
-	outgoing->written_bytes = 0;
-	outgoing->offset_bytes += (uint32_t)bytes;
-	if (!outgoing->incremental)
-		handle_writable(outgoing->fd, 0, outgoing);
-	else if (spool_piece(outgoing))
-		piece_done(outgoing);
-	else
-		destroy(outgoing);
+	take_piece(outgoing, xcb_get_property_value(reply), bytes);
 }
 
 /* Deleted with its last piece, for which the owner waits. */

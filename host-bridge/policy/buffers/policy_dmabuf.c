@@ -257,6 +257,24 @@ static const char *hand_on(struct relay_message *message, struct params *params,
 	return NULL;
 }
 
+/* Why wl_shm cannot have a picture that ends at @end, or NULL. */
+static const char *why_no_shm(struct relay *relay, const struct params *params,
+	const struct picture *picture, uint64_t end)
+{
+	if (picture->format->n_planes != 1 || plane_blob(&params->planes[1]))
+		return "the memory is no dma-buf, and wl_shm has one plane";
+	if (!is_linear(&params->planes[0]))
+		return "the memory is no dma-buf, and wl_shm is linear";
+	if (picture->flags != 0)
+		return "the memory is no dma-buf, and wl_shm has no flags";
+	if (end > INT32_MAX)
+		return "the memory is no dma-buf, and wl_shm ends at 2 GiB";
+	if (!policy_display_shm(relay) ||
+		!policy_display_takes(policy_display(relay), picture->code))
+		return "the memory is no dma-buf, and the compositor has no such format as wl_shm";
+	return NULL;
+}
+
 /* The compositor gets the memory as wl_shm: makes @object of it there. Why not, or NULL. */
 static const char *make_shm(struct relay_message *message, struct params *params,
 	const struct picture *picture, struct relay_object *object)
@@ -266,21 +284,12 @@ static const char *make_shm(struct relay_message *message, struct params *params
 	struct policy_counters *counters = connection->policy->counters;
 	struct plane *plane = &params->planes[0];
 	const uint64_t size = plane->offset + (uint64_t)plane->stride * (uint64_t)picture->height;
-	const char *why = NULL;
+	const char *why = why_no_shm(relay, params, picture, size);
+	struct shm_pool *pool;
 	int fd = -1;
 
-	if (picture->format->n_planes != 1 || plane_blob(&params->planes[1]))
-		return "the memory is no dma-buf, and wl_shm has one plane";
-	if (!is_linear(plane))
-		return "the memory is no dma-buf, and wl_shm is linear";
-	if (picture->flags != 0)
-		return "the memory is no dma-buf, and wl_shm has no flags";
-	if (size > INT32_MAX)
-		return "the memory is no dma-buf, and wl_shm ends at 2 GiB";
-	struct relay_object *shm = policy_display_shm(relay);
-	if (!shm || !policy_display_takes(policy_display(relay), picture->code))
-		return "the memory is no dma-buf, and the compositor has no such format as wl_shm";
-	struct shm_pool *pool;
+	if (why)
+		return why;
 	if (shm_pool_create(connection->policy, &plane->memory, (int32_t)size, &pool, &fd, &why) <
 		0)
 		return why ? why : "no memory for a buffer";
@@ -297,7 +306,7 @@ static const char *make_shm(struct relay_message *message, struct params *params
 		return "no memory for a buffer";
 	}
 	shm_buffer_give(buffer, object);
-	relay_send_named(relay, RELAY_UP, shm, "create_pool",
+	relay_send_named(relay, RELAY_UP, policy_display_shm(relay), "create_pool",
 		(union wire_arg[]){{.object = pool_object}, {.handle = wire_handle_fd(fd)},
 			{.i = pool->start + (int32_t)size}});
 	relay_send_named(relay, RELAY_UP, pool_object, "create_buffer",
