@@ -7,6 +7,7 @@
 
 #include "guest-proxy/clients/client.h"
 #include "guest-proxy/clients/refusal.h"
+#include "guest-proxy/connection/colour_profile.h"
 #include "guest-proxy/connection/transfer.h"
 #include "guest-proxy/dmabuf/dmabuf.h"
 #include "guest-proxy/globals/dmabuf_feedback.h"
@@ -36,6 +37,7 @@ struct clients *clients_create(struct wl_event_loop *loop, struct gpu *gpu)
 	static const struct relay_hook *const tables[] = {
 		buffer_hooks,
 		clock_hooks,
+		colour_profile_hooks,
 		dmabuf_hooks,
 		dmabuf_global_hooks,
 		dmabuf_feedback_hooks,

@@ -29,6 +29,7 @@ static const struct {
 	[QUOTA_DMABUF_FDS] = {"dmabuf-fds", 512, false},
 	[QUOTA_SHADOW_BYTES] = {"shadow-bytes", UINT64_C(1) << 30, false},
 	[QUOTA_ICON_BYTES] = {"icon-bytes", UINT64_C(32) << 20, false},
+	[QUOTA_PROFILE_BYTES] = {"profile-bytes", UINT64_C(32) << 20, false},
 	[QUOTA_TEXT_BYTES] = {"text-bytes", UINT64_C(4) << 20, false},
 	[QUOTA_MIME_TYPES] = {"mime-types", 512, true},
 	[QUOTA_QUEUED_BYTES] = {"queued-bytes", UINT64_C(128) << 20, false},

@@ -51,7 +51,8 @@ enum relay_verdict {
 			  closed */
 	RELAY_FAILED,  /* the hook called relay_fail() */
 	RELAY_HOLD,    /* not yet: relay_push stops in front of it, and the hook sees it again when
-			  that is called the next time. For messages without handles and new ids */
+			  that is called the next time. For messages without handles; what a
+			  request makes is made anew then */
 };
 
 typedef enum relay_verdict (*relay_hook_fn)(struct relay_message *message);

@@ -207,6 +207,15 @@ static bool forward(struct relay_message *message, const struct message_rule *ru
 	return false;
 }
 
+/* The message will come again. */
+static void unmake_objects(struct relay_message *message)
+{
+	for (size_t i = 0; i < message->signature->n_args; i++) {
+		if (message->signature->args[i].type == 'n' && message->args[i].object)
+			relay_remove_object(message->relay, message->args[i].object);
+	}
+}
+
 /* A checked message with resolved objects: hook, forwarding, the end of its object. False: the hook
  * holds it. */
 static bool deliver(struct relay_message *message, const struct message_rule *rule)
@@ -216,6 +225,7 @@ static bool deliver(struct relay_message *message, const struct message_rule *ru
 	bool forwarded = false;
 	if (verdict == RELAY_HOLD && !relay->error) {
 		assert(message->signature->n_handles == 0);
+		unmake_objects(message);
 		return false;
 	}
 	if (verdict == RELAY_FORWARD && !relay->error)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host-bridge/resources/resources.h"
@@ -23,6 +24,7 @@
 #include "protocol/formats/vhost_user.h"
 #include "tests/fuzz/relay_talk.h"
 #include "tests/unit/mapped_region.h"
+#include "tests/unit/profile.h"
 
 #define RAM UINT64_C(0x10000)
 #define RAM_BYTES UINT64_C(0x10000)
@@ -64,7 +66,8 @@ static void set_limits(void)
 	static const char *const limits[][2] = {{"surfaces", "12"}, {"subsurface-depth", "3"},
 		{"rectangles", "20"}, {"region-rectangles", "8"}, {"shm-pools", "6"},
 		{"buffers", "10"}, {"dmabuf-fds", "4"}, {"shadow-bytes", "20000"},
-		{"icon-bytes", "10000"}, {"text-bytes", "1000"}, {"mime-types", "4"}};
+		{"icon-bytes", "10000"}, {"profile-bytes", "2000"}, {"text-bytes", "1000"},
+		{"mime-types", "4"}};
 	quota_init(&world.quota);
 	for (size_t i = 0; i < ARRAY_LENGTH(limits); i++)
 		assert(!quota_set(&world.quota, limits[i][0], limits[i][1]));
@@ -98,6 +101,7 @@ static void make_world(void)
 	struct vhost_user_memory table = {.n_regions = 1,
 		.regions = {{.guest_address = RAM, .user_address = RAM, .size = RAM_BYTES}}};
 	struct resource_pages *pages = calloc(2, sizeof(*pages));
+	uint8_t profile[PROFILE_BYTES];
 
 	log_set_level(LOG_LEVEL_ERROR);
 	make_policies();
@@ -114,6 +118,8 @@ static void make_world(void)
 	make_blob(2, RESOURCE_BLOB_HOST);
 	world.blobs[2]->fd = fd_memfd("own", BLOB_BYTES);
 	world.blobs[2]->fd_owned = true;
+	profile_make(profile);
+	assert(pwrite(world.blobs[2]->fd, profile, sizeof(profile), 0) == sizeof(profile));
 	make_blob(3, RESOURCE_2D);
 	make_blob(4, RESOURCE_BLOB_HOST);
 	world.blobs[4]->fd = eventfd(0, EFD_CLOEXEC); /* no regular file: that is what counts */
@@ -132,7 +138,7 @@ static struct wire_handle new_handle(enum relay_end from)
 }
 
 /* What is sent to the compositor about shared memory lies inside of one blob. */
-static void check_request(const uint8_t *bytes, size_t size)
+static void check_request(const uint8_t *bytes, size_t size, const struct wire_handle *handle)
 {
 	const uint32_t *words = (const uint32_t *)(const void *)bytes;
 	const struct relay_object *object = relay_object_at(world.relay, RELAY_UP, words[0]);
@@ -162,6 +168,11 @@ static void check_request(const uint8_t *bytes, size_t size)
 	} else if (strcmp(interface, "zwp_linux_buffer_params_v1") == 0 && opcode == 1) {
 		/* Of the dma-buf only, behind the place where its blob begins. */
 		assert(words[2] < 4 && words[3] >= 4096 && words[3] - 4096 < BLOB_BYTES);
+	} else if (strcmp(interface, "wp_image_description_creator_icc_v1") == 0 && opcode == 1) {
+		/* Memory of its own, which has just the profile. */
+		struct stat status;
+		assert(fstat(handle->fd, &status) == 0 && words[2] == 0);
+		assert(words[3] > 0 && status.st_size == words[3] && words[3] <= BLOB_BYTES);
 	}
 }
 
@@ -169,7 +180,7 @@ static int check_sent(void *data, enum relay_end to, const uint8_t *bytes, size_
 	struct wire_handle *handles, size_t n_handles)
 {
 	if (to == RELAY_UP)
-		check_request(bytes, size);
+		check_request(bytes, size, handles);
 	for (size_t i = 0; i < n_handles; i++) {
 		assert(handles[i].kind == WIRE_FD ||
 			(to == RELAY_DOWN && handles[i].kind == WIRE_WRITE_PIPE));

@@ -77,6 +77,12 @@ SEEDS.update({
     "border": length(WINDOW + MORE, 1),
     "border_allow": length(WINDOW + MORE, 2),
     "border_deny": length(WINDOW + down(11, 11, 0) + down(10, 4, 77), 3),
+    # Of three kinds of memory, of which the third has a profile; one is shown, after its description has gone.
+    "profile": down(1, 1, 2) + up(2, 0, 1, string("wp_color_manager_v1"), 3) + up(2, 0, 2, string("wl_compositor"), 3)
+    + down(2, 0, 1, string("wp_color_manager_v1"), 3, 3) + down(2, 0, 2, string("wl_compositor"), 3, 4)
+    + b"".join(down(3, 4, id) + piece(DOWN | FD, id, 1, 0, 160) for id in (5, 6, 7)) + down(7, 0, 8) + down(4, 0, 9)
+    + down(3, 2, 10, 9) + down(10, 1, 8, 0) + down(8, 0) + down(9, 6) + down(10, 2) + down(5, 0, 11) + down(9, 0)
+    + down(10, 0),
     "icon": start("wl_shm", "zwp_linux_dmabuf_v1") + down(4, 1, 5) + piece(DOWN | FD, 5, 1, 0, 0, 64, 0, 0),
 })
 

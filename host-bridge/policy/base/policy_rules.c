@@ -27,7 +27,6 @@
 #define FENCES "carries GPU fences, which a channel to a guest cannot"
 #define DEVICE "names a device of the host; wayferry-guest offers one of the guest's"
 #define FRAMES "reads the screen into memory of the GPU, which cannot go to a guest"
-#define FILES "carries files that a guest cannot pass"
 #define REGISTRY "is of no use through a relay"
 #define BUS "names objects of the host's D-Bus, and takes the focus"
 #define KEPT "has the desktop keep what guests name after they have ended, without a bound"
@@ -69,6 +68,7 @@ static const struct rule {
 	{"zwp_linux_dmabuf_v1", 6, NULL},
 	{"ext_background_effect_manager_v1", 1, NULL},
 	{"wp_alpha_modifier_v1", 1, NULL},
+	{"wp_color_manager_v1", 3, NULL},
 	{"wp_color_representation_manager_v1", 1, NULL},
 	{"wp_commit_timing_manager_v1", 1, NULL},
 	{"wp_content_type_manager_v1", 1, NULL},
@@ -111,7 +111,6 @@ static const struct rule {
 	{"gtk_shell1", 0, BUS},
 	{"wl_drm", 0, DEVICE},
 	{"wl_fixes", 0, REGISTRY},
-	{"wp_color_manager_v1", 0, FILES},
 	{"wp_drm_lease_device_v1", 0, PRIVILEGE},
 	{"wp_linux_drm_syncobj_manager_v1", 0, FENCES},
 	{"wp_security_context_manager_v1", 0, PRIVILEGE},
@@ -173,7 +172,7 @@ static const char *add_restriction(
 /* What the table refuses for a reason that a user can overrule. */
 static const char *widen(struct policy *policy, const struct rule *rule)
 {
-	static const char *const technical[] = {FENCES, DEVICE, FRAMES, FILES, REGISTRY};
+	static const char *const technical[] = {FENCES, DEVICE, FRAMES, REGISTRY};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(technical); i++) {
 		if (strcmp(rule->denied, technical[i]) == 0)

@@ -5,6 +5,9 @@
 
 #include "host-bridge/policy/base/policy_connection.h"
 
+/* Colour management: profiles as contents. */
+extern const struct relay_hook policy_colour_hooks[];
+
 /* Input methods: for the surface with the keyboard. */
 extern const struct relay_hook policy_focus_hooks[];
 /* wl_keyboard.enter(serial, surface, ...): to be called by the hook for it (policy_keyboard.c). */

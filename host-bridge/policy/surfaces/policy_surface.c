@@ -56,6 +56,7 @@ static void surface_destroy(struct relay_object *object)
 	for (size_t i = 0; i < ARRAY_LENGTH(surface->charged_rectangles); i++)
 		quota_release(surface->quota, QUOTA_RECTANGLES, surface->charged_rectangles[i]);
 	quota_release(surface->quota, QUOTA_ICON_BYTES, surface->charged_icon_bytes);
+	quota_release(surface->quota, QUOTA_PROFILE_BYTES, surface->charged_profile_bytes);
 	quota_release(surface->quota, QUOTA_SURFACES, 1);
 	asked_callbacks_finish(&surface->releases);
 	shadow_finish(&surface->shadow);

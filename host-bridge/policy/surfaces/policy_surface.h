@@ -42,6 +42,7 @@ struct policy_surface { /* relay_object.data of a wl_surface */
 	void (*border_destroy)(struct border *border);
 	uint64_t charged_rectangles[2]; /* of its opaque and its input region */
 	uint64_t charged_icon_bytes;    /* of the window's icon */
+	uint64_t charged_profile_bytes; /* of the largest colour profile it ever had */
 
 	/* Subsurfaces */
 	struct policy_surface *parent;     /* NULL: it is none */

@@ -28,7 +28,7 @@ static void guests_see_listed_interfaces_only(void **state)
 	static const char *const allowed[] = {"ext_background_effect_manager_v1",
 		"gtk_primary_selection_device_manager", "org_kde_kwin_server_decoration_manager",
 		"wl_compositor", "wl_data_device_manager", "wl_output", "wl_seat", "wl_shell",
-		"wl_shm", "wl_subcompositor", "wp_alpha_modifier_v1",
+		"wl_shm", "wl_subcompositor", "wp_alpha_modifier_v1", "wp_color_manager_v1",
 		"wp_color_representation_manager_v1", "wp_commit_timing_manager_v1",
 		"wp_content_type_manager_v1", "wp_cursor_shape_manager_v1", "wp_fifo_manager_v1",
 		"wp_fractional_scale_manager_v1", "wp_pointer_warp_v1", "wp_presentation",

@@ -430,6 +430,31 @@ static void a_message_that_a_hook_holds_waits_with_those_behind_it(void **state)
 	assert_int_equal(relay_counters(world->relay)->messages[RELAY_DOWN], messages + 2);
 }
 
+static enum relay_verdict hold_frame(struct relay_message *message)
+{
+	assert_int_equal(message->args[0].object->id[RELAY_DOWN], NEXT);
+	return holds_left > 0 && holds_left-- ? RELAY_HOLD : RELAY_FORWARD;
+}
+
+/* There is nothing of the object until then, and no other can have its id. */
+static void what_a_held_request_makes_is_made_when_it_goes_on(void **state)
+{
+	struct world *world = *state;
+	uint64_t objects = relay_counters(world->relay)->objects;
+	on_frame = hold_frame;
+	holds_left = 3;
+	request(world, SURFACE, "wl_surface", "frame", "u", NEXT);
+	request(world, COMPOSITOR, "wl_compositor", "create_surface", "u", NEXT + 1);
+	assert_int_equal(relay_counters(world->relay)->objects, objects);
+	assert_null(relay_object_at(world->relay, RELAY_DOWN, NEXT));
+	assert_int_equal(push(world, RELAY_DOWN, NULL, 0), 0);
+	expect_nothing_more(world);
+	assert_int_equal(push(world, RELAY_DOWN, NULL, 0), 0);
+	expect(world, RELAY_UP, SURFACE, "wl_surface", "frame", "u", NEXT);
+	expect(world, RELAY_UP, COMPOSITOR, "wl_compositor", "create_surface", "u", NEXT + 1);
+	assert_int_equal(relay_counters(world->relay)->objects, objects + 2);
+}
+
 static void a_reference_points_to_nothing_once_its_object_is_destroyed(void **state)
 {
 	struct world *world = *state;
@@ -651,6 +676,7 @@ int main(void)
 		TEST(a_hook_may_keep_the_other_half_of_a_destroyed_object),
 		TEST(a_hook_may_change_arguments),
 		TEST(a_message_that_a_hook_holds_waits_with_those_behind_it),
+		TEST(what_a_held_request_makes_is_made_when_it_goes_on),
 		TEST(a_reference_points_to_nothing_once_its_object_is_destroyed),
 		TEST(a_client_need_not_use_its_ids_again),
 		TEST(a_hook_may_end_the_connection_with_an_error_of_the_object),
