@@ -2,18 +2,14 @@
 #include "guest-proxy/gpu/vhost_user/frontend.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/magic.h>
 #include <linux/virtio_gpu.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/statfs.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include <wayland-util.h>
 
+#include "guest-proxy/gpu/vhost_user/frontend_region.h"
 #include "protocol/base/fd.h"
 #include "protocol/formats/vhost_user.h"
 
@@ -24,14 +20,8 @@
  */
 #define CALL_SLOW_MS 3000
 #define CALL_TIMEOUT_MS 10000
-/* A region larger than this is refused. */
-#define REGION_MAX_BYTES (UINT64_C(1) << 40)
 /* Files that the device has not acknowledged. So few that the socket takes them without waiting. */
 #define FILES_UNDER_WAY 32
-
-#ifndef DMA_BUF_MAGIC
-#define DMA_BUF_MAGIC 0x444d4142
-#endif
 
 #define BIT(n) (UINT64_C(1) << (n))
 #define PROTOCOL_FEATURES_NEEDED                                                                   \
@@ -42,121 +32,28 @@
 		BIT(VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD) |                                       \
 		BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT) | BIT(VHOST_USER_PROTOCOL_F_SHMEM))
 
-struct mapping { /* of the region, made by the device */
-	uint64_t offset, length;
-	bool writable;
-};
-
 struct frontend {
 	int socket, backend; /* -1: closed */
 	struct vhost_user_reader reader, backend_reader;
 	uint64_t features, protocol_features;
-	uint8_t *region; /* a reservation of address space; NULL: none */
-	uint64_t region_size;
-	struct wl_array mappings; /* struct mapping */
-	unsigned n_files;         /* given, and not acknowledged */
+	struct frontend_region region;
+	unsigned n_files; /* given, and not acknowledged */
 	void (*file_listener)(void *data, bool taken);
 	void *file_data;
 };
 
 /* Requests of the device. */
 
-/* Dma-bufs, as buffers of a GPU come, have one size for their life. */
-static bool is_dmabuf(int fd)
-{
-	struct statfs fs;
-	return fstatfs(fd, &fs) == 0 && (uint32_t)fs.f_type == DMA_BUF_MAGIC;
-}
-
-static bool memory_cannot_shrink(int fd, uint64_t end)
-{
-	int seals = fcntl(fd, F_GET_SEALS);
-	if (!is_dmabuf(fd) && (seals < 0 || !(seals & F_SEAL_SHRINK)))
-		return false;
-	off_t size = lseek(fd, 0, SEEK_END); /* of a dma-buf fstat does not tell it */
-	return size >= 0 && end <= (uint64_t)size;
-}
-
-static bool is_page_aligned(const struct vhost_user_shmem_map *map)
-{
-	return (map->fd_offset | map->shm_offset | map->length) % PAGE_BYTES == 0;
-}
-
-static bool map_fits(const struct frontend *fe, const struct vhost_user_shmem_map *map)
-{
-	return map->shmid == VIRTIO_GPU_SHM_ID_HOST_VISIBLE && map->length > 0 &&
-		is_page_aligned(map) && range_fits(map->shm_offset, map->length, fe->region_size);
-}
-
-static bool overlaps(const struct mapping *m, uint64_t offset, uint64_t length)
-{
-	return m->offset < offset + length && offset < m->offset + m->length;
-}
-
-/* Puts the reservation back where something was mapped. */
-static bool unmap(struct frontend *fe, uint64_t offset, uint64_t length)
-{
-	return mmap(fe->region + offset, length, PROT_NONE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
-		       0) != MAP_FAILED;
-}
-
-static bool handle_map(struct frontend *fe, struct vhost_user_message *message)
-{
-	const struct vhost_user_shmem_map *map = &message->payload.shmem_map;
-	if (message->header.size < sizeof(*map) || message->n_fds != 1 || !map_fits(fe, map) ||
-		map->fd_offset > UINT64_MAX - map->length ||
-		!memory_cannot_shrink(message->fds[0], map->fd_offset + map->length))
-		return false;
-	struct mapping *m;
-	array_for_each(m, &fe->mappings)
-	{
-		if (overlaps(m, map->shm_offset, map->length))
-			return false;
-	}
-	bool writable = map->flags & VHOST_USER_SHMEM_WRITABLE;
-	int protection = PROT_READ | (writable ? PROT_WRITE : 0);
-	if (mmap(fe->region + map->shm_offset, map->length, protection, MAP_SHARED | MAP_FIXED,
-		    message->fds[0], (off_t)map->fd_offset) == MAP_FAILED)
-		return false;
-	m = wl_array_add(&fe->mappings, sizeof(*m));
-	if (!m) {
-		unmap(fe, map->shm_offset, map->length);
-		return false;
-	}
-	*m = (struct mapping){map->shm_offset, map->length, writable};
-	return true;
-}
-
-static bool handle_unmap(struct frontend *fe, struct vhost_user_message *message)
-{
-	const struct vhost_user_shmem_map *map = &message->payload.shmem_map;
-	if (message->header.size < sizeof(*map) || !map_fits(fe, map))
-		return false;
-	struct mapping *m;
-	array_for_each(m, &fe->mappings)
-	{
-		if (m->offset != map->shm_offset || m->length != map->length)
-			continue;
-		if (!unmap(fe, m->offset, m->length))
-			return false;
-		fe->mappings.size -= sizeof(*m);
-		*m = *(struct mapping *)(void *)((char *)fe->mappings.data + fe->mappings.size);
-		return true;
-	}
-	return false;
-}
-
 static int handle_backend_request(struct frontend *fe, struct vhost_user_message *message)
 {
 	bool done = false, reply = message->header.flags & VHOST_USER_FLAG_NEED_REPLY;
 	switch (message->header.request) {
 	case VHOST_USER_BACKEND_SHMEM_MAP:
-		done = handle_map(fe, message);
+		done = frontend_region_map(&fe->region, message);
 		reply = true; /* mapping and unmapping are answered in any case */
 		break;
 	case VHOST_USER_BACKEND_SHMEM_UNMAP:
-		done = handle_unmap(fe, message);
+		done = frontend_region_unmap(&fe->region, message);
 		reply = true;
 		break;
 	default: /* an object that we do not have, or a request that we do not know */
@@ -413,17 +310,7 @@ static int reserve_region(struct frontend *fe)
 	if (error < 0)
 		return error;
 	uint64_t size = message.payload.shmem_config.sizes[VIRTIO_GPU_SHM_ID_HOST_VISIBLE];
-	if (size == 0)
-		return 0;
-	if (size % PAGE_BYTES != 0 || size > REGION_MAX_BYTES)
-		return -EPROTO;
-	void *region =
-		mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (region == MAP_FAILED)
-		return -errno;
-	fe->region = region;
-	fe->region_size = size;
-	return 0;
+	return size == 0 ? 0 : frontend_region_reserve(&fe->region, size);
 }
 
 static int negotiate(struct frontend *fe, uint64_t needed, uint64_t optional)
@@ -478,7 +365,7 @@ struct frontend *frontend_open(const char *path, uint64_t features, uint64_t opt
 	if (!fe)
 		return NULL;
 	fe->socket = fe->backend = -1;
-	wl_array_init(&fe->mappings);
+	frontend_region_init(&fe->region);
 	vhost_user_reader_init(&fe->reader);
 	vhost_user_reader_init(&fe->backend_reader);
 	int error = connect_to(fe, path);
@@ -500,9 +387,7 @@ void frontend_destroy(struct frontend *fe)
 	vhost_user_reader_finish(&fe->backend_reader);
 	fd_close(&fe->socket);
 	fd_close(&fe->backend);
-	if (fe->region)
-		munmap(fe->region, fe->region_size);
-	wl_array_release(&fe->mappings);
+	frontend_region_finish(&fe->region);
 	free(fe);
 }
 
@@ -589,19 +474,7 @@ int frontend_backend_socket(const struct frontend *fe)
 	return fe->backend;
 }
 
-uint64_t frontend_region_size(const struct frontend *fe)
+const struct frontend_region *frontend_region(const struct frontend *fe)
 {
-	return fe->region_size;
-}
-
-void *frontend_region_at(const struct frontend *fe, uint64_t offset, uint64_t size)
-{
-	const struct mapping *m;
-	array_for_each(m, &fe->mappings)
-	{
-		if (m->writable && offset >= m->offset &&
-			range_fits(offset - m->offset, size, m->length))
-			return fe->region + offset;
-	}
-	return NULL;
+	return &fe->region;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct frontend;
+struct frontend_region;
 
 struct frontend_memory { /* "guest RAM": one region */
 	int fd;          /* borrowed */
@@ -62,10 +63,7 @@ int frontend_give_file(struct frontend *fe, uint64_t id, uint64_t size, int fd);
 void frontend_set_file_listener(
 	struct frontend *fe, void (*listener)(void *data, bool taken), void *data);
 
-/* The host-visible region: its size, 0 where the device has none. */
-uint64_t frontend_region_size(const struct frontend *fe);
-/* [offset, offset + size) of the region, or NULL where the device has not mapped all of it,
- * writable and as one. */
-void *frontend_region_at(const struct frontend *fe, uint64_t offset, uint64_t size);
+/* The host-visible region. */
+const struct frontend_region *frontend_region(const struct frontend *fe);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "guest-proxy/gpu/vhost_user/frontend.h"
+#include "guest-proxy/gpu/vhost_user/frontend_region.h"
 #include "guest-proxy/gpu/vhost_user/vhost_blob.h"
 #include "guest-proxy/gpu/vhost_user/vhost_notices.h"
 #include "protocol/formats/cross_domain.h"
@@ -230,7 +231,7 @@ struct gpu *gpu_vhost_user_open(struct wl_event_loop *loop, const char *path)
 	frontend_set_file_listener(gpu_queue_frontend(gpu->queue), vhost_blob_file_answered, gpu);
 	int error = find_capset(gpu);
 	/* wl_shm, which this memory is for, reaches as far as an int. */
-	uint64_t region = min_u64(frontend_region_size(gpu_queue_frontend(gpu->queue)), INT32_MAX);
+	uint64_t region = min_u64(frontend_region(gpu_queue_frontend(gpu->queue))->size, INT32_MAX);
 	if (error == 0)
 		error = extents_init(&gpu->region, 0, region / PAGE_BYTES);
 	if (error < 0) {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "guest-proxy/gpu/vhost_user/frontend.h"
+#include "guest-proxy/gpu/vhost_user/frontend_region.h"
 #include "guest-proxy/gpu/vhost_user/vhost_notices.h"
 #include "protocol/formats/cross_domain.h"
 
@@ -105,7 +106,7 @@ static void blob_free(struct vhost_blob *blob)
 /* Where @blob is, or would be: NULL if the device has mapped nothing there. */
 static void *visible_region_at(const struct vhost_blob *blob)
 {
-	return frontend_region_at(gpu_queue_frontend(blob->gpu->queue),
+	return frontend_region_at(frontend_region(gpu_queue_frontend(blob->gpu->queue)),
 		blob->pages.start * PAGE_BYTES, blob->base.size);
 }
 
@@ -235,7 +236,7 @@ int vhost_blob_create(struct gpu_context *context, enum gpu_blob_memory memory, 
 	struct gpu_vhost_user *gpu = context->gpu;
 	if (context->lost)
 		return -EPIPE;
-	if (memory == GPU_BLOB_HOST && frontend_region_size(gpu_queue_frontend(gpu->queue)) == 0)
+	if (memory == GPU_BLOB_HOST && frontend_region(gpu_queue_frontend(gpu->queue))->size == 0)
 		return -EINVAL;
 	/* A memory entry has 32 bits; so has wl_shm. */
 	if (size == 0 || size > INT32_MAX)
