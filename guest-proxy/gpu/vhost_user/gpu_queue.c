@@ -49,12 +49,6 @@ struct in_flight { /* by slot */
 	struct extent blob; /* pages that are free when this command was carried out */
 };
 
-struct waiting {             /* a command that found no free slot */
-	struct wl_list link; /* gpu_queue::waiting */
-	struct gpu_command command;
-	uint8_t bytes[];
-};
-
 struct gpu_queue {
 	struct turn *turn;
 	struct turn_task turn_task;
@@ -67,7 +61,7 @@ struct gpu_queue {
 	uint64_t answers_seen; /* by the timer, when it ran last */
 	int64_t stalled_ms;    /* since when no answer came; 0: they come */
 	bool stall_told;
-	struct wl_list waiting; /* struct waiting, in order */
+	struct wl_list waiting; /* gpu_commands_*: they found no free slot */
 	struct frontend *fe;
 	int kick, call;
 	bool call_edge; /* as of eventfd_source_add */
@@ -352,15 +346,10 @@ static void add_command(struct gpu_queue *queue, unsigned slot, const struct gpu
 /* Keeps @command until there is a slot. Returns 0 or -EPIPE: no memory, so the device is lost. */
 static int keep_waiting(struct gpu_queue *queue, const struct gpu_command *command)
 {
-	struct waiting *waiting = malloc(sizeof(*waiting) + command->size);
-	if (!waiting) {
+	if (gpu_commands_add(&queue->waiting, command) < 0) {
 		gpu_queue_fail(queue, "no memory for commands");
 		return -EPIPE;
 	}
-	waiting->command = *command;
-	waiting->command.bytes = waiting->bytes;
-	memcpy(waiting->bytes, command->bytes, command->size);
-	wl_list_insert(queue->waiting.prev, &waiting->link);
 	/* From now on every answer interrupts; in the next round those that are there are taken. */
 	publish(queue, VIRTQUEUE_KICK_NORMAL);
 	virtqueue_driver_settle(queue->driver);
@@ -370,15 +359,15 @@ static int keep_waiting(struct gpu_queue *queue, const struct gpu_command *comma
 
 static void send_waiting(struct gpu_queue *queue)
 {
+	const struct gpu_command *command;
 	bool any = false;
-	while (!wl_list_empty(&queue->waiting) && !gpu_queue_failure(queue)) {
-		struct waiting *waiting = wl_container_of(queue->waiting.next, waiting, link);
+
+	while ((command = gpu_commands_first(&queue->waiting)) && !gpu_queue_failure(queue)) {
 		int slot = virtqueue_driver_acquire(queue->driver);
 		if (slot < 0)
 			break;
-		add_command(queue, (unsigned)slot, &waiting->command);
-		wl_list_remove(&waiting->link);
-		free(waiting);
+		add_command(queue, (unsigned)slot, command);
+		gpu_commands_remove_first(&queue->waiting);
 		any = true;
 	}
 	if (any)
@@ -484,12 +473,7 @@ void gpu_queue_forget(struct gpu_queue *queue, const void *owner)
 		if (queue->in_flight[i].owner == owner)
 			queue->in_flight[i].owner = NULL;
 	}
-	struct waiting *waiting;
-	wl_list_for_each(waiting, &queue->waiting, link)
-	{
-		if (waiting->command.owner == owner)
-			waiting->command.owner = NULL;
-	}
+	gpu_commands_forget(&queue->waiting, owner);
 }
 
 /* Start. */
@@ -604,8 +588,7 @@ void gpu_queue_destroy(struct gpu_queue *queue)
 	remove_source(&queue->backend_source);
 	remove_source(&queue->timer);
 	turn_task_finish(&queue->turn_task);
-	struct waiting *waiting, *next;
-	wl_list_for_each_safe(waiting, next, &queue->waiting, link) free(waiting);
+	gpu_commands_clear(&queue->waiting);
 	frontend_destroy(queue->fe);
 	virtqueue_driver_destroy(queue->driver);
 	guest_ram_finish(&queue->ram);

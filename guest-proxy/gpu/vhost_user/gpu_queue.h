@@ -14,7 +14,7 @@
 
 #include "guest-proxy/gpu/rings/guest_ram.h"
 #include "guest-proxy/gpu/turn.h"
-#include "guest-proxy/gpu/rings/virtqueue_driver.h"
+#include "guest-proxy/gpu/vhost_user/gpu_command.h"
 
 struct gpu_queue;
 struct frontend;
@@ -53,29 +53,6 @@ const char *gpu_queue_describe(const struct gpu_queue *queue);
 
 /* Asks for listener->turn: in this round of the event loop, or (@yield) in the next one. */
 void gpu_queue_ask_turn(struct gpu_queue *queue, bool yield);
-
-/* What a command is answered with. Lives until then, or until the device is lost. */
-struct gpu_answer {
-	/* Called when it is there, also from inside gpu_queue_* calls; NULL: gpu_queue_wait. */
-	void (*answered)(struct gpu_answer *answer);
-	void *data; /* of whoever waits */
-	bool pending;
-	uint32_t type;     /* VIRTIO_GPU_RESP_* */
-	uint32_t written;  /* length of the whole answer */
-	void *copy;        /* where the answer goes, up to copy_bytes; NULL: not wanted */
-	size_t copy_bytes; /* at most VIRTQUEUE_DRIVER_RESPONSE_BYTES */
-};
-
-struct gpu_command {
-	const void *bytes; /* header and body; copied */
-	size_t size;       /* at most VIRTQUEUE_DRIVER_COMMAND_BYTES */
-	/* Who hears of the answer: @answer, or @owner by listener->answered; neither: nobody. */
-	struct gpu_answer *answer;
-	void *owner;
-	unsigned tag;
-	struct extent
-		frees; /* blob_pages of guest_ram, given back with the answer; length 0: none */
-};
 
 /*
  * Queues a command; the device sees it with the next gpu_queue_publish, and in order with
