@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <wayland-server-core.h>
 
+#include "host-bridge/attendant/attendant.h"
 #include "host-bridge/capabilities.h"
 #include "host-bridge/control/control.h"
 #include "host-bridge/control/control_names.h"
@@ -45,6 +46,7 @@ struct host {
 	struct wl_event_source *signals[3];
 	struct device *device;
 	struct service service;
+	struct attendant *attendant; /* NULL: nobody is to be asked */
 	struct control *control;
 	char control_path[CONTROL_PATH_BYTES]; /* "": there is none */
 	int pid;
@@ -220,10 +222,30 @@ static bool open_host(struct host *host)
 	return true;
 }
 
+/* Who asks the user, where the rules want that. */
+static bool start_attendant(struct host *host)
+{
+	const struct attendant_config config = {
+		.ask_program = host->settings.ask_program,
+		.machine = host->settings.policy.vm_name,
+	};
+	bool in_context;
+
+	if (!transfer_rules_ask(&host->settings.policy.rules))
+		return true;
+	host->attendant = attendant_start(host->loop, &config);
+	host->settings.policy.attendant = host->attendant;
+	attendant_note_display(host->attendant, compositor_noted(&in_context));
+	return host->attendant;
+}
+
 /* What is opened or connected from here on comes from the connector. */
 static bool confine_host(struct host *host)
 {
 	struct display_search compositor;
+
+	if (!start_attendant(host))
+		return false;
 	bool has_compositor =
 		compositor_places(host->settings.policy.wayland_display, &compositor) == 0;
 
@@ -269,6 +291,7 @@ static void close_host(struct host *host)
 	}
 	service_close(&host->service);
 	policy_finish(&host->settings.policy); /* closes what is still in the loop */
+	attendant_finish(host->attendant);
 	if (host->loop)
 		wl_event_loop_destroy(host->loop);
 	fd_close(&host->settings.socket_fd);

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <wayland-server-protocol.h>
 
+#include "host-bridge/attendant/attendant.h"
 #include "host-bridge/display/compositor_place.h"
 #include "host-bridge/policy/policy.h"
 #include "protocol/base/byte_queue.h"
@@ -410,6 +411,7 @@ static int try_connect(struct compositor *compositor)
 	remove_again(compositor);
 	if (fd >= 0) {
 		compositor_note(path);
+		attendant_note_display(compositor->connection.policy->attendant, path);
 		compositor->fd = fd;
 		return 0;
 	}

@@ -118,6 +118,8 @@ void policy_print_counters(const struct policy *policy, FILE *out)
 		{"dma-bufs as shadowed wl_shm", counters->dmabufs_shadowed},
 		{"transfers to the host refused", counters->transfers_refused[TRANSFER_TO_HOST]},
 		{"transfers to the guest refused", counters->transfers_refused[TRANSFER_TO_GUEST]},
+		{"questions to the user", counters->questions},
+		{"questions to the user without an answer", counters->questions_failed},
 		{"transfers that were too large", counters->transfers_too_large},
 		{"selections withheld from the guest", counters->offers_withheld},
 		{"selections withheld from the host", counters->sources_kept},

@@ -23,7 +23,7 @@
 struct host_options {
 	const char *config, *socket, *fd, *wayland_display, *vm, *app_id, *clipboard, *border,
 		*fullscreen, *renderer, *renderer_program, *render_node, *buffers, *window_size,
-		*log_level, *trace, *sandbox, *security_context;
+		*ask_program, *log_level, *trace, *sandbox, *security_context;
 	bool print_capabilities, stats, no_sandbox, virgl;
 };
 
@@ -80,6 +80,13 @@ static bool parse_command_line(struct host_options *options, struct host_setting
 			"default), to-host, to-guest or none. What this leaves open the sections "
 			"[clipboard], [primary] and [drags] of the file can narrow.",
 			.value = &options->clipboard},
+		{"ask-program", "PATH",
+			"What asks the user where the configuration file has ask as a way of the "
+			"clipboard: a program that gets the question as its argument, and in its "
+			"environment what it is about. Exit status 0 lets one transfer through, 1 "
+			"refuses it, and others, or a signal, too, as no answer. By default "
+			"wayferry-ask, which takes zenity, yad or kdialog.",
+			.value = &options->ask_program},
 		{"border", "COLOUR[,WIDTH]",
 			"Put a border of this colour (\"#cc0000\" or \"cc0000\") around the "
 			"machine's windows and popups, WIDTH pixels wide: 1 to 64, by default 4. "
@@ -260,11 +267,13 @@ static bool apply_socket(struct host_settings *settings, const struct host_optio
 	return false;
 }
 
-/* Beside this program (in a build tree, below its directory), or where it was installed. */
-static void find_renderer_program(struct host_settings *settings)
+/*
+ * A program of ours, for @found: beside this one, or (in a build tree) below its directory @room,
+ * or where it was installed.
+ */
+static void find_program(char found[PATH_MAX], const char *room, const char *name)
 {
-	static const char *const beside[] = {
-		"wayferry-renderer", "render/worker/wayferry-renderer"};
+	const char *const beside[] = {"", room};
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	self[n > 0 ? n : 0] = 0;
@@ -272,14 +281,11 @@ static void find_renderer_program(struct host_settings *settings)
 
 	for (size_t i = 0; i < ARRAY_LENGTH(beside) && slash; i++) {
 		slash[1] = 0;
-		int size = snprintf(settings->renderer_program, sizeof(settings->renderer_program),
-			"%s%s", self, beside[i]);
-		if (size < (int)sizeof(settings->renderer_program) &&
-			access(settings->renderer_program, X_OK) == 0)
+		int size = snprintf(found, PATH_MAX, "%s%s%s", self, beside[i], name);
+		if (size < PATH_MAX && access(found, X_OK) == 0)
 			return;
 	}
-	snprintf(settings->renderer_program, sizeof(settings->renderer_program), "%s",
-		WAYFERRY_LIBEXECDIR "/wayferry-renderer");
+	snprintf(found, PATH_MAX, "%s/%s", WAYFERRY_LIBEXECDIR, name);
 }
 
 static bool apply_renderer(struct host_settings *settings, const struct host_options *options)
@@ -308,7 +314,7 @@ static bool apply_renderer(struct host_settings *settings, const struct host_opt
 	config->log_level = options->log_level ? options->log_level : "info";
 	config->program = options->renderer_program;
 	if (!config->program) {
-		find_renderer_program(settings);
+		find_program(settings->renderer_program, "render/worker/", "wayferry-renderer");
 		config->program = settings->renderer_program;
 	}
 	return true;
@@ -369,6 +375,18 @@ static bool apply_clipboard(struct policy *policy, const char *ways)
 		}
 	}
 	return refuse("clipboard", ways, "not one of both, to-host, to-guest and none");
+}
+
+/* After apply_clipboard. */
+static bool apply_ask(struct host_settings *settings, const char *program)
+{
+	if (!program)
+		find_program(settings->ask_program, "attendant/", "wayferry-ask");
+	else if (snprintf(settings->ask_program, PATH_MAX, "%s", program) >= PATH_MAX)
+		return refuse("ask-program", program, "too long");
+	if (program && (!strchr(program, '/') || access(program, X_OK) < 0))
+		return refuse("ask-program", program, "not the path of a program that can be run");
+	return true;
 }
 
 static bool apply_border(struct policy *policy, const struct host_options *options)
@@ -437,6 +455,7 @@ static bool apply_options(struct host_settings *settings, const struct host_opti
 		return false;
 	if (!apply_socket(settings, options) ||
 		!apply_clipboard(&settings->policy, options->clipboard) ||
+		!apply_ask(settings, options->ask_program) ||
 		!apply_border(&settings->policy, options) || !apply_renderer(settings, options) ||
 		!apply_buffers(settings, options))
 		return false;

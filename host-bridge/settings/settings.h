@@ -31,6 +31,7 @@ struct host_settings {
 	enum buffer_source buffers;
 	struct renderer_config renderer;
 	char renderer_program[PATH_MAX];
+	char ask_program[PATH_MAX];
 	struct security_context_config security_context;
 	struct policy policy; /* not yet initialized: policy_init */
 	struct vm_quota quota;

@@ -18,7 +18,11 @@ static const struct {
 };
 
 static const char *const modes[] = {
-	[TRANSFER_ALLOW] = "allow", [TRANSFER_HOTKEY] = "hotkey", [TRANSFER_DENY] = "deny"};
+	[TRANSFER_ALLOW] = "allow",
+	[TRANSFER_ASK] = "ask",
+	[TRANSFER_HOTKEY] = "hotkey",
+	[TRANSFER_DENY] = "deny",
+};
 static const char *const ways[TRANSFER_N_WAYS] = {"to-guest", "to-host"};
 
 /*
@@ -36,6 +40,16 @@ static const char *const file_lists[] = {
 const char *transfer_kind_name(enum transfer_kind kind)
 {
 	return kinds[kind].name;
+}
+
+const char *transfer_kind_section(enum transfer_kind kind)
+{
+	return kinds[kind].section;
+}
+
+const char *transfer_way_name(enum transfer_way way)
+{
+	return ways[way];
 }
 
 /* TRANSFER_N_KINDS: none. */
@@ -62,7 +76,8 @@ static const char *set_mode(enum transfer_mode *mode, enum transfer_kind kind, c
 			return NULL;
 		}
 	}
-	return kind == TRANSFER_DRAG ? "may be allow or deny" : "may be allow, hotkey or deny";
+	return kind == TRANSFER_DRAG ? "may be allow, ask or deny"
+				     : "may be allow, ask, hotkey or deny";
 }
 
 /* The next pattern of a list, which begins at **@list; its length, or 0 behind the last one. */
@@ -132,22 +147,32 @@ const char *transfer_rules_set(
 	return "there is to-guest, to-host, mime, uri-list and max-bytes";
 }
 
-bool transfer_rules_have_hotkey(const struct transfer_rules *rules)
+static bool has_mode(const struct transfer_rules *rules, enum transfer_mode mode)
 {
 	for (enum transfer_kind kind = 0; kind < TRANSFER_N_KINDS; kind++) {
 		for (enum transfer_way way = 0; way < TRANSFER_N_WAYS; way++) {
-			if (rules->kinds[kind].modes[way] == TRANSFER_HOTKEY)
+			if (rules->kinds[kind].modes[way] == mode)
 				return true;
 		}
 	}
 	return false;
 }
 
+bool transfer_rules_ask(const struct transfer_rules *rules)
+{
+	return has_mode(rules, TRANSFER_ASK);
+}
+
+bool transfer_rules_have_hotkey(const struct transfer_rules *rules)
+{
+	return has_mode(rules, TRANSFER_HOTKEY);
+}
+
 bool transfer_rule_keeps_own(const struct transfer_rule *rule)
 {
 	return rule->modes[TRANSFER_TO_HOST] == TRANSFER_HOTKEY ||
 		(rule->modes[TRANSFER_TO_HOST] == TRANSFER_DENY &&
-			rule->modes[TRANSFER_TO_GUEST] != TRANSFER_ALLOW);
+			!transfer_mode_offers(rule->modes[TRANSFER_TO_GUEST]));
 }
 
 void transfer_rules_close(struct transfer_rules *rules, enum transfer_way way)

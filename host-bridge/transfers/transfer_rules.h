@@ -24,6 +24,7 @@ enum transfer_way {
 
 enum transfer_mode {
 	TRANSFER_ALLOW,
+	TRANSFER_ASK,    /* contents once the user has said yes to them */
 	TRANSFER_HOTKEY, /* once for each time the user presses a chord; not for drags */
 	TRANSFER_DENY,
 };
@@ -42,12 +43,25 @@ struct transfer_rules {
 
 /* "clipboard", "primary selection" or "drag", for people. */
 const char *transfer_kind_name(enum transfer_kind kind);
+/* As the configuration file has them: "clipboard", "primary" or "drags"; "to-guest" or "to-host".
+ */
+const char *transfer_kind_section(enum transfer_kind kind);
+const char *transfer_way_name(enum transfer_way way);
 
 /* Whether @section of a configuration file has rules: "clipboard", "primary" or "drags". */
 bool transfer_rules_section(const char *section);
 /* Sets "@key = @value" of such a section; borrows @value. NULL, or what is wrong. */
 const char *transfer_rules_set(
 	struct transfer_rules *rules, const char *section, const char *key, const char *value);
+
+/* Whether selections and drags are offered to the other side, with or without a question later. */
+static inline bool transfer_mode_offers(enum transfer_mode mode)
+{
+	return mode == TRANSFER_ALLOW || mode == TRANSFER_ASK;
+}
+
+/* Whether the user may be asked. */
+bool transfer_rules_ask(const struct transfer_rules *rules);
 
 /* Whether a chord has any effect. */
 bool transfer_rules_have_hotkey(const struct transfer_rules *rules);

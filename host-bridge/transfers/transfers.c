@@ -28,6 +28,7 @@ struct transfers *transfers_create(void)
 	wl_list_init(&transfers->devices);
 	wl_list_init(&transfers->proxies);
 	wl_list_init(&transfers->gates);
+	wl_list_init(&transfers->questions);
 	return transfers;
 }
 

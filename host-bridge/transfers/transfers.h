@@ -16,10 +16,12 @@
 #define TRANSFERS_MARK_BYTES 128
 
 struct transfers {
-	struct wl_list sources; /* source::link (policy_sources.h), the newest one first */
-	uint64_t last_number;   /* of a source; from 1 */
-	struct wl_list devices; /* device::link (policy_selections.c) */
-	struct wl_list gates;   /* gates.h */
+	struct wl_list sources;   /* source::link (policy_sources.h), the newest one first */
+	uint64_t last_number;     /* of a source; from 1 */
+	struct wl_list devices;   /* device::link (policy_selections.c) */
+	struct wl_list gates;     /* gates.h */
+	struct wl_list questions; /* passage::link (policy_gate.c): the first one is asked */
+	uint32_t n_questions;
 	struct wl_list proxies; /* proxy::link (policy_selections.c) */
 	/* Numbers of the sources that are the machine's selections and stay with it; 0: none. */
 	uint64_t current[TRANSFER_N_KINDS];

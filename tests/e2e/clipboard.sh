@@ -13,6 +13,7 @@ tests=(
     slow-reader:13
     leaving-reader-guest-to-host:5 leaving-reader-host-to-guest:5
     not-to-guest:2 not-to-host:2 own-selection:3 types:3 limit:3 kept-selection:3 hotkeys:6
+    ask:4 primary-ask:4 ask-machines:4
 )
 
 SIZES=(0 1 4096 65536 70000 3000000 67108864)
@@ -232,7 +233,7 @@ configure() {
 
 # guest_types: what a window of the guest's sees on the clipboard.
 guest_types() {
-    WAYLAND_DISPLAY=$GUEST limited 20 wl-paste --list-types >"$WORK/types" 2>/dev/null
+    WAYLAND_DISPLAY=$GUEST limited 20 wl-paste ${SELECTION:+"$SELECTION"} --list-types >"$WORK/types" 2>/dev/null
     (($? <= 1)) || fail "the guest does not get the focus"
 }
 
@@ -385,7 +386,122 @@ pressed_and_pasted() {
     not alive "${PID[pasting]}"
 }
 
+# asker NAME: a program that writes down what it is asked, and waits until it is told what to say.
+asker() {
+    mkfifo "$WORK/$1.answers"
+    touch "$WORK/$1.asked"
+    cat >"$WORK/$1.ask" <<END
+#!/bin/sh
+echo \$\$ >"$WORK/$1.pid"
+echo "\$WAYFERRY_MACHINE \$WAYFERRY_DIRECTION \$WAYFERRY_KIND \$WAYFERRY_TYPE" >>"$WORK/$1.asked"
+read answer <"$WORK/$1.answers"
+exit \$answer
+END
+    chmod 755 "$WORK/$1.ask"
+}
+
+# was_asked NAME N: N questions so far.
+was_asked() {
+    [ "$(wc -l <"$WORK/$1.asked")" = "$2" ]
+}
+
+# pasting NAME DISPLAY TYPE: pastes in the background, to $WORK/NAME.pasted.
+pasting() {
+    # shellcheck disable=SC2016
+    spawn "$1" env WAYLAND_DISPLAY="$2" sh -c 'file=$1; shift; exec wl-paste "$@" >"$file"' sh "$WORK/$1.pasted" \
+        ${SELECTION:+"$SELECTION"} --no-newline --type "$3"
+}
+
+# pasted_nothing NAME: it has ended without contents.
+pasted_nothing() {
+    until_true 20 not alive "${PID[$1]}" || fail "$1: whoever pastes still waits"
+    stop "$1"
+    [ ! -s "$WORK/$1.pasted" ] || fail "$1: contents arrive"
+}
+
+pasted_all() {
+    until_true 20 not alive "${PID[$1]}" || fail "$1: whoever pastes still waits"
+    stop "$1"
+    cmp "$WORK/content" "$WORK/$1.pasted" || fail "$1: the contents differ"
+}
+
+# ask KIND: a yes, a no, a program that is killed, and what needs no question.
+ask() {
+    local type=application/x-wayferry-theirs mine=application/x-wayferry-mine
+    asker box
+    configure "ask-program = $WORK/box.ask" "[$1]" 'to-guest = ask' 'to-host = ask'
+    HOST_OPTIONS+=" --vm box"
+    clipboard_start
+    content 300000
+    copy host "$WORK/content" "$type"
+    until_true 20 offers_type host "$type" || fail "the host has no selection"
+    pasting yes "$GUEST" "$type"
+    until_true 20 was_asked box 1 || fail "nobody is asked"
+    # While the question is open, others are served.
+    guest_sees "$type" || fail "another window of the guest's does not see the selection"
+    alive "${PID[yes]}" || fail "whoever pastes does not wait"
+    [ ! -s "$WORK/yes.pasted" ] || fail "contents arrive before there is an answer"
+    echo 0 >"$WORK/box.answers"
+    pasted_all yes
+    pasting no "$GUEST" "$type"
+    until_true 20 was_asked box 2 || fail "the second transfer is not asked about"
+    echo 1 >"$WORK/box.answers"
+    pasted_nothing no
+    pasting killed "$GUEST" "$type"
+    until_true 20 was_asked box 3 || fail "the third transfer is not asked about"
+    kill -KILL "$(<"$WORK/box.pid")"
+    pasted_nothing killed
+    copy "$GUEST" "$WORK/content" "$mine"
+    until_true 20 offers_type host "$mine" || fail "the host is not told what the guest has copied"
+    paste_into "$GUEST" "$WORK/pasted" "$mine" || fail "the guest cannot paste its own"
+    cmp "$WORK/content" "$WORK/pasted" || fail "the contents differ"
+    was_asked box 3 || fail "the user is asked about the machine's own"
+    pasting out host "$mine"
+    until_true 20 was_asked box 4 || fail "nobody is asked about the way out"
+    echo 0 >"$WORK/box.answers"
+    pasted_all out
+    printf 'box %s\n' "to-guest $1 $type" "to-guest $1 $type" "to-guest $1 $type" "to-host $1 $mine" | cmp - "$WORK/box.asked" || fail "the questions differ"
+    bridge_counters bridge host
+    [ "$(bridge_counter bridge host 'questions to the user')" = 4 ] || fail "questions are not counted"
+    [ "$(bridge_counter bridge host 'questions to the user without an answer')" = 1 ] || fail "failures are not counted"
+    [ "$(bridge_counter bridge host 'transfers to the guest refused')" = 2 ] || fail "refusals are not counted"
+    grep -q "to-guest ($type) refused: the user says no" "$LOGS/bridge-host.log" || fail "the log has no refusal"
+    grep -q "was ended by signal 9" "$LOGS/bridge-host.log" || fail "the log does not say what became of the program"
+    clipboard_end
+}
+
+# Each machine has its own questions, and an answer is to that machine's.
+test_ask_machines() {
+    local type=application/x-wayferry-theirs name
+    clipboard_start
+    for name in one two; do
+        asker $name
+        configure "ask-program = $WORK/$name.ask" '[clipboard]' 'to-guest = ask'
+        mv "$WORK/rules.conf" "$WORK/$name.conf"
+        HOST_OPTIONS="--config $WORK/$name.conf --vm $name" bridge_start host $name
+    done
+    content 70000
+    copy host "$WORK/content" "$type"
+    until_true 20 offers_type host "$type" || fail "the host has no selection"
+    for name in one two; do
+        pasting $name-paste $name "$type"
+        until_true 20 was_asked $name 1 || fail "$name: nobody is asked"
+    done
+    echo 0 >"$WORK/two.answers"
+    pasted_all two-paste
+    alive "${PID[one-paste]}" || fail "the other machine's does not wait"
+    [ ! -s "$WORK/one-paste.pasted" ] || fail "the answer was taken for another machine's"
+    # A machine that stops takes its question along.
+    name=$(<"$WORK/one.pid")
+    bridge_stop one
+    until_true 20 not alive "$name" || fail "the question of a machine that has stopped stays"
+    bridge_stop two
+    clipboard_end
+}
+
 SELECTION=''
+test_ask() { ask clipboard; }
+test_primary_ask() { SELECTION=--primary ask primary; }
 test_leaving_reader_guest_to_host() { leaving_reader GUEST HOST channel_bytes_out; }
 test_leaving_reader_host_to_guest() { leaving_reader HOST GUEST channel_bytes_in; }
 test_guest_to_host() { transfer_all GUEST HOST; }

@@ -3,7 +3,7 @@
 # the clients are told is the same, bridged and direct.
 . "$(dirname "$0")/lib.sh"
 
-tests=(drag-guest-to-guest:9 drag-guest-to-host:9 drag-host-to-guest:9 menus:14)
+tests=(drag-guest-to-guest:9 drag-guest-to-host:9 drag-host-to-guest:9 drag-ask:5 menus:14)
 
 DRAGGED_BYTES=3000000
 ICON='#ff8800'
@@ -127,6 +127,19 @@ drag_same() {
     drag_run bridged "$1" "$2"
     same_events left right
     same "$LOGS/direct-icon.png" "$LOGS/bridged-icon.png" || fail "the pictures with the icon differ"
+}
+
+# A drag out and one in, each with a question that is answered at once.
+test_drag_ask() {
+    cat >"$WORK/ask" <<END
+#!/bin/sh
+echo "\$WAYFERRY_DIRECTION \$WAYFERRY_KIND \$1" >>"$WORK/asked"
+END
+    chmod 755 "$WORK/ask"
+    printf '%s\n' "ask-program = $WORK/ask" '[drags]' 'to-host = ask' 'to-guest = ask' >"$WORK/ask.conf"
+    HOST_OPTIONS="--config $WORK/ask.conf --vm box" drag_run bridged guest host
+    grep -q '^to-host drags .* of the drag of the machine box' "$WORK/asked" || fail "nobody is asked about what leaves"
+    grep -q "^to-guest drags .* of this desktop's drag" "$WORK/asked" || fail "nobody is asked about what enters"
 }
 
 test_drag_guest_to_guest() { drag_same guest guest; }

@@ -29,8 +29,9 @@ struct policy_counters {
 	uint64_t transfers_refused[TRANSFER_N_WAYS]; /* contents that were asked for, or all */
 	uint64_t types_withheld, offers_withheld;
 	uint64_t transfers_too_large;
-	uint64_t sources_kept;    /* selections that stayed with the machine */
-	uint64_t chords_withheld; /* presses of keys */
+	uint64_t questions, questions_failed; /* to the user; of these, those without an answer */
+	uint64_t sources_kept;                /* selections that stayed with the machine */
+	uint64_t chords_withheld;             /* presses of keys */
 };
 
 #define POLICY_RESTRICTIONS_MAX 64
@@ -61,6 +62,7 @@ struct policy {
 	const struct relay_hooks *hooks;    /* set by policy_init */
 	struct policy_counters *counters;   /* set by policy_init */
 	struct policy_keyboards *keyboards; /* set by policy_init; keys/hooks.h */
+	struct attendant *attendant; /* who asks the user; borrowed; NULL: nobody can be asked */
 	struct transfers *transfers; /* set by policy_init; host-bridge/transfers/transfers.h */
 	struct wl_list *windows;     /* window::link; set by policy_init; policy/base/windows.h */
 };

@@ -44,7 +44,7 @@ static bool may_leave(
 {
 	const struct transfer_rule *rule = &policy_of(message)->rules.kinds[kind];
 
-	if (rule->modes[TRANSFER_TO_HOST] == TRANSFER_ALLOW &&
+	if (transfer_mode_offers(rule->modes[TRANSFER_TO_HOST]) &&
 		(!source_of(source) || source_publish(source_of(source), kind)))
 		return true;
 	if (source) {
@@ -95,7 +95,8 @@ static enum relay_verdict handle_send(struct relay_message *message)
 	if (!source_passes(source, type))
 		return policy_refuse_transfer(message, source ? source->kind : TRANSFER_CLIPBOARD,
 			TRANSFER_TO_HOST, type);
-	if (!policy_gate(message->relay, source->kind, &message->args[1].handle))
+	const struct policy_transfer transfer = {source->kind, TRANSFER_TO_HOST, type};
+	if (!policy_gate(message->relay, &transfer, &message->args[1].handle))
 		return RELAY_SWALLOW;
 	message->args[1].handle.kind = WIRE_WRITE_PIPE;
 	return RELAY_FORWARD;

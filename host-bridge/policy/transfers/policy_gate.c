@@ -1,24 +1,37 @@
-/* Policy: how much one transfer may carry. */
+/* Policy: how much one transfer may carry, and whether the user lets it through. */
 #include "host-bridge/policy/transfers/policy_gate.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "host-bridge/transfers/gates.h"
 #include "host-bridge/transfers/transfers.h"
+#include "protocol/base/fd.h"
 
 #define LOG_MODULE "policy"
 
 #define GATE_FDS 3 /* the reader's, and both ends of its own pipe */
 
+struct passage { /* one transfer with a gate */
+	const struct policy *policy;
+	struct policy_question question;
+};
+
+static const char *machine_of(const struct policy *policy)
+{
+	return policy->vm_name ? policy->vm_name : "the machine";
+}
+
 static bool handle_holds(void *data, uint64_t *charged, uint64_t bytes)
 {
-	const struct policy *policy = data;
-	return quota_adjust(policy->quota, QUOTA_QUEUED_BYTES, charged, bytes);
+	const struct passage *passage = data;
+	return quota_adjust(passage->policy->quota, QUOTA_QUEUED_BYTES, charged, bytes);
 }
 
 static void handle_closed(void *data, bool too_much)
 {
-	const struct policy *policy = data;
+	struct passage *passage = data;
+	const struct policy *policy = passage->policy;
 
 	quota_release(policy->quota, QUOTA_PIPES, 1);
 	quota_release(policy->quota, QUOTA_FDS, GATE_FDS);
@@ -26,9 +39,10 @@ static void handle_closed(void *data, bool too_much)
 	if (too_much)
 		log_limited(LOG_LEVEL_WARN,
 			"%s: a transfer has more than its max-bytes, or than the machine's limit "
-			"of "
-			"queued-bytes: nothing of it arrives",
-			policy->vm_name ? policy->vm_name : "the machine");
+			"of queued-bytes: nothing more of it arrives",
+			machine_of(policy));
+	policy_question_end(policy, &passage->question);
+	free(passage);
 }
 
 static const struct gate_listener gate_listener = {.holds = handle_holds, .closed = handle_closed};
@@ -45,26 +59,49 @@ static bool charge(const struct policy *policy)
 		quota_release(policy->quota, QUOTA_PIPES, 1);
 		exceeded = QUOTA_FDS;
 	}
-	log_limited(LOG_LEVEL_WARN, "%s: a transfer is refused: %s",
-		policy->vm_name ? policy->vm_name : "the machine",
+	log_limited(LOG_LEVEL_WARN, "%s: a transfer is refused: %s", machine_of(policy),
 		quota_explain(policy->quota, exceeded, text));
 	return false;
 }
 
-bool policy_gate(struct relay *relay, enum transfer_kind kind, struct wire_handle *handle)
+/* Takes @fd. The gate's end for who writes, or -1. */
+static int open_gate(const struct policy_connection *connection,
+	const struct policy_transfer *transfer, int fd, const struct gate_terms *terms)
+{
+	const struct policy *policy = connection->policy;
+	struct passage *passage = calloc(1, sizeof(*passage));
+	int in;
+
+	if (passage)
+		policy_question_init(&passage->question, transfer);
+	if (!passage ||
+		(terms->shut && !policy_question_possible(connection, &passage->question)) ||
+		!charge(policy)) {
+		free(passage);
+		fd_close(&fd);
+		return -1;
+	}
+	passage->policy = policy;
+	struct gate *gate = gate_open(&policy->transfers->gates, connection->loop, fd, terms,
+		&gate_listener, passage, &in);
+	if (gate && terms->shut)
+		policy_question_put(policy, &passage->question, gate);
+	return in;
+}
+
+bool policy_gate(
+	struct relay *relay, const struct policy_transfer *transfer, struct wire_handle *handle)
 {
 	const struct policy_connection *connection = relay_data(relay);
-	const struct policy *policy = connection->policy;
-	uint64_t max_bytes = policy->rules.kinds[kind].max_bytes;
+	const struct transfer_rule *rule = &connection->policy->rules.kinds[transfer->kind];
+	const struct gate_terms terms = {
+		.max_bytes = rule->max_bytes,
+		.shut = rule->modes[transfer->way] == TRANSFER_ASK,
+	};
 
-	if (max_bytes == 0)
+	if (terms.max_bytes == 0 && !terms.shut)
 		return true;
-	if (!charge(policy)) {
-		wire_handle_finish(handle);
-		return false;
-	}
-	int fd = gate_open(&policy->transfers->gates, connection->loop, handle->fd, max_bytes,
-		&gate_listener, (void *)policy);
+	int fd = open_gate(connection, transfer, handle->fd, &terms);
 	*handle = fd < 0 ? (struct wire_handle){.kind = WIRE_NONE, .fd = -1} : wire_handle_fd(fd);
 	return fd >= 0;
 }

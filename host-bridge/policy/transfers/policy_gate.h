@@ -1,14 +1,16 @@
-/* Policy: how much one transfer may carry. */
+/* Policy: how much one transfer may carry, and whether the user lets it through. */
 #ifndef HOST_BRIDGE_POLICY_TRANSFERS_POLICY_GATE_H
 #define HOST_BRIDGE_POLICY_TRANSFERS_POLICY_GATE_H
 
-#include "host-bridge/policy/base/policy_connection.h"
+#include "host-bridge/policy/transfers/policy_questions.h"
 
 /*
- * Where transfers of @kind have a limit, puts a gate in front of the pipe @handle (WIRE_FD), which
- * becomes the gate's end. False: it cannot be made, and the pipe is closed.
+ * Where @transfer has a limit, or the user is asked about it, puts a gate in front of the pipe
+ * @handle (WIRE_FD), which becomes the gate's end: contents may be written to it at once. False:
+ * it cannot be made, or too many questions are open, and the pipe is closed.
  */
-bool policy_gate(struct relay *relay, enum transfer_kind kind, struct wire_handle *handle);
+bool policy_gate(
+	struct relay *relay, const struct policy_transfer *transfer, struct wire_handle *handle);
 
 /* A guest's contents for the pipe @fd end early: nothing of them arrives if they have a limit.
  * @policy: NULL is fine. */

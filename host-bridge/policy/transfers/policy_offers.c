@@ -74,7 +74,7 @@ bool offer_enters(const struct policy *policy, const struct offer *offer, const 
 {
 	const struct transfer_rule *rule = &policy->rules.kinds[offer->kind];
 
-	return (offer->granted || rule->modes[TRANSFER_TO_GUEST] == TRANSFER_ALLOW) &&
+	return (offer->granted || transfer_mode_offers(rule->modes[TRANSFER_TO_GUEST])) &&
 		transfer_rule_passes(rule, type);
 }
 

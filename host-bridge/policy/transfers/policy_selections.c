@@ -121,7 +121,8 @@ static struct source *current(const struct transfers *transfers, enum transfer_k
 /* The client's selection is the machine's own, @source, or what comes in by itself, or none. */
 static void refresh(struct device *device, const struct source *source)
 {
-	present(device, source, rule_of(device)->modes[TRANSFER_TO_GUEST] == TRANSFER_ALLOW, false);
+	present(device, source, transfer_mode_offers(rule_of(device)->modes[TRANSFER_TO_GUEST]),
+		false);
 }
 
 /* For the windows with the keyboard, and those of the connection @relay. */
@@ -158,7 +159,7 @@ static enum relay_verdict handle_selection(struct relay_message *message)
 	enum transfer_mode mode = rule_of(device)->modes[TRANSFER_TO_GUEST];
 	drop_offer(device);
 	if (!transfer_rule_keeps_own(rule_of(device)) &&
-		(!object || mode == TRANSFER_ALLOW || is_own(policy, object))) {
+		(!object || transfer_mode_offers(mode) || is_own(policy, object))) {
 		offer_settle(message->relay, message->object, object, device->kind);
 		return RELAY_FORWARD;
 	}
@@ -233,8 +234,11 @@ void selection_proxy_send(struct relay_message *message)
 		? source_by_number(policy_of(message->relay)->transfers, proxy->source)
 		: NULL;
 
-	if (source && source_passes(source, message->args[0].s) &&
-		policy_gate(message->relay, source->kind, &message->args[1].handle))
+	if (!source || !source_passes(source, message->args[0].s))
+		return;
+	const struct policy_transfer transfer = {
+		source->kind, TRANSFER_TO_HOST, message->args[0].s};
+	if (policy_gate(message->relay, &transfer, &message->args[1].handle))
 		source_send(source, message->args[0].s, &message->args[1].handle);
 }
 
@@ -362,7 +366,8 @@ static enum relay_verdict handle_receive(struct relay_message *message)
 	bool gone = offer->n_made && !offer->host.object; /* there is another selection now */
 	if (gone || !offer_enters(policy, offer, type))
 		return policy_refuse_transfer(message, offer->kind, TRANSFER_TO_GUEST, type);
-	if (!policy_gate(message->relay, offer->kind, &message->args[1].handle))
+	const struct policy_transfer transfer = {offer->kind, TRANSFER_TO_GUEST, type};
+	if (!policy_gate(message->relay, &transfer, &message->args[1].handle))
 		return RELAY_SWALLOW;
 	if (!offer->n_made)
 		return RELAY_FORWARD;

@@ -133,7 +133,8 @@ bool source_publish(struct source *source, enum transfer_kind kind)
 		return source->kind == kind;
 	/* Where all of it comes back as it is, nobody needs to know whose it is. */
 	if (offer_passing(source, source->relay, source->object) > 0 ||
-		rule->modes[TRANSFER_TO_GUEST] != TRANSFER_ALLOW)
+		rule->modes[TRANSFER_TO_GUEST] != TRANSFER_ALLOW ||
+		rule->modes[TRANSFER_TO_HOST] != TRANSFER_ALLOW)
 		offer_mark(source, source->relay, source->object);
 	return true;
 }

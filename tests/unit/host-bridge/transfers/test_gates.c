@@ -19,7 +19,8 @@ static struct {
 	struct wl_list gates;
 	uint64_t held, may_hold;
 	int closed, too_much;
-	int in, out; /* ends of the test's: it writes to one and reads from the other */
+	struct gate *gate; /* the last one */
+	int in, out;       /* ends of the test's: it writes to one and reads from the other */
 } t;
 
 static bool holds(void *data, uint64_t *charged, uint64_t bytes)
@@ -39,16 +40,22 @@ static void closed(void *data, bool too_much)
 
 static const struct gate_listener listener = {.holds = holds, .closed = closed};
 
-static void open_gate(uint64_t max_bytes)
+static void open_gate_with(struct gate_terms terms)
 {
 	int ends[2];
 
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	t.out = ends[0];
 	fcntl(t.out, F_SETFL, O_NONBLOCK);
-	t.in = gate_open(&t.gates, t.loop, ends[1], max_bytes, &listener, NULL);
+	t.gate = gate_open(&t.gates, t.loop, ends[1], &terms, &listener, NULL, &t.in);
+	assert_non_null(t.gate);
 	assert_true(t.in >= 0);
 	fcntl(t.in, F_SETFL, O_NONBLOCK);
+}
+
+static void open_gate(uint64_t max_bytes)
+{
+	open_gate_with((struct gate_terms){.max_bytes = max_bytes});
 }
 
 static int set_up(void **state)
@@ -194,6 +201,103 @@ static void a_reader_that_leaves_ends_the_writer(void **state)
 	assert_int_equal(t.too_much, 0);
 }
 
+static void a_shut_gate_waits_and_then_lets_all_of_it_through(void **state)
+{
+	bool end;
+
+	open_gate_with((struct gate_terms){.shut = true});
+	assert_int_equal(write(t.in, "12345", 5), 5);
+	end_writing();
+	assert_int_equal(read_all(&end), 0);
+	assert_false(end);
+	gate_let_through(t.gate);
+	run();
+	assert_int_equal(read_all(&end), 5);
+	assert_true(end);
+}
+
+/* More than pipes hold: its reader is waited for, and little is kept in memory meanwhile. */
+static void without_a_limit_contents_come_as_they_are_written(void **state)
+{
+	uint8_t bytes[4096] = {0};
+	size_t written = 0, got = 0;
+	bool end;
+
+	open_gate_with((struct gate_terms){0});
+	while (written < 4000000) {
+		ssize_t n = write(t.in, bytes, sizeof(bytes));
+		if (n < 0) {
+			assert_int_equal(errno, EAGAIN);
+			run();
+			if (write(t.in, bytes, sizeof(bytes)) > 0)
+				written += sizeof(bytes);
+			assert_true(t.held <= (1 << 20) + 65536);
+			got += read_all(&end);
+			assert_false(end);
+			run();
+			continue;
+		}
+		written += (size_t)n;
+	}
+	end_writing();
+	do {
+		got += read_all(&end);
+		run();
+	} while (!end);
+	assert_int_equal(got, written);
+}
+
+/* A program that serves its readers one after the other is not kept from that by a question. */
+static void some_of_it_is_read_while_a_gate_is_shut(void **state)
+{
+	uint8_t bytes[4096] = {0};
+	size_t written = 0, got;
+	bool end;
+
+	open_gate_with((struct gate_terms){.shut = true});
+	for (ssize_t n = 0; n >= 0; written += n > 0 ? (size_t)n : 0) {
+		n = write(t.in, bytes, sizeof(bytes));
+		if (n < 0 && written < 1 << 20) {
+			run();
+			n = 0;
+		}
+	}
+	assert_true(written < 3 << 20); /* and the writer waits then */
+	assert_true(t.held <= (1 << 20) + 65536);
+	assert_int_equal(read_all(&end), 0);
+	assert_false(end);
+	gate_let_through(t.gate);
+	end_writing();
+	got = 0;
+	do {
+		got += read_all(&end);
+		run();
+	} while (!end);
+	assert_int_equal(got, written);
+}
+
+static void a_shut_gate_that_closes_lets_nothing_through(void **state)
+{
+	bool end;
+
+	open_gate_with((struct gate_terms){.max_bytes = 1000, .shut = true});
+	assert_int_equal(write(t.in, "12345", 5), 5);
+	gate_close(t.gate);
+	assert_int_equal(read_all(&end), 0);
+	assert_true(end);
+	assert_int_equal(write(t.in, "x", 1), -1);
+	assert_int_equal(errno, EPIPE);
+}
+
+static void the_reader_of_a_shut_gate_may_leave(void **state)
+{
+	open_gate_with((struct gate_terms){.shut = true});
+	close(t.out);
+	t.out = -1;
+	run();
+	assert_int_equal(t.closed, 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -204,6 +308,11 @@ int main(void)
 		TEST(the_owner_may_refuse_the_memory),
 		TEST(what_is_cut_short_does_not_come_at_all),
 		TEST(a_reader_that_leaves_ends_the_writer),
+		TEST(a_shut_gate_waits_and_then_lets_all_of_it_through),
+		TEST(without_a_limit_contents_come_as_they_are_written),
+		TEST(some_of_it_is_read_while_a_gate_is_shut),
+		TEST(a_shut_gate_that_closes_lets_nothing_through),
+		TEST(the_reader_of_a_shut_gate_may_leave),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

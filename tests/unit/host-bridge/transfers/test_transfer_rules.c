@@ -77,6 +77,9 @@ static void chords_are_for_selections(void **state)
 {
 	assert_false(transfer_rules_have_hotkey(&rules));
 	assert_non_null(transfer_rules_set(&rules, "drags", "to-guest", "hotkey"));
+	assert_false(transfer_rules_ask(&rules));
+	assert_null(transfer_rules_set(&rules, "drags", "to-guest", "ask"));
+	assert_true(transfer_rules_ask(&rules));
 	assert_null(set("to-guest", "hotkey"));
 	assert_true(transfer_rules_have_hotkey(&rules));
 	assert_false(transfer_rule_keeps_own(&rules.kinds[TRANSFER_CLIPBOARD]));

@@ -1,0 +1,213 @@
+/*
+ * The attendant's own side. It is not confined, since the user's program shall have the user's
+ * rights, so what it does is little: one program at a time, whose path it knows from the start.
+ */
+#include "host-bridge/attendant/attendant_process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "host-bridge/attendant/attendant_protocol.h"
+#include "protocol/base/fd.h"
+
+#define EXIT_NOT_RUN 127 /* as shells have it */
+#define SIGNAL_STATUS 128
+
+struct serving {
+	int socket;
+	const struct attendant_config *config;
+	pid_t pid;       /* of the program; 0: none runs */
+	uint32_t serial; /* of the request that it runs for */
+};
+
+/* The field of @size bytes holds a text that may be shown. */
+static bool is_text(const char *field, size_t size)
+{
+	size_t length = strnlen(field, size);
+
+	for (size_t i = 0; i < length; i++) {
+		if (field[i] < ' ' || field[i] > '~')
+			return false;
+	}
+	return length < size;
+}
+
+static bool is_good(const struct attendant_request *request)
+{
+	const struct question *question = &request->question;
+
+	return is_text(question->direction, sizeof(question->direction)) &&
+		is_text(question->kind, sizeof(question->kind)) &&
+		is_text(question->type, sizeof(question->type)) &&
+		is_text(question->max_bytes, sizeof(question->max_bytes)) &&
+		is_text(question->text, sizeof(question->text)) &&
+		memchr(request->display, 0, sizeof(request->display)) &&
+		(!request->display[0] || request->display[0] == '/');
+}
+
+static void set_environment(
+	const struct attendant_config *config, const struct attendant_request *request)
+{
+	const struct question *question = &request->question;
+
+	setenv("WAYFERRY_MACHINE", config->machine ? config->machine : "", 1);
+	setenv("WAYFERRY_DIRECTION", question->direction, 1);
+	setenv("WAYFERRY_KIND", question->kind, 1);
+	setenv("WAYFERRY_TYPE", question->type, 1);
+	setenv("WAYFERRY_MAX_BYTES", question->max_bytes, 1);
+	if (request->display[0])
+		setenv("WAYLAND_DISPLAY", request->display, 1);
+	unsetenv("NOTIFY_SOCKET"); /* the service is somebody else */
+}
+
+/* The child's part. It has the signals of a program that is started anew, and no input. */
+static void run_program(const struct attendant_config *config,
+	const struct attendant_request *request) __attribute__((noreturn));
+static void run_program(
+	const struct attendant_config *config, const struct attendant_request *request)
+{
+	int null = open("/dev/null", O_RDWR);
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setpgid(0, 0); /* what it starts is ended with it */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGPIPE, SIG_DFL);
+	if (null >= 0) {
+		dup2(null, STDIN_FILENO);
+		fd_close(&null);
+	}
+	dup2(STDERR_FILENO, STDOUT_FILENO);
+	set_environment(config, request);
+	execl(config->ask_program, config->ask_program, request->question.text, (char *)NULL);
+	fprintf(stderr, "wayferry-host: %s: %s\n", config->ask_program, strerror(errno));
+	_exit(EXIT_NOT_RUN);
+}
+
+/* 0 or -errno. */
+static int start(struct serving *serving, const struct attendant_request *request)
+{
+	if (!is_good(request))
+		return -EINVAL;
+	if (serving->pid > 0)
+		return -EBUSY;
+	pid_t pid = fork();
+	if (pid == 0)
+		run_program(serving->config, request);
+	if (pid < 0)
+		return -errno;
+	setpgid(pid, pid); /* whoever of the two is first */
+	serving->pid = pid;
+	serving->serial = request->serial;
+	return 0;
+}
+
+/* It may go on for a while, but nobody waits for it. */
+static void withdraw(struct serving *serving)
+{
+	if (serving->pid > 0)
+		kill(-serving->pid, SIGTERM);
+	serving->pid = 0;
+}
+
+static bool reply(const struct serving *serving, uint32_t serial, int status)
+{
+	const struct attendant_reply message = {.serial = serial, .status = status};
+	const struct iovec iov = {.iov_base = (void *)&message, .iov_len = sizeof(message)};
+
+	return fd_send(serving->socket, &iov, 1, NULL, 0) == (ssize_t)sizeof(message);
+}
+
+/* Who has ended: the program, or one that was withdrawn. False: nobody wants to know. */
+static bool collect(struct serving *serving)
+{
+	bool wanted = true;
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid != serving->pid)
+			continue;
+		serving->pid = 0;
+		wanted = reply(serving, serving->serial,
+			WIFEXITED(status) ? WEXITSTATUS(status) : SIGNAL_STATUS + WTERMSIG(status));
+	}
+	return wanted;
+}
+
+/* One request. False: the other side has left. */
+static bool serve(struct serving *serving)
+{
+	struct attendant_request request;
+	int fds[FD_MESSAGE_MAX];
+	size_t n_fds;
+	ssize_t n = fd_recv(serving->socket, &request, sizeof(request), fds, &n_fds);
+
+	if (n == -EAGAIN)
+		return true;
+	while (n > 0 && n_fds > 0)
+		fd_close(&fds[--n_fds]);
+	if (n != (ssize_t)sizeof(request))
+		return false;
+	if (request.type == ATTENDANT_WITHDRAW) {
+		withdraw(serving);
+		return true;
+	}
+	int error = request.type == ATTENDANT_ASK ? start(serving, &request) : -EINVAL;
+	return error == 0 || reply(serving, request.serial, error);
+}
+
+static void handle_child(int number)
+{
+	/* ppoll returns */
+}
+
+/* Signals that end others leave it: it ends when its socket does. Children's come in ppoll. */
+static void set_signals(void)
+{
+	const struct sigaction action = {.sa_handler = handle_child, .sa_flags = SA_NOCLDSTOP};
+	sigset_t children;
+
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	sigaction(SIGCHLD, &action, NULL);
+	sigemptyset(&children);
+	sigaddset(&children, SIGCHLD);
+	sigprocmask(SIG_SETMASK, &children, NULL);
+}
+
+void attendant_run(int socket, const struct attendant_config *config)
+{
+	struct serving serving = {.socket = socket, .config = config};
+	sigset_t none;
+
+	set_signals();
+	sigemptyset(&none);
+	prctl(PR_SET_NAME, "wayferry-att");
+	if (socket > STDERR_FILENO + 1)
+		close_range(STDERR_FILENO + 1, (unsigned)socket - 1, 0);
+	close_range((unsigned)socket + 1, UINT32_MAX, 0);
+	for (;;) {
+		struct pollfd pollfd = {.fd = socket, .events = POLLIN};
+		if (ppoll(&pollfd, 1, NULL, &none) < 0 && errno != EINTR)
+			break;
+		if (!collect(&serving))
+			break;
+		if (pollfd.revents && !serve(&serving))
+			break;
+	}
+	withdraw(&serving);
+	_exit(EXIT_SUCCESS);
+}
