@@ -1,14 +1,17 @@
 /* drag: a window that can be dragged from and dropped on, and writes down what it is told of that,
  * one event a line.
  *
- *   drag BYTES
+ *   drag BYTES [TYPE [copy|move]]
  *
- * The left button starts a drag with an icon, of BYTES bytes as application/x-wayferry-drag and of
- * the text "drag". What is dropped is asked for as the former and told as a length and a checksum.
+ * The left button starts a drag with an icon, of BYTES bytes as application/x-wayferry-drag, or
+ * TYPE, and of the text "drag". What is dropped is asked for as the former and told as a length and
+ * a checksum. Copied or moved, as the other one likes, unless it says how. SIGUSR1 is the user's
+ * Escape: the source of the drag goes.
  * Serials, times and ids are left out, as they differ from run to run. "mapped" is printed when the
  * window is on the screen.
  */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +20,6 @@
 #include "pointer.h"
 #include "window.h"
 
-#define TYPE "application/x-wayferry-drag"
 #define TEXT_TYPE "text/plain"
 #define ICON_PX 32
 #define ICON_COLOUR 0xff8800
@@ -27,6 +29,8 @@ struct drag {
 	struct window window;
 	struct pointer pointer;
 	size_t size; /* of what is dragged */
+	const char *type;
+	uint32_t actions;
 	struct wl_data_device_manager *manager;
 	struct wl_data_device *device;
 	struct wl_data_source *source;
@@ -35,6 +39,13 @@ struct drag {
 	bool has_type;
 	struct wl_surface *icon;
 };
+
+static volatile sig_atomic_t escaped;
+
+static void handle_escape(int number)
+{
+	escaped = 1;
+}
 
 static unsigned char content_at(size_t i)
 {
@@ -125,9 +136,9 @@ static void start(struct drag *drag, uint32_t serial)
 {
 	drag->source = wl_data_device_manager_create_data_source(drag->manager);
 	wl_data_source_add_listener(drag->source, &source_listener, drag);
-	wl_data_source_offer(drag->source, TYPE);
+	wl_data_source_offer(drag->source, drag->type);
 	wl_data_source_offer(drag->source, TEXT_TYPE);
-	wl_data_source_set_actions(drag->source, ACTIONS);
+	wl_data_source_set_actions(drag->source, drag->actions);
 	drag->icon = wl_compositor_create_surface(drag->window.compositor);
 	wl_data_device_start_drag(
 		drag->device, drag->source, drag->window.surface, drag->icon, serial);
@@ -161,7 +172,7 @@ static void offer_offer(void *data, struct wl_data_offer *offer, const char *typ
 {
 	struct drag *drag = data;
 	printf("offer type %s\n", type);
-	drag->has_type |= strcmp(type, TYPE) == 0;
+	drag->has_type |= strcmp(type, drag->type) == 0;
 }
 
 static void offer_source_actions(void *data, struct wl_data_offer *offer, uint32_t actions)
@@ -202,8 +213,9 @@ static void device_enter(void *data, struct wl_data_device *device, uint32_t ser
 	drag->dropped = offer;
 	if (!offer)
 		return;
-	wl_data_offer_accept(offer, serial, drag->has_type ? TYPE : NULL);
-	wl_data_offer_set_actions(offer, ACTIONS, WL_DATA_DEVICE_MANAGER_DND_ACTION_MOVE);
+	wl_data_offer_accept(offer, serial, drag->has_type ? drag->type : NULL);
+	wl_data_offer_set_actions(offer, drag->actions,
+		drag->actions == ACTIONS ? WL_DATA_DEVICE_MANAGER_DND_ACTION_MOVE : drag->actions);
 }
 
 static void device_leave(void *data, struct wl_data_device *device)
@@ -241,7 +253,7 @@ static void device_drop(void *data, struct wl_data_device *device)
 	printf("drop\n");
 	if (!drag->dropped || pipe(ends) < 0)
 		return;
-	wl_data_offer_receive(drag->dropped, TYPE, ends[1]);
+	wl_data_offer_receive(drag->dropped, drag->type, ends[1]);
 	wl_display_flush(drag->window.display);
 	close(ends[1]);
 	read_content(ends[0]);
@@ -277,17 +289,37 @@ static void handle_global(
 			window->registry, name, &wl_data_device_manager_interface, 3);
 }
 
+static void run(struct drag *drag)
+{
+	struct window *window = &drag->window;
+	while (!window->closed && window_rest(window, 50)) {
+		if (escaped && drag->source)
+			source_end(drag, drag->source, "escaped");
+		escaped = 0;
+	}
+	window_finish(window);
+}
+
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	struct drag drag = {.window = {.handle_global = handle_global}};
+	struct drag drag = {.window = {.handle_global = handle_global},
+		.type = "application/x-wayferry-drag",
+		.actions = ACTIONS};
 	struct window *window = &drag.window;
 	window->data = &drag;
-	if (argc != 2) {
-		fprintf(stderr, "usage: drag BYTES\n");
+	if (argc < 2 || argc > 4) {
+		fprintf(stderr, "usage: drag BYTES [TYPE [copy|move]]\n");
 		return 2;
 	}
 	drag.size = strtoul(argv[1], NULL, 10);
+	if (argc > 2)
+		drag.type = argv[2];
+	if (argc > 3)
+		drag.actions = strcmp(argv[3], "move") == 0
+			? WL_DATA_DEVICE_MANAGER_DND_ACTION_MOVE
+			: WL_DATA_DEVICE_MANAGER_DND_ACTION_COPY;
+	signal(SIGUSR1, handle_escape);
 	window_connect(window);
 	window_needs(window->seat, "seat");
 	window_needs(drag.manager, "drag and drop");
@@ -298,6 +330,6 @@ int main(int argc, char **argv)
 	wl_data_device_add_listener(drag.device, &device_listener, &drag);
 	window_create(window, "drag", 640, 720);
 	window_show(window);
-	window_run(window);
+	run(&drag);
 	return 0;
 }

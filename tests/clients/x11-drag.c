@@ -1,10 +1,10 @@
 /* x11-drag: an X window that can be dragged from, as toolkits do it (XDND, version 5), and writes
  * down what it is told of that, one event a line.
  *
- *   x11-drag BYTES
+ *   x11-drag BYTES [TYPE [Copy|Move]]
  *
- * The left button drags BYTES bytes as application/x-wayferry-drag, with a small orange window
- * beside the pointer. SIGUSR1 is the user's Escape.
+ * The left button drags BYTES bytes as application/x-wayferry-drag, or TYPE, for copying or moving,
+ * with a small orange window beside the pointer. SIGUSR1 is the user's Escape.
  */
 #include <errno.h>
 #include <poll.h>
@@ -27,7 +27,8 @@ struct drag {
 	xcb_window_t window, icon, target; /* the target: 0: none */
 	unsigned char *content;
 	uint32_t size;
-	xcb_timestamp_t time; /* of the last position, or the drop */
+	xcb_atom_t type, action; /* that are offered */
+	xcb_timestamp_t time;    /* of the last position, or the drop */
 	bool dragging, accepted;
 };
 
@@ -91,8 +92,7 @@ static void change_target(struct drag *drag, xcb_window_t target)
 	tell(drag, "XdndLeave", 0, 0, 0, 0);
 	drag->target = target;
 	drag->accepted = false;
-	tell(drag, "XdndEnter", 5u << 24, atom(drag, "application/x-wayferry-drag"),
-		atom(drag, "UTF8_STRING"), 0);
+	tell(drag, "XdndEnter", 5u << 24, drag->type, atom(drag, "UTF8_STRING"), 0);
 }
 
 static void move(struct drag *drag, const xcb_motion_notify_event_t *event)
@@ -108,7 +108,7 @@ static void move(struct drag *drag, const xcb_motion_notify_event_t *event)
 	xcb_configure_window(drag->x, drag->icon, XCB_CONFIG_WINDOW_X | XCB_CONFIG_WINDOW_Y, place);
 	drag->time = event->time;
 	tell(drag, "XdndPosition", 0, (uint32_t)event->root_x << 16 | (uint16_t)event->root_y,
-		event->time, atom(drag, "XdndActionCopy"));
+		event->time, drag->action);
 }
 
 static void begin(struct drag *drag, const xcb_button_press_event_t *event)
@@ -180,8 +180,7 @@ static void answer(struct drag *drag, const xcb_selection_request_event_t *event
 		.target = event->target,
 		.property = event->property,
 	};
-	if (event->target == atom(drag, "application/x-wayferry-drag") &&
-		event->time == drag->time) {
+	if (event->target == drag->type && event->time == drag->time) {
 		printf("gives\n");
 		xcb_change_property(drag->x, XCB_PROP_MODE_REPLACE, event->requestor,
 			event->property, event->target, 8, drag->size, drag->content);
@@ -265,12 +264,15 @@ int main(int argc, char **argv)
 {
 	struct drag drag = {.x = xcb_connect(NULL, NULL)};
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc != 2 || xcb_connection_has_error(drag.x)) {
-		fprintf(stderr, "usage: x11-drag BYTES, with $DISPLAY\n");
+	if (argc < 2 || argc > 4 || xcb_connection_has_error(drag.x)) {
+		fprintf(stderr, "usage: x11-drag BYTES [TYPE [Copy|Move]], with $DISPLAY\n");
 		return 2;
 	}
 	drag.screen = xcb_setup_roots_iterator(xcb_get_setup(drag.x)).data;
 	drag.size = (uint32_t)strtoul(argv[1], NULL, 10);
+	drag.type = atom(&drag, argc > 2 ? argv[2] : "application/x-wayferry-drag");
+	drag.action = atom(&drag,
+		argc > 3 && strcmp(argv[3], "Move") == 0 ? "XdndActionMove" : "XdndActionCopy");
 	drag.content = malloc(drag.size + 1);
 	if (!drag.content)
 		return 1;

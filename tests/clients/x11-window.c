@@ -36,12 +36,21 @@
 
 struct client {
 	xcb_window_t drag_source; /* XDND */
-	xcb_atom_t drag_type;
+	xcb_atom_t drag_type, drag_action;
 	xcb_connection_t *x;
 	xcb_screen_t *screen;
 	xcb_window_t windows[WINDOWS];
 	bool mute[WINDOWS];
 };
+
+/* As in drag.c. */
+static int wrong_bytes(const unsigned char *bytes, int count)
+{
+	int wrong = 0;
+	for (int i = 0; i < count; i++)
+		wrong += bytes[i] != (unsigned char)((size_t)i * 2654435761u >> 13);
+	return wrong;
+}
 
 static xcb_atom_t atom(struct client *client, const char *name)
 {
@@ -63,7 +72,29 @@ static int number_of(const struct client *client, xcb_window_t id)
 
 /* Events */
 
-/* XDND: takes everything, as its first type. */
+static bool is_text(struct client *client, xcb_atom_t type)
+{
+	xcb_get_atom_name_reply_t *reply =
+		xcb_get_atom_name_reply(client->x, xcb_get_atom_name(client->x, type), NULL);
+	bool text = reply &&
+		(!memchr(xcb_get_atom_name_name(reply), '/',
+			 (size_t)xcb_get_atom_name_name_length(reply)) ||
+			strncmp(xcb_get_atom_name_name(reply), "text/plain", 10) == 0);
+	free(reply);
+	return text;
+}
+
+/* The first of three that is more than a text, or else the first. */
+static xcb_atom_t best_type(struct client *client, const uint32_t *types)
+{
+	for (int i = 0; i < 3; i++) {
+		if (types[i] && !is_text(client, types[i]))
+			return types[i];
+	}
+	return types[0];
+}
+
+/* XDND: takes everything. */
 static void answer_drag(struct client *client, const xcb_client_message_event_t *event)
 {
 	const uint32_t *data = event->data.data32;
@@ -71,12 +102,14 @@ static void answer_drag(struct client *client, const xcb_client_message_event_t 
 	xcb_client_message_event_t answer = {.response_type = XCB_CLIENT_MESSAGE, .format = 32};
 	if (event->type == atom(client, "XdndEnter")) {
 		client->drag_source = data[0];
-		client->drag_type = data[2];
+		client->drag_type = best_type(client, data + 2);
 		printf("%d drag enter\n", number);
 	} else if (event->type == atom(client, "XdndLeave")) {
 		printf("%d drag leave\n", number);
 	} else if (event->type == atom(client, "XdndPosition")) {
-		printf("%d drag at %d,%d\n", number, data[2] >> 16, data[2] & 0xffff);
+		printf("%d drag at %d,%d %s\n", number, data[2] >> 16, data[2] & 0xffff,
+			data[4] == atom(client, "XdndActionMove") ? "move" : "copy");
+		client->drag_action = data[4];
 		answer.window = client->drag_source;
 		answer.type = atom(client, "XdndStatus");
 		answer.data.data32[0] = event->window;
@@ -96,14 +129,14 @@ static void take_drop(struct client *client, const xcb_selection_notify_event_t 
 		.format = 32,
 		.window = client->drag_source,
 		.type = atom(client, "XdndFinished"),
-		.data.data32 = {
-			event->requestor, event->property != 0, atom(client, "XdndActionCopy")}};
+		.data.data32 = {event->requestor, event->property != 0, client->drag_action}};
 	xcb_get_property_reply_t *reply = xcb_get_property_reply(client->x,
 		xcb_get_property(
 			client->x, 1, event->requestor, atom(client, "_DROPPED"), 0, 0, 1 << 20),
 		NULL);
-	printf("%d dropped %d bytes\n", number_of(client, event->requestor),
-		reply ? xcb_get_property_value_length(reply) : -1);
+	int count = reply ? xcb_get_property_value_length(reply) : 0;
+	printf("%d dropped %d bytes, %d of them wrong\n", number_of(client, event->requestor),
+		count, count ? wrong_bytes(xcb_get_property_value(reply), count) : 0);
 	free(reply);
 	xcb_send_event(client->x, 0, client->drag_source, 0, (const char *)&answer);
 }

@@ -186,15 +186,3 @@ application_name() {
     need "$word"
     echo "${word##*/}"
 }
-
-# heard NAME LINE: waits until the log of NAME has the line.
-heard() {
-    until_true 10 grep -qE "^$2\$" "$LOGS/$1.log" || fail "$1 was not told: $2 (log: $LOGS/$1.log)"
-}
-
-hush() {
-    local name
-    for name; do
-        : >"$LOGS/$name.log"
-    done
-}

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/x11-lib.sh"
 
 tests=(windows:8 applications:30 popups:8 focus:8 keys:6 life:15 clipboard:12
-    scale:25 states:11 frames:6 outputs:10 outputs-gone:8 many:10 games:4 drags:8 drags-out:12 command:8)
+    scale:25 states:11 frames:6 outputs:10 outputs-gone:8 many:10 games:4 command:8)
 full=(many-maps:25 clipboard-sizes:60 clipboard-multiple:10)
 
 check_windows() {
@@ -871,119 +871,6 @@ test_many() {
 # A thousand of them.
 test_many_maps() {
     MAPS=1000 test_many
-}
-
-# A Wayland client's drag, over an X window and back, and dropped there.
-check_drags() {
-    windows_start
-    pointer_start
-    tell 'create 1 0 0 300 200 #c81e5a' 'title 1 Target' 'words 1 XdndAware 5' 'map 1'
-    shows '^Target\|'
-    sway_message host '[title="Target"] move position 900 400' >/dev/null
-    spawn drag env WAYLAND_DISPLAY=host "$WAYFERRY_CLIENTS/drag" 20000
-    until_true 10 grep -qx mapped "$LOGS/drag.log" || fail "the source's window is not shown"
-    sleep 0.3
-    local x y
-    read -r x y < <(tree | grep -v '^Target' | sed 's/.*|\([0-9]*\),\([0-9]*\)|.*/\1 \2/')
-    sway_message host '[title="^(?!Target)"] move position 20 20' >/dev/null
-    sleep 0.3
-    point 'move 60 60' 'sleep 100' 'button 272 1' 'sleep 100' 'move 100 100' 'sleep 100' 'move 1000 450'
-    told '1 drag enter'
-    point 'move 1010 460'
-    told '1 drag at .*'
-    point 'move 600 700'
-    told '1 drag leave'
-    forget_told
-    point 'move 1000 450' 'sleep 100' 'move 1020 470'
-    told '1 drag enter'
-    told '1 drag at .*'
-    point 'sleep 100' 'button 272 0'
-    told '1 drag drop'
-    told '1 dropped 20000 bytes'
-    until_true 5 grep -q 'finished' "$LOGS/drag.log" || fail "the source was not told that it is finished"
-}
-
-test_drags() {
-    each_way check_drags
-}
-
-pressed_on_source() {
-    hush source target
-    point 'move 60 60' 'sleep 50' 'button 272 1'
-    heard source begins
-    point 'move 70 70' 'move 90 90'
-}
-
-# What an X client drags: over a Wayland client (in the bridged run: the host's), over an X window, back, and away.
-check_drags_out() {
-    windows_start
-    pointer_start
-    spawn source "$WAYFERRY_CLIENTS/x11-drag" 20000
-    shows '^Source\|'
-    sway_message host '[title="Source"] move position 20 20' >/dev/null
-    tell 'create 1 0 0 300 200 #1e5ac8' 'title 1 X' 'words 1 XdndAware 5' 'map 1'
-    shows '^X\|'
-    sway_message host '[title="^X$"] move position 20 450' >/dev/null
-    spawn target env WAYLAND_DISPLAY=host "$WAYFERRY_CLIENTS/drag" 1
-    heard target mapped
-    sway_message host '[title="^drag$"] move position 600 0' >/dev/null
-    shows '^drag\|.*\|600,0\|'
-    # Onto the Wayland window, and dropped there: all of it is the same.
-    pressed_on_source
-    point 'move 800 300' 'move 810 310'
-    heard target 'enter window .*'
-    heard target 'offer type application/x-wayferry-drag'
-    heard source 'accepted Copy'
-    colour_is '#ff8800' 576
-    point 'sleep 50' 'button 272 0'
-    heard source drops
-    heard target 'received 20000 bytes, 0 of them wrong'
-    heard source 'finished 1 Copy'
-    colour_is '#ff8800' 0
-    # Away over an X window, which is told like any target, onto the Wayland window, and back and dropped there.
-    pressed_on_source
-    forget_told
-    point 'move 120 560' 'move 130 570'
-    told '1 drag enter'
-    heard source 'accepted Copy'
-    point 'move 800 300'
-    told '1 drag leave'
-    heard target 'enter window .*'
-    forget_told
-    point 'move 120 560' 'move 140 580'
-    heard target leave
-    told '1 drag enter'
-    told '1 drag at .*'
-    point 'sleep 50' 'button 272 0'
-    told '1 drag drop'
-    told '1 dropped 20000 bytes'
-    heard source 'finished 1 Copy'
-    # Where nobody wants it.
-    pressed_on_source
-    point 'move 480 400' 'sleep 50' 'button 272 0'
-    heard source 'drops nothing'
-    # Escape, and none of it is in the way of the next one, or of clicks.
-    pressed_on_source
-    point 'move 800 300'
-    heard source 'accepted Copy'
-    kill -USR1 "${PID[source]}"
-    heard source escapes
-    heard target leave
-    point 'button 272 0'
-    forget_told
-    click 120 560
-    told '1 button 1 at 100,110 root .*'
-    told '1 release 1 at 100,110 root .*'
-    pressed_on_source
-    point 'move 800 300'
-    heard source 'accepted Copy'
-    point 'sleep 50' 'button 272 0'
-    heard target 'received 20000 bytes, 0 of them wrong'
-    heard source 'finished 1 Copy'
-}
-
-test_drags_out() {
-    each_way check_drags_out
 }
 
 # One X11 application, without a display of anybody's: wayferry-guest runs wayferry-x11, and that the application.

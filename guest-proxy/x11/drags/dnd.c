@@ -73,6 +73,14 @@ static void enter_target(struct dnd *dnd, const xcb_atom_t *types, size_t count)
 	dnd->entered = true;
 }
 
+/* Until the compositor has chosen, what it is likely to: a target that agrees to what the source
+ * cannot do leaves nothing to choose. */
+static uint32_t wanted_action(const struct dnd *dnd)
+{
+	uint32_t can = selection_drag_actions(dnd->session);
+	return dnd->action ? dnd->action : can & -can;
+}
+
 static void send_position(struct dnd *dnd)
 {
 	const struct session *session = dnd->session;
@@ -86,7 +94,7 @@ static void send_position(struct dnd *dnd)
 	if (dnd->waiting)
 		return;
 	dnd->waiting = true;
-	uint32_t action = dnd_action_atom(session, dnd->action);
+	uint32_t action = dnd_action_atom(session, wanted_action(dnd));
 	tell(dnd, ATOM_XdndPosition,
 		(const uint32_t[4]){
 			0, (uint32_t)dnd->x << 16 | (dnd->y & 0xffff), dnd->time, action});

@@ -109,6 +109,21 @@ static enum relay_verdict handle_offer(struct relay_message *message)
 	return RELAY_SWALLOW;
 }
 
+/* It comes before the drag is over a window, and again when the source thinks better of it. */
+static enum relay_verdict handle_source_actions(struct relay_message *message)
+{
+	struct session *session = relay_data(message->relay);
+	struct offer *offer = message->object->data;
+	struct offer *drag = session->selections->items[SELECTION_DRAG].offer;
+	if (message->object->id[RELAY_DOWN])
+		return RELAY_FORWARD;
+	if (!offer && drag && drag->object.object == message->object)
+		offer = drag;
+	if (offer)
+		offer->actions = message->args[0].u;
+	return RELAY_SWALLOW;
+}
+
 static enum relay_verdict handle_selection(struct relay_message *message)
 {
 	struct selection *selection = message->object->data;
@@ -152,10 +167,17 @@ const char *selection_drag_type(const struct session *session)
 	return offer && offer->types.count > 0 ? offer->types.names[0] : NULL;
 }
 
+uint32_t selection_drag_actions(const struct session *session)
+{
+	const struct offer *offer = session->selections->items[SELECTION_DRAG].offer;
+	return offer ? offer->actions : 0;
+}
+
 const struct relay_hook selection_offer_hooks[] = {
 	{"wl_data_device", "data_offer", handle_data_offer, RELAY_UP},
 	{"wl_data_device", "selection", handle_selection, RELAY_UP},
 	{"wl_data_offer", "offer", handle_offer, RELAY_UP},
+	{"wl_data_offer", "source_actions", handle_source_actions, RELAY_UP},
 	{"zwp_primary_selection_device_v1", "data_offer", handle_data_offer, RELAY_UP},
 	{"zwp_primary_selection_device_v1", "selection", handle_selection, RELAY_UP},
 	{"zwp_primary_selection_offer_v1", "offer", handle_offer, RELAY_UP},

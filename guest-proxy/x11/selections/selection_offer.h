@@ -17,5 +17,7 @@ void selection_set_drag(struct session *session, struct relay_object *offer);
 size_t selection_drag_types(const struct session *session, const xcb_atom_t **types);
 /* The first of them as Wayland has it; NULL: none. */
 const char *selection_drag_type(const struct session *session);
+/* What its source can do with it, as of wl_data_device_manager; 0: nothing, or it did not say. */
+uint32_t selection_drag_actions(const struct session *session);
 
 #endif

@@ -20,6 +20,7 @@ struct selection_protocol {
 struct offer {
 	struct relay_ref object;
 	struct mime_list types;
+	uint32_t actions; /* of a drag's source, as of wl_data_device_manager */
 };
 
 struct selection {

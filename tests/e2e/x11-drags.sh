@@ -1,0 +1,300 @@
+#!/bin/bash
+# Drags from and to X11 applications: wayferry-x11 on sway itself (direct), and on wayferry-guest (bridged).
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/x11-lib.sh"
+
+tests=(drags:8 drags-out:12 drags-files:10 drags-move:12 drags-escape:8 drags-boundary:8)
+
+# heard NAME LINE: waits until the log of NAME has the line.
+heard() {
+    until_true 10 grep -qE "^$2\$" "$LOGS/$1.log" || fail "$1 was not told: $2 (log: $LOGS/$1.log)"
+}
+
+hush() {
+    local name
+    for name; do
+        : >"$LOGS/$name.log"
+    done
+}
+
+# A Wayland client's drag, over an X window and back, and dropped there.
+check_drags() {
+    windows_start
+    pointer_start
+    tell 'create 1 0 0 300 200 #c81e5a' 'title 1 Target' 'words 1 XdndAware 5' 'map 1'
+    shows '^Target\|'
+    sway_message host '[title="Target"] move position 900 400' >/dev/null
+    spawn drag env WAYLAND_DISPLAY=host "$WAYFERRY_CLIENTS/drag" 20000
+    until_true 10 grep -qx mapped "$LOGS/drag.log" || fail "the source's window is not shown"
+    sleep 0.3
+    local x y
+    read -r x y < <(tree | grep -v '^Target' | sed 's/.*|\([0-9]*\),\([0-9]*\)|.*/\1 \2/')
+    sway_message host '[title="^(?!Target)"] move position 20 20' >/dev/null
+    sleep 0.3
+    point 'move 60 60' 'sleep 100' 'button 272 1' 'sleep 100' 'move 100 100' 'sleep 100' 'move 1000 450'
+    told '1 drag enter'
+    point 'move 1010 460'
+    told '1 drag at .*'
+    point 'move 600 700'
+    told '1 drag leave'
+    forget_told
+    point 'move 1000 450' 'sleep 100' 'move 1020 470'
+    told '1 drag enter'
+    told '1 drag at .*'
+    point 'sleep 100' 'button 272 0'
+    told '1 drag drop'
+    told '1 dropped 20000 bytes, 0 of them wrong'
+    until_true 5 grep -q 'finished' "$LOGS/drag.log" || fail "the source was not told that it is finished"
+}
+
+test_drags() {
+    each_way check_drags
+}
+
+pressed_on_source() {
+    hush source target
+    point 'move 60 60' 'sleep 50' 'button 272 1'
+    heard source begins
+    point 'move 70 70' 'move 90 90'
+}
+
+# What an X client drags: over a Wayland client (in the bridged run: the host's), over an X window, back, and away.
+check_drags_out() {
+    windows_start
+    pointer_start
+    spawn source "$WAYFERRY_CLIENTS/x11-drag" 20000
+    shows '^Source\|'
+    sway_message host '[title="Source"] move position 20 20' >/dev/null
+    tell 'create 1 0 0 300 200 #1e5ac8' 'title 1 X' 'words 1 XdndAware 5' 'map 1'
+    shows '^X\|'
+    sway_message host '[title="^X$"] move position 20 450' >/dev/null
+    spawn target env WAYLAND_DISPLAY=host "$WAYFERRY_CLIENTS/drag" 1
+    heard target mapped
+    sway_message host '[title="^drag$"] move position 600 0' >/dev/null
+    shows '^drag\|.*\|600,0\|'
+    # Onto the Wayland window, and dropped there: all of it is the same.
+    pressed_on_source
+    point 'move 800 300' 'move 810 310'
+    heard target 'enter window .*'
+    heard target 'offer type application/x-wayferry-drag'
+    heard source 'accepted Copy'
+    colour_is '#ff8800' 576
+    point 'sleep 50' 'button 272 0'
+    heard source drops
+    heard target 'received 20000 bytes, 0 of them wrong'
+    heard source 'finished 1 Copy'
+    colour_is '#ff8800' 0
+    # Away over an X window, which is told like any target, onto the Wayland window, and back and dropped there.
+    pressed_on_source
+    forget_told
+    point 'move 120 560' 'move 130 570'
+    told '1 drag enter'
+    heard source 'accepted Copy'
+    point 'move 800 300'
+    told '1 drag leave'
+    heard target 'enter window .*'
+    forget_told
+    point 'move 120 560' 'move 140 580'
+    heard target leave
+    told '1 drag enter'
+    told '1 drag at .*'
+    point 'sleep 50' 'button 272 0'
+    told '1 drag drop'
+    told '1 dropped 20000 bytes, 0 of them wrong'
+    heard source 'finished 1 Copy'
+    # Where nobody wants it.
+    pressed_on_source
+    point 'move 480 400' 'sleep 50' 'button 272 0'
+    heard source 'drops nothing'
+    # Escape, and none of it is in the way of the next one, or of clicks.
+    pressed_on_source
+    point 'move 800 300'
+    heard source 'accepted Copy'
+    kill -USR1 "${PID[source]}"
+    heard source escapes
+    heard target leave
+    point 'button 272 0'
+    forget_told
+    click 120 560
+    told '1 button 1 at 100,110 root .*'
+    told '1 release 1 at 100,110 root .*'
+    pressed_on_source
+    point 'move 800 300'
+    heard source 'accepted Copy'
+    point 'sleep 50' 'button 272 0'
+    heard target 'received 20000 bytes, 0 of them wrong'
+    heard source 'finished 1 Copy'
+}
+
+test_drags_out() {
+    each_way check_drags_out
+}
+
+# ---- an X source at 20,20, an X window at 20,450, and a Wayland client, source and target, at 600,0
+
+# drags_start DISPLAY TYPE [Copy|Move [copy|move]]: the Wayland client is one of that display.
+drags_start() {
+    windows_start
+    pointer_start
+    spawn source "$WAYFERRY_CLIENTS/x11-drag" 20000 "$2" "${3:-Copy}"
+    shows '^Source\|'
+    sway_message host '[title="Source"] move position 20 20' >/dev/null
+    tell 'create 1 0 0 300 200 #1e5ac8' 'title 1 X' 'words 1 XdndAware 5' 'map 1'
+    shows '^X\|'
+    sway_message host '[title="^X$"] move position 20 450' >/dev/null
+    spawn target env WAYLAND_DISPLAY="$1" "$WAYFERRY_CLIENTS/drag" 20000 "$2" ${4:+"$4"}
+    heard target mapped
+    sway_message host '[title="^drag$"] move position 600 0' >/dev/null
+    shows '^drag\|.*\|600,0\|'
+}
+
+# The display that wayferry-x11 is a client of.
+guest_display() {
+    if [ "$HOW" = direct ]; then echo host; else echo "$BRIDGE"; fi
+}
+
+# The Wayland client's drag is over its own window.
+pressed_on_target() {
+    hush source target
+    forget_told
+    point 'move 700 200' 'sleep 50' 'button 272 1'
+    heard target 'drag started'
+    point 'move 720 220'
+}
+
+release() {
+    point 'sleep 50' 'button 272 0'
+}
+
+# x_to_wayland ACTION, wayland_to_x ACTION NUMBER, x_to_x ACTION: what is dragged is dropped, and arrives whole.
+x_to_wayland() {
+    pressed_on_source
+    point 'move 800 300' 'move 810 310'
+    heard source "accepted $1"
+    release
+    heard target 'received 20000 bytes, 0 of them wrong'
+    heard source "finished 1 $1"
+}
+
+wayland_to_x() {
+    pressed_on_target
+    point 'move 120 560' 'move 130 570'
+    told "1 drag at .* $1"
+    heard target "source action $2"
+    release
+    told '1 dropped 20000 bytes, 0 of them wrong'
+    heard target 'source finished'
+}
+
+x_to_x() {
+    pressed_on_source
+    forget_told
+    point 'move 120 560' 'move 130 570'
+    heard source "accepted $1"
+    told "1 drag at .* ${1,,}"
+    release
+    told '1 dropped 20000 bytes, 0 of them wrong'
+    heard source "finished 1 $1"
+}
+
+# Files, within the guest: to a Wayland client of it, from it, and between X clients.
+check_drags_files() {
+    drags_start "$(guest_display)" text/uri-list
+    x_to_wayland Copy
+    wayland_to_x copy 1
+    x_to_x Copy
+}
+
+test_drags_files() {
+    each_way check_drags_files
+}
+
+# Moved: to and from the host's client, and not where the other one can only copy.
+check_drags_move() {
+    drags_start host application/x-wayferry-drag Move move
+    x_to_wayland Move
+    wayland_to_x move 2
+    x_to_x Move
+    stop target
+    gone '^drag\|'
+    spawn target env WAYLAND_DISPLAY=host "$WAYFERRY_CLIENTS/drag" 1 application/x-wayferry-drag copy
+    shows '^drag\|'
+    sway_message host '[title="^drag$"] move position 600 0' >/dev/null
+    shows '^drag\|.*\|600,0\|'
+    pressed_on_source
+    point 'move 800 300' 'move 810 310'
+    heard target 'enter window .*'
+    release
+    heard source 'drops nothing'
+    ! grep -q accepted "$LOGS/source.log" || fail "a move was accepted by a client that only copies"
+}
+
+test_drags_move() {
+    each_way check_drags_move
+}
+
+# Escape, over each of the others; and nothing is in the way of the next drag.
+check_drags_escape() {
+    drags_start host application/x-wayferry-drag
+    # The X client's: over an X window, and over the host's, left and come back to.
+    pressed_on_source
+    forget_told
+    point 'move 120 560' 'move 130 570'
+    heard source 'accepted Copy'
+    kill -USR1 "${PID[source]}"
+    heard source escapes
+    told '1 drag leave'
+    point 'button 272 0'
+    pressed_on_source
+    point 'move 800 300'
+    heard source 'accepted Copy'
+    point 'move 480 400'
+    heard target leave
+    hush target
+    point 'move 800 300' 'move 810 310'
+    heard target 'enter window .*'
+    kill -USR1 "${PID[source]}"
+    heard source escapes
+    heard target leave
+    point 'button 272 0'
+    # The Wayland client's, over an X window.
+    pressed_on_target
+    point 'move 120 560' 'move 130 570'
+    told '1 drag at .*'
+    kill -USR1 "${PID[target]}"
+    heard target 'source escaped'
+    told '1 drag leave'
+    point 'button 272 0'
+    ! grep -q '^1 drag drop' "$LOGS/windows.log" || fail "what was given up was dropped"
+    ! grep -qE '^source (send|dropped)' "$LOGS/target.log" || fail "what was given up was given"
+    x_to_wayland Copy
+    wayland_to_x copy 1
+}
+
+test_drags_escape() {
+    each_way check_drags_escape
+}
+
+# Lists of files stay on their side: what is offered beside them crosses.
+test_drags_boundary() {
+    HOW=bridged
+    x11_start bridged
+    drags_start host text/uri-list
+    pressed_on_source
+    point 'move 800 300' 'move 810 310'
+    heard target 'offer type text/plain.*'
+    ! grep -q 'offer type text/uri-list' "$LOGS/target.log" || fail "the host is offered a list of files"
+    release
+    heard source 'drops nothing'
+    pressed_on_target
+    point 'move 120 560' 'move 130 570'
+    told '1 drag at .*'
+    release
+    # The text "drag": the X window takes a better type where it is offered one.
+    told '1 dropped 4 bytes, .*'
+    heard target 'source send text/plain.*'
+    ! grep -q 'source send text/uri-list' "$LOGS/target.log" || fail "the guest got a list of files"
+    x11_stop
+}
+
+e2e_main "$@"
