@@ -398,7 +398,7 @@ check_clipboard() {
     tell 'ask 1 CLIPBOARD image/png _NEVER'
     told '1 answered'
     until_true 10 x_pasted_equals "$WORK/image" image/png || fail "a paste waits for another requestor"
-    head -c 200000 /dev/urandom >"$WORK/image"
+    head -c 600000 /dev/urandom >"$WORK/image"
     to_x "$WORK/image" image/png
     for i in {1..70}; do
         tell "ask 1 CLIPBOARD image/png _NEVER_$i"
@@ -409,7 +409,7 @@ check_clipboard() {
     tell 'askall 1 CLIPBOARD UTF8_STRING image/png TARGETS'
     told '1 answers 11 -1 [1-9][0-9]*'
     # Owners that go in the middle: by death, and by losing the selection to another.
-    head -c 20000000 /dev/urandom >"$WORK/image"
+    head -c 60000000 /dev/urandom >"$WORK/image"
     interrupted_paste kill -KILL
     interrupted_paste other_takes_it
     # An owner that never answers, and then has gone, holds nobody up.
