@@ -74,6 +74,7 @@ static void handle_done(void *data, unsigned n)
 	bool was_ready = channel_ready(channel);
 	bool owed = channel_owed_bytes(channel) > 0;
 	channel_flow_signalled(&channel->flow, n);
+	write_pages_acknowledged(&channel->pages, channel->gpu->ops, channel->flow.acknowledged);
 	if (channel->stalled) {
 		channel->stalled = false;
 		channel_flush(channel);
@@ -98,7 +99,9 @@ static void handle_blob(void *data, struct gpu_blob *blob, int error)
 	struct channel *channel = data;
 	if (channel->over)
 		return;
-	if (blob != channel->query_ring && blob != channel->channel_ring)
+	if (blob == channel->pages.blob)
+		write_pages_answered(&channel->pages, channel->gpu->ops, error);
+	else if (blob != channel->query_ring && blob != channel->channel_ring)
 		channel_blobs_gpu_blob(&channel->blobs, blob, error);
 	else if (error < 0)
 		channel_fail(channel, "the host takes no memory for a connection");
@@ -271,6 +274,7 @@ void channel_destroy(struct channel *channel)
 	channel_forget_batch(channel);
 	command_batch_finish(&channel->batch);
 	channel_blobs_finish(&channel->blobs);
+	write_pages_finish(&channel->pages, ops);
 	ops->blob_destroy(channel->query_ring);
 	ops->blob_destroy(channel->channel_ring);
 	if (channel->context)

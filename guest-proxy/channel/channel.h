@@ -83,6 +83,18 @@ int channel_write(
 	struct channel *channel, uint32_t pipe_id, const void *bytes, size_t size, bool hang_up);
 
 /*
+ * Where bytes for channel_write may be put, so that it need not copy them: *@size bytes, good until
+ * then. NULL: nowhere, at the moment or with this host.
+ */
+uint8_t *channel_write_space(struct channel *channel, size_t *size);
+
+/* The size of channel_write_space where the host knows of such a thing, else 0. */
+size_t channel_write_unit(const struct channel *channel);
+
+/* There is nothing more to be written for now: memory for it is given up. */
+void channel_write_idle(struct channel *channel);
+
+/*
  * The reader of read pipe @pipe_id is gone, which the host's writer is told. False: the host does
  * not know of such a thing, and sends the rest.
  */

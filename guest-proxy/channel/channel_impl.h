@@ -7,6 +7,7 @@
 #include "guest-proxy/channel/command_batch.h"
 #include "guest-proxy/channel/poll_credits.h"
 #include "guest-proxy/channel/read_credit.h"
+#include "guest-proxy/channel/write_pages.h"
 #include "protocol/formats/cross_domain.h"
 
 #define CHANNEL_BATCH_BLOBS 64
@@ -31,6 +32,7 @@ struct channel {
 	bool fence_due; /* the batch ends a write pipe: the next submission gets a fence */
 	bool stalled;   /* the device's queue was full: the batch is sent when there is room */
 	struct channel_flow flow;
+	struct write_pages pages;
 
 	struct poll_credits polls;
 	bool paused;

@@ -74,7 +74,8 @@ static int submit_batch(struct channel *channel, bool with_poll)
 		return 0;
 	const struct cross_domain_poll poll = poll_credits_next(&channel->polls);
 	enum gpu_fence fence = GPU_FENCE_NONE;
-	if (channel_flow_wants_fence(&channel->flow, size, channel->fence_due))
+	const size_t cost = size + channel->pages.queued;
+	if (channel_flow_wants_fence(&channel->flow, cost, channel->fence_due))
 		fence = GPU_FENCE_DONE;
 	else if (with_poll && command_batch_add(&channel->batch, &poll, sizeof(poll)) == 0)
 		fence = GPU_FENCE_EVENT;
@@ -88,7 +89,8 @@ static int submit_batch(struct channel *channel, bool with_poll)
 	channel_forget_batch(channel);
 	if (error < 0)
 		return error;
-	channel_flow_submitted(&channel->flow, size, fence == GPU_FENCE_DONE);
+	channel_flow_submitted(&channel->flow, cost, fence == GPU_FENCE_DONE);
+	write_pages_submitted(&channel->pages, channel->flow.sent);
 	if (fence == GPU_FENCE_DONE)
 		channel->fence_due = false;
 	if (fence == GPU_FENCE_EVENT)
@@ -225,10 +227,46 @@ int channel_send(struct channel *channel, const uint8_t *bytes, size_t size,
 	return error;
 }
 
+uint8_t *channel_write_space(struct channel *channel, size_t *size)
+{
+	*size = channel_write_unit(channel);
+	if (*size == 0 || channel->over)
+		return NULL;
+	return write_pages_space(&channel->pages, channel->gpu->ops, channel->context);
+}
+
+size_t channel_write_unit(const struct channel *channel)
+{
+	return channel_has_feature(channel, CROSS_DOMAIN_EXT_WRITE_FROM) ? WRITE_PAGES_SLOT_BYTES
+									 : 0;
+}
+
+void channel_write_idle(struct channel *channel)
+{
+	write_pages_leave(&channel->pages, channel->gpu->ops);
+}
+
+static int write_from(struct channel *channel, const struct cross_domain_write_from *command)
+{
+	int error = make_room(channel, sizeof(*command));
+	if (error < 0)
+		return error;
+	channel->counters.bytes_out += command->size;
+	channel->fence_due |= command->hang_up;
+	return batch_result(channel, command_batch_add(&channel->batch, command, sizeof(*command)));
+}
+
 int channel_write(
 	struct channel *channel, uint32_t pipe_id, const void *bytes, size_t size, bool hang_up)
 {
 	const uint8_t *at = bytes;
+	struct cross_domain_write_from command = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_WRITE_FROM, .cmd_size = sizeof(command)},
+		.identifier = pipe_id,
+		.hang_up = hang_up,
+	};
+	if (write_pages_take(&channel->pages, bytes, size, &command))
+		return write_from(channel, &command);
 	do {
 		size_t n = min_u64(size, CHUNK_BYTES);
 		int error = make_room(channel, n);

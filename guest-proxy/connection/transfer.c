@@ -222,13 +222,22 @@ static void read_pipe_data(struct read_pipe *pipe, const void *bytes, size_t siz
 	read_pipe_settle(pipe);
 }
 
+/* The host has been told that nothing more is written. */
+static void write_pipe_end(struct write_pipe *pipe)
+{
+	struct transfers *transfers = pipe->transfers;
+	write_pipe_destroy(pipe);
+	if (wl_list_empty(&transfers->write_pipes))
+		channel_write_idle(transfers->connection->channel);
+}
+
 /* Nothing more is written: tells the host so, and the client's writer gets EPIPE. */
 static void write_pipe_break(struct write_pipe *pipe)
 {
 	struct connection *connection = pipe->transfers->connection;
 	if (channel_write(connection->channel, pipe->id, NULL, 0, true) < 0)
 		connection->lost = true;
-	write_pipe_destroy(pipe);
+	write_pipe_end(pipe);
 }
 
 void transfers_pipe_data(
@@ -305,6 +314,7 @@ static enum relay_verdict handle_receive(struct relay_message *message)
 static int handle_readable(int fd, uint32_t mask, void *data)
 {
 	static uint8_t chunk[CHUNK_BYTES];
+	size_t room = sizeof(chunk);
 	struct write_pipe *pipe = data;
 	struct transfers *transfers = pipe->transfers;
 	struct connection *connection = transfers->connection;
@@ -312,15 +322,20 @@ static int handle_readable(int fd, uint32_t mask, void *data)
 	connection->wake(connection);
 	if (connection->lost || !transfers->reading || !channel_ready(connection->channel))
 		return 0; /* transfers_set_reading() stops this, at the end of the turn */
-	ssize_t n = read(pipe->fd, chunk, sizeof(chunk));
+	uint8_t *bytes = channel_write_space(connection->channel, &room);
+	if (!bytes) {
+		bytes = chunk;
+		room = sizeof(chunk);
+	}
+	ssize_t n = read(pipe->fd, bytes, room);
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return 0;
 	bool hang_up = n <= 0;
-	if (channel_write(connection->channel, pipe->id, chunk, hang_up ? 0 : (size_t)n, hang_up) <
+	if (channel_write(connection->channel, pipe->id, bytes, hang_up ? 0 : (size_t)n, hang_up) <
 		0)
 		connection->lost = true;
 	if (hang_up)
-		write_pipe_destroy(pipe);
+		write_pipe_end(pipe);
 	else
 		transfers->moved_bytes += (uint64_t)n;
 	return 0;
@@ -357,6 +372,11 @@ int transfers_open_write_pipe(struct transfers *transfers, uint32_t id)
 		result = -errno;
 		goto refuse;
 	}
+	/* As much as can be taken at once, if the system gives so much; else it is small as ever.
+	 */
+	size_t unit = channel_write_unit(transfers->connection->channel);
+	if (unit > 0)
+		fcntl(ends[0], F_SETPIPE_SZ, (int)unit);
 	pipe->transfers = transfers;
 	pipe->id = id;
 	pipe->fd = ends[0];

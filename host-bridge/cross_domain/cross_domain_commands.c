@@ -12,6 +12,8 @@
 
 #define LOG_MODULE "context"
 
+#define WRITE_FROM_PIECE 65536 /* what a pipe takes */
+
 /* A resource that can be a ring; borrowed. */
 static int find_ring(const struct cross_domain_context *context, uint32_t id, struct resource **out)
 {
@@ -205,30 +207,71 @@ static int handle_send(struct cross_domain_context *context, const uint8_t *byte
 	return 0;
 }
 
+/* pipes_write for the pipe @id has said @err about @size bytes in all. 0, or -EINVAL: the guest was
+ * wrong. */
+static int written(
+	struct cross_domain_context *context, uint32_t id, size_t size, bool hang_up, int err)
+{
+	cross_domain_counters(context)->writes++;
+	cross_domain_counters(context)->bytes_from_guest += size;
+	if (err == -EAGAIN) {
+		struct pipe_waiter *waiter = cross_domain_hold_submission(context);
+		if (waiter)
+			pipes_wait(&context->pipes, id, waiter);
+		return 0;
+	}
+	if (err == -ENOBUFS || err == -ENOMEM) {
+		log_limited(LOG_LEVEL_WARN, "%s: pipe %u is closed, its reader does not keep up",
+			context->base.name, id);
+		return 0;
+	}
+	/* A pipe may end while the guest says that the reader is gone. */
+	if (err == -ENOENT && size == 0 && hang_up)
+		return 0;
+	return err == -ENOENT ? -EINVAL : err;
+}
+
 static int handle_write(struct cross_domain_context *context, const uint8_t *bytes, size_t length)
 {
 	struct cross_domain_read_write write;
 	memcpy(&write, bytes, sizeof(write));
 
+	const bool hang_up = write.hang_up != 0;
 	int err = pipes_write(&context->pipes, write.identifier, bytes + sizeof(write),
-		write.opaque_data_size, write.hang_up != 0);
-	cross_domain_counters(context)->writes++;
-	cross_domain_counters(context)->bytes_from_guest += write.opaque_data_size;
-	if (err == -EAGAIN) {
-		struct pipe_waiter *waiter = cross_domain_hold_submission(context);
-		if (waiter)
-			pipes_wait(&context->pipes, write.identifier, waiter);
-		return 0;
-	}
-	if (err == -ENOBUFS || err == -ENOMEM) {
-		log_limited(LOG_LEVEL_WARN, "%s: pipe %u is closed, its reader does not keep up",
-			context->base.name, write.identifier);
-		return 0;
-	}
-	/* A pipe may end while the guest says that the reader is gone. */
-	if (err == -ENOENT && write.opaque_data_size == 0 && write.hang_up)
-		return 0;
-	return err == -ENOENT ? -EINVAL : err;
+		write.opaque_data_size, hang_up);
+	return written(context, write.identifier, write.opaque_data_size, hang_up, err);
+}
+
+/*
+ * Each piece is copied once, and what has been copied is all that is looked at: it does not matter
+ * what the guest does with its memory meanwhile. A submission is carried out in one go, so it is
+ * bounded how much all of it may name.
+ */
+static int handle_write_from(
+	struct cross_domain_context *context, const uint8_t *bytes, size_t length)
+{
+	static uint8_t piece[WRITE_FROM_PIECE];
+	struct cross_domain_write_from write;
+	memcpy(&write, bytes, sizeof(write));
+
+	const struct resource *resource = id_map_find(&context->base.attached, write.resource_id);
+	if (!resource || resource->kind != RESOURCE_BLOB_GUEST ||
+		!range_fits(write.offset, write.size, resource->size) ||
+		!range_fits(context->written_from, write.size, CROSS_DOMAIN_WRITE_FROM_MAX_BYTES))
+		return -EINVAL;
+	context->written_from += write.size;
+	uint32_t done = 0;
+	int err;
+	do {
+		uint32_t n = (uint32_t)min_u64(write.size - done, sizeof(piece));
+		err = resource_copy_out(resource, write.offset + done, piece, n);
+		if (err < 0)
+			return err;
+		done += n;
+		err = pipes_write(&context->pipes, write.identifier, piece, n,
+			write.hang_up != 0 && done == write.size);
+	} while ((err == 0 || err == -EAGAIN) && done < write.size);
+	return written(context, write.identifier, write.size, write.hang_up != 0, err);
 }
 
 static int handle_credit(struct cross_domain_context *context, const uint8_t *bytes, size_t length)
@@ -267,6 +310,7 @@ static const struct {
 	{CROSS_DOMAIN_CMD_WRITE, handle_write},
 	{CROSS_DOMAIN_CMD_CREDIT, handle_credit},
 	{CROSS_DOMAIN_CMD_FETCH, handle_fetch},
+	{CROSS_DOMAIN_CMD_WRITE_FROM, handle_write_from},
 };
 
 static int execute(struct cross_domain_context *context, const uint8_t *bytes, size_t size)
@@ -309,6 +353,7 @@ int cross_domain_submit(
 	bool may_hold = request->ring == CROSS_DOMAIN_QUERY_RING;
 	context->executing = may_hold ? request : NULL;
 	context->poll_tag = 0;
+	context->written_from = 0;
 	int err = execute(context, bytes, size);
 	if (context->compositor && !context->input_ended) {
 		compositor_flush(context->compositor);

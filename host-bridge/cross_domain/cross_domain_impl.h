@@ -45,6 +45,7 @@ struct cross_domain_context {
 	struct wl_list send_holds;                   /* pipe_waiter::link */
 	struct request *executing;     /* the request that may be held, while its commands run */
 	struct submission *submission; /* what holds it, once something does */
+	uint32_t written_from;         /* bytes that its WRITE_FROMs have named so far */
 };
 
 static inline struct cross_domain_context *cross_domain_from(struct context *context)

@@ -11,6 +11,7 @@
 #include "protocol/base/byte_queue.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
+#include "protocol/base/shared_write.h"
 #define LOG_MODULE "pipes"
 #include "protocol/base/log.h"
 
@@ -365,16 +366,21 @@ void pipes_acknowledge(struct pipes *pipes, uint32_t id, uint32_t bytes)
 	}
 }
 
+static void say_if_unsupported(int err)
+{
+	if (err == -EOPNOTSUPP)
+		log_limited(LOG_LEVEL_WARN,
+			"a pipe is no pipe, socket or file: nothing can be "
+			"written to it without waiting");
+}
+
 /* As byte_queue_write, counted. */
 static int flush_queue(struct pipe *pipe)
 {
 	size_t before = byte_queue_size(&pipe->queue);
 	int err = byte_queue_write(&pipe->queue, pipe->fd);
 	count_queued(pipe->pipes, 0, before - byte_queue_size(&pipe->queue));
-	if (err == -EOPNOTSUPP)
-		log_limited(LOG_LEVEL_WARN,
-			"a pipe is no pipe, socket or file: nothing can be "
-			"written to it without waiting");
+	say_if_unsupported(err);
 	return err;
 }
 
@@ -398,20 +404,36 @@ static int handle_writable(int fd, uint32_t mask, void *data)
 	return 0;
 }
 
+/* Writes what the reader takes of @size bytes now; *@done: how many. 0: all, or -errno. */
+static int write_now(const struct pipe *pipe, const uint8_t *bytes, size_t size, size_t *done)
+{
+	for (*done = 0; *done < size;) {
+		ssize_t n = shared_write(pipe->fd, bytes + *done, size - *done);
+		if (n < 0)
+			return (int)n;
+		*done += (size_t)n;
+	}
+	return 0;
+}
+
 /* Writes @size bytes behind what is queued already, and queues what the reader does not take. */
-static int write_or_queue(struct pipe *pipe, const void *bytes, size_t size)
+static int write_or_queue(struct pipe *pipe, const uint8_t *bytes, size_t size)
 {
 	struct pipes *pipes = pipe->pipes;
-	bool waiting = byte_queue_size(&pipe->queue) > 0;
-	int err = byte_queue_add(&pipe->queue, bytes, size);
+	size_t done = 0;
+	int err = -EAGAIN;
+	if (byte_queue_size(&pipe->queue) == 0)
+		err = write_now(pipe, bytes, size, &done);
+	if (err != -EAGAIN) {
+		say_if_unsupported(err);
+		return err;
+	}
+	err = byte_queue_add(&pipe->queue, bytes + done, size - done);
 	if (err < 0)
 		return err;
-	if (!count_queued(pipes, size, 0))
+	if (!count_queued(pipes, size - done, 0) || pipes->queued_bytes > PIPES_MAX_QUEUED)
 		return -ENOBUFS;
-	err = waiting ? -EAGAIN : flush_queue(pipe);
-	if (err == -EAGAIN && pipes->queued_bytes > PIPES_MAX_QUEUED)
-		return -ENOBUFS;
-	return err == -EAGAIN && watch(pipe) < 0 ? -ENOMEM : err;
+	return watch(pipe) < 0 ? -ENOMEM : -EAGAIN;
 }
 
 int pipes_write(struct pipes *pipes, uint32_t id, const void *bytes, size_t size, bool hang_up)

@@ -14,6 +14,7 @@ static const uint16_t command_sizes[256] = {
 	[CROSS_DOMAIN_CMD_WRITE] = sizeof(struct cross_domain_read_write),
 	[CROSS_DOMAIN_CMD_CREDIT] = sizeof(struct cross_domain_credit),
 	[CROSS_DOMAIN_CMD_FETCH] = sizeof(struct cross_domain_fetch),
+	[CROSS_DOMAIN_CMD_WRITE_FROM] = sizeof(struct cross_domain_write_from),
 };
 
 static bool send_fits(const uint8_t *bytes, size_t length)

@@ -84,6 +84,9 @@ static_assert(sizeof(struct cross_domain_capset) == 16, "");
 #define CROSS_DOMAIN_EXT_RUNS (1u << 9)
 #define CROSS_DOMAIN_RUN_MAX_PAGES 16
 #define CROSS_DOMAIN_RUN_MAX_BYTES (CROSS_DOMAIN_RUN_MAX_PAGES * CROSS_DOMAIN_RING_BYTES)
+/* CROSS_DOMAIN_CMD_WRITE_FROM is understood. All of one submission name so many bytes at most. */
+#define CROSS_DOMAIN_EXT_WRITE_FROM (1u << 10)
+#define CROSS_DOMAIN_WRITE_FROM_MAX_BYTES (1u << 20)
 struct cross_domain_capset_ext {
 	struct cross_domain_capset base;
 	uint32_t magic;
@@ -113,6 +116,12 @@ enum cross_domain_command {
 	CROSS_DOMAIN_CMD_FETCH = 0x81,
 	/* Ours (EXT_RUNS), host to guest, in the channel ring. */
 	CROSS_DOMAIN_CMD_RUN = 0x82,
+	/*
+	 * Ours (EXT_WRITE_FROM), guest to host: a WRITE whose data lie in a guest blob that is
+	 * attached to the context. The host has copied them when the submission's fence on ring 0
+	 * is signalled.
+	 */
+	CROSS_DOMAIN_CMD_WRITE_FROM = 0x83,
 };
 
 enum cross_domain_identifier {
@@ -213,6 +222,16 @@ struct cross_domain_fetch {
 				 told */
 };
 static_assert(sizeof(struct cross_domain_fetch) == 16, "");
+
+struct cross_domain_write_from {
+	struct cross_domain_header hdr;
+	uint32_t identifier;
+	uint32_t hang_up; /* as in WRITE */
+	uint32_t resource_id;
+	uint32_t offset, size; /* bytes */
+	uint32_t pad;
+};
+static_assert(sizeof(struct cross_domain_write_from) == 32, "");
 
 struct cross_domain_run {               /* events follow */
 	struct cross_domain_header hdr; /* cmd_size stays 0 */

@@ -34,6 +34,9 @@ static int fake_blob_create(struct gpu_context *context, enum gpu_blob_memory me
 {
 	if (memory == GPU_BLOB_HOST && device.host_error)
 		return device.host_error;
+	bool pending = device.guest_error == -EINPROGRESS;
+	if (device.guest_error && device.last_resource >= 2 && !pending)
+		return device.guest_error;
 	struct fake_blob *blob = calloc(1, sizeof(*blob));
 	blob->memory = memory;
 	blob->blob_id = blob_id;
@@ -47,8 +50,9 @@ static int fake_blob_create(struct gpu_context *context, enum gpu_blob_memory me
 		device.query_ring = blob;
 	else if (device.last_resource == 2)
 		device.channel_ring = blob;
+	device.last_blob = blob;
 	*out = &blob->base;
-	return 0;
+	return pending ? -EINPROGRESS : 0;
 }
 
 static void fake_blob_destroy(struct gpu_blob *base)
@@ -236,6 +240,11 @@ int setup_runs(void **state)
 int setup_lazy_runs(void **state)
 {
 	return setup_with(OUR_FEATURES | CROSS_DOMAIN_EXT_RUNS, sizeof(device.capset), true);
+}
+
+int setup_write_from(void **state)
+{
+	return setup_with(OUR_FEATURES | CROSS_DOMAIN_EXT_WRITE_FROM, sizeof(device.capset), false);
 }
 
 int teardown(void **state)

@@ -47,9 +47,10 @@ struct fake_device {
 	unsigned blobs, contexts, requirements, host_blobs;
 	unsigned n_answers; /* to be told: answer_all */
 	int submit_error, host_error;
+	int guest_error; /* of guest memory, besides the rings */
 	uint32_t fetched;
 	struct cross_domain_image_requirements answer; /* size 0: what was asked for */
-	struct fake_blob *query_ring, *channel_ring;
+	struct fake_blob *query_ring, *channel_ring, *last_blob;
 };
 
 extern struct fake_device device;
@@ -82,6 +83,8 @@ int setup_slots(void **state);
 int setup_runs(void **state);
 /* One of them, over vhost-user. */
 int setup_lazy_runs(void **state);
+/* Our host, which takes what lies in memory of the guest. */
+int setup_write_from(void **state);
 int teardown(void **state);
 void turn(void);
 /* The host answers what it was asked, and the channel tells what came of it. */
@@ -110,6 +113,7 @@ extern unsigned event_slot;
 #define TEST_SLOTS(f) cmocka_unit_test_setup_teardown(f, setup_slots, teardown)
 #define TEST_RUNS(f) cmocka_unit_test_setup_teardown(f, setup_runs, teardown)
 #define TEST_LAZY_RUNS(f) cmocka_unit_test_setup_teardown(f, setup_lazy_runs, teardown)
+#define TEST_WRITE_FROM(f) cmocka_unit_test_setup_teardown(f, setup_write_from, teardown)
 #define TEST_KERNEL(f) cmocka_unit_test_setup_teardown(f, setup_kernel, teardown)
 
 #endif

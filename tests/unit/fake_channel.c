@@ -39,6 +39,7 @@ void channel_destroy(struct channel *channel)
 		memcpy(fake_channel_past.written, channel->written,
 			min_u64(channel->written_bytes, 64));
 	free(channel->written);
+	free(channel->space);
 	free(channel);
 }
 
@@ -93,7 +94,27 @@ int channel_write(
 		memcpy(channel->written + channel->written_bytes, bytes, size);
 	channel->written_bytes += size;
 	channel->hang_ups += hang_up;
+	channel->writes++;
+	channel->writes_from_space += bytes && bytes == channel->space;
 	return channel->lost ? -EIO : 0;
+}
+
+uint8_t *channel_write_space(struct channel *channel, size_t *size)
+{
+	*size = channel->unit;
+	if (!channel->space && channel->unit > 0)
+		channel->space = malloc(channel->unit);
+	return channel->space;
+}
+
+size_t channel_write_unit(const struct channel *channel)
+{
+	return channel->unit;
+}
+
+void channel_write_idle(struct channel *channel)
+{
+	channel->idle++;
 }
 
 bool channel_reader_gone(struct channel *channel, uint32_t pipe_id)

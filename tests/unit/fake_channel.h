@@ -39,7 +39,11 @@ struct channel {
 	uint32_t written_pipe;
 	uint8_t *written;
 	size_t written_bytes;
-	unsigned hang_ups;
+	unsigned hang_ups, writes;
+	/* channel_write_space: so many bytes; 0: there is none */
+	size_t unit;
+	uint8_t *space;
+	unsigned writes_from_space, idle;
 	/* channel_reader_gone */
 	bool knows_reader_gone;
 	unsigned readers_gone;

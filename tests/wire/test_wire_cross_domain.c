@@ -206,6 +206,31 @@ static void a_poll_names_its_pages(void **state)
 	assert_int_equal(CROSS_DOMAIN_EXT_RUNS, 512);
 }
 
+static void a_write_may_name_its_data(void **state)
+{
+	const uint8_t golden[32] = {0x83, 0, 32, 0, 0, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 7, 0, 0, 0,
+		0, 0, 2, 0, 0, 16, 0, 0, 0, 0, 0, 0};
+	const struct cross_domain_write_from write = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_WRITE_FROM, .cmd_size = 32},
+		.identifier = 2,
+		.hang_up = 1,
+		.resource_id = 7,
+		.offset = 0x20000,
+		.size = 4096,
+	};
+	struct cross_domain_header header;
+	size_t length;
+	assert_memory_equal(&write, golden, sizeof(golden));
+	assert_int_equal(CROSS_DOMAIN_EXT_WRITE_FROM, 1024);
+	assert_int_equal(cross_domain_command_decode(golden, 32, &header, &length), 0);
+	assert_int_equal(length, 32);
+	assert_int_equal(cross_domain_command_decode(golden, 31, &header, &length), -EINVAL);
+	uint8_t small[32];
+	memcpy(small, golden, sizeof(small));
+	small[2] = 31;
+	assert_int_equal(cross_domain_command_decode(small, 32, &header, &length), -EINVAL);
+}
+
 static void a_run_is_its_events_each_padded(void **state)
 {
 	const uint8_t golden[16] = {0x82, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0, 0, 0, 0, 0, 0};
@@ -240,6 +265,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_capset_is_two_layouts_in_one),
 		cmocka_unit_test(a_poll_names_its_pages),
+		cmocka_unit_test(a_write_may_name_its_data),
 		cmocka_unit_test(a_run_is_its_events_each_padded),
 		cmocka_unit_test(all_four_sizes_of_init_are_understood),
 		cmocka_unit_test(init_of_any_other_size_is_refused),

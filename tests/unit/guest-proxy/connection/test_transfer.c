@@ -372,6 +372,31 @@ static void what_the_client_writes_goes_to_the_host(void **state)
 	free(bytes);
 }
 
+/* Into the channel's own memory, as much at a time as that takes, and no more than that. */
+static void what_the_channel_has_space_for_is_not_copied(void **state)
+{
+	enum { UNIT = 128 << 10, SIZE = 3 * UNIT + 5 };
+	uint8_t *bytes = malloc(SIZE);
+	fill(bytes, SIZE, 3);
+	connection.channel->unit = UNIT;
+	int fd = transfers_open_write_pipe(connection.transfers, 17);
+	fd_set_nonblock(fd);
+	for (size_t done = 0; done < SIZE;) {
+		ssize_t n = write(fd, bytes + done, SIZE - done);
+		assert_int_equal(n, min_u64(UNIT, SIZE - done));
+		done += (size_t)n;
+		wl_event_loop_dispatch(connection.loop, 0);
+	}
+	assert_int_equal(connection.channel->idle, 0);
+	close(fd);
+	run();
+	assert_int_equal(connection.channel->written_bytes, SIZE);
+	assert_memory_equal(connection.channel->written, bytes, SIZE);
+	assert_int_equal(connection.channel->writes_from_space, 4 + 1); /* and the end */
+	assert_int_equal(connection.channel->idle, 1);
+	free(bytes);
+}
+
 static void a_client_gets_epipe_when_the_hosts_reader_is_gone(void **state)
 {
 	int fd = transfers_open_write_pipe(connection.transfers, 17);
@@ -445,6 +470,7 @@ int main(void)
 		TEST(a_host_that_speaks_of_unknown_pipes_is_not_heard),
 		TEST(too_many_transfers_are_refused),
 		TEST(what_the_client_writes_goes_to_the_host),
+		TEST(what_the_channel_has_space_for_is_not_copied),
 		TEST(a_client_gets_epipe_when_the_hosts_reader_is_gone),
 		TEST(a_pipe_closed_unused_ends_at_once),
 		TEST(nothing_is_read_while_the_channel_is_full),
