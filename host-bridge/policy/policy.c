@@ -35,11 +35,12 @@ bool policy_init(struct policy *policy)
 {
 	static const struct relay_hook none[] = {{0}};
 	const struct relay_hook *tables[] = {policy_buffer_hooks, policy_surface_hooks,
-		policy_region_hooks, policy_colour_hooks, policy_focus_hooks, policy_global_hooks,
-		policy_dmabuf_hooks, policy_import_hooks, policy_text_hooks(), policy_pipe_hooks,
-		policy_keyboard_hooks, policy_clipboard_hooks, policy_offer_hooks,
-		policy_selection_hooks, border_wanted(&policy->border) ? border_hooks : none,
-		popup_hooks, NULL, NULL};
+		policy_region_hooks, policy_colour_hooks, policy_focus_hooks,
+		policy_attention_hooks, policy_global_hooks, policy_dmabuf_hooks,
+		policy_import_hooks, policy_text_hooks(), policy_pipe_hooks, policy_keyboard_hooks,
+		policy_clipboard_hooks, policy_offer_hooks, policy_selection_hooks,
+		border_wanted(&policy->border) ? border_hooks : none, popup_hooks,
+		policy_action_hooks, NULL, NULL};
 	struct relay_hook *fd_hooks = policy_fd_hooks_create(tables);
 
 	if (!fd_hooks)
@@ -125,6 +126,7 @@ void policy_print_counters(const struct policy *policy, FILE *out)
 		{"selections withheld from the host", counters->sources_kept},
 		{"types of clipboards and drags withheld", counters->types_withheld},
 		{"chords withheld from the guest", counters->chords_withheld},
+		{"requests without the user's action", counters->without_action},
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++)
 		fprintf(out, "%s %" PRIu64 "\n", lines[i].name, lines[i].value);

@@ -96,6 +96,24 @@ static inline struct pair bind_global(const char *interface)
 	return pair;
 }
 
+/* The user presses a button, an event with @serial, in a window of the client's. */
+static inline void user_presses(uint32_t serial)
+{
+	captured_clear(&world.sent[RELAY_UP]);
+	struct pair compositor = bind_global("wl_compositor"), seat = bind_global("wl_seat");
+	struct pair surface = {.down = world.next_id++}, pointer = {.down = world.next_id++};
+
+	request("wl_compositor", "create_surface", compositor.down, ARGS({.id = surface.down}));
+	surface.up = (take_up("wl_compositor", "create_surface"), args[0].id);
+	request("wl_seat", "get_pointer", seat.down, ARGS({.id = pointer.down}));
+	pointer.up = (take_up("wl_seat", "get_pointer"), args[0].id);
+	event("wl_pointer", "enter", pointer.up,
+		ARGS({.u = serial - 1}, {.id = surface.up}, {.f = 0}, {.f = 0}));
+	event("wl_pointer", "button", pointer.up,
+		ARGS({.u = serial}, {.u = 0}, {.u = 272}, {.u = 1}));
+	captured_clear(&world.sent[RELAY_DOWN]);
+}
+
 static inline int start(struct policy settings)
 {
 	world = (struct world){.next_id = FIRST_ID, .next_name = 1, .fds_before = count_fds()};

@@ -74,4 +74,27 @@ static inline struct test_surface attach_subsurface(struct test_surface parent)
 	return surface;
 }
 
+/* A popup of @parent, of this size, so far from its corner. Its creation is what was sent last. */
+static inline struct test_surface create_popup_at(struct test_surface parent, int32_t width,
+	int32_t height, int32_t offset_x, int32_t offset_y)
+{
+	struct test_surface popup = create_surface();
+	uint32_t positioner = world.next_id++;
+	popup.role = world.next_id++;
+	popup.toplevel = world.next_id++;
+	request("xdg_wm_base", "create_positioner", t.wm_base.down, ARGS({.id = positioner}));
+	request("xdg_positioner", "set_size", positioner, ARGS({.i = width}, {.i = height}));
+	request("xdg_positioner", "set_anchor_rect", positioner,
+		ARGS({.i = 10}, {.i = 20}, {.i = 5}, {.i = 6}));
+	request("xdg_positioner", "set_anchor", positioner, ARGS({.u = 5 /* top left */}));
+	request("xdg_positioner", "set_gravity", positioner, ARGS({.u = 8 /* bottom right */}));
+	request("xdg_positioner", "set_offset", positioner, ARGS({.i = offset_x}, {.i = offset_y}));
+	request("xdg_wm_base", "get_xdg_surface", t.wm_base.down,
+		ARGS({.id = popup.role}, {.id = popup.id}));
+	captured_clear(&world.sent[RELAY_UP]);
+	request("xdg_surface", "get_popup", popup.role,
+		ARGS({.id = popup.toplevel}, {.id = parent.role}, {.id = positioner}));
+	return popup;
+}
+
 #endif

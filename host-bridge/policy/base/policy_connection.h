@@ -32,6 +32,7 @@ struct policy_counters {
 	uint64_t questions, questions_failed; /* to the user; of these, those without an answer */
 	uint64_t sources_kept;                /* selections that stayed with the machine */
 	uint64_t chords_withheld;             /* presses of keys */
+	uint64_t without_action;              /* requests that were no answer to the user */
 };
 
 #define POLICY_RESTRICTIONS_MAX 64
@@ -111,6 +112,27 @@ struct policy_copy {
 	uint64_t next, end;
 };
 
+#define POLICY_SERIALS 64
+
+/* The latest serials that a client was given, as a ring. */
+struct policy_serials {
+	uint32_t last[POLICY_SERIALS];
+	uint32_t n; /* of a ring that is full: where the next one goes, and some more */
+};
+
+/* The surface that has the pointer or the keyboard, and the wl_pointer or wl_keyboard that told. */
+struct policy_focus {
+	struct relay_ref surface, device;
+};
+
+/* What the compositor has told a client of its user's input (policy_attention.c). */
+struct policy_attention {
+	struct policy_focus pointer, keyboard;
+	uint64_t until_ns;           /* CLOCK_MONOTONIC; it is paid until then in any case */
+	struct policy_serials acted; /* of what the user did: buttons, keys, touches */
+	struct policy_serials given; /* of other events */
+};
+
 /*
  * What the hooks need to know of a connection. relay_data() of a relay that runs under a policy's
  * hooks points to one of these (which may be the start of something larger).
@@ -125,8 +147,8 @@ struct policy_connection {
 	const uint64_t *turn_ends_ns; /* CLOCK_MONOTONIC; NULL: turns may take any time */
 	uint32_t n_pieces;            /* of long work, since the last relay_push */
 	struct policy_copy copy;
-	uint32_t n_own_offers;        /* that are not the compositor's (policy_selections.c) */
-	struct relay_ref focus;       /* the surface that has the keyboard */
+	uint32_t n_own_offers; /* that are not the compositor's (policy_selections.c) */
+	struct policy_attention attention;
 	bool held;                    /* a hook holds a request: there is more to do for it */
 	char text[POLICY_TEXT_BYTES]; /* a changed string argument, until its message is encoded */
 };

@@ -13,7 +13,7 @@
 #include "host-bridge/keys/keymaps.h"
 #include "host-bridge/policy/base/policy_files.h"
 #include "host-bridge/policy/keys/hooks.h"
-#include "host-bridge/policy/surfaces/hooks.h"
+#include "host-bridge/policy/surfaces/policy_attention.h"
 #include "host-bridge/policy/transfers/policy_selections.h"
 #include "protocol/base/bytes.h"
 
@@ -129,6 +129,7 @@ static enum relay_verdict handle_modifiers(struct relay_message *message)
 {
 	struct keyboard *keyboard = message->object->data;
 
+	attention_note(message, false);
 	if (keyboard)
 		keyboard->modifiers = (struct key_modifiers){message->args[1].u, message->args[2].u,
 			message->args[3].u, message->args[4].u};
@@ -175,15 +176,15 @@ static void act(
 		selections_paste(message->relay);
 }
 
-/* wl_keyboard.key(serial, time, key, state) */
-static enum relay_verdict handle_key(struct relay_message *message)
+/* Whether the key's event is withheld. */
+static bool key_is_withheld(struct relay_message *message)
 {
 	const struct policy *policy = policy_of(message);
 	struct keyboard *keyboard = message->object->data;
 	uint32_t key = message->args[2].u, state = message->args[3].u;
 
 	if (!keyboard || !keyboard->keymap)
-		return RELAY_FORWARD;
+		return false;
 	bool withheld = key_set_has(&keyboard->withheld, key);
 	if (state == WL_KEYBOARD_KEY_STATE_PRESSED) {
 		struct key_press press = keymap_press(keyboard->keymap, &keyboard->modifiers, key);
@@ -195,7 +196,16 @@ static enum relay_verdict handle_key(struct relay_message *message)
 	} else if (state == WL_KEYBOARD_KEY_STATE_RELEASED && withheld) {
 		withhold(policy, keyboard, key, false);
 	}
-	return withheld ? RELAY_SWALLOW : RELAY_FORWARD;
+	return withheld;
+}
+
+/* wl_keyboard.key(serial, time, key, state) */
+static enum relay_verdict handle_key(struct relay_message *message)
+{
+	if (key_is_withheld(message))
+		return RELAY_SWALLOW;
+	attention_note(message, true);
+	return RELAY_FORWARD;
 }
 
 /* The modifiers that the @n keys are which are held; those of the event come after it. */
@@ -239,7 +249,7 @@ static enum relay_verdict handle_enter(struct relay_message *message)
 	const struct policy *policy = policy_of(message);
 	struct keyboard *keyboard = message->object->data;
 
-	policy_focus_enter(message);
+	attention_keyboard_enter(message);
 	if (!keyboard || !keyboard->keymap)
 		return RELAY_FORWARD;
 	uint32_t *keys = policy->keyboards->entered;

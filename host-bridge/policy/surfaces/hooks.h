@@ -10,8 +10,9 @@ extern const struct relay_hook policy_colour_hooks[];
 
 /* Input methods: for the surface with the keyboard. */
 extern const struct relay_hook policy_focus_hooks[];
-/* wl_keyboard.enter(serial, surface, ...): to be called by the hook for it (policy_keyboard.c). */
-void policy_focus_enter(struct relay_message *message);
+
+/* Events of seats: which surfaces have the user's attention. */
+extern const struct relay_hook policy_attention_hooks[];
 
 /* Regions: their rectangles. */
 extern const struct relay_hook policy_region_hooks[];

@@ -34,7 +34,8 @@ struct policy_surface { /* relay_object.data of a wl_surface */
 	struct relay_ref popup_parent; /* of this wl_surface */
 	struct relay_ref popup_role;   /* its xdg_popup */
 	struct surface_places popup_places;
-	bool popup_dismissed; /* it was away from its parent, and is shown no more */
+	bool popup_grab_refused; /* it has no grab, and so have none of its own popups */
+	bool popup_dismissed;    /* it was away from its parent, and is shown no more */
 	struct wl_list popups, popup_siblings; /* policy_surface::popup_siblings, of this one */
 	struct relay_object *toplevel;         /* its xdg_toplevel or the like; NULL: none, */
 	struct window *window;                 /* what its user knows of it; NULL: nothing */

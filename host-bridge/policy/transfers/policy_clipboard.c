@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "host-bridge/policy/surfaces/policy_attention.h"
 #include "host-bridge/policy/windows/hooks.h"
 #include "host-bridge/policy/transfers/hooks.h"
 #include "host-bridge/policy/transfers/policy_gate.h"
@@ -54,7 +55,16 @@ static bool may_leave(
 	return false;
 }
 
-/* *device.set_selection(source, ...) */
+/* @source, which may be NULL, is not taken: it is told as if another one had replaced it. */
+static enum relay_verdict refuse_source(struct relay_message *message, struct relay_object *source)
+{
+	attention_missing(message);
+	if (source)
+		relay_send_named(message->relay, RELAY_DOWN, source, "cancelled", NULL);
+	return RELAY_SWALLOW;
+}
+
+/* *device.set_selection(source, serial) */
 static enum relay_verdict handle_set_selection(struct relay_message *message)
 {
 	struct policy_connection *connection = relay_data(message->relay);
@@ -68,14 +78,19 @@ static enum relay_verdict handle_set_selection(struct relay_message *message)
 		selection_keep(message->relay, source, kind);
 		return RELAY_SWALLOW;
 	}
+	if (!attention_gave(connection, message->args[1].u))
+		return refuse_source(message, source);
 	return may_leave(message, source, kind) ? RELAY_FORWARD : RELAY_SWALLOW;
 }
 
-/* wl_data_device.start_drag(source, ...): without a source the drag stays with its client. */
+/* wl_data_device.start_drag(source, origin, icon, serial): without a source the drag stays with its
+ * client. */
 static enum relay_verdict handle_start_drag(struct relay_message *message)
 {
 	struct relay_object *source = message->args[0].object;
 
+	if (!attention_acted(relay_data(message->relay), message->args[3].u))
+		return refuse_source(message, source);
 	return !source || may_leave(message, source, TRANSFER_DRAG) ? policy_start_drag(message)
 								    : RELAY_SWALLOW;
 }

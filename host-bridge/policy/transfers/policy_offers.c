@@ -13,6 +13,7 @@
 #include <string.h>
 #include <wayland-server-protocol.h>
 
+#include "host-bridge/policy/surfaces/policy_attention.h"
 #include "host-bridge/policy/transfers/hooks.h"
 
 #define OFFER_BYTES ((uint64_t)64 << 10) /* of types; more are left out */
@@ -232,6 +233,7 @@ struct relay_object *offer_make(struct relay *relay, struct relay_object *device
 /* wl_data_device.enter(serial, surface, x, y, offer) */
 static enum relay_verdict handle_enter(struct relay_message *message)
 {
+	attention_note(message, false);
 	/* A drag goes on over the machine's windows, so its offer comes, if without types. */
 	offer_settle(message->relay, message->object, message->args[4].object, TRANSFER_DRAG);
 	return RELAY_FORWARD;

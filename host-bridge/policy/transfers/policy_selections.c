@@ -13,6 +13,7 @@
 #include <string.h>
 #include <wayland-server-protocol.h>
 
+#include "host-bridge/policy/surfaces/policy_attention.h"
 #include "host-bridge/policy/transfers/hooks.h"
 #include "host-bridge/policy/transfers/policy_gate.h"
 #include "host-bridge/policy/transfers/policy_offers.h"
@@ -135,7 +136,8 @@ static void refresh_all(
 	wl_list_for_each(device, &transfers->devices, link)
 	{
 		if (device->kind == kind &&
-			(device->relay == relay || connection_of(device->relay)->focus.object))
+			(device->relay == relay ||
+				policy_keyboard_focus(connection_of(device->relay))))
 			refresh(device, source);
 	}
 }

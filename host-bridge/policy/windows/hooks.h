@@ -14,6 +14,9 @@ extern const struct relay_hook border_hooks[];
 /* Sizes and places of popups. */
 extern const struct relay_hook popup_hooks[];
 
+/* Requests that answer what the user does: menus, moves. */
+extern const struct relay_hook policy_action_hooks[];
+
 /* wl_data_device.start_drag: its icon (policy_surface_hooks.c). */
 enum relay_verdict policy_start_drag(struct relay_message *message);
 

@@ -5,6 +5,7 @@
 #include "host-bridge/policy/windows/border.h"
 #include "host-bridge/policy/windows/hooks.h"
 #include "host-bridge/policy/windows/policy_bounds.h"
+#include "host-bridge/policy/surfaces/policy_attention.h"
 #include "host-bridge/policy/surfaces/policy_regions.h"
 
 #define XDG_SURFACE_INVALID_SIZE 5 /* xdg_surface.error */
@@ -307,6 +308,7 @@ static enum relay_verdict handle_destroy_subsurface(struct relay_message *messag
 /* wl_surface.destroy() */
 static enum relay_verdict handle_destroy_surface(struct relay_message *message)
 {
+	attention_surface_goes(relay_data(message->relay), message->object);
 	return bounds_leave(message->relay, surface_at(message->object)) ? RELAY_FORWARD
 									 : RELAY_FAILED;
 }

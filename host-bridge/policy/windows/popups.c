@@ -195,7 +195,7 @@ static enum relay_verdict handle_get_popup(struct relay_message *message)
 	if (!surface_extend(message->relay, popup, message->args[0].object))
 		return RELAY_FAILED;
 	popup->popup = true;
-	popup->popup_dismissed = false;
+	popup->popup_dismissed = popup->popup_grab_refused = false;
 	popup->popup_places = (struct surface_places){0};
 	relay_ref_set(&popup->popup_role, message->args[0].object);
 	relay_ref_set(&popup->popup_parent, parent ? parent->object : NULL);

@@ -34,6 +34,7 @@ static void prepare(const struct kind *kind)
 {
 	struct pair manager = bind_global(kind->manager), seat = bind_global("wl_seat");
 
+	user_presses(7);
 	source.down = world.next_id++;
 	request(kind->manager, kind->create_source, manager.down, ARGS({.id = source.down}));
 	take_up(kind->manager, kind->create_source);

@@ -391,6 +391,7 @@ static void a_large_surface_becomes_no_icon_of_a_drag(void **state)
 
 	request("wl_data_device_manager", "get_data_device", manager.down,
 		ARGS({.id = device}, {.id = seat.down}));
+	user_presses(1);
 	for (int large = 0; large < 2; large++) {
 		show(icon, large ? 1000 : 100, 100);
 		captured_clear(&world.sent[RELAY_UP]);
@@ -424,32 +425,10 @@ static void images_and_subsurfaces_cannot_be_shifted_away(void **state)
 
 /* --- popups --- */
 
-static struct test_surface create_popup(struct test_surface parent, int32_t width, int32_t height,
-	int32_t offset_x, int32_t offset_y)
-{
-	struct test_surface popup = create_surface();
-	uint32_t positioner = world.next_id++;
-	popup.role = world.next_id++;
-	popup.toplevel = world.next_id++;
-	request("xdg_wm_base", "create_positioner", t.wm_base.down, ARGS({.id = positioner}));
-	request("xdg_positioner", "set_size", positioner, ARGS({.i = width}, {.i = height}));
-	request("xdg_positioner", "set_anchor_rect", positioner,
-		ARGS({.i = 10}, {.i = 20}, {.i = 5}, {.i = 6}));
-	request("xdg_positioner", "set_anchor", positioner, ARGS({.u = 5 /* top left */}));
-	request("xdg_positioner", "set_gravity", positioner, ARGS({.u = 8 /* bottom right */}));
-	request("xdg_positioner", "set_offset", positioner, ARGS({.i = offset_x}, {.i = offset_y}));
-	request("xdg_wm_base", "get_xdg_surface", t.wm_base.down,
-		ARGS({.id = popup.role}, {.id = popup.id}));
-	captured_clear(&world.sent[RELAY_UP]);
-	request("xdg_surface", "get_popup", popup.role,
-		ARGS({.id = popup.toplevel}, {.id = parent.role}, {.id = positioner}));
-	return popup;
-}
-
 static void a_popup_at_its_window_is_left_alone(void **state)
 {
 	struct test_surface window = create_window(200, 150),
-			    popup = create_popup(window, 800, 1000, 285, 0);
+			    popup = create_popup_at(window, 800, 1000, 285, 0);
 	take_up("xdg_surface", "get_popup");
 	show(popup, 800, 1000);
 	expect_commits(1);
@@ -457,7 +436,7 @@ static void a_popup_at_its_window_is_left_alone(void **state)
 
 static void a_popup_cannot_shift_itself_away(void **state)
 {
-	struct test_surface popup = create_popup(create_window(200, 150), 50, 60, 0, 0);
+	struct test_surface popup = create_popup_at(create_window(200, 150), 50, 60, 0, 0);
 	captured_clear(&world.sent[RELAY_UP]);
 	request("wl_surface", "offset", popup.id, ARGS({.i = 500}, {.i = -500}));
 	take_up("wl_surface", "offset");
@@ -468,7 +447,7 @@ static void a_popup_cannot_shift_itself_away(void **state)
 static void a_popup_far_from_its_window_is_moved_to_it(void **state)
 {
 	struct test_surface window = create_window(200, 150);
-	create_popup(window, 50, 60, 1000, -500);
+	create_popup_at(window, 50, 60, 1000, -500);
 	take_up("xdg_positioner", "set_size");
 	assert_int_equal(args[0].i, 50);
 	assert_int_equal(args[1].i, 60);
@@ -506,7 +485,7 @@ static void expect_done(struct test_surface popup)
 static void a_popup_does_not_stay_when_its_window_becomes_smaller(void **state)
 {
 	struct test_surface window = create_window(900, 150),
-			    popup = create_popup(window, 50, 60, 800, 0);
+			    popup = create_popup_at(window, 50, 60, 800, 0);
 	configure_popup(popup, 800, 0);
 	show(popup, 50, 60);
 	show(window, 700, 150); /* and the margin */
@@ -526,7 +505,7 @@ static void a_popup_does_not_stay_when_its_window_becomes_smaller(void **state)
 static void a_popup_does_not_appear_where_its_window_was(void **state)
 {
 	struct test_surface window = create_window(900, 150),
-			    popup = create_popup(window, 50, 60, 800, 0);
+			    popup = create_popup_at(window, 50, 60, 800, 0);
 	configure_popup(popup, 800, 0);
 	show(window, 200, 150);
 	expect_commits(1);
@@ -539,7 +518,7 @@ static void a_popup_does_not_appear_where_its_window_was(void **state)
 static void a_popup_is_not_moved_to_where_its_window_was(void **state)
 {
 	struct test_surface window = create_window(900, 150),
-			    popup = create_popup(window, 50, 60, 0, 0);
+			    popup = create_popup_at(window, 50, 60, 0, 0);
 	configure_popup(popup, 0, 0);
 	show(popup, 50, 60);
 	show(window, 200, 150);
@@ -554,7 +533,7 @@ static void a_popup_is_not_moved_to_where_its_window_was(void **state)
 static void a_popup_is_where_it_was_until_it_goes(void **state)
 {
 	struct test_surface window = create_window(900, 150),
-			    popup = create_popup(window, 50, 60, 800, 0);
+			    popup = create_popup_at(window, 50, 60, 800, 0);
 	acknowledge(popup, configure_popup(popup, 800, 0));
 	show(popup, 50, 60);
 	configure_popup(popup, 0, 0);
@@ -567,7 +546,7 @@ static void a_popup_is_where_it_was_until_it_goes(void **state)
 static void a_popup_that_has_gone_to_its_window_stays(void **state)
 {
 	struct test_surface window = create_window(900, 150),
-			    popup = create_popup(window, 50, 60, 800, 0);
+			    popup = create_popup_at(window, 50, 60, 800, 0);
 	uint32_t first = configure_popup(popup, 800, 0), second = configure_popup(popup, 0, 0);
 	acknowledge(popup, first);
 	show(popup, 50, 60);
@@ -581,7 +560,7 @@ static void a_popup_that_has_gone_to_its_window_stays(void **state)
 static void a_popup_that_is_gone_is_left_alone(void **state)
 {
 	struct test_surface window = create_window(900, 150),
-			    popup = create_popup(window, 50, 60, 800, 0);
+			    popup = create_popup_at(window, 50, 60, 800, 0);
 	acknowledge(popup, configure_popup(popup, 800, 0));
 	show(popup, 50, 60);
 	request("xdg_popup", "destroy", popup.toplevel, ARGS({0}));
@@ -599,7 +578,7 @@ static struct test_surface create_window_of_two(struct test_surface *popup)
 	show(content, 900, 150);
 	commit(window);
 	desync(content);
-	*popup = create_popup(window, 50, 60, 800, 0);
+	*popup = create_popup_at(window, 50, 60, 800, 0);
 	configure_popup(*popup, 800, 0);
 	show(*popup, 50, 60);
 	expect_commits(1);
@@ -633,7 +612,7 @@ static void a_popup_does_not_stay_when_what_its_window_consists_of_is_destroyed(
 static void a_popup_as_large_as_a_screen_is_not_shown(void **state)
 {
 	struct test_surface window = create_window(200, 150),
-			    popup = create_popup(window, 200, 150, 0, 0);
+			    popup = create_popup_at(window, 200, 150, 0, 0);
 	show(popup, 2000, 600);
 	expect_taken_off(1);
 	show(popup, 2049, 1);
@@ -647,7 +626,7 @@ static void a_popup_as_large_as_a_screen_is_not_shown(void **state)
 	assert_null(quota_set(&world.quota, "popup-pixels", "100M"));
 	show(window, 200, 150);
 	expect_taken_off(2); /* with the window's commit */
-	popup = create_popup(window, 200, 150, 0, 0);
+	popup = create_popup_at(window, 200, 150, 0, 0);
 	show(popup, 2048, 2048);
 	expect_commits(1);
 }
@@ -659,7 +638,7 @@ static void a_window_that_says_it_is_large_has_no_larger_popups(void **state)
 	request("xdg_surface", "set_window_geometry", window.role,
 		ARGS({.i = 0}, {.i = 0}, {.i = 100000}, {.i = 100000}));
 	commit(window);
-	struct test_surface popup = create_popup(window, 50, 60, 50000, 0);
+	struct test_surface popup = create_popup_at(window, 50, 60, 50000, 0);
 	take_up("xdg_positioner", "set_size");
 	take_up("xdg_positioner", "set_anchor_rect");
 	take_up("xdg_positioner", "set_offset");
@@ -676,8 +655,8 @@ static void a_window_that_says_it_is_large_has_no_larger_popups(void **state)
 static void a_popup_of_itself_is_an_error(void **state)
 {
 	struct test_surface window = create_window(200, 150),
-			    outer = create_popup(window, 10, 10, 0, 0),
-			    inner = create_popup(outer, 10, 10, 0, 0);
+			    outer = create_popup_at(window, 10, 10, 0, 0),
+			    inner = create_popup_at(outer, 10, 10, 0, 0);
 	uint32_t positioner = world.next_id++, again = world.next_id++;
 	request("xdg_wm_base", "create_positioner", t.wm_base.down, ARGS({.id = positioner}));
 	request("xdg_popup", "destroy", outer.toplevel, ARGS({0}));
