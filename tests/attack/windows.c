@@ -18,7 +18,7 @@ static struct window window;
 static struct wl_data_device_manager *data_devices;
 static struct zwp_text_input_manager_v1 *text_inputs;
 static int32_t image_size; /* pixels each way, of a cursor or a drag's icon */
-static bool has_pointer, entered, pressed;
+static bool has_pointer, entered, pressed, left;
 static uint32_t enter_serial, press_serial;
 
 static void handle_global(
@@ -79,6 +79,7 @@ static void handle_enter(void *data, struct wl_pointer *pointer, uint32_t serial
 static void handle_leave(
 	void *data, struct wl_pointer *pointer, uint32_t serial, struct wl_surface *surface)
 {
+	left = true;
 }
 
 static void handle_motion(
@@ -89,8 +90,10 @@ static void handle_motion(
 static void handle_button(void *data, struct wl_pointer *pointer, uint32_t serial, uint32_t time,
 	uint32_t button, uint32_t state)
 {
+	if (state != WL_POINTER_BUTTON_STATE_PRESSED)
+		return;
 	press_serial = serial;
-	pressed = state == WL_POINTER_BUTTON_STATE_PRESSED;
+	pressed = true;
 }
 
 static void handle_axis(
@@ -212,6 +215,74 @@ static void run_drag(void)
 	done();
 }
 
+/* --- menus --- */
+
+struct menu {
+	struct wl_surface *surface;
+	bool shown, dismissed;
+};
+
+static void handle_menu_configure(void *data, struct xdg_surface *xdg_surface, uint32_t serial)
+{
+	struct menu *menu = data;
+
+	xdg_surface_ack_configure(xdg_surface, serial);
+	if (!menu->shown)
+		show_image(menu->surface);
+	menu->shown = true;
+}
+
+static void handle_place(
+	void *data, struct xdg_popup *popup, int32_t x, int32_t y, int32_t width, int32_t height)
+{
+}
+
+static void handle_popup_done(void *data, struct xdg_popup *popup)
+{
+	((struct menu *)data)->dismissed = true; /* and it stays as long as it can */
+}
+
+/* A menu that wants the pointer and the keyboard, as if the event @serial had asked for it. */
+static void open_menu(struct menu *menu, uint32_t serial)
+{
+	static const struct xdg_surface_listener surface_listener = {
+		.configure = handle_menu_configure};
+	static const struct xdg_popup_listener listener = {
+		.configure = handle_place, .popup_done = handle_popup_done};
+	struct xdg_positioner *positioner = xdg_wm_base_create_positioner(window.wm_base);
+
+	xdg_positioner_set_size(positioner, image_size, image_size);
+	xdg_positioner_set_anchor_rect(positioner, 10, 10, 1, 1);
+	menu->surface = wl_compositor_create_surface(window.compositor);
+	struct xdg_surface *xdg_surface =
+		xdg_wm_base_get_xdg_surface(window.wm_base, menu->surface);
+	xdg_surface_add_listener(xdg_surface, &surface_listener, menu);
+	struct xdg_popup *popup =
+		xdg_surface_get_popup(xdg_surface, window.xdg_surface, positioner);
+	xdg_popup_add_listener(popup, &listener, menu);
+	xdg_popup_grab(popup, window.seat, serial);
+	wl_surface_commit(menu->surface);
+	window_await(&window, &menu->shown, "a menu");
+}
+
+/* Once its user has clicked on it and gone elsewhere, it opens two menus that want the input. */
+static void run_grab(void)
+{
+	struct menu menus[2] = {{0}};
+
+	open_window_with_pointer();
+	window_await(&window, &pressed, "a button");
+	left = false;
+	puts("pressed");
+	window_await(&window, &left, "the pointer to leave");
+	open_menu(&menus[0], 0);
+	open_menu(&menus[1], press_serial);
+	if (wl_display_roundtrip(window.display) < 0)
+		window_die(&window, "ended");
+	printf("dismissed %d %d\n", menus[0].dismissed, menus[1].dismissed);
+	done();
+}
+
 /* --- text input --- */
 
 /* Wants the keyboard's text for a surface without the focus, nine times, then for the one with it.
@@ -245,6 +316,7 @@ static const struct {
 	{"title", run_title},
 	{"cursor", run_cursor},
 	{"drag", run_drag},
+	{"grab", run_grab},
 	{"text-input", run_text_input},
 };
 

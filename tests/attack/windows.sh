@@ -3,7 +3,7 @@
 # of it.
 . "$(dirname "$0")/../e2e/lib.sh"
 
-tests=(title:2 cursor:4 drag-icon:4 text-input:4)
+tests=(title:2 cursor:4 drag-icon:4 grab:6 text-input:4)
 
 ATTACK=$WAYFERRY_BUILD/tests/attack/windows
 RED='#ff0000'
@@ -121,6 +121,39 @@ test_drag_icon() {
     image_is_not_shown
     dropped
     bridge_stop
+}
+
+# ---- menus
+
+# A menu takes the pointer from all windows, so it does only in answer to what its user does: not while the user is in
+# another machine's window, neither with a serial that was made up nor with one that was given before.
+test_grab() {
+    local log=$LOGS/bystander.log
+    machine_start
+    HOST_OPTIONS='--vm other' bridge_start compositor other
+    pointer_start
+    spawn bystander env WAYLAND_DISPLAY=other "$WAYFERRY_CLIENTS/event-log"
+    until_true 20 grep -qsx mapped "$log" || fail "the bystander has no window (log: $log)"
+    attack grab 64
+    screen_settle compositor "$LOGS/windows.png" || fail "the windows find no place"
+    # The new window is on the right.
+    echo 'move 900 300' >&8
+    until_true 20 grep -qs '^entered' "$LOGS/attacker.log" || fail "no window below the pointer (log: $LOGS/attacker.log)"
+    click
+    until_true 20 grep -qs '^pressed' "$LOGS/attacker.log" || fail "the attacker was not clicked on"
+    echo 'move 300 300' >&8
+    until_true 20 grep -qs '^pointer enter' "$log" || fail "the bystander is not below the pointer (log: $log)"
+    attack_is_done
+    grep -qx 'dismissed 1 1' "$LOGS/attacker.log" || fail "a menu has the input (log: $LOGS/attacker.log)"
+    click
+    until_true 10 grep -q '^pointer button 272 1' "$log" || fail "the bystander is not clicked on (log: $log)"
+    attack_ends
+    stop bystander
+    bridge_stop
+}
+
+click() {
+    printf 'button 272 1\nbutton 272 0\n' >&8
 }
 
 # ---- input

@@ -36,6 +36,7 @@ static void surface_destroy(struct relay_object *object)
 	forget_window(surface);
 	relay_ref_set(&surface->popup_parent, NULL);
 	relay_ref_set(&surface->popup_role, NULL);
+	relay_ref_set(&surface->held, NULL);
 	wl_list_remove(&surface->popup_siblings);
 	wl_list_for_each_safe(child, next_child, &surface->popups, popup_siblings)
 	{

@@ -55,6 +55,10 @@ struct policy_surface { /* relay_object.data of a wl_surface */
 	bool synced;                       /* shown when the parent is committed */
 
 	/* What it shows: see policy_bounds.c */
+	struct relay_ref held; /* a wl_buffer that the next commit of the guest's attaches, */
+	bool holds;            /* if there is one, or none is */
+	int32_t held_x, held_y;
+	bool damage_spent;    /* a commit that was not the guest's has had it */
 	bool attached;        /* since the last commit: the buffer with this id at the guest, */
 	uint32_t attached_id; /* or none (0) */
 	struct asked_callbacks releases; /* of that buffer, if it is shown */

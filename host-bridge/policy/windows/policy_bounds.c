@@ -188,6 +188,7 @@ static bool commit_for_guest(struct relay *relay, struct policy_surface *surface
 	take_state(surface);
 	take_places(surface);
 	surface->attached = false;
+	surface->damage_spent = true;
 	surface->below_changed = false;
 	return relay_send_named(relay, RELAY_UP, surface->object, "commit", NULL) == 0;
 }

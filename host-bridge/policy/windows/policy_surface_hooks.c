@@ -92,22 +92,45 @@ enum relay_verdict policy_start_drag(struct relay_message *message)
 
 /* --- what they show --- */
 
-/* wl_surface.attach(buffer, x, y) */
+/*
+ * wl_surface.attach(buffer, x, y). The compositor hears of it with the guest's commit, when what is
+ * to be copied has been: a commit of ours before that (policy_bounds.c) does not show it.
+ */
 static enum relay_verdict handle_attach(struct relay_message *message)
 {
 	struct policy_surface *surface = surface_at(message->object);
-	const struct relay_object *buffer = message->args[0].object;
+	struct relay_object *buffer = message->args[0].object;
 
 	if (buffer_abandoned(buffer))
 		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_IMPLEMENTATION,
 			"the process that draws for this application has ended");
 	shadow_attach(&surface->shadow, buffer);
+	if (message->object->version < WL_SURFACE_OFFSET_SINCE_VERSION)
+		bounds_offset(surface, &message->args[1].i, &message->args[2].i);
+	relay_ref_set(&surface->held, buffer);
+	surface->holds = true;
+	surface->held_x = message->args[1].i;
+	surface->held_y = message->args[2].i;
+	return RELAY_SWALLOW;
+}
+
+/* Sends the attach that waited for this commit; without the buffer if the guest destroyed that. */
+static bool attach_held(struct relay *relay, struct policy_surface *surface)
+{
+	struct relay_object *buffer = surface->held.object;
+
+	surface->holds = false;
 	surface->attached = true;
 	surface->attached_id = buffer ? buffer->id[RELAY_DOWN] : 0;
 	buffer_size(buffer, &surface->attached_width, &surface->attached_height);
-	if (message->object->version < WL_SURFACE_OFFSET_SINCE_VERSION)
-		bounds_offset(surface, &message->args[1].i, &message->args[2].i);
-	return RELAY_FORWARD;
+	relay_ref_set(&surface->held, NULL);
+	return relay_send_named(relay, RELAY_UP, surface->object, "attach",
+		       (union wire_arg[]){{.object = buffer}, {.i = surface->held_x},
+			       {.i = surface->held_y}}) == 0 &&
+		(!surface->damage_spent ||
+			relay_send_named(relay, RELAY_UP, surface->object, "damage",
+				(union wire_arg[]){{.i = 0}, {.i = 0}, {.i = INT32_MAX},
+					{.i = INT32_MAX}}) == 0);
 }
 
 /* wl_surface.offset(x, y) */
@@ -199,11 +222,15 @@ static enum relay_verdict handle_commit(struct relay_message *message)
 	struct policy_surface *surface = surface_at(message->object);
 	enum relay_verdict verdict = shadow_commit(message, &surface->shadow);
 
-	if (verdict == RELAY_FORWARD &&
-		(!bounds_commit(message->relay, surface) ||
-			!bounds_settle_releases(message->relay, surface)))
+	if (verdict != RELAY_FORWARD)
+		return verdict;
+	if (surface->holds && !attach_held(message->relay, surface))
 		return RELAY_FAILED;
-	return verdict;
+	surface->damage_spent = false;
+	return bounds_commit(message->relay, surface) &&
+			bounds_settle_releases(message->relay, surface)
+		? RELAY_FORWARD
+		: RELAY_FAILED;
 }
 
 /* wl_surface.get_release(callback): of a buffer that may not be shown */

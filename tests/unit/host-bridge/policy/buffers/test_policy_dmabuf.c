@@ -596,7 +596,9 @@ static void a_picture_that_nobody_draws_any_more_ends_its_client(void **state)
 		assert_int_equal(create_immed(params, buffer, 16, 16, DRM_FORMAT_XRGB8888), 0);
 		captured_clear(&world.sent[RELAY_UP]);
 		request("wl_surface", "attach", surface, ARGS({.id = buffer}, {.i = 0}, {.i = 0}));
+		request("wl_surface", "commit", surface, ARGS({0}));
 		take_up("wl_surface", "attach");
+		take_up("wl_surface", "commit");
 
 		blob->abandoned = true;
 		assert_int_equal(push(RELAY_DOWN, "wl_surface", "attach", surface,

@@ -13,10 +13,33 @@ static int set_up_globals(void **state)
 	return 0;
 }
 
+static uint32_t up_id(uint32_t id)
+{
+	return relay_object_at(world.relay, RELAY_DOWN, id)->id[RELAY_UP];
+}
+
+/* Whether the compositor is told next that @surface shows a buffer. */
+static bool attaches(struct test_surface surface)
+{
+	const struct captured *up = &world.sent[RELAY_UP];
+	struct wire_header header = {0};
+	uint32_t buffer = 0;
+
+	if (up->size < WIRE_HEADER_BYTES + sizeof(buffer))
+		return false;
+	assert_int_equal(wire_header_decode(up->bytes, &header), 0);
+	memcpy(&buffer, up->bytes + WIRE_HEADER_BYTES, sizeof(buffer));
+	return header.id == up_id(surface.id) && buffer &&
+		header.opcode == relay_opcode(interface_find("wl_surface"), RELAY_DOWN, "attach");
+}
+
+/* What is sent then, behind the buffer. */
 static void commit(struct test_surface surface)
 {
 	clear();
 	request("wl_surface", "commit", surface.id, ARGS({0}));
+	if (attaches(surface))
+		take_up("wl_surface", "attach");
 }
 
 static uint32_t show(struct test_surface surface, int32_t width, int32_t height)
@@ -31,11 +54,6 @@ static struct test_surface create_window(int32_t width, int32_t height)
 	struct test_surface window = create_toplevel();
 	show(window, width, height);
 	return window;
-}
-
-static uint32_t up_id(uint32_t id)
-{
-	return relay_object_at(world.relay, RELAY_DOWN, id)->id[RELAY_UP];
 }
 
 static void set_position(struct test_surface surface, int32_t x, int32_t y)
@@ -118,6 +136,45 @@ static void what_is_committed_for_a_guest_is_looked_at(void **state)
 	take_up("wl_surface", "attach");
 	take_up("wl_surface", "commit");
 	expect_taken_off(3); /* the inner one, and the middle one for it */
+}
+
+/* A buffer that waits for the guest's commit, perhaps for a copy, is not shown by one of ours. */
+static void what_a_guest_attached_waits_for_its_own_commit(void **state)
+{
+	struct test_surface window = create_window(200, 150), middle = attach_subsurface(window),
+			    inner = attach_subsurface(middle);
+	show(inner, 50, 50);
+	show(middle, 50, 50);
+	commit(window);
+	clear();
+	attach(middle, 50, 50);
+	take_up("wp_single_pixel_buffer_manager_v1", "create_u32_rgba_buffer");
+	take_up("wp_viewport", "set_destination");
+	assert_int_equal(world.sent[RELAY_UP].size, 0);
+	set_position(inner, 1, 1);
+	commit(window);
+	expect_commits(2); /* the middle one, for the inner one's place, and the window */
+	clear();
+	request("wl_surface", "commit", middle.id, ARGS({0}));
+	take_up("wl_surface", "attach");
+	assert_int_not_equal(args[0].id, 0);
+	/* What was damaged was told the compositor before, with nothing to see. */
+	take_up("wl_surface", "damage");
+	expect_commits(1);
+	show(middle, 50, 50);
+	expect_commits(1);
+}
+
+static void a_buffer_that_goes_before_the_commit_is_none(void **state)
+{
+	struct test_surface window = create_window(200, 150);
+	uint32_t buffer = attach(window, 200, 150);
+
+	request("wl_buffer", "destroy", buffer, ARGS({0}));
+	commit(window);
+	take_up("wl_surface", "attach");
+	assert_int_equal(args[0].id, 0);
+	expect_commits(1);
 }
 
 static void how_far_they_may_reach_is_a_limit_of_the_machine(void **state)
@@ -671,6 +728,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(subsurfaces_that_keep_to_their_window_are_left_alone),
 		TEST(what_is_committed_for_a_guest_is_looked_at),
+		TEST(what_a_guest_attached_waits_for_its_own_commit),
+		TEST(a_buffer_that_goes_before_the_commit_is_none),
 		TEST(how_far_they_may_reach_is_a_limit_of_the_machine),
 		TEST(a_subsurface_larger_than_its_window_is_not_shown),
 		TEST(one_that_needs_no_commit_of_its_parent_is_not_shown_at_once),
