@@ -37,7 +37,9 @@ struct guest {
 	unsigned globals, done, last_done, readies, receives;
 	/* Objects, 0: there is none. Ids have no gaps; those from next_id on are callbacks of the
 	 * moment. */
-	uint32_t next_id, registry, shm, seat, manager, device, offer, sources[FAKE_TAKEN];
+	uint32_t next_id, registry, shm, seat, keyboard, manager, device, offer,
+		sources[FAKE_TAKEN];
+	uint32_t serial;                  /* of the last event of the keyboard */
 	uint32_t write_pipes[FAKE_TAKEN]; /* by source */
 	struct {
 		uint32_t id, sum;
@@ -110,6 +112,8 @@ static inline void handle_message(
 		guest->done += opcode == DISPLAY_DELETE_ID && load_u32(body) >= guest->next_id;
 	} else if (id == guest->registry) {
 		guest->globals++;
+	} else if (id == guest->keyboard) {
+		guest->serial = load_u32(body);
 	} else if (id == guest->device) {
 		guest->offer = load_u32(body);
 	} else if (id >= guest->next_id && id < WIRE_SERVER_ID_START) {

@@ -2,6 +2,7 @@
  * A compositor for tests of the whole bridge: speaks just enough Wayland on bare sockets, in a
  * process of its own, and keeps what it saw where the test can look at it. By itself it does
  * nothing; requests tell it what to do:
+ * - wl_seat.get_keyboard gives the client a serial, with wl_keyboard.modifiers;
  * - wl_display.sync is answered, numbered per connection from 1;
  * - wl_shm_pool.create_buffer notes the checksum of the buffer's bytes (one row of width bytes
  * each);
@@ -31,6 +32,7 @@
 #include "tests/unit/wayland_messages.h"
 
 #define FAKE_TAKEN 16
+#define FAKE_SERIAL 7
 #define FAKE_CLIENTS 64
 #define FAKE_OBJECTS 200000
 
@@ -231,6 +233,10 @@ static inline void fake_request(struct fake_client *client, uint32_t id, const c
 		fake_create_buffer(client, id % ARRAY_LENGTH(client->pools), args);
 	} else if (strcmp(request, "create_data_source") == 0) {
 		fake_new(client, args[0].id, "wl_data_source");
+	} else if (strcmp(request, "get_keyboard") == 0) {
+		fake_new(client, args[0].id, "wl_keyboard");
+		fake_event(client, "wl_keyboard", "modifiers", args[0].id,
+			ARGS({.u = FAKE_SERIAL}, {.u = 0}, {.u = 0}, {.u = 0}, {.u = 0}), -1);
 	} else if (strcmp(request, "get_data_device") == 0) {
 		uint32_t offer = 0xff000000 + client->last_server_id++;
 		fake_new(client, args[0].id, "wl_data_device");

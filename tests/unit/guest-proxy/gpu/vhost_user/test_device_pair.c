@@ -228,6 +228,8 @@ static void make_device(void)
 {
 	if (t.guest.device)
 		return;
+	t.guest.keyboard = t.guest.next_id++;
+	request("wl_seat", "get_keyboard", t.guest.seat, ARGS({.id = t.guest.keyboard}));
 	t.guest.device = t.guest.next_id++;
 	request("wl_data_device_manager", "get_data_device", t.guest.manager,
 		ARGS({.id = t.guest.device}, {.id = t.guest.seat}));
@@ -236,13 +238,15 @@ static void make_device(void)
 static void open_write_pipes(unsigned n)
 {
 	make_device();
+	flush();
+	UNTIL(t.guest.serial != 0);
 	for (unsigned i = 0; i < n; i++) {
 		char mime[32];
 		snprintf(mime, sizeof(mime), "take %u", i);
 		uint32_t source = make_source(i);
 		request("wl_data_source", "offer", source, ARGS({.s = mime}));
 		request("wl_data_device", "set_selection", t.guest.device,
-			ARGS({.id = source}, {.u = i}));
+			ARGS({.id = source}, {.u = t.guest.serial}));
 	}
 	flush();
 	for (unsigned i = 0; i < n; i++)
