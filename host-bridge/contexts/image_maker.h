@@ -39,6 +39,8 @@ struct image_call {
 	 * callee's), or -errno.
 	 */
 	void (*done)(struct image_call *call, int error, const struct image *image, int fd);
+	/* On whose behalf: those who ask get their turns one after the other. Only compared. */
+	const void *asker;
 	void *making; /* the maker's */
 };
 

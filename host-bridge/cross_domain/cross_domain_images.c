@@ -42,6 +42,7 @@ static struct image_work *work_create(struct cross_domain_context *context,
 		return NULL;
 	work->context = context;
 	work->call.done = done;
+	work->call.asker = context;
 	wl_list_insert(context->images.prev, &work->link);
 	return work;
 }

@@ -19,7 +19,9 @@
 #define LOG_MODULE "renderer"
 #include "protocol/base/log.h"
 
-#define MAX_MAKING 256 /* at a time; a guest's requests wait for their answers */
+#define MAX_MAKING 4096 /* at a time; a guest's requests wait for their answers */
+#define MAX_OF_ONE 128  /* of these */
+#define MAX_SENT 4      /* of these; the others wait here, so that everybody has a turn */
 /*
  * What the worker may be making at a time: until its answer has been looked at nobody is charged
  * for it, and a guest may have lost interest. What takes more is made alone.
@@ -34,14 +36,24 @@ struct renderer_images {
 	struct renderer_link *link; /* NULL: none has been started */
 	bool lost;                  /* the link's worker */
 	uint32_t n_losses;
-	struct wl_list making; /* making::link, oldest first; those that were sent come first */
-	uint32_t n_making;
+	struct wl_list askers; /* asker::link: all, those whose turn is next first */
+	struct wl_list sent;   /* making::link */
+	uint32_t n_making, n_sent;
 	uint64_t sent_bytes; /* making::bytes of those that were sent; at most MAX_SENT_BYTES */
 	uint64_t made, bytes, refused;
 };
 
+/* A context that has something made. */
+struct asker {
+	struct wl_list link;
+	const void *who;
+	struct wl_list waiting; /* making::link, oldest first: not sent yet */
+	uint32_t n_making;      /* with those that were */
+};
+
 struct making {
 	struct wl_list link;
+	struct asker *asker;
 	struct renderer_call call;
 	struct renderer_images *images;
 	struct image_request request;
@@ -55,12 +67,47 @@ static struct renderer_images *images_of(struct image_maker *maker)
 	return container_of(maker, struct renderer_images, base);
 }
 
+static void asker_unref(struct asker *asker)
+{
+	if (--asker->n_making > 0)
+		return;
+	wl_list_remove(&asker->link);
+	free(asker);
+}
+
+/* The one that @who is, which makes one more. NULL: it makes enough, or memory is short. */
+static struct asker *asker_ref(struct renderer_images *images, const void *who)
+{
+	struct asker *asker;
+
+	wl_list_for_each(asker, &images->askers, link)
+	{
+		if (asker->who != who)
+			continue;
+		if (asker->n_making == MAX_OF_ONE)
+			return NULL;
+		asker->n_making++;
+		return asker;
+	}
+	asker = calloc(1, sizeof(*asker));
+	if (!asker)
+		return NULL;
+	asker->who = who;
+	asker->n_making = 1;
+	wl_list_init(&asker->waiting);
+	wl_list_insert(images->askers.prev, &asker->link);
+	return asker;
+}
+
 static void making_destroy(struct making *making)
 {
 	making->images->n_making--;
-	if (making->sent)
+	if (making->sent) {
+		making->images->n_sent--;
 		making->images->sent_bytes -= making->bytes;
+	}
 	wl_list_remove(&making->link);
+	asker_unref(making->asker);
 	free(making);
 }
 
@@ -118,26 +165,48 @@ static uint64_t request_bytes(const struct image_request *request)
 	return min_u64(bytes, MAX_SENT_BYTES);
 }
 
+static void send_one(struct renderer_images *images, struct making *making)
+{
+	const struct renderer_request message = {
+		.type = RENDERER_ALLOCATE,
+		.allocate = {.width = making->request.width,
+			.height = making->request.height,
+			.format = making->request.format,
+			.flags = making->request.flags},
+	};
+
+	making->sent = true;
+	images->n_sent++;
+	images->sent_bytes += making->bytes;
+	wl_list_remove(&making->link);
+	wl_list_insert(&images->sent, &making->link);
+	renderer_link_send(images->link, &message, NULL, 0, -1, &making->call);
+}
+
+/* What is to be sent next: the oldest of whoever's turn it is. NULL: there is nothing. */
+static struct making *next_of(struct renderer_images *images)
+{
+	struct asker *asker;
+
+	wl_list_for_each(asker, &images->askers, link)
+	{
+		if (!wl_list_empty(&asker->waiting))
+			return container_of(asker->waiting.next, struct making, link);
+	}
+	return NULL;
+}
+
+/* Nobody overtakes what needs more room than there is. */
 static void send_some(struct renderer_images *images)
 {
 	struct making *making;
 
-	wl_list_for_each(making, &images->making, link)
-	{
-		if (making->sent)
-			continue;
-		if (!range_fits(images->sent_bytes, making->bytes, MAX_SENT_BYTES))
-			return;
-		making->sent = true;
-		images->sent_bytes += making->bytes;
-		const struct renderer_request message = {
-			.type = RENDERER_ALLOCATE,
-			.allocate = {.width = making->request.width,
-				.height = making->request.height,
-				.format = making->request.format,
-				.flags = making->request.flags},
-		};
-		renderer_link_send(images->link, &message, NULL, 0, -1, &making->call);
+	while (images->n_sent < MAX_SENT && (making = next_of(images)) &&
+		range_fits(images->sent_bytes, making->bytes, MAX_SENT_BYTES)) {
+		struct asker *asker = making->asker;
+		send_one(images, making);
+		wl_list_remove(&asker->link);
+		wl_list_insert(images->askers.prev, &asker->link);
 	}
 }
 
@@ -173,13 +242,12 @@ static void handle_lost(void *data, const char *why)
 {
 	struct renderer_images *images = data;
 
-	struct making *making, *next;
+	struct making *making;
 
 	images->lost = true;
 	images->n_losses++;
-	/* What was sent is done; the others are, too. */
-	wl_list_for_each_safe(making, next, &images->making, link)
-	{
+	/* What was sent is done; the others are, too. Whoever hears of it may ask or cancel. */
+	for (uint32_t n = images->n_making; n > 0 && (making = next_of(images)); n--) {
 		struct image_call *owner = making->owner;
 		making_destroy(making);
 		if (owner)
@@ -217,16 +285,22 @@ static int make(
 {
 	struct renderer_images *images = images_of(maker);
 	int error = images->n_making < MAX_MAKING ? start(images) : -EBUSY;
-	struct making *making = error == 0 ? calloc(1, sizeof(*making)) : NULL;
-
-	if (!making)
-		return error < 0 ? error : -ENOMEM;
-	*making = (struct making){.call = {.done = handle_done},
+	if (error < 0)
+		return error;
+	struct making *making = calloc(1, sizeof(*making));
+	struct asker *asker = making ? asker_ref(images, call->asker) : NULL;
+	if (!asker) {
+		error = making ? -EBUSY : -ENOMEM;
+		free(making);
+		return error;
+	}
+	*making = (struct making){.asker = asker,
+		.call = {.done = handle_done},
 		.images = images,
 		.request = *request,
 		.owner = call,
 		.bytes = request_bytes(request)};
-	wl_list_insert(images->making.prev, &making->link);
+	wl_list_insert(asker->waiting.prev, &making->link);
 	images->n_making++;
 	call->making = making;
 	send_some(images);
@@ -251,7 +325,8 @@ struct renderer_images *renderer_images_create(
 		return NULL;
 	*images = (struct renderer_images){
 		.base = {.make = make, .cancel = cancel}, .renderer = renderer, .loop = loop};
-	wl_list_init(&images->making);
+	wl_list_init(&images->askers);
+	wl_list_init(&images->sent);
 	return images;
 }
 
@@ -262,7 +337,9 @@ void renderer_images_destroy(struct renderer_images *images)
 	if (!images)
 		return;
 	renderer_link_destroy(images->link);
-	wl_list_for_each_safe(making, next, &images->making, link) making_destroy(making);
+	wl_list_for_each_safe(making, next, &images->sent, link) making_destroy(making);
+	while ((making = next_of(images)))
+		making_destroy(making);
 	free(images);
 }
 

@@ -166,6 +166,37 @@ static void what_nobody_waits_for_counts_while_it_is_made(void **state)
 	assert_int_equal(next_bytes(), 0);
 }
 
+/* Who asks for much leaves room between for the others. */
+static void each_context_has_its_turn(void **state)
+{
+	static const char one, other;
+	struct asked many[130] = {0}, few[2];
+
+	for (size_t i = 0; i < ARRAY_LENGTH(many); i++) {
+		const struct image_request request = {
+			.width = (uint32_t)i + 1, .height = 1, .format = DRM_FORMAT_R8};
+		many[i].call = (struct image_call){.done = handle_done, .asker = &one};
+		assert_int_equal(
+			t.maker->make(t.maker, &request, &many[i].call), i < 128 ? 0 : -EBUSY);
+	}
+	for (size_t i = 0; i < ARRAY_LENGTH(few); i++) {
+		const struct image_request request = {
+			.width = 1001 + (uint32_t)i, .height = 1, .format = DRM_FORMAT_R8};
+		few[i] = (struct asked){.call = {.done = handle_done, .asker = &other}};
+		assert_int_equal(t.maker->make(t.maker, &request, &few[i].call), 0);
+	}
+	take_worker();
+	static const uint32_t order[] = {1, 2, 3, 4, 5, 1001, 6, 1002, 7, 8};
+	size_t got = 0;
+	for (uint32_t bytes; got < ARRAY_LENGTH(order);) {
+		while (got < ARRAY_LENGTH(order) && (bytes = next_bytes()) != 0)
+			assert_int_equal(bytes, order[got++]);
+		fake_worker_answer(&t.worker, -ENOMEM);
+		wl_event_loop_dispatch(t.loop, 0);
+	}
+	assert_int_equal(few[0].n_done + few[1].n_done, 2);
+}
+
 /* Those that it was not told of are lost with a worker, too; the next one is asked for others. */
 static void a_lost_worker_leaves_nothing_open(void **state)
 {
@@ -193,6 +224,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(so_much_is_made_at_a_time),
 		TEST(what_nobody_waits_for_counts_while_it_is_made),
+		TEST(each_context_has_its_turn),
 		TEST(a_lost_worker_leaves_nothing_open),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
