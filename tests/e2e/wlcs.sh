@@ -15,6 +15,16 @@ REFUSED=(
     'ForeignToplevel*' zwlr_foreign_toplevel_manager_v1
 )
 
+# Clients of these tests set selections with serials that they made up, which Mir takes (docs/policy.md).
+MADE_UP=(
+    CopyCutPaste.given_sink_has_focus_when_source_makes_offer_sink_sees_offer
+    CopyCutPaste.given_source_has_offered_when_sink_gets_focus_it_sees_offer
+    PrimarySelection.sink_can_listen
+    PrimarySelection.sink_can_request
+    PrimarySelection.source_can_supply_request
+    PrimarySelection.source_sees_request
+)
+
 # In these tests the second client is a part of the desktop, which uses such an interface as well, so
 # it is connected directly; what it does is seen by the first one, which is bridged.
 WITH_DESKTOP='TextInputV2WithInputMethod*:TextInputV3WithInputMethod*:VirtualPointerV1Test.*'
@@ -70,6 +80,7 @@ without_refused() {
             # shellcheck disable=SC2053
             [[ $test = ${REFUSED[index]} ]] && continue 2
         done
+        [[ " ${MADE_UP[*]} " = *" $test "* ]] && continue
         echo "$test"
     done
 }
@@ -125,7 +136,7 @@ test_conformance() {
 
     comm -23 "$WORK/direct.passed" "$WORK/all-bridged.passed" | tee "$WORK/all-differing" | without_refused >"$WORK/differing"
     say "$(wc -l <"$WORK/direct.passed") tests pass directly, $(wc -l <"$WORK/all-bridged.passed") of them bridged;" \
-        "$(($(wc -l <"$WORK/all-differing") - $(wc -l <"$WORK/differing"))) need what guests do not get"
+        "$(($(wc -l <"$WORK/all-differing") - $(wc -l <"$WORK/differing"))) need what guests do not get, or may not do"
     (($(wc -l <"$WORK/direct.passed") >= 900)) || fail "too few pass directly: wlcs or Mir does not work here"
     : >"$WORK/failing"
     if (($(wc -l <"$WORK/differing") > DIFFERING_MAX)); then
