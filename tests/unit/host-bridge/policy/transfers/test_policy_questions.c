@@ -57,6 +57,7 @@ static void make_source_and_device(void)
 {
 	struct pair manager = bind_global("wl_data_device_manager"), seat = bind_global("wl_seat");
 
+	user_presses(7);
 	t.source.down = world.next_id++;
 	request("wl_data_device_manager", "create_data_source", manager.down,
 		ARGS({.id = t.source.down}));
