@@ -13,6 +13,7 @@
 #include "guest-proxy/clients/window_watch.h"
 #include "guest-proxy/doctor/doctor.h"
 #include "guest-proxy/gpu/vhost_user/gpu_vhost_user.h"
+#include "guest-proxy/gpu/virtgpu/gpu_virtgpu.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/monotonic.h"

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "guest-proxy/gpu/vhost_user/gpu_vhost_user.h"
+#include "guest-proxy/gpu/virtgpu/gpu_virtgpu.h"
 #include "protocol/formats/cross_domain.h"
 
 static const char no_device[] = "there is no device to ask";

@@ -128,7 +128,4 @@ struct gpu {
 	void *died_data;
 };
 
-/* Opens a render node (NULL: the first one whose device has capset 5). NULL with a log line. */
-struct gpu *gpu_virtgpu_open(struct wl_event_loop *loop, const char *path);
-
 #endif

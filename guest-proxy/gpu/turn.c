@@ -143,6 +143,13 @@ void turn_ask_next(struct turn *turn, struct turn_task *task)
 		turn_ask(turn, task);
 }
 
+void turn_source_remove(struct wl_event_source **source)
+{
+	if (*source)
+		wl_event_source_remove(*source);
+	*source = NULL;
+}
+
 bool turn_has_time(struct turn *turn)
 {
 	uint64_t now_ns = monotonic_ns();

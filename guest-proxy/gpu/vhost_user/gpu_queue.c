@@ -114,13 +114,6 @@ struct guest_ram *gpu_queue_ram(struct gpu_queue *queue)
 	return &queue->ram;
 }
 
-static void remove_source(struct wl_event_source **source)
-{
-	if (*source)
-		wl_event_source_remove(*source);
-	*source = NULL;
-}
-
 void gpu_queue_fail(struct gpu_queue *queue, const char *format, ...)
 {
 	if (gpu_queue_failure(queue))
@@ -131,8 +124,8 @@ void gpu_queue_fail(struct gpu_queue *queue, const char *format, ...)
 	va_end(args);
 	log_err("%s: %s", queue->description, queue->failure);
 	/* The source of the call eventfd stays: gpu_queue_ask_turn needs it. */
-	remove_source(&queue->socket_source);
-	remove_source(&queue->backend_source);
+	turn_source_remove(&queue->socket_source);
+	turn_source_remove(&queue->backend_source);
 	queue->listener->lost(queue->listener_data, queue->failure);
 	gpu_queue_ask_turn(queue, false);
 }
@@ -269,7 +262,7 @@ static void serve_sockets(struct gpu_queue *queue)
 	else if (error < 0)
 		gpu_queue_fail(queue, "the connection broke: %s", strerror(-error));
 	if (frontend_backend_socket(queue->fe) < 0)
-		remove_source(&queue->backend_source);
+		turn_source_remove(&queue->backend_source);
 }
 
 static int handle_socket(int fd, uint32_t mask, void *data)
@@ -583,10 +576,10 @@ void gpu_queue_destroy(struct gpu_queue *queue)
 {
 	if (!queue)
 		return;
-	remove_source(&queue->call_source);
-	remove_source(&queue->socket_source);
-	remove_source(&queue->backend_source);
-	remove_source(&queue->timer);
+	turn_source_remove(&queue->call_source);
+	turn_source_remove(&queue->socket_source);
+	turn_source_remove(&queue->backend_source);
+	turn_source_remove(&queue->timer);
 	turn_task_finish(&queue->turn_task);
 	gpu_commands_clear(&queue->waiting);
 	frontend_destroy(queue->fe);

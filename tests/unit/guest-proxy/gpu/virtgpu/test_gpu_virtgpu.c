@@ -1,5 +1,5 @@
-/* guest-proxy/gpu/gpu_virtgpu.c, on a kernel of the test's own */
-#include "guest-proxy/gpu/gpu.h"
+/* guest-proxy/gpu/virtgpu, on a kernel of the test's own */
+#include "guest-proxy/gpu/virtgpu/gpu_virtgpu.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
