@@ -8,7 +8,9 @@
 
 #include "guest-proxy/x11/base/stream.h"
 #include "guest-proxy/x11/display/buffer.h"
+#include "guest-proxy/x11/display/masked.h"
 #include "guest-proxy/x11/display/output.h"
+#include "guest-proxy/x11/display/region.h"
 #include "guest-proxy/x11/display/viewport.h"
 #include "guest-proxy/x11/drags/dnd.h"
 #include "guest-proxy/x11/drags/drag_source.h"
@@ -56,6 +58,7 @@ static const struct {
 	{"zxdg_decoration_manager_v1", 1, offsetof(struct session, decorations)},
 	{"wp_viewporter", 1, offsetof(struct session, viewporter)},
 	{"xdg_activation_v1", 1, offsetof(struct session, activation)},
+	{"wl_compositor", 1, offsetof(struct session, compositor)},
 	{"wl_shm", 1, offsetof(struct session, shm)},
 	{"xdg_toplevel_icon_manager_v1", 1, offsetof(struct session, icons)},
 	{"xdg_wm_dialog_v1", 1, offsetof(struct session, dialogs)},
@@ -139,9 +142,9 @@ static const struct relay_hook session_hooks[] = {
 static struct relay_hooks *all_hooks(void)
 {
 	static struct relay_hooks *hooks; /* of the process; never change */
-	static const struct relay_hook *const tables[] = {session_hooks, buffer_hooks, dnd_hooks,
-		drag_source_hooks, focus_hooks, icon_hooks, output_hooks, pointer_hooks,
-		popup_hooks, role_hooks, selection_hooks, selection_offer_hooks,
+	static const struct relay_hook *const tables[] = {session_hooks, buffer_hooks, masked_hooks,
+		region_hooks, dnd_hooks, drag_source_hooks, focus_hooks, icon_hooks, output_hooks,
+		pointer_hooks, popup_hooks, role_hooks, selection_hooks, selection_offer_hooks,
 		selection_source_hooks, surface_hooks, toplevel_hooks, viewport_hooks, NULL};
 	if (!hooks)
 		hooks = relay_hooks_create(tables);
@@ -214,6 +217,7 @@ struct life *life_create(
 	session->scale = settings->scale ? settings->scale : SCALE_ONE;
 	wl_list_init(&session->surfaces);
 	wl_list_init(&session->outputs);
+	wl_list_init(&session->readable);
 	windows_init(&session->windows);
 	replies_init(&session->replies, session);
 	wl_list_init(&session->outgoing);

@@ -184,6 +184,7 @@ static void end_life(struct x11 *x11, const char *why)
 	log_debug("the end: %s", why);
 	x11->past.commits += counters->commits;
 	x11->past.windows += counters->windows;
+	x11->past.copied_bytes += counters->copied_bytes;
 	life_destroy(x11->life);
 	x11->life = NULL;
 }
@@ -241,10 +242,12 @@ static void print_counters(const struct x11 *x11)
 	if (session) {
 		sum.commits += session->counters.commits;
 		sum.windows += session->counters.windows;
+		sum.copied_bytes += session->counters.copied_bytes;
 	}
 	fprintf(stderr,
-		"commits %" PRIu64 "\nwindows %" PRIu64 "\nwindows_now %u\nreplies_awaited %u\n",
-		sum.commits, sum.windows, session ? session->windows.count : 0,
+		"commits %" PRIu64 "\nwindows %" PRIu64 "\ncopied_bytes %" PRIu64
+		"\nwindows_now %u\nreplies_awaited %u\n",
+		sum.commits, sum.windows, sum.copied_bytes, session ? session->windows.count : 0,
 		session ? session->replies.count : 0);
 }
 

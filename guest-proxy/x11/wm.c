@@ -20,6 +20,7 @@
 #include "guest-proxy/x11/transfers/incoming.h"
 #include "guest-proxy/x11/transfers/outgoing.h"
 #include "guest-proxy/x11/windows/focus.h"
+#include "guest-proxy/x11/windows/shape.h"
 #include "guest-proxy/x11/windows/state.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
@@ -114,6 +115,7 @@ static void add_window(
 	window->box = *box;
 	window->override_redirect = override_redirect;
 	xcb_change_window_attributes(session->x, id, XCB_CW_EVENT_MASK, &mask);
+	shape_watch(session, id);
 }
 
 static void hide_window(struct session *session, struct window *window)
@@ -132,6 +134,7 @@ static void remove_window(struct session *session, xcb_window_t id)
 	if (!window)
 		return;
 	hide_window(session, window);
+	shape_forget(session, window);
 	window_destroy(session, window);
 }
 
@@ -171,6 +174,7 @@ static void handle_map_request(struct session *session, const void *data)
 	if (!window || window->mapped)
 		return;
 	window->map_wanted = true;
+	shape_load(session, window);
 	window_load(session, window);
 }
 
@@ -184,8 +188,10 @@ static void handle_map(struct session *session, const void *data)
 	window->override_redirect = event->override_redirect;
 	session->windows.changed = true;
 	session->focus.raised = XCB_NONE;
-	if (!window->known)
-		window_load(session, window);
+	if (window->known)
+		return;
+	shape_load(session, window);
+	window_load(session, window);
 }
 
 static void handle_unmap(struct session *session, const void *data)
@@ -228,6 +234,7 @@ static void handle_configure(struct session *session, const void *data)
 	struct window *window = window_find(session, event->window);
 	if (!window)
 		return;
+	shape_resized(session, window, event->width, event->height);
 	/* Of the others we know: nobody but us can configure them. */
 	if (event->override_redirect || window->override_redirect) {
 		window->box = (struct box){event->x, event->y, event->width, event->height};
@@ -392,6 +399,8 @@ static void handle_event(struct session *session, const xcb_generic_event_t *eve
 	/* Errors (type 0) are of windows that went meanwhile. */
 	if (session->managing && type == session->xfixes_event)
 		handle_selection_owner(session, event);
+	else if (session->managing && type == session->shape_event && type)
+		shape_changed(session, event);
 	else if (session->managing && type < ARRAY_LENGTH(handlers) && handlers[type])
 		handlers[type](session, event);
 }
@@ -474,6 +483,7 @@ static void manage(struct session *session)
 	xcb_create_window(session->x, XCB_COPY_FROM_PARENT, session->check, root, 0, 0, 1, 1, 0,
 		XCB_WINDOW_CLASS_INPUT_ONLY, XCB_COPY_FROM_PARENT, 0, NULL);
 	advertise(session);
+	shape_manage(session);
 	selections_manage(session);
 	drag_source_manage(session);
 	xsettings_start(session);
@@ -519,6 +529,7 @@ int wm_connect(struct session *session, int fd)
 		xcb_get_extension_data(session->x, &xcb_xfixes_id);
 	if (!xfixes || !xfixes->present)
 		return -EPIPE;
+	shape_connect(session);
 	session->xfixes_event = xfixes->first_event + XCB_XFIXES_SELECTION_NOTIFY;
 	session->screen = xcb_setup_roots_iterator(xcb_get_setup(session->x)).data;
 	session->x_source = wl_event_loop_add_fd(session->loop, xcb_get_file_descriptor(session->x),

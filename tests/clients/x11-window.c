@@ -16,6 +16,8 @@
  *   own N SELECTION                      and never answers for it; "disowned": lost
  *   ask N SELECTION TARGET PROPERTY      and never takes the answer
  *   askall N SELECTION TARGET...         by MULTIPLE; the answers' sizes are printed, -1: none
+ *   shape N bounding|input X Y W H ...   of these boxes; of none: unshaped
+ *   checker N bounding|input W H         of every other pixel
  *   flood N COUNT                        changes its title so often
  *   sleep MILLISECONDS | sync
  *
@@ -29,10 +31,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <xcb/shape.h>
 #include <xcb/xcb.h>
 
 #define WINDOWS 1100
-#define WORDS 16
+#define WORDS 24
 
 struct client {
 	xcb_window_t drag_source; /* XDND */
@@ -419,6 +422,50 @@ static void configure(struct client *client, int number, const char *rest)
 		xcb_configure_window(client->x, client->windows[number], 15, values);
 }
 
+static void set_shape(struct client *client, xcb_window_t id, xcb_shape_sk_t kind, uint32_t count,
+	const xcb_rectangle_t *boxes)
+{
+	xcb_shape_rectangles(client->x, XCB_SHAPE_SO_SET, kind, XCB_CLIP_ORDERING_UNSORTED, id, 0,
+		0, count, boxes);
+}
+
+static xcb_shape_sk_t shape_kind(const char *word)
+{
+	return word && strcmp(word, "input") == 0 ? XCB_SHAPE_SK_INPUT : XCB_SHAPE_SK_BOUNDING;
+}
+
+static void shape(struct client *client, xcb_window_t id, char *rest)
+{
+	xcb_rectangle_t boxes[WORDS];
+	uint32_t words[WORDS], count;
+	xcb_shape_sk_t kind = shape_kind(strtok(rest, " "));
+	char *values = strtok(NULL, "");
+	count = values ? words_of(client, values, words) / 4 : 0;
+	for (uint32_t i = 0; i < count; i++)
+		boxes[i] = (xcb_rectangle_t){(int16_t)words[4 * i], (int16_t)words[4 * i + 1],
+			(uint16_t)words[4 * i + 2], (uint16_t)words[4 * i + 3]};
+	if (count > 0)
+		set_shape(client, id, kind, count, boxes);
+	else
+		xcb_shape_mask(client->x, XCB_SHAPE_SO_SET, kind, id, 0, 0, XCB_NONE);
+}
+
+static void checker(struct client *client, xcb_window_t id, char *rest)
+{
+	char word[16] = "";
+	int width = 0, height = 0;
+	if (sscanf(rest, "%15s %d %d", word, &width, &height) != 3)
+		return;
+	xcb_rectangle_t *boxes = calloc((size_t)width, (size_t)height * sizeof(*boxes));
+	uint32_t count = 0;
+	for (int y = 0; boxes && y < height; y++) {
+		for (int x = y % 2; x < width; x += 2)
+			boxes[count++] = (xcb_rectangle_t){(int16_t)x, (int16_t)y, 1, 1};
+	}
+	set_shape(client, id, shape_kind(word), count, boxes);
+	free(boxes);
+}
+
 static void flood(struct client *client, int number, int count)
 {
 	char text[32];
@@ -498,6 +545,10 @@ static void run(struct client *client, char *line)
 		ask(client, number, rest);
 	else if (strcmp(name, "askall") == 0)
 		ask_all(client, number, rest);
+	else if (strcmp(name, "shape") == 0)
+		shape(client, id, rest);
+	else if (strcmp(name, "checker") == 0)
+		checker(client, id, rest);
 	else if (strcmp(name, "sync") == 0)
 		free(xcb_get_input_focus_reply(client->x, xcb_get_input_focus(client->x), NULL));
 	else if (strcmp(name, "flood") == 0)

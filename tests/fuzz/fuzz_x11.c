@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest-proxy/x11/display/mask.h"
 #include "guest-proxy/x11/windows/hints.h"
 #include "guest-proxy/x11/transfers/mime.h"
 #include "guest-proxy/x11/display/xsettings.h"
@@ -60,6 +61,35 @@ static void read_icon(struct hints *hints, const struct property *property)
 		icon_picture_pixel(&picture, i);
 }
 
+/* A shape: all of its boxes are what it has, and lie within it. */
+static void read_mask(struct hints *hints, const struct property *property)
+{
+	const uint8_t *bytes = property->data;
+	struct box boxes[8];
+	uint32_t pixels[256], inside = 0, covered = 0;
+	int32_t width = property->bytes > 1 ? bytes[0] + 1 : 1;
+	size_t stride = mask_stride(width);
+	int32_t height = property->bytes > 1 ? (int32_t)((property->bytes - 1) / stride) : 0;
+	struct mask *mask = mask_create(width, height, bytes + 1, property->format == 16);
+	assert(mask);
+	size_t count = mask_boxes(mask, boxes, ARRAY_LENGTH(boxes));
+	for (size_t i = 0; i < count; i++) {
+		assert(boxes[i].x >= 0 && boxes[i].width > 0 &&
+			boxes[i].x + boxes[i].width <= width);
+		assert(boxes[i].y >= 0 && boxes[i].height > 0 &&
+			boxes[i].y + boxes[i].height <= height);
+		covered += (uint32_t)boxes[i].width * (uint32_t)boxes[i].height;
+	}
+	for (int32_t y = 0; y < height; y++) {
+		memset(pixels, 0xff, sizeof(pixels));
+		mask_apply(mask, y, pixels, width, y & 1);
+		for (int32_t x = 0; x < width; x++)
+			inside += pixels[x] & 1;
+	}
+	assert(count == 1 ? covered >= inside : covered == inside);
+	free(mask);
+}
+
 static void (*const readers[])(struct hints *hints, const struct property *property) = {
 	hints_read_net_title,
 	hints_read_class,
@@ -73,6 +103,7 @@ static void (*const readers[])(struct hints *hints, const struct property *prope
 	read_mime,
 	read_resources,
 	read_icon,
+	read_mask,
 };
 
 static void check(const struct hints *hints)

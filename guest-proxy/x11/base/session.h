@@ -33,8 +33,9 @@ struct session_settings {
 };
 
 struct session_counters {
-	uint64_t commits; /* of surfaces */
-	uint64_t windows; /* that were shown */
+	uint64_t commits;      /* of surfaces */
+	uint64_t windows;      /* that were shown */
+	uint64_t copied_bytes; /* of windows that have a shape */
 };
 
 /* Input that surfaces have. */
@@ -99,11 +100,13 @@ struct session {
 
 	/* Known UP only; none: the compositor does not have it. */
 	struct relay_ref wm_base, decorations, viewporter, activation;
-	struct relay_ref shm, icons, dialogs;
+	struct relay_ref compositor, shm, icons, dialogs;
 	struct relay_object *icon_sync; /* wl_callback; only compared */
 	struct relay_ref data_manager, primary_manager;
-	struct wl_list surfaces;    /* surface::link */
-	struct wl_list outputs;     /* output::link */
+	struct wl_list surfaces; /* surface::link */
+	struct wl_list outputs;  /* output::link */
+	struct wl_list readable; /* buffer::link */
+	uint32_t readable_count;
 	uint32_t scale;             /* of X, in 120ths */
 	int32_t origin_x, origin_y; /* logical: X's 0,0 */
 	struct focus focus;
@@ -114,6 +117,9 @@ struct session {
 	xcb_screen_t *screen;
 	xcb_window_t check;   /* ours */
 	uint8_t xfixes_event; /* the number of XFixes' SelectionNotify */
+	uint8_t shape_event;  /* of ShapeNotify; 0: the server has no shapes */
+	xcb_window_t shapes;  /* ours, never shown: where shapes are combined */
+	size_t mask_bytes;    /* of all windows */
 	xcb_atom_t atoms[N_ATOMS];
 	bool managing; /* the atoms are known, and clients are let in */
 	struct replies replies;

@@ -77,8 +77,8 @@ static void send_decoration(struct surface *surface)
 	struct session *session = surface->session;
 	const struct window *window = surface->window;
 	const struct edges *frame = &window->hints.frame;
-	bool own = window->hints.undecorated || window->override_redirect || frame->left ||
-		frame->top || frame->right || frame->bottom;
+	bool own = window->hints.undecorated || window->override_redirect || window->bounds ||
+		frame->left || frame->top || frame->right || frame->bottom;
 	if (!session->decorations.object)
 		return;
 	if (!surface->decoration.object)
@@ -86,9 +86,13 @@ static void send_decoration(struct surface *surface)
 			session_make(session, "zxdg_toplevel_decoration_v1",
 				session->decorations.object, "get_toplevel_decoration",
 				(union wire_arg[]){{0}, {.object = surface->toplevel.object}}, 0));
-	if (surface->decoration.object)
-		session_send(session, surface->decoration.object, "set_mode",
-			(union wire_arg[]){{.u = own ? DECORATION_CLIENT : DECORATION_SERVER}});
+	uint32_t mode = own ? DECORATION_CLIENT : DECORATION_SERVER;
+	/* Compositors answer with a configure, in which the size is the one that they know of. */
+	if (!surface->decoration.object || surface->decoration_mode == mode)
+		return;
+	surface->decoration_mode = mode;
+	session_send(
+		session, surface->decoration.object, "set_mode", (union wire_arg[]){{.u = mode}});
 }
 
 /* Whether @id is @surface's window, or below it by what UP was told. */
@@ -141,6 +145,7 @@ void toplevel_create(struct surface *surface)
 	const struct window *window = surface->window;
 	struct session *session = surface->session;
 	surface->has_geometry = surface->has_icon = false;
+	surface->decoration_mode = 0;
 	surface->leader = XCB_NONE;
 	relay_ref_set(&surface->toplevel,
 		session_make(session, "xdg_toplevel", surface->xdg.object, "get_toplevel",
@@ -180,6 +185,7 @@ void toplevel_hint_changed(struct surface *surface, enum window_property propert
 		send_parent(surface);
 		break;
 	case WINDOW_MOTIF:
+	case WINDOW_SHAPE:
 		send_decoration(surface);
 		break;
 	case WINDOW_FRAME:
@@ -313,6 +319,8 @@ void toplevel_rescale(struct surface *surface, uint32_t before)
 	window_configure(session, window, &box);
 	send_size_hints(surface);
 	send_geometry(surface);
+	if (window->bounds)
+		surface_reshape(surface);
 }
 
 void toplevel_drag(struct surface *surface, uint32_t edges)

@@ -300,20 +300,6 @@ static enum relay_verdict handle_position_hint(struct relay_message *message)
 	return RELAY_FORWARD;
 }
 
-/* Regions for input, opacity and confinement: no pixel more than X means. */
-static enum relay_verdict handle_region(struct relay_message *message)
-{
-	int64_t scale = scale_of(message);
-	for (int i = 0; i < 2 && scale != SCALE_ONE; i++) {
-		int64_t from = message->args[i].i, to = from + message->args[i + 2].i;
-		int64_t first = (from * SCALE_ONE + (from > 0 ? scale - 1 : 0)) / scale;
-		int64_t last = to * SCALE_ONE / scale;
-		message->args[i].i = (int32_t)first;
-		message->args[i + 2].i = (int32_t)(last > first ? last - first : 0);
-	}
-	return RELAY_FORWARD;
-}
-
 const struct relay_hook pointer_hooks[] = {
 	{"wl_seat", "get_pointer", handle_get_pointer, RELAY_DOWN},
 	{"wl_pointer", "enter", handle_enter, RELAY_UP},
@@ -328,7 +314,5 @@ const struct relay_hook pointer_hooks[] = {
 	{"zwp_tablet_tool_v2", "motion", handle_tool_motion, RELAY_UP},
 	{"zwp_relative_pointer_v1", "relative_motion", handle_relative_motion, RELAY_UP},
 	{"zwp_locked_pointer_v1", "set_cursor_position_hint", handle_position_hint, RELAY_DOWN},
-	{"wl_region", "add", handle_region, RELAY_DOWN},
-	{"wl_region", "subtract", handle_region, RELAY_DOWN},
 	{0},
 };

@@ -7,6 +7,7 @@
 
 #include "guest-proxy/x11/display/buffer.h"
 #include "guest-proxy/x11/display/output.h"
+#include "guest-proxy/x11/display/region.h"
 
 #define WP_VIEWPORTER_VIEWPORT_EXISTS 0 /* wp_viewporter.error */
 #define EVERYTHING (1 << 20)            /* pixels; more than any window has */
@@ -40,6 +41,8 @@ static void join(struct surface *surface, struct window *window)
 	window->surface_id = 0;
 	window->surface_serial = 0;
 	surface->window = window;
+	if (window->bounds)
+		surface_reshape(surface);
 	surface->session->listener->surface_paired(surface);
 }
 
@@ -75,6 +78,7 @@ static void handle_gone(struct relay_object *object)
 {
 	struct surface *surface = object->data;
 	surface->session->listener->surface_leaves(surface);
+	masked_finish(&surface->masked);
 	viewport_finish(&surface->viewport);
 	wl_list_remove(&surface->link);
 	free(surface);
@@ -91,6 +95,7 @@ static enum relay_verdict handle_create(struct relay_message *message)
 	surface->session = session;
 	surface->object = object;
 	surface->viewport = (struct viewport){.session = session, .surface = object};
+	masked_init(&surface->masked, session, object);
 	object->data = surface;
 	object->data_destroy = handle_gone;
 	wl_list_insert(&session->surfaces, &surface->link);
@@ -131,6 +136,34 @@ static void update_viewport(struct surface *surface)
 	viewport_update(&surface->viewport, surface->buffer_width, surface->buffer_height);
 }
 
+/* Attaches @buffer, or a copy that has the window's shape. */
+static void attach(struct surface *surface, struct relay_object *buffer, int32_t x, int32_t y)
+{
+	struct session *session = surface->session;
+	bool old = surface->object->version < WL_SURFACE_OFFSET_SINCE_VERSION;
+	if (masked_attach(&surface->masked, buffer))
+		masked_commit(&surface->masked);
+	else
+		session_send(session, surface->object, "attach",
+			(union wire_arg[]){
+				{.object = buffer}, {.i = old ? x : 0}, {.i = old ? y : 0}});
+	if (!old && (x || y))
+		session_send(
+			session, surface->object, "offset", (union wire_arg[]){{.i = x}, {.i = y}});
+	session_send(session, surface->object, "damage",
+		(union wire_arg[]){{.i = 0}, {.i = 0}, {.i = EVERYTHING}, {.i = EVERYTHING}});
+}
+
+void surface_reshape(struct surface *surface)
+{
+	struct session *session = surface->session;
+	const struct window *window = surface->window;
+	bool changed = masked_set(&surface->masked, window->bounds);
+	region_set_input(session, surface->object, window->input);
+	if (surface->shown && (!changed || masked_commit(&surface->masked)))
+		session_send(session, surface->object, "commit", NULL);
+}
+
 void surface_show(struct surface *surface)
 {
 	surface_show_at(surface, 0, 0);
@@ -142,16 +175,7 @@ void surface_show_at(struct surface *surface, int32_t x, int32_t y)
 	struct relay_object *buffer = surface->kept_buffer ? kept(surface) : NULL;
 	surface->shown = true;
 	if (buffer) {
-		bool old = surface->object->version < WL_SURFACE_OFFSET_SINCE_VERSION;
-		session_send(session, surface->object, "attach",
-			(union wire_arg[]){
-				{.object = buffer}, {.i = old ? x : 0}, {.i = old ? y : 0}});
-		if (!old && (x || y))
-			session_send(session, surface->object, "offset",
-				(union wire_arg[]){{.i = x}, {.i = y}});
-		session_send(session, surface->object, "damage",
-			(union wire_arg[]){
-				{.i = 0}, {.i = 0}, {.i = EVERYTHING}, {.i = EVERYTHING}});
+		attach(surface, buffer, x, y);
 		update_viewport(surface);
 	}
 	surface->kept_buffer = 0;
@@ -162,6 +186,7 @@ void surface_show_at(struct surface *surface, int32_t x, int32_t y)
 void surface_hide(struct surface *surface)
 {
 	give_back_kept(surface);
+	masked_finish(&surface->masked);
 	surface->shown = false;
 	surface->committed = false;
 }
@@ -177,7 +202,7 @@ static enum relay_verdict handle_attach(struct relay_message *message)
 	struct relay_object *buffer = message->args[0].object;
 	buffer_size(buffer, &surface->buffer_width, &surface->buffer_height);
 	if (passes(surface))
-		return RELAY_FORWARD;
+		return masked_attach(&surface->masked, buffer) ? RELAY_SWALLOW : RELAY_FORWARD;
 	if (buffer && buffer->id[RELAY_DOWN] == surface->kept_buffer)
 		return RELAY_SWALLOW;
 	give_back_kept(surface);
@@ -193,7 +218,7 @@ static enum relay_verdict handle_commit(struct relay_message *message)
 		update_viewport(surface);
 		if (surface->window)
 			surface->session->listener->surface_commits(surface);
-		return RELAY_FORWARD;
+		return masked_commit(&surface->masked) ? RELAY_FORWARD : RELAY_SWALLOW;
 	}
 	surface->committed = true;
 	if (surface->window)
@@ -205,7 +230,9 @@ static enum relay_verdict handle_commit(struct relay_message *message)
 
 static enum relay_verdict handle_damage(struct relay_message *message)
 {
-	uint32_t scale = surface_of(message->object)->session->scale;
+	struct surface *surface = surface_of(message->object);
+	uint32_t scale = surface->session->scale;
+	masked_damage(&surface->masked, message->args[1].i, message->args[3].i);
 	if (scale != SCALE_ONE) {
 		for (int i = 0; i < 2; i++) {
 			int32_t from = scale_to_wayland(scale, message->args[i].i) - 1;
@@ -217,6 +244,19 @@ static enum relay_verdict handle_damage(struct relay_message *message)
 		}
 	}
 	return RELAY_FORWARD;
+}
+
+static enum relay_verdict handle_damage_buffer(struct relay_message *message)
+{
+	masked_damage(&surface_of(message->object)->masked, message->args[1].i, message->args[3].i);
+	return RELAY_FORWARD;
+}
+
+/* Of a window with a shape we tell it. */
+static enum relay_verdict handle_input_region(struct relay_message *message)
+{
+	const struct window *window = surface_of(message->object)->window;
+	return window && window->bounds ? RELAY_SWALLOW : RELAY_FORWARD;
 }
 
 static enum relay_verdict handle_enter(struct relay_message *message)
@@ -274,6 +314,8 @@ const struct relay_hook surface_hooks[] = {
 	{"wl_surface", "attach", handle_attach, RELAY_DOWN},
 	{"wl_surface", "commit", handle_commit, RELAY_DOWN},
 	{"wl_surface", "damage", handle_damage, RELAY_DOWN},
+	{"wl_surface", "damage_buffer", handle_damage_buffer, RELAY_DOWN},
+	{"wl_surface", "set_input_region", handle_input_region, RELAY_DOWN},
 	{"wl_surface", "enter", handle_enter, RELAY_UP},
 	{"wp_viewporter", "get_viewport", handle_get_viewport, RELAY_DOWN},
 	{"xwayland_shell_v1", "destroy", handle_swallowed, RELAY_DOWN},

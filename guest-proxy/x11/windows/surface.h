@@ -9,6 +9,7 @@
 #ifndef GUEST_PROXY_X11_WINDOWS_SURFACE_H
 #define GUEST_PROXY_X11_WINDOWS_SURFACE_H
 
+#include "guest-proxy/x11/display/masked.h"
 #include "guest-proxy/x11/display/viewport.h"
 #include "guest-proxy/x11/windows/window.h"
 
@@ -45,7 +46,8 @@ struct surface {
 	struct relay_ref token; /* of xdg_activation_v1, asked for */
 
 	bool shown, has_geometry;
-	bool has_icon;        /* of a toplevel (icon.h) */
+	uint32_t decoration_mode; /* of a toplevel, that was asked for last; 0: none */
+	bool has_icon;            /* of a toplevel (icon.h) */
 	uint64_t icon_turn;   /* in which its icon is asked for, the lowest first; 0: not to be */
 	xcb_window_t leader;  /* of a toplevel: its parent's window, as UP was told; 0: none */
 	bool committed;       /* a commit was kept back */
@@ -61,6 +63,7 @@ struct surface {
 	int64_t ack_deadline_ms;
 
 	struct viewport viewport;
+	struct masked masked;
 };
 
 extern const struct relay_hook surface_hooks[];
@@ -77,6 +80,8 @@ void surface_pair(struct session *session, struct window *window);
 void surface_show(struct surface *surface);
 /* For a drag's icon: @x, @y from the pointer, in Wayland's units. */
 void surface_show_at(struct surface *surface, int32_t x, int32_t y);
+/* The shape of its window is another one. */
+void surface_reshape(struct surface *surface);
 /* Keeps back what comes from now on. */
 void surface_hide(struct surface *surface);
 

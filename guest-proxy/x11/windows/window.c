@@ -9,7 +9,7 @@
 #define LOG_MODULE "x11"
 #include "protocol/base/log.h"
 
-static_assert(N_WINDOW_PROPERTIES <= 32, "window::loading has a bit for each");
+static_assert(WINDOW_SHAPE < 32, "window::loading has a bit for each");
 
 static void read_protocols(struct hints *hints, const struct property *property)
 {
@@ -59,6 +59,8 @@ static void remove_window(struct windows *windows, struct window *window)
 	wl_list_remove(&window->link);
 	wl_list_remove(&window->bucket);
 	hints_finish(&window->hints);
+	free(window->bounds);
+	free(window->input);
 	windows->count--;
 	free(window);
 }
@@ -153,6 +155,11 @@ static void handle_property(void *data, struct reply_subject subject, void *answ
 			property.type == SESSION_ATOM(session, UTF8_STRING));
 	if (window->stale & 1u << which)
 		ask(session, window, which);
+	window_loaded(session, window, which);
+}
+
+void window_loaded(struct session *session, struct window *window, enum window_property which)
+{
 	if (window->known) {
 		session->listener->hint_changed(session, window, which);
 	} else if (window->loading == 0) {

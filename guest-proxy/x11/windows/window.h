@@ -3,6 +3,7 @@
 #define GUEST_PROXY_X11_WINDOWS_WINDOW_H
 
 #include "guest-proxy/x11/base/session.h"
+#include "guest-proxy/x11/display/mask.h"
 #include "guest-proxy/x11/windows/hints.h"
 
 #define WINDOWS_MAX 8192 /* below the root; more are neither managed nor shown */
@@ -21,6 +22,7 @@ enum window_property {
 	WINDOW_MOTIF,
 	WINDOW_FRAME,
 	N_WINDOW_PROPERTIES,
+	WINDOW_SHAPE = N_WINDOW_PROPERTIES, /* no property, but loaded likewise (shape.h) */
 };
 
 struct window {
@@ -34,6 +36,7 @@ struct window {
 	bool known;      /* the properties have been read once */
 	uint32_t loading, stale;
 	struct hints hints;
+	struct mask *bounds, *input; /* its shape; both NULL: it has none */
 
 	/* Which wl_surface it is: the first two until that is there. */
 	uint32_t surface_id;
@@ -58,6 +61,8 @@ struct window *window_find(struct session *session, xcb_window_t id);
 
 /* Asks for all properties. When they are there, session_listener::window_known is called. */
 void window_load(struct session *session, struct window *window);
+/* Of enum window_property, the last question has been answered. */
+void window_loaded(struct session *session, struct window *window, enum window_property which);
 /* Asks for one again that has changed; one that we do not read is passed over. */
 void window_property_changed(struct session *session, struct window *window, xcb_atom_t atom);
 
