@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "protocol/base/monotonic.h"
+
 #define LOG_MODULE "channel"
 #include "protocol/base/log.h"
 
@@ -19,6 +21,37 @@ uint32_t channel_stride_alignment(const struct channel *channel)
 const struct channel_counters *channel_counters(const struct channel *channel)
 {
 	return &channel->counters;
+}
+
+/* The host's clock. */
+
+static void handle_clock_answer(void *data)
+{
+	struct channel *channel = data;
+	struct cross_domain_clock_answer answer;
+
+	channel->clock_asked = false;
+	memcpy(&answer, (uint8_t *)channel->query_ring->map + CROSS_DOMAIN_CLOCK_ANSWER_OFFSET,
+		sizeof(answer));
+	if (answer.ns > 0 && channel->listener->clock)
+		channel->listener->clock(
+			channel->data, answer.clock_id, answer.ns, channel->clock_asked_ns);
+}
+
+bool channel_ask_clock(struct channel *channel, uint32_t clock_id)
+{
+	const struct cross_domain_clock command = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_CLOCK, .cmd_size = sizeof(command)},
+		.clock_id = clock_id,
+	};
+
+	if (channel->over || channel->clock_asked || !channel->query_ring->map ||
+		!channel_has_feature(channel, CROSS_DOMAIN_EXT_HOST_CLOCK))
+		return false;
+	channel->clock_asked_ns = monotonic_ns();
+	channel->clock_asked = channel_blobs_ask(&channel->blobs, &command, sizeof(command),
+				       handle_clock_answer, channel) == 0;
+	return channel->clock_asked;
 }
 
 /* The end. */

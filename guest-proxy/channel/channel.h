@@ -32,6 +32,11 @@ struct channel_listener {
 	/* channel_ready() was false and is true again, or channel_owed_bytes() has become 0. */
 	void (*ready)(void *data);
 	/*
+	 * It was @host_ns by the host's clock @clock_id at some time since @asked_ns, of this
+	 * side's CLOCK_MONOTONIC: channel_ask_clock. May be NULL for those who do not ask.
+	 */
+	void (*clock)(void *data, uint32_t clock_id, uint64_t host_ns, uint64_t asked_ns);
+	/*
 	 * The channel is over. @why NULL: the compositor closed the connection; else a constant
 	 * text that says what failed. The last callback: destroy the channel soon.
 	 */
@@ -131,6 +136,12 @@ int channel_blob_import(struct channel *channel, int fd, struct channel_blob **o
  * such thing.
  */
 int channel_blob_give(struct channel *channel, int fd, size_t size, struct channel_blob **out);
+
+/*
+ * Asks the host what time it is by its clock @clock_id; listener->clock tells, unless the host has
+ * no such clock. False: it tells no times, or cannot be asked now (one question at a time).
+ */
+bool channel_ask_clock(struct channel *channel, uint32_t clock_id);
 
 /*
  * What the rows of pictures in channel_blob_create's memory should be multiples of, in bytes: four,

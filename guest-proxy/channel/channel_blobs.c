@@ -23,6 +23,8 @@ struct question {
 	struct wl_list link;       /* channel_blobs::questions */
 	struct channel_blob *blob; /* to be fetched; NULL: about a class, or the blob is gone */
 	bool about_class;
+	void (*other)(void *data); /* somebody else's question; NULL: it is about memory */
+	void *data;
 };
 
 void channel_blobs_init(struct channel_blobs *blobs)
@@ -133,24 +135,30 @@ int channel_blobs_give(struct channel_blobs *blobs, int fd, size_t size, struct 
 	return 0;
 }
 
-/* Submits @command, a question. 0 or -errno; -EAGAIN: not now. */
+/* Submits @command, which is @what. 0 or -errno; -EAGAIN: not now. */
 static int ask(struct channel_blobs *blobs, const void *command, size_t size,
-	struct channel_blob *blob, struct gpu_blob *gpu_blob)
+	const struct question *what, struct gpu_blob *gpu_blob)
 {
 	struct question *question = calloc(1, sizeof(*question));
 	if (!question)
 		return -ENOMEM;
+	*question = *what;
 	int error = blobs->gpu->ops->submit(
 		blobs->context, command, size, GPU_FENCE_ANSWER, false, &gpu_blob, 1);
 	if (error < 0) {
 		free(question);
 		return error;
 	}
-	question->blob = blob;
-	question->about_class = !blob;
 	wl_list_insert(blobs->questions.prev, &question->link);
 	blobs->counters->submissions++;
 	return 0;
+}
+
+int channel_blobs_ask(struct channel_blobs *blobs, const void *command, size_t size,
+	void (*answered)(void *data), void *data)
+{
+	const struct question question = {.other = answered, .data = data};
+	return ask(blobs, command, size, &question, blobs->query_ring);
 }
 
 /* Has the host copy what it calls host_id into @blob, memory of the guest. */
@@ -161,7 +169,8 @@ static void fetch(struct channel_blob *blob)
 		.blob_id = blob->host_id,
 		.resource_id = blob->gpu->resource_id,
 	};
-	int error = ask(blob->owner, &command, sizeof(command), blob, blob->gpu);
+	int error = ask(blob->owner, &command, sizeof(command), &(struct question){.blob = blob},
+		blob->gpu);
 	blob->wants_fetch = error == -EAGAIN;
 	if (error < 0 && error != -EAGAIN)
 		blob_done(blob, error);
@@ -260,7 +269,8 @@ static void ask_class(struct channel_blobs *blobs)
 		.flags = USE_LINEAR,
 	};
 	memset(ring->map, 0, sizeof(struct cross_domain_image_requirements));
-	int error = ask(blobs, &request, sizeof(request), NULL, ring);
+	int error = ask(
+		blobs, &request, sizeof(request), &(struct question){.about_class = true}, ring);
 	if (error == 0)
 		blobs->asked_size = first->rounded_size;
 	else if (error != -EAGAIN)
@@ -332,15 +342,16 @@ void channel_blobs_answered(struct channel_blobs *blobs)
 	if (wl_list_empty(&blobs->questions))
 		return;
 	struct question *question = wl_container_of(blobs->questions.next, question, link);
-	struct channel_blob *blob = question->blob;
-	bool about_class = question->about_class;
+	const struct question what = *question;
 
 	wl_list_remove(&question->link);
 	free(question);
-	if (about_class)
+	if (what.other)
+		what.other(what.data);
+	else if (what.about_class)
 		handle_class_answer(blobs);
-	else if (blob)
-		blob_done(blob, 0);
+	else if (what.blob)
+		blob_done(what.blob, 0);
 }
 
 void channel_blobs_gpu_blob(struct channel_blobs *blobs, struct gpu_blob *gpu_blob, int error)

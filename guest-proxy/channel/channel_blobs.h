@@ -88,6 +88,12 @@ int channel_blobs_receive(
 /* What gpu_listener's functions of these names heard. */
 void channel_blobs_gpu_blob(struct channel_blobs *blobs, struct gpu_blob *gpu_blob, int error);
 void channel_blobs_answered(struct channel_blobs *blobs);
+/*
+ * Another question, whose answer comes in the query ring: @answered is called once it is there,
+ * from channel_blobs_answered. 0 or -errno; -EAGAIN: not now.
+ */
+int channel_blobs_ask(struct channel_blobs *blobs, const void *command, size_t size,
+	void (*answered)(void *data), void *data);
 /* There is room for submissions again, or the query ring is complete. */
 void channel_blobs_retry(struct channel_blobs *blobs);
 

@@ -39,6 +39,8 @@ struct channel {
 	struct held_receive *held; /* NULL: none */
 	uint32_t next_read_pipe, last_read_pipe_sent;
 	struct read_credit credit;
+	bool clock_asked; /* and not answered yet, */
+	uint64_t clock_asked_ns;
 
 	bool over, closed_told;
 	const char *why; /* NULL with over: the compositor closed the connection */

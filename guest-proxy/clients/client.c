@@ -379,11 +379,18 @@ static void handle_closed(void *data, const char *why)
 	wake(&client->base);
 }
 
+static void handle_clock(void *data, uint32_t clock_id, uint64_t host_ns, uint64_t asked_ns)
+{
+	struct client *client = data;
+	host_clocks_answered(client->base.clocks, clock_id, host_ns, asked_ns);
+}
+
 static const struct channel_listener channel_listener = {
 	.receive = handle_receive,
 	.pipe_data = handle_pipe_data,
 	.blobs = handle_blobs,
 	.ready = handle_ready,
+	.clock = handle_clock,
 	.closed = handle_closed,
 };
 
@@ -572,7 +579,7 @@ struct client *client_create(struct client_shared *shared, int fd, uint64_t numb
 	client->base.loop = shared->loop;
 	client->base.gpu = shared->gpu;
 	client->base.wake = wake;
-	client->base.clock = &shared->clock;
+	client->base.clocks = &shared->clocks;
 	byte_queue_init(&client->events, EVENTS_BYTES);
 	turn_task_init(&client->settle_task, TURN_CLIENT, settle, client);
 	wl_list_insert(&shared->list, &client->link);

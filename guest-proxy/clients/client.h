@@ -13,7 +13,7 @@ struct client_shared {
 	struct wl_event_loop *loop; /* borrowed, as is the gpu */
 	struct gpu *gpu;
 	struct relay_hooks *hooks;
-	struct host_clock clock;
+	struct host_clocks clocks;
 	struct wl_list list; /* of clients, see client_at */
 	unsigned count;
 	struct counters past; /* of clients that are gone */

@@ -56,7 +56,7 @@ struct clients *clients_create(struct wl_event_loop *loop, struct gpu *gpu)
 		return NULL;
 	clients->shared.loop = loop;
 	clients->shared.gpu = gpu;
-	host_clock_init(&clients->shared.clock, gpu->same_clock);
+	host_clocks_init(&clients->shared.clocks, gpu->same_clock);
 	wl_list_init(&clients->shared.list);
 	clients->shared.hooks = relay_hooks_create(tables);
 	if (!clients->shared.hooks) {
@@ -139,5 +139,6 @@ void clients_print_counters(const struct clients *clients, FILE *file)
 	fprintf(file, "clients %u\nclients_served %" PRIu64 "\n", clients->shared.count,
 		clients->served);
 	counters_print(&counters, file);
+	host_clocks_print(&clients->shared.clocks, file);
 	fflush(file);
 }

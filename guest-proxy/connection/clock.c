@@ -1,19 +1,20 @@
-/* Times that cross between the guest's clock and the host's. */
+/* How far the host's clocks are from the guest's. */
 #include "guest-proxy/connection/clock.h"
 
+#include <inttypes.h>
 #include <time.h>
 
-#include "guest-proxy/connection/connection.h"
-#include "protocol/base/bytes.h"
 #include "protocol/base/monotonic.h"
 
-#define NS_PER_S INT64_C(1000000000)
+#define UNMEASURED INT64_MIN
 /* Times are bounded to 100 years, so that sums of them cannot overflow. */
-#define MAX_NS (INT64_C(100) * 366 * 86400 * NS_PER_S)
+#define MAX_NS (INT64_C(100) * 366 * 86400 * 1000000000)
+#define DRIFT 10000 /* clocks of machines run apart by less than one ten-thousandth */
 
-void host_clock_init(struct host_clock *clock, bool same)
+void host_clocks_init(struct host_clocks *clocks, bool same)
 {
-	*clock = (struct host_clock){.same = same};
+	*clocks = (struct host_clocks){
+		.same = same, .presentation.id = CLOCK_MONOTONIC, .input.id = CLOCK_MONOTONIC};
 }
 
 static int64_t bounded(int64_t ns)
@@ -21,102 +22,114 @@ static int64_t bounded(int64_t ns)
 	return ns < -MAX_NS ? -MAX_NS : ns > MAX_NS ? MAX_NS : ns;
 }
 
-static int64_t lesser(int64_t a, int64_t b)
+static struct host_clock_bounds common(
+	const struct host_clock_bounds *a, const struct host_clock_bounds *b)
 {
-	return a < b ? a : b;
+	return (struct host_clock_bounds){
+		.lower_ns = a->lower_ns > b->lower_ns ? a->lower_ns : b->lower_ns,
+		.upper_ns = a->upper_ns < b->upper_ns ? a->upper_ns : b->upper_ns,
+	};
 }
 
-static int64_t difference(const struct host_clock *clock)
+static bool contradictory(const struct host_clock_bounds *bounds)
 {
-	return lesser(clock->least_ns, clock->last_least_ns);
+	return bounds->lower_ns > bounds->upper_ns;
 }
 
-int64_t host_clock_to_guest(struct host_clock *clock, int64_t host_ns, int64_t now_ns)
+/* The newest ones alone where clocks have drifted apart. */
+static struct host_clock_bounds bounds_of(const struct host_clock *clock)
 {
-	if (clock->same)
-		return host_ns;
-	host_ns = bounded(host_ns);
-	int64_t sample_ns = now_ns - host_ns;
+	struct host_clock_bounds both = common(&clock->bounds, &clock->last);
+	return contradictory(&both) ? clock->bounds : both;
+}
+
+static void narrow(struct host_clock *clock, struct host_clock_bounds bounds, int64_t now_ns)
+{
 	bool period_over = now_ns - clock->period_start_ns >= HOST_CLOCK_PERIOD_NS;
 
 	if (!clock->known || period_over) {
 		/* After a long silence the last period is too old to be used. */
 		bool stale = !clock->known ||
 			now_ns - clock->period_start_ns >= 2 * HOST_CLOCK_PERIOD_NS;
-		clock->last_least_ns = stale ? sample_ns : clock->least_ns;
-		clock->least_ns = sample_ns;
+		clock->last = stale ? bounds : clock->bounds;
+		clock->bounds = bounds;
 		clock->period_start_ns = now_ns;
 		clock->known = true;
+		return;
 	}
-	clock->least_ns = lesser(clock->least_ns, sample_ns);
-	return host_ns + difference(clock);
+	clock->bounds = common(&clock->bounds, &bounds);
+	if (contradictory(&clock->bounds)) {
+		clock->bounds = clock->last = bounds;
+		clock->asked_ns = 0;
+	}
+}
+
+static int64_t difference(const struct host_clock *clock)
+{
+	const struct host_clock_bounds bounds = bounds_of(clock);
+
+	return bounds.lower_ns == UNMEASURED
+		? bounds.upper_ns
+		: bounds.lower_ns + (bounds.upper_ns - bounds.lower_ns) / 2;
+}
+
+int64_t host_clock_to_guest(struct host_clock *clock, int64_t host_ns, int64_t now_ns)
+{
+	host_ns = bounded(host_ns);
+	narrow(clock, (struct host_clock_bounds){UNMEASURED, now_ns - host_ns}, now_ns);
+	int64_t guest_ns = host_ns + difference(clock);
+	return guest_ns < now_ns ? guest_ns : now_ns;
 }
 
 int64_t host_clock_to_host(const struct host_clock *clock, int64_t guest_ns)
 {
-	if (clock->same)
-		return guest_ns;
 	return clock->known ? bounded(guest_ns) - difference(clock) : 0;
 }
 
-/* A time on the wire: seconds in two halves, and nanoseconds. */
-
-static int64_t get_time(const union wire_arg *args)
+void host_clock_measured(
+	struct host_clock *clock, int64_t host_ns, int64_t asked_ns, int64_t now_ns)
 {
-	uint64_t seconds = (uint64_t)args[0].u << 32 | args[1].u;
-	return (int64_t)min_u64(seconds, (uint64_t)(MAX_NS / NS_PER_S)) * NS_PER_S + args[2].u;
+	const struct host_clock_bounds bounds = {asked_ns - host_ns, now_ns - host_ns};
+
+	narrow(clock, bounds, now_ns);
+	clock->measured_ns = now_ns;
 }
 
-static void put_time(union wire_arg *args, int64_t ns)
+int64_t host_clock_error_ns(const struct host_clock *clock, int64_t now_ns)
 {
-	uint64_t positive_ns = ns < 0 ? 0 : (uint64_t)ns;
-	uint64_t seconds = positive_ns / NS_PER_S;
-	args[0].u = (uint32_t)(seconds >> 32);
-	args[1].u = (uint32_t)seconds;
-	args[2].u = (uint32_t)(positive_ns % NS_PER_S);
+	const struct host_clock_bounds bounds = bounds_of(clock);
+
+	if (!clock->known || bounds.lower_ns == UNMEASURED)
+		return -1;
+	/* What was measured is of up to two periods ago. */
+	int64_t age_ns = now_ns - clock->measured_ns + 2 * HOST_CLOCK_PERIOD_NS;
+	return (bounds.upper_ns - bounds.lower_ns + 1) / 2 + age_ns / DRIFT;
 }
 
-static int64_t now(void)
+void host_clocks_answered(
+	struct host_clocks *clocks, uint32_t clock_id, uint64_t host_ns, uint64_t asked_ns)
 {
-	return (int64_t)monotonic_ns();
+	struct host_clock *const both[] = {&clocks->presentation, &clocks->input};
+
+	if (host_ns > (uint64_t)MAX_NS)
+		return;
+	for (size_t i = 0; i < 2; i++) {
+		if (both[i]->id == clock_id)
+			host_clock_measured(both[i], (int64_t)host_ns, (int64_t)asked_ns,
+				(int64_t)monotonic_ns());
+	}
 }
 
-static struct host_clock *clock_of(const struct relay_message *message)
+void host_clocks_print(const struct host_clocks *clocks, FILE *file)
 {
-	return connection_of(message->relay)->clock;
-}
+	const struct host_clock *const both[] = {&clocks->presentation, &clocks->input};
+	static const char *const names[] = {"presentation", "input"};
+	int64_t now_ns = (int64_t)monotonic_ns();
 
-/* wp_presentation.clock_id(clk_id) */
-static enum relay_verdict handle_clock_id(struct relay_message *message)
-{
-	if (!clock_of(message)->same)
-		message->args[0].u = CLOCK_MONOTONIC;
-	return RELAY_FORWARD;
+	for (size_t i = 0; i < 2 && !clocks->same; i++) {
+		fprintf(file, "%s_clock_difference_ns %" PRId64 "\n", names[i],
+			both[i]->known ? difference(both[i]) : 0);
+		fprintf(file, "%s_clock_error_ns %" PRId64 "\n", names[i],
+			host_clock_error_ns(both[i], now_ns));
+	}
 }
-
-/* wp_presentation_feedback.presented(tv_sec_hi, tv_sec_lo, tv_nsec, refresh, seq_hi, seq_lo, flags)
- */
-static enum relay_verdict handle_presented(struct relay_message *message)
-{
-	struct host_clock *clock = clock_of(message);
-	if (!clock->same)
-		put_time(message->args, host_clock_to_guest(clock, get_time(message->args), now()));
-	return RELAY_FORWARD;
-}
-
-/* wp_commit_timer_v1.set_timestamp(tv_sec_hi, tv_sec_lo, tv_nsec) */
-static enum relay_verdict handle_set_timestamp(struct relay_message *message)
-{
-	const struct host_clock *clock = clock_of(message);
-	/* The compositor refuses what is no valid time. */
-	if (!clock->same && message->args[2].u < NS_PER_S)
-		put_time(message->args, host_clock_to_host(clock, get_time(message->args)));
-	return RELAY_FORWARD;
-}
-
-const struct relay_hook clock_hooks[] = {
-	{"wp_presentation", "clock_id", handle_clock_id, RELAY_UP},
-	{"wp_presentation_feedback", "presented", handle_presented, RELAY_UP},
-	{"wp_commit_timer_v1", "set_timestamp", handle_set_timestamp, RELAY_DOWN},
-	{0},
-};

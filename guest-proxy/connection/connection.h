@@ -12,7 +12,7 @@
 #define CONNECTION_FORMATS_MAX 256
 
 struct dmabuf_state;
-struct host_clock;
+struct host_clocks;
 struct transfers;
 
 struct connection {
@@ -23,7 +23,7 @@ struct connection {
 	struct channel *channel;
 	struct relay *relay;
 	struct transfers *transfers;
-	struct host_clock *clock; /* one for all clients */
+	struct host_clocks *clocks; /* of all clients */
 
 	uint32_t formats[CONNECTION_FORMATS_MAX]; /* of wl_shm, as the compositor advertised them */
 	uint32_t n_formats;

@@ -35,6 +35,7 @@ static const struct check checks[] = {
 	{"context", check_context, 0},
 	{"compositor", check_compositor, 0},
 	{"buffers", check_buffers, 0},
+	{"clock", check_clock, 0},
 	{"open files", check_open_files, FILES_WANTED},
 	{"service", check_unit, 0},
 	{"variable", check_variable, 0},

@@ -14,6 +14,12 @@ struct node {
 	char driver[32];
 };
 
+struct doctor_clock { /* the quickest answer of the host */
+	unsigned n_answers;
+	uint64_t way_ns;       /* there and back */
+	int64_t difference_ns; /* the host's time less this machine's */
+};
+
 struct doctor {
 	const struct doctor_settings *settings;
 	struct node node;   /* the best one */
@@ -27,6 +33,7 @@ struct doctor {
 	struct registry_probe probe;
 	unsigned n_globals;
 	bool has_windows, has_seat;
+	struct doctor_clock clock;
 };
 
 /* Its node is there, and of virtio_gpu. */
@@ -54,6 +61,11 @@ enum check_result check_context(void *world, struct finding *finding, int argume
 /* The host's compositor, by way of a channel (doctor_compositor.c). */
 enum check_result check_compositor(void *world, struct finding *finding, int argument);
 enum check_result check_buffers(void *world, struct finding *finding, int argument);
+
+/* The host's clock, by the same channel (doctor_clock.c). */
+enum check_result check_clock(void *world, struct finding *finding, int argument);
+/* channel_listener::clock */
+void doctor_hear_clock(void *data, uint32_t clock_id, uint64_t host_ns, uint64_t asked_ns);
 
 /* Where applications look for it: the directory, units, variables (doctor_service.c). */
 enum check_result check_runtime(void *world, struct finding *finding, int argument);

@@ -73,6 +73,7 @@ enum check_result check_compositor(void *world, struct finding *finding, int arg
 		.pipe_data = handle_pipe_data,
 		.blobs = handle_blobs,
 		.ready = handle_ready,
+		.clock = doctor_hear_clock,
 		.closed = handle_closed,
 	};
 	struct doctor *doctor = world;

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <time.h>
 
 #define LOG_MODULE "context"
 
@@ -299,6 +300,35 @@ static int handle_fetch(struct cross_domain_context *context, const uint8_t *byt
 	return blob_ids_fetch(&context->blob_ids, fetch.blob_id, resource);
 }
 
+/* Of the clocks that compositors present by; what processes have used is nobody's business. */
+static bool is_for_guests(uint32_t clock_id)
+{
+	static const clockid_t clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW,
+		CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(clocks); i++) {
+		if (clock_id == (uint32_t)clocks[i])
+			return true;
+	}
+	return false;
+}
+
+static int handle_clock(struct cross_domain_context *context, const uint8_t *bytes, size_t length)
+{
+	struct cross_domain_clock request;
+	struct timespec now;
+
+	if (!context->query_ring)
+		return -EINVAL;
+	memcpy(&request, bytes, sizeof(request));
+	struct cross_domain_clock_answer answer = {.clock_id = request.clock_id};
+	if (is_for_guests(request.clock_id) &&
+		clock_gettime((clockid_t)request.clock_id, &now) == 0)
+		answer.ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	return resource_copy_in(
+		context->query_ring, CROSS_DOMAIN_CLOCK_ANSWER_OFFSET, &answer, sizeof(answer));
+}
+
 static const struct {
 	uint8_t cmd;
 	int (*handle)(struct cross_domain_context *context, const uint8_t *bytes, size_t length);
@@ -311,6 +341,7 @@ static const struct {
 	{CROSS_DOMAIN_CMD_CREDIT, handle_credit},
 	{CROSS_DOMAIN_CMD_FETCH, handle_fetch},
 	{CROSS_DOMAIN_CMD_WRITE_FROM, handle_write_from},
+	{CROSS_DOMAIN_CMD_CLOCK, handle_clock},
 };
 
 static int execute(struct cross_domain_context *context, const uint8_t *bytes, size_t size)

@@ -179,6 +179,7 @@ static void fill_capset(const struct context_kind *base, uint8_t *out)
 			CROSS_DOMAIN_EXT_WANT_POLL | CROSS_DOMAIN_EXT_FETCH |
 			CROSS_DOMAIN_EXT_FILES | CROSS_DOMAIN_EXT_POLL_SLOTS |
 			CROSS_DOMAIN_EXT_RUNS | CROSS_DOMAIN_EXT_WRITE_FROM |
+			CROSS_DOMAIN_EXT_HOST_CLOCK |
 			(kind->guests_share && resource_table_exports(base->host->resources)
 					? CROSS_DOMAIN_EXT_GUEST_SHARED
 					: 0) |

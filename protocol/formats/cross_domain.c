@@ -15,6 +15,7 @@ static const uint16_t command_sizes[256] = {
 	[CROSS_DOMAIN_CMD_CREDIT] = sizeof(struct cross_domain_credit),
 	[CROSS_DOMAIN_CMD_FETCH] = sizeof(struct cross_domain_fetch),
 	[CROSS_DOMAIN_CMD_WRITE_FROM] = sizeof(struct cross_domain_write_from),
+	[CROSS_DOMAIN_CMD_CLOCK] = sizeof(struct cross_domain_clock),
 };
 
 static bool send_fits(const uint8_t *bytes, size_t length)

@@ -46,7 +46,7 @@ static_assert(sizeof(struct cross_domain_capset) == 16, "");
  */
 #define CROSS_DOMAIN_EXT_WANT_POLL (1u << 1)
 #define CROSS_DOMAIN_USED_F_WANT_POLL 2u
-#define CROSS_DOMAIN_EXT_HOST_CLOCK (1u << 2) /* reserved: clock translation */
+#define CROSS_DOMAIN_EXT_HOST_CLOCK (1u << 2) /* CROSS_DOMAIN_CMD_CLOCK is understood */
 #define CROSS_DOMAIN_EXT_FETCH (1u << 3)      /* CROSS_DOMAIN_CMD_FETCH is understood */
 #define CROSS_DOMAIN_EXT_GUEST_SHARED                                                              \
 	(1u << 4) /* the compositor sees guest blobs themselves: prefer them */
@@ -122,6 +122,11 @@ enum cross_domain_command {
 	 * is signalled.
 	 */
 	CROSS_DOMAIN_CMD_WRITE_FROM = 0x83,
+	/*
+	 * Ours (EXT_HOST_CLOCK), guest to host: what time it is by a clock of the host's. The
+	 * answer is a struct cross_domain_clock_answer in the query ring.
+	 */
+	CROSS_DOMAIN_CMD_CLOCK = 0x84,
 };
 
 enum cross_domain_identifier {
@@ -232,6 +237,21 @@ struct cross_domain_write_from {
 	uint32_t pad;
 };
 static_assert(sizeof(struct cross_domain_write_from) == 32, "");
+
+struct cross_domain_clock {
+	struct cross_domain_header hdr;
+	uint32_t clock_id; /* as of Linux's clock_gettime */
+	uint32_t pad;
+};
+static_assert(sizeof(struct cross_domain_clock) == 16, "");
+
+#define CROSS_DOMAIN_CLOCK_ANSWER_OFFSET 128 /* in the query ring, behind image requirements */
+struct cross_domain_clock_answer {
+	uint64_t ns;       /* 0: the host has no such clock, or does not tell */
+	uint32_t clock_id; /* that was asked for */
+	uint32_t pad;
+};
+static_assert(sizeof(struct cross_domain_clock_answer) == 16, "");
 
 struct cross_domain_run {               /* events follow */
 	struct cross_domain_header hdr; /* cmd_size stays 0 */

@@ -199,6 +199,10 @@ test_guest() {
     has ok context
     has ok compositor "with [1-9][0-9]* globals"
     has ok buffers "host's memory"
+    # Here both are one: what is said of the other is true within the error that is said.
+    has ok clock "known within [0-9]* ns"
+    grep -E '^ok +clock ' "$REPORT" | tr -dc '0-9 -' |
+        awk '{ exit !($2 > 0 && $1 <= $2 && -$1 <= $2) }' || fail "the host's clock is taken for another (report: $REPORT)"
     # By way of the variable, and before a display that others use afterwards.
     doctor 0 WAYFERRY_GUEST_VHOST_USER="$XDG_RUNTIME_DIR/bridge.gpu" "$GUEST" doctor
     bridge_start_guest bridge

@@ -43,7 +43,7 @@ static struct world {
 	struct wl_event_loop *loop;
 	struct relay_hooks *hooks;
 	struct gpu gpu;
-	struct host_clock clock;
+	struct host_clocks clocks;
 	int memory, pipe[2]; /* of the application's: a pool, a dma-buf (fake_channel.h) */
 	unsigned n_handles;
 } world;
@@ -131,7 +131,7 @@ static void make_world(void)
 	world.memory = fd_memfd("pool", POOL_BYTES);
 	int result = pipe(world.pipe);
 	assert(world.loop && world.hooks && world.memory >= 0 && result == 0);
-	host_clock_init(&world.clock, false);
+	host_clocks_init(&world.clocks, false);
 }
 
 static void connect_client(struct connection *connection)
@@ -140,7 +140,7 @@ static void connect_client(struct connection *connection)
 	connection->name = "fuzz";
 	connection->loop = world.loop;
 	connection->gpu = &world.gpu;
-	connection->clock = &world.clock;
+	connection->clocks = &world.clocks;
 	connection->wake = wake;
 	connection->channel = channel_create(&world.gpu, NULL, NULL);
 	connection->transfers = transfers_create(connection);

@@ -91,6 +91,16 @@ static void answer_fetch(const uint8_t *bytes, struct gpu_blob *blob)
 	strcpy(blob->map, "fetched");
 }
 
+static void answer_clock(const uint8_t *bytes)
+{
+	struct cross_domain_clock clock;
+	memcpy(&clock, bytes, sizeof(clock));
+	assert_int_equal(clock.hdr.cmd_size, sizeof(clock));
+	device.time.clock_id = clock.clock_id;
+	memcpy((uint8_t *)device.query_ring->base.map + CROSS_DOMAIN_CLOCK_ANSWER_OFFSET,
+		&device.time, sizeof(device.time));
+}
+
 static int fake_submit(struct gpu_context *context, const void *commands, size_t size,
 	enum gpu_fence fence, bool lazy, struct gpu_blob *const *blobs, size_t n_blobs)
 {
@@ -98,8 +108,11 @@ static int fake_submit(struct gpu_context *context, const void *commands, size_t
 		return device.submit_error;
 	if (fence == GPU_FENCE_ANSWER) {
 		device.n_answers++;
-		if (size == sizeof(struct cross_domain_fetch))
+		const uint8_t cmd = *(const uint8_t *)commands;
+		if (cmd == CROSS_DOMAIN_CMD_FETCH)
 			answer_fetch(commands, blobs[0]);
+		else if (cmd == CROSS_DOMAIN_CMD_CLOCK)
+			answer_clock(commands);
 		else
 			answer_requirements(commands);
 		return 0;
@@ -177,7 +190,16 @@ static void handle_closed(void *data, const char *why)
 	maybe_destroy();
 }
 
+static void handle_clock(void *data, uint32_t clock_id, uint64_t host_ns, uint64_t asked_ns)
+{
+	assert_int_equal(clock_id, device.time.clock_id);
+	user.times++;
+	user.host_ns = host_ns;
+	user.asked_ns = asked_ns;
+}
+
 static const struct channel_listener listener = {
+	.clock = handle_clock,
 	.receive = handle_receive,
 	.pipe_data = handle_pipe_data,
 	.blobs = handle_blobs,

@@ -18,7 +18,8 @@
 
 #define MAX_SUBMISSIONS 4096
 #define OUR_FEATURES                                                                               \
-	(CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_WANT_POLL | CROSS_DOMAIN_EXT_FETCH)
+	(CROSS_DOMAIN_EXT_READ_CREDIT | CROSS_DOMAIN_EXT_WANT_POLL | CROSS_DOMAIN_EXT_FETCH |      \
+		CROSS_DOMAIN_EXT_HOST_CLOCK)
 
 /* The device */
 
@@ -49,6 +50,7 @@ struct fake_device {
 	int submit_error, host_error;
 	int guest_error; /* of guest memory, besides the rings */
 	uint32_t fetched;
+	struct cross_domain_clock_answer time;         /* what it is on the host */
 	struct cross_domain_image_requirements answer; /* size 0: what was asked for */
 	struct fake_blob *query_ring, *channel_ring, *last_blob;
 };
@@ -64,7 +66,8 @@ struct channel_user {
 	size_t n_bytes, n_pipe_bytes;
 	struct wire_handle handles[28];
 	size_t n_handles;
-	unsigned receives, pipe_events, ready, closed, blobs;
+	unsigned receives, pipe_events, ready, closed, blobs, times;
+	uint64_t host_ns, asked_ns; /* the last time that was told */
 	uint32_t pipe;
 	bool hang_up, in_call, destroy_in_callback;
 	const char *why;

@@ -157,6 +157,13 @@ int channel_blob_create(struct channel *channel, size_t size, struct channel_blo
 	return 0;
 }
 
+bool channel_ask_clock(struct channel *channel, uint32_t clock_id)
+{
+	channel->clock_asked += channel->tells_time;
+	channel->last_clock = clock_id;
+	return channel->tells_time;
+}
+
 int channel_blob_give(struct channel *channel, int fd, size_t size, struct channel_blob **out)
 {
 	if (!channel->takes_files)

@@ -47,6 +47,9 @@ struct channel {
 	/* channel_reader_gone */
 	bool knows_reader_gone;
 	unsigned readers_gone;
+	bool tells_time; /* channel_ask_clock works, */
+	unsigned clock_asked;
+	uint32_t last_clock; /* and that was for this one */
 	/* channel_read_done */
 	uint64_t read_done_bytes;
 

@@ -103,6 +103,7 @@ static void a_command_is_as_long_as_it_says_and_needs(void **state)
 		{CROSS_DOMAIN_CMD_WRITE, 24},
 		{CROSS_DOMAIN_CMD_CREDIT, 16},
 		{CROSS_DOMAIN_CMD_FETCH, 16},
+		{CROSS_DOMAIN_CMD_CLOCK, 16},
 		{99, 8},
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(commands); i++) {

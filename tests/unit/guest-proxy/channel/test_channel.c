@@ -1,4 +1,5 @@
 /* guest-proxy/channel/channel.c and command_batch.c */
+#include "protocol/base/monotonic.h"
 #include "tests/unit/channel_rig.h"
 
 /* Start */
@@ -627,6 +628,39 @@ static void credit_is_given_for_every_64_kib_until_the_pipe_ends(void **state)
 	nothing_more();
 }
 
+static void the_host_is_asked_for_its_time_once_at_a_time(void **state)
+{
+	struct channel_blob *blob;
+	uint64_t before = monotonic_ns();
+	device.time.ns = 123456789;
+	assert_true(channel_ask_clock(user.channel, 4));
+	assert_false(channel_ask_clock(user.channel, 1));
+	/* Answers come in the order of the questions, which may be about memory. */
+	assert_int_equal(channel_blob_create(user.channel, 4096, &blob), 0);
+	assert_int_equal(user.times, 0);
+	answer_all();
+	assert_int_equal(user.times, 1);
+	assert_int_equal(user.host_ns, 123456789);
+	assert_in_range(user.asked_ns, before, monotonic_ns());
+	assert_int_equal(blob->status, 0);
+	channel_blob_unref(blob);
+	device.time.ns = 0; /* there is no such clock */
+	assert_true(channel_ask_clock(user.channel, 99));
+	answer_all();
+	assert_int_equal(user.times, 1);
+	device.submit_error = -EAGAIN;
+	assert_false(channel_ask_clock(user.channel, 1));
+	device.submit_error = 0;
+	assert_true(
+		channel_ask_clock(user.channel, 1)); /* and the channel ends before the answer */
+}
+
+static void other_hosts_are_not_asked_for_their_time(void **state)
+{
+	assert_false(channel_ask_clock(user.channel, 1));
+	assert_int_equal(device.n_answers, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -662,6 +696,8 @@ int main(void)
 		TEST(the_channel_may_be_destroyed_in_any_callback),
 		TEST(a_channel_that_is_destroyed_before_it_could_tell_tells_nothing),
 		TEST(credit_is_given_for_every_64_kib_until_the_pipe_ends),
+		TEST(the_host_is_asked_for_its_time_once_at_a_time),
+		TEST_PLAIN(other_hosts_are_not_asked_for_their_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

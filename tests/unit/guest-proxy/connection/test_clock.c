@@ -11,23 +11,15 @@
 
 #include "guest-proxy/connection/connection.h"
 #include "protocol/base/bytes.h"
+#include "tests/unit/fake_channel.h"
 #include "tests/unit/wayland_rig.h"
 
 #define MS INT64_C(1000000)
 #define S (1000 * MS)
 
-static void one_clock_needs_no_moving(void **state)
-{
-	struct host_clock clock;
-	host_clock_init(&clock, true);
-	assert_int_equal(host_clock_to_guest(&clock, 5 * S, 4 * S), 5 * S);
-	assert_int_equal(host_clock_to_host(&clock, 7 * S), 7 * S);
-}
-
 static void the_quickest_event_tells_how_far_the_clocks_are_apart(void **state)
 {
-	struct host_clock clock;
-	host_clock_init(&clock, false);
+	struct host_clock clock = {0};
 	const int64_t host_ahead = 1000 * S;
 	static const int64_t ways[] = {9 * MS, 2 * MS, 30 * MS, 1 * MS, 4 * MS};
 	for (size_t i = 0; i < ARRAY_LENGTH(ways); i++) {
@@ -42,8 +34,7 @@ static void the_quickest_event_tells_how_far_the_clocks_are_apart(void **state)
 
 static void a_clock_that_drifts_is_followed(void **state)
 {
-	struct host_clock clock;
-	host_clock_init(&clock, false);
+	struct host_clock clock = {0};
 	for (int64_t at = 0; at < 60 * S; at += 100 * MS) {
 		int64_t host = at - at / 1000; /* a thousandth slower: the difference grows */
 		int64_t moved = host_clock_to_guest(&clock, host, at);
@@ -54,8 +45,7 @@ static void a_clock_that_drifts_is_followed(void **state)
 
 static void a_difference_of_long_ago_is_forgotten(void **state)
 {
-	struct host_clock clock;
-	host_clock_init(&clock, false);
+	struct host_clock clock = {0};
 	host_clock_to_guest(&clock, 10 * S, 10 * S);
 	/* The guest slept: its clock stood still for 100 s. Then it has the host's time again. */
 	assert_int_equal(host_clock_to_guest(&clock, 200 * S, 100 * S), 100 * S);
@@ -67,8 +57,7 @@ static void times_beyond_reason_do_not_overflow(void **state)
 	static const int64_t times[] = {
 		INT64_MIN, INT64_MIN + 1, -1, 0, 1, INT64_MAX - 1, INT64_MAX};
 	for (size_t i = 0; i < ARRAY_LENGTH(times); i++) {
-		struct host_clock clock;
-		host_clock_init(&clock, false);
+		struct host_clock clock = {0};
 		for (size_t j = 0; j < ARRAY_LENGTH(times); j++) {
 			assert_true(host_clock_to_guest(&clock, times[j], 5 * S) <= 5 * S);
 			host_clock_to_host(&clock, times[i]);
@@ -76,10 +65,73 @@ static void times_beyond_reason_do_not_overflow(void **state)
 	}
 }
 
+/* The host, @host_ahead of the guest, says its time some @there after the guest has asked at @at.
+ */
+static void measure(struct host_clock *clock, int64_t at, int64_t there, int64_t back)
+{
+	host_clock_measured(clock, at + there + 1000 * S, at, at + there + back);
+}
+
+/* Whatever the way there and back are like: the truth is no further away than is said. */
+static void what_is_measured_is_true_within_its_error(void **state)
+{
+	static const struct {
+		int64_t there, back;
+	} ways[] = {{MS, MS}, {0, 3 * MS}, {3 * MS, 0}, {50 * MS, MS}, {MS, 80 * MS}};
+	for (size_t i = 0; i < ARRAY_LENGTH(ways); i++) {
+		struct host_clock clock = {0};
+		for (int64_t at = S; at < 30 * S; at += S) {
+			const int64_t now = at + ways[i].there + ways[i].back;
+			measure(&clock, at, ways[i].there, ways[i].back);
+			int64_t error = host_clock_error_ns(&clock, now);
+			int64_t wrong = host_clock_to_host(&clock, at) - (at + 1000 * S);
+			assert_in_range(error, (ways[i].there + ways[i].back) / 2,
+				(ways[i].there + ways[i].back) / 2 + 2 * MS);
+			assert_true(wrong <= error && -wrong <= error);
+		}
+	}
+}
+
+static void the_quickest_answer_counts(void **state)
+{
+	struct host_clock clock = {0};
+	assert_int_equal(host_clock_error_ns(&clock, S), -1);
+	host_clock_to_guest(&clock, 1000 * S, S);
+	assert_int_equal(host_clock_error_ns(&clock, S), -1); /* an event is no measure */
+	measure(&clock, S, 40 * MS, 40 * MS);
+	measure(&clock, 2 * S, MS, MS);
+	measure(&clock, 3 * S, 30 * MS, 30 * MS);
+	assert_in_range(host_clock_error_ns(&clock, 3 * S), MS, 3 * MS);
+	assert_int_equal(host_clock_to_host(&clock, 3 * S), 1003 * S);
+	/* An event that arrives sooner than the middle of the bounds: never in the future. */
+	struct host_clock other = {0};
+	host_clock_measured(&other, 1000 * S, 0, 10 * MS);
+	assert_int_equal(
+		host_clock_to_guest(&other, 1000 * S + 20 * MS, 21 * MS), 20 * MS + MS / 2);
+}
+
+/* The guest's clock stood still, as in a machine that was suspended; or the host's did. */
+static void a_clock_that_stood_still_is_measured_anew(void **state)
+{
+	struct host_clock clock = {.asked_ns = 1};
+	measure(&clock, S, MS, MS);
+	int64_t heard = host_clock_to_guest(&clock, 1101 * S, S + 10 * MS); /* 100 s were slept */
+	assert_int_equal(heard, S + 10 * MS);
+	assert_int_equal(clock.asked_ns, 0);
+	assert_int_equal(host_clock_error_ns(&clock, S), -1);
+	host_clock_measured(&clock, 1101 * S + 21 * MS, S + 20 * MS, S + 22 * MS);
+	assert_int_equal(host_clock_to_host(&clock, S + 100 * MS), 1101 * S + 100 * MS);
+
+	struct host_clock ahead = {0};
+	measure(&ahead, S, MS, MS);
+	host_clock_measured(&ahead, 1001 * S, 50 * S, 50 * S + 2 * MS);
+	assert_int_equal(host_clock_to_host(&ahead, 50 * S + MS), 1001 * S);
+}
+
 /* The hooks, in a relay between a client and a compositor. */
 
 struct world {
-	struct host_clock clock;
+	struct host_clocks clocks;
 	struct connection connection;
 	struct relay_hooks *hooks;
 	struct rig_peer client, compositor;
@@ -102,8 +154,11 @@ static void hear(struct rig_peer *peer, const struct rig_message *message)
 	struct world *world = peer->data;
 	snprintf(world->name, sizeof(world->name), "%s.%s", message->interface->wl->name,
 		message->name);
-	if (strcmp(message->name, "presented") == 0 || strcmp(message->name, "clock_id") == 0 ||
-		strcmp(message->name, "set_timestamp") == 0) {
+	static const char *const with_times[] = {"presented", "clock_id", "set_timestamp", "key",
+		"motion", "button", "timestamp", "relative_motion"};
+	for (size_t m = 0; m < ARRAY_LENGTH(with_times); m++) {
+		if (strcmp(message->name, with_times[m]) != 0)
+			continue;
 		for (size_t i = 0; i < 3; i++)
 			world->heard[i] = message->args[i].u;
 	}
@@ -123,8 +178,9 @@ static void world_init(struct world *world, bool same)
 {
 	static const struct relay_hook *const tables[] = {clock_hooks, NULL};
 	memset(world, 0, sizeof(*world));
-	host_clock_init(&world->clock, same);
-	world->connection.clock = &world->clock;
+	host_clocks_init(&world->clocks, same);
+	world->connection.clocks = &world->clocks;
+	world->connection.channel = channel_create(NULL, NULL, NULL);
 	world->hooks = relay_hooks_create(tables);
 	rig_peer_init(&world->client, RELAY_DOWN, hear, world);
 	rig_peer_init(&world->compositor, RELAY_UP, hear, world);
@@ -144,6 +200,7 @@ static void world_finish(struct world *world)
 {
 	relay_destroy(world->connection.relay);
 	relay_hooks_destroy(world->hooks);
+	channel_destroy(world->connection.channel);
 }
 
 /* The compositor reports that a frame was shown at @ns. What the client hears. */
@@ -225,14 +282,127 @@ static void times_to_show_a_frame_at_are_the_hosts(void **state)
 	world_finish(&world);
 }
 
+/* Input. */
+
+static uint32_t bind_version(
+	struct world *world, uint32_t name, const char *interface, uint32_t version)
+{
+	struct relay *relay = world->connection.relay;
+	rig_push(relay, &world->compositor, 2, "global",
+		RIG_ARGS({.u = name}, {.s = interface}, {.u = version}));
+	return rig_bind(relay, &world->client, 2, name, interface, version);
+}
+
+static uint32_t make(struct world *world, uint32_t of, const char *request, uint32_t argument)
+{
+	uint32_t id = rig_new_id(&world->client);
+	rig_push(world->connection.relay, &world->client, of, request,
+		RIG_ARGS({.id = id}, {.id = argument}));
+	return id;
+}
+
+/* An event of the compositor's about the client's object @id. What the client hears is in heard. */
+static void tell(struct world *world, uint32_t id, const char *event, const union wire_arg *args)
+{
+	struct relay *relay = world->connection.relay;
+	rig_push(relay, &world->compositor, relay_object_at(relay, RELAY_DOWN, id)->id[RELAY_UP],
+		event, args);
+}
+
+#define AHEAD (5000 * S + 250 * MS) /* the host's clock, of the guest's */
+
+static void times_of_input_are_the_guests(void **state)
+{
+	struct world world;
+	world_init(&world, false);
+	fake_channel->tells_time = true;
+	uint32_t seat = bind_version(&world, 4, "wl_seat", 7),
+		 pointer = make(&world, seat, "get_pointer", 0);
+	assert_int_equal(fake_channel->clock_asked, 1); /* before there is anything to convert */
+	assert_int_equal(fake_channel->last_clock, CLOCK_MONOTONIC);
+	uint32_t keyboard = make(&world, seat, "get_keyboard", 0);
+	assert_int_equal(fake_channel->clock_asked, 1); /* not for each */
+	tell(&world, keyboard, "key", RIG_ARGS({.u = 1}, {.u = 777}, {.u = 30}, {.u = 1}));
+	assert_int_equal(world.heard[1], 777); /* nothing is known yet */
+	int64_t now = monotonic_ns();
+	host_clocks_answered(
+		&world.clocks, CLOCK_MONOTONIC, (uint64_t)(now + AHEAD), (uint64_t)now);
+	/* Half of the way there and back, which has taken some time. */
+	int64_t exact = -host_clock_to_host(&world.clocks.input, 0);
+	uint32_t moved = (uint32_t)(exact / MS);
+	assert_in_range(-exact, AHEAD - S, AHEAD);
+
+	tell(&world, keyboard, "key", RIG_ARGS({.u = 1}, {.u = 777}, {.u = 30}, {.u = 0}));
+	assert_int_equal(world.heard[0], 1);
+	assert_int_equal(world.heard[1], 777 + moved); /* from before it began: modulo 2^32 */
+	tell(&world, pointer, "motion", RIG_ARGS({.u = 9000777}, {.f = 256}, {.f = 512}));
+	assert_int_equal(world.heard[0], 9000777 + moved);
+	assert_int_equal(world.heard[1], 256);
+	tell(&world, pointer, "button", RIG_ARGS({.u = 5}, {.u = 9000778}, {.u = 272}, {.u = 1}));
+	assert_int_equal(world.heard[0], 5);
+	assert_int_equal(world.heard[1], 9000778 + moved);
+
+	uint32_t stamps = make(&world, bind_global(&world, 5, "zwp_input_timestamps_manager_v1"),
+		"get_pointer_timestamps", pointer);
+	tell(&world, stamps, "timestamp", RIG_ARGS({.u = 0}, {.u = 9000}, {.u = 777123456}));
+	int64_t heard =
+		(int64_t)((uint64_t)world.heard[0] << 32 | world.heard[1]) * S + world.heard[2];
+	assert_int_equal(heard, 9000 * S + 777123456 + exact);
+	uint32_t relative = make(&world, bind_global(&world, 6, "zwp_relative_pointer_manager_v1"),
+		"get_relative_pointer", pointer);
+	tell(&world, relative, "relative_motion",
+		RIG_ARGS({.u = 2}, {.u = 500}, {.f = 1}, {.f = 2}, {.f = 3}, {.f = 4}));
+	assert_int_equal((uint64_t)world.heard[0] << 32 | world.heard[1],
+		(UINT64_C(2) << 32) + 500 + (uint64_t)(exact / 1000));
+	world_finish(&world);
+}
+
+static void with_one_clock_times_of_input_pass(void **state)
+{
+	struct world world;
+	world_init(&world, true);
+	fake_channel->tells_time = true;
+	uint32_t seat = bind_version(&world, 4, "wl_seat", 7),
+		 keyboard = make(&world, seat, "get_keyboard", 0);
+	tell(&world, keyboard, "key", RIG_ARGS({.u = 1}, {.u = 777}, {.u = 30}, {.u = 0}));
+	assert_int_equal(world.heard[1], 777);
+	assert_int_equal(fake_channel->clock_asked, 0);
+	world_finish(&world);
+}
+
+/* Of the clock that the compositor presents by. */
+static void the_host_is_asked_for_the_compositors_clock(void **state)
+{
+	struct world world;
+	world_init(&world, false);
+	fake_channel->tells_time = true;
+	tell(&world, world.presentation, "clock_id", RIG_ARGS({.u = CLOCK_MONOTONIC_RAW}));
+	assert_int_equal(fake_channel->last_clock, CLOCK_MONOTONIC_RAW);
+	int64_t now = monotonic_ns();
+	host_clocks_answered(&world.clocks, CLOCK_MONOTONIC, (uint64_t)now, (uint64_t)now);
+	assert_false(world.clocks.presentation.known);
+	host_clocks_answered(
+		&world.clocks, CLOCK_MONOTONIC_RAW, (uint64_t)(now + AHEAD), (uint64_t)now);
+	int64_t error = host_clock_error_ns(&world.clocks.presentation, now);
+	assert_in_range(error, 0, S);
+	int64_t heard = present(&world, now + AHEAD - 20 * MS);
+	assert_in_range(heard, now - 20 * MS, now - 20 * MS + error);
+	world_finish(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_clock_needs_no_moving),
 		cmocka_unit_test(the_quickest_event_tells_how_far_the_clocks_are_apart),
 		cmocka_unit_test(a_clock_that_drifts_is_followed),
 		cmocka_unit_test(a_difference_of_long_ago_is_forgotten),
 		cmocka_unit_test(times_beyond_reason_do_not_overflow),
+		cmocka_unit_test(what_is_measured_is_true_within_its_error),
+		cmocka_unit_test(the_quickest_answer_counts),
+		cmocka_unit_test(a_clock_that_stood_still_is_measured_anew),
+		cmocka_unit_test(times_of_input_are_the_guests),
+		cmocka_unit_test(with_one_clock_times_of_input_pass),
+		cmocka_unit_test(the_host_is_asked_for_the_compositors_clock),
 		cmocka_unit_test(presentation_times_are_the_guests),
 		cmocka_unit_test(with_one_clock_times_pass_as_they_are),
 		cmocka_unit_test(times_to_show_a_frame_at_are_the_hosts),

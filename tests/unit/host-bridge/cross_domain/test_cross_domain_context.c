@@ -3,6 +3,7 @@
 #include "host-bridge/cross_domain/cross_domain_context.h"
 
 #include <drm_fourcc.h>
+#include <time.h>
 
 #include "tests/unit/cross_domain_world.h"
 
@@ -53,6 +54,47 @@ static void an_event_needs_a_poll_and_a_poll_an_event(void **state)
 	assert_int_equal(next_event_in(&second), CROSS_DOMAIN_CMD_RECEIVE);
 	assert_false(t.context->starved);
 	assert_memory_equal(event_data, "again...", 8);
+}
+
+static uint64_t ask_clock(uint32_t clock_id)
+{
+	const struct cross_domain_clock command = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_CLOCK, .cmd_size = sizeof(command)},
+		.clock_id = clock_id,
+	};
+	struct cross_domain_clock_answer answer;
+	uint8_t *at = t.pages.map + QUERY * 4096 + CROSS_DOMAIN_CLOCK_ANSWER_OFFSET;
+	memset(at, 0xff, sizeof(answer));
+	assert_int_equal(submit(&command, sizeof(command)), 0);
+	memcpy(&answer, at, sizeof(answer));
+	assert_int_equal(answer.clock_id, clock_id);
+	return answer.ns;
+}
+
+static uint64_t clock_now(clockid_t clock)
+{
+	struct timespec now;
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* By the clocks that compositors present by; how long a process has run is no guest's business. */
+static void a_guest_is_told_the_hosts_time(void **state)
+{
+	static const clockid_t told[] = {
+		CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW, CLOCK_BOOTTIME};
+	static const uint32_t others[] = {CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID, 12,
+		UINT32_MAX, (uint32_t)-2, 1u << 31};
+	const struct cross_domain_clock early = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_CLOCK, .cmd_size = sizeof(early)}};
+	assert_int_equal(submit(&early, sizeof(early)), -EINVAL);
+	open_channel();
+	for (size_t i = 0; i < ARRAY_LENGTH(told); i++) {
+		uint64_t before = clock_now(told[i]), answer = ask_clock((uint32_t)told[i]);
+		assert_in_range(answer, before, clock_now(told[i]));
+	}
+	for (size_t i = 0; i < ARRAY_LENGTH(others); i++)
+		assert_int_equal(ask_clock(others[i]), 0);
 }
 
 static void what_does_not_fit_into_one_event_comes_in_several(void **state)
@@ -544,6 +586,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(an_event_needs_a_poll_and_a_poll_an_event),
+		TEST(a_guest_is_told_the_hosts_time),
 		TEST(what_does_not_fit_into_one_event_comes_in_several),
 		TEST(the_compositors_end_is_told_once),
 		TEST(a_missing_compositor_is_its_end),
