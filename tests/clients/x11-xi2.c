@@ -5,7 +5,7 @@
  *
  *   raw DX DY unaccelerated DX DY
  *   touch begin|update|end X Y
- *   motion X Y DEVICE VALUE...          of pens pressure and tilt, where they changed
+ *   motion X Y DEVICE PRESSURE TILT_X TILT_Y
  *   press|release BUTTON X Y DEVICE
  *
  * Places are pixels of the window. "mapped" is printed when it is on the screen.
@@ -95,7 +95,9 @@ static void print_pointer(
 
 static void print_touch(const xcb_input_touch_begin_event_t *event, const char *what)
 {
-	printf("touch %s %g %g\n", what, from_fp1616(event->event_x), from_fp1616(event->event_y));
+	/* A touch screen's axes have 16 bits: the places are next to those of pixels. */
+	printf("touch %s %.0f %.0f\n", what, from_fp1616(event->event_x),
+		from_fp1616(event->event_y));
 }
 
 static void print_event(const struct client *client, const xcb_generic_event_t *event)

@@ -2,8 +2,9 @@
 # Input: what a client is told of pointer and keyboard is the same, bridged and direct.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/events.sh"
+. "$(dirname "$0")/seat.sh"
 
-tests=(pointer:5 keyboard:4 pointer-and-keyboard:7 chords:5)
+tests=(pointer:5 keyboard:4 pointer-and-keyboard:7 chords:5 touch-and-pen:3)
 
 # input_log direct|bridged DEVICE...: a sway with one client that writes down its events; the devices come one
 # after another. Leaves the events in $LOGS/direct.events or $LOGS/bridged.events.
@@ -118,6 +119,35 @@ test_chords() {
     stop client
     bridge_stop
     stop host
+}
+
+# A touch screen and a pen: two fingers, a touch that the compositor takes for itself, a pen that comes, presses, leans and
+# goes.
+seat_log() {
+    local display=host
+    : >"$LOGS/touch.log"
+    seat_start host
+    [ "$1" = direct ] || { bridge_start host; display=$BRIDGE; }
+    spawn touch env WAYLAND_DISPLAY="$display" "$WAYFERRY_CLIENTS/touch-log"
+    seat_shows host
+    seat 'touch down 0 10 20' 'touch down 1 30.5 40' 'touch frame' 'touch motion 0 11.25 21' 'touch motion 1 29 41' \
+        'touch frame' 'touch up 1' 'touch frame' 'touch motion 0 299 199' 'touch frame' 'touch up 0' 'touch frame' \
+        'touch down 5 1 1' 'touch frame' 'touch cancel' \
+        'pen in 5 6' 'pen motion 7.5 8 0.5 30' 'pen down' 'pen motion 8 9 1 -30.5' 'pen up' 'pen motion 9 9 0 0' 'pen out' \
+        'touch down 2 3 4' 'touch up 2' 'touch frame' 'pen in 299 199' 'pen out'
+    seat_heard touch 'touch down window 2 3 4' 'touch up 2' 'touch frame' 'pen in window' 'pen motion 299 199' 'pen frame' \
+        'pen out' 'pen frame'
+    cp "$LOGS/touch.log" "$LOGS/$1.events"
+    stop touch
+    [ "$1" = direct ] || bridge_stop
+    seat_stop host
+}
+
+test_touch_and_pen() {
+    seat_log direct
+    seat_log bridged
+    diff -u "$LOGS/direct.events" "$LOGS/bridged.events" || fail "the client is told something else"
+    [ "$(wc -l <"$LOGS/direct.events")" = 48 ] || fail "$(wc -l <"$LOGS/direct.events") events"
 }
 
 e2e_main "$@"

@@ -1,10 +1,11 @@
 #!/bin/bash
-# What X11 applications hear of pointers by XInput 2: wayferry-x11 on sway itself (direct), and on wayferry-guest
-# (bridged).
+# What X11 applications hear of pointers, touch screens and pens by XInput 2: wayferry-x11 on a compositor itself
+# (direct), and on wayferry-guest (bridged).
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/x11-lib.sh"
+. "$(dirname "$0")/seat.sh"
 
-tests=(raw:8)
+tests=(raw:8 touch:8 pens:8)
 
 # xi2_heard LINE: waits for it in the log of x11-xi2, from here on in each.
 xi2_heard() {
@@ -56,6 +57,76 @@ test_raw() {
     each_way check_raw
     X11_SCALE=2 FACTOR=2
     each_way check_raw
+}
+
+# ---- a touch screen and a pen, at scales 1 and 2: places are X's pixels
+
+# each_seat FUNCTION: runs it four times, with X's scale in FACTOR.
+each_seat() {
+    for FACTOR in 1 2; do
+        for HOW in direct bridged; do
+            local display=host
+            seat_start host "$FACTOR"
+            [ "$HOW" = direct ] || { bridge_start host; display=$BRIDGE; }
+            x11_serve "$display"
+            : >"$LOGS/xi2.log"
+            spawn xi2 "$WAYFERRY_CLIENTS/x11-xi2" 300 200
+            seat_shows host
+            "$1"
+            x11_stop
+            exec 6>&-
+        done
+    done
+}
+
+# at X Y: that place of the compositor's in X's pixels.
+at() {
+    echo "$(($1 * FACTOR)) $(($2 * FACTOR))"
+}
+
+# Two fingers, each where it is; and the next touch after what the compositor takes for itself.
+check_touch() {
+    seat 'touch down 0 10 20' 'touch frame'
+    xi2_heard "touch begin $(at 10 20)"
+    seat 'touch motion 0 50 30' 'touch frame'
+    xi2_heard "touch update $(at 50 30)"
+    seat 'touch down 1 100 90' 'touch frame'
+    xi2_heard "touch begin $(at 100 90)"
+    seat 'touch motion 0 60 40' 'touch motion 1 110 80' 'touch frame'
+    xi2_heard "touch update $(at 110 80)"
+    seat 'touch up 0' 'touch frame'
+    xi2_heard "touch end $(at 60 40)"
+    seat 'touch up 1' 'touch frame'
+    xi2_heard "touch end $(at 110 80)"
+    seat 'touch down 0 149 99' 'touch frame' 'touch cancel'
+    xi2_heard "touch end $(at 149 99)"
+    seat 'touch down 3 1 1' 'touch frame'
+    xi2_heard "touch begin $(at 1 1)"
+}
+
+test_touch() {
+    each_seat check_touch
+}
+
+# A pen: where it is, how hard it is pressed and how it is held.
+check_pens() {
+    local pen='xwayland-tablet stylus'
+    seat 'pen in 5 6'
+    xi2_heard "motion $(at 5 6) $pen 0 0 0"
+    seat 'pen motion 70 80 0.5 30'
+    xi2_heard "motion $(at 70 80) $pen 32767 30 0"
+    seat 'pen down'
+    xi2_heard "press 1 $(at 70 80) $pen"
+    seat 'pen motion 71 82 1 -30'
+    xi2_heard "motion $(at 71 82) $pen 65535 -30 0"
+    seat 'pen up'
+    xi2_heard "release 1 $(at 71 82) $pen"
+    seat 'pen out' 'pen in 20 10'
+    xi2_heard "motion $(at 20 10) $pen 0 0 0"
+}
+
+test_pens() {
+    each_seat check_pens
 }
 
 e2e_main "$@"

@@ -1,0 +1,51 @@
+/* seat-compositor: a compositor that shows nothing, and whose seat has a touch screen and a pen,
+ * which headless ones have not.
+ *
+ *   seat-compositor SOCKET [SCALE]
+ *
+ * Reads commands from stdin, one a line, until its end; places are of the newest window, in the
+ * compositor's units:
+ *
+ *   touch down|motion ID X Y | touch up ID | touch frame | touch cancel
+ *   pen in X Y | pen motion X Y PRESSURE TILT | pen down | pen up | pen out
+ *
+ * Prints "ready", and "mapped" for each window.
+ */
+#include "seat_compositor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static int handle_input(int fd, uint32_t mask, void *data)
+{
+	struct seat_compositor *compositor = data;
+	char line[256];
+	if (!fgets(line, sizeof(line), stdin)) {
+		wl_display_terminate(compositor->display);
+		return 0;
+	}
+	if (!seat_devices_run(compositor, line))
+		fprintf(stderr, "no window, or no such command: %s", line);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct seat_compositor compositor = {.display = wl_display_create()};
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	setvbuf(stdin, NULL, _IONBF, 0);
+	if (argc < 2 || argc > 3 || wl_display_add_socket(compositor.display, argv[1]) < 0) {
+		fprintf(stderr, "usage: seat-compositor SOCKET [SCALE]\n");
+		return 2;
+	}
+	compositor.scale = argc > 2 ? atoi(argv[2]) : 1;
+	seat_shell_create(&compositor);
+	seat_devices_create(&compositor);
+	wl_event_loop_add_fd(wl_display_get_event_loop(compositor.display), 0, WL_EVENT_READABLE,
+		handle_input, &compositor);
+	printf("ready\n");
+	wl_display_run(compositor.display);
+	wl_display_destroy_clients(compositor.display);
+	wl_display_destroy(compositor.display);
+	return 0;
+}

@@ -1,0 +1,27 @@
+/* The parts of seat-compositor: the newest window, and what the devices of its seat tell it. */
+#ifndef TESTS_CLIENTS_SEAT_COMPOSITOR_H
+#define TESTS_CLIENTS_SEAT_COMPOSITOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <wayland-server.h>
+
+struct seat_compositor {
+	struct wl_display *display;
+	struct wl_resource *focus; /* the surface of the newest window; NULL: none */
+	int32_t scale;
+	uint32_t time_ms;                      /* counts events: no clock, so that runs are alike */
+	struct wl_list touches, pens, tablets; /* wl_resource_get_link */
+};
+
+/* The shell: whatever a client needs for a window. Prints "mapped" for each that is shown. */
+void seat_shell_create(struct seat_compositor *compositor);
+
+/* A seat with a touch screen, and zwp_tablet_manager_v2 with one pen on it. */
+void seat_devices_create(struct seat_compositor *compositor);
+
+/* Does what a line of commands says (seat-compositor.c). Return: false when it says nothing known,
+ * or there is no window. */
+bool seat_devices_run(struct seat_compositor *compositor, const char *line);
+
+#endif
