@@ -3,10 +3,10 @@
 #define GUEST_PROXY_CHANNEL_CHANNEL_IMPL_H
 
 #include "guest-proxy/channel/channel.h"
-#include "guest-proxy/channel/channel_flow.h"
 #include "guest-proxy/channel/command_batch.h"
-#include "guest-proxy/channel/poll_credits.h"
-#include "guest-proxy/channel/read_credit.h"
+#include "guest-proxy/channel/flow/channel_flow.h"
+#include "guest-proxy/channel/flow/poll_credits.h"
+#include "guest-proxy/channel/flow/read_credit.h"
 #include "guest-proxy/channel/write_pages.h"
 #include "protocol/formats/cross_domain.h"
 

@@ -5,18 +5,18 @@
 #include <stdlib.h>
 #include <wayland-server-protocol.h>
 
+#include "guest-proxy/buffers/buffer.h"
 #include "guest-proxy/clients/client.h"
 #include "guest-proxy/clients/refusal.h"
 #include "guest-proxy/connection/colour_profile.h"
 #include "guest-proxy/connection/transfer.h"
 #include "guest-proxy/dmabuf/dmabuf.h"
-#include "guest-proxy/globals/dmabuf_feedback.h"
-#include "guest-proxy/globals/dmabuf_globals.h"
 #include "guest-proxy/dmabuf/drm.h"
 #include "guest-proxy/fences/explicit_sync.h"
 #include "guest-proxy/fences/fence_sync.h"
+#include "guest-proxy/globals/dmabuf_feedback.h"
+#include "guest-proxy/globals/dmabuf_globals.h"
 #include "guest-proxy/sync/timeline.h"
-#include "guest-proxy/windows/buffer.h"
 #include "guest-proxy/windows/icon.h"
 #include "guest-proxy/windows/surface.h"
 #include "guest-proxy/windows/swapchain.h"

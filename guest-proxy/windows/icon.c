@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <wayland-server-protocol.h>
 
-#include "guest-proxy/windows/buffer.h"
+#include "guest-proxy/buffers/buffer.h"
 #include "guest-proxy/windows/paint.h"
 #include "guest-proxy/windows/swapchain.h"
 

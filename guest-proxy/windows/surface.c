@@ -14,12 +14,12 @@
 #include <stdlib.h>
 #include <wayland-server-protocol.h>
 
+#include "guest-proxy/buffers/buffer.h"
 #include "guest-proxy/connection/connection.h"
 #include "guest-proxy/dmabuf/dmabuf.h"
 #include "guest-proxy/dmabuf/dmabuf_wait.h"
 #include "guest-proxy/fences/explicit_sync.h"
 #include "guest-proxy/fences/fence_sync.h"
-#include "guest-proxy/windows/buffer.h"
 #include "guest-proxy/windows/paint.h"
 #include "guest-proxy/windows/swapchain.h"
 #include "protocol/base/bytes.h"

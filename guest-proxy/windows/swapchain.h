@@ -6,8 +6,8 @@
 #ifndef GUEST_PROXY_WINDOWS_SWAPCHAIN_H
 #define GUEST_PROXY_WINDOWS_SWAPCHAIN_H
 
+#include "guest-proxy/buffers/buffer.h"
 #include "guest-proxy/connection/connection.h"
-#include "guest-proxy/windows/buffer.h"
 
 struct swapchain;
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest-proxy/buffers/buffer.h"
 #include "guest-proxy/globals/registry.h"
-#include "guest-proxy/windows/buffer.h"
 #include "guest-proxy/windows/icon.h"
 #include "guest-proxy/windows/surface.h"
 #include "guest-proxy/windows/swapchain.h"

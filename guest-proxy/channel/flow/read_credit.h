@@ -2,8 +2,8 @@
  * Flow control of the pipes that the host reads from and sends to us: it may send a window ahead of
  * what their readers have taken.
  */
-#ifndef GUEST_PROXY_CHANNEL_READ_CREDIT_H
-#define GUEST_PROXY_CHANNEL_READ_CREDIT_H
+#ifndef GUEST_PROXY_CHANNEL_FLOW_READ_CREDIT_H
+#define GUEST_PROXY_CHANNEL_FLOW_READ_CREDIT_H
 
 #include <stddef.h>
 #include <stdint.h>

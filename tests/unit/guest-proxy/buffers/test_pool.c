@@ -1,5 +1,5 @@
-/* guest-proxy/windows/pool.c */
-#include "guest-proxy/windows/pool.h"
+/* guest-proxy/buffers/pool.c */
+#include "guest-proxy/buffers/pool.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

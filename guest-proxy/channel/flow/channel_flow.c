@@ -1,5 +1,5 @@
 /* How much is under way to the host. */
-#include "guest-proxy/channel/channel_flow.h"
+#include "guest-proxy/channel/flow/channel_flow.h"
 
 #include <assert.h>
 

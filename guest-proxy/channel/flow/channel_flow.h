@@ -2,8 +2,8 @@
  * How much is under way to the host. Submissions have costs; a fence about every 64 KiB tells how
  * far the host has come.
  */
-#ifndef GUEST_PROXY_CHANNEL_CHANNEL_FLOW_H
-#define GUEST_PROXY_CHANNEL_CHANNEL_FLOW_H
+#ifndef GUEST_PROXY_CHANNEL_FLOW_CHANNEL_FLOW_H
+#define GUEST_PROXY_CHANNEL_FLOW_CHANNEL_FLOW_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* guest-proxy/windows/shared_pool.c: the compositor is given clients' pools themselves. */
-#include "guest-proxy/windows/shared_pool.h"
+/* guest-proxy/buffers/shared_pool.c: the compositor is given clients' pools themselves. */
+#include "guest-proxy/buffers/shared_pool.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

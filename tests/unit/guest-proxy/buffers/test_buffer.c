@@ -1,5 +1,5 @@
-/* guest-proxy/windows/buffer.c: wl_shm as a client meets it. */
-#include "guest-proxy/windows/buffer.h"
+/* guest-proxy/buffers/buffer.c: wl_shm as a client meets it. */
+#include "guest-proxy/buffers/buffer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* Which pages of the channel ring are the host's. */
-#include "guest-proxy/channel/poll_credits.h"
+#include "guest-proxy/channel/flow/poll_credits.h"
 
 void poll_credits_init(struct poll_credits *polls, unsigned n_slots, unsigned slot_pages)
 {

@@ -2,8 +2,8 @@
  * A client's wl_shm pool, mapped for reading. The client may truncate the file at any time, so the
  * mapping is guarded (protocol/base/sigbus_guard.h).
  */
-#ifndef GUEST_PROXY_WINDOWS_POOL_H
-#define GUEST_PROXY_WINDOWS_POOL_H
+#ifndef GUEST_PROXY_BUFFERS_POOL_H
+#define GUEST_PROXY_BUFFERS_POOL_H
 
 #include <stdbool.h>
 #include <stddef.h>

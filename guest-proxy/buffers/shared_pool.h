@@ -4,8 +4,8 @@
  * be taken away from under the compositor (fd_is_lasting_memory). The compositor gets the pool, and
  * the client's wl_buffers in it, when they are first shown.
  */
-#ifndef GUEST_PROXY_WINDOWS_SHARED_POOL_H
-#define GUEST_PROXY_WINDOWS_SHARED_POOL_H
+#ifndef GUEST_PROXY_BUFFERS_SHARED_POOL_H
+#define GUEST_PROXY_BUFFERS_SHARED_POOL_H
 
 #include "guest-proxy/connection/connection.h"
 

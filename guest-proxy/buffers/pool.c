@@ -1,12 +1,12 @@
 /* A client's wl_shm pool. */
-#include "guest-proxy/windows/pool.h"
+#include "guest-proxy/buffers/pool.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "guest-proxy/windows/shared_pool.h"
+#include "guest-proxy/buffers/shared_pool.h"
 #include "protocol/base/sigbus_guard.h"
 
 int pool_create(int fd, size_t size, uint32_t *count, struct pool **out)

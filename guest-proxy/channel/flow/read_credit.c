@@ -1,5 +1,5 @@
 /* Flow control of the pipes that the host reads from and sends to us. */
-#include "guest-proxy/channel/read_credit.h"
+#include "guest-proxy/channel/flow/read_credit.h"
 
 #include <errno.h>
 

@@ -1,5 +1,5 @@
 /* wl_shm, wl_shm_pool and the wl_buffers that are made of them. */
-#include "guest-proxy/windows/buffer.h"
+#include "guest-proxy/buffers/buffer.h"
 
 #include <errno.h>
 #include <stdlib.h>

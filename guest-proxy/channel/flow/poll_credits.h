@@ -3,8 +3,8 @@
  * hold a run of events. The fence of a POLL says that an event is in the slot that it named; once
  * that has been copied, another POLL may name it.
  */
-#ifndef GUEST_PROXY_CHANNEL_POLL_CREDITS_H
-#define GUEST_PROXY_CHANNEL_POLL_CREDITS_H
+#ifndef GUEST_PROXY_CHANNEL_FLOW_POLL_CREDITS_H
+#define GUEST_PROXY_CHANNEL_FLOW_POLL_CREDITS_H
 
 #include "protocol/formats/cross_domain.h"
 

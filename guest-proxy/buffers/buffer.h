@@ -2,11 +2,11 @@
  * Pools and buffers of wl_shm. The host does not know them, and surface.c copies what is in them,
  * unless they are shared (shared_pool.h).
  */
-#ifndef GUEST_PROXY_WINDOWS_BUFFER_H
-#define GUEST_PROXY_WINDOWS_BUFFER_H
+#ifndef GUEST_PROXY_BUFFERS_BUFFER_H
+#define GUEST_PROXY_BUFFERS_BUFFER_H
 
-#include "guest-proxy/windows/pool.h"
-#include "guest-proxy/windows/shared_pool.h"
+#include "guest-proxy/buffers/pool.h"
+#include "guest-proxy/buffers/shared_pool.h"
 #include "protocol/relay/relay.h"
 
 /*

@@ -1,5 +1,5 @@
 /* A client's wl_shm pool that the compositor is given itself. */
-#include "guest-proxy/windows/shared_pool.h"
+#include "guest-proxy/buffers/shared_pool.h"
 
 #include <errno.h>
 #include <stdlib.h>
