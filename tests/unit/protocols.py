@@ -15,13 +15,42 @@ MISSING = {
 # Made by no request of these protocols, but no globals either.
 NO_GLOBALS = {"wl_display", "wp_image_description_reference_v1"}
 
+# Requests with the serial of an event, so that a compositor knows what they answer. Those that could take something away
+# from other windows pass only in answer to the user (policy_actions.c, policy_clipboard.c):
+CHECKED_SERIALS = {
+    "wl_data_device": {"start_drag", "set_selection"},
+    "wl_shell_surface": {"move", "resize", "set_popup"},
+    "gtk_primary_selection_device": {"set_selection"},
+    "xdg_activation_token_v1": {"set_serial"},
+    "xdg_popup": {"grab"},
+    "xdg_toplevel": {"move", "resize", "show_window_menu"},
+    "zwp_primary_selection_device_v1": {"set_selection"},
+    "zxdg_popup_v6": {"grab"},
+    "zxdg_toplevel_v6": {"move", "resize", "show_window_menu"},
+}
+# Whatever the interface: they concern the client's own objects alone, or the pointer's picture or place while it is over
+# them, which compositors look at.
+HARMLESS_SERIALS = {"accept", "ack_configure", "commit_state", "pong", "set_cursor", "set_feedback", "set_parent_configure",
+                    "set_shape", "update_state", "warp_pointer"}
+
+
+def protocols(directory):
+    for path in sorted(pathlib.Path(directory).rglob("*.xml")):
+        if path.parent.name != "additions":
+            yield xml.parse(path).getroot().findall("interface")
+
 
 def interfaces(directory):
-    for path in sorted(pathlib.Path(directory).rglob("*.xml")):
-        if path.parent.name == "additions":
-            continue
-        for interface in xml.parse(path).getroot().findall("interface"):
-            yield interface
+    return [interface for protocol in protocols(directory) for interface in protocol]
+
+
+def undecided_serials(protocol):
+    for interface in protocol:
+        name = interface.get("name")
+        asked = {request.get("name") for request in interface.findall("request")
+                 if any(arg.get("name") == "serial" for arg in request.iter("arg"))}
+        for request in sorted(asked - HARMLESS_SERIALS - CHECKED_SERIALS.get(name, set())):
+            yield f"{name}.{request} has a serial, and nobody has decided what becomes of it (policy_actions.c)"
 
 
 def messages(interface, version):
@@ -63,6 +92,9 @@ for interface in (interface for path in pathlib.Path(own, "additions").glob("*.x
     added, known = messages(interface, 99), messages(newest, int(interface.get("version")))
     if any(message not in known for message in added):
         wrong.append(f"{interface.get('name')}: xml/additions describe it otherwise")
+for protocol in (protocol for directory in [own, *directories] for protocol in protocols(directory)):
+    if any(interface.get("name") in reviewed for interface in protocol):
+        wrong += undecided_serials(protocol)
 print(f"{len(globals_of(theirs))} globals")
 print("\n".join(wrong))
 sys.exit(1 if wrong or len(theirs) < 50 else 0)
