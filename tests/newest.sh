@@ -6,6 +6,7 @@
 #     tests/newest.sh --list        "TEST seconds" lines: how long it usually takes
 #     tests/newest.sh gcc-wire      runs the tests of that suite
 #     tests/newest.sh COMPOSITOR-security-context    what sandboxed programs do not get (security-context.sh)
+#     tests/newest.sh COMPOSITOR-colours             colour management, direct and bridged (colours.sh)
 #     tests/newest.sh labwc-icon    the icon of a guest's window (icon.sh)
 #     tests/newest.sh enter COMMAND...    runs it in the tree; WAYFERRY_NEWEST_BIND is /mnt there
 #
@@ -41,6 +42,7 @@ prepare() {
 list() {
     printf '%s\n' "gcc-unit 60" "gcc-wire 2" "gcc-fuzz 2"
     printf '%s-security-context 5\n' sway labwc kwin
+    printf '%s-colours 5\n' kwin mutter weston sway
     echo "labwc-icon 5"
 }
 
@@ -59,6 +61,10 @@ case ${1:-} in
 prepare) prepare "${2:-}" ;;
 --list) list ;;
 *-security-context) run_security_context "${1%-security-context}" ;;
+*-colours)
+    lab_enter "$(tree)" env WAYFERRY_TEST_SLOWNESS="${WAYFERRY_TEST_SLOWNESS:-2}" \
+        /usr/src/wayferry/tests/colours.sh /var/tmp/build/gcc "${1%-colours}"
+    ;;
 labwc-icon)
     lab_enter "$(tree)" env WAYFERRY_TEST_SLOWNESS="${WAYFERRY_TEST_SLOWNESS:-2}" \
         /usr/src/wayferry/tests/icon.sh /var/tmp/build/gcc

@@ -1,0 +1,77 @@
+#!/bin/bash
+# Colour management by way of wayferry (run in a tree that has the compositor, see newest.sh): what the compositor says,
+# and what it makes of image descriptions and profiles, is the same direct and bridged.
+# usage: colours.sh BUILD_DIRECTORY kwin | mutter | weston | sway
+set -u
+build=$1
+compositor=$2
+. "$(dirname "$0")/tree.sh"
+
+start() {       # NAME COMMAND...
+    "${@:2}" >"$base/$1.log" 2>&1 &
+    pids+=($!)
+}
+
+listens() {
+    local socket
+    for socket in "$base/rt"/wayland-*; do
+        [ -S "$socket" ] && display=$(basename "$socket") && return 0
+    done
+    return 1
+}
+
+kwin_start() {
+    start compositor dbus-run-session -- kwin_wayland --virtual --no-lockscreen --socket wayland-1
+}
+
+mutter_start() {
+    start compositor dbus-run-session -- mutter --headless --wayland --no-x11 --wayland-display wayland-1 \
+        --virtual-monitor 640x480
+}
+
+weston_start() {
+    printf '[core]\ncolor-management=true\n' >"$base/weston.ini"
+    start compositor weston --backend=headless --renderer=gl --config="$base/weston.ini" --socket=wayland-1 \
+        --width=640 --height=480 --idle-time=0
+}
+
+sway_start() {
+    echo "output HEADLESS-1 mode 640x480@60Hz" >"$base/sway.conf"
+    start compositor env WLR_BACKENDS=headless WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1 sway -c "$base/sway.conf"
+}
+
+# ask DISPLAY [--pipe]: what the client there says.
+ask() {
+    WAYLAND_DISPLAY=$1 timeout $((30 * slowness)) "$build/tests/clients/colour-client" "${@:2}" 2>>"$base/client.log" ||
+        echo "the client fails: $?"
+}
+
+said() {        # PATTERN
+    grep -qE "$1" <<<"$direct"
+}
+
+"${compositor}_start"
+within 20 listens || fail "$compositor does not start"
+start host "$build/host-bridge/wayferry-host" --socket "$base/gpu" --vm work --wayland-display "$display"
+within 10 test -S "$base/gpu" || fail "wayferry-host does not listen"
+start guest "$build/guest-proxy/wayferry-guest" --socket bridge --vhost-user "$base/gpu"
+within 10 test -S "$base/rt/bridge" || fail "wayferry-guest does not listen"
+
+direct=$(ask "$display")
+bridged=$(ask bridge)
+echo "$direct"
+[ "$bridged" = "$direct" ] || fail "bridged it is otherwise: $bridged"
+case $compositor in
+sway) said '^none$' || said '^shown$' || fail "neither without colour management nor with it" ;;
+*)
+    said '^parametric ready$' || fail "no image description by parameters"
+    said '^shown$' || fail "no window with one"
+    ;;
+esac
+if said '^features 0( |$)'; then
+    said '^icc ready$' || fail "no image description by a profile"
+    said '^broken failed [0-9]' || fail "what is no profile is one"
+    [ "$(ask bridge --pipe)" = "error 2" ] || fail "a pipe is a profile"
+fi
+[ "$(ask bridge)" = "$direct" ] || fail "later it is otherwise"
+echo passed
