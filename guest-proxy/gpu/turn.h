@@ -17,9 +17,11 @@ enum turn_step {
 	TURN_STEPS,
 };
 
-/* Long work of a round, such as copies, ends about here; what is left is done in the next rounds.
+/*
+ * Long work of a round, such as copies, ends about here; what is left is done in the next rounds. A
+ * round costs some microseconds, and whoever waits for its end, a neighbour's frame say, this much.
  */
-#define TURN_WORK_NS UINT64_C(5000000)
+#define TURN_WORK_NS UINT64_C(1000000)
 
 struct turn {
 	struct wl_event_loop *loop;
