@@ -16,6 +16,9 @@
 #   copied      the same in a pool that can, which wayferry copies (as it does all of them in a virtual machine).
 #   neighbour   a small window at 60 Hz beside another client's of 7680x4320, which draws as fast as it can and has to be
 #               copied; what counts is the longest time from a commit to its frame callback.
+#   keys        from a key press on a virtual keyboard, which is directly on the compositor (here a sway), to the event of
+#               a window; what counts is the 99th percentile.
+#   start       from the exec of a small program to its first frame on the screen.
 #   idle        what the processes take, besides buffers, for each of 150 clients that do nothing.
 #   Frames are filled with one value each, so waypipe-lz4 is seen at its best: they compress to nothing.
 #   The targets are printed at the end with "met" or "missed": timing never fails this program, a way that does not work does.
@@ -32,7 +35,7 @@ usage()
 	Measures wayferry, waypipe and direct connections in one run and prints a table.
 	  --rounds N     how often each case is measured each way (3)
 	  --seconds S    how long frames are shown each time (2)
-	  --count N      round trips each time (20000)
+	  --count N      round trips each time (20000), ten times as many as key presses, a hundred times as many as starts
 	  --cases LIST   of: $all_cases
 	  --ways LIST    of: $all_ways
 	  --counts       also count system calls and our own counters per frame (a run of its own, under strace)
@@ -50,7 +53,7 @@ usage()
 
 source=$(realpath "$(dirname "$0")/../..")
 cache=${WAYFERRY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/wayferry}
-all_cases="sync 1080p-full 1080p-copied 1080p-row 4k-full 4k-copied 4k-row neighbour idle"
+all_cases="sync 1080p-full 1080p-copied 1080p-row 4k-full 4k-copied 4k-row neighbour keys start idle"
 all_ways="direct wayferry waypipe-lz4 waypipe-none"
 rounds=3 seconds=2 count=20000 cases=$all_cases ways=$all_ways counts=no build='' keep='' json=''
 
@@ -91,6 +94,7 @@ say() { printf '%s\n' "$*" >&2; }
 die() { say "run.sh: $*"; exit 1; }
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/wayferry-bench.XXXXXX")
+sway=$(mktemp -d "${TMPDIR:-/tmp}/wayferry-bench-sway.XXXXXX")
 mkdir -m 700 "$work/rt"
 export XDG_RUNTIME_DIR=$work/rt
 unset WAYLAND_DISPLAY WAYLAND_SOCKET DISPLAY
@@ -115,7 +119,7 @@ finish()
 	if [ -n "$keep" ]; then
 		cp "$work"/*.log "$work"/*.txt "$keep"/ 2>/dev/null || true
 	fi
-	rm -rf "$work"
+	rm -rf "$work" "$sway"
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
@@ -171,10 +175,11 @@ find_programs()
 		[ -f "$build/build.ninja" ] || meson setup "$build" "$source" --buildtype=release >"$work/meson.log" 2>&1 ||
 			{ cat "$work/meson.log" >&2; die "meson setup failed"; }
 		say "building ..."
-		ninja -C "$build" tests/bench/bench host-bridge/wayferry-host guest-proxy/wayferry-guest >"$work/compile.log" 2>&1 || { tail -30 "$work/compile.log" >&2; die "the build failed"; }
+		ninja -C "$build" tests/bench/{bench,keys,start} host-bridge/wayferry-host guest-proxy/wayferry-guest >"$work/compile.log" 2>&1 || { tail -30 "$work/compile.log" >&2; die "the build failed"; }
 	fi
 	bench=$build/tests/bench/bench
 	[ -x "$bench" ] || die "$bench is missing"
+	[[ $cases != *keys* ]] || need sway sway
 	[[ $ways != *wayferry* ]] || [ -x "$build/guest-proxy/wayferry-guest" ] || die "$build has no wayferry-guest"
 	[[ $ways != *waypipe* ]] || need waypipe waypipe
 	[ $counts = no ] || need strace strace
@@ -213,14 +218,40 @@ write_configuration()
 	printf '[shell]\nclient=%s\n' "$work/panels" >"$work/weston.ini"
 }
 
+# Headless, without devices. Some versions refuse to run as root; it chooses its socket's name itself.
+start_sway()
+{
+	local as=() i
+
+	rm -rf "${sway:?}"/*
+	printf 'xwayland disable\ndefault_border none\n' >"$sway/config"
+	if [ "$(id -u)" = 0 ]; then
+		as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+		chown 65534:65534 "$sway"
+	fi
+	start sway env XDG_RUNTIME_DIR="$sway" HOME="$sway" WLR_BACKENDS=headless WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1 \
+		"${as[@]}" sway -c "$sway/config"
+	for ((i = 0; i < 100; i++)); do
+		compgen -G "$sway/wayland-?" >/dev/null && break
+		sleep 0.1
+	done
+	ln -s "$sway/wayland-"? "$XDG_RUNTIME_DIR/compositor"
+}
+
 start_ways()
 {
-	local way
+	local way compositor
 
 	rm -rf "${XDG_RUNTIME_DIR:?}"/*
-	start weston $weston --backend=headless --renderer=pixman "--shell=$shell" "--config=$work/weston.ini" --socket=compositor \
-		--width="$1" --height="$2" --idle-time=0 --refresh-rate=1000000
-	wait_for_socket "$XDG_RUNTIME_DIR/compositor" weston
+	compositor=weston
+	if [ "$shell" = sway ]; then
+		compositor=sway
+		start_sway
+	else
+		start weston $weston --backend=headless --renderer=pixman "--shell=$shell" "--config=$work/weston.ini" --socket=compositor \
+			--width="$1" --height="$2" --idle-time=0 --refresh-rate=1000000
+	fi
+	wait_for_socket "$XDG_RUNTIME_DIR/compositor" "$compositor"
 	for way in $ways; do
 		display[$way]=$way
 		case $way in
@@ -249,12 +280,14 @@ start_ways()
 	done
 }
 
-# Sets arguments (of bench), and the compositor's width, height and shell.
+# Sets arguments (of program), and the compositor's width, height and shell.
 describe_case()
 {
-	width=1920 height=1080 shell=kiosk
+	width=1920 height=1080 shell=kiosk program=$bench
 	case $1 in
 	sync) arguments="sync --count $count"; return ;;
+	keys) shell=sway program=$build/tests/bench/keys arguments="compositor $((count / 10 + 1))"; return ;;
+	start) program=$build/tests/bench/start arguments=$((count / 100 + 1)); return ;;
 	idle) arguments="idle --count 150"; return ;;
 	1080p-*) ;;
 	neighbour) shell=desktop arguments="frames --size 640x480 --rate 60 --warmup 2 --seconds $seconds"; return ;;
@@ -283,6 +316,12 @@ stop_neighbour()
 	wait "$neighbour" || true
 }
 
+# Programs other than bench do not watch the processes.
+watch_options()
+{
+	case $1 in keys | start) ;; *) echo "${watch[$2]}" ;; esac
+}
+
 measure()
 {
 	local round way line neighbour
@@ -298,8 +337,8 @@ measure()
 				[[ $case$way != neighbourwaypipe* ]] || continue
 				say "$case, round $round of $rounds, $way ..."
 				[ "$case" != neighbour ] || start_neighbour "$way"
-				# shellcheck disable=SC2086     # several words each
-				line=$(WAYLAND_DISPLAY=${display[$way]} timeout -k 5 400 "$bench" $arguments ${watch[$way]}) ||
+				# shellcheck disable=SC2046,SC2086     # several words each
+				line=$(WAYLAND_DISPLAY=${display[$way]} timeout -k 5 400 "$program" $arguments $(watch_options "$case" "$way")) ||
 					die "$case failed with $way: $(tail -n 5 "$work"/*"${way%%-*}"*.log 2>/dev/null)"
 				[ "$case" != neighbour ] || stop_neighbour
 				echo "case=$case way=$way round=$round $line" >>"$work/results.txt"
@@ -316,7 +355,7 @@ count_calls()
 
 	printf '\nper frame or round trip (system calls under strace: fewer wake-ups are shared than at full speed)\n'
 	for case in $cases; do
-		case $case in idle | neighbour) continue ;; esac
+		case $case in idle | neighbour | keys | start) continue ;; esac
 		describe_case "$case"
 		start_ways $width $height
 		for way in $ways; do
