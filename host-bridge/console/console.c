@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "host-bridge/console/pixel_layout.h"
+#include "host-bridge/console/texture.h"
 #include "host-bridge/resources/resources.h"
 #include "protocol/base/bytes.h"
 #define LOG_MODULE "console"
@@ -30,7 +31,9 @@ struct cursor {
 struct scanout {
 	struct resource *resource;        /* a reference; NULL: it shows nothing */
 	struct virtio_gpu_rect rect;      /* of the resource */
-	uint32_t told_width, told_height; /* 0: the monitor shows nothing */
+	uint32_t told_width, told_height; /* 0: the monitor shows nothing, or a texture */
+	bool told_texture;                /* it shows a texture */
+	bool texture_due;                 /* which one is to be told */
 	pixman_region32_t damage;         /* to be told, in pixels of the scanout */
 	struct cursor cursor;
 };
@@ -47,6 +50,11 @@ static_assert(PIECE_BYTES + sizeof(struct console_scanout) + sizeof(struct conso
 		CONSOLE_LINK_OUT_BYTES,
 	"a scanout and its first piece go together");
 
+static bool shows_texture(const struct scanout *scanout)
+{
+	return scanout->resource && scanout->resource->kind == RESOURCE_3D;
+}
+
 static uint32_t wanted_width(const struct scanout *scanout)
 {
 	return scanout->resource ? scanout->rect.width : 0;
@@ -55,6 +63,14 @@ static uint32_t wanted_width(const struct scanout *scanout)
 static uint32_t wanted_height(const struct scanout *scanout)
 {
 	return scanout->resource ? scanout->rect.height : 0;
+}
+
+static void show_nothing(struct scanout *scanout)
+{
+	if (scanout->resource)
+		resource_unref(scanout->resource);
+	scanout->resource = NULL;
+	pixman_region32_clear(&scanout->damage);
 }
 
 /* --- pixels --- */
@@ -178,6 +194,96 @@ static bool put_cursor(struct console *console, struct scanout *scanout)
 	return true;
 }
 
+/* --- textures --- */
+
+static uint32_t index_of(const struct console *console, const struct scanout *scanout)
+{
+	return (uint32_t)(scanout - console->scanouts);
+}
+
+static void put_no_texture(struct console *console, struct scanout *scanout)
+{
+	const struct console_dmabuf_scanout none = {.scanout = index_of(console, scanout)};
+
+	memcpy(console_link_put(&console->link, CONSOLE_DMABUF_SCANOUT, sizeof(none)), &none,
+		sizeof(none));
+	scanout->told_texture = false;
+}
+
+/* Which dma-buf it is. False: it cannot be told, and nothing was put. */
+static bool put_which_texture(struct console *console, struct scanout *scanout)
+{
+	const struct resource *resource = scanout->resource;
+	const bool modifiers = console_link_knows_modifiers(&console->link);
+	const size_t modifier_bytes = modifiers ? sizeof(resource->modifier) : 0;
+	struct console_dmabuf_scanout out;
+
+	if (!texture_describe(resource, modifiers, &out) ||
+		!console_link_put_fd(&console->link, resource->fd)) {
+		log_limited(LOG_LEVEL_WARN,
+			"texture %u is not shown: its layout cannot be told to the monitor, or "
+			"there are no file descriptors",
+			resource->id);
+		return false;
+	}
+	out.scanout = index_of(console, scanout);
+	out.x = scanout->rect.x;
+	out.y = scanout->rect.y;
+	out.width = scanout->rect.width;
+	out.height = scanout->rect.height;
+	uint8_t *to = console_link_put(&console->link,
+		modifiers ? CONSOLE_DMABUF_SCANOUT2 : CONSOLE_DMABUF_SCANOUT,
+		(uint32_t)(sizeof(out) + modifier_bytes));
+	memcpy(to, &out, sizeof(out));
+	memcpy(to + sizeof(out), &resource->modifier, modifier_bytes);
+	return true;
+}
+
+/* One texture's changes are on their way at a time: the monitor answers when they are to be seen.
+ */
+static bool put_texture_update(struct console *console, struct scanout *scanout)
+{
+	if (console->link.updating || !pixman_region32_not_empty(&scanout->damage))
+		return false;
+	const pixman_box32_t *box = pixman_region32_extents(&scanout->damage);
+	const struct console_update update = {
+		.scanout = index_of(console, scanout),
+		.x = (uint32_t)box->x1,
+		.y = (uint32_t)box->y1,
+		.width = (uint32_t)(box->x2 - box->x1),
+		.height = (uint32_t)(box->y2 - box->y1),
+	};
+
+	memcpy(console_link_put(&console->link, CONSOLE_DMABUF_UPDATE, sizeof(update)), &update,
+		sizeof(update));
+	pixman_region32_clear(&scanout->damage);
+	return true;
+}
+
+/* A texture that comes, changes, or goes. */
+static bool put_texture(struct console *console, struct scanout *scanout)
+{
+	if (shows_texture(scanout) && scanout->texture_due) {
+		scanout->texture_due = false;
+		if (!put_which_texture(console, scanout)) {
+			show_nothing(scanout);
+			return put_texture(console, scanout);
+		}
+		scanout->told_texture = true;
+		/* There is no picture of pixels any more. */
+		if (scanout->told_width != 0)
+			scanout->told_width = UNKNOWN;
+		damage_all(scanout);
+		return true;
+	}
+	if (shows_texture(scanout))
+		return put_texture_update(console, scanout);
+	if (!scanout->told_texture)
+		return false;
+	put_no_texture(console, scanout);
+	return true;
+}
+
 /* What is to be told next, of one scanout after the other. */
 static bool put_next(void *data)
 {
@@ -185,8 +291,10 @@ static bool put_next(void *data)
 	for (uint32_t i = 0; i < CONSOLE_MAX_SCANOUTS; i++) {
 		console->turn = (console->turn + 1) % CONSOLE_MAX_SCANOUTS;
 		struct scanout *scanout = &console->scanouts[console->turn];
-		if (put_cursor(console, scanout) || put_scanout(console, scanout) ||
-			put_piece(console, scanout))
+		if (put_cursor(console, scanout) || put_texture(console, scanout))
+			return true;
+		if (!shows_texture(scanout) &&
+			(put_scanout(console, scanout) || put_piece(console, scanout)))
 			return true;
 	}
 	return false;
@@ -223,19 +331,12 @@ int console_connect(struct console *console, int socket)
 	console->there = true;
 	for (size_t i = 0; i < ARRAY_LENGTH(console->scanouts); i++) {
 		struct scanout *scanout = &console->scanouts[i];
-		if (scanout->resource || scanout->told_width != 0)
+		if ((scanout->resource && !shows_texture(scanout)) || scanout->told_width != 0)
 			scanout->told_width = UNKNOWN;
+		scanout->texture_due = shows_texture(scanout);
 		scanout->cursor.shape_due |= scanout->cursor.visible;
 	}
 	return 0;
-}
-
-static void show_nothing(struct scanout *scanout)
-{
-	if (scanout->resource)
-		resource_unref(scanout->resource);
-	scanout->resource = NULL;
-	pixman_region32_clear(&scanout->damage);
 }
 
 void console_reset(struct console *console)
@@ -257,6 +358,7 @@ void console_leave(struct console *console)
 	for (size_t i = 0; i < ARRAY_LENGTH(console->scanouts); i++) {
 		struct scanout *scanout = &console->scanouts[i];
 		scanout->told_width = scanout->told_height = 0;
+		scanout->told_texture = false;
 		memset(&scanout->cursor, 0, sizeof(scanout->cursor));
 	}
 }
@@ -290,10 +392,18 @@ int console_set_scanout(struct console *console, uint32_t index, struct resource
 		return 0;
 	if (resource && (uint64_t)rect->width * rect->height * 4 > CONSOLE_MAX_BYTES)
 		return -EINVAL;
+	if (resource && resource->kind == RESOURCE_3D && !texture_can_be_shown(resource)) {
+		log_limited(LOG_LEVEL_WARN,
+			"texture %u is not shown: the renderer cannot export it (it has no GPU, or "
+			"it is no picture)",
+			resource->id);
+		resource = NULL;
+	}
 	if (resource)
 		resource_ref(resource);
 	show_nothing(scanout);
 	scanout->resource = resource;
+	scanout->texture_due = shows_texture(scanout);
 	if (resource)
 		scanout->rect = *rect;
 	damage_all(scanout);

@@ -1,10 +1,12 @@
 /*
  * What a guest shows on its scanouts, for a monitor that wants to see it (QEMU's own
- * vhost-user-gpu): 2D resources and cursors. Without such a monitor nothing is kept.
+ * vhost-user-gpu): 2D resources, textures of 3D contexts that can be exported, and cursors. Without
+ * such a monitor nothing is kept.
  *
  * There is no copy of a picture here. A flush notes what has changed, and when the monitor takes
  * more, that is read from the guest's pages, as they are then, piece by piece. So what a guest
- * flushes faster than it is shown becomes one update, and answers no command later.
+ * flushes faster than it is shown becomes one update, and answers no command later. Of a texture
+ * the monitor gets the dma-buf, and then which part has changed, when it has shown the part before.
  */
 #ifndef HOST_BRIDGE_CONSOLE_CONSOLE_H
 #define HOST_BRIDGE_CONSOLE_CONSOLE_H
@@ -40,8 +42,9 @@ int console_ask(struct console *console, enum console_request request, uint32_t 
 	console_answer_fn done, void *data);
 
 /*
- * @scanout, below console_scanouts, shows @rect (not empty, within it) of @resource, a 2D one,
- * which is referenced as long; or nothing (NULL). 0, or -EINVAL: that is too large.
+ * @scanout, below console_scanouts, shows @rect (not empty, within it) of @resource, a 2D or a 3D
+ * one, which is referenced as long; or nothing (NULL), as of a texture that cannot be exported,
+ * with a log line. 0, or -EINVAL: that is too large.
  */
 int console_set_scanout(struct console *console, uint32_t scanout, struct resource *resource,
 	const struct virtio_gpu_rect *rect);

@@ -11,7 +11,8 @@
 
 /* How many are sent or read before other events get their turn. */
 #define MESSAGES_AT_ONCE 4
-#define KNOWN_FEATURES (UINT64_C(1) << CONSOLE_FEATURE_EDID)
+#define FEATURE(name) (UINT64_C(1) << CONSOLE_FEATURE_##name)
+#define KNOWN_FEATURES (FEATURE(EDID) | FEATURE(DMABUF2))
 
 struct question {
 	struct wl_list link; /* console_link::questions */
@@ -27,7 +28,7 @@ void console_link_init(
 	link->loop = loop;
 	link->next = next;
 	link->data = data;
-	link->socket = -1;
+	link->socket = link->out_fd = -1;
 	wl_list_init(&link->questions);
 }
 
@@ -37,10 +38,11 @@ void console_link_close(struct console_link *link)
 		wl_event_source_remove(link->source);
 	link->source = NULL;
 	fd_close(&link->socket);
+	fd_close(&link->out_fd);
 	link->state = LINK_NEW;
 	link->features = 0;
 	link->received = 0;
-	link->asked = link->orphaned = false;
+	link->asked = link->orphaned = link->updating = false;
 	link->out_size = link->out_sent = 0;
 }
 
@@ -96,7 +98,7 @@ static bool put_question(struct console_link *link)
 	const struct question *question = wl_container_of(link->questions.next, question, link);
 	link->asked = true;
 	link->edid_there = false;
-	if (question->request == CONSOLE_GET_EDID && link->features & KNOWN_FEATURES)
+	if (question->request == CONSOLE_GET_EDID && link->features & FEATURE(EDID))
 		store_u32(console_link_put(link, CONSOLE_GET_EDID, sizeof(uint32_t)),
 			question->scanout);
 	console_link_put(link, CONSOLE_GET_DISPLAY_INFO, 0);
@@ -144,6 +146,11 @@ static bool handle_message(struct console_link *link)
 			return false;
 		link->edid = link->payload.edid;
 		link->edid_there = true;
+		return true;
+	case CONSOLE_DMABUF_UPDATE:
+		if (!link->updating || in->size != 0)
+			return false;
+		link->updating = false;
 		return true;
 	default:
 		return false;
@@ -217,7 +224,20 @@ void *console_link_put(struct console_link *link, uint32_t request, uint32_t siz
 	uint8_t *at = link->out + link->out_size;
 	memcpy(at, &header, sizeof(header));
 	link->out_size += sizeof(header) + size;
+	link->updating |= request == CONSOLE_DMABUF_UPDATE;
 	return at + sizeof(header);
+}
+
+bool console_link_knows_modifiers(const struct console_link *link)
+{
+	return link->features & FEATURE(DMABUF2);
+}
+
+bool console_link_put_fd(struct console_link *link, int fd)
+{
+	assert(link->out_fd < 0 && link->out_size == 0);
+	link->out_fd = fd_dup(fd);
+	return link->out_fd >= 0;
 }
 
 /* The next message, or several that belong together. False: there is nothing to say. */
@@ -252,12 +272,14 @@ static bool write_messages(struct console_link *link)
 		}
 		const struct iovec iov = {.iov_base = link->out + link->out_sent,
 			.iov_len = link->out_size - link->out_sent};
-		ssize_t n = fd_send(link->socket, &iov, 1, NULL, 0);
+		ssize_t n =
+			fd_send(link->socket, &iov, 1, &link->out_fd, link->out_fd >= 0 ? 1 : 0);
 		if (n < 0) {
 			if (n != -EAGAIN)
 				console_link_close(link);
 			return n == -EAGAIN;
 		}
+		fd_close(&link->out_fd);
 		link->out_sent += (size_t)n;
 	}
 	return true;

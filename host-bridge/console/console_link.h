@@ -47,7 +47,9 @@ struct console_link {
 	bool orphaned;            /* or was, and is not there any more */
 	bool edid_there;
 	struct virtio_gpu_resp_edid edid;
+	bool updating; /* a DMABUF_UPDATE is not answered yet */
 
+	int out_fd; /* ours, goes with the first byte; -1: none */
 	size_t out_size, out_sent;
 	_Alignas(uint64_t) uint8_t out[CONSOLE_LINK_OUT_BYTES];
 };
@@ -67,9 +69,16 @@ void console_link_close(struct console_link *link);
 /* There may be something to send: @next is called from the event loop. */
 void console_link_want(struct console_link *link);
 
+/* Whether the monitor understands DMABUF_SCANOUT2. Once it is asked what is to be sent. */
+bool console_link_knows_modifiers(const struct console_link *link);
+
 /* Adds a message of @size bytes of payload, which the caller writes to where this points (as
  * aligned as the message before it has left it). */
 void *console_link_put(struct console_link *link, uint32_t request, uint32_t size);
+
+/* A copy of @fd (borrowed) goes with the message that is put next, the first that next() puts.
+ * False: there is no fd for the copy. */
+bool console_link_put_fd(struct console_link *link, int fd);
 
 /*
  * Asks for the displays, or for the EDID of one (@request, GET_DISPLAY_INFO or GET_EDID). @done is

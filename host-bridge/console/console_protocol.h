@@ -18,12 +18,17 @@ enum console_request {
 	CONSOLE_CURSOR_UPDATE = 6,         /* struct console_cursor_update */
 	CONSOLE_SCANOUT = 7,               /* struct console_scanout */
 	CONSOLE_UPDATE = 8,                /* struct console_update, pixels */
-	/* Of dma-bufs; not used: 9 DMABUF_SCANOUT, 10 DMABUF_UPDATE, 12 DMABUF_SCANOUT2. */
+	/* struct console_dmabuf_scanout with the dma-buf; without one the scanout has none. */
+	CONSOLE_DMABUF_SCANOUT = 9,
+	/* struct console_update, without pixels; answered, with nothing, once it is to be seen */
+	CONSOLE_DMABUF_UPDATE = 10,
 	CONSOLE_GET_EDID = 11, /* u32: the scanout; answered with struct virtio_gpu_resp_edid */
+	CONSOLE_DMABUF_SCANOUT2 = 12, /* as DMABUF_SCANOUT, and the modifier, a u64 */
 };
 
 #define CONSOLE_FLAG_REPLY 4u
-#define CONSOLE_FEATURE_EDID 0 /* GET_EDID is answered, of scanouts that there are */
+#define CONSOLE_FEATURE_EDID 0    /* GET_EDID is answered, of scanouts that there are */
+#define CONSOLE_FEATURE_DMABUF2 1 /* DMABUF_SCANOUT2 is understood */
 
 struct console_header {
 	uint32_t request;
@@ -53,5 +58,14 @@ struct console_update {
 	uint32_t scanout, x, y, width, height;
 };
 static_assert(sizeof(struct console_update) == 20, "");
+
+/* The scanout is the rectangle of a dma-buf. */
+struct console_dmabuf_scanout {
+	uint32_t scanout, x, y, width, height;
+	uint32_t fd_width, fd_height, fd_stride; /* of the whole dma-buf; bytes a row */
+	uint32_t fd_flags;                       /* VIRTIO_GPU_RESOURCE_FLAG_Y_0_TOP */
+	uint32_t fourcc;                         /* DRM's */
+};
+static_assert(sizeof(struct console_dmabuf_scanout) == 40, "");
 
 #endif

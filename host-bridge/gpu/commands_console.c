@@ -70,7 +70,8 @@ static uint32_t set_scanout(struct command *command, uint32_t scanout, uint32_t 
 		resource = resource_find(&command->state->resources, resource_id);
 		if (!resource)
 			return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-		if ((resource->kind != RESOURCE_2D) != blob || !command_rect_fits(resource, r))
+		const bool is_blob = resource->kind != RESOURCE_2D && resource->kind != RESOURCE_3D;
+		if (is_blob != blob || !command_rect_fits(resource, r))
 			return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	}
 	/* Guests of a monitor that shows scanouts have no blobs. */
@@ -99,7 +100,7 @@ uint32_t command_resource_flush(struct command *command)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	if (!command_rect_fits(resource, &in->r))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	if (resource->kind == RESOURCE_2D)
+	if (resource->kind == RESOURCE_2D || resource->kind == RESOURCE_3D)
 		console_flush(command->state->console, resource, &in->r);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }

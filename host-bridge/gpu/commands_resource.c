@@ -150,7 +150,7 @@ void command_backings_drop(struct device_state *state)
 
 bool command_rect_fits(const struct resource *resource, const struct virtio_gpu_rect *r)
 {
-	return resource->kind != RESOURCE_2D ||
+	return (resource->kind != RESOURCE_2D && resource->kind != RESOURCE_3D) ||
 		(r->width > 0 && r->height > 0 && range_fits(r->x, r->width, resource->width) &&
 			range_fits(r->y, r->height, resource->height));
 }

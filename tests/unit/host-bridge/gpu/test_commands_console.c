@@ -131,7 +131,7 @@ static void connect_display(uint64_t features)
 	expect(CONSOLE_GET_PROTOCOL_FEATURES, 0);
 	answer(CONSOLE_GET_PROTOCOL_FEATURES, &features, sizeof(features));
 	expect(CONSOLE_SET_PROTOCOL_FEATURES, sizeof(features));
-	assert_int_equal(message.u64, features & 1);
+	assert_int_equal(message.u64, features & 3);
 }
 
 static int set_up_display(void **state)
