@@ -1,6 +1,7 @@
 /* host-bridge/vhost/vhost_user.c, vhost_user_messages.c and protocol/formats/vhost_user.c */
 #include "host-bridge/vhost/vhost_user.h"
 
+#include "tests/unit/log_capture.h"
 #include "tests/unit/vhost_user_world.h"
 
 static void a_monitors_start_is_answered(void **state)
@@ -511,6 +512,17 @@ static void garbage_ends_the_connection_and_nothing_else(void **state)
 	run_request("still ok");
 }
 
+/* crosvm offers 32768 entries unless it is told otherwise. */
+static void who_offers_longer_queues_learns_which_option_helps(void **state)
+{
+	log_capture_begin();
+	fe_state(&t.fe, VHOST_USER_SET_VRING_NUM, 0, 32768);
+	settle();
+	log_capture_end();
+	assert_false(vhost_user_connected(t.vu));
+	assert_true(log_captured("crosvm's max-queue-size=1024"));
+}
+
 static void fds_that_nobody_asked_for_are_closed(void **state)
 {
 	int before = fd_count();
@@ -635,6 +647,7 @@ int main(void)
 		TEST(garbage_ends_the_connection_and_nothing_else),
 		TEST(fds_that_nobody_asked_for_are_closed),
 		TEST(kicks_are_heard_without_being_read),
+		TEST(who_offers_longer_queues_learns_which_option_helps),
 		TEST(a_kick_that_ends_does_not_spin),
 		TEST(polled_queues_are_accepted),
 		TEST(a_frontend_that_takes_no_replies_is_dropped),
