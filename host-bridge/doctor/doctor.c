@@ -16,6 +16,7 @@
 
 #include "host-bridge/confine/landlock.h"
 #include "host-bridge/display/compositor_place.h"
+#include "host-bridge/doctor/doctor_globals.h"
 #include "host-bridge/doctor/doctor_libvirt.h"
 #include "host-bridge/policy/policy.h"
 #include "host-bridge/render/renderer.h"
@@ -44,6 +45,7 @@ struct doctor {
 	unsigned n_globals, n_allowed;
 	const char *missing[3]; /* globals that every application needs; NULL: found */
 	bool has_seat, has_contexts;
+	struct doctor_globals globals;
 	bool monitor_runs;
 	bool probed; /* confinement is filled in */
 	struct confinement confinement;
@@ -74,6 +76,7 @@ static void handle_global(void *data, const char *name, uint32_t version)
 	if (!interface || !policy_allow_global(doctor->settings->policy, interface, &version))
 		return;
 	doctor->n_allowed++;
+	doctor_globals_note(&doctor->globals, name);
 	doctor->has_seat |= strcmp(name, "wl_seat") == 0;
 	for (size_t i = 0; i < ARRAY_LENGTH(doctor->missing); i++) {
 		if (doctor->missing[i] && strcmp(name, doctor->missing[i]) == 0)
@@ -151,6 +154,15 @@ static enum check_result check_globals(void *world, struct finding *finding, int
 			"give the compositor an input device (weston's headless backend never has "
 			"one; sway's does)");
 	return CHECK_OK;
+}
+
+static enum check_result check_optional(void *world, struct finding *finding, int argument)
+{
+	const struct doctor *doctor = world;
+
+	if (!doctor->answered)
+		return finding_skip(finding, "there is no compositor to ask");
+	return doctor_globals_tell(&doctor->globals, finding);
 }
 
 /* Whether connections are made in a security context, and whether that must be. */
@@ -381,6 +393,7 @@ static const struct check checks[] = {
 	{"runtime directory", check_runtime, 0},
 	{"compositor", check_compositor, 0},
 	{"globals", check_globals, 0},
+	{"what it lacks", check_optional, 0},
 	{"security context", check_security_context, 0},
 	{"shared memory", check_sealed_memory, 0},
 	{"memory directory", check_shm_directory, 0},
@@ -396,6 +409,8 @@ static const struct check checks[] = {
 	{"its device", check_monitor_device, 0},
 	{"KVM", check_kvm, 0},
 	{"libvirt", check_libvirt, 0},
+	{"its driver", check_libvirt_driver, 0},
+	{"its group", check_libvirt_group, 0},
 	{"its start of us", check_libvirt_description, 0},
 	{"its confinement", check_libvirt_confinement, 0},
 	{"socket's directory", check_socket_directory, 0},

@@ -2,6 +2,8 @@
 #include "host-bridge/doctor/doctor_libvirt.h"
 
 #include <dirent.h>
+#include <glob.h>
+#include <grp.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,9 @@
 #define OVERRIDE_MAJOR 8 /* libvirt has <qemu:override> since 8.2 */
 #define OVERRIDE_MINOR 2
 #define DESCRIPTION_BYTES (64 << 10)
+#define DRIVER "libvirt_driver_qemu.so"
+#define GROUP "libvirt" /* Debian's and Fedora's */
+#define GROUPS_MAX 1024
 #define APPARMOR_LOCAL "/etc/apparmor.d/local/abstractions/libvirt-qemu"
 
 static bool has_libvirt(void)
@@ -43,6 +48,65 @@ enum check_result check_libvirt(void *world, struct finding *finding, int argume
 		"let machines use a socket (wayferry-host libvirt-xml NAME --apply), or install "
 		"libvirt "
 		"8.2 or later");
+}
+
+/* Where libvirt's drivers are: as it does, or where distributions have them. */
+static bool has_driver(void)
+{
+	static const char *const places[] = {"/usr/lib/*/libvirt/connection-driver/" DRIVER,
+		"/usr/lib64/libvirt/connection-driver/" DRIVER,
+		"/usr/lib/libvirt/connection-driver/" DRIVER};
+	const char *directory = getenv("LIBVIRT_DRIVER_DIR");
+	char path[PATH_MAX];
+	bool found = false;
+
+	if (directory && directory[0]) {
+		snprintf(path, sizeof(path), "%s/" DRIVER, directory);
+		return access(path, R_OK) == 0;
+	}
+	for (size_t i = 0; i < ARRAY_LENGTH(places) && !found; i++) {
+		glob_t match = {0};
+		found = glob(places[i], 0, NULL, &match) == 0;
+		globfree(&match);
+	}
+	return found;
+}
+
+enum check_result check_libvirt_driver(void *world, struct finding *finding, int argument)
+{
+	if (!has_libvirt())
+		return finding_skip(finding, "there is no libvirt");
+	if (has_driver())
+		return finding_ok(finding, "QEMU's");
+	finding_found(finding, "libvirt has no " DRIVER ": it runs no machines of QEMU's");
+	return finding_remedy(finding, CHECK_WARNING,
+		"sudo apt install libvirt-daemon-driver-qemu (other systems: the package that has "
+		"that file)");
+}
+
+/* Whether this process is in the group of that id. */
+static bool in_group(gid_t group)
+{
+	gid_t groups[GROUPS_MAX];
+	int n = getgroups(GROUPS_MAX, groups);
+	bool found = getegid() == group;
+
+	for (int i = 0; i < n; i++)
+		found |= groups[i] == group;
+	return found;
+}
+
+enum check_result check_libvirt_group(void *world, struct finding *finding, int argument)
+{
+	const struct group *group = getgrnam(GROUP);
+
+	if (!has_libvirt())
+		return finding_skip(finding, "there is no libvirt");
+	if (geteuid() == 0 || (group && in_group(group->gr_gid)))
+		return finding_ok(finding, "qemu:///system and qemu:///session are yours");
+	return finding_ok(finding,
+		"qemu:///session is yours; qemu:///system would ask for a password (sudo usermod "
+		"-aG " GROUP " $USER, where there is that group, and log in again)");
 }
 
 /* Reads a text file of up to @size - 1 bytes; without one it is empty. */

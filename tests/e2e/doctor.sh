@@ -60,6 +60,7 @@ test_host() {
     doctor 0 "$HOST" doctor --wayland-display compositor --socket "$XDG_RUNTIME_DIR/x.gpu"
     has ok compositor "compositor answers, with [1-9]"
     has ok globals "guests see [1-9]"
+    has ok "what it lacks" "the compositor "
     has ok "security context" "none"
     has ok "shared memory"
     has ok "socket's directory" "$XDG_RUNTIME_DIR"
@@ -81,6 +82,7 @@ test_host_without_compositor() {
     has FAILED compositor "$XDG_RUNTIME_DIR/nobody: No such file"
     remedy compositor --wayland-display
     has skipped globals
+    has skipped "what it lacks"
     has skipped "security context"
     # One without input.
     weston_start weston
@@ -165,6 +167,8 @@ test_host_libvirt() {
     mkdir -p "$WORK/bin" "$WORK/config/qemu/vhost-user"
     doctor 1 "${command[@]}"
     has skipped libvirt "no virsh"
+    has skipped "its driver"
+    has skipped "its group"
     has skipped "its start of us"
     printf '#!/bin/sh\necho 8.1.0\n' >"$WORK/bin/virsh"
     chmod +x "$WORK/bin/virsh"
@@ -174,6 +178,14 @@ test_host_libvirt() {
     # The first one that is for GPUs counts; those of other kinds do not.
     echo '{"type": "fs", "binary": "/usr/bin/virtiofsd"}' >"$WORK/config/qemu/vhost-user/00-0.json"
     echo '{"type": "gpu", "binary": "/usr/lib/qemu/vhost-user-gpu"}' >"$WORK/config/qemu/vhost-user/00-2.json"
+    mkdir "$WORK/drivers"
+    doctor 1 LIBVIRT_DRIVER_DIR="$WORK/drivers" "${command[@]}"
+    has warning "its driver" libvirt_driver_qemu.so
+    remedy "its driver" libvirt-daemon-driver-qemu
+    : >"$WORK/drivers/libvirt_driver_qemu.so"
+    doctor 1 LIBVIRT_DRIVER_DIR="$WORK/drivers" "${command[@]}"
+    has ok "its driver" QEMU
+    has ok "its group" "qemu:///session"
     doctor 1 "${command[@]}"
     has ok libvirt 11.3.0
     has warning "its start of us" "vhost-user-gpu, for 00-2.json"
