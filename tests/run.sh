@@ -224,6 +224,10 @@ prepare_machines() {
             tests/vm/guest.sh prepare "$kind" || return 1
         fi
     done
+    # Machines of libvirt's have that guest.
+    if [ $full = yes ] && [[ " ${chosen[*]} " = *" libvirt "* ]]; then
+        tests/vm/guest.sh prepare qemu-6.12 || return 1
+    fi
 }
 
 # ---- running them

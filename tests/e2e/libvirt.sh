@@ -3,10 +3,13 @@
 . "$(dirname "$0")/../vm/guest.sh"
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/virt.sh"
+. "$(dirname "$0")/virt_tree.sh"
 
 tests=(helper:4 system-file:2 xml:1 replace:2)
 # A libvirtd of this machine, in a session of its own, with the lab's QEMU and kernel.
 full=(session:120)
+# And those of Debian 13's backports, with the lab's guest.
+full+=(backports-session:300 backports-system:250)
 
 HOST=$WAYFERRY_BUILD/host-bridge/wayferry-host
 
@@ -210,6 +213,94 @@ test_session() {
     stop second
     stop libvirtd
     sanitizers_silent
+}
+
+# ---- libvirt and QEMU of Debian 13's backports, with windows
+
+# The seclabel of docs/libvirt.md, for the system's libvirt.
+virt_seclabel() {
+    [ "$VIRT_URI" = qemu:///session ] || sed -n "/^<seclabel/s/YOU/nobody/p" "$SOURCE_ROOT/docs/libvirt.md"
+}
+
+# The two ways with windows; and what can be done with a machine meanwhile.
+backports_helper() {
+    virt_guest_start helped "<model type='vga'/></video><video><driver name='vhostuser'/><model type='virtio'/><alias name='ua-wayferry'/>" \
+        "$(virt_seclabel)$(virt_elements override)"
+    virt_guest_window helped first
+    virt suspend helped
+    virt resume helped
+    has_window "[helped] first" || fail "the window is gone when the machine goes on"
+    virt_guest_window helped second
+    # Beside it, the console is the machine's.
+    (umask 0 && guest_run helped --root sh -c 'echo from within >/dev/ttyS0') || fail "the guest has no serial line"
+    until_true 20 grep -q 'from within' "$LOGS/helped-vm.log" || fail "virsh console does not show it (log: $LOGS/helped-vm.log)"
+    virt_guest_reset helped
+    virt_guest_no_window helped first
+    virt_guest_window helped third
+    virt_not_saved helped
+    virt_guest_end helped
+    virt_guest_no_window helped third
+}
+
+backports_host() {
+    spawn "$1" "${VIRT_UNDER[@]}" setpriv --reuid=65534 --regid=65534 --clear-groups env -i XDG_RUNTIME_DIR="$VIRT/rt" \
+        "$VIRT/wayferry-host" --socket "$VIRT/rt/work.gpu" --vm work
+    until_true 10 test -S "$VIRT/rt/work.gpu" || fail "wayferry-host does not listen (log: $LOGS/$1.log)"
+}
+
+backports_commandline() {
+    backports_host first
+    virt_guest_start work "<model type='none'/>" "$(virt_seclabel)$(virt_elements commandline)"
+    virt_guest_window work first
+    virt suspend work
+    virt resume work
+    virt_guest_window work second
+    # wayferry-host ends, and another takes its place.
+    stop first
+    virt_guest_no_window work first
+    backports_host second
+    virt_as_user timeout 200 "$VIRT/wayferry-host" replace work "$@" >"$LOGS/replace.log" 2>&1 ||
+        fail "the device is not replaced (log: $LOGS/replace.log)"
+    virt_guest_window work third
+    virt_guest_reset work
+    virt_guest_window work fourth
+    virt_guest_end work
+    virt_guest_no_window work fourth
+    stop second
+    [ "$STOP_STATUS" = 0 ] || fail "wayferry-host ended with status $STOP_STATUS (log: $LOGS/second.log)"
+}
+
+backports_console() {
+    virt_machine plain "<driver name='vhostuser'/><model type='virtio'/>" "$(virt_seclabel)"
+    until_true 30 virt_red plain || fail "the console is not seen (picture: $VIRT/rt/plain.picture)"
+    virt_life plain
+}
+
+backports_end() {
+    stop libvirtd
+    sanitizers_silent
+}
+
+test_backports_session() {
+    virt_tree_need
+    sway_start host
+    virt_tree_start
+    virt version
+    backports_console
+    backports_helper
+    backports_commandline
+    backports_end
+}
+
+test_backports_system() {
+    virt_tree_need
+    sway_start host
+    virt_tree_start_system
+    virt version
+    backports_console
+    backports_helper
+    backports_commandline --system
+    backports_end
 }
 
 e2e_main "$@"

@@ -24,7 +24,10 @@ virt_as_user() {
 }
 
 virt() {
-    virt_as_user timeout 100 virsh -q -c "$VIRT_URI" "$@" >>"$LOGS/virsh.log" 2>&1 || fail "virsh $* fails (log: $LOGS/virsh.log)"
+    virt_as_user timeout 100 virsh -q -c "$VIRT_URI" "$@" >>"$LOGS/virsh.log" 2>&1 && return
+    # What QEMU said.
+    cp "$VIRT"/home/.cache/libvirt/qemu/log/*.log "$LOGS/" 2>/dev/null
+    fail "virsh $* fails (log: $LOGS/virsh.log)"
 }
 
 # The guest says on its serial line what device it has, and paints its console's first line red.
