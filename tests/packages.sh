@@ -19,7 +19,7 @@ packages_test="libcmocka-dev clang-format clang-tidy shellcheck $packages_demo f
     libsdl2-tests xwayland x11-apps x11-utils xterm xdotool xclip wmctrl x11-xserver-utils default-jdk wine wine64 libxcb-xinput-dev
     wlcs mir-wlcs-integration
     libvirglrenderer-dev virgl-server mesa-vulkan-drivers libegl1 libgl1
-    debhelper lintian appstream libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients virtinst bubblewrap podman systemd-container"
+    debhelper lintian appstream e2fsprogs libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients virtinst bubblewrap podman systemd-container"
 
 # What the lab of virtual machines needs here (tests/vm/lab.sh), and what is in its guests, which are Debian 13.
 packages_vm="build-essential flex bison bc libelf-dev libssl-dev xz-utils mmdebstrap debian-archive-keyring
@@ -49,6 +49,13 @@ packages_deb="debhelper libdrm-dev libinih-dev libpixman-1-dev libseccomp-dev li
 
 # The tree with libvirt and QEMU of Debian 13's backports (tests/e2e/virt.sh), in which wayferry-host is built.
 packages_libvirt="$packages_build libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients virtinst qemu-system-x86"
+
+# A desktop and a machine that wayferry's packages are installed in (tests/e2e/packaged.sh): with what those need, since
+# there is no network in a test. Both are Debian 13, the desktop with backports.
+packages_desktop="qemu-system-x86 qemu-utils openssh-client systemd dbus-user-session sway swaybg grim libgl1-mesa-dri iproute2 procps
+    libwayland-server0 libseccomp2 libpixman-1-0 libxkbcommon0 libinih1"
+packages_machine="linux-image-amd64 systemd-sysv dbus-user-session libpam-systemd udev sudo openssh-server iproute2 procps
+    foot gtk-4-examples adwaita-icon-theme fonts-dejavu-core libwayland-server0 libpixman-1-0"
 
 # The tree with the newest compositors, Debian's unstable (tests/newest.sh).
 packages_newest="$packages_build libcmocka-dev sway labwc weston mutter kwin-wayland foot grim wtype wayland-utils
