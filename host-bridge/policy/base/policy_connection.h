@@ -120,14 +120,15 @@ struct policy_serials {
 	uint32_t n; /* of a ring that is full: where the next one goes, and some more */
 };
 
-/* The surface that has the pointer or the keyboard, and the wl_pointer or wl_keyboard that told. */
+/* The surface that has the pointer, for example, and the wl_pointer that told. */
 struct policy_focus {
 	struct relay_ref surface, device;
 };
 
 /* What the compositor has told a client of its user's input (policy_attention.c). */
 struct policy_attention {
-	struct policy_focus pointer, keyboard;
+	struct policy_focus pointer, keyboard, touch, pen;
+	uint32_t n_fingers;          /* on touch.surface, or where they were put before */
 	uint64_t until_ns;           /* CLOCK_MONOTONIC; it is paid until then in any case */
 	struct policy_serials acted; /* of what the user did: buttons, keys, touches */
 	struct policy_serials given; /* of other events */

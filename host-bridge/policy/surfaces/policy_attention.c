@@ -10,8 +10,9 @@
 #define LOG_MODULE "policy"
 
 /*
- * Fingers and pens leave without a word of it, and a client that destroys a menu under the pointer
- * hears of the next surface only later: both count for so long. Nothing ends when it is over.
+ * A menu may come when the finger has left already, and a client that destroys one under the
+ * pointer hears of the next surface only later: both count for so long. Nothing ends when it is
+ * over.
  */
 #define LINGERS_NS (5 * UINT64_C(1000000000))
 
@@ -96,12 +97,26 @@ void attention_keyboard_enter(struct relay_message *message)
 	focus_come(&attention_of(message)->keyboard, message);
 }
 
+/* Whether @surface has one of the devices; NULL: whether any surface has. */
+static bool has(const struct policy_attention *attention, const struct relay_object *surface)
+{
+	const struct policy_focus *const all[] = {
+		&attention->pointer, &attention->keyboard, &attention->touch, &attention->pen};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(all); i++) {
+		const struct relay_object *object = focused(all[i]);
+		if (object && (!surface || object == surface))
+			return true;
+	}
+	return false;
+}
+
 void attention_surface_goes(
 	struct policy_connection *connection, const struct relay_object *surface)
 {
 	struct policy_attention *attention = &connection->attention;
 
-	if (surface == focused(&attention->pointer) || surface == focused(&attention->keyboard))
+	if (surface && has(attention, surface))
 		linger(attention);
 }
 
@@ -109,8 +124,7 @@ bool attention_paid(const struct policy_connection *connection)
 {
 	const struct policy_attention *attention = &connection->attention;
 
-	return focused(&attention->pointer) || focused(&attention->keyboard) ||
-		monotonic_ns() < attention->until_ns;
+	return has(attention, NULL) || monotonic_ns() < attention->until_ns;
 }
 
 bool attention_acted(const struct policy_connection *connection, uint32_t serial)
@@ -151,18 +165,79 @@ static enum relay_verdict handle_pointer_leave(struct relay_message *message)
 	return RELAY_FORWARD;
 }
 
-/* wl_pointer.button(serial, ...) */
+/* wl_pointer.button(serial, ...), and a pen's down and button */
 static enum relay_verdict handle_button(struct relay_message *message)
 {
 	attention_note(message, true);
 	return RELAY_FORWARD;
 }
 
-/* wl_touch.down(serial, ...) and up, a pen's down and button */
-static enum relay_verdict handle_touch(struct relay_message *message)
+/*
+ * wl_touch.down(serial, time, surface, ...). Fingers are counted by one wl_touch, and on the
+ * surface that one was put on last: nobody tells when they leave one that is destroyed.
+ */
+static enum relay_verdict handle_touch_down(struct relay_message *message)
+{
+	struct policy_attention *attention = attention_of(message);
+
+	attention_note(message, true);
+	linger(attention);
+	if (!attention->touch.device.object) {
+		relay_ref_set(&attention->touch.device, message->object);
+		attention->n_fingers = 0;
+	}
+	if (attention->touch.device.object == message->object) {
+		relay_ref_set(&attention->touch.surface, message->args[2].object);
+		attention->n_fingers++;
+	}
+	return RELAY_FORWARD;
+}
+
+static void fingers_go(const struct relay_message *message, uint32_t n)
+{
+	struct policy_attention *attention = attention_of(message);
+
+	linger(attention);
+	if (attention->touch.device.object != message->object)
+		return;
+	attention->n_fingers -= (uint32_t)min_u64(attention->n_fingers, n);
+	if (attention->n_fingers == 0)
+		relay_ref_set(&attention->touch.surface, NULL);
+}
+
+/* wl_touch.up(serial, ...) */
+static enum relay_verdict handle_touch_up(struct relay_message *message)
 {
 	attention_note(message, true);
-	linger(attention_of(message));
+	fingers_go(message, 1);
+	return RELAY_FORWARD;
+}
+
+/* wl_touch.cancel() */
+static enum relay_verdict handle_touch_cancel(struct relay_message *message)
+{
+	fingers_go(message, UINT32_MAX);
+	return RELAY_FORWARD;
+}
+
+/* zwp_tablet_tool_v2.proximity_in(serial, tablet, surface), and of version 1 */
+static enum relay_verdict handle_proximity_in(struct relay_message *message)
+{
+	struct policy_focus *pen = &attention_of(message)->pen;
+
+	attention_note(message, false);
+	relay_ref_set(&pen->surface, message->args[2].object);
+	relay_ref_set(&pen->device, message->object);
+	return RELAY_FORWARD;
+}
+
+/* zwp_tablet_tool_v2.proximity_out(), and of version 1 */
+static enum relay_verdict handle_proximity_out(struct relay_message *message)
+{
+	struct policy_attention *attention = attention_of(message);
+
+	if (attention->pen.device.object == message->object)
+		relay_ref_set(&attention->pen.surface, NULL);
 	return RELAY_FORWARD;
 }
 
@@ -179,8 +254,9 @@ const struct relay_hook policy_attention_hooks[] = {
 	{"wl_pointer", "enter", handle_pointer_enter, RELAY_UP},
 	{"wl_pointer", "leave", handle_pointer_leave, RELAY_UP},
 	{"wl_shell_surface", "ping", handle_serial, RELAY_UP},
-	{"wl_touch", "down", handle_touch, RELAY_UP},
-	{"wl_touch", "up", handle_touch, RELAY_UP},
+	{"wl_touch", "cancel", handle_touch_cancel, RELAY_UP},
+	{"wl_touch", "down", handle_touch_down, RELAY_UP},
+	{"wl_touch", "up", handle_touch_up, RELAY_UP},
 	{"xdg_wm_base", "ping", handle_serial, RELAY_UP},
 	{"zwp_pointer_gesture_hold_v1", "begin", handle_serial, RELAY_UP},
 	{"zwp_pointer_gesture_hold_v1", "end", handle_serial, RELAY_UP},
@@ -190,12 +266,14 @@ const struct relay_hook policy_attention_hooks[] = {
 	{"zwp_pointer_gesture_swipe_v1", "end", handle_serial, RELAY_UP},
 	{"zwp_tablet_pad_v2", "enter", handle_serial, RELAY_UP},
 	{"zwp_tablet_pad_v2", "leave", handle_serial, RELAY_UP},
-	{"zwp_tablet_tool_v1", "button", handle_touch, RELAY_UP},
-	{"zwp_tablet_tool_v1", "down", handle_touch, RELAY_UP},
-	{"zwp_tablet_tool_v1", "proximity_in", handle_serial, RELAY_UP},
-	{"zwp_tablet_tool_v2", "button", handle_touch, RELAY_UP},
-	{"zwp_tablet_tool_v2", "down", handle_touch, RELAY_UP},
-	{"zwp_tablet_tool_v2", "proximity_in", handle_serial, RELAY_UP},
+	{"zwp_tablet_tool_v1", "button", handle_button, RELAY_UP},
+	{"zwp_tablet_tool_v1", "down", handle_button, RELAY_UP},
+	{"zwp_tablet_tool_v1", "proximity_in", handle_proximity_in, RELAY_UP},
+	{"zwp_tablet_tool_v1", "proximity_out", handle_proximity_out, RELAY_UP},
+	{"zwp_tablet_tool_v2", "button", handle_button, RELAY_UP},
+	{"zwp_tablet_tool_v2", "down", handle_button, RELAY_UP},
+	{"zwp_tablet_tool_v2", "proximity_in", handle_proximity_in, RELAY_UP},
+	{"zwp_tablet_tool_v2", "proximity_out", handle_proximity_out, RELAY_UP},
 	{"zxdg_shell_v6", "ping", handle_serial, RELAY_UP},
 	{0},
 };

@@ -9,6 +9,7 @@
 /* A window of the client's, and its devices. */
 static struct test_surface window;
 static struct pair seat, pointer, keyboard, touch, tool;
+static uint32_t tablet; /* the compositor's */
 
 static uint32_t up_id(uint32_t id)
 {
@@ -33,9 +34,10 @@ static struct pair get_tool(void)
 
 	request("zwp_tablet_manager_v2", "get_tablet_seat", manager.down,
 		ARGS({.id = tablets}, {.id = seat.down}));
-	event("zwp_tablet_seat_v2", "tool_added", up_id(tablets),
-		ARGS({.id = WIRE_SERVER_ID_START}));
-	return (struct pair){.up = WIRE_SERVER_ID_START};
+	tablet = WIRE_SERVER_ID_START;
+	event("zwp_tablet_seat_v2", "tablet_added", up_id(tablets), ARGS({.id = tablet}));
+	event("zwp_tablet_seat_v2", "tool_added", up_id(tablets), ARGS({.id = tablet + 1}));
+	return (struct pair){.up = tablet + 1};
 }
 
 static int set_up_window(void **state)
@@ -155,17 +157,38 @@ static void a_menu_grabs_in_answer_to_a_finger_or_a_pen(void **state)
 
 	event("wl_touch", "down", touch.up, down);
 	assert_true(grabs(100));
+	time_passes();
+	assert_true(grabs(100)); /* it is still there */
 	event("wl_touch", "up", touch.up, ARGS({.u = 101}, {.u = 0}, {.i = 0}));
 	assert_true(grabs(101));
 	time_passes();
 	assert_false(grabs(100));
-	event("zwp_tablet_tool_v2", "down", tool.up, ARGS({.u = 102}));
-	assert_true(grabs(102));
-	time_passes();
-	event("zwp_tablet_tool_v2", "button", tool.up, ARGS({.u = 103}, {.u = 1}, {.u = 1}));
+	event("zwp_tablet_tool_v2", "proximity_in", tool.up,
+		ARGS({.u = 102}, {.id = tablet}, {.id = up_id(window.id)}));
+	assert_false(grabs(102));
+	event("zwp_tablet_tool_v2", "down", tool.up, ARGS({.u = 103}));
 	assert_true(grabs(103));
+	event("zwp_tablet_tool_v2", "button", tool.up, ARGS({.u = 104}, {.u = 1}, {.u = 1}));
+	assert_true(grabs(104));
+	event("zwp_tablet_tool_v2", "proximity_out", tool.up, ARGS({0}));
+	assert_false(grabs(104));
+}
+
+/* Nobody tells that the finger has left what is gone. */
+static void a_finger_on_a_surface_that_is_gone_is_soon_forgotten(void **state)
+{
+	struct test_surface other = create_popup_at(window, 50, 60, 0, 0);
+
+	event("wl_touch", "down", touch.up,
+		ARGS({.u = 100}, {.u = 0}, {.id = up_id(other.id)}, {.i = 0}, {.f = 0}, {.f = 0}));
 	time_passes();
-	assert_false(grabs(103));
+	close_menu(other);
+	assert_true(grabs(100));
+	time_passes();
+	assert_false(grabs(100));
+	event("wl_touch", "cancel", touch.up, ARGS({0}));
+	time_passes();
+	assert_false(grabs(100));
 }
 
 static void a_menu_below_one_without_a_grab_has_none(void **state)
@@ -373,6 +396,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_menu_grabs_in_answer_to_a_button_or_a_key),
 		TEST(a_menu_grabs_in_answer_to_a_finger_or_a_pen),
+		TEST(a_finger_on_a_surface_that_is_gone_is_soon_forgotten),
 		TEST(a_menu_below_one_without_a_grab_has_none),
 		TEST(a_menu_follows_one_that_had_the_pointer),
 		TEST(a_device_that_is_gone_tells_of_no_focus),
