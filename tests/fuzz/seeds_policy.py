@@ -50,6 +50,15 @@ MORE = (down(3, 0, 12) + down(4, 1, 13, 12, 9) + down(12, 1, 8, 0, 0) + down(13,
         + down(16, 2, 17, 10, 14) + down(15, 6) + down(15, 1, 8, 0, 0) + down(15, 6) + down(11, 11, 0)
         + down(11, 0) + down(10, 0) + down(9, 0) + down(12, 0))
 
+# A window with a pointer, a keyboard, a finger and a data device, and what its user does.
+USER = (start("wl_compositor", "wl_seat", "xdg_wm_base", "wl_data_device_manager", version=3)
+        + down(3, 0, 7) + down(5, 2, 8, 7) + down(8, 1, 9) + down(7, 6) + down(4, 0, 10) + down(4, 1, 11) + down(4, 2, 12)
+        + down(6, 1, 13, 4) + down(6, 0, 14) + down(6, 0, 15)
+        + up(10, 0, 100, 7, 0, 0) + up(10, 3, 101, 0, 272, 1) + up(11, 1, 102, 7, relay.words(0)) + up(11, 3, 103, 0, 30, 1)
+        + up(12, 0, 104, 0, 7, 0, 0, 0) + up(12, 1, 105, 0, 0) + up(12, 4))
+MENU = (down(5, 1, 16) + down(16, 1, 20, 20) + down(16, 2, 1, 1, 2, 2) + down(3, 0, 17) + down(5, 2, 18, 17)
+        + down(18, 2, 19, 8, 16))
+
 SEEDS = dict(relay.SEEDS)
 SEEDS.update({
     "slot": start("wl_shm") + pool(3, 4, 4096) + buffer(4, 5) + down(4, 2, 8192) + buffer(4, 6, 4096) + down(4, 1)
@@ -74,6 +83,11 @@ SEEDS.update({
     + params(3, 4, (0, 0, 16), (1, 512, 16), (2, 0, 16), (3, 0, 16)) + immed(4, 5, NV12),
     "offer": OWN + params(3, 4, (0, 0, 64)) + immed(4, 5) + params(3, 6, (0, 0, 64)) + down(6, 2, 16, 16, XRGB, 0)
     + down(5, 0) + down(SERVER, 0) + down(3, 0),
+    "menu": length(USER + MENU + down(19, 1, 4, 101) + down(17, 6) + up(10, 1, 106, 7) + up(10, 0, 107, 17, 0, 0)
+                   + down(19, 0) + down(18, 0) + down(17, 0) + down(9, 5, 4, 103) + down(10, 1) + up(11, 2, 108, 7), 0),
+    "menu_refused": length(USER + MENU + down(19, 1, 4, 0) + down(17, 6) + down(13, 0, 14, 7, 0, 0) + down(9, 4, 4, 1, 2, 3),
+                           1),
+    "dragged": length(USER + down(13, 0, 14, 7, 0, 101) + down(13, 1, 15, 102) + down(13, 1, 0, 1), 0),
     "border": length(WINDOW + MORE, 1),
     "border_allow": length(WINDOW + MORE, 2),
     "border_deny": length(WINDOW + down(11, 11, 0) + down(10, 4, 77), 3),
