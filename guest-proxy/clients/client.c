@@ -25,6 +25,7 @@
 #include "guest-proxy/globals/registry.h"
 #include "guest-proxy/connection/transfer.h"
 #include "guest-proxy/dmabuf/dmabuf_state.h"
+#include "guest-proxy/windows/idle_trim.h"
 #include "guest-proxy/windows/swapchain.h"
 #include "protocol/base/byte_queue.h"
 #include "protocol/base/bytes.h"
@@ -41,7 +42,6 @@
 #define PIPES_PAUSE_BYTES (8 << 20)  /* queued in pipes to the client: as above */
 #define CLOSING_MS 1000
 #define LINGER_MS 1000 /* looked after so often */
-#define TRIM_MS 5000
 
 enum client_state {
 	CLIENT_SERVED,
@@ -71,9 +71,8 @@ struct client {
 	bool paused;        /* the host is asked for no more events */
 
 	struct turn_task settle_task;
-	struct wl_event_source *deadline, *trim, *retry;
-	bool trim_armed;
-	uint64_t trim_frames;    /* base.frames when the timer was armed */
+	struct wl_event_source *deadline, *retry;
+	struct idle_trim trim;
 	uint64_t lingered_bytes; /* how far it had come a round ago */
 };
 
@@ -115,10 +114,9 @@ void client_destroy(struct client *client)
 	drop_host(client);
 	drop_socket(client);
 	turn_task_finish(&client->settle_task);
+	idle_trim_finish(&client->trim);
 	if (client->deadline)
 		wl_event_source_remove(client->deadline);
-	if (client->trim)
-		wl_event_source_remove(client->trim);
 	if (client->retry)
 		wl_event_source_remove(client->retry);
 	byte_queue_clear(&client->events);
@@ -396,30 +394,6 @@ static const struct channel_listener channel_listener = {
 
 /* The task of the turn */
 
-static int handle_trim(void *data)
-{
-	struct client *client = data;
-	client->trim_armed = client->base.relay && swapchain_trim_idle(&client->base);
-	if (client->trim_armed)
-		wl_event_source_timer_update(client->trim, TRIM_MS);
-	wake(&client->base);
-	return 0;
-}
-
-/* The timer that frees buffers of idle surfaces runs only after there were frames. */
-static void arm_trim(struct client *client)
-{
-	if (client->trim_armed || client->trim_frames == client->base.frames)
-		return;
-	if (!client->trim)
-		client->trim = wl_event_loop_add_timer(client->shared->loop, handle_trim, client);
-	if (!client->trim)
-		return;
-	wl_event_source_timer_update(client->trim, TRIM_MS);
-	client->trim_armed = true;
-	client->trim_frames = client->base.frames;
-}
-
 static void flush_events(struct client *client)
 {
 	if (client->fd < 0 || client->output_closed)
@@ -485,7 +459,7 @@ static void update_flow(struct client *client)
 		channel_pause(base->channel, paused);
 	client->paused = paused;
 	transfers_set_reading(base->transfers, channel_ready(base->channel));
-	arm_trim(client);
+	idle_trim_update(&client->trim);
 }
 
 static void update_socket(struct client *client)
@@ -580,6 +554,7 @@ struct client *client_create(struct client_shared *shared, int fd, uint64_t numb
 	client->base.gpu = shared->gpu;
 	client->base.wake = wake;
 	client->base.clocks = &shared->clocks;
+	idle_trim_init(&client->trim, &client->base);
 	byte_queue_init(&client->events, EVENTS_BYTES);
 	turn_task_init(&client->settle_task, TURN_CLIENT, settle, client);
 	wl_list_insert(&shared->list, &client->link);
