@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -25,7 +26,7 @@ static int run_shell(struct child *child, const char *script)
 
 static void wait_for(struct child *child)
 {
-	for (int i = 0; i < 500 && !child_reap(child); i++)
+	while (!child_reap(child))
 		usleep(10000);
 	assert_int_equal(child->pid, 0);
 }
@@ -77,10 +78,18 @@ static void what_cannot_be_run_is_an_error(void **state)
 static void signals_are_passed_on(void **state)
 {
 	struct child child = {0};
+	int ready[2];
+	char byte, script[100];
+
+	assert_int_equal(pipe(ready), 0);
+	snprintf(script, sizeof(script),
+		"trap 'exit 9' TERM; echo >&%d; while :; do sleep 0.02; done", ready[1]);
 	child_signal(&child, SIGTERM); /* to nobody */
-	assert_int_equal(run_shell(&child, "trap 'exit 9' TERM; while :; do sleep 0.02; done"), 0);
+	assert_int_equal(run_shell(&child, script), 0);
 	assert_false(child_reap(&child));
-	usleep(100000); /* until the trap is set */
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1); /* the trap is set */
+	close(ready[0]);
 	child_signal(&child, SIGTERM);
 	wait_for(&child);
 	assert_int_equal(child.status, 9);
