@@ -122,7 +122,7 @@ paste_ten_GUEST() {
 # The guest's one command is the copying one. It ends when the last bytes are on their way, long before the
 # host's reader, who takes 64 KiB every 0.7 s, has them all.
 test_slow_reader() {
-    local type=application/x-wayferry-slow paste
+    local type=application/x-wayferry-slow paste before
     SELECTION='' clipboard_start
     content 1000000
     bridge_start_host host single
@@ -131,9 +131,11 @@ test_slow_reader() {
         --vhost-user "$XDG_RUNTIME_DIR/single.gpu" -- \
         sh -c 'exec wl-copy --foreground --paste-once --type "$2" <"$1"' sh "$WORK/content" "$type"
     until_true 20 offers_type host "$type" || fail "the selection does not arrive"
+    before=$(written_pipes "${PID[single-host]}")
     WAYLAND_DISPLAY=host limited 60 wl-paste --no-newline --type "$type" | read_slowly >"$WORK/pasted" &
     paste=$!
-    until_true 20 has_blocking_pipe "${PID[single-host]}" || fail "the reader's pipe is not as its programs made it"
+    until_true 20 has_blocking_pipe "${PID[single-host]}" "$before" ||
+        fail "the reader's pipe is not as its programs made it"
     wait "$paste"
     cmp "$WORK/content" "$WORK/pasted" || fail "the contents differ"
     until_true 10 not alive "${PID[single-guest]}" || fail "wayferry-guest does not end with its command"
@@ -143,13 +145,21 @@ test_slow_reader() {
     SELECTION='' clipboard_end
 }
 
-# has_blocking_pipe PID: it has the writing end of a pipe, and has not set O_NONBLOCK for all who share it.
-has_blocking_pipe() {
-    local fd
+# written_pipes PID: "PIPE FLAGS" of each pipe that it has the writing end of; flags are octal, the last digit 1.
+written_pipes() {
+    local fd pipe
     for fd in "/proc/$1/fd"/*; do
-        [[ $(readlink "$fd") = pipe:* ]] && grep -q '^flags:.*[0-37][0-7]\{2\}1$' "/proc/$1/fdinfo/${fd##*/}" 2>/dev/null && return 0
+        pipe=$(readlink "$fd") || continue
+        [[ $pipe = pipe:* ]] || continue
+        sed -n "s/^flags:[[:space:]]*\([0-7]*1\)\$/$pipe \1/p" "/proc/$1/fdinfo/${fd##*/}" 2>/dev/null
     done
-    return 1
+    return 0
+}
+
+# has_blocking_pipe PID BEFORE: it has one that was not among those, and has not set O_NONBLOCK (04000) for all who
+# share it.
+has_blocking_pipe() {
+    written_pipes "$1" | grep -vxF "$2" | grep -q ' [0-7]*[0-3][0-7][0-7]1$'
 }
 
 read_slowly() {
