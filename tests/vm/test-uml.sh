@@ -8,9 +8,10 @@
 . "$(dirname "$0")/service.sh"
 . "$(dirname "$0")/three-d.sh"
 . "$(dirname "$0")/x11.sh"
+. "$(dirname "$0")/clock.sh"
 
 KIND=uml
-tests=(applications:49 service:8 x11:14 input:13 clipboard:18 survival:15 reboots:20 many:24 commits:12 foreign:12 opengl:29)
+tests=(applications:49 service:8 x11:14 clock:14 input:13 clipboard:18 survival:15 reboots:20 many:24 commits:12 foreign:12 opengl:29)
 
 APPS=(simple-shm image foot qt6 mpv gtk4)
 
@@ -32,6 +33,22 @@ test_service() {
 test_x11() {
     session_start sway
     x11_works
+    session_end
+}
+
+# The guest's date is set to another, and the machine stands still for two seconds: times stay true.
+test_clock() {
+    session_start sway
+    clock_pongs
+    clock_is_true at-first
+    clock_counts at-first
+    guest_run vm --root date -s "2031-01-01 12:00" >"$LOGS/date" || fail "the guest's date cannot be set"
+    clock_is_true another-date
+    kill -STOP -- "-${PID[vm-vm]}"
+    sleep 2
+    kill -CONT -- "-${PID[vm-vm]}"
+    clock_is_true after-a-stop
+    clock_counts after-a-stop
     session_end
 }
 
