@@ -299,7 +299,7 @@ test_backports_system() {
     virt version
     backports_console
     backports_helper
-    backports_commandline --system
+    backports_commandline --system nobody
     backports_end
 }
 
