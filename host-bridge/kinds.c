@@ -22,3 +22,8 @@ void kinds_init(struct kinds *kinds, const struct policy *policy, struct rendere
 		kinds->list[kinds->n++] = &kinds->renderer[i].base;
 	}
 }
+
+void kinds_set_policy(struct kinds *kinds, const struct policy *policy)
+{
+	kinds->cross_domain.policy = policy;
+}

@@ -20,4 +20,7 @@ struct kinds {
 void kinds_init(struct kinds *kinds, const struct policy *policy, struct renderer *renderer,
 	bool guests_share, struct image_maker *maker);
 
+/* For contexts that are made from now on; borrowed. */
+void kinds_set_policy(struct kinds *kinds, const struct policy *policy);
+
 #endif

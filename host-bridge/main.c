@@ -39,14 +39,16 @@
 
 struct host {
 	struct host_settings settings;
+	struct policy *policy; /* of new connections */
 	struct renderer *renderer;
 	struct renderer_images *images; /* NULL: buffers are no GPU's */
 	struct kinds kinds;
 	struct wl_event_loop *loop;
-	struct wl_event_source *signals[3];
+	struct wl_event_source *signals[4];
 	struct device *device;
 	struct service service;
-	struct attendant *attendant; /* NULL: nobody is to be asked */
+	struct attendant *attendant; /* NULL: nobody is to be asked, and there is no file */
+	uint64_t most_fds;           /* that the machine may have */
 	struct control *control;
 	char control_path[CONTROL_PATH_BYTES]; /* "": there is none */
 	int pid;
@@ -57,10 +59,52 @@ struct host {
 static void print_stats(const struct host *host)
 {
 	device_print_stats(host->device, stderr);
-	policy_print_counters(&host->settings.policy, stderr);
+	policy_print_counters(host->policy, stderr);
 	quota_print(&host->settings.quota, stderr);
 	if (host->images)
 		renderer_images_print(host->images, stderr);
+}
+
+static void refuse_reload(const struct host *host, const char *why)
+{
+	log_err("%s: the configuration stays as it was%s%s",
+		host->policy->vm_name ? host->policy->vm_name : "the machine", why ? ": " : "",
+		why ? why : "");
+}
+
+/* An attendant_file: the configuration, to be read again. */
+static void handle_config(void *data, int fd, size_t which)
+{
+	struct host *host = data;
+	struct vm_quota limits;
+
+	if (fd < 0 && (fd != -ENOENT || host->settings.config_named)) {
+		refuse_reload(host, strerror(-fd));
+		return;
+	}
+	struct policy *policy =
+		host_settings_read_again(&host->settings, fd < 0 ? -1 : fd, which, &limits);
+	if (!policy || !policy_follow(policy, host->policy)) {
+		if (policy)
+			policy->unused(policy);
+		refuse_reload(host, policy ? "no memory" : NULL);
+		return;
+	}
+	host->policy = policy;
+	kinds_set_policy(&host->kinds, policy);
+	quota_take_limits(&host->settings.quota, &limits);
+	quota_cap(&host->settings.quota, QUOTA_FDS, host->most_fds);
+	log_info("the configuration was read again (%s): new connections go by it",
+		fd < 0 ? "there is no file" : host->settings.places.paths[which]);
+	policy_warn_of_widening(policy);
+}
+
+static void reload(struct host *host)
+{
+	int error = attendant_open_config(host->attendant, handle_config, host);
+
+	if (error < 0)
+		refuse_reload(host, host->attendant ? strerror(-error) : "there is no file");
 }
 
 static int handle_signal(int number, void *data)
@@ -69,6 +113,8 @@ static int handle_signal(int number, void *data)
 
 	if (number == SIGUSR1)
 		print_stats(host);
+	else if (number == SIGHUP)
+		reload(host);
 	else
 		host->quit = true;
 	return 0;
@@ -87,8 +133,9 @@ static void handle_left(void *data)
  * Each guest client needs several fds; the usual soft limit of 1024 is soon reached. What the
  * machine can take stays below what there is, so that no fds are ever missing for somebody else.
  */
-static void bound_fds(struct vm_quota *quota)
+static void bound_fds(struct host *host)
 {
+	struct vm_quota *quota = &host->settings.quota;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
@@ -97,6 +144,7 @@ static void bound_fds(struct vm_quota *quota)
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 && getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
 	uint64_t most = limit.rlim_cur > OWN_FDS ? limit.rlim_cur - OWN_FDS : 0;
+	host->most_fds = most;
 	if (quota_cap(quota, QUOTA_FDS, most) && most < FEW_FDS)
 		log_warn("this process may have %" PRIu64 " file descriptors (ulimit -Hn, or "
 			 "LimitNOFILE= of its unit), so that the machine gets %" PRIu64,
@@ -124,7 +172,7 @@ static void describe(void *data, enum control_request request, bool json, FILE *
 {
 	const struct host *host = data;
 	struct machine_report report = {
-		.policy = &host->settings.policy,
+		.policy = host->policy,
 		.pid = host->pid,
 		.up_s = (monotonic_ns() - host->start_ns) / 1000000000,
 		.running = device_running(host->device),
@@ -176,7 +224,7 @@ static bool open_kinds(struct host *host)
 
 static bool open_loop(struct host *host)
 {
-	static const int signals[] = {SIGTERM, SIGINT, SIGUSR1};
+	static const int signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP};
 
 	host->loop = wl_event_loop_create();
 	if (!host->loop) {
@@ -196,7 +244,7 @@ static bool open_host(struct host *host)
 {
 	if (!open_renderer(host))
 		return false;
-	bound_fds(&host->settings.quota);
+	bound_fds(host);
 	if (!open_loop(host) || !open_kinds(host))
 		return false;
 	const struct device_config config = {
@@ -222,16 +270,21 @@ static bool open_host(struct host *host)
 	return true;
 }
 
-/* Who asks the user, where the rules want that. */
+/* Who asks the user, and opens the configuration again. */
 static bool start_attendant(struct host *host)
 {
+	const struct config_places *places = &host->settings.places;
+	const char *paths[CONFIG_PLACES + 1] = {NULL};
 	const struct attendant_config config = {
 		.ask_program = host->settings.ask_program,
+		.config_paths = paths,
 		.machine = host->settings.policy.vm_name,
 	};
 	bool in_context;
 
-	if (!transfer_rules_ask(&host->settings.policy.rules))
+	for (size_t i = 0; i < places->n; i++)
+		paths[i] = places->paths[i];
+	if (places->n == 0 && !transfer_rules_ask(&host->settings.policy.rules))
 		return true;
 	host->attendant = attendant_start(host->loop, &config);
 	host->settings.policy.attendant = host->attendant;
@@ -290,7 +343,7 @@ static void close_host(struct host *host)
 			wl_event_source_remove(host->signals[i]);
 	}
 	service_close(&host->service);
-	policy_finish(&host->settings.policy); /* closes what is still in the loop */
+	policy_finish(host->policy); /* closes what is still in the loop */
 	attendant_finish(host->attendant);
 	if (host->loop)
 		wl_event_loop_destroy(host->loop);
@@ -311,7 +364,8 @@ int main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	}
 	service_open(&host.service);
-	if (!policy_init(&host.settings.policy)) {
+	host.policy = &host.settings.policy;
+	if (!policy_init(host.policy)) {
 		log_err("no memory for the policy");
 		return EXIT_FAILURE;
 	}

@@ -19,18 +19,35 @@ struct attendant {
 	int socket; /* -1: the process has left */
 	struct wl_event_source *source;
 	uint32_t last_serial;
-	attendant_answer *answer; /* to the question with last_serial; NULL: none is open */
-	void *data;
+	struct {
+		uint32_t serial;
+		attendant_answer *answer; /* NULL: none is open */
+		void *data;
+	} question;
+	struct {
+		uint32_t serial;
+		attendant_file *opened; /* NULL: nobody waits for it */
+		void *data;
+	} file;
 	char display[sizeof(((struct attendant_request *)0)->display)];
 };
 
 static void give_answer(struct attendant *attendant, int status)
 {
-	attendant_answer *answer = attendant->answer;
+	attendant_answer *answer = attendant->question.answer;
 
-	attendant->answer = NULL;
+	attendant->question.answer = NULL;
 	if (answer)
-		answer(attendant->data, status);
+		answer(attendant->question.data, status);
+}
+
+static void give_file(struct attendant *attendant, int fd, int which)
+{
+	attendant_file *opened = attendant->file.opened;
+
+	attendant->file.opened = NULL;
+	if (opened)
+		opened(attendant->file.data, fd, which > 0 ? (size_t)which : 0);
 }
 
 static void lose(struct attendant *attendant)
@@ -51,15 +68,22 @@ static int handle_reply(int fd, uint32_t mask, void *data)
 
 	if (n == -EAGAIN)
 		return 0;
-	while (n > 0 && n_fds > 0)
+	while (n > 0 && n_fds > 1)
 		fd_close(&fds[--n_fds]);
+	int file = n > 0 && n_fds > 0 ? fds[0] : -1;
 	if (n != (ssize_t)sizeof(reply)) {
-		log_err("the process that asks the user has ended: nobody is asked any more");
+		log_err("the attendant has ended: nobody is asked, and no file is read any more");
 		lose(attendant);
 		give_answer(attendant, -EPIPE);
-	} else if (attendant->answer && reply.serial == attendant->last_serial) {
+		give_file(attendant, -EPIPE, 0);
+	} else if (attendant->question.answer && reply.serial == attendant->question.serial) {
 		give_answer(attendant, reply.status);
+	} else if (attendant->file.opened && reply.serial == attendant->file.serial) {
+		int none = reply.status < 0 ? reply.status : -EPROTO;
+		give_file(attendant, file >= 0 ? file : none, reply.status);
+		file = -1;
 	}
+	fd_close(&file);
 	return 0;
 }
 
@@ -71,7 +95,7 @@ struct attendant *attendant_start(struct wl_event_loop *loop, const struct atten
 	if (!attendant ||
 		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets) <
 			0) {
-		log_err("no process that asks the user: %s", strerror(errno));
+		log_err("no attendant: %s", strerror(errno));
 		free(attendant);
 		return NULL;
 	}
@@ -86,7 +110,7 @@ struct attendant *attendant_start(struct wl_event_loop *loop, const struct atten
 			loop, attendant->socket, WL_EVENT_READABLE, handle_reply, attendant);
 	if (attendant->source)
 		return attendant;
-	log_err("no process that asks the user: %s", strerror(error));
+	log_err("no attendant: %s", strerror(error));
 	attendant_finish(attendant);
 	return NULL;
 }
@@ -117,23 +141,37 @@ int attendant_ask(struct attendant *attendant, const struct question *question,
 {
 	if (!attendant || attendant->socket < 0)
 		return -ESRCH;
-	if (attendant->answer)
+	if (attendant->question.answer)
 		return -EBUSY;
 	int error = request(attendant, ATTENDANT_ASK, question);
 	if (error < 0)
 		return error;
-	attendant->answer = answer;
-	attendant->data = data;
+	attendant->question.serial = attendant->last_serial;
+	attendant->question.answer = answer;
+	attendant->question.data = data;
 	return 0;
 }
 
 void attendant_withdraw(struct attendant *attendant)
 {
-	if (!attendant || !attendant->answer)
+	if (!attendant || !attendant->question.answer)
 		return;
-	attendant->answer = NULL;
+	attendant->question.answer = NULL;
 	if (attendant->socket >= 0)
 		request(attendant, ATTENDANT_WITHDRAW, NULL);
+}
+
+int attendant_open_config(struct attendant *attendant, attendant_file *opened, void *data)
+{
+	if (!attendant || attendant->socket < 0)
+		return -ESRCH;
+	int error = request(attendant, ATTENDANT_OPEN, NULL);
+	if (error < 0)
+		return error;
+	attendant->file.serial = attendant->last_serial;
+	attendant->file.opened = opened;
+	attendant->file.data = data;
+	return 0;
 }
 
 void attendant_note_display(struct attendant *attendant, const char *path)

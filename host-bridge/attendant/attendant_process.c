@@ -1,6 +1,7 @@
 /*
  * The attendant's own side. It is not confined, since the user's program shall have the user's
- * rights, so what it does is little: one program at a time, whose path it knows from the start.
+ * rights, so what it does is little: one program at a time and one file, whose paths it knows from
+ * the start.
  */
 #include "host-bridge/attendant/attendant_process.h"
 
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -81,6 +83,7 @@ static void run_program(
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	setpgid(0, 0); /* what it starts is ended with it */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	signal(SIGHUP, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGPIPE, SIG_DFL);
@@ -129,6 +132,37 @@ static bool reply(const struct serving *serving, uint32_t serial, int status)
 	return fd_send(serving->socket, &iov, 1, NULL, 0) == (ssize_t)sizeof(message);
 }
 
+/* A regular file, so that reading it takes no longer than disks do. An fd or -errno. */
+static int open_file(const char *path)
+{
+	struct stat status;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0)
+		return errno == ENOTDIR ? -ENOENT : -errno;
+	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
+		return fd;
+	fd_close(&fd);
+	return -EINVAL;
+}
+
+static bool send_file(const struct serving *serving, uint32_t serial)
+{
+	const char *const *paths = serving->config->config_paths;
+	int fd = -ENOENT, which = 0;
+
+	for (; paths[which] && fd == -ENOENT; which++)
+		fd = open_file(paths[which]);
+	if (fd < 0)
+		return reply(serving, serial, fd);
+	const struct attendant_reply message = {.serial = serial, .status = which - 1};
+	const struct iovec iov = {.iov_base = (void *)&message, .iov_len = sizeof(message)};
+	bool sent = fd_send(serving->socket, &iov, 1, &fd, 1) == (ssize_t)sizeof(message);
+
+	fd_close(&fd);
+	return sent;
+}
+
 /* Who has ended: the program, or one that was withdrawn. False: nobody wants to know. */
 static bool collect(struct serving *serving)
 {
@@ -164,6 +198,8 @@ static bool serve(struct serving *serving)
 		withdraw(serving);
 		return true;
 	}
+	if (request.type == ATTENDANT_OPEN)
+		return send_file(serving, request.serial);
 	int error = request.type == ATTENDANT_ASK ? start(serving, &request) : -EINVAL;
 	return error == 0 || reply(serving, request.serial, error);
 }
@@ -179,6 +215,7 @@ static void set_signals(void)
 	const struct sigaction action = {.sa_handler = handle_child, .sa_flags = SA_NOCLDSTOP};
 	sigset_t children;
 
+	signal(SIGHUP, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);

@@ -19,12 +19,14 @@ struct question {
 };
 
 struct attendant_config {
-	const char *ask_program; /* a path */
-	const char *machine;     /* its name; NULL: it has none */
+	const char *ask_program;         /* a path */
+	const char *const *config_paths; /* the first one of them that is there; ends with NULL */
+	const char *machine;             /* its name; NULL: it has none */
 };
 
 enum attendant_request_type {
 	ATTENDANT_ASK,      /* answered when the program has ended */
+	ATTENDANT_OPEN,     /* the configuration file: answered with an fd, or -errno */
 	ATTENDANT_WITHDRAW, /* not answered, and what it withdraws no more either */
 };
 
@@ -36,7 +38,7 @@ struct attendant_request {
 
 struct attendant_reply {
 	uint32_t serial; /* of the request */
-	int32_t status;  /* see attendant_answer */
+	int32_t status;  /* see attendant_answer; of ATTENDANT_OPEN which path, or -errno */
 };
 
 #endif

@@ -443,7 +443,7 @@ struct compositor *compositor_connect(struct wl_event_loop *loop, const struct p
 	if (!compositor)
 		return NULL;
 	snprintf(compositor->name, sizeof(compositor->name), "%s", name);
-	compositor->connection.policy = policy;
+	compositor->connection.policy = policy_ref(policy);
 	compositor->connection.name = compositor->name;
 	compositor->connection.loop = loop;
 	compositor->connection.turn_ends_ns = turn_ends_ns;
@@ -484,6 +484,7 @@ void compositor_destroy(struct compositor *compositor)
 	quota_release(policy->quota, QUOTA_QUEUED_BYTES, compositor->charged_bytes);
 	quota_release(policy->quota, QUOTA_FDS, compositor->charged_fds);
 	relay_destroy(compositor->relay);
+	policy_unref(policy);
 	byte_queue_clear(&compositor->outbox);
 	fd_close(&compositor->fd);
 	free(compositor);

@@ -38,7 +38,7 @@ struct compositor_listener {
 };
 
 /*
- * Connects to the Wayland socket of @policy, which is borrowed and outlives the connection. @name
+ * Connects to the Wayland socket of @policy, which the connection goes by for all its life. @name
  * names the context in log lines ("context 3"). NULL, with a log line, when nobody listens there.
  * A compositor that is too busy to accept is tried again for policy.connect_timeout_ms, while
  * nothing is read or sent; then the connection ends with an error. @turn_ends_ns (borrowed; NULL:

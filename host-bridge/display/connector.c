@@ -202,6 +202,7 @@ static void run_connector(struct served *served, bool confined)
 	sigset_t none;
 
 	/* It ends when its socket does, so that the socket's file can go at the end of all. */
+	signal(SIGHUP, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);

@@ -31,7 +31,8 @@ static void set_default_chords(struct policy *policy)
 		chords_parse(&policy->paste_chord, "Ctrl+Shift+V");
 }
 
-bool policy_init(struct policy *policy)
+/* NULL when memory is short. */
+static struct relay_hooks *make_hooks(const struct policy *policy)
 {
 	static const struct relay_hook none[] = {{0}};
 	const struct relay_hook *tables[] = {policy_buffer_hooks, policy_surface_hooks,
@@ -44,16 +45,17 @@ bool policy_init(struct policy *policy)
 	struct relay_hook *fd_hooks = policy_fd_hooks_create(tables);
 
 	if (!fd_hooks)
-		return false;
+		return NULL;
 	tables[ARRAY_LENGTH(tables) - 2] = fd_hooks;
-	policy->hooks = relay_hooks_create(tables);
+	struct relay_hooks *hooks = relay_hooks_create(tables);
 	free(fd_hooks);
-	policy->counters = calloc(1, sizeof(*policy->counters));
-	policy->transfers = transfers_create();
-	policy->keyboards = policy_keyboards_create();
-	policy->windows = malloc(sizeof(*policy->windows));
-	if (policy->windows)
-		wl_list_init(policy->windows);
+	return hooks;
+}
+
+/* What is the policy's own; false when memory is short. */
+static bool complete(struct policy *policy)
+{
+	policy->hooks = make_hooks(policy);
 	if (!policy->app_id.before[0] && !policy->app_id.after[0] && !policy->app_id.no_text)
 		policy_mark_parse(&policy->app_id, POLICY_APP_ID);
 	set_default_chords(policy);
@@ -61,25 +63,57 @@ bool policy_init(struct policy *policy)
 		policy->max_objects = MAX_OBJECTS;
 	if (policy->connect_timeout_ms == 0)
 		policy->connect_timeout_ms = CONNECT_TIMEOUT_MS;
-	if (policy->hooks && policy->counters && policy->transfers && policy->keyboards &&
+	return policy->hooks;
+}
+
+bool policy_init(struct policy *policy)
+{
+	policy->counters = calloc(1, sizeof(*policy->counters));
+	policy->transfers = transfers_create();
+	policy->keyboards = policy_keyboards_create();
+	policy->windows = malloc(sizeof(*policy->windows));
+	if (policy->windows)
+		wl_list_init(policy->windows);
+	if (complete(policy) && policy->counters && policy->transfers && policy->keyboards &&
 		policy->windows)
 		return true;
 	policy_finish(policy);
 	return false;
 }
 
+bool policy_follow(struct policy *policy, struct policy *before)
+{
+	policy->wayland_display = before->wayland_display;
+	policy->vm_name = before->vm_name;
+	policy->quota = before->quota;
+	policy->imports = before->imports;
+	policy->counters = before->counters;
+	policy->keyboards = before->keyboards;
+	policy->attendant = before->attendant;
+	policy->transfers = before->transfers;
+	policy->windows = before->windows;
+	if (!complete(policy))
+		return false;
+	policy_ref(before);
+	before->followed = true;
+	policy_unref(before);
+	return true;
+}
+
 void policy_finish(struct policy *policy)
 {
-	relay_hooks_destroy((struct relay_hooks *)policy->hooks);
-	policy->hooks = NULL;
 	transfers_destroy(policy->transfers);
 	policy->transfers = NULL;
+	relay_hooks_destroy((struct relay_hooks *)policy->hooks);
+	policy->hooks = NULL;
 	free(policy->counters);
 	policy->counters = NULL;
 	policy_keyboards_destroy(policy->keyboards);
 	policy->keyboards = NULL;
 	free(policy->windows);
 	policy->windows = NULL;
+	if (policy->unused)
+		policy->unused(policy);
 }
 
 bool policy_vm_name_good(const char *name)

@@ -13,6 +13,13 @@
 
 /* Fills in the defaults and prepares the hooks; false when memory is short. */
 bool policy_init(struct policy *policy);
+/*
+ * @policy, in place of policy_init, takes over from @before: the machine, its quota, what it counts
+ * and its selections are the same. Who goes by @before still does; when nobody does any more,
+ * @before is finished. False when memory is short: nothing has changed.
+ */
+bool policy_follow(struct policy *policy, struct policy *before);
+/* Of the last one; nobody uses any. */
 void policy_finish(struct policy *policy);
 
 /*

@@ -65,6 +65,12 @@ const char *quota_set(struct vm_quota *quota, const char *name, const char *valu
 	return "there is no such limit (see --print-capabilities)";
 }
 
+void quota_take_limits(struct vm_quota *quota, const struct vm_quota *from)
+{
+	for (size_t i = 0; i < QUOTA_N_LIMITS; i++)
+		quota->entries[i].limit = from->entries[i].limit;
+}
+
 bool quota_cap(struct vm_quota *quota, enum quota_limit limit, uint64_t most)
 {
 	bool less = most < quota->entries[limit].limit;

@@ -55,6 +55,9 @@ void quota_init(struct vm_quota *quota);
  */
 const char *quota_set(struct vm_quota *quota, const char *name, const char *value);
 
+/* Takes over the limits of @from, not what is in use. */
+void quota_take_limits(struct vm_quota *quota, const struct vm_quota *from);
+
 /* @limit is at most @most, whatever was set. True: that is less than it was. */
 bool quota_cap(struct vm_quota *quota, enum quota_limit limit, uint64_t most);
 

@@ -15,20 +15,18 @@
 
 #define FAULT_BYTES 256
 
-/* An entry of the file. Entries are never freed: options point to their values. */
-struct entry {
-	struct entry *next;
+/* An entry of the file. Options point to its value. */
+struct config_entry {
+	struct config_entry *next;
 	char *section, *key, *value;
 };
-static struct entry *entries;
 
 struct reading {
 	const struct options_program *program;
-	const struct config *config;
+	struct config *config;
 	FILE *file;
-	struct entry *before; /* entries of a file that was read before */
-	int line;             /* number of the line that was read last */
-	int fault_line;       /* 0: no fault */
+	int line;       /* number of the line that was read last */
+	int fault_line; /* 0: no fault */
 	char fault[FAULT_BYTES];
 };
 
@@ -66,7 +64,8 @@ static char *read_line(char *line, int size, void *data)
 
 static bool is_set(const struct reading *reading, const char *section, const char *key)
 {
-	for (const struct entry *entry = entries; entry != reading->before; entry = entry->next) {
+	for (const struct config_entry *entry = reading->config->entries; entry;
+		entry = entry->next) {
 		if (strcmp(entry->section, section) == 0 && strcmp(entry->key, key) == 0)
 			return true;
 	}
@@ -74,15 +73,30 @@ static bool is_set(const struct reading *reading, const char *section, const cha
 }
 
 /* Copies an entry. NULL when memory is short. */
-static struct entry *keep(const char *section, const char *key, const char *value)
+static struct config_entry *keep(
+	struct config *config, const char *section, const char *key, const char *value)
 {
-	struct entry *entry = malloc(sizeof(*entry));
+	struct config_entry *entry = malloc(sizeof(*entry));
 
 	if (!entry)
 		return NULL;
-	*entry = (struct entry){entries, strdup(section), strdup(key), strdup(value)};
-	entries = entry;
+	*entry =
+		(struct config_entry){config->entries, strdup(section), strdup(key), strdup(value)};
+	config->entries = entry;
 	return entry->section && entry->key && entry->value ? entry : NULL;
+}
+
+void config_free(struct config_entry *entries)
+{
+	struct config_entry *next;
+
+	for (; entries; entries = next) {
+		next = entries->next;
+		free(entries->section);
+		free(entries->key);
+		free(entries->value);
+		free(entries);
+	}
 }
 
 static const char *set_keys(struct policy *policy, const char *key, const char *value)
@@ -111,7 +125,7 @@ static int handle_entry(void *data, const char *section, const char *key, const 
 			key);
 		return 1;
 	}
-	const struct entry *entry = keep(section, key, value);
+	const struct config_entry *entry = keep(reading->config, section, key, value);
 	if (!entry)
 		why = "no memory";
 	else if (section[0] == 0 && strcmp(key, "config") == 0)
@@ -191,36 +205,52 @@ bool config_default_path(const char *vm, char path[PATH_MAX])
 	return length < PATH_MAX;
 }
 
-/* Opens the file of the machine @vm, the user's or else the system's, and leaves its name in @path.
- * NULL: with errno, 0 when there is no such file. */
-static FILE *open_default(const char *vm, char path[PATH_MAX])
+void config_find_places(struct config_places *places, const char *path, const char *vm)
+{
+	places->n = 0;
+	if (path) {
+		if (snprintf(places->paths[0], PATH_MAX, "%s", path) < PATH_MAX)
+			places->n++;
+		return;
+	}
+	if (config_default_path(vm, places->paths[0]))
+		places->n++;
+	if (vm && policy_vm_name_good(vm))
+		snprintf(places->paths[places->n++], PATH_MAX, CONFIG_SYSTEM_DIRECTORY "/%s.conf",
+			vm);
+}
+
+/* The first file that is there, and its path. NULL: with errno, ENOENT when there is none. */
+static FILE *open_first(const struct config_places *places, const char **path)
 {
 	FILE *file = NULL;
 
 	errno = ENOENT;
-	if (config_default_path(vm, path))
-		file = fopen(path, "re");
-	if (!file && (errno == ENOENT || errno == ENOTDIR) && vm && policy_vm_name_good(vm)) {
-		snprintf(path, PATH_MAX, CONFIG_SYSTEM_DIRECTORY "/%s.conf", vm);
-		file = fopen(path, "re");
+	for (size_t i = 0; i < places->n && !file && (errno == ENOENT || errno == ENOTDIR); i++) {
+		*path = places->paths[i];
+		file = fopen(*path, "re");
 	}
-	if (!file && (errno == ENOENT || errno == ENOTDIR))
-		errno = 0;
 	return file;
 }
 
 bool config_read(const struct options_program *program, void *data)
 {
-	const struct config *config = data;
-	const char *path = *config->path;
-	char found[PATH_MAX];
-	struct reading reading = {.program = program, .config = config, .before = entries};
+	struct config *config = data;
+	const char *path = *config->path ? *config->path : "the configuration";
+	struct reading reading = {.program = program, .config = config};
+	struct config_places places;
 
-	reading.file = path ? fopen(path, "re") : open_default(*config->vm, found);
-	if (!path)
-		path = found;
+	config_find_places(&places, *config->path, *config->vm);
+	errno = ENOENT;
+	if (!config->again)
+		reading.file = open_first(&places, &path);
+	else if (config->again->fd >= 0)
+		reading.file = fdopen(config->again->fd, "r");
+	if (config->again)
+		path = config->again->path;
 	if (!reading.file)
-		return errno == 0 || complain(program, path, strerror(errno));
+		return (!*config->path && (errno == ENOENT || errno == ENOTDIR)) ||
+			complain(program, path, strerror(errno));
 	bool good = parse(&reading, path);
 	fclose(reading.file);
 	return good;

@@ -14,7 +14,24 @@ struct config {
 	const char *const *vm;
 	struct policy *policy;  /* gets the restrictions */
 	struct vm_quota *quota; /* gets the limits */
+	/* NULL: the file is to be found. Else it was, and is read again. */
+	const struct config_again {
+		int fd; /* taken; -1: there is no file */
+		const char *path;
+	} * again;
+	struct config_entry *entries; /* gets what values point into */
 };
+
+#define CONFIG_PLACES 2
+
+/* Where the file may be: the first one that is there. */
+struct config_places {
+	char paths[CONFIG_PLACES][PATH_MAX];
+	size_t n;
+};
+
+/* @path: named on the command line, the only place then; NULL: those of the machine @vm. */
+void config_find_places(struct config_places *places, const char *path, const char *vm);
 
 /* Of machines whose user has no file for them. */
 #define CONFIG_SYSTEM_DIRECTORY "/etc/wayferry"
@@ -24,11 +41,14 @@ struct config {
 bool config_default_path(const char *vm, char path[PATH_MAX]);
 
 /*
- * An options_program::read_file; @data is a struct config. The file is of ini form: options by
- * their names (--vm NAME is "vm = NAME"), then a section [policy] with "INTERFACE = deny" or
- * "INTERFACE = HIGHEST-VERSION", and a section [limits] with "LIMIT = NUMBER". What is wrong with
- * it is said on standard error, with the line's number.
+ * An options_program::read_file; @data is a struct config, without entries. The file is of ini
+ * form: options by their names (--vm NAME is "vm = NAME"), then a section [policy] with "INTERFACE
+ * = deny" or "INTERFACE = HIGHEST-VERSION", and a section [limits] with "LIMIT = NUMBER". What is
+ * wrong with it is said on standard error, with the line's number.
  */
 bool config_read(const struct options_program *program, void *data);
+
+/* Frees what config_read has left in config::entries. */
+void config_free(struct config_entry *entries);
 
 #endif

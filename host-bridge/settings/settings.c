@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 #include "protocol/base/bytes.h"
 #include "protocol/base/log.h"
 #include "protocol/program/service.h"
+
+#define LOG_MODULE "settings"
 
 #define EXIT_USAGE 2
 #define REGION_BYTES (1ull << 30)
@@ -35,8 +38,9 @@ static bool refuse(const char *option, const char *value, const char *why)
 	return false;
 }
 
+/* @config: gets what is to be known of the file; its pointers to options are set here. */
 static bool parse_command_line(struct host_options *options, struct host_settings *settings,
-	const struct options_command *subcommands, int argc, char **argv, int *exit_status)
+	struct config *config, int *exit_status)
 {
 	const struct option_description table[] = {
 		{"config", "FILE",
@@ -175,10 +179,10 @@ static bool parse_command_line(struct host_options *options, struct host_setting
 			.value = &settings->qmp, .of_command = true},
 		{0},
 	};
-	struct config config = {.path = &options->config,
-		.vm = &options->vm,
-		.policy = &settings->policy,
-		.quota = &settings->quota};
+	config->path = &options->config;
+	config->vm = &options->vm;
+	config->policy = &settings->policy;
+	config->quota = &settings->quota;
 	const struct options_program program = {
 		.name = "wayferry-host",
 		.usage = "--socket PATH | --fd N [OPTION...]\n       wayferry-host COMMAND "
@@ -189,22 +193,23 @@ static bool parse_command_line(struct host_options *options, struct host_setting
 			   "next may come. Exit status: 0, 1 for failures, 2 for a wrong command "
 			   "line.",
 		.options = table,
-		.commands = subcommands,
+		.commands = settings->subcommands,
 		.command = &settings->subcommand,
 		.command_argument = &settings->subcommand_argument,
 		.read_file = config_read,
-		.file_data = &config,
+		.file_data = config,
 	};
 	int first;
-	enum options_result result = options_parse(&program, argc, argv, &first);
+	enum options_result result =
+		options_parse(&program, settings->argc, settings->argv, &first);
 
 	*exit_status = result == OPTIONS_DONE ? EXIT_SUCCESS : EXIT_USAGE;
 	if (result != OPTIONS_RUN)
 		return false;
-	if (first < argc) {
+	if (first < settings->argc) {
 		fprintf(stderr,
 			"wayferry-host: unexpected argument '%s'\nTry 'wayferry-host --help'.\n",
-			argv[first]);
+			settings->argv[first]);
 		return false;
 	}
 	return true;
@@ -428,10 +433,38 @@ static bool apply_security_context(struct host_settings *settings, const char *m
 	return true;
 }
 
+static bool apply_app_id(struct policy *policy, const char *app_id)
+{
+	const char *why = app_id ? policy_mark_parse(&policy->app_id, app_id) : NULL;
+
+	if (!why && app_id && !policy->vm_name)
+		why = "has no effect without --vm";
+	if (!why && app_id && policy_mark_collides(&policy->app_id, policy->vm_name))
+		why = "makes ids that another machine's windows have by default";
+	return !why || refuse("app-id", app_id, why);
+}
+
+/* What may be different for each connection, when policy.vm_name is set. */
+static bool apply_policy(struct policy *policy, const struct host_options *options)
+{
+	return apply_app_id(policy, options->app_id) &&
+		apply_clipboard(policy, options->clipboard) && apply_border(policy, options);
+}
+
+static bool apply_window_size(struct host_settings *settings, const char *window_size)
+{
+	unsigned long long bytes = REGION_BYTES;
+
+	if (window_size &&
+		(!options_parse_bytes(window_size, &bytes) || bytes < REGION_BYTES_MIN ||
+			bytes > REGION_BYTES_MAX || (bytes & (bytes - 1)) != 0))
+		return refuse("window-size", window_size, "not a power of two from 1M to 1T");
+	settings->region_bytes = bytes;
+	return true;
+}
+
 static bool apply_options(struct host_settings *settings, const struct host_options *options)
 {
-	unsigned long long region_bytes = REGION_BYTES;
-
 	settings->print_capabilities = options->print_capabilities;
 	settings->stats = options->stats;
 	settings->renderer.sandbox = options->no_sandbox ? SANDBOX_OFF : SANDBOX_ON;
@@ -442,46 +475,116 @@ static bool apply_options(struct host_settings *settings, const struct host_opti
 	settings->policy.vm_name = options->vm;
 	if (options->vm && !policy_vm_name_good(options->vm))
 		return refuse("vm", options->vm, "not 1 to 64 letters, digits, '-' and '_'");
-	const char *why = options->app_id
-		? policy_mark_parse(&settings->policy.app_id, options->app_id)
-		: NULL;
-	if (!why && options->app_id && !options->vm)
-		why = "has no effect without --vm";
-	if (!why && options->app_id && policy_mark_collides(&settings->policy.app_id, options->vm))
-		why = "makes ids that another machine's windows have by default";
-	if (why)
-		return refuse("app-id", options->app_id, why);
-	if (!apply_security_context(settings, options->security_context))
-		return false;
-	if (!apply_socket(settings, options) ||
-		!apply_clipboard(&settings->policy, options->clipboard) ||
-		!apply_ask(settings, options->ask_program) ||
-		!apply_border(&settings->policy, options) || !apply_renderer(settings, options) ||
-		!apply_buffers(settings, options))
-		return false;
-	if (options->window_size &&
-		(!options_parse_bytes(options->window_size, &region_bytes) ||
-			region_bytes < REGION_BYTES_MIN || region_bytes > REGION_BYTES_MAX ||
-			(region_bytes & (region_bytes - 1)) != 0))
-		return refuse(
-			"window-size", options->window_size, "not a power of two from 1M to 1T");
-	settings->region_bytes = region_bytes;
-	return apply_logging(options);
+	config_find_places(&settings->places, options->config, options->vm);
+	settings->config_named = options->config;
+	return apply_policy(&settings->policy, options) &&
+		apply_security_context(settings, options->security_context) &&
+		apply_socket(settings, options) && apply_ask(settings, options->ask_program) &&
+		apply_renderer(settings, options) && apply_buffers(settings, options) &&
+		apply_window_size(settings, options->window_size) && apply_logging(options);
 }
+
+/* What was said then, and the file's values: all of it stays. */
+static struct host_options at_start;
+static struct config_entry *entries_at_start;
 
 bool host_settings_read(struct host_settings *settings, const struct options_command *subcommands,
 	int argc, char **argv, int *exit_status)
 {
 	static char machine[POLICY_VM_NAME_BYTES + 1];
-	struct host_options options = {0};
+	struct config config = {0};
 
-	*settings = (struct host_settings){.socket_fd = -1};
+	*settings = (struct host_settings){
+		.socket_fd = -1, .argc = argc, .argv = argv, .subcommands = subcommands};
 	quota_init(&settings->quota);
 	settings->policy.quota = &settings->quota;
+	at_start = (struct host_options){0};
 	if (helper_machine_name(machine))
-		options.vm = machine;
-	if (!parse_command_line(&options, settings, subcommands, argc, argv, exit_status))
+		at_start.vm = machine;
+	bool good = parse_command_line(&at_start, settings, &config, exit_status);
+	entries_at_start = config.entries;
+	if (!good)
 		return false;
 	*exit_status = EXIT_USAGE;
-	return apply_options(settings, &options);
+	return apply_options(settings, &at_start);
+}
+
+/* --- again --- */
+
+/* What is of the process, or of the machine as it was started. */
+static const struct {
+	const char *name;
+	size_t offset;
+} lasting[] = {
+	{"config", offsetof(struct host_options, config)},
+	{"socket", offsetof(struct host_options, socket)},
+	{"fd", offsetof(struct host_options, fd)},
+	{"wayland-display", offsetof(struct host_options, wayland_display)},
+	{"vm", offsetof(struct host_options, vm)},
+	{"ask-program", offsetof(struct host_options, ask_program)},
+	{"renderer", offsetof(struct host_options, renderer)},
+	{"renderer-program", offsetof(struct host_options, renderer_program)},
+	{"render-node", offsetof(struct host_options, render_node)},
+	{"buffers", offsetof(struct host_options, buffers)},
+	{"window-size", offsetof(struct host_options, window_size)},
+	{"sandbox", offsetof(struct host_options, sandbox)},
+	{"security-context", offsetof(struct host_options, security_context)},
+};
+
+static const char *option_at(const struct host_options *options, size_t offset)
+{
+	const char *value;
+
+	memcpy(&value, (const char *)options + offset, sizeof(value));
+	return value ? value : "";
+}
+
+static void tell_what_waits(const struct host_options *options)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(lasting); i++) {
+		const char *value = option_at(options, lasting[i].offset);
+		if (strcmp(value, option_at(&at_start, lasting[i].offset)) != 0)
+			log_warn("%s = %s takes effect when wayferry-host starts again",
+				lasting[i].name, value[0] ? value : "(not set)");
+	}
+}
+
+struct kept_policy { /* with what it points to */
+	struct policy policy;
+	struct config_entry *entries;
+};
+
+static void free_policy(struct policy *policy)
+{
+	struct kept_policy *kept = (struct kept_policy *)policy; /* its first member */
+
+	config_free(kept->entries);
+	free(kept);
+}
+
+struct policy *host_settings_read_again(
+	const struct host_settings *settings, int fd, size_t which, struct vm_quota *limits)
+{
+	const struct config_again again = {fd, settings->places.paths[which]};
+	struct config config = {.again = &again};
+	struct host_options options = {.vm = settings->policy.vm_name};
+	struct host_settings fresh = {.argc = settings->argc,
+		.argv = settings->argv,
+		.subcommands = settings->subcommands};
+	struct kept_policy *kept = calloc(1, sizeof(*kept));
+	int exit_status;
+
+	quota_init(&fresh.quota);
+	fresh.policy.vm_name = settings->policy.vm_name;
+	if (!parse_command_line(&options, &fresh, &config, &exit_status) || !kept ||
+		!apply_policy(&fresh.policy, &options) || !apply_logging(&options)) {
+		config_free(config.entries);
+		free(kept);
+		return NULL;
+	}
+	tell_what_waits(&options);
+	*limits = fresh.quota;
+	*kept = (struct kept_policy){.policy = fresh.policy, .entries = config.entries};
+	kept->policy.unused = free_policy;
+	return &kept->policy;
 }

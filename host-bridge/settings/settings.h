@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "host-bridge/display/security_context.h"
+#include "host-bridge/settings/config.h"
 #include "host-bridge/resources/quota.h"
 #include "host-bridge/policy/policy.h"
 #include "host-bridge/render/renderer.h"
@@ -40,6 +41,12 @@ struct host_settings {
 	/* Options of sub-commands. */
 	const char *system_user, *qmp;
 	bool apply, json, undo;
+	/* For host_settings_read_again. */
+	int argc;
+	char **argv;
+	const struct options_command *subcommands;
+	struct config_places places; /* of the configuration file */
+	bool config_named;           /* there is one place, by --config: it must be there */
 };
 
 /*
@@ -48,5 +55,14 @@ struct host_settings {
  */
 bool host_settings_read(struct host_settings *settings, const struct options_command *subcommands,
 	int argc, char **argv, int *exit_status);
+
+/*
+ * Reads the configuration file again, @fd (taken), which is the one at @places.paths[which]; -1:
+ * there is none now. Command line and environment are what they were. A policy to be used with
+ * policy_follow, and *@limits; NULL: what is wrong was said. Of what is not of the policy only
+ * log-level and trace take effect; what has changed of the rest is told.
+ */
+struct policy *host_settings_read_again(
+	const struct host_settings *settings, int fd, size_t which, struct vm_quota *limits);
 
 #endif

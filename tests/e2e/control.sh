@@ -2,7 +2,7 @@
 # What a user asks wayferry-host: list and show, over control sockets.
 . "$(dirname "$0")/lib.sh"
 
-tests=(list:5)
+tests=(list:5 reload:6)
 
 HOST=$WAYFERRY_BUILD/host-bridge/wayferry-host
 
@@ -89,6 +89,77 @@ except ConnectionError: print(b"")' "${sockets[0]}")
     until_true 10 no_sockets || fail "sockets are left: $(ls "$XDG_RUNTIME_DIR/wayferry")"
     [ -z "$(ask list --json)" ] || fail "there is somebody still"
     sanitizers_silent
+}
+
+# configured LINE...: the machine's file is another one now, as editors make it.
+configured() {
+    printf '%s\n' "$@" >"$WORK/new.conf"
+    mv "$WORK/new.conf" "$WORK/one.conf"
+}
+
+# reloaded N: the log has said N times that the configuration was read again.
+reloaded() {
+    [ "$(grep -c "configuration was read again ($WORK/one.conf)" "$LOGS/a-host.log")" = "$1" ]
+}
+
+stayed() {
+    [ "$(grep -c 'one: the configuration stays as it was' "$LOGS/a-host.log")" = "$1" ]
+}
+
+shown() {
+    ask show one --json | value "$1"
+}
+
+# A window's connection goes by what was configured as it was made; those that come later by what is now.
+test_reload() {
+    local red='#cc0000'
+    need foot
+    sway_start compositor
+    configured 'border = #00aa00,8'
+    HOST_OPTIONS="--vm one --config $WORK/one.conf" bridge_start compositor a
+    spawn old env WAYLAND_DISPLAY=a foot --title=hello sleep 600
+    until_true 20 has_window || fail "the window is not shown"
+    configured "border = $red,8" 'buffers = memory' '[clipboard]' 'to-guest = deny' '[limits]' 'surfaces = 77'
+    kill -HUP "${PID[a-host]}"
+    until_true 20 reloaded 1 || fail "the file is not read again"
+    [ "$(shown '(m[0]["border"], m[0]["transfers"]["clipboard"]["to-guest"], m[0]["limits"]["surfaces"]["limit"])')" = \
+        "({'colour': '$red', 'width': 8}, 'deny', 77)" ] || fail "show has something else: $(ask show one)"
+    grep -q 'buffers = memory takes effect when wayferry-host starts again' "$LOGS/a-host.log" || fail "it is not said what waits"
+    spawn new env WAYLAND_DISPLAY=a foot --title=new sleep 600
+    until_true 20 both_borders || fail "the windows' borders are not the old one's and the new one's"
+    # What is wrong changes nothing, and is told.
+    configured 'border = nonsense' '[clipboard]' 'to-guest = allow'
+    kill -HUP "${PID[a-host]}"
+    until_true 20 stayed 1 || fail "a broken file is taken"
+    grep -q -- '--border nonsense' "$LOGS/a-host.log" || fail "it is not said what is wrong"
+    configured "border = $red,8" 'no sense'
+    kill -HUP "${PID[a-host]}"
+    until_true 20 stayed 2 || fail "a broken file is taken"
+    grep -q "$WORK/one.conf:2: " "$LOGS/a-host.log" || fail "it is not said which line is wrong"
+    rm "$WORK/one.conf"
+    kill -HUP "${PID[a-host]}"
+    until_true 20 stayed 3 || fail "a file that is gone is taken"
+    [ "$(shown 'm[0]["transfers"]["clipboard"]["to-guest"]')" = deny ] || fail "a broken file has changed something"
+    # The last one counts; policies go when their windows do.
+    configured "border = #0000cc,8"
+    kill -HUP "${PID[a-host]}"
+    until_true 20 reloaded 2 || fail "the file is not read again"
+    stop old
+    stop new
+    spawn newest env WAYLAND_DISPLAY=a foot --title=newest sleep 600
+    until_true 20 only_border '#0000cc' || fail "the newest window has not the newest border"
+    stop newest
+    bridge_stop a
+    stop compositor
+}
+
+both_borders() {
+    shot compositor "$WORK/borders.png" && (($(pixels_of "$WORK/borders.png" '#00aa00') > 5000 && $(pixels_of "$WORK/borders.png" '#cc0000') > 5000))
+}
+
+only_border() {
+    shot compositor "$WORK/borders.png" && (($(pixels_of "$WORK/borders.png" "$1") > 5000 && $(pixels_of "$WORK/borders.png" '#00aa00') == 0 &&
+        $(pixels_of "$WORK/borders.png" '#cc0000') == 0))
 }
 
 no_sockets() {

@@ -123,6 +123,14 @@ test_host_unit() {
     client 3 || fail "no window by way of both services"
     [[ $(show wayferry-host@work-1.service StatusText) = *work-1* ]] || fail "the host does not tell its status"
     [[ $(show wayferry-guest.service StatusText) = *wayferry-0* ]] || fail "the guest does not tell its status"
+    printf 'wayland-display = compositor\nsandbox = require\n[clipboard]\nto-guest = deny\n' >"$HOME/.config/wayferry/work-1.conf"
+    systemctl --user reload wayferry-host@work-1.service || fail "the host does not read its file again"
+    within 10 is_reloaded || fail "what the file says now is not in effect"
+    client 2 || fail "no window after a reload"
+}
+
+is_reloaded() {
+    "$WAYFERRY_BUILD/host-bridge/wayferry-host" show work-1 | grep -q '^clipboard: to-guest deny'
 }
 
 test_restarts() {

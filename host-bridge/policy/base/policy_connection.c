@@ -4,6 +4,24 @@
 #include "host-bridge/policy/base/policy_connection.h"
 #include "protocol/base/monotonic.h"
 
+const struct policy *policy_ref(const struct policy *policy)
+{
+	((struct policy *)policy)->users++;
+	return policy;
+}
+
+void policy_unref(const struct policy *policy)
+{
+	struct policy *used = (struct policy *)policy;
+
+	if (--used->users > 0 || !used->followed)
+		return;
+	relay_hooks_destroy((struct relay_hooks *)used->hooks);
+	used->hooks = NULL;
+	if (used->unused)
+		used->unused(used);
+}
+
 enum relay_verdict policy_refuse(struct relay *relay, enum quota_limit limit)
 {
 	const struct policy_connection *connection = relay_data(relay);

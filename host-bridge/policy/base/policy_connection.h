@@ -66,6 +66,10 @@ struct policy {
 	struct attendant *attendant; /* who asks the user; borrowed; NULL: nobody can be asked */
 	struct transfers *transfers; /* set by policy_init; host-bridge/transfers/transfers.h */
 	struct wl_list *windows;     /* window::link; set by policy_init; policy/base/windows.h */
+	/* Policies do not change once they are in use; another one follows (policy_follow). */
+	uint32_t users;                        /* see policy_ref */
+	bool followed;                         /* nobody begins to use it */
+	void (*unused)(struct policy *policy); /* when it is followed and not used; may be NULL */
 };
 
 #define POLICY_UNSETTLED_MAX 8
@@ -153,6 +157,10 @@ struct policy_connection {
 	bool held;                    /* a hook holds a request: there is more to do for it */
 	char text[POLICY_TEXT_BYTES]; /* a changed string argument, until its message is encoded */
 };
+
+/* For who goes by a policy for longer than a call: it stays as it is until policy_unref. */
+const struct policy *policy_ref(const struct policy *policy);
+void policy_unref(const struct policy *policy);
 
 /* Ends @relay, whose guest has reached @limit of its machine; says so. */
 enum relay_verdict policy_refuse(struct relay *relay, enum quota_limit limit);

@@ -41,7 +41,8 @@ static void handle_closed(void *data, bool too_much)
 			"%s: a transfer has more than its max-bytes, or than the machine's limit "
 			"of queued-bytes: nothing more of it arrives",
 			machine_of(policy));
-	policy_question_end(policy, &passage->question);
+	policy_question_end(&passage->question);
+	policy_unref(policy);
 	free(passage);
 }
 
@@ -73,7 +74,7 @@ static int open_gate(const struct policy_connection *connection,
 	int in;
 
 	if (passage)
-		policy_question_init(&passage->question, transfer);
+		policy_question_init(&passage->question, policy, transfer);
 	if (!passage ||
 		(terms->shut && !policy_question_possible(connection, &passage->question)) ||
 		!charge(policy)) {
@@ -81,11 +82,11 @@ static int open_gate(const struct policy_connection *connection,
 		fd_close(&fd);
 		return -1;
 	}
-	passage->policy = policy;
+	passage->policy = policy_ref(policy);
 	struct gate *gate = gate_open(&policy->transfers->gates, connection->loop, fd, terms,
 		&gate_listener, passage, &in);
 	if (gate && terms->shut)
-		policy_question_put(policy, &passage->question, gate);
+		policy_question_put(&passage->question, gate);
 	return in;
 }
 

@@ -25,20 +25,21 @@ static bool is_of_type(char c)
 		(c != 0 && strchr("._+-/;=:", c));
 }
 
-void policy_question_init(struct policy_question *question, const struct policy_transfer *transfer)
+void policy_question_init(struct policy_question *question, const struct policy *policy,
+	const struct policy_transfer *transfer)
 {
 	const char *type = transfer->type;
 
-	*question = (struct policy_question){.kind = transfer->kind, .way = transfer->way};
+	*question = (struct policy_question){
+		.policy = policy, .kind = transfer->kind, .way = transfer->way};
 	for (size_t i = 0; type[i] && i < sizeof(question->type) - 1; i++)
 		question->type[i] = (char)(is_of_type(type[i]) ? type[i] : '?');
 	wl_list_init(&question->link);
 }
 
-static void refuse(const struct policy *policy, const char *name,
-	const struct policy_question *question, const char *why)
+static void refuse(const char *name, const struct policy_question *question, const char *why)
 {
-	policy->counters->transfers_refused[question->way]++;
+	question->policy->counters->transfers_refused[question->way]++;
 	log_limited(LOG_LEVEL_INFO, "%s: %s %s (%s) refused: %s", name,
 		transfer_kind_name(question->kind), transfer_way_name(question->way),
 		question->type, why);
@@ -49,15 +50,15 @@ bool policy_question_possible(
 {
 	if (connection->policy->transfers->n_questions < QUESTIONS_MAX)
 		return true;
-	refuse(connection->policy, connection->name, question, "too many others wait for the user");
+	refuse(connection->name, question, "too many others wait for the user");
 	return false;
 }
 
 /* --- what the user is asked --- */
 
-static void write_question(
-	const struct policy *policy, const struct policy_question *question, struct question *asked)
+static void write_question(const struct policy_question *question, struct question *asked)
 {
+	const struct policy *policy = question->policy;
 	const char *kind = transfer_kind_name(question->kind), *name = policy->vm_name;
 	uint64_t max_bytes = policy->rules.kinds[question->kind].max_bytes;
 
@@ -96,25 +97,25 @@ static void take_out(struct transfers *transfers, struct policy_question *questi
 	transfers->n_questions--;
 }
 
-static void close_refused(
-	const struct policy *policy, struct policy_question *question, const char *why)
+static void close_refused(struct policy_question *question, const char *why)
 {
-	take_out(policy->transfers, question);
-	refuse(policy, machine_of(policy), question, why);
+	take_out(question->policy->transfers, question);
+	refuse(machine_of(question->policy), question, why);
 	gate_close(question->gate);
 }
 
 static void handle_answer(void *data, int status);
 
 /* The next question; those that cannot be asked are refused. */
-static void ask(const struct policy *policy)
+static void ask(struct transfers *transfers)
 {
 	struct policy_question *question;
 	struct question asked;
 
-	while ((question = first(policy->transfers))) {
-		write_question(policy, question, &asked);
-		int error = attendant_ask(policy->attendant, &asked, handle_answer, (void *)policy);
+	while ((question = first(transfers))) {
+		const struct policy *policy = question->policy;
+		write_question(question, &asked);
+		int error = attendant_ask(policy->attendant, &asked, handle_answer, transfers);
 		if (error == 0) {
 			policy->counters->questions++;
 			return;
@@ -122,7 +123,7 @@ static void ask(const struct policy *policy)
 		policy->counters->questions_failed++;
 		log_limited(LOG_LEVEL_WARN, "%s: the user cannot be asked: %s", machine_of(policy),
 			strerror(-error));
-		close_refused(policy, question, "nobody was asked");
+		close_refused(question, "nobody was asked");
 	}
 }
 
@@ -130,14 +131,14 @@ static void ask(const struct policy *policy)
 
 /* A "no" is one to all that wait and are of the kind: who asks often gets it sooner. */
 static void refuse_all_like(
-	const struct policy *policy, enum transfer_kind kind, enum transfer_way way)
+	struct transfers *transfers, enum transfer_kind kind, enum transfer_way way)
 {
 	struct policy_question *question, *next;
 
-	wl_list_for_each_safe(question, next, &policy->transfers->questions, link)
+	wl_list_for_each_safe(question, next, &transfers->questions, link)
 	{
 		if (question->kind == kind && question->way == way)
-			close_refused(policy, question, "the user says no");
+			close_refused(question, "the user says no");
 	}
 }
 
@@ -161,40 +162,40 @@ static void note_failure(const struct policy *policy, int status)
 /* An attendant_answer, to the first question. */
 static void handle_answer(void *data, int status)
 {
-	const struct policy *policy = data;
-	struct policy_question *question = first(policy->transfers);
+	struct transfers *transfers = data;
+	struct policy_question *question = first(transfers);
+	const struct policy *policy = question->policy;
 
 	if (status == STATUS_YES) {
-		take_out(policy->transfers, question);
+		take_out(transfers, question);
 		log_limited(LOG_LEVEL_INFO, "%s: %s %s (%s): the user says yes", machine_of(policy),
 			transfer_kind_name(question->kind), transfer_way_name(question->way),
 			question->type);
 		gate_let_through(question->gate);
 	} else if (status == STATUS_NO) {
-		refuse_all_like(policy, question->kind, question->way);
+		refuse_all_like(transfers, question->kind, question->way);
 	} else {
 		note_failure(policy, status);
-		close_refused(policy, question, "there was no answer");
+		close_refused(question, "there was no answer");
 	}
-	ask(policy);
+	ask(transfers);
 }
 
 /* --- the life of a question --- */
 
-void policy_question_put(
-	const struct policy *policy, struct policy_question *question, struct gate *gate)
+void policy_question_put(struct policy_question *question, struct gate *gate)
 {
-	struct transfers *transfers = policy->transfers;
+	struct transfers *transfers = question->policy->transfers;
 
 	question->gate = gate;
 	wl_list_insert(transfers->questions.prev, &question->link);
 	if (transfers->n_questions++ == 0)
-		ask(policy);
+		ask(transfers);
 }
 
-void policy_question_end(const struct policy *policy, struct policy_question *question)
+void policy_question_end(struct policy_question *question)
 {
-	struct transfers *transfers = policy->transfers;
+	struct transfers *transfers = question->policy->transfers;
 
 	if (wl_list_empty(&question->link))
 		return;
@@ -202,6 +203,6 @@ void policy_question_end(const struct policy *policy, struct policy_question *qu
 	take_out(transfers, question);
 	if (!open)
 		return;
-	attendant_withdraw(policy->attendant);
-	ask(policy);
+	attendant_withdraw(question->policy->attendant);
+	ask(transfers);
 }

@@ -21,14 +21,16 @@ struct policy_transfer {
 
 struct policy_question {
 	struct wl_list link; /* transfers::questions; alone: it does not wait */
+	const struct policy *policy;
 	struct gate *gate;
 	enum transfer_kind kind;
 	enum transfer_way way;
 	char type[QUESTION_TYPE_BYTES]; /* cleaned, for people */
 };
 
-/* About @transfer. */
-void policy_question_init(struct policy_question *question, const struct policy_transfer *transfer);
+/* About @transfer; @policy outlives it. */
+void policy_question_init(struct policy_question *question, const struct policy *policy,
+	const struct policy_transfer *transfer);
 
 /* Whether the machine may have one more question; if not, the user is told, and it is counted. */
 bool policy_question_possible(
@@ -38,10 +40,9 @@ bool policy_question_possible(
  * Has the user asked, now or once it is its turn, whether contents may come through @gate, which is
  * shut and then opens or closes. The question, borrowed, stays where it is until the gate is gone.
  */
-void policy_question_put(
-	const struct policy *policy, struct policy_question *question, struct gate *gate);
+void policy_question_put(struct policy_question *question, struct gate *gate);
 
 /* The question's gate is gone. */
-void policy_question_end(const struct policy *policy, struct policy_question *question);
+void policy_question_end(struct policy_question *question);
 
 #endif

@@ -65,7 +65,7 @@ static void write_file(const char *text)
 /* Reads the configuration; what is said of it is in @captured. */
 static bool read_config(void)
 {
-	struct config config = {&path, &vm, &policy, &quota};
+	struct config config = {.path = &path, .vm = &vm, .policy = &policy, .quota = &quota};
 	int saved = dup(2), ends[2];
 
 	assert_int_equal(pipe(ends), 0);

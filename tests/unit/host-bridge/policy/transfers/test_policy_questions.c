@@ -31,7 +31,7 @@ static const char script[] =
 
 static struct {
 	char directory[64], program[96], asked[96], answers[96];
-	int asked_fd; /* of asked, for as long as the test, so that it never ends */
+	int questions; /* -1: there are none to be read */
 	struct wl_event_loop *loop;
 	struct attendant *attendant;
 	struct pair source, device;
@@ -50,6 +50,9 @@ static void write_program(void)
 	close(fd);
 	assert_int_equal(mkfifo(t.asked, 0600), 0);
 	assert_int_equal(mkfifo(t.answers, 0600), 0);
+	/* Open for both, so that it has no end between two writers. */
+	t.questions = open(t.asked, O_RDWR | O_CLOEXEC);
+	assert_true(t.questions >= 0);
 	setenv("ASKED", t.asked, 1);
 	setenv("ANSWERS", t.answers, 1);
 }
@@ -74,12 +77,13 @@ static void make_source_and_device(void)
 static int begin(const char *program)
 {
 	struct policy policy = {.vm_name = "box"};
-	const struct attendant_config config = {.ask_program = program, .machine = "box"};
+	const char *const none[] = {NULL};
+	const struct attendant_config config = {
+		.ask_program = program, .config_paths = none, .machine = "box"};
 
 	assert_null(transfer_rules_set(&policy.rules, "clipboard", "to-guest", "ask"));
 	assert_null(transfer_rules_set(&policy.rules, "clipboard", "to-host", "ask"));
 	start(policy);
-	t.asked_fd = t.asked[0] ? open(t.asked, O_RDWR | O_CLOEXEC) : -1;
 	t.offer_up = WIRE_SERVER_ID_START - 1;
 	t.loop = wl_event_loop_create();
 	world.connection.loop = t.loop;
@@ -93,6 +97,7 @@ static int begin(const char *program)
 static int set_up_program(void **state)
 {
 	memset(&t, 0, sizeof(t));
+	t.questions = -1;
 	write_program();
 	return begin(t.program);
 }
@@ -100,12 +105,14 @@ static int set_up_program(void **state)
 static int set_up_nobody(void **state)
 {
 	memset(&t, 0, sizeof(t));
+	t.questions = -1;
 	return begin(NULL);
 }
 
 static int set_up_nonsense(void **state)
 {
 	memset(&t, 0, sizeof(t));
+	t.questions = -1;
 	return begin("/nonexistent/program");
 }
 
@@ -116,7 +123,8 @@ static int tear_down_program(void **state)
 	policy_finish(&world.policy); /* its gates are in the loop */
 	attendant_finish(t.attendant);
 	wl_event_loop_destroy(t.loop);
-	fd_close(&t.asked_fd);
+	world.fds_before -= t.questions >= 0;
+	fd_close(&t.questions);
 	unlink(t.program);
 	unlink(t.asked);
 	unlink(t.answers);
@@ -138,11 +146,11 @@ static struct asked *read_question(void)
 	char *rest = asked.line;
 	size_t n = 0;
 
-	do {
-		assert_true(n < sizeof(asked.line));
-		assert_int_equal(read(t.asked_fd, &asked.line[n], 1), 1);
-	} while (asked.line[n++] != '\n');
-	asked.line[n - 1] = 0;
+	while (n < sizeof(asked.line) - 1 && read(t.questions, &asked.line[n], 1) == 1 &&
+		asked.line[n] != '\n')
+		n++;
+	assert_int_equal(asked.line[n], '\n');
+	asked.line[n] = 0;
 	for (size_t i = 0; i < ARRAY_LENGTH(asked.fields); i++) {
 		asked.fields[i] = strsep(&rest, "|");
 		assert_non_null(asked.fields[i]);
@@ -364,6 +372,29 @@ static void questions_are_not_many(void **state)
 		assert_int_equal(await_contents(ends[i]), 0);
 }
 
+/* Reading the configuration again: a transfer goes by the policy that it was asked for under. */
+static void a_transfer_outlives_its_policy(void **state)
+{
+	static struct policy next;
+	int end = guest_pastes("text/plain");
+
+	read_question();
+	next = (struct policy){0};
+	transfer_rules_close(&next.rules, TRANSFER_TO_GUEST);
+	policy_ref(world.connection.policy); /* as connections do */
+	assert_true(policy_follow(&next, &world.policy));
+	assert_non_null(world.policy.hooks);
+	assert_string_equal(next.vm_name, "box");
+	relay_destroy(world.relay);
+	world.relay = NULL;
+	policy_unref(world.connection.policy);
+	assert_non_null(world.policy.hooks); /* the transfer goes by it */
+	answer("0");
+	assert_int_equal(await_contents(end), 5);
+	assert_null(world.policy.hooks);
+	world.policy = next;
+}
+
 static void where_nobody_can_be_asked_nothing_comes(void **state)
 {
 	assert_int_equal(await_contents(guest_pastes("text/plain")), 0);
@@ -383,6 +414,7 @@ int main(void)
 		TEST(an_offer_may_be_destroyed_meanwhile, set_up_program),
 		TEST(contents_come_also_from_a_source_that_is_gone, set_up_program),
 		TEST(questions_are_not_many, set_up_program),
+		TEST(a_transfer_outlives_its_policy, set_up_program),
 		TEST(where_nobody_can_be_asked_nothing_comes, set_up_nobody),
 		TEST(where_nobody_can_be_asked_nothing_comes, set_up_nonsense),
 	};
