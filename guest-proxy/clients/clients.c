@@ -7,6 +7,7 @@
 
 #include "guest-proxy/buffers/buffer.h"
 #include "guest-proxy/clients/client.h"
+#include "guest-proxy/clients/guest_marks.h"
 #include "guest-proxy/clients/refusal.h"
 #include "guest-proxy/connection/colour_profile.h"
 #include "guest-proxy/connection/transfer.h"
@@ -30,6 +31,7 @@
 struct clients {
 	struct client_shared shared;
 	uint64_t served;
+	struct guest_marks *marks; /* NULL: nobody looks for any */
 };
 
 struct clients *clients_create(struct wl_event_loop *loop, struct gpu *gpu)
@@ -63,6 +65,8 @@ struct clients *clients_create(struct wl_event_loop *loop, struct gpu *gpu)
 		free(clients);
 		return NULL;
 	}
+	if (gpu->same_clock) /* and so the same processes */
+		clients->marks = guest_marks_create();
 	return clients;
 }
 
@@ -72,6 +76,7 @@ void clients_destroy(struct clients *clients)
 		return;
 	while (!wl_list_empty(&clients->shared.list))
 		client_destroy(client_at(clients->shared.list.next));
+	guest_marks_destroy(clients->marks);
 	relay_hooks_destroy(clients->shared.hooks);
 	free(clients);
 }
@@ -88,6 +93,7 @@ void clients_add(struct clients *clients, int fd)
 	const unsigned max = max_clients(clients->shared.gpu);
 	char why[64] = "no connection to the host for another client";
 
+	guest_marks_add(clients->marks, fd);
 	if (clients->shared.count >= max)
 		snprintf(why, sizeof(why), "more than %u clients at once", max);
 	else if (client_create(&clients->shared, fd, ++clients->served))

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "protocol/base/fd.h"
 
@@ -21,22 +22,36 @@ static int connect_to(const struct sockaddr_un *address)
 	return error;
 }
 
+/* Whether the process is a guest of ours, by the mark that wayferry-guest has left of it: a desktop
+ * among a machine's windows has a display of its own. */
+static bool is_guest(const char *directory, pid_t pid, uid_t uid)
+{
+	char mark[sizeof(((struct display_search *)0)->directory) + sizeof("/wayferry/guest.") +
+		16];
+	struct stat status;
+
+	snprintf(mark, sizeof(mark), "%s/wayferry/guest.%d", directory, (int)pid);
+	return lstat(mark, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == uid;
+}
+
 /* Whether who listens at the other end may be taken for the compositor. */
-static bool is_of(int fd, uid_t uid, pid_t not_pid)
+static bool is_of(const struct display_search *search, int fd, uid_t uid, pid_t not_pid)
 {
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
 
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == uid &&
-		(not_pid == 0 || peer.pid != not_pid);
+		(not_pid == 0 || peer.pid != not_pid) &&
+		!is_guest(search->directory, peer.pid, uid);
 }
 
 /* As connect_to, for a place that nobody has named. */
-static int connect_to_found(const struct sockaddr_un *address, uid_t uid, pid_t not_pid)
+static int connect_to_found(const struct display_search *search, const struct sockaddr_un *address,
+	uid_t uid, pid_t not_pid)
 {
 	int fd = connect_to(address);
 
-	if (fd < 0 || is_of(fd, uid, not_pid))
+	if (fd < 0 || is_of(search, fd, uid, not_pid))
 		return fd;
 	fd_close(&fd);
 	return -EPERM;
@@ -84,13 +99,13 @@ int display_search_connect(
 	if (named)
 		result = error = connect_to(&address);
 	if (absent(result) && was_found(search, taken)) {
-		result = connect_to_found(taken, uid, not_pid);
+		result = connect_to_found(search, taken, uid, not_pid);
 		if (!absent(result))
 			return result;
 	}
 	for (int n = 0; n < DISPLAYS_MAX && absent(result) && search->directory[0]; n++) {
 		if (nth_display(search->directory, n, &address))
-			result = connect_to_found(&address, uid, not_pid);
+			result = connect_to_found(search, &address, uid, not_pid);
 	}
 	if (absent(result))
 		return error;

@@ -19,8 +19,8 @@ struct display_search {
  * there, but its queue is full; or why there is none at the first place, -errno. @taken (AF_UNSPEC
  * at first) is where the last one was found, and asked before all others but the first; it becomes
  * where this one was found. What was not named, but found, must be a socket of the user @uid, and
- * its process none of @not_pid (0: none is excluded): the display of our own guest is no
- * compositor.
+ * its process none of @not_pid (0: none is excluded), nor one that a wayferry-guest has marked
+ * as a guest (guest.PID in search.directory/wayferry): the display of a guest is no compositor.
  */
 int display_search_connect(
 	const struct display_search *search, struct sockaddr_un *taken, uid_t uid, pid_t not_pid);

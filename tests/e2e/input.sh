@@ -97,7 +97,7 @@ typed() {
 
 test_chords() {
     local layouts
-    printf '%s\n' '[keys]' 'accelerators = Ctrl+Shift+C, <Super>' >"$WORK/keys.conf"
+    printf '%s\n' '[keys]' 'accelerators = Ctrl+Shift+C, Ctrl+Shift+Z, Ctrl+Shift+A, <Super>' >"$WORK/keys.conf"
     sway_start host
     HOST_OPTIONS="--config $WORK/keys.conf" bridge_start host
     : >"$LOGS/client.log"
@@ -112,10 +112,13 @@ test_chords() {
     # The layout changes while the chord is held.
     typed us,ru +$CTRL +$SHIFT +$C =1 -$C -$SHIFT -$CTRL +$CTRL +$SHIFT +$C =0 -$CTRL -$C -$SHIFT +$A -$A \
         -- +$CTRL +$SHIFT -$SHIFT -$CTRL +$CTRL +$SHIFT -$CTRL -$SHIFT +$A -$A
+    # On the next layout the key is another one: y and z, a and q.
+    typed de,us +$CTRL +$SHIFT +21 =1 -21 -$SHIFT -$CTRL +21 -21 -- +$CTRL +$SHIFT -$SHIFT -$CTRL +21 -21
+    typed fr,ru +$CTRL +$SHIFT +16 =1 -16 -$CTRL -$SHIFT +16 -16 -- +$CTRL +$SHIFT -$CTRL -$SHIFT +16 -16
     # A modifier alone, and with a key that is released later.
     typed de +$SUPER -$SUPER +$SUPER +$A -$SUPER -$A +$A -$A -- +$A -$A
     bridge_counters bridge host
-    [ "$(bridge_counter bridge host 'chords withheld from the guest')" = 15 ] || fail "they are not counted"
+    [ "$(bridge_counter bridge host 'chords withheld from the guest')" = 17 ] || fail "they are not counted"
     stop client
     bridge_stop
     stop host

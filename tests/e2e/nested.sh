@@ -2,7 +2,7 @@
 # A whole compositor as a guest application: weston in a window of weston, with clients of its own.
 . "$(dirname "$0")/lib.sh"
 
-tests=(terminal:7)
+tests=(terminal:7 displays:6)
 
 # nested_start direct|bridged: weston "host", and in its window weston "inner".
 nested_start() {
@@ -39,6 +39,26 @@ test_terminal() {
     stop bridged-app
     until_true 10 screen_is inner "$WORK/inner.empty.png" || fail "the window stays in the inner compositor"
     nested_end bridged
+}
+
+# A wayferry-host that looks for its compositor takes neither a desktop in the window of another machine, nor that
+# machine's display.
+test_displays() {
+    local log=$LOGS/seeker-host.log
+    weston_start host
+    bridge_start host wayland-4
+    weston_start wayland-3 800x500 pixman wayland WAYLAND_DISPLAY="$BRIDGE"
+    spawn seeker-host "$WAYFERRY_BUILD/host-bridge/wayferry-host" --socket "$XDG_RUNTIME_DIR/seeker.gpu" --vm seeker
+    until_true 20 grep -q 'no compositor at .*wayland-0, nor at a wayland-N beside it yet' "$log" || fail "it has found one: $(<"$log")"
+    ln -s host "$XDG_RUNTIME_DIR/wayland-7"
+    bridge_start_guest seeker
+    WAYLAND_DISPLAY=seeker limited 20 "$WAYFERRY_CLIENTS/shm-client" --frames 10 >"$LOGS/client.log" 2>&1 || fail "no window"
+    grep -q 'the compositor is at .*/wayland-7' "$log" || fail "it has not found the host's: $(<"$log")"
+    bridge_stop seeker
+    stop wayland-3
+    bridge_stop wayland-4
+    stop host
+    ! compgen -G "$XDG_RUNTIME_DIR/wayferry/guest.*" || fail "marks are left"
 }
 
 e2e_main "$@"

@@ -7,10 +7,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "protocol/base/fd.h"
@@ -150,6 +152,28 @@ static void only_the_users_own_are_found(void **state)
 	close(fd);
 }
 
+/* We listen at all of them, and are a guest ourselves by this. */
+static void guests_displays_are_not_found(void **state)
+{
+	char directory[128], mark[192];
+
+	snprintf(directory, sizeof(directory), "%s/wayferry", search.directory);
+	snprintf(mark, sizeof(mark), "%s/guest.%d", directory, (int)getpid());
+	assert_int_equal(mkdir(directory, 0700), 0);
+	begin(1);
+	expect(1);
+	close(open(mark, O_CREAT | O_CLOEXEC, 0600));
+	assert_int_equal(connect_once(0), -ENOENT); /* also where it was found before */
+	begin(5);                                   /* what is named is trusted */
+	expect(5);
+	end(5);
+	unlink(mark);
+	assert_int_equal(symlink("nothing", mark), 0);
+	expect(1);
+	unlink(mark);
+	rmdir(directory);
+}
+
 static void without_a_directory_only_the_named_one_will_do(void **state)
 {
 	char directory[sizeof(search.directory)];
@@ -174,6 +198,7 @@ int main(void)
 		TEST(the_named_one_takes_over_when_it_comes),
 		TEST(a_full_queue_is_no_reason_to_look_elsewhere),
 		TEST(only_the_users_own_are_found),
+		TEST(guests_displays_are_not_found),
 		TEST(without_a_directory_only_the_named_one_will_do),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
