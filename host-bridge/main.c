@@ -352,9 +352,11 @@ static void close_host(struct host *host)
 
 int main(int argc, char **argv)
 {
-	struct host host = {.pid = (int)getpid(), .start_ns = monotonic_ns()};
+	static struct host host; /* with all that its settings point to, to the end */
 	int exit_status;
 
+	host.pid = (int)getpid();
+	host.start_ns = monotonic_ns();
 	service_stderr_to_journal("wayferry-host");
 	helper_find_runtime_directory();
 	if (!host_settings_read(&host.settings, subcommands, argc, argv, &exit_status))

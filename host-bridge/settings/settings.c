@@ -484,9 +484,7 @@ static bool apply_options(struct host_settings *settings, const struct host_opti
 		apply_window_size(settings, options->window_size) && apply_logging(options);
 }
 
-/* What was said then, and the file's values: all of it stays. */
 static struct host_options at_start;
-static struct config_entry *entries_at_start;
 
 bool host_settings_read(struct host_settings *settings, const struct options_command *subcommands,
 	int argc, char **argv, int *exit_status)
@@ -502,7 +500,7 @@ bool host_settings_read(struct host_settings *settings, const struct options_com
 	if (helper_machine_name(machine))
 		at_start.vm = machine;
 	bool good = parse_command_line(&at_start, settings, &config, exit_status);
-	entries_at_start = config.entries;
+	settings->entries = config.entries;
 	if (!good)
 		return false;
 	*exit_status = EXIT_USAGE;

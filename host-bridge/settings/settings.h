@@ -45,8 +45,9 @@ struct host_settings {
 	int argc;
 	char **argv;
 	const struct options_command *subcommands;
-	struct config_places places; /* of the configuration file */
-	bool config_named;           /* there is one place, by --config: it must be there */
+	struct config_places places;  /* of the configuration file */
+	struct config_entry *entries; /* of it as it was at first, which all of this points to */
+	bool config_named;            /* there is one place, by --config: it must be there */
 };
 
 /*

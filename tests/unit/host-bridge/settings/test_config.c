@@ -20,6 +20,8 @@ static const char *path, *vm, *window_size;
 static bool stats;
 static struct policy policy;
 static struct vm_quota quota;
+static struct config_entry *entries[32]; /* of the files of a test: values point there */
+static size_t n_entries;
 static char directory[64], file_path[128], captured[1024];
 
 static const struct option_description table[] = {
@@ -48,6 +50,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
+	while (n_entries > 0)
+		config_free(entries[--n_entries]);
 	unlink(file_path);
 	*strrchr(file_path, '/') = 0;
 	rmdir(file_path);
@@ -72,6 +76,8 @@ static bool read_config(void)
 	dup2(ends[1], 2);
 	close(ends[1]);
 	bool good = config_read(&program, &config);
+	assert_true(n_entries < ARRAY_LENGTH(entries));
+	entries[n_entries++] = config.entries;
 	dup2(saved, 2);
 	close(saved);
 	ssize_t n = read(ends[0], captured, sizeof(captured) - 1);
