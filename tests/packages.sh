@@ -13,7 +13,7 @@ packages_demo="weston libegl1 libgl1-mesa-dri gtk-4-examples adwaita-icon-theme 
     util-linux"
 
 packages_test="libcmocka-dev clang-format clang-tidy shellcheck $packages_demo fonts-dejavu-extra procps openssl systemd dbus-user-session scdoc
-    sway swaybg grim wtype wl-clipboard
+    sway swaybg grim wtype wl-clipboard yad
     gtk-3-examples foot imv mpv chromium firefox-esr
     qml-qt6 qml6-module-qtqml qml6-module-qtqml-workerscript qml6-module-qtquick qml6-module-qtquick-window qt6-wayland
     libsdl2-tests xwayland x11-apps x11-utils xterm xdotool xclip wmctrl x11-xserver-utils default-jdk wine wine64 libxcb-xinput-dev

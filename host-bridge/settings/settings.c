@@ -89,7 +89,7 @@ static bool parse_command_line(struct host_options *options, struct host_setting
 			"clipboard: a program that gets the question as its argument, and in its "
 			"environment what it is about. Exit status 0 lets one transfer through, 1 "
 			"refuses it, and others, or a signal, too, as no answer. By default "
-			"wayferry-ask, which takes zenity, yad or kdialog.",
+			"wayferry-ask, which takes zenity or yad.",
 			.value = &options->ask_program},
 		{"border", "COLOUR[,WIDTH]",
 			"Put a border of this colour (\"#cc0000\" or \"cc0000\") around the "

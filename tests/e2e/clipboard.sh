@@ -13,7 +13,7 @@ tests=(
     slow-reader:13
     leaving-reader-guest-to-host:5 leaving-reader-host-to-guest:5
     not-to-guest:2 not-to-host:2 own-selection:3 types:3 limit:3 kept-selection:3 hotkeys:6
-    ask:4 primary-ask:4 ask-machines:4
+    ask:4 primary-ask:4 ask-machines:4 ask-window:4
 )
 
 SIZES=(0 1 4096 65536 70000 3000000 67108864)
@@ -477,6 +477,43 @@ ask() {
     [ "$(bridge_counter bridge host 'transfers to the guest refused')" = 2 ] || fail "refusals are not counted"
     grep -q "to-guest ($type) refused: the user says no" "$LOGS/bridge-host.log" || fail "the log has no refusal"
     grep -q "was ended by signal 9" "$LOGS/bridge-host.log" || fail "the log does not say what became of the program"
+    clipboard_end
+}
+
+# question_shown: it has the focus.
+question_shown() {
+    sway_message host -t get_tree | python3 -c 'import json, sys
+def find(node):
+    return node.get("app_id") == "yad" and node["focused"] or any(find(n) for n in node["nodes"] + node["floating_nodes"])
+sys.exit(not find(json.load(sys.stdin)))'
+}
+
+# The window that asks where no program is named: who goes on typing has said no, a Yes has to be gone to. The
+# window that pastes loses the focus, and with it its offer.
+test_ask_window() {
+    local type=application/x-wayferry-theirs
+    need yad
+    configure '[clipboard]' 'to-guest = ask'
+    HOST_OPTIONS+=" --vm box" SWAY_CONFIG='for_window [app_id="yad"] floating enable' clipboard_start
+    mkfifo "$WORK/keyboard"
+    spawn typing sh -c 'exec env WAYLAND_DISPLAY=host "$1" us <"$2"' sh "$WAYFERRY_CLIENTS/virtual-keyboard" "$WORK/keyboard"
+    exec {KEYBOARD}>"$WORK/keyboard"
+    content 70000
+    copy host "$WORK/content" "$type"
+    until_true 20 offers_type host "$type" || fail "the host has no selection"
+    pasting no "$GUEST" "$type"
+    until_true 30 question_shown || fail "there is no question on the screen"
+    shot host "$LOGS/question.png"
+    press 28    # Return; linux/input-event-codes.h
+    pasted_nothing no
+    grep -q 'refused: the user says no' "$LOGS/bridge-host.log" || fail "it was not the user who refused it"
+    pasting yes "$GUEST" "$type"
+    until_true 30 question_shown || fail "there is no second question on the screen"
+    press 15
+    press 28    # Tab
+    pasted_all yes
+    exec {KEYBOARD}>&-
+    stop typing
     clipboard_end
 }
 
