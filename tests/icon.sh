@@ -1,5 +1,6 @@
 #!/bin/bash
-# The icon of a window, in labwc's title bar (run in a tree that has it, see newest.sh): the same direct and bridged.
+# The icon of a window, in labwc's title bar (run in a tree that has it, see newest.sh): a Wayland client's, and an X client's
+# by wayferry-x11; direct and bridged.
 # usage: icon.sh BUILD_DIRECTORY
 set -u
 build=$1
@@ -12,11 +13,16 @@ start() {       # NAME COMMAND...
     pids+=($!)
 }
 
-# has_icon WANTED: whether the screen has at least a hundred pixels of the icon's colour, or none.
-has_icon() {
+# has_colour RRGGBB WANTED: whether the screen has at least a hundred pixels of the colour, or none.
+has_colour() {
     [ "$(WAYLAND_DISPLAY=$display grim -t ppm - | python3 -c 'import sys
-data = sys.stdin.buffer.read().split(b"\n", 3)[3]
-print(sum(data[i:i + 3] == b"\xfe\x10\xa2" for i in range(0, len(data), 3)) > 100)')" = "$1" ]
+data, colour = sys.stdin.buffer.read().split(b"\n", 3)[3], bytes.fromhex(sys.argv[1])
+print(sum(data[i:i + 3] == colour for i in range(0, len(data), 3)) > 100)' "$1")" = "$2" ]
+}
+
+# has_icon WANTED: likewise of the icon's.
+has_icon() {
+    has_colour fe10a2 "$1"
 }
 
 # shown DISPLAY: a window with an icon there.
@@ -28,6 +34,39 @@ shown() {
     within 20 has_icon False || fail "the icon on $1 stays"
 }
 
+# x_tell COMMAND...: to the X client.
+x_tell() {
+    printf '%s\n' "$@" >&7
+}
+
+# x_shown DISPLAY: an X window there has no icon, one, another, and none.
+x_shown() {
+    start "x11-$1" env WAYLAND_DISPLAY="$1" "$build/guest-proxy/x11/wayferry-x11" --log-level debug
+    local x11=${pids[-1]} client
+    within 10 grep -q 'display :' "$base/x11-$1.log" || fail "wayferry-x11 has no display on $1"
+    rm -f "$base/commands"
+    mkfifo "$base/commands"
+    DISPLAY=$(sed -n 's/.*x11: display //p' "$base/x11-$1.log") "$build/tests/clients/x11-window" \
+        <"$base/commands" >"$base/x-client-$1.log" 2>&1 &
+    client=$!
+    pids+=("$client")
+    exec 7>"$base/commands"
+    x_tell 'create 1 0 0 400 300 #203040' 'title 1 X' 'map 1'
+    within 20 has_colour 203040 True || fail "no X window on $1"
+    has_icon False || fail "an icon on $1 that nobody has given"
+    x_tell 'icon 1 48 #fe10a2'
+    within 20 has_icon True || fail "no icon of an X window on $1"
+    x_tell 'icon 1 32 #10fe55'
+    within 20 has_colour 10fe55 True || fail "the icon of an X window on $1 stays the first"
+    has_icon False || fail "two icons of an X window on $1"
+    x_tell 'icon 1 64 #fe10a2'
+    within 20 has_icon True || fail "no third icon of an X window on $1"
+    exec 7>&-
+    within 20 has_icon False || fail "the icon of an X window on $1 stays"
+    kill -0 "$x11" || fail "wayferry-x11 has ended on $1"
+    kill "$x11"
+}
+
 cat >"$base/labwc/rc.xml" <<END
 <labwc_config><theme><titlebar><layout>icon:close</layout></titlebar></theme>
 <windowRules><windowRule identifier="*" serverDecoration="yes" /></windowRules></labwc_config>
@@ -36,9 +75,11 @@ start labwc labwc -C "$base/labwc"
 within 20 compgen -G "$base/rt/wayland-?" >/dev/null || fail "labwc does not start"
 display=$(basename "$(compgen -G "$base/rt/wayland-?")")
 shown "$display"
+x_shown "$display"
 start host "$build/host-bridge/wayferry-host" --socket "$base/gpu" --vm work
 within 10 test -S "$base/gpu" || fail "wayferry-host does not listen"
 start guest "$build/guest-proxy/wayferry-guest" --socket bridge --vhost-user "$base/gpu"
 within 10 test -S "$base/rt/bridge" || fail "wayferry-guest does not listen"
 shown bridge
+x_shown bridge
 echo passed

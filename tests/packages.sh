@@ -17,6 +17,7 @@ packages_test="libcmocka-dev clang-format clang-tidy shellcheck $packages_demo f
     gtk-3-examples foot imv mpv chromium firefox-esr
     qml-qt6 qml6-module-qtqml qml6-module-qtqml-workerscript qml6-module-qtquick qml6-module-qtquick-window qt6-wayland
     libsdl2-tests xwayland x11-apps x11-utils xterm xdotool xclip wmctrl x11-xserver-utils default-jdk wine wine64 libxcb-xinput-dev
+    python3-pyqt5
     wlcs mir-wlcs-integration
     libvirglrenderer-dev virgl-server mesa-vulkan-drivers libegl1 libgl1
     debhelper lintian appstream e2fsprogs libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients virtinst bubblewrap podman systemd-container"

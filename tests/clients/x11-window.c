@@ -7,6 +7,7 @@
  *   configure N X Y W H
  *   title N TEXT | class N TEXT | transient N OTHER
  *   atoms N PROPERTY ATOM... | words N PROPERTY WORD...
+ *   icon N SIZE COLOUR                   _NET_WM_ICON, all of one colour, SIZE pixels each way
  *   bytes N PROPERTY COUNT               a text of that many bytes
  *   message N TYPE WORD...               to the root; words may be atoms' names
  *   grab N | ungrab                      the pointer
@@ -341,6 +342,21 @@ static void set_bytes(struct client *client, int number, const char *rest)
 	free(text);
 }
 
+static void set_icon(struct client *client, int number, const char *rest)
+{
+	unsigned size, colour;
+	if (sscanf(rest, "%u #%x", &size, &colour) != 2 || size > 256)
+		return;
+	uint32_t count = 2 + size * size, *words = malloc(count * sizeof(*words));
+	if (!words)
+		return;
+	words[0] = words[1] = size;
+	for (uint32_t i = 2; i < count; i++)
+		words[i] = 0xff000000 | colour;
+	set(client, number, "_NET_WM_ICON", "CARDINAL", 32, count, words);
+	free(words);
+}
+
 static void send_message(struct client *client, int number, char *rest)
 {
 	uint32_t words[WORDS] = {0};
@@ -523,6 +539,8 @@ static void run(struct client *client, char *line)
 		set_words(client, number, "ATOM", rest);
 	else if (strcmp(name, "words") == 0)
 		set_words(client, number, "CARDINAL", rest);
+	else if (strcmp(name, "icon") == 0)
+		set_icon(client, number, rest);
 	else if (strcmp(name, "bytes") == 0)
 		set_bytes(client, number, rest);
 	else if (strcmp(name, "message") == 0)

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/x11-lib.sh"
 . "$(dirname "$0")/browsers.sh"
 
-tests=(sdl2:5 mpv:6 qt6:5)
+tests=(sdl2:5 mpv:6 qt5:5 qt6:5)
 full=(java:15 chromium:15 firefox:25 wine:50)
 
 # one_each_way TITLE COLOURS: APP's window of that title is the same, bridged and direct.
@@ -29,6 +29,11 @@ test_mpv() {
     APP=(mpv --no-config --vo=x11 --no-audio --osc=no --keep-open=yes --pause
         av://lavfi:testsrc=size=640x360:rate=30)
     one_each_way ' - mpv\|.*mpv\|.*\|640x360\|' '#ff0000 #0000ff'
+}
+
+test_qt5() {
+    APP=(env QT_QPA_PLATFORM=xcb QT_QPA_PLATFORMTHEME= /usr/bin/python3 "$E2E_DIRECTORY/widgets.py")
+    one_each_way '^Widgets\|.*\|400x300\|' ''
 }
 
 test_qt6() {

@@ -5,18 +5,6 @@
 
 tests=(drags:8 drags-out:12 drags-files:10 drags-move:12 drags-escape:8 drags-boundary:8)
 
-# heard NAME LINE: waits until the log of NAME has the line.
-heard() {
-    until_true 10 grep -qE "^$2\$" "$LOGS/$1.log" || fail "$1 was not told: $2 (log: $LOGS/$1.log)"
-}
-
-hush() {
-    local name
-    for name; do
-        : >"$LOGS/$name.log"
-    done
-}
-
 # A Wayland client's drag, over an X window and back, and dropped there.
 check_drags() {
     windows_start

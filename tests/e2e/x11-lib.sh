@@ -85,6 +85,19 @@ never_told() {
     ! grep -qE "^$1\$" "$LOGS/windows.log" || fail "the X client was told: $1"
 }
 
+# heard NAME LINE: waits until the log of NAME has the line.
+heard() {
+    until_true 10 grep -qE "^$2\$" "$LOGS/$1.log" || fail "$1 was not told: $2 (log: $LOGS/$1.log)"
+}
+
+# hush NAME...: forgets what they were told so far.
+hush() {
+    local name
+    for name; do
+        : >"$LOGS/$name.log"
+    done
+}
+
 # ---- what sway has
 
 # Prints a line for each window: title|app id|X,Y|WxH|focused|urgent|fullscreen|floating
@@ -126,7 +139,12 @@ has_pixels() {
 # colour_at COLOUR: prints the box of the pixels that have it, WxH+X+Y.
 colour_at() {
     shot host "$WORK/colours.png"
-    convert "$WORK/colours.png" -alpha off -fill black +opaque "$1" -fill white -opaque "$1" -bordercolor black -border 1 \
+    box_of "$WORK/colours.png" "$1"
+}
+
+# box_of FILE COLOUR: the same of a picture.
+box_of() {
+    convert "$1" -alpha off -fill black +opaque "$2" -fill white -opaque "$2" -bordercolor black -border 1 \
         -trim -format '%wx%h+%[fx:page.x-1]+%[fx:page.y-1]' info:
 }
 
@@ -144,7 +162,9 @@ pointer_start() {
     mkfifo "$WORK/points"
     WAYLAND_DISPLAY=host spawn_reading pointer "$WORK/points" "$WAYFERRY_CLIENTS/virtual-pointer" --size "$SIZE"
     exec 8>"$WORK/points"
-    sleep 0.3
+    # A later Xwayland asks for it before it has windows.
+    ! pgrep -P "${PID[x11]}" Xwayland >/dev/null || until_true 10 grep -q 'Xwayland has a pointer' "$LOGS/x11.log" ||
+        fail "Xwayland has no pointer (log: $LOGS/x11.log)"
 }
 
 point() {

@@ -3,8 +3,8 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/x11-lib.sh"
 
-tests=(windows:8 applications:30 popups:8 focus:8 keys:6 life:15 clipboard:12
-    scale:25 states:11 frames:8 shapes:25 outputs:10 outputs-gone:8 many:10 games:4 command:8)
+tests=(windows:8 applications:30 popups:8 toolkit:30 focus:8 keys:6 life:15 clipboard:12
+    scale:25 states:11 frames:8 shapes:25 outputs:20 outputs-gone:8 many:10 games:4 command:8)
 full=(many-maps:25 clipboard-sizes:60 clipboard-multiple:10)
 
 check_windows() {
@@ -101,6 +101,62 @@ test_popups() {
     each_way check_popups
 }
 
+# said WHAT: sets X and Y, where the toolkit says that it is, counted from the window.
+said() {
+    until_true 10 grep -qE "^$1 at " "$LOGS/toolkit.log" || fail "the toolkit does not show: $1 (log: $LOGS/toolkit.log)"
+    IFS=, read -r X Y < <(sed -nE "s/^$1 at //p" "$LOGS/toolkit.log" | tail -1)
+}
+
+# opens X Y WHAT: a click there opens WHAT; sets X and Y.
+opens() {
+    hush toolkit
+    click "$1" "$2"
+    said "$3"
+}
+
+# Qt's drop-down list, a menu and one in it, and a tooltip, of the window at X,Y of the screen.
+toolkit_at() {
+    local x=$1 y=$2
+    sway_message host "[title=\"Widgets\"] move position $x $y" >/dev/null
+    shows "^Widgets\|.*\|$x,$y\|"
+    opens $((x + 100)) $((y + 35)) entry
+    click $((x + X)) $((y + Y))
+    heard toolkit 'chosen 3'
+    opens $((x + 100)) $((y + 95)) more
+    opens $((x + X)) $((y + Y)) nested
+    until_true 10 nested_is_on_screen "$x" || fail "the toolkit is not told that its menu lies elsewhere: $X,$Y"
+    click $((x + X)) $((y + Y))
+    heard toolkit 'triggered nested'
+    opens $((x + 100)) $((y + 95)) first
+    click $((x + X)) $((y + Y))
+    heard toolkit 'triggered first'
+    hush toolkit
+    point "move $((x + 60)) $((y + 150))" 'sleep 50' "move $((x + 62)) $((y + 152))"
+    said 'tip [0-9x]*'
+    colour_is_at '#5ac81e' "$(sed -n 's/^tip \([0-9x]*\) .*/\1/p' "$LOGS/toolkit.log")+$((x + X))+$((y + Y))"
+    point "move $((x + 150)) $((y + 250))"
+    colour_is '#5ac81e' 0
+}
+
+nested_is_on_screen() {
+    said nested
+    (($1 + X < 1280))
+}
+
+check_toolkit() {
+    pointer_start
+    spawn toolkit env QT_QPA_PLATFORM=xcb QT_QPA_PLATFORMTHEME= /usr/bin/python3 "$E2E_DIRECTORY/widgets.py"
+    shows '^Widgets\|.*\|400x300\|'
+    toolkit_at 100 60
+    # Where it was moved to, and where the menu within the menu lies beside the screen: the compositor slides it.
+    toolkit_at 500 300
+    toolkit_at 1090 300
+}
+
+test_toolkit() {
+    each_way check_toolkit
+}
+
 # traced MESSAGE: waits for one with Xwayland, from here on in each (with X11_OPTIONS='--trace x11').
 traced() {
     until_true 10 grep -qE "$1" "$LOGS/x11.log" || fail "no message $1 (log: $LOGS/x11.log)"
@@ -184,12 +240,12 @@ check_focus() {
     xdotool getwindowfocus >"$WORK/before"
     xmessage -timeout 0 other &
     local other=$!
-    shows '^xmessage\|'
+    shows '^xmessage\|.*focused'
+    until_true 10 not focus_is_before || fail "a new window does not have X's focus"
     sway_message host '[title="First"] focus' >/dev/null
-    sleep 0.3
+    until_true 10 focus_is_before || fail "a window does not get X's focus back"
     xdotool search --name '^xmessage$' windowfocus
-    sleep 0.5
-    [ "$(xdotool getwindowfocus)" = "$(cat "$WORK/before")" ] || fail "a client took X's focus"
+    until_true 10 focus_is_before || fail "a client took X's focus"
     kill $other
     # A window that wants no input is told to take the focus itself.
     tell 'create 3 0 0 100 100 #5ac81e' 'title 3 Third' 'words 3 WM_HINTS 1 0' 'atoms 3 WM_PROTOCOLS WM_TAKE_FOCUS' 'map 3'
@@ -198,6 +254,10 @@ check_focus() {
     # X has no focus when no X window has it.
     tell 'destroy 1' 'destroy 2' 'destroy 3'
     until_true 5 no_focus || fail "X's focus is still at $(xdotool getwindowfocus)"
+}
+
+focus_is_before() {
+    [ "$(xdotool getwindowfocus)" = "$(cat "$WORK/before")" ]
 }
 
 no_focus() {
@@ -633,7 +693,12 @@ check_states() {
     sleep 0.5       # sway passes over a size that comes while it arranges windows
     tell 'configure 1 0 0 320 240'
     shows '^Main\|.*\|320x240\|'
-    # One that does not answer pings is ended by the second close.
+    # One that does not answer pings is ended by the second close; one that answers is asked again.
+    tell 'create 4 0 0 200 100 #33aacc' 'title 4 Lively' 'atoms 4 WM_PROTOCOLS WM_DELETE_WINDOW _NET_WM_PING' 'map 4'
+    shows '^Lively\|'
+    sway_message host '[title="Lively"] kill' >/dev/null
+    told '4 message WM_DELETE_WINDOW'
+    told '4 message _NET_WM_PING'
     tell 'mute 1'
     sway_message host '[title="Main"] kill' >/dev/null
     told '1 message _NET_WM_PING'
@@ -646,6 +711,9 @@ check_states() {
     shows '^Main\|.*urgent'
     until_true 10 is_past $((closed + 3200000))
     in_tree '^Main' || fail "a window was closed although its client did not"
+    forget_told
+    sway_message host '[title="Lively"] kill' >/dev/null
+    told '4 message WM_DELETE_WINDOW'
     sway_message host '[title="Main"] kill' >/dev/null
     gone '^Main'
 }
@@ -821,44 +889,59 @@ test_shapes() {
     each_way check_scaled_shapes
 }
 
-# menu_on X Y: a click on the window there, at X,Y of the layout, and one on its menu, hit what they aim at.
-menu_on() {
-    local x=$1 y=$2 root rx ry
-    forget_told
-    sway_message host -- '[title="Main"]' move absolute position "$x" "$y" >/dev/null
-    sleep 0.5
-    click $((x + LEFT + 100)) $((y + TOP + 50))
-    told '1 button 1 at 100,50 root .*'
+# main_at X Y: the window lies there in the layout, and X's pointer is at 100,50 of it; sets RX and RY to its place in X.
+main_at() {
+    local root
+    sway_message host -- '[title="Main"]' move absolute position "$1" "$2" >/dev/null
+    shows "^Main\\|.*\\|$1,$2\\|"
+    clicked $(($1 + LEFT + 100)) $(($2 + TOP + 50)) '1 button 1 at 100,50'
     root=$(sed -n 's/^1 button 1 at 100,50 root //p' "$LOGS/windows.log" | head -1)
-    rx=$((${root%,*} - 100)) ry=$((${root#*,} - 50))
-    tell "create 9 $((rx + 20)) $((ry + 30)) 100 80 #1e5ac8 override" 'map 9'
-    told '9 map'
-    sleep 0.3
-    click $((x + LEFT + 20 + 33)) $((y + TOP + 30 + 44))
-    told '9 button 1 at 33,44 root .*'
-    tell 'destroy 9'
+    RX=$((${root%,*} - 100)) RY=$((${root#*,} - 50))
 }
 
-# Three outputs, the layout from -1280,-200 to 2560,720: X's screen begins at 0,0.
+# menu_on X Y [SLID]: a menu of the window there is where X put it, but SLID to the left (negative: right), and clicks hit what they aim at.
+menu_on() {
+    local x=$(($1 + LEFT + 20 - ${3:-0})) y=$(($2 + TOP + 30))
+    main_at "$1" "$2"
+    tell "create 9 $((RX + 20)) $((RY + 30)) 100 80 #1e5ac8 override" 'map 9'
+    until_true 10 menu_lies $((x - LEFT)) $((y - TOP)) || fail "the menu is not at $((x - LEFT)),$((y - TOP))"
+    [ -z "${3:-}" ] || told "9 configure $((RX + 20 - $3)),$((RY + 30)) 100x80"
+    clicked $((x + 33)) $((y + 44)) '9 button 1 at 33,44'
+    tell 'destroy 9'
+    until_true 10 not menu_lies $((x - LEFT)) $((y - TOP)) || fail "the menu stays"
+}
+
+# menu_lies X Y: it is there, and a pixel around it is not.
+menu_lies() {
+    local w=102 h=82 x=$(($1 - 1)) y=$(($2 - 1))
+    WAYLAND_DISPLAY=host limited 10 grim -l 1 -g "$x,$y ${w}x$h" "$WORK/colours.png" &&
+        [ "$(pixels_of "$WORK/colours.png" '#1e5ac8')" = 8000 ] && [ "$(box_of "$WORK/colours.png" '#1e5ac8')" = 100x80+1+1 ]
+}
+
+# Three outputs, one at x = 1920, one at negative coordinates; the layout is -1280,-200 to 3200,1080: X's screen begins at 0,0.
 check_outputs() {
     LEFT=1280 TOP=200
     windows_start
     tell 'create 1 0 0 300 200 #c81e5a' 'title 1 Main' 'map 1'
     shows '^Main\|'
-    sway_message host output HEADLESS-1 position 0 0 >/dev/null
+    sway_message host output HEADLESS-1 mode 1920x1080 position 0 0 >/dev/null
     sway_message host create_output >/dev/null
-    sway_message host output HEADLESS-2 mode 1280x720 position 1280 0 >/dev/null
+    sway_message host output HEADLESS-2 mode 1280x720 position 1920 0 >/dev/null
     sway_message host create_output >/dev/null
     sway_message host -- output HEADLESS-3 mode 1280x720 position -1280 -200 >/dev/null
-    until_true 10 x_screen_is 3840x920 || fail "X's screen is $(x_screen)"
-    SIZE=3840x920 pointer_start
+    until_true 10 x_screen_is 4480x1280 || fail "X's screen is $(x_screen)"
+    SIZE=4480x1280 pointer_start
     menu_on 100 100
-    menu_on 1500 300
-    menu_on 1920 100
+    menu_on 1920 0
+    menu_on 2500 300
     menu_on -1000 -100
+    menu_on -1280 -200
+    # Beside the output of its window the compositor slides it onto that, and tells.
+    menu_on 3090 100 10
+    menu_on 1830 100 -70
     # A larger scale on one is X's for all.
     sway_message host -- output HEADLESS-3 scale 2 >/dev/null
-    until_true 10 x_screen_is 7680x1840 || fail "X's screen is $(x_screen)"
+    until_true 10 x_screen_is 8960x2560 || fail "X's screen is $(x_screen)"
 }
 
 x_screen() {

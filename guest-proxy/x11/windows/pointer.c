@@ -7,6 +7,9 @@
 
 #include <wayland-server-protocol.h>
 
+#define LOG_MODULE "x11"
+#include "protocol/base/log.h"
+
 static uint32_t scale_of(const struct relay_message *message)
 {
 	const struct session *session = relay_data(message->relay);
@@ -165,6 +168,7 @@ static enum relay_verdict handle_get_pointer(struct relay_message *message)
 	pointer->data = session;
 	pointer->data_destroy = forget_pointer;
 	relay_ref_set(&session->focus.x_pointer, pointer);
+	log_debug("Xwayland has a pointer");
 	return RELAY_FORWARD;
 }
 

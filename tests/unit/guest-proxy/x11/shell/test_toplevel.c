@@ -49,6 +49,26 @@ int xcb_poll_for_reply(
 	return 1;
 }
 
+/* What X is told of the window's size. */
+static struct {
+	uint32_t width, height;
+} configured;
+
+xcb_void_cookie_t xcb_configure_window(
+	xcb_connection_t *c, xcb_window_t window, uint16_t mask, const void *values)
+{
+	const uint32_t *words = values;
+	configured.width = words[2];
+	configured.height = words[3];
+	return (xcb_void_cookie_t){0};
+}
+
+xcb_void_cookie_t xcb_change_property(xcb_connection_t *c, uint8_t mode, xcb_window_t window,
+	xcb_atom_t property, xcb_atom_t type, uint8_t format, uint32_t n, const void *data)
+{
+	return (xcb_void_cookie_t){0};
+}
+
 /* A compositor that writes down what it is asked for: the names of requests, and pixels. */
 struct world {
 	struct session session;
@@ -262,6 +282,40 @@ static void a_modal_dialog_is_one_while_it_says_so(void **state)
 	tear_down(&world);
 }
 
+static void assert_configured(struct world *world, uint32_t states, int32_t width, int32_t height,
+	uint32_t x_width, uint32_t x_height)
+{
+	world->surface.pending =
+		(struct configure){.width = width, .height = height, .states = states};
+	toplevel_configure(&world->surface);
+	assert_int_equal(configured.width, x_width);
+	assert_int_equal(configured.height, x_height);
+}
+
+/* A terminal has whole characters while the user resizes it, at any scale; what the compositor
+ * insists on counts. */
+static void sizes_are_whole_steps_while_the_user_resizes(void **state)
+{
+	struct world world;
+	set_up(&world);
+	world.window->box = (struct box){0, 0, 84, 44};
+	world.window->hints.size = (struct size_hints){.min_width = 14,
+		.min_height = 24,
+		.base_width = 4,
+		.base_height = 4,
+		.width_step = 10,
+		.height_step = 20};
+	toplevel_create(&world.surface);
+	assert_configured(&world, STATE_RESIZING, 99, 99, 94, 84);
+	assert_configured(&world, STATE_RESIZING, 5, 5, 14, 24);
+	assert_configured(&world, 0, 99, 99, 99, 99);
+	assert_configured(&world, STATE_RESIZING | STATE_TILED, 97, 97, 97, 97);
+	assert_configured(&world, STATE_MAXIMIZED, 640, 479, 640, 479);
+	world.session.scale = 2 * SCALE_ONE;
+	assert_configured(&world, STATE_RESIZING, 99, 99, 194, 184);
+	tear_down(&world);
+}
+
 static void forget(struct world *world, const struct relay_ref *ref)
 {
 	assert_non_null(ref->object);
@@ -313,6 +367,7 @@ int main(void)
 		cmocka_unit_test(icons_come_in_turn),
 		cmocka_unit_test(an_icon_of_a_window_that_went_is_nobodys),
 		cmocka_unit_test(a_modal_dialog_is_one_while_it_says_so),
+		cmocka_unit_test(sizes_are_whole_steps_while_the_user_resizes),
 		cmocka_unit_test(objects_that_the_compositor_forgets_are_not_used),
 		cmocka_unit_test(globals_that_the_compositor_forgets_are_not_used),
 	};
