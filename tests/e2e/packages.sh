@@ -2,10 +2,13 @@
 # Packages of this working copy: built, looked at, installed and purged; and the tarball of a release.
 . "$(dirname "$0")/../vm/lab.sh"
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/packaged.sh"
 
 tests=(deb:40)
 # In clean trees of both releases; and a tarball.
 full=(debian12:120 debian13:120 dist:100)
+# A window of a machine's, from nothing but the packages.
+full+=(window:400)
 
 # copy DIRECTORY: the working copy as it is, without what git ignores.
 copy() {
@@ -107,8 +110,8 @@ deb_tree() {
     lab_tree_path "" deb
 }
 
-# in_release NAME: in a clean tree of that release of Debian.
-in_release() {
+# built_in NAME: the packages, in $WORK, built in a clean tree of that release of Debian.
+built_in() {
     LAB_RELEASE=$1
     [ "$(id -u)" = 0 ] || fail "a tree of another system needs root"
     [ -e "$(deb_tree)" ] || (lab_locked lab_tree "" deb) || fail "there is no tree"
@@ -116,6 +119,10 @@ in_release() {
     mkdir "$WORK/layers"
     copy "$WORK/wayferry"
     in_fresh "$(deb_tree)" "$BUILD_THERE" >"$LOGS/build.log" 2>&1 || fail "the packages are not built (log: $LOGS/build.log)"
+}
+
+in_release() {
+    built_in "$1"
     in_fresh "$(deb_tree)" "$USE_THERE" >"$LOGS/use.log" 2>&1 ||
         fail "the packages are not installed, do not run, or leave something (log: $LOGS/use.log)"
 }
@@ -126,6 +133,18 @@ test_debian12() {
 
 test_debian13() {
     in_release trixie
+}
+
+test_window() {
+    packaged_need
+    built_in trixie
+    desktop_start
+    desktop_compositor
+    packaged_host
+    packaged_machine
+    packaged_guest
+    packaged_logins
+    packaged_end
 }
 
 test_dist() {
