@@ -211,6 +211,8 @@ packaged_logins() {
     machine 'sudo loginctl enable-linger $USER' || fail "the user's manager does not stay"
     machine systemd-run --user --quiet foot || fail "the user's manager starts nothing"
     until_true 300 desktop_shows '[work] foot' || fail "no window of what the user's manager starts (logs: $LOGS)"
+    desktop_sway '[title="."]' kill >>"$LOGS/kill.log"
+    until_true 200 not desktop_shows '[work] foot' || fail "a window stays"
     spawn demo nsenter --mount --net --root --target "${PID[desktop]}" setpriv --reuid=1000 --regid=1000 --init-groups env -i \
         PATH=/usr/bin:/bin HOME=/home/user ssh "${SSH[@]}" -p 2222 user@127.0.0.1 'GSK_RENDERER=cairo bash -lc gtk4-widget-factory'
     until_true 600 desktop_shows '[work] GTK Widget Factory' || fail "no window of the demo (logs: $LOGS)"
