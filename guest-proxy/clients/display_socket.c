@@ -15,6 +15,7 @@
 
 #define LOG_MODULE "listener"
 #include "protocol/base/log.h"
+#include "protocol/program/unix_listener.h"
 
 #define DISPLAYS_MAX 33 /* wayland-0 to wayland-32, as libwayland has it */
 #define PATH_BYTES DISPLAY_SOCKET_PATH_BYTES
@@ -74,12 +75,10 @@ void display_socket_close(struct display_socket *display)
  */
 static int bind_name(struct display_socket *display, const char *directory, const char *name)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int length = snprintf(display->path, PATH_BYTES, "%s%s%s", directory ? directory : "",
 		directory ? "/" : "", name);
 	if (length < 0 || (size_t)length >= PATH_BYTES)
 		return -ENAMETOOLONG;
-	memcpy(address.sun_path, display->path, PATH_BYTES);
 	snprintf(display->name, sizeof(display->name), "%s", name);
 	struct stat status;
 	if (lstat(display->path, &status) == 0 && !S_ISSOCK(status.st_mode))
@@ -88,11 +87,9 @@ static int bind_name(struct display_socket *display, const char *directory, cons
 	if (result < 0)
 		return result;
 	unlink(display->path); /* left behind by one that died: the lock is ours */
-	display->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (display->fd < 0 ||
-		bind(display->fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-		listen(display->fd, 128) < 0) {
-		result = -errno;
+	display->fd = unix_listener_create(display->path, 0, 128);
+	if (display->fd < 0) {
+		result = display->fd;
 		display_socket_close(display);
 	}
 	return result;

@@ -14,9 +14,9 @@
 
 #define LOG_MODULE "control"
 #include "protocol/base/log.h"
+#include "protocol/program/unix_listener.h"
 
 #define BACKLOG 16
-#define NEW_SUFFIX ".new"
 
 struct client {
 	struct wl_list link; /* control::clients */
@@ -218,35 +218,15 @@ static int check_directory(const char *path)
 	return good ? 0 : -EPERM;
 }
 
-/* Whoever finds the file finds somebody who listens, or nobody ever again. */
 static int listen_at(const char *path)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	size_t length = strlen(path);
 	int error = check_directory(path);
 
 	if (error < 0)
 		return error;
-	if (length + sizeof(NEW_SUFFIX) > sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(address.sun_path, path, length);
-	memcpy(address.sun_path + length, NEW_SUFFIX, sizeof(NEW_SUFFIX));
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
 	/* The name has our process id: one that is there is left of a process that is not. */
-	unlink(address.sun_path);
-	mode_t mask = umask(0177);
-	error = bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
-	umask(mask);
-	if (error == 0 && (listen(fd, BACKLOG) < 0 || rename(address.sun_path, path) < 0)) {
-		error = -errno;
-		unlink(address.sun_path);
-	}
-	if (error == 0)
-		return fd;
-	fd_close(&fd);
-	return error;
+	unlink(path);
+	return unix_listener_create(path, 0177, BACKLOG);
 }
 
 struct control *control_create(

@@ -13,6 +13,7 @@
 
 #define LOG_MODULE "vhost-user"
 #include "protocol/base/log.h"
+#include "protocol/program/unix_listener.h"
 
 #define RETRY_MS 500
 
@@ -94,19 +95,10 @@ static int listen_at(const char *path, uint64_t *inode)
 	int error = remove_stale(&address);
 	if (error < 0)
 		return error;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = unix_listener_create(path, 0177, 4);
 	if (fd < 0)
-		return -errno;
-	mode_t mask = umask(0177);
-	error = bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
-	umask(mask);
-	if (error == 0 && (listen(fd, 4) < 0 || stat(path, &st) < 0))
-		error = -errno;
-	if (error < 0) {
-		close(fd);
-		return error;
-	}
-	*inode = st.st_ino;
+		return fd;
+	*inode = stat(path, &st) == 0 ? st.st_ino : 0;
 	return fd;
 }
 
