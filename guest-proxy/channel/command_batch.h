@@ -1,5 +1,5 @@
-/* Cross-domain commands on their way into one submission: SENDs that grow while they can, WRITEs,
- * the small ones. */
+/* Cross-domain commands that leave in one submission. Wayland bytes that follow each other share a
+ * SEND, bytes of pipes become WRITEs, and any other command is added as it is. */
 #ifndef GUEST_PROXY_CHANNEL_COMMAND_BATCH_H
 #define GUEST_PROXY_CHANNEL_COMMAND_BATCH_H
 
@@ -27,8 +27,9 @@ void command_batch_finish(struct command_batch *batch);
 void command_batch_clear(struct command_batch *batch);
 
 /*
- * Wayland bytes and the identifiers that belong to them: these go with the first bytes or before
- * them. At most one READ_PIPE goes into each SEND (other hosts insist on that). 0 or -ENOMEM.
+ * Wayland bytes and the identifiers that belong to them, which are sent in front of these bytes or
+ * together with their beginning. At most one READ_PIPE goes into each SEND (other hosts insist on
+ * that). 0 or -ENOMEM.
  */
 int command_batch_send(struct command_batch *batch, const uint8_t *bytes, size_t size,
 	const struct command_identifier *identifiers, size_t n_identifiers);

@@ -1,6 +1,6 @@
 /*
- * How much is under way to the host. Submissions have costs; a fence about every 64 KiB tells how
- * far the host has come.
+ * How much was submitted to the host and is not carried out yet. A submission costs its bytes and
+ * something for itself; a fence about every 64 KiB tells how far the host has come.
  */
 #ifndef GUEST_PROXY_CHANNEL_FLOW_CHANNEL_FLOW_H
 #define GUEST_PROXY_CHANNEL_FLOW_CHANNEL_FLOW_H
@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* More than a user that heeds channel_flow::congested can reach. */
+/* More than can be under way while the user submits nothing as long as it is congested. */
 #define CHANNEL_FLOW_MAX_BYTES (UINT64_C(4) << 20)
 #define CHANNEL_FLOW_FENCES 80
 

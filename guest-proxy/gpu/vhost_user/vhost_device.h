@@ -51,10 +51,10 @@ struct vhost_blob {
 	enum gpu_blob_memory memory;
 	struct extent pages; /* of guest RAM, or of the region */
 	struct gpu_answer create, attach, map;
-	unsigned n_pending; /* of these answers, and of that to a file */
-	int error;          /* when it was answered */
-	bool unnamed;       /* the device knows the file, if at all, but no resource yet */
-	bool dropped;       /* destroyed; freed with the last answer */
+	unsigned n_pending; /* of these answers, and the one about a given file, that are to come */
+	int error;          /* once all have come: 0 or -errno */
+	bool unnamed; /* no command has made a resource of it; the device has its file at most */
+	bool dropped; /* destroyed; freed with the last answer */
 	/* Where the host refused to map it; given back when another place was found. */
 	struct extent refused[MAP_ATTEMPTS];
 	unsigned n_refused;
