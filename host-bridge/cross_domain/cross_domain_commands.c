@@ -15,6 +15,12 @@
 
 #define WRITE_FROM_PIECE 65536 /* what a pipe takes */
 
+/*
+ * The guest's kernel does not tell applications that the host refused a blob (a quota, for
+ * example). It shows where the blob is used.
+ */
+static const char memory_refused[] = "it sends memory that was refused: too much is in use";
+
 /* A resource that can be a ring; borrowed. */
 static int find_ring(const struct cross_domain_context *context, uint32_t id, struct resource **out)
 {
@@ -175,13 +181,9 @@ static int handle_send(struct cross_domain_context *context, const uint8_t *byte
 	memcpy(&send, bytes, sizeof(send));
 	int err = check_identifiers(context, &send);
 	if (err < 0) {
-		/*
-		 * The guest's kernel does not tell applications that the host refused a blob (a
-		 * quota, for example). It shows here, and a message cannot be left out.
-		 */
+		/* A message cannot be left out. */
 		if (err == -ENOENT && send.opaque_data_size > 0)
-			cross_domain_fail(
-				context, "it sends memory that was refused: too much is in use");
+			cross_domain_fail(context, memory_refused);
 		return err;
 	}
 	cross_domain_counters(context)->sends++;
@@ -256,6 +258,9 @@ static int handle_write_from(
 	memcpy(&write, bytes, sizeof(write));
 
 	const struct resource *resource = id_map_find(&context->base.attached, write.resource_id);
+	/* Contents of which a piece is missing must not end like any other. */
+	if (!resource && pipes_has(&context->pipes, write.identifier))
+		cross_domain_fail(context, memory_refused);
 	if (!resource || resource->kind != RESOURCE_BLOB_GUEST ||
 		!range_fits(write.offset, write.size, resource->size) ||
 		!range_fits(context->written_from, write.size, CROSS_DOMAIN_WRITE_FROM_MAX_BYTES))
