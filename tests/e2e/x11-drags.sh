@@ -3,7 +3,8 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/x11-lib.sh"
 
-tests=(drags:8 drags-out:12 drags-files:10 drags-move:12 drags-escape:8 drags-boundary:8)
+tests=(drags:8 drags-out:12 drags-files:10 drags-move:12 drags-escape:8 drags-boundary:8 hostile:15)
+full=(hostile-long:90)
 
 # A Wayland client's drag, over an X window and back, and dropped there.
 check_drags() {
@@ -58,8 +59,7 @@ check_drags_out() {
     sway_message host '[title="^X$"] move position 20 450' >/dev/null
     spawn target env WAYLAND_DISPLAY=host "$WAYFERRY_CLIENTS/drag" 1
     heard target mapped
-    sway_message host '[title="^drag$"] move position 600 0' >/dev/null
-    shows '^drag\|.*\|600,0\|'
+    until_true 10 move_target || fail "the Wayland client's window cannot be moved: $(tree)"
     # Onto the Wayland window, and dropped there: all of it is the same.
     pressed_on_source
     point 'move 800 300' 'move 810 310'
@@ -122,18 +122,31 @@ test_drags_out() {
 
 # drags_start DISPLAY TYPE [Copy|Move [copy|move]]: the Wayland client is one of that display.
 drags_start() {
-    windows_start
-    pointer_start
-    spawn source "$WAYFERRY_CLIENTS/x11-drag" 20000 "$2" "${3:-Copy}"
+    source_start "$2" "${3:-Copy}"
+    targets_start "$1" "$2" ${4:+"$4"}
+}
+
+source_start() {
+    spawn source "$WAYFERRY_CLIENTS/x11-drag" 20000 "$@"
     shows '^Source\|'
     sway_message host '[title="Source"] move position 20 20' >/dev/null
+}
+
+targets_start() {
+    windows_start
+    pointer_start
     tell 'create 1 0 0 300 200 #1e5ac8' 'title 1 X' 'words 1 XdndAware 5' 'map 1'
     shows '^X\|'
     sway_message host '[title="^X$"] move position 20 450' >/dev/null
-    spawn target env WAYLAND_DISPLAY="$1" "$WAYFERRY_CLIENTS/drag" 20000 "$2" ${4:+"$4"}
+    spawn target env WAYLAND_DISPLAY="$1" "$WAYFERRY_CLIENTS/drag" 20000 "${@:2}"
     heard target mapped
+    until_true 10 move_target || fail "the Wayland client's window cannot be moved: $(tree)"
+}
+
+# A window that sway still arranges is put back where it was.
+move_target() {
     sway_message host '[title="^drag$"] move position 600 0' >/dev/null
-    shows '^drag\|.*\|600,0\|'
+    in_tree '^drag\|.*\|600,0\|'
 }
 
 # The display that wayferry-x11 is a client of.
@@ -158,10 +171,15 @@ release() {
 x_to_wayland() {
     pressed_on_source
     point 'move 800 300' 'move 810 310'
-    heard source "accepted $1"
+    until_true 10 accepted_by_now "$1" || fail "the source was not told that it is accepted (log: $LOGS/source.log)"
     release
     heard target 'received 20000 bytes, 0 of them wrong'
     heard source "finished 1 $1"
+}
+
+# The drag may have begun after the last motion, and the compositor tells of it with the next.
+accepted_by_now() {
+    grep -qx "accepted $1" "$LOGS/source.log" || { point 'by 1 1' && return 1; }
 }
 
 wayland_to_x() {
@@ -207,8 +225,7 @@ check_drags_move() {
     gone '^drag\|'
     spawn target env WAYLAND_DISPLAY=host "$WAYFERRY_CLIENTS/drag" 1 application/x-wayferry-drag copy
     shows '^drag\|'
-    sway_message host '[title="^drag$"] move position 600 0' >/dev/null
-    shows '^drag\|.*\|600,0\|'
+    until_true 10 move_target || fail "the Wayland client's window cannot be moved: $(tree)"
     pressed_on_source
     point 'move 800 300' 'move 810 310'
     heard target 'enter window .*'
@@ -283,6 +300,72 @@ test_drags_boundary() {
     heard target 'source send text/plain.*'
     ! grep -q 'source send text/uri-list' "$LOGS/target.log" || fail "the guest got a list of files"
     x11_stop
+}
+
+# ---- an X client that does anything, while the user presses, drags and releases on it and on others
+
+# hostile_storm SEED: until it has done all that.
+hostile_storm() {
+    : >"$LOGS/hostile.log"
+    spawn hostile "$WAYFERRY_CLIENTS/x11-hostile" "$1" "${DEEDS:-4000}"
+    shows '^Hostile\|'
+    sway_message host '[title="Hostile"] move position 20 20' >/dev/null
+    until grep -q '^done' "$LOGS/hostile.log"; do
+        alive "${PID[x11]}" || fail "wayferry-x11 ended (log: $LOGS/x11.log)"
+        alive "${PID[hostile]}" || grep -q '^done' "$LOGS/hostile.log" || fail "the hostile client ended (log: $LOGS/hostile.log)"
+        point 'move 60 60' 'button 272 1' 'move 80 90' 'move 800 300' 'move 820 320' 'move 120 560' 'button 272 0' \
+            'move 640 360' 'button 272 1' 'move 800 310' 'move 100 550' 'move 820 300' 'button 272 0'
+        sleep 0.4
+    done
+    [ "$(cat "$LOGS/hostile.log")" = "mapped
+done ${DEEDS:-4000}" ] || fail "the hostile client did not come to its end (log: $LOGS/hostile.log)"
+    stop hostile
+}
+
+# x11_is_small: nothing is left of it but the windows that others have, and no request waits.
+x11_is_small() {
+    x11_counters
+    (($(x11_counter windows_now) <= 5 && $(x11_counter replies_awaited) == 0))
+}
+
+x11_ticks() {
+    awk '{ print $14 + $15 }' "/proc/${PID[x11]}/stat"
+}
+
+# x11_rests: less than a tenth of a processor in a second.
+x11_rests() {
+    local before
+    before=$(x11_ticks)
+    sleep 1
+    (($(x11_ticks) - before < 10))
+}
+
+check_hostile() {
+    local seed server
+    targets_start host application/x-wayferry-drag
+    server=$(pgrep -P "${PID[x11]}" Xwayland)
+    for seed in ${SEEDS:-1 2}; do
+        hostile_storm "$seed"
+    done
+    gone '^Hostile'
+    until_true 20 x11_is_small || fail "something is left of the hostile client: $(cat "$WORK/x11.counters")"
+    until_true 10 x11_rests || fail "wayferry-x11 does not rest"
+    [[ $WAYFERRY_BUILD = */asan ]] || (($(rss_kib "${PID[x11]}") < 16384)) ||
+        fail "wayferry-x11 takes $(rss_kib "${PID[x11]}") KiB"
+    [ "$(pgrep -P "${PID[x11]}" Xwayland)" = "$server" ] || fail "Xwayland ended"
+    # A pointer that does nothing late, and a drag like any other.
+    stop pointer
+    pointer_start
+    source_start application/x-wayferry-drag
+    x_to_wayland Copy
+}
+
+test_hostile() {
+    each_way check_hostile
+}
+
+test_hostile_long() {
+    DEEDS=40000 SEEDS='3 4 5' test_hostile
 }
 
 e2e_main "$@"

@@ -206,3 +206,15 @@ application_name() {
     need "$word"
     echo "${word##*/}"
 }
+
+# x11_counters: leaves what SIGUSR1 makes wayferry-x11 print in $WORK/x11.counters.
+x11_counters() {
+    local from
+    from=$(stat -c %s "$LOGS/x11.log")
+    kill -USR1 "${PID[x11]}"
+    until_true 5 counters_printed "$LOGS/x11.log" "$((from + 1))" "$WORK/x11.counters" || fail "wayferry-x11 prints no counters"
+}
+
+x11_counter() {
+    sed -n "s/^$1 \([0-9]*\)$/\1/p" "$WORK/x11.counters"
+}

@@ -68,6 +68,7 @@ static void show_target(struct drag_source *drag, bool shown)
 {
 	struct session *session = drag->session;
 	const uint32_t values[] = {0, 0, UINT16_MAX / 2, UINT16_MAX / 2, XCB_STACK_MODE_ABOVE};
+	const uint32_t version = XDND_VERSION;
 	if (drag->target_shown == shown || !session->managing)
 		return;
 	drag->target_shown = shown;
@@ -79,6 +80,9 @@ static void show_target(struct drag_source *drag, bool shown)
 		XCB_CONFIG_WINDOW_X | XCB_CONFIG_WINDOW_Y | XCB_CONFIG_WINDOW_WIDTH |
 			XCB_CONFIG_WINDOW_HEIGHT | XCB_CONFIG_WINDOW_STACK_MODE,
 		values);
+	/* Each time: any X client can take it away. */
+	xcb_change_property(session->x, XCB_PROP_MODE_REPLACE, drag->target,
+		SESSION_ATOM(session, XdndAware), XCB_ATOM_ATOM, 32, 1, &version);
 	xcb_map_window(session->x, drag->target);
 }
 
@@ -522,13 +526,11 @@ int drag_source_init(struct session *session)
 void drag_source_manage(struct session *session)
 {
 	struct drag_source *drag = session->drag_source;
-	const uint32_t override = 1, version = XDND_VERSION;
+	const uint32_t override = 1;
 	drag->target = xcb_generate_id(session->x);
 	xcb_create_window(session->x, XCB_COPY_FROM_PARENT, drag->target, session_root(session), 0,
 		0, 1, 1, 0, XCB_WINDOW_CLASS_INPUT_ONLY, XCB_COPY_FROM_PARENT,
 		XCB_CW_OVERRIDE_REDIRECT, &override);
-	xcb_change_property(session->x, XCB_PROP_MODE_REPLACE, drag->target,
-		SESSION_ATOM(session, XdndAware), XCB_ATOM_ATOM, 32, 1, &version);
 }
 
 void drag_source_finish(struct session *session)
