@@ -218,3 +218,10 @@ x11_counters() {
 x11_counter() {
     sed -n "s/^$1 \([0-9]*\)$/\1/p" "$WORK/x11.counters"
 }
+
+# clicked X Y LINE: who was told of a click there.
+clicked() {
+    forget_told
+    click "$1" "$2"
+    told "$3 root .*"
+}

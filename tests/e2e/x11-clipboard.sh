@@ -1,0 +1,217 @@
+#!/bin/bash
+# The clipboard and the primary selection of X11 applications: wayferry-x11 on sway itself (direct), and on wayferry-guest (bridged).
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/x11-lib.sh"
+
+tests=(clipboard:12)
+full=(clipboard-sizes:60 clipboard-multiple:10)
+
+# A keyboard that stays: its commands by way of type_keys.
+keyboard_start() {
+    rm -f "$WORK/keys"
+    mkfifo "$WORK/keys"
+    WAYLAND_DISPLAY=host spawn_reading keyboard "$WORK/keys" "$WAYFERRY_CLIENTS/virtual-keyboard" us
+    exec 9>"$WORK/keys"
+    until_true 10 a_key_is_heard || fail "the X client is not told of keys (log: $LOGS/windows.log)"
+}
+
+a_key_is_heard() {
+    printf '%s\n' 'press 45' 'release 45' >&9
+    sleep 0.1
+    grep -q '^1 key-release ' "$LOGS/windows.log"
+}
+
+# A client takes a selection in answer to input, and no input serves twice.
+press_a_key() {
+    forget_told
+    printf '%s\n' 'press 45' 'release 45' >&9
+    told '1 key-release .*'
+}
+
+# to_wayland FILE TYPE [OPTION]: X's clipboard has FILE; a Wayland client gets the same.
+to_wayland() {
+    press_a_key
+    if [ "$2" = text/plain ]; then
+        xclip -i -selection "${3:-clipboard}" "$1"
+    else
+        xclip -i -selection "${3:-clipboard}" -t "$2" "$1"
+    fi
+    until_true 10 pasted_equals "$@" || fail "$1 as $2 did not get from X to Wayland"
+}
+
+wayland_has() {
+    WAYLAND_DISPLAY=host limited 20 wl-paste -l 2>/dev/null | grep -qx "$1"
+}
+
+pasted_equals() {
+    local primary=
+    [ "${3:-clipboard}" = clipboard ] || primary=--primary
+    # shellcheck disable=SC2086
+    WAYLAND_DISPLAY=host limited "${PASTE_SECONDS:-20}" wl-paste -n $primary -t "$2" >"$WORK/pasted" 2>/dev/null
+    cmp -s "$WORK/pasted" "$1"
+}
+
+to_x() {
+    local primary=
+    [ "${3:-clipboard}" = clipboard ] || primary=--primary
+    # shellcheck disable=SC2086
+    WAYLAND_DISPLAY=host wl-copy $primary -t "$2" <"$1"
+    until_true 10 x_pasted_equals "$@" || fail "$1 as $2 did not get from Wayland to X"
+}
+
+x_pasted_equals() {
+    limited "${PASTE_SECONDS:-20}" xclip -o -selection "${3:-clipboard}" -t "$2" >"$WORK/pasted" 2>/dev/null
+    cmp -s "$WORK/pasted" "$1"
+}
+
+# interrupted_paste COMMAND...: what a Wayland client pastes while that happens to the owner (COMMAND PID) is all there
+# is, or nothing: a part would look like the whole.
+interrupted_paste() {
+    local amid='' bytes
+    for bytes in 60000000 120000000 240000000; do # a fast machine is through with the first
+        head -c "$bytes" /dev/urandom >"$WORK/image"
+        interrupt_paste "$@"
+        [ -z "$amid" ] || return 0
+    done
+    fail "no paste was interrupted"
+}
+
+interrupt_paste() {
+    local paste
+    press_a_key
+    spawn owner xclip -i -quiet -selection clipboard -t image/png "$WORK/image"
+    until_true 10 wayland_has image/png || fail "X's clipboard is not seen"
+    WAYLAND_DISPLAY=host limited 30 wl-paste -n -t image/png >"$WORK/part" &
+    paste=$!
+    until_true 10 is_collected_or_there "$paste" || fail "no paste begins"
+    "$@" "${PID[owner]}"
+    ! alive "$paste" || amid=yes
+    wait "$paste"
+    [ $? != 124 ] || fail "a paste goes on without its owner"
+    [ ! -s "$WORK/part" ] || cmp -s "$WORK/part" "$WORK/image" ||
+        fail "a reader got $(stat -c %s "$WORK/part") of $(stat -c %s "$WORK/image") bytes"
+    stop owner
+}
+
+is_collected_or_there() {
+    not alive "$1" || find "/proc/${PID[x11]}/fd" -lname '*wayferry-x11-selection*' 2>/dev/null | grep -q .
+}
+
+paste_ten_times() {
+    local i pids=()
+    for i in 1 2 3 4 5 6 7 8 9 10; do
+        limited 20 xclip -o -selection clipboard -t image/png | cmp -s - "$WORK/image" &
+        pids+=($!)
+    done
+    for i in "${pids[@]}"; do
+        wait "$i" || fail "one of ten pastes at once differs"
+    done
+}
+
+other_takes_it() {
+    printf other | xclip -i -selection clipboard
+}
+
+# both_directions BYTES: leaves them in $WORK/image.
+both_directions() {
+    head -c "$1" /dev/urandom >"$WORK/image"
+    to_wayland "$WORK/image" image/png
+    to_x "$WORK/image" image/png
+}
+
+check_clipboard() {
+    local size i
+    need wl-copy wl-paste wtype xclip
+    windows_start
+    tell 'create 1 0 0 300 200 #c81e5a' 'title 1 First' 'map 1'
+    shows '^First\|.*focused'
+    keyboard_start
+    printf 'grüße €' >"$WORK/text"
+    for selection in clipboard primary; do
+        to_wayland "$WORK/text" text/plain "$selection"
+        to_x "$WORK/text" text/plain "$selection"
+    done
+    printf '<b>fat</b>' >"$WORK/html"
+    to_wayland "$WORK/html" text/html
+    to_x "$WORK/html" text/html
+    for size in 0 1 131072 131073 5000000; do
+        both_directions "$size"
+    done
+    paste_ten_times
+    # Requestors that never take what they asked for hold nobody up, although wl-copy serves one after the other.
+    tell 'ask 1 CLIPBOARD image/png _NEVER'
+    told '1 answered'
+    until_true 10 x_pasted_equals "$WORK/image" image/png || fail "a paste waits for another requestor"
+    head -c 600000 /dev/urandom >"$WORK/image"
+    to_x "$WORK/image" image/png
+    for i in {1..70}; do
+        tell "ask 1 CLIPBOARD image/png _NEVER_$i"
+    done
+    until_true 10 x_pasted_equals "$WORK/image" image/png || fail "a paste waits for those of others"
+    # Several at once in one request: what cannot be had is named, and the rest is there.
+    to_x "$WORK/text" text/plain
+    tell 'askall 1 CLIPBOARD UTF8_STRING image/png TARGETS'
+    told '1 answers 11 -1 [1-9][0-9]*'
+    # Owners that go in the middle: by death, and by losing the selection to another.
+    interrupted_paste kill -KILL
+    interrupted_paste other_takes_it
+    # An owner that never answers, and then has gone, holds nobody up.
+    press_a_key
+    tell 'own 1 CLIPBOARD'
+    told 'done own 1'
+    WAYLAND_DISPLAY=host limited 2 wl-paste -n -t text/plain >/dev/null 2>&1
+    WAYLAND_DISPLAY=host wl-copy -t text/plain <"$WORK/text"
+    told '1 disowned'       # who asks it before waits for ever
+    until_true 10 x_pasted_equals "$WORK/text" text/plain || fail "a text did not get from Wayland to X after it"
+    to_wayland "$WORK/text" text/plain
+}
+
+test_clipboard() {
+    each_way check_clipboard
+}
+
+check_clipboard_sizes() {
+    local size
+    need wl-copy wl-paste xclip
+    windows_start
+    tell 'create 1 0 0 300 200 #c81e5a' 'title 1 First' 'map 1'
+    shows '^First\|.*focused'
+    keyboard_start
+    for size in 65535 65536 262143 262144 262145 67108864 5000000; do
+        both_directions "$size"
+    done
+    paste_ten_times
+}
+
+test_clipboard_sizes() {
+    PASTE_SECONDS=200
+    each_way check_clipboard_sizes
+}
+
+# Requests for several targets: some by INCR (4 bytes) that nobody takes to its end, some that there are none of.
+check_clipboard_multiple() {
+    local i
+    need wl-copy xclip
+    windows_start
+    tell 'create 1 0 0 300 200 #c81e5a' 'title 1 First' 'map 1'
+    shows '^First\|.*focused'
+    head -c 300000 /dev/urandom >"$WORK/image"
+    to_x "$WORK/image" image/png
+    for i in {1..20}; do
+        forget_told
+        tell 'askall 1 CLIPBOARD image/png UTF8_STRING image/png TARGETS TIMESTAMP image/jpeg image/png'
+        told '1 answers 4 -1 4 [1-9][0-9]* 4 -1 4'
+    done
+    until_true 10 x_pasted_equals "$WORK/image" image/png || fail "a paste waits for those of others"
+    printf 'grüße €' >"$WORK/text"
+    to_x "$WORK/text" text/plain
+    forget_told
+    tell "askall 1 CLIPBOARD $(printf 'UTF8_STRING %.0s' {1..14})"
+    told "1 answers$(printf ' 11%.0s' {1..14})"
+}
+
+test_clipboard_multiple() {
+    each_way check_clipboard_multiple
+}
+
+e2e_main "$@"
