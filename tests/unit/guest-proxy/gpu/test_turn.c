@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "protocol/base/bytes.h"
@@ -107,15 +108,19 @@ static void a_task_may_end_the_turn(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
-static int handle_timer(void *data)
+static int handle_other(int fd, uint32_t mask, void *data)
 {
-	strcat(log_text, "t");
+	eventfd_t count;
+	assert_int_equal(eventfd_read(fd, &count), 0);
+	strcat(log_text, "o");
 	return 0;
 }
 
 static void a_task_of_the_next_round_lets_others_come_first(void **state)
 {
-	struct wl_event_source *timer = wl_event_loop_add_timer(loop, handle_timer, NULL);
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct wl_event_source *other =
+		wl_event_loop_add_fd(loop, fd, WL_EVENT_READABLE, handle_other, NULL);
 
 	turn_ask_next(&turn, &client.task);
 	turn_ask_next(&turn, &client.task);
@@ -126,11 +131,12 @@ static void a_task_of_the_next_round_lets_others_come_first(void **state)
 	assert_string_equal(log_text, "hc");
 
 	channel.asks = &device;
+	assert_int_equal(eventfd_write(fd, 1), 0); /* what others wait for, and longer */
 	turn_ask_next(&turn, &channel.task);
-	wl_event_source_timer_update(timer, 1);
 	wl_event_loop_dispatch(loop, 0);
-	assert_string_equal(log_text, "hchd");
-	wl_event_source_remove(timer);
+	assert_string_equal(log_text, "hcohd");
+	wl_event_source_remove(other);
+	close(fd);
 
 	turn_ask_next(&turn, &client.task); /* and the turn may end before it comes */
 }
