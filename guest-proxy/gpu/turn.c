@@ -114,20 +114,17 @@ void turn_ask(struct turn *turn, struct turn_task *task)
 static int handle_next(int fd, uint32_t mask, void *data)
 {
 	struct turn *turn = data;
-	struct wl_list batch;
 	uint64_t count;
+	bool finished = false;
 
 	if (!turn->wakes_edge && read(fd, &count, sizeof(count)) < 0)
 		return 0;
 	turn->work_start_ns = 0;
-	wl_list_init(&batch);
-	wl_list_insert_list(&batch, &turn->next);
-	wl_list_init(&turn->next);
-	while (!wl_list_empty(&batch)) {
-		struct turn_task *task = wl_container_of(batch.next, task, link);
-		turn_task_finish(task);
-		task->run(task->data);
-	}
+	turn->finished = &finished;
+	if (!run_step(&turn->next, &finished))
+		return 0;
+	turn->finished = NULL;
+	schedule(turn);
 	return 0;
 }
 

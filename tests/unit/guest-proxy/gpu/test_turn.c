@@ -141,6 +141,17 @@ static void a_task_of_the_next_round_lets_others_come_first(void **state)
 	turn_ask_next(&turn, &client.task); /* and the turn may end before it comes */
 }
 
+static void a_task_of_the_next_round_may_end_the_turn(void **state)
+{
+	channel.finishes = true;
+	turn_ask_next(&turn, &channel.task);
+	turn_ask_next(&turn, &client.task);
+	turn_ask_next(&turn, &device.task);
+	wl_event_loop_dispatch(loop, 0);
+	assert_string_equal(log_text, "h");
+	turn_init(&turn, loop);
+}
+
 static void long_work_has_a_few_milliseconds_of_each_round(void **state)
 {
 	assert_true(turn_has_time(&turn));
@@ -160,6 +171,7 @@ int main(void)
 		TEST(a_task_may_take_another_one_back),
 		TEST(a_task_may_end_the_turn),
 		TEST(a_task_of_the_next_round_lets_others_come_first),
+		TEST(a_task_of_the_next_round_may_end_the_turn),
 		TEST(long_work_has_a_few_milliseconds_of_each_round),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
