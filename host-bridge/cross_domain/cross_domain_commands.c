@@ -277,6 +277,9 @@ static int handle_write_from(
 		err = pipes_write(&context->pipes, write.identifier, piece, n,
 			write.hang_up != 0 && done == write.size);
 	} while ((err == 0 || err == -EAGAIN) && done < write.size);
+	/* Closed before the last piece: the guest hangs up all the same. */
+	if ((err == -ENOBUFS || err == -ENOMEM) && write.hang_up != 0 && done < write.size)
+		pipes_write(&context->pipes, write.identifier, NULL, 0, true);
 	return written(context, write.identifier, write.size, write.hang_up != 0, err);
 }
 

@@ -207,6 +207,23 @@ static void a_submission_names_so_much_and_no_more(void **state)
 	close(fd);
 }
 
+/* What does not fit closes the pipe at any of its pieces; the guest is through with it either way.
+ */
+static void a_pipe_that_overflows_ends_when_it_is_hung_up(void **state)
+{
+	static struct test_request held[PIPES_MAX_QUEUED / BLOB_BYTES];
+	struct test_request last, none;
+	int fd = begin();
+	for (size_t i = 0; i < ARRAY_LENGTH(held); i++)
+		assert_int_equal(write_from(&held[i], 0, BLOB_BYTES, false), -EINPROGRESS);
+	assert_int_equal(write_from(&last, 0, BLOB_BYTES, true), 0);
+	for (size_t i = 0; i < ARRAY_LENGTH(held); i++)
+		assert_int_equal(held[i].response, VIRTIO_GPU_RESP_OK_NODATA);
+	assert_int_equal(write_from(&none, 0, 1, false), -EINVAL);
+	assert_int_equal(t.counters.contexts_lost, 0);
+	close(fd);
+}
+
 static atomic_bool over;
 
 /* A guest that changes its memory all the time. */
@@ -250,6 +267,7 @@ int main(void)
 		TEST(memory_that_is_not_there_costs_the_context),
 		TEST(only_memory_of_the_guest_can_be_named),
 		TEST(a_submission_names_so_much_and_no_more),
+		TEST(a_pipe_that_overflows_ends_when_it_is_hung_up),
 		TEST(contents_that_change_meanwhile_are_only_bytes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
