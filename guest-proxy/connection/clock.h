@@ -9,7 +9,8 @@
  * host's is too small; the middle is taken then, and is wrong by no more than half of the way there
  * and back. Otherwise it is taken from the quickest event. As clocks drift, only the last seconds
  * count. Bounds that contradict those before mean that a clock has stood still, as in a machine
- * that slept: the newest count then.
+ * that slept: the newest count then. If it is by less than a few refreshes of a display, the time
+ * is one that was told before it was over, and changes nothing.
  */
 #ifndef GUEST_PROXY_CONNECTION_CLOCK_H
 #define GUEST_PROXY_CONNECTION_CLOCK_H

@@ -128,6 +128,23 @@ static void a_clock_that_stood_still_is_measured_anew(void **state)
 	assert_int_equal(host_clock_to_host(&ahead, 50 * S + MS), 1001 * S);
 }
 
+/* A frame is reported when its time is known, which may be before it is over: what was measured
+ * stays, and the host is not asked again for each. */
+static void times_that_are_told_early_change_nothing(void **state)
+{
+	struct host_clock clock = {0};
+	for (int64_t at = S; at < 30 * S; at += 16 * MS) {
+		if (at % S == 0)
+			measure(&clock, at, MS / 10, MS / 10);
+		clock.asked_ns = 1;
+		assert_int_equal(
+			host_clock_to_guest(&clock, at + 2 * MS + 1000 * S, at + MS), at + MS);
+		assert_int_equal(clock.asked_ns, 1);
+		assert_in_range(host_clock_error_ns(&clock, at + MS), MS / 10, 3 * MS);
+		assert_int_equal(host_clock_to_host(&clock, at), at + 1000 * S);
+	}
+}
+
 /* The hooks, in a relay between a client and a compositor. */
 
 struct world {
@@ -400,6 +417,7 @@ int main(void)
 		cmocka_unit_test(what_is_measured_is_true_within_its_error),
 		cmocka_unit_test(the_quickest_answer_counts),
 		cmocka_unit_test(a_clock_that_stood_still_is_measured_anew),
+		cmocka_unit_test(times_that_are_told_early_change_nothing),
 		cmocka_unit_test(times_of_input_are_the_guests),
 		cmocka_unit_test(with_one_clock_times_of_input_pass),
 		cmocka_unit_test(the_host_is_asked_for_the_compositors_clock),
