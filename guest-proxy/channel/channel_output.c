@@ -248,9 +248,6 @@ void channel_write_idle(struct channel *channel)
 
 static int write_from(struct channel *channel, const struct cross_domain_write_from *command)
 {
-	int error = make_room(channel, sizeof(*command));
-	if (error < 0)
-		return error;
 	channel->counters.bytes_out += command->size;
 	channel->fence_due |= command->hang_up;
 	return batch_result(channel, command_batch_add(&channel->batch, command, sizeof(*command)));
@@ -265,11 +262,15 @@ int channel_write(
 		.identifier = pipe_id,
 		.hang_up = hang_up,
 	};
+	/* Before the slot is taken, as it would count as one of what is submitted for that. */
+	int error = channel->pages.ready ? make_room(channel, sizeof(command)) : 0;
+	if (error < 0)
+		return error;
 	if (write_pages_take(&channel->pages, bytes, size, &command))
 		return write_from(channel, &command);
 	do {
 		size_t n = min_u64(size, CHUNK_BYTES);
-		int error = make_room(channel, n);
+		error = make_room(channel, n);
 		if (error < 0)
 			return error;
 		error = command_batch_write(&channel->batch, pipe_id, at, n, hang_up && n == size);

@@ -90,6 +90,25 @@ static void a_slot_is_free_no_sooner_than_its_fence_says(void **state)
 	assert_null(space()); /* the last one's fence has not come yet */
 }
 
+/* What was in the batch goes out first: its fence says nothing about the slot. */
+static void a_slot_behind_a_full_batch_waits_for_its_own_fence(void **state)
+{
+	static uint8_t bytes[3 * 32768];
+	skip_start();
+	uint8_t *slot = space();
+	write_it(bytes, sizeof(bytes), false);
+	write_it(bytes, 32696, false); /* 128 KiB with their headers */
+	nothing_more();
+	write_it(slot, SLOT_BYTES, false);
+	assert_int_equal(next_submission()->fence, GPU_FENCE_DONE);
+	flush();
+	assert_int_equal(expect(0, SLOT_BYTES, false)->fence, GPU_FENCE_DONE);
+	done(1);
+	assert_ptr_not_equal(space(), slot);
+	done(1);
+	assert_ptr_equal(space(), slot);
+}
+
 static void few_bytes_are_copied(void **state)
 {
 	struct cross_domain_read_write write;
@@ -197,6 +216,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST_WRITE_FROM(bytes_in_the_space_are_named),
 		TEST_WRITE_FROM(a_slot_is_free_no_sooner_than_its_fence_says),
+		TEST_WRITE_FROM(a_slot_behind_a_full_batch_waits_for_its_own_fence),
 		TEST_WRITE_FROM(few_bytes_are_copied),
 		TEST(a_host_that_knows_nothing_of_it_is_not_troubled),
 		TEST_WRITE_FROM(without_memory_bytes_are_copied),
