@@ -37,6 +37,7 @@ static void surface_destroy(struct relay_object *object)
 	relay_ref_set(&surface->popup_parent, NULL);
 	relay_ref_set(&surface->popup_role, NULL);
 	relay_ref_set(&surface->held, NULL);
+	relay_ref_set(&surface->viewport_object, NULL);
 	wl_list_remove(&surface->popup_siblings);
 	wl_list_for_each_safe(child, next_child, &surface->popups, popup_siblings)
 	{
@@ -80,6 +81,8 @@ enum relay_verdict surface_create(struct relay *relay, struct relay_object *obje
 	surface->object = object;
 	surface->quota = policy->quota;
 	shadow_init(&surface->shadow, policy->counters);
+	surface->committed.scale = surface->shadow.damage.scale;
+	surface->committed.transform = surface->shadow.damage.transform;
 	asked_callbacks_init(&surface->releases);
 	wl_list_init(&surface->links);
 	wl_list_init(&surface->children);

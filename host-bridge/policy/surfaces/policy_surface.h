@@ -6,9 +6,15 @@
 #include "host-bridge/policy/surfaces/rectangle.h"
 #include "protocol/relay/asked_callbacks.h"
 
-struct surface_viewport {      /* 0: not set */
+struct surface_viewport {      /* not above 0: not set */
 	int32_t width, height; /* of the destination */
-	wl_fixed_t source_width, source_height;
+	wl_fixed_t source_x, source_y, source_width, source_height;
+};
+
+/* How a surface shows its buffer. Compositors look at commits whether the two fit. */
+struct surface_state {
+	int32_t scale, transform;
+	struct surface_viewport viewport;
 };
 
 /*
@@ -63,10 +69,12 @@ struct policy_surface { /* relay_object.data of a wl_surface */
 	uint32_t attached_id; /* or none (0) */
 	struct asked_callbacks releases; /* of that buffer, if it is shown */
 	int32_t attached_width, attached_height, buffer_width, buffer_height; /* pixels */
-	int32_t offset_x, offset_y; /* all offsets so far */
-	struct surface_viewport viewport;
-	int64_t width, height; /* surface coordinates; 0: it shows nothing */
-	bool image;            /* of a cursor or a drag */
+	int32_t offset_x, offset_y;       /* all offsets so far */
+	struct relay_ref viewport_object; /* its wp_viewport */
+	struct surface_viewport viewport; /* for its guest's next commit */
+	struct surface_state committed;   /* of the last one: see pending_state.h */
+	int64_t width, height;            /* surface coordinates; 0: it shows nothing */
+	bool image;                       /* of a cursor or a drag */
 	struct rectangle
 		geometry; /* of the window; empty: not set, and all of the surface counts */
 	int32_t configured_width, configured_height; /* what the compositor wants; 0: nothing */

@@ -13,6 +13,7 @@
 #include "host-bridge/policy/windows/policy_bounds.h"
 
 #include "host-bridge/policy/windows/border.h"
+#include "host-bridge/policy/windows/pending_state.h"
 #include "host-bridge/policy/windows/popup_place.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/log.h"
@@ -38,13 +39,15 @@ static int64_t divided(int64_t px, int32_t scale)
 /* The size of @surface from its buffer, scale, transform and viewport. */
 static void update_size(struct policy_surface *surface)
 {
-	const struct surface_viewport *viewport = &surface->viewport;
-	const struct damage *damage = &surface->shadow.damage;
-	bool turned = damage->transform & 1; /* by 90 or 270 degrees */
+	const struct surface_state *state = &surface->committed;
+	const struct surface_viewport none = {0},
+				      *viewport = surface->viewport_object.object ? &state->viewport
+										  : &none;
+	bool turned = state->transform & 1; /* by 90 or 270 degrees */
 	int64_t width =
-		divided(turned ? surface->buffer_height : surface->buffer_width, damage->scale);
+		divided(turned ? surface->buffer_height : surface->buffer_width, state->scale);
 	int64_t height =
-		divided(turned ? surface->buffer_width : surface->buffer_height, damage->scale);
+		divided(turned ? surface->buffer_width : surface->buffer_height, state->scale);
 
 	if (width > 0 && viewport->width > 0) {
 		width = viewport->width;
@@ -180,7 +183,10 @@ bool bounds_settle_releases(struct relay *relay, struct policy_surface *surface)
 		0;
 }
 
-/* Commits @surface, which has a parent, where its guest did not. */
+/*
+ * Commits @surface, which has a parent, where its guest did not, or before that has been done. What
+ * the guest has said since its own commit takes no effect.
+ */
 static bool commit_for_guest(struct relay *relay, struct policy_surface *surface)
 {
 	if (surface->attached && !bounds_settle_releases(relay, surface))
@@ -190,7 +196,7 @@ static bool commit_for_guest(struct relay *relay, struct policy_surface *surface
 	surface->attached = false;
 	surface->damage_spent = true;
 	surface->below_changed = false;
-	return relay_send_named(relay, RELAY_UP, surface->object, "commit", NULL) == 0;
+	return pending_state_commit_without(relay, surface);
 }
 
 /* Has a change below the root take effect at the root's next commit. */
@@ -217,8 +223,7 @@ static bool bring_inside(struct relay *relay, struct policy_surface *child,
 			commit_parents(relay, child);
 	}
 	return release_attached(relay, child) && attach_nothing(relay, child) &&
-		relay_send_named(relay, RELAY_UP, child->object, "commit", NULL) == 0 &&
-		commit_parents(relay, child);
+		pending_state_commit_without(relay, child) && commit_parents(relay, child);
 }
 
 /* Everything below @parent, which is at @x, @y in the tree. */
@@ -464,9 +469,7 @@ static bool check_popups(struct relay *relay, const struct policy_surface *windo
 	{
 		if (popup->width > 0 && popup->popup_role.object && !popup->popup_dismissed &&
 			(popup_is_away(popup, &room) || popup_too_large(popup, &room)) &&
-			(!dismiss(relay, popup) ||
-				relay_send_named(relay, RELAY_UP, popup->object, "commit", NULL) <
-					0))
+			(!dismiss(relay, popup) || !pending_state_commit_without(relay, popup)))
 			return false;
 	}
 	return true;
@@ -477,6 +480,7 @@ bool bounds_commit(struct relay *relay, struct policy_surface *surface)
 	const bool was_shown = surface->width > 0;
 	bool good = true;
 
+	pending_state_committed(surface);
 	take_state(surface);
 	surface->below_changed = false;
 	if (was_shown && surface->width == 0)

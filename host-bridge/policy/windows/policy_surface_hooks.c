@@ -178,6 +178,7 @@ static enum relay_verdict handle_get_viewport(struct relay_message *message)
 	struct policy_surface *surface = surface_at(message->args[1].object);
 
 	surface->shadow.damage.viewport = true;
+	relay_ref_set(&surface->viewport_object, message->args[0].object);
 	return surface_extend(message->relay, surface, message->args[0].object) ? RELAY_FORWARD
 										: RELAY_FAILED;
 }
@@ -188,6 +189,8 @@ static enum relay_verdict handle_set_source(struct relay_message *message)
 	struct policy_surface *surface = surface_of(message->object);
 
 	if (surface) {
+		surface->viewport.source_x = message->args[0].f;
+		surface->viewport.source_y = message->args[1].f;
 		surface->viewport.source_width = message->args[2].f;
 		surface->viewport.source_height = message->args[3].f;
 	}

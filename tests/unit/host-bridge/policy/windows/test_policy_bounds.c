@@ -121,8 +121,23 @@ static void what_waits_below_a_window_is_settled_when_that_is_looked_at(void **s
 	assert_int_equal(world.sent[RELAY_UP].size, 0);
 }
 
-/* For the inner one the middle one is committed, with what it was told until then: too large. */
-static void what_is_committed_for_a_guest_is_looked_at(void **state)
+static void expect_destination(int32_t width, int32_t height)
+{
+	take_up("wp_viewport", "set_destination");
+	assert_int_equal(args[0].i, width);
+	assert_int_equal(args[1].i, height);
+}
+
+/* A commit of ours, for what is below a surface that shall have another size with its guest's. */
+static void expect_commit_at(int32_t size, int32_t later)
+{
+	expect_destination(size, size);
+	take_up("wl_surface", "commit");
+	expect_destination(later, later);
+}
+
+/* For the inner one the middle one is committed, but not with the size that waits for its guest. */
+static void what_is_committed_for_a_guest_is_what_it_committed(void **state)
 {
 	struct test_surface window = create_window(200, 150), middle = attach_subsurface(window),
 			    inner = attach_subsurface(middle);
@@ -132,10 +147,74 @@ static void what_is_committed_for_a_guest_is_looked_at(void **state)
 	attach(middle, 4000, 4000);
 	show(inner, 500, 500);
 	commit(window);
+	expect_commit_at(50, 4000);
+	take_up("wl_surface", "attach"); /* the inner one is taken off, */
+	assert_int_equal(args[0].id, 0);
 	take_up("wl_surface", "commit");
+	expect_commit_at(50, 4000); /* and the middle one is committed for it */
+	expect_commits(1);
+	clear();
+	request("wl_surface", "commit", middle.id, ARGS({0}));
 	take_up("wl_surface", "attach");
+	take_up("wl_surface", "damage");
+	expect_commits(1);
+	commit(window); /* too large: all of it is the guest's now */
+	expect_taken_off(2);
+}
+
+/* The new buffer is for this scale and that part of it: with the old one they are errors. */
+static void how_a_buffer_is_shown_waits_for_it(void **state)
+{
+	struct test_surface window = create_window(200, 150), middle = attach_subsurface(window),
+			    inner = attach_subsurface(middle);
+	const wl_fixed_t none = wl_fixed_from_int(-1), half = wl_fixed_from_double(0.5);
+	show(inner, 50, 50);
+	show(middle, 50, 50);
+	commit(window);
+	request("wl_surface", "set_buffer_scale", middle.id, ARGS({.i = 2}));
+	request("wl_surface", "set_buffer_transform", middle.id, ARGS({.i = 3}));
+	request("wp_viewport", "set_source", middle.viewport,
+		ARGS({.f = half}, {.f = 2 * half}, {.f = 3 * half}, {.f = 4 * half}));
+	request("wp_viewport", "set_destination", middle.viewport, ARGS({.i = -1}, {.i = -1}));
+	set_position(inner, 1, 1);
+	commit(window);
+	take_up("wl_surface", "set_buffer_scale");
+	assert_int_equal(args[0].i, 1);
+	take_up("wl_surface", "set_buffer_transform");
+	assert_int_equal(args[0].i, 0);
+	take_up("wp_viewport", "set_source");
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(args[i].f, none);
+	expect_destination(50, 50);
 	take_up("wl_surface", "commit");
-	expect_taken_off(3); /* the inner one, and the middle one for it */
+	take_up("wl_surface", "set_buffer_scale");
+	assert_int_equal(args[0].i, 2);
+	take_up("wl_surface", "set_buffer_transform");
+	assert_int_equal(args[0].i, 3);
+	take_up("wp_viewport", "set_source");
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(args[i].f, (i + 1) * half);
+	expect_destination(-1, -1);
+	expect_commits(1); /* the window's own */
+	commit(middle);
+	expect_commits(1);
+	set_position(inner, 2, 2);
+	commit(window); /* nothing waits: nothing is said */
+	expect_commits(2);
+}
+
+/* It cannot be had back for a commit of ours: the compositor shows what the guest will. */
+static void a_viewport_that_is_gone_counts_for_nothing(void **state)
+{
+	struct test_surface window = create_window(500, 150), middle = attach_subsurface(window),
+			    inner = attach_subsurface(middle);
+	show(inner, 10, 10);
+	show(middle, 400, 100);
+	commit(window);
+	request("wp_viewport", "destroy", middle.viewport, ARGS({0}));
+	set_position(inner, 1, 1);
+	show(window, 100, 100); /* the middle one as it was were too large for it */
+	expect_commits(2);
 }
 
 /* A buffer that waits for the guest's commit, perhaps for a copy, is not shown by one of ours. */
@@ -252,7 +331,7 @@ static void a_release_goes_with_its_buffer(void **state)
 	ask_for_release(middle);
 	show(inner, 500, 500);
 	commit(window); /* and the middle one for the inner one, without its new buffer */
-	take_up("wl_surface", "commit");
+	expect_commit_at(50, 60);
 	commit(middle);
 	take_up("wl_surface", "damage");
 	take_up("wl_surface", "get_release");
@@ -728,7 +807,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(subsurfaces_that_keep_to_their_window_are_left_alone),
-		TEST(what_is_committed_for_a_guest_is_looked_at),
+		TEST(what_is_committed_for_a_guest_is_what_it_committed),
+		TEST(how_a_buffer_is_shown_waits_for_it),
+		TEST(a_viewport_that_is_gone_counts_for_nothing),
 		TEST(what_a_guest_attached_waits_for_its_own_commit),
 		TEST(a_buffer_that_goes_before_the_commit_is_none),
 		TEST(how_far_they_may_reach_is_a_limit_of_the_machine),
