@@ -22,12 +22,16 @@
 
 #define EXIT_NOT_RUN 127 /* as shells have it */
 #define SIGNAL_STATUS 128
+/* Programs that nobody waits for any more, but that have not ended: a machine can have its user
+ * asked, and withdraw that, faster than they end. */
+#define LEFT_MAX 8
 
 struct serving {
 	int socket;
 	const struct attendant_config *config;
 	pid_t pid;       /* of the program; 0: none runs */
 	uint32_t serial; /* of the request that it runs for */
+	unsigned n_left; /* programs that were withdrawn and run still */
 };
 
 /* The field of @size bytes holds a text that may be shown. */
@@ -70,7 +74,10 @@ static void set_environment(
 	unsetenv("NOTIFY_SOCKET"); /* the service is somebody else */
 }
 
-/* The child's part. It has the signals of a program that is started anew, and no input. */
+/*
+ * The child's part. It has the signals of a program that is started anew, and no input. It may be
+ * withdrawn already: what has come is blocked, so it counts once signals are not ignored any more.
+ */
 static void run_program(const struct attendant_config *config,
 	const struct attendant_request *request) __attribute__((noreturn));
 static void run_program(
@@ -80,13 +87,13 @@ static void run_program(
 	sigset_t none;
 
 	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 	setpgid(0, 0); /* what it starts is ended with it */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	signal(SIGHUP, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGPIPE, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (null >= 0) {
 		dup2(null, STDIN_FILENO);
 		fd_close(&null);
@@ -98,13 +105,24 @@ static void run_program(
 	_exit(EXIT_NOT_RUN);
 }
 
+/* It may go on for a while, but nobody waits for it. */
+static void withdraw(struct serving *serving)
+{
+	if (serving->pid <= 0)
+		return;
+	kill(-serving->pid, SIGTERM);
+	serving->pid = 0;
+	serving->n_left++;
+}
+
 /* 0 or -errno. */
 static int start(struct serving *serving, const struct attendant_request *request)
 {
 	if (!is_good(request))
 		return -EINVAL;
-	if (serving->pid > 0)
-		return -EBUSY;
+	withdraw(serving); /* nobody asks while an answer is waited for: that was not told */
+	if (serving->n_left == LEFT_MAX)
+		return -EAGAIN;
 	pid_t pid = fork();
 	if (pid == 0)
 		run_program(serving->config, request);
@@ -114,14 +132,6 @@ static int start(struct serving *serving, const struct attendant_request *reques
 	serving->pid = pid;
 	serving->serial = request->serial;
 	return 0;
-}
-
-/* It may go on for a while, but nobody waits for it. */
-static void withdraw(struct serving *serving)
-{
-	if (serving->pid > 0)
-		kill(-serving->pid, SIGTERM);
-	serving->pid = 0;
 }
 
 static bool reply(const struct serving *serving, uint32_t serial, int status)
@@ -171,8 +181,10 @@ static bool collect(struct serving *serving)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid != serving->pid)
+		if (pid != serving->pid) {
+			serving->n_left--;
 			continue;
+		}
 		serving->pid = 0;
 		wanted = reply(serving, serving->serial,
 			WIFEXITED(status) ? WEXITSTATUS(status) : SIGNAL_STATUS + WTERMSIG(status));
@@ -209,20 +221,24 @@ static void handle_child(int number)
 	/* ppoll returns */
 }
 
-/* Signals that end others leave it: it ends when its socket does. Children's come in ppoll. */
+/*
+ * Signals that end others leave it: it ends when its socket does. Children's come in ppoll. The one
+ * that withdraws a program is blocked outside of that, for run_program.
+ */
 static void set_signals(void)
 {
 	const struct sigaction action = {.sa_handler = handle_child, .sa_flags = SA_NOCLDSTOP};
-	sigset_t children;
+	sigset_t blocked;
 
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	sigaction(SIGCHLD, &action, NULL);
-	sigemptyset(&children);
-	sigaddset(&children, SIGCHLD);
-	sigprocmask(SIG_SETMASK, &children, NULL);
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGCHLD);
+	sigaddset(&blocked, SIGTERM);
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
 }
 
 void attendant_run(int socket, const struct attendant_config *config)
