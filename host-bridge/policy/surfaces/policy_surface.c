@@ -38,6 +38,7 @@ static void surface_destroy(struct relay_object *object)
 	relay_ref_set(&surface->popup_role, NULL);
 	relay_ref_set(&surface->held, NULL);
 	relay_ref_set(&surface->viewport_object, NULL);
+	relay_ref_set(&surface->representation, NULL);
 	wl_list_remove(&surface->popup_siblings);
 	wl_list_for_each_safe(child, next_child, &surface->popups, popup_siblings)
 	{

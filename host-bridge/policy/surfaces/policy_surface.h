@@ -64,6 +64,9 @@ struct policy_surface { /* relay_object.data of a wl_surface */
 	struct relay_ref held; /* a wl_buffer that the next commit of the guest's attaches, */
 	bool holds;            /* if there is one, or none is */
 	int32_t held_x, held_y;
+	struct relay_ref representation; /* its wp_color_representation_surface_v1, and */
+	bool holds_coefficients;         /* what that is told then, too */
+	uint32_t coefficients, range;
 	bool damage_spent;    /* a commit that was not the guest's has had it */
 	bool attached;        /* since the last commit: the buffer with this id at the guest, */
 	uint32_t attached_id; /* or none (0) */

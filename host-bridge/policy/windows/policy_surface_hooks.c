@@ -133,6 +133,46 @@ static bool attach_held(struct relay *relay, struct policy_surface *surface)
 					{.i = INT32_MAX}}) == 0);
 }
 
+/* wp_color_representation_manager_v1.get_surface(id, surface) */
+static enum relay_verdict handle_get_representation(struct relay_message *message)
+{
+	struct policy_surface *surface = surface_at(message->args[1].object);
+
+	if (!surface_extend(message->relay, surface, message->args[0].object))
+		return RELAY_FAILED;
+	relay_ref_set(&surface->representation, message->args[0].object);
+	surface->holds_coefficients = false;
+	return RELAY_FORWARD;
+}
+
+/*
+ * wp_color_representation_surface_v1.set_coefficients_and_range(coefficients, range). They are of
+ * the buffer's format: with that of another one they are an error, so they wait with it.
+ */
+static enum relay_verdict handle_set_coefficients(struct relay_message *message)
+{
+	struct policy_surface *surface = surface_of(message->object);
+
+	if (!surface || surface->representation.object != message->object)
+		return RELAY_FORWARD;
+	surface->holds_coefficients = true;
+	surface->coefficients = message->args[0].u;
+	surface->range = message->args[1].u;
+	return RELAY_SWALLOW;
+}
+
+static bool tell_held_coefficients(struct relay *relay, struct policy_surface *surface)
+{
+	struct relay_object *representation = surface->representation.object;
+	bool held = surface->holds_coefficients && representation;
+
+	surface->holds_coefficients = false;
+	return !held ||
+		relay_send_named(relay, RELAY_UP, representation, "set_coefficients_and_range",
+			(union wire_arg[]){{.u = surface->coefficients}, {.u = surface->range}}) ==
+		0;
+}
+
 /* wl_surface.offset(x, y) */
 static enum relay_verdict handle_offset(struct relay_message *message)
 {
@@ -227,7 +267,8 @@ static enum relay_verdict handle_commit(struct relay_message *message)
 
 	if (verdict != RELAY_FORWARD)
 		return verdict;
-	if (surface->holds && !attach_held(message->relay, surface))
+	if ((surface->holds && !attach_held(message->relay, surface)) ||
+		!tell_held_coefficients(message->relay, surface))
 		return RELAY_FAILED;
 	surface->damage_spent = false;
 	return bounds_commit(message->relay, surface) &&
@@ -363,6 +404,10 @@ const struct relay_hook policy_surface_hooks[] = {
 	{"wl_surface", "set_buffer_transform", handle_set_buffer_transform, RELAY_DOWN},
 	{"wl_surface", "set_input_region", handle_set_input_region, RELAY_DOWN},
 	{"wl_surface", "set_opaque_region", handle_set_opaque_region, RELAY_DOWN},
+	{"wp_color_representation_manager_v1", "get_surface", handle_get_representation,
+		RELAY_DOWN},
+	{"wp_color_representation_surface_v1", "set_coefficients_and_range",
+		handle_set_coefficients, RELAY_DOWN},
 	{"wp_viewport", "destroy", handle_destroy_viewport, RELAY_DOWN},
 	{"wp_viewport", "set_destination", handle_set_destination, RELAY_DOWN},
 	{"wp_viewport", "set_source", handle_set_source, RELAY_DOWN},

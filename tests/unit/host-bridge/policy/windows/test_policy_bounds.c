@@ -203,6 +203,39 @@ static void how_a_buffer_is_shown_waits_for_it(void **state)
 	expect_commits(2);
 }
 
+/* They are of the new buffer's format: with the old one they are an error. */
+static void what_colours_a_buffer_has_waits_for_it(void **state)
+{
+	struct pair manager = bind_global("wp_color_representation_manager_v1");
+	struct test_surface window = create_window(200, 150), middle = attach_subsurface(window),
+			    inner = attach_subsurface(middle);
+	show(inner, 50, 50);
+	show(middle, 50, 50);
+	commit(window);
+	uint32_t colours = world.next_id++;
+	request("wp_color_representation_manager_v1", "get_surface", manager.down,
+		ARGS({.id = colours}, {.id = middle.id}));
+	clear();
+	request("wp_color_representation_surface_v1", "set_coefficients_and_range", colours,
+		ARGS({.u = 2}, {.u = 1}));
+	assert_int_equal(world.sent[RELAY_UP].size, 0);
+	set_position(inner, 1, 1);
+	commit(window);
+	expect_commits(2);
+	commit(middle);
+	take_up("wp_color_representation_surface_v1", "set_coefficients_and_range");
+	assert_int_equal(args[0].u, 2);
+	assert_int_equal(args[1].u, 1);
+	expect_commits(1);
+	commit(middle);
+	expect_commits(1); /* they are told once, */
+	request("wp_color_representation_surface_v1", "set_coefficients_and_range", colours,
+		ARGS({.u = 3}, {.u = 1}));
+	request("wp_color_representation_surface_v1", "destroy", colours, NULL);
+	commit(middle);
+	expect_commits(1); /* and not to what is gone */
+}
+
 /* It cannot be had back for a commit of ours: the compositor shows what the guest will. */
 static void a_viewport_that_is_gone_counts_for_nothing(void **state)
 {
@@ -809,6 +842,7 @@ int main(void)
 		TEST(subsurfaces_that_keep_to_their_window_are_left_alone),
 		TEST(what_is_committed_for_a_guest_is_what_it_committed),
 		TEST(how_a_buffer_is_shown_waits_for_it),
+		TEST(what_colours_a_buffer_has_waits_for_it),
 		TEST(a_viewport_that_is_gone_counts_for_nothing),
 		TEST(what_a_guest_attached_waits_for_its_own_commit),
 		TEST(a_buffer_that_goes_before_the_commit_is_none),
