@@ -204,7 +204,7 @@ static enum relay_verdict handle_key(struct relay_message *message)
 {
 	if (key_is_withheld(message))
 		return RELAY_SWALLOW;
-	attention_note(message, true);
+	attention_key(message);
 	return RELAY_FORWARD;
 }
 

@@ -81,6 +81,17 @@ static void focus_go(struct policy_focus *focus, struct relay_message *message)
 	attention_note(message, false);
 }
 
+/*
+ * The user does something on the surface with the focus. A client may have several devices of a
+ * kind, which are all told, and the one that is followed may be gone.
+ */
+static void focus_acts(struct policy_focus *focus, struct relay_message *message)
+{
+	if (!focus->device.object)
+		relay_ref_set(&focus->device, message->object);
+	attention_note(message, true);
+}
+
 /* Without the device nobody would hear when the focus goes. */
 static const struct relay_object *focused(const struct policy_focus *focus)
 {
@@ -95,6 +106,11 @@ const struct relay_object *policy_keyboard_focus(const struct policy_connection 
 void attention_keyboard_enter(struct relay_message *message)
 {
 	focus_come(&attention_of(message)->keyboard, message);
+}
+
+void attention_key(struct relay_message *message)
+{
+	focus_acts(&attention_of(message)->keyboard, message);
 }
 
 /* Whether @surface has one of the devices; NULL: whether any surface has. */
@@ -165,7 +181,14 @@ static enum relay_verdict handle_pointer_leave(struct relay_message *message)
 	return RELAY_FORWARD;
 }
 
-/* wl_pointer.button(serial, ...), and a pen's down and button */
+/* wl_pointer.button(serial, ...) */
+static enum relay_verdict handle_pointer_button(struct relay_message *message)
+{
+	focus_acts(&attention_of(message)->pointer, message);
+	return RELAY_FORWARD;
+}
+
+/* A pen's down and button. */
 static enum relay_verdict handle_button(struct relay_message *message)
 {
 	attention_note(message, true);
@@ -250,7 +273,7 @@ static enum relay_verdict handle_serial(struct relay_message *message)
 
 const struct relay_hook policy_attention_hooks[] = {
 	{"wl_keyboard", "leave", handle_keyboard_leave, RELAY_UP},
-	{"wl_pointer", "button", handle_button, RELAY_UP},
+	{"wl_pointer", "button", handle_pointer_button, RELAY_UP},
 	{"wl_pointer", "enter", handle_pointer_enter, RELAY_UP},
 	{"wl_pointer", "leave", handle_pointer_leave, RELAY_UP},
 	{"wl_shell_surface", "ping", handle_serial, RELAY_UP},

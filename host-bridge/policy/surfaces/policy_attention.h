@@ -17,6 +17,9 @@ const struct relay_object *policy_keyboard_focus(const struct policy_connection 
 /* wl_keyboard.enter(serial, surface, ...): to be called by the hook for it (policy_keyboard.c). */
 void attention_keyboard_enter(struct relay_message *message);
 
+/* wl_keyboard.key(serial, ...), likewise, if it is passed on. */
+void attention_key(struct relay_message *message);
+
 /* An event with a serial in front is passed on; @acted: it is of something that the user does. */
 void attention_note(struct relay_message *message, bool acted);
 

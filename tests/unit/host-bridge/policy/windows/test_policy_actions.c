@@ -233,6 +233,30 @@ static void a_device_that_is_gone_tells_of_no_focus(void **state)
 	assert_false(grabs(101));
 }
 
+/* As of a library that an application uses for a while. */
+static void another_device_that_is_gone_takes_no_focus_along(void **state)
+{
+	struct pair pointer_of_library = get_device("get_pointer"),
+		    keyboard_of_library = get_device("get_keyboard");
+
+	pointer_enters(100, window.id);
+	event("wl_pointer", "enter", pointer_of_library.up,
+		ARGS({.u = 100}, {.id = up_id(window.id)}, {.f = 0}, {.f = 0}));
+	request("wl_pointer", "release", pointer_of_library.down, ARGS({0}));
+	button(101);
+	assert_true(grabs(101));
+	pointer_leaves(102, window.id);
+	assert_false(grabs(101));
+	keyboard_enters(103);
+	event("wl_keyboard", "enter", keyboard_of_library.up,
+		ARGS({.u = 103}, {.id = up_id(window.id)}, {.array = {NULL, 0}}));
+	request("wl_keyboard", "release", keyboard_of_library.down, ARGS({0}));
+	key(104);
+	assert_true(grabs(104));
+	keyboard_leaves(105);
+	assert_false(grabs(104));
+}
+
 static void what_was_done_long_ago_is_forgotten(void **state)
 {
 	pointer_enters(1, window.id);
@@ -400,6 +424,7 @@ int main(void)
 		TEST(a_menu_below_one_without_a_grab_has_none),
 		TEST(a_menu_follows_one_that_had_the_pointer),
 		TEST(a_device_that_is_gone_tells_of_no_focus),
+		TEST(another_device_that_is_gone_takes_no_focus_along),
 		TEST(what_was_done_long_ago_is_forgotten),
 		TEST(windows_are_moved_by_their_user),
 		TEST(a_token_stands_for_what_the_user_did),
