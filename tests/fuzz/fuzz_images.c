@@ -141,7 +141,8 @@ static void answer(struct input *input)
 static void answer_nonsense(struct input *input)
 {
 	uint8_t bytes[255];
-	struct iovec iov = {bytes, min_u64(take_u8(input), (size_t)(input->end - input->bytes))};
+	const uint8_t length = take_u8(input);
+	struct iovec iov = {bytes, min_u64(length, (size_t)(input->end - input->bytes))};
 
 	memcpy(bytes, input->bytes, iov.iov_len);
 	input->bytes += iov.iov_len;

@@ -81,7 +81,8 @@ static void show(struct input *input, uint8_t what)
 		while (read(display, raw, sizeof(raw)) > 0)
 			continue;
 	} else {
-		iov.iov_len = min_u64(take_u8(input), (size_t)(input->end - input->bytes));
+		const uint8_t length = take_u8(input);
+		iov.iov_len = min_u64(length, (size_t)(input->end - input->bytes));
 		memcpy(raw, input->bytes, iov.iov_len);
 		input->bytes += iov.iov_len;
 		fd_send(display, &iov, 1, NULL, 0);
