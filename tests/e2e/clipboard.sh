@@ -493,8 +493,11 @@ sys.exit(not find(json.load(sys.stdin)))'
 test_ask_window() {
     local type=application/x-wayferry-theirs
     need yad
+    # Whatever else is installed here.
+    mkdir "$WORK/programs"
+    ln -s "$(command -v yad)" "$WORK/programs/"
     configure '[clipboard]' 'to-guest = ask'
-    HOST_OPTIONS+=" --vm box" SWAY_CONFIG='for_window [app_id="yad"] floating enable' clipboard_start
+    HOST_UNDER="env PATH=$WORK/programs" HOST_OPTIONS+=" --vm box" SWAY_CONFIG='for_window [app_id="yad"] floating enable' clipboard_start
     mkfifo "$WORK/keyboard"
     spawn typing sh -c 'exec env WAYLAND_DISPLAY=host "$1" us <"$2"' sh "$WAYFERRY_CLIENTS/virtual-keyboard" "$WORK/keyboard"
     exec {KEYBOARD}>"$WORK/keyboard"
