@@ -513,6 +513,7 @@ bool host_settings_read(struct host_settings *settings, const struct options_com
 static const struct {
 	const char *name;
 	size_t offset;
+	bool flag;
 } lasting[] = {
 	{"config", offsetof(struct host_options, config)},
 	{"socket", offsetof(struct host_options, socket)},
@@ -527,21 +528,26 @@ static const struct {
 	{"window-size", offsetof(struct host_options, window_size)},
 	{"sandbox", offsetof(struct host_options, sandbox)},
 	{"security-context", offsetof(struct host_options, security_context)},
+	{"virgl", offsetof(struct host_options, virgl), true},
+	{"stats", offsetof(struct host_options, stats), true},
+	{"no-sandbox", offsetof(struct host_options, no_sandbox), true},
 };
 
-static const char *option_at(const struct host_options *options, size_t offset)
+static const char *lasting_value(const struct host_options *options, size_t i)
 {
-	const char *value;
+	const char *at = (const char *)options + lasting[i].offset, *value;
 
-	memcpy(&value, (const char *)options + offset, sizeof(value));
+	if (lasting[i].flag)
+		return *(const bool *)at ? "yes" : "no";
+	memcpy(&value, at, sizeof(value));
 	return value ? value : "";
 }
 
 static void tell_what_waits(const struct host_options *options)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(lasting); i++) {
-		const char *value = option_at(options, lasting[i].offset);
-		if (strcmp(value, option_at(&at_start, lasting[i].offset)) != 0)
+		const char *value = lasting_value(options, i);
+		if (strcmp(value, lasting_value(&at_start, i)) != 0)
 			log_warn("%s = %s takes effect when wayferry-host starts again",
 				lasting[i].name, value[0] ? value : "(not set)");
 	}

@@ -112,19 +112,21 @@ shown() {
 
 # A window's connection goes by what was configured as it was made; those that come later by what is now.
 test_reload() {
-    local red='#cc0000'
+    local red='#cc0000' line
     need foot
     sway_start compositor
     configured 'border = #00aa00,8'
     HOST_OPTIONS="--vm one --config $WORK/one.conf" bridge_start compositor a
     spawn old env WAYLAND_DISPLAY=a foot --title=hello sleep 600
     until_true 20 has_window || fail "the window is not shown"
-    configured "border = $red,8" 'buffers = memory' '[clipboard]' 'to-guest = deny' '[limits]' 'surfaces = 77'
+    configured "border = $red,8" 'buffers = memory' 'stats = yes' '[clipboard]' 'to-guest = deny' '[limits]' 'surfaces = 77'
     kill -HUP "${PID[a-host]}"
     until_true 20 reloaded 1 || fail "the file is not read again"
     [ "$(shown '(m[0]["border"], m[0]["transfers"]["clipboard"]["to-guest"], m[0]["limits"]["surfaces"]["limit"])')" = \
         "({'colour': '$red', 'width': 8}, 'deny', 77)" ] || fail "show has something else: $(ask show one)"
-    grep -q 'buffers = memory takes effect when wayferry-host starts again' "$LOGS/a-host.log" || fail "it is not said what waits"
+    for line in 'buffers = memory' 'stats = yes'; do
+        grep -q "$line takes effect when wayferry-host starts again" "$LOGS/a-host.log" || fail "it is not said what waits: $line"
+    done
     spawn new env WAYLAND_DISPLAY=a foot --title=new sleep 600
     until_true 20 both_borders || fail "the windows' borders are not the old one's and the new one's"
     # What is wrong changes nothing, and is told.
