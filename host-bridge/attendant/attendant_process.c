@@ -71,7 +71,8 @@ static void set_environment(
 	setenv("WAYFERRY_MAX_BYTES", question->max_bytes, 1);
 	if (request->display[0])
 		setenv("WAYLAND_DISPLAY", request->display, 1);
-	unsetenv("NOTIFY_SOCKET"); /* the service is somebody else */
+	unsetenv("WAYLAND_SOCKET"); /* the same for libwayland, and closed */
+	unsetenv("NOTIFY_SOCKET");  /* the service is somebody else */
 }
 
 /*

@@ -24,7 +24,7 @@
 static const char script[] =
 	"#!/bin/sh\n"
 	"echo \"$$|$1|$WAYFERRY_MACHINE|$WAYFERRY_DIRECTION|$WAYFERRY_KIND|$WAYFERRY_TYPE|"
-	"$WAYFERRY_MAX_BYTES|$WAYLAND_DISPLAY\" >>\"$ASKED\"\n"
+	"$WAYFERRY_MAX_BYTES|$WAYLAND_DISPLAY$WAYLAND_SOCKET\" >>\"$ASKED\"\n"
 	"read answer <\"$ANSWERS\"\n"
 	"case $answer in kill) kill -KILL $$ ;; esac\n"
 	"exit $answer\n";
@@ -55,6 +55,7 @@ static void write_program(void)
 	assert_true(t.questions >= 0);
 	setenv("ASKED", t.asked, 1);
 	setenv("ANSWERS", t.answers, 1);
+	setenv("WAYLAND_SOCKET", "3", 1);
 }
 
 static void make_source_and_device(void)
