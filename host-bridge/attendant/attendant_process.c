@@ -1,7 +1,7 @@
 /*
  * The attendant's own side. It is not confined, since the user's program shall have the user's
- * rights, so what it does is little: one program at a time and one file, whose paths it knows from
- * the start.
+ * rights, so what it does is little: one program at a time, beside those that were told to end,
+ * and one file, whose paths it knows from the start.
  */
 #include "host-bridge/attendant/attendant_process.h"
 
