@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/packaged.sh"
 
-tests=(deb:40)
+tests=(deb:70)
 # In clean trees of both releases; and a tarball.
 full=(debian12:120 debian13:120 dist:100)
 # A window of a machine's, from nothing but the packages.
