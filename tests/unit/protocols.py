@@ -80,7 +80,8 @@ wrong += [f"{name}: version {by_name[name].get('version')} is there, and version
           for name, version in sorted(reviewed.items()) if name in by_name and int(by_name[name].get("version")) > version]
 wrong += [f"{name} is decided: it is not missing any more" for name in sorted(MISSING.keys() & decided)]
 for interface in interfaces(own):
-    name, version = interface.get("name"), int(interface.get("version"))
+    name = interface.get("name")
+    version = min(int(other.get("version")) for other in (interface, by_name.get(name, interface)))
     if name in by_name and messages(interface, version) != messages(by_name[name], version):
         wrong.append(f"{name}: xml/ describes it otherwise")
 # What is added to older versions is what the newer ones have.

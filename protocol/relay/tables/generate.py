@@ -63,13 +63,14 @@ def older(root, additions):
 
 def complete(output, path, additions_path):
     tree, additions = ElementTree.parse(path), interfaces_of(additions_path)
+    there = {interface.get("name") for interface in tree.getroot().findall("interface")}
     completed = set()
     for interface, addition in older(tree.getroot(), additions):
         interface.extend(message for message in addition if int(message.get("since")) > version_of(interface))
         interface.set("version", addition.get("version"))
         completed.add(interface.get("name"))
     for addition in additions:
-        if addition.get("beside") in completed:
+        if addition.get("beside") in completed and addition.get("name") not in there:
             del addition.attrib["beside"]  # not Wayland's
             tree.getroot().append(addition)
     tree.write(output, encoding="utf-8")
