@@ -8,8 +8,9 @@
  * nothing of others: X lets every client do that, and no window manager can keep it from it. It has
  * no menus: sway 1.7 ends who draws one just when the focus goes (wlroots 0.15 takes a popup that
  * it has dismissed for one that was never configured).
- * "mapped": its window is there, which stays; "done COUNT" at the end.
+ * "mapped": its window is there, which stays, and it begins with SIGUSR1; "done COUNT" at the end.
  */
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -295,6 +296,12 @@ static void start(struct hostile *hostile)
 int main(int argc, char **argv)
 {
 	struct hostile hostile = {.x = xcb_connect(NULL, NULL)};
+	sigset_t begin;
+	int signal;
+
+	sigemptyset(&begin);
+	sigaddset(&begin, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &begin, NULL);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc != 3 || xcb_connection_has_error(hostile.x)) {
 		fprintf(stderr, "usage: x11-hostile SEED COUNT, with $DISPLAY\n");
@@ -304,6 +311,7 @@ int main(int argc, char **argv)
 	hostile.random = strtoull(argv[1], NULL, 10) * 2654435761u + 1;
 	long count = strtol(argv[2], NULL, 10), done = 0;
 	start(&hostile);
+	sigwait(&begin, &signal);
 	for (; done < count && !xcb_connection_has_error(hostile.x); done++) {
 		xcb_generic_event_t *event;
 		if (done % SYNC_EVERY == 0)

@@ -310,6 +310,7 @@ hostile_storm() {
     spawn hostile "$WAYFERRY_CLIENTS/x11-hostile" "$1" "${DEEDS:-4000}"
     shows '^Hostile\|'
     sway_message host '[title="Hostile"] move position 20 20' >/dev/null
+    kill -USR1 "${PID[hostile]}"
     until grep -q '^done' "$LOGS/hostile.log"; do
         alive "${PID[x11]}" || fail "wayferry-x11 ended (log: $LOGS/x11.log)"
         alive "${PID[hostile]}" || grep -q '^done' "$LOGS/hostile.log" || fail "the hostile client ended (log: $LOGS/hostile.log)"
