@@ -16,7 +16,6 @@
 #include "protocol/relay/tables/linux-dmabuf-server-protocol.h" /* generated */
 
 #define PARAMS "zwp_linux_buffer_params_v1"
-#define INVALID_DEV_T_SIZE 8 /* zwp_linux_buffer_params_v1.error, since version 6 */
 
 static const char not_ours[] = "not a dma-buf of this machine's virtio-gpu device";
 
@@ -220,21 +219,11 @@ static enum relay_verdict handle_created(struct relay_message *message)
 	return RELAY_FORWARD;
 }
 
-/* zwp_linux_buffer_params_v1.set_sampling_device(device): there is one, the machine's own */
-static enum relay_verdict handle_set_sampling_device(struct relay_message *message)
-{
-	if (message->args[0].array.size != sizeof(dev_t))
-		return relay_fail(message->relay, message->object, INVALID_DEV_T_SIZE,
-			"a device of %u bytes", message->args[0].array.size);
-	return RELAY_SWALLOW;
-}
-
 const struct relay_hook dmabuf_hooks[] = {
 	{"zwp_linux_dmabuf_v1", "create_params", handle_create_params, RELAY_DOWN},
 	{PARAMS, "add", handle_add, RELAY_DOWN},
 	{PARAMS, "create", handle_create, RELAY_DOWN},
 	{PARAMS, "create_immed", handle_create_immed, RELAY_DOWN},
-	{PARAMS, "set_sampling_device", handle_set_sampling_device, RELAY_DOWN},
 	{PARAMS, "created", handle_created, RELAY_UP},
 	{0},
 };

@@ -21,9 +21,6 @@
 #define FEEDBACK "zwp_linux_dmabuf_feedback_v1"
 #define MAX_TRANCHES 64
 #define UNUSED (-1)
-/* From this version on there is no main device: tranches that can be sampled from are marked. */
-#define SAMPLING_VERSION 6
-#define FLAG_SAMPLING 2
 
 struct tranche {
 	uint32_t flags;
@@ -133,9 +130,7 @@ static void tell_all(struct relay *relay, struct feedback *feedback)
 
 	if (feedback->table_new && tell_table(relay, feedback) < 0)
 		return;
-	const bool marks = feedback->object->version >= SAMPLING_VERSION;
-	if (!marks)
-		tell(relay, feedback, "main_device", device_arg);
+	tell(relay, feedback, "main_device", device_arg);
 	for (uint32_t i = 0; i < feedback->n_tranches; i++) {
 		const struct tranche *tranche = &feedback->tranches[i];
 		drop_repeated(feedback, i);
@@ -143,8 +138,7 @@ static void tell_all(struct relay *relay, struct feedback *feedback)
 			continue;
 		tell(relay, feedback, "tranche_target_device", device_arg);
 		/* Whichever device of the host it is of: from here the compositor takes it. */
-		tell(relay, feedback, "tranche_flags",
-			(union wire_arg[]){{.u = tranche->flags | (marks ? FLAG_SAMPLING : 0)}});
+		tell(relay, feedback, "tranche_flags", (union wire_arg[]){{.u = tranche->flags}});
 		tell(relay, feedback, "tranche_formats",
 			(union wire_arg[]){{.array = {tranche->indices.data,
 						    (uint32_t)tranche->indices.size}}});

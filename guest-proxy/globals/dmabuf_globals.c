@@ -25,7 +25,8 @@
 #define FENCES "zwp_linux_explicit_synchronization_v1"
 #define SYNCOBJ "wp_linux_drm_syncobj_manager_v1"
 #define IMMEDIATE_VERSION 2 /* create_immed, which wl_drm's buffers are made with */
-#define DMABUF_MAX_VERSION 6
+/* Not 6, which has no main device: GTK 4.18 binds whatever is offered, and ends without one. */
+#define DMABUF_MAX_VERSION 5
 #define DMABUF_MODIFIER_VERSION 3
 
 /* Managers */

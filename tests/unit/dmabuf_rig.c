@@ -167,7 +167,7 @@ int setup(void **state)
 	rig_peer_init(&app.peer, RELAY_DOWN, hear, NULL);
 	rig_peer_init(&host.peer, RELAY_UP, hear, NULL);
 	gpu = (struct gpu){.node = NODE, .device = 0x1234, .modifiers = false};
-	dmabuf_version = (uint32_t)min_u64(6, (uint64_t)interface_find(names[0])->wl->version);
+	dmabuf_version = (uint32_t)min_u64(5, (uint64_t)interface_find(names[0])->wl->version);
 	loop = wl_event_loop_create();
 	turn_init(&gpu.turn, loop);
 	clients = clients_create(loop, &gpu);

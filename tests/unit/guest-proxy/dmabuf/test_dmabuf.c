@@ -113,24 +113,6 @@ static void an_import_for_want_of_memory_is_an_error_of_its_own(void **state)
 	}
 }
 
-/* Names of devices stay here: the host's are others. */
-static void a_device_to_sample_from_stays_in_the_guest(void **state)
-{
-	uint64_t device = 0x1234;
-	for (uint32_t size = 0; size <= 8; size += 4) {
-		char text[64] = "";
-		announce(6);
-		uint32_t params = new_params(bind_dmabuf(6));
-		expect(&host, "bind 7 " DMABUF " 6 3; create_params 4; ");
-		ask(params, "set_sampling_device", RIG_ARGS({.array = {&device, size}}));
-		if (size != sizeof(device))
-			snprintf(text, sizeof(text), "error %u 8; ", params);
-		expect(&app, text);
-		expect(&host, "");
-		again(state);
-	}
-}
-
 /* Growth */
 
 static void a_thousand_sizes_leave_nothing_behind(void **state)
@@ -164,7 +146,6 @@ int main(void)
 		TEST(a_buffer_that_was_asked_for_comes_as_an_event),
 		TEST(what_is_no_dmabuf_of_the_device_is_refused),
 		TEST(an_import_for_want_of_memory_is_an_error_of_its_own),
-		TEST(a_device_to_sample_from_stays_in_the_guest),
 		TEST(a_thousand_sizes_leave_nothing_behind),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,7 +23,7 @@ static void the_newest_version_is_offered_whatever_the_hosts_is(void **state)
 	char text[256];
 	announce(3);
 	snprintf(text, sizeof(text), "global %u wl_drm 2; " FENCES "global 7 " DMABUF " %u; ",
-		OWN_DRM_NAME, dmabuf_version < 6 ? dmabuf_version : 6);
+		OWN_DRM_NAME, dmabuf_version < 5 ? dmabuf_version : 5);
 	expect(&app, text);
 	bind_dmabuf(4);
 	expect(&host, "bind 7 " DMABUF " 3 3; sync 4; ");
@@ -56,7 +56,7 @@ static void of_two_globals_clients_see_one(void **state)
 	expect(&app, text);
 	tell(host_registry, "global", RIG_ARGS({.u = 9}, {.s = DMABUF}, {.u = 4}));
 	snprintf(text, sizeof(text), "global %u wl_drm 2; " FENCES "global 9 " DMABUF " %u; ",
-		OWN_DRM_NAME, dmabuf_version < 6 ? dmabuf_version : 6);
+		OWN_DRM_NAME, dmabuf_version < 5 ? dmabuf_version : 5);
 	expect(&app, text);
 	bind_global(9, DMABUF, 4);
 	expect(&host, "bind 9 " DMABUF " 4 5; ");
@@ -228,28 +228,6 @@ static void feedback_of_the_host_is_told_anew(void **state)
 		"tranche_flags 0; tranche_formats 0200; tranche_done; done; ");
 }
 
-/* Version 6 has no main device: that the compositor can sample from a device stands in its
- * tranches. */
-static void newest_feedback_marks_what_can_be_sampled(void **state)
-{
-	static const struct dmabuf_pair theirs[] = {
-		{.format = XR24, .modifier = DRM_FORMAT_MOD_LINEAR}};
-	announce(5); /* which does not mark anything */
-	uint32_t manager = bind_dmabuf(6), feedback = rig_new_id(&app.peer);
-	expect(&host, "bind 7 " DMABUF " 5 3; ");
-	ask(manager, "get_default_feedback", RIG_ARGS({.id = feedback}));
-	struct channel_blob *blob;
-	assert_int_equal(channel_blob_create(fake_channel, sizeof(theirs), &blob), 0);
-	memcpy(blob->map, theirs, sizeof(theirs));
-	tell_with(4, "format_table", RIG_ARGS({.i = 0}, {.u = sizeof(theirs)}), blob);
-	tell(4, "main_device", RIG_ARGS({.array = {(uint64_t[]){0xe200}, 8}}));
-	tell_tranche(4, 1, (const uint16_t[]){0}, 1);
-	tell(4, "done", NULL);
-	expect(&app,
-		"format_table fd 16; tranche_target_device 3412000000000000; tranche_flags 3; "
-		"tranche_formats 0000; tranche_done; done; ");
-}
-
 static void a_table_that_is_no_file_of_pairs_is_an_empty_one(void **state)
 {
 	announce(4);
@@ -276,7 +254,6 @@ int main(void)
 		TEST(feedback_is_made_of_formats_where_the_host_has_none),
 		TEST(feedback_outlives_who_was_asked_for_it),
 		TEST(feedback_of_the_host_is_told_anew),
-		TEST(newest_feedback_marks_what_can_be_sampled),
 		TEST(a_table_that_is_no_file_of_pairs_is_an_empty_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
