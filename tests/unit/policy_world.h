@@ -73,6 +73,12 @@ static inline uint32_t take_up(const char *interface, const char *message)
 	return captured_take(&world.sent[RELAY_UP], RELAY_DOWN, interface, message, 0, args);
 }
 
+/* The compositor's id of what is the client's @id. */
+static inline uint32_t up_id(uint32_t id)
+{
+	return relay_object_at(world.relay, RELAY_DOWN, id)->id[RELAY_UP];
+}
+
 struct pair { /* of ids */
 	uint32_t down, up;
 };

@@ -124,11 +124,6 @@ static void set_geometry(
 		ARGS({.i = x}, {.i = y}, {.i = width}, {.i = height}));
 }
 
-static uint32_t up_id(uint32_t id)
-{
-	return relay_object_at(world.relay, RELAY_DOWN, id)->id[RELAY_UP];
-}
-
 static void expect_rectangle(
 	const struct rectangle *rectangle, int64_t x, int64_t y, int64_t width, int64_t height)
 {

@@ -11,11 +11,6 @@ static struct test_surface window;
 static struct pair seat, pointer, keyboard, touch, tool;
 static uint32_t tablet; /* the compositor's */
 
-static uint32_t up_id(uint32_t id)
-{
-	return relay_object_at(world.relay, RELAY_DOWN, id)->id[RELAY_UP];
-}
-
 static struct pair get_device(const char *request_name)
 {
 	struct pair device = {.down = world.next_id++};
