@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "host-bridge/render/render_node.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/monotonic.h"
@@ -314,8 +315,28 @@ static void run_program(const struct renderer_config *config, int socket)
 	_exit(127);
 }
 
-struct renderer *renderer_create(const struct renderer_config *config)
+/* @config with the GPU found. */
+static bool find_gpu(struct renderer_config *config, char path[PATH_MAX])
 {
+	char why[1024];
+
+	if (!config->render_node)
+		return true;
+	if (!render_node_find(config->render_node, config->display, path, why, sizeof(why))) {
+		log_err("--render-node %s: %s", config->render_node, why);
+		return false;
+	}
+	if (strcmp(path, config->render_node) != 0)
+		log_info("the GPU %s is %s", config->render_node, path);
+	config->render_node = path;
+	return true;
+}
+
+struct renderer *renderer_create(const struct renderer_config *asked)
+{
+	struct renderer_config found = *asked;
+	const struct renderer_config *config = &found;
+	char node[PATH_MAX];
 	int sockets[2];
 
 	if (access(config->program, X_OK) < 0) {
@@ -323,6 +344,8 @@ struct renderer *renderer_create(const struct renderer_config *config)
 			config->program, strerror(errno));
 		return NULL;
 	}
+	if (!find_gpu(&found, node))
+		return NULL;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets) < 0) {
 		log_err("no socket: %s", strerror(errno));
 		return NULL;

@@ -31,7 +31,8 @@ struct renderer_speed { /* MiB/s */
 
 struct renderer_config {
 	const char *program;     /* wayferry-renderer's path */
-	const char *render_node; /* or NULL */
+	const char *render_node; /* as render_node_find has it, or NULL */
+	const char *display;     /* for that, or NULL */
 	const char *log_level;   /* its name */
 	enum sandbox_mode sandbox;
 	bool kinds[RENDERER_N_KINDS];

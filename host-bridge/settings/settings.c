@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "host-bridge/render/render_node.h"
 #include "host-bridge/settings/config.h"
 #include "host-bridge/settings/helper.h"
 #include "protocol/base/bytes.h"
@@ -110,9 +111,11 @@ static bool parse_command_line(struct host_options *options, struct host_setting
 			"Have virgl among the kinds of --renderer, whatever that says; by the name "
 			"that QEMU's conventions have.",
 			.flag = &options->virgl},
-		{"render-node", "PATH",
+		{"render-node", "GPU",
 			"The GPU that the renderer uses (default: what Mesa finds; without a GPU "
-			"that is llvmpipe, on the processor), and --buffers.",
+			"that is llvmpipe, on the processor), and --buffers: a node's path, "
+			"/dev/dri/renderD128; a PCI address as in /dev/dri/by-path, "
+			"pci-0000:03:00.0; or auto, the one that the compositor draws with.",
 			.value = &options->render_node},
 		{"buffers", "SOURCE",
 			"What the buffers are made of that guests draw their windows in: gbm (a "
@@ -313,9 +316,12 @@ static bool apply_renderer(struct host_settings *settings, const struct host_opt
 			"has drm, which is of one GPU: name that with --render-node");
 	if (none && settings->wants_renderer)
 		return refuse("renderer", options->renderer, "none, and others besides");
+	if (options->render_node && !render_node_good(options->render_node))
+		return refuse("render-node", options->render_node, "is none of " RENDER_NODE_FORMS);
 	if (options->virgl)
 		settings->wants_renderer = config->kinds[RENDERER_KIND_VIRGL] = true;
 	config->render_node = options->render_node;
+	config->display = options->wayland_display;
 	config->log_level = options->log_level ? options->log_level : "info";
 	config->program = options->renderer_program;
 	if (!config->program) {

@@ -63,11 +63,23 @@ static void other_buffers_need_no_renderer(void **state)
 		"/nowhere"));
 }
 
+static void a_gpu_is_named_in_one_of_three_ways(void **state)
+{
+	assert_true(TAKES("--render-node", "auto", "--virgl"));
+	assert_true(TAKES("--render-node", "pci-0000:03:00.0", "--virgl"));
+	assert_string_equal(settings.renderer.render_node, "pci-0000:03:00.0");
+	assert_false(TAKES("--render-node", "renderD128", "--virgl"));
+	/* The compositor that auto asks. */
+	assert_true(TAKES("--render-node", "auto", "--virgl", "--wayland-display", "/run/w"));
+	assert_string_equal(settings.renderer.display, "/run/w");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(buffers_of_a_gpu_need_the_gpus_name),
 		cmocka_unit_test(other_buffers_need_no_renderer),
+		cmocka_unit_test(a_gpu_is_named_in_one_of_three_ways),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
