@@ -7,9 +7,8 @@
 
 #include "host-bridge/cross_domain/cross_domain_impl.h"
 #include "host-bridge/contexts/given_files.h"
+#include "host-bridge/policy/transfers/policy_gate.h"
 #define LOG_MODULE "context"
-
-#define LINGER_MS 30000 /* for a reader that takes nothing any more */
 
 /* --- the end of a context --- */
 
@@ -58,7 +57,7 @@ void cross_domain_fail_by_quota(struct cross_domain_context *context, enum quota
 /* A guest may end its context before readers have taken all that it wrote. */
 static void finish_pipes(struct cross_domain_context *context)
 {
-	unsigned closed = pipes_hand_over(&context->pipes, &context->kind->lingering, LINGER_MS);
+	unsigned closed = pipes_hand_over(&context->pipes, &context->kind->lingering);
 	if (closed > 0)
 		log_limited(LOG_LEVEL_WARN,
 			"%s: the contents of %u pipes are cut short: their readers are too slow",
@@ -154,11 +153,18 @@ static struct context *create(struct context_kind *kind, uint32_t id, const char
 
 /* --- the kind --- */
 
+static void handle_cut(void *data, int fd)
+{
+	const struct cross_domain_kind *kind = data;
+	policy_gate_cut(kind->policy, fd);
+}
+
 static void handle_start(struct context_kind *base)
 {
+	static const struct pipes_listener listener = {.cut = handle_cut};
 	struct cross_domain_kind *kind = container_of(base, struct cross_domain_kind, base);
-	pipes_init(&kind->lingering, base->host->loop, NULL, NULL, &base->host->counters->pipes,
-		base->host->quota);
+	pipes_init(&kind->lingering, base->host->loop, &listener, kind,
+		&base->host->counters->pipes, base->host->quota);
 }
 
 static void handle_reset(struct context_kind *base)

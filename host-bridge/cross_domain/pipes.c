@@ -11,9 +11,12 @@
 #include "protocol/base/byte_queue.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
+#include "protocol/base/monotonic.h"
 #include "protocol/base/shared_write.h"
 #define LOG_MODULE "pipes"
 #include "protocol/base/log.h"
+
+#define STALE_NS (UINT64_C(30) * 1000000000) /* then a pipe that was handed over may make room */
 
 struct pipe {
 	struct pipes *pipes;
@@ -28,9 +31,7 @@ struct pipe {
 	struct byte_queue queue; /* what the reader has not taken */
 	struct wl_list waiters;  /* pipe_waiter::link */
 	bool hang_up;            /* close once the queue is empty */
-	/* of a pipe that was handed over: closes it when the reader takes nothing for so long */
-	struct wl_event_source *drain_timer;
-	int drain_timeout_ms;
+	uint64_t taken_ns;       /* of a pipe that was handed over: when its reader took some */
 };
 
 static int handle_readable(int fd, uint32_t mask, void *data);
@@ -161,8 +162,6 @@ static void pipe_destroy(struct pipe *pipe)
 {
 	id_map_remove(&pipe->pipes->by_id, pipe->id);
 	pipe_break(pipe);
-	if (pipe->drain_timer)
-		wl_event_source_remove(pipe->drain_timer);
 	--*pipe->pipes->live;
 	release(pipe->pipes, pipe->reads);
 	free(pipe);
@@ -176,33 +175,52 @@ void pipes_finish(struct pipes *pipes)
 	id_map_finish(&pipes->by_id);
 }
 
-static int handle_drain_timeout(void *data)
+/* Of pipes that were handed over, the one whose reader has taken nothing for the longest time. */
+static struct pipe *stalest(const struct pipes *drain)
 {
-	struct pipe *pipe = data;
-	log_limited(LOG_LEVEL_WARN,
-		"the contents of a pipe are cut short: its reader has taken nothing for %d s",
-		pipe->drain_timeout_ms / 1000);
-	pipe_destroy(pipe);
-	return 0;
+	struct pipe *found = NULL;
+	uint32_t position = 0;
+
+	for (struct pipe *pipe; (pipe = id_map_next(&drain->by_id, &position));)
+		if (!found || pipe->taken_ns < found->taken_ns)
+			found = pipe;
+	return found;
+}
+
+/*
+ * Room for one more pipe with so many bytes. A reader may be as slow as it likes, as long as nobody
+ * needs the room: nobody knows whether it was stopped or has forgotten about the pipe.
+ */
+static bool make_room(struct pipes *drain, size_t bytes)
+{
+	while (drain->by_id.count >= PIPES_MAX ||
+		!range_fits(drain->queued_bytes, bytes, PIPES_MAX_QUEUED)) {
+		struct pipe *pipe = stalest(drain);
+
+		if (!pipe || monotonic_ns() - pipe->taken_ns < STALE_NS)
+			return false;
+		log_limited(LOG_LEVEL_WARN,
+			"the contents of a pipe are cut short: its reader has taken nothing for a "
+			"while, and others need the room");
+		pipe_destroy(pipe);
+	}
+	return true;
 }
 
 /* To @drain, after it was taken out of its own pipes' table; false: there is no room. */
-static bool pipe_hand_over(struct pipe *pipe, struct pipes *drain, int timeout_ms)
+static bool pipe_hand_over(struct pipe *pipe, struct pipes *drain)
 {
 	size_t bytes = byte_queue_size(&pipe->queue);
 
-	if (drain->by_id.count >= PIPES_MAX ||
-		!range_fits(drain->queued_bytes, bytes, PIPES_MAX_QUEUED))
+	if (!make_room(drain, bytes))
 		return false;
 	do
 		drain->last_drain_id++;
 	while (drain->last_drain_id == 0 || pipes_has(drain, drain->last_drain_id));
-	pipe->drain_timer = wl_event_loop_add_timer(drain->loop, handle_drain_timeout, pipe);
-	pipe->drain_timeout_ms = timeout_ms;
-	if (!pipe->drain_timer || wl_event_source_timer_update(pipe->drain_timer, timeout_ms) < 0 ||
-		id_map_insert(&drain->by_id, drain->last_drain_id, pipe) < 0)
+	if (id_map_insert(&drain->by_id, drain->last_drain_id, pipe) < 0)
 		return false;
 	pipe->id = drain->last_drain_id;
+	pipe->taken_ns = monotonic_ns();
 	count_queued(pipe->pipes, 0, bytes);
 	pipe->pipes = drain;
 	count_queued(drain, bytes, 0); /* as much as was released just now */
@@ -210,13 +228,13 @@ static bool pipe_hand_over(struct pipe *pipe, struct pipes *drain, int timeout_m
 	return true;
 }
 
-unsigned pipes_hand_over(struct pipes *pipes, struct pipes *drain, int timeout_ms)
+unsigned pipes_hand_over(struct pipes *pipes, struct pipes *drain)
 {
 	unsigned closed = 0;
 	uint32_t id;
 	for (struct pipe *pipe; (pipe = id_map_take_any(&pipes->by_id, &id));) {
 		bool owed = pipe->hang_up && byte_queue_size(&pipe->queue) > 0;
-		if (owed && pipe_hand_over(pipe, drain, timeout_ms))
+		if (owed && pipe_hand_over(pipe, drain))
 			continue;
 		closed += owed;
 		pipe_destroy(pipe);
@@ -388,11 +406,9 @@ static int handle_writable(int fd, uint32_t mask, void *data)
 {
 	struct pipe *pipe = data;
 	int err = flush_queue(pipe);
-	if (err == -EAGAIN && !(mask & (WL_EVENT_HANGUP | WL_EVENT_ERROR))) {
-		if (pipe->drain_timer)
-			wl_event_source_timer_update(pipe->drain_timer, pipe->drain_timeout_ms);
+	pipe->taken_ns = monotonic_ns();
+	if (err == -EAGAIN && !(mask & (WL_EVENT_HANGUP | WL_EVENT_ERROR)))
 		return 0;
-	}
 	if (pipe->hang_up) {
 		pipe_destroy(pipe);
 	} else if (err < 0) {

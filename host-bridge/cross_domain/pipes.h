@@ -19,7 +19,8 @@
 #define PIPES_MAX_QUEUED (UINT64_C(16) << 20) /* bytes for all write pipes of one context */
 
 struct pipes_listener {
-	/* A read pipe has something to say: pipes_readable() is true now. */
+	/* A read pipe has something to say: pipes_readable() is true now. May be NULL where nothing
+	 * is read. */
 	void (*readable)(void *data);
 	/* The writing end @fd is closed next, and the guest had not said all. May be NULL. */
 	void (*cut)(void *data, int fd);
@@ -56,11 +57,12 @@ void pipes_init(struct pipes *pipes, struct wl_event_loop *loop,
 void pipes_finish(struct pipes *pipes);
 /*
  * As pipes_finish, but write pipes that the guest has closed and whose readers have not taken all
- * are handed over to @drain. There they live until they are empty, their reader leaves, or nothing
- * went out for @timeout_ms. @drain has the same loop and counter, and no listener. Returns how many
- * pipes lost bytes because @drain's bounds, which are those of any struct pipes, were reached.
+ * are handed over to @drain. There they live until they are empty or their reader leaves; where
+ * @drain's bounds, which are those of any struct pipes, are reached, those whose readers have taken
+ * nothing for half a minute make room. @drain has the same loop and counter. Returns how many pipes
+ * lost bytes because there was no room.
  */
-unsigned pipes_hand_over(struct pipes *pipes, struct pipes *drain, int timeout_ms);
+unsigned pipes_hand_over(struct pipes *pipes, struct pipes *drain);
 
 /* Whether the id is in use. */
 bool pipes_has(const struct pipes *pipes, uint32_t id);
