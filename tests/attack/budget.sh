@@ -3,7 +3,7 @@
 # another machine goes on. Whoever takes too much is told which limit it has reached.
 . "$(dirname "$0")/../e2e/lib.sh"
 
-tests=(mime-types:10 sources:10 rectangles:10 surfaces:10 nested:10 pools:15 connections:10 fds:5 cover:8 cover-popup:6 stopped-compositor:10 same-pages:10 keymaps:3 log-lines:4)
+tests=(mime-types:10 sources:10 rectangles:10 surfaces:10 nested:10 pools:15 shm-pools:20 connections:10 fds:5 cover:8 cover-popup:6 stopped-compositor:10 same-pages:10 keymaps:3 log-lines:4)
 full=(log-lines-long:30)
 
 FAULTS=$WAYFERRY_CLIENTS/faults
@@ -92,6 +92,24 @@ test_pools() {
     bystander_goes_on
     until_true 150 not alive "${PID[attacker]}" || fail "the attack goes on and on"
     tail -n 2 "$LOGS/attacker.log"
+    compositor_unharmed
+    bystander_goes_on
+    bridge_stop other
+    bridge_stop bridge
+}
+
+# Each pool that a guest makes of its own memory is a mapping of the compositor's, which has 65,530 of them.
+test_shm_pools() {
+    local most
+    machines_start
+    HOST_OPTIONS='--vm raw' bridge_start_host compositor raw
+    spawn attacker "$WAYFERRY_BUILD/tests/attack/shm-pools" "$XDG_RUNTIME_DIR/raw.gpu"
+    bystander_goes_on
+    until_true 150 not alive "${PID[attacker]}" || fail "the attack goes on and on"
+    grep 'limit of shm-pools (16384)' "$LOGS/attacker.log" || fail "the attacker was not told (log: $LOGS/attacker.log)"
+    bridge_counters raw host
+    most=$(bridge_counter raw host 'peak shm-pools')
+    ((most == 16384)) || fail "$most pools"
     compositor_unharmed
     bystander_goes_on
     bridge_stop other

@@ -6,7 +6,7 @@
 tests=(client-killed:8 client-killed-in-a-frame:7 guest-killed:5 guest-killed-in-a-frame:7 host-killed:5
     host-killed-in-a-frame:7 compositor-killed:8 compositor-killed-in-a-frame:8
     held:9 stall:6 flood:8 flood-unread:9 hoard-objects:5 hoard-pools:4 hoard-pixels:5 truncate:2 truncate-race:3 malformed:3 malformed-guest:2
-    device:3 renderer-absent:2 keyboards:4 guest-fds:4)
+    device:3 renderer-absent:2 keyboards:4 guest-fds:4 ids-upwards:4 fds-first:2)
 full=(stopped:20)
 
 FAULTS=$WAYFERRY_CLIENTS/faults
@@ -328,6 +328,25 @@ test_keyboards() {
     grep -qE "^1500 keymaps$|$BLAME" "$LOGS/keyboards.log" || fail "no keymaps, and no reason (log: $LOGS/keyboards.log)"
     good_client
     bridge_stop
+}
+
+# Bounds that libwayland does not have are no client's end: 200,000 objects in turn, each with a new id, and 400 file
+# descriptors before the messages that they belong to.
+within_bounds() {
+    faults_begin
+    WAYLAND_DISPLAY=$BRIDGE limited 100 "$FAULTS/bounds" "$@" >"$LOGS/bounds.log" 2>&1 ||
+        fail "$* is too much (log: $LOGS/bounds.log)"
+    good_client
+    quiet bridge-host bridge-guest
+    bridge_stop
+}
+
+test_ids_upwards() {
+    within_bounds ids-upwards 200000
+}
+
+test_fds_first() {
+    within_bounds fds-first 400
 }
 
 test_stall() {

@@ -30,4 +30,8 @@ struct link {
  * standard error. */
 struct link *link_open_display(const char *display);
 
+/* On such a connection: bytes, and up to LINK_MAX_FDS fds (borrowed) with them. 0 or -errno. */
+#define LINK_MAX_FDS 28
+int link_send_fds(struct link *link, const void *bytes, size_t size, const int *fds, size_t n_fds);
+
 #endif

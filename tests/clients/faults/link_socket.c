@@ -16,32 +16,39 @@ struct link_socket {
 	int fd;
 };
 
-static int socket_send(struct link *link, const void *bytes, size_t size, size_t pool)
+int link_send_fds(struct link *link, const void *bytes, size_t size, const int *fds, size_t n_fds)
 {
 	struct link_socket *self = (struct link_socket *)link;
 	union {
 		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
+		char bytes[CMSG_SPACE(LINK_MAX_FDS * sizeof(int))];
 	} control = {0};
 	struct iovec iov = {.iov_base = (void *)bytes, .iov_len = size};
 	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
-	int pool_fd = -1;
 
-	if (pool > 0) {
-		pool_fd = memfd_create("pool", MFD_CLOEXEC);
-		if (pool_fd < 0 || ftruncate(pool_fd, (off_t)pool) < 0)
-			return -errno;
+	if (n_fds > 0) {
 		message.msg_control = &control;
-		message.msg_controllen = sizeof(control);
-		control.header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)),
+		message.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+		control.header = (struct cmsghdr){.cmsg_len = CMSG_LEN(n_fds * sizeof(int)),
 			.cmsg_level = SOL_SOCKET,
 			.cmsg_type = SCM_RIGHTS};
-		memcpy(CMSG_DATA(&control.header), &pool_fd, sizeof(pool_fd));
+		memcpy(CMSG_DATA(&control.header), fds, n_fds * sizeof(int));
 	}
 	ssize_t sent = sendmsg(self->fd, &message, MSG_NOSIGNAL);
-	int error = sent < 0 ? -errno : (size_t)sent < size ? -EMSGSIZE : 0;
-	if (pool_fd >= 0)
-		close(pool_fd);
+	return sent < 0 ? -errno : (size_t)sent < size ? -EMSGSIZE : 0;
+}
+
+static int socket_send(struct link *link, const void *bytes, size_t size, size_t pool)
+{
+	if (pool == 0)
+		return link_send_fds(link, bytes, size, NULL, 0);
+	int pool_fd = memfd_create("pool", MFD_CLOEXEC);
+	if (pool_fd < 0)
+		return -errno;
+	int error = ftruncate(pool_fd, (off_t)pool) < 0
+		? -errno
+		: link_send_fds(link, bytes, size, &pool_fd, 1);
+	close(pool_fd);
 	return error;
 }
 
