@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -396,6 +397,18 @@ static int check_map(const struct vhost_user *vu, const struct vhost_user_shmem_
 	return 0;
 }
 
+/* Whether the frontend, too, could map that: not a file that is open for reading, say. */
+static int try_to_map(int fd, uint64_t offset, uint64_t length)
+{
+	void *bytes = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd,
+		(off_t)offset);
+	int error = bytes == MAP_FAILED ? -errno : 0;
+
+	if (error == 0)
+		munmap(bytes, length);
+	return error;
+}
+
 int vhost_user_shmem_map(struct vhost_user *vu, uint8_t shmid, int fd, uint64_t fd_offset,
 	uint64_t shm_offset, uint64_t length, void (*done)(void *data, int result), void *data)
 {
@@ -407,6 +420,9 @@ int vhost_user_shmem_map(struct vhost_user *vu, uint8_t shmid, int fd, uint64_t 
 		.flags = VHOST_USER_SHMEM_WRITABLE,
 	};
 	int error = check_map(vu, &map);
+	/* Where a map that fails ends the machine it must not be asked for. */
+	if (error == 0 && vhost_user_keeps_maps(vu))
+		error = try_to_map(fd, fd_offset, length);
 	if (error < 0)
 		return error;
 	bool barrier = vu->protocol_features & BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT);

@@ -53,7 +53,8 @@ void vhost_user_stop(struct vhost_user *vu, const char *why);
  * 0; -EIO: refused; -ECONNRESET: the frontend has left, or the driver has reset the device (then
  * before the reset callback); or -errno: requests cannot be made any more. 0, or -errno, and @done
  * is not called: -ENOTSUP: the frontend cannot; -EBUSY: the device is not running; -EINVAL:
- * alignment, beyond the region; or memory or fds are short.
+ * alignment, beyond the region; another one of mmap's, where the frontend keeps maps and @fd cannot
+ * be mapped; or memory or fds are short.
  */
 int vhost_user_shmem_map(struct vhost_user *vu, uint8_t shmid, int fd, uint64_t fd_offset,
 	uint64_t shm_offset, uint64_t length, void (*done)(void *data, int result), void *data);

@@ -275,6 +275,36 @@ static void a_frontend_need_not_negotiate_that_fds_are_sent(void **state)
 	assert_int_equal(device.map_result, 0);
 }
 
+/* crosvm ends its machine over a map that fails, QEMU says so. */
+static void what_cannot_be_mapped_is_not_asked_for_where_that_ends_the_machine(void **state)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", t.region);
+	int read_only = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(read_only >= 0);
+	fe_negotiate(&t.fe);
+	fe_u64(&t.fe, VHOST_USER_SET_PROTOCOL_FEATURES,
+		FE_PROTOCOL_FEATURES & ~FE_BIT(VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD), -1);
+	fe_driver_ok(&t.fe, 0, 0);
+	settle();
+	assert_int_equal(
+		vhost_user_shmem_map(t.vu, 1, read_only, 0, 0, 4096, handle_mapped, NULL), -EACCES);
+	expect_no_request();
+	/* And there is no end of the channel: another map goes on. */
+	map_region();
+	serve_map(0);
+	assert_int_equal(device.map_result, 0);
+
+	fe_u64(&t.fe, VHOST_USER_SET_PROTOCOL_FEATURES, FE_PROTOCOL_FEATURES, -1);
+	settle();
+	device.map_result = -EINPROGRESS;
+	assert_int_equal(
+		vhost_user_shmem_map(t.vu, 1, read_only, 0, 0, 4096, handle_mapped, NULL), 0);
+	serve_map(1);
+	assert_int_equal(device.map_result, -EIO);
+	close(read_only);
+}
+
 static void without_shared_memory_maps_are_not_supported(void **state)
 {
 	fe_negotiate(&t.fe);
@@ -304,6 +334,7 @@ int main(void)
 		TEST(an_answer_that_nobody_asked_for_ends_the_channel),
 		TEST(a_channel_that_takes_nothing_fails_from_the_event_loop),
 		TEST(a_frontend_need_not_negotiate_that_fds_are_sent),
+		TEST(what_cannot_be_mapped_is_not_asked_for_where_that_ends_the_machine),
 		TEST(without_shared_memory_maps_are_not_supported),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
