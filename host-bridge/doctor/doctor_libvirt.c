@@ -212,6 +212,19 @@ enum check_result check_libvirt_description(void *world, struct finding *finding
 		"~/.config/qemu/vhost-user/10-wayferry.json (see docs/libvirt.md)");
 }
 
+/* Whether one of the rules, not a comment among them, names what is wayferry's. */
+static bool has_rule(char *rules)
+{
+	char *rest = rules, *line;
+
+	while ((line = strsep(&rest, "\n"))) {
+		line[strcspn(line, "#")] = 0;
+		if (strstr(line, "/wayferry/"))
+			return true;
+	}
+	return false;
+}
+
 enum check_result check_libvirt_confinement(void *world, struct finding *finding, int argument)
 {
 	char enabled[4], rules[8192];
@@ -222,7 +235,7 @@ enum check_result check_libvirt_confinement(void *world, struct finding *finding
 	if (enabled[0] != 'Y' || access("/etc/apparmor.d/libvirt", F_OK) < 0)
 		return finding_ok(finding, "no AppArmor confines its machines");
 	read_text(APPARMOR_LOCAL, rules, sizeof(rules));
-	if (strstr(rules, "/wayferry/"))
+	if (has_rule(rules))
 		return finding_ok(finding, "AppArmor has a rule for wayferry in " APPARMOR_LOCAL);
 	finding_found(finding,
 		"AppArmor confines machines of qemu:///system, and has no rule for wayferry");

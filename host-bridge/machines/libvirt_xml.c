@@ -113,12 +113,24 @@ static void print_elements(const struct libvirt_machine *machine)
 	       "    </qemu:device>\n"
 	       "  </qemu:override>\n"
 	       "</domain>\n");
-	if (machine->system_user)
-		printf("\n# Where AppArmor confines machines (not tried), in "
-		       "/etc/apparmor.d/local/abstractions/libvirt-qemu:\n"
-		       "  /run/user/[0-9]*/wayferry/*.gpu rw,\n"
-		       "# and for a wayferry-host that libvirt starts:\n"
-		       "  /run/user/[0-9]*/wayland-[0-9]* rw,\n");
+}
+
+/* QEMU's profile is also that of what libvirt starts for its machine. */
+static void print_apparmor(void)
+{
+	char program[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
+
+	program[length > 0 ? length : 0] = 0;
+	printf("\n# Where AppArmor confines machines (which was not tried), in "
+	       "/etc/apparmor.d/local/abstractions/libvirt-qemu:\n"
+	       "  /run/user/[0-9]*/wayferry/*.gpu rw,\n"
+	       "# and for a wayferry-host that libvirt starts:\n"
+	       "  %s rmix,\n"
+	       "  @{HOME}/.config/wayferry/*.conf r,\n"
+	       "  /etc/wayferry/*.conf r,\n"
+	       "  /run/user/[0-9]*/wayland-[0-9]* rw,\n",
+		program);
 }
 
 int libvirt_xml_print(const struct libvirt_machine *machine, const char *vm)
@@ -135,6 +147,8 @@ int libvirt_xml_print(const struct libvirt_machine *machine, const char *vm)
 		machine->system_user ? "    # as " : "",
 		machine->system_user ? machine->system_user : "");
 	print_elements(machine);
+	if (machine->system_user)
+		print_apparmor();
 	return EXIT_SUCCESS;
 }
 

@@ -3,7 +3,7 @@
 # a user manager of systemd's.
 . "$(dirname "$0")/lib.sh"
 
-tests=(host:2 host-without-compositor:5 host-monitors:11 host-libvirt:1 setup:1 guest:2 guest-without-host:2 guest-without-compositor:2
+tests=(host:2 host-without-compositor:5 host-monitors:11 host-libvirt:1 host-apparmor:1 setup:1 guest:2 guest-without-host:2 guest-without-compositor:2
     bare:2 service:19)
 
 HOST=$WAYFERRY_BUILD/host-bridge/wayferry-host
@@ -198,6 +198,46 @@ test_host_libvirt() {
     env PATH="$WORK/bin" "${command[@]}" --json >"$REPORT"
     [ "$(report_of libvirt result)" = ok ] && [ "$(report_of compositor result)" = failed ] || fail "the JSON has other results"
     [[ $(report_of compositor remedy) = *--wayland-display* ]] || fail "the JSON has no remedy"
+}
+
+# apparmor_doctor ENABLED RULES: of a machine whose kernel and /etc say this of AppArmor ("-" for rules: libvirt's machines have
+# no profile).
+apparmor_doctor() {
+    # shellcheck disable=SC2016
+    doctor 1 WAYLAND_DISPLAY=nobody /usr/bin/unshare --mount --propagation private /bin/sh -euc '
+        PATH=/usr/bin:/bin
+        mount -t tmpfs tmpfs /sys/module
+        mkdir -p /sys/module/apparmor/parameters
+        echo "$1" >/sys/module/apparmor/parameters/enabled
+        mkdir /sys/module/upper /sys/module/work
+        mount -t overlay overlay -o lowerdir=/etc,upperdir=/sys/module/upper,workdir=/sys/module/work /etc
+        rm -rf /etc/apparmor.d
+        if [ "$2" != - ]; then
+            mkdir -p /etc/apparmor.d/libvirt /etc/apparmor.d/local/abstractions
+            echo "$2" >/etc/apparmor.d/local/abstractions/libvirt-qemu
+        fi
+        PATH=$3
+        exec "$4" doctor' sh "$1" "$2" "$WORK/bin" "$HOST"
+}
+
+test_host_apparmor() {
+    need unshare
+    [ "$(id -u)" = 0 ] || fail "an /etc of its own needs root"
+    mkdir -p "$WORK/bin"
+    doctor 1 WAYLAND_DISPLAY=nobody "$HOST" doctor
+    has skipped "its confinement" "no libvirt"
+    printf '#!/bin/sh\necho 11.3.0\n' >"$WORK/bin/virsh"
+    chmod +x "$WORK/bin/virsh"
+    apparmor_doctor N ""
+    has ok "its confinement" "no AppArmor"
+    apparmor_doctor Y -
+    has ok "its confinement" "no AppArmor"
+    apparmor_doctor Y "# /run/user/[0-9]*/wayferry/*.gpu rw,"
+    has warning "its confinement" "no rule for wayferry"
+    remedy "its confinement" "use qemu:///session, or write the line '/run/user/[0-9]*/wayferry/*.gpu rw,'"
+    # As it says.
+    apparmor_doctor Y "$(sed -n "s/.*write the line '\(.*\)' into .*/\1/p" "$REPORT")"
+    has ok "its confinement" "a rule for wayferry"
 }
 
 test_guest() {

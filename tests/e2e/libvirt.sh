@@ -128,6 +128,17 @@ test_xml() {
     "$HOST" libvirt-xml "my box" --apply --system root >"$LOGS/again.txt" || fail "it cannot be run again"
     grep -q '^virt-xml' "$LOGS/commands" && fail "the device would be there twice"
     grep -q 'qemu:///system' "$LOGS/commands" || fail "--system is not heeded"
+    # The system's machines have a label, and AppArmor's rules; those of the session have neither.
+    "$HOST" libvirt-xml "my box" --system root >"$WORK/of-the-system" || fail "nothing is printed for the system"
+    grep -q '^virt-xml .*/label=root:libvirt-qemu' "$WORK/of-the-system" && grep -q '<label>root:libvirt-qemu</label>' "$WORK/of-the-system" ||
+        fail "the machine would not run as the user (see $WORK/of-the-system)"
+    [ "$(sed -n '\|^# .*/etc/apparmor.d/local/abstractions/libvirt-qemu:$|,$p' "$WORK/of-the-system" | grep -v '^#')" = \
+        "  /run/user/[0-9]*/wayferry/*.gpu rw,
+  $(realpath "$HOST") rmix,
+  @{HOME}/.config/wayferry/*.conf r,
+  /etc/wayferry/*.conf r,
+  /run/user/[0-9]*/wayland-[0-9]* rw," ] || fail "AppArmor's rules are others (see $WORK/of-the-system)"
+    grep -qi 'apparmor\|libvirt-qemu' "$WORK/printed" && fail "a session's machine gets what the system's need"
     "$HOST" libvirt-xml work --system no-such-user 2>/dev/null && fail "any user will do"
     sanitizers_silent
 }
