@@ -26,11 +26,12 @@ END
     { cat "$(qemu_kernel "$KIND")/initrd" && (cd "$WORK/initrd" && echo init | cpio -o -H newc --quiet); } >"$WORK/console.initrd"
 }
 
-# console_qemu GPU: a machine with QEMU's vhost-user-gpu at the wayferry-host behind the socket GPU, in place of this process.
+# console_qemu GPU DEVICE: a machine with this device of QEMU's at the wayferry-host behind the socket GPU, in place of this
+# process.
 console_qemu() {
     qemu_program -nodefaults -no-user-config -display none -accel tcg -cpu max -m 512M \
         -object memory-backend-memfd,id=memory,size=512M,share=on -machine q35,memory-backend=memory \
-        -chardev socket,id=gpu,path="$1" -device vhost-user-gpu-pci,chardev=gpu \
+        -chardev socket,id=gpu,path="$1" -device "$2,chardev=gpu" \
         -kernel "$(qemu_kernel "$KIND")/vmlinuz" -initrd "$WORK/console.initrd" \
         -append "console=tty0 quiet loglevel=0 mitigations=off nokaslr panic=-1" \
         -serial file:"$LOGS/console.log" -qmp unix:"$WORK/qmp",server=on,wait=off
@@ -48,12 +49,22 @@ console_moves() {
 }
 
 test_console() {
+    console_of vhost-user-gpu-pci
+}
+
+# The one that docs/libvirt.md names for a QEMU that is started by hand.
+test_console_vga() {
+    console_of vhost-user-vga
+}
+
+# console_of DEVICE
+console_of() {
     KIND=qemu-6.12
     need cpio
     console_initrd
     spawn vm-host "$WAYFERRY_BUILD/host-bridge/wayferry-host" --socket "$WORK/vm.gpu" --vm vm
     until_true 10 test -S "$WORK/vm.gpu" || fail "wayferry-host does not listen (log: $LOGS/vm-host.log)"
-    (console_qemu "$WORK/vm.gpu") >"$LOGS/qemu.log" 2>&1 </dev/null &
+    (console_qemu "$WORK/vm.gpu" "$1") >"$LOGS/qemu.log" 2>&1 </dev/null &
     PID[qemu]=$!
     until_true $((30 * TIMES)) grep -qs painting "$LOGS/console.log" || fail "the guest does not start (logs: $LOGS)"
     console_moves

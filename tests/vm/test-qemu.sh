@@ -14,7 +14,7 @@
 
 tests=(windows-6-12:338 udmabuf:142)
 # UML has many, foreign and x11 for every run.
-full=(windows-6-1:170 windows-newest:267 two-reboots:229 many:119 foreign:83 x11:140 console:30)
+full=(windows-6-1:170 windows-newest:267 two-reboots:229 many:119 foreign:83 x11:140 console:30 console-vga:30)
 
 TIMES=5         # times as long as natively, at least: processors in software, shared with other tests
 APP_SECONDS=$((APP_SECONDS * TIMES))
