@@ -107,6 +107,25 @@ fake_libvirt() {
     echo "<domain/>" >"$FAKE_DEFINITION"
 }
 
+# elements_of FILE: the first of each kind that a machine gets, without spaces.
+elements_of() {
+    python3 -c 'import re, sys
+text = re.sub(r"\s", "", open(sys.argv[1]).read().replace("YOU:", "root:"))
+for name in "memoryBacking", "video", "seclabel", "qemu:override":
+    print(re.search(f"<{name}.*?</{name}>", text).group())' "$1"
+}
+
+# printed_as_documented FILE: what is printed is what docs/libvirt.md has.
+printed_as_documented() {
+    local page=$SOURCE_ROOT/docs/libvirt.md
+    elements_of "$page" >"$WORK/page.xml" && diff "$WORK/page.xml" <(elements_of "$1") || fail "these elements are not those of docs/libvirt.md"
+    [ "$(grep -o "qemu-commandline=[^']*" "$1" | sed 's/.*line=//; s|path=[^ ]*|path=/run/user/1000/wayferry/work.gpu|')" = \
+        "$(grep -o "<qemu:arg value='[^']*'" "$page" | cut -d "'" -f 2 | paste -sd ' ')" ] ||
+        fail "the device is another than in docs/libvirt.md (see $1)"
+    grep -qFx 'virt-xml -c qemu:///session NAME --edit --memorybacking source.type=memfd,access.mode=shared' \
+        <(sed -n 's/^`\(virt-xml .*\)` adds that\..*/\1/p' "$page") || fail "docs/libvirt.md has another command for the memory"
+}
+
 test_xml() {
     fake_libvirt
     # What is printed is what a shell takes, and is what --apply does.
@@ -119,6 +138,8 @@ test_xml() {
         fail "the elements are no XML"
     "$HOST" libvirt-xml "my box" --apply >"$LOGS/apply.txt" || fail "the commands fail"
     grep '^virt-xml' "$LOGS/commands" | cmp - "$WORK/by-hand" || fail "--apply runs other commands than are printed"
+    grep -q '|qemu:///session|my box|--edit|--memorybacking|source.type=memfd,access.mode=shared|' "$WORK/by-hand" ||
+        fail "the memory is not shared"
     # One that fails changes nothing.
     FAKE_FAILS=yes "$HOST" libvirt-xml "my box" --apply 2>"$LOGS/failed.txt" && fail "a failure is not told"
     cmp "$FAKE_DEFINITION" "$FAKE_DEFINITION.defined" || fail "the definition was not put back"
@@ -138,6 +159,7 @@ test_xml() {
   @{HOME}/.config/wayferry/*.conf r,
   /etc/wayferry/*.conf r,
   /run/user/[0-9]*/wayland-[0-9]* rw," ] || fail "AppArmor's rules are others (see $WORK/of-the-system)"
+    printed_as_documented "$WORK/of-the-system"
     grep -qi 'apparmor\|libvirt-qemu' "$WORK/printed" && fail "a session's machine gets what the system's need"
     "$HOST" libvirt-xml work --system no-such-user 2>/dev/null && fail "any user will do"
     sanitizers_silent
