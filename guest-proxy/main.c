@@ -6,11 +6,11 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "guest-proxy/command/child.h"
 #include "guest-proxy/clients/clients.h"
 #include "guest-proxy/clients/listener.h"
 #include "guest-proxy/clients/refusal.h"
 #include "guest-proxy/clients/window_watch.h"
+#include "guest-proxy/command/child.h"
 #include "guest-proxy/doctor/doctor.h"
 #include "guest-proxy/gpu/vhost_user/gpu_vhost_user.h"
 #include "guest-proxy/gpu/virtgpu/gpu_virtgpu.h"
@@ -24,7 +24,7 @@
 
 #define LOG_MODULE "guest"
 #include "protocol/base/log.h"
-#include "protocol/base/shared_write.h"
+#include "protocol/streams/shared_write.h"
 
 #define EXIT_USAGE 2
 #define FINISH_MS                                                                                  \

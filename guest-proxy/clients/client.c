@@ -22,14 +22,14 @@
 
 #include "guest-proxy/clients/fd_room.h"
 #include "guest-proxy/clients/refusal.h"
-#include "guest-proxy/globals/registry.h"
 #include "guest-proxy/connection/transfer.h"
 #include "guest-proxy/dmabuf/dmabuf_state.h"
+#include "guest-proxy/globals/registry.h"
 #include "guest-proxy/windows/idle_trim.h"
 #include "guest-proxy/windows/swapchain.h"
-#include "protocol/base/byte_queue.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
+#include "protocol/streams/byte_queue.h"
 
 #define LOG_MODULE "client"
 #include "protocol/base/log.h"

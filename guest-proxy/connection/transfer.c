@@ -18,9 +18,9 @@
 #include <unistd.h>
 #include <wayland-server-protocol.h>
 
-#include "protocol/base/byte_queue.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
+#include "protocol/streams/byte_queue.h"
 
 #define PIPES_MAX 256
 #define CHUNK_BYTES 65536

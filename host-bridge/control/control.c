@@ -9,8 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "protocol/base/byte_queue.h"
 #include "protocol/base/fd.h"
+#include "protocol/streams/byte_queue.h"
 
 #define LOG_MODULE "control"
 #include "protocol/base/log.h"

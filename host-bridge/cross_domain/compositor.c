@@ -22,10 +22,10 @@
 #include "host-bridge/attendant/attendant.h"
 #include "host-bridge/display/compositor_place.h"
 #include "host-bridge/policy/policy.h"
-#include "protocol/base/byte_queue.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
+#include "protocol/streams/byte_queue.h"
 
 #define LOG_MODULE "compositor"
 

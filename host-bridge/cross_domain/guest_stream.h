@@ -2,8 +2,8 @@
 #ifndef HOST_BRIDGE_CROSS_DOMAIN_GUEST_STREAM_H
 #define HOST_BRIDGE_CROSS_DOMAIN_GUEST_STREAM_H
 
-#include "protocol/base/byte_queue.h"
 #include "protocol/formats/cross_domain.h"
+#include "protocol/streams/byte_queue.h"
 
 #define GUEST_STREAM_MAX_BYTES (1u << 20)
 #define GUEST_STREAM_ROOM_BYTES (256u << 10) /* above, the compositor is not read */

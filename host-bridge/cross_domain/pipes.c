@@ -8,11 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "protocol/base/byte_queue.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/monotonic.h"
-#include "protocol/base/shared_write.h"
+#include "protocol/streams/byte_queue.h"
+#include "protocol/streams/shared_write.h"
 #define LOG_MODULE "pipes"
 #include "protocol/base/log.h"
 

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "protocol/base/byte_queue.h"
 #include "protocol/base/fd.h"
+#include "protocol/streams/byte_queue.h"
 
 #define READ_BYTES 65536 /* at a time; then the loop serves others */
 /*

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 #include <wayland-util.h>
 
-#include "protocol/base/byte_queue.h"
+#include "protocol/streams/byte_queue.h"
 
 #define WIRE_HEADER_BYTES 8
 #define WIRE_DISPLAY_ID 1

@@ -4,7 +4,7 @@
 
 #include <dirent.h>
 
-#include "protocol/base/shared_write.h"
+#include "protocol/streams/shared_write.h"
 
 static inline int fd_count(void)
 {

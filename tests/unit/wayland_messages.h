@@ -6,9 +6,9 @@
 #include <dirent.h>
 #include <string.h>
 
-#include "protocol/base/shared_write.h"
 #include "protocol/relay/interfaces.h"
 #include "protocol/relay/relay.h"
+#include "protocol/streams/shared_write.h"
 #include "protocol/wire/wire.h"
 
 #define ARGS(...) ((const union wire_arg[WIRE_MAX_ARGS]){__VA_ARGS__})

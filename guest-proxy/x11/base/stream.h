@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <wayland-server-core.h>
 
-#include "protocol/base/byte_queue.h"
 #include "protocol/relay/relay.h"
+#include "protocol/streams/byte_queue.h"
 
 struct stream {
 	int fd;

@@ -26,7 +26,7 @@
 
 #define LOG_MODULE "x11"
 #include "protocol/base/log.h"
-#include "protocol/base/shared_write.h"
+#include "protocol/streams/shared_write.h"
 
 #define OUTGOING_MAX 64
 #define PIECE_BYTES (256 << 10)

@@ -1,5 +1,5 @@
-/* protocol/base/shared_write.c */
-#include "protocol/base/shared_write.h"
+/* protocol/streams/shared_write.c */
+#include "protocol/streams/shared_write.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

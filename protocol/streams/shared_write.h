@@ -4,8 +4,8 @@
  * file description, which all share, so that setting it would break the others' writes, and relying
  * on it would let any of them make us block.
  */
-#ifndef PROTOCOL_BASE_SHARED_WRITE_H
-#define PROTOCOL_BASE_SHARED_WRITE_H
+#ifndef PROTOCOL_STREAMS_SHARED_WRITE_H
+#define PROTOCOL_STREAMS_SHARED_WRITE_H
 
 #include <stddef.h>
 #include <sys/types.h>

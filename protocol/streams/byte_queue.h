@@ -2,8 +2,8 @@
  * A bounded queue of bytes on their way to a socket, a pipe or a reader of our own, with fds at
  * their places among them.
  */
-#ifndef PROTOCOL_BASE_BYTE_QUEUE_H
-#define PROTOCOL_BASE_BYTE_QUEUE_H
+#ifndef PROTOCOL_STREAMS_BYTE_QUEUE_H
+#define PROTOCOL_STREAMS_BYTE_QUEUE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -5,7 +5,7 @@
  * blocking only from splice, which moves them from another pipe: a scratch pipe of our own, empty
  * between calls. (RWF_NOWAIT does it, too, from Linux 6.4 on.)
  */
-#include "protocol/base/shared_write.h"
+#include "protocol/streams/shared_write.h"
 
 #include <errno.h>
 #include <fcntl.h>

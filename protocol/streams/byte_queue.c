@@ -6,7 +6,7 @@
  * was queued when it was allocated, and they move only when at least half as many were taken, the
  * copying is proportional to the bytes that pass.
  */
-#include "protocol/base/byte_queue.h"
+#include "protocol/streams/byte_queue.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -16,7 +16,7 @@
 
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
-#include "protocol/base/shared_write.h"
+#include "protocol/streams/shared_write.h"
 
 #define FIRST_FDS 16
 #define WRITE_BYTES                                                                                \

@@ -1,5 +1,5 @@
-/* protocol/base/byte_queue.c */
-#include "protocol/base/byte_queue.h"
+/* protocol/streams/byte_queue.c */
+#include "protocol/streams/byte_queue.h"
 
 #include <errno.h>
 #include <fcntl.h>
