@@ -13,7 +13,7 @@
 #include "guest-proxy/sync/release_points.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
-#include "protocol/relay/tables/linux-dmabuf-server-protocol.h" /* generated */
+#include "protocol/interfaces/tables/linux-dmabuf-server-protocol.h" /* generated */
 
 #define PARAMS "zwp_linux_buffer_params_v1"
 

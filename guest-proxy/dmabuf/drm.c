@@ -11,7 +11,7 @@
 #include "guest-proxy/dmabuf/dmabuf.h"
 #include "guest-proxy/dmabuf/dmabuf_state.h"
 #include "protocol/base/bytes.h"
-#include "protocol/relay/tables/wl_drm-server-protocol.h" /* generated */
+#include "protocol/interfaces/tables/wl_drm-server-protocol.h" /* generated */
 
 #define CAPABILITIES_VERSION 2
 #define MANAGER_VERSION 3 /* the last one that announces formats without being asked */

@@ -15,7 +15,7 @@
 #include "guest-proxy/sync/release_points.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
-#include "protocol/relay/tables/linux-drm-syncobj-server-protocol.h" /* generated */
+#include "protocol/interfaces/tables/linux-drm-syncobj-server-protocol.h" /* generated */
 
 #define SURFACE "wp_linux_drm_syncobj_surface_v1"
 

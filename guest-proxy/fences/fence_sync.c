@@ -10,10 +10,10 @@
 #include "guest-proxy/connection/connection.h"
 #include "guest-proxy/dmabuf/dmabuf.h"
 #include "guest-proxy/dmabuf/dmabuf_wait.h"
-#include "guest-proxy/sync/release_points.h"
 #include "guest-proxy/gpu/syncobj.h"
+#include "guest-proxy/sync/release_points.h"
 #include "protocol/base/fd.h"
-#include "protocol/relay/tables/linux-explicit-synchronization-server-protocol.h" /* generated */
+#include "protocol/interfaces/tables/linux-explicit-synchronization-server-protocol.h" /* generated */
 
 #define MANAGER "zwp_linux_explicit_synchronization_v1"
 #define SURFACE "zwp_linux_surface_synchronization_v1"

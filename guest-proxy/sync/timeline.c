@@ -11,7 +11,7 @@
 
 #include "guest-proxy/connection/connection.h"
 #include "guest-proxy/gpu/syncobj.h"
-#include "protocol/relay/tables/linux-drm-syncobj-server-protocol.h" /* generated */
+#include "protocol/interfaces/tables/linux-drm-syncobj-server-protocol.h" /* generated */
 
 #define LOG_MODULE "dmabuf"
 #include "protocol/base/log.h"

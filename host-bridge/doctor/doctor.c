@@ -15,17 +15,17 @@
 #include <unistd.h>
 
 #include "host-bridge/confine/landlock.h"
+#include "host-bridge/confine/sandbox.h"
 #include "host-bridge/display/compositor_place.h"
 #include "host-bridge/doctor/doctor_globals.h"
 #include "host-bridge/doctor/doctor_libvirt.h"
 #include "host-bridge/policy/policy.h"
 #include "host-bridge/render/renderer.h"
-#include "host-bridge/confine/sandbox.h"
 #include "protocol/base/bytes.h"
-#include "protocol/program/checks.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/monotonic.h"
-#include "protocol/relay/interfaces.h"
+#include "protocol/interfaces/interfaces.h"
+#include "protocol/program/checks.h"
 #include "protocol/wire/registry_probe.h"
 
 #define FILES_WANTED 4096

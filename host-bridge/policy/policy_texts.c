@@ -16,7 +16,7 @@
 #include "host-bridge/policy/surfaces/policy_surface.h"
 #include "host-bridge/policy/transfers/policy_sources.h"
 #include "protocol/base/bytes.h"
-#include "protocol/relay/tables/xdg-toplevel-icon-server-protocol.h" /* generated */
+#include "protocol/interfaces/tables/xdg-toplevel-icon-server-protocol.h" /* generated */
 
 /* --- marks --- */
 

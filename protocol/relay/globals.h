@@ -2,7 +2,7 @@
 #ifndef PROTOCOL_RELAY_GLOBALS_H
 #define PROTOCOL_RELAY_GLOBALS_H
 
-#include "protocol/relay/interfaces.h"
+#include "protocol/interfaces/interfaces.h"
 
 struct global {
 	uint32_t name, version;

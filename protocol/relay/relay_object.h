@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <wayland-util.h>
 
-#include "protocol/relay/interfaces.h"
+#include "protocol/interfaces/interfaces.h"
 
 enum relay_end {
 	RELAY_DOWN,

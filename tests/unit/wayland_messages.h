@@ -6,7 +6,7 @@
 #include <dirent.h>
 #include <string.h>
 
-#include "protocol/relay/interfaces.h"
+#include "protocol/interfaces/interfaces.h"
 #include "protocol/relay/relay.h"
 #include "protocol/streams/shared_write.h"
 #include "protocol/wire/wire.h"

@@ -17,11 +17,11 @@
 #include <sys/stat.h>
 #include <wayland-server-protocol.h>
 
-#include "host-bridge/resources/resources.h"
 #include "host-bridge/policy/buffers/policy_buffers.h"
+#include "host-bridge/resources/resources.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
-#include "protocol/relay/tables/linux-dmabuf-server-protocol.h" /* generated */
+#include "protocol/interfaces/tables/linux-dmabuf-server-protocol.h" /* generated */
 
 #define LOG_MODULE "policy"
 

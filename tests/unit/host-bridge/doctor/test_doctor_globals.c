@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "protocol/base/bytes.h"
-#include "protocol/relay/interfaces.h"
+#include "protocol/interfaces/interfaces.h"
 
 static const char *const all[] = {"wl_data_device_manager",
 	"zwp_primary_selection_device_manager_v1", "zwp_linux_dmabuf_v1", "wp_viewporter",

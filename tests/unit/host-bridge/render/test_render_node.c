@@ -20,7 +20,7 @@
 #include <wayland-server-core.h>
 
 #include "protocol/base/bytes.h"
-#include "protocol/relay/interfaces.h"
+#include "protocol/interfaces/interfaces.h"
 #include "tests/unit/fd_count.h"
 
 static char directory[64], display[96], path[PATH_MAX], why[1024];

@@ -1,5 +1,5 @@
-/* protocol/relay/interfaces.c and the generated table. */
-#include "protocol/relay/interfaces.h"
+/* protocol/interfaces/interfaces.c and the generated table. */
+#include "protocol/interfaces/interfaces.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

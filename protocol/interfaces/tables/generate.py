@@ -96,7 +96,7 @@ def destructor_mask(interface, kind):
 def write_table(output, paths):
     found = sorted((i for path in paths for i in interfaces_of(path)), key=lambda i: i.get("name"))
     with open(output, "w", encoding="utf-8") as file:
-        file.write('/* Generated from the protocol XMLs. */\n#include "protocol/relay/interfaces.h"\n\n')
+        file.write('/* Generated from the protocol XMLs. */\n#include "protocol/interfaces/interfaces.h"\n\n')
         for interface in found:
             file.write(f"extern const struct wl_interface {interface.get('name')}_interface;\n")
         file.write("\nconst struct interface interfaces[] = {\n")

@@ -3,8 +3,8 @@
  * of the installed wayland-protocols and of xml/, with what wayland-scanner leaves out (which
  * messages are destructors).
  */
-#ifndef PROTOCOL_RELAY_INTERFACES_H
-#define PROTOCOL_RELAY_INTERFACES_H
+#ifndef PROTOCOL_INTERFACES_INTERFACES_H
+#define PROTOCOL_INTERFACES_INTERFACES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* Look-ups in the generated table of interfaces. */
-#include "protocol/relay/interfaces.h"
+#include "protocol/interfaces/interfaces.h"
 
 #include <assert.h>
 #include <string.h>
