@@ -6,9 +6,9 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "guest-proxy/admission/refusal.h"
 #include "guest-proxy/clients/clients.h"
 #include "guest-proxy/clients/listener.h"
-#include "guest-proxy/clients/refusal.h"
 #include "guest-proxy/clients/window_watch.h"
 #include "guest-proxy/command/child.h"
 #include "guest-proxy/doctor/doctor.h"

@@ -20,8 +20,8 @@
 #include <unistd.h>
 #include <wayland-server-protocol.h>
 
-#include "guest-proxy/clients/fd_room.h"
-#include "guest-proxy/clients/refusal.h"
+#include "guest-proxy/admission/fd_room.h"
+#include "guest-proxy/admission/refusal.h"
 #include "guest-proxy/connection/transfer.h"
 #include "guest-proxy/dmabuf/dmabuf_state.h"
 #include "guest-proxy/globals/registry.h"

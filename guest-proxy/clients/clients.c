@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <wayland-server-protocol.h>
 
+#include "guest-proxy/admission/guest_marks.h"
+#include "guest-proxy/admission/refusal.h"
 #include "guest-proxy/buffers/buffer.h"
 #include "guest-proxy/clients/client.h"
-#include "guest-proxy/clients/guest_marks.h"
-#include "guest-proxy/clients/refusal.h"
 #include "guest-proxy/connection/colour_profile.h"
 #include "guest-proxy/connection/transfer.h"
 #include "guest-proxy/dmabuf/dmabuf.h"

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "guest-proxy/admission/fd_room.h"
 #include "guest-proxy/clients/display_socket.h"
-#include "guest-proxy/clients/fd_room.h"
 #include "protocol/base/fd.h"
 
 #define LOG_MODULE "listener"

@@ -2,7 +2,7 @@
  * Whether there are file descriptors left, in any order of opening, closing and asking: what was
  * promised can be opened, and asking opens nothing. The input is a list of steps of two bytes.
  */
-#include "guest-proxy/clients/fd_room.h"
+#include "guest-proxy/admission/fd_room.h"
 
 #include <fcntl.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* Ending the connection of a client so that it can read why. */
-#include "guest-proxy/clients/refusal.h"
+#include "guest-proxy/admission/refusal.h"
 
 #include <sys/socket.h>
 #include <wayland-server-protocol.h>

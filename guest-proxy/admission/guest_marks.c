@@ -1,5 +1,5 @@
 /* Which processes are guests, for a wayferry-host on the same kernel. */
-#include "guest-proxy/clients/guest_marks.h"
+#include "guest-proxy/admission/guest_marks.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -4,8 +4,8 @@
  * own, which must not be taken for the host's. A mark is an empty file
  * $XDG_RUNTIME_DIR/wayferry/guest.PID.
  */
-#ifndef GUEST_PROXY_CLIENTS_GUEST_MARKS_H
-#define GUEST_PROXY_CLIENTS_GUEST_MARKS_H
+#ifndef GUEST_PROXY_ADMISSION_GUEST_MARKS_H
+#define GUEST_PROXY_ADMISSION_GUEST_MARKS_H
 
 struct guest_marks;
 

@@ -1,5 +1,5 @@
-/* guest-proxy/clients/refusal.c */
-#include "guest-proxy/clients/refusal.h"
+/* guest-proxy/admission/refusal.c */
+#include "guest-proxy/admission/refusal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

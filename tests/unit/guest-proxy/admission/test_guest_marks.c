@@ -1,5 +1,5 @@
-/* guest-proxy/clients/guest_marks.c */
-#include "guest-proxy/clients/guest_marks.h"
+/* guest-proxy/admission/guest_marks.c */
+#include "guest-proxy/admission/guest_marks.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

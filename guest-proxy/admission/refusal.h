@@ -1,6 +1,6 @@
 /* Ending the connection of a client so that it can read why. */
-#ifndef GUEST_PROXY_CLIENTS_REFUSAL_H
-#define GUEST_PROXY_CLIENTS_REFUSAL_H
+#ifndef GUEST_PROXY_ADMISSION_REFUSAL_H
+#define GUEST_PROXY_ADMISSION_REFUSAL_H
 
 #include <stdint.h>
 

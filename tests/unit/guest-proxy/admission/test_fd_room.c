@@ -1,5 +1,5 @@
-/* guest-proxy/clients/fd_room.c */
-#include "guest-proxy/clients/fd_room.h"
+/* guest-proxy/admission/fd_room.c */
+#include "guest-proxy/admission/fd_room.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

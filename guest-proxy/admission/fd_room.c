@@ -5,7 +5,7 @@
  * some number close to the limit was given at some time: only from then on they are counted, by
  * opening as many as are wanted.
  */
-#include "guest-proxy/clients/fd_room.h"
+#include "guest-proxy/admission/fd_room.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>

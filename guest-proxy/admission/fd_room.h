@@ -2,8 +2,8 @@
  * Whether there are file descriptors left. What comes with a message while there are none is lost,
  * so that whoever takes some asks first, and waits.
  */
-#ifndef GUEST_PROXY_CLIENTS_FD_ROOM_H
-#define GUEST_PROXY_CLIENTS_FD_ROOM_H
+#ifndef GUEST_PROXY_ADMISSION_FD_ROOM_H
+#define GUEST_PROXY_ADMISSION_FD_ROOM_H
 
 #include <stdbool.h>
 #include <stddef.h>
