@@ -250,6 +250,10 @@ test_late_compositor() {
     weston_start wayland-4
     window_through wayland-4
     bridge_stop
+    # One that was named is the only one.
+    host_started --wayland-display wayland-9
+    WAYLAND_DISPLAY=bridge limited 20 "$WAYFERRY_CLIENTS/shm-client" --frames 1 && fail "a window on another compositor than was named"
+    bridge_stop
     # One that has no security contexts is none where one is required.
     host_started --security-context require
     WAYLAND_DISPLAY=bridge limited 20 "$WAYFERRY_CLIENTS/shm-client" --frames 1 && fail "a window without a security context"
