@@ -9,8 +9,9 @@
 
 /* relay_object.data of a zwp_linux_dmabuf_v1. */
 struct dmabuf_manager {
-	uint32_t refs;
-	uint32_t host_version; /* that it was bound with at the host */
+	uint32_t refs;          /* its object's, and one while it is asked */
+	struct relay_sync sync; /* whether the host has announced all pairs */
+	uint32_t host_version;  /* that it was bound with at the host */
 	/* Usable ones (dmabuf_formats.h), where the client knows feedback and the host does not. */
 	struct wl_array pairs;
 	bool complete;          /* the host has announced all pairs */

@@ -15,7 +15,6 @@
 #include "guest-proxy/dmabuf/dmabuf_state.h"
 #include "guest-proxy/dmabuf/drm.h"
 #include "guest-proxy/fences/fence_sync.h"
-#include "guest-proxy/sync/release_points.h"
 #include "guest-proxy/sync/timeline.h"
 #include "protocol/base/bytes.h"
 
@@ -45,32 +44,26 @@ static void forget_manager(struct relay_object *object)
 	object->data = NULL;
 }
 
-/* Asks the host to say when all formats of a manager that was just bound are announced. 0 or
+/* All formats of a manager that was bound are announced. */
+static void handle_complete(struct relay_sync *sync, struct relay *relay)
+{
+	struct dmabuf_manager *manager = container_of(sync, struct dmabuf_manager, sync);
+
+	if (relay) {
+		manager->complete = true;
+		dmabuf_feedback_complete(relay, manager);
+	}
+	manager_unref(manager);
+}
+
+/* Asks the host to say when it has announced all formats of @manager, which was just bound. 0 or
  * -errno. */
 static int ask_for_end(struct relay *relay, struct dmabuf_manager *manager)
 {
-	struct relay_object *callback =
-		relay_object_create(relay, interface_find("wl_callback"), 1);
-	if (!callback)
-		return -1;
-	callback->data = manager;
-	callback->data_destroy = forget_manager;
-	manager->refs++;
-	return relay_send_named(relay, RELAY_UP, relay_object_at(relay, RELAY_UP, WIRE_DISPLAY_ID),
-		"sync", (union wire_arg[]){{.object = callback}});
-}
+	int error = relay_sync_ask(relay, &manager->sync, handle_complete);
 
-/* wl_callback.done(data): of ours */
-static enum relay_verdict handle_done(struct relay_message *message)
-{
-	struct dmabuf_manager *manager = message->object->data;
-	if (release_points_settle(message->object))
-		return RELAY_SWALLOW;
-	if (message->object->id[RELAY_DOWN] || !manager)
-		return RELAY_FORWARD;
-	manager->complete = true;
-	dmabuf_feedback_complete(message->relay, manager);
-	return RELAY_SWALLOW;
+	manager->refs += relay_sync_waits(&manager->sync);
+	return error;
 }
 
 static enum relay_verdict bind_manager(struct relay_message *message)
@@ -241,7 +234,6 @@ const struct relay_hook dmabuf_global_hooks[] = {
 	{"wl_registry", "global", handle_global, RELAY_UP},
 	{"wl_registry", "global_remove", handle_global_remove, RELAY_UP},
 	{"wl_registry", "bind", handle_bind, RELAY_DOWN},
-	{"wl_callback", "done", handle_done, RELAY_UP},
 	{DMABUF, "format", handle_format, RELAY_UP},
 	{DMABUF, "modifier", handle_modifier, RELAY_UP},
 	{0},

@@ -3,8 +3,8 @@
  *
  * wl_buffer.release does not say which commit it is about. A buffer that is committed once more
  * before it was released may be released for the first time while the second commit is on its way.
- * So the host is asked for a wl_callback in front of such a commit: what it says before that is
- * done is not about the commit, and all that it says afterwards is.
+ * So the host is asked for an answer in front of such a commit: what it says before that is not
+ * about the commit, and all that it says afterwards is.
  */
 #include "guest-proxy/sync/release_points.h"
 
@@ -16,39 +16,14 @@
 struct release_point {
 	struct wl_list link;
 	struct relay *relay;
-	struct sync_point point;   /* or */
-	struct relay_ref object;   /* a zwp_linux_buffer_release_v1 */
-	struct relay_ref callback; /* until it is done releases are not about this point */
+	struct sync_point point; /* or */
+	struct relay_ref object; /* a zwp_linux_buffer_release_v1 */
+	struct relay_sync asked; /* until it is answered releases are not about this point */
 };
 
-static void forget_callback(struct relay_object *object)
+/* From here on releases can be about the point. */
+static void handle_answer(struct relay_sync *asked, struct relay *relay)
 {
-	object->data = NULL;
-}
-
-bool release_points_settle(const struct relay_object *object)
-{
-	struct release_point *release = object->data;
-
-	if (object->data_destroy != forget_callback)
-		return false;
-	if (release)
-		relay_ref_set(&release->callback, NULL);
-	return true;
-}
-
-/* 0 or -1: the relay has failed, or memory is short. */
-static int ask_for_callback(struct relay *relay, struct release_point *release)
-{
-	struct relay_object *callback =
-		relay_object_create(relay, interface_find("wl_callback"), 1);
-	if (!callback)
-		return -1;
-	callback->data = release;
-	callback->data_destroy = forget_callback;
-	relay_ref_set(&release->callback, callback);
-	return relay_send_named(relay, RELAY_UP, relay_object_at(relay, RELAY_UP, WIRE_DISPLAY_ID),
-		"sync", (union wire_arg[]){{.object = callback}});
 }
 
 static enum relay_verdict add(struct wl_list *list, struct relay *relay, struct sync_point *point,
@@ -67,7 +42,7 @@ static enum relay_verdict add(struct wl_list *list, struct relay *relay, struct 
 	if (release && wl_list_length(list) > POINTS_MAX)
 		return relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
 			"one buffer was committed %d times without being released", POINTS_MAX);
-	if (!release || (again && ask_for_callback(relay, release) < 0))
+	if (!release || (again && relay_sync_ask(relay, &release->asked, handle_answer) < 0))
 		return relay_fail(
 			relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a release point");
 	return RELAY_FORWARD;
@@ -90,9 +65,7 @@ static void signal_first(struct wl_list *list, bool tell)
 {
 	struct release_point *release = wl_container_of(list->next, release, link);
 
-	if (release->callback.object)
-		release->callback.object->data = NULL;
-	relay_ref_set(&release->callback, NULL);
+	relay_sync_forget(&release->asked);
 	if (release->point.timeline)
 		sync_point_signal(&release->point);
 	struct relay_object *object = release->object.object;
@@ -108,7 +81,7 @@ void release_points_signal(struct wl_list *list)
 	struct release_point *release, *next;
 	wl_list_for_each_safe(release, next, list, link)
 	{
-		if (release->callback.object)
+		if (relay_sync_waits(&release->asked))
 			return; /* nor are those behind it */
 		signal_first(list, true);
 	}

@@ -22,7 +22,4 @@ void release_points_signal(struct wl_list *list);
 /* The connection ends: signals all points. */
 void release_points_finish(struct wl_list *list);
 
-/* wl_callback.done for @object, which only the host knows: whether it was one of ours. */
-bool release_points_settle(const struct relay_object *object);
-
 #endif

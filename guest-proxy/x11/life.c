@@ -143,7 +143,7 @@ static struct relay_hooks *all_hooks(void)
 {
 	static struct relay_hooks *hooks; /* of the process; never change */
 	static const struct relay_hook *const tables[] = {session_hooks, buffer_hooks, masked_hooks,
-		region_hooks, dnd_hooks, drag_source_hooks, focus_hooks, icon_hooks, output_hooks,
+		region_hooks, dnd_hooks, drag_source_hooks, focus_hooks, output_hooks,
 		pointer_hooks, popup_hooks, role_hooks, selection_hooks, selection_offer_hooks,
 		selection_source_hooks, surface_hooks, toplevel_hooks, viewport_hooks, NULL};
 	if (!hooks)

@@ -170,6 +170,36 @@ struct relay_object *relay_object_create(
  */
 void relay_forget(struct relay *relay, struct relay_object *object);
 
+/*
+ * A question of ours to UP: whether all that it was sent until then has been worked off, and all
+ * that it says of that has come. wl_display.sync asks it, with a callback that DOWN never hears of.
+ * Part of what waits for the answer; zero-initialised nothing is asked.
+ */
+struct relay_sync;
+
+/* The answer has come, or (@relay NULL) will not: the relay ends. Nothing is asked any more, and
+ * @sync may be freed. */
+typedef void (*relay_sync_fn)(struct relay_sync *sync, struct relay *relay);
+
+struct relay_sync {
+	struct relay_ref callback;
+	relay_sync_fn done;
+};
+
+/*
+ * Asks, while nothing is asked; @sync then stays where it is until @done is called, once, or
+ * relay_sync_forget. 0 or -errno: memory is short, or the relay has failed.
+ */
+int relay_sync_ask(struct relay *relay, struct relay_sync *sync, relay_sync_fn done);
+
+/* The answer does not matter any more: @done is not called. Fine if nothing is asked. */
+void relay_sync_forget(struct relay_sync *sync);
+
+static inline bool relay_sync_waits(const struct relay_sync *sync)
+{
+	return sync->callback.object != NULL;
+}
+
 /* The object with @id at @end, or NULL. */
 struct relay_object *relay_object_at(struct relay *relay, enum relay_end end, uint32_t id);
 

@@ -96,6 +96,7 @@ enum relay_verdict relay_handle_global(struct relay_message *message);
 enum relay_verdict relay_handle_global_remove(struct relay_message *message);
 enum relay_verdict relay_handle_delete_id(struct relay_message *message);
 enum relay_verdict relay_handle_error(struct relay_message *message);
+enum relay_verdict relay_handle_done(struct relay_message *message);
 
 /* One line; @args have ids, not objects. @sent: to @end, else received from it. */
 void relay_trace_message(struct relay *relay, enum relay_end end, bool sent,

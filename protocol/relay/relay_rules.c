@@ -12,6 +12,7 @@ static const struct relay_hook core_hooks[] = {
 	{"wl_registry", "global_remove", relay_handle_global_remove, RELAY_UP},
 	{"wl_display", "delete_id", relay_handle_delete_id, RELAY_UP},
 	{"wl_display", "error", relay_handle_error, RELAY_UP},
+	{"wl_callback", "done", relay_handle_done, RELAY_UP},
 	{0},
 };
 

@@ -101,7 +101,7 @@ struct session {
 	/* Known UP only; none: the compositor does not have it. */
 	struct relay_ref wm_base, decorations, viewporter, activation;
 	struct relay_ref compositor, shm, icons, dialogs;
-	struct relay_object *icon_sync; /* wl_callback; only compared */
+	struct relay_sync icon_sync; /* whether the compositor has taken the last icon */
 	struct relay_ref data_manager, primary_manager;
 	struct wl_list surfaces; /* surface::link */
 	struct wl_list outputs;  /* output::link */

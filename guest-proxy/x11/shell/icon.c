@@ -5,12 +5,12 @@
 #include <unistd.h>
 #include <wayland-server-protocol.h>
 
+#include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 
 #define LOG_MODULE "x11"
 #include "protocol/base/log.h"
 
-#define DISPLAY_ID 1
 #define PROPERTY_WORDS (128 << 10) /* that are asked for; pictures behind them are not seen */
 
 /*
@@ -78,6 +78,18 @@ static void send_picture(struct surface *surface, const struct icon_picture *pic
 	log_debug("window %#x has an icon of %d pixels", surface->window->id, picture->size);
 }
 
+static void ask_next(struct session *session);
+
+/* The compositor has taken the last one. */
+static void handle_taken(struct relay_sync *sync, struct relay *relay)
+{
+	struct session *session = container_of(sync, struct session, icon_sync);
+
+	session->icon_asked = false;
+	if (relay)
+		ask_next(session);
+}
+
 static void handle_icon(void *data, struct reply_subject subject, void *answer)
 {
 	struct session *session = data;
@@ -101,10 +113,8 @@ static void handle_icon(void *data, struct reply_subject subject, void *answer)
 		if (surface->shown)
 			session_send(session, surface->object, "commit", NULL);
 	}
-	session->icon_sync = session_make(session, "wl_callback",
-		relay_object_at(session->relay, RELAY_UP, DISPLAY_ID), "sync",
-		(union wire_arg[]){{0}}, 0);
-	session->icon_asked = session->icon_sync != NULL;
+	session->icon_asked =
+		relay_sync_ask(session->relay, &session->icon_sync, handle_taken) == 0;
 }
 
 /* The one whose icon is asked for next; NULL: none. */
@@ -133,20 +143,6 @@ static void ask_next(struct session *session)
 		(struct reply_subject){.id = surface->window->id});
 }
 
-/* The compositor has taken the last one. */
-static enum relay_verdict handle_done(struct relay_message *message)
-{
-	struct session *session = relay_data(message->relay);
-	if (message->object->id[RELAY_DOWN])
-		return RELAY_FORWARD;
-	if (message->object == session->icon_sync) {
-		session->icon_sync = NULL;
-		session->icon_asked = false;
-		ask_next(session);
-	}
-	return RELAY_SWALLOW;
-}
-
 void icon_load(struct surface *surface)
 {
 	struct session *session = surface->session;
@@ -157,8 +153,3 @@ void icon_load(struct surface *surface)
 		surface->icon_turn = ++session->icon_turns;
 	ask_next(session);
 }
-
-const struct relay_hook icon_hooks[] = {
-	{"wl_callback", "done", handle_done, RELAY_UP},
-	{0},
-};

@@ -8,8 +8,6 @@
 
 #include "guest-proxy/x11/windows/surface.h"
 
-extern const struct relay_hook icon_hooks[];
-
 /* @surface, a toplevel, gets the icon that its window has: as soon as X has said what that is. */
 void icon_load(struct surface *surface);
 

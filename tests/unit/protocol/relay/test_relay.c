@@ -319,6 +319,58 @@ static void a_frame_callback_of_ours_ends_with_done(void **state)
 	expect_nothing_more(world);
 }
 
+static unsigned answers, ends; /* to questions of ours */
+
+static void count_answer(struct relay_sync *sync, struct relay *relay)
+{
+	assert_false(relay_sync_waits(sync));
+	answers += relay != NULL;
+	ends += relay == NULL;
+}
+
+static void a_question_of_ours_is_answered_once_and_the_client_hears_of_none(void **state)
+{
+	struct world *world = *state;
+	static struct relay_sync asked, forgotten;
+	const uint64_t before = relay_counters(world->relay)->objects;
+
+	answers = ends = 0;
+	assert_int_equal(relay_sync_ask(world->relay, &asked, count_answer), 0);
+	assert_int_equal(relay_sync_ask(world->relay, &forgotten, count_answer), 0);
+	const uint32_t ids[] = {
+		asked.callback.object->id[RELAY_UP], forgotten.callback.object->id[RELAY_UP]};
+	relay_sync_forget(&forgotten);
+	assert_false(relay_sync_waits(&forgotten));
+	for (size_t i = 0; i < 2; i++) {
+		expect(world, RELAY_UP, DISPLAY, "wl_display", "sync", "u", ids[i]);
+		event(world, ids[i], "wl_callback", "done", "u", 0);
+		event(world, DISPLAY, "wl_display", "delete_id", "u", ids[i]);
+	}
+	expect_nothing_more(world);
+	assert_int_equal(answers, 1);
+	assert_int_equal(ends, 0);
+	assert_int_equal(relay_counters(world->relay)->objects, before);
+	/* The client's own go on to it. */
+	request(world, DISPLAY, "wl_display", "sync", "u", NEXT);
+	event(world, relay_object_at(world->relay, RELAY_DOWN, NEXT)->id[RELAY_UP], "wl_callback",
+		"done", "u", 7);
+	expect(world, RELAY_DOWN, NEXT, "wl_callback", "done", "u", 7);
+	assert_int_equal(answers, 1);
+}
+
+static void a_question_of_ours_ends_with_the_relay(void **state)
+{
+	struct world *world = *state;
+	static struct relay_sync asked;
+
+	answers = ends = 0;
+	assert_int_equal(relay_sync_ask(world->relay, &asked, count_answer), 0);
+	relay_destroy(world->relay);
+	world->relay = NULL;
+	assert_int_equal(answers, 0);
+	assert_int_equal(ends, 1);
+}
+
 static void a_forgotten_object_is_gone(void **state)
 {
 	struct world *world = *state;
@@ -670,6 +722,8 @@ int main(void)
 		TEST(an_object_of_ours_lives_until_delete_id),
 		TEST(data_ends_with_the_relay_at_the_latest),
 		TEST(a_frame_callback_of_ours_ends_with_done),
+		TEST(a_question_of_ours_is_answered_once_and_the_client_hears_of_none),
+		TEST(a_question_of_ours_ends_with_the_relay),
 		TEST(a_forgotten_object_is_gone),
 		TEST(a_done_that_a_hook_kept_can_be_sent_later),
 		TEST(a_hook_may_send_the_destructor_itself),

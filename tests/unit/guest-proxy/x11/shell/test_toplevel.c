@@ -133,7 +133,7 @@ static struct window *make_surface(struct world *world, struct surface *surface,
 
 static void set_up(struct world *world)
 {
-	static const struct relay_hook *const tables[] = {icon_hooks, NULL};
+	static const struct relay_hook *const tables[] = {NULL};
 	static const struct relay_ops ops = {.send = handle_send};
 	static const uint32_t get_registry[] = {1, 12 << 16 | 1, 2};
 	static struct relay_hooks *hooks;
@@ -172,7 +172,7 @@ static void tear_down(struct world *world)
 /* The compositor answers the last wl_display.sync. */
 static void compositor_is_done(struct session *session)
 {
-	const uint32_t done[] = {session->icon_sync->id[RELAY_UP], 12 << 16, 0};
+	const uint32_t done[] = {session->icon_sync.callback.object->id[RELAY_UP], 12 << 16, 0};
 	relay_push(session->relay, RELAY_UP, (const uint8_t *)done, sizeof(done), NULL, 0);
 	assert_null(relay_failure(session->relay));
 }
