@@ -34,25 +34,26 @@ struct clients {
 	struct guest_marks *marks; /* NULL: nobody looks for any */
 };
 
+const struct relay_hook *const client_hooks[] = {
+	buffer_hooks,
+	clock_hooks,
+	colour_profile_hooks,
+	dmabuf_hooks,
+	dmabuf_global_hooks,
+	dmabuf_feedback_hooks,
+	drm_hooks,
+	explicit_sync_hooks,
+	fence_sync_hooks,
+	icon_hooks,
+	swapchain_hooks,
+	surface_hooks,
+	timeline_hooks,
+	transfer_hooks,
+	NULL,
+};
+
 struct clients *clients_create(struct wl_event_loop *loop, struct gpu *gpu)
 {
-	static const struct relay_hook *const tables[] = {
-		buffer_hooks,
-		clock_hooks,
-		colour_profile_hooks,
-		dmabuf_hooks,
-		dmabuf_global_hooks,
-		dmabuf_feedback_hooks,
-		drm_hooks,
-		explicit_sync_hooks,
-		fence_sync_hooks,
-		icon_hooks,
-		swapchain_hooks,
-		surface_hooks,
-		timeline_hooks,
-		transfer_hooks,
-		NULL,
-	};
 	struct clients *clients = calloc(1, sizeof(*clients));
 	if (!clients)
 		return NULL;
@@ -60,7 +61,7 @@ struct clients *clients_create(struct wl_event_loop *loop, struct gpu *gpu)
 	clients->shared.gpu = gpu;
 	host_clocks_init(&clients->shared.clocks, gpu->same_clock);
 	wl_list_init(&clients->shared.list);
-	clients->shared.hooks = relay_hooks_create(tables);
+	clients->shared.hooks = relay_hooks_create(client_hooks);
 	if (!clients->shared.hooks) {
 		free(clients);
 		return NULL;

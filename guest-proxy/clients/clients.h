@@ -7,6 +7,10 @@
 #include "guest-proxy/gpu/gpu.h"
 
 struct clients;
+struct relay_hook;
+
+/* What is special about the messages of a client: tables for relay_hooks_create. */
+extern const struct relay_hook *const client_hooks[];
 
 /* Borrows @loop and @gpu. NULL when memory is short. */
 struct clients *clients_create(struct wl_event_loop *loop, struct gpu *gpu);

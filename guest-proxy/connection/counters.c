@@ -1,8 +1,7 @@
 /* Counters, summed over connections. */
 #include "guest-proxy/connection/counters.h"
 
-#include <inttypes.h>
-
+#include "protocol/base/amounts.h"
 #include "protocol/base/bytes.h"
 
 void counters_add(struct counters *counters, const struct connection *connection)
@@ -44,10 +43,7 @@ void counters_bury(struct counters *counters)
 
 void counters_print(const struct counters *counters, FILE *file)
 {
-	const struct {
-		const char *name;
-		uint64_t value;
-	} lines[] = {
+	const struct amount lines[] = {
 		{"requests", counters->messages[RELAY_DOWN]},
 		{"request_bytes", counters->bytes[RELAY_DOWN]},
 		{"events", counters->messages[RELAY_UP]},
@@ -71,6 +67,5 @@ void counters_print(const struct counters *counters, FILE *file)
 		{"blob_bytes", counters->channel.blob_bytes},
 		{"live_objects", counters->objects},
 	};
-	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++)
-		fprintf(file, "%s %" PRIu64 "\n", lines[i].name, lines[i].value);
+	amounts_print(lines, ARRAY_LENGTH(lines), file);
 }

@@ -24,6 +24,7 @@
 #include "host-bridge/virtio/udmabuf.h"
 #include "host-bridge/vhost/vhost_user.h"
 #include "host-bridge/vhost/visible_region.h"
+#include "protocol/base/amounts.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/eventfd_source.h"
 #include "protocol/base/fd.h"
@@ -502,10 +503,7 @@ void device_print_stats(const struct device *device, FILE *out)
 {
 	const struct device_state *state = &device->state;
 	const struct device_counters *counters = &state->counters;
-	const struct {
-		const char *name;
-		uint64_t value;
-	} lines[] = {
+	const struct amount lines[] = {
 		{"commands", counters->commands},
 		{"errors", counters->errors},
 		{"submissions", counters->submissions},
@@ -528,6 +526,5 @@ void device_print_stats(const struct device *device, FILE *out)
 		{"region maps", visible_region_maps_made(device->region)},
 		{"guest blobs shared as dma-bufs", state->resources.exported},
 	};
-	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++)
-		fprintf(out, "%s %" PRIu64 "\n", lines[i].name, lines[i].value);
+	amounts_print(lines, ARRAY_LENGTH(lines), out);
 }

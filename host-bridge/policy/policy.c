@@ -1,7 +1,6 @@
 /* A policy from its parts: the tables of hooks, the defaults, what it counts. */
 #include "host-bridge/policy/policy.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +12,7 @@
 #include "host-bridge/policy/windows/hooks.h"
 #include "host-bridge/policy/transfers/hooks.h"
 #include "host-bridge/transfers/transfers.h"
+#include "protocol/base/amounts.h"
 #include "protocol/base/bytes.h"
 
 #define MAX_OBJECTS 65536
@@ -135,10 +135,7 @@ void policy_print(const struct policy *policy)
 void policy_print_counters(const struct policy *policy, FILE *out)
 {
 	const struct policy_counters *counters = policy->counters;
-	const struct {
-		const char *name;
-		uint64_t value;
-	} lines[] = {
+	const struct amount lines[] = {
 		{"connections", counters->connections},
 		{"messages from guests", counters->messages[RELAY_DOWN]},
 		{"messages from the compositor", counters->messages[RELAY_UP]},
@@ -162,6 +159,5 @@ void policy_print_counters(const struct policy *policy, FILE *out)
 		{"chords withheld from the guest", counters->chords_withheld},
 		{"requests without the user's action", counters->without_action},
 	};
-	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++)
-		fprintf(out, "%s %" PRIu64 "\n", lines[i].name, lines[i].value);
+	amounts_print(lines, ARRAY_LENGTH(lines), out);
 }

@@ -10,23 +10,14 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "guest-proxy/buffers/buffer.h"
+#include "guest-proxy/clients/clients.h"
 #include "guest-proxy/connection/clock.h"
 #include "guest-proxy/connection/connection.h"
 #include "guest-proxy/connection/transfer.h"
-#include "guest-proxy/dmabuf/dmabuf.h"
 #include "guest-proxy/dmabuf/dmabuf_state.h"
-#include "guest-proxy/dmabuf/drm.h"
-#include "guest-proxy/fences/explicit_sync.h"
-#include "guest-proxy/fences/fence_sync.h"
-#include "guest-proxy/globals/dmabuf_feedback.h"
-#include "guest-proxy/globals/dmabuf_globals.h"
 #include "guest-proxy/globals/registry.h"
 #include "guest-proxy/gpu/syncobj.h"
 #include "guest-proxy/gpu/virtgpu_ioctl.h"
-#include "guest-proxy/sync/timeline.h"
-#include "guest-proxy/windows/icon.h"
-#include "guest-proxy/windows/surface.h"
 #include "guest-proxy/windows/swapchain.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
@@ -101,26 +92,10 @@ static void wake(struct connection *connection)
 
 static void make_world(void)
 {
-	static const struct relay_hook *const tables[] = {
-		buffer_hooks,
-		clock_hooks,
-		dmabuf_hooks,
-		dmabuf_global_hooks,
-		dmabuf_feedback_hooks,
-		drm_hooks,
-		explicit_sync_hooks,
-		fence_sync_hooks,
-		icon_hooks,
-		swapchain_hooks,
-		surface_hooks,
-		timeline_hooks,
-		transfer_hooks,
-		NULL,
-	};
 	log_set_level(LOG_LEVEL_ERROR);
 	assert(sigbus_guard_install() == 0);
 	world.loop = wl_event_loop_create();
-	world.hooks = relay_hooks_create(tables);
+	world.hooks = relay_hooks_create(client_hooks);
 	int node = open("/dev/null", O_RDWR | O_CLOEXEC);
 	world.gpu = (struct gpu){
 		.node = "/dev/dri/renderD128",

@@ -76,14 +76,7 @@ static uint32_t response_bytes;
 
 static inline bool answered(uint16_t head)
 {
-	machine_turn();
-	const struct machine_answer *answer = &machine.answers[0][head];
-	if (!answer->there)
-		return false;
-	response_bytes = answer->written;
-	memset(&response, 0, sizeof(response));
-	memcpy(&response, answer->bytes, min_u64(answer->written, sizeof(response)));
-	return true;
+	return machine_answered(head, &response, sizeof(response), &response_bytes);
 }
 
 /* Executes @out on the control queue; the type of its answer. */

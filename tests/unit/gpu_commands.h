@@ -32,14 +32,9 @@ static uint32_t gpu_response_bytes;
 /* The type of the answer to the command with this head, or NO_ANSWER. */
 static inline uint32_t gpu_answer(uint16_t head)
 {
-	machine_turn();
-	const struct machine_answer *answer = &machine.answers[0][head];
-	if (!answer->there)
-		return NO_ANSWER;
-	gpu_response_bytes = answer->written;
-	memset(&gpu_response, 0, sizeof(gpu_response));
-	memcpy(&gpu_response, answer->bytes, min_u64(answer->written, sizeof(gpu_response)));
-	return gpu_response.hdr.type;
+	bool there =
+		machine_answered(head, &gpu_response, sizeof(gpu_response), &gpu_response_bytes);
+	return there ? gpu_response.hdr.type : NO_ANSWER;
 }
 
 static inline int64_t gpu_now_ms(void)

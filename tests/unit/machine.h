@@ -403,6 +403,20 @@ static inline void machine_turn(void)
 			continue;
 }
 
+/* Copies the answer to the command of the control queue with this head to @to, zeroes behind it.
+ * False: there is none yet. */
+static inline bool machine_answered(uint16_t head, void *to, size_t size, uint32_t *written)
+{
+	machine_turn();
+	const struct machine_answer *answer = &machine.answers[0][head];
+	if (!answer->there)
+		return false;
+	*written = answer->written;
+	memset(to, 0, size);
+	memcpy(to, answer->bytes, min_u64(answer->written, size));
+	return true;
+}
+
 /* How often the driver was interrupted since the last time. */
 static inline unsigned machine_interrupts(uint32_t queue)
 {

@@ -176,16 +176,22 @@ static void a_disabled_ring_is_not_processed(void **state)
 	assert_non_null(ring_driver_take(&t.fe.rings[0]));
 }
 
-static void stop_and_cont_resume_with_what_was_in_flight(void **state)
+/* The device has a request that it does not complete. */
+static void hold_a_request(void)
 {
-	start();
-	run_request("request1");
 	device.hold = true;
 	fe_offer(&t.fe, "held.held", 8);
 	fe_kick(&t.fe, 0);
 	settle();
-	interrupts(0);
 	memset(device.calls, 0, sizeof(device.calls));
+}
+
+static void stop_and_cont_resume_with_what_was_in_flight(void **state)
+{
+	start();
+	run_request("request1");
+	hold_a_request();
+	interrupts(0);
 
 	fe_stop(&t.fe);
 	assert_int_equal(expect_base(0), 2);
@@ -212,11 +218,7 @@ static void a_reboot_resets_the_device_before_it_starts_again(void **state)
 {
 	start();
 	run_request("request1");
-	device.hold = true;
-	fe_offer(&t.fe, "held.held", 8);
-	fe_kick(&t.fe, 0);
-	settle();
-	memset(device.calls, 0, sizeof(device.calls));
+	hold_a_request();
 	fe_stop(&t.fe);
 	expect_base(0);
 	expect_base(1);
@@ -287,11 +289,7 @@ static void a_ring_outside_memory_stops_the_device(void **state)
 static void a_new_memory_table_in_mid_flight_changes_nothing(void **state)
 {
 	start();
-	device.hold = true;
-	fe_offer(&t.fe, "held.held", 8);
-	fe_kick(&t.fe, 0);
-	settle();
-	memset(device.calls, 0, sizeof(device.calls));
+	hold_a_request();
 	fe_memory_table(&t.fe, 0);
 	expect_calls("m");
 	complete("complete");
@@ -365,11 +363,7 @@ static void truncated_buffers_are_noticed_outside_of_the_rings_work_too(void **s
 {
 	use_shrinkable_memory();
 	start();
-	device.hold = true;
-	fe_offer(&t.fe, "held.held", 8);
-	fe_kick(&t.fe, 0);
-	settle();
-	memset(device.calls, 0, sizeof(device.calls));
+	hold_a_request();
 	assert_int_equal(ftruncate(t.fe.memory_fd, FE_BUFFERS), 0);
 	complete("complete");
 	assert_true(vhost_user_connected(t.vu));
@@ -382,11 +376,7 @@ static void a_new_table_does_not_make_truncation_good(void **state)
 {
 	use_shrinkable_memory();
 	start();
-	device.hold = true;
-	fe_offer(&t.fe, "held.held", 8);
-	fe_kick(&t.fe, 0);
-	settle();
-	memset(device.calls, 0, sizeof(device.calls));
+	hold_a_request();
 	assert_int_equal(ftruncate(t.fe.memory_fd, FE_BUFFERS), 0);
 	complete("complete");
 	assert_int_equal(ftruncate(t.fe.memory_fd, FE_BYTES), 0);
