@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "protocol/base/log.h"
+#include "protocol/base/words.h"
 
 #define LOG_MODULE "sandbox"
 
@@ -68,11 +69,10 @@ const char *sandbox_mode_name(enum sandbox_mode mode)
 
 bool sandbox_mode_from_name(const char *name, enum sandbox_mode *mode)
 {
-	for (enum sandbox_mode candidate = 0; candidate < SANDBOX_N_MODES; candidate++) {
-		if (strcmp(name, mode_names[candidate]) == 0) {
-			*mode = candidate;
-			return true;
-		}
-	}
-	return false;
+	size_t found = word_find(name, mode_names, SANDBOX_N_MODES);
+
+	if (found == SANDBOX_N_MODES)
+		return false;
+	*mode = (enum sandbox_mode)found;
+	return true;
 }

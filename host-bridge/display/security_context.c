@@ -11,6 +11,7 @@
 
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
+#include "protocol/base/words.h"
 
 #define LOG_MODULE "connector"
 #include "protocol/base/log.h"
@@ -32,14 +33,12 @@ enum object {
 bool security_context_mode_from_name(const char *name, enum security_context_mode *mode)
 {
 	static const char *const names[SECURITY_CONTEXT_N_MODES] = {"auto", "require", "off"};
+	size_t found = word_find(name, names, SECURITY_CONTEXT_N_MODES);
 
-	for (enum security_context_mode i = 0; i < SECURITY_CONTEXT_N_MODES; i++) {
-		if (strcmp(name, names[i]) == 0) {
-			*mode = i;
-			return true;
-		}
-	}
-	return false;
+	if (found == SECURITY_CONTEXT_N_MODES)
+		return false;
+	*mode = (enum security_context_mode)found;
+	return true;
 }
 
 /* --- the socket --- */

@@ -15,6 +15,7 @@
 #include "host-bridge/settings/helper.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/log.h"
+#include "protocol/base/words.h"
 #include "protocol/program/service.h"
 
 #define LOG_MODULE "settings"
@@ -342,10 +343,8 @@ static bool apply_buffers(struct host_settings *settings, const struct host_opti
 	};
 	struct renderer_config *config = &settings->renderer;
 	const char *name = options->buffers ? options->buffers : "auto";
-	size_t source = 0;
+	size_t source = word_find(name, sources, ARRAY_LENGTH(sources));
 
-	while (source < ARRAY_LENGTH(sources) && strcmp(name, sources[source]) != 0)
-		source++;
 	if (source == ARRAY_LENGTH(sources))
 		return refuse("buffers", name, "not one of auto, gbm, udmabuf and memory");
 	settings->buffers = (enum buffer_source)source;

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "protocol/base/bytes.h"
+#include "protocol/base/words.h"
 #include "protocol/program/json.h"
 #include "protocol/program/options.h"
 
@@ -69,15 +70,15 @@ bool transfer_rules_section(const char *section)
 
 static const char *set_mode(enum transfer_mode *mode, enum transfer_kind kind, const char *value)
 {
-	for (size_t i = 0; i < ARRAY_LENGTH(modes); i++) {
-		if (strcmp(value, modes[i]) == 0 &&
-			(i != TRANSFER_HOTKEY || kind != TRANSFER_DRAG)) {
-			*mode = (enum transfer_mode)i;
-			return NULL;
-		}
-	}
-	return kind == TRANSFER_DRAG ? "may be allow, ask or deny"
-				     : "may be allow, ask, hotkey or deny";
+	size_t found = word_find(value, modes, ARRAY_LENGTH(modes));
+
+	if (kind == TRANSFER_DRAG && found == TRANSFER_HOTKEY)
+		found = ARRAY_LENGTH(modes);
+	if (found == ARRAY_LENGTH(modes))
+		return kind == TRANSFER_DRAG ? "may be allow, ask or deny"
+					     : "may be allow, ask, hotkey or deny";
+	*mode = (enum transfer_mode)found;
+	return NULL;
 }
 
 /* The next pattern of a list, which begins at **@list; its length, or 0 behind the last one. */
@@ -134,10 +135,9 @@ const char *transfer_rules_set(
 	if (kind == TRANSFER_N_KINDS)
 		return "there is no such section";
 	struct transfer_rule *rule = &rules->kinds[kind];
-	for (enum transfer_way way = 0; way < TRANSFER_N_WAYS; way++) {
-		if (strcmp(key, ways[way]) == 0)
-			return set_mode(&rule->modes[way], kind, value);
-	}
+	size_t way = word_find(key, ways, TRANSFER_N_WAYS);
+	if (way < TRANSFER_N_WAYS)
+		return set_mode(&rule->modes[way], kind, value);
 	if (strcmp(key, "mime") == 0)
 		return set_types(&rule->types, value);
 	if (strcmp(key, "uri-list") == 0)

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "protocol/base/bytes.h"
 #include "protocol/base/monotonic.h"
+#include "protocol/base/words.h"
 
 #define LINE_BYTES 1024
 #define LIMIT_INTERVAL_NS UINT64_C(10000000000)
@@ -35,13 +37,12 @@ bool log_enabled(enum log_level level)
 
 bool log_level_from_name(const char *name, enum log_level *level)
 {
-	for (size_t i = 0; i < sizeof(level_names) / sizeof(level_names[0]); i++) {
-		if (strcmp(name, level_names[i]) == 0) {
-			*level = (enum log_level)i;
-			return true;
-		}
-	}
-	return false;
+	size_t found = word_find(name, level_names, ARRAY_LENGTH(level_names));
+
+	if (found == ARRAY_LENGTH(level_names))
+		return false;
+	*level = (enum log_level)found;
+	return true;
 }
 
 static void replace_control_characters(char *text)

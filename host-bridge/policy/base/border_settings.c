@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "protocol/base/bytes.h"
+#include "protocol/base/words.h"
 
 #define COLOUR_DIGITS 6
 
@@ -56,15 +57,14 @@ const char *border_parse(struct border_settings *settings, const char *text)
 
 const char *border_parse_fullscreen(struct border_settings *settings, const char *text)
 {
-	for (size_t i = 0; i < ARRAY_LENGTH(fullscreen_words); i++) {
-		if (strcmp(text, fullscreen_words[i]) != 0)
-			continue;
-		if (i == BORDER_FULLSCREEN_FRAMED && settings->width_px == 0)
-			return "there is no --border";
-		settings->fullscreen = (enum border_fullscreen)i;
-		return NULL;
-	}
-	return "not one of border, allow and deny";
+	size_t found = word_find(text, fullscreen_words, ARRAY_LENGTH(fullscreen_words));
+
+	if (found == ARRAY_LENGTH(fullscreen_words))
+		return "not one of border, allow and deny";
+	if (found == BORDER_FULLSCREEN_FRAMED && settings->width_px == 0)
+		return "there is no --border";
+	settings->fullscreen = (enum border_fullscreen)found;
+	return NULL;
 }
 
 const char *border_fullscreen_word(const struct border_settings *settings)
