@@ -42,6 +42,10 @@
 #define PIPES_PAUSE_BYTES (8 << 20)  /* queued in pipes to the client: as above */
 #define CLOSING_MS 1000
 #define LINGER_MS 1000 /* looked after so often */
+/* Of them nothing moves: then who waits is told of in the log; then a pipe is taken to be
+ * forgotten. */
+#define LINGER_ROUNDS_TOLD 5
+#define LINGER_ROUNDS_IDLE 60
 
 enum client_state {
 	CLIENT_SERVED,
@@ -74,6 +78,7 @@ struct client {
 	struct wl_event_source *deadline, *retry;
 	struct idle_trim trim;
 	uint64_t lingered_bytes; /* how far it had come a round ago */
+	unsigned idle_rounds;    /* nothing has moved since */
 };
 
 static void wake(struct connection *connection);
@@ -241,7 +246,8 @@ static void read_requests(struct client *client)
 /*
  * Whether a client that has ended is waited for once more: bytes have moved, or somebody is slow
  * with those that are left. That may take as long as it takes; but a pipe that nobody writes to and
- * nobody closes does not keep its client.
+ * nobody closes does not keep its client for ever. Nobody knows whether its writer has been
+ * stopped, and what came of it is a part that looks like the whole: so it has plenty of time.
  */
 static bool still_lingers(struct client *client)
 {
@@ -251,8 +257,18 @@ static bool still_lingers(struct client *client)
 	bool moved = progress != client->lingered_bytes;
 
 	client->lingered_bytes = progress;
-	return moved || client->starved || owed > 0 || !channel_ready(base->channel) ||
-		reading(client) || transfers_busy(base->transfers);
+	if (moved || client->starved || owed > 0 || !channel_ready(base->channel) ||
+		reading(client) || transfers_busy(base->transfers)) {
+		client->idle_rounds = 0;
+		return true;
+	}
+	if (transfers_count(base->transfers) == 0)
+		return false;
+	if (++client->idle_rounds == LINGER_ROUNDS_TOLD)
+		log_limited(LOG_LEVEL_INFO,
+			"%s has ended, but not the pipes it copies through: they are waited for",
+			client->name);
+	return client->idle_rounds < LINGER_ROUNDS_IDLE;
 }
 
 static int handle_deadline(void *data)
