@@ -7,7 +7,6 @@
 
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
-#include "protocol/base/monotonic.h"
 
 #define LOG_MODULE "renderer"
 #include "protocol/base/log.h"
@@ -43,9 +42,8 @@ struct renderer_link {
 	bool congested;
 	struct wl_list calls; /* renderer_call::link, oldest first */
 	uint32_t last_serial;
-	int64_t heard_ms;          /* when the worker last said something */
 	struct renderer_call ping; /* serial 0: none is out */
-	int64_t pinged_ms;
+	unsigned silent_checks;    /* since the ping, or since the worker last said something */
 };
 
 /* --- the end --- */
@@ -259,7 +257,7 @@ static bool receive_one(struct renderer_link *link)
 		break_link(link, "its process sent a malformed answer");
 		return false;
 	}
-	link->heard_ms = monotonic_ms();
+	link->silent_checks = 0;
 	call->done(call, &message.answer, n_fds == 1 ? fds[0] : -1);
 	return true;
 }
@@ -282,21 +280,25 @@ static void handle_pong(struct renderer_call *call, const struct renderer_answer
 	call->serial = 0;
 }
 
-/* While requests wait for an answer, the worker is pinged: does it still answer? */
+/*
+ * While requests wait for an answer, the worker is pinged: does it still answer? What counts is how
+ * often it did not, not for how long: a process that was stopped itself, and its workers with it,
+ * knows nothing of them.
+ */
 static int handle_check(void *data)
 {
 	struct renderer_link *link = data;
-	int64_t now = monotonic_ms(), timeout = renderer_timeout_ms(link->renderer);
 
 	link->checking = false;
+	handle_socket(link->socket, WL_EVENT_READABLE, link);
 	if (link->broken || wl_list_empty(&link->calls))
 		return 0;
 	if (link->ping.serial == 0) {
 		const struct renderer_request ping = {.type = RENDERER_PING};
 		link->ping.done = handle_pong;
-		link->pinged_ms = now;
+		link->silent_checks = 0;
 		renderer_link_send(link, &ping, NULL, 0, -1, &link->ping);
-	} else if (now - link->heard_ms > timeout && now - link->pinged_ms > timeout) {
+	} else if (++link->silent_checks >= CHECKS_PER_TIMEOUT) {
 		break_link(link, "its process hangs");
 		return 0;
 	}
@@ -320,7 +322,6 @@ struct renderer_link *renderer_link_create(struct wl_event_loop *loop, struct re
 		.kind = kind};
 	wl_list_init(&link->queue);
 	wl_list_init(&link->calls);
-	link->heard_ms = monotonic_ms();
 	link->socket = renderer_spawn(renderer, kind, &link->worker);
 	if (link->socket < 0)
 		log_limited(LOG_LEVEL_ERROR, "no process for a %s context: %s",

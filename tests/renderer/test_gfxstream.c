@@ -56,7 +56,7 @@ static int tear_down(void **state)
 static uint32_t submit(uint32_t context, uint32_t what, uint32_t resource, uint32_t word, int ring)
 {
 	const uint32_t words[] = {what, resource, word};
-	return gpu_await(gpu_offer_submit(context, words, sizeof(words), ring), LONG);
+	return gpu_await(gpu_offer_submit(context, words, sizeof(words), ring));
 }
 
 static void its_capset_is_the_librarys(void **state)
@@ -74,7 +74,7 @@ static void a_blob_is_the_guests_and_the_contexts(void **state)
 	assert_int_equal(gpu_create_context(1, GFXSTREAM), OK);
 	uint16_t create = gpu_offer_host_blob(1, 7, 1, 2 * PAGE), attach = gpu_offer_attach(1, 7);
 	uint16_t map = gpu_offer_map(7, 0);
-	assert_int_equal(gpu_await(map, LONG), VIRTIO_GPU_RESP_OK_MAP_INFO);
+	assert_int_equal(gpu_await(map), VIRTIO_GPU_RESP_OK_MAP_INFO);
 	assert_int_equal(gpu_response.map_info.map_info, VIRTIO_GPU_MAP_CACHE_CACHED);
 	assert_int_equal(gpu_answer(create), OK);
 	assert_int_equal(gpu_answer(attach), OK);
@@ -97,11 +97,11 @@ static void a_blob_is_the_guests_and_the_contexts(void **state)
 static void what_the_library_refuses_is_refused(void **state)
 {
 	assert_int_equal(gpu_create_context(1, GFXSTREAM), OK);
-	assert_true(gpu_await(gpu_offer_host_blob(1, 7, 13, PAGE), LONG) >= UNSPEC);
+	assert_true(gpu_await(gpu_offer_host_blob(1, 7, 13, PAGE)) >= UNSPEC);
 	assert_true(submit(1, 99, 0, 0, FENCE_GLOBAL) >= UNSPEC);
 	assert_true(submit(1, WRITE, 55, 0, FENCE_GLOBAL) >= UNSPEC);
 	assert_int_not_equal(submit(1, WRITE, 7, 0, 60), NO_ANSWER); /* a ring that is not there */
-	assert_int_equal(gpu_await(gpu_offer_host_blob(1, 7, 1, PAGE), LONG), OK);
+	assert_int_equal(gpu_await(gpu_offer_host_blob(1, 7, 1, PAGE)), OK);
 	assert_int_equal(submit(1, WRITE, 7, 1, FENCE_GLOBAL), OK);
 }
 
@@ -109,12 +109,12 @@ static void a_crash_takes_one_context_along(void **state)
 {
 	assert_int_equal(gpu_create_context(1, GFXSTREAM), OK);
 	assert_int_equal(gpu_create_context(2, GFXSTREAM), OK);
-	assert_int_equal(gpu_await(gpu_offer_host_blob(2, 8, 1, PAGE), LONG), OK);
+	assert_int_equal(gpu_await(gpu_offer_host_blob(2, 8, 1, PAGE)), OK);
 	assert_int_equal(submit(1, CRASH, 0, 0, FENCE_GLOBAL), UNSPEC);
 	assert_int_equal(submit(2, WRITE, 8, 1, FENCE_GLOBAL), OK);
 	assert_int_equal(gpu_destroy_context_of(1), OK);
 	assert_int_equal(gpu_create_context(1, GFXSTREAM), OK);
-	assert_int_equal(gpu_await(gpu_offer_host_blob(1, 7, 1, PAGE), LONG), OK);
+	assert_int_equal(gpu_await(gpu_offer_host_blob(1, 7, 1, PAGE)), OK);
 }
 
 static void one_that_hangs_is_ended(void **state)

@@ -124,7 +124,7 @@ static void check_clear(uint32_t context, uint32_t resource, uint32_t page)
 	memset(pixels, 0x11, PIXELS * 4);
 	uint16_t clear = offer_clear(context, resource, orange, FENCE_NONE);
 	uint16_t read = gpu_offer_transfer(context, resource, WIDTH, HEIGHT, false, FENCE_GLOBAL);
-	assert_int_equal(gpu_await(read, START), OK);
+	assert_int_equal(gpu_await(read), OK);
 	assert_int_equal(gpu_answer(clear), OK);
 	for (uint32_t i = 0; i < PIXELS; i++)
 		assert_int_equal(pixels[i], ORANGE_BGRA);
@@ -166,10 +166,10 @@ static void a_cleared_texture_has_the_right_pixels(void **state)
 	for (uint32_t i = 0; i < PIXELS; i++)
 		pixels[i] = i * 2654435761u;
 	uint16_t write = gpu_offer_transfer(1, 7, WIDTH, HEIGHT, true, FENCE_GLOBAL);
-	assert_int_equal(gpu_await(write, 5 * SECONDS), OK);
+	assert_int_equal(gpu_await(write), OK);
 	memset(pixels, 0, PIXELS * 4);
 	uint16_t read = gpu_offer_transfer(1, 7, WIDTH, HEIGHT, false, FENCE_GLOBAL);
-	assert_int_equal(gpu_await(read, 5 * SECONDS), OK);
+	assert_int_equal(gpu_await(read), OK);
 	for (uint32_t i = 0; i < PIXELS; i++)
 		assert_int_equal(pixels[i], i * 2654435761u);
 	assert_int_equal(gpu_destroy_context_of(1), OK);
@@ -183,25 +183,25 @@ static void what_a_guest_gets_wrong_is_its_own_loss(void **state)
 	make_texture(1, 7, 0);
 	/* Beyond the texture, and beyond its pages. */
 	uint16_t head = gpu_offer_transfer(1, 7, 2 * WIDTH, HEIGHT, true, FENCE_GLOBAL);
-	assert_true(gpu_await(head, START) >= UNSPEC);
+	assert_true(gpu_await(head) >= UNSPEC);
 	assert_int_equal(gpu_texture(8, WIDTH, HEIGHT), OK);
 	assert_int_equal(gpu_backing(8, PAGES, 16), OK);
 	assert_int_equal(gpu_attach(1, 8), OK);
 	head = gpu_offer_transfer(1, 8, WIDTH, HEIGHT, false, FENCE_GLOBAL);
-	assert_true(gpu_await(head, 5 * SECONDS) >= UNSPEC);
+	assert_true(gpu_await(head) >= UNSPEC);
 	/* A texture that is attached nowhere, freed, never made. */
 	head = offer_clear(1, 99, orange, FENCE_GLOBAL);
-	assert_int_not_equal(gpu_await(head, 5 * SECONDS), NO_ANSWER);
+	assert_int_not_equal(gpu_await(head), NO_ANSWER);
 	assert_int_equal(gpu_answer(gpu_offer_transfer(1, 99, 1, 1, true, 0)), BAD_RESOURCE);
 	assert_int_equal(gpu_unref(7), OK);
 	assert_int_equal(gpu_attach(1, 7), BAD_RESOURCE);
 	/* Nonsense, and a fence on a ring that OpenGL does not have. */
 	head = gpu_offer_submit(1, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, FENCE_GLOBAL);
-	assert_int_not_equal(gpu_await(head, 5 * SECONDS), NO_ANSWER);
+	assert_int_not_equal(gpu_await(head), NO_ANSWER);
 	head = gpu_offer_submit(1, "12345", 5, FENCE_NONE);
-	assert_int_equal(gpu_await(head, 5 * SECONDS), BAD_PARAMETER);
+	assert_int_equal(gpu_await(head), BAD_PARAMETER);
 	head = gpu_offer_submit(1, "", 0, 9);
-	assert_int_not_equal(gpu_await(head, 5 * SECONDS), NO_ANSWER);
+	assert_int_not_equal(gpu_await(head), NO_ANSWER);
 
 	assert_int_equal(gpu_create_context(2, VIRGL), OK);
 	make_texture(2, 9, 16);
@@ -220,7 +220,7 @@ static void shared_textures_are_the_same_memory_everywhere(void **state)
 	assert_int_equal(gpu_attach(1, 7), OK);
 	/* It works for its maker, whether it can be shared or not. */
 	uint16_t read = gpu_offer_transfer(1, 7, WIDTH, HEIGHT, false, FENCE_GLOBAL);
-	assert_int_equal(gpu_await(read, START), OK);
+	assert_int_equal(gpu_await(read), OK);
 	check_clear(1, 7, 0);
 	if (!SHARES_TEXTURES) {
 		assert_int_equal(gpu_attach(2, 7), UNSPEC);
@@ -230,22 +230,22 @@ static void shared_textures_are_the_same_memory_everywhere(void **state)
 		assert_int_equal(gpu_attach(context, 7), OK);
 	memset(guest_pixels(0), 0x11, PIXELS * 4);
 	read = gpu_offer_transfer(2, 7, WIDTH, HEIGHT, false, FENCE_GLOBAL);
-	assert_int_equal(gpu_await(read, START), OK);
+	assert_int_equal(gpu_await(read), OK);
 	for (uint32_t i = 0; i < PIXELS; i++)
 		assert_int_equal(guest_pixels(0)[i], ORANGE_BGRA);
 
 	/* The other way; and it outlives its maker. */
 	const float blue[4] = {0.0f, 0.0f, 1.0f, 1.0f};
 	uint16_t clear = offer_clear(2, 7, blue, FENCE_GLOBAL);
-	assert_int_equal(gpu_await(clear, START), OK);
+	assert_int_equal(gpu_await(clear), OK);
 	read = gpu_offer_transfer(1, 7, WIDTH, HEIGHT, false, FENCE_GLOBAL);
-	assert_int_equal(gpu_await(read, START), OK);
+	assert_int_equal(gpu_await(read), OK);
 	for (uint32_t i = 0; i < PIXELS; i++)
 		assert_int_equal(guest_pixels(0)[i], 0xff0000ffu);
 	assert_int_equal(gpu_destroy_context_of(1), OK);
 	check_clear(2, 7, 0);
 	uint16_t fence = gpu_offer_submit(3, "", 0, 0);
-	assert_int_equal(gpu_await(fence, START), OK); /* Vulkan took it, too */
+	assert_int_equal(gpu_await(fence), OK); /* Vulkan took it, too */
 }
 
 /* --- Vulkan --- */
@@ -256,7 +256,7 @@ static void a_vulkan_context_has_a_ring_that_is_shared(void **state)
 	assert_int_equal(gpu_create_context(1, VENUS), OK);
 	uint16_t create = gpu_offer_host_blob(1, 7, 0, RING_BYTES_);
 	uint16_t attach = gpu_offer_attach(1, 7), map = gpu_offer_map(7, 16 * PAGE);
-	assert_int_equal(gpu_await(map, START), VIRTIO_GPU_RESP_OK_MAP_INFO);
+	assert_int_equal(gpu_await(map), VIRTIO_GPU_RESP_OK_MAP_INFO);
 	assert_int_equal(gpu_answer(create), OK);
 	assert_int_equal(gpu_answer(attach), OK);
 	const struct machine_map *segment = machine_map_at(&machine.vhost_user, 16 * PAGE);
@@ -269,9 +269,9 @@ static void a_vulkan_context_has_a_ring_that_is_shared(void **state)
 	munmap(bytes, RING_BYTES_);
 
 	uint16_t fence = gpu_offer_submit(1, "", 0, 0);
-	assert_int_equal(gpu_await(fence, 5 * SECONDS), OK);
+	assert_int_equal(gpu_await(fence), OK);
 	fence = gpu_offer_submit(1, "", 0, FENCE_GLOBAL);
-	assert_int_equal(gpu_await(fence, 5 * SECONDS), OK);
+	assert_int_equal(gpu_await(fence), OK);
 
 	/* The context goes before its blob. */
 	assert_int_equal(gpu_destroy_context_of(1), OK);
@@ -285,7 +285,7 @@ static void bad_vulkan_blobs_are_refused(void **state)
 {
 	assert_int_equal(gpu_create_context(1, VENUS), OK);
 	uint16_t head = gpu_offer_host_blob(1, 7, 1234, PAGE); /* no such memory */
-	assert_true(gpu_await(head, START) >= UNSPEC);
+	assert_true(gpu_await(head) >= UNSPEC);
 	assert_int_equal(RUN(struct virtio_gpu_resource_create_blob,
 				 HDR(RESOURCE_CREATE_BLOB, .ctx_id = 1), .resource_id = 7,
 				 .blob_mem = VIRTIO_GPU_BLOB_MEM_HOST3D_GUEST, .size = PAGE),
@@ -294,8 +294,7 @@ static void bad_vulkan_blobs_are_refused(void **state)
 		RUN(struct virtio_gpu_resource_create_blob, HDR(RESOURCE_CREATE_BLOB, .ctx_id = 1),
 			.resource_id = 7, .blob_mem = 9, .size = PAGE),
 		BAD_PARAMETER);
-	assert_int_equal(
-		gpu_await(gpu_offer_host_blob(1, 7, 0, 1ull << 40), 5 * SECONDS), NO_MEMORY);
+	assert_int_equal(gpu_await(gpu_offer_host_blob(1, 7, 0, 1ull << 40)), NO_MEMORY);
 	assert_int_equal(gpu_attach(1, 7), BAD_RESOURCE);
 }
 
@@ -304,13 +303,13 @@ static void a_fence_on_a_ring_that_is_not_there_retires(void **state)
 	assert_int_equal(gpu_create_context(1, VENUS), OK);
 	assert_int_equal(gpu_create_context(2, VENUS), OK);
 	uint16_t good = gpu_offer_submit(1, "", 0, 0);
-	assert_int_equal(gpu_await(good, START), OK);
+	assert_int_equal(gpu_await(good), OK);
 	int64_t start = gpu_now_ms();
 	uint16_t fence = gpu_offer_submit(1, "", 0, 5);
-	assert_int_not_equal(gpu_await(fence, START), NO_ANSWER);
+	assert_int_not_equal(gpu_await(fence), NO_ANSWER);
 	assert_true(gpu_now_ms() - start < 2 * SECONDS);
 	good = gpu_offer_submit(2, "", 0, 0);
-	assert_int_equal(gpu_await(good, START), OK);
+	assert_int_equal(gpu_await(good), OK);
 }
 
 /* --- processes --- */
@@ -329,11 +328,11 @@ static void a_killed_worker_takes_nobody_along(void **state)
 	kill(pid, SIGSTOP); /* so that there is work which is not done */
 	uint16_t head = offer_clear(1, 7, orange, FENCE_GLOBAL);
 	uint16_t other = offer_clear(2, 8, orange, FENCE_GLOBAL);
-	assert_int_equal(gpu_await(head, SECONDS / 5), NO_ANSWER);
+	assert_int_equal(gpu_await(head), NO_ANSWER);
 	int64_t start = gpu_now_ms();
 	kill(pid, SIGKILL);
-	assert_int_equal(gpu_await(head, SECONDS), UNSPEC);
-	assert_int_equal(gpu_await(other, SECONDS), OK);
+	assert_int_equal(gpu_await(head), UNSPEC);
+	assert_int_equal(gpu_await(other), OK);
 	assert_true(gpu_now_ms() - start < SECONDS);
 	assert_int_equal(gpu_answer(offer_clear(1, 7, orange, FENCE_NONE)), UNSPEC);
 	check_clear(2, 8, 16);
@@ -351,12 +350,12 @@ static void a_worker_that_hangs_is_ended(void **state)
 	renderer_set_timeout_ms(machine_renderer, 2 * SECONDS);
 	assert_int_equal(gpu_create_context(1, VENUS), OK);
 	uint16_t head = gpu_offer_host_blob(1, 7, 0, PAGE);
-	assert_int_equal(gpu_await(head, START), OK);
+	assert_int_equal(gpu_await(head), OK);
 	assert_int_equal(processes_find("wayferry-venus", &pid), 1);
 	kill(pid, SIGSTOP);
 	int64_t start = gpu_now_ms();
 	head = gpu_offer_host_blob(1, 8, 0, PAGE);
-	assert_int_equal(gpu_await(head, 10 * SECONDS), UNSPEC);
+	assert_int_equal(gpu_await(head), UNSPEC);
 	assert_true(gpu_now_ms() - start < 6 * SECONDS);
 	assert_true(await_processes("wayferry-venus", 0, 5 * SECONDS));
 	assert_true(await_processes("virgl_render_se", 0, 5 * SECONDS));
@@ -377,7 +376,7 @@ static void without_the_spawner_everything_else_goes_on(void **state)
 	kill(worker.parent, SIGKILL);
 	assert_true(await_processes("wayferry-virgl", 0, 5 * SECONDS));
 	uint16_t head = offer_clear(1, 7, orange, FENCE_GLOBAL);
-	assert_int_equal(gpu_await(head, 5 * SECONDS), UNSPEC);
+	assert_int_equal(gpu_await(head), UNSPEC);
 	assert_int_equal(gpu_create_context(2, VIRGL), NO_MEMORY);
 	assert_int_equal(gpu_create_context(2, 5), OK);
 }
@@ -396,7 +395,7 @@ static void nobody_spins(void **state)
 	make_texture(1, 7, 0);
 	check_clear(1, 7, 0);
 	assert_int_equal(gpu_create_context(2, VENUS), OK);
-	assert_int_equal(gpu_await(gpu_offer_submit(2, "", 0, 0), START), OK);
+	assert_int_equal(gpu_await(gpu_offer_submit(2, "", 0, 0)), OK);
 	assert_int_equal(processes_find("wayferry-virgl", &gl), 1);
 	assert_int_equal(processes_find("wayferry-venus", &vulkan), 1);
 	assert_true(processes_find("virgl_render_se", &server) > 0);
@@ -464,7 +463,7 @@ static void bad_input_is_told_to_the_guest_and_in_the_log(void **state)
 {
 	pid_t doomed = 0;
 	assert_int_equal(gpu_create_context(3, VIRGL), OK);
-	assert_int_equal(gpu_await(gpu_offer_submit(3, "", 0, FENCE_GLOBAL), START), OK);
+	assert_int_equal(gpu_await(gpu_offer_submit(3, "", 0, FENCE_GLOBAL)), OK);
 	assert_int_equal(processes_find("wayferry-virgl", &doomed), 1);
 	assert_int_equal(gpu_create_context(1, VENUS), OK);
 	assert_int_equal(gpu_create_context(2, VIRGL), OK);
@@ -479,7 +478,7 @@ static void bad_input_is_told_to_the_guest_and_in_the_log(void **state)
 	blob.size = PAGE;
 	blob.blob_mem = VIRTIO_GPU_BLOB_MEM_HOST3D_GUEST;
 	assert_int_equal(gpu_command(&blob, sizeof(blob)), BAD_PARAMETER);
-	assert_true(gpu_await(gpu_offer_host_blob(1, 7, 1234, PAGE), START) >= UNSPEC);
+	assert_true(gpu_await(gpu_offer_host_blob(1, 7, 1234, PAGE)) >= UNSPEC);
 
 	assert_int_equal(gpu_texture(8, WIDTH, HEIGHT), OK);
 	assert_int_equal(gpu_unref(8), OK);
@@ -487,7 +486,7 @@ static void bad_input_is_told_to_the_guest_and_in_the_log(void **state)
 
 	assert_int_equal(gpu_destroy_context_of(1), OK);
 	assert_int_equal(gpu_create_context(1, VENUS), OK);
-	assert_int_equal(gpu_await(gpu_offer_host_blob(1, 7, 0, PAGE), START), OK);
+	assert_int_equal(gpu_await(gpu_offer_host_blob(1, 7, 0, PAGE)), OK);
 	assert_int_equal(gpu_answer(gpu_offer_map(7, 0)), VIRTIO_GPU_RESP_OK_MAP_INFO);
 	assert_int_equal(gpu_destroy_context_of(1), OK);
 	assert_int_equal(gpu_unmap(7), OK);
@@ -497,10 +496,10 @@ static void bad_input_is_told_to_the_guest_and_in_the_log(void **state)
 
 	assert_int_equal(gpu_answer(gpu_offer_submit(1, "1234", 4, FENCE_GLOBAL)), BAD_CONTEXT);
 	kill(doomed, SIGKILL);
-	assert_int_equal(gpu_await(gpu_offer_submit(3, "1234", 4, FENCE_GLOBAL), START), UNSPEC);
+	assert_int_equal(gpu_await(gpu_offer_submit(3, "1234", 4, FENCE_GLOBAL)), UNSPEC);
 	assert_int_equal(gpu_create_context(5, VENUS), OK);
-	assert_int_not_equal(gpu_await(gpu_offer_submit(5, "", 0, 5), START), NO_ANSWER);
-	assert_true(gpu_await(gpu_offer_submit(5, "12345678", 8, 0), START) >= UNSPEC);
+	assert_int_not_equal(gpu_await(gpu_offer_submit(5, "", 0, 5)), NO_ANSWER);
+	assert_true(gpu_await(gpu_offer_submit(5, "12345678", 8, 0)) >= UNSPEC);
 
 	check_clear(2, 9, 0); /* nobody else has noticed */
 	log_capture_end();

@@ -31,6 +31,8 @@ struct fake_worker {
 static int fake_spawner = -1; /* wayferry-renderer's end */
 static uint32_t fake_killed;  /* the last worker that was to be ended */
 
+#define FAKE_HANGS_MS 60000
+
 /* One message of the spawner's socket; RENDERER_SPAWN fills in @worker. Its type, or -1: none. */
 static inline int fake_spawner_serve(struct fake_worker *worker, int timeout_ms)
 {
@@ -121,7 +123,7 @@ static inline void *fake_start(void *data)
 	} message;
 	while (*n_kinds > 0) {
 		struct fake_worker worker;
-		int type = fake_spawner_serve(&worker, 5000);
+		int type = fake_spawner_serve(&worker, FAKE_HANGS_MS);
 		if (type == RENDERER_KILL) {
 			--*n_kinds;
 			continue;
@@ -129,7 +131,7 @@ static inline void *fake_start(void *data)
 		assert(type == RENDERER_SPAWN);
 		for (;;) {
 			struct pollfd pollfd = {.fd = worker.socket, .events = POLLIN};
-			poll(&pollfd, 1, 5000);
+			poll(&pollfd, 1, FAKE_HANGS_MS);
 			if (fake_worker_receive(&worker) != RENDERER_GET_CAPSET)
 				break;
 			memset(&message, 0, sizeof(message));

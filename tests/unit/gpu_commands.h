@@ -44,10 +44,12 @@ static inline int64_t gpu_now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Lets the device work until the answer is there, at most @ms. */
-static inline uint32_t gpu_await(uint16_t head, int ms)
+#define GPU_HANGS_MS 60000
+
+/* Lets the device work until the answer is there; NO_ANSWER when it hangs. */
+static inline uint32_t gpu_await(uint16_t head)
 {
-	int64_t end = gpu_now_ms() + ms;
+	int64_t end = gpu_now_ms() + GPU_HANGS_MS;
 	uint32_t type;
 	while ((type = gpu_answer(head)) == NO_ANSWER && gpu_now_ms() < end)
 		wl_event_loop_dispatch(machine.loop, 5);

@@ -86,7 +86,7 @@ static inline ino_t make_blob(
 	ino_t inode = inode_of(fd);
 	answer_blob(worker, fd, RENDERER_FD_SHM, 0);
 	close(fd);
-	assert_int_equal(gpu_await(head, 1000), OK);
+	assert_int_equal(gpu_await(head), OK);
 	return inode;
 }
 

@@ -110,14 +110,14 @@ static void submissions_come_whole_and_get_the_workers_answer(void **state)
 	assert_int_equal(in->fenced, 0);
 	assert_int_equal(gpu_answer(head), NO_ANSWER);
 	fake_worker_answer(&worker, 0);
-	assert_int_equal(gpu_await(head, 1000), OK);
+	assert_int_equal(gpu_await(head), OK);
 
 	head = gpu_offer_submit(1, bytes, 8, 3);
 	assert_int_equal(fake_worker_find(&worker, RENDERER_SUBMIT), RENDERER_SUBMIT);
 	assert_int_equal(in->fenced, 1);
 	assert_int_equal(in->ring, 3);
 	fake_worker_answer(&worker, -EINVAL);
-	assert_int_equal(gpu_await(head, 1000), BAD_PARAMETER);
+	assert_int_equal(gpu_await(head), BAD_PARAMETER);
 	assert_true(
 		gpu_response.hdr.flags & VIRTIO_GPU_FLAG_FENCE); /* which retires all the same */
 	assert_int_equal(gpu_response.hdr.fence_id, 77);
@@ -142,13 +142,13 @@ static void fences_without_a_ring_retire_in_order_over_all_contexts(void **state
 		assert_int_equal(fake_worker_find(&two, RENDERER_SUBMIT), RENDERER_SUBMIT);
 		fake_worker_answer(&two, 0);
 	}
-	assert_int_equal(gpu_await(on_ring, 1000), OK);
+	assert_int_equal(gpu_await(on_ring), OK);
 	assert_int_equal(gpu_answer(first), NO_ANSWER);
 	assert_int_equal(gpu_answer(second), NO_ANSWER);
 	assert_int_equal(gpu_answer(third), NO_ANSWER);
 	assert_int_equal(fake_worker_find(&one, RENDERER_SUBMIT), RENDERER_SUBMIT);
 	fake_worker_answer(&one, 0);
-	assert_int_equal(gpu_await(third, 1000), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+	assert_int_equal(gpu_await(third), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
 	assert_int_equal(gpu_answer(first), OK);
 	assert_int_equal(gpu_answer(second), OK);
 	destroy_context(1, &one);
@@ -214,12 +214,12 @@ static void processes_start_at_a_rate_that_a_machine_can_bear(void **state)
 	assert_int_equal(fake_spawner_serve(&workers[n], 0), -1);
 	assert_int_equal(gpu_answer(late), NO_ANSWER);
 	assert_int_equal(gpu_create_context(60, CROSS_DOMAIN_CAPSET_ID), OK);
-	assert_int_equal(gpu_await(late, 5000), OK);
+	assert_int_equal(gpu_await(late), OK);
 	assert_true(gpu_now_ms() - begin >= 100);
-	assert_int_equal(fake_spawner_serve(&workers[n], 100), RENDERER_SPAWN);
+	assert_int_equal(fake_spawner_serve(&workers[n], FAKE_HANGS_MS), RENDERER_SPAWN);
 	assert_int_equal(fake_worker_find(&workers[n], RENDERER_SUBMIT), RENDERER_SUBMIT);
 	fake_worker_answer(&workers[n], 0);
-	assert_int_equal(gpu_await(submit, 1000), OK);
+	assert_int_equal(gpu_await(submit), OK);
 	assert_int_equal(gpu_destroy_context_of(50), OK);
 	fake_worker_close(&workers[n]);
 	while (n-- > 0)

@@ -108,9 +108,9 @@ static void a_shared_texture_is_memory_for_all(void **state)
 	assert_int_equal(gpu_answer(fourth), NO_ANSWER);
 	int fd = fd_memfd("texture", 64 * 32 * 4);
 	answer_texture(&one, fd, 64 * 4, 0);
-	assert_int_equal(gpu_await(second, 1000), OK);
-	assert_int_equal(gpu_await(third, 1000), OK);
-	assert_int_equal(gpu_await(fourth, 1000), OK);
+	assert_int_equal(gpu_await(second), OK);
+	assert_int_equal(gpu_await(third), OK);
+	assert_int_equal(gpu_await(fourth), OK);
 	assert_int_equal(fake_worker_receive(&two), RENDERER_IMPORT);
 	assert_int_equal(two.in.request.import.format, 1);
 	assert_int_equal(two.in.request.import.width, 64);
@@ -150,14 +150,14 @@ static void a_texture_that_cannot_be_shared_stays_with_its_maker(void **state)
 		else
 			answer_texture(&one, fd, what == TOO_WIDE ? 260 : 256, 0);
 		close(fd);
-		assert_int_equal(gpu_await(second, 1000), UNSPEC);
+		assert_int_equal(gpu_await(second), UNSPEC);
 		uint16_t transfer = gpu_offer_transfer(1, 7, 64, 32, false, FENCE_NONE);
 		if (what != DEAD) {
 			assert_int_equal(
 				fake_worker_find(&one, RENDERER_TRANSFER), RENDERER_TRANSFER);
 			fake_worker_answer(&one, 0);
 		}
-		assert_int_equal(gpu_await(transfer, 1000), what == DEAD ? UNSPEC : OK);
+		assert_int_equal(gpu_await(transfer), what == DEAD ? UNSPEC : OK);
 		destroy_context(1, &one);
 		destroy_context(2, &two);
 		assert_int_equal(gpu_unref(7), OK);
@@ -199,9 +199,9 @@ static void a_blob_is_the_workers_memory(void **state)
 
 	int fd = fd_memfd("blob", 6 * PAGE);
 	answer_blob(&worker, fd, RENDERER_FD_OPAQUE, PAGE);
-	assert_int_equal(gpu_await(create, 1000), OK);
-	assert_int_equal(gpu_await(attach, 1000), OK);
-	assert_int_equal(gpu_await(map, 1000), VIRTIO_GPU_RESP_OK_MAP_INFO);
+	assert_int_equal(gpu_await(create), OK);
+	assert_int_equal(gpu_await(attach), OK);
+	assert_int_equal(gpu_await(map), VIRTIO_GPU_RESP_OK_MAP_INFO);
 	const struct machine_map *segment = machine_map_at(&machine.vhost_user, 16 * PAGE);
 	assert_non_null(segment);
 	assert_int_equal(segment->length, 5 * PAGE);
@@ -279,8 +279,8 @@ static void memory_that_cannot_be_trusted_makes_no_blob(void **state)
 		assert_int_equal(
 			fake_worker_find(&worker, RENDERER_CREATE_BLOB), RENDERER_CREATE_BLOB);
 		answer_blob(&worker, cases[i].fd, cases[i].fd_type, cases[i].offset);
-		assert_true(gpu_await(head, 1000) >= UNSPEC);
-		assert_int_equal(gpu_await(map, 1000), BAD_RESOURCE);
+		assert_true(gpu_await(head) >= UNSPEC);
+		assert_int_equal(gpu_await(map), BAD_RESOURCE);
 		if (cases[i].fd >= 0)
 			close(cases[i].fd);
 	}
@@ -288,7 +288,7 @@ static void memory_that_cannot_be_trusted_makes_no_blob(void **state)
 	uint16_t head = gpu_offer_host_blob(1, 7, 1, 4 * PAGE);
 	assert_int_equal(fake_worker_find(&worker, RENDERER_CREATE_BLOB), RENDERER_CREATE_BLOB);
 	fake_worker_answer(&worker, -EINVAL);
-	assert_int_equal(gpu_await(head, 1000), BAD_PARAMETER);
+	assert_int_equal(gpu_await(head), BAD_PARAMETER);
 	make_blob(1, &worker, 7, PAGE);
 	close(good);
 	destroy_context(1, &worker);
@@ -302,7 +302,7 @@ static void memory_that_can_shrink_is_sealed(void **state)
 	uint16_t head = gpu_offer_host_blob(1, 7, 1, 4 * PAGE);
 	fake_worker_find(&worker, RENDERER_CREATE_BLOB);
 	answer_blob(&worker, fd, RENDERER_FD_SHM, 0);
-	assert_int_equal(gpu_await(head, 1000), OK);
+	assert_int_equal(gpu_await(head), OK);
 	assert_int_equal(ftruncate(fd, PAGE), -1);
 	close(fd);
 	destroy_context(1, &worker);
@@ -332,7 +332,7 @@ static void a_context_may_end_while_its_blob_is_made(void **state)
 	uint16_t create = gpu_offer_host_blob(1, 7, 1, PAGE), map = gpu_offer_map(7, 0);
 	destroy_context(1, &worker);
 	assert_int_equal(gpu_answer(create), UNSPEC);
-	assert_int_equal(gpu_await(map, 1000), BAD_RESOURCE);
+	assert_int_equal(gpu_await(map), BAD_RESOURCE);
 
 	worker = make_context(1, VENUS);
 	gpu_offer_host_blob(1, 7, 1, PAGE);

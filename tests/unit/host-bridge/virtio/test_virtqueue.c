@@ -640,7 +640,7 @@ static bool sleep_until(int event)
 {
 	struct pollfd pollfd = {.fd = event, .events = POLLIN};
 	uint64_t count;
-	race.lost |= poll(&pollfd, 1, 5000) != 1;
+	race.lost |= poll(&pollfd, 1, 60000) != 1;
 	return !race.lost && read(event, &count, sizeof(count)) == sizeof(count);
 }
 
