@@ -21,7 +21,7 @@
 #define LOG_MODULE "renderer"
 #include "protocol/base/log.h"
 
-#define START_TIMEOUT_MS 20000 /* cold caches; LLVM is large */
+#define START_TIMEOUT_MS 60000 /* cold caches, a busy processor; LLVM is large */
 /* Slow is not broken: a large frame on a busy processor takes its time. */
 #define TIMEOUT_MS 60000
 #define SOCKET_BUFFER_BYTES (1 << 20)

@@ -255,7 +255,7 @@ test_connector() {
     (($(fd_count "$connector") <= 6)) || fail "it has more than its sockets: $(ls -l "/proc/$connector/fd")"
     # It ends with its process, however that ends.
     stop host KILL
-    until_true 5 not alive "$connector" || fail "it has outlived wayferry-host"
+    until_true 20 not alive "$connector" || fail "it has outlived wayferry-host"
 }
 
 # ---- renderers

@@ -100,8 +100,12 @@ went_on_or_ended() {
     say "$1 ended with status $status: $(grep '^\[error\]' "$LOGS/$1.log")"
 }
 
-# Starts again what ended.
+# Starts again what ended, also what takes its time to end.
 bridge_mend() {
+    until_true 15 mended_and_served || fail "after the bridge was mended no client is served (log: $LOGS/good.log)"
+}
+
+mended_and_served() {
     if [ -z "${PID[bridge-host]:-}" ] || ! alive "${PID[bridge-host]}"; then
         rm -f "$XDG_RUNTIME_DIR/bridge.gpu"
         bridge_start_host compositor bridge
@@ -110,10 +114,6 @@ bridge_mend() {
         rm -f "$XDG_RUNTIME_DIR/bridge"
         bridge_start_guest bridge
     fi
-    until_true 15 served || fail "after the bridge was mended no client is served (log: $LOGS/good.log)"
-}
-
-served() {
     WAYLAND_DISPLAY=$BRIDGE limited 30 "$FAULTS/rude" ping >>"$LOGS/good.log" 2>&1
 }
 

@@ -33,7 +33,7 @@ check_drags() {
     point 'sleep 100' 'button 272 0'
     told '1 drag drop'
     told '1 dropped 20000 bytes, 0 of them wrong'
-    until_true 5 grep -q 'finished' "$LOGS/drag.log" || fail "the source was not told that it is finished"
+    until_true 20 grep -q 'finished' "$LOGS/drag.log" || fail "the source was not told that it is finished"
 }
 
 test_drags() {

@@ -212,7 +212,7 @@ x11_counters() {
     local from
     from=$(stat -c %s "$LOGS/x11.log")
     kill -USR1 "${PID[x11]}"
-    until_true 5 counters_printed "$LOGS/x11.log" "$((from + 1))" "$WORK/x11.counters" || fail "wayferry-x11 prints no counters"
+    until_true 20 counters_printed "$LOGS/x11.log" "$((from + 1))" "$WORK/x11.counters" || fail "wayferry-x11 prints no counters"
 }
 
 x11_counter() {

@@ -253,7 +253,7 @@ check_focus() {
     never_told '3 focus in'
     # X has no focus when no X window has it.
     tell 'destroy 1' 'destroy 2' 'destroy 3'
-    until_true 5 no_focus || fail "X's focus is still at $(xdotool getwindowfocus)"
+    until_true 20 no_focus || fail "X's focus is still at $(xdotool getwindowfocus)"
 }
 
 focus_is_before() {
@@ -403,7 +403,7 @@ check_scale_2() {
     sway_message host output HEADLESS-1 scale 1 >/dev/null
     told '1 configure .* 240x180'
     shows '^Main\|.*\|240x180\|'
-    until_true 5 resource_is Xft.dpi 96 || fail "Xft.dpi is still $(resource Xft.dpi)"
+    until_true 20 resource_is Xft.dpi 96 || fail "Xft.dpi is still $(resource Xft.dpi)"
     sway_message host output HEADLESS-1 scale 2 >/dev/null
     told '1 configure .* 480x360'
     colour_is '#c81e5a' 172800
@@ -464,7 +464,7 @@ check_states() {
     wmctrl -r Main -b remove,fullscreen
     shows '^Main\|.*\|300x200\|'
     colour_is '#c81e5a' 60000
-    until_true 5 not has_state Main FULLSCREEN || fail "the client is not told: $(states_of Main)"
+    until_true 20 not has_state Main FULLSCREEN || fail "the client is not told: $(states_of Main)"
     # By the compositor and back.
     forget_told
     sway_message host '[title="Main"] fullscreen enable' >/dev/null
