@@ -28,7 +28,7 @@ void policy_finish(struct policy *policy);
  */
 bool policy_vm_name_good(const char *name);
 
-/* Prints the table, one line an interface, for --print-capabilities and --help. */
+/* Prints the table, one line an interface, for wayferry-host capabilities. */
 void policy_print(const struct policy *policy);
 
 /* "name value" lines. */

@@ -62,7 +62,7 @@ const char *quota_set(struct vm_quota *quota, const char *name, const char *valu
 		quota->entries[i].limit = limit;
 		return NULL;
 	}
-	return "there is no such limit (see --print-capabilities)";
+	return "there is no such limit (see wayferry-host capabilities)";
 }
 
 void quota_take_limits(struct vm_quota *quota, const struct vm_quota *from)

@@ -33,8 +33,8 @@
 
 /*
  * The globals that guests may bind; one that is not in the table is refused, too. The refused ones
- * are here for the reasons that --print-capabilities shows. Interfaces that are no globals need no
- * line: guests reach them only through a global.
+ * are here for the reasons that wayferry-host capabilities shows. Interfaces that are no globals
+ * need no line: guests reach them only through a global.
  */
 static const struct rule {
 	const char *interface;

@@ -7,7 +7,7 @@
 #include "tests/clients/faults/link.h"
 
 #define RAW_MAX_GLOBALS 128
-#define RAW_CLIENT_TIMEOUT_MS 10000
+#define RAW_CLIENT_TIMEOUT_MS 60000 /* for what hangs */
 
 struct raw_global {
 	uint32_t name;

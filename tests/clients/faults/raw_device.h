@@ -20,7 +20,7 @@
 #define RAW_MEMORY_BYTES (8u << 20)
 #define RAW_PAGE 4096u
 #define RAW_QUEUE_SIZE 256
-#define RAW_TIMEOUT_MS 5000
+#define RAW_TIMEOUT_MS 30000 /* for what hangs */
 
 /* Offsets in the memory. The rest, from RAW_HEAP on, is the test's. */
 #define RAW_RING(queue) ((queue)*0x4000u)

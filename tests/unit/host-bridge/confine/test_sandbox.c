@@ -290,7 +290,7 @@ static void no_privileges_can_be_gained(void **state)
 	}
 	close(ends[0]);
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	for (int i = 0; i < 500 && !strstr(status, "NoNewPrivs:\t1"); i++) {
+	for (int i = 0; i < 6000 && !strstr(status, "NoNewPrivs:\t1"); i++) {
 		int fd = open(path, O_RDONLY);
 		ssize_t n = read(fd, status, sizeof(status) - 1);
 		status[n > 0 ? n : 0] = 0;
