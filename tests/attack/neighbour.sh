@@ -28,7 +28,9 @@ summary() {
 }
 
 measured_since() {
-    (($(grep -c '^second' "$LOGS/neighbour.log") >= $1))
+    local seconds
+    seconds=$(grep -cs '^second' "$LOGS/neighbour.log")
+    ((${seconds:-0} >= $1))
 }
 
 # beside NAME COMMAND...: measures while the command runs, for three seconds at least.
