@@ -179,6 +179,15 @@ static void run_turn(void *data)
 		tell_closed(channel);
 }
 
+/* The client has heard what came: now the host is asked for more, unless that went along with an
+ * answer. */
+static void run_poll(void *data)
+{
+	struct channel *channel = data;
+	if (!channel->over)
+		channel_flush(channel);
+}
+
 static const struct gpu_listener gpu_listener = {
 	.event = channel_handle_event,
 	.answered = handle_answered,
@@ -278,6 +287,7 @@ struct channel *channel_create(struct gpu *gpu, const struct channel_listener *l
 		return NULL;
 	channel->gpu = gpu;
 	turn_task_init(&channel->turn_task, TURN_CHANNEL, run_turn, channel);
+	turn_task_init(&channel->poll_task, TURN_POLL, run_poll, channel);
 	channel->listener = listener;
 	channel->data = data;
 	channel->next_read_pipe = CROSS_DOMAIN_FIRST_READ_PIPE;
@@ -303,6 +313,7 @@ void channel_destroy(struct channel *channel)
 	if (channel->destroyed)
 		*channel->destroyed = true;
 	turn_task_finish(&channel->turn_task);
+	turn_task_finish(&channel->poll_task);
 	channel_forget_held(channel);
 	channel_forget_batch(channel);
 	command_batch_finish(&channel->batch);

@@ -65,6 +65,8 @@ int channel_send(struct channel *channel, const uint8_t *bytes, size_t size,
  * each round of the event loop. 0 or -EPIPE: the channel is over.
  */
 int channel_flush(struct channel *channel);
+/* Whether something is queued. */
+bool channel_has_output(const struct channel *channel);
 
 /*
  * False while as many bytes are under way to the host as may be: read neither from the client nor

@@ -280,8 +280,9 @@ void channel_handle_event(void *data)
 		channel_fail(channel, "the host sent an event that was not asked for");
 		return;
 	}
-	if (handle_waiting(channel) && !channel->over)
-		channel_flush(channel);
+	if (handle_waiting(channel) && !channel->over &&
+		(channel->polls.n_outstanding == 0 || channel_has_output(channel)))
+		turn_ask(&channel->gpu->turn, &channel->poll_task);
 }
 
 void channel_forget_held(struct channel *channel)

@@ -44,7 +44,7 @@ struct channel {
 
 	bool over, closed_told;
 	const char *why; /* NULL with over: the compositor closed the connection */
-	struct turn_task turn_task;
+	struct turn_task turn_task, poll_task;
 	bool blobs_changed; /* listener->blobs is due */
 	bool *destroyed;    /* set by channel_destroy while an event is handled */
 };

@@ -456,9 +456,15 @@ static void decide(struct client *client)
 	}
 }
 
+/*
+ * What the client has said goes to the host before its buffers come back; but what the host has
+ * said does not wait for a submission that only asks for more.
+ */
 static void flush_host(struct client *client)
 {
 	struct connection *base = &client->base;
+	if (base->channel && !channel_has_output(base->channel))
+		flush_events(client);
 	if (base->channel && !base->lost && !client->closed)
 		base->lost |= channel_flush(base->channel) < 0;
 }

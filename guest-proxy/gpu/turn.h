@@ -14,6 +14,7 @@ enum turn_step {
 	TURN_DEVICE,  /* contexts hear what the device said */
 	TURN_CHANNEL, /* channels that are over say so */
 	TURN_CLIENT,  /* clients hand over what is queued, stop and resume reading, and end */
+	TURN_POLL,    /* channels ask for the next event, if nothing they sent has done so */
 	TURN_STEPS,
 };
 

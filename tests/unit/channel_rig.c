@@ -368,6 +368,7 @@ void event(const void *page, size_t size)
 {
 	memcpy((uint8_t *)device.channel_ring->base.map + event_slot * PAGE_BYTES, page, size);
 	device.listener->event(device.listener_data);
+	turn();
 }
 
 void receive_event(

@@ -62,9 +62,16 @@ int channel_send(struct channel *channel, const uint8_t *bytes, size_t size,
 	return channel->lost ? -EIO : 0;
 }
 
+bool channel_has_output(const struct channel *channel)
+{
+	return channel->output;
+}
+
 int channel_flush(struct channel *channel)
 {
 	channel->flushes++;
+	if (channel->flushing)
+		channel->flushing();
 	return channel->lost ? -EIO : 0;
 }
 

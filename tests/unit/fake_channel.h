@@ -25,6 +25,8 @@ struct channel {
 	unsigned imports;      /* live */
 	uint32_t last_read_pipe;
 	unsigned flushes;
+	bool output;            /* channel_has_output() */
+	void (*flushing)(void); /* channel_flush is called; may be NULL */
 
 	/* the last channel_send */
 	uint8_t sent[65536];

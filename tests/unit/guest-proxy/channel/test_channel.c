@@ -414,6 +414,26 @@ static void a_poll_goes_alone_when_none_is_left(void **state)
 	assert_int_equal(user.receives, 3);
 }
 
+static size_t submissions_then;
+
+static void count_submissions(void *data)
+{
+	submissions_then = device.n_submissions;
+}
+
+/* In the turn of clients the event goes to the client; a POLL that goes alone comes behind it. */
+static void a_poll_that_goes_alone_comes_behind_the_clients(void **state)
+{
+	struct turn_task task;
+	skip_start();
+	turn_task_init(&task, TURN_CLIENT, count_submissions, NULL);
+	turn_ask(&device.gpu.turn, &task);
+	receive_in(0, "motion");
+	assert_int_equal(submissions_then, device.seen);
+	expect_poll(1, true);
+	nothing_more();
+}
+
 static void events_behind_one_that_is_held_keep_their_turn(void **state)
 {
 	const uint32_t id = 40, type = CROSS_DOMAIN_ID_VIRTGPU_BLOB;
@@ -595,7 +615,9 @@ static void the_channel_may_be_destroyed_in_any_callback(void **state)
 
 static void a_channel_that_is_destroyed_before_it_could_tell_tells_nothing(void **state)
 {
-	receive_event("", 0, NULL, NULL);
+	const struct cross_domain_send_receive end = {.hdr.cmd = CROSS_DOMAIN_CMD_RECEIVE};
+	memcpy(device.channel_ring->base.map, &end, sizeof(end));
+	device.listener->event(device.listener_data);
 	channel_destroy(user.channel);
 	user.channel = NULL;
 	turn();
@@ -684,6 +706,7 @@ int main(void)
 		TEST(while_paused_no_event_is_asked_for),
 		TEST_SLOTS(a_frame_is_one_submission_where_polls_are_outstanding),
 		TEST_SLOTS(a_poll_goes_alone_when_none_is_left),
+		TEST_SLOTS(a_poll_that_goes_alone_comes_behind_the_clients),
 		TEST_SLOTS(events_behind_one_that_is_held_keep_their_turn),
 		TEST_SLOTS(the_host_may_have_one_poll_only),
 		TEST_SLOTS(a_poll_goes_not_with_buffers_while_another_is_outstanding),

@@ -174,6 +174,41 @@ static void requests_and_events_pass(void **state)
 	assert_string_equal(last_event, "wl_callback.done");
 }
 
+static bool client_had_it;
+
+static void note_what_the_client_has(void)
+{
+	char byte;
+	client_had_it |= recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+}
+
+/* A submission that only asks for the next event wakes the host, and takes its time. */
+static void an_event_is_with_the_client_before_the_next_one_is_asked_for(void **state)
+{
+	request(1, "sync", RIG_ARGS({.id = 2}));
+	run();
+	client_had_it = false;
+	fake_channel->flushing = note_what_the_client_has;
+	event(2, "done", RIG_ARGS({.u = 7}));
+	wl_event_loop_dispatch(loop, 0);
+	assert_true(client_had_it);
+}
+
+/* What the host has to do goes to it first. */
+static void what_the_client_said_does_not_wait_for_its_events(void **state)
+{
+	request(1, "sync", RIG_ARGS({.id = 2}));
+	run();
+	client_had_it = false;
+	fake_channel->output = true;
+	fake_channel->flushing = note_what_the_client_has;
+	event(2, "done", RIG_ARGS({.u = 7}));
+	wl_event_loop_dispatch(loop, 0);
+	assert_false(client_had_it);
+	run();
+	assert_string_equal(last_event, "wl_callback.done");
+}
+
 static void a_message_may_come_in_segments(void **state)
 {
 	uint8_t bytes[RIG_PENDING_BYTES];
@@ -668,6 +703,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(requests_and_events_pass),
+		TEST(an_event_is_with_the_client_before_the_next_one_is_asked_for),
+		TEST(what_the_client_said_does_not_wait_for_its_events),
 		TEST(a_message_may_come_in_segments),
 		TEST(a_bad_request_ends_its_client_with_a_reason),
 		TEST(a_client_that_is_still_writing_reads_its_error),
