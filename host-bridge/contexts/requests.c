@@ -113,21 +113,23 @@ struct request *request_create(struct requests *requests, const struct virtqueue
 
 	if (!quota_charge(requests->quota, QUOTA_KEPT_REQUESTS, 1))
 		return NULL;
-	struct kept_request *kept = calloc(1, sizeof(*kept) + n_in * sizeof(*in));
+	struct kept_request *kept = malloc(sizeof(*kept) + n_in * sizeof(*in));
 	if (!kept) {
 		quota_release(requests->quota, QUOTA_KEPT_REQUESTS, 1);
 		return NULL;
 	}
-	kept->base.context = context;
-	kept->base.ring = -1;
-	kept->base.fenced = command->flags & VIRTIO_GPU_FLAG_FENCE;
+	*kept = (struct kept_request){
+		.base = {.context = context,
+			.ring = -1,
+			.fenced = command->flags & VIRTIO_GPU_FLAG_FENCE},
+		.requests = requests,
+		.command = *command,
+		.head = chain->head,
+		.n_in = n_in,
+	};
 	if (command->flags & VIRTIO_GPU_FLAG_FENCE &&
 		command->flags & VIRTIO_GPU_FLAG_INFO_RING_IDX)
 		kept->base.ring = command->ring_idx;
-	kept->requests = requests;
-	kept->command = *command;
-	kept->head = chain->head;
-	kept->n_in = n_in;
 	memcpy(kept->in, in, n_in * sizeof(*in));
 	wl_list_init(&kept->kept_link);
 	if (context) {

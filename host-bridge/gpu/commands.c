@@ -20,6 +20,9 @@ struct command_description {
 #define RESOURCE_AT(type) .resource_offset = offsetof(struct virtio_gpu_##type, resource_id)
 
 static const struct command_description control_commands[] = {
+	/* First, since nearly all that come are this. */
+	{VIRTIO_GPU_CMD_SUBMIT_3D, "SUBMIT_3D", sizeof(struct virtio_gpu_cmd_submit),
+		command_submit_3d, 0},
 	{VIRTIO_GPU_CMD_GET_DISPLAY_INFO, "GET_DISPLAY_INFO", sizeof(struct virtio_gpu_ctrl_hdr),
 		command_get_display_info, 0},
 	{VIRTIO_GPU_CMD_GET_EDID, "GET_EDID", sizeof(struct virtio_gpu_cmd_get_edid),
@@ -65,8 +68,6 @@ static const struct command_description control_commands[] = {
 	{VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE, "CTX_DETACH_RESOURCE",
 		sizeof(struct virtio_gpu_ctx_resource), command_ctx_detach_resource,
 		RESOURCE_AT(ctx_resource)},
-	{VIRTIO_GPU_CMD_SUBMIT_3D, "SUBMIT_3D", sizeof(struct virtio_gpu_cmd_submit),
-		command_submit_3d, 0},
 	{VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB, "RESOURCE_MAP_BLOB",
 		sizeof(struct virtio_gpu_resource_map_blob), command_resource_map_blob,
 		RESOURCE_AT(resource_map_blob)},
@@ -159,6 +160,12 @@ static void answer(
 		virtqueue_push(command->queue, chain->head, (uint32_t)written);
 }
 
+void command_begin_answer(struct command *command, size_t bytes)
+{
+	memset(&command->out, 0, bytes);
+	command->out_bytes = bytes;
+}
+
 /* Copies the command's header; the rest is read when it is executed. */
 static void read_header(struct command *command, struct device_state *state,
 	enum device_queue queue, const struct virtqueue_chain *chain)
@@ -166,10 +173,8 @@ static void read_header(struct command *command, struct device_state *state,
 	command->state = state;
 	command->queue = state->queues[queue];
 	command->chain = chain;
-	command->out_bytes = sizeof(command->out.hdr);
 	memset(&command->in, 0, sizeof(command->in));
-	/* Nothing of the host's stack reaches a guest, whatever an answer's length. */
-	memset(&command->out, 0, sizeof(command->out));
+	command_begin_answer(command, sizeof(command->out.hdr));
 	virtqueue_read(command->queue, chain, 0, &command->in.hdr, sizeof(command->in.hdr));
 }
 

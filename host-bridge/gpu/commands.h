@@ -36,7 +36,7 @@ struct command {
 		struct virtio_gpu_update_cursor cursor;
 		struct virtio_gpu_cmd_get_edid get_edid;
 	} in;
-	size_t out_bytes; /* of the answer; a handler that has more than the header says so */
+	size_t out_bytes; /* of the answer: the header, unless command_begin_answer said more */
 	union {
 		struct virtio_gpu_ctrl_hdr hdr;
 		struct virtio_gpu_resp_display_info display_info;
@@ -56,6 +56,12 @@ struct command {
 
 /* Executes a command and returns VIRTIO_GPU_RESP_*, or COMMAND_KEPT. */
 typedef uint32_t (*command_fn)(struct command *command);
+
+/*
+ * The answer is to have @bytes, which are zeroes until something is written. Nothing of the host's
+ * stack reaches a guest that way.
+ */
+void command_begin_answer(struct command *command, size_t bytes);
 
 /* Takes the command in @chain off @queue, executes it, and puts the answer on the used ring, unless
  * it comes later. */

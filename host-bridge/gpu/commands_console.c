@@ -42,7 +42,7 @@ static uint32_t ask(struct command *command, enum console_request question, uint
 uint32_t command_get_display_info(struct command *command)
 {
 	/* One scanout (kernel 6.1 wants one), every mode disabled, if nobody shows any. */
-	command->out_bytes = sizeof(command->out.display_info);
+	command_begin_answer(command, sizeof(command->out.display_info));
 	return ask(
 		command, CONSOLE_GET_DISPLAY_INFO, 0, handle_info, VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
 }
@@ -52,7 +52,7 @@ uint32_t command_get_edid(struct command *command)
 	const struct virtio_gpu_cmd_get_edid *in = &command->in.get_edid;
 	if (in->scanout >= console_scanouts(command->state->console))
 		return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
-	command->out_bytes = sizeof(command->out.edid);
+	command_begin_answer(command, sizeof(command->out.edid));
 	return ask(command, CONSOLE_GET_EDID, in->scanout, handle_edid, VIRTIO_GPU_RESP_OK_EDID);
 }
 

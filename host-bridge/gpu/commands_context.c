@@ -13,10 +13,10 @@ uint32_t command_get_capset_info(struct command *command)
 	if (index >= state->n_kinds)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	const struct context_kind *kind = state->kinds[index];
+	command_begin_answer(command, sizeof(command->out.capset_info));
 	command->out.capset_info.capset_id = kind->capset_id;
 	command->out.capset_info.capset_max_version = kind->capset_version;
 	command->out.capset_info.capset_max_size = kind->capset_bytes;
-	command->out_bytes = sizeof(command->out.capset_info);
 	return VIRTIO_GPU_RESP_OK_CAPSET_INFO;
 }
 
@@ -27,9 +27,9 @@ uint32_t command_get_capset(struct command *command)
 
 	if (!kind || in->capset_version > kind->capset_version)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	command_begin_answer(command, sizeof(command->out.capset.hdr) + kind->capset_bytes);
 	/* A guest whose buffer is shorter gets the first bytes. */
 	kind->fill_capset(kind, command->out.capset.data);
-	command->out_bytes = sizeof(command->out.capset.hdr) + kind->capset_bytes;
 	return VIRTIO_GPU_RESP_OK_CAPSET;
 }
 

@@ -237,10 +237,10 @@ uint32_t command_resource_assign_uuid(struct command *command)
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	static_assert(sizeof(resource->serial) >= DEVICE_UUID_NODE_BYTES, "");
+	command_begin_answer(command, sizeof(command->out.uuid));
 	memcpy(command->out.uuid.uuid, state->uuid, sizeof(state->uuid));
 	memcpy(command->out.uuid.uuid + sizeof(state->uuid) - DEVICE_UUID_NODE_BYTES,
 		&resource->serial, DEVICE_UUID_NODE_BYTES);
-	command->out_bytes = sizeof(command->out.uuid);
 	return VIRTIO_GPU_RESP_OK_RESOURCE_UUID;
 }
 

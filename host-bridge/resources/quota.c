@@ -104,7 +104,7 @@ void quota_release(struct vm_quota *quota, enum quota_limit limit, uint64_t n)
 		quota->entries[limit].use -= n;
 }
 
-bool quota_adjust(struct vm_quota *quota, enum quota_limit limit, uint64_t *charged, uint64_t now)
+bool quota_change(struct vm_quota *quota, enum quota_limit limit, uint64_t *charged, uint64_t now)
 {
 	if (now > *charged && !quota_charge(quota, limit, now - *charged))
 		return false;

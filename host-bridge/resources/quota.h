@@ -76,7 +76,14 @@ void quota_release(struct vm_quota *quota, enum quota_limit limit, uint64_t n);
  * For what grows and shrinks: charges or releases the difference between @now and *@charged, which
  * becomes @now. False: over the limit, nothing was changed.
  */
-bool quota_adjust(struct vm_quota *quota, enum quota_limit limit, uint64_t *charged, uint64_t now);
+bool quota_change(struct vm_quota *quota, enum quota_limit limit, uint64_t *charged, uint64_t now);
+
+/* The same. It is asked many times for each message, and hardly ever is there a difference. */
+static inline bool quota_adjust(
+	struct vm_quota *quota, enum quota_limit limit, uint64_t *charged, uint64_t now)
+{
+	return now == *charged || quota_change(quota, limit, charged, now);
+}
 
 /* For people: that @limit is reached, by its name and number, in @text. Returns @text. */
 const char *quota_explain(

@@ -337,6 +337,8 @@ uint64_t guest_memory_bytes(const struct guest_memory *memory)
 bool guest_memory_covers(const struct guest_memory *memory, uint64_t guest_address, uint64_t length)
 {
 	struct iovec iov[VHOST_USER_MAX_REGIONS];
+	if (guest_memory_at(memory, guest_address, length)) /* nearly always: in one region */
+		return true;
 	return guest_memory_iov(memory, guest_address, length, iov, ARRAY_LENGTH(iov)) >= 0;
 }
 

@@ -24,10 +24,11 @@ bool log_level_from_name(const char *name, enum log_level *level);
  * One line "module: text" (with a level mark), written with a single write().
  * Control characters in the text are replaced, so that what a guest says cannot
  * forge lines. Keeps errno. Use the macros below; each .c file that logs defines
- * LOG_MODULE before it includes this header.
+ * LOG_MODULE before it includes this header. Cold: the compiler keeps what leads to
+ * a line away from what runs for each frame.
  */
 void log_write(enum log_level level, const char *module, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+	__attribute__((format(printf, 3, 4), cold));
 
 #define log_err(...) log_write(LOG_LEVEL_ERROR, LOG_MODULE, __VA_ARGS__)
 #define log_warn(...) log_write(LOG_LEVEL_WARN, LOG_MODULE, __VA_ARGS__)
@@ -51,6 +52,6 @@ struct log_limit {
 	uint32_t lines;
 	uint32_t dropped;
 };
-bool log_limit_pass(struct log_limit *limit, const char *module);
+bool __attribute__((cold)) log_limit_pass(struct log_limit *limit, const char *module);
 
 #endif

@@ -58,11 +58,10 @@ struct relay_object *objects_at(const struct objects *objects, enum relay_end en
 struct relay_object *object_create(
 	struct objects *objects, const struct interface *interface, uint32_t version)
 {
-	struct object *object = calloc(1, sizeof(*object));
+	struct object *object = malloc(sizeof(*object));
 	if (!object)
 		return NULL;
-	object->base.interface = interface;
-	object->base.version = version;
+	*object = (struct object){.base = {.interface = interface, .version = version}};
 	wl_list_init(&object->refs);
 	wl_list_insert(&objects->live, &object->link);
 	objects->count++;

@@ -139,8 +139,9 @@ const char *relay_failure(const struct relay *relay);
  * DOWN): wl_display. Codes of wl_display itself: enum wl_display_error. Returns RELAY_FAILED for
  * "return relay_fail(...)" in hooks. The first failure counts.
  */
-enum relay_verdict relay_fail(struct relay *relay, struct relay_object *object, uint32_t code,
-	const char *format, ...) __attribute__((format(printf, 4, 5)));
+enum relay_verdict __attribute__((cold))
+relay_fail(struct relay *relay, struct relay_object *object, uint32_t code, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
 
 /*
  * Sends a message of our own about @object to the @to end: a request if @to is RELAY_UP, else an

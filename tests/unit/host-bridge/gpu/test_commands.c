@@ -102,6 +102,22 @@ static void the_capset_is_ours_and_may_be_cut(void **state)
 		BAD_PARAMETER);
 }
 
+/* Answers are written into memory that others have used before. */
+static void an_answer_has_nothing_of_an_earlier_one(void **state)
+{
+	static const uint8_t zeroes[sizeof(response.display_info)];
+	const size_t header = sizeof(struct virtio_gpu_ctrl_hdr);
+
+	assert_int_equal(RUN(struct virtio_gpu_get_capset, HDR(GET_CAPSET), .capset_id = 5),
+		VIRTIO_GPU_RESP_OK_CAPSET);
+	assert_memory_not_equal(
+		(const uint8_t *)&response + header, zeroes, response_bytes - header);
+	assert_int_equal(RUN(struct virtio_gpu_ctrl_hdr, .type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO),
+		VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+	assert_int_equal(response_bytes, sizeof(response.display_info));
+	assert_memory_equal((const uint8_t *)&response + header, zeroes, response_bytes - header);
+}
+
 static void every_command_that_is_too_short_is_refused(void **state)
 {
 	const struct {
@@ -508,6 +524,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_probing_kernel_gets_what_it_asks),
 		TEST(the_capset_is_ours_and_may_be_cut),
+		TEST(an_answer_has_nothing_of_an_earlier_one),
 		TEST(every_command_that_is_too_short_is_refused),
 		TEST(unknown_commands_are_refused),
 		TEST(an_answer_without_room_is_cut),
