@@ -215,6 +215,9 @@ static int read_capset(struct channel *channel)
 	/* A kernel wakes the host for each submission: a POLL had better go with others then. */
 	if (!channel->gpu->lazy)
 		channel->features &= ~CROSS_DOMAIN_EXT_WANT_POLL;
+	/* Without a kernel the queue is our own, and has a place for each channel. */
+	channel->patient =
+		!channel->gpu->lazy && channel_has_feature(channel, CROSS_DOMAIN_EXT_PATIENT);
 	bool several =
 		!channel->gpu->lazy && channel_has_feature(channel, CROSS_DOMAIN_EXT_POLL_SLOTS);
 	bool runs = channel_has_feature(channel, CROSS_DOMAIN_EXT_RUNS);
@@ -235,8 +238,17 @@ static int submit_init(struct channel *channel)
 		.bytes = READ_CREDIT_WINDOW_BYTES,
 	};
 	struct gpu_blob *rings[] = {channel->query_ring, channel->channel_ring};
-	int error = channel->gpu->ops->submit(
-		channel->context, &init, sizeof(init), GPU_FENCE_NONE, false, rings, 2);
+	struct {
+		struct cross_domain_header patient;
+		struct cross_domain_init init;
+	} commands = {
+		.patient = {.cmd = CROSS_DOMAIN_CMD_PATIENT, .cmd_size = sizeof(commands.patient)},
+		.init = init,
+	};
+	const void *start = channel->patient ? (const void *)&commands : &commands.init;
+	int error = channel->gpu->ops->submit(channel->context, start,
+		sizeof(init) + (channel->patient ? sizeof(commands.patient) : 0), GPU_FENCE_NONE,
+		false, rings, 2);
 	if (error < 0)
 		return error;
 	channel->counters.submissions++;
@@ -314,6 +326,7 @@ void channel_destroy(struct channel *channel)
 		*channel->destroyed = true;
 	turn_task_finish(&channel->turn_task);
 	turn_task_finish(&channel->poll_task);
+	turn_source_remove(&channel->put_off_timer);
 	channel_forget_held(channel);
 	channel_forget_batch(channel);
 	command_batch_finish(&channel->batch);

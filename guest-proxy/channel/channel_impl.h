@@ -36,7 +36,11 @@ struct channel {
 
 	struct poll_credits polls;
 	bool paused;
-	struct held_receive *held; /* NULL: none */
+	bool patient; /* the host has been told that a POLL may be answered without an event */
+	bool put_off; /* it was: the next one goes along with a submission, or later */
+	int put_off_ms;
+	struct wl_event_source *put_off_timer; /* NULL: none was needed */
+	struct held_receive *held;             /* NULL: none */
 	uint32_t next_read_pipe, last_read_pipe_sent;
 	struct read_credit credit;
 	bool clock_asked; /* and not answered yet, */
@@ -66,6 +70,8 @@ int channel_fail(struct channel *channel, const char *why);
 
 /* Asks for the next event, unless one was asked for or is not wanted. */
 void channel_submit_poll(struct channel *channel);
+/* A POLL was answered without an event: the next one is not sent at once. */
+void channel_put_off(struct channel *channel);
 /* Empties the batch. */
 void channel_forget_batch(struct channel *channel);
 

@@ -38,7 +38,7 @@ static struct compositor *connect_compositor(struct cross_domain_context *contex
 {
 	const struct context_host *host = context->base.host;
 
-	if (!queue_places_left(host->places, false)) {
+	if (!context->patient && !queue_places_left(host->places, false)) {
 		snprintf(context->end_text, sizeof(context->end_text),
 			"the driver's queue has no more than %u places, and %u channels",
 			host->places->total, host->places->channels);
@@ -85,11 +85,20 @@ static int handle_init(struct cross_domain_context *context, const uint8_t *byte
 			context_wake(&context->base);
 		}
 		context->channel_ring = resource_ref(channel_ring);
-		context->base.host->places->channels++;
+		context->base.host->places->channels += !context->patient;
 	}
 	context->query_ring = resource_ref(query_ring);
 	context->channel_type = init.channel_type;
 	context->initialised = true;
+	return 0;
+}
+
+/* Only a channel that has not begun: the others have a place already. */
+static int handle_patient(struct cross_domain_context *context, const uint8_t *bytes, size_t length)
+{
+	if (context->initialised)
+		return -EINVAL;
+	context->patient = true;
 	return 0;
 }
 
@@ -186,6 +195,7 @@ static int handle_send(struct cross_domain_context *context, const uint8_t *byte
 			cross_domain_fail(context, memory_refused);
 		return err;
 	}
+	context->active = true;
 	cross_domain_counters(context)->sends++;
 	cross_domain_counters(context)->bytes_from_guest += send.opaque_data_size;
 	err = make_handles(context, &send, handles);
@@ -350,6 +360,7 @@ static const struct {
 	{CROSS_DOMAIN_CMD_FETCH, handle_fetch},
 	{CROSS_DOMAIN_CMD_WRITE_FROM, handle_write_from},
 	{CROSS_DOMAIN_CMD_CLOCK, handle_clock},
+	{CROSS_DOMAIN_CMD_PATIENT, handle_patient},
 };
 
 static int execute(struct cross_domain_context *context, const uint8_t *bytes, size_t size)

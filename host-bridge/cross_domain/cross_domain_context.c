@@ -79,8 +79,9 @@ static void handle_destroy(struct context *base)
 		resource_unref(context->query_ring);
 	if (context->channel_ring)
 		resource_unref(context->channel_ring);
-	if (context->channel_type != 0)
+	if (context->channel_type != 0 && !context->patient)
 		context->base.host->places->channels--;
+	cross_domain_leave_place(context);
 	context->base.host->places->others -= context->n_more_polls;
 	quota_release(quota, QUOTA_CONNECTIONS, context->charged_connections);
 	quota_release(quota, QUOTA_FDS, context->charged_connections);
@@ -185,7 +186,7 @@ static void fill_capset(const struct context_kind *base, uint8_t *out)
 			CROSS_DOMAIN_EXT_WANT_POLL | CROSS_DOMAIN_EXT_FETCH |
 			CROSS_DOMAIN_EXT_FILES | CROSS_DOMAIN_EXT_POLL_SLOTS |
 			CROSS_DOMAIN_EXT_RUNS | CROSS_DOMAIN_EXT_WRITE_FROM |
-			CROSS_DOMAIN_EXT_HOST_CLOCK |
+			CROSS_DOMAIN_EXT_HOST_CLOCK | CROSS_DOMAIN_EXT_PATIENT |
 			(kind->guests_share && resource_table_exports(base->host->resources)
 					? CROSS_DOMAIN_EXT_GUEST_SHARED
 					: 0) |
@@ -210,4 +211,5 @@ void cross_domain_kind_init(struct cross_domain_kind *kind, const struct policy 
 		.guests_share = guests_share,
 		.maker = maker,
 	};
+	wl_list_init(&kind->placed);
 }

@@ -17,6 +17,8 @@ struct cross_domain_kind {
 				  exported */
 	struct image_maker *maker; /* of other buffers; NULL: they are slots of the region */
 	struct pipes lingering;    /* write pipes that have outlived their contexts */
+	/* Patient contexts that have a place in the queue, which was taken first first. */
+	struct wl_list placed;
 };
 
 /* @policy and @maker are borrowed. */

@@ -229,6 +229,8 @@ static void complete_oldest_poll(struct cross_domain_context *context)
 		context->n_more_polls--;
 		context->base.host->places->others--;
 	}
+	if (wl_list_empty(&context->polls))
+		cross_domain_leave_place(context);
 	cross_domain_counters(context)->fences++;
 	request_complete(poll, VIRTIO_GPU_RESP_OK_NODATA);
 }
@@ -249,6 +251,7 @@ static bool deliver_events(struct cross_domain_context *context)
 		resource_copy_in(context->channel_ring, cross_domain_poll_offset(tag), bytes, size);
 	if (err < 0)
 		cross_domain_fail(context, "its channel ring is not in the guest's memory");
+	context->active = true;
 	complete_oldest_poll(context);
 	return err == 0;
 }
@@ -272,6 +275,23 @@ static void deliver(struct cross_domain_context *context)
 	}
 }
 
+/* The event of a POLL that is answered without one. */
+static void put_nothing(struct cross_domain_context *context, uint32_t tag)
+{
+	static const struct cross_domain_header none;
+	if (context->channel_ring)
+		resource_copy_in(
+			context->channel_ring, cross_domain_poll_offset(tag), &none, sizeof(none));
+}
+
+/* Has the guest keep one POLL outstanding: fences of a ring are signalled in order, so the oldest
+ * one makes room. */
+void cross_domain_refuse_oldest_poll(struct cross_domain_context *context)
+{
+	put_nothing(context, oldest_poll(context)->tag);
+	complete_oldest_poll(context);
+}
+
 void cross_domain_service(struct context *base)
 {
 	struct cross_domain_context *context = cross_domain_from(base);
@@ -282,6 +302,9 @@ void cross_domain_service(struct context *base)
 		cross_domain_flush_sends(context);
 
 	deliver(context);
+	if (!has_event(context) && !wl_list_empty(&context->polls) &&
+		!cross_domain_take_place(context))
+		cross_domain_refuse_oldest_poll(context);
 	cross_domain_update_quota(context); /* the guest has taken some of it */
 	if (context->end_told) {
 		compositor_destroy(context->compositor);
@@ -306,16 +329,6 @@ static bool room_for_more(const struct queue_places *places)
 	return places->total == 0 || places->channels + places->others < places->total / 5;
 }
 
-/* Has the guest keep one POLL outstanding: fences of a ring are signalled in order, so the oldest
- * one makes room. */
-static void refuse_more(struct cross_domain_context *context)
-{
-	static const struct cross_domain_header none;
-	uint64_t offset = cross_domain_poll_offset(oldest_poll(context)->tag);
-	resource_copy_in(context->channel_ring, offset, &none, sizeof(none));
-	complete_oldest_poll(context);
-}
-
 bool cross_domain_fence(struct context *base, uint32_t ring_idx, struct request *request)
 {
 	struct cross_domain_context *context = cross_domain_from(base);
@@ -327,12 +340,16 @@ bool cross_domain_fence(struct context *base, uint32_t ring_idx, struct request 
 		return false;
 	bool several = cross_domain_slots(context) > 1;
 	if (several && !wl_list_empty(&context->polls) && !room_for_more(base->host->places))
-		refuse_more(context);
+		cross_domain_refuse_oldest_poll(context);
 	bool more = !wl_list_empty(&context->polls);
 	request->tag = context->poll_tag;
 	if (more &&
 		(base->n_held > CONTEXT_MAX_HELD || !queue_places_left(base->host->places, true))) {
 		cross_domain_fail(context, "too many POLLs are outstanding");
+		return false;
+	}
+	if (!more && !has_event(context) && !cross_domain_take_place(context)) {
+		put_nothing(context, request->tag);
 		return false;
 	}
 	context->n_more_polls += more;

@@ -40,6 +40,10 @@ struct cross_domain_context {
 	struct wl_list polls;   /* request::link, oldest first */
 	uint32_t n_more_polls;  /* of them, besides one */
 	uint32_t poll_tag;      /* request::tag of the submission's POLL: where its event goes */
+	bool patient;           /* the guest may have to ask again for events */
+	bool placed;            /* and has a place in the queue */
+	struct wl_list placed_link; /* cross_domain_kind::placed */
+	bool active;                /* something was said or heard since its last POLL */
 
 	uint64_t charged_connections, charged_bytes; /* to the machine's quota */
 	struct wl_list send_holds;                   /* pipe_waiter::link */
@@ -134,5 +138,14 @@ extern const struct pipes_listener cross_domain_pipes_listener;
 /* context_ops.service and context_ops.fence */
 void cross_domain_service(struct context *base);
 bool cross_domain_fence(struct context *base, uint32_t ring_idx, struct request *request);
+/* Answers the oldest POLL, which there is, with an event of no command. */
+void cross_domain_refuse_oldest_poll(struct cross_domain_context *context);
+
+/* In cross_domain_places.c */
+
+/* Before a POLL is kept: whether there is a place for it; of those who are not patient always. */
+bool cross_domain_take_place(struct cross_domain_context *context);
+/* None is kept any more. */
+void cross_domain_leave_place(struct cross_domain_context *context);
 
 #endif

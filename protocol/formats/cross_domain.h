@@ -87,6 +87,8 @@ static_assert(sizeof(struct cross_domain_capset) == 16, "");
 /* CROSS_DOMAIN_CMD_WRITE_FROM is understood. All of one submission name so many bytes at most. */
 #define CROSS_DOMAIN_EXT_WRITE_FROM (1u << 10)
 #define CROSS_DOMAIN_WRITE_FROM_MAX_BYTES (1u << 20)
+/* CROSS_DOMAIN_CMD_PATIENT is understood. */
+#define CROSS_DOMAIN_EXT_PATIENT (1u << 11)
 struct cross_domain_capset_ext {
 	struct cross_domain_capset base;
 	uint32_t magic;
@@ -127,6 +129,12 @@ enum cross_domain_command {
 	 * answer is a struct cross_domain_clock_answer in the query ring.
 	 */
 	CROSS_DOMAIN_CMD_CLOCK = 0x84,
+	/*
+	 * Ours (EXT_PATIENT), guest to host, before INIT, only a header: where the queue has no
+	 * place for a POLL, it may be answered with an event of no command (cmd 0). The guest asks
+	 * again when it has something to say, or some time later.
+	 */
+	CROSS_DOMAIN_CMD_PATIENT = 0x85,
 };
 
 enum cross_domain_identifier {

@@ -264,6 +264,11 @@ int setup_lazy_runs(void **state)
 	return setup_with(OUR_FEATURES | CROSS_DOMAIN_EXT_RUNS, sizeof(device.capset), true);
 }
 
+int setup_patient(void **state)
+{
+	return setup_with(OUR_FEATURES | CROSS_DOMAIN_EXT_PATIENT, sizeof(device.capset), false);
+}
+
 int setup_write_from(void **state)
 {
 	return setup_with(OUR_FEATURES | CROSS_DOMAIN_EXT_WRITE_FROM, sizeof(device.capset), false);

@@ -88,6 +88,8 @@ int setup_runs(void **state);
 int setup_lazy_runs(void **state);
 /* Our host, which takes what lies in memory of the guest. */
 int setup_write_from(void **state);
+/* Our host, which may have no place for a POLL, by way of a kernel. */
+int setup_patient(void **state);
 int teardown(void **state);
 void turn(void);
 /* The host answers what it was asked, and the channel tells what came of it. */
@@ -117,6 +119,7 @@ extern unsigned event_slot;
 #define TEST_RUNS(f) cmocka_unit_test_setup_teardown(f, setup_runs, teardown)
 #define TEST_LAZY_RUNS(f) cmocka_unit_test_setup_teardown(f, setup_lazy_runs, teardown)
 #define TEST_WRITE_FROM(f) cmocka_unit_test_setup_teardown(f, setup_write_from, teardown)
+#define TEST_PATIENT(f) cmocka_unit_test_setup_teardown(f, setup_patient, teardown)
 #define TEST_KERNEL(f) cmocka_unit_test_setup_teardown(f, setup_kernel, teardown)
 
 #endif

@@ -232,6 +232,18 @@ static void a_write_may_name_its_data(void **state)
 	assert_int_equal(cross_domain_command_decode(small, 32, &header, &length), -EINVAL);
 }
 
+static void a_patient_guest_says_so_in_a_header(void **state)
+{
+	const uint8_t golden[8] = {0x85, 0, 8, 0, 0, 0, 0, 0};
+	const struct cross_domain_header patient = {.cmd = CROSS_DOMAIN_CMD_PATIENT, .cmd_size = 8};
+	struct cross_domain_header header;
+	size_t length;
+	assert_memory_equal(&patient, golden, sizeof(golden));
+	assert_int_equal(CROSS_DOMAIN_EXT_PATIENT, 2048);
+	assert_int_equal(cross_domain_command_decode(golden, 8, &header, &length), 0);
+	assert_int_equal(length, 8);
+}
+
 static void a_run_is_its_events_each_padded(void **state)
 {
 	const uint8_t golden[16] = {0x82, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0, 0, 0, 0, 0, 0};
@@ -267,6 +279,7 @@ int main(void)
 		cmocka_unit_test(the_capset_is_two_layouts_in_one),
 		cmocka_unit_test(a_poll_names_its_pages),
 		cmocka_unit_test(a_write_may_name_its_data),
+		cmocka_unit_test(a_patient_guest_says_so_in_a_header),
 		cmocka_unit_test(a_run_is_its_events_each_padded),
 		cmocka_unit_test(all_four_sizes_of_init_are_understood),
 		cmocka_unit_test(init_of_any_other_size_is_refused),

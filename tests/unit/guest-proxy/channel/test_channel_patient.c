@@ -1,0 +1,77 @@
+/* guest-proxy/channel/channel_output.c: a host whose queue has no place for a POLL */
+#include "tests/unit/channel_rig.h"
+
+static void put_off(void)
+{
+	static const struct cross_domain_header none;
+	event(&none, sizeof(none));
+}
+
+/* The next submission is a POLL, behind a SEND or alone. */
+static void expect_poll(bool alone)
+{
+	const uint8_t *data;
+	size_t at = 0;
+	struct submission *s = next_submission();
+	if (!alone)
+		send_at(s, &at, &data);
+	next_command(s, &at, CROSS_DOMAIN_CMD_POLL);
+	assert_int_equal(s->fence, GPU_FENCE_EVENT);
+	assert_int_equal(at, s->size);
+}
+
+static void it_is_said_before_the_channel_begins(void **state)
+{
+	size_t at = 0;
+	struct submission *s = next_submission();
+	next_command(s, &at, CROSS_DOMAIN_CMD_PATIENT);
+	next_command(s, &at, CROSS_DOMAIN_CMD_INIT);
+	assert_int_equal(at, s->size);
+}
+
+static void a_poll_that_was_put_off_goes_with_what_is_said(void **state)
+{
+	skip_start();
+	put_off();
+	nothing_more();
+	say("something", 9);
+	flush();
+	expect_poll(false);
+	nothing_more();
+	receive_event("answer", 0, NULL, NULL);
+	expect_poll(true);
+	assert_int_equal(user.receives, 1);
+	assert_int_equal(user.closed, 0);
+}
+
+static void or_alone_some_time_later(void **state)
+{
+	skip_start();
+	for (unsigned i = 0; i < 3; i++) {
+		put_off();
+		nothing_more();
+		while (device.seen == device.n_submissions)
+			wl_event_loop_dispatch(user.loop, -1);
+		expect_poll(true);
+		nothing_more();
+	}
+	assert_int_equal(user.closed, 0);
+}
+
+static void other_hosts_have_a_place_for_each(void **state)
+{
+	skip_start();
+	put_off();
+	assert_int_equal(user.closed, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST_PATIENT(it_is_said_before_the_channel_begins),
+		TEST_PATIENT(a_poll_that_was_put_off_goes_with_what_is_said),
+		TEST_PATIENT(or_alone_some_time_later),
+		TEST_KERNEL(other_hosts_have_a_place_for_each),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,141 @@
+/* host-bridge/cross_domain/cross_domain_places.c: more channels than the driver's queue has places
+ */
+#include "host-bridge/cross_domain/cross_domain_context.h"
+
+#include "tests/unit/cross_domain_world.h"
+
+#define N 40
+#define PLACES 20 /* 18 of them for channels */
+
+/* Channels, each with its client; all use the same ring, which is no matter here. */
+static struct {
+	struct context *context;
+	struct compositor *compositor;
+	struct test_request poll;
+} channels[N];
+
+static int patient(void)
+{
+	const struct cross_domain_header command = {
+		.cmd = CROSS_DOMAIN_CMD_PATIENT, .cmd_size = sizeof(command)};
+	return submit(&command, sizeof(command));
+}
+
+static void go_to(size_t i)
+{
+	t.context = channels[i].context;
+	fake_compositor = channels[i].compositor;
+}
+
+/* Whether the POLL was answered, without an event. */
+static bool put_off(size_t i)
+{
+	return channels[i].poll.response != 0;
+}
+
+static void ask_alone(size_t i)
+{
+	go_to(i);
+	t.pages.map[CHANNEL * 4096] = 0xee;
+	poll_channel(&channels[i].poll);
+	turn();
+	assert_int_equal(t.pages.map[CHANNEL * 4096], put_off(i) ? 0 : 0xee);
+}
+
+static void say_and_ask(size_t i)
+{
+	struct test_request request;
+	go_to(i);
+	assert_int_equal(send_as(&request, -1, "it", 2, 0, NULL, NULL), 0);
+	poll_channel(&channels[i].poll);
+	turn();
+}
+
+static void open_all(void)
+{
+	t.places.total = PLACES;
+	for (size_t i = 0; i < N; i++) {
+		if (i > 0) {
+			make_context();
+			attach(resource_find(&t.table, QUERY));
+			attach(resource_find(&t.table, CHANNEL));
+		}
+		assert_int_equal(patient(), 0);
+		open_channel();
+		channels[i].context = t.context;
+		channels[i].compositor = fake_compositor;
+	}
+}
+
+static void close_all(void)
+{
+	for (size_t i = 0; i < N; i++) {
+		go_to(i);
+		destroy_context();
+	}
+	fake_compositor = NULL;
+}
+
+static void those_that_said_something_last_have_the_places(void **state)
+{
+	open_all();
+	for (size_t i = 0; i < N; i++)
+		say_and_ask(i);
+	assert_int_equal(t.places.channels, 18);
+	for (size_t i = 0; i < N; i++)
+		assert_int_equal(put_off(i), i < N - 18);
+	close_all();
+}
+
+static void who_only_asks_takes_no_place_from_others(void **state)
+{
+	open_all();
+	for (size_t i = 0; i < 18; i++)
+		ask_alone(i);
+	ask_alone(18);
+	for (size_t i = 0; i <= 18; i++)
+		assert_int_equal(put_off(i), i == 18);
+	go_to(0);
+	destroy_context();
+	channels[0].context = NULL;
+	ask_alone(18);
+	assert_false(put_off(18));
+	close_all();
+}
+
+static void an_event_needs_no_place(void **state)
+{
+	open_all();
+	for (size_t i = 0; i < 18; i++)
+		ask_alone(i);
+	ask_alone(20);
+	assert_true(put_off(20));
+	go_to(20);
+	assert_int_equal(to_guest("hello...", 8, NULL, 0), 0);
+	assert_int_equal(next_event_in(&channels[20].poll), CROSS_DOMAIN_CMD_RECEIVE);
+	assert_int_equal(t.places.channels, 18);
+	/* Who has just heard something may hear more. */
+	poll_channel(&channels[20].poll);
+	assert_false(put_off(20));
+	assert_true(put_off(0));
+	close_all();
+}
+
+static void a_channel_is_patient_from_its_start_or_never(void **state)
+{
+	open_channel();
+	assert_int_equal(patient(), -EINVAL);
+	assert_int_equal(t.places.channels, 1);
+	destroy_context();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(those_that_said_something_last_have_the_places),
+		TEST(who_only_asks_takes_no_place_from_others),
+		TEST(an_event_needs_no_place),
+		TEST(a_channel_is_patient_from_its_start_or_never),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
