@@ -58,11 +58,17 @@ static void print_members(const struct machine_report *report, FILE *out)
 
 static void print_border(const struct border_settings *border, FILE *out)
 {
-	if (border->width_px > 0)
-		fprintf(out, "{\"colour\": \"#%06" PRIx32 "\", \"width\": %" PRId32 "}",
-			border->colour, border->width_px);
-	else
+	if (border->width_px == 0) {
 		fputs("null", out);
+	} else {
+		fprintf(out, "{\"colour\": \"#%06" PRIx32 "\", \"width\": %" PRId32, border->colour,
+			border->width_px);
+		if (border->label[0]) {
+			fputs(", \"label\": ", out);
+			json_print_string(out, border->label);
+		}
+		fputs("}", out);
+	}
 	fprintf(out, ", \"fullscreen\": \"%s\"", border_fullscreen_word(border));
 }
 

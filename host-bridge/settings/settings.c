@@ -13,6 +13,7 @@
 #include "host-bridge/render/render_node.h"
 #include "host-bridge/settings/config.h"
 #include "host-bridge/settings/helper.h"
+#include "host-bridge/settings/program_path.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/log.h"
 #include "protocol/base/words.h"
@@ -27,8 +28,8 @@
 
 struct host_options {
 	const char *config, *socket, *fd, *wayland_display, *vm, *app_id, *clipboard, *border,
-		*fullscreen, *renderer, *renderer_program, *render_node, *buffers, *window_size,
-		*ask_program, *log_level, *trace, *sandbox, *security_context;
+		*border_label, *fullscreen, *renderer, *renderer_program, *render_node, *buffers,
+		*window_size, *ask_program, *log_level, *trace, *sandbox, *security_context;
 	bool print_capabilities, stats, no_sandbox, virgl;
 };
 
@@ -98,6 +99,11 @@ static bool parse_command_line(struct host_options *options, struct host_setting
 			"machine's windows and popups, WIDTH pixels wide: 1 to 64, by default 4. "
 			"Guests cannot draw on it, remove it or see it.",
 			.value = &options->border},
+		{"border-label", "TEMPLATE",
+			"Write this into the upper edge of each border, which must be at least 9 "
+			"pixels wide: printable ASCII, where %m is the machine's name. A window "
+			"that is too narrow for all of it shows the first letters.",
+			.value = &options->border_label},
 		{"fullscreen", "MODE",
 			"What becomes of windows that want the whole screen: border (the default "
 			"where there is a border) shows it inside of the screen's edges, allow "
@@ -276,27 +282,6 @@ static bool apply_socket(struct host_settings *settings, const struct host_optio
 	return false;
 }
 
-/*
- * A program of ours, for @found: beside this one, or (in a build tree) below its directory @room,
- * or where it was installed.
- */
-static void find_program(char found[PATH_MAX], const char *room, const char *name)
-{
-	const char *const beside[] = {"", room};
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	self[n > 0 ? n : 0] = 0;
-	char *slash = strrchr(self, '/');
-
-	for (size_t i = 0; i < ARRAY_LENGTH(beside) && slash; i++) {
-		slash[1] = 0;
-		int size = snprintf(found, PATH_MAX, "%s%s%s", self, beside[i], name);
-		if (size < PATH_MAX && access(found, X_OK) == 0)
-			return;
-	}
-	snprintf(found, PATH_MAX, "%s/%s", WAYFERRY_LIBEXECDIR, name);
-}
-
 static bool apply_renderer(struct host_settings *settings, const struct host_options *options)
 {
 	static const char *const kinds[] = {"none", "virgl", "venus", "gfxstream", "drm", NULL};
@@ -326,7 +311,7 @@ static bool apply_renderer(struct host_settings *settings, const struct host_opt
 	config->log_level = options->log_level ? options->log_level : "info";
 	config->program = options->renderer_program;
 	if (!config->program) {
-		find_program(settings->renderer_program, "render/worker/", "wayferry-renderer");
+		program_path(settings->renderer_program, "render/worker/", "wayferry-renderer");
 		config->program = settings->renderer_program;
 	}
 	return true;
@@ -391,7 +376,7 @@ static bool apply_clipboard(struct policy *policy, const char *ways)
 static bool apply_ask(struct host_settings *settings, const char *program)
 {
 	if (!program)
-		find_program(settings->ask_program, "attendant/", "wayferry-ask");
+		program_path(settings->ask_program, "attendant/", "wayferry-ask");
 	else if (snprintf(settings->ask_program, PATH_MAX, "%s", program) >= PATH_MAX)
 		return refuse("ask-program", program, "too long");
 	if (program && (!strchr(program, '/') || access(program, X_OK) < 0))
@@ -405,6 +390,11 @@ static bool apply_border(struct policy *policy, const struct host_options *optio
 
 	if (why)
 		return refuse("border", options->border, why);
+	why = options->border_label
+		? border_parse_label(&policy->border, options->border_label, policy->vm_name)
+		: NULL;
+	if (why)
+		return refuse("border-label", options->border_label, why);
 	why = options->fullscreen ? border_parse_fullscreen(&policy->border, options->fullscreen)
 				  : NULL;
 	if (why)

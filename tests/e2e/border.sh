@@ -2,7 +2,7 @@
 # The border around a machine's windows: pictures of it, exact to the pixel, with what clients are told beside it.
 . "$(dirname "$0")/lib.sh"
 
-tests=(sway:8 fullscreen:7 weston:4 inside:7)
+tests=(sway:8 fullscreen:7 weston:4 inside:7 label:8)
 full=(picture:12)
 
 BORDER='#cc0000'
@@ -172,6 +172,53 @@ test_weston() {
     bridge_stop
 }
 
+# ---- the label
+
+# Its picture is scaled, so the compositor must show every dot of it as it is.
+test_label() {
+    floating_sway
+    HOST_OPTIONS="--vm work --border $BORDER,10 --border-label %m" bridge_start host
+    framed_start 300 200
+    shows_labelled window 1 "$BORDER" 480 250 320 220 "$WINDOW" 490 260 300 200 LABEL:work 490 251
+    tell popup 100 50 120 80
+    heard 'popup 100 50 120 80'
+    shows_labelled popup 1 "$BORDER" 480 250 320 220 "$WINDOW" 490 260 300 200 LABEL:work 490 251 \
+        "$BORDER" 580 300 140 100 "$POPUP" 590 310 120 80 LABEL:work 590 301
+    tell close
+    tell fullscreen
+    heard 'configure 1260 700 2 4'
+    shows_labelled fullscreen 1 "$BORDER" 0 0 1280 720 "$WINDOW" 10 10 1260 700 LABEL:work 10 1
+    tell unfullscreen
+    heard 'configure 300 200 4'
+    # Where pixels are small.
+    sway_message host 'output HEADLESS-1 scale 2' >/dev/null
+    sway_message host '[app_id=wayferry.work.framed] move position 100 50' >/dev/null
+    shows_labelled scaled 2 "$BORDER" 200 100 640 440 "$WINDOW" 220 120 600 400 LABEL:work 220 102
+    sway_message host 'output HEADLESS-1 scale 1' >/dev/null
+    tell size 13 40
+    shows_labelled narrow 1 "$BORDER" 100 50 33 60 "$WINDOW" 110 60 13 40 LABEL:wo 110 51
+    framed_end
+    bridge_stop
+}
+
+# shows_labelled NAME SCALE [COLOUR LEFT TOP WIDTH HEIGHT | LABEL:TEXT LEFT TOP]...: as shows; labels are what
+# tests/e2e/label.py draws, in white, SCALE pixels a dot.
+shows_labelled() {
+    local name=$1 scale=$2 drawing=()
+    shift 2
+    while (($#)); do
+        if [[ $1 == LABEL:* ]]; then
+            mapfile -t -O "${#drawing[@]}" drawing < <("$E2E_DIRECTORY/label.py" "${1#LABEL:}" "$2" "$3" "$scale")
+            shift 3
+        else
+            drawing+=(-fill "$1" -draw "rectangle $2,$3 $(($2 + $4 - 1)),$(($3 + $5 - 1))")
+            shift 5
+        fi
+    done
+    convert "$WORK/host.empty.png" "${drawing[@]}" -alpha off "png24:$LOGS/$name.expected.png"
+    screen_becomes host "$LOGS/$name.expected.png" "$LOGS/$name.png" 20 || fail "the picture is another one ($name)"
+}
+
 # ---- what applications draw is what they draw without a border, in a window that is smaller by it
 
 test_inside() {
@@ -217,7 +264,7 @@ test_picture() {
 
 # picture_machine NAME COLOUR TEXT: a machine, and a terminal in it.
 picture_machine() {
-    HOST_OPTIONS="--vm $1 --border $2,6" bridge_start host "$1"
+    HOST_OPTIONS="--vm $1 --border $2,10 --border-label %m" bridge_start host "$1"
     # shellcheck disable=SC2016
     spawn "foot-$1" env WAYLAND_DISPLAY="$1" foot --config=/dev/null --title="terminal" \
         --override=cursor.blink=no --override=locked-title=yes sh -c 'printf "%s\n" "$0"; exec sleep 1000' "$3"

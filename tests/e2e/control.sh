@@ -119,11 +119,11 @@ test_reload() {
     HOST_OPTIONS="--vm one --config $WORK/one.conf" bridge_start compositor a
     spawn old env WAYLAND_DISPLAY=a foot --title=hello sleep 600
     until_true 20 has_window || fail "the window is not shown"
-    configured "border = $red,8" 'buffers = memory' 'stats = yes' '[clipboard]' 'to-guest = deny' '[limits]' 'surfaces = 77'
+    configured "border = $red,9" 'border-label = <%m>' 'buffers = memory' 'stats = yes' '[clipboard]' 'to-guest = deny' '[limits]' 'surfaces = 77'
     kill -HUP "${PID[a-host]}"
     until_true 20 reloaded 1 || fail "the file is not read again"
     [ "$(shown '(m[0]["border"], m[0]["transfers"]["clipboard"]["to-guest"], m[0]["limits"]["surfaces"]["limit"])')" = \
-        "({'colour': '$red', 'width': 8}, 'deny', 77)" ] || fail "show has something else: $(ask show one)"
+        "({'colour': '$red', 'width': 9, 'label': '<one>'}, 'deny', 77)" ] || fail "show has something else: $(ask show one)"
     for line in 'buffers = memory' 'stats = yes'; do
         grep -q "$line takes effect when wayferry-host starts again" "$LOGS/a-host.log" || fail "it is not said what waits: $line"
     done
@@ -134,13 +134,16 @@ test_reload() {
     kill -HUP "${PID[a-host]}"
     until_true 20 stayed 1 || fail "a broken file is taken"
     grep -q -- '--border nonsense' "$LOGS/a-host.log" || fail "it is not said what is wrong"
+    configured "border = $red,8" 'border-label = %m'
+    kill -HUP "${PID[a-host]}"
+    until_true 20 stayed 2 || fail "a label is taken that the border has no room for"
     configured "border = $red,8" 'no sense'
     kill -HUP "${PID[a-host]}"
-    until_true 20 stayed 2 || fail "a broken file is taken"
+    until_true 20 stayed 3 || fail "a broken file is taken"
     grep -q "$WORK/one.conf:2: " "$LOGS/a-host.log" || fail "it is not said which line is wrong"
     rm "$WORK/one.conf"
     kill -HUP "${PID[a-host]}"
-    until_true 20 stayed 3 || fail "a file that is gone is taken"
+    until_true 20 stayed 4 || fail "a file that is gone is taken"
     [ "$(shown 'm[0]["transfers"]["clipboard"]["to-guest"]')" = deny ] || fail "a broken file has changed something"
     # The last one counts; policies go when their windows do.
     configured "border = #0000cc,8"

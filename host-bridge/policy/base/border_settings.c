@@ -67,6 +67,41 @@ const char *border_parse_fullscreen(struct border_settings *settings, const char
 	return NULL;
 }
 
+/* Adds @text, as far as it fits. False: it does not. */
+static bool append(struct border_settings *settings, const char *text, size_t length)
+{
+	const size_t before = strlen(settings->label);
+
+	if (length > BORDER_LABEL_LENGTH - before)
+		return false;
+	memcpy(settings->label + before, text, length);
+	settings->label[before + length] = 0;
+	return true;
+}
+
+const char *border_parse_label(
+	struct border_settings *settings, const char *template, const char *vm)
+{
+	const char *name;
+
+	settings->label[0] = 0;
+	for (const char *at = template; *at; at++) {
+		if (*at < ' ' || *at > '~')
+			return "may have printable ASCII characters in it";
+	}
+	if (template[0] && settings->width_px < BORDER_LABEL_WIDTH_PX)
+		return "needs a --border that is at least 9 pixels wide";
+	while ((name = strstr(template, "%m"))) {
+		if (!vm)
+			return "has %m in it, and there is no --vm";
+		if (!append(settings, template, (size_t)(name - template)) ||
+			!append(settings, vm, strlen(vm)))
+			return "is longer than 64 characters";
+		template = name + 2;
+	}
+	return append(settings, template, strlen(template)) ? NULL : "is longer than 64 characters";
+}
+
 const char *border_fullscreen_word(const struct border_settings *settings)
 {
 	bool plain = settings->width_px == 0 && settings->fullscreen == BORDER_FULLSCREEN_FRAMED;
@@ -79,8 +114,8 @@ void border_print(const struct border_settings *settings, FILE *out)
 	if (settings->width_px == 0)
 		fprintf(out, "border: none\n");
 	else
-		fprintf(out, "border: #%06" PRIx32 ", %" PRId32 " pixels\n", settings->colour,
-			settings->width_px);
+		fprintf(out, "border: #%06" PRIx32 ", %" PRId32 " pixels%s%s\n", settings->colour,
+			settings->width_px, settings->label[0] ? ", label " : "", settings->label);
 	fprintf(out, "full screen: %s\n", border_fullscreen_word(settings));
 }
 

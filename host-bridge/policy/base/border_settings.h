@@ -9,6 +9,8 @@
 
 #define BORDER_WIDTH_PX 4
 #define BORDER_WIDTH_MAX_PX 64
+#define BORDER_LABEL_WIDTH_PX 9 /* of a border that a label can be read on */
+#define BORDER_LABEL_LENGTH 64
 
 enum border_fullscreen {
 	BORDER_FULLSCREEN_FRAMED, /* a full-screen window has its border inside of the output */
@@ -20,6 +22,7 @@ struct border_settings {
 	int32_t width_px; /* logical pixels; 0: no border */
 	uint32_t colour;  /* 0xrrggbb */
 	enum border_fullscreen fullscreen;
+	char label[BORDER_LABEL_LENGTH + 1]; /* printable ASCII, in the upper edge; "": none */
 };
 
 enum border_global {
@@ -34,7 +37,8 @@ struct border_means {
 	uint32_t names[BORDER_N_GLOBALS]; /* of the compositor's globals; 0: it has none */
 	struct relay_ref globals[BORDER_N_GLOBALS];
 	struct relay_ref nothing; /* a wl_region */
-	struct relay_ref picture; /* a wl_buffer in the colour */
+	struct relay_ref picture; /* a wl_buffer in the colour, */
+	struct relay_ref label;   /* and one with the label, if there is one */
 };
 
 /* Whether there is anything to be done for windows. */
@@ -48,7 +52,13 @@ const char *border_parse(struct border_settings *settings, const char *text);
 /* "border", "allow" or "deny"; after border_parse. NULL, or what is wrong. */
 const char *border_parse_fullscreen(struct border_settings *settings, const char *text);
 
-/* For people: "border: #cc0000, 4 pixels" and "full screen: border", a line each. */
+/* The label from its template, in which %m is @vm, the machine's name (NULL: it has none); after
+ * border_parse. NULL, or what is wrong. */
+const char *border_parse_label(
+	struct border_settings *settings, const char *template, const char *vm);
+
+/* For people: "border: #cc0000, 4 pixels", with the label if there is one, and "full screen:
+ * border", a line each. */
 void border_print(const struct border_settings *settings, FILE *out);
 
 /* What becomes of windows that want the full screen: "border", "allow" or "deny". */

@@ -1,12 +1,15 @@
 /*
  * Policy: the border itself. Its parts are synchronised subsurfaces: what is said about them before
  * the window's commit takes effect with it, so that border and window change in one frame. They
- * take no input, and show a picture of one colour that a viewport stretches.
+ * take no input, and show a picture of one colour that a viewport stretches, or a part of the
+ * label's.
  *
  * A pixel of that picture is always 256 of the border. pixman, which compositors draw with where
  * they have no GPU, computes steps in 1/65536 of a pixel: other ones would miss the border's ends.
  */
 #include "host-bridge/policy/windows/border.h"
+
+#include "host-bridge/policy/windows/border_label.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -76,26 +79,64 @@ static bool bind_global(struct relay *relay, enum border_global global)
 		3);
 }
 
-/* The memory of a picture in @colour, or -errno. */
-static int picture_memory(uint32_t colour)
+/* --- the memory of its pictures: one in the colour, and behind it that of the label --- */
+
+static int32_t label_stride(const struct border_settings *settings)
+{
+	return border_label_width(settings) * LABEL_DETAIL * (int32_t)sizeof(uint32_t);
+}
+
+static int32_t label_rows(const struct border_settings *settings)
+{
+	return border_label_height(settings) * LABEL_DETAIL;
+}
+
+static int32_t pictures_bytes(const struct border_settings *settings)
+{
+	return PICTURE_PX * STRIDE + label_rows(settings) * label_stride(settings);
+}
+
+static bool write_row(int fd, const uint32_t *row, int32_t bytes, int32_t at)
+{
+	return pwrite(fd, row, (size_t)bytes, at) == bytes;
+}
+
+static bool write_pictures(int fd, const struct border_settings *settings)
 {
 	uint32_t row[PICTURE_PX];
-	int fd = fd_memfd("wayferry-border", PICTURE_PX * sizeof(row));
+	bool good = true;
 
 	for (size_t i = 0; i < ARRAY_LENGTH(row); i++)
-		row[i] = UINT32_C(0xff000000) | colour;
-	for (size_t i = 0; fd >= 0 && i < PICTURE_PX; i++) {
-		if (pwrite(fd, row, sizeof(row), (off_t)(i * sizeof(row))) !=
-			(ssize_t)sizeof(row)) {
-			fd_close(&fd);
-			return -EIO;
-		}
+		row[i] = UINT32_C(0xff000000) | settings->colour;
+	for (int32_t y = 0; y < PICTURE_PX && good; y++)
+		good = write_row(fd, row, STRIDE, y * STRIDE);
+	if (!settings->label[0] || !good)
+		return good;
+	const int32_t stride = label_stride(settings);
+	uint32_t *label = malloc((size_t)stride);
+	for (int32_t y = 0; y < label_rows(settings) && label && good; y++) {
+		border_label_row(settings, y, label);
+		good = write_row(fd, label, stride, PICTURE_PX * STRIDE + y * stride);
+	}
+	free(label);
+	return label && good;
+}
+
+/* Or -errno. */
+static int picture_memory(const struct border_settings *settings)
+{
+	int fd = fd_memfd("wayferry-border", (size_t)pictures_bytes(settings));
+
+	if (fd >= 0 && !write_pictures(fd, settings)) {
+		fd_close(&fd);
+		return -EIO;
 	}
 	return fd;
 }
 
 /* Takes @fd. */
-static bool make_pool(struct relay *relay, struct relay_object *shm, int fd, struct relay_ref *pool)
+static bool make_pool(struct relay *relay, struct relay_object *shm, int fd, int32_t bytes,
+	struct relay_ref *pool)
 {
 	struct relay_object *object = relay_object_create(relay, interface_find("wl_shm_pool"), 1);
 
@@ -107,25 +148,36 @@ static bool make_pool(struct relay *relay, struct relay_object *shm, int fd, str
 	relay_ref_set(pool, object);
 	return relay_send_named(relay, RELAY_UP, shm, "create_pool",
 		       (union wire_arg[]){{.object = object}, {.handle = wire_handle_fd(fd)},
-			       {.i = PICTURE_PX * STRIDE}}) == 0;
+			       {.i = bytes}}) == 0;
 }
 
-static bool make_picture(struct relay *relay, uint32_t colour, struct relay_ref *picture)
+static bool make_picture(struct relay *relay, struct relay_object *pool, int32_t offset,
+	int32_t width, int32_t height, struct relay_ref *picture)
+{
+	return make(relay, pool, "create_buffer", "wl_buffer", picture,
+		(union wire_arg[]){{.object = NULL}, {.i = offset}, {.i = width}, {.i = height},
+			{.i = width * (int32_t)sizeof(uint32_t)}, {.u = WL_SHM_FORMAT_XRGB8888}},
+		0);
+}
+
+static bool make_pictures(
+	struct relay *relay, const struct border_settings *settings, struct border_means *means)
 {
 	struct relay_object *shm = policy_display_shm(relay);
 	struct relay_ref pool = {0};
-	int fd = shm ? picture_memory(colour) : -ENOENT;
+	int fd = shm ? picture_memory(settings) : -ENOENT;
 
 	if (fd < 0) {
 		relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a border: %s",
 			strerror(-fd));
 		return false;
 	}
-	bool good = make_pool(relay, shm, fd, &pool) &&
-		make(relay, pool.object, "create_buffer", "wl_buffer", picture,
-			(union wire_arg[]){{.object = NULL}, {.i = 0}, {.i = PICTURE_PX},
-				{.i = PICTURE_PX}, {.i = STRIDE}, {.u = WL_SHM_FORMAT_XRGB8888}},
-			0) &&
+	bool good = make_pool(relay, shm, fd, pictures_bytes(settings), &pool) &&
+		make_picture(relay, pool.object, 0, PICTURE_PX, PICTURE_PX, &means->picture) &&
+		(!settings->label[0] ||
+			make_picture(relay, pool.object, PICTURE_PX * STRIDE,
+				border_label_width(settings) * LABEL_DETAIL, label_rows(settings),
+				&means->label)) &&
 		relay_send_named(relay, RELAY_UP, pool.object, "destroy", NULL) == 0;
 	relay_ref_set(&pool, NULL);
 	return good;
@@ -143,7 +195,7 @@ static bool prepare_means(struct relay *relay, const struct border_settings *set
 		!make(relay, means->globals[BORDER_COMPOSITOR].object, "create_region", "wl_region",
 			&means->nothing, (union wire_arg[]){{.object = NULL}}, 0))
 		return false;
-	return means->picture.object || make_picture(relay, settings->colour, &means->picture);
+	return means->picture.object || make_pictures(relay, settings, means);
 }
 
 /* --- one border --- */
@@ -161,7 +213,7 @@ static void border_destroy(struct border *border)
 		relay_ref_set(&part->surface, NULL);
 	}
 	if (border->made)
-		quota_release(border->quota, QUOTA_SURFACES, BORDER_N_PARTS);
+		quota_release(border->quota, QUOTA_SURFACES, border_n_parts(border->settings));
 	free(border);
 }
 
@@ -216,12 +268,13 @@ static bool make_parts(struct border *border, struct relay_object *window)
 		return true;
 	if (!prepare_means(border->relay, border->settings))
 		return false;
-	if (!quota_charge(border->quota, QUOTA_SURFACES, BORDER_N_PARTS)) {
+	const size_t n = border_n_parts(border->settings);
+	if (!quota_charge(border->quota, QUOTA_SURFACES, n)) {
 		policy_refuse(border->relay, QUOTA_SURFACES);
 		return false;
 	}
 	border->made = true;
-	for (size_t i = 0; i < ARRAY_LENGTH(border->parts); i++) {
+	for (size_t i = 0; i < n; i++) {
 		if (!make_part(border, &border->parts[i], window))
 			return false;
 	}
@@ -233,11 +286,16 @@ static bool move_part(
 	struct border *border, struct border_part *part, const struct rectangle *place, bool shown)
 {
 	const int32_t width = (int32_t)place->width, height = (int32_t)place->height;
+	const struct border_means *means = means_of(border->relay);
+	const bool label = part == &border->parts[BORDER_LABEL];
 	const union wire_arg attached[] = {
-		{.object = means_of(border->relay)->picture.object}, {.i = 0}, {.i = 0}};
+		{.object = label ? means->label.object : means->picture.object}, {.i = 0},
+		{.i = 0}};
 	const union wire_arg position[] = {{.i = (int32_t)place->x}, {.i = (int32_t)place->y}};
-	const wl_fixed_t first = wl_fixed_from_int(1);
-	const union wire_arg source[] = {{.f = first}, {.f = first}, {.f = width}, {.f = height}};
+	const wl_fixed_t first = label ? 0 : wl_fixed_from_int(1),
+			 step = label ? wl_fixed_from_int(LABEL_DETAIL) : 1;
+	const union wire_arg source[] = {
+		{.f = first}, {.f = first}, {.f = width * step}, {.f = height * step}};
 	const union wire_arg size[] = {{.i = width}, {.i = height}};
 	const union wire_arg all[] = {{.i = 0}, {.i = 0}, {.i = width}, {.i = height}};
 
@@ -275,6 +333,7 @@ static bool move_parts(struct border *border, const struct rectangle *inner,
 		rectangle_of(inner_right, top, right, inner_bottom),
 		rectangle_of(inner->x, inner_bottom, right, bottom),
 		rectangle_of(left, inner->y, inner->x, bottom),
+		border_label_place(border->settings, inner, inner->y - top),
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {

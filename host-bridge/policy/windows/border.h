@@ -1,8 +1,8 @@
 /*
  * The border of a machine's windows and popups: four subsurfaces above all others of the window,
- * which only the compositor knows. It covers what a window draws outside of its geometry (its
- * shadow), and the window geometry that the compositor gets is larger by it. The guest is told
- * sizes and places without it (border_windows.c).
+ * and maybe a fifth with a label (border_label.h), which only the compositor knows. It covers what
+ * a window draws outside of its geometry (its shadow), and the window geometry that the compositor
+ * gets is larger by it. The guest is told sizes and places without it (border_windows.c).
  */
 #ifndef HOST_BRIDGE_POLICY_WINDOWS_BORDER_H
 #define HOST_BRIDGE_POLICY_WINDOWS_BORDER_H
@@ -12,7 +12,8 @@
 /* A window with a border is not larger, so that it cannot have its border outside of the screen. */
 #define BORDER_WINDOW_MAX 16384
 
-#define BORDER_N_PARTS 4
+#define BORDER_LABEL 4 /* of the parts: behind the four edges, so that it lies on one of them */
+#define BORDER_N_PARTS 5
 #define BORDER_STATES_MAX 16
 
 struct border_part {
@@ -36,7 +37,7 @@ struct border { /* policy_surface::border */
 	struct relay *relay;
 	struct vm_quota *quota;
 	const struct border_settings *settings;
-	bool made; /* the parts are there */
+	bool made; /* the parts are there, as many as border_n_parts says */
 	struct border_part parts[BORDER_N_PARTS];
 	bool off;    /* the window takes the whole screen, and may do so without a border, */
 	bool hidden; /* and shows itself so */
@@ -50,6 +51,12 @@ struct border { /* policy_surface::border */
 static inline bool border_framed(const struct policy_surface *surface)
 {
 	return surface->border && surface->border->settings->width_px > 0;
+}
+
+/* How many surfaces a border is made of. */
+static inline size_t border_n_parts(const struct border_settings *settings)
+{
+	return settings->label[0] ? BORDER_N_PARTS : BORDER_LABEL;
 }
 
 /*

@@ -601,7 +601,7 @@ static void it_ends_with_the_window(void **state)
 				request("wl_surface", "destroy", window.id, ARGS({0}));
 		}
 		listen();
-		assert_int_equal(heard.n_destroyed, 3 + 3 * BORDER_N_PARTS);
+		assert_int_equal(heard.n_destroyed, 3 + 3 * BORDER_LABEL);
 		assert_int_equal(world.quota.entries[QUOTA_SURFACES].use, 0);
 	}
 }
@@ -628,7 +628,7 @@ static void its_surfaces_count(void **state)
 {
 	const uint64_t limit = quota_limit_of(&world.quota, QUOTA_SURFACES);
 	uint64_t n = 0;
-	while (world.quota.entries[QUOTA_SURFACES].use + 1 + BORDER_N_PARTS <= limit) {
+	while (world.quota.entries[QUOTA_SURFACES].use + 1 + BORDER_LABEL <= limit) {
 		show(create_toplevel(), 10, 10);
 		n++;
 	}
@@ -692,6 +692,30 @@ static void older_shells_are_not_offered(void **state)
 	}
 }
 
+static void a_label_is_read_with_the_machines_name(void **state)
+{
+	static const char long_name[] =
+		"0123456789012345678901234567890123456789012345678901234567890123";
+	struct border_settings settings = {.width_px = BORDER_LABEL_WIDTH_PX};
+	assert_null(border_parse_label(&settings, "%m", "work"));
+	assert_string_equal(settings.label, "work");
+	assert_null(border_parse_label(&settings, "the %m of %m!", "box"));
+	assert_string_equal(settings.label, "the box of box!");
+	assert_null(border_parse_label(&settings, "100%", NULL));
+	assert_string_equal(settings.label, "100%");
+	assert_null(border_parse_label(&settings, "%m", long_name));
+	assert_string_equal(settings.label, long_name);
+	assert_non_null(border_parse_label(&settings, "%m.", long_name));
+	assert_non_null(border_parse_label(&settings, "%m", NULL));
+	assert_non_null(border_parse_label(&settings, "caf\xc3\xa9", "work"));
+	assert_non_null(border_parse_label(&settings, "a\tb", "work"));
+	assert_null(border_parse_label(&settings, "", "work"));
+	assert_string_equal(settings.label, "");
+	settings.width_px--;
+	assert_non_null(border_parse_label(&settings, "%m", "work"));
+	assert_null(border_parse_label(&settings, "", "work")); /* none is none everywhere */
+}
+
 static void settings_are_read(void **state)
 {
 	static const char *const bad[] = {"", "#", "red", "#cc000", "#cc00000", "#cc0000,",
@@ -745,6 +769,7 @@ int main(void)
 		TEST(without_what_it_needs_there_are_no_windows, set_up_border),
 		TEST(older_shells_are_not_offered, set_up_border),
 		TEST(older_shells_are_not_offered, set_up_deny),
+		TEST(a_label_is_read_with_the_machines_name, set_up_border),
 		TEST(settings_are_read, set_up_border),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
