@@ -56,7 +56,7 @@ def check_configuration(page):
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as example:
         example.write(text.split("```")[1])
         example.flush()
-        run = subprocess.run([program, "--config", example.name, "--renderer", "none", "capabilities"],
+        run = subprocess.run([program, "--vm", "work", "--config", example.name, "--renderer", "none", "capabilities"],
                              capture_output=True, text=True)
     if run.returncode != 0:
         wrong.append(f"{page}: its example is refused: {run.stderr}")
