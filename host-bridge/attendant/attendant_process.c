@@ -19,12 +19,16 @@
 
 #include "host-bridge/attendant/attendant_protocol.h"
 #include "protocol/base/fd.h"
+#include "protocol/base/monotonic.h"
 
 #define EXIT_NOT_RUN 127 /* as shells have it */
 #define SIGNAL_STATUS 128
 /* Programs that nobody waits for any more, but that have not ended: a machine can have its user
  * asked, and withdraw that, faster than they end. */
 #define LEFT_MAX 8
+/* How long a question stands before its program starts. Users do not see it; a machine that
+ * withdraws its questions starts no programs by that, and none starts more than so often. */
+#define STANDING_MS 50
 
 struct serving {
 	int socket;
@@ -32,6 +36,9 @@ struct serving {
 	pid_t pid;       /* of the program; 0: none runs */
 	uint32_t serial; /* of the request that it runs for */
 	unsigned n_left; /* programs that were withdrawn and run still */
+	struct attendant_request asked;
+	bool has_asked; /* and its program starts */
+	int64_t due_ms; /* then */
 };
 
 /* The field of @size bytes holds a text that may be shown. */
@@ -109,6 +116,7 @@ static void run_program(
 /* It may go on for a while, but nobody waits for it. */
 static void withdraw(struct serving *serving)
 {
+	serving->has_asked = false;
 	if (serving->pid <= 0)
 		return;
 	kill(-serving->pid, SIGTERM);
@@ -117,21 +125,31 @@ static void withdraw(struct serving *serving)
 }
 
 /* 0 or -errno. */
-static int start(struct serving *serving, const struct attendant_request *request)
+static int take(struct serving *serving, const struct attendant_request *request)
 {
 	if (!is_good(request))
 		return -EINVAL;
 	withdraw(serving); /* nobody asks while an answer is waited for: that was not told */
+	serving->asked = *request;
+	serving->has_asked = true;
+	serving->due_ms = monotonic_ms() + STANDING_MS;
+	return 0;
+}
+
+/* 0 or -errno. */
+static int start(struct serving *serving)
+{
+	serving->has_asked = false;
 	if (serving->n_left == LEFT_MAX)
 		return -EAGAIN;
 	pid_t pid = fork();
 	if (pid == 0)
-		run_program(serving->config, request);
+		run_program(serving->config, &serving->asked);
 	if (pid < 0)
 		return -errno;
 	setpgid(pid, pid); /* whoever of the two is first */
 	serving->pid = pid;
-	serving->serial = request->serial;
+	serving->serial = serving->asked.serial;
 	return 0;
 }
 
@@ -213,7 +231,7 @@ static bool serve(struct serving *serving)
 	}
 	if (request.type == ATTENDANT_OPEN)
 		return send_file(serving, request.serial);
-	int error = request.type == ATTENDANT_ASK ? start(serving, &request) : -EINVAL;
+	int error = request.type == ATTENDANT_ASK ? take(serving, &request) : -EINVAL;
 	return error == 0 || reply(serving, request.serial, error);
 }
 
@@ -242,6 +260,28 @@ static void set_signals(void)
 	sigprocmask(SIG_SETMASK, &blocked, NULL);
 }
 
+/* What comes next: a request, the end of a program, or that the question has stood long enough,
+ * which counts once no request is left. False: that was all. */
+static bool serve_next(struct serving *serving, const sigset_t *signals)
+{
+	struct pollfd pollfd = {.fd = serving->socket, .events = POLLIN};
+	const int64_t now = monotonic_ms(),
+		      wait_ms = serving->due_ms > now ? serving->due_ms - now : 0;
+	const struct timespec wait = {.tv_nsec = (long)wait_ms * 1000000};
+	int n = ppoll(&pollfd, 1, serving->has_asked ? &wait : NULL, signals);
+
+	if (n < 0 && errno != EINTR)
+		return false;
+	if (!collect(serving))
+		return false;
+	if (n > 0)
+		return serve(serving);
+	if (n < 0 || !serving->has_asked)
+		return true;
+	int error = start(serving);
+	return error == 0 || reply(serving, serving->asked.serial, error);
+}
+
 void attendant_run(int socket, const struct attendant_config *config)
 {
 	struct serving serving = {.socket = socket, .config = config};
@@ -253,15 +293,8 @@ void attendant_run(int socket, const struct attendant_config *config)
 	if (socket > STDERR_FILENO + 1)
 		close_range(STDERR_FILENO + 1, (unsigned)socket - 1, 0);
 	close_range((unsigned)socket + 1, UINT32_MAX, 0);
-	for (;;) {
-		struct pollfd pollfd = {.fd = socket, .events = POLLIN};
-		if (ppoll(&pollfd, 1, NULL, &none) < 0 && errno != EINTR)
-			break;
-		if (!collect(&serving))
-			break;
-		if (pollfd.revents && !serve(&serving))
-			break;
-	}
+	while (serve_next(&serving, &none))
+		;
 	withdraw(&serving);
 	_exit(EXIT_SUCCESS);
 }

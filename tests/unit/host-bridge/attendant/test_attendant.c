@@ -20,6 +20,7 @@
 #include "protocol/base/fd.h"
 
 #define LEFT_MAX 8     /* attendant_process.c */
+#define STANDING_MS 50 /* there, too */
 #define NO_ANSWER 1000 /* no status of a program's */
 
 /* Both tell their process id, and end by no answer; one does not end when it is asked to, either.
@@ -136,17 +137,62 @@ static pid_t ask_until_started(void)
 /* Whatever its process had come to, between fork and its first line: it ends. */
 static void who_is_withdrawn_at_once_ends(void **state)
 {
-	for (int i = 0; i < 20 * LEFT_MAX; i++) {
+	for (int i = 0; i < 5 * LEFT_MAX; i++) {
 		ask();
+		usleep(STANDING_MS * 1000 - 1000 + 100 * i); /* about when it starts */
 		attendant_withdraw(t.attendant);
 	}
 	/* Some may have told of themselves before. None of them stays, so that there is room. */
-	for (int i = 0; i < 20 * LEFT_MAX; i++) {
+	for (int i = 0; i < 5 * LEFT_MAX; i++) {
 		pid_t pid = ask_until_started();
 		attendant_withdraw(t.attendant);
 		while (kill(pid, 0) == 0)
 			usleep(1000);
 	}
+}
+
+/* Of a process: its parent, and the page faults of those of its children that have ended. */
+static void look_at(pid_t pid, int *parent, unsigned long *faults)
+{
+	char path[32], line[1024];
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	FILE *file = fopen(path, "re");
+	assert_non_null(file);
+	assert_non_null(fgets(line, sizeof(line), file));
+	fclose(file);
+	const char *rest = strrchr(line, ')');
+	assert_non_null(rest);
+	assert_int_equal(sscanf(rest, ") %*c %d %*d %*d %*d %*d %*u %*u %lu", parent, faults), 2);
+}
+
+/* The attendant finds them all at once, as when a machine is faster than it. */
+static void what_is_withdrawn_before_it_is_asked_starts_nothing(void **state)
+{
+	unsigned long before, after;
+	int attendant, parent;
+	pid_t pid = ask_until_started();
+
+	look_at(pid, &attendant, &before);
+	attendant_withdraw(t.attendant);
+	while (kill(pid, 0) == 0)
+		usleep(1000);
+	look_at(attendant, &parent, &before);
+	assert_int_equal(parent, getpid());
+	assert_true(before > 0); /* the one that has ended */
+	kill(attendant, SIGSTOP);
+	for (int i = 0; i < 20; i++) {
+		ask();
+		attendant_withdraw(t.attendant);
+	}
+	ask();
+	usleep(2 * STANDING_MS * 1000); /* all have stood long enough when it comes to them */
+	kill(attendant, SIGCONT);
+	pid = started();
+	assert_true(pid > 0);
+	look_at(attendant, &parent, &after);
+	assert_int_equal(after, before);
+	kill(pid, SIGKILL);
 }
 
 static void who_does_not_end_is_not_joined_by_many(void **state)
@@ -172,6 +218,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			who_is_withdrawn_at_once_ends, set_up_patient, tear_down),
+		cmocka_unit_test_setup_teardown(what_is_withdrawn_before_it_is_asked_starts_nothing,
+			set_up_patient, tear_down),
 		cmocka_unit_test_setup_teardown(
 			who_does_not_end_is_not_joined_by_many, set_up_stubborn, tear_down),
 	};
