@@ -78,7 +78,14 @@ static void handle_config(void *data, int fd, size_t which)
 	struct host *host = data;
 	struct vm_quota limits;
 
-	if (fd < 0 && (fd != -ENOENT || host->settings.config_named)) {
+	/* Without a file anything goes that goes by default: one that was there is not gone for
+	 * that.
+	 */
+	if (fd == -ENOENT && (host->settings.config_named || host->settings.config_found)) {
+		refuse_reload(host, "its file is gone (an empty one stands for the defaults)");
+		return;
+	}
+	if (fd < 0 && fd != -ENOENT) {
 		refuse_reload(host, strerror(-fd));
 		return;
 	}
@@ -91,6 +98,7 @@ static void handle_config(void *data, int fd, size_t which)
 		return;
 	}
 	host->policy = policy;
+	host->settings.config_found |= fd >= 0;
 	kinds_set_policy(&host->kinds, policy);
 	quota_take_limits(&host->settings.quota, &limits);
 	quota_cap(&host->settings.quota, QUOTA_FDS, host->most_fds);

@@ -251,6 +251,7 @@ bool config_read(const struct options_program *program, void *data)
 	if (!reading.file)
 		return (!*config->path && (errno == ENOENT || errno == ENOTDIR)) ||
 			complain(program, path, strerror(errno));
+	config->found = true;
 	bool good = parse(&reading, path);
 	fclose(reading.file);
 	return good;

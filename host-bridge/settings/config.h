@@ -20,6 +20,7 @@ struct config {
 		const char *path;
 	} * again;
 	struct config_entry *entries; /* gets what values point into */
+	bool found;                   /* gets whether there is a file */
 };
 
 #define CONFIG_PLACES 2

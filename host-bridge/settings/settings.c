@@ -496,6 +496,7 @@ bool host_settings_read(struct host_settings *settings, const struct options_com
 		at_start.vm = machine;
 	bool good = parse_command_line(&at_start, settings, &config, exit_status);
 	settings->entries = config.entries;
+	settings->config_found = config.found;
 	if (!good)
 		return false;
 	*exit_status = EXIT_USAGE;

@@ -48,6 +48,7 @@ struct host_settings {
 	struct config_places places;  /* of the configuration file */
 	struct config_entry *entries; /* of it as it was at first, which all of this points to */
 	bool config_named;            /* there is one place, by --config: it must be there */
+	bool config_found;            /* a file was read */
 };
 
 /*

@@ -2,7 +2,7 @@
 # What a user asks wayferry-host: list and show, over control sockets.
 . "$(dirname "$0")/lib.sh"
 
-tests=(list:5 reload:6)
+tests=(list:5 reload:6 gone:5)
 
 HOST=$WAYFERRY_BUILD/host-bridge/wayferry-host
 
@@ -108,6 +108,41 @@ stayed() {
 
 shown() {
     ask show one --json | value "$1"
+}
+
+# The machine's own file, when it is gone, leaves what it said; one that comes later counts from then on.
+test_gone() {
+    local file=$WORK/config/wayferry/one.conf
+    mkdir -p "${file%/*}"
+    sway_start compositor
+    HOST_UNDER="env XDG_CONFIG_HOME=$WORK/config" HOST_OPTIONS="--vm one" bridge_start_host compositor a
+    kill -HUP "${PID[a-host]}"
+    until_true 20 grep -q 'read again (there is no file)' "$LOGS/a-host.log" || fail "without a file, the defaults are not read again"
+    printf '[clipboard]\nto-guest = deny\n' >"$file"
+    kill -HUP "${PID[a-host]}"
+    until_true 20 grep -q "read again ($file)" "$LOGS/a-host.log" || fail "a file that has come is not read"
+    rm "$file"
+    kill -HUP "${PID[a-host]}"
+    until_true 20 stayed 1 || fail "a file that is gone is taken for an empty one"
+    grep -q 'one: the configuration stays as it was: its file is gone' "$LOGS/a-host.log" || fail "it is not said that the file is gone"
+    [ "$(shown 'm[0]["transfers"]["clipboard"]["to-guest"]')" = deny ] || fail "a file that is gone has opened something"
+    : >"$file"
+    kill -HUP "${PID[a-host]}"
+    until_true 20 opened || fail "an empty file does not stand for the defaults"
+    stop a-host
+    # The same for one that was there from the start.
+    printf '[clipboard]\nto-guest = deny\n' >"$file"
+    HOST_UNDER="env XDG_CONFIG_HOME=$WORK/config" HOST_OPTIONS="--vm one" bridge_start_host compositor b
+    rm "$file"
+    kill -HUP "${PID[b-host]}"
+    until_true 20 grep -q 'one: the configuration stays as it was: its file is gone' "$LOGS/b-host.log" || fail "the file of the start may go"
+    [ "$(shown 'm[0]["transfers"]["clipboard"]["to-guest"]')" = deny ] || fail "the file of the start, gone, has opened something"
+    stop b-host
+    stop compositor
+}
+
+opened() {
+    [ "$(shown 'm[0]["transfers"]["clipboard"]["to-guest"]')" = allow ]
 }
 
 # A window's connection goes by what was configured as it was made; those that come later by what is now.
