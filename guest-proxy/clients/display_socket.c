@@ -135,7 +135,8 @@ bool display_socket_bind(struct display_socket *display, const char *name, bool 
 	else if (result == -EEXIST)
 		log_err("%s is there and is no socket: give --socket another name", display->path);
 	else if (result < 0)
-		log_err("cannot listen on %s: %s", name ? name : display->path, strerror(-result));
+		log_err("cannot listen on %s: %s", name ? name : display->path,
+			unix_listener_why(result));
 	return result == 0;
 }
 

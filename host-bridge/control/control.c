@@ -237,7 +237,8 @@ struct control *control_create(
 
 	if (fd < 0) {
 		log_warn("%s: %s: list and show will not find this machine", path,
-			fd == -EPERM ? "its directory is not the user's alone" : strerror(-fd));
+			fd == -EPERM ? "its directory is not the user's alone"
+				     : unix_listener_why(fd));
 		free(control);
 		return NULL;
 	}

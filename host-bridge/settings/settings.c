@@ -262,7 +262,9 @@ static bool apply_socket(struct host_settings *settings, const struct host_optio
 		return refuse("fd", options->fd, "there is --socket already");
 	if (options->socket) {
 		if (strlen(options->socket) >= sizeof(((struct sockaddr_un *)0)->sun_path))
-			return refuse("socket", options->socket, "too long for a socket's path");
+			return refuse("socket", options->socket,
+				"the path is too long: that of a socket has at most 107 "
+				"characters");
 		settings->socket_path = options->socket;
 		return true;
 	}

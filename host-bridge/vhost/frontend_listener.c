@@ -109,7 +109,7 @@ struct frontend_listener *frontend_listener_create(struct wl_event_loop *loop, c
 	if (path) {
 		fd = listen_at(path, &inode);
 		if (fd < 0) {
-			log_err("%s: %s", path, strerror(-fd));
+			log_err("%s: %s", path, unix_listener_why(fd));
 			return NULL;
 		}
 	}

@@ -14,4 +14,7 @@
  */
 int unix_listener_create(const char *path, mode_t mask, int backlog);
 
+/* What an error of it says to people. */
+const char *unix_listener_why(int error);
+
 #endif

@@ -79,11 +79,38 @@ static void what_cannot_be_is_said(void **state)
 	assert_int_equal(unix_listener_create(name, 0, 1), -ENOENT);
 }
 
+/* As long as a socket's path may be, also where the last part of it is short. */
+static void a_path_may_have_107_characters(void **state)
+{
+	for (size_t last = 1; last < 12; last++) {
+		char parent[sizeof(path)], longest[2 * sizeof(path)];
+		const int length = (int)(sizeof(path) - 1 - last - 1);
+		snprintf(parent, sizeof(parent), "%s/%0*d", directory,
+			length - (int)strlen(directory) - 1, 0);
+		assert_int_equal(mkdir(parent, 0700), 0);
+		snprintf(longest, sizeof(longest), "%s/%.*s", parent, (int)last, "socketsocket");
+		assert_int_equal(strlen(longest), 107);
+		int fd = unix_listener_create(longest, 0, 1);
+		assert_true(fd >= 0);
+		assert_int_equal(connect_to(longest), 0);
+		close(fd);
+		unlink(longest);
+		assert_int_equal(rmdir(parent), 0); /* nothing else is left in it */
+	}
+	char name[sizeof(path) + 1];
+	snprintf(name, sizeof(name), "%s/%0*d", directory, (int)(107 - strlen(directory)), 0);
+	assert_int_equal(strlen(name), 108);
+	assert_int_equal(unix_listener_create(name, 0, 1), -ENAMETOOLONG);
+	assert_non_null(strstr(unix_listener_why(-ENAMETOOLONG), "at most 107 characters"));
+	assert_string_equal(unix_listener_why(-ENOENT), strerror(ENOENT));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_name_comes_when_somebody_listens),
 		cmocka_unit_test(what_cannot_be_is_said),
+		cmocka_unit_test(a_path_may_have_107_characters),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
