@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include <wayland-server-protocol.h>
 
@@ -16,6 +18,10 @@
 
 #define CREATOR "wp_image_description_creator_icc_v1"
 #define FILES_MAX 16 /* of one client, that wait for their image descriptions */
+
+/* Of file systems that linux/magic.h has not, or not yet. */
+#define BCACHEFS_MAGIC UINT32_C(0xca451a4e)
+#define ZFS_MAGIC UINT32_C(0x2fc12fc1)
 
 /* wp_image_description_creator_icc_v1.error */
 #define ERROR_ALREADY_SET 1
@@ -47,6 +53,26 @@ static enum relay_verdict no_memory(struct relay *relay)
 		relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a colour profile");
 }
 
+/*
+ * Whether reading @fd takes no longer than memory and disks do. What a program or another machine
+ * serves (FUSE, the network) may answer never, and there is no reading that gives up.
+ */
+static bool is_of_this_machine(int fd)
+{
+	static const uint32_t types[] = {TMPFS_MAGIC, RAMFS_MAGIC, EXT4_SUPER_MAGIC,
+		XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC,
+		SQUASHFS_MAGIC, EROFS_SUPER_MAGIC_V1, ISOFS_SUPER_MAGIC, BCACHEFS_MAGIC, ZFS_MAGIC};
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_LENGTH(types); i++) {
+		if ((uint32_t)fs.f_type == types[i])
+			return true;
+	}
+	return false;
+}
+
 /* Whether what a client says of its file can be; else the relay has failed. */
 static bool check_arguments(struct relay_message *message)
 {
@@ -64,6 +90,10 @@ static bool check_arguments(struct relay_message *message)
 		fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
 		relay_fail(message->relay, message->object, ERROR_BAD_FD,
 			"a profile that is no file to read");
+	else if (!is_of_this_machine(fd))
+		relay_fail(message->relay, message->object, ERROR_BAD_FD,
+			"a profile in a file that FUSE or the network serves: give a copy of it, "
+			"in memory (memfd_create)");
 	else if (!range_fits(offset, length, (uint64_t)status.st_size))
 		relay_fail(message->relay, message->object, ERROR_OUT_OF_FILE,
 			"a profile of %u bytes at %u of a file of %lld", length, offset,

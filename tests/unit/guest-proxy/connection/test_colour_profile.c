@@ -7,9 +7,11 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "protocol/base/fd.h"
@@ -172,6 +174,56 @@ static void what_is_no_file_to_read_is_the_clients_error(void **state)
 	}
 }
 
+/* In the place of fstatfs(2) and pread(2), by the names that they have with large files: files that
+ * somebody serves, who does not answer. */
+static uint32_t served_type;
+static unsigned n_reads;
+
+int __real_fstatfs64(int of, struct statfs *fs);
+int __wrap_fstatfs64(int of, struct statfs *fs);
+ssize_t __real_pread64(int of, void *to, size_t size, off_t at);
+ssize_t __wrap_pread64(int of, void *to, size_t size, off_t at);
+
+int __wrap_fstatfs64(int of, struct statfs *fs)
+{
+	int result = __real_fstatfs64(of, fs);
+	if (served_type)
+		fs->f_type = served_type;
+	return result;
+}
+
+ssize_t __wrap_pread64(int of, void *to, size_t size, off_t at)
+{
+	n_reads++;
+	return __real_pread64(of, to, size, at);
+}
+
+static void nobody_waits_for_who_serves_a_file(void **state)
+{
+	static const uint32_t types[] = {
+		FUSE_SUPER_MAGIC, NFS_SUPER_MAGIC, CIFS_SUPER_MAGIC, V9FS_MAGIC, PROC_SUPER_MAGIC};
+	for (size_t i = 0; i < ARRAY_LENGTH(types); i++) {
+		char text[64];
+		uint32_t creator = new_creator();
+		n_reads = 0;
+		served_type = types[i];
+		set_file(creator, file, AT, 5000);
+		served_type = 0;
+		snprintf(text, sizeof(text), "error %u 2; ", creator);
+		expect(&app, text);
+		expect(&host, "");
+		assert_int_equal(n_reads, 0);
+		once_more(state);
+	}
+	uint32_t creator = new_creator();
+	served_type = EXT4_SUPER_MAGIC;
+	set_file(creator, file, AT, 5000);
+	served_type = 0;
+	create(creator);
+	expect(&host, "set_icc_file blob 0 5000; create 5; ");
+	assert_true(n_reads > 0);
+}
+
 static void a_second_file_is_an_error(void **state)
 {
 	char text[64];
@@ -240,6 +292,7 @@ int main(void)
 		COLOUR_TEST(memory_that_the_host_refuses_is_an_error),
 		COLOUR_TEST(what_cannot_be_is_the_clients_error),
 		COLOUR_TEST(what_is_no_file_to_read_is_the_clients_error),
+		COLOUR_TEST(nobody_waits_for_who_serves_a_file),
 		COLOUR_TEST(a_second_file_is_an_error),
 		COLOUR_TEST(of_a_file_that_is_too_large_the_beginning_crosses),
 		COLOUR_TEST(a_file_that_was_cut_ends_in_zeroes),
