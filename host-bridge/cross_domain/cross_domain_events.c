@@ -302,7 +302,7 @@ void cross_domain_service(struct context *base)
 		cross_domain_flush_sends(context);
 
 	deliver(context);
-	if (!has_event(context) && !wl_list_empty(&context->polls) &&
+	while (!has_event(context) && !wl_list_empty(&context->polls) &&
 		!cross_domain_take_place(context))
 		cross_domain_refuse_oldest_poll(context);
 	cross_domain_update_quota(context); /* the guest has taken some of it */
