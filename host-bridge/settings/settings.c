@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +21,7 @@
 #define LOG_MODULE "settings"
 
 #define EXIT_USAGE 2
+#define MAX_OPTIONS 40
 #define REGION_BYTES (1ull << 30)
 #define REGION_BYTES_MIN (1ull << 20)
 #define REGION_BYTES_MAX (1ull << 40)
@@ -41,41 +41,41 @@ static bool refuse(const char *option, const char *value, const char *why)
 	return false;
 }
 
-/* @config: gets what is to be known of the file; its pointers to options are set here. */
-static bool parse_command_line(struct host_options *options, struct host_settings *settings,
-	struct config *config, int *exit_status)
+/* All options, with their places in @options and, those of commands, in @settings. */
+static void describe(struct option_description table[MAX_OPTIONS], struct host_options *options,
+	struct host_settings *settings)
 {
-	const struct option_description table[] = {
+	const struct option_description all[] = {
 		{"config", "FILE",
 			"Read options, and restrictions of the policy, from this file of ini form. "
 			"By default, with --vm NAME, that is $XDG_CONFIG_HOME/wayferry/NAME.conf "
 			"(else in ~/.config), or /etc/wayferry/NAME.conf, if there is one.",
-			.value = &options->config},
+			.value = &options->config, .at_start = true},
 		{"socket", "PATH",
 			"Listen on this Unix socket for the virtual machine monitor, or for "
 			"wayferry-guest --vhost-user. The socket is made with mode 0600 and "
 			"removed at exit. A socket that nobody answers on any more is replaced.",
-			.value = &options->socket},
+			.value = &options->socket, .at_start = true},
 		{"socket-path", "PATH", "As --socket, by the name that QEMU's conventions have.",
 			.value = &options->socket},
 		{"fd", "N",
 			"Serve the listening Unix socket that was passed as this file descriptor; "
 			"or a connected one, until that connection ends. With neither --socket "
 			"nor --fd it is the listening one that systemd passed (LISTEN_FDS).",
-			.value = &options->fd},
+			.value = &options->fd, .at_start = true},
 		{"wayland-display", "NAME",
 			"The host compositor's socket: an absolute path, or a name in "
 			"$XDG_RUNTIME_DIR. By default $WAYLAND_DISPLAY, else wayland-0, and while "
 			"nobody listens there any wayland-N of the same user in $XDG_RUNTIME_DIR; "
 			"the log says which. It need not be there yet when wayferry-host starts.",
-			.value = &options->wayland_display},
+			.value = &options->wayland_display, .at_start = true},
 		{"vm", "NAME",
 			"The machine's name. Titles of its windows then read \"[NAME] TITLE\", "
 			"and application ids wayferry.NAME.APP_ID (--app-id). At most 64 letters, "
 			"digits, '-' and '_'. By default, where libvirt has started wayferry-host, "
 			"its "
 			"name of the machine, other characters as '-'.",
-			.value = &options->vm},
+			.value = &options->vm, .at_start = true},
 		{"app-id", "TEMPLATE",
 			"What application ids of the machine's windows become, by default "
 			"wayferry.%m.%a: %m is the machine's name, which must be in it between "
@@ -93,7 +93,7 @@ static bool parse_command_line(struct host_options *options, struct host_setting
 			"environment what it is about. Exit status 0 lets one transfer through, 1 "
 			"refuses it, and others, or a signal, too, as no answer. By default "
 			"wayferry-ask, which takes zenity or yad.",
-			.value = &options->ask_program},
+			.value = &options->ask_program, .at_start = true},
 		{"border", "COLOUR[,WIDTH]",
 			"Put a border of this colour (\"#cc0000\" or \"cc0000\") around the "
 			"machine's windows and popups, WIDTH pixels wide: 1 to 64, by default 4. "
@@ -113,17 +113,17 @@ static bool parse_command_line(struct host_options *options, struct host_setting
 			"What renders 3D for the guest: none (the default), or a list of virgl "
 			"(OpenGL), venus (Vulkan), gfxstream (Vulkan, by libgfxstream_backend) and "
 			"drm (a GPU's native contexts). Each 3D context gets a process of its own.",
-			.value = &options->renderer},
+			.value = &options->renderer, .at_start = true},
 		{"virgl", NULL,
 			"Have virgl among the kinds of --renderer, whatever that says; by the name "
 			"that QEMU's conventions have.",
-			.flag = &options->virgl},
+			.flag = &options->virgl, .at_start = true},
 		{"render-node", "GPU",
 			"The GPU that the renderer uses (default: what Mesa finds; without a GPU "
 			"that is llvmpipe, on the processor), and --buffers: a node's path, "
 			"/dev/dri/renderD128; a PCI address as in /dev/dri/by-path, "
 			"pci-0000:03:00.0; or auto, the one that the compositor draws with.",
-			.value = &options->render_node},
+			.value = &options->render_node, .at_start = true},
 		{"buffers", "SOURCE",
 			"What the buffers are made of that guests draw their windows in: gbm (a "
 			"GPU's: the compositor need not upload them), udmabuf (pages of the "
@@ -131,17 +131,17 @@ static bool parse_command_line(struct host_options *options, struct host_setting
 			"where --render-node names a GPU whose buffers are not much slower to "
 			"write than memory (default: udmabuf where there is /dev/udmabuf, else "
 			"memory; gbm was not tried on hardware yet).",
-			.value = &options->buffers},
+			.value = &options->buffers, .at_start = true},
 		{"renderer-program", "PATH",
 			"The program of these processes (default: wayferry-renderer beside this "
 			"program, or where it was installed).",
-			.value = &options->renderer_program},
+			.value = &options->renderer_program, .at_start = true},
 		{"window-size", "BYTES",
 			"Size of the host-visible region, the memory that the guest's buffers "
 			"share with the host: a power of two from 1M to 1T, with K, M, G or T "
 			"behind it (default: 1G). It costs address space; memory only as far as "
 			"buffers fill it. wl_shm reaches the first 2G of it.",
-			.value = &options->window_size},
+			.value = &options->window_size, .at_start = true},
 		{"print-capabilities", NULL,
 			"Print, as JSON, what QEMU's conventions for back ends ask of a program: "
 			"that this is a GPU's, and which of their options it has. Then exit.",
@@ -158,21 +158,21 @@ static bool parse_command_line(struct host_options *options, struct host_setting
 		{"stats", NULL,
 			"Print the counters at exit, as SIGUSR1 does at any time: \"name value\" "
 			"lines on standard error.",
-			.flag = &options->stats, .common = true},
+			.flag = &options->stats, .at_start = true, .common = true},
 		{"sandbox", "MODE",
 			"How wayferry-host and its renderers confine themselves once they have "
 			"started: on (the default) takes every step that this machine offers and "
 			"says which ones it does not, require starts only where it offers all of "
 			"them, off keeps all rights, for debugging.",
-			.value = &options->sandbox},
+			.value = &options->sandbox, .at_start = true},
 		{"security-context", "MODE",
 			"Whether connections to the compositor are made in a security context of "
 			"it, so that its own policy for sandboxed programs applies, too (engine "
 			"wayferry, application id wayferry.NAME): auto (the default) where the "
 			"compositor has them, require refuses guests where it has not, off never.",
-			.value = &options->security_context},
+			.value = &options->security_context, .at_start = true},
 		{"no-sandbox", NULL, "As --sandbox=off, where there is no --sandbox.",
-			.flag = &options->no_sandbox},
+			.flag = &options->no_sandbox, .at_start = true},
 		{"system", "USER",
 			"Of libvirt-xml and replace: the machine is in qemu:///system, and runs as "
 			"this user there. By default it is in qemu:///session.",
@@ -189,6 +189,17 @@ static bool parse_command_line(struct host_options *options, struct host_setting
 			.value = &settings->qmp, .of_command = true},
 		{0},
 	};
+	static_assert(ARRAY_LENGTH(all) <= MAX_OPTIONS, "there is a place for each");
+	memcpy(table, all, sizeof(all));
+}
+
+/* @config: gets what is to be known of the file; its pointers to options are set here. */
+static bool parse_command_line(struct host_options *options, struct host_settings *settings,
+	struct config *config, int *exit_status)
+{
+	struct option_description table[MAX_OPTIONS];
+
+	describe(table, options, settings);
 	config->path = &options->config;
 	config->vm = &options->vm;
 	config->policy = &settings->policy;
@@ -507,47 +518,25 @@ bool host_settings_read(struct host_settings *settings, const struct options_com
 
 /* --- again --- */
 
-/* What is of the process, or of the machine as it was started. */
-static const struct {
-	const char *name;
-	size_t offset;
-	bool flag;
-} lasting[] = {
-	{"config", offsetof(struct host_options, config), false},
-	{"socket", offsetof(struct host_options, socket), false},
-	{"fd", offsetof(struct host_options, fd), false},
-	{"wayland-display", offsetof(struct host_options, wayland_display), false},
-	{"vm", offsetof(struct host_options, vm), false},
-	{"ask-program", offsetof(struct host_options, ask_program), false},
-	{"renderer", offsetof(struct host_options, renderer), false},
-	{"renderer-program", offsetof(struct host_options, renderer_program), false},
-	{"render-node", offsetof(struct host_options, render_node), false},
-	{"buffers", offsetof(struct host_options, buffers), false},
-	{"window-size", offsetof(struct host_options, window_size), false},
-	{"sandbox", offsetof(struct host_options, sandbox), false},
-	{"security-context", offsetof(struct host_options, security_context), false},
-	{"virgl", offsetof(struct host_options, virgl), true},
-	{"stats", offsetof(struct host_options, stats), true},
-	{"no-sandbox", offsetof(struct host_options, no_sandbox), true},
-};
-
-static const char *lasting_value(const struct host_options *options, size_t i)
+static const char *value_of(const struct option_description *option)
 {
-	const char *at = (const char *)options + lasting[i].offset, *value;
-
-	if (lasting[i].flag)
-		return *(const bool *)at ? "yes" : "no";
-	memcpy(&value, at, sizeof(value));
-	return value ? value : "";
+	if (option->flag)
+		return *option->flag ? "yes" : "no";
+	return *option->value ? *option->value : "";
 }
 
-static void tell_what_waits(const struct host_options *options)
+/* Of what holds from the start on, what @options have otherwise now. @settings are theirs. */
+static void tell_what_waits(struct host_options *options, struct host_settings *settings)
 {
-	for (size_t i = 0; i < ARRAY_LENGTH(lasting); i++) {
-		const char *value = lasting_value(options, i);
-		if (strcmp(value, lasting_value(&at_start, i)) != 0)
+	struct option_description before[MAX_OPTIONS], now[MAX_OPTIONS];
+
+	describe(before, &at_start, settings);
+	describe(now, options, settings);
+	for (size_t i = 0; now[i].name; i++) {
+		const char *value = value_of(&now[i]);
+		if (now[i].at_start && strcmp(value, value_of(&before[i])) != 0)
 			log_warn("%s = %s takes effect when wayferry-host starts again",
-				lasting[i].name, value[0] ? value : "(not set)");
+				now[i].name, value[0] ? value : "(not set)");
 	}
 }
 
@@ -584,7 +573,7 @@ struct policy *host_settings_read_again(
 		free(kept);
 		return NULL;
 	}
-	tell_what_waits(&options);
+	tell_what_waits(&options, &fresh);
 	*limits = fresh.quota;
 	*kept = (struct kept_policy){.policy = fresh.policy, .entries = config.entries};
 	kept->policy.unused = free_policy;

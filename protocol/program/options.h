@@ -15,6 +15,8 @@ struct option_description {
 	bool *flag;
 	bool common;     /* means the same in every program of ours */
 	bool of_command; /* of a command alone, so that it has no place in files and variables */
+	bool at_start;   /* holds as it was when the program started: a file that is read again does
+			    not change it */
 };
 
 /* A word on the command line that has the program do something else than usual. */
