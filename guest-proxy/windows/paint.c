@@ -14,7 +14,7 @@ void paint_begin(struct paint *paint, struct host_buffer *host, struct damage *d
 	*paint = (struct paint){.host = host, .shown = damage->shown};
 	pixman_region32_init(&paint->stale);
 	damage_since(damage, host->shown, &paint->stale);
-	host->shown = 0; /* a copy of nothing, until it is complete */
+	host->shown = 0; /* of no use to anybody until the copy is complete */
 }
 
 void paint_end(struct paint *paint)
@@ -63,8 +63,8 @@ static uint64_t copy_piece(struct paint *paint, const struct buffer *buffer)
 }
 
 /*
- * Copies a piece of a picture with several planes, whatever is damaged: it is a film's, where each
- * picture is new.
+ * Copies a piece of a picture with several planes. What was damaged does not matter: these are
+ * frames of videos, each of which is new as a whole.
  */
 static uint64_t copy_planes(struct paint *paint, const struct buffer *buffer)
 {

@@ -16,7 +16,7 @@
 #include "protocol/base/bytes.h"
 #include "protocol/pixels/pixel_format.h"
 
-#define BUSY_MAX 16    /* at most; then the oldest is used again, released or not */
+#define BUSY_MAX 16    /* at most; then the oldest one is used again, though not released */
 #define FREE_MAX 3     /* more are freed at once */
 #define RETIRED_MAX 64 /* then the oldest is destroyed although the compositor may read it */
 
@@ -149,7 +149,8 @@ bool swapchain_trim_idle(struct connection *connection)
 		if (swapchain->n_buffers <= 1)
 			continue;
 		if (swapchain->uses == swapchain->uses_seen) {
-			/* A compositor that keeps the last buffer leaves one free beside it. */
+			/* With a compositor that reads the last frame for as long as it shows it,
+			 * two are needed for the next frame: that one, and a free one. */
 			trim(swapchain, 1);
 		} else {
 			more = true;

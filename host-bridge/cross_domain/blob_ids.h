@@ -48,7 +48,7 @@ static inline struct image_request blob_ids_wanted(
  */
 uint64_t blob_ids_plain_bytes(
 	const struct blob_ids *ids, const struct cross_domain_get_image_requirements *request);
-/* Whether it can answer for this image: whether it did before. */
+/* Whether the guest has asked about such an image before, so that blob_ids_image has the answer. */
 bool blob_ids_has_image(
 	const struct blob_ids *ids, const struct cross_domain_get_image_requirements *request);
 /*
@@ -59,8 +59,8 @@ int blob_ids_add_made(struct blob_ids *ids,
 	const struct cross_domain_get_image_requirements *request, const struct image *image,
 	uint32_t *last_id, struct cross_domain_image_requirements *out);
 /*
- * Whether somebody else makes the memory of @blob_id; then *@request is what of, for a blob of
- * @size bytes, and *@layout (may be NULL) what it must look like.
+ * Whether somebody else makes the memory of @blob_id; then *@request says which image it is for, in
+ * a blob of @size bytes, and *@layout (may be NULL) which strides and offsets it must have.
  */
 bool blob_ids_made(const struct blob_ids *ids, uint64_t blob_id, uint64_t size,
 	struct image_request *request, struct cross_domain_image_requirements *layout);

@@ -46,7 +46,7 @@ struct compositor {
 	struct wl_event_loop *loop;
 	int fd;                         /* -1: not connected yet */
 	struct wl_event_source *again;  /* timer: the next attempt to connect; NULL: none is due */
-	int again_ms, waited_ms;        /* until then; before, in sum */
+	int again_ms, waited_ms;        /* before that attempt; before all that were made */
 	struct wl_event_source *source; /* NULL: neither reading nor writing is of use now */
 	uint32_t source_mask;
 	struct wl_event_source *idle; /* a call of handle_idle to come */
@@ -54,9 +54,9 @@ struct compositor {
 	struct byte_queue outbox;
 	struct relay_counters counted; /* what the policy's counters have of the relay's */
 	uint64_t charged_objects, charged_bytes, charged_fds; /* to the machine's quota */
-	bool was_congested;                                   /* drained() is owed */
-	bool write_ended; /* the compositor takes no more; it may still have something to say */
-	bool pushing;     /* what an end said is on its way through the relay */
+	bool was_congested; /* drained() is to be called when it is not any more */
+	bool write_ended;   /* the compositor takes no more; it may still have something to say */
+	bool pushing;       /* what an end said is on its way through the relay */
 	bool ended;
 };
 

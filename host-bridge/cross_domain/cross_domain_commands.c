@@ -117,7 +117,7 @@ static int handle_get_image_requirements(
 	return err < 0 ? err : resource_copy_in(context->query_ring, 0, &answer, sizeof(answer));
 }
 
-/* Its fence does the work. */
+/* It has no answer: its fence, which comes next (cross_domain_fence), waits for an event. */
 static int handle_poll(struct cross_domain_context *context, const uint8_t *bytes, size_t length)
 {
 	struct cross_domain_poll poll;
@@ -190,7 +190,7 @@ static int handle_send(struct cross_domain_context *context, const uint8_t *byte
 	memcpy(&send, bytes, sizeof(send));
 	int err = check_identifiers(context, &send);
 	if (err < 0) {
-		/* A message cannot be left out. */
+		/* Wayland bytes that are left out would break the client's stream. */
 		if (err == -ENOENT && send.opaque_data_size > 0)
 			cross_domain_fail(context, memory_refused);
 		return err;
@@ -199,7 +199,7 @@ static int handle_send(struct cross_domain_context *context, const uint8_t *byte
 	cross_domain_counters(context)->sends++;
 	cross_domain_counters(context)->bytes_from_guest += send.opaque_data_size;
 	err = make_handles(context, &send, handles);
-	if (err < 0) { /* a message would be missing from the stream */
+	if (err < 0) { /* likewise */
 		if (err == -EDQUOT)
 			cross_domain_fail_by_quota(context, context->pipes.exceeded);
 		else
@@ -268,7 +268,7 @@ static int handle_write_from(
 	memcpy(&write, bytes, sizeof(write));
 
 	const struct resource *resource = id_map_find(&context->base.attached, write.resource_id);
-	/* Contents of which a piece is missing must not end like any other. */
+	/* Whoever reads the pipe must not take contents without this piece for all of them. */
 	if (!resource && pipes_has(&context->pipes, write.identifier))
 		cross_domain_fail(context, memory_refused);
 	if (!resource || resource->kind != RESOURCE_BLOB_GUEST ||
@@ -287,7 +287,7 @@ static int handle_write_from(
 		err = pipes_write(&context->pipes, write.identifier, piece, n,
 			write.hang_up != 0 && done == write.size);
 	} while ((err == 0 || err == -EAGAIN) && done < write.size);
-	/* Closed before the last piece: the guest hangs up all the same. */
+	/* The pipe broke before the last piece, with which the guest hangs up: it still does. */
 	if ((err == -ENOBUFS || err == -ENOMEM) && write.hang_up != 0 && done < write.size)
 		pipes_write(&context->pipes, write.identifier, NULL, 0, true);
 	return written(context, write.identifier, write.size, write.hang_up != 0, err);
@@ -318,7 +318,8 @@ static int handle_fetch(struct cross_domain_context *context, const uint8_t *byt
 	return blob_ids_fetch(&context->blob_ids, fetch.blob_id, resource);
 }
 
-/* Of the clocks that compositors present by; what processes have used is nobody's business. */
+/* Clocks that compositors time their frames with. Not those of CPU time, which would tell guests
+ * what the host's processes do. */
 static bool is_for_guests(uint32_t clock_id)
 {
 	static const clockid_t clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW,
@@ -398,8 +399,8 @@ int cross_domain_submit(
 {
 	struct cross_domain_context *context = cross_domain_from(base);
 
-	/* Without a fence of ring 0 nobody waits: holding the submission would only fill the queue.
-	 */
+	/* Only a guest that waits for a fence of ring 0 is slowed down by a submission that is
+	 * held; any other one goes on, and the queue fills up. */
 	bool may_hold = request->ring == CROSS_DOMAIN_QUERY_RING;
 	context->executing = may_hold ? request : NULL;
 	context->poll_tag = 0;

@@ -141,7 +141,7 @@ static struct context *create(struct context_kind *kind, uint32_t id, const char
 			name);
 	else
 		snprintf(context->base.name, sizeof(context->base.name), "context %u", id);
-	context->last_id = 1; /* others' first one is 2, too */
+	context->last_id = 1; /* the first one given out is 2, as with other devices */
 	blob_ids_init(&context->blob_ids, kind->host->max_blob_bytes);
 	guest_stream_init(&context->stream);
 	pipes_init(&context->pipes, kind->host->loop, &cross_domain_pipes_listener, context,

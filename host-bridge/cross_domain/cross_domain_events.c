@@ -27,7 +27,7 @@
 
 /* --- what the compositor has for the guest --- */
 
-/* What the client will hear at the end, which follows. */
+/* Keeps what the client is told when its connection ends, as it does now. Returns the error. */
 static int over_quota(struct cross_domain_context *context, enum quota_limit limit)
 {
 	quota_explain(context->base.host->quota, limit, context->end_text);
@@ -110,7 +110,7 @@ static void handle_closed(void *data)
 {
 	struct cross_domain_context *context = data;
 	context->ended = true;
-	context->input_ended = true; /* service() clears up */
+	context->input_ended = true; /* cross_domain_service does the rest */
 	context_wake(&context->base);
 }
 
@@ -156,7 +156,8 @@ static size_t make_read(struct cross_domain_context *context, uint8_t *to, size_
 {
 	uint32_t id;
 	bool hang_up;
-	/* Guests that give no credit may block on their own pipe when they get more at once. */
+	/* Guests that give no credit write what they get to a pipe of their own, and may block
+	 * there if it is more at once. */
 	bool credit = context->pipes.read_limit != UINT32_MAX;
 	ssize_t n = pipes_read(&context->pipes, &id, to + sizeof(struct cross_domain_read_write),
 		credit ? room - sizeof(struct cross_domain_read_write) : READ_BYTES_WITHOUT_CREDIT,
@@ -321,8 +322,8 @@ void cross_domain_service(struct context *base)
 /* --- the guest asks for one --- */
 
 /*
- * Whether one more POLL of a context that has several pages finds a place. Those beyond the first
- * only make submissions fewer: they are to be had while most of the queue is free.
+ * Whether one more POLL of a context that has several pages finds a place. All that those beyond
+ * the first do is to save submissions, so they are accepted only while most of the queue is free.
  */
 static bool room_for_more(const struct queue_places *places)
 {

@@ -13,7 +13,7 @@
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 
-/* One of a context's that the maker is at. */
+/* An image, or a question about one, that the maker is working on for a context. */
 struct image_work {
 	struct wl_list link; /* cross_domain_context::images */
 	struct image_call call;
@@ -131,7 +131,7 @@ static void complete(struct image_work *work, const struct image *image, int fd)
 	work_destroy(work);
 }
 
-/* Bytes have no layout. */
+/* Whether the image is what the guest was told before. Plain bytes have no strides and offsets. */
 static bool is_as_told(const struct image_work *work, const struct image *image)
 {
 	return image->size >= work->resource->size &&

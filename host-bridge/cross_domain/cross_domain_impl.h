@@ -26,8 +26,8 @@ struct cross_domain_context {
 	bool ended;       /* nothing comes behind the stream but one empty RECEIVE: the end */
 	bool end_told;
 	bool error_told;               /* the client has got a wl_display.error */
-	char end_text[QUOTA_TEXT_MAX]; /* what it says if none came before the end; "": nothing
-					  in particular */
+	char end_text[QUOTA_TEXT_MAX]; /* for that error, if there was none before the end;
+					  "": no special reason */
 
 	uint32_t last_id; /* of images, files and write pipes */
 	struct blob_ids blob_ids;
@@ -38,7 +38,7 @@ struct cross_domain_context {
 	bool stream_had_turn;   /* the last event was the stream's */
 	bool compositor_paused; /* has_room said no */
 	struct wl_list polls;   /* request::link, oldest first */
-	uint32_t n_more_polls;  /* of them, besides one */
+	uint32_t n_more_polls;  /* how many there are beyond the first */
 	uint32_t poll_tag;      /* request::tag of the submission's POLL: where its event goes */
 	bool patient;           /* the guest may have to ask again for events */
 	bool placed;            /* and has a place in the queue */

@@ -123,7 +123,8 @@ static void finish_waiters(struct pipe *pipe)
 	}
 }
 
-/* Whether somebody has to know that what was written to it is not all. */
+/* Whether contents that a client of the host reads end here before the guest has sent all of them,
+ * and the listener wants to know. */
 static bool is_cut(const struct pipe *pipe)
 {
 	const struct pipes_listener *listener = pipe->pipes->listener;
@@ -326,7 +327,7 @@ ssize_t pipes_read(struct pipes *pipes, uint32_t *id, void *bytes, size_t size, 
 		struct pipe *pipe = wl_container_of(pipes->ready.next, pipe, ready_link);
 		wl_list_remove(&pipe->ready_link);
 		wl_list_init(&pipe->ready_link);
-		if (!pipe->reads) { /* the guest still ends it with a WRITE */
+		if (!pipe->reads) { /* its reader is gone; the id stays until the guest hangs up */
 			*id = pipe->id;
 			*hang_up = true;
 			return 0;

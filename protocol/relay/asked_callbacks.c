@@ -1,4 +1,4 @@
-/* Callbacks that a client has asked for and that nobody has been asked for yet. */
+/* Callbacks that a client has asked for, until it is decided who answers them. */
 #include "protocol/relay/asked_callbacks.h"
 
 #include <stdlib.h>

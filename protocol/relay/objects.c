@@ -7,7 +7,8 @@
 
 #include "protocol/base/bytes.h"
 
-/* libwayland's bound. A client may go on to the next id for ever, up to here. */
+/* As libwayland has it. A client need not use the ids of destroyed objects again: it may take a new
+ * one for each object, up to here. */
 #define MAX_IDS UINT32_C(0x00f00000)
 
 static uint32_t id_base(uint32_t id)

@@ -118,12 +118,12 @@ const struct relay_counters *relay_counters(const struct relay *relay);
 void relay_set_trace(bool on);
 
 /*
- * What came from @from: bytes, cut anywhere, and handles, which it takes (also on error). Works off
- * what are whole messages; the rest waits for the next call, as does a message that a hook holds,
- * or whose handles have not come yet (unless its bytes are followed by more: then they are
- * missing), and what comes behind it. 0, or -EPROTO: the relay has failed (wl_display.error was
- * sent DOWN where it could be, relay_failure() has the text) and takes nothing more; or another
- * -errno of ops->send.
+ * What came from @from: bytes, which may begin and end amid a message, and handles, which it takes
+ * (also on error). Works off what are whole messages; the rest waits for the next call, as does a
+ * message that a hook holds, or whose handles have not come yet (unless its bytes are followed by
+ * more: then they are missing), and what comes behind it. 0, or -EPROTO: the relay has failed
+ * (wl_display.error was sent DOWN where it could be, relay_failure() has the text) and takes
+ * nothing more; or another -errno of ops->send.
  */
 int relay_push(struct relay *relay, enum relay_end from, const uint8_t *bytes, size_t size,
 	struct wire_handle *handles, size_t n_handles);

@@ -26,9 +26,9 @@ struct relay_object {
 
 /*
  * A pointer to an object for those who do not decide how long it lives: it becomes NULL when the
- * object is destroyed, just before data_destroy. Whatever the ends send, an object that a hook
- * keeps a plain pointer to may go at any time (a delete_id that nobody expected), so only the
- * object's own data may do that. Zero-initialised it points to nothing.
+ * object is destroyed, just before data_destroy. Either end can make an object go at any time (by a
+ * delete_id that nobody expected), so a plain pointer to it is good only in its own data, which
+ * ends with it. Zero-initialised it points to nothing.
  */
 struct relay_ref {
 	struct relay_object *object;

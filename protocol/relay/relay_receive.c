@@ -11,8 +11,8 @@
 #define LOG_MODULE "relay"
 #include "protocol/base/log.h"
 
-/* Fails the relay because of what @from sent. @code is for a client's fault; a compositor's is ours
- * in the eyes of the client. */
+/* Fails the relay because of what @from sent. @code is for a fault of the client's. One of the
+ * compositor's becomes an implementation error: for the client we are the compositor. */
 static void __attribute__((format(printf, 4, 5)))
 blame(struct relay *relay, enum relay_end from, uint32_t code, const char *format, ...)
 {
