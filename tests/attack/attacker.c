@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/clients/keyboard.h"
+#include "tests/clients/mode.h"
 #include "tests/clients/window.h"
 
 #define BATCH 10 /* requests between round trips */
@@ -290,10 +291,7 @@ static void run_cover_popup(void)
 	window_rest(&window, 60000);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} modes[] = {
+static const struct mode modes[] = {
 	{"mime-types", run_mime_types},
 	{"sources", run_sources},
 	{"rectangles", run_rectangles},
@@ -308,13 +306,8 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	for (size_t i = 0; argc == 2 && i < sizeof(modes) / sizeof(modes[0]); i++) {
-		if (strcmp(argv[1], modes[i].name) != 0)
-			continue;
-		modes[i].run();
+	int status = mode_run(modes, sizeof(modes) / sizeof(modes[0]), argc, argv);
+	if (status == 0)
 		printf("%u times\n", times);
-		return 0;
-	}
-	return 2;
+	return status;
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "tests/clients/keyboard.h"
+#include "tests/clients/mode.h"
 #include "tests/clients/window.h"
 
 static struct window window;
@@ -363,10 +364,7 @@ static void run_half_message(void)
 	kill(getpid(), SIGKILL);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} modes[] = {
+static const struct mode modes[] = {
 	{"rest", run_rest},
 	{"frames", run_frames},
 	{"resize", run_resize},
@@ -386,16 +384,5 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	for (size_t i = 0; argc == 2 && i < sizeof(modes) / sizeof(modes[0]); i++) {
-		if (strcmp(argv[1], modes[i].name) != 0)
-			continue;
-		modes[i].run();
-		return 0;
-	}
-	fputs("Usage: rude MODE, one of:", stderr);
-	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
-		fprintf(stderr, " %s", modes[i].name);
-	fputs("\n", stderr);
-	return 2;
+	return mode_run(modes, sizeof(modes) / sizeof(modes[0]), argc, argv);
 }
