@@ -213,7 +213,7 @@ keep_only() {
 
 # The machines of the chosen suites: what is missing is made, which takes its time.
 prepare_machines() {
-    local kind
+    local kind test suite name
     for kind in debian13 newest; do
         if [[ " ${chosen[*]} " = *" $kind "* ]]; then
             "tests/$kind.sh" prepare || return 1
@@ -228,6 +228,13 @@ prepare_machines() {
     if [ $full = yes ] && [[ " ${chosen[*]} " = *" libvirt "* ]]; then
         tests/vm/guest.sh prepare qemu-6.12 || return 1
     fi
+    # What would take longer to make than a test has.
+    for test in "${TESTS[@]}"; do
+        read -r suite name <<<"${test%%$'\t'*}"
+        if grep -qs "^test_prepare_${name//-/_}()" "tests/e2e/$suite.sh"; then
+            "tests/e2e/$suite.sh" "prepare-$name" || return 1
+        fi
+    done
 }
 
 # ---- running them

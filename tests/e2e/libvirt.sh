@@ -250,6 +250,19 @@ test_session() {
 
 # ---- libvirt and QEMU of Debian 13's backports, with windows
 
+# For tests/run.sh, which makes the trees before the tests begin, and wayferry-host there.
+test_prepare_session() {
+    virt_need
+}
+
+test_prepare_backports_session() {
+    virt_tree_need
+}
+
+test_prepare_backports_system() {
+    virt_tree_need
+}
+
 # The seclabel of docs/libvirt.md, for the system's libvirt.
 virt_seclabel() {
     [ "$VIRT_URI" = qemu:///session ] || sed -n "/^<seclabel/s/YOU/nobody/p" "$SOURCE_ROOT/docs/libvirt.md"
@@ -309,6 +322,22 @@ backports_console() {
     virt_life plain
 }
 
+# not_started NAME LABEL TEXT: a machine with this label does not start, and TEXT is said.
+not_started() {
+    virt_define "$1" "<model type='none'/>" "<memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>$2$(virt_elements commandline)"
+    virt_as_user timeout 100 virsh -q -c "$VIRT_URI" start "$1" >"$LOGS/$1-start.log" 2>&1 && fail "$1 starts"
+    grep -q "$3" "$LOGS/$1-start.log" || fail "it is not for that reason that $1 does not start (log: $LOGS/$1-start.log)"
+    virt undefine "$1"
+}
+
+# Without the label of docs/libvirt.md QEMU may not open the socket; with another group it cannot read libvirt's key.
+backports_labels() {
+    backports_host labels
+    not_started no-label "" "work.gpu.*Permission denied"
+    not_started no-group "$(virt_seclabel | sed 's/:libvirt-qemu/:nogroup/')" "master-key.*Permission denied"
+    stop labels
+}
+
 backports_end() {
     stop libvirtd
     sanitizers_silent
@@ -330,6 +359,7 @@ test_backports_system() {
     sway_start host
     virt_tree_start_system
     virt version
+    backports_labels
     backports_console
     backports_helper
     backports_commandline --system nobody

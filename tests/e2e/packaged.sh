@@ -27,13 +27,18 @@ machine_disk_build() {
     mv "$new" "$(machine_disk)"
 }
 
-packaged_need() {
-    need unshare nsenter setpriv mke2fs
-    [ "$(id -u)" = 0 ] || fail "a tree of another system needs root"
+# What takes long to make the first time. (The time of a test has no room for that.)
+packaged_prepare() {
     [ -e "$(desktop_tree)" ] || (LAB_BACKPORTS=yes lab_locked lab_tree "$PACKAGED_SETUP-desktop.sh" desktop) || fail "there is no desktop"
     [ -e "$(machine_tree)" ] || (lab_locked lab_tree "$PACKAGED_SETUP-guest.sh" machine) || fail "there is no machine"
     [ -e "$(machine_disk)" ] || (lab_locked machine_disk_build) || fail "the machine has no disk"
     lab_used "$(desktop_tree)" "$(machine_tree)" "$(machine_disk)"
+}
+
+packaged_need() {
+    need unshare nsenter setpriv mke2fs
+    [ "$(id -u)" = 0 ] || fail "a tree of another system needs root"
+    packaged_prepare
 }
 
 # The desktop: a system that has what its tree has, no network but its own, a user manager and a compositor. What it writes goes
@@ -70,13 +75,14 @@ desktop_start() {
         exec setpriv --reuid=1000 --regid=1000 --init-groups env -i PATH=/usr/bin:/bin HOME=/home/user USER=user LANG=C.UTF-8 \
             XDG_RUNTIME_DIR=/run/user/1000 /lib/systemd/systemd --user --log-target=console' \
         sh "$(desktop_tree)" "$WORK" "$(machine_disk)" "$group"
-    desktop_root ip link set lo up || fail "the desktop has no network"
     until_true 20 desktop_is_up || fail "the desktop does not start (log: $LOGS/desktop.log)"
+    desktop_root ip link set lo up || fail "the desktop has no network"
 }
 
+# Before it is the manager it may still be in this system's namespaces, and nsenter, too.
 desktop_is_up() {
     alive "${PID[desktop]}" || fail "the desktop ended (log: $LOGS/desktop.log)"
-    desktop systemctl --user is-active --quiet basic.target 2>/dev/null
+    [[ $(readlink "/proc/${PID[desktop]}/exe") = */systemd ]] && desktop systemctl --user is-active --quiet basic.target 2>/dev/null
 }
 
 desktop_root() {

@@ -110,12 +110,32 @@ deb_tree() {
     lab_tree_path "" deb
 }
 
-# built_in NAME: the packages, in $WORK, built in a clean tree of that release of Debian.
-built_in() {
+# deb_prepare RELEASE: its clean tree.
+deb_prepare() {
     LAB_RELEASE=$1
     [ "$(id -u)" = 0 ] || fail "a tree of another system needs root"
     [ -e "$(deb_tree)" ] || (lab_locked lab_tree "" deb) || fail "there is no tree"
     lab_used "$(deb_tree)"
+}
+
+# For tests/run.sh, which makes the trees before the tests begin.
+test_prepare_debian12() {
+    deb_prepare bookworm
+}
+
+test_prepare_debian13() {
+    deb_prepare trixie
+}
+
+test_prepare_window() {
+    need mke2fs
+    deb_prepare trixie
+    packaged_prepare
+}
+
+# built_in NAME: the packages, in $WORK, built in a clean tree of that release of Debian.
+built_in() {
+    deb_prepare "$1"
     mkdir "$WORK/layers"
     copy "$WORK/wayferry"
     in_fresh "$(deb_tree)" "$BUILD_THERE" >"$LOGS/build.log" 2>&1 || fail "the packages are not built (log: $LOGS/build.log)"

@@ -84,8 +84,8 @@ virt_tree_start() {
 virt_tree_start_system() {
     virt_tree_directory
     # shellcheck disable=SC2016
-    virt_tree_spawn 'mkdir -p /etc/libvirt /etc/qemu/vhost-user
-        cp "$1/home/.config/qemu/vhost-user/10-wayferry.json" /etc/qemu/vhost-user/
+    virt_tree_spawn 'mkdir -p /etc/libvirt /usr/share/qemu/vhost-user
+        cp "$1/home/.config/qemu/vhost-user/10-wayferry.json" /usr/share/qemu/vhost-user/90-wayferry.json
         printf "%s\n" "unix_sock_rw_perms = \"0777\"" "auth_unix_rw = \"none\"" >/etc/libvirt/libvirtd.conf
         printf "%s\n" "stdio_handler = \"file\"" "cgroup_controllers = []" "namespaces = []" >/etc/libvirt/qemu.conf
         exec env -i PATH=/usr/sbin:/usr/bin libvirtd'
