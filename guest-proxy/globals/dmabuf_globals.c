@@ -24,7 +24,12 @@
 #define FENCES "zwp_linux_explicit_synchronization_v1"
 #define SYNCOBJ "wp_linux_drm_syncobj_manager_v1"
 #define IMMEDIATE_VERSION 2 /* create_immed, which wl_drm's buffers are made with */
-/* Not 6, which has no main device: GTK 4.18 binds whatever is offered, and ends without one. */
+/*
+ * Not 6. What that has more is the choice of the device that samples a buffer, and guests have one
+ * device. In its place goes the main device: compositors do not send that in version 6, and GTK
+ * 4.18, which binds whatever is offered, ends without it. To send it there as well would be true of
+ * the device, but not what the version says.
+ */
 #define DMABUF_MAX_VERSION 5
 #define DMABUF_MODIFIER_VERSION 3
 
