@@ -8,6 +8,8 @@
 #include "protocol/program/json.h"
 
 #define UP_BYTES 32
+/* A machine that opens more must not have its report too long for an answer (control.h). */
+#define WINDOWS_SHOWN 1000
 
 static const char *name_of(const struct machine_report *report)
 {
@@ -25,6 +27,13 @@ static unsigned count_windows(const struct machine_report *report, bool all)
 		n += all || window->surface->width > 0;
 	}
 	return n;
+}
+
+static unsigned count_left_out(const struct machine_report *report)
+{
+	const unsigned all = count_windows(report, true);
+
+	return all > WINDOWS_SHOWN ? all - WINDOWS_SHOWN : 0;
 }
 
 /* "3 d 4 h", "4 h 12 min", "12 min 3 s". */
@@ -76,9 +85,12 @@ static void print_windows_json(const struct machine_report *report, FILE *out)
 {
 	const struct window *window;
 	const char *comma = "";
+	unsigned n = 0;
 
 	wl_list_for_each(window, report->policy->windows, link)
 	{
+		if (n++ == WINDOWS_SHOWN)
+			break;
 		fprintf(out, "%s{\"title\": ", comma);
 		json_print_string(out, window->title);
 		fputs(", \"app-id\": ", out);
@@ -113,7 +125,7 @@ static void show_json(const struct machine_report *report, FILE *out)
 	transfer_rules_print_json(&policy->rules, out);
 	fputs("}, \"windows\": [", out);
 	print_windows_json(report, out);
-	fputs("], \"limits\": {", out);
+	fprintf(out, "], \"windows-left-out\": %u, \"limits\": {", count_left_out(report));
 	print_limits_json(policy->quota, out);
 	fputs("}}\n", out);
 }
@@ -123,14 +135,19 @@ static void show_json(const struct machine_report *report, FILE *out)
 static void print_windows(const struct machine_report *report, FILE *out)
 {
 	const struct window *window;
+	unsigned n = 0;
 
 	fprintf(out, "windows: %u shown, %u in all\n", count_windows(report, false),
 		count_windows(report, true));
 	wl_list_for_each(window, report->policy->windows, link)
 	{
+		if (n++ == WINDOWS_SHOWN)
+			break;
 		fprintf(out, "  %" PRId64 "x%" PRId64 "  %s  (%s, %s)\n", window->surface->width,
 			window->surface->height, window->title, window->app_id, window->connection);
 	}
+	if (count_left_out(report) > 0)
+		fprintf(out, "  and %u more\n", count_left_out(report));
 }
 
 static void print_limits(const struct vm_quota *quota, FILE *out)

@@ -19,6 +19,7 @@
 #define MACHINES_MAX 512
 #define LOOK_MS 100 /* how often those that are silent are looked at */
 #define READ_BYTES 65536
+#define ALL_BYTES ((size_t)64 << 20) /* of all answers together */
 
 struct machine {
 	struct control_name name;
@@ -33,6 +34,7 @@ struct machine {
 struct machines {
 	struct machine *list;
 	size_t n;
+	size_t held_bytes; /* of their answers */
 	char directory[CONTROL_PATH_BYTES];
 };
 
@@ -147,21 +149,29 @@ static bool is_complete(const struct machine *machine)
 		machine->text[machine->n - end - 1] == '\n';
 }
 
-static void end(struct machine *machine, const char *why)
+/* Of one that has not answered nothing is kept. */
+static void end(struct machines *machines, struct machine *machine, const char *why)
 {
 	fd_close(&machine->fd);
 	machine->why = why;
+	if (why) {
+		machines->held_bytes -= machine->n;
+		free(machine->text);
+		machine->text = NULL;
+		machine->n = 0;
+	}
 }
 
 /* Some of the answer. */
-static void receive(struct machine *machine)
+static void receive(struct machines *machines, struct machine *machine)
 {
-	char *text = machine->n + READ_BYTES > 2 * CONTROL_ANSWER_BYTES
-		? NULL
-		: realloc(machine->text, machine->n + READ_BYTES);
-
+	if (machine->n > CONTROL_ANSWER_BYTES || machines->held_bytes > ALL_BYTES) {
+		end(machines, machine, "it says too much");
+		return;
+	}
+	char *text = realloc(machine->text, machine->n + READ_BYTES);
 	if (!text) {
-		end(machine, "it says too much");
+		end(machines, machine, "no memory for what it says");
 		return;
 	}
 	machine->text = text;
@@ -170,10 +180,11 @@ static void receive(struct machine *machine)
 		return;
 	if (n > 0) {
 		machine->n += (size_t)n;
+		machines->held_bytes += (size_t)n;
 		machine->heard_ms = monotonic_ms();
 		return;
 	}
-	end(machine, is_complete(machine) ? NULL : "it has broken off");
+	end(machines, machine, is_complete(machine) ? NULL : "it has broken off");
 }
 
 /* Gives up those that will not answer. How many are still to answer. */
@@ -186,9 +197,9 @@ static size_t look_at_silent(struct machines *machines)
 		if (machine->fd < 0)
 			continue;
 		if (stopped(machine->pid))
-			end(machine, "its process is stopped");
+			end(machines, machine, "its process is stopped");
 		else if (monotonic_ms() - machine->heard_ms >= MACHINES_SILENCE_MS)
-			end(machine, "it has said nothing for five seconds");
+			end(machines, machine, "it has said nothing for five seconds");
 		else
 			waiting++;
 	}
@@ -206,7 +217,7 @@ static void collect(struct machines *machines)
 		int n = poll(pollfds, machines->n, LOOK_MS);
 		for (size_t i = 0; i < machines->n && n > 0; i++) {
 			if (machines->list[i].fd >= 0 && pollfds[i].revents)
-				receive(&machines->list[i]);
+				receive(machines, &machines->list[i]);
 		}
 		waiting = 0;
 		for (size_t i = 0; i < machines->n; i++)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host-bridge/control/control.h"
 #include "host-bridge/policy/base/windows.h"
 #include "host-bridge/policy/surfaces/policy_surface.h"
 
@@ -84,7 +85,7 @@ static void texts_of_windows_move_nothing(void **state)
 	assert_non_null(strstr(written(machine_report_show, true),
 		"\"windows\": [{\"title\": \"a\\\"b\\\\c .  [2J  \", \"app-id\": \" \", "
 		"\"connection\": "
-		"\"context 3\", \"width\": 640, \"height\": 480}]"));
+		"\"context 3\", \"width\": 640, \"height\": 480}], \"windows-left-out\": 0"));
 	assert_non_null(strstr(written(machine_report_show, false),
 		"windows: 1 shown, 1 in all\n  640x480  a\"b\\c .  [2J    ( , context 3)\n"));
 	/* Cut, and no character in two. */
@@ -94,6 +95,27 @@ static void texts_of_windows_move_nothing(void **state)
 	window_set_title(window, longer);
 	assert_int_equal(strlen(window->title), WINDOW_TITLE_BYTES - 3);
 	assert_int_equal(window->title[WINDOW_TITLE_BYTES - 4], 'x');
+}
+
+/* However many there are, and whatever they are called, the report is an answer. */
+static void of_many_windows_some_are_left_out(void **state)
+{
+	char worst[2 * WINDOW_TITLE_BYTES];
+
+	memset(worst, '"', sizeof(worst));
+	worst[sizeof(worst) - 1] = 0;
+	for (int i = 0; i < 20000; i++) {
+		struct window *window = window_create(&windows, &surfaces[0], "context 3");
+		assert_non_null(window);
+		window_set_title(window, worst);
+		window_set_app_id(window, worst);
+	}
+	assert_non_null(strstr(written(machine_report_show, true), "\"windows-left-out\": 19000,"));
+	assert_in_range(strlen(text), 1000 * 2 * 300, CONTROL_ANSWER_BYTES / 2);
+	assert_non_null(strstr(
+		written(machine_report_show, false), "windows: 20000 shown, 20000 in all\n"));
+	assert_non_null(strstr(text, ")\n  and 19000 more\n"));
+	assert_in_range(strlen(text), 1000 * 300, CONTROL_ANSWER_BYTES / 2);
 }
 
 static void each_limit_is_shown(void **state)
@@ -116,6 +138,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_machine_is_a_line, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(texts_of_windows_move_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(each_limit_is_shown, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			of_many_windows_some_are_left_out, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
