@@ -83,6 +83,13 @@ void wm_window_known(struct session *session, struct window *window)
 	}
 	if (window->surface)
 		role_try(window->surface);
+	drag_source_window_known(session);
+}
+
+void wm_surface_paired(struct surface *surface)
+{
+	role_try(surface);
+	drag_source_window_known(surface->session);
 }
 
 void wm_hint_changed(struct session *session, struct window *window, unsigned property)
@@ -244,6 +251,7 @@ static void handle_configure(struct session *session, const void *data)
 			role_try(window->surface);
 	}
 	window->override_redirect = event->override_redirect;
+	drag_source_window_moved(session, window->id);
 }
 
 static void handle_property(struct session *session, const void *data)

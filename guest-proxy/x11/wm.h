@@ -16,6 +16,7 @@ bool wm_dispatch(struct session *session);
 
 /* Of session_listener. */
 void wm_window_known(struct session *session, struct window *window);
+void wm_surface_paired(struct surface *surface);
 void wm_hint_changed(struct session *session, struct window *window, unsigned property);
 void wm_scale_changed(struct session *session, uint32_t before);
 

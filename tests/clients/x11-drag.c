@@ -1,10 +1,11 @@
 /* x11-drag: an X window that can be dragged from, as toolkits do it (XDND, version 5), and writes
  * down what it is told of that, one event a line.
  *
- *   x11-drag BYTES [TYPE [Copy|Move]]
+ *   x11-drag BYTES [TYPE [Copy|Move [late]]]
  *
  * The left button drags BYTES bytes as application/x-wayferry-drag, or TYPE, for copying or moving,
- * with a small orange window beside the pointer. SIGUSR1 is the user's Escape.
+ * with a small orange window beside the pointer; late: which it draws and moves there when it hears
+ * that somebody takes what is dragged. SIGUSR1 is the user's Escape.
  */
 #include <errno.h>
 #include <poll.h>
@@ -30,6 +31,8 @@ struct drag {
 	xcb_atom_t type, action; /* that are offered */
 	xcb_timestamp_t time;    /* of the last position, or the drop */
 	bool dragging, accepted;
+	bool late;
+	int16_t x_px, y_px; /* of the pointer, when it moved last */
 };
 
 static volatile sig_atomic_t escaped;
@@ -95,17 +98,35 @@ static void change_target(struct drag *drag, xcb_window_t target)
 	tell(drag, "XdndEnter", 5u << 24, drag->type, atom(drag, "UTF8_STRING"), 0);
 }
 
-static void move(struct drag *drag, const xcb_motion_notify_event_t *event)
+static void move_icon(struct drag *drag)
 {
 	const uint32_t place[] = {
-		(uint32_t)(event->root_x + ICON_OFFSET), (uint32_t)(event->root_y + ICON_OFFSET)};
+		(uint32_t)(drag->x_px + ICON_OFFSET), (uint32_t)(drag->y_px + ICON_OFFSET)};
+	xcb_configure_window(drag->x, drag->icon, XCB_CONFIG_WINDOW_X | XCB_CONFIG_WINDOW_Y, place);
+}
+
+static void draw_icon(struct drag *drag)
+{
+	const uint32_t colour = ICON_COLOUR;
+	const xcb_rectangle_t all = {0, 0, ICON_PX, ICON_PX};
+	xcb_gcontext_t gc = xcb_generate_id(drag->x);
+	xcb_create_gc(drag->x, gc, drag->icon, XCB_GC_FOREGROUND, &colour);
+	xcb_poly_fill_rectangle(drag->x, drag->icon, gc, 1, &all);
+	xcb_free_gc(drag->x, gc);
+}
+
+static void move(struct drag *drag, const xcb_motion_notify_event_t *event)
+{
 	xcb_query_pointer_reply_t *reply = xcb_query_pointer_reply(
 		drag->x, xcb_query_pointer(drag->x, drag->screen->root), NULL);
 	if (!reply)
 		return;
 	change_target(drag, reply->child && is_aware(drag, reply->child) ? reply->child : 0);
 	free(reply);
-	xcb_configure_window(drag->x, drag->icon, XCB_CONFIG_WINDOW_X | XCB_CONFIG_WINDOW_Y, place);
+	drag->x_px = event->root_x;
+	drag->y_px = event->root_y;
+	if (!drag->late)
+		move_icon(drag);
 	drag->time = event->time;
 	tell(drag, "XdndPosition", 0, (uint32_t)event->root_x << 16 | (uint16_t)event->root_y,
 		event->time, drag->action);
@@ -163,6 +184,10 @@ static void handle_message(struct drag *drag, const xcb_client_message_event_t *
 			printf("%s %s\n", accepted ? "accepted" : "refused",
 				action_name(drag, data[4]));
 		drag->accepted = accepted;
+		if (drag->late && accepted) {
+			draw_icon(drag);
+			move_icon(drag);
+		}
 	} else if (event->type == atom(drag, "XdndFinished")) {
 		printf("finished %u %s\n", data[1] & 1, action_name(drag, data[2]));
 		drag->target = 0;
@@ -217,16 +242,20 @@ static void handle_event(struct drag *drag, const xcb_generic_event_t *event)
 
 /* The window */
 
+/* @override: the icon. */
 static xcb_window_t create(struct drag *drag, uint16_t size, uint32_t colour, bool override)
 {
-	const uint32_t values[] = {colour, override,
+	bool bare = override && drag->late;
+	const uint32_t values[] = {bare ? XCB_BACK_PIXMAP_NONE : colour, override,
 		override ? 0
 			 : XCB_EVENT_MASK_BUTTON_PRESS | XCB_EVENT_MASK_BUTTON_RELEASE |
 				XCB_EVENT_MASK_POINTER_MOTION};
 	xcb_window_t window = xcb_generate_id(drag->x);
 	xcb_create_window(drag->x, XCB_COPY_FROM_PARENT, window, drag->screen->root, 0, 0, size,
 		size, 0, XCB_WINDOW_CLASS_INPUT_OUTPUT, XCB_COPY_FROM_PARENT,
-		XCB_CW_BACK_PIXEL | XCB_CW_OVERRIDE_REDIRECT | XCB_CW_EVENT_MASK, values);
+		(bare ? XCB_CW_BACK_PIXMAP : XCB_CW_BACK_PIXEL) | XCB_CW_OVERRIDE_REDIRECT |
+			XCB_CW_EVENT_MASK,
+		values);
 	return window;
 }
 
@@ -264,8 +293,8 @@ int main(int argc, char **argv)
 {
 	struct drag drag = {.x = xcb_connect(NULL, NULL)};
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc < 2 || argc > 4 || xcb_connection_has_error(drag.x)) {
-		fprintf(stderr, "usage: x11-drag BYTES [TYPE [Copy|Move]], with $DISPLAY\n");
+	if (argc < 2 || argc > 5 || xcb_connection_has_error(drag.x)) {
+		fprintf(stderr, "usage: x11-drag BYTES [TYPE [Copy|Move [late]]], with $DISPLAY\n");
 		return 2;
 	}
 	drag.screen = xcb_setup_roots_iterator(xcb_get_setup(drag.x)).data;
@@ -273,6 +302,7 @@ int main(int argc, char **argv)
 	drag.type = atom(&drag, argc > 2 ? argv[2] : "application/x-wayferry-drag");
 	drag.action = atom(&drag,
 		argc > 3 && strcmp(argv[3], "Move") == 0 ? "XdndActionMove" : "XdndActionCopy");
+	drag.late = argc > 4 && strcmp(argv[4], "late") == 0;
 	drag.content = malloc(drag.size + 1);
 	if (!drag.content)
 		return 1;

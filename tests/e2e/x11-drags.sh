@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/x11-lib.sh"
 
-tests=(drags:8 drags-out:12 drags-files:10 drags-move:12 drags-escape:8 drags-boundary:8)
+tests=(drags:8 drags-out:12 drags-files:10 drags-move:12 drags-escape:8 drags-boundary:8 drags-icon:16)
 full=(hostile:20 hostile-long:90)
 
 # A Wayland client's drag, over an X window and back, and dropped there.
@@ -66,7 +66,7 @@ check_drags_out() {
     heard target 'enter window .*'
     heard target 'offer type application/x-wayferry-drag'
     heard source 'accepted Copy'
-    colour_is '#ff8800' 576
+    until_true 10 icon_shown || fail "the icon is not shown ($WORK/colours.png)"
     point 'sleep 50' 'button 272 0'
     heard source drops
     heard target 'received 20000 bytes, 0 of them wrong'
@@ -112,6 +112,11 @@ check_drags_out() {
     point 'sleep 50' 'button 272 0'
     heard target 'received 20000 bytes, 0 of them wrong'
     heard source 'finished 1 Copy'
+}
+
+# The cursor may be on it.
+icon_shown() {
+    [[ $(colour_at '#ff8800') = 24x24+* ]]
 }
 
 test_drags_out() {
@@ -300,6 +305,45 @@ test_drags_boundary() {
     heard target 'source send text/plain.*'
     ! grep -q 'source send text/uri-list' "$LOGS/target.log" || fail "the guest got a list of files"
     x11_stop
+}
+
+# icon_at X Y: it belongs there from the pointer, by what the compositor was told since the drag began. (Sway 1.7 shows
+# it at the pointer, wherever it belongs.)
+icon_at() {
+    [ "$(icon_place)" = "$1 $2" ]
+}
+
+icon_place() {
+    awk '/up  -> wl_data_device@.*start_drag/ { split($0, args, /, |[()]/); icon = args[4]; x = y = 0 }
+        icon && index($0, "up  -> " icon ".attach(") { split($0, args, /, |[()]/); x += args[3]; y += args[4] }
+        END { print x, y }' "$LOGS/x11.log"
+}
+
+# The icon is where the client has it beside the pointer, also if it draws and moves it when the drag is under way.
+check_drags_icon() {
+    source_start application/x-wayferry-drag Copy ${LATE:+"$LATE"}
+    targets_start host application/x-wayferry-drag
+    pressed_on_source
+    point 'move 800 300' 'move 810 310'
+    until_true 10 accepted_by_now Copy || fail "the source was not told that it is accepted (log: $LOGS/source.log)"
+    until_true 10 icon_shown || fail "the icon is not shown ($WORK/colours.png)"
+    until_true 10 icon_at 16 16 || fail "the icon is at $(icon_place) of the pointer"
+    # X windows are told where the pointer is by us, which moves it in X; that is no place of the icon's.
+    forget_told
+    point 'move 120 560' 'move 130 570'
+    told '1 drag at .*'
+    point 'move 800 300' 'move 840 340'
+    until_true 10 accepted_by_now Copy || fail "the source was not told that it is accepted (log: $LOGS/source.log)"
+    until_true 10 icon_at 16 16 || fail "the icon is at $(icon_place) of the pointer"
+    release
+    heard target 'received 20000 bytes, 0 of them wrong'
+    heard source 'finished 1 Copy'
+}
+
+test_drags_icon() {
+    X11_OPTIONS='--trace x11'
+    each_way check_drags_icon
+    LATE=late each_way check_drags_icon
 }
 
 # ---- an X client that does anything, while the user presses, drags and releases on it and on others

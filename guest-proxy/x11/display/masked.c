@@ -198,7 +198,7 @@ void masked_finish(struct masked *masked)
 	masked->copying = masked->fresh = masked->waits = false;
 }
 
-bool masked_attach(struct masked *masked, struct relay_object *object)
+bool masked_attach(struct masked *masked, struct relay_object *object, int32_t x, int32_t y)
 {
 	struct buffer *buffer = buffer_readable(object);
 	bool was = masked->copying;
@@ -206,6 +206,9 @@ bool masked_attach(struct masked *masked, struct relay_object *object)
 		release(masked);
 	relay_ref_set(&masked->current, object);
 	masked->copying = masked->held = masked->fresh = masked->mask && buffer;
+	/* One that was not committed yet moves nothing, so that this one has to, too. */
+	masked->x = masked->copying ? masked->x + x : 0;
+	masked->y = masked->copying ? masked->y + y : 0;
 	masked->waits &= masked->copying;
 	if (buffer)
 		buffer->shaped = masked->copying;
@@ -239,7 +242,9 @@ bool masked_commit(struct masked *masked)
 	copy->busy = true;
 	masked->fresh = false;
 	session_send(masked->session, masked->surface, "attach",
-		(union wire_arg[]){{.object = copy->buffer.object}, {.i = 0}, {.i = 0}});
+		(union wire_arg[]){
+			{.object = copy->buffer.object}, {.i = masked->x}, {.i = masked->y}});
+	masked->x = masked->y = 0;
 	return true;
 }
 

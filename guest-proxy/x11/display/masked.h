@@ -28,6 +28,7 @@ struct masked {
 	bool fresh;                   /* the next commit shows something new */
 	bool waits;                   /* a commit is kept back until a copy is free */
 	struct rows damage;           /* since the last copy, in the buffer */
+	int32_t x, y;                 /* how far what is attached next moves the surface */
 	struct wl_list copies;        /* copy::link */
 	size_t n_copies;
 };
@@ -38,8 +39,11 @@ void masked_init(struct masked *masked, struct session *session, struct relay_ob
 /* The surface goes, or stops being a window. */
 void masked_finish(struct masked *masked);
 
-/* True: @buffer (NULL: none) will be copied, and is not to be attached. */
-bool masked_attach(struct masked *masked, struct relay_object *buffer);
+/*
+ * True: @buffer (NULL: none) will be copied, and is not to be attached; @x and @y, which are
+ * wl_surface.attach's, are the copy's.
+ */
+bool masked_attach(struct masked *masked, struct relay_object *buffer, int32_t x, int32_t y);
 /* Xwayland drew in so many rows. */
 void masked_damage(struct masked *masked, int32_t top, int32_t height);
 /* Before a commit. False: keep it back, it will be done when the compositor has released a copy. */

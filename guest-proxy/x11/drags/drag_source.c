@@ -59,7 +59,7 @@ struct drag_source {
 	bool accepted, taken;
 	uint32_t action;
 	struct relay_ref source, offer; /* the offer: while it is over an X window */
-	struct surface *icon;
+	xcb_window_t icon;              /* of the X client; 0: none */
 };
 
 /* To the X client */
@@ -122,16 +122,19 @@ static void tell_finished(const struct drag_source *drag, xcb_window_t window, b
 
 /* Its ends */
 
+/* NULL: there is none, or it has gone meanwhile. */
+static struct surface *icon_surface(const struct drag_source *drag)
+{
+	const struct window *window = window_find(drag->session, drag->icon);
+	return window && window->surface && window->surface->icon ? window->surface : NULL;
+}
+
 static void hide_icon(struct drag_source *drag)
 {
-	struct surface *surface;
-	/* It may have gone meanwhile, and another surface may be where it was. */
-	wl_list_for_each(surface, &drag->session->surfaces, link)
-	{
-		if (surface == drag->icon && surface->icon)
-			surface_hide(surface);
-	}
-	drag->icon = NULL;
+	struct surface *surface = icon_surface(drag);
+	if (surface)
+		surface_hide(surface);
+	drag->icon = XCB_NONE;
 }
 
 static void drop_offer(struct drag_source *drag)
@@ -186,29 +189,52 @@ void drag_source_owner_changed(struct session *session, xcb_window_t owner)
 	show_target(drag, true);
 }
 
-/* The window that the client moves about with the pointer. Where it is the compositor's business
- * from now on. */
-static struct surface *find_icon(const struct drag_source *drag)
+/*
+ * The window that the client moves about with the pointer. False: that is not known yet, as one of
+ * its windows has just been mapped; drag_source_window_known() comes.
+ */
+static bool find_icon(const struct drag_source *drag, struct surface **icon)
 {
 	const struct session *session = drag->session;
-	struct surface *surface;
-	wl_list_for_each(surface, &session->surfaces, link)
+	const struct window *window;
+	*icon = NULL;
+	wl_list_for_each(window, &session->windows.list, link)
 	{
-		const struct window *window = surface->window;
-		if (window && !surface->xdg.object && window->known &&
-			window_same_client(session, window->id, drag->owner) &&
-			window_is_drag_icon(session, window))
-			return surface;
+		if (!window->mapped || !window_same_client(session, window->id, drag->owner))
+			continue;
+		bool is_icon = window->known && window_is_drag_icon(session, window);
+		if (!window->known || (is_icon && !window->surface))
+			return false;
+		if (is_icon && !window->surface->xdg.object)
+			*icon = window->surface;
 	}
-	return NULL;
+	return true;
 }
 
-static void show_icon(struct drag_source *drag)
+/*
+ * Where it is from the pointer is known whenever the client has said where both are: it may be late
+ * with either, and catches up while the compositor has the pointer. Over X windows it speaks to
+ * them instead. The compositor moves it with the pointer.
+ */
+static void place_icon(const struct drag_source *drag)
 {
 	const struct session *session = drag->session;
-	const struct box *box = &drag->icon->window->box;
-	surface_show_at(drag->icon, scale_to_wayland(session->scale, box->x - drag->pointer_x),
-		scale_to_wayland(session->scale, box->y - drag->pointer_y));
+	struct surface *surface = icon_surface(drag);
+	if (!surface || !drag->positioned)
+		return;
+	const struct box *box = &surface->window->box;
+	if (surface_place_icon(surface, scale_to_wayland(session->scale, box->x - drag->pointer_x),
+		    scale_to_wayland(session->scale, box->y - drag->pointer_y)))
+		window_refresh(session, surface->window);
+}
+
+static void show_icon(struct drag_source *drag, struct surface *surface)
+{
+	surface->icon = true;
+	surface->icon_told_x = surface->icon_told_y = 0;
+	drag->icon = surface->window->id;
+	place_icon(drag);
+	surface_show(surface);
 }
 
 static void start_if_ready(struct drag_source *drag)
@@ -216,7 +242,9 @@ static void start_if_ready(struct drag_source *drag)
 	struct session *session = drag->session;
 	const struct focus *focus = &session->focus;
 	struct relay_object *device = selection_device(session);
-	if (drag->state != DRAG_BEGUN || !drag->named || !drag->listed || !drag->positioned)
+	struct surface *icon;
+	if (drag->state != DRAG_BEGUN || !drag->named || !drag->listed || !drag->positioned ||
+		!find_icon(drag, &icon))
 		return;
 	struct relay_object *source =
 		device && focus->pressed ? selection_drag_source(session) : NULL;
@@ -228,18 +256,25 @@ static void start_if_ready(struct drag_source *drag)
 	if (source->version >= WL_DATA_SOURCE_SET_ACTIONS_SINCE_VERSION)
 		session_send(
 			session, source, "set_actions", (union wire_arg[]){{.u = drag->actions}});
-	drag->icon = find_icon(drag);
 	session_send(session, device, "start_drag",
 		(union wire_arg[]){{.object = source}, {.object = focus->pressed->object},
-			{.object = drag->icon ? drag->icon->object : NULL},
-			{.u = focus->press_serial}});
-	if (drag->icon) {
-		drag->icon->icon = true;
-		show_icon(drag);
-	}
+			{.object = icon ? icon->object : NULL}, {.u = focus->press_serial}});
+	if (icon)
+		show_icon(drag, icon);
 	drag->state = DRAG_OUT;
 	pointer_borrow(session);
-	log_debug("an X client drags%s", drag->icon ? ", with an icon" : "");
+	log_debug("an X client drags%s", icon ? ", with an icon" : "");
+}
+
+void drag_source_window_known(struct session *session)
+{
+	start_if_ready(session->drag_source);
+}
+
+void drag_source_window_moved(struct session *session, xcb_window_t window)
+{
+	if (window == session->drag_source->icon && session->drag_source->state == DRAG_OUT)
+		place_icon(session->drag_source);
 }
 
 void drag_source_named(struct session *session)
@@ -316,6 +351,8 @@ static void message_position(struct drag_source *drag, const uint32_t *words)
 	if (drag->state == DRAG_BEGUN)
 		drag->actions |= action ? action : WL_DATA_DEVICE_MANAGER_DND_ACTION_COPY;
 	tell_status(drag);
+	if (drag->state == DRAG_OUT)
+		place_icon(drag);
 	start_if_ready(drag);
 }
 
@@ -473,6 +510,7 @@ enum relay_verdict drag_source_over(struct relay_message *message)
 		return RELAY_HOLD;
 	drop_offer(drag);
 	relay_ref_set(&drag->offer, offer);
+	drag->positioned = false;
 	/* Whether it is, the X clients say to each other. */
 	session_send(session, offer, "accept",
 		(union wire_arg[]){message->args[0], {.s = selection_mark(session)}});

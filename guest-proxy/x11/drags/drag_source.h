@@ -18,6 +18,10 @@ void drag_source_owner_changed(struct session *session, xcb_window_t owner);
 /* A client message; false: it is not for the window that we are as a target. */
 bool drag_source_message(struct session *session, const xcb_client_message_event_t *event);
 
+/* One of a client's windows has been read, has got its surface, or was moved. */
+void drag_source_window_known(struct session *session);
+void drag_source_window_moved(struct session *session, xcb_window_t window);
+
 /* session_listener's */
 void drag_source_named(struct session *session);
 void drag_source_cancelled(struct session *session);

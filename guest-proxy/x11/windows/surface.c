@@ -136,20 +136,36 @@ static void update_viewport(struct surface *surface)
 	viewport_update(&surface->viewport, surface->buffer_width, surface->buffer_height);
 }
 
+/*
+ * True: @buffer will be shown as a copy. Otherwise it is to be attached at @x, @y, which is how far
+ * a drag's icon moves.
+ */
+static bool attach_copied(
+	struct surface *surface, struct relay_object *buffer, int32_t *x, int32_t *y)
+{
+	int32_t dx = surface->icon_x - surface->icon_told_x;
+	int32_t dy = surface->icon_y - surface->icon_told_y;
+	bool old = surface->object->version < WL_SURFACE_OFFSET_SINCE_VERSION;
+	surface->icon_told_x = surface->icon_x;
+	surface->icon_told_y = surface->icon_y;
+	if (!old && (dx || dy))
+		session_send(surface->session, surface->object, "offset",
+			(union wire_arg[]){{.i = dx}, {.i = dy}});
+	*x = old ? dx : 0;
+	*y = old ? dy : 0;
+	return masked_attach(&surface->masked, buffer, *x, *y);
+}
+
 /* Attaches @buffer, or a copy that has the window's shape. */
-static void attach(struct surface *surface, struct relay_object *buffer, int32_t x, int32_t y)
+static void attach(struct surface *surface, struct relay_object *buffer)
 {
 	struct session *session = surface->session;
-	bool old = surface->object->version < WL_SURFACE_OFFSET_SINCE_VERSION;
-	if (masked_attach(&surface->masked, buffer))
+	int32_t x, y;
+	if (attach_copied(surface, buffer, &x, &y))
 		masked_commit(&surface->masked);
 	else
 		session_send(session, surface->object, "attach",
-			(union wire_arg[]){
-				{.object = buffer}, {.i = old ? x : 0}, {.i = old ? y : 0}});
-	if (!old && (x || y))
-		session_send(
-			session, surface->object, "offset", (union wire_arg[]){{.i = x}, {.i = y}});
+			(union wire_arg[]){{.object = buffer}, {.i = x}, {.i = y}});
 	session_send(session, surface->object, "damage",
 		(union wire_arg[]){{.i = 0}, {.i = 0}, {.i = EVERYTHING}, {.i = EVERYTHING}});
 }
@@ -164,18 +180,20 @@ void surface_reshape(struct surface *surface)
 		session_send(session, surface->object, "commit", NULL);
 }
 
-void surface_show(struct surface *surface)
+bool surface_place_icon(struct surface *surface, int32_t x, int32_t y)
 {
-	surface_show_at(surface, 0, 0);
+	surface->icon_x = x;
+	surface->icon_y = y;
+	return x != surface->icon_told_x || y != surface->icon_told_y;
 }
 
-void surface_show_at(struct surface *surface, int32_t x, int32_t y)
+void surface_show(struct surface *surface)
 {
 	struct session *session = surface->session;
 	struct relay_object *buffer = surface->kept_buffer ? kept(surface) : NULL;
 	surface->shown = true;
 	if (buffer) {
-		attach(surface, buffer, x, y);
+		attach(surface, buffer);
 		update_viewport(surface);
 	}
 	surface->kept_buffer = 0;
@@ -201,8 +219,16 @@ static enum relay_verdict handle_attach(struct relay_message *message)
 	struct surface *surface = surface_of(message->object);
 	struct relay_object *buffer = message->args[0].object;
 	buffer_size(buffer, &surface->buffer_width, &surface->buffer_height);
-	if (passes(surface))
-		return masked_attach(&surface->masked, buffer) ? RELAY_SWALLOW : RELAY_FORWARD;
+	if (passes(surface)) {
+		int32_t x, y;
+		if (attach_copied(surface, buffer, &x, &y))
+			return RELAY_SWALLOW;
+		if (surface->icon) {
+			message->args[1].i = x;
+			message->args[2].i = y;
+		}
+		return RELAY_FORWARD;
+	}
 	if (buffer && buffer->id[RELAY_DOWN] == surface->kept_buffer)
 		return RELAY_SWALLOW;
 	give_back_kept(surface);

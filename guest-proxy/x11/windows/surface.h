@@ -55,6 +55,8 @@ struct surface {
 	int32_t buffer_width, buffer_height; /* of the last one attached */
 
 	int32_t told_x, told_y; /* of a popup: where the compositor has it, in X */
+	/* Of a drag's icon, from the pointer, logical: where it belongs, and as UP knows it. */
+	int32_t icon_x, icon_y, icon_told_x, icon_told_y;
 	struct configure pending;
 	/* A configure that is acknowledged with the first buffer of the expected size. */
 	bool ack_owed;
@@ -78,8 +80,11 @@ void surface_pair(struct session *session, struct window *window);
 
 /* Shows what was kept back, and lets everything pass from now on. */
 void surface_show(struct surface *surface);
-/* For a drag's icon: @x, @y from the pointer, in Wayland's units. */
-void surface_show_at(struct surface *surface, int32_t x, int32_t y);
+/*
+ * A drag's icon belongs at @x, @y from the pointer, in Wayland's units; it moves there with the
+ * next picture that Xwayland attaches. False: it is there.
+ */
+bool surface_place_icon(struct surface *surface, int32_t x, int32_t y);
 /* The shape of its window is another one. */
 void surface_reshape(struct surface *surface);
 /* Keeps back what comes from now on. */

@@ -216,6 +216,17 @@ void window_configure(struct session *session, struct window *window, const stru
 		values);
 }
 
+void window_refresh(const struct session *session, const struct window *window)
+{
+	const uint32_t values[] = {XCB_SUBWINDOW_MODE_INCLUDE_INFERIORS, 0};
+	xcb_gcontext_t gc = xcb_generate_id(session->x);
+	/* A pixel that is copied to where it is counts as drawn. */
+	xcb_create_gc(session->x, gc, window->id, XCB_GC_SUBWINDOW_MODE | XCB_GC_GRAPHICS_EXPOSURES,
+		values);
+	xcb_copy_area(session->x, window->id, window->id, gc, 0, 0, 0, 0, 1, 1);
+	xcb_free_gc(session->x, gc);
+}
+
 void window_raise(struct session *session, struct window *window)
 {
 	const uint32_t above = XCB_STACK_MODE_ABOVE;

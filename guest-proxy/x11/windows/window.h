@@ -30,7 +30,7 @@ struct window {
 	struct wl_list bucket; /* windows::buckets */
 	xcb_window_t id;
 	struct box box; /* in X */
-	bool override_redirect, input_only;
+	bool override_redirect;
 	bool mapped;     /* X shows it */
 	bool map_wanted; /* MapRequest; it is mapped once its properties are known */
 	bool known;      /* the properties have been read once */
@@ -76,6 +76,8 @@ bool window_is_drag_icon(const struct session *session, const struct window *win
 
 /* Moves or resizes a window, where its box differs from @box. */
 void window_configure(struct session *session, struct window *window, const struct box *box);
+/* Xwayland shows it anew, though nothing is drawn in it. */
+void window_refresh(const struct session *session, const struct window *window);
 void window_raise(struct session *session, struct window *window);
 
 /* A message of WM_PROTOCOLS. */

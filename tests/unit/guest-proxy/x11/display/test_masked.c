@@ -160,7 +160,7 @@ static const uint32_t shaped[] = {0xff112233, 0, 0xff112235, 0, 0, 0, 0, 0xff112
 
 static bool show(struct world *world, uint32_t id, int32_t top, int32_t height)
 {
-	assert_true(masked_attach(&world->masked, object(world, id)));
+	assert_true(masked_attach(&world->masked, object(world, id), 0, 0));
 	masked_damage(&world->masked, top, height);
 	world->log[0] = '\0';
 	return masked_commit(&world->masked);
@@ -170,7 +170,7 @@ static void what_has_no_shape_is_not_copied(void **state)
 {
 	struct world world;
 	set_up(&world);
-	assert_false(masked_attach(&world.masked, object(&world, FIRST)));
+	assert_false(masked_attach(&world.masked, object(&world, FIRST), 0, 0));
 	assert_true(masked_commit(&world.masked));
 	assert_string_equal(world.log, "");
 	assert_int_equal(world.session.counters.copied_bytes, 0);
@@ -236,14 +236,14 @@ static void buffers_are_given_back_when_others_are_shown(void **state)
 	assert_true(show(&world, FIRST, 0, HEIGHT));
 	assert_null(strstr(world.log, "release"));
 	world.log[0] = '\0';
-	assert_true(masked_attach(&world.masked, object(&world, SECOND)));
+	assert_true(masked_attach(&world.masked, object(&world, SECOND), 0, 0));
 	assert_string_equal(world.log, "wl_buffer.release ");
 	/* Without a shape the compositor gets the buffer itself, and it is not given back. */
 	world.log[0] = '\0';
 	assert_true(masked_set(&world.masked, NULL));
 	assert_string_equal(world.log, "wl_surface.attach wl_surface.damage ");
 	world.log[0] = '\0';
-	assert_false(masked_attach(&world.masked, object(&world, FIRST)));
+	assert_false(masked_attach(&world.masked, object(&world, FIRST), 0, 0));
 	assert_string_equal(world.log, "");
 	tear_down(&world);
 }
@@ -276,7 +276,7 @@ static void another_shape_is_shown_at_once(void **state)
 	set_up(&world);
 	struct mask *other = mask_create(WIDTH, HEIGHT, bits, false);
 	/* The first shape of a window that the compositor shows itself. */
-	assert_false(masked_attach(&world.masked, object(&world, FIRST)));
+	assert_false(masked_attach(&world.masked, object(&world, FIRST), 0, 0));
 	assert_true(masked_commit(&world.masked));
 	assert_true(masked_set(&world.masked, world.mask));
 	assert_true(masked_commit(&world.masked));
