@@ -10,7 +10,10 @@
  * Serials, times and ids are left out, as they differ from run to run. "mapped" is printed when the
  * window is on the screen.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -233,12 +236,27 @@ static void device_motion(
 	printf("motion %.3f %.3f\n", wl_fixed_to_double(x), wl_fixed_to_double(y));
 }
 
-static void read_content(int fd)
+/* What it drags itself it has to send meanwhile (no more than a pipe holds). */
+static ssize_t read_some(struct drag *drag, int fd, unsigned char *bytes, size_t size)
+{
+	struct pollfd readable = {.fd = fd, .events = POLLIN};
+	for (;;) {
+		ssize_t n = read(fd, bytes, size);
+		if (n >= 0 || errno != EAGAIN)
+			return n;
+		if (!drag->source)
+			poll(&readable, 1, -1);
+		else if (!window_rest(&drag->window, 10))
+			return -1;
+	}
+}
+
+static void read_content(struct drag *drag, int fd)
 {
 	unsigned char bytes[65536];
 	size_t size = 0, wrong = 0;
 	ssize_t n;
-	while ((n = read(fd, bytes, sizeof(bytes))) > 0) {
+	while ((n = read_some(drag, fd, bytes, sizeof(bytes))) > 0) {
 		for (ssize_t i = 0; i < n; i++)
 			wrong += bytes[i] != content_at(size + (size_t)i);
 		size += (size_t)n;
@@ -249,18 +267,20 @@ static void read_content(int fd)
 static void device_drop(void *data, struct wl_data_device *device)
 {
 	struct drag *drag = data;
+	struct wl_data_offer *offer = drag->dropped;
 	int ends[2];
 	printf("drop\n");
-	if (!drag->dropped || pipe(ends) < 0)
+	if (!offer || pipe(ends) < 0)
 		return;
-	wl_data_offer_receive(drag->dropped, drag->type, ends[1]);
+	drag->dropped = NULL;
+	wl_data_offer_receive(offer, drag->type, ends[1]);
 	wl_display_flush(drag->window.display);
 	close(ends[1]);
-	read_content(ends[0]);
+	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	read_content(drag, ends[0]);
 	close(ends[0]);
-	wl_data_offer_finish(drag->dropped);
-	wl_data_offer_destroy(drag->dropped);
-	drag->dropped = NULL;
+	wl_data_offer_finish(offer);
+	wl_data_offer_destroy(offer);
 }
 
 static void device_selection(void *data, struct wl_data_device *device, struct wl_data_offer *offer)

@@ -3,8 +3,8 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/x11-lib.sh"
 
-tests=(drags:8 drags-out:12 drags-files:10 drags-move:12 drags-escape:8 drags-boundary:8 drags-icon:16)
-full=(hostile:20 hostile-long:90)
+tests=(drags:8 drags-out:12 drags-files:10 drags-move:12 drags-escape:8 drags-boundary:8 drags-icon:16 hostile:20)
+full=(hostile-long:90)
 
 # A Wayland client's drag, over an X window and back, and dropped there.
 check_drags() {
