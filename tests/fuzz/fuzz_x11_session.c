@@ -222,7 +222,7 @@ uint32_t xcb_generate_id(xcb_connection_t *c)
 const xcb_query_extension_reply_t *xcb_get_extension_data(
 	xcb_connection_t *c, xcb_extension_t *extension)
 {
-	/* Shapes are asked for by fuzz_x11. */
+	/* No shapes: see fuzz_x11. */
 	static const xcb_query_extension_reply_t none,
 		xfixes = {.present = 1, .first_event = XFIXES_EVENT};
 	return extension == &xcb_xfixes_id ? &xfixes : &none;
