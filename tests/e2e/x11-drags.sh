@@ -14,26 +14,30 @@ check_drags() {
     shows '^Target\|'
     sway_message host '[title="Target"] move position 900 400' >/dev/null
     spawn drag env WAYLAND_DISPLAY=host "$WAYFERRY_CLIENTS/drag" 20000
-    until_true 10 grep -qx mapped "$LOGS/drag.log" || fail "the source's window is not shown"
-    sleep 0.3
-    local x y
-    read -r x y < <(tree | grep -v '^Target' | sed 's/.*|\([0-9]*\),\([0-9]*\)|.*/\1 \2/')
-    sway_message host '[title="^(?!Target)"] move position 20 20' >/dev/null
-    sleep 0.3
-    point 'move 60 60' 'sleep 100' 'button 272 1' 'sleep 100' 'move 100 100' 'sleep 100' 'move 1000 450'
+    heard drag mapped
+    until_true 10 move_drag 20,20 || fail "the Wayland client's window cannot be moved: $(tree)"
+    point 'move 60 60'
+    heard drag 'pointer enter .*'
+    point 'button 272 1'
+    heard drag 'drag started'
+    point 'move 100 100' 'move 1000 450'
     told '1 drag enter'
     point 'move 1010 460'
     told '1 drag at .*'
     point 'move 600 700'
     told '1 drag leave'
     forget_told
-    point 'move 1000 450' 'sleep 100' 'move 1020 470'
+    hush drag
+    point 'move 1000 450'
     told '1 drag enter'
+    point 'move 1020 470'
     told '1 drag at .*'
-    point 'sleep 100' 'button 272 0'
+    heard drag 'source target application/.*'
+    heard drag 'source action [12]'
+    point 'button 272 0'
     told '1 drag drop'
     told '1 dropped 20000 bytes, 0 of them wrong'
-    until_true 20 grep -q 'finished' "$LOGS/drag.log" || fail "the source was not told that it is finished"
+    heard drag 'source finished'
 }
 
 test_drags() {
@@ -148,10 +152,14 @@ targets_start() {
     until_true 10 move_target || fail "the Wayland client's window cannot be moved: $(tree)"
 }
 
-# A window that sway still arranges is put back where it was.
 move_target() {
-    sway_message host '[title="^drag$"] move position 600 0' >/dev/null
-    in_tree '^drag\|.*\|600,0\|'
+    move_drag 600,0
+}
+
+# A window that sway still arranges is put back where it was.
+move_drag() {
+    sway_message host "[title=\"^drag\$\"] move position ${1/,/ }" >/dev/null
+    in_tree "^drag\|.*\|$1\|"
 }
 
 # The display that wayferry-x11 is a client of.

@@ -448,6 +448,12 @@ has_state() {
     [[ $(states_of "$1") = *$2* ]]
 }
 
+# Sway passes over a size that comes while it arranges windows.
+sizes_itself() {
+    tell 'configure 1 0 0 320 240'
+    in_tree '^Main\|.*\|320x240\|'
+}
+
 check_states() {
     need wmctrl
     windows_start
@@ -482,9 +488,7 @@ check_states() {
     # Maximized and minimized are asked for; sway has neither, and nothing breaks.
     wmctrl -r Main -b add,maximized_vert,maximized_horz
     tell 'message 1 WM_CHANGE_STATE 3'
-    sleep 0.5       # sway passes over a size that comes while it arranges windows
-    tell 'configure 1 0 0 320 240'
-    shows '^Main\|.*\|320x240\|'
+    until_true 10 sizes_itself || fail "the window does not get the size that it wants: $(tree)"
     # One that does not answer pings is ended by the second close; one that answers is asked again.
     tell 'create 4 0 0 200 100 #33aacc' 'title 4 Lively' 'atoms 4 WM_PROTOCOLS WM_DELETE_WINDOW _NET_WM_PING' 'map 4'
     shows '^Lively\|'
@@ -648,7 +652,11 @@ check_many() {
     # Maps and unmaps leave nothing behind.
     for ((i = 1; i <= ${MAPS:-200}; i++)); do
         tell 'unmap 1' 'sync 0' 'map 1'
-        ((i % 50 == 20)) && { sleep 0.3; before=${before:-$(rss_kib "${PID[x11]}")}; }
+        ((i % 50 != 20)) || {
+            tell "title 1 Round $i"
+            shows "^Round $i\|"
+            before=${before:-$(rss_kib "${PID[x11]}")}
+        }
     done
     tell 'title 1 Last'
     shows '^Last\|'
