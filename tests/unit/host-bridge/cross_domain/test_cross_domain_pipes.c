@@ -196,9 +196,36 @@ static void a_context_may_end_in_the_middle_of_everything(void **state)
 	close(fd);
 }
 
+static unsigned cuts;
+
+void __wrap_policy_gate_cut(const struct policy *policy, int fd);
+
+void __wrap_policy_gate_cut(const struct policy *policy, int fd)
+{
+	cuts++;
+}
+
+/* Whoever lets contents through when all have come is told that they will not. */
+static void what_outlives_its_context_and_is_cut_is_told_of(void **state)
+{
+	static uint8_t bytes[61440];
+	struct test_request request;
+	open_channel();
+	int fd = give_write_pipe();
+	assert_int_equal(write_as(&request, 0, 2, bytes, sizeof(bytes), false), 0);
+	assert_int_equal(write_as(&request, 0, 2, bytes, sizeof(bytes), true), -EINPROGRESS);
+	cuts = 0;
+	destroy_context();
+	assert_int_equal(cuts, 0);
+	t.kind.base.reset(&t.kind.base);
+	assert_int_equal(cuts, 1);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(what_outlives_its_context_and_is_cut_is_told_of),
 		TEST(what_the_guest_writes_comes_out_of_the_pipe),
 		TEST(a_slow_reader_holds_back_who_writes_to_it_only),
 		TEST(a_pipe_may_end_while_the_guest_says_that_its_reader_is_gone),
