@@ -11,16 +11,21 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "protocol/base/fd.h"
+#include "protocol/program/unix_listener.h"
 
 #define PREFIX "guest."
 #define NAME_BYTES 32
+#define BACKLOG 4 /* nobody is taken; who looks is content with being refused for want of room */
 
 struct guest_marks {
 	int directory;
-	pid_t *pids; /* of those that we have marked */
+	int socket; /* which all our marks are names of */
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* of the directory */
+	pid_t *pids;                                            /* of those that we have marked */
 	size_t n, capacity;
 };
 
@@ -42,6 +47,22 @@ static void remove_mark(const struct guest_marks *marks, pid_t pid)
 	unlinkat(marks->directory, name, 0);
 }
 
+/* Whether whoever has made the mark lives. */
+static bool answers(const struct guest_marks *marks, const char *name)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	const size_t size = sizeof(address.sun_path);
+
+	if ((size_t)snprintf(address.sun_path, size, "%s/%s", marks->path, name) >= size)
+		return true;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool refused = fd >= 0 &&
+		connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 &&
+		errno == ECONNREFUSED;
+	fd_close(&fd);
+	return !refused;
+}
+
 /* What those left behind that were killed: a process id comes again some day. */
 static void sweep_directory(const struct guest_marks *marks)
 {
@@ -57,7 +78,7 @@ static void sweep_directory(const struct guest_marks *marks)
 		int pid = 0;
 		char end;
 		if (sscanf(entry->d_name, PREFIX "%d%c", &pid, &end) == 1 && pid > 0 &&
-			is_gone(pid))
+			(is_gone(pid) || !answers(marks, entry->d_name)))
 			remove_mark(marks, pid);
 	}
 	closedir(directory);
@@ -101,29 +122,47 @@ static bool make_room(struct guest_marks *marks)
 
 static void mark(struct guest_marks *marks, pid_t pid)
 {
-	char name[NAME_BYTES];
+	char own[NAME_BYTES], name[NAME_BYTES];
 
 	if (has(marks, pid) || !make_room(marks))
 		return;
+	name_of(getpid(), own);
 	name_of(pid, name);
-	int fd = openat(
-		marks->directory, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0) /* another one's, if it is there */
-		return;
-	close(fd);
-	marks->pids[marks->n++] = pid;
+	int error = linkat(marks->directory, own, marks->directory, name, 0);
+	if (error < 0 && errno == EEXIST && !answers(marks, name)) {
+		remove_mark(marks, pid);
+		error = linkat(marks->directory, own, marks->directory, name, 0);
+	}
+	if (error == 0) /* else it is another one's, if it is there */
+		marks->pids[marks->n++] = pid;
 }
 
-static int open_directory(void)
+/* False: there is none that can be used. */
+static bool open_directory(struct guest_marks *marks)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
-	char path[256];
 
 	if (!runtime || runtime[0] != '/' ||
-		snprintf(path, sizeof(path), "%s/wayferry", runtime) >= (int)sizeof(path))
-		return -1;
-	mkdir(path, 0700); /* it may be there */
-	return open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		snprintf(marks->path, sizeof(marks->path), "%s/wayferry", runtime) >=
+			(int)sizeof(marks->path))
+		return false;
+	mkdir(marks->path, 0700); /* it may be there */
+	marks->directory = open(marks->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return marks->directory >= 0;
+}
+
+/* Our own, which the others are made from. */
+static bool mark_self(struct guest_marks *marks)
+{
+	char path[sizeof(marks->path) + NAME_BYTES], name[NAME_BYTES];
+
+	name_of(getpid(), name);
+	snprintf(path, sizeof(path), "%s/%s", marks->path, name);
+	marks->socket = make_room(marks) ? unix_listener_create(path, 0177, BACKLOG) : -ENOMEM;
+	if (marks->socket < 0)
+		return false;
+	marks->pids[marks->n++] = getpid();
+	return true;
 }
 
 struct guest_marks *guest_marks_create(void)
@@ -132,14 +171,14 @@ struct guest_marks *guest_marks_create(void)
 
 	if (!marks)
 		return NULL;
-	marks->directory = open_directory();
-	if (marks->directory < 0) {
-		free(marks);
-		return NULL;
+	marks->directory = marks->socket = -1;
+	if (open_directory(marks)) {
+		sweep_directory(marks);
+		if (mark_self(marks))
+			return marks;
 	}
-	sweep_directory(marks);
-	mark(marks, getpid());
-	return marks;
+	guest_marks_destroy(marks);
+	return NULL;
 }
 
 void guest_marks_destroy(struct guest_marks *marks)
@@ -149,6 +188,7 @@ void guest_marks_destroy(struct guest_marks *marks)
 	for (size_t i = 0; i < marks->n; i++)
 		remove_mark(marks, marks->pids[i]);
 	fd_close(&marks->directory);
+	fd_close(&marks->socket);
 	free(marks->pids);
 	free(marks);
 }

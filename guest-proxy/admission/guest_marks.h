@@ -1,8 +1,10 @@
 /*
  * Which processes are guests, for a wayferry-host on the same kernel that looks for a compositor:
  * this one, and its clients. A desktop that shows its windows by way of us has a display of its
- * own, which must not be taken for the host's. A mark is an empty file
- * $XDG_RUNTIME_DIR/wayferry/guest.PID.
+ * own, which must not be taken for the host's. A mark is a socket
+ * $XDG_RUNTIME_DIR/wayferry/guest.PID, all of them names of one that nobody talks on: it takes
+ * connections as long as this process lives, so that what a killed one leaves behind marks nobody,
+ * whoever has that process id then.
  */
 #ifndef GUEST_PROXY_ADMISSION_GUEST_MARKS_H
 #define GUEST_PROXY_ADMISSION_GUEST_MARKS_H

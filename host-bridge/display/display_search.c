@@ -22,16 +22,26 @@ static int connect_to(const struct sockaddr_un *address)
 	return error;
 }
 
-/* Whether the process is a guest of ours, by the mark that wayferry-guest has left of it: a desktop
- * among a machine's windows has a display of its own. */
+/*
+ * Whether the process is a guest of ours, by the mark that wayferry-guest has made of it, a socket
+ * that takes connections while it lives: a desktop among a machine's windows has a display of its
+ * own.
+ */
 static bool is_guest(const char *directory, pid_t pid, uid_t uid)
 {
-	char mark[sizeof(((struct display_search *)0)->directory) + sizeof("/wayferry/guest.") +
-		16];
+	struct sockaddr_un mark = {.sun_family = AF_UNIX};
 	struct stat status;
+	const int length = snprintf(
+		mark.sun_path, sizeof(mark.sun_path), "%s/wayferry/guest.%d", directory, (int)pid);
 
-	snprintf(mark, sizeof(mark), "%s/wayferry/guest.%d", directory, (int)pid);
-	return lstat(mark, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == uid;
+	if ((size_t)length >= sizeof(mark.sun_path) || lstat(mark.sun_path, &status) < 0 ||
+		!S_ISSOCK(status.st_mode) || status.st_uid != uid)
+		return false;
+	int fd = connect_to(&mark);
+	if (fd == -ECONNREFUSED)
+		return false; /* left of one that was killed: the process is another one now */
+	fd_close(&fd);
+	return true;
 }
 
 /* Whether who listens at the other end may be taken for the compositor. */

@@ -34,7 +34,7 @@ BELOW = {
     "guest-proxy/fences": ["guest-proxy/dmabuf"],
     "guest-proxy/globals": ["guest-proxy/fences"],
     "guest-proxy/windows": ["guest-proxy/fences", "guest-proxy/buffers"],
-    "guest-proxy/admission": ["protocol/wire"],
+    "guest-proxy/admission": ["protocol/wire", "protocol/program"],
     "guest-proxy/clients": ["guest-proxy/windows", "guest-proxy/globals", "guest-proxy/admission", "protocol/program"],
     "guest-proxy/command": ["protocol/base"],
     "guest-proxy/doctor": ["guest-proxy/channel", "guest-proxy/gpu/vhost_user", "guest-proxy/gpu/virtgpu",

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "protocol/program/unix_listener.h"
 #include "tests/unit/fd_count.h"
 
 static char runtime[64];
@@ -52,7 +53,7 @@ static bool is_marked(pid_t pid)
 	struct stat status;
 
 	snprintf(name, sizeof(name), "guest.%d", (int)pid);
-	return lstat(in_directory(name), &status) == 0 && S_ISREG(status.st_mode);
+	return lstat(in_directory(name), &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
 /* A process that has connected to us, at the other end of *@socket. */
@@ -108,25 +109,52 @@ static void we_and_our_clients_are_marked(void **state)
 	end_client(second);
 }
 
+/* As another wayferry-guest marks @pid; the socket, which ends with it. */
+static int mark_as_another(pid_t pid)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "guest.%d", (int)pid);
+	int fd = unix_listener_create(in_directory(name), 0177, 1);
+	assert_true(fd >= 0);
+	return fd;
+}
+
 static void what_the_dead_have_left_is_swept(void **state)
 {
 	int client;
 	pid_t pid = start_client(&client);
-	char name[32];
 
 	close(client);
 	end_client(pid);
-	snprintf(name, sizeof(name), "guest.%d", (int)pid);
 	assert_int_equal(mkdir(in_directory(""), 0700), 0);
-	close(open(in_directory(name), O_CREAT | O_CLOEXEC, 0600));
-	snprintf(name, sizeof(name), "guest.%d", (int)getppid());
-	close(open(in_directory(name), O_CREAT | O_CLOEXEC, 0600));
+	int dead = mark_as_another(pid), living = mark_as_another(getppid());
 	struct guest_marks *marks = guest_marks_create();
 	assert_false(is_marked(pid));
 	assert_true(is_marked(getppid())); /* another one's */
 	guest_marks_destroy(marks);
 	assert_true(is_marked(getppid()));
-	unlink(in_directory(name));
+	close(dead);
+	close(living); /* whoever has made it was killed, and the process id is somebody's */
+	marks = guest_marks_create();
+	assert_false(is_marked(getppid()));
+	guest_marks_destroy(marks);
+}
+
+/* A process id comes again while we live. */
+static void a_client_is_marked_where_the_dead_had_a_mark(void **state)
+{
+	int client;
+	struct guest_marks *marks = guest_marks_create();
+	pid_t pid = start_client(&client);
+
+	close(mark_as_another(pid));
+	guest_marks_add(marks, client);
+	assert_true(is_marked(pid));
+	guest_marks_destroy(marks);
+	assert_false(is_marked(pid));
+	close(client);
+	end_client(pid);
 }
 
 int main(void)
@@ -135,6 +163,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(we_and_our_clients_are_marked),
 		TEST(what_the_dead_have_left_is_swept),
+		TEST(a_client_is_marked_where_the_dead_had_a_mark),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

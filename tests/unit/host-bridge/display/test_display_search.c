@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "protocol/base/fd.h"
+#include "protocol/program/unix_listener.h"
 #include "tests/unit/fd_count.h"
 
 static struct display_search search;
@@ -162,11 +163,18 @@ static void guests_displays_are_not_found(void **state)
 	assert_int_equal(mkdir(directory, 0700), 0);
 	begin(1);
 	expect(1);
-	close(open(mark, O_CREAT | O_CLOEXEC, 0600));
-	assert_int_equal(connect_once(0), -ENOENT); /* also where it was found before */
-	begin(5);                                   /* what is named is trusted */
+	int socket_of_mark = unix_listener_create(mark, 0177, 0);
+	assert_true(socket_of_mark >= 0);
+	for (int i = 0; i < 4; i++) /* also when nobody more can connect to it */
+		assert_int_equal(connect_once(0), -ENOENT); /* also where it was found before */
+	begin(5);                                           /* what is named is trusted */
 	expect(5);
 	end(5);
+	close(socket_of_mark); /* its wayferry-guest was killed, and the process id is ours now */
+	expect(1);
+	unlink(mark);
+	close(open(mark, O_CREAT | O_CLOEXEC, 0600));
+	expect(1);
 	unlink(mark);
 	assert_int_equal(symlink("nothing", mark), 0);
 	expect(1);
