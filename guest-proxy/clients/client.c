@@ -176,6 +176,7 @@ static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size
 static const struct relay_ops relay_ops = {
 	.send = handle_send,
 	.allow_global = registry_allows,
+	.defers = true,
 };
 
 /* The client does not read as fast as the host sends. */
@@ -189,8 +190,8 @@ static bool reading(const struct client *client)
 {
 	return client->state == CLIENT_SERVED && !client->hung_up && !client->base.lost &&
 		!client->closed && !client->base.held && !client->starved &&
-		!relay_failure(client->base.relay) && channel_ready(client->base.channel) &&
-		!events_pile_up(client);
+		!relay_failure(client->base.relay) && !relay_stopped(client->base.relay) &&
+		channel_ready(client->base.channel) && !events_pile_up(client);
 }
 
 static int handle_retry(void *data)

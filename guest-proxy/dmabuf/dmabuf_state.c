@@ -13,11 +13,5 @@ struct dmabuf_state *dmabuf_state_create(void)
 
 void dmabuf_state_destroy(struct dmabuf_state *state)
 {
-	if (!state)
-		return;
-	if (state->fence)
-		wl_event_source_remove(state->fence);
-	if (state->slow)
-		wl_event_source_remove(state->slow);
 	free(state);
 }

@@ -12,9 +12,6 @@ struct dmabuf_state {
 	uint32_t formats[256];     /* those it announced that wl_drm can name */
 	uint32_t n_formats;
 	struct wl_list drms; /* drm::link in drm.c */
-
-	/* While a commit waits for the GPU. */
-	struct wl_event_source *fence, *slow;
 };
 
 /* NULL: memory is short. */

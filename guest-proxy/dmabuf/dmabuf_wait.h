@@ -6,15 +6,30 @@
 
 struct connection;
 struct dmabuf;
+struct relay_object;
+struct wl_event_source;
+
+/* Of a surface. */
+struct dmabuf_wait {
+	struct connection *connection;
+	struct relay_object *surface;
+	struct wl_event_source *fence, *slow; /* while a commit of it waits */
+};
+
+/* Both are borrowed, and last as long. */
+void dmabuf_wait_init(
+	struct dmabuf_wait *wait, struct connection *connection, struct relay_object *surface);
+void dmabuf_wait_finish(struct dmabuf_wait *wait);
 
 /*
- * Whether what was drawn into @dmabuf is finished. If not, connection->held is set and the commit
- * is to be held; connection->wake is called with connection->resume set when it is finished.
+ * Whether what was drawn into @dmabuf is finished. If not, the commit is to be deferred, or the
+ * relay has failed; when it is finished, the relay is told, and connection->wake called with
+ * connection->resume set.
  */
-bool dmabuf_ready(struct connection *connection, const struct dmabuf *dmabuf);
+bool dmabuf_ready(struct dmabuf_wait *wait, const struct dmabuf *dmabuf);
 
 /* The same for @fd (borrowed, until then), which is readable when the frame is finished. */
-bool dmabuf_wait(struct connection *connection, int fd);
+bool dmabuf_wait(struct dmabuf_wait *wait, int fd);
 /* Whether @fd is readable. */
 bool dmabuf_fd_ready(int fd);
 

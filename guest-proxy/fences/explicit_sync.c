@@ -45,7 +45,7 @@ static void forget_object(struct relay_object *object)
 {
 	struct explicit_sync *sync = object->data;
 	object->data = NULL;
-	/* While a commit is held nothing of its client passes: this is the client's end, and what
+	/* While a commit waits, so does the object's destructor: this is the client's end, and what
 	 * is released then is the surface's to release. */
 	if (sync && sync->acquired < 0)
 		clear_points(sync);
@@ -130,10 +130,12 @@ static uint32_t find_fault(const struct explicit_sync *sync, bool buffer,
 	return 0;
 }
 
-/* Whether the acquire point is signalled; if not, the commit is to be held, or the relay has
+/* Whether the acquire point is signalled; if not, the commit is to be deferred, or the relay has
  * failed. */
-static bool is_acquired(struct explicit_sync *sync, struct connection *connection)
+static bool is_acquired(struct explicit_sync *sync, struct dmabuf_wait *wait)
 {
+	struct connection *connection = wait->connection;
+
 	if (sync->acquired < 0) {
 		int fd = sync_point_wait(&sync->acquire);
 		if (fd < 0) {
@@ -148,12 +150,13 @@ static bool is_acquired(struct explicit_sync *sync, struct connection *connectio
 		connection->explicit_frames++;
 		connection->explicit_waits += !dmabuf_fd_ready(fd);
 	}
-	return dmabuf_wait(connection, sync->acquired);
+	return dmabuf_wait(wait, sync->acquired);
 }
 
 enum relay_verdict explicit_sync_commit(
-	struct explicit_sync *sync, struct relay *relay, bool buffer, struct dmabuf *dmabuf)
+	struct explicit_sync *sync, struct dmabuf_wait *wait, bool buffer, struct dmabuf *dmabuf)
 {
+	struct relay *relay = wait->connection->relay;
 	const char *why = NULL;
 	uint32_t error = find_fault(sync, buffer, dmabuf, &why);
 
@@ -161,8 +164,8 @@ enum relay_verdict explicit_sync_commit(
 		return relay_fail(relay, sync->object.object, error, "%s", why);
 	if (!buffer)
 		return RELAY_FORWARD;
-	if (!is_acquired(sync, connection_of(relay)))
-		return relay_failure(relay) ? RELAY_FAILED : RELAY_HOLD;
+	if (!is_acquired(sync, wait))
+		return relay_failure(relay) ? RELAY_FAILED : RELAY_DEFER;
 	enum relay_verdict verdict = release_points_add(&dmabuf->releases, relay, &sync->release);
 	clear_points(sync);
 	return verdict;

@@ -5,6 +5,7 @@
 #include "guest-proxy/sync/timeline.h"
 
 struct dmabuf;
+struct dmabuf_wait;
 
 struct explicit_sync {
 	struct relay_ref object;            /* nothing: the surface's synchronisation is implicit */
@@ -13,7 +14,7 @@ struct explicit_sync {
 };
 
 void explicit_sync_init(struct explicit_sync *sync);
-/* The surface goes. What a commit that is still held would have released is released. */
+/* The surface goes. What a commit that still waits would have released is released. */
 void explicit_sync_finish(struct explicit_sync *sync);
 
 /* What get_surface(id, surface) has to do for @sync, which is @surface's. */
@@ -25,12 +26,12 @@ static inline bool explicit_sync_on(const struct explicit_sync *sync)
 }
 
 /*
- * What a commit has to do; comes again where it was held. @buffer: the commit attaches one (not
- * null), @dmabuf if it is one of those. RELAY_FORWARD: the buffer may be read; it owes @dmabuf its
- * release point.
+ * What a commit has to do, with the surface's @wait; comes again where it was deferred. @buffer:
+ * the commit attaches one (not null), @dmabuf if it is one of those. RELAY_FORWARD: the buffer may
+ * be read; it owes @dmabuf its release point.
  */
 enum relay_verdict explicit_sync_commit(
-	struct explicit_sync *sync, struct relay *relay, bool buffer, struct dmabuf *dmabuf);
+	struct explicit_sync *sync, struct dmabuf_wait *wait, bool buffer, struct dmabuf *dmabuf);
 
 extern const struct relay_hook explicit_sync_hooks[];
 

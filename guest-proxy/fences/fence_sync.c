@@ -105,21 +105,22 @@ static enum relay_verdict handle_destroy(struct relay_message *message)
 	return RELAY_SWALLOW;
 }
 
-/* Whether the buffer may be read; if not, the commit is to be held, or the relay has failed. */
+/* Whether the buffer may be read; if not, the commit is to be deferred, or the relay has failed. */
 static bool is_acquired(
-	const struct fence_sync *sync, struct connection *connection, const struct dmabuf *dmabuf)
+	const struct fence_sync *sync, struct dmabuf_wait *wait, const struct dmabuf *dmabuf)
 {
 	if (sync->fence < 0)
-		return !dmabuf || dmabuf_ready(connection, dmabuf);
-	if (dmabuf_wait(connection, sync->fence))
+		return !dmabuf || dmabuf_ready(wait, dmabuf);
+	if (dmabuf_wait(wait, sync->fence))
 		return true;
-	connection->explicit_waits++;
+	wait->connection->explicit_waits++;
 	return false;
 }
 
 enum relay_verdict fence_sync_commit(
-	struct fence_sync *sync, struct relay *relay, bool buffer, struct dmabuf *dmabuf)
+	struct fence_sync *sync, struct dmabuf_wait *wait, bool buffer, struct dmabuf *dmabuf)
 {
+	struct relay *relay = wait->connection->relay;
 	enum relay_verdict verdict = RELAY_FORWARD;
 	bool set = sync->fence >= 0 || sync->release.object;
 
@@ -131,8 +132,8 @@ enum relay_verdict fence_sync_commit(
 		return relay_fail(relay, sync->object.object,
 			ZWP_LINUX_SURFACE_SYNCHRONIZATION_V1_ERROR_UNSUPPORTED_BUFFER,
 			"the buffer is none of linux-dmabuf");
-	if (!is_acquired(sync, connection_of(relay), dmabuf))
-		return relay_failure(relay) ? RELAY_FAILED : RELAY_HOLD;
+	if (!is_acquired(sync, wait, dmabuf))
+		return relay_failure(relay) ? RELAY_FAILED : RELAY_DEFER;
 	if (sync->release.object)
 		verdict = release_points_add_object(&dmabuf->releases, relay, sync->release.object);
 	connection_of(relay)->explicit_frames += sync->fence >= 0;

@@ -11,6 +11,7 @@
 #define OWN_FENCES_NAME UINT32_C(0xffff0004)
 
 struct dmabuf;
+struct dmabuf_wait;
 
 struct fence_sync {
 	struct relay_ref object; /* nothing: there is none */
@@ -32,7 +33,7 @@ static inline bool fence_sync_on(const struct fence_sync *sync)
 
 /* As explicit_sync_commit. */
 enum relay_verdict fence_sync_commit(
-	struct fence_sync *sync, struct relay *relay, bool buffer, struct dmabuf *dmabuf);
+	struct fence_sync *sync, struct dmabuf_wait *wait, bool buffer, struct dmabuf *dmabuf);
 
 extern const struct relay_hook fence_sync_hooks[];
 

@@ -5,8 +5,8 @@
  * commit, which copies what changed into a host buffer, attaches that, and gives the client's
  * buffer back at once. Where the compositor can be given the client's buffer itself
  * (shared_pool.h), it is, and gives it back. A commit is held while the copy takes more than a turn
- * (paint.h), or waits for memory of the host or for the GPU; nothing else of its client is looked
- * at meanwhile.
+ * (paint.h), or waits for memory of the host; nothing else of its client is looked at meanwhile.
+ * While it waits for the GPU, only what belongs to the surface waits with it.
  */
 #include "guest-proxy/windows/surface.h"
 
@@ -35,9 +35,11 @@ enum pending {
 struct surface {
 	struct connection *connection;
 	enum pending pending;
-	struct buffer *buffer; /* PENDING_BUFFER: a reference */
-	struct dmabuf *dmabuf; /* PENDING_OTHER: a reference, or NULL */
-	bool attached;         /* the pending one is not null */
+	struct buffer *buffer;      /* PENDING_BUFFER: a reference */
+	struct dmabuf *dmabuf;      /* PENDING_OTHER: a reference, or NULL */
+	bool attached;              /* the pending one is not null */
+	struct relay_ref forwarded; /* PENDING_OTHER: the wl_buffer */
+	struct dmabuf_wait wait;
 	struct explicit_sync sync;
 	struct fence_sync fences;
 	struct asked_callbacks releases; /* of the pending buffer */
@@ -51,6 +53,8 @@ static void destroy_surface(struct relay_object *object)
 {
 	struct surface *surface = object->data;
 	object->data = NULL;
+	dmabuf_wait_finish(&surface->wait);
+	relay_ref_set(&surface->forwarded, NULL);
 	paint_end(&surface->paint);
 	swapchain_destroy(surface->swapchain);
 	buffer_unref(surface->buffer);
@@ -70,6 +74,7 @@ static enum relay_verdict handle_create_surface(struct relay_message *message)
 		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
 			"no memory for a surface");
 	surface->connection = connection_of(message->relay);
+	dmabuf_wait_init(&surface->wait, surface->connection, message->args[0].object);
 	damage_init(&surface->damage);
 	explicit_sync_init(&surface->sync);
 	fence_sync_init(&surface->fences);
@@ -100,6 +105,7 @@ static enum relay_verdict handle_attach(struct relay_message *message)
 	surface->buffer = NULL;
 	surface->dmabuf = NULL;
 	surface->attached = object;
+	relay_ref_set(&surface->forwarded, buffer ? NULL : object);
 	if (!buffer) {
 		struct dmabuf *dmabuf = object ? dmabuf_of(object) : NULL;
 		surface->dmabuf = dmabuf ? dmabuf_ref(dmabuf) : NULL;
@@ -246,19 +252,19 @@ static enum relay_verdict show_buffer(struct surface *surface, struct relay_mess
 	return buffer_release(relay, buffer) < 0 ? RELAY_FAILED : RELAY_FORWARD;
 }
 
-/* Whether the host may read what is pending. RELAY_HOLD: not yet. */
+/* Whether the host may read what is pending. RELAY_DEFER: not yet. */
 static enum relay_verdict check_finished(struct surface *surface)
 {
-	struct relay *relay = surface->connection->relay;
+	struct dmabuf_wait *wait = &surface->wait;
 	bool buffer = surface->pending != PENDING_NOTHING && surface->attached;
 
 	if (explicit_sync_on(&surface->sync))
-		return explicit_sync_commit(&surface->sync, relay, buffer, surface->dmabuf);
+		return explicit_sync_commit(&surface->sync, wait, buffer, surface->dmabuf);
 	if (fence_sync_on(&surface->fences))
-		return fence_sync_commit(&surface->fences, relay, buffer, surface->dmabuf);
-	if (!surface->dmabuf || dmabuf_ready(surface->connection, surface->dmabuf))
+		return fence_sync_commit(&surface->fences, wait, buffer, surface->dmabuf);
+	if (!surface->dmabuf || dmabuf_ready(wait, surface->dmabuf))
 		return RELAY_FORWARD;
-	return relay_failure(relay) ? RELAY_FAILED : RELAY_HOLD;
+	return relay_failure(surface->connection->relay) ? RELAY_FAILED : RELAY_DEFER;
 }
 
 /*
@@ -300,12 +306,14 @@ static bool settle_releases(struct surface *surface, struct relay_message *messa
 				 message->object, "get_release")) == 0;
 }
 
-/* wl_surface.commit; comes again where it was held. */
+/* wl_surface.commit; comes again where it was held or deferred. */
 static enum relay_verdict handle_commit(struct relay_message *message)
 {
 	struct surface *surface = message->object->data;
 	enum relay_verdict verdict = check_finished(surface);
 
+	if (verdict == RELAY_DEFER) /* the host has the attach already */
+		relay_defer_with(message->relay, surface->forwarded.object, message->object);
 	if (verdict != RELAY_FORWARD)
 		return verdict;
 	if (surface->pending == PENDING_BUFFER && !surface->paint.host)
@@ -330,6 +338,7 @@ static enum relay_verdict handle_commit(struct relay_message *message)
 	}
 	dmabuf_unref(surface->dmabuf);
 	buffer_unref(surface->buffer);
+	relay_ref_set(&surface->forwarded, NULL);
 	surface->dmabuf = NULL;
 	surface->buffer = NULL;
 	surface->pending = PENDING_NOTHING;

@@ -36,7 +36,12 @@ void objects_init(struct objects *objects, uint32_t limit)
 static void free_list(struct wl_list *list)
 {
 	struct object *object, *next;
-	wl_list_for_each_safe(object, next, list, link) free(object);
+	wl_list_for_each_safe(object, next, list, link)
+	{
+		family_unref(object->family);
+		family_unref(object->awaited);
+		free(object);
+	}
 	wl_list_init(list);
 }
 

@@ -6,6 +6,7 @@
 #define PROTOCOL_RELAY_OBJECTS_H
 
 #include "protocol/base/id_map.h"
+#include "protocol/relay/family.h"
 #include "protocol/relay/relay_object.h"
 #include "protocol/wire/wire.h"
 
@@ -17,6 +18,11 @@ struct object {
 	bool gone;           /* has no ids any more; its memory goes with the next objects_reap */
 	bool outlives_up;    /* a hook swallowed UP's destructor event: UP's delete_id does not end
 				it for DOWN */
+	/* References, for relay_lanes.c; NULL: none. */
+	struct family *family;  /* that it belongs to */
+	struct family *awaited; /* whose waiting requests name it, as long as any wait */
+	bool changed;           /* what changes it is among these */
+	bool bound;             /* it is a global's own */
 };
 
 /* One range of one end. */

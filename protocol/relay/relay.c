@@ -43,6 +43,7 @@ struct relay *relay_create(const struct relay_hooks *hooks, const struct relay_o
 	relay->trace = trace_wanted;
 	for (size_t end = 0; end < ARRAY_LENGTH(relay->inputs); end++)
 		byte_queue_init(&relay->inputs[end].bytes, INPUT_BYTES);
+	wl_list_init(&relay->lanes);
 	objects_init(&relay->objects, max_objects > 0 ? max_objects : DEFAULT_MAX_OBJECTS);
 	relay->name = strdup(name);
 	relay->display = object_create(&relay->objects, interface_find("wl_display"), 1);
@@ -61,6 +62,7 @@ void relay_destroy(struct relay *relay)
 		return;
 	if (!relay->error)
 		relay->error = -ESHUTDOWN; /* what data_destroy sends goes nowhere */
+	lanes_finish(relay);
 	while (!wl_list_empty(&relay->objects.live)) {
 		struct object *object = wl_container_of(relay->objects.live.next, object, link);
 		object_mark_destroyed(&object->base);

@@ -53,6 +53,10 @@ enum relay_verdict {
 	RELAY_HOLD,    /* not yet: relay_push stops in front of it, and the hook sees it again when
 			  that is called the next time. For messages without handles; what a
 			  request makes is made anew then */
+	RELAY_DEFER,   /* not yet, and others need not wait: the hook of this request, about a
+			  surface or what was made of one, sees it again after relay_resume. What
+			  has to keep its order with it waits, too (relay_lanes.c); all else passes.
+			  Only   where relay_ops.defers says so */
 };
 
 typedef enum relay_verdict (*relay_hook_fn)(struct relay_message *message);
@@ -93,6 +97,7 @@ struct relay_ops {
 	 * the tables know.
 	 */
 	bool (*allow_global)(void *data, const struct interface *interface, uint32_t *version);
+	bool defers; /* hooks return RELAY_DEFER */
 };
 
 struct relay_counters {
@@ -127,6 +132,16 @@ void relay_set_trace(bool on);
  */
 int relay_push(struct relay *relay, enum relay_end from, const uint8_t *bytes, size_t size,
 	struct wire_handle *handles, size_t n_handles);
+
+/* The next relay_push of DOWN looks at the deferred request about @object, or about what waits with
+ * it, again. Nothing if none is. */
+void relay_resume(struct relay *relay, struct relay_object *object);
+/* What is asked of @with has to wait, too, when a request about @object is deferred now: a request
+ * that has passed names it and takes effect with that one. @with may be NULL. */
+void relay_defer_with(struct relay *relay, struct relay_object *with, struct relay_object *object);
+/* Nothing more of DOWN passes until a relay_push after relay_resume: too much is deferred, or what
+ * has come has to do with all of it. */
+bool relay_stopped(const struct relay *relay);
 
 /* How many bytes from @from wait in the relay. */
 size_t relay_waiting_bytes(const struct relay *relay, enum relay_end from);

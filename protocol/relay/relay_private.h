@@ -53,6 +53,10 @@ struct relay {
 	struct relay_object *display;
 	struct globals globals; /* that DOWN was told of */
 	struct input inputs[2]; /* by enum relay_end */
+	struct wl_list lanes;   /* family.link: those that wait, DOWN's */
+	size_t waiting_bytes;   /* of messages in these */
+	size_t waiting_handles; /* that came with them */
+	bool stopped;           /* of DOWN nothing is taken until what waits was looked at */
 	struct relay_counters counters;
 	int error; /* 0 while all is well */
 	char failure[RELAY_FAILURE_BYTES];
@@ -89,6 +93,47 @@ void relay_request_destructor_passed(
 	struct relay *relay, struct relay_object *object, bool forwarded);
 void relay_event_destructor_passed(
 	struct relay *relay, struct relay_object *object, bool forwarded);
+
+/*
+ * Requests that wait while others pass (relay_lanes.c). What a hook defers waits, and behind it all
+ * that has to do with the same surfaces, each in the order in which it came.
+ */
+struct lane_message;
+
+enum lane_verdict {
+	LANE_PASS,   /* nothing that waits has to do with it */
+	LANE_TAKEN,  /* it waits now, its handles are taken */
+	LANE_STOP,   /* it may be told only when nothing waits any more */
+	LANE_FAILED, /* the relay has failed; the handles are the caller's */
+};
+
+/*
+ * What becomes of @message, a request whose objects are resolved (those that it makes are there);
+ * @body has the texts that its arguments point to, @size bytes.
+ */
+enum lane_verdict lanes_sort(struct relay_message *message, const struct message_rule *rule,
+	const uint8_t *body, size_t size);
+
+/* A hook has deferred @message, which lanes_sort has let pass: it waits, as the first of its kind.
+ * Takes its handles. */
+void lanes_begin(struct relay_message *message, const struct message_rule *rule,
+	const uint8_t *body, size_t size);
+
+/* So much waits that no more requests are to be taken. */
+bool lanes_full(const struct relay *relay);
+
+/* The first message that is due to be looked at again, or NULL. */
+struct lane_message *lanes_due(struct relay *relay);
+/* Fills @message with it; false: what it is about has gone. */
+bool lane_message_get(struct relay *relay, struct lane_message *kept, struct relay_message *message,
+	const struct message_rule **rule);
+/* Its hook has deferred it once more. */
+void lane_message_wait(struct relay *relay);
+/* It, which lanes_due has returned last, was delivered or dropped. */
+void lane_message_passed(struct relay *relay);
+
+/* Closes what waits. */
+void lanes_finish(struct relay *relay);
 
 /* The hooks of the relay itself. */
 enum relay_verdict relay_handle_bind(struct relay_message *message);

@@ -216,18 +216,17 @@ static void unmake_objects(struct relay_message *message)
 	}
 }
 
-/* A checked message with resolved objects: hook, forwarding, the end of its object. False: the hook
- * holds it. */
-static bool deliver(struct relay_message *message, const struct message_rule *rule)
+/*
+ * A checked message with resolved objects: hook, forwarding, the end of its object. RELAY_HOLD and
+ * RELAY_DEFER: the hook wants to see it again, and nothing else has happened.
+ */
+static enum relay_verdict deliver(struct relay_message *message, const struct message_rule *rule)
 {
 	struct relay *relay = message->relay;
 	enum relay_verdict verdict = rule->hook ? rule->hook(message) : RELAY_FORWARD;
 	bool forwarded = false;
-	if (verdict == RELAY_HOLD && !relay->error) {
-		assert(message->signature->n_handles == 0);
-		unmake_objects(message);
-		return false;
-	}
+	if ((verdict == RELAY_HOLD || verdict == RELAY_DEFER) && !relay->error)
+		return verdict;
 	if (verdict == RELAY_FORWARD && !relay->error)
 		forwarded = forward(message, rule);
 	else
@@ -236,12 +235,61 @@ static bool deliver(struct relay_message *message, const struct message_rule *ru
 		relay_fail(relay, message->object, WL_DISPLAY_ERROR_IMPLEMENTATION, "%s failed",
 			rule->description->name);
 	if (!rule->destructor || relay->error)
-		return true;
+		return verdict;
 	if (message->from == RELAY_DOWN)
 		relay_request_destructor_passed(relay, message->object, forwarded);
 	else
 		relay_event_destructor_passed(relay, message->object, forwarded);
-	return true;
+	return verdict;
+}
+
+/* As deliver, where what waits may have to do with it. False: it is to come again. */
+static bool sort_and_deliver(struct relay_message *message, const struct message_rule *rule,
+	const uint8_t *body, size_t size)
+{
+	struct relay *relay = message->relay;
+	enum lane_verdict lane = LANE_PASS;
+	enum relay_verdict verdict;
+
+	if (message->from == RELAY_DOWN && relay->ops->defers)
+		lane = lanes_sort(message, rule, body, size);
+	if (lane == LANE_FAILED)
+		close_handles(message);
+	if (lane == LANE_FAILED || lane == LANE_TAKEN)
+		return true;
+	relay->stopped |= lane == LANE_STOP;
+	verdict = lane == LANE_STOP ? RELAY_HOLD : deliver(message, rule);
+	if (verdict == RELAY_DEFER && !relay->error)
+		lanes_begin(message, rule, body, size);
+	if (verdict != RELAY_HOLD || relay->error)
+		return true;
+	assert(message->signature->n_handles == 0);
+	unmake_objects(message);
+	return false;
+}
+
+/* Delivers what has waited for long enough. */
+static void go_on(struct relay *relay)
+{
+	struct lane_message *kept;
+
+	relay->stopped = false;
+	while (!relay->error && (kept = lanes_due(relay))) {
+		struct relay_message message;
+		const struct message_rule *rule;
+		enum relay_verdict verdict = RELAY_SWALLOW;
+		if (lane_message_get(relay, kept, &message, &rule))
+			verdict = deliver(&message, rule);
+		else
+			close_handles(&message);
+		relay->stopped = verdict == RELAY_HOLD && !relay->error;
+		if (relay->stopped)
+			return;
+		if (verdict == RELAY_DEFER && !relay->error)
+			lane_message_wait(relay);
+		else
+			lane_message_passed(relay);
+	}
 }
 
 /* An event for an object that the client has destroyed, or newer than what it bound. */
@@ -323,7 +371,7 @@ static int receive(struct relay *relay, enum relay_end from, const struct wire_h
 		verdict = RELAY_FAILED;
 	if (verdict != RELAY_FORWARD) {
 		close_handles(&message);
-	} else if (!deliver(&message, rule)) {
+	} else if (!sort_and_deliver(&message, rule, body, body_bytes)) {
 		relay->counters.messages[from]--;
 		relay->counters.bytes[from] -= header->size;
 		return -EAGAIN;
@@ -340,8 +388,9 @@ static bool is_ready(const struct relay *relay, enum relay_end to)
 static size_t work_off(struct relay *relay, enum relay_end from, const uint8_t *bytes, size_t size)
 {
 	size_t used = 0;
-	while (!relay->error && size - used >= WIRE_HEADER_BYTES &&
-		is_ready(relay, relay_other_end(from))) {
+	relay->stopped |= from == RELAY_DOWN && lanes_full(relay);
+	while (!relay->error && !(from == RELAY_DOWN && relay->stopped) &&
+		size - used >= WIRE_HEADER_BYTES && is_ready(relay, relay_other_end(from))) {
 		struct wire_header header;
 		if (wire_header_decode(bytes + used, &header) < 0) {
 			blame(relay, from, WL_DISPLAY_ERROR_INVALID_METHOD,
@@ -356,6 +405,7 @@ static size_t work_off(struct relay *relay, enum relay_end from, const uint8_t *
 			-EAGAIN)
 			break;
 		used += header.size;
+		relay->stopped |= from == RELAY_DOWN && lanes_full(relay);
 	}
 	return used;
 }
@@ -389,6 +439,8 @@ int relay_push(struct relay *relay, enum relay_end from, const uint8_t *bytes, s
 {
 	struct byte_queue *kept = &relay->inputs[from].bytes;
 	objects_reap(&relay->objects);
+	if (from == RELAY_DOWN && relay->ops->defers)
+		go_on(relay);
 	keep_handles(relay, from, handles, n_handles);
 	if (byte_queue_size(kept) == 0) {
 		size_t used = work_off(relay, from, bytes, size);

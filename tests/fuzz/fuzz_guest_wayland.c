@@ -54,7 +54,8 @@ static int check_sent(void *data, enum relay_end to, const uint8_t *bytes, size_
 	return 0;
 }
 
-static const struct relay_ops ops = {.send = check_sent, .allow_global = registry_allows};
+static const struct relay_ops ops = {
+	.send = check_sent, .allow_global = registry_allows, .defers = true};
 
 /* A kernel to which memfds are timelines, whose odd points are signalled. */
 int virtgpu_ioctl(int fd, unsigned long request, void *argument)

@@ -68,7 +68,7 @@ struct world {
 
 /* What the hooks of the tests do; NULL: forward. */
 static relay_hook_fn on_create_pool, on_pool_destroy, on_frame, on_callback_done, on_title,
-	on_surface_destroy;
+	on_surface_destroy, on_commit;
 
 static inline size_t count_fds(void)
 {
@@ -101,7 +101,7 @@ static inline bool allow_global(void *data, const struct interface *interface, u
 	return strcmp(interface->wl->name, "wl_subcompositor") != 0;
 }
 
-static const struct relay_ops ops = {.send = record, .allow_global = allow_global};
+static const struct relay_ops ops = {.send = record, .allow_global = allow_global, .defers = true};
 
 /* A message; @format has 'u' (a word), 's' (a string) or 'a' (size, data). Returns its size. */
 static inline size_t vwrite_message(
@@ -229,11 +229,13 @@ HOOK(on_frame)
 HOOK(on_callback_done)
 HOOK(on_title)
 HOOK(on_surface_destroy)
+HOOK(on_commit)
 
 static const struct relay_hook test_hooks[] = {
 	{"wl_shm", "create_pool", call_on_create_pool, RELAY_DOWN},
 	{"wl_shm_pool", "destroy", call_on_pool_destroy, RELAY_DOWN},
 	{"wl_surface", "frame", call_on_frame, RELAY_DOWN},
+	{"wl_surface", "commit", call_on_commit, RELAY_DOWN},
 	{"wl_surface", "destroy", call_on_surface_destroy, RELAY_DOWN},
 	{"wl_callback", "done", call_on_callback_done, RELAY_UP},
 	{"xdg_toplevel", "set_title", call_on_title, RELAY_DOWN},
@@ -263,7 +265,7 @@ static inline int set_up_with(void **state, uint32_t max_objects)
 	world->relay = relay_create(world->hooks, &ops, world, "test", max_objects);
 	*state = world;
 	on_create_pool = on_pool_destroy = on_frame = on_callback_done = on_title =
-		on_surface_destroy = NULL;
+		on_surface_destroy = on_commit = NULL;
 
 	request(world, DISPLAY, "wl_display", "get_registry", "u", REGISTRY);
 	announce(world, GLOBAL_COMPOSITOR, "wl_compositor", 4);

@@ -28,7 +28,8 @@ static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size
 	return 0;
 }
 
-static const struct relay_ops ops = {.send = handle_send, .allow_global = registry_allows};
+static const struct relay_ops ops = {
+	.send = handle_send, .allow_global = registry_allows, .defers = true};
 
 static void client_receives(struct rig_peer *peer, const struct rig_message *message)
 {

@@ -50,6 +50,23 @@ static void a_commit_waits_until_its_frame_is_finished(void **state)
 	fd_close(&finish);
 }
 
+/* Its buffer must not go before the commit that shows it. */
+static void a_buffer_waits_with_its_commit(void **state)
+{
+	int finish, dmabuf = make_dmabuf(false, &finish);
+	uint32_t surface = attach(dmabuf), buffer = surface + 3;
+	ask(surface, "commit", NULL);
+	ask(buffer, "destroy", NULL);
+	ask(1, "sync", RIG_ARGS({.id = rig_new_id(&app.peer)}));
+	expect(&host, "sync 8; ");
+	assert_int_equal(write(finish, "", 1), 1);
+	run();
+	expect(&host, "commit; destroy; ");
+	expect(&app, "");
+	fd_close(&dmabuf);
+	fd_close(&finish);
+}
+
 static void others_do_not_wait(void **state)
 {
 	int finish, dmabuf = make_dmabuf(false, &finish), ends[2], first = fd;
@@ -138,6 +155,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_commit_waits_until_its_frame_is_finished),
+		TEST(a_buffer_waits_with_its_commit),
 		TEST(others_do_not_wait),
 		TEST(a_client_may_go_while_its_frame_is_not_finished),
 		TEST(a_slow_frame_is_told_of_once_and_waited_for),

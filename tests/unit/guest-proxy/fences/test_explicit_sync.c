@@ -163,6 +163,54 @@ static void a_commit_waits_for_its_acquire_point_and_not_for_the_gpu(void **stat
 	expect(&app, "");
 }
 
+/* Only that window: others of the application go on, and the display answers it. */
+static void one_window_waits_and_no_other(void **state)
+{
+	begin();
+	uint32_t other = rig_new_id(&app.peer), callback = rig_new_id(&app.peer);
+	commit(3, 1);
+	ask(it.buffer, "destroy", NULL); /* not before the commit that shows it */
+	ask(it.acquire, "destroy", NULL);
+	ask(it.surface, "damage", RIG_ARGS({.i = 1}, {.i = 2}, {.i = 3}, {.i = 4}));
+	expect(&host, "attach 7 0 0; ");
+	ask(it.compositor, "create_surface", RIG_ARGS({.id = other}));
+	ask(other, "commit", NULL);
+	ask(1, "sync", RIG_ARGS({.id = callback}));
+	expect(&host, "create_surface 8; commit; sync 9; ");
+	mock_syncobj_signal(it.acquire_fd, 3);
+	run();
+	expect(&host, "commit; damage 1 2 3 4; ");
+	tell(it.host_buffer, "release", NULL);
+	expect(&host, "destroy; ");
+	assert_int_equal(mock_syncobj_value(it.release_fd), 1);
+	expect(&app, "");
+}
+
+/* The connection goes on with frames of two windows, whichever is finished first. */
+static void two_windows_wait_each_for_its_own_point(void **state)
+{
+	begin();
+	uint32_t buffer = make_buffer(it.dmabuf_manager, it.dmabuf);
+	uint32_t other = rig_new_id(&app.peer), sync = rig_new_id(&app.peer);
+	ask(it.compositor, "create_surface", RIG_ARGS({.id = other}));
+	ask(it.manager, "get_surface", RIG_ARGS({.id = sync}, {.id = other}));
+	forget_what_was_said();
+	commit(3, 1);
+	ask(other, "attach", RIG_ARGS({.id = buffer}, {.i = 1}, {.i = 1}));
+	ask(sync, "set_acquire_point", RIG_ARGS({.id = it.acquire}, HI(2), LO(2)));
+	ask(sync, "set_release_point", RIG_ARGS({.id = it.release}, HI(2), LO(2)));
+	ask(other, "commit", NULL);
+	ask(other, "damage", RIG_ARGS({.i = 5}, {.i = 6}, {.i = 7}, {.i = 8}));
+	expect(&host, "attach 7 0 0; attach 9 1 1; ");
+	mock_syncobj_signal(it.acquire_fd, 2);
+	run();
+	expect(&host, "commit; damage 5 6 7 8; ");
+	mock_syncobj_signal(it.acquire_fd, 3);
+	run();
+	expect(&host, "commit; ");
+	expect(&app, "");
+}
+
 static void points_are_of_one_commit(void **state)
 {
 	begin();
@@ -441,6 +489,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(timelines_are_offered_where_the_kernel_has_them),
 		TEST(a_commit_waits_for_its_acquire_point_and_not_for_the_gpu),
+		TEST(one_window_waits_and_no_other),
+		TEST(two_windows_wait_each_for_its_own_point),
 		TEST(points_are_of_one_commit),
 		TEST(the_release_point_is_signalled_when_the_host_releases_the_buffer),
 		TEST(a_buffer_that_is_destroyed_is_still_released),

@@ -1,0 +1,62 @@
+/* Objects that belong together. */
+#include "protocol/relay/family.h"
+
+#include <stdlib.h>
+
+struct family *family_create(void)
+{
+	struct family *family = calloc(1, sizeof(*family));
+
+	if (!family)
+		return NULL;
+	family->refs = 1;
+	wl_list_init(&family->messages);
+	return family;
+}
+
+struct family *family_ref(struct family *family)
+{
+	family->refs++;
+	return family;
+}
+
+void family_unref(struct family *family)
+{
+	while (family && --family->refs == 0) {
+		struct family *joined = family->joined;
+		free(family);
+		family = joined;
+	}
+}
+
+struct family *family_root(struct family **slot)
+{
+	struct family *root = *slot;
+
+	while (root && root->joined)
+		root = root->joined;
+	if (root != *slot) {
+		family_ref(root);
+		family_unref(*slot);
+		*slot = root;
+	}
+	return root;
+}
+
+struct family *family_join(struct family *a, struct family *b)
+{
+	if (a == b)
+		return a;
+	if (b->waits && !a->waits)
+		return family_join(b, a);
+	b->joined = family_ref(a);
+	if (!b->waits)
+		return a;
+	wl_list_insert_list(a->messages.prev, &b->messages);
+	wl_list_init(&b->messages);
+	a->due |= b->due;
+	b->waits = b->due = false;
+	wl_list_remove(&b->link);
+	family_unref(b);
+	return a;
+}
