@@ -172,6 +172,20 @@ static int describe(struct gbm_bo *bo, struct renderer_answer *answer)
 	return fd;
 }
 
+/*
+ * A linear buffer, for scanout where the guest wants that (Sommelier always does) and the driver
+ * has such buffers of this size and format. That is only a wish: what the compositor shows it may
+ * copy.
+ */
+static struct gbm_bo *create(uint32_t width, uint32_t height, uint32_t format, uint32_t flags)
+{
+	struct gbm_bo *bo = NULL;
+
+	if (flags & USE_SCANOUT)
+		bo = gbm.bo_create(device, width, height, format, USE_LINEAR | USE_SCANOUT);
+	return bo ? bo : gbm.bo_create(device, width, height, format, USE_LINEAR);
+}
+
 static int allocate(const struct renderer_request *request, struct renderer_answer *answer, int *fd)
 {
 	uint32_t width = request->allocate.width, height = request->allocate.height,
@@ -182,8 +196,7 @@ static int allocate(const struct renderer_request *request, struct renderer_answ
 		width = BYTES_ROW / 4;
 		format = DRM_FORMAT_XRGB8888;
 	}
-	struct gbm_bo *bo = gbm.bo_create(device, width, height, format,
-		USE_LINEAR | (request->allocate.flags & USE_SCANOUT));
+	struct gbm_bo *bo = create(width, height, format, request->allocate.flags);
 	if (!bo)
 		return errno > 0 ? -errno : -EIO;
 	*fd = describe(bo, answer);

@@ -1,6 +1,7 @@
 /*
  * Stands in for libgbm: buffers are memfds with rows of a multiple of 256 bytes, as GPUs have them.
- * Its GPU is /dev/zero; for other devices it has no driver.
+ * Rows of what may be scanned out are of 512 bytes, and pictures of 16 bits may not be. Its GPU is
+ * /dev/zero; for other devices it has no driver.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -12,6 +13,8 @@
 
 #define EXPORT __attribute__((visibility("default")))
 #define R8 UINT32_C(0x20203852)
+#define RG16 UINT32_C(0x36314752)
+#define SCANOUT 1u
 #define LINEAR 16u
 
 union gbm_bo_handle {
@@ -69,17 +72,19 @@ struct gbm_bo *gbm_bo_create(
 	struct gbm_device *device, uint32_t width, uint32_t height, uint32_t format, uint32_t flags)
 {
 	/* Of plain bytes, as of large pictures, GPUs have none. */
-	if (format == R8 || width > 16384 || height > 16384 || !(flags & LINEAR)) {
+	if (format == R8 || width > 16384 || height > 16384 || !(flags & LINEAR) ||
+		(format == RG16 && flags & SCANOUT)) {
 		errno = EINVAL;
 		return NULL;
 	}
+	const uint32_t unit = flags & SCANOUT ? 512 : 256;
 	struct gbm_bo *bo = calloc(1, sizeof(*bo));
 	if (!bo)
 		return NULL;
 	*bo = (struct gbm_bo){.width = width,
 		.height = height,
 		.format = format,
-		.stride = (width * 4 + 255) / 256 * 256};
+		.stride = (width * 4 + unit - 1) / unit * unit};
 	bo->fd = memfd_create("gbm", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (bo->fd < 0 ||
 		ftruncate(bo->fd, ((off_t)bo->stride * height + 4095) / 4096 * 4096) < 0) {

@@ -23,6 +23,7 @@
 #include "tests/unit/log_capture.h"
 
 #define LONG 60000 /* ms; only for what hangs */
+#define SCANOUT 1
 #define LINEAR 16
 
 static struct {
@@ -90,10 +91,10 @@ static void handle_done(struct image_call *call, int error, const struct image *
 		making->image = *image;
 }
 
-static struct making make(uint32_t width, uint32_t height, uint32_t format)
+static struct making make_for(uint32_t flags, uint32_t width, uint32_t height, uint32_t format)
 {
 	const struct image_request request = {
-		.width = width, .height = height, .format = format, .flags = LINEAR};
+		.width = width, .height = height, .format = format, .flags = flags};
 	struct making making = {.call = {.done = handle_done}, .fd = -1};
 	making.error = t.maker->make(t.maker, &request, &making.call);
 	for (int64_t end = monotonic_ms() + LONG; making.error == 0 && !making.done;) {
@@ -101,6 +102,34 @@ static struct making make(uint32_t width, uint32_t height, uint32_t format)
 		wl_event_loop_dispatch(t.loop, 100);
 	}
 	return making;
+}
+
+static struct making make(uint32_t width, uint32_t height, uint32_t format)
+{
+	return make_for(LINEAR, width, height, format);
+}
+
+/* What guests ask with: Sommelier (scanout and linear), others nothing, or bits of their own. */
+static void whatever_a_guest_wants_it_is_linear(void **state)
+{
+	static const struct {
+		uint32_t flags, format, stride;
+	} cases[] = {
+		{LINEAR | SCANOUT, DRM_FORMAT_XRGB8888, 1024},
+		{LINEAR, DRM_FORMAT_XRGB8888, 768},
+		{0, DRM_FORMAT_XRGB8888, 768},
+		{SCANOUT, DRM_FORMAT_ARGB8888, 1024},
+		{UINT32_MAX, DRM_FORMAT_XRGB8888, 1024},
+		/* The GPU scans no such buffer out, and has one all the same. */
+		{LINEAR | SCANOUT, DRM_FORMAT_RGB565, 768},
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		struct making made = make_for(cases[i].flags, 130, 50, cases[i].format);
+		assert_int_equal(made.error, 0);
+		assert_int_equal(made.image.strides[0], cases[i].stride);
+		assert_int_equal(made.image.modifier, DRM_FORMAT_MOD_LINEAR);
+		close(made.fd);
+	}
 }
 
 static void a_picture_is_laid_out_as_the_library_says(void **state)
@@ -234,6 +263,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_picture_is_laid_out_as_the_library_says),
+		TEST(whatever_a_guest_wants_it_is_linear),
 		TEST(bytes_are_had_although_gpus_have_none),
 		TEST(many_at_once_are_all_made),
 		TEST(an_end_of_its_process_leaves_nobody_waiting),

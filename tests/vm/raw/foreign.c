@@ -267,6 +267,15 @@ static void images(void)
 		b[RAW_IMAGE_BLOB_ID] != a[RAW_IMAGE_BLOB_ID]);
 	CHECK(raw_ask_image(&context, 100, 50, RAW_XR24, c) &&
 		c[RAW_IMAGE_BLOB_ID] == b[RAW_IMAGE_BLOB_ID]);
+	/* Whatever GBM's flags say: rows one after the other, and no modifier but the linear one.
+	 */
+	const uint32_t flags[] = {0, RAW_SCANOUT, RAW_LINEAR, RAW_LINEAR | RAW_SCANOUT, UINT32_MAX};
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		CHECK(raw_ask_image_for(&context, flags[i], 100, 50, RAW_XR24, c));
+		CHECK(c[RAW_IMAGE_STRIDE] >= 400 && c[RAW_IMAGE_OFFSET] == 0);
+		CHECK(c[RAW_IMAGE_MODIFIER] == 0 && c[RAW_IMAGE_MODIFIER + 1] == 0);
+		CHECK(c[RAW_IMAGE_SIZE] >= c[RAW_IMAGE_STRIDE] * 50 && c[RAW_IMAGE_BLOB_ID] != 0);
+	}
 	CHECK(!raw_ask_image(&context, 0, 50, RAW_XR24, c));
 	CHECK(!raw_ask_image(&context, 100, 50, RAW_FORMAT('?', '?', '?', '?'), c));
 	CHECK(!raw_ask_image(&context, UINT32_MAX, UINT32_MAX, RAW_XR24, c));

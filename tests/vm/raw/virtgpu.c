@@ -273,8 +273,14 @@ void raw_init(struct raw_context *context, uint16_t size, uint32_t channel_type)
 bool raw_ask_image(struct raw_context *context, uint32_t width, uint32_t height, uint32_t format,
 	uint32_t *answer)
 {
+	return raw_ask_image_for(context, RAW_LINEAR | RAW_SCANOUT, width, height, format, answer);
+}
+
+bool raw_ask_image_for(struct raw_context *context, uint32_t flags, uint32_t width, uint32_t height,
+	uint32_t format, uint32_t *answer)
+{
 	const uint32_t words[6] = {
-		RAW_GET_IMAGE_REQUIREMENTS | 24u << 16, 0, width, height, format, 16};
+		RAW_GET_IMAGE_REQUIREMENTS | 24u << 16, 0, width, height, format, flags};
 	memset(context->query.map, 0xa5, RAW_IMAGE_WORDS * sizeof(*answer));
 	raw_submit_wait(context, words, sizeof(words));
 	memcpy(answer, context->query.map, RAW_IMAGE_WORDS * sizeof(*answer));

@@ -33,6 +33,7 @@ enum raw_identifier { RAW_BLOB = 1, RAW_READ_PIPE = 3, RAW_WRITE_PIPE = 4 };
 enum raw_image { /* words of the answer to GET_IMAGE_REQUIREMENTS */
 	RAW_IMAGE_STRIDE = 0,
 	RAW_IMAGE_OFFSET = 4,
+	RAW_IMAGE_MODIFIER = 8,
 	RAW_IMAGE_SIZE = 10,
 	RAW_IMAGE_SIZE_HIGH = 11,
 	RAW_IMAGE_BLOB_ID = 12,
@@ -105,7 +106,16 @@ const uint8_t *raw_event(struct raw_context *context, int ms);
 
 /* INIT of @size bytes: 16, 20, 24, 36 (others: as 20, longer or shorter). */
 void raw_init(struct raw_context *context, uint16_t size, uint32_t channel_type);
+/* Flags of images, as GBM's. */
+enum {
+	RAW_SCANOUT = 1,
+	RAW_LINEAR = 16,
+};
+
 /* GET_IMAGE_REQUIREMENTS: whether the query ring has an answer. @answer: RAW_IMAGE_WORDS. */
+bool raw_ask_image_for(struct raw_context *context, uint32_t flags, uint32_t width, uint32_t height,
+	uint32_t format, uint32_t *answer);
+/* The same as Sommelier asks: linear, and for scanout. */
 bool raw_ask_image(struct raw_context *context, uint32_t width, uint32_t height, uint32_t format,
 	uint32_t *answer);
 /* One SEND. */

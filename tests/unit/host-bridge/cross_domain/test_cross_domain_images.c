@@ -5,6 +5,7 @@
 
 #include "tests/unit/cross_domain_world.h"
 
+#define SCANOUT 1
 #define LINEAR 16
 #define XR24 DRM_FORMAT_XRGB8888
 
@@ -61,7 +62,8 @@ static void answer(int error, const struct image *image, int fd)
 	call->done(call, error, image, fd);
 }
 
-static int offer(struct test_request *request, uint32_t width, uint32_t height, uint32_t format)
+static int offer_for(uint32_t flags, struct test_request *request, uint32_t width, uint32_t height,
+	uint32_t format)
 {
 	const struct cross_domain_get_image_requirements command = {
 		.hdr = {.cmd = CROSS_DOMAIN_CMD_GET_IMAGE_REQUIREMENTS,
@@ -69,10 +71,15 @@ static int offer(struct test_request *request, uint32_t width, uint32_t height, 
 		.width = width,
 		.height = height,
 		.drm_format = format,
-		.flags = LINEAR,
+		.flags = flags,
 	};
 	memset(t.pages.map + QUERY * 4096, 0, sizeof(struct cross_domain_image_requirements));
 	return submit_as(request, CROSS_DOMAIN_QUERY_RING, &command, sizeof(command));
+}
+
+static int offer(struct test_request *request, uint32_t width, uint32_t height, uint32_t format)
+{
+	return offer_for(LINEAR, request, width, height, format);
 }
 
 static struct cross_domain_image_requirements told(void)
@@ -206,6 +213,31 @@ static void each_blob_is_made_anew(void **state)
 		assert_int_equal(resource->map_info, VIRTIO_GPU_MAP_CACHE_CACHED);
 		resource_forget(resource);
 	}
+}
+
+/* Sommelier asks for scanout, too, and gets the layout of that, for the question as for each blob.
+ */
+static void what_a_guest_asks_for_is_what_is_made(void **state)
+{
+	struct test_request request;
+	const uint32_t plain = ask_picture();
+	struct image scanout = picture;
+	scanout.strides[0] = 1024;
+	scanout.size = 53248;
+	assert_int_equal(offer_for(LINEAR | SCANOUT, &request, 100, 50, XR24), -EINPROGRESS);
+	assert_int_equal(maker.asked.flags, LINEAR | SCANOUT);
+	answer(0, &scanout, fd_memfd("image", scanout.size));
+	const struct cross_domain_image_requirements answered = told();
+	assert_int_not_equal(answered.blob_id, plain);
+	assert_int_equal(answered.strides[0], 1024);
+	assert_int_equal(answered.size, scanout.size);
+	assert_int_equal(answered.modifier, DRM_FORMAT_MOD_LINEAR);
+	assert_int_equal(answered.map_info, VIRTIO_GPU_MAP_CACHE_CACHED);
+	struct resource *resource = make_blob(&request, 10, answered.blob_id, scanout.size);
+	assert_int_equal(maker.asked.flags, LINEAR | SCANOUT);
+	answer(0, &scanout, fd_memfd("image", scanout.size));
+	assert_true(resource->fd_owned);
+	resource_forget(resource);
 }
 
 /* A guest's kernel may round a blob up to its own page. */
@@ -363,6 +395,7 @@ int main(void)
 		TEST(only_what_can_wait_is_asked),
 		TEST(a_question_is_charged),
 		TEST(each_blob_is_made_anew),
+		TEST(what_a_guest_asks_for_is_what_is_made),
 		TEST(bytes_are_as_many_as_the_blob_has),
 		TEST(a_blob_is_charged_for_all_of_its_memory),
 		TEST(a_blob_that_cannot_be_made_is_memory),
