@@ -39,6 +39,7 @@ struct channel {
 	bool patient; /* the host has been told that a POLL may be answered without an event */
 	bool put_off; /* it was: the next one goes along with a submission, or later */
 	int put_off_ms;
+	bool spoke;                            /* something went to the host behind the last POLL */
 	struct wl_event_source *put_off_timer; /* NULL: none was needed */
 	struct held_receive *held;             /* NULL: none */
 	uint32_t next_read_pipe, last_read_pipe_sent;

@@ -65,8 +65,10 @@ void channel_submit_poll(struct channel *channel)
 		return;
 	const struct cross_domain_poll poll = poll_credits_next(&channel->polls);
 	bool lazy = channel_has_feature(channel, CROSS_DOMAIN_EXT_WANT_POLL);
-	if (submit(channel, &poll, sizeof(poll), GPU_FENCE_EVENT, lazy) == 0)
-		poll_credits_sent(&channel->polls);
+	if (submit(channel, &poll, sizeof(poll), GPU_FENCE_EVENT, lazy) < 0)
+		return;
+	poll_credits_sent(&channel->polls);
+	channel->spoke = false;
 }
 
 static int handle_put_off(void *data)
@@ -79,7 +81,8 @@ static int handle_put_off(void *data)
 
 void channel_put_off(struct channel *channel)
 {
-	if (channel->put_off || channel->polls.n_outstanding > 0)
+	/* The host has heard something since: it may have a place now, and an answer soon. */
+	if (channel->put_off || channel->spoke || channel->polls.n_outstanding > 0)
 		return;
 	if (!channel->put_off_timer)
 		channel->put_off_timer =
@@ -122,6 +125,7 @@ static int submit_batch(struct channel *channel, bool with_poll)
 		channel->fence_due = false;
 	channel->put_off = false;
 	channel->put_off_ms = 0;
+	channel->spoke = fence != GPU_FENCE_EVENT;
 	if (fence == GPU_FENCE_EVENT)
 		poll_credits_sent(&channel->polls);
 	return 0;

@@ -44,6 +44,22 @@ static void a_poll_that_was_put_off_goes_with_what_is_said(void **state)
 	assert_int_equal(user.closed, 0);
 }
 
+static void one_that_was_put_off_before_something_was_said_goes_at_once(void **state)
+{
+	const uint8_t *data;
+	size_t at = 0;
+	skip_start();
+	say("something", 9);
+	flush();
+	struct submission *s = next_submission();
+	send_at(s, &at, &data);
+	assert_int_equal(s->fence, GPU_FENCE_NONE);
+	put_off();
+	expect_poll(true);
+	put_off();
+	nothing_more();
+}
+
 static void or_alone_some_time_later(void **state)
 {
 	skip_start();
@@ -70,6 +86,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST_PATIENT(it_is_said_before_the_channel_begins),
 		TEST_PATIENT(a_poll_that_was_put_off_goes_with_what_is_said),
+		TEST_PATIENT(one_that_was_put_off_before_something_was_said_goes_at_once),
 		TEST_PATIENT(or_alone_some_time_later),
 		TEST_KERNEL(other_hosts_have_a_place_for_each),
 	};
