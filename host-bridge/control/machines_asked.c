@@ -38,6 +38,8 @@ struct machines {
 	char directory[CONTROL_PATH_BYTES];
 };
 
+static const char broken_off[] = "it has broken off";
+
 /* --- finding them --- */
 
 /* A connection that has said @request. -errno; -ECONNREFUSED: nobody is there any more. */
@@ -96,6 +98,8 @@ static void add_machine(
 	}
 	if (machine.fd == -EAGAIN)
 		machine.why = "too many ask it at once";
+	else if (machine.fd == -EPIPE)
+		machine.why = broken_off;
 	else if (machine.fd < 0)
 		machine.why = strerror(-machine.fd);
 	machines->list[machines->n++] = machine;
@@ -184,7 +188,7 @@ static void receive(struct machines *machines, struct machine *machine)
 		machine->heard_ms = monotonic_ms();
 		return;
 	}
-	end(machines, machine, is_complete(machine) ? NULL : "it has broken off");
+	end(machines, machine, is_complete(machine) ? NULL : broken_off);
 }
 
 /* Gives up those that will not answer. How many are still to answer. */

@@ -39,12 +39,14 @@ static const struct {
 static char directory[64], paths[ARRAY_LENGTH(machines)][CONTROL_PATH_BYTES];
 static pid_t child;
 
-/* Says what machine @i says, to one who asks, in a process of its own; that may leave before. */
+/* Says what machine @i says, to one who has asked; in a process of its own. */
 static void say(int fd, size_t i)
 {
 	static const char line[] = "12345\n";
-	char piece[PIECE];
+	char piece[PIECE], request[CONTROL_REQUEST_BYTES];
 
+	if (recv(fd, request, sizeof(request), 0) <= 0)
+		_exit(0);
 	for (size_t at = 0; at < sizeof(piece); at++)
 		piece[at] = line[at % (sizeof(line) - 1)];
 	size_t left = machines[i].bytes;
