@@ -25,6 +25,7 @@
 
 #define ARGS(...) ((const union wire_arg[WIRE_MAX_ARGS]){__VA_ARGS__})
 #define DEEDS_MAX 400 /* of an input; more say nothing new */
+#define EVENT_BYTES 32
 #define ROOT 0x100
 #define OUR_ID 0x200001
 #define ID_MASK 0x1fffff
@@ -294,12 +295,13 @@ static uint32_t up_id(uint32_t down)
 	return object->id[RELAY_UP];
 }
 
-static void send_event(const void *event)
+/* An event of up to the 32 bytes that it has on the wire. */
+static void send_event(const void *event, size_t size)
 {
 	free(world.event);
-	world.event = malloc(32);
-	assert(world.event);
-	memcpy(world.event, event, 32);
+	world.event = calloc(1, EVENT_BYTES);
+	assert(world.event && size <= EVENT_BYTES);
+	memcpy(world.event, event, size);
 }
 
 /* The beginning: a window that is shown, with the pointer on it, and a button held */
@@ -340,16 +342,12 @@ static void start_window(struct wl_event_loop *loop)
 		.window = FIRST_CLIENT,
 		.type = ATOM_BASE + ATOM_WL_SURFACE_ID,
 		.data.data32 = {SURFACE}};
-	const void *const events[] = {&create, &map, &message};
-	for (size_t i = 0; i < ARRAY_LENGTH(events); i++) {
-		uint8_t bytes[sizeof(message)] = {0};
-		memcpy(bytes, events[i],
-			i == 0           ? sizeof(create)
-				: i == 1 ? sizeof(map)
-					 : sizeof(message));
-		send_event(bytes);
-		settle(loop);
-	}
+	send_event(&create, sizeof(create));
+	settle(loop);
+	send_event(&map, sizeof(map));
+	settle(loop);
+	send_event(&message, sizeof(message));
+	settle(loop);
 	push(RELAY_UP, "wl_pointer", "enter", up_id(POINTER),
 		ARGS({.u = 1}, {.id = up_id(SURFACE)}, {.f = 2560}, {.f = 2560}));
 	settle(loop);
@@ -373,7 +371,7 @@ static void deed_message(void)
 	};
 	for (int i = 0; i < 5; i++)
 		event.data.data32[i] = any_word();
-	send_event(&event);
+	send_event(&event, sizeof(event));
 }
 
 static uint32_t any_selection(void)
@@ -393,7 +391,7 @@ static void deed_owner(void)
 		.selection = any_selection(),
 		.selection_timestamp = any_byte(),
 	};
-	send_event(&event);
+	send_event(&event, sizeof(event));
 }
 
 static void deed_request(void)
@@ -407,12 +405,11 @@ static void deed_request(void)
 		.target = any_atom(),
 		.property = any_byte() > 32 ? any_atom() : XCB_NONE,
 	};
-	send_event(&event);
+	send_event(&event, sizeof(event));
 }
 
 static void deed_notify(void)
 {
-	uint8_t bytes[32] = {0};
 	xcb_selection_notify_event_t event = {
 		.response_type = XCB_SELECTION_NOTIFY,
 		.time = any_byte(),
@@ -421,13 +418,11 @@ static void deed_notify(void)
 		.target = any_atom(),
 		.property = any_byte() > 32 ? any_atom() : XCB_NONE,
 	};
-	memcpy(bytes, &event, sizeof(event));
-	send_event(bytes);
+	send_event(&event, sizeof(event));
 }
 
 static void deed_property(void)
 {
-	uint8_t bytes[32] = {0};
 	xcb_property_notify_event_t event = {
 		.response_type = XCB_PROPERTY_NOTIFY,
 		.window = any_window(),
@@ -435,8 +430,7 @@ static void deed_property(void)
 		.time = any_byte(),
 		.state = any_byte() % 2,
 	};
-	memcpy(bytes, &event, sizeof(event));
-	send_event(bytes);
+	send_event(&event, sizeof(event));
 }
 
 /* All of these have the window, and where it stands, at the same places. */
@@ -445,13 +439,13 @@ static void deed_window(void)
 	static const uint8_t types[] = {XCB_CREATE_NOTIFY, XCB_DESTROY_NOTIFY, XCB_REPARENT_NOTIFY,
 		XCB_MAP_REQUEST, XCB_MAP_NOTIFY, XCB_UNMAP_NOTIFY, XCB_CONFIGURE_REQUEST,
 		XCB_CONFIGURE_NOTIFY, XCB_FOCUS_IN};
-	uint8_t bytes[32];
+	uint8_t bytes[EVENT_BYTES];
 	bytes[0] = types[any_byte() % sizeof(types)];
 	uint32_t windows[] = {ROOT, any_window()};
 	for (size_t i = 1; i < sizeof(bytes); i++)
 		bytes[i] = i % 4 > 1 || i < 12 ? 0 : any_byte();
 	memcpy(bytes + 4, windows, sizeof(windows));
-	send_event(bytes);
+	send_event(bytes, sizeof(bytes));
 }
 
 static void deed_from_compositor(void)
