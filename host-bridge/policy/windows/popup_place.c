@@ -37,15 +37,18 @@ static void fit(struct popup_place *place, int axis, int64_t parent, int64_t mar
 {
 	const int64_t first = -margin, last = parent + margin;
 	const int64_t size = rectangle_min(place->size[axis], rectangle_max(parent, SIDE_MAX));
-	const int64_t from = clamped(place->anchor_at[axis], first, last);
-	const int64_t to =
+	int64_t from = clamped(place->anchor_at[axis], first, last);
+	int64_t to =
 		clamped((int64_t)place->anchor_at[axis] + place->anchor_size[axis], first, last);
 	const int side = side_of(place->anchor, axis), gravity = side_of(place->gravity, axis);
-	int64_t begin = begin_of(from, to, size, side, gravity);
-	int64_t least = first - size - begin, most = last - begin;
 
 	if (place->anchor_size[axis] < 0)
 		return; /* a protocol error, which the compositor tells of */
+	/* What is a rectangle stays one: compositors end a client that has none. */
+	if (place->anchor_size[axis] > 0 && from == to)
+		from == first ? to++ : from--;
+	int64_t begin = begin_of(from, to, size, side, gravity);
+	int64_t least = first - size - begin, most = last - begin;
 	if (place->adjustment & FLIP_X << axis) {
 		begin = begin_of(from, to, size, -side, -gravity);
 		least = rectangle_max(least, begin - last);

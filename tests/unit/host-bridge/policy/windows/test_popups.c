@@ -231,6 +231,19 @@ static void a_window_that_says_it_is_large_has_no_larger_popups(void **state)
 	expect_commits(1);
 }
 
+/* Compositors end a client whose positioner has no rectangle. */
+static void what_a_popup_is_at_is_never_nothing(void **state)
+{
+	assert_null(quota_set(&world.quota, "subsurface-margin", "0"));
+	create_popup_at(create_window(8, 8), 50, 60, 0, 0);
+	take_up("xdg_positioner", "set_size");
+	take_up("xdg_positioner", "set_anchor_rect");
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(args[i].i, 7);
+		assert_int_equal(args[2 + i].i, 1);
+	}
+}
+
 static void a_popup_of_itself_is_an_error(void **state)
 {
 	struct test_surface window = create_window(200, 150),
@@ -261,6 +274,7 @@ int main(void)
 		TEST(a_popup_far_from_its_window_is_moved_to_it),
 		TEST(a_popup_as_large_as_a_screen_is_not_shown),
 		TEST(a_window_that_says_it_is_large_has_no_larger_popups),
+		TEST(what_a_popup_is_at_is_never_nothing),
 		TEST(a_popup_of_itself_is_an_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
