@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host-bridge/policy/base/windows.h"
+#include "host-bridge/policy/border/border.h"
 #include "host-bridge/policy/buffers/hooks.h"
 #include "host-bridge/policy/keys/hooks.h"
 #include "host-bridge/policy/policy_hooks.h"

@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "host-bridge/render/render_node.h"
+#include "host-bridge/display/render_node.h"
 #include "host-bridge/settings/config.h"
 #include "host-bridge/settings/helper.h"
 #include "host-bridge/settings/program_path.h"

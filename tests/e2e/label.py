@@ -8,7 +8,7 @@ import re
 import sys
 
 text, left, top, scale = sys.argv[1], *map(int, sys.argv[2:])
-source = pathlib.Path(__file__).parents[2] / "host-bridge/policy/windows/label_font.c"
+source = pathlib.Path(__file__).parents[2] / "host-bridge/policy/border/label_font.c"
 rows = re.findall(r'^\t\t"([#. ]+)",$', source.read_text(), re.M)
 print("-fill", "white", sep="\n")
 for i, letter in enumerate(text):

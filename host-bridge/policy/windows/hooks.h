@@ -8,9 +8,6 @@
 /* Surfaces and subsurfaces: their number and depth, and copies of what they show. */
 extern const struct relay_hook policy_surface_hooks[];
 
-/* Sizes and places of windows. In use where these have borders. */
-extern const struct relay_hook border_hooks[];
-
 /* Sizes and places of popups. */
 extern const struct relay_hook popup_hooks[];
 

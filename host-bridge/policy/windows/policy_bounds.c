@@ -12,7 +12,7 @@
  */
 #include "host-bridge/policy/windows/policy_bounds.h"
 
-#include "host-bridge/policy/windows/border.h"
+#include "host-bridge/policy/border/border.h"
 #include "host-bridge/policy/windows/pending_state.h"
 #include "host-bridge/policy/windows/popup_place.h"
 #include "protocol/base/bytes.h"

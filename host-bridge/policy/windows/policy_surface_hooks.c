@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <wayland-server-protocol.h>
 
-#include "host-bridge/policy/windows/border.h"
+#include "host-bridge/policy/border/border.h"
 #include "host-bridge/policy/windows/hooks.h"
 #include "host-bridge/policy/windows/policy_bounds.h"
 #include "host-bridge/policy/surfaces/policy_attention.h"

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <wayland-server-protocol.h>
 
-#include "host-bridge/policy/windows/border.h"
+#include "host-bridge/policy/border/border.h"
 #include "host-bridge/policy/windows/hooks.h"
 #include "host-bridge/policy/windows/popup_place.h"
 

@@ -1,11 +1,11 @@
-/* host-bridge/policy/windows/border_label.c: the label's letters, its picture and its place. */
-#include "host-bridge/policy/windows/border_label.h"
+/* host-bridge/policy/border/border_label.c: the label's letters, its picture and its place. */
+#include "host-bridge/policy/border/border_label.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "host-bridge/policy/windows/border.h"
-#include "host-bridge/policy/windows/label_font.h"
+#include "host-bridge/policy/border/border.h"
+#include "host-bridge/policy/border/label_font.h"
 #include "tests/unit/window_world.h"
 
 #define COLOUR 0xcc0000

@@ -4,8 +4,8 @@
  * a window draws outside of its geometry (its shadow), and the window geometry that the compositor
  * gets is larger by it. The guest is told sizes and places without it (border_windows.c).
  */
-#ifndef HOST_BRIDGE_POLICY_WINDOWS_BORDER_H
-#define HOST_BRIDGE_POLICY_WINDOWS_BORDER_H
+#ifndef HOST_BRIDGE_POLICY_BORDER_BORDER_H
+#define HOST_BRIDGE_POLICY_BORDER_BORDER_H
 
 #include "host-bridge/policy/surfaces/policy_surface.h"
 
@@ -96,5 +96,8 @@ bool border_configure(struct relay_message *message);
  * (popups.c). */
 enum relay_verdict border_configured(struct relay_message *message);
 enum relay_verdict border_acknowledged(struct relay_message *message);
+
+/* Sizes and places of windows. In use where these have borders; ends with {0}. */
+extern const struct relay_hook border_hooks[];
 
 #endif

@@ -3,8 +3,8 @@
  * tells machines apart. One picture of it serves all borders of a connection; the label of a
  * narrow window shows fewer letters of it.
  */
-#ifndef HOST_BRIDGE_POLICY_WINDOWS_BORDER_LABEL_H
-#define HOST_BRIDGE_POLICY_WINDOWS_BORDER_LABEL_H
+#ifndef HOST_BRIDGE_POLICY_BORDER_BORDER_LABEL_H
+#define HOST_BRIDGE_POLICY_BORDER_BORDER_LABEL_H
 
 #include "host-bridge/policy/base/border_settings.h"
 #include "host-bridge/policy/surfaces/rectangle.h"

@@ -1,6 +1,6 @@
 /* Which GPU a compositor draws with. */
-#ifndef HOST_BRIDGE_RENDER_MAIN_DEVICE_H
-#define HOST_BRIDGE_RENDER_MAIN_DEVICE_H
+#ifndef HOST_BRIDGE_DISPLAY_MAIN_DEVICE_H
+#define HOST_BRIDGE_DISPLAY_MAIN_DEVICE_H
 
 #include <sys/types.h>
 

@@ -1,5 +1,5 @@
 /* Which GPU: what --render-node may say, and the node in /dev/dri that it means. */
-#include "host-bridge/render/render_node.h"
+#include "host-bridge/display/render_node.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "host-bridge/display/compositor_place.h"
-#include "host-bridge/render/main_device.h"
+#include "host-bridge/display/main_device.h"
 #include "protocol/base/fd.h"
 
 #define AUTO "auto"

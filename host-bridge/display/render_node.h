@@ -1,6 +1,6 @@
 /* Which GPU: what --render-node may say, and the node in /dev/dri that it means. */
-#ifndef HOST_BRIDGE_RENDER_RENDER_NODE_H
-#define HOST_BRIDGE_RENDER_RENDER_NODE_H
+#ifndef HOST_BRIDGE_DISPLAY_RENDER_NODE_H
+#define HOST_BRIDGE_DISPLAY_RENDER_NODE_H
 
 #include <limits.h>
 #include <stdbool.h>

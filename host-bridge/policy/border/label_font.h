@@ -1,6 +1,6 @@
 /* The letters of a border's label: our own, of dots, for printable ASCII. */
-#ifndef HOST_BRIDGE_POLICY_WINDOWS_LABEL_FONT_H
-#define HOST_BRIDGE_POLICY_WINDOWS_LABEL_FONT_H
+#ifndef HOST_BRIDGE_POLICY_BORDER_LABEL_FONT_H
+#define HOST_BRIDGE_POLICY_BORDER_LABEL_FONT_H
 
 #include <stdbool.h>
 

@@ -1,5 +1,5 @@
 /* Which GPU a compositor draws with: a few requests, on a connection of their own. */
-#include "host-bridge/render/main_device.h"
+#include "host-bridge/display/main_device.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -7,9 +7,9 @@
  * A pixel of that picture is always 256 of the border. pixman, which compositors draw with where
  * they have no GPU, computes steps in 1/65536 of a pixel: other ones would miss the border's ends.
  */
-#include "host-bridge/policy/windows/border.h"
+#include "host-bridge/policy/border/border.h"
 
-#include "host-bridge/policy/windows/border_label.h"
+#include "host-bridge/policy/border/border_label.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* The letters of a border's label. They are drawn here as they are seen. */
-#include "host-bridge/policy/windows/label_font.h"
+#include "host-bridge/policy/border/label_font.h"
 
 #define FIRST ' '
 #define LAST '~'

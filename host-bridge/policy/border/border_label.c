@@ -1,9 +1,9 @@
 /* Policy: the label of a border. */
-#include "host-bridge/policy/windows/border_label.h"
+#include "host-bridge/policy/border/border_label.h"
 
 #include <string.h>
 
-#include "host-bridge/policy/windows/label_font.h"
+#include "host-bridge/policy/border/label_font.h"
 
 #define LETTER (LABEL_GLYPH_WIDTH + 1) /* dots, with the space behind it */
 #define OPAQUE UINT32_C(0xff000000)

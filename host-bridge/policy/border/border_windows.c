@@ -6,8 +6,7 @@
  * Where guests may not ask for the full screen they get what the protocol promises: a configure
  * event, which repeats the last one. The compositor must not hear twice that it was acknowledged.
  */
-#include "host-bridge/policy/windows/border.h"
-#include "host-bridge/policy/windows/hooks.h"
+#include "host-bridge/policy/border/border.h"
 
 #include <string.h>
 

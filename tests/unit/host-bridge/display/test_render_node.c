@@ -1,8 +1,8 @@
 /*
- * host-bridge/render/render_node.c and main_device.c: which GPU is meant, in a made-up tree of
+ * host-bridge/display/render_node.c and main_device.c: which GPU is meant, in a made-up tree of
  * /sys, with a compositor of libwayland's in a process of its own.
  */
-#include "host-bridge/render/render_node.h"
+#include "host-bridge/display/render_node.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

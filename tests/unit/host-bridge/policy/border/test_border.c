@@ -1,5 +1,5 @@
 /* host-bridge/policy/border*.c: the border around windows and popups, and what guests are told. */
-#include "host-bridge/policy/windows/border.h"
+#include "host-bridge/policy/border/border.h"
 
 #include <errno.h>
 #include <stdlib.h>
