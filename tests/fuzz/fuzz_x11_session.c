@@ -299,7 +299,7 @@ static uint32_t up_id(uint32_t down)
 static void send_event(const void *event, size_t size)
 {
 	free(world.event);
-	world.event = calloc(1, EVENT_BYTES);
+	world.event = calloc(1, sizeof(*world.event)); /* as libxcb has it */
 	assert(world.event && size <= EVENT_BYTES);
 	memcpy(world.event, event, size);
 }
