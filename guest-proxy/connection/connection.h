@@ -29,6 +29,7 @@ struct connection {
 	uint32_t n_formats;
 	uint32_t n_pools;          /* mapped now */
 	uint32_t n_shared_pools;   /* whose fds are kept (shared_pool.h) */
+	uint32_t n_timelines;      /* imported, while anything refers to them (sync/timeline.h) */
 	uint32_t n_profiles;       /* colour profiles whose files are kept (colour_profile.h) */
 	struct wl_list swapchains; /* swapchain::link */
 	struct wl_list retired; /* host_buffer::link: of no swapchain any more, the compositor still

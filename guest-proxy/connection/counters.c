@@ -21,6 +21,7 @@ void counters_add(struct counters *counters, const struct connection *connection
 			counters->bytes[end] += relay->bytes[end];
 		}
 		counters->objects += relay->objects;
+		counters->timelines += connection->n_timelines;
 	}
 	if (connection->channel) {
 		const struct channel_counters *channel = channel_counters(connection->channel);
@@ -38,7 +39,8 @@ void counters_add(struct counters *counters, const struct connection *connection
 
 void counters_bury(struct counters *counters)
 {
-	counters->objects = counters->channel.blobs = counters->channel.blob_bytes = 0;
+	counters->objects = counters->timelines = counters->channel.blobs =
+		counters->channel.blob_bytes = 0;
 }
 
 void counters_print(const struct counters *counters, FILE *file)
@@ -65,6 +67,7 @@ void counters_print(const struct counters *counters, FILE *file)
 		{"channel_bytes_in", counters->channel.bytes_in},
 		{"blobs", counters->channel.blobs},
 		{"blob_bytes", counters->channel.blob_bytes},
+		{"live_timelines", counters->timelines},
 		{"live_objects", counters->objects},
 	};
 	amounts_print(lines, ARRAY_LENGTH(lines), file);

@@ -18,6 +18,7 @@
 
 struct timeline { /* relay_object.data of a wp_linux_drm_syncobj_timeline_v1 */
 	uint32_t refs;
+	struct connection *connection; /* whose relay has the object; it counts them */
 	struct syncobj_device *device;
 	uint32_t handle;
 };
@@ -27,6 +28,7 @@ static void timeline_unref(struct timeline *timeline)
 	if (--timeline->refs > 0)
 		return;
 	syncobj_release(timeline->device, timeline->handle);
+	timeline->connection->n_timelines--;
 	free(timeline);
 }
 
@@ -76,13 +78,14 @@ void sync_point_signal(struct sync_point *point)
 static enum relay_verdict handle_import(struct relay_message *message)
 {
 	struct relay_object *object = message->args[0].object;
-	struct syncobj_device *device = connection_of(message->relay)->gpu->syncobjs;
+	struct connection *connection = connection_of(message->relay);
+	struct syncobj_device *device = connection->gpu->syncobjs;
 	struct timeline *timeline = calloc(1, sizeof(*timeline));
 
 	if (!timeline)
 		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
 			"no memory for a timeline");
-	*timeline = (struct timeline){.refs = 1, .device = device};
+	*timeline = (struct timeline){.refs = 1, .connection = connection, .device = device};
 	int error = syncobj_import(device, message->args[1].handle.fd, &timeline->handle);
 	if (error < 0) {
 		free(timeline);
@@ -93,6 +96,7 @@ static enum relay_verdict handle_import(struct relay_message *message)
 			WP_LINUX_DRM_SYNCOBJ_MANAGER_V1_ERROR_INVALID_TIMELINE,
 			"the file descriptor is no timeline: %s", strerror(-error));
 	}
+	connection->n_timelines++;
 	object->data = timeline;
 	object->data_destroy = forget_timeline;
 	return RELAY_SWALLOW;

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define MOCK_TIMELINES 16
+#define MOCK_TIMELINES 4096
 
 struct mock_syncobj {
 	bool no_timelines, no_eventfd; /* what it lacks */

@@ -139,6 +139,17 @@ static void timelines_are_offered_where_the_kernel_has_them(void **state)
 	gpu.syncobjs = device;
 }
 
+static void expect_counters(const char *lines)
+{
+	char *counters = NULL;
+	size_t size;
+	FILE *file = open_memstream(&counters, &size);
+	clients_print_counters(clients, file);
+	fclose(file);
+	assert_non_null(strstr(counters, lines));
+	free(counters);
+}
+
 static void a_commit_waits_for_its_acquire_point_and_not_for_the_gpu(void **state)
 {
 	begin();
@@ -153,13 +164,7 @@ static void a_commit_waits_for_its_acquire_point_and_not_for_the_gpu(void **stat
 	expect(&host, "commit; damage 1 2 3 4; ");
 	commit(UINT64_C(0x300000003), 2); /* one that is past */
 	expect(&host, "attach 7 0 0; sync 8; commit; ");
-	char *counters = NULL;
-	size_t size;
-	FILE *file = open_memstream(&counters, &size);
-	clients_print_counters(clients, file);
-	fclose(file);
-	assert_non_null(strstr(counters, "\nexplicit_frames 2\nexplicit_waits 1\n"));
-	free(counters);
+	expect_counters("\nexplicit_frames 2\nexplicit_waits 1\n");
 	expect(&app, "");
 }
 
@@ -479,6 +484,11 @@ static void a_thousand_buffers_leave_nothing(void **state)
 		forget_what_was_said();
 	}
 	assert_int_equal(mock_syncobj_names(), 2);
+	expect_counters("\nlive_timelines 2\n");
+	ask(it.acquire, "destroy", NULL);
+	expect_counters("\nlive_timelines 1\n");
+	leave();
+	expect_counters("\nlive_timelines 0\n");
 }
 
 #undef TEST
