@@ -52,7 +52,7 @@ struct rectangle border_label_place(
 	const struct border_settings *settings, const struct rectangle *inner, int64_t top)
 {
 	const int64_t height = border_label_height(settings), width = border_label_width(settings),
-		      letter = LETTER * dot_of(settings);
+		      letter = (int64_t)LETTER * dot_of(settings);
 	/* Half of an m looks like an n. */
 	const int64_t shown = rectangle_min(width, inner->width / letter * letter);
 
