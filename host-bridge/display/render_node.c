@@ -12,6 +12,8 @@
 #include "host-bridge/display/compositor_place.h"
 #include "host-bridge/display/main_device.h"
 #include "protocol/base/fd.h"
+#define LOG_MODULE "render"
+#include "protocol/base/log.h"
 
 #define AUTO "auto"
 #define NODES "/dev/dri/"
@@ -129,6 +131,7 @@ static bool ask_compositor(const char *display, dev_t *device, char *why, size_t
 			socket[0] ? socket : "$XDG_RUNTIME_DIR/$WAYLAND_DISPLAY", strerror(-fd));
 		return false;
 	}
+	log_info("asking the compositor at %s which GPU it draws with", socket);
 	int error = main_device_ask(fd, device);
 	fd_close(&fd);
 	if (error < 0)
