@@ -38,7 +38,7 @@ static struct compositor *connect_compositor(struct cross_domain_context *contex
 {
 	const struct context_host *host = context->base.host;
 
-	if (!context->patient && !queue_places_left(host->places, false)) {
+	if (!context->patient && !cross_domain_make_place(context)) {
 		snprintf(context->end_text, sizeof(context->end_text),
 			"the driver's queue has no more than %u places, and %u channels",
 			host->places->total, host->places->channels);

@@ -145,6 +145,8 @@ void cross_domain_refuse_oldest_poll(struct cross_domain_context *context);
 
 /* Before a POLL is kept: whether there is a place for it; of those who are not patient always. */
 bool cross_domain_take_place(struct cross_domain_context *context);
+/* Whether there is a place for a channel, after somebody patient has given way if need be. */
+bool cross_domain_make_place(struct cross_domain_context *context);
 /* None is kept any more. */
 void cross_domain_leave_place(struct cross_domain_context *context);
 

@@ -20,6 +20,12 @@ static bool oldest_gives_way(struct cross_domain_kind *kind)
 	return true;
 }
 
+bool cross_domain_make_place(struct cross_domain_context *context)
+{
+	return queue_places_left(context->base.host->places, false) ||
+		oldest_gives_way(context->kind);
+}
+
 void cross_domain_leave_place(struct cross_domain_context *context)
 {
 	if (!context->placed)
@@ -37,7 +43,7 @@ bool cross_domain_take_place(struct cross_domain_context *context)
 	context->active = false;
 	if (!context->patient || context->placed)
 		return true;
-	if (!queue_places_left(places, false) && (!active || !oldest_gives_way(context->kind)))
+	if (active ? !cross_domain_make_place(context) : !queue_places_left(places, false))
 		return false;
 	context->placed = true;
 	wl_list_insert(context->kind->placed.prev, &context->placed_link);

@@ -121,6 +121,26 @@ static void an_event_needs_no_place(void **state)
 	close_all();
 }
 
+/* A guest that is not patient has its channel ended where there is no place: nobody patient may
+ * make it do so. */
+static void who_is_not_patient_gets_a_place_of_one_who_is(void **state)
+{
+	open_all();
+	for (size_t i = 0; i < 18; i++)
+		ask_alone(i);
+	assert_int_equal(t.places.channels, 18);
+	make_context();
+	attach(resource_find(&t.table, QUERY));
+	attach(resource_find(&t.table, CHANNEL));
+	open_channel();
+	assert_int_equal(t.places.channels, 18);
+	for (size_t i = 0; i < 18; i++)
+		assert_int_equal(put_off(i), i == 0);
+	destroy_context();
+	assert_int_equal(t.places.channels, 17);
+	close_all();
+}
+
 static void a_channel_is_patient_from_its_start_or_never(void **state)
 {
 	open_channel();
@@ -135,6 +155,7 @@ int main(void)
 		TEST(those_that_said_something_last_have_the_places),
 		TEST(who_only_asks_takes_no_place_from_others),
 		TEST(an_event_needs_no_place),
+		TEST(who_is_not_patient_gets_a_place_of_one_who_is),
 		TEST(a_channel_is_patient_from_its_start_or_never),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
