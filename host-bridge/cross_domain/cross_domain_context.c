@@ -146,6 +146,7 @@ static struct context *create(struct context_kind *kind, uint32_t id, const char
 	guest_stream_init(&context->stream);
 	pipes_init(&context->pipes, kind->host->loop, &cross_domain_pipes_listener, context,
 		&kind->host->counters->pipes, kind->host->quota);
+	context->pipes.drain = &context->kind->lingering;
 	wl_list_init(&context->polls);
 	wl_list_init(&context->images);
 	wl_list_init(&context->send_holds);

@@ -36,6 +36,7 @@ struct pipe {
 
 static int handle_readable(int fd, uint32_t mask, void *data);
 static int handle_writable(int fd, uint32_t mask, void *data);
+static bool drop_stalest(struct pipes *drain);
 
 void pipes_init(struct pipes *pipes, struct wl_event_loop *loop,
 	const struct pipes_listener *listener, void *data, uint64_t *live, struct vm_quota *quota)
@@ -61,14 +62,24 @@ static void release(struct pipes *pipes, bool reads)
 	quota_release(pipes->quota, QUOTA_FDS, fds_of(reads));
 }
 
+/* Whether the machine may have so much more, after pipes that were handed over have made room. */
+static bool charge_one(struct pipes *pipes, enum quota_limit limit, uint64_t n)
+{
+	while (!quota_charge(pipes->quota, limit, n)) {
+		if (!drop_stalest(pipes->drain)) {
+			pipes->exceeded = limit;
+			return false;
+		}
+	}
+	return true;
+}
+
 /* 0 or -EDQUOT. */
 static int charge(struct pipes *pipes, bool reads)
 {
-	pipes->exceeded = QUOTA_PIPES;
-	if (!quota_charge(pipes->quota, QUOTA_PIPES, 1))
+	if (!charge_one(pipes, QUOTA_PIPES, 1))
 		return -EDQUOT;
-	pipes->exceeded = QUOTA_FDS;
-	if (quota_charge(pipes->quota, QUOTA_FDS, fds_of(reads)))
+	if (charge_one(pipes, QUOTA_FDS, fds_of(reads)))
 		return 0;
 	quota_release(pipes->quota, QUOTA_PIPES, 1);
 	return -EDQUOT;
@@ -102,8 +113,12 @@ static int pipe_create(struct pipes *pipes, uint32_t id, bool reads, int fd, str
 static bool count_queued(struct pipes *pipes, size_t added, size_t taken)
 {
 	pipes->queued_bytes += added - taken;
-	return quota_adjust(
-		pipes->quota, QUOTA_QUEUED_BYTES, &pipes->charged_bytes, pipes->queued_bytes);
+	while (!quota_adjust(
+		pipes->quota, QUOTA_QUEUED_BYTES, &pipes->charged_bytes, pipes->queued_bytes)) {
+		if (!drop_stalest(pipes->drain))
+			return false;
+	}
+	return true;
 }
 
 static void stop_watching(struct pipe *pipe)
@@ -189,21 +204,30 @@ static struct pipe *stalest(const struct pipes *drain)
 }
 
 /*
- * Room for one more pipe with so many bytes. A reader may be as slow as it likes, as long as nobody
- * needs the room: nobody knows whether it was stopped or has forgotten about the pipe.
+ * A reader may be as slow as it likes, as long as nobody needs the room: nobody knows whether it
+ * was stopped or has forgotten about the pipe. False: each has taken some of late. @drain may be
+ * NULL.
  */
+static bool drop_stalest(struct pipes *drain)
+{
+	struct pipe *pipe = drain ? stalest(drain) : NULL;
+
+	if (!pipe || monotonic_ns() - pipe->taken_ns < STALE_NS)
+		return false;
+	log_limited(LOG_LEVEL_WARN,
+		"the contents of a pipe are cut short: its reader has taken nothing for a while, "
+		"and others need the room");
+	pipe_destroy(pipe);
+	return true;
+}
+
+/* Room for one more pipe with so many bytes. */
 static bool make_room(struct pipes *drain, size_t bytes)
 {
 	while (drain->by_id.count >= PIPES_MAX ||
 		!range_fits(drain->queued_bytes, bytes, PIPES_MAX_QUEUED)) {
-		struct pipe *pipe = stalest(drain);
-
-		if (!pipe || monotonic_ns() - pipe->taken_ns < STALE_NS)
+		if (!drop_stalest(drain))
 			return false;
-		log_limited(LOG_LEVEL_WARN,
-			"the contents of a pipe are cut short: its reader has taken nothing for a "
-			"while, and others need the room");
-		pipe_destroy(pipe);
 	}
 	return true;
 }

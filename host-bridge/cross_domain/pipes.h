@@ -44,6 +44,7 @@ struct pipes {
 		ready; /* pipe::ready_link: read pipes with something to read, the next one first */
 	uint64_t queued_bytes;
 	uint64_t charged_bytes; /* of them, to the quota */
+	struct pipes *drain; /* whose pipes make room where the machine has no more; may be NULL */
 	uint32_t last_drain_id; /* of the pipe that was handed over last */
 	uint32_t read_limit; /* unacknowledged bytes a read pipe may have under way; UINT32_MAX: any
 				number */
@@ -58,9 +59,9 @@ void pipes_finish(struct pipes *pipes);
 /*
  * As pipes_finish, but write pipes that the guest has closed and whose readers have not taken all
  * are handed over to @drain. There they live until they are empty or their reader leaves; where
- * @drain's bounds, which are those of any struct pipes, are reached, those whose readers have taken
- * nothing for half a minute make room. @drain has the same loop and counter. Returns how many pipes
- * lost bytes because there was no room.
+ * @drain's bounds, which are those of any struct pipes, or limits of the machine (pipes::drain) are
+ * reached, those whose readers have taken nothing for half a minute make room. @drain has the same
+ * loop and counter. Returns how many pipes lost bytes because there was no room.
  */
 unsigned pipes_hand_over(struct pipes *pipes, struct pipes *drain);
 

@@ -1,6 +1,9 @@
 /* The pipes of a cross-domain context, through its commands and events. */
 #include "host-bridge/cross_domain/cross_domain_context.h"
 
+#include <sys/syscall.h>
+#include <time.h>
+
 #include "tests/unit/cross_domain_world.h"
 
 static void what_the_guest_writes_comes_out_of_the_pipe(void **state)
@@ -222,10 +225,45 @@ static void what_outlives_its_context_and_is_cut_is_told_of(void **state)
 	close(fd);
 }
 
+static time_t passed_s;
+
+int clock_gettime(clockid_t clock, struct timespec *out)
+{
+	const int error = (int)syscall(SYS_clock_gettime, clock, out);
+	out->tv_sec += passed_s;
+	return error;
+}
+
+static void what_nobody_reads_makes_room_for_another_context(void **state)
+{
+	static uint8_t bytes[61440];
+	struct test_request request;
+	quota_set(&t.quota, "pipes", "1");
+	open_channel();
+	int unread = give_write_pipe();
+	assert_int_equal(write_as(&request, 0, 2, bytes, sizeof(bytes), false), 0);
+	assert_int_equal(write_as(&request, 0, 2, bytes, sizeof(bytes), true), -EINPROGRESS);
+	destroy_context();
+	assert_int_equal(t.quota.entries[QUOTA_PIPES].use, 1);
+	make_context();
+	attach(resource_find(&t.table, QUERY));
+	attach(resource_find(&t.table, CHANNEL));
+	passed_s = 60;
+	open_channel();
+	cuts = 0;
+	int fd = give_write_pipe();
+	assert_int_equal(cuts, 1);
+	assert_int_equal(t.counters.contexts_lost, 0);
+	passed_s = 0;
+	close(unread);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_outlives_its_context_and_is_cut_is_told_of),
+		TEST(what_nobody_reads_makes_room_for_another_context),
 		TEST(what_the_guest_writes_comes_out_of_the_pipe),
 		TEST(a_slow_reader_holds_back_who_writes_to_it_only),
 		TEST(a_pipe_may_end_while_the_guest_says_that_its_reader_is_gone),

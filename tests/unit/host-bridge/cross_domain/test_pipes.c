@@ -599,6 +599,35 @@ static void whose_reader_takes_nothing_makes_room_where_it_is_needed(void **stat
 	close(slow);
 }
 
+/* It may be below their bounds: what nobody reads must not keep it for ever. */
+static void they_make_room_in_the_machines_limits_too(void **state)
+{
+	int lazy[2], fd;
+	uint8_t byte;
+
+	quota_set(&t.quota, "pipes", "2");
+	t.pipes.drain = &drain;
+	for (uint32_t i = 0; i < 2; i++)
+		lazy[i] = open_owing(2 + i, OWED, true);
+	assert_int_equal(pipes_hand_over(&t.pipes, &drain), 0);
+	assert_int_equal(pipes_open_read(&t.pipes, FIRST), -EDQUOT); /* they may be read yet */
+	assert_int_equal(t.cut, 0);
+	now_s += 60;
+	fd = open_read(FIRST);
+	assert_int_equal(t.cut, 1);
+	close(fd);
+	assert_int_equal(pipes_write(&t.pipes, FIRST, "", 0, true), 0);
+
+	fd = open_write(2);
+	t.quota.entries[QUOTA_QUEUED_BYTES].limit = OWED; /* two owe more */
+	assert_int_equal(pipes_write(&t.pipes, 2, owed, OWED, true), -EAGAIN);
+	assert_int_equal(t.cut, 2);
+	assert_int_equal(read(fd, &byte, 1), 1);
+	for (uint32_t i = 0; i < 2; i++)
+		close(lazy[i]);
+	close(fd);
+}
+
 static void pipes_that_were_handed_over_have_bounds(void **state)
 {
 	static uint8_t megabytes[6 << 20];
@@ -660,6 +689,7 @@ int main(void)
 		DRAIN_TEST(pipes_that_were_not_ended_and_read_pipes_die_with_the_context),
 		DRAIN_TEST(no_submission_waits_for_a_pipe_that_was_handed_over),
 		DRAIN_TEST(whose_reader_takes_nothing_makes_room_where_it_is_needed),
+		DRAIN_TEST(they_make_room_in_the_machines_limits_too),
 		DRAIN_TEST(pipes_that_were_handed_over_have_bounds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
