@@ -50,7 +50,9 @@ static struct {
 	bool starting;          /* answers are a server's */
 
 	unsigned sequence;
-	uint8_t opcodes[256]; /* of requests under way, by sequence; 0: nothing is answered */
+	/* Of requests, by sequence: more than an input makes, so that an answer is of its
+	 * request's type however late it comes. 0: nothing is answered. */
+	uint8_t opcodes[1 << 16];
 	uint32_t ids, atoms;
 	xcb_generic_event_t *event; /* the next */
 } world;
@@ -101,9 +103,9 @@ unsigned int xcb_send_request(
 	xcb_connection_t *c, int flags, struct iovec *vector, const xcb_protocol_request_t *request)
 {
 	world.sequence++;
-	world.opcodes[world.sequence % 256] = request->isvoid ? 0
-		: request->ext                                ? 1
-							      : request->opcode;
+	world.opcodes[world.sequence % ARRAY_LENGTH(world.opcodes)] = request->isvoid ? 0
+		: request->ext                                                        ? 1
+			       : request->opcode;
 	return world.sequence;
 }
 
@@ -153,7 +155,7 @@ int xcb_poll_for_reply(
 	uint8_t how = world.starting ? 2 : any_byte() % 8;
 	if (how == 0)
 		return 0;
-	switch (how == 1 ? 0 : world.opcodes[request % 256]) {
+	switch (how == 1 ? 0 : world.opcodes[request % ARRAY_LENGTH(world.opcodes)]) {
 	case GET_PROPERTY:
 		*reply = answer_property();
 		break;
