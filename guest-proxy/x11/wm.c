@@ -133,6 +133,8 @@ static void hide_window(struct session *session, struct window *window)
 	window->surface_serial = 0;
 	window->known = window->mapped = window->pinged = false;
 	session->windows.changed = true;
+	/* A drag may have waited for it. */
+	drag_source_window_known(session);
 }
 
 static void remove_window(struct session *session, xcb_window_t id)

@@ -18,7 +18,7 @@ void drag_source_owner_changed(struct session *session, xcb_window_t owner);
 /* A client message; false: it is not for the window that we are as a target. */
 bool drag_source_message(struct session *session, const xcb_client_message_event_t *event);
 
-/* One of a client's windows has been read, has got its surface, or was moved. */
+/* One of a client's windows has been read, has got its surface or is gone; or was moved. */
 void drag_source_window_known(struct session *session);
 void drag_source_window_moved(struct session *session, xcb_window_t window);
 

@@ -1,0 +1,195 @@
+/*
+ * guest-proxy/x11/drags/drag_source.c: what a drag of an X client waits for before it begins. There
+ * is no compositor here, so one that would begin ends.
+ */
+#include "guest-proxy/x11/drags/drag_source.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xcb/xcbext.h>
+
+#include "guest-proxy/x11/selections/selection.h"
+#include "guest-proxy/x11/windows/surface.h"
+#include "guest-proxy/x11/wm.h"
+
+#define ROOT 0x100
+#define ID_MASK 0x1fffff
+#define SOURCE 0x400001
+#define ICON 0x400002
+#define OTHER 0x600001
+
+/* A connection to X without X: these take the places of libxcb's. */
+
+static struct {
+	unsigned sequence, finished; /* XdndFinished that were sent */
+	xcb_generic_event_t *event;  /* the next */
+} x;
+
+static struct world {
+	struct session session;
+	struct surface pressed;
+	struct window *icon;
+} world;
+
+unsigned int xcb_send_request(
+	xcb_connection_t *c, int flags, struct iovec *vector, const xcb_protocol_request_t *request)
+{
+	return ++x.sequence;
+}
+
+xcb_void_cookie_t xcb_send_event(xcb_connection_t *c, uint8_t propagate, xcb_window_t destination,
+	uint32_t mask, const char *bytes)
+{
+	xcb_client_message_event_t event;
+	memcpy(&event, bytes, sizeof(event));
+	x.finished += event.type == SESSION_ATOM(&world.session, XdndFinished);
+	return (xcb_void_cookie_t){0};
+}
+
+int xcb_poll_for_reply(
+	xcb_connection_t *c, unsigned int request, void **reply, xcb_generic_error_t **error)
+{
+	*error = NULL;
+	*reply = NULL; /* there is no such property */
+	return 1;
+}
+
+xcb_generic_event_t *xcb_poll_for_event(xcb_connection_t *c)
+{
+	xcb_generic_event_t *event = x.event;
+	x.event = NULL;
+	return event;
+}
+
+xcb_generic_event_t *xcb_poll_for_queued_event(xcb_connection_t *c)
+{
+	return xcb_poll_for_event(c);
+}
+
+const xcb_setup_t *xcb_get_setup(xcb_connection_t *c)
+{
+	static const xcb_setup_t setup = {.resource_id_mask = ID_MASK};
+	return &setup;
+}
+
+/* A client */
+
+/* @type to the window that is the drag's target. */
+static void say(enum atom type, uint32_t from, uint32_t word)
+{
+	const xcb_client_message_event_t event = {
+		.response_type = XCB_CLIENT_MESSAGE,
+		.format = 32,
+		.type = world.session.atoms[type],
+		.data.data32 = {from, word},
+	};
+	assert_true(drag_source_message(&world.session, &event));
+}
+
+/* Whether there is no drag: then whoever drops is told that nothing came of it. */
+static bool is_over(void)
+{
+	unsigned before = x.finished;
+	say(ATOM_XdndDrop, OTHER, 0);
+	return x.finished > before;
+}
+
+/* A drag from a window whose client shows another one. */
+static void setup(void)
+{
+	static xcb_screen_t screen = {.root = ROOT};
+	static const struct session_listener listener = {.window_known = wm_window_known};
+	struct session *session = &world.session;
+
+	memset(&x, 0, sizeof(x));
+	memset(&world, 0, sizeof(world));
+	session->x = (xcb_connection_t *)&x;
+	session->screen = &screen;
+	session->listener = &listener;
+	session->managing = true;
+	for (uint32_t i = 0; i < N_ATOMS; i++)
+		session->atoms[i] = 1000 + i;
+	wl_list_init(&session->surfaces);
+	wl_list_init(&session->outgoing);
+	windows_init(&session->windows);
+	replies_init(&session->replies, session);
+	session->replies.x = session->x;
+	assert_int_equal(selections_init(session), 0);
+	assert_int_equal(drag_source_init(session), 0);
+	world.pressed.window = window_create(session, SOURCE);
+	world.icon = window_create(session, ICON);
+	world.icon->mapped = world.icon->override_redirect = true;
+	session->focus.pressed = &world.pressed;
+	session->focus.buttons_down = 1;
+	drag_source_owner_changed(session, SOURCE);
+	assert_false(is_over());
+	say(ATOM_XdndEnter, SOURCE, 5u << 24);
+	drag_source_named(session);
+	wm_dispatch(session); /* the answer to which actions there are */
+	say(ATOM_XdndPosition, SOURCE, 0);
+}
+
+static void teardown(void)
+{
+	windows_finish(&world.session.windows);
+	replies_finish(&world.session.replies);
+	drag_source_finish(&world.session);
+	selections_finish(&world.session);
+}
+
+static void unmap_icon(void)
+{
+	xcb_unmap_notify_event_t *event = calloc(1, sizeof(xcb_generic_event_t));
+	assert_non_null(event);
+	event->response_type = XCB_UNMAP_NOTIFY;
+	event->window = ICON;
+	x.event = (xcb_generic_event_t *)event;
+	wm_dispatch(&world.session);
+	assert_false(world.icon->mapped);
+}
+
+static void a_window_that_is_being_read_is_waited_for_until_it_is_known(void **state)
+{
+	setup();
+	assert_false(is_over());
+	world.icon->known = true;
+	wm_window_known(&world.session, world.icon);
+	assert_true(is_over());
+	teardown();
+}
+
+static void a_window_that_is_not_shown_any_more_is_not_waited_for(void **state)
+{
+	setup();
+	assert_false(is_over());
+	unmap_icon();
+	assert_true(is_over());
+	teardown();
+}
+
+static void an_icon_that_goes_before_it_has_a_surface_is_not_waited_for(void **state)
+{
+	setup();
+	world.icon->known = true;
+	atom_list_set(&world.icon->hints.types,
+		SESSION_ATOM(&world.session, _NET_WM_WINDOW_TYPE_DND), true);
+	wm_window_known(&world.session, world.icon);
+	assert_false(is_over());
+	unmap_icon();
+	assert_true(is_over());
+	teardown();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_window_that_is_being_read_is_waited_for_until_it_is_known),
+		cmocka_unit_test(a_window_that_is_not_shown_any_more_is_not_waited_for),
+		cmocka_unit_test(an_icon_that_goes_before_it_has_a_surface_is_not_waited_for),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
