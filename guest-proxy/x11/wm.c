@@ -123,6 +123,7 @@ static void add_window(
 	window->override_redirect = override_redirect;
 	xcb_change_window_attributes(session->x, id, XCB_CW_EVENT_MASK, &mask);
 	shape_watch(session, id);
+	window_ask_class(session, window);
 }
 
 static void hide_window(struct session *session, struct window *window)

@@ -200,7 +200,8 @@ static bool find_icon(const struct drag_source *drag, struct surface **icon)
 	*icon = NULL;
 	wl_list_for_each(window, &session->windows.list, link)
 	{
-		if (!window->mapped || !window_same_client(session, window->id, drag->owner))
+		if (!window->mapped || window->input_only ||
+			!window_same_client(session, window->id, drag->owner))
 			continue;
 		bool is_icon = window->known && window_is_drag_icon(session, window);
 		if (!window->known || (is_icon && !window->surface))

@@ -201,6 +201,21 @@ bool window_is_drag_icon(const struct session *session, const struct window *win
 	return atom_list_has(&window->hints.types, SESSION_ATOM(session, _NET_WM_WINDOW_TYPE_DND));
 }
 
+static void handle_attributes(void *data, struct reply_subject subject, void *answer)
+{
+	struct window *window = window_find(data, subject.id);
+	const xcb_get_window_attributes_reply_t *reply = answer;
+	if (window && reply)
+		window->input_only = reply->_class == XCB_WINDOW_CLASS_INPUT_ONLY;
+}
+
+void window_ask_class(struct session *session, const struct window *window)
+{
+	replies_expect(&session->replies,
+		xcb_get_window_attributes(session->x, window->id).sequence, handle_attributes,
+		(struct reply_subject){.id = window->id});
+}
+
 /* Requests */
 
 void window_configure(struct session *session, struct window *window, const struct box *box)

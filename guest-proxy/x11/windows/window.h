@@ -31,6 +31,7 @@ struct window {
 	xcb_window_t id;
 	struct box box; /* in X */
 	bool override_redirect;
+	bool input_only; /* never has a surface */
 	bool mapped;     /* X shows it */
 	bool map_wanted; /* MapRequest; it is mapped once its properties are known */
 	bool known;      /* the properties have been read once */
@@ -73,6 +74,9 @@ bool window_speaks(const struct session *session, const struct window *window, e
 
 /* It shows what its client drags. */
 bool window_is_drag_icon(const struct session *session, const struct window *window);
+
+/* Asks for window::input_only, once it is created: the answer is there before it is known. */
+void window_ask_class(struct session *session, const struct window *window);
 
 /* Moves or resizes a window, where its box differs from @box. */
 void window_configure(struct session *session, struct window *window, const struct box *box);

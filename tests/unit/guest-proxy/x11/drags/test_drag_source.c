@@ -26,6 +26,8 @@
 
 static struct {
 	unsigned sequence, finished; /* XdndFinished that were sent */
+	unsigned attributes;         /* the request for them; 0: none is under way */
+	uint16_t class;              /* of any window */
 	xcb_generic_event_t *event;  /* the next */
 } x;
 
@@ -38,7 +40,10 @@ static struct world {
 unsigned int xcb_send_request(
 	xcb_connection_t *c, int flags, struct iovec *vector, const xcb_protocol_request_t *request)
 {
-	return ++x.sequence;
+	x.sequence++;
+	if (!request->ext && request->opcode == XCB_GET_WINDOW_ATTRIBUTES)
+		x.attributes = x.sequence;
+	return x.sequence;
 }
 
 xcb_void_cookie_t xcb_send_event(xcb_connection_t *c, uint8_t propagate, xcb_window_t destination,
@@ -55,6 +60,12 @@ int xcb_poll_for_reply(
 {
 	*error = NULL;
 	*reply = NULL; /* there is no such property */
+	if (request == x.attributes) {
+		xcb_get_window_attributes_reply_t *attributes = calloc(1, sizeof(*attributes));
+		assert_non_null(attributes);
+		attributes->_class = x.class;
+		*reply = attributes;
+	}
 	return 1;
 }
 
@@ -141,15 +152,28 @@ static void teardown(void)
 	selections_finish(&world.session);
 }
 
+/* One that fits into the 32 bytes of an event is sent. */
+static void send(const void *event, size_t size)
+{
+	x.event = calloc(1, sizeof(*x.event));
+	assert_non_null(x.event);
+	memcpy(x.event, event, size);
+	wm_dispatch(&world.session);
+}
+
 static void unmap_icon(void)
 {
-	xcb_unmap_notify_event_t *event = calloc(1, sizeof(xcb_generic_event_t));
-	assert_non_null(event);
-	event->response_type = XCB_UNMAP_NOTIFY;
-	event->window = ICON;
-	x.event = (xcb_generic_event_t *)event;
-	wm_dispatch(&world.session);
+	const xcb_unmap_notify_event_t event = {.response_type = XCB_UNMAP_NOTIFY, .window = ICON};
+	send(&event, sizeof(event));
 	assert_false(world.icon->mapped);
+}
+
+static void icon_is_known(void)
+{
+	world.icon->known = true;
+	atom_list_set(&world.icon->hints.types,
+		SESSION_ATOM(&world.session, _NET_WM_WINDOW_TYPE_DND), true);
+	wm_window_known(&world.session, world.icon);
 }
 
 static void a_window_that_is_being_read_is_waited_for_until_it_is_known(void **state)
@@ -174,12 +198,34 @@ static void a_window_that_is_not_shown_any_more_is_not_waited_for(void **state)
 static void an_icon_that_goes_before_it_has_a_surface_is_not_waited_for(void **state)
 {
 	setup();
-	world.icon->known = true;
-	atom_list_set(&world.icon->hints.types,
-		SESSION_ATOM(&world.session, _NET_WM_WINDOW_TYPE_DND), true);
-	wm_window_known(&world.session, world.icon);
+	icon_is_known();
 	assert_false(is_over());
 	unmap_icon();
+	assert_true(is_over());
+	teardown();
+}
+
+/* X tells of the icon's class. */
+static void icon_is_created(uint16_t class)
+{
+	const xcb_create_notify_event_t event = {
+		.response_type = XCB_CREATE_NOTIFY,
+		.parent = ROOT,
+		.window = ICON,
+		.override_redirect = 1,
+	};
+	x.class = class;
+	send(&event, sizeof(event));
+}
+
+static void an_icon_that_can_have_no_surface_is_not_waited_for(void **state)
+{
+	setup();
+	icon_is_created(XCB_WINDOW_CLASS_INPUT_OUTPUT);
+	icon_is_known();
+	assert_false(is_over());
+	icon_is_created(XCB_WINDOW_CLASS_INPUT_ONLY);
+	icon_is_known();
 	assert_true(is_over());
 	teardown();
 }
@@ -190,6 +236,7 @@ int main(void)
 		cmocka_unit_test(a_window_that_is_being_read_is_waited_for_until_it_is_known),
 		cmocka_unit_test(a_window_that_is_not_shown_any_more_is_not_waited_for),
 		cmocka_unit_test(an_icon_that_goes_before_it_has_a_surface_is_not_waited_for),
+		cmocka_unit_test(an_icon_that_can_have_no_surface_is_not_waited_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
