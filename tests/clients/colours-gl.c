@@ -1,6 +1,9 @@
 /*
  * colours-gl: a window whose picture (colours.h) is drawn with OpenGL ES 2. Prints the renderer's
- * name, and "shown" after the last frame; then it stays.
+ * name, and "shown" after the last frame; then it stays. Each frame begins with one colour all over
+ * (#ff00ff), which is not to be seen.
+ *
+ *     colours-gl [FRAMES]     instead of a few; "frame N" is printed for every tenth then
  */
 #include <EGL/egl.h>
 #include <GLES2/gl2.h>
@@ -70,6 +73,8 @@ static void make_current(struct window *window, EGLDisplay *display, EGLSurface 
 
 static void draw(GLint uniform, uint32_t frame)
 {
+	glClearColor(1.0f, 0.0f, 1.0f, 1.0f);
+	glClear(GL_COLOR_BUFFER_BIT);
 	for (uint32_t i = 0; i < COLOURS; i++) {
 		const float left = i % 2 ? 0.0f : -1.0f, bottom = i / 2 ? -1.0f : 0.0f;
 		const float corners[8] = {left, bottom, left + 1.0f, bottom, left, bottom + 1.0f,
@@ -80,8 +85,15 @@ static void draw(GLint uniform, uint32_t frame)
 	}
 }
 
-int main(void)
+static void swap(EGLDisplay display, EGLSurface surface)
 {
+	if (!eglSwapBuffers(display, surface))
+		die("a frame is not shown");
+}
+
+int main(int argc, char **argv)
+{
+	const uint32_t more = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 0) : 0;
 	struct window window = {0};
 	EGLDisplay display;
 	EGLSurface surface;
@@ -91,10 +103,17 @@ int main(void)
 	make_current(&window, &display, &surface);
 	printf("%s\n", (const char *)glGetString(GL_RENDERER));
 	GLint uniform = use_program();
+	for (uint32_t frame = 0; frame < more; frame++) {
+		draw(uniform, frame);
+		swap(display, surface);
+		if (frame % 10 == 0) {
+			printf("frame %u\n", frame);
+			fflush(stdout);
+		}
+	}
 	for (uint32_t frame = 0; frame < COLOURS_FRAMES; frame++) {
 		draw(uniform, frame);
-		if (!eglSwapBuffers(display, surface))
-			die("a frame is not shown");
+		swap(display, surface);
 	}
 	printf("shown\n");
 	fflush(stdout);

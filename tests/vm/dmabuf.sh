@@ -211,7 +211,7 @@ dmabuf_waits() {
     grep -qx 'dmabuf_waits 1' "$(guest_output vm unfinished stderr)" || fail "wayferry-guest did not wait"
 }
 
-# Points of timelines: the first frame is red until its acquire point is signalled, which takes as long as it takes; no
+# Points of timelines: the first frame has one colour until its acquire point is signalled, which takes as long as it takes; no
 # picture may show it. Buffers are drawn again when the host has released them.
 dmabuf_timelines() {
     local output
@@ -228,6 +228,52 @@ dmabuf_timelines() {
     until_true 20 screen_is host "$WORK/host.empty.png" || fail "the window stays on the screen"
     grep -qx 'explicit_frames 20' "$(guest_output vm timelines stderr)" || fail "not every frame had its points"
     [ "$(sed -n 's/^explicit_waits //p' "$(guest_output vm timelines stderr)")" -ge 1 ] || fail "wayferry-guest did not wait"
+}
+
+# timelines_storm: a thousand sizes, each with a buffer and timelines of its own, leave as much as twenty do, whose last one
+# is the same: no timeline, fence (each is a file descriptor in wayferry-guest) or blob.
+timelines_storm() {
+    timelines_sizes 20
+    mv "$WORK/storm" "$WORK/storm.few"
+    timelines_sizes 1000 "$WORK/storm.few"
+}
+
+# timelines_sizes N [FILE]: as dmabuf_storm.
+timelines_sizes() {
+    local job=sizes-$1
+    app "$job" wayferry-guest --stats -- "$LAB_PROGRAMS/timeline-client" --size 64x48 --frames "$1" --storm
+    until_true 90 grep -qx shown "$(guest_output vm "$job")" ||
+        fail "the sizes were not all shown ($(cat "$(guest_output vm "$job" stderr)"))"
+    if [ -n "${2:-}" ]; then
+        until_true 60 timelines_hold_as "$2" || fail "a storm of sizes left something: $(diff "$2" "$WORK/storm")"
+    else
+        sleep $((3 * SLOWNESS))
+        timelines_holdings "$job"
+    fi
+    guest_signal vm "$job" TERM
+    guest_wait vm "$job"
+    until_true 20 screen_is host "$WORK/host.empty.png" || fail "the window of $job stays on the screen"
+    grep -qx "explicit_frames $1" "$(guest_output vm "$job" stderr)" || fail "not every frame had its points"
+}
+
+timelines_hold_as() {
+    timelines_holdings sizes-1000
+    cmp -s "$1" "$WORK/storm"
+}
+
+# timelines_holdings JOB: $WORK/storm says what there is of both sides.
+timelines_holdings() {
+    local stderr before
+    stderr=$(guest_output vm "$1" stderr)
+    before=$(grep -c '^live_timelines' "$stderr")
+    dmabuf_holdings >"$WORK/storm"
+    guest_run vm pkill -USR1 -n -x wayferry-guest
+    until_true 10 timelines_counted "$stderr" "$before" || fail "no counters of wayferry-guest"
+    sed -n 's/^live_timelines/guest &/p' "$stderr" | tail -n 1 >>"$WORK/storm"
+}
+
+timelines_counted() {
+    [ "$(grep -c '^live_timelines' "$1")" -gt "$2" ]
 }
 
 # zero_copy JOB COMMAND...: a program of examples/ shows the same picture in linear memory as it does directly, where it

@@ -119,13 +119,22 @@ test_opengl() {
     session_end
 }
 
+tests+=(held-worker:35)
+
+# The host's side of that is a newer one, whose OpenGL draws windows; see host.sh.
+test_held_worker() {
+    three_d_session sway
+    worker_held
+    session_end
+}
+
 test_foreign() {
     session_start sway
     foreign_cases no-window
     session_end
 }
 
-tests+=(dmabuf-sway:30 dmabuf-weston:22 dmabuf-weston14:24 dmabuf-mutter:15)
+tests+=(dmabuf-sway:55 dmabuf-weston:22 dmabuf-weston14:24 dmabuf-mutter:15)
 
 full+=(five-reboots:60 hundred-thousand-commits:70 dmabuf-storm:90)
 
@@ -135,6 +144,7 @@ test_dmabuf_sway() {
     dmabuf_windows
     dmabuf_waits
     dmabuf_timelines
+    timelines_storm
     dmabuf_shm_pairs >"$LOGS/pairs"
     dmabuf_feedback "$LOGS/pairs"
     session_end

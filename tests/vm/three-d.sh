@@ -223,3 +223,49 @@ workers_killed() {
     done
     colours_right again colours-gl 'virgl '
 }
+
+# ---- a worker that stands still
+
+UNFINISHED='#ff00ff'    # what colours-gl and timeline-client have in a frame until it is finished
+
+# worker_held: a program draws with OpenGL, and another has timelines, and the worker of the first is held and goes on, again
+# and again. No picture shows a frame that is not finished; the second goes on meanwhile, and the first afterwards.
+worker_held() {
+    local i
+    app held-timelines wayferry-guest --stats -- "$LAB_PROGRAMS/timeline-client" --size 220x160 --seed 3 --frames 1000000 --pause 20
+    until_true 20 goes_on held-timelines 1 || fail "timeline-client draws nothing ($(cat "$(guest_output vm held-timelines stderr)"))"
+    app held-gl wayferry-guest --stats -- "$LAB_PROGRAMS/colours-gl" 1000000
+    until_true "$THREE_D_SECONDS" goes_on held-gl 2 || fail "colours-gl draws nothing ($(cat "$(guest_output vm held-gl stderr)"))"
+    workers_are 1 || fail "there are $(worker_pids | wc -w) workers of one program"
+    for ((i = 0; i < 10; i++)); do
+        kill -STOP "$(worker_pids)"
+        sleep "0.$((i % 4))"
+        nothing_unfinished
+        until_true 10 goes_on held-timelines 1 || fail "who waits for no worker stands still with it"
+        nothing_unfinished
+        kill -CONT "$(worker_pids)"
+        nothing_unfinished
+        until_true 20 goes_on held-gl 1 || fail "colours-gl does not go on with its worker"
+    done
+    for i in held-gl held-timelines; do
+        guest_signal vm $i TERM
+        guest_wait vm $i
+    done
+    until_true 20 workers_are 0 || fail "a worker stays"
+    [ "$(sed -n 's/^dmabuf_waits //p' "$(guest_output vm held-gl stderr)")" -ge 1 ] || fail "nobody waited for a frame of OpenGL"
+    [ "$(sed -n 's/^explicit_waits //p' "$(guest_output vm held-timelines stderr)")" -ge 100 ] || fail "nobody waited for a point"
+}
+
+# goes_on JOB N: it has drawn N times ten frames more since this was true last.
+declare -A DRAWN=()
+goes_on() {
+    local drawn
+    drawn=$(grep -cs '^frame ' "$(guest_output vm "$1")")
+    ((drawn >= ${DRAWN[$1]:-0} + $2)) || return 1
+    DRAWN[$1]=$drawn
+}
+
+nothing_unfinished() {
+    shot host "$LOGS/held.png" || fail "no picture"
+    [ "$(pixels_of "$LOGS/held.png" "$UNFINISHED")" -lt 1000 ] || fail "a frame was shown before it was finished: $LOGS/held.png"
+}

@@ -80,6 +80,7 @@ uml_kernel_build() {
 uml_prepare() {
     [ -x "$(uml_kernel)" ] || lab_locked uml_kernel_build
     lab_used "$(uml_kernel)"
+    host_prepare
 }
 
 # uml_exec KIND SHARE SOCKET DIRECTORY: becomes the machine, with the device behind SOCKET. DIRECTORY is for
