@@ -5,8 +5,8 @@
  *     inject PID CALL [ARGUMENT...]
  *
  * Arguments are numbers, s:TEXT (a string in the process's memory), u:PATH (a struct sockaddr_un;
- * @NAME is an abstract one) or b:SIZE (so many zero bytes). The process must be inside a system
- * call that waits; it goes on with that.
+ * @NAME is an abstract one) or b:SIZE (so many zero bytes). That happens when the process is inside
+ * a system call that waits, with which it goes on.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +33,7 @@
 #if defined(__x86_64__)
 typedef struct user_regs_struct registers;
 #define INSTRUCTION_BYTES 2
+static const uint8_t instruction[INSTRUCTION_BYTES] = {0x0f, 0x05}; /* syscall */
 #define PC(r) ((r).rip)
 #define SP(r) ((r).rsp)
 #define RESULT(r) ((int64_t)(r).rax)
@@ -51,6 +52,7 @@ static void set_call(registers *r, long call, const uint64_t arguments[MAX_ARGUM
 #elif defined(__aarch64__)
 typedef struct user_regs_struct registers;
 #define INSTRUCTION_BYTES 4
+static const uint8_t instruction[INSTRUCTION_BYTES] = {0x01, 0x00, 0x00, 0xd4}; /* svc #0 */
 #define PC(r) ((r).pc)
 #define SP(r) ((r).sp)
 #define RESULT(r) ((int64_t)(r).regs[0])
@@ -90,6 +92,31 @@ static void await_stop(pid_t pid)
 	int status;
 	if (waitpid(pid, &status, __WALL) < 0 || !WIFSTOPPED(status))
 		give_up("waiting for it to stop");
+}
+
+/* Whether it stands behind an instruction that makes a system call. */
+static bool in_call(int memory, const registers *r)
+{
+	uint8_t bytes[INSTRUCTION_BYTES];
+	return pread(memory, bytes, sizeof(bytes), (off_t)(PC(*r) - sizeof(bytes))) ==
+		(ssize_t)sizeof(bytes) &&
+		memcmp(bytes, instruction, sizeof(bytes)) == 0;
+}
+
+/* Stops it in a system call. */
+static void stop_in_call(pid_t pid, int memory, registers *r)
+{
+	for (;;) {
+		if (ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) < 0)
+			give_up("interrupting");
+		await_stop(pid);
+		get_registers(pid, r);
+		if (in_call(memory, r))
+			return;
+		if (ptrace(PTRACE_CONT, pid, NULL, NULL) < 0)
+			give_up("going on");
+		usleep(1000);
+	}
 }
 
 /* What the process is to have in memory, from @address on. */
@@ -149,19 +176,18 @@ int main(int argc, char **argv)
 		errno = ENOSYS;
 		give_up(argv[2]);
 	}
-	if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) < 0 ||
-		ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) < 0)
+	if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) < 0)
 		give_up("tracing");
-	await_stop(pid);
-	get_registers(pid, &saved);
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	int memory = open(path, O_RDWR | O_CLOEXEC);
+	if (memory < 0)
+		give_up("opening its memory");
+	stop_in_call(pid, memory, &saved);
 	scratch.address = (SP(saved) - RED_ZONE - SCRATCH_BYTES) & ~(uint64_t)15;
 	for (int i = 3; i < argc; i++)
 		arguments[i - 3] = parse_argument(argv[i]);
-	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
-	int memory = open(path, O_RDWR | O_CLOEXEC);
-	if (memory < 0 ||
-		pwrite(memory, scratch.bytes, scratch.used, (off_t)scratch.address) !=
-			(ssize_t)scratch.used)
+	if (pwrite(memory, scratch.bytes, scratch.used, (off_t)scratch.address) !=
+		(ssize_t)scratch.used)
 		give_up("writing its memory");
 	r = saved;
 	set_call(&r, call, arguments);
