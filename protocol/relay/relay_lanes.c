@@ -8,7 +8,8 @@
  * name an object of it.
  *
  * Other objects that waiting requests name (buffers, regions, pointers) are "awaited": what is
- * asked of these themselves waits, too, so that none is destroyed before its use. Globals' own
+ * asked of these themselves waits, too, so that none is destroyed before its use; two families that
+ * both wait and name one of them become one, so that it waits for both. Globals' own
  * objects are not, as all have to do with them; but a request that ends one of them waits, with
  * everything behind it, until nothing else does.
  */
@@ -98,15 +99,19 @@ static bool place_new_objects(
 	return true;
 }
 
-static void await(struct relay_object *base, struct family *lane)
+/* @lane's requests name it. Returns what @lane is part of from now on. */
+static struct family *await(struct relay_object *base, struct family *lane)
 {
 	struct object *object = object_of(base);
 
 	if (object->bound || object->family || family_root(&object->awaited) == lane)
-		return;
+		return lane;
+	if (awaited_by(base))
+		return family_join(lane, object->awaited);
 	family_unref(object->awaited);
 	object->awaited = family_ref(lane);
 	object->changed = false;
+	return lane;
 }
 
 /* A copy of @message at the end of @lane. False: memory is short. */
@@ -157,10 +162,10 @@ static bool add(struct family *lane, struct relay_message *message, const struct
 	}
 	if (awaited_by(message->object) && !rule->destructor)
 		object_of(message->object)->changed = true;
-	await(message->object, lane);
+	lane = await(message->object, lane);
 	for (size_t i = 0; i < signature->n_args; i++)
 		if (signature->args[i].type == 'o' && message->args[i].object)
-			await(message->args[i].object, lane);
+			lane = await(message->args[i].object, lane);
 	return true;
 }
 
@@ -190,14 +195,14 @@ void lanes_begin(struct relay_message *message, const struct message_rule *rule,
 {
 	struct family *lane = family_of(message->object);
 
-	assert(lane && !lane->waits);
-	if (!add(lane, message, rule, body, size)) {
-		args_finish_handles(message->signature, message->args);
-		return;
+	assert(lane);
+	if (!lane->waits) { /* else relay_defer_with has just made it part of what waits */
+		lane->waits = true;
+		lane->due = false;
+		wl_list_insert(message->relay->lanes.prev, &family_ref(lane)->link);
 	}
-	lane->waits = true;
-	lane->due = false;
-	wl_list_insert(message->relay->lanes.prev, &family_ref(lane)->link);
+	if (!add(lane, message, rule, body, size))
+		args_finish_handles(message->signature, message->args);
 }
 
 void relay_defer_with(struct relay *relay, struct relay_object *with, struct relay_object *object)

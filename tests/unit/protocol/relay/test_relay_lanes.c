@@ -8,13 +8,20 @@ enum more_ids {
 	FREE, /* from here on by each test */
 };
 
-static uint32_t waiting_surface; /* its commits are deferred */
+static uint32_t waiting_surface, second_waiting; /* their commits are deferred */
+static uint32_t kept_with;                       /* what is deferred with them; 0: nothing */
 static unsigned looks;
 
 static enum relay_verdict defer_commit(struct relay_message *message)
 {
+	const uint32_t id = message->object->id[RELAY_DOWN];
+
 	looks++;
-	return message->object->id[RELAY_DOWN] == waiting_surface ? RELAY_DEFER : RELAY_FORWARD;
+	if (id != waiting_surface && id != second_waiting)
+		return RELAY_FORWARD;
+	relay_defer_with(message->relay, relay_object_at(message->relay, RELAY_DOWN, kept_with),
+		message->object);
+	return RELAY_DEFER;
 }
 
 static int set_up_windows(void **state)
@@ -27,6 +34,7 @@ static int set_up_windows(void **state)
 	forget_sent(world);
 	on_commit = defer_commit;
 	waiting_surface = SURFACE;
+	second_waiting = kept_with = 0;
 	looks = 0;
 	return 0;
 }
@@ -236,6 +244,51 @@ static void a_hook_can_have_an_object_kept(void **state)
 	expect_up(world, REGION, "wl_region", "destroy");
 }
 
+/* OTHER goes on; SURFACE, which has to do with REGION, too, does not; then it does. */
+static void expect_region_to_outlive_both(struct world *world, uint32_t region, size_t n)
+{
+	forget_sent(world);
+	second_waiting = 0;
+	relay_resume(world->relay, relay_object_at(world->relay, RELAY_DOWN, OTHER));
+	assert_int_equal(push(world, RELAY_DOWN, NULL, 0), 0);
+	while (world->n_checked[RELAY_UP] < world->n_sent[RELAY_UP]) {
+		assert_int_not_equal(load_u32(next_sent(world, RELAY_UP)->bytes), region);
+		n--;
+	}
+	go_on(world);
+	assert_int_equal(world->n_sent[RELAY_UP] - world->n_checked[RELAY_UP], n);
+	world->n_checked[RELAY_UP] = world->n_sent[RELAY_UP] - 1;
+	expect_up(world, region, "wl_region", "destroy");
+}
+
+static void what_two_rows_name_is_not_destroyed_before_both(void **state)
+{
+	struct world *world = *state;
+	enum { REGION = FREE };
+	request(world, COMPOSITOR, "wl_compositor", "create_region", "u", REGION);
+	second_waiting = OTHER;
+	commit(world, SURFACE);
+	commit(world, OTHER);
+	request(world, SURFACE, "wl_surface", "set_opaque_region", "u", REGION);
+	request(world, OTHER, "wl_surface", "set_opaque_region", "u", REGION);
+	request(world, REGION, "wl_region", "destroy", "");
+	expect_region_to_outlive_both(world, REGION, 5);
+}
+
+static void nor_what_a_hook_keeps_and_another_row_names(void **state)
+{
+	struct world *world = *state;
+	enum { REGION = FREE };
+	request(world, COMPOSITOR, "wl_compositor", "create_region", "u", REGION);
+	commit(world, SURFACE);
+	request(world, SURFACE, "wl_surface", "set_opaque_region", "u", REGION);
+	second_waiting = OTHER;
+	kept_with = REGION;
+	commit(world, OTHER);
+	request(world, REGION, "wl_region", "destroy", "");
+	expect_region_to_outlive_both(world, REGION, 4);
+}
+
 /* xdg_wm_base must not go before its surfaces. */
 static void the_end_of_a_globals_object_waits_for_all(void **state)
 {
@@ -344,6 +397,8 @@ int main(void)
 		TEST(what_a_waiting_request_names_is_not_destroyed_before),
 		TEST(who_names_what_waiting_requests_change_waits_with_them),
 		TEST(a_hook_can_have_an_object_kept),
+		TEST(what_two_rows_name_is_not_destroyed_before_both),
+		TEST(nor_what_a_hook_keeps_and_another_row_names),
 		TEST(the_end_of_a_globals_object_waits_for_all),
 		TEST(what_waits_has_a_bound),
 		TEST(handles_wait_too_and_have_a_bound),
