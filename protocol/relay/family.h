@@ -11,6 +11,7 @@
 
 struct family {
 	uint32_t refs;
+	uint64_t number;
 	struct family *joined; /* what it is part of by now, a reference; NULL: of none */
 	/* Of one that is part of none (relay_lanes.c). */
 	bool waits;              /* requests of it are in @messages: it is in a list */
@@ -19,8 +20,8 @@ struct family {
 	struct wl_list messages; /* struct lane_message.link */
 };
 
-/* A reference, the caller's. NULL: memory is short. */
-struct family *family_create(void);
+/* A reference, the caller's. @number: how many were made before it. NULL: memory is short. */
+struct family *family_create(uint64_t number);
 struct family *family_ref(struct family *family);
 void family_unref(struct family *family); /* NULL is fine */
 
@@ -28,8 +29,10 @@ void family_unref(struct family *family); /* NULL is fine */
  * refers to none. */
 struct family *family_root(struct family **slot);
 
-/* Makes one of two that are part of none; @b becomes part of @a, which is returned, unless @b waits
- * and @a does not: then @a of @b. What waits in both waits in one row. */
+/*
+ * Makes one of two that are part of none, and returns it: the older one. So a window that lives
+ * long does not keep a family for each popup that it ever had. What waits in both waits in one row.
+ */
 struct family *family_join(struct family *a, struct family *b);
 
 #endif

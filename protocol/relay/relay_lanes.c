@@ -92,7 +92,8 @@ static bool place_new_objects(
 		bool surface = strcmp(object->base.interface->wl->name, "wl_surface") == 0;
 		object->bound = !rule->types[i];
 		if (!object->bound && (family || surface))
-			object->family = family ? family_ref(family) : family_create();
+			object->family = family ? family_ref(family)
+						: family_create(message->relay->n_families++);
 		if (surface && !object->family)
 			return false;
 	}
@@ -177,7 +178,7 @@ enum lane_verdict lanes_sort(struct relay_message *message, const struct message
 		      *lane = lane_of_message(message, family);
 
 	if (lane)
-		family = join(lane, family);
+		family = join(lane, family_of_message(message));
 	if (!place_new_objects(message, rule, family)) {
 		relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a surface");
 		return LANE_FAILED;
@@ -280,9 +281,9 @@ bool lane_message_get(struct relay *relay, struct lane_message *kept, struct rel
 	return good;
 }
 
-void lane_message_wait(struct relay *relay)
+void lane_message_wait(struct relay_object *object)
 {
-	due_lane(relay)->due = false;
+	family_of(object)->due = false; /* the hook may have made it part of another one */
 }
 
 static void free_message(struct relay *relay, struct lane_message *kept)

@@ -54,6 +54,7 @@ struct relay {
 	struct globals globals; /* that DOWN was told of */
 	struct input inputs[2]; /* by enum relay_end */
 	struct wl_list lanes;   /* family.link: those that wait, DOWN's */
+	uint64_t n_families;    /* made so far */
 	size_t waiting_bytes;   /* of messages in these */
 	size_t waiting_handles; /* that came with them */
 	bool stopped;           /* of DOWN nothing is taken until what waits was looked at */
@@ -127,8 +128,8 @@ struct lane_message *lanes_due(struct relay *relay);
 /* Fills @message with it; false: what it is about has gone. */
 bool lane_message_get(struct relay *relay, struct lane_message *kept, struct relay_message *message,
 	const struct message_rule **rule);
-/* Its hook has deferred it once more. */
-void lane_message_wait(struct relay *relay);
+/* Its hook has deferred it, which is about @object, once more. */
+void lane_message_wait(struct relay_object *object);
 /* It, which lanes_due has returned last, was delivered or dropped. */
 void lane_message_passed(struct relay *relay);
 

@@ -286,7 +286,7 @@ static void go_on(struct relay *relay)
 		if (relay->stopped)
 			return;
 		if (verdict == RELAY_DEFER && !relay->error)
-			lane_message_wait(relay);
+			lane_message_wait(message.object);
 		else
 			lane_message_passed(relay);
 	}
