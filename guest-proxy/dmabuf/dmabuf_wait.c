@@ -26,7 +26,7 @@ void dmabuf_wait_init(
 	*wait = (struct dmabuf_wait){.connection = connection, .surface = surface};
 }
 
-void dmabuf_wait_finish(struct dmabuf_wait *wait)
+static void stop_waiting(struct dmabuf_wait *wait)
 {
 	if (wait->fence)
 		wl_event_source_remove(wait->fence);
@@ -35,15 +35,29 @@ void dmabuf_wait_finish(struct dmabuf_wait *wait)
 	wait->fence = wait->slow = NULL;
 }
 
-static int handle_fence(int fd, uint32_t mask, void *data)
+/* The commit is to be looked at again. */
+static void go_on(struct dmabuf_wait *wait)
 {
-	struct dmabuf_wait *wait = data;
 	struct connection *connection = wait->connection;
 
-	dmabuf_wait_finish(wait);
+	stop_waiting(wait);
 	relay_resume(connection->relay, wait->surface);
 	connection->resume = true;
 	connection->wake(connection);
+}
+
+void dmabuf_wait_finish(struct dmabuf_wait *wait)
+{
+	/* A surface can go without its commit (by a delete_id that nobody expected): nothing will
+	 * be heard of that any more, but what waits behind it must not wait for ever. */
+	if (wait->fence && !wait->connection->ending)
+		go_on(wait);
+	stop_waiting(wait);
+}
+
+static int handle_fence(int fd, uint32_t mask, void *data)
+{
+	go_on(data);
 	return 0;
 }
 
@@ -67,14 +81,14 @@ bool dmabuf_wait(struct dmabuf_wait *wait, int fd)
 {
 	struct connection *connection = wait->connection;
 
-	dmabuf_wait_finish(wait); /* for what an earlier look at the commit waited for */
+	stop_waiting(wait); /* for what an earlier look at the commit waited for */
 	if (dmabuf_fd_ready(fd))
 		return true;
 	wait->fence =
 		wl_event_loop_add_fd(connection->loop, fd, WL_EVENT_READABLE, handle_fence, wait);
 	wait->slow = wl_event_loop_add_timer(connection->loop, handle_slow, wait);
 	if (!wait->fence || !wait->slow) {
-		dmabuf_wait_finish(wait);
+		stop_waiting(wait);
 		relay_fail(connection->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
 			"no memory to wait for a frame");
 		return false;

@@ -16,7 +16,7 @@ struct dmabuf_wait {
 	struct wl_event_source *fence, *slow; /* while a commit of it waits */
 };
 
-/* Both are borrowed, and last as long. */
+/* Both are borrowed, and last as long. dmabuf_wait_finish: the surface goes. */
 void dmabuf_wait_init(
 	struct dmabuf_wait *wait, struct connection *connection, struct relay_object *surface);
 void dmabuf_wait_finish(struct dmabuf_wait *wait);

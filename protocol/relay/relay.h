@@ -56,7 +56,7 @@ enum relay_verdict {
 	RELAY_DEFER,   /* not yet, and others need not wait: the hook of this request, about a
 			  surface or what was made of one, sees it again after relay_resume. What
 			  has to keep its order with it waits, too (relay_lanes.c); all else passes.
-			  Only   where relay_ops.defers says so */
+			  Only where relay_ops.defers says so */
 };
 
 typedef enum relay_verdict (*relay_hook_fn)(struct relay_message *message);

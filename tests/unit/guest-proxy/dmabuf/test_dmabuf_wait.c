@@ -111,6 +111,22 @@ static void a_client_may_go_while_its_frame_is_not_finished(void **state)
 	fd_close(&finish);
 }
 
+/* The compositor says that the surface is gone, which nobody has asked for: what else waits goes
+ * on. */
+static void nothing_waits_for_a_surface_that_has_gone(void **state)
+{
+	int finish, dmabuf = make_dmabuf(false, &finish);
+	uint32_t surface = attach(dmabuf), manager = surface + 1;
+	ask(surface, "commit", NULL);
+	ask(manager, "destroy", NULL);
+	expect(&host, "");
+	tell(1, "delete_id", RIG_ARGS({.u = 4}));
+	expect(&host, "destroy; ");
+	expect(&app, "");
+	fd_close(&dmabuf);
+	fd_close(&finish);
+}
+
 /* What is written to standard error from now on goes to the memfd that this returns. */
 static int capture_log(int *saved)
 {
@@ -158,6 +174,7 @@ int main(void)
 		TEST(a_buffer_waits_with_its_commit),
 		TEST(others_do_not_wait),
 		TEST(a_client_may_go_while_its_frame_is_not_finished),
+		TEST(nothing_waits_for_a_surface_that_has_gone),
 		TEST(a_slow_frame_is_told_of_once_and_waited_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
