@@ -83,12 +83,16 @@ int virtgpu_ioctl(int fd, unsigned long request, void *argument)
 	}
 }
 
+/* As of clients it only has them looked at later: it is called amid a message, too. */
 static void wake(struct connection *connection)
 {
-	if (!connection->resume || connection->ending)
-		return;
+}
+
+static void settle(struct connection *connection)
+{
+	if (connection->resume)
+		relay_push(connection->relay, RELAY_DOWN, NULL, 0, NULL, 0);
 	connection->resume = false;
-	relay_push(connection->relay, RELAY_DOWN, NULL, 0, NULL, 0);
 }
 
 static void make_world(void)
@@ -147,6 +151,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fake_channel->takes_files = size % 2; /* the pools are shared, or copied */
 	relay_talk(world.connection.relay, data, size, new_handle);
 	wl_event_loop_dispatch(world.loop, 0);
+	settle(&world.connection);
 	disconnect_client(&world.connection);
 	return 0;
 }
