@@ -21,6 +21,7 @@
 
 /* Of file systems that linux/magic.h has not, or not yet. */
 #define BCACHEFS_MAGIC UINT32_C(0xca451a4e)
+#define NTFS3_MAGIC UINT32_C(0x7366746e)
 #define ZFS_MAGIC UINT32_C(0x2fc12fc1)
 
 /* wp_image_description_creator_icc_v1.error */
@@ -61,7 +62,9 @@ static bool is_of_this_machine(int fd)
 {
 	static const uint32_t types[] = {TMPFS_MAGIC, RAMFS_MAGIC, EXT4_SUPER_MAGIC,
 		XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC,
-		SQUASHFS_MAGIC, EROFS_SUPER_MAGIC_V1, ISOFS_SUPER_MAGIC, BCACHEFS_MAGIC, ZFS_MAGIC};
+		SQUASHFS_MAGIC, EROFS_SUPER_MAGIC_V1, ISOFS_SUPER_MAGIC, UDF_SUPER_MAGIC,
+		MSDOS_SUPER_MAGIC, EXFAT_SUPER_MAGIC, NTFS3_MAGIC, NILFS_SUPER_MAGIC,
+		HUGETLBFS_MAGIC, BCACHEFS_MAGIC, ZFS_MAGIC};
 	struct statfs fs;
 
 	if (fstatfs(fd, &fs) < 0)
