@@ -80,12 +80,15 @@ test_reboots() {
 
 test_five_reboots() { test_reboots 5; }
 
+# In a queue of 256 places, which is what User-Mode Linux has.
 test_many() {
-    host_limits "connections = 400"
+    host_limits "connections = $((${1:-300} + 100))"
     session_start weston
-    clients_at_once 300     # in a queue of 256 places, which is what User-Mode Linux has
+    clients_at_once "${1:-300}"
     session_end
 }
+
+test_thousand_at_once() { test_many 1000; }
 
 test_commits() {
     session_start weston
@@ -136,7 +139,7 @@ test_foreign() {
 
 tests+=(dmabuf-sway:55 dmabuf-weston:22 dmabuf-weston14:24 dmabuf-mutter:15)
 
-full+=(five-reboots:60 hundred-thousand-commits:70 dmabuf-storm:90)
+full+=(five-reboots:60 thousand-at-once:40 hundred-thousand-commits:70 dmabuf-storm:90)
 
 # Frames in memory of the GPU device, on compositors without linux-dmabuf and with it.
 test_dmabuf_sway() {
