@@ -22,6 +22,7 @@
 #include "protocol/base/log.h"
 #include "protocol/interfaces/interfaces.h"
 #include "tests/fuzz/relay_talk.h"
+#include "tests/unit/x_event.h"
 
 #define ARGS(...) ((const union wire_arg[WIRE_MAX_ARGS]){__VA_ARGS__})
 #define DEEDS_MAX 400 /* of an input; more say nothing new */
@@ -54,7 +55,6 @@ static struct {
 	 * request's type however late it comes. 0: nothing is answered. */
 	uint8_t opcodes[1 << 16];
 	uint32_t ids, atoms;
-	xcb_generic_event_t *event; /* the next */
 } world;
 
 /* What words are made of: atoms, windows of two clients, of ours and none, numbers */
@@ -175,18 +175,6 @@ int xcb_poll_for_reply(
 	return 1;
 }
 
-xcb_generic_event_t *xcb_poll_for_event(xcb_connection_t *c)
-{
-	xcb_generic_event_t *event = world.event;
-	world.event = NULL;
-	return event;
-}
-
-xcb_generic_event_t *xcb_poll_for_queued_event(xcb_connection_t *c)
-{
-	return xcb_poll_for_event(c);
-}
-
 xcb_connection_t *xcb_connect_to_fd(int fd, xcb_auth_info_t *auth)
 {
 	world.wm = fd;
@@ -297,15 +285,6 @@ static uint32_t up_id(uint32_t down)
 	return object->id[RELAY_UP];
 }
 
-/* An event of up to the 32 bytes that it has on the wire. */
-static void send_event(const void *event, size_t size)
-{
-	free(world.event);
-	world.event = calloc(1, sizeof(*world.event)); /* as libxcb has it */
-	assert(world.event && size <= EVENT_BYTES);
-	memcpy(world.event, event, size);
-}
-
 /* The beginning: a window that is shown, with the pointer on it, and a button held */
 
 static void start_wayland(void)
@@ -344,11 +323,11 @@ static void start_window(struct wl_event_loop *loop)
 		.window = FIRST_CLIENT,
 		.type = ATOM_BASE + ATOM_WL_SURFACE_ID,
 		.data.data32 = {SURFACE}};
-	send_event(&create, sizeof(create));
+	x_event_set(&create, sizeof(create));
 	settle(loop);
-	send_event(&map, sizeof(map));
+	x_event_set(&map, sizeof(map));
 	settle(loop);
-	send_event(&message, sizeof(message));
+	x_event_set(&message, sizeof(message));
 	settle(loop);
 	push(RELAY_UP, "wl_pointer", "enter", up_id(POINTER),
 		ARGS({.u = 1}, {.id = up_id(SURFACE)}, {.f = 2560}, {.f = 2560}));
@@ -373,7 +352,7 @@ static void deed_message(void)
 	};
 	for (int i = 0; i < 5; i++)
 		event.data.data32[i] = any_word();
-	send_event(&event, sizeof(event));
+	x_event_set(&event, sizeof(event));
 }
 
 static uint32_t any_selection(void)
@@ -393,7 +372,7 @@ static void deed_owner(void)
 		.selection = any_selection(),
 		.selection_timestamp = any_byte(),
 	};
-	send_event(&event, sizeof(event));
+	x_event_set(&event, sizeof(event));
 }
 
 static void deed_request(void)
@@ -407,7 +386,7 @@ static void deed_request(void)
 		.target = any_atom(),
 		.property = any_byte() > 32 ? any_atom() : XCB_NONE,
 	};
-	send_event(&event, sizeof(event));
+	x_event_set(&event, sizeof(event));
 }
 
 static void deed_notify(void)
@@ -420,7 +399,7 @@ static void deed_notify(void)
 		.target = any_atom(),
 		.property = any_byte() > 32 ? any_atom() : XCB_NONE,
 	};
-	send_event(&event, sizeof(event));
+	x_event_set(&event, sizeof(event));
 }
 
 static void deed_property(void)
@@ -432,7 +411,7 @@ static void deed_property(void)
 		.time = any_byte(),
 		.state = any_byte() % 2,
 	};
-	send_event(&event, sizeof(event));
+	x_event_set(&event, sizeof(event));
 }
 
 /* All of these have the window, and where it stands, at the same places. */
@@ -447,7 +426,7 @@ static void deed_window(void)
 	for (size_t i = 1; i < sizeof(bytes); i++)
 		bytes[i] = i % 4 > 1 || i < 12 ? 0 : any_byte();
 	memcpy(bytes + 4, windows, sizeof(windows));
-	send_event(bytes, sizeof(bytes));
+	x_event_set(bytes, sizeof(bytes));
 }
 
 static void deed_from_compositor(void)
@@ -536,7 +515,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 		assert(session->replies.count < 4096);
 	}
-	free(world.event);
+	free(x_event);
+	x_event = NULL;
 	life_destroy(world.life);
 	close(world.up);
 	close(world.down);

@@ -155,25 +155,33 @@ dmabuf_windows() {
     [ "$(dmabuf_counter 'dma-bufs handed on')" = 0 ] || fail "guest pages were taken for a dma-buf"
 }
 
-# dmabuf_storm VIA N [FILE]: a client shows N sizes, and stays. What there is of both sides then is as FILE says; without
-# it, $WORK/storm says it, after some seconds, as what stands still gives up what it does not need.
+# dmabuf_storm VIA N [FILE]: a client shows N sizes, and stays. What there is of both sides then is as FILE says; see
+# storm_leaves.
 dmabuf_storm() {
     local job=storm-$1-$2
     app "$job" wayferry-guest -- "$DMABUF_CLIENT" --via "$1" --storm "$2" --hold
     until_true 90 grep -qx shown "$(guest_output vm "$job")" ||
         fail "the sizes were not all shown ($(cat "$(guest_output vm "$job" stderr)"))"
-    if [ -n "${3:-}" ]; then
-        until_true 60 dmabuf_holds_as "$3" || fail "a storm of sizes ($1) left something behind: $(diff "$3" "$WORK/storm")"
-    else
-        sleep $((3 * SLOWNESS))
-        dmabuf_holdings >"$WORK/storm"
-    fi
+    storm_leaves "${3:-}" dmabuf_holdings
     cp "$WORK/storm" "$LOGS/$job.left"
     app_end "$job"
 }
 
-dmabuf_holds_as() {
-    dmabuf_holdings >"$WORK/storm"
+# storm_leaves FILE HOLDINGS...: what HOLDINGS prints of both sides is as FILE says. Without one ("") $WORK/storm says it, after
+# some seconds, as what stands still gives up what it does not need.
+storm_leaves() {
+    local file=$1
+    shift
+    if [ -n "$file" ]; then
+        until_true 60 storm_left_as "$file" "$@" || fail "a storm of sizes left something behind: $(diff "$file" "$WORK/storm")"
+    else
+        sleep $((3 * SLOWNESS))
+        "$@" >"$WORK/storm"
+    fi
+}
+
+storm_left_as() {
+    "${@:2}" >"$WORK/storm"
     cmp -s "$1" "$WORK/storm"
 }
 
@@ -244,32 +252,22 @@ timelines_sizes() {
     app "$job" wayferry-guest --stats -- "$LAB_PROGRAMS/timeline-client" --size 64x48 --frames "$1" --storm
     until_true 90 grep -qx shown "$(guest_output vm "$job")" ||
         fail "the sizes were not all shown ($(cat "$(guest_output vm "$job" stderr)"))"
-    if [ -n "${2:-}" ]; then
-        until_true 60 timelines_hold_as "$2" || fail "a storm of sizes left something: $(diff "$2" "$WORK/storm")"
-    else
-        sleep $((3 * SLOWNESS))
-        timelines_holdings "$job"
-    fi
+    storm_leaves "${2:-}" timelines_holdings "$job"
     guest_signal vm "$job" TERM
     guest_wait vm "$job"
     until_true 20 screen_is host "$WORK/host.empty.png" || fail "the window of $job stays on the screen"
     grep -qx "explicit_frames $1" "$(guest_output vm "$job" stderr)" || fail "not every frame had its points"
 }
 
-timelines_hold_as() {
-    timelines_holdings sizes-1000
-    cmp -s "$1" "$WORK/storm"
-}
-
-# timelines_holdings JOB: $WORK/storm says what there is of both sides.
+# timelines_holdings JOB: what there is of both sides.
 timelines_holdings() {
     local stderr before
     stderr=$(guest_output vm "$1" stderr)
     before=$(grep -c '^live_timelines' "$stderr")
-    dmabuf_holdings >"$WORK/storm"
+    dmabuf_holdings
     guest_run vm pkill -USR1 -n -x wayferry-guest
     until_true 10 timelines_counted "$stderr" "$before" || fail "no counters of wayferry-guest"
-    sed -n 's/^live_timelines/guest &/p' "$stderr" | tail -n 1 >>"$WORK/storm"
+    sed -n 's/^live_timelines/guest &/p' "$stderr" | tail -n 1
 }
 
 timelines_counted() {

@@ -5,7 +5,6 @@
 
 #include "host-bridge/policy/border/label_font.h"
 
-#define LETTER (LABEL_GLYPH_WIDTH + 1) /* dots, with the space behind it */
 #define OPAQUE UINT32_C(0xff000000)
 #define WHITE UINT32_C(0xffffff)
 #define BRIGHT 140 /* of 255: from here on black can be read better than white */
@@ -18,7 +17,7 @@ static int32_t dot_of(const struct border_settings *settings)
 
 int32_t border_label_width(const struct border_settings *settings)
 {
-	return (int32_t)strlen(settings->label) * LETTER * dot_of(settings);
+	return (int32_t)strlen(settings->label) * LABEL_ADVANCE * dot_of(settings);
 }
 
 int32_t border_label_height(const struct border_settings *settings)
@@ -41,8 +40,8 @@ void border_label_row(const struct border_settings *settings, int32_t y, uint32_
 
 	for (int32_t x = 0; x < n; x++) {
 		const int32_t column = x / dot;
-		const char letter = settings->label[column / LETTER];
-		row[x] = label_dot(letter, (unsigned)(column % LETTER), (unsigned)(y / dot))
+		const char letter = settings->label[column / LABEL_ADVANCE];
+		row[x] = label_dot(letter, (unsigned)(column % LABEL_ADVANCE), (unsigned)(y / dot))
 			? ink(settings->colour)
 			: OPAQUE | settings->colour;
 	}
@@ -52,7 +51,7 @@ struct rectangle border_label_place(
 	const struct border_settings *settings, const struct rectangle *inner, int64_t top)
 {
 	const int64_t height = border_label_height(settings), width = border_label_width(settings),
-		      letter = (int64_t)LETTER * dot_of(settings);
+		      letter = (int64_t)LABEL_ADVANCE * dot_of(settings);
 	/* Half of an m looks like an n. */
 	const int64_t shown = rectangle_min(width, inner->width / letter * letter);
 

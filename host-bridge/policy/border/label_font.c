@@ -5,7 +5,6 @@
 #define LAST '~'
 #define BAND 12 /* letters beside each other */
 #define N_BANDS ((LAST - FIRST) / BAND + 1)
-#define ADVANCE (LABEL_GLYPH_WIDTH + 1) /* with the space between two of them */
 
 /* clang-format off */
 static const char *const bands[N_BANDS][LABEL_GLYPH_HEIGHT] = {
@@ -89,5 +88,5 @@ bool label_dot(char letter, unsigned x, unsigned y)
 	if (letter < FIRST || letter > LAST || x >= LABEL_GLYPH_WIDTH || y >= LABEL_GLYPH_HEIGHT)
 		return false;
 	const unsigned index = (unsigned)(letter - FIRST);
-	return bands[index / BAND][y][index % BAND * ADVANCE + x] == '#';
+	return bands[index / BAND][y][index % BAND * LABEL_ADVANCE + x] == '#';
 }

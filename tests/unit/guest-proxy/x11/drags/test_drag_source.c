@@ -15,6 +15,7 @@
 #include "guest-proxy/x11/selections/selection.h"
 #include "guest-proxy/x11/windows/surface.h"
 #include "guest-proxy/x11/wm.h"
+#include "tests/unit/x_event.h"
 
 #define ROOT 0x100
 #define ID_MASK 0x1fffff
@@ -28,7 +29,6 @@ static struct {
 	unsigned sequence, finished; /* XdndFinished that were sent */
 	unsigned attributes;         /* the request for them; 0: none is under way */
 	uint16_t class;              /* of any window */
-	xcb_generic_event_t *event;  /* the next */
 } x;
 
 static struct world {
@@ -67,18 +67,6 @@ int xcb_poll_for_reply(
 		*reply = attributes;
 	}
 	return 1;
-}
-
-xcb_generic_event_t *xcb_poll_for_event(xcb_connection_t *c)
-{
-	xcb_generic_event_t *event = x.event;
-	x.event = NULL;
-	return event;
-}
-
-xcb_generic_event_t *xcb_poll_for_queued_event(xcb_connection_t *c)
-{
-	return xcb_poll_for_event(c);
 }
 
 const xcb_setup_t *xcb_get_setup(xcb_connection_t *c)
@@ -155,9 +143,7 @@ static void teardown(void)
 /* One that fits into the 32 bytes of an event is sent. */
 static void send(const void *event, size_t size)
 {
-	x.event = calloc(1, sizeof(*x.event));
-	assert_non_null(x.event);
-	memcpy(x.event, event, size);
+	x_event_set(event, size);
 	wm_dispatch(&world.session);
 }
 
