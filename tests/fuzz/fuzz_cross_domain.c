@@ -30,6 +30,7 @@ static struct resource_table table;
 static struct device_counters counters;
 static struct vm_quota quota;
 static struct queue_places places = {.total = 40};
+static bool queue_full;
 static struct context_host host;
 static struct cross_domain_kind kind;
 static struct context *context;
@@ -199,6 +200,23 @@ static void turn(void)
 	}
 }
 
+/* Other channels take all of the queue, or leave it. */
+static void fill_queue(bool full)
+{
+	places.others += full == queue_full ? 0 : full ? places.total : -places.total;
+	queue_full = full;
+}
+
+static void disturb(uint8_t how)
+{
+	if (how == 7)
+		fill_queue(!queue_full);
+	else if (fake_compositor && how % 4 == 0)
+		fake_compositor->listener->closed(fake_compositor->data);
+	else if (fake_compositor)
+		fake_compositor->fail = -EPROTO;
+}
+
 static void step(struct input *input)
 {
 	switch (take_u8(input) % 10) {
@@ -231,10 +249,7 @@ static void step(struct input *input)
 		attach_or_detach(input);
 		break;
 	case 9:
-		if (fake_compositor && take_u8(input) % 4 == 0)
-			fake_compositor->listener->closed(fake_compositor->data);
-		else if (fake_compositor)
-			fake_compositor->fail = -EPROTO;
+		disturb(take_u8(input) % 8);
 		break;
 	}
 }
@@ -299,6 +314,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	context->ops->destroy(context);
 	wl_event_loop_dispatch(host.loop, 0);
 	kind.base.reset(&kind.base);
+	fill_queue(false);
 	assert(!fake_compositor && counters.pipes == 0 && places.channels == 0 &&
 		places.others == 0);
 	for (size_t i = 0; i < QUOTA_N_LIMITS; i++)
