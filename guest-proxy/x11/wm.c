@@ -416,6 +416,18 @@ static void handle_event(struct session *session, const xcb_generic_event_t *eve
 		handlers[type](session, event);
 }
 
+/* X may have named a window's surface before Xwayland has made it, and it may be long until that is
+ * committed: an icon's, whose drag waits for it, never. */
+static void pair_windows(struct session *session)
+{
+	struct window *window;
+	wl_list_for_each(window, &session->windows.list, link)
+	{
+		if (window->surface_id)
+			surface_pair(session, window);
+	}
+}
+
 bool wm_dispatch(struct session *session)
 {
 	xcb_generic_event_t *event;
@@ -432,6 +444,9 @@ bool wm_dispatch(struct session *session)
 		free(event);
 		count++;
 	}
+	if (session->surfaces_made)
+		pair_windows(session);
+	session->surfaces_made = false;
 	if (session->windows.changed && session->managing)
 		list_clients(session);
 	session->windows.changed = false;

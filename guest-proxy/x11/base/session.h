@@ -124,6 +124,7 @@ struct session {
 	bool managing; /* the atoms are known, and clients are let in */
 	struct replies replies;
 	struct windows windows;
+	bool surfaces_made; /* since windows have looked for theirs */
 	struct selections *selections;
 	struct dnd *dnd;
 	struct drag_source *drag_source;

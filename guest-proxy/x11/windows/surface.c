@@ -99,6 +99,7 @@ static enum relay_verdict handle_create(struct relay_message *message)
 	object->data = surface;
 	object->data_destroy = handle_gone;
 	wl_list_insert(&session->surfaces, &surface->link);
+	session->surfaces_made = true;
 	return RELAY_FORWARD;
 }
 

@@ -101,7 +101,8 @@ static bool is_over(void)
 static void setup(void)
 {
 	static xcb_screen_t screen = {.root = ROOT};
-	static const struct session_listener listener = {.window_known = wm_window_known};
+	static const struct session_listener listener = {
+		.window_known = wm_window_known, .surface_paired = wm_surface_paired};
 	struct session *session = &world.session;
 
 	memset(&x, 0, sizeof(x));
@@ -191,6 +192,27 @@ static void an_icon_that_goes_before_it_has_a_surface_is_not_waited_for(void **s
 	teardown();
 }
 
+/* Xwayland names the surface to the window manager before it makes it, and commits it only once
+ * something is drawn. */
+static void an_icon_has_its_surface_before_anything_is_drawn(void **state)
+{
+	struct relay_object object = {.id[RELAY_DOWN] = 26};
+	struct surface surface = {.session = &world.session, .object = &object};
+
+	setup();
+	icon_is_known();
+	world.icon->surface_id = 26;
+	wm_dispatch(&world.session);
+	assert_false(is_over());
+	wl_list_insert(&world.session.surfaces, &surface.link);
+	world.session.surfaces_made = true;
+	wm_dispatch(&world.session);
+	assert_ptr_equal(world.icon->surface, &surface);
+	assert_true(is_over());
+	world.icon->surface = NULL;
+	teardown();
+}
+
 /* X tells of the icon's class. */
 static void icon_is_created(uint16_t class)
 {
@@ -222,6 +244,7 @@ int main(void)
 		cmocka_unit_test(a_window_that_is_being_read_is_waited_for_until_it_is_known),
 		cmocka_unit_test(a_window_that_is_not_shown_any_more_is_not_waited_for),
 		cmocka_unit_test(an_icon_that_goes_before_it_has_a_surface_is_not_waited_for),
+		cmocka_unit_test(an_icon_has_its_surface_before_anything_is_drawn),
 		cmocka_unit_test(an_icon_that_can_have_no_surface_is_not_waited_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
