@@ -72,6 +72,18 @@ static void refuse_reload(const struct host *host, const char *why)
 		why ? why : "");
 }
 
+/* A file was read, the one at @which of the places: what was read until now may have been another.
+ */
+static void note_config(struct host_settings *settings, size_t which)
+{
+	if (settings->config_found && which > settings->config_which)
+		log_warn("%s is gone: from now on %s says what goes",
+			settings->places.paths[settings->config_which],
+			settings->places.paths[which]);
+	settings->config_found = true;
+	settings->config_which = which;
+}
+
 /* An attendant_file: the configuration, to be read again. */
 static void handle_config(void *data, int fd, size_t which)
 {
@@ -98,7 +110,8 @@ static void handle_config(void *data, int fd, size_t which)
 		return;
 	}
 	host->policy = policy;
-	host->settings.config_found |= fd >= 0;
+	if (fd >= 0)
+		note_config(&host->settings, which);
 	kinds_set_policy(&host->kinds, policy);
 	quota_take_limits(&host->settings.quota, &limits);
 	quota_cap(&host->settings.quota, QUOTA_FDS, host->most_fds);

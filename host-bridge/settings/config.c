@@ -220,15 +220,15 @@ void config_find_places(struct config_places *places, const char *path, const ch
 			vm);
 }
 
-/* The first file that is there, and its path. NULL: with errno, ENOENT when there is none. */
-static FILE *open_first(const struct config_places *places, const char **path)
+/* The first file that is there, and its place. NULL: with errno, ENOENT when there is none. */
+static FILE *open_first(const struct config_places *places, size_t *which)
 {
 	FILE *file = NULL;
 
 	errno = ENOENT;
 	for (size_t i = 0; i < places->n && !file && (errno == ENOENT || errno == ENOTDIR); i++) {
-		*path = places->paths[i];
-		file = fopen(*path, "re");
+		*which = i;
+		file = fopen(places->paths[i], "re");
 	}
 	return file;
 }
@@ -243,11 +243,13 @@ bool config_read(const struct options_program *program, void *data)
 	config_find_places(&places, *config->path, *config->vm);
 	errno = ENOENT;
 	if (!config->again)
-		reading.file = open_first(&places, &path);
+		reading.file = open_first(&places, &config->which);
 	else if (config->again->fd >= 0)
 		reading.file = fdopen(config->again->fd, "r");
 	if (config->again)
 		path = config->again->path;
+	else if (places.n > 0)
+		path = places.paths[config->which];
 	if (!reading.file)
 		return (!*config->path && (errno == ENOENT || errno == ENOTDIR)) ||
 			complain(program, path, strerror(errno));

@@ -21,6 +21,7 @@ struct config {
 	} * again;
 	struct config_entry *entries; /* gets what values point into */
 	bool found;                   /* gets whether there is a file */
+	size_t which;                 /* and which of its places it is at */
 };
 
 #define CONFIG_PLACES 2

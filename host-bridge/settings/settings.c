@@ -510,6 +510,7 @@ bool host_settings_read(struct host_settings *settings, const struct options_com
 	bool good = parse_command_line(&at_start, settings, &config, exit_status);
 	settings->entries = config.entries;
 	settings->config_found = config.found;
+	settings->config_which = config.which;
 	if (!good)
 		return false;
 	*exit_status = EXIT_USAGE;

@@ -49,6 +49,7 @@ struct host_settings {
 	struct config_entry *entries; /* of it as it was at first, which all of this points to */
 	bool config_named;            /* there is one place, by --config: it must be there */
 	bool config_found;            /* a file was read */
+	size_t config_which;          /* at this one of the places */
 };
 
 /*

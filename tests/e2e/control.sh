@@ -2,7 +2,7 @@
 # What a user asks wayferry-host: list and show, over control sockets.
 . "$(dirname "$0")/lib.sh"
 
-tests=(list:5 reload:6 gone:5)
+tests=(list:5 reload:6 gone:5 administrator:5)
 
 HOST=$WAYFERRY_BUILD/host-bridge/wayferry-host
 
@@ -139,6 +139,43 @@ test_gone() {
     [ "$(shown 'm[0]["transfers"]["clipboard"]["to-guest"]')" = deny ] || fail "the file of the start, gone, has opened something"
     stop b-host
     stop compositor
+}
+
+# The user's file is gone, and there is the administrator's: that one holds, and both are named.
+test_administrator() {
+    local own=$WORK/config/wayferry/one.conf theirs=/etc/wayferry/one.conf log=$LOGS/a-host.log under='unshare --mount'
+    mkdir -p "${own%/*}" "$WORK/etc/wayferry"
+    cp /etc/passwd /etc/group "$WORK/etc"
+    sway_start compositor
+    printf '[clipboard]\nto-guest = deny\n' >"$own"
+    printf '[clipboard]\nto-host = deny\n' >"$WORK/etc/wayferry/one.conf"
+    printf '#!/bin/sh\nmount --bind "%s" /etc && exec "$@"\n' "$WORK/etc" >"$WORK/with-etc"
+    chmod +x "$WORK/with-etc"
+    [ "$(id -u)" = 0 ] || under="$under --user --map-root-user"
+    HOST_UNDER="env XDG_CONFIG_HOME=$WORK/config $under $WORK/with-etc" HOST_OPTIONS="--vm one" bridge_start_host compositor a
+    rules_are deny allow || fail "the user's file does not hold"
+    rm "$own"
+    kill -HUP "${PID[a-host]}"
+    until_true 20 grep -q "read again ($theirs)" "$log" || fail "the administrator's file is not read"
+    grep -q "$own is gone: from now on $theirs says what goes" "$log" || fail "it is not said that another file holds"
+    rules_are allow deny || fail "the administrator's file does not hold"
+    # The user's wins again when it comes back; and there is one more line only when it goes again.
+    printf '[clipboard]\nto-guest = deny\n' >"$own"
+    kill -HUP "${PID[a-host]}"
+    until_true 20 grep -q "read again ($own)" "$log" || fail "the user's file is not read again"
+    rules_are deny allow || fail "the user's file does not hold again"
+    [ "$(grep -c 'is gone: from now on' "$log")" = 1 ] || fail "something is said to be gone that is not"
+    rm "$own" "$WORK/etc/wayferry/one.conf"
+    kill -HUP "${PID[a-host]}"
+    until_true 20 stayed 1 || fail "without either file something else holds"
+    rules_are deny allow || fail "files that are gone have changed something"
+    stop a-host
+    stop compositor
+}
+
+# rules_are TO-GUEST TO-HOST: of the clipboard.
+rules_are() {
+    [ "$(shown '[m[0]["transfers"]["clipboard"][way] for way in ("to-guest", "to-host")]')" = "['$1', '$2']" ]
 }
 
 opened() {
