@@ -23,7 +23,7 @@
 #ifndef PROTOCOL_RELAY_RELAY_H
 #define PROTOCOL_RELAY_RELAY_H
 
-#include "protocol/relay/relay_object.h"
+#include "protocol/objects/relay_object.h"
 #include "protocol/wire/wire.h"
 
 struct relay;

@@ -4,8 +4,8 @@
 
 #include <wayland-server-protocol.h>
 
-#include "protocol/relay/globals.h"
-#include "protocol/relay/objects.h"
+#include "protocol/objects/globals.h"
+#include "protocol/objects/objects.h"
 #include "protocol/relay/relay.h"
 
 #define RELAY_FAILURE_BYTES 512

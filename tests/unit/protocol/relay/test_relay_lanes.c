@@ -1,5 +1,5 @@
 /* relay_lanes.c and family.c: what waits with a request that was deferred, and what not. */
-#include "protocol/relay/family.h"
+#include "protocol/objects/family.h"
 #include "tests/unit/relay_world.h"
 
 enum more_ids {

@@ -2,8 +2,8 @@
  * Objects that belong together: a surface, all that was made of it, and the surfaces that it has to
  * do with. Their requests keep their order, whatever becomes of others.
  */
-#ifndef PROTOCOL_RELAY_FAMILY_H
-#define PROTOCOL_RELAY_FAMILY_H
+#ifndef PROTOCOL_OBJECTS_FAMILY_H
+#define PROTOCOL_OBJECTS_FAMILY_H
 
 #include <stdbool.h>
 #include <stdint.h>

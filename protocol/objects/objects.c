@@ -1,5 +1,5 @@
 /* The relay's objects, and the maps from each end's ids to them. */
-#include "protocol/relay/objects.h"
+#include "protocol/objects/objects.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,12 +2,12 @@
  * The relay's objects, and the maps from each end's ids to them. Of each end's two ranges of ids
  * one is chosen by the peer (low ids DOWN, high ids UP) and one by us.
  */
-#ifndef PROTOCOL_RELAY_OBJECTS_H
-#define PROTOCOL_RELAY_OBJECTS_H
+#ifndef PROTOCOL_OBJECTS_OBJECTS_H
+#define PROTOCOL_OBJECTS_OBJECTS_H
 
 #include "protocol/base/id_map.h"
-#include "protocol/relay/family.h"
-#include "protocol/relay/relay_object.h"
+#include "protocol/objects/family.h"
+#include "protocol/objects/relay_object.h"
 #include "protocol/wire/wire.h"
 
 /* What the relay keeps beside what hooks see. */

@@ -1,6 +1,6 @@
 /* The globals that the client was told of, as wl_registry.bind may name them. */
-#ifndef PROTOCOL_RELAY_GLOBALS_H
-#define PROTOCOL_RELAY_GLOBALS_H
+#ifndef PROTOCOL_OBJECTS_GLOBALS_H
+#define PROTOCOL_OBJECTS_GLOBALS_H
 
 #include "protocol/interfaces/interfaces.h"
 

@@ -1,5 +1,5 @@
 /* Objects that belong together. */
-#include "protocol/relay/family.h"
+#include "protocol/objects/family.h"
 
 #include <stdlib.h>
 

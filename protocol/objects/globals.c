@@ -1,5 +1,5 @@
 /* The globals that the client was told of. */
-#include "protocol/relay/globals.h"
+#include "protocol/objects/globals.h"
 
 #include <errno.h>
 

@@ -1,6 +1,6 @@
 /* An object of the relay as hooks see it, and pointers to it that may outlive it. */
-#ifndef PROTOCOL_RELAY_RELAY_OBJECT_H
-#define PROTOCOL_RELAY_RELAY_OBJECT_H
+#ifndef PROTOCOL_OBJECTS_RELAY_OBJECT_H
+#define PROTOCOL_OBJECTS_RELAY_OBJECT_H
 
 #include <stdbool.h>
 #include <stdint.h>
