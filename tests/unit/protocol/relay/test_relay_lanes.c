@@ -1,5 +1,4 @@
-/* relay_lanes.c and family.c: what waits with a request that was deferred, and what not. */
-#include "protocol/objects/family.h"
+/* relay_lanes.c: what waits with a request that was deferred, and what not. */
 #include "tests/unit/relay_world.h"
 
 enum more_ids {
@@ -383,24 +382,6 @@ static void what_waits_for_nothing_is_dropped(void **state)
 	assert_null(relay_failure(world->relay));
 }
 
-/* Popups that come and go leave nothing behind in what a window's objects refer to. */
-static void a_family_does_not_grow_with_those_that_have_gone(void **state)
-{
-	struct family *window = family_create(0), *slot = family_ref(window);
-	size_t n = 0;
-
-	for (uint64_t i = 1; i < 1000; i++) {
-		struct family *popup = family_create(i);
-		family_join(popup, family_root(&slot));
-		family_unref(popup);
-	}
-	for (const struct family *family = window; family; family = family->joined)
-		n++;
-	assert_int_equal(n, 1);
-	family_unref(slot);
-	family_unref(window);
-}
-
 #undef TEST
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_windows, tear_down)
 
@@ -422,7 +403,6 @@ int main(void)
 		TEST(what_waits_has_a_bound),
 		TEST(handles_wait_too_and_have_a_bound),
 		TEST(what_waits_for_nothing_is_dropped),
-		TEST(a_family_does_not_grow_with_those_that_have_gone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
