@@ -71,19 +71,22 @@ static int handle_slow(void *data)
 	return 0;
 }
 
-bool dmabuf_fd_ready(int fd)
+static bool fd_ready(int fd)
 {
 	struct pollfd events = {.fd = fd, .events = POLLIN};
 	return poll(&events, 1, 0) != 0; /* no wait for an fd that cannot be polled */
 }
 
-bool dmabuf_wait(struct dmabuf_wait *wait, int fd)
+/* Whether @fd is readable; else the commit waits for that, or the relay has failed. */
+static bool look(struct dmabuf_wait *wait, int fd, uint64_t *waits)
 {
 	struct connection *connection = wait->connection;
 
 	stop_waiting(wait); /* for what an earlier look at the commit waited for */
-	if (dmabuf_fd_ready(fd))
+	if (fd_ready(fd))
 		return true;
+	*waits += !wait->counted;
+	wait->counted = true;
 	wait->fence =
 		wl_event_loop_add_fd(connection->loop, fd, WL_EVENT_READABLE, handle_fence, wait);
 	wait->slow = wl_event_loop_add_timer(connection->loop, handle_slow, wait);
@@ -97,13 +100,20 @@ bool dmabuf_wait(struct dmabuf_wait *wait, int fd)
 	return false;
 }
 
+bool dmabuf_wait(struct dmabuf_wait *wait, int fd, uint64_t *waits)
+{
+	if (!look(wait, fd, waits))
+		return false;
+	wait->counted = false;
+	return true;
+}
+
 bool dmabuf_ready(struct dmabuf_wait *wait, const struct dmabuf *dmabuf)
 {
-	for (size_t i = 0; i < ARRAY_LENGTH(dmabuf->fds); i++) {
-		if (dmabuf->fds[i] < 0 || dmabuf_wait(wait, dmabuf->fds[i]))
-			continue;
-		wait->connection->dmabuf_waits++;
-		return false;
-	}
+	for (size_t i = 0; i < ARRAY_LENGTH(dmabuf->fds); i++)
+		if (dmabuf->fds[i] >= 0 &&
+			!look(wait, dmabuf->fds[i], &wait->connection->dmabuf_waits))
+			return false;
+	wait->counted = false;
 	return true;
 }

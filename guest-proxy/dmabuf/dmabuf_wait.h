@@ -3,6 +3,7 @@
 #define GUEST_PROXY_DMABUF_DMABUF_WAIT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct connection;
 struct dmabuf;
@@ -14,6 +15,7 @@ struct dmabuf_wait {
 	struct connection *connection;
 	struct relay_object *surface;
 	struct wl_event_source *fence, *slow; /* while a commit of it waits */
+	bool counted;                         /* that commit, which is looked at more than once */
 };
 
 /* Both are borrowed, and last as long. dmabuf_wait_finish: the surface goes. */
@@ -28,9 +30,8 @@ void dmabuf_wait_finish(struct dmabuf_wait *wait);
  */
 bool dmabuf_ready(struct dmabuf_wait *wait, const struct dmabuf *dmabuf);
 
-/* The same for @fd (borrowed, until then), which is readable when the frame is finished. */
-bool dmabuf_wait(struct dmabuf_wait *wait, int fd);
-/* Whether @fd is readable. */
-bool dmabuf_fd_ready(int fd);
+/* The same for @fd (borrowed, until then), which is readable when the frame is finished. @waits
+ * counts the commits that wait. */
+bool dmabuf_wait(struct dmabuf_wait *wait, int fd, uint64_t *waits);
 
 #endif

@@ -148,9 +148,8 @@ static bool is_acquired(struct explicit_sync *sync, struct dmabuf_wait *wait)
 		}
 		sync->acquired = fd;
 		connection->explicit_frames++;
-		connection->explicit_waits += !dmabuf_fd_ready(fd);
 	}
-	return dmabuf_wait(wait, sync->acquired);
+	return dmabuf_wait(wait, sync->acquired, &connection->explicit_waits);
 }
 
 enum relay_verdict explicit_sync_commit(

@@ -111,10 +111,7 @@ static bool is_acquired(
 {
 	if (sync->fence < 0)
 		return !dmabuf || dmabuf_ready(wait, dmabuf);
-	if (dmabuf_wait(wait, sync->fence))
-		return true;
-	wait->connection->explicit_waits++;
-	return false;
+	return dmabuf_wait(wait, sync->fence, &wait->connection->explicit_waits);
 }
 
 enum relay_verdict fence_sync_commit(

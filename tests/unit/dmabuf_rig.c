@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <stdlib.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -227,6 +228,17 @@ uint32_t bind_dmabuf(uint32_t version)
 }
 
 /* A dma-buf (fake_channel.h) that is finished, or not; *@finish finishes it. */
+void expect_counters(const char *lines)
+{
+	char *counters = NULL;
+	size_t size;
+	FILE *file = open_memstream(&counters, &size);
+	clients_print_counters(clients, file);
+	fclose(file);
+	assert_non_null(strstr(counters, lines));
+	free(counters);
+}
+
 int make_dmabuf(bool finished, int *finish)
 {
 	int ends[2];

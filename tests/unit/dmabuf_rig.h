@@ -56,6 +56,8 @@ void run(void);
 /* What was said to @end since the last time is @text. */
 void expect(struct end *end, const char *text);
 void forget_what_was_said(void);
+/* Lines of the counters. */
+void expect_counters(const char *lines);
 
 /* A request of the application, with @with, an fd (borrowed). */
 void ask(uint32_t id, const char *name, const union wire_arg *args);

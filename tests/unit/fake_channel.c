@@ -211,6 +211,8 @@ int channel_blob_import(struct channel *channel, int fd, struct channel_blob **o
 	blob->refs = 1;
 	blob->owner = (struct channel_blobs *)channel; /* this fake has no other use for it */
 	blob->size = 4096;
+	blob->gpu = calloc(1, sizeof(*blob->gpu));
+	blob->gpu->resource_id = (uint32_t)status.st_ino;
 	channel->imports++;
 	channel->counters.blobs++;
 	channel->counters.blob_bytes += blob->size;
@@ -238,6 +240,7 @@ void channel_blob_unref(struct channel_blob *blob)
 		munmap(blob->map, blob->size);
 	else
 		free(blob->map);
+	free(blob->gpu);
 	free(blob);
 }
 

@@ -16,21 +16,27 @@
 
 /* Frames that are not finished */
 
-/* A surface with @dmabuf attached; its id. */
-static uint32_t attach(int dmabuf)
+/* A surface with a buffer of @n dma-bufs attached; its id. */
+static uint32_t attach_planes(const int *dmabufs, unsigned n)
 {
 	announce(4);
 	uint32_t compositor = bind_global(COMPOSITOR_GLOBAL, "wl_compositor", 4);
 	uint32_t surface = rig_new_id(&app.peer);
 	ask(compositor, "create_surface", RIG_ARGS({.id = surface}));
 	uint32_t params = new_params(bind_dmabuf(3)), buffer = rig_new_id(&app.peer);
-	add(params, dmabuf, 0);
+	for (unsigned i = 0; i < n; i++)
+		add(params, dmabufs[i], i);
 	ask(params, "create_immed",
 		RIG_ARGS({.id = buffer}, {.i = 16}, {.i = 16}, {.u = XR24}, {.u = 0}));
 	host.n_said = 0;
 	ask(surface, "attach", RIG_ARGS({.id = buffer}, {.i = 0}, {.i = 0}));
 	expect(&host, "attach 7 0 0; ");
 	return surface;
+}
+
+static uint32_t attach(int dmabuf)
+{
+	return attach_planes(&dmabuf, 1);
 }
 
 static void a_commit_waits_until_its_frame_is_finished(void **state)
@@ -48,6 +54,33 @@ static void a_commit_waits_until_its_frame_is_finished(void **state)
 	expect(&host, "commit; ");
 	fd_close(&dmabuf);
 	fd_close(&finish);
+}
+
+static void a_commit_that_waits_for_each_of_its_planes_is_counted_once(void **state)
+{
+	int finish[2], dmabufs[2];
+	for (int i = 0; i < 2; i++)
+		dmabufs[i] = make_dmabuf(false, &finish[i]);
+	uint32_t surface = attach_planes(dmabufs, 2);
+	ask(surface, "commit", NULL);
+	expect_counters("\ndmabuf_waits 1\n");
+	for (int i = 0; i < 2; i++) {
+		expect(&host, "");
+		assert_int_equal(write(finish[i], "", 1), 1);
+		run();
+	}
+	expect(&host, "commit; ");
+	expect_counters("\ndmabuf_waits 1\n");
+	char byte;
+	assert_int_equal(read(dmabufs[1], &byte, 1), 1); /* it is drawn into again */
+	ask(surface, "attach", RIG_ARGS({.id = surface + 3}, {.i = 0}, {.i = 0}));
+	ask(surface, "commit", NULL);
+	expect(&host, "attach 7 0 0; ");
+	expect_counters("\ndmabuf_waits 2\n");
+	for (int i = 0; i < 2; i++) {
+		fd_close(&dmabufs[i]);
+		fd_close(&finish[i]);
+	}
 }
 
 /* Its buffer must not go before the commit that shows it. */
@@ -171,6 +204,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_commit_waits_until_its_frame_is_finished),
+		TEST(a_commit_that_waits_for_each_of_its_planes_is_counted_once),
 		TEST(a_buffer_waits_with_its_commit),
 		TEST(others_do_not_wait),
 		TEST(a_client_may_go_while_its_frame_is_not_finished),

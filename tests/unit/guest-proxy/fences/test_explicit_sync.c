@@ -139,17 +139,6 @@ static void timelines_are_offered_where_the_kernel_has_them(void **state)
 	gpu.syncobjs = device;
 }
 
-static void expect_counters(const char *lines)
-{
-	char *counters = NULL;
-	size_t size;
-	FILE *file = open_memstream(&counters, &size);
-	clients_print_counters(clients, file);
-	fclose(file);
-	assert_non_null(strstr(counters, lines));
-	free(counters);
-}
-
 static void a_commit_waits_for_its_acquire_point_and_not_for_the_gpu(void **state)
 {
 	begin();
