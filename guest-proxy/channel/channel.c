@@ -188,6 +188,12 @@ static void run_poll(void *data)
 		channel_flush(channel);
 }
 
+/* poll_patience::rested */
+static void handle_rested(void *data)
+{
+	channel_submit_poll(data);
+}
+
 static const struct gpu_listener gpu_listener = {
 	.event = channel_handle_event,
 	.answered = handle_answered,
@@ -216,7 +222,7 @@ static int read_capset(struct channel *channel)
 	if (!channel->gpu->lazy)
 		channel->features &= ~CROSS_DOMAIN_EXT_WANT_POLL;
 	/* Without a kernel the queue is our own, and has a place for each channel. */
-	channel->patient =
+	channel->patience.agreed =
 		!channel->gpu->lazy && channel_has_feature(channel, CROSS_DOMAIN_EXT_PATIENT);
 	bool several =
 		!channel->gpu->lazy && channel_has_feature(channel, CROSS_DOMAIN_EXT_POLL_SLOTS);
@@ -245,10 +251,10 @@ static int submit_init(struct channel *channel)
 		.patient = {.cmd = CROSS_DOMAIN_CMD_PATIENT, .cmd_size = sizeof(commands.patient)},
 		.init = init,
 	};
-	const void *start = channel->patient ? (const void *)&commands : &commands.init;
+	const void *start = channel->patience.agreed ? (const void *)&commands : &commands.init;
 	int error = channel->gpu->ops->submit(channel->context, start,
-		sizeof(init) + (channel->patient ? sizeof(commands.patient) : 0), GPU_FENCE_NONE,
-		false, rings, 2);
+		sizeof(init) + (channel->patience.agreed ? sizeof(commands.patient) : 0),
+		GPU_FENCE_NONE, false, rings, 2);
 	if (error < 0)
 		return error;
 	channel->counters.submissions++;
@@ -300,6 +306,7 @@ struct channel *channel_create(struct gpu *gpu, const struct channel_listener *l
 	channel->gpu = gpu;
 	turn_task_init(&channel->turn_task, TURN_CHANNEL, run_turn, channel);
 	turn_task_init(&channel->poll_task, TURN_POLL, run_poll, channel);
+	poll_patience_init(&channel->patience, gpu->turn.loop, handle_rested, channel);
 	channel->listener = listener;
 	channel->data = data;
 	channel->next_read_pipe = CROSS_DOMAIN_FIRST_READ_PIPE;
@@ -326,7 +333,7 @@ void channel_destroy(struct channel *channel)
 		*channel->destroyed = true;
 	turn_task_finish(&channel->turn_task);
 	turn_task_finish(&channel->poll_task);
-	turn_source_remove(&channel->put_off_timer);
+	poll_patience_finish(&channel->patience);
 	channel_forget_held(channel);
 	channel_forget_batch(channel);
 	command_batch_finish(&channel->batch);

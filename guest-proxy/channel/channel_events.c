@@ -190,9 +190,9 @@ static bool bring_handles(const uint8_t *bytes, size_t size)
 /* The host had no place in the queue to wait for an event. */
 static void handle_nothing(struct channel *channel)
 {
-	static const struct cross_domain_header none;
-	poll_credits_refused(&channel->polls, &none);
-	channel_put_off(channel);
+	poll_credits_refused(&channel->polls);
+	if (channel->polls.n_outstanding == 0)
+		poll_patience_refused(&channel->patience);
 }
 
 /* Handles the event that has @room bytes at most. False: the channel was destroyed. */
@@ -204,14 +204,14 @@ static bool handle_one(struct channel *channel, const uint8_t *event, size_t roo
 	memcpy(&header, event, sizeof(header));
 	channel->destroyed = &destroyed;
 	if (header.cmd != 0)
-		channel->put_off_ms = 0;
+		poll_patience_heard(&channel->patience);
 	if (header.cmd == CROSS_DOMAIN_CMD_RECEIVE)
 		handle_receive(channel, event, room);
 	else if (header.cmd == CROSS_DOMAIN_CMD_READ)
 		handle_read(channel, event, room);
-	else if (header.cmd == 0 && channel->patient)
+	else if (header.cmd == 0 && channel->patience.agreed)
 		handle_nothing(channel);
-	else if (!poll_credits_refused(&channel->polls, &header))
+	else if (header.cmd != 0 || !poll_credits_refused(&channel->polls))
 		channel_fail(channel, "the host sent an unknown event");
 	if (destroyed)
 		return false;

@@ -6,6 +6,7 @@
 #include "guest-proxy/channel/command_batch.h"
 #include "guest-proxy/channel/flow/channel_flow.h"
 #include "guest-proxy/channel/flow/poll_credits.h"
+#include "guest-proxy/channel/flow/poll_patience.h"
 #include "guest-proxy/channel/flow/read_credit.h"
 #include "guest-proxy/channel/write_pages.h"
 #include "protocol/formats/cross_domain.h"
@@ -35,13 +36,9 @@ struct channel {
 	struct write_pages pages;
 
 	struct poll_credits polls;
+	struct poll_patience patience;
 	bool paused;
-	bool patient; /* the host has been told that a POLL may be answered without an event */
-	bool put_off; /* it was: the next one goes along with a submission, or later */
-	int put_off_ms;
-	bool spoke;                            /* something went to the host behind the last POLL */
-	struct wl_event_source *put_off_timer; /* NULL: none was needed */
-	struct held_receive *held;             /* NULL: none */
+	struct held_receive *held; /* NULL: none */
 	uint32_t next_read_pipe, last_read_pipe_sent;
 	struct read_credit credit;
 	bool clock_asked; /* and not answered yet, */
@@ -71,8 +68,6 @@ int channel_fail(struct channel *channel, const char *why);
 
 /* Asks for the next event, unless one was asked for or is not wanted. */
 void channel_submit_poll(struct channel *channel);
-/* A POLL was answered without an event: the next one is not sent at once. */
-void channel_put_off(struct channel *channel);
 /* Empties the batch. */
 void channel_forget_batch(struct channel *channel);
 

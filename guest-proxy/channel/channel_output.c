@@ -16,10 +16,6 @@
 /* The fence of a POLL is held until there is an event, and with it the memory of its submission: a
  * POLL goes into small submissions only. */
 #define MERGE_BYTES 2048
-/* While the host's queue is full: how long until a channel asks by itself, twice as long each time.
- */
-#define PUT_OFF_MS 20
-#define PUT_OFF_MAX_MS 1000
 
 void channel_forget_batch(struct channel *channel)
 {
@@ -61,38 +57,14 @@ static bool may_poll(const struct channel *channel)
 
 void channel_submit_poll(struct channel *channel)
 {
-	if (channel->polls.n_outstanding > 0 || channel->put_off || !may_poll(channel))
+	if (channel->polls.n_outstanding > 0 || channel->patience.resting || !may_poll(channel))
 		return;
 	const struct cross_domain_poll poll = poll_credits_next(&channel->polls);
 	bool lazy = channel_has_feature(channel, CROSS_DOMAIN_EXT_WANT_POLL);
 	if (submit(channel, &poll, sizeof(poll), GPU_FENCE_EVENT, lazy) < 0)
 		return;
 	poll_credits_sent(&channel->polls);
-	channel->spoke = false;
-}
-
-static int handle_put_off(void *data)
-{
-	struct channel *channel = data;
-	channel->put_off = false;
-	channel_submit_poll(channel);
-	return 0;
-}
-
-void channel_put_off(struct channel *channel)
-{
-	/* The host has heard something since: it may have a place now, and an answer soon. */
-	if (channel->put_off || channel->spoke || channel->polls.n_outstanding > 0)
-		return;
-	if (!channel->put_off_timer)
-		channel->put_off_timer =
-			wl_event_loop_add_timer(channel->gpu->turn.loop, handle_put_off, channel);
-	channel->put_off_ms = channel->put_off_ms == 0
-		? PUT_OFF_MS
-		: (int)min_u64((uint64_t)channel->put_off_ms * 2, PUT_OFF_MAX_MS);
-	/* Without a timer it asks at once. */
-	channel->put_off = channel->put_off_timer &&
-		wl_event_source_timer_update(channel->put_off_timer, channel->put_off_ms) == 0;
+	poll_patience_asked(&channel->patience);
 }
 
 /* Submits the batch. @with_poll: a POLL may go along. 0 (also when it has to wait for room) or
@@ -123,9 +95,7 @@ static int submit_batch(struct channel *channel, bool with_poll)
 	write_pages_submitted(&channel->pages, channel->flow.sent);
 	if (fence == GPU_FENCE_DONE)
 		channel->fence_due = false;
-	channel->put_off = false;
-	channel->put_off_ms = 0;
-	channel->spoke = fence != GPU_FENCE_EVENT;
+	poll_patience_spoke(&channel->patience, fence == GPU_FENCE_EVENT);
 	if (fence == GPU_FENCE_EVENT)
 		poll_credits_sent(&channel->polls);
 	return 0;

@@ -73,8 +73,8 @@ static_assert(sizeof(struct cross_domain_capset) == 16, "");
 /*
  * The channel ring may have several pages, each of which takes one event. A POLL names the page for
  * its event, so several may be outstanding, and one can go along with each submission. Where the
- * host has no place for so many, the oldest gets an event of no command (cmd 0): from then on the
- * guest has one outstanding.
+ * host has no place for so many, the oldest gets an event of no command (cmd 0): for some
+ * time the guest then has one outstanding.
  */
 #define CROSS_DOMAIN_EXT_POLL_SLOTS (1u << 8)
 /*

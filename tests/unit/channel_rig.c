@@ -269,6 +269,12 @@ int setup_patient(void **state)
 	return setup_with(OUR_FEATURES | CROSS_DOMAIN_EXT_PATIENT, sizeof(device.capset), false);
 }
 
+int setup_patient_slots(void **state)
+{
+	return setup_with(OUR_FEATURES | CROSS_DOMAIN_EXT_PATIENT | CROSS_DOMAIN_EXT_POLL_SLOTS,
+		sizeof(device.capset), false);
+}
+
 int setup_write_from(void **state)
 {
 	return setup_with(OUR_FEATURES | CROSS_DOMAIN_EXT_WRITE_FROM, sizeof(device.capset), false);

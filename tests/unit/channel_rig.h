@@ -90,6 +90,8 @@ int setup_lazy_runs(void **state);
 int setup_write_from(void **state);
 /* Our host, which may have no place for a POLL, by way of a kernel. */
 int setup_patient(void **state);
+/* The same, with several POLLs outstanding. */
+int setup_patient_slots(void **state);
 int teardown(void **state);
 void turn(void);
 /* The host answers what it was asked, and the channel tells what came of it. */
@@ -120,6 +122,7 @@ extern unsigned event_slot;
 #define TEST_LAZY_RUNS(f) cmocka_unit_test_setup_teardown(f, setup_lazy_runs, teardown)
 #define TEST_WRITE_FROM(f) cmocka_unit_test_setup_teardown(f, setup_write_from, teardown)
 #define TEST_PATIENT(f) cmocka_unit_test_setup_teardown(f, setup_patient, teardown)
+#define TEST_PATIENT_SLOTS(f) cmocka_unit_test_setup_teardown(f, setup_patient_slots, teardown)
 #define TEST_KERNEL(f) cmocka_unit_test_setup_teardown(f, setup_kernel, teardown)
 
 #endif

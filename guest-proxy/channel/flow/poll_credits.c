@@ -1,6 +1,9 @@
 /* Which pages of the channel ring are the host's. */
 #include "guest-proxy/channel/flow/poll_credits.h"
 
+/* What the host refuses costs a fence and a submission: no more than one in so many. */
+#define REST_EVENTS 64
+
 void poll_credits_init(struct poll_credits *polls, unsigned n_slots, unsigned slot_pages)
 {
 	*polls =
@@ -58,16 +61,19 @@ size_t poll_credits_take(
 	uint8_t *at = ring + event % polls->n_slots * polls->slot_pages * CROSS_DOMAIN_RING_BYTES;
 	size_t size = slot_bytes(polls, at);
 	memcpy(bytes, at, size);
+	if (bytes[0] != 0 && polls->rest > 0 && --polls->rest == 0)
+		polls->max = polls->n_slots;
 	/* So that a fence that comes without an event does not repeat this one. */
 	memset(at, 0, sizeof(struct cross_domain_header));
 	polls->n_waiting--;
 	return size;
 }
 
-bool poll_credits_refused(struct poll_credits *polls, const struct cross_domain_header *header)
+bool poll_credits_refused(struct poll_credits *polls)
 {
-	if (polls->n_slots == 1 || header->cmd != 0)
+	if (polls->n_slots == 1)
 		return false;
 	polls->max = 1;
+	polls->rest = REST_EVENTS;
 	return true;
 }

@@ -11,7 +11,8 @@
 struct poll_credits {
 	unsigned n_slots;    /* of the channel ring, used in turn */
 	unsigned slot_pages; /* 1: no runs */
-	unsigned max;        /* POLLs that may be outstanding */
+	unsigned max;        /* POLLs that may be outstanding: n_slots, or 1 for some time */
+	unsigned rest;       /* so many events later it is n_slots again */
 	/* Of the last POLLs sent, so many are outstanding, and so many have brought events that
 	 * have not been taken. */
 	unsigned n_outstanding, n_waiting;
@@ -33,8 +34,10 @@ bool poll_credits_signalled(struct poll_credits *polls);
  */
 size_t poll_credits_take(
 	struct poll_credits *polls, uint8_t *ring, uint8_t bytes[CROSS_DOMAIN_RUN_MAX_BYTES]);
-/* Whether an event with @header says that one POLL has to be enough from now on, and is none else.
+/*
+ * The oldest one was answered without an event: the host has no room for more than one, and for
+ * some time there will be no more. False: there were none.
  */
-bool poll_credits_refused(struct poll_credits *polls, const struct cross_domain_header *header);
+bool poll_credits_refused(struct poll_credits *polls);
 
 #endif

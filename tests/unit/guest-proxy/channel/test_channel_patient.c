@@ -74,6 +74,32 @@ static void or_alone_some_time_later(void **state)
 	assert_int_equal(user.closed, 0);
 }
 
+/* 64 frames that are answered, the first in slot @slot: how many submissions they took. */
+static size_t frames(unsigned slot)
+{
+	size_t before = device.n_submissions;
+	for (unsigned i = 0; i < 64; i++) {
+		say("frame", 5);
+		flush();
+		event_slot = (slot + i) % 2;
+		receive_event("done", 0, NULL, NULL);
+		turn();
+	}
+	return device.n_submissions - before;
+}
+
+static void a_second_poll_is_tried_again_later(void **state)
+{
+	skip_start();
+	say("the first", 9);
+	flush();
+	put_off(); /* the second one is outstanding */
+	assert_in_range(frames(1), 120, 128);
+	assert_in_range(frames(1), 64, 68); /* some have a fence of their own */
+	assert_int_equal(user.receives, 128);
+	assert_int_equal(user.closed, 0);
+}
+
 static void other_hosts_have_a_place_for_each(void **state)
 {
 	skip_start();
@@ -88,6 +114,7 @@ int main(void)
 		TEST_PATIENT(a_poll_that_was_put_off_goes_with_what_is_said),
 		TEST_PATIENT(one_that_was_put_off_before_something_was_said_goes_at_once),
 		TEST_PATIENT(or_alone_some_time_later),
+		TEST_PATIENT_SLOTS(a_second_poll_is_tried_again_later),
 		TEST_KERNEL(other_hosts_have_a_place_for_each),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
