@@ -2,7 +2,7 @@
 #ifndef HOST_BRIDGE_CROSS_DOMAIN_CROSS_DOMAIN_CONTEXT_H
 #define HOST_BRIDGE_CROSS_DOMAIN_CROSS_DOMAIN_CONTEXT_H
 
-#include "host-bridge/cross_domain/pipes.h"
+#include "host-bridge/cross_domain/streams/pipes.h"
 #include "host-bridge/contexts/context.h"
 #include "protocol/base/log.h"
 

@@ -1,5 +1,5 @@
 /* Pipes between a guest's cross-domain context and clients of the host. */
-#include "host-bridge/cross_domain/pipes.h"
+#include "host-bridge/cross_domain/streams/pipes.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* host-bridge/cross_domain/pipes.c */
-#include "host-bridge/cross_domain/pipes.h"
+/* host-bridge/cross_domain/streams/pipes.c */
+#include "host-bridge/cross_domain/streams/pipes.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

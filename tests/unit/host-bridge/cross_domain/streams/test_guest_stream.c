@@ -1,5 +1,5 @@
-/* host-bridge/cross_domain/guest_stream.c */
-#include "host-bridge/cross_domain/guest_stream.h"
+/* host-bridge/cross_domain/streams/guest_stream.c */
+#include "host-bridge/cross_domain/streams/guest_stream.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* The bytes and identifiers on their way into RECEIVE events. */
-#include "host-bridge/cross_domain/guest_stream.h"
+#include "host-bridge/cross_domain/streams/guest_stream.h"
 
 #include <errno.h>
 

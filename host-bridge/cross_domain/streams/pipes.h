@@ -3,8 +3,8 @@
  * writes. Write pipes: the guest writes what a client of the host reads. Everything here is
  * non-blocking; the process must ignore SIGPIPE.
  */
-#ifndef HOST_BRIDGE_CROSS_DOMAIN_PIPES_H
-#define HOST_BRIDGE_CROSS_DOMAIN_PIPES_H
+#ifndef HOST_BRIDGE_CROSS_DOMAIN_STREAMS_PIPES_H
+#define HOST_BRIDGE_CROSS_DOMAIN_STREAMS_PIPES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* Wayland on its way to a guest: a bounded queue of bytes, and identifiers that go with them. */
-#ifndef HOST_BRIDGE_CROSS_DOMAIN_GUEST_STREAM_H
-#define HOST_BRIDGE_CROSS_DOMAIN_GUEST_STREAM_H
+#ifndef HOST_BRIDGE_CROSS_DOMAIN_STREAMS_GUEST_STREAM_H
+#define HOST_BRIDGE_CROSS_DOMAIN_STREAMS_GUEST_STREAM_H
 
 #include "protocol/formats/cross_domain.h"
 #include "protocol/streams/byte_queue.h"
