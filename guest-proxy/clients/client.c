@@ -20,8 +20,8 @@
 #include <unistd.h>
 #include <wayland-server-protocol.h>
 
-#include "guest-proxy/admission/fd_room.h"
 #include "guest-proxy/admission/refusal.h"
+#include "guest-proxy/clients/client_socket.h"
 #include "guest-proxy/connection/transfer.h"
 #include "guest-proxy/dmabuf/dmabuf_state.h"
 #include "guest-proxy/globals/registry.h"
@@ -29,17 +29,11 @@
 #include "guest-proxy/windows/swapchain.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
-#include "protocol/streams/byte_queue.h"
 
 #define LOG_MODULE "client"
 #include "protocol/base/log.h"
 
-#define RECEIVE_BYTES 65536
-#define HOST_FDS 16                  /* are left for what comes from the host meanwhile */
-#define EVENTS_BYTES (4 << 20)       /* queued for a client; more, and it is ended */
-#define EVENTS_PAUSE_BYTES (1 << 20) /* from there on the host is asked for no more */
-#define EVENTS_PAUSE_FDS 256         /* or there; the queue takes BYTE_QUEUE_MAX_FDS */
-#define PIPES_PAUSE_BYTES (8 << 20)  /* queued in pipes to the client: as above */
+#define PIPES_PAUSE_BYTES (8 << 20) /* wait for pipes: the host is asked for no more */
 #define CLOSING_MS 1000
 #define LINGER_MS 1000 /* looked after so often */
 /* Of them nothing moves: then who waits is told of in the log; then a pipe is taken to be
@@ -61,21 +55,13 @@ struct client {
 	enum client_state state;
 	char name[40]; /* "client 3, pid 77" */
 
-	int fd;
-	struct wl_event_source *source;
-	uint32_t mask;      /* what the source waits for */
-	bool hung_up;       /* the client's end is closed, and all that it sent was read */
-	bool unread;        /* the client has closed its end, and what it said is not read yet */
-	bool output_closed; /* it reads no more: events are dropped */
-	bool starved; /* what it says is not read: there are too few fds for what may come along */
-	struct byte_queue events; /* to be sent to the client */
-
+	struct client_socket socket;
 	const char *closed; /* why the channel is over; NULL: it is not */
 	bool error_sent;    /* the client has been told why it ends */
 	bool paused;        /* the host is asked for no more events */
 
 	struct turn_task settle_task;
-	struct wl_event_source *deadline, *retry;
+	struct wl_event_source *deadline;
 	struct idle_trim trim;
 	uint64_t lingered_bytes; /* how far it had come a round ago */
 	unsigned idle_rounds;    /* nothing has moved since */
@@ -106,25 +92,14 @@ static void drop_host(struct client *client)
 	base->channel = NULL;
 }
 
-static void drop_socket(struct client *client)
-{
-	if (client->source)
-		wl_event_source_remove(client->source);
-	client->source = NULL;
-	fd_close(&client->fd);
-}
-
 void client_destroy(struct client *client)
 {
 	drop_host(client);
-	drop_socket(client);
+	client_socket_finish(&client->socket);
 	turn_task_finish(&client->settle_task);
 	idle_trim_finish(&client->trim);
 	if (client->deadline)
 		wl_event_source_remove(client->deadline);
-	if (client->retry)
-		wl_event_source_remove(client->retry);
-	byte_queue_clear(&client->events);
 	wl_list_remove(&client->link);
 	client->shared->count--;
 	free(client);
@@ -159,9 +134,9 @@ static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size
 		return result;
 	}
 	client->error_sent |= to == RELAY_DOWN && is_display_error(bytes);
-	if (result == 0 && !client->output_closed)
-		result = byte_queue_add_fds(&client->events, bytes, size, fds, n_handles);
-	if (result == 0 && !client->output_closed)
+	if (result == 0)
+		result = client_socket_add(&client->socket, bytes, size, fds, n_handles);
+	if (result == 0)
 		return 0;
 	for (size_t i = 0; i < n_handles; i++)
 		wire_handle_finish(&handles[i]);
@@ -179,69 +154,12 @@ static const struct relay_ops relay_ops = {
 	.defers = true,
 };
 
-/* The client does not read as fast as the host sends. */
-static bool events_pile_up(const struct client *client)
-{
-	return byte_queue_size(&client->events) > EVENTS_PAUSE_BYTES ||
-		client->events.n_fds > EVENTS_PAUSE_FDS;
-}
-
 static bool reading(const struct client *client)
 {
-	return client->state == CLIENT_SERVED && !client->hung_up && !client->base.lost &&
-		!client->closed && !client->base.held && !client->starved &&
+	return client->state == CLIENT_SERVED && !client->base.lost && !client->closed &&
+		!client->base.held && client_socket_can_read(&client->socket) &&
 		!relay_failure(client->base.relay) && !relay_stopped(client->base.relay) &&
-		channel_ready(client->base.channel) && !events_pile_up(client);
-}
-
-static int handle_retry(void *data)
-{
-	struct client *client = data;
-	client->starved = false;
-	wake(&client->base);
-	return 0;
-}
-
-/* It is read on a little later, when others may have closed some. */
-static void wait_for_fds(struct client *client)
-{
-	if (!client->retry)
-		client->retry = wl_event_loop_add_timer(client->shared->loop, handle_retry, client);
-	client->starved =
-		client->retry && wl_event_source_timer_update(client->retry, FD_ROOM_RETRY_MS) == 0;
-}
-
-static void read_requests(struct client *client)
-{
-	static uint8_t bytes[RECEIVE_BYTES];
-	struct wire_handle handles[FD_MESSAGE_MAX];
-	int fds[FD_MESSAGE_MAX];
-	size_t n_fds;
-	if (!fd_room(client->fd, FD_MESSAGE_MAX + HOST_FDS)) {
-		wait_for_fds(client);
-		return;
-	}
-	ssize_t n = fd_recv(client->fd, bytes, sizeof(bytes), fds, &n_fds);
-	if (n == -EAGAIN)
-		return;
-	if (n == -EMSGSIZE) {
-		relay_fail(client->base.relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
-			"more file descriptors at once than there is room for");
-		return;
-	}
-	if (n <= 0) {
-		/* A killed client resets its socket; anything else is worth a line. */
-		if (n < 0 && n != -ECONNRESET)
-			log_limited(LOG_LEVEL_WARN, "%s: receiving failed: %s", client->name,
-				strerror((int)-n));
-		client->hung_up = true;
-		return;
-	}
-	for (size_t i = 0; i < n_fds; i++)
-		handles[i] = wire_handle_fd(fds[i]);
-	if (n_fds > 0)
-		fd_room_note(fds[n_fds - 1]);
-	relay_push(client->base.relay, RELAY_DOWN, bytes, (size_t)n, handles, n_fds);
+		channel_ready(client->base.channel);
 }
 
 /*
@@ -258,7 +176,7 @@ static bool still_lingers(struct client *client)
 	bool moved = progress != client->lingered_bytes;
 
 	client->lingered_bytes = progress;
-	if (moved || client->starved || owed > 0 || !channel_ready(base->channel) ||
+	if (moved || client->socket.starved || owed > 0 || !channel_ready(base->channel) ||
 		reading(client) || transfers_busy(base->transfers)) {
 		client->idle_rounds = 0;
 		return true;
@@ -275,7 +193,7 @@ static bool still_lingers(struct client *client)
 static int handle_deadline(void *data)
 {
 	struct client *client = data;
-	if (client->state == CLIENT_SERVED && !client->unread)
+	if (client->state == CLIENT_SERVED && !client->socket.unread)
 		return 0;
 	if (client->state != CLIENT_CLOSING && client->base.transfers && still_lingers(client)) {
 		wl_event_source_timer_update(client->deadline, LINGER_MS);
@@ -302,23 +220,47 @@ static void set_state(struct client *client, enum client_state state, int deadli
 		client->state = CLIENT_GONE;
 }
 
-static int handle_socket(int fd, uint32_t mask, void *data)
+/* client_socket_listener */
+
+static bool handle_reading(void *data)
+{
+	return reading(data);
+}
+
+static void handle_requests(void *data, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
 {
 	struct client *client = data;
-	if ((mask & (WL_EVENT_READABLE | WL_EVENT_HANGUP | WL_EVENT_ERROR)) && reading(client))
-		read_requests(client);
-	if ((mask & (WL_EVENT_HANGUP | WL_EVENT_ERROR)) && !reading(client)) {
-		/* It would be reported again and again; settle() adds the source when there is
-		 * room to read on. */
-		wl_event_source_remove(client->source);
-		client->source = NULL;
-		client->unread = true;
-		if (client->state == CLIENT_SERVED)
-			set_state(client, CLIENT_SERVED, LINGER_MS);
-	}
-	wake(&client->base);
-	return 0;
+	relay_push(client->base.relay, RELAY_DOWN, bytes, size, handles, n_handles);
 }
+
+static void handle_fds_lost(void *data)
+{
+	struct client *client = data;
+	relay_fail(client->base.relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
+		"more file descriptors at once than there is room for");
+}
+
+static void handle_left(void *data)
+{
+	struct client *client = data;
+	if (client->state == CLIENT_SERVED)
+		set_state(client, CLIENT_SERVED, LINGER_MS);
+}
+
+static void handle_changed(void *data)
+{
+	struct client *client = data;
+	wake(&client->base);
+}
+
+static const struct client_socket_listener socket_listener = {
+	.reading = handle_reading,
+	.requests = handle_requests,
+	.fds_lost = handle_fds_lost,
+	.left = handle_left,
+	.changed = handle_changed,
+};
 
 /* Makes an fd of the guest's from @handle, which stands for one of the host's. -errno. */
 static int adapt_handle(struct client *client, struct wire_handle *handle)
@@ -381,12 +323,6 @@ static void handle_blobs(void *data)
 	wake(base);
 }
 
-static void handle_ready(void *data)
-{
-	struct client *client = data;
-	wake(&client->base);
-}
-
 static void handle_closed(void *data, const char *why)
 {
 	struct client *client = data;
@@ -404,24 +340,12 @@ static const struct channel_listener channel_listener = {
 	.receive = handle_receive,
 	.pipe_data = handle_pipe_data,
 	.blobs = handle_blobs,
-	.ready = handle_ready,
+	.ready = handle_changed,
 	.clock = handle_clock,
 	.closed = handle_closed,
 };
 
 /* The task of the turn */
-
-static void flush_events(struct client *client)
-{
-	if (client->fd < 0 || client->output_closed)
-		return;
-	int result = byte_queue_send(&client->events, client->fd);
-	if (result < 0 && result != -EAGAIN) {
-		/* What it sent before is still read. */
-		client->output_closed = true;
-		byte_queue_clear(&client->events);
-	}
-}
 
 /* Tells a client why it ends where nobody else has: it would see the end of a file alone. */
 static void send_error(struct client *client, const char *text)
@@ -431,8 +355,7 @@ static void send_error(struct client *client, const char *text)
 
 	/* What is queued is no more than half a message at its start: this comes behind the rest.
 	 */
-	if (!client->output_closed)
-		byte_queue_add(&client->events, message, size);
+	client_socket_add(&client->socket, message, size, NULL, 0);
 }
 
 /* Whether the client leaves CLIENT_SERVED, and how. */
@@ -448,11 +371,11 @@ static void decide(struct client *client)
 		if (!client->error_sent)
 			send_error(client, failure);
 		drop_host(client);
-		refusal_stop_reading(client->fd);
+		refusal_stop_reading(client->socket.fd);
 		set_state(client, CLIENT_CLOSING, CLOSING_MS);
-	} else if (client->hung_up) {
+	} else if (client->socket.hung_up) {
 		log_debug("%s hung up", client->name);
-		drop_socket(client);
+		client_socket_close(&client->socket);
 		set_state(client, CLIENT_LINGERING, LINGER_MS);
 	}
 }
@@ -465,7 +388,7 @@ static void flush_host(struct client *client)
 {
 	struct connection *base = &client->base;
 	if (base->channel && !channel_has_output(base->channel))
-		flush_events(client);
+		client_socket_flush(&client->socket);
 	if (base->channel && !base->lost && !client->closed)
 		base->lost |= channel_flush(base->channel) < 0;
 }
@@ -476,33 +399,13 @@ static void update_flow(struct client *client)
 	struct connection *base = &client->base;
 	if (!base->channel || base->lost || client->closed)
 		return;
-	bool paused = events_pile_up(client) ||
+	bool paused = client_socket_piles_up(&client->socket) ||
 		transfers_queued_bytes(base->transfers) > PIPES_PAUSE_BYTES;
 	if (paused != client->paused)
 		channel_pause(base->channel, paused);
 	client->paused = paused;
 	transfers_set_reading(base->transfers, channel_ready(base->channel));
 	idle_trim_update(&client->trim);
-}
-
-static void update_socket(struct client *client)
-{
-	uint32_t mask = 0;
-	if (client->fd < 0)
-		return;
-	if (reading(client))
-		mask |= WL_EVENT_READABLE;
-	if (!client->output_closed && byte_queue_size(&client->events) > 0)
-		mask |= WL_EVENT_WRITABLE;
-	if (!client->source && mask != 0) {
-		client->source = wl_event_loop_add_fd(
-			client->shared->loop, client->fd, mask, handle_socket, client);
-		if (!client->source)
-			client->hung_up = true;
-	} else if (client->source && mask != client->mask) {
-		wl_event_source_fd_update(client->source, mask);
-	}
-	client->mask = mask;
 }
 
 static void settle(void *data)
@@ -516,9 +419,8 @@ static void settle(void *data)
 	flush_host(client);
 	if (client->state == CLIENT_SERVED)
 		decide(client);
-	flush_events(client);
-	if (client->state == CLIENT_CLOSING &&
-		(client->output_closed || byte_queue_size(&client->events) == 0))
+	client_socket_flush(&client->socket);
+	if (client->state == CLIENT_CLOSING && client_socket_is_empty(&client->socket))
 		client->state = CLIENT_GONE;
 	if (client->state == CLIENT_LINGERING &&
 		(client->base.lost || client->closed ||
@@ -530,7 +432,7 @@ static void settle(void *data)
 		return;
 	}
 	update_flow(client);
-	update_socket(client);
+	client_socket_update(&client->socket, reading(client));
 }
 
 static void wake(struct connection *connection)
@@ -541,7 +443,7 @@ static void wake(struct connection *connection)
 
 /* Start and end */
 
-static bool client_connect(struct client *client)
+static bool client_connect(struct client *client, int fd)
 {
 	struct connection *base = &client->base;
 	struct client_shared *shared = client->shared;
@@ -552,10 +454,8 @@ static bool client_connect(struct client *client)
 	base->transfers = transfers_create(base);
 	base->dmabuf = dmabuf_state_create();
 	base->relay = relay_create(shared->hooks, &relay_ops, base, client->name, 0);
-	client->mask = WL_EVENT_READABLE;
-	client->source =
-		wl_event_loop_add_fd(shared->loop, client->fd, client->mask, handle_socket, client);
-	return base->transfers && base->dmabuf && base->relay && client->source;
+	return base->transfers && base->dmabuf && base->relay &&
+		client_socket_start(&client->socket, fd);
 }
 
 struct client *client_create(struct client_shared *shared, int fd, uint64_t number)
@@ -570,7 +470,6 @@ struct client *client_create(struct client_shared *shared, int fd, uint64_t numb
 	snprintf(client->name, sizeof(client->name), "client %" PRIu64 ", pid %d", number,
 		(int)peer.pid);
 	client->shared = shared;
-	client->fd = fd;
 	connection_init(&client->base, &shared->gpu->turn);
 	client->base.name = client->name;
 	client->base.loop = shared->loop;
@@ -578,15 +477,14 @@ struct client *client_create(struct client_shared *shared, int fd, uint64_t numb
 	client->base.wake = wake;
 	client->base.clocks = &shared->clocks;
 	idle_trim_init(&client->trim, &client->base);
-	byte_queue_init(&client->events, EVENTS_BYTES);
+	client_socket_init(&client->socket, shared->loop, client->name, &socket_listener, client);
 	turn_task_init(&client->settle_task, TURN_CLIENT, settle, client);
 	wl_list_insert(&shared->list, &client->link);
 	shared->count++;
-	if (client_connect(client)) {
+	if (client_connect(client, fd)) {
 		log_debug("%s connected", client->name);
 		return client;
 	}
-	client->fd = -1;
 	client_destroy(client);
 	return NULL;
 }
@@ -599,7 +497,7 @@ struct client *client_at(struct wl_list *link)
 
 bool client_lingers(const struct client *client)
 {
-	return client->state == CLIENT_LINGERING || client->hung_up || client->unread;
+	return client->state == CLIENT_LINGERING || client->socket.hung_up || client->socket.unread;
 }
 
 const struct connection *client_connection(const struct client *client)
