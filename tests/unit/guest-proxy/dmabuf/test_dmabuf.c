@@ -40,6 +40,27 @@ static void planes_cross_as_blobs_that_are_let_go(void **state)
 	fd_close(&finish);
 }
 
+/* The layouts of the host's GPU mean nothing here, nor how many planes one has. */
+static void planes_of_a_tiled_picture_cross_as_they_are_described(void **state)
+{
+	int finish, dmabuf = make_dmabuf(true, &finish);
+	announce(4);
+	uint32_t params = new_params(bind_dmabuf(3)), buffer = rig_new_id(&app.peer);
+	expect(&host, "bind 7 " DMABUF " 3 3; create_params 4; ");
+	for (uint32_t plane = 0; plane < 3; plane++)
+		ask_with(params, "add",
+			RIG_ARGS({.i = 0}, {.u = plane}, {.u = 8192 * plane}, {.u = 512 >> plane},
+				HI(TILED), LO(TILED)),
+			dmabuf);
+	ask(params, "create_immed",
+		RIG_ARGS({.id = buffer}, {.i = 100}, {.i = 50}, {.u = XR24}, {.u = 0}));
+	expect(&host,
+		"add blob 0 0 512 16777216 2; add blob 1 8192 256 16777216 2; "
+		"add blob 2 16384 128 16777216 2; create_immed 5 100 50 875713112 0; ");
+	fd_close(&dmabuf);
+	fd_close(&finish);
+}
+
 static void a_buffer_that_was_asked_for_comes_as_an_event(void **state)
 {
 	int finish, dmabuf = make_dmabuf(true, &finish);
@@ -143,6 +164,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(planes_cross_as_blobs_that_are_let_go),
+		TEST(planes_of_a_tiled_picture_cross_as_they_are_described),
 		TEST(a_buffer_that_was_asked_for_comes_as_an_event),
 		TEST(what_is_no_dmabuf_of_the_device_is_refused),
 		TEST(an_import_for_want_of_memory_is_an_error_of_its_own),

@@ -179,6 +179,16 @@ static void tell_tranche(uint32_t id, uint32_t flags, const uint16_t *indices, u
 	tell(id, "tranche_done", NULL);
 }
 
+/* A table of the host, with @n pairs. */
+static void tell_table(uint32_t id, const struct dmabuf_pair *pairs, size_t n)
+{
+	struct channel_blob *blob;
+	const size_t size = n * sizeof(*pairs);
+	assert_int_equal(channel_blob_create(fake_channel, size, &blob), 0);
+	memcpy(blob->map, pairs, size);
+	tell_with(id, "format_table", RIG_ARGS({.i = 0}, {.u = (uint32_t)size}), blob);
+}
+
 static void feedback_of_the_host_is_told_anew(void **state)
 {
 	static const struct dmabuf_pair theirs[] = {
@@ -199,10 +209,7 @@ static void feedback_of_the_host_is_told_anew(void **state)
 	expect(&host, "bind 7 " DMABUF " 4 3; ");
 	ask(manager, "get_default_feedback", RIG_ARGS({.id = feedback}));
 	expect(&host, "get_default_feedback 4; ");
-	struct channel_blob *blob;
-	assert_int_equal(channel_blob_create(fake_channel, sizeof(theirs), &blob), 0);
-	memcpy(blob->map, theirs, sizeof(theirs));
-	tell_with(4, "format_table", RIG_ARGS({.i = 0}, {.u = sizeof(theirs)}), blob);
+	tell_table(4, theirs, ARRAY_LENGTH(theirs));
 	tell(4, "main_device", RIG_ARGS({.array = {&device, 8}}));
 	tell_tranche(4, 1, (const uint16_t[]){0, 1}, 2);       /* for scan-out */
 	tell_tranche(4, 0, (const uint16_t[]){0, 2}, 2);       /* nothing for the guest */
@@ -226,6 +233,55 @@ static void feedback_of_the_host_is_told_anew(void **state)
 	expect(&app,
 		"main_device 3412000000000000; tranche_target_device 3412000000000000; "
 		"tranche_flags 0; tranche_formats 0200; tranche_done; done; ");
+}
+
+/* A window goes to the whole screen and back, as compositors tell it: each time with a table. */
+static void a_guest_that_draws_by_the_hosts_gpu_is_told_of_layouts_as_they_change(void **state)
+{
+	static const struct dmabuf_pair screen[] = {
+		{.format = XR24, .modifier = TILED + 1}, /* which the screen takes */
+		{.format = XR24, .modifier = DRM_FORMAT_MOD_LINEAR},
+		{.format = 0x20202020, .modifier = TILED},
+		{.format = XR24, .modifier = TILED},
+	};
+	static const struct dmabuf_pair left[] = {
+		{.format = XR24, .modifier = TILED + 1},
+		{.format = XR24, .modifier = DRM_FORMAT_MOD_LINEAR},
+		{.format = XR24, .modifier = TILED},
+	};
+	gpu.modifiers = true;
+	announce(4);
+	uint32_t manager = bind_dmabuf(4), feedback = rig_new_id(&app.peer);
+	ask(manager, "get_default_feedback", RIG_ARGS({.id = feedback}));
+	tell_table(4, left + 1, 2);
+	tell_tranche(4, 0, (const uint16_t[]){0, 1}, 2);
+	tell(4, "done", NULL);
+	expect(&app,
+		"format_table fd 32; main_device 3412000000000000; "
+		"tranche_target_device 3412000000000000; tranche_flags 0; "
+		"tranche_formats 00000100; tranche_done; done; ");
+	expect_table(left + 1, 2);
+
+	tell_table(4, screen, ARRAY_LENGTH(screen));
+	tell_tranche(4, 1, (const uint16_t[]){0, 2}, 2);
+	tell_tranche(4, 0, (const uint16_t[]){1, 2, 3}, 3);
+	tell(4, "done", NULL);
+	expect(&app,
+		"format_table fd 48; main_device 3412000000000000; "
+		"tranche_target_device 3412000000000000; tranche_flags 1; tranche_formats 0000; "
+		"tranche_done; "
+		"tranche_target_device 3412000000000000; tranche_flags 0; "
+		"tranche_formats 01000200; tranche_done; done; ");
+	expect_table(left, ARRAY_LENGTH(left));
+
+	tell_table(4, left + 1, 2);
+	tell_tranche(4, 0, (const uint16_t[]){0, 1}, 2);
+	tell(4, "done", NULL);
+	expect(&app,
+		"format_table fd 32; main_device 3412000000000000; "
+		"tranche_target_device 3412000000000000; tranche_flags 0; "
+		"tranche_formats 00000100; tranche_done; done; ");
+	expect_table(left + 1, 2);
 }
 
 static void a_table_that_is_no_file_of_pairs_is_an_empty_one(void **state)
@@ -254,6 +310,7 @@ int main(void)
 		TEST(feedback_is_made_of_formats_where_the_host_has_none),
 		TEST(feedback_outlives_who_was_asked_for_it),
 		TEST(feedback_of_the_host_is_told_anew),
+		TEST(a_guest_that_draws_by_the_hosts_gpu_is_told_of_layouts_as_they_change),
 		TEST(a_table_that_is_no_file_of_pairs_is_an_empty_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

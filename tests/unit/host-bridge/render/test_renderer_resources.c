@@ -130,6 +130,29 @@ static void a_shared_texture_is_memory_for_all(void **state)
 	destroy_context(3, &vulkan);
 }
 
+/* What a row of a tiled texture takes says nothing of its size. Whoever imports it is told its
+ * layout. */
+static void a_tiled_texture_is_shared_with_its_layout(void **state)
+{
+	const uint64_t tiled = UINT64_C(0x0100000000000002);
+	struct fake_worker one = make_context(1, VIRGL2), two = make_context(2, VIRGL2);
+
+	gpu_offer_texture(7, 64, 32, GPU_SHARED);
+	gpu_offer_attach(1, 7);
+	uint16_t second = gpu_offer_attach(2, 7);
+	assert_int_equal(fake_worker_find(&one, RENDERER_CREATE_3D), RENDERER_CREATE_3D);
+	int fd = fd_memfd("texture", 64 * 32 * 4);
+	answer_texture(&one, fd, 4096, tiled);
+	close(fd);
+	assert_int_equal(gpu_await(second), OK);
+	assert_int_equal(fake_worker_receive(&two), RENDERER_IMPORT);
+	assert_int_equal(two.in.request.import.stride, 4096);
+	assert_true(two.in.request.import.modifier == tiled);
+	destroy_context(1, &one);
+	destroy_context(2, &two);
+	assert_int_equal(gpu_unref(7), OK);
+}
+
 static void a_texture_that_cannot_be_shared_stays_with_its_maker(void **state)
 {
 	enum { REFUSED, TOO_SMALL, TOO_WIDE, NO_MEMORY_AT_ALL, DEAD, N };
@@ -385,6 +408,7 @@ int main(void)
 		TEST(a_texture_comes_to_the_worker_with_its_memory),
 		TEST(a_texture_stays_in_its_worker),
 		TEST(a_shared_texture_is_memory_for_all),
+		TEST(a_tiled_texture_is_shared_with_its_layout),
 		TEST(a_texture_that_cannot_be_shared_stays_with_its_maker),
 		TEST(misshapen_textures_are_refused),
 		TEST(a_blob_is_the_workers_memory),

@@ -359,6 +359,45 @@ static void a_dma_buf_starts_where_its_blob_does(void **state)
 	expect_dmabuf(4096 + 1024);
 }
 
+/* Of XRGB8888 there may be planes with what a GPU has compressed; only their starts can be checked.
+ */
+static void a_tiled_picture_is_handed_on_as_it_is_described(void **state)
+{
+	static const uint32_t offsets[] = {0, 4096, 8191}, strides[] = {512, 64, 1};
+	bind_quietly(true);
+	uint32_t params = new_params();
+	for (uint32_t i = 0; i < 3; i++)
+		add(params, blob_handle(&t.dmabuf), i, offsets[i], strides[i], TILED);
+	assert_int_equal(create_immed(params, world.next_id++, 100, 50, DRM_FORMAT_XRGB8888), 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		take_up(PARAMS, "add");
+		wire_handle_finish(&args[0].handle);
+		assert_int_equal(args[1].u, i);
+		assert_int_equal(args[2].u, offsets[i]);
+		assert_int_equal(args[3].u, strides[i]);
+		assert_true(((uint64_t)args[4].u << 32 | args[5].u) == TILED);
+	}
+	take_up(PARAMS, "create_immed");
+	assert_int_equal(args[1].i, 100);
+	assert_int_equal(args[3].u, DRM_FORMAT_XRGB8888);
+}
+
+/* A guest's OpenGL driver says what it always says; the host's has chosen. */
+static void a_texture_has_the_layout_that_its_maker_said(void **state)
+{
+	bind_quietly(true);
+	uint32_t params = new_params();
+	t.dmabuf.kind = RESOURCE_3D;
+	t.dmabuf.stride = 768;
+	t.dmabuf.modifier = TILED;
+	add(params, blob_handle(&t.dmabuf), 0, 0, 64, DRM_FORMAT_MOD_INVALID);
+	assert_int_equal(create_immed(params, world.next_id++, 16, 16, DRM_FORMAT_XRGB8888), 0);
+	take_up(PARAMS, "add");
+	wire_handle_finish(&args[0].handle);
+	assert_int_equal(args[3].u, 768);
+	assert_true(((uint64_t)args[4].u << 32 | args[5].u) == TILED);
+}
+
 static void a_buffer_that_was_asked_for_comes_as_an_event(void **state)
 {
 	for (int compositor = 0; compositor < 2; compositor++) {
@@ -622,6 +661,8 @@ int main(void)
 		TEST(our_linux_dmabuf_has_the_formats_of_wl_shm),
 		TEST(the_way_of_a_buffer_is_that_of_its_memory),
 		TEST(a_dma_buf_starts_where_its_blob_does),
+		TEST(a_tiled_picture_is_handed_on_as_it_is_described),
+		TEST(a_texture_has_the_layout_that_its_maker_said),
 		TEST(a_buffer_that_was_asked_for_comes_as_an_event),
 		TEST(a_buffer_that_cannot_be_shown_fails),
 		TEST(what_the_compositor_refuses_is_let_go),
