@@ -80,8 +80,9 @@ static int handle_to_guest(void *data, const uint8_t *bytes, size_t size,
 	}
 	if (err == 0)
 		err = guest_stream_add(&context->stream, bytes, size, identifiers, n_handles);
-	if (err == 0 && !cross_domain_update_quota(context))
-		err = over_quota(context, QUOTA_QUEUED_BYTES);
+	while (err == 0 && !cross_domain_update_quota(context))
+		if (!policy_gate_make_room(context->kind->policy))
+			err = over_quota(context, QUOTA_QUEUED_BYTES);
 	context->error_told |= is_display_error(bytes, size);
 	if (err < 0) {
 		log_limited(LOG_LEVEL_WARN, "%s: %zu bytes with %zu fds cannot go to the guest: %s",
@@ -133,8 +134,14 @@ static void handle_cut(void *data, int fd)
 	policy_gate_cut(context->kind->policy, fd);
 }
 
+static bool handle_make_room(void *data)
+{
+	const struct cross_domain_context *context = data;
+	return policy_gate_make_room(context->kind->policy);
+}
+
 const struct pipes_listener cross_domain_pipes_listener = {
-	.readable = handle_wake, .cut = handle_cut};
+	.readable = handle_wake, .cut = handle_cut, .make_room = handle_make_room};
 
 /* --- events --- */
 

@@ -9,6 +9,7 @@
 
 #include "protocol/base/fd.h"
 #include "protocol/streams/byte_queue.h"
+#include "protocol/streams/reader_watch.h"
 
 #define READ_BYTES 65536 /* at a time; then the loop serves others */
 /*
@@ -25,6 +26,8 @@ struct gate {
 	ino_t inode;
 	struct wl_event_source *in_source, *out_source;
 	bool shut;
+	bool waits; /* for the reader, which has not taken what came so far */
+	struct reader_watch reader;
 	struct byte_queue contents;
 	uint64_t max_bytes, charged; /* max_bytes: 0: contents come as they are written */
 	const struct gate_listener *listener;
@@ -68,6 +71,9 @@ static void pass_on(struct gate *gate)
 	int status = byte_queue_write(&gate->contents, gate->out);
 	bool full = status == -EAGAIN;
 
+	gate->waits = full;
+	if (full)
+		reader_watch_note(&gate->reader, gate->out);
 	if ((status < 0 && !full) || (status == 0 && gate->in < 0) ||
 		wl_event_source_fd_update(gate->out_source, full ? WL_EVENT_WRITABLE : 0) < 0 ||
 		!watch_in(gate, !full))
@@ -202,6 +208,21 @@ void gates_cut(struct wl_list *gates, int fd)
 			return;
 		}
 	}
+}
+
+bool gates_drop_stalest(struct wl_list *gates)
+{
+	struct gate *gate, *found = NULL;
+
+	wl_list_for_each(gate, gates, link)
+	{
+		if (gate->waits && (!found || gate->reader.taken_ns < found->reader.taken_ns) &&
+			reader_watch_is_stale(&gate->reader, gate->out))
+			found = gate;
+	}
+	if (found)
+		destroy(found, false);
+	return found;
 }
 
 void gates_close(struct wl_list *gates)

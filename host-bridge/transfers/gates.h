@@ -42,6 +42,9 @@ void gate_close(struct gate *gate);
  * writing end of a gate's pipe, that closes, and nothing of them arrives.
  */
 void gates_cut(struct wl_list *gates, int fd);
+/* Closes the one whose reader has taken nothing for the longest time, at least half a minute.
+ * False: each reads, or there is nothing for it yet. */
+bool gates_drop_stalest(struct wl_list *gates);
 /* Closes all of them. */
 void gates_close(struct wl_list *gates);
 

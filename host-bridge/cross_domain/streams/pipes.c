@@ -10,13 +10,11 @@
 
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
-#include "protocol/base/monotonic.h"
 #include "protocol/streams/byte_queue.h"
+#include "protocol/streams/reader_watch.h"
 #include "protocol/streams/shared_write.h"
 #define LOG_MODULE "pipes"
 #include "protocol/base/log.h"
-
-#define STALE_NS (UINT64_C(30) * 1000000000) /* then a pipe that was handed over may make room */
 
 struct pipe {
 	struct pipes *pipes;
@@ -28,15 +26,16 @@ struct pipe {
 	struct wl_list ready_link; /* pipes::ready, or empty */
 	uint32_t unacknowledged;
 	/* writes */
-	struct byte_queue queue; /* what the reader has not taken */
-	struct wl_list waiters;  /* pipe_waiter::link */
-	bool hang_up;            /* close once the queue is empty */
-	uint64_t taken_ns;       /* of a pipe that was handed over: when its reader took some */
+	struct byte_queue queue;    /* what the reader has not taken */
+	struct wl_list waiters;     /* pipe_waiter::link */
+	bool hang_up;               /* close once the queue is empty */
+	struct reader_watch reader; /* of a pipe that was handed over */
 };
 
 static int handle_readable(int fd, uint32_t mask, void *data);
 static int handle_writable(int fd, uint32_t mask, void *data);
 static bool drop_stalest(struct pipes *drain);
+static bool make_room_in_machine(struct pipes *pipes);
 
 void pipes_init(struct pipes *pipes, struct wl_event_loop *loop,
 	const struct pipes_listener *listener, void *data, uint64_t *live, struct vm_quota *quota)
@@ -66,7 +65,7 @@ static void release(struct pipes *pipes, bool reads)
 static bool charge_one(struct pipes *pipes, enum quota_limit limit, uint64_t n)
 {
 	while (!quota_charge(pipes->quota, limit, n)) {
-		if (!drop_stalest(pipes->drain)) {
+		if (!make_room_in_machine(pipes)) {
 			pipes->exceeded = limit;
 			return false;
 		}
@@ -115,7 +114,7 @@ static bool count_queued(struct pipes *pipes, size_t added, size_t taken)
 	pipes->queued_bytes += added - taken;
 	while (!quota_adjust(
 		pipes->quota, QUOTA_QUEUED_BYTES, &pipes->charged_bytes, pipes->queued_bytes)) {
-		if (!drop_stalest(pipes->drain))
+		if (!make_room_in_machine(pipes))
 			return false;
 	}
 	return true;
@@ -191,34 +190,41 @@ void pipes_finish(struct pipes *pipes)
 	id_map_finish(&pipes->by_id);
 }
 
-/* Of pipes that were handed over, the one whose reader has taken nothing for the longest time. */
+/* Of pipes that were handed over, one whose reader takes nothing any more, for the longest time. */
 static struct pipe *stalest(const struct pipes *drain)
 {
 	struct pipe *found = NULL;
 	uint32_t position = 0;
 
-	for (struct pipe *pipe; (pipe = id_map_next(&drain->by_id, &position));)
-		if (!found || pipe->taken_ns < found->taken_ns)
+	for (struct pipe *pipe; (pipe = id_map_next(&drain->by_id, &position));) {
+		if ((!found || pipe->reader.taken_ns < found->reader.taken_ns) &&
+			reader_watch_is_stale(&pipe->reader, pipe->fd))
 			found = pipe;
+	}
 	return found;
 }
 
-/*
- * A reader may be as slow as it likes, as long as nobody needs the room: nobody knows whether it
- * was stopped or has forgotten about the pipe. False: each has taken some of late. @drain may be
- * NULL.
- */
+/* A reader may be as slow as it likes, as long as nobody needs the room. False: each has taken some
+ * of late. @drain may be NULL. */
 static bool drop_stalest(struct pipes *drain)
 {
 	struct pipe *pipe = drain ? stalest(drain) : NULL;
 
-	if (!pipe || monotonic_ns() - pipe->taken_ns < STALE_NS)
+	if (!pipe)
 		return false;
 	log_limited(LOG_LEVEL_WARN,
 		"the contents of a pipe are cut short: its reader has taken nothing for a while, "
 		"and others need the room");
 	pipe_destroy(pipe);
 	return true;
+}
+
+/* The machine's limits are everybody's: gates of transfers make room, too. */
+static bool make_room_in_machine(struct pipes *pipes)
+{
+	return drop_stalest(pipes->drain) ||
+		(pipes->listener && pipes->listener->make_room &&
+			pipes->listener->make_room(pipes->data));
 }
 
 /* Room for one more pipe with so many bytes. */
@@ -245,7 +251,7 @@ static bool pipe_hand_over(struct pipe *pipe, struct pipes *drain)
 	if (id_map_insert(&drain->by_id, drain->last_drain_id, pipe) < 0)
 		return false;
 	pipe->id = drain->last_drain_id;
-	pipe->taken_ns = monotonic_ns();
+	reader_watch_note(&pipe->reader, pipe->fd);
 	count_queued(pipe->pipes, 0, bytes);
 	pipe->pipes = drain;
 	count_queued(drain, bytes, 0); /* as much as was released just now */
@@ -431,7 +437,8 @@ static int handle_writable(int fd, uint32_t mask, void *data)
 {
 	struct pipe *pipe = data;
 	int err = flush_queue(pipe);
-	pipe->taken_ns = monotonic_ns();
+	if (pipe->fd >= 0)
+		reader_watch_note(&pipe->reader, pipe->fd);
 	if (err == -EAGAIN && !(mask & (WL_EVENT_HANGUP | WL_EVENT_ERROR)))
 		return 0;
 	if (pipe->hang_up) {

@@ -24,6 +24,9 @@ struct pipes_listener {
 	void (*readable)(void *data);
 	/* The writing end @fd is closed next, and the guest had not said all. May be NULL. */
 	void (*cut)(void *data, int fd);
+	/* Has something else of the machine's that is not read end, where its limits are reached.
+	 * False: there is nothing. May be NULL. */
+	bool (*make_room)(void *data);
 };
 
 /* Waits until all that was written to a write pipe went out; the owner embeds it. */

@@ -22,10 +22,26 @@ static const char *machine_of(const struct policy *policy)
 	return policy->vm_name ? policy->vm_name : "the machine";
 }
 
+bool policy_gate_make_room(const struct policy *policy)
+{
+	if (!policy || !gates_drop_stalest(&policy->transfers->gates))
+		return false;
+	log_limited(LOG_LEVEL_WARN,
+		"%s: a transfer is cut short: its reader has taken nothing for a while, and others "
+		"need the room",
+		machine_of(policy));
+	return true;
+}
+
 static bool handle_holds(void *data, uint64_t *charged, uint64_t bytes)
 {
-	const struct passage *passage = data;
-	return quota_adjust(passage->policy->quota, QUOTA_QUEUED_BYTES, charged, bytes);
+	const struct policy *policy = ((const struct passage *)data)->policy;
+
+	while (!quota_adjust(policy->quota, QUOTA_QUEUED_BYTES, charged, bytes)) {
+		if (!policy_gate_make_room(policy))
+			return false;
+	}
+	return true;
 }
 
 static void handle_closed(void *data, bool too_much)
@@ -48,20 +64,29 @@ static void handle_closed(void *data, bool too_much)
 
 static const struct gate_listener gate_listener = {.holds = handle_holds, .closed = handle_closed};
 
-/* False: no more gates may be had now, which the log says. */
-static bool charge(const struct policy *policy)
+/* False: so much more may not be had now, which the log says. */
+static bool charge_one(const struct policy *policy, enum quota_limit limit, uint64_t n)
 {
-	enum quota_limit exceeded = QUOTA_PIPES;
 	char text[QUOTA_TEXT_MAX];
 
-	if (quota_charge(policy->quota, QUOTA_PIPES, 1)) {
-		if (quota_charge(policy->quota, QUOTA_FDS, GATE_FDS))
-			return true;
-		quota_release(policy->quota, QUOTA_PIPES, 1);
-		exceeded = QUOTA_FDS;
+	while (!quota_charge(policy->quota, limit, n)) {
+		if (policy_gate_make_room(policy))
+			continue;
+		log_limited(LOG_LEVEL_WARN, "%s: a transfer is refused: %s", machine_of(policy),
+			quota_explain(policy->quota, limit, text));
+		return false;
 	}
-	log_limited(LOG_LEVEL_WARN, "%s: a transfer is refused: %s", machine_of(policy),
-		quota_explain(policy->quota, exceeded, text));
+	return true;
+}
+
+/* False: no more gates may be had now. */
+static bool charge(const struct policy *policy)
+{
+	if (!charge_one(policy, QUOTA_PIPES, 1))
+		return false;
+	if (charge_one(policy, QUOTA_FDS, GATE_FDS))
+		return true;
+	quota_release(policy->quota, QUOTA_PIPES, 1);
 	return false;
 }
 

@@ -12,6 +12,10 @@
 bool policy_gate(
 	struct relay *relay, const struct policy_transfer *transfer, struct wire_handle *handle);
 
+/* Ends one transfer with a gate whose reader has taken nothing for half a minute, for others that
+ * need the room. False: there is none. @policy: NULL is fine. */
+bool policy_gate_make_room(const struct policy *policy);
+
 /* A guest's contents for the pipe @fd end early: nothing of them arrives if they have a limit.
  * @policy: NULL is fine. */
 void policy_gate_cut(const struct policy *policy, int fd);

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "protocol/base/bytes.h"
@@ -22,6 +23,14 @@ static struct {
 	struct gate *gate; /* the last one */
 	int in, out;       /* ends of the test's: it writes to one and reads from the other */
 } t;
+
+static time_t now_s; /* time passes where a test says so */
+
+int clock_gettime(clockid_t clock, struct timespec *out)
+{
+	*out = (struct timespec){now_s, 0};
+	return 0;
+}
 
 static bool holds(void *data, uint64_t *charged, uint64_t bytes)
 {
@@ -298,6 +307,63 @@ static void the_reader_of_a_shut_gate_may_leave(void **state)
 	assert_int_equal(t.closed, 1);
 }
 
+/* Its contents are more than a pipe takes, and all here. */
+static void open_owing(void)
+{
+	open_gate(300000);
+	assert_int_equal(write_some(300000), 300000);
+	end_writing();
+}
+
+static void whose_reader_takes_nothing_makes_room(void **state)
+{
+	bool end;
+
+	open_owing();
+	assert_false(gates_drop_stalest(&t.gates));
+	now_s += 60;
+	assert_true(gates_drop_stalest(&t.gates));
+	assert_int_equal(t.closed, 1);
+	assert_false(gates_drop_stalest(&t.gates));
+	assert_true(read_all(&end) < 300000);
+	assert_true(end);
+}
+
+/* A byte now and then is enough: that does not even let more be written. */
+static void whose_reader_is_slow_stays(void **state)
+{
+	uint8_t byte;
+	bool end;
+
+	open_owing();
+	for (int i = 0; i < 5; i++) {
+		now_s += 25;
+		assert_int_equal(read(t.out, &byte, 1), 1);
+		run();
+		assert_false(gates_drop_stalest(&t.gates));
+	}
+	assert_int_equal(read_all(&end), 300000 - 5);
+	assert_true(end);
+}
+
+/* It is not the reader's fault. */
+static void what_has_not_come_whole_or_is_shut_makes_no_room(void **state)
+{
+	bool end;
+
+	open_gate_with((struct gate_terms){.max_bytes = 300000, .shut = true});
+	assert_int_equal(write_some(200000), 200000);
+	now_s += 3600;
+	assert_false(gates_drop_stalest(&t.gates));
+	gate_let_through(t.gate);
+	assert_false(gates_drop_stalest(&t.gates));
+	assert_int_equal(write_some(100000), 100000);
+	end_writing();
+	assert_false(gates_drop_stalest(&t.gates)); /* it has just begun to be waited for */
+	assert_int_equal(read_all(&end), 300000);
+	assert_true(end);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -313,6 +379,9 @@ int main(void)
 		TEST(some_of_it_is_read_while_a_gate_is_shut),
 		TEST(a_shut_gate_that_closes_lets_nothing_through),
 		TEST(the_reader_of_a_shut_gate_may_leave),
+		TEST(whose_reader_takes_nothing_makes_room),
+		TEST(whose_reader_is_slow_stays),
+		TEST(what_has_not_come_whole_or_is_shut_makes_no_room),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

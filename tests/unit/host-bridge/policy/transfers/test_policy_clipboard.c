@@ -6,10 +6,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 #include <wayland-server-protocol.h>
 
+#include "host-bridge/policy/transfers/policy_gate.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "tests/unit/log_capture.h"
@@ -25,6 +29,15 @@ static const struct kind {
 		"zwp_primary_selection_source_v1", "zwp_primary_selection_device_v1",
 		"zwp_primary_selection_offer_v1"},
 };
+
+static time_t late_s; /* what it is later than the clock says */
+
+int clock_gettime(clockid_t clock, struct timespec *out)
+{
+	const int error = (int)syscall(SYS_clock_gettime, clock, out);
+	out->tv_sec += late_s;
+	return error;
+}
 
 static struct pair source, device;
 static uint32_t offer_up;
@@ -530,12 +543,63 @@ static void a_transfer_that_the_machine_has_no_room_for_is_told(void **state)
 	assert_int_equal(world.quota.entries[QUOTA_PIPES].use, 0);
 }
 
+/* A transfer to the host that has come whole, and is more than the reader's pipe takes: its end. */
+static int ask_and_write(void)
+{
+	static const uint8_t bytes[4096];
+	int end = ask_source(&kinds[0], "text/plain");
+
+	take_down("wl_data_source", "send", source.down);
+	int in = args[1].handle.fd;
+	assert_int_equal(fd_set_nonblock(in), 0);
+	for (int i = 0; i < 50; i++) { /* 200 kB */
+		ssize_t n;
+		while ((n = write(in, bytes, sizeof(bytes))) < 0)
+			wl_event_loop_dispatch(world.connection.loop, 0);
+		assert_int_equal(n, sizeof(bytes));
+	}
+	close(in);
+	for (int i = 0; i < 10; i++)
+		wl_event_loop_dispatch(world.connection.loop, 0);
+	return end;
+}
+
+/* A program of the host's that asks for the selection again and again, and reads none. */
+static void who_reads_nothing_keeps_nobody_from_transfers(void **state)
+{
+	int lazy[2];
+
+	world.connection.loop = wl_event_loop_create();
+	assert_null(quota_set(&world.quota, "pipes", "2"));
+	prepare(&kinds[0]);
+	add_type(&kinds[0], "text/plain");
+	set_selection(&kinds[0], source.down);
+	for (size_t i = 0; i < ARRAY_LENGTH(lazy); i++)
+		lazy[i] = ask_and_write();
+	expect_end(ask_source(&kinds[0], "text/plain")); /* they may be read yet */
+	nothing_is_sent(RELAY_DOWN);
+	late_s += 60;
+	log_capture_begin();
+	close(ask_and_write());
+	log_capture_end();
+	assert_true(log_captured("a transfer is cut short: its reader has taken nothing"));
+	for (int i = 0; i < 10; i++) /* its reader has left */
+		wl_event_loop_dispatch(world.connection.loop, 0);
+	late_s += 60;
+	assert_true(policy_gate_make_room(&world.policy)); /* for others of the machine, too */
+	assert_false(policy_gate_make_room(&world.policy));
+	for (size_t i = 0; i < ARRAY_LENGTH(lazy); i++)
+		close(lazy[i]);
+	wl_event_loop_destroy(world.connection.loop);
+}
+
 int main(void)
 {
 #define TEST(test, start) cmocka_unit_test_setup_teardown(test, start, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(both_ways_are_open_by_default, both_ways),
 		TEST(a_transfer_that_the_machine_has_no_room_for_is_told, with_max_bytes),
+		TEST(who_reads_nothing_keeps_nobody_from_transfers, with_max_bytes),
 		TEST(a_selection_that_may_not_leave_is_replaced_at_once, no_way_to_host),
 		TEST(a_drag_that_may_not_leave_ends_at_once, no_way_to_host),
 		TEST(a_selection_that_may_not_enter_is_none, no_way_to_guest),
