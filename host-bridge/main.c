@@ -17,6 +17,7 @@
 #include "host-bridge/control/control_names.h"
 #include "host-bridge/display/compositor_place.h"
 #include "host-bridge/display/connector.h"
+#include "host-bridge/display/main_device.h"
 #include "host-bridge/gpu/device.h"
 #include "host-bridge/kinds.h"
 #include "host-bridge/machine_report.h"
@@ -36,6 +37,7 @@
 /* Of the process: regions of the machine's memory, queues, the loop, what one message brings. */
 #define OWN_FDS 192
 #define FEW_FDS 2048
+#define GPU_TOLD_S 60 /* how often it is said that the compositor is waited for */
 
 struct host {
 	struct host_settings settings;
@@ -221,11 +223,34 @@ static void open_control(struct host *host)
 		host->control_path[0] = 0;
 }
 
+/*
+ * A main_device_wait: the compositor is to say which GPU it draws with, and does not. What the
+ * device can do is fixed once a guest has it, so there is none before.
+ */
+static bool wait_for_gpu(void *data, unsigned silent_s)
+{
+	const struct host *host = data;
+
+	if (silent_s == MAIN_DEVICE_LOOK_S || silent_s % GPU_TOLD_S == 0)
+		log_warn("the compositor has not said for %u s which GPU it draws with: guests "
+			 "are served when it has (a GPU that --render-node names needs no answer)",
+			silent_s);
+	service_notify(&host->service,
+		"EXTEND_TIMEOUT_USEC=%u\nSTATUS=Waiting for the compositor to say which GPU it "
+		"draws with",
+		4 * MAIN_DEVICE_LOOK_S * 1000000);
+	return true;
+}
+
 /* First of all, so that it inherits no fds. */
 static bool open_renderer(struct host *host)
 {
+	const struct main_device_wait wait = {wait_for_gpu, host};
+
+	host->settings.renderer.wait = &wait;
 	if (host->settings.wants_renderer)
 		host->renderer = renderer_create(&host->settings.renderer);
+	host->settings.renderer.wait = NULL;
 	return host->renderer || !host->settings.wants_renderer;
 }
 

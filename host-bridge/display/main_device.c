@@ -31,6 +31,8 @@ enum object {
 
 struct question {
 	int fd;
+	const struct main_device_wait *wait; /* NULL: for ever, in silence */
+	unsigned silent_s;
 	uint32_t name; /* of the global; 0: none of use */
 	dev_t device;
 	bool told; /* @device is known */
@@ -149,15 +151,33 @@ static int handle_input(struct question *question)
 	return error;
 }
 
+/* Until something comes. 0 or -errno. */
+static int wait_for_input(struct question *question)
+{
+	const struct main_device_wait *wait = question->wait;
+	struct pollfd events = {.fd = question->fd, .events = POLLIN};
+	int n;
+
+	while ((n = poll(&events, 1, wait ? MAIN_DEVICE_LOOK_S * 1000 : -1)) <= 0) {
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		question->silent_s += n == 0 ? MAIN_DEVICE_LOOK_S : 0;
+		if (n == 0 && !wait->still(wait->data, question->silent_s))
+			return -ETIMEDOUT;
+	}
+	question->silent_s = 0;
+	return 0;
+}
+
 /* What comes along (a table of formats) is closed. 0 or -errno. */
 static int receive(struct question *question)
 {
-	struct pollfd events = {.fd = question->fd, .events = POLLIN};
 	int fds[FD_MESSAGE_MAX];
 	size_t n_fds;
+	int error = wait_for_input(question);
 
-	if (poll(&events, 1, -1) < 0)
-		return errno == EINTR ? 0 : -errno;
+	if (error < 0)
+		return error;
 	ssize_t n = fd_recv(question->fd, question->input + question->input_bytes,
 		sizeof(question->input) - question->input_bytes, fds, &n_fds);
 	if (n <= 0)
@@ -168,9 +188,9 @@ static int receive(struct question *question)
 	return handle_input(question);
 }
 
-int main_device_ask(int fd, dev_t *device)
+int main_device_ask(int fd, dev_t *device, const struct main_device_wait *wait)
 {
-	struct question question = {.fd = fd};
+	struct question question = {.fd = fd, .wait = wait};
 	int error = ask_for_globals(&question);
 
 	while (error == 0 && !question.over)

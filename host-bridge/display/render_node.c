@@ -119,7 +119,8 @@ static bool find_pci(const char *address, char path[PATH_MAX], char *why, size_t
 	return false;
 }
 
-static bool ask_compositor(const char *display, dev_t *device, char *why, size_t why_bytes)
+static bool ask_compositor(const char *display, const struct main_device_wait *wait, dev_t *device,
+	char *why, size_t why_bytes)
 {
 	char socket[COMPOSITOR_PATH_BYTES];
 	int fd = compositor_open_socket(display, socket);
@@ -132,7 +133,7 @@ static bool ask_compositor(const char *display, dev_t *device, char *why, size_t
 		return false;
 	}
 	log_info("asking the compositor at %s which GPU it draws with", socket);
-	int error = main_device_ask(fd, device);
+	int error = main_device_ask(fd, device, wait);
 	fd_close(&fd);
 	if (error < 0)
 		snprintf(why, why_bytes, "the compositor at %s %s%s: name the GPU", socket,
@@ -142,12 +143,13 @@ static bool ask_compositor(const char *display, dev_t *device, char *why, size_t
 	return error == 0;
 }
 
-static bool find_main(const char *display, char path[PATH_MAX], char *why, size_t why_bytes)
+static bool find_main(const char *display, const struct main_device_wait *wait, char path[PATH_MAX],
+	char *why, size_t why_bytes)
 {
 	char drm[PATH_MAX];
 	dev_t device;
 
-	if (!ask_compositor(display, &device, why, why_bytes)) {
+	if (!ask_compositor(display, wait, &device, why, why_bytes)) {
 		tell_nodes(why, why_bytes);
 		return false;
 	}
@@ -161,13 +163,13 @@ static bool find_main(const char *display, char path[PATH_MAX], char *why, size_
 	return false;
 }
 
-bool render_node_find(
-	const char *name, const char *display, char path[PATH_MAX], char *why, size_t why_bytes)
+bool render_node_find(const char *name, const char *display, const struct main_device_wait *wait,
+	char path[PATH_MAX], char *why, size_t why_bytes)
 {
 	char address[ADDRESS_BYTES];
 
 	if (strcmp(name, AUTO) == 0)
-		return find_main(display, path, why, why_bytes);
+		return find_main(display, wait, path, why, why_bytes);
 	if (parse_pci(name, address))
 		return find_pci(address, path, why, why_bytes);
 	if (realpath(name, path))

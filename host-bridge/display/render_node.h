@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct main_device_wait;
+
 #define RENDER_NODE_FORMS                                                                          \
 	"a node's path (/dev/dri/renderD128), pci-0000:03:00.0 or auto (the compositor's GPU)"
 
@@ -15,11 +17,11 @@ bool render_node_good(const char *name);
 /*
  * Finds the node that @name means. A path is taken as it is, without symbolic links. A PCI address
  * is written as in /dev/dri/by-path, or with '_' as Mesa's DRI_PRIME has it. For auto the
- * compositor at @display (NULL: the usual one) is asked. False: @why says what is wrong, and what
- * there is instead.
+ * compositor at @display (NULL: the usual one) is asked, and waited for as @wait (main_device.h,
+ * may be NULL) has it. False: @why says what is wrong, and what there is instead.
  */
-bool render_node_find(
-	const char *name, const char *display, char path[PATH_MAX], char *why, size_t why_bytes);
+bool render_node_find(const char *name, const char *display, const struct main_device_wait *wait,
+	char path[PATH_MAX], char *why, size_t why_bytes);
 
 /* For tests: the tree in the place of /sys. */
 void render_node_set_sys(const char *path);

@@ -17,6 +17,7 @@
 #include "host-bridge/confine/landlock.h"
 #include "host-bridge/confine/sandbox.h"
 #include "host-bridge/display/compositor_place.h"
+#include "host-bridge/display/main_device.h"
 #include "host-bridge/doctor/doctor_globals.h"
 #include "host-bridge/doctor/doctor_libvirt.h"
 #include "host-bridge/policy/policy.h"
@@ -227,19 +228,28 @@ static enum check_result check_udmabuf(void *world, struct finding *finding, int
 		group ? group->gr_name : "kvm", group ? group->gr_name : "kvm");
 }
 
+/* A main_device_wait: wayferry-host itself would wait on, the user wants to know. */
+static bool wait_no_longer(void *data, unsigned silent_s)
+{
+	return false;
+}
+
 /* With --renderer it is started, as it would be for a guest. */
 static enum check_result check_renderer(void *world, struct finding *finding, int argument)
 {
 	static const char package[] =
 		"install libvirglrenderer-dev, build again (-Drenderer=enabled) and install";
 	const struct doctor *doctor = world;
-	const struct renderer_config *config = doctor->settings->renderer;
+	const struct main_device_wait wait = {wait_no_longer, NULL};
+	struct renderer_config asked = *doctor->settings->renderer;
+	const struct renderer_config *config = &asked;
 	bool present = access(config->program, X_OK) == 0;
 
 	if (!doctor->settings->wants_renderer)
 		return finding_ok(finding, "none asked for: guests render in software (%s)",
 			present ? "--renderer virgl,venus has others do it"
 				: "wayferry-renderer is not installed");
+	asked.wait = &wait;
 	struct renderer *renderer = present ? renderer_create(config) : NULL;
 	size_t n = renderer ? renderer_n_capsets(renderer) : 0;
 	renderer_destroy(renderer);

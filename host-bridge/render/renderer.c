@@ -322,7 +322,8 @@ static bool find_gpu(struct renderer_config *config, char path[PATH_MAX])
 
 	if (!config->render_node)
 		return true;
-	if (!render_node_find(config->render_node, config->display, path, why, sizeof(why))) {
+	if (!render_node_find(
+		    config->render_node, config->display, config->wait, path, why, sizeof(why))) {
 		log_err("--render-node %s: %s", config->render_node, why);
 		return false;
 	}

@@ -30,10 +30,11 @@ struct renderer_speed { /* MiB/s */
 };
 
 struct renderer_config {
-	const char *program;     /* wayferry-renderer's path */
-	const char *render_node; /* as render_node_find has it, or NULL */
-	const char *display;     /* for that, or NULL */
-	const char *log_level;   /* its name */
+	const char *program;                 /* wayferry-renderer's path */
+	const char *render_node;             /* as render_node_find has it, or NULL */
+	const char *display;                 /* for that, or NULL */
+	const struct main_device_wait *wait; /* likewise; NULL: without a word */
+	const char *log_level;               /* its name */
 	enum sandbox_mode sandbox;
 	bool kinds[RENDERER_N_KINDS];
 	/* Of RENDERER_KIND_GBM: it is taken only where its buffers can be had and are not much

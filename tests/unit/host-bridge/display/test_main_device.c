@@ -7,10 +7,12 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Objects of the one who asks, in the order in which it makes them; and opcodes of events. */
@@ -32,7 +34,7 @@ static int answer_to(const void *bytes, size_t size)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
 	assert_int_equal(write(ends[1], bytes, size), size);
 	shutdown(ends[1], SHUT_WR);
-	int error = main_device_ask(ends[0], &device);
+	int error = main_device_ask(ends[0], &device, NULL);
 	close(ends[0]);
 	close(ends[1]);
 	return error;
@@ -88,6 +90,57 @@ static void anything_may_be_said(void **state)
 	}
 }
 
+static int silences; /* as many waits see nothing come, without any time */
+
+int poll(struct pollfd *fds, nfds_t n, int timeout_ms)
+{
+	if (timeout_ms > 0 && silences > 0) {
+		silences--;
+		return 0;
+	}
+	return (int)syscall(SYS_poll, fds, n, timeout_ms);
+}
+
+static struct {
+	unsigned called, silent_s, patience; /* how often it waits */
+} waited;
+
+static bool still(void *data, unsigned silent_s)
+{
+	waited.called++;
+	waited.silent_s = silent_s;
+	return waited.called <= waited.patience;
+}
+
+static int ask_silent(int socket, unsigned patience)
+{
+	const struct main_device_wait wait = {still, NULL};
+	dev_t device;
+
+	waited.called = 0;
+	waited.patience = patience;
+	return main_device_ask(socket, &device, &wait);
+}
+
+/* Whoever waits hears of it, and the answer counts however late it comes. */
+static void silence_is_told_and_ends_nothing(void **state)
+{
+	static const uint32_t late[] = {HEADER(GLOBALS_KNOWN, 0, 12), 0};
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	silences = 4;
+	assert_int_equal(ask_silent(ends[0], 3), -ETIMEDOUT);
+	assert_int_equal(waited.called, 4);
+	assert_int_equal(waited.silent_s, 4 * MAIN_DEVICE_LOOK_S);
+	assert_int_equal(write(ends[1], late, sizeof(late)), sizeof(late));
+	silences = 1000;
+	assert_int_equal(ask_silent(ends[0], 1000), -EOPNOTSUPP);
+	assert_int_equal(waited.called, 1000);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -95,6 +148,7 @@ int main(void)
 		cmocka_unit_test(a_device_has_the_size_of_one),
 		cmocka_unit_test(who_is_refused_does_not_wait),
 		cmocka_unit_test(anything_may_be_said),
+		cmocka_unit_test(silence_is_told_and_ends_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -147,7 +147,7 @@ static bool find(const char *name)
 {
 	strcpy(path, "");
 	strcpy(why, "");
-	return render_node_find(name, display, path, why, sizeof(why));
+	return render_node_find(name, display, NULL, path, why, sizeof(why));
 }
 
 static void a_gpu_has_three_kinds_of_names(void **state)
