@@ -43,10 +43,10 @@ static struct compositor *connect_compositor(struct cross_domain_context *contex
 			"the driver's queue has no more than %u places, and %u channels",
 			host->places->total, host->places->channels);
 	} else if (!quota_charge(host->quota, QUOTA_CONNECTIONS, 1)) {
-		quota_explain(host->quota, QUOTA_CONNECTIONS, context->end_text);
+		cross_domain_end_by_quota(context, QUOTA_CONNECTIONS);
 	} else if (!quota_charge(host->quota, QUOTA_FDS, 1)) {
 		quota_release(host->quota, QUOTA_CONNECTIONS, 1);
-		quota_explain(host->quota, QUOTA_FDS, context->end_text);
+		cross_domain_end_by_quota(context, QUOTA_FDS);
 	} else {
 		context->charged_connections = 1;
 		struct compositor *compositor =

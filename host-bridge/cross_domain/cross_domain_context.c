@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <wayland-server-protocol.h>
 
 #include "host-bridge/cross_domain/cross_domain_impl.h"
 #include "host-bridge/contexts/given_files.h"
@@ -18,7 +17,8 @@ bool cross_domain_update_quota(struct cross_domain_context *context)
 		guest_stream_bytes(&context->stream) + context->blob_ids.files_bytes);
 }
 
-void cross_domain_add_error(struct cross_domain_context *context, const char *text)
+void cross_domain_add_error(
+	struct cross_domain_context *context, enum wl_display_error code, const char *text)
 {
 	uint8_t message[WIRE_DISPLAY_ERROR_BYTES];
 	char line[160];
@@ -27,11 +27,11 @@ void cross_domain_add_error(struct cross_domain_context *context, const char *te
 		return;
 	context->error_told = true;
 	snprintf(line, sizeof(line), "wayferry: %s", text);
-	guest_stream_add(&context->stream, message,
-		wire_encode_display_error(message, WL_DISPLAY_ERROR_IMPLEMENTATION, line), NULL, 0);
+	guest_stream_add(
+		&context->stream, message, wire_encode_display_error(message, code, line), NULL, 0);
 }
 
-void cross_domain_fail(struct cross_domain_context *context, const char *why)
+static void fail(struct cross_domain_context *context, enum wl_display_error code, const char *why)
 {
 	if (context->failed)
 		return;
@@ -39,7 +39,7 @@ void cross_domain_fail(struct cross_domain_context *context, const char *why)
 	cross_domain_counters(context)->contexts_lost++;
 	context->failed = true;
 	if (!context->ended)
-		cross_domain_add_error(context, why);
+		cross_domain_add_error(context, code, why);
 	context->ended = true;
 	cross_domain_end_input(context);
 	compositor_destroy(context->compositor);
@@ -48,10 +48,22 @@ void cross_domain_fail(struct cross_domain_context *context, const char *why)
 	context_wake(&context->base);
 }
 
+void cross_domain_fail(struct cross_domain_context *context, const char *why)
+{
+	fail(context, WL_DISPLAY_ERROR_IMPLEMENTATION, why);
+}
+
 void cross_domain_fail_by_quota(struct cross_domain_context *context, enum quota_limit limit)
 {
 	char text[QUOTA_TEXT_MAX];
-	cross_domain_fail(context, quota_explain(context->base.host->quota, limit, text));
+	fail(context, WL_DISPLAY_ERROR_NO_MEMORY,
+		quota_explain(context->base.host->quota, limit, text));
+}
+
+void cross_domain_end_by_quota(struct cross_domain_context *context, enum quota_limit limit)
+{
+	quota_explain(context->base.host->quota, limit, context->end_text);
+	context->end_by_quota = true;
 }
 
 /* A guest may end its context before readers have taken all that it wrote. */

@@ -30,7 +30,7 @@
 /* Keeps what the client is told when its connection ends, as it does now. Returns the error. */
 static int over_quota(struct cross_domain_context *context, enum quota_limit limit)
 {
-	quota_explain(context->base.host->quota, limit, context->end_text);
+	cross_domain_end_by_quota(context, limit);
 	return -EDQUOT;
 }
 
@@ -199,6 +199,8 @@ static size_t make_event(struct cross_domain_context *context, uint8_t *to, size
 		/* Some guests do not tell their clients of the end; all hand on an error. */
 		context->end_told = context->error_told;
 		cross_domain_add_error(context,
+			context->end_by_quota ? WL_DISPLAY_ERROR_NO_MEMORY
+					      : WL_DISPLAY_ERROR_IMPLEMENTATION,
 			context->end_text[0] ? context->end_text
 					     : "the host's compositor has ended the connection");
 		size = make_receive(context, to, room);

@@ -2,6 +2,8 @@
 #ifndef HOST_BRIDGE_CROSS_DOMAIN_CROSS_DOMAIN_IMPL_H
 #define HOST_BRIDGE_CROSS_DOMAIN_CROSS_DOMAIN_IMPL_H
 
+#include <wayland-server-protocol.h>
+
 #include "host-bridge/cross_domain/blob_ids.h"
 #include "host-bridge/cross_domain/compositor.h"
 #include "host-bridge/cross_domain/cross_domain_context.h"
@@ -28,6 +30,7 @@ struct cross_domain_context {
 	bool error_told;               /* the client has got a wl_display.error */
 	char end_text[QUOTA_TEXT_MAX]; /* for that error, if there was none before the end;
 					  "": no special reason */
+	bool end_by_quota;             /* the reason is a limit of the machine */
 
 	uint32_t last_id; /* of images, files and write pipes */
 	struct blob_ids blob_ids;
@@ -95,9 +98,12 @@ void cross_domain_fail(struct cross_domain_context *context, const char *why);
 /* Charges the machine for what waits here for the guest. False: over a limit. */
 bool cross_domain_update_quota(struct cross_domain_context *context);
 /* A wl_display.error for the client, unless it has got one. */
-void cross_domain_add_error(struct cross_domain_context *context, const char *text);
+void cross_domain_add_error(
+	struct cross_domain_context *context, enum wl_display_error code, const char *text);
 /* As cross_domain_fail: the machine has reached @limit. */
 void cross_domain_fail_by_quota(struct cross_domain_context *context, enum quota_limit limit);
+/* Keeps what the client is told when its connection ends: the machine has reached @limit. */
+void cross_domain_end_by_quota(struct cross_domain_context *context, enum quota_limit limit);
 
 /* In cross_domain_commands.c: context_ops.submit */
 int cross_domain_submit(
