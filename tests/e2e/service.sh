@@ -36,7 +36,8 @@ manager_stop() {
 tmp_of_our_own() {
     local directory kept=/run/kept
     mkdir -p $kept && mount --rbind /tmp $kept && mount -t tmpfs -o mode=1777 tmpfs /tmp || fail "no /tmp of our own"
-    for directory in "$base" "$logs" "$root" "$build"; do
+    # The outer ones first: one that is there by then is there with all that it has.
+    for directory in "$root" "$build" "$logs" "$base"; do
         [[ $directory = /tmp/* ]] && [ ! -e "$directory" ] || continue
         mkdir -p "$directory" && mount --rbind "$kept/${directory#/tmp/}" "$directory" || fail "no $directory in /tmp"
     done
