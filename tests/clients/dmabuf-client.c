@@ -29,7 +29,7 @@ struct options {
 	uint32_t storm;                 /* so many sizes, one after another */
 	enum via via;
 	uint32_t unfinished_s; /* seconds */
-	bool dumb, host, feedback, formats, foreign, hold;
+	bool dumb, host, feedback, formats, foreign, follow, hold;
 };
 
 static const char usage[] =
@@ -44,6 +44,8 @@ static const char usage[] =
 	"  --unfinished N commit N seconds before the drawing is finished, as the kernel sees it\n"
 	"  --storm N      show N sizes, one after another\n"
 	"  --feedback     print linux-dmabuf's default feedback\n"
+	"  --follow       print the feedback of the window, which goes to the whole screen and "
+	"back\n"
 	"  --formats      print what version 3 of linux-dmabuf tells\n"
 	"  --foreign      offer memory that is not the device's; it must be refused\n"
 	"  --hold         stay mapped\n";
@@ -217,6 +219,32 @@ static void storm_shm(struct client *client)
 	}
 }
 
+/*
+ * The window's feedback as it comes: at first, and when the window has the whole screen, and when
+ * it has no longer. A buffer is shown each time; in the end the last one is.
+ */
+static void follow(struct client *client)
+{
+	struct window *window = &client->window;
+	struct window_buffer buffers[3] = {0};
+	bool done;
+	struct zwp_linux_dmabuf_feedback_v1 *feedback =
+		dmabuf_print_surface_feedback(window, client->dmabuf, &done);
+
+	for (int i = 0; i < 3; i++) {
+		if (i == 1)
+			xdg_toplevel_set_fullscreen(window->toplevel, NULL);
+		else if (i == 2)
+			xdg_toplevel_unset_fullscreen(window->toplevel);
+		window_await(window, &done, "waiting for feedback");
+		done = false;
+		show_picture(client, &buffers[i], client->options.width, client->options.height);
+		printf("picture\n");
+		fflush(stdout);
+	}
+	zwp_linux_dmabuf_feedback_v1_destroy(feedback);
+}
+
 /* What is not the device's: refused, and the connection goes on. */
 static void offer_foreign(struct client *client)
 {
@@ -283,7 +311,8 @@ static void handle_global(
 {
 	struct client *client = window->data;
 	if (strcmp(interface, zwp_linux_dmabuf_v1_interface.name) == 0 && !client->dmabuf) {
-		client->dmabuf_version = client->options.feedback ? version : 3;
+		client->dmabuf_version =
+			client->options.feedback || client->options.follow ? version : 3;
 		if (client->dmabuf_version > 4)
 			client->dmabuf_version = 4;
 		client->dmabuf = wl_registry_bind(window->registry, name,
@@ -317,7 +346,8 @@ static bool options_parse(struct options *options, int argc, char **argv)
 		{"unfinished", required_argument, NULL, 'u'}, {"dumb", no_argument, NULL, 'd'},
 		{"host", no_argument, NULL, 'b'}, {"storm", required_argument, NULL, 'n'},
 		{"feedback", no_argument, NULL, 'f'}, {"formats", no_argument, NULL, 'm'},
-		{"foreign", no_argument, NULL, 'x'}, {"hold", no_argument, NULL, 'h'}, {0}};
+		{"foreign", no_argument, NULL, 'x'}, {"follow", no_argument, NULL, 'w'},
+		{"hold", no_argument, NULL, 'h'}, {0}};
 	for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
 		switch (option) {
 		case 's':
@@ -357,6 +387,9 @@ static bool options_parse(struct options *options, int argc, char **argv)
 			break;
 		case 'x':
 			options->foreign = true;
+			break;
+		case 'w':
+			options->follow = true;
 			break;
 		case 'h':
 			options->hold = true;
@@ -412,7 +445,9 @@ int main(int argc, char **argv)
 	if (options->feedback || options->formats || options->foreign)
 		return 0;
 	window_create(&client.window, "dmabuf-client", options->width, options->height);
-	if (options->storm && options->via == VIA_SHM)
+	if (options->follow)
+		follow(&client);
+	else if (options->storm && options->via == VIA_SHM)
 		storm_shm(&client);
 	else if (options->storm)
 		storm(&client);

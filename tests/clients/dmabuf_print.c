@@ -95,6 +95,16 @@ void dmabuf_print_feedback(struct window *window, struct zwp_linux_dmabuf_v1 *dm
 	zwp_linux_dmabuf_feedback_v1_destroy(feedback);
 }
 
+struct zwp_linux_dmabuf_feedback_v1 *dmabuf_print_surface_feedback(
+	struct window *window, struct zwp_linux_dmabuf_v1 *dmabuf, bool *done)
+{
+	struct zwp_linux_dmabuf_feedback_v1 *feedback =
+		zwp_linux_dmabuf_v1_get_surface_feedback(dmabuf, window->surface);
+	*done = false;
+	zwp_linux_dmabuf_feedback_v1_add_listener(feedback, &feedback_listener, done);
+	return feedback;
+}
+
 void dmabuf_print_pair(uint32_t format, uint64_t modifier)
 {
 	const struct {

@@ -11,6 +11,11 @@
 /* The default feedback, one event a line; dispatches until it is complete. */
 void dmabuf_print_feedback(struct window *window, struct zwp_linux_dmabuf_v1 *dmabuf);
 
+/* The feedback for the window's surface, likewise, until *@done; it goes on until it is destroyed.
+ */
+struct zwp_linux_dmabuf_feedback_v1 *dmabuf_print_surface_feedback(
+	struct window *window, struct zwp_linux_dmabuf_v1 *dmabuf, bool *done);
+
 /* A pair of the table that version 4 has, as version 3 tells it. */
 void dmabuf_print_pair(uint32_t format, uint64_t modifier);
 

@@ -1,7 +1,8 @@
 /* seat-compositor: a compositor that shows nothing, and whose seat has a touch screen and a pen,
- * which headless ones have not.
+ * which headless ones have not; nor have they linux-dmabuf with feedback, which it has with
+ * "dmabuf".
  *
- *   seat-compositor SOCKET [SCALE]
+ *   seat-compositor SOCKET [SCALE [dmabuf]]
  *
  * Reads commands from stdin, one a line, until its end; places are of the newest window, in the
  * compositor's units:
@@ -15,6 +16,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int handle_input(int fd, uint32_t mask, void *data)
 {
@@ -34,11 +36,15 @@ int main(int argc, char **argv)
 	struct seat_compositor compositor = {.display = wl_display_create()};
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	setvbuf(stdin, NULL, _IONBF, 0);
-	if (argc < 2 || argc > 3 || wl_display_add_socket(compositor.display, argv[1]) < 0) {
-		fprintf(stderr, "usage: seat-compositor SOCKET [SCALE]\n");
+	if (argc < 2 || argc > 4 || (argc == 4 && strcmp(argv[3], "dmabuf") != 0) ||
+		wl_display_add_socket(compositor.display, argv[1]) < 0) {
+		fprintf(stderr, "usage: seat-compositor SOCKET [SCALE [dmabuf]]\n");
 		return 2;
 	}
 	compositor.scale = argc > 2 ? atoi(argv[2]) : 1;
+	wl_list_init(&compositor.feedbacks);
+	if (argc > 3)
+		seat_dmabuf_create(&compositor);
 	seat_shell_create(&compositor);
 	seat_devices_create(&compositor);
 	wl_event_loop_add_fd(wl_display_get_event_loop(compositor.display), 0, WL_EVENT_READABLE,

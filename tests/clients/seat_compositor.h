@@ -12,6 +12,7 @@ struct seat_compositor {
 	int32_t scale;
 	uint32_t time_ms;                      /* counts events: no clock, so that runs are alike */
 	struct wl_list touches, pens, tablets; /* wl_resource_get_link */
+	struct wl_list feedbacks;              /* linux-dmabuf's; see seat_dmabuf.c */
 };
 
 /* The shell: whatever a client needs for a window. Prints "mapped" for each that is shown. */
@@ -19,6 +20,12 @@ void seat_shell_create(struct seat_compositor *compositor);
 
 /* A seat with a touch screen, and zwp_tablet_manager_v2 with one pen on it. */
 void seat_devices_create(struct seat_compositor *compositor);
+
+/* linux-dmabuf, whose feedback for a window changes as it gets the whole screen or gives it back.
+ */
+void seat_dmabuf_create(struct seat_compositor *compositor);
+void seat_dmabuf_fullscreen(
+	struct seat_compositor *compositor, struct wl_resource *surface, bool fullscreen);
 
 /* Does what a line of commands says (seat-compositor.c). Return: false when it says nothing known,
  * or there is no window. */

@@ -103,17 +103,14 @@ static void surface_frame(struct wl_client *client, struct wl_resource *resource
 	surface->frame = frame;
 }
 
-static void configure(struct surface *surface)
+static void configure(struct surface *surface, bool fullscreen)
 {
-	struct wl_array states;
-	wl_array_init(&states);
-	uint32_t *state = wl_array_add(&states, sizeof(*state));
-	if (state)
-		*state = XDG_TOPLEVEL_STATE_ACTIVATED;
-	xdg_toplevel_send_configure(surface->toplevel, 0, 0, &states);
+	uint32_t list[] = {XDG_TOPLEVEL_STATE_ACTIVATED, XDG_TOPLEVEL_STATE_FULLSCREEN};
+	struct wl_array states = {.size = (fullscreen ? 2 : 1) * sizeof(list[0]), .data = list};
+	xdg_toplevel_send_configure(
+		surface->toplevel, fullscreen ? WIDTH : 0, fullscreen ? HEIGHT : 0, &states);
 	xdg_surface_send_configure(
 		surface->xdg, wl_display_next_serial(surface->compositor->display));
-	wl_array_release(&states);
 	surface->configured = true;
 }
 
@@ -123,7 +120,7 @@ static void surface_commit(struct wl_client *client, struct wl_resource *resourc
 	struct wl_resource *buffer = surface->buffer;
 	surface->buffer = NULL;
 	if (surface->toplevel && !surface->configured)
-		configure(surface);
+		configure(surface, false);
 	if (buffer && surface->toplevel && !surface->mapped) {
 		surface->mapped = true;
 		surface->compositor->focus = resource;
@@ -249,6 +246,26 @@ static void toplevel_resize(struct wl_client *client, struct wl_resource *resour
 {
 }
 
+static void change_state(struct wl_resource *toplevel, bool fullscreen)
+{
+	struct surface *surface = wl_resource_get_user_data(toplevel);
+	if (!surface || !surface->xdg)
+		return;
+	configure(surface, fullscreen);
+	seat_dmabuf_fullscreen(surface->compositor, surface->resource, fullscreen);
+}
+
+static void toplevel_fullscreen(
+	struct wl_client *client, struct wl_resource *resource, struct wl_resource *output)
+{
+	change_state(resource, true);
+}
+
+static void toplevel_no_fullscreen(struct wl_client *client, struct wl_resource *resource)
+{
+	change_state(resource, false);
+}
+
 static const struct xdg_toplevel_interface toplevel_requests = {
 	.destroy = ignore_destroy,
 	.set_parent = ignore_object,
@@ -261,8 +278,8 @@ static const struct xdg_toplevel_interface toplevel_requests = {
 	.set_min_size = ignore_pair,
 	.set_maximized = ignore,
 	.unset_maximized = ignore,
-	.set_fullscreen = ignore_object,
-	.unset_fullscreen = ignore,
+	.set_fullscreen = toplevel_fullscreen,
+	.unset_fullscreen = toplevel_no_fullscreen,
 	.set_minimized = ignore,
 };
 

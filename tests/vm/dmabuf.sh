@@ -124,6 +124,44 @@ dmabuf_feedback() {
     diff "$1" "$LOGS/formats" >&2 || fail "the formats of version 3 are wrong"
 }
 
+# A compositor whose feedback for a window changes as the window gets the whole screen and gives it back, as those with a GPU
+# have it (headless ones have no feedback at all, as they have no GPU): the guest's client hears each time what it can
+# use of it, and its buffers are shown as before.
+seat_dmabuf_start() {
+    seat_start "$1" 1 dmabuf
+}
+
+dmabuf_feedback_changes() {
+    local device job=follow
+    device=$(guest_run vm stat -c '%Hr:%Lr' /dev/dri/renderD128)
+    {
+        for i in window screen window; do
+            feedback_of_$i "$device"
+            echo picture
+        done
+        echo shown
+    } >"$LOGS/feedback.expected"
+    app $job wayferry-guest --stats -- "$DMABUF_CLIENT" --follow
+    guest_wait vm $job || fail "the client did not go on ($(cat "$(guest_output vm $job stderr)"))"
+    diff "$LOGS/feedback.expected" "$(guest_output vm $job)" >&2 || fail "the feedback is wrong"
+    grep -qx 'dmabufs 3' "$(guest_output vm $job stderr)" || fail "wayferry-guest does not count the buffers"
+    grep -qx 'copied_bytes 0' "$(guest_output vm $job stderr)" || fail "wayferry-guest copied pixels"
+}
+
+# feedback_of_window DEVICE, feedback_of_screen DEVICE: what is left of tests/clients/seat_dmabuf.c's, whose tiled layouts
+# mean nothing in the guest, and which is of several devices.
+feedback_of_window() {
+    printf '%s\n' "table 48, writable 0" "pair 58523234000000000000000000000000" "pair 41523234000000000000000000000000" \
+        "pair 5852323400000000ffffffffffffff00" "main_device $1" "tranche_target_device $1" "tranche_flags 0" \
+        "tranche_formats 000001000200" tranche_done "done"
+}
+
+feedback_of_screen() {
+    printf '%s\n' "table 32, writable 0" "pair 58523234000000000000000000000000" "pair 41523234000000000000000000000000" \
+        "main_device $1" "tranche_target_device $1" "tranche_flags 1" "tranche_formats 0000" tranche_done \
+        "tranche_target_device $1" "tranche_flags 0" "tranche_formats 00000100" tranche_done "done"
+}
+
 # What a compositor without linux-dmabuf is offered with: the formats of its wl_shm, as wayland-info of the
 # same machine sees them, each with any modifier and in rows.
 dmabuf_shm_pairs() {

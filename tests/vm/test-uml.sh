@@ -9,6 +9,7 @@
 . "$(dirname "$0")/three-d.sh"
 . "$(dirname "$0")/x11.sh"
 . "$(dirname "$0")/clock.sh"
+. "$(dirname "$0")/../e2e/seat.sh"
 
 KIND=uml
 tests=(applications:49 service:8 x11:14 clock:14 input:13 clipboard:18 survival:15 reboots:20 many:24 commits:12 foreign:12 opengl:29)
@@ -137,7 +138,7 @@ test_foreign() {
     session_end
 }
 
-tests+=(dmabuf-sway:55 dmabuf-weston:22 dmabuf-weston14:24 dmabuf-mutter:15)
+tests+=(dmabuf-sway:55 dmabuf-weston:22 dmabuf-weston14:24 dmabuf-mutter:15 dmabuf-feedback:12)
 
 full+=(five-reboots:60 thousand-at-once:40 hundred-thousand-commits:70 dmabuf-storm:90)
 
@@ -185,6 +186,12 @@ test_dmabuf_mutter() {
     app fifo env WAYLAND_DEBUG=1 vkcube --wsi wayland --c 60
     guest_wait vm fifo || fail "vkcube failed ($(guest_output vm fifo stderr))"
     [ "$(grep -c 'wp_fifo_v1.*\.set_barrier' "$(guest_output vm fifo stderr)")" = 60 ] || fail "not every frame had its barrier"
+    session_end
+}
+
+test_dmabuf_feedback() {
+    session_start seat_dmabuf
+    dmabuf_feedback_changes
     session_end
 }
 
