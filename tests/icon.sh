@@ -8,11 +8,6 @@ build=$1
 mkdir "$base/labwc"
 export WLR_BACKENDS=headless WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1
 
-start() {       # NAME COMMAND...
-    "${@:2}" >"$base/$1.log" 2>&1 &
-    pids+=($!)
-}
-
 # has_colour RRGGBB WANTED: whether the screen has at least a hundred pixels of the colour, or none.
 has_colour() {
     [ "$(WAYLAND_DISPLAY=$display grim -t ppm - | python3 -c 'import sys
@@ -34,23 +29,9 @@ shown() {
     within 20 has_icon False || fail "the icon on $1 stays"
 }
 
-# x_tell COMMAND...: to the X client.
-x_tell() {
-    printf '%s\n' "$@" >&7
-}
-
 # x_shown DISPLAY: an X window there has no icon, one, another, and none.
 x_shown() {
-    start "x11-$1" env WAYLAND_DISPLAY="$1" "$build/guest-proxy/x11/wayferry-x11" --log-level debug
-    local x11=${pids[-1]} client
-    within 10 grep -q 'display :' "$base/x11-$1.log" || fail "wayferry-x11 has no display on $1"
-    rm -f "$base/commands"
-    mkfifo "$base/commands"
-    DISPLAY=$(sed -n 's/.*x11: display //p' "$base/x11-$1.log") "$build/tests/clients/x11-window" \
-        <"$base/commands" >"$base/x-client-$1.log" 2>&1 &
-    client=$!
-    pids+=("$client")
-    exec 7>"$base/commands"
+    x11_start "$1"
     x_tell 'create 1 0 0 400 300 #203040' 'title 1 X' 'map 1'
     within 20 has_colour 203040 True || fail "no X window on $1"
     has_icon False || fail "an icon on $1 that nobody has given"
@@ -61,10 +42,9 @@ x_shown() {
     has_icon False || fail "two icons of an X window on $1"
     x_tell 'icon 1 64 #fe10a2'
     within 20 has_icon True || fail "no third icon of an X window on $1"
-    exec 7>&-
+    x_tell 'destroy 1'
     within 20 has_icon False || fail "the icon of an X window on $1 stays"
-    kill -0 "$x11" || fail "wayferry-x11 has ended on $1"
-    kill "$x11"
+    x11_stop
 }
 
 cat >"$base/labwc/rc.xml" <<END
@@ -76,10 +56,7 @@ within 20 compgen -G "$base/rt/wayland-?" >/dev/null || fail "labwc does not sta
 display=$(basename "$(compgen -G "$base/rt/wayland-?")")
 shown "$display"
 x_shown "$display"
-start host "$build/host-bridge/wayferry-host" --socket "$base/gpu" --vm work
-within 10 test -S "$base/gpu" || fail "wayferry-host does not listen"
-start guest "$build/guest-proxy/wayferry-guest" --socket bridge --vhost-user "$base/gpu"
-within 10 test -S "$base/rt/bridge" || fail "wayferry-guest does not listen"
+bridge_start
 shown bridge
 x_shown bridge
 echo passed

@@ -8,6 +8,7 @@
 #     tests/newest.sh COMPOSITOR-security-context    what sandboxed programs do not get (security-context.sh)
 #     tests/newest.sh COMPOSITOR-colours             colour management, direct and bridged (colours.sh)
 #     tests/newest.sh labwc-icon    the icon of a guest's window (icon.sh)
+#     tests/newest.sh COMPOSITOR-x11    what sway 1.7 does not show of X11 applications (x11-desktop.sh)
 #     tests/newest.sh enter COMMAND...    runs it in the tree; WAYFERRY_NEWEST_BIND is /mnt there
 #
 # The tree is in the lab's cache; the build is build-tests/newest/build/gcc.
@@ -44,6 +45,7 @@ list() {
     printf '%s-security-context 5\n' sway labwc kwin
     printf '%s-colours 5\n' kwin mutter weston sway
     echo "labwc-icon 5"
+    printf '%s-x11 8\n' sway kwin
 }
 
 # One test at a time: the runner has others to run beside it.
@@ -52,23 +54,19 @@ run() {
         --timeout-multiplier "${WAYFERRY_TEST_SLOWNESS:-2}" --print-errorlogs
 }
 
-run_security_context() {
+# run_script FILE [ARGUMENT]: one of tests/, in the tree.
+run_script() {
     lab_enter "$(tree)" env WAYFERRY_TEST_SLOWNESS="${WAYFERRY_TEST_SLOWNESS:-2}" \
-        /usr/src/wayferry/tests/security-context.sh /var/tmp/build/gcc "$1"
+        "/usr/src/wayferry/tests/$1" /var/tmp/build/gcc "${@:2}"
 }
 
 case ${1:-} in
 prepare) prepare "${2:-}" ;;
 --list) list ;;
-*-security-context) run_security_context "${1%-security-context}" ;;
-*-colours)
-    lab_enter "$(tree)" env WAYFERRY_TEST_SLOWNESS="${WAYFERRY_TEST_SLOWNESS:-2}" \
-        /usr/src/wayferry/tests/colours.sh /var/tmp/build/gcc "${1%-colours}"
-    ;;
-labwc-icon)
-    lab_enter "$(tree)" env WAYFERRY_TEST_SLOWNESS="${WAYFERRY_TEST_SLOWNESS:-2}" \
-        /usr/src/wayferry/tests/icon.sh /var/tmp/build/gcc
-    ;;
+*-security-context) run_script security-context.sh "${1%-security-context}" ;;
+*-colours) run_script colours.sh "${1%-colours}" ;;
+*-x11) run_script x11-desktop.sh "${1%-x11}" ;;
+labwc-icon) run_script icon.sh ;;
 gcc-*) run "${1#gcc-}" ;;
 enter)
     shift

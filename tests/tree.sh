@@ -1,6 +1,6 @@
 #!/bin/bash
-# What scripts that run in a tree, without the rest of tests/, share (icon.sh, security-context.sh): $base, a directory with
-# a runtime directory, and $pids, all of whose processes end with the script.
+# What scripts that run in a tree, without the rest of tests/, share (icon.sh, security-context.sh, x11-desktop.sh): $base, a
+# directory with a runtime directory, and $pids, all of whose processes end with the script.
 slowness=${WAYFERRY_TEST_SLOWNESS:-2}
 base=$(mktemp -d /tmp/wf.XXXXXX)
 pids=()
@@ -22,4 +22,55 @@ within() {      # SECONDS COMMAND...
         ((SECONDS < deadline)) || return 1
         sleep 0.1
     done
+}
+
+start() {       # NAME COMMAND...
+    "${@:2}" >"$base/$1.log" 2>&1 &
+    pids+=($!)
+}
+
+# ends PID: it is told to, and has.
+ends() {
+    kill "$1"
+    within 10 not_alive "$1" || fail "process $1 ignores SIGTERM"
+}
+
+not_alive() {
+    ! kill -0 "$1" 2>/dev/null
+}
+
+# A display of the machine's own on the compositor at $display: bridge.
+bridge_start() {
+    start host env WAYLAND_DISPLAY="$display" "$build/host-bridge/wayferry-host" --socket "$base/gpu" --vm work
+    within 10 test -S "$base/gpu" || fail "wayferry-host does not listen"
+    start guest "$build/guest-proxy/wayferry-guest" --socket bridge --vhost-user "$base/gpu"
+    within 10 test -S "$base/rt/bridge" || fail "wayferry-guest does not listen"
+}
+
+# x11_start DISPLAY: wayferry-x11 there, with an X client that does as x_tell says; its log is $base/x-client-DISPLAY.log.
+x11_start() {
+    start "x11-$1" env WAYLAND_DISPLAY="$1" "$build/guest-proxy/x11/wayferry-x11" --log-level debug
+    x11=${pids[-1]}
+    within 10 grep -q 'display :' "$base/x11-$1.log" || fail "wayferry-x11 has no display on $1"
+    x_log=$base/x-client-$1.log
+    rm -f "$base/commands"
+    mkfifo "$base/commands"
+    DISPLAY=$(x_display "$1") "$build/tests/clients/x11-window" <"$base/commands" >"$x_log" 2>&1 &
+    pids+=($!)
+    exec 7>"$base/commands"
+}
+
+x_display() {
+    sed -n 's/.*x11: display //p' "$base/x11-$1.log"
+}
+
+# x_tell COMMAND...: to the X client.
+x_tell() {
+    printf '%s\n' "$@" >&7
+}
+
+x11_stop() {
+    exec 7>&-
+    kill -0 "$x11" || fail "wayferry-x11 has ended by itself"
+    ends "$x11"
 }
