@@ -224,8 +224,7 @@ static int read_capset(struct channel *channel)
 	/* Without a kernel the queue is our own, and has a place for each channel. */
 	channel->patience.agreed =
 		!channel->gpu->lazy && channel_has_feature(channel, CROSS_DOMAIN_EXT_PATIENT);
-	bool several =
-		!channel->gpu->lazy && channel_has_feature(channel, CROSS_DOMAIN_EXT_POLL_SLOTS);
+	bool several = channel_has_feature(channel, CROSS_DOMAIN_EXT_POLL_SLOTS);
 	bool runs = channel_has_feature(channel, CROSS_DOMAIN_EXT_RUNS);
 	poll_credits_init(&channel->polls, several ? POLL_SLOTS : 1, runs ? RUN_PAGES : 1);
 	return 0;

@@ -3,9 +3,8 @@
  * channel_flush. A fence about every 64 KiB tells how far the host has come; while too much is
  * under way, channel_ready is false and the user stops reading from its client.
  *
- * By way of a kernel, where each submission wakes the host, our host lets two POLLs be outstanding:
- * the next one goes along with what the client has to say anyway, and alone only when no other is
- * left.
+ * Our host lets two POLLs be outstanding: the next one goes along with what the client has to say
+ * anyway, and alone only when no other is left.
  */
 #include "guest-proxy/channel/channel_impl.h"
 
@@ -106,14 +105,12 @@ int channel_flush(struct channel *channel)
 	if (channel->over)
 		return -EPIPE;
 	/*
-	 * Where each submission wakes the host, a POLL is put into the one that is due anyway. The
-	 * fence of one that may be held for long must not be that of buffers, too: their user's
-	 * driver would wait for it.
+	 * A POLL is put into the submission that is due anyway. The fence of one that may be held
+	 * for long must not be that of buffers, too: their user's driver would wait for it.
 	 */
 	bool merge = may_poll(channel) &&
 		(channel->polls.n_outstanding == 0 || channel->n_batch_blobs == 0) &&
-		channel->batch.size > 0 && channel->batch.size <= MERGE_BYTES &&
-		!channel_has_feature(channel, CROSS_DOMAIN_EXT_WANT_POLL);
+		channel->batch.size > 0 && channel->batch.size <= MERGE_BYTES;
 	if (!merge)
 		channel_submit_poll(channel);
 	submit_batch(channel, merge);

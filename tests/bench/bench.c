@@ -30,7 +30,7 @@ struct bench {
 	bool full_damage, unsealed;
 	double seconds;
 	uint64_t period_ns; /* between the frames' starts; 0: as fast as they are shown */
-	long count, warmup;
+	long count, warmup, frames;
 	bool signal_watched;
 	struct watched watched[MAX_WATCHED];
 	size_t n_watched;
@@ -233,7 +233,8 @@ static void measure_frames(struct bench *bench)
 	do {
 		wait_for_turn(bench, start_ns);
 		samples_ns[n++] = show_frame(bench);
-	} while (now_ns() < end_ns && n < capacity);
+	} while ((bench->frames > 0 ? n < (size_t)bench->frames : now_ns() < end_ns) &&
+		n < capacity);
 	uint64_t elapsed_ns = now_ns() - start_ns;
 	read_watched(bench, true);
 	report(bench, samples_ns, n, elapsed_ns);
@@ -283,6 +284,7 @@ static const char usage[] = "Usage: bench sync|frames|idle [OPTION...]\n"
 			    "  --unsealed         its pool could be truncated, and has to be "
 			    "copied\n"
 			    "  --seconds S        how long to show frames (3)\n"
+			    "  --frames N         show so many instead (at most 65536)\n"
 			    "  --rate HZ          frames a second (as many as are shown)\n"
 			    "  --watch NAME:PID   report CPU time per sample and memory of that "
 			    "process and its children\n"
@@ -310,6 +312,7 @@ static void parse_options(struct bench *bench, int argc, char **argv)
 		{"size", required_argument, NULL, 's'},
 		{"damage", required_argument, NULL, 'd'},
 		{"seconds", required_argument, NULL, 't'},
+		{"frames", required_argument, NULL, 'f'},
 		{"rate", required_argument, NULL, 'r'},
 		{"watch", required_argument, NULL, 'p'},
 		{"signal", no_argument, NULL, 'u'},
@@ -337,6 +340,10 @@ static void parse_options(struct bench *bench, int argc, char **argv)
 			break;
 		case 't':
 			bench->seconds = atof(optarg);
+			break;
+		case 'f':
+			bench->frames = atol(optarg);
+			valid &= bench->frames > 0;
 			break;
 		case 'r':
 			valid &= atol(optarg) > 0;

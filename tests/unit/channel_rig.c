@@ -253,6 +253,11 @@ int setup_slots(void **state)
 	return setup_with(OUR_FEATURES | CROSS_DOMAIN_EXT_POLL_SLOTS, sizeof(device.capset), false);
 }
 
+int setup_lazy_slots(void **state)
+{
+	return setup_with(OUR_FEATURES | CROSS_DOMAIN_EXT_POLL_SLOTS, sizeof(device.capset), true);
+}
+
 int setup_runs(void **state)
 {
 	return setup_with(OUR_FEATURES | CROSS_DOMAIN_EXT_POLL_SLOTS | CROSS_DOMAIN_EXT_RUNS,

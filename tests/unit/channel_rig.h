@@ -82,6 +82,8 @@ int setup_plain(void **state);
 int setup_kernel(void **state);
 /* The same, with several POLLs outstanding. */
 int setup_slots(void **state);
+/* Without a kernel. */
+int setup_lazy_slots(void **state);
 /* And slots of several pages. */
 int setup_runs(void **state);
 /* One of them, over vhost-user. */
@@ -118,6 +120,7 @@ extern unsigned event_slot;
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 #define TEST_PLAIN(f) cmocka_unit_test_setup_teardown(f, setup_plain, teardown)
 #define TEST_SLOTS(f) cmocka_unit_test_setup_teardown(f, setup_slots, teardown)
+#define TEST_LAZY_SLOTS(f) cmocka_unit_test_setup_teardown(f, setup_lazy_slots, teardown)
 #define TEST_RUNS(f) cmocka_unit_test_setup_teardown(f, setup_runs, teardown)
 #define TEST_LAZY_RUNS(f) cmocka_unit_test_setup_teardown(f, setup_lazy_runs, teardown)
 #define TEST_WRITE_FROM(f) cmocka_unit_test_setup_teardown(f, setup_write_from, teardown)
