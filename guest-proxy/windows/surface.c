@@ -327,6 +327,8 @@ static enum relay_verdict handle_commit(struct relay_message *message)
 			verdict = show_buffer(surface, message);
 		if (verdict == RELAY_HOLD)
 			return RELAY_HOLD;
+	} else if (surface->pending == PENDING_OTHER) {
+		damage_drop(&surface->damage);
 	} else {
 		damage_commit(&surface->damage);
 	}

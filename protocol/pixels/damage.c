@@ -47,9 +47,14 @@ static void add(pixman_region32_t *region, int64_t x1, int64_t y1, int64_t x2, i
 
 	if (left >= right || top >= bottom)
 		return;
-	pixman_region32_union_rect(
-		region, region, left, top, (unsigned)(right - left), (unsigned)(bottom - top));
-	bound(region);
+	const unsigned width = (unsigned)(right - left), height = (unsigned)(bottom - top);
+	if (pixman_region32_not_empty(region)) {
+		pixman_region32_union_rect(region, region, left, top, width, height);
+		bound(region);
+	} else { /* most frames have one rectangle */
+		pixman_region32_fini(region);
+		pixman_region32_init_rect(region, left, top, width, height);
+	}
 }
 
 void damage_add_surface(struct damage *damage, int32_t x, int32_t y, int32_t width, int32_t height)
@@ -86,6 +91,13 @@ void damage_commit(struct damage *damage)
 			(int64_t)boxes[i].y1 * damage->scale, (int64_t)boxes[i].x2 * damage->scale,
 			(int64_t)boxes[i].y2 * damage->scale);
 	pixman_region32_clear(&damage->surface);
+}
+
+void damage_drop(struct damage *damage)
+{
+	pixman_region32_clear(&damage->surface);
+	pixman_region32_clear(&damage->buffer);
+	damage->whole = true;
 }
 
 static void intersect_buffer(pixman_region32_t *region, const struct damage *damage)

@@ -37,6 +37,9 @@ void damage_set_transform(struct damage *damage, int32_t transform);
 
 /* wl_surface.commit: the surface damage becomes buffer damage. */
 void damage_commit(struct damage *damage);
+/* wl_surface.commit, where it shows a buffer that nobody copies: whatever is copied next is new all
+ * over. */
+void damage_drop(struct damage *damage);
 /* After damage_commit, where it shows a new buffer of @width x @height. */
 void damage_show(struct damage *damage, int32_t width, int32_t height);
 

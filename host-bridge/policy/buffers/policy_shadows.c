@@ -35,6 +35,7 @@ void shadow_attach(struct surface_shadow *shadow, const struct relay_object *obj
 
 	shm_buffer_unref(shadow->attached);
 	shadow->attached = buffer ? shm_buffer_ref(buffer) : NULL;
+	shadow->others = object && !buffer;
 }
 
 /* Rows [@first, @end) of @buffer are to be copied into its shadow. */
@@ -100,7 +101,9 @@ enum relay_verdict shadow_commit(struct relay_message *message, struct surface_s
 	struct policy_connection *connection = relay_data(message->relay);
 	enum relay_verdict verdict = RELAY_FORWARD;
 
-	if (!connection->copy.active) {
+	if (shadow->others) {
+		damage_drop(&shadow->damage);
+	} else if (!connection->copy.active) {
 		damage_commit(&shadow->damage);
 		if (shadow->attached)
 			show_buffer(connection, shadow, shadow->attached);

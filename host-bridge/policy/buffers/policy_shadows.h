@@ -9,6 +9,7 @@
 struct surface_shadow {
 	uint64_t serial;             /* of the surface */
 	struct shm_buffer *attached; /* to be shown by the next commit; a reference, or NULL */
+	bool others;                 /* that shows a buffer without a shadow */
 	struct damage damage;
 };
 

@@ -263,6 +263,27 @@ static void a_buffer_shown_on_another_surface_is_copied_whole(void **state)
 	assert_string_equal(rows_with(0, 5), "0..31");
 }
 
+static void behind_a_buffer_without_a_shadow_all_is_copied(void **state)
+{
+	struct pair manager = bind_global("wp_single_pixel_buffer_manager_v1");
+	uint32_t buffer = create_buffer(0), pixel = world.next_id++;
+	request("wp_single_pixel_buffer_manager_v1", "create_u32_rgba_buffer", manager.down,
+		ARGS({.id = pixel}, {.u = 0}, {.u = 0}, {.u = 0}, {.u = UINT32_MAX}));
+	attach(buffer);
+	commit();
+	paint(0, 0, ROWS, 6);
+	attach(pixel);
+	damage("damage_buffer", 0, 1);
+	commit();
+	damage("damage_buffer", 2, 1); /* with no buffer of its own */
+	commit();
+	assert_string_equal(rows_with(0, 6), "none");
+	attach(buffer);
+	damage("damage_buffer", 4, 1);
+	commit();
+	assert_string_equal(rows_with(0, 6), "0..31");
+}
+
 static void surface_damage_is_scaled_to_the_buffer(void **state)
 {
 	uint32_t buffer = create_buffer(0);
@@ -449,6 +470,7 @@ int main(void)
 		TEST(a_buffer_gets_what_it_missed_while_another_was_shown),
 		TEST(a_buffer_that_missed_too_much_is_copied_whole),
 		TEST(a_buffer_shown_on_another_surface_is_copied_whole),
+		TEST(behind_a_buffer_without_a_shadow_all_is_copied),
 		TEST(surface_damage_is_scaled_to_the_buffer),
 		TEST(surface_damage_under_a_transform_is_everything),
 		TEST(surface_damage_under_a_viewport_is_everything),
