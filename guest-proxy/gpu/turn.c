@@ -54,13 +54,21 @@ void turn_task_finish(struct turn_task *task)
 
 static void handle_idle(void *data);
 
+/* There is something to do at the end of this round; while tasks run, whoever runs them looks. */
 static void schedule(struct turn *turn)
 {
-	bool any = false;
-	for (int i = 0; i < TURN_STEPS; i++)
-		any |= !wl_list_empty(&turn->due[i]);
-	if (any && !turn->idle && !turn->finished)
+	if (!turn->idle && !turn->finished)
 		turn->idle = wl_event_loop_add_idle(turn->loop, handle_idle, turn);
+}
+
+/* Tasks have run: those that were asked for meanwhile are due. */
+static void schedule_rest(struct turn *turn)
+{
+	bool any = false;
+	for (int i = 0; i < TURN_STEPS && !any; i++)
+		any = !wl_list_empty(&turn->due[i]);
+	if (any)
+		schedule(turn);
 }
 
 /* Runs the tasks in @due; those that are asked for meanwhile are left. */
@@ -94,11 +102,11 @@ static void handle_idle(void *data)
 	turn->idle = NULL;
 	turn->finished = &finished;
 	for (int i = 0; i < TURN_STEPS; i++) {
-		if (!run_step(&turn->due[i], &finished))
+		if (!wl_list_empty(&turn->due[i]) && !run_step(&turn->due[i], &finished))
 			return;
 	}
 	turn->finished = NULL;
-	schedule(turn);
+	schedule_rest(turn);
 	if (!turn->idle)
 		turn->work_start_ns = 0;
 }
@@ -124,7 +132,7 @@ static int handle_next(int fd, uint32_t mask, void *data)
 	if (!run_step(&turn->next, &finished))
 		return 0;
 	turn->finished = NULL;
-	schedule(turn);
+	schedule_rest(turn);
 	return 0;
 }
 

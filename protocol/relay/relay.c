@@ -147,7 +147,7 @@ static int translate_args(struct relay *relay, enum relay_end to, const struct m
 		if (!known && !signature->args[i].nullable)
 			return (int)i;
 	}
-	for (size_t i = 0; i < signature->n_args; i++) {
+	for (size_t i = 0; signature->n_new > 0 && i < signature->n_args; i++) {
 		if (signature->args[i].type != 'n')
 			continue;
 		struct relay_object *object = args[i].object;

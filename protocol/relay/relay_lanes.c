@@ -174,12 +174,13 @@ enum lane_verdict lanes_sort(struct relay_message *message, const struct message
 	const uint8_t *body, size_t size)
 {
 	struct relay *relay = message->relay;
-	struct family *family = family_of_message(message),
-		      *lane = lane_of_message(message, family);
+	struct family *family = family_of_message(message), *lane = NULL;
 
+	if (!wl_list_empty(&relay->lanes))
+		lane = lane_of_message(message, family);
 	if (lane)
 		family = join(lane, family_of_message(message));
-	if (!place_new_objects(message, rule, family)) {
+	if (message->signature->n_new > 0 && !place_new_objects(message, rule, family)) {
 		relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a surface");
 		return LANE_FAILED;
 	}

@@ -367,7 +367,8 @@ static int receive(struct relay *relay, enum relay_end from, const struct wire_h
 		return drop_event(&message, rule);
 	enum relay_verdict verdict = rule->core ? rule->core(&message) : RELAY_FORWARD;
 	if (verdict == RELAY_FORWARD &&
-		(resolve_args(&message, rule, 'o') < 0 || resolve_args(&message, rule, 'n') < 0))
+		((rule->signature.n_objects > 0 && resolve_args(&message, rule, 'o') < 0) ||
+			(rule->signature.n_new > 0 && resolve_args(&message, rule, 'n') < 0)))
 		verdict = RELAY_FAILED;
 	if (verdict != RELAY_FORWARD) {
 		close_handles(&message);

@@ -64,6 +64,8 @@ void wire_signature_parse(const char *signature, struct wire_signature *out)
 		out->args[out->n_args].type = *signature;
 		out->args[out->n_args++].nullable = nullable;
 		out->n_handles += *signature == 'h';
+		out->n_objects += *signature == 'o';
+		out->n_new += *signature == 'n';
 		nullable = false;
 	}
 	assert(!nullable && out->n_handles <= FD_MESSAGE_MAX);

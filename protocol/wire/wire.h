@@ -81,7 +81,8 @@ union wire_arg {
 /* A signature, taken apart: one entry per argument. */
 struct wire_signature {
 	uint32_t since; /* version that brought the message */
-	uint8_t n_args, n_handles;
+	uint8_t n_args;
+	uint8_t n_handles, n_objects, n_new; /* of types h, o and n */
 	struct {
 		char type; /* one of "iufsonah" */
 		bool nullable;
