@@ -46,7 +46,7 @@ Suites:
 
 Options:
   --quick       unit, wire, lint and one application
-  --list        print the tests of the suites, run nothing
+  --list        print the tests of the suites: nothing is built or run
   --only TEST   only tests whose name contains this; may be repeated
   --jobs N      how many tests run at a time (default: one more than processors, at most 4)
   --no-install  take the packages as they are
@@ -106,22 +106,42 @@ wrong() {
     exit 2
 }
 
-# build NAME OPTION...: builds build-tests/NAME.
-build() {
-    local directory=build-tests/$1 log=$LOGS/build-$1.log
-    shift
-    echo "building $directory" >&2
-    {
-        if [ -e "$directory/build.ninja" ]; then
-            meson setup --reconfigure "$directory" "$@"
-        else
-            meson setup "$directory" "$@"
-        fi && ninja -C "$directory"
-    } >"$log" 2>&1 || {
+# with_log NAME WHAT COMMAND...: runs it for build-tests/NAME; its output is seen where it fails.
+with_log() {
+    local log=$LOGS/build-$1.log what=$2 directory=build-tests/$1
+    echo "$what $directory" >&2
+    "${@:3}" >"$log" 2>&1 || {
         tail -n 30 "$log"
-        echo "building $directory failed (log: $log)"
+        echo "$what $directory failed (log: $log)"
         finish 1
     }
+}
+
+# set_up NAME OPTION...: configures build-tests/NAME.
+set_up() {
+    local directory=build-tests/$1 again=()
+    [ ! -e "$directory/build.ninja" ] || again=(--reconfigure)
+    meson setup "${again[@]}" "$directory" "${@:2}"
+}
+
+set_up_and_compile() {
+    set_up "$@" && ninja -C "build-tests/$1"
+}
+
+# build NAME OPTION...: builds build-tests/NAME.
+build() {
+    with_log "$1" building set_up_and_compile "$@"
+}
+
+# Options of build-tests/plain.
+PLAIN=(--buildtype=debugoptimized -Drenderer=enabled)
+
+# The tests, by their names; meson's are known once it has read its files, which compiles nothing.
+list() {
+    with_log plain configuring set_up plain "${PLAIN[@]}"
+    slowness=1
+    collect
+    printf '%s\n' "${TESTS[@]%%$'\t'*}"
 }
 
 # ---- the tests: one line each in TESTS, "label <tab> usual seconds <tab> limit <tab> command, quoted for the shell"
@@ -142,12 +162,17 @@ add_test() {
     TESTS+=("$1"$'\t'"$2"$'\t'"$((${4:-$2 * 6 + 60} * slowness))"$'\t'"$3")
 }
 
+# The build directory NAME; where nothing was built the one that has the same tests.
+configured() {
+    if [ $list = yes ]; then echo build-tests/plain; else echo "build-tests/$1"; fi
+}
+
 # meson's tests of a suite: collect_meson SUITE BUILD LABEL
 collect_meson() {
     local label limit command
     while IFS=$'\t' read -r label limit command; do
         add_test "$label" 1 "$command" "$limit"
-    done < <(meson introspect --tests "build-tests/$2" | python3 -c '
+    done < <(meson introspect --tests "$(configured "$2")" | python3 -c '
 import json, shlex, sys
 suite, label = sys.argv[1:]
 for test in json.load(sys.stdin):
@@ -375,21 +400,21 @@ main() {
     parse "$@"
     ((${#chosen[@]})) || choose_default
     mkdir -p "$LOGS"
+    if [ $list = yes ]; then
+        list
+        exit 0
+    fi
     if [ $install = yes ]; then
         packages_need build test || finish 1
         [[ " ${chosen[*]}" != *" vm-"* ]] || packages_need vm || finish 1
     fi
     trap stop_all INT TERM HUP
-    build plain --buildtype=debugoptimized -Drenderer=enabled
+    build plain "${PLAIN[@]}"
     if [[ " ${chosen[*]}" = *" asan-"* ]]; then
-        build asan --buildtype=debugoptimized -Drenderer=enabled -Db_sanitize=address,undefined
+        build asan "${PLAIN[@]}" -Db_sanitize=address,undefined
     fi
     measure_slowness
     collect
-    if [ $list = yes ]; then
-        printf '%s\n' "${TESTS[@]%%$'\t'*}"
-        exit 0
-    fi
     prepare_machines || finish 1
     run_all
     finish 0

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Makes a release of this working copy: names the version, builds the tarball and the Debian packages from it, tries both,
-# and says what it did. Publishes nothing, and commits nothing: the last lines say how.
+# and says what it did. Publishes nothing, and commits nothing: the last lines say how. When something fails, the files that
+# name the version are as they were.
 #
 #     tools/release.sh VERSION [DIRECTORY]     what was made goes to DIRECTORY (default: build-release)
 #     tools/release.sh --check VERSION         only says whether VERSION could be released
@@ -32,6 +33,18 @@ check() {
     [ "$(printf '%s\n' "$now" "$1" | sort -V | tail -n 1)" = "$1" ] || die "$1 is not later than $now"
 }
 
+VERSIONED=(CHANGELOG.md meson.build debian/changelog examples/packaging)
+work='' done=no
+
+# There was nothing that git does not have: check.
+tidy_up() {
+    [ -z "$work" ] || rm -rf "$work"
+    [ $done = no ] || return 0
+    rm -f debian/changelog.new
+    git checkout -q -- "${VERSIONED[@]}"
+    echo "release: this failed; ${VERSIONED[*]} are as they were" >&2
+}
+
 name_version() {
     local day
     day=$(date -u +%Y-%m-%d)
@@ -53,8 +66,7 @@ name_version() {
 
 build() {
     local to=$1 version=$2
-    work=$(mktemp -d)     # the trap knows it, too
-    trap 'rm -rf "$work"' EXIT
+    work=$(mktemp -d)
     mkdir -p "$to"
     # meson dist takes what is committed: of a copy.
     git ls-files -z | tar --null --files-from=- -c | tar -C "$work" -x
@@ -81,8 +93,11 @@ fi
 [ $# = 1 ] || [ $# = 2 ] || die "usage: tools/release.sh VERSION [DIRECTORY]"
 check "$1"
 to=$(realpath -m "${2:-build-release}")
+trap tidy_up EXIT
+trap 'exit 1' HUP INT TERM
 name_version "$1"
 build "$to" "$1"
 (cd "$to" && sha256sum -- *.tar.xz *.deb >SHA256SUMS && cat SHA256SUMS)
+done=yes
 say "$to has all of it. CHANGELOG.md, meson.build, debian/changelog and examples/packaging now say $1; what is left:"
 say "    git commit -am 'wayferry $1' && git tag -a v$1 -m 'wayferry $1'"

@@ -104,6 +104,8 @@ struct device_counters {
 	uint64_t copied_bytes;                     /* contents copied for the guest (keymaps) */
 	uint64_t contexts, pipes;                  /* live now */
 	uint64_t contexts_lost;
+	uint64_t contexts_held_back; /* asked for faster than their rate: they waited, or were
+					refused */
 };
 
 /*

@@ -242,6 +242,7 @@ void command_execute(
 		(state->renders || state->resources.n_pending > 0 || state->waiting.count > 0)) {
 		const struct waiting_subject subject = find_subject(&command, description);
 		if (waiting_needed(&state->waiting, &subject)) {
+			state->counters.contexts_held_back += subject.rate != NULL;
 			int err = waiting_add(&state->waiting, &subject, chain);
 			answer(&command, description,
 				err < 0 ? command_response(err) : COMMAND_KEPT);

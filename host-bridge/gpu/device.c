@@ -516,6 +516,7 @@ void device_print_stats(const struct device *device, FILE *out)
 		{"bytes to the guest", counters->bytes_to_guest},
 		{"copied bytes", counters->copied_bytes},
 		{"contexts lost", counters->contexts_lost},
+		{"contexts held back", counters->contexts_held_back},
 		{"live contexts", counters->contexts},
 		{"live pipes", counters->pipes},
 		{"live resources", state->resources.count},

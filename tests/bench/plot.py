@@ -48,8 +48,9 @@ class Picture:
                         + "\n".join(self.parts) + "\n</svg>\n", encoding="utf-8")
 
 
-def bars(picture, left, title, rows, marks):
-    """A panel: a row for each (label, [(way, value)]); marks are values with a dashed line of their own."""
+def bars(picture, left, title, rows, marks, digits):
+    """A panel: a row for each (label, [(way, value)]); marks are values with a dashed line of their own. Values have as many
+    digits behind the point as in table.awk."""
     most = min(LONGEST, max(value for _, found in rows for _, value in found))
     scale = BAR / most
     picture.text(left, 24, title, size=13)
@@ -59,7 +60,7 @@ def bars(picture, left, title, rows, marks):
         for way, value in found:
             width = min(value, most) * scale
             picture.box(left + LABEL, y, width, HEIGHT - 2, COLOURS[way])
-            picture.text(left + LABEL + width + 4, y + HEIGHT - 4, f"{value:.2f}" if value <= most else f"{value:.0f}, cut off",
+            picture.text(left + LABEL + width + 4, y + HEIGHT - 4, f"{value:.{digits}f}" if value <= most else f"{value:.0f}, cut off",
                          size=10, colour="#555")
             y += HEIGHT
         y += GAP
@@ -76,23 +77,25 @@ def rows_of(cases, names, value):
 
 
 def cpu_ms(figures):
+    if "cpu_us" in figures:
+        return figures["cpu_us"] / 1000
     if "host_cpu_us" not in figures:
         return None
-    return (figures["host_cpu_us"] + figures["guest_cpu_us"]) / 1000
+    return (figures["host_cpu_us"] + figures["guest_cpu_us"]) / 1000    # of older lines
 
 
 def draw_ways(result, path):
     cases = result["cases"]
     panels = [
-        ("frames a second, of direct's (more is better)", rows_of(cases, FRAMES, lambda f: f.get("ratio")), [1]),
-        ("CPU of both processes, ms a frame (less is better)", rows_of(cases, FRAMES, cpu_ms), []),
-        ("time, of direct's (less is better)", rows_of(cases, TIMES, lambda f: f.get("ratio")), [1]),
+        ("frames a second, of direct's (more is better)", rows_of(cases, FRAMES, lambda f: f.get("ratio")), [1], 2),
+        ("CPU of both processes, ms a frame (less is better)", rows_of(cases, FRAMES, cpu_ms), [], 3),
+        ("time, of direct's (less is better)", rows_of(cases, TIMES, lambda f: f.get("ratio")), [1], 2),
     ]
     panels = [panel for panel in panels if panel[1]]
-    tallest = max(sum(len(found) * HEIGHT + GAP for _, found in rows) for _, rows, _ in panels)
+    tallest = max(sum(len(found) * HEIGHT + GAP for _, found in rows) for _, rows, _, _ in panels)
     picture = Picture(len(panels) * (LABEL + BAR + 60), tallest + 90)
-    for index, (title, rows, marks) in enumerate(panels):
-        bars(picture, 10 + index * (LABEL + BAR + 60), title, rows, marks)
+    for index, (title, rows, marks, digits) in enumerate(panels):
+        bars(picture, 10 + index * (LABEL + BAR + 60), title, rows, marks, digits)
     x = 20
     for way, colour in COLOURS.items():
         picture.box(x, tallest + 62, 12, 12, colour)

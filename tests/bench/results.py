@@ -4,6 +4,7 @@
     tests/bench/results.py RESULTS.txt >>tests/bench/results.jsonl
 
 {"commit": ..., "date": ..., "processors": N, "cases": {CASE: {WAY: {NAME: median, "ratio": x, "spread": [least, most]}}}}
+"cpu_us" is the median of both processes' sums. Nothing is rounded here: who shows a figure does that, once, as table.awk.
 A ratio is the median of those within a round: frames a second, for "sync" and "start" the median time, for "keys"
 the 99th percentile, for "neighbour" the longest pause. The spread is that of the ratios.
 """
@@ -34,7 +35,9 @@ def medians(lines):
         for name, value in line.items():
             if name in KEPT:
                 values[name].append(float(value))
-    return {name: round(statistics.median(found), 2) for name, found in values.items()}
+        if "host_cpu_us" in line:
+            values["cpu_us"].append(float(line["host_cpu_us"]) + float(line["guest_cpu_us"]))
+    return {name: statistics.median(found) for name, found in values.items()}
 
 
 def ratios(case, lines, direct):
@@ -56,8 +59,8 @@ def summary(lines):
             cases[case][way] = medians(found)
             compared = ratios(case, found, direct)
             if compared:
-                cases[case][way]["ratio"] = round(statistics.median(compared), 3)
-                cases[case][way]["spread"] = [round(min(compared), 3), round(max(compared), 3)]
+                cases[case][way]["ratio"] = statistics.median(compared)
+                cases[case][way]["spread"] = [min(compared), max(compared)]
     return cases
 
 

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/packaged.sh"
 
-tests=(deb:70)
+tests=(deb:70 release-undone:3)
 # In clean trees of both releases; and a tarball.
 full=(debian12:120 debian13:120 dist:100)
 # A window of a machine's, from nothing but the packages.
@@ -165,6 +165,31 @@ test_window() {
     packaged_guest
     packaged_logins
     packaged_end
+}
+
+# A release that fails, or is broken off, half-way leaves the versions as they were.
+test_release_undone() {
+    need git
+    local tree=$WORK/wayferry
+    copy "$tree"
+    (cd "$tree" && git init -q && git add -A && git -c user.name=test -c user.email=test@localhost commit -qm test) >"$LOGS/git.log" 2>&1 ||
+        fail "there is no copy to make a release of (log: $LOGS/git.log)"
+    mkdir "$WORK/bin"
+    printf '#!/bin/sh\nexit 1\n' >"$WORK/bin/meson"
+    chmod +x "$WORK/bin/meson"
+    (cd "$tree" && PATH=$WORK/bin:$PATH tools/release.sh 99.0.0 "$WORK/out") >"$LOGS/release.log" 2>&1 && fail "what cannot be built is released"
+    grep -q 'are as they were' "$LOGS/release.log" || fail "it is not said what became of the versions (log: $LOGS/release.log)"
+    is_unchanged "$tree"
+    printf '#!/bin/sh\ncp CHANGELOG.md "%s"\nsleep 1000\n' "$WORK/named" >"$WORK/bin/meson"
+    spawn release env -C "$tree" PATH="$WORK/bin:$PATH" tools/release.sh 99.0.0 "$WORK/out"
+    until_true 60 grep -qs '^## 99.0.0 ' "$WORK/named" || fail "the version was not named (log: $LOGS/release.log)"
+    kill -TERM -- "-${PID[release]}"
+    until_true 20 not alive "${PID[release]}" || fail "the release goes on"
+    is_unchanged "$tree"
+}
+
+is_unchanged() {
+    [ -z "$(git -C "$1" status --porcelain)" ] || fail "what is left of a release that failed: $(git -C "$1" status --porcelain)"
 }
 
 test_dist() {
