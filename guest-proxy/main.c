@@ -15,6 +15,7 @@
 #include "guest-proxy/gpu/vhost_user/gpu_vhost_user.h"
 #include "guest-proxy/gpu/virtgpu/gpu_virtgpu.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/monotonic.h"
 #include "protocol/program/options.h"
@@ -334,10 +335,8 @@ static void close_all(struct guest *guest, bool failed)
 	clients_destroy(guest->clients);
 	if (guest->gpu)
 		guest->gpu->ops->destroy(guest->gpu);
-	for (size_t i = 0; i < ARRAY_LENGTH(guest->signals); i++) {
-		if (guest->signals[i])
-			wl_event_source_remove(guest->signals[i]);
-	}
+	for (size_t i = 0; i < ARRAY_LENGTH(guest->signals); i++)
+		event_source_remove(&guest->signals[i]);
 	if (guest->loop)
 		wl_event_loop_destroy(guest->loop);
 	service_close(&guest->service);

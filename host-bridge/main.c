@@ -26,6 +26,7 @@
 #include "host-bridge/settings/settings.h"
 #include "host-bridge/subcommands.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 #include "protocol/base/monotonic.h"
@@ -384,10 +385,8 @@ static void close_host(struct host *host)
 	connector_finish(true);
 	renderer_images_destroy(host->images);
 	renderer_destroy(host->renderer);
-	for (size_t i = 0; i < ARRAY_LENGTH(host->signals); i++) {
-		if (host->signals[i])
-			wl_event_source_remove(host->signals[i]);
-	}
+	for (size_t i = 0; i < ARRAY_LENGTH(host->signals); i++)
+		event_source_remove(&host->signals[i]);
 	service_close(&host->service);
 	policy_finish(host->policy); /* closes what is still in the loop */
 	attendant_finish(host->attendant);

@@ -28,6 +28,7 @@
 #include "guest-proxy/windows/idle_trim.h"
 #include "guest-proxy/windows/swapchain.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 
 #define LOG_MODULE "client"
@@ -98,8 +99,7 @@ void client_destroy(struct client *client)
 	client_socket_finish(&client->socket);
 	turn_task_finish(&client->settle_task);
 	idle_trim_finish(&client->trim);
-	if (client->deadline)
-		wl_event_source_remove(client->deadline);
+	event_source_remove(&client->deadline);
 	wl_list_remove(&client->link);
 	client->shared->count--;
 	free(client);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "guest-proxy/admission/fd_room.h"
+#include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 
 #define LOG_MODULE "client"
@@ -42,25 +43,16 @@ bool client_socket_start(struct client_socket *socket, int fd)
 	return socket->source != NULL;
 }
 
-static void stop_watching(struct client_socket *socket)
-{
-	if (socket->source)
-		wl_event_source_remove(socket->source);
-	socket->source = NULL;
-}
-
 void client_socket_close(struct client_socket *socket)
 {
-	stop_watching(socket);
+	event_source_remove(&socket->source);
 	fd_close(&socket->fd);
 }
 
 void client_socket_finish(struct client_socket *socket)
 {
 	client_socket_close(socket);
-	if (socket->retry)
-		wl_event_source_remove(socket->retry);
-	socket->retry = NULL;
+	event_source_remove(&socket->retry);
 	byte_queue_clear(&socket->events);
 }
 
@@ -137,7 +129,7 @@ static int handle_events(int fd, uint32_t mask, void *data)
 	if ((mask & (WL_EVENT_HANGUP | WL_EVENT_ERROR)) && !may_read(socket)) {
 		/* It would be reported again and again; client_socket_update adds the source when
 		 * there is room to read on. */
-		stop_watching(socket);
+		event_source_remove(&socket->source);
 		socket->unread = true;
 		socket->listener->left(socket->data);
 	}

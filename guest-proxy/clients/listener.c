@@ -8,6 +8,7 @@
 
 #include "guest-proxy/admission/fd_room.h"
 #include "guest-proxy/clients/display_socket.h"
+#include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 
 #define LOG_MODULE "listener"
@@ -88,10 +89,8 @@ void listener_destroy(struct listener *listener)
 {
 	if (!listener)
 		return;
-	if (listener->source)
-		wl_event_source_remove(listener->source);
-	if (listener->retry)
-		wl_event_source_remove(listener->retry);
+	event_source_remove(&listener->source);
+	event_source_remove(&listener->retry);
 	display_socket_close(&listener->socket);
 	free(listener);
 }

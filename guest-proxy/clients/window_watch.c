@@ -1,5 +1,6 @@
 /* A line for commands whose windows go elsewhere. */
 #include "guest-proxy/clients/window_watch.h"
+#include "protocol/base/event_source.h"
 
 #define LOG_MODULE "guest"
 #include "protocol/base/log.h"
@@ -32,7 +33,5 @@ void window_watch_start(struct window_watch *watch, struct wl_event_loop *loop,
 
 void window_watch_stop(struct window_watch *watch)
 {
-	if (watch->timer)
-		wl_event_source_remove(watch->timer);
-	watch->timer = NULL;
+	event_source_remove(&watch->timer);
 }

@@ -19,6 +19,7 @@
 #include <wayland-server-protocol.h>
 
 #include "protocol/base/bytes.h"
+#include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 #include "protocol/streams/byte_queue.h"
 
@@ -69,8 +70,7 @@ struct transfers *transfers_create(struct connection *connection)
 
 static void read_pipe_destroy(struct read_pipe *pipe)
 {
-	if (pipe->source)
-		wl_event_source_remove(pipe->source);
+	event_source_remove(&pipe->source);
 	pipe->transfers->queued_bytes -= byte_queue_size(&pipe->queue);
 	pipe->transfers->count--;
 	wl_list_remove(&pipe->link);
@@ -81,8 +81,7 @@ static void read_pipe_destroy(struct read_pipe *pipe)
 
 static void write_pipe_destroy(struct write_pipe *pipe)
 {
-	if (pipe->source)
-		wl_event_source_remove(pipe->source);
+	event_source_remove(&pipe->source);
 	pipe->transfers->count--;
 	wl_list_remove(&pipe->link);
 	fd_close(&pipe->fd);
@@ -151,9 +150,7 @@ static void read_pipe_tell_gone(struct read_pipe *pipe)
 static void read_pipe_break(struct read_pipe *pipe)
 {
 	size_t queued = byte_queue_size(&pipe->queue);
-	if (pipe->source)
-		wl_event_source_remove(pipe->source);
-	pipe->source = NULL;
+	event_source_remove(&pipe->source);
 	fd_close(&pipe->fd);
 	byte_queue_clear(&pipe->queue);
 	pipe->transfers->queued_bytes -= queued;
@@ -345,8 +342,7 @@ static int handle_readable(int fd, uint32_t mask, void *data)
 static int write_pipe_watch(struct write_pipe *pipe, bool on)
 {
 	if (pipe->source && !on) {
-		wl_event_source_remove(pipe->source);
-		pipe->source = NULL;
+		event_source_remove(&pipe->source);
 	} else if (!pipe->source && on) {
 		pipe->source = wl_event_loop_add_fd(pipe->transfers->connection->loop, pipe->fd,
 			WL_EVENT_READABLE, handle_readable, pipe);

@@ -14,6 +14,7 @@
 #include "guest-proxy/dmabuf/dmabuf.h"
 #include "guest-proxy/connection/connection.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/event_source.h"
 
 #define LOG_MODULE "dmabuf"
 #include "protocol/base/log.h"
@@ -28,11 +29,8 @@ void dmabuf_wait_init(
 
 static void stop_waiting(struct dmabuf_wait *wait)
 {
-	if (wait->fence)
-		wl_event_source_remove(wait->fence);
-	if (wait->slow)
-		wl_event_source_remove(wait->slow);
-	wait->fence = wait->slow = NULL;
+	event_source_remove(&wait->fence);
+	event_source_remove(&wait->slow);
 }
 
 /* The commit is to be looked at again. */

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "protocol/base/event_source.h"
 #include "protocol/base/eventfd_source.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/monotonic.h"
@@ -28,12 +29,8 @@ void turn_finish(struct turn *turn)
 	for (int i = 0; i < TURN_STEPS; i++)
 		wl_list_for_each_safe(task, next, &turn->due[i], link) turn_task_finish(task);
 	wl_list_for_each_safe(task, next, &turn->next, link) turn_task_finish(task);
-	if (turn->idle)
-		wl_event_source_remove(turn->idle);
-	turn->idle = NULL;
-	if (turn->wakes)
-		wl_event_source_remove(turn->wakes);
-	turn->wakes = NULL;
+	event_source_remove(&turn->idle);
+	event_source_remove(&turn->wakes);
 	fd_close(&turn->next_fd);
 	if (turn->finished)
 		*turn->finished = true;
@@ -146,13 +143,6 @@ void turn_ask_next(struct turn *turn, struct turn_task *task)
 		wl_list_insert(turn->next.prev, &task->link);
 	else /* then it need not be fair, but go on */
 		turn_ask(turn, task);
-}
-
-void turn_source_remove(struct wl_event_source **source)
-{
-	if (*source)
-		wl_event_source_remove(*source);
-	*source = NULL;
 }
 
 bool turn_has_time(struct turn *turn)

@@ -65,9 +65,6 @@ void turn_ask(struct turn *turn, struct turn_task *task);
  */
 void turn_ask_next(struct turn *turn, struct turn_task *task);
 
-/* Removes *@source, which becomes NULL; or it is that already. */
-void turn_source_remove(struct wl_event_source **source);
-
 /* Whether long work may go on in this round. The first to ask starts the clock. */
 bool turn_has_time(struct turn *turn);
 

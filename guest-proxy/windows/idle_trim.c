@@ -2,6 +2,7 @@
 #include "guest-proxy/windows/idle_trim.h"
 
 #include "guest-proxy/windows/swapchain.h"
+#include "protocol/base/event_source.h"
 
 #define TRIM_MS 5000
 
@@ -12,8 +13,7 @@ void idle_trim_init(struct idle_trim *trim, struct connection *connection)
 
 void idle_trim_finish(struct idle_trim *trim)
 {
-	if (trim->timer)
-		wl_event_source_remove(trim->timer);
+	event_source_remove(&trim->timer);
 }
 
 static int handle_timer(void *data)

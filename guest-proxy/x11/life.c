@@ -28,6 +28,7 @@
 #include "guest-proxy/x11/windows/surface.h"
 #include "guest-proxy/x11/wm.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 
 #define LOG_MODULE "x11"
@@ -249,10 +250,8 @@ void life_destroy(struct life *life)
 	replies_finish(&session->replies);
 	for (int i = 0; i < 2; i++)
 		stream_finish(&life->ends[i]);
-	if (session->hold_timer)
-		wl_event_source_remove(session->hold_timer);
-	if (session->ack_timer)
-		wl_event_source_remove(session->ack_timer);
+	event_source_remove(&session->hold_timer);
+	event_source_remove(&session->ack_timer);
 	free(life);
 }
 

@@ -14,6 +14,7 @@
 #include "guest-proxy/x11/life.h"
 #include "guest-proxy/x11/server.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 #include "protocol/program/options.h"
 #include "protocol/program/service.h"
@@ -346,10 +347,8 @@ static void close_all(struct x11 *x11)
 		print_counters(x11);
 	end_life(x11, "no longer wanted");
 	server_destroy(x11->server);
-	for (size_t i = 0; i < ARRAY_LENGTH(x11->signals); i++) {
-		if (x11->signals[i])
-			wl_event_source_remove(x11->signals[i]);
-	}
+	for (size_t i = 0; i < ARRAY_LENGTH(x11->signals); i++)
+		event_source_remove(&x11->signals[i]);
 	if (x11->loop)
 		wl_event_loop_destroy(x11->loop);
 	service_close(&x11->service);

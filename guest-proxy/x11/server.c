@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "protocol/base/bytes.h"
+#include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/monotonic.h"
 
@@ -208,11 +209,8 @@ static int adopt_display(struct server *server)
 
 static void stop_waiting(struct server *server)
 {
-	for (int i = 0; i < SERVER_SOCKETS; i++) {
-		if (server->sources[i])
-			wl_event_source_remove(server->sources[i]);
-		server->sources[i] = NULL;
-	}
+	for (int i = 0; i < SERVER_SOCKETS; i++)
+		event_source_remove(&server->sources[i]);
 }
 
 static int handle_client(int fd, uint32_t mask, void *data)
@@ -257,9 +255,7 @@ void server_refuse(struct server *server)
 
 static void forget(struct server *server)
 {
-	if (server->ready_source)
-		wl_event_source_remove(server->ready_source);
-	server->ready_source = NULL;
+	event_source_remove(&server->ready_source);
 	fd_close(&server->ready_fd);
 	fd_close(&server->wm_fd);
 	server->pid = 0;
@@ -275,8 +271,7 @@ static int handle_ready(int fd, uint32_t mask, void *data)
 	/* It may come in pieces, and Xwayland dies of a pipe that is closed too early. */
 	if (n > 0 && !memchr(line, '\n', (size_t)n))
 		return 0;
-	wl_event_source_remove(server->ready_source);
-	server->ready_source = NULL;
+	event_source_remove(&server->ready_source);
 	fd_close(&server->ready_fd);
 	if (n <= 0)
 		return 0; /* its end is reported as a child's */
@@ -440,8 +435,7 @@ void server_destroy(struct server *server)
 		return;
 	server_stop(server);
 	stop_waiting(server);
-	if (server->retry)
-		wl_event_source_remove(server->retry);
+	event_source_remove(&server->retry);
 	close_display(server);
 	free(server);
 }

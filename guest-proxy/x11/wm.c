@@ -23,6 +23,7 @@
 #include "guest-proxy/x11/windows/shape.h"
 #include "guest-proxy/x11/windows/state.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 
 #define LOG_MODULE "x11"
@@ -579,9 +580,7 @@ int wm_connect(struct session *session, int fd)
 void wm_disconnect(struct session *session)
 {
 	session->managing = false;
-	if (session->x_source)
-		wl_event_source_remove(session->x_source);
-	session->x_source = NULL;
+	event_source_remove(&session->x_source);
 	if (session->x)
 		xcb_disconnect(session->x); /* closes its fd, too */
 	session->x = NULL;

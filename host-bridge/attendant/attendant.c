@@ -10,6 +10,7 @@
 
 #include "host-bridge/attendant/attendant_process.h"
 #include "host-bridge/attendant/attendant_protocol.h"
+#include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 
@@ -52,9 +53,7 @@ static void give_file(struct attendant *attendant, int fd, int which)
 
 static void lose(struct attendant *attendant)
 {
-	if (attendant->source)
-		wl_event_source_remove(attendant->source);
-	attendant->source = NULL;
+	event_source_remove(&attendant->source);
 	fd_close(&attendant->socket);
 }
 

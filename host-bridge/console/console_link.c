@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "protocol/base/bytes.h"
+#include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 #define LOG_MODULE "console"
 #include "protocol/base/log.h"
@@ -34,9 +35,7 @@ void console_link_init(
 
 void console_link_close(struct console_link *link)
 {
-	if (link->source)
-		wl_event_source_remove(link->source);
-	link->source = NULL;
+	event_source_remove(&link->source);
 	fd_close(&link->socket);
 	fd_close(&link->out_fd);
 	link->state = LINK_NEW;

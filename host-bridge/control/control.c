@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 #include "protocol/streams/byte_queue.h"
 
@@ -67,8 +68,7 @@ bool control_request_parse(const char *line, enum control_request *request, bool
 
 static void client_destroy(struct client *client)
 {
-	if (client->source)
-		wl_event_source_remove(client->source);
+	event_source_remove(&client->source);
 	fd_close(&client->fd);
 	byte_queue_clear(&client->answer);
 	wl_list_remove(&client->link);
@@ -261,10 +261,8 @@ void control_destroy(struct control *control)
 	if (!control)
 		return;
 	wl_list_for_each_safe(client, next, &control->clients, link) client_destroy(client);
-	if (control->source)
-		wl_event_source_remove(control->source);
-	if (control->pause)
-		wl_event_source_remove(control->pause);
+	event_source_remove(&control->source);
+	event_source_remove(&control->pause);
 	fd_close(&control->fd);
 	free(control);
 }

@@ -23,6 +23,7 @@
 #include "host-bridge/display/compositor_place.h"
 #include "host-bridge/policy/policy.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 #include "protocol/streams/byte_queue.h"
@@ -102,17 +103,8 @@ static void schedule_idle(struct compositor *compositor)
 
 static void remove_source(struct compositor *compositor)
 {
-	if (compositor->source)
-		wl_event_source_remove(compositor->source);
-	compositor->source = NULL;
+	event_source_remove(&compositor->source);
 	compositor->source_mask = 0;
-}
-
-static void remove_again(struct compositor *compositor)
-{
-	if (compositor->again)
-		wl_event_source_remove(compositor->again);
-	compositor->again = NULL;
 }
 
 static void end_connection(struct compositor *compositor)
@@ -121,7 +113,7 @@ static void end_connection(struct compositor *compositor)
 		return;
 	compositor->ended = true;
 	remove_source(compositor);
-	remove_again(compositor);
+	event_source_remove(&compositor->again);
 	schedule_idle(compositor);
 }
 
@@ -408,7 +400,7 @@ static int try_connect(struct compositor *compositor)
 	bool later = fd == -EAGAIN || fd == -EMFILE || fd == -ENFILE;
 	if (later && connect_later(compositor))
 		return 0;
-	remove_again(compositor);
+	event_source_remove(&compositor->again);
 	if (fd >= 0) {
 		compositor_note(path);
 		attendant_note_display(compositor->connection.policy->attendant, path);
@@ -475,9 +467,8 @@ void compositor_destroy(struct compositor *compositor)
 	if (compositor->fd >= 0 && !compositor->ended)
 		byte_queue_send(&compositor->outbox, compositor->fd);
 	remove_source(compositor);
-	remove_again(compositor);
-	if (compositor->idle)
-		wl_event_source_remove(compositor->idle);
+	event_source_remove(&compositor->again);
+	event_source_remove(&compositor->idle);
 	const struct policy *policy = compositor->connection.policy;
 	policy->counters->objects -= compositor->counted.objects;
 	quota_release(policy->quota, QUOTA_OBJECTS, compositor->charged_objects);

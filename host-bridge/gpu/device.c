@@ -26,6 +26,7 @@
 #include "host-bridge/vhost/visible_region.h"
 #include "protocol/base/amounts.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/event_source.h"
 #include "protocol/base/eventfd_source.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/monotonic.h"
@@ -479,12 +480,9 @@ void device_destroy(struct device *device)
 	if (!device)
 		return;
 	vhost_user_destroy(device->vhost_user); /* resets it, if a frontend is there */
-	if (device->turn)
-		wl_event_source_remove(device->turn);
-	if (device->again)
-		wl_event_source_remove(device->again);
-	if (device->later)
-		wl_event_source_remove(device->later);
+	event_source_remove(&device->turn);
+	event_source_remove(&device->again);
+	event_source_remove(&device->later);
 	fd_close(&device->again_fd);
 	visible_region_destroy(device->region);
 	console_destroy(device->state.console);

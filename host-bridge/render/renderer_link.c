@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "protocol/base/bytes.h"
+#include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 
 #define LOG_MODULE "renderer"
@@ -64,9 +65,7 @@ static void hang_up(struct renderer_link *link)
 	{
 		drop_queued(link, queued);
 	}
-	if (link->source)
-		wl_event_source_remove(link->source);
-	link->source = NULL;
+	event_source_remove(&link->source);
 	fd_close(&link->socket);
 	renderer_kill(link->renderer, link->worker);
 }
@@ -342,10 +341,8 @@ void renderer_link_destroy(struct renderer_link *link)
 		return;
 	if (!link->lost && link->socket >= 0)
 		hang_up(link);
-	if (link->ending)
-		wl_event_source_remove(link->ending);
-	if (link->check)
-		wl_event_source_remove(link->check);
+	event_source_remove(&link->ending);
+	event_source_remove(&link->check);
 	free(link);
 }
 

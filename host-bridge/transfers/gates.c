@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 #include "protocol/streams/byte_queue.h"
 #include "protocol/streams/reader_watch.h"
@@ -36,10 +37,8 @@ struct gate {
 
 static void destroy(struct gate *gate, bool too_much)
 {
-	if (gate->in_source)
-		wl_event_source_remove(gate->in_source);
-	if (gate->out_source)
-		wl_event_source_remove(gate->out_source);
+	event_source_remove(&gate->in_source);
+	event_source_remove(&gate->out_source);
 	fd_close(&gate->in);
 	fd_close(&gate->out);
 	byte_queue_clear(&gate->contents);
@@ -56,8 +55,7 @@ static int handle_in(int fd, uint32_t mask, void *data);
 static bool watch_in(struct gate *gate, bool wanted)
 {
 	if (!wanted && gate->in_source) {
-		wl_event_source_remove(gate->in_source);
-		gate->in_source = NULL;
+		event_source_remove(&gate->in_source);
 	} else if (wanted && !gate->in_source) {
 		gate->in_source = wl_event_loop_add_fd(
 			gate->loop, gate->in, WL_EVENT_READABLE, handle_in, gate);

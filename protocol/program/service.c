@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 
 #define LOG_MODULE "service"
@@ -63,9 +64,7 @@ void service_open(struct service *service)
 
 void service_close(struct service *service)
 {
-	if (service->watchdog)
-		wl_event_source_remove(service->watchdog);
-	service->watchdog = NULL;
+	event_source_remove(&service->watchdog);
 	fd_close(&service->notify_fd);
 }
 

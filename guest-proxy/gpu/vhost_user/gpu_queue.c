@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "guest-proxy/gpu/vhost_user/frontend.h"
+#include "protocol/base/event_source.h"
 #include "protocol/base/eventfd_source.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/monotonic.h"
@@ -124,8 +125,8 @@ void gpu_queue_fail(struct gpu_queue *queue, const char *format, ...)
 	va_end(args);
 	log_err("%s: %s", queue->description, queue->failure);
 	/* The source of the call eventfd stays: gpu_queue_ask_turn needs it. */
-	turn_source_remove(&queue->socket_source);
-	turn_source_remove(&queue->backend_source);
+	event_source_remove(&queue->socket_source);
+	event_source_remove(&queue->backend_source);
 	queue->listener->lost(queue->listener_data, queue->failure);
 	gpu_queue_ask_turn(queue, false);
 }
@@ -262,7 +263,7 @@ static void serve_sockets(struct gpu_queue *queue)
 	else if (error < 0)
 		gpu_queue_fail(queue, "the connection broke: %s", strerror(-error));
 	if (frontend_backend_socket(queue->fe) < 0)
-		turn_source_remove(&queue->backend_source);
+		event_source_remove(&queue->backend_source);
 }
 
 static int handle_socket(int fd, uint32_t mask, void *data)
@@ -576,10 +577,10 @@ void gpu_queue_destroy(struct gpu_queue *queue)
 {
 	if (!queue)
 		return;
-	turn_source_remove(&queue->call_source);
-	turn_source_remove(&queue->socket_source);
-	turn_source_remove(&queue->backend_source);
-	turn_source_remove(&queue->timer);
+	event_source_remove(&queue->call_source);
+	event_source_remove(&queue->socket_source);
+	event_source_remove(&queue->backend_source);
+	event_source_remove(&queue->timer);
 	turn_task_finish(&queue->turn_task);
 	gpu_commands_clear(&queue->waiting);
 	frontend_destroy(queue->fe);

@@ -21,6 +21,7 @@
 #include "guest-proxy/gpu/virtgpu/virtgpu_context.h"
 #include "guest-proxy/gpu/virtgpu_features.h"
 #include "guest-proxy/gpu/virtgpu_ioctl.h"
+#include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 #include "protocol/formats/cross_domain.h"
 
@@ -47,8 +48,8 @@ static void gpu_virtgpu_destroy(struct gpu *base)
 	struct gpu_virtgpu *gpu = virtgpu_of_base(base);
 	turn_task_finish(&gpu->tell_task);
 	turn_finish(&gpu->base.turn);
-	turn_source_remove(&gpu->watched);
-	turn_source_remove(&gpu->retry);
+	event_source_remove(&gpu->watched);
+	event_source_remove(&gpu->retry);
 	fd_close(&gpu->watch);
 	syncobj_device_destroy(gpu->base.syncobjs);
 	free(gpu->description);

@@ -10,6 +10,7 @@
 
 #include "guest-proxy/gpu/virtgpu_features.h"
 #include "guest-proxy/gpu/virtgpu_ioctl.h"
+#include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 #include "protocol/formats/cross_domain.h"
 
@@ -114,7 +115,7 @@ static int handle_fence(int fd, uint32_t mask, void *data)
 	struct virtgpu_fence *fence;
 	unsigned n_done = 0;
 
-	turn_source_remove(&context->oldest);
+	event_source_remove(&context->oldest);
 	context->telling = true;
 	while (!context->destroyed && !context->lost && (fence = oldest_fence(context)) &&
 		fence_signalled(fence))
@@ -154,8 +155,8 @@ void virtgpu_context_destroy(struct gpu_context *context)
 {
 	struct virtgpu_fence *fence, *next;
 	turn_task_finish(&context->tell_task);
-	turn_source_remove(&context->events);
-	turn_source_remove(&context->oldest);
+	event_source_remove(&context->events);
+	event_source_remove(&context->oldest);
 	wl_list_for_each_safe(fence, next, &context->fences, link) fence_destroy(fence);
 	wl_list_remove(&context->link);
 	fd_close(&context->fd);

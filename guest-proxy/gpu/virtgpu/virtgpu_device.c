@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "guest-proxy/gpu/virtgpu_ioctl.h"
+#include "protocol/base/event_source.h"
 
 #define LOG_MODULE "gpu"
 #include "protocol/base/log.h"
@@ -22,8 +23,8 @@ void virtgpu_context_fail(struct gpu_context *context, const char *why)
 	if (context->lost)
 		return;
 	context->lost = why;
-	turn_source_remove(&context->events);
-	turn_source_remove(&context->oldest);
+	event_source_remove(&context->events);
+	event_source_remove(&context->oldest);
 	turn_ask(&context->gpu->base.turn, &context->tell_task);
 }
 
@@ -42,7 +43,7 @@ static void die(struct gpu_virtgpu *gpu)
 		return;
 	gpu->dead = true;
 	log_err("%s: the device was removed", gpu->path);
-	turn_source_remove(&gpu->watched);
+	event_source_remove(&gpu->watched);
 	wl_list_for_each(context, &gpu->contexts, link)
 		virtgpu_context_fail(context, "the device was removed");
 	turn_ask(&gpu->base.turn, &gpu->tell_task); /* behind the contexts */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 
 #define IN_BYTES 65536 /* of one turn */
@@ -54,9 +55,7 @@ int stream_init(struct stream *stream, struct wl_event_loop *loop, struct relay 
 
 void stream_finish(struct stream *stream)
 {
-	if (stream->source)
-		wl_event_source_remove(stream->source);
-	stream->source = NULL;
+	event_source_remove(&stream->source);
 	byte_queue_clear(&stream->out);
 	fd_close(&stream->fd);
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "guest-proxy/x11/transfers/watch.h"
+#include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 
 #define LOG_MODULE "x11"
@@ -156,8 +157,7 @@ static void destroy(struct incoming *incoming)
 {
 	struct session *session = incoming->session;
 	done(incoming, false);
-	if (incoming->source)
-		wl_event_source_remove(incoming->source);
+	event_source_remove(&incoming->source);
 	fd_close(&incoming->fd);
 	session->spooled_bytes -= incoming->room;
 	free(incoming->data);
@@ -221,10 +221,8 @@ static int handle_readable(int fd, uint32_t mask, void *data);
 /* A source that only asks for nothing would report a hang-up again and again. False: no memory. */
 static bool watch(struct incoming *incoming, bool reading)
 {
-	if (!reading && incoming->source)
-		wl_event_source_remove(incoming->source);
 	if (!reading)
-		incoming->source = NULL;
+		event_source_remove(&incoming->source);
 	else if (!incoming->source)
 		incoming->source = wl_event_loop_add_fd(incoming->session->loop, incoming->fd,
 			WL_EVENT_READABLE, handle_readable, incoming);

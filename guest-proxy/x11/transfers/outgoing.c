@@ -22,6 +22,7 @@
 
 #include "guest-proxy/x11/transfers/watch.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 
 #define LOG_MODULE "x11"
@@ -59,8 +60,7 @@ static void destroy(struct outgoing *outgoing)
 {
 	wl_list_remove(&outgoing->link);
 	watch_end(outgoing->session, outgoing->owner);
-	if (outgoing->source)
-		wl_event_source_remove(outgoing->source);
+	event_source_remove(&outgoing->source);
 	if (outgoing->session->x)
 		xcb_destroy_window(outgoing->session->x, outgoing->window);
 	fd_close(&outgoing->fd);

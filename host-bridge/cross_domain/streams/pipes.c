@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "protocol/base/bytes.h"
+#include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 #include "protocol/streams/byte_queue.h"
 #include "protocol/streams/reader_watch.h"
@@ -120,13 +121,6 @@ static bool count_queued(struct pipes *pipes, size_t added, size_t taken)
 	return true;
 }
 
-static void stop_watching(struct pipe *pipe)
-{
-	if (pipe->source)
-		wl_event_source_remove(pipe->source);
-	pipe->source = NULL;
-}
-
 /* Nothing is left to write: calls all waiters. */
 static void finish_waiters(struct pipe *pipe)
 {
@@ -150,7 +144,7 @@ static bool is_cut(const struct pipe *pipe)
 /* Closes our end. The id stays in use, so that the guest's commands for it are no errors. */
 static void pipe_break(struct pipe *pipe)
 {
-	stop_watching(pipe);
+	event_source_remove(&pipe->source);
 	wl_list_remove(&pipe->ready_link);
 	wl_list_init(&pipe->ready_link);
 	if (is_cut(pipe))
@@ -286,7 +280,7 @@ static void make_ready(struct pipe *pipe)
 	 * Not watched meanwhile: epoll would report a hang-up again and again. The bytes stay in
 	 * the pipe until the guest asks for an event, which holds back the writer.
 	 */
-	stop_watching(pipe);
+	event_source_remove(&pipe->source);
 	if (wl_list_empty(&pipe->ready_link))
 		wl_list_insert(pipe->pipes->ready.prev, &pipe->ready_link);
 }
@@ -446,7 +440,7 @@ static int handle_writable(int fd, uint32_t mask, void *data)
 	} else if (err < 0) {
 		pipe_reader_gone(pipe);
 	} else {
-		stop_watching(pipe);
+		event_source_remove(&pipe->source);
 		finish_waiters(pipe);
 	}
 	return 0;
