@@ -52,7 +52,8 @@ const char *control_request_text(enum control_request request, bool json)
 	return words[request][json];
 }
 
-bool control_request_parse(const char *line, enum control_request *request, bool *json)
+/* From a line without its end. False: there is no such request. */
+static bool parse_request(const char *line, enum control_request *request, bool *json)
 {
 	for (int i = 0; i < 2 * CONTROL_N_REQUESTS; i++) {
 		if (strcmp(line, words[i / 2][i % 2]) == 0) {
@@ -82,7 +83,7 @@ static void write_answer(struct client *client, FILE *out)
 	enum control_request request;
 	bool json;
 
-	if (control_request_parse(client->request, &request, &json))
+	if (parse_request(client->request, &request, &json))
 		control->answer(control->data, request, json, out);
 	else
 		fprintf(out, "there is no such request\n");

@@ -41,7 +41,5 @@ void control_destroy(struct control *control);
 
 /* The word for @request, "show" or "show json". */
 const char *control_request_text(enum control_request request, bool json);
-/* From a line without its end. False: there is no such request. */
-bool control_request_parse(const char *line, enum control_request *request, bool *json);
 
 #endif

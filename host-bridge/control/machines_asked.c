@@ -234,7 +234,8 @@ static void collect(struct machines *machines)
 
 /* --- what is printed --- */
 
-void machines_print_silent(const char *vm, int pid, const char *why, bool json, FILE *out)
+/* What stands for a machine that has not answered: @why. */
+static void print_silent(const char *vm, int pid, const char *why, bool json, FILE *out)
 {
 	if (!json) {
 		fprintf(out, "%-20s %8d  not answering: %s\n", vm[0] ? vm : "-", pid, why);
@@ -255,8 +256,7 @@ static bool print_all(struct machines *machines, bool json, FILE *out)
 	for (size_t i = 0; i < machines->n; i++) {
 		struct machine *machine = &machines->list[i];
 		if (machine->why)
-			machines_print_silent(
-				machine->name.vm, (int)machine->pid, machine->why, json, out);
+			print_silent(machine->name.vm, (int)machine->pid, machine->why, json, out);
 		else
 			fwrite(machine->text, 1, machine->n - strlen(CONTROL_END), out);
 		all &= !machine->why;

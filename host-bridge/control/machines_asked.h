@@ -18,7 +18,4 @@ int machines_list(bool json, FILE *out);
 /* All there is of the machines that are called @word, by name or by process. 1 also: none is. */
 int machines_show(const char *word, bool json, FILE *out);
 
-/* What stands for a machine that has not answered: @why. */
-void machines_print_silent(const char *vm, int pid, const char *why, bool json, FILE *out);
-
 #endif

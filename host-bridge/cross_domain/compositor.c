@@ -518,8 +518,3 @@ void compositor_resume(struct compositor *compositor)
 {
 	update_source(compositor);
 }
-
-const struct relay_counters *compositor_counters(const struct compositor *compositor)
-{
-	return relay_counters(compositor->relay);
-}

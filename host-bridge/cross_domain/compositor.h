@@ -75,6 +75,4 @@ void compositor_continue(struct compositor *compositor);
 /* The guest's queue has room again. */
 void compositor_resume(struct compositor *compositor);
 
-const struct relay_counters *compositor_counters(const struct compositor *compositor);
-
 #endif

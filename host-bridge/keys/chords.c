@@ -102,7 +102,7 @@ const char *chords_parse(struct chords *chords, const char *text)
 	return NULL;
 }
 
-bool chord_matches(const struct chord *chord, const struct key_press *press)
+static bool matches(const struct chord *chord, const struct key_press *press)
 {
 	if (chord->symbol == 0)
 		return ((press->held | press->own) & chord->modifiers) == chord->modifiers;
@@ -116,7 +116,7 @@ bool chord_matches(const struct chord *chord, const struct key_press *press)
 bool chords_match(const struct chords *chords, const struct key_press *press)
 {
 	for (size_t i = 0; i < chords->n; i++) {
-		if (chord_matches(&chords->list[i], press))
+		if (matches(&chords->list[i], press))
 			return true;
 	}
 	return false;

@@ -42,8 +42,7 @@ struct key_press {
 /* Adds those of @text, with commas between them. NULL, or what is wrong. */
 const char *chords_parse(struct chords *chords, const char *text);
 
-bool chord_matches(const struct chord *chord, const struct key_press *press);
-/* Whether any does. */
+/* Whether any of them is what @press is. */
 bool chords_match(const struct chords *chords, const struct key_press *press);
 
 #endif

@@ -123,11 +123,11 @@ int vhost_user_remaining_ms(uint64_t deadline_ns)
 	return deadline_ns > now_ns ? (int)((deadline_ns - now_ns + 999999) / 1000000) : 0;
 }
 
-/* 0 when @socket is ready for @events, -ETIMEDOUT or -errno. */
-static int wait_for(int socket, short events, uint64_t deadline_ns)
+/* 0 when @socket takes more, -ETIMEDOUT or -errno. */
+static int wait_for_room(int socket, uint64_t deadline_ns)
 {
 	for (;;) {
-		struct pollfd pollfd = {.fd = socket, .events = events};
+		struct pollfd pollfd = {.fd = socket, .events = POLLOUT};
 		int timeout_ms = vhost_user_remaining_ms(deadline_ns);
 		int n = poll(&pollfd, 1, timeout_ms);
 		if (n > 0)
@@ -159,35 +159,10 @@ int vhost_user_send(int socket, const struct vhost_user_message *message, int ti
 		ssize_t n = fd_send(
 			socket, iov, ARRAY_LENGTH(iov), message->fds, sent ? 0 : message->n_fds);
 		if (n == -EAGAIN)
-			n = wait_for(socket, POLLOUT, deadline_ns);
+			n = wait_for_room(socket, deadline_ns);
 		if (n < 0)
 			return (int)n;
 		sent += (size_t)n;
 	}
-	return 0;
-}
-
-int vhost_user_call(int socket, struct vhost_user_reader *reader,
-	struct vhost_user_message *message, int timeout_ms)
-{
-	uint64_t deadline_ns = vhost_user_deadline_ns(timeout_ms);
-	int result = vhost_user_send(socket, message, timeout_ms);
-	if (result < 0)
-		return result;
-
-	struct vhost_user_message reply;
-	while ((result = vhost_user_receive(socket, reader, &reply)) == 0) {
-		result = wait_for(socket, POLLIN, deadline_ns);
-		if (result < 0)
-			return result;
-	}
-	if (result < 0)
-		return result;
-	if (reply.header.request != message->header.request ||
-		!(reply.header.flags & VHOST_USER_FLAG_REPLY)) {
-		vhost_user_message_finish(&reply);
-		return -EPROTO;
-	}
-	*message = reply;
 	return 0;
 }

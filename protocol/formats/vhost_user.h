@@ -196,14 +196,6 @@ int vhost_user_receive(
 int vhost_user_send(int socket, const struct vhost_user_message *message, int timeout_ms);
 
 /*
- * Sends @message and waits until its reply (same request, VHOST_USER_FLAG_REPLY) has replaced it;
- * its own fds stay the caller's, those of the reply are in @message. 0, -ETIMEDOUT, -EPROTO when
- * something else comes, or -errno.
- */
-int vhost_user_call(int socket, struct vhost_user_reader *reader,
-	struct vhost_user_message *message, int timeout_ms);
-
-/*
  * Milliseconds from now until @deadline_ns (CLOCK_MONOTONIC), rounded up; 0 once it is over. For
  * poll.
  */

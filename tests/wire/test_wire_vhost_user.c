@@ -7,7 +7,6 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -235,43 +234,6 @@ static void a_peer_that_takes_nothing_is_a_timeout(void **state)
 	assert_in_range(vhost_user_deadline_ns(0) - begin_ns, 50000000, 2000000000);
 }
 
-static uint32_t answer_as; /* which request the peer pretends to answer */
-
-static void *answer_one(void *data)
-{
-	struct vhost_user_reader reader;
-	struct vhost_user_message m;
-	vhost_user_reader_init(&reader);
-	while (vhost_user_receive(ends[1], &reader, &m) == 0)
-		usleep(1000);
-	vhost_user_message_init(&m, answer_as, 8);
-	m.header.flags |= VHOST_USER_FLAG_REPLY;
-	m.payload.u64 = 42;
-	vhost_user_send(ends[1], &m, 100);
-	return NULL;
-}
-
-static void a_call_waits_for_its_reply(void **state)
-{
-	struct vhost_user_reader reader;
-	struct vhost_user_message m;
-	pthread_t thread;
-
-	vhost_user_reader_init(&reader);
-	for (answer_as = VHOST_USER_GET_FEATURES; answer_as <= VHOST_USER_SET_FEATURES;
-		answer_as++) {
-		vhost_user_message_init(&m, VHOST_USER_GET_FEATURES, 0);
-		pthread_create(&thread, NULL, answer_one, NULL);
-		int result = vhost_user_call(ends[0], &reader, &m, 5000);
-		pthread_join(thread, NULL);
-		assert_int_equal(result, answer_as == VHOST_USER_GET_FEATURES ? 0 : -EPROTO);
-		if (result == 0)
-			assert_int_equal(m.payload.u64, 42);
-	}
-	vhost_user_message_init(&m, VHOST_USER_GET_FEATURES, 0);
-	assert_int_equal(vhost_user_call(ends[0], &reader, &m, 20), -ETIMEDOUT);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -291,7 +253,6 @@ int main(void)
 		TEST(fds_travel_with_their_message_and_not_the_next),
 		TEST(the_end_and_errors_are_told_apart),
 		TEST(a_peer_that_takes_nothing_is_a_timeout),
-		TEST(a_call_waits_for_its_reply),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

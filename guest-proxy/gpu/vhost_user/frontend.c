@@ -459,11 +459,6 @@ int frontend_give_file(struct frontend *fe, uint64_t id, uint64_t size, int fd)
 	return error;
 }
 
-uint64_t frontend_features(const struct frontend *fe)
-{
-	return fe->features;
-}
-
 int frontend_socket(const struct frontend *fe)
 {
 	return fe->socket;

@@ -42,9 +42,6 @@ int frontend_config(struct frontend *fe, void *out, uint32_t size);
 int frontend_start(struct frontend *fe, const struct frontend_memory *memory,
 	const struct frontend_queue *queues, uint32_t n_queues);
 
-/* The virtio features that both have. */
-uint64_t frontend_features(const struct frontend *fe);
-
 /* The sockets, to be polled for reading: the connection, and the device's own requests (-1:
  * closed). */
 int frontend_socket(const struct frontend *fe);

@@ -11,8 +11,6 @@
 
 /* ICCCM 4.1.2.3 */
 enum size_flag {
-	US_POSITION = 1 << 0,
-	P_POSITION = 1 << 2,
 	P_MIN_SIZE = 1 << 4,
 	P_MAX_SIZE = 1 << 5,
 	P_RESIZE_INC = 1 << 6,
@@ -173,7 +171,7 @@ void hints_read_size(struct hints *hints, const struct property *property)
 {
 	struct size_hints *size = &hints->size;
 	uint32_t flags = word(property, 0);
-	*size = (struct size_hints){.user_position = flags & (US_POSITION | P_POSITION)};
+	*size = (struct size_hints){0};
 	if (flags & P_MIN_SIZE) {
 		size->min_width = bounded(word(property, 5));
 		size->min_height = bounded(word(property, 6));

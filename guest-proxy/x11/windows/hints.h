@@ -31,7 +31,6 @@ struct atom_list {
 struct size_hints {
 	int32_t min_width, min_height, max_width, max_height;
 	int32_t base_width, base_height, width_step, height_step;
-	bool user_position; /* the user or the program chose where the window is */
 };
 
 struct icon_picture {

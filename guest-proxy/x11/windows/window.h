@@ -47,7 +47,7 @@ struct window {
 	/* The states that the compositor confirmed (toplevel.h), and the size before them. */
 	uint32_t states;
 	int32_t restore_width, restore_height; /* logical; 0: none */
-	bool close_asked, pinged;
+	bool pinged;
 	int64_t ping_ms;
 };
 
