@@ -15,13 +15,8 @@ void refusal_stop_reading(int fd)
 	ssize_t n = 1;
 
 	shutdown(fd, SHUT_RD);
-	for (size_t drained = 0; n > 0 && drained < DRAIN_BYTES; drained += (size_t)n) {
-		int fds[FD_MESSAGE_MAX];
-		size_t n_fds;
-		n = fd_recv(fd, bytes, sizeof(bytes), fds, &n_fds);
-		while (n > 0 && n_fds > 0)
-			fd_close(&fds[--n_fds]);
-	}
+	for (size_t drained = 0; n > 0 && drained < DRAIN_BYTES; drained += (size_t)n)
+		n = fd_recv_bytes(fd, bytes, sizeof(bytes));
 }
 
 void refusal_send(int fd, uint32_t code, const char *text)

@@ -61,15 +61,11 @@ static int handle_reply(int fd, uint32_t mask, void *data)
 {
 	struct attendant *attendant = data;
 	struct attendant_reply reply;
-	int fds[FD_MESSAGE_MAX];
-	size_t n_fds;
-	ssize_t n = fd_recv(fd, &reply, sizeof(reply), fds, &n_fds);
+	int file;
+	ssize_t n = fd_recv_one(fd, &reply, sizeof(reply), &file);
 
 	if (n == -EAGAIN)
 		return 0;
-	while (n > 0 && n_fds > 1)
-		fd_close(&fds[--n_fds]);
-	int file = n > 0 && n_fds > 0 ? fds[0] : -1;
 	if (n != (ssize_t)sizeof(reply)) {
 		log_err("the attendant has ended: nobody is asked, and no file is read any more");
 		lose(attendant);

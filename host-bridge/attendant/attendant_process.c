@@ -215,14 +215,10 @@ static bool collect(struct serving *serving)
 static bool serve(struct serving *serving)
 {
 	struct attendant_request request;
-	int fds[FD_MESSAGE_MAX];
-	size_t n_fds;
-	ssize_t n = fd_recv(serving->socket, &request, sizeof(request), fds, &n_fds);
+	ssize_t n = fd_recv_bytes(serving->socket, &request, sizeof(request));
 
 	if (n == -EAGAIN)
 		return true;
-	while (n > 0 && n_fds > 0)
-		fd_close(&fds[--n_fds]);
 	if (n != (ssize_t)sizeof(request))
 		return false;
 	if (request.type == ATTENDANT_WITHDRAW) {

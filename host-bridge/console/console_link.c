@@ -167,11 +167,7 @@ static int receive(struct console_link *link)
 			return 1;
 		uint8_t *to = in_header ? (uint8_t *)&link->in + link->received
 					: link->payload.bytes + (link->received - header);
-		int fds[FD_MESSAGE_MAX];
-		size_t n_fds;
-		ssize_t n = fd_recv(link->socket, to, whole - link->received, fds, &n_fds);
-		while (n_fds > 0)
-			fd_close(&fds[--n_fds]);
+		ssize_t n = fd_recv_bytes(link->socket, to, whole - link->received);
 		if (n == -EAGAIN)
 			return 0;
 		if (n <= 0)

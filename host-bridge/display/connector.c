@@ -112,9 +112,8 @@ static int open_connection(struct served *served)
 static bool serve(struct served *served)
 {
 	struct request request;
-	int fds[FD_MESSAGE_MAX], connection = -1;
-	size_t n_fds;
-	ssize_t n = fd_recv(served->socket, &request, sizeof(request), fds, &n_fds);
+	int peer, connection = -1;
+	ssize_t n = fd_recv_one(served->socket, &request, sizeof(request), &peer);
 
 	if (n == -EAGAIN)
 		return true;
@@ -127,8 +126,8 @@ static bool serve(struct served *served)
 		answer.in_context = served->context.state == CONTEXT_IN_EFFECT;
 		answer.refused = served->context.state == CONTEXT_REFUSED;
 		answer.taken = served->taken;
-	} else if (request.type == REQUEST_PEER && n_fds == 1) {
-		answer.error = read_peer(fds[0], &answer.peer);
+	} else if (request.type == REQUEST_PEER && peer >= 0) {
+		answer.error = read_peer(peer, &answer.peer);
 		if (answer.error == 0 && answer.peer.uid == served->uid)
 			served->frontend = answer.peer.pid;
 	} else if (request.type == REQUEST_REMOVE) {
@@ -139,8 +138,7 @@ static bool serve(struct served *served)
 	const struct iovec iov = {.iov_base = &answer, .iov_len = sizeof(answer)};
 	n = fd_send(served->socket, &iov, 1, &connection, connection >= 0);
 	fd_close(&connection);
-	while (n_fds > 0)
-		fd_close(&fds[--n_fds]);
+	fd_close(&peer);
 	return n >= 0 || n == -EAGAIN;
 }
 
@@ -291,13 +289,8 @@ static int take_spare(struct sockaddr_un *taken)
 /* One answer; its fd, if there is one, to *@fd. 0, -EAGAIN: none is there, or -errno. */
 static int receive(struct answer *answer, int *fd)
 {
-	int fds[FD_MESSAGE_MAX];
-	size_t n_fds;
-	ssize_t n = fd_recv(connector.socket, answer, sizeof(*answer), fds, &n_fds);
+	ssize_t n = fd_recv_one(connector.socket, answer, sizeof(*answer), fd);
 
-	*fd = n_fds > 0 ? fds[0] : -1;
-	while (n_fds > 1)
-		fd_close(&fds[--n_fds]);
 	if (n != (ssize_t)sizeof(*answer))
 		return n < 0 ? (int)n : -EPIPE;
 	connector.answered = answer->serial;

@@ -172,18 +172,14 @@ static int wait_for_input(struct question *question)
 /* What comes along (a table of formats) is closed. 0 or -errno. */
 static int receive(struct question *question)
 {
-	int fds[FD_MESSAGE_MAX];
-	size_t n_fds;
 	int error = wait_for_input(question);
 
 	if (error < 0)
 		return error;
-	ssize_t n = fd_recv(question->fd, question->input + question->input_bytes,
-		sizeof(question->input) - question->input_bytes, fds, &n_fds);
+	ssize_t n = fd_recv_bytes(question->fd, question->input + question->input_bytes,
+		sizeof(question->input) - question->input_bytes);
 	if (n <= 0)
 		return n == 0 ? -EPIPE : n == -EAGAIN ? 0 : (int)n;
-	while (n_fds > 0)
-		fd_close(&fds[--n_fds]);
 	question->input_bytes += (size_t)n;
 	return handle_input(question);
 }

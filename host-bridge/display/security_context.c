@@ -281,15 +281,11 @@ static int handle_input(struct security_context *context)
 /* One recvmsg; nothing that has fds is for us. 0, -EAGAIN, or -errno: it is over. */
 static int receive(struct security_context *context)
 {
-	int fds[FD_MESSAGE_MAX];
-	size_t n_fds;
-	ssize_t n = fd_recv(context->fd, &context->input[context->input_bytes],
-		sizeof(context->input) - context->input_bytes, fds, &n_fds);
+	ssize_t n = fd_recv_bytes(context->fd, &context->input[context->input_bytes],
+		sizeof(context->input) - context->input_bytes);
 
 	if (n <= 0)
 		return n < 0 ? (int)n : -EPIPE;
-	while (n_fds > 0)
-		fd_close(&fds[--n_fds]);
 	size_t skipped = (size_t)min_u64((uint64_t)n, context->skip_bytes);
 	if (skipped > 0) /* input is empty then */
 		memmove(context->input, &context->input[skipped], (size_t)n - skipped);

@@ -115,8 +115,6 @@ static int ask(int socket, const struct renderer_request *request, int64_t deadl
 {
 	const struct iovec iov = {
 		.iov_base = (void *)(uintptr_t)request, .iov_len = sizeof(*request)};
-	int fds[FD_MESSAGE_MAX];
-	size_t n_fds;
 
 	ssize_t n = fd_send(socket, &iov, 1, NULL, 0);
 	if (n < 0)
@@ -128,12 +126,10 @@ static int ask(int socket, const struct renderer_request *request, int64_t deadl
 			return -ETIMEDOUT;
 		if (poll(&pollfd, 1, (int)left_ms) < 0 && errno != EINTR)
 			return -errno;
-		n = fd_recv(socket, message, sizeof(*message), fds, &n_fds);
+		n = fd_recv_bytes(socket, message, sizeof(*message));
 		if (n != -EAGAIN)
 			break;
 	}
-	while (n_fds > 0)
-		fd_close(&fds[--n_fds]);
 	if (n <= 0)
 		return n == 0 ? -EPIPE : (int)n;
 	const struct renderer_answer *answer = &message->answer;

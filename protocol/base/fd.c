@@ -154,6 +154,31 @@ ssize_t fd_recv(int socket, void *data, size_t size, int fds[FD_MESSAGE_MAX], si
 	return received;
 }
 
+ssize_t fd_recv_bytes(int socket, void *data, size_t size)
+{
+	int fds[FD_MESSAGE_MAX];
+	size_t n_fds;
+	ssize_t n = fd_recv(socket, data, size, fds, &n_fds);
+
+	while (n_fds > 0)
+		fd_close(&fds[--n_fds]);
+	return n;
+}
+
+ssize_t fd_recv_one(int socket, void *data, size_t size, int *fd)
+{
+	int fds[FD_MESSAGE_MAX];
+	size_t n_fds;
+	ssize_t n = fd_recv(socket, data, size, fds, &n_fds);
+
+	*fd = n_fds == 1 ? fds[0] : -1;
+	if (n_fds <= 1)
+		return n;
+	while (n_fds > 0)
+		fd_close(&fds[--n_fds]);
+	return -EMSGSIZE;
+}
+
 ssize_t fd_send(int socket, const struct iovec *iov, size_t n_iov, const int *fds, size_t n_fds)
 {
 	union fd_control control;

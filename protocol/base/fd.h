@@ -41,6 +41,12 @@ bool fd_is_lasting_memory(int fd, uint64_t size);
  */
 ssize_t fd_recv(int socket, void *data, size_t size, int fds[FD_MESSAGE_MAX], size_t *n_fds);
 
+/* As fd_recv where fds are of no use: what comes is closed. */
+ssize_t fd_recv_bytes(int socket, void *data, size_t size);
+
+/* As fd_recv where one fd may come: *@fd, -1 for none. -EMSGSIZE: there were more. */
+ssize_t fd_recv_one(int socket, void *data, size_t size, int *fd);
+
 /*
  * One sendmsg without blocking or SIGPIPE; the fds are borrowed. Returns the bytes
  * taken (fds travel with the first of them), -EAGAIN, or -errno.

@@ -113,24 +113,21 @@ static void end_worker(uint32_t id)
 static bool serve(void)
 {
 	struct renderer_spawn message;
-	int fds[FD_MESSAGE_MAX];
-	size_t n_fds;
-	ssize_t n = fd_recv(spawner.socket, &message, sizeof(message), fds, &n_fds);
+	int socket;
+	ssize_t n = fd_recv_one(spawner.socket, &message, sizeof(message), &socket);
 
 	if (n == -EAGAIN)
 		return true;
-	bool good = n == (ssize_t)sizeof(message) && message.version == RENDERER_PROTOCOL_VERSION &&
-		n_fds <= 1;
+	bool good = n == (ssize_t)sizeof(message) && message.version == RENDERER_PROTOCOL_VERSION;
 	if (n > 0 && !good)
 		log_err("the host is of another version");
-	if (good && message.type == RENDERER_SPAWN && n_fds == 1) {
-		spawn(&message, fds[0]);
-		n_fds = 0;
+	if (good && message.type == RENDERER_SPAWN && socket >= 0) {
+		spawn(&message, socket);
+		socket = -1;
 	} else if (good && message.type == RENDERER_KILL) {
 		end_worker(message.id);
 	}
-	while (n_fds > 0)
-		fd_close(&fds[--n_fds]);
+	fd_close(&socket);
 	return good;
 }
 

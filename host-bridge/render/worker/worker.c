@@ -347,16 +347,13 @@ static void execute(const struct renderer_request *request)
 /* False: there is no request. */
 static bool serve_one(void)
 {
-	int fds[FD_MESSAGE_MAX];
-	size_t n_fds;
-	ssize_t n =
-		fd_recv(worker.socket, worker.message.bytes, sizeof(worker.message), fds, &n_fds);
+	ssize_t n = fd_recv_one(
+		worker.socket, worker.message.bytes, sizeof(worker.message), &worker.fd);
 
 	if (n == -EAGAIN)
 		return false;
-	if (n < (ssize_t)sizeof(struct renderer_request) || n_fds > 1)
+	if (n < (ssize_t)sizeof(struct renderer_request))
 		leave(n == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
-	worker.fd = n_fds == 1 ? fds[0] : -1;
 	worker.extra_bytes = (size_t)n - sizeof(struct renderer_request);
 	/* Handlers get a copy of the request, and read the list that follows it in the original. */
 	struct renderer_request request = worker.message.request;
