@@ -138,8 +138,7 @@ static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size
 		result = client_socket_add(&client->socket, bytes, size, fds, n_handles);
 	if (result == 0)
 		return 0;
-	for (size_t i = 0; i < n_handles; i++)
-		wire_handle_finish(&handles[i]);
+	wire_handles_drop(handles, n_handles);
 	if (result == -EPROTO)
 		relay_fail(client->base.relay, NULL, WL_DISPLAY_ERROR_IMPLEMENTATION,
 			"a file descriptor that cannot leave the guest");
@@ -295,8 +294,7 @@ static void handle_receive(void *data, const uint8_t *bytes, size_t size,
 	if (result == 0)
 		result = relay_push(client->base.relay, RELAY_UP, bytes, size, handles, n_handles);
 	else
-		for (size_t i = 0; i < n_handles; i++)
-			wire_handle_finish(&handles[i]);
+		wire_handles_drop(handles, n_handles);
 	if (result < 0 && client->state == CLIENT_SERVED && !relay_failure(client->base.relay))
 		relay_fail(client->base.relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
 			"the host's events cannot be delivered: %s", strerror(-result));

@@ -93,13 +93,12 @@ static void read_requests(struct client_socket *socket)
 {
 	static uint8_t bytes[RECEIVE_BYTES];
 	struct wire_handle handles[FD_MESSAGE_MAX];
-	int fds[FD_MESSAGE_MAX];
-	size_t n_fds;
+	size_t n_handles;
 	if (!fd_room(socket->fd, FD_MESSAGE_MAX + HOST_FDS)) {
 		wait_for_fds(socket);
 		return;
 	}
-	ssize_t n = fd_recv(socket->fd, bytes, sizeof(bytes), fds, &n_fds);
+	ssize_t n = wire_recv(socket->fd, bytes, sizeof(bytes), handles, &n_handles);
 	if (n == -EAGAIN)
 		return;
 	if (n == -EMSGSIZE) {
@@ -114,11 +113,9 @@ static void read_requests(struct client_socket *socket)
 		socket->hung_up = true;
 		return;
 	}
-	for (size_t i = 0; i < n_fds; i++)
-		handles[i] = wire_handle_fd(fds[i]);
-	if (n_fds > 0)
-		fd_room_note(fds[n_fds - 1]);
-	socket->listener->requests(socket->data, bytes, (size_t)n, handles, n_fds);
+	if (n_handles > 0)
+		fd_room_note(handles[n_handles - 1].fd);
+	socket->listener->requests(socket->data, bytes, (size_t)n, handles, n_handles);
 }
 
 static int handle_events(int fd, uint32_t mask, void *data)

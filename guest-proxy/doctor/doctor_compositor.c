@@ -15,8 +15,7 @@ static void handle_receive(void *data, const uint8_t *bytes, size_t size,
 {
 	struct doctor *doctor = data;
 
-	for (size_t i = 0; i < n_handles; i++)
-		wire_handle_finish(&handles[i]);
+	wire_handles_drop(handles, n_handles);
 	registry_probe_feed(&doctor->probe, bytes, size);
 }
 

@@ -192,12 +192,6 @@ static void flush_output(struct compositor *compositor)
 		update_quota(compositor);
 }
 
-static void finish_handles(struct wire_handle *handles, size_t n_handles)
-{
-	for (size_t i = 0; i < n_handles; i++)
-		wire_handle_finish(&handles[i]);
-}
-
 /* @n more fds are to wait for the compositor. 0, or the relay has failed. */
 static int charge_fds(struct compositor *compositor, size_t n)
 {
@@ -226,7 +220,7 @@ static int send_up(struct compositor *compositor, const uint8_t *bytes, size_t s
 	if (status == 0 && !compositor->write_ended)
 		status = byte_queue_add_fds(&compositor->outbox, bytes, size, fds, n_handles);
 	if (status < 0 || compositor->write_ended)
-		finish_handles(handles, n_handles);
+		wire_handles_drop(handles, n_handles);
 	if (status == -ENOBUFS)
 		relay_fail(compositor->relay, NULL, WL_DISPLAY_ERROR_IMPLEMENTATION,
 			"the host compositor does not read");
@@ -324,9 +318,8 @@ static bool receive_once(struct compositor *compositor)
 {
 	struct wire_handle handles[FD_MESSAGE_MAX];
 	uint8_t bytes[RECEIVE_BYTES];
-	int fds[FD_MESSAGE_MAX];
-	size_t n_fds;
-	ssize_t n = fd_recv(compositor->fd, bytes, sizeof(bytes), fds, &n_fds);
+	size_t n_handles;
+	ssize_t n = wire_recv(compositor->fd, bytes, sizeof(bytes), handles, &n_handles);
 
 	if (n == -EAGAIN)
 		return false;
@@ -336,14 +329,12 @@ static bool receive_once(struct compositor *compositor)
 		end_connection(compositor);
 		return false;
 	}
-	for (size_t i = 0; i < n_fds; i++)
-		handles[i] = wire_handle_fd(fds[i]);
-	int status = push(compositor, RELAY_UP, bytes, (size_t)n, handles, n_fds);
+	int status = push(compositor, RELAY_UP, bytes, (size_t)n, handles, n_handles);
 	if (status < 0) {
 		fail_connection(compositor, status);
 		return false;
 	}
-	return (size_t)n == sizeof(bytes) || n_fds > 0;
+	return (size_t)n == sizeof(bytes) || n_handles > 0;
 }
 
 static int handle_readiness(int fd, uint32_t mask, void *data)
@@ -485,7 +476,7 @@ int compositor_from_guest(struct compositor *compositor, const uint8_t *bytes, s
 	struct wire_handle *handles, size_t n_handles)
 {
 	if (compositor->ended) { /* the guest does not know yet */
-		finish_handles(handles, n_handles);
+		wire_handles_drop(handles, n_handles);
 		return 0;
 	}
 	int status = push(compositor, RELAY_DOWN, bytes, size, handles, n_handles);

@@ -170,8 +170,7 @@ static int make_handles(struct cross_domain_context *context,
 		}
 		int fd = pipes_open_read(&context->pipes, id);
 		if (fd < 0) {
-			while (i-- > 0)
-				wire_handle_finish(&handles[i]);
+			wire_handles_drop(handles, i);
 			return fd;
 		}
 		handles[i] = wire_handle_fd(fd);
@@ -208,8 +207,7 @@ static int handle_send(struct cross_domain_context *context, const uint8_t *byte
 	}
 
 	if (context->input_ended || !context->compositor) {
-		for (uint32_t i = 0; i < send.num_identifiers; i++)
-			wire_handle_finish(&handles[i]);
+		wire_handles_drop(handles, send.num_identifiers);
 		return 0;
 	}
 	if (compositor_from_guest(context->compositor, data, send.opaque_data_size, handles,

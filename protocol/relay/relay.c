@@ -123,8 +123,7 @@ void args_finish_handles(const struct wire_signature *signature, const union wir
 {
 	struct wire_handle handles[FD_MESSAGE_MAX];
 	size_t n = args_collect_handles(signature, args, handles);
-	for (size_t i = 0; i < n; i++)
-		wire_handle_finish(&handles[i]);
+	wire_handles_drop(handles, n);
 }
 
 /*

@@ -19,6 +19,23 @@ void wire_handle_finish(struct wire_handle *handle)
 	*handle = (struct wire_handle){.kind = WIRE_NONE, .fd = -1};
 }
 
+void wire_handles_drop(struct wire_handle *handles, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		wire_handle_finish(&handles[i]);
+}
+
+ssize_t wire_recv(
+	int socket, void *bytes, size_t size, struct wire_handle *handles, size_t *n_handles)
+{
+	int fds[FD_MESSAGE_MAX];
+	ssize_t n = fd_recv(socket, bytes, size, fds, n_handles);
+
+	for (size_t i = 0; i < *n_handles; i++)
+		handles[i] = wire_handle_fd(fds[i]);
+	return n;
+}
+
 int wire_handles_push(struct wire_handles *handles, struct wire_handle handle)
 {
 	handles->queue.max_bytes = WIRE_HANDLES_MAX * sizeof(handle);

@@ -44,6 +44,12 @@ static inline struct wire_handle wire_handle_fd(int fd)
 
 /* Closes or unrefs what @handle owns and empties it. */
 void wire_handle_finish(struct wire_handle *handle);
+/* All @n of them. */
+void wire_handles_drop(struct wire_handle *handles, size_t n);
+
+/* As fd_recv, with the fds as handles (FD_MESSAGE_MAX of them at most). */
+ssize_t wire_recv(
+	int socket, void *bytes, size_t size, struct wire_handle *handles, size_t *n_handles);
 
 /*
  * A bounded queue of handles. Zero-initialised is empty, and what is empty needs no finish. The

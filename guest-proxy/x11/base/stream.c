@@ -14,18 +14,15 @@ static void stream_receive(struct stream *stream)
 {
 	uint8_t bytes[IN_BYTES];
 	struct wire_handle handles[FD_MESSAGE_MAX];
-	int fds[FD_MESSAGE_MAX];
-	size_t n_fds;
-	ssize_t n = fd_recv(stream->fd, bytes, sizeof(bytes), fds, &n_fds);
+	size_t n_handles;
+	ssize_t n = wire_recv(stream->fd, bytes, sizeof(bytes), handles, &n_handles);
 	if (n == -EAGAIN)
 		return;
 	if (n <= 0) {
 		stream->hung_up = true;
 		return;
 	}
-	for (size_t i = 0; i < n_fds; i++)
-		handles[i] = wire_handle_fd(fds[i]);
-	if (relay_push(stream->relay, stream->end, bytes, (size_t)n, handles, n_fds) < 0)
+	if (relay_push(stream->relay, stream->end, bytes, (size_t)n, handles, n_handles) < 0)
 		stream->hung_up = true;
 }
 
@@ -71,8 +68,8 @@ int stream_send(struct stream *stream, const uint8_t *bytes, size_t size,
 	}
 	if (result == 0)
 		result = byte_queue_add_fds(&stream->out, bytes, size, fds, n_handles);
-	for (size_t i = 0; i < n_handles && result < 0; i++)
-		wire_handle_finish(&handles[i]);
+	if (result < 0)
+		wire_handles_drop(handles, n_handles);
 	return result;
 }
 
