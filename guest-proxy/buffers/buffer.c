@@ -100,11 +100,6 @@ static enum relay_verdict handle_resize(struct relay_message *message)
 	return RELAY_SWALLOW;
 }
 
-static enum relay_verdict handle_pool_destroy(struct relay_message *message)
-{
-	return RELAY_SWALLOW;
-}
-
 static void forget_buffer_object(struct relay_object *object)
 {
 	struct buffer *buffer = object->data;
@@ -218,7 +213,7 @@ const struct relay_hook buffer_hooks[] = {
 	{"wl_shm", "create_pool", handle_create_pool, RELAY_DOWN},
 	{"wl_shm_pool", "create_buffer", handle_create_buffer, RELAY_DOWN},
 	{"wl_shm_pool", "resize", handle_resize, RELAY_DOWN},
-	{"wl_shm_pool", "destroy", handle_pool_destroy, RELAY_DOWN},
+	{"wl_shm_pool", "destroy", relay_swallow, RELAY_DOWN},
 	{"wl_buffer", "destroy", handle_buffer_destroy, RELAY_DOWN},
 	{0},
 };

@@ -90,11 +90,6 @@ static enum relay_verdict handle_set_release(struct relay_message *message)
 	return set_point(message, false);
 }
 
-static enum relay_verdict handle_destroy(struct relay_message *message)
-{
-	return RELAY_SWALLOW;
-}
-
 /* What is wrong with a commit: the number of an error and a text for it. 0: nothing. */
 static uint32_t find_fault(const struct explicit_sync *sync, bool buffer,
 	const struct dmabuf *dmabuf, const char **why)
@@ -171,7 +166,7 @@ enum relay_verdict explicit_sync_commit(
 }
 
 const struct relay_hook explicit_sync_hooks[] = {
-	{SURFACE, "destroy", handle_destroy, RELAY_DOWN},
+	{SURFACE, "destroy", relay_swallow, RELAY_DOWN},
 	{SURFACE, "set_acquire_point", handle_set_acquire, RELAY_DOWN},
 	{SURFACE, "set_release_point", handle_set_release, RELAY_DOWN},
 	{0},

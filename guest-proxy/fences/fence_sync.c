@@ -99,12 +99,6 @@ static enum relay_verdict handle_get_release(struct relay_message *message)
 	return RELAY_SWALLOW;
 }
 
-/* The host has none of these objects. */
-static enum relay_verdict handle_destroy(struct relay_message *message)
-{
-	return RELAY_SWALLOW;
-}
-
 /* Whether the buffer may be read; if not, the commit is to be deferred, or the relay has failed. */
 static bool is_acquired(
 	const struct fence_sync *sync, struct dmabuf_wait *wait, const struct dmabuf *dmabuf)
@@ -139,8 +133,9 @@ enum relay_verdict fence_sync_commit(
 }
 
 const struct relay_hook fence_sync_hooks[] = {
-	{MANAGER, "destroy", handle_destroy, RELAY_DOWN},
-	{SURFACE, "destroy", handle_destroy, RELAY_DOWN},
+	/* The host has none of these objects. */
+	{MANAGER, "destroy", relay_swallow, RELAY_DOWN},
+	{SURFACE, "destroy", relay_swallow, RELAY_DOWN},
 	{SURFACE, "set_acquire_fence", handle_set_fence, RELAY_DOWN},
 	{SURFACE, "get_release", handle_get_release, RELAY_DOWN},
 	{0},

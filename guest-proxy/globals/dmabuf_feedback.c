@@ -240,12 +240,6 @@ static enum relay_verdict handle_format_table(struct relay_message *message)
 	return good ? RELAY_SWALLOW : no_memory(message->relay);
 }
 
-/* main_device(device) and tranche_target_device(device): devices of the host */
-static enum relay_verdict handle_device(struct relay_message *message)
-{
-	return RELAY_SWALLOW;
-}
-
 static struct tranche *current(struct feedback *feedback)
 {
 	return feedback->n_tranches < MAX_TRANCHES ? &feedback->tranches[feedback->n_tranches]
@@ -297,8 +291,9 @@ const struct relay_hook dmabuf_feedback_hooks[] = {
 	{"zwp_linux_dmabuf_v1", "get_default_feedback", handle_get_feedback, RELAY_DOWN},
 	{"zwp_linux_dmabuf_v1", "get_surface_feedback", handle_get_feedback, RELAY_DOWN},
 	{FEEDBACK, "format_table", handle_format_table, RELAY_UP},
-	{FEEDBACK, "main_device", handle_device, RELAY_UP},
-	{FEEDBACK, "tranche_target_device", handle_device, RELAY_UP},
+	/* Devices of the host. */
+	{FEEDBACK, "main_device", relay_swallow, RELAY_UP},
+	{FEEDBACK, "tranche_target_device", relay_swallow, RELAY_UP},
 	{FEEDBACK, "tranche_flags", handle_tranche_flags, RELAY_UP},
 	{FEEDBACK, "tranche_formats", handle_tranche_formats, RELAY_UP},
 	{FEEDBACK, "tranche_done", handle_tranche_done, RELAY_UP},

@@ -102,15 +102,9 @@ static enum relay_verdict handle_import(struct relay_message *message)
 	return RELAY_SWALLOW;
 }
 
-/* The host has none of these objects. */
-static enum relay_verdict handle_destroy(struct relay_message *message)
-{
-	return RELAY_SWALLOW;
-}
-
 const struct relay_hook timeline_hooks[] = {
-	{"wp_linux_drm_syncobj_manager_v1", "destroy", handle_destroy, RELAY_DOWN},
+	{"wp_linux_drm_syncobj_manager_v1", "destroy", relay_swallow, RELAY_DOWN},
 	{"wp_linux_drm_syncobj_manager_v1", "import_timeline", handle_import, RELAY_DOWN},
-	{"wp_linux_drm_syncobj_timeline_v1", "destroy", handle_destroy, RELAY_DOWN},
+	{"wp_linux_drm_syncobj_timeline_v1", "destroy", relay_swallow, RELAY_DOWN},
 	{0},
 };

@@ -69,6 +69,9 @@ struct relay_hook {
 	enum relay_end from; /* RELAY_DOWN: it is a request; RELAY_UP: an event */
 };
 
+/* A hook for what never passes and needs nothing else: objects that the other end does not know. */
+enum relay_verdict relay_swallow(struct relay_message *message);
+
 /*
  * A hook table made ready: names resolved against the interface tables. Interfaces this build does
  * not know are passed over (older wayland-protocols); a message name that its interface does not

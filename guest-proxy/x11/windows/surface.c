@@ -330,11 +330,6 @@ static enum relay_verdict handle_set_serial(struct relay_message *message)
 	return RELAY_SWALLOW;
 }
 
-static enum relay_verdict handle_swallowed(struct relay_message *message)
-{
-	return RELAY_SWALLOW;
-}
-
 const struct relay_hook surface_hooks[] = {
 	{"wl_compositor", "create_surface", handle_create, RELAY_DOWN},
 	{"wl_surface", "destroy", handle_destroy, RELAY_DOWN},
@@ -345,9 +340,9 @@ const struct relay_hook surface_hooks[] = {
 	{"wl_surface", "set_input_region", handle_input_region, RELAY_DOWN},
 	{"wl_surface", "enter", handle_enter, RELAY_UP},
 	{"wp_viewporter", "get_viewport", handle_get_viewport, RELAY_DOWN},
-	{"xwayland_shell_v1", "destroy", handle_swallowed, RELAY_DOWN},
+	{"xwayland_shell_v1", "destroy", relay_swallow, RELAY_DOWN},
 	{"xwayland_shell_v1", "get_xwayland_surface", handle_get_xwayland_surface, RELAY_DOWN},
 	{"xwayland_surface_v1", "set_serial", handle_set_serial, RELAY_DOWN},
-	{"xwayland_surface_v1", "destroy", handle_swallowed, RELAY_DOWN},
+	{"xwayland_surface_v1", "destroy", relay_swallow, RELAY_DOWN},
 	{0},
 };
