@@ -18,7 +18,6 @@
 #include <unistd.h>
 #include <wayland-server-protocol.h>
 
-#include "protocol/base/bytes.h"
 #include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 #include "protocol/streams/byte_queue.h"

@@ -22,7 +22,6 @@
 #include "guest-proxy/fences/fence_sync.h"
 #include "guest-proxy/windows/paint.h"
 #include "guest-proxy/windows/swapchain.h"
-#include "protocol/base/bytes.h"
 #include "protocol/pixels/damage.h"
 #include "protocol/relay/asked_callbacks.h"
 

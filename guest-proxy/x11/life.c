@@ -17,7 +17,6 @@
 #include "guest-proxy/x11/selections/selection.h"
 #include "guest-proxy/x11/selections/selection_offer.h"
 #include "guest-proxy/x11/selections/selection_source.h"
-#include "guest-proxy/x11/shell/icon.h"
 #include "guest-proxy/x11/shell/popup.h"
 #include "guest-proxy/x11/shell/role.h"
 #include "guest-proxy/x11/shell/toplevel.h"
@@ -30,9 +29,6 @@
 #include "protocol/base/bytes.h"
 #include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
-
-#define LOG_MODULE "x11"
-#include "protocol/base/log.h"
 
 #define SHELL_GLOBAL UINT32_C(0xfffffff0) /* our own global, xwayland_shell_v1 */
 

@@ -24,7 +24,6 @@
 #include "guest-proxy/x11/windows/state.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/event_source.h"
-#include "protocol/base/fd.h"
 
 #define LOG_MODULE "x11"
 #include "protocol/base/log.h"

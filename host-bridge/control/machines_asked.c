@@ -11,7 +11,6 @@
 
 #include "host-bridge/control/control.h"
 #include "host-bridge/control/control_names.h"
-#include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/monotonic.h"
 #include "protocol/program/json.h"

@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host-bridge/resources/resources.h"
 #include "protocol/base/bytes.h"
 #include "protocol/pixels/pixel_format.h"
 

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host-bridge/policy/base/windows.h"
 #include "host-bridge/policy/border/border.h"
 #include "host-bridge/policy/buffers/hooks.h"
 #include "host-bridge/policy/keys/hooks.h"

@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "protocol/base/fd.h"
 #include "protocol/relay/relay_private.h"
 
 #define LOG_MODULE "relay"

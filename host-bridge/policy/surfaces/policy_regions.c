@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <wayland-server-protocol.h>
 
-#include "protocol/base/bytes.h"
-
 #define COORDINATE_MAX (1 << 24) /* larger than any surface */
 
 struct region { /* relay_object.data of a wl_region */

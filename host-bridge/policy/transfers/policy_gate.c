@@ -2,7 +2,6 @@
 #include "host-bridge/policy/transfers/policy_gate.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "host-bridge/transfers/gates.h"
 #include "host-bridge/transfers/transfers.h"

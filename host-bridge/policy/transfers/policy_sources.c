@@ -5,8 +5,6 @@
 #include <string.h>
 #include <wayland-server-protocol.h>
 
-#include "host-bridge/policy/transfers/hooks.h"
-
 static const struct policy *policy_of(const struct source *source)
 {
 	const struct policy_connection *connection = relay_data(source->relay);
