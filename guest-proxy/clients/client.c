@@ -20,8 +20,8 @@
 #include <unistd.h>
 #include <wayland-server-protocol.h>
 
+#include "guest-proxy/admission/fd_room.h"
 #include "guest-proxy/admission/refusal.h"
-#include "guest-proxy/clients/client_socket.h"
 #include "guest-proxy/connection/transfer.h"
 #include "guest-proxy/dmabuf/dmabuf_state.h"
 #include "guest-proxy/globals/registry.h"
@@ -30,10 +30,13 @@
 #include "protocol/base/bytes.h"
 #include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
+#include "protocol/wire/wire_socket.h"
 
 #define LOG_MODULE "client"
 #include "protocol/base/log.h"
 
+#define HOST_FDS 16                 /* are left for what comes from the host meanwhile */
+#define EVENTS_BYTES (4 << 20)      /* queued for a client; more, and it is ended */
 #define PIPES_PAUSE_BYTES (8 << 20) /* wait for pipes: the host is asked for no more */
 #define CLOSING_MS 1000
 #define LINGER_MS 1000 /* looked after so often */
@@ -56,10 +59,12 @@ struct client {
 	enum client_state state;
 	char name[40]; /* "client 3, pid 77" */
 
-	struct client_socket socket;
-	const char *closed; /* why the channel is over; NULL: it is not */
-	bool error_sent;    /* the client has been told why it ends */
-	bool paused;        /* the host is asked for no more events */
+	struct wire_socket socket;
+	bool starved; /* what it says is not read: there are too few fds for what may come along */
+	struct wl_event_source *retry; /* the end of that */
+	const char *closed;            /* why the channel is over; NULL: it is not */
+	bool error_sent;               /* the client has been told why it ends */
+	bool paused;                   /* the host is asked for no more events */
 
 	struct turn_task settle_task;
 	struct wl_event_source *deadline;
@@ -96,10 +101,11 @@ static void drop_host(struct client *client)
 void client_destroy(struct client *client)
 {
 	drop_host(client);
-	client_socket_finish(&client->socket);
+	wire_socket_finish(&client->socket);
 	turn_task_finish(&client->settle_task);
 	idle_trim_finish(&client->trim);
 	event_source_remove(&client->deadline);
+	event_source_remove(&client->retry);
 	wl_list_remove(&client->link);
 	client->shared->count--;
 	free(client);
@@ -113,32 +119,32 @@ static bool is_display_error(const uint8_t *message)
 		header.opcode == WL_DISPLAY_ERROR;
 }
 
+static bool has_fd(const struct wire_handle *handles, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (handles[i].kind == WIRE_FD || handles[i].kind == WIRE_WRITE_PIPE)
+			return true;
+	return false;
+}
+
 /* relay_ops.send */
 static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size_t size,
 	struct wire_handle *handles, size_t n_handles)
 {
 	struct client *client = container_of((struct connection *)data, struct client, base);
-	int fds[FD_MESSAGE_MAX] = {0};
-	int result = 0;
+	int result = -EPROTO;
 
-	for (size_t i = 0; i < n_handles && result == 0; i++) {
-		bool is_fd = handles[i].kind == WIRE_FD || handles[i].kind == WIRE_WRITE_PIPE;
-		if (to == RELAY_DOWN && is_fd)
-			fds[i] = handles[i].fd;
-		else if (to == RELAY_DOWN || is_fd)
-			result = -EPROTO;
-	}
-	if (result == 0 && to == RELAY_UP) {
+	if (to == RELAY_UP && !has_fd(handles, n_handles)) {
 		result = channel_send(client->base.channel, bytes, size, handles, n_handles);
 		client->base.lost |= result < 0;
 		return result;
 	}
-	client->error_sent |= to == RELAY_DOWN && is_display_error(bytes);
-	if (result == 0)
-		result = client_socket_add(&client->socket, bytes, size, fds, n_handles);
-	if (result == 0)
-		return 0;
-	wire_handles_drop(handles, n_handles);
+	if (to == RELAY_DOWN) {
+		client->error_sent |= is_display_error(bytes);
+		result = wire_socket_send(&client->socket, bytes, size, handles, n_handles);
+	} else {
+		wire_handles_drop(handles, n_handles);
+	}
 	if (result == -EPROTO)
 		relay_fail(client->base.relay, NULL, WL_DISPLAY_ERROR_IMPLEMENTATION,
 			"a file descriptor that cannot leave the guest");
@@ -155,10 +161,27 @@ static const struct relay_ops relay_ops = {
 
 static bool reading(const struct client *client)
 {
-	return client->state == CLIENT_SERVED && !client->base.lost && !client->closed &&
-		!client->base.held && client_socket_can_read(&client->socket) &&
+	return client->state == CLIENT_SERVED && !client->socket.hung_up && !client->base.lost &&
+		!client->closed && !client->base.held && !client->starved &&
 		!relay_failure(client->base.relay) && !relay_stopped(client->base.relay) &&
-		channel_ready(client->base.channel);
+		channel_ready(client->base.channel) && !wire_socket_is_full(&client->socket);
+}
+
+static int handle_retry(void *data)
+{
+	struct client *client = data;
+	client->starved = false;
+	wake(&client->base);
+	return 0;
+}
+
+/* It is read on a little later, when others may have closed some. */
+static void wait_for_fds(struct client *client)
+{
+	if (!client->retry)
+		client->retry = wl_event_loop_add_timer(client->shared->loop, handle_retry, client);
+	client->starved =
+		client->retry && wl_event_source_timer_update(client->retry, FD_ROOM_RETRY_MS) == 0;
 }
 
 /*
@@ -175,7 +198,7 @@ static bool still_lingers(struct client *client)
 	bool moved = progress != client->lingered_bytes;
 
 	client->lingered_bytes = progress;
-	if (moved || client->socket.starved || owed > 0 || !channel_ready(base->channel) ||
+	if (moved || client->starved || owed > 0 || !channel_ready(base->channel) ||
 		reading(client) || transfers_busy(base->transfers)) {
 		client->idle_rounds = 0;
 		return true;
@@ -219,17 +242,25 @@ static void set_state(struct client *client, enum client_state state, int deadli
 		client->state = CLIENT_GONE;
 }
 
-/* client_socket_listener */
+/* wire_socket_listener */
 
 static bool handle_reading(void *data)
 {
-	return reading(data);
+	struct client *client = data;
+	if (!reading(client))
+		return false;
+	if (fd_room(client->socket.fd, FD_MESSAGE_MAX + HOST_FDS))
+		return true;
+	wait_for_fds(client);
+	return false;
 }
 
 static void handle_requests(void *data, const uint8_t *bytes, size_t size,
 	struct wire_handle *handles, size_t n_handles)
 {
 	struct client *client = data;
+	if (n_handles > 0)
+		fd_room_note(handles[n_handles - 1].fd);
 	relay_push(client->base.relay, RELAY_DOWN, bytes, size, handles, n_handles);
 }
 
@@ -253,9 +284,9 @@ static void handle_changed(void *data)
 	wake(&client->base);
 }
 
-static const struct client_socket_listener socket_listener = {
+static const struct wire_socket_listener socket_listener = {
 	.reading = handle_reading,
-	.requests = handle_requests,
+	.received = handle_requests,
 	.fds_lost = handle_fds_lost,
 	.left = handle_left,
 	.changed = handle_changed,
@@ -353,7 +384,7 @@ static void send_error(struct client *client, const char *text)
 
 	/* What is queued is no more than half a message at its start: this comes behind the rest.
 	 */
-	client_socket_add(&client->socket, message, size, NULL, 0);
+	wire_socket_send(&client->socket, message, size, NULL, 0);
 }
 
 /* Whether the client leaves CLIENT_SERVED, and how. */
@@ -373,7 +404,7 @@ static void decide(struct client *client)
 		set_state(client, CLIENT_CLOSING, CLOSING_MS);
 	} else if (client->socket.hung_up) {
 		log_debug("%s hung up", client->name);
-		client_socket_close(&client->socket);
+		wire_socket_close(&client->socket);
 		set_state(client, CLIENT_LINGERING, LINGER_MS);
 	}
 }
@@ -386,7 +417,7 @@ static void flush_host(struct client *client)
 {
 	struct connection *base = &client->base;
 	if (base->channel && !channel_has_output(base->channel))
-		client_socket_flush(&client->socket);
+		wire_socket_flush(&client->socket);
 	if (base->channel && !base->lost && !client->closed)
 		base->lost |= channel_flush(base->channel) < 0;
 }
@@ -397,7 +428,7 @@ static void update_flow(struct client *client)
 	struct connection *base = &client->base;
 	if (!base->channel || base->lost || client->closed)
 		return;
-	bool paused = client_socket_piles_up(&client->socket) ||
+	bool paused = wire_socket_is_full(&client->socket) ||
 		transfers_queued_bytes(base->transfers) > PIPES_PAUSE_BYTES;
 	if (paused != client->paused)
 		channel_pause(base->channel, paused);
@@ -417,8 +448,8 @@ static void settle(void *data)
 	flush_host(client);
 	if (client->state == CLIENT_SERVED)
 		decide(client);
-	client_socket_flush(&client->socket);
-	if (client->state == CLIENT_CLOSING && client_socket_is_empty(&client->socket))
+	wire_socket_flush(&client->socket);
+	if (client->state == CLIENT_CLOSING && wire_socket_is_empty(&client->socket))
 		client->state = CLIENT_GONE;
 	if (client->state == CLIENT_LINGERING &&
 		(client->base.lost || client->closed ||
@@ -430,7 +461,7 @@ static void settle(void *data)
 		return;
 	}
 	update_flow(client);
-	client_socket_update(&client->socket, reading(client));
+	wire_socket_update(&client->socket, reading(client));
 }
 
 static void wake(struct connection *connection)
@@ -453,7 +484,7 @@ static bool client_connect(struct client *client, int fd)
 	base->dmabuf = dmabuf_state_create();
 	base->relay = relay_create(shared->hooks, &relay_ops, base, client->name, 0);
 	return base->transfers && base->dmabuf && base->relay &&
-		client_socket_start(&client->socket, fd);
+		wire_socket_start(&client->socket, fd);
 }
 
 struct client *client_create(struct client_shared *shared, int fd, uint64_t number)
@@ -475,7 +506,8 @@ struct client *client_create(struct client_shared *shared, int fd, uint64_t numb
 	client->base.wake = wake;
 	client->base.clocks = &shared->clocks;
 	idle_trim_init(&client->trim, &client->base);
-	client_socket_init(&client->socket, shared->loop, client->name, &socket_listener, client);
+	wire_socket_init(&client->socket, shared->loop, client->name, EVENTS_BYTES,
+		&socket_listener, client);
 	turn_task_init(&client->settle_task, TURN_CLIENT, settle, client);
 	wl_list_insert(&shared->list, &client->link);
 	shared->count++;

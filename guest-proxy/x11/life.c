@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest-proxy/x11/base/stream.h"
 #include "guest-proxy/x11/display/buffer.h"
 #include "guest-proxy/x11/display/masked.h"
 #include "guest-proxy/x11/display/output.h"
@@ -29,12 +28,22 @@
 #include "protocol/base/bytes.h"
 #include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
+#include "protocol/wire/wire_socket.h"
 
 #define SHELL_GLOBAL UINT32_C(0xfffffff0) /* our own global, xwayland_shell_v1 */
+#define SOCKET_BYTES (16 << 20)           /* may wait for an end */
+
+/* An end of the relay. */
+struct end {
+	struct life *life;
+	enum relay_end side;
+	struct wire_socket socket;
+	bool over;
+};
 
 struct life {
 	struct session session;
-	struct stream ends[2];         /* by enum relay_end */
+	struct end ends[2];            /* by enum relay_end */
 	struct relay_object *registry; /* Xwayland's */
 	bool shell_announced;
 };
@@ -153,7 +162,7 @@ static int handle_send(void *data, enum relay_end to, const uint8_t *bytes, size
 	struct wire_handle *handles, size_t n_handles)
 {
 	struct life *life = life_of(data);
-	return stream_send(&life->ends[to], bytes, size, handles, n_handles);
+	return wire_socket_send(&life->ends[to].socket, bytes, size, handles, n_handles);
 }
 
 static void handle_leaves(struct surface *surface)
@@ -183,6 +192,48 @@ static int handle_ack_timeout(void *data)
 	return 0;
 }
 
+static bool handle_reading(void *data)
+{
+	const struct end *end = data;
+	bool held = end->side == RELAY_UP && end->life->session.holding;
+	return !held && !wire_socket_is_full(&end->life->ends[!end->side].socket);
+}
+
+static void handle_received(void *data, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
+{
+	struct end *end = data;
+	end->over |= relay_push(end->life->session.relay, end->side, bytes, size, handles,
+			     n_handles) < 0;
+}
+
+static void handle_over(void *data)
+{
+	struct end *end = data;
+	end->over = true;
+}
+
+static void handle_changed(void *data)
+{
+	/* life_settle comes in each round */
+}
+
+static const struct wire_socket_listener socket_listener = {
+	.reading = handle_reading,
+	.received = handle_received,
+	.fds_lost = handle_over,
+	.left = handle_over,
+	.changed = handle_changed,
+};
+
+static bool start_end(struct life *life, enum relay_end side, int fd)
+{
+	if (wire_socket_start(&life->ends[side].socket, fd))
+		return true;
+	fd_close(&fd);
+	return false;
+}
+
 static bool open_life(struct life *life, int up_fd, int down_fd)
 {
 	static const struct relay_ops ops = {.send = handle_send};
@@ -190,12 +241,10 @@ static bool open_life(struct life *life, int up_fd, int down_fd)
 	struct relay_hooks *hooks = all_hooks();
 	if (hooks)
 		session->relay = relay_create(hooks, &ops, session, "Xwayland", 0);
-	int up = stream_init(&life->ends[RELAY_UP], session->loop, session->relay, RELAY_UP, up_fd);
-	int down = stream_init(
-		&life->ends[RELAY_DOWN], session->loop, session->relay, RELAY_DOWN, down_fd);
+	bool up = start_end(life, RELAY_UP, up_fd), down = start_end(life, RELAY_DOWN, down_fd);
 	session->hold_timer = wl_event_loop_add_timer(session->loop, session_hold_timeout, session);
 	session->ack_timer = wl_event_loop_add_timer(session->loop, handle_ack_timeout, session);
-	return up == 0 && down == 0 && session->relay && session->hold_timer && session->ack_timer;
+	return up && down && session->relay && session->hold_timer && session->ack_timer;
 }
 
 struct life *life_create(
@@ -212,6 +261,12 @@ struct life *life_create(
 	session->settings = settings;
 	session->listener = &listener;
 	session->scale = settings->scale ? settings->scale : SCALE_ONE;
+	for (int i = 0; i < 2; i++) {
+		struct end *end = &life->ends[i];
+		*end = (struct end){.life = life, .side = i};
+		wire_socket_init(&end->socket, loop, i == RELAY_UP ? "the compositor" : "Xwayland",
+			SOCKET_BYTES, &socket_listener, end);
+	}
 	wl_list_init(&session->surfaces);
 	wl_list_init(&session->outputs);
 	wl_list_init(&session->readable);
@@ -245,7 +300,7 @@ void life_destroy(struct life *life)
 	windows_finish(&session->windows);
 	replies_finish(&session->replies);
 	for (int i = 0; i < 2; i++)
-		stream_finish(&life->ends[i]);
+		wire_socket_finish(&life->ends[i].socket);
 	event_source_remove(&session->hold_timer);
 	event_source_remove(&session->ack_timer);
 	free(life);
@@ -281,9 +336,10 @@ const char *life_settle(struct life *life, bool *more)
 	if (relay_failure(session->relay))
 		session->over = relay_failure(session->relay);
 	for (int i = 0; i < 2; i++) {
-		bool held = i == RELAY_UP && session->holding;
-		stream_update(&life->ends[i], !held && !stream_is_full(&life->ends[!i]));
-		if (life->ends[i].hung_up && !session->over)
+		struct end *end = &life->ends[i];
+		wire_socket_flush(&end->socket);
+		wire_socket_update(&end->socket, handle_reading(end));
+		if ((end->over || end->socket.hung_up) && !session->over)
 			session->over = gone[i];
 	}
 	return session->over;

@@ -1,5 +1,6 @@
-/* client_socket.c: when requests are read, what becomes of events, and how a client leaves. */
-#include "guest-proxy/clients/client_socket.h"
+/* wire_socket.c: when messages are read, what becomes of those that are sent, and how a peer
+ * leaves. */
+#include "protocol/wire/wire_socket.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,8 +15,10 @@
 
 #include "protocol/base/fd.h"
 
+#define MAX_BYTES (4 << 20)
+
 static struct wl_event_loop *loop;
-static struct client_socket socket_of;
+static struct wire_socket socket_of;
 static int application;
 static bool may_read;
 static unsigned n_changed, n_left;
@@ -23,10 +26,10 @@ static size_t n_bytes, n_handles;
 
 static bool handle_reading(void *data)
 {
-	return may_read && client_socket_can_read(&socket_of);
+	return may_read;
 }
 
-static void handle_requests(
+static void handle_received(
 	void *data, const uint8_t *bytes, size_t size, struct wire_handle *handles, size_t n)
 {
 	n_bytes += size;
@@ -50,9 +53,9 @@ static void handle_changed(void *data)
 	n_changed++;
 }
 
-static const struct client_socket_listener listener = {
+static const struct wire_socket_listener listener = {
 	.reading = handle_reading,
-	.requests = handle_requests,
+	.received = handle_received,
 	.fds_lost = handle_fds_lost,
 	.left = handle_left,
 	.changed = handle_changed,
@@ -70,14 +73,14 @@ static int set_up(void **state)
 	assert_int_equal(
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
 	application = ends[0];
-	client_socket_init(&socket_of, loop, "a client", &listener, NULL);
-	assert_true(client_socket_start(&socket_of, ends[1]));
+	wire_socket_init(&socket_of, loop, "a client", MAX_BYTES, &listener, NULL);
+	assert_true(wire_socket_start(&socket_of, ends[1]));
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	client_socket_finish(&socket_of);
+	wire_socket_finish(&socket_of);
 	fd_close(&application);
 	wl_event_loop_destroy(loop);
 	return 0;
@@ -103,11 +106,11 @@ static void requests_come_with_their_handles(void **state)
 
 static void what_is_not_to_be_read_waits(void **state)
 {
-	client_socket_update(&socket_of, false);
+	wire_socket_update(&socket_of, false);
 	say("one");
 	wl_event_loop_dispatch(loop, 0);
 	assert_int_equal(n_bytes, 0);
-	client_socket_update(&socket_of, true);
+	wire_socket_update(&socket_of, true);
 	wl_event_loop_dispatch(loop, 0);
 	assert_int_equal(n_bytes, 3);
 }
@@ -125,7 +128,7 @@ static void a_client_that_leaves_is_read_to_its_end(void **state)
 	assert_true(socket_of.unread);
 	assert_false(socket_of.hung_up);
 	may_read = true;
-	client_socket_update(&socket_of, true);
+	wire_socket_update(&socket_of, true);
 	for (int i = 0; i < 3 && !socket_of.hung_up; i++)
 		wl_event_loop_dispatch(loop, 0);
 	assert_int_equal(n_bytes, 3);
@@ -139,14 +142,13 @@ static void events_wait_for_a_client_that_does_not_read(void **state)
 	int result = 0;
 
 	for (; result == 0 && n < 100000; n++) {
-		result = client_socket_add(&socket_of, message, sizeof(message), NULL, 0);
-		client_socket_flush(&socket_of);
-		assert_true(n > 0 || client_socket_is_empty(&socket_of));
+		result = wire_socket_send(&socket_of, message, sizeof(message), NULL, 0);
+		wire_socket_flush(&socket_of);
+		assert_true(n > 0 || wire_socket_is_empty(&socket_of));
 	}
 	assert_int_equal(result, -ENOBUFS);
-	assert_true(client_socket_piles_up(&socket_of));
-	assert_false(client_socket_can_read(&socket_of));
-	client_socket_update(&socket_of, false);
+	assert_true(wire_socket_is_full(&socket_of));
+	wire_socket_update(&socket_of, false);
 	assert_int_equal(socket_of.mask, WL_EVENT_WRITABLE);
 }
 
@@ -154,18 +156,33 @@ static void what_nobody_reads_is_dropped_with_its_fds(void **state)
 {
 	static const uint8_t message[8];
 	const int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct wire_handle handle = wire_handle_fd(fd);
 
 	assert_int_equal(shutdown(application, SHUT_RD), 0);
-	assert_int_equal(client_socket_add(&socket_of, message, sizeof(message), NULL, 0), 0);
-	client_socket_flush(&socket_of);
+	assert_int_equal(wire_socket_send(&socket_of, message, sizeof(message), NULL, 0), 0);
+	wire_socket_flush(&socket_of);
 	assert_true(socket_of.output_closed);
-	assert_true(client_socket_is_empty(&socket_of));
-	assert_int_equal(client_socket_add(&socket_of, message, sizeof(message), &fd, 1), 0);
-	assert_true(client_socket_is_empty(&socket_of));
+	assert_true(wire_socket_is_empty(&socket_of));
+	assert_int_equal(wire_socket_send(&socket_of, message, sizeof(message), &handle, 1), 0);
+	assert_true(wire_socket_is_empty(&socket_of));
 	assert_int_equal(fcntl(fd, F_GETFD), -1);
 	say("one"); /* what it says is still read */
 	wl_event_loop_dispatch(loop, 0);
 	assert_int_equal(n_bytes, 3);
+}
+
+/* What goes along is closed in any case. */
+static void what_is_no_fd_is_not_sent(void **state)
+{
+	static const uint8_t message[8];
+	const int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct wire_handle handles[] = {
+		wire_handle_fd(fd), {.kind = WIRE_READ_PIPE, .fd = -1, .id = 7}};
+
+	assert_int_equal(
+		wire_socket_send(&socket_of, message, sizeof(message), handles, 2), -EPROTO);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	assert_true(wire_socket_is_empty(&socket_of));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -178,6 +195,7 @@ int main(void)
 		TEST(a_client_that_leaves_is_read_to_its_end),
 		TEST(events_wait_for_a_client_that_does_not_read),
 		TEST(what_nobody_reads_is_dropped_with_its_fds),
+		TEST(what_is_no_fd_is_not_sent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
