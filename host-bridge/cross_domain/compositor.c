@@ -1,10 +1,10 @@
 /*
  * One guest client's connection to the host compositor.
  *
- * Towards the compositor there is an outbox: above CONGESTED_BYTES what the guest says waits in the
- * relay, and our owner holds the guest back; a guest that ignores this ends its connection when the
- * relay's queue is full. Towards the guest there is no queue here: the compositor is not read while
- * the owner has no room.
+ * Towards the compositor there is an outbox (of its socket): above CONGESTED_BYTES what the guest
+ * says waits in the relay, and our owner holds the guest back; a guest that ignores this ends its
+ * connection when the relay's queue is full. Towards the guest there is no queue here: the
+ * compositor is not read while the owner has no room.
  *
  * A compositor that is too busy to accept is asked again and again for a while; what the guest says
  * meanwhile waits in the outbox.
@@ -26,12 +26,10 @@
 #include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
-#include "protocol/streams/byte_queue.h"
+#include "protocol/wire/wire_socket.h"
 
 #define LOG_MODULE "compositor"
 
-#define RECEIVE_BYTES 16384
-#define RECEIVES_PER_TURN 8 /* then the loop serves other sources */
 #define CONGESTED_BYTES ((size_t)256 << 10)
 #define CONGESTED_FDS 512 /* the queue takes BYTE_QUEUE_MAX_FDS */
 #define OUTBOX_BYTES ((size_t)4 << 20)
@@ -45,18 +43,14 @@ struct compositor {
 	const struct compositor_listener *listener;
 	void *data;
 	struct wl_event_loop *loop;
-	int fd;                         /* -1: not connected yet */
-	struct wl_event_source *again;  /* timer: the next attempt to connect; NULL: none is due */
-	int again_ms, waited_ms;        /* before that attempt; before all that were made */
-	struct wl_event_source *source; /* NULL: neither reading nor writing is of use now */
-	uint32_t source_mask;
-	struct wl_event_source *idle; /* a call of handle_idle to come */
+	struct wire_socket socket;     /* its fd is -1: not connected yet */
+	struct wl_event_source *again; /* timer: the next attempt to connect; NULL: none is due */
+	int again_ms, waited_ms;       /* before that attempt; before all that were made */
+	struct wl_event_source *idle;  /* a call of handle_idle to come */
 	struct relay *relay;
-	struct byte_queue outbox;
 	struct relay_counters counted; /* what the policy's counters have of the relay's */
 	uint64_t charged_objects, charged_bytes, charged_fds; /* to the machine's quota */
 	bool was_congested; /* drained() is to be called when it is not any more */
-	bool write_ended;   /* the compositor takes no more; it may still have something to say */
 	bool pushing;       /* what an end said is on its way through the relay */
 	bool ended;
 };
@@ -64,8 +58,8 @@ struct compositor {
 /* Whether the outbox is so full that the relay is to wait. */
 static bool outbox_full(const struct compositor *compositor)
 {
-	return byte_queue_size(&compositor->outbox) > CONGESTED_BYTES ||
-		compositor->outbox.n_fds > CONGESTED_FDS;
+	return byte_queue_size(&compositor->socket.output) > CONGESTED_BYTES ||
+		compositor->socket.output.n_fds > CONGESTED_FDS;
 }
 
 /* Whether what the guest says next would have to wait. */
@@ -101,65 +95,36 @@ static void schedule_idle(struct compositor *compositor)
 			wl_event_loop_add_idle(compositor->loop, handle_idle, compositor);
 }
 
-static void remove_source(struct compositor *compositor)
-{
-	event_source_remove(&compositor->source);
-	compositor->source_mask = 0;
-}
-
 static void end_connection(struct compositor *compositor)
 {
 	if (compositor->ended)
 		return;
 	compositor->ended = true;
-	remove_source(compositor);
+	wire_socket_close(&compositor->socket);
 	event_source_remove(&compositor->again);
 	schedule_idle(compositor);
 }
 
-static int handle_readiness(int fd, uint32_t mask, void *data);
-
-/*
- * Has the loop watch for what is wanted now. Nothing wanted: no source at all, since epoll reports
- * a hang-up even to those who ask for nothing.
- */
+/* Has the loop watch for what is wanted now. */
 static void update_source(struct compositor *compositor)
 {
-	uint32_t mask = 0;
-
-	if (compositor->ended || compositor->fd < 0)
+	if (compositor->ended)
 		return;
-	if (compositor->listener->has_room(compositor->data))
-		mask |= WL_EVENT_READABLE;
-	if (byte_queue_size(&compositor->outbox) > 0)
-		mask |= WL_EVENT_WRITABLE;
-	if (mask == compositor->source_mask)
-		return;
-	if (mask == 0) {
-		remove_source(compositor);
-	} else if (compositor->source) {
-		wl_event_source_fd_update(compositor->source, mask);
-	} else {
-		compositor->source = wl_event_loop_add_fd(
-			compositor->loop, compositor->fd, mask, handle_readiness, compositor);
-		if (!compositor->source) {
-			log_limited(LOG_LEVEL_ERROR,
-				"%s: no memory to watch the compositor's socket", compositor->name);
-			end_connection(compositor);
-			return;
-		}
+	wire_socket_update(&compositor->socket, compositor->listener->has_room(compositor->data));
+	if (compositor->socket.hung_up) {
+		log_debug("%s: the compositor hung up", compositor->name);
+		end_connection(compositor);
 	}
-	compositor->source_mask = mask;
 }
 
 /* Charges the machine for what this connection has now. 0, or the relay has failed. */
 static int update_quota(struct compositor *compositor)
 {
 	struct vm_quota *quota = compositor->connection.policy->quota;
-	uint64_t bytes = byte_queue_size(&compositor->outbox) +
+	uint64_t bytes = byte_queue_size(&compositor->socket.output) +
 		relay_waiting_bytes(compositor->relay, RELAY_DOWN);
 
-	quota_adjust(quota, QUOTA_FDS, &compositor->charged_fds, compositor->outbox.n_fds);
+	quota_adjust(quota, QUOTA_FDS, &compositor->charged_fds, compositor->socket.output.n_fds);
 	if (!quota_adjust(quota, QUOTA_OBJECTS, &compositor->charged_objects,
 		    relay_counters(compositor->relay)->objects))
 		policy_refuse(compositor->relay, QUOTA_OBJECTS);
@@ -174,17 +139,9 @@ static int update_quota(struct compositor *compositor)
  */
 static void flush_output(struct compositor *compositor)
 {
-	if (compositor->ended || compositor->fd < 0)
+	if (compositor->ended || compositor->socket.fd < 0)
 		return;
-	if (byte_queue_size(&compositor->outbox) > 0) {
-		int status = byte_queue_send(&compositor->outbox, compositor->fd);
-		if (status < 0 && status != -EAGAIN) {
-			log_debug("%s: sending to the compositor: %s", compositor->name,
-				strerror(-status));
-			compositor->write_ended = true;
-			byte_queue_clear(&compositor->outbox);
-		}
-	}
+	wire_socket_flush(&compositor->socket);
 	if (compositor->was_congested && !blocked(compositor))
 		schedule_idle(compositor);
 	update_source(compositor);
@@ -196,7 +153,7 @@ static void flush_output(struct compositor *compositor)
 static int charge_fds(struct compositor *compositor, size_t n)
 {
 	if (quota_adjust(compositor->connection.policy->quota, QUOTA_FDS, &compositor->charged_fds,
-		    compositor->outbox.n_fds + n))
+		    compositor->socket.output.n_fds + n))
 		return 0;
 	policy_refuse(compositor->relay, QUOTA_FDS);
 	return -EDQUOT;
@@ -205,21 +162,11 @@ static int charge_fds(struct compositor *compositor, size_t n)
 static int send_up(struct compositor *compositor, const uint8_t *bytes, size_t size,
 	struct wire_handle *handles, size_t n_handles)
 {
-	int fds[FD_MESSAGE_MAX] = {0};
-	int status = 0;
+	int status = charge_fds(compositor, n_handles);
 
-	if (n_handles > FD_MESSAGE_MAX)
-		status = -EINVAL;
-	for (size_t i = 0; i < n_handles && status == 0; i++) {
-		if (handles[i].kind != WIRE_FD)
-			status = -EINVAL; /* a hook should have replaced it by an fd */
-		fds[i] = handles[i].fd;
-	}
 	if (status == 0)
-		status = charge_fds(compositor, n_handles);
-	if (status == 0 && !compositor->write_ended)
-		status = byte_queue_add_fds(&compositor->outbox, bytes, size, fds, n_handles);
-	if (status < 0 || compositor->write_ended)
+		status = wire_socket_send(&compositor->socket, bytes, size, handles, n_handles);
+	else
 		wire_handles_drop(handles, n_handles);
 	if (status == -ENOBUFS)
 		relay_fail(compositor->relay, NULL, WL_DISPLAY_ERROR_IMPLEMENTATION,
@@ -313,44 +260,47 @@ static void push_waiting(struct compositor *compositor)
 	flush_output(compositor);
 }
 
-/* One recvmsg. True: come again. */
-static bool receive_once(struct compositor *compositor)
-{
-	struct wire_handle handles[FD_MESSAGE_MAX];
-	uint8_t bytes[RECEIVE_BYTES];
-	size_t n_handles;
-	ssize_t n = wire_recv(compositor->fd, bytes, sizeof(bytes), handles, &n_handles);
+/* wire_socket_listener */
 
-	if (n == -EAGAIN)
-		return false;
-	if (n <= 0) {
-		log_debug("%s: the compositor hung up%s%s", compositor->name, n < 0 ? ": " : "",
-			n < 0 ? strerror((int)-n) : "");
-		end_connection(compositor);
-		return false;
-	}
-	int status = push(compositor, RELAY_UP, bytes, (size_t)n, handles, n_handles);
-	if (status < 0) {
-		fail_connection(compositor, status);
-		return false;
-	}
-	return (size_t)n == sizeof(bytes) || n_handles > 0;
+static bool handle_reading(void *data)
+{
+	const struct compositor *compositor = data;
+
+	return !compositor->ended && compositor->listener->has_room(compositor->data);
 }
 
-static int handle_readiness(int fd, uint32_t mask, void *data)
+static void handle_received(void *data, const uint8_t *bytes, size_t size,
+	struct wire_handle *handles, size_t n_handles)
 {
 	struct compositor *compositor = data;
+	int status = push(compositor, RELAY_UP, bytes, size, handles, n_handles);
 
-	if (mask & (WL_EVENT_READABLE | WL_EVENT_HANGUP | WL_EVENT_ERROR)) {
-		for (int i = 0; i < RECEIVES_PER_TURN; i++) {
-			if (!compositor->listener->has_room(compositor->data) ||
-				!receive_once(compositor))
-				break;
-		}
-	}
-	flush_output(compositor);
-	return 0;
+	if (status < 0)
+		fail_connection(compositor, status);
 }
+
+static void handle_fds_lost(void *data)
+{
+	fail_connection(data, -EMSGSIZE);
+}
+
+static void handle_left(void *data)
+{
+	/* What it has said is read when the guest has room. */
+}
+
+static void handle_changed(void *data)
+{
+	flush_output(data);
+}
+
+static const struct wire_socket_listener socket_listener = {
+	.reading = handle_reading,
+	.received = handle_received,
+	.fds_lost = handle_fds_lost,
+	.left = handle_left,
+	.changed = handle_changed,
+};
 
 static int handle_again(void *data);
 
@@ -395,8 +345,10 @@ static int try_connect(struct compositor *compositor)
 	if (fd >= 0) {
 		compositor_note(path);
 		attendant_note_display(compositor->connection.policy->attendant, path);
-		compositor->fd = fd;
-		return 0;
+		if (wire_socket_start(&compositor->socket, fd))
+			return 0;
+		fd_close(&fd);
+		return -ENOMEM;
 	}
 	log_limited(LOG_LEVEL_ERROR, "%s: no compositor at %s: %s", compositor->name,
 		path[0] ? path : "$XDG_RUNTIME_DIR/$WAYLAND_DISPLAY", why_not(fd));
@@ -433,8 +385,8 @@ struct compositor *compositor_connect(struct wl_event_loop *loop, const struct p
 	compositor->listener = listener;
 	compositor->data = data;
 	compositor->loop = loop;
-	compositor->fd = -1;
-	byte_queue_init(&compositor->outbox, OUTBOX_BYTES);
+	wire_socket_init(&compositor->socket, loop, compositor->name, OUTBOX_BYTES,
+		&socket_listener, compositor);
 	if (try_connect(compositor) < 0)
 		goto fail;
 	compositor->relay = relay_create(
@@ -455,9 +407,7 @@ void compositor_destroy(struct compositor *compositor)
 	if (!compositor)
 		return;
 	/* A client's last requests before it exits count, as they do on a socket of its own. */
-	if (compositor->fd >= 0 && !compositor->ended)
-		byte_queue_send(&compositor->outbox, compositor->fd);
-	remove_source(compositor);
+	wire_socket_flush(&compositor->socket);
 	event_source_remove(&compositor->again);
 	event_source_remove(&compositor->idle);
 	const struct policy *policy = compositor->connection.policy;
@@ -467,8 +417,7 @@ void compositor_destroy(struct compositor *compositor)
 	quota_release(policy->quota, QUOTA_FDS, compositor->charged_fds);
 	relay_destroy(compositor->relay);
 	policy_unref(policy);
-	byte_queue_clear(&compositor->outbox);
-	fd_close(&compositor->fd);
+	wire_socket_finish(&compositor->socket);
 	free(compositor);
 }
 

@@ -28,6 +28,8 @@ static bool watch(struct wire_socket *socket, uint32_t mask)
 {
 	socket->source =
 		wl_event_loop_add_fd(socket->loop, socket->fd, mask, handle_events, socket);
+	if (!socket->source)
+		log_limited(LOG_LEVEL_ERROR, "%s: no memory to watch its socket", socket->name);
 	return socket->source != NULL;
 }
 
@@ -124,6 +126,7 @@ void wire_socket_flush(struct wire_socket *socket)
 	int result = byte_queue_send(&socket->output, socket->fd);
 	if (result < 0 && result != -EAGAIN) {
 		/* What the peer sent before is still read. */
+		log_debug("%s: sending failed: %s", socket->name, strerror(-result));
 		socket->output_closed = true;
 		byte_queue_clear(&socket->output);
 	}
