@@ -9,6 +9,7 @@
 #     tests/newest.sh COMPOSITOR-colours             colour management, direct and bridged (colours.sh)
 #     tests/newest.sh labwc-icon    the icon of a guest's window (icon.sh)
 #     tests/newest.sh COMPOSITOR-x11    what sway 1.7 does not show of X11 applications (x11-desktop.sh)
+#     tests/newest.sh COMPOSITOR-border              the border and its label, exact to the pixel (border-label.sh)
 #     tests/newest.sh enter COMMAND...    runs it in the tree; WAYFERRY_NEWEST_BIND is /mnt there
 #
 # The tree is in the lab's cache; the build is build-tests/newest/build/gcc.
@@ -46,6 +47,7 @@ list() {
     printf '%s-colours 5\n' kwin mutter weston sway
     echo "labwc-icon 5"
     printf '%s-x11 8\n' sway kwin
+    printf '%s-border 8\n' sway labwc weston
 }
 
 # One test at a time: the runner has others to run beside it.
@@ -67,6 +69,7 @@ prepare) prepare "${2:-}" ;;
 *-colours) run_script colours.sh "${1%-colours}" ;;
 *-x11) run_script x11-desktop.sh "${1%-x11}" ;;
 labwc-icon) run_script icon.sh ;;
+*-border) run_script border-label.sh "${1%-border}" ;;
 gcc-*) run "${1#gcc-}" ;;
 enter)
     shift

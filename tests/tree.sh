@@ -1,5 +1,5 @@
 #!/bin/bash
-# What scripts that run in a tree, without the rest of tests/, share (icon.sh, security-context.sh, x11-desktop.sh): $base, a
+# What scripts that run in a tree, without the rest of tests/, share (icon.sh, security-context.sh and others): $base, a
 # directory with a runtime directory, and $pids, all of whose processes end with the script.
 slowness=${WAYFERRY_TEST_SLOWNESS:-2}
 base=$(mktemp -d /tmp/wf.XXXXXX)
@@ -39,9 +39,9 @@ not_alive() {
     ! kill -0 "$1" 2>/dev/null
 }
 
-# A display of the machine's own on the compositor at $display: bridge.
+# bridge_start [OPTION...]: a display of the machine's own on the compositor at $display: bridge.
 bridge_start() {
-    start host env WAYLAND_DISPLAY="$display" "$build/host-bridge/wayferry-host" --socket "$base/gpu" --vm work
+    start host env WAYLAND_DISPLAY="$display" "$build/host-bridge/wayferry-host" --socket "$base/gpu" --vm work "$@"
     within 10 test -S "$base/gpu" || fail "wayferry-host does not listen"
     start guest "$build/guest-proxy/wayferry-guest" --socket bridge --vhost-user "$base/gpu"
     within 10 test -S "$base/rt/bridge" || fail "wayferry-guest does not listen"

@@ -1,0 +1,64 @@
+#!/bin/bash
+# The border and its label on a compositor of another release, exact to the pixel (run in a tree that has it, see newest.sh):
+# around a window and around its popup.
+# usage: border-label.sh BUILD_DIRECTORY sway | labwc | weston
+set -u
+build=$1
+compositor=$2
+here=$(dirname "$0")
+. "$here/tree.sh"
+export WLR_BACKENDS=headless WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1
+
+sway_start() {
+    printf '%s\n' 'output HEADLESS-1 mode 1280x720@60Hz' 'for_window [app_id=".*"] floating enable' >"$base/sway.conf"
+    start compositor sway -c "$base/sway.conf"
+}
+
+labwc_start() {
+    mkdir "$base/labwc"
+    echo '<labwc_config></labwc_config>' >"$base/labwc/rc.xml"
+    start compositor labwc -C "$base/labwc"
+}
+
+weston_start() {
+    printf '[shell]\npanel-position=none\nlocking=false\nstartup-animation=none\nbackground-color=0xff203040\n' >"$base/weston.ini"
+    start compositor weston --backend=headless --renderer=gl --config="$base/weston.ini" --socket=wayland-1 --width=640 \
+        --height=480 --idle-time=0 --refresh-rate=60000 --debug
+}
+
+listens() {
+    local socket
+    for socket in "$base/rt"/wayland-*; do
+        [ -S "$socket" ] && display=$(basename "$socket") && return 0
+    done
+    return 1
+}
+
+# shot: the screen, as $base/shot.ppm or, of weston's own screenshooter, $base/shot.png.
+shot() {
+    rm -rf "$base"/shot*
+    if [ "$compositor" = weston ]; then
+        mkdir "$base/shots"
+        (cd "$base/shots" && XDG_PICTURES_DIR=$base/shots WAYLAND_DISPLAY=$display weston-screenshooter) >"$base/shot.log" 2>&1
+        mv "$base"/shots/*.png "$base/shot.png"
+    else
+        WAYLAND_DISPLAY=$display grim -t ppm "$base/shot.ppm"
+    fi
+}
+
+# shows WHAT...: what label_shown.py finds on the screen.
+shows() {
+    shot 2>/dev/null && "$here/e2e/label_shown.py" "$base"/shot.p?? cc0000 10 work "$@" >"$base/shown.log" 2>&1
+}
+
+"${compositor}_start"
+within 20 listens || fail "$compositor does not start"
+bridge_start --border '#cc0000,10' --border-label %m
+mkfifo "$base/commands"
+WAYLAND_DISPLAY=bridge "$build/tests/clients/framed" 300 200 <"$base/commands" >"$base/framed.log" 2>&1 &
+pids+=($!)
+exec 7>"$base/commands"
+within 20 shows 0 0 300 200 00aa00 || fail "the window has another picture: $(cat "$base/shown.log")"
+echo 'popup 100 50 120 80' >&7
+within 20 shows 0 0 300 200 00aa00 100 50 120 80 0000ff || fail "the popup has another picture: $(cat "$base/shown.log")"
+echo passed
