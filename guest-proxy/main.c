@@ -275,16 +275,19 @@ static bool open_all(struct guest *guest)
 	static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1, SIGCHLD};
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGUSR1, SIG_IGN);
 	raise_file_limit(&guest->files);
 	guest->loop = wl_event_loop_create();
 	if (!guest->loop)
 		return false;
-	for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++)
-		guest->signals[i] =
-			wl_event_loop_add_signal(guest->loop, numbers[i], handle_signal, guest);
 	guest->gpu = open_gpu(guest);
 	if (!guest->gpu)
 		return false;
+	/* Not before: the device may be waited for, and what is to end us ends that. */
+	for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++)
+		guest->signals[i] =
+			wl_event_loop_add_signal(guest->loop, numbers[i], handle_signal, guest);
+	signal(SIGUSR1, SIG_DFL); /* the command shall not inherit that it is ignored */
 	guest->gpu->died = handle_death;
 	guest->gpu->died_data = guest;
 	guest->clients = clients_create(guest->loop, guest->gpu);

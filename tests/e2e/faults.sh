@@ -6,7 +6,7 @@
 tests=(client-killed:8 client-killed-in-a-frame:7 guest-killed:5 guest-killed-in-a-frame:7 host-killed:5
     host-killed-in-a-frame:7 compositor-killed:8 compositor-killed-in-a-frame:8
     held:9 stall:6 flood:8 flood-unread:9 hoard-objects:5 hoard-pools:4 hoard-pixels:5 truncate:2 truncate-race:3 malformed:3 malformed-guest:2
-    device:3 renderer-absent:2 renderer-waits:15 keyboards:4 guest-fds:4 ids-upwards:4 fds-first:2)
+    device:3 renderer-absent:2 renderer-waits:15 late-host:16 keyboards:4 guest-fds:4 ids-upwards:4 fds-first:2)
 full=(stopped:20)
 
 FAULTS=$WAYFERRY_CLIENTS/faults
@@ -545,6 +545,27 @@ renderer_is_missed() {
     [ "$(grep -c '^\[error\]' "$LOGS/absent.log")" = 1 ] && grep -q "^\[error\] renderer: .*$text" "$LOGS/absent.log" ||
         fail "wayferry-host does not say \"$text\" (log: $LOGS/absent.log)"
     [ ! -e "$XDG_RUNTIME_DIR/absent.gpu" ] || fail "a socket is left behind"
+}
+
+# A host that is held while a guest starts is waited for, with a word; a signal ends that.
+test_late_host() {
+    local log=$LOGS/bridge-guest.log
+    weston_start compositor
+    bridge_start_host compositor bridge
+    kill -STOP "${PID[bridge-host]}"
+    spawn impatient "$WAYFERRY_BUILD/guest-proxy/wayferry-guest" --socket impatient --vhost-user "$XDG_RUNTIME_DIR/bridge.gpu"
+    until_true 20 grep -q 'the device has not answered for 3 s; waiting' "$LOGS/impatient.log" || fail "the first one does not say that it waits"
+    stop impatient || fail "a signal does not end the wait"
+    spawn bridge-guest "$WAYFERRY_BUILD/guest-proxy/wayferry-guest" --socket bridge --vhost-user "$XDG_RUNTIME_DIR/bridge.gpu"
+    until_true 20 grep -q 'the device has not answered for 3 s; waiting' "$log" || fail "nobody says what is waited for (log: $log)"
+    sleep 9     # 12 s in all
+    alive "${PID[bridge-guest]}" || fail "wayferry-guest has given up (log: $log)"
+    kill -CONT "${PID[bridge-host]}"
+    until_true 20 test -S "$XDG_RUNTIME_DIR/bridge" || fail "there is no display (log: $log)"
+    [ "$(grep -c 'has not answered' "$log")" = 1 ] || fail "it is said more than once in a minute"
+    BRIDGE=bridge
+    good_client
+    bridge_stop
 }
 
 # silent SOCKET NOTIFICATIONS SPEAK: a compositor that accepts and says nothing until the file SPEAK is there; then it has no

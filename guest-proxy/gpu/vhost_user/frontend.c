@@ -11,14 +11,16 @@
 
 #include "guest-proxy/gpu/vhost_user/frontend_region.h"
 #include "protocol/base/fd.h"
+#include "protocol/base/monotonic.h"
 #include "protocol/formats/vhost_user.h"
 
 #define LOG_MODULE "vhost-user"
 #include "protocol/base/log.h"
 
-/* For an answer at the start: when the log says that it is waited for, and when that is given up.
- */
-#define CALL_SLOW_MS 3000
+/* For an answer at the start: when the log says that it is waited for, and then how often. */
+#define SLOW_S 3
+#define SLOW_AGAIN_S 60
+/* For room in the socket, which has more than all of ours takes. */
 #define CALL_TIMEOUT_MS 10000
 /* Files that the device has not acknowledged. So few that the socket takes them without waiting. */
 #define FILES_UNDER_WAY 32
@@ -121,13 +123,28 @@ int frontend_serve(struct frontend *fe)
 
 /* Requests to the device. */
 
+int frontend_patience_ms(struct frontend_patience *patience)
+{
+	const uint64_t now_ns = monotonic_ns();
+
+	if (patience->next_s == 0)
+		*patience = (struct frontend_patience){.begun_ns = now_ns, .next_s = SLOW_S};
+	uint64_t waited_ms = (now_ns - patience->begun_ns) / 1000000;
+	if (waited_ms >= patience->next_s * UINT64_C(1000)) {
+		log_warn("the device has not answered for %u s; waiting (does it serve somebody "
+			 "else? is that wayferry-host's socket?)",
+			(unsigned)(waited_ms / 1000));
+		patience->next_s = (unsigned)(waited_ms / 1000) + SLOW_AGAIN_S;
+	}
+	return (int)(patience->next_s * UINT64_C(1000) - waited_ms);
+}
+
 /* Waits for the answer to @message, which replaces it, while the device's own requests are served.
  */
 static int wait_reply(struct frontend *fe, struct vhost_user_message *message)
 {
-	uint64_t deadline_ns = vhost_user_deadline_ns(CALL_TIMEOUT_MS);
+	struct frontend_patience patience = {0};
 	uint32_t request = message->header.request;
-	bool said = false;
 	for (;;) {
 		int n = serve_backend(fe);
 		if (n < 0)
@@ -144,17 +161,7 @@ static int wait_reply(struct frontend *fe, struct vhost_user_message *message)
 		}
 		struct pollfd pollfds[] = {{.fd = fe->socket, .events = POLLIN},
 			{.fd = fe->backend, .events = POLLIN}};
-		int remaining_ms = vhost_user_remaining_ms(deadline_ns);
-		int slow_ms = remaining_ms - (CALL_TIMEOUT_MS - CALL_SLOW_MS);
-		n = poll(pollfds, ARRAY_LENGTH(pollfds),
-			said || slow_ms < 0 ? remaining_ms : slow_ms);
-		if (n == 0 && (said || slow_ms < 0))
-			return -ETIMEDOUT;
-		if (n == 0) {
-			log_warn("the device does not answer; waiting (does it serve somebody "
-				 "else?)");
-			said = true;
-		}
+		n = poll(pollfds, ARRAY_LENGTH(pollfds), frontend_patience_ms(&patience));
 		if (n < 0 && errno != EINTR)
 			return -errno;
 	}
@@ -347,7 +354,7 @@ static const char *explain(int error)
 	case -EPIPE:
 		return "the device hung up; does it serve somebody else, or another user?";
 	case -ETIMEDOUT:
-		return "the device does not answer; does it serve somebody else?";
+		return "the device reads nothing; is it something else?";
 	case -EOPNOTSUPP:
 		return "the device lacks features that wayferry-host has; is it something else?";
 	case -EPROTO:

@@ -28,12 +28,24 @@ struct frontend_queue {
 
 /*
  * Connects to the device's socket and negotiates: @features are the virtio features that it must
- * have, @optional those that are taken where it has them. Waits at most a few seconds. NULL, with a
- * log line that says what to do.
+ * have, @optional those that are taken where it has them. Waits for its answers, and says so. NULL,
+ * with a log line that says what to do.
  */
 struct frontend *frontend_open(const char *path, uint64_t features, uint64_t optional);
 /* Closes the connection and unmaps the region. NULL is fine. */
 void frontend_destroy(struct frontend *fe);
+
+/*
+ * Waiting for the device at the start, when there is nothing else to do: however long it takes, for
+ * it may be busy, or held; but not without a word. All zeroes at first.
+ */
+struct frontend_patience {
+	uint64_t begun_ns;
+	unsigned next_s; /* when the log says the next time that it is waited for */
+};
+
+/* For poll: the time until something is to be said, which is said here if it has come. */
+int frontend_patience_ms(struct frontend_patience *patience);
 
 /* Device configuration: @size bytes from 0 on. 0 or -errno with a log line. */
 int frontend_config(struct frontend *fe, void *out, uint32_t size);

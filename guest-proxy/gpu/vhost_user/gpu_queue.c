@@ -27,7 +27,6 @@
 #define LOG_MODULE "gpu"
 #include "protocol/base/log.h"
 
-#define START_TIMEOUT_MS 10000
 /* How long requests that nobody waits for may take before each of their answers interrupts: in
  * general, and at the start. */
 #define SETTLE_MS 100
@@ -274,7 +273,7 @@ static int handle_socket(int fd, uint32_t mask, void *data)
 
 int gpu_queue_wait(struct gpu_queue *queue, const struct gpu_answer *answer)
 {
-	uint64_t deadline_ns = vhost_user_deadline_ns(START_TIMEOUT_MS);
+	struct frontend_patience patience = {0};
 	for (;;) {
 		drain_and_arm(queue);
 		if (gpu_queue_failure(queue))
@@ -286,13 +285,10 @@ int gpu_queue_wait(struct gpu_queue *queue, const struct gpu_answer *answer)
 			{.fd = frontend_socket(queue->fe), .events = POLLIN},
 			{.fd = frontend_backend_socket(queue->fe), .events = POLLIN},
 		};
-		int remaining_ms = vhost_user_remaining_ms(deadline_ns);
+		int quiet_ms = frontend_patience_ms(&patience);
 		int n = poll(pollfds, ARRAY_LENGTH(pollfds),
-			(int)min_u64((uint64_t)remaining_ms, SETTLE_WAITING_MS));
-		if (n == 0 && remaining_ms == 0)
-			gpu_queue_fail(queue, "the device has not answered for %d s",
-				START_TIMEOUT_MS / 1000);
-		else if (n == 0)
+			quiet_ms < SETTLE_WAITING_MS ? quiet_ms : SETTLE_WAITING_MS);
+		if (n == 0)
 			virtqueue_driver_settle(queue->driver);
 		if (n > 0 && pollfds[0].revents)
 			read_call(queue);

@@ -79,8 +79,8 @@ void gpu_queue_forget(struct gpu_queue *queue, const void *owner);
 
 void gpu_queue_publish(struct gpu_queue *queue);
 /*
- * Waits until @answer is there. For the start, when there is nothing else to do: a device that does
- * not answer for long is lost. 0 or -EPIPE.
+ * Waits until @answer is there. For the start, when there is nothing else to do: however long it
+ * takes, with a word in the log. 0 or -EPIPE.
  */
 int gpu_queue_wait(struct gpu_queue *queue, const struct gpu_answer *answer);
 

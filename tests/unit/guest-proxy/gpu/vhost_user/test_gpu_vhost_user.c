@@ -415,10 +415,22 @@ static void a_socket_that_is_not_there_is_refused_at_once(void **state)
 	assert_null(gpu_vhost_user_open(t.loop, long_path));
 }
 
-static void a_socket_that_does_not_answer_is_given_up(void **state)
+/* However long: faults late-host shows that. */
+static void a_socket_that_does_not_answer_is_waited_for(void **state)
 {
 	kill(t.device, SIGSTOP);
-	assert_null(gpu_vhost_user_open(t.loop, path));
+	pid_t waker = fork();
+	if (waker == 0) {
+		sleep(4);
+		kill(t.device, SIGCONT);
+		_exit(0);
+	}
+	log_capture_begin();
+	t.gpu = gpu_vhost_user_open(t.loop, path);
+	log_capture_end();
+	assert_int_equal(waitpid(waker, NULL, 0), waker);
+	assert_non_null(t.gpu);
+	assert_non_null(strstr(log_capture_text, "has not answered for"));
 }
 
 static void blobs_have_memory_of_their_kind(void **state)
@@ -739,7 +751,7 @@ int main(void)
 		TEST(the_device_is_found_with_its_capset),
 		TEST(a_device_without_the_capset_is_refused),
 		TEST(a_socket_that_is_not_there_is_refused_at_once),
-		TEST(a_socket_that_does_not_answer_is_given_up),
+		TEST(a_socket_that_does_not_answer_is_waited_for),
 		TEST(blobs_have_memory_of_their_kind),
 		TEST(sizes_that_cannot_be_are_refused),
 		TEST(refused_blobs_leave_nothing),
