@@ -7,9 +7,7 @@
 #include <string.h>
 #include <wayland-server-protocol.h>
 
-#include "protocol/base/bytes.h"
-#include "protocol/base/fd.h"
-#include "protocol/wire/wire.h"
+#include "protocol/wire/wire_talk.h"
 
 #define LINUX_DMABUF "zwp_linux_dmabuf_v1"
 #define FEEDBACK_SINCE 4
@@ -37,43 +35,35 @@ struct question {
 	dev_t device;
 	bool told; /* @device is known */
 	bool over; /* there is no more to come */
-	uint8_t input[WIRE_MAX_MESSAGE_BYTES];
-	size_t input_bytes;
+	struct wire_events events;
 };
 
-static int say(const struct question *question, uint32_t object, uint16_t opcode,
-	const char *letters, const union wire_arg *args)
+static void add_sync(struct wire_requests *requests, enum object callback)
 {
-	struct wire_signature signature;
-	uint8_t bytes[64];
-
-	wire_signature_parse(letters, &signature);
-	ssize_t size = wire_encode(&signature, object, opcode, args, bytes, sizeof(bytes));
-	const struct iovec iov = {.iov_base = bytes, .iov_len = (size_t)size};
-	ssize_t n = size < 0 ? size : fd_send(question->fd, &iov, 1, NULL, 0);
-	return n < 0 ? (int)n : n == size ? 0 : -EAGAIN; /* its buffer has room for so little */
-}
-
-static int sync_with(const struct question *question, enum object callback)
-{
-	return say(question, DISPLAY, SYNC, "n", (union wire_arg[]){{.id = callback}});
+	wire_requests_add(requests, DISPLAY, SYNC, "n", (union wire_arg[]){{.id = callback}});
 }
 
 static int ask_for_globals(const struct question *question)
 {
-	int error = say(question, DISPLAY, GET_REGISTRY, "n", (union wire_arg[]){{.id = REGISTRY}});
-	return error < 0 ? error : sync_with(question, GLOBALS_KNOWN);
+	struct wire_requests requests = {0};
+
+	wire_requests_add(
+		&requests, DISPLAY, GET_REGISTRY, "n", (union wire_arg[]){{.id = REGISTRY}});
+	add_sync(&requests, GLOBALS_KNOWN);
+	return wire_requests_send(&requests, question->fd, NULL, 0);
 }
 
 static int ask_for_feedback(const struct question *question)
 {
 	const union wire_arg bind[] = {
 		{.u = question->name}, {.s = LINUX_DMABUF}, {.u = FEEDBACK_SINCE}, {.id = DMABUF}};
-	int error = say(question, REGISTRY, BIND, "usun", bind);
-	if (error == 0)
-		error = say(question, DMABUF, GET_DEFAULT_FEEDBACK, "n",
-			(union wire_arg[]){{.id = FEEDBACK}});
-	return error < 0 ? error : sync_with(question, FEEDBACK_KNOWN);
+	struct wire_requests requests = {0};
+
+	wire_requests_add(&requests, REGISTRY, BIND, "usun", bind);
+	wire_requests_add(
+		&requests, DMABUF, GET_DEFAULT_FEEDBACK, "n", (union wire_arg[]){{.id = FEEDBACK}});
+	add_sync(&requests, FEEDBACK_KNOWN);
+	return wire_requests_send(&requests, question->fd, NULL, 0);
 }
 
 static int handle_globals_known(struct question *question)
@@ -82,22 +72,12 @@ static int handle_globals_known(struct question *question)
 	return question->over ? 0 : ask_for_feedback(question);
 }
 
-static int decode(const struct wire_header *header, const uint8_t *body, const char *letters,
-	union wire_arg args[WIRE_MAX_ARGS])
-{
-	struct wire_signature signature;
-	const char *why;
-
-	wire_signature_parse(letters, &signature);
-	return wire_decode(&signature, body, header->size - WIRE_HEADER_BYTES, NULL, args, &why);
-}
-
 /* wl_registry.global(name, interface, version) */
 static int handle_global(
 	struct question *question, const struct wire_header *header, const uint8_t *body)
 {
 	union wire_arg args[WIRE_MAX_ARGS];
-	int error = decode(header, body, "usu", args);
+	int error = wire_event_args(header, body, "usu", args, NULL);
 
 	if (error == 0 && strcmp(args[1].s, LINUX_DMABUF) == 0 && args[2].u >= FEEDBACK_SINCE)
 		question->name = args[0].u;
@@ -109,7 +89,7 @@ static int handle_main_device(
 	struct question *question, const struct wire_header *header, const uint8_t *body)
 {
 	union wire_arg args[WIRE_MAX_ARGS];
-	int error = decode(header, body, "a", args);
+	int error = wire_event_args(header, body, "a", args, NULL);
 
 	if (error < 0 || args[0].array.size != sizeof(question->device))
 		return -EPROTO;
@@ -118,7 +98,7 @@ static int handle_main_device(
 	return 0;
 }
 
-static int handle_event(
+static int handle_known_event(
 	struct question *question, const struct wire_header *header, const uint8_t *body)
 {
 	if (header->id == DISPLAY && header->opcode == WL_DISPLAY_ERROR)
@@ -133,22 +113,12 @@ static int handle_event(
 	return 0;
 }
 
-static int handle_input(struct question *question)
+static int handle_event(void *data, const struct wire_header *header, const uint8_t *body)
 {
-	size_t at = 0;
-	int error = 0;
+	struct question *question = data;
+	int error = handle_known_event(question, header, body);
 
-	while (error == 0 && !question->over && question->input_bytes - at >= WIRE_HEADER_BYTES) {
-		struct wire_header header;
-		error = wire_header_decode(question->input + at, &header);
-		if (error < 0 || header.size > question->input_bytes - at)
-			break;
-		error = handle_event(question, &header, question->input + at + WIRE_HEADER_BYTES);
-		at += header.size;
-	}
-	question->input_bytes -= at;
-	memmove(question->input, question->input + at, question->input_bytes);
-	return error;
+	return error < 0 ? error : question->over;
 }
 
 /* Until something comes. 0 or -errno. */
@@ -169,28 +139,20 @@ static int wait_for_input(struct question *question)
 	return 0;
 }
 
-/* What comes along (a table of formats) is closed. 0 or -errno. */
-static int receive(struct question *question)
-{
-	int error = wait_for_input(question);
-
-	if (error < 0)
-		return error;
-	ssize_t n = fd_recv_bytes(question->fd, question->input + question->input_bytes,
-		sizeof(question->input) - question->input_bytes);
-	if (n <= 0)
-		return n == 0 ? -EPIPE : n == -EAGAIN ? 0 : (int)n;
-	question->input_bytes += (size_t)n;
-	return handle_input(question);
-}
-
 int main_device_ask(int fd, dev_t *device, const struct main_device_wait *wait)
 {
-	struct question question = {.fd = fd, .wait = wait};
+	struct question question = {
+		.fd = fd, .wait = wait, .events = {.handle = handle_event, .pass_over = true}};
+	question.events.data = &question;
 	int error = ask_for_globals(&question);
 
-	while (error == 0 && !question.over)
-		error = receive(&question);
+	while (error >= 0 && !question.over) {
+		error = wait_for_input(&question);
+		if (error == 0)
+			error = wire_events_receive(&question.events, fd);
+		if (error == -EAGAIN)
+			error = 0;
+	}
 	*device = question.device;
 	return error < 0 ? error : question.told ? 0 : -EOPNOTSUPP;
 }

@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/words.h"
 
@@ -22,7 +21,7 @@
 
 /* Objects of our connection, in the order in which they are made: an id may not leave a gap. */
 enum object {
-	DISPLAY = 1,
+	DISPLAY = WIRE_DISPLAY_ID,
 	REGISTRY,
 	GLOBALS_KNOWN, /* a callback of wl_display.sync, as is CONTEXT_KNOWN */
 	CONTEXT_MANAGER,
@@ -104,7 +103,6 @@ static void forget_compositor(struct security_context *context)
 		end_waiting(context);
 	context->state = CONTEXT_NO_COMPOSITOR;
 	context->manager_name = 0;
-	context->input_bytes = context->skip_bytes = 0;
 }
 
 void security_context_close(struct security_context *context)
@@ -117,70 +115,18 @@ void security_context_close(struct security_context *context)
 
 /* --- requests --- */
 
-struct requests {
-	uint8_t bytes[1024];
-	size_t size;
-};
-
-static void add_u32(struct requests *requests, uint32_t value)
+static void add_sync(struct wire_requests *requests, enum object callback)
 {
-	store_u32(&requests->bytes[requests->size], value);
-	requests->size += sizeof(value);
-}
-
-static void add_request(
-	struct requests *requests, enum object object, uint32_t opcode, uint32_t args_bytes)
-{
-	add_u32(requests, object);
-	add_u32(requests, (8 + args_bytes) << 16 | opcode);
-}
-
-/* Wayland's form: the length with its NUL, then as many words as that needs. */
-static uint32_t string_bytes(const char *text)
-{
-	return (uint32_t)(4 + align_up(strlen(text) + 1, 4));
-}
-
-static void add_string(struct requests *requests, const char *text)
-{
-	size_t length = strlen(text) + 1;
-
-	add_u32(requests, (uint32_t)length);
-	memset(&requests->bytes[requests->size], 0, align_up(length, 4));
-	memcpy(&requests->bytes[requests->size], text, length);
-	requests->size += align_up(length, 4);
-}
-
-static void add_text_request(struct requests *requests, uint32_t opcode, const char *text)
-{
-	add_request(requests, CONTEXT, opcode, string_bytes(text));
-	add_string(requests, text);
-}
-
-static void add_sync(struct requests *requests, enum object callback)
-{
-	add_request(requests, DISPLAY, 0, 4);
-	add_u32(requests, callback);
-}
-
-/* On a connection whose buffer is empty. 0 or -errno. */
-static int send_requests(int fd, const struct requests *requests, const int *fds, size_t n_fds)
-{
-	const struct iovec iov = {
-		.iov_base = (void *)(uintptr_t)requests->bytes, .iov_len = requests->size};
-	ssize_t n = fd_send(fd, &iov, 1, fds, n_fds);
-
-	return n < 0 ? (int)n : (size_t)n == requests->size ? 0 : -EAGAIN;
+	wire_requests_add(requests, DISPLAY, 0, "n", (union wire_arg[]){{.id = callback}});
 }
 
 static int ask_for_globals(struct security_context *context)
 {
-	struct requests requests = {0};
+	struct wire_requests requests = {0};
 
-	add_request(&requests, DISPLAY, 1, 4);
-	add_u32(&requests, REGISTRY);
+	wire_requests_add(&requests, DISPLAY, 1, "n", (union wire_arg[]){{.id = REGISTRY}});
 	add_sync(&requests, GLOBALS_KNOWN);
-	return send_requests(context->fd, &requests, NULL, 0);
+	return wire_requests_send(&requests, context->fd, NULL, 0);
 }
 
 static int give_context(struct security_context *context)
@@ -188,28 +134,30 @@ static int give_context(struct security_context *context)
 	enum { DESTROY, CREATE_LISTENER };
 	enum { SET_ENGINE = 1, SET_APP_ID, SET_INSTANCE_ID, COMMIT };
 	const struct security_context_config *config = context->config;
-	struct requests requests = {0};
+	struct wire_requests requests = {0};
+	const union wire_arg bind[] = {
+		{.u = context->manager_name}, {.s = MANAGER}, {.u = 1}, {.id = CONTEXT_MANAGER}};
+	/* create_listener(id, listen_fd, close_fd): fds are no bytes. */
+	const union wire_arg id[] = {{.id = CONTEXT}};
+	const union wire_arg engine[] = {{.s = SECURITY_CONTEXT_ENGINE}};
+	const union wire_arg app[] = {{.s = config->app_id}};
+	const union wire_arg instance[] = {{.s = config->instance_id}};
 	int ends[2];
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
 	const int handed[] = {context->listener, ends[0]};
 	context->close_fd = ends[1];
-	add_request(&requests, REGISTRY, 0, 4 + string_bytes(MANAGER) + 8);
-	add_u32(&requests, context->manager_name);
-	add_string(&requests, MANAGER);
-	add_u32(&requests, 1);
-	add_u32(&requests, CONTEXT_MANAGER);
-	add_request(&requests, CONTEXT_MANAGER, CREATE_LISTENER, 4);
-	add_u32(&requests, CONTEXT);
-	add_text_request(&requests, SET_ENGINE, SECURITY_CONTEXT_ENGINE);
-	add_text_request(&requests, SET_APP_ID, config->app_id);
-	add_text_request(&requests, SET_INSTANCE_ID, config->instance_id);
-	add_request(&requests, CONTEXT, COMMIT, 0);
-	add_request(&requests, CONTEXT, DESTROY, 0);
-	add_request(&requests, CONTEXT_MANAGER, DESTROY, 0);
+	wire_requests_add(&requests, REGISTRY, 0, "usun", bind);
+	wire_requests_add(&requests, CONTEXT_MANAGER, CREATE_LISTENER, "n", id);
+	wire_requests_add(&requests, CONTEXT, SET_ENGINE, "s", engine);
+	wire_requests_add(&requests, CONTEXT, SET_APP_ID, "s", app);
+	wire_requests_add(&requests, CONTEXT, SET_INSTANCE_ID, "s", instance);
+	wire_requests_add(&requests, CONTEXT, COMMIT, "", NULL);
+	wire_requests_add(&requests, CONTEXT, DESTROY, "", NULL);
+	wire_requests_add(&requests, CONTEXT_MANAGER, DESTROY, "", NULL);
 	add_sync(&requests, CONTEXT_KNOWN);
-	int error = send_requests(context->fd, &requests, handed, 2);
+	int error = wire_requests_send(&requests, context->fd, handed, 2);
 	fd_close(&ends[0]);
 	return error;
 }
@@ -217,13 +165,15 @@ static int give_context(struct security_context *context)
 /* --- events --- */
 
 /* wl_registry.global(name, interface, version) */
-static void handle_global(struct security_context *context, const uint8_t *args, size_t size)
+static int handle_global(
+	struct security_context *context, const struct wire_header *header, const uint8_t *body)
 {
-	const size_t length = sizeof(MANAGER);
+	union wire_arg args[WIRE_MAX_ARGS];
+	int error = wire_event_args(header, body, "usu", args, NULL);
 
-	if (size >= 8 + length && load_u32(args + 4) == length &&
-		memcmp(args + 8, MANAGER, length) == 0)
-		context->manager_name = load_u32(args);
+	if (error == 0 && strcmp(args[1].s, MANAGER) == 0)
+		context->manager_name = args[0].u;
+	return error;
 }
 
 static int handle_globals_known(struct security_context *context)
@@ -237,61 +187,19 @@ static int handle_globals_known(struct security_context *context)
 }
 
 /* 0, or -errno: the connection is of no use any more. */
-static int handle_event(struct security_context *context, uint32_t object, uint32_t opcode,
-	const uint8_t *args, size_t size)
+static int handle_event(void *data, const struct wire_header *header, const uint8_t *body)
 {
-	if (object == DISPLAY && opcode == 0)
+	struct security_context *context = data;
+
+	if (header->id == DISPLAY && header->opcode == 0)
 		return -EPROTO;
-	if (object == REGISTRY && opcode == 0)
-		handle_global(context, args, size);
-	else if (object == GLOBALS_KNOWN && context->state == CONTEXT_ASKED)
+	if (header->id == REGISTRY && header->opcode == 0)
+		return handle_global(context, header, body);
+	if (header->id == GLOBALS_KNOWN && context->state == CONTEXT_ASKED)
 		return handle_globals_known(context);
-	else if (object == CONTEXT_KNOWN && context->state == CONTEXT_GIVEN)
+	if (header->id == CONTEXT_KNOWN && context->state == CONTEXT_GIVEN)
 		context->state = CONTEXT_IN_EFFECT;
 	return 0;
-}
-
-/* Handles the whole messages that have come; those that are longer than any of use are skipped. */
-static int handle_input(struct security_context *context)
-{
-	size_t at = 0;
-	int error = 0;
-
-	while (error == 0 && context->input_bytes - at >= 8) {
-		const uint8_t *message = &context->input[at];
-		const uint32_t word = load_u32(message + 4), size = word >> 16;
-		if (size < 8)
-			return -EPROTO;
-		if (size > context->input_bytes - at) {
-			if (size <= sizeof(context->input))
-				break;
-			context->skip_bytes = size - (context->input_bytes - at);
-			at = context->input_bytes;
-			break;
-		}
-		error = handle_event(
-			context, load_u32(message), word & 0xffff, message + 8, size - 8);
-		at += size;
-	}
-	context->input_bytes -= at;
-	memmove(context->input, &context->input[at], context->input_bytes);
-	return error;
-}
-
-/* One recvmsg; nothing that has fds is for us. 0, -EAGAIN, or -errno: it is over. */
-static int receive(struct security_context *context)
-{
-	ssize_t n = fd_recv_bytes(context->fd, &context->input[context->input_bytes],
-		sizeof(context->input) - context->input_bytes);
-
-	if (n <= 0)
-		return n < 0 ? (int)n : -EPIPE;
-	size_t skipped = (size_t)min_u64((uint64_t)n, context->skip_bytes);
-	if (skipped > 0) /* input is empty then */
-		memmove(context->input, &context->input[skipped], (size_t)n - skipped);
-	context->skip_bytes -= skipped;
-	context->input_bytes += (size_t)n - skipped;
-	return handle_input(context);
 }
 
 void security_context_handle(struct security_context *context)
@@ -299,7 +207,7 @@ void security_context_handle(struct security_context *context)
 	int error = 0;
 
 	for (int i = 0; i < RECEIVES_MAX && error == 0; i++)
-		error = receive(context);
+		error = wire_events_receive(&context->events, context->fd);
 	if (error == 0 || error == -EAGAIN)
 		return;
 	bool refused = context->state == CONTEXT_GIVEN && error == -EPROTO;
@@ -323,10 +231,18 @@ static int connect_in_context(const struct security_context *context)
 	return error;
 }
 
+/* Takes @fd, a new connection to the compositor. */
+static void take_connection(struct security_context *context, int fd)
+{
+	context->fd = fd;
+	context->events =
+		(struct wire_events){.handle = handle_event, .data = context, .pass_over = true};
+}
+
 /* Begins to ask the compositor at @fd (taken). */
 static int begin(struct security_context *context, int fd)
 {
-	context->fd = fd;
+	take_connection(context, fd);
 	context->state = CONTEXT_ASKED;
 	if (ask_for_globals(context) < 0)
 		forget_compositor(context);
@@ -345,7 +261,7 @@ static int watch(struct security_context *context, const struct display_search *
 	int fd = display_search_connect(search, taken, uid, not_pid);
 	if (fd < 0)
 		return fd;
-	context->fd = fd;
+	take_connection(context, fd);
 	return 0;
 }
 

@@ -11,10 +11,8 @@
 #ifndef HOST_BRIDGE_DISPLAY_SECURITY_CONTEXT_H
 #define HOST_BRIDGE_DISPLAY_SECURITY_CONTEXT_H
 
-#include <stddef.h>
-#include <stdint.h>
-
 #include "host-bridge/display/display_search.h"
+#include "protocol/wire/wire_talk.h"
 
 enum security_context_mode {
 	SECURITY_CONTEXT_AUTO,    /* where the compositor has it */
@@ -50,8 +48,7 @@ struct security_context {
 	int fd;                /* the connection to the compositor; -1: none */
 	int close_fd;          /* when it closes, the compositor forgets the context */
 	uint32_t manager_name; /* the global's; 0: none was announced */
-	uint8_t input[4096];
-	size_t input_bytes, skip_bytes; /* to be passed over before what comes next is a message */
+	struct wire_events events;
 };
 
 /* Makes the socket; @config is borrowed. What fails is told by security_context_connect. */

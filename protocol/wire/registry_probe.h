@@ -5,11 +5,7 @@
 #ifndef PROTOCOL_WIRE_REGISTRY_PROBE_H
 #define PROTOCOL_WIRE_REGISTRY_PROBE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#define REGISTRY_PROBE_BYTES 4096
+#include "protocol/wire/wire_talk.h"
 
 struct registry_probe {
 	/* Called for each global; the text lives during the call. */
@@ -17,8 +13,7 @@ struct registry_probe {
 	void *data;
 	bool done;       /* all globals were told */
 	char error[256]; /* an error of the compositor's, or why it was not understood */
-	uint8_t rest[REGISTRY_PROBE_BYTES]; /* of a message that is not whole */
-	size_t rest_bytes;
+	struct wire_events events;
 };
 
 /* The requests to send: *@size bytes, static. */
