@@ -179,6 +179,15 @@ ssize_t fd_recv_one(int socket, void *data, size_t size, int *fd)
 	return -EMSGSIZE;
 }
 
+static bool has_bytes(const struct iovec *iov, size_t n_iov)
+{
+	for (size_t i = 0; i < n_iov; i++) {
+		if (iov[i].iov_len > 0)
+			return true;
+	}
+	return false;
+}
+
 ssize_t fd_send(int socket, const struct iovec *iov, size_t n_iov, const int *fds, size_t n_fds)
 {
 	union fd_control control;
@@ -200,5 +209,7 @@ ssize_t fd_send(int socket, const struct iovec *iov, size_t n_iov, const int *fd
 	do {
 		sent = sendmsg(socket, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	} while (sent < 0 && errno == EINTR);
+	if (sent == 0 && has_bytes(iov, n_iov)) /* who goes on with the rest would do so for ever */
+		return -EIO;
 	return sent < 0 ? -errno : sent;
 }

@@ -49,7 +49,7 @@ ssize_t fd_recv_one(int socket, void *data, size_t size, int *fd);
 
 /*
  * One sendmsg without blocking or SIGPIPE; the fds are borrowed. Returns the bytes
- * taken (fds travel with the first of them), -EAGAIN, or -errno.
+ * taken (fds travel with the first of them; of some never 0), -EAGAIN, or -errno.
  */
 ssize_t fd_send(int socket, const struct iovec *iov, size_t n_iov, const int *fds, size_t n_fds);
 

@@ -22,20 +22,20 @@ printf '%s\n' "$said"
 [ "$status" = 0 ] && [ -z "$said" ] || exit 1
 
 # What bounds them, and how exposed systemd thinks that they are, of 100: 96 is a unit that says nothing, and these have
-# 63 and 71 with Debian 12 (others count a little differently). (What would make
+# 59 and 69 with Debian 12 (others count a little differently). (What would make
 # them less needs mount namespaces of a user manager's.)
 bounded() {
     local name=$1 threshold=$2 directive
     shift 2
-    for directive in MemoryMax NoNewPrivileges SystemCallFilter RestrictAddressFamilies "$@"; do
+    for directive in MemoryMax NoNewPrivileges KeyringMode SystemCallFilter RestrictAddressFamilies "$@"; do
         grep -q "^$directive=" "$work/units/$name.service" || { echo "$name has no $directive="; exit 1; }
     done
     XDG_RUNTIME_DIR=$work/run systemd-analyze security --user --offline=yes --threshold="$threshold" --no-pager \
         "$work/units/$name.service" >"$work/exposure" || { tail -n 1 "$work/exposure"; exit 1; }
 }
-bounded wayferry-guest 75
+bounded wayferry-guest 65
 cp "$work/units/wayferry-host@.service" "$work/units/wayferry-host@work-1.service"
-bounded wayferry-host@work-1 80 TasksMax WatchdogSec RestrictNamespaces
+bounded wayferry-host@work-1 75 TasksMax WatchdogSec RestrictNamespaces
 
 # The login shell's snippet: only where the socket is, and never over a display that is there.
 display() {

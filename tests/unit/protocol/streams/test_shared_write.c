@@ -17,10 +17,27 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "protocol/streams/byte_queue.h"
 #include "tests/unit/fd_count.h"
 
 static int fds;
 static uint8_t bytes[1 << 20];
+
+static bool takes_nothing; /* every write is 0 */
+
+ssize_t __real_write(int fd, const void *from, size_t size);
+ssize_t __wrap_write(int fd, const void *from, size_t size);
+ssize_t __wrap_write(int fd, const void *from, size_t size)
+{
+	return takes_nothing ? 0 : __real_write(fd, from, size);
+}
+
+ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	return takes_nothing ? 0 : __real_sendmsg(fd, message, flags);
+}
 
 static int set_up(void **state)
 {
@@ -162,6 +179,34 @@ static void what_cannot_be_written_to_is_an_error(void **state)
 	close(ends[1]);
 }
 
+/* Whatever it is: a write of 0 is no progress, and who waits for room would try for ever. */
+static void what_takes_nothing_is_an_error(void **state)
+{
+	int ends[2], pair[2], null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	struct byte_queue queue;
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	byte_queue_init(&queue, 100);
+	assert_int_equal(byte_queue_add(&queue, "12345", 5), 0);
+	const int fds_of_kinds[] = {null, ends[1], pair[1]};
+	takes_nothing = true;
+	for (size_t i = 0; i < sizeof(fds_of_kinds) / sizeof(*fds_of_kinds); i++) {
+		assert_int_equal(shared_write(fds_of_kinds[i], "x", 1), -EIO);
+		assert_int_equal(byte_queue_write(&queue, fds_of_kinds[i]), -EIO);
+	}
+	assert_int_equal(byte_queue_send(&queue, pair[1]), -EIO);
+	takes_nothing = false;
+	assert_int_equal(byte_queue_size(&queue), 5);
+	assert_int_equal(byte_queue_write(&queue, ends[1]), 0);
+	byte_queue_clear(&queue);
+	close(null);
+	for (int i = 0; i < 2; i++) {
+		close(ends[i]);
+		close(pair[i]);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -174,6 +219,7 @@ int main(void)
 		TEST(files_and_the_null_device_take_all),
 		TEST(a_terminal_is_written_to_only_if_it_does_not_block),
 		TEST(what_cannot_be_written_to_is_an_error),
+		TEST(what_takes_nothing_is_an_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
