@@ -126,7 +126,8 @@ static void run_connections(void)
 			times++;
 			continue;
 		}
-		unexplained += !display || wl_display_get_error(display) != EPROTO;
+		/* What libwayland makes of an error that says "no memory", as all limits do. */
+		unexplained += !display || wl_display_get_error(display) != ENOMEM;
 		if (display)
 			wl_display_disconnect(display);
 	}
