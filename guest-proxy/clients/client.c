@@ -84,7 +84,7 @@ static void drop_host(struct client *client)
 	connection_finish(base);
 	counters_add(&client->shared->past, base);
 	counters_bury(&client->shared->past);
-	base->frames = base->shared_frames = base->copied_bytes = 0;
+	base->frames = base->shared_frames = base->copied_bytes = base->copy_pauses = 0;
 	base->dmabufs = base->dmabufs_refused = base->dmabuf_waits = 0;
 	base->explicit_frames = base->explicit_waits = 0;
 	transfers_destroy(base->transfers);

@@ -40,7 +40,7 @@ struct connection {
 	/* Ever: commits with a wl_shm buffer, those that copied nothing, and what the others
 	 * copied; dma-bufs, those that were not of the guest's device, and commits that waited for
 	 * the GPU. */
-	uint64_t frames, shared_frames, copied_bytes;
+	uint64_t frames, shared_frames, copied_bytes, copy_pauses;
 	uint64_t dmabufs, dmabufs_refused, dmabuf_waits;
 	/* Commits with an acquire point or fence, and those of them that waited for it. */
 	uint64_t explicit_frames, explicit_waits;

@@ -9,6 +9,7 @@ void counters_add(struct counters *counters, const struct connection *connection
 	counters->frames += connection->frames;
 	counters->shared_frames += connection->shared_frames;
 	counters->copied_bytes += connection->copied_bytes;
+	counters->copy_pauses += connection->copy_pauses;
 	counters->dmabufs += connection->dmabufs;
 	counters->dmabufs_refused += connection->dmabufs_refused;
 	counters->dmabuf_waits += connection->dmabuf_waits;
@@ -53,6 +54,7 @@ void counters_print(const struct counters *counters, FILE *file)
 		{"frames", counters->frames},
 		{"shared_frames", counters->shared_frames},
 		{"copied_bytes", counters->copied_bytes},
+		{"copy_pauses", counters->copy_pauses},
 		{"dmabufs", counters->dmabufs},
 		{"dmabufs_refused", counters->dmabufs_refused},
 		{"dmabuf_waits", counters->dmabuf_waits},

@@ -9,7 +9,7 @@
 struct counters {
 	uint64_t messages[2], bytes[2]; /* by enum relay_end */
 	uint64_t objects, timelines;    /* live now */
-	uint64_t frames, shared_frames, copied_bytes;
+	uint64_t frames, shared_frames, copied_bytes, copy_pauses;
 	uint64_t dmabufs, dmabufs_refused, dmabuf_waits;
 	uint64_t explicit_frames, explicit_waits;
 	struct channel_counters channel;

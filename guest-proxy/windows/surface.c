@@ -238,6 +238,7 @@ static enum relay_verdict show_buffer(struct surface *surface, struct relay_mess
 
 	switch (paint_go_on(&surface->paint, buffer)) {
 	case PAINT_MORE:
+		surface->connection->copy_pauses++;
 		connection_hold_for_turn(surface->connection);
 		return RELAY_HOLD;
 	case PAINT_TRUNCATED:

@@ -6,7 +6,7 @@
 tests=(client-killed:8 client-killed-in-a-frame:7 guest-killed:5 guest-killed-in-a-frame:7 host-killed:5
     host-killed-in-a-frame:7 compositor-killed:8 compositor-killed-in-a-frame:8
     held:9 stall:6 flood:8 flood-unread:9 hoard-objects:5 hoard-pools:4 hoard-pixels:5 truncate:2 truncate-race:3 malformed:3 malformed-guest:2
-    device:3 renderer-absent:2 renderer-waits:15 late-host:16 keyboards:4 guest-fds:4 ids-upwards:4 fds-first:2)
+    device:3 renderer-absent:2 late-host:16 keyboards:4 guest-fds:4 ids-upwards:4 fds-first:2)
 full=(stopped:20)
 
 FAULTS=$WAYFERRY_CLIENTS/faults
@@ -566,58 +566,6 @@ test_late_host() {
     BRIDGE=bridge
     good_client
     bridge_stop
-}
-
-# silent SOCKET NOTIFICATIONS SPEAK: a compositor that accepts and says nothing until the file SPEAK is there; then it has no
-# globals. Who is told what by systemd's way of it comes to NOTIFICATIONS.
-silent() {
-    exec python3 -c 'import os, select, socket, struct, sys
-path, told, speak = sys.argv[1:]
-manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-manager.bind(path + ".notify")
-listener = socket.socket(socket.AF_UNIX)
-listener.bind(path)
-listener.listen()
-clients = []
-with open(told, "wb", buffering=0) as file:
-    while True:
-        for ready in select.select([manager, listener], [], [], 0.1)[0]:
-            if ready is manager:
-                file.write(manager.recv(4096) + b"\n")
-            else:
-                clients.append(ready.accept()[0])
-        if os.path.exists(speak):
-            for client in clients:
-                client.send(struct.pack("=IHHI", 3, 0, 12, 0))      # wl_callback.done of what follows wl_registry
-            clients.clear()' "$@"
-}
-
-# The compositor is to say which GPU it draws with, and is silent: that is said, to systemd, too, and ends nothing; the
-# answer counts however late it comes.
-test_renderer_waits() {
-    local options=(--renderer virgl --render-node auto --wayland-display silent) log=$LOGS/waiting.log
-    silent "$XDG_RUNTIME_DIR/silent" "$LOGS/told.txt" "$WORK/speak" >"$LOGS/silent.log" 2>&1 &
-    PID[silent]=$!
-    until_true 20 test -S "$XDG_RUNTIME_DIR/silent" || fail "no silent compositor (log: $LOGS/silent.log)"
-    spawn waiting env NOTIFY_SOCKET="$XDG_RUNTIME_DIR/silent.notify" "$WAYFERRY_BUILD/host-bridge/wayferry-host" \
-        --socket "$XDG_RUNTIME_DIR/waiting.gpu" "${options[@]}"
-    until_true 60 grep -q 'the compositor has not said for 5 s which GPU it draws with' "$log" || fail "nobody says what is waited for (log: $log)"
-    until_true 60 grep -q '^EXTEND_TIMEOUT_USEC=20000000' "$LOGS/told.txt" || fail "systemd is not asked to wait"
-    grep -q '^STATUS=Waiting for the compositor to say which GPU' "$LOGS/told.txt" || fail "systemd does not hear what is waited for"
-    alive "${PID[waiting]}" || fail "wayferry-host has given up (log: $log)"
-    # The doctor does not wait as long, and says it.
-    limited 40 "$WAYFERRY_BUILD/host-bridge/wayferry-host" doctor "${options[@]}" >"$LOGS/report.txt" 2>"$LOGS/doctor.log" &&
-        fail "the doctor finds nothing wrong"
-    grep -q -e '--render-node auto: the compositor at .*/silent does not say which GPU it draws with' "$LOGS/doctor.log" ||
-        fail "the doctor does not say that the compositor is silent (log: $LOGS/doctor.log)"
-    alive "${PID[waiting]}" || fail "wayferry-host has given up (log: $log)"
-    : >"$WORK/speak"
-    until_true 20 grep -q 'the compositor at .*/silent names no GPU that it draws with' "$log" || fail "the late answer does not count (log: $log)"
-    until_true 20 not alive "${PID[waiting]}" || fail "wayferry-host goes on without its GPU"
-    stop waiting
-    [ "$STOP_STATUS" = 1 ] || fail "wayferry-host ends with status $STOP_STATUS"
-    stop silent
-    sanitizers_silent
 }
 
 device_still_works() {

@@ -2,7 +2,7 @@
 # Many clients, at once and one after another: nothing of them is left behind in either process.
 . "$(dirname "$0")/lib.sh"
 
-tests=(twenty-at-once:10 thousand-in-turn:45 shared-pools:3)
+tests=(twenty-at-once:10 thousand-in-turn:45 shared-pools:3 beside-8k:8)
 
 CLIENT=$WAYFERRY_CLIENTS/shm-client
 
@@ -76,6 +76,34 @@ test_shared_pools() {
     until_true 10 holdings_are "$before" || fail "before: $before; after: $HOLDINGS"
     bridge_stop
     stop host
+}
+
+# A window of 7680x4320 that has to be copied, and a client that asks for round trips beside it. Counted, not timed: a frame is
+# copied in pieces, the rounds of others come between them, and so many more than one are served during each frame.
+test_beside_8k() {
+    local trips=0 first frames=0 pauses bench=$WAYFERRY_BUILD/tests/bench/bench
+    weston_start host "$SIZE" pixman
+    bridge_start host
+    [ "$WAYFERRY_E2E_BRIDGE" != none ] || return 0
+    spawn large env WAYLAND_DISPLAY="$BRIDGE" "$bench" frames --size 7680x4320 --unsealed --warmup 1 --frames 60000
+    until_true 60 frames_are 3 || fail "the large window is not drawn (log: $LOGS/large.log)"
+    first=$(counter frames) pauses=$(counter copy_pauses)
+    while ((frames < 5)); do
+        limited 200 env WAYLAND_DISPLAY="$BRIDGE" "$bench" sync --warmup 1 --count 300 >"$LOGS/sync.log" 2>&1 || fail "no round trips (log: $LOGS/sync.log)"
+        trips=$((trips + 300)) frames=$(($(counter frames) - first))
+    done
+    pauses=$(($(counter copy_pauses) - pauses))
+    alive "${PID[large]}" || fail "the large window is gone (log: $LOGS/large.log)"
+    say "$trips round trips during $frames frames, which were copied with $pauses pauses"
+    ((pauses >= 4 * (frames - 1))) || fail "its frames are copied with too few pauses"
+    ((trips >= 2 * frames)) || fail "a round trip takes as long as half a frame's copy or more"
+    stop large
+    bridge_stop
+    stop host
+}
+
+frames_are() {
+    (($(counter frames) >= $1))
 }
 
 # After the hundredth client the processes have reached their size. What AddressSanitizer keeps for itself would hide
