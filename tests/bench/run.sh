@@ -40,7 +40,8 @@ usage()
 	  --ways LIST    of: $all_ways
 	  --counts       also count system calls and our own counters per frame (a run of its own, under strace)
 	  --build DIR    measure the programs of that build directory, as they are (default: build-bench, made if missing)
-	  --vm [KIND...] instead: in virtual machines (uml), from within; needs root. The last option
+	  --vm [KIND...] instead: in virtual machines (uml), from within; needs root. The last option. With
+	                 PARTS=programs in the environment only programs that draw into memory of the device
 	  --clipboard [KIND...] instead: 64 MiB copied and pasted between host and virtual machine (uml); needs root.
 	                 The last option
 	  --3d [KIND...] instead: OpenGL and Vulkan in virtual machines (uml, which has no Vulkan; qemu-6.12), bridged and

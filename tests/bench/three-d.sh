@@ -17,6 +17,7 @@
 tests=(uml:600 qemu-6.12:1200)
 
 ROUNDS=${ROUNDS:-3}
+export -n ROUNDS     # what is exported, a test does not see
 SECONDS_OF_FRAMES=8
 WARM_UP=4               # seconds: drivers compile, in the first of them
 

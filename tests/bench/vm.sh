@@ -1,15 +1,18 @@
 #!/bin/bash
 # What the bridge costs in a real guest; see tests/bench/run.sh --vm. One machine per run:
 #
-#     tests/bench/vm.sh --list | KIND
+#     [PARTS="round-trips frames programs"] [ROUNDS=N] tests/bench/vm.sh --list | KIND
 #
 # The compositor is the guest tree's weston 14, headless with pixman and a refresh rate of 1000 Hz. Times of
 # software emulation (qemu) are no measure of a machine; its counts and ratios are.
 . "$(dirname "$0")/../vm/session.sh"
+. "$(dirname "$0")/programs.sh"
 
 tests=(uml:300 qemu-6.1:900 qemu-6.12:900 qemu-newest:900)
 
-ROUNDS=3
+ROUNDS=${ROUNDS:-3}
+PARTS=${PARTS:-round-trips frames programs}     # what is measured
+export -n ROUNDS PARTS      # what is exported, a test does not see
 SECONDS_OF_FRAMES=3
 
 test_uml() { bench_kind uml; }
@@ -71,9 +74,16 @@ bench_kind() {
     printf '%s\n' "$KIND"
     printf '  from the start to the first frame       %s s (%s s to the user'\''s session)\n' \
         "$(calculate "$EPOCHREALTIME - $started")" "$(calculate "$booted - $started")"
-    bench_round_trips
-    bench_frames full 'every pixel new'
-    bench_frames row 'one row new'
+    if [[ $PARTS = *round-trips* ]]; then
+        bench_round_trips
+    fi
+    if [[ $PARTS = *frames* ]]; then
+        bench_frames full 'every pixel new'
+        bench_frames row 'one row new'
+    fi
+    if [[ $PARTS = *programs* ]]; then
+        bench_programs
+    fi
     guest_stop vm
     stop vm-host
 }
