@@ -207,7 +207,7 @@ int relay_emit(struct relay *relay, enum relay_end to, const struct relay_object
 	*bad = translate_args(relay, to, rule, args, out);
 	if (*bad >= 0)
 		return -ENOENT;
-	if (rule->announces && to == RELAY_DOWN && note_global(relay, opcode, out) < 0) {
+	if (rule->announces && to == RELAY_DOWN && note_global(relay, opcode, args) < 0) {
 		relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "too many globals");
 		return relay->error;
 	}
