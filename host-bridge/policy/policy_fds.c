@@ -44,7 +44,8 @@ static bool is_named(const struct relay_hook *const tables[], enum relay_end fro
 {
 	for (; *tables; tables++) {
 		for (const struct relay_hook *hook = *tables; hook->interface; hook++) {
-			if (hook->from == from && strcmp(hook->interface, interface) == 0 &&
+			if ((hook->from == RELAY_DOWN) == (from == RELAY_DOWN) &&
+				strcmp(hook->interface, interface) == 0 &&
 				strcmp(hook->message, message) == 0)
 				return true;
 		}

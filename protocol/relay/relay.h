@@ -66,8 +66,11 @@ struct relay_hook {
 	const char *interface;
 	const char *message; /* a request (hooks of RELAY_DOWN) or an event (hooks of RELAY_UP) */
 	relay_hook_fn function;
-	enum relay_end from; /* RELAY_DOWN: it is a request; RELAY_UP: an event */
+	uint8_t from; /* RELAY_DOWN: it is a request; RELAY_UP or RELAY_UP_OURS: an event */
 };
+
+/* A hook for events about objects of our own, which DOWN does not know; those about others pass. */
+#define RELAY_UP_OURS 2
 
 /* A hook for what never passes and needs nothing else: objects that the other end does not know. */
 enum relay_verdict relay_swallow(struct relay_message *message);

@@ -18,6 +18,7 @@ struct message_rule {
 	relay_hook_fn core; /* the relay's own hook, run first, on arguments as they came: ids, not
 			       objects */
 	relay_hook_fn hook;
+	bool hook_is_for_ours; /* RELAY_UP_OURS */
 	bool destructor;
 	bool announces; /* wl_registry.global or .global_remove: noted when sent DOWN */
 };

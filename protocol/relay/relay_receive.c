@@ -222,7 +222,9 @@ static void unmake_objects(struct relay_message *message)
 static enum relay_verdict deliver(struct relay_message *message, const struct message_rule *rule)
 {
 	struct relay *relay = message->relay;
-	enum relay_verdict verdict = rule->hook ? rule->hook(message) : RELAY_FORWARD;
+	const bool passes =
+		!rule->hook || (rule->hook_is_for_ours && message->object->id[RELAY_DOWN] != 0);
+	enum relay_verdict verdict = passes ? RELAY_FORWARD : rule->hook(message);
 	bool forwarded = false;
 	if ((verdict == RELAY_HOLD || verdict == RELAY_DEFER) && !relay->error)
 		return verdict;

@@ -95,12 +95,13 @@ static void add_table(struct relay_hooks *hooks, const struct relay_hook *table,
 		const struct interface *interface = interface_find(line->interface);
 		if (!interface)
 			continue;
-		struct message_rule *rule =
-			&hooks->rules[hooks->first[line->from][interface->index] +
-				relay_opcode(interface, line->from, line->message)];
+		enum relay_end from = line->from == RELAY_DOWN ? RELAY_DOWN : RELAY_UP;
+		struct message_rule *rule = &hooks->rules[hooks->first[from][interface->index] +
+			relay_opcode(interface, from, line->message)];
 		relay_hook_fn *hook = core ? &rule->core : &rule->hook;
 		assert(!*hook && line->function);
 		*hook = line->function;
+		rule->hook_is_for_ours |= line->from == RELAY_UP_OURS;
 	}
 }
 

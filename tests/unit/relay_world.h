@@ -68,7 +68,7 @@ struct world {
 
 /* What the hooks of the tests do; NULL: forward. */
 static relay_hook_fn on_create_pool, on_pool_destroy, on_frame, on_callback_done, on_title,
-	on_surface_destroy, on_commit;
+	on_surface_destroy, on_commit, on_modifiers;
 
 static inline size_t count_fds(void)
 {
@@ -230,6 +230,7 @@ HOOK(on_callback_done)
 HOOK(on_title)
 HOOK(on_surface_destroy)
 HOOK(on_commit)
+HOOK(on_modifiers)
 
 static const struct relay_hook test_hooks[] = {
 	{"wl_shm", "create_pool", call_on_create_pool, RELAY_DOWN},
@@ -238,6 +239,7 @@ static const struct relay_hook test_hooks[] = {
 	{"wl_surface", "commit", call_on_commit, RELAY_DOWN},
 	{"wl_surface", "destroy", call_on_surface_destroy, RELAY_DOWN},
 	{"wl_callback", "done", call_on_callback_done, RELAY_UP},
+	{"wl_keyboard", "modifiers", call_on_modifiers, RELAY_UP_OURS},
 	{"xdg_toplevel", "set_title", call_on_title, RELAY_DOWN},
 	{"an_interface_of_the_future", "whatever", call_on_title, RELAY_DOWN},
 	{0},
@@ -265,7 +267,7 @@ static inline int set_up_with(void **state, uint32_t max_objects)
 	world->relay = relay_create(world->hooks, &ops, world, "test", max_objects);
 	*state = world;
 	on_create_pool = on_pool_destroy = on_frame = on_callback_done = on_title =
-		on_surface_destroy = on_commit = NULL;
+		on_surface_destroy = on_commit = on_modifiers = NULL;
 
 	request(world, DISPLAY, "wl_display", "get_registry", "u", REGISTRY);
 	announce(world, GLOBAL_COMPOSITOR, "wl_compositor", 4);

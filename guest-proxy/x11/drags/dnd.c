@@ -194,8 +194,6 @@ static enum relay_verdict handle_enter(struct relay_message *message)
 	struct dnd *dnd = session->dnd;
 	const struct surface *surface = surface_of(message->args[1].object);
 	struct relay_object *offer = message->args[4].object;
-	if (message->object->id[RELAY_DOWN])
-		return RELAY_FORWARD;
 	if (drag_source_is_out(session))
 		return drag_source_over(message);
 	end(dnd);
@@ -224,8 +222,6 @@ static enum relay_verdict handle_motion(struct relay_message *message)
 	struct session *session = relay_data(message->relay);
 	struct dnd *dnd = session->dnd;
 	const struct window *window = window_find(session, dnd->target);
-	if (message->object->id[RELAY_DOWN])
-		return RELAY_FORWARD;
 	if (drag_source_is_out(session)) {
 		drag_source_moves(session, message->args[1].f, message->args[2].f);
 		return RELAY_SWALLOW;
@@ -242,8 +238,6 @@ static enum relay_verdict handle_leave(struct relay_message *message)
 {
 	struct session *session = relay_data(message->relay);
 	struct dnd *dnd = session->dnd;
-	if (message->object->id[RELAY_DOWN])
-		return RELAY_FORWARD;
 	if (drag_source_is_out(session))
 		return drag_source_leaves(message);
 	/* After a drop there is one, too; the target has yet to take it. */
@@ -259,8 +253,6 @@ static enum relay_verdict handle_drop(struct relay_message *message)
 {
 	struct session *session = relay_data(message->relay);
 	struct dnd *dnd = session->dnd;
-	if (message->object->id[RELAY_DOWN])
-		return RELAY_FORWARD;
 	if (drag_source_is_out(session)) {
 		drag_source_dropped_on_x(session);
 		return RELAY_SWALLOW;
@@ -276,8 +268,6 @@ static enum relay_verdict handle_drop(struct relay_message *message)
 static enum relay_verdict handle_action(struct relay_message *message)
 {
 	struct session *session = relay_data(message->relay);
-	if (message->object->id[RELAY_DOWN])
-		return RELAY_FORWARD;
 	if (message->object == session->dnd->offer.object)
 		session->dnd->action = message->args[0].u;
 	return RELAY_SWALLOW;
@@ -302,10 +292,10 @@ void dnd_finish(struct session *session)
 }
 
 const struct relay_hook dnd_hooks[] = {
-	{"wl_data_device", "enter", handle_enter, RELAY_UP},
-	{"wl_data_device", "motion", handle_motion, RELAY_UP},
-	{"wl_data_device", "leave", handle_leave, RELAY_UP},
-	{"wl_data_device", "drop", handle_drop, RELAY_UP},
-	{"wl_data_offer", "action", handle_action, RELAY_UP},
+	{"wl_data_device", "enter", handle_enter, RELAY_UP_OURS},
+	{"wl_data_device", "motion", handle_motion, RELAY_UP_OURS},
+	{"wl_data_device", "leave", handle_leave, RELAY_UP_OURS},
+	{"wl_data_device", "drop", handle_drop, RELAY_UP_OURS},
+	{"wl_data_offer", "action", handle_action, RELAY_UP_OURS},
 	{0},
 };

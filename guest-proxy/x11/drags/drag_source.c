@@ -443,8 +443,6 @@ void drag_source_cancelled(struct session *session)
 static enum relay_verdict handle_target(struct relay_message *message)
 {
 	struct session *session = relay_data(message->relay);
-	if (message->object->id[RELAY_DOWN])
-		return RELAY_FORWARD;
 	if (is_ours(message)) {
 		session->drag_source->accepted = message->args[0].s != NULL;
 		tell_status(session->drag_source);
@@ -455,8 +453,6 @@ static enum relay_verdict handle_target(struct relay_message *message)
 static enum relay_verdict handle_action(struct relay_message *message)
 {
 	struct session *session = relay_data(message->relay);
-	if (message->object->id[RELAY_DOWN])
-		return RELAY_FORWARD;
 	if (is_ours(message)) {
 		session->drag_source->action = message->args[0].u;
 		tell_status(session->drag_source);
@@ -468,8 +464,6 @@ static enum relay_verdict handle_dropped(struct relay_message *message)
 {
 	struct session *session = relay_data(message->relay);
 	struct drag_source *drag = session->drag_source;
-	if (message->object->id[RELAY_DOWN])
-		return RELAY_FORWARD;
 	if (!is_ours(message) || drag->state != DRAG_OUT || drag->offer.object)
 		return RELAY_SWALLOW;
 	/* The client has to know that it was accepted before it sees the release. */
@@ -486,8 +480,6 @@ static enum relay_verdict handle_finished(struct relay_message *message)
 {
 	struct session *session = relay_data(message->relay);
 	struct drag_source *drag = session->drag_source;
-	if (message->object->id[RELAY_DOWN])
-		return RELAY_FORWARD;
 	if (is_ours(message)) {
 		drag->taken = true;
 		end_if_taken(drag);
@@ -583,9 +575,9 @@ void drag_source_finish(struct session *session)
 }
 
 const struct relay_hook drag_source_hooks[] = {
-	{"wl_data_source", "target", handle_target, RELAY_UP},
-	{"wl_data_source", "action", handle_action, RELAY_UP},
-	{"wl_data_source", "dnd_drop_performed", handle_dropped, RELAY_UP},
-	{"wl_data_source", "dnd_finished", handle_finished, RELAY_UP},
+	{"wl_data_source", "target", handle_target, RELAY_UP_OURS},
+	{"wl_data_source", "action", handle_action, RELAY_UP_OURS},
+	{"wl_data_source", "dnd_drop_performed", handle_dropped, RELAY_UP_OURS},
+	{"wl_data_source", "dnd_finished", handle_finished, RELAY_UP_OURS},
 	{0},
 };

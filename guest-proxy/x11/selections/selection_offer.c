@@ -89,8 +89,6 @@ static void forget_offer(struct relay_object *object)
 static enum relay_verdict handle_data_offer(struct relay_message *message)
 {
 	struct relay_object *object = message->args[0].object;
-	if (message->object->id[RELAY_DOWN])
-		return RELAY_FORWARD;
 	struct offer *offer = calloc(1, sizeof(*offer));
 	if (offer)
 		relay_ref_set(&offer->object, object);
@@ -102,8 +100,6 @@ static enum relay_verdict handle_data_offer(struct relay_message *message)
 static enum relay_verdict handle_offer(struct relay_message *message)
 {
 	struct offer *offer = message->object->data;
-	if (message->object->id[RELAY_DOWN])
-		return RELAY_FORWARD;
 	if (offer)
 		mime_list_add(&offer->types, message->args[0].s, strlen(message->args[0].s));
 	return RELAY_SWALLOW;
@@ -115,8 +111,6 @@ static enum relay_verdict handle_source_actions(struct relay_message *message)
 	struct session *session = relay_data(message->relay);
 	struct offer *offer = message->object->data;
 	struct offer *drag = session->selections->items[SELECTION_DRAG].offer;
-	if (message->object->id[RELAY_DOWN])
-		return RELAY_FORWARD;
 	if (!offer && drag && drag->object.object == message->object)
 		offer = drag;
 	if (offer)
@@ -128,8 +122,6 @@ static enum relay_verdict handle_selection(struct relay_message *message)
 {
 	struct selection *selection = message->object->data;
 	struct relay_object *object = message->args[0].object;
-	if (message->object->id[RELAY_DOWN])
-		return RELAY_FORWARD;
 	struct offer *offer = object ? object->data : NULL;
 	if (!selection)
 		return RELAY_SWALLOW;
@@ -174,12 +166,12 @@ uint32_t selection_drag_actions(const struct session *session)
 }
 
 const struct relay_hook selection_offer_hooks[] = {
-	{"wl_data_device", "data_offer", handle_data_offer, RELAY_UP},
-	{"wl_data_device", "selection", handle_selection, RELAY_UP},
-	{"wl_data_offer", "offer", handle_offer, RELAY_UP},
-	{"wl_data_offer", "source_actions", handle_source_actions, RELAY_UP},
-	{"zwp_primary_selection_device_v1", "data_offer", handle_data_offer, RELAY_UP},
-	{"zwp_primary_selection_device_v1", "selection", handle_selection, RELAY_UP},
-	{"zwp_primary_selection_offer_v1", "offer", handle_offer, RELAY_UP},
+	{"wl_data_device", "data_offer", handle_data_offer, RELAY_UP_OURS},
+	{"wl_data_device", "selection", handle_selection, RELAY_UP_OURS},
+	{"wl_data_offer", "offer", handle_offer, RELAY_UP_OURS},
+	{"wl_data_offer", "source_actions", handle_source_actions, RELAY_UP_OURS},
+	{"zwp_primary_selection_device_v1", "data_offer", handle_data_offer, RELAY_UP_OURS},
+	{"zwp_primary_selection_device_v1", "selection", handle_selection, RELAY_UP_OURS},
+	{"zwp_primary_selection_offer_v1", "offer", handle_offer, RELAY_UP_OURS},
 	{0},
 };

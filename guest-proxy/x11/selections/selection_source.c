@@ -162,8 +162,6 @@ void selection_owner_changed(struct session *session, xcb_atom_t atom, xcb_windo
 static enum relay_verdict handle_send(struct relay_message *message)
 {
 	struct selection *selection = message->object->data;
-	if (message->object->id[RELAY_DOWN])
-		return RELAY_FORWARD;
 	const char *name = selection ? mime_target(&selection->targets, message->args[0].s) : NULL;
 	for (size_t i = 0; name && i < selection->targets.count; i++) {
 		if (strcmp(selection->targets.names[i], name) != 0)
@@ -182,8 +180,6 @@ static enum relay_verdict handle_send(struct relay_message *message)
 static enum relay_verdict handle_cancelled(struct relay_message *message)
 {
 	struct selection *selection = message->object->data;
-	if (message->object->id[RELAY_DOWN])
-		return RELAY_FORWARD;
 	if (!selection || selection->source.object != message->object)
 		return RELAY_SWALLOW;
 	drop_source(selection);
@@ -230,9 +226,9 @@ void selection_await_drag_time(struct session *session)
 }
 
 const struct relay_hook selection_source_hooks[] = {
-	{"wl_data_source", "send", handle_send, RELAY_UP},
-	{"wl_data_source", "cancelled", handle_cancelled, RELAY_UP},
-	{"zwp_primary_selection_source_v1", "send", handle_send, RELAY_UP},
-	{"zwp_primary_selection_source_v1", "cancelled", handle_cancelled, RELAY_UP},
+	{"wl_data_source", "send", handle_send, RELAY_UP_OURS},
+	{"wl_data_source", "cancelled", handle_cancelled, RELAY_UP_OURS},
+	{"zwp_primary_selection_source_v1", "send", handle_send, RELAY_UP_OURS},
+	{"zwp_primary_selection_source_v1", "cancelled", handle_cancelled, RELAY_UP_OURS},
 	{0},
 };

@@ -120,22 +120,20 @@ static enum relay_verdict handle_send(struct relay_message *message)
 /* *source.cancelled() */
 static enum relay_verdict handle_cancelled(struct relay_message *message)
 {
-	if (message->object->id[RELAY_DOWN])
-		return RELAY_FORWARD;
 	selection_proxy_end(message->relay, message->object);
 	return RELAY_SWALLOW;
 }
 
 const struct relay_hook policy_clipboard_hooks[] = {
 	{"gtk_primary_selection_device", "set_selection", handle_set_selection, RELAY_DOWN},
-	{"gtk_primary_selection_source", "cancelled", handle_cancelled, RELAY_UP},
+	{"gtk_primary_selection_source", "cancelled", handle_cancelled, RELAY_UP_OURS},
 	{"gtk_primary_selection_source", "send", handle_send, RELAY_UP},
 	{"wl_data_device", "set_selection", handle_set_selection, RELAY_DOWN},
 	{"wl_data_device", "start_drag", handle_start_drag, RELAY_DOWN},
-	{"wl_data_source", "cancelled", handle_cancelled, RELAY_UP},
+	{"wl_data_source", "cancelled", handle_cancelled, RELAY_UP_OURS},
 	{"wl_data_source", "send", handle_send, RELAY_UP},
 	{"zwp_primary_selection_device_v1", "set_selection", handle_set_selection, RELAY_DOWN},
-	{"zwp_primary_selection_source_v1", "cancelled", handle_cancelled, RELAY_UP},
+	{"zwp_primary_selection_source_v1", "cancelled", handle_cancelled, RELAY_UP_OURS},
 	{"zwp_primary_selection_source_v1", "send", handle_send, RELAY_UP},
 	{0},
 };

@@ -458,6 +458,35 @@ static enum relay_verdict hold_title(struct relay_message *message)
 	return holds_left > 0 && holds_left-- ? RELAY_HOLD : RELAY_FORWARD;
 }
 
+static const struct relay_object *seen;
+
+static enum relay_verdict note_ours(struct relay_message *message)
+{
+	seen = message->object;
+	return RELAY_SWALLOW;
+}
+
+/* The client's keyboard is none of its business. */
+static void a_hook_for_objects_of_ours_sees_no_others(void **state)
+{
+	struct world *world = *state;
+	struct relay_object *seat = relay_object_at(world->relay, RELAY_DOWN, SEAT);
+	struct relay_object *ours =
+		relay_object_create(world->relay, interface_find("wl_keyboard"), 3);
+
+	on_modifiers = swallow;
+	assert_int_equal(relay_send_named(world->relay, RELAY_UP, seat, "get_keyboard",
+				 (union wire_arg[]){{.object = ours}}),
+		0);
+	forget_sent(world);
+	event(world, KEYBOARD, "wl_keyboard", "modifiers", "uuuuu", 1, 2, 3, 4, 5);
+	expect(world, RELAY_DOWN, KEYBOARD, "wl_keyboard", "modifiers", "uuuuu", 1, 2, 3, 4, 5);
+	on_modifiers = note_ours;
+	event(world, ours->id[RELAY_UP], "wl_keyboard", "modifiers", "uuuuu", 1, 2, 3, 4, 5);
+	assert_ptr_equal(seen, ours);
+	expect_nothing_more(world);
+}
+
 static void a_message_that_a_hook_holds_waits_with_those_behind_it(void **state)
 {
 	struct world *world = *state;
@@ -729,6 +758,7 @@ int main(void)
 		TEST(a_hook_may_send_the_destructor_itself),
 		TEST(a_hook_may_keep_the_other_half_of_a_destroyed_object),
 		TEST(a_hook_may_change_arguments),
+		TEST(a_hook_for_objects_of_ours_sees_no_others),
 		TEST(a_message_that_a_hook_holds_waits_with_those_behind_it),
 		TEST(what_a_held_request_makes_is_made_when_it_goes_on),
 		TEST(a_reference_points_to_nothing_once_its_object_is_destroyed),
