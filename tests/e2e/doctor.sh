@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 tests=(host:2 host-without-compositor:5 host-monitors:11 host-libvirt:1 host-apparmor:1 setup:1 guest:2 guest-without-host:2 guest-without-compositor:2
-    bare:2 renderer-waits:15 service:19)
+    bare:2 renderer-waits:15 render-node:3 service:19)
 
 HOST=$WAYFERRY_BUILD/host-bridge/wayferry-host
 GUEST=$WAYFERRY_BUILD/guest-proxy/wayferry-guest
@@ -330,6 +330,24 @@ test_service() {
     # Abstract names of X displays belong to the network.
     unshare --mount --net --propagation private "$E2E_DIRECTORY/service.sh" "$WAYFERRY_BUILD" "$LOGS" "$BASE" \
         >"$LOGS/service.log" 2>&1 || fail "$(tail -n 1 "$LOGS/service.log") (log: $LOGS/service.log)"
+}
+
+# A GPU that is not there ends wayferry-host, with what it was asked for and what there is.
+test_render_node() {
+    local name what
+    while IFS='|' read -r name what; do
+        limited 40 "$WAYFERRY_BUILD/host-bridge/wayferry-host" --socket "$XDG_RUNTIME_DIR/x.gpu" --renderer virgl --render-node "$name" \
+            --wayland-display nobody >"$LOGS/node.log" 2>&1
+        [ $? = 1 ] || fail "with $name it ends with status $? (log: $LOGS/node.log)"
+        grep -qE -e "^\[error\] renderer: --render-node $name: $what" "$LOGS/node.log" || fail "it is not said what is wrong with $name (log: $LOGS/node.log)"
+        [ ! -e "$XDG_RUNTIME_DIR/x.gpu" ] || fail "a socket is left behind"
+    done <<'END'
+/dev/dri/nothing|No such file or directory; (there are: /dev/dri/render|this machine has no render node)
+pci-0000:7f:1f.7|0000:7f:1f.7 is no PCI device of this machine; (there are: /dev/dri/render|this machine has no render node)
+auto|there is no compositor at .*/nobody to ask for its GPU \(No such file or directory\): start it first, or name the GPU
+END
+    limited 40 "$WAYFERRY_BUILD/host-bridge/wayferry-host" --socket "$XDG_RUNTIME_DIR/x.gpu" --renderer virgl --render-node card0 >"$LOGS/node.log" 2>&1
+    [ $? = 2 ] || fail "a name of no form is no wrong command line (log: $LOGS/node.log)"
 }
 
 # silent SOCKET NOTIFICATIONS SPEAK: a compositor that accepts and says nothing until the file SPEAK is there; then it has no

@@ -2,7 +2,7 @@
 # A whole compositor as a guest application: weston in a window of weston, with clients of its own.
 . "$(dirname "$0")/lib.sh"
 
-tests=(terminal:7 displays:6)
+tests=(terminal:7 displays:6 left-mark:4)
 
 # nested_start direct|bridged: weston "host", and in its window weston "inner".
 nested_start() {
@@ -59,6 +59,28 @@ test_displays() {
     bridge_stop wayland-4
     stop host
     ! compgen -G "$XDG_RUNTIME_DIR/wayferry/guest.*" || fail "marks are left"
+}
+
+# What a wayferry-guest that was killed leaves behind marks nobody, not even the compositor that has its process id now, and
+# the next one removes it.
+test_left_mark() {
+    local marks=$XDG_RUNTIME_DIR/wayferry log=$LOGS/seeker-host.log mark
+    weston_start host
+    ln -s host "$XDG_RUNTIME_DIR/wayland-7"
+    bridge_start host
+    mark=$marks/guest.${PID[bridge-guest]}
+    [ -S "$mark" ] || fail "wayferry-guest has no mark"
+    stop bridge-guest KILL
+    [ -S "$mark" ] || fail "the mark has gone with its process"
+    mv "$mark" "$marks/guest.${PID[host]}"
+    spawn seeker-host "$WAYFERRY_BUILD/host-bridge/wayferry-host" --socket "$XDG_RUNTIME_DIR/seeker.gpu" --vm seeker
+    until_true 20 grep -q 'the compositor is at .*/wayland-7' "$log" || fail "it takes the compositor for a guest: $(<"$log")"
+    stop seeker-host
+    mv "$marks/guest.${PID[host]}" "$mark"
+    bridge_start_guest bridge
+    until_true 10 not test -e "$mark" || fail "the mark is left"
+    bridge_stop
+    stop host
 }
 
 e2e_main "$@"
