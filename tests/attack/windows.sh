@@ -3,7 +3,7 @@
 # of it.
 . "$(dirname "$0")/../e2e/lib.sh"
 
-tests=(title:2 cursor:4 drag-icon:4 grab:6 text-input:4)
+tests=(title:2 cursor:4 drag-icon:4 grab:6 text-input:4 offered:3 background:4)
 
 ATTACK=$WAYFERRY_BUILD/tests/attack/windows
 RED='#ff0000'
@@ -42,6 +42,54 @@ test_title() {
 
 compositor_got() {
     grep -qF "\"$1\": \"$2\"" "$LOGS/tree.json" || fail "$(grep "\"$1\": \".*hostile" "$LOGS/tree.json")"
+}
+
+# What sees the screen or other windows, injects input, reads the clipboard without the focus, lies over the desktop or changes
+# it: the compositor offers all of these, and guests get none.
+test_offered() {
+    local name all=(zwlr_screencopy_manager_v1 zwlr_export_dmabuf_manager_v1 zwlr_foreign_toplevel_manager_v1
+        zwp_virtual_keyboard_manager_v1 zwlr_virtual_pointer_manager_v1 zwp_input_method_manager_v2 zwlr_data_control_manager_v1
+        zwlr_layer_shell_v1 zwlr_output_manager_v1 zwlr_gamma_control_manager_v1
+        zwlr_output_power_manager_v1 zwp_keyboard_shortcuts_inhibit_manager_v1)
+    machine_start
+    "$E2E_DIRECTORY/raw_wayland.py" "$XDG_RUNTIME_DIR/compositor" globals >"$LOGS/direct.txt" || fail "the compositor does not answer"
+    "$E2E_DIRECTORY/raw_wayland.py" "$XDG_RUNTIME_DIR/bridge" globals >"$LOGS/offered.txt" || fail "the guest is not answered"
+    grep -qx xdg_wm_base "$LOGS/offered.txt" || fail "the guest is offered no windows (what it is: $LOGS/offered.txt)"
+    for name in "${all[@]}"; do
+        grep -qx "$name" "$LOGS/direct.txt" || fail "the compositor has no $name, so that this shows nothing"
+        not grep -qx "$name" "$LOGS/offered.txt" || fail "the guest is offered $name"
+    done
+    bridge_stop
+}
+
+# An application without the focus hears nothing of what is copied on the host, before and while it listens; one that has the
+# focus does.
+test_background() {
+    need wl-copy wl-paste wtype
+    machine_start
+    spawn keyboard env WAYLAND_DISPLAY=compositor wtype -s 3600000 a    # without one nobody has the focus
+    until_true 20 has_keyboard || fail "the seat has no keyboard"
+    host_copies first
+    spawn listener "$E2E_DIRECTORY/raw_wayland.py" "$XDG_RUNTIME_DIR/bridge" listen
+    until_true 20 grep -qx ready "$LOGS/listener.log" || fail "the listener is not answered (log: $LOGS/listener.log)"
+    host_copies second
+    # It opens a window, for the focus.
+    [ "$(WAYLAND_DISPLAY=bridge limited 20 wl-paste --no-newline)" = second ] || fail "who has the focus cannot paste"
+    host_copies third
+    [ "$(WAYLAND_DISPLAY=bridge limited 20 wl-paste --no-newline)" = third ] || fail "who has the focus cannot paste again"
+    alive "${PID[listener]}" || fail "the listener ended (log: $LOGS/listener.log)"
+    not grep -q told "$LOGS/listener.log" || fail "who has no focus hears of the clipboard (log: $LOGS/listener.log)"
+    stop listener
+    stop keyboard
+    bridge_stop
+}
+
+has_keyboard() {
+    sway_message compositor -t get_inputs | grep -q '"type": "keyboard"'
+}
+
+host_copies() {
+    WAYLAND_DISPLAY=compositor wl-copy "$1"
 }
 
 # ---- images that move with the pointer

@@ -91,74 +91,11 @@ except ConnectionError: print(b"")' "${sockets[0]}")
     sanitizers_silent
 }
 
-# toplevels SOCKET N: N windows that are never drawn, with titles as long as they may be; says "ready" when the compositor has
-# them all.
-toplevels() {
-    exec python3 -c 'import socket, struct, sys
-path, n = sys.argv[1], int(sys.argv[2])
-s = socket.socket(socket.AF_UNIX)
-s.connect(path)
-last = 1
-def text(t):
-    data = t.encode() + b"\0"
-    return struct.pack("=I", len(data)) + data + b"\0" * (-len(data) % 4)
-def say(object, opcode, body):
-    s.sendall(struct.pack("=II", object, (8 + len(body)) << 16 | opcode) + body)
-def new():
-    global last
-    last += 1
-    return last
-def events():
-    data = b""
-    while True:
-        while len(data) < 8 or len(data) < struct.unpack("=4xI", data[:8])[0] >> 16:
-            more = s.recv(65536)
-            if not more:
-                sys.exit("the connection has ended")
-            data += more
-        object, word = struct.unpack("=II", data[:8])
-        yield object, word & 0xffff, data[8:word >> 16]
-        data = data[word >> 16:]
-incoming = events()
-def sync():
-    callback = new()
-    say(1, 0, struct.pack("=I", callback))
-    for object, opcode, body in incoming:
-        if object == 1 and opcode == 0:
-            sys.exit("error: %r" % body)
-        if object == callback:
-            return
-        if object == 2 and opcode == 0:
-            size = struct.unpack("=I", body[4:8])[0]
-            names[body[8:7 + size].decode()] = struct.unpack("=I", body[:4])[0]
-def bind(interface):
-    id = new()
-    say(2, 0, struct.pack("=I", names[interface]) + text(interface) + struct.pack("=II", 1, id))
-    return id
-names = {}
-say(1, 1, struct.pack("=I", new()))
-sync()
-compositor, shell = bind("wl_compositor"), bind("xdg_wm_base")
-for i in range(n):
-    surface, window, toplevel = new(), new(), new()
-    say(compositor, 0, struct.pack("=I", surface))
-    say(shell, 2, struct.pack("=II", window, surface))
-    say(window, 1, struct.pack("=I", toplevel))
-    say(toplevel, 2, text("%d " % i + "x" * 200))
-    if i % 100 == 99:
-        sync()
-sync()
-print("ready", flush=True)
-for event in incoming:
-    pass' "$@"
-}
-
 # More windows than one answer has room for: the first thousand are shown, and how many more there are.
 test_thousand() {
     sway_start compositor
     HOST_OPTIONS="--vm one" bridge_start compositor a
-    toplevels "$XDG_RUNTIME_DIR/a" 1200 >"$LOGS/toplevels.log" 2>&1 &
-    PID[toplevels]=$!
+    spawn toplevels "$E2E_DIRECTORY/raw_wayland.py" "$XDG_RUNTIME_DIR/a" toplevels 1200
     until_true 60 grep -qx ready "$LOGS/toplevels.log" || fail "there are no windows (log: $LOGS/toplevels.log)"
     [ "$(shown 'len(m[0]["windows"])')" = 1000 ] || fail "show has $(shown 'len(m[0]["windows"])') windows"
     ask show one >"$LOGS/shown.txt" || fail "show fails"

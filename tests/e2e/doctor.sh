@@ -334,11 +334,12 @@ test_service() {
 
 # A GPU that is not there ends wayferry-host, with what it was asked for and what there is.
 test_render_node() {
-    local name what
+    local name what status
     while IFS='|' read -r name what; do
         limited 40 "$WAYFERRY_BUILD/host-bridge/wayferry-host" --socket "$XDG_RUNTIME_DIR/x.gpu" --renderer virgl --render-node "$name" \
             --wayland-display nobody >"$LOGS/node.log" 2>&1
-        [ $? = 1 ] || fail "with $name it ends with status $? (log: $LOGS/node.log)"
+        status=$?
+        [ $status = 1 ] || fail "with $name it ends with status $status (log: $LOGS/node.log)"
         grep -qE -e "^\[error\] renderer: --render-node $name: $what" "$LOGS/node.log" || fail "it is not said what is wrong with $name (log: $LOGS/node.log)"
         [ ! -e "$XDG_RUNTIME_DIR/x.gpu" ] || fail "a socket is left behind"
     done <<'END'

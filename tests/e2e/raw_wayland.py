@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""A Wayland client that says what it likes, byte by byte.
+
+usage: raw_wayland.py SOCKET globals | toplevels N | listen
+
+globals: prints the interfaces that it is offered. toplevels: makes N windows that are never drawn, with titles as long as they
+may be, says "ready", and stays. listen: has no window, and prints what its data device is told, "ready" once the compositor
+has answered, and what comes afterwards."""
+import socket
+import struct
+import sys
+
+
+def text(string):
+    data = string.encode() + b"\0"
+    return struct.pack("=I", len(data)) + data + b"\0" * (-len(data) % 4)
+
+
+def numbers(*values):
+    return struct.pack(f"={len(values)}I", *values)
+
+
+class Client:
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(path)
+        self.last = 1
+        self.names = {}
+        self.incoming = self.events()
+        self.registry = self.new()
+        self.say(1, 1, numbers(self.registry))
+        self.sync()
+
+    def new(self):
+        self.last += 1
+        return self.last
+
+    def say(self, thing, opcode, body):
+        self.socket.sendall(numbers(thing, (8 + len(body)) << 16 | opcode) + body)
+
+    def events(self):
+        data = b""
+        while True:
+            while len(data) < 8 or len(data) < struct.unpack("=4xI", data[:8])[0] >> 16:
+                more = self.socket.recv(65536)
+                if not more:
+                    sys.exit("the connection has ended")
+                data += more
+            thing, word = struct.unpack("=II", data[:8])
+            body = data[8:word >> 16]
+            data = data[word >> 16:]
+            if thing == 1 and word & 0xffff == 0:
+                sys.exit(f"error: {body!r}")
+            if thing == 2 and word & 0xffff == 0:
+                size = struct.unpack("=I", body[4:8])[0]
+                self.names[body[8:7 + size].decode()] = struct.unpack("=I", body[:4])[0]
+            yield thing, word & 0xffff, body
+
+    def sync(self):
+        """What comes until the compositor has answered."""
+        callback = self.new()
+        self.say(1, 0, numbers(callback))
+        found = []
+        for event in self.incoming:
+            if event[0] == callback:
+                return found
+            found.append(event)
+
+    def bind(self, interface):
+        thing = self.new()
+        self.say(self.registry, 0, numbers(self.names[interface]) + text(interface) + numbers(1, thing))
+        return thing
+
+
+def toplevels(client, n):
+    compositor, shell = client.bind("wl_compositor"), client.bind("xdg_wm_base")
+    for i in range(n):
+        surface, window, toplevel = client.new(), client.new(), client.new()
+        client.say(compositor, 0, numbers(surface))
+        client.say(shell, 2, numbers(window, surface))
+        client.say(window, 1, numbers(toplevel))
+        client.say(toplevel, 2, text(f"{i} " + "x" * 200))
+        if i % 100 == 99:
+            client.sync()
+    client.sync()
+    print("ready", flush=True)
+    for _ in client.incoming:
+        pass
+
+
+def listen(client):
+    seat, manager, device = client.bind("wl_seat"), client.bind("wl_data_device_manager"), client.new()
+    client.say(manager, 1, numbers(device, seat))
+    for event in client.sync():
+        if event[0] == device:
+            print("told", *event[:2], flush=True)
+    print("ready", flush=True)
+    for event in client.incoming:
+        if event[0] == device:
+            print("told", *event[:2], flush=True)
+
+
+def main():
+    client = Client(sys.argv[1])
+    if sys.argv[2] == "globals":
+        print("\n".join(sorted(client.names)))
+    elif sys.argv[2] == "toplevels":
+        toplevels(client, int(sys.argv[3]))
+    else:
+        listen(client)
+
+
+if __name__ == "__main__":
+    main()
