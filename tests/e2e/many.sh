@@ -2,7 +2,7 @@
 # Many clients, at once and one after another: nothing of them is left behind in either process.
 . "$(dirname "$0")/lib.sh"
 
-tests=(twenty-at-once:10 thousand-in-turn:45 shared-pools:3 beside-8k:8)
+tests=(twenty-at-once:10 thousand-in-turn:45 shared-pools:3 beside-8k:8 crowd:20)
 
 CLIENT=$WAYFERRY_CLIENTS/shm-client
 
@@ -76,6 +76,30 @@ test_shared_pools() {
     until_true 10 holdings_are "$before" || fail "before: $before; after: $HOLDINGS"
     bridge_stop
     stop host
+}
+
+# As many clients as there are places, and one more, which is told so. With as many connections as wayferry-host has by default
+# it is that which refuses them.
+test_crowd() {
+    ulimit -n "$(ulimit -Hn)"
+    sway_start host
+    bridge_start host
+    [ "$WAYFERRY_E2E_BRIDGE" != none ] || return 0
+    crowd_is 300 '200 answered; error: wayferry: this machine has reached its limit of connections (200)'
+    bridge_stop
+    printf '[limits]\nconnections = 2000\n' >"$WORK/many.conf"
+    HOST_OPTIONS="--config $WORK/many.conf" bridge_start host
+    crowd_is 1000 '900 answered; error: more than 900 clients at once'
+    WAYLAND_DISPLAY="$BRIDGE" limited 20 "$CLIENT" --frames 3 >"$LOGS/client.log" 2>&1 || fail "no window after a crowd"
+    bridge_stop
+    stop host
+}
+
+# crowd_is NUMBER TEXT: what becomes of so many.
+crowd_is() {
+    local said
+    said=$(limited 300 "$E2E_DIRECTORY/raw_wayland.py" "$XDG_RUNTIME_DIR/$BRIDGE" crowd "$1" 2>&1)
+    [ "$said" = "$2" ] || fail "of a crowd of $1: $said"
 }
 
 # A window of 7680x4320 that has to be copied, and a client that asks for round trips beside it. Counted, not timed: a frame is

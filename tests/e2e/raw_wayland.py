@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """A Wayland client that says what it likes, byte by byte.
 
-usage: raw_wayland.py SOCKET globals | toplevels N | listen
+usage: raw_wayland.py SOCKET globals | toplevels N | listen | crowd N
 
 globals: prints the interfaces that it is offered. toplevels: makes N windows that are never drawn, with titles as long as they
 may be, says "ready", and stays. listen: has no window, and prints what its data device is told, "ready" once the compositor
-has answered, and what comes afterwards."""
+has answered, and what comes afterwards. crowd: connects N times, keeps all connections, and prints how many were answered and
+what the first one that was not was told."""
 import socket
 import struct
 import sys
@@ -18,6 +19,10 @@ def text(string):
 
 def numbers(*values):
     return struct.pack(f"={len(values)}I", *values)
+
+
+class Ended(Exception):
+    """The connection has, or was refused."""
 
 
 class Client:
@@ -44,13 +49,13 @@ class Client:
             while len(data) < 8 or len(data) < struct.unpack("=4xI", data[:8])[0] >> 16:
                 more = self.socket.recv(65536)
                 if not more:
-                    sys.exit("the connection has ended")
+                    raise Ended("the connection has ended")
                 data += more
             thing, word = struct.unpack("=II", data[:8])
             body = data[8:word >> 16]
             data = data[word >> 16:]
             if thing == 1 and word & 0xffff == 0:
-                sys.exit(f"error: {body!r}")
+                raise Ended(f"error: {body[12:].rstrip(bytes(1)).decode()}")
             if thing == 2 and word & 0xffff == 0:
                 size = struct.unpack("=I", body[4:8])[0]
                 self.names[body[8:7 + size].decode()] = struct.unpack("=I", body[:4])[0]
@@ -100,7 +105,21 @@ def listen(client):
             print("told", *event[:2], flush=True)
 
 
+def crowd(path, n):
+    kept, why = [], "none was refused"
+    for _ in range(n):
+        try:
+            kept.append(Client(path))
+        except Ended as end:
+            why = str(end)
+            break
+    print(f"{len(kept)} answered; {why}")
+
+
 def main():
+    if sys.argv[2] == "crowd":
+        crowd(sys.argv[1], int(sys.argv[3]))
+        return
     client = Client(sys.argv[1])
     if sys.argv[2] == "globals":
         print("\n".join(sorted(client.names)))
