@@ -12,7 +12,7 @@ packages_build="build-essential meson ninja-build pkg-config python3 libwayland-
 packages_demo="weston libegl1 libgl1-mesa-dri gtk-4-examples adwaita-icon-theme fonts-dejavu-core imagemagick
     util-linux"
 
-packages_test="libcmocka-dev clang-format clang-tidy shellcheck $packages_demo fonts-dejavu-extra procps openssl systemd dbus-user-session scdoc
+packages_test="libcmocka-dev clang-format clang-tidy shellcheck $packages_demo fonts-dejavu-extra procps openssl systemd dbus-user-session scdoc valgrind
     sway swaybg grim wtype wl-clipboard yad
     gtk-3-examples foot imv mpv chromium firefox-esr
     qml-qt6 qml6-module-qtqml qml6-module-qtqml-workerscript qml6-module-qtquick qml6-module-qtquick-window qt6-wayland

@@ -4,7 +4,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/packages.sh
 
-SUITES=(unit wire lint fuzz renderer apps nested border input dragging clipboard many faults wlcs doctor x11 control libvirt examples packages attack debian13 newest vm-uml vm-qemu)
+SUITES=(unit wire lint fuzz renderer apps nested border input dragging clipboard many costs faults wlcs doctor x11 control libvirt examples packages attack debian13 newest vm-uml vm-qemu)
 
 usage() {
     cat <<'END'
@@ -27,6 +27,7 @@ Suites:
   dragging   drag and drop, guest and host; menus that take the input
   clipboard  clipboard and primary selection in all directions and sizes
   many       twenty clients at once, a thousand in turn: nothing may be left of them
+  costs      what a round trip takes, counted: system calls, instructions beside many clients
   faults     killed and misbehaving clients, processes and devices
   wlcs       the Wayland conformance suite on Mir: what passes directly passes bridged
   doctor     what both programs say of machines that lack something; the systemd units

@@ -63,6 +63,7 @@ static int gpu_vhost_user_context_create(
 	gpu_queue_publish(gpu->queue);
 	wl_list_insert(&gpu->contexts, &context->link);
 	wl_list_init(&context->ready_link);
+	wl_list_init(&context->starved_link);
 	wl_list_init(&context->blobs);
 	gpu->n_contexts++;
 	*out = context;
@@ -79,6 +80,7 @@ static void gpu_vhost_user_context_destroy(struct gpu_context *context)
 	gpu_queue_forget(gpu->queue, context);
 	wl_list_remove(&context->link);
 	wl_list_remove(&context->ready_link);
+	wl_list_remove(&context->starved_link);
 	gpu->n_contexts--;
 	gpu_queue_command(gpu->queue, &command);
 	gpu_queue_publish(gpu->queue);
@@ -109,8 +111,8 @@ static int gpu_vhost_user_submit(struct gpu_context *context, const void *comman
 							 : CROSS_DOMAIN_QUERY_RING;
 	}
 	int error = gpu_queue_submit(gpu->queue, &submission);
-	if (error == -EAGAIN)
-		context->starved = true;
+	if (error == -EAGAIN && wl_list_empty(&context->starved_link))
+		wl_list_insert(&gpu->starved, &context->starved_link);
 	return error;
 }
 
@@ -220,6 +222,7 @@ struct gpu *gpu_vhost_user_open(struct wl_event_loop *loop, const char *path)
 	turn_init(&gpu->base.turn, loop);
 	wl_list_init(&gpu->contexts);
 	wl_list_init(&gpu->ready);
+	wl_list_init(&gpu->starved);
 	wl_list_init(&gpu->dropped);
 	wl_list_init(&gpu->given);
 	gpu->queue = gpu_queue_open(&gpu->base.turn, path, &vhost_notices_listener, gpu);

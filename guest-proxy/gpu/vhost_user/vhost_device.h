@@ -23,6 +23,7 @@ struct gpu_vhost_user {
 	size_t capset_bytes;
 	struct wl_list contexts; /* gpu_context::link */
 	struct wl_list ready;    /* gpu_context::ready_link: those that have something to be told */
+	struct wl_list starved;  /* gpu_context::starved_link */
 	struct wl_list dropped;  /* vhost_blob::link: destroyed before they were answered */
 	struct wl_list given;    /* vhost_blob::given_link: not acknowledged, in order */
 	unsigned n_contexts;
@@ -38,7 +39,9 @@ struct gpu_context {
 	uint32_t id;
 	unsigned n_events, n_done, n_answered; /* to be told */
 	struct wl_list blobs;                  /* vhost_blob::link: whose end is to be told */
-	bool starved; /* was refused a submission: done(0) when there is room */
+	/* gpu_vhost_user::starved, or empty: was refused a submission: done(0) when there is room
+	 */
+	struct wl_list starved_link;
 	bool lost_told;
 	const char *lost;          /* why; NULL: it lives */
 	struct wl_list link;       /* gpu_vhost_user::contexts */

@@ -61,7 +61,8 @@ static void tell_context(struct gpu_context *context)
 {
 	const struct gpu_listener *listener = context->listener;
 	bool blobs = !wl_list_empty(&context->blobs), answered = context->n_answered > 0,
-	     done = context->n_done > 0 || context->starved, event = context->n_events > 0;
+	     starved = !wl_list_empty(&context->starved_link),
+	     done = context->n_done > 0 || starved, event = context->n_events > 0;
 
 	if (context->lost) {
 		bool told = context->lost_told;
@@ -81,7 +82,8 @@ static void tell_context(struct gpu_context *context)
 	} else if (done) {
 		unsigned n = context->n_done;
 		context->n_done = 0;
-		context->starved = false;
+		wl_list_remove(&context->starved_link);
+		wl_list_init(&context->starved_link);
 		listener->done(context->data, n);
 	} else if (event) {
 		context->n_events--;
@@ -92,13 +94,8 @@ static void tell_context(struct gpu_context *context)
 static void feed_starved(struct gpu_vhost_user *gpu)
 {
 	struct gpu_context *context;
-	if (!gpu_queue_has_room(gpu->queue))
-		return;
-	wl_list_for_each(context, &gpu->contexts, link)
-	{
-		if (context->starved)
-			vhost_notices_ready(context);
-	}
+	if (!wl_list_empty(&gpu->starved) && gpu_queue_has_room(gpu->queue))
+		wl_list_for_each(context, &gpu->starved, starved_link) vhost_notices_ready(context);
 }
 
 /* What becomes due meanwhile waits for the next round of the event loop: others have their turn. */

@@ -1,0 +1,131 @@
+#!/bin/bash
+# What a round trip costs in either process, counted: system calls, and instructions beside many other clients.
+. "$(dirname "$0")/lib.sh"
+
+tests=(system-calls:5 neighbours:30)
+
+ROUND_TRIPS=40
+
+# clients_start IDLE BATCHES COUNT: see roundtrips.py; sets BATCH, a pipe to it.
+clients_start() {
+    mkfifo "$WORK/batches"
+    spawn_reading clients "$WORK/batches" env WAYLAND_DISPLAY="$BRIDGE" python3 "$E2E_DIRECTORY/roundtrips.py" "$@"
+    exec {BATCH}>"$WORK/batches"
+    until_true 120 grep -qx ready "$LOGS/clients.log" || fail "no clients: $(tail -n 3 "$LOGS/clients.log")"
+}
+
+clients_stop() {
+    exec {BATCH}>&-
+    stop clients
+    rm "$WORK/batches"
+    rm "$LOGS/clients.log"
+}
+
+batches_done() {
+    [ "$(grep -cx 'done' "$LOGS/clients.log")" = "$1" ]
+}
+
+# Has the clients' next batch answered.
+batch() {
+    local already
+    already=$(grep -cx 'done' "$LOGS/clients.log")
+    echo >&"$BATCH"
+    until_true 120 batches_done $((already + 1)) || fail "the clients got no answers: $(tail -n 3 "$LOGS/clients.log")"
+}
+
+# per_round_trip NUMBER: sets FIGURE.
+per_round_trip() {
+    FIGURE=$(awk -v number="$1" -v n=$ROUND_TRIPS 'BEGIN { printf "%.1f", number / n }')
+    [ "$FIGURE" != 0.0 ] || fail "nothing was counted"
+}
+
+# system_calls SIDE: sets FIGURE, of what that process does meanwhile.
+system_calls() {
+    local log=$LOGS/tally-$1.log
+    spawn "tally-$1" "$WAYFERRY_CLIENTS/tally" "${PID[bridge-$1]}"
+    until_true 10 grep -qsx ready "$log" || fail "wayferry-$1 cannot be traced: $(tail -n 1 "$log")"
+    batch
+    stop "tally-$1" || fail "tally did not end"
+    per_round_trip "$(tail -n 1 "$log")"
+}
+
+# control SIDE OPTION: of the callgrind that runs it.
+control() {
+    limited 60 callgrind_control "$2" "${PID[bridge-$1]}" >>"$LOGS/control.log" 2>&1 || fail "callgrind_control failed ($LOGS/control.log)"
+}
+
+# instructions IDLE: sets FIGURES[host] and [guest], beside so many other clients.
+instructions() {
+    local side
+    clients_start "$1" 3 $ROUND_TRIPS
+    batch       # a new client's first ones cost more
+    for side in host guest; do
+        control $side -d
+    done
+    batch
+    for side in host guest; do
+        control $side -d
+    done
+    batch
+    for side in host guest; do
+        control $side -d
+        # shellcheck disable=SC2012     # names of ours, the newest
+        per_round_trip "$(sed -n 's/^totals: //p' "$(ls -t "$WORK/calls.$side".* | head -n 1)")"
+        FIGURES[$side]=$FIGURE
+    done
+    clients_stop
+}
+
+# at_most WHAT FIGURE LIMIT
+at_most() {
+    say "$1: $2"
+    awk -v figure="$2" -v limit="$3" 'BEGIN { exit !(figure <= limit) }' || fail "$1: $2, more than $3"
+}
+
+# Woken twice, hears one thing and says two: fewer would be had by waiting busily only. In between come one or two calls more,
+# where a fence is due, a timer looks whether the device answers, and where the counting begins.
+test_system_calls() {
+    local side
+    [ "$WAYFERRY_E2E_BRIDGE" != none ] || return 0
+    sway_start host
+    bridge_start host
+    clients_start 0 2 $ROUND_TRIPS
+    for side in host guest; do
+        system_calls $side
+        at_most "system calls of wayferry-$side for a round trip" "$FIGURE" 5.5
+    done
+    clients_stop
+    bridge_stop
+    stop host
+}
+
+# Whoever speaks pays for itself alone. wayferry-host has one command more to read for each beside as many others, as the queue
+# has a second place for the POLLs of some of them only.
+test_neighbours() {
+    local side
+    local -A FIGURES=() few=() most=([host]=1.25 [guest]=1.1)
+    [ "$WAYFERRY_E2E_BRIDGE" != none ] || return 0
+    need valgrind callgrind_control
+    printf '[limits]\nconnections = 1000\n' >"$WORK/limits.conf"
+    sway_start host
+    for side in host guest; do
+        local -n under=${side^^}_UNDER
+        under="valgrind -q --tool=callgrind --callgrind-out-file=$WORK/calls.$side"
+    done
+    HOST_OPTIONS="--config $WORK/limits.conf --sandbox=off" bridge_start host
+    instructions 10
+    for side in host guest; do
+        few[$side]=${FIGURES[$side]}
+    done
+    instructions 400
+    for side in host guest; do
+        say "wayferry-$side: ${few[$side]} instructions for a round trip, beside 400 clients ${FIGURES[$side]}"
+        awk -v few="${few[$side]}" -v many="${FIGURES[$side]}" -v most="${most[$side]}" \
+            'BEGIN { exit !(many <= few * most) }' ||
+            fail "wayferry-$side does more for a client where there are more of them"
+    done
+    bridge_stop
+    stop host
+}
+
+e2e_main "$@"
