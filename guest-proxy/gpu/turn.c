@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "protocol/base/event_source.h"
-#include "protocol/base/eventfd_source.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/monotonic.h"
 

@@ -27,7 +27,6 @@
 #include "protocol/base/amounts.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/event_source.h"
-#include "protocol/base/eventfd_source.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/monotonic.h"
 #define LOG_MODULE "device"

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "protocol/base/eventfd_source.h"
+#include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 #define LOG_MODULE "vhost-user"
 #include "protocol/base/log.h"

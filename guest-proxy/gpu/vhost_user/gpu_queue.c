@@ -19,7 +19,6 @@
 
 #include "guest-proxy/gpu/vhost_user/frontend.h"
 #include "protocol/base/event_source.h"
-#include "protocol/base/eventfd_source.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/monotonic.h"
 #include "protocol/formats/vhost_user.h"

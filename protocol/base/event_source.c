@@ -6,7 +6,7 @@
  * the lowest free number, as dup gives no other; whether the second holds is seen in /proc, once
  * per process, so that a process that confines itself later knows.
  */
-#include "protocol/base/eventfd_source.h"
+#include "protocol/base/event_source.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-/* protocol/base/eventfd_source.c */
-#include "protocol/base/eventfd_source.h"
+/* protocol/base/event_source.c */
+#include "protocol/base/event_source.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
