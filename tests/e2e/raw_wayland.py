@@ -41,13 +41,19 @@ class Client:
         return self.last
 
     def say(self, thing, opcode, body):
-        self.socket.sendall(numbers(thing, (8 + len(body)) << 16 | opcode) + body)
+        try:
+            self.socket.sendall(numbers(thing, (8 + len(body)) << 16 | opcode) + body)
+        except (BrokenPipeError, ConnectionResetError):
+            pass    # why is still to be read
 
     def events(self):
         data = b""
         while True:
             while len(data) < 8 or len(data) < struct.unpack("=4xI", data[:8])[0] >> 16:
-                more = self.socket.recv(65536)
+                try:
+                    more = self.socket.recv(65536)
+                except ConnectionResetError:
+                    more = b""
                 if not more:
                     raise Ended("the connection has ended")
                 data += more
