@@ -35,11 +35,11 @@ bench_programs() {
 # of wayferry-host's a frame. What the program says of its memory is $WORK/NAME.memory; bytes that both copied of all its
 # frames, which are the same in each round, $WORK/NAME.copied.
 bench_program() {
-    local name=$1 round=$2 job=$1-$2 frames output cpu=() before=() copied=0
+    local name=$1 round=$2 job=$1-$2 frames output cpu=() before=() copied=0 after
     shift 2
     frames=$(sed -n 's/.*--\(strokes\|frames\) \([0-9]*\).*/\2/p' <<<"$*")
     output=$(guest_output vm "$job")
-    ((round > 0)) || copied=$(bench_copied)
+    ((round > 0)) || copied=$(bench_copied) || fail "nobody says what was copied"
     bench_cpu
     before=("${cpu[@]}")
     guest_spawn vm "$job" "$LAB_PROGRAMS/$1" "${@:2}"
@@ -47,7 +47,10 @@ bench_program() {
     bench_cpu
     [ "$1" != timeline-client ] || guest_signal vm "$job" TERM
     guest_wait vm "$job"
-    ((round > 0)) || echo $(($(bench_copied) - copied)) >"$WORK/$name.copied"
+    if ((round == 0)); then
+        after=$(bench_copied) || fail "nobody says what was copied"
+        echo $((after - copied)) >"$WORK/$name.copied"
+    fi
     sed -n 's/: .*ms each$//p' "$output" >"$WORK/$name.memory"
     echo "$(sed -n 's/^\(.*, \)\?\([0-9.]*\) ms each$/\2/p' "$output")" \
         "$(awk "BEGIN { print (${cpu[0]} - ${before[0]}) / 1000 / $frames, (${cpu[1]} - ${before[1]}) / 1000 / $frames }")" \
