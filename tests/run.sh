@@ -27,7 +27,7 @@ Suites:
   dragging   drag and drop, guest and host; menus that take the input
   clipboard  clipboard and primary selection in all directions and sizes
   many       twenty clients at once, a thousand in turn: nothing may be left of them
-  costs      what a round trip takes, counted: system calls, instructions beside many clients
+  costs      what a round trip takes, counted: system calls; instructions beside many clients (with full)
   faults     killed and misbehaving clients, processes and devices
   wlcs       the Wayland conformance suite on Mir: what passes directly passes bridged
   doctor     what both programs say of machines that lack something; the systemd units

@@ -2,9 +2,11 @@
 # What a round trip costs in either process, counted: system calls, and instructions beside many other clients.
 . "$(dirname "$0")/lib.sh"
 
-tests=(system-calls:5 neighbours:30)
+tests=(system-calls:5)
+full=(neighbours:45)
 
 ROUND_TRIPS=40
+TRIES=5     # what else happens meanwhile only adds: the least counts
 
 # clients_start IDLE BATCHES COUNT: see roundtrips.py; sets BATCH, a pipe to it.
 clients_start() {
@@ -42,6 +44,7 @@ per_round_trip() {
 # system_calls SIDE: sets FIGURE, of what that process does meanwhile.
 system_calls() {
     local log=$LOGS/tally-$1.log
+    rm -f "$log"
     spawn "tally-$1" "$WAYFERRY_CLIENTS/tally" "${PID[bridge-$1]}"
     until_true 10 grep -qsx ready "$log" || fail "wayferry-$1 cannot be traced: $(tail -n 1 "$log")"
     batch
@@ -56,43 +59,43 @@ control() {
 
 # instructions IDLE: sets FIGURES[host] and [guest], beside so many other clients.
 instructions() {
-    local side
-    clients_start "$1" 3 $ROUND_TRIPS
+    local side try
+    FIGURES=([host]=1e9 [guest]=1e9)
+    clients_start "$1" $((TRIES + 2)) $ROUND_TRIPS
     batch       # a new client's first ones cost more
-    for side in host guest; do
-        control $side -d
-    done
-    batch
-    for side in host guest; do
-        control $side -d
-    done
-    batch
-    for side in host guest; do
-        control $side -d
-        # shellcheck disable=SC2012     # names of ours, the newest
-        per_round_trip "$(sed -n 's/^totals: //p' "$(ls -t "$WORK/calls.$side".* | head -n 1)")"
-        FIGURES[$side]=$FIGURE
+    for ((try = 0; try <= TRIES; try++)); do
+        batch
+        for side in host guest; do
+            control $side -d
+            ((try > 0)) || continue     # all until then
+            # shellcheck disable=SC2012     # names of ours, the newest
+            per_round_trip "$(sed -n 's/^totals: //p' "$(ls -t "$WORK/calls.$side".* | head -n 1)")"
+            ! no_more "$FIGURE" "${FIGURES[$side]}" || FIGURES[$side]=$FIGURE
+        done
     done
     clients_stop
 }
 
-# at_most WHAT FIGURE LIMIT
-at_most() {
-    say "$1: $2"
-    awk -v figure="$2" -v limit="$3" 'BEGIN { exit !(figure <= limit) }' || fail "$1: $2, more than $3"
+# no_more FIGURE LIMIT
+no_more() {
+    awk -v figure="$1" -v limit="$2" 'BEGIN { exit !(figure <= limit) }'
 }
 
 # Woken twice, hears one thing and says two: fewer would be had by waiting busily only. In between come one or two calls more,
 # where a fence is due, a timer looks whether the device answers, and where the counting begins.
 test_system_calls() {
-    local side
+    local side try
     [ "$WAYFERRY_E2E_BRIDGE" != none ] || return 0
     sway_start host
     bridge_start host
-    clients_start 0 2 $ROUND_TRIPS
+    clients_start 0 $((2 * TRIES)) $ROUND_TRIPS
     for side in host guest; do
-        system_calls $side
-        at_most "system calls of wayferry-$side for a round trip" "$FIGURE" 5.5
+        for ((try = 1; try <= TRIES; try++)); do
+            system_calls $side
+            say "system calls of wayferry-$side for a round trip: $FIGURE"
+            no_more "$FIGURE" 5.5 && break
+        done
+        ((try <= TRIES)) || fail "wayferry-$side makes more than 5.5 system calls for a round trip"
     done
     clients_stop
     bridge_stop
@@ -120,8 +123,7 @@ test_neighbours() {
     instructions 400
     for side in host guest; do
         say "wayferry-$side: ${few[$side]} instructions for a round trip, beside 400 clients ${FIGURES[$side]}"
-        awk -v few="${few[$side]}" -v many="${FIGURES[$side]}" -v most="${most[$side]}" \
-            'BEGIN { exit !(many <= few * most) }' ||
+        no_more "${FIGURES[$side]}" "$(awk -v few="${few[$side]}" -v most="${most[$side]}" 'BEGIN { print few * most }')" ||
             fail "wayferry-$side does more for a client where there are more of them"
     done
     bridge_stop
