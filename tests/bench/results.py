@@ -66,8 +66,11 @@ def summary(lines):
 
 def commit():
     source = pathlib.Path(__file__).parent
-    name = subprocess.run(["git", "-C", source, "describe", "--always", "--dirty", "--abbrev=10"],
-                          capture_output=True, text=True, check=False).stdout.strip()
+    try:
+        name = subprocess.run(["git", "-C", source, "describe", "--always", "--dirty", "--abbrev=10"],
+                              capture_output=True, text=True, check=False).stdout.strip()
+    except FileNotFoundError:       # no git
+        name = ""
     return name or "unknown"
 
 
