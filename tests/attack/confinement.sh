@@ -60,7 +60,7 @@ context_start() {
 }
 
 find_worker() {
-    WORKER=$(descendants "$HOST" "$1" | tail -n 1)
+    WORKER=$(descendants "$HOST" "$1" | by_age | tail -n 1)
     [ -n "$WORKER" ] && [ "$(sed -n 's/^Seccomp_filters:\t//p' "/proc/$WORKER/status")" -ge 2 ]
 }
 

@@ -354,6 +354,14 @@ descendants() {
     done
 }
 
+# by_age: sorts the processes that come in, the oldest first. Their numbers do not tell: they begin again at times.
+by_age() {
+    local pid
+    while read -r pid; do
+        awk '{ pid = $1; sub(/.*\) /, ""); print $20, pid }' "/proc/$pid/stat" 2>/dev/null
+    done | sort -n | cut -d ' ' -f 2
+}
+
 # bridge_start DISPLAY [NAME]: puts wayferry between the display and a new one; sets BRIDGE to the
 # new display's name. Its processes are PID[NAME-host] and PID[NAME-guest]. Options for
 # either are taken from HOST_OPTIONS and GUEST_OPTIONS.

@@ -44,7 +44,7 @@ opengl_in_software() {
 
 # The processes of 3D contexts, the oldest first.
 worker_pids() {
-    { descendants "${PID[vm-host]}" wayferry-virgl; descendants "${PID[vm-host]}" wayferry-venus; } | sort -n
+    { descendants "${PID[vm-host]}" wayferry-virgl; descendants "${PID[vm-host]}" wayferry-venus; } | by_age
 }
 
 workers_are() {
