@@ -49,8 +49,6 @@ static int make_identifier(struct cross_domain_context *context, struct wire_han
 	} else if (handle->kind == WIRE_WRITE_PIPE) {
 		out->type = CROSS_DOMAIN_ID_WRITE_PIPE;
 		err = pipes_add_write(&context->pipes, out->id, handle->fd);
-		if (err == -EDQUOT)
-			over_quota(context, context->pipes.exceeded);
 		handle->fd = -1;
 	}
 	if (err == 0)
@@ -65,18 +63,38 @@ static bool is_display_error(const uint8_t *bytes, size_t size)
 		(load_u32(bytes + 4) & 0xffff) == WL_DISPLAY_ERROR;
 }
 
+/*
+ * Somebody else wants what the client has, and there is no pipe for it. It is not the client who
+ * has too many: it does not hear of this transfer, and the reader finds the end at once.
+ */
+static void refuse_transfer(const struct cross_domain_context *context, int err)
+{
+	char text[QUOTA_TEXT_MAX];
+
+	log_limited(LOG_LEVEL_WARN, "%s: a transfer is refused: %s", context->base.name,
+		err == -EDQUOT
+			? quota_explain(context->base.host->quota, context->pipes.exceeded, text)
+			: strerror(-err));
+}
+
 static int handle_to_guest(void *data, const uint8_t *bytes, size_t size,
 	struct wire_handle *handles, size_t n_handles)
 {
 	struct cross_domain_context *context = data;
 	struct guest_stream_identifier identifiers[FD_MESSAGE_MAX];
 	int err = n_handles <= ARRAY_LENGTH(identifiers) ? 0 : -E2BIG;
+	/* *.send(type, fd), and no other event: nothing else is lost with it */
+	const bool is_transfer = n_handles == 1 && handles[0].kind == WIRE_WRITE_PIPE;
 
 	for (size_t i = 0; i < n_handles; i++) {
 		if (err == 0)
 			err = make_identifier(context, &handles[i], &identifiers[i]);
 		else
 			wire_handle_finish(&handles[i]);
+	}
+	if (err < 0 && is_transfer) {
+		refuse_transfer(context, err);
+		return 0;
 	}
 	if (err == 0)
 		err = guest_stream_add(&context->stream, bytes, size, identifiers, n_handles);

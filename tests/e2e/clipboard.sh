@@ -15,6 +15,7 @@ tests=(
     not-to-guest:2 not-to-host:2 own-selection:3 types:3 limit:3 kept-selection:3 hotkeys:6
     ask:4 primary-ask:4 ask-machines:4 ask-window:4
 )
+full=(forgotten-readers:40)
 
 SIZES=(0 1 4096 65536 70000 3000000 67108864)
 
@@ -318,6 +319,39 @@ test_limit() {
     done
     bridge_counters bridge host
     [ "$(bridge_counter bridge host 'transfers that were too large')" = 4 ] || fail "they are not counted"
+    clipboard_end
+}
+
+pipes_in_use() {
+    bridge_counters bridge host
+    [ "$(bridge_counter bridge host 'use pipes')" = "$1" ]
+}
+
+pastes_all() {      # TYPE
+    paste_into host "$WORK/pasted" "$1"
+    cmp -s "$WORK/content" "$WORK/pasted"
+}
+
+# Programs of the host's that ask and never read take all that the machine has. Half a minute later the one that has waited
+# longest makes room for somebody who reads; the log says both.
+test_forgotten_readers() {
+    local type=application/x-wayferry-forgotten i
+    configure '[clipboard]' 'max-bytes = 10000000' '[limits]' 'pipes = 4'
+    clipboard_start
+    content 1000000
+    copy "$GUEST" "$WORK/content" "$type"
+    until_true 20 offers_type host "$type" || fail "the selection does not arrive"
+    for i in 1 2 3; do
+        # shellcheck disable=SC2016
+        spawn "reader-$i" env WAYLAND_DISPLAY=host sh -c 'wl-paste --no-newline --type "$1" | sleep 3600' sh "$type"
+        until_true 20 pipes_in_use $i || fail "reader $i does not wait"
+    done
+    ! pastes_all "$type" || fail "another one has room at once"
+    until_true 60 pastes_all "$type" || fail "those who never read keep all (log: $LOGS/bridge-host.log)"
+    grep -q 'a transfer is cut short: its reader has taken nothing' "$LOGS/bridge-host.log" || fail "the log does not say it"
+    for i in 1 2 3; do
+        stop "reader-$i"
+    done
     clipboard_end
 }
 

@@ -234,6 +234,28 @@ int clock_gettime(clockid_t clock, struct timespec *out)
 	return error;
 }
 
+static void a_transfer_that_finds_no_pipe_hurts_nobody(void **state)
+{
+	char byte;
+	quota_set(&t.quota, "pipes", "1");
+	open_channel();
+	int first = give_write_pipe(), second = give_write_pipe();
+	assert_int_equal(read(second, &byte, 1), 0);
+	assert_int_equal(read(first, &byte, 1), -1);
+	assert_int_equal(errno, EAGAIN);
+	assert_int_equal(t.counters.contexts_lost, 0);
+	assert_int_equal(next_event(), CROSS_DOMAIN_CMD_RECEIVE);
+	assert_int_equal(event.receive.opaque_data_size, 8); /* of one send */
+	assert_int_equal(event.receive.num_identifiers, 1);
+	quota_set(&t.quota, "pipes", "2");
+	close(second);
+	second = give_write_pipe();
+	assert_int_equal(next_event(), CROSS_DOMAIN_CMD_RECEIVE);
+	assert_int_equal(event.receive.num_identifiers, 1);
+	close(first);
+	close(second);
+}
+
 static void what_nobody_reads_makes_room_for_another_context(void **state)
 {
 	static uint8_t bytes[61440];
@@ -263,6 +285,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_outlives_its_context_and_is_cut_is_told_of),
+		TEST(a_transfer_that_finds_no_pipe_hurts_nobody),
 		TEST(what_nobody_reads_makes_room_for_another_context),
 		TEST(what_the_guest_writes_comes_out_of_the_pipe),
 		TEST(a_slow_reader_holds_back_who_writes_to_it_only),
