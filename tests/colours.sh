@@ -7,37 +7,24 @@ build=$1
 compositor=$2
 . "$(dirname "$0")/tree.sh"
 
-start() {       # NAME COMMAND...
-    "${@:2}" >"$base/$1.log" 2>&1 &
-    pids+=($!)
-}
-
-listens() {
-    local socket
-    for socket in "$base/rt"/wayland-*; do
-        [ -S "$socket" ] && display=$(basename "$socket") && return 0
-    done
-    return 1
-}
-
 kwin_start() {
-    start compositor dbus-run-session -- kwin_wayland --virtual --no-lockscreen --socket wayland-1
+    compositor_starts dbus-run-session -- kwin_wayland --virtual --no-lockscreen --socket wayland-1
 }
 
 mutter_start() {
-    start compositor dbus-run-session -- mutter --headless --wayland --no-x11 --wayland-display wayland-1 \
+    compositor_starts dbus-run-session -- mutter --headless --wayland --no-x11 --wayland-display wayland-1 \
         --virtual-monitor 640x480
 }
 
 weston_start() {
     printf '[core]\ncolor-management=true\n' >"$base/weston.ini"
-    start compositor weston --backend=headless --renderer=gl --config="$base/weston.ini" --socket=wayland-1 \
+    compositor_starts weston --backend=headless --renderer=gl --config="$base/weston.ini" --socket=wayland-1 \
         --width=640 --height=480 --idle-time=0
 }
 
 sway_start() {
     echo "output HEADLESS-1 mode 640x480@60Hz" >"$base/sway.conf"
-    start compositor env WLR_BACKENDS=headless WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1 sway -c "$base/sway.conf"
+    compositor_starts env WLR_BACKENDS=headless WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1 sway -c "$base/sway.conf"
 }
 
 # ask DISPLAY [--pipe]: what the client there says.
@@ -51,11 +38,7 @@ said() {        # PATTERN
 }
 
 "${compositor}_start"
-within 20 listens || fail "$compositor does not start"
-start host "$build/host-bridge/wayferry-host" --socket "$base/gpu" --vm work --wayland-display "$display"
-within 10 test -S "$base/gpu" || fail "wayferry-host does not listen"
-start guest "$build/guest-proxy/wayferry-guest" --socket bridge --vhost-user "$base/gpu"
-within 10 test -S "$base/rt/bridge" || fail "wayferry-guest does not listen"
+bridge_start
 
 direct=$(ask "$display")
 bridged=$(ask bridge)

@@ -51,9 +51,7 @@ cat >"$base/labwc/rc.xml" <<END
 <labwc_config><theme><titlebar><layout>icon:close</layout></titlebar></theme>
 <windowRules><windowRule identifier="*" serverDecoration="yes" /></windowRules></labwc_config>
 END
-start labwc labwc -C "$base/labwc"
-within 20 compgen -G "$base/rt/wayland-?" >/dev/null || fail "labwc does not start"
-display=$(basename "$(compgen -G "$base/rt/wayland-?")")
+compositor_starts labwc -C "$base/labwc"
 shown "$display"
 x_shown "$display"
 bridge_start

@@ -26,20 +26,6 @@ announced() {   # MODE INTERFACE
 
 # ---- compositors: NAME_start, and what each keeps from sandboxed programs
 
-run() {         # COMMAND...: the compositor, with a display of any name
-    "$@" >"$base/compositor.log" 2>&1 &
-    pids+=($!)
-    within 20 listens || fail "$compositor does not start"
-}
-
-listens() {
-    local socket
-    for socket in "$XDG_RUNTIME_DIR"/wayland-*; do
-        [ -S "$socket" ] && return 0
-    done
-    return 1
-}
-
 export WLR_BACKENDS=headless WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1
 never=""
 wlroots_keeps="zwlr_screencopy_manager_v1 zwlr_layer_shell_v1 zwlr_data_control_manager_v1 zwp_virtual_keyboard_manager_v1
@@ -48,7 +34,7 @@ wlroots_keeps="zwlr_screencopy_manager_v1 zwlr_layer_shell_v1 zwlr_data_control_
 sway_start() {
     keeps=$wlroots_keeps
     echo "output HEADLESS-1 mode 640x480@60Hz" >"$base/sway.conf"
-    run sway -c "$base/sway.conf"
+    compositor_starts sway -c "$base/sway.conf"
 }
 
 # Rules for this machine's windows, another's, and those of no sandbox.
@@ -65,7 +51,7 @@ labwc_start() {
     <action name="Execute" command="touch $base/any" /></windowRule>
 </windowRules></labwc_config>
 END
-    run labwc -C "$base/labwc"
+    compositor_starts labwc -C "$base/labwc"
 }
 
 # KWin gives privileged interfaces to programs that a desktop file names for it, and to no others; a sandboxed
@@ -74,7 +60,7 @@ END
 kwin_start() {
     keeps=wp_security_context_manager_v1
     never="kde_lockscreen_overlay_v1 org_kde_kwin_fake_input org_kde_plasma_window_management zkde_screencast_unstable_v1"
-    run dbus-run-session -- kwin_wayland --virtual --no-lockscreen --socket wayland-1
+    compositor_starts dbus-run-session -- kwin_wayland --virtual --no-lockscreen --socket wayland-1
 }
 
 "${compositor}_start"

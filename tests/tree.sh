@@ -29,6 +29,21 @@ start() {       # NAME COMMAND...
     pids+=($!)
 }
 
+# listens: whether a compositor does; sets display, its display's name.
+listens() {
+    local socket
+    for socket in "$base/rt"/wayland-*; do
+        [ -S "$socket" ] && display=$(basename "$socket") && return 0
+    done
+    return 1
+}
+
+# compositor_starts COMMAND...: the compositor, with a display of any name.
+compositor_starts() {
+    start compositor "$@"
+    within 20 listens || fail "the compositor does not start"
+}
+
 # ends PID: it is told to, and has.
 ends() {
     kill "$1"

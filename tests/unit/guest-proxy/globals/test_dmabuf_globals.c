@@ -235,6 +235,19 @@ static void feedback_of_the_host_is_told_anew(void **state)
 		"tranche_flags 0; tranche_formats 0200; tranche_done; done; ");
 }
 
+/* Feedback with one tranche of both @pairs passes as it is. */
+static void pass_table_of_two(const struct dmabuf_pair pairs[2])
+{
+	tell_table(4, pairs, 2);
+	tell_tranche(4, 0, (const uint16_t[]){0, 1}, 2);
+	tell(4, "done", NULL);
+	expect(&app,
+		"format_table fd 32; main_device 3412000000000000; "
+		"tranche_target_device 3412000000000000; tranche_flags 0; "
+		"tranche_formats 00000100; tranche_done; done; ");
+	expect_table(pairs, 2);
+}
+
 /* A window goes to the whole screen and back, as compositors tell it: each time with a table. */
 static void a_guest_that_draws_by_the_hosts_gpu_is_told_of_layouts_as_they_change(void **state)
 {
@@ -253,14 +266,7 @@ static void a_guest_that_draws_by_the_hosts_gpu_is_told_of_layouts_as_they_chang
 	announce(4);
 	uint32_t manager = bind_dmabuf(4), feedback = rig_new_id(&app.peer);
 	ask(manager, "get_default_feedback", RIG_ARGS({.id = feedback}));
-	tell_table(4, left + 1, 2);
-	tell_tranche(4, 0, (const uint16_t[]){0, 1}, 2);
-	tell(4, "done", NULL);
-	expect(&app,
-		"format_table fd 32; main_device 3412000000000000; "
-		"tranche_target_device 3412000000000000; tranche_flags 0; "
-		"tranche_formats 00000100; tranche_done; done; ");
-	expect_table(left + 1, 2);
+	pass_table_of_two(left + 1);
 
 	tell_table(4, screen, ARRAY_LENGTH(screen));
 	tell_tranche(4, 1, (const uint16_t[]){0, 2}, 2);
@@ -274,14 +280,7 @@ static void a_guest_that_draws_by_the_hosts_gpu_is_told_of_layouts_as_they_chang
 		"tranche_formats 01000200; tranche_done; done; ");
 	expect_table(left, ARRAY_LENGTH(left));
 
-	tell_table(4, left + 1, 2);
-	tell_tranche(4, 0, (const uint16_t[]){0, 1}, 2);
-	tell(4, "done", NULL);
-	expect(&app,
-		"format_table fd 32; main_device 3412000000000000; "
-		"tranche_target_device 3412000000000000; tranche_flags 0; "
-		"tranche_formats 00000100; tranche_done; done; ");
-	expect_table(left + 1, 2);
+	pass_table_of_two(left + 1);
 }
 
 static void a_table_that_is_no_file_of_pairs_is_an_empty_one(void **state)

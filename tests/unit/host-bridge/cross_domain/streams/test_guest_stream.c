@@ -61,6 +61,14 @@ static void bytes_come_out_as_they_went_in_whatever_the_cuts(void **state)
 	assert_int_equal(put, got);
 }
 
+/* The next event has so many bytes and identifiers. */
+static void expect_event(size_t bytes, unsigned identifiers)
+{
+	assert_int_equal(
+		guest_stream_take(&stream, &event, data, CROSS_DOMAIN_RECEIVE_MAX_DATA), bytes);
+	assert_int_equal(event.num_identifiers, identifiers);
+}
+
 static void an_identifier_comes_with_the_first_byte_of_its_message(void **state)
 {
 	static uint8_t bytes[3744];
@@ -68,14 +76,10 @@ static void an_identifier_comes_with_the_first_byte_of_its_message(void **state)
 	add(bytes, 12, CROSS_DOMAIN_ID_VIRTGPU_BLOB, 5, 1); /* four bytes of it still fit */
 	add(bytes, 12, CROSS_DOMAIN_ID_VIRTGPU_BLOB, 6, 1);
 
-	assert_int_equal(
-		guest_stream_take(&stream, &event, data, CROSS_DOMAIN_RECEIVE_MAX_DATA), 3744);
-	assert_int_equal(event.num_identifiers, 1);
+	expect_event(3744, 1);
 	assert_int_equal(event.identifiers[0], 5);
 	assert_int_equal(event.types[0], CROSS_DOMAIN_ID_VIRTGPU_BLOB);
-	assert_int_equal(
-		guest_stream_take(&stream, &event, data, CROSS_DOMAIN_RECEIVE_MAX_DATA), 20);
-	assert_int_equal(event.num_identifiers, 1);
+	expect_event(20, 1);
 	assert_int_equal(event.identifiers[0], 6);
 }
 
@@ -84,12 +88,8 @@ static void an_identifier_just_behind_the_cut_waits(void **state)
 	static uint8_t bytes[3744];
 	add(bytes, 3744, 0, 0, 0);
 	add(bytes, 8, CROSS_DOMAIN_ID_VIRTGPU_BLOB, 5, 1);
-	assert_int_equal(
-		guest_stream_take(&stream, &event, data, CROSS_DOMAIN_RECEIVE_MAX_DATA), 3744);
-	assert_int_equal(event.num_identifiers, 0);
-	assert_int_equal(
-		guest_stream_take(&stream, &event, data, CROSS_DOMAIN_RECEIVE_MAX_DATA), 8);
-	assert_int_equal(event.num_identifiers, 1);
+	expect_event(3744, 0);
+	expect_event(8, 1);
 }
 
 static void two_write_pipes_never_share_an_event(void **state)
@@ -98,17 +98,11 @@ static void two_write_pipes_never_share_an_event(void **state)
 	add(bytes, 16, CROSS_DOMAIN_ID_WRITE_PIPE, 5, 1);
 	add(bytes, 12, CROSS_DOMAIN_ID_VIRTGPU_BLOB, 6, 1);
 	add(bytes, 8, CROSS_DOMAIN_ID_WRITE_PIPE, 7, 2);
-	assert_int_equal(
-		guest_stream_take(&stream, &event, data, CROSS_DOMAIN_RECEIVE_MAX_DATA), 28);
-	assert_int_equal(event.num_identifiers, 2);
+	expect_event(28, 2);
 	/* Two of one message: the first comes ahead of its bytes. */
-	assert_int_equal(
-		guest_stream_take(&stream, &event, data, CROSS_DOMAIN_RECEIVE_MAX_DATA), 0);
-	assert_int_equal(event.num_identifiers, 1);
+	expect_event(0, 1);
 	assert_int_equal(event.identifiers[0], 7);
-	assert_int_equal(
-		guest_stream_take(&stream, &event, data, CROSS_DOMAIN_RECEIVE_MAX_DATA), 8);
-	assert_int_equal(event.num_identifiers, 1);
+	expect_event(8, 1);
 	assert_int_equal(event.identifiers[0], 8);
 	assert_true(guest_stream_empty(&stream));
 }
@@ -118,12 +112,8 @@ static void no_more_than_28_identifiers_share_an_event(void **state)
 	const uint8_t bytes[16] = {0};
 	add(bytes, 16, CROSS_DOMAIN_ID_VIRTGPU_BLOB, 1, 20);
 	add(bytes, 16, CROSS_DOMAIN_ID_VIRTGPU_BLOB, 21, 20);
-	assert_int_equal(
-		guest_stream_take(&stream, &event, data, CROSS_DOMAIN_RECEIVE_MAX_DATA), 16);
-	assert_int_equal(event.num_identifiers, 28);
-	assert_int_equal(
-		guest_stream_take(&stream, &event, data, CROSS_DOMAIN_RECEIVE_MAX_DATA), 16);
-	assert_int_equal(event.num_identifiers, 12);
+	expect_event(16, 28);
+	expect_event(16, 12);
 	assert_int_equal(event.identifiers[0], 29);
 	assert_true(guest_stream_empty(&stream));
 }
