@@ -15,6 +15,7 @@
 
 #define LOG_MODULE "control"
 #include "protocol/base/log.h"
+#include "protocol/program/acceptor.h"
 #include "protocol/program/unix_listener.h"
 
 #define BACKLOG 16
@@ -35,8 +36,8 @@ struct control {
 	control_answer *answer;
 	void *data;
 	int fd;
-	struct wl_event_source *source, *pause; /* a timer: until the next one is accepted */
-	struct wl_list clients;                 /* the newest first */
+	struct acceptor acceptor;
+	struct wl_list clients; /* the newest first */
 	unsigned n_clients;
 };
 
@@ -170,31 +171,17 @@ static void add_client(struct control *control, int fd)
 		client_destroy(client);
 }
 
-static int handle_pause_over(void *data)
+static void handle_connection(void *data, int fd)
 {
 	struct control *control = data;
 
-	wl_event_source_fd_update(control->source, WL_EVENT_READABLE);
-	return 0;
-}
-
-static int handle_listener(int listener, uint32_t mask, void *data)
-{
-	struct control *control = data;
-	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-	/* Also when there are no fds: one that waits keeps the socket readable. */
-	wl_event_source_fd_update(control->source, 0);
-	wl_event_source_timer_update(control->pause, CONTROL_ACCEPT_MS);
-	if (fd < 0)
-		return 0;
+	acceptor_pause(&control->acceptor, CONTROL_ACCEPT_MS);
 	if (is_user(fd)) {
 		add_client(control, fd);
-		return 0;
+		return;
 	}
 	log_limited(LOG_LEVEL_WARN, "somebody else has asked, and is refused");
 	fd_close(&fd);
-	return 0;
 }
 
 /* --- the socket --- */
@@ -245,10 +232,8 @@ struct control *control_create(
 	}
 	*control = (struct control){.loop = loop, .answer = answer, .data = data, .fd = fd};
 	wl_list_init(&control->clients);
-	control->source =
-		wl_event_loop_add_fd(loop, fd, WL_EVENT_READABLE, handle_listener, control);
-	control->pause = wl_event_loop_add_timer(loop, handle_pause_over, control);
-	if (control->source && control->pause)
+	control->acceptor = (struct acceptor){.accepted = handle_connection, .data = control};
+	if (acceptor_start(&control->acceptor, loop, fd))
 		return control;
 	log_warn("no memory for the control socket");
 	control_destroy(control);
@@ -262,8 +247,7 @@ void control_destroy(struct control *control)
 	if (!control)
 		return;
 	wl_list_for_each_safe(client, next, &control->clients, link) client_destroy(client);
-	event_source_remove(&control->source);
-	event_source_remove(&control->pause);
+	acceptor_stop(&control->acceptor);
 	fd_close(&control->fd);
 	free(control);
 }

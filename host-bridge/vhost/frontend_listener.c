@@ -13,56 +13,15 @@
 
 #define LOG_MODULE "vhost-user"
 #include "protocol/base/log.h"
+#include "protocol/program/acceptor.h"
 #include "protocol/program/unix_listener.h"
 
-#define RETRY_MS 500
-
 struct frontend_listener {
-	void (*accepted)(void *data, int socket);
-	void *data;
+	struct acceptor acceptor;
 	char *path; /* of the socket that we made, or NULL */
 	uint64_t inode;
 	int fd;
-	struct wl_event_source *source;
-	struct wl_event_source *retry; /* timer */
-	bool out_of_fds;
 };
-
-/*
- * A connection that cannot be accepted stays in the socket's queue, and the socket readable: look
- * again after a while, when somebody may have closed an fd.
- */
-static void wait_for_fds(struct frontend_listener *listener)
-{
-	if (!listener->out_of_fds)
-		log_err("accept: %s; trying again every %d ms", strerror(errno), RETRY_MS);
-	listener->out_of_fds = true;
-	wl_event_source_fd_update(listener->source, 0);
-	wl_event_source_timer_update(listener->retry, RETRY_MS);
-}
-
-static int handle_retry(void *data)
-{
-	struct frontend_listener *listener = data;
-	wl_event_source_fd_update(listener->source, WL_EVENT_READABLE);
-	return 0;
-}
-
-static int handle_readable(int fd, uint32_t mask, void *data)
-{
-	struct frontend_listener *listener = data;
-	int socket = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-	if (socket >= 0) {
-		listener->out_of_fds = false;
-		listener->accepted(listener->data, socket);
-	} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-		wait_for_fds(listener);
-	} else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-		log_limited(LOG_LEVEL_ERROR, "accept: %s", strerror(errno));
-	}
-	return 0;
-}
 
 /* Removes a socket at @address that nobody listens on any more. 0, also when nothing is there. */
 static int remove_stale(const struct sockaddr_un *address)
@@ -120,16 +79,12 @@ struct frontend_listener *frontend_listener_create(struct wl_event_loop *loop, c
 	}
 	fd_set_nonblock(fd);
 	*listener = (struct frontend_listener){
-		.accepted = accepted,
-		.data = data,
+		.acceptor = {.accepted = accepted, .data = data},
 		.path = path ? strdup(path) : NULL,
 		.inode = inode,
 		.fd = fd,
-		.source = wl_event_loop_add_fd(
-			loop, fd, WL_EVENT_READABLE, handle_readable, listener),
-		.retry = wl_event_loop_add_timer(loop, handle_retry, listener),
 	};
-	if ((path && !listener->path) || !listener->source || !listener->retry) {
+	if ((path && !listener->path) || !acceptor_start(&listener->acceptor, loop, fd)) {
 		log_err("listen: %s", strerror(errno));
 		frontend_listener_destroy(listener);
 		return NULL;
@@ -142,10 +97,7 @@ void frontend_listener_destroy(struct frontend_listener *listener)
 	struct stat st;
 	if (!listener)
 		return;
-	if (listener->source)
-		wl_event_source_remove(listener->source);
-	if (listener->retry)
-		wl_event_source_remove(listener->retry);
+	acceptor_stop(&listener->acceptor);
 	fd_close(&listener->fd);
 	/* Another process may have put its own socket there. */
 	if (listener->path && stat(listener->path, &st) == 0 && st.st_ino == listener->inode)

@@ -1,12 +1,9 @@
 /* host-bridge/vhost/frontend_listener.c, and who is served */
 #include "host-bridge/vhost/frontend_listener.h"
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "protocol/base/monotonic.h"
-#include "tests/unit/log_capture.h"
 #include "tests/unit/vhost_user_world.h"
 
 static char socket_path[64];
@@ -143,39 +140,6 @@ static void a_listening_socket_may_be_handed_over(void **state)
 	unlink(socket_path);
 }
 
-static void without_fds_a_connection_waits_and_the_loop_sleeps(void **state)
-{
-	struct vhost_user *vu = vhost_user_create(t.loop, socket_path, -1, &vtable, &device);
-	assert_non_null(vu);
-	int client = connect_to(socket_path);
-	struct rlimit limit, none;
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-	int next = dup(client); /* the lowest fd that is free */
-	close(next);
-	none = limit;
-	none.rlim_cur = (rlim_t)next;
-
-	log_capture_begin();
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	wl_event_loop_dispatch(t.loop, 0);
-	unsigned turns = 0;
-	for (int64_t end = monotonic_ms() + 100; monotonic_ms() < end; turns++)
-		wl_event_loop_dispatch(t.loop, 20);
-	setrlimit(RLIMIT_NOFILE, &limit);
-	log_capture_end();
-	assert_true(turns < 20);
-	assert_false(vhost_user_connected(vu));
-	const char *line = strstr(log_capture_text, "accept");
-	assert_non_null(line);
-	assert_null(strstr(line + 1, "accept"));
-
-	for (int i = 0; i < 1000 && !vhost_user_connected(vu); i++)
-		wl_event_loop_dispatch(t.loop, 20);
-	assert_true(vhost_user_connected(vu));
-	close(client);
-	vhost_user_destroy(vu);
-}
-
 static int set_up_listening(void **state)
 {
 	snprintf(socket_path, sizeof(socket_path), "test-vhost-user-%d.sock", (int)getpid());
@@ -193,7 +157,6 @@ int main(void)
 		LISTEN_TEST(one_that_cannot_send_any_more_makes_way),
 		LISTEN_TEST(a_stale_socket_is_replaced_and_a_file_is_not),
 		LISTEN_TEST(a_listening_socket_may_be_handed_over),
-		LISTEN_TEST(without_fds_a_connection_waits_and_the_loop_sleeps),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
