@@ -1,7 +1,7 @@
 #!/bin/bash
 # The border and its label on a compositor of another release, exact to the pixel (run in a tree that has it, see newest.sh):
 # around a window and around its popup.
-# usage: border-label.sh BUILD_DIRECTORY sway | labwc | weston
+# usage: border-label.sh BUILD_DIRECTORY sway | labwc | kwin | weston
 set -u
 build=$1
 compositor=$2
@@ -20,6 +20,10 @@ labwc_start() {
     compositor_starts labwc -C "$base/labwc"
 }
 
+kwin_start() {
+    kwin_in_sway
+}
+
 weston_start() {
     printf '[shell]\npanel-position=none\nlocking=false\nstartup-animation=none\nbackground-color=0xff203040\n' >"$base/weston.ini"
     compositor_starts weston --backend=headless --renderer=gl --config="$base/weston.ini" --socket=wayland-1 --width=640 \
@@ -34,7 +38,7 @@ shot() {
         (cd "$base/shots" && XDG_PICTURES_DIR=$base/shots WAYLAND_DISPLAY=$display weston-screenshooter) >"$base/shot.log" 2>&1
         mv "$base"/shots/*.png "$base/shot.png"
     else
-        WAYLAND_DISPLAY=$display grim -t ppm "$base/shot.ppm"
+        WAYLAND_DISPLAY=${screen:-$display} grim -t ppm "$base/shot.ppm"
     fi
 }
 

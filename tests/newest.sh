@@ -47,7 +47,7 @@ list() {
     printf '%s-colours 5\n' kwin mutter weston sway
     echo "labwc-icon 5"
     printf '%s-x11 8\n' sway kwin
-    printf '%s-border 8\n' sway labwc weston
+    printf '%s-border 8\n' sway labwc kwin weston
 }
 
 # One test at a time: the runner has others to run beside it.

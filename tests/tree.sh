@@ -44,6 +44,26 @@ compositor_starts() {
     within 20 listens || fail "the compositor does not start"
 }
 
+# bus_start: a session bus of the script's own.
+bus_start() {
+    export DBUS_SESSION_BUS_ADDRESS=unix:path=$base/bus
+    start bus dbus-daemon --session --nofork --nopidfile --address="$DBUS_SESSION_BUS_ADDRESS"
+    within 20 test -S "$base/bus" || fail "no D-Bus"
+}
+
+# kwin_in_sway: KWin at $display, with nothing but its screen on that of a headless sway at $screen. KWin's own
+# pictures want a GPU; those of sway show every pixel of it.
+kwin_in_sway() {
+    printf '%s\n' 'output HEADLESS-1 mode 1280x720@60Hz' 'default_border none' >"$base/sway.conf"
+    start sway env WLR_BACKENDS=headless WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1 sway -c "$base/sway.conf"
+    within 20 listens || fail "sway does not start"
+    screen=$display
+    display=kwin
+    bus_start
+    start kwin kwin_wayland --wayland-display "$screen" --no-lockscreen --socket "$display"
+    within 20 test -S "$base/rt/$display" || fail "KWin does not start"
+}
+
 # ends PID: it is told to, and has.
 ends() {
     kill "$1"

@@ -111,10 +111,7 @@ check_sway() {      # DISPLAY
 
 kwin_start() {
     display=wayland-1
-    DBUS_SESSION_BUS_ADDRESS=unix:path=$base/bus
-    export DBUS_SESSION_BUS_ADDRESS
-    start bus dbus-daemon --session --nofork --nopidfile --address="$DBUS_SESSION_BUS_ADDRESS"
-    within 20 test -S "$base/bus" || fail "no D-Bus"
+    bus_start
     start kwin env QT_FORCE_STDERR_LOGGING=1 QT_LOGGING_RULES='js*=true' \
         kwin_wayland --virtual --no-lockscreen --socket "$display"
     within 20 test -S "$base/rt/$display" || fail "KWin does not start"
