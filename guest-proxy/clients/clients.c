@@ -104,11 +104,6 @@ void clients_add(struct clients *clients, int fd)
 	fd_close(&fd);
 }
 
-unsigned clients_count(const struct clients *clients)
-{
-	return clients->shared.count;
-}
-
 unsigned clients_lingering(const struct clients *clients)
 {
 	const struct wl_list *list = &clients->shared.list;

@@ -21,8 +21,6 @@ void clients_destroy(struct clients *clients);
  */
 void clients_add(struct clients *clients, int fd);
 
-/* Those that are connected, or have not quite ended. */
-unsigned clients_count(const struct clients *clients);
 /* Those that hung up while the host has still to get bytes from them. */
 unsigned clients_lingering(const struct clients *clients);
 

@@ -345,19 +345,9 @@ struct guest_memory *vhost_user_memory(struct vhost_user *vu)
 	return vu->memory;
 }
 
-uint64_t vhost_user_features(const struct vhost_user *vu)
-{
-	return vu->features;
-}
-
 bool vhost_user_running(const struct vhost_user *vu)
 {
 	return vu->running && !vu->broken;
-}
-
-bool vhost_user_connected(const struct vhost_user *vu)
-{
-	return vu->socket >= 0;
 }
 
 bool vhost_user_keeps_maps(const struct vhost_user *vu)

@@ -34,11 +34,8 @@ int vhost_user_adopt(struct vhost_user *vu, int socket);
 
 struct virtqueue *vhost_user_queue(struct vhost_user *vu, uint32_t index);
 struct guest_memory *vhost_user_memory(struct vhost_user *vu);
-/* Acknowledged virtio features. */
-uint64_t vhost_user_features(const struct vhost_user *vu);
 /* Between started and the driver's stop, and not broken. */
 bool vhost_user_running(const struct vhost_user *vu);
-bool vhost_user_connected(const struct vhost_user *vu);
 /*
  * The frontend keeps maps when the driver resets the device, where QEMU drops them; and one that
  * fails ends its machine. So does crosvm, which is known by not having BACKEND_SEND_FD.

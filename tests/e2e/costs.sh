@@ -8,10 +8,10 @@ full=(neighbours:45)
 ROUND_TRIPS=40
 TRIES=5     # what else happens meanwhile only adds: the least counts
 
-# clients_start IDLE BATCHES COUNT: see roundtrips.py; sets BATCH, a pipe to it.
+# clients_start IDLE BATCHES COUNT: see raw_wayland.py; sets BATCH, a pipe to it.
 clients_start() {
     mkfifo "$WORK/batches"
-    spawn_reading clients "$WORK/batches" env WAYLAND_DISPLAY="$BRIDGE" python3 "$E2E_DIRECTORY/roundtrips.py" "$@"
+    spawn_reading clients "$WORK/batches" python3 "$E2E_DIRECTORY/raw_wayland.py" "$XDG_RUNTIME_DIR/$BRIDGE" roundtrips "$@"
     exec {BATCH}>"$WORK/batches"
     until_true 120 grep -qx ready "$LOGS/clients.log" || fail "no clients: $(tail -n 3 "$LOGS/clients.log")"
 }

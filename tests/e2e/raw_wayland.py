@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """A Wayland client that says what it likes, byte by byte.
 
-usage: raw_wayland.py SOCKET globals | toplevels N | listen | crowd N
+usage: raw_wayland.py SOCKET globals | toplevels N | listen | crowd N | roundtrips IDLE BATCHES COUNT
 
 globals: prints the interfaces that it is offered. toplevels: makes N windows that are never drawn, with titles as long as they
 may be, says "ready", and stays. listen: has no window, and prints what its data device is told, "ready" once the compositor
 has answered, and what comes afterwards. crowd: connects N times, keeps all connections, and prints how many were answered and
-what the first one that was not was told."""
+what the first one that was not was told. roundtrips: connects IDLE clients, which bind nothing and stay, and ten more. These ask
+COUNT times for an answer, one by one, each when the one before has its answer, whenever a line comes on standard input; BATCHES
+times. (Ten, as the places of things in hash tables differ.) Says "ready", and "done" behind each batch; then it stays until
+standard input ends."""
 import socket
 import struct
 import sys
@@ -32,7 +35,7 @@ class Client:
         self.last = 1
         self.names = {}
         self.incoming = self.events()
-        self.registry = self.new()
+        self.callback, self.registry = self.new(), self.new()
         self.say(1, 1, numbers(self.registry))
         self.sync()
 
@@ -62,20 +65,20 @@ class Client:
             data = data[word >> 16:]
             if thing == 1 and word & 0xffff == 0:
                 raise Ended(f"error: {body[12:].rstrip(bytes(1)).decode()}")
-            if thing == 2 and word & 0xffff == 0:
+            if thing == self.registry and word & 0xffff == 0:
                 size = struct.unpack("=I", body[4:8])[0]
                 self.names[body[8:7 + size].decode()] = struct.unpack("=I", body[:4])[0]
             yield thing, word & 0xffff, body
 
     def sync(self):
-        """What comes until the compositor has answered."""
-        callback = self.new()
-        self.say(1, 0, numbers(callback))
+        """What comes until the compositor has answered, and the answer's id can be used again."""
+        self.say(1, 0, numbers(self.callback))
         found = []
         for event in self.incoming:
-            if event[0] == callback:
+            if event == (1, 1, numbers(self.callback)):
                 return found
-            found.append(event)
+            if event[0] != self.callback:
+                found.append(event)
 
     def bind(self, interface):
         thing = self.new()
@@ -122,9 +125,21 @@ def crowd(path, n):
     print(f"{len(kept)} answered; {why}")
 
 
+def roundtrips(path, idle, batches, count):
+    clients = [Client(path) for _ in range(idle + 10)]
+    print("ready", flush=True)
+    for _ in range(batches):
+        sys.stdin.readline()
+        for i in range(count):
+            clients[idle + i % 10].sync()
+        print("done", flush=True)
+    sys.stdin.read()
+
+
 def main():
-    if sys.argv[2] == "crowd":
-        crowd(sys.argv[1], int(sys.argv[3]))
+    several = {"crowd": crowd, "roundtrips": roundtrips}.get(sys.argv[2])
+    if several:
+        several(sys.argv[1], *map(int, sys.argv[3:]))
         return
     client = Client(sys.argv[1])
     if sys.argv[2] == "globals":

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "host-bridge/vhost/vhost_user.h"
+#include "host-bridge/vhost/vhost_user_state.h"
 #include "protocol/base/log.h"
 #include "tests/unit/fd_count.h"
 #include "tests/unit/frontend.h"
@@ -42,6 +43,12 @@ static struct {
 	struct frontend fe;
 	int region;
 } t;
+
+/* Whether it serves a frontend. */
+static inline bool connected(const struct vhost_user *vu)
+{
+	return vu->socket >= 0;
+}
 
 static inline void called(char what)
 {

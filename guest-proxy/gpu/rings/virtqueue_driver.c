@@ -101,11 +101,6 @@ unsigned virtqueue_driver_n_free(const struct virtqueue_driver *driver)
 	return driver->n_free;
 }
 
-unsigned virtqueue_driver_n_prompt(const struct virtqueue_driver *driver)
-{
-	return driver->n_prompt;
-}
-
 static size_t slot_offset(unsigned slot)
 {
 	return VIRTQUEUE_DRIVER_RING_BYTES + (size_t)slot * VIRTQUEUE_DRIVER_SLOT_BYTES;

@@ -84,11 +84,9 @@ bool virtqueue_driver_arm(struct virtqueue_driver *driver);
 
 /*
  * Prompt requests that are not completed by now are late: from now on every one
- * of their completions interrupts. To be called some time after requests were added, as long as
- * virtqueue_driver_n_prompt is not 0; without it a late request would hide the completion of an
- * awaited one. Then virtqueue_driver_arm.
+ * of their completions interrupts. To be called some time after requests were added; without it a
+ * late request would hide the completion of an awaited one. Then virtqueue_driver_arm.
  */
 void virtqueue_driver_settle(struct virtqueue_driver *driver);
-unsigned virtqueue_driver_n_prompt(const struct virtqueue_driver *driver);
 
 #endif

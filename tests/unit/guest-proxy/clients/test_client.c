@@ -24,6 +24,7 @@
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
+#include "tests/unit/clients_count.h"
 #include "tests/unit/fake_channel.h"
 #include "tests/unit/wayland_rig.h"
 

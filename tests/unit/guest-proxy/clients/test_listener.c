@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "protocol/base/log.h"
+#include "tests/unit/clients_count.h"
 #include "tests/unit/fake_channel.h"
 #include "tests/unit/log_capture.h"
 

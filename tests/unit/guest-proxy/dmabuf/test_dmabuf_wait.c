@@ -12,6 +12,7 @@
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 #include "protocol/base/monotonic.h"
+#include "tests/unit/clients_count.h"
 #include "tests/unit/dmabuf_rig.h"
 
 /* Frames that are not finished */

@@ -16,6 +16,7 @@
 #include "guest-proxy/gpu/virtgpu_ioctl.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
+#include "tests/unit/clients_count.h"
 #include "tests/unit/dmabuf_rig.h"
 #include "tests/unit/fd_count.h"
 #include "tests/unit/mock_syncobj.h"

@@ -211,7 +211,7 @@ static void leaving_during_a_map_unwinds(void **state)
 	shutdown(t.fe.socket, SHUT_RDWR);
 	expect_calls("MMrlm");
 	assert_int_equal(device.map_result, -ECONNRESET);
-	assert_false(vhost_user_connected(t.vu));
+	assert_false(connected(t.vu));
 }
 
 static void a_frontend_that_is_slow_is_waited_for(void **state)

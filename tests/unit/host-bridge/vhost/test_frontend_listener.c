@@ -34,7 +34,7 @@ static void one_frontend_is_served_at_a_time(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 	int first = connect_to(socket_path);
 	settle();
-	assert_true(vhost_user_connected(vu));
+	assert_true(connected(vu));
 	int second = connect_to(socket_path);
 	settle();
 	assert_true(is_closed(second));
@@ -43,10 +43,10 @@ static void one_frontend_is_served_at_a_time(void **state)
 	close(first);
 	close(second);
 	settle();
-	assert_false(vhost_user_connected(vu));
+	assert_false(connected(vu));
 	first = connect_to(socket_path);
 	settle();
-	assert_true(vhost_user_connected(vu));
+	assert_true(connected(vu));
 	close(first);
 	vhost_user_destroy(vu);
 	assert_int_equal(access(socket_path, F_OK), -1);
@@ -70,7 +70,7 @@ static void one_that_comes_back_at_once_is_served(void **state)
 		assert_int_equal(write(old, &header, sizeof(header)), sizeof(header));
 		close(old);
 		settle();
-		assert_true(vhost_user_connected(vu));
+		assert_true(connected(vu));
 		assert_false(is_closed(new));
 		assert_string_equal(device.calls, "rlm");
 		old = new;
@@ -133,7 +133,7 @@ static void a_listening_socket_may_be_handed_over(void **state)
 	assert_non_null(vu);
 	int client = connect_to(socket_path);
 	settle();
-	assert_true(vhost_user_connected(vu));
+	assert_true(connected(vu));
 	close(client);
 	vhost_user_destroy(vu);
 	assert_int_equal(access(socket_path, F_OK), 0); /* not ours */

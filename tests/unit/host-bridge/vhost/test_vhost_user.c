@@ -52,7 +52,7 @@ static void a_monitors_start_is_answered(void **state)
 	expect_calls("S0");
 	fe_state(fe, VHOST_USER_SET_VRING_ENABLE, 1, 1);
 	expect_calls("1");
-	assert_int_equal(vhost_user_features(t.vu), FE_FEATURES);
+	assert_int_equal(t.vu->features, FE_FEATURES);
 	run_request("request1");
 	assert_int_equal(interrupts(0), 1);
 	expect_silence();
@@ -113,7 +113,7 @@ static void acknowledgements_are_sent_when_negotiated_and_asked_for(void **state
 	fe_send(&t.fe, VHOST_USER_SET_MEM_TABLE, VHOST_USER_FLAG_NEED_REPLY, &table, 40,
 		t.fe.memory_fd);
 	assert_int_equal(expect_u64(VHOST_USER_SET_MEM_TABLE), 1);
-	assert_true(vhost_user_connected(t.vu));
+	assert_true(connected(t.vu));
 }
 
 static void the_message_that_negotiates_acknowledgements_gets_one(void **state)
@@ -283,7 +283,7 @@ static void a_ring_outside_memory_stops_the_device(void **state)
 	fe_state(&t.fe, VHOST_USER_SET_VRING_ENABLE, 0, 1);
 	expect_calls("mS");
 	assert_false(vhost_user_running(t.vu));
-	assert_true(vhost_user_connected(t.vu));
+	assert_true(connected(t.vu));
 }
 
 static void a_new_memory_table_in_mid_flight_changes_nothing(void **state)
@@ -314,9 +314,9 @@ static void when_the_frontend_leaves_all_is_forgotten_and_the_next_may_come(void
 		memset(device.calls, 0, sizeof(device.calls));
 		fe_finish(&t.fe);
 		expect_calls("rlm");
-		assert_false(vhost_user_connected(t.vu));
+		assert_false(connected(t.vu));
 		assert_false(vhost_user_running(t.vu));
-		assert_int_equal(vhost_user_features(t.vu), 0);
+		assert_int_equal(t.vu->features, 0);
 		assert_null(guest_memory_at(vhost_user_memory(t.vu), FE_GUEST, 1));
 		assert_false(virtqueue_usable(vhost_user_queue(t.vu, 0)));
 		assert_int_equal(virtqueue_base(vhost_user_queue(t.vu, 0)), 0);
@@ -355,7 +355,7 @@ static void a_frontend_that_truncates_its_rings_is_ended(void **state)
 	assert_int_equal(ftruncate(t.fe.memory_fd, 0), 0);
 	fe_kick(&t.fe, 0);
 	expect_calls("0rlm");
-	assert_false(vhost_user_connected(t.vu));
+	assert_false(connected(t.vu));
 	expect_end_and_a_working_successor();
 }
 
@@ -366,9 +366,9 @@ static void truncated_buffers_are_noticed_outside_of_the_rings_work_too(void **s
 	hold_a_request();
 	assert_int_equal(ftruncate(t.fe.memory_fd, FE_BUFFERS), 0);
 	complete("complete");
-	assert_true(vhost_user_connected(t.vu));
+	assert_true(connected(t.vu));
 	expect_calls("rlm");
-	assert_false(vhost_user_connected(t.vu));
+	assert_false(connected(t.vu));
 	expect_end_and_a_working_successor();
 }
 
@@ -382,7 +382,7 @@ static void a_new_table_does_not_make_truncation_good(void **state)
 	assert_int_equal(ftruncate(t.fe.memory_fd, FE_BYTES), 0);
 	fe_memory_table(&t.fe, 0);
 	expect_calls("rlm");
-	assert_false(vhost_user_connected(t.vu));
+	assert_false(connected(t.vu));
 	expect_end_and_a_working_successor();
 }
 
@@ -396,10 +396,10 @@ static void leaving_in_the_middle_of_a_message_is_leaving(void **state)
 		iov[1].iov_len = bytes < 12 ? 0 : bytes - 12;
 		assert_int_equal(fd_send(t.fe.socket, iov, 2, &t.fe.kicks[0], 1), bytes);
 		settle();
-		assert_true(vhost_user_connected(t.vu));
+		assert_true(connected(t.vu));
 		fe_finish(&t.fe);
 		settle();
-		assert_false(vhost_user_connected(t.vu));
+		assert_false(connected(t.vu));
 		connect_frontend();
 	}
 }
@@ -413,7 +413,7 @@ static void a_message_in_segments_is_one_message(void **state)
 		fd_send(t.fe.socket, &iov, 1, &t.fe.calls[0], i == 0);
 		settle();
 	}
-	assert_true(vhost_user_connected(t.vu));
+	assert_true(connected(t.vu));
 	fe_send(&t.fe, VHOST_USER_GET_QUEUE_NUM, 0, NULL, 0, -1);
 	assert_int_equal(expect_u64(VHOST_USER_GET_QUEUE_NUM), 2);
 }
@@ -488,7 +488,7 @@ static void garbage_ends_the_connection_and_nothing_else(void **state)
 		int before = fd_count();
 		assert_true(fd_send(t.fe.socket, iov, 2, fds, (size_t)g->fds) > 0);
 		settle();
-		if (vhost_user_connected(t.vu))
+		if (connected(t.vu))
 			fail_msg("%s was accepted", g->what);
 		assert_string_equal(device.calls, "rlm");
 		assert_true(fd_count() < before);
@@ -509,7 +509,7 @@ static void who_offers_longer_queues_learns_which_option_helps(void **state)
 	fe_state(&t.fe, VHOST_USER_SET_VRING_NUM, 0, 32768);
 	settle();
 	log_capture_end();
-	assert_false(vhost_user_connected(t.vu));
+	assert_false(connected(t.vu));
 	assert_true(log_captured("crosvm's max-queue-size=1024"));
 }
 
@@ -523,7 +523,7 @@ static void fds_that_nobody_asked_for_are_closed(void **state)
 		fe_u64(&t.fe, VHOST_USER_SET_VRING_KICK, 1, t.fe.kicks[0]);
 	}
 	settle();
-	assert_true(vhost_user_connected(t.vu));
+	assert_true(connected(t.vu));
 	assert_int_equal(fd_count(),
 		before + 4); /* call, err, kick; the event loop has one of its own for the last */
 }
@@ -563,7 +563,7 @@ static void a_kick_that_ends_does_not_spin(void **state)
 	int file = fd_memfd("kick", 4096);
 	fe_u64(&t.fe, VHOST_USER_SET_VRING_KICK, 0, file); /* nothing one can wait for */
 	settle();
-	assert_false(vhost_user_connected(t.vu));
+	assert_false(connected(t.vu));
 	close(file);
 }
 
@@ -580,11 +580,11 @@ static void polled_queues_are_accepted(void **state)
 
 static void a_frontend_that_takes_no_replies_is_dropped(void **state)
 {
-	for (int i = 0; i < 5000 && vhost_user_connected(t.vu); i++) {
+	for (int i = 0; i < 5000 && connected(t.vu); i++) {
 		fe_send(&t.fe, VHOST_USER_GET_SHMEM_CONFIG, 0, NULL, 0, -1);
 		wl_event_loop_dispatch(t.loop, 0);
 	}
-	assert_false(vhost_user_connected(t.vu));
+	assert_false(connected(t.vu));
 }
 
 static void a_file_is_taken_or_refused(void **state)
@@ -602,12 +602,12 @@ static void a_file_is_taken_or_refused(void **state)
 	file.id++; /* the upper half is not the frontend's */
 	fe_send(&t.fe, VHOST_USER_GIVE_FILE, 0, &file, sizeof(file), t.fe.memory_fd);
 	settle();
-	assert_false(vhost_user_connected(t.vu));
+	assert_false(connected(t.vu));
 	expect_end_and_a_working_successor();
 	file.id = 1;
 	fe_send(&t.fe, VHOST_USER_GIVE_FILE, 0, &file, sizeof(file), -1); /* no file at all */
 	settle();
-	assert_false(vhost_user_connected(t.vu));
+	assert_false(connected(t.vu));
 }
 
 int main(void)
