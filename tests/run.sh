@@ -286,6 +286,7 @@ start() {
     IFS=$'\t' read -r label seconds limit command <<<"${TESTS[$1]}"
     log=$(log_of "$label")
     mkdir -p "$(dirname "$log")"
+    rm -f "$log"        # that of another run, which has the test now, goes on
     build-tests/plain/tests/clients/reap -t "$limit" -g 5 env -i "${ENVIRONMENT[@]}" bash -c "$command" \
         >"$log" 2>&1 </dev/null &
     running[$!]=$1

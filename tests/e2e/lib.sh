@@ -450,9 +450,30 @@ e2e_environment() {
     export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:exitcode=86
 }
 
+# When a process began, in ticks: no other one with its number has that.
+process_start() {
+    local stat
+    read -r stat 2>/dev/null <"/proc/$1/stat" || return
+    read -ra stat <<<"${stat##*) }"
+    echo "${stat[19]}"
+}
+
+# One run of a test at a time has its logs: $LOGS.run names the process. (A lock's fd would be inherited, and counted.)
+e2e_alone() {
+    local own owner
+    own=$$:$(process_start $$)
+    mkdir -p "${LOGS%/*}"
+    until ln -s "$own" "$LOGS.run" 2>/dev/null; do
+        owner=$(readlink "$LOGS.run") || continue
+        [ "$(process_start "${owner%:*}")" != "${owner#*:}" ] || fail "another run of this test has $LOGS"
+        rm -f "$LOGS.run"
+    done
+}
+
 e2e_begin() {
     TEST_NAME=$1
     LOGS=${WAYFERRY_TEST_LOGS:-$SOURCE_ROOT/build-tests/logs/$(basename "$0" .sh)/$1}
+    e2e_alone
     rm -rf "$LOGS"
     mkdir -p "$LOGS"
     WORK=$LOGS/work
@@ -472,6 +493,7 @@ e2e_end() {
         stop "$name" KILL
     done
     rm -rf "$BASE"
+    rm -f "$LOGS.run"
     [ $status = 0 ] && rm -rf "$WORK"
     exit $status
 }

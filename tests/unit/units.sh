@@ -21,6 +21,14 @@ status=$?
 printf '%s\n' "$said"
 [ "$status" = 0 ] && [ -z "$said" ] || exit 1
 
+# A slow start is waited out: no limit, or one that wayferry-host extends.
+for unit in "$work"/units/*.service; do
+    case ${unit##*/} in
+    wayferry-host@*) ;;
+    *) grep -qx 'TimeoutStartSec=infinity' "$unit" || { echo "${unit##*/} ends a slow start"; exit 1; } ;;
+    esac
+done
+
 # What bounds them, and how exposed systemd thinks that they are, of 100: 96 is a unit that says nothing, and these have
 # 59 and 69 with Debian 12 (others count a little differently). (What would make
 # them less needs mount namespaces of a user manager's.)

@@ -30,6 +30,12 @@ guest_prepare() {
     "${1%%-*}_prepare" "$1"
 }
 
+# Keeps the layer as it is for as long as this process runs, and what it becomes.
+guest_keep_layer() {
+    exec {LAYER_FD}>>"$LAB_LAYER.used"
+    flock -s -n "$LAYER_FD" || lab_fail "the layer of this working copy is being made"
+}
+
 guest_share() {
     echo "$WORK/$1-share"
 }
@@ -168,7 +174,7 @@ Guests for tests: virtual machines with Debian 13 and this working copy's wayfer
 virtio-gpu device is a wayferry-host. Kinds: ${GUEST_KINDS[*]}.
 
   prepare  makes what is missing in ${LAB_CACHE/#$HOME/\~}: kernels, trees; and compiles this working
-           copy for the guests. Needs root.
+           copy for the guests, of which none may run. Needs root.
   run      boots a guest at the wayferry-host behind SOCKET, runs COMMAND in the session of its user,
            prints its output, switches the guest off; COMMAND's exit status is ours (125: the guest
            did not get that far).
@@ -197,7 +203,10 @@ guest_main() {
             guest_prepare "$kind"
         done
         ;;
-    exec) "${2%%-*}_exec" "${@:2}" ;;
+    exec)
+        guest_keep_layer
+        "${2%%-*}_exec" "${@:2}"
+        ;;
     run)
         (($# >= 4)) || { guest_usage >&2; exit 2; }
         guest_prepare "$2"
@@ -213,6 +222,7 @@ guest_main() {
     host) host_exec "${@:2}" ;;
     direct)
         (($# >= 3)) || { guest_usage >&2; exit 2; }
+        guest_keep_layer
         LAB_BIND=$(dirname "$2") lab_enter "$(guest_tree)" env XDG_RUNTIME_DIR=/mnt HOME=/nonexistent \
             WAYLAND_DISPLAY="$(basename "$2")" "${@:3}"
         ;;

@@ -184,22 +184,24 @@ layer_compile() {
 }
 
 # lab_compiled DIRECTORY TREE COMMAND...: compiles something of this working copy in a tree, of which TREE is the name;
-# one process at a time. DIRECTORY is where it ends up; DIRECTORY.log is what compilers say.
+# one process at a time, and not while guests hold DIRECTORY.used. DIRECTORY is where it ends up; DIRECTORY.log is what
+# compilers say.
 lab_compiled() {
     local directory=$1 tree=$2
     shift 2
     mkdir -p "${directory%/*}"
     (
         flock 9
-        "$@" >"$directory.log" 2>&1 || {
+        flock -n 8 || lab_fail "a guest of this working copy runs, and has its ${directory##*/} in use: it has to end first"
+        "$@" >"$directory.log" 2>&1 8>&- || {
             tail -n 20 "$directory.log" >&2
             lab_fail "wayferry does not compile in the tree \"$tree\" (log: $directory.log)"
         }
-    ) 9>"$directory.lock" || exit
+    ) 9>"$directory.lock" 8>>"$directory.used" || exit
 }
 
 # lab_build: makes what all guests need and what is missing: the tree, and the layer each time (only
-# what changed is compiled). Not while a guest of this working copy runs.
+# what changed is compiled). Fails while a guest of this working copy runs.
 lab_build() {
     [ "$(id -u)" = 0 ] || lab_fail "making guests needs root, for mmdebstrap and chroot"
     [ -e "$(guest_tree)" ] || lab_locked lab_tree "$LAB/guest/setup.sh" guest
