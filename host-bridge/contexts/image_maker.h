@@ -10,11 +10,15 @@
 #include <stdint.h>
 
 #define IMAGE_MAX_PLANES 4
+#define IMAGE_MAX_MODIFIERS 32
 
 struct image_request {
 	uint32_t width, height;
 	uint32_t format; /* DRM's. R8 of one row are bytes, of which there may be more afterwards */
 	uint32_t flags;  /* GBM's */
+	/* Layouts that it may have. What has none of these, or can have none, is in rows. */
+	uint32_t n_modifiers;
+	uint64_t modifiers[IMAGE_MAX_MODIFIERS];
 };
 
 /* Whether it is of no layout. */
@@ -23,14 +27,14 @@ static inline bool image_is_bytes(const struct image_request *request)
 	return request->format == DRM_FORMAT_R8 && request->height == 1;
 }
 
-/* What was made. It has been checked: its planes lie in its memory. */
+/* What was made. It has been checked: its planes lie, or (not in rows) begin, in its memory. */
 struct image {
 	uint32_t strides[IMAGE_MAX_PLANES], offsets[IMAGE_MAX_PLANES]; /* not of bytes */
 	uint64_t size;                                                 /* of whole pages */
 	uint64_t modifier;
 	uint64_t fd_offset;
 	uint32_t fd_type;  /* RENDERER_FD_* */
-	uint32_t map_info; /* VIRTIO_GPU_MAP_CACHE_* */
+	uint32_t map_info; /* VIRTIO_GPU_MAP_CACHE_*; 0: it is not in rows, and not to be mapped */
 };
 
 struct image_call {

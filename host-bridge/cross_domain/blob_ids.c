@@ -202,6 +202,8 @@ bool blob_ids_made(const struct blob_ids *ids, uint64_t blob_id, uint64_t size,
 		if (!image->made || image->id != blob_id)
 			continue;
 		*request = blob_ids_wanted(&image->request);
+		if (image->answer.modifier != DRM_FORMAT_MOD_LINEAR)
+			request->modifiers[request->n_modifiers++] = image->answer.modifier;
 		/* The guest may have rounded it up. */
 		if (image_is_bytes(request))
 			request->width =

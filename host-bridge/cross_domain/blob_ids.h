@@ -34,7 +34,7 @@ void blob_ids_finish(struct blob_ids *ids);
 int blob_ids_image(struct blob_ids *ids, const struct cross_domain_get_image_requirements *request,
 	uint32_t *last_id, struct cross_domain_image_requirements *out);
 
-/* What @request asks for. */
+/* What @request asks for, in rows. */
 static inline struct image_request blob_ids_wanted(
 	const struct cross_domain_get_image_requirements *request)
 {
@@ -60,7 +60,8 @@ int blob_ids_add_made(struct blob_ids *ids,
 	uint32_t *last_id, struct cross_domain_image_requirements *out);
 /*
  * Whether somebody else makes the memory of @blob_id; then *@request says which image it is for, in
- * a blob of @size bytes, and *@layout (may be NULL) which strides and offsets it must have.
+ * a blob of @size bytes, and *@layout (may be NULL) which modifier, strides and offsets it must
+ * have.
  */
 bool blob_ids_made(const struct blob_ids *ids, uint64_t blob_id, uint64_t size,
 	struct image_request *request, struct cross_domain_image_requirements *layout);

@@ -21,6 +21,7 @@
 
 #include "host-bridge/attendant/attendant.h"
 #include "host-bridge/display/compositor_place.h"
+#include "host-bridge/policy/buffers/policy_layouts.h"
 #include "host-bridge/policy/policy.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/event_source.h"
@@ -457,4 +458,9 @@ bool compositor_congested(const struct compositor *compositor)
 void compositor_resume(struct compositor *compositor)
 {
 	update_source(compositor);
+}
+
+uint32_t compositor_layouts(const struct compositor *compositor, uint32_t format, uint64_t *out)
+{
+	return policy_layouts_get(&compositor->connection.imports.layouts, format, out);
 }

@@ -72,6 +72,12 @@ bool compositor_congested(const struct compositor *compositor);
 bool compositor_holds(const struct compositor *compositor);
 void compositor_continue(struct compositor *compositor);
 
+/*
+ * Layouts other than rows, DRM's modifiers, in which the compositor takes @format, as far as it has
+ * told: at most POLICY_LAYOUTS of them in @out. How many.
+ */
+uint32_t compositor_layouts(const struct compositor *compositor, uint32_t format, uint64_t *out);
+
 /* The guest's queue has room again. */
 void compositor_resume(struct compositor *compositor);
 

@@ -203,7 +203,8 @@ static void fill_capset(const struct context_kind *base, uint8_t *out)
 			(kind->guests_share && resource_table_exports(base->host->resources)
 					? CROSS_DOMAIN_EXT_GUEST_SHARED
 					: 0) |
-			(kind->private_textures ? CROSS_DOMAIN_EXT_PRIVATE_TEXTURES : 0),
+			(kind->private_textures ? CROSS_DOMAIN_EXT_PRIVATE_TEXTURES : 0) |
+			(kind->maker ? CROSS_DOMAIN_EXT_ANY_LAYOUT : 0),
 	};
 	memcpy(out, &capset, sizeof(capset));
 }

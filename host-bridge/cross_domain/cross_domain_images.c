@@ -2,13 +2,16 @@
  * Images of a cross-domain context whose memory an image maker makes. What a guest asks about is
  * made once, to see how it is laid out, and given back; each blob of it is made anew. A blob that
  * cannot be made is ordinary memory of the same layout, so a GPU that goes away costs no window.
+ * Only where the layout is not rows, as guests can ask for, there is no other memory.
  */
 #include "host-bridge/cross_domain/cross_domain_impl.h"
 
+#include <drm_fourcc.h>
 #include <errno.h>
 #include <linux/virtio_gpu.h>
 #include <stdlib.h>
 
+#include "host-bridge/policy/base/policy_connection.h"
 #include "host-bridge/resources/resources.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
@@ -32,6 +35,21 @@ struct image_work {
 static struct image_maker *maker_of(const struct cross_domain_context *context)
 {
 	return context->kind->maker;
+}
+
+/* What the maker is asked for. A guest that takes any layout gets one that the compositor knows. */
+static struct image_request wanted_of(const struct cross_domain_context *context,
+	const struct cross_domain_get_image_requirements *question)
+{
+	struct image_request wanted = blob_ids_wanted(question);
+
+	static_assert(ARRAY_LENGTH(wanted.modifiers) == POLICY_LAYOUTS, "");
+	if (question->flags & CROSS_DOMAIN_IMAGE_ANY_LAYOUT &&
+		!(question->flags & CROSS_DOMAIN_IMAGE_LINEAR) && !image_is_bytes(&wanted) &&
+		context->compositor)
+		wanted.n_modifiers = compositor_layouts(
+			context->compositor, question->drm_format, wanted.modifiers);
+	return wanted;
 }
 
 static struct image_work *work_create(struct cross_domain_context *context,
@@ -83,7 +101,7 @@ static void handle_answer(struct image_call *call, int error, const struct image
 static bool begin_question(struct image_work *work, uint64_t bytes)
 {
 	struct cross_domain_context *context = work->context;
-	const struct image_request wanted = blob_ids_wanted(&work->question);
+	const struct image_request wanted = wanted_of(context, &work->question);
 
 	if (!quota_charge(context->base.host->quota, QUOTA_BLOB_BYTES, bytes))
 		return false;
@@ -114,6 +132,21 @@ bool cross_domain_ask_maker(struct cross_domain_context *context,
 
 /* --- blobs --- */
 
+/* The blob gets no memory: the guest's resource id is free again. */
+static void refuse(struct image_work *work)
+{
+	struct resource *resource = work->resource;
+
+	resource_release_fds(resource);
+	resource_set_pending(resource, false);
+	if (resource->id != 0)
+		resource_forget(resource);
+	context_wake(&work->context->base);
+	request_complete(work->request, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY);
+	resource_unref(resource);
+	work_destroy(work);
+}
+
 /* The blob has its memory: @fd, which is taken, or (-1) ordinary memory once it is mapped. */
 static void complete(struct image_work *work, const struct image *image, int fd)
 {
@@ -131,10 +164,19 @@ static void complete(struct image_work *work, const struct image *image, int fd)
 	work_destroy(work);
 }
 
+/* The maker has none. */
+static void do_without(struct image_work *work)
+{
+	if (work->layout.modifier == DRM_FORMAT_MOD_LINEAR)
+		complete(work, NULL, -1);
+	else
+		refuse(work);
+}
+
 /* Whether the image is what the guest was told before. Plain bytes have no strides and offsets. */
 static bool is_as_told(const struct image_work *work, const struct image *image)
 {
-	return image->size >= work->resource->size &&
+	return image->size >= work->resource->size && image->modifier == work->layout.modifier &&
 		(work->is_bytes ||
 			(memcmp(image->strides, work->layout.strides, sizeof(image->strides)) ==
 					0 &&
@@ -153,7 +195,7 @@ static void handle_made(struct image_call *call, int error, const struct image *
 		return;
 	}
 	fd_close(&fd);
-	complete(work, NULL, -1);
+	do_without(work);
 }
 
 bool cross_domain_makes_blob(const struct context *base, uint64_t blob_id)
@@ -186,7 +228,7 @@ int cross_domain_make_blob(struct context *base, struct resource *resource, uint
 	if (err == 0)
 		err = maker_of(context)->make(maker_of(context), &wanted, &work->call);
 	if (err < 0)
-		complete(work, NULL, -1);
+		do_without(work);
 	return 0;
 }
 
@@ -200,7 +242,7 @@ void cross_domain_finish_images(struct cross_domain_context *context)
 	{
 		maker_of(context)->cancel(maker_of(context), &work->call);
 		if (work->resource) {
-			complete(work, NULL, -1);
+			do_without(work);
 			continue;
 		}
 		struct pipe_waiter *waiter = work->waiter;

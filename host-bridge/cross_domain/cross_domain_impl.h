@@ -130,7 +130,8 @@ int cross_domain_submitted(struct cross_domain_context *context, int err);
  */
 bool cross_domain_ask_maker(struct cross_domain_context *context,
 	const struct cross_domain_get_image_requirements *request);
-/* context_ops.makes_blob and .make_blob. Where the maker fails, the blob gets ordinary memory. */
+/* context_ops.makes_blob and .make_blob. Where the maker fails, the blob gets ordinary memory, or
+ * (its layout is not rows) there is none. */
 bool cross_domain_makes_blob(const struct context *base, uint64_t blob_id);
 int cross_domain_make_blob(struct context *base, struct resource *resource, uint64_t blob_id,
 	uint64_t size, uint32_t flags, struct request *request);

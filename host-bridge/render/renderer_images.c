@@ -40,7 +40,7 @@ struct renderer_images {
 	struct wl_list sent;   /* making::link */
 	uint32_t n_making, n_sent;
 	uint64_t sent_bytes; /* making::bytes of those that were sent; at most MAX_SENT_BYTES */
-	uint64_t made, bytes, refused;
+	uint64_t made, bytes, tiled, refused;
 };
 
 /* A context that has something made. */
@@ -111,6 +111,31 @@ static void making_destroy(struct making *making)
 	free(making);
 }
 
+static bool is_rows(const struct renderer_answer *answer)
+{
+	return answer->blob.modifier == DRM_FORMAT_MOD_LINEAR;
+}
+
+/* Whether the planes of a layout that only drivers know begin in its memory, and have some of it.
+ */
+static int check_planes(const struct image_request *request, const struct renderer_answer *answer)
+{
+	bool asked_for = false;
+
+	for (uint32_t i = 0; i < request->n_modifiers; i++)
+		asked_for |= request->modifiers[i] == answer->blob.modifier;
+	if (!asked_for || answer->blob.strides[0] == 0)
+		return -EINVAL;
+	for (unsigned i = 0; i < IMAGE_MAX_PLANES; i++) {
+		const uint32_t stride = answer->blob.strides[i], offset = answer->blob.offsets[i];
+		if (stride == 0 ? offset != 0 : i > 0 && answer->blob.strides[i - 1] == 0)
+			return -EINVAL;
+		if (!range_fits(offset, stride, answer->blob.size))
+			return -EMSGSIZE;
+	}
+	return 0;
+}
+
 /* What the worker has answered is not believed: 0, or why it cannot be used, -errno. */
 static int check(const struct image_request *request, const struct renderer_answer *answer, int fd)
 {
@@ -120,9 +145,11 @@ static int check(const struct image_request *request, const struct renderer_answ
 	if (error < 0)
 		return error;
 	if (answer->blob.size == 0 || answer->blob.size % PAGE_BYTES != 0 ||
-		answer->blob.map_info == 0 || answer->blob.modifier != DRM_FORMAT_MOD_LINEAR ||
-		!format || request->width > INT32_MAX || request->height > INT32_MAX)
+		answer->blob.map_info == 0 || !format || request->width > INT32_MAX ||
+		request->height > INT32_MAX)
 		return -EINVAL;
+	if (!is_rows(answer))
+		return check_planes(request, answer);
 	if (image_is_bytes(request))
 		return answer->blob.size >= request->width ? 0 : -EMSGSIZE;
 	for (unsigned i = 0; i < format->n_planes; i++)
@@ -140,7 +167,7 @@ static struct image image_from(const struct renderer_answer *answer)
 		.modifier = answer->blob.modifier,
 		.fd_offset = answer->blob.fd_offset,
 		.fd_type = answer->blob.fd_type,
-		.map_info = answer->blob.map_info,
+		.map_info = is_rows(answer) ? answer->blob.map_info : 0,
 	};
 
 	static_assert(sizeof(image.strides) == sizeof(answer->blob.strides), "");
@@ -172,15 +199,19 @@ static void send_one(struct renderer_images *images, struct making *making)
 		.allocate = {.width = making->request.width,
 			.height = making->request.height,
 			.format = making->request.format,
-			.flags = making->request.flags},
+			.flags = making->request.flags,
+			.n_modifiers = making->request.n_modifiers},
 	};
 
+	static_assert(IMAGE_MAX_MODIFIERS <= RENDERER_MAX_MODIFIERS, "");
 	making->sent = true;
 	images->n_sent++;
 	images->sent_bytes += making->bytes;
 	wl_list_remove(&making->link);
 	wl_list_insert(&images->sent, &making->link);
-	renderer_link_send(images->link, &message, NULL, 0, -1, &making->call);
+	renderer_link_send(images->link, &message, making->request.modifiers,
+		making->request.n_modifiers * sizeof(making->request.modifiers[0]), -1,
+		&making->call);
 }
 
 /* What is to be sent next: the oldest of whoever's turn it is. NULL: there is nothing. */
@@ -231,6 +262,7 @@ static void handle_done(struct renderer_call *call, const struct renderer_answer
 	}
 	images->made++;
 	images->bytes += answer->blob.size;
+	images->tiled += !is_rows(answer);
 	struct image image = image_from(answer);
 	if (owner)
 		owner->done(owner, 0, &image, fd);
@@ -354,6 +386,7 @@ void renderer_images_print(const struct renderer_images *images, FILE *file)
 
 	fprintf(file, "gbm buffers made %llu\n", (unsigned long long)images->made);
 	fprintf(file, "gbm buffer bytes made %llu\n", (unsigned long long)images->bytes);
+	fprintf(file, "gbm buffers tiled %llu\n", (unsigned long long)images->tiled);
 	fprintf(file, "gbm buffers refused %llu\n", (unsigned long long)images->refused);
 	fprintf(file, "gbm MiB/s written %u\n", speed->buffer_written);
 	fprintf(file, "memory MiB/s written %u\n", speed->memory_written);

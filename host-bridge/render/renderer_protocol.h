@@ -26,6 +26,7 @@
 #define RENDERER_MAX_REGIONS 64         /* of guest memory, that one worker knows */
 #define RENDERER_NO_RING UINT32_MAX
 #define RENDERER_MAX_PLANES 4
+#define RENDERER_MAX_MODIFIERS 32
 
 /* Capset ids (virtio 1.3, 5.7.6.8). */
 #define RENDERER_CAPSET_VIRGL 1
@@ -135,13 +136,15 @@ struct renderer_request {
 			uint64_t offset;
 		} transfer;
 		/*
-		 * A linear buffer. Of R8 and one row it is bytes: the memory of any picture that
-		 * has no more of them.
+		 * A buffer in one of the layouts that follow, 64 bits each, or where there are none
+		 * or the GPU has it in none of them, in rows. Of R8 and one row it is bytes: the
+		 * memory of any picture that has no more of them.
 		 */
 		struct {
 			uint32_t width, height;
-			uint32_t format; /* DRM's */
-			uint32_t flags;  /* GBM's */
+			uint32_t format;      /* DRM's */
+			uint32_t flags;       /* GBM's */
+			uint32_t n_modifiers; /* DRM's; at most RENDERER_MAX_MODIFIERS */
 		} allocate;
 		struct {
 			uint32_t n; /* bytes, or segments, that follow this struct */

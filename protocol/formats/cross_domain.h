@@ -89,6 +89,14 @@ static_assert(sizeof(struct cross_domain_capset) == 16, "");
 #define CROSS_DOMAIN_WRITE_FROM_MAX_BYTES (1u << 20)
 /* CROSS_DOMAIN_CMD_PATIENT is understood. */
 #define CROSS_DOMAIN_EXT_PATIENT (1u << 11)
+/*
+ * GET_IMAGE_REQUIREMENTS with this flag, and without GBM's for linear ones: the image may have any
+ * layout that the GPU and the compositor of the context's channel share. What is not in rows
+ * (modifier not 0) has no memory that can be mapped (map_info 0); planes are those with a stride.
+ */
+#define CROSS_DOMAIN_EXT_ANY_LAYOUT (1u << 12)
+#define CROSS_DOMAIN_IMAGE_ANY_LAYOUT (1u << 31)
+#define CROSS_DOMAIN_IMAGE_LINEAR (1u << 4) /* GBM's */
 struct cross_domain_capset_ext {
 	struct cross_domain_capset base;
 	uint32_t magic;

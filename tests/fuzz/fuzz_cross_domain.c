@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "host-bridge/contexts/image_maker.h"
 #include "host-bridge/virtio/guest_memory.h"
 #include "host-bridge/vhost/visible_region.h"
 #include "protocol/base/fd.h"
@@ -171,10 +172,85 @@ static void use_pipes(struct input *input)
 		fake_compositor_drop_handles(fake_compositor);
 }
 
+/* --- images: whoever makes them (renderer_images.c) has checked what it says of them --- */
+
+#define MAX_CALLS 8
+
+static struct image_call *calls[MAX_CALLS]; /* open ones, or NULL */
+static struct image_request wanted[MAX_CALLS];
+
+static int make_image(
+	struct image_maker *maker, const struct image_request *request, struct image_call *call)
+{
+	for (size_t i = 0; i < MAX_CALLS; i++) {
+		if (calls[i])
+			continue;
+		calls[i] = call;
+		wanted[i] = *request;
+		return 0;
+	}
+	return -EBUSY;
+}
+
+static void cancel_image(struct image_maker *maker, struct image_call *call)
+{
+	for (size_t i = 0; i < MAX_CALLS; i++)
+		if (calls[i] == call)
+			calls[i] = NULL;
+}
+
+static struct image_maker maker = {.make = make_image, .cancel = cancel_image};
+
+/* An image of so many pages, in rows or not. */
+static void answer_image(uint8_t how)
+{
+	const size_t i = how % MAX_CALLS;
+	struct image_call *call = calls[i];
+	const struct image image = {
+		.strides = {how & 0x10 ? 64 : 512, how & 0x20 ? 64 : 0},
+		.offsets = {0, how & 0x20 ? 4096 : 0},
+		.size = how & 0x40 ? 0x10000 : 0x4000,
+		.modifier = how & 8 && wanted[i].n_modifiers > 0 ? wanted[i].modifiers[0] : 0,
+		.fd_type = 1,
+		.map_info = !(how & 8),
+	};
+	if (!call)
+		return;
+	calls[i] = NULL;
+	if (how % 7 == 0)
+		call->done(call, -ENOMEM, NULL, -1);
+	else
+		call->done(call, 0, &image, fd_memfd("image", image.size));
+}
+
+/* The device has made a resource for a blob whose memory somebody else makes. */
+static bool make_blob(uint32_t id, uint32_t size)
+{
+	struct resource *resource;
+
+	if (!context->ops->makes_blob(context, id) || size > 0x20000 ||
+		n_requests == MAX_REQUESTS ||
+		resource_create(&table, 100 + (uint32_t)n_requests, RESOURCE_BLOB_HOST,
+			align_up(max_u64(size, 1), 4096), &resource) < 0)
+		return false;
+	struct request *request = &requests[n_requests++];
+	*request = (struct request){.context = context, .ring = -1};
+	context->n_held++;
+	resource_set_pending(resource, true);
+	if (context->ops->make_blob(context, resource, id, size, 0, request) < 0) {
+		resource_set_pending(resource, false);
+		resource_forget(resource);
+		request_complete(request, 0);
+	}
+	return true;
+}
+
 static void create_blob(struct input *input)
 {
 	uint32_t id = take_u32(input), size = take_u32(input);
 	struct context_blob blob;
+	if (make_blob(id, size))
+		return;
 	if (context->ops->create_blob(context, id, size, 0, &blob) == 0)
 		free(blob.contents);
 }
@@ -209,10 +285,14 @@ static void fill_queue(bool full)
 
 static void disturb(uint8_t how)
 {
-	if (how == 7)
+	if (how & 0x80)
+		answer_image(how);
+	else if (how % 8 == 7)
 		fill_queue(!queue_full);
 	else if (fake_compositor && how % 4 == 0)
 		fake_compositor->listener->closed(fake_compositor->data);
+	else if (fake_compositor && how & 0x40)
+		fake_compositor->layout = how;
 	else if (fake_compositor)
 		fake_compositor->fail = -EPROTO;
 }
@@ -249,7 +329,7 @@ static void step(struct input *input)
 		attach_or_detach(input);
 		break;
 	case 9:
-		disturb(take_u8(input) % 8);
+		disturb(take_u8(input));
 		break;
 	}
 }
@@ -276,7 +356,7 @@ static void set_up_process(void)
 	quota_init(&quota);
 	quota_set(&quota, "pipes", "10");
 	quota_set(&quota, "queued-bytes", "100000");
-	cross_domain_kind_init(&kind, NULL, false, true, NULL);
+	cross_domain_kind_init(&kind, NULL, false, true, &maker);
 	kind.base.host = &host;
 	kind.base.start(&kind.base);
 }
@@ -317,6 +397,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fill_queue(false);
 	assert(!fake_compositor && counters.pipes == 0 && places.channels == 0 &&
 		places.others == 0);
+	for (size_t i = 0; i < MAX_CALLS; i++)
+		assert(!calls[i]);
 	for (size_t i = 0; i < QUOTA_N_LIMITS; i++)
 		assert(quota.entries[i].use == 0);
 	resource_table_finish(&table);

@@ -45,6 +45,20 @@ static uint32_t take_u32(struct input *input)
 	return value;
 }
 
+/* What is not in rows is as was asked for, and all of its planes begin in its memory. */
+static void check_layout(const struct image_request *request, const struct image *image)
+{
+	bool asked_for = false;
+
+	for (uint32_t i = 0; i < request->n_modifiers; i++)
+		asked_for |= request->modifiers[i] == image->modifier;
+	if (!asked_for || image->map_info != 0 || image->strides[0] == 0)
+		abort();
+	for (unsigned i = 0; i < IMAGE_MAX_PLANES; i++)
+		if (image->strides[i] > 0 && image->offsets[i] >= image->size)
+			abort();
+}
+
 /* What has been made can be used as its promise says, whatever the process has answered. */
 static void check(const struct image_request *request, const struct image *image, int fd)
 {
@@ -57,6 +71,10 @@ static void check(const struct image_request *request, const struct image *image
 	if (image_is_bytes(request)) {
 		if (image->size < request->width)
 			abort();
+		return;
+	}
+	if (image->modifier != DRM_FORMAT_MOD_LINEAR) {
+		check_layout(request, image);
 		return;
 	}
 	for (unsigned i = 0; i < format->n_planes; i++)
@@ -91,6 +109,10 @@ static void ask(struct input *input)
 			.height = how & 0x40 ? take_u32(input) : take_u8(input),
 			.format = formats[(how & 7) % ARRAY_LENGTH(formats)],
 			.flags = how & 0x20 ? take_u32(input) : 0};
+	if (how & 0x10)
+		one->request.n_modifiers = take_u8(input) % (IMAGE_MAX_MODIFIERS + 1);
+	for (uint32_t i = 0; i < one->request.n_modifiers; i++)
+		one->request.modifiers[i] = take_u8(input);
 	one->call = (struct image_call){.done = handle_done, .asker = &asked[which % 4]};
 	one->open = maker->make(maker, &one->request, &one->call) == 0;
 }

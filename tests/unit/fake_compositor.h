@@ -21,7 +21,8 @@ struct compositor {
 	bool congested;
 	int fail; /* what compositor_from_guest returns */
 	unsigned flushed, resumed;
-	unsigned held; /* how often compositor_continue has to come */
+	unsigned held;   /* how often compositor_continue has to come */
+	uint64_t layout; /* beside rows, of all formats; 0: none */
 };
 
 static struct compositor *fake_compositor; /* the one connected last; NULL once destroyed */
@@ -95,6 +96,12 @@ void compositor_continue(struct compositor *compositor)
 void compositor_resume(struct compositor *compositor)
 {
 	compositor->resumed++;
+}
+
+uint32_t compositor_layouts(const struct compositor *compositor, uint32_t format, uint64_t *out)
+{
+	out[0] = compositor->layout;
+	return compositor->layout != 0;
 }
 
 #endif

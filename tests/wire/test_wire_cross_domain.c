@@ -240,6 +240,8 @@ static void a_patient_guest_says_so_in_a_header(void **state)
 	size_t length;
 	assert_memory_equal(&patient, golden, sizeof(golden));
 	assert_int_equal(CROSS_DOMAIN_EXT_PATIENT, 2048);
+	assert_int_equal(CROSS_DOMAIN_EXT_ANY_LAYOUT, 4096);
+	assert_int_equal(CROSS_DOMAIN_IMAGE_ANY_LAYOUT, 0x80000000);
 	assert_int_equal(cross_domain_command_decode(golden, 8, &header, &length), 0);
 	assert_int_equal(length, 8);
 }

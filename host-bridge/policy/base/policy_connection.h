@@ -95,6 +95,19 @@ struct policy_display {
 
 #define POLICY_IMPORT_FORMATS 32
 
+#define POLICY_LAYOUTS 32
+
+/* Layouts other than rows that the compositor's GPU takes (policy_layouts.c). */
+struct policy_layouts {
+	uint64_t modifiers[POLICY_LAYOUTS]; /* DRM's, of all formats */
+	uint32_t n_modifiers;
+	struct {
+		uint32_t code; /* DRM's */
+		uint32_t mask; /* a bit for each of the modifiers */
+	} formats[POLICY_IMPORT_FORMATS];
+	uint32_t n_formats;
+};
+
 /* Buffers of wl_shm that the compositor gets as dma-bufs (policy_imports.c). */
 struct policy_imports {
 	struct relay_ref dmabuf; /* a zwp_linux_dmabuf_v1 of ours, which only UP knows */
@@ -104,6 +117,7 @@ struct policy_imports {
 		uint32_t width, height, stride; /* what is no larger was imported */
 	} formats[POLICY_IMPORT_FORMATS];
 	uint32_t n_formats;
+	struct policy_layouts layouts;
 	/* While the compositor tries one: what comes from the guest waits. */
 	bool waiting;
 	struct relay_ref params, pool, buffer;

@@ -16,6 +16,7 @@
 #include <drm_fourcc.h>
 #include <sys/stat.h>
 
+#include "host-bridge/policy/buffers/policy_layouts.h"
 #include "host-bridge/resources/resources.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
@@ -76,6 +77,8 @@ static enum relay_verdict handle_modifier(struct relay_message *message)
 
 	if (message->object != imports->dmabuf.object)
 		return RELAY_FORWARD;
+	policy_layouts_add(
+		&imports->layouts, code, (uint64_t)message->args[1].u << 32 | message->args[2].u);
 	static_assert(DRM_FORMAT_MOD_LINEAR == 0, "");
 	if (message->args[1].u == 0 && message->args[2].u == 0 && format && format->n_planes == 1 &&
 		!find_format(imports, code) && imports->n_formats < POLICY_IMPORT_FORMATS)

@@ -1,6 +1,7 @@
 /*
- * libgbm, as one worker uses it: linear buffers of a GPU, which guests write to and the compositor
- * imports. It has no contexts.
+ * libgbm, as one worker uses it: buffers of a GPU which the compositor imports. They are linear, as
+ * guests write to them, or for guests that do not, of a layout that was asked for. It has no
+ * contexts.
  *
  * It is loaded at run time: who builds wayferry needs nothing of it. Its functions and constants
  * are those of its header (gbm.h) since buffers have planes and modifiers.
@@ -35,7 +36,7 @@
 
 /* --- the library's header --- */
 
-enum { USE_SCANOUT = 1 << 0, USE_LINEAR = 1 << 4 };
+enum { USE_SCANOUT = 1 << 0, USE_RENDERING = 1 << 2, USE_LINEAR = 1 << 4 };
 
 struct gbm_device;
 struct gbm_bo;
@@ -49,9 +50,13 @@ static struct {
 	struct gbm_device *(*create_device)(int fd);
 	struct gbm_bo *(*bo_create)(struct gbm_device *device, uint32_t width, uint32_t height,
 		uint32_t format, uint32_t flags);
+	struct gbm_bo *(*bo_create_with_modifiers2)(struct gbm_device *device, uint32_t width,
+		uint32_t height, uint32_t format, const uint64_t *modifiers, unsigned int count,
+		uint32_t flags);
 	void (*bo_destroy)(struct gbm_bo *bo);
 	int (*bo_get_fd)(struct gbm_bo *bo);
 	union gbm_bo_handle (*bo_get_handle)(struct gbm_bo *bo);
+	union gbm_bo_handle (*bo_get_handle_for_plane)(struct gbm_bo *bo, int plane);
 	int (*bo_get_plane_count)(struct gbm_bo *bo);
 	uint32_t (*bo_get_stride_for_plane)(struct gbm_bo *bo, int plane);
 	uint32_t (*bo_get_offset)(struct gbm_bo *bo, int plane);
@@ -69,9 +74,11 @@ static const struct {
 } functions[] = {
 	FUNCTION(create_device),
 	FUNCTION(bo_create),
+	FUNCTION(bo_create_with_modifiers2),
 	FUNCTION(bo_destroy),
 	FUNCTION(bo_get_fd),
 	FUNCTION(bo_get_handle),
+	FUNCTION(bo_get_handle_for_plane),
 	FUNCTION(bo_get_plane_count),
 	FUNCTION(bo_get_stride_for_plane),
 	FUNCTION(bo_get_offset),
@@ -144,32 +151,59 @@ static int export(struct gbm_bo *bo)
 	return fd;
 }
 
-/* Describes @bo in @answer; its fd, the caller's, or -errno. */
-static int describe(struct gbm_bo *bo, struct renderer_answer *answer)
+/* How many planes @bo has, at most @max, and all in one memory, as a blob is; or -EOPNOTSUPP. */
+static int count_planes(struct gbm_bo *bo, int max)
 {
-	/* Guests map one memory. */
-	if (gbm.bo_get_plane_count(bo) != 1)
+	int n = gbm.bo_get_plane_count(bo);
+
+	if (n < 1 || n > max)
 		return -EOPNOTSUPP;
-	int fd = export(bo);
-	if (fd < 0)
-		return fd;
-	off_t bytes = lseek(fd, 0, SEEK_END);
-	if (bytes <= 0) {
-		fd_close(&fd);
-		return -EMSGSIZE;
-	}
+	for (int i = 1; i < n; i++)
+		if (gbm.bo_get_handle_for_plane(bo, i).u32 != gbm.bo_get_handle(bo).u32)
+			return -EOPNOTSUPP;
+	return n;
+}
+
+/* Fills in what is known of the memory @fd. 0 or -errno. */
+static int describe_memory(int fd, struct renderer_answer *answer)
+{
 	struct stat status;
+	off_t bytes = lseek(fd, 0, SEEK_END);
+
+	if (bytes <= 0)
+		return -EMSGSIZE;
 	bool is_file = fstat(fd, &status) == 0 && S_ISREG(status.st_mode); /* of a stand-in */
 	answer->blob.fd_type = is_file ? RENDERER_FD_SHM : RENDERER_FD_DMABUF;
 	answer->blob.map_info = VIRTIO_GPU_MAP_CACHE_CACHED;
 	answer->blob.size = (uint64_t)bytes / PAGE_BYTES * PAGE_BYTES;
-	answer->blob.strides[0] = gbm.bo_get_stride_for_plane(bo, 0);
-	answer->blob.offsets[0] = gbm.bo_get_offset(bo, 0);
-	answer->blob.modifier = gbm.bo_get_modifier(bo);
-	/* What knows no modifiers was asked for a linear one. */
-	if (answer->blob.modifier == DRM_FORMAT_MOD_INVALID)
-		answer->blob.modifier = DRM_FORMAT_MOD_LINEAR;
-	return fd;
+	return 0;
+}
+
+/*
+ * Describes @bo in @answer, and destroys it: the memory is the fd's, which is returned, the
+ * caller's. Or -errno. @rows: it was asked for in rows, and guests write to its one plane.
+ */
+static int describe(struct gbm_bo *bo, bool rows, struct renderer_answer *answer)
+{
+	uint64_t modifier = gbm.bo_get_modifier(bo);
+	int n_planes = count_planes(bo, rows ? 1 : RENDERER_MAX_PLANES);
+	int fd = n_planes;
+
+	/* What knows no modifiers was asked for rows. */
+	if (modifier == DRM_FORMAT_MOD_INVALID && rows)
+		modifier = DRM_FORMAT_MOD_LINEAR;
+	for (int i = 0; i < n_planes; i++) {
+		answer->blob.strides[i] = gbm.bo_get_stride_for_plane(bo, i);
+		answer->blob.offsets[i] = gbm.bo_get_offset(bo, i);
+	}
+	answer->blob.modifier = modifier;
+	if (n_planes > 0)
+		fd = export(bo);
+	gbm.bo_destroy(bo);
+	int error = fd < 0 ? fd : describe_memory(fd, answer);
+	if (error < 0)
+		fd_close(&fd);
+	return error < 0 ? error : fd;
 }
 
 /*
@@ -186,7 +220,25 @@ static struct gbm_bo *create(uint32_t width, uint32_t height, uint32_t format, u
 	return bo ? bo : gbm.bo_create(device, width, height, format, USE_LINEAR);
 }
 
-static int allocate(const struct renderer_request *request, struct renderer_answer *answer, int *fd)
+/* A buffer in one of the layouts that follow the request; NULL: the GPU has none. */
+static struct gbm_bo *create_tiled(
+	const struct renderer_request *request, const uint64_t *modifiers)
+{
+	const uint32_t width = request->allocate.width, height = request->allocate.height,
+		       format = request->allocate.format, n = request->allocate.n_modifiers;
+	struct gbm_bo *bo = NULL;
+
+	if (n == 0)
+		return NULL;
+	if (request->allocate.flags & USE_SCANOUT)
+		bo = gbm.bo_create_with_modifiers2(
+			device, width, height, format, modifiers, n, USE_RENDERING | USE_SCANOUT);
+	return bo ? bo
+		  : gbm.bo_create_with_modifiers2(
+			    device, width, height, format, modifiers, n, USE_RENDERING);
+}
+
+static int allocate_rows(const struct renderer_request *request, struct renderer_answer *answer)
 {
 	uint32_t width = request->allocate.width, height = request->allocate.height,
 		 format = request->allocate.format;
@@ -199,8 +251,22 @@ static int allocate(const struct renderer_request *request, struct renderer_answ
 	struct gbm_bo *bo = create(width, height, format, request->allocate.flags);
 	if (!bo)
 		return errno > 0 ? -errno : -EIO;
-	*fd = describe(bo, answer);
-	gbm.bo_destroy(bo); /* the memory is the fd's */
+	return describe(bo, true, answer);
+}
+
+static int allocate(const struct renderer_request *request, const uint64_t *modifiers,
+	struct renderer_answer *answer, int *fd)
+{
+	const struct renderer_answer empty = *answer;
+	struct gbm_bo *bo = create_tiled(request, modifiers);
+
+	*fd = bo ? describe(bo, false, answer) : -1;
+	for (uint32_t i = 0; *fd >= 0 && i < request->allocate.n_modifiers; i++)
+		if (modifiers[i] == answer->blob.modifier)
+			return 0;
+	fd_close(fd);
+	*answer = empty;
+	*fd = allocate_rows(request, answer);
 	return *fd < 0 ? *fd : 0;
 }
 
@@ -246,7 +312,7 @@ static int measure(struct renderer_answer *answer)
 	struct renderer_answer buffer = {0};
 	int fd = -1;
 
-	int error = allocate(&request, &buffer, &fd);
+	int error = allocate(&request, NULL, &buffer, &fd);
 	if (error == 0 && buffer.blob.size < MEASURE_BYTES)
 		error = -EMSGSIZE;
 	if (error == 0)

@@ -58,9 +58,9 @@ struct library {
 	int (*submit)(void *commands, uint32_t bytes);
 
 	/* Of what makes buffers and has no contexts; else NULL. As create_blob, with strides and
-	 * offsets. */
-	int (*allocate)(
-		const struct renderer_request *request, struct renderer_answer *answer, int *fd);
+	 * offsets; @modifiers follow the request. */
+	int (*allocate)(const struct renderer_request *request, const uint64_t *modifiers,
+		struct renderer_answer *answer, int *fd);
 	/* How fast its buffers are. */
 	int (*measure)(struct renderer_answer *answer);
 

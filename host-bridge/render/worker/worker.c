@@ -279,7 +279,13 @@ static int handle_allocate(const struct renderer_request *request)
 	struct renderer_answer answer = {
 		.version = RENDERER_PROTOCOL_VERSION, .serial = request->serial};
 	int fd = -1;
-	int error = library->allocate(request, &answer, &fd);
+	if (request->allocate.n_modifiers > RENDERER_MAX_MODIFIERS ||
+		worker.extra_bytes != request->allocate.n_modifiers * sizeof(uint64_t))
+		return -EINVAL;
+	static_assert(sizeof(*request) % sizeof(uint64_t) == 0, "");
+	int error = library->allocate(request,
+		(const uint64_t *)(const void *)(worker.message.bytes + sizeof(*request)), &answer,
+		&fd);
 	if (error < 0)
 		return error;
 	send_answer(&answer, NULL, 0, fd);

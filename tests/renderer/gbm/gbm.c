@@ -1,7 +1,9 @@
 /*
  * Stands in for libgbm: buffers are memfds with rows of a multiple of 256 bytes, as GPUs have them.
  * Rows of what may be scanned out are of 512 bytes, and pictures of 16 bits may not be. Its GPU is
- * /dev/zero; for other devices it has no driver.
+ * /dev/zero; for other devices it has no driver. It has three layouts that are not rows: TILED, and
+ * two with a second plane, which is behind the first (COMPRESSED) or in other memory (APART). Of a
+ * fourth it forgets that it has made it (FORGOTTEN).
  */
 #include <errno.h>
 #include <stdint.h>
@@ -16,6 +18,11 @@
 #define RG16 UINT32_C(0x36314752)
 #define SCANOUT 1u
 #define LINEAR 16u
+#define TILED UINT64_C(0x0100000000000001)
+#define COMPRESSED UINT64_C(0x0100000000000004)
+#define APART UINT64_C(0x0100000000000005)
+#define FORGOTTEN UINT64_C(0x0100000000000006)
+#define UNKNOWN ((UINT64_C(1) << 56) - 1)
 
 union gbm_bo_handle {
 	void *pointer;
@@ -28,6 +35,7 @@ struct gbm_device {
 
 struct gbm_bo {
 	uint32_t width, height, format, stride;
+	uint64_t modifier;
 	int fd;
 };
 
@@ -36,9 +44,13 @@ EXPORT void gbm_device_destroy(struct gbm_device *device);
 EXPORT int gbm_device_get_fd(struct gbm_device *device);
 EXPORT struct gbm_bo *gbm_bo_create(struct gbm_device *device, uint32_t width, uint32_t height,
 	uint32_t format, uint32_t flags);
+EXPORT struct gbm_bo *gbm_bo_create_with_modifiers2(struct gbm_device *device, uint32_t width,
+	uint32_t height, uint32_t format, const uint64_t *modifiers, unsigned int count,
+	uint32_t flags);
 EXPORT void gbm_bo_destroy(struct gbm_bo *bo);
 EXPORT int gbm_bo_get_fd(struct gbm_bo *bo);
 EXPORT union gbm_bo_handle gbm_bo_get_handle(struct gbm_bo *bo);
+EXPORT union gbm_bo_handle gbm_bo_get_handle_for_plane(struct gbm_bo *bo, int plane);
 EXPORT int gbm_bo_get_plane_count(struct gbm_bo *bo);
 EXPORT uint32_t gbm_bo_get_stride_for_plane(struct gbm_bo *bo, int plane);
 EXPORT uint32_t gbm_bo_get_offset(struct gbm_bo *bo, int plane);
@@ -68,6 +80,27 @@ int gbm_device_get_fd(struct gbm_device *device)
 	return device->fd;
 }
 
+static struct gbm_bo *make(uint32_t width, uint32_t height, uint32_t format, uint32_t unit,
+	uint64_t modifier, uint32_t bytes_behind)
+{
+	struct gbm_bo *bo = calloc(1, sizeof(*bo));
+	if (!bo)
+		return NULL;
+	*bo = (struct gbm_bo){.width = width,
+		.height = height,
+		.format = format,
+		.modifier = modifier,
+		.stride = (width * 4 + unit - 1) / unit * unit};
+	bo->fd = memfd_create("gbm", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (bo->fd < 0 ||
+		ftruncate(bo->fd,
+			((off_t)bo->stride * height + bytes_behind + 4095) / 4096 * 4096) < 0) {
+		gbm_bo_destroy(bo);
+		return NULL;
+	}
+	return bo;
+}
+
 struct gbm_bo *gbm_bo_create(
 	struct gbm_device *device, uint32_t width, uint32_t height, uint32_t format, uint32_t flags)
 {
@@ -77,21 +110,20 @@ struct gbm_bo *gbm_bo_create(
 		errno = EINVAL;
 		return NULL;
 	}
-	const uint32_t unit = flags & SCANOUT ? 512 : 256;
-	struct gbm_bo *bo = calloc(1, sizeof(*bo));
-	if (!bo)
-		return NULL;
-	*bo = (struct gbm_bo){.width = width,
-		.height = height,
-		.format = format,
-		.stride = (width * 4 + unit - 1) / unit * unit};
-	bo->fd = memfd_create("gbm", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (bo->fd < 0 ||
-		ftruncate(bo->fd, ((off_t)bo->stride * height + 4095) / 4096 * 4096) < 0) {
-		gbm_bo_destroy(bo);
-		return NULL;
-	}
-	return bo;
+	return make(width, height, format, flags & SCANOUT ? 512 : 256, UNKNOWN, 0);
+}
+
+/* Linear ones are asked for in the other way. What is scanned out is not compressed. */
+struct gbm_bo *gbm_bo_create_with_modifiers2(struct gbm_device *device, uint32_t width,
+	uint32_t height, uint32_t format, const uint64_t *modifiers, unsigned int count,
+	uint32_t flags)
+{
+	for (unsigned int i = 0; i < count && !(flags & LINEAR); i++)
+		if (modifiers[i] == TILED || modifiers[i] == APART || modifiers[i] == FORGOTTEN ||
+			(modifiers[i] == COMPRESSED && !(flags & SCANOUT)))
+			return make(width, (height + 7) / 8 * 8, format, 512, modifiers[i], 4096);
+	errno = EINVAL;
+	return NULL;
 }
 
 void gbm_bo_destroy(struct gbm_bo *bo)
@@ -110,24 +142,29 @@ union gbm_bo_handle gbm_bo_get_handle(struct gbm_bo *bo)
 	return (union gbm_bo_handle){.u64 = 1};
 }
 
+union gbm_bo_handle gbm_bo_get_handle_for_plane(struct gbm_bo *bo, int plane)
+{
+	return (union gbm_bo_handle){.u64 = bo->modifier == APART ? 1u + (unsigned)plane : 1u};
+}
+
 int gbm_bo_get_plane_count(struct gbm_bo *bo)
 {
-	return 1;
+	return bo->modifier == COMPRESSED || bo->modifier == APART ? 2 : 1;
 }
 
 uint32_t gbm_bo_get_stride_for_plane(struct gbm_bo *bo, int plane)
 {
-	return bo->stride;
+	return plane == 0 ? bo->stride : 64;
 }
 
 uint32_t gbm_bo_get_offset(struct gbm_bo *bo, int plane)
 {
-	return 0;
+	return plane == 0 ? 0 : bo->stride * bo->height;
 }
 
 uint64_t gbm_bo_get_modifier(struct gbm_bo *bo)
 {
-	return (UINT64_C(1) << 56) - 1; /* not known */
+	return bo->modifier == FORGOTTEN ? UNKNOWN : bo->modifier;
 }
 
 uint32_t gbm_bo_get_format(struct gbm_bo *bo)

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/virtio_gpu.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
@@ -25,6 +26,12 @@
 #define LONG 60000 /* ms; only for what hangs */
 #define SCANOUT 1
 #define LINEAR 16
+/* Layouts of gbm.c, and one that it has not. */
+#define TILED UINT64_C(0x0100000000000001)
+#define COMPRESSED UINT64_C(0x0100000000000004)
+#define APART UINT64_C(0x0100000000000005)
+#define FORGOTTEN UINT64_C(0x0100000000000006)
+#define OTHER UINT64_C(0x0100000000000009)
 
 static struct {
 	int fds;
@@ -91,17 +98,21 @@ static void handle_done(struct image_call *call, int error, const struct image *
 		making->image = *image;
 }
 
-static struct making make_for(uint32_t flags, uint32_t width, uint32_t height, uint32_t format)
+static struct making make_this(const struct image_request *request)
 {
-	const struct image_request request = {
-		.width = width, .height = height, .format = format, .flags = flags};
 	struct making making = {.call = {.done = handle_done}, .fd = -1};
-	making.error = t.maker->make(t.maker, &request, &making.call);
+	making.error = t.maker->make(t.maker, request, &making.call);
 	for (int64_t end = monotonic_ms() + LONG; making.error == 0 && !making.done;) {
 		assert_true(monotonic_ms() < end);
 		wl_event_loop_dispatch(t.loop, 100);
 	}
 	return making;
+}
+
+static struct making make_for(uint32_t flags, uint32_t width, uint32_t height, uint32_t format)
+{
+	return make_this(&(struct image_request){
+		.width = width, .height = height, .format = format, .flags = flags});
 }
 
 static struct making make(uint32_t width, uint32_t height, uint32_t format)
@@ -128,6 +139,40 @@ static void whatever_a_guest_wants_it_is_linear(void **state)
 		assert_int_equal(made.error, 0);
 		assert_int_equal(made.image.strides[0], cases[i].stride);
 		assert_int_equal(made.image.modifier, DRM_FORMAT_MOD_LINEAR);
+		close(made.fd);
+	}
+}
+
+/* The first that GPU and compositor share; else rows. What is not in rows is not to be mapped. */
+static void a_layout_is_one_of_those_asked_for(void **state)
+{
+	static const struct {
+		uint32_t flags, n;
+		uint64_t modifiers[3], got;
+		uint32_t strides[2], offsets[2];
+	} cases[] = {
+		{0, 1, {TILED}, TILED, {1024}, {0}},
+		{0, 3, {OTHER, COMPRESSED, TILED}, COMPRESSED, {1024, 64}, {0, 57344}},
+		{SCANOUT, 2, {COMPRESSED, TILED}, TILED, {1024}, {0}},
+		/* No such buffer is scanned out: that was only a wish. */
+		{SCANOUT, 1, {COMPRESSED}, COMPRESSED, {1024, 64}, {0, 57344}},
+		{0, 1, {OTHER}, DRM_FORMAT_MOD_LINEAR, {768}, {0}},
+		{0, 1, {APART}, DRM_FORMAT_MOD_LINEAR, {768}, {0}},
+		{0, 1, {FORGOTTEN}, DRM_FORMAT_MOD_LINEAR, {768}, {0}},
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		struct image_request request = {.width = 130,
+			.height = 50,
+			.format = DRM_FORMAT_XRGB8888,
+			.flags = cases[i].flags,
+			.n_modifiers = cases[i].n};
+		memcpy(request.modifiers, cases[i].modifiers, sizeof(cases[i].modifiers));
+		struct making made = make_this(&request);
+		assert_int_equal(made.error, 0);
+		assert_true(made.image.modifier == cases[i].got);
+		assert_memory_equal(made.image.strides, cases[i].strides, sizeof(cases[i].strides));
+		assert_memory_equal(made.image.offsets, cases[i].offsets, sizeof(cases[i].offsets));
+		assert_int_equal(made.image.map_info != 0, cases[i].got == DRM_FORMAT_MOD_LINEAR);
 		close(made.fd);
 	}
 }
@@ -264,6 +309,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_picture_is_laid_out_as_the_library_says),
 		TEST(whatever_a_guest_wants_it_is_linear),
+		TEST(a_layout_is_one_of_those_asked_for),
 		TEST(bytes_are_had_although_gpus_have_none),
 		TEST(many_at_once_are_all_made),
 		TEST(an_end_of_its_process_leaves_nobody_waiting),

@@ -8,6 +8,7 @@
 #define SCANOUT 1
 #define LINEAR 16
 #define XR24 DRM_FORMAT_XRGB8888
+#define TILED UINT64_C(0x0100000000000001)
 
 static struct {
 	struct image_request asked; /* the last time */
@@ -360,6 +361,136 @@ static void a_context_that_ends_waits_for_nothing(void **state)
 	resource_forget(resource);
 }
 
+static int set_up_channel(void **state)
+{
+	memset(&maker, 0, sizeof(maker));
+	world_maker = &fake;
+	if (set_up(state) < 0)
+		return -1;
+	int error = init(CROSS_DOMAIN_CHANNEL_WAYLAND);
+	fake_compositor->layout = TILED;
+	return error;
+}
+
+static const struct image tiled = {
+	.strides = {1024, 64},
+	.offsets = {0, 57344},
+	.size = 61440,
+	.modifier = TILED,
+	.fd_type = 1,
+};
+
+/* What it may have is the compositor's to say, of contexts that have one. */
+static void only_who_asks_for_it_gets_any_layout(void **state)
+{
+	static const struct {
+		uint32_t flags, height, n_modifiers;
+		uint32_t format;
+	} cases[] = {
+		{CROSS_DOMAIN_IMAGE_ANY_LAYOUT, 50, 1, XR24},
+		{CROSS_DOMAIN_IMAGE_ANY_LAYOUT | SCANOUT, 50, 1, XR24},
+		{CROSS_DOMAIN_IMAGE_ANY_LAYOUT | LINEAR, 50, 0, XR24},
+		{UINT32_MAX, 50, 0, XR24},
+		{CROSS_DOMAIN_IMAGE_ANY_LAYOUT, 1, 0, DRM_FORMAT_R8},
+		{LINEAR | SCANOUT, 50, 0, XR24},
+		{SCANOUT, 50, 0, XR24},
+		{0, 50, 0, XR24},
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		struct test_request request;
+		assert_int_equal(
+			offer_for(cases[i].flags, &request, 100, cases[i].height, cases[i].format),
+			-EINPROGRESS);
+		assert_int_equal(maker.asked.n_modifiers, cases[i].n_modifiers);
+		assert_true(cases[i].n_modifiers == 0 || maker.asked.modifiers[0] == TILED);
+		answer(-ENOMEM, NULL, -1);
+	}
+	fake_compositor->layout = 0;
+	struct test_request request;
+	assert_int_equal(
+		offer_for(CROSS_DOMAIN_IMAGE_ANY_LAYOUT, &request, 101, 50, XR24), -EINPROGRESS);
+	assert_int_equal(maker.asked.n_modifiers, 0);
+	answer(-ENOMEM, NULL, -1);
+}
+
+static void without_a_channel_there_are_rows(void **state)
+{
+	struct test_request request;
+	assert_int_equal(
+		offer_for(CROSS_DOMAIN_IMAGE_ANY_LAYOUT, &request, 100, 50, XR24), -EINPROGRESS);
+	assert_int_equal(maker.asked.n_modifiers, 0);
+	answer(0, &picture, fd_memfd("image", picture.size));
+	assert_int_equal(told().modifier, DRM_FORMAT_MOD_LINEAR);
+}
+
+static uint32_t ask_tiled(void)
+{
+	struct test_request request;
+	assert_int_equal(
+		offer_for(CROSS_DOMAIN_IMAGE_ANY_LAYOUT, &request, 100, 50, XR24), -EINPROGRESS);
+	answer(0, &tiled, fd_memfd("image", tiled.size));
+	assert_int_equal(request.response, VIRTIO_GPU_RESP_OK_NODATA);
+	return told().blob_id;
+}
+
+static void nobody_maps_what_is_not_in_rows(void **state)
+{
+	struct test_request request;
+	const uint32_t blob_id = ask_tiled();
+	const struct cross_domain_image_requirements answered = told();
+
+	assert_true(answered.modifier == TILED);
+	assert_memory_equal(answered.strides, tiled.strides, sizeof(tiled.strides));
+	assert_memory_equal(answered.offsets, tiled.offsets, sizeof(tiled.offsets));
+	assert_int_equal(answered.size, tiled.size);
+	assert_int_equal(answered.map_info, 0);
+	/* It is made in the layout that the guest was told, whatever else there is by now. */
+	fake_compositor->layout = TILED + 1;
+	struct resource *resource = make_blob(&request, 10, blob_id, tiled.size);
+	assert_int_equal(maker.asked.n_modifiers, 1);
+	assert_true(maker.asked.modifiers[0] == TILED);
+	answer(0, &tiled, fd_memfd("image", tiled.size));
+	assert_int_equal(request.response, VIRTIO_GPU_RESP_OK_NODATA);
+	assert_true(resource->fd_owned);
+	assert_int_equal(resource->map_info, 0); /* see test_resources.c */
+	resource_forget(resource);
+}
+
+/* No other memory is laid out like that. */
+static void what_is_not_in_rows_is_made_or_refused(void **state)
+{
+	const uint32_t blob_id = ask_tiled();
+	struct image other = tiled, moved = tiled;
+	other.modifier = DRM_FORMAT_MOD_LINEAR;
+	moved.offsets[1] = 4096;
+	const struct {
+		int error;
+		const struct image *image;
+	} cases[] = {{-ENOMEM, NULL}, {0, &other}, {0, &moved}};
+	struct test_request request;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		make_blob(&request, 10, blob_id, tiled.size);
+		answer(cases[i].error, cases[i].image,
+			cases[i].image ? fd_memfd("image", 61440) : -1);
+		assert_int_equal(request.response, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY);
+		assert_null(resource_find(&t.table, 10));
+	}
+	maker.error = -ENODEV;
+	make_blob(&request, 10, blob_id, tiled.size);
+	assert_int_equal(request.response, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY);
+	maker.error = 0;
+	/* The guest gives it up; its context ends. */
+	struct resource *resource = make_blob(&request, 10, blob_id, tiled.size);
+	resource_forget(resource);
+	answer(-ENOMEM, NULL, -1);
+	assert_int_equal(request.response, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY);
+	make_blob(&request, 10, blob_id, tiled.size);
+	destroy_context();
+	assert_int_equal(request.response, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY);
+	assert_null(resource_find(&t.table, 10));
+}
+
 /* The query ring is gone when the answer comes. */
 static void an_answer_needs_its_ring(void **state)
 {
@@ -376,16 +507,19 @@ static void the_capset_says_that_there_are_dmabufs(void **state)
 	struct cross_domain_capset_ext capset;
 	t.kind.base.fill_capset(&t.kind.base, (uint8_t *)&capset);
 	assert_int_equal(capset.base.supports_dmabuf, 1);
+	assert_true(capset.features & CROSS_DOMAIN_EXT_ANY_LAYOUT);
 	cross_domain_kind_init(&t.kind, NULL, false, true, NULL);
 	t.kind.base.host = &t.host;
 	t.kind.base.start(&t.kind.base);
 	t.kind.base.fill_capset(&t.kind.base, (uint8_t *)&capset);
 	assert_int_equal(capset.base.supports_dmabuf, 0);
+	assert_false(capset.features & CROSS_DOMAIN_EXT_ANY_LAYOUT);
 	t.kind.maker = &fake;
 }
 
 #undef TEST
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_maker, tear_down)
+#define TEST_CHANNEL(name) cmocka_unit_test_setup_teardown(name, set_up_channel, tear_down)
 
 int main(void)
 {
@@ -401,6 +535,10 @@ int main(void)
 		TEST(a_blob_that_cannot_be_made_is_memory),
 		TEST(a_blob_without_a_descriptor_is_memory),
 		TEST(a_context_that_ends_waits_for_nothing),
+		TEST_CHANNEL(only_who_asks_for_it_gets_any_layout),
+		TEST(without_a_channel_there_are_rows),
+		TEST_CHANNEL(nobody_maps_what_is_not_in_rows),
+		TEST_CHANNEL(what_is_not_in_rows_is_made_or_refused),
 		TEST(an_answer_needs_its_ring),
 		TEST(the_capset_says_that_there_are_dmabufs),
 	};

@@ -56,6 +56,8 @@ struct asked {
 	unsigned n_done;
 	int error;
 	uint64_t size;
+	uint64_t modifier;
+	uint32_t map_info;
 };
 
 static void handle_done(struct image_call *call, int error, const struct image *image, int fd)
@@ -65,6 +67,8 @@ static void handle_done(struct image_call *call, int error, const struct image *
 	asked->n_done++;
 	asked->error = error;
 	asked->size = image ? image->size : 0;
+	asked->modifier = image ? image->modifier : 0;
+	asked->map_info = image ? image->map_info : 0;
 	fd_close(&fd);
 }
 
@@ -217,6 +221,68 @@ static void a_lost_worker_leaves_nothing_open(void **state)
 	assert_int_equal(t.maker->make(t.maker, &request, &first.call), -ENODEV);
 }
 
+/* Answers the worker's last request: a buffer of 16 pages, with one field wrong or none. */
+static void answer_tiled(const struct renderer_answer *blob)
+{
+	struct renderer_answer answer = fake_answer(&t.worker, 0);
+	int fd = fd_memfd("image", 65536);
+
+	answer.blob = blob->blob;
+	answer.blob.fd_type = RENDERER_FD_SHM;
+	answer.blob.map_info = VIRTIO_GPU_MAP_CACHE_CACHED;
+	answer.blob.size = 65536;
+	fake_worker_send(&t.worker, &answer, sizeof(answer), &fd, 1);
+	fd_close(&fd);
+	wl_event_loop_dispatch(t.loop, 0);
+}
+
+/* Only drivers know how such memory is used, and that what was told of it lies within. */
+static void a_layout_is_believed_within_bounds(void **state)
+{
+	static const struct {
+		struct renderer_answer answer;
+		int error;
+	} cases[] = {
+		{{.blob = {.modifier = 7, .strides = {512}}}, 0},
+		{{.blob = {.modifier = 9,
+			  .strides = {512, 64, 64, 64},
+			  .offsets = {0, 4096, 8192, 65472}}},
+			0},
+		{{.blob = {.modifier = 8, .strides = {512}}}, -EINVAL}, /* not asked for */
+		{{.blob = {.modifier = DRM_FORMAT_MOD_INVALID, .strides = {512}}}, -EINVAL},
+		{{.blob = {.modifier = 7}}, -EINVAL}, /* no plane */
+		{{.blob = {.modifier = 7, .strides = {512, 0, 64}}}, -EINVAL},
+		{{.blob = {.modifier = 7, .strides = {512}, .offsets = {0, 4096}}}, -EINVAL},
+		{{.blob = {.modifier = 7, .strides = {65537}}}, -EMSGSIZE},
+		{{.blob = {.modifier = 7, .strides = {512}, .offsets = {65025}}}, -EMSGSIZE},
+		{{.blob = {.modifier = 7, .strides = {512, 64}, .offsets = {0, UINT32_MAX}}},
+			-EMSGSIZE},
+	};
+	const struct image_request request = {.width = 64,
+		.height = 64,
+		.format = DRM_FORMAT_XRGB8888,
+		.n_modifiers = 2,
+		.modifiers = {7, 9}};
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		struct asked asked = {.call = {.done = handle_done}};
+		assert_int_equal(t.maker->make(t.maker, &request, &asked.call), 0);
+		if (i == 0)
+			take_worker();
+		assert_int_equal(next_bytes(), 64);
+		assert_int_equal(t.worker.in.request.allocate.n_modifiers, 2);
+		assert_int_equal(t.worker.in_bytes, sizeof(struct renderer_request) + 16);
+		assert_memory_equal(
+			t.worker.in.bytes + sizeof(struct renderer_request), request.modifiers, 16);
+		answer_tiled(&cases[i].answer);
+		assert_int_equal(asked.n_done, 1);
+		assert_int_equal(asked.error, cases[i].error);
+		if (asked.error == 0) {
+			assert_int_equal(asked.modifier, cases[i].answer.blob.modifier);
+			assert_int_equal(asked.map_info, 0);
+		}
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -226,6 +292,7 @@ int main(void)
 		TEST(what_nobody_waits_for_counts_while_it_is_made),
 		TEST(each_context_has_its_turn),
 		TEST(a_lost_worker_leaves_nothing_open),
+		TEST(a_layout_is_believed_within_bounds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -295,6 +295,19 @@ static void their_number_has_a_bound(void **state)
 	create(RESOURCES_MAX + 1, RESOURCE_2D, 4);
 }
 
+/* The pixels of a GPU's layout: whoever gets the fd knows what to do with it, a guest's CPU does
+ * not. */
+static void memory_that_is_not_to_be_mapped_is_not(void **state)
+{
+	struct resource *resource = create(1, RESOURCE_BLOB_HOST, 4096);
+
+	resource_set_pending(resource, true);
+	resource_settle(resource, fd_memfd("blob", 4096), 0, 1, 0);
+	assert_true(resource_has_file(resource));
+	assert_int_equal(map_blob(resource, 0), -EINVAL);
+	assert_false(resource->mapped);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -315,6 +328,7 @@ int main(void)
 		TEST(an_fd_of_its_own_is_charged_to_the_machine),
 		TEST(host_blobs_together_are_no_larger_than_the_region),
 		TEST(their_number_has_a_bound),
+		TEST(memory_that_is_not_to_be_mapped_is_not),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <wayland-server-protocol.h>
 
+#include "host-bridge/policy/buffers/policy_layouts.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "tests/unit/policy_world.h"
@@ -331,6 +332,17 @@ static void a_guest_that_goes_leaves_nothing(void **state)
 	/* The teardown counts what is left. */
 }
 
+/* For images that a guest asks for in any layout. */
+static void other_layouts_of_the_compositor_are_known(void **state)
+{
+	const struct policy_layouts *layouts = &world.connection.imports.layouts;
+	uint64_t out[POLICY_LAYOUTS];
+
+	assert_int_equal(policy_layouts_get(layouts, DRM_FORMAT_ARGB8888, out), 1);
+	assert_true(out[0] == UINT64_C(0x0100000000000001));
+	assert_int_equal(policy_layouts_get(layouts, XR24, out), 0);
+}
+
 static void without_buffers_of_a_gpu_nothing_is_bound(void **state)
 {
 	begin(false, 4);
@@ -354,6 +366,7 @@ int main(void)
 		TEST(a_limit_costs_the_import_alone),
 		TEST(an_icon_is_of_wl_shm),
 		TEST(a_guest_that_goes_leaves_nothing),
+		TEST(other_layouts_of_the_compositor_are_known),
 		cmocka_unit_test(without_buffers_of_a_gpu_nothing_is_bound),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
