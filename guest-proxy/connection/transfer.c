@@ -21,6 +21,7 @@
 #include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 #include "protocol/streams/byte_queue.h"
+#include "protocol/streams/shared_write.h"
 
 #define PIPES_MAX 256
 #define CHUNK_BYTES 65536
@@ -200,20 +201,35 @@ static int handle_writable(int fd, uint32_t mask, void *data)
 	return 0;
 }
 
-static void read_pipe_data(struct read_pipe *pipe, const void *bytes, size_t size, bool hang_up)
+/* What the fd does not take now is queued. 0, or -errno: the pipe is no more good. *@done: how many
+ * it took. */
+static int read_pipe_write(struct read_pipe *pipe, const uint8_t *bytes, size_t size, size_t *done)
 {
-	bool waiting = byte_queue_size(&pipe->queue) > 0;
+	int error = -EAGAIN;
+
+	*done = 0;
+	if (byte_queue_size(&pipe->queue) == 0)
+		error = shared_write_all(pipe->fd, bytes, size, done);
+	if (error != -EAGAIN)
+		return error;
+	error = byte_queue_add(&pipe->queue, bytes + *done, size - *done);
+	if (error == 0)
+		pipe->transfers->queued_bytes += size - *done;
+	return error;
+}
+
+static void read_pipe_data(struct read_pipe *pipe, const uint8_t *bytes, size_t size, bool hang_up)
+{
+	size_t done = 0;
 
 	pipe->hang_up |= hang_up;
-	if (pipe->fd >= 0 && byte_queue_add(&pipe->queue, bytes, size) < 0)
+	if (pipe->fd >= 0 && read_pipe_write(pipe, bytes, size, &done) < 0)
 		read_pipe_break(pipe);
 	if (pipe->fd < 0) {
-		account(pipe, size); /* dropped */
+		account(pipe, size); /* the rest is dropped */
 		read_pipe_tell_gone(pipe);
 	} else {
-		pipe->transfers->queued_bytes += size;
-		if (!waiting)
-			read_pipe_drain(pipe);
+		account(pipe, done);
 	}
 	read_pipe_settle(pipe);
 }

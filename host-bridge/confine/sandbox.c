@@ -88,6 +88,7 @@ static const struct filter_rule allowed_calls[] = {
 	ALLOW(preadv),
 	ALLOW(pwrite64),
 	ALLOW(pwritev),
+	ALLOW(pwritev2),
 	ALLOW(read),
 	ALLOW(readv),
 	ALLOW(recvfrom),

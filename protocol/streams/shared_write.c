@@ -1,14 +1,15 @@
 /*
  * Writing to fds that others share.
  *
- * A socket can be asked not to block at each call, and a file does not. A pipe takes bytes without
- * blocking only from splice, which moves them from another pipe: a scratch pipe of our own, empty
- * between calls. (RWF_NOWAIT does it, too, from Linux 6.4 on.)
+ * A socket can be asked not to block at each call, and a file does not. So can a pipe from
+ * Linux 6.4 on. Older ones, and FIFOs that have a name, take bytes without blocking only from
+ * splice, which moves them from another pipe: a scratch pipe of our own, empty between calls.
  */
 #include "protocol/streams/shared_write.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -32,7 +33,7 @@ int shared_write_prepare(void)
 
 static void empty_scratch(size_t size)
 {
-	char trash[4096];
+	char trash[SCRATCH_BYTES];
 
 	while (size > 0) {
 		ssize_t n = read(scratch[0], trash, min_u64(size, sizeof(trash)));
@@ -62,13 +63,23 @@ static ssize_t splice_scratch(int fd, size_t bytes)
 	return done > 0 ? (ssize_t)done : -EIO;
 }
 
-static ssize_t write_pipe(int fd, const void *bytes, size_t size)
+/* Whether nothing fits into it now: to learn that from splice costs two copies of all. */
+static bool is_full(int fd)
+{
+	struct pollfd events = {.fd = fd, .events = POLLOUT};
+
+	return poll(&events, 1, 0) == 0;
+}
+
+static ssize_t write_by_scratch(int fd, const void *bytes, size_t size)
 {
 	ssize_t n;
 	int error = shared_write_prepare();
 
 	if (error < 0)
 		return error;
+	if (is_full(fd))
+		return -EAGAIN;
 	do
 		n = write(scratch[1], bytes, min_u64(size, SCRATCH_BYTES));
 	while (n < 0 && errno == EINTR);
@@ -77,6 +88,21 @@ static ssize_t write_pipe(int fd, const void *bytes, size_t size)
 	ssize_t done = splice_scratch(fd, (size_t)n);
 	empty_scratch((size_t)n - (done > 0 ? (size_t)done : 0));
 	return done;
+}
+
+static ssize_t write_pipe(int fd, const void *bytes, size_t size)
+{
+	const struct iovec iov = {.iov_base = (void *)bytes, .iov_len = size};
+	ssize_t n;
+
+	do
+		n = pwritev2(fd, &iov, 1, -1, RWF_NOWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && (errno == EOPNOTSUPP || errno == ENOSYS))
+		return write_by_scratch(fd, bytes, size);
+	if (n == 0)
+		return -EIO;
+	return n < 0 ? -errno : n;
 }
 
 static ssize_t write_socket(int fd, const void *bytes, size_t size)
@@ -113,4 +139,17 @@ ssize_t shared_write(int fd, const void *bytes, size_t size)
 	if (n == 0) /* a device that takes nothing would be tried for ever */
 		return -EIO;
 	return n < 0 ? -errno : n;
+}
+
+int shared_write_all(int fd, const void *bytes, size_t size, size_t *done)
+{
+	const uint8_t *from = bytes;
+
+	for (*done = 0; *done < size;) {
+		ssize_t n = shared_write(fd, from + *done, size - *done);
+		if (n < 0)
+			return (int)n;
+		*done += (size_t)n;
+	}
+	return 0;
 }

@@ -23,4 +23,7 @@ int shared_write_prepare(void);
  */
 ssize_t shared_write(int fd, const void *bytes, size_t size);
 
+/* As shared_write, until it takes no more; *@done: how many. 0: all of them, or -errno as above. */
+int shared_write_all(int fd, const void *bytes, size_t size, size_t *done);
+
 #endif

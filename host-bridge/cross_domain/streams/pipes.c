@@ -446,18 +446,6 @@ static int handle_writable(int fd, uint32_t mask, void *data)
 	return 0;
 }
 
-/* Writes what the reader takes of @size bytes now; *@done: how many. 0: all, or -errno. */
-static int write_now(const struct pipe *pipe, const uint8_t *bytes, size_t size, size_t *done)
-{
-	for (*done = 0; *done < size;) {
-		ssize_t n = shared_write(pipe->fd, bytes + *done, size - *done);
-		if (n < 0)
-			return (int)n;
-		*done += (size_t)n;
-	}
-	return 0;
-}
-
 /* Writes @size bytes behind what is queued already, and queues what the reader does not take. */
 static int write_or_queue(struct pipe *pipe, const uint8_t *bytes, size_t size)
 {
@@ -465,7 +453,7 @@ static int write_or_queue(struct pipe *pipe, const uint8_t *bytes, size_t size)
 	size_t done = 0;
 	int err = -EAGAIN;
 	if (byte_queue_size(&pipe->queue) == 0)
-		err = write_now(pipe, bytes, size, &done);
+		err = shared_write_all(pipe->fd, bytes, size, &done);
 	if (err != -EAGAIN) {
 		say_if_unsupported(err);
 		return err;

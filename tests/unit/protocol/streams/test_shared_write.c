@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "protocol/streams/byte_queue.h"
@@ -24,12 +25,31 @@ static int fds;
 static uint8_t bytes[1 << 20];
 
 static bool takes_nothing; /* every write is 0 */
+static bool old_kernel;    /* pipes cannot be asked not to block */
+static size_t by_write;    /* bytes that were given to write() */
 
 ssize_t __real_write(int fd, const void *from, size_t size);
 ssize_t __wrap_write(int fd, const void *from, size_t size);
 ssize_t __wrap_write(int fd, const void *from, size_t size)
 {
+	by_write += size;
 	return takes_nothing ? 0 : __real_write(fd, from, size);
+}
+
+/* pwritev2, where files may be large */
+ssize_t __real_pwritev64v2(int fd, const struct iovec *iov, int n, off_t offset, int flags);
+ssize_t __wrap_pwritev64v2(int fd, const struct iovec *iov, int n, off_t offset, int flags);
+ssize_t __wrap_pwritev64v2(int fd, const struct iovec *iov, int n, off_t offset, int flags)
+{
+	ssize_t written = takes_nothing ? 0 : -1;
+
+	if (!old_kernel && !takes_nothing) {
+		written = __real_pwritev64v2(fd, iov, n, offset, flags);
+		old_kernel = written < 0 && errno == EOPNOTSUPP;
+	}
+	if (old_kernel)
+		errno = EOPNOTSUPP;
+	return old_kernel ? -1 : written;
 }
 
 ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
@@ -46,7 +66,16 @@ static int set_up(void **state)
 		bytes[i] = (uint8_t)(i * 7 / 5);
 	fds = fd_count();
 	alarm(20); /* a write that blocks */
+	old_kernel = false;
 	return 0;
+}
+
+static int set_up_old_kernel(void **state)
+{
+	int result = set_up(state);
+
+	old_kernel = true;
+	return result;
 }
 
 static int tear_down(void **state)
@@ -122,6 +151,52 @@ static void a_pipe_that_others_have_filled_does_not_block(void **state)
 	close(ends[1]);
 	assert_int_equal(read(ends[0], &byte, 1), 0);
 	close(ends[0]);
+}
+
+/* A reader that is slow would cost more than one that is fast. */
+static void nothing_is_copied_for_a_pipe_that_is_full(void **state)
+{
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	fill(ends[1]);
+	by_write = 0;
+	assert_int_equal(shared_write(ends[1], bytes, 65536), -EAGAIN);
+	assert_int_equal(by_write, 0);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void a_kernel_that_can_writes_at_once(void **state)
+{
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	by_write = 0;
+	assert_int_equal(shared_write(ends[1], bytes, 65536), 65536);
+	assert_int_equal(by_write, old_kernel ? 65536 : 0);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void all_is_written_that_is_taken(void **state)
+{
+	static uint8_t got[65536];
+	int ends[2];
+	size_t done;
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	assert_int_equal(shared_write_all(ends[1], bytes, 5000, &done), 0);
+	assert_int_equal(done, 5000);
+	assert_int_equal(read(ends[0], got, sizeof(got)), 5000);
+	assert_int_equal(shared_write_all(ends[1], bytes, sizeof(bytes), &done), -EAGAIN);
+	assert_int_equal(done, 65536);
+	assert_int_equal(read(ends[0], got, sizeof(got)), 65536);
+	assert_memory_equal(got, bytes, sizeof(got));
+	close(ends[0]);
+	assert_int_equal(shared_write_all(ends[1], bytes, 5000, &done), -EPIPE);
+	assert_int_equal(done, 0);
+	close(ends[1]);
 }
 
 static void a_pipe_without_readers_is_an_error(void **state)
@@ -208,18 +283,31 @@ static void what_takes_nothing_is_an_error(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define OLD(name)                                                                                  \
+	{                                                                                          \
+#name " (old kernel)", name, set_up_old_kernel, tear_down, NULL                    \
+	}
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_pipe_takes_what_it_has_room_for_and_keeps_its_flags),
 		TEST(a_pipe_that_others_have_filled_does_not_block),
+		TEST(nothing_is_copied_for_a_pipe_that_is_full),
+		TEST(a_kernel_that_can_writes_at_once),
+		TEST(all_is_written_that_is_taken),
 		TEST(a_pipe_without_readers_is_an_error),
 		TEST(a_socket_takes_what_it_has_room_for_and_keeps_its_flags),
 		TEST(files_and_the_null_device_take_all),
 		TEST(a_terminal_is_written_to_only_if_it_does_not_block),
 		TEST(what_cannot_be_written_to_is_an_error),
 		TEST(what_takes_nothing_is_an_error),
+		OLD(a_pipe_takes_what_it_has_room_for_and_keeps_its_flags),
+		OLD(a_pipe_that_others_have_filled_does_not_block),
+		OLD(nothing_is_copied_for_a_pipe_that_is_full),
+		OLD(all_is_written_that_is_taken),
+		OLD(a_pipe_without_readers_is_an_error),
+		OLD(what_takes_nothing_is_an_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
