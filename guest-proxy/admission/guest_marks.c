@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "protocol/base/fd.h"
+#include "protocol/base/unix_socket.h"
 #include "protocol/program/unix_listener.h"
 
 #define PREFIX "guest."
@@ -50,15 +51,12 @@ static void remove_mark(const struct guest_marks *marks, pid_t pid)
 /* Whether whoever has made the mark lives. */
 static bool answers(const struct guest_marks *marks, const char *name)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	const size_t size = sizeof(address.sun_path);
+	char path[sizeof(marks->path)];
 
-	if ((size_t)snprintf(address.sun_path, size, "%s/%s", marks->path, name) >= size)
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", marks->path, name) >= sizeof(path))
 		return true;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool refused = fd >= 0 &&
-		connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 &&
-		errno == ECONNREFUSED;
+	int fd = unix_connect(path, SOCK_STREAM | SOCK_NONBLOCK);
+	bool refused = fd == -ECONNREFUSED;
 	fd_close(&fd);
 	return !refused;
 }

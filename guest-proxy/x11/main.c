@@ -1,13 +1,13 @@
 /* wayferry-x11: X11 applications as windows of $WAYLAND_DISPLAY's desktop. */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +16,7 @@
 #include "protocol/base/bytes.h"
 #include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
+#include "protocol/base/unix_socket.h"
 #include "protocol/program/options.h"
 #include "protocol/program/service.h"
 
@@ -154,27 +155,19 @@ static bool apply(struct x11 *x11)
 /* A connection to the compositor, or -errno. */
 static int connect_wayland(const char *name)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	const char *directory = getenv("XDG_RUNTIME_DIR");
+	char path[PATH_MAX];
 	if (!name)
 		name = getenv("WAYLAND_DISPLAY");
 	if (!name || !*name)
 		name = "wayland-0";
 	if (*name != '/' && !directory)
 		return -ENOENT;
-	int length = *name == '/'
-		? snprintf(address.sun_path, sizeof(address.sun_path), "%s", name)
-		: snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", directory, name);
-	if (length < 0 || (size_t)length >= sizeof(address.sun_path))
+	if (*name == '/')
+		return unix_connect(name, SOCK_STREAM);
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", directory, name) >= sizeof(path))
 		return -ENAMETOOLONG;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
-		return fd;
-	int error = -errno;
-	close(fd);
-	return error;
+	return unix_connect(path, SOCK_STREAM);
 }
 
 static void end_life(struct x11 *x11, const char *why)

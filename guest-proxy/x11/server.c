@@ -23,6 +23,7 @@
 #include "protocol/base/bytes.h"
 #include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
+#include "protocol/base/unix_socket.h"
 #include "protocol/base/monotonic.h"
 
 #define LOG_MODULE "x11"
@@ -59,12 +60,10 @@ struct server {
  */
 static bool socket_is_stale(int number)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	snprintf(address.sun_path, sizeof(address.sun_path), SOCKET_DIRECTORY "/X%d", number);
-	bool stale = fd >= 0 &&
-		connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 &&
-		errno == ECONNREFUSED;
+	char path[sizeof(SOCKET_DIRECTORY "/X") + 11];
+	snprintf(path, sizeof(path), SOCKET_DIRECTORY "/X%d", number);
+	int fd = unix_connect(path, SOCK_DGRAM | SOCK_NONBLOCK);
+	bool stale = fd == -ECONNREFUSED;
 	fd_close(&fd);
 	return stale;
 }

@@ -12,6 +12,7 @@
 #include "host-bridge/control/control.h"
 #include "host-bridge/control/control_names.h"
 #include "protocol/base/fd.h"
+#include "protocol/base/unix_socket.h"
 #include "protocol/base/monotonic.h"
 #include "protocol/program/json.h"
 
@@ -44,18 +45,15 @@ static const char broken_off[] = "it has broken off";
 /* A connection that has said @request. -errno; -ECONNREFUSED: nobody is there any more. */
 static int ask(const char *path, const char *request, pid_t *pid)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct ucred peer = {0};
 	socklen_t size = sizeof(peer);
 	char line[CONTROL_REQUEST_BYTES];
 
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	snprintf(line, sizeof(line), "%s\n", request);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = unix_connect(path, SOCK_STREAM | SOCK_NONBLOCK);
 	if (fd < 0)
-		return -errno;
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
-		send(fd, line, strlen(line), MSG_NOSIGNAL) != (ssize_t)strlen(line) ||
+		return fd;
+	if (send(fd, line, strlen(line), MSG_NOSIGNAL) != (ssize_t)strlen(line) ||
 		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
 		int error = -errno;
 		fd_close(&fd);

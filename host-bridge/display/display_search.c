@@ -8,18 +8,13 @@
 #include <sys/stat.h>
 
 #include "protocol/base/fd.h"
+#include "protocol/base/unix_socket.h"
 
 #define DISPLAYS_MAX 33 /* wayland-0 to wayland-32, as libwayland makes them */
 
 static int connect_to(const struct sockaddr_un *address)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
-		return fd;
-	int error = -errno;
-	fd_close(&fd);
-	return error;
+	return unix_connect(address->sun_path, SOCK_STREAM | SOCK_NONBLOCK);
 }
 
 /*

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "protocol/base/fd.h"
+#include "protocol/base/unix_socket.h"
 #include "protocol/base/words.h"
 
 #define LOG_MODULE "connector"
@@ -220,15 +221,7 @@ void security_context_handle(struct security_context *context)
 
 static int connect_in_context(const struct security_context *context)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd >= 0 &&
-		connect(fd, (const struct sockaddr *)&context->address, sizeof(context->address)) ==
-			0)
-		return fd;
-	int error = -errno;
-	fd_close(&fd);
-	return error;
+	return unix_connect(context->address.sun_path, SOCK_STREAM | SOCK_NONBLOCK);
 }
 
 /* Takes @fd, a new connection to the compositor. */

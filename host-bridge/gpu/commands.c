@@ -17,83 +17,54 @@ struct command_description {
 	uint32_t resource_offset; /* of the resource's id in its struct; 0: is about none */
 };
 
-#define RESOURCE_AT(type) .resource_offset = offsetof(struct virtio_gpu_##type, resource_id)
+/* The command @name, whose struct is virtio_gpu_@type; is about no resource, or about one. */
+#define COMMAND(name, type, function)                                                              \
+	{                                                                                          \
+		VIRTIO_GPU_CMD_##name, #name, sizeof(struct virtio_gpu_##type), function, 0        \
+	}
+#define COMMAND_OF(name, type, function)                                                           \
+	{                                                                                          \
+		VIRTIO_GPU_CMD_##name, #name, sizeof(struct virtio_gpu_##type), function,          \
+			offsetof(struct virtio_gpu_##type, resource_id)                            \
+	}
 
 static const struct command_description control_commands[] = {
 	/* First, since nearly all that come are this. */
-	{VIRTIO_GPU_CMD_SUBMIT_3D, "SUBMIT_3D", sizeof(struct virtio_gpu_cmd_submit),
-		command_submit_3d, 0},
-	{VIRTIO_GPU_CMD_GET_DISPLAY_INFO, "GET_DISPLAY_INFO", sizeof(struct virtio_gpu_ctrl_hdr),
-		command_get_display_info, 0},
-	{VIRTIO_GPU_CMD_GET_EDID, "GET_EDID", sizeof(struct virtio_gpu_cmd_get_edid),
-		command_get_edid, 0},
-	{VIRTIO_GPU_CMD_RESOURCE_CREATE_2D, "RESOURCE_CREATE_2D",
-		sizeof(struct virtio_gpu_resource_create_2d), command_resource_create_2d,
-		RESOURCE_AT(resource_create_2d)},
-	{VIRTIO_GPU_CMD_RESOURCE_UNREF, "RESOURCE_UNREF", sizeof(struct virtio_gpu_resource_unref),
-		command_resource_unref, RESOURCE_AT(resource_unref)},
-	{VIRTIO_GPU_CMD_SET_SCANOUT, "SET_SCANOUT", sizeof(struct virtio_gpu_set_scanout),
-		command_set_scanout, RESOURCE_AT(set_scanout)},
-	{VIRTIO_GPU_CMD_RESOURCE_FLUSH, "RESOURCE_FLUSH", sizeof(struct virtio_gpu_resource_flush),
-		command_resource_flush, RESOURCE_AT(resource_flush)},
-	{VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, "TRANSFER_TO_HOST_2D",
-		sizeof(struct virtio_gpu_transfer_to_host_2d), command_transfer_to_host_2d,
-		RESOURCE_AT(transfer_to_host_2d)},
-	{VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, "RESOURCE_ATTACH_BACKING",
-		sizeof(struct virtio_gpu_resource_attach_backing), command_resource_attach_backing,
-		RESOURCE_AT(resource_attach_backing)},
-	{VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING, "RESOURCE_DETACH_BACKING",
-		sizeof(struct virtio_gpu_resource_detach_backing), command_resource_detach_backing,
-		RESOURCE_AT(resource_detach_backing)},
-	{VIRTIO_GPU_CMD_GET_CAPSET_INFO, "GET_CAPSET_INFO",
-		sizeof(struct virtio_gpu_get_capset_info), command_get_capset_info, 0},
-	{VIRTIO_GPU_CMD_GET_CAPSET, "GET_CAPSET", sizeof(struct virtio_gpu_get_capset),
-		command_get_capset, 0},
-	{VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID, "RESOURCE_ASSIGN_UUID",
-		sizeof(struct virtio_gpu_resource_assign_uuid), command_resource_assign_uuid,
-		RESOURCE_AT(resource_assign_uuid)},
-	{VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, "RESOURCE_CREATE_BLOB",
-		sizeof(struct virtio_gpu_resource_create_blob), command_resource_create_blob,
-		RESOURCE_AT(resource_create_blob)},
-	{VIRTIO_GPU_CMD_SET_SCANOUT_BLOB, "SET_SCANOUT_BLOB",
-		sizeof(struct virtio_gpu_set_scanout_blob), command_set_scanout_blob,
-		RESOURCE_AT(set_scanout_blob)},
-	{VIRTIO_GPU_CMD_CTX_CREATE, "CTX_CREATE", sizeof(struct virtio_gpu_ctx_create),
-		command_ctx_create, 0},
-	{VIRTIO_GPU_CMD_CTX_DESTROY, "CTX_DESTROY", sizeof(struct virtio_gpu_ctx_destroy),
-		command_ctx_destroy, 0},
-	{VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, "CTX_ATTACH_RESOURCE",
-		sizeof(struct virtio_gpu_ctx_resource), command_ctx_attach_resource,
-		RESOURCE_AT(ctx_resource)},
-	{VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE, "CTX_DETACH_RESOURCE",
-		sizeof(struct virtio_gpu_ctx_resource), command_ctx_detach_resource,
-		RESOURCE_AT(ctx_resource)},
-	{VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB, "RESOURCE_MAP_BLOB",
-		sizeof(struct virtio_gpu_resource_map_blob), command_resource_map_blob,
-		RESOURCE_AT(resource_map_blob)},
-	{VIRTIO_GPU_CMD_RESOURCE_UNMAP_BLOB, "RESOURCE_UNMAP_BLOB",
-		sizeof(struct virtio_gpu_resource_unmap_blob), command_resource_unmap_blob,
-		RESOURCE_AT(resource_unmap_blob)},
+	COMMAND(SUBMIT_3D, cmd_submit, command_submit_3d),
+	COMMAND(GET_DISPLAY_INFO, ctrl_hdr, command_get_display_info),
+	COMMAND(GET_EDID, cmd_get_edid, command_get_edid),
+	COMMAND_OF(RESOURCE_CREATE_2D, resource_create_2d, command_resource_create_2d),
+	COMMAND_OF(RESOURCE_UNREF, resource_unref, command_resource_unref),
+	COMMAND_OF(SET_SCANOUT, set_scanout, command_set_scanout),
+	COMMAND_OF(RESOURCE_FLUSH, resource_flush, command_resource_flush),
+	COMMAND_OF(TRANSFER_TO_HOST_2D, transfer_to_host_2d, command_transfer_to_host_2d),
+	COMMAND_OF(
+		RESOURCE_ATTACH_BACKING, resource_attach_backing, command_resource_attach_backing),
+	COMMAND_OF(
+		RESOURCE_DETACH_BACKING, resource_detach_backing, command_resource_detach_backing),
+	COMMAND(GET_CAPSET_INFO, get_capset_info, command_get_capset_info),
+	COMMAND(GET_CAPSET, get_capset, command_get_capset),
+	COMMAND_OF(RESOURCE_ASSIGN_UUID, resource_assign_uuid, command_resource_assign_uuid),
+	COMMAND_OF(RESOURCE_CREATE_BLOB, resource_create_blob, command_resource_create_blob),
+	COMMAND_OF(SET_SCANOUT_BLOB, set_scanout_blob, command_set_scanout_blob),
+	COMMAND(CTX_CREATE, ctx_create, command_ctx_create),
+	COMMAND(CTX_DESTROY, ctx_destroy, command_ctx_destroy),
+	COMMAND_OF(CTX_ATTACH_RESOURCE, ctx_resource, command_ctx_attach_resource),
+	COMMAND_OF(CTX_DETACH_RESOURCE, ctx_resource, command_ctx_detach_resource),
+	COMMAND_OF(RESOURCE_MAP_BLOB, resource_map_blob, command_resource_map_blob),
+	COMMAND_OF(RESOURCE_UNMAP_BLOB, resource_unmap_blob, command_resource_unmap_blob),
 };
 
 /* Only where there are 3D contexts. */
 static const struct command_description renderer_commands[] = {
-	{VIRTIO_GPU_CMD_RESOURCE_CREATE_3D, "RESOURCE_CREATE_3D",
-		sizeof(struct virtio_gpu_resource_create_3d), command_resource_create_3d,
-		RESOURCE_AT(resource_create_3d)},
-	{VIRTIO_GPU_CMD_TRANSFER_TO_HOST_3D, "TRANSFER_TO_HOST_3D",
-		sizeof(struct virtio_gpu_transfer_host_3d), command_transfer_3d,
-		RESOURCE_AT(transfer_host_3d)},
-	{VIRTIO_GPU_CMD_TRANSFER_FROM_HOST_3D, "TRANSFER_FROM_HOST_3D",
-		sizeof(struct virtio_gpu_transfer_host_3d), command_transfer_3d,
-		RESOURCE_AT(transfer_host_3d)},
+	COMMAND_OF(RESOURCE_CREATE_3D, resource_create_3d, command_resource_create_3d),
+	COMMAND_OF(TRANSFER_TO_HOST_3D, transfer_host_3d, command_transfer_3d),
+	COMMAND_OF(TRANSFER_FROM_HOST_3D, transfer_host_3d, command_transfer_3d),
 };
 
 static const struct command_description cursor_commands[] = {
-	{VIRTIO_GPU_CMD_UPDATE_CURSOR, "UPDATE_CURSOR", sizeof(struct virtio_gpu_update_cursor),
-		command_cursor, 0},
-	{VIRTIO_GPU_CMD_MOVE_CURSOR, "MOVE_CURSOR", sizeof(struct virtio_gpu_update_cursor),
-		command_cursor, 0},
+	COMMAND(UPDATE_CURSOR, update_cursor, command_cursor),
+	COMMAND(MOVE_CURSOR, update_cursor, command_cursor),
 };
 
 /* NULL: it is unknown, or was not offered. */

@@ -6,29 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "host-bridge/machines/reply.h"
 #include "protocol/base/fd.h"
+#include "protocol/base/unix_socket.h"
 
 #define COMMAND_BYTES 4096
-
-int local_connect(const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(address.sun_path, path);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-		int error = errno;
-		fd_close(&fd);
-		return -error;
-	}
-	return fd < 0 ? -errno : fd;
-}
 
 /* The next line that is no event. False: the monitor has ended. */
 static bool read_reply(struct monitor *monitor)
@@ -45,7 +29,7 @@ bool monitor_open(struct monitor *monitor, const struct libvirt_machine *machine
 	*monitor = (struct monitor){.machine = machine, .reply = malloc(MONITOR_REPLY_BYTES)};
 	if (!monitor->reply || !path)
 		return monitor->reply;
-	int fd = local_connect(path);
+	int fd = unix_connect(path, SOCK_STREAM);
 	monitor->stream = fd < 0 ? NULL : fdopen(fd, "r+");
 	if (!monitor->stream) {
 		fprintf(stderr, "wayferry-host: the monitor at %s: %s\n", path,

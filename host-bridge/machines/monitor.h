@@ -12,9 +12,6 @@ struct monitor {
 	char *reply;                           /* of the last command, one line of JSON */
 };
 
-/* A connection to the Unix socket @path: an fd, or -errno. */
-int local_connect(const char *path);
-
 /* Connects to the socket @path; NULL: virsh is used. False, and said why; close it all the same. */
 bool monitor_open(struct monitor *monitor, const struct libvirt_machine *machine, const char *path);
 void monitor_close(struct monitor *monitor);

@@ -14,6 +14,7 @@
 #include "host-bridge/machines/monitor.h"
 #include "host-bridge/machines/reply.h"
 #include "protocol/base/fd.h"
+#include "protocol/base/unix_socket.h"
 
 #define NAME_BYTES 128
 #define OBJECT_BYTES 4096
@@ -155,7 +156,7 @@ static int look_at_device(struct monitor *monitor, struct device *device)
 /* The old device is not taken away where the new one would have nobody to connect to. */
 static int check_listens(const struct device *device)
 {
-	int fd = local_connect(device->path);
+	int fd = unix_connect(device->path, SOCK_STREAM);
 
 	if (fd != -ENOENT && fd != -ECONNREFUSED) {
 		fd_close(&fd);

@@ -4,12 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "protocol/base/fd.h"
+#include "protocol/base/unix_socket.h"
 
 #define LOG_MODULE "vhost-user"
 #include "protocol/base/log.h"
@@ -23,35 +22,27 @@ struct frontend_listener {
 	int fd;
 };
 
-/* Removes a socket at @address that nobody listens on any more. 0, also when nothing is there. */
-static int remove_stale(const struct sockaddr_un *address)
+/* Removes a socket at @path that nobody listens on any more. 0, also when nothing is there. */
+static int remove_stale(const char *path)
 {
 	struct stat st;
-	if (lstat(address->sun_path, &st) < 0)
+	if (lstat(path, &st) < 0)
 		return errno == ENOENT ? 0 : -errno;
 	if (!S_ISSOCK(st.st_mode))
 		return -EEXIST;
-	int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (probe < 0)
-		return -errno;
-	int error =
-		connect(probe, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
-	close(probe);
-	if (error != -ECONNREFUSED)
+	int probe = unix_connect(path, SOCK_STREAM | SOCK_NONBLOCK);
+	bool stale = probe == -ECONNREFUSED;
+	fd_close(&probe);
+	if (!stale)
 		return -EADDRINUSE;
-	return unlink(address->sun_path) < 0 && errno != ENOENT ? -errno : 0;
+	return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 /* A listening socket at @path that only its owner may connect to, or -errno. */
 static int listen_at(const char *path, uint64_t *inode)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct stat st;
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(address.sun_path, path);
-	int error = remove_stale(&address);
+	int error = remove_stale(path);
 	if (error < 0)
 		return error;
 	int fd = unix_listener_create(path, 0177, 4);

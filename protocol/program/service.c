@@ -16,6 +16,7 @@
 
 #include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
+#include "protocol/base/unix_socket.h"
 
 #define LOG_MODULE "service"
 #include "protocol/base/log.h"
@@ -145,16 +146,15 @@ bool service_socket_connected(int fd)
 /* A stream to the journal (sd_journal_stream_fd(3)), or -errno. */
 static int open_journal(const char *identifier)
 {
-	struct sockaddr_un address = {
-		.sun_family = AF_UNIX, .sun_path = "/run/systemd/journal/stdout"};
 	char header[128];
 	/* Identifier, unit, priority, whether lines have prefixes, and where else they go. */
 	int length = snprintf(
 		header, sizeof(header), "%s\n\n%d\n0\n0\n0\n0\n", identifier, JOURNAL_PRIORITY);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = unix_connect("/run/systemd/journal/stdout", SOCK_STREAM);
 
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-		write(fd, header, (size_t)length) != length) {
+	if (fd < 0)
+		return fd;
+	if (write(fd, header, (size_t)length) != length) {
 		int error = errno;
 		fd_close(&fd);
 		return -error;

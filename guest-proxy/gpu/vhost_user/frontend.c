@@ -6,12 +6,12 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "guest-proxy/gpu/vhost_user/frontend_region.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/monotonic.h"
+#include "protocol/base/unix_socket.h"
 #include "protocol/formats/vhost_user.h"
 
 #define LOG_MODULE "vhost-user"
@@ -258,20 +258,6 @@ static int set_memory(struct frontend *fe, const struct frontend_memory *memory)
 
 /* Start. */
 
-static int connect_to(struct frontend *fe, const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(address.sun_path, path);
-	fe->socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fe->socket < 0)
-		return -errno;
-	if (connect(fe->socket, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return -errno;
-	return 0;
-}
-
 static int negotiate_protocol(struct frontend *fe)
 {
 	uint64_t offered;
@@ -375,9 +361,8 @@ struct frontend *frontend_open(const char *path, uint64_t features, uint64_t opt
 	frontend_region_init(&fe->region);
 	vhost_user_reader_init(&fe->reader);
 	vhost_user_reader_init(&fe->backend_reader);
-	int error = connect_to(fe, path);
-	if (error == 0)
-		error = negotiate(fe, features, optional);
+	fe->socket = unix_connect(path, SOCK_STREAM);
+	int error = fe->socket < 0 ? fe->socket : negotiate(fe, features, optional);
 	if (error < 0) {
 		log_err("%s: %s", path, explain(error));
 		frontend_destroy(fe);
