@@ -4,8 +4,10 @@
  * take no input, and show a picture of one colour that a viewport stretches, or a part of the
  * label's.
  *
- * A pixel of that picture is always 256 of the border. pixman, which compositors draw with where
- * they have no GPU, computes steps in 1/65536 of a pixel: other ones would miss the border's ends.
+ * A pixel of that picture is 256 of the border, or a smaller power of two. pixman, which
+ * compositors draw with where they have no GPU, computes steps in 1/65536 of a pixel: other ones
+ * would miss the border's ends. And what is shown is at least a pixel each way: sway 1.10 stretches
+ * nothing of less than half a one.
  */
 #include "host-bridge/policy/border/border.h"
 
@@ -281,6 +283,17 @@ static bool make_parts(struct border *border, struct relay_object *window)
 	return true;
 }
 
+/* How much of the picture's pixel one of a part is that has @size of them in a row. */
+static wl_fixed_t picture_step(int32_t size)
+{
+	const wl_fixed_t pixel = wl_fixed_from_int(1);
+	wl_fixed_t step = 1;
+
+	while (step < pixel && size * step < pixel)
+		step *= 2;
+	return step;
+}
+
 /* Has @part cover @place, or be ready to do so, when the window is committed. */
 static bool move_part(
 	struct border *border, struct border_part *part, const struct rectangle *place, bool shown)
@@ -293,9 +306,10 @@ static bool move_part(
 		{.i = 0}};
 	const union wire_arg position[] = {{.i = (int32_t)place->x}, {.i = (int32_t)place->y}};
 	const wl_fixed_t first = label ? 0 : wl_fixed_from_int(1),
-			 step = label ? wl_fixed_from_int(LABEL_DETAIL) : 1;
-	const union wire_arg source[] = {
-		{.f = first}, {.f = first}, {.f = width * step}, {.f = height * step}};
+			 detail = wl_fixed_from_int(LABEL_DETAIL);
+	const union wire_arg source[] = {{.f = first}, {.f = first},
+		{.f = width * (label ? detail : picture_step(width))},
+		{.f = height * (label ? detail : picture_step(height))}};
 	const union wire_arg size[] = {{.i = width}, {.i = height}};
 	const union wire_arg all[] = {{.i = 0}, {.i = 0}, {.i = width}, {.i = height}};
 

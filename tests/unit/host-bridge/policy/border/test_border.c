@@ -14,6 +14,7 @@
 static struct {
 	unsigned n_places, n_surfaces, n_commits, n_destroyed, n_below, n_attached, n_taken_off;
 	struct rectangle places[16], geometry; /* of parts that moved */
+	struct rectangle sources[16];          /* what they show of their picture, in 1/256 pixel */
 	char last[64];                         /* "interface.request" */
 	uint32_t last_id;
 } heard;
@@ -66,6 +67,9 @@ static void note(const struct relay_object *object, uint16_t opcode, const int32
 	} else if (is(object, opcode, "wl_subsurface", "set_position")) {
 		place->x = words[0];
 		place->y = words[1];
+	} else if (is(object, opcode, "wp_viewport", "set_source")) {
+		heard.sources[heard.n_places % 16] =
+			(struct rectangle){words[0], words[1], words[2], words[3]};
 	} else if (is(object, opcode, "wp_viewport", "set_destination")) {
 		place->width = words[0];
 		place->height = words[1];
@@ -133,6 +137,17 @@ static void expect_rectangle(
 	assert_int_equal(rectangle->height, height);
 }
 
+/* A part of @size pixels shows @shown/256 of its picture: at least one, and of powers of two, which
+ * compositors without a GPU stretch to the end. */
+static void expect_stretched(int64_t shown, int64_t size)
+{
+	const int64_t step = shown / size;
+
+	assert_true(shown >= 256 && shown <= 126 * 256);
+	assert_int_equal(shown % size, 0);
+	assert_true(step <= 256 && (step & (step - 1)) == 0);
+}
+
 /* The parts lie between @inner and @outer, and the compositor has the geometry. */
 static void expect_border(const struct rectangle *inner, const struct rectangle *outer)
 {
@@ -141,6 +156,10 @@ static void expect_border(const struct rectangle *inner, const struct rectangle 
 		      bottom = outer->height - top - inner->height;
 
 	assert_int_equal(heard.n_places, 4);
+	for (size_t i = 0; i < 4; i++) {
+		expect_stretched(heard.sources[i].width, heard.places[i].width);
+		expect_stretched(heard.sources[i].height, heard.places[i].height);
+	}
 	const int64_t inner_right = inner->x + inner->width,
 		      inner_bottom = inner->y + inner->height;
 	expect_rectangle(&heard.places[0], outer->x, outer->y, left + inner->width, top);
