@@ -159,11 +159,8 @@ static bool parse(struct settings *settings, int argc, char **argv, int *status)
 	}
 	*status = EXIT_USAGE;
 	*settings = given;
-	settings->command = first < argc ? &argv[first] : NULL;
-	if (settings->command && strcmp(argv[first - 1], "--") != 0) {
-		log_err("unknown argument %s (a command comes after --; see --help)", argv[first]);
+	if (!options_take_command(argc, argv, first, &settings->command))
 		return false;
-	}
 	if (settings->x11 && !settings->command) {
 		log_err("--x11 needs a command (after --; see --help)");
 		return false;
@@ -187,24 +184,15 @@ static bool parse(struct settings *settings, int argc, char **argv, int *status)
 /* False (with a log line): a value is wrong. */
 static bool apply(const struct settings *settings)
 {
-	int trace = options_trace_has(settings->trace, "guest");
-	enum log_level level = LOG_LEVEL_INFO;
+	bool traces;
 
-	if (settings->log_level && !log_level_from_name(settings->log_level, &level)) {
-		log_err("--log-level must be error, warn, info, debug or trace, not %s",
-			settings->log_level);
+	if (!options_apply_logging(settings->log_level, settings->trace, "guest", &traces))
 		return false;
-	}
-	if (trace < 0) {
-		log_err("--trace may have " OPTIONS_TRACE_WORDS " in it, not %s", settings->trace);
-		return false;
-	}
 	if (settings->device && settings->vhost_user) {
 		log_err("--device and --vhost-user exclude each other");
 		return false;
 	}
-	log_set_level(level);
-	relay_set_trace(trace > 0);
+	relay_set_trace(traces);
 	return true;
 }
 

@@ -99,12 +99,7 @@ static bool parse(struct settings *settings, int argc, char **argv, int *status)
 	if (result != OPTIONS_RUN)
 		return false;
 	*settings = given;
-	settings->command = first < argc ? &argv[first] : NULL;
-	if (settings->command && strcmp(argv[first - 1], "--") != 0) {
-		log_err("unknown argument %s (a command comes after --; see --help)", argv[first]);
-		return false;
-	}
-	return true;
+	return options_take_command(argc, argv, first, &settings->command);
 }
 
 /* @text as a number of [@least, @most]; NULL leaves *@value as it is. */
@@ -124,19 +119,10 @@ static bool parse_number(
 static bool apply(struct x11 *x11)
 {
 	struct settings *settings = &x11->settings;
-	enum log_level level = LOG_LEVEL_INFO;
-	int trace = options_trace_has(settings->trace, "x11");
 	double scale = 0, dpi = 0, number = -1;
-	if (settings->log_level && !log_level_from_name(settings->log_level, &level)) {
-		log_err("--log-level must be error, warn, info, debug or trace, not %s",
-			settings->log_level);
-		return false;
-	}
-	if (trace < 0) {
-		log_err("--trace may have " OPTIONS_TRACE_WORDS " in it, not %s", settings->trace);
-		return false;
-	}
-	if (!parse_number("scale", settings->scale, 1, SCALE_MAX / (double)SCALE_ONE, &scale) ||
+	bool traces;
+	if (!options_apply_logging(settings->log_level, settings->trace, "x11", &traces) ||
+		!parse_number("scale", settings->scale, 1, SCALE_MAX / (double)SCALE_ONE, &scale) ||
 		!parse_number("dpi", settings->dpi, 24, DPI_MAX, &dpi) ||
 		!parse_number("display", settings->display, 0, 65535, &number))
 		return false;
@@ -145,8 +131,7 @@ static bool apply(struct x11 *x11)
 	x11->number = (int)number;
 	if (!settings->xwayland)
 		settings->xwayland = "Xwayland";
-	log_set_level(level);
-	relay_set_trace(trace > 0);
+	relay_set_trace(traces);
 	return true;
 }
 

@@ -238,16 +238,11 @@ static bool parse_command_line(struct host_options *options, struct host_setting
 
 static bool apply_logging(const struct host_options *options)
 {
-	enum log_level level = LOG_LEVEL_INFO;
+	bool traces;
 
-	if (options->log_level && !log_level_from_name(options->log_level, &level))
-		return refuse("log-level", options->log_level,
-			"not one of error, warn, info, debug and trace");
-	log_set_level(level);
-	int trace = options_trace_has(options->trace, "host");
-	if (trace < 0)
-		return refuse("trace", options->trace, "may have " OPTIONS_TRACE_WORDS " in it");
-	relay_set_trace(trace > 0);
+	if (!options_apply_logging(options->log_level, options->trace, "host", &traces))
+		return false;
+	relay_set_trace(traces);
 	return true;
 }
 

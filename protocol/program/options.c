@@ -11,6 +11,9 @@
 
 #include "protocol/base/bytes.h"
 
+#define LOG_MODULE "options"
+#include "protocol/base/log.h"
+
 #define HELP_COLUMNS 80
 #define NAME_MAX_BYTES 64
 #define FLAG_WORDS "1, yes, true, 0, no or false" /* see parse_flag */
@@ -311,10 +314,32 @@ int options_list_has(const char *list, const char *const *words, const char *wor
 	return found;
 }
 
-int options_trace_has(const char *list, const char *side)
+bool options_apply_logging(const char *log_level, const char *trace, const char *side, bool *traces)
 {
 	static const char *const sides[] = {"guest", "host", "x11", NULL};
-	return options_list_has(list, sides, side);
+	enum log_level level = LOG_LEVEL_INFO;
+	int has_side = options_list_has(trace, sides, side);
+
+	if (log_level && !log_level_from_name(log_level, &level)) {
+		log_err("--log-level must be error, warn, info, debug or trace, not %s", log_level);
+		return false;
+	}
+	if (has_side < 0) {
+		log_err("--trace may have guest, host and x11 in it, not %s", trace);
+		return false;
+	}
+	log_set_level(level);
+	*traces = has_side > 0;
+	return true;
+}
+
+bool options_take_command(int argc, char **argv, int first, char ***command)
+{
+	*command = first < argc ? &argv[first] : NULL;
+	if (!*command || strcmp(argv[first - 1], "--") == 0)
+		return true;
+	log_err("unknown argument %s (a command comes after --; see --help)", argv[first]);
+	return false;
 }
 
 bool options_parse_bytes(const char *text, unsigned long long *bytes)

@@ -82,11 +82,18 @@ const char *options_set(const struct options_program *program, const char *name,
 int options_list_has(const char *list, const char *const *words, const char *word);
 
 /*
- * Whether --trace's @list has @side in it, as options_list_has. All programs know the same words,
- * as WAYFERRY_TRACE is of all of them.
+ * What --log-level and --trace say (NULL: nothing) to a program that is @side: the log gets its
+ * level, and *@traces is whether @trace has @side in it. All programs know the same words, as
+ * WAYFERRY_TRACE is of all of them. False: said what is wrong.
  */
-int options_trace_has(const char *list, const char *side);
-#define OPTIONS_TRACE_WORDS "guest, host and x11"
+bool options_apply_logging(
+	const char *log_level, const char *trace, const char *side, bool *traces);
+
+/*
+ * The command behind the options, where @first is as options_parse has left it: *@command, NULL:
+ * there is none. False: said that something stands there without "--" in front of it.
+ */
+bool options_take_command(int argc, char **argv, int first, char ***command);
 
 /*
  * "64M", "1G", "4096": bytes (K, M, G, T are powers of 1024). false if it is no such number or over

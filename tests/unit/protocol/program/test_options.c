@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "protocol/base/log.h"
+
 static const char *socket_path, *level;
 static bool stats;
 
@@ -364,9 +366,36 @@ static void lists_are_of_known_words(void **state)
 
 static void all_programs_know_all_sides_of_traces(void **state)
 {
-	assert_int_equal(options_trace_has("x11", "x11"), 1);
-	assert_int_equal(options_trace_has("x11,host", "guest"), 0);
-	assert_int_equal(options_trace_has("x12", "guest"), -EINVAL);
+	bool traces = false;
+
+	assert_true(options_apply_logging(NULL, "x11", "x11", &traces));
+	assert_true(traces);
+	assert_true(options_apply_logging(NULL, "x11,host", "guest", &traces));
+	assert_false(traces);
+	assert_false(options_apply_logging(NULL, "x12", "guest", &traces));
+}
+
+static void a_level_of_the_log_is_a_known_word(void **state)
+{
+	bool traces = true;
+
+	assert_true(options_apply_logging("warn", NULL, "host", &traces));
+	assert_false(traces);
+	assert_false(log_enabled(LOG_LEVEL_INFO));
+	assert_false(options_apply_logging("loud", NULL, "host", &traces));
+	assert_true(options_apply_logging(NULL, NULL, "host", &traces));
+	assert_true(log_enabled(LOG_LEVEL_INFO));
+}
+
+static void a_command_comes_behind_two_dashes(void **state)
+{
+	char *argv[] = {"program", "--", "foot", NULL}, **found = argv;
+
+	assert_true(options_take_command(3, argv, 2, &found));
+	assert_ptr_equal(found, &argv[2]);
+	assert_true(options_take_command(1, argv, 1, &found));
+	assert_null(found);
+	assert_false(options_take_command(3, argv, 1, &found));
 }
 
 static void bytes_are_parsed_with_suffixes(void **state)
@@ -418,6 +447,8 @@ int main(void)
 		TEST(a_command_that_lacks_its_word_says_so),
 		TEST(lists_are_of_known_words),
 		TEST(all_programs_know_all_sides_of_traces),
+		TEST(a_level_of_the_log_is_a_known_word),
+		TEST(a_command_comes_behind_two_dashes),
 		TEST(bytes_are_parsed_with_suffixes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
