@@ -35,7 +35,7 @@ class Client:
         self.last = 1
         self.names = {}
         self.incoming = self.events()
-        self.callback, self.registry = self.new(), self.new()
+        self.registry, self.callback = self.new(), self.new()     # ids are used in their order
         self.say(1, 1, numbers(self.registry))
         self.sync()
 
