@@ -144,6 +144,7 @@ void policy_print_counters(const struct policy *policy, FILE *out)
 		{"live objects", counters->objects},
 		{"live shadow bytes", counters->shadow_bytes},
 		{"shadowed bytes", counters->copied_bytes},
+		{"shadow pauses", counters->copy_pauses},
 		{"dma-bufs handed on", counters->dmabufs_handed_on},
 		{"dma-bufs as wl_shm", counters->dmabufs_as_shm},
 		{"wl_shm as dma-bufs", counters->shm_as_dmabufs},

@@ -2,7 +2,7 @@
 # Many clients, at once and one after another: nothing of them is left behind in either process.
 . "$(dirname "$0")/lib.sh"
 
-tests=(twenty-at-once:10 thousand-in-turn:45 shared-pools:3 beside-8k:8 crowd:20)
+tests=(twenty-at-once:10 thousand-in-turn:45 shared-pools:3 beside-8k:8 beside-8k-shadow:8 crowd:20)
 
 CLIENT=$WAYFERRY_CLIENTS/shm-client
 
@@ -128,6 +128,25 @@ test_beside_8k() {
     ((trips >= 2 * frames)) || fail "a round trip takes as long as half a frame's copy or more"
     stop large
     bridge_stop
+    stop host
+}
+
+# The same where wayferry-host has to copy: frames in pages of a guest, of which the compositor cannot see them.
+test_beside_8k_shadow() {
+    local frames trips pauses log=$LOGS/large.log
+    [ "$WAYFERRY_E2E_BRIDGE" != none ] || return 0
+    weston_start host "$SIZE" pixman
+    bridge_start_host host bridge
+    limited 200 "$WAYFERRY_CLIENTS/faults/raw-window" --size 7680x4320 --beside 200 "$XDG_RUNTIME_DIR/bridge.gpu" >"$log" 2>&1 ||
+        fail "the frames are not shown (log: $log)"
+    bridge_counters bridge host
+    pauses=$(bridge_counter bridge host 'shadow pauses')
+    read -r trips frames < <(sed -n 's/ round trips beside frame / /p' "$log")
+    say "$trips round trips beside frame $frames, and $pauses pauses of copies"
+    [ "$(bridge_counter bridge host 'shadowed bytes')" -ge $((frames * 7680 * 4320 * 4)) ] || fail "not every frame was copied"
+    ((pauses >= frames)) || fail "frames are copied with too few pauses"
+    ((trips >= 3)) || fail "nobody is served while a frame is copied"
+    stop bridge-host
     stop host
 }
 

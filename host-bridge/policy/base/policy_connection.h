@@ -20,6 +20,7 @@ struct policy_counters {
 	uint64_t surfaces;              /* ever made */
 	uint64_t shadow_bytes;          /* live memory that stands for buffers in guest pages */
 	uint64_t copied_bytes;          /* from guest pages into it */
+	uint64_t copy_pauses;           /* how often such a copy made way for others */
 	/* linux-dmabuf's buffers ever made, by the way they took */
 	uint64_t dmabufs_handed_on; /* the compositor has the dma-buf */
 	uint64_t dmabufs_as_shm;    /* it has the same memory as wl_shm */

@@ -70,8 +70,10 @@ static enum relay_verdict copy_some(struct relay_message *message, const struct 
 		}
 		pool->counters->copied_bytes += bytes;
 		copy->next += bytes;
-		if (copy->next < copy->end && !policy_has_time(connection))
+		if (copy->next < copy->end && !policy_has_time(connection)) {
+			pool->counters->copy_pauses++;
 			return policy_hold(message);
+		}
 	}
 	copy->active = false;
 	return RELAY_FORWARD;

@@ -119,6 +119,15 @@ int raw_client_ping(struct raw_client *client)
 	return error ? error : raw_client_await(client, FREED);
 }
 
+int raw_client_look(struct raw_client *client)
+{
+	int error = read_events(client, 0);
+
+	if (error == -ETIMEDOUT)
+		return 0;
+	return client->failed ? -EPROTO : client->end ? -EPIPE : error;
+}
+
 int raw_client_drain(struct raw_client *client)
 {
 	int64_t deadline_ms = now_ms() + RAW_CLIENT_TIMEOUT_MS;

@@ -51,6 +51,9 @@ int raw_client_await(struct raw_client *client, uint32_t id);
 /* wl_display.sync with the id FREED, and waits until it is free again, as raw_client_await. */
 int raw_client_ping(struct raw_client *client);
 
+/* Reads what has come, without waiting; last_done says whether something is. 0 or -errno. */
+int raw_client_look(struct raw_client *client);
+
 /* Reads until the end of file. 0, or -ETIMEDOUT when it does not come. */
 int raw_client_drain(struct raw_client *client);
 

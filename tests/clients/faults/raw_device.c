@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "protocol/base/bytes.h"
+
 #define BIT(n) (UINT64_C(1) << (n))
 #define WANTED_FEATURES                                                                            \
 	(BIT(32) | BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VHOST_USER_F_PROTOCOL_FEATURES) |        \
@@ -261,18 +263,20 @@ static int start_queue(struct raw_device *device, unsigned queue)
 
 int raw_device_start(struct raw_device *device)
 {
+	device->memory_bytes = max_u64(device->memory_bytes, RAW_MEMORY_BYTES);
 	struct vhost_user_memory table = {.n_regions = 1,
 		.regions = {{.guest_address = RAW_MEMORY_GUEST,
-			.size = RAW_MEMORY_BYTES,
+			.size = device->memory_bytes,
 			.user_address = RAW_MEMORY_USER}}};
 	int error;
 
 	device->memory_fd = memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (device->memory_fd < 0 || ftruncate(device->memory_fd, RAW_MEMORY_BYTES) < 0 ||
+	if (device->memory_fd < 0 ||
+		ftruncate(device->memory_fd, (off_t)device->memory_bytes) < 0 ||
 		(device->sealed && fcntl(device->memory_fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0))
 		return -errno;
-	device->memory = mmap(
-		NULL, RAW_MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, device->memory_fd, 0);
+	device->memory = mmap(NULL, device->memory_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+		device->memory_fd, 0);
 	if (device->memory == MAP_FAILED)
 		return -errno;
 	if (raw_device_acknowledged(
@@ -299,7 +303,7 @@ void raw_device_close(struct raw_device *device)
 		close_fd(device->error[i]);
 	}
 	if (device->memory)
-		munmap(device->memory, RAW_MEMORY_BYTES);
+		munmap(device->memory, device->memory_bytes);
 	if (device->region)
 		munmap(device->region, device->region_bytes);
 	device->memory = device->region = NULL;

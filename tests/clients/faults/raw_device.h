@@ -17,7 +17,7 @@
 
 #define RAW_MEMORY_GUEST UINT64_C(0x100000000) /* where the one region lies for the guest */
 #define RAW_MEMORY_USER UINT64_C(0x7000000000) /* and for the monitor */
-#define RAW_MEMORY_BYTES (8u << 20)
+#define RAW_MEMORY_BYTES (8u << 20)            /* unless a test wants more */
 #define RAW_PAGE 4096u
 #define RAW_QUEUE_SIZE 256
 #define RAW_TIMEOUT_MS 30000 /* for what hangs */
@@ -40,6 +40,7 @@ struct raw_device {
 	int memory_fd;
 	bool sealed; /* before raw_device_start: memory that cannot shrink, so that dma-bufs can be
 			made of it */
+	uint64_t memory_bytes;          /* before raw_device_start: if more than RAW_MEMORY_BYTES */
 	int kick[2], call[2], error[2]; /* by queue; non-blocking */
 	uint8_t *memory;
 	uint8_t *region; /* what SHMEM_MAP gave; NULL: nothing */

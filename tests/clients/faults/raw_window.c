@@ -3,7 +3,10 @@
  * frames are guest memory, handed over by linux-dmabuf: two of them, one after the other, the last
  * of which is the picture of "shm-client --size WxH --seed N --frames 1".
  *
- * Memory that does not shrink, as here, is what wayferry-host can make dma-bufs of.
+ * Memory that does not shrink, as here, is what wayferry-host can make dma-bufs of. With --beside N
+ * it may shrink, so that more frames are copied, each of them whole; while one is, another client
+ * of the same guest asks for round trips. That ends with the first frame beside which a few were
+ * answered, or with frame N; how many there were is printed.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -23,15 +26,17 @@
 #define CONTEXT 1
 #define FORMAT_XRGB8888 UINT32_C(0x34325258)
 #define FRAMES 2
-#define FRAME_BYTES (1u << 20) /* at most */
-#define FRAME_OFFSET(frame) (RAW_HEAP + 0x100000u + (frame)*FRAME_BYTES)
+#define MAX_PX 8192
+/* Where a copy lets nobody in between there are two: one waits for it, one for the compositor. */
+#define SERVED 3
+#define FRAMES_OFFSET (RAW_HEAP + 0x100000u)
 #define FRAME_RESOURCE(frame) (50 + (frame))
 
 enum object { DMABUF = NEXT, PARAMS, FIRST_BUFFER, CALLBACK = FIRST_BUFFER + FRAMES };
 
 struct options {
 	int32_t width, height;
-	uint32_t seed;
+	uint32_t seed, beside;
 	bool hold;
 	const char *socket;
 };
@@ -78,9 +83,20 @@ static void send_words(struct raw_client *client, struct raw_device *device, con
 	send_words(client, device, (const uint32_t[]){__VA_ARGS__},                                \
 		sizeof((const uint32_t[]){__VA_ARGS__}) / 4, (resource))
 
+static uint32_t frame_bytes(const struct options *options)
+{
+	return (uint32_t)align_up(
+		(uint64_t)options->width * (uint64_t)options->height * 4, RAW_PAGE);
+}
+
+static uint32_t frame_offset(const struct options *options, unsigned frame)
+{
+	return FRAMES_OFFSET + frame * frame_bytes(options);
+}
+
 static void draw(const struct raw_device *device, unsigned frame, const struct options *options)
 {
-	uint32_t *pixels = (uint32_t *)(void *)(device->memory + FRAME_OFFSET(frame));
+	uint32_t *pixels = (uint32_t *)(void *)(device->memory + frame_offset(options, frame));
 	uint32_t seed = options->seed + (FRAMES - 1 - frame);
 
 	for (int32_t y = 0; y < options->height; y++)
@@ -94,8 +110,8 @@ static void make_buffer(struct raw_client *client, struct raw_device *device, un
 {
 	uint32_t width = (uint32_t)options->width, height = (uint32_t)options->height;
 
-	if (raw_guest_blob(device, FRAME_RESOURCE(frame), FRAME_OFFSET(frame), FRAME_BYTES) !=
-			VIRTIO_GPU_RESP_OK_NODATA ||
+	if (raw_guest_blob(device, FRAME_RESOURCE(frame), frame_offset(options, frame),
+		    frame_bytes(options)) != VIRTIO_GPU_RESP_OK_NODATA ||
 		raw_simple(device, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, CONTEXT,
 			FRAME_RESOURCE(frame)) != VIRTIO_GPU_RESP_OK_NODATA)
 		die(client, "a blob", -ENOMEM);
@@ -110,13 +126,20 @@ static void make_buffer(struct raw_client *client, struct raw_device *device, un
 		die(client, "the buffer", error);
 }
 
+/* At once, and with a wl_display.sync behind it: a host may take nothing more while it copies. */
+static void commit(struct raw_client *client, struct raw_device *device, unsigned frame)
+{
+	/* wl_surface.attach, damage, frame, commit */
+	SEND(0, SURFACE, 20 << 16 | 1, FIRST_BUFFER + frame, 0, 0, SURFACE, 24 << 16 | 2, 0, 0,
+		INT32_MAX, INT32_MAX, SURFACE, 12 << 16 | 3, CALLBACK, SURFACE, 8 << 16 | 6,
+		DISPLAY, 12 << 16 | 0, FREED);
+}
+
 static void show(struct raw_client *client, struct raw_device *device, unsigned frame,
 	const struct options *options)
 {
 	draw(device, frame, options);
-	/* wl_surface.attach, damage, frame, commit */
-	SEND(0, SURFACE, 20 << 16 | 1, FIRST_BUFFER + frame, 0, 0, SURFACE, 24 << 16 | 2, 0, 0,
-		INT32_MAX, INT32_MAX, SURFACE, 12 << 16 | 3, CALLBACK, SURFACE, 8 << 16 | 6);
+	commit(client, device, frame);
 	int error = raw_client_await(client, CALLBACK);
 	if (error)
 		die(client, "a frame", error);
@@ -138,10 +161,42 @@ static void map_window(struct raw_client *client, struct raw_device *device)
 	SEND(0, XDG_SURFACE, 12 << 16 | 4, configured);
 }
 
+/* How many round trips of @other are answered until the compositor has a frame; at least one. */
+static unsigned trips_beside(struct raw_client *client, struct raw_device *device,
+	struct raw_client *other, unsigned frame)
+{
+	unsigned trips = 0;
+	int error = 0;
+
+	commit(client, device, frame);
+	for (client->last_done = 0; !error && client->last_done == 0; trips++) {
+		error = raw_client_ping(other);
+		error = error ? error : raw_client_look(client);
+	}
+	if (!error && client->last_done == FREED)
+		error = raw_client_await(client, CALLBACK);
+	if (error)
+		die(client, "a frame beside others", error);
+	return trips;
+}
+
+/* Shows frames until others were served beside one. */
+static void show_beside(struct raw_client *client, struct raw_device *device,
+	struct raw_client *other, const struct options *options)
+{
+	unsigned trips = 0;
+	uint32_t n = 0;
+
+	while (n < options->beside && trips < SERVED)
+		trips = trips_beside(client, device, other, n++ % FRAMES);
+	printf("%u round trips beside frame %" PRIu32 "\n", trips, n);
+}
+
 static bool parse(struct options *options, int argc, char **argv)
 {
 	static const struct option names[] = {{"size", required_argument, NULL, 's'},
-		{"seed", required_argument, NULL, 'e'}, {"hold", no_argument, NULL, 'h'}, {0}};
+		{"seed", required_argument, NULL, 'e'}, {"hold", no_argument, NULL, 'h'},
+		{"beside", required_argument, NULL, 'b'}, {0}};
 
 	for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
 		if (option == 's' &&
@@ -150,31 +205,33 @@ static bool parse(struct options *options, int argc, char **argv)
 			return false;
 		if (option == 'e')
 			options->seed = (uint32_t)strtoul(optarg, NULL, 0);
+		if (option == 'b')
+			options->beside = (uint32_t)strtoul(optarg, NULL, 0);
 		options->hold |= option == 'h';
 		if (option == '?')
 			return false;
 	}
 	options->socket = argv[optind];
 	return optind + 1 == argc && options->width > 0 && options->height > 0 &&
-		options->width <= 1024 && options->height <= 1024 &&
-		(uint32_t)options->width * (uint32_t)options->height * 4 <= FRAME_BYTES;
+		options->width <= MAX_PX && options->height <= MAX_PX;
 }
 
 int main(int argc, char **argv)
 {
 	struct options options = {.width = 256, .height = 256, .seed = 1};
-	static struct raw_client window, *client = &window;
+	static struct raw_client window, other, *client = &window;
 	struct raw_device driver, *device = &driver;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!parse(&options, argc, argv)) {
-		fputs("Usage: raw-window [--size WxH] [--seed N] [--hold] SOCKET\n"
-		      "  SOCKET  wayferry-host's; the size is of 1 MiB at most\n",
+		fputs("Usage: raw-window [--size WxH] [--seed N] [--hold] [--beside N] SOCKET\n"
+		      "  SOCKET  wayferry-host's\n",
 			stderr);
 		return 2;
 	}
 	int error = raw_device_connect(device, options.socket);
-	device->sealed = true;
+	device->sealed = options.beside == 0;
+	device->memory_bytes = frame_offset(&options, FRAMES);
 	struct link *link =
 		error || raw_device_start(device) ? NULL : link_open_context(device, CONTEXT);
 	if (!link || raw_client_prepare(client, link) < 0)
@@ -191,6 +248,13 @@ int main(int argc, char **argv)
 	if (error)
 		die(client, "a release", error);
 	printf("%d frames\n", FRAMES);
+	if (options.beside > 0) {
+		link = link_open_context(device, CONTEXT + 1);
+		if (!link || raw_client_prepare(&other, link) < 0)
+			return 1;
+		show_beside(client, device, &other, &options);
+		raw_client_finish(&other);
+	}
 	while (!error && options.hold) {
 		usleep(200000);
 		error = raw_client_ping(client);

@@ -393,7 +393,7 @@ static void a_long_copy_is_done_in_pieces(void **state)
 	struct resource_pages *pages = malloc(LARGE / 4096 * sizeof(*pages));
 	struct resource *resource;
 	uint32_t pool = world.next_id++, buffer = world.next_id++;
-	uint64_t longest = 0, turn_ends_ns = 0;
+	uint64_t longest = 0, turn_ends_ns = 0, n_pauses = 0;
 
 	for (int i = 0; i < LARGE / 4096; i++)
 		pages[i] = (struct resource_pages){.guest_address = RAM, .length = 4096};
@@ -415,6 +415,7 @@ static void a_long_copy_is_done_in_pieces(void **state)
 	assert_int_equal(world.sent[RELAY_UP].size, 0);
 	while (world.connection.held) {
 		world.connection.held = false;
+		n_pauses++;
 		turn_ends_ns = monotonic_ns() + 5000000;
 		uint64_t start = cpu_ns();
 		assert_int_equal(relay_push(world.relay, RELAY_DOWN, NULL, 0, NULL, 0), 0);
@@ -423,6 +424,7 @@ static void a_long_copy_is_done_in_pieces(void **state)
 	take_up("wl_surface", "attach");
 	take_up("wl_surface", "commit");
 	assert_int_equal(world.policy.counters->copied_bytes, LARGE);
+	assert_int_equal(world.policy.counters->copy_pauses, n_pauses);
 	assert_in_range(longest, 1, 50 * 1000000); /* about 5 ms, where nothing else runs */
 	resource_forget(resource);
 }
