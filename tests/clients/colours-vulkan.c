@@ -1,8 +1,10 @@
 /*
  * colours-vulkan: a window whose picture (colours.h) is drawn with Vulkan, into the images of a
- * swapchain. Prints the device's name, and "shown" after the last frame; then it stays.
+ * swapchain. Prints the device's name, "exports timelines" if its driver can share timeline
+ * semaphores (for explicit synchronisation), and "shown" after the last frame; then it stays.
  */
 #define VK_USE_PLATFORM_WAYLAND_KHR
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,6 +24,23 @@ struct painter {
 	VkFramebuffer framebuffers[IMAGES_MAX];
 };
 
+/* What Mesa's swapchains ask before they use points of timelines. */
+static bool exports_timelines(const struct vulkan_device *vulkan)
+{
+	const VkSemaphoreTypeCreateInfo timeline = {
+		.sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
+		.semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE};
+	const VkPhysicalDeviceExternalSemaphoreInfo info = {
+		.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_SEMAPHORE_INFO,
+		.pNext = &timeline,
+		.handleType = VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_OPAQUE_FD_BIT};
+	VkExternalSemaphoreProperties properties = {
+		.sType = VK_STRUCTURE_TYPE_EXTERNAL_SEMAPHORE_PROPERTIES};
+
+	vkGetPhysicalDeviceExternalSemaphoreProperties(vulkan->gpu, &info, &properties);
+	return properties.externalSemaphoreFeatures & VK_EXTERNAL_SEMAPHORE_FEATURE_EXPORTABLE_BIT;
+}
+
 static void open_device(struct painter *painter)
 {
 	static const char *const instance[] = {
@@ -31,6 +50,8 @@ static void open_device(struct painter *painter)
 		.n_instance = 2, .instance = instance, .n_device = 1, .device = device};
 	vulkan_open(&painter->vulkan, &extensions);
 	printf("%s\n", painter->vulkan.properties.deviceName);
+	if (exports_timelines(&painter->vulkan))
+		printf("exports timelines\n");
 }
 
 static void make_swapchain(struct painter *painter, const struct window *window)

@@ -91,7 +91,7 @@ three_d_session() {
 colours_right() {
     local job=$1 output
     output=$(guest_output vm "$job")
-    app "$job" wayferry-guest --stats -- "$LAB_PROGRAMS/$2"
+    app "$job" wayferry-guest --stats -- env WAYLAND_DEBUG=client "$LAB_PROGRAMS/$2"
     until_true "$THREE_D_SECONDS" grep -qsx shown "$output" || fail "$2 shows nothing ($(cat "$output" "$(guest_output vm "$job" stderr)"))"
     head -n 1 "$output" | grep -q "^$3" || fail "$2 is drawn by $(head -n 1 "$output")"
     until_true 10 colours_shown "$LOGS/$job.png" || fail "the picture of $2 is wrong: $LOGS/$job.png"
@@ -100,6 +100,17 @@ colours_right() {
     until_true 20 screen_is host "$WORK/host.empty.png" || fail "the window of $2 stays on the screen"
     grep -qx 'copied_bytes 0' "$(guest_output vm "$job" stderr)" || fail "wayferry-guest copied pixels of $2"
     [ "$(sed -n 's/^dmabufs //p' "$(guest_output vm "$job" stderr)")" -ge 2 ] || fail "$2 has no swapchain"
+}
+
+# waits_implicitly JOB: a driver that could have explicit synchronisation does without, as docs/3d.md says of Mesa's: OpenGL
+# has no code for it, and Vulkan uses it where timeline semaphores can be exported (it binds the global in any case).
+waits_implicitly() {
+    local trace manager=wp_linux_drm_syncobj_manager_v1
+    trace=$(guest_output vm "$1" stderr)
+    grep -q "wl_registry.*global(.*\"$manager\"" "$trace" || fail "$1 is offered no points of timelines"
+    ! grep -qE "$manager.*\.(get_surface|import_timeline)\(" "$trace" || fail "$1 uses points of timelines: docs/3d.md says that it does not"
+    ! grep -qx 'exports timelines' "$(guest_output vm "$1")" || fail "the driver of $1 exports timelines: docs/3d.md says that it does not"
+    grep -qx 'explicit_frames 0' "$trace" || fail "frames of $1 have points"
 }
 
 # The four rectangles, and around them nothing but the background.
@@ -144,7 +155,9 @@ nothing_copied() {
 
 three_d_windows() {
     colours_right gl colours-gl 'virgl '
+    waits_implicitly gl
     colours_right vulkan colours-vulkan 'Virtio-GPU Venus '
+    waits_implicitly vulkan
     program_moves egl weston-simple-egl
     mostly "$LOGS/egl.png" '#19334c' || fail "weston-simple-egl's picture is wrong: $LOGS/egl.png"
     app_end egl
