@@ -94,7 +94,7 @@ static void handle_destroy(struct context *base)
 	if (context->channel_type != 0 && !context->patient)
 		context->base.host->places->channels--;
 	cross_domain_leave_place(context);
-	context->base.host->places->others -= context->n_more_polls;
+	cross_domain_drop_more_polls(context, context->n_more_polls);
 	quota_release(quota, QUOTA_CONNECTIONS, context->charged_connections);
 	quota_release(quota, QUOTA_FDS, context->charged_connections);
 	quota_release(quota, QUOTA_QUEUED_BYTES, context->charged_bytes);
@@ -226,4 +226,5 @@ void cross_domain_kind_init(struct cross_domain_kind *kind, const struct policy 
 		.maker = maker,
 	};
 	wl_list_init(&kind->placed);
+	wl_list_init(&kind->doubled);
 }

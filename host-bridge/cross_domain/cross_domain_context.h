@@ -19,6 +19,10 @@ struct cross_domain_kind {
 	struct pipes lingering;    /* write pipes that have outlived their contexts */
 	/* Patient contexts that have a place in the queue, which was taken first first. */
 	struct wl_list placed;
+	/* Contexts that have more POLLs there than one, as long as this for the shortest time last.
+	 */
+	struct wl_list doubled;
+	uint32_t n_doubled;
 };
 
 /* @policy and @maker are borrowed. */

@@ -253,10 +253,8 @@ static void complete_oldest_poll(struct cross_domain_context *context)
 {
 	struct request *poll = oldest_poll(context);
 	wl_list_remove(&poll->link);
-	if (context->n_more_polls > 0) {
-		context->n_more_polls--;
-		context->base.host->places->others--;
-	}
+	if (context->n_more_polls > 0)
+		cross_domain_drop_more_polls(context, 1);
 	if (wl_list_empty(&context->polls))
 		cross_domain_leave_place(context);
 	cross_domain_counters(context)->fences++;
@@ -348,15 +346,6 @@ void cross_domain_service(struct context *base)
 
 /* --- the guest asks for one --- */
 
-/*
- * Whether one more POLL of a context that has several pages finds a place. All that those beyond
- * the first do is to save submissions, so they are accepted only while most of the queue is free.
- */
-static bool room_for_more(const struct queue_places *places)
-{
-	return places->total == 0 || places->channels + places->others < places->total / 5;
-}
-
 bool cross_domain_fence(struct context *base, uint32_t ring_idx, struct request *request)
 {
 	struct cross_domain_context *context = cross_domain_from(base);
@@ -367,7 +356,7 @@ bool cross_domain_fence(struct context *base, uint32_t ring_idx, struct request 
 	if (context->end_told && !queue_places_left(base->host->places, true))
 		return false;
 	bool several = cross_domain_slots(context) > 1;
-	if (several && !wl_list_empty(&context->polls) && !room_for_more(base->host->places))
+	if (several && !wl_list_empty(&context->polls) && !cross_domain_place_for_more(context))
 		cross_domain_refuse_oldest_poll(context);
 	bool more = !wl_list_empty(&context->polls);
 	request->tag = context->poll_tag;
@@ -380,8 +369,8 @@ bool cross_domain_fence(struct context *base, uint32_t ring_idx, struct request 
 		put_nothing(context, request->tag);
 		return false;
 	}
-	context->n_more_polls += more;
-	base->host->places->others += more;
+	if (more)
+		cross_domain_add_more_poll(context);
 	wl_list_insert(context->polls.prev, &request->link);
 	if (has_event(context))
 		context_wake(base);

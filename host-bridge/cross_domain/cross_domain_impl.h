@@ -45,8 +45,9 @@ struct cross_domain_context {
 	uint32_t poll_tag;      /* request::tag of the submission's POLL: where its event goes */
 	bool patient;           /* the guest may have to ask again for events */
 	bool placed;            /* and has a place in the queue */
-	struct wl_list placed_link; /* cross_domain_kind::placed */
-	bool active;                /* something was said or heard since its last POLL */
+	struct wl_list placed_link;  /* cross_domain_kind::placed */
+	struct wl_list doubled_link; /* cross_domain_kind::doubled, while n_more_polls > 0 */
+	bool active;                 /* something was said or heard since its last POLL */
 
 	uint64_t charged_connections, charged_bytes; /* to the machine's quota */
 	struct wl_list send_holds;                   /* pipe_waiter::link */
@@ -156,5 +157,14 @@ bool cross_domain_take_place(struct cross_domain_context *context);
 bool cross_domain_make_place(struct cross_domain_context *context);
 /* None is kept any more. */
 void cross_domain_leave_place(struct cross_domain_context *context);
+/*
+ * Before a POLL beyond the first is kept: whether there is a place for it, after others have given
+ * way if need be. All that it does is to save submissions: it is sure of one only while most of the
+ * queue is free.
+ */
+bool cross_domain_place_for_more(struct cross_domain_context *context);
+/* Such a POLL is kept, or @n of them are not kept any more. */
+void cross_domain_add_more_poll(struct cross_domain_context *context);
+void cross_domain_drop_more_polls(struct cross_domain_context *context, uint32_t n);
 
 #endif

@@ -5,6 +5,9 @@
  * that are patient (CROSS_DOMAIN_CMD_PATIENT) take an empty event for an answer, and ask again
  * later: so they may have more channels than there are places. Those that said or heard something
  * last have the places; one that only asks, and for which there is nothing, takes none from them.
+ *
+ * A channel may have several POLLs, so that one can go along with whatever it says. Where there are
+ * many channels, a few have a second one: again those that said something last.
  */
 #include "host-bridge/cross_domain/cross_domain_impl.h"
 
@@ -33,6 +36,69 @@ void cross_domain_leave_place(struct cross_domain_context *context)
 	context->placed = false;
 	wl_list_remove(&context->placed_link);
 	context->base.host->places->channels--;
+}
+
+/* It gives way after all others. */
+static void stay(struct cross_domain_context *context)
+{
+	if (!context->placed)
+		return;
+	wl_list_remove(&context->placed_link);
+	wl_list_insert(context->kind->placed.prev, &context->placed_link);
+}
+
+/* Whoever got a second place first keeps one. False: nobody has a second one, or it does not help.
+ */
+static bool double_gives_way(struct cross_domain_context *context)
+{
+	struct wl_list *doubled = &context->kind->doubled;
+
+	if (!wl_list_empty(doubled)) {
+		struct cross_domain_context *oldest =
+			wl_container_of(doubled->next, oldest, doubled_link);
+		cross_domain_refuse_oldest_poll(oldest);
+	}
+	return queue_places_left(context->base.host->places, true);
+}
+
+bool cross_domain_place_for_more(struct cross_domain_context *context)
+{
+	struct cross_domain_kind *kind = context->kind;
+	const struct queue_places *places = context->base.host->places;
+
+	if (places->total == 0 || places->channels + places->others < places->total / 5)
+		return true;
+	if (!context->active || context->n_more_polls > 0)
+		return false;
+	stay(context);
+	if (kind->n_doubled < places->total / 20)
+		context->active = !cross_domain_make_place(context);
+	else
+		context->active = !double_gives_way(context);
+	return !context->active;
+}
+
+void cross_domain_add_more_poll(struct cross_domain_context *context)
+{
+	struct cross_domain_kind *kind = context->kind;
+
+	context->base.host->places->others++;
+	if (context->n_more_polls++ > 0)
+		return;
+	wl_list_insert(kind->doubled.prev, &context->doubled_link);
+	kind->n_doubled++;
+}
+
+void cross_domain_drop_more_polls(struct cross_domain_context *context, uint32_t n)
+{
+	if (n == 0)
+		return;
+	context->base.host->places->others -= n;
+	context->n_more_polls -= n;
+	if (context->n_more_polls > 0)
+		return;
+	wl_list_remove(&context->doubled_link);
+	context->kind->n_doubled--;
 }
 
 bool cross_domain_take_place(struct cross_domain_context *context)

@@ -12,6 +12,7 @@ static struct {
 	struct context *context;
 	struct compositor *compositor;
 	struct test_request poll;
+	struct test_request more; /* a POLL beside it */
 } channels[N];
 
 static int patient(void)
@@ -149,6 +150,108 @@ static void a_channel_is_patient_from_its_start_or_never(void **state)
 	destroy_context();
 }
 
+/* As open_all; the ring has two pages. */
+static void open_all_with_slots(void)
+{
+	enum { RING = 20 };
+	struct resource *ring;
+	struct resource_pages *pages = malloc(sizeof(*pages));
+	*pages = (struct resource_pages){.guest_address = RAM + RING * 4096, .length = 8192};
+	assert_int_equal(resource_create(&t.table, RING, RESOURCE_BLOB_GUEST, 8192, &ring), 0);
+	assert_int_equal(resource_set_pages(ring, pages, 1), 0);
+	t.places.total = PLACES;
+	for (size_t i = 0; i < N; i++) {
+		if (i > 0) {
+			make_context();
+			attach(resource_find(&t.table, QUERY));
+		}
+		attach(ring);
+		assert_int_equal(patient(), 0);
+		const struct cross_domain_init command = {
+			.hdr = {.cmd = CROSS_DOMAIN_CMD_INIT, .cmd_size = sizeof(command)},
+			.query_ring = QUERY,
+			.channel_ring = RING,
+			.channel_type = CROSS_DOMAIN_CHANNEL_WAYLAND,
+		};
+		assert_int_equal(submit(&command, sizeof(command)), 0);
+		channels[i].context = t.context;
+		channels[i].compositor = fake_compositor;
+		say_and_ask(i);
+	}
+}
+
+/* One more POLL, for the second page. */
+static void ask_for_more(size_t i, bool say)
+{
+	struct test_request request;
+	const struct cross_domain_poll poll = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_POLL, .cmd_size = sizeof(poll)},
+		.page = 1,
+	};
+	go_to(i);
+	if (say)
+		assert_int_equal(send_as(&request, -1, "it", 2, 0, NULL, NULL), 0);
+	assert_int_equal(
+		submit_as(&channels[i].more, CROSS_DOMAIN_CHANNEL_RING, &poll, sizeof(poll)), 0);
+	turn();
+}
+
+static bool has_two(size_t i)
+{
+	return channels[i].poll.response == 0 && channels[i].more.response == 0;
+}
+
+/* The last 18 have places; one of all has a second. */
+static void who_said_something_last_has_a_second_place(void **state)
+{
+	enum { FIRST = N - 18 };
+	open_all_with_slots();
+	ask_for_more(FIRST + 1, false); /* who says nothing has none: the older POLL is answered */
+	assert_true(put_off(FIRST + 1));
+	assert_int_equal(channels[FIRST + 1].more.response, 0);
+	assert_int_equal(t.places.others, 0);
+
+	assert_false(put_off(FIRST));
+	ask_for_more(FIRST, true); /* it had been there for the longest time, but is busy now */
+	assert_true(has_two(FIRST));
+	assert_true(put_off(FIRST + 2));
+	assert_int_equal(t.places.channels, 17);
+	assert_int_equal(t.places.others, 1);
+
+	ask_for_more(FIRST + 3, true);
+	assert_true(has_two(FIRST + 3));
+	assert_true(put_off(FIRST)); /* it keeps one */
+	assert_int_equal(channels[FIRST].more.response, 0);
+	assert_int_equal(t.places.channels, 17);
+	assert_int_equal(t.places.others, 1);
+
+	go_to(FIRST + 3);
+	destroy_context();
+	channels[FIRST + 3].context = NULL;
+	assert_int_equal(t.places.others, 0);
+	ask_for_more(FIRST + 4, true);
+	assert_true(has_two(FIRST + 4));
+	assert_false(put_off(FIRST + 5));
+	assert_int_equal(t.counters.contexts_lost, 0);
+	close_all();
+}
+
+/* What others of the queue hold is not taken for it, and nobody is ended for want of it. */
+static void a_second_place_is_never_one_of_the_last(void **state)
+{
+	enum { FIRST = N - 18 };
+	open_all_with_slots();
+	ask_for_more(FIRST + 1, true);
+	assert_true(has_two(FIRST + 1));
+	t.places.others += 2;
+	ask_for_more(FIRST + 2, true);
+	assert_true(put_off(FIRST + 2));
+	assert_int_equal(channels[FIRST + 2].more.response, 0);
+	assert_int_equal(t.counters.contexts_lost, 0);
+	t.places.others -= 2;
+	close_all();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +260,8 @@ int main(void)
 		TEST(an_event_needs_no_place),
 		TEST(who_is_not_patient_gets_a_place_of_one_who_is),
 		TEST(a_channel_is_patient_from_its_start_or_never),
+		TEST(who_said_something_last_has_a_second_place),
+		TEST(a_second_place_is_never_one_of_the_last),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
