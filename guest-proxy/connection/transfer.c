@@ -35,6 +35,7 @@ struct read_pipe {
 	int fd;                         /* -1: nobody reads it any more; bytes are dropped */
 	bool hang_up;                   /* nothing follows what is queued */
 	struct wl_event_source *source; /* NULL for files, which need not be waited for */
+	bool waits;                     /* until the fd takes what is queued */
 	struct byte_queue queue;
 };
 
@@ -179,10 +180,11 @@ static void read_pipe_settle(struct read_pipe *pipe)
 {
 	bool queued = byte_queue_size(&pipe->queue) > 0;
 
-	if (pipe->source)
+	if (pipe->source && queued != pipe->waits)
 		wl_event_source_fd_update(pipe->source, queued ? WL_EVENT_WRITABLE : 0);
-	else if (queued)
+	else if (!pipe->source && queued)
 		read_pipe_break(pipe);
+	pipe->waits = queued;
 	if (pipe->hang_up && byte_queue_size(&pipe->queue) == 0)
 		read_pipe_destroy(pipe);
 }

@@ -10,8 +10,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "protocol/base/bytes.h"
@@ -27,6 +29,13 @@ static struct relay_hooks *hooks;
 static struct rig_peer client, compositor;
 static struct wire_handle last_handle; /* of what the compositor got */
 static int fds_before;
+static unsigned epoll_changes; /* in what an event loop watches */
+
+int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
+{
+	epoll_changes++;
+	return (int)syscall(SYS_epoll_ctl, epoll, operation, fd, event);
+}
 
 static void wake(struct connection *woken)
 {
@@ -163,6 +172,24 @@ static void pastes_of_all_sizes_arrive_in_a_pipe(void **state)
 		connection.channel->read_done_bytes = 0;
 		a_paste_into(ends[0], ends[1], sizes[i], 3744);
 	}
+}
+
+static void a_reader_that_keeps_up_is_not_waited_for(void **state)
+{
+	uint8_t bytes[10000] = {0}, got[sizeof(bytes)];
+	int ends[2];
+	assert_int_equal(pipe(ends), 0);
+	uint32_t id = receive(ends[1]);
+	assert_true(epoll_changes > 0);
+	epoll_changes = 0;
+	for (int i = 0; i < 20; i++) {
+		transfers_pipe_data(connection.transfers, id, bytes, sizeof(bytes), false);
+		assert_int_equal(read(ends[0], got, sizeof(got)), sizeof(got));
+	}
+	assert_int_equal(epoll_changes, 0);
+	transfers_pipe_data(connection.transfers, id, NULL, 0, true);
+	at_end_of_file(ends[0]);
+	close(ends[0]);
 }
 
 static void pastes_arrive_in_a_socket(void **state)
@@ -460,6 +487,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(pastes_of_all_sizes_arrive_in_a_pipe),
+		TEST(a_reader_that_keeps_up_is_not_waited_for),
 		TEST(pastes_arrive_in_a_socket),
 		TEST(a_paste_arrives_in_a_file),
 		TEST(a_paste_into_dev_null_is_acknowledged),
