@@ -66,8 +66,7 @@ static enum relay_verdict handle_create_pool(struct relay_message *message)
 			"more than %d wl_shm pools", BUFFER_POOLS_MAX);
 	struct pool_resource *resource = calloc(1, sizeof(*resource));
 	if (!resource)
-		return relay_fail(
-			message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a pool");
+		return relay_fail_memory(message->relay, "a pool");
 	int result = pool_create(
 		message->args[1].handle.fd, (size_t)size, &connection->n_pools, &resource->pool);
 	if (result < 0) {
@@ -131,8 +130,7 @@ static enum relay_verdict handle_create_buffer(struct relay_message *message)
 
 	struct buffer *buffer = calloc(1, sizeof(*buffer));
 	if (!buffer)
-		return relay_fail(
-			message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a buffer");
+		return relay_fail_memory(message->relay, "a buffer");
 	*buffer = (struct buffer){
 		.refs = 1,
 		.pool = pool_ref(resource->pool),

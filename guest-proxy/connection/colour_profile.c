@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-#include <wayland-server-protocol.h>
 
 #include "guest-proxy/connection/connection.h"
 #include "protocol/base/bytes.h"
@@ -50,8 +49,7 @@ static void profile_destroy(struct relay_object *object)
 
 static enum relay_verdict no_memory(struct relay *relay)
 {
-	return relay_fail(
-		relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a colour profile");
+	return relay_fail_memory(relay, "a colour profile");
 }
 
 /*

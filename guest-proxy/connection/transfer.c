@@ -309,8 +309,7 @@ static enum relay_verdict handle_receive(struct relay_message *message)
 			"more than %d transfers at once", PIPES_MAX);
 	struct read_pipe *pipe = calloc(1, sizeof(*pipe));
 	if (!pipe)
-		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
-			"no memory for a transfer");
+		return relay_fail_memory(message->relay, "a transfer");
 	pipe->transfers = transfers;
 	pipe->id = channel_new_read_pipe(connection->channel);
 	pipe->fd = open_for_writing(handle->fd);

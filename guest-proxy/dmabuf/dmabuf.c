@@ -102,7 +102,7 @@ struct channel_blob *dmabuf_import(struct relay *relay, int fd, bool *foreign)
 		connection->lost = true;
 		relay_fail(relay, NULL, WL_DISPLAY_ERROR_IMPLEMENTATION, "the host went away");
 	} else if (error == -ENOMEM || error == -EMFILE || error == -ENFILE) {
-		relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a buffer");
+		relay_fail_memory(relay, "a buffer");
 	} else {
 		*foreign = true;
 	}
@@ -126,8 +126,7 @@ static enum relay_verdict handle_create_params(struct relay_message *message)
 	if (!params || !dmabuf) {
 		free(params);
 		dmabuf_unref(dmabuf);
-		return relay_fail(
-			message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a buffer");
+		return relay_fail_memory(message->relay, "a buffer");
 	}
 	params->dmabuf = dmabuf;
 	message->args[0].object->data = params;

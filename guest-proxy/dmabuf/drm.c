@@ -55,8 +55,7 @@ enum relay_verdict drm_bind(struct relay_message *message)
 	struct drm *drm = calloc(1, sizeof(*drm));
 
 	if (!drm)
-		return relay_fail(
-			message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for wl_drm");
+		return relay_fail_memory(message->relay, "wl_drm");
 	wl_list_insert(&state->drms, &drm->link);
 	drm->object = object;
 	object->data = drm;
@@ -158,8 +157,7 @@ static enum relay_verdict handle_create_prime_buffer(struct relay_message *messa
 		dmabuf_unref(dmabuf);
 		if (blob)
 			channel_blob_unref(blob);
-		return relay_fail(
-			message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a buffer");
+		return relay_fail_memory(message->relay, "a buffer");
 	}
 	channel_blob_unref(blob);
 	dmabuf->fds[0] = handle->fd;

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <wayland-server-protocol.h>
 
 #include "guest-proxy/connection/connection.h"
 #include "protocol/base/bytes.h"
@@ -49,8 +48,7 @@ static bool tranche_add(struct tranche *tranche, int place)
 
 static enum relay_verdict no_memory(struct relay *relay)
 {
-	return relay_fail(
-		relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for linux-dmabuf's feedback");
+	return relay_fail_memory(relay, "linux-dmabuf's feedback");
 }
 
 static void clear_tranches(struct feedback *feedback)

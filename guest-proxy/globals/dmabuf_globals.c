@@ -8,7 +8,6 @@
 #include <drm_fourcc.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wayland-server-protocol.h>
 
 #include "guest-proxy/globals/dmabuf_feedback.h"
 #include "guest-proxy/dmabuf/dmabuf_formats.h"
@@ -79,8 +78,7 @@ static enum relay_verdict bind_manager(struct relay_message *message)
 	union wire_arg args[4];
 
 	if (!manager)
-		return relay_fail(
-			relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for linux-dmabuf");
+		return relay_fail_memory(relay, "linux-dmabuf");
 	manager->refs = 1;
 	manager->host_version = (uint32_t)min_u64(object->version, dmabuf_state(relay)->version);
 	wl_array_init(&manager->pairs);
@@ -93,8 +91,7 @@ static enum relay_verdict bind_manager(struct relay_message *message)
 		return RELAY_FAILED;
 	if (object->version >= DMABUF_FEEDBACK_VERSION &&
 		manager->host_version < DMABUF_FEEDBACK_VERSION && ask_for_end(relay, manager) < 0)
-		return relay_fail(
-			relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for linux-dmabuf");
+		return relay_fail_memory(relay, "linux-dmabuf");
 	return RELAY_SWALLOW;
 }
 

@@ -43,8 +43,7 @@ static enum relay_verdict add(struct wl_list *list, struct relay *relay, struct 
 		return relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
 			"one buffer was committed %d times without being released", POINTS_MAX);
 	if (!release || (again && relay_sync_ask(relay, &release->asked, handle_answer) < 0))
-		return relay_fail(
-			relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a release point");
+		return relay_fail_memory(relay, "a release point");
 	return RELAY_FORWARD;
 }
 

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wayland-server-protocol.h>
 
 #include "guest-proxy/connection/connection.h"
 #include "guest-proxy/gpu/syncobj.h"
@@ -83,15 +82,13 @@ static enum relay_verdict handle_import(struct relay_message *message)
 	struct timeline *timeline = calloc(1, sizeof(*timeline));
 
 	if (!timeline)
-		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
-			"no memory for a timeline");
+		return relay_fail_memory(message->relay, "a timeline");
 	*timeline = (struct timeline){.refs = 1, .connection = connection, .device = device};
 	int error = syncobj_import(device, message->args[1].handle.fd, &timeline->handle);
 	if (error < 0) {
 		free(timeline);
 		if (error == -ENOMEM)
-			return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
-				"no memory for a timeline");
+			return relay_fail_memory(message->relay, "a timeline");
 		return relay_fail(message->relay, message->object,
 			WP_LINUX_DRM_SYNCOBJ_MANAGER_V1_ERROR_INVALID_TIMELINE,
 			"the file descriptor is no timeline: %s", strerror(-error));

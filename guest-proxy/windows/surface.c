@@ -70,8 +70,7 @@ static enum relay_verdict handle_create_surface(struct relay_message *message)
 {
 	struct surface *surface = calloc(1, sizeof(*surface));
 	if (!surface)
-		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
-			"no memory for a surface");
+		return relay_fail_memory(message->relay, "a surface");
 	surface->connection = connection_of(message->relay);
 	dmabuf_wait_init(&surface->wait, surface->connection, message->args[0].object);
 	damage_init(&surface->damage);

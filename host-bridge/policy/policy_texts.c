@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wayland-server-protocol.h>
 
 #include "host-bridge/policy/base/clean_text.h"
 #include "host-bridge/policy/base/windows.h"
@@ -174,7 +173,7 @@ static struct kept *kept_for(struct relay_message *message)
 		return object->data;
 	struct kept *kept = calloc(1, sizeof(*kept));
 	if (!kept) {
-		relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory");
+		relay_fail_memory(message->relay, "a text");
 		return NULL;
 	}
 	kept->quota = connection->policy->quota;
@@ -221,8 +220,7 @@ static enum relay_verdict add_icon(struct relay_message *message)
 	struct relay_object *picture = policy_import_as_shm(relay, buffer);
 
 	if (!picture)
-		return relay_fail(
-			relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for an icon's picture");
+		return relay_fail_memory(relay, "an icon's picture");
 	if (picture == buffer)
 		return shadow_copy_whole(message, buffer);
 	return relay_send_named(relay, RELAY_UP, message->object, "add_buffer",

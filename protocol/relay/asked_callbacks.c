@@ -2,7 +2,6 @@
 #include "protocol/relay/asked_callbacks.h"
 
 #include <stdlib.h>
-#include <wayland-server-protocol.h>
 
 struct asked {
 	struct wl_list link;
@@ -36,8 +35,7 @@ enum relay_verdict asked_callbacks_add(struct asked_callbacks *asked, struct rel
 	struct asked *new = calloc(1, sizeof(*new));
 
 	if (!new)
-		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
-			"no memory for a callback");
+		return relay_fail_memory(message->relay, "a callback");
 	relay_ref_set(&new->callback, message->args[0].object);
 	wl_list_insert(asked->list.prev, &new->link);
 	return RELAY_SWALLOW;

@@ -255,6 +255,11 @@ enum relay_verdict relay_fail(
 	return RELAY_FAILED;
 }
 
+enum relay_verdict relay_fail_memory(struct relay *relay, const char *what)
+{
+	return relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for %s", what);
+}
+
 /* The ends of objects */
 
 void relay_remove_object(struct relay *relay, struct relay_object *object)

@@ -164,6 +164,9 @@ enum relay_verdict __attribute__((cold))
 relay_fail(struct relay *relay, struct relay_object *object, uint32_t code, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/* As relay_fail, about wl_display: "no memory for @what". */
+enum relay_verdict __attribute__((cold)) relay_fail_memory(struct relay *relay, const char *what);
+
 /*
  * Sends a message of our own about @object to the @to end: a request if @to is RELAY_UP, else an
  * event. Passed over (returns 0) when that end does not know @object, or UP's half of it is

@@ -157,8 +157,7 @@ static bool add(struct family *lane, struct relay_message *message, const struct
 	const struct wire_signature *signature = message->signature;
 
 	if (!keep(lane, message, rule, body, size)) {
-		relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
-			"no memory for a request that has to wait");
+		relay_fail_memory(message->relay, "a request that has to wait");
 		return false;
 	}
 	if (awaited_by(message->object) && !rule->destructor)
@@ -181,7 +180,7 @@ enum lane_verdict lanes_sort(struct relay_message *message, const struct message
 	if (lane)
 		family = join(lane, family_of_message(message));
 	if (message->signature->n_new > 0 && !place_new_objects(message, rule, family)) {
-		relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a surface");
+		relay_fail_memory(relay, "a surface");
 		return LANE_FAILED;
 	}
 	if (lane)

@@ -90,8 +90,7 @@ static enum relay_verdict handle_create(struct relay_message *message)
 	struct relay_object *object = message->args[0].object;
 	struct surface *surface = calloc(1, sizeof(*surface));
 	if (!surface)
-		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
-			"no memory for a surface");
+		return relay_fail_memory(message->relay, "a surface");
 	surface->session = session;
 	surface->object = object;
 	surface->viewport = (struct viewport){.session = session, .surface = object};

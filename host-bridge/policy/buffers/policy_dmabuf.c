@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <wayland-server-protocol.h>
 
 #include "host-bridge/policy/buffers/policy_buffers.h"
 #include "host-bridge/resources/resources.h"
@@ -88,8 +87,7 @@ static enum relay_verdict handle_create_params(struct relay_message *message)
 	struct params *params = calloc(1, sizeof(*params));
 
 	if (!params)
-		return relay_fail(
-			message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a buffer");
+		return relay_fail_memory(message->relay, "a buffer");
 	object->data = params;
 	object->data_destroy = destroy_params;
 	return message->object->id[RELAY_UP] ? RELAY_FORWARD : RELAY_SWALLOW;
@@ -364,8 +362,7 @@ static enum relay_verdict handle_create(struct relay_message *message)
 		struct relay_object *object =
 			relay_object_create(relay, interface_find("wl_buffer"), 1);
 		if (!object)
-			return relay_fail(
-				relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a buffer");
+			return relay_fail_memory(relay, "a buffer");
 		why = make_shm(message, params, &picture, object);
 		if (!why) {
 			relay_send_named(relay, RELAY_DOWN, message->object, "created",

@@ -14,7 +14,6 @@
 #include <drm_fourcc.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wayland-server-protocol.h>
 
 #include "host-bridge/policy/base/policy_rules.h"
 #include "host-bridge/policy/buffers/policy_buffers.h"
@@ -101,8 +100,7 @@ static enum relay_verdict bind_own(struct relay_message *message)
 	struct offer *offer = calloc(1, sizeof(*offer));
 
 	if (!offer)
-		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
-			"no memory for an object");
+		return relay_fail_memory(message->relay, "an object");
 	offer->object = object;
 	wl_list_insert(&display->offers, &offer->link);
 	object->data = offer;

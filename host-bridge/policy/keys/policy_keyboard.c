@@ -107,8 +107,7 @@ static enum relay_verdict handle_keymap(struct relay_message *message)
 	if (policy->accelerators.n > 0 || policy->copy_chord.n > 0) {
 		struct keyboard *keyboard = keyboard_for(message->object);
 		if (!keyboard)
-			return relay_fail(
-				message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory");
+			return relay_fail_memory(message->relay, "a keymap");
 		keymap_unref(keyboard->keymap);
 		keyboard->keymap = message->args[0].u == WL_KEYBOARD_KEYMAP_FORMAT_XKB_V1
 			? keymaps_get(policy->keyboards->keymaps, message->args[1].handle.fd,

@@ -10,7 +10,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <wayland-server-protocol.h>
 
 #include "host-bridge/policy/surfaces/hooks.h"
 #include "host-bridge/policy/surfaces/policy_surface.h"
@@ -45,8 +44,7 @@ static void profile_destroy(struct relay_object *object)
 
 static enum relay_verdict no_memory(struct relay *relay)
 {
-	return relay_fail(
-		relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a colour profile");
+	return relay_fail_memory(relay, "a colour profile");
 }
 
 /* Charges @bytes for @creator. RELAY_FORWARD or RELAY_FAILED. */

@@ -4,7 +4,6 @@
  * or (text input 3, which names none) while the compositor has told of such a surface.
  */
 #include <stdlib.h>
-#include <wayland-server-protocol.h>
 
 #include "host-bridge/policy/surfaces/hooks.h"
 #include "host-bridge/policy/surfaces/policy_attention.h"
@@ -59,8 +58,7 @@ static enum relay_verdict handle_get_text_input(struct relay_message *message)
 
 	object->data = calloc(1, sizeof(struct text_input));
 	if (!object->data)
-		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
-			"no memory for a text input");
+		return relay_fail_memory(message->relay, "a text input");
 	object->data_destroy = text_input_destroy;
 	return RELAY_FORWARD;
 }

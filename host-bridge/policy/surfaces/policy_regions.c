@@ -7,7 +7,6 @@
 
 #include <pixman.h>
 #include <stdlib.h>
-#include <wayland-server-protocol.h>
 
 #define COORDINATE_MAX (1 << 24) /* larger than any surface */
 
@@ -40,8 +39,7 @@ static enum relay_verdict handle_create_region(struct relay_message *message)
 	struct region *region = calloc(1, sizeof(*region));
 
 	if (!region)
-		return relay_fail(
-			message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a region");
+		return relay_fail_memory(message->relay, "a region");
 	region->quota = connection->policy->quota;
 	pixman_region32_init(&region->area);
 	message->args[0].object->data = region;
@@ -83,8 +81,7 @@ static enum relay_verdict change(struct relay_message *message, bool add)
 			: pixman_region32_subtract(&region->area, &region->area, &rectangle);
 	pixman_region32_fini(&rectangle);
 	if (!good)
-		return relay_fail(
-			message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a region");
+		return relay_fail_memory(message->relay, "a region");
 	uint64_t now = region_rectangles(message->object);
 	if (!quota_charge(region->quota, QUOTA_REGION_RECTANGLES, now))
 		return policy_refuse(message->relay, QUOTA_REGION_RECTANGLES);

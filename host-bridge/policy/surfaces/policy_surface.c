@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <wayland-server-protocol.h>
 
 #include "host-bridge/policy/base/windows.h"
 #include "protocol/base/bytes.h"
@@ -76,8 +75,7 @@ enum relay_verdict surface_create(struct relay *relay, struct relay_object *obje
 	struct policy_surface *surface = calloc(1, sizeof(*surface));
 	if (!surface) {
 		quota_release(policy->quota, QUOTA_SURFACES, 1);
-		return relay_fail(
-			relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a surface");
+		return relay_fail_memory(relay, "a surface");
 	}
 	surface->object = object;
 	surface->quota = policy->quota;
@@ -116,7 +114,7 @@ bool surface_extend(
 	struct surface_link *link = calloc(1, sizeof(*link));
 
 	if (!link) {
-		relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a surface");
+		relay_fail_memory(relay, "a surface");
 		return false;
 	}
 	link->surface = surface;
@@ -137,7 +135,7 @@ bool surface_become_window(
 	surface->toplevel = object;
 	if (surface->window)
 		return true;
-	relay_fail(relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory for a window");
+	relay_fail_memory(relay, "a window");
 	return false;
 }
 

@@ -11,7 +11,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <wayland-server-protocol.h>
 
 #include "host-bridge/policy/surfaces/policy_attention.h"
 #include "host-bridge/policy/transfers/hooks.h"
@@ -62,7 +61,7 @@ static enum relay_verdict handle_data_offer(struct relay_message *message)
 	struct offer *offer = calloc(1, sizeof(*offer));
 
 	if (!offer)
-		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory");
+		return relay_fail_memory(message->relay, "an offer");
 	offer->quota = policy_of(message)->quota;
 	offer->kind = policy_selection_kind(message->object);
 	offer->settled = is_clear(policy_of(message), offer->kind);

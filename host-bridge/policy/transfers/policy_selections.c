@@ -83,7 +83,7 @@ static enum relay_verdict handle_get_device(struct relay_message *message)
 	struct device *device = calloc(1, sizeof(*device));
 
 	if (!device)
-		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory");
+		return relay_fail_memory(message->relay, "a selection");
 	device->relay = message->relay;
 	device->object = message->args[0].object;
 	device->kind = policy_selection_kind(device->object);

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <wayland-server-protocol.h>
 
 static const struct policy *policy_of(const struct source *source)
 {
@@ -43,7 +42,7 @@ static struct source *source_for(struct relay_message *message)
 		return object->data;
 	struct source *source = calloc(1, sizeof(*source));
 	if (!source) {
-		relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory");
+		relay_fail_memory(message->relay, "a source");
 		return NULL;
 	}
 	source->relay = message->relay;
@@ -72,7 +71,7 @@ enum relay_verdict policy_source_offer(struct relay_message *message)
 		    source->charged_bytes + strlen(type) + MIME_TYPE_BYTES))
 		return policy_refuse(message->relay, QUOTA_TEXT_BYTES);
 	if (!mime_types_add(&source->types, type))
-		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY, "no memory");
+		return relay_fail_memory(message->relay, "a source");
 	return source_passes(source, type) ? RELAY_FORWARD : RELAY_SWALLOW;
 }
 

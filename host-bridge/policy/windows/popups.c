@@ -6,7 +6,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <wayland-server-protocol.h>
 
 #include "host-bridge/policy/border/border.h"
 #include "host-bridge/policy/windows/hooks.h"
@@ -33,8 +32,7 @@ static enum relay_verdict handle_create_positioner(struct relay_message *message
 	struct positioner *positioner = calloc(1, sizeof(*positioner));
 
 	if (!positioner)
-		return relay_fail(message->relay, NULL, WL_DISPLAY_ERROR_NO_MEMORY,
-			"no memory for a positioner");
+		return relay_fail_memory(message->relay, "a positioner");
 	message->args[0].object->data = positioner;
 	message->args[0].object->data_destroy = positioner_destroy;
 	return RELAY_FORWARD;
