@@ -1,8 +1,8 @@
 /* seat-compositor: a compositor that shows nothing, and whose seat has a touch screen and a pen,
  * which headless ones have not; nor have they linux-dmabuf with feedback, which it has with
- * "dmabuf".
+ * "dmabuf". With "dmabuf-refused" it imports no buffer, as a GPU may.
  *
- *   seat-compositor SOCKET [SCALE [dmabuf]]
+ *   seat-compositor SOCKET [SCALE [dmabuf|dmabuf-refused]]
  *
  * Reads commands from stdin, one a line, until its end; places are of the newest window, in the
  * compositor's units:
@@ -10,7 +10,7 @@
  *   touch down|motion ID X Y | touch up ID | touch frame | touch cancel
  *   pen in X Y | pen motion X Y PRESSURE TILT | pen down | pen up | pen out
  *
- * Prints "ready", and "mapped" for each window.
+ * Prints "ready", "mapped" for each window, and "refused" for each buffer that it does not import.
  */
 #include "seat_compositor.h"
 
@@ -36,9 +36,11 @@ int main(int argc, char **argv)
 	struct seat_compositor compositor = {.display = wl_display_create()};
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	setvbuf(stdin, NULL, _IONBF, 0);
-	if (argc < 2 || argc > 4 || (argc == 4 && strcmp(argv[3], "dmabuf") != 0) ||
+	compositor.refuses = argc == 4 && strcmp(argv[3], "dmabuf-refused") == 0;
+	if (argc < 2 || argc > 4 ||
+		(argc == 4 && strcmp(argv[3], "dmabuf") != 0 && !compositor.refuses) ||
 		wl_display_add_socket(compositor.display, argv[1]) < 0) {
-		fprintf(stderr, "usage: seat-compositor SOCKET [SCALE [dmabuf]]\n");
+		fprintf(stderr, "usage: seat-compositor SOCKET [SCALE [dmabuf|dmabuf-refused]]\n");
 		return 2;
 	}
 	compositor.scale = argc > 2 ? atoi(argv[2]) : 1;

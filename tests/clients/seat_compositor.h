@@ -10,6 +10,7 @@ struct seat_compositor {
 	struct wl_display *display;
 	struct wl_resource *focus; /* the surface of the newest window; NULL: none */
 	int32_t scale;
+	bool refuses;                          /* to import a buffer of linux-dmabuf */
 	uint32_t time_ms;                      /* counts events: no clock, so that runs are alike */
 	struct wl_list touches, pens, tablets; /* wl_resource_get_link */
 	struct wl_list feedbacks;              /* linux-dmabuf's; see seat_dmabuf.c */

@@ -4,6 +4,7 @@
  * looked at.
  */
 #include <drm_fourcc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -164,16 +165,31 @@ static void params_add(struct wl_client *client, struct wl_resource *resource, i
 	close(fd);
 }
 
+static bool refused(struct wl_resource *params)
+{
+	const struct seat_compositor *compositor = wl_resource_get_user_data(params);
+	if (compositor->refuses)
+		printf("refused\n");
+	return compositor->refuses;
+}
+
 static void params_create(struct wl_client *client, struct wl_resource *resource, int32_t width,
 	int32_t height, uint32_t format, uint32_t flags)
 {
-	make_buffer(client, 0, resource);
+	if (refused(resource))
+		zwp_linux_buffer_params_v1_send_failed(resource);
+	else
+		make_buffer(client, 0, resource);
 }
 
 static void params_create_immed(struct wl_client *client, struct wl_resource *resource, uint32_t id,
 	int32_t width, int32_t height, uint32_t format, uint32_t flags)
 {
-	make_buffer(client, id, NULL);
+	if (refused(resource))
+		wl_resource_post_error(resource, ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_INVALID_WL_BUFFER,
+			"not imported");
+	else
+		make_buffer(client, id, NULL);
 }
 
 static const struct zwp_linux_buffer_params_v1_interface params_requests = {
@@ -187,7 +203,8 @@ static void create_params(struct wl_client *client, struct wl_resource *resource
 {
 	struct wl_resource *params =
 		wl_resource_create(client, &zwp_linux_buffer_params_v1_interface, VERSION, id);
-	wl_resource_set_implementation(params, &params_requests, NULL, NULL);
+	wl_resource_set_implementation(
+		params, &params_requests, wl_resource_get_user_data(resource), NULL);
 }
 
 /* The global */

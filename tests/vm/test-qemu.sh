@@ -84,6 +84,10 @@ test_gbm() {
     gbm_picture
     host_case gbm mutter
     udmabuf_says 'gbm buffers made [1-9][0-9]*'
+    host_case gbm refusing
+    udmabuf_says refused
+    udmabuf_says 'gbm buffers made [1-9][0-9]*'
+    udmabuf_says 'wl_shm as dma-bufs 0'
     session_end
 }
 

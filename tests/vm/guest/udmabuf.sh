@@ -9,6 +9,7 @@
 #                               memory of this machine's virtio-gpu device, which does not render; with OpenGL
 #   udmabuf.sh memory weston    the same with pixman, which has no linux-dmabuf
 #   udmabuf.sh gbm mutter       as with weston
+#   udmabuf.sh gbm refusing     the same with a compositor that imports none of these buffers
 #
 # Prints what the compositor has mapped and the counters of both sides. Weston's screen is then in
 # /mnt/udmabuf.png, and in /mnt/direct.png as it was when the picture came from a client of its own.
@@ -53,6 +54,15 @@ mutter_start() {
         >"$directory/mutter.log" 2>&1 &
     until_true test -S "$directory/host"
     compositor=$(pgrep -x mutter)
+}
+
+# Lives until its input ends.
+refusing_start() {
+    mkfifo "$directory/input"
+    exec 6<>"$directory/input"
+    $programs/seat-compositor host 1 dmabuf-refused <&6 >"$directory/refusing.log" 2>&1 &
+    compositor=$!
+    until_true test -S "$directory/host"
 }
 
 screenshot() {
@@ -125,3 +135,4 @@ end "$client"
 end "$host"
 echo "wayferry-host ended with status $?"
 cat "$directory/client.log" "$directory/host.log"
+[ "$2" != refusing ] || cat "$directory/refusing.log"
