@@ -58,15 +58,34 @@ all_cases="sync 1080p-full 1080p-copied 1080p-row 4k-full 4k-copied 4k-row neigh
 all_ways="direct wayferry waypipe-lz4 waypipe-none"
 rounds=3 seconds=2 count=20000 cases=$all_cases ways=$all_ways counts=no build='' keep='' json=''
 
+# quietly COMMAND...: says something if it fails, which ends the run.
+quietly()
+{
+	local output
+
+	output=$("$@" 2>&1) || { tail -n 30 <<<"$output" >&2; echo "run.sh: $1 failed" >&2; exit 1; }
+}
+
+# Makes build-bench, unless --build has named another one.
+build_programs()
+{
+	[ -z "$build" ] || return 0
+	build=$source/build-bench
+	[ -f "$build/build.ninja" ] || quietly meson setup "$build" "$source" --buildtype=release
+	echo "building ..." >&2
+	quietly ninja -C "$build" tests/bench/{bench,keys,start} host-bridge/wayferry-host guest-proxy/wayferry-guest
+}
+
 # machines SCRIPT [KIND...]: what that script measures in these machines.
 machines()
 {
 	local kind script=$1
 
 	shift
+	build_programs
 	for kind in "${@:-uml}"; do
 		"$source/tests/vm/guest.sh" prepare "$kind"
-		WAYFERRY_BUILD=${build:-$source/build-bench} "$source/tests/bench/$script" "$kind"
+		WAYFERRY_BUILD=$build "$source/tests/bench/$script" "$kind"
 	done
 	exit
 }
@@ -171,13 +190,7 @@ find_weston()
 
 find_programs()
 {
-	if [ -z "$build" ]; then
-		build=$source/build-bench
-		[ -f "$build/build.ninja" ] || meson setup "$build" "$source" --buildtype=release >"$work/meson.log" 2>&1 ||
-			{ cat "$work/meson.log" >&2; die "meson setup failed"; }
-		say "building ..."
-		ninja -C "$build" tests/bench/{bench,keys,start} host-bridge/wayferry-host guest-proxy/wayferry-guest >"$work/compile.log" 2>&1 || { tail -30 "$work/compile.log" >&2; die "the build failed"; }
-	fi
+	build_programs
 	bench=$build/tests/bench/bench
 	[ -x "$bench" ] || die "$bench is missing"
 	[[ $cases != *keys* ]] || need sway sway
