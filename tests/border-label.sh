@@ -1,7 +1,7 @@
 #!/bin/bash
 # The border and its label on a compositor of another release, exact to the pixel (run in a tree that has it, see newest.sh):
 # around a window and around its popup.
-# usage: border-label.sh BUILD_DIRECTORY sway | labwc | kwin | weston
+# usage: border-label.sh BUILD_DIRECTORY sway | labwc | kwin | mutter | weston
 set -u
 build=$1
 compositor=$2
@@ -24,6 +24,10 @@ kwin_start() {
     kwin_in_sway
 }
 
+mutter_start() {
+    mutter_with_pipewire --virtual-monitor 1280x720
+}
+
 weston_start() {
     printf '[shell]\npanel-position=none\nlocking=false\nstartup-animation=none\nbackground-color=0xff203040\n' >"$base/weston.ini"
     compositor_starts weston --backend=headless --renderer=gl --config="$base/weston.ini" --socket=wayland-1 --width=640 \
@@ -33,13 +37,15 @@ weston_start() {
 # shot: the screen, as $base/shot.ppm or, of weston's own screenshooter, $base/shot.png.
 shot() {
     rm -rf "$base"/shot*
-    if [ "$compositor" = weston ]; then
+    case $compositor in
+    weston)
         mkdir "$base/shots"
         (cd "$base/shots" && XDG_PICTURES_DIR=$base/shots WAYLAND_DISPLAY=$display weston-screenshooter) >"$base/shot.log" 2>&1
         mv "$base"/shots/*.png "$base/shot.png"
-    else
-        WAYLAND_DISPLAY=${screen:-$display} grim -t ppm "$base/shot.ppm"
-    fi
+        ;;
+    mutter) "$here/e2e/mutter_shot.py" Meta-0 1280 720 "$base/shot.ppm" >"$base/shot.log" 2>&1 ;;
+    *) WAYLAND_DISPLAY=${screen:-$display} grim -t ppm "$base/shot.ppm" ;;
+    esac
 }
 
 # shows WHAT...: what label_shown.py finds on the screen.

@@ -1,16 +1,32 @@
 #!/bin/bash
-# The icon of a window, in labwc's title bar (run in a tree that has it, see newest.sh): a Wayland client's, and an X client's
-# by wayferry-x11; direct and bridged.
-# usage: icon.sh BUILD_DIRECTORY
+# The icon of a window, in the title bars of a compositor (run in a tree that has it, see newest.sh): a Wayland client's, and
+# an X client's by wayferry-x11; direct and bridged.
+# usage: icon.sh BUILD_DIRECTORY labwc | kwin
 set -u
 build=$1
+compositor=$2
 . "$(dirname "$0")/tree.sh"
-mkdir "$base/labwc"
-export WLR_BACKENDS=headless WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1
+
+labwc_start() {
+    export WLR_BACKENDS=headless WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1
+    mkdir "$base/labwc"
+    cat >"$base/labwc/rc.xml" <<END
+<labwc_config><theme><titlebar><layout>icon:close</layout></titlebar></theme></labwc_config>
+END
+    compositor_starts labwc -C "$base/labwc"
+}
+
+# Breeze's title bars, with an icon on the left.
+kwin_start() {
+    export XDG_CONFIG_HOME=$base/config
+    mkdir "$base/config"
+    printf '%s\n' '[org.kde.kdecoration2]' 'library=org.kde.breeze' 'ButtonsOnLeft=M' >"$base/config/kwinrc"
+    kwin_in_sway
+}
 
 # has_colour RRGGBB WANTED: whether the screen has at least a hundred pixels of the colour, or none.
 has_colour() {
-    [ "$(WAYLAND_DISPLAY=$display grim -t ppm - | python3 -c 'import sys
+    [ "$(WAYLAND_DISPLAY=${screen:-$display} grim -t ppm - | python3 -c 'import sys
 data, colour = sys.stdin.buffer.read().split(b"\n", 3)[3], bytes.fromhex(sys.argv[1])
 print(sum(data[i:i + 3] == colour for i in range(0, len(data), 3)) > 100)' "$1")" = "$2" ]
 }
@@ -23,7 +39,7 @@ has_icon() {
 # shown DISPLAY: a window with an icon there.
 shown() {
     start "client-$1" env WAYLAND_DISPLAY="$1" "$build/tests/clients/shm-client" --size 400x300 --frames 3 --hold \
-        --solid --seed 0x203040 --icon 0xfe10a2
+        --solid --seed 0x203040 --decorated --icon 0xfe10a2
     within 20 has_icon True || fail "no icon on $1"
     kill "${pids[-1]}"
     within 20 has_icon False || fail "the icon on $1 stays"
@@ -47,11 +63,7 @@ x_shown() {
     x11_stop
 }
 
-cat >"$base/labwc/rc.xml" <<END
-<labwc_config><theme><titlebar><layout>icon:close</layout></titlebar></theme>
-<windowRules><windowRule identifier="*" serverDecoration="yes" /></windowRules></labwc_config>
-END
-compositor_starts labwc -C "$base/labwc"
+"${compositor}_start"
 shown "$display"
 x_shown "$display"
 bridge_start

@@ -7,7 +7,7 @@
 #     tests/newest.sh gcc-wire      runs the tests of that suite
 #     tests/newest.sh COMPOSITOR-security-context    what sandboxed programs do not get (security-context.sh)
 #     tests/newest.sh COMPOSITOR-colours             colour management, direct and bridged (colours.sh)
-#     tests/newest.sh labwc-icon    the icon of a guest's window (icon.sh)
+#     tests/newest.sh COMPOSITOR-icon               the icon of a guest's window (icon.sh)
 #     tests/newest.sh COMPOSITOR-x11    what sway 1.7 does not show of X11 applications (x11-desktop.sh)
 #     tests/newest.sh COMPOSITOR-border              the border and its label, exact to the pixel (border-label.sh)
 #     tests/newest.sh enter COMMAND...    runs it in the tree; WAYFERRY_NEWEST_BIND is /mnt there
@@ -45,9 +45,10 @@ list() {
     printf '%s\n' "gcc-unit 60" "gcc-wire 2" "gcc-fuzz 2"
     printf '%s-security-context 5\n' sway labwc kwin
     printf '%s-colours 5\n' kwin mutter weston sway
-    echo "labwc-icon 5"
+    printf '%s-icon 8\n' labwc kwin
     printf '%s-x11 8\n' sway kwin
     printf '%s-border 8\n' sway labwc kwin weston
+    echo "mutter-border 15"
 }
 
 # One test at a time: the runner has others to run beside it.
@@ -68,7 +69,7 @@ prepare) prepare "${2:-}" ;;
 *-security-context) run_script security-context.sh "${1%-security-context}" ;;
 *-colours) run_script colours.sh "${1%-colours}" ;;
 *-x11) run_script x11-desktop.sh "${1%-x11}" ;;
-labwc-icon) run_script icon.sh ;;
+*-icon) run_script icon.sh "${1%-icon}" ;;
 *-border) run_script border-label.sh "${1%-border}" ;;
 gcc-*) run "${1#gcc-}" ;;
 enter)

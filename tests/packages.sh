@@ -59,8 +59,9 @@ packages_machine="linux-image-amd64 systemd-sysv dbus-user-session libpam-system
     foot gtk-4-examples adwaita-icon-theme fonts-dejavu-core libwayland-server0 libpixman-1-0"
 
 # The tree with the newest compositors, Debian's unstable (tests/newest.sh).
-packages_newest="$packages_build libcmocka-dev sway labwc weston mutter kwin-wayland foot grim wtype wayland-utils
-    dbus-user-session dbus-x11 libegl1 libgl1 libgl1-mesa-dri fonts-dejavu-core adwaita-icon-theme xwayland"
+packages_newest="$packages_build libcmocka-dev sway labwc weston mutter kwin-wayland kwin-style-breeze foot grim wtype wayland-utils
+    dbus-user-session dbus-x11 libegl1 libgl1 libgl1-mesa-dri fonts-dejavu-core adwaita-icon-theme xwayland
+    python3-gi pipewire wireplumber gstreamer1.0-pipewire gstreamer1.0-tools gstreamer1.0-plugins-base"
 
 package_installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]

@@ -64,6 +64,16 @@ kwin_in_sway() {
     within 20 test -S "$base/rt/$display" || fail "KWin does not start"
 }
 
+# mutter_with_pipewire [OPTION...]: mutter, which gives pictures of its screen (mutter_shot.py) to PipeWire alone.
+mutter_with_pipewire() {
+    export HOME=$base
+    bus_start
+    start pipewire pipewire
+    start wireplumber wireplumber
+    within 20 test -S "$base/rt/pipewire-0" || fail "no PipeWire"
+    compositor_starts mutter --headless --wayland --no-x11 --wayland-display wayland-1 "$@"
+}
+
 # ends PID: it is told to, and has.
 ends() {
     kill "$1"

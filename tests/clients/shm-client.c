@@ -10,6 +10,7 @@
 
 #include "picture.h"
 #include "window.h"
+#include "xdg-decoration-unstable-v1-client-protocol.h"
 #include "xdg-toplevel-icon-v1-client-protocol.h"
 
 #define ICON_PX 64
@@ -24,9 +25,16 @@ struct options {
 	bool hold;        /* stay after the last frame until closed or killed */
 	bool unsealed;    /* the pool could be truncated, and so has to be copied */
 	uint32_t format;  /* one with several planes; 0: XRGB8888 */
+	bool decorated;   /* asks the compositor for a title bar */
 	const char *icon; /* a colour, as 0xRRGGBB; or NULL */
 	const char *title;
 };
+
+/* What the compositor has beyond the least. */
+static struct {
+	struct xdg_toplevel_icon_manager_v1 *icons;
+	struct zxdg_decoration_manager_v1 *decorations;
+} globals;
 
 static const char usage[] = "usage: shm-client [OPTION...]\n"
 			    "  --size WxH     of the buffers (default 256x256)\n"
@@ -40,6 +48,7 @@ static const char usage[] = "usage: shm-client [OPTION...]\n"
 			    "  --unsealed     its pool could be truncated, and has to be copied\n"
 			    "  --format NAME  NV12, YU12 or another with planes of bytes, or "
 			    "P010, in the same memory\n"
+			    "  --decorated    with the compositor's title bar\n"
 			    "  --icon COLOUR  of the window, as 0xRRGGBB\n"
 			    "  --title TEXT   title and app id (default shm-client)\n";
 
@@ -99,6 +108,7 @@ static bool options_parse(struct options *options, int argc, char **argv)
 		{"unpaced", no_argument, NULL, 'u'},
 		{"unsealed", no_argument, NULL, 'l'},
 		{"format", required_argument, NULL, 'f'},
+		{"decorated", no_argument, NULL, 'd'},
 		{"icon", required_argument, NULL, 'i'},
 		{"title", required_argument, NULL, 't'},
 		{0},
@@ -135,6 +145,9 @@ static bool options_parse(struct options *options, int argc, char **argv)
 				return false;
 			memcpy(&options->format, optarg, 4); /* wl_shm's numbers are such names */
 			break;
+		case 'd':
+			options->decorated = true;
+			break;
 		case 'i':
 			options->icon = optarg;
 			break;
@@ -152,17 +165,25 @@ static void handle_global(
 	struct window *window, uint32_t name, const char *interface, uint32_t version)
 {
 	if (strcmp(interface, xdg_toplevel_icon_manager_v1_interface.name) == 0)
-		window->data = wl_registry_bind(
+		globals.icons = wl_registry_bind(
 			window->registry, name, &xdg_toplevel_icon_manager_v1_interface, 1);
+	if (strcmp(interface, zxdg_decoration_manager_v1_interface.name) == 0)
+		globals.decorations = wl_registry_bind(
+			window->registry, name, &zxdg_decoration_manager_v1_interface, 1);
+}
+
+static void demand(const void *global, const char *what)
+{
+	if (global)
+		return;
+	fprintf(stderr, "the compositor has no %s\n", what);
+	exit(1);
 }
 
 /* Of one colour, in a corner of a buffer that is drawn over later; the icon is gone by then. */
 static void set_icon(struct window *window, uint32_t colour)
 {
-	if (!window->data) {
-		fprintf(stderr, "the compositor has no icons\n");
-		exit(1);
-	}
+	demand(globals.icons, "icons");
 	size_t pixels = (size_t)window->width * window->height;
 	uint32_t *corner = window->buffers[WINDOW_BUFFERS - 1].pixels;
 	for (int i = 0; i < ICON_PX * ICON_PX; i++)
@@ -170,14 +191,27 @@ static void set_icon(struct window *window, uint32_t colour)
 	struct wl_buffer *buffer = wl_shm_pool_create_buffer(window->pool,
 		(WINDOW_BUFFERS - 1) * pixels * sizeof(uint32_t), ICON_PX, ICON_PX, ICON_PX * 4,
 		WL_SHM_FORMAT_ARGB8888);
-	struct xdg_toplevel_icon_v1 *icon = xdg_toplevel_icon_manager_v1_create_icon(window->data);
+	struct xdg_toplevel_icon_v1 *icon = xdg_toplevel_icon_manager_v1_create_icon(globals.icons);
 	xdg_toplevel_icon_v1_add_buffer(icon, buffer, 1);
-	xdg_toplevel_icon_manager_v1_set_icon(window->data, window->toplevel, icon);
+	xdg_toplevel_icon_manager_v1_set_icon(globals.icons, window->toplevel, icon);
 	wl_surface_commit(window->surface);
 	xdg_toplevel_icon_v1_destroy(icon);
 	wl_buffer_destroy(buffer);
 	if (wl_display_roundtrip(window->display) < 0)
 		window_die(window, "icon");
+}
+
+/* The window has been configured, so the compositor configures it once more. */
+static void decorate(struct window *window)
+{
+	demand(globals.decorations, "title bars");
+	struct zxdg_toplevel_decoration_v1 *decoration =
+		zxdg_decoration_manager_v1_get_toplevel_decoration(
+			globals.decorations, window->toplevel);
+	zxdg_toplevel_decoration_v1_set_mode(
+		decoration, ZXDG_TOPLEVEL_DECORATION_V1_MODE_SERVER_SIDE);
+	if (wl_display_roundtrip(window->display) < 0)
+		window_die(window, "decoration");
 }
 
 int main(int argc, char **argv)
@@ -200,6 +234,8 @@ int main(int argc, char **argv)
 		window.stride = options.width * (memcmp(&options.format, "P0", 2) == 0 ? 2 : 1);
 	window_connect(&window);
 	window_create(&window, options.title, options.width, options.height);
+	if (options.decorated)
+		decorate(&window);
 	if (options.icon)
 		set_icon(&window, strtoul(options.icon, NULL, 16));
 	for (uint32_t frame = 0; frame < options.frames; frame++)
