@@ -6,6 +6,7 @@
 #     tests/debian13.sh --list      "COMPILER-SUITE seconds" lines: how long it usually takes
 #     tests/debian13.sh gcc-unit    runs the tests of that suite, as gcc built them
 #     tests/debian13.sh sway-security-context    and what that release's sway shows (security-context.sh)
+#     tests/debian13.sh COMPOSITOR-border        the border and its label, exact to the pixel (border-label.sh)
 #
 # The tree is in the lab's cache; the builds are build-tests/debian13/build/COMPILER.
 set -u
@@ -47,6 +48,7 @@ list() {
         done
     done
     echo "sway-security-context 3"
+    printf '%s-border 5\n' sway weston
 }
 
 # One test at a time: the runner has others to run beside it.
@@ -55,13 +57,15 @@ run() {
         --timeout-multiplier "${WAYFERRY_TEST_SLOWNESS:-2}" --print-errorlogs
 }
 
-run_with_sway() {
+# run_script FILE COMPOSITOR: one of tests/, in the tree.
+run_script() {
     lab_enter "$(tree)" env WAYFERRY_TEST_SLOWNESS="${WAYFERRY_TEST_SLOWNESS:-2}" \
-        /usr/src/wayferry/tests/security-context.sh /var/tmp/build/gcc
+        "/usr/src/wayferry/tests/$1" /var/tmp/build/gcc "$2"
 }
 
 case ${1:-} in
-sway-security-context) run_with_sway ;;
+sway-security-context) run_script security-context.sh sway ;;
+*-border) run_script border-label.sh "${1%-border}" ;;
 prepare) prepare ;;
 --list) list ;;
 *-*) run "$1" ;;

@@ -38,7 +38,7 @@ packages_guest="$packages_build libcmocka-dev
 packages_host="$packages_build libvirglrenderer-dev virgl-server mesa-vulkan-drivers libegl1 libgl1 libgl1-mesa-dri"
 
 # The tree in which the project is built with Debian 13's compilers and libraries (tests/debian13.sh).
-packages_debian13="$packages_build libcmocka-dev clang systemd sway
+packages_debian13="$packages_build libcmocka-dev clang systemd sway grim weston libgl1-mesa-dri
     libvirglrenderer-dev virgl-server mesa-vulkan-drivers libegl1 libgl1"
 
 # Clean trees of Debian 12 and 13, in which Debian packages are built and installed (tests/e2e/packages.sh): what

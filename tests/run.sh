@@ -39,7 +39,7 @@ Suites:
   packages   Debian packages of this working copy: built, installed, purged
   attack     a hostile guest against wayferry-host, beside one that behaves
   asan       unit to libvirt, but for lint, with AddressSanitizer and UBSan; asan-SUITE is one suite
-  debian13   built with Debian 13's gcc and clang, without a warning; unit, wire, fuzz, renderer, and sway 1.10 there (needs root)
+  debian13   built with Debian 13's gcc and clang, without a warning; unit, wire, fuzz, renderer, and sway 1.10 and weston 14 there (needs root)
   newest     built with Debian's unstable release: unit, wire, fuzz, and sway, labwc, KWin and mutter there; by this name or with "full" (needs root)
   vm-uml     a virtual machine on User-Mode Linux: a real guest kernel and a real user's session
   vm-qemu    the same on QEMU, with Debian's own kernels: 6.1, 6.12 and the newest
