@@ -14,7 +14,7 @@
 
 tests=(windows-6-12:338 udmabuf:142)
 # UML has many, foreign and x11 for every run.
-full=(windows-6-1:170 windows-newest:267 two-reboots:229 many:119 foreign:83 x11:140 console:30 console-vga:30)
+full=(windows-6-1:170 windows-newest:267 two-reboots:229 many:200 foreign:83 x11:140 console:30 console-vga:30)
 
 TIMES=5         # times as long as natively, at least: processors in software, shared with other tests
 APP_SECONDS=$((APP_SECONDS * TIMES))
@@ -167,10 +167,10 @@ test_two_reboots() { test_reboots 2; }
 
 test_many() {
     KIND=qemu-6.12
-    host_limits "connections = 400"
+    host_limits "connections = 1100"
     session_start weston
     commits_leave_nothing 10000
-    clients_at_once 300
+    clients_at_once 1000
     session_end
 }
 
