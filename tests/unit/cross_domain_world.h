@@ -107,14 +107,21 @@ static inline void detach(uint32_t id)
 	resource_unref(resource);
 }
 
-static inline struct resource *make_page(uint32_t id)
+/* A blob of @n pages of the guest's memory, from page @id on. */
+static inline struct resource *make_pages(uint32_t id, uint64_t n)
 {
 	struct resource *resource;
 	struct resource_pages *pages = malloc(sizeof(*pages));
-	*pages = (struct resource_pages){.guest_address = RAM + id * 4096, .length = 4096};
-	assert_int_equal(resource_create(&t.table, id, RESOURCE_BLOB_GUEST, 4096, &resource), 0);
+	*pages = (struct resource_pages){.guest_address = RAM + id * 4096, .length = n * 4096};
+	assert_int_equal(
+		resource_create(&t.table, id, RESOURCE_BLOB_GUEST, pages->length, &resource), 0);
 	assert_int_equal(resource_set_pages(resource, pages, 1), 0);
 	return resource;
+}
+
+static inline struct resource *make_page(uint32_t id)
+{
+	return make_pages(id, 1);
 }
 
 static inline int set_up(void **state)
@@ -202,21 +209,31 @@ static inline void poll_channel(struct test_request *request)
 
 /* --- the guest --- */
 
-static inline int init(uint32_t channel_type)
+static inline int init_on(uint32_t ring, uint32_t channel_type)
 {
 	const struct cross_domain_init command = {
 		.hdr = {.cmd = CROSS_DOMAIN_CMD_INIT, .cmd_size = sizeof(command)},
 		.query_ring = QUERY,
-		.channel_ring = CHANNEL,
+		.channel_ring = ring,
 		.channel_type = channel_type,
 	};
 	return submit(&command, sizeof(command));
 }
 
+static inline int init(uint32_t channel_type)
+{
+	return init_on(CHANNEL, channel_type);
+}
+
+static inline void open_channel_on(uint32_t ring)
+{
+	assert_int_equal(init_on(ring, CROSS_DOMAIN_CHANNEL_WAYLAND), 0);
+	assert_non_null(fake_compositor);
+}
+
 static inline void open_channel(void)
 {
-	assert_int_equal(init(CROSS_DOMAIN_CHANNEL_WAYLAND), 0);
-	assert_non_null(fake_compositor);
+	open_channel_on(CHANNEL);
 }
 
 struct send {

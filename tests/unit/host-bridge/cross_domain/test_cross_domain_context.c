@@ -8,6 +8,8 @@
 
 #include "tests/unit/cross_domain_world.h"
 
+#define RING 20 /* its resource, and its first page */
+
 /* --- tests: events --- */
 
 /* The text of the wl_display.error in the last event. */
@@ -219,26 +221,13 @@ static void a_channel_that_finds_no_place_ends_at_once(void **state)
 /* A channel whose ring has two pages, RING and the next one. */
 static void open_channel_with_slots(void)
 {
-	enum { RING = 20 };
-	struct resource *ring;
-	struct resource_pages *pages = malloc(sizeof(*pages));
-	*pages = (struct resource_pages){.guest_address = RAM + RING * 4096, .length = 8192};
-	assert_int_equal(resource_create(&t.table, RING, RESOURCE_BLOB_GUEST, 8192, &ring), 0);
-	assert_int_equal(resource_set_pages(ring, pages, 1), 0);
-	attach(ring);
-	const struct cross_domain_init command = {
-		.hdr = {.cmd = CROSS_DOMAIN_CMD_INIT, .cmd_size = sizeof(command)},
-		.query_ring = QUERY,
-		.channel_ring = RING,
-		.channel_type = CROSS_DOMAIN_CHANNEL_WAYLAND,
-	};
-	assert_int_equal(submit(&command, sizeof(command)), 0);
-	assert_non_null(fake_compositor);
+	attach(make_pages(RING, 2));
+	open_channel_on(RING);
 }
 
 static const char *page_text(unsigned slot)
 {
-	return (const char *)t.pages.map + (20 + slot) * 4096 +
+	return (const char *)t.pages.map + (RING + slot) * 4096 +
 		sizeof(struct cross_domain_send_receive);
 }
 

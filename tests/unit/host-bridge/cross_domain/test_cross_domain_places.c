@@ -52,20 +52,26 @@ static void say_and_ask(size_t i)
 	turn();
 }
 
-static void open_all(void)
+static void open_all_on(struct resource *ring)
 {
 	t.places.total = PLACES;
 	for (size_t i = 0; i < N; i++) {
 		if (i > 0) {
 			make_context();
 			attach(resource_find(&t.table, QUERY));
-			attach(resource_find(&t.table, CHANNEL));
 		}
+		if (i > 0 || ring->id != CHANNEL)
+			attach(ring);
 		assert_int_equal(patient(), 0);
-		open_channel();
+		open_channel_on(ring->id);
 		channels[i].context = t.context;
 		channels[i].compositor = fake_compositor;
 	}
+}
+
+static void open_all(void)
+{
+	open_all_on(resource_find(&t.table, CHANNEL));
 }
 
 static void close_all(void)
@@ -150,34 +156,12 @@ static void a_channel_is_patient_from_its_start_or_never(void **state)
 	destroy_context();
 }
 
-/* As open_all; the ring has two pages. */
+/* Their ring has two pages. */
 static void open_all_with_slots(void)
 {
-	enum { RING = 20 };
-	struct resource *ring;
-	struct resource_pages *pages = malloc(sizeof(*pages));
-	*pages = (struct resource_pages){.guest_address = RAM + RING * 4096, .length = 8192};
-	assert_int_equal(resource_create(&t.table, RING, RESOURCE_BLOB_GUEST, 8192, &ring), 0);
-	assert_int_equal(resource_set_pages(ring, pages, 1), 0);
-	t.places.total = PLACES;
-	for (size_t i = 0; i < N; i++) {
-		if (i > 0) {
-			make_context();
-			attach(resource_find(&t.table, QUERY));
-		}
-		attach(ring);
-		assert_int_equal(patient(), 0);
-		const struct cross_domain_init command = {
-			.hdr = {.cmd = CROSS_DOMAIN_CMD_INIT, .cmd_size = sizeof(command)},
-			.query_ring = QUERY,
-			.channel_ring = RING,
-			.channel_type = CROSS_DOMAIN_CHANNEL_WAYLAND,
-		};
-		assert_int_equal(submit(&command, sizeof(command)), 0);
-		channels[i].context = t.context;
-		channels[i].compositor = fake_compositor;
+	open_all_on(make_pages(20, 2));
+	for (size_t i = 0; i < N; i++)
 		say_and_ask(i);
-	}
 }
 
 /* One more POLL, for the second page. */

@@ -10,21 +10,8 @@
 
 static void open_long_channel(void)
 {
-	struct resource *ring;
-	struct resource_pages *pages = malloc(sizeof(*pages));
-	*pages = (struct resource_pages){
-		.guest_address = RAM + RING * 4096, .length = RING_PAGES * 4096};
-	assert_int_equal(
-		resource_create(&t.table, RING, RESOURCE_BLOB_GUEST, pages->length, &ring), 0);
-	assert_int_equal(resource_set_pages(ring, pages, 1), 0);
-	attach(ring);
-	const struct cross_domain_init command = {
-		.hdr = {.cmd = CROSS_DOMAIN_CMD_INIT, .cmd_size = sizeof(command)},
-		.query_ring = QUERY,
-		.channel_ring = RING,
-		.channel_type = CROSS_DOMAIN_CHANNEL_WAYLAND,
-	};
-	assert_int_equal(submit(&command, sizeof(command)), 0);
+	attach(make_pages(RING, RING_PAGES));
+	open_channel_on(RING);
 	assert_int_equal(credit(0, 256 << 10), 0);
 }
 
