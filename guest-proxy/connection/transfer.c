@@ -203,8 +203,7 @@ static int handle_writable(int fd, uint32_t mask, void *data)
 	return 0;
 }
 
-/* What the fd does not take now is queued. 0, or -errno: the pipe is no more good. *@done: how many
- * it took. */
+/* The fd takes *@done bytes now, and the rest is queued. 0, or -errno: it is of no more use. */
 static int read_pipe_write(struct read_pipe *pipe, const uint8_t *bytes, size_t size, size_t *done)
 {
 	int error = -EAGAIN;

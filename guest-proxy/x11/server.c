@@ -23,8 +23,8 @@
 #include "protocol/base/bytes.h"
 #include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
-#include "protocol/base/unix_socket.h"
 #include "protocol/base/monotonic.h"
+#include "protocol/base/unix_socket.h"
 
 #define LOG_MODULE "x11"
 #include "protocol/base/log.h"

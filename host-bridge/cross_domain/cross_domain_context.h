@@ -17,9 +17,9 @@ struct cross_domain_kind {
 				  exported */
 	struct image_maker *maker; /* of other buffers; NULL: they are slots of the region */
 	struct pipes lingering;    /* write pipes that have outlived their contexts */
-	/* Patient contexts that have a place in the queue, which was taken first first. */
+	/* Patient contexts that have a place in the queue; the first is the next to give way. */
 	struct wl_list placed;
-	/* Contexts that have more POLLs there than one, as long as this for the shortest time last.
+	/* Contexts that have more than one POLL there, in the order in which they got the second.
 	 */
 	struct wl_list doubled;
 	uint32_t n_doubled;

@@ -38,7 +38,7 @@ void cross_domain_leave_place(struct cross_domain_context *context)
 	context->base.host->places->channels--;
 }
 
-/* It gives way after all others. */
+/* Of those that have a place, it is now the last to give way. */
 static void stay(struct cross_domain_context *context)
 {
 	if (!context->placed)
@@ -47,7 +47,7 @@ static void stay(struct cross_domain_context *context)
 	wl_list_insert(context->kind->placed.prev, &context->placed_link);
 }
 
-/* Whoever got a second place first keeps one. False: nobody has a second one, or it does not help.
+/* Who has had a second place for the longest time keeps one. False: no place is free all the same.
  */
 static bool double_gives_way(struct cross_domain_context *context)
 {
@@ -71,11 +71,11 @@ bool cross_domain_place_for_more(struct cross_domain_context *context)
 	if (!context->active || context->n_more_polls > 0)
 		return false;
 	stay(context);
-	if (kind->n_doubled < places->total / 20)
-		context->active = !cross_domain_make_place(context);
-	else
-		context->active = !double_gives_way(context);
-	return !context->active;
+	if (kind->n_doubled < places->total / 20 ? !cross_domain_make_place(context)
+						 : !double_gives_way(context))
+		return false;
+	context->active = false;
+	return true;
 }
 
 void cross_domain_add_more_poll(struct cross_domain_context *context)

@@ -219,11 +219,6 @@ void security_context_handle(struct security_context *context)
 
 /* --- connections --- */
 
-static int connect_in_context(const struct security_context *context)
-{
-	return unix_connect(context->address.sun_path, SOCK_STREAM | SOCK_NONBLOCK);
-}
-
 /* Takes @fd, a new connection to the compositor. */
 static void take_connection(struct security_context *context, int fd)
 {
@@ -276,7 +271,7 @@ int security_context_connect(struct security_context *context, const struct disp
 	if (context->state == CONTEXT_ASKED || context->state == CONTEXT_GIVEN)
 		return -EAGAIN;
 	if (context->state == CONTEXT_IN_EFFECT)
-		return connect_in_context(context);
+		return unix_connect(context->address.sun_path, SOCK_STREAM | SOCK_NONBLOCK);
 	if (required && (context->state == CONTEXT_MISSING || context->listener < 0))
 		return -EPROTONOSUPPORT;
 	fd = watch(context, search, taken, uid, not_pid);
