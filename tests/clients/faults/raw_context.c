@@ -85,16 +85,27 @@ void raw_context_destroy(struct raw_device *device, uint32_t context)
 	raw_simple(device, VIRTIO_GPU_CMD_RESOURCE_UNREF, 0, RAW_CHANNEL_RING(context));
 }
 
-uint32_t raw_submit(struct raw_device *device, uint32_t context, const void *commands, size_t size)
+void raw_prepare_submit(struct raw_device *device, unsigned slot, uint32_t context, bool fenced,
+	const void *commands, size_t size)
 {
 	static uint8_t command[RAW_REQUEST_BYTES];
 	const struct virtio_gpu_cmd_submit submit = {
-		.hdr = {.type = VIRTIO_GPU_CMD_SUBMIT_3D, .ctx_id = context},
+		.hdr = {.type = VIRTIO_GPU_CMD_SUBMIT_3D,
+			.ctx_id = context,
+			.flags = fenced ? VIRTIO_GPU_FLAG_FENCE | VIRTIO_GPU_FLAG_INFO_RING_IDX : 0,
+			.ring_idx = CROSS_DOMAIN_QUERY_RING},
 		.size = (uint32_t)size};
 
 	memcpy(command, &submit, sizeof(submit));
 	memcpy(command + sizeof(submit), commands, size);
-	return raw_device_command(device, command, sizeof(submit) + size, HEADER_BYTES);
+	raw_device_prepare(device, slot, command, sizeof(submit) + size, HEADER_BYTES);
+}
+
+uint32_t raw_submit(struct raw_device *device, uint32_t context, const void *commands, size_t size)
+{
+	raw_prepare_submit(device, 0, context, false, commands, size);
+	raw_device_post(device, 0);
+	return raw_device_answer(device, 0);
 }
 
 uint32_t raw_context_init(struct raw_device *device, uint32_t context)

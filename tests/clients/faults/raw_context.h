@@ -23,7 +23,11 @@ uint32_t raw_context_create(struct raw_device *device, uint32_t context);
 /* CTX_DESTROY and UNREF of both rings. */
 void raw_context_destroy(struct raw_device *device, uint32_t context);
 
-/* SUBMIT_3D of these bytes. The answer's type. */
+/* SUBMIT_3D of these bytes, in a slot; it is not posted yet. Only one with a fence is answered when
+ * all of it is done, and not when it is taken. */
+void raw_prepare_submit(struct raw_device *device, unsigned slot, uint32_t context, bool fenced,
+	const void *commands, size_t size);
+/* The same without a fence in slot 0, posted and waited for. The answer's type. */
 uint32_t raw_submit(struct raw_device *device, uint32_t context, const void *commands, size_t size);
 /* INIT for Wayland in its form of 20 bytes. */
 uint32_t raw_context_init(struct raw_device *device, uint32_t context);

@@ -330,7 +330,7 @@ void raw_device_kick(struct raw_device *device)
 		perror("kick");
 }
 
-void raw_device_post(struct raw_device *device, uint16_t head)
+void raw_device_offer(struct raw_device *device, uint16_t head)
 {
 	struct vring_avail *available =
 		(struct vring_avail *)(device->memory + RAW_RING(0) + RAW_AVAILABLE);
@@ -339,6 +339,11 @@ void raw_device_post(struct raw_device *device, uint16_t head)
 		device->done[head] = false;
 	available->ring[available->idx % RAW_QUEUE_SIZE] = head;
 	__atomic_store_n(&available->idx, (uint16_t)(available->idx + 1), __ATOMIC_RELEASE);
+}
+
+void raw_device_post(struct raw_device *device, uint16_t head)
+{
+	raw_device_offer(device, head);
 	raw_device_kick(device);
 }
 
@@ -354,10 +359,12 @@ static bool look_at_used(struct raw_device *device, int head)
 	for (; device->used_seen != index; device->used_seen++) {
 		uint32_t id = used->ring[device->used_seen % RAW_QUEUE_SIZE].id;
 
-		if (id < RAW_QUEUE_SIZE)
+		if (id < RAW_QUEUE_SIZE) {
 			device->done[id] = true;
-		else
+			device->used_at[id] = device->used_seen;
+		} else {
 			device->nonsense = true;
+		}
 	}
 	return head < 0 ? any : device->done[head];
 }
@@ -410,12 +417,17 @@ const void *raw_device_response(const struct raw_device *device, unsigned slot)
 	return device->memory + RAW_RESPONSE(slot);
 }
 
+uint32_t raw_device_answer(struct raw_device *device, unsigned slot)
+{
+	if (raw_device_wait(device, (int)(2 * slot), RAW_TIMEOUT_MS) != RAW_ANSWERED)
+		return 0;
+	return ((const struct virtio_gpu_ctrl_hdr *)raw_device_response(device, slot))->type;
+}
+
 uint32_t raw_device_command(
 	struct raw_device *device, const void *command, size_t size, size_t response)
 {
 	raw_device_prepare(device, 0, command, size, response);
 	raw_device_post(device, 0);
-	if (raw_device_wait(device, 0, RAW_TIMEOUT_MS) != RAW_ANSWERED)
-		return 0;
-	return ((const struct virtio_gpu_ctrl_hdr *)raw_device_response(device, 0))->type;
+	return raw_device_answer(device, 0);
 }

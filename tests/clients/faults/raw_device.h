@@ -47,9 +47,10 @@ struct raw_device {
 	uint64_t region_bytes;
 	uint64_t region_size; /* of GET_SHMEM_CONFIG */
 	uint64_t features;
-	uint16_t used_seen;        /* of queue 0 */
-	bool done[RAW_QUEUE_SIZE]; /* by head: it was on the used ring since it was posted */
-	bool nonsense;             /* the used ring named a chain that is not there */
+	uint16_t used_seen;               /* of queue 0 */
+	bool done[RAW_QUEUE_SIZE];        /* by head: it was on the used ring since it was posted */
+	uint16_t used_at[RAW_QUEUE_SIZE]; /* by head that is done: where on the used ring */
+	bool nonsense;                    /* the used ring named a chain that is not there */
 };
 
 /* How a posted chain ended. */
@@ -79,9 +80,11 @@ int64_t raw_device_acknowledged(
 
 uint64_t raw_guest(uint32_t offset);
 struct vring_desc *raw_descriptors(struct raw_device *device, unsigned queue);
-/* Makes the chain at descriptor @head available to the device, and kicks. */
-void raw_device_post(struct raw_device *device, uint16_t head);
+/* Makes the chain at descriptor @head available to the device, which is not told yet. */
+void raw_device_offer(struct raw_device *device, uint16_t head);
 void raw_device_kick(struct raw_device *device);
+/* Both. */
+void raw_device_post(struct raw_device *device, uint16_t head);
 /* Serves the backend's requests while it waits for @head (-1: any chain) to be used. */
 enum raw_end raw_device_wait(struct raw_device *device, int head, int timeout_ms);
 
@@ -92,6 +95,8 @@ enum raw_end raw_device_wait(struct raw_device *device, int head, int timeout_ms
 void raw_device_prepare(struct raw_device *device, unsigned slot, const void *command, size_t size,
 	size_t response);
 const void *raw_device_response(const struct raw_device *device, unsigned slot);
+/* Waits for the answer to what is posted in a slot. Its type, or 0 when there is none. */
+uint32_t raw_device_answer(struct raw_device *device, unsigned slot);
 
 /* One command and its answer in slot 0, as a driver does it. The answer's type, or 0 when there is
  * none. */

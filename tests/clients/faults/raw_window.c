@@ -4,9 +4,10 @@
  * of which is the picture of "shm-client --size WxH --seed N --frames 1".
  *
  * Memory that does not shrink, as here, is what wayferry-host can make dma-bufs of. With --beside N
- * it may shrink, so that more frames are copied, each of them whole; while one is, another client
- * of the same guest asks for round trips. That ends with the first frame beside which a few were
- * answered, or with frame N; how many there were is printed.
+ * it may shrink, so that more frames are copied, each of them whole; the commit is answered when
+ * its copy is done. Another client of the same guest sends something in the same turn as each, and
+ * again and again until then. How many of these came by is printed, for the first frame beside
+ * which that was more than the first one, or for frame N.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -27,10 +28,11 @@
 #define FORMAT_XRGB8888 UINT32_C(0x34325258)
 #define FRAMES 2
 #define MAX_PX 8192
-/* Where a copy lets nobody in between there are two: one waits for it, one for the compositor. */
-#define SERVED 3
+/* One that is there when the copy begins, and one that comes while it goes on. */
+#define SERVED 2
 #define FRAMES_OFFSET (RAW_HEAP + 0x100000u)
 #define FRAME_RESOURCE(frame) (50 + (frame))
+#define COMMIT_SLOT 3 /* what is in it has a fence; the contexts' POLLs have 1 and 2 */
 
 enum object { DMABUF = NEXT, PARAMS, FIRST_BUFFER, CALLBACK = FIRST_BUFFER + FRAMES };
 
@@ -60,9 +62,9 @@ static void handle_event(
 		released[id - FIRST_BUFFER] = true;
 }
 
-/* Sends requests, and with them @resource, if it is not 0. */
-static void send_words(struct raw_client *client, struct raw_device *device, const uint32_t *words,
-	size_t n, uint32_t resource)
+/* A slot with a SEND of requests, and with them of @resource, if it is not 0; not posted yet. */
+static void prepare_send(struct raw_device *device, unsigned slot, uint32_t context,
+	const uint32_t *words, size_t n, uint32_t resource)
 {
 	uint8_t command[4096];
 	struct cross_domain_send_receive send = {
@@ -75,13 +77,26 @@ static void send_words(struct raw_client *client, struct raw_device *device, con
 
 	memcpy(command, &send, sizeof(send));
 	memcpy(command + sizeof(send), words, 4 * n);
-	if (raw_submit(device, CONTEXT, command, sizeof(send) + 4 * n) != VIRTIO_GPU_RESP_OK_NODATA)
+	raw_prepare_submit(
+		device, slot, context, slot == COMMIT_SLOT, command, sizeof(send) + 4 * n);
+}
+
+static void await_sent(struct raw_client *client, struct raw_device *device, unsigned slot)
+{
+	if (raw_device_answer(device, slot) != VIRTIO_GPU_RESP_OK_NODATA)
 		die(client, "SEND", -EPIPE);
 }
 
-#define SEND(resource, ...)                                                                        \
-	send_words(client, device, (const uint32_t[]){__VA_ARGS__},                                \
+#define PREPARE(slot, context, resource, ...)                                                      \
+	prepare_send(device, (slot), (context), (const uint32_t[]){__VA_ARGS__},                   \
 		sizeof((const uint32_t[]){__VA_ARGS__}) / 4, (resource))
+
+#define SEND(resource, ...)                                                                        \
+	do {                                                                                       \
+		PREPARE(0, CONTEXT, resource, __VA_ARGS__);                                        \
+		raw_device_post(device, 0);                                                        \
+		await_sent(client, device, 0);                                                     \
+	} while (0)
 
 static uint32_t frame_bytes(const struct options *options)
 {
@@ -126,20 +141,21 @@ static void make_buffer(struct raw_client *client, struct raw_device *device, un
 		die(client, "the buffer", error);
 }
 
-/* At once, and with a wl_display.sync behind it: a host may take nothing more while it copies. */
-static void commit(struct raw_client *client, struct raw_device *device, unsigned frame)
+static void prepare_commit(struct raw_device *device, unsigned slot, unsigned frame)
 {
 	/* wl_surface.attach, damage, frame, commit */
-	SEND(0, SURFACE, 20 << 16 | 1, FIRST_BUFFER + frame, 0, 0, SURFACE, 24 << 16 | 2, 0, 0,
-		INT32_MAX, INT32_MAX, SURFACE, 12 << 16 | 3, CALLBACK, SURFACE, 8 << 16 | 6,
-		DISPLAY, 12 << 16 | 0, FREED);
+	PREPARE(slot, CONTEXT, 0, SURFACE, 20 << 16 | 1, FIRST_BUFFER + frame, 0, 0, SURFACE,
+		24 << 16 | 2, 0, 0, INT32_MAX, INT32_MAX, SURFACE, 12 << 16 | 3, CALLBACK, SURFACE,
+		8 << 16 | 6);
 }
 
 static void show(struct raw_client *client, struct raw_device *device, unsigned frame,
 	const struct options *options)
 {
 	draw(device, frame, options);
-	commit(client, device, frame);
+	prepare_commit(device, 0, frame);
+	raw_device_post(device, 0);
+	await_sent(client, device, 0);
 	int error = raw_client_await(client, CALLBACK);
 	if (error)
 		die(client, "a frame", error);
@@ -161,35 +177,43 @@ static void map_window(struct raw_client *client, struct raw_device *device)
 	SEND(0, XDG_SURFACE, 12 << 16 | 4, configured);
 }
 
-/* How many round trips of @other are answered until the compositor has a frame; at least one. */
-static unsigned trips_beside(struct raw_client *client, struct raw_device *device,
-	struct raw_client *other, unsigned frame)
+static bool came_before(const struct raw_device *device, unsigned slot, unsigned other)
 {
-	unsigned trips = 0;
-	int error = 0;
+	return !device->done[2 * other] ||
+		(int16_t)(device->used_at[2 * slot] - device->used_at[2 * other]) < 0;
+}
 
-	commit(client, device, frame);
-	for (client->last_done = 0; !error && client->last_done == 0; trips++) {
-		error = raw_client_ping(other);
-		error = error ? error : raw_client_look(client);
-	}
-	if (!error && client->last_done == FREED)
-		error = raw_client_await(client, CALLBACK);
+/* How many requests of the other client are taken before the frame's commit is done with. */
+static unsigned served_beside(struct raw_client *client, struct raw_device *device, unsigned frame)
+{
+	unsigned served = 0;
+
+	prepare_commit(device, COMMIT_SLOT, frame);
+	raw_device_offer(device, 2 * COMMIT_SLOT);
+	do {
+		/* wl_surface.set_buffer_scale: nothing answers it */
+		PREPARE(0, CONTEXT + 1, 0, SURFACE, 12 << 16 | 8, 1);
+		raw_device_post(device, 0);
+		await_sent(client, device, 0);
+		served += came_before(device, 0, COMMIT_SLOT);
+	} while (!device->done[2 * COMMIT_SLOT]);
+	await_sent(client, device, COMMIT_SLOT);
+	int error = raw_client_await(client, CALLBACK);
 	if (error)
 		die(client, "a frame beside others", error);
-	return trips;
+	return served;
 }
 
 /* Shows frames until others were served beside one. */
-static void show_beside(struct raw_client *client, struct raw_device *device,
-	struct raw_client *other, const struct options *options)
+static void show_beside(
+	struct raw_client *client, struct raw_device *device, const struct options *options)
 {
-	unsigned trips = 0;
+	unsigned served = 0;
 	uint32_t n = 0;
 
-	while (n < options->beside && trips < SERVED)
-		trips = trips_beside(client, device, other, n++ % FRAMES);
-	printf("%u round trips beside frame %" PRIu32 "\n", trips, n);
+	while (n < options->beside && served < SERVED)
+		served = served_beside(client, device, n++ % FRAMES);
+	printf("%u requests served beside frame %" PRIu32 "\n", served, n);
 }
 
 static bool parse(struct options *options, int argc, char **argv)
@@ -252,7 +276,8 @@ int main(int argc, char **argv)
 		link = link_open_context(device, CONTEXT + 1);
 		if (!link || raw_client_prepare(&other, link) < 0)
 			return 1;
-		show_beside(client, device, &other, &options);
+		show_beside(client, device, &options);
+		error = raw_client_ping(&other);
 		raw_client_finish(&other);
 	}
 	while (!error && options.hold) {
