@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host-bridge/machines/apparmor.h"
 #include "host-bridge/machines/reply.h"
 #include "protocol/base/bytes.h"
 
@@ -20,7 +21,6 @@
 #define DRIVER "libvirt_driver_qemu.so"
 #define GROUP "libvirt" /* Debian's and Fedora's */
 #define GROUPS_MAX 1024
-#define APPARMOR_LOCAL "/etc/apparmor.d/local/abstractions/libvirt-qemu"
 
 static bool has_libvirt(void)
 {
@@ -212,34 +212,17 @@ enum check_result check_libvirt_description(void *world, struct finding *finding
 		"~/.config/qemu/vhost-user/10-wayferry.json (see docs/libvirt.md)");
 }
 
-/* Whether one of the rules, not a comment among them, names what is wayferry's. */
-static bool has_rule(char *rules)
-{
-	char *rest = rules, *line;
-
-	while ((line = strsep(&rest, "\n"))) {
-		line[strcspn(line, "#")] = 0;
-		if (strstr(line, "/wayferry/"))
-			return true;
-	}
-	return false;
-}
-
 enum check_result check_libvirt_confinement(void *world, struct finding *finding, int argument)
 {
-	char enabled[4], rules[8192];
-
 	if (!has_libvirt())
 		return finding_skip(finding, "there is no libvirt");
-	read_text("/sys/module/apparmor/parameters/enabled", enabled, sizeof(enabled));
-	if (enabled[0] != 'Y' || access("/etc/apparmor.d/libvirt", F_OK) < 0)
+	if (!apparmor_confines_machines())
 		return finding_ok(finding, "no AppArmor confines its machines");
-	read_text(APPARMOR_LOCAL, rules, sizeof(rules));
-	if (has_rule(rules))
-		return finding_ok(finding, "AppArmor has a rule for wayferry in " APPARMOR_LOCAL);
+	if (apparmor_has_rules())
+		return finding_ok(finding, "AppArmor has a rule for wayferry");
 	finding_found(finding,
 		"AppArmor confines machines of qemu:///system, and has no rule for wayferry");
 	return finding_remedy(finding, CHECK_WARNING,
-		"use qemu:///session, or write the line '/run/user/[0-9]*/wayferry/*.gpu rw,' "
-		"into " APPARMOR_LOCAL);
+		"use qemu:///session, or write the line '" APPARMOR_SOCKET_RULE "' into %s",
+		apparmor_rules_place());
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host-bridge/machines/apparmor.h"
 #include "host-bridge/machines/replace.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
@@ -115,24 +116,6 @@ static void print_elements(const struct libvirt_machine *machine)
 	       "</domain>\n");
 }
 
-/* QEMU's profile is also that of what libvirt starts for its machine. */
-static void print_apparmor(void)
-{
-	char program[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
-
-	program[length > 0 ? length : 0] = 0;
-	printf("\n# Where AppArmor confines machines (which was not tried), in "
-	       "/etc/apparmor.d/local/abstractions/libvirt-qemu:\n"
-	       "  /run/user/[0-9]*/wayferry/*.gpu rw,\n"
-	       "# and for a wayferry-host that libvirt starts:\n"
-	       "  %s rmix,\n"
-	       "  @{HOME}/.config/wayferry/*.conf r,\n"
-	       "  /etc/wayferry/*.conf r,\n"
-	       "  /run/user/[0-9]*/wayland-[0-9]* rw,\n",
-		program);
-}
-
 int libvirt_xml_print(const struct libvirt_machine *machine, const char *vm)
 {
 	struct plan plan;
@@ -148,7 +131,7 @@ int libvirt_xml_print(const struct libvirt_machine *machine, const char *vm)
 		machine->system_user ? machine->system_user : "");
 	print_elements(machine);
 	if (machine->system_user)
-		print_apparmor();
+		apparmor_print_rules();
 	return EXIT_SUCCESS;
 }
 

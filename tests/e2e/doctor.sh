@@ -200,8 +200,8 @@ test_host_libvirt() {
     [[ $(report_of compositor remedy) = *--wayland-display* ]] || fail "the JSON has no remedy"
 }
 
-# apparmor_doctor ENABLED RULES: of a machine whose kernel and /etc say this of AppArmor ("-" for rules: libvirt's machines have
-# no profile).
+# apparmor_doctor ENABLED INCLUDED FILE RULES: of a machine whose kernel says this of AppArmor, whose libvirt includes this in
+# machines' profiles ("-": they have none), and that has rules of its own in this file of /etc/apparmor.d.
 apparmor_doctor() {
     # shellcheck disable=SC2016
     doctor 1 WAYLAND_DISPLAY=nobody /usr/bin/unshare --mount --propagation private /bin/sh -euc '
@@ -213,14 +213,17 @@ apparmor_doctor() {
         mount -t overlay overlay -o lowerdir=/etc,upperdir=/sys/module/upper,workdir=/sys/module/work /etc
         rm -rf /etc/apparmor.d
         if [ "$2" != - ]; then
-            mkdir -p /etc/apparmor.d/libvirt /etc/apparmor.d/local/abstractions
-            echo "$2" >/etc/apparmor.d/local/abstractions/libvirt-qemu
+            mkdir -p /etc/apparmor.d/libvirt /etc/apparmor.d/abstractions/libvirt-qemu.d /etc/apparmor.d/local/abstractions
+            echo "$2" >/etc/apparmor.d/abstractions/libvirt-qemu
+            echo "$4" >"/etc/apparmor.d/$3"
         fi
-        PATH=$3
-        exec "$4" doctor' sh "$1" "$2" "$WORK/bin" "$HOST"
+        PATH=$5
+        exec "$6" doctor' sh "$@" "$WORK/bin" "$HOST"
 }
 
 test_host_apparmor() {
+    local old="include if exists <local/abstractions/libvirt-qemu>" new="include if exists <abstractions/libvirt-qemu.d>"
+    local mine=abstractions/libvirt-qemu.d/mine local=local/abstractions/libvirt-qemu rule
     need unshare
     [ "$(id -u)" = 0 ] || fail "an /etc of its own needs root"
     mkdir -p "$WORK/bin"
@@ -228,15 +231,24 @@ test_host_apparmor() {
     has skipped "its confinement" "no libvirt"
     printf '#!/bin/sh\necho 11.3.0\n' >"$WORK/bin/virsh"
     chmod +x "$WORK/bin/virsh"
-    apparmor_doctor N ""
+    apparmor_doctor N "$old $new" $local ""
     has ok "its confinement" "no AppArmor"
-    apparmor_doctor Y -
+    apparmor_doctor Y - $local ""
     has ok "its confinement" "no AppArmor"
-    apparmor_doctor Y "# /run/user/[0-9]*/wayferry/*.gpu rw,"
+    apparmor_doctor Y "$old" $local "# /run/user/[0-9]*/wayferry/*.gpu rw,"
     has warning "its confinement" "no rule for wayferry"
-    remedy "its confinement" "use qemu:///session, or write the line '/run/user/[0-9]*/wayferry/*.gpu rw,'"
+    remedy "its confinement" "'/run/user/[0-9]*/wayferry/*.gpu rw,' into /etc/apparmor.d/local/abstractions/libvirt-qemu"
     # As it says.
-    apparmor_doctor Y "$(sed -n "s/.*write the line '\(.*\)' into .*/\1/p" "$REPORT")"
+    rule=$(sed -n "s/.*write the line '\(.*\)' into .*/\1/p" "$REPORT")
+    apparmor_doctor Y "$old" $local "$rule"
+    has ok "its confinement" "a rule for wayferry"
+    # A rule where this libvirt does not look is none.
+    apparmor_doctor Y "$old" $mine "$rule"
+    has warning "its confinement" "no rule for wayferry"
+    apparmor_doctor Y "$new" $local "$rule"
+    has warning "its confinement" "no rule for wayferry"
+    remedy "its confinement" "into /etc/apparmor.d/abstractions/libvirt-qemu.d/wayferry"
+    apparmor_doctor Y "$new" $mine "$rule"
     has ok "its confinement" "a rule for wayferry"
 }
 

@@ -134,6 +134,34 @@ is_reloaded() {
     "$WAYFERRY_BUILD/host-bridge/wayferry-host" show work-1 | grep -q '^clipboard: to-guest deny'
 }
 
+# A start that takes longer than systemd gives others is waited out: here it is made to.
+test_slow_start() {
+    local unit
+    systemctl --user stop wayferry-guest.service
+    mkdir -p "$HOME/.config/systemd"
+    printf '[Manager]\nDefaultTimeoutStartSec=1s\n' >"$HOME/.config/systemd/user.conf"
+    for unit in guest x11; do
+        mkdir -p "$units/wayferry-$unit.service.d"
+        printf '[Service]\nExecStartPre=/bin/sh -c "until [ -e %s/may-start ]; do sleep 0.1; done"\n' "$base" \
+            >"$units/wayferry-$unit.service.d/slow.conf"
+    done
+    systemctl --user daemon-reexec || fail "the manager does not read its file"
+    systemctl --user start --no-block wayferry-guest.service wayferry-x11.service
+    within 10 are activating || fail "the services do not start"
+    sleep 4     # of which systemd would take the first second
+    are activating || fail "a slow start is ended"
+    touch "$base/may-start"
+    within 30 are active || fail "the services do not start"
+    [ "$(show wayferry-guest.service NRestarts)$(show wayferry-x11.service NRestarts)" = 00 ] || fail "a slow start is begun anew"
+    systemctl --user stop wayferry-x11.service
+    rm -r "$HOME/.config/systemd/user.conf" "$units"/wayferry-{guest,x11}.service.d
+    systemctl --user daemon-reexec
+}
+
+are() {         # STATE: of both of the guest's services
+    [ "$(show wayferry-guest.service ActiveState) $(show wayferry-x11.service ActiveState)" = "$1 $1" ]
+}
+
 test_restarts() {
     local i pid
     for i in {1..8}; do
@@ -246,7 +274,7 @@ test_stops() {
 }
 
 manager_start
-for test in environment unreachable_host host_unit restarts watchdog x11_display x11_first_free_display x11_service_alone stops; do
+for test in environment unreachable_host host_unit slow_start restarts watchdog x11_display x11_first_free_display x11_service_alone stops; do
     echo "-- $test"
     "test_$test"
 done
