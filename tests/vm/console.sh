@@ -71,7 +71,7 @@ console_of() {
     # QEMU ends its socket and passes another.
     "$LAB/monitor.py" "$WORK/qmp" stop '{}' cont '{}' || fail "the machine cannot be stopped and go on"
     console_moves
-    [ "$(grep -c "the monitor shows the machine's console" "$LOGS/vm-host.log")" = 1 ] ||
+    [ "$(grep -c "the monitor shows the machine's console.*libvirt-xml prints it" "$LOGS/vm-host.log")" = 1 ] ||
         fail "wayferry-host does not say once what this is (log: $LOGS/vm-host.log)"
     kill "${PID[qemu]}"
     until_true 10 not alive "${PID[qemu]}" || fail "QEMU stays"

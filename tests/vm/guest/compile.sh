@@ -29,3 +29,9 @@ ln -s ../lab-agent.service $units/multi-user.target.wants/
 mkdir -p $layer/etc/systemd/user/sockets.target.wants
 ln -s /usr/lib/systemd/user/wayferry-guest.socket $layer/etc/systemd/user/sockets.target.wants/
 ln -s /usr/lib/systemd/user/wayferry-x11.socket $layer/etc/systemd/user/sockets.target.wants/
+
+# Slow is not broken: processors are emulated, and shared with other tests.
+for directory in system.conf.d user.conf.d; do
+    mkdir -p $layer/etc/systemd/$directory
+    printf '[Manager]\nDefaultTimeoutStartSec=infinity\nDefaultDeviceTimeoutSec=infinity\n' >$layer/etc/systemd/$directory/slow.conf
+done
