@@ -152,6 +152,8 @@ static void complete(struct image_work *work, const struct image *image, int fd)
 {
 	struct resource *resource = work->resource;
 
+	resource->is_image = !work->is_bytes;
+	resource->modifier = work->layout.modifier;
 	if (image) {
 		resource_settle(resource, fd, image->fd_offset, image->fd_type, image->map_info);
 	} else {

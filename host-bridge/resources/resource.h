@@ -82,7 +82,8 @@ struct resource {
 	uint32_t fd_type;                 /* RENDERER_FD_*; 0: a file of ours */
 	uint32_t map_info;                /* VIRTIO_GPU_MAP_CACHE_*; 0: not to be mapped */
 	uint32_t stride;                  /* RESOURCE_3D: bytes a row, */
-	uint64_t modifier;                /* and DRM's modifier */
+	uint64_t modifier;                /* and DRM's modifier, which images have, too: */
+	bool is_image;                    /* RESOURCE_BLOB_HOST: the host has laid it out */
 	struct resource_account *account; /* or NULL */
 	uint64_t more_bytes;              /* resource_charge_more */
 

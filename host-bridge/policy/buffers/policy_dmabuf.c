@@ -93,6 +93,22 @@ static enum relay_verdict handle_create_params(struct relay_message *message)
 	return message->object->id[RELAY_UP] ? RELAY_FORWARD : RELAY_SWALLOW;
 }
 
+static bool is_linear(const struct plane *plane)
+{
+	return plane->modifier == DRM_FORMAT_MOD_LINEAR ||
+		plane->modifier == DRM_FORMAT_MOD_INVALID;
+}
+
+/*
+ * An image has the layout that its guest was told. Of other memory the guest's drivers may know
+ * more than the host, as of pictures of a GPU of its own.
+ */
+static bool is_as_told(const struct plane *plane, const struct resource *blob)
+{
+	return !blob->is_image || plane->modifier == blob->modifier ||
+		(blob->modifier == DRM_FORMAT_MOD_LINEAR && is_linear(plane));
+}
+
 /* zwp_linux_buffer_params_v1.add(fd, plane_idx, offset, stride, modifier_hi, modifier_lo) */
 static enum relay_verdict handle_add(struct relay_message *message)
 {
@@ -127,13 +143,13 @@ static enum relay_verdict handle_add(struct relay_message *message)
 		params->planes[i].stride = blob->stride;
 		params->planes[i].modifier = blob->modifier;
 	}
+	if (!is_as_told(&params->planes[i], blob))
+		return relay_fail(message->relay, message->object,
+			ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_INVALID_FORMAT,
+			"plane %u has the modifier 0x%016llx, and not 0x%016llx", i,
+			(unsigned long long)blob->modifier,
+			(unsigned long long)params->planes[i].modifier);
 	return RELAY_SWALLOW;
-}
-
-static bool is_linear(const struct plane *plane)
-{
-	return plane->modifier == DRM_FORMAT_MOD_LINEAR ||
-		plane->modifier == DRM_FORMAT_MOD_INVALID;
 }
 
 /* Planes that a modifier adds, and those of a tiled picture, have a layout we do not know. */

@@ -212,6 +212,7 @@ static void each_blob_is_made_anew(void **state)
 		assert_int_equal(resource->fd, fd);
 		assert_true(resource->fd_owned);
 		assert_int_equal(resource->map_info, VIRTIO_GPU_MAP_CACHE_CACHED);
+		assert_true(resource->is_image);
 		resource_forget(resource);
 	}
 }
@@ -256,6 +257,7 @@ static void bytes_are_as_many_as_the_blob_has(void **state)
 	bytes.size = 65536;
 	answer(0, &bytes, fd_memfd("image", bytes.size));
 	assert_true(resource->fd_owned);
+	assert_false(resource->is_image);
 	resource_forget(resource);
 }
 
@@ -453,6 +455,7 @@ static void nobody_maps_what_is_not_in_rows(void **state)
 	assert_int_equal(request.response, VIRTIO_GPU_RESP_OK_NODATA);
 	assert_true(resource->fd_owned);
 	assert_int_equal(resource->map_info, 0); /* see test_resources.c */
+	assert_true(resource->is_image && resource->modifier == TILED);
 	resource_forget(resource);
 }
 

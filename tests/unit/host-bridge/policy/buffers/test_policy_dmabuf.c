@@ -398,6 +398,29 @@ static void a_texture_has_the_layout_that_its_maker_said(void **state)
 	assert_true(((uint64_t)args[4].u << 32 | args[5].u) == TILED);
 }
 
+/* A guest was told how an image is laid out, so it cannot say that it is otherwise. */
+static void an_image_has_the_layout_that_its_guest_was_told(void **state)
+{
+	static const uint64_t rows = DRM_FORMAT_MOD_LINEAR, unknown = DRM_FORMAT_MOD_INVALID;
+	const struct {
+		uint64_t told, says;
+		bool good;
+	} cases[] = {{TILED, TILED, true}, {TILED, rows, false}, {TILED, unknown, false},
+		{TILED, TILED + 1, false}, {rows, rows, true}, {rows, unknown, true},
+		{rows, TILED, false}};
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		bind_quietly(i % 2);
+		uint32_t params = new_params();
+		t.dmabuf.is_image = true;
+		t.dmabuf.modifier = cases[i].told;
+		assert_int_equal(add(params, blob_handle(&t.dmabuf), 0, 0, 64, cases[i].says),
+			cases[i].good ? 0 : -EPROTO);
+		if (!cases[i].good)
+			expect_error(params, 4);
+		again(state);
+	}
+}
+
 static void a_buffer_that_was_asked_for_comes_as_an_event(void **state)
 {
 	for (int compositor = 0; compositor < 2; compositor++) {
@@ -663,6 +686,7 @@ int main(void)
 		TEST(a_dma_buf_starts_where_its_blob_does),
 		TEST(a_tiled_picture_is_handed_on_as_it_is_described),
 		TEST(a_texture_has_the_layout_that_its_maker_said),
+		TEST(an_image_has_the_layout_that_its_guest_was_told),
 		TEST(a_buffer_that_was_asked_for_comes_as_an_event),
 		TEST(a_buffer_that_cannot_be_shown_fails),
 		TEST(what_the_compositor_refuses_is_let_go),
