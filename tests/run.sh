@@ -4,7 +4,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/packages.sh
 
-SUITES=(unit wire lint fuzz renderer apps nested border input dragging clipboard many costs faults wlcs doctor x11 control libvirt examples packages attack debian13 newest vm-uml vm-qemu)
+SUITES=(unit wire lint fuzz renderer apps nested border input dragging clipboard buffers many costs faults wlcs doctor x11 control libvirt examples packages attack debian13 newest vm-uml vm-qemu)
 
 usage() {
     cat <<'END'
@@ -26,6 +26,7 @@ Suites:
   input      pointer and keyboard events, direct and bridged
   dragging   drag and drop, guest and host; menus that take the input
   clipboard  clipboard and primary selection in all directions and sizes
+  buffers    what compositors are told of dma-bufs, and what becomes of those that they do not import
   many       twenty clients at once, a thousand in turn: nothing may be left of them
   costs      what a round trip takes, counted: system calls; instructions beside many clients (with full)
   faults     killed and misbehaving clients, processes and devices
@@ -57,7 +58,7 @@ Builds and logs are in build-tests/. Exit status: 0 when all passed, 1 otherwise
 END
 }
 
-e2e_suites=(apps nested border input dragging clipboard many faults wlcs doctor x11 control libvirt)
+e2e_suites=(apps nested border input dragging clipboard buffers many faults wlcs doctor x11 control libvirt)
 vm_kinds=(uml qemu)
 LOGS=$PWD/build-tests/logs
 jobs_max=$(($(nproc) + 1))      # tests often wait: for a window, for a guest

@@ -10,7 +10,9 @@
  *   touch down|motion ID X Y | touch up ID | touch frame | touch cancel
  *   pen in X Y | pen motion X Y PRESSURE TILT | pen down | pen up | pen out
  *
- * Prints "ready", "mapped" for each window, and "refused" for each buffer that it does not import.
+ * Prints "ready", "mapped" for each window, and of each buffer of linux-dmabuf "dma-buf of
+ * WxH FORMAT MODIFIER at OFFSET by STRIDE", the last three once for each plane, and then "refused"
+ * if it does not import it.
  */
 #include "seat_compositor.h"
 

@@ -1,9 +1,10 @@
 /*
  * linux-dmabuf of seat-compositor, as compositors with a GPU have it: what it says of a window
- * changes when that has the whole screen, and when it has no longer. Which buffers come is not
- * looked at.
+ * changes when that has the whole screen, and when it has no longer. Says of each buffer what it
+ * was told of it, and does not look at what is in it.
  */
 #include <drm_fourcc.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,8 @@
 #define VERSION 4
 #define TILED UINT64_C(0x0100000000000001)        /* for drawing */
 #define SCREEN_TILED UINT64_C(0x0100000000000002) /* which the screen shows, too */
+#define COMPRESSED UINT64_C(0x0100000000000004)
+#define MAX_PLANES 4
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 struct pair {
@@ -29,6 +32,7 @@ static const struct pair window_pairs[] = {
 	{DRM_FORMAT_XRGB8888, 0, DRM_FORMAT_MOD_LINEAR},
 	{DRM_FORMAT_ARGB8888, 0, DRM_FORMAT_MOD_LINEAR},
 	{DRM_FORMAT_XRGB8888, 0, DRM_FORMAT_MOD_INVALID},
+	{DRM_FORMAT_XBGR8888, 0, COMPRESSED},
 };
 static const struct pair screen_pairs[] = {
 	{DRM_FORMAT_XRGB8888, 0, SCREEN_TILED},
@@ -40,9 +44,9 @@ static const struct pair screen_pairs[] = {
 static const struct tranche {
 	unsigned minor; /* of the device */
 	uint32_t flags;
-	uint16_t indices[4];
+	uint16_t indices[5];
 	size_t n;
-} window_tranches[] = {{128, 0, {0, 1, 2, 3}, 4}},
+} window_tranches[] = {{128, 0, {0, 1, 2, 3, 4}, 5}},
   screen_tranches[] = {
 	  {0, ZWP_LINUX_DMABUF_FEEDBACK_V1_TRANCHE_FLAGS_SCANOUT, {0, 1}, 2},
 	  {128, 0, {2, 1, 3}, 3},
@@ -158,25 +162,44 @@ static void make_buffer(struct wl_client *client, uint32_t id, struct wl_resourc
 		zwp_linux_buffer_params_v1_send_created(params, buffer);
 }
 
+struct params {
+	const struct seat_compositor *compositor;
+	struct plane {
+		uint32_t offset, stride;
+		uint64_t modifier;
+	} planes[MAX_PLANES];
+	uint32_t n_planes;
+};
+
 static void params_add(struct wl_client *client, struct wl_resource *resource, int32_t fd,
 	uint32_t plane, uint32_t offset, uint32_t stride, uint32_t modifier_hi,
 	uint32_t modifier_lo)
 {
+	struct params *params = wl_resource_get_user_data(resource);
 	close(fd);
+	if (params->n_planes < MAX_PLANES && plane == params->n_planes)
+		params->planes[params->n_planes++] =
+			(struct plane){offset, stride, (uint64_t)modifier_hi << 32 | modifier_lo};
 }
 
-static bool refused(struct wl_resource *params)
+/* Says what the buffer is to be, and whether it is not. */
+static bool refused(const struct params *params, int32_t width, int32_t height, uint32_t format)
 {
-	const struct seat_compositor *compositor = wl_resource_get_user_data(params);
-	if (compositor->refuses)
+	printf("dma-buf of %" PRId32 "x%" PRId32 " %.4s", width, height, (const char *)&format);
+	for (uint32_t i = 0; i < params->n_planes; i++)
+		printf("%s 0x%" PRIx64 " at %" PRIu32 " by %" PRIu32, i > 0 ? "," : "",
+			params->planes[i].modifier, params->planes[i].offset,
+			params->planes[i].stride);
+	printf("\n");
+	if (params->compositor->refuses)
 		printf("refused\n");
-	return compositor->refuses;
+	return params->compositor->refuses;
 }
 
 static void params_create(struct wl_client *client, struct wl_resource *resource, int32_t width,
 	int32_t height, uint32_t format, uint32_t flags)
 {
-	if (refused(resource))
+	if (refused(wl_resource_get_user_data(resource), width, height, format))
 		zwp_linux_buffer_params_v1_send_failed(resource);
 	else
 		make_buffer(client, 0, resource);
@@ -185,7 +208,7 @@ static void params_create(struct wl_client *client, struct wl_resource *resource
 static void params_create_immed(struct wl_client *client, struct wl_resource *resource, uint32_t id,
 	int32_t width, int32_t height, uint32_t format, uint32_t flags)
 {
-	if (refused(resource))
+	if (refused(wl_resource_get_user_data(resource), width, height, format))
 		wl_resource_post_error(resource, ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_INVALID_WL_BUFFER,
 			"not imported");
 	else
@@ -199,12 +222,20 @@ static const struct zwp_linux_buffer_params_v1_interface params_requests = {
 	.create_immed = params_create_immed,
 };
 
+static void free_params(struct wl_resource *resource)
+{
+	free(wl_resource_get_user_data(resource));
+}
+
 static void create_params(struct wl_client *client, struct wl_resource *resource, uint32_t id)
 {
-	struct wl_resource *params =
+	struct wl_resource *made =
 		wl_resource_create(client, &zwp_linux_buffer_params_v1_interface, VERSION, id);
-	wl_resource_set_implementation(
-		params, &params_requests, wl_resource_get_user_data(resource), NULL);
+	struct params *params = calloc(1, sizeof(*params));
+	if (!params)
+		abort();
+	params->compositor = wl_resource_get_user_data(resource);
+	wl_resource_set_implementation(made, &params_requests, params, free_params);
 }
 
 /* The global */

@@ -7,11 +7,9 @@
 #include <string.h>
 
 #include "protocol/base/bytes.h"
-#include "protocol/formats/cross_domain.h"
 
 #define HEADER_BYTES sizeof(struct virtio_gpu_ctrl_hdr)
 #define FORMAT_R8 UINT32_C(0x20203852)
-#define USE_LINEAR 16
 
 /* Each context has four pages on the heap: its rings, one after the other. */
 static uint32_t ring_offset(uint32_t context, unsigned ring)
@@ -119,21 +117,55 @@ uint32_t raw_context_init(struct raw_device *device, uint32_t context)
 	return raw_submit(device, context, &init, sizeof(init));
 }
 
-uint32_t raw_blob_id(struct raw_device *device, uint32_t context, uint32_t size)
+void raw_prepare_send(struct raw_device *device, unsigned slot, uint32_t context, bool fenced,
+	const uint32_t *words, size_t n, uint32_t resource)
+{
+	uint8_t command[4096];
+	struct cross_domain_send_receive send = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_SEND, .cmd_size = (uint16_t)(sizeof(send) + 4 * n)},
+		.num_identifiers = resource != 0,
+		.opaque_data_size = (uint32_t)(4 * n),
+		.identifiers = {resource},
+		.types = {CROSS_DOMAIN_ID_VIRTGPU_BLOB},
+	};
+
+	memcpy(command, &send, sizeof(send));
+	memcpy(command + sizeof(send), words, 4 * n);
+	raw_prepare_submit(device, slot, context, fenced, command, sizeof(send) + 4 * n);
+}
+
+uint32_t raw_send(struct raw_device *device, uint32_t context, const uint32_t *words, size_t n,
+	uint32_t resource)
+{
+	raw_prepare_send(device, 0, context, false, words, n, resource);
+	raw_device_post(device, 0);
+	return raw_device_answer(device, 0);
+}
+
+struct cross_domain_image_requirements raw_ask_image(struct raw_device *device, uint32_t context,
+	uint32_t width, uint32_t height, uint32_t format, uint32_t flags)
 {
 	const struct cross_domain_get_image_requirements get = {
 		.hdr = {.cmd = CROSS_DOMAIN_CMD_GET_IMAGE_REQUIREMENTS, .cmd_size = sizeof(get)},
-		.width = size,
-		.height = 1,
-		.drm_format = FORMAT_R8,
-		.flags = USE_LINEAR};
-	struct cross_domain_image_requirements requirements;
+		.width = width,
+		.height = height,
+		.drm_format = format,
+		.flags = flags};
+	struct cross_domain_image_requirements told = {0};
 
-	memset(device->memory + ring_offset(context, 0), 0, sizeof(requirements));
-	if (raw_submit(device, context, &get, sizeof(get)) != VIRTIO_GPU_RESP_OK_NODATA)
-		return 0;
-	memcpy(&requirements, raw_query_page(device, context), sizeof(requirements));
-	return requirements.blob_id;
+	memset(device->memory + ring_offset(context, 0), 0, sizeof(told));
+	/* Behind its fence is the answer of a GPU, too. */
+	raw_prepare_submit(device, 0, context, true, &get, sizeof(get));
+	raw_device_post(device, 0);
+	if (raw_device_answer(device, 0) == VIRTIO_GPU_RESP_OK_NODATA)
+		memcpy(&told, raw_query_page(device, context), sizeof(told));
+	return told;
+}
+
+uint32_t raw_blob_id(struct raw_device *device, uint32_t context, uint32_t size)
+{
+	return raw_ask_image(device, context, size, 1, FORMAT_R8, CROSS_DOMAIN_IMAGE_LINEAR)
+		.blob_id;
 }
 
 uint32_t raw_host_blob(struct raw_device *device, uint32_t context, uint32_t resource,

@@ -2,6 +2,7 @@
 #ifndef TESTS_FAULTS_RAW_CONTEXT_H
 #define TESTS_FAULTS_RAW_CONTEXT_H
 
+#include "protocol/formats/cross_domain.h"
 #include "tests/clients/faults/link.h"
 #include "tests/clients/faults/raw_device.h"
 
@@ -36,7 +37,18 @@ uint32_t raw_context_init(struct raw_device *device, uint32_t context);
 const uint8_t *raw_query_page(const struct raw_device *device, uint32_t context);
 const uint8_t *raw_channel_page(const struct raw_device *device, uint32_t context);
 
-/* GET_IMAGE_REQUIREMENTS for @size bytes: the blob id, 0 when refused. */
+/* A slot with a SEND of @n words of Wayland requests, and with them of @resource, if it is not 0;
+ * not posted yet. */
+void raw_prepare_send(struct raw_device *device, unsigned slot, uint32_t context, bool fenced,
+	const uint32_t *words, size_t n, uint32_t resource);
+/* The same, posted. The answer's type. */
+uint32_t raw_send(struct raw_device *device, uint32_t context, const uint32_t *words, size_t n,
+	uint32_t resource);
+
+/* GET_IMAGE_REQUIREMENTS: what the guest is told; its blob_id is 0 when refused. */
+struct cross_domain_image_requirements raw_ask_image(struct raw_device *device, uint32_t context,
+	uint32_t width, uint32_t height, uint32_t format, uint32_t flags);
+/* The same for @size bytes: the blob id, 0 when refused. */
 uint32_t raw_blob_id(struct raw_device *device, uint32_t context, uint32_t size);
 /* RESOURCE_CREATE_BLOB of host memory. The answer's type. */
 uint32_t raw_host_blob(struct raw_device *device, uint32_t context, uint32_t resource,

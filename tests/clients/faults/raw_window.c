@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #include "protocol/base/bytes.h"
-#include "protocol/formats/cross_domain.h"
 #include "tests/clients/faults/malformed.h"
 #include "tests/clients/faults/raw_client.h"
 #include "tests/clients/faults/raw_context.h"
@@ -62,23 +61,10 @@ static void handle_event(
 		released[id - FIRST_BUFFER] = true;
 }
 
-/* A slot with a SEND of requests, and with them of @resource, if it is not 0; not posted yet. */
 static void prepare_send(struct raw_device *device, unsigned slot, uint32_t context,
 	const uint32_t *words, size_t n, uint32_t resource)
 {
-	uint8_t command[4096];
-	struct cross_domain_send_receive send = {
-		.hdr = {.cmd = CROSS_DOMAIN_CMD_SEND, .cmd_size = (uint16_t)(sizeof(send) + 4 * n)},
-		.num_identifiers = resource != 0,
-		.opaque_data_size = (uint32_t)(4 * n),
-		.identifiers = {resource},
-		.types = {CROSS_DOMAIN_ID_VIRTGPU_BLOB},
-	};
-
-	memcpy(command, &send, sizeof(send));
-	memcpy(command + sizeof(send), words, 4 * n);
-	raw_prepare_submit(
-		device, slot, context, slot == COMMIT_SLOT, command, sizeof(send) + 4 * n);
+	raw_prepare_send(device, slot, context, slot == COMMIT_SLOT, words, n, resource);
 }
 
 static void await_sent(struct raw_client *client, struct raw_device *device, unsigned slot)

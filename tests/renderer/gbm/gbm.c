@@ -1,11 +1,13 @@
 /*
  * Stands in for libgbm: buffers are memfds with rows of a multiple of 256 bytes, as GPUs have them.
  * Rows of what may be scanned out are of 512 bytes, and pictures of 16 bits may not be. Its GPU is
- * /dev/zero; for other devices it has no driver. It has three layouts that are not rows: TILED, and
- * two with a second plane, which is behind the first (COMPRESSED) or in other memory (APART). Of a
- * fourth it forgets that it has made it (FORGOTTEN).
+ * /dev/zero; for other devices it has no driver. Their seals are for tests/clients/dmabufs.c. It
+ * has three layouts that are not rows: TILED, and two with a second plane, which is behind the
+ * first (COMPRESSED) or in other memory (APART). Of a fourth it forgets that it has made it
+ * (FORGOTTEN).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -94,7 +96,8 @@ static struct gbm_bo *make(uint32_t width, uint32_t height, uint32_t format, uin
 	bo->fd = memfd_create("gbm", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (bo->fd < 0 ||
 		ftruncate(bo->fd,
-			((off_t)bo->stride * height + bytes_behind + 4095) / 4096 * 4096) < 0) {
+			((off_t)bo->stride * height + bytes_behind + 4095) / 4096 * 4096) < 0 ||
+		fcntl(bo->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0) {
 		gbm_bo_destroy(bo);
 		return NULL;
 	}
