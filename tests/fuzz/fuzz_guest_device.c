@@ -4,7 +4,6 @@
  * driver in user space with channels on it. One thread: where the guest waits (it does so in poll,
  * which is wrapped) the device has its turn. Run it with -close_fd_mask=2: the log is long.
  */
-#include "guest-proxy/channel/channel.h"
 #include "guest-proxy/gpu/vhost_user/gpu_vhost_user.h"
 
 #include <linux/virtio_gpu.h>
@@ -22,6 +21,7 @@
 #include "protocol/base/log.h"
 #include "protocol/formats/cross_domain.h"
 #include "protocol/formats/vhost_user.h"
+#include "tests/fuzz/guest_life.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout_ms);
@@ -33,13 +33,11 @@ int __real_poll(struct pollfd *fds, nfds_t n, int timeout_ms);
 #define RESPONSE_OFFSET 64u  /* in a slot */
 #define COMMAND_OFFSET (VIRTQUEUE_DRIVER_SLOT_BYTES - VIRTQUEUE_DRIVER_COMMAND_BYTES)
 #define REGION_BYTES UINT64_C(0x100000)
-#define MAX_CHANNELS 3
-#define MAX_BLOBS 8
 
 /*
- * A step is a byte: what in its lower half, its upper half says more. Steps of the guest come when
- * it has nothing else to do, and then the device's are marked with bit 7; steps of the device come
- * when the guest waits.
+ * A step is a byte: what in its lower half, its upper half says more. Steps of the guest
+ * (guest_life.c) come when it has nothing else to do, and then the device's are marked with bit 7;
+ * steps of the device come when the guest waits.
  */
 enum device_step {
 	DEVICE_HONEST,  /* answers as many things as they should be answered */
@@ -56,73 +54,19 @@ enum device_step {
 	DEVICE_HANG_UP,
 };
 
-enum guest_step {
-	GUEST_TURN,
-	GUEST_CHANNEL, /* another one */
-	GUEST_DESTROY,
-	GUEST_BLOB, /* u16 size, in units of 256 bytes */
-	GUEST_UNREF,
-	GUEST_SEND, /* u8 size, in units of 64 bytes; upper half: with a blob, with a read pipe */
-	GUEST_WRITE,
-	GUEST_READ_DONE,
-	GUEST_PAUSE,
-};
-
-struct input {
-	const uint8_t *data;
-	size_t size;
-};
-
 static struct {
 	struct input input;
 	struct wl_event_loop *loop;
 	struct gpu *gpu;
-	struct channel *channels[MAX_CHANNELS];
-	bool impatient; /* destroys channels as soon as they say that they are closed */
-	struct channel_blob *blobs[MAX_BLOBS];
-	const struct channel *owners[MAX_BLOBS]; /* of the blobs */
-	uint32_t read_pipe;
-	unsigned seen; /* sum of bytes: what may be read is read */
-
-	/* The device. */
 	int listener, socket, backend, call, region;
 	struct vhost_user_reader reader;
 	struct vhost_user_message request; /* waits for its answer: header.request is not 0 */
 	uint8_t *ram;
 	uint16_t next, used;
-	unsigned polls[MAX_CHANNELS], n_polls; /* slots of POLLs that are held */
-	unsigned honest;                       /* answers that it owes to steps */
+	unsigned polls[GUEST_LIFE_CHANNELS], n_polls; /* slots of POLLs that are held */
+	unsigned honest;                              /* answers that it owes to steps */
 	bool over;
 } f;
-
-static uint8_t next(void)
-{
-	if (f.input.size == 0)
-		return 0;
-	f.input.size--;
-	return *f.input.data++;
-}
-
-static uint16_t next16(void)
-{
-	uint16_t low = next();
-	return (uint16_t)(low | next() << 8);
-}
-
-static uint32_t next32(void)
-{
-	uint32_t low = next16();
-	return low | (uint32_t)next16() << 16;
-}
-
-static size_t take(void *to, size_t size)
-{
-	size_t n = min_u64(size, f.input.size);
-	memcpy(to, f.input.data, n);
-	f.input.data += n;
-	f.input.size -= n;
-	return n;
-}
 
 /* ---- the device: its sockets */
 
@@ -300,7 +244,7 @@ static void answer_submission(unsigned slot, const uint8_t *command)
 	memcpy(&header, command, sizeof(header));
 	memcpy(&asked, command + sizeof(struct virtio_gpu_cmd_submit), sizeof(asked));
 	if ((header.flags & VIRTIO_GPU_FLAG_FENCE) &&
-		header.ring_idx == CROSS_DOMAIN_CHANNEL_RING && f.n_polls < MAX_CHANNELS) {
+		header.ring_idx == CROSS_DOMAIN_CHANNEL_RING && f.n_polls < GUEST_LIFE_CHANNELS) {
 		f.polls[f.n_polls++] = slot;
 		return;
 	}
@@ -327,7 +271,7 @@ static void answer_honestly(unsigned slot)
 		answer(slot, &info, sizeof(info));
 		break;
 	case VIRTIO_GPU_CMD_GET_CAPSET:
-		capset.capset.features = next();
+		capset.capset.features = input_byte(&f.input);
 		if (capset.capset.features & CROSS_DOMAIN_EXT_HOST_CLOCK) /* which nobody has */
 			capset.capset.features |= CROSS_DOMAIN_EXT_RUNS;
 		answer(slot, &capset, sizeof(capset));
@@ -368,13 +312,13 @@ static void be_honest(void)
 static void lie_in_reply(void)
 {
 	struct vhost_user_message message = f.request;
-	uint8_t request = next();
+	uint8_t request = input_byte(&f.input);
 	message.n_fds = 0;
 	if (request)
 		message.header.request = request;
-	message.header.flags = next();
-	message.header.size = min_u64(next16(), sizeof(message.payload));
-	take(message.payload.bytes, message.header.size);
+	message.header.flags = input_byte(&f.input);
+	message.header.size = min_u64(input_u16(&f.input), sizeof(message.payload));
+	input_bytes(&f.input, message.payload.bytes, message.header.size);
 	reply(&message);
 }
 
@@ -384,10 +328,11 @@ static void lie_in_answer(unsigned how)
 		VIRTIO_GPU_RESP_OK_CAPSET, VIRTIO_GPU_RESP_OK_CAPSET_INFO,
 		VIRTIO_GPU_RESP_ERR_UNSPEC, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
 		VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER, 0};
-	uint8_t which = next();
-	uint32_t length = next32(), type = types[next() % ARRAY_LENGTH(types)];
+	uint8_t which = input_byte(&f.input);
+	uint32_t length = input_u32(&f.input),
+		 type = types[input_byte(&f.input) % ARRAY_LENGTH(types)];
 	uint8_t bytes[255];
-	size_t n = take(bytes, next());
+	size_t n = input_bytes(&f.input, bytes, input_byte(&f.input));
 	unsigned slot = which;
 	if (!f.ram || (!(how & 1) && !pop(&slot)))
 		return;
@@ -402,10 +347,10 @@ static void lie_in_memory(void)
 	static const uint64_t places[] = {VIRTQUEUE_DRIVER_DESCRIPTORS, VIRTQUEUE_DRIVER_AVAILABLE,
 		VIRTQUEUE_DRIVER_USED, VIRTQUEUE_DRIVER_RING_BYTES, BLOBS_OFFSET,
 		BLOBS_OFFSET + PAGE_BYTES, BLOBS_OFFSET + 2 * PAGE_BYTES, VIRTQUEUE_DRIVER_BYTES};
-	uint64_t at = places[next() % ARRAY_LENGTH(places)];
-	at += next16();
+	uint64_t at = places[input_byte(&f.input) % ARRAY_LENGTH(places)];
+	at += input_u16(&f.input);
 	uint8_t bytes[255];
-	size_t n = take(bytes, next());
+	size_t n = input_bytes(&f.input, bytes, input_byte(&f.input));
 	if (f.ram)
 		memcpy(f.ram + at, bytes, n);
 }
@@ -413,7 +358,7 @@ static void lie_in_memory(void)
 static void lie_in_request(void)
 {
 	uint8_t bytes[7] = {0};
-	take(bytes, sizeof(bytes));
+	input_bytes(&f.input, bytes, sizeof(bytes));
 	request_map(bytes[1], (uint64_t)(int8_t)bytes[2] * PAGE_BYTES,
 		(uint64_t)(int8_t)bytes[3] * PAGE_BYTES, (uint64_t)(int8_t)bytes[4] * PAGE_BYTES,
 		bytes[5], bytes[0], bytes[6] % VHOST_USER_MAX_FDS);
@@ -422,7 +367,7 @@ static void lie_in_request(void)
 static void send_raw(void)
 {
 	uint8_t bytes[255];
-	struct iovec iov = {bytes, take(bytes, next())};
+	struct iovec iov = {bytes, input_bytes(&f.input, bytes, input_byte(&f.input))};
 	if (f.socket >= 0)
 		fd_send(f.socket, &iov, 1, NULL, 0);
 }
@@ -440,7 +385,7 @@ static void answer_poll(void)
 static void send_event(unsigned channel)
 {
 	uint8_t bytes[255];
-	size_t n = take(bytes, next());
+	size_t n = input_bytes(&f.input, bytes, input_byte(&f.input));
 	if (!f.ram)
 		return;
 	memcpy(ring_page(2 * channel + 1), bytes, n);
@@ -450,13 +395,13 @@ static void send_event(unsigned channel)
 static void send_receive(unsigned channel)
 {
 	struct cross_domain_send_receive receive = {.hdr.cmd = CROSS_DOMAIN_CMD_RECEIVE};
-	receive.num_identifiers = next() % (CROSS_DOMAIN_MAX_IDENTIFIERS + 1);
+	receive.num_identifiers = input_byte(&f.input) % (CROSS_DOMAIN_MAX_IDENTIFIERS + 1);
 	for (uint32_t i = 0; i < receive.num_identifiers; i++) {
-		receive.identifiers[i] = next();
-		receive.types[i] = next();
-		receive.sizes[i] = next() * (uint32_t)PAGE_BYTES;
+		receive.identifiers[i] = input_byte(&f.input);
+		receive.types[i] = input_byte(&f.input);
+		receive.sizes[i] = input_byte(&f.input) * (uint32_t)PAGE_BYTES;
 	}
-	receive.opaque_data_size = next() * 16u;
+	receive.opaque_data_size = input_byte(&f.input) * 16u;
 	if (!f.ram)
 		return;
 	memcpy(ring_page(2 * channel + 1), &receive, sizeof(receive));
@@ -485,7 +430,7 @@ static void device_step(uint8_t step)
 		lie_in_answer(more);
 		break;
 	case DEVICE_INDEX:
-		set_index(next16());
+		set_index(input_u16(&f.input));
 		break;
 	case DEVICE_MEMORY:
 		lie_in_memory();
@@ -497,10 +442,10 @@ static void device_step(uint8_t step)
 		send_raw();
 		break;
 	case DEVICE_EVENT:
-		send_event(more % MAX_CHANNELS);
+		send_event(more % GUEST_LIFE_CHANNELS);
 		break;
 	case DEVICE_RECEIVE:
-		send_receive(more % MAX_CHANNELS);
+		send_receive(more % GUEST_LIFE_CHANNELS);
 		break;
 	case DEVICE_HANG_UP:
 		hang_up();
@@ -519,182 +464,13 @@ int __wrap_poll(struct pollfd *fds, nfds_t n_fds, int timeout_ms)
 			be_honest();
 			continue;
 		}
-		uint8_t step = next();
+		uint8_t step = input_byte(&f.input);
 		if (f.input.size == 0)
 			hang_up();
 		else if ((step & 15) == DEVICE_SILENT)
 			return 0;
 		else
 			device_step(step);
-	}
-}
-
-/* ---- the guest */
-
-static void see(const void *bytes, size_t size)
-{
-	for (size_t i = 0; i < size; i++)
-		f.seen += ((const uint8_t *)bytes)[i];
-}
-
-static void handle_receive(void *data, const uint8_t *bytes, size_t size,
-	struct wire_handle *handles, size_t n_handles)
-{
-	see(bytes, size);
-	for (size_t i = 0; i < n_handles; i++) {
-		struct channel_blob *blob = handles[i].kind == WIRE_BLOB ? handles[i].blob : NULL;
-		if (blob && blob->size > 0) {
-			see(blob->map, 1);
-			see(blob->map + blob->size - 1, 1);
-		}
-		wire_handle_finish(&handles[i]);
-	}
-}
-
-static void handle_pipe_data(
-	void *data, uint32_t pipe_id, const void *bytes, size_t size, bool hang_up)
-{
-	see(bytes, size);
-}
-
-static void handle_blobs(void *data)
-{
-	for (size_t i = 0; i < MAX_BLOBS; i++) {
-		if (f.blobs[i] && f.blobs[i]->map) {
-			f.blobs[i]->map[0] = 1;
-			f.blobs[i]->map[f.blobs[i]->size - 1] = 1;
-		}
-	}
-}
-
-static void handle_ready(void *data)
-{
-}
-
-static void drop_blobs(const struct channel *channel)
-{
-	for (size_t i = 0; i < MAX_BLOBS; i++) {
-		if (f.blobs[i] && f.owners[i] == channel) {
-			channel_blob_unref(f.blobs[i]);
-			f.blobs[i] = NULL;
-		}
-	}
-}
-
-static void destroy_channel(struct channel **channel)
-{
-	struct channel *dying = *channel;
-	*channel = NULL;
-	if (!dying)
-		return;
-	drop_blobs(dying);
-	channel_destroy(dying);
-}
-
-static void handle_closed(void *data, const char *why)
-{
-	struct channel **channel = data;
-	if (why)
-		see(why, strlen(why));
-	if (f.impatient)
-		destroy_channel(channel);
-}
-
-static const struct channel_listener listener = {
-	.receive = handle_receive,
-	.pipe_data = handle_pipe_data,
-	.blobs = handle_blobs,
-	.ready = handle_ready,
-	.closed = handle_closed,
-};
-
-static void make_blob(struct channel *channel)
-{
-	size_t size = next16() * (size_t)256;
-	for (size_t i = 0; channel && i < MAX_BLOBS; i++) {
-		if (f.blobs[i])
-			continue;
-		if (channel_blob_create(channel, size, &f.blobs[i]) < 0) {
-			f.blobs[i] = NULL;
-		} else {
-			f.owners[i] = channel;
-		}
-		return;
-	}
-}
-
-static void send_bytes(struct channel *channel, unsigned with)
-{
-	static const uint8_t bytes[255 * 64];
-	struct wire_handle handles[2];
-	size_t n = 0, size = next() * (size_t)64;
-	if (!channel)
-		return;
-	for (size_t i = 0; (with & 1) && i < MAX_BLOBS && n == 0; i++) {
-		if (f.blobs[i] && f.owners[i] == channel)
-			handles[n++] = channel_blob_handle(f.blobs[i]);
-	}
-	if (with & 2) {
-		f.read_pipe = channel_new_read_pipe(channel);
-		handles[n++] =
-			(struct wire_handle){.kind = WIRE_READ_PIPE, .fd = -1, .id = f.read_pipe};
-	}
-	channel_send(channel, bytes, size, handles, n);
-	channel_flush(channel);
-}
-
-static void write_pipe(struct channel *channel, bool hang_up)
-{
-	static const uint8_t bytes[255 * 64];
-	uint8_t id = next();
-	size_t size = next() * (size_t)64;
-	if (channel && channel_write(channel, id, bytes, size, hang_up) == 0)
-		channel_flush(channel);
-}
-
-static void read_done(struct channel *channel)
-{
-	size_t size = next() * (size_t)1024;
-	if (channel)
-		channel_read_done(channel, f.read_pipe, size);
-}
-
-static void guest_step(uint8_t step)
-{
-	unsigned more = step >> 4 & 7;
-	struct channel **channel = &f.channels[more % MAX_CHANNELS];
-	switch (step & 15) {
-	case GUEST_CHANNEL:
-		if (!*channel)
-			*channel = channel_create(f.gpu, &listener, channel);
-		break;
-	case GUEST_DESTROY:
-		destroy_channel(channel);
-		break;
-	case GUEST_BLOB:
-		make_blob(*channel);
-		break;
-	case GUEST_UNREF:
-		if (f.blobs[more])
-			channel_blob_unref(f.blobs[more]);
-		f.blobs[more] = NULL;
-		break;
-	case GUEST_SEND:
-		send_bytes(f.channels[more >> 2], more);
-		break;
-	case GUEST_WRITE:
-		write_pipe(f.channels[more >> 1 & 1], more & 1);
-		break;
-	case GUEST_READ_DONE:
-		read_done(*channel);
-		break;
-	case GUEST_PAUSE:
-		if (f.channels[more >> 1 & 1])
-			channel_pause(f.channels[more >> 1 & 1], more & 1);
-		break;
-	default:
-		for (int i = 0; i < 3; i++)
-			wl_event_loop_dispatch(f.loop, 0);
 	}
 }
 
@@ -736,9 +512,7 @@ static int lowest_fd(void)
 
 static void finish(void)
 {
-	f.impatient = false;
-	for (size_t i = 0; i < MAX_CHANNELS; i++)
-		destroy_channel(&f.channels[i]);
+	guest_life_end();
 	if (f.gpu)
 		f.gpu->ops->destroy(f.gpu);
 	f.gpu = NULL;
@@ -764,16 +538,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	f.request.header.request = 0;
 	vhost_user_reader_init(&f.reader);
 	f.loop = wl_event_loop_create();
-	f.impatient = next() & 1;
+	bool impatient = input_byte(&f.input) & 1;
 	f.gpu = gpu_vhost_user_open(f.loop, path);
+	guest_life_begin(f.gpu, f.loop, &f.input, impatient);
 	while (f.gpu && f.input.size > 0) {
 		while (f.honest > 0)
 			be_honest();
-		uint8_t step = next();
+		uint8_t step = input_byte(&f.input);
 		if (step & 0x80)
 			device_step(step);
 		else
-			guest_step(step);
+			guest_life_step(step);
 	}
 	for (int i = 0; f.gpu && i < 3; i++)
 		wl_event_loop_dispatch(f.loop, 0);

@@ -2,12 +2,14 @@
  * A relay under the policy, with both ends as they please (relay_talk.h). The guest's handles are
  * blobs of each kind and fds in turn.
  *
- * The length of the input says which policy it is under: the windows of some machines have borders.
+ * The length of the input says which policy it is under: the windows of some machines have borders,
+ * and the buffers of some are a GPU's, in what layouts the compositor lists.
  *
  * What the compositor is told about pools, buffers and planes must stay within the blobs they came
  * from.
  */
 #include <assert.h>
+#include <drm_fourcc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -15,6 +17,7 @@
 #include <unistd.h>
 
 #include "host-bridge/resources/resources.h"
+#include "host-bridge/policy/buffers/policy_layouts.h"
 #include "host-bridge/policy/policy.h"
 #include "host-bridge/policy/transfers/policy_selections.h"
 #include "host-bridge/virtio/guest_memory.h"
@@ -87,6 +90,7 @@ static void make_policies(void)
 		struct policy *policy = &world.policies[i];
 		policy->vm_name = "fuzz";
 		policy->border = borders[i];
+		policy->imports = i % 2;
 		assert(!transfer_rules_set(&policy->rules, "primary", "to-guest", "hotkey"));
 		assert(!transfer_rules_set(&policy->rules, "primary", "to-host", "hotkey"));
 		policy->max_objects = 64;
@@ -197,6 +201,24 @@ static bool allow_global(void *data, const struct interface *interface, uint32_t
 
 static const struct relay_ops ops = {.send = check_sent, .allow_global = allow_global};
 
+/* What the GPU would be asked for: each layout once, none of them rows. */
+static void check_layouts(const struct policy_layouts *layouts)
+{
+	uint64_t found[POLICY_LAYOUTS];
+
+	assert(layouts->n_formats <= POLICY_IMPORT_FORMATS);
+	for (uint32_t i = 0; i < layouts->n_formats; i++) {
+		uint32_t n = policy_layouts_get(layouts, layouts->formats[i].code, found);
+		assert(n <= POLICY_LAYOUTS);
+		for (uint32_t j = 0; j < n; j++) {
+			assert(found[j] != DRM_FORMAT_MOD_LINEAR &&
+				found[j] != DRM_FORMAT_MOD_INVALID);
+			for (uint32_t before = 0; before < j; before++)
+				assert(found[before] != found[j]);
+		}
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (!world.memory)
@@ -209,6 +231,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	world.relay = relay_create(policy->hooks, &ops, &world, "fuzz", policy->max_objects);
 	assert(world.relay);
 	relay_talk(world.relay, data, size, new_handle);
+	check_layouts(&world.connection.imports.layouts);
 	selections_copy(world.relay, 1);
 	selections_paste(world.relay);
 	for (int i = 0; world.connection.held && !relay_failure(world.relay) && i < 100; i++) {
