@@ -13,6 +13,7 @@
  *   grab N | ungrab                      the pointer
  *   confine N                            likewise, and it cannot leave the window
  *   cursor N shown|hidden                over the window
+ *   cursor N COLOUR...                   of CURSOR_PX each way; several come one after the other
  *   warp N X Y                           the pointer, to a place in the window
  *   own N SELECTION                      and never answers for it; "disowned": lost
  *   ask N SELECTION TARGET PROPERTY      and never takes the answer
@@ -34,9 +35,13 @@
 #include <time.h>
 #include <xcb/shape.h>
 #include <xcb/xcb.h>
+#include <xcb/xcbext.h>
 
 #define WINDOWS 1100
 #define WORDS 24
+#define CURSOR_PX 24
+#define CURSOR_MS 700 /* that each of several is shown */
+#define CREATE_ANIM_CURSOR 31
 
 struct client {
 	xcb_window_t drag_source; /* XDND */
@@ -408,20 +413,58 @@ static void grab(struct client *client, xcb_window_t id, xcb_window_t confine_to
 		XCB_GRAB_MODE_ASYNC, XCB_GRAB_MODE_ASYNC, confine_to, XCB_NONE, XCB_CURRENT_TIME);
 }
 
-/* A cursor of one pixel; hidden, as games do it, by a mask that has none. */
-static void set_cursor(struct client *client, xcb_window_t id, bool shown)
+/* Of one colour; hidden, as games do it, by a mask that has no pixel. */
+static xcb_cursor_t make_cursor(struct client *client, uint16_t px, uint32_t colour, bool shown)
 {
 	xcb_pixmap_t pixmap = xcb_generate_id(client->x);
 	xcb_gcontext_t gc = xcb_generate_id(client->x);
 	xcb_cursor_t cursor = xcb_generate_id(client->x);
-	xcb_create_pixmap(client->x, 1, pixmap, client->screen->root, 1, 1);
+	uint16_t red = (uint16_t)((colour >> 16 & 0xff) * 257);
+	uint16_t green = (uint16_t)((colour >> 8 & 0xff) * 257);
+	uint16_t blue = (uint16_t)((colour & 0xff) * 257);
+	xcb_create_pixmap(client->x, 1, pixmap, client->screen->root, px, px);
 	xcb_create_gc(client->x, gc, pixmap, XCB_GC_FOREGROUND, (uint32_t[]){shown});
-	xcb_poly_fill_rectangle(client->x, pixmap, gc, 1, &(xcb_rectangle_t){0, 0, 1, 1});
-	xcb_create_cursor(client->x, cursor, pixmap, pixmap, 0, 0, 0, 0, 0, 0, 0, 0);
-	xcb_change_window_attributes(client->x, id, XCB_CW_CURSOR, &cursor);
-	xcb_free_cursor(client->x, cursor);
+	xcb_poly_fill_rectangle(client->x, pixmap, gc, 1, &(xcb_rectangle_t){0, 0, px, px});
+	xcb_create_cursor(
+		client->x, cursor, pixmap, pixmap, red, green, blue, red, green, blue, 0, 0);
 	xcb_free_gc(client->x, gc);
 	xcb_free_pixmap(client->x, pixmap);
+	return cursor;
+}
+
+/* One that changes, of @count cursors. */
+static xcb_cursor_t animate(struct client *client, const xcb_cursor_t *cursors, uint32_t count)
+{
+	static xcb_extension_t render = {.name = "RENDER"};
+	static const xcb_protocol_request_t request = {
+		.count = 1, .ext = &render, .opcode = CREATE_ANIM_CURSOR, .isvoid = 1};
+	uint32_t words[2 + 2 * WORDS] = {0, xcb_generate_id(client->x)};
+	struct iovec parts[3] = {[2] = {words, (2 + 2 * count) * sizeof(*words)}};
+	for (uint32_t i = 0; i < count; i++) {
+		words[2 + 2 * i] = cursors[i];
+		words[3 + 2 * i] = CURSOR_MS;
+	}
+	xcb_send_request(client->x, 0, parts + 2, &request);
+	return words[1];
+}
+
+static void set_cursor(struct client *client, xcb_window_t id, char *rest)
+{
+	xcb_cursor_t cursors[WORDS] = {0}, cursor;
+	uint32_t count = 0;
+	if (rest[0] != '#')
+		cursors[count++] = make_cursor(client, 1, 0, strcmp(rest, "shown") == 0);
+	else
+		for (char *word = strtok(rest, " "); word && count < WORDS;
+			word = strtok(NULL, " "))
+			cursors[count++] = make_cursor(
+				client, CURSOR_PX, (uint32_t)strtoul(word + 1, NULL, 16), true);
+	cursor = count > 1 ? animate(client, cursors, count) : cursors[0];
+	xcb_change_window_attributes(client->x, id, XCB_CW_CURSOR, &cursor);
+	for (uint32_t i = 0; i < count; i++)
+		xcb_free_cursor(client->x, cursors[i]);
+	if (count > 1)
+		xcb_free_cursor(client->x, cursor);
 }
 
 static void warp(struct client *client, xcb_window_t id, const char *rest)
@@ -550,7 +593,7 @@ static void run(struct client *client, char *line)
 	else if (strcmp(name, "confine") == 0)
 		grab(client, id, id);
 	else if (strcmp(name, "cursor") == 0)
-		set_cursor(client, id, strcmp(rest, "shown") == 0);
+		set_cursor(client, id, rest);
 	else if (strcmp(name, "warp") == 0)
 		warp(client, id, rest);
 	else if (strcmp(name, "ungrab") == 0)

@@ -6,17 +6,14 @@
 tests=(clipboard:12)
 full=(clipboard-sizes:60 clipboard-multiple:10)
 
-# A keyboard that stays: its commands by way of type_keys.
-keyboard_start() {
-    rm -f "$WORK/keys"
-    mkfifo "$WORK/keys"
-    WAYLAND_DISPLAY=host spawn_reading keyboard "$WORK/keys" "$WAYFERRY_CLIENTS/virtual-keyboard" us
-    exec 9>"$WORK/keys"
+# The X client has the keyboard.
+keys_start() {
+    keyboard_start
     until_true 10 a_key_is_heard || fail "the X client is not told of keys (log: $LOGS/windows.log)"
 }
 
 a_key_is_heard() {
-    printf '%s\n' 'press 45' 'release 45' >&9
+    typed 'press 45' 'release 45'
     sleep 0.1
     grep -q '^1 key-release ' "$LOGS/windows.log"
 }
@@ -24,7 +21,7 @@ a_key_is_heard() {
 # A client takes a selection in answer to input, and no input serves twice.
 press_a_key() {
     forget_told
-    printf '%s\n' 'press 45' 'release 45' >&9
+    typed 'press 45' 'release 45'
     told '1 key-release .*'
 }
 
@@ -62,6 +59,16 @@ to_x() {
 x_pasted_equals() {
     limited "${PASTE_SECONDS:-20}" xclip -o -selection "${3:-clipboard}" -t "$2" >"$WORK/pasted" 2>/dev/null
     cmp -s "$WORK/pasted" "$1"
+}
+
+# x_text_is TARGET BYTES: what an X client gets that asks for a text by that name; its property is a text, too.
+x_text_is() {
+    until_true 10 x_text_equals "$@" || fail "the text as $1 is not right: $(od -c "$WORK/pasted")"
+}
+
+x_text_equals() {
+    printf %s "$2" >"$WORK/wanted"
+    x_pasted_equals "$WORK/wanted" "$1"
 }
 
 # interrupted_paste COMMAND...: what a Wayland client pastes while that happens to the owner (COMMAND PID) is all there
@@ -125,12 +132,19 @@ check_clipboard() {
     windows_start
     tell 'create 1 0 0 300 200 #c81e5a' 'title 1 First' 'map 1'
     shows '^First\|.*focused'
-    keyboard_start
+    keys_start
     printf 'grüße €' >"$WORK/text"
     for selection in clipboard primary; do
         to_wayland "$WORK/text" text/plain "$selection"
         to_x "$WORK/text" text/plain "$selection"
     done
+    # Texts of old: STRING is Latin-1, TEXT is what the owner likes best.
+    x_text_is TEXT "$(cat "$WORK/text")"
+    x_text_is STRING $'gr\xfc\xdfe ?'
+    press_a_key
+    printf 'gr\xfc\xdfe' | xclip -i -selection clipboard -t STRING
+    printf 'grüße' >"$WORK/old"
+    until_true 10 pasted_equals "$WORK/old" text/plain || fail "an X client's Latin-1 did not get to Wayland"
     printf '<b>fat</b>' >"$WORK/html"
     to_wayland "$WORK/html" text/html
     to_x "$WORK/html" text/html
@@ -176,7 +190,7 @@ check_clipboard_sizes() {
     windows_start
     tell 'create 1 0 0 300 200 #c81e5a' 'title 1 First' 'map 1'
     shows '^First\|.*focused'
-    keyboard_start
+    keys_start
     for size in 65535 65536 262143 262144 262145 67108864 5000000; do
         both_directions "$size"
     done

@@ -127,13 +127,13 @@ gone() {
     until_true 10 not in_tree "$1" || fail "window $1 is still there"
 }
 
-# colour_is COLOUR PIXELS: waits until the screen has so many pixels of it.
+# colour_is COLOUR PIXELS: waits until the screen (of SHOWN, a display) has so many pixels of it.
 colour_is() {
     until_true 10 has_pixels "$@" || fail "$(pixels_of "$WORK/colours.png" "$1") pixels of $1, not $2 ($WORK/colours.png)"
 }
 
 has_pixels() {
-    shot host "$WORK/colours.png" && [ "$(pixels_of "$WORK/colours.png" "$1")" = "$2" ]
+    shot "${SHOWN:-host}" "$WORK/colours.png" && [ "$(pixels_of "$WORK/colours.png" "$1")" = "$2" ]
 }
 
 # colour_at COLOUR: prints the box of the pixels that have it, WxH+X+Y.
@@ -169,6 +169,18 @@ pointer_start() {
 
 point() {
     printf '%s\n' "$@" 'sleep 30' >&8
+}
+
+# A keyboard that stays: commands of virtual-keyboard by way of typed.
+keyboard_start() {
+    rm -f "$WORK/keys"
+    mkfifo "$WORK/keys"
+    WAYLAND_DISPLAY=host spawn_reading keyboard "$WORK/keys" "$WAYFERRY_CLIENTS/virtual-keyboard" us
+    exec 9>"$WORK/keys"
+}
+
+typed() {
+    printf '%s\n' "$@" >&9
 }
 
 click() {

@@ -3,17 +3,19 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/x11-lib.sh"
 
-tests=(windows:8 applications:30 popups:8 toolkit:30 focus:8 keys:6 life:15
-    scale:25 states:11 outputs:20 outputs-gone:8 many:10 games:4 command:8)
+tests=(windows:8 dialogs:6 sizes:8 applications:35 popups:8 toolkit:30 focus:8 focus-elsewhere:8 keys:10 life:15
+    scale:25 toolkits-scaled:60 cursors:12 states:11 maximized:12 outputs:20 outputs-gone:8 many:10 games:4 command:8)
 full=(many-maps:25)
 
 check_windows() {
+    local mark='' id=''
+    [ "$HOW" = direct ] || mark='\[work\] ' id='wayferry\.work\.'
     windows_start
     tell 'create 1 100 80 300 200 #c81e5a' 'title 1 First' 'class 1 instance' 'atoms 1 WM_PROTOCOLS WM_DELETE_WINDOW' 'map 1'
-    shows '^First\|.*instance\|.*\|300x200\|focused\|'
+    shows "^${mark}First\|${id}instance\|.*\|300x200\|focused\|"
     colour_is '#c81e5a' 60000
     tell 'title 1 Zweiter ä€'
-    shows '^Zweiter ä€\|'
+    shows "^${mark}Zweiter ä€\|"
     tell 'configure 1 100 80 320 240'
     shows '\|320x240\|'
     colour_is '#c81e5a' 76800
@@ -21,23 +23,82 @@ check_windows() {
     told '1 configure .* 500x300'
     colour_is '#c81e5a' 150000
     tell 'create 2 0 0 200 100 #1e5ac8' 'title 2 Dialog' 'transient 2 1' 'words 2 WM_NORMAL_HINTS 48 0 0 0 0 200 100 200 100' 'map 2'
-    shows '^Dialog\|.*\|200x100\|'
+    shows "^${mark}Dialog\|.*\|200x100\|"
     sway_message host '[title="Zweiter"] kill' >/dev/null
     told '1 message WM_DELETE_WINDOW'
-    shows '^Zweiter'
+    shows "^${mark}Zweiter"
     tell 'destroy 1'
-    gone '^Zweiter'
+    gone "^${mark}Zweiter"
     sway_message host '[title="Dialog"] kill' >/dev/null
-    gone '^Dialog'
+    gone "^${mark}Dialog"
     until_true 10 not alive "${PID[windows]}" || fail "a client without WM_DELETE_WINDOW was not ended"
 }
 
 test_windows() {
+    HOST_OPTIONS='--vm work'
     each_way check_windows
+}
+
+# A dialog is above the window it belongs to where that fills the screen, and another window is not.
+check_dialogs() {
+    windows_start
+    tell 'create 1 0 0 300 200 #c81e5a' 'title 1 Main' 'map 1'
+    shows '^Main\|'
+    sway_message host '[title="Main"] fullscreen enable' >/dev/null
+    colour_is '#c81e5a' 921600
+    tell 'create 2 0 0 300 150 #5ac81e' 'title 2 Stranger' 'map 2'
+    shows '^Stranger\|'
+    tell 'create 3 0 0 200 100 #1e5ac8' 'title 3 Dialog' 'transient 3 1' 'map 3'
+    colour_is '#1e5ac8' 20000
+    colour_is '#5ac81e' 0
+    # It belongs to another one from now on.
+    tell 'transient 3 2'
+    colour_is '#1e5ac8' 0
+}
+
+test_dialogs() {
+    each_way check_dialogs
+}
+
+# The user's hand at a corner, by the client's wish: the size keeps to what the client has said of it.
+check_sizes() {
+    local x y
+    windows_start
+    pointer_start
+    tell 'create 1 0 0 320 250 #c81e5a' 'title 1 Sized' 'words 1 WM_NORMAL_HINTS 368 0 0 0 0 200 150 410 350 30 20 0 0 0 0 20 10' 'map 1'
+    shows '^Sized\|.*\|320x250\|'
+    grep -q 'xdg_toplevel@[0-9]*\.set_min_size(200, 150)' "$LOGS/x11.log" || fail "the compositor is told no smallest size"
+    grep -q 'xdg_toplevel@[0-9]*\.set_max_size(410, 350)' "$LOGS/x11.log" || fail "the compositor is told no largest size"
+    sway_message host '[title="Sized"] move position 300 200' >/dev/null
+    point 'move 610 440' 'button 272 1'
+    told '1 button 1 at 310,240 root .*'
+    IFS=, read -r x y < <(sed -n 's/^1 button 1 at 310,240 root //p' "$LOGS/windows.log")
+    tell "message 1 _NET_WM_MOVERESIZE $x $y 4 1 1"
+    traced 'xdg_toplevel@[0-9]+\.resize\('
+    resized_by 47 33 350x270
+    resized_by -20 -30 320x250
+    resized_by 500 300 410x350
+    resized_by -900 -500 200x150
+    point 'button 272 0' 'by 300 200'
+    until_true 10 sizes_itself Sized 350 290 || fail "the window does not get the size that it wants: $(tree)"
+}
+
+# resized_by DX DY SIZE: what the hand's motion makes of it.
+resized_by() {
+    forget_told
+    point "by $1 $2"
+    told "1 configure .* $3"
+    shows "^Sized\|.*\|$3\|"
+}
+
+test_sizes() {
+    X11_OPTIONS='--trace x11'
+    each_way check_sizes
 }
 
 check_applications() {
     application '^xlogo\|.*XLogo\|' xlogo -geometry 300x300
+    application '^xeyes\|.*XEyes\|' xeyes -geometry 300x200
     application '^xmessage\|.*Xmessage\|' xmessage -timeout 0 'Hello from X'
     application '\|.*[gG]tk3-icon-browser\|' gtk3-icon-browser
     application '\|.*gtk4-demo\|' gtk4-demo
@@ -269,6 +330,43 @@ test_focus() {
     each_way check_focus
 }
 
+# What others than X decide: a Wayland client has the keyboard; the compositor gives a new window none, or, as this one
+# does, gives it to whoever asks by a token.
+check_focus_elsewhere() {
+    need wtype xdotool
+    windows_start
+    tell 'create 1 0 0 300 200 #c81e5a' 'title 1 First' 'map 1'
+    shows '^First\|.*\|focused'
+    told '1 focus in'
+    xdotool getwindowfocus >"$WORK/before"
+    spawn other env WAYLAND_DISPLAY=host "$WAYFERRY_CLIENTS/drag" 1
+    shows '^drag\|.*\|focused'
+    until_true 20 no_focus || fail "X's focus is still at $(xdotool getwindowfocus)"
+    told '1 focus out'
+    forget_told
+    stop other
+    until_true 20 focus_is_before || fail "a window does not get X's focus back"
+    tell 'create 2 0 0 300 200 #1e5ac8' 'title 2 Quiet' 'map 2' 'raise 2' 'focus 2' 'sync 0'
+    shows '^Quiet\|.*\|\|'
+    told 'done sync 0'
+    keyboard a
+    told '1 key .*'
+    never_told '2 key .*'
+    forget_told
+    tell 'message 2 _NET_ACTIVE_WINDOW 1 0 0'
+    shows '^Quiet\|.*\|focused'
+    told '2 focus in'
+    keyboard b
+    told '2 key .*'
+    never_told '1 key .*'
+}
+
+test_focus_elsewhere() {
+    X11_SWAY_CONFIG='no_focus [title="Quiet"]
+focus_on_window_activation focus'
+    each_way check_focus_elsewhere
+}
+
 # A key that is held while the focus moves is released in X, and is not held for whoever has the focus then.
 check_keys() {
     need wtype
@@ -291,6 +389,36 @@ check_keys() {
     told '1 key 9 state 0'
     told '1 key-release 9 state 0'
     repeats 1 1
+    # While a menu is there, which has the pointer: pressed before it comes, released before it goes, and the reverse.
+    keyboard_start
+    menu_comes
+    typed 'press 29' 'press 45'
+    told '1 key 53 state 4'
+    typed 'release 45' 'release 29'
+    told '1 key-release 37 state 4'
+    typed 'press 29'
+    menu_goes
+    typed 'press 45' 'release 45'
+    told '1 key-release 53 state 4'
+    menu_comes
+    typed 'release 29'
+    menu_goes
+    forget_told
+    typed 'press 45' 'release 45'
+    told '1 key 53 state 0'
+    told '1 key-release 53 state 0'
+    exec 9>&-
+}
+
+menu_comes() {
+    forget_told
+    tell 'create 3 50 50 100 80 #5ac81e override' 'transient 3 1' 'map 3' 'grab 3'
+    colour_is '#5ac81e' 8000
+}
+
+menu_goes() {
+    tell ungrab 'destroy 3'
+    colour_is '#5ac81e' 0
 }
 
 # repeats N COUNT: window N was told of a key so often, with releases between them; of one press, at most.
@@ -441,6 +569,113 @@ test_scale() {
     each_way check_scale_1_5
 }
 
+# ---- what toolkits make of the scale
+
+# size_of TITLE COMMAND...: prints the size of the window that the command opens, WxH, in the desktop's units.
+size_of() {
+    local title=$1
+    shift
+    spawn sized "$@"
+    shows "$title"
+    until_true 30 size_stays "$title" || fail "window $title has no size that lasts: $(tree)"
+    echo "$SIZE_SEEN"
+    stop sized
+    gone "$title"
+}
+
+# Toolkits may resize a window that they have just shown.
+size_stays() {
+    SIZE_SEEN=$(tree | grep -E "$1" | cut -d'|' -f4)
+    sleep 1
+    [ -n "$SIZE_SEEN" ] && [ "$SIZE_SEEN" = "$(tree | grep -E "$1" | cut -d'|' -f4)" ]
+}
+
+# They are as large as with scale 1, whose sizes are kept: GTK's and Qt's windows exactly, and xterm's, which has cells of
+# whole pixels, to a tenth.
+check_toolkits() {
+    local name size
+    declare -A now=(
+        [gtk3]=$(size_of '\|.*[gG]tk3-icon-browser\|' gtk3-icon-browser)
+        [gtk4]=$(size_of '\|.*gtk4-demo\|' gtk4-demo)
+        [qt6]=$(size_of '\|.*Qml Runtime\|' env QT_QUICK_BACKEND=software /usr/lib/qt6/bin/qml "$E2E_DIRECTORY/window.qml")
+        [xterm]=$(size_of '^terminal\|' xterm -T terminal -fa 'DejaVu Sans Mono' -fs 11 -e sleep 60)
+    )
+    for name in "${!now[@]}"; do
+        size=${now[$name]}
+        [ -n "$size" ] || fail "$name has no size"
+        if [ -z "${UNSCALED[$name]:-}" ]; then
+            UNSCALED[$name]=$size
+        elif [ "$name" = xterm ]; then
+            nearly "${size%x*}" "${UNSCALED[xterm]%x*}" && nearly "${size#*x}" "${UNSCALED[xterm]#*x}" ||
+                fail "xterm is $size at scale $X11_SCALE, ${UNSCALED[xterm]} without"
+        else
+            [ "$size" = "${UNSCALED[$name]}" ] || fail "$name is $size at scale $X11_SCALE, ${UNSCALED[$name]} without"
+        fi
+    done
+}
+
+# nearly A B: they differ by less than a tenth.
+nearly() {
+    (($1 * 10 > $2 * 9 && $1 * 10 < $2 * 11))
+}
+
+test_toolkits_scaled() {
+    declare -A UNSCALED=()
+    # Room for the same windows at both.
+    SIZE=3840x2160
+    X11_SCALE=1
+    each_way check_toolkits
+    X11_SCALE=2
+    each_way check_toolkits
+}
+
+# cursor_is_at COLOUR BOX: it is seen there.
+cursor_is_at() {
+    until_true 30 cursor_lies "$@" || fail "the cursor $1 is not at $2 ($WORK/cursor.png)"
+}
+
+cursor_lies() {
+    cursor_shot && [ "$(box_of "$WORK/cursor.png" "$1" 2>/dev/null)" = "$2" ]
+}
+
+no_cursor() {
+    local colour
+    cursor_shot || return
+    for colour; do
+        [ "$(pixels_of "$WORK/cursor.png" "$colour")" = 0 ] || return
+    done
+}
+
+cursor_shot() {
+    WAYLAND_DISPLAY=host limited 10 grim -c -l 1 "$WORK/cursor.png"
+}
+
+# Cursors of X are as large as X has them, also those that change.
+check_cursors() {
+    local colour
+    windows_start
+    pointer_start
+    tell 'create 1 0 0 480 360 #c81e5a' 'title 1 Main' 'cursor 1 #1e5ac8' 'map 1'
+    shows '^Main\|'
+    sway_message host '[title="Main"] move position 0 0' >/dev/null
+    point 'move 200 100'
+    cursor_is_at '#1e5ac8' 24x24+200+100
+    point 'move 300 200'
+    cursor_is_at '#1e5ac8' 24x24+300+200
+    tell 'cursor 1 #5ac81e #ff8800'
+    for colour in '#5ac81e' '#ff8800' '#5ac81e'; do
+        cursor_is_at "$colour" 24x24+300+200
+    done
+    tell 'cursor 1 hidden'
+    until_true 10 no_cursor '#5ac81e' '#ff8800' || fail "the cursor is not hidden ($WORK/cursor.png)"
+}
+
+test_cursors() {
+    each_way check_cursors
+    X11_SCALE=2
+    each_way check_cursors
+}
+
 # states_of N: the window's _NET_WM_STATE, as xprop prints it.
 states_of() {
     xprop -name "$1" _NET_WM_STATE
@@ -452,8 +687,8 @@ has_state() {
 
 # Sway passes over a size that comes while it arranges windows.
 sizes_itself() {
-    tell 'configure 1 0 0 320 240'
-    in_tree '^Main\|.*\|320x240\|'
+    tell "configure 1 0 0 $2 $3"
+    in_tree "^$1\|.*\|$2x$3\|"
 }
 
 check_states() {
@@ -490,7 +725,7 @@ check_states() {
     # Maximized and minimized are asked for; sway has neither, and nothing breaks.
     wmctrl -r Main -b add,maximized_vert,maximized_horz
     tell 'message 1 WM_CHANGE_STATE 3'
-    until_true 10 sizes_itself || fail "the window does not get the size that it wants: $(tree)"
+    until_true 10 sizes_itself Main 320 240 || fail "the window does not get the size that it wants: $(tree)"
     # One that does not answer pings is ended by the second close; one that answers is asked again.
     tell 'create 4 0 0 200 100 #33aacc' 'title 4 Lively' 'atoms 4 WM_PROTOCOLS WM_DELETE_WINDOW _NET_WM_PING' 'map 4'
     shows '^Lively\|'
@@ -514,6 +749,63 @@ check_states() {
     told '4 message WM_DELETE_WINDOW'
     sway_message host '[title="Main"] kill' >/dev/null
     gone '^Main'
+}
+
+# weston_in_sway: a weston, which has what sway lacks, and the keyboard of the sway that it is a window of.
+weston_in_sway() {
+    sway_start host
+    keyboard_start
+    weston_start desktop "$SIZE" pixman wayland WAYLAND_DISPLAY="$(realpath "$XDG_RUNTIME_DIR/host")"
+    until_true 10 in_tree '\|1280x720\|focused' || fail "weston does not fill sway: $(tree)"
+}
+
+# maximized_by COMMAND...: it makes the window that, and then what it was.
+maximized_by() {
+    forget_told
+    "$@" add
+    told '1 configure 0,0 1280x720'
+    colour_is '#c81e5a' 921600
+    until_true 10 has_state Main 'MAXIMIZED_VERT, _NET_WM_STATE_MAXIMIZED_HORZ' || fail "the client is not told: $(states_of Main)"
+    "$@" remove
+    told '1 configure .* 300x200'
+    colour_is '#c81e5a' 60000
+    until_true 10 not has_state Main MAXIMIZED || fail "the client is not told: $(states_of Main)"
+}
+
+by_client() {
+    wmctrl -r Main -b "$1,maximized_vert,maximized_horz"
+}
+
+# Super, Shift and M are weston's keys for it.
+by_user() {
+    typed 'press 125' 'press 42' 'press 50' 'release 50' 'release 42' 'release 125'
+}
+
+check_maximized() {
+    windows_start
+    tell 'create 1 0 0 300 200 #c81e5a' 'title 1 Main' 'map 1'
+    colour_is '#c81e5a' 60000
+    maximized_by by_client
+    maximized_by by_user
+    # Away, and back by Super and Tab.
+    tell 'message 1 WM_CHANGE_STATE 3'
+    colour_is '#c81e5a' 0
+    typed 'press 125' 'press 15' 'release 15' 'release 125'
+    colour_is '#c81e5a' 60000
+}
+
+test_maximized() {
+    need wmctrl
+    SHOWN=desktop
+    for HOW in direct bridged; do
+        local display=desktop
+        weston_in_sway
+        [ "$HOW" = direct ] || { bridge_start desktop; display=$BRIDGE; }
+        x11_serve "$display"
+        check_maximized
+        x11_stop
+        exec 9>&-
+    done
 }
 
 # is_past MICROSECONDS: of the clock.

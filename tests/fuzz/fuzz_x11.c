@@ -8,6 +8,7 @@
 
 #include "guest-proxy/x11/display/mask.h"
 #include "guest-proxy/x11/windows/hints.h"
+#include "guest-proxy/x11/transfers/latin1.h"
 #include "guest-proxy/x11/transfers/mime.h"
 #include "guest-proxy/x11/display/xsettings.h"
 #include "protocol/base/bytes.h"
@@ -42,6 +43,25 @@ static void read_mime(struct hints *hints, const struct property *property)
 		assert(strlen(list->names[i]) < MIME_BYTES && mime_target(list, list->names[i]));
 	mime_for_target(list, "UTF8_STRING");
 	free(list);
+}
+
+/* In two pieces; and there is a way back from what came out. */
+static void read_latin1(struct hints *hints, const struct property *property)
+{
+	struct latin1_reader reader = {0}, back = {0};
+	size_t n = property->bytes, cut = n / 2;
+	uint8_t *bytes = malloc(n + 1), *utf8 = malloc(2 * n + 1);
+	assert(bytes && utf8);
+	memcpy(bytes, n > 0 ? property->data : "", n);
+	size_t used = latin1_from_utf8(&reader, bytes, cut);
+	memmove(bytes + used, bytes + cut, n - cut);
+	used += latin1_from_utf8(&reader, bytes + used, n - cut);
+	assert(used <= n);
+	size_t longer = latin1_to_utf8(bytes, used, utf8);
+	assert(longer <= 2 * used && latin1_from_utf8(&back, utf8, longer) == used);
+	assert(memcmp(bytes, utf8, used) == 0);
+	free(bytes);
+	free(utf8);
 }
 
 static void read_resources(struct hints *hints, const struct property *property)
@@ -104,6 +124,7 @@ static void (*const readers[])(struct hints *hints, const struct property *prope
 	read_resources,
 	read_icon,
 	read_mask,
+	read_latin1,
 };
 
 static void check(const struct hints *hints)

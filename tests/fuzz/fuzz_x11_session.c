@@ -294,7 +294,8 @@ static void start_wayland(void)
 		uint32_t version;
 	} globals[] = {{"wl_compositor", 4}, {"wl_shm", 1}, {"wl_seat", 5}, {"xdg_wm_base", 1},
 		{"wl_data_device_manager", 3}, {"zwp_primary_selection_device_manager_v1", 1},
-		{"xdg_activation_v1", 1}, {"wp_viewporter", 1}, {"zxdg_decoration_manager_v1", 1}};
+		{"xdg_activation_v1", 1}, {"wp_viewporter", 1}, {"zxdg_decoration_manager_v1", 1},
+		{"xdg_toplevel_icon_manager_v1", 1}, {"xdg_wm_dialog_v1", 1}};
 	push(RELAY_DOWN, "wl_display", "get_registry", 1, ARGS({.id = REGISTRY}));
 	uint32_t registry = up_id(REGISTRY);
 	for (uint32_t i = 0; i < ARRAY_LENGTH(globals); i++)

@@ -9,25 +9,33 @@
 #include "guest-proxy/x11/transfers/incoming.h"
 #include "protocol/base/bytes.h"
 
+/* X's names for texts, and what the property that answers is. */
+static const struct {
+	enum atom target, type;
+	const char *name;
+} texts[] = {
+	{ATOM_UTF8_STRING, ATOM_UTF8_STRING, "UTF8_STRING"},
+	{ATOM_STRING, ATOM_STRING, "STRING"},
+	{ATOM_TEXT, ATOM_UTF8_STRING, "TEXT"},
+};
+
 static void send_targets(struct selection *selection, const xcb_selection_request_event_t *event,
 	xcb_atom_t property)
 {
 	static const enum atom always[] = {ATOM_TARGETS, ATOM_TIMESTAMP, ATOM_MULTIPLE};
-	static const enum atom texts[] = {ATOM_UTF8_STRING, ATOM_STRING, ATOM_TEXT};
-	static const char *const names[] = {"UTF8_STRING", "STRING", "TEXT"};
 	const struct session *session = selection->session;
 	xcb_atom_t atoms[MIME_MAX + ARRAY_LENGTH(always) + ARRAY_LENGTH(texts)];
 	uint32_t count = 0;
 	for (size_t i = 0; i < ARRAY_LENGTH(always); i++)
 		atoms[count++] = session->atoms[always[i]];
 	for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
-		if (mime_for_target(&selection->offer->types, names[i]))
-			atoms[count++] = session->atoms[texts[i]];
+		if (mime_for_target(&selection->offer->types, texts[i].name))
+			atoms[count++] = session->atoms[texts[i].target];
 	}
 	for (size_t i = 0; i < selection->atoms_known; i++) {
 		bool text = false;
 		for (size_t k = 0; k < ARRAY_LENGTH(texts); k++)
-			text |= selection->atoms[i] == session->atoms[texts[k]];
+			text |= selection->atoms[i] == session->atoms[texts[k].target];
 		if (!text)
 			atoms[count++] = selection->atoms[i];
 	}
@@ -40,18 +48,17 @@ static const char *type_for(const struct selection *selection, xcb_atom_t target
 {
 	const struct session *session = selection->session;
 	const struct mime_list *types = &selection->offer->types;
+	for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
+		if (target == session->atoms[texts[i].target]) {
+			*type = session->atoms[texts[i].type];
+			return mime_for_target(types, texts[i].name);
+		}
+	}
 	*type = target;
 	for (size_t i = 0; i < selection->atoms_known; i++) {
 		if (selection->atoms[i] == target)
 			return types->names[i];
 	}
-	*type = SESSION_ATOM(session, UTF8_STRING);
-	if (target == SESSION_ATOM(session, UTF8_STRING))
-		return mime_for_target(types, "UTF8_STRING");
-	if (target == SESSION_ATOM(session, STRING))
-		return mime_for_target(types, "STRING");
-	if (target == SESSION_ATOM(session, TEXT))
-		return mime_for_target(types, "TEXT");
 	return NULL;
 }
 

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "guest-proxy/x11/transfers/latin1.h"
 #include "guest-proxy/x11/transfers/watch.h"
 #include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
@@ -36,10 +37,11 @@ struct incoming {
 	int fd;
 	struct wl_event_source *source; /* NULL: nothing is read for now */
 	uint8_t *data;
-	size_t room, start, bytes; /* of data; what has yet to be written */
-	bool end;                  /* of the pipe */
-	bool watching;             /* the requestor */
-	bool deleted;              /* the requestor is ready for a piece */
+	size_t room, start, bytes;   /* of data; what has yet to be written */
+	struct latin1_reader reader; /* of a STRING */
+	bool end;                    /* of the pipe */
+	bool watching;               /* the requestor */
+	bool deleted;                /* the requestor is ready for a piece */
 };
 
 static void destroy(struct incoming *incoming);
@@ -267,7 +269,9 @@ static int handle_readable(int fd, uint32_t mask, void *data)
 		return 0;
 	}
 	incoming->end = n == 0;
-	incoming->bytes += (size_t)n;
+	incoming->bytes += incoming->type == SESSION_ATOM(incoming->session, STRING)
+		? latin1_from_utf8(&incoming->reader, incoming->data + used, (size_t)n)
+		: (size_t)n;
 	advance(incoming);
 	return 0;
 }

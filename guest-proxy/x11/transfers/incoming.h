@@ -34,8 +34,8 @@ void incoming_request_done(struct incoming_request *request, xcb_atom_t property
 void incoming_refuse(struct session *session, const xcb_selection_request_event_t *event);
 
 /*
- * Writes what comes out of @fd (taken) to @property of the requestor, as @type. A conversion of
- * @request.
+ * Writes what comes out of @fd (taken) to @property of the requestor, as @type: a STRING in
+ * Latin-1. A conversion of @request.
  */
 void incoming_start(struct incoming_request *request, xcb_atom_t property, xcb_atom_t type, int fd);
 

@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "guest-proxy/x11/transfers/latin1.h"
 #include "guest-proxy/x11/transfers/watch.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/event_source.h"
@@ -185,16 +186,29 @@ static int handle_writable(int fd, uint32_t mask, void *data)
 	return 0;
 }
 
-/* A piece with something in it. */
-static void take_piece(struct outgoing *outgoing, const void *value, size_t bytes)
+/* Types with a slash say themselves what they are. */
+static bool is_latin1(const struct outgoing *outgoing, xcb_atom_t type)
 {
-	outgoing->piece = malloc(bytes);
+	const struct session *session = outgoing->session;
+	return type == SESSION_ATOM(session, STRING) &&
+		(outgoing->target == SESSION_ATOM(session, STRING) ||
+			outgoing->target == SESSION_ATOM(session, TEXT));
+}
+
+/* A piece with something in it. */
+static void take_piece(
+	struct outgoing *outgoing, const xcb_get_property_reply_t *reply, size_t bytes)
+{
+	const void *value = xcb_get_property_value(reply);
+	bool latin1 = is_latin1(outgoing, reply->type);
+	outgoing->piece = malloc(latin1 ? 2 * bytes : bytes);
 	if (!outgoing->piece) {
 		destroy(outgoing);
 		return;
 	}
-	memcpy(outgoing->piece, value, bytes);
-	outgoing->piece_bytes = bytes;
+	outgoing->piece_bytes = latin1 ? latin1_to_utf8(value, bytes, outgoing->piece) : bytes;
+	if (!latin1)
+		memcpy(outgoing->piece, value, bytes);
 	outgoing->written_bytes = 0;
 	outgoing->offset_bytes += (uint32_t)bytes;
 	if (!outgoing->incremental)
@@ -233,7 +247,7 @@ static void handle_piece(void *data, struct reply_subject subject, void *answer)
 		piece_done(outgoing);
 		return;
 	}
-	take_piece(outgoing, xcb_get_property_value(reply), bytes);
+	take_piece(outgoing, reply, bytes);
 }
 
 /* Deleted with its last piece, for which the owner waits. */

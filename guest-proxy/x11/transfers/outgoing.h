@@ -6,7 +6,7 @@
 
 /*
  * Will write to @fd (taken) what @owner (0: not known) of @selection says when it is asked for
- * @target: all of it, or nothing.
+ * @target: all of it, or nothing; a STRING in UTF-8.
  */
 void outgoing_start(struct session *session, xcb_atom_t selection, xcb_atom_t target,
 	xcb_window_t owner, int fd);
