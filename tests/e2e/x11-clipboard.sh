@@ -104,15 +104,24 @@ is_collected_or_there() {
     not alive "$1" || find "/proc/${PID[x11]}/fd" -lname '*wayferry-x11-selection*' 2>/dev/null | grep -q .
 }
 
-paste_ten_times() {
+# ten_at_once COMMAND...: each prints the same image.
+ten_at_once() {
     local i pids=()
     for i in 1 2 3 4 5 6 7 8 9 10; do
-        limited 20 xclip -o -selection clipboard -t image/png | cmp -s - "$WORK/image" &
+        "$@" | cmp -s - "$WORK/image" &
         pids+=($!)
     done
     for i in "${pids[@]}"; do
         wait "$i" || fail "one of ten pastes at once differs"
     done
+}
+
+# What Wayland has, in X; and what X has, in Wayland, of a size of which xclip can give away more than one at a time.
+paste_ten_times() {
+    ten_at_once limited 20 xclip -o -selection clipboard -t image/png
+    head -c 131072 /dev/urandom >"$WORK/image"
+    to_wayland "$WORK/image" image/png
+    ten_at_once limited 20 env WAYLAND_DISPLAY=host wl-paste -n -t image/png
 }
 
 other_takes_it() {
@@ -152,6 +161,7 @@ check_clipboard() {
         both_directions "$size"
     done
     paste_ten_times
+    to_x "$WORK/image" image/png
     # Requestors that never take what they asked for hold nobody up, although wl-copy serves one after the other.
     tell 'ask 1 CLIPBOARD image/png _NEVER'
     told '1 answered'

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/x11-lib.sh"
 
-tests=(drags:8 drags-out:12 drags-files:10 drags-move:12 drags-escape:8 drags-boundary:8 drags-icon:16 hostile:20)
+tests=(drags:8 drags-out:12 drags-files:10 drags-text:10 drags-move:12 drags-escape:8 drags-boundary:8 drags-icon:16 hostile:20)
 full=(hostile-long:90)
 
 # A Wayland client's drag, over an X window and back, and dropped there.
@@ -226,6 +226,18 @@ check_drags_files() {
 
 test_drags_files() {
     each_way check_drags_files
+}
+
+# Texts, to and from the host's client.
+check_drags_text() {
+    drags_start host 'text/plain;charset=utf-8'
+    x_to_wayland Copy
+    wayland_to_x copy 1
+    x_to_x Copy
+}
+
+test_drags_text() {
+    each_way check_drags_text
 }
 
 # Moved: to and from the host's client, and not where the other one can only copy.

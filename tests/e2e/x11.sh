@@ -103,7 +103,7 @@ check_applications() {
     application '\|.*[gG]tk3-icon-browser\|' gtk3-icon-browser
     application '\|.*gtk4-demo\|' gtk4-demo
     QT_QUICK_BACKEND=software application '\|.*Qml Runtime\|' /usr/lib/qt6/bin/qml "$E2E_DIRECTORY/window.qml"
-    application '^terminal\|.*XTerm\|' xterm -xrm '*cursorBlink: false' -T terminal -e sh -c 'echo hello; exec sleep 60'
+    application '^terminal\|.*XTerm\|' xterm -xrm '*cursorBlink: false' -T terminal -e sh -c 'echo hello; exec sleep infinity'
 }
 
 test_applications() {
@@ -598,7 +598,7 @@ check_toolkits() {
         [gtk3]=$(size_of '\|.*[gG]tk3-icon-browser\|' gtk3-icon-browser)
         [gtk4]=$(size_of '\|.*gtk4-demo\|' gtk4-demo)
         [qt6]=$(size_of '\|.*Qml Runtime\|' env QT_QUICK_BACKEND=software /usr/lib/qt6/bin/qml "$E2E_DIRECTORY/window.qml")
-        [xterm]=$(size_of '^terminal\|' xterm -T terminal -fa 'DejaVu Sans Mono' -fs 11 -e sleep 60)
+        [xterm]=$(size_of '^terminal\|' xterm -T terminal -fa 'DejaVu Sans Mono' -fs 11 -e sleep infinity)
     )
     for name in "${!now[@]}"; do
         size=${now[$name]}
