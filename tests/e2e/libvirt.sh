@@ -346,6 +346,8 @@ backports_end() {
 test_backports_session() {
     virt_tree_need
     sway_start host
+    "$LAB/guest.sh" prepare $VIRT_TREE_KIND >"$LOGS/prepare.log" 2>&1 && fail "what a guest uses is made anew"
+    grep -q 'has its layer in use' "$LOGS/prepare.log" || fail "it is not said who uses it (log: $LOGS/prepare.log)"
     virt_tree_start
     virt version
     backports_console

@@ -164,7 +164,7 @@ packaged_machine() {
     desktop qemu-img create -q -f qcow2 -b /mnt/machine.disk -F raw disk.qcow2 || fail "the machine has no disk"
     {
         sed -e 's/-accel kvm -cpu host/-accel tcg -cpu max,phys-bits=39/' "$LOGS/page-3.sh" | sed '$s/$/ \\/'
-        echo '-display none -serial stdio -kernel vmlinuz -initrd initrd.img -append "root=/dev/vda rw console=ttyS0 mitigations=off quiet"'
+        echo '-display none -serial stdio -kernel vmlinuz -initrd initrd.img -append "root=/dev/vda rw console=ttyS0 mitigations=off no_timer_check quiet"'
     } >"$WORK/machine.sh"
     spawn machine nsenter --mount --net --root --target "${PID[desktop]}" setpriv --reuid=1000 --regid=1000 --init-groups env -i -C /mnt \
         PATH=/usr/bin:/bin HOME=/home/user XDG_RUNTIME_DIR=/run/user/1000 sh -eu /mnt/machine.sh

@@ -117,7 +117,7 @@ virt_define() {
 <domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
 <name>$1</name><memory unit='MiB'>512</memory><vcpu>1</vcpu>
 <os><type arch='x86_64' machine='q35'>hvm</type><kernel>$VIRT/vmlinuz</kernel><initrd>$VIRT/initrd</initrd>
-<cmdline>console=tty0 quiet loglevel=0 mitigations=off</cmdline></os>
+<cmdline>console=tty0 quiet loglevel=0 mitigations=off no_timer_check</cmdline></os>
 <features><acpi/></features><cpu mode='maximum'><maxphysaddr mode='emulate' bits='39'/></cpu>
 <devices><emulator>$VIRT/qemu</emulator><video>$2</video>
 <serial type='file'><source path='$VIRT/rt/$1.serial'/></serial><memballoon model='none'/></devices>

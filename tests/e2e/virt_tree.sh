@@ -16,14 +16,21 @@ virt_tree_compile() {
         ninja host-bridge/wayferry-host')
 }
 
-# The tree, and in it this working copy's wayferry-host. The guest is not made while others may run: run.sh has made it.
-virt_tree_need() {
-    need unshare nsenter setpriv script foot
+virt_tree_make() {
     [ "$(id -u)" = 0 ] || fail "a tree of another system needs root"
-    [ -e "$LAB_LAYER/usr/bin/wayferry-guest" ] && [ -e "$(qemu_image)" ] && [ -e "$(qemu_kernel $VIRT_TREE_KIND)" ] ||
-        fail "there is no guest (tests/vm/guest.sh prepare $VIRT_TREE_KIND)"
     [ -e "$(virt_tree)" ] || (LAB_BACKPORTS=yes lab_locked lab_tree "" libvirt) || fail "there is no tree with libvirt"
     lab_used "$(virt_tree)"
+}
+
+# The tree, and in it this working copy's wayferry-host. The guest is not made while others may run: run.sh has made it; from
+# here on it stays as it is until this process ends.
+virt_tree_need() {
+    need unshare nsenter setpriv script foot
+    virt_tree_make
+    [ -e "$LAB_LAYER/usr/bin/wayferry-guest" ] && [ -e "$(qemu_image)" ] && [ -e "$(qemu_kernel $VIRT_TREE_KIND)" ] ||
+        fail "there is no guest (tests/vm/guest.sh prepare $VIRT_TREE_KIND)"
+    guest_keep_layer
+    lab_used "$(guest_tree)" "$(qemu_image)" "$(qemu_kernel $VIRT_TREE_KIND)"
     (lab_compiled "$VIRT_TREE_BUILD/build" libvirt virt_tree_compile) || fail "wayferry-host is not built"
 }
 
@@ -107,7 +114,7 @@ virt_guest_define() {
 <name>$1</name><memory unit='MiB'>1536</memory><vcpu>2</vcpu>
 <memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>
 <os><type arch='x86_64' machine='q35'>hvm</type><kernel>$VIRT/vmlinuz</kernel><initrd>$VIRT/guest.initrd</initrd>
-<cmdline>console=ttyS0 panic=-1 quiet mitigations=off audit=0 apparmor=0 nokaslr</cmdline></os>
+<cmdline>console=ttyS0 panic=-1 quiet mitigations=off no_timer_check audit=0 apparmor=0 nokaslr</cmdline></os>
 <features><acpi/></features><cpu mode='maximum'><maxphysaddr mode='emulate' bits='39'/></cpu>
 <devices><emulator>$VIRT/qemu</emulator><video>$2</video>
 <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$VIRT/tree.squashfs'/>

@@ -33,7 +33,7 @@ console_qemu() {
         -object memory-backend-memfd,id=memory,size=512M,share=on -machine q35,memory-backend=memory \
         -chardev socket,id=gpu,path="$1" -device "$2,chardev=gpu" \
         -kernel "$(qemu_kernel "$KIND")/vmlinuz" -initrd "$WORK/console.initrd" \
-        -append "console=tty0 quiet loglevel=0 mitigations=off nokaslr panic=-1" \
+        -append "console=tty0 quiet loglevel=0 mitigations=off no_timer_check nokaslr panic=-1" \
         -serial file:"$LOGS/console.log" -qmp unix:"$WORK/qmp",server=on,wait=off
 }
 

@@ -157,7 +157,8 @@ qemu_program() {
 # qemu_exec KIND SHARE GPU DIRECTORY: a guest with the shared directory SHARE at the wayferry-host behind the
 # socket GPU, in place of this process; its console is standard output. DIRECTORY/qmp is the monitor's
 # socket. The device sits behind a port, so that it can be replaced. A processor of the kind "max" has 40 bits of
-# address, at whose end the firmware puts the port's window and the kernel gives nothing to new devices: hence 39.
+# address, at whose end the firmware puts the port's window and the kernel gives nothing to new devices: hence 39. On a machine
+# that is busy no tick may come for long: without no_timer_check the kernel takes that for a broken timer, and ends.
 qemu_exec() {
     local kernel share=$2 gpu=$3 directory=$4
     kernel=$(qemu_kernel "$1")
@@ -171,7 +172,7 @@ qemu_exec() {
         -virtfs local,path="$LAB_LAYER",mount_tag=layer,security_model=none,readonly=on,multidevs=remap \
         -virtfs local,path="$share",mount_tag=share,security_model=none,multidevs=remap \
         -kernel "$kernel/vmlinuz" -initrd "$kernel/initrd" \
-        -append "console=ttyS0 panic=-1 quiet mitigations=off audit=0 apparmor=0 nokaslr ${GUEST_APPEND:-}" -serial stdio \
+        -append "console=ttyS0 panic=-1 quiet mitigations=off no_timer_check audit=0 apparmor=0 nokaslr ${GUEST_APPEND:-}" -serial stdio \
         -qmp unix:"$directory/qmp",server=on,wait=off
 }
 
