@@ -230,6 +230,33 @@ static int read_capset(struct channel *channel)
 	return 0;
 }
 
+#define START_MAX_BYTES                                                                            \
+	(sizeof(struct cross_domain_header) + sizeof(struct cross_domain_group) +                  \
+		sizeof(struct cross_domain_init))
+
+/* What comes before INIT, of a channel that is patient. Its size. */
+static size_t put_patience(struct channel *channel, uint8_t *to)
+{
+	const struct cross_domain_header patient = {
+		.cmd = CROSS_DOMAIN_CMD_PATIENT, .cmd_size = sizeof(patient)};
+	struct bell *bell = &channel->gpu->bell;
+
+	if (!channel->patience.agreed)
+		return 0;
+	memcpy(to, &patient, sizeof(patient));
+	if (channel_has_feature(channel, CROSS_DOMAIN_EXT_BELL))
+		poll_patience_join(&channel->patience, bell, &channel->gpu->turn);
+	if (!channel->patience.member.bell)
+		return sizeof(patient);
+	const struct cross_domain_group group = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_GROUP, .cmd_size = sizeof(group)},
+		.key = bell->key,
+		.member = channel->patience.member.id,
+	};
+	memcpy(to + sizeof(patient), &group, sizeof(group));
+	return sizeof(patient) + sizeof(group);
+}
+
 static int submit_init(struct channel *channel)
 {
 	const struct cross_domain_init init = {
@@ -243,17 +270,11 @@ static int submit_init(struct channel *channel)
 		.bytes = READ_CREDIT_WINDOW_BYTES,
 	};
 	struct gpu_blob *rings[] = {channel->query_ring, channel->channel_ring};
-	struct {
-		struct cross_domain_header patient;
-		struct cross_domain_init init;
-	} commands = {
-		.patient = {.cmd = CROSS_DOMAIN_CMD_PATIENT, .cmd_size = sizeof(commands.patient)},
-		.init = init,
-	};
-	const void *start = channel->patience.agreed ? (const void *)&commands : &commands.init;
-	int error = channel->gpu->ops->submit(channel->context, start,
-		sizeof(init) + (channel->patience.agreed ? sizeof(commands.patient) : 0),
-		GPU_FENCE_NONE, false, rings, 2);
+	uint8_t commands[START_MAX_BYTES];
+	size_t size = put_patience(channel, commands);
+	memcpy(commands + size, &init, sizeof(init));
+	int error = channel->gpu->ops->submit(
+		channel->context, commands, size + sizeof(init), GPU_FENCE_NONE, false, rings, 2);
 	if (error < 0)
 		return error;
 	channel->counters.submissions++;

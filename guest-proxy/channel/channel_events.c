@@ -195,6 +195,20 @@ static void handle_nothing(struct channel *channel)
 		poll_patience_refused(&channel->patience);
 }
 
+/* Other channels, which rest, are to ask. */
+static void handle_bell(struct channel *channel, const uint8_t *event, size_t room)
+{
+	struct cross_domain_bell bell;
+	const uint8_t *members;
+
+	if (cross_domain_bell_decode(event, room, &bell, &members) < 0) {
+		channel_fail(channel, host_broke_protocol);
+		return;
+	}
+	for (uint32_t i = 0; i < bell.n_members; i++)
+		bell_ring(&channel->gpu->bell, load_u32(members + i * sizeof(uint32_t)));
+}
+
 /* Handles the event that has @room bytes at most. False: the channel was destroyed. */
 static bool handle_one(struct channel *channel, const uint8_t *event, size_t room)
 {
@@ -209,6 +223,8 @@ static bool handle_one(struct channel *channel, const uint8_t *event, size_t roo
 		handle_receive(channel, event, room);
 	else if (header.cmd == CROSS_DOMAIN_CMD_READ)
 		handle_read(channel, event, room);
+	else if (header.cmd == CROSS_DOMAIN_CMD_BELL && channel->patience.member.bell)
+		handle_bell(channel, event, room);
 	else if (header.cmd == 0 && channel->patience.agreed)
 		handle_nothing(channel);
 	else if (header.cmd != 0 || !poll_credits_refused(&channel->polls))
@@ -292,6 +308,8 @@ void channel_handle_event(void *data)
 		channel_fail(channel, "the host sent an event that was not asked for");
 		return;
 	}
+	if (channel->polls.n_outstanding == 0)
+		poll_patience_answered(&channel->patience);
 	if (handle_waiting(channel) && !channel->over &&
 		(channel->polls.n_outstanding == 0 || channel_has_output(channel)))
 		turn_ask(&channel->gpu->turn, &channel->poll_task);

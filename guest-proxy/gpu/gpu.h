@@ -12,6 +12,7 @@
 #include <sys/types.h>
 #include <wayland-server-core.h> /* wl_event_loop */
 
+#include "guest-proxy/gpu/bell.h"
 #include "guest-proxy/gpu/turn.h"
 
 struct gpu;
@@ -117,6 +118,7 @@ struct gpu {
 	bool modifiers; /* its contexts may draw in the layouts of the host's GPU */
 	bool opengl;    /* its contexts may be OpenGL's (virgl) */
 	struct syncobj_device *syncobjs; /* its timelines; NULL: the kernel has none */
+	struct bell bell;                /* of its channels */
 	/* Of channel_blobs.c, which learns it with the first blob. */
 	bool has_memory;             /* the next one is known */
 	enum gpu_blob_memory memory; /* what blobs for the compositor are made of here */

@@ -15,6 +15,7 @@ enum turn_step {
 	TURN_CHANNEL, /* channels that are over say so */
 	TURN_CLIENT,  /* clients hand over what is queued, stop and resume reading, and end */
 	TURN_POLL,    /* channels ask for the next event, if nothing they sent has done so */
+	TURN_BELL,    /* if none of them has, one that rests does */
 	TURN_STEPS,
 };
 

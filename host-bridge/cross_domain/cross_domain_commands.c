@@ -102,6 +102,16 @@ static int handle_patient(struct cross_domain_context *context, const uint8_t *b
 	return 0;
 }
 
+/* Likewise. */
+static int handle_group(struct cross_domain_context *context, const uint8_t *bytes, size_t length)
+{
+	struct cross_domain_group group;
+	memcpy(&group, bytes, sizeof(group));
+	if (context->initialised || !context->patient || context->group || group.key == 0)
+		return -EINVAL;
+	return cross_domain_join_group(context, group.key, group.member);
+}
+
 static int handle_get_image_requirements(
 	struct cross_domain_context *context, const uint8_t *bytes, size_t length)
 {
@@ -360,6 +370,7 @@ static const struct {
 	{CROSS_DOMAIN_CMD_WRITE_FROM, handle_write_from},
 	{CROSS_DOMAIN_CMD_CLOCK, handle_clock},
 	{CROSS_DOMAIN_CMD_PATIENT, handle_patient},
+	{CROSS_DOMAIN_CMD_GROUP, handle_group},
 };
 
 static int execute(struct cross_domain_context *context, const uint8_t *bytes, size_t size)

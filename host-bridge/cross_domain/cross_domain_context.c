@@ -94,6 +94,7 @@ static void handle_destroy(struct context *base)
 	if (context->channel_type != 0 && !context->patient)
 		context->base.host->places->channels--;
 	cross_domain_leave_place(context);
+	cross_domain_leave_group(context);
 	cross_domain_drop_more_polls(context, context->n_more_polls);
 	quota_release(quota, QUOTA_CONNECTIONS, context->charged_connections);
 	quota_release(quota, QUOTA_FDS, context->charged_connections);
@@ -162,6 +163,7 @@ static struct context *create(struct context_kind *kind, uint32_t id, const char
 	wl_list_init(&context->polls);
 	wl_list_init(&context->images);
 	wl_list_init(&context->send_holds);
+	wl_list_init(&context->due_link);
 	return &context->base;
 }
 
@@ -200,6 +202,7 @@ static void fill_capset(const struct context_kind *base, uint8_t *out)
 			CROSS_DOMAIN_EXT_FILES | CROSS_DOMAIN_EXT_POLL_SLOTS |
 			CROSS_DOMAIN_EXT_RUNS | CROSS_DOMAIN_EXT_WRITE_FROM |
 			CROSS_DOMAIN_EXT_HOST_CLOCK | CROSS_DOMAIN_EXT_PATIENT |
+			CROSS_DOMAIN_EXT_BELL |
 			(kind->guests_share && resource_table_exports(base->host->resources)
 					? CROSS_DOMAIN_EXT_GUEST_SHARED
 					: 0) |
@@ -227,4 +230,5 @@ void cross_domain_kind_init(struct cross_domain_kind *kind, const struct policy 
 	};
 	wl_list_init(&kind->placed);
 	wl_list_init(&kind->doubled);
+	wl_list_init(&kind->groups);
 }

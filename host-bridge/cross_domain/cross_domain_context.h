@@ -23,6 +23,7 @@ struct cross_domain_kind {
 	 */
 	struct wl_list doubled;
 	uint32_t n_doubled;
+	struct wl_list groups; /* channel_group::link */
 };
 
 /* @policy and @maker are borrowed. */

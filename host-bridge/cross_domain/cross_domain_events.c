@@ -203,12 +203,14 @@ static size_t make_read(struct cross_domain_context *context, uint8_t *to, size_
 }
 
 /*
- * The next event's size, at most @room, which is at least EVENT_MIN_ROOM; or 0: none. The stream
- * and the pipes take turns, the stream first.
+ * The next event's size, at most @room, which is at least EVENT_MIN_ROOM; or 0: none. What other
+ * channels wait for is first; the stream and the pipes take turns, the stream first.
  */
 static size_t make_event(struct cross_domain_context *context, uint8_t *to, size_t room)
 {
-	size_t size = 0;
+	size_t size = cross_domain_make_bell(context, to, room);
+	if (size > 0)
+		return size;
 	if (guest_stream_empty(&context->stream) || context->stream_had_turn)
 		size = make_read(context, to, room);
 	if (size == 0 && !guest_stream_empty(&context->stream))
@@ -253,6 +255,7 @@ static void complete_oldest_poll(struct cross_domain_context *context)
 {
 	struct request *poll = oldest_poll(context);
 	wl_list_remove(&poll->link);
+	context->put_off = false;
 	if (context->n_more_polls > 0)
 		cross_domain_drop_more_polls(context, 1);
 	if (wl_list_empty(&context->polls))
@@ -282,10 +285,16 @@ static bool deliver_events(struct cross_domain_context *context)
 	return err == 0;
 }
 
-static bool has_event(const struct cross_domain_context *context)
+/* Whether there is something for this channel itself. */
+static bool has_own_event(const struct cross_domain_context *context)
 {
 	return !guest_stream_empty(&context->stream) || pipes_readable(&context->pipes) ||
 		(context->ended && !context->end_told);
+}
+
+static bool has_event(const struct cross_domain_context *context)
+{
+	return has_own_event(context) || cross_domain_has_bell(context);
 }
 
 /* What has come goes to the POLLs that are there; at least to one, then as far as the turn allows.
@@ -316,6 +325,7 @@ void cross_domain_refuse_oldest_poll(struct cross_domain_context *context)
 {
 	put_nothing(context, oldest_poll(context)->tag);
 	complete_oldest_poll(context);
+	context->put_off = wl_list_empty(&context->polls);
 }
 
 void cross_domain_service(struct context *base)
@@ -340,8 +350,11 @@ void cross_domain_service(struct context *base)
 		context->compositor_paused = false;
 		compositor_resume(context->compositor);
 	}
-	context_set_starved(base,
-		context->channel_ring && wl_list_empty(&context->polls) && has_event(context));
+	const bool starved =
+		context->channel_ring && wl_list_empty(&context->polls) && has_own_event(context);
+	if (starved)
+		cross_domain_call(context);
+	context_set_starved(base, starved);
 }
 
 /* --- the guest asks for one --- */
@@ -367,8 +380,10 @@ bool cross_domain_fence(struct context *base, uint32_t ring_idx, struct request 
 	}
 	if (!more && !has_event(context) && !cross_domain_take_place(context)) {
 		put_nothing(context, request->tag);
+		context->put_off = true;
 		return false;
 	}
+	cross_domain_call_off(context);
 	if (more)
 		cross_domain_add_more_poll(context);
 	wl_list_insert(context->polls.prev, &request->link);

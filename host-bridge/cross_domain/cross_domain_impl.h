@@ -13,6 +13,7 @@
 #include "host-bridge/resources/quota.h"
 #include "protocol/base/log.h"
 
+struct channel_group;
 struct submission;
 
 struct cross_domain_context {
@@ -48,6 +49,10 @@ struct cross_domain_context {
 	struct wl_list placed_link;  /* cross_domain_kind::placed */
 	struct wl_list doubled_link; /* cross_domain_kind::doubled, while n_more_polls > 0 */
 	bool active;                 /* something was said or heard since its last POLL */
+	struct channel_group *group; /* patient channels that listen for each other; NULL: none */
+	uint32_t member;             /* its name in the group */
+	bool put_off;                /* its last POLL was answered without an event */
+	struct wl_list due_link;     /* channel_group::due, or empty */
 
 	uint64_t charged_connections, charged_bytes; /* to the machine's quota */
 	struct wl_list send_holds;                   /* pipe_waiter::link */
@@ -148,6 +153,21 @@ void cross_domain_service(struct context *base);
 bool cross_domain_fence(struct context *base, uint32_t ring_idx, struct request *request);
 /* Answers the oldest POLL, which there is, with an event of no command. */
 void cross_domain_refuse_oldest_poll(struct cross_domain_context *context);
+
+/* In cross_domain_groups.c */
+
+/* The channel, which is in no group, becomes one of @key's. 0 or -ENOMEM. */
+int cross_domain_join_group(struct cross_domain_context *context, uint64_t key, uint32_t member);
+/* It is in none any more. */
+void cross_domain_leave_group(struct cross_domain_context *context);
+/* There is something for a channel without a POLL: its group is told, if it was put off. */
+void cross_domain_call(struct cross_domain_context *context);
+/* It has sent a POLL, so it need not be called. */
+void cross_domain_call_off(struct cross_domain_context *context);
+/* Whether there is a BELL for any one of its group. */
+bool cross_domain_has_bell(const struct cross_domain_context *context);
+/* That BELL, of @room bytes at most, at @to; its size, or 0: there is none. */
+size_t cross_domain_make_bell(struct cross_domain_context *context, uint8_t *to, size_t room);
 
 /* In cross_domain_places.c */
 

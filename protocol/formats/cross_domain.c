@@ -16,6 +16,7 @@ static const uint16_t command_sizes[256] = {
 	[CROSS_DOMAIN_CMD_FETCH] = sizeof(struct cross_domain_fetch),
 	[CROSS_DOMAIN_CMD_WRITE_FROM] = sizeof(struct cross_domain_write_from),
 	[CROSS_DOMAIN_CMD_CLOCK] = sizeof(struct cross_domain_clock),
+	[CROSS_DOMAIN_CMD_GROUP] = sizeof(struct cross_domain_group),
 };
 
 static bool send_fits(const uint8_t *bytes, size_t length)
@@ -74,12 +75,15 @@ size_t cross_domain_event_length(const uint8_t *bytes, size_t size)
 {
 	struct cross_domain_send_receive receive;
 	struct cross_domain_read_write read;
+	struct cross_domain_bell bell;
 	const uint8_t *data;
 	size_t length = 0;
 	if (cross_domain_receive_decode(bytes, size, &receive, &data) == 0)
 		length = sizeof(receive) + receive.opaque_data_size;
 	else if (cross_domain_read_decode(bytes, size, &read, &data) == 0)
 		length = sizeof(read) + read.opaque_data_size;
+	else if (cross_domain_bell_decode(bytes, size, &bell, &data) == 0)
+		length = sizeof(bell) + bell.n_members * sizeof(uint32_t);
 	length = align_up(length, 8);
 	return length <= size ? length : 0;
 }
@@ -107,5 +111,19 @@ int cross_domain_read_decode(
 	if (out->hdr.cmd != CROSS_DOMAIN_CMD_READ || out->opaque_data_size > size - sizeof(*out))
 		return -EPROTO;
 	*data = page + sizeof(*out);
+	return 0;
+}
+
+int cross_domain_bell_decode(
+	const uint8_t *page, size_t size, struct cross_domain_bell *out, const uint8_t **members)
+{
+	if (size < sizeof(*out))
+		return -EPROTO;
+	memcpy(out, page, sizeof(*out));
+	if (out->hdr.cmd != CROSS_DOMAIN_CMD_BELL ||
+		out->n_members > CROSS_DOMAIN_BELL_MAX_MEMBERS ||
+		out->n_members > (size - sizeof(*out)) / sizeof(uint32_t))
+		return -EPROTO;
+	*members = page + sizeof(*out);
 	return 0;
 }

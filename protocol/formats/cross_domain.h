@@ -97,6 +97,8 @@ static_assert(sizeof(struct cross_domain_capset) == 16, "");
 #define CROSS_DOMAIN_EXT_ANY_LAYOUT (1u << 12)
 #define CROSS_DOMAIN_IMAGE_ANY_LAYOUT (1u << 31)
 #define CROSS_DOMAIN_IMAGE_LINEAR (1u << 4) /* GBM's */
+/* CROSS_DOMAIN_CMD_GROUP is understood. */
+#define CROSS_DOMAIN_EXT_BELL (1u << 13)
 struct cross_domain_capset_ext {
 	struct cross_domain_capset base;
 	uint32_t magic;
@@ -143,6 +145,13 @@ enum cross_domain_command {
 	 * again when it has something to say, or some time later.
 	 */
 	CROSS_DOMAIN_CMD_PATIENT = 0x85,
+	/*
+	 * Ours (EXT_BELL), guest to host, behind PATIENT: the channels of a group listen for each
+	 * other. Who has no place in the queue need not ask again: when there is something for it,
+	 * a BELL tells another one of its group.
+	 */
+	CROSS_DOMAIN_CMD_GROUP = 0x86,
+	CROSS_DOMAIN_CMD_BELL = 0x87, /* host to guest, in the channel ring */
 };
 
 enum cross_domain_identifier {
@@ -276,6 +285,22 @@ struct cross_domain_run {               /* events follow */
 };
 static_assert(sizeof(struct cross_domain_run) == 16, "");
 
+struct cross_domain_group {
+	struct cross_domain_header hdr;
+	uint64_t key;    /* not 0: known to the group alone */
+	uint32_t member; /* what BELLs call this channel */
+	uint32_t pad;
+};
+static_assert(sizeof(struct cross_domain_group) == 24, "");
+
+struct cross_domain_bell {              /* u32 members follow: these channels should ask */
+	struct cross_domain_header hdr; /* cmd_size stays 0 */
+	uint32_t n_members;
+	uint32_t pad;
+};
+static_assert(sizeof(struct cross_domain_bell) == 16, "");
+#define CROSS_DOMAIN_BELL_MAX_MEMBERS 256
+
 /*
  * The command at the start of [bytes, bytes + size): its header, and its whole length in *@length.
  * 0, or -EINVAL when the header does not fit, cmd_size is below what that command needs (unknown
@@ -289,16 +314,18 @@ int cross_domain_command_decode(
 int cross_domain_init_decode(const uint8_t *bytes, size_t length, struct cross_domain_init *out);
 
 /*
- * What a guest finds in a ring page (@size bytes readable) after a POLL fence: RECEIVE or READ,
- * lengths checked against @size.
+ * What a guest finds in a ring page (@size bytes readable) after a POLL fence: RECEIVE, READ or
+ * BELL, lengths checked against @size.
  * *@data points behind the struct, into @page. 0 or -EPROTO.
  */
 int cross_domain_receive_decode(const uint8_t *page, size_t size,
 	struct cross_domain_send_receive *out, const uint8_t **data);
 int cross_domain_read_decode(const uint8_t *page, size_t size, struct cross_domain_read_write *out,
 	const uint8_t **data);
-/* The bytes that the event at the start of a run's rest occupies, up to the next one. 0: it is
- * neither RECEIVE nor READ, or goes beyond @size. */
+int cross_domain_bell_decode(
+	const uint8_t *page, size_t size, struct cross_domain_bell *out, const uint8_t **members);
+/* The bytes that the event at the start of a run's rest occupies, up to the next one. 0: it is none
+ * of these, or goes beyond @size. */
 size_t cross_domain_event_length(const uint8_t *bytes, size_t size);
 
 #endif

@@ -58,6 +58,7 @@ static struct {
 	struct input input;
 	struct wl_event_loop *loop;
 	struct gpu *gpu;
+	bool places; /* as if a kernel were in between: the queue has no place for each POLL */
 	int listener, socket, backend, call, region;
 	struct vhost_user_reader reader;
 	struct vhost_user_message request; /* waits for its answer: header.request is not 0 */
@@ -274,6 +275,8 @@ static void answer_honestly(unsigned slot)
 		capset.capset.features = input_byte(&f.input);
 		if (capset.capset.features & CROSS_DOMAIN_EXT_HOST_CLOCK) /* which nobody has */
 			capset.capset.features |= CROSS_DOMAIN_EXT_RUNS;
+		if (f.places)
+			capset.capset.features |= CROSS_DOMAIN_EXT_PATIENT | CROSS_DOMAIN_EXT_BELL;
 		answer(slot, &capset, sizeof(capset));
 		break;
 	case VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB:
@@ -538,9 +541,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	f.request.header.request = 0;
 	vhost_user_reader_init(&f.reader);
 	f.loop = wl_event_loop_create();
-	bool impatient = input_byte(&f.input) & 1;
+	const uint8_t how = input_byte(&f.input);
+	f.places = how & 2;
 	f.gpu = gpu_vhost_user_open(f.loop, path);
-	guest_life_begin(f.gpu, f.loop, &f.input, impatient);
+	if (f.gpu && f.places)
+		f.gpu->lazy = false;
+	guest_life_begin(f.gpu, f.loop, &f.input, how & 1);
 	while (f.gpu && f.input.size > 0) {
 		while (f.honest > 0)
 			be_honest();

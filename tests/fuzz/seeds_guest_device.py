@@ -4,7 +4,7 @@ import struct
 
 import seeds_relay as relay
 
-RECEIVE, READ, RUN = 5, 6, 0x82
+RECEIVE, READ, RUN, BELL = 5, 6, 0x82, 0x87
 BLOB, WRITE_PIPE = 1, 4
 NOW = 0x80  # the device's step, though the guest does not wait
 
@@ -75,9 +75,9 @@ def write(pipe, size, hang_up=0):
     return bytes([hang_up << 4 | 6, pipe, size // 64])
 
 
-def start(features=0, patient=0):
+def start(features=0, patient=0, places=0):
     """Up to the commands: what the frontend asks, the two capsets."""
-    return bytes([patient]) + honest(10) + honest(1) + bytes([features])
+    return bytes([patient | places << 1]) + honest(10) + honest(1) + bytes([features])
 
 
 def answers(*steps):
@@ -88,9 +88,19 @@ def answers(*steps):
     return out + TURN + TURN
 
 
-def channel(features=0, patient=0):
+def channel(features=0, patient=0, places=0):
     """A context, its rings (each is created and attached), INIT and what comes with it."""
-    return start(features, patient) + CHANNEL + GO + GO
+    return start(features, patient, places) + CHANNEL + GO + GO
+
+
+def bell(*members, channel=0, told=None):
+    """Of a host that has a place for some POLLs only (channel(places=1))."""
+    return event(struct.pack("<BBHIII", BELL, 0, 0, 0, len(members) if told is None else told, 0)
+        + struct.pack(f"<{len(members)}I", *members), channel)
+
+
+def put_off(channel=0):
+    return event(bytes(8), channel)
 
 
 ALL = 0x1F
@@ -130,6 +140,10 @@ SEEDS = {
     "gone": channel() + HANG_UP + TURN + TURN,
     "requests": channel() + now(request(9, 1, 0, 0, 1)) + now(request(9, 1, -1, 0, 16)) + now(request(9, 0, 0, 0, 16))
     + now(request(9, 1, 0, 0, 16, fds=0)) + now(request(7, 0, 0, 0, 0)) + TURN,
+    "bell": channel(places=1) + CHANNEL + GO + GO + put_off(1) + TURN + bell(2) + TURN + GO + bell(1, 2, 3) + TURN
+    + put_off(0) + TURN + GO + put_off(1) + TURN + DESTROY + GO,
+    "bell-long": channel(places=1) + bell(1, told=0xFFFFFFFF) + TURN,
+    "bell-alone": channel() + bell(1) + TURN,
     "scribbles": channel() + now(memory(0, 0, b"\xff" * 64)) + now(memory(1, 0, b"\xff" * 64))
     + now(memory(3, 0, b"\xff" * 128)) + blob(4096) + answers(honest(1)) + answers(honest(3)) + GO,
 }

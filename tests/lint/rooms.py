@@ -26,7 +26,7 @@ BELOW = {
     "guest-proxy/gpu/virtgpu": ["guest-proxy/gpu"],
     "guest-proxy/gpu/rings": ["protocol/base"],
     "guest-proxy/gpu/vhost_user": ["guest-proxy/gpu", "guest-proxy/gpu/rings"],
-    "guest-proxy/channel/flow": ["protocol/formats"],
+    "guest-proxy/channel/flow": ["guest-proxy/gpu"],
     "guest-proxy/channel": ["guest-proxy/gpu", "guest-proxy/channel/flow"],
     "guest-proxy/connection": ["guest-proxy/channel"],
     "guest-proxy/sync": ["guest-proxy/connection"],

@@ -280,6 +280,12 @@ int setup_patient_slots(void **state)
 		sizeof(device.capset), false);
 }
 
+int setup_bell(void **state)
+{
+	return setup_with(OUR_FEATURES | CROSS_DOMAIN_EXT_PATIENT | CROSS_DOMAIN_EXT_BELL,
+		sizeof(device.capset), false);
+}
+
 int setup_write_from(void **state)
 {
 	return setup_with(OUR_FEATURES | CROSS_DOMAIN_EXT_WRITE_FROM, sizeof(device.capset), false);

@@ -94,6 +94,8 @@ int setup_write_from(void **state);
 int setup_patient(void **state);
 /* The same, with several POLLs outstanding. */
 int setup_patient_slots(void **state);
+/* The same as setup_patient, with channels that listen for each other. */
+int setup_bell(void **state);
 int teardown(void **state);
 void turn(void);
 /* The host answers what it was asked, and the channel tells what came of it. */
@@ -126,6 +128,7 @@ extern unsigned event_slot;
 #define TEST_WRITE_FROM(f) cmocka_unit_test_setup_teardown(f, setup_write_from, teardown)
 #define TEST_PATIENT(f) cmocka_unit_test_setup_teardown(f, setup_patient, teardown)
 #define TEST_PATIENT_SLOTS(f) cmocka_unit_test_setup_teardown(f, setup_patient_slots, teardown)
+#define TEST_BELL(f) cmocka_unit_test_setup_teardown(f, setup_bell, teardown)
 #define TEST_KERNEL(f) cmocka_unit_test_setup_teardown(f, setup_kernel, teardown)
 
 #endif

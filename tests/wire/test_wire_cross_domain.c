@@ -246,6 +246,47 @@ static void a_patient_guest_says_so_in_a_header(void **state)
 	assert_int_equal(length, 8);
 }
 
+static void channels_listen_for_each_other_in_groups(void **state)
+{
+	const uint8_t golden[24] = {
+		0x86, 0, 24, 0, 0, 0, 0, 0, 8, 7, 6, 5, 4, 3, 2, 1, 9, 0, 0, 0, 0, 0, 0, 0};
+	const struct cross_domain_group group = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_GROUP, .cmd_size = 24},
+		.key = 0x0102030405060708,
+		.member = 9,
+	};
+	struct cross_domain_header header;
+	size_t length;
+	assert_memory_equal(&group, golden, sizeof(golden));
+	assert_int_equal(CROSS_DOMAIN_EXT_BELL, 8192);
+	assert_int_equal(cross_domain_command_decode(golden, 24, &header, &length), 0);
+	assert_int_equal(length, 24);
+	assert_int_equal(cross_domain_command_decode(golden, 23, &header, &length), -EINVAL);
+}
+
+static void a_bell_names_channels(void **state)
+{
+	uint8_t golden[24] = {
+		0x87, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 6, 0, 0, 0};
+	struct cross_domain_bell bell;
+	const uint8_t *members;
+	assert_int_equal(cross_domain_bell_decode(golden, 24, &bell, &members), 0);
+	assert_int_equal(bell.n_members, 2);
+	assert_ptr_equal(members, golden + 16);
+	assert_int_equal(cross_domain_event_length(golden, 24), 24);
+	assert_int_equal(cross_domain_bell_decode(golden, 23, &bell, &members), -EPROTO);
+	assert_int_equal(cross_domain_bell_decode(golden, 15, &bell, &members), -EPROTO);
+	assert_int_equal(cross_domain_event_length(golden, 23), 0);
+	store_u32(golden + 8, 1);
+	assert_int_equal(cross_domain_event_length(golden, 24), 24);
+	assert_int_equal(cross_domain_event_length(golden, 20), 0);
+	store_u32(golden + 8, UINT32_MAX);
+	assert_int_equal(cross_domain_bell_decode(golden, 24, &bell, &members), -EPROTO);
+	golden[0] = CROSS_DOMAIN_CMD_READ;
+	store_u32(golden + 8, 1);
+	assert_int_equal(cross_domain_bell_decode(golden, 24, &bell, &members), -EPROTO);
+}
+
 static void a_run_is_its_events_each_padded(void **state)
 {
 	const uint8_t golden[16] = {0x82, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0, 0, 0, 0, 0, 0};
@@ -282,6 +323,8 @@ int main(void)
 		cmocka_unit_test(a_poll_names_its_pages),
 		cmocka_unit_test(a_write_may_name_its_data),
 		cmocka_unit_test(a_patient_guest_says_so_in_a_header),
+		cmocka_unit_test(channels_listen_for_each_other_in_groups),
+		cmocka_unit_test(a_bell_names_channels),
 		cmocka_unit_test(a_run_is_its_events_each_padded),
 		cmocka_unit_test(all_four_sizes_of_init_are_understood),
 		cmocka_unit_test(init_of_any_other_size_is_refused),

@@ -107,6 +107,106 @@ static void other_hosts_have_a_place_for_each(void **state)
 	assert_int_equal(user.closed, 1);
 }
 
+/* Another channel, which listens from now on or does so no more. */
+static struct bell_member neighbour;
+
+static void handle_call(void *data)
+{
+}
+
+static void neighbour_listens(bool listens)
+{
+	if (!neighbour.bell)
+		assert_int_equal(bell_join(&device.gpu.bell, &device.gpu.turn, &neighbour,
+					 handle_call, NULL),
+			0);
+	bell_listen(&neighbour, listens);
+}
+
+static void ring(uint32_t member)
+{
+	struct {
+		struct cross_domain_bell bell;
+		uint32_t member;
+	} rung = {.bell = {.hdr.cmd = CROSS_DOMAIN_CMD_BELL, .n_members = 1}, .member = member};
+	event(&rung, sizeof(rung));
+}
+
+static void it_joins_before_the_channel_begins(void **state)
+{
+	size_t at = 0;
+	struct submission *s = next_submission();
+	struct cross_domain_group group;
+	next_command(s, &at, CROSS_DOMAIN_CMD_PATIENT);
+	memcpy(&group, next_command(s, &at, CROSS_DOMAIN_CMD_GROUP), sizeof(group));
+	assert_int_equal(group.key, device.gpu.bell.key);
+	assert_int_equal(group.member, 1);
+	next_command(s, &at, CROSS_DOMAIN_CMD_INIT);
+	assert_int_equal(at, s->size);
+}
+
+static void who_was_put_off_waits_for_the_bell(void **state)
+{
+	skip_start();
+	neighbour_listens(true);
+	put_off();
+	wl_event_loop_dispatch(user.loop, 60); /* three times as long as a rest */
+	nothing_more();
+	bell_ring(&device.gpu.bell, 1);
+	expect_poll(true);
+	put_off();
+	nothing_more();
+	bell_leave(&neighbour); /* now nobody listens */
+	turn();
+	expect_poll(true);
+	put_off();
+	while (device.seen == device.n_submissions)
+		wl_event_loop_dispatch(user.loop, -1);
+	expect_poll(true);
+	assert_int_equal(user.closed, 0);
+}
+
+static void a_bell_that_came_before_is_heard(void **state)
+{
+	skip_start();
+	neighbour_listens(true);
+	bell_ring(&device.gpu.bell, 1);
+	put_off();
+	expect_poll(true);
+	put_off();
+	nothing_more();
+	bell_leave(&neighbour);
+}
+
+static void a_bell_is_an_event_like_others(void **state)
+{
+	skip_start();
+	neighbour_listens(false);
+	ring(neighbour.id);
+	assert_true(neighbour.called);
+	expect_poll(true);
+	ring(77);
+	expect_poll(true);
+	assert_int_equal(user.closed, 0);
+	bell_leave(&neighbour);
+}
+
+static void a_bell_that_is_too_long_ends_the_channel(void **state)
+{
+	const struct cross_domain_bell bell = {
+		.hdr.cmd = CROSS_DOMAIN_CMD_BELL, .n_members = UINT32_MAX};
+	skip_start();
+	event(&bell, sizeof(bell));
+	assert_int_equal(user.closed, 1);
+}
+
+static void nobody_else_is_rung(void **state)
+{
+	skip_start();
+	ring(1);
+	assert_int_equal(user.closed, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -116,6 +216,12 @@ int main(void)
 		TEST_PATIENT(or_alone_some_time_later),
 		TEST_PATIENT_SLOTS(a_second_poll_is_tried_again_later),
 		TEST_KERNEL(other_hosts_have_a_place_for_each),
+		TEST_BELL(it_joins_before_the_channel_begins),
+		TEST_BELL(who_was_put_off_waits_for_the_bell),
+		TEST_BELL(a_bell_that_came_before_is_heard),
+		TEST_BELL(a_bell_is_an_event_like_others),
+		TEST_BELL(a_bell_that_is_too_long_ends_the_channel),
+		TEST_PATIENT(nobody_else_is_rung),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,6 +22,18 @@ static int patient(void)
 	return submit(&command, sizeof(command));
 }
 
+static uint64_t keys[N]; /* of their groups; 0: none */
+
+static int join(uint64_t key, uint32_t member)
+{
+	const struct cross_domain_group command = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_GROUP, .cmd_size = sizeof(command)},
+		.key = key,
+		.member = member,
+	};
+	return submit(&command, sizeof(command));
+}
+
 static void go_to(size_t i)
 {
 	t.context = channels[i].context;
@@ -63,6 +75,8 @@ static void open_all_on(struct resource *ring)
 		if (i > 0 || ring->id != CHANNEL)
 			attach(ring);
 		assert_int_equal(patient(), 0);
+		if (keys[i] != 0)
+			assert_int_equal(join(keys[i], 100 + (uint32_t)i), 0);
 		open_channel_on(ring->id);
 		channels[i].context = t.context;
 		channels[i].compositor = fake_compositor;
@@ -81,6 +95,7 @@ static void close_all(void)
 		destroy_context();
 	}
 	fake_compositor = NULL;
+	memset(keys, 0, sizeof(keys));
 }
 
 static void those_that_said_something_last_have_the_places(void **state)
@@ -236,6 +251,135 @@ static void a_second_place_is_never_one_of_the_last(void **state)
 	close_all();
 }
 
+static void join_all(uint64_t key)
+{
+	for (size_t i = 0; i < N; i++)
+		keys[i] = key;
+}
+
+/* A channel whose turn it is not gets one all the same, if it was asked for. */
+static void serve(size_t i)
+{
+	go_to(i);
+	t.context->ops->service(t.context);
+}
+
+/* Something comes for the channel; whether somebody is woken to hear of it. */
+static bool comes_for(size_t i)
+{
+	go_to(i);
+	assert_int_equal(to_guest("hello...", 8, NULL, 0), 0);
+	t.awake = false;
+	t.context->ops->service(t.context);
+	bool woken = t.awake;
+	t.awake = false;
+	return woken;
+}
+
+/* The BELL that has come; how many it names, the first in *@member. */
+static uint32_t rung(uint32_t *member)
+{
+	struct cross_domain_bell bell;
+	const uint8_t *members;
+
+	assert_int_equal(
+		cross_domain_bell_decode(t.pages.map + CHANNEL * 4096, 4096, &bell, &members), 0);
+	*member = load_u32(members);
+	return bell.n_members;
+}
+
+static void who_has_no_place_is_called_by_one_who_has(void **state)
+{
+	uint32_t member;
+
+	join_all(7);
+	open_all();
+	for (size_t i = 0; i < 18; i++)
+		ask_alone(i);
+	ask_alone(20);
+	ask_alone(21);
+	assert_true(put_off(20) && put_off(21));
+	assert_true(comes_for(20));
+	assert_true(comes_for(21));
+	assert_false(comes_for(21)); /* it has been called */
+	serve(17);                   /* which got its place last */
+	assert_int_equal(channels[17].poll.response, VIRTIO_GPU_RESP_OK_NODATA);
+	assert_int_equal(rung(&member), 2);
+	assert_int_equal(member, 120);
+	assert_false(comes_for(20));
+	go_to(21);
+	assert_int_equal(next_event_in(&channels[21].poll), CROSS_DOMAIN_CMD_RECEIVE);
+	assert_int_equal(t.places.channels, 17); /* without 17, which has heard something */
+	/* It has not been put off since. */
+	assert_false(comes_for(21));
+	close_all();
+}
+
+static void who_has_a_poll_there_is_not_called(void **state)
+{
+	join_all(7);
+	open_all();
+	for (size_t i = 0; i < 18; i++)
+		ask_alone(i);
+	assert_false(comes_for(3));
+	assert_int_equal(channels[3].poll.response, VIRTIO_GPU_RESP_OK_NODATA);
+	assert_int_equal(t.pages.map[CHANNEL * 4096], CROSS_DOMAIN_CMD_RECEIVE);
+	assert_false(comes_for(3)); /* it has not asked, but knows that it should */
+	serve(17);
+	assert_int_equal(channels[17].poll.response, 0);
+	close_all();
+}
+
+static void groups_do_not_listen_for_others(void **state)
+{
+	join_all(7);
+	keys[20] = keys[21] = keys[22] = 8;
+	keys[23] = 0;
+	open_all();
+	for (size_t i = 0; i < 18; i++)
+		ask_alone(i);
+	for (size_t i = 20; i < 24; i++)
+		ask_alone(i);
+	assert_false(comes_for(20));
+	assert_false(comes_for(22));
+	assert_false(comes_for(23));
+	serve(17);
+	assert_int_equal(channels[17].poll.response, 0);
+	/* The next one that asks hears of it, without a place, unless it is gone by then. */
+	go_to(20);
+	destroy_context();
+	channels[20].context = NULL;
+	go_to(21);
+	uint32_t member;
+	poll_channel(&channels[21].poll);
+	turn();
+	assert_true(put_off(21));
+	assert_int_equal(rung(&member), 1);
+	assert_int_equal(member, 122);
+	/* And from then on it listens. */
+	poll_channel(&channels[21].poll);
+	assert_false(put_off(21));
+	assert_true(put_off(0));
+	close_all();
+}
+
+static void a_group_is_of_patient_channels_from_their_start(void **state)
+{
+	assert_int_equal(join(7, 1), -EINVAL);
+	assert_int_equal(patient(), 0);
+	assert_int_equal(join(0, 1), -EINVAL);
+	assert_int_equal(join(7, 1), 0);
+	assert_int_equal(join(8, 1), -EINVAL);
+	destroy_context();
+	make_context();
+	attach(resource_find(&t.table, QUERY));
+	attach(resource_find(&t.table, CHANNEL));
+	assert_int_equal(patient(), 0);
+	open_channel();
+	assert_int_equal(join(7, 1), -EINVAL);
+	destroy_context();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,6 +390,10 @@ int main(void)
 		TEST(a_channel_is_patient_from_its_start_or_never),
 		TEST(who_said_something_last_has_a_second_place),
 		TEST(a_second_place_is_never_one_of_the_last),
+		TEST(who_has_no_place_is_called_by_one_who_has),
+		TEST(who_has_a_poll_there_is_not_called),
+		TEST(groups_do_not_listen_for_others),
+		TEST(a_group_is_of_patient_channels_from_their_start),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
