@@ -134,6 +134,9 @@ static void handle_blob(void *data, struct gpu_blob *blob, int error)
 		return;
 	if (blob == channel->pages.blob)
 		write_pages_answered(&channel->pages, channel->gpu->ops, error);
+	else if (blob == channel->more_pages.blob &&
+		read_pages_answered(&channel->more_pages, channel->gpu->ops, error))
+		channel_use_more_pages(channel);
 	else if (blob != channel->query_ring && blob != channel->channel_ring)
 		channel_blobs_gpu_blob(&channel->blobs, blob, error);
 	else if (error < 0)
@@ -359,6 +362,7 @@ void channel_destroy(struct channel *channel)
 	command_batch_finish(&channel->batch);
 	channel_blobs_finish(&channel->blobs);
 	write_pages_finish(&channel->pages, ops);
+	read_pages_finish(&channel->more_pages, ops);
 	ops->blob_destroy(channel->query_ring);
 	ops->blob_destroy(channel->channel_ring);
 	if (channel->context)

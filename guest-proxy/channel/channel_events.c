@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define MUCH_BYTES 32768
+
 /*
  * What came in a RECEIVE whose blobs are not complete yet. No other event is asked for meanwhile,
  * and those that came behind it in the same run wait with it.
@@ -146,6 +148,28 @@ static void handle_receive(struct channel *channel, const uint8_t *event, size_t
 		deliver(channel, data, size, handles, n);
 }
 
+/*
+ * Who sends much at once may have more, and a longer run has room for it. Memory for that is given
+ * up with the last pipe.
+ */
+static void choose_pages(struct channel *channel, size_t size)
+{
+	if (size > MUCH_BYTES && channel_has_feature(channel, CROSS_DOMAIN_EXT_PAGES) &&
+		channel->polls.slot_pages > 1 &&
+		read_pages_ask(&channel->more_pages, channel->gpu->ops, channel->context))
+		channel_use_more_pages(channel);
+}
+
+/* Those that POLLs name already are waited for. */
+static void leave_pages(struct channel *channel)
+{
+	if (!read_credit_any(&channel->credit))
+		channel->polls.more = false;
+	if (channel->more_pages.ready && !channel->polls.more &&
+		!poll_credits_use_more(&channel->polls))
+		read_pages_finish(&channel->more_pages, channel->gpu->ops);
+}
+
 static void handle_read(struct channel *channel, const uint8_t *event, size_t room)
 {
 	struct cross_domain_read_write read;
@@ -156,6 +180,7 @@ static void handle_read(struct channel *channel, const uint8_t *event, size_t ro
 	}
 	if (read.hang_up)
 		read_credit_remove(&channel->credit, read.identifier);
+	choose_pages(channel, read.opaque_data_size);
 	channel->counters.bytes_in += read.opaque_data_size;
 	channel->listener->pipe_data(
 		channel->data, read.identifier, data, read.opaque_data_size, read.hang_up != 0);
@@ -284,17 +309,22 @@ static bool handle_slot(struct channel *channel, const uint8_t *bytes, size_t si
 	return handle_events(channel, events, size);
 }
 
+static size_t take_slot(struct channel *channel, uint8_t *bytes)
+{
+	uint8_t *more = channel->more_pages.ready ? channel->more_pages.blob->map : NULL;
+	return poll_credits_take(&channel->polls, channel->channel_ring->map, more, bytes);
+}
+
 /* Handles the events that wait, as long as none is held. False: the channel was destroyed. */
 static bool handle_waiting(struct channel *channel)
 {
-	uint8_t bytes[CROSS_DOMAIN_RUN_MAX_BYTES];
+	uint8_t bytes[CROSS_DOMAIN_LONG_RUN_MAX_BYTES];
 	size_t size;
-	while (!channel->held && !channel->over &&
-		(size = poll_credits_take(&channel->polls, channel->channel_ring->map, bytes)) >
-			0) {
+	while (!channel->held && !channel->over && (size = take_slot(channel, bytes)) > 0) {
 		if (!handle_slot(channel, bytes, size))
 			return false;
 	}
+	leave_pages(channel);
 	return true;
 }
 

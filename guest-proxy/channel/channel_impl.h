@@ -8,6 +8,7 @@
 #include "guest-proxy/channel/flow/poll_credits.h"
 #include "guest-proxy/channel/flow/poll_patience.h"
 #include "guest-proxy/channel/flow/read_credit.h"
+#include "guest-proxy/channel/read_pages.h"
 #include "guest-proxy/channel/write_pages.h"
 #include "protocol/formats/cross_domain.h"
 
@@ -36,6 +37,7 @@ struct channel {
 	struct write_pages pages;
 
 	struct poll_credits polls;
+	struct read_pages more_pages; /* for polls */
 	struct poll_patience patience;
 	bool paused;
 	struct held_receive *held; /* NULL: none */
@@ -68,6 +70,8 @@ int channel_fail(struct channel *channel, const char *why);
 
 /* Asks for the next event, unless one was asked for or is not wanted. */
 void channel_submit_poll(struct channel *channel);
+/* The host is told of more_pages, and POLLs name them from then on. */
+void channel_use_more_pages(struct channel *channel);
 /* Empties the batch. */
 void channel_forget_batch(struct channel *channel);
 

@@ -153,6 +153,18 @@ static int batch_result(struct channel *channel, int error)
 	return error < 0 ? channel_fail(channel, "out of memory") : 0;
 }
 
+void channel_use_more_pages(struct channel *channel)
+{
+	const struct cross_domain_pages pages = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_PAGES, .cmd_size = sizeof(pages)},
+		.resource_id = channel->more_pages.blob->resource_id,
+	};
+	if (read_credit_any(&channel->credit) &&
+		batch_result(channel, command_batch_add(&channel->batch, &pages, sizeof(pages))) ==
+			0)
+		channel->polls.more = submit_batch(channel, false) == 0 && channel->batch.size == 0;
+}
+
 uint32_t channel_new_read_pipe(struct channel *channel)
 {
 	return channel->next_read_pipe++;

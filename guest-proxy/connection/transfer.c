@@ -22,6 +22,7 @@
 #include "protocol/base/fd.h"
 #include "protocol/streams/byte_queue.h"
 #include "protocol/streams/shared_write.h"
+#include "protocol/streams/wide_pipe.h"
 
 #define PIPES_MAX 256
 #define CHUNK_BYTES 65536
@@ -36,6 +37,7 @@ struct read_pipe {
 	bool hang_up;                   /* nothing follows what is queued */
 	struct wl_event_source *source; /* NULL for files, which need not be waited for */
 	bool waits;                     /* until the fd takes what is queued */
+	struct wide_pipe wide;
 	struct byte_queue queue;
 };
 
@@ -76,6 +78,7 @@ static void read_pipe_destroy(struct read_pipe *pipe)
 	pipe->transfers->count--;
 	wl_list_remove(&pipe->link);
 	fd_close(&pipe->fd);
+	wide_pipe_finish(&pipe->wide);
 	byte_queue_clear(&pipe->queue);
 	free(pipe);
 }
@@ -153,6 +156,7 @@ static void read_pipe_break(struct read_pipe *pipe)
 	size_t queued = byte_queue_size(&pipe->queue);
 	event_source_remove(&pipe->source);
 	fd_close(&pipe->fd);
+	wide_pipe_finish(&pipe->wide);
 	byte_queue_clear(&pipe->queue);
 	pipe->transfers->queued_bytes -= queued;
 	account(pipe, queued);
@@ -207,10 +211,14 @@ static int handle_writable(int fd, uint32_t mask, void *data)
 static int read_pipe_write(struct read_pipe *pipe, const uint8_t *bytes, size_t size, size_t *done)
 {
 	int error = -EAGAIN;
+	size_t more = 0;
 
 	*done = 0;
 	if (byte_queue_size(&pipe->queue) == 0)
 		error = shared_write_all(pipe->fd, bytes, size, done);
+	if (error == -EAGAIN && *done > 0 && wide_pipe_try(&pipe->wide, pipe->fd))
+		error = shared_write_all(pipe->fd, bytes + *done, size - *done, &more);
+	*done += more;
 	if (error != -EAGAIN)
 		return error;
 	error = byte_queue_add(&pipe->queue, bytes + *done, size - *done);

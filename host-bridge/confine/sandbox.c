@@ -56,6 +56,8 @@ static const struct filter_rule allowed_calls[] = {
 	ALLOW_EQUAL(fcntl, 1, F_SETFD),
 	ALLOW_EQUAL(fcntl, 1, F_GETFL),
 	ALLOW_EQUAL(fcntl, 1, F_SETFL),
+	ALLOW_EQUAL(fcntl, 1, F_GETPIPE_SZ),
+	ALLOW_EQUAL(fcntl, 1, F_SETPIPE_SZ),
 	ALLOW_EQUAL(fcntl, 1, F_ADD_SEALS),
 	ALLOW_EQUAL(fcntl, 1, F_GET_SEALS),
 	ALLOW(fstat),

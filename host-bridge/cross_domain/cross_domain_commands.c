@@ -127,6 +127,13 @@ static int handle_get_image_requirements(
 	return err < 0 ? err : resource_copy_in(context->query_ring, 0, &answer, sizeof(answer));
 }
 
+static bool poll_fits(
+	const struct cross_domain_poll *poll, uint64_t first, uint64_t n_pages, uint32_t most)
+{
+	return poll->page >= first && range_fits(poll->page - first, poll->n_pages, n_pages) &&
+		poll->page - first < n_pages && poll->n_pages <= most;
+}
+
 /* It has no answer: its fence, which comes next (cross_domain_fence), waits for an event. */
 static int handle_poll(struct cross_domain_context *context, const uint8_t *bytes, size_t length)
 {
@@ -137,10 +144,34 @@ static int handle_poll(struct cross_domain_context *context, const uint8_t *byte
 	uint64_t n_slots = min_u64(cross_domain_slots(context), CROSS_DOMAIN_MAX_POLL_PAGE);
 	if (n_slots == 1)
 		return 0;
-	if (poll.page >= n_slots || poll.n_pages > n_slots - poll.page ||
-		poll.n_pages > CROSS_DOMAIN_RUN_MAX_PAGES)
+	if (!poll_fits(&poll, 0, n_slots, CROSS_DOMAIN_RUN_MAX_PAGES) &&
+		(!poll_fits(&poll, n_slots, cross_domain_more_slots(context),
+			 CROSS_DOMAIN_LONG_RUN_MAX_PAGES) ||
+			poll.page >= CROSS_DOMAIN_MAX_POLL_PAGE))
 		return -EINVAL;
 	context->poll_tag = cross_domain_poll_tag(&poll);
+	return 0;
+}
+
+static int handle_pages(struct cross_domain_context *context, const uint8_t *bytes, size_t length)
+{
+	struct cross_domain_pages pages;
+	struct resource *more = NULL;
+
+	memcpy(&pages, bytes, sizeof(pages));
+	if (!context->channel_ring || cross_domain_slots(context) == 1)
+		return -EINVAL;
+	if (pages.resource_id != 0) {
+		int err = find_ring(context, pages.resource_id, &more);
+		/* Its POLLs will name them, and wait for what cannot come. */
+		if (err == -ENOENT)
+			cross_domain_fail(context, memory_refused);
+		if (err < 0)
+			return err;
+	}
+	if (context->more_pages)
+		resource_unref(context->more_pages);
+	context->more_pages = more ? resource_ref(more) : NULL;
 	return 0;
 }
 
@@ -371,6 +402,7 @@ static const struct {
 	{CROSS_DOMAIN_CMD_CLOCK, handle_clock},
 	{CROSS_DOMAIN_CMD_PATIENT, handle_patient},
 	{CROSS_DOMAIN_CMD_GROUP, handle_group},
+	{CROSS_DOMAIN_CMD_PAGES, handle_pages},
 };
 
 static int execute(struct cross_domain_context *context, const uint8_t *bytes, size_t size)

@@ -91,6 +91,8 @@ static void handle_destroy(struct context *base)
 		resource_unref(context->query_ring);
 	if (context->channel_ring)
 		resource_unref(context->channel_ring);
+	if (context->more_pages)
+		resource_unref(context->more_pages);
 	if (context->channel_type != 0 && !context->patient)
 		context->base.host->places->channels--;
 	cross_domain_leave_place(context);
@@ -105,7 +107,8 @@ static void handle_destroy(struct context *base)
 static void handle_detach(struct context *base, struct resource *resource)
 {
 	struct cross_domain_context *context = cross_domain_from(base);
-	struct resource **rings[] = {&context->query_ring, &context->channel_ring};
+	struct resource **rings[] = {
+		&context->query_ring, &context->channel_ring, &context->more_pages};
 
 	/* The guest may use these pages for something else now. */
 	for (size_t i = 0; i < ARRAY_LENGTH(rings); i++) {
@@ -202,7 +205,7 @@ static void fill_capset(const struct context_kind *base, uint8_t *out)
 			CROSS_DOMAIN_EXT_FILES | CROSS_DOMAIN_EXT_POLL_SLOTS |
 			CROSS_DOMAIN_EXT_RUNS | CROSS_DOMAIN_EXT_WRITE_FROM |
 			CROSS_DOMAIN_EXT_HOST_CLOCK | CROSS_DOMAIN_EXT_PATIENT |
-			CROSS_DOMAIN_EXT_BELL |
+			CROSS_DOMAIN_EXT_BELL | CROSS_DOMAIN_EXT_PAGES |
 			(kind->guests_share && resource_table_exports(base->host->resources)
 					? CROSS_DOMAIN_EXT_GUEST_SHARED
 					: 0) |

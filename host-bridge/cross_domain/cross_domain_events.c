@@ -163,12 +163,12 @@ const struct pipes_listener cross_domain_pipes_listener = {
 
 /* --- events --- */
 
-/* A RECEIVE of up to @room bytes at @to. */
+/* A RECEIVE of up to @room bytes at @to, and no more than an ordinary run has. */
 static size_t make_receive(struct cross_domain_context *context, uint8_t *to, size_t room)
 {
 	struct cross_domain_send_receive receive;
-	size_t n = guest_stream_take(
-		&context->stream, &receive, to + sizeof(receive), room - sizeof(receive));
+	size_t n = guest_stream_take(&context->stream, &receive, to + sizeof(receive),
+		min_u64(room, CROSS_DOMAIN_RUN_MAX_BYTES) - sizeof(receive));
 	memcpy(to, &receive, sizeof(receive));
 	context->stream_had_turn = true;
 	cross_domain_counters(context)->receives++;
@@ -245,6 +245,19 @@ static size_t make_run(struct cross_domain_context *context, uint8_t *to, size_t
 	return run.bytes > 0 ? size : 0;
 }
 
+/* Writes to the pages that a POLL named, which may be gone by now: then it is -errno. */
+static int put(struct cross_domain_context *context, uint32_t tag, const void *bytes, size_t size)
+{
+	const struct resource *ring = context->channel_ring;
+	uint64_t offset = cross_domain_poll_offset(tag);
+
+	if (ring && offset / CROSS_DOMAIN_RING_BYTES >= cross_domain_slots(context)) {
+		offset -= cross_domain_slots(context) * CROSS_DOMAIN_RING_BYTES;
+		ring = context->more_pages;
+	}
+	return ring ? resource_copy_in(ring, offset, bytes, size) : -EINVAL;
+}
+
 static struct request *oldest_poll(const struct cross_domain_context *context)
 {
 	struct request *poll;
@@ -268,7 +281,7 @@ static void complete_oldest_poll(struct cross_domain_context *context)
  * is none. */
 static bool deliver_events(struct cross_domain_context *context)
 {
-	uint8_t bytes[CROSS_DOMAIN_RUN_MAX_BYTES];
+	static uint8_t bytes[CROSS_DOMAIN_LONG_RUN_MAX_BYTES];
 	uint32_t tag = oldest_poll(context)->tag;
 	uint32_t n_pages = cross_domain_poll_pages(tag);
 	size_t size = n_pages > 0
@@ -276,8 +289,7 @@ static bool deliver_events(struct cross_domain_context *context)
 		: make_event(context, bytes, CROSS_DOMAIN_RING_BYTES);
 	if (size == 0)
 		return false;
-	int err =
-		resource_copy_in(context->channel_ring, cross_domain_poll_offset(tag), bytes, size);
+	int err = put(context, tag, bytes, size);
 	if (err < 0)
 		cross_domain_fail(context, "its channel ring is not in the guest's memory");
 	context->active = true;
@@ -314,9 +326,7 @@ static void deliver(struct cross_domain_context *context)
 static void put_nothing(struct cross_domain_context *context, uint32_t tag)
 {
 	static const struct cross_domain_header none;
-	if (context->channel_ring)
-		resource_copy_in(
-			context->channel_ring, cross_domain_poll_offset(tag), &none, sizeof(none));
+	put(context, tag, &none, sizeof(none));
 }
 
 /* Has the guest keep one POLL outstanding: fences of a ring are signalled in order, so the oldest

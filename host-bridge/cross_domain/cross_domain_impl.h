@@ -22,7 +22,8 @@ struct cross_domain_context {
 	bool initialised;
 	uint32_t channel_type;
 	struct resource *query_ring,
-		*channel_ring;         /* referenced; NULL before INIT and once detached */
+		*channel_ring,         /* referenced; NULL before INIT and once detached */
+		*more_pages;           /* of PAGES; likewise */
 	struct compositor *compositor; /* NULL: no channel, or its end was told */
 	bool input_ended; /* the compositor takes nothing more; what the guest says goes nowhere */
 	bool failed;      /* the guest broke a bound: its commands are taken and ignored */
@@ -78,7 +79,13 @@ static inline uint64_t cross_domain_slots(const struct cross_domain_context *con
 	return context->channel_ring->size / CROSS_DOMAIN_RING_BYTES;
 }
 
-/* The pages of the channel ring that a POLL names, in its request's tag. */
+/* Pages that POLLs may name behind those. */
+static inline uint64_t cross_domain_more_slots(const struct cross_domain_context *context)
+{
+	return context->more_pages ? context->more_pages->size / CROSS_DOMAIN_RING_BYTES : 0;
+}
+
+/* The pages that a POLL names, in its request's tag. */
 #define CROSS_DOMAIN_MAX_POLL_PAGE (1u << 24)
 
 static inline uint32_t cross_domain_poll_tag(const struct cross_domain_poll *poll)

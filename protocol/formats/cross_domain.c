@@ -17,6 +17,7 @@ static const uint16_t command_sizes[256] = {
 	[CROSS_DOMAIN_CMD_WRITE_FROM] = sizeof(struct cross_domain_write_from),
 	[CROSS_DOMAIN_CMD_CLOCK] = sizeof(struct cross_domain_clock),
 	[CROSS_DOMAIN_CMD_GROUP] = sizeof(struct cross_domain_group),
+	[CROSS_DOMAIN_CMD_PAGES] = sizeof(struct cross_domain_pages),
 };
 
 static bool send_fits(const uint8_t *bytes, size_t length)

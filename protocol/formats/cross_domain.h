@@ -99,6 +99,13 @@ static_assert(sizeof(struct cross_domain_capset) == 16, "");
 #define CROSS_DOMAIN_IMAGE_LINEAR (1u << 4) /* GBM's */
 /* CROSS_DOMAIN_CMD_GROUP is understood. */
 #define CROSS_DOMAIN_EXT_BELL (1u << 13)
+/*
+ * CROSS_DOMAIN_CMD_PAGES is understood: POLLs may name pages of one more blob, and more of them at
+ * once.
+ */
+#define CROSS_DOMAIN_EXT_PAGES (1u << 14)
+#define CROSS_DOMAIN_LONG_RUN_MAX_PAGES 64
+#define CROSS_DOMAIN_LONG_RUN_MAX_BYTES (CROSS_DOMAIN_LONG_RUN_MAX_PAGES * CROSS_DOMAIN_RING_BYTES)
 struct cross_domain_capset_ext {
 	struct cross_domain_capset base;
 	uint32_t magic;
@@ -152,6 +159,11 @@ enum cross_domain_command {
 	 */
 	CROSS_DOMAIN_CMD_GROUP = 0x86,
 	CROSS_DOMAIN_CMD_BELL = 0x87, /* host to guest, in the channel ring */
+	/*
+	 * Ours (EXT_PAGES), guest to host: for POLLs, the pages of a guest blob that is attached to
+	 * the context follow those of the channel ring, which has several.
+	 */
+	CROSS_DOMAIN_CMD_PAGES = 0x88,
 };
 
 enum cross_domain_identifier {
@@ -292,6 +304,13 @@ struct cross_domain_group {
 	uint32_t pad;
 };
 static_assert(sizeof(struct cross_domain_group) == 24, "");
+
+struct cross_domain_pages {
+	struct cross_domain_header hdr;
+	uint32_t resource_id; /* instead of the one before; 0: none any more */
+	uint32_t pad;
+};
+static_assert(sizeof(struct cross_domain_pages) == 16, "");
 
 struct cross_domain_bell {              /* u32 members follow: these channels should ask */
 	struct cross_domain_header hdr; /* cmd_size stays 0 */

@@ -276,7 +276,8 @@ static void answer_honestly(unsigned slot)
 		if (capset.capset.features & CROSS_DOMAIN_EXT_HOST_CLOCK) /* which nobody has */
 			capset.capset.features |= CROSS_DOMAIN_EXT_RUNS;
 		if (f.places)
-			capset.capset.features |= CROSS_DOMAIN_EXT_PATIENT | CROSS_DOMAIN_EXT_BELL;
+			capset.capset.features |= CROSS_DOMAIN_EXT_PATIENT | CROSS_DOMAIN_EXT_BELL |
+				CROSS_DOMAIN_EXT_PAGES;
 		answer(slot, &capset, sizeof(capset));
 		break;
 	case VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB:

@@ -264,6 +264,13 @@ int setup_runs(void **state)
 		sizeof(device.capset), false);
 }
 
+int setup_pages(void **state)
+{
+	return setup_with(OUR_FEATURES | CROSS_DOMAIN_EXT_POLL_SLOTS | CROSS_DOMAIN_EXT_RUNS |
+			CROSS_DOMAIN_EXT_PAGES,
+		sizeof(device.capset), false);
+}
+
 int setup_lazy_runs(void **state)
 {
 	return setup_with(OUR_FEATURES | CROSS_DOMAIN_EXT_RUNS, sizeof(device.capset), true);

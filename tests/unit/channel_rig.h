@@ -86,6 +86,8 @@ int setup_slots(void **state);
 int setup_lazy_slots(void **state);
 /* And slots of several pages. */
 int setup_runs(void **state);
+/* And more of them for a while. */
+int setup_pages(void **state);
 /* One of them, over vhost-user. */
 int setup_lazy_runs(void **state);
 /* Our host, which takes what lies in memory of the guest. */
@@ -124,6 +126,7 @@ extern unsigned event_slot;
 #define TEST_SLOTS(f) cmocka_unit_test_setup_teardown(f, setup_slots, teardown)
 #define TEST_LAZY_SLOTS(f) cmocka_unit_test_setup_teardown(f, setup_lazy_slots, teardown)
 #define TEST_RUNS(f) cmocka_unit_test_setup_teardown(f, setup_runs, teardown)
+#define TEST_PAGES(f) cmocka_unit_test_setup_teardown(f, setup_pages, teardown)
 #define TEST_LAZY_RUNS(f) cmocka_unit_test_setup_teardown(f, setup_lazy_runs, teardown)
 #define TEST_WRITE_FROM(f) cmocka_unit_test_setup_teardown(f, setup_write_from, teardown)
 #define TEST_PATIENT(f) cmocka_unit_test_setup_teardown(f, setup_patient, teardown)

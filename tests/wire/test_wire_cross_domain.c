@@ -287,6 +287,19 @@ static void a_bell_names_channels(void **state)
 	assert_int_equal(cross_domain_bell_decode(golden, 24, &bell, &members), -EPROTO);
 }
 
+static void more_pages_are_a_resource(void **state)
+{
+	const uint8_t golden[16] = {0x88, 0, 16, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0};
+	const struct cross_domain_pages pages = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_PAGES, .cmd_size = 16}, .resource_id = 5};
+	struct cross_domain_header header;
+	size_t length;
+	assert_memory_equal(&pages, golden, sizeof(golden));
+	assert_int_equal(CROSS_DOMAIN_EXT_PAGES, 16384);
+	assert_int_equal(cross_domain_command_decode(golden, 16, &header, &length), 0);
+	assert_int_equal(cross_domain_command_decode(golden, 15, &header, &length), -EINVAL);
+}
+
 static void a_run_is_its_events_each_padded(void **state)
 {
 	const uint8_t golden[16] = {0x82, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0, 0, 0, 0, 0, 0};
@@ -325,6 +338,7 @@ int main(void)
 		cmocka_unit_test(a_patient_guest_says_so_in_a_header),
 		cmocka_unit_test(channels_listen_for_each_other_in_groups),
 		cmocka_unit_test(a_bell_names_channels),
+		cmocka_unit_test(more_pages_are_a_resource),
 		cmocka_unit_test(a_run_is_its_events_each_padded),
 		cmocka_unit_test(all_four_sizes_of_init_are_understood),
 		cmocka_unit_test(init_of_any_other_size_is_refused),

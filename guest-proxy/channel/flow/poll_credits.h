@@ -1,12 +1,15 @@
 /*
  * The POLLs of a channel. A slot of the channel ring, a page, holds one event; or several pages
  * hold a run of events. The fence of a POLL says that an event is in the slot that it named; once
- * that has been copied, another POLL may name it.
+ * that has been copied, another POLL may name it. For some time there may be larger slots, in
+ * another blob (CROSS_DOMAIN_CMD_PAGES), in place of these.
  */
 #ifndef GUEST_PROXY_CHANNEL_FLOW_POLL_CREDITS_H
 #define GUEST_PROXY_CHANNEL_FLOW_POLL_CREDITS_H
 
 #include "protocol/formats/cross_domain.h"
+
+#define POLL_CREDITS_MAX_SLOTS 2
 
 struct poll_credits {
 	unsigned n_slots;    /* of the channel ring, used in turn */
@@ -17,6 +20,8 @@ struct poll_credits {
 	 * have not been taken. */
 	unsigned n_outstanding, n_waiting;
 	uint64_t sent;
+	bool more;                            /* POLLs from now on name larger slots */
+	bool in_more[POLL_CREDITS_MAX_SLOTS]; /* where the last POLL for each slot has it */
 };
 
 void poll_credits_init(struct poll_credits *polls, unsigned n_slots, unsigned slot_pages);
@@ -29,11 +34,14 @@ void poll_credits_sent(struct poll_credits *polls);
 /* The oldest one's fence was signalled. False: none was outstanding. */
 bool poll_credits_signalled(struct poll_credits *polls);
 /*
- * Copies what the oldest slot brought, a page or a run, out of @ring, the channel ring's memory:
- * the slot is free again. Returns the bytes of it; 0: none waits.
+ * Copies what the oldest slot brought, a page or a run, out of @ring, the channel ring's memory, or
+ * of @more, that of the larger slots: the slot is free again. Returns the bytes of it; 0: none
+ * waits.
  */
-size_t poll_credits_take(
-	struct poll_credits *polls, uint8_t *ring, uint8_t bytes[CROSS_DOMAIN_RUN_MAX_BYTES]);
+size_t poll_credits_take(struct poll_credits *polls, uint8_t *ring, uint8_t *more,
+	uint8_t bytes[CROSS_DOMAIN_LONG_RUN_MAX_BYTES]);
+/* Whether a POLL whose event has not been taken names a larger slot. */
+bool poll_credits_use_more(const struct poll_credits *polls);
 /*
  * The oldest one was answered without an event: the host has no room for more than one, and for
  * some time there will be no more. False: there were none.

@@ -5,7 +5,7 @@
 
 #include "protocol/base/bytes.h"
 
-#define TOLD_BYTES (64u << 10) /* the host is told of so many at once */
+#define TOLD_BYTES (128u << 10) /* the host is told of so many at once */
 
 struct credit_pipe {
 	uint32_t id;

@@ -14,8 +14,12 @@
 #include "protocol/streams/byte_queue.h"
 #include "protocol/streams/reader_watch.h"
 #include "protocol/streams/shared_write.h"
+#include "protocol/streams/wide_pipe.h"
 #define LOG_MODULE "pipes"
 #include "protocol/base/log.h"
+
+/* Who writes so much at once may have written more, had there been room. */
+#define MUCH_BYTES 32768
 
 struct pipe {
 	struct pipes *pipes;
@@ -26,6 +30,7 @@ struct pipe {
 	/* reads */
 	struct wl_list ready_link; /* pipes::ready, or empty */
 	uint32_t unacknowledged;
+	struct wide_pipe wide;
 	/* writes */
 	struct byte_queue queue;    /* what the reader has not taken */
 	struct wl_list waiters;     /* pipe_waiter::link */
@@ -150,6 +155,7 @@ static void pipe_break(struct pipe *pipe)
 	if (is_cut(pipe))
 		pipe->pipes->listener->cut(pipe->pipes->data, pipe->fd);
 	fd_close(&pipe->fd);
+	wide_pipe_finish(&pipe->wide);
 	count_queued(pipe->pipes, 0, byte_queue_size(&pipe->queue));
 	byte_queue_clear(&pipe->queue);
 	finish_waiters(pipe);
@@ -375,6 +381,8 @@ ssize_t pipes_read(struct pipes *pipes, uint32_t *id, void *bytes, size_t size, 
 			pipe_destroy(pipe);
 			return 0;
 		}
+		if (n > MUCH_BYTES)
+			wide_pipe_try(&pipe->wide, pipe->fd);
 		if (pipes->read_limit != UINT32_MAX)
 			pipe->unacknowledged += (uint32_t)n;
 		/* Behind the others; its next turn shows whether there is more. */

@@ -21,7 +21,7 @@ static void a_channel_starts_with_its_rings_its_window_and_a_poll(void **state)
 	struct cross_domain_credit credit;
 	memcpy(&credit, next_command(s, &at, CROSS_DOMAIN_CMD_CREDIT), sizeof(credit));
 	assert_int_equal(credit.identifier, 0);
-	assert_int_equal(credit.bytes, 256 << 10);
+	assert_int_equal(credit.bytes, 512 << 10);
 	next_command(s, &at, CROSS_DOMAIN_CMD_POLL);
 	assert_int_equal(s->fence, GPU_FENCE_EVENT);
 	assert_int_equal(at, s->size);
@@ -623,7 +623,7 @@ static void a_channel_that_is_destroyed_before_it_could_tell_tells_nothing(void 
 
 /* Pipes */
 
-static void credit_is_given_for_every_64_kib_until_the_pipe_ends(void **state)
+static void credit_is_given_for_every_128_kib_until_the_pipe_ends(void **state)
 {
 	uint32_t id = channel_new_read_pipe(user.channel);
 	struct wire_handle pipe = {.kind = WIRE_READ_PIPE, .fd = -1, .id = id};
@@ -632,13 +632,13 @@ static void credit_is_given_for_every_64_kib_until_the_pipe_ends(void **state)
 	assert_int_equal(channel_send(user.channel, (const uint8_t *)"1234", 4, &pipe, 1), 0);
 	flush();
 	skip_start();
-	channel_read_done(user.channel, id, 65535);
+	channel_read_done(user.channel, id, 131071);
 	nothing_more();
 	channel_read_done(user.channel, id, 1001);
 	memcpy(&credit, next_command(next_submission(), &at, CROSS_DOMAIN_CMD_CREDIT),
 		sizeof(credit));
 	assert_int_equal(credit.identifier, id);
-	assert_int_equal(credit.bytes, 66536);
+	assert_int_equal(credit.bytes, 132072);
 	channel_read_done(user.channel, id + 1, 1 << 20); /* no such pipe */
 	read_event(id, 0, true);
 	assert_true(user.hang_up);
@@ -716,7 +716,7 @@ int main(void)
 		TEST(a_fence_without_a_new_event_is_not_the_last_one_again),
 		TEST(the_channel_may_be_destroyed_in_any_callback),
 		TEST(a_channel_that_is_destroyed_before_it_could_tell_tells_nothing),
-		TEST(credit_is_given_for_every_64_kib_until_the_pipe_ends),
+		TEST(credit_is_given_for_every_128_kib_until_the_pipe_ends),
 		TEST(the_host_is_asked_for_its_time_once_at_a_time),
 		TEST_PLAIN(other_hosts_are_not_asked_for_their_time),
 	};

@@ -254,6 +254,139 @@ static void but_not_where_one_of_its_events_may_be_held(void **state)
 	expect_poll(0);
 }
 
+#define LONG_PAGES 64u
+
+/* The next submission is a POLL for the larger slot @slot. */
+static void expect_long_poll(unsigned slot)
+{
+	const struct cross_domain_poll poll = poll_of(next_submission(), 0);
+	assert_int_equal(poll.page, 2 * SLOT_PAGES + slot * LONG_PAGES);
+	assert_int_equal(poll.n_pages, LONG_PAGES);
+}
+
+/* As send_run, into a larger slot. */
+static void send_long_run(unsigned slot)
+{
+	const struct cross_domain_run head = {
+		.hdr.cmd = CROSS_DOMAIN_CMD_RUN, .bytes = (uint32_t)run.size};
+	uint8_t *at = (uint8_t *)device.last_blob->base.map + slot * LONG_PAGES * PAGE_BYTES;
+	memcpy(run.bytes, &head, sizeof(head));
+	memcpy(at, run.bytes, sizeof(head) + run.size);
+	memset(&run, 0, sizeof(run));
+	device.listener->event(device.listener_data);
+	turn();
+}
+
+/* A pipe that the host writes; both slots wait for it. */
+static uint32_t open_pipe(void)
+{
+	uint32_t id = channel_new_read_pipe(user.channel);
+	struct wire_handle pipe = {.kind = WIRE_READ_PIPE, .fd = -1, .id = id};
+	assert_int_equal(channel_send(user.channel, (const uint8_t *)"1234", 4, &pipe, 1), 0);
+	flush();
+	skip_start();
+	return id;
+}
+
+static void expect_pages(void)
+{
+	struct cross_domain_pages pages;
+	size_t at = 0;
+	const struct submission *s = next_submission();
+	memcpy(&pages, next_command(s, &at, CROSS_DOMAIN_CMD_PAGES), sizeof(pages));
+	assert_int_equal(pages.resource_id, device.last_blob->base.resource_id);
+	assert_int_equal(device.last_blob->base.size, 2 * LONG_PAGES * PAGE_BYTES);
+	assert_int_equal(at, s->size);
+}
+
+static void a_pipe_with_much_has_larger_slots(void **state)
+{
+	static uint8_t bytes[50000];
+	uint32_t id = open_pipe();
+	add_read(id, bytes, 1000);
+	send_run(0);
+	nothing_more();
+	add_read(id, bytes, sizeof(bytes));
+	send_run(1);
+	expect_pages();
+	expect_long_poll(0);
+	nothing_more();
+	add_read(id, bytes, sizeof(bytes));
+	send_long_run(0);
+	expect_long_poll(1);
+	assert_int_equal(user.n_pipe_bytes, 101000);
+	say("something", 9); /* one more POLL goes along */
+	flush();
+	skip_start();
+	assert_int_equal(device.blobs, 3);
+
+	/* The end of the last pipe is the end of them, too. */
+	const struct cross_domain_read_write end = {
+		.hdr.cmd = CROSS_DOMAIN_CMD_READ, .identifier = id, .hang_up = 1};
+	add_read(id, bytes, 100);
+	add(&end, sizeof(end), NULL, 0);
+	send_long_run(1);
+	assert_int_equal(device.blobs, 3);
+	add_receive("the last one there", 0);
+	send_long_run(0);
+	assert_int_equal(device.blobs, 2);
+	expect_poll(1);
+	nothing_more();
+	assert_int_equal(user.receives, 1);
+	assert_int_equal(user.closed, 0);
+}
+
+static void a_larger_slot_has_an_end_too(void **state)
+{
+	static uint8_t bytes[50000];
+	uint32_t id = open_pipe();
+	const struct cross_domain_run head = {.hdr.cmd = CROSS_DOMAIN_CMD_RUN, .bytes = UINT32_MAX};
+	const struct cross_domain_read_write read = {
+		.hdr.cmd = CROSS_DOMAIN_CMD_READ, .opaque_data_size = 256 << 10};
+	add_read(id, bytes, sizeof(bytes));
+	send_run(0);
+	add_read(id, bytes, 10);
+	send_run(1);
+	uint8_t *at = device.last_blob->base.map;
+	memcpy(at, &head, sizeof(head));
+	memcpy(at + sizeof(head), &read, sizeof(read));
+	device.listener->event(device.listener_data);
+	assert_string_equal(why(), "the host broke the protocol");
+}
+
+static void memory_that_comes_too_late_is_given_back(void **state)
+{
+	static uint8_t bytes[50000];
+	uint32_t id = open_pipe();
+	device.guest_error = -EINPROGRESS;
+	add_read(id, bytes, sizeof(bytes));
+	send_run(0);
+	assert_int_equal(device.blobs, 3);
+	event_slot = SLOT_PAGES;
+	read_event(id, 0, true);
+	expect_poll(0);
+	device.listener->blob(device.listener_data, &device.last_blob->base, 0);
+	turn();
+	nothing_more();
+	event_slot = 0;
+	receive_event("hello", 0, NULL, NULL);
+	assert_int_equal(device.blobs, 2);
+}
+
+static void without_memory_slots_stay_as_they_are(void **state)
+{
+	static uint8_t bytes[50000];
+	uint32_t id = open_pipe();
+	device.guest_error = -ENOMEM;
+	for (unsigned i = 0; i < 4; i++) {
+		add_read(id, bytes, sizeof(bytes));
+		send_run(i % 2);
+	}
+	assert_int_equal(device.blobs, 2);
+	assert_int_equal(user.n_pipe_bytes, 4 * sizeof(bytes));
+	assert_int_equal(user.closed, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +400,10 @@ int main(void)
 		TEST_RUNS(it_may_be_destroyed_by_what_was_held),
 		TEST_RUNS(the_end_may_come_behind_other_events),
 		TEST_RUNS(the_host_may_have_one_poll_only),
+		TEST_PAGES(a_pipe_with_much_has_larger_slots),
+		TEST_PAGES(a_larger_slot_has_an_end_too),
+		TEST_PAGES(memory_that_comes_too_late_is_given_back),
+		TEST_PAGES(without_memory_slots_stay_as_they_are),
 		TEST_LAZY_RUNS(the_next_run_is_asked_for_at_once),
 		TEST_LAZY_RUNS(but_not_where_one_of_its_events_may_be_held),
 	};

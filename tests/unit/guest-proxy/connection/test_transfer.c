@@ -21,6 +21,7 @@
 #include "tests/unit/fake_channel.h"
 #include "tests/unit/fd_count.h"
 #include "tests/unit/wayland_rig.h"
+#include "tests/unit/narrow_pipes.h"
 
 #define OFFER WIRE_SERVER_ID_START
 
@@ -323,6 +324,24 @@ static void the_flags_of_a_shared_pipe_are_left_alone(void **state)
 	close(ends[1]);
 }
 
+static void a_pipe_that_is_full_is_made_larger(void **state)
+{
+	static uint8_t bytes[200000];
+	int ends[2];
+	assert_int_equal(pipe(ends), 0);
+	widen_pipes();
+	uint32_t id = receive(fd_dup(ends[1]));
+	transfers_pipe_data(connection.transfers, id, bytes, 60000, false);
+	assert_int_equal(fcntl(ends[0], F_GETPIPE_SZ), 65536);
+	transfers_pipe_data(connection.transfers, id, bytes, sizeof(bytes) - 60000, true);
+	assert_int_equal(fcntl(ends[0], F_GETPIPE_SZ), WIDE_PIPE_BYTES);
+	assert_int_equal(connection.channel->read_done_bytes, sizeof(bytes));
+	assert_int_equal(transfers_count(connection.transfers), 0);
+	assert_int_equal(narrow_pipes(NULL), 0); /* it does not count any more */
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void ten_pastes_at_once_do_not_mix(void **state)
 {
 	enum { N = 10, SIZE = 300000 };
@@ -494,6 +513,7 @@ int main(void)
 		TEST(what_nobody_reads_is_dropped_and_acknowledged),
 		TEST(the_host_is_told_of_readers_that_leave),
 		TEST(the_flags_of_a_shared_pipe_are_left_alone),
+		TEST(a_pipe_that_is_full_is_made_larger),
 		TEST(ten_pastes_at_once_do_not_mix),
 		TEST(a_host_that_speaks_of_unknown_pipes_is_not_heard),
 		TEST(too_many_transfers_are_refused),
@@ -504,5 +524,5 @@ int main(void)
 		TEST(nothing_is_read_while_the_channel_is_full),
 		TEST(too_many_pipes_are_ended_at_the_host),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, narrow_pipes, NULL);
 }

@@ -285,6 +285,103 @@ static void a_ring_that_has_left_the_guests_memory_costs_the_context(void **stat
 	assert_int_equal(t.counters.contexts_lost, 1);
 }
 
+#define MORE 60 /* a resource, and its first page */
+#define MORE_PAGES 64u
+
+static int give_pages(uint32_t resource)
+{
+	const struct cross_domain_pages command = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_PAGES, .cmd_size = sizeof(command)},
+		.resource_id = resource,
+	};
+	return submit(&command, sizeof(command));
+}
+
+static void more_pages_follow_those_of_the_ring(void **state)
+{
+	static uint8_t bytes[200000];
+	struct test_request poll;
+	const uint8_t *data;
+	size_t size;
+	open_long_channel();
+	attach(make_pages(MORE, MORE_PAGES));
+	assert_int_equal(poll_run(&poll, RING_PAGES, MORE_PAGES), -EINVAL);
+	assert_int_equal(give_pages(MORE), 0);
+	assert_int_equal(poll_run(&poll, RING_PAGES - 1, 2), -EINVAL); /* of both */
+	assert_int_equal(poll_run(&poll, RING_PAGES + 1, MORE_PAGES), -EINVAL);
+	assert_int_equal(poll_run(&poll, RING_PAGES, MORE_PAGES + 1), -EINVAL);
+	assert_int_equal(poll_run(&poll, RING_PAGES + MORE_PAGES, 1), -EINVAL);
+	int fd = open_pipe();
+	assert_int_equal(fcntl(fd, F_SETPIPE_SZ, 256 << 10), 256 << 10);
+	memset(bytes, 7, sizeof(bytes));
+	assert_int_equal(write(fd, bytes, sizeof(bytes)), sizeof(bytes));
+	assert_int_equal(poll_run(&poll, RING_PAGES, MORE_PAGES), 0);
+	turn();
+	struct events events = run_at(MORE - RING);
+	assert_int_equal(take(&events, &data, &size), CROSS_DOMAIN_CMD_READ);
+	assert_int_equal(size, sizeof(bytes));
+	assert_memory_equal(data, bytes, sizeof(bytes));
+	assert_int_equal(give_pages(0), 0);
+	assert_int_equal(poll_run(&poll, RING_PAGES, MORE_PAGES), -EINVAL);
+	close(fd);
+}
+
+/* A long run has no longer piece of the stream than others. */
+static void the_stream_comes_in_pieces_as_ever(void **state)
+{
+	static uint8_t bytes[50000];
+	struct test_request poll;
+	const uint8_t *data;
+	size_t size, sum = 0;
+	open_long_channel();
+	attach(make_pages(MORE, MORE_PAGES));
+	assert_int_equal(give_pages(MORE), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(to_guest(bytes, sizeof(bytes), NULL, 0), 0);
+	assert_int_equal(poll_run(&poll, RING_PAGES, MORE_PAGES), 0);
+	turn();
+	struct events events = run_at(MORE - RING);
+	while (take(&events, &data, &size) == CROSS_DOMAIN_CMD_RECEIVE) {
+		assert_true(size < SLOT_BYTES);
+		sum += size;
+	}
+	assert_int_equal(sum, 3 * sizeof(bytes));
+}
+
+static void pages_that_are_gone_cost_the_context(void **state)
+{
+	struct test_request poll;
+	open_long_channel();
+	attach(make_pages(MORE, MORE_PAGES));
+	assert_int_equal(give_pages(MORE), 0);
+	assert_int_equal(poll_run(&poll, RING_PAGES, MORE_PAGES), 0);
+	detach(MORE);
+	assert_int_equal(to_guest("hello...", 8, NULL, 0), 0);
+	turn();
+	assert_int_equal(poll.response, VIRTIO_GPU_RESP_OK_NODATA);
+	assert_int_equal(t.counters.contexts_lost, 1);
+}
+
+static void pages_are_memory_of_the_guest_that_is_there(void **state)
+{
+	assert_int_equal(give_pages(CHANNEL), -EINVAL); /* before INIT */
+	open_long_channel();
+	struct resource *host;
+	assert_int_equal(resource_create(&t.table, 9, RESOURCE_BLOB_HOST, 4096, &host), 0);
+	attach(host);
+	assert_int_equal(give_pages(9), -EINVAL);
+	assert_int_equal(t.counters.contexts_lost, 0);
+	assert_int_equal(give_pages(MORE), -ENOENT);
+	assert_int_equal(t.counters.contexts_lost, 1);
+}
+
+static void a_ring_of_one_page_has_no_more(void **state)
+{
+	open_channel();
+	attach(make_pages(MORE, MORE_PAGES));
+	assert_int_equal(give_pages(MORE), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -297,6 +394,11 @@ int main(void)
 		TEST(the_end_is_the_last_event_of_a_run),
 		TEST(pages_that_the_ring_does_not_have_are_refused),
 		TEST(a_ring_that_has_left_the_guests_memory_costs_the_context),
+		TEST(more_pages_follow_those_of_the_ring),
+		TEST(the_stream_comes_in_pieces_as_ever),
+		TEST(pages_that_are_gone_cost_the_context),
+		TEST(pages_are_memory_of_the_guest_that_is_there),
+		TEST(a_ring_of_one_page_has_no_more),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

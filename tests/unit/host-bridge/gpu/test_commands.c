@@ -89,7 +89,7 @@ static void the_capset_is_ours_and_may_be_cut(void **state)
 			CROSS_DOMAIN_EXT_READER_GONE | CROSS_DOMAIN_EXT_FILES |
 			CROSS_DOMAIN_EXT_POLL_SLOTS | CROSS_DOMAIN_EXT_RUNS |
 			CROSS_DOMAIN_EXT_WRITE_FROM | CROSS_DOMAIN_EXT_HOST_CLOCK |
-			CROSS_DOMAIN_EXT_PATIENT | CROSS_DOMAIN_EXT_BELL);
+			CROSS_DOMAIN_EXT_PATIENT | CROSS_DOMAIN_EXT_BELL | CROSS_DOMAIN_EXT_PAGES);
 
 	const struct virtio_gpu_get_capset get = {HDR(GET_CAPSET), .capset_id = 5};
 	uint16_t head = machine_offer(0, &get, sizeof(get), 24 + 16);

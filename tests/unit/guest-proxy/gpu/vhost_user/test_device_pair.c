@@ -305,12 +305,12 @@ static void a_reader_that_takes_nothing_is_not_sent_more_than_the_region(void **
 	bind_all();
 	t.guest.hold_credit = true;
 	open_read_pipes(1, 2000000);
-	UNTIL(t.guest.reads[0].bytes >= 256 << 10);
+	UNTIL(t.guest.reads[0].bytes >= 512 << 10);
 	for (unsigned i = 0; i < 20; i++)
 		sync_guest();
-	assert_int_equal(t.guest.reads[0].bytes, 256 << 10);
+	assert_int_equal(t.guest.reads[0].bytes, 512 << 10);
 	t.guest.hold_credit = false;
-	channel_read_done(t.guest.channel, t.guest.reads[0].id, 256 << 10);
+	channel_read_done(t.guest.channel, t.guest.reads[0].id, 512 << 10);
 	UNTIL(t.guest.reads[0].ended);
 	assert_int_equal(t.guest.reads[0].bytes, 2000000);
 }

@@ -17,6 +17,7 @@
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/formats/cross_domain.h"
+#include "protocol/streams/wide_pipe.h"
 #include "tests/unit/fd_count.h"
 
 #define FIRST CROSS_DOMAIN_FIRST_READ_PIPE
@@ -157,6 +158,25 @@ static void ready_pipes_take_turns(void **state)
 	}
 	close(a);
 	close(b);
+}
+
+static void a_pipe_that_brings_much_is_made_larger(void **state)
+{
+	static uint8_t bytes[65536];
+	uint32_t id;
+	bool hang_up;
+	int fds[2] = {open_read(FIRST), open_read(FIRST + 1)};
+
+	assert_int_equal(write(fds[0], bytes, 30000), 30000);
+	assert_int_equal(write(fds[1], bytes, 40000), 40000);
+	turn();
+	for (int i = 0; i < 2; i++) {
+		assert_true(pipes_read(&t.pipes, &id, bytes, sizeof(bytes), &hang_up) > 0);
+		assert_int_equal(fcntl(fds[id - FIRST], F_GETPIPE_SZ),
+			id == FIRST ? 65536 : WIDE_PIPE_BYTES);
+	}
+	close(fds[0]);
+	close(fds[1]);
 }
 
 static void without_credit_nothing_more_is_read(void **state)
@@ -680,6 +700,7 @@ int main(void)
 		TEST(a_read_pipe_says_what_was_written_then_its_end),
 		TEST(an_idle_end_of_file_does_not_spin),
 		TEST(ready_pipes_take_turns),
+		TEST(a_pipe_that_brings_much_is_made_larger),
 		TEST(without_credit_nothing_more_is_read),
 		TEST(a_higher_limit_wakes_those_without_credit),
 		TEST(what_a_slow_reader_leaves_is_queued_in_order),

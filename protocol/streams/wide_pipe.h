@@ -1,0 +1,25 @@
+/*
+ * Pipes that carry a lot are made larger: whenever one is full or empty both ends wait, one after
+ * the other. Whoever shares the pipe loses nothing by it. The kernel charges the memory to the user
+ * who has made the pipe, who may have a share for all programs together; so a process has only a
+ * few of them at a time.
+ */
+#ifndef PROTOCOL_STREAMS_WIDE_PIPE_H
+#define PROTOCOL_STREAMS_WIDE_PIPE_H
+
+#include <stdbool.h>
+
+#define WIDE_PIPE_BYTES (256 << 10)
+#define WIDE_PIPES_MAX 8
+
+struct wide_pipe { /* all zeroes: as it was made */
+	bool tried;
+	bool wide; /* it counts */
+};
+
+/* The pipe behind @fd is full. True: there is more room now. It is tried once. */
+bool wide_pipe_try(struct wide_pipe *pipe, int fd);
+/* It is closed. */
+void wide_pipe_finish(struct wide_pipe *pipe);
+
+#endif
