@@ -205,6 +205,7 @@ static bool take_table(struct feedback *feedback, const struct gpu *gpu,
 	int *places = calloc(n + 1, sizeof(*places));
 	if (!places)
 		return false;
+	clear_tranches(feedback); /* those under way have indices in the old one */
 	free(feedback->places);
 	feedback->places = places;
 	feedback->n_places = n;

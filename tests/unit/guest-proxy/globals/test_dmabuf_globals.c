@@ -283,6 +283,24 @@ static void a_guest_that_draws_by_the_hosts_gpu_is_told_of_layouts_as_they_chang
 	pass_table_of_two(left + 1);
 }
 
+/* Clients look up what an index says: none may be beyond the table that they have. */
+static void what_was_told_of_another_table_is_forgotten(void **state)
+{
+	announce(4);
+	uint32_t manager = bind_dmabuf(4), feedback = rig_new_id(&app.peer);
+	ask(manager, "get_default_feedback", RIG_ARGS({.id = feedback}));
+	tell_table(4, own_pairs, 2);
+	tell_tranche(4, 0, (const uint16_t[]){0, 1}, 2);
+	tell(4, "tranche_formats", RIG_ARGS({.array = {(const uint16_t[]){1}, 2}}));
+	tell_table(4, own_pairs, 1);
+	tell_tranche(4, 1, (const uint16_t[]){0, 1}, 2);
+	tell(4, "done", NULL);
+	expect(&app,
+		"format_table fd 16; main_device 3412000000000000; "
+		"tranche_target_device 3412000000000000; tranche_flags 1; tranche_formats 0000; "
+		"tranche_done; done; ");
+}
+
 static void a_table_that_is_no_file_of_pairs_is_an_empty_one(void **state)
 {
 	announce(4);
@@ -310,6 +328,7 @@ int main(void)
 		TEST(feedback_outlives_who_was_asked_for_it),
 		TEST(feedback_of_the_host_is_told_anew),
 		TEST(a_guest_that_draws_by_the_hosts_gpu_is_told_of_layouts_as_they_change),
+		TEST(what_was_told_of_another_table_is_forgotten),
 		TEST(a_table_that_is_no_file_of_pairs_is_an_empty_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
