@@ -56,7 +56,7 @@ buffers_stop() {
 # Whoever asks for any layout gets one that GPU and compositor share, and else rows; and the compositor gets just that.
 test_layouts() {
     buffers_start gbm dmabuf
-    raw_layouts tiled tiled-later planes none-shared linear unasked unknown <<'END'
+    raw_layouts tiled tiled-later planes none-shared linear unasked unknown sommelier <<'END'
 tiled: 0x100000000000001 at 0 by 1024, not mapped: shown
 tiled-later: 0x100000000000001 at 0 by 1024, not mapped: shown
 planes: 0x100000000000004 at 0 by 1024, at 57344 by 64, not mapped: shown
@@ -64,6 +64,7 @@ none-shared: 0x0 at 0 by 768, mapped: shown
 linear: 0x0 at 0 by 768, mapped: shown
 unasked: 0x0 at 0 by 768, mapped: shown
 unknown: 0x0 at 0 by 768, mapped: shown
+sommelier: 0x0 at 0 by 1024, mapped: shown
 END
     compositor_told <<'END'
 dma-buf of 130x50 XR24 0x100000000000001 at 0 by 1024
@@ -80,8 +81,10 @@ dma-buf of 130x50 XR24 0x0 at 0 by 768
 mapped
 dma-buf of 130x50 XR24 0xffffffffffffff at 0 by 768
 mapped
+dma-buf of 130x50 XR24 0x0 at 0 by 1024
+mapped
 END
-    counted 'dma-bufs handed on' 7
+    counted 'dma-bufs handed on' 8
     buffers_stop
 }
 

@@ -528,6 +528,22 @@ static void a_renderer_that_is_absent_is_an_error(void **state)
 		continue;
 }
 
+/* The library may lack them, or the drivers for them; and /dev/null is no GPU in any case. */
+static void native_contexts_that_cannot_be_had_are_an_error(void **state)
+{
+	const struct renderer_config config = {.program = getenv("WAYFERRY_RENDERER"),
+		.log_level = "warn",
+		.render_node = "/dev/null",
+		.kinds = {[RENDERER_KIND_DRM] = true}};
+	log_capture_begin();
+	assert_null(renderer_create(&config));
+	log_capture_end();
+	assert_true(log_captured("drm does not start"));
+	int status;
+	while (waitpid(-1, &status, 0) > 0)
+		continue;
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -548,6 +564,7 @@ int main(void)
 			set_up_logged, tear_down_logged),
 		TEST(workers_are_confined_and_the_device_has_no_mesa),
 		cmocka_unit_test(a_renderer_that_is_absent_is_an_error),
+		cmocka_unit_test(native_contexts_that_cannot_be_had_are_an_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,6 +24,7 @@
 #define XB24 UINT32_C(0x34324258)
 #define ANY CROSS_DOMAIN_IMAGE_ANY_LAYOUT
 #define LINEAR CROSS_DOMAIN_IMAGE_LINEAR
+#define SCANOUT 1 /* GBM's */
 #define TILED UINT64_C(0x0100000000000001)
 #define UNKNOWN ((UINT64_C(1) << 56) - 1)
 #define TRUTH UINT64_MAX /* what the guest was told */
@@ -43,6 +44,7 @@ static const struct layout_case {
 	{"none-shared", AR24, ANY, .says = TRUTH},
 	{"linear", XR24, ANY | LINEAR, .says = TRUTH},
 	{"unasked", XR24, 0, .says = TRUTH},
+	{"sommelier", XR24, LINEAR | SCANOUT, .says = TRUTH},
 	{"unknown", XR24, 0, .says = UNKNOWN},
 	{"rows-later", XR24, 0, .says = TRUTH, .later = true},
 	{"own", XR24, .says = TRUTH, .own = true},

@@ -283,6 +283,58 @@ static void a_layout_is_believed_within_bounds(void **state)
 	}
 }
 
+/* renderer.c: a worker that tells of these speeds, and is ended then. */
+static void *measure(void *data)
+{
+	const struct renderer_speed *speed = data;
+	struct fake_worker worker;
+
+	assert_int_equal(fake_spawner_serve(&worker, FAKE_HANGS_MS), RENDERER_SPAWN);
+	struct pollfd pollfd = {.fd = worker.socket, .events = POLLIN};
+	poll(&pollfd, 1, FAKE_HANGS_MS);
+	assert_int_equal(fake_worker_receive(&worker), RENDERER_MEASURE);
+	struct renderer_answer answer = fake_answer(&worker, 0);
+	answer.speed.buffer_written = speed->buffer_written;
+	answer.speed.memory_written = speed->memory_written;
+	fake_worker_send(&worker, &answer, sizeof(answer), NULL, 0);
+	assert_int_equal(fake_spawner_serve(&worker, FAKE_HANGS_MS), RENDERER_KILL);
+	fake_worker_close(&worker);
+	return NULL;
+}
+
+/* Such as those of GPUs that write-combine. Who names them gets them all the same. */
+static void buffers_that_are_much_slower_than_memory_are_not_used(void **state)
+{
+	static const struct {
+		struct renderer_speed speed;
+		bool if_good, used;
+	} cases[] = {
+		{{.buffer_written = 500, .memory_written = 1000}, true, true},
+		{{.buffer_written = 499, .memory_written = 1000}, true, false},
+		{{.buffer_written = 499, .memory_written = 1000}, false, true},
+		{{.buffer_written = 9000, .memory_written = 1000}, true, true},
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		const struct renderer_config config = {.render_node = "node",
+			.kinds = {[RENDERER_KIND_GBM] = true},
+			.gbm_if_good = cases[i].if_good};
+		struct renderer_speed speed = cases[i].speed;
+		pthread_t thread;
+		int sockets[2];
+
+		assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+					 0, sockets),
+			0);
+		fake_spawner = sockets[1];
+		assert_int_equal(pthread_create(&thread, NULL, measure, &speed), 0);
+		struct renderer *renderer = renderer_create_on(sockets[0], &config);
+		pthread_join(thread, NULL);
+		assert_int_equal(renderer_has_gbm(renderer), cases[i].used);
+		renderer_destroy(renderer);
+		fd_close(&fake_spawner);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -293,6 +345,7 @@ int main(void)
 		TEST(each_context_has_its_turn),
 		TEST(a_lost_worker_leaves_nothing_open),
 		TEST(a_layout_is_believed_within_bounds),
+		cmocka_unit_test(buffers_that_are_much_slower_than_memory_are_not_used),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
