@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest-proxy/x11/base/latin1.h"
 #include "guest-proxy/x11/display/mask.h"
 #include "guest-proxy/x11/windows/hints.h"
-#include "guest-proxy/x11/transfers/latin1.h"
 #include "guest-proxy/x11/transfers/mime.h"
 #include "guest-proxy/x11/display/xsettings.h"
 #include "protocol/base/bytes.h"

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <wayland-server-protocol.h>
 
-#include "guest-proxy/x11/drags/dnd_actions.h"
+#include "guest-proxy/x11/drags/xdnd.h"
 #include "guest-proxy/x11/drags/drag_source.h"
 #include "guest-proxy/x11/selections/selection.h"
 #include "guest-proxy/x11/selections/selection_offer.h"
@@ -38,15 +38,7 @@ struct dnd {
 
 static void tell(const struct dnd *dnd, enum atom type, const uint32_t words[4])
 {
-	const struct session *session = dnd->session;
-	const xcb_client_message_event_t event = {
-		.response_type = XCB_CLIENT_MESSAGE,
-		.format = 32,
-		.window = dnd->target,
-		.type = session->atoms[type],
-		.data.data32 = {selection_window(session), words[0], words[1], words[2], words[3]},
-	};
-	xcb_send_event(session->x, 0, dnd->target, XCB_EVENT_MASK_NO_EVENT, (const char *)&event);
+	xdnd_tell(dnd->session, dnd->target, type, selection_window(dnd->session), words);
 }
 
 static void end(struct dnd *dnd)

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <wayland-server-protocol.h>
 
-#include "guest-proxy/x11/drags/dnd_actions.h"
+#include "guest-proxy/x11/drags/xdnd.h"
 #include "guest-proxy/x11/selections/selection.h"
 #include "guest-proxy/x11/selections/selection_source.h"
 #include "guest-proxy/x11/transfers/mime.h"
@@ -86,20 +86,6 @@ static void show_target(struct drag_source *drag, bool shown)
 	xcb_map_window(session->x, drag->target);
 }
 
-static void tell(const struct drag_source *drag, xcb_window_t window, enum atom type,
-	uint32_t first, const uint32_t words[3])
-{
-	const struct session *session = drag->session;
-	const xcb_client_message_event_t event = {
-		.response_type = XCB_CLIENT_MESSAGE,
-		.format = 32,
-		.window = window,
-		.type = session->atoms[type],
-		.data.data32 = {drag->target, first, words[0], words[1], words[2]},
-	};
-	xcb_send_event(session->x, 0, window, XCB_EVENT_MASK_NO_EVENT, (const char *)&event);
-}
-
 static void tell_status(const struct drag_source *drag)
 {
 	const struct session *session = drag->session;
@@ -107,9 +93,8 @@ static void tell_status(const struct drag_source *drag)
 	bool actions_count = source && source->version >= WL_DATA_SOURCE_ACTION_SINCE_VERSION;
 	bool accepts = source && drag->accepted && (drag->action || !actions_count);
 	if (drag->window && session->x && !drag->offer.object)
-		tell(drag, drag->window, ATOM_XdndStatus,
-			STATUS_WANTS_POSITIONS | (accepts ? STATUS_ACCEPTS : 0),
-			(const uint32_t[3]){
+		xdnd_tell(session, drag->window, ATOM_XdndStatus, drag->target,
+			(const uint32_t[4]){STATUS_WANTS_POSITIONS | (accepts ? STATUS_ACCEPTS : 0),
 				0, 0, accepts ? dnd_action_atom(session, drag->action) : XCB_NONE});
 }
 
@@ -117,7 +102,8 @@ static void tell_finished(const struct drag_source *drag, xcb_window_t window, b
 {
 	xcb_atom_t action = taken ? dnd_action_atom(drag->session, drag->action) : XCB_NONE;
 	if (drag->session->x)
-		tell(drag, window, ATOM_XdndFinished, taken, (const uint32_t[3]){action, 0, 0});
+		xdnd_tell(drag->session, window, ATOM_XdndFinished, drag->target,
+			(const uint32_t[4]){taken, action});
 }
 
 /* Its ends */

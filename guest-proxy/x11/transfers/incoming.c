@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "guest-proxy/x11/transfers/latin1.h"
+#include "guest-proxy/x11/base/latin1.h"
 #include "guest-proxy/x11/transfers/watch.h"
 #include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"

@@ -20,7 +20,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "guest-proxy/x11/transfers/latin1.h"
+#include "guest-proxy/x11/base/latin1.h"
 #include "guest-proxy/x11/transfers/watch.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/event_source.h"

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest-proxy/x11/base/latin1.h"
 #include "protocol/base/bytes.h"
 
 #define SIZE_MAX_PX 32767 /* X's coordinates have 16 bits */
@@ -90,13 +91,10 @@ char *text_from_latin1(const char *bytes, size_t n)
 	char *text = malloc(HINTS_TEXT_BYTES);
 	size_t used = 0;
 	for (size_t i = 0; text && i < n && bytes[i] && used < HINTS_TEXT_BYTES - 2; i++) {
-		unsigned char byte = (unsigned char)bytes[i];
-		if (byte < 0x80) {
-			text[used++] = (char)(is_control(byte) ? REPLACEMENT : byte);
-		} else {
-			text[used++] = (char)(0xc0 | byte >> 6);
-			text[used++] = (char)(0x80 | (byte & 0x3f));
-		}
+		uint8_t byte = (uint8_t)bytes[i];
+		if (is_control(byte))
+			byte = REPLACEMENT;
+		used += latin1_to_utf8(&byte, 1, (uint8_t *)text + used);
 	}
 	if (text)
 		text[used] = '\0';

@@ -1,6 +1,6 @@
-/* What becomes of what is dragged, in XDND's words and in Wayland's. */
-#ifndef GUEST_PROXY_X11_TRANSFERS_DND_ACTIONS_H
-#define GUEST_PROXY_X11_TRANSFERS_DND_ACTIONS_H
+/* XDND's messages, and what becomes of what is dragged in its words and in Wayland's. */
+#ifndef GUEST_PROXY_X11_DRAGS_XDND_H
+#define GUEST_PROXY_X11_DRAGS_XDND_H
 
 #include "guest-proxy/x11/base/session.h"
 
@@ -9,5 +9,9 @@ uint32_t dnd_action_of(const struct session *session, xcb_atom_t atom);
 
 /* The atom of one action; XdndActionCopy if there is none. */
 xcb_atom_t dnd_action_atom(const struct session *session, uint32_t action);
+
+/* To @to, of a drag in which we are @from. */
+void xdnd_tell(const struct session *session, xcb_window_t to, enum atom type, xcb_window_t from,
+	const uint32_t words[4]);
 
 #endif

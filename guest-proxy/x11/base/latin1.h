@@ -1,6 +1,6 @@
 /* Texts of X clients that know nothing else: their STRING is Latin-1, Wayland's texts are UTF-8. */
-#ifndef GUEST_PROXY_X11_TRANSFERS_LATIN1_H
-#define GUEST_PROXY_X11_TRANSFERS_LATIN1_H
+#ifndef GUEST_PROXY_X11_BASE_LATIN1_H
+#define GUEST_PROXY_X11_BASE_LATIN1_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
-/* guest-proxy/x11/transfers/latin1.c */
-#include "guest-proxy/x11/transfers/latin1.h"
+/* guest-proxy/x11/base/latin1.c */
+#include "guest-proxy/x11/base/latin1.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

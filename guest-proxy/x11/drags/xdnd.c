@@ -1,5 +1,5 @@
-/* Actions of drags. */
-#include "guest-proxy/x11/drags/dnd_actions.h"
+/* XDND's messages and actions. */
+#include "guest-proxy/x11/drags/xdnd.h"
 
 #include <wayland-server-protocol.h>
 
@@ -30,4 +30,17 @@ xcb_atom_t dnd_action_atom(const struct session *session, uint32_t action)
 			return session->atoms[actions[i].atom];
 	}
 	return SESSION_ATOM(session, XdndActionCopy);
+}
+
+void xdnd_tell(const struct session *session, xcb_window_t to, enum atom type, xcb_window_t from,
+	const uint32_t words[4])
+{
+	const xcb_client_message_event_t event = {
+		.response_type = XCB_CLIENT_MESSAGE,
+		.format = 32,
+		.window = to,
+		.type = session->atoms[type],
+		.data.data32 = {from, words[0], words[1], words[2], words[3]},
+	};
+	xcb_send_event(session->x, 0, to, XCB_EVENT_MASK_NO_EVENT, (const char *)&event);
 }

@@ -1,5 +1,5 @@
 /* Texts of X clients that know nothing else: their STRING is Latin-1, Wayland's texts are UTF-8. */
-#include "guest-proxy/x11/transfers/latin1.h"
+#include "guest-proxy/x11/base/latin1.h"
 
 #define ASCII_MAX 0x7f
 #define LATIN1_MAX 0xff
