@@ -1,6 +1,4 @@
-/* host-bridge/policy/buffers/policy_dmabuf.c and policy_globals.c, with a real relay and made-up
- * resources
- */
+/* host-bridge/policy/buffers/policy_dmabuf.c, with a real relay and made-up resources */
 #include "host-bridge/policy/policy.h"
 
 #include <setjmp.h>
@@ -18,7 +16,7 @@
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/formats/vhost_user.h"
-#include "tests/unit/policy_world.h"
+#include "tests/unit/dmabuf_offer.h"
 
 #define PARAMS "zwp_linux_buffer_params_v1"
 #define MOD_HI(modifier)                                                                           \
@@ -30,8 +28,6 @@
 		.u = (uint32_t)(modifier)                                                          \
 	}
 #define BLOB_BYTES 8192
-#define SHM_NAME 70
-#define DMABUF_NAME 71
 #define TILED UINT64_C(0x0100000000000001)
 
 static struct {
@@ -40,13 +36,13 @@ static struct {
 	struct resource_table table;
 	struct resource_pages pages;
 	struct resource dmabuf, file, slot, guest, flat, empty;
-	struct pair shm, manager; /* manager: zwp_linux_dmabuf_v1 */
 } t;
 
 static int set_up_blobs(void **state)
 {
 	set_up(state);
 	memset(&t, 0, sizeof(t));
+	memset(&offer, 0, sizeof(offer));
 	t.memfd = fd_memfd("blobs", 4 * BLOB_BYTES);
 	t.special = eventfd(0, EFD_CLOEXEC);
 	t.memory = guest_memory_create();
@@ -98,55 +94,6 @@ static void again(void **state)
 	set_up_blobs(state);
 }
 
-/* The compositor's globals; the guest's sync is answered. */
-static void announce(bool has_dmabuf)
-{
-	uint32_t callback = world.next_id++;
-
-	event("wl_registry", "global", REGISTRY, ARGS({.u = SHM_NAME}, {.s = "wl_shm"}, {.u = 1}));
-	if (has_dmabuf)
-		event("wl_registry", "global", REGISTRY,
-			ARGS({.u = DMABUF_NAME}, {.s = "zwp_linux_dmabuf_v1"}, {.u = 6}));
-	request("wl_display", "sync", 1, ARGS({.id = callback}));
-	take_up("wl_display", "sync");
-	event("wl_callback", "done", args[0].id, ARGS({.u = 0}));
-}
-
-static const char *take_global(uint32_t *name, uint32_t *version)
-{
-	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_registry", "global", REGISTRY, args);
-	*name = args[0].u;
-	*version = args[2].u;
-	return args[1].s;
-}
-
-/* zwp_linux_dmabuf_v1, the compositor's or ours, with the formats of its wl_shm. */
-static void bind_formats(bool has_dmabuf)
-{
-	static const uint32_t formats[] = {
-		WL_SHM_FORMAT_ARGB8888, WL_SHM_FORMAT_XRGB8888, DRM_FORMAT_RGB565, DRM_FORMAT_NV12};
-	uint32_t name = 0, version = 0;
-
-	announce(has_dmabuf);
-	assert_string_equal(take_global(&name, &version), "wl_shm");
-	assert_string_equal(take_global(&name, &version), "zwp_linux_dmabuf_v1");
-	captured_clear(&world.sent[RELAY_DOWN]);
-	t.manager.down = world.next_id++;
-	request("wl_registry", "bind", REGISTRY,
-		ARGS({.u = name}, {.s = "zwp_linux_dmabuf_v1"}, {.u = version},
-			{.id = t.manager.down}));
-	take_up("wl_registry", "bind");
-	assert_int_equal(args[0].u, SHM_NAME);
-	t.shm.up = args[3].id;
-	if (has_dmabuf) {
-		take_up("wl_registry", "bind");
-		t.manager.up = args[3].id;
-	}
-	assert_int_equal(world.sent[RELAY_UP].size, 0);
-	for (size_t i = 0; i < ARRAY_LENGTH(formats); i++)
-		event("wl_shm", "format", t.shm.up, ARGS({.u = formats[i]}));
-}
-
 static void bind_quietly(bool has_dmabuf)
 {
 	bind_formats(has_dmabuf);
@@ -156,8 +103,8 @@ static void bind_quietly(bool has_dmabuf)
 static uint32_t new_params(void)
 {
 	uint32_t id = world.next_id++;
-	request("zwp_linux_dmabuf_v1", "create_params", t.manager.down, ARGS({.id = id}));
-	if (t.manager.up)
+	request("zwp_linux_dmabuf_v1", "create_params", offer.manager.down, ARGS({.id = id}));
+	if (offer.manager.up)
 		take_up("zwp_linux_dmabuf_v1", "create_params");
 	return id;
 }
@@ -179,101 +126,14 @@ static ssize_t create_immed(
 		no_handle);
 }
 
-/* Globals */
-
-static void linux_dmabuf_is_offered_where_the_compositor_has_none(void **state)
-{
-	uint32_t name, version;
-	announce(false);
-	assert_string_equal(take_global(&name, &version), "wl_shm");
-	assert_string_equal(take_global(&name, &version), "zwp_linux_dmabuf_v1");
-	assert_int_equal(version, 3);
-	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_callback", "done", 0, args);
-}
-
-static void linux_dmabuf_of_the_compositor_stands_alone(void **state)
-{
-	uint32_t name, version;
-	announce(true);
-	assert_string_equal(take_global(&name, &version), "wl_shm");
-	assert_string_equal(take_global(&name, &version), "zwp_linux_dmabuf_v1");
-	assert_int_equal(name, DMABUF_NAME);
-	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_callback", "done", 0, args);
-}
-
-static void a_restricted_linux_dmabuf_is_not_ours_either(void **state)
-{
-	uint32_t name, version;
-
-	assert_null(policy_set_rule(&world.policy, "zwp_linux_dmabuf_v1", "2"));
-	announce(false);
-	assert_string_equal(take_global(&name, &version), "wl_shm");
-	assert_string_equal(take_global(&name, &version), "zwp_linux_dmabuf_v1");
-	assert_int_equal(version, 2);
-	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_callback", "done", 0, args);
-}
-
-static void a_refused_linux_dmabuf_is_not_ours_either(void **state)
-{
-	uint32_t name, version;
-
-	assert_null(policy_set_rule(&world.policy, "zwp_linux_dmabuf_v1", "deny"));
-	announce(false);
-	assert_string_equal(take_global(&name, &version), "wl_shm");
-	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_callback", "done", 0, args);
-	assert_int_equal(world.sent[RELAY_DOWN].size, 0);
-}
-
-static void each_registry_is_told_when_its_globals_were(void **state)
-{
-	uint32_t early = world.next_id++, second, late = 0;
-	request("wl_display", "sync", 1, ARGS({.id = early}));
-	take_up("wl_display", "sync");
-	uint32_t early_up = args[0].id;
-	second = world.next_id++;
-	request("wl_display", "get_registry", 1, ARGS({.id = second}));
-	take_up("wl_display", "get_registry");
-	late = world.next_id++;
-	request("wl_display", "sync", 1, ARGS({.id = late}));
-	take_up("wl_display", "sync");
-	uint32_t late_up = args[0].id;
-	event("wl_registry", "global", REGISTRY, ARGS({.u = SHM_NAME}, {.s = "wl_shm"}, {.u = 1}));
-	captured_clear(&world.sent[RELAY_DOWN]);
-
-	event("wl_callback", "done", early_up, ARGS({.u = 0}));
-	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_registry", "global", REGISTRY, args);
-	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_callback", "done", early, args);
-	event("wl_callback", "done", late_up, ARGS({.u = 0}));
-	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_registry", "global", second, args);
-	assert_string_equal(args[1].s, "zwp_linux_dmabuf_v1");
-	captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "wl_callback", "done", late, args);
-	assert_int_equal(world.sent[RELAY_DOWN].size, 0);
-}
-
-static void our_linux_dmabuf_has_the_formats_of_wl_shm(void **state)
-{
-	static const uint32_t codes[] = {
-		DRM_FORMAT_ARGB8888, DRM_FORMAT_XRGB8888, DRM_FORMAT_RGB565};
-	static const uint64_t modifiers[] = {DRM_FORMAT_MOD_INVALID, DRM_FORMAT_MOD_LINEAR};
-	bind_formats(false);
-	for (size_t i = 0; i < ARRAY_LENGTH(codes); i++) {
-		for (size_t j = 0; j < ARRAY_LENGTH(modifiers); j++) {
-			captured_take(&world.sent[RELAY_DOWN], RELAY_UP, "zwp_linux_dmabuf_v1",
-				"modifier", t.manager.down, args);
-			assert_int_equal(args[0].u, codes[i]);
-			assert_true(((uint64_t)args[1].u << 32 | args[2].u) == modifiers[j]);
-		}
-	}
-	assert_int_equal(world.sent[RELAY_DOWN].size, 0); /* several planes are no wl_shm */
-}
-
 /* Ways */
 
 static void expect_shm(uint32_t buffer, int32_t start, int32_t offset)
 {
 	struct stat passed, file;
 
-	captured_take(&world.sent[RELAY_UP], RELAY_DOWN, "wl_shm", "create_pool", t.shm.up, args);
+	captured_take(
+		&world.sent[RELAY_UP], RELAY_DOWN, "wl_shm", "create_pool", offer.shm.up, args);
 	uint32_t pool = args[0].id;
 	assert_int_equal(args[2].i, start + offset + 64 * 16);
 	fstat(args[1].handle.fd, &passed);
@@ -676,12 +536,6 @@ static void a_picture_that_nobody_draws_any_more_ends_its_client(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(linux_dmabuf_is_offered_where_the_compositor_has_none),
-		TEST(linux_dmabuf_of_the_compositor_stands_alone),
-		TEST(a_restricted_linux_dmabuf_is_not_ours_either),
-		TEST(a_refused_linux_dmabuf_is_not_ours_either),
-		TEST(each_registry_is_told_when_its_globals_were),
-		TEST(our_linux_dmabuf_has_the_formats_of_wl_shm),
 		TEST(the_way_of_a_buffer_is_that_of_its_memory),
 		TEST(a_dma_buf_starts_where_its_blob_does),
 		TEST(a_tiled_picture_is_handed_on_as_it_is_described),
