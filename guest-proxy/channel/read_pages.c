@@ -9,7 +9,7 @@ bool read_pages_ask(
 	if (pages->blob || pages->refused)
 		return false;
 	int error = ops->blob_create(context, GPU_BLOB_GUEST, 0,
-		(size_t)POLL_CREDITS_MAX_SLOTS * CROSS_DOMAIN_LONG_RUN_MAX_BYTES, &pages->blob);
+		POLL_CREDITS_MAX_SLOTS * (size_t)CROSS_DOMAIN_LONG_RUN_MAX_BYTES, &pages->blob);
 	if (error != 0 && error != -EINPROGRESS) {
 		pages->blob = NULL;
 		pages->refused = true;

@@ -168,7 +168,7 @@ static size_t make_receive(struct cross_domain_context *context, uint8_t *to, si
 {
 	struct cross_domain_send_receive receive;
 	size_t n = guest_stream_take(&context->stream, &receive, to + sizeof(receive),
-		min_u64(room, CROSS_DOMAIN_RUN_MAX_BYTES) - sizeof(receive));
+		min_u64(room, (size_t)CROSS_DOMAIN_RUN_MAX_BYTES) - sizeof(receive));
 	memcpy(to, &receive, sizeof(receive));
 	context->stream_had_turn = true;
 	cross_domain_counters(context)->receives++;

@@ -68,7 +68,7 @@ size_t poll_credits_take(struct poll_credits *polls, uint8_t *ring, uint8_t *mor
 	uint64_t event = polls->sent - polls->n_outstanding - polls->n_waiting;
 	const unsigned slot = event % polls->n_slots;
 	const size_t room = polls->in_more[slot]
-		? CROSS_DOMAIN_LONG_RUN_MAX_BYTES
+		? (size_t)CROSS_DOMAIN_LONG_RUN_MAX_BYTES
 		: (size_t)polls->slot_pages * CROSS_DOMAIN_RING_BYTES;
 	uint8_t *at = (polls->in_more[slot] ? more : ring) + slot * room;
 	size_t size = slot_bytes(at, room);
