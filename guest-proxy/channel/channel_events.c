@@ -212,6 +212,14 @@ static bool bring_handles(const uint8_t *bytes, size_t size)
 	return false;
 }
 
+/* The host has refused memory for long runs, or has no place to wait for one: they are done without
+ * from now on. */
+static void handle_no_pages(struct channel *channel)
+{
+	channel->polls.more = false;
+	channel->more_pages.refused = true;
+}
+
 /* The host had no place in the queue to wait for an event. */
 static void handle_nothing(struct channel *channel)
 {
@@ -250,6 +258,8 @@ static bool handle_one(struct channel *channel, const uint8_t *event, size_t roo
 		handle_read(channel, event, room);
 	else if (header.cmd == CROSS_DOMAIN_CMD_BELL && channel->patience.member.bell)
 		handle_bell(channel, event, room);
+	else if (header.cmd == 0 && channel->polls.took_more)
+		handle_no_pages(channel);
 	else if (header.cmd == 0 && channel->patience.agreed)
 		handle_nothing(channel);
 	else if (header.cmd != 0 || !poll_credits_refused(&channel->polls))

@@ -153,26 +153,22 @@ static int handle_poll(struct cross_domain_context *context, const uint8_t *byte
 	return 0;
 }
 
+/* Where they were refused, which the guest's kernel does not tell, its POLLs for them are. */
 static int handle_pages(struct cross_domain_context *context, const uint8_t *bytes, size_t length)
 {
 	struct cross_domain_pages pages;
 	struct resource *more = NULL;
+	int err = 0;
 
 	memcpy(&pages, bytes, sizeof(pages));
 	if (!context->channel_ring || cross_domain_slots(context) == 1)
 		return -EINVAL;
-	if (pages.resource_id != 0) {
-		int err = find_ring(context, pages.resource_id, &more);
-		/* Its POLLs will name them, and wait for what cannot come. */
-		if (err == -ENOENT)
-			cross_domain_fail(context, memory_refused);
-		if (err < 0)
-			return err;
-	}
+	if (pages.resource_id != 0)
+		err = find_ring(context, pages.resource_id, &more);
 	if (context->more_pages)
 		resource_unref(context->more_pages);
 	context->more_pages = more ? resource_ref(more) : NULL;
-	return 0;
+	return err;
 }
 
 /* Checks all identifiers of @send before any of them has an effect. */

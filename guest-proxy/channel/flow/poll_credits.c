@@ -77,6 +77,7 @@ size_t poll_credits_take(struct poll_credits *polls, uint8_t *ring, uint8_t *mor
 		polls->max = polls->n_slots;
 	/* So that a fence that comes without an event does not repeat this one. */
 	memset(at, 0, sizeof(struct cross_domain_header));
+	polls->took_more = polls->in_more[slot];
 	polls->in_more[slot] = false;
 	polls->n_waiting--;
 	return size;

@@ -21,6 +21,7 @@ struct poll_credits {
 	unsigned n_outstanding, n_waiting;
 	uint64_t sent;
 	bool more;                            /* POLLs from now on name larger slots */
+	bool took_more;                       /* what was taken last came in one */
 	bool in_more[POLL_CREDITS_MAX_SLOTS]; /* where the last POLL for each slot has it */
 };
 

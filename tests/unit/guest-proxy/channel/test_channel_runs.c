@@ -354,6 +354,29 @@ static void a_larger_slot_has_an_end_too(void **state)
 	assert_string_equal(why(), "the host broke the protocol");
 }
 
+/* The kernel does not tell that the host has refused it. */
+static void memory_that_the_host_has_refused_is_done_without(void **state)
+{
+	static uint8_t bytes[50000];
+	uint32_t id = open_pipe();
+	for (unsigned i = 0; i < 2; i++) {
+		add_read(id, bytes, sizeof(bytes));
+		send_run(i);
+	}
+	expect_pages();
+	expect_long_poll(0);
+	device.listener->event(device.listener_data); /* without an event */
+	turn();
+	expect_poll(1);
+	assert_int_equal(device.blobs, 2);
+	add_read(id, bytes, sizeof(bytes));
+	send_run(1);
+	expect_poll(0);
+	nothing_more();
+	assert_int_equal(user.n_pipe_bytes, 3 * sizeof(bytes));
+	assert_int_equal(user.closed, 0);
+}
+
 static void memory_that_comes_too_late_is_given_back(void **state)
 {
 	static uint8_t bytes[50000];
@@ -402,6 +425,7 @@ int main(void)
 		TEST_RUNS(the_host_may_have_one_poll_only),
 		TEST_PAGES(a_pipe_with_much_has_larger_slots),
 		TEST_PAGES(a_larger_slot_has_an_end_too),
+		TEST_PAGES(memory_that_the_host_has_refused_is_done_without),
 		TEST_PAGES(memory_that_comes_too_late_is_given_back),
 		TEST_PAGES(without_memory_slots_stay_as_they_are),
 		TEST_LAZY_RUNS(the_next_run_is_asked_for_at_once),
