@@ -331,6 +331,11 @@ static enum check_result check_monitor_device(void *world, struct finding *findi
 	free(said);
 	if (has_device)
 		return finding_ok(finding, MONITOR_DEVICE);
+	if (status != 0) {
+		finding_found(finding, "%s -device help says nothing", MONITOR);
+		return finding_remedy(
+			finding, CHECK_WARNING, "see what %s -device help does", MONITOR);
+	}
 	finding_found(finding, "%s has no %s", MONITOR, MONITOR_DEVICE);
 	return finding_remedy(
 		finding, CHECK_FAILED, "use a build of QEMU with that device: " BACKPORTS);

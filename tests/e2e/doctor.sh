@@ -114,6 +114,11 @@ test_host_monitors() {
     monitor 11.0.0 vhost-user-gpu-pci
     doctor 1 "${command[@]}"
     failures "its device"
+    # One that does not say what it has is not said to have nothing.
+    # shellcheck disable=SC2016
+    printf '#!/bin/sh\n[ "$1" = -version ] && echo "QEMU emulator version 11.1.3"\n' >"$WORK/bin/qemu-system-x86_64"
+    doctor 0 "${command[@]}"
+    has warning "its device" "says nothing"
     printf '#!/bin/sh\nexec /bin/sleep 60\n' >"$WORK/bin/qemu-system-x86_64"
     doctor 1 "${command[@]}"
     has FAILED monitor "does not end"
@@ -170,8 +175,13 @@ test_host_libvirt() {
     has skipped "its driver"
     has skipped "its group"
     has skipped "its start of us"
-    printf '#!/bin/sh\necho 8.1.0\n' >"$WORK/bin/virsh"
+    # One that fails is there all the same.
+    printf '#!/bin/sh\nexit 1\n' >"$WORK/bin/virsh"
     chmod +x "$WORK/bin/virsh"
+    doctor 1 "${command[@]}"
+    has warning libvirt "says nothing"
+    has ok "its group"
+    printf '#!/bin/sh\necho 8.1.0\n' >"$WORK/bin/virsh"
     doctor 1 "${command[@]}"
     has warning libvirt "8.1.0 has no <qemu:override>"
     printf '#!/bin/sh\necho 11.3.0\n' >"$WORK/bin/virsh"
