@@ -167,6 +167,7 @@ static struct context *create(struct context_kind *kind, uint32_t id, const char
 	wl_list_init(&context->images);
 	wl_list_init(&context->send_holds);
 	wl_list_init(&context->due_link);
+	wl_list_init(&context->told);
 	return &context->base;
 }
 

@@ -388,12 +388,12 @@ bool cross_domain_fence(struct context *base, uint32_t ring_idx, struct request 
 		cross_domain_fail(context, "too many POLLs are outstanding");
 		return false;
 	}
+	cross_domain_call_off(context);
 	if (!more && !has_event(context) && !cross_domain_take_place(context)) {
 		put_nothing(context, request->tag);
 		context->put_off = true;
 		return false;
 	}
-	cross_domain_call_off(context);
 	if (more)
 		cross_domain_add_more_poll(context);
 	wl_list_insert(context->polls.prev, &request->link);

@@ -52,25 +52,6 @@ void cross_domain_call_off(struct cross_domain_context *context)
 	wl_list_init(&context->due_link);
 }
 
-void cross_domain_leave_group(struct cross_domain_context *context)
-{
-	struct channel_group *group = context->group;
-
-	if (!group)
-		return;
-	cross_domain_call_off(context);
-	context->group = NULL;
-	if (--group->n_members > 0)
-		return;
-	wl_list_remove(&group->link);
-	free(group);
-}
-
-bool cross_domain_has_bell(const struct cross_domain_context *context)
-{
-	return context->group && !wl_list_empty(&context->group->due);
-}
-
 /* Who has got a place last is the last to lose it. Where nobody listens, the next POLL finds it. */
 static void wake_listener(const struct cross_domain_context *context)
 {
@@ -83,6 +64,36 @@ static void wake_listener(const struct cross_domain_context *context)
 			return;
 		}
 	}
+}
+
+/* Whether it has read of those it was told of nobody knows: another one is told, too. */
+static void hand_over(struct cross_domain_context *context)
+{
+	if (wl_list_empty(&context->told))
+		return;
+	wl_list_insert_list(context->group->due.prev, &context->told);
+	wl_list_init(&context->told);
+	wake_listener(context);
+}
+
+void cross_domain_leave_group(struct cross_domain_context *context)
+{
+	struct channel_group *group = context->group;
+
+	if (!group)
+		return;
+	cross_domain_call_off(context);
+	hand_over(context);
+	context->group = NULL;
+	if (--group->n_members > 0)
+		return;
+	wl_list_remove(&group->link);
+	free(group);
+}
+
+bool cross_domain_has_bell(const struct cross_domain_context *context)
+{
+	return context->group && !wl_list_empty(&context->group->due);
 }
 
 void cross_domain_call(struct cross_domain_context *context)
@@ -108,6 +119,7 @@ size_t cross_domain_make_bell(struct cross_domain_context *context, uint8_t *to,
 		at += sizeof(due->member);
 		bell.n_members++;
 		cross_domain_call_off(due);
+		wl_list_insert(context->told.prev, &due->due_link);
 	}
 	memcpy(to, &bell, sizeof(bell));
 	return bell.n_members > 0 ? (size_t)(at - to) : 0;

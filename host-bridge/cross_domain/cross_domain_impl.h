@@ -53,7 +53,8 @@ struct cross_domain_context {
 	struct channel_group *group; /* patient channels that listen for each other; NULL: none */
 	uint32_t member;             /* its name in the group */
 	bool put_off;                /* its last POLL was answered without an event */
-	struct wl_list due_link;     /* channel_group::due, or empty */
+	struct wl_list due_link;     /* channel_group::due, or who has been told, or empty */
+	struct wl_list told;         /* due_link: those it was told of, who have not asked yet */
 
 	uint64_t charged_connections, charged_bytes; /* to the machine's quota */
 	struct wl_list send_holds;                   /* pipe_waiter::link */

@@ -330,6 +330,34 @@ static void who_has_a_poll_there_is_not_called(void **state)
 	close_all();
 }
 
+static void who_ends_before_it_has_called_leaves_that_to_another(void **state)
+{
+	uint32_t member;
+
+	join_all(7);
+	open_all();
+	for (size_t i = 0; i < 18; i++)
+		ask_alone(i);
+	ask_alone(20);
+	ask_alone(21);
+	assert_true(comes_for(20));
+	assert_true(comes_for(21));
+	serve(17);
+	assert_int_equal(rung(&member), 2);
+	/* One of the two has been called, has asked and been answered. */
+	go_to(20);
+	assert_int_equal(next_event_in(&channels[20].poll), CROSS_DOMAIN_CMD_RECEIVE);
+	go_to(17);
+	t.awake = false;
+	destroy_context();
+	channels[17].context = NULL;
+	assert_true(t.awake);
+	serve(16);
+	assert_int_equal(rung(&member), 1);
+	assert_int_equal(member, 121);
+	close_all();
+}
+
 static void groups_do_not_listen_for_others(void **state)
 {
 	join_all(7);
@@ -392,6 +420,7 @@ int main(void)
 		TEST(a_second_place_is_never_one_of_the_last),
 		TEST(who_has_no_place_is_called_by_one_who_has),
 		TEST(who_has_a_poll_there_is_not_called),
+		TEST(who_ends_before_it_has_called_leaves_that_to_another),
 		TEST(groups_do_not_listen_for_others),
 		TEST(a_group_is_of_patient_channels_from_their_start),
 	};
