@@ -6,8 +6,8 @@
  * connection when the relay's queue is full. Towards the guest there is no queue here: the
  * compositor is not read while the owner has no room.
  *
- * A compositor that is too busy to accept is asked again and again for a while; what the guest says
- * meanwhile waits in the outbox.
+ * A compositor that is too busy to accept is asked again and again, however long it takes; what the
+ * guest says meanwhile waits in the outbox.
  *
  * A connection always ends by end_connection(), which stops all traffic; closed() is then called
  * from the event loop, never from within a call of the owner's.
@@ -36,7 +36,7 @@
 #define OUTBOX_BYTES ((size_t)4 << 20)
 #define NAME_BYTES 48
 #define CONNECT_AGAIN_MS 10 /* twice as long each time */
-#define CONNECT_AGAIN_MAX_MS 200
+#define CONNECT_AGAIN_MAX_MS 1000
 
 struct compositor {
 	struct policy_connection connection; /* relay_data() of the relay */
@@ -47,7 +47,8 @@ struct compositor {
 	struct wire_socket socket;     /* its fd is -1: not connected yet */
 	struct wl_event_source *again; /* timer: the next attempt to connect; NULL: none is due */
 	int again_ms, waited_ms;       /* before that attempt; before all that were made */
-	struct wl_event_source *idle;  /* a call of handle_idle to come */
+	bool wait_told;
+	struct wl_event_source *idle; /* a call of handle_idle to come */
 	struct relay *relay;
 	struct relay_counters counted; /* what the policy's counters have of the relay's */
 	uint64_t charged_objects, charged_bytes, charged_fds; /* to the machine's quota */
@@ -305,18 +306,17 @@ static const struct wire_socket_listener socket_listener = {
 
 static int handle_again(void *data);
 
-/* Sets the timer for the next attempt. False: the timeout has passed, or memory is short. */
+/* Sets the timer for the next attempt. False: memory is short. */
 static bool connect_later(struct compositor *compositor)
 {
-	if (compositor->waited_ms >= compositor->connection.policy->connect_timeout_ms)
-		return false;
 	if (!compositor->again)
 		compositor->again =
 			wl_event_loop_add_timer(compositor->loop, handle_again, compositor);
 	compositor->again_ms = compositor->again_ms == 0
 		? CONNECT_AGAIN_MS
 		: (int)min_u64((uint64_t)2 * compositor->again_ms, CONNECT_AGAIN_MAX_MS);
-	compositor->waited_ms += compositor->again_ms;
+	if (!compositor->wait_told)
+		compositor->waited_ms += compositor->again_ms;
 	return compositor->again &&
 		wl_event_source_timer_update(compositor->again, compositor->again_ms) == 0;
 }
@@ -324,10 +324,27 @@ static bool connect_later(struct compositor *compositor)
 static const char *why_not(int error)
 {
 	if (error == -EAGAIN)
-		return "it accepts no connections";
+		return "it is too busy to accept";
 	if (error == -EPROTONOSUPPORT)
 		return "it has no security contexts, and security-context = require asks for one";
 	return strerror(-error);
+}
+
+static const char *place_of(const char *path)
+{
+	return path[0] ? path : "$XDG_RUNTIME_DIR/$WAYLAND_DISPLAY";
+}
+
+/* Says once that the compositor is waited for. */
+static void note_waiting(struct compositor *compositor, const char *path, int error)
+{
+	if (compositor->wait_told ||
+		compositor->waited_ms < compositor->connection.policy->connect_told_ms)
+		return;
+	compositor->wait_told = true;
+	log_limited(LOG_LEVEL_INFO,
+		"%s: no connection to the compositor at %s yet: %s; it is tried again",
+		compositor->name, place_of(path), why_not(error));
 }
 
 /*
@@ -340,8 +357,11 @@ static int try_connect(struct compositor *compositor)
 	int fd = compositor_open_socket(compositor->connection.policy->wayland_display, path);
 
 	bool later = fd == -EAGAIN || fd == -EMFILE || fd == -ENFILE;
-	if (later && connect_later(compositor))
-		return 0;
+	if (later) {
+		note_waiting(compositor, path, fd);
+		if (connect_later(compositor))
+			return 0;
+	}
 	event_source_remove(&compositor->again);
 	if (fd >= 0) {
 		compositor_note(path);
@@ -352,7 +372,7 @@ static int try_connect(struct compositor *compositor)
 		return -ENOMEM;
 	}
 	log_limited(LOG_LEVEL_ERROR, "%s: no compositor at %s: %s", compositor->name,
-		path[0] ? path : "$XDG_RUNTIME_DIR/$WAYLAND_DISPLAY", why_not(fd));
+		place_of(path), why_not(fd));
 	return fd;
 }
 
@@ -363,7 +383,7 @@ static int handle_again(void *data)
 
 	if (status < 0) {
 		relay_fail(compositor->relay, NULL, WL_DISPLAY_ERROR_IMPLEMENTATION,
-			"the host compositor accepts no connection");
+			"there is no connection to the host compositor");
 		fail_connection(compositor, status);
 	}
 	flush_output(compositor);

@@ -40,9 +40,9 @@ struct compositor_listener {
 /*
  * Connects to the Wayland socket of @policy, which the connection goes by for all its life. @name
  * names the context in log lines ("context 3"). NULL, with a log line, when nobody listens there.
- * A compositor that is too busy to accept is tried again for policy.connect_timeout_ms, while
- * nothing is read or sent; then the connection ends with an error. @turn_ends_ns (borrowed; NULL:
- * no bound) is when work for the guest's requests is to end in this turn of the event loop.
+ * A compositor that is too busy to accept is tried again until it does or is gone, while nothing is
+ * read or sent. @turn_ends_ns (borrowed; NULL: no bound) is when work for the guest's requests is
+ * to end in this turn of the event loop.
  */
 struct compositor *compositor_connect(struct wl_event_loop *loop, const struct policy *policy,
 	const uint64_t *turn_ends_ns, const char *name, const struct compositor_listener *listener,

@@ -16,7 +16,7 @@
 #include "protocol/base/bytes.h"
 
 #define MAX_OBJECTS 65536
-#define CONNECT_TIMEOUT_MS 10000
+#define CONNECT_TOLD_MS 10000
 
 /* Qubes' users know these two. */
 static void set_default_chords(struct policy *policy)
@@ -61,8 +61,8 @@ static bool complete(struct policy *policy)
 	set_default_chords(policy);
 	if (policy->max_objects == 0)
 		policy->max_objects = MAX_OBJECTS;
-	if (policy->connect_timeout_ms == 0)
-		policy->connect_timeout_ms = CONNECT_TIMEOUT_MS;
+	if (policy->connect_told_ms == 0)
+		policy->connect_told_ms = CONNECT_TOLD_MS;
 	return policy->hooks;
 }
 

@@ -49,10 +49,10 @@ struct policy {
 	const char *wayland_display; /* NULL: $WAYLAND_DISPLAY, else wayland-0 */
 	const char *
 		vm_name; /* NULL: titles and app-ids stay as they are; else policy_vm_name_good() */
-	struct policy_mark app_id;   /* of machines with a name; policy_init: POLICY_APP_ID */
-	uint32_t max_objects;        /* per connection */
-	struct vm_quota *quota;      /* of the machine; borrowed; NULL: no limits */
-	int connect_timeout_ms;      /* how long a compositor may be too busy to accept; about */
+	struct policy_mark app_id; /* of machines with a name; policy_init: POLICY_APP_ID */
+	uint32_t max_objects;      /* per connection */
+	struct vm_quota *quota;    /* of the machine; borrowed; NULL: no limits */
+	int connect_told_ms;       /* a compositor too busy to accept for so long is worth a line */
 	struct transfer_rules rules; /* for clipboards and drags */
 	struct chords accelerators;  /* that guests never see */
 	/* Which let selections through once; by default Ctrl+Shift+C and V, where they do. */

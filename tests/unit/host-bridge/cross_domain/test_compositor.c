@@ -84,12 +84,12 @@ static void many_failed_connections_are_few_log_lines(void **state)
 }
 
 /* A compositor that accepts nobody: as many wait as its backlog holds. */
-static struct compositor *connect_to_busy(int timeout_ms)
+static struct compositor *connect_to_busy(int told_ms)
 {
 	static struct policy policy; /* outlives the connection */
 	static struct compositor *compositor;
 	policy = world.policy;
-	policy.connect_timeout_ms = timeout_ms;
+	policy.connect_told_ms = told_ms;
 	for (size_t i = 0; i < ARRAY_LENGTH(crowd); i++) {
 		char ignored[COMPOSITOR_PATH_BYTES];
 		crowd[i] = compositor_open_socket(policy.wayland_display, ignored);
@@ -116,9 +116,26 @@ static bool server_asked(void)
 	return poll(&pollfd, 1, 0) > 0;
 }
 
+static const char *elsewhere(void)
+{
+	static char other_path[64];
+
+	snprintf(other_path, sizeof(other_path), "%s/wayland-9", directory);
+	return other_path;
+}
+
 static bool is_closed(void)
 {
 	return world.closed > 0;
+}
+
+/* The compositor accepts, and has the connection. */
+static void take_connection(void)
+{
+	crowd_leaves();
+	run_loop_until(server_asked);
+	fd_close(&world.server);
+	world.server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 }
 
 static void a_busy_compositor_is_asked_again_and_gets_all(void **state)
@@ -130,10 +147,7 @@ static void a_busy_compositor_is_asked_again_and_gets_all(void **state)
 	assert_int_equal(compositor_from_guest(compositor, bytes, size, NULL, 0), 0);
 	compositor_flush(compositor);
 	run_loop(); /* in which it is refused once more */
-	crowd_leaves();
-	run_loop_until(server_asked);
-	fd_close(&world.server);
-	world.server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	take_connection();
 	server_receive();
 	assert_int_equal(world.from_guest.size, size);
 	assert_memory_equal(world.from_guest.bytes, bytes, size);
@@ -144,14 +158,38 @@ static void a_busy_compositor_is_asked_again_and_gets_all(void **state)
 	compositor_destroy(compositor);
 }
 
-static void a_busy_compositor_has_so_much_time_and_the_guest_is_told(void **state)
+static const char waiting[] = "it is too busy to accept; it is tried again";
+
+static bool waiting_is_told(void)
 {
+	char log[1024] = "";
+
+	return pread(STDERR_FILENO, log, sizeof(log) - 1, 0) > 0 && strstr(log, waiting);
+}
+
+static void a_busy_compositor_is_waited_for_with_one_line(void **state)
+{
+	log_set_level(LOG_LEVEL_INFO);
+	log_capture_begin();
 	struct compositor *compositor = connect_to_busy(50);
+	run_loop_until(waiting_is_told);
 	assert_int_equal(world.closed, 0);
+	take_connection();
+	log_capture_end();
+	log_set_level(LOG_LEVEL_WARN);
+	assert_null(strstr(strstr(log_capture_text, waiting) + 1, waiting));
+	compositor_destroy(compositor);
+}
+
+static void of_a_busy_compositor_that_goes_the_guest_is_told(void **state)
+{
+	struct compositor *compositor = connect_to_busy(10000);
+	rename(path, elsewhere());
 	run_loop_until(is_closed);
 	take_event("wl_display", "error", 1);
 	assert_int_equal(world.closed, 1);
 	compositor_destroy(compositor);
+	rename(elsewhere(), path);
 	crowd_leaves();
 }
 
@@ -355,7 +393,8 @@ int main(void)
 		TEST(without_a_compositor_there_is_no_connection),
 		TEST(many_failed_connections_are_few_log_lines),
 		TEST(a_busy_compositor_is_asked_again_and_gets_all),
-		TEST(a_busy_compositor_has_so_much_time_and_the_guest_is_told),
+		TEST(a_busy_compositor_is_waited_for_with_one_line),
+		TEST(of_a_busy_compositor_that_goes_the_guest_is_told),
 		TEST(a_guest_may_leave_while_the_compositor_is_busy),
 		TEST(requests_cut_anywhere_arrive_whole),
 		TEST(events_cut_anywhere_arrive_whole),
