@@ -48,8 +48,9 @@ packages_deb="debhelper libdrm-dev libinih-dev libpixman-1-dev libseccomp-dev li
     libxkbcommon-dev meson pkgconf python3 scdoc wayland-protocols
     build-essential lintian systemd virgl-server libegl1 libgl1 xwayland"
 
-# The tree with libvirt and QEMU of Debian 13's backports (tests/e2e/virt.sh), in which wayferry-host is built.
-packages_libvirt="$packages_build libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients virtinst qemu-system-x86"
+# The tree with libvirt and QEMU of Debian 13's backports (tests/e2e/virt_tree.sh), in which wayferry-host is built; a guest has it,
+# too, that plays a host with AppArmor.
+packages_libvirt="$packages_build libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients virtinst qemu-system-x86 apparmor"
 
 # A desktop and a machine that wayferry's packages are installed in (tests/e2e/packaged.sh): with what those need, since
 # there is no network in a test. Both are Debian 13, the desktop with backports.

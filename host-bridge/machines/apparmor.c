@@ -106,6 +106,8 @@ void apparmor_print_rules(void)
 	       "  %s rmix,\n"
 	       "  @{HOME}/.config/wayferry/*.conf r,\n"
 	       "  /etc/wayferry/*.conf r,\n"
-	       "  /run/user/[0-9]*/wayland-[0-9]* rw,\n",
+	       "  /run/user/[0-9]*/wayland-[0-9]* rw,\n"
+	       "  /run/user/[0-9]*/wayferry/ r,\n"
+	       "  /run/user/[0-9]*/wayferry/{.[0-9]*,*.control,*.context} rwl,\n",
 		apparmor_rules_place(), program);
 }

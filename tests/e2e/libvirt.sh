@@ -4,12 +4,15 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/virt.sh"
 . "$(dirname "$0")/virt_tree.sh"
+. "$(dirname "$0")/virt_confined.sh"
 
 tests=(helper:4 system-file:2 xml:1 replace:2)
 # A libvirtd of this machine, in a session of its own, with the lab's QEMU and kernel.
 full=(session:120)
 # And those of Debian 13's backports, with the lab's guest.
 full+=(backports-session:300 backports-system:250)
+# And where AppArmor confines machines: in a guest that plays the host.
+full+=(apparmor:300)
 
 HOST=$WAYFERRY_BUILD/host-bridge/wayferry-host
 
@@ -158,7 +161,9 @@ test_xml() {
   $(realpath "$HOST") rmix,
   @{HOME}/.config/wayferry/*.conf r,
   /etc/wayferry/*.conf r,
-  /run/user/[0-9]*/wayland-[0-9]* rw," ] || fail "AppArmor's rules are others (see $WORK/of-the-system)"
+  /run/user/[0-9]*/wayland-[0-9]* rw,
+  /run/user/[0-9]*/wayferry/ r,
+  /run/user/[0-9]*/wayferry/{.[0-9]*,*.control,*.context} rwl," ] || fail "AppArmor's rules are others (see $WORK/of-the-system)"
     printed_as_documented "$WORK/of-the-system"
     grep -qi 'apparmor\|libvirt-qemu' "$WORK/printed" && fail "a session's machine gets what the system's need"
     "$HOST" libvirt-xml work --system no-such-user 2>/dev/null && fail "any user will do"
@@ -261,6 +266,10 @@ test_prepare_backports_session() {
 
 test_prepare_backports_system() {
     virt_tree_need
+}
+
+test_prepare_apparmor() {
+    confined_need
 }
 
 # The seclabel of docs/libvirt.md, for the system's libvirt.
@@ -366,6 +375,43 @@ test_backports_system() {
     backports_helper
     backports_commandline --system nobody
     backports_end
+}
+
+# ---- AppArmor
+
+test_apparmor() {
+    confined_need
+    confined_run
+    confined_says profiles
+    confined_says capabilities "<model>apparmor</model>"
+    confined_says define-work
+    confined_says define-helped
+    # Without rules libvirt cannot start wayferry-host, and the doctor says what is missing. Sockets are kept from a machine by
+    # kernels alone whose AppArmor knows them.
+    grep -q "has no rule for wayferry" "$CONFINED/doctor-without" || fail "the doctor does not say it (steps: $LOGS/steps)"
+    if [ "$(cat "$CONFINED/af-unix.status")" = 0 ]; then
+        confined_fails work-without "Permission denied"
+    else
+        confined_says work-without
+    fi
+    confined_fails helped-without "Failed to write msg"
+    # The first rule is for the socket alone.
+    grep -q "AppArmor has a rule for wayferry" "$CONFINED/doctor-with" || fail "the doctor finds no rule (steps: $LOGS/steps)"
+    confined_fails helped-with-one "Failed to write msg"
+    confined_says work-with-one
+    confined_is work-label
+    # With the others libvirt starts wayferry-host, which its machine's profile confines. As confined, it shows a window, has
+    # read its machine's file, and says what it goes without.
+    confined_says helped-with-all
+    confined_is helped-label
+    confined_says window "3 frames"
+    grep -q '^mapped' "$CONFINED/compositor" || fail "there was no window (steps: $LOGS/steps)"
+    grep -q '^commands [1-9]' "$CONFINED/journal" || fail "the machine's file was not read (steps: $LOGS/steps)"
+    [ "$(grep 'Permission denied' "$CONFINED/journal" | grep -oE 'udmabuf|no namespaces|no private root' | paste -sd ,)" = \
+        "udmabuf,no namespaces,no private root" ] || fail "it goes without something else (steps: $LOGS/steps)"
+    [ "$(grep -c 'Permission denied' "$CONFINED/journal")" = 3 ] || fail "it goes without more (steps: $LOGS/steps)"
+    confined_says helped-end
+    sanitizers_silent
 }
 
 e2e_main "$@"

@@ -22,15 +22,19 @@ virt_tree_make() {
     lab_used "$(virt_tree)"
 }
 
-# The tree, and in it this working copy's wayferry-host. The guest is not made while others may run: run.sh has made it; from
-# here on it stays as it is until this process ends.
-virt_tree_need() {
-    need unshare nsenter setpriv script foot
-    virt_tree_make
+# The guest is not made while others may run: run.sh has made it. From here on it stays as it is until this process ends.
+virt_tree_guest_need() {
     [ -e "$LAB_LAYER/usr/bin/wayferry-guest" ] && [ -e "$(qemu_image)" ] && [ -e "$(qemu_kernel $VIRT_TREE_KIND)" ] ||
         fail "there is no guest (tests/vm/guest.sh prepare $VIRT_TREE_KIND)"
     guest_keep_layer
     lab_used "$(guest_tree)" "$(qemu_image)" "$(qemu_kernel $VIRT_TREE_KIND)"
+}
+
+# The tree, and in it this working copy's wayferry-host; and the guest.
+virt_tree_need() {
+    need unshare nsenter setpriv script foot
+    virt_tree_make
+    virt_tree_guest_need
     (lab_compiled "$VIRT_TREE_BUILD/build" libvirt virt_tree_compile) || fail "wayferry-host is not built"
 }
 

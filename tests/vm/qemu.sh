@@ -111,8 +111,9 @@ qemu_kernel_build() {
 
 # ---- the tree as a disk
 
+# QEMU_TREE: of a guest that has another tree than others.
 qemu_image() {
-    echo "$(guest_tree).squashfs"
+    echo "${QEMU_TREE:-$(guest_tree)}.squashfs"
 }
 
 # Not compressed: a guest without hardware virtualization reads it faster.
@@ -120,7 +121,7 @@ qemu_image_build() {
     [ -e "$(qemu_image)" ] && return 0
     lab_say "making a disk of the guest's tree (once)"
     rm -f "$LAB_CACHE/image.new"
-    quietly image nice mksquashfs "$(guest_tree)" "$LAB_CACHE/image.new" -noI -noD -noF -noX -no-progress -no-recovery
+    quietly image nice mksquashfs "${QEMU_TREE:-$(guest_tree)}" "$LAB_CACHE/image.new" -noI -noD -noF -noX -no-progress -no-recovery
     mv "$LAB_CACHE/image.new" "$(qemu_image)"
 }
 
