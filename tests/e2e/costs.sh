@@ -1,11 +1,12 @@
 #!/bin/bash
-# What a round trip costs in either process, counted: system calls, and instructions beside many other clients.
+# What a round trip costs in either process, counted: system calls, and instructions; by itself and beside many other clients.
 . "$(dirname "$0")/lib.sh"
 
-tests=(system-calls:5)
+tests=(system-calls:5 calls-beside-many:10)
 full=(neighbours:45)
 
 ROUND_TRIPS=40
+MANY=400
 TRIES=5     # what else happens meanwhile only adds: the least counts
 
 # clients_start IDLE BATCHES COUNT: see raw_wayland.py; sets BATCH, a pipe to it.
@@ -37,7 +38,7 @@ batch() {
 
 # per_round_trip NUMBER: sets FIGURE.
 per_round_trip() {
-    FIGURE=$(awk -v number="$1" -v n=$ROUND_TRIPS 'BEGIN { printf "%.1f", number / n }')
+    FIGURE=$(awk -v number="$1" -v n=$ROUND_TRIPS 'BEGIN { printf "%.2f", number / n }')
     [ "$FIGURE" != 0.0 ] || fail "nothing was counted"
 }
 
@@ -50,6 +51,28 @@ system_calls() {
     batch
     stop "tally-$1" || fail "tally did not end"
     per_round_trip "$(tail -n 1 "$log")"
+}
+
+# least_calls IDLE: sets FIGURES[host] and [guest], beside so many other clients.
+least_calls() {
+    local side try
+    FIGURES=([host]=1e9 [guest]=1e9)
+    clients_start "$1" $((2 * TRIES + 1)) $ROUND_TRIPS
+    batch       # a new client's first ones cost more
+    for side in host guest; do
+        for ((try = 0; try < TRIES; try++)); do
+            system_calls $side
+            ! no_more "$FIGURE" "${FIGURES[$side]}" || FIGURES[$side]=$FIGURE
+        done
+    done
+    clients_stop
+}
+
+# many_start: a bridge for MANY clients.
+many_start() {
+    printf '[limits]\nconnections = 1000\n' >"$WORK/limits.conf"
+    sway_start host
+    HOST_OPTIONS="--config $WORK/limits.conf $*" bridge_start host
 }
 
 # control SIDE OPTION: of the callgrind that runs it.
@@ -102,26 +125,45 @@ test_system_calls() {
     stop host
 }
 
+# Who says nothing costs those that speak not one call.
+test_calls_beside_many() {
+    local side
+    local -A FIGURES=() few=()
+    [ "$WAYFERRY_E2E_BRIDGE" != none ] || return 0
+    many_start
+    least_calls 10
+    for side in host guest; do
+        few[$side]=${FIGURES[$side]}
+    done
+    least_calls $MANY
+    for side in host guest; do
+        say "wayferry-$side: ${few[$side]} system calls for a round trip, beside $MANY clients ${FIGURES[$side]}"
+        # One or two more, in a whole batch, are those of a timer.
+        no_more "${FIGURES[$side]}" "$(awk -v few="${few[$side]}" 'BEGIN { print few + 0.05 }')" ||
+            fail "wayferry-$side makes more system calls for a client where there are more of them"
+    done
+    bridge_stop
+    stop host
+}
+
 # Whoever speaks pays for itself alone: a second place in the queue, too, is with those that have said something last.
 test_neighbours() {
     local side
     local -A FIGURES=() few=()
     [ "$WAYFERRY_E2E_BRIDGE" != none ] || return 0
     need valgrind callgrind_control
-    printf '[limits]\nconnections = 1000\n' >"$WORK/limits.conf"
-    sway_start host
     for side in host guest; do
         local -n under=${side^^}_UNDER
         under="valgrind -q --tool=callgrind --callgrind-out-file=$WORK/calls.$side"
     done
-    HOST_OPTIONS="--config $WORK/limits.conf --sandbox=off" bridge_start host
+    many_start --sandbox=off
     instructions 10
     for side in host guest; do
         few[$side]=${FIGURES[$side]}
     done
-    instructions 400
+    instructions $MANY
     for side in host guest; do
-        say "wayferry-$side: ${few[$side]} instructions for a round trip, beside 400 clients ${FIGURES[$side]}"
+        say "wayferry-$side: ${few[$side]} instructions for a round trip, beside $MANY clients ${FIGURES[$side]}"
         no_more "${FIGURES[$side]}" "$(awk -v few="${few[$side]}" 'BEGIN { print few * 1.1 }')" ||
             fail "wayferry-$side does more for a client where there are more of them"
     done
