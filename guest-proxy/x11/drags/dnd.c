@@ -12,6 +12,7 @@
 #include <string.h>
 #include <wayland-server-protocol.h>
 
+#include "guest-proxy/x11/base/property.h"
 #include "guest-proxy/x11/drags/xdnd.h"
 #include "guest-proxy/x11/drags/drag_source.h"
 #include "guest-proxy/x11/selections/selection.h"
@@ -155,11 +156,11 @@ static void handle_aware(void *data, struct reply_subject subject, void *answer)
 {
 	struct session *session = data;
 	struct dnd *dnd = session->dnd;
-	const xcb_get_property_reply_t *reply = answer;
-	if (!dnd || !dnd->offer.object || dnd->target != subject.id || !reply ||
-		reply->format != 32 || xcb_get_property_value_length(reply) < 4)
+	const struct property property = property_of(answer);
+	if (!dnd || !dnd->offer.object || dnd->target != subject.id ||
+		property_words(&property) == 0)
 		return;
-	dnd->version = (uint32_t)min_u64(load_u32(xcb_get_property_value(reply)), XDND_VERSION);
+	dnd->version = (uint32_t)min_u64(load_u32(property.data), XDND_VERSION);
 	send_position(dnd);
 	if (dnd->dropped && !dnd->waiting)
 		finish_drop(dnd);

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <wayland-server-protocol.h>
 
+#include "guest-proxy/x11/base/property.h"
 #include "guest-proxy/x11/drags/xdnd.h"
 #include "guest-proxy/x11/selections/selection.h"
 #include "guest-proxy/x11/selections/selection_source.h"
@@ -278,23 +279,20 @@ static bool is_now(const struct drag_source *drag, struct reply_subject subject)
 static void handle_types(void *data, struct reply_subject subject, void *answer)
 {
 	struct session *session = data;
-	const xcb_get_property_reply_t *reply = answer;
-	if (is_now(session->drag_source, subject) && reply && reply->format == 32)
-		selection_name_drag(session, xcb_get_property_value(reply),
-			(size_t)xcb_get_property_value_length(reply) / 4);
+	const struct property property = property_of(answer);
+	if (is_now(session->drag_source, subject))
+		selection_name_drag(session, property.data, property_words(&property));
 }
 
 static void handle_actions(void *data, struct reply_subject subject, void *answer)
 {
 	struct session *session = data;
 	struct drag_source *drag = session->drag_source;
-	const xcb_get_property_reply_t *reply = answer;
+	const struct property property = property_of(answer);
+	const xcb_atom_t *atoms = property.data;
 	if (!is_now(drag, subject))
 		return;
-	const xcb_atom_t *atoms = reply ? xcb_get_property_value(reply) : NULL;
-	size_t count =
-		reply && reply->format == 32 ? (size_t)xcb_get_property_value_length(reply) / 4 : 0;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < property_words(&property); i++)
 		drag->actions |= dnd_action_of(session, atoms[i]);
 	drag->listed = true;
 	start_if_ready(drag);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "guest-proxy/x11/base/property.h"
 #include "guest-proxy/x11/selections/selection_state.h"
 #include "guest-proxy/x11/transfers/incoming.h"
 #include "protocol/base/bytes.h"
@@ -94,22 +95,22 @@ static void convert(struct selection *selection, struct incoming_request *reques
 static void handle_pairs(void *data, struct reply_subject subject, void *answer)
 {
 	struct session *session = data;
-	const xcb_get_property_reply_t *reply = answer;
+	const struct property pairs = property_of(answer);
 	struct incoming_request *request = incoming_request_find(session, subject.id);
 	struct selection *selection =
 		request ? selection_find(session, request->event.selection) : NULL;
 	if (!request)
 		return;
-	size_t count = reply && reply->format == 32 && selection && selection->offer
-		? min_u64((size_t)xcb_get_property_value_length(reply) / 8, INCOMING_PAIRS_MAX)
+	size_t count = selection && selection->offer
+		? min_u64(property_words(&pairs) / 2, INCOMING_PAIRS_MAX)
 		: 0;
 	if (count == 0) {
 		incoming_request_done(request, XCB_NONE, false);
 		return;
 	}
-	memcpy(request->pairs, xcb_get_property_value(reply), 8 * count);
+	memcpy(request->pairs, pairs.data, 8 * count);
 	request->n_pairs = (uint32_t)count;
-	request->pairs_type = reply->type;
+	request->pairs_type = pairs.type;
 	request->pending += count;
 	for (size_t i = 0; i < count; i++) {
 		xcb_atom_t target = request->pairs[2 * i], property = request->pairs[2 * i + 1];

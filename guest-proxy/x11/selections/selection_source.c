@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "guest-proxy/x11/base/property.h"
 #include "guest-proxy/x11/selections/selection_state.h"
 #include "guest-proxy/x11/transfers/outgoing.h"
 #include "protocol/base/bytes.h"
@@ -106,12 +107,10 @@ static void ask_names(struct selection *selection, const xcb_atom_t *atoms, size
 static void handle_targets(void *data, struct reply_subject subject, void *answer)
 {
 	struct session *session = data;
-	const xcb_get_property_reply_t *reply = answer;
+	const struct property property = property_of(answer);
 	struct selection *selection = selection_find(session, subject.id);
-	if (!selection || selection->generation != subject.detail || !reply || reply->format != 32)
-		return;
-	ask_names(selection, xcb_get_property_value(reply),
-		(size_t)xcb_get_property_value_length(reply) / 4);
+	if (selection && selection->generation == subject.detail)
+		ask_names(selection, property.data, property_words(&property));
 }
 
 void selection_notified(struct session *session, const xcb_selection_notify_event_t *event)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <wayland-server-protocol.h>
 
+#include "guest-proxy/x11/base/property.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 
@@ -93,16 +94,10 @@ static void handle_taken(struct relay_sync *sync, struct relay *relay)
 static void handle_icon(void *data, struct reply_subject subject, void *answer)
 {
 	struct session *session = data;
-	const xcb_get_property_reply_t *reply = answer;
+	const struct property property = property_of(answer);
 	struct window *window = window_find(session, subject.id);
 	struct surface *surface = window ? window->surface : NULL;
-	struct property property = {0};
 	struct icon_picture picture;
-	if (reply && reply->type != XCB_NONE) {
-		property.format = reply->format;
-		property.data = xcb_get_property_value(reply);
-		property.bytes = (size_t)xcb_get_property_value_length(reply);
-	}
 	bool there = hints_find_icon(&picture, &property);
 	if (surface && surface->toplevel.object && (there || surface->has_icon)) {
 		if (there)

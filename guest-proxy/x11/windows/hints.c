@@ -147,7 +147,7 @@ void hints_read_class(struct hints *hints, const struct property *property)
 /* Word @index of a property of words, or 0. */
 static uint32_t word(const struct property *property, size_t index)
 {
-	if (property->type == 0 || property->format != 32 || index >= property->bytes / 4)
+	if (index >= property_words(property))
 		return 0;
 	return load_u32((const uint8_t *)property->data + index * 4);
 }
@@ -220,8 +220,7 @@ void hints_read_frame(struct hints *hints, const struct property *property)
 
 void hints_read_atoms(struct atom_list *list, const struct property *property)
 {
-	size_t count = property->type && property->format == 32 ? property->bytes / 4 : 0;
-	list->count = min_u64(count, HINTS_ATOMS_MAX);
+	list->count = min_u64(property_words(property), HINTS_ATOMS_MAX);
 	for (size_t i = 0; i < list->count; i++)
 		list->items[i] = word(property, i);
 }
@@ -280,7 +279,7 @@ static bool is_better(uint32_t size, int32_t than)
 bool hints_find_icon(struct icon_picture *picture, const struct property *property)
 {
 	const uint8_t *words = property->data;
-	size_t left = property->format == 32 ? property->bytes / 4 : 0;
+	size_t left = property_words(property);
 	*picture = (struct icon_picture){0};
 	while (left > 2) {
 		uint32_t width = load_u32(words), height = load_u32(words + 4);

@@ -9,18 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "guest-proxy/x11/base/property.h"
+
 #define HINTS_TEXT_BYTES 512 /* of a title or class, with its NUL */
 #define HINTS_ATOMS_MAX 32   /* of a list of atoms */
 #define ICON_SIZE_BEST 128   /* pixels each way */
 #define ICON_SIZE_MAX 256
-
-/* A property as GetProperty gives it. */
-struct property {
-	uint32_t type; /* an atom; 0: the window does not have it */
-	uint8_t format;
-	const void *data; /* 4-byte aligned */
-	size_t bytes;
-};
 
 struct atom_list {
 	uint32_t items[HINTS_ATOMS_MAX];

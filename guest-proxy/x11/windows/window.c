@@ -136,18 +136,11 @@ static void handle_property(void *data, struct reply_subject subject, void *answ
 {
 	struct session *session = data;
 	struct window *window = window_find(session, subject.id);
-	xcb_get_property_reply_t *reply = answer;
+	const struct property property = property_of(answer);
 	enum window_property which = subject.detail;
-	struct property property = {0};
 	if (!window || !(window->loading & 1u << which))
 		return;
 	window->loading &= ~(1u << which);
-	if (reply && reply->type != XCB_NONE) {
-		property.type = reply->type;
-		property.format = reply->format;
-		property.data = xcb_get_property_value(reply);
-		property.bytes = (size_t)xcb_get_property_value_length(reply);
-	}
 	if (properties[which].read)
 		properties[which].read(&window->hints, &property);
 	else
