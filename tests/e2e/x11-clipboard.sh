@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/x11-lib.sh"
 
-tests=(clipboard:12)
+tests=(clipboard:12 clipboard-dead-owner:10)
 full=(clipboard-sizes:60 clipboard-multiple:10)
 
 # The X client has the keyboard.
@@ -122,6 +122,78 @@ paste_ten_times() {
     head -c 131072 /dev/urandom >"$WORK/image"
     to_wayland "$WORK/image" image/png
     ten_at_once limited 20 env WAYLAND_DISPLAY=host wl-paste -n -t image/png
+}
+
+# ---- owners on Wayland that die while an X client takes piece after piece
+
+# x_paste_begins SELECTION: an X client has three pieces of what a new owner has, and waits. It is more than is kept on the way
+# (64 MiB), so that the owner cannot be through, whatever is fast here.
+x_paste_begins() {
+    local primary=
+    [ "$1" = CLIPBOARD ] || primary=--primary
+    # shellcheck disable=SC2016,SC2086
+    spawn owner sh -c 'file=$1; shift; exec "$@" <"$file"' sh "$WORK/image" \
+        env WAYLAND_DISPLAY=host wl-copy --foreground $primary -t image/png
+    until_true 10 x_has "$1" image/png || fail "$1: X has no selection"
+    rm -f "$WORK/go"
+    mkfifo "$WORK/go"
+    : >"$LOGS/paste.log"
+    # shellcheck disable=SC2016
+    spawn_reading paste "$WORK/go" sh -c 'exec "$@" >"$0"' "$WORK/part" "$WAYFERRY_CLIENTS/x11-paste" "$1" image/png 3
+    exec 6>"$WORK/go"
+    heard paste pauses
+}
+
+x_has() {
+    limited 10 xclip -o -selection "$1" -t TARGETS 2>/dev/null | grep -qx "$2"
+}
+
+x_paste_goes_on() {
+    echo >&6
+    exec 6>&-
+}
+
+# What came is a beginning of it, and the X client knows that no more comes.
+x_paste_ended() {
+    local bytes
+    heard paste end
+    until_true 10 not alive "${PID[paste]}" || fail "the X client does not end"
+    stop paste
+    bytes=$(stat -c %s "$WORK/part")
+    ((bytes > 0 && bytes < $(stat -c %s "$WORK/image"))) || fail "$bytes bytes came of an owner that died"
+    cmp -n "$bytes" "$WORK/part" "$WORK/image" || fail "other bytes came"
+    stop owner KILL
+    rm -rf "${TMPDIR:?}"/*        # what a wl-copy that was killed has left
+    to_x "$WORK/text" text/plain "${1,,}"
+}
+
+# It dies while the X client holds it up, and while the X client waits for more.
+check_clipboard_dead_owner() {
+    local selection
+    need wl-copy xclip
+    windows_start
+    tell 'create 1 0 0 300 200 #c81e5a' 'title 1 First' 'map 1'
+    shows '^First\|.*focused'
+    keys_start
+    printf 'grüße €' >"$WORK/text"
+    head -c 80000000 /dev/urandom >"$WORK/image"
+    for selection in CLIPBOARD PRIMARY; do
+        x_paste_begins $selection
+        kill -KILL -- "-${PID[owner]}"
+        x_paste_goes_on
+        x_paste_ended $selection
+        x_paste_begins $selection
+        kill -STOP -- "-${PID[owner]}"
+        hush paste
+        x_paste_goes_on
+        heard paste piece
+        kill -KILL -- "-${PID[owner]}"
+        x_paste_ended $selection
+    done
+}
+
+test_clipboard_dead_owner() {
+    each_way check_clipboard_dead_owner
 }
 
 other_takes_it() {

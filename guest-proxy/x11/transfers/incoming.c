@@ -44,8 +44,6 @@ struct incoming {
 	bool deleted;                /* the requestor is ready for a piece */
 };
 
-static void destroy(struct incoming *incoming);
-
 static struct incoming *find_idle(struct session *session)
 {
 	struct incoming *incoming;
@@ -59,6 +57,8 @@ static struct incoming *find_idle(struct session *session)
 		: wl_container_of(session->incoming.prev, incoming, link);
 }
 
+static void give_up(struct incoming *incoming);
+
 static void make_room(struct session *session, const struct wl_list *list)
 {
 	struct incoming *idle;
@@ -66,7 +66,7 @@ static void make_room(struct session *session, const struct wl_list *list)
 		return;
 	log_limited(LOG_LEVEL_WARN,
 		"too many pastes in X: the one that stands still longest is given up");
-	destroy(idle);
+	give_up(idle);
 }
 
 /* Requests */
@@ -182,13 +182,23 @@ static void write_piece(struct incoming *incoming)
 		incoming->start = 0;
 }
 
+/* Who waits for pieces, or has yet to take one, is told the end: an empty one (ICCCM 2.7.2). */
+static void give_up(struct incoming *incoming)
+{
+	incoming->bytes = 0;
+	if (incoming->watching && incoming->session->x)
+		write_piece(incoming);
+	destroy(incoming);
+}
+
 /* Room behind what is there; false: there is none for now. */
 static bool grow(struct incoming *incoming)
 {
 	struct session *session = incoming->session;
 	if (incoming->start + incoming->bytes < incoming->room)
 		return true;
-	if (incoming->start > 0) {
+	/* Not each time that a piece went: much would be moved for little. */
+	if (incoming->start > 0 && incoming->start >= incoming->bytes) {
 		memmove(incoming->data, incoming->data + incoming->start, incoming->bytes);
 		incoming->start = 0;
 		return true;
@@ -253,7 +263,7 @@ static void advance(struct incoming *incoming)
 		}
 	}
 	if (!watch(incoming, !incoming->end && grow(incoming)))
-		destroy(incoming);
+		give_up(incoming);
 }
 
 /* There is room: advance has seen to that. */
@@ -265,7 +275,7 @@ static int handle_readable(int fd, uint32_t mask, void *data)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	if (n < 0) {
-		destroy(incoming);
+		give_up(incoming);
 		return 0;
 	}
 	incoming->end = n == 0;

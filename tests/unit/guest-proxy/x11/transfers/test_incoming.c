@@ -20,7 +20,7 @@
 
 /* What was written to X, without X: these take the places of libxcb's. */
 static struct {
-	uint32_t bytes, writes, answers;
+	uint32_t bytes, writes, answers, ends;
 } x;
 
 xcb_void_cookie_t xcb_change_property(xcb_connection_t *c, uint8_t mode, xcb_window_t window,
@@ -28,6 +28,7 @@ xcb_void_cookie_t xcb_change_property(xcb_connection_t *c, uint8_t mode, xcb_win
 {
 	assert_int_equal(window, REQUESTOR);
 	x.bytes += format == 8 ? n : 0;
+	x.ends += format == 8 && n == 0;
 	x.writes++;
 	return (xcb_void_cookie_t){0};
 }
@@ -132,9 +133,31 @@ static void a_requestor_that_takes_its_time_costs_none_of_ours(void **state)
 	for (int i = 0; i < 10 && !wl_list_empty(&session.incoming); i++)
 		delete_property(&session);
 	assert_int_equal(x.bytes, BYTES);
+	assert_int_equal(x.ends, 1);
 	assert_true(wl_list_empty(&session.incoming));
 	assert_int_equal(session.spooled_bytes, 0);
 	session_finish(&session);
+	assert_int_equal(fd_count(), fds);
+}
+
+/* Of so many that one has to go: who waited for it may wait no longer. */
+static void one_that_is_given_up_has_an_end(void **state)
+{
+	int fds = fd_count();
+	struct session session;
+	session_setup(&session);
+	for (int i = 0; i < 64; i++) {
+		begin_paste(&session, BYTES);
+		run(&session);
+	}
+	assert_int_equal(x.answers, 64);
+	assert_int_equal(x.ends, 0);
+	begin_paste(&session, BYTES);
+	assert_int_equal(wl_list_length(&session.incoming), 64);
+	assert_int_equal(x.ends, 1);
+	assert_int_equal(x.bytes, 0);
+	session_finish(&session);
+	assert_int_equal(session.spooled_bytes, 0);
 	assert_int_equal(fd_count(), fds);
 }
 
@@ -143,6 +166,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_little_is_one_property),
 		cmocka_unit_test(a_requestor_that_takes_its_time_costs_none_of_ours),
+		cmocka_unit_test(one_that_is_given_up_has_an_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
