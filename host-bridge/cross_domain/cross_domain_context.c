@@ -41,6 +41,7 @@ static void fail(struct cross_domain_context *context, enum wl_display_error cod
 	if (!context->ended)
 		cross_domain_add_error(context, code, why);
 	context->ended = true;
+	cross_domain_hand_over(context);
 	cross_domain_end_input(context);
 	compositor_destroy(context->compositor);
 	context->compositor = NULL;

@@ -52,22 +52,24 @@ void cross_domain_call_off(struct cross_domain_context *context)
 	wl_list_init(&context->due_link);
 }
 
-/* Who has got a place last is the last to lose it. Where nobody listens, the next POLL finds it. */
+/*
+ * Who has got a place last is the last to lose it. Where nobody listens, the next POLL finds it.
+ * One that has failed does not listen: where its events go may be what it failed for.
+ */
 static void wake_listener(const struct cross_domain_context *context)
 {
 	struct cross_domain_context *listener;
 
 	wl_list_for_each_reverse(listener, &context->kind->placed, placed_link)
 	{
-		if (listener->group == context->group) {
+		if (listener->group == context->group && !listener->failed) {
 			context_wake(&listener->base);
 			return;
 		}
 	}
 }
 
-/* Whether it has read of those it was told of nobody knows: another one is told, too. */
-static void hand_over(struct cross_domain_context *context)
+void cross_domain_hand_over(struct cross_domain_context *context)
 {
 	if (wl_list_empty(&context->told))
 		return;
@@ -83,7 +85,7 @@ void cross_domain_leave_group(struct cross_domain_context *context)
 	if (!group)
 		return;
 	cross_domain_call_off(context);
-	hand_over(context);
+	cross_domain_hand_over(context);
 	context->group = NULL;
 	if (--group->n_members > 0)
 		return;
@@ -93,7 +95,7 @@ void cross_domain_leave_group(struct cross_domain_context *context)
 
 bool cross_domain_has_bell(const struct cross_domain_context *context)
 {
-	return context->group && !wl_list_empty(&context->group->due);
+	return context->group && !context->failed && !wl_list_empty(&context->group->due);
 }
 
 void cross_domain_call(struct cross_domain_context *context)

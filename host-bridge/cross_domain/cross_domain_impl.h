@@ -168,11 +168,13 @@ void cross_domain_refuse_oldest_poll(struct cross_domain_context *context);
 int cross_domain_join_group(struct cross_domain_context *context, uint64_t key, uint32_t member);
 /* It is in none any more. */
 void cross_domain_leave_group(struct cross_domain_context *context);
+/* Whether it has read of those it was told of nobody knows: another one is told, too. */
+void cross_domain_hand_over(struct cross_domain_context *context);
 /* There is something for a channel without a POLL: its group is told, if it was put off. */
 void cross_domain_call(struct cross_domain_context *context);
 /* It has sent a POLL, so it need not be called. */
 void cross_domain_call_off(struct cross_domain_context *context);
-/* Whether there is a BELL for any one of its group. */
+/* Whether there is a BELL for any one of its group, and it is to tell it. */
 bool cross_domain_has_bell(const struct cross_domain_context *context);
 /* That BELL, of @room bytes at most, at @to; its size, or 0: there is none. */
 size_t cross_domain_make_bell(struct cross_domain_context *context, uint8_t *to, size_t room);

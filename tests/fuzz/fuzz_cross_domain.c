@@ -1,8 +1,10 @@
 /*
- * A cross-domain context between a guest that submits anything and a compositor that says anything.
- * The input is a list of steps: a byte for what to do, then what it needs.
+ * Cross-domain contexts between a guest that submits anything and compositors that say anything.
+ * The input is a list of steps: a byte for what to do, then what it needs. The first context is
+ * there from the start; from SWITCH on a byte chooses which one the steps behind it are about,
+ * which is made where there is none, or ends it.
  */
-#include "host-bridge/cross_domain/cross_domain_context.h"
+#include "host-bridge/cross_domain/cross_domain_impl.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -22,6 +24,8 @@
 #define LONG_RING 2 /* the resource that has room for runs */
 #define LONG_RING_BYTES 0x5000u
 #define MAX_REQUESTS 600
+#define MAX_CONTEXTS 3
+#define SWITCH 0xf0 /* then bits 0 and 1: which; bit 2: it ends */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -34,8 +38,14 @@ static struct queue_places places = {.total = 40};
 static bool queue_full;
 static struct context_host host;
 static struct cross_domain_kind kind;
-static struct context *context;
-static bool awake;
+
+static struct {
+	struct context *context; /* NULL: there is none */
+	struct compositor *compositor;
+	bool awake;
+} contexts[MAX_CONTEXTS];
+static size_t current;
+static struct context *context; /* that one */
 
 static struct request requests[MAX_REQUESTS];
 static bool completed[MAX_REQUESTS];
@@ -51,7 +61,8 @@ void request_complete(struct request *request, uint32_t response)
 
 void context_wake(struct context *woken)
 {
-	awake = true;
+	for (size_t i = 0; i < MAX_CONTEXTS; i++)
+		contexts[i].awake |= contexts[i].context == woken;
 }
 
 /* Every other one is, so that runs of events end early as well as in full. */
@@ -64,6 +75,15 @@ bool turn_is_over(const struct context_host *asking)
 void context_set_starved(struct context *starved_context, bool starved)
 {
 	starved_context->starved = starved;
+}
+
+/* What follows is about that context and its compositor. */
+static void go_to(size_t i)
+{
+	contexts[current].compositor = fake_compositor;
+	current = i;
+	context = contexts[i].context;
+	fake_compositor = contexts[i].compositor;
 }
 
 struct input {
@@ -178,6 +198,7 @@ static void use_pipes(struct input *input)
 
 static struct image_call *calls[MAX_CALLS]; /* open ones, or NULL */
 static struct image_request wanted[MAX_CALLS];
+static size_t callers[MAX_CALLS]; /* in contexts */
 
 static int make_image(
 	struct image_maker *maker, const struct image_request *request, struct image_call *call)
@@ -187,6 +208,7 @@ static int make_image(
 			continue;
 		calls[i] = call;
 		wanted[i] = *request;
+		callers[i] = current;
 		return 0;
 	}
 	return -EBUSY;
@@ -214,13 +236,16 @@ static void answer_image(uint8_t how)
 		.fd_type = 1,
 		.map_info = !(how & 8),
 	};
+	const size_t before = current;
 	if (!call)
 		return;
 	calls[i] = NULL;
+	go_to(callers[i]);
 	if (how % 7 == 0)
 		call->done(call, -ENOMEM, NULL, -1);
 	else
 		call->done(call, 0, &image, fd_memfd("image", image.size));
+	go_to(before);
 }
 
 /* The device has made a resource for a blob whose memory somebody else makes. */
@@ -267,13 +292,33 @@ static void attach_or_detach(struct input *input)
 	}
 }
 
+/* Who has failed does not hear of others, and who ends is told of nobody. */
+static void check_groups(void)
+{
+	for (size_t i = 0; i < MAX_CONTEXTS; i++) {
+		if (!contexts[i].context)
+			continue;
+		const struct cross_domain_context *member = cross_domain_from(contexts[i].context);
+		assert(!member->failed || wl_list_empty(&member->told));
+		assert(member->group || wl_list_empty(&member->due_link));
+	}
+}
+
+/* Contexts that have woken have a turn, and those that they wake meanwhile. */
 static void turn(void)
 {
+	const size_t before = current;
+
 	wl_event_loop_dispatch(host.loop, 0);
-	for (int i = 0; awake && i < 4; i++) {
-		awake = false;
+	for (size_t i = 0; i < 4 * MAX_CONTEXTS; i++) {
+		const size_t which = (before + i) % MAX_CONTEXTS;
+		if (!contexts[which].context || !contexts[which].awake)
+			continue;
+		go_to(which);
+		contexts[which].awake = false;
 		context->ops->service(context);
 	}
+	go_to(before);
 }
 
 /* Other channels take all of the queue, or leave it. */
@@ -297,9 +342,47 @@ static void disturb(uint8_t how)
 		fake_compositor->fail = -EPROTO;
 }
 
+static void make_context(void)
+{
+	context = kind.base.create(&kind.base, 1 + (uint32_t)current, "fuzz");
+	contexts[current].context = context;
+	for (uint32_t id = 1; id <= 4; id++)
+		if (id != 3)
+			id_map_insert(
+				&context->attached, id, resource_ref(resource_find(&table, id)));
+}
+
+static void end_context(void)
+{
+	uint32_t id;
+	for (struct resource *resource; (resource = id_map_take_any(&context->attached, &id));) {
+		context->ops->detach(context, resource);
+		resource_unref(resource);
+	}
+	id_map_finish(&context->attached);
+	context->ops->destroy(context);
+	assert(!fake_compositor);
+	contexts[current].context = context = NULL;
+	contexts[current].awake = false;
+}
+
+static void switch_context(uint8_t how)
+{
+	go_to(how % 4 % MAX_CONTEXTS);
+	if (how & 4 && context)
+		end_context();
+	if (!context)
+		make_context();
+}
+
 static void step(struct input *input)
 {
-	switch (take_u8(input) % 10) {
+	uint8_t what = take_u8(input);
+	if (what >= SWITCH) {
+		switch_context(what);
+		return;
+	}
+	switch (what % 10) {
 	case 0:
 		submit(input, false);
 		break;
@@ -361,15 +444,9 @@ static void set_up_process(void)
 	kind.base.start(&kind.base);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* The pages that all contexts share. */
+static void make_resources(void)
 {
-	struct input input = {data, data + size};
-	if (!memory)
-		set_up_process();
-	resource_table_init(&table, memory, region);
-	n_requests = 0;
-	memset(completed, 0, sizeof(completed));
-	context = kind.base.create(&kind.base, 1, "fuzz");
 	for (uint32_t id = 1; id <= 4; id++) {
 		struct resource *resource;
 		struct resource_pages *pages = malloc(sizeof(*pages));
@@ -378,30 +455,48 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		resource_create(
 			&table, id, id < 4 ? RESOURCE_BLOB_GUEST : RESOURCE_2D, bytes, &resource);
 		resource_set_pages(resource, pages, 1);
-		if (id != 3)
-			id_map_insert(&context->attached, id, resource_ref(resource));
 	}
+}
 
-	while (input.bytes < input.end)
-		step(&input);
-
-	uint32_t id;
-	for (struct resource *resource; (resource = id_map_take_any(&context->attached, &id));) {
-		context->ops->detach(context, resource);
-		resource_unref(resource);
-	}
-	id_map_finish(&context->attached);
-	context->ops->destroy(context);
-	wl_event_loop_dispatch(host.loop, 0);
-	kind.base.reset(&kind.base);
-	fill_queue(false);
-	assert(!fake_compositor && counters.pipes == 0 && places.channels == 0 &&
-		places.others == 0);
+/* Nothing is left of them. */
+static void check_end(void)
+{
+	assert(counters.pipes == 0 && places.channels == 0 && places.others == 0);
+	assert(wl_list_empty(&kind.placed) && wl_list_empty(&kind.doubled));
+	assert(wl_list_empty(&kind.groups) && kind.n_doubled == 0);
 	for (size_t i = 0; i < MAX_CALLS; i++)
 		assert(!calls[i]);
 	for (size_t i = 0; i < QUOTA_N_LIMITS; i++)
 		assert(quota.entries[i].use == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input input = {data, data + size};
+	if (!memory)
+		set_up_process();
+	resource_table_init(&table, memory, region);
+	n_requests = 0;
+	memset(completed, 0, sizeof(completed));
+	make_resources();
+	go_to(0);
+	make_context();
+
+	while (input.bytes < input.end) {
+		step(&input);
+		check_groups();
+	}
+
+	for (size_t i = 0; i < MAX_CONTEXTS; i++) {
+		go_to(i);
+		if (context)
+			end_context();
+		check_groups();
+	}
+	wl_event_loop_dispatch(host.loop, 0);
+	kind.base.reset(&kind.base);
+	fill_queue(false);
+	check_end();
 	resource_table_finish(&table);
-	awake = false;
 	return 0;
 }

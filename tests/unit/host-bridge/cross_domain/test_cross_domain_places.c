@@ -358,6 +358,96 @@ static void who_ends_before_it_has_called_leaves_that_to_another(void **state)
 	close_all();
 }
 
+/* The last one there fails, and stays. */
+static void breaks_a_rule(size_t i)
+{
+	const uint32_t type = CROSS_DOMAIN_ID_VIRTGPU_BLOB, nobody = 77;
+	struct test_request request;
+
+	go_to(i);
+	assert_int_equal(send_as(&request, -1, "it", 2, 1, &type, &nobody), -ENOENT);
+	assert_int_equal(t.counters.contexts_lost, 1);
+}
+
+static void who_fails_before_it_has_called_leaves_that_to_another(void **state)
+{
+	uint32_t member;
+
+	join_all(7);
+	open_all();
+	for (size_t i = 0; i < 18; i++)
+		ask_alone(i);
+	ask_alone(20);
+	assert_true(comes_for(20));
+	serve(17);
+	assert_int_equal(rung(&member), 1);
+	t.pages.map[CHANNEL * 4096] = 0xee;
+	breaks_a_rule(17);
+	serve(16);
+	assert_int_equal(rung(&member), 1);
+	assert_int_equal(member, 120);
+	close_all();
+}
+
+static void who_has_failed_is_told_of_nobody(void **state)
+{
+	uint32_t member;
+
+	join_all(7);
+	open_all();
+	for (size_t i = 0; i < 18; i++)
+		ask_alone(i);
+	ask_alone(20);
+	breaks_a_rule(17);
+	assert_true(comes_for(20));
+	serve(17);
+	assert_int_equal(t.pages.map[CHANNEL * 4096], CROSS_DOMAIN_CMD_RECEIVE);
+	poll_channel(&channels[17].poll); /* it has heard its error, then comes the end */
+	serve(17);
+	assert_int_equal(t.pages.map[CHANNEL * 4096], CROSS_DOMAIN_CMD_RECEIVE);
+	serve(16);
+	assert_int_equal(rung(&member), 1);
+	assert_int_equal(member, 120);
+	close_all();
+}
+
+/* The BELL went to pages that are not the channel's any more: nobody has read it. */
+static void a_bell_that_cannot_be_written_is_told_by_another(void **state)
+{
+	const struct cross_domain_poll poll = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_POLL, .cmd_size = sizeof(poll)}, .page = 2};
+	struct cross_domain_pages pages = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_PAGES, .cmd_size = sizeof(pages)},
+		.resource_id = QUERY};
+	struct resource *ring = make_pages(20, 2);
+
+	join_all(7);
+	open_all_on(ring);
+	for (size_t i = 0; i < 17; i++)
+		say_and_ask(i);
+	go_to(17);
+	assert_int_equal(submit(&pages, sizeof(pages)), 0);
+	assert_int_equal(
+		submit_as(&channels[17].poll, CROSS_DOMAIN_CHANNEL_RING, &poll, sizeof(poll)), 0);
+	pages.resource_id = 0;
+	assert_int_equal(submit(&pages, sizeof(pages)), 0);
+	go_to(20);
+	poll_channel(&channels[20].poll);
+	assert_true(put_off(20));
+	assert_true(comes_for(20));
+	serve(17);
+	assert_int_equal(t.counters.contexts_lost, 1);
+	assert_true(t.awake);
+	serve(16);
+	struct cross_domain_bell bell;
+	const uint8_t *members;
+	assert_int_equal(
+		cross_domain_bell_decode(t.pages.map + 20 * 4096, 4096, &bell, &members), 0);
+	assert_int_equal(bell.n_members, 1);
+	assert_int_equal(load_u32(members), 120);
+	close_all();
+}
+
 static void groups_do_not_listen_for_others(void **state)
 {
 	join_all(7);
@@ -421,6 +511,9 @@ int main(void)
 		TEST(who_has_no_place_is_called_by_one_who_has),
 		TEST(who_has_a_poll_there_is_not_called),
 		TEST(who_ends_before_it_has_called_leaves_that_to_another),
+		TEST(who_fails_before_it_has_called_leaves_that_to_another),
+		TEST(who_has_failed_is_told_of_nobody),
+		TEST(a_bell_that_cannot_be_written_is_told_by_another),
 		TEST(groups_do_not_listen_for_others),
 		TEST(a_group_is_of_patient_channels_from_their_start),
 	};
