@@ -200,13 +200,10 @@ static const uint8_t *events_of(const uint8_t *bytes, size_t *size)
 /* Whether one of the events, one behind the other, may have to be held. */
 static bool bring_handles(const uint8_t *bytes, size_t size)
 {
-	struct cross_domain_send_receive receive;
-	const uint8_t *data;
 	size_t length;
 	for (; (length = cross_domain_event_length(bytes, size)) > 0;
 		bytes += length, size -= length) {
-		if (cross_domain_receive_decode(bytes, length, &receive, &data) == 0 &&
-			receive.num_identifiers > 0)
+		if (cross_domain_event_identifiers(bytes, length) > 0)
 			return true;
 	}
 	return false;

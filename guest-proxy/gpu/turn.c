@@ -60,10 +60,7 @@ static void schedule(struct turn *turn)
 /* Tasks have run: those that were asked for meanwhile are due. */
 static void schedule_rest(struct turn *turn)
 {
-	bool any = false;
-	for (int i = 0; i < TURN_STEPS && !any; i++)
-		any = !wl_list_empty(&turn->due[i]);
-	if (any)
+	if (turn->steps_due)
 		schedule(turn);
 }
 
@@ -98,7 +95,10 @@ static void handle_idle(void *data)
 	turn->idle = NULL;
 	turn->finished = &finished;
 	for (int i = 0; i < TURN_STEPS; i++) {
-		if (!wl_list_empty(&turn->due[i]) && !run_step(&turn->due[i], &finished))
+		if (!(turn->steps_due & 1u << i))
+			continue;
+		turn->steps_due &= ~(1u << i);
+		if (!run_step(&turn->due[i], &finished))
 			return;
 	}
 	turn->finished = NULL;
@@ -112,6 +112,7 @@ void turn_ask(struct turn *turn, struct turn_task *task)
 	if (!wl_list_empty(&task->link))
 		return;
 	wl_list_insert(turn->due[task->step].prev, &task->link);
+	turn->steps_due |= 1u << task->step;
 	schedule(turn);
 }
 

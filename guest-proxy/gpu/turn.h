@@ -34,6 +34,7 @@ struct turn {
 	bool wakes_edge;                /* as of eventfd_source_add */
 	uint64_t work_start_ns;         /* 0: no long work was begun in this round */
 	struct wl_list due[TURN_STEPS]; /* turn_task::link, in the order they were asked for */
+	unsigned steps_due;             /* a bit each: others have no task there */
 	bool *finished;                 /* while tasks run: set by turn_finish */
 };
 

@@ -383,22 +383,22 @@ static int handle_clock(struct cross_domain_context *context, const uint8_t *byt
 		context->query_ring, CROSS_DOMAIN_CLOCK_ANSWER_OFFSET, &answer, sizeof(answer));
 }
 
-static const struct {
-	uint8_t cmd;
-	int (*handle)(struct cross_domain_context *context, const uint8_t *bytes, size_t length);
-} commands[] = {
-	{CROSS_DOMAIN_CMD_INIT, handle_init},
-	{CROSS_DOMAIN_CMD_GET_IMAGE_REQUIREMENTS, handle_get_image_requirements},
-	{CROSS_DOMAIN_CMD_POLL, handle_poll},
-	{CROSS_DOMAIN_CMD_SEND, handle_send},
-	{CROSS_DOMAIN_CMD_WRITE, handle_write},
-	{CROSS_DOMAIN_CMD_CREDIT, handle_credit},
-	{CROSS_DOMAIN_CMD_FETCH, handle_fetch},
-	{CROSS_DOMAIN_CMD_WRITE_FROM, handle_write_from},
-	{CROSS_DOMAIN_CMD_CLOCK, handle_clock},
-	{CROSS_DOMAIN_CMD_PATIENT, handle_patient},
-	{CROSS_DOMAIN_CMD_GROUP, handle_group},
-	{CROSS_DOMAIN_CMD_PAGES, handle_pages},
+typedef int (*command_fn)(
+	struct cross_domain_context *context, const uint8_t *bytes, size_t length);
+
+static const command_fn commands[UINT8_MAX + 1] = {
+	[CROSS_DOMAIN_CMD_INIT] = handle_init,
+	[CROSS_DOMAIN_CMD_GET_IMAGE_REQUIREMENTS] = handle_get_image_requirements,
+	[CROSS_DOMAIN_CMD_POLL] = handle_poll,
+	[CROSS_DOMAIN_CMD_SEND] = handle_send,
+	[CROSS_DOMAIN_CMD_WRITE] = handle_write,
+	[CROSS_DOMAIN_CMD_CREDIT] = handle_credit,
+	[CROSS_DOMAIN_CMD_FETCH] = handle_fetch,
+	[CROSS_DOMAIN_CMD_WRITE_FROM] = handle_write_from,
+	[CROSS_DOMAIN_CMD_CLOCK] = handle_clock,
+	[CROSS_DOMAIN_CMD_PATIENT] = handle_patient,
+	[CROSS_DOMAIN_CMD_GROUP] = handle_group,
+	[CROSS_DOMAIN_CMD_PAGES] = handle_pages,
 };
 
 static int execute(struct cross_domain_context *context, const uint8_t *bytes, size_t size)
@@ -415,11 +415,10 @@ static int execute(struct cross_domain_context *context, const uint8_t *bytes, s
 		int err = cross_domain_command_decode(bytes, size, &header, &length);
 		if (err < 0)
 			return failed ? 0 : err;
+		const command_fn handle = commands[header.cmd];
 		err = -EINVAL;
-		for (size_t i = 0; i < ARRAY_LENGTH(commands); i++)
-			if (commands[i].cmd == header.cmd &&
-				(!failed || header.cmd == CROSS_DOMAIN_CMD_POLL))
-				err = commands[i].handle(context, bytes, length);
+		if (handle && (!failed || header.cmd == CROSS_DOMAIN_CMD_POLL))
+			err = handle(context, bytes, length);
 		if (err < 0 && !failed) {
 			log_limited(LOG_LEVEL_WARN, "%s: command %u refused: %s",
 				context->base.name, header.cmd, strerror(-err));

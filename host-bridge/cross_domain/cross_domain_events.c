@@ -208,9 +208,9 @@ static size_t make_read(struct cross_domain_context *context, uint8_t *to, size_
  */
 static size_t make_event(struct cross_domain_context *context, uint8_t *to, size_t room)
 {
-	size_t size = cross_domain_make_bell(context, to, room);
-	if (size > 0)
-		return size;
+	size_t size = 0;
+	if (cross_domain_has_bell(context))
+		return cross_domain_make_bell(context, to, room);
 	if (guest_stream_empty(&context->stream) || context->stream_had_turn)
 		size = make_read(context, to, room);
 	if (size == 0 && !guest_stream_empty(&context->stream))

@@ -91,7 +91,6 @@ static const struct command_description *describe(
 
 static uint32_t execute(struct command *command, const struct command_description *description)
 {
-	size_t got = min_u64(command->chain->out_bytes, sizeof(command->in.hdr));
 	if (!description)
 		return VIRTIO_GPU_RESP_ERR_UNSPEC;
 	if (command->chain->out_bytes < description->bytes)
@@ -99,9 +98,7 @@ static uint32_t execute(struct command *command, const struct command_descriptio
 	if (command->in.hdr.flags & VIRTIO_GPU_FLAG_INFO_RING_IDX &&
 		command->in.hdr.ring_idx >= MAX_RINGS)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	size_t rest = description->bytes - got;
-	if (virtqueue_read(command->queue, command->chain, got, (uint8_t *)&command->in + got,
-		    rest) != rest)
+	if (command->in_bytes < description->bytes)
 		return VIRTIO_GPU_RESP_ERR_UNSPEC;
 	command->fixed_bytes = description->bytes;
 	return description->execute(command);
@@ -137,23 +134,25 @@ void command_begin_answer(struct command *command, size_t bytes)
 	command->out_bytes = bytes;
 }
 
-/* Copies the command's header; the rest is read when it is executed. */
-static void read_header(struct command *command, struct device_state *state,
+/* Copies the command: more than its struct where others are larger, which nobody looks at. */
+static void read_command(struct command *command, struct device_state *state,
 	enum device_queue queue, const struct virtqueue_chain *chain)
 {
 	command->state = state;
 	command->queue = state->queues[queue];
 	command->chain = chain;
-	memset(&command->in, 0, sizeof(command->in));
+	command->in_bytes =
+		virtqueue_read(command->queue, chain, 0, &command->in, sizeof(command->in));
+	memset((uint8_t *)&command->in + command->in_bytes, 0,
+		sizeof(command->in) - command->in_bytes);
 	command_begin_answer(command, sizeof(command->out.hdr));
-	virtqueue_read(command->queue, chain, 0, &command->in.hdr, sizeof(command->in.hdr));
 }
 
 static bool execute_waiting(void *data, const struct virtqueue_chain *chain)
 {
 	struct device_state *state = data;
 	struct command command;
-	read_header(&command, state, DEVICE_CONTROL_QUEUE, chain);
+	read_command(&command, state, DEVICE_CONTROL_QUEUE, chain);
 	const struct command_description *description =
 		describe(state, DEVICE_CONTROL_QUEUE, command.in.hdr.type);
 	answer(&command, description, execute(&command, description));
@@ -187,13 +186,11 @@ static struct waiting_subject find_subject(
 {
 	struct waiting_subject subject = {.context_id = command->in.hdr.ctx_id};
 	if (description && description->resource_offset > 0)
-		virtqueue_read(command->queue, command->chain, description->resource_offset,
-			&subject.resource_id, sizeof(subject.resource_id));
+		subject.resource_id =
+			load_u32((const uint8_t *)&command->in + description->resource_offset);
 	if (command->in.hdr.type == VIRTIO_GPU_CMD_CTX_CREATE) {
-		uint32_t init = 0;
-		virtqueue_read(command->queue, command->chain,
-			offsetof(struct virtio_gpu_ctx_create, context_init), &init, sizeof(init));
-		const struct context_kind *kind = device_kind_of_init(command->state, init);
+		const struct context_kind *kind =
+			device_kind_of_init(command->state, command->in.ctx_create.context_init);
 		subject.rate = kind ? kind->rate : NULL;
 	}
 	return subject;
@@ -205,7 +202,7 @@ void command_execute(
 	struct command command;
 
 	state->counters.commands++;
-	read_header(&command, state, queue, chain);
+	read_command(&command, state, queue, chain);
 	const struct command_description *description = describe(state, queue, command.in.hdr.type);
 	if (queue == DEVICE_CONTROL_QUEUE)
 		requests_arrived(&state->requests, &command.in.hdr, chain->head);

@@ -12,6 +12,7 @@ struct command {
 	struct virtqueue *queue;
 	const struct virtqueue_chain *chain;
 	size_t fixed_bytes; /* of the command's struct; what follows it is still in the chain */
+	size_t in_bytes;    /* how much of @in has come; the rest is zeroes */
 	union {
 		struct virtio_gpu_ctrl_hdr hdr;
 		struct virtio_gpu_resource_create_2d create_2d;

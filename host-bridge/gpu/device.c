@@ -151,12 +151,14 @@ static bool clear_region(struct device *device)
 /* Asks for another turn, for what this one has left. */
 static void plan_next_turn(struct device *device, bool more)
 {
-	const uint64_t due_ns = device->state.waiting.rate_due_ns, now_ns = monotonic_ns();
-	if (more)
+	const uint64_t due_ns = device->state.waiting.rate_due_ns;
+	if (more) {
 		eventfd_write(device->again_fd, 1);
-	else if (device->state.waiting.count > 0 && due_ns != UINT64_MAX)
+	} else if (device->state.waiting.count > 0 && due_ns != UINT64_MAX) {
+		const uint64_t now_ns = monotonic_ns();
 		wl_event_source_timer_update(device->later,
 			due_ns > now_ns ? (int)((due_ns - now_ns) / 1000000) + 1 : 1);
+	}
 }
 
 /* Whether one of those that have woken may have been busy before. */

@@ -282,21 +282,33 @@ static int add_segment(
 	return 0;
 }
 
-/* Walks the table behind @table, which ends the chain. It may lie across adjoining regions. */
+/* One entry of a table at @at; NULL: it lies across adjoining regions, from @address on. */
+static struct vring_desc table_entry(
+	const struct virtqueue *queue, const uint8_t *at, uint64_t address, uint32_t i)
+{
+	struct vring_desc descriptor;
+	if (at)
+		return copy_descriptor(at + i * sizeof(descriptor));
+	guest_memory_read(
+		queue->memory, address + i * sizeof(descriptor), &descriptor, sizeof(descriptor));
+	return descriptor;
+}
+
+/* Walks the table behind @table, which ends the chain. */
 static int walk_indirect(
 	struct virtqueue *queue, struct virtqueue_chain *chain, const struct vring_desc *table)
 {
-	struct vring_desc descriptor;
-	uint32_t n = table->len / sizeof(descriptor);
+	const uint32_t n = table->len / sizeof(*table);
 
 	if (!queue->indirect || (table->flags & VRING_DESC_F_NEXT) || table->len == 0 ||
-		table->len % sizeof(descriptor) != 0 || n > VIRTQUEUE_MAX_SEGMENTS ||
-		!guest_memory_covers(queue->memory, table->addr, table->len))
+		table->len % sizeof(*table) != 0 || n > VIRTQUEUE_MAX_SEGMENTS)
+		return -EPROTO;
+	const uint8_t *at = guest_memory_at(queue->memory, table->addr, table->len);
+	if (!at && !guest_memory_covers(queue->memory, table->addr, table->len))
 		return -EPROTO;
 	/* Each step uses up one of the table's entries: a loop ends. */
 	for (uint32_t steps = 0, next = 0; steps < n && next < n; steps++) {
-		guest_memory_read(queue->memory, table->addr + next * sizeof(descriptor),
-			&descriptor, sizeof(descriptor));
+		const struct vring_desc descriptor = table_entry(queue, at, table->addr, next);
 		if (descriptor.flags & VRING_DESC_F_INDIRECT)
 			return -EPROTO;
 		int error = add_segment(queue, chain, &descriptor);

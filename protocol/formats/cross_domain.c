@@ -20,11 +20,14 @@ static const uint16_t command_sizes[256] = {
 	[CROSS_DOMAIN_CMD_PAGES] = sizeof(struct cross_domain_pages),
 };
 
+#define SEND_RECEIVE_FIELD(field) offsetof(struct cross_domain_send_receive, field)
+
+/* What SEND and RECEIVE have in common; @length is that of the struct at least. */
 static bool send_fits(const uint8_t *bytes, size_t length)
 {
-	return load_u32(bytes + offsetof(struct cross_domain_send_receive, num_identifiers)) <=
+	return load_u32(bytes + SEND_RECEIVE_FIELD(num_identifiers)) <=
 		CROSS_DOMAIN_MAX_IDENTIFIERS &&
-		load_u32(bytes + offsetof(struct cross_domain_send_receive, opaque_data_size)) <=
+		load_u32(bytes + SEND_RECEIVE_FIELD(opaque_data_size)) <=
 		length - sizeof(struct cross_domain_send_receive);
 }
 
@@ -72,23 +75,6 @@ int cross_domain_init_decode(const uint8_t *bytes, size_t length, struct cross_d
 	return 0;
 }
 
-size_t cross_domain_event_length(const uint8_t *bytes, size_t size)
-{
-	struct cross_domain_send_receive receive;
-	struct cross_domain_read_write read;
-	struct cross_domain_bell bell;
-	const uint8_t *data;
-	size_t length = 0;
-	if (cross_domain_receive_decode(bytes, size, &receive, &data) == 0)
-		length = sizeof(receive) + receive.opaque_data_size;
-	else if (cross_domain_read_decode(bytes, size, &read, &data) == 0)
-		length = sizeof(read) + read.opaque_data_size;
-	else if (cross_domain_bell_decode(bytes, size, &bell, &data) == 0)
-		length = sizeof(bell) + bell.n_members * sizeof(uint32_t);
-	length = align_up(length, 8);
-	return length <= size ? length : 0;
-}
-
 int cross_domain_receive_decode(const uint8_t *page, size_t size,
 	struct cross_domain_send_receive *out, const uint8_t **data)
 {
@@ -127,4 +113,35 @@ int cross_domain_bell_decode(
 		return -EPROTO;
 	*members = page + sizeof(*out);
 	return 0;
+}
+
+/* As cross_domain_receive_decode, of bytes that nobody else can write. */
+static bool receive_fits(const uint8_t *bytes, size_t size)
+{
+	return size >= sizeof(struct cross_domain_send_receive) &&
+		bytes[0] == CROSS_DOMAIN_CMD_RECEIVE && send_fits(bytes, size);
+}
+
+size_t cross_domain_event_length(const uint8_t *bytes, size_t size)
+{
+	struct cross_domain_read_write read;
+	struct cross_domain_bell bell;
+	const uint8_t *data;
+	size_t length = 0;
+	/* Nearly all are this one: its arrays are not copied only to see how long it is. */
+	if (receive_fits(bytes, size))
+		length = sizeof(struct cross_domain_send_receive) +
+			load_u32(bytes + SEND_RECEIVE_FIELD(opaque_data_size));
+	else if (cross_domain_read_decode(bytes, size, &read, &data) == 0)
+		length = sizeof(read) + read.opaque_data_size;
+	else if (cross_domain_bell_decode(bytes, size, &bell, &data) == 0)
+		length = sizeof(bell) + bell.n_members * sizeof(uint32_t);
+	length = align_up(length, 8);
+	return length <= size ? length : 0;
+}
+
+uint32_t cross_domain_event_identifiers(const uint8_t *bytes, size_t size)
+{
+	return receive_fits(bytes, size) ? load_u32(bytes + SEND_RECEIVE_FIELD(num_identifiers))
+					 : 0;
 }

@@ -343,8 +343,12 @@ int cross_domain_read_decode(const uint8_t *page, size_t size, struct cross_doma
 	const uint8_t **data);
 int cross_domain_bell_decode(
 	const uint8_t *page, size_t size, struct cross_domain_bell *out, const uint8_t **members);
-/* The bytes that the event at the start of a run's rest occupies, up to the next one. 0: it is none
- * of these, or goes beyond @size. */
+/*
+ * Of the event at the start of a run's rest, which has been copied: the bytes that it occupies, up
+ * to the next one (0: it is none of these, or goes beyond @size); and how many identifiers come
+ * with it, none unless it is a RECEIVE.
+ */
 size_t cross_domain_event_length(const uint8_t *bytes, size_t size);
+uint32_t cross_domain_event_identifiers(const uint8_t *bytes, size_t size);
 
 #endif

@@ -326,6 +326,16 @@ static void a_run_is_its_events_each_padded(void **state)
 	store_u32(receive.bytes + 12, 5);
 	assert_int_equal(cross_domain_event_length(receive.bytes, 360), 360);
 	assert_int_equal(cross_domain_event_length(receive.bytes, 359), 0);
+	assert_int_equal(cross_domain_event_identifiers(receive.bytes, 360), 0);
+	store_u32(receive.bytes + 8, 28);
+	assert_int_equal(cross_domain_event_identifiers(receive.bytes, 360), 28);
+	assert_int_equal(cross_domain_event_identifiers(receive.bytes, 356), 0);
+	store_u32(receive.bytes + 8, 29);
+	assert_int_equal(cross_domain_event_identifiers(receive.bytes, 360), 0);
+	assert_int_equal(cross_domain_event_length(receive.bytes, 360), 0);
+	receive.bytes[0] = CROSS_DOMAIN_CMD_READ;
+	store_u32(receive.bytes + 8, 28);
+	assert_int_equal(cross_domain_event_identifiers(receive.bytes, 360), 0);
 	free(receive.bytes);
 }
 
