@@ -28,7 +28,7 @@ Suites:
   clipboard  clipboard and primary selection in all directions and sizes
   buffers    what compositors are told of dma-bufs, and what becomes of those that they do not import
   many       twenty clients at once, a thousand in turn: nothing may be left of them
-  costs      what a round trip takes, counted: system calls, by itself and beside many clients; instructions (with full)
+  costs      what a round trip, a frame and a key take, counted: system calls, also beside many clients; instructions (with full)
   faults     killed and misbehaving clients, processes and devices
   wlcs       the Wayland conformance suite on Mir: what passes directly passes bridged
   doctor     what both programs say of machines that lack something; the systemd units
