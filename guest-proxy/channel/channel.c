@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "protocol/base/copied_once.h"
 #include "protocol/base/monotonic.h"
 
 #define LOG_MODULE "channel"
@@ -33,6 +34,7 @@ static void handle_clock_answer(void *data)
 	channel->clock_asked = false;
 	memcpy(&answer, (uint8_t *)channel->query_ring->map + CROSS_DOMAIN_CLOCK_ANSWER_OFFSET,
 		sizeof(answer));
+	copied_once();
 	if (answer.ns > 0 && channel->listener->clock)
 		channel->listener->clock(
 			channel->data, answer.clock_id, answer.ns, channel->clock_asked_ns);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "protocol/base/copied_once.h"
 #include "protocol/formats/cross_domain.h"
 
 #define LOG_MODULE "channel"
@@ -304,6 +305,7 @@ static int learn_class(struct channel_blobs *blobs, uint64_t size)
 {
 	struct cross_domain_image_requirements answer;
 	memcpy(&answer, blobs->query_ring->map, sizeof(answer));
+	copied_once();
 	if (answer.blob_id == 0 || answer.size < size || answer.size > 2 * size)
 		return -EPROTO;
 	if (blobs->n_classes == CHANNEL_BLOBS_CLASSES) /* of a table that holds all there are */

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "protocol/base/copied_once.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/sigbus_guard.h"
 
@@ -395,6 +396,8 @@ static size_t copy(const struct guest_memory *memory, uint64_t guest_address, ui
 			memcpy(data + done, region->host + offset, segment);
 		done += segment;
 	}
+	if (!to_guest)
+		copied_once();
 	return done;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "protocol/base/copied_once.h"
 #include "protocol/base/fd.h"
 #include "protocol/formats/cross_domain.h"
 
@@ -71,15 +72,11 @@ static uint16_t load_relaxed(const uint16_t *p)
 	return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
-/*
- * Copies a descriptor once: the barrier keeps the compiler from reading guest memory a second time,
- * when the guest may have changed it.
- */
 static struct vring_desc copy_descriptor(const void *from)
 {
 	struct vring_desc descriptor;
 	memcpy(&descriptor, from, sizeof(descriptor));
-	__asm__ volatile("" ::: "memory");
+	copied_once();
 	return descriptor;
 }
 

@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+#include "protocol/base/copied_once.h"
+
 /* What the host refuses costs a fence and a submission: no more than one in so many. */
 #define REST_EVENTS 64
 
@@ -55,6 +57,7 @@ static size_t slot_bytes(const uint8_t *at, size_t room)
 {
 	struct cross_domain_run run;
 	memcpy(&run, at, sizeof(run));
+	copied_once();
 	if (room == CROSS_DOMAIN_RING_BYTES || run.hdr.cmd != CROSS_DOMAIN_CMD_RUN)
 		return CROSS_DOMAIN_RING_BYTES;
 	return sizeof(run) + min_u64(run.bytes, room - sizeof(run));
@@ -73,6 +76,7 @@ size_t poll_credits_take(struct poll_credits *polls, uint8_t *ring, uint8_t *mor
 	uint8_t *at = (polls->in_more[slot] ? more : ring) + slot * room;
 	size_t size = slot_bytes(at, room);
 	memcpy(bytes, at, size);
+	copied_once();
 	if (bytes[0] != 0 && polls->rest > 0 && --polls->rest == 0)
 		polls->max = polls->n_slots;
 	/* So that a fence that comes without an event does not repeat this one. */

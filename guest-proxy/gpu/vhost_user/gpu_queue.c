@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "guest-proxy/gpu/vhost_user/frontend.h"
+#include "protocol/base/copied_once.h"
 #include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/monotonic.h"
@@ -139,6 +140,7 @@ static void complete(struct gpu_queue *queue, unsigned slot, uint32_t written)
 	const void *response = virtqueue_driver_response(queue->driver, slot);
 
 	memcpy(&header, response, sizeof(header));
+	copied_once();
 	if (answer && answer->copy)
 		memcpy(answer->copy, response, min_u64(written, answer->copy_bytes));
 	queue->in_flight[slot] = (struct in_flight){0};
