@@ -95,9 +95,6 @@ int channel_write(
  */
 uint8_t *channel_write_space(struct channel *channel, size_t *size);
 
-/* The size of channel_write_space where the host knows of such a thing, else 0. */
-size_t channel_write_unit(const struct channel *channel);
-
 /* There is nothing more to be written for now: memory for it is given up. */
 void channel_write_idle(struct channel *channel);
 

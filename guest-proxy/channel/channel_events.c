@@ -4,7 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "protocol/base/copied_once.h"
+
 #define MUCH_BYTES 32768
+/* Of a run that begins with a READ: what comes before its data. */
+#define LONG_READ_HEAD (sizeof(struct cross_domain_run) + sizeof(struct cross_domain_read_write))
+static_assert(LONG_READ_HEAD % 8 == 0, "");
 
 /*
  * What came in a RECEIVE whose blobs are not complete yet. No other event is asked for meanwhile,
@@ -170,20 +175,25 @@ static void leave_pages(struct channel *channel)
 		read_pages_finish(&channel->more_pages, channel->gpu->ops);
 }
 
+static void take_read(
+	struct channel *channel, const struct cross_domain_read_write *read, const uint8_t *data)
+{
+	if (read->hang_up)
+		read_credit_remove(&channel->credit, read->identifier);
+	choose_pages(channel, read->opaque_data_size);
+	channel->counters.bytes_in += read->opaque_data_size;
+	channel->listener->pipe_data(
+		channel->data, read->identifier, data, read->opaque_data_size, read->hang_up != 0);
+}
+
 static void handle_read(struct channel *channel, const uint8_t *event, size_t room)
 {
 	struct cross_domain_read_write read;
 	const uint8_t *data;
-	if (cross_domain_read_decode(event, room, &read, &data) < 0) {
+	if (cross_domain_read_decode(event, room, &read, &data) < 0)
 		channel_fail(channel, host_broke_protocol);
-		return;
-	}
-	if (read.hang_up)
-		read_credit_remove(&channel->credit, read.identifier);
-	choose_pages(channel, read.opaque_data_size);
-	channel->counters.bytes_in += read.opaque_data_size;
-	channel->listener->pipe_data(
-		channel->data, read.identifier, data, read.opaque_data_size, read.hang_up != 0);
+	else
+		take_read(channel, &read, data);
 }
 
 /* The events of a page or run: from @bytes on, or behind the head of a run. */
@@ -316,19 +326,75 @@ static bool handle_slot(struct channel *channel, const uint8_t *bytes, size_t si
 	return handle_events(channel, events, size);
 }
 
-static size_t take_slot(struct channel *channel, uint8_t *bytes)
+/*
+ * Whether a run of @size bytes begins with a READ of a lot of data, which is *@read then. Its data
+ * go to their reader from where they are; what else there is is copied first, as the host could
+ * change it while it is looked at.
+ */
+static bool begins_with_much(const uint8_t *at, size_t size, struct cross_domain_read_write *read)
 {
-	uint8_t *more = channel->more_pages.ready ? channel->more_pages.blob->map : NULL;
-	return poll_credits_take(&channel->polls, channel->channel_ring->map, more, bytes);
+	struct cross_domain_header run;
+
+	if (size < LONG_READ_HEAD)
+		return false;
+	memcpy(&run, at, sizeof(run));
+	memcpy(read, at + sizeof(struct cross_domain_run), sizeof(*read));
+	copied_once();
+	return run.cmd == CROSS_DOMAIN_CMD_RUN && read->hdr.cmd == CROSS_DOMAIN_CMD_READ &&
+		read->opaque_data_size > MUCH_BYTES &&
+		align_up(read->opaque_data_size, 8) <= size - LONG_READ_HEAD;
+}
+
+/* False: the channel was destroyed. */
+static bool handle_long_read(
+	struct channel *channel, const struct cross_domain_read_write *read, const uint8_t *data)
+{
+	bool destroyed = false;
+
+	channel->destroyed = &destroyed;
+	poll_patience_heard(&channel->patience);
+	take_read(channel, read, data);
+	if (!destroyed)
+		channel->destroyed = NULL;
+	return !destroyed;
+}
+
+/* The oldest slot, which is at @at with @size bytes; @bytes is room for a copy. False: the channel
+ * was destroyed. */
+static bool handle_oldest(struct channel *channel, uint8_t *at, size_t size, uint8_t *bytes)
+{
+	struct cross_domain_read_write read;
+
+	if (!begins_with_much(at, size, &read)) {
+		memcpy(bytes, at, size);
+		copied_once();
+		poll_credits_taken(&channel->polls, at);
+		return handle_slot(channel, bytes, size);
+	}
+	/* This slot is not free yet; the other one may be. */
+	if (channel_has_feature(channel, CROSS_DOMAIN_EXT_WANT_POLL))
+		channel_submit_poll(channel);
+	channel->counters.runs++;
+	if (!handle_long_read(channel, &read, at + LONG_READ_HEAD))
+		return false;
+	const size_t done = LONG_READ_HEAD + align_up(read.opaque_data_size, 8);
+	memcpy(bytes, at + done, size - done);
+	copied_once();
+	poll_credits_taken(&channel->polls, at);
+	return handle_events(channel, bytes, size - done);
 }
 
 /* Handles the events that wait, as long as none is held. False: the channel was destroyed. */
 static bool handle_waiting(struct channel *channel)
 {
-	uint8_t bytes[CROSS_DOMAIN_LONG_RUN_MAX_BYTES];
+	uint8_t bytes[CROSS_DOMAIN_LONG_RUN_MAX_BYTES], *at;
 	size_t size;
-	while (!channel->held && !channel->over && (size = take_slot(channel, bytes)) > 0) {
-		if (!handle_slot(channel, bytes, size))
+	while (!channel->held && !channel->over) {
+		uint8_t *more = channel->more_pages.ready ? channel->more_pages.blob->map : NULL;
+		size = poll_credits_look(&channel->polls, channel->channel_ring->map, more, &at);
+		if (size == 0)
+			break;
+		if (!handle_oldest(channel, at, size, bytes))
 			return false;
 	}
 	leave_pages(channel);

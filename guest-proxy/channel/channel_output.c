@@ -126,7 +126,8 @@ bool channel_has_output(const struct channel *channel)
 
 bool channel_ready(const struct channel *channel)
 {
-	return !channel->over && !channel->flow.congested && !channel->stalled;
+	return !channel->over && !channel->flow.congested && !channel->stalled &&
+		!write_pages_full(&channel->pages);
 }
 
 uint64_t channel_owed_bytes(const struct channel *channel)
@@ -246,16 +247,11 @@ int channel_send(struct channel *channel, const uint8_t *bytes, size_t size,
 
 uint8_t *channel_write_space(struct channel *channel, size_t *size)
 {
-	*size = channel_write_unit(channel);
-	if (*size == 0 || channel->over)
+	const bool named = channel_has_feature(channel, CROSS_DOMAIN_EXT_WRITE_FROM);
+	*size = named ? WRITE_PAGES_SLOT_BYTES : 0;
+	if (!named || channel->over)
 		return NULL;
 	return write_pages_space(&channel->pages, channel->gpu->ops, channel->context);
-}
-
-size_t channel_write_unit(const struct channel *channel)
-{
-	return channel_has_feature(channel, CROSS_DOMAIN_EXT_WRITE_FROM) ? WRITE_PAGES_SLOT_BYTES
-									 : 0;
 }
 
 void channel_write_idle(struct channel *channel)
@@ -321,7 +317,10 @@ void channel_read_done(struct channel *channel, uint32_t pipe_id, size_t size)
 		.identifier = pipe_id,
 		.bytes = bytes,
 	};
-	if (batch_result(channel, command_batch_add(&channel->batch, &credit, sizeof(credit))) == 0)
+	/* While an event is handled the next POLL is due, too, and goes along behind it. */
+	if (batch_result(channel, command_batch_add(&channel->batch, &credit, sizeof(credit))) ==
+			0 &&
+		!channel->destroyed)
 		channel_flush(channel);
 }
 

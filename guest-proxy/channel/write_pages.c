@@ -31,6 +31,14 @@ uint8_t *write_pages_space(
 	return NULL;
 }
 
+bool write_pages_full(const struct write_pages *pages)
+{
+	for (size_t i = 0; i < WRITE_PAGES_SLOTS; i++)
+		if (!pages->slots[i].used)
+			return false;
+	return true;
+}
+
 bool write_pages_take(struct write_pages *pages, const void *bytes, size_t size,
 	struct cross_domain_write_from *out)
 {

@@ -11,7 +11,7 @@
 #include "protocol/formats/cross_domain.h"
 
 #define WRITE_PAGES_SLOTS 4
-#define WRITE_PAGES_SLOT_BYTES ((size_t)128 << 10)
+#define WRITE_PAGES_SLOT_BYTES ((size_t)256 << 10)
 static_assert(WRITE_PAGES_SLOTS * WRITE_PAGES_SLOT_BYTES <= CROSS_DOMAIN_WRITE_FROM_MAX_BYTES, "");
 
 struct write_pages { /* all zeroes: there is none yet */
@@ -30,6 +30,8 @@ struct write_pages { /* all zeroes: there is none yet */
  */
 uint8_t *write_pages_space(
 	struct write_pages *pages, const struct gpu_ops *ops, struct gpu_context *context);
+/* Whether all slots are in use. One of those that were submitted has a fence then. */
+bool write_pages_full(const struct write_pages *pages);
 /*
  * If @bytes are those of a free slot, and so many that it is worth while: takes the slot, fills in
  * resource_id, offset and size of @out, and is true.

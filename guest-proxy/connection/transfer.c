@@ -26,6 +26,8 @@
 
 #define PIPES_MAX 256
 #define CHUNK_BYTES 65536
+/* Who writes so much at once may have written more, had there been room. */
+#define MUCH_BYTES 32768
 #define QUEUE_MAX_BYTES (16 << 20) /* the host is told to pause long before */
 
 /* The host's bytes on their way to an fd of the client's. */
@@ -48,6 +50,7 @@ struct write_pipe {
 	uint32_t id;
 	int fd; /* the reading end */
 	struct wl_event_source *source;
+	struct wide_pipe wide;
 };
 
 struct transfers {
@@ -89,6 +92,7 @@ static void write_pipe_destroy(struct write_pipe *pipe)
 	pipe->transfers->count--;
 	wl_list_remove(&pipe->link);
 	fd_close(&pipe->fd);
+	wide_pipe_finish(&pipe->wide);
 	free(pipe);
 }
 
@@ -351,6 +355,8 @@ static int handle_readable(int fd, uint32_t mask, void *data)
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return 0;
 	bool hang_up = n <= 0;
+	if (n > MUCH_BYTES)
+		wide_pipe_try(&pipe->wide, pipe->fd);
 	if (channel_write(connection->channel, pipe->id, bytes, hang_up ? 0 : (size_t)n, hang_up) <
 		0)
 		connection->lost = true;
@@ -391,11 +397,6 @@ int transfers_open_write_pipe(struct transfers *transfers, uint32_t id)
 		result = -errno;
 		goto refuse;
 	}
-	/* As much as can be taken at once, if the system gives so much; else it is small as ever.
-	 */
-	size_t unit = channel_write_unit(transfers->connection->channel);
-	if (unit > 0)
-		fcntl(ends[0], F_SETPIPE_SZ, (int)unit);
 	pipe->transfers = transfers;
 	pipe->id = id;
 	pipe->fd = ends[0];

@@ -13,7 +13,7 @@
 
 #define LOG_MODULE "context"
 
-#define WRITE_FROM_PIECE 65536 /* what a pipe takes */
+#define WRITE_FROM_PIECES 64 /* of memory, that are written at once */
 
 /*
  * The guest's kernel does not tell applications that the host refused a blob (a quota, for
@@ -290,15 +290,39 @@ static int handle_write(struct cross_domain_context *context, const uint8_t *byt
 	return written(context, write.identifier, write.opaque_data_size, hang_up, err);
 }
 
+/* All that @write names: to the pipe at once, as far as that takes it, and else into its queue.
+ * pipes_write's result, or what resource_pieces says. */
+static int write_pieces(struct cross_domain_context *context,
+	const struct cross_domain_write_from *write, const struct resource *resource)
+{
+	struct iovec iov[WRITE_FROM_PIECES];
+	uint32_t done = 0;
+	int err;
+
+	do {
+		size_t size = write->size - done;
+		int n = resource_pieces(
+			resource, (uint64_t)write->offset + done, &size, iov, ARRAY_LENGTH(iov));
+		if (n < 0)
+			return n;
+		done += (uint32_t)size;
+		err = pipes_writev(&context->pipes, write->identifier, iov, n,
+			write->hang_up != 0 && done == write->size);
+	} while ((err == 0 || err == -EAGAIN) && done < write->size);
+	/* The pipe broke before the last piece, with which the guest hangs up: it still does. */
+	if ((err == -ENOBUFS || err == -ENOMEM) && write->hang_up != 0 && done < write->size)
+		pipes_write(&context->pipes, write->identifier, NULL, 0, true);
+	return err;
+}
+
 /*
- * Each piece is copied once, and what has been copied is all that is looked at: it does not matter
+ * Each byte is taken once, by the pipe or its queue, and nobody looks at it: it does not matter
  * what the guest does with its memory meanwhile. A submission is carried out in one go, so it is
  * bounded how much all of it may name.
  */
 static int handle_write_from(
 	struct cross_domain_context *context, const uint8_t *bytes, size_t length)
 {
-	static uint8_t piece[WRITE_FROM_PIECE];
 	struct cross_domain_write_from write;
 	memcpy(&write, bytes, sizeof(write));
 
@@ -311,20 +335,9 @@ static int handle_write_from(
 		!range_fits(context->written_from, write.size, CROSS_DOMAIN_WRITE_FROM_MAX_BYTES))
 		return -EINVAL;
 	context->written_from += write.size;
-	uint32_t done = 0;
-	int err;
-	do {
-		uint32_t n = (uint32_t)min_u64(write.size - done, sizeof(piece));
-		err = resource_copy_out(resource, write.offset + done, piece, n);
-		if (err < 0)
-			return err;
-		done += n;
-		err = pipes_write(&context->pipes, write.identifier, piece, n,
-			write.hang_up != 0 && done == write.size);
-	} while ((err == 0 || err == -EAGAIN) && done < write.size);
-	/* The pipe broke before the last piece, with which the guest hangs up: it still does. */
-	if ((err == -ENOBUFS || err == -ENOMEM) && write.hang_up != 0 && done < write.size)
-		pipes_write(&context->pipes, write.identifier, NULL, 0, true);
+	int err = write_pieces(context, &write, resource);
+	if (err == -EFAULT)
+		return err;
 	return written(context, write.identifier, write.size, write.hang_up != 0, err);
 }
 

@@ -22,6 +22,7 @@
 #define LOG_MODULE "context"
 
 #define READ_BYTES_WITHOUT_CREDIT 1024
+#define IN_PLACE_PIECES 80 /* of memory, of a long run */
 /* Any event begins in so much, and has some bytes of data. */
 #define EVENT_MIN_ROOM (sizeof(struct cross_domain_send_receive) + READ_BYTES_WITHOUT_CREDIT)
 
@@ -176,17 +177,51 @@ static size_t make_receive(struct cross_domain_context *context, uint8_t *to, si
 	return sizeof(receive) + n;
 }
 
-/* 0: no pipe has anything to read now. */
-static size_t make_read(struct cross_domain_context *context, uint8_t *to, size_t room)
+/*
+ * Where the run that is made goes: what of it is in the guest's memory already, @gap_bytes behind
+ * @gap bytes of the run. Long contents of pipes need not come by way of a buffer of ours.
+ */
+struct run_place {
+	const struct resource *ring; /* NULL: everything is to be written from a buffer */
+	uint64_t offset;
+	size_t gap, gap_bytes;
+};
+
+/* As pipes_read, of up to @size bytes that lie behind @at bytes of the run. -EFAULT: the guest's
+ * memory is not there. */
+static ssize_t read_in_place(struct cross_domain_context *context, struct run_place *place,
+	size_t at, size_t size, uint32_t *id, bool *hang_up)
+{
+	struct iovec iov[IN_PLACE_PIECES];
+	int n_iov = resource_pieces(place->ring, place->offset + at, &size, iov, IN_PLACE_PIECES);
+	if (n_iov < 0)
+		return -EFAULT;
+	ssize_t n = pipes_readv(&context->pipes, id, iov, n_iov, hang_up);
+	if (n > 0) {
+		place->gap = at;
+		place->gap_bytes = (size_t)n;
+	}
+	return n;
+}
+
+/* 0: no pipe has anything to read now. @at: where in the run of @place the event begins; @place may
+ * be NULL. */
+static size_t make_read(struct cross_domain_context *context, uint8_t *to, size_t room,
+	struct run_place *place, size_t at)
 {
 	uint32_t id;
 	bool hang_up;
+	ssize_t n = -EFAULT;
 	/* Guests that give no credit write what they get to a pipe of their own, and may block
 	 * there if it is more at once. */
 	bool credit = context->pipes.read_limit != UINT32_MAX;
-	ssize_t n = pipes_read(&context->pipes, &id, to + sizeof(struct cross_domain_read_write),
-		credit ? room - sizeof(struct cross_domain_read_write) : READ_BYTES_WITHOUT_CREDIT,
-		&hang_up);
+	room = credit ? room - sizeof(struct cross_domain_read_write) : READ_BYTES_WITHOUT_CREDIT;
+	if (place && place->ring && place->gap_bytes == 0 && room > CROSS_DOMAIN_RUN_MAX_BYTES)
+		n = read_in_place(context, place, at + sizeof(struct cross_domain_read_write), room,
+			&id, &hang_up);
+	if (n == -EFAULT)
+		n = pipes_read(&context->pipes, &id, to + sizeof(struct cross_domain_read_write),
+			room, &hang_up);
 	if (n < 0)
 		return 0;
 	const struct cross_domain_read_write read = {
@@ -204,15 +239,17 @@ static size_t make_read(struct cross_domain_context *context, uint8_t *to, size_
 
 /*
  * The next event's size, at most @room, which is at least EVENT_MIN_ROOM; or 0: none. What other
- * channels wait for is first; the stream and the pipes take turns, the stream first.
+ * channels wait for is first; the stream and the pipes take turns, the stream first. @place and
+ * @at: as make_read's.
  */
-static size_t make_event(struct cross_domain_context *context, uint8_t *to, size_t room)
+static size_t make_event(struct cross_domain_context *context, uint8_t *to, size_t room,
+	struct run_place *place, size_t at)
 {
 	size_t size = 0;
 	if (cross_domain_has_bell(context))
 		return cross_domain_make_bell(context, to, room);
 	if (guest_stream_empty(&context->stream) || context->stream_had_turn)
-		size = make_read(context, to, room);
+		size = make_read(context, to, room, place, at);
 	if (size == 0 && !guest_stream_empty(&context->stream))
 		size = make_receive(context, to, room);
 	if (size == 0 && context->ended && !context->end_told) {
@@ -229,13 +266,14 @@ static size_t make_event(struct cross_domain_context *context, uint8_t *to, size
 }
 
 /* As many events as there are and as fit into @room, one behind the other. Their size, or 0: none.
- */
-static size_t make_run(struct cross_domain_context *context, uint8_t *to, size_t room)
+ * What @place says is not in @to. */
+static size_t make_run(
+	struct cross_domain_context *context, uint8_t *to, size_t room, struct run_place *place)
 {
 	struct cross_domain_run run = {.hdr.cmd = CROSS_DOMAIN_CMD_RUN};
 	size_t size = sizeof(run), n;
 	while (room - size >= EVENT_MIN_ROOM &&
-		(n = make_event(context, to + size, room - size)) > 0) {
+		(n = make_event(context, to + size, room - size, place, size)) > 0) {
 		size_t padding = align_up(n, 8) - n;
 		memset(to + size + n, 0, padding);
 		size += n + padding;
@@ -245,17 +283,32 @@ static size_t make_run(struct cross_domain_context *context, uint8_t *to, size_t
 	return run.bytes > 0 ? size : 0;
 }
 
-/* Writes to the pages that a POLL named, which may be gone by now: then it is -errno. */
-static int put(struct cross_domain_context *context, uint32_t tag, const void *bytes, size_t size)
+/* The pages that a POLL named, which may be gone by now: then there is no ring. */
+static struct run_place place_of(const struct cross_domain_context *context, uint32_t tag)
 {
-	const struct resource *ring = context->channel_ring;
-	uint64_t offset = cross_domain_poll_offset(tag);
+	struct run_place place = {
+		.ring = context->channel_ring, .offset = cross_domain_poll_offset(tag)};
 
-	if (ring && offset / CROSS_DOMAIN_RING_BYTES >= cross_domain_slots(context)) {
-		offset -= cross_domain_slots(context) * CROSS_DOMAIN_RING_BYTES;
-		ring = context->more_pages;
+	if (place.ring && place.offset / CROSS_DOMAIN_RING_BYTES >= cross_domain_slots(context)) {
+		place.offset -= cross_domain_slots(context) * CROSS_DOMAIN_RING_BYTES;
+		place.ring = context->more_pages;
 	}
-	return ring ? resource_copy_in(ring, offset, bytes, size) : -EINVAL;
+	return place;
+}
+
+/* Writes @size bytes but for what is there. 0 or -errno. */
+static int put(const struct run_place *place, const uint8_t *bytes, size_t size)
+{
+	const size_t first = place->gap_bytes > 0 ? place->gap : size,
+		     behind = first + place->gap_bytes;
+
+	if (!place->ring)
+		return -EINVAL;
+	int err = resource_copy_in(place->ring, place->offset, bytes, first);
+	if (err == 0 && behind < size)
+		err = resource_copy_in(
+			place->ring, place->offset + behind, bytes + behind, size - behind);
+	return err;
 }
 
 static struct request *oldest_poll(const struct cross_domain_context *context)
@@ -284,12 +337,13 @@ static bool deliver_events(struct cross_domain_context *context)
 	static uint8_t bytes[CROSS_DOMAIN_LONG_RUN_MAX_BYTES];
 	uint32_t tag = oldest_poll(context)->tag;
 	uint32_t n_pages = cross_domain_poll_pages(tag);
+	struct run_place place = place_of(context, tag);
 	size_t size = n_pages > 0
-		? make_run(context, bytes, (size_t)n_pages * CROSS_DOMAIN_RING_BYTES)
-		: make_event(context, bytes, CROSS_DOMAIN_RING_BYTES);
+		? make_run(context, bytes, (size_t)n_pages * CROSS_DOMAIN_RING_BYTES, &place)
+		: make_event(context, bytes, CROSS_DOMAIN_RING_BYTES, NULL, 0);
 	if (size == 0)
 		return false;
-	int err = put(context, tag, bytes, size);
+	int err = put(&place, bytes, size);
 	if (err < 0)
 		cross_domain_fail(context, "its channel ring is not in the guest's memory");
 	context->active = true;
@@ -325,8 +379,9 @@ static void deliver(struct cross_domain_context *context)
 /* The event of a POLL that is answered without one. */
 static void put_nothing(struct cross_domain_context *context, uint32_t tag)
 {
-	static const struct cross_domain_header none;
-	put(context, tag, &none, sizeof(none));
+	static const uint8_t none[sizeof(struct cross_domain_header)];
+	const struct run_place place = place_of(context, tag);
+	put(&place, none, sizeof(none));
 }
 
 /* Has the guest keep one POLL outstanding: fences of a ring are signalled in order, so the oldest

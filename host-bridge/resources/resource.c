@@ -263,6 +263,38 @@ static int copy_pages(
 	return size == 0 ? 0 : -ENODATA;
 }
 
+int resource_pieces(const struct resource *resource, uint64_t offset, size_t *size,
+	struct iovec *iov, size_t max)
+{
+	size_t n = 0, covered = 0;
+
+	if (!range_fits(offset, *size, resource->size))
+		return -EINVAL;
+	if (resource->kind == RESOURCE_BLOB_HOST || resource->fd_owned)
+		return -ENOTSUP;
+	for (uint32_t i = 0; covered < *size && i < resource->n_pages; i++) {
+		const struct resource_pages *run = &resource->pages[i];
+		if (offset >= run->length) {
+			offset -= run->length;
+			continue;
+		}
+		size_t length = min_u64(*size - covered, run->length - offset);
+		int found = guest_memory_iov(resource->table->memory, run->guest_address + offset,
+			length, iov + n, max - n);
+		if (found == -E2BIG)
+			break;
+		if (found < 0)
+			return found;
+		n += (size_t)found;
+		covered += length;
+		offset = 0;
+	}
+	if (covered == 0 && *size > 0)
+		return -EFAULT;
+	*size = covered;
+	return (int)n;
+}
+
 static void *slot_at(const struct resource *resource, uint64_t offset, size_t size)
 {
 	if (!resource->mapped)

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "host-bridge/vhost/visible_region.h"
 #include "protocol/base/id_map.h"
@@ -177,6 +178,15 @@ int resource_copy_out(const struct resource *resource, uint64_t offset, void *ds
 /* The other way. For guest pages and slots of the region only (else -EINVAL). */
 int resource_copy_in(
 	const struct resource *resource, uint64_t offset, const void *src, size_t size);
+/*
+ * Where in memory [offset, offset + *size) of the resource's guest pages is: the first @max pieces,
+ * and *@size becomes what these hold. They are good until the guest's memory or the resource
+ * changes, and the guest may write there at any time. Number of pieces, -EINVAL (beyond its size),
+ * -EFAULT (the guest's memory is not there), -ENOTSUP (it is made of something else). @max is
+ * VHOST_USER_MAX_REGIONS at least.
+ */
+int resource_pieces(const struct resource *resource, uint64_t offset, size_t *size,
+	struct iovec *iov, size_t max);
 /* Gives its slot of the region back, if it has one. */
 void resource_release_slot(struct resource *resource);
 

@@ -104,7 +104,7 @@ static_assert(sizeof(struct cross_domain_capset) == 16, "");
  * once.
  */
 #define CROSS_DOMAIN_EXT_PAGES (1u << 14)
-#define CROSS_DOMAIN_LONG_RUN_MAX_PAGES 64
+#define CROSS_DOMAIN_LONG_RUN_MAX_PAGES 65 /* what a large pipe holds, and its heads */
 #define CROSS_DOMAIN_LONG_RUN_MAX_BYTES (CROSS_DOMAIN_LONG_RUN_MAX_PAGES * CROSS_DOMAIN_RING_BYTES)
 struct cross_domain_capset_ext {
 	struct cross_domain_capset base;

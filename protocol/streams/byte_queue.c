@@ -180,18 +180,11 @@ int byte_queue_send(struct byte_queue *queue, int socket)
 
 int byte_queue_write(struct byte_queue *queue, int fd)
 {
-	size_t most = WRITE_BYTES;
+	size_t done;
 
 	assert(queue->n_fds == 0);
-	while (byte_queue_size(queue) > 0) {
-		if (most == 0)
-			return -EAGAIN;
-		ssize_t n = shared_write(
-			fd, byte_queue_data(queue), min_u64(byte_queue_size(queue), most));
-		if (n < 0)
-			return (int)n;
-		most -= (size_t)n;
-		byte_queue_take(queue, (size_t)n);
-	}
-	return 0;
+	int error = shared_write_all(
+		fd, byte_queue_data(queue), min_u64(byte_queue_size(queue), WRITE_BYTES), &done);
+	byte_queue_take(queue, done);
+	return error == 0 && byte_queue_size(queue) > 0 ? -EAGAIN : error;
 }

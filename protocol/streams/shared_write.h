@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 /*
  * Has the two fds made that all writes need, so that later ones do not fail for want of them.
@@ -22,8 +23,12 @@ int shared_write_prepare(void);
  * no way to write to it without blocking; or -errno. The process ignores SIGPIPE.
  */
 ssize_t shared_write(int fd, const void *bytes, size_t size);
+/* The same for bytes in several pieces. */
+ssize_t shared_writev(int fd, const struct iovec *iov, int n_iov);
 
 /* As shared_write, until it takes no more; *@done: how many. 0: all of them, or -errno as above. */
 int shared_write_all(int fd, const void *bytes, size_t size, size_t *done);
+/* The same for bytes in several pieces; *@iov and *@n_iov become what is left. */
+int shared_writev_all(int fd, struct iovec **iov, int *n_iov);
 
 #endif

@@ -166,6 +166,7 @@ static void handle_pipe_data(
 {
 	user.pipe = pipe_id;
 	user.n_pipe_bytes += size;
+	user.pipe_bytes = bytes;
 	user.hang_up = hang_up;
 	user.pipe_events++;
 	maybe_destroy();

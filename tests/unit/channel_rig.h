@@ -64,6 +64,7 @@ struct channel_user {
 	struct channel *channel;
 	uint8_t bytes[8192];
 	size_t n_bytes, n_pipe_bytes;
+	const void *pipe_bytes; /* where the last ones were */
 	struct wire_handle handles[28];
 	size_t n_handles;
 	unsigned receives, pipe_events, ready, closed, blobs, times;

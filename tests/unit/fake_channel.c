@@ -114,11 +114,6 @@ uint8_t *channel_write_space(struct channel *channel, size_t *size)
 	return channel->space;
 }
 
-size_t channel_write_unit(const struct channel *channel)
-{
-	return channel->unit;
-}
-
 void channel_write_idle(struct channel *channel)
 {
 	channel->idle++;

@@ -8,8 +8,9 @@
 /* What a small submission counts as: it takes a place in the queue, whatever its size. */
 #define SUBMISSION_COST UINT64_C(2048)
 #define FENCE_BYTES (UINT64_C(64) << 10)
-#define CONGESTED_BYTES (UINT64_C(256) << 10)
-#define RELIEVED_BYTES (UINT64_C(128) << 10)
+/* What is written by large pieces is on its way in two of them, and a third is made meanwhile. */
+#define CONGESTED_BYTES (UINT64_C(512) << 10)
+#define RELIEVED_BYTES (UINT64_C(256) << 10)
 static_assert(CHANNEL_FLOW_FENCES > CHANNEL_FLOW_MAX_BYTES / FENCE_BYTES, "");
 
 static uint64_t cost(size_t size)

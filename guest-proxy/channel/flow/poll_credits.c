@@ -63,28 +63,36 @@ static size_t slot_bytes(const uint8_t *at, size_t room)
 	return sizeof(run) + min_u64(run.bytes, room - sizeof(run));
 }
 
-size_t poll_credits_take(struct poll_credits *polls, uint8_t *ring, uint8_t *more,
-	uint8_t bytes[CROSS_DOMAIN_LONG_RUN_MAX_BYTES])
+/* The one whose event has waited for the longest time. */
+static unsigned oldest_slot(const struct poll_credits *polls)
+{
+	return (polls->sent - polls->n_outstanding - polls->n_waiting) % polls->n_slots;
+}
+
+size_t poll_credits_look(
+	const struct poll_credits *polls, uint8_t *ring, uint8_t *more, uint8_t **at)
 {
 	if (polls->n_waiting == 0)
 		return 0;
-	uint64_t event = polls->sent - polls->n_outstanding - polls->n_waiting;
-	const unsigned slot = event % polls->n_slots;
+	const unsigned slot = oldest_slot(polls);
 	const size_t room = polls->in_more[slot]
 		? (size_t)CROSS_DOMAIN_LONG_RUN_MAX_BYTES
 		: (size_t)polls->slot_pages * CROSS_DOMAIN_RING_BYTES;
-	uint8_t *at = (polls->in_more[slot] ? more : ring) + slot * room;
-	size_t size = slot_bytes(at, room);
-	memcpy(bytes, at, size);
-	copied_once();
-	if (bytes[0] != 0 && polls->rest > 0 && --polls->rest == 0)
+	*at = (polls->in_more[slot] ? more : ring) + slot * room;
+	return slot_bytes(*at, room);
+}
+
+void poll_credits_taken(struct poll_credits *polls, uint8_t *at)
+{
+	const unsigned slot = oldest_slot(polls);
+
+	if (at[0] != 0 && polls->rest > 0 && --polls->rest == 0)
 		polls->max = polls->n_slots;
 	/* So that a fence that comes without an event does not repeat this one. */
 	memset(at, 0, sizeof(struct cross_domain_header));
 	polls->took_more = polls->in_more[slot];
 	polls->in_more[slot] = false;
 	polls->n_waiting--;
-	return size;
 }
 
 bool poll_credits_use_more(const struct poll_credits *polls)

@@ -35,12 +35,14 @@ void poll_credits_sent(struct poll_credits *polls);
 /* The oldest one's fence was signalled. False: none was outstanding. */
 bool poll_credits_signalled(struct poll_credits *polls);
 /*
- * Copies what the oldest slot brought, a page or a run, out of @ring, the channel ring's memory, or
- * of @more, that of the larger slots: the slot is free again. Returns the bytes of it; 0: none
- * waits.
+ * What the oldest slot brought, a page or a run: *@at is where it lies in @ring, the channel ring's
+ * memory, or in @more, that of the larger slots. Returns the bytes of it; 0: none waits. The host
+ * may write there at any time, but should not before poll_credits_taken.
  */
-size_t poll_credits_take(struct poll_credits *polls, uint8_t *ring, uint8_t *more,
-	uint8_t bytes[CROSS_DOMAIN_LONG_RUN_MAX_BYTES]);
+size_t poll_credits_look(
+	const struct poll_credits *polls, uint8_t *ring, uint8_t *more, uint8_t **at);
+/* That was taken, from @at: the slot is free again. */
+void poll_credits_taken(struct poll_credits *polls, uint8_t *at);
 /* Whether a POLL whose event has not been taken names a larger slot. */
 bool poll_credits_use_more(const struct poll_credits *polls);
 /*

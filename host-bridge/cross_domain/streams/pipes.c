@@ -12,6 +12,7 @@
 #include "protocol/base/event_source.h"
 #include "protocol/base/fd.h"
 #include "protocol/streams/byte_queue.h"
+#include "protocol/streams/io_vectors.h"
 #include "protocol/streams/reader_watch.h"
 #include "protocol/streams/shared_write.h"
 #include "protocol/streams/wide_pipe.h"
@@ -26,16 +27,18 @@ struct pipe {
 	uint32_t id;
 	bool reads;                     /* the guest reads: ours is the reading end */
 	int fd;                         /* -1: a write pipe that nobody reads any more */
-	struct wl_event_source *source; /* NULL while ready or idle */
+	struct wl_event_source *source; /* NULL while nothing is waited for */
+	struct wide_pipe wide;
 	/* reads */
 	struct wl_list ready_link; /* pipes::ready, or empty */
+	bool muted;                /* while ready, or without credit: source tells of ends only */
 	uint32_t unacknowledged;
-	struct wide_pipe wide;
 	/* writes */
-	struct byte_queue queue;    /* what the reader has not taken */
-	struct wl_list waiters;     /* pipe_waiter::link */
-	bool hang_up;               /* close once the queue is empty */
-	struct reader_watch reader; /* of a pipe that was handed over */
+	struct byte_queue queue; /* what the reader has not taken */
+	struct wl_list waiters;  /* pipe_waiter::link */
+	bool hang_up;            /* close once the queue is empty */
+	bool handed_over;        /* and in need of: */
+	struct reader_watch reader;
 };
 
 static int handle_readable(int fd, uint32_t mask, void *data);
@@ -251,6 +254,7 @@ static bool pipe_hand_over(struct pipe *pipe, struct pipes *drain)
 	if (id_map_insert(&drain->by_id, drain->last_drain_id, pipe) < 0)
 		return false;
 	pipe->id = drain->last_drain_id;
+	pipe->handed_over = true;
 	reader_watch_note(&pipe->reader, pipe->fd);
 	count_queued(pipe->pipes, 0, bytes);
 	pipe->pipes = drain;
@@ -282,11 +286,11 @@ bool pipes_has(const struct pipes *pipes, uint32_t id)
 /* Puts a read pipe in line for pipes_read. */
 static void make_ready(struct pipe *pipe)
 {
-	/*
-	 * Not watched meanwhile: epoll would report a hang-up again and again. The bytes stay in
-	 * the pipe until the guest asks for an event, which holds back the writer.
-	 */
-	event_source_remove(&pipe->source);
+	/* The bytes stay in the pipe until the guest asks for an event, which holds back the
+	 * writer. */
+	if (pipe->source && !pipe->muted)
+		wl_event_source_fd_update(pipe->source, 0);
+	pipe->muted = true;
 	if (wl_list_empty(&pipe->ready_link))
 		wl_list_insert(pipe->pipes->ready.prev, &pipe->ready_link);
 }
@@ -295,6 +299,11 @@ static int handle_readable(int fd, uint32_t mask, void *data)
 {
 	struct pipe *pipe = data;
 	struct pipes *pipes = pipe->pipes;
+	/* epoll would report a hang-up again and again. */
+	if (pipe->muted) {
+		event_source_remove(&pipe->source);
+		return 0;
+	}
 	make_ready(pipe);
 	pipes->listener->readable(pipes->data);
 	return 0;
@@ -302,6 +311,10 @@ static int handle_readable(int fd, uint32_t mask, void *data)
 
 static int watch(struct pipe *pipe)
 {
+	if (pipe->source && pipe->muted &&
+		wl_event_source_fd_update(pipe->source, WL_EVENT_READABLE) < 0)
+		return -ENOMEM;
+	pipe->muted = false;
 	if (!pipe->source)
 		pipe->source = wl_event_loop_add_fd(pipe->pipes->loop, pipe->fd,
 			pipe->reads ? WL_EVENT_READABLE : WL_EVENT_WRITABLE,
@@ -352,6 +365,13 @@ bool pipes_readable(const struct pipes *pipes)
 
 ssize_t pipes_read(struct pipes *pipes, uint32_t *id, void *bytes, size_t size, bool *hang_up)
 {
+	struct iovec iov = {.iov_base = bytes, .iov_len = size};
+
+	return pipes_readv(pipes, id, &iov, 1, hang_up);
+}
+
+ssize_t pipes_readv(struct pipes *pipes, uint32_t *id, struct iovec *iov, int n_iov, bool *hang_up)
+{
 	*hang_up = false;
 	while (!wl_list_empty(&pipes->ready)) {
 		struct pipe *pipe = wl_container_of(pipes->ready.next, pipe, ready_link);
@@ -366,13 +386,17 @@ ssize_t pipes_read(struct pipes *pipes, uint32_t *id, void *bytes, size_t size, 
 		if (pipe->unacknowledged >= pipes->read_limit)
 			continue;
 
-		size_t room = min_u64(size, pipes->read_limit - pipe->unacknowledged);
+		n_iov = io_vectors_limit(iov, n_iov, pipes->read_limit - pipe->unacknowledged);
 		ssize_t n;
 		do
-			n = read(pipe->fd, bytes, room);
+			n = readv(pipe->fd, iov, n_iov);
 		while (n < 0 && errno == EINTR);
 		if (n < 0 && errno == EAGAIN && watch(pipe) == 0)
 			continue;
+		if (n < 0 && errno == EFAULT) {
+			wl_list_insert(&pipes->ready, &pipe->ready_link);
+			return -EFAULT;
+		}
 		*id = pipe->id;
 		if (n <= 0) {
 			/* The protocol knows no read errors: they end the pipe as an end of file.
@@ -398,7 +422,7 @@ void pipes_limit_reads(struct pipes *pipes, uint32_t bytes)
 	/* Those that had run out of credit may have some again. */
 	uint32_t position = 0;
 	for (struct pipe *pipe; (pipe = id_map_next(&pipes->by_id, &position));)
-		if (pipe->reads && !pipe->source)
+		if (pipe->reads && pipe->muted)
 			make_ready(pipe);
 	if (pipes_readable(pipes))
 		pipes->listener->readable(pipes->data);
@@ -411,7 +435,7 @@ void pipes_acknowledge(struct pipes *pipes, uint32_t id, uint32_t bytes)
 		return;
 	bool starved = pipe->unacknowledged >= pipes->read_limit;
 	pipe->unacknowledged -= min_u64(bytes, pipe->unacknowledged);
-	if (starved && pipe->unacknowledged < pipes->read_limit && !pipe->source) {
+	if (starved && pipe->unacknowledged < pipes->read_limit && pipe->muted) {
 		make_ready(pipe);
 		pipes->listener->readable(pipes->data);
 	}
@@ -439,7 +463,7 @@ static int handle_writable(int fd, uint32_t mask, void *data)
 {
 	struct pipe *pipe = data;
 	int err = flush_queue(pipe);
-	if (pipe->fd >= 0)
+	if (pipe->fd >= 0 && pipe->handed_over)
 		reader_watch_note(&pipe->reader, pipe->fd);
 	if (err == -EAGAIN && !(mask & (WL_EVENT_HANGUP | WL_EVENT_ERROR)))
 		return 0;
@@ -454,28 +478,52 @@ static int handle_writable(int fd, uint32_t mask, void *data)
 	return 0;
 }
 
-/* Writes @size bytes behind what is queued already, and queues what the reader does not take. */
-static int write_or_queue(struct pipe *pipe, const uint8_t *bytes, size_t size)
+/* Queues what is left of @iov. 0, -ENOBUFS or -ENOMEM: the pipe is of no more use. */
+static int queue_rest(struct pipe *pipe, const struct iovec *iov, int n_iov)
 {
 	struct pipes *pipes = pipe->pipes;
-	size_t done = 0;
+
+	for (int i = 0; i < n_iov; i++) {
+		int err = byte_queue_add(&pipe->queue, iov[i].iov_base, iov[i].iov_len);
+		if (err < 0)
+			return err;
+		if (!count_queued(pipes, iov[i].iov_len, 0) ||
+			pipes->queued_bytes > PIPES_MAX_QUEUED)
+			return -ENOBUFS;
+	}
+	return 0;
+}
+
+/* Writes @iov behind what is queued already, and queues what the reader does not take. */
+static int write_or_queue(struct pipe *pipe, struct iovec *iov, int n_iov)
+{
+	const size_t size = io_vectors_bytes(iov, n_iov);
 	int err = -EAGAIN;
 	if (byte_queue_size(&pipe->queue) == 0)
-		err = shared_write_all(pipe->fd, bytes, size, &done);
+		err = shared_writev_all(pipe->fd, &iov, &n_iov);
+	if (err == -EAGAIN && io_vectors_bytes(iov, n_iov) < size &&
+		wide_pipe_try(&pipe->wide, pipe->fd))
+		err = shared_writev_all(pipe->fd, &iov, &n_iov);
 	if (err != -EAGAIN) {
 		say_if_unsupported(err);
 		return err;
 	}
-	err = byte_queue_add(&pipe->queue, bytes + done, size - done);
+	err = queue_rest(pipe, iov, n_iov);
 	if (err < 0)
 		return err;
-	if (!count_queued(pipes, size - done, 0) || pipes->queued_bytes > PIPES_MAX_QUEUED)
-		return -ENOBUFS;
 	return watch(pipe) < 0 ? -ENOMEM : -EAGAIN;
 }
 
 int pipes_write(struct pipes *pipes, uint32_t id, const void *bytes, size_t size, bool hang_up)
 {
+	struct iovec iov = {.iov_base = (void *)bytes, .iov_len = size};
+
+	return pipes_writev(pipes, id, &iov, 1, hang_up);
+}
+
+int pipes_writev(struct pipes *pipes, uint32_t id, struct iovec *iov, int n_iov, bool hang_up)
+{
+	const size_t size = io_vectors_bytes(iov, n_iov);
 	struct pipe *pipe = id_map_find(&pipes->by_id, id);
 	if (!pipe || pipe->hang_up)
 		return -ENOENT;
@@ -484,7 +532,7 @@ int pipes_write(struct pipes *pipes, uint32_t id, const void *bytes, size_t size
 
 	int err = 0;
 	if (pipe->fd >= 0 && size > 0) {
-		err = write_or_queue(pipe, bytes, size);
+		err = write_or_queue(pipe, iov, n_iov);
 		if (err < 0 && err != -EAGAIN)
 			pipe_reader_gone(pipe);
 		/* A reader that left is no fault of the guest's. */

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <wayland-server-core.h>
 
 #include "host-bridge/resources/quota.h"
@@ -91,6 +92,11 @@ bool pipes_readable(const struct pipes *pipes);
  * their reads); -EAGAIN: there was nothing after all.
  */
 ssize_t pipes_read(struct pipes *pipes, uint32_t *id, void *bytes, size_t size, bool *hang_up);
+/*
+ * The same into several pieces of memory; changes @iov. Also -EFAULT: it is not there (any more),
+ * and nothing was read.
+ */
+ssize_t pipes_readv(struct pipes *pipes, uint32_t *id, struct iovec *iov, int n_iov, bool *hang_up);
 
 /* From now on at most @bytes (not 0) of each read pipe may be under way. */
 void pipes_limit_reads(struct pipes *pipes, uint32_t bytes);
@@ -104,6 +110,8 @@ void pipes_acknowledge(struct pipes *pipes, uint32_t id, uint32_t bytes);
  * over PIPES_MAX_QUEUED or the machine's limit, the pipe was closed; -ENOMEM likewise.
  */
 int pipes_write(struct pipes *pipes, uint32_t id, const void *bytes, size_t size, bool hang_up);
+/* The same for bytes in several pieces of memory; changes @iov. Nothing is read there later. */
+int pipes_writev(struct pipes *pipes, uint32_t id, struct iovec *iov, int n_iov, bool hang_up);
 
 /* After -EAGAIN: calls @waiter when all that is queued for @id now went out. */
 void pipes_wait(struct pipes *pipes, uint32_t id, struct pipe_waiter *waiter);

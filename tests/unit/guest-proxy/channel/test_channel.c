@@ -229,8 +229,8 @@ static void too_much_under_way_is_said_and_so_is_relief(void **state)
 		flush();
 		fences += next_submission()->fence == GPU_FENCE_DONE;
 	}
-	assert_in_range(n, 15, 17); /* 256 KiB */
-	assert_in_range(fences, 3, 4);
+	assert_in_range(n, 31, 34); /* 512 KiB */
+	assert_in_range(fences, 6, 8);
 	device.listener->done(device.listener_data, 1);
 	assert_false(channel_ready(user.channel));
 	assert_int_equal(user.ready, 0);

@@ -1,10 +1,12 @@
 /* The pipes of a cross-domain context, through its commands and events. */
 #include "host-bridge/cross_domain/cross_domain_context.h"
 
+#include <poll.h>
 #include <sys/syscall.h>
 #include <time.h>
 
 #include "tests/unit/cross_domain_world.h"
+#include "tests/unit/narrow_pipes.h"
 
 static void what_the_guest_writes_comes_out_of_the_pipe(void **state)
 {
@@ -281,6 +283,27 @@ static void what_nobody_reads_makes_room_for_another_context(void **state)
 	close(fd);
 }
 
+/* Only its guest can have it go on, so it would be told of again and again. */
+static void a_writer_that_leaves_before_the_guest_reads_wakes_nobody(void **state)
+{
+	struct pollfd events = {.events = POLLIN};
+	open_channel();
+	assert_int_equal(send_identifier(CROSS_DOMAIN_ID_READ_PIPE, FIRST_PIPE), 0);
+	int fd = fd_dup(fake_compositor->handles[0].fd);
+	fake_compositor_drop_handles(fake_compositor);
+	assert_int_equal(write(fd, "all", 3), 3);
+	turn();
+	close(fd);
+	for (int i = 0; i < 2; i++)
+		turn();
+	events.fd = wl_event_loop_get_fd(t.host.loop);
+	assert_int_equal(poll(&events, 1, 0), 0);
+	assert_int_equal(next_event(), CROSS_DOMAIN_CMD_READ);
+	assert_int_equal(event.read.opaque_data_size, 3);
+	assert_int_equal(next_event(), CROSS_DOMAIN_CMD_READ);
+	assert_int_equal(event.read.hang_up, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -293,10 +316,11 @@ int main(void)
 		TEST(a_refused_submission_is_not_answered_again),
 		TEST(the_stream_and_the_pipes_take_turns),
 		TEST(end_of_file_is_a_read_of_its_own),
+		TEST(a_writer_that_leaves_before_the_guest_reads_wakes_nobody),
 		TEST(a_guest_without_credit_gets_small_reads),
 		TEST(credit_bounds_what_is_under_way),
 		TEST(too_many_pipes_cost_the_context),
 		TEST(a_context_may_end_in_the_middle_of_everything),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, narrow_pipes, NULL);
 }

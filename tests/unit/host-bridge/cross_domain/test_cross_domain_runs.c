@@ -326,6 +326,100 @@ static void more_pages_follow_those_of_the_ring(void **state)
 	close(fd);
 }
 
+static const void *pipes_went_to;
+
+ssize_t __real_readv(int fd, const struct iovec *iov, int n);
+ssize_t __wrap_readv(int fd, const struct iovec *iov, int n);
+ssize_t __wrap_readv(int fd, const struct iovec *iov, int n)
+{
+	ssize_t got = __real_readv(fd, iov, n);
+	if (got > 0)
+		pipes_went_to = iov[0].iov_base;
+	return got;
+}
+
+/* Large contents are read to where the guest finds them, what comes behind them is copied there,
+ * and nothing else is touched. */
+static void long_contents_are_not_copied(void **state)
+{
+	static uint8_t bytes[150001];
+	struct test_request poll;
+	const uint8_t *data;
+	size_t size;
+	open_long_channel();
+	attach(make_pages(MORE, MORE_PAGES));
+	assert_int_equal(give_pages(MORE), 0);
+	int fd = open_pipe();
+	assert_int_equal(fcntl(fd, F_SETPIPE_SZ, 256 << 10), 256 << 10);
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i ^ i >> 8);
+	assert_int_equal(write(fd, bytes, sizeof(bytes)), sizeof(bytes));
+	close(fd);
+	uint8_t *const at = t.pages.map + MORE * 4096;
+	memset(at, 0xee, MORE_PAGES * 4096);
+	assert_int_equal(to_guest("an event", 8, NULL, 0), 0);
+	assert_int_equal(poll_run(&poll, RING_PAGES, MORE_PAGES), 0);
+	turn();
+	struct events events = run_at(MORE - RING);
+	assert_int_equal(take(&events, &data, &size), CROSS_DOMAIN_CMD_RECEIVE);
+	assert_memory_equal(data, "an event", 8);
+	assert_int_equal(take(&events, &data, &size), CROSS_DOMAIN_CMD_READ);
+	assert_int_equal(size, sizeof(bytes));
+	assert_memory_equal(data, bytes, sizeof(bytes));
+	assert_int_equal(take(&events, &data, &size), CROSS_DOMAIN_CMD_READ); /* the end */
+	assert_int_equal(size, 0);
+	assert_int_equal(take(&events, &data, &size), 0);
+	assert_int_equal(events.at[0], 0xee);
+	assert_true(at < (const uint8_t *)events.at);
+}
+
+static void where_contents_go_is_the_guests_memory(void **state)
+{
+	static uint8_t bytes[100000];
+	struct test_request poll;
+	open_long_channel();
+	attach(make_pages(MORE, MORE_PAGES));
+	assert_int_equal(give_pages(MORE), 0);
+	int fd = open_pipe();
+	assert_int_equal(fcntl(fd, F_SETPIPE_SZ, 256 << 10), 256 << 10);
+	assert_int_equal(write(fd, bytes, sizeof(bytes)), sizeof(bytes));
+	/* One POLL for an ordinary run, which has a copy, and one for a long one. */
+	assert_int_equal(poll_run(&poll, 0, SLOT_PAGES), 0);
+	turn();
+	const uint8_t *memory = guest_memory_at(t.pages.memory, RAM, RAM_BYTES);
+	assert_false(pipes_went_to >= (const void *)memory &&
+		pipes_went_to < (const void *)(memory + RAM_BYTES));
+	assert_int_equal(poll_run(&poll, RING_PAGES, MORE_PAGES), 0);
+	turn();
+	assert_ptr_equal(pipes_went_to,
+		memory + MORE * 4096 + sizeof(struct cross_domain_run) +
+			sizeof(struct cross_domain_read_write));
+	close(fd);
+}
+
+/* What the guest's reader has not taken bounds a read into the guest's memory as any other one. */
+static void long_contents_keep_to_the_window(void **state)
+{
+	static uint8_t bytes[150000];
+	struct test_request poll;
+	const uint8_t *data;
+	size_t size;
+	open_long_channel();
+	assert_int_equal(credit(0, 100000), 0);
+	attach(make_pages(MORE, MORE_PAGES));
+	assert_int_equal(give_pages(MORE), 0);
+	int fd = open_pipe();
+	assert_int_equal(fcntl(fd, F_SETPIPE_SZ, 256 << 10), 256 << 10);
+	assert_int_equal(write(fd, bytes, sizeof(bytes)), sizeof(bytes));
+	assert_int_equal(poll_run(&poll, RING_PAGES, MORE_PAGES), 0);
+	turn();
+	struct events events = run_at(MORE - RING);
+	assert_int_equal(take(&events, &data, &size), CROSS_DOMAIN_CMD_READ);
+	assert_int_equal(size, 100000);
+	assert_int_equal(take(&events, &data, &size), 0);
+	close(fd);
+}
+
 /* A long run has no longer piece of the stream than others. */
 static void the_stream_comes_in_pieces_as_ever(void **state)
 {
@@ -399,6 +493,9 @@ int main(void)
 		TEST(pages_that_the_ring_does_not_have_are_refused),
 		TEST(a_ring_that_has_left_the_guests_memory_costs_the_context),
 		TEST(more_pages_follow_those_of_the_ring),
+		TEST(long_contents_are_not_copied),
+		TEST(where_contents_go_is_the_guests_memory),
+		TEST(long_contents_keep_to_the_window),
 		TEST(the_stream_comes_in_pieces_as_ever),
 		TEST(pages_that_are_gone_cost_the_context),
 		TEST(pages_are_memory_of_the_guest_that_is_there),

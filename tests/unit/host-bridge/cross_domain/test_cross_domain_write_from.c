@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "tests/unit/cross_domain_world.h"
+#include "tests/unit/narrow_pipes.h"
 
 #define BLOB 30
 #define BLOB_BYTES 0x90000u
@@ -94,6 +95,21 @@ static void what_lies_in_memory_comes_out_of_the_pipe(void **state)
 	assert_int_equal(read(fd, &byte, 1), 0);
 	assert_int_equal(t.counters.writes, 1);
 	assert_int_equal(t.counters.bytes_from_guest, 300001);
+	close(fd);
+}
+
+static void a_pipe_that_is_full_is_made_larger(void **state)
+{
+	struct test_request request;
+	int fd = begin();
+	widen_pipes();
+	assert_int_equal(write_from(&request, 0, 65536, false), 0);
+	assert_int_equal(fcntl(fd, F_GETPIPE_SZ), 65536);
+	assert_int_equal(read_all(fd, 0, 0), 65536);
+	assert_int_equal(write_from(&request, 65536, 200000, true), 0);
+	assert_int_equal(fcntl(fd, F_GETPIPE_SZ), WIDE_PIPE_BYTES);
+	assert_int_equal(read_all(fd, 65536, 0), 200000);
+	assert_int_equal(narrow_pipes(NULL), 0); /* it does not count any more */
 	close(fd);
 }
 
@@ -261,6 +277,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_lies_in_memory_comes_out_of_the_pipe),
+		TEST(a_pipe_that_is_full_is_made_larger),
 		TEST(it_is_taken_when_the_command_is_carried_out),
 		TEST(a_hang_up_needs_no_bytes),
 		TEST(what_is_not_the_guests_is_refused),
@@ -270,5 +287,5 @@ int main(void)
 		TEST(a_pipe_that_overflows_ends_when_it_is_hung_up),
 		TEST(contents_that_change_meanwhile_are_only_bytes),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, narrow_pipes, NULL);
 }

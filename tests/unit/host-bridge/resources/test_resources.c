@@ -104,6 +104,37 @@ static void copies_follow_scattered_pages(void **state)
 	assert_memory_equal(out, in + 5100, 4900);
 }
 
+/* As many as are asked for; what they hold is said. */
+static void pieces_follow_scattered_pages(void **state)
+{
+	struct resource *resource = create(1, RESOURCE_BLOB_GUEST, 10000), *host;
+	const struct resource_pages pages[] = {
+		{RAM + 40000, 100}, {RAM + 20000, 5000}, {RAM, 4900}};
+	struct iovec iov[8];
+	size_t size = 10;
+
+	assert_int_equal(resource_pieces(resource, 0, &size, iov, 8), -EFAULT); /* no pages yet */
+	assert_int_equal(set_pages(resource, pages, 3), 0);
+	size = 9950;
+	assert_int_equal(resource_pieces(resource, 50, &size, iov, 8), 3);
+	assert_int_equal(size, 9950);
+	assert_ptr_equal(iov[0].iov_base, guest_memory_at(t.pages.memory, RAM + 40050, 50));
+	assert_int_equal(iov[0].iov_len, 50);
+	assert_ptr_equal(iov[1].iov_base, guest_memory_at(t.pages.memory, RAM + 20000, 5000));
+	assert_int_equal(iov[1].iov_len, 5000);
+	assert_ptr_equal(iov[2].iov_base, guest_memory_at(t.pages.memory, RAM, 4900));
+	assert_int_equal(iov[2].iov_len, 4900);
+	assert_int_equal(resource_pieces(resource, 50, &size, iov, 2), 2);
+	assert_int_equal(size, 5050);
+	size = 1;
+	assert_int_equal(resource_pieces(resource, 10000, &size, iov, 8), -EINVAL);
+	assert_int_equal(resource_pieces(resource, UINT64_MAX, &size, iov, 8), -EINVAL);
+	size = 0;
+	assert_int_equal(resource_pieces(resource, 10000, &size, iov, 8), 0);
+	assert_int_equal(resource_create(&t.table, 2, RESOURCE_BLOB_HOST, 4096, &host), 0);
+	assert_int_equal(resource_pieces(host, 0, &size, iov, 8), -ENOTSUP);
+}
+
 static void copies_end_with_the_resource(void **state)
 {
 	struct resource *resource = create(1, RESOURCE_BLOB_GUEST, 4096);
@@ -126,6 +157,9 @@ static void memory_that_went_away_is_an_error(void **state)
 
 	assert_int_equal(set_pages(resource, pages, 1), 0);
 	guest_memory_clear(t.pages.memory);
+	size_t size = 16;
+	struct iovec iov[8];
+	assert_int_equal(resource_pieces(resource, 0, &size, iov, 8), -EFAULT);
 	assert_int_equal(resource_copy_in(resource, 0, bytes, 16), -EFAULT);
 	assert_int_equal(resource_copy_out(resource, 0, bytes, 16), -EFAULT);
 }
@@ -316,6 +350,7 @@ int main(void)
 		TEST(an_id_is_taken_once_and_is_not_0),
 		TEST(pages_must_cover_the_size),
 		TEST(copies_follow_scattered_pages),
+		TEST(pieces_follow_scattered_pages),
 		TEST(copies_end_with_the_resource),
 		TEST(memory_that_went_away_is_an_error),
 		TEST(a_mapped_blob_is_the_window_at_its_offset),

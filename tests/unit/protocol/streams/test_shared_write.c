@@ -15,10 +15,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "protocol/streams/byte_queue.h"
+#include "protocol/streams/io_vectors.h"
 #include "tests/unit/fd_count.h"
 
 static int fds;
@@ -26,14 +28,25 @@ static uint8_t bytes[1 << 20];
 
 static bool takes_nothing; /* every write is 0 */
 static bool old_kernel;    /* pipes cannot be asked not to block */
-static size_t by_write;    /* bytes that were given to write() */
+static bool late_reader;   /* the next write finds no room, and then there is some */
+static size_t by_write;    /* bytes that were given to writev() */
+static unsigned n_at_once, n_looked_at;
 
-ssize_t __real_write(int fd, const void *from, size_t size);
-ssize_t __wrap_write(int fd, const void *from, size_t size);
-ssize_t __wrap_write(int fd, const void *from, size_t size)
+ssize_t __real_writev(int fd, const struct iovec *iov, int n);
+ssize_t __wrap_writev(int fd, const struct iovec *iov, int n);
+ssize_t __wrap_writev(int fd, const struct iovec *iov, int n)
 {
-	by_write += size;
-	return takes_nothing ? 0 : __real_write(fd, from, size);
+	by_write += io_vectors_bytes(iov, n);
+	return takes_nothing ? 0 : __real_writev(fd, iov, n);
+}
+
+/* fstat, likewise */
+int __real_fstat64(int fd, struct stat *status);
+int __wrap_fstat64(int fd, struct stat *status);
+int __wrap_fstat64(int fd, struct stat *status)
+{
+	n_looked_at++;
+	return __real_fstat64(fd, status);
 }
 
 /* pwritev2, where files may be large */
@@ -43,6 +56,12 @@ ssize_t __wrap_pwritev64v2(int fd, const struct iovec *iov, int n, off_t offset,
 {
 	ssize_t written = takes_nothing ? 0 : -1;
 
+	n_at_once++;
+	if (late_reader) {
+		late_reader = false;
+		errno = EAGAIN;
+		return -1;
+	}
 	if (!old_kernel && !takes_nothing) {
 		written = __real_pwritev64v2(fd, iov, n, offset, flags);
 		old_kernel = written < 0 && errno == EOPNOTSUPP;
@@ -199,6 +218,73 @@ static void all_is_written_that_is_taken(void **state)
 	close(ends[1]);
 }
 
+/* As many calls as there are times that the reader takes some, and one poll for each. */
+static void what_takes_bytes_at_once_is_not_looked_at(void **state)
+{
+	static uint8_t got[65536];
+	int ends[2][2];
+	size_t done;
+
+	assert_int_equal(pipe2(ends[0], O_CLOEXEC), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends[1]), 0);
+	n_at_once = n_looked_at = 0;
+	for (int i = 0; i < 2; i++) {
+		for (int n = 0; n < 10; n++) {
+			assert_int_equal(shared_write_all(ends[i][1], bytes, 50000, &done), 0);
+			assert_int_equal(read(ends[i][0], got, sizeof(got)), 50000);
+		}
+		assert_true(old_kernel || n_at_once == 10);
+		assert_int_equal(
+			shared_write_all(ends[i][1], bytes, sizeof(bytes), &done), -EAGAIN);
+		assert_true(done >= 65536 && done < sizeof(bytes));
+		assert_true(old_kernel || n_at_once == 11);
+		n_at_once = 0;
+		close(ends[i][0]);
+		close(ends[i][1]);
+	}
+	assert_true(old_kernel || n_looked_at == 0);
+}
+
+/* Splicing would make it one that cannot be asked any more. */
+static void a_pipe_whose_reader_was_late_is_asked_again(void **state)
+{
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	by_write = 0;
+	late_reader = true;
+	ssize_t n = shared_write(ends[1], bytes, 5000);
+	assert_int_equal(n, old_kernel ? -EOPNOTSUPP : 5000);
+	assert_int_equal(by_write, 0);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* All that is left is known, wherever a piece was cut. */
+static void pieces_are_written_one_behind_the_other(void **state)
+{
+	static uint8_t got[sizeof(bytes)];
+	struct iovec pieces[100], *iov = pieces;
+	size_t size = 0, received = 0;
+	int ends[2], n = 100;
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	for (size_t i = 0; i < 100; size += pieces[i++].iov_len)
+		pieces[i] = (struct iovec){.iov_base = bytes + size, .iov_len = i * 37};
+	while (received < size) {
+		int error = shared_writev_all(ends[1], &iov, &n);
+		assert_int_equal(error, n == 0 ? 0 : -EAGAIN);
+		assert_true(n == 0 || io_vectors_bytes(iov, n) < size - received);
+		ssize_t taken = read(ends[0], got + received, 50001);
+		assert_true(taken > 0);
+		received += (size_t)taken;
+	}
+	assert_int_equal(received, size);
+	assert_memory_equal(got, bytes, size);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void a_pipe_without_readers_is_an_error(void **state)
 {
 	int ends[2];
@@ -296,6 +382,9 @@ int main(void)
 		TEST(nothing_is_copied_for_a_pipe_that_is_full),
 		TEST(a_kernel_that_can_writes_at_once),
 		TEST(all_is_written_that_is_taken),
+		TEST(what_takes_bytes_at_once_is_not_looked_at),
+		TEST(a_pipe_whose_reader_was_late_is_asked_again),
+		TEST(pieces_are_written_one_behind_the_other),
 		TEST(a_pipe_without_readers_is_an_error),
 		TEST(a_socket_takes_what_it_has_room_for_and_keeps_its_flags),
 		TEST(files_and_the_null_device_take_all),
@@ -306,6 +395,7 @@ int main(void)
 		OLD(a_pipe_that_others_have_filled_does_not_block),
 		OLD(nothing_is_copied_for_a_pipe_that_is_full),
 		OLD(all_is_written_that_is_taken),
+		OLD(pieces_are_written_one_behind_the_other),
 		OLD(a_pipe_without_readers_is_an_error),
 		OLD(what_takes_nothing_is_an_error),
 	};

@@ -17,8 +17,8 @@
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/formats/cross_domain.h"
-#include "protocol/streams/wide_pipe.h"
 #include "tests/unit/fd_count.h"
+#include "tests/unit/narrow_pipes.h"
 
 #define FIRST CROSS_DOMAIN_FIRST_READ_PIPE
 
@@ -170,11 +170,14 @@ static void a_pipe_that_brings_much_is_made_larger(void **state)
 	assert_int_equal(write(fds[0], bytes, 30000), 30000);
 	assert_int_equal(write(fds[1], bytes, 40000), 40000);
 	turn();
+	widen_pipes();
 	for (int i = 0; i < 2; i++) {
 		assert_true(pipes_read(&t.pipes, &id, bytes, sizeof(bytes), &hang_up) > 0);
 		assert_int_equal(fcntl(fds[id - FIRST], F_GETPIPE_SZ),
 			id == FIRST ? 65536 : WIDE_PIPE_BYTES);
 	}
+	pipes_finish(&t.pipes);
+	assert_int_equal(narrow_pipes(NULL), 0);
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -721,5 +724,5 @@ int main(void)
 		DRAIN_TEST(they_make_room_in_the_machines_limits_too),
 		DRAIN_TEST(pipes_that_were_handed_over_have_bounds),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, narrow_pipes, NULL);
 }
