@@ -10,7 +10,7 @@ tests=(
     weston-terminal:4 weston-flower:4 weston-subsurfaces:17 gtk4-widget-factory:43 gtk3-widget-factory:35
     qt6:3 mpv:9 chromium:5
     foot:3 imv:4 sdl2:4 firefox:7 xwayland:4
-    command:4 late-compositor:4 widened:4 planes:4
+    command:4 late-compositor:4 widened:4 groups:5 planes:4
 )
 full=(silent-command:12 planes-shared:4)
 
@@ -291,6 +291,59 @@ test_widened() {
         fail "nobody is warned"
     background layer_shown
     stop background
+    bridge_stop
+}
+
+# ---- what is taken from a machine and given to it, by groups, while it runs
+
+# offered LINE...: once the machine's file says that, $WORK/offered has what new clients see: interfaces and versions.
+offered() {
+    local before
+    before=$(grep -c 'the configuration was read again' "$LOGS/bridge-host.log")
+    printf '%s\n' '[policy]' "$@" >"$WORK/new.conf"
+    mv "$WORK/new.conf" "$WORK/groups.conf"
+    kill -HUP "${PID[bridge-host]}"
+    until_true 20 was_read $((before + 1)) || fail "the file is not read again ($*)"
+    WAYLAND_DISPLAY=bridge limited 20 "$E2E_DIRECTORY/raw_wayland.py" "$XDG_RUNTIME_DIR/bridge" versions >"$WORK/offered"
+}
+
+was_read() {
+    [ "$(grep -c 'the configuration was read again' "$LOGS/bridge-host.log")" = "$1" ]
+}
+
+# differs SIGN INTERFACE: from what a machine has by default, by this alone.
+differs() {
+    [ "$(diff "$WORK/default" "$WORK/offered" | sed -n "s/^\([<>] [a-z0-9_]*\) .*/\1/p")" = "$1 $2" ] ||
+        fail "not $1 $2, but: $(diff "$WORK/default" "$WORK/offered")"
+}
+
+test_groups() {
+    local group interface
+    compositor_start sway host
+    : >"$WORK/groups.conf"
+    HOST_OPTIONS="--config $WORK/groups.conf" bridge_start host
+    offered
+    mv "$WORK/offered" "$WORK/default"
+    while read -r group interface; do
+        offered "$group = deny"
+        differs '<' "$interface"
+    done <<'END'
+idle-inhibit zwp_idle_inhibit_manager_v1
+pointer-lock zwp_pointer_constraints_v1
+text-input zwp_text_input_manager_v3
+activation xdg_activation_v1
+END
+    offered 'bell = deny'       # this compositor has none
+    cmp "$WORK/default" "$WORK/offered" || fail "something else goes with the bell"
+    grep -q 'warn.*gives guests' "$LOGS/bridge-host.log" && fail "a warning without reason"
+    offered 'shortcuts-inhibit = allow'
+    differs '>' zwp_keyboard_shortcuts_inhibit_manager_v1
+    grep -q 'warn.*the configuration gives guests zwp_keyboard_shortcuts_inhibit_manager_v1' "$LOGS/bridge-host.log" ||
+        fail "nobody is warned"
+    offered 'xdg_wm_base = 1'
+    grep -qx 'xdg_wm_base 1' "$WORK/offered" || fail "guests see a later version"
+    offered
+    cmp "$WORK/default" "$WORK/offered" || fail "the defaults do not come back"
     bridge_stop
 }
 

@@ -2,7 +2,7 @@
 # The border around a machine's windows: pictures of it, exact to the pixel, with what clients are told beside it.
 . "$(dirname "$0")/lib.sh"
 
-tests=(sway:8 fullscreen:7 weston:4 inside:7 label:8)
+tests=(sway:8 fullscreen:7 weston:4 inside:7 places:5 label:8)
 full=(picture:12)
 
 BORDER='#cc0000'
@@ -168,6 +168,41 @@ test_weston() {
     shows popup "$BORDER" 0 0 1280 720 "$WINDOW" 10 10 1260 700 "$BORDER" 100 50 140 100 "$POPUP" 110 60 120 80
     tell close
     shows closed "$BORDER" 0 0 1280 720 "$WINDOW" 10 10 1260 700
+    framed_end
+    bridge_stop
+}
+
+# ---- places and sizes: the guest's are those without the border, the compositor's those with it
+
+# told FILE PATTERN: a line of that log.
+told() {
+    until_true 20 grep -qE "$2" "$1" || fail "no \"$2\" (log: $1)"
+}
+
+test_places() {
+    local log=$LOGS/client.log
+    sway_start host
+    HOST_OPTIONS="--border $BORDER,10 --trace host" bridge_start host
+    mkfifo "$WORK/points"
+    WAYLAND_DISPLAY=host spawn_reading pointer "$WORK/points" "$WAYFERRY_CLIENTS/virtual-pointer" --size "$SIZE"
+    exec {POINTER}>"$WORK/points"
+    : >"$log"
+    spawn client env WAYLAND_DISPLAY="$BRIDGE" "$WAYFERRY_CLIENTS/event-log"
+    told "$log" '^mapped$'
+    echo 'move 100 200' >&"$POINTER"
+    told "$log" '^pointer (enter window|motion) 90.000 190.000$'
+    # The border is nobody's: a click there reaches no guest.
+    printf '%s\n' 'move 5 300' 'button 272 1' 'button 272 0' 'move 10 10' 'button 273 1' 'button 273 0' >&"$POINTER"
+    told "$log" '^pointer leave window$'
+    told "$log" '^pointer button 273 0$'
+    grep -q '^pointer button 272' "$log" && fail "a click on the border reaches the guest"
+    exec {POINTER}>&-
+    stop pointer
+    stop client
+    framed_start 300 200
+    tell limits 200 100 300 150
+    told "$LOGS/bridge-host.log" 'up  -> xdg_toplevel@[0-9]+\.set_min_size\(220, 120\)'
+    told "$LOGS/bridge-host.log" 'up  -> xdg_toplevel@[0-9]+\.set_max_size\(320, 170\)'
     framed_end
     bridge_stop
 }

@@ -12,7 +12,7 @@ tests=(
     ten-guest-to-host:2 ten-host-to-guest:4 ten-guest-to-guest:5
     slow-reader:13
     leaving-reader-guest-to-host:5 leaving-reader-host-to-guest:5
-    not-to-guest:2 not-to-host:2 own-selection:3 types:3 limit:3 kept-selection:3 hotkeys:6
+    not-to-guest:2 not-to-host:2 apart:4 own-selection:3 types:3 limit:3 kept-selection:3 hotkeys:6
     ask:4 primary-ask:4 ask-machines:4 ask-window:4
 )
 full=(forgotten-readers:40)
@@ -320,6 +320,38 @@ test_limit() {
     bridge_counters bridge host
     [ "$(bridge_counter bridge host 'transfers that were too large')" = 4 ] || fail "they are not counted"
     clipboard_end
+}
+
+# Each selection has its rules, each way, and lists of files cross where they may.
+test_apart() {
+    local theirs=application/x-wayferry-theirs mine=application/x-wayferry-mine
+    configure '[clipboard]' 'to-guest = deny' 'uri-list = allow' '[primary]' 'to-host = deny'
+    clipboard_start
+    content 4096
+    copy host "$WORK/content" $theirs
+    until_true 20 offers_type host $theirs || fail "the host has no clipboard"
+    guest_types
+    [ ! -s "$WORK/types" ] || fail "the guest sees the host's clipboard"
+    copy "$GUEST" "$WORK/content" text/uri-list
+    until_true 20 offers_type host text/uri-list || fail "a list of files does not leave, where it may"
+    paste_into host "$WORK/pasted" text/uri-list && cmp "$WORK/content" "$WORK/pasted" || fail "another list of files leaves"
+    SELECTION=--primary
+    content 5000
+    copy host "$WORK/content" text/uri-list
+    until_true 20 offers_type host text/uri-list || fail "the host has no primary selection"
+    until_true 20 guest_sees text/plain || fail "the guest sees nothing of it"      # of which wl-copy offers that, too
+    not guest_sees text/uri-list || fail "a list of files enters"
+    copy host "$WORK/content" $theirs
+    until_true 20 offers_type host $theirs || fail "the host has no primary selection"
+    until_true 20 guest_sees $theirs || fail "the guest does not see the host's primary selection"
+    paste_into "$GUEST" "$WORK/pasted" $theirs && cmp "$WORK/content" "$WORK/pasted" || fail "the guest cannot paste it"
+    copy "$GUEST" "$WORK/content" $mine
+    until_true 20 not alive "${PID[copy-mine]}" || fail "the guest's wl-copy does not learn that it is refused"
+    stop copy-mine
+    offers_type host $theirs || fail "the guest has changed the host's primary selection"
+    WAYLAND_DISPLAY=host wl-copy --clear
+    clipboard_end
+    SELECTION=''
 }
 
 pipes_in_use() {

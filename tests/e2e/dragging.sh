@@ -3,7 +3,7 @@
 # the clients are told is the same, bridged and direct.
 . "$(dirname "$0")/lib.sh"
 
-tests=(drag-guest-to-guest:9 drag-guest-to-host:9 drag-host-to-guest:9 drag-ask:5 menus:14)
+tests=(drag-guest-to-guest:9 drag-guest-to-host:9 drag-host-to-guest:9 drag-ask:5 drag-deny:4 menus:14)
 
 DRAGGED_BYTES=3000000
 ICON='#ff8800'
@@ -140,6 +140,32 @@ END
     HOST_OPTIONS="--config $WORK/ask.conf --vm box" drag_run bridged guest host
     grep -q '^to-host drags .* of the drag of the machine box' "$WORK/asked" || fail "nobody is asked about what leaves"
     grep -q "^to-guest drags .* of this desktop's drag" "$WORK/asked" || fail "nobody is asked about what enters"
+}
+
+# Neither in nor out: what is dragged in the machine ends at once, of what comes from the host there are no types, and no contents.
+test_drag_deny() {
+    printf '%s\n' '[drags]' 'to-host = deny' 'to-guest = deny' >"$WORK/deny.conf"
+    RUN=bridged
+    sway_start host
+    HOST_OPTIONS="--config $WORK/deny.conf" bridge_start host
+    pointer_start bridged
+    client left "$BRIDGE" drag 1000
+    client right host drag 1000
+    pointer 'move 150 120' left 'pointer'
+    pointer 'button 272 1' left 'source cancelled'
+    pointer 'button 272 0\nmove 1000 500' right 'pointer enter window'
+    grep -q '^offer' "$LOGS/bridged-right.log" && fail "a drag leaves the machine"
+    from_now_on left
+    pointer 'button 272 1' right 'drag started'
+    pointer 'move 200 200' right 'leave'
+    pointer 'button 272 0' right 'source cancelled'
+    pointer 'move 210 210' left 'pointer'
+    tail -n "+$(($(wc -l <"$WORK/bridged-left.before") + 1))" "$LOGS/bridged-left.log" | grep -E '^(offer type|drop|received)' &&
+        fail "a drag enters the machine"
+    pointer_end
+    clients_end left right
+    bridge_stop
+    stop host
 }
 
 test_drag_guest_to_guest() { drag_same guest guest; }

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """A Wayland client that says what it likes, byte by byte.
 
-usage: raw_wayland.py SOCKET globals | toplevels N | listen | crowd N | roundtrips IDLE BATCHES COUNT
+usage: raw_wayland.py SOCKET globals | versions | toplevels N | listen | crowd N | roundtrips IDLE BATCHES COUNT
 
-globals: prints the interfaces that it is offered. toplevels: makes N windows that are never drawn, with titles as long as they
+globals: prints the interfaces that it is offered; versions: with their versions. toplevels: makes N windows that are never drawn, with titles as long as they
 may be, says "ready", and stays. listen: has no window, and prints what its data device is told, "ready" once the compositor
 has answered, and what comes afterwards. crowd: connects N times, keeps all connections, and prints how many were answered and
 what the first one that was not was told. roundtrips: connects IDLE clients, which bind nothing and stay, and ten more. These ask
@@ -33,7 +33,7 @@ class Client:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(path)
         self.last = 1
-        self.names = {}
+        self.names, self.versions = {}, {}
         self.incoming = self.events()
         self.registry, self.callback = self.new(), self.new()     # ids are used in their order
         self.say(1, 1, numbers(self.registry))
@@ -67,7 +67,9 @@ class Client:
                 raise Ended(f"error: {body[12:].rstrip(bytes(1)).decode()}")
             if thing == self.registry and word & 0xffff == 0:
                 size = struct.unpack("=I", body[4:8])[0]
-                self.names[body[8:7 + size].decode()] = struct.unpack("=I", body[:4])[0]
+                name = body[8:7 + size].decode()
+                self.names[name] = struct.unpack("=I", body[:4])[0]
+                self.versions[name] = struct.unpack("=I", body[-4:])[0]
             yield thing, word & 0xffff, body
 
     def sync(self):
@@ -144,6 +146,8 @@ def main():
     client = Client(sys.argv[1])
     if sys.argv[2] == "globals":
         print("\n".join(sorted(client.names)))
+    elif sys.argv[2] == "versions":
+        print("\n".join(f"{name} {version}" for name, version in sorted(client.versions.items())))
     elif sys.argv[2] == "toplevels":
         toplevels(client, int(sys.argv[3]))
     else:

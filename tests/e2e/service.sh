@@ -273,8 +273,20 @@ test_stops() {
     return 0
 }
 
+# Its unit and its file name no compositor: it takes the one of the user's session, as its manager knows it.
+test_session_display() {
+    printf 'sandbox = require\n' >"$HOME/.config/wayferry/work-1.conf"
+    systemctl --user set-environment WAYLAND_DISPLAY=compositor
+    systemctl --user start wayferry-host@work-1.socket || fail "the host's socket does not start"
+    WAYLAND_DISPLAY=nowhere timeout $((20 * SLOWNESS)) "$build/guest-proxy/wayferry-guest" --socket session --vhost-user "$gpu" -- \
+        "$WAYFERRY_CLIENTS/shm-client" --frames 3 >"$logs/session.log" 2>&1 || fail "no window on the session's compositor"
+    "$build/host-bridge/wayferry-host" list | grep -q "^work-1 .*/compositor$" || fail "the host has another compositor"
+    systemctl --user unset-environment WAYLAND_DISPLAY
+    systemctl --user stop wayferry-host@work-1.{socket,service}
+}
+
 manager_start
-for test in environment unreachable_host host_unit slow_start restarts watchdog x11_display x11_first_free_display x11_service_alone stops; do
+for test in environment unreachable_host host_unit slow_start restarts watchdog x11_display x11_first_free_display x11_service_alone stops session_display; do
     echo "-- $test"
     "test_$test"
 done
