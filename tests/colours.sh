@@ -8,11 +8,13 @@ compositor=$2
 . "$(dirname "$0")/tree.sh"
 
 kwin_start() {
-    compositor_starts dbus-run-session -- kwin_wayland --virtual --no-lockscreen --socket wayland-1
+    bus_start
+    compositor_starts kwin_wayland --virtual --no-lockscreen --socket wayland-1
 }
 
 mutter_start() {
-    compositor_starts dbus-run-session -- mutter --headless --wayland --no-x11 --wayland-display wayland-1 \
+    bus_start
+    compositor_starts mutter --headless --wayland --no-x11 --wayland-display wayland-1 \
         --virtual-monitor 640x480
 }
 

@@ -69,7 +69,8 @@ Name=wayferry-host
 Exec=$build/host-bridge/wayferry-host
 X-KDE-Wayland-Interfaces=$(IFS=, && echo "${privileged[*]}")
 END
-    compositor_starts dbus-run-session -- kwin_wayland --virtual --no-lockscreen --socket wayland-1
+    bus_start
+    compositor_starts kwin_wayland --virtual --no-lockscreen --socket wayland-1
 }
 
 "${compositor}_start"
