@@ -1,6 +1,6 @@
 #!/bin/bash
 # The border and its label on a compositor of another release, exact to the pixel (run in a tree that has it, see newest.sh):
-# around a window and around its popup.
+# around a window, its popup, its dialog, and where it fills the screen.
 # usage: border-label.sh BUILD_DIRECTORY sway | labwc | kwin | mutter | weston
 set -u
 build=$1
@@ -10,7 +10,8 @@ here=$(dirname "$0")
 export WLR_BACKENDS=headless WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1
 
 sway_start() {
-    printf '%s\n' 'output HEADLESS-1 mode 1280x720@60Hz' 'for_window [app_id=".*"] floating enable' >"$base/sway.conf"
+    printf '%s\n' 'output HEADLESS-1 mode 1280x720@60Hz' 'default_border none' \
+        'default_floating_border none' 'for_window [app_id=".*"] floating enable' >"$base/sway.conf"
     compositor_starts sway -c "$base/sway.conf"
 }
 
@@ -62,4 +63,26 @@ exec 7>"$base/commands"
 within 20 shows 0 0 300 200 00aa00 || fail "the window has another picture: $(cat "$base/shown.log")"
 echo 'popup 100 50 120 80' >&7
 within 20 shows 0 0 300 200 00aa00 100 50 120 80 0000ff || fail "the popup has another picture: $(cat "$base/shown.log")"
+printf '%s\n' close 'dialog 200 110' >&7
+within 20 shows around 200 110 ffff00 || fail "the dialog has another picture: $(cat "$base/shown.log")"
+
+# fills: the window has been told to take the whole width, without the border; sets height.
+fills() {
+    height=$(sed -n "s/^configure $(($1 - 20)) \([0-9]*\).*/\1/p" "$base/framed.log" | tail -n 1)
+    [ -n "$height" ]
+}
+
+echo close >&7
+width=1280
+case $compositor in
+weston)
+    width=640
+    # Weston 16 does not draw all of the border of a window that it has just maximized (docs/compositors.md).
+    [ "$(weston --version | sed -n 's/^weston \([0-9]*\).*/\1/p')" -lt 16 ] || { echo passed; exit; }
+    ;;
+sway) swaymsg -q -s "$(compgen -G "$base/rt/sway-ipc.*")" '[app_id=".*framed"] floating disable' || fail "sway does not obey" ;;
+esac
+echo maximize >&7
+within 20 fills $width || fail "the window is told another size: $(cat "$base/framed.log")"
+within 20 shows around $((width - 20)) "$height" 00aa00 || fail "the large window has another picture: $(cat "$base/shown.log")"
 echo passed

@@ -3,6 +3,7 @@
 to the pixel. Where the window is says the first pixel of the border's colour.
 
 usage: label_shown.py FILE BORDER_COLOUR THICKNESS TEXT [LEFT TOP WIDTH HEIGHT COLOUR]...
+       label_shown.py FILE BORDER_COLOUR THICKNESS TEXT around WIDTH HEIGHT COLOUR      only of the window in that colour
 
 Boxes are what is inside of borders, as seen from the first of them; later ones lie above. Colours are RRGGBB."""
 import pathlib
@@ -78,11 +79,17 @@ def main():
     data = pathlib.Path(file).read_bytes()
     rows = read_png(data) if data.startswith(b"\x89PNG") else read_ppm(data)
     border, thickness = bytes.fromhex(border), int(thickness)
+    alone = rest[0] == "around"
+    if alone:
+        rest = ["0", "0", *rest[1:]]
     boxes = [(*map(int, rest[i:i + 4]), bytes.fromhex(rest[i + 4])) for i in range(0, len(rest), 5)]
     assert boxes and boxes[0][:2] == (0, 0)
-    first = next(((x // 3, y) for y, row in enumerate(rows) for x in [find(row, border)] if x >= 0), None)
+    sought = boxes[0][4] if alone else border
+    first = next(((x // 3, y) for y, row in enumerate(rows) for x in [find(row, sought)] if x >= 0), None)
     if not first:
-        sys.exit("there is no border")
+        sys.exit("there is no border, or no window")
+    if alone:
+        first = first[0] - thickness, first[1] - thickness
     expected = draw(boxes, border, thickness, text)
     wrong, around = [], 0
     for y, row in enumerate(rows):
@@ -92,7 +99,11 @@ def main():
             if place in expected and pixel != expected[place]:
                 wrong.append((place, pixel.hex()))
             around += place not in expected and pixel == border
-    if wrong or around:
+    seen = sum(first[0] + thickness + x in range(len(rows[0]) // 3) and first[1] + thickness + y in range(len(rows))
+               for x, y in expected)
+    if seen < len(expected):
+        sys.exit(f"{len(expected) - seen} pixels are outside of the screen")
+    if wrong or around and not alone:
         sys.exit(f"{len(wrong)} pixels are wrong, as {wrong[:3]}; {around} of the border are elsewhere")
 
 
