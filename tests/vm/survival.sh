@@ -78,6 +78,55 @@ clients_at_once() {
     app_works after-crowd
 }
 
+TRIPS=200           # in a batch; of four, the first one of which is not counted
+
+# calls_beside N: sets FIGURE, the system calls of wayferry-host for a round trip of one of ten clients beside N idle ones.
+# What else happens meanwhile only adds: the least of three counts.
+calls_beside() {
+    local batch calls share
+    share=$(guest_share vm)
+    FIGURE=1e9
+    cp "$LAB/../e2e/raw_wayland.py" "$share/"
+    # shellcheck disable=SC2016
+    app "trips-$1" sh -c 'ulimit -n 4096; for batch in 1 2 3 4; do
+            until [ -e "/mnt/trips-$1-$batch" ]; do sleep 0.1; done
+            echo
+        done | python3 /mnt/raw_wayland.py "$XDG_RUNTIME_DIR/$WAYLAND_DISPLAY" roundtrips "$1" 4 "$2"' trips "$1" $TRIPS
+    until_true $((90 * TIMES)) trips_say "$1" ready 1 || fail "$1 clients do not connect"
+    for batch in 1 2 3 4; do
+        spawn tally "$WAYFERRY_CLIENTS/tally" "${PID[vm-host]}"
+        until_true 10 grep -qsx ready "$LOGS/tally.log" || fail "wayferry-host cannot be traced"
+        touch "$share/trips-$1-$batch"
+        until_true $((60 * TIMES)) trips_say "$1" 'done' $batch || fail "no answers beside $1 clients"
+        stop tally || fail "tally did not end"
+        calls=$(tail -n 1 "$LOGS/tally.log")
+        rm "$LOGS/tally.log"
+        ((batch == 1)) ||
+            FIGURE=$(awk -v calls="$calls" -v n=$TRIPS -v least="$FIGURE" 'BEGIN { printf "%.2f", calls / n < least ? calls / n : least }')
+    done
+    guest_wait vm "trips-$1" || fail "the clients failed"
+    until_true $((20 * TIMES)) nothing_left || fail "something is left of $1 idle clients"
+}
+
+# trips_say N TEXT COUNT
+trips_say() {
+    local n
+    n=$(grep -scx "$2" "$(guest_output vm "trips-$1")")
+    ((${n:-0} >= $3))
+}
+
+# idle_ones_cost_nothing N: those that have no place in the queue are not asked, and do not ask.
+idle_ones_cost_nothing() {
+    local few
+    calls_beside 10
+    few=$FIGURE
+    calls_beside "$1"
+    say "system calls of wayferry-host for a round trip: $few beside 10 idle clients, $FIGURE beside $1"
+    # What a machine's kernel and its timers do meanwhile is in both.
+    awk -v few="$few" -v many="$FIGURE" 'BEGIN { exit !(many <= few + 0.5) }' ||
+        fail "wayferry-host makes more system calls for a client where there are more of them"
+}
+
 # crowd_is N: so many have drawn.
 crowd_is() {
     [ -e "$output" ] && [ "$(grep -cx '3 frames' "$output")" = "$1" ]

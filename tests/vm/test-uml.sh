@@ -86,6 +86,7 @@ test_many() {
     host_limits "connections = $((${1:-300} + 100))"
     session_start weston
     clients_at_once "${1:-300}"
+    [ -z "${1:-}" ] || idle_ones_cost_nothing "$1"
     session_end
 }
 
