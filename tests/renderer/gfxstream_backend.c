@@ -1,21 +1,12 @@
-/*
- * Stands in for libgfxstream_backend: it draws nothing, but has contexts, blobs that are shared,
- * and fences that retire in a thread of its own. A submission is words: what to do, and with what.
- */
-#include <errno.h>
+/* Stands in for libgfxstream_backend (stand_in.h): its fences retire in a thread of its own. */
 #include <pthread.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
-enum { WRITE = 1, CRASH = 2, HANG = 3 };
+#include "tests/renderer/stand_in.h"
 
-#define BLOBS 8
 #define CAPSET 3
-#define CAPSET_BYTES 40
+#define GUEST_MEMORY 1
 
 struct fence {
 	uint32_t flags;
@@ -45,14 +36,6 @@ struct command {
 
 static void (*fence_callback)(void *cookie, const struct fence *fence);
 static void *cookie;
-static struct blob {
-	uint32_t resource;
-	int fd;
-	uint32_t *words;
-	size_t size;
-} blobs[BLOBS];
-
-#define EXPORT __attribute__((visibility("default")))
 
 EXPORT int stream_renderer_init(struct param *params, uint64_t n);
 EXPORT void stream_renderer_get_cap_set(uint32_t id, uint32_t *version, uint32_t *size);
@@ -84,7 +67,7 @@ int stream_renderer_init(struct param *params, uint64_t n)
 
 void stream_renderer_get_cap_set(uint32_t id, uint32_t *version, uint32_t *size)
 {
-	*version = 7;
+	*version = CAPSET_VERSION;
 	*size = id == CAPSET ? CAPSET_BYTES : 0;
 }
 
@@ -98,36 +81,9 @@ int stream_renderer_context_create(uint32_t id, uint32_t length, const char *nam
 	return init == CAPSET ? 0 : -EINVAL;
 }
 
-static struct blob *find(uint32_t resource)
-{
-	for (int i = 0; i < BLOBS; i++) {
-		if (blobs[i].resource == resource)
-			return &blobs[i];
-	}
-	return NULL;
-}
-
 int stream_renderer_submit_cmd(struct command *command)
 {
-	if (command->size < 4)
-		return -EINVAL;
-	switch (command->words[0]) {
-	case WRITE: {
-		struct blob *blob = command->size == 12 ? find(command->words[1]) : NULL;
-		if (!blob || !blob->resource)
-			return -ENOENT;
-		for (size_t i = 0; i < blob->size / 4; i++)
-			blob->words[i] = command->words[2];
-		return 0;
-	}
-	case CRASH:
-		abort();
-	case HANG:
-		for (;;)
-			pause();
-	default:
-		return -EINVAL;
-	}
+	return stand_in_submit(command->words, command->size / 4);
 }
 
 static void *retire(void *data)
@@ -143,7 +99,7 @@ int stream_renderer_create_fence(const struct fence *fence)
 {
 	pthread_t thread;
 	struct fence *copy = malloc(sizeof(*copy));
-	if (!copy || fence->ring > 3)
+	if (!copy || fence->ring >= RINGS)
 		return -EINVAL;
 	*copy = *fence;
 	if (pthread_create(&thread, NULL, retire, copy) != 0)
@@ -155,31 +111,18 @@ int stream_renderer_create_fence(const struct fence *fence)
 int stream_renderer_create_blob(uint32_t context, uint32_t resource, const struct create *create,
 	const struct iovec *iov, uint32_t n, const struct handle *handle)
 {
-	struct blob *blob = find(0);
-	if (!blob)
-		return -ENOMEM;
-	if (create->memory == 1) { /* the guest's */
-		*blob = (struct blob){resource, -1, iov[0].iov_base, iov[0].iov_len};
-		return n == 1 ? 0 : -EINVAL;
-	}
-	if (create->blob_id == 13)
-		return -EINVAL;
-	int fd = memfd_create("gfxstream", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0 || ftruncate(fd, (off_t)create->size) < 0)
-		return -ENOMEM;
-	void *map = mmap(NULL, create->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (map == MAP_FAILED)
-		return -ENOMEM;
-	*blob = (struct blob){resource, fd, map, create->size};
-	return 0;
+	if (create->memory == GUEST_MEMORY)
+		return n == 1 ? stand_in_add(resource, -1, iov[0].iov_base, iov[0].iov_len)
+			      : -EINVAL;
+	return stand_in_create(resource, create->blob_id, create->size);
 }
 
 int stream_renderer_export_blob(uint32_t resource, struct handle *handle)
 {
-	const struct blob *blob = find(resource);
-	if (!blob || blob->fd < 0)
-		return -ENOENT;
-	*handle = (struct handle){.fd = dup(blob->fd), .type = 4};
+	int fd = stand_in_export(resource);
+	if (fd < 0)
+		return fd;
+	*handle = (struct handle){.fd = fd, .type = 4};
 	return 0;
 }
 
@@ -191,9 +134,7 @@ int stream_renderer_resource_map_info(uint32_t resource, uint32_t *map_info)
 
 void stream_renderer_resource_unref(uint32_t resource)
 {
-	struct blob *blob = find(resource);
-	if (blob)
-		blob->resource = 0;
+	stand_in_unref(resource);
 }
 
 void stream_renderer_ctx_attach_resource(int context, int resource)
