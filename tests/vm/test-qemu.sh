@@ -65,6 +65,8 @@ test_udmabuf() {
     same "$(guest_share vm)/direct.png" "$(guest_share vm)/udmabuf.png" || fail "the picture is not what the guest drew"
     udmabuf_case dmabuf mutter
     udmabuf_says 'dma-bufs handed on 2'
+    udmabuf_case refused refusing
+    udmabuf_says refused
     session_end
 }
 

@@ -5,6 +5,7 @@
 #   udmabuf.sh shm weston       a client of wayferry-guest --vhost-user; with pixman
 #   udmabuf.sh dmabuf weston    a guest whose frames come by linux-dmabuf; with OpenGL
 #   udmabuf.sh dmabuf mutter    the same
+#   udmabuf.sh refused refusing a guest whose frames come by linux-dmabuf, with a compositor that imports none of them
 #   udmabuf.sh gbm weston       a client of wayferry-guest --vhost-user, in buffers of a GPU: Mesa makes them of the
 #                               memory of this machine's virtio-gpu device, which does not render; with OpenGL
 #   udmabuf.sh memory weston    the same with pixman, which has no linux-dmabuf
@@ -126,6 +127,12 @@ case_dmabuf() {
     fi
     host_start
     draws '2 frames' $programs/raw-window "${picture[@]}" "$directory/gpu"
+}
+
+case_refused() {
+    "$1_start"
+    host_start
+    draws 'own-later: .*: failed, shown as wl_shm$' $programs/raw-layouts "$directory/gpu" own-later
 }
 
 "case_$1" "$2"
