@@ -199,6 +199,7 @@ test_keys() {
     mkfifo "$WORK/keys"
     WAYLAND_DISPLAY=host spawn_reading keyboard "$WORK/keys" "$WAYFERRY_CLIENTS/virtual-keyboard" us
     exec {KEYBOARD}>"$WORK/keys"
+    events_await "$LOGS/client.log" 'bound 2' 1
     type_keys       # the keyboard's own events have come with its first ones
     at_most host "a key" 3.15 $((2 * KEYS)) tallied host type_keys
     at_most guest "a key" 2.15 $((2 * KEYS)) tallied guest type_keys
