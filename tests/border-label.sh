@@ -75,11 +75,7 @@ fills() {
 echo close >&7
 width=1280
 case $compositor in
-weston)
-    width=640
-    # Weston 16 does not draw all of the border of a window that it has just maximized (docs/compositors.md).
-    [ "$(weston --version | sed -n 's/^weston \([0-9]*\).*/\1/p')" -lt 16 ] || { echo passed; exit; }
-    ;;
+weston) width=640 ;;
 sway) swaymsg -q -s "$(compgen -G "$base/rt/sway-ipc.*")" '[app_id=".*framed"] floating disable' || fail "sway does not obey" ;;
 esac
 echo maximize >&7

@@ -294,6 +294,13 @@ static wl_fixed_t picture_step(int32_t size)
 	return step;
 }
 
+/* Whether @part covers @place already, or is ready to do so. */
+static bool part_is_at(const struct border_part *part, const struct rectangle *place, bool shown)
+{
+	return rectangle_same(place, &part->place) &&
+		part->shown == (shown && !rectangle_empty(place));
+}
+
 /* Has @part cover @place, or be ready to do so, when the window is committed. */
 static bool move_part(
 	struct border *border, struct border_part *part, const struct rectangle *place, bool shown)
@@ -314,9 +321,7 @@ static bool move_part(
 	const union wire_arg all[] = {{.i = 0}, {.i = 0}, {.i = width}, {.i = height}};
 
 	shown = shown && !rectangle_empty(place);
-	if (rectangle_same(place, &part->place) && shown == part->shown)
-		return true;
-	if (shown != part->shown &&
+	if ((shown || part->shown) &&
 		!say(border, &part->surface, "attach",
 			shown ? attached
 			      : (union wire_arg[]){{.object = NULL}, {.i = 0}, {.i = 0}}))
@@ -334,7 +339,8 @@ static bool move_part(
 /*
  * The parts fill @outer but for @inner: top, right, bottom, left, each with the corner where it
  * begins. Longer ones would be cut by sway 1.7, which takes a window's offset from the width of all
- * it has.
+ * it has. When one changes all are drawn anew: weston 16, which may have moved the window, does not
+ * draw again what has no new contents.
  */
 static bool move_parts(struct border *border, const struct rectangle *inner,
 	const struct rectangle *outer, bool shown)
@@ -350,7 +356,12 @@ static bool move_parts(struct border *border, const struct rectangle *inner,
 		border_label_place(border->settings, inner, inner->y - top),
 	};
 
-	for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
+	const size_t n = border_n_parts(border->settings);
+	size_t n_at = 0;
+
+	while (n_at < n && part_is_at(&border->parts[n_at], &places[n_at], shown))
+		n_at++;
+	for (size_t i = 0; n_at < n && i < n; i++) {
 		if (!move_part(border, &border->parts[i], &places[i], shown))
 			return false;
 	}
@@ -392,9 +403,10 @@ bool border_return(struct border *border)
 {
 	if (!border->hidden)
 		return true;
-	for (size_t i = 0; i < ARRAY_LENGTH(border->parts); i++) {
+	for (size_t i = 0; i < border_n_parts(border->settings); i++) {
 		const struct rectangle place = border->parts[i].place;
-		if (!move_part(border, &border->parts[i], &place, true))
+		if (!part_is_at(&border->parts[i], &place, true) &&
+			!move_part(border, &border->parts[i], &place, true))
 			return false;
 	}
 	return true;

@@ -208,7 +208,10 @@ static void it_changes_when_the_window_does(void **state)
 	assert_int_equal(heard.n_commits, 1);
 	show(window, 300, 50);
 	expect_around(0, 0, 300, 50);
-	assert_int_equal(heard.n_attached, 1); /* the window's own */
+	assert_int_equal(heard.n_attached, 4 + 1); /* drawn anew; and the window's own */
+	show(window, 300, 60);                     /* the upper edge stays */
+	assert_int_equal(heard.n_attached, 4 + 1);
+	show(window, 300, 50);
 	request("wl_surface", "attach", window.id, ARGS({.id = 0}, {.i = 0}, {.i = 0}));
 	commit(window);
 	assert_int_equal(heard.n_commits, 1);
