@@ -216,7 +216,8 @@ static size_t make_read(struct cross_domain_context *context, uint8_t *to, size_
 	 * there if it is more at once. */
 	bool credit = context->pipes.read_limit != UINT32_MAX;
 	room = credit ? room - sizeof(struct cross_domain_read_write) : READ_BYTES_WITHOUT_CREDIT;
-	if (place && place->ring && place->gap_bytes == 0 && room > CROSS_DOMAIN_RUN_MAX_BYTES)
+	if (place && place->ring && place->gap_bytes == 0 &&
+		room > (size_t)CROSS_DOMAIN_RUN_MAX_BYTES)
 		n = read_in_place(context, place, at + sizeof(struct cross_domain_read_write), room,
 			&id, &hang_up);
 	if (n == -EFAULT)

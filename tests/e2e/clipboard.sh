@@ -170,8 +170,9 @@ read_slowly() {
     done
 }
 
-# leaving_reader FROM TO COUNTER: of 64 MiB ten bytes are read. The writer gets EPIPE, so that not much more
-# than what pipes and queues hold crosses the bridge.
+# leaving_reader FROM TO COUNTER: of 64 MiB ten bytes are read. The writer gets EPIPE, so that most of them do not cross the
+# bridge: what pipes and queues hold does, and what is written until the other side has heard of it, which depends on how
+# the machine lets the processes run.
 leaving_reader() {
     local type=application/x-wayferry-leaving before after
     clipboard_start
@@ -186,7 +187,7 @@ leaving_reader() {
     bridge_counters bridge guest
     after=$(bridge_counter bridge guest "$3")
     say "$((after - before)) bytes have crossed"
-    ((after - before < 2000000)) || fail "the writer was not told that its reader is gone"
+    ((after - before < 16777216)) || fail "the writer was not told that its reader is gone"
     clipboard_end
 }
 
