@@ -26,8 +26,6 @@
 
 #define PIPES_MAX 256
 #define CHUNK_BYTES 65536
-/* Who writes so much at once may have written more, had there been room. */
-#define MUCH_BYTES 32768
 #define QUEUE_MAX_BYTES (16 << 20) /* the host is told to pause long before */
 
 /* The host's bytes on their way to an fd of the client's. */
@@ -355,8 +353,7 @@ static int handle_readable(int fd, uint32_t mask, void *data)
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return 0;
 	bool hang_up = n <= 0;
-	if (n > MUCH_BYTES)
-		wide_pipe_try(&pipe->wide, pipe->fd);
+	wide_pipe_was_read(&pipe->wide, pipe->fd, n);
 	if (channel_write(connection->channel, pipe->id, bytes, hang_up ? 0 : (size_t)n, hang_up) <
 		0)
 		connection->lost = true;

@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 
+#define MUCH_BYTES 32768
+
 static unsigned n_wide;
 
 bool wide_pipe_try(struct wide_pipe *pipe, int fd)
@@ -16,6 +18,12 @@ bool wide_pipe_try(struct wide_pipe *pipe, int fd)
 	pipe->wide = true;
 	n_wide++;
 	return true;
+}
+
+void wide_pipe_was_read(struct wide_pipe *pipe, int fd, ssize_t n)
+{
+	if (n > MUCH_BYTES)
+		wide_pipe_try(pipe, fd);
 }
 
 void wide_pipe_finish(struct wide_pipe *pipe)

@@ -8,6 +8,7 @@
 #define PROTOCOL_STREAMS_WIDE_PIPE_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #define WIDE_PIPE_BYTES (256 << 10)
 #define WIDE_PIPES_MAX 8
@@ -19,6 +20,9 @@ struct wide_pipe { /* all zeroes: as it was made */
 
 /* The pipe behind @fd is full. True: there is more room now. It is tried once. */
 bool wide_pipe_try(struct wide_pipe *pipe, int fd);
+/* So many bytes were read from @fd at once, or -1: its writer may have written more, had there been
+ * room. */
+void wide_pipe_was_read(struct wide_pipe *pipe, int fd, ssize_t n);
 /* It is closed. */
 void wide_pipe_finish(struct wide_pipe *pipe);
 

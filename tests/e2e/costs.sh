@@ -210,31 +210,35 @@ test_keys() {
     stop host
 }
 
-# Who says nothing costs those that speak not one call.
-test_calls_beside_many() {
+# beside_many MEASURE WHAT MOST: MEASURE, which sets FIGURES, finds of WHAT no more than MOST beside MANY clients; that is an
+# expression of awk's, of "few", what there is beside ten.
+beside_many() {
     local side
     local -A FIGURES=() few=()
-    [ "$WAYFERRY_E2E_BRIDGE" != none ] || return 0
-    many_start
-    least_calls 10
+    "$1" 10
     for side in host guest; do
         few[$side]=${FIGURES[$side]}
     done
-    least_calls $MANY
+    "$1" $MANY
     for side in host guest; do
-        say "wayferry-$side: ${few[$side]} system calls for a round trip, beside $MANY clients ${FIGURES[$side]}"
-        # One or two more, in a whole batch, are those of a timer.
-        no_more "${FIGURES[$side]}" "$(awk -v few="${few[$side]}" 'BEGIN { print few + 0.05 }')" ||
-            fail "wayferry-$side makes more system calls for a client where there are more of them"
+        say "wayferry-$side: ${few[$side]} $2 for a round trip, beside $MANY clients ${FIGURES[$side]}"
+        no_more "${FIGURES[$side]}" "$(awk -v few="${few[$side]}" "BEGIN { print $3 }")" ||
+            fail "wayferry-$side takes more $2 for a client where there are more of them"
     done
     bridge_stop
     stop host
 }
 
+# Who says nothing costs those that speak not one call. (One or two more, in a whole batch, are those of a timer.)
+test_calls_beside_many() {
+    [ "$WAYFERRY_E2E_BRIDGE" != none ] || return 0
+    many_start
+    beside_many least_calls "system calls" "few + 0.05"
+}
+
 # Whoever speaks pays for itself alone: a second place in the queue, too, is with those that have said something last.
 test_neighbours() {
     local side
-    local -A FIGURES=() few=()
     [ "$WAYFERRY_E2E_BRIDGE" != none ] || return 0
     need valgrind callgrind_control
     for side in host guest; do
@@ -242,18 +246,7 @@ test_neighbours() {
         under="valgrind -q --tool=callgrind --callgrind-out-file=$WORK/calls.$side"
     done
     many_start --sandbox=off
-    instructions 10
-    for side in host guest; do
-        few[$side]=${FIGURES[$side]}
-    done
-    instructions $MANY
-    for side in host guest; do
-        say "wayferry-$side: ${few[$side]} instructions for a round trip, beside $MANY clients ${FIGURES[$side]}"
-        no_more "${FIGURES[$side]}" "$(awk -v few="${few[$side]}" 'BEGIN { print few * 1.1 }')" ||
-            fail "wayferry-$side does more for a client where there are more of them"
-    done
-    bridge_stop
-    stop host
+    beside_many instructions instructions "few * 1.1"
 }
 
 e2e_main "$@"

@@ -68,4 +68,15 @@ static inline unsigned processes_find(const char *name, pid_t *pid)
 	return found;
 }
 
+/* Waits for living descendants of this name to be @n. False: they were not within @ms. */
+static inline bool processes_await(const char *name, unsigned n, int ms)
+{
+	for (int left = ms / 20; processes_find(name, NULL) != n; left--) {
+		if (left <= 0)
+			return false;
+		usleep(20000);
+	}
+	return true;
+}
+
 #endif

@@ -62,17 +62,6 @@ static int set_up_logged(void **state)
 	return result;
 }
 
-/* Waits for descendants of this name to be as many. */
-static bool await_processes(const char *name, unsigned n, int ms)
-{
-	for (int64_t end = gpu_now_ms() + ms; processes_find(name, NULL) != n;) {
-		if (gpu_now_ms() > end)
-			return false;
-		usleep(20000);
-	}
-	return true;
-}
-
 static int tear_down(void **state)
 {
 	machine_destroy();
@@ -81,8 +70,8 @@ static int tear_down(void **state)
 	int status;
 	while (waitpid(-1, &status, 0) > 0)
 		continue;
-	bool gone = await_processes("wayferry-virgl", 0, 5000) &&
-		await_processes("wayferry-venus", 0, 5000);
+	bool gone = processes_await("wayferry-virgl", 0, 5000) &&
+		processes_await("wayferry-venus", 0, 5000);
 	return gone && fd_count() == fds_before ? 0 : -1;
 }
 
@@ -173,7 +162,7 @@ static void a_cleared_texture_has_the_right_pixels(void **state)
 	for (uint32_t i = 0; i < PIXELS; i++)
 		assert_int_equal(pixels[i], i * 2654435761u);
 	assert_int_equal(gpu_destroy_context_of(1), OK);
-	assert_true(await_processes("wayferry-virgl", 0, 5 * SECONDS));
+	assert_true(processes_await("wayferry-virgl", 0, 5 * SECONDS));
 	assert_int_equal(gpu_unref(7), OK);
 }
 
@@ -275,7 +264,7 @@ static void a_vulkan_context_has_a_ring_that_is_shared(void **state)
 
 	/* The context goes before its blob. */
 	assert_int_equal(gpu_destroy_context_of(1), OK);
-	assert_true(await_processes("virgl_render_se", 0, 5 * SECONDS));
+	assert_true(processes_await("virgl_render_se", 0, 5 * SECONDS));
 	assert_int_equal(gpu_unmap(7), OK);
 	assert_int_equal(gpu_unref(7), OK);
 	assert_int_equal(gpu_stat("live host blob bytes"), 0);
@@ -359,8 +348,8 @@ static void a_worker_that_hangs_is_ended(void **state)
 	head = gpu_offer_host_blob(1, 8, 0, PAGE);
 	assert_int_equal(gpu_await(head), UNSPEC);
 	assert_true(gpu_now_ms() - start < 6 * SECONDS);
-	assert_true(await_processes("wayferry-venus", 0, 5 * SECONDS));
-	assert_true(await_processes("virgl_render_se", 0, 5 * SECONDS));
+	assert_true(processes_await("wayferry-venus", 0, 5 * SECONDS));
+	assert_true(processes_await("virgl_render_se", 0, 5 * SECONDS));
 	/* What it made before is whole. */
 	assert_int_equal(gpu_answer(gpu_offer_map(7, 0)), VIRTIO_GPU_RESP_OK_MAP_INFO);
 	assert_int_equal(gpu_unmap(7), OK);
@@ -376,7 +365,7 @@ static void without_the_spawner_everything_else_goes_on(void **state)
 	assert_int_equal(processes_find("wayferry-virgl", &pid), 1);
 	assert_true(process_read(pid, &worker));
 	kill(worker.parent, SIGKILL);
-	assert_true(await_processes("wayferry-virgl", 0, 5 * SECONDS));
+	assert_true(processes_await("wayferry-virgl", 0, 5 * SECONDS));
 	uint16_t head = offer_clear(1, 7, orange, FENCE_GLOBAL);
 	assert_int_equal(gpu_await(head), UNSPEC);
 	assert_int_equal(gpu_create_context(2, VIRGL), NO_MEMORY);

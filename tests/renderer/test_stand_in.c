@@ -128,10 +128,7 @@ static void one_that_hangs_is_ended(void **state)
 	renderer_set_timeout_ms(machine_renderer, 500);
 	assert_int_equal(gpu_create_context(1, CAPSET), OK);
 	assert_int_equal(submit(1, HANG, 0, 0, FENCE_GLOBAL), UNSPEC);
-	for (int64_t end = gpu_now_ms() + LONG; processes_find(PROCESS, NULL) != 0;) {
-		assert_true(gpu_now_ms() < end);
-		usleep(20000);
-	}
+	assert_true(processes_await(PROCESS, 0, LONG));
 }
 
 /* Each with what it is answered; the context next to it works on, and so does this one. */

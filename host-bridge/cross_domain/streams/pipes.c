@@ -19,9 +19,6 @@
 #define LOG_MODULE "pipes"
 #include "protocol/base/log.h"
 
-/* Who writes so much at once may have written more, had there been room. */
-#define MUCH_BYTES 32768
-
 struct pipe {
 	struct pipes *pipes;
 	uint32_t id;
@@ -405,8 +402,7 @@ ssize_t pipes_readv(struct pipes *pipes, uint32_t *id, struct iovec *iov, int n_
 			pipe_destroy(pipe);
 			return 0;
 		}
-		if (n > MUCH_BYTES)
-			wide_pipe_try(&pipe->wide, pipe->fd);
+		wide_pipe_was_read(&pipe->wide, pipe->fd, n);
 		if (pipes->read_limit != UINT32_MAX)
 			pipe->unacknowledged += (uint32_t)n;
 		/* Behind the others; its next turn shows whether there is more. */

@@ -88,6 +88,14 @@ static void open_all(void)
 	open_all_on(resource_find(&t.table, CHANNEL));
 }
 
+/* As many channels as there are places have a POLL outstanding. */
+static void take_all_places(void)
+{
+	open_all();
+	for (size_t i = 0; i < 18; i++)
+		ask_alone(i);
+}
+
 static void close_all(void)
 {
 	for (size_t i = 0; i < N; i++) {
@@ -111,9 +119,7 @@ static void those_that_said_something_last_have_the_places(void **state)
 
 static void who_only_asks_takes_no_place_from_others(void **state)
 {
-	open_all();
-	for (size_t i = 0; i < 18; i++)
-		ask_alone(i);
+	take_all_places();
 	ask_alone(18);
 	for (size_t i = 0; i <= 18; i++)
 		assert_int_equal(put_off(i), i == 18);
@@ -127,9 +133,7 @@ static void who_only_asks_takes_no_place_from_others(void **state)
 
 static void an_event_needs_no_place(void **state)
 {
-	open_all();
-	for (size_t i = 0; i < 18; i++)
-		ask_alone(i);
+	take_all_places();
 	ask_alone(20);
 	assert_true(put_off(20));
 	go_to(20);
@@ -147,9 +151,7 @@ static void an_event_needs_no_place(void **state)
  * make it do so. */
 static void who_is_not_patient_gets_a_place_of_one_who_is(void **state)
 {
-	open_all();
-	for (size_t i = 0; i < 18; i++)
-		ask_alone(i);
+	take_all_places();
 	assert_int_equal(t.places.channels, 18);
 	make_context();
 	attach(resource_find(&t.table, QUERY));
@@ -293,9 +295,7 @@ static void who_has_no_place_is_called_by_one_who_has(void **state)
 	uint32_t member;
 
 	join_all(7);
-	open_all();
-	for (size_t i = 0; i < 18; i++)
-		ask_alone(i);
+	take_all_places();
 	ask_alone(20);
 	ask_alone(21);
 	assert_true(put_off(20) && put_off(21));
@@ -318,9 +318,7 @@ static void who_has_no_place_is_called_by_one_who_has(void **state)
 static void who_has_a_poll_there_is_not_called(void **state)
 {
 	join_all(7);
-	open_all();
-	for (size_t i = 0; i < 18; i++)
-		ask_alone(i);
+	take_all_places();
 	assert_false(comes_for(3));
 	assert_int_equal(channels[3].poll.response, VIRTIO_GPU_RESP_OK_NODATA);
 	assert_int_equal(t.pages.map[CHANNEL * 4096], CROSS_DOMAIN_CMD_RECEIVE);
@@ -335,9 +333,7 @@ static void who_ends_before_it_has_called_leaves_that_to_another(void **state)
 	uint32_t member;
 
 	join_all(7);
-	open_all();
-	for (size_t i = 0; i < 18; i++)
-		ask_alone(i);
+	take_all_places();
 	ask_alone(20);
 	ask_alone(21);
 	assert_true(comes_for(20));
@@ -374,9 +370,7 @@ static void who_fails_before_it_has_called_leaves_that_to_another(void **state)
 	uint32_t member;
 
 	join_all(7);
-	open_all();
-	for (size_t i = 0; i < 18; i++)
-		ask_alone(i);
+	take_all_places();
 	ask_alone(20);
 	assert_true(comes_for(20));
 	serve(17);
@@ -394,9 +388,7 @@ static void who_has_failed_is_told_of_nobody(void **state)
 	uint32_t member;
 
 	join_all(7);
-	open_all();
-	for (size_t i = 0; i < 18; i++)
-		ask_alone(i);
+	take_all_places();
 	ask_alone(20);
 	breaks_a_rule(17);
 	assert_true(comes_for(20));
@@ -453,9 +445,7 @@ static void groups_do_not_listen_for_others(void **state)
 	join_all(7);
 	keys[20] = keys[21] = keys[22] = 8;
 	keys[23] = 0;
-	open_all();
-	for (size_t i = 0; i < 18; i++)
-		ask_alone(i);
+	take_all_places();
 	for (size_t i = 20; i < 24; i++)
 		ask_alone(i);
 	assert_false(comes_for(20));
