@@ -1,6 +1,6 @@
 /*
  * A relay between two recorded ends, with a client that has one object of most kinds. For
- * test_relay.c and test_relay_malformed.c.
+ * the programs test_relay*.c.
  */
 #ifndef TESTS_UNIT_RELAY_WORLD_H
 #define TESTS_UNIT_RELAY_WORLD_H
@@ -256,6 +256,12 @@ static inline void bind(
 {
 	request(world, REGISTRY, "wl_registry", "bind", "uauu", name, STRING(interface), version,
 		id);
+}
+
+/* A hook that keeps a message from the other end. */
+static inline enum relay_verdict swallow(struct relay_message *message)
+{
+	return RELAY_SWALLOW;
 }
 
 static inline int set_up_with(void **state, uint32_t max_objects)

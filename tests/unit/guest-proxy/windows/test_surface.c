@@ -2,129 +2,8 @@
  * guest-proxy/windows/surface.c and swapchain.c: what the compositor sees is what the client drew,
  * and little is copied.
  */
-#include "tests/unit/surface_rig.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-#include <wayland-server-protocol.h>
-
-#include "protocol/base/bytes.h"
-#include "protocol/base/fd.h"
 #include "protocol/base/sigbus_guard.h"
-
-#define XRGB WL_SHM_FORMAT_XRGB8888
-
-/* A buffer of the client's, with its pixels mapped. */
-struct canvas {
-	uint32_t pool, id;
-	int fd;
-	uint8_t *map; /* of the file */
-	size_t size;
-	int32_t offset, width, height, stride;
-};
-
-static void canvas_create(struct surface_rig *rig, struct canvas *canvas, int32_t offset,
-	int32_t width, int32_t height, int32_t stride)
-{
-	*canvas = (struct canvas){
-		.offset = offset, .width = width, .height = height, .stride = stride};
-	canvas->size = (size_t)offset + (size_t)stride * (size_t)height;
-	canvas->fd = memfd_create("canvas", MFD_CLOEXEC);
-	assert_true(canvas->fd >= 0);
-	assert_int_equal(ftruncate(canvas->fd, (off_t)canvas->size), 0);
-	canvas->map = mmap(NULL, canvas->size, PROT_READ | PROT_WRITE, MAP_SHARED, canvas->fd, 0);
-	assert_true(canvas->map != MAP_FAILED);
-	canvas->pool = rig_create_pool(rig, canvas->fd, (int32_t)canvas->size);
-	canvas->id = rig_create_buffer(rig, canvas->pool, offset, width, height, stride, XRGB);
-}
-
-static void canvas_destroy(struct surface_rig *rig, struct canvas *canvas)
-{
-	if (!relay_failure(rig->connection.relay)) {
-		rig_request(rig, canvas->pool, "destroy", NULL);
-		rig_request(rig, canvas->id, "destroy", NULL);
-	}
-	munmap(canvas->map, canvas->size);
-	close(canvas->fd);
-	*canvas = (struct canvas){.fd = -1};
-}
-
-static uint32_t *canvas_row(const struct canvas *canvas, int32_t y)
-{
-	return (uint32_t *)(void *)(canvas->map + canvas->offset +
-		(size_t)y * (size_t)canvas->stride);
-}
-
-static void attach(struct surface_rig *rig, uint32_t surface, uint32_t buffer)
-{
-	rig_request(rig, surface, "attach", RIG_ARGS({.id = buffer}, {.i = 0}, {.i = 0}));
-}
-
-static void damage(struct surface_rig *rig, uint32_t surface, const char *request, int32_t x,
-	int32_t y, int32_t width, int32_t height)
-{
-	rig_request(
-		rig, surface, request, RIG_ARGS({.i = x}, {.i = y}, {.i = width}, {.i = height}));
-}
-
-static void commit(struct surface_rig *rig, uint32_t surface)
-{
-	rig_request(rig, surface, "commit", NULL);
-}
-
-/* Attach, damage of everything, commit. */
-static void show(struct surface_rig *rig, uint32_t surface, const struct canvas *canvas)
-{
-	attach(rig, surface, canvas->id);
-	damage(rig, surface, "damage_buffer", 0, 0, INT32_MAX, INT32_MAX);
-	commit(rig, surface);
-}
-
-static const struct rig_buffer *shown(struct surface_rig *rig, uint32_t surface)
-{
-	uint32_t current = rig_surface_of(rig, surface)->current;
-	return current ? &rig->buffers[current] : NULL;
-}
-
-static uint32_t shown_pixel(struct surface_rig *rig, uint32_t surface, int32_t x, int32_t y)
-{
-	const struct rig_buffer *buffer = shown(rig, surface);
-	assert_non_null(buffer);
-	return load_u32(buffer->blob->map + buffer->offset + (size_t)y * (size_t)buffer->stride +
-		(size_t)x * 4);
-}
-
-/* Fixture */
-
-static struct surface_rig rig;
-static struct canvas canvas;
-static uint32_t surface;
-
-static int setup(void **state)
-{
-	surface_rig_init(&rig);
-	surface = rig_create_surface(&rig);
-	canvas_create(&rig, &canvas, 0, 64, 64, 256);
-	for (int32_t y = 0; y < 64; y++) {
-		for (int32_t x = 0; x < 64; x++)
-			canvas_row(&canvas, y)[x] = (uint32_t)(y * 1000 + x);
-	}
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	canvas_destroy(&rig, &canvas);
-	surface_rig_finish(&rig);
-	return 0;
-}
+#include "tests/unit/canvas_world.h"
 
 static void the_compositor_sees_what_the_client_drew_and_the_client_gets_its_buffer_back(
 	void **state)
@@ -255,166 +134,6 @@ static void a_flood_of_damage_is_bounded(void **state)
 	assert_int_equal(shown_pixel(&rig, surface, 7, 13), 7);
 }
 
-static uint32_t ask_for_release(void)
-{
-	uint32_t callback = rig_new_id(&rig.client);
-	rig_request(&rig, surface, "get_release", RIG_ARGS({.id = callback}));
-	return callback;
-}
-
-/* The client's buffer is free when it has been copied, whatever becomes of the copy. */
-static void who_asks_for_a_release_hears_of_the_copy(void **state)
-{
-	ask_for_release();
-	attach(&rig, surface, canvas.id);
-	ask_for_release();
-	assert_int_equal(rig.callbacks_done, 0);
-	commit(&rig, surface);
-	assert_int_equal(rig.callbacks_done, 2);
-	assert_int_equal(rig_surface_of(&rig, surface)->release_asked, 0);
-	commit(&rig, surface);
-	assert_int_equal(rig.callbacks_done, 2);
-}
-
-/* Which is an error, and the compositor's to tell. */
-static void the_release_of_no_buffer_is_the_compositors(void **state)
-{
-	ask_for_release();
-	assert_int_equal(rig_surface_of(&rig, surface)->release_asked, 0);
-	commit(&rig, surface);
-	assert_int_equal(rig.callbacks_done, 0);
-	assert_true(rig_surface_of(&rig, surface)->release_asked);
-	rig_event(&rig, rig_surface_of(&rig, surface)->release_asked, "done", RIG_ARGS({.u = 0}));
-	assert_int_equal(rig.callbacks_done, 1);
-	ask_for_release(); /* and one that nobody will ever hear of */
-}
-
-static void null_hides_and_the_next_buffer_is_copied_whole(void **state)
-{
-	show(&rig, surface, &canvas);
-	attach(&rig, surface, 0);
-	commit(&rig, surface);
-	assert_null(shown(&rig, surface));
-	canvas_row(&canvas, 1)[1] = 8;
-	attach(&rig, surface, canvas.id);
-	commit(&rig, surface);
-	assert_int_equal(shown_pixel(&rig, surface, 1, 1), 8);
-}
-
-static void null_behind_a_buffer_wins(void **state)
-{
-	attach(&rig, surface, canvas.id);
-	attach(&rig, surface, 0);
-	commit(&rig, surface);
-	assert_null(shown(&rig, surface));
-	assert_int_equal(rig.releases, 0);
-	assert_int_equal(rig.buffers_made, 0);
-}
-
-static void a_buffer_destroyed_before_the_commit_is_still_shown(void **state)
-{
-	struct canvas other;
-	canvas_create(&rig, &other, 16, 8, 8, 40);
-	canvas_row(&other, 2)[2] = 9;
-	attach(&rig, surface, other.id);
-	canvas_destroy(&rig, &other);
-	commit(&rig, surface);
-	assert_int_equal(shown_pixel(&rig, surface, 2, 2), 9);
-	assert_int_equal(rig.releases, 0);
-	assert_int_equal(rig.connection.n_pools, 1);
-}
-
-static void one_buffer_on_two_surfaces(void **state)
-{
-	uint32_t second = rig_create_surface(&rig);
-	attach(&rig, surface, canvas.id);
-	attach(&rig, second, canvas.id);
-	commit(&rig, surface);
-	commit(&rig, second);
-	assert_int_equal(shown_pixel(&rig, surface, 3, 3), 3003);
-	assert_int_equal(shown_pixel(&rig, second, 3, 3), 3003);
-	assert_int_equal(rig.buffers_made, 2);
-}
-
-static void host_buffers_go_with_the_surface_once_released(void **state)
-{
-	show(&rig, surface, &canvas);
-	uint32_t first = rig_surface_of(&rig, surface)->current;
-	show(&rig, surface, &canvas);
-	uint32_t second = rig_surface_of(&rig, surface)->current;
-	assert_int_equal(rig.buffers_made, 2);
-	rig_release(&rig, first);
-	rig_request(&rig, surface, "destroy", NULL);
-	assert_int_equal(rig.buffers_destroyed, 1);
-	assert_int_equal(rig.connection.n_retired, 1);
-	rig_release(&rig, second);
-	assert_int_equal(rig.buffers_destroyed, 2);
-	assert_int_equal(rig.connection.channel->counters.blobs, 0);
-}
-
-static void another_size_gets_other_buffers(void **state)
-{
-	struct canvas small;
-	canvas_create(&rig, &small, 0, 10, 10, 40);
-	show(&rig, surface, &canvas);
-	rig_release(&rig, rig_surface_of(&rig, surface)->current);
-	canvas_row(&small, 9)[9] = 10;
-	attach(&rig, surface, small.id);
-	commit(&rig, surface);
-	assert_int_equal(shown(&rig, surface)->width, 10);
-	assert_int_equal(shown_pixel(&rig, surface, 9, 9), 10);
-	assert_int_equal(rig.buffers_destroyed, 1);
-	canvas_destroy(&rig, &small);
-}
-
-static void a_compositor_that_never_releases_gets_old_buffers_again(void **state)
-{
-	for (int i = 0; i < 100; i++) {
-		canvas_row(&canvas, 30)[30] = (uint32_t)i;
-		show(&rig, surface, &canvas);
-		assert_int_equal(shown_pixel(&rig, surface, 30, 30), i);
-	}
-	assert_int_equal(rig.buffers_made, 16);
-}
-
-static void free_buffers_beyond_a_few_are_given_back(void **state)
-{
-	uint32_t held[10];
-	for (int i = 0; i < 10; i++) {
-		show(&rig, surface, &canvas);
-		held[i] = rig_surface_of(&rig, surface)->current;
-	}
-	for (int i = 0; i < 10; i++)
-		rig_release(&rig, held[i]);
-	assert_int_equal(rig.buffers_made, 10);
-	assert_int_equal(rig.connection.channel->counters.blobs, 3);
-}
-
-/* What a client does when its channel says that blobs are there. */
-static int resume(void)
-{
-	assert_true(rig.connection.held && rig.connection.memory_due);
-	rig.connection.held = rig.connection.memory_due = false;
-	return relay_push(rig.connection.relay, RELAY_DOWN, NULL, 0, NULL, 0);
-}
-
-static void a_commit_waits_until_the_host_has_made_memory(void **state)
-{
-	fake_channel->memory_pending = true;
-	show(&rig, surface, &canvas);
-	commit(&rig, surface); /* what comes behind it waits, too */
-	assert_int_equal(rig_surface_of(&rig, surface)->commits, 0);
-	assert_int_equal(rig.releases, 0);
-	assert_int_equal(resume(), 0); /* for something else */
-	assert_int_equal(rig_surface_of(&rig, surface)->commits, 0);
-	fake_channel_memory(0);
-	assert_int_equal(resume(), 0);
-	assert_int_equal(rig_surface_of(&rig, surface)->commits, 2);
-	assert_int_equal(rig.releases, 1);
-	assert_int_equal(rig.connection.frames, 1);
-	assert_int_equal(shown_pixel(&rig, surface, 3, 5), 5003);
-}
-
 /* The commit is held until all is copied; what comes behind it waits, too. */
 static void a_large_copy_is_done_in_several_turns(void **state)
 {
@@ -495,35 +214,6 @@ static void a_client_may_go_in_the_middle_of_a_copy(void **state)
 	close(large.fd);
 } /* and the fixture ends the relay */
 
-static void memory_that_is_refused_later_is_the_clients_error_too(void **state)
-{
-	fake_channel->memory_pending = true;
-	show(&rig, surface, &canvas);
-	fake_channel_memory(-ENOMEM);
-	assert_int_equal(resume(), -EPROTO);
-	assert_int_equal(rig.error_code, WL_DISPLAY_ERROR_NO_MEMORY);
-	assert_false(rig.connection.lost);
-}
-
-static void quota_of_the_host_is_the_clients_error(void **state)
-{
-	rig.connection.channel->max_blob_bytes = 4096;
-	attach(&rig, surface, canvas.id);
-	rig_bad_request(&rig, surface, "commit", NULL, 1, WL_DISPLAY_ERROR_NO_MEMORY);
-	assert_non_null(strstr(rig.error, "64x64"));
-	assert_false(rig.connection.lost);
-}
-
-static void with_buffers_at_hand_quota_is_no_error(void **state)
-{
-	show(&rig, surface, &canvas);
-	rig.connection.channel->max_blob_bytes = 4096;
-	rig.may_reuse = true;
-	canvas_row(&canvas, 9)[9] = 11;
-	show(&rig, surface, &canvas);
-	assert_int_equal(shown_pixel(&rig, surface, 9, 9), 11);
-}
-
 static void a_truncated_pool_is_the_clients_error(void **state)
 {
 	show(&rig, surface, &canvas);
@@ -543,8 +233,6 @@ static void without_the_hosts_wl_shm_a_commit_is_an_error(void **state)
 	rig_bad_request(&rig, surface, "commit", NULL, 1, WL_DISPLAY_ERROR_IMPLEMENTATION);
 	assert_non_null(strstr(rig.error, "wl_shm"));
 }
-
-/* Random drawing, compared with a model in full after each commit. */
 
 #define SIDE_MAX 48
 #define CANVASES 4
@@ -676,8 +364,6 @@ static void rows_are_as_long_as_the_hosts_memory_needs(void **state)
 	canvas_destroy(&rig, &narrow);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -690,24 +376,10 @@ int main(void)
 		TEST(surface_damage_of_a_cropped_or_turned_surface_is_all_of_it),
 		TEST(damage_beyond_all_numbers_is_cut_to_the_buffer),
 		TEST(a_flood_of_damage_is_bounded),
-		TEST(who_asks_for_a_release_hears_of_the_copy),
-		TEST(the_release_of_no_buffer_is_the_compositors),
-		TEST(null_hides_and_the_next_buffer_is_copied_whole),
-		TEST(null_behind_a_buffer_wins),
-		TEST(a_buffer_destroyed_before_the_commit_is_still_shown),
-		TEST(one_buffer_on_two_surfaces),
-		TEST(host_buffers_go_with_the_surface_once_released),
-		TEST(another_size_gets_other_buffers),
-		TEST(a_compositor_that_never_releases_gets_old_buffers_again),
-		TEST(free_buffers_beyond_a_few_are_given_back),
-		TEST(a_commit_waits_until_the_host_has_made_memory),
 		TEST(a_large_copy_is_done_in_several_turns),
 		TEST(pictures_of_several_planes_arrive_as_they_lie),
 		TEST(a_large_picture_of_several_planes_is_copied_in_several_turns),
 		TEST(a_client_may_go_in_the_middle_of_a_copy),
-		TEST(memory_that_is_refused_later_is_the_clients_error_too),
-		TEST(quota_of_the_host_is_the_clients_error),
-		TEST(with_buffers_at_hand_quota_is_no_error),
 		TEST(a_truncated_pool_is_the_clients_error),
 		TEST(without_the_hosts_wl_shm_a_commit_is_an_error),
 		TEST(random_drawing_always_arrives),
