@@ -145,7 +145,8 @@ static enum relay_verdict handle_create_prime_buffer(struct relay_message *messa
 
 	if (!format)
 		return relay_fail(message->relay, message->object, WL_DRM_ERROR_INVALID_FORMAT,
-			"format 0x%08x is not known", message->args[4].u);
+			"format 0x%08x was not offered: %s", message->args[4].u,
+			pixel_format_why_not(message->args[4].u));
 	struct channel_blob *blob = dmabuf_import(message->relay, handle->fd, &foreign);
 	if (foreign) {
 		connection->dmabufs_refused++;

@@ -8,13 +8,22 @@
 #include "protocol/base/bytes.h"
 
 /* clang-format off */
-#define PACKED(code, bytes) {DRM_FORMAT_##code, 1, {{bytes, 1, 1}}}
+/* A plane of which a sample, or several that share their bytes, takes @bytes for @x x @y pixels. */
+#define ONE(code, bytes, x) {code, 1, {{bytes, x, 1}}}
+#define TWO(code, luma_bytes, luma_x, bytes, x, y) {code, 2, {{luma_bytes, luma_x, 1}, {bytes, x, y}}}
+#define THREE(code, bytes, x, y) {code, 3, {{bytes, 1, 1}, {bytes, x, y}, {bytes, x, y}}}
+
+#define PACKED(name, bytes) ONE(DRM_FORMAT_##name, bytes, 1)
 /* Two pixels of a row share some of their bytes. */
-#define PAIRS(code, bytes) {DRM_FORMAT_##code, 1, {{bytes, 2, 1}}}
+#define PAIRS(name, bytes) ONE(DRM_FORMAT_##name, bytes, 2)
 /* A plane of luma and one of both chromas. */
-#define TWO_PLANES(code, bytes, x, y) {DRM_FORMAT_##code, 2, {{bytes, 1, 1}, {2 * (bytes), x, y}}}
+#define TWO_PLANES(name, bytes, x, y) TWO(DRM_FORMAT_##name, bytes, 1, 2 * (bytes), x, y)
+/* A plane of colours and one of alpha. */
+#define WITH_ALPHA(name, bytes) TWO(DRM_FORMAT_##name##_A8, bytes, 1, 1, 1, 1)
 /* A plane for each. */
-#define THREE_PLANES(code, x, y) {DRM_FORMAT_##code, 3, {{1, 1, 1}, {1, x, y}, {1, x, y}}}
+#define THREE_PLANES(name, x, y) THREE(DRM_FORMAT_##name, 1, x, y)
+/* Formats that Debian 12's libdrm has no names for. */
+#define LATER fourcc_code
 
 static const struct pixel_format formats[] = {
 	PACKED(ARGB8888, 4), PACKED(XRGB8888, 4), PACKED(ABGR8888, 4), PACKED(XBGR8888, 4),
@@ -31,7 +40,8 @@ static const struct pixel_format formats[] = {
 	PACKED(ARGB4444, 2), PACKED(XRGB4444, 2), PACKED(ABGR4444, 2), PACKED(XBGR4444, 2),
 	PACKED(RGBA4444, 2), PACKED(RGBX4444, 2), PACKED(BGRA4444, 2), PACKED(BGRX4444, 2),
 	PACKED(R8, 1), PACKED(C8, 1), PACKED(RGB332, 1), PACKED(BGR233, 1),
-	PACKED(R16, 2), PACKED(RG88, 2), PACKED(GR88, 2), PACKED(RG1616, 4), PACKED(GR1616, 4),
+	PACKED(R10, 2), PACKED(R12, 2), PACKED(R16, 2), PACKED(RG88, 2), PACKED(GR88, 2),
+	PACKED(RG1616, 4), PACKED(GR1616, 4),
 	PACKED(AYUV, 4), PACKED(XYUV8888, 4), PACKED(VUY888, 3), PACKED(Y410, 4), PACKED(Y412, 8),
 	PACKED(Y416, 8), PACKED(XVYU2101010, 4), PACKED(XVYU12_16161616, 8), PACKED(XVYU16161616, 8),
 	PAIRS(YUYV, 4), PAIRS(YVYU, 4), PAIRS(UYVY, 4), PAIRS(VYUY, 4),
@@ -39,10 +49,48 @@ static const struct pixel_format formats[] = {
 	TWO_PLANES(NV12, 1, 2, 2), TWO_PLANES(NV21, 1, 2, 2), TWO_PLANES(NV16, 1, 2, 1),
 	TWO_PLANES(NV61, 1, 2, 1), TWO_PLANES(NV24, 1, 1, 1), TWO_PLANES(NV42, 1, 1, 1),
 	TWO_PLANES(P010, 2, 2, 2), TWO_PLANES(P012, 2, 2, 2), TWO_PLANES(P016, 2, 2, 2),
+	TWO_PLANES(P210, 2, 2, 1),
+	WITH_ALPHA(XRGB8888, 4), WITH_ALPHA(XBGR8888, 4), WITH_ALPHA(RGBX8888, 4), WITH_ALPHA(BGRX8888, 4),
+	WITH_ALPHA(RGB888, 3), WITH_ALPHA(BGR888, 3), WITH_ALPHA(RGB565, 2), WITH_ALPHA(BGR565, 2),
 	THREE_PLANES(YUV420, 2, 2), THREE_PLANES(YVU420, 2, 2), THREE_PLANES(YUV422, 2, 1),
 	THREE_PLANES(YVU422, 2, 1), THREE_PLANES(YUV444, 1, 1), THREE_PLANES(YVU444, 1, 1),
 	THREE_PLANES(YUV410, 4, 4), THREE_PLANES(YVU410, 4, 4), THREE_PLANES(YUV411, 4, 1),
 	THREE_PLANES(YVU411, 4, 1),
+	THREE(DRM_FORMAT_Q410, 2, 1, 1), THREE(DRM_FORMAT_Q401, 2, 1, 1),
+	/* 10 bits each without padding: four samples in five bytes. */
+	TWO(DRM_FORMAT_NV15, 5, 4, 5, 4, 2), TWO(LATER('N', 'V', '2', '0'), 5, 4, 5, 4, 1), TWO(LATER('N', 'V', '3', '0'), 5, 4, 5, 2, 1),
+	/* Three samples in four bytes. */
+	TWO(DRM_FORMAT_P030, 4, 3, 8, 6, 2), TWO(LATER('P', '2', '3', '0'), 4, 3, 8, 6, 1),
+	{LATER('T', '4', '3', '0'), 3, {{4, 3, 1}, {4, 3, 1}, {4, 3, 1}}},
+	ONE(LATER('Y', 'P', 'A', '4'), 4, 3),
+	/* 16 bits each, of which 10, 12 or 16 are used. */
+	THREE(LATER('S', '0', '1', '0'), 2, 2, 2), THREE(LATER('S', '2', '1', '0'), 2, 2, 1), THREE(LATER('S', '4', '1', '0'), 2, 1, 1),
+	THREE(LATER('S', '0', '1', '2'), 2, 2, 2), THREE(LATER('S', '2', '1', '2'), 2, 2, 1), THREE(LATER('S', '4', '1', '2'), 2, 1, 1),
+	THREE(LATER('S', '0', '1', '6'), 2, 2, 2), THREE(LATER('S', '2', '1', '6'), 2, 2, 1), THREE(LATER('S', '4', '1', '6'), 2, 1, 1),
+	/* Floats of 16 and 32 bits; and 16 bits without alpha. */
+	ONE(LATER('R', ' ', ' ', 'H'), 2, 1), ONE(LATER('G', 'R', ' ', 'H'), 4, 1), ONE(LATER('B', 'G', 'R', 'H'), 6, 1),
+	ONE(LATER('R', ' ', ' ', 'F'), 4, 1), ONE(LATER('G', 'R', ' ', 'F'), 8, 1), ONE(LATER('B', 'G', 'R', 'F'), 12, 1),
+	ONE(LATER('A', 'B', '8', 'F'), 16, 1), ONE(LATER('R', 'G', '4', '8'), 6, 1), ONE(LATER('B', 'G', '4', '8'), 6, 1),
+	/* Luma and chroma of a pixel in four bytes; luma alone; darkness. */
+	ONE(LATER('A', 'V', 'U', 'Y'), 4, 1), ONE(LATER('X', 'V', 'U', 'Y'), 4, 1), ONE(LATER('X', 'Y', '3', '0'), 4, 1),
+	ONE(LATER('G', 'R', 'E', 'Y'), 1, 1), ONE(LATER('D', '8', ' ', ' '), 1, 1),
+	/* Several pixels in a byte. */
+	ONE(LATER('C', '1', ' ', ' '), 1, 8), ONE(LATER('C', '2', ' ', ' '), 1, 4), ONE(LATER('C', '4', ' ', ' '), 1, 2),
+	ONE(LATER('D', '1', ' ', ' '), 1, 8), ONE(LATER('D', '2', ' ', ' '), 1, 4), ONE(LATER('D', '4', ' ', ' '), 1, 2),
+	ONE(LATER('R', '1', ' ', ' '), 1, 8), ONE(LATER('R', '2', ' ', ' '), 1, 4), ONE(LATER('R', '4', ' ', ' '), 1, 2),
+};
+
+#define NO_ROWS "it has no layout in rows"
+#define STRIDE_OPEN "its samples are of two rows, and it is not said whether a stride is of one of them or of both"
+
+/* Formats that linux-dmabuf may name, and that have no bounds that could be checked. */
+static const struct {
+	uint32_t code;
+	const char *because;
+} left_out[] = {
+	{DRM_FORMAT_YUV420_8BIT, NO_ROWS}, {DRM_FORMAT_YUV420_10BIT, NO_ROWS}, {DRM_FORMAT_VUY101010, NO_ROWS},
+	{DRM_FORMAT_Y0L0, STRIDE_OPEN}, {DRM_FORMAT_X0L0, STRIDE_OPEN},
+	{DRM_FORMAT_Y0L2, STRIDE_OPEN}, {DRM_FORMAT_X0L2, STRIDE_OPEN},
 };
 /* clang-format on */
 
@@ -55,10 +103,19 @@ const struct pixel_format *pixel_format_find(uint32_t code)
 	return NULL;
 }
 
+const char *pixel_format_why_not(uint32_t code)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(left_out); i++) {
+		if (left_out[i].code == code)
+			return left_out[i].because;
+	}
+	return "its layout is not known";
+}
+
 uint32_t pixel_format_pixel_bytes(uint32_t shm_format, bool *pairs)
 {
 	const struct pixel_format *format = pixel_format_find(pixel_format_from_shm(shm_format));
-	if (!format || format->n_planes > 1)
+	if (!format || format->n_planes > 1 || format->planes[0].bytes % format->planes[0].x != 0)
 		return 0;
 	if (pairs)
 		*pairs = format->planes[0].x > 1;

@@ -11,18 +11,21 @@ struct pixel_format {
 	uint32_t code; /* DRM_FORMAT_* */
 	uint8_t n_planes;
 	struct {
-		uint8_t bytes; /* of a sample */
-		uint8_t x, y;  /* pixels that share a sample, across and down */
+		uint8_t bytes; /* of a sample, or of several that share their bytes */
+		uint8_t x, y;  /* pixels that these are for, across and down */
 	} planes[3];
 };
 
 /* NULL: not one of those whose layout is known. */
 const struct pixel_format *pixel_format_find(uint32_t code);
 
+/* Why a format has no such layout: the rest of a sentence about it. */
+const char *pixel_format_why_not(uint32_t code);
+
 /*
- * How many bytes a pixel of a wl_shm format has; 0 for formats that are unknown or have several
- * planes. *@pairs (may be NULL): pixels share bytes with their neighbours in the row, so only whole
- * rows can be copied.
+ * How many bytes a pixel of a wl_shm format has; 0 for formats that are unknown, have several
+ * planes or pixels of no whole number of bytes. *@pairs (may be NULL): pixels share bytes with
+ * their neighbours in the row, so only whole rows can be copied.
  */
 uint32_t pixel_format_pixel_bytes(uint32_t shm_format, bool *pairs);
 

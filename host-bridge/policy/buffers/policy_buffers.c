@@ -261,11 +261,12 @@ static enum relay_verdict handle_create_buffer(struct relay_message *message)
 	int32_t width = message->args[2].i, height = message->args[3].i,
 		stride = message->args[4].i;
 	uint32_t format = message->args[5].u;
+	const uint32_t code = pixel_format_from_shm(format);
 	uint64_t bytes = 0;
 
-	if (!pixel_format_find(pixel_format_from_shm(format)))
+	if (!pixel_format_find(code))
 		return relay_fail(message->relay, message->object, WL_SHM_ERROR_INVALID_FORMAT,
-			"the layout of format 0x%x is not known", format);
+			"format 0x%x was not offered: %s", format, pixel_format_why_not(code));
 	if (width > 0 && height > 0 && stride > 0)
 		bytes = pixel_format_shm_bytes(format, width, height, stride);
 	if (offset < 0 || bytes == 0 || !range_fits((uint64_t)offset, bytes, (uint64_t)pool->size))
@@ -279,7 +280,7 @@ static enum relay_verdict handle_create_buffer(struct relay_message *message)
 	if (!buffer)
 		return policy_refuse(message->relay, QUOTA_BUFFERS);
 	shm_buffer_give(buffer, message->args[0].object);
-	if (policy_import(message, buffer, pixel_format_from_shm(format)))
+	if (policy_import(message, buffer, code))
 		return RELAY_SWALLOW;
 	message->args[1].i = pool->start + offset;
 	return RELAY_FORWARD;

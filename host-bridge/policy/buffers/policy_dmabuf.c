@@ -202,7 +202,8 @@ static bool check(
 	else if (!picture->format)
 		relay_fail(message->relay, message->object,
 			ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_INVALID_FORMAT,
-			"format 0x%08x was not offered", picture->code);
+			"format 0x%08x was not offered: %s", picture->code,
+			pixel_format_why_not(picture->code));
 	else
 		good = true;
 	for (unsigned i = 0; good && i < PIXEL_FORMAT_MAX_PLANES; i++)
