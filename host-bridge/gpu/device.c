@@ -33,7 +33,7 @@
 #include "protocol/base/log.h"
 
 #define TURN_NS UINT64_C(5000000)
-#define SERVE_BYTES (UINT64_C(256) << 10) /* of commands, before contexts write again */
+#define SERVE_BYTES (UINT64_C(256) << 10) /* that commands bring, before contexts write again */
 
 struct device {
 	struct device_state state;
@@ -81,10 +81,20 @@ static void handle_answered(void *data)
 	want_turn(device);
 }
 
+/* What a command brings: its own bytes, or those for pipes that lie where it says. */
+static uint64_t execute_command(struct device *device, enum device_queue index)
+{
+	const uint64_t *from_guest = &device->state.counters.bytes_from_guest, before = *from_guest;
+
+	command_execute(&device->state, index, &device->chain);
+	return max_u64(device->chain.out_bytes, *from_guest - before);
+}
+
 /*
- * Executes what is in a queue, at least one command, until the turn is over, or SERVE_BYTES were
- * read: a driver that feeds the queue as fast as it is emptied has events to hear, too. 0; 1: there
- * may be more; -EPROTO: the ring is broken.
+ * Executes what is in a queue, at least one command, until the turn is over, or SERVE_BYTES have
+ * come: a driver that feeds the queue as fast as it is emptied has events to hear, too; such as
+ * that what it goes on to write is read by nobody. 0; 1: there may be more; -EPROTO: the ring is
+ * broken.
  */
 static int execute_queue(struct device *device, enum device_queue index)
 {
@@ -100,8 +110,7 @@ static int execute_queue(struct device *device, enum device_queue index)
 		if (popped == 0)
 			continue;
 		device->notify[index] = true;
-		command_execute(&device->state, index, &device->chain);
-		bytes += device->chain.out_bytes;
+		bytes += execute_command(device, index);
 	} while (!turn_is_over(&device->state.host) && bytes < SERVE_BYTES);
 	return 1;
 }

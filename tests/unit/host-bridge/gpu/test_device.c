@@ -112,6 +112,71 @@ static void an_event_comes_between_commands(void **state)
 	machine_turn();
 }
 
+#define WRITTEN_BYTES 65536u
+
+/* What WRITE_FROM names is not in its command. */
+static struct cross_domain_write_from write_from(uint32_t pipe)
+{
+	return (struct cross_domain_write_from){
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_WRITE_FROM,
+			.cmd_size = sizeof(struct cross_domain_write_from)},
+		.identifier = pipe,
+		.resource_id = 3,
+		.size = WRITTEN_BYTES,
+	};
+}
+
+/* A pipe for what the guest writes; its reading end. */
+static int open_write_pipe(uint32_t *id)
+{
+	struct cross_domain_send_receive event;
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	uint16_t poll = offer_submit(1, &poll_command, sizeof(poll_command), 1, 76);
+	machine_kick(0);
+	struct wire_handle handle = {.kind = WIRE_WRITE_PIPE, .fd = ends[1]};
+	fake_compositor->listener->to_guest(
+		fake_compositor->data, (const uint8_t *)"send....", 8, &handle, 1);
+	assert_true(answered(poll));
+	memcpy(&event, machine.ram + MACHINE_PAGES + 8192, sizeof(event));
+	*id = event.identifiers[0];
+	return ends[0];
+}
+
+/* Nobody waits for what a reader that has gone would take: the guest could write without end. */
+static void a_guest_hears_of_a_gone_reader_between_its_writes(void **state)
+{
+	const struct cross_domain_credit window = {
+		.hdr = {.cmd = CROSS_DOMAIN_CMD_CREDIT, .cmd_size = sizeof(window)},
+		.bytes = 65536};
+	uint32_t id;
+
+	open_channel();
+	assert_int_equal(submit(1, &window, sizeof(window)), OK);
+	assert_int_equal(create_guest_blob(3, PAGES + (1u << 20), WRITTEN_BYTES), OK);
+	assert_int_equal(attach(1, 3), OK);
+	int reader = open_write_pipe(&id);
+	close(reader);
+	const struct cross_domain_write_from command = write_from(id);
+	uint16_t poll = offer_submit(1, &poll_command, sizeof(poll_command), 1, 77);
+	for (int i = 0; i < 100; i++)
+		offer_submit(1, &command, sizeof(command), 0, 1);
+	machine_kick(0);
+	for (int i = 0; i < 100; i++)
+		wl_event_loop_dispatch(machine.loop, 0);
+	int before = 0;
+	for (; !machine.answers[0][poll].there; before++)
+		assert_true(machine_collect_one(0));
+	assert_in_range(before, 2, (256 << 10) / WRITTEN_BYTES + 1); /* and its own answer */
+	struct cross_domain_read_write event;
+	memcpy(&event, machine.ram + MACHINE_PAGES + 8192, sizeof(event));
+	assert_int_equal(event.hdr.cmd, CROSS_DOMAIN_CMD_READ);
+	assert_int_equal(event.identifier, id);
+	assert_int_equal(event.hang_up, 1);
+	machine_turn();
+}
+
 static void many_answers_make_one_interrupt(void **state)
 {
 	open_channel();
@@ -293,6 +358,7 @@ int main(void)
 		TEST(a_poll_without_a_kick_is_found_when_it_is_needed),
 		TEST(a_kick_is_asked_for_while_an_event_waits),
 		TEST(an_event_comes_between_commands),
+		TEST(a_guest_hears_of_a_gone_reader_between_its_writes),
 		TEST(many_answers_make_one_interrupt),
 		TEST(a_dying_context_answers_what_it_held),
 		TEST(a_context_with_too_many_polls_is_lost),
