@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "host-bridge/policy/base/clean_text.h"
+#include "host-bridge/policy/base/policy_rules.h"
 #include "host-bridge/policy/base/windows.h"
 #include "host-bridge/policy/surfaces/policy_surface.h"
 #include "host-bridge/policy/transfers/policy_sources.h"
@@ -269,11 +270,43 @@ static enum relay_verdict drop_icon_name(struct relay_message *message)
 	return connection->policy->vm_name ? RELAY_SWALLOW : RELAY_FORWARD;
 }
 
+/* --- GTK's shell, where it is allowed --- */
+
+/* Objects of the host's D-Bus, and programs that the host's desktop has started: no guest has any.
+ */
+static enum relay_verdict drop_request(struct relay_message *message)
+{
+	(void)message;
+	return RELAY_SWALLOW;
+}
+
+/* gtk_surface1.request_focus(startup_id): as without one, which tells the user at most */
+static enum relay_verdict drop_startup_id(struct relay_message *message)
+{
+	*text_of(message) = NULL;
+	return RELAY_FORWARD;
+}
+
+/* gtk_shell1.system_bell(surface): the bell that has an interface of its own, and is refused by
+ * that */
+static enum relay_verdict ring(struct relay_message *message)
+{
+	const struct policy_connection *connection = relay_data(message->relay);
+	const struct interface *bell = interface_find("xdg_system_bell_v1");
+
+	return policy_allow_global(connection->policy, bell, &(uint32_t){1}) ? RELAY_FORWARD
+									     : RELAY_SWALLOW;
+}
+
 /* --- the table --- */
 
 const struct policy_text policy_texts[] = {
 	{"gtk_primary_selection_offer", "receive", NULL}, /* a type that was offered */
 	{"gtk_primary_selection_source", "offer", policy_source_offer},
+	{"gtk_shell1", "notify_launch", drop_request},
+	{"gtk_shell1", "set_startup_id", drop_request},
+	{"gtk_surface1", "request_focus", drop_startup_id},
+	{"gtk_surface1", "set_dbus_properties", drop_request},
 	{"wl_data_offer", "accept", NULL}, /* a type that was offered */
 	{"wl_data_offer", "receive", NULL},
 	{"wl_data_source", "offer", policy_source_offer},
@@ -292,6 +325,11 @@ const struct policy_text policy_texts[] = {
 	{"xdg_toplevel_session_v1", "rename", keep_text},
 	{"xdg_toplevel_tag_manager_v1", "set_toplevel_description", mark_title},
 	{"xdg_toplevel_tag_manager_v1", "set_toplevel_tag", mark_app_id},
+	/* what the user of an input method writes, where that is allowed: passed on, and not kept
+	 */
+	{"zwp_input_method_context_v1", "commit_string", NULL},
+	{"zwp_input_method_context_v1", "language", NULL},
+	{"zwp_input_method_context_v1", "preedit_string", NULL},
 	{"zwp_primary_selection_offer_v1", "receive", NULL}, /* a type that was offered */
 	{"zwp_primary_selection_source_v1", "offer", policy_source_offer},
 	{"zwp_tablet_pad_ring_v2", "set_feedback", mark_title},
@@ -312,6 +350,7 @@ const struct policy_text policy_texts[] = {
 };
 
 static const struct relay_hook other_hooks[] = {
+	{"gtk_shell1", "system_bell", ring, RELAY_DOWN},
 	{"wl_shell", "get_shell_surface", handle_get_shell_surface, RELAY_DOWN},
 	{"xdg_surface", "get_toplevel", handle_get_toplevel, RELAY_DOWN},
 	{"xdg_toplevel_icon_manager_v1", "set_icon", handle_set_icon, RELAY_DOWN},

@@ -28,7 +28,7 @@
 #define DEVICE "names a device of the host; wayferry-guest offers one of the guest's"
 #define FRAMES "reads the screen into memory of the GPU, which cannot go to a guest"
 #define REGISTRY "is of no use through a relay"
-#define BUS "names objects of the host's D-Bus, and takes the focus"
+#define FOCUS "takes the focus"
 #define KEPT "has the desktop keep what guests name after they have ended, without a bound"
 
 /*
@@ -108,7 +108,7 @@ static const struct rule {
 	{"ext_session_lock_manager_v1", 0, LOCK},
 	{"ext_transient_seat_manager_v1", 0, INPUT},
 	{"ext_workspace_manager_v1", 0, DESKTOP},
-	{"gtk_shell1", 0, BUS},
+	{"gtk_shell1", 0, FOCUS},
 	{"wl_drm", 0, DEVICE},
 	{"wl_fixes", 0, REGISTRY},
 	{"wp_drm_lease_device_v1", 0, PRIVILEGE},

@@ -51,6 +51,7 @@ static void every_text_that_a_guest_can_send_is_in_the_table(void **state)
 	reach(interface_find("wl_display"));
 	for (size_t i = 0; i < n_interfaces; i++) {
 		uint32_t version = 1;
+		policy_set_rule(&world.policy, interfaces[i].wl->name, "allow"); /* if it can be */
 		if (policy_allow_global(&world.policy, &interfaces[i], &version))
 			reach(&interfaces[i]);
 	}
@@ -70,7 +71,13 @@ static void every_text_that_a_guest_can_send_is_in_the_table(void **state)
 	assert_int_equal(missing, 0);
 }
 
-static void every_line_of_the_table_names_one_text(void **state)
+/* Those that pass, or that are dropped whole, may have several. */
+static bool changes_the_text(const struct policy_text *text)
+{
+	return text->function && strcmp(text->request, "set_dbus_properties") != 0;
+}
+
+static void every_line_of_the_table_names_its_text(void **state)
 {
 	for (const struct policy_text *text = policy_texts; text->interface; text++) {
 		const struct interface *interface = interface_find(text->interface);
@@ -82,7 +89,7 @@ static void every_line_of_the_table_names_one_text(void **state)
 		wire_signature_parse(interface->wl->methods[opcode].signature, &signature);
 		for (size_t arg = 0; arg < signature.n_args; arg++)
 			n += signature.args[arg].type == 's';
-		assert_int_equal(n, 1);
+		assert_in_range(n, 1, changes_the_text(text) ? 1 : 6);
 	}
 }
 
@@ -310,6 +317,53 @@ static void pictures_of_icons_are_in_memory(void **state)
 	expect_error(icon, 1);
 }
 
+/* --- GTK's shell --- */
+
+/* What gtk_shell1 makes of a new surface, both allowed. */
+static uint32_t create_gtk_surface(struct pair *shell)
+{
+	struct pair compositor = bind_global("wl_compositor");
+
+	assert_null(policy_set_rule(&world.policy, "gtk_shell1", "allow"));
+	*shell = bind_global("gtk_shell1");
+	uint32_t surface = world.next_id++, gtk_surface = world.next_id++;
+	request("wl_compositor", "create_surface", compositor.down, ARGS({.id = surface}));
+	request("gtk_shell1", "get_gtk_surface", shell->down,
+		ARGS({.id = gtk_surface}, {.id = surface}));
+	captured_clear(&world.sent[RELAY_UP]);
+	return gtk_surface;
+}
+
+static void gtk_names_nothing_of_the_host(void **state)
+{
+	struct pair shell;
+	uint32_t surface = create_gtk_surface(&shell);
+
+	request("gtk_surface1", "set_dbus_properties", surface,
+		ARGS({.s = "org.gnome.Nautilus"}, {.s = "/menu"}, {.s = NULL}, {.s = "/window/1"},
+			{.s = "/org/gnome"}, {.s = ":1.7"}));
+	request("gtk_shell1", "set_startup_id", shell.down, ARGS({.s = "gnome-shell-7_TIME8"}));
+	request("gtk_shell1", "notify_launch", shell.down, ARGS({.s = "gnome-shell-7_TIME8"}));
+	assert_int_equal(world.sent[RELAY_UP].size, 0);
+	request("gtk_surface1", "request_focus", surface, ARGS({.s = "gnome-shell-7_TIME8"}));
+	take_up("gtk_surface1", "request_focus");
+	assert_null(args[0].s);
+	request("gtk_surface1", "set_modal", surface, ARGS({0}));
+	take_up("gtk_surface1", "set_modal");
+}
+
+static void gtk_rings_where_there_is_a_bell(void **state)
+{
+	struct pair shell;
+	uint32_t surface = create_gtk_surface(&shell);
+
+	request("gtk_shell1", "system_bell", shell.down, ARGS({.id = surface}));
+	take_up("gtk_shell1", "system_bell");
+	assert_null(policy_set_rule(&world.policy, "bell", "deny"));
+	request("gtk_shell1", "system_bell", shell.down, ARGS({.id = surface}));
+	assert_int_equal(world.sent[RELAY_UP].size, 0);
+}
+
 #define ICON_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_icons, tear_down_icons)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_named, tear_down)
 
@@ -317,7 +371,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(every_text_that_a_guest_can_send_is_in_the_table),
-		TEST(every_line_of_the_table_names_one_text),
+		TEST(every_line_of_the_table_names_its_text),
 		TEST(no_interface_is_wider_than_it_was_reviewed),
 		TEST(texts_have_no_characters_that_move_others),
 		TEST(tags_and_descriptions_are_marked),
@@ -327,6 +381,8 @@ int main(void)
 		ICON_TEST(pictures_of_icons_are_charged_however_small),
 		ICON_TEST(pictures_of_icons_are_square),
 		ICON_TEST(pictures_of_icons_are_in_memory),
+		TEST(gtk_names_nothing_of_the_host),
+		TEST(gtk_rings_where_there_is_a_bell),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
