@@ -216,6 +216,7 @@ static int read_pipe_write(struct read_pipe *pipe, const uint8_t *bytes, size_t 
 	size_t more = 0;
 
 	*done = 0;
+	wide_pipe_to_write(&pipe->wide, pipe->fd, size);
 	if (byte_queue_size(&pipe->queue) == 0)
 		error = shared_write_all(pipe->fd, bytes, size, done);
 	if (error == -EAGAIN && *done > 0 && wide_pipe_try(&pipe->wide, pipe->fd))

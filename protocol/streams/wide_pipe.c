@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #define MUCH_BYTES 32768
+#define USUAL_BYTES 65536 /* what a pipe takes */
 
 static unsigned n_wide;
 
@@ -18,6 +19,12 @@ bool wide_pipe_try(struct wide_pipe *pipe, int fd)
 	pipe->wide = true;
 	n_wide++;
 	return true;
+}
+
+void wide_pipe_to_write(struct wide_pipe *pipe, int fd, size_t size)
+{
+	if (size > USUAL_BYTES)
+		wide_pipe_try(pipe, fd);
 }
 
 void wide_pipe_was_read(struct wide_pipe *pipe, int fd, ssize_t n)

@@ -20,6 +20,9 @@ struct wide_pipe { /* all zeroes: as it was made */
 
 /* The pipe behind @fd is full. True: there is more room now. It is tried once. */
 bool wide_pipe_try(struct wide_pipe *pipe, int fd);
+/* So many bytes are about to be written to @fd: where they are more than a pipe takes as it is
+ * made, it is made larger before it is full. */
+void wide_pipe_to_write(struct wide_pipe *pipe, int fd, size_t size);
 /* So many bytes were read from @fd at once, or -1: its writer may have written more, had there been
  * room. */
 void wide_pipe_was_read(struct wide_pipe *pipe, int fd, ssize_t n);

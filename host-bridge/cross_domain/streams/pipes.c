@@ -495,6 +495,7 @@ static int write_or_queue(struct pipe *pipe, struct iovec *iov, int n_iov)
 {
 	const size_t size = io_vectors_bytes(iov, n_iov);
 	int err = -EAGAIN;
+	wide_pipe_to_write(&pipe->wide, pipe->fd, size);
 	if (byte_queue_size(&pipe->queue) == 0)
 		err = shared_writev_all(pipe->fd, &iov, &n_iov);
 	if (err == -EAGAIN && io_vectors_bytes(iov, n_iov) < size &&

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "protocol/base/bytes.h"
@@ -36,6 +37,15 @@ int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
 {
 	epoll_changes++;
 	return (int)syscall(SYS_epoll_ctl, epoll, operation, fd, event);
+}
+
+static int first_size; /* of the pipe, when it is written to; 0: it was not yet */
+
+ssize_t pwritev2(int fd, const struct iovec *iov, int n_iov, off_t offset, int flags)
+{
+	if (first_size == 0)
+		first_size = fcntl(fd, F_GETPIPE_SZ);
+	return syscall(SYS_pwritev2, fd, iov, n_iov, offset, 0, flags);
 }
 
 static void wake(struct connection *woken)
@@ -342,6 +352,22 @@ static void a_pipe_that_is_full_is_made_larger(void **state)
 	close(ends[1]);
 }
 
+/* Not when it is full: a reader that is quick would empty it by halves until the end. */
+static void a_pipe_is_made_larger_before_it_is_full(void **state)
+{
+	static uint8_t bytes[200000];
+	int ends[2];
+	assert_int_equal(pipe(ends), 0);
+	widen_pipes();
+	uint32_t id = receive(fd_dup(ends[1]));
+	first_size = 0;
+	transfers_pipe_data(connection.transfers, id, bytes, sizeof(bytes), true);
+	assert_int_equal(first_size, WIDE_PIPE_BYTES);
+	assert_int_equal(narrow_pipes(NULL), 0);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void ten_pastes_at_once_do_not_mix(void **state)
 {
 	enum { N = 10, SIZE = 300000 };
@@ -517,6 +543,7 @@ int main(void)
 		TEST(the_host_is_told_of_readers_that_leave),
 		TEST(the_flags_of_a_shared_pipe_are_left_alone),
 		TEST(a_pipe_that_is_full_is_made_larger),
+		TEST(a_pipe_is_made_larger_before_it_is_full),
 		TEST(ten_pastes_at_once_do_not_mix),
 		TEST(a_host_that_speaks_of_unknown_pipes_is_not_heard),
 		TEST(too_many_transfers_are_refused),

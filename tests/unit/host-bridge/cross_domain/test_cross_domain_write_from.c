@@ -3,6 +3,8 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 
 #include "tests/unit/cross_domain_world.h"
 #include "tests/unit/narrow_pipes.h"
@@ -13,6 +15,14 @@
 #define PIPE 2               /* the first one */
 
 static uint8_t *first, *second; /* the blob's two pieces */
+static int first_size;          /* of the pipe, when it is written to; 0: it was not yet */
+
+ssize_t pwritev2(int fd, const struct iovec *iov, int n_iov, off_t offset, int flags)
+{
+	if (first_size == 0)
+		first_size = fcntl(fd, F_GETPIPE_SZ);
+	return syscall(SYS_pwritev2, fd, iov, n_iov, offset, 0, flags);
+}
 
 static void make_blob(void)
 {
@@ -110,6 +120,20 @@ static void a_pipe_that_is_full_is_made_larger(void **state)
 	assert_int_equal(fcntl(fd, F_GETPIPE_SZ), WIDE_PIPE_BYTES);
 	assert_int_equal(read_all(fd, 65536, 0), 200000);
 	assert_int_equal(narrow_pipes(NULL), 0); /* it does not count any more */
+	close(fd);
+}
+
+/* Not when it is full: a reader that is quick would empty it by halves until the end. */
+static void a_pipe_is_made_larger_before_it_is_full(void **state)
+{
+	struct test_request request;
+	int fd = begin();
+	widen_pipes();
+	first_size = 0;
+	assert_int_equal(write_from(&request, 0, 200000, true), 0);
+	assert_int_equal(first_size, WIDE_PIPE_BYTES);
+	assert_int_equal(read_all(fd, 0, 0), 200000);
+	assert_int_equal(narrow_pipes(NULL), 0);
 	close(fd);
 }
 
@@ -278,6 +302,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_lies_in_memory_comes_out_of_the_pipe),
 		TEST(a_pipe_that_is_full_is_made_larger),
+		TEST(a_pipe_is_made_larger_before_it_is_full),
 		TEST(it_is_taken_when_the_command_is_carried_out),
 		TEST(a_hang_up_needs_no_bytes),
 		TEST(what_is_not_the_guests_is_refused),

@@ -62,12 +62,28 @@ static void who_brings_much_at_once_has_more_room(void **state)
 	close(ends[1]);
 }
 
+static void what_does_not_fit_has_more_room_before_it_is_written(void **state)
+{
+	struct wide_pipe pipe = {0};
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	wide_pipe_to_write(&pipe, ends[1], 65536);
+	assert_int_equal(fcntl(ends[1], F_GETPIPE_SZ), 65536);
+	wide_pipe_to_write(&pipe, ends[1], 65537);
+	assert_int_equal(fcntl(ends[1], F_GETPIPE_SZ), WIDE_PIPE_BYTES);
+	wide_pipe_finish(&pipe);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_process_has_a_few_of_them_at_a_time),
 		cmocka_unit_test(what_is_no_pipe_or_large_enough_stays_as_it_is),
 		cmocka_unit_test(who_brings_much_at_once_has_more_room),
+		cmocka_unit_test(what_does_not_fit_has_more_room_before_it_is_written),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
