@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/seat.sh"
 
-tests=(layouts:3 lies:2 refused-images:3 refused-udmabuf:2 gbm-frames:3 refused-frames:3)
+tests=(layouts:3 lies:2 refused-images:3 refused-udmabuf:2 gbm-frames:3 gbm-ends:5 refused-frames:3)
 
 # buffers_start gbm|udmabuf dmabuf|dmabuf-refused: where wayferry-host has its buffers; what seat-compositor makes of them.
 buffers_start() {
@@ -169,6 +169,45 @@ dma-buf of 256x200 XR24 0x0 at 0 by 1024
 mapped
 ready
 END
+    buffers_stop
+}
+
+# drawn_anew SIZE: by an application of its own.
+drawn_anew() {
+    WAYLAND_DISPLAY=bridge limited 30 "$WAYFERRY_CLIENTS/shm-client" --size "$1" --frames 20 --unsealed >"$LOGS/client.log" 2>&1 ||
+        fail "the application with $1 ended (log: $LOGS/client.log)"
+}
+
+# gbm_worker: sets worker to the process that makes the buffers.
+gbm_worker() {
+    worker=$(descendants "${PID[bridge-host]}" wayferry-gbm)
+    [ -n "$worker" ]
+}
+
+# A GPU that is unplugged: the process that makes its buffers ends whenever it is started. Windows stay, and from the third time
+# on new ones are in memory, as wl_shm.
+test_gbm_ends() {
+    local i worker
+    buffers_start gbm dmabuf
+    bridge_start_guest bridge
+    spawn held env WAYLAND_DISPLAY=bridge "$WAYFERRY_CLIENTS/shm-client" --size 248x200 --frames 5 --hold --unsealed
+    until_true 20 grep -qs '^5 frames' "$LOGS/held.log" || fail "the application did not draw (log: $LOGS/held.log)"
+    for i in 1 2 3; do
+        until_true 10 gbm_worker || fail "no process makes buffers"
+        kill -KILL "$worker"
+        until_true 10 not alive "$worker" || fail "the process that makes buffers stays"
+        drawn_anew "$((248 + 8 * i))x200"
+    done
+    alive "${PID[held]}" || fail "the window has ended with the GPU (log: $LOGS/held.log)"
+    grep -q 'from now on they are made of memory' "$LOGS/bridge-host.log" || fail "wayferry-host does not say that the GPU is gone"
+    [ "$(grep -cx mapped "$LOGS/compositor.log")" = 4 ] || fail "not every window was mapped"
+    grep '^dma-buf' "$LOGS/compositor.log" | sort -u | diff - /dev/fd/3 3<<'END' >&2 || fail "the compositor is told something else"
+dma-buf of 248x200 XR24 0x0 at 0 by 1024
+dma-buf of 256x200 XR24 0x0 at 0 by 1024
+dma-buf of 264x200 XR24 0x0 at 0 by 1280
+END
+    stop held
+    stop bridge-guest
     buffers_stop
 }
 
