@@ -1,11 +1,11 @@
 #!/bin/bash
 # Real X11 applications, each twice: wayferry-x11 on sway itself (direct), and on wayferry-guest (bridged). The pictures
-# of both runs must be equal to the pixel.
+# of both runs must be equal to the pixel, and a toolkit's menus be where it has put them.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/x11-lib.sh"
 . "$(dirname "$0")/browsers.sh"
 
-tests=(sdl2:5 mpv:6 qt5:5 qt6:5)
+tests=(applications:35 toolkit:30 sdl2:5 mpv:6 qt5:5 qt6:5)
 full=(java:15 chromium:15 firefox:25 wine:50)
 
 # one_each_way TITLE COLOURS: APP's window of that title is the same, bridged and direct.
@@ -65,6 +65,77 @@ test_wine() {
     limited 60 "${WINE[@]}" wineserver -w || fail "Wine's server does not end"
     APP=("${WINE[@]}" wine notepad)
     one_each_way 'Notepad\|.*notepad.exe\|' ''
+}
+
+check_applications() {
+    application '^xlogo\|.*XLogo\|' xlogo -geometry 300x300
+    application '^xeyes\|.*XEyes\|' xeyes -geometry 300x200
+    application '^xmessage\|.*Xmessage\|' xmessage -timeout 0 'Hello from X'
+    application '\|.*[gG]tk3-icon-browser\|' gtk3-icon-browser
+    application '\|.*gtk4-demo\|' gtk4-demo
+    QT_QUICK_BACKEND=software application '\|.*Qml Runtime\|' /usr/lib/qt6/bin/qml "$E2E_DIRECTORY/window.qml"
+    application '^terminal\|.*XTerm\|' xterm -xrm '*cursorBlink: false' -T terminal -e sh -c 'echo hello; exec sleep infinity'
+}
+
+test_applications() {
+    X11_SWAY_CONFIG='for_window [title=".*"] move position 20 20'
+    each_way check_applications
+}
+
+# said WHAT: sets X and Y, where the toolkit says that it is, counted from the window.
+said() {
+    until_true 10 grep -qE "^$1 at " "$LOGS/toolkit.log" || fail "the toolkit does not show: $1 (log: $LOGS/toolkit.log)"
+    IFS=, read -r X Y < <(sed -nE "s/^$1 at //p" "$LOGS/toolkit.log" | tail -1)
+}
+
+# opens X Y WHAT: a click there opens WHAT; sets X and Y.
+opens() {
+    hush toolkit
+    click "$1" "$2"
+    said "$3"
+}
+
+# Qt's drop-down list, a menu and one in it, and a tooltip, of the window at X,Y of the screen.
+toolkit_at() {
+    local x=$1 y=$2
+    sway_message host "[title=\"Widgets\"] move position $x $y" >/dev/null
+    shows "^Widgets\|.*\|$x,$y\|"
+    opens $((x + 100)) $((y + 35)) entry
+    click $((x + X)) $((y + Y))
+    heard toolkit 'chosen 3'
+    opens $((x + 100)) $((y + 95)) more
+    opens $((x + X)) $((y + Y)) nested
+    until_true 10 nested_is_on_screen "$x" || fail "the toolkit is not told that its menu lies elsewhere: $X,$Y"
+    click $((x + X)) $((y + Y))
+    heard toolkit 'triggered nested'
+    opens $((x + 100)) $((y + 95)) first
+    click $((x + X)) $((y + Y))
+    heard toolkit 'triggered first'
+    hush toolkit
+    point "move $((x + 60)) $((y + 150))" 'sleep 50' "move $((x + 62)) $((y + 152))"
+    said 'tip [0-9x]*'
+    colour_is_at '#5ac81e' "$(sed -n 's/^tip \([0-9x]*\) .*/\1/p' "$LOGS/toolkit.log")+$((x + X))+$((y + Y))"
+    point "move $((x + 150)) $((y + 250))"
+    colour_is '#5ac81e' 0
+}
+
+nested_is_on_screen() {
+    said nested
+    (($1 + X < 1280))
+}
+
+check_toolkit() {
+    pointer_start
+    spawn toolkit env QT_QPA_PLATFORM=xcb QT_QPA_PLATFORMTHEME= /usr/bin/python3 "$E2E_DIRECTORY/widgets.py"
+    shows '^Widgets\|.*\|400x300\|'
+    toolkit_at 100 60
+    # Where it was moved to, and where the menu within the menu lies beside the screen: the compositor slides it.
+    toolkit_at 500 300
+    toolkit_at 1090 300
+}
+
+test_toolkit() {
+    each_way check_toolkit
 }
 
 e2e_main "$@"

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/x11-lib.sh"
 . "$(dirname "$0")/seat.sh"
 
-tests=(raw:8 touch:8 pens:8)
+tests=(games:4 raw:8 touch:8 pens:8)
 
 # xi2_heard LINE: waits for it in the log of x11-xi2, from here on in each.
 xi2_heard() {
@@ -127,6 +127,54 @@ check_pens() {
 
 test_pens() {
     each_seat check_pens
+}
+
+# What games do: the pointer cannot leave a window; or it stays, without a cursor, and the window hears of its motion.
+check_games() {
+    windows_start
+    pointer_start
+    tell 'create 1 0 0 300 200 #c81e5a' 'title 1 Game' 'cursor 1 shown' 'map 1'
+    shows '^Game\|.*focused'
+    sway_message host '[title="Game"] move position 300 200' >/dev/null
+    point 'move 450 300'
+    told '1 motion 150,100 root .*'
+    # Confined: it stops at the edge.
+    tell 'confine 1'
+    traced 'zwp_confined_pointer_v1@[0-9]+\.confined\(\)'
+    point 'by 20 10'
+    told '1 motion 170,110 root .*'
+    point 'by 500 10' 'button 272 1' 'button 272 0'
+    told '1 button 1 at 299,1[12][0-9] root .*'
+    tell ungrab
+    traced 'zwp_confined_pointer_v1@[0-9]+\.destroy\(\)'
+    point 'by 100 0'
+    traced 'wl_pointer@[0-9]+\.leave'
+    forget_told
+    point 'move 450 300'
+    told '1 motion 150,100 root .*'
+    # Locked: X's pointer moves on, is where the client puts it, and nothing is clicked that lies beside the window.
+    tell 'cursor 1 hidden'
+    traced 'wl_pointer@[0-9]+\.set_cursor\([0-9]+, nil'
+    tell 'confine 1' 'warp 1 100 100'
+    traced 'zwp_locked_pointer_v1@[0-9]+\.locked\(\)'
+    point 'by 7 3' 'by 7 3'
+    told '1 motion 114,106 root .*'
+    tell 'warp 1 100 100'
+    told '1 motion 100,100 root .*'
+    point 'by -5 8'
+    told '1 motion 95,108 root .*'
+    point 'by 900 0' 'button 272 1' 'button 272 0'
+    told '1 button 1 at 299,108 root .*'
+    # An ordinary pointer again, and where it was left.
+    tell ungrab 'cursor 1 shown'
+    traced 'zwp_locked_pointer_v1@[0-9]+\.destroy\(\)'
+    point 'move 310 220' 'button 273 1' 'button 273 0'
+    told '1 button 3 at 10,20 root .*'
+}
+
+test_games() {
+    X11_OPTIONS='--trace x11'
+    each_way check_games
 }
 
 e2e_main "$@"

@@ -237,3 +237,19 @@ clicked() {
     click "$1" "$2"
     told "$3 root .*"
 }
+
+# traced MESSAGE: waits for one with Xwayland, from here on in each (with X11_OPTIONS='--trace x11').
+traced() {
+    until_true 10 grep -qE "$1" "$LOGS/x11.log" || fail "no message $1 (log: $LOGS/x11.log)"
+    : >"$LOGS/x11.log"
+}
+
+xwayland_pid() {
+    pgrep -P "${PID[x11]}" Xwayland
+}
+
+# Sway passes over a size that comes while it arranges windows.
+sizes_itself() {
+    tell "configure 1 0 0 $2 $3"
+    in_tree "^$1\|.*\|$2x$3\|"
+}
