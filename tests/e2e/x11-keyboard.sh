@@ -9,14 +9,19 @@ keyboard() {
     WAYLAND_DISPLAY=host wtype -s 300 "$@"
 }
 
-check_focus() {
-    need wtype xdotool
+# The second one has the focus.
+two_windows() {
     windows_start
     tell 'create 1 0 0 300 200 #c81e5a' 'title 1 First' 'map 1'
     shows '^First\|'
     tell 'create 2 0 0 300 200 #1e5ac8' 'title 2 Second' 'map 2'
     shows '^Second\|.*\|focused'
     told '2 focus in'
+}
+
+check_focus() {
+    need wtype xdotool
+    two_windows
     keyboard a
     told '2 key .*'
     # It was told so before, when it was alone.
@@ -103,12 +108,7 @@ focus_on_window_activation focus'
 # A key that is held while the focus moves is released in X, and is not held for whoever has the focus then.
 check_keys() {
     need wtype
-    windows_start
-    tell 'create 1 0 0 300 200 #c81e5a' 'title 1 First' 'map 1'
-    shows '^First\|'
-    tell 'create 2 0 0 300 200 #1e5ac8' 'title 2 Second' 'map 2'
-    shows '^Second\|.*\|focused'
-    told '2 focus in'
+    two_windows
     # wtype's key codes are its own, in the order in which it needs them.
     WAYLAND_DISPLAY=host spawn holder wtype -M ctrl -P a -s 600000
     told '2 key 9 state 4'

@@ -331,17 +331,24 @@ static inline int next_event(void)
 	return cmd;
 }
 
-static inline struct cross_domain_image_requirements ask(
+static inline struct cross_domain_get_image_requirements requirements_of(
 	uint32_t width, uint32_t height, uint32_t format, uint32_t flags)
 {
-	const struct cross_domain_get_image_requirements command = {
+	return (struct cross_domain_get_image_requirements){
 		.hdr = {.cmd = CROSS_DOMAIN_CMD_GET_IMAGE_REQUIREMENTS,
-			.cmd_size = sizeof(command)},
+			.cmd_size = sizeof(struct cross_domain_get_image_requirements)},
 		.width = width,
 		.height = height,
 		.drm_format = format,
 		.flags = flags,
 	};
+}
+
+static inline struct cross_domain_image_requirements ask(
+	uint32_t width, uint32_t height, uint32_t format, uint32_t flags)
+{
+	const struct cross_domain_get_image_requirements command =
+		requirements_of(width, height, format, flags);
 	struct cross_domain_image_requirements answer;
 	memset(t.pages.map + QUERY * 4096, 0, sizeof(answer));
 	int err = submit(&command, sizeof(command));

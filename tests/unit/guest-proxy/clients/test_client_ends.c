@@ -178,9 +178,8 @@ static void a_pipe_that_nobody_closes_does_not_keep_a_dead_client_for_ever(void 
 	close(pipe_fd);
 }
 
-/* The host's reader may be slower than the client lives: nothing moves for a while, then all does.
- */
-static void a_slow_reader_of_the_host_gets_the_last_bytes(void **state)
+/* It writes the contents of its clipboard and ends, while the channel is full. */
+static void end_behind_a_full_channel(void)
 {
 	int pipe_fd = ask_for_clipboard(9);
 	fake_channel->full = true;
@@ -189,6 +188,13 @@ static void a_slow_reader_of_the_host_gets_the_last_bytes(void **state)
 	assert_int_equal(write(pipe_fd, "last words", 10), 10);
 	close(pipe_fd);
 	fd_close(&fd);
+}
+
+/* The host's reader may be slower than the client lives: nothing moves for a while, then all does.
+ */
+static void a_slow_reader_of_the_host_gets_the_last_bytes(void **state)
+{
+	end_behind_a_full_channel();
 	for (int i = 0; i < 20; i++) /* its deadline passes, more than once */
 		wl_event_loop_dispatch(loop, 200);
 	assert_int_equal(clients_lingering(clients), 1);
@@ -222,13 +228,7 @@ static int make_room(void *data)
 static void a_client_that_ended_behind_a_full_channel_is_lingering_until_all_is_written(
 	void **state)
 {
-	int pipe_fd = ask_for_clipboard(9);
-	fake_channel->full = true;
-	fake_channel->listener->ready(fake_channel->listener_data);
-	run();
-	assert_int_equal(write(pipe_fd, "last words", 10), 10);
-	close(pipe_fd);
-	fd_close(&fd);
+	end_behind_a_full_channel();
 	run();
 	assert_int_equal(clients_lingering(clients), 1);
 	struct wl_event_source *room = wl_event_loop_add_timer(loop, make_room, NULL);

@@ -66,14 +66,8 @@ static void answer(int error, const struct image *image, int fd)
 static int offer_for(uint32_t flags, struct test_request *request, uint32_t width, uint32_t height,
 	uint32_t format)
 {
-	const struct cross_domain_get_image_requirements command = {
-		.hdr = {.cmd = CROSS_DOMAIN_CMD_GET_IMAGE_REQUIREMENTS,
-			.cmd_size = sizeof(command)},
-		.width = width,
-		.height = height,
-		.drm_format = format,
-		.flags = flags,
-	};
+	const struct cross_domain_get_image_requirements command =
+		requirements_of(width, height, format, flags);
 	memset(t.pages.map + QUERY * 4096, 0, sizeof(struct cross_domain_image_requirements));
 	return submit_as(request, CROSS_DOMAIN_QUERY_RING, &command, sizeof(command));
 }
