@@ -104,30 +104,34 @@ static const struct option_description options[] = {
 	{"socket", "NAME",
 		"Name (in $XDG_RUNTIME_DIR) or absolute path of the display's socket. "
 		"Default: the socket passed by systemd, else the first free one of "
-		"wayland-0, wayland-1, ... (with --vhost-user wayferry-1, wayferry-2, ...)",
+		"wayland-0, wayland-1, ... (with --vhost-user wayferry-1, wayferry-2, ...).",
 		.value = &given.socket},
 	{"device", "PATH",
 		"Render node of the virtio-gpu device. Default: the first one with "
-		"cross-domain contexts",
+		"cross-domain contexts.",
 		.value = &given.device},
 	{"vhost-user", "PATH",
 		"Drive the device of wayferry-host behind this socket, without a virtual "
-		"machine",
+		"machine.",
 		.value = &given.vhost_user},
-	{"x11", NULL, "COMMAND is an X11 application: run it by way of wayferry-x11",
+	{"x11", NULL, "COMMAND is an X11 application: run it by way of wayferry-x11.",
 		.flag = &given.x11},
 	{"keep-environment", NULL,
 		"COMMAND gets this environment as it is, but for WAYLAND_DISPLAY. By "
 		"default DISPLAY and what else would lead it to another display is taken "
 		"out, and toolkits are told to use Wayland.",
 		.flag = &given.keep_environment},
-	{"log-level", "LEVEL", "error, warn, info, debug or trace", .value = &given.log_level,
-		.common = true},
+	{"log-level", "LEVEL",
+		"How much to say on standard error: error, warn, info (the default), debug or "
+		"trace.",
+		.value = &given.log_level, .common = true},
 	{"trace", "SIDES",
 		"Print every Wayland message on standard error, as WAYLAND_DEBUG does, if "
-		"SIDES (a list with commas) has guest in it",
+		"SIDES (a list with commas) has guest in it.",
 		.value = &given.trace, .common = true},
-	{"stats", NULL, "Print counters at exit (SIGUSR1 prints them at any time)",
+	{"stats", NULL,
+		"Print the counters at exit, as SIGUSR1 does at any time: \"name value\" lines on "
+		"standard error.",
 		.flag = &given.stats, .common = true},
 	{"undo", NULL, "Of setup: take back what it has done.", .flag = &given.undo,
 		.of_command = true},
@@ -136,8 +140,8 @@ static const struct option_description options[] = {
 
 static const struct options_program program = {
 	.name = "wayferry-guest",
-	.usage = "[OPTION...] [-- COMMAND [ARGUMENT...]]\n       wayferry-guest doctor "
-		 "[OPTION...]",
+	.usage = "[OPTION...] [-- COMMAND [ARGUMENT...]]\n"
+		 "       wayferry-guest doctor | setup [OPTION...]",
 	.summary = "A Wayland display for the applications of a virtual machine, whose "
 		   "windows appear on the host's "
 		   "desktop. With a COMMAND it runs until that ends and exits with its "

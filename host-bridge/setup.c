@@ -16,6 +16,7 @@
 #include "protocol/program/user_unit.h"
 
 #define CONFIG_BYTES 1024
+#define EXIT_USAGE 2 /* as for any other wrong command line */
 
 static void describe(const char *vm, char text[CONFIG_BYTES])
 {
@@ -96,11 +97,14 @@ int setup_run(const char *vm, bool undo)
 {
 	char path[PATH_MAX], text[CONFIG_BYTES], unit[POLICY_VM_NAME_BYTES + 32];
 
-	if (!policy_vm_name_good(vm) || !config_default_path(vm, path)) {
-		fprintf(stderr,
-			"wayferry-host: %s: not 1 to 64 letters, digits, '-' and '_'; or there is "
-			"no $HOME\n",
+	if (!policy_vm_name_good(vm)) {
+		fprintf(stderr, "wayferry-host: %s: not 1 to 64 letters, digits, '-' and '_'\n",
 			vm);
+		return EXIT_USAGE;
+	}
+	if (!config_default_path(vm, path)) {
+		fprintf(stderr,
+			"wayferry-host: there is no place for the file: $HOME is not set\n");
 		return EXIT_FAILURE;
 	}
 	describe(vm, text);

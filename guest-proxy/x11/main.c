@@ -53,31 +53,35 @@ struct x11 {
 static struct settings given;
 
 static const struct option_description options[] = {
-	{"display", "NUMBER", "Number of the X display. Default: the first that is free",
+	{"display", "NUMBER", "Number of the X display. Default: the first that is free.",
 		.value = &given.display},
 	{"check", NULL,
 		"Only take the display and give it back: the exit status is 0 if it was "
-		"free",
+		"free.",
 		.flag = &given.check},
 	{"wayland-display", "NAME",
 		"The compositor: a name in $XDG_RUNTIME_DIR or an absolute path. Default: "
-		"$WAYLAND_DISPLAY, else wayland-0",
+		"$WAYLAND_DISPLAY, else wayland-0.",
 		.value = &given.wayland_display},
 	{"scale", "FACTOR",
 		"How many X pixels a unit of the desktop has, 1 to 8. Default: as many as "
 		"the screen with the most, so that nothing is blurred. With 1 the "
-		"compositor enlarges the windows",
+		"compositor enlarges the windows.",
 		.value = &given.scale},
-	{"dpi", "NUMBER", "The size of texts at scale 1. Default: 96", .value = &given.dpi},
-	{"xwayland", "PATH", "The X server. Default: Xwayland, found in $PATH",
+	{"dpi", "NUMBER", "The size of texts at scale 1. Default: 96.", .value = &given.dpi},
+	{"xwayland", "PATH", "The X server. Default: Xwayland, found in $PATH.",
 		.value = &given.xwayland},
-	{"log-level", "LEVEL", "error, warn, info, debug or trace", .value = &given.log_level,
-		.common = true},
+	{"log-level", "LEVEL",
+		"How much to say on standard error: error, warn, info (the default), debug or "
+		"trace.",
+		.value = &given.log_level, .common = true},
 	{"trace", "SIDES",
 		"Print every Wayland message on standard error, as WAYLAND_DEBUG does, if "
-		"SIDES (a list with commas) has x11 in it",
+		"SIDES (a list with commas) has x11 in it.",
 		.value = &given.trace, .common = true},
-	{"stats", NULL, "Print counters at exit (SIGUSR1 prints them at any time)",
+	{"stats", NULL,
+		"Print the counters at exit, as SIGUSR1 does at any time: \"name value\" lines on "
+		"standard error.",
 		.flag = &given.stats, .common = true},
 	{0},
 };

@@ -288,6 +288,8 @@ int machines_list(bool json, FILE *out)
 
 	if (n < 0)
 		return EXIT_FAILURE;
+	if (!json && n == 0)
+		fputs("wayferry-host: no machine is served\n", stderr);
 	if (!json && n > 0)
 		fprintf(out, "%-20s %8s %8s  %-12s %s\n", "MACHINE", "PROCESS", "WINDOWS", "UP",
 			"COMPOSITOR");

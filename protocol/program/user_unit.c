@@ -16,6 +16,10 @@ bool user_unit_enable(const char *unit, bool enabled)
 			enabled ? "enabled, and listens" : "disabled, and stopped");
 		return true;
 	}
-	printf("%s is not %sd: systemctl --user %s --now %s fails\n", unit, verb, verb, unit);
+	printf("%s is not %sd: systemctl --user %s --now %s fails.\n"
+	       "That takes a login of this user's own (neither su nor sudo), and wayferry "
+	       "installed, by "
+	       "its package\nor meson install.\n",
+		unit, verb, verb, unit);
 	return false;
 }

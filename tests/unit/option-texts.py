@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every option of --help stands in the man page, with the same words, and the other way round. What
+"""Every option of --help stands in the man page, with the same words, in the same order, and the other way round. What
 README.md and docs/ give a program on its command line are options of it. Where there is a page for the
 configuration file, it has every option and every limit, and its example is one that the program takes.
 
@@ -31,6 +31,12 @@ for head, text in options:
     words = " ".join(re.sub(r"\s*\[\$.*\]\s*$", "", text, flags=re.S).split())
     if f"{head} {words}" not in manual:
         wrong.append(f"{page}: {head} does not stand there with the words of --help")
+    if not words.endswith("."):
+        wrong.append(f"{name} --help: {head} does not end with a full stop")
+in_page = re.findall(r"^\*(--[a-z0-9-]+)\*(?: _.*)?$", pathlib.Path(page).read_text(), re.M)
+in_help = [head.split()[0] for head, text in options if head not in ("--help", "--version")]
+if in_page != in_help:
+    wrong.append(f"{page}: its options are not in the order of --help: {' '.join(in_help)}")
 for head in re.findall(r"^\*(--[a-z-]+)\*", pathlib.Path(page).read_text(), re.M):
     if f"  {head}" not in usage:
         wrong.append(f"{page}: {name} has no {head}")
