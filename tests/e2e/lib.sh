@@ -292,20 +292,21 @@ screen_is() {
 }
 
 # screen_settle DISPLAY FILE [SECONDS [COLOUR...]]: waits until the output shows something besides the
-# background, and at least 100 pixels of each COLOUR, and four pictures over a second (more where things take longer)
-# are equal; leaves the last one in FILE.
+# background, and at least 100 pixels of each COLOUR, and all pictures (two or more) of 0.8 seconds, or of longer where
+# things take longer, are equal; leaves the last one in FILE.
 screen_settle() {
-    local display=$1 file=$2 deadline=$((SECONDS + ${3:-30} * SLOWNESS)) still=0
+    local display=$1 file=$2 deadline=$((SECONDS + ${3:-30} * SLOWNESS)) taken='' since=''
     shift $(($# < 3 ? $# : 3))
-    while ((still < 2 * SLOWNESS)); do
+    until [ -n "$since" ] && ((taken - since >= 800000 * SLOWNESS)); do
         ((SECONDS < deadline)) || return 1
         sleep 0.3
         shot "$display" "$file.new.png" || continue
         if [ -e "$file" ] && same "$file" "$file.new.png" && screen_shows "$display" "$file" "$@"; then
-            still=$((still + 1))
+            since=${since:-$taken}
         else
-            still=0
+            since=
         fi
+        taken=${EPOCHREALTIME/./}
         mv "$file.new.png" "$file"
     done
 }
