@@ -17,6 +17,7 @@ LAB_LAYER=$LAB_BUILD/layer      # stays empty
 
 COMPILERS=(gcc clang)
 TESTS=(unit:50 wire:2 fuzz:2 renderer:12)
+FULL=(clang-unit clang-renderer)        # what clang makes of them it has shown without a warning, and in fuzz
 
 tree() {
     lab_tree_path "" debian13
@@ -41,10 +42,11 @@ prepare() {
 }
 
 list() {
-    local compiler test
+    local compiler test variant
     for compiler in "${COMPILERS[@]}"; do
         for test in "${TESTS[@]}"; do
-            echo "$compiler-${test/:/ }"
+            [[ " ${FULL[*]} " = *" $compiler-${test%:*} "* ]] && variant=" full" || variant=
+            echo "$compiler-${test/:/ }$variant"
         done
     done
     echo "sway-security-context 3"

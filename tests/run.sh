@@ -39,7 +39,7 @@ Suites:
   examples   the scripts of examples/: containers, a nested desktop, a machine (with full)
   packages   Debian packages of this working copy: built, installed, purged
   attack     a hostile guest against wayferry-host, beside one that behaves
-  asan       unit to libvirt, but for lint, with AddressSanitizer and UBSan; asan-SUITE is one suite
+  asan       unit to libvirt, but for lint, with AddressSanitizer and UBSan, bridged alone (with full: direct, too); asan-SUITE is one suite
   debian13   built with Debian 13's gcc and clang, without a warning; unit, wire, fuzz, renderer, and sway 1.10 and weston 14 there (needs root)
   newest     built with Debian's unstable release: unit, wire, fuzz, and sway, labwc, KWin and mutter there; by this name or with "full" (needs root)
   vm-uml     a virtual machine on User-Mode Linux: a real guest kernel and a real user's session
@@ -188,13 +188,14 @@ for test in json.load(sys.stdin):
 
 # collect_e2e FILE BUILD LABEL: the label goes in front of the test's name.
 collect_e2e() {
-    local name seconds variant factor=1
+    local name seconds variant factor=1 direct=yes
+    [ "$2-$full" != asan-no ] || direct=no
     [ "$2" = asan ] && factor=2
     while read -r name seconds variant; do
-        [ "$variant" != full ] || [ $full = yes ] || continue
+        [ $full = yes ] || case $2-$variant in *-full | asan-plain) continue ;; esac
         add_test "$3$name" $((seconds * factor)) "env WAYFERRY_BUILD=$(printf %q "$PWD/build-tests/$2") \
 WAYFERRY_CLIENTS=$(printf %q "$PWD/build-tests/plain/tests/clients") WAYFERRY_TEST_SLOWNESS=$((slowness + 1)) \
-WAYFERRY_TEST_LOGS=$(printf %q "$LOGS/${3// //}$name") $1 $name"
+WAYFERRY_TEST_DIRECT=$direct WAYFERRY_TEST_LOGS=$(printf %q "$LOGS/${3// //}$name") $1 $name"
     done < <("$1" --list)
 }
 

@@ -4,8 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 
 tests=(host:2 host-without-compositor:5 host-monitors:11 host-libvirt:1 host-apparmor:1 setup:1 guest:2 guest-without-host:2 guest-without-compositor:2
-    bare:2 renderer-waits:15 render-node:3)
-plain=(service:19)      # of systemd's part
+    bare:2 render-node:3)
+plain=(service:19 renderer-waits:15)   # of systemd's part, and of waiting
 
 HOST=$WAYFERRY_BUILD/host-bridge/wayferry-host
 GUEST=$WAYFERRY_BUILD/guest-proxy/wayferry-guest

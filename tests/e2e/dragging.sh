@@ -61,6 +61,7 @@ from_now_on() {
 
 same_events() {
     local name run
+    bridged_alone && return
     for name; do
         for run in direct bridged; do
             tail -n "+$(($(wc -l <"$WORK/$run-$name.before") + 1))" "$LOGS/$run-$name.log" >"$LOGS/$run-$name.events"
@@ -123,10 +124,10 @@ shows_icon() {
 }
 
 drag_same() {
-    drag_run direct host host
+    bridged_alone || drag_run direct host host
     drag_run bridged "$1" "$2"
     same_events left right
-    same "$LOGS/direct-icon.png" "$LOGS/bridged-icon.png" || fail "the pictures with the icon differ"
+    bridged_alone || same "$LOGS/direct-icon.png" "$LOGS/bridged-icon.png" || fail "the pictures with the icon differ"
 }
 
 # A drag out and one in, each with a question that is answered at once.
@@ -222,8 +223,9 @@ menus_open_and_close() {
 
 test_menus() {
     local picture
-    menus_run direct
+    bridged_alone || menus_run direct
     menus_run bridged
+    bridged_alone && return
     same_events menu
     for picture in menus corner; do
         same "$LOGS/direct-$picture.png" "$LOGS/bridged-$picture.png" || fail "the pictures differ ($picture)"

@@ -6,8 +6,9 @@
 tests=(client-killed:8 client-killed-in-a-frame:7 guest-killed:5 guest-killed-in-a-frame:7 host-killed:5
     host-killed-in-a-frame:7 compositor-killed:8 compositor-killed-in-a-frame:8
     held:9 stall:6 flood:8 flood-unread:9 hoard-objects:5 hoard-pools:4 hoard-pixels:5 truncate:2 truncate-race:3 malformed:3 malformed-guest:2
-    device:3 renderer-absent:2 late-host:16 keyboards:4 guest-fds:4 ids-upwards:4 fds-first:2)
+    device:3 renderer-absent:2 keyboards:4 guest-fds:4 ids-upwards:4 fds-first:2)
 full=(stopped:20)
+plain=(late-host:16)        # of waiting
 
 FAULTS=$WAYFERRY_CLIENTS/faults
 BLAME='[@#][0-9]*: error [0-9]'    # how libwayland says that wl_display.error came

@@ -35,11 +35,12 @@ input_same() {
         devices+=("$1")
         shift
     done
-    input_log direct "${devices[@]}"
-    for pattern in "${@:2}"; do
-        grep -q "^$pattern" "$LOGS/direct.events" || fail "no \"$pattern\" in the direct run"
-    done
+    bridged_alone || input_log direct "${devices[@]}"
     input_log bridged "${devices[@]}"
+    for pattern in "${@:2}"; do
+        grep -q "^$pattern" "$LOGS/bridged.events" || fail "no \"$pattern\" in the bridged run"
+    done
+    bridged_alone && return
     diff -u "$LOGS/direct.events" "$LOGS/bridged.events" || fail "the events differ"
     say "$(wc -l <"$LOGS/direct.events") events are the same"
 }
@@ -147,10 +148,10 @@ seat_log() {
 }
 
 test_touch_and_pen() {
-    seat_log direct
+    bridged_alone || seat_log direct
     seat_log bridged
-    diff -u "$LOGS/direct.events" "$LOGS/bridged.events" || fail "the client is told something else"
-    [ "$(wc -l <"$LOGS/direct.events")" = 48 ] || fail "$(wc -l <"$LOGS/direct.events") events"
+    bridged_alone || diff -u "$LOGS/direct.events" "$LOGS/bridged.events" || fail "the client is told something else"
+    [ "$(wc -l <"$LOGS/bridged.events")" = 48 ] || fail "$(wc -l <"$LOGS/bridged.events") events"
 }
 
 e2e_main "$@"

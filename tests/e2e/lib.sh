@@ -6,16 +6,18 @@
 #     . "$(dirname "$0")/lib.sh"
 #     tests=(terminal:4 flower:5)           # name:seconds it usually takes
 #     full=(hours:3600)                     # likewise, of the tests that only "tests/run.sh full" runs
+#     plain=(numbers:60)                    # and of those that a build with sanitizers has only with "full"
 #     test_terminal() { ...; }
 #     e2e_main "$@"
 #
-# FILE --list prints "name seconds" lines ("name seconds full"); FILE NAME runs one test in this very process. The runner
+# FILE --list prints "name seconds" lines ("name seconds full", "name seconds plain"); FILE NAME runs one test in this very process. The runner
 # (tests/run.sh) puts each test under tests/clients/reap, which bounds it and finds leftovers.
 #
 # Environment:
 #   WAYFERRY_BUILD       directory of the build to test (default: build-tests/plain)
 #   WAYFERRY_CLIENTS     directory of the test clients (default: $WAYFERRY_BUILD/tests/clients)
 #   WAYFERRY_TEST_LOGS   directory for this test's logs and pictures (default: build-tests/logs/...)
+#   WAYFERRY_TEST_DIRECT "no": where a test compares direct and bridged runs, only the bridged one (see bridged_alone)
 #   WAYFERRY_TEST_SLOWNESS  how many times longer than usual things may take here (default: 2)
 #   WAYFERRY_E2E_BRIDGE  "wayferry", or "none": the bridged runs are direct as well, which shows that
 #                        a test is deterministic and proves nothing else
@@ -28,7 +30,9 @@ WAYFERRY_BUILD=${WAYFERRY_BUILD:-$SOURCE_ROOT/build-tests/plain}
 WAYFERRY_CLIENTS=${WAYFERRY_CLIENTS:-$WAYFERRY_BUILD/tests/clients}
 WAYFERRY_E2E_BRIDGE=${WAYFERRY_E2E_BRIDGE:-wayferry}
 SLOWNESS=${WAYFERRY_TEST_SLOWNESS:-2}       # seconds that are limits are multiplied by this
+DIRECT=${WAYFERRY_TEST_DIRECT:-yes}
 full=()
+plain=()
 
 BACKGROUND='#336699'        # of every compositor here
 SIZE=1280x720               # of every output, unless a test says otherwise
@@ -50,6 +54,18 @@ need() {
     for program; do
         command -v "$program" >/dev/null || fail "$program is not installed (tests/run.sh installs it)"
     done
+}
+
+# Whether nothing is run direct: so it is with sanitizers, which see all of it in the bridged run; that what is shown or
+# told is equal is shown without them (and with "full").
+bridged_alone() {
+    [ "$DIRECT" = no ]
+}
+
+# How a test that compares is run, in this order.
+ways() {
+    bridged_alone || echo direct
+    echo bridged
 }
 
 # until_true SECONDS COMMAND...: repeats the command until it succeeds. Fails when it never does: the time is for
@@ -507,6 +523,9 @@ e2e_main() {
         done
         for entry in "${full[@]}"; do
             echo "${entry%:*} ${entry#*:} full"
+        done
+        for entry in "${plain[@]}"; do
+            echo "${entry%:*} ${entry#*:} plain"
         done
         return
     fi

@@ -127,12 +127,20 @@ test_conformance() {
         fail "wlcs or mir-wlcs-integration is not installed (tests/run.sh installs them)"
     refusals_hold
 
-    run_direct direct '*' &
-    local direct=$!
+    local direct=
+    bridged_alone || {
+        run_direct direct '*' &
+        direct=$!
+    }
     run_bridged bridged "*-$WITH_DESKTOP" || fail "the bridged run ended early"
     run_desktop desktop "$WITH_DESKTOP" || fail "the run with a desktop client ended early"
-    wait $direct || fail "the direct run ended early"
     cat "$WORK"/{bridged,desktop}.passed | sort -u >"$WORK/all-bridged.passed"
+    if bridged_alone; then
+        say "$(wc -l <"$WORK/all-bridged.passed") tests pass bridged"
+        (($(wc -l <"$WORK/all-bridged.passed") >= 850)) || fail "too few pass bridged"
+        return
+    fi
+    wait "$direct" || fail "the direct run ended early"
 
     comm -23 "$WORK/direct.passed" "$WORK/all-bridged.passed" | tee "$WORK/all-differing" | without_refused >"$WORK/differing"
     say "$(wc -l <"$WORK/direct.passed") tests pass directly, $(wc -l <"$WORK/all-bridged.passed") of them bridged;" \

@@ -64,7 +64,7 @@ test_raw() {
 # each_seat FUNCTION: runs it four times, with X's scale in FACTOR.
 each_seat() {
     for FACTOR in 1 2; do
-        for HOW in direct bridged; do
+        for HOW in $(ways); do
             local display=host
             seat_start host "$FACTOR"
             [ "$HOW" = direct ] || { bridge_start host; display=$BRIDGE; }

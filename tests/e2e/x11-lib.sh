@@ -2,10 +2,10 @@
 # What the tests of X11 applications share: wayferry-x11 on sway itself or on the bridge, an X client that does as it
 # is told, what sway has, and input. Sourced after lib.sh.
 
-# each_way FUNCTION: runs it with wayferry-x11 direct and bridged.
+# each_way FUNCTION: runs it with wayferry-x11 direct and bridged (or bridged alone: ways).
 each_way() {
     local how
-    for how in direct bridged; do
+    for how in $(ways); do
         HOW=$how
         x11_start "$how"
         "$1"
@@ -198,7 +198,7 @@ application() {
     "${PREPARE:-true}"
     spawn application "$@"
     shows "$title"
-    if [ "$HOW" = direct ]; then
+    if [ "$HOW" = direct ] || bridged_alone; then
         rm -f "$LOGS/$name.png"
         # shellcheck disable=SC2086     # several colours
         screen_settle host "$LOGS/$name.png" 60 ${COLOURS:-} || fail "$name did not settle"

@@ -111,7 +111,7 @@ check_outputs_gone() {
 }
 
 test_outputs_gone() {
-    for HOW in direct bridged; do
+    for HOW in $(ways); do
         nested_start "$HOW"
         check_outputs_gone
         x11_stop

@@ -121,7 +121,7 @@ check_maximized() {
 test_maximized() {
     need wmctrl
     SHOWN=desktop
-    for HOW in direct bridged; do
+    for HOW in $(ways); do
         local display=desktop
         weston_in_sway
         [ "$HOW" = direct ] || { bridge_start desktop; display=$BRIDGE; }

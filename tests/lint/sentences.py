@@ -45,7 +45,7 @@ def existing_tests():
         suite, prefix = script.stem.split("-")[0], ""
         if script.stem.startswith("test-"):
             suite, prefix = "vm", script.stem.removeprefix("test-") + "-"
-        for names in re.findall(r"^(?:tests|full)\+?=\(([^)]*)\)", text, re.M):
+        for names in re.findall(r"^(?:tests|full|plain)\+?=\(([^)]*)\)", text, re.M):
             found |= {f"{suite} {prefix}{name.split(':')[0]}" for name in names.split()}
     found |= set(re.findall(r"^test\('(lint \w+)'", (top / "tests/lint/meson.build").read_text(), re.M))
     for program in top.glob("tests/unit/**/test_*.c"):
