@@ -54,6 +54,7 @@ Options:
   --no-install  take the packages as they are
   --help        this text
 
+What only some tests need (another build, Debian trees, kernels) is made while others run.
 Builds and logs are in build-tests/. Exit status: 0 when all passed, 1 otherwise, 2 for wrong usage.
 END
 }
@@ -239,29 +240,92 @@ keep_only() {
     done
 }
 
-# The machines of the chosen suites: what is missing is made, which takes its time.
-prepare_machines() {
-    local kind test suite name
-    for kind in debian13 newest; do
-        if [[ " ${chosen[*]} " = *" $kind "* ]]; then
-            "tests/$kind.sh" prepare || return 1
-        fi
-    done
-    for kind in "${vm_kinds[@]}"; do
-        if [[ " ${chosen[*]} " = *"vm-$kind "* ]]; then
-            tests/vm/guest.sh prepare "$kind" || return 1
-        fi
-    done
-    # Machines of libvirt's have that guest.
-    if [ $full = yes ] && [[ " ${chosen[*]} " = *" libvirt "* ]]; then
-        tests/vm/guest.sh prepare qemu-6.12 || return 1
-    fi
+# ---- what tests need beside build-tests/plain: made one after another, while tests run that do without it
+
+NEEDS=()                    # for each test, what must have been made: names with a | behind each
+MAKING=()                   # these names, in the order in which they are made
+declare -A made=()          # name -> yes, no (it failed)
+
+# needs_of LABEL: sets NEEDED.
+needs_of() {
+    local suite name
+    read -r suite name <<<"$1"
+    NEEDED=
+    [[ $suite != asan-* ]] || NEEDED='asan|'
+    case ${suite#asan-} in
+    debian13 | newest) NEEDED+="$suite|" ;;
+    vm) NEEDED+="vm-${name%%-*}|" ;;
+    libvirt) [ $full = no ] || NEEDED+='vm-qemu-6.12|' ;;      # machines of libvirt's have that guest
+    esac
     # What would take longer to make than a test has.
-    for test in "${TESTS[@]}"; do
-        read -r suite name <<<"${test%%$'\t'*}"
-        if grep -qs "^test_prepare_${name//-/_}()" "tests/e2e/$suite.sh"; then
-            "tests/e2e/$suite.sh" "prepare-$name" || return 1
-        fi
+    if [[ " $PREPARED " = *" tests/e2e/${suite#asan-}.sh:test_prepare_${name//-/_} "* ]]; then
+        NEEDED+="${suite#asan-} $name|"
+    fi
+}
+
+needs_of_all() {
+    local index name names
+    PREPARED=$(grep -o '^test_prepare_[a-z0-9_]*' tests/e2e/*.sh | paste -sd' ')
+    for ((index = 0; index < ${#TESTS[@]}; index++)); do
+        needs_of "${TESTS[index]%%$'\t'*}"
+        NEEDS[index]=$NEEDED
+        IFS='|' read -ra names <<<"$NEEDED"
+        for name in "${names[@]}"; do
+            [ -n "${made[$name]:-}" ] || MAKING+=("$name")
+            made[$name]=later
+        done
+    done
+    made=()
+}
+
+make_named() {
+    case $1 in
+    asan) ninja -C build-tests/asan ;;
+    vm-*) tests/vm/guest.sh prepare "${1#vm-}" ;;
+    *' '*) "tests/e2e/${1% *}.sh" "prepare-${1#* }" ;;
+    *) "tests/$1.sh" prepare ;;
+    esac
+}
+
+# make_next: begins to make the next thing, as a job of its own; it has all the environment, as what downloads needs it.
+make_next() {
+    local log
+    ((${#MAKING[@]})) && [ -z "$making_pid" ] || return
+    making=${MAKING[0]} MAKING=("${MAKING[@]:1}")
+    log=$LOGS/making-${making// /-}.log
+    echo "making $making, for tests that come later (log: $log)"
+    build-tests/plain/tests/clients/reap -t 10800 -g 5 nice bash -c "$(declare -f make_named); make_named $(printf %q "$making")" \
+        >"$log" 2>&1 </dev/null &
+    making_pid=$!
+    making_since=$SECONDS
+}
+
+# made_ended STATUS
+made_ended() {
+    making_pid=
+    if [ "$1" = 0 ] || [ "$1" = 125 ]; then
+        made[$making]=yes
+        echo "made   $making ($((SECONDS - making_since)) s)"
+        return
+    fi
+    made[$making]=no        # its tests count as failed
+    failures+=("$making could not be made")
+    echo "FAIL   $making was not made ($(meaning "$1"); log: $LOGS/making-${making// /-}.log)"
+    tail -n 15 "$LOGS/making-${making// /-}.log" | sed 's/^/    | /'
+}
+
+# is_ready INDEX: what the test needs is there; sets MISSING if it never will be.
+is_ready() {
+    local name names
+    MISSING=
+    [ -n "${NEEDS[$1]}" ] || return 0
+    IFS='|' read -ra names <<<"${NEEDS[$1]}"
+    for name in "${names[@]}"; do
+        case ${made[$name]:-} in
+        yes) ;;
+        no) MISSING=$name ;;
+        *) return 1 ;;
+        esac
     done
 }
 
@@ -271,7 +335,11 @@ passed=0 failed=0 failures=()
 declare -A running=()       # pid of a reaper -> index in TESTS
 declare -A started=()       # pid -> $SECONDS
 declare -A lasted=()        # label -> seconds, in earlier runs
-next=0                      # index of the test that starts next
+declare -A waiting=()       # index in TESTS -> anything: those that have not started
+EXPECTED=()                 # seconds, for each of TESTS
+LONG=40                     # tests that take longer come first, so that none is left alone at the end
+long=()                     # their indices, the longest first
+making_pid='' making='' making_since=0
 
 log_of() {
     echo "$LOGS/${1// //}.log"
@@ -298,8 +366,13 @@ start() {
 # Waits for one test to end, and tells.
 reap_one() {
     local pid status label progress took
-    wait -n -p pid "${!running[@]}"
+    # shellcheck disable=SC2086     # none, or one
+    wait -n -p pid "${!running[@]}" $making_pid
     status=$?
+    if [ "$pid" = "$making_pid" ]; then
+        made_ended $status
+        return
+    fi
     label=${TESTS[${running[$pid]}]%%$'\t'*}
     took=$((SECONDS - started[$pid]))
     unset "running[$pid]" "started[$pid]"
@@ -331,26 +404,31 @@ record() {
     done | sort >build-tests/lasted
 }
 
-# expected INDEX: sets EXPECTED to the seconds that the test will take, as far as is known.
-expected() {
-    local label seconds rest
-    IFS=$'\t' read -r label seconds rest <<<"${TESTS[$1]}"
-    EXPECTED=${lasted[$label]:-$seconds}
+# What each test will take, as far as is known.
+expect_all() {
+    local index label seconds rest
+    for ((index = 0; index < ${#TESTS[@]}; index++)); do
+        IFS=$'\t' read -r label seconds rest <<<"${TESTS[index]}"
+        EXPECTED[index]=${lasted[$label]:-$seconds}
+        waiting[$index]=yes
+    done
+    mapfile -t long < <(for index in "${!EXPECTED[@]}"; do
+        ((EXPECTED[index] < LONG)) || echo "${EXPECTED[index]} $index"
+    done | sort -k1,1nr -k2,2n | cut -d' ' -f2)
 }
 
 # Prints how long is left: the work that is left for each job, or the longest test if that is more.
 left() {
-    local index pid sum=0 longest=0
-    for ((index = next; index < ${#TESTS[@]}; index++)); do
-        expected $index
-        sum=$((sum + EXPECTED))
-        ((EXPECTED <= longest)) || longest=$EXPECTED
+    local index pid rest sum=0 longest=0
+    for index in "${!waiting[@]}"; do
+        sum=$((sum + EXPECTED[index]))
+        ((EXPECTED[index] <= longest)) || longest=${EXPECTED[index]}
     done
     for pid in "${!running[@]}"; do
-        expected "${running[$pid]}"
-        EXPECTED=$((EXPECTED - SECONDS + started[$pid]))
-        ((EXPECTED <= 0)) || sum=$((sum + EXPECTED))
-        ((EXPECTED <= longest)) || longest=$EXPECTED
+        index=${running[$pid]}
+        rest=$((EXPECTED[index] - SECONDS + started[$pid]))
+        ((rest <= 0)) || sum=$((sum + rest))
+        ((rest <= longest)) || longest=$rest
     done
     sum=$((sum / jobs_max))
     ((sum >= longest)) || sum=$longest
@@ -359,6 +437,36 @@ left() {
     else
         echo ", $sum s left"
     fi
+}
+
+# Sets NEXT to the test that starts now: a long one, but for the last free job, or the next one in their order. False:
+# there is none whose needs are there.
+pick() {
+    local index
+    if ((jobs_max == 1 || $(long_running) < jobs_max - 1)); then
+        for index in "${long[@]}"; do
+            if [ -n "${waiting[$index]:-}" ] && is_ready "$index"; then
+                NEXT=$index
+                return
+            fi
+        done
+    fi
+    for ((index = 0; index < ${#TESTS[@]}; index++)); do
+        if [ -n "${waiting[$index]:-}" ] && is_ready "$index"; then
+            NEXT=$index
+            return
+        fi
+    done
+    return 1
+}
+
+# How many of the long ones are running.
+long_running() {
+    local index n=0
+    for index in "${running[@]}"; do
+        ((EXPECTED[index] < LONG)) || n=$((n + 1))
+    done
+    echo $n
 }
 
 meaning() {
@@ -371,22 +479,37 @@ meaning() {
 
 run_all() {
     recall
+    expect_all
+    needs_of_all
     echo "${#TESTS[@]} tests$(left)"
-    for ((next = 0; next < ${#TESTS[@]}; )); do
-        ((${#running[@]} < jobs_max)) || reap_one
-        start $next
-        next=$((next + 1))
-    done
-    while ((${#running[@]})); do
-        reap_one
+    while ((${#waiting[@]} + ${#running[@]})); do
+        make_next
+        if ((${#running[@]} + (${making_pid:-0} > 0) < jobs_max)) && pick; then
+            unset "waiting[$NEXT]"
+            if [ -n "$MISSING" ]; then
+                never "$NEXT"
+            else
+                start "$NEXT"
+            fi
+        else
+            reap_one
+        fi
     done
     record
+}
+
+# never INDEX: a test that cannot be run.
+never() {
+    failed=$((failed + 1))
+    failures+=("${TESTS[$1]%%$'\t'*}")
+    echo "FAIL  ${TESTS[$1]%%$'\t'*} (not run: $MISSING was not made)"
 }
 
 # A reaper that is told to end takes all its descendants along.
 stop_all() {
     trap '' INT TERM HUP
-    ((${#running[@]})) && kill "${!running[@]}" 2>/dev/null
+    # shellcheck disable=SC2086
+    [ -z "${!running[*]}$making_pid" ] || kill "${!running[@]}" $making_pid 2>/dev/null
     wait
     finish 1
 }
@@ -415,11 +538,11 @@ main() {
     trap stop_all INT TERM HUP
     build plain "${PLAIN[@]}"
     if [[ " ${chosen[*]}" = *" asan-"* ]]; then
-        build asan "${PLAIN[@]}" -Db_sanitize=address,undefined
+        with_log asan configuring set_up asan "${PLAIN[@]}" -Db_sanitize=address,undefined     # it is built while tests run
     fi
     measure_slowness
     collect
-    prepare_machines || finish 1
+    [ $full = yes ] || export WAYFERRY_QEMU_KINDS=qemu-6.12      # the others' tests are not among these
     run_all
     finish 0
 }

@@ -130,7 +130,7 @@ qemu_image_build() {
 # qemu_prepare KIND: makes what such a guest needs besides lab_build, and what is missing. qemu: all kinds.
 qemu_prepare() {
     local kind kinds=("$1")
-    [ "$1" != qemu ] || kinds=("${!QEMU_SUITE[@]}")
+    [ "$1" != qemu ] || read -ra kinds <<<"${WAYFERRY_QEMU_KINDS:-${!QEMU_SUITE[*]}}"
     for kind in "${kinds[@]}"; do
         if [ ! -e "$(qemu_monitor)" ] || [ ! -e "$(qemu_kernel "$kind")" ] || [ ! -e "$(qemu_image)" ]; then
             lab_locked qemu_make "$kind"
