@@ -13,8 +13,8 @@
 . "$(dirname "$0")/x11.sh"
 
 tests=(windows-6-12:338 udmabuf:142)
-# UML has many, foreign and x11 for every run.
-full=(windows-6-1:170 windows-newest:267 two-reboots:229 many:200 foreign:83 x11:140 console:30 console-vga:30)
+# UML has many, foreign, x11 and 64 MB through the clipboard for every run.
+full=(windows-6-1:170 windows-newest:267 two-reboots:229 many:200 foreign:83 x11:140 console:30 console-vga:30 clipboard:140)
 
 TIMES=5         # times as long as natively, at least: processors in software, shared with other tests
 APP_SECONDS=$((APP_SECONDS * TIMES))
@@ -22,9 +22,8 @@ COLOUR=0xc81e5a
 
 APPS=(simple-shm foot qt6 mpv gtk4)
 
-# 64 MB through the clipboard once: in software emulation it takes a while.
 test_windows_6_1() { windows qemu-6.1 0 70000 3145728; }
-test_windows_6_12() { windows qemu-6.12 1 70000 67108864; }
+test_windows_6_12() { windows qemu-6.12 1 70000 3145728; }
 test_windows_newest() { windows qemu-newest 0 70000 3145728; }
 
 # windows KIND BYTES...: the applications of the guest's user, as test-uml.sh has them; and that nothing is copied.
@@ -39,6 +38,14 @@ windows() {
     bridge_counters vm host
     [ "$(bridge_counter vm host 'shadowed bytes')" = 0 ] || fail "wayferry-host copied pixels"
     until_true $((5 * TIMES)) nothing_left || fail "something is left of clients that are gone"
+    session_end
+}
+
+# In software emulation it takes a while.
+test_clipboard() {
+    KIND=qemu-6.12
+    session_start sway
+    clipboard_both_ways 67108864
     session_end
 }
 
