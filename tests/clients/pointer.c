@@ -14,6 +14,7 @@ static void pointer_enter(void *data, struct wl_pointer *wl_pointer, uint32_t se
 {
 	struct pointer *pointer = data;
 	pointer->surface = surface;
+	pointer->enter_serial = serial;
 	printf("pointer enter %s %.3f %.3f\n", pointer->surface_name(pointer->data, surface),
 		wl_fixed_to_double(x), wl_fixed_to_double(y));
 	move(pointer, x, y);

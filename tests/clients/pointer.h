@@ -21,6 +21,7 @@ struct pointer {
 
 	struct wl_pointer *pointer; /* NULL: the seat has none yet */
 	struct wl_surface *surface; /* under it */
+	uint32_t enter_serial;      /* of when it came there */
 };
 
 /* Takes the pointer of @seat when it gets one, and gives it back when the seat has none any more:

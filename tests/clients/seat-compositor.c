@@ -1,6 +1,7 @@
 /* seat-compositor: a compositor that shows nothing, and whose seat has a touch screen and a pen,
  * which headless ones have not; nor have they linux-dmabuf with feedback, which it has with
- * "dmabuf". With "dmabuf-refused" it imports no buffer, as a GPU may.
+ * "dmabuf"; nor GTK's older primary selection, which it has. With "dmabuf-refused" it imports no
+ * buffer, as a GPU may.
  *
  *   seat-compositor SOCKET [SCALE [dmabuf|dmabuf-refused]]
  *
@@ -51,6 +52,7 @@ int main(int argc, char **argv)
 		seat_dmabuf_create(&compositor);
 	seat_shell_create(&compositor);
 	seat_devices_create(&compositor);
+	seat_primary_create(&compositor);
 	wl_event_loop_add_fd(wl_display_get_event_loop(compositor.display), 0, WL_EVENT_READABLE,
 		handle_input, &compositor);
 	printf("ready\n");

@@ -14,6 +14,8 @@ struct seat_compositor {
 	uint32_t time_ms;                      /* counts events: no clock, so that runs are alike */
 	struct wl_list touches, pens, tablets; /* wl_resource_get_link */
 	struct wl_list feedbacks;              /* linux-dmabuf's; see seat_dmabuf.c */
+	struct wl_list primary_devices;        /* those of the primary selection */
+	struct wl_resource *primary;           /* the selected source; NULL: none */
 };
 
 /* The shell: whatever a client needs for a window. Prints "mapped" for each that is shown. */
@@ -21,6 +23,9 @@ void seat_shell_create(struct seat_compositor *compositor);
 
 /* A seat with a touch screen, and zwp_tablet_manager_v2 with one pen on it. */
 void seat_devices_create(struct seat_compositor *compositor);
+
+/* The primary selection, as gtk_primary_selection_device_manager. */
+void seat_primary_create(struct seat_compositor *compositor);
 
 /* linux-dmabuf, whose feedback for a window changes as it gets the whole screen or gives it back.
  */

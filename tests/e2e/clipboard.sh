@@ -5,6 +5,7 @@
 # On the host's side wl-copy and wl-paste use data-control; a guest has none, so there they open a
 # window and need the keyboard's focus, as every guest application does.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/seat.sh"
 
 tests=(
     guest-to-host:2 host-to-guest:3 guest-to-guest:3
@@ -12,7 +13,7 @@ tests=(
     ten-guest-to-host:2 ten-host-to-guest:4 ten-guest-to-guest:5
     slow-reader:13
     leaving-reader-guest-to-host:5 leaving-reader-host-to-guest:5
-    not-to-guest:2 not-to-host:2 apart:4 own-selection:3 types:3 limit:3 kept-selection:3 hotkeys:6
+    not-to-guest:2 not-to-host:2 apart:4 own-selection:3 types:3 limit:3 kept-selection:3 hotkeys:6 primary-hotkeys:6 gtk-primary:2
     ask:4 primary-ask:4 ask-machines:4 ask-window:4
 )
 full=(forgotten-readers:40)
@@ -417,15 +418,47 @@ test_kept_selection() {
     clipboard_end
 }
 
+# gtk_primary DISPLAY: what a window there hears that is touched, selects, pastes, and selects no more.
+gtk_primary() {
+    : >"$LOGS/seat.log"
+    spawn "gtk-$1" env WAYLAND_DISPLAY="$1" "$WAYFERRY_CLIENTS/language-client" gtk-primary
+    seat_shows seat
+    seat 'touch down 1 10 10' 'touch up 1'
+    until_true 20 not alive "${PID[gtk-$1]}" || fail "on $1 it does not end"
+    stop "gtk-$1"
+    [ "$STOP_STATUS" = 0 ] || fail "on $1 it ends with $STOP_STATUS"
+}
+
+# The primary selection in GTK's older words: with windows of the same machine, and with a desktop that it may not reach.
+test_gtk_primary() {
+    local type='text/plain;charset=utf-8'
+    seat_start seat
+    bridge_start seat
+    gtk_primary seat
+    gtk_primary "$BRIDGE"
+    printf '%s\n' 'gtk_primary_selection_device_manager 1' "type $type" "send $type" 'pasted language' cancelled withdrawn |
+        cmp - "$LOGS/gtk-seat.log" || fail "the compositor has another selection"
+    cmp "$LOGS/gtk-seat.log" "$LOGS/gtk-$BRIDGE.log" || fail "bridged it is otherwise"
+    bridge_stop
+    : >"$LOGS/gtk-$BRIDGE.log"
+    configure '[primary]' 'to-guest = deny' 'to-host = deny'
+    HOST_OPTIONS+=' --trace host' bridge_start seat
+    gtk_primary "$BRIDGE"
+    grep -qx 'pasted language' "$LOGS/gtk-$BRIDGE.log" || fail "the machine's own selection is not pasted"
+    not grep -q 'up  -> gtk_primary_selection_device@[0-9]*\.set_selection' "$LOGS/bridge-host.log" || fail "the desktop hears of it"
+    bridge_stop
+    seat_stop seat
+}
+
 # press CODE...: the keys are pressed in turn, and released again.
 press() {
     { printf 'press %s\n' "$@"; printf 'release %s\n' "$@"; } >&"$KEYBOARD"
 }
 
-# Only with the chords, and once each.
-test_hotkeys() {
+# hotkeys KIND: only with the chords, and once each.
+hotkeys() {
     local type=application/x-wayferry-mine
-    configure '[clipboard]' 'to-guest = hotkey' 'to-host = hotkey'
+    configure "[$1]" 'to-guest = hotkey' 'to-host = hotkey'
     clipboard_start
     mkfifo "$WORK/keyboard"
     spawn typing sh -c 'exec env WAYLAND_DISPLAY=host "$1" us <"$2"' sh "$WAYFERRY_CLIENTS/virtual-keyboard" "$WORK/keyboard"
@@ -437,7 +470,7 @@ test_hotkeys() {
     until_true 20 guest_sees "$type" || fail "the guest does not see its own"
     offers_type host application/x-wayferry-secret || fail "the guest has changed the host's selection"
 
-    spawn window env WAYLAND_DISPLAY="$GUEST" "$WAYFERRY_CLIENTS/paste-many" --keyboard no/type /dev/null
+    spawn window env WAYLAND_DISPLAY="$GUEST" "$WAYFERRY_CLIENTS/paste-many" ${SELECTION:+"$SELECTION"} --keyboard no/type /dev/null
     until_true 20 pressed_and_offered "$type" || fail "the chord does not let it out"
     paste_into host "$WORK/pasted" "$type" || fail "the host cannot paste it"
     cmp "$WORK/content" "$WORK/pasted" || fail "the contents differ"
@@ -449,8 +482,8 @@ test_hotkeys() {
     copy host "$WORK/content" application/x-wayferry-theirs
     until_true 20 offers_type host application/x-wayferry-theirs || fail "the host has no selection"
     not guest_sees application/x-wayferry-theirs || fail "it enters without a chord"
-    spawn pasting env WAYLAND_DISPLAY="$GUEST" "$WAYFERRY_CLIENTS/paste-many" --keyboard application/x-wayferry-theirs \
-        "$WORK/pasted"
+    spawn pasting env WAYLAND_DISPLAY="$GUEST" "$WAYFERRY_CLIENTS/paste-many" ${SELECTION:+"$SELECTION"} --keyboard \
+        application/x-wayferry-theirs "$WORK/pasted"
     until_true 20 pressed_and_pasted || fail "the chord does not let it in"
     cmp "$WORK/content" "$WORK/pasted" || fail "the contents differ"
     not guest_sees application/x-wayferry-theirs || fail "a second transfer is let in"
@@ -628,6 +661,8 @@ test_ask_machines() {
 SELECTION=''
 test_ask() { ask clipboard; }
 test_primary_ask() { SELECTION=--primary ask primary; }
+test_hotkeys() { hotkeys clipboard; }
+test_primary_hotkeys() { SELECTION=--primary hotkeys primary; }
 test_leaving_reader_guest_to_host() { leaving_reader GUEST HOST channel_bytes_out $TO_HOST_MOST; }
 test_leaving_reader_host_to_guest() { leaving_reader HOST GUEST channel_bytes_in $TO_GUEST_MOST; }
 test_guest_to_host() { transfer_all GUEST HOST; }
