@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 
 tests=(sway:8 fullscreen:7 weston:4 inside:7 places:5 label:8)
-full=(picture:12)
+full=(picture:12 picture-filled:8)
 
 BORDER='#cc0000'
 WINDOW='#00aa00' POPUP='#0000ff' DIALOG='#ffff00' COVER='#ff00ff'      # of tests/clients/framed
@@ -295,6 +295,23 @@ test_picture() {
     screen_settle host "$WORK/picture.png" 30 '#cc0000' "$WINDOW" "$POPUP" || fail "there is no picture"
     convert "$WORK/picture.png" -fill '#d8d8d8' -opaque "$WINDOW" -fill '#f4f4f4' -opaque "$POPUP" -strip -alpha off \
         +dither -colors 64 "png8:$LOGS/border.png"
+}
+
+# docs/border-windows.png: a maximized window of one machine, and another one's window with its menu and its dialog.
+test_picture_filled() {
+    weston_start host 640x360
+    HOST_OPTIONS="--vm home --border #1a7f37,10 --border-label %m" bridge_start host home
+    # shellcheck disable=SC2016
+    spawn filled env WAYLAND_DISPLAY=home sh -c '{ echo maximize; exec sleep 1000; } | exec "$0" 300 200' "$WAYFERRY_CLIENTS/framed"
+    until_true 20 grep -qx 'configure 620 340 1' "$LOGS/filled.log" || fail "the window is not maximized"
+    HOST_OPTIONS="--vm work --border #cc0000,10 --border-label %m" bridge_start host work
+    BRIDGE=work
+    framed_start 300 160
+    tell dialog 210 90
+    tell popup 235 80 110 100
+    screen_settle host "$WORK/picture.png" 30 '#1a7f37' '#cc0000' "$WINDOW" "$POPUP" "$DIALOG" || fail "there is no picture"
+    convert "$WORK/picture.png" -fill '#d8d8d8' -opaque "$WINDOW" -fill '#f4f4f4' -opaque "$POPUP" -fill '#b8c8e8' -opaque "$DIALOG" \
+        -strip -alpha off +dither -colors 64 "png8:$LOGS/border-windows.png"
 }
 
 # picture_machine NAME COLOUR TEXT: a machine, and a terminal in it.
