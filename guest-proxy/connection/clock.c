@@ -10,8 +10,6 @@
 /* Times are bounded to 100 years, so that sums of them cannot overflow. */
 #define MAX_NS (INT64_C(100) * 366 * 86400 * 1000000000)
 #define DRIFT 10000 /* clocks of machines run apart by less than one ten-thousandth */
-/* Frames are reported before the time they are shown at, where that is foreseen: by a refresh. */
-#define EARLY_NS (INT64_C(50) * 1000000)
 
 void host_clocks_init(struct host_clocks *clocks, bool same)
 {
@@ -82,7 +80,7 @@ static bool is_early(const struct host_clock *clock, int64_t upper_ns)
 	const int64_t lower_ns = bounds_of(clock).lower_ns;
 
 	return clock->known && lower_ns != UNMEASURED && upper_ns < lower_ns &&
-		lower_ns - upper_ns < EARLY_NS;
+		lower_ns - upper_ns < HOST_CLOCK_EARLY_NS;
 }
 
 int64_t host_clock_to_guest(struct host_clock *clock, int64_t host_ns, int64_t now_ns)

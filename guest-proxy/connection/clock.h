@@ -10,7 +10,8 @@
  * and back. Otherwise it is taken from the quickest event. As clocks drift, only the last seconds
  * count. Bounds that contradict those before mean that a clock has stood still, as in a machine
  * that slept: the newest count then. If it is by less than a few refreshes of a display, the time
- * is one that was told before it was over, and changes nothing.
+ * is one that was told before it was over, and changes nothing. Times of input are never later than
+ * they arrive.
  */
 #ifndef GUEST_PROXY_CONNECTION_CLOCK_H
 #define GUEST_PROXY_CONNECTION_CLOCK_H
@@ -24,6 +25,8 @@
 #define HOST_CLOCK_PERIOD_NS (INT64_C(5) * 1000000000)
 /* The host is asked again after so much; but only while times are converted. */
 #define HOST_CLOCK_ASK_NS (INT64_C(1) * 1000000000)
+/* Frames are reported before the time they are shown at, where that is foreseen: by a refresh. */
+#define HOST_CLOCK_EARLY_NS (INT64_C(50) * 1000000)
 
 struct host_clock_bounds { /* of guest's time less the host's */
 	int64_t lower_ns;  /* INT64_MIN: the host was not asked */

@@ -8,6 +8,8 @@
 
 #define NS_PER_S INT64_C(1000000000)
 #define NS_PER_MS INT64_C(1000000)
+#define NS_PER_US INT64_C(1000)
+#define US_PER_S 1000000
 #define MAX_S (UINT64_C(100) * 366 * 86400)
 
 /* A time on the wire: seconds in two halves, and nanoseconds. */
@@ -105,6 +107,22 @@ static int64_t input_difference_ns(const struct relay_message *message)
 	return clocks->input.known ? -host_clock_to_host(&clocks->input, 0) : 0;
 }
 
+/*
+ * Nothing happens later than it is told of: what is to be taken off a time that is @ahead_ns of
+ * now. By much it is ahead where the guest's clock has stood still, as in a machine that slept,
+ * until the host has been asked anew.
+ */
+static int64_t excess_ns(const struct relay_message *message, int64_t ahead_ns)
+{
+	struct host_clock *clock = &clocks_of(message)->input;
+
+	if (ahead_ns > HOST_CLOCK_EARLY_NS && clock->measured_ns >= clock->asked_ns) {
+		clock->asked_ns = 0;
+		refresh(message->relay, clock);
+	}
+	return ahead_ns > 0 ? ahead_ns : 0;
+}
+
 /* wl_seat.get_keyboard(id), and the like: what comes of it will have times. */
 static enum relay_verdict handle_get_device(struct relay_message *message)
 {
@@ -117,8 +135,10 @@ static enum relay_verdict handle_timestamp(struct relay_message *message)
 {
 	int64_t difference_ns = input_difference_ns(message);
 
-	if (difference_ns != 0)
-		put_time(message->args, get_time(message->args) + difference_ns);
+	if (difference_ns != 0) {
+		int64_t ns = get_time(message->args) + difference_ns;
+		put_time(message->args, ns - excess_ns(message, ns - now()));
+	}
 	return RELAY_FORWARD;
 }
 
@@ -126,8 +146,15 @@ static enum relay_verdict handle_timestamp(struct relay_message *message)
 static enum relay_verdict handle_relative_motion(struct relay_message *message)
 {
 	uint64_t us = (uint64_t)message->args[0].u << 32 | message->args[1].u;
+	int64_t difference_ns = input_difference_ns(message);
 
-	us += (uint64_t)(input_difference_ns(message) / 1000);
+	if (difference_ns != 0) {
+		us += (uint64_t)(difference_ns / NS_PER_US);
+		/* What is beyond reason is not looked at: its nanoseconds would overflow. */
+		if (us / US_PER_S < MAX_S)
+			us -= (uint64_t)(excess_ns(message, (int64_t)us * NS_PER_US - now()) /
+				NS_PER_US);
+	}
 	message->args[0].u = (uint32_t)(us >> 32);
 	message->args[1].u = (uint32_t)us;
 	return RELAY_FORWARD;
@@ -136,7 +163,14 @@ static enum relay_verdict handle_relative_motion(struct relay_message *message)
 /* Milliseconds, which begin anew after seven weeks. */
 static enum relay_verdict move_ms(struct relay_message *message, size_t argument)
 {
-	message->args[argument].u += (uint32_t)(input_difference_ns(message) / NS_PER_MS);
+	int64_t difference_ns = input_difference_ns(message);
+
+	if (difference_ns != 0) {
+		uint32_t ms = message->args[argument].u + (uint32_t)(difference_ns / NS_PER_MS);
+		int32_t ahead_ms = (int32_t)(ms - (uint32_t)(now() / NS_PER_MS));
+		message->args[argument].u =
+			ms - (uint32_t)(excess_ns(message, ahead_ms * NS_PER_MS) / NS_PER_MS);
+	}
 	return RELAY_FORWARD;
 }
 

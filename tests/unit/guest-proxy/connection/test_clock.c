@@ -335,6 +335,11 @@ static void tell(struct world *world, uint32_t id, const char *event, const unio
 		event, args);
 }
 
+static int64_t heard_ns(const struct world *world)
+{
+	return (int64_t)((uint64_t)world->heard[0] << 32 | world->heard[1]) * S + world->heard[2];
+}
+
 #define AHEAD (5000 * S + 250 * MS) /* the host's clock, of the guest's */
 
 static void times_of_input_are_the_guests(void **state)
@@ -360,26 +365,72 @@ static void times_of_input_are_the_guests(void **state)
 
 	tell(&world, keyboard, "key", RIG_ARGS({.u = 1}, {.u = 777}, {.u = 30}, {.u = 0}));
 	assert_int_equal(world.heard[0], 1);
-	assert_int_equal(world.heard[1], 777 + moved); /* from before it began: modulo 2^32 */
-	tell(&world, pointer, "motion", RIG_ARGS({.u = 9000777}, {.f = 256}, {.f = 512}));
-	assert_int_equal(world.heard[0], 9000777 + moved);
+	assert_int_equal(world.heard[1], 777 + moved);      /* from before it began: modulo 2^32 */
+	uint32_t ms = (uint32_t)((now + AHEAD) / MS) - 777; /* a while ago */
+	tell(&world, pointer, "motion", RIG_ARGS({.u = ms}, {.f = 256}, {.f = 512}));
+	assert_int_equal(world.heard[0], ms + moved);
 	assert_int_equal(world.heard[1], 256);
-	tell(&world, pointer, "button", RIG_ARGS({.u = 5}, {.u = 9000778}, {.u = 272}, {.u = 1}));
+	tell(&world, pointer, "button", RIG_ARGS({.u = 5}, {.u = ms + 1}, {.u = 272}, {.u = 1}));
 	assert_int_equal(world.heard[0], 5);
-	assert_int_equal(world.heard[1], 9000778 + moved);
+	assert_int_equal(world.heard[1], ms + 1 + moved);
 
 	uint32_t stamps = make(&world, bind_global(&world, 5, "zwp_input_timestamps_manager_v1"),
 		"get_pointer_timestamps", pointer);
-	tell(&world, stamps, "timestamp", RIG_ARGS({.u = 0}, {.u = 9000}, {.u = 777123456}));
-	int64_t heard =
-		(int64_t)((uint64_t)world.heard[0] << 32 | world.heard[1]) * S + world.heard[2];
-	assert_int_equal(heard, 9000 * S + 777123456 + exact);
+	int64_t stamp = AHEAD + 777123456; /* shortly after the guest's clock began */
+	tell(&world, stamps, "timestamp",
+		RIG_ARGS({.u = 0}, {.u = (uint32_t)(stamp / S)}, {.u = (uint32_t)(stamp % S)}));
+	assert_int_equal(heard_ns(&world), stamp + exact);
 	uint32_t relative = make(&world, bind_global(&world, 6, "zwp_relative_pointer_manager_v1"),
 		"get_relative_pointer", pointer);
 	tell(&world, relative, "relative_motion",
-		RIG_ARGS({.u = 2}, {.u = 500}, {.f = 1}, {.f = 2}, {.f = 3}, {.f = 4}));
+		RIG_ARGS({.u = 1}, {.u = 500000000}, {.f = 1}, {.f = 2}, {.f = 3}, {.f = 4}));
 	assert_int_equal((uint64_t)world.heard[0] << 32 | world.heard[1],
-		(UINT64_C(2) << 32) + 500 + (uint64_t)(exact / 1000));
+		(UINT64_C(1) << 32) + 500000000 + (uint64_t)(exact / 1000));
+	world_finish(&world);
+}
+
+#define SLEPT (3600 * S)
+
+/* The host's clock was measured, and has gone on while the guest's stood still. */
+static void times_of_input_are_never_later_than_now(void **state)
+{
+	struct world world;
+	world_init(&world, false);
+	fake_channel->tells_time = true;
+	uint32_t seat = bind_version(&world, 4, "wl_seat", 7),
+		 pointer = make(&world, seat, "get_pointer", 0),
+		 stamps = make(&world, bind_global(&world, 5, "zwp_input_timestamps_manager_v1"),
+			 "get_pointer_timestamps", pointer),
+		 relative = make(&world, bind_global(&world, 6, "zwp_relative_pointer_manager_v1"),
+			 "get_relative_pointer", pointer);
+	int64_t now = monotonic_ns();
+	host_clocks_answered(
+		&world.clocks, CLOCK_MONOTONIC, (uint64_t)(now + AHEAD), (uint64_t)now);
+	int asked = fake_channel->clock_asked;
+
+	int64_t then = now + AHEAD + SLEPT;
+	uint64_t us = (uint64_t)then / 1000;
+	tell(&world, pointer, "motion", RIG_ARGS({.u = (uint32_t)(then / MS)}, {.f = 1}, {.f = 2}));
+	assert_in_range(world.heard[0], now / MS, monotonic_ns() / MS);
+	assert_int_equal(fake_channel->clock_asked, asked + 1);
+	tell(&world, stamps, "timestamp",
+		RIG_ARGS({.u = 0}, {.u = (uint32_t)(then / S)}, {.u = (uint32_t)(then % S)}));
+	assert_in_range(heard_ns(&world), now, monotonic_ns());
+	tell(&world, relative, "relative_motion",
+		RIG_ARGS({.u = (uint32_t)(us >> 32)}, {.u = (uint32_t)us}, {.f = 1}, {.f = 2},
+			{.f = 3}, {.f = 4}));
+	assert_in_range((uint64_t)world.heard[0] << 32 | world.heard[1], (uint64_t)now / 1000,
+		(uint64_t)monotonic_ns() / 1000);
+	assert_int_equal(fake_channel->clock_asked, asked + 1); /* once, until there is an answer */
+
+	int64_t awake = monotonic_ns();
+	host_clocks_answered(
+		&world.clocks, CLOCK_MONOTONIC, (uint64_t)(awake + AHEAD + SLEPT), (uint64_t)awake);
+	int64_t exact = -host_clock_to_host(&world.clocks.input, 0);
+	assert_in_range(-exact, AHEAD + SLEPT - S, AHEAD + SLEPT);
+	tell(&world, stamps, "timestamp",
+		RIG_ARGS({.u = 0}, {.u = (uint32_t)(then / S)}, {.u = (uint32_t)(then % S)}));
+	assert_int_equal(heard_ns(&world), then / S * S + then % S + exact);
 	world_finish(&world);
 }
 
@@ -428,6 +479,7 @@ int main(void)
 		cmocka_unit_test(a_clock_that_stood_still_is_measured_anew),
 		cmocka_unit_test(times_that_are_told_early_change_nothing),
 		cmocka_unit_test(times_of_input_are_the_guests),
+		cmocka_unit_test(times_of_input_are_never_later_than_now),
 		cmocka_unit_test(with_one_clock_times_of_input_pass),
 		cmocka_unit_test(the_host_is_asked_for_the_compositors_clock),
 		cmocka_unit_test(presentation_times_are_the_guests),
