@@ -6,6 +6,7 @@
 #     tests/debian13.sh --list      "COMPILER-SUITE seconds" lines: how long it usually takes
 #     tests/debian13.sh gcc-unit    runs the tests of that suite, as gcc built them
 #     tests/debian13.sh sway-security-context    and what that release's sway shows (security-context.sh)
+#     tests/debian13.sh sway-language            parts of the desktop's language that few compositors have (language.sh)
 #     tests/debian13.sh COMPOSITOR-border        the border and its label, exact to the pixel (border-label.sh)
 #
 # The tree is in the lab's cache; the builds are build-tests/debian13/build/COMPILER.
@@ -51,6 +52,7 @@ list() {
     done
     echo "sway-security-context 3"
     printf '%s-border 5\n' sway weston
+    echo "sway-language 8"
 }
 
 # One test at a time: the runner has others to run beside it.
@@ -67,6 +69,7 @@ run_script() {
 
 case ${1:-} in
 sway-security-context) run_script security-context.sh sway ;;
+sway-language) run_script language.sh sway-1.10 ;;
 *-border) run_script border-label.sh "${1%-border}" ;;
 prepare) prepare ;;
 --list) list ;;

@@ -1,0 +1,231 @@
+#!/bin/bash
+# Parts of the desktop's language that few compositors have (run in a tree that has the compositor, see newest.sh and
+# debian13.sh): what it says of each, and does, is the same direct and bridged, and so is that it has none. Which has which
+# is in the table below, and in docs/compositors.md.
+# usage: language.sh BUILD_DIRECTORY sway | sway-1.10 | labwc | kwin | mutter | weston
+set -u
+build=$1
+compositor=$2
+here=$(dirname "$0")
+. "$here/tree.sh"
+export WLR_BACKENDS=headless WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1
+
+# What each has; "fixes", which it has for itself, guests do not get.
+declare -A has=(
+    [sway]='export import fixes decoration'
+    [sway-1.10]='export import decoration'
+    [labwc]='export import fixes decoration'
+    [kwin]='warp export import effect fixes text-input decoration'
+    [mutter]='warp export import effect fixes bell'
+    [weston]=''
+)
+parts=(warp export import effect fixes text-input gtk-primary decoration bell)
+
+sway_start() {
+    printf '%s\n' 'output HEADLESS-1 mode 1280x720@60Hz' 'default_border none' >"$base/sway.conf"
+    start sway sway -c "$base/sway.conf"
+    within 20 listens || fail "sway does not start"
+    SWAYSOCK=$(compgen -G "$base/rt/sway-ipc.*")
+    export SWAYSOCK
+}
+
+sway-1.10_start() {
+    sway_start
+}
+
+labwc_start() {
+    mkdir "$base/labwc"
+    echo '<labwc_config></labwc_config>' >"$base/labwc/rc.xml"
+    compositor_starts labwc -C "$base/labwc"
+}
+
+kwin_start() {
+    export QT_FORCE_STDERR_LOGGING=1 QT_LOGGING_RULES='js*=true'
+    kwin_in_sway
+    scripts=0
+    mkfifo "$base/points"
+    WAYLAND_DISPLAY=$screen "$build/tests/clients/virtual-pointer" --size 1280x720 <"$base/points" >"$base/pointer.log" 2>&1 &
+    pids+=($!)
+    exec 8>"$base/points"
+    point 'move 640 360'
+}
+
+mutter_start() {
+    bus_start
+    compositor_starts mutter --headless --wayland --no-x11 --wayland-display wayland-1 --virtual-monitor 1280x720
+    mkfifo "$base/points"
+    python3 "$here/e2e/mutter_pointer.py" <"$base/points" >"$base/pointer.log" 2>&1 &
+    pids+=($!)
+    exec 8>"$base/points"
+    point 'by -9999 -9999' 'by 640 360'     # the middle
+    within 20 has_pointer || fail "mutter has no pointer"
+}
+
+has_pointer() {
+    WAYLAND_DISPLAY=$display wayland-info | grep -q 'capabilities: .*pointer'
+}
+
+weston_start() {
+    compositor_starts weston --backend=headless --renderer=pixman --socket=wayland-1 --width=640 --height=480 --idle-time=0
+}
+
+# point COMMAND...: to the pointer, where there is one.
+point() {
+    printf '%s\n' "$@" >&8
+}
+
+# says DISPLAY PART [ARGUMENT]: what the client there hears.
+says() {
+    WAYLAND_DISPLAY=$1 timeout $((30 * slowness)) "$build/tests/clients/language-client" "${@:2}" 2>>"$base/client.log" |
+        grep -v '^pointer '
+    [ "${PIPESTATUS[0]}" = 0 ] || echo "the client fails"
+}
+
+# same PART WANTED...: so it is direct and bridged, and each WANTED, an expression, is a line of it.
+same() {
+    local wanted direct bridged
+    direct=$(says "$display" "$1")
+    bridged=$(says bridge "$1")
+    echo "$direct"
+    [ "$bridged" = "$direct" ] || fail "$1: bridged it is otherwise: $bridged"
+    for wanted in "${@:2}"; do
+        grep -qxE "$wanted" <<<"$direct" || fail "$1: no line $wanted"
+    done
+}
+
+# ---- the parts: check_NAME, of a compositor that has it
+
+# The compositor puts the pointer elsewhere on the window that it is on.
+check_warp() {
+    local on
+    for on in "$display" bridge; do
+        start "warp-$on" env WAYLAND_DISPLAY="$on" "$build/tests/clients/language-client" warp
+        within 20 stirred grep -qs '^pointer enter' "$base/warp-$on.log" || fail "no pointer on the window on $on"
+        point 'button 272 1' 'button 272 0'
+        within 20 grep -qsx asked "$base/warp-$on.log" || fail "nobody is asked to move the pointer on $on"
+        within 20 stirred grep -qsx warped "$base/warp-$on.log" || fail "the pointer is not moved on $on"
+        within 20 not_alive "${pids[-1]}" || fail "the client does not end on $on"
+    done
+}
+
+# stirred COMMAND...: after the pointer was moved by a little, and back.
+stirred() {
+    point "by $stir 0"
+    stir=$((-stir))
+    "$@"
+}
+stir=1
+
+# foreign FROM TO: a dialog on TO of a window on FROM, until that ends.
+foreign() {
+    local parent handle
+    start "parent-$1-$2" env WAYLAND_DISPLAY="$1" "$build/tests/clients/language-client" export
+    parent=${pids[-1]}
+    within 20 grep -qs '^handle .' "$base/parent-$1-$2.log" || fail "no handle of a window on $1"
+    handle=$(sed -n 's/^handle //p' "$base/parent-$1-$2.log")
+    start "dialog-$1-$2" env WAYLAND_DISPLAY="$2" "$build/tests/clients/language-client" import "$handle"
+    within 20 grep -qsx shown "$base/dialog-$1-$2.log" || fail "no dialog on $2 of a window on $1"
+    within 20 "has_parent_${compositor%-*}" || fail "the dialog on $2 is none of the window on $1"
+    kill "$parent"
+    within 20 grep -qx 'no parent' "$base/dialog-$1-$2.log" || fail "the dialog on $2 does not hear of the end of its parent on $1"
+}
+
+# sway has dialogs float, whatever its windows do.
+has_parent_sway() {
+    swaymsg -t get_tree | python3 -c 'import json, sys
+def floats(node):
+    return any((n["name"] or "").endswith("Dialog") for n in node["floating_nodes"]) or any(map(floats, node["nodes"]))
+sys.exit(not floats(json.load(sys.stdin)))'
+}
+
+has_parent_kwin() {
+    scripts=$((scripts + 1))
+    echo "workspace.windowList().forEach(w => print('script $scripts:', w.caption + '|' +
+        (w.transientFor ? w.transientFor.caption : '')));
+    print('script $scripts: end');" >"$base/windows-$scripts.js"
+    scripting loadScript "string:$base/windows-$scripts.js" && scripting start || return 1
+    within 20 grep -q "script $scripts: end" "$base/kwin.log" || return 1
+    grep -qE "script $scripts: (\[work\] )?Dialog\|(\[work\] )?Parent$" "$base/kwin.log"
+}
+
+scripting() {   # METHOD [ARGUMENT...]
+    dbus-send --session --print-reply --dest=org.kde.KWin /Scripting "org.kde.kwin.Scripting.$1" "${@:2}" \
+        >>"$base/scripting.log" 2>&1
+}
+
+# Nothing outside tells of it.
+has_parent_labwc() {
+    true
+}
+
+has_parent_mutter() {
+    true
+}
+
+# What is no window cannot be a parent; KWin does not say so.
+check_export() {
+    local wanted=('error 0 of zxdg_exporter_v2')
+    [ "$compositor" != kwin ] || wanted=()
+    same export-nothing "${wanted[@]}"
+}
+
+# A window of the host's, as its portals', may be a dialog of a guest's.
+check_import() {
+    same import 'no parent'
+    foreign "$display" "$display"
+    foreign bridge bridge
+    foreign bridge "$display"
+}
+
+check_effect() {
+    same effect 'capabilities [01]' blurred
+    same effect-twice 'error 0 of ext_background_effect_manager_v1'
+}
+
+# What guests do not get (docs/policy.md).
+check_fixes() {
+    local direct bridged
+    direct=$(says "$display" fixes)
+    bridged=$(says bridge fixes)
+    echo "$direct"
+    grep -qx destroyed <<<"$direct" || fail "no registry is destroyed"
+    [ "$bridged" = 'wl_fixes none' ] || fail "guests have it: $bridged"
+}
+
+check_text-input() {
+    same text-input 'enter window'
+}
+
+check_gtk-primary() {
+    same gtk-primary 'type text/plain;charset=utf-8' 'pasted language'
+}
+
+check_decoration() {
+    same decoration 'default mode [0-2]' 'mode [0-2]'
+}
+
+# The bell reaches the compositor; where it may not, the machine has none.
+check_bell() {
+    same bell rung
+    [ "$(grep -c 'up  -> xdg_system_bell_v1@[0-9]*\.ring(' "$base/host.log")" = 2 ] || fail "the compositor is not asked to ring"
+    printf '[policy]\nbell = deny\n' >"$base/deny.conf"
+    start silent env WAYLAND_DISPLAY="$display" "$build/host-bridge/wayferry-host" --socket "$base/silent.gpu" --vm silent \
+        --config "$base/deny.conf" --trace host
+    within 10 test -S "$base/silent.gpu" || fail "wayferry-host does not listen"
+    start silent-guest "$build/guest-proxy/wayferry-guest" --socket silent --vhost-user "$base/silent.gpu"
+    within 10 test -S "$base/rt/silent" || fail "wayferry-guest does not listen"
+    [ "$(says silent bell)" = 'xdg_system_bell_v1 none' ] || fail "a bell that is denied is offered"
+    grep -q 'up wl_registry@.*global(.*"xdg_system_bell_v1"' "$base/silent.log" || fail "the compositor did not offer it to wayferry-host"
+}
+
+"${compositor}_start"
+bridge_start --trace host
+for part in "${parts[@]}"; do
+    [[ " ${has[$compositor]} " = *" $part "* ]] && continue
+    [[ "$(says "$display" "$part")" =~ ^[a-z0-9_]+\ none$ ]] || fail "$compositor has $part, of which the table does not know"
+    same "$part"
+done
+for part in ${has[$compositor]}; do
+    "check_$part"
+done
+echo passed
