@@ -10,6 +10,7 @@
 #     tests/newest.sh COMPOSITOR-icon               the icon of a guest's window (icon.sh)
 #     tests/newest.sh COMPOSITOR-x11    what sway 1.7 does not show of X11 applications (x11-desktop.sh)
 #     tests/newest.sh COMPOSITOR-language            parts of the desktop's language that few have (language.sh)
+#     tests/newest.sh COMPOSITOR-rules               docs/window-rules.md (window-rules.sh)
 #     tests/newest.sh COMPOSITOR-border              the border and its label, exact to the pixel (border-label.sh)
 #     tests/newest.sh enter COMMAND...    runs it in the tree; WAYFERRY_NEWEST_BIND is /mnt there
 #
@@ -49,6 +50,7 @@ list() {
     printf '%s-icon 8\n' labwc kwin
     printf '%s-x11 8\n' sway kwin
     printf '%s-language 12\n' sway labwc kwin mutter weston
+    printf '%s-rules 6\n' sway labwc kwin
     printf '%s-border 8\n' sway labwc kwin weston
     echo "mutter-border 15"
 }
@@ -72,6 +74,7 @@ prepare) prepare "${2:-}" ;;
 *-colours) run_script colours.sh "${1%-colours}" ;;
 *-x11) run_script x11-desktop.sh "${1%-x11}" ;;
 *-language) run_script language.sh "${1%-language}" ;;
+*-rules) run_script window-rules.sh "${1%-rules}" ;;
 *-icon) run_script icon.sh "${1%-icon}" ;;
 *-border) run_script border-label.sh "${1%-border}" ;;
 gcc-*) run "${1#gcc-}" ;;
