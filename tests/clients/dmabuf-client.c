@@ -16,6 +16,7 @@
 
 #include "dmabuf_print.h"
 #include "linux-dmabuf-client-protocol.h"
+#include "linux-explicit-synchronization-client-protocol.h"
 #include "picture.h"
 #include "virtgpu_memory.h"
 #include "window.h"
@@ -29,7 +30,7 @@ struct options {
 	uint32_t storm;                 /* so many sizes, one after another */
 	enum via via;
 	uint32_t unfinished_s; /* seconds */
-	bool dumb, host, feedback, formats, foreign, follow, hold;
+	bool dumb, host, fence, feedback, formats, foreign, follow, hold;
 };
 
 static const char usage[] =
@@ -42,6 +43,9 @@ static const char usage[] =
 	"  --dumb         a dumb buffer of the primary node instead of a blob of guest memory\n"
 	"  --host         a blob of the host's memory instead\n"
 	"  --unfinished N commit N seconds before the drawing is finished, as the kernel sees it\n"
+	"  --fence        with --unfinished: the drawing is none of the buffer's, a sync file says "
+	"when\n"
+	"                 it is finished; and another frame, until the buffer is released\n"
 	"  --storm N      show N sizes, one after another\n"
 	"  --feedback     print linux-dmabuf's default feedback\n"
 	"  --follow       print the feedback of the window, which goes to the whole screen and "
@@ -55,6 +59,10 @@ struct client {
 	struct options options;
 	struct zwp_linux_dmabuf_v1 *dmabuf;
 	uint32_t dmabuf_version;
+	struct zwp_linux_explicit_synchronization_v1 *fences;
+	struct zwp_linux_surface_synchronization_v1 *sync; /* with --fence */
+	int fence;                                         /* of the next commit; -1: none */
+	bool unfinished, released;
 	struct wl_drm *drm;
 	char node[64]; /* as wl_drm has it */
 	struct virtgpu_context context;
@@ -137,14 +145,47 @@ static void handle_release(void *data, struct wl_buffer *buffer)
 
 static const struct wl_buffer_listener buffer_listener = {.release = handle_release};
 
+static void handle_fenced_release(
+	void *data, struct zwp_linux_buffer_release_v1 *release, int32_t fence)
+{
+	fprintf(stderr, "a release with a fence\n");
+	exit(1);
+}
+
+static void handle_immediate_release(void *data, struct zwp_linux_buffer_release_v1 *release)
+{
+	((struct client *)data)->released = true;
+	zwp_linux_buffer_release_v1_destroy(release);
+}
+
+static const struct zwp_linux_buffer_release_v1_listener release_listener = {
+	.fenced_release = handle_fenced_release,
+	.immediate_release = handle_immediate_release,
+};
+
+/* What the next commit waits for, and how its buffer's release is told. */
+static void set_fence(struct client *client)
+{
+	zwp_linux_surface_synchronization_v1_set_acquire_fence(client->sync, client->fence);
+	close(client->fence);
+	client->fence = -1;
+	zwp_linux_buffer_release_v1_add_listener(
+		zwp_linux_surface_synchronization_v1_get_release(client->sync), &release_listener,
+		client);
+}
+
 /* Commits @buffer and waits for the frame callback. */
 static void show(struct client *client, struct window_buffer *buffer, int32_t width, int32_t height)
 {
 	struct window *window = &client->window;
 	bool shown;
+	const bool unfinished = client->unfinished;
+	client->unfinished = false;
+	if (client->fence >= 0)
+		set_fence(client);
 	window_want_frame(window, &shown);
 	window_commit(window, buffer, 0, 0, width, height);
-	if (client->options.unfinished_s) {
+	if (unfinished) {
 		wl_display_flush(window->display);
 		printf("committed\n");
 		fflush(stdout);
@@ -170,10 +211,28 @@ static struct memory show_picture(
 		exit(1);
 	}
 	wl_buffer_add_listener(buffer->buffer, &buffer_listener, buffer);
-	if (options->unfinished_s)
-		virtgpu_work_begin(&client->context, &memory);
+	if (client->unfinished)
+		virtgpu_work_begin(&client->context, options->fence ? NULL : &memory,
+			options->fence ? &client->fence : NULL);
 	show(client, buffer, width, height);
 	return memory;
+}
+
+/* A picture with a fence, and another one in its place: then the first is released. */
+static void show_fenced(struct client *client)
+{
+	struct window_buffer buffers[2] = {0};
+
+	window_needs(client->fences, zwp_linux_explicit_synchronization_v1_interface.name);
+	client->sync = zwp_linux_explicit_synchronization_v1_get_synchronization(
+		client->fences, client->window.surface);
+	for (size_t i = 0; i < 2; i++) {
+		show_picture(client, &buffers[i], client->options.width, client->options.height);
+		printf("picture\n");
+		fflush(stdout);
+	}
+	window_await(&client->window, &client->released, "waiting for the release");
+	printf("released\n");
 }
 
 static void storm(struct client *client)
@@ -318,6 +377,9 @@ static void handle_global(
 		client->dmabuf = wl_registry_bind(window->registry, name,
 			&zwp_linux_dmabuf_v1_interface, client->dmabuf_version);
 		zwp_linux_dmabuf_v1_add_listener(client->dmabuf, &dmabuf_listener, client);
+	} else if (strcmp(interface, zwp_linux_explicit_synchronization_v1_interface.name) == 0) {
+		client->fences = wl_registry_bind(window->registry, name,
+			&zwp_linux_explicit_synchronization_v1_interface, 2);
 	} else if (strcmp(interface, wl_drm_interface.name) == 0) {
 		client->drm = wl_registry_bind(window->registry, name, &wl_drm_interface, 2);
 		wl_drm_add_listener(client->drm, &drm_listener, client);
@@ -344,10 +406,10 @@ static bool options_parse(struct options *options, int argc, char **argv)
 		{"seed", required_argument, NULL, 'e'}, {"offset", required_argument, NULL, 'o'},
 		{"padding", required_argument, NULL, 'p'}, {"via", required_argument, NULL, 'v'},
 		{"unfinished", required_argument, NULL, 'u'}, {"dumb", no_argument, NULL, 'd'},
-		{"host", no_argument, NULL, 'b'}, {"storm", required_argument, NULL, 'n'},
-		{"feedback", no_argument, NULL, 'f'}, {"formats", no_argument, NULL, 'm'},
-		{"foreign", no_argument, NULL, 'x'}, {"follow", no_argument, NULL, 'w'},
-		{"hold", no_argument, NULL, 'h'}, {0}};
+		{"host", no_argument, NULL, 'b'}, {"fence", no_argument, NULL, 'c'},
+		{"storm", required_argument, NULL, 'n'}, {"feedback", no_argument, NULL, 'f'},
+		{"formats", no_argument, NULL, 'm'}, {"foreign", no_argument, NULL, 'x'},
+		{"follow", no_argument, NULL, 'w'}, {"hold", no_argument, NULL, 'h'}, {0}};
 	for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
 		switch (option) {
 		case 's':
@@ -379,6 +441,9 @@ static bool options_parse(struct options *options, int argc, char **argv)
 		case 'b':
 			options->host = true;
 			break;
+		case 'c':
+			options->fence = true;
+			break;
 		case 'f':
 			options->feedback = true;
 			break;
@@ -398,7 +463,7 @@ static bool options_parse(struct options *options, int argc, char **argv)
 			return false;
 		}
 	}
-	return optind == argc;
+	return optind == argc && (!options->fence || options->unfinished_s);
 }
 
 static void connect_all(struct client *client)
@@ -428,13 +493,17 @@ static void connect_all(struct client *client)
 
 int main(int argc, char **argv)
 {
-	struct client client = {.options = {.width = 256, .height = 256, .seed = 1}};
+	struct client client = {
+		.options = {.width = 256, .height = 256, .seed = 1},
+		.fence = -1,
+	};
 	struct options *options = &client.options;
 	struct window_buffer buffer = {0};
 	if (!options_parse(options, argc, argv)) {
 		fputs(usage, stderr);
 		return 2;
 	}
+	client.unfinished = options->unfinished_s > 0;
 	connect_all(&client);
 	if (options->feedback) {
 		printf("version %u\n", client.dmabuf_version);
@@ -451,6 +520,8 @@ int main(int argc, char **argv)
 		storm_shm(&client);
 	else if (options->storm)
 		storm(&client);
+	else if (options->fence)
+		show_fenced(&client);
 	else
 		show_picture(&client, &buffer, options->width, options->height);
 	printf("shown\n");

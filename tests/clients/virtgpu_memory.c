@@ -109,20 +109,23 @@ struct virtgpu_context virtgpu_context_create(int node, bool ring, bool wayland)
 	return context;
 }
 
-void virtgpu_work_begin(const struct virtgpu_context *context, const struct memory *memory)
+void virtgpu_work_begin(
+	const struct virtgpu_context *context, const struct memory *memory, int *fence)
 {
 	const struct cross_domain_poll poll = {
 		.hdr = {.cmd = CROSS_DOMAIN_CMD_POLL, .cmd_size = sizeof(poll)}};
 	struct virtgpu_execute execute = {
-		.flags = VIRTGPU_EXECUTE_RING_IDX,
+		.flags = VIRTGPU_EXECUTE_RING_IDX | (fence ? VIRTGPU_EXECUTE_FENCE_FD_OUT : 0),
 		.ring_idx = CROSS_DOMAIN_CHANNEL_RING,
 		.size = sizeof(poll),
 		.commands = (uintptr_t)&poll,
-		.bo_handles = (uintptr_t)&memory->handle,
-		.n_bo_handles = 1,
+		.bo_handles = memory ? (uintptr_t)&memory->handle : 0,
+		.n_bo_handles = memory ? 1 : 0,
 	};
 	if (ioctl(context->node, VIRTGPU_IOCTL_EXECUTE, &execute) < 0)
 		die("POLL");
+	if (fence)
+		*fence = execute.fence_fd;
 }
 
 /* wl_display.sync(new id 2) */

@@ -41,10 +41,14 @@ struct memory virtgpu_allocate_dumb(int primary, int32_t width, int32_t height);
 
 void virtgpu_release(struct memory *memory);
 
-/* Work on @memory begins, as the kernel sees it, and lasts until virtgpu_work_end: a POLL, whose
- * fence is signalled when the compositor says something in this context's own channel, where nobody
- * has asked it anything. The context is a client of the compositor. */
-void virtgpu_work_begin(const struct virtgpu_context *context, const struct memory *memory);
+/*
+ * Work begins, as the kernel sees it, and lasts until virtgpu_work_end: a POLL, whose fence is
+ * signalled when the compositor says something in this context's own channel, where nobody has
+ * asked it anything. The context is a client of the compositor. It is work on @memory, or (NULL) on
+ * none, and *@fence (may be NULL) becomes a sync file of it.
+ */
+void virtgpu_work_begin(
+	const struct virtgpu_context *context, const struct memory *memory, int *fence);
 void virtgpu_work_end(const struct virtgpu_context *context);
 
 #endif

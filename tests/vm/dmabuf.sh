@@ -257,6 +257,25 @@ dmabuf_waits() {
     grep -qx 'dmabuf_waits 1' "$(guest_output vm unfinished stderr)" || fail "wayferry-guest did not wait"
 }
 
+# The same by a sync file, which says of work that has nothing to do with the buffer when it is finished; and the application
+# hears that the buffer is released.
+dmabuf_fences() {
+    local output stderr
+    output=$(guest_output vm fence) stderr=$(guest_output vm fence stderr)
+    app fence wayferry-guest --stats -- "$DMABUF_CLIENT" --size $DMABUF_SIZE --seed $DMABUF_SEED \
+        --unfinished $((3 * SLOWNESS)) --fence --hold
+    until_true 20 grep -qx committed "$output" || fail "nothing was committed ($(cat "$stderr"))"
+    sleep 1.5
+    shows_window && fail "a frame was shown before its fence"
+    screen_becomes host "$LOGS/direct.png" "$LOGS/fence.png" 15 || fail "the finished frame is not shown"
+    until_true 20 grep -qx released "$output" || fail "the buffer was not released ($(cat "$stderr"))"
+    guest_signal vm fence TERM
+    guest_wait vm fence
+    until_true 20 screen_is host "$WORK/host.empty.png" || fail "the window stays on the screen"
+    grep -qx 'explicit_frames 1' "$stderr" || fail "the frame had no fence"
+    grep -qx 'explicit_waits 1' "$stderr" || fail "wayferry-guest did not wait"
+}
+
 # Points of timelines: the first frame has one colour until its acquire point is signalled, which takes as long as it takes; no
 # picture may show it. Buffers are drawn again when the host has released them.
 dmabuf_timelines() {

@@ -139,7 +139,7 @@ test_foreign() {
     session_end
 }
 
-tests+=(dmabuf-sway:55 dmabuf-weston:22 dmabuf-weston14:24 dmabuf-mutter:15 dmabuf-feedback:12)
+tests+=(dmabuf-sway:60 dmabuf-weston:22 dmabuf-weston14:24 dmabuf-mutter:15 dmabuf-feedback:12)
 
 full+=(five-reboots:60 thousand-at-once:40 hundred-thousand-commits:70 dmabuf-storm:90)
 
@@ -148,6 +148,7 @@ test_dmabuf_sway() {
     session_start sway
     dmabuf_windows
     dmabuf_waits
+    dmabuf_fences
     dmabuf_timelines
     timelines_storm
     dmabuf_shm_pairs >"$LOGS/pairs"
