@@ -137,7 +137,8 @@ test_conformance() {
     cat "$WORK"/{bridged,desktop}.passed | sort -u >"$WORK/all-bridged.passed"
     if bridged_alone; then
         say "$(wc -l <"$WORK/all-bridged.passed") tests pass bridged"
-        (($(wc -l <"$WORK/all-bridged.passed") >= 850)) || fail "too few pass bridged"
+        # Which ones should is the direct run's to say; guests lack what many of them want.
+        (($(wc -l <"$WORK/all-bridged.passed") >= 500)) || fail "too few pass bridged: wlcs or Mir does not work here"
         return
     fi
     wait "$direct" || fail "the direct run ended early"
