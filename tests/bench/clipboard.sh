@@ -4,7 +4,9 @@
 #     tests/bench/clipboard.sh --list | KIND
 #
 # 64 MiB are copied on one side and pasted on the other, between a sway and a guest whose host has nothing else to do;
-# beside them the same bytes go through a socket between two processes of the guest.
+# beside them the same bytes go through a socket between two processes of the guest, where the reader drops them. So does the
+# one of "dropped", with as many calls; "to host" and "to guest" are whole programs, wl-paste into a file. "pipe" is what there is to be
+# had where a process has to write to another one's pipe what it finds in its memory: 256 KiB at a time into one that holds as much.
 . "$(dirname "$0")/../vm/session.sh"
 . "$(dirname "$0")/../vm/applications.sh"
 
@@ -31,6 +33,26 @@ if os.fork() == 0:
     os._exit(0)
 writer.close()
 while reader.recv(65536):
+    pass
+print(time.monotonic() - start)
+'
+
+# shellcheck disable=SC2034
+PIPE='
+import fcntl, os, time
+reader, writer = os.pipe()
+fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 262144)
+content = memoryview(bytearray(262144))
+start = time.monotonic()
+if os.fork() == 0:
+    os.close(reader)
+    for i in range(256):
+        done = 0
+        while done < len(content):
+            done += os.write(writer, content[done:])
+    os._exit(0)
+os.close(writer)
+while os.read(reader, 65536):
     pass
 print(time.monotonic() - start)
 '
@@ -70,6 +92,7 @@ bench_clipboard() {
 # bench_paste ROUND SECONDS_OF_THE_SOCKET
 bench_paste() {
     local before seconds start type=application/x-there-$1
+    report pipe "$(guest_run vm python3 -c "$PIPE")" "$2" '0 0' '0 0'     # the host has no part in it
     # shellcheck disable=SC2016
     app "copy-there-$1" sh -c 'exec wl-copy --foreground --type "$0" </tmp/content' "$type"
     until_true "$APP_SECONDS" clipboard_offered env WAYLAND_DISPLAY=host -- "$type" || fail "no selection from the guest"
@@ -89,6 +112,9 @@ bench_paste() {
         echo "$start $(date +%s.%N)"; cmp /tmp/pasted /tmp/content' "$type" | awk '{ print $2 - $1 }') ||
         fail "wl-paste failed, or the contents differ"
     report 'to guest' "$seconds" "$2" "$before" "$(counts)"
+    before=$(counts)
+    seconds=$(guest_run vm "$LAB_PROGRAMS/paste-many" "$type" -) || fail "paste-many failed"
+    report dropped "$seconds" "$2" "$before" "$(counts)"
 }
 
 e2e_main "$@"

@@ -4,7 +4,9 @@
  * contents once for each file before it reads any of them, then reads all of them as they come. (A
  * program that loses the focus loses the offer, so several programs cannot do this at once.) With
  * --keyboard before the type it has a keyboard, which the seat must have; with --primary before
- * that it is the primary selection.
+ * that it is the primary selection. It prints how many seconds went by from asking to the end of
+ * the last one. With "-" for a file contents are dropped; who pastes into one alone need not look
+ * which of them has come.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +17,7 @@
 #include <unistd.h>
 
 #include "primary-selection-unstable-v1-client-protocol.h"
+#include "protocol/base/monotonic.h"
 #include "window.h"
 
 #define FILES_MAX 64
@@ -146,14 +149,14 @@ static void handle_global(
 			&zwp_primary_selection_device_manager_v1_interface, 1);
 }
 
-/* Moves what is there from the pipe to the file. Return: false at the end. */
+/* Moves what is there from the pipe to the file; -1: to nowhere. Return: false at the end. */
 static bool move_some(int from, int to)
 {
 	char bytes[65536];
 	ssize_t length = read(from, bytes, sizeof(bytes));
 	if (length < 0 && (errno == EINTR || errno == EAGAIN))
 		return true;
-	if (length < 0 || (length > 0 && write(to, bytes, length) != length)) {
+	if (length < 0 || (length > 0 && to >= 0 && write(to, bytes, length) != length)) {
 		perror("copy");
 		exit(1);
 	}
@@ -163,7 +166,9 @@ static bool move_some(int from, int to)
 static void read_all(struct pollfd *pipes, const int *files, nfds_t count)
 {
 	for (nfds_t open = count; open > 0;) {
-		if (poll(pipes, count, -1) < 0 && errno != EINTR) {
+		if (count == 1) {
+			pipes[0].revents = POLLIN;
+		} else if (poll(pipes, count, -1) < 0 && errno != EINTR) {
 			perror("poll");
 			exit(1);
 		}
@@ -172,7 +177,8 @@ static void read_all(struct pollfd *pipes, const int *files, nfds_t count)
 				move_some(pipes[i].fd, files[i]))
 				continue;
 			close(pipes[i].fd);
-			close(files[i]);
+			if (files[i] >= 0)
+				close(files[i]);
 			pipes[i].fd = -1;
 			open--;
 		}
@@ -212,10 +218,14 @@ int main(int argc, char **argv)
 
 	struct pollfd pipes[FILES_MAX];
 	int files[FILES_MAX];
+	const uint64_t asked_ns = monotonic_ns();
 	for (nfds_t i = 0; i < count; i++) {
 		int ends[2];
-		files[i] = open(argv[2 + i], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-		if (files[i] < 0 || pipe2(ends, O_CLOEXEC) < 0) {
+		const bool drops = strcmp(argv[2 + i], "-") == 0;
+		files[i] = drops
+			? -1
+			: open(argv[2 + i], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+		if ((files[i] < 0 && !drops) || pipe2(ends, O_CLOEXEC) < 0) {
 			perror(argv[2 + i]);
 			return 1;
 		}
@@ -226,6 +236,7 @@ int main(int argc, char **argv)
 	if (wl_display_roundtrip(window.display) < 0)
 		window_die(&window, "asking for the contents");
 	read_all(pipes, files, count);
+	printf("%.4f\n", (double)(monotonic_ns() - asked_ns) / 1e9);
 	/* With a keyboard chords may have brought more offers meanwhile. */
 	if (wl_display_roundtrip(window.display) < 0)
 		window_die(&window, "leaving");

@@ -118,7 +118,7 @@ paste_ten_HOST() {
 }
 
 paste_ten_GUEST() {
-    WAYLAND_DISPLAY=$GUEST limited 60 "$WAYFERRY_CLIENTS/paste-many" "$@"
+    WAYLAND_DISPLAY=$GUEST limited 60 "$WAYFERRY_CLIENTS/paste-many" "$@" >"$LOGS/pasted.log"
 }
 
 # The guest's one command is the copying one. It ends when the last bytes are on their way, long before the
