@@ -35,3 +35,18 @@ clock_is_counted() {
     guest_counters
     [ "$(bridge_counter vm guest presentation_clock_error_ns)" -ge 0 ]
 }
+
+# clock_of_frames WHEN COMMAND...: while COMMAND has the machine stand still, frames are shown after they were drawn and before
+# that is heard of, in the guest's clock. CLOCK_GAP is then how much time passed between two of them, at most, in ms.
+clock_of_frames() {
+    local job=times-$1
+    app "$job" "$LAB_PROGRAMS/frame-times" $((2 * TIMES + 6)) 500
+    until_true "$APP_SECONDS" grep -qsx drawing "$(guest_output vm "$job")" || fail "$1: no frames"
+    sleep 2
+    "${@:2}"
+    guest_wait vm "$job" $((60 * TIMES)) || fail "$1: the client ended with $?"
+    ! grep '^frame ' "$(guest_output vm "$job")" || fail "$1: times of frames are wrong"
+    CLOCK_GAP=$(sed -n 's/^[0-9]* frames, the most \([0-9]*\) ms between two$/\1/p' "$(guest_output vm "$job")")
+    say "$1: $(tail -n 1 "$(guest_output vm "$job")")"
+    [ "${CLOCK_GAP:-0}" -gt 0 ] || fail "$1: nobody says when frames are shown"
+}

@@ -12,7 +12,7 @@
 . "$(dirname "$0")/../e2e/seat.sh"
 
 KIND=uml
-tests=(applications:49 service:8 x11:14 clock:14 input:13 clipboard:18 survival:15 reboots:20 many:24 commits:12 foreign:12 opengl:29)
+tests=(applications:49 service:8 x11:14 clock:24 input:13 clipboard:18 survival:15 reboots:20 many:24 commits:12 foreign:12 opengl:29)
 
 APPS=(simple-shm image foot qt6 mpv gtk4)
 
@@ -37,17 +37,23 @@ test_x11() {
     session_end
 }
 
-# The guest's date is set to another, and the machine stands still for two seconds: times stay true.
+machine_stops() {
+    kill -STOP -- "-${PID[vm-vm]}"
+    sleep 2
+    kill -CONT -- "-${PID[vm-vm]}"
+}
+
+# The guest's date is set to another, and the machine stands still for two seconds, in which the guest's clock goes on: times
+# stay true. (sway 1.7 without a GPU does not say when frames are shown.)
 test_clock() {
-    session_start sway
+    session_start weston
     clock_pongs
     clock_is_true at-first
     clock_counts at-first
     guest_run vm --root date -s "2031-01-01 12:00" >"$LOGS/date" || fail "the guest's date cannot be set"
     clock_is_true another-date
-    kill -STOP -- "-${PID[vm-vm]}"
-    sleep 2
-    kill -CONT -- "-${PID[vm-vm]}"
+    clock_of_frames a-stop machine_stops
+    ((CLOCK_GAP >= 2000)) || fail "the guest's clock has stood still, too"
     clock_is_true after-a-stop
     clock_counts after-a-stop
     session_end
