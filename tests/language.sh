@@ -15,11 +15,11 @@ declare -A has=(
     [sway]='export import fixes decoration'
     [sway-1.10]='export import decoration'
     [labwc]='export import fixes decoration'
-    [kwin]='warp export import effect fixes text-input decoration'
-    [mutter]='warp export import effect fixes bell'
+    [kwin]='warp export import effect fixes text-input decoration sessions'
+    [mutter]='warp export import effect fixes bell gtk-shell sessions'
     [weston]=''
 )
-parts=(warp export import effect fixes text-input gtk-primary decoration bell)
+parts=(warp export import effect fixes text-input gtk-primary decoration bell gtk-shell sessions)
 
 sway_start() {
     printf '%s\n' 'output HEADLESS-1 mode 1280x720@60Hz' 'default_border none' >"$base/sway.conf"
@@ -74,6 +74,16 @@ point() {
     printf '%s\n' "$@" >&8
 }
 
+# another NAME LINE...: a display NAME of another machine, of that name, in whose configuration LINEs are.
+another() {
+    printf '%s\n' "${@:2}" >"$base/$1.conf"
+    start "$1" env WAYLAND_DISPLAY="$display" "$build/host-bridge/wayferry-host" --socket "$base/$1.gpu" --vm "$1" \
+        --config "$base/$1.conf" --trace host
+    within 10 test -S "$base/$1.gpu" || fail "wayferry-host does not listen"
+    start "$1-guest" "$build/guest-proxy/wayferry-guest" --socket "$1" --vhost-user "$base/$1.gpu"
+    within 10 test -S "$base/rt/$1" || fail "wayferry-guest does not listen"
+}
+
 # says DISPLAY PART [ARGUMENT]: what the client there hears.
 says() {
     WAYLAND_DISPLAY=$1 timeout $((30 * slowness)) "$build/tests/clients/language-client" "${@:2}" 2>>"$base/client.log" |
@@ -81,11 +91,11 @@ says() {
     [ "${PIPESTATUS[0]}" = 0 ] || echo "the client fails"
 }
 
-# same PART WANTED...: so it is direct and bridged, and each WANTED, an expression, is a line of it.
+# same PART WANTED...: so it is direct and bridged, and each WANTED, an expression, is a line of it. MACHINE: whose display.
 same() {
     local wanted direct bridged
     direct=$(says "$display" "$1")
-    bridged=$(says bridge "$1")
+    bridged=$(says "${MACHINE:-bridge}" "$1")
     echo "$direct"
     [ "$bridged" = "$direct" ] || fail "$1: bridged it is otherwise: $bridged"
     for wanted in "${@:2}"; do
@@ -208,14 +218,39 @@ check_decoration() {
 check_bell() {
     same bell rung
     [ "$(grep -c 'up  -> xdg_system_bell_v1@[0-9]*\.ring(' "$base/host.log")" = 2 ] || fail "the compositor is not asked to ring"
-    printf '[policy]\nbell = deny\n' >"$base/deny.conf"
-    start silent env WAYLAND_DISPLAY="$display" "$build/host-bridge/wayferry-host" --socket "$base/silent.gpu" --vm silent \
-        --config "$base/deny.conf" --trace host
-    within 10 test -S "$base/silent.gpu" || fail "wayferry-host does not listen"
-    start silent-guest "$build/guest-proxy/wayferry-guest" --socket silent --vhost-user "$base/silent.gpu"
-    within 10 test -S "$base/rt/silent" || fail "wayferry-guest does not listen"
+    another silent '[policy]' 'bell = deny'
     [ "$(says silent bell)" = 'xdg_system_bell_v1 none' ] || fail "a bell that is denied is offered"
     grep -q 'up wl_registry@.*global(.*"xdg_system_bell_v1"' "$base/silent.log" || fail "the compositor did not offer it to wayferry-host"
+}
+
+# guarded INTERFACE PART: guests do not have it; one that is trusted has.
+guarded() {
+    local bridged
+    bridged=$(says bridge "$2")
+    [ "$bridged" = "$1 none" ] || fail "each guest has $1: $bridged"
+    [ -S "$base/rt/trusted" ] || another trusted '[policy]' 'gtk_shell1 = allow' 'xdg_session_manager_v1 = allow'
+    grep -q "the configuration gives guests $1" "$base/trusted.log" || fail "no warning of $1"
+}
+
+# GTK says what is of windows; what names the host's programs and D-Bus stays.
+check_gtk-shell() {
+    guarded gtk_shell1 gtk-shell
+    MACHINE=trusted same gtk-shell 'capabilities [0-9]+' 'states.*' told
+    grep -q 'up  -> gtk_surface1@[0-9]*\.set_modal(' "$base/trusted.log" || fail "the compositor does not hear what is modal"
+    grep -q '\.set_dbus_properties(' "$base/trusted-guest.log" "$base/trusted.log" || fail "the client names nothing"
+    ! grep -E 'up  -> gtk_s[a-z]*1@[0-9]*\.set_(dbus|startup|a11y)' "$base/trusted.log" || fail "the compositor hears names"
+}
+
+# A window is kept when its client has ended, and the next client gets it back.
+check_sessions() {
+    local on session
+    guarded xdg_session_manager_v1 sessions
+    for on in "$display" trusted; do
+        session=$(says "$on" sessions | sed -n 's/^session //p')
+        [ "$session" ] || fail "no session on $on"
+        [ "$(says "$on" sessions "$session" | tail -n +2)" = $'restored\nwindow restored\nremoved' ] ||
+            fail "the window is not given back on $on"
+    done
 }
 
 "${compositor}_start"

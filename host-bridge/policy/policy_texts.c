@@ -306,6 +306,7 @@ const struct policy_text policy_texts[] = {
 	{"gtk_shell1", "notify_launch", drop_request},
 	{"gtk_shell1", "set_startup_id", drop_request},
 	{"gtk_surface1", "request_focus", drop_startup_id},
+	{"gtk_surface1", "set_a11y_properties", drop_request},
 	{"gtk_surface1", "set_dbus_properties", drop_request},
 	{"wl_data_offer", "accept", NULL}, /* a type that was offered */
 	{"wl_data_offer", "receive", NULL},

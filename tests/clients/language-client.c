@@ -18,71 +18,60 @@
 
 #include "ext-background-effect-v1-client-protocol.h"
 #include "gtk-primary-selection-client-protocol.h"
+#include "gtk-shell-client-protocol.h"
+#include "language.h"
 #include "pointer-warp-v1-client-protocol.h"
 #include "pointer.h"
 #include "server-decoration-client-protocol.h"
 #include "text-input-unstable-v2-client-protocol.h"
 #include "window.h"
 #include "xdg-foreign-unstable-v2-client-protocol.h"
+#include "xdg-session-management-v1-client-protocol.h"
 #include "xdg-system-bell-v1-client-protocol.h"
 #ifndef WL_FIXES_INTERFACE /* wayland before 1.24 */
 #include "wl-fixes-client-protocol.h"
 #endif
 
-#define PATIENCE_MS 5000
-#define SHORTLY_MS 50
-#define WIDTH 400
-#define HEIGHT 300
+struct language_client client;
 
-static struct {
-	struct window window;
-	const struct part *part;
-	const char *argument; /* of the part; NULL: none */
-	void *global;         /* of the part's interface; NULL: it is not offered */
-	uint32_t version;     /* that is offered */
-} t;
-
-/* The connection has ended: why, if it was a protocol error. */
-static _Noreturn void lost(const char *what)
+_Noreturn void lost(const char *what)
 {
 	const struct wl_interface *interface = NULL;
 	uint32_t id;
-	if (wl_display_get_error(t.window.display) != EPROTO)
-		window_die(&t.window, what);
-	uint32_t code = wl_display_get_protocol_error(t.window.display, &interface, &id);
+	if (wl_display_get_error(client.window.display) != EPROTO)
+		window_die(&client.window, what);
+	uint32_t code = wl_display_get_protocol_error(client.window.display, &interface, &id);
 	printf("error %" PRIu32 " of %s\n", code, interface ? interface->name : "(unknown)");
 	exit(0);
 }
 
-/* All that was asked is done, or refused. */
-static void settle(void)
+void settle(void)
 {
-	if (wl_display_roundtrip(t.window.display) < 0)
+	if (wl_display_roundtrip(client.window.display) < 0)
 		lost("round trip");
 }
 
-/* Return: whether it has happened before patience ends. */
-static bool await(const bool *happened)
+bool await(const bool *happened)
 {
 	for (int ms = 0; ms < PATIENCE_MS && !*happened; ms += SHORTLY_MS) {
-		if (!window_rest(&t.window, SHORTLY_MS))
+		if (!window_rest(&client.window, SHORTLY_MS))
 			lost("waiting");
 	}
 	return *happened;
 }
 
-static void open_window(const char *title)
+void open_window(const char *title)
 {
-	window_create(&t.window, title, WIDTH, HEIGHT);
+	window_create(&client.window, title, WIDTH, HEIGHT);
 }
 
-static void show_window(const char *title)
+void show_window(const char *title)
 {
 	bool shown;
 	open_window(title);
-	window_want_frame(&t.window, &shown);
-	window_commit(&t.window, window_next_buffer(&t.window), 0, 0, WIDTH, HEIGHT);
-	window_await(&t.window, &shown, "frame");
+	window_want_frame(&client.window, &shown);
+	window_commit(&client.window, window_next_buffer(&client.window), 0, 0, WIDTH, HEIGHT);
+	window_await(&client.window, &shown, "frame");
 }
 
 /* --- wp_pointer_warp_v1: to WARP_X, WARP_Y on the window, on which someone else has put it. The
@@ -112,13 +101,13 @@ static void handle_button(void *data, uint32_t serial, uint32_t button, bool pre
 static struct pointer pointer = {.surface_name = window_name,
 	.moved = handle_moved,
 	.button = handle_button,
-	.data = &t.window};
+	.data = &client.window};
 
 static void run_warp(void)
 {
-	window_needs(t.window.seat, "wl_seat");
+	window_needs(client.window.seat, "wl_seat");
 	/* The seat has said so before anybody listened. */
-	pointer_follow(&pointer, t.window.seat, WL_SEAT_CAPABILITY_POINTER);
+	pointer_follow(&pointer, client.window.seat, WL_SEAT_CAPABILITY_POINTER);
 	show_window("Warp");
 	/* mutter wants the window to have been clicked. */
 	if (!await(&warp.clicked)) {
@@ -129,9 +118,10 @@ static void run_warp(void)
 	printf("asked\n");
 	/* mutter's windows grow when they are new, and what is put on one is elsewhere then. */
 	for (int i = 0; i < WARPS && !warp.warped; i++) {
-		wp_pointer_warp_v1_warp_pointer(t.global, t.window.surface, pointer.pointer,
-			wl_fixed_from_int(WARP_X), wl_fixed_from_int(WARP_Y), pointer.enter_serial);
-		if (!window_rest(&t.window, 4 * SHORTLY_MS))
+		wp_pointer_warp_v1_warp_pointer(client.global, client.window.surface,
+			pointer.pointer, wl_fixed_from_int(WARP_X), wl_fixed_from_int(WARP_Y),
+			pointer.enter_serial);
+		if (!window_rest(&client.window, 4 * SHORTLY_MS))
 			lost("warping");
 	}
 	printf(warp.warped ? "warped\n" : "not warped\n");
@@ -151,16 +141,17 @@ static void run_export(void)
 {
 	bool told = false;
 	show_window("Parent");
-	zxdg_exported_v2_add_listener(zxdg_exporter_v2_export_toplevel(t.global, t.window.surface),
+	zxdg_exported_v2_add_listener(
+		zxdg_exporter_v2_export_toplevel(client.global, client.window.surface),
 		&exported_listener, &told);
 	if (await(&told))
-		window_run(&t.window);
+		window_run(&client.window);
 }
 
 static void run_export_nothing(void)
 {
 	zxdg_exporter_v2_export_toplevel(
-		t.global, wl_compositor_create_surface(t.window.compositor));
+		client.global, wl_compositor_create_surface(client.window.compositor));
 	settle();
 }
 
@@ -174,17 +165,18 @@ static const struct zxdg_imported_v2_listener imported_listener = {.destroyed = 
 static void run_import(void)
 {
 	bool gone = false, shown;
-	struct zxdg_imported_v2 *imported =
-		zxdg_importer_v2_import_toplevel(t.global, t.argument ? t.argument : "");
+	struct zxdg_imported_v2 *imported = zxdg_importer_v2_import_toplevel(
+		client.global, client.argument ? client.argument : "");
 	zxdg_imported_v2_add_listener(imported, &imported_listener, &gone);
 	open_window("Dialog");
 	if (!gone) {
-		zxdg_imported_v2_set_parent_of(imported, t.window.surface);
-		window_want_frame(&t.window, &shown);
-		window_commit(&t.window, window_next_buffer(&t.window), 0, 0, WIDTH, HEIGHT);
-		window_await(&t.window, &shown, "frame");
+		zxdg_imported_v2_set_parent_of(imported, client.window.surface);
+		window_want_frame(&client.window, &shown);
+		window_commit(
+			&client.window, window_next_buffer(&client.window), 0, 0, WIDTH, HEIGHT);
+		window_await(&client.window, &shown, "frame");
 		printf("shown\n");
-		window_await(&t.window, &gone, "waiting for the parent's end");
+		window_await(&client.window, &gone, "waiting for the parent's end");
 	}
 	printf("no parent\n");
 	zxdg_imported_v2_destroy(imported);
@@ -204,28 +196,29 @@ static const struct ext_background_effect_manager_v1_listener effects_listener =
 
 static void listen_effects(void)
 {
-	ext_background_effect_manager_v1_add_listener(t.global, &effects_listener, NULL);
+	ext_background_effect_manager_v1_add_listener(client.global, &effects_listener, NULL);
 }
 
 static struct ext_background_effect_surface_v1 *blur(void)
 {
 	settle();
 	open_window("Effects");
-	return ext_background_effect_manager_v1_get_background_effect(t.global, t.window.surface);
+	return ext_background_effect_manager_v1_get_background_effect(
+		client.global, client.window.surface);
 }
 
 static void run_effect(void)
 {
 	bool shown;
 	struct ext_background_effect_surface_v1 *effect = blur();
-	struct wl_region *region = wl_compositor_create_region(t.window.compositor);
+	struct wl_region *region = wl_compositor_create_region(client.window.compositor);
 	wl_region_add(region, 0, 0, WIDTH, HEIGHT);
 	ext_background_effect_surface_v1_set_blur_region(effect, region);
-	window_want_frame(&t.window, &shown);
-	window_commit(&t.window, window_next_buffer(&t.window), 0, 0, WIDTH, HEIGHT);
-	window_await(&t.window, &shown, "frame");
+	window_want_frame(&client.window, &shown);
+	window_commit(&client.window, window_next_buffer(&client.window), 0, 0, WIDTH, HEIGHT);
+	window_await(&client.window, &shown, "frame");
 	ext_background_effect_surface_v1_set_blur_region(effect, NULL);
-	wl_surface_commit(t.window.surface);
+	wl_surface_commit(client.window.surface);
 	ext_background_effect_surface_v1_destroy(effect);
 	settle();
 	printf("blurred\n");
@@ -234,7 +227,8 @@ static void run_effect(void)
 static void run_effect_twice(void)
 {
 	blur();
-	ext_background_effect_manager_v1_get_background_effect(t.global, t.window.surface);
+	ext_background_effect_manager_v1_get_background_effect(
+		client.global, client.window.surface);
 	settle();
 }
 
@@ -245,14 +239,14 @@ static void run_fixes(void)
 	struct wl_registry *registries[3];
 	bool again = false;
 
-	registries[0] = wl_display_get_registry(t.window.display);
+	registries[0] = wl_display_get_registry(client.window.display);
 	settle();
 	uint32_t id = wl_proxy_get_id((struct wl_proxy *)registries[0]);
-	wl_fixes_destroy_registry(t.global, registries[0]);
+	wl_fixes_destroy_registry(client.global, registries[0]);
 	wl_registry_destroy(registries[0]);
 	settle(); /* whose callback has left an id, too */
 	for (size_t i = 0; i < 3; i++) {
-		registries[i] = wl_display_get_registry(t.window.display);
+		registries[i] = wl_display_get_registry(client.window.display);
 		again |= wl_proxy_get_id((struct wl_proxy *)registries[i]) == id;
 	}
 	settle();
@@ -267,7 +261,7 @@ static bool entered;
 
 static const char *text_surface(struct wl_surface *surface)
 {
-	return surface == t.window.surface ? "window" : "unknown";
+	return surface == client.window.surface ? "window" : "unknown";
 }
 
 static void text_enter(
@@ -376,16 +370,16 @@ static const struct zwp_text_input_v2_listener text_listener = {
 
 static void run_text_input(void)
 {
-	window_needs(t.window.seat, "wl_seat");
+	window_needs(client.window.seat, "wl_seat");
 	struct zwp_text_input_v2 *input =
-		zwp_text_input_manager_v2_get_text_input(t.global, t.window.seat);
+		zwp_text_input_manager_v2_get_text_input(client.global, client.window.seat);
 	zwp_text_input_v2_add_listener(input, &text_listener, NULL);
 	show_window("Text");
 	if (!await(&entered))
 		printf("no focus\n");
 	settle();
 	zwp_text_input_v2_hide_input_panel(input);
-	zwp_text_input_v2_disable(input, t.window.surface);
+	zwp_text_input_v2_disable(input, client.window.surface);
 	settle();
 	zwp_text_input_v2_destroy(input);
 	settle();
@@ -432,7 +426,7 @@ static void source_send(
 {
 	printf("send %s\n", type);
 	if (write(fd, CONTENT, sizeof(CONTENT) - 1) < 0)
-		window_die(&t.window, "write");
+		window_die(&client.window, "write");
 	close(fd);
 }
 
@@ -491,7 +485,7 @@ static void read_content(int fd)
 			printf("pasted %.*s\n", (int)bytes, content);
 			return;
 		}
-		if (!window_rest(&t.window, SHORTLY_MS))
+		if (!window_rest(&client.window, SHORTLY_MS))
 			lost("pasting");
 	}
 	printf("nothing to paste\n");
@@ -500,18 +494,18 @@ static void read_content(int fd)
 static void run_gtk_primary(void)
 {
 	int ends[2];
-	window_needs(t.window.seat, "wl_seat");
+	window_needs(client.window.seat, "wl_seat");
 	struct gtk_primary_selection_device *device =
-		gtk_primary_selection_device_manager_get_device(t.global, t.window.seat);
+		gtk_primary_selection_device_manager_get_device(client.global, client.window.seat);
 	gtk_primary_selection_device_add_listener(device, &device_listener, NULL);
-	wl_touch_add_listener(wl_seat_get_touch(t.window.seat), &touch_listener, NULL);
+	wl_touch_add_listener(wl_seat_get_touch(client.window.seat), &touch_listener, NULL);
 	show_window("Selection");
 	if (!await(&touched.down)) {
 		printf("nobody touches it\n");
 		return;
 	}
 	struct gtk_primary_selection_source *source =
-		gtk_primary_selection_device_manager_create_source(t.global);
+		gtk_primary_selection_device_manager_create_source(client.global);
 	gtk_primary_selection_source_add_listener(source, &source_listener, NULL);
 	gtk_primary_selection_source_offer(source, TYPE);
 	gtk_primary_selection_device_set_selection(device, source, touched.serial);
@@ -551,7 +545,8 @@ static const struct org_kde_kwin_server_decoration_listener decoration_listener 
 
 static void listen_decorations(void)
 {
-	org_kde_kwin_server_decoration_manager_add_listener(t.global, &decorations_listener, NULL);
+	org_kde_kwin_server_decoration_manager_add_listener(
+		client.global, &decorations_listener, NULL);
 }
 
 static void run_decoration(void)
@@ -559,7 +554,7 @@ static void run_decoration(void)
 	settle();
 	open_window("Decoration");
 	struct org_kde_kwin_server_decoration *decoration =
-		org_kde_kwin_server_decoration_manager_create(t.global, t.window.surface);
+		org_kde_kwin_server_decoration_manager_create(client.global, client.window.surface);
 	org_kde_kwin_server_decoration_add_listener(decoration, &decoration_listener, NULL);
 	settle();
 	for (uint32_t mode = 0; mode < 3; mode++) {
@@ -576,8 +571,8 @@ static void run_decoration(void)
 static void run_bell(void)
 {
 	show_window("Bell");
-	xdg_system_bell_v1_ring(t.global, t.window.surface);
-	xdg_system_bell_v1_ring(t.global, NULL);
+	xdg_system_bell_v1_ring(client.global, client.window.surface);
+	xdg_system_bell_v1_ring(client.global, NULL);
 	settle();
 	printf("rung\n");
 }
@@ -605,6 +600,8 @@ static const struct part {
 	{"decoration", &org_kde_kwin_server_decoration_manager_interface, run_decoration,
 		listen_decorations},
 	{"bell", &xdg_system_bell_v1_interface, run_bell, NULL},
+	{"gtk-shell", &gtk_shell1_interface, run_gtk_shell, listen_gtk_shell},
+	{"sessions", &xdg_session_manager_v1_interface, run_sessions, NULL},
 };
 
 static const struct part *find_part(const char *name)
@@ -619,31 +616,31 @@ static const struct part *find_part(const char *name)
 static void handle_global(
 	struct window *window, uint32_t name, const char *interface, uint32_t version)
 {
-	if (strcmp(interface, t.part->interface->name) != 0)
+	if (strcmp(interface, client.part->interface->name) != 0)
 		return;
-	t.version = version;
-	t.global = wl_registry_bind(window->registry, name, t.part->interface, 1);
-	if (t.part->listen)
-		t.part->listen();
+	client.version = version;
+	client.global = wl_registry_bind(window->registry, name, client.part->interface, 1);
+	if (client.part->listen)
+		client.part->listen();
 }
 
 int main(int argc, char **argv)
 {
-	t.part = argc > 1 && argc < 4 ? find_part(argv[1]) : NULL;
-	if (!t.part) {
+	client.part = argc > 1 && argc < 4 ? find_part(argv[1]) : NULL;
+	if (!client.part) {
 		fprintf(stderr, "usage: language-client PART [ARGUMENT]\n");
 		return 2;
 	}
-	t.argument = argc > 2 ? argv[2] : NULL;
+	client.argument = argc > 2 ? argv[2] : NULL;
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	t.window.handle_global = handle_global;
-	window_connect(&t.window);
-	if (t.global) {
-		printf("%s %" PRIu32 "\n", t.part->interface->name, t.version);
-		t.part->run();
+	client.window.handle_global = handle_global;
+	window_connect(&client.window);
+	if (client.global) {
+		printf("%s %" PRIu32 "\n", client.part->interface->name, client.version);
+		client.part->run();
 	} else {
-		printf("%s none\n", t.part->interface->name);
+		printf("%s none\n", client.part->interface->name);
 	}
-	window_finish(&t.window);
+	window_finish(&client.window);
 	return 0;
 }
