@@ -15,6 +15,7 @@
 #include "host-bridge/policy/base/windows.h"
 #include "host-bridge/policy/surfaces/policy_surface.h"
 #include "host-bridge/policy/transfers/policy_sources.h"
+#include "host-bridge/transfers/mime_types.h"
 #include "protocol/base/bytes.h"
 #include "protocol/interfaces/tables/xdg-toplevel-icon-server-protocol.h" /* generated */
 
@@ -190,17 +191,32 @@ static size_t text_length(struct relay_message *message)
 	return text ? strlen(text) : 0;
 }
 
+/* What the texts for the object of @message take from now on is @bytes. */
+static enum relay_verdict keep_bytes(
+	struct relay_message *message, struct kept *kept, uint64_t bytes)
+{
+	if (!quota_adjust(kept->quota, QUOTA_TEXT_BYTES, &kept->text_bytes, bytes))
+		return policy_refuse(message->relay, QUOTA_TEXT_BYTES);
+	return RELAY_FORWARD;
+}
+
 /* A text that takes the place of an earlier one; what the longest one needed stays charged. */
 static enum relay_verdict keep_text(struct relay_message *message)
 {
 	struct kept *kept = kept_for(message);
 
-	if (!kept)
-		return RELAY_FAILED;
-	if (!quota_adjust(kept->quota, QUOTA_TEXT_BYTES, &kept->text_bytes,
-		    max_u64(kept->text_bytes, text_length(message))))
-		return policy_refuse(message->relay, QUOTA_TEXT_BYTES);
-	return RELAY_FORWARD;
+	return kept ? keep_bytes(message, kept, max_u64(kept->text_bytes, text_length(message)))
+		    : RELAY_FAILED;
+}
+
+/* A text beside the earlier ones. */
+static enum relay_verdict keep_another(struct relay_message *message)
+{
+	struct kept *kept = kept_for(message);
+
+	return kept ? keep_bytes(message, kept,
+			      kept->text_bytes + text_length(message) + MIME_TYPE_BYTES)
+		    : RELAY_FAILED;
 }
 
 /* The least that a picture is charged: compositors keep more of it than its pixels. */
@@ -298,9 +314,12 @@ static enum relay_verdict ring(struct relay_message *message)
 									     : RELAY_SWALLOW;
 }
 
-/* --- the table --- */
+/* --- the table: of what guests get, and of what a configuration can give them --- */
 
 const struct policy_text policy_texts[] = {
+	{"ext_data_control_offer_v1", "receive", NULL}, /* a type that was offered */
+	{"ext_data_control_source_v1", "offer", keep_another},
+	{"ext_workspace_group_handle_v1", "create_workspace", mark_title},
 	{"gtk_primary_selection_offer", "receive", NULL}, /* a type that was offered */
 	{"gtk_primary_selection_source", "offer", policy_source_offer},
 	{"gtk_shell1", "notify_launch", drop_request},
@@ -314,9 +333,12 @@ const struct policy_text policy_texts[] = {
 	{"wl_registry", "bind", NULL}, /* the relay compares it with what was announced */
 	{"wl_shell_surface", "set_class", name_window},
 	{"wl_shell_surface", "set_title", title_window},
+	{"wp_security_context_v1", "set_app_id", mark_app_id},
+	{"wp_security_context_v1", "set_instance_id", keep_text},
+	{"wp_security_context_v1", "set_sandbox_engine", keep_text},
 	{"xdg_activation_token_v1", "set_app_id", mark_app_id},
-	{"xdg_activation_v1", "activate", NULL},              /* a token that the compositor made */
-	{"xdg_session_manager_v1", "get_session", keep_text}, /* where it is allowed */
+	{"xdg_activation_v1", "activate", NULL}, /* a token that the compositor made */
+	{"xdg_session_manager_v1", "get_session", keep_text},
 	{"xdg_session_v1", "add_toplevel", keep_text},
 	{"xdg_session_v1", "remove_toplevel", NULL}, /* nothing is kept */
 	{"xdg_session_v1", "restore_toplevel", keep_text},
@@ -342,7 +364,7 @@ const struct policy_text policy_texts[] = {
 	{"zwp_text_input_v2", "set_preferred_language", keep_text},
 	{"zwp_text_input_v2", "set_surrounding_text", keep_text},
 	{"zwp_text_input_v3", "set_surrounding_text", keep_text},
-	{"zwlr_layer_shell_v1", "get_layer_surface", mark_app_id}, /* where it is allowed */
+	{"zwlr_layer_shell_v1", "get_layer_surface", mark_app_id},
 	{"zxdg_importer_v1", "import", NULL}, /* a handle that the compositor made */
 	{"zxdg_importer_v2", "import_toplevel", NULL},
 	{"zxdg_toplevel_v6", "set_app_id", name_window},
