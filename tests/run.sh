@@ -264,7 +264,7 @@ needs_of() {
 }
 
 needs_of_all() {
-    local index name names
+    local index name names machines=
     PREPARED=$(grep -o '^test_prepare_[a-z0-9_]*' tests/e2e/*.sh | paste -sd' ')
     for ((index = 0; index < ${#TESTS[@]}; index++)); do
         needs_of "${TESTS[index]%%$'\t'*}"
@@ -276,6 +276,13 @@ needs_of_all() {
         done
     done
     made=()
+    # What machines run is compiled in one place for all kinds, and not while one of them has it: the first waits for all.
+    for name in "${MAKING[@]}"; do
+        [[ $name != vm-* ]] || machines+="$name|"
+    done
+    for ((index = 0; index < ${#TESTS[@]}; index++)); do
+        [[ ${NEEDS[index]} != *vm-* ]] || NEEDS[index]+=$machines
+    done
 }
 
 make_named() {
