@@ -12,6 +12,7 @@
 #     tests/newest.sh COMPOSITOR-language            parts of the desktop's language that few have (language.sh)
 #     tests/newest.sh COMPOSITOR-rules               docs/window-rules.md (window-rules.sh)
 #     tests/newest.sh COMPOSITOR-border              the border and its label, exact to the pixel (border-label.sh)
+#     tests/newest.sh feedback          linux-dmabuf's feedback on a screen, direct and in a guest (vm/feedback.sh)
 #     tests/newest.sh enter COMMAND...    runs it in the tree; WAYFERRY_NEWEST_BIND is /mnt there
 #
 # The tree is in the lab's cache; the build is build-tests/newest/build/gcc.
@@ -41,6 +42,7 @@ prepare() {
     [ "${1:-}" = tree ] && return
     lab_say "building in build-tests/newest/build/gcc"
     lab_compiled "$LAB_BUILD/gcc" newest compile
+    "$LAB/feedback.sh" prepare
 }
 
 list() {
@@ -53,6 +55,7 @@ list() {
     printf '%s-rules 6\n' sway labwc kwin
     printf '%s-border 8\n' sway labwc kwin weston
     echo "mutter-border 15"
+    echo "feedback 400"
 }
 
 # One test at a time: the runner has others to run beside it.
@@ -78,6 +81,7 @@ prepare) prepare "${2:-}" ;;
 *-icon) run_script icon.sh "${1%-icon}" ;;
 *-border) run_script border-label.sh "${1%-border}" ;;
 gcc-*) run "${1#gcc-}" ;;
+feedback) "$LAB/feedback.sh" "${WAYFERRY_TEST_LOGS:-$LAB_BUILD/feedback-logs}" ;;
 enter)
     shift
     LAB_BIND=${WAYFERRY_NEWEST_BIND:-} lab_enter "$(tree)" "$@"

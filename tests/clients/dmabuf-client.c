@@ -286,17 +286,17 @@ static void follow(struct client *client)
 {
 	struct window *window = &client->window;
 	struct window_buffer buffers[3] = {0};
-	bool done;
+	struct dmabuf_heard heard;
 	struct zwp_linux_dmabuf_feedback_v1 *feedback =
-		dmabuf_print_surface_feedback(window, client->dmabuf, &done);
+		dmabuf_print_surface_feedback(window, client->dmabuf, &heard);
 
 	for (int i = 0; i < 3; i++) {
 		if (i == 1)
 			xdg_toplevel_set_fullscreen(window->toplevel, NULL);
 		else if (i == 2)
 			xdg_toplevel_unset_fullscreen(window->toplevel);
-		window_await(window, &done, "waiting for feedback");
-		done = false;
+		window_await(window, &heard.done, "waiting for feedback");
+		heard.done = false;
 		show_picture(client, &buffers[i], client->options.width, client->options.height);
 		printf("picture\n");
 		fflush(stdout);

@@ -1,6 +1,5 @@
 #include "dmabuf_print.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +9,12 @@
 
 static void handle_done(void *data, struct zwp_linux_dmabuf_feedback_v1 *feedback)
 {
+	struct dmabuf_heard *heard = data;
+
 	printf("done\n");
-	*(bool *)data = true;
+	heard->done = true;
+	heard->names_screen = heard->flags & ZWP_LINUX_DMABUF_FEEDBACK_V1_TRANCHE_FLAGS_SCANOUT;
+	heard->flags = 0;
 }
 
 static void print_hex(const char *name, const uint8_t *bytes, size_t size)
@@ -72,7 +75,10 @@ static void handle_tranche_formats(
 static void handle_tranche_flags(
 	void *data, struct zwp_linux_dmabuf_feedback_v1 *feedback, uint32_t flags)
 {
+	struct dmabuf_heard *heard = data;
+
 	printf("tranche_flags %u\n", flags);
+	heard->flags |= flags;
 }
 
 static const struct zwp_linux_dmabuf_feedback_v1_listener feedback_listener = {
@@ -87,21 +93,21 @@ static const struct zwp_linux_dmabuf_feedback_v1_listener feedback_listener = {
 
 void dmabuf_print_feedback(struct window *window, struct zwp_linux_dmabuf_v1 *dmabuf)
 {
-	bool done = false;
+	struct dmabuf_heard heard = {0};
 	struct zwp_linux_dmabuf_feedback_v1 *feedback =
 		zwp_linux_dmabuf_v1_get_default_feedback(dmabuf);
-	zwp_linux_dmabuf_feedback_v1_add_listener(feedback, &feedback_listener, &done);
-	window_await(window, &done, "waiting for feedback");
+	zwp_linux_dmabuf_feedback_v1_add_listener(feedback, &feedback_listener, &heard);
+	window_await(window, &heard.done, "waiting for feedback");
 	zwp_linux_dmabuf_feedback_v1_destroy(feedback);
 }
 
 struct zwp_linux_dmabuf_feedback_v1 *dmabuf_print_surface_feedback(
-	struct window *window, struct zwp_linux_dmabuf_v1 *dmabuf, bool *done)
+	struct window *window, struct zwp_linux_dmabuf_v1 *dmabuf, struct dmabuf_heard *heard)
 {
 	struct zwp_linux_dmabuf_feedback_v1 *feedback =
 		zwp_linux_dmabuf_v1_get_surface_feedback(dmabuf, window->surface);
-	*done = false;
-	zwp_linux_dmabuf_feedback_v1_add_listener(feedback, &feedback_listener, done);
+	*heard = (struct dmabuf_heard){0};
+	zwp_linux_dmabuf_feedback_v1_add_listener(feedback, &feedback_listener, heard);
 	return feedback;
 }
 

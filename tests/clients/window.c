@@ -102,6 +102,9 @@ static const struct xdg_surface_listener xdg_surface_listener = {
 static void handle_toplevel_configure(void *data, struct xdg_toplevel *toplevel, int32_t width,
 	int32_t height, struct wl_array *states)
 {
+	struct window *window = data;
+	window->told_width = width;
+	window->told_height = height;
 }
 
 static void handle_toplevel_close(void *data, struct xdg_toplevel *toplevel)

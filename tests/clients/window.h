@@ -32,9 +32,10 @@ struct window {
 	struct wl_surface *surface;
 	struct xdg_surface *xdg_surface;
 	struct xdg_toplevel *toplevel;
-	int32_t width, height; /* pixels, of the buffers */
-	bool configured;       /* at least once */
-	bool closed;           /* the compositor asked for it */
+	int32_t width, height;           /* pixels, of the buffers */
+	int32_t told_width, told_height; /* by the compositor, logical; 0: as the window likes */
+	bool configured;                 /* at least once */
+	bool closed;                     /* the compositor asked for it */
 
 	struct wl_shm_pool *pool;
 	int pool_fd;

@@ -73,7 +73,7 @@ lab_forget() {
         lab_say "removing ${old##*/}, which nothing has used for $LAB_FORGET_DAYS days"
         rm -rf --one-file-system "$old"
     done < <(find "$LAB_CACHE" -mindepth 1 -maxdepth 1 -mtime +$LAB_FORGET_DAYS \
-        \( -name 'tree-*' -o -name 'kernel-*' -o -name 'monitor-*' -o -name 'linux-*' \))
+        \( -name 'tree-*' -o -name 'kernel-*' -o -name 'monitor-*' -o -name 'linux-*' -o -name 'udev-*' \))
 }
 
 # ---- Debian

@@ -155,26 +155,28 @@ qemu_program() {
         "$tree/bin/qemu-system-x86_64" -L "$tree/share/qemu" -L "$tree/share/seabios" "$@"
 }
 
-# qemu_exec KIND SHARE GPU DIRECTORY: a guest with the shared directory SHARE at the wayferry-host behind the
-# socket GPU, in place of this process; its console is standard output. DIRECTORY/qmp is the monitor's
-# socket. The device sits behind a port, so that it can be replaced. A processor of the kind "max" has 40 bits of
-# address, at whose end the firmware puts the port's window and the kernel gives nothing to new devices: hence 39. On a machine
+# qemu_machine KIND SHARE ARGUMENT...: a guest with the shared directory SHARE and what QEMU's arguments say of its devices,
+# in place of this process; its console is standard output. A processor of the kind "max" has 40 bits of
+# address, at whose end the firmware puts a port's window and the kernel gives nothing to new devices: hence 39. On a machine
 # that is busy no tick may come for long: without no_timer_check the kernel takes that for a broken timer, and ends.
-qemu_exec() {
-    local kernel share=$2 gpu=$3 directory=$4
+qemu_machine() {
+    local kernel share=$2
     kernel=$(qemu_kernel "$1")
-    # shellcheck disable=SC2086
+    shift 2
     qemu_program -nodefaults -no-user-config -display none -accel tcg,thread=multi -cpu max,phys-bits=39 -smp 2 -m $QEMU_MEMORY \
-        -object memory-backend-memfd,id=memory,size=$QEMU_MEMORY,share=on -machine q35,memory-backend=memory \
-        -device pcie-root-port,id=gpu-port,chassis=1,pref64-reserve=2G \
-        -chardev socket,id=gpu,path="$gpu" \
-        -device "$QEMU_GPU" \
+        -object memory-backend-memfd,id=memory,size=$QEMU_MEMORY,share=on -machine q35,memory-backend=memory "$@" \
         -drive if=none,id=tree,format=raw,read-only=on,file="$(qemu_image)" -device virtio-blk-pci,drive=tree \
         -virtfs local,path="$LAB_LAYER",mount_tag=layer,security_model=none,readonly=on,multidevs=remap \
         -virtfs local,path="$share",mount_tag=share,security_model=none,multidevs=remap \
         -kernel "$kernel/vmlinuz" -initrd "$kernel/initrd" \
-        -append "console=ttyS0 panic=-1 quiet mitigations=off no_timer_check audit=0 apparmor=0 nokaslr ${GUEST_APPEND:-}" -serial stdio \
-        -qmp unix:"$directory/qmp",server=on,wait=off
+        -append "console=ttyS0 panic=-1 quiet mitigations=off no_timer_check audit=0 apparmor=0 nokaslr ${GUEST_APPEND:-}" -serial stdio
+}
+
+# qemu_exec KIND SHARE GPU DIRECTORY: as qemu_machine, at the wayferry-host behind the socket GPU. DIRECTORY/qmp is the
+# monitor's socket. The device sits behind a port, so that it can be replaced.
+qemu_exec() {
+    qemu_machine "$1" "$2" -device pcie-root-port,id=gpu-port,chassis=1,pref64-reserve=2G \
+        -chardev socket,id=gpu,path="$3" -device "$QEMU_GPU" -qmp unix:"$4/qmp",server=on,wait=off
 }
 
 # qemu_replace_gpu GPU DIRECTORY: takes the device away from the running guest whose DIRECTORY this is, and gives
