@@ -19,7 +19,7 @@ FRAMES = {
     "4k-full": "4K, every pixel new", "4k-copied": "4K, copied", "4k-row": "4K, one row",
 }
 TIMES = {"sync": "round trip", "neighbour": "longest pause beside 8K"}
-COLOURS = {"wayferry": "#2563a8", "waypipe-lz4": "#c7772e", "waypipe-none": "#8a8f98"}
+COLOURS = {"wayferry": "#2563a8", "bare": "#9db8d6", "waypipe-lz4": "#c7772e", "waypipe-none": "#8a8f98"}
 TREND_COLOURS = ["#2563a8", "#c7772e", "#3b8f5a", "#8b5fb0", "#b03a48", "#5c6670", "#c9a227", "#3aa0a8"]
 LONGEST = 10        # longer bars are cut off
 LABEL, BAR, HEIGHT, GAP = 190, 250, 13, 12      # of a panel of bars, in pixels

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Measures wayferry against direct connections and against waypipe, in one run, and prints a table.
+# Measures wayferry against direct connections, against waypipe and against two processes that only hand on what they read
+# (bare), in one run, and prints a table.
 #
 # How to read it
 #   All figures are medians over the rounds; [least .. most] follows where it says something. Ways take turns (direct,
@@ -32,7 +33,8 @@ usage()
 {
 	cat <<-END
 	Usage: tests/bench/run.sh [OPTION...]
-	Measures wayferry, waypipe and direct connections in one run and prints a table.
+	Measures wayferry, waypipe, direct connections and two processes that only hand on what they read (bare)
+	in one run and prints a table.
 	  --rounds N     how often each case is measured each way (3)
 	  --seconds S    how long frames are shown each time (2)
 	  --count N      round trips each time (20000), ten times as many as key presses, a hundred times as many as starts
@@ -55,7 +57,7 @@ usage()
 source=$(realpath "$(dirname "$0")/../..")
 cache=${WAYFERRY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/wayferry}
 all_cases="sync 1080p-full 1080p-copied 1080p-row 4k-full 4k-copied 4k-row neighbour keys start idle"
-all_ways="direct wayferry waypipe-lz4 waypipe-none"
+all_ways="direct bare wayferry waypipe-lz4 waypipe-none"
 rounds=3 seconds=2 count=20000 cases=$all_cases ways=$all_ways counts=no build='' keep='' json=''
 
 # quietly COMMAND...: says something if it fails, which ends the run.
@@ -73,7 +75,7 @@ build_programs()
 	build=$source/build-bench
 	[ -f "$build/build.ninja" ] || quietly meson setup "$build" "$source" --buildtype=release
 	echo "building ..." >&2
-	quietly ninja -C "$build" tests/bench/{bench,keys,start} host-bridge/wayferry-host guest-proxy/wayferry-guest
+	quietly ninja -C "$build" tests/bench/{bench,bare,keys,start} host-bridge/wayferry-host guest-proxy/wayferry-guest
 }
 
 # machines SCRIPT [KIND...]: what that script measures in these machines.
@@ -280,6 +282,14 @@ start_ways()
 			start wayferry-guest "$build/guest-proxy/wayferry-guest" --vhost-user "$XDG_RUNTIME_DIR/gpu" --socket bridge --stats
 			watch[$way]+=" --watch guest:$pid"
 			wait_for_socket "$XDG_RUNTIME_DIR/bridge" wayferry-guest
+			;;
+		bare)
+			start bare-host "$build/tests/bench/bare" "$XDG_RUNTIME_DIR/bare-host" "$XDG_RUNTIME_DIR/compositor"
+			watch[$way]="--watch host:$pid"
+			wait_for_socket "$XDG_RUNTIME_DIR/bare-host" bare-host
+			start bare-guest "$build/tests/bench/bare" "$XDG_RUNTIME_DIR/bare" "$XDG_RUNTIME_DIR/bare-host"
+			watch[$way]+=" --watch guest:$pid"
+			wait_for_socket "$XDG_RUNTIME_DIR/bare" bare-guest
 			;;
 		waypipe-*)
 			start "$way" env WAYLAND_DISPLAY=compositor waypipe --compress "${way#waypipe-}" --socket "$XDG_RUNTIME_DIR/$way.pipe" client

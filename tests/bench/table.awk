@@ -137,6 +137,27 @@ function print_target(text, name, value, form, bound, most)
 	printf "  %-62s " form "  %s\n", text, value, (most ? value <= bound : value >= bound) ? "met" : "missed"
 }
 
+# What wayferry takes of what two processes take that only hand on what they read: about what any bridge of two has to.
+function print_beside_bare(text, name, what,    bare)
+{
+	bare = median(name SUBSEP "bare" SUBSEP what)
+	if (bare && count[name SUBSEP "wayferry" SUBSEP what])
+		printf "  %-62s %6.2f\n", text, median(name SUBSEP "wayferry" SUBSEP what) / bare
+}
+
+function print_all_beside_bare()
+{
+	printf "\ntimes two processes that look at nothing (bare)\n"
+	print_beside_bare("round trip, time", "sync", "median_us")
+	print_beside_bare("the same, CPU", "sync", "cpu_us")
+	print_beside_bare("1080p, every pixel new: CPU per frame", "1080p-full", "cpu_us")
+	print_beside_bare("1080p, one row new: CPU per frame", "1080p-row", "cpu_us")
+	print_beside_bare("4K, every pixel new: CPU per frame", "4k-full", "cpu_us")
+	print_beside_bare("4K, one row new: CPU per frame", "4k-row", "cpu_us")
+	print_beside_bare("key press to event: median", "keys", "median_us")
+	print_beside_bare("the same, 99th percentile", "keys", "p99_us")
+}
+
 function ratio_of(name)
 {
 	return median(name SUBSEP "wayferry" SUBSEP "ratio")
@@ -162,6 +183,8 @@ END {
 		print_case(cases[c])
 	if (!("wayferry" in way_seen))
 		exit
+	if ("bare" in way_seen)
+		print_all_beside_bare()
 	printf "\ntargets\n"
 	print_target("round trip: at most 3 times direct", "sync", ratio_of("sync"), "%6.2f", 3, 1)
 	print_target("1080p, every pixel new: at least 0.85 of direct's frames", "1080p-full", ratio_of("1080p-full"), "%6.2f", 0.85, 0)
