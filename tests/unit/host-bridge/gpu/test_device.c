@@ -91,6 +91,18 @@ static void a_kick_is_asked_for_while_an_event_waits(void **state)
 	assert_int_equal(*flags & CROSS_DOMAIN_USED_F_WANT_POLL, 0);
 }
 
+/* What the device answers, in a hundred turns, before it answers @poll. */
+static int answers_before(uint16_t poll)
+{
+	int before = 0;
+
+	for (int i = 0; i < 100; i++)
+		wl_event_loop_dispatch(machine.loop, 0);
+	for (; !machine.answers[0][poll].there; before++)
+		assert_true(machine_collect_one(0));
+	return before;
+}
+
 /* Its queue need not be empty for that: it may be filled as fast as it is emptied. */
 static void an_event_comes_between_commands(void **state)
 {
@@ -103,12 +115,7 @@ static void an_event_comes_between_commands(void **state)
 	for (int i = 0; i < 300; i++)
 		offer_submit(1, refused, sizeof(refused), 0, 1);
 	machine_kick(0);
-	for (int i = 0; i < 100; i++)
-		wl_event_loop_dispatch(machine.loop, 0);
-	int before = 0;
-	for (; !machine.answers[0][poll].there; before++)
-		assert_true(machine_collect_one(0));
-	assert_in_range(before, 1, 100);
+	assert_in_range(answers_before(poll), 1, 100);
 	machine_turn();
 }
 
@@ -163,12 +170,8 @@ static void a_guest_hears_of_a_gone_reader_between_its_writes(void **state)
 	for (int i = 0; i < 100; i++)
 		offer_submit(1, &command, sizeof(command), 0, 1);
 	machine_kick(0);
-	for (int i = 0; i < 100; i++)
-		wl_event_loop_dispatch(machine.loop, 0);
-	int before = 0;
-	for (; !machine.answers[0][poll].there; before++)
-		assert_true(machine_collect_one(0));
-	assert_in_range(before, 2, (256 << 10) / WRITTEN_BYTES + 1); /* and its own answer */
+	assert_in_range(
+		answers_before(poll), 2, (256 << 10) / WRITTEN_BYTES + 1); /* and its own answer */
 	struct cross_domain_read_write event;
 	memcpy(&event, machine.ram + MACHINE_PAGES + 8192, sizeof(event));
 	assert_int_equal(event.hdr.cmd, CROSS_DOMAIN_CMD_READ);
