@@ -209,8 +209,8 @@ static enum relay_verdict keep_text(struct relay_message *message)
 		    : RELAY_FAILED;
 }
 
-/* A text beside the earlier ones. */
-static enum relay_verdict keep_another(struct relay_message *message)
+/* A source's type, beside the earlier ones. */
+static enum relay_verdict keep_type(struct relay_message *message)
 {
 	struct kept *kept = kept_for(message);
 
@@ -318,7 +318,7 @@ static enum relay_verdict ring(struct relay_message *message)
 
 const struct policy_text policy_texts[] = {
 	{"ext_data_control_offer_v1", "receive", NULL}, /* a type that was offered */
-	{"ext_data_control_source_v1", "offer", keep_another},
+	{"ext_data_control_source_v1", "offer", keep_type},
 	{"ext_workspace_group_handle_v1", "create_workspace", mark_title},
 	{"gtk_primary_selection_offer", "receive", NULL}, /* a type that was offered */
 	{"gtk_primary_selection_source", "offer", policy_source_offer},
