@@ -10,11 +10,4 @@ extern const struct relay_hook policy_clipboard_hooks[];
 extern const struct relay_hook policy_offer_hooks[];
 extern const struct relay_hook policy_selection_hooks[];
 
-/* Which of the two selections a data device, or a device of primary selections, is for. */
-enum transfer_kind policy_selection_kind(const struct relay_object *device);
-
-/* RELAY_SWALLOW; the user is told, and it is counted. @type: what was asked for; NULL: all. */
-enum relay_verdict policy_refuse_transfer(struct relay_message *message, enum transfer_kind kind,
-	enum transfer_way way, const char *type);
-
 #endif

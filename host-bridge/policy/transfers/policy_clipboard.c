@@ -5,8 +5,6 @@
  * that it has been replaced, as one that may not be dragged is, and what the desktop has stays as
  * it is. Of a source that may leave, the host can ask for the types that may.
  */
-#include <string.h>
-
 #include "host-bridge/policy/surfaces/policy_attention.h"
 #include "host-bridge/policy/windows/hooks.h"
 #include "host-bridge/policy/transfers/hooks.h"
@@ -19,24 +17,6 @@ static const struct policy *policy_of(const struct relay_message *message)
 {
 	const struct policy_connection *connection = relay_data(message->relay);
 	return connection->policy;
-}
-
-enum transfer_kind policy_selection_kind(const struct relay_object *device)
-{
-	return strcmp(device->interface->wl->name, "wl_data_device") == 0 ? TRANSFER_CLIPBOARD
-									  : TRANSFER_PRIMARY;
-}
-
-enum relay_verdict policy_refuse_transfer(struct relay_message *message, enum transfer_kind kind,
-	enum transfer_way way, const char *type)
-{
-	const struct policy_connection *connection = relay_data(message->relay);
-
-	connection->policy->counters->transfers_refused[way]++;
-	log_limited(LOG_LEVEL_INFO, "%s: %s to the %s refused by the configuration (%.80s)",
-		connection->name, transfer_kind_name(kind),
-		way == TRANSFER_TO_GUEST ? "guest" : "host", type ? type : "all of it");
-	return RELAY_SWALLOW;
 }
 
 /* @source, which may be NULL, is to be a @kind. Whether it may; if not, it is told. */

@@ -14,6 +14,7 @@
 
 #include "host-bridge/policy/surfaces/policy_attention.h"
 #include "host-bridge/policy/transfers/hooks.h"
+#include "host-bridge/policy/transfers/policy_transfer.h"
 
 #define OFFER_BYTES ((uint64_t)64 << 10) /* of types; more are left out */
 

@@ -8,16 +8,9 @@
 #define HOST_BRIDGE_POLICY_TRANSFERS_POLICY_QUESTIONS_H
 
 #include "host-bridge/attendant/attendant.h"
-#include "host-bridge/policy/base/policy_connection.h"
+#include "host-bridge/policy/transfers/policy_transfer.h"
 
 struct gate;
-
-/* Contents that somebody asks for. */
-struct policy_transfer {
-	enum transfer_kind kind;
-	enum transfer_way way;
-	const char *type;
-};
 
 struct policy_question {
 	struct wl_list link; /* transfers::questions; alone: it does not wait */
