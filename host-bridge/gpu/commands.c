@@ -1,13 +1,16 @@
 /* The table of virtio-gpu commands, and how one is executed. */
 #include "host-bridge/gpu/commands.h"
 
-#include <errno.h>
-
+#include "host-bridge/gpu/commands_3d.h"
+#include "host-bridge/gpu/commands_console.h"
+#include "host-bridge/gpu/commands_context.h"
+#include "host-bridge/gpu/commands_resource.h"
 #include "protocol/base/bytes.h"
-#define LOG_MODULE "device"
-#include "protocol/base/log.h"
 
 #define MAX_RINGS 64 /* virtio 1.3, 5.7.6.7: ring_idx is below it */
+
+/* Executes a command and returns VIRTIO_GPU_RESP_*, or COMMAND_KEPT. */
+typedef uint32_t (*command_fn)(struct command *command);
 
 struct command_description {
 	uint32_t type;
@@ -104,55 +107,17 @@ static uint32_t execute(struct command *command, const struct command_descriptio
 	return description->execute(command);
 }
 
-/* Answers, unless a context has kept the command. */
 static void answer(
 	struct command *command, const struct command_description *description, uint32_t response)
 {
-	struct device_state *state = command->state;
-	const struct virtqueue_chain *chain = command->chain;
-
-	if (response == COMMAND_KEPT)
-		return;
-	if (response >= VIRTIO_GPU_RESP_ERR_UNSPEC) {
-		state->counters.errors++;
-		log_limited(LOG_LEVEL_WARN, "%s (0x%x) of context %u refused: 0x%x",
-			description ? description->name : "unknown command", command->in.hdr.type,
-			command->in.hdr.ctx_id, response);
-	}
-	command->out.hdr = response_header(&command->in.hdr, response);
-	size_t written = virtqueue_write(command->queue, chain->segments + chain->n_out,
-		chain->n_in, 0, &command->out, command->out_bytes);
-	if (command->queue == state->requests.queue)
-		requests_push(&state->requests, chain->head, (uint32_t)written);
-	else
-		virtqueue_push(command->queue, chain->head, (uint32_t)written);
-}
-
-void command_begin_answer(struct command *command, size_t bytes)
-{
-	memset(&command->out, 0, bytes);
-	command->out_bytes = bytes;
-}
-
-/* Copies the command: more than its struct where others are larger, which nobody looks at. */
-static void read_command(struct command *command, struct device_state *state,
-	enum device_queue queue, const struct virtqueue_chain *chain)
-{
-	command->state = state;
-	command->queue = state->queues[queue];
-	command->chain = chain;
-	command->in_bytes =
-		virtqueue_read(command->queue, chain, 0, &command->in, sizeof(command->in));
-	memset((uint8_t *)&command->in + command->in_bytes, 0,
-		sizeof(command->in) - command->in_bytes);
-	command_begin_answer(command, sizeof(command->out.hdr));
+	command_answer(command, description ? description->name : NULL, response);
 }
 
 static bool execute_waiting(void *data, const struct virtqueue_chain *chain)
 {
 	struct device_state *state = data;
 	struct command command;
-	read_command(&command, state, DEVICE_CONTROL_QUEUE, chain);
+	command_read(&command, state, DEVICE_CONTROL_QUEUE, chain);
 	const struct command_description *description =
 		describe(state, DEVICE_CONTROL_QUEUE, command.in.hdr.type);
 	answer(&command, description, execute(&command, description));
@@ -202,7 +167,7 @@ void command_execute(
 	struct command command;
 
 	state->counters.commands++;
-	read_command(&command, state, queue, chain);
+	command_read(&command, state, queue, chain);
 	const struct command_description *description = describe(state, queue, command.in.hdr.type);
 	if (queue == DEVICE_CONTROL_QUEUE)
 		requests_arrived(&state->requests, &command.in.hdr, chain->head);

@@ -1,5 +1,5 @@
 /* Commands about classic 3D resources: those whose memory the context's renderer has. */
-#include "host-bridge/gpu/commands.h"
+#include "host-bridge/gpu/commands_3d.h"
 
 #include <errno.h>
 

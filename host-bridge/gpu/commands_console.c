@@ -1,7 +1,8 @@
 /* Commands about scanouts and cursors. Nothing is shown of them unless the monitor wants to see
  * them. */
-#include "host-bridge/gpu/commands.h"
+#include "host-bridge/gpu/commands_console.h"
 
+#include "host-bridge/gpu/commands_resource.h"
 #include "protocol/base/bytes.h"
 
 /* --- questions, which the monitor answers --- */

@@ -1,5 +1,5 @@
 /* Commands about capsets and contexts. */
-#include "host-bridge/gpu/commands.h"
+#include "host-bridge/gpu/commands_context.h"
 
 #include <errno.h>
 

@@ -1,5 +1,5 @@
 /* Commands about resources: 2D ones, and blobs. */
-#include "host-bridge/gpu/commands.h"
+#include "host-bridge/gpu/commands_resource.h"
 
 #include <errno.h>
 #include <stdlib.h>
