@@ -284,16 +284,10 @@ static size_t make_run(
 	return run.bytes > 0 ? size : 0;
 }
 
-/* The pages that a POLL named, which may be gone by now: then there is no ring. */
 static struct run_place place_of(const struct cross_domain_context *context, uint32_t tag)
 {
-	struct run_place place = {
-		.ring = context->channel_ring, .offset = cross_domain_poll_offset(tag)};
-
-	if (place.ring && place.offset / CROSS_DOMAIN_RING_BYTES >= cross_domain_slots(context)) {
-		place.offset -= cross_domain_slots(context) * CROSS_DOMAIN_RING_BYTES;
-		place.ring = context->more_pages;
-	}
+	struct run_place place = {0};
+	place.ring = cross_domain_poll_ring(context, tag, &place.offset);
 	return place;
 }
 
@@ -312,31 +306,12 @@ static int put(const struct run_place *place, const uint8_t *bytes, size_t size)
 	return err;
 }
 
-static struct request *oldest_poll(const struct cross_domain_context *context)
-{
-	struct request *poll;
-	return wl_container_of(context->polls.next, poll, link);
-}
-
-static void complete_oldest_poll(struct cross_domain_context *context)
-{
-	struct request *poll = oldest_poll(context);
-	wl_list_remove(&poll->link);
-	context->put_off = false;
-	if (context->n_more_polls > 0)
-		cross_domain_drop_more_polls(context, 1);
-	if (wl_list_empty(&context->polls))
-		cross_domain_leave_place(context);
-	cross_domain_counters(context)->fences++;
-	request_complete(poll, VIRTIO_GPU_RESP_OK_NODATA);
-}
-
 /* Writes the next event, or run of events, and completes the POLL that asked for it. False: there
  * is none. */
 static bool deliver_events(struct cross_domain_context *context)
 {
 	static uint8_t bytes[CROSS_DOMAIN_LONG_RUN_MAX_BYTES];
-	uint32_t tag = oldest_poll(context)->tag;
+	uint32_t tag = cross_domain_oldest_poll(context)->tag;
 	uint32_t n_pages = cross_domain_poll_pages(tag);
 	struct run_place place = place_of(context, tag);
 	size_t size = n_pages > 0
@@ -348,7 +323,7 @@ static bool deliver_events(struct cross_domain_context *context)
 	if (err < 0)
 		cross_domain_fail(context, "its channel ring is not in the guest's memory");
 	context->active = true;
-	complete_oldest_poll(context);
+	cross_domain_complete_oldest_poll(context);
 	return err == 0;
 }
 
@@ -375,23 +350,6 @@ static void deliver(struct cross_domain_context *context)
 			break;
 		}
 	}
-}
-
-/* The event of a POLL that is answered without one. */
-static void put_nothing(struct cross_domain_context *context, uint32_t tag)
-{
-	static const uint8_t none[sizeof(struct cross_domain_header)];
-	const struct run_place place = place_of(context, tag);
-	put(&place, none, sizeof(none));
-}
-
-/* Has the guest keep one POLL outstanding: fences of a ring are signalled in order, so the oldest
- * one makes room. */
-void cross_domain_refuse_oldest_poll(struct cross_domain_context *context)
-{
-	put_nothing(context, oldest_poll(context)->tag);
-	complete_oldest_poll(context);
-	context->put_off = wl_list_empty(&context->polls);
 }
 
 void cross_domain_service(struct context *base)
@@ -446,7 +404,7 @@ bool cross_domain_fence(struct context *base, uint32_t ring_idx, struct request 
 	}
 	cross_domain_call_off(context);
 	if (!more && !has_event(context) && !cross_domain_take_place(context)) {
-		put_nothing(context, request->tag);
+		cross_domain_put_nothing(context, request->tag);
 		context->put_off = true;
 		return false;
 	}

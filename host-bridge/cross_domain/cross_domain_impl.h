@@ -105,7 +105,13 @@ static inline uint32_t cross_domain_poll_pages(uint32_t tag)
 	return tag / CROSS_DOMAIN_MAX_POLL_PAGE;
 }
 
-/* In cross_domain_context.c */
+static inline struct request *cross_domain_oldest_poll(const struct cross_domain_context *context)
+{
+	struct request *poll;
+	return wl_container_of(context->polls.next, poll, link);
+}
+
+/* In cross_domain_limits.c */
 
 /* The guest broke a bound: its context ends, and its client hears @why as a wl_display.error. */
 void cross_domain_fail(struct cross_domain_context *context, const char *why);
@@ -159,8 +165,6 @@ extern const struct pipes_listener cross_domain_pipes_listener;
 /* context_ops.service and context_ops.fence */
 void cross_domain_service(struct context *base);
 bool cross_domain_fence(struct context *base, uint32_t ring_idx, struct request *request);
-/* Answers the oldest POLL, which there is, with an event of no command. */
-void cross_domain_refuse_oldest_poll(struct cross_domain_context *context);
 
 /* In cross_domain_groups.c */
 
@@ -179,22 +183,34 @@ bool cross_domain_has_bell(const struct cross_domain_context *context);
 /* That BELL, of @room bytes at most, at @to; its size, or 0: there is none. */
 size_t cross_domain_make_bell(struct cross_domain_context *context, uint8_t *to, size_t room);
 
+/* In cross_domain_polls.c */
+
+/* Where the event goes of a POLL with that tag: *@offset bytes into this. NULL: it is gone. */
+const struct resource *cross_domain_poll_ring(
+	const struct cross_domain_context *context, uint32_t tag, uint64_t *offset);
+/* Writes an event of no command there. */
+void cross_domain_put_nothing(const struct cross_domain_context *context, uint32_t tag);
+/* The oldest POLL, which there is, is answered: its event has been written. */
+void cross_domain_complete_oldest_poll(struct cross_domain_context *context);
+/* The same, with an event of no command. */
+void cross_domain_refuse_oldest_poll(struct cross_domain_context *context);
+/* A POLL beyond the first is kept, or @n of them are not kept any more. */
+void cross_domain_add_more_poll(struct cross_domain_context *context);
+void cross_domain_drop_more_polls(struct cross_domain_context *context, uint32_t n);
+/* No POLL is kept any more: the channel's place is free. */
+void cross_domain_leave_place(struct cross_domain_context *context);
+
 /* In cross_domain_places.c */
 
 /* Before a POLL is kept: whether there is a place for it; of those who are not patient always. */
 bool cross_domain_take_place(struct cross_domain_context *context);
 /* Whether there is a place for a channel, after somebody patient has given way if need be. */
 bool cross_domain_make_place(struct cross_domain_context *context);
-/* None is kept any more. */
-void cross_domain_leave_place(struct cross_domain_context *context);
 /*
  * Before a POLL beyond the first is kept: whether there is a place for it, after others have given
  * way if need be. All that it does is to save submissions: it is sure of one only while most of the
  * queue is free.
  */
 bool cross_domain_place_for_more(struct cross_domain_context *context);
-/* Such a POLL is kept, or @n of them are not kept any more. */
-void cross_domain_add_more_poll(struct cross_domain_context *context);
-void cross_domain_drop_more_polls(struct cross_domain_context *context, uint32_t n);
 
 #endif

@@ -29,15 +29,6 @@ bool cross_domain_make_place(struct cross_domain_context *context)
 		oldest_gives_way(context->kind);
 }
 
-void cross_domain_leave_place(struct cross_domain_context *context)
-{
-	if (!context->placed)
-		return;
-	context->placed = false;
-	wl_list_remove(&context->placed_link);
-	context->base.host->places->channels--;
-}
-
 /* Of those that have a place, it is now the last to give way. */
 static void stay(struct cross_domain_context *context)
 {
@@ -76,29 +67,6 @@ bool cross_domain_place_for_more(struct cross_domain_context *context)
 		return false;
 	context->active = false;
 	return true;
-}
-
-void cross_domain_add_more_poll(struct cross_domain_context *context)
-{
-	struct cross_domain_kind *kind = context->kind;
-
-	context->base.host->places->others++;
-	if (context->n_more_polls++ > 0)
-		return;
-	wl_list_insert(kind->doubled.prev, &context->doubled_link);
-	kind->n_doubled++;
-}
-
-void cross_domain_drop_more_polls(struct cross_domain_context *context, uint32_t n)
-{
-	if (n == 0)
-		return;
-	context->base.host->places->others -= n;
-	context->n_more_polls -= n;
-	if (context->n_more_polls > 0)
-		return;
-	wl_list_remove(&context->doubled_link);
-	context->kind->n_doubled--;
 }
 
 bool cross_domain_take_place(struct cross_domain_context *context)
