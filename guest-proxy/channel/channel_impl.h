@@ -65,6 +65,8 @@ static inline bool channel_has_feature(const struct channel *channel, uint32_t f
 void channel_end(struct channel *channel, const char *why);
 /* As channel_end, with a reason. -EPIPE. */
 int channel_fail(struct channel *channel, const char *why);
+/* The same: the host gives no memory for buffers. */
+int channel_fail_buffers(struct channel *channel);
 
 /* In channel_output.c */
 
