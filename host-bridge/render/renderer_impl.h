@@ -1,6 +1,6 @@
 /*
- * What renderer_context.c (the context, its submissions, its blobs) and renderer_resources.c (the
- * resources that its worker knows) share.
+ * What renderer_context.c (the context, its submissions, its blobs), renderer_resources.c (the
+ * resources that its worker knows) and renderer_work.c (what it asks of the worker) share.
  */
 #ifndef HOST_BRIDGE_RENDER_RENDERER_IMPL_H
 #define HOST_BRIDGE_RENDER_RENDERER_IMPL_H
@@ -22,6 +22,8 @@ struct renderer_context {
 	uint32_t n_regions;
 };
 
+#define RENDERER_MAX_WORKS (2 * VIRTQUEUE_MAX_SIZE) /* an honest driver has fewer */
+
 /* A request to the worker that the guest waits for. */
 struct renderer_work {
 	struct wl_list link;
@@ -31,6 +33,8 @@ struct renderer_work {
 	struct resource *resource; /* that gets memory by it (a reference), or NULL */
 	uint64_t blob_bytes;       /* the size that the guest gave for it */
 };
+
+/* In renderer_work.c */
 
 struct renderer_context *renderer_of_base(struct context *base);
 
@@ -45,7 +49,7 @@ struct renderer_work *renderer_work_create(struct renderer_context *context,
 	void (*done)(struct renderer_call *call, const struct renderer_answer *answer, int fd));
 void renderer_work_destroy(struct renderer_work *work);
 
-/* context_ops */
+/* In renderer_resources.c: context_ops */
 void renderer_backing(struct context *base, struct resource *resource);
 int renderer_attach(struct context *base, struct resource *resource);
 void renderer_detach(struct context *base, struct resource *resource);
