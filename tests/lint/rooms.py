@@ -3,7 +3,7 @@
 
 A directory of the product is a room. A room may include its own headers, those of the rooms in its row of
 BELOW, and what those may include; nothing else. Within a room, NAME.c with NAME.h must not need the header of
-one that needs NAME.h, directly or in a circle.
+one that needs NAME.h, directly or in a circle; nor may its .c files use what they define in a circle.
 
 docs/architecture.md names each room.
 """
@@ -93,6 +93,10 @@ TABLE = "tests/lint/rooms.py"
 PICTURE = "docs/architecture.md"
 STANDS_ON = {room: set(below) for room, below in BELOW.items()}
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
+# What is not code; functions and tables that other files can use; names, but for those of types.
+SILENT = re.compile(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
+DEFINES = re.compile(r"^(?!static\b|extern\b|typedef\b)\w[^;{}=]*?(\w+)(?:\([^;{}]*\)\n\{|(?:\[\w*\])? = )", re.MULTILINE)
+USES = re.compile(r"(?<!struct )(?<!enum )(?<!union )\b[a-z]\w*")
 PARTS = ["protocol", "guest-proxy", "host-bridge"]
 
 
@@ -133,9 +137,9 @@ def reachable_from(start, graph):
     return found
 
 
-def circles(includes):
-    """Circles of nouns within each room, each as "ROOM: a b c". A header without a .c file of its name is
-    part of those that include it."""
+def included(includes):
+    """What each noun needs of its room, {(room, noun): {(room, noun)}}, by its includes. A header without a .c file of
+    its name is part of those that include it."""
     graph = {}
     for file, header in includes:
         noun, other = (room_of(file), noun_of(file)), (room_of(header), noun_of(header))
@@ -147,10 +151,28 @@ def circles(includes):
         for noun, others in graph.items():
             if shared in others:
                 others |= needs - {noun}
-    reached = {noun: reachable_from(noun, graph) for noun in sources}
+    return {noun: graph.get(noun, set()) & sources for noun in sources}
+
+
+def used(top):
+    """The same, by what its .c file uses of those of others."""
+    code = {}
+    for path in (path for part in PARTS for path in (top / part).rglob("*.c")):
+        file = path.relative_to(top).as_posix()
+        code[room_of(file), noun_of(file)] = SILENT.sub(" ", path.read_text())
+    home = {(noun[0], name): noun for noun, text in code.items() for name in DEFINES.findall(text)}
+    return {
+        noun: {home[noun[0], name] for name in USES.findall(text) if (noun[0], name) in home} - {noun}
+        for noun, text in code.items()
+    }
+
+
+def circles(graph):
+    """Circles of nouns, each as "ROOM: a b c"."""
+    reached = {noun: reachable_from(noun, graph) for noun in graph}
     result = set()
-    for noun in sources:
-        circle = sorted(other[1] for other in reached[noun] & sources if noun in reached[other])
+    for noun in graph:
+        circle = sorted(other[1] for other in reached[noun] if noun in reached[other])
         if circle:
             result.add(f"{noun[0]}: {' '.join(circle)}")
     return result
@@ -167,7 +189,9 @@ def main():
     includes = list(read_includes(top))
     assert includes, f"{top} has no sources"
     wrong = {include: fault for include in includes if (fault := forbidden(*include))}
-    found = circles(includes)
+    uses = used(top)
+    assert any(uses.values()), f"{top} has no functions"
+    found = circles(included(includes)) | circles(uses)
     faults = [fault for include, fault in wrong.items() if include not in TODO]
     faults += [f"{TABLE}: TODO is no longer needed: {include}" for include in sorted(TODO - wrong.keys())]
     faults += [f"circle in {circle}" for circle in sorted(found - TODO_CIRCLES)]
