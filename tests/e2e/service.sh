@@ -124,6 +124,8 @@ test_host_unit() {
     client 3 || fail "no window by way of both services"
     [[ $(show wayferry-host@work-1.service StatusText) = *work-1* ]] || fail "the host does not tell its status"
     [[ $(show wayferry-guest.service StatusText) = *wayferry-0* ]] || fail "the guest does not tell its status"
+    # systemd would end all of it otherwise.
+    [ "$(show wayferry-host@work-1.service OOMPolicy)" = continue ] || fail "a renderer without memory takes the device along"
     printf 'wayland-display = compositor\nsandbox = require\n[clipboard]\nto-guest = deny\n' >"$HOME/.config/wayferry/work-1.conf"
     systemctl --user reload wayferry-host@work-1.service || fail "the host does not read its file again"
     within 10 is_reloaded || fail "what the file says now is not in effect"

@@ -43,7 +43,7 @@ bounded() {
 }
 bounded wayferry-guest 65
 cp "$work/units/wayferry-host@.service" "$work/units/wayferry-host@work-1.service"
-bounded wayferry-host@work-1 75 TasksMax WatchdogSec RestrictNamespaces
+bounded wayferry-host@work-1 75 TasksMax WatchdogSec RestrictNamespaces OOMPolicy
 
 # The login shell's snippet: only where the socket is, and never over a display that is there.
 display() {
