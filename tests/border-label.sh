@@ -2,23 +2,14 @@
 # The border and its label on a compositor of another release, exact to the pixel (run in a tree that has it, see newest.sh):
 # around a window, its popup, its dialog, and where it fills the screen.
 # usage: border-label.sh BUILD_DIRECTORY sway | labwc | kwin | mutter | weston
-set -u
-build=$1
-compositor=$2
-here=$(dirname "$0")
-. "$here/tree.sh"
-export WLR_BACKENDS=headless WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1
+. "$(dirname "$0")/tree.sh"
 
 sway_start() {
-    printf '%s\n' 'output HEADLESS-1 mode 1280x720@60Hz' 'default_border none' \
-        'default_floating_border none' 'for_window [app_id=".*"] floating enable' >"$base/sway.conf"
-    compositor_starts sway -c "$base/sway.conf"
+    sway_starts 'default_border none' 'default_floating_border none' 'for_window [app_id=".*"] floating enable'
 }
 
 labwc_start() {
-    mkdir "$base/labwc"
-    echo '<labwc_config></labwc_config>' >"$base/labwc/rc.xml"
-    compositor_starts labwc -C "$base/labwc"
+    labwc_starts '<labwc_config />'
 }
 
 kwin_start() {
@@ -76,7 +67,7 @@ echo close >&7
 width=1280
 case $compositor in
 weston) width=640 ;;
-sway) swaymsg -q -s "$(compgen -G "$base/rt/sway-ipc.*")" '[app_id=".*framed"] floating disable' || fail "sway does not obey" ;;
+sway) swaymsg -q '[app_id=".*framed"] floating disable' || fail "sway does not obey" ;;
 esac
 echo maximize >&7
 within 20 fills $width || fail "the window is told another size: $(cat "$base/framed.log")"

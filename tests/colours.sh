@@ -2,14 +2,10 @@
 # Colour management by way of wayferry (run in a tree that has the compositor, see newest.sh): what the compositor says,
 # and what it makes of image descriptions and profiles, is the same direct and bridged.
 # usage: colours.sh BUILD_DIRECTORY kwin | mutter | weston | sway
-set -u
-build=$1
-compositor=$2
 . "$(dirname "$0")/tree.sh"
 
 kwin_start() {
-    bus_start
-    compositor_starts kwin_wayland --virtual --no-lockscreen --socket wayland-1
+    kwin_headless
 }
 
 mutter_start() {
@@ -25,8 +21,7 @@ weston_start() {
 }
 
 sway_start() {
-    echo "output HEADLESS-1 mode 640x480@60Hz" >"$base/sway.conf"
-    compositor_starts env WLR_BACKENDS=headless WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1 sway -c "$base/sway.conf"
+    sway_starts
 }
 
 # ask DISPLAY [--pipe]: what the client there says.

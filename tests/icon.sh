@@ -2,18 +2,10 @@
 # The icon of a window, in the title bars of a compositor (run in a tree that has it, see newest.sh): a Wayland client's, and
 # an X client's by wayferry-x11; direct and bridged.
 # usage: icon.sh BUILD_DIRECTORY labwc | kwin
-set -u
-build=$1
-compositor=$2
 . "$(dirname "$0")/tree.sh"
 
 labwc_start() {
-    export WLR_BACKENDS=headless WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1
-    mkdir "$base/labwc"
-    cat >"$base/labwc/rc.xml" <<END
-<labwc_config><theme><titlebar><layout>icon:close</layout></titlebar></theme></labwc_config>
-END
-    compositor_starts labwc -C "$base/labwc"
+    labwc_starts '<labwc_config><theme><titlebar><layout>icon:close</layout></titlebar></theme></labwc_config>'
 }
 
 # Breeze's title bars, with an icon on the left.

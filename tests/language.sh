@@ -3,12 +3,7 @@
 # debian13.sh): what it says of each, and does, is the same direct and bridged, and so is that it has none. Which has which
 # is in the table below, and in docs/compositors.md.
 # usage: language.sh BUILD_DIRECTORY sway | sway-1.10 | labwc | kwin | mutter | weston
-set -u
-build=$1
-compositor=$2
-here=$(dirname "$0")
-. "$here/tree.sh"
-export WLR_BACKENDS=headless WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1
+. "$(dirname "$0")/tree.sh"
 
 # What each has; "fixes", which it has for itself, guests do not get.
 declare -A has=(
@@ -22,11 +17,7 @@ declare -A has=(
 parts=(warp export import effect fixes text-input gtk-primary decoration bell gtk-shell sessions)
 
 sway_start() {
-    printf '%s\n' 'output HEADLESS-1 mode 1280x720@60Hz' 'default_border none' >"$base/sway.conf"
-    start sway sway -c "$base/sway.conf"
-    within 20 listens || fail "sway does not start"
-    SWAYSOCK=$(compgen -G "$base/rt/sway-ipc.*")
-    export SWAYSOCK
+    sway_starts 'default_border none'
 }
 
 sway-1.10_start() {
@@ -34,19 +25,12 @@ sway-1.10_start() {
 }
 
 labwc_start() {
-    mkdir "$base/labwc"
-    echo '<labwc_config></labwc_config>' >"$base/labwc/rc.xml"
-    compositor_starts labwc -C "$base/labwc"
+    labwc_starts '<labwc_config />'
 }
 
 kwin_start() {
-    export QT_FORCE_STDERR_LOGGING=1 QT_LOGGING_RULES='js*=true'
     kwin_in_sway
-    scripts=0
-    mkfifo "$base/points"
-    WAYLAND_DISPLAY=$screen "$build/tests/clients/virtual-pointer" --size 1280x720 <"$base/points" >"$base/pointer.log" 2>&1 &
-    pids+=($!)
-    exec 8>"$base/points"
+    pointer_start "$screen"
     point 'move 640 360'
 }
 
@@ -69,19 +53,10 @@ weston_start() {
     compositor_starts weston --backend=headless --renderer=pixman --socket=wayland-1 --width=640 --height=480 --idle-time=0
 }
 
-# point COMMAND...: to the pointer, where there is one.
-point() {
-    printf '%s\n' "$@" >&8
-}
-
 # another NAME LINE...: a display NAME of another machine, of that name, in whose configuration LINEs are.
 another() {
     printf '%s\n' "${@:2}" >"$base/$1.conf"
-    start "$1" env WAYLAND_DISPLAY="$display" "$build/host-bridge/wayferry-host" --socket "$base/$1.gpu" --vm "$1" \
-        --config "$base/$1.conf" --trace host
-    within 10 test -S "$base/$1.gpu" || fail "wayferry-host does not listen"
-    start "$1-guest" "$build/guest-proxy/wayferry-guest" --socket "$1" --vhost-user "$base/$1.gpu"
-    within 10 test -S "$base/rt/$1" || fail "wayferry-guest does not listen"
+    machine_start "$1" "$1" --config "$base/$1.conf" --trace host
 }
 
 # says DISPLAY PART [ARGUMENT]: what the client there hears.
@@ -149,18 +124,8 @@ sys.exit(not floats(json.load(sys.stdin)))'
 }
 
 has_parent_kwin() {
-    scripts=$((scripts + 1))
-    echo "workspace.windowList().forEach(w => print('script $scripts:', w.caption + '|' +
-        (w.transientFor ? w.transientFor.caption : '')));
-    print('script $scripts: end');" >"$base/windows-$scripts.js"
-    scripting loadScript "string:$base/windows-$scripts.js" && scripting start || return 1
-    within 20 grep -q "script $scripts: end" "$base/kwin.log" || return 1
-    grep -qE "script $scripts: (\[work\] )?Dialog\|(\[work\] )?Parent$" "$base/kwin.log"
-}
-
-scripting() {   # METHOD [ARGUMENT...]
-    dbus-send --session --print-reply --dest=org.kde.KWin /Scripting "org.kde.kwin.Scripting.$1" "${@:2}" \
-        >>"$base/scripting.log" 2>&1
+    kwin_window "w.caption + '|' + (w.transientFor ? w.transientFor.caption : '')" \
+        '(\[work\] )?Dialog\|(\[work\] )?Parent'
 }
 
 # Nothing outside tells of it.
@@ -217,10 +182,10 @@ check_decoration() {
 # The bell reaches the compositor; where it may not, the machine has none.
 check_bell() {
     same bell rung
-    [ "$(grep -c 'up  -> xdg_system_bell_v1@[0-9]*\.ring(' "$base/host.log")" = 2 ] || fail "the compositor is not asked to ring"
+    [ "$(grep -c 'up  -> xdg_system_bell_v1@[0-9]*\.ring(' "$base/work-host.log")" = 2 ] || fail "the compositor is not asked to ring"
     another silent '[policy]' 'bell = deny'
     [ "$(says silent bell)" = 'xdg_system_bell_v1 none' ] || fail "a bell that is denied is offered"
-    grep -q 'up wl_registry@.*global(.*"xdg_system_bell_v1"' "$base/silent.log" || fail "the compositor did not offer it to wayferry-host"
+    grep -q 'up wl_registry@.*global(.*"xdg_system_bell_v1"' "$base/silent-host.log" || fail "the compositor did not offer it to wayferry-host"
 }
 
 # guarded INTERFACE PART: guests do not have it; one that is trusted has.
@@ -229,16 +194,16 @@ guarded() {
     bridged=$(says bridge "$2")
     [ "$bridged" = "$1 none" ] || fail "each guest has $1: $bridged"
     [ -S "$base/rt/trusted" ] || another trusted '[policy]' 'gtk_shell1 = allow' 'xdg_session_manager_v1 = allow'
-    grep -q "the configuration gives guests $1" "$base/trusted.log" || fail "no warning of $1"
+    grep -q "the configuration gives guests $1" "$base/trusted-host.log" || fail "no warning of $1"
 }
 
 # GTK says what is of windows; what names the host's programs and D-Bus stays.
 check_gtk-shell() {
     guarded gtk_shell1 gtk-shell
     MACHINE=trusted same gtk-shell 'capabilities [0-9]+' 'states.*' told
-    grep -q 'up  -> gtk_surface1@[0-9]*\.set_modal(' "$base/trusted.log" || fail "the compositor does not hear what is modal"
-    grep -q '\.set_dbus_properties(' "$base/trusted-guest.log" "$base/trusted.log" || fail "the client names nothing"
-    ! grep -E 'up  -> gtk_s[a-z]*1@[0-9]*\.set_(dbus|startup|a11y)' "$base/trusted.log" || fail "the compositor hears names"
+    grep -q 'up  -> gtk_surface1@[0-9]*\.set_modal(' "$base/trusted-host.log" || fail "the compositor does not hear what is modal"
+    grep -q '\.set_dbus_properties(' "$base/trusted-guest.log" "$base/trusted-host.log" || fail "the client names nothing"
+    ! grep -E 'up  -> gtk_s[a-z]*1@[0-9]*\.set_(dbus|startup|a11y)' "$base/trusted-host.log" || fail "the compositor hears names"
 }
 
 # A window is kept when its client has ended, and the next client gets it back.

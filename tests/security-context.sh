@@ -1,10 +1,7 @@
 #!/bin/bash
 # A compositor with security contexts (run in a tree that has it, see debian13.sh and newest.sh): what it keeps from
 # sandboxed programs it keeps from wayferry-host; its rules see the machine.
-# usage: security-context.sh BUILD_DIRECTORY [sway | labwc | kwin]
-set -u
-build=$1
-compositor=${2:-sway}
+# usage: security-context.sh BUILD_DIRECTORY sway | labwc | kwin
 . "$(dirname "$0")/tree.sh"
 
 # bridge MODE: a window by way of wayferry-host, whose log is $base/MODE.log, with all that the compositor says.
@@ -26,31 +23,25 @@ announced() {   # MODE INTERFACE
 
 # ---- compositors: NAME_start, and what each keeps from sandboxed programs
 
-export WLR_BACKENDS=headless WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1
 wlroots_keeps="zwlr_screencopy_manager_v1 zwlr_layer_shell_v1 zwlr_data_control_manager_v1 zwp_virtual_keyboard_manager_v1
     wp_security_context_manager_v1"
 
 sway_start() {
     keeps=$wlroots_keeps
-    echo "output HEADLESS-1 mode 640x480@60Hz" >"$base/sway.conf"
-    compositor_starts sway -c "$base/sway.conf"
+    sway_starts
 }
 
 # Rules for this machine's windows, another's, and those of no sandbox.
 labwc_start() {
     keeps=$wlroots_keeps
-    mkdir "$base/labwc"
-    cat >"$base/labwc/rc.xml" <<END
-<labwc_config><windowRules>
-  <windowRule sandboxEngine="wayferry" sandboxAppId="wayferry.work">
-    <action name="Execute" command="touch $base/ours" /></windowRule>
-  <windowRule sandboxEngine="wayferry" sandboxAppId="wayferry.other">
-    <action name="Execute" command="touch $base/theirs" /></windowRule>
-  <windowRule identifier="wayferry.work.shm-client">
-    <action name="Execute" command="touch $base/any" /></windowRule>
-</windowRules></labwc_config>
-END
-    compositor_starts labwc -C "$base/labwc"
+    labwc_starts "<labwc_config><windowRules>
+  <windowRule sandboxEngine='wayferry' sandboxAppId='wayferry.work'>
+    <action name='Execute' command='touch $base/ours' /></windowRule>
+  <windowRule sandboxEngine='wayferry' sandboxAppId='wayferry.other'>
+    <action name='Execute' command='touch $base/theirs' /></windowRule>
+  <windowRule identifier='wayferry.work.shm-client'>
+    <action name='Execute' command='touch $base/any' /></windowRule>
+</windowRules></labwc_config>"
 }
 
 # KWin gives privileged interfaces to programs that a desktop file names for it, and to no others. Here one names
@@ -69,8 +60,7 @@ Name=wayferry-host
 Exec=$build/host-bridge/wayferry-host
 X-KDE-Wayland-Interfaces=$(IFS=, && echo "${privileged[*]}")
 END
-    bus_start
-    compositor_starts kwin_wayland --virtual --no-lockscreen --socket wayland-1
+    kwin_headless
 }
 
 "${compositor}_start"

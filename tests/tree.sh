@@ -1,12 +1,17 @@
 #!/bin/bash
-# What scripts that run in a tree, without the rest of tests/, share (icon.sh, security-context.sh and others): $base, a
-# directory with a runtime directory, and $pids, all of whose processes end with the script.
+# What scripts that run in a tree, without the rest of tests/, share (icon.sh, security-context.sh and others, with arguments
+# BUILD_DIRECTORY COMPOSITOR): $base, a directory with a runtime directory, and $pids, all of whose processes end with the script.
+set -u
+build=$1
+compositor=$2
+here=$(dirname "$0")
 slowness=${WAYFERRY_TEST_SLOWNESS:-2}
 base=$(mktemp -d /tmp/wf.XXXXXX)
 pids=()
 trap 'kill "${pids[@]}" 2>/dev/null; wait; rm -rf "$base"' EXIT
 mkdir -m 700 "$base/rt"
 export XDG_RUNTIME_DIR=$base/rt
+export WLR_BACKENDS=headless WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1
 unset WAYLAND_DISPLAY DISPLAY
 
 fail() {
@@ -51,17 +56,59 @@ bus_start() {
     within 20 test -S "$base/bus" || fail "no D-Bus"
 }
 
+# sway_starts LINE...: sway, with these lines in its configuration; swaymsg finds it.
+sway_starts() {
+    printf '%s\n' 'output HEADLESS-1 mode 1280x720@60Hz' "$@" >"$base/sway.conf"
+    compositor_starts sway -c "$base/sway.conf"
+    within 20 has_sway_socket || fail "sway has no socket for swaymsg"
+}
+
+has_sway_socket() {
+    SWAYSOCK=$(compgen -G "$base/rt/sway-ipc.*") && export SWAYSOCK
+}
+
+# labwc_starts XML: labwc, with this configuration.
+labwc_starts() {
+    mkdir "$base/labwc"
+    echo "$1" >"$base/labwc/rc.xml"
+    compositor_starts labwc -C "$base/labwc"
+}
+
+# kwin_starts OPTION...: KWin at $display; its log has what its scripts print.
+kwin_starts() {
+    bus_start
+    start kwin env QT_FORCE_STDERR_LOGGING=1 QT_LOGGING_RULES='js*=true' kwin_wayland --no-lockscreen --socket "$display" "$@"
+    within 20 test -S "$base/rt/$display" || fail "KWin does not start"
+}
+
+kwin_headless() {
+    display=wayland-1
+    kwin_starts --virtual
+}
+
 # kwin_in_sway: KWin at $display, with nothing but its screen on that of a headless sway at $screen. KWin's own
 # pictures want a GPU; those of sway show every pixel of it.
 kwin_in_sway() {
-    printf '%s\n' 'output HEADLESS-1 mode 1280x720@60Hz' 'default_border none' >"$base/sway.conf"
-    start sway env WLR_BACKENDS=headless WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1 sway -c "$base/sway.conf"
-    within 20 listens || fail "sway does not start"
+    sway_starts 'default_border none'
     screen=$display
     display=kwin
-    bus_start
-    start kwin kwin_wayland --wayland-display "$screen" --no-lockscreen --socket "$display"
-    within 20 test -S "$base/rt/$display" || fail "KWin does not start"
+    kwin_starts --wayland-display "$screen"
+}
+
+# kwin_window EXPRESSION PATTERN: of one of KWin's windows, w, the JavaScript gives a text that is the pattern (of grep -E).
+kwin_window() {
+    scripts=$((scripts + 1))
+    echo "workspace.windowList().forEach(w => print('script $scripts:', $1));
+    print('script $scripts: end');" >"$base/windows-$scripts.js"
+    scripting loadScript "string:$base/windows-$scripts.js" && scripting start || return 1
+    within 20 grep -q "script $scripts: end" "$base/kwin.log" || return 1
+    grep -qE "script $scripts: ($2)\$" "$base/kwin.log"
+}
+scripts=0
+
+scripting() {   # METHOD [ARGUMENT...]
+    dbus-send --session --print-reply --dest=org.kde.KWin /Scripting "org.kde.kwin.Scripting.$1" "${@:2}" \
+        >>"$base/scripting.log" 2>&1
 }
 
 # mutter_with_pipewire [OPTION...]: mutter, which gives pictures of its screen (mutter_shot.py) to PipeWire alone.
@@ -84,12 +131,30 @@ not_alive() {
     ! kill -0 "$1" 2>/dev/null
 }
 
-# bridge_start [OPTION...]: a display of the machine's own on the compositor at $display: bridge.
+# machine_start NAME DISPLAY [OPTION...]: a machine of that name on the compositor at $display, with a display of its own.
+machine_start() {
+    start "$1-host" env WAYLAND_DISPLAY="$display" "$build/host-bridge/wayferry-host" --socket "$base/$1.gpu" --vm "$1" "${@:3}"
+    within 10 test -S "$base/$1.gpu" || fail "wayferry-host does not listen ($1)"
+    start "$1-guest" "$build/guest-proxy/wayferry-guest" --socket "$2" --vhost-user "$base/$1.gpu"
+    within 10 test -S "$base/rt/$2" || fail "wayferry-guest does not listen ($1)"
+}
+
+# bridge_start [OPTION...]: the machine work, whose display is bridge.
 bridge_start() {
-    start host env WAYLAND_DISPLAY="$display" "$build/host-bridge/wayferry-host" --socket "$base/gpu" --vm work "$@"
-    within 10 test -S "$base/gpu" || fail "wayferry-host does not listen"
-    start guest "$build/guest-proxy/wayferry-guest" --socket bridge --vhost-user "$base/gpu"
-    within 10 test -S "$base/rt/bridge" || fail "wayferry-guest does not listen"
+    machine_start work bridge "$@"
+}
+
+# pointer_start DISPLAY: a virtual pointer there, on a screen of 1280x720, that does as point says.
+pointer_start() {
+    mkfifo "$base/points"
+    WAYLAND_DISPLAY=$1 "$build/tests/clients/virtual-pointer" --size 1280x720 <"$base/points" >"$base/pointer.log" 2>&1 &
+    pids+=($!)
+    exec 8>"$base/points"
+}
+
+# point COMMAND...: to the pointer.
+point() {
+    printf '%s\n' "$@" >&8
 }
 
 # x11_start DISPLAY: wayferry-x11 there, with an X client that does as x_tell says; its log is $base/x-client-DISPLAY.log.

@@ -2,12 +2,7 @@
 # The rules of docs/window-rules.md, as they stand there, on the compositors they are for (run in a tree that has them, see
 # newest.sh): they are for the windows of the machine that they name, and for no others.
 # usage: window-rules.sh BUILD_DIRECTORY sway | kwin | labwc
-set -u
-build=$1
-compositor=$2
-here=$(dirname "$0")
-. "$here/tree.sh"
-export WLR_BACKENDS=headless WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1
+. "$(dirname "$0")/tree.sh"
 
 # example HEADING: the first thing in a fence below it.
 example() {
@@ -23,21 +18,15 @@ window() {
 
 # machine NAME: a window of it.
 machine() {
-    start "$1-host" env WAYLAND_DISPLAY="$display" "$build/host-bridge/wayferry-host" --socket "$base/$1.gpu" --vm "$1"
-    within 10 test -S "$base/$1.gpu" || fail "wayferry-host does not listen"
-    start "$1-guest" "$build/guest-proxy/wayferry-guest" --socket "$1" --vhost-user "$base/$1.gpu"
-    within 10 test -S "$base/rt/$1" || fail "wayferry-guest does not listen"
+    machine_start "$1" "$1"
     window "$1-window" "$1"
 }
 
 # ---- sway: tells of its windows itself
 
 sway_start() {
-    { echo 'output HEADLESS-1 mode 1280x720@60Hz'; example sway; } >"$base/sway.conf"
-    start sway sway -c "$base/sway.conf"
-    within 20 listens || fail "sway does not start"
-    SWAYSOCK=$(compgen -G "$base/rt/sway-ipc.*")
-    export SWAYSOCK
+    example sway >"$base/rules"
+    sway_starts "$(<"$base/rules")"
 }
 
 # sway_has APP-ID WORKSPACE FLOATS BORDER
@@ -74,25 +63,12 @@ kwin_start() {
     export XDG_CONFIG_HOME=$base/config
     mkdir "$base/config"
     example 'KWin (Plasma)' >"$base/config/kwinrulesrc"
-    bus_start
-    start kwin env QT_FORCE_STDERR_LOGGING=1 QT_LOGGING_RULES='js*=true' kwin_wayland --virtual --no-lockscreen --socket wayland-1
-    display=wayland-1
-    within 20 test -S "$base/rt/$display" || fail "KWin does not start"
-    scripts=0
-}
-
-scripting() {   # METHOD [ARGUMENT...]
-    dbus-send --session --print-reply --dest=org.kde.KWin /Scripting "org.kde.kwin.Scripting.$1" "${@:2}" >>"$base/scripting.log" 2>&1
+    kwin_headless
 }
 
 # kwin_has CLASS ABOVE
 kwin_has() {
-    scripts=$((scripts + 1))
-    echo "workspace.windowList().forEach(w => print('script $scripts:', w.resourceClass + '|' + w.keepAbove + '|'));
-    print('script $scripts: end');" >"$base/windows-$scripts.js"
-    scripting loadScript "string:$base/windows-$scripts.js" && scripting start || return 1
-    within 20 grep -q "script $scripts: end" "$base/kwin.log" || return 1
-    grep -qF "script $scripts: $1|$2|" "$base/kwin.log"
+    kwin_window "w.resourceClass + '|' + w.keepAbove" "$1\|$2"
 }
 
 check_kwin() {
@@ -107,9 +83,8 @@ check_kwin() {
 # ---- labwc: a window without a title bar is of one colour
 
 labwc_start() {
-    mkdir "$base/labwc"
-    example labwc >"$base/labwc/rc.xml"
-    compositor_starts labwc -C "$base/labwc"
+    example labwc >"$base/rules"
+    labwc_starts "$(<"$base/rules")"
 }
 
 # colours NUMBER: so many, at least, are on the screen, which has a window; or, with a minus, exactly so many.

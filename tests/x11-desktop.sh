@@ -3,9 +3,6 @@
 # and bridged. On sway: clicks through the hole of a window arrive at the one below, and the icon of what is dragged is beside
 # the pointer. On KWin: a modal dialog is one, of its parent, while it says so.
 # usage: x11-desktop.sh BUILD_DIRECTORY sway | kwin
-set -u
-build=$1
-compositor=$2
 . "$(dirname "$0")/tree.sh"
 
 # heard FILE PATTERN: a line of the log is, or will be, that.
@@ -15,25 +12,9 @@ heard() {
 
 # ---- sway
 
-export WLR_BACKENDS=headless WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1
-
 sway_start() {
-    display=wayland-1
-    printf '%s\n' 'output HEADLESS-1 mode 1280x720@60Hz' \
-        'for_window [title=".*"] floating enable, border none' >"$base/sway.conf"
-    start sway sway -c "$base/sway.conf"
-    within 20 compgen -G "$base/rt/sway-ipc.*" >/dev/null || fail "sway does not start"
-    SWAYSOCK=$(compgen -G "$base/rt/sway-ipc.*")
-    export SWAYSOCK
-    rm -f "$base/points"
-    mkfifo "$base/points"
-    WAYLAND_DISPLAY=$display "$build/tests/clients/virtual-pointer" --size 1280x720 <"$base/points" >"$base/pointer.log" 2>&1 &
-    pids+=($!)
-    exec 8>"$base/points"
-}
-
-point() {
-    printf '%s\n' "$@" >&8
+    sway_starts 'for_window [title=".*"] floating enable, border none'
+    pointer_start "$display"
 }
 
 # moved TITLE X,Y: sway has the window there.
@@ -107,41 +88,21 @@ check_sway() {      # DISPLAY
     x11_stop
 }
 
-# ---- KWin, which tells of its windows by a script of ours
+# ---- KWin
 
 kwin_start() {
-    display=wayland-1
-    bus_start
-    start kwin env QT_FORCE_STDERR_LOGGING=1 QT_LOGGING_RULES='js*=true' \
-        kwin_wayland --virtual --no-lockscreen --socket "$display"
-    within 20 test -S "$base/rt/$display" || fail "KWin does not start"
-    scripts=0
+    kwin_headless
 }
 
-scripting() {   # METHOD [ARGUMENT...]
-    dbus-send --session --print-reply --dest=org.kde.KWin /Scripting "org.kde.kwin.Scripting.$1" "${@:2}" \
-        >>"$base/scripting.log" 2>&1
-}
-
-# kwin_says LINE: KWin's script prints it, of its windows: CAPTION, whether it is modal, and its parent's caption.
-kwin_says() {
-    scripts=$((scripts + 1))
-    local script=$base/windows-$scripts.js
-    echo "workspace.windowList().forEach(w => print('script $scripts:', w.caption + '|' + w.modal + '|' +
-        (w.transientFor ? w.transientFor.caption : '')));
-    print('script $scripts: end');" >"$script"
-    scripting loadScript "string:$script" && scripting start || return 1
-    within 20 grep -q "script $scripts: end" "$base/kwin.log" || return 1
-    grep -qF "script $scripts: $1" "$base/kwin.log"
-}
-
+# kwin_has CAPTION|MODAL|PARENT: a window with that caption, whether it is modal, and its parent's caption.
 kwin_has() {
-    within 20 kwin_says "$1" || fail "KWin has no window $1"
+    within 20 kwin_window "w.caption + '|' + w.modal + '|' + (w.transientFor ? w.transientFor.caption : '')" \
+        "${1//|/\\|}" || fail "KWin has no window $1"
 }
 
 check_kwin() {      # DISPLAY
     local mark=
-    [ "$1" = "$display" ] || mark='[work] '
+    [ "$1" = "$display" ] || mark='\[work\] '
     x11_start "$1"
     x_tell 'create 1 0 0 400 300 #203040' 'title 1 Parent' 'map 1'
     kwin_has "${mark}Parent|false|"
