@@ -25,6 +25,9 @@
 #define IN_PLACE_PIECES 80 /* of memory, of a long run */
 /* Any event begins in so much, and has some bytes of data. */
 #define EVENT_MIN_ROOM (sizeof(struct cross_domain_send_receive) + READ_BYTES_WITHOUT_CREDIT)
+/* Behind much of a pipe's there soon is more of it, as its writer goes on: a few bytes of that
+ * would cost either side a call, and all that comes later begins within a page. */
+#define ROOM_BEHIND_MUCH 16384
 
 /* --- what the compositor has for the guest --- */
 
@@ -266,6 +269,11 @@ static size_t make_event(struct cross_domain_context *context, uint8_t *to, size
 	return size;
 }
 
+static size_t room_needed(const struct run_place *place)
+{
+	return place->gap_bytes > 0 ? ROOM_BEHIND_MUCH : EVENT_MIN_ROOM;
+}
+
 /* As many events as there are and as fit into @room, one behind the other. Their size, or 0: none.
  * What @place says is not in @to. */
 static size_t make_run(
@@ -273,7 +281,7 @@ static size_t make_run(
 {
 	struct cross_domain_run run = {.hdr.cmd = CROSS_DOMAIN_CMD_RUN};
 	size_t size = sizeof(run), n;
-	while (room - size >= EVENT_MIN_ROOM &&
+	while (room - size >= room_needed(place) &&
 		(n = make_event(context, to + size, room - size, place, size)) > 0) {
 		size_t padding = align_up(n, 8) - n;
 		memset(to + size + n, 0, padding);

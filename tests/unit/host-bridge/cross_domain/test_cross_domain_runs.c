@@ -327,6 +327,7 @@ static void more_pages_follow_those_of_the_ring(void **state)
 }
 
 static const void *pipes_went_to;
+static int writer = -1; /* goes on once, when its pipe has been read */
 
 ssize_t __real_readv(int fd, const struct iovec *iov, int n);
 ssize_t __wrap_readv(int fd, const struct iovec *iov, int n);
@@ -335,6 +336,9 @@ ssize_t __wrap_readv(int fd, const struct iovec *iov, int n)
 	ssize_t got = __real_readv(fd, iov, n);
 	if (got > 0)
 		pipes_went_to = iov[0].iov_base;
+	if (got > 0 && writer >= 0)
+		assert_int_equal(write(writer, "and more", 8), 8);
+	writer = -1;
 	return got;
 }
 
@@ -420,6 +424,48 @@ static void long_contents_keep_to_the_window(void **state)
 	close(fd);
 }
 
+/* How many READs a long run has when @first bytes are in a pipe, and its writer goes on meanwhile.
+ */
+static unsigned reads_of(int fd, size_t first)
+{
+	static uint8_t bytes[256 << 10];
+	struct test_request poll;
+	const uint8_t *data;
+	size_t size;
+	unsigned n = 0;
+	assert_int_equal(write(fd, bytes, first), first);
+	writer = fd;
+	assert_int_equal(poll_run(&poll, RING_PAGES, MORE_PAGES), 0);
+	turn();
+	struct events events = run_at(MORE - RING);
+	while (take(&events, &data, &size) == CROSS_DOMAIN_CMD_READ) {
+		assert_int_equal(size, n == 0 ? first : 8);
+		n++;
+	}
+	assert_int_equal(credit(FIRST_PIPE, 256 << 10), 0);
+	return n;
+}
+
+static void a_few_bytes_wait_behind_a_run_that_is_full(void **state)
+{
+	open_long_channel();
+	attach(make_pages(MORE, MORE_PAGES));
+	assert_int_equal(give_pages(MORE), 0);
+	int fd = open_pipe();
+	assert_int_equal(fcntl(fd, F_SETPIPE_SZ, 256 << 10), 256 << 10);
+	assert_int_equal(reads_of(fd, 100000), 2);
+	assert_int_equal(reads_of(fd, 250000), 1);
+	struct test_request poll;
+	assert_int_equal(poll_run(&poll, RING_PAGES, MORE_PAGES), 0);
+	turn();
+	struct events events = run_at(MORE - RING);
+	const uint8_t *data;
+	size_t size;
+	assert_int_equal(take(&events, &data, &size), CROSS_DOMAIN_CMD_READ);
+	assert_int_equal(size, 8);
+	close(fd);
+}
+
 /* A long run has no longer piece of the stream than others. */
 static void the_stream_comes_in_pieces_as_ever(void **state)
 {
@@ -496,6 +542,7 @@ int main(void)
 		TEST(long_contents_are_not_copied),
 		TEST(where_contents_go_is_the_guests_memory),
 		TEST(long_contents_keep_to_the_window),
+		TEST(a_few_bytes_wait_behind_a_run_that_is_full),
 		TEST(the_stream_comes_in_pieces_as_ever),
 		TEST(pages_that_are_gone_cost_the_context),
 		TEST(pages_are_memory_of_the_guest_that_is_there),
