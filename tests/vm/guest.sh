@@ -51,7 +51,7 @@ guest_start() {
     share=$(guest_share "$name")
     declare -F "${kind%%-*}_exec" >/dev/null || fail "no such kind of guests: $kind"
     rm -rf "$share" "$BASE/$name.vm"
-    mkdir -p "$share/jobs" "$BASE/$name.vm"
+    mkdir -p "$share/jobs" "$share/asked" "$BASE/$name.vm"
     chmod 1777 "$share"
     GUEST_KIND[$name]=$kind
     spawn "$name-vm" "$LAB/guest.sh" exec "$kind" "$share" "$XDG_RUNTIME_DIR/$name.gpu" "$BASE/$name.vm"
@@ -75,8 +75,9 @@ guest_is_up() {
 # guest_spawn NAME JOB [--root] COMMAND...: starts it; its output is in guest_output NAME JOB. Jobs of a
 # guest have different names, good for files' names.
 guest_spawn() {
-    local job
+    local job asked
     job=$(guest_share "$1")/jobs/$2
+    asked=$(guest_share "$1")/asked/$2.go
     shift 2
     mkdir "$job" || fail "there was a job ${job##*/} already"
     if [ "$1" = --root ]; then
@@ -84,7 +85,7 @@ guest_spawn() {
         shift
     fi
     echo "exec $(printf '%q ' "$@")" >"$job/command"
-    : >"$job/go"
+    : >"$asked"
 }
 
 # The file with what a job has printed so far: guest_output NAME JOB [stderr]
@@ -108,11 +109,11 @@ guest_job_ended() {
 
 # guest_signal NAME JOB SIGNAL: to all processes of the job.
 guest_signal() {
-    local job
-    job=$(guest_share "$1")/jobs/$2
-    echo "$3" >"$job/kill.new"
-    mv "$job/kill.new" "$job/kill"
-    until_true 60 not test -e "$job/kill" || fail "the guest's agent does not listen"
+    local share
+    share=$(guest_share "$1")
+    echo "$3" >"$share/jobs/$2/signal"
+    mv "$share/jobs/$2/signal" "$share/asked/$2.kill"
+    until_true 60 not test -e "$share/asked/$2.kill" || fail "the guest's agent does not listen"
 }
 
 # guest_run NAME [--root] COMMAND...: runs it and waits. Its output is ours, and so is its status.
