@@ -62,11 +62,11 @@ counts() {
     echo "$(bridge_counter vm guest submissions) $(bridge_counter vm guest fences)"
 }
 
-# report WHAT SECONDS SOCKET BEFORE AFTER
+# report WHAT SECONDS SOCKET BEFORE AFTER [PASTES]: PASTES of them were counted.
 report() {
-    echo "$4 $5" | awk -v what="$1" -v seconds="$2" -v socket="$3" '{
+    echo "$4 $5" | awk -v what="$1" -v seconds="$2" -v socket="$3" -v n="${6:-1}" '{
         printf "  %-10s %6.2f s, %.2f of the speed of a socket in the guest; %d submissions, %d fences\n",
-            what, seconds, socket / seconds, $3 - $1, $4 - $2
+            what, seconds, socket / seconds, ($3 - $1) / n, ($4 - $2) / n
     }'
 }
 
@@ -113,8 +113,10 @@ bench_paste() {
         fail "wl-paste failed, or the contents differ"
     report 'to guest' "$seconds" "$2" "$before" "$(counts)"
     before=$(counts)
-    seconds=$(guest_run vm "$LAB_PROGRAMS/paste-many" "$type" -) || fail "paste-many failed"
-    report dropped "$seconds" "$2" "$before" "$(counts)"
+    # The first one comes while the guest's service manager still has to do with the start of this job, the second one counts.
+    # shellcheck disable=SC2016
+    seconds=$(guest_run vm sh -c '"$0" "$1" - && "$0" "$1" -' "$LAB_PROGRAMS/paste-many" "$type") || fail "paste-many failed"
+    report dropped "${seconds#*$'\n'}" "$2" "$before" "$(counts)" 2
 }
 
 e2e_main "$@"
