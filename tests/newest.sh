@@ -12,7 +12,7 @@
 #     tests/newest.sh COMPOSITOR-language            parts of the desktop's language that few have (language.sh)
 #     tests/newest.sh COMPOSITOR-rules               docs/window-rules.md (window-rules.sh)
 #     tests/newest.sh COMPOSITOR-border              the border and its label, exact to the pixel (border-label.sh)
-#     tests/newest.sh feedback          linux-dmabuf's feedback on a screen, direct and in a guest (vm/feedback.sh)
+#     tests/newest.sh feedback [COMPOSITOR...]    linux-dmabuf's feedback on a screen, direct and in a guest (vm/feedback.sh)
 #     tests/newest.sh enter COMMAND...    runs it in the tree; WAYFERRY_NEWEST_BIND is /mnt there
 #
 # The tree is in the lab's cache; the build is build-tests/newest/build/gcc.
@@ -81,7 +81,7 @@ prepare) prepare "${2:-}" ;;
 *-icon) run_script icon.sh "${1%-icon}" ;;
 *-border) run_script border-label.sh "${1%-border}" ;;
 gcc-*) run "${1#gcc-}" ;;
-feedback) "$LAB/feedback.sh" "${WAYFERRY_TEST_LOGS:-$LAB_BUILD/feedback-logs}" ;;
+feedback) "$LAB/feedback.sh" "${WAYFERRY_TEST_LOGS:-$LAB_BUILD/feedback-logs}" "${@:2}" ;;
 enter)
     shift
     LAB_BIND=${WAYFERRY_NEWEST_BIND:-} lab_enter "$(tree)" "$@"

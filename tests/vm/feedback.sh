@@ -19,7 +19,7 @@ LAB_LAYER=$LAB_BUILD/feedback
 LAB_RELEASE=trixie      # of the monitor, and of the kernels
 
 KIND=qemu-6.12          # which other guests have, too
-COMPOSITORS=(labwc kwin)      # guest/feedback.sh can start others, of which nothing is expected yet
+COMPOSITORS=(labwc kwin sway)      # guest/feedback.sh can start others, of which nothing is expected yet
 
 # What gives a session a screen: without it the cards have no seat. Of the version that the tree's systemd has.
 udev() {
