@@ -2,6 +2,7 @@
  * The client that is measured: round trips or frames on whatever $WAYLAND_DISPLAY is, and what
  * named processes spent meanwhile. Prints one line of name=value pairs for run.sh.
  */
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -30,8 +31,9 @@ struct bench {
 	bool full_damage, unsealed;
 	double seconds;
 	uint64_t period_ns; /* between the frames' starts; 0: as fast as they are shown */
-	long count, warmup, frames;
+	long count, warmup, frames, burst;
 	bool signal_watched;
+	const char *ready; /* a file that is made when the warmup is over; NULL: none */
 	struct watched watched[MAX_WATCHED];
 	size_t n_watched;
 
@@ -64,8 +66,11 @@ static void handle_alarm(int signal_number)
 	_exit(1);
 }
 
+/* Sends what --burst asks for before it, which the compositor answers at once. */
 static void roundtrip(struct bench *bench)
 {
+	for (long i = 1; i < bench->burst; i++)
+		wl_callback_destroy(wl_display_sync(bench->window.display));
 	if (wl_display_roundtrip(bench->window.display) < 0)
 		window_die(&bench->window, "round trip");
 }
@@ -227,6 +232,8 @@ static void measure_frames(struct bench *bench)
 	window_create(&bench->window, "bench", bench->width_px, bench->height_px);
 	for (long i = 0; i < bench->warmup; i++)
 		show_frame(bench);
+	if (bench->ready)
+		close(creat(bench->ready, 0600));
 	read_watched(bench, false);
 	start_ns = now_ns();
 	end_ns = start_ns + (uint64_t)(bench->seconds * 1e9);
@@ -279,6 +286,7 @@ static const char usage[] = "Usage: bench sync|frames|idle [OPTION...]\n"
 			    "name=value pairs.\n"
 			    "  --count N          round trips to measure (20000), or clients\n"
 			    "  --warmup N         round trips (1000) or frames (20) before that\n"
+			    "  --burst N          that many wl_display.sync for each (1)\n"
 			    "  --size WxH         of the window, in pixels (1920x1080)\n"
 			    "  --damage full|row  every pixel is new, or one row (full)\n"
 			    "  --unsealed         its pool could be truncated, and has to be "
@@ -286,6 +294,7 @@ static const char usage[] = "Usage: bench sync|frames|idle [OPTION...]\n"
 			    "  --seconds S        how long to show frames (3)\n"
 			    "  --frames N         show so many instead (at most 65536)\n"
 			    "  --rate HZ          frames a second (as many as are shown)\n"
+			    "  --ready FILE       make it when frames are shown\n"
 			    "  --watch NAME:PID   report CPU time per sample and memory of that "
 			    "process and its children\n"
 			    "  --signal           send SIGUSR1 to the watched processes before and "
@@ -309,11 +318,13 @@ static void parse_options(struct bench *bench, int argc, char **argv)
 	static const struct option options[] = {
 		{"count", required_argument, NULL, 'c'},
 		{"warmup", required_argument, NULL, 'w'},
+		{"burst", required_argument, NULL, 'b'},
 		{"size", required_argument, NULL, 's'},
 		{"damage", required_argument, NULL, 'd'},
 		{"seconds", required_argument, NULL, 't'},
 		{"frames", required_argument, NULL, 'f'},
 		{"rate", required_argument, NULL, 'r'},
+		{"ready", required_argument, NULL, 'e'},
 		{"watch", required_argument, NULL, 'p'},
 		{"signal", no_argument, NULL, 'u'},
 		{"unsealed", no_argument, NULL, 'n'},
@@ -327,6 +338,9 @@ static void parse_options(struct bench *bench, int argc, char **argv)
 		switch (option) {
 		case 'c':
 			bench->count = atol(optarg);
+			break;
+		case 'b':
+			bench->burst = atol(optarg);
 			break;
 		case 'w':
 			bench->warmup = atol(optarg);
@@ -348,6 +362,9 @@ static void parse_options(struct bench *bench, int argc, char **argv)
 		case 'r':
 			valid &= atol(optarg) > 0;
 			bench->period_ns = valid ? 1000000000 / (uint64_t)atol(optarg) : 0;
+			break;
+		case 'e':
+			bench->ready = optarg;
 			break;
 		case 'p':
 			add_watched(bench, optarg);

@@ -325,18 +325,25 @@ describe_case()
 	arguments="frames --size ${width}x$height $arguments --seconds $seconds"
 }
 
-# A client that draws 8K as fast as it can, until it is stopped.
+# A client that draws 8K as fast as it can, until it is stopped. The window that is measured has to come later, above it.
 start_neighbour()
 {
-	WAYLAND_DISPLAY=${display[$1]} "$bench" frames --size 7680x4320 --unsealed --warmup 1 --seconds 100 >>"$work/neighbour.log" 2>&1 &
+	local waited
+
+	rm -f "$work/ready"
+	WAYLAND_DISPLAY=${display[$1]} "$bench" frames --size 7680x4320 --unsealed --warmup 1 --seconds 1000 --ready "$work/ready" \
+		>>"$work/neighbour.log" 2>&1 &
 	neighbour=$!
-	sleep 1
-	kill -0 "$neighbour" 2>/dev/null || die "the neighbour ended: $(tail -n 5 "$work/neighbour.log")"
+	for ((waited = 0; waited < 600; waited++)); do
+		[ ! -e "$work/ready" ] || return 0
+		sleep 0.1
+	done
+	die "the neighbour shows nothing: $(tail -n 5 "$work/neighbour.log")"
 }
 
 stop_neighbour()
 {
-	kill "$neighbour"
+	kill "$neighbour" || die "the neighbour ended: $(tail -n 5 "$work/neighbour.log")"
 	wait "$neighbour" || true
 }
 

@@ -76,6 +76,7 @@ bench_kind() {
         "$(calculate "$EPOCHREALTIME - $started")" "$(calculate "$booted - $started")"
     if [[ $PARTS = *round-trips* ]]; then
         bench_round_trips
+        bench_bursts
     fi
     if [[ $PARTS = *frames* ]]; then
         bench_frames full 'every pixel new'
@@ -108,33 +109,55 @@ bench_round_trips() {
         "$syncs_median" "$(calculate "$syncs_median / $floor")" "$(verdict "$syncs_median" "1.5 * $floor")"
 }
 
+# Leaves in COUNTS how many submissions, fences, frames and interrupts there have been.
+count() {
+    local name
+    guest_counters
+    COUNTS=()
+    for name in submissions fences frames; do COUNTS+=("$(bridge_counter vm guest "$name")"); done
+    COUNTS+=("$(guest_interrupts)")
+}
+
+# since N BEFORE...: what came to COUNTS after these, divided by N.
+since() {
+    local n=$1 before=("${@:2}") i
+    for i in "${!before[@]}"; do calculate "(${COUNTS[i]} - ${before[i]}) / $n"; echo; done
+}
+
+# 100 requests at once, which the compositor answers at once, with two events each.
+bench_bursts() {
+    local bursts=300 before each
+    count
+    before=("${COUNTS[@]}")
+    guest_run vm "$LAB_PROGRAMS/bench" sync --burst 100 --count $bursts --warmup 0 >/dev/null || fail "no bursts"
+    count
+    mapfile -t each < <(since $bursts "${before[@]}")
+    printf '  a burst of 100 wl_display.sync          %s interrupts (target 2: %s), %s submissions, %s fences\n' "${each[3]}" \
+        "$(verdict "${each[3]}" 2)" "${each[0]}" "${each[1]}"
+}
+
 # bench_frames full|row TEXT
 bench_frames() {
-    local line frames names name before=() after=() interrupts cpu guest_cpu direct per_frame=()
-    names=(submissions fences)
+    local line frames cpu guest_cpu direct before each
     guest_direct "$LAB_PROGRAMS/bench" frames --damage "$1" --seconds $SECONDS_OF_FRAMES
     wait "${PID[direct]}" || fail "no frames of the direct run"
     unset "PID[direct]"
     direct=$(value per_second <"$LOGS/direct.log" | tail -n 1)
 
-    guest_counters
-    for name in "${names[@]}"; do before+=("$(bridge_counter vm guest "$name")"); done
-    before+=("$(bridge_counter vm guest frames)")
-    interrupts=$(guest_interrupts) cpu=$(host_cpu_us)
+    count
+    before=("${COUNTS[@]}") cpu=$(host_cpu_us)
     line=$(guest_run vm "$LAB_PROGRAMS/bench" frames --damage "$1" --seconds $SECONDS_OF_FRAMES \
         --watch "guest:$(guest_service_pid)") || fail "no frames"
-    cpu=$(calculate "$(host_cpu_us) - $cpu") interrupts=$(($(guest_interrupts) - interrupts))
-    guest_counters
-    for name in "${names[@]}"; do after+=("$(bridge_counter vm guest "$name")"); done
-    after+=("$(bridge_counter vm guest frames)")
-    frames=$((after[2] - before[2]))
-    for i in 0 1; do per_frame+=("$(calculate "(${after[$i]} - ${before[$i]}) / $frames")"); done
+    cpu=$(calculate "$(host_cpu_us) - $cpu")
+    count
+    frames=$((COUNTS[2] - before[2]))
+    mapfile -t each < <(since "$frames" "${before[@]}")
     guest_cpu=$(value guest_cpu_us <<<"$line")
     printf '  1080p, %-32s %s frames a second (%s direct), %s ms of wayferry-guest and %s ms of wayferry-host each\n' \
         "$2" "$(value per_second <<<"$line")" "$direct" "$(calculate "$guest_cpu / 1000")" \
         "$(calculate "$cpu / 1000 / $frames")"
-    printf '  %-39s %s submissions (target 1: %s), %s fences, %s interrupts a frame\n' '' "${per_frame[0]}" \
-        "$(verdict "${per_frame[0]}" 1.05)" "${per_frame[1]}" "$(calculate "$interrupts / $frames")"
+    printf '  %-39s %s submissions (target 1: %s), %s fences, %s interrupts a frame\n' '' "${each[0]}" \
+        "$(verdict "${each[0]}" 1.05)" "${each[1]}" "${each[3]}"
 }
 
 e2e_main "$@"
