@@ -113,7 +113,7 @@ bench_paste() {
         fail "wl-paste failed, or the contents differ"
     report 'to guest' "$seconds" "$2" "$before" "$(counts)"
     before=$(counts)
-    # The first one comes while the guest's service manager still has to do with the start of this job, the second one counts.
+    # The second one counts: in the guest's only processor the start of the job, by its service manager, can last into the first.
     # shellcheck disable=SC2016
     seconds=$(guest_run vm sh -c '"$0" "$1" - && "$0" "$1" -' "$LAB_PROGRAMS/paste-many" "$type") || fail "paste-many failed"
     report dropped "${seconds#*$'\n'}" "$2" "$before" "$(counts)" 2

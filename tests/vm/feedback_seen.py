@@ -89,18 +89,7 @@ def usable_tranches(tranches):
     return result
 
 
-def without_feedback(direct, bridged):
-    """Of a compositor that has version 3: pairs alone, of which wayferry-guest makes feedback that stays as it is."""
-    made = [[(0, direct.table)]]
-    if not direct.table:
-        yield "the compositor names no formats"
-    if bridged.version != FEEDBACK:
-        yield f"the guest has version {bridged.version}"
-    if bridged.default() != made or bridged.window() != made:
-        yield f"not the same pairs in the same order: direct {direct.table}\nbridged {bridged.default()}\nand {bridged.window()}"
-
-
-def with_feedback(direct, bridged):
+def differences(direct, bridged):
     if bridged.version < FEEDBACK:
         yield f"the guest has version {bridged.version}"
     for way, heard in ("direct", direct), ("bridged", bridged):
@@ -119,10 +108,7 @@ def problems_of(compositor, direct, bridged):
     version, names_screen = EXPECTED[compositor]
     if direct.version != version:
         yield f"the compositor has version {direct.version}"
-    if direct.version < FEEDBACK:
-        yield from without_feedback(direct, bridged)
-        return
-    yield from with_feedback(direct, bridged)
+    yield from differences(direct, bridged)
     if direct.scanout() != names_screen:
         yield f"whether the window's feedback names what the screen can show: {direct.scanout()}"
 

@@ -28,13 +28,9 @@ session() {
         --setenv=XDG_SESSION_TYPE=wayland --setenv=WLR_LIBINPUT_NO_DEVICES=1 --setenv=HOME=/home/guest -- "$@"
 }
 
-# wlroots takes no OpenGL in software by itself.
-gles="WLR_RENDERER=gles2 WLR_RENDERER_ALLOW_SOFTWARE=1"
 declare -A command=(
     [sway]="sway -d -c $base/sway.conf"
-    [sway-gl]="env $gles sway -d -c $base/sway.conf"
     [labwc]="labwc -V -C $base/labwc"
-    [labwc-gl]="env $gles labwc -V -C $base/labwc"
     [weston]="weston --backend=drm --renderer=gl --continue-without-input --idle-time=0 --socket=wayland-1"
     [kwin]="kwin_wayland --drm --no-lockscreen --socket wayland-1"
     [mutter]="mutter --wayland --no-x11 --wayland-display wayland-1"
