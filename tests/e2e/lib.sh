@@ -75,8 +75,15 @@ until_true() {
     shift
     until "$@"; do
         ((SECONDS < deadline)) || return 1
-        sleep 0.1
+        pause 0.1
     done
+}
+
+# pause SECONDS: a sleep without a process. Waiting is to cost what is waited for as little as possible: to start a process
+# takes milliseconds on some machines, of each processor there is.
+pause() {
+    [ -p "$BASE/pause" ] || mkfifo "$BASE/pause"
+    read -rt "$1" <>"$BASE/pause" || :       # nobody writes
 }
 
 # limited SECONDS COMMAND...: as timeout does.
@@ -90,8 +97,8 @@ declare -A PID=()           # name -> process id (and group id: each leads a gro
 
 # Zombies of ours count as gone: alive() alone would see them until they are waited for.
 alive() {
-    local state
-    state=$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null) && [ "$state" != Z ] && [ -n "$state" ]
+    local stat
+    { read -r stat <"/proc/$1/stat"; } 2>/dev/null && [[ ${stat##*) } != Z* ]]
 }
 
 # spawn NAME COMMAND...: starts it in a group of its own; its output goes to $LOGS/NAME.log.
@@ -315,7 +322,7 @@ screen_settle() {
     shift $(($# < 3 ? $# : 3))
     until [ -n "$since" ] && ((taken - since >= 800000 * SLOWNESS)); do
         ((SECONDS < deadline)) || return 1
-        sleep 0.3
+        pause 0.3
         shot "$display" "$file.new.png" || continue
         if [ -e "$file" ] && same "$file" "$file.new.png" && screen_shows "$display" "$file" "$@"; then
             since=${since:-$taken}
