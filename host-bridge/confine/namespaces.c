@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -46,38 +47,69 @@ static int map_ids(uid_t uid, gid_t gid)
 	return write_file("/proc/self/uid_map", text);
 }
 
-static int enter_with_user(int flags)
+/*
+ * Not by unshare(2), after which a process could never again have children in another process
+ * namespace. And not by clone3(2), which filters that look at its flags refuse.
+ */
+static pid_t fork_into(int kinds)
+{
+	const long flags = kinds | SIGCHLD;
+#ifdef __s390__
+	return (pid_t)syscall(SYS_clone, NULL, flags, NULL, NULL, NULL);
+#else
+	return (pid_t)syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
+#endif
+}
+
+pid_t namespaces_fork(int kinds)
 {
 	const uid_t uid = geteuid();
 	const gid_t gid = getegid();
+	pid_t pid = kinds == 0 ? fork() : fork_into(kinds);
 
-	return unshare(CLONE_NEWUSER | OWN | flags) < 0 ? -errno : map_ids(uid, gid);
+	if (pid == 0 && kinds & CLONE_NEWUSER) {
+		int error = map_ids(uid, gid);
+		if (error < 0)
+			_exit(-error);
+	}
+	return pid;
 }
 
-/*
- * A child tries it: some kernels give user namespaces but refuse to map ids there, and then there
- * is no way back. 0 or -errno.
- */
-static int try_with_user(int flags)
+/* A child tries them. 0 or -errno. */
+static int try(int kinds)
 {
 	int status;
-	pid_t pid = fork();
+	pid_t pid = namespaces_fork(kinds);
 
 	if (pid == 0)
-		_exit(-enter_with_user(flags));
+		_exit(0);
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
 		return -errno;
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
 }
 
-int namespaces_enter(int flags)
+int namespaces_find(int flags)
 {
-	int error = try_with_user(flags);
+	/* Some kernels give user namespaces but refuse to map ids there. */
+	int error = try(CLONE_NEWUSER | OWN | flags);
 
 	if (error == 0)
-		return enter_with_user(flags) < 0 ? -ENOTRECOVERABLE : 0;
+		return CLONE_NEWUSER | OWN | flags;
 	/* Root needs no user namespace for the others. */
-	return unshare(OWN | flags) == 0 ? 0 : error;
+	return try(OWN | flags) == 0 ? OWN | flags : error;
+}
+
+int namespaces_enter(void)
+{
+	const uid_t uid = geteuid();
+	const gid_t gid = getegid();
+	int kinds = namespaces_find(0);
+
+	if (kinds < 0)
+		return kinds;
+	if (unshare(kinds) < 0)
+		return -errno;
+	return kinds & CLONE_NEWUSER && map_ids(uid, gid) < 0 ? -ENOTRECOVERABLE : 0;
 }
 
 /* --- the root --- */

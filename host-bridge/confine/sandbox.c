@@ -133,7 +133,7 @@ static void confine(struct confinement *confinement)
 	int *errors = confinement->errors;
 
 	*confinement = (struct confinement){0};
-	errors[CONFINE_NAMESPACES] = namespaces_enter(0);
+	errors[CONFINE_NAMESPACES] = namespaces_enter();
 	errors[CONFINE_ROOT] = errors[CONFINE_NAMESPACES] == 0
 		? namespaces_replace_root(NULL, 0, NULL)
 		: errors[CONFINE_NAMESPACES];
@@ -163,13 +163,13 @@ bool sandbox_enter(enum sandbox_mode mode)
 static int probe_processes(void)
 {
 	int proc_error = 0, status;
+	int kinds = namespaces_find(CLONE_NEWPID);
 
-	int error = namespaces_enter(CLONE_NEWPID);
-	if (error < 0)
-		return -error;
-	pid_t pid = fork();
+	if (kinds < 0)
+		return -kinds;
+	pid_t pid = namespaces_fork(kinds);
 	if (pid == 0) {
-		error = namespaces_replace_root(NULL, 0, &proc_error);
+		int error = namespaces_replace_root(NULL, 0, &proc_error);
 		_exit(error < 0 ? -error : -proc_error);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)

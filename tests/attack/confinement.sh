@@ -3,7 +3,7 @@
 # very processes (inject makes their system calls), as root and as an ordinary user.
 . "$(dirname "$0")/../e2e/lib.sh"
 
-tests=(host:5 host-user:5 connector:5 renderers:10 renderers-user:10 without-landlock:10 without-namespaces:10
+tests=(host:5 host-user:5 connector:5 renderers:10 renderers-user:10 renderers-again:10 without-landlock:10 without-namespaces:10
     without-ids:10 older-kernels:10 gpu-nodes:5 off:5)
 
 TOOLS=$WAYFERRY_BUILD/tests/attack
@@ -265,6 +265,7 @@ attack_renderers() {
     shift
     confined_start "$user" "$@"
     bystander_start
+    ${ATTACK_FIRST:-:}
     for entry in 2:wayferry-virgl 4:wayferry-venus 4:virgl_render_se; do
         context_start "${entry%:*}" "${entry#*:}"
         say "${entry#*:} is process $WORKER"
@@ -316,6 +317,21 @@ bounded() {
 
 test_renderers() { ATTACK_MORE=attack_confined_worker attack_renderers root; }
 test_renderers_user() { ATTACK_MORE=attack_confined_worker attack_renderers nobody; }
+
+# Those that are started later are confined as those before.
+test_renderers_again() { ATTACK_FIRST=spawner_killed ATTACK_MORE=attack_confined_worker attack_renderers nobody; }
+
+spawner_killed() {
+    SPAWNER=$(spawner_of "$HOST")
+    kill -KILL "$SPAWNER" || fail "nobody starts workers"
+    until_true 20 spawner_is_new || fail "no other one is started (log: $LOGS/host.log)"
+}
+
+spawner_is_new() {
+    local new
+    new=$(spawner_of "$HOST")
+    [ -n "$new" ] && [ "$new" != "$SPAWNER" ]
+}
 
 # Of a GPU's nodes (these have no driver) workers have those that render, not those that set screens.
 test_gpu_nodes() {

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,6 +38,8 @@ static const struct denial {
 	{"seccomp", SCMP_SYS(seccomp), EINVAL, 0, {ANY}},
 	{"seccomp", SCMP_SYS(prctl), EINVAL, 1, {{0, SCMP_CMP_EQ, PR_SET_SECCOMP, 0}}},
 	{"unshare", SCMP_SYS(unshare), EPERM, 0, {ANY}},
+	{"unshare", SCMP_SYS(clone3), ENOSYS, 0, {ANY}}, /* its flags are not seen here */
+	{"unshare", SCMP_SYS(clone), EPERM, 1, {{0, SCMP_CMP_MASKED_EQ, CLONE_NEWNS, CLONE_NEWNS}}},
 	{"mount", SCMP_SYS(mount), EPERM, 0, {ANY}},
 };
 

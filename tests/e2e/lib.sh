@@ -386,6 +386,11 @@ by_age() {
     done | sort -n | cut -d ' ' -f 2
 }
 
+# spawner_of HOST: the process that starts workers for this wayferry-host, which is a child of another one of that name.
+spawner_of() {
+    descendants "$1" wayferry-render | sed -n 2p
+}
+
 # bridge_start DISPLAY [NAME]: puts wayferry between the display and a new one; sets BRIDGE to the
 # new display's name. Its processes are PID[NAME-host] and PID[NAME-guest]. Options for
 # either are taken from HOST_OPTIONS and GUEST_OPTIONS.

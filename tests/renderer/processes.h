@@ -49,16 +49,20 @@ static inline bool process_is_ours(const struct process *process)
 	return at.parent == getpid();
 }
 
-/* Living descendants of this name: how many; the last one's pid to *@pid. */
-static inline unsigned processes_find(const char *name, pid_t *pid)
+/* Descendants of this name, living ones or (@dead) not yet waited for: how many; the last one's pid
+ * to *@pid. @parent: whose parent has that name; NULL: any. */
+static inline unsigned processes_search(const char *name, const char *parent, bool dead, pid_t *pid)
 {
 	unsigned found = 0;
 	DIR *proc = opendir("/proc");
 	for (const struct dirent *entry; (entry = readdir(proc));) {
-		struct process process;
+		struct process process, above;
 		if (atoi(entry->d_name) > 0 && process_read(atoi(entry->d_name), &process) &&
-			process.state != 'Z' && strcmp(process.name, name) == 0 &&
-			process_is_ours(&process)) {
+			(process.state == 'Z') == dead && strcmp(process.name, name) == 0 &&
+			process_is_ours(&process) &&
+			(!parent ||
+				(process_read(process.parent, &above) &&
+					strcmp(above.name, parent) == 0))) {
 			found++;
 			if (pid)
 				*pid = process.pid;
@@ -66,6 +70,11 @@ static inline unsigned processes_find(const char *name, pid_t *pid)
 	}
 	closedir(proc);
 	return found;
+}
+
+static inline unsigned processes_find(const char *name, pid_t *pid)
+{
+	return processes_search(name, NULL, false, pid);
 }
 
 /* Waits for living descendants of this name to be @n. False: they were not within @ms. */

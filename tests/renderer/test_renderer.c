@@ -38,11 +38,12 @@ bool __wrap_log_limit_pass(struct log_limit *limit, const char *module)
 
 static int fds_before;
 
-static int set_up(void **state)
+static int set_up_with(enum sandbox_mode sandbox)
 {
 	const struct renderer_config config = {
 		.program = getenv("WAYFERRY_RENDERER"),
 		.log_level = "warn",
+		.sandbox = sandbox,
 		.kinds = {true, true},
 	};
 	fds_before = fd_count();
@@ -51,6 +52,16 @@ static int set_up(void **state)
 		return -1;
 	machine_create();
 	return 0;
+}
+
+static int set_up(void **state)
+{
+	return set_up_with(SANDBOX_ON);
+}
+
+static int set_up_unconfined(void **state)
+{
+	return set_up_with(SANDBOX_OFF);
 }
 
 /* The log is kept, that of the workers, too. */
@@ -70,7 +81,8 @@ static int tear_down(void **state)
 	int status;
 	while (waitpid(-1, &status, 0) > 0)
 		continue;
-	bool gone = processes_await("wayferry-virgl", 0, 5000) &&
+	bool gone = processes_await("wayferry-render", 0, 5000) &&
+		processes_await("wayferry-virgl", 0, 5000) &&
 		processes_await("wayferry-venus", 0, 5000);
 	return gone && fd_count() == fds_before ? 0 : -1;
 }
@@ -355,21 +367,72 @@ static void a_worker_that_hangs_is_ended(void **state)
 	assert_int_equal(gpu_unmap(7), OK);
 }
 
-static void without_the_spawner_everything_else_goes_on(void **state)
+/* The process that starts workers, another one than @former: when it is there. */
+static pid_t await_spawner(pid_t former)
 {
-	struct process worker;
-	pid_t pid = 0;
-	assert_int_equal(gpu_create_context(1, VIRGL), OK);
-	make_texture(1, 7, 0);
-	check_clear(1, 7, 0);
-	assert_int_equal(processes_find("wayferry-virgl", &pid), 1);
-	assert_true(process_read(pid, &worker));
-	kill(worker.parent, SIGKILL);
-	assert_true(processes_await("wayferry-virgl", 0, 5 * SECONDS));
-	uint16_t head = offer_clear(1, 7, orange, FENCE_GLOBAL);
-	assert_int_equal(gpu_await(head), UNSPEC);
+	pid_t pid = former;
+	for (int64_t end = gpu_now_ms() + START; gpu_now_ms() < end; usleep(10000))
+		if (processes_search("wayferry-render", "wayferry-render", false, &pid) == 1 &&
+			pid != former)
+			return pid;
+	fail_msg("nobody starts workers");
+	return 0;
+}
+
+static void draw_something(uint32_t context, uint32_t resource)
+{
+	assert_int_equal(gpu_create_context(context, VIRGL), OK);
+	make_texture(context, resource, 0);
+	check_clear(context, resource, 0);
+}
+
+static void end_something(uint32_t context, uint32_t resource)
+{
+	assert_int_equal(gpu_destroy_context_of(context), OK);
+	assert_int_equal(gpu_unref(resource), OK);
+}
+
+static void a_dead_spawner_takes_its_contexts_along_and_new_ones_work(void **state)
+{
+	pid_t spawner = 0;
+	for (unsigned i = 0; i < 3; i++) {
+		draw_something(1, 7);
+		spawner = await_spawner(spawner);
+		kill(spawner, SIGKILL);
+		uint16_t head = offer_clear(1, 7, orange, FENCE_GLOBAL);
+		assert_int_equal(gpu_await(head), UNSPEC);
+		draw_something(2, 8); /* also before there is another one */
+		assert_int_equal(gpu_answer(offer_clear(1, 7, orange, FENCE_NONE)), UNSPEC);
+		assert_int_equal(gpu_create_context(3, 5), OK);
+		end_something(1, 7);
+		end_something(2, 8);
+		assert_int_equal(gpu_destroy_context_of(3), OK);
+		assert_true(processes_await("wayferry-virgl", 0, 5 * SECONDS));
+	}
+	/* And when it has nothing to do. */
+	for (unsigned i = 0; i < 3; i++) {
+		spawner = await_spawner(spawner);
+		kill(spawner, SIGKILL);
+	}
+	draw_something(1, 7);
+	assert_int_equal(processes_find("wayferry-render", NULL), 2);
+	assert_int_equal(processes_search("wayferry-render", NULL, true, NULL), 0);
+	assert_int_equal(processes_search("wayferry-virgl", NULL, true, NULL), 0);
+}
+
+static void a_spawner_that_always_dies_is_given_up(void **state)
+{
+	pid_t spawner = 0;
+	/* The first has served, to be asked what it can. */
+	for (unsigned i = 0; i < 1 + 5; i++) {
+		spawner = await_spawner(spawner);
+		kill(spawner, SIGKILL);
+	}
+	assert_true(processes_await("wayferry-render", 0, 5 * SECONDS));
 	assert_int_equal(gpu_create_context(2, VIRGL), NO_MEMORY);
 	assert_int_equal(gpu_create_context(2, 5), OK);
+	log_capture_end();
+	assert_true(log_captured("there is no 3D until wayferry-host is restarted"));
 }
 
 static unsigned long long ticks_of(pid_t pid)
@@ -417,9 +480,7 @@ static void workers_are_confined_and_the_device_has_no_mesa(void **state)
 {
 	pid_t pid = 0;
 	char line[512];
-	assert_int_equal(gpu_create_context(1, VIRGL), OK);
-	make_texture(1, 7, 0);
-	check_clear(1, 7, 0);
+	draw_something(1, 7);
 	assert_int_equal(processes_find("wayferry-virgl", &pid), 1);
 	assert_int_equal(status_of(pid, "NoNewPrivs"), 1);
 	assert_int_equal(status_of(pid, "Seccomp"), 2);
@@ -547,7 +608,12 @@ int main(void)
 		TEST(a_fence_on_a_ring_that_is_not_there_retires),
 		TEST(a_killed_worker_takes_nobody_along),
 		TEST(a_worker_that_hangs_is_ended),
-		TEST(without_the_spawner_everything_else_goes_on),
+		TEST(a_dead_spawner_takes_its_contexts_along_and_new_ones_work),
+		cmocka_unit_test_setup_teardown(
+			a_dead_spawner_takes_its_contexts_along_and_new_ones_work,
+			set_up_unconfined, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_spawner_that_always_dies_is_given_up, set_up_logged, tear_down_logged),
 		TEST(nobody_spins),
 		cmocka_unit_test_setup_teardown(bad_input_is_told_to_the_guest_and_in_the_log,
 			set_up_logged, tear_down_logged),

@@ -126,7 +126,14 @@ test_opengl() {
     until_true 20 workers_are 0 || fail "a worker stays"
     opengl_start third
     opengl_right third
+    # Without the process that starts workers all of them end; then there is another one.
+    kill -KILL "$(spawner_of "${PID[vm-host]}")"
+    until_true 20 workers_are 0 || fail "a worker outlives the process that started it"
+    app_works window-still
     guest_signal vm third KILL
+    opengl_start fourth
+    opengl_right fourth
+    guest_signal vm fourth KILL
     session_end
 }
 

@@ -209,7 +209,8 @@ lives() {
 }
 
 # workers_killed: two programs of OpenGL, two of Vulkan and three of wl_shm at once; the workers are killed, one after
-# another: each takes its program along, and nobody else.
+# another: each takes its program along, and nobody else. The process that starts them takes all along; the next program has
+# another one.
 workers_killed() {
     local job other left=(gl-1 vulkan-1 gl-2 vulkan-2) shm=(shm-1 shm-2 shm-3)
     for job in "${left[@]}"; do
@@ -231,7 +232,14 @@ workers_killed() {
         done
     done
     workers_rest || fail "somebody works when all workers are dead"
+    worker_of gl-3 colours-gl
+    worker_of vulkan-3 colours-vulkan
+    kill -KILL "$(spawner_of "${PID[vm-host]}")"
+    for job in gl-3 vulkan-3; do
+        until_true $((10 * WORKER_DRAWN_SECONDS)) not lives "$job" || fail "$job lives on without its worker"
+    done
     for job in "${shm[@]}"; do
+        lives "$job" || fail "$job ended with workers ($(cat "$(guest_output vm "$job" stderr)"))"
         guest_signal vm "$job" KILL
     done
     colours_right again colours-gl 'virgl '

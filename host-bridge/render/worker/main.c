@@ -1,6 +1,7 @@
 /*
  * wayferry-renderer: starts a worker process for each 3D context of a virtual machine, when
- * wayferry-host asks for it. Libraries are loaded here, but initialised in the workers only.
+ * wayferry-host asks for it. Libraries are loaded here, but initialised in the workers only. The
+ * process that does so is the child of one that does nothing but start it: see keeper.h.
  */
 #include <errno.h>
 #include <poll.h>
@@ -14,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "host-bridge/render/worker/keeper.h"
 #include "host-bridge/render/worker/library.h"
 #include "host-bridge/render/worker/sandbox.h"
 #include "host-bridge/render/worker/worker.h"
@@ -24,6 +26,7 @@
 #include "protocol/base/log.h"
 
 #define MAX_WORKERS 4096
+#define PAUSE_MS 1000
 
 struct child {
 	uint32_t id;
@@ -57,6 +60,8 @@ static void child_main(int socket, enum renderer_kind kind, pid_t parent)
 		_exit(EXIT_FAILURE);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
 	fd_close(&spawner.socket);
 	fd_close(&spawner.signals);
 	prctl(PR_SET_NAME, process_names[kind]);
@@ -80,6 +85,7 @@ static void spawn(const struct renderer_spawn *message, int fd)
 	}
 	setpgid(pid, pid); /* parent and child both do it: either may run first */
 	spawner.children[spawner.n_children++] = (struct child){.id = message->id, .pid = pid};
+	keeper_useful();
 	log_debug("worker %u is process %d", message->id, (int)pid);
 }
 
@@ -131,7 +137,8 @@ static bool serve(void)
 	return good;
 }
 
-static void run(void)
+/* Until the host leaves; false: something else is wrong. */
+static bool serve_all(void)
 {
 	for (;;) {
 		struct pollfd pollfds[] = {
@@ -139,21 +146,50 @@ static void run(void)
 			{.fd = spawner.signals, .events = POLLIN},
 		};
 		if (poll(pollfds, ARRAY_LENGTH(pollfds), -1) < 0 && errno != EINTR)
-			return;
+			return false;
 		if (pollfds[1].revents) {
 			struct signalfd_siginfo info;
 			if (read(spawner.signals, &info, sizeof(info)) < 0 && errno != EAGAIN)
-				return;
+				return false;
 			reap();
 		}
 		if (pollfds[0].revents && !serve())
-			return;
+			return true;
 	}
+}
+
+/* In a process of its own. Its exit status. */
+static int run(void)
+{
+	sigset_t mask;
+
+	if (!sandbox_spawner(spawner.sandbox))
+		return EXIT_FAILURE;
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	spawner.signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (spawner.signals < 0)
+		return EXIT_FAILURE;
+	keeper_ready();
+	bool good = serve_all();
+	for (size_t i = 0; i < spawner.n_children; i++)
+		end_group(spawner.children[i].pid);
+	return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* Who ends everybody (^C, a terminal that hangs up, a service that is stopped) ends the host, too,
+ * and that ends us. */
+static void ignore_signals(void)
+{
+	static const int signals[] = {SIGHUP, SIGINT, SIGPIPE, SIGTERM};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(signals); i++)
+		signal(signals[i], SIG_IGN);
 }
 
 int main(int argc, char **argv)
 {
-	sigset_t mask;
 	enum log_level level;
 
 	if (argc != 6 || !sandbox_mode_from_name(argv[4], &spawner.sandbox)) {
@@ -170,23 +206,14 @@ int main(int argc, char **argv)
 	spawner.render_node = strcmp(argv[3], "-") == 0 ? NULL : argv[3];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	ignore_signals();
 	/* Workers may not write files, so there are no caches on disk. */
 	setenv("MESA_SHADER_CACHE_DISABLE", "true", 1);
 	setenv("MESA_GLSL_CACHE_DISABLE", "true", 1);
 	if (strcmp(argv[5], "gfxstream") == 0 && !gfxstream_load())
 		return EXIT_FAILURE;
-	if (!sandbox_spawner(spawner.sandbox, spawner.render_node))
+	if (!sandbox_find(spawner.sandbox, spawner.render_node))
 		return EXIT_FAILURE;
-	sigemptyset(&mask);
-	sigaddset(&mask, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &mask, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGINT, SIG_IGN); /* on ^C in a terminal the host ends us */
-	spawner.signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (spawner.signals < 0)
-		return EXIT_FAILURE;
-	run();
-	for (size_t i = 0; i < spawner.n_children; i++)
-		end_group(spawner.children[i].pid);
-	return EXIT_SUCCESS;
+	keeper_run(spawner.socket, sandbox_fork, PAUSE_MS);
+	return run();
 }

@@ -14,10 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "host-bridge/confine/filter.h"
@@ -50,6 +50,11 @@ static struct {
 	int server_fd;
 	char noexec[PATH_MAX], preload[PATH_MAX + 16];
 	char *environment[512];
+	int namespaces, namespaces_error; /* as namespaces_find has them */
+	struct first {
+		bool made;
+		struct confinement confinement;
+	} * first; /* spawner's steps: shared memory of all spawners, and not of workers */
 } sandbox;
 
 /* --- places --- */
@@ -132,7 +137,7 @@ static void find_places(const char *render_node)
 /* --- the spawner --- */
 
 /* The library that ends exec in the server stands beside this program. */
-static int find_noexec(void)
+static void find_noexec(void)
 {
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -140,15 +145,12 @@ static int find_noexec(void)
 	self[n > 0 ? n : 0] = 0;
 	char *slash = strrchr(self, '/');
 	if (!slash)
-		return -ENOENT;
+		return;
 	*slash = 0;
 	if (snprintf(sandbox.noexec, sizeof(sandbox.noexec), "%s/libwayferry-noexec.so", self) >=
 			(int)sizeof(sandbox.noexec) ||
-		access(sandbox.noexec, R_OK) < 0) {
+		access(sandbox.noexec, R_OK) < 0)
 		sandbox.noexec[0] = 0;
-		return -ENOENT;
-	}
-	return 0;
 }
 
 static void limit(int resource, rlim_t value)
@@ -162,46 +164,37 @@ static void limit(int resource, rlim_t value)
 	setrlimit(resource, &limits);
 }
 
-/* The process that stays outside of the process namespace: its first child is the spawner. */
-static void wait_for_spawner(pid_t spawner) __attribute__((noreturn));
-static void wait_for_spawner(pid_t spawner)
+bool sandbox_find(enum sandbox_mode mode, const char *render_node)
 {
-	int status;
-
-	close_range(STDERR_FILENO + 1, UINT_MAX, 0); /* the spawner's are not to stay open here */
-	while (waitpid(spawner, &status, 0) < 0 && errno == EINTR)
-		;
-	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE);
-}
-
-static int enter_process_namespace(void)
-{
-	pid_t pid = fork();
-
-	if (pid > 0)
-		wait_for_spawner(pid);
-	if (pid == 0)
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-	return pid < 0 ? -ENOTRECOVERABLE : 0;
-}
-
-bool sandbox_spawner(enum sandbox_mode mode, const char *render_node)
-{
-	struct confinement confinement = {0};
-	int *errors = confinement.errors, proc_error = 0;
-
 	if (mode == SANDBOX_OFF || ADDRESS_SANITIZER)
 		return true;
-	errors[CONFINE_EXEC] = find_noexec();
+	find_noexec();
 	find_places(render_node);
+	int kinds = namespaces_find(CLONE_NEWPID);
+	sandbox.namespaces = kinds < 0 ? 0 : kinds;
+	sandbox.namespaces_error = kinds < 0 ? kinds : 0;
+	sandbox.first = mmap(NULL, sizeof(*sandbox.first), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	return sandbox.first != MAP_FAILED;
+}
+
+pid_t sandbox_fork(void)
+{
+	return namespaces_fork(sandbox.namespaces);
+}
+
+static void confine(struct confinement *confinement)
+{
+	int *errors = confinement->errors, proc_error = 0;
+
+	*confinement = (struct confinement){0};
+	errors[CONFINE_EXEC] = sandbox.noexec[0] ? 0 : -ENOENT;
 	errors[CONFINE_LANDLOCK] = landlock_version() < 0 ? landlock_version() : 0;
-	errors[CONFINE_NAMESPACES] = namespaces_enter(CLONE_NEWPID);
+	errors[CONFINE_NAMESPACES] = sandbox.namespaces_error;
 	if (errors[CONFINE_NAMESPACES] == 0) {
-		errors[CONFINE_PROCESSES] = enter_process_namespace();
 		errors[CONFINE_ROOT] =
 			namespaces_replace_root(sandbox.places, sandbox.n_places, &proc_error);
-		if (errors[CONFINE_PROCESSES] == 0)
-			errors[CONFINE_PROCESSES] = proc_error;
+		errors[CONFINE_PROCESSES] = proc_error;
 		sandbox.has_proc = errors[CONFINE_ROOT] == 0 && proc_error == 0;
 		/* In a user namespace of their own its processes are counted apart. */
 		limit(RLIMIT_NPROC, MAX_PROCESSES);
@@ -212,6 +205,33 @@ bool sandbox_spawner(enum sandbox_mode mode, const char *render_node)
 		add_place("/proc", PLACE_READ);
 	namespaces_drop_capabilities();
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+/* Whether no step is missing that the first spawner could make. */
+static bool is_as_the_first(const struct confinement *confinement)
+{
+	for (enum confine_step step = 0; step < CONFINE_N_STEPS; step++) {
+		int error = confinement->errors[step];
+		if (error == 0 || sandbox.first->confinement.errors[step] != 0)
+			continue;
+		log_err("no %s, which there was before: %s", confine_step_text(step)->name,
+			strerror(-error));
+		return false;
+	}
+	return true;
+}
+
+bool sandbox_spawner(enum sandbox_mode mode)
+{
+	struct confinement confinement;
+
+	if (mode == SANDBOX_OFF || ADDRESS_SANITIZER)
+		return true;
+	confine(&confinement);
+	madvise(sandbox.first, sizeof(*sandbox.first), MADV_DONTFORK);
+	if (sandbox.first->made)
+		return is_as_the_first(&confinement);
+	*sandbox.first = (struct first){.made = true, .confinement = confinement};
 	return confinement_suffices(&confinement, mode);
 }
 

@@ -3,17 +3,25 @@
 #define HOST_BRIDGE_RENDER_WORKER_SANDBOX_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "host-bridge/confine/steps.h"
 
 /*
- * The spawner's share, once, at its start: namespaces of its own, with a root in which there is
- * only what renderers read, and a bound for the number of processes. The process that goes on, with
- * a true result, may be a child of the one that came: that one waits for it and ends with it.
- * False, with log lines, when @mode asks for more than the kernel gives. @render_node: a GPU's node
- * besides those that every worker may use; it must last. NULL: none.
+ * Once, before there is a spawner: what this machine offers. @render_node: a GPU's node besides
+ * those that every worker may use; it must last. NULL: none. False: there is no memory.
  */
-bool sandbox_spawner(enum sandbox_mode mode, const char *render_node);
+bool sandbox_find(enum sandbox_mode mode, const char *render_node);
+
+/* fork(2), for a spawner: with namespaces of its own where there are some. */
+pid_t sandbox_fork(void);
+
+/*
+ * A spawner's share, at its start: a root in which there is only what renderers read, no
+ * capabilities, and a bound for the number of processes. False, with log lines, when @mode asks
+ * for more than the kernel gives, or the first spawner had more.
+ */
+bool sandbox_spawner(enum sandbox_mode mode);
 
 /*
  * A worker's share, before it starts the library: it opens what renderers read and GPUs' devices,
