@@ -67,6 +67,8 @@ int channel_send(struct channel *channel, const uint8_t *bytes, size_t size,
 int channel_flush(struct channel *channel);
 /* Whether something is queued. */
 bool channel_has_output(const struct channel *channel);
+/* Whether the host may say something now, without a submission. */
+bool channel_listens(const struct channel *channel);
 
 /*
  * False while as many bytes are under way to the host as may be: read neither from the client nor

@@ -119,6 +119,11 @@ int channel_flush(struct channel *channel)
 	return channel->over ? -EPIPE : 0;
 }
 
+bool channel_listens(const struct channel *channel)
+{
+	return channel->polls.n_outstanding > 0;
+}
+
 bool channel_has_output(const struct channel *channel)
 {
 	return channel->batch.size > 0;

@@ -38,6 +38,7 @@
 #define HOST_FDS 16                 /* are left for what comes from the host meanwhile */
 #define EVENTS_BYTES (4 << 20)      /* queued for a client; more, and it is ended */
 #define PIPES_PAUSE_BYTES (8 << 20) /* wait for pipes: the host is asked for no more */
+#define COPY_WAIT_TURNS 16          /* of a millisecond each */
 #define CLOSING_MS 1000
 #define LINGER_MS 1000 /* looked after so often */
 /* Of them nothing moves: then who waits is told of in the log; then a pipe is taken to be
@@ -410,6 +411,19 @@ static void decide(struct client *client)
 }
 
 /*
+ * What a client says before it commits a frame goes along with that commit, once it is copied: the
+ * host does next to nothing about it before, and it is one submission. It does not wait for long,
+ * nor where the host has commits to show, or would have to wait for it before it may speak.
+ */
+static bool waits_for_copy(const struct client *client)
+{
+	const struct connection *base = &client->base;
+	return client->state == CLIENT_SERVED && !client->socket.hung_up && base->held_turns > 0 &&
+		base->held_turns <= COPY_WAIT_TURNS && !base->committed &&
+		channel_listens(base->channel);
+}
+
+/*
  * What the client has said goes to the host before its buffers come back; but what the host has
  * said does not wait for a submission that only asks for more.
  */
@@ -418,8 +432,10 @@ static void flush_host(struct client *client)
 	struct connection *base = &client->base;
 	if (base->channel && !channel_has_output(base->channel))
 		wire_socket_flush(&client->socket);
-	if (base->channel && !base->lost && !client->closed)
-		base->lost |= channel_flush(base->channel) < 0;
+	if (!base->channel || base->lost || client->closed || waits_for_copy(client))
+		return;
+	base->lost |= channel_flush(base->channel) < 0;
+	base->committed = false;
 }
 
 /* Stops and resumes what the host sends and what is read from pipes, by what is queued now. */
@@ -444,6 +460,8 @@ static void settle(void *data)
 	if (client->base.resume && client->state == CLIENT_SERVED) {
 		client->base.resume = false;
 		relay_push(client->base.relay, RELAY_DOWN, NULL, 0, NULL, 0);
+		if (!client->base.held)
+			client->base.held_turns = 0;
 	}
 	flush_host(client);
 	if (client->state == CLIENT_SERVED)

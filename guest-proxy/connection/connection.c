@@ -25,5 +25,6 @@ void connection_finish(struct connection *connection)
 void connection_hold_for_turn(struct connection *connection)
 {
 	connection->held = true;
+	connection->held_turns++;
 	turn_ask_next(connection->turn, &connection->go_on);
 }

@@ -45,8 +45,10 @@ struct connection {
 	/* Commits with an acquire point or fence, and those of them that waited for it. */
 	uint64_t explicit_frames, explicit_waits;
 
-	bool held;       /* the relay holds a commit: nothing more is taken from the client */
-	bool memory_due; /* it waits for listener->blobs of the channel */
+	bool held;           /* the relay holds a commit: nothing more is taken from the client */
+	unsigned held_turns; /* for so many turns on end, by connection_hold_for_turn */
+	bool committed;      /* another commit was forwarded, and is not with the host yet */
+	bool memory_due;     /* it waits for listener->blobs of the channel */
 	bool resume; /* the commit need not wait any more: to be pushed through the relay again */
 	struct turn_task go_on; /* sets resume in the turn after connection_hold_for_turn */
 	bool ending;            /* objects are being torn down; nothing is sent any more */

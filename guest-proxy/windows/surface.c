@@ -343,6 +343,7 @@ static enum relay_verdict handle_commit(struct relay_message *message)
 	surface->dmabuf = NULL;
 	surface->buffer = NULL;
 	surface->pending = PENDING_NOTHING;
+	surface->connection->committed = true;
 	return verdict;
 }
 

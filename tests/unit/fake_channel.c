@@ -67,6 +67,11 @@ bool channel_has_output(const struct channel *channel)
 	return channel->output;
 }
 
+bool channel_listens(const struct channel *channel)
+{
+	return !channel->deaf;
+}
+
 int channel_flush(struct channel *channel)
 {
 	channel->flushes++;

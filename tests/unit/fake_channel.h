@@ -26,6 +26,7 @@ struct channel {
 	uint32_t last_read_pipe;
 	unsigned flushes;
 	bool output;            /* channel_has_output() */
+	bool deaf;              /* not channel_listens() */
 	void (*flushing)(void); /* channel_flush is called; may be NULL */
 
 	/* the last channel_send */

@@ -52,6 +52,67 @@ static void what_the_client_said_does_not_wait_for_its_events(void **state)
 	assert_string_equal(last_event, "wl_callback.done");
 }
 
+/*
+ * A window of two pieces, shown for the first time, where a turn has time for one. @other: another
+ * surface is committed before. Whether something went to the host in that turn.
+ */
+static bool begin_long_copy(bool other)
+{
+	const int side = 1024, bytes = side * side * 4;
+	const int memory = memfd_create("pool", MFD_CLOEXEC);
+	uint8_t message[RIG_PENDING_BYTES];
+
+	assert_int_equal(ftruncate(memory, bytes), 0);
+	request(1, "get_registry", RIG_ARGS({.id = 2}));
+	run();
+	bind_global(1, "wl_compositor", 4, 3);
+	bind_global(2, "wl_shm", 1, 4);
+	event(4, "format", RIG_ARGS({.u = WL_SHM_FORMAT_XRGB8888}));
+	run();
+	const struct iovec iov = {.iov_base = message,
+		.iov_len = rig_encode(&client, 4, "create_pool",
+			RIG_ARGS({.id = 5}, {.handle = {.fd = -1}}, {.i = bytes}), NULL, message)};
+	assert_int_equal(fd_send(fd, &iov, 1, &memory, 1), iov.iov_len);
+	close(memory);
+	request(5, "create_buffer",
+		RIG_ARGS({.id = 6}, {.i = 0}, {.i = side}, {.i = side}, {.i = side * 4},
+			{.u = WL_SHM_FORMAT_XRGB8888}));
+	request(3, "create_surface", RIG_ARGS({.id = 7}));
+	request(3, "create_surface", RIG_ARGS({.id = 8}));
+	run();
+	unsigned before = fake_channel->flushes;
+	if (other)
+		request(8, "commit", NULL);
+	request(7, "attach", RIG_ARGS({.object = 6}, {.i = 0}, {.i = 0}));
+	request(7, "damage", RIG_ARGS({.i = 0}, {.i = 0}, {.i = side}, {.i = side}));
+	request(7, "commit", NULL);
+	gpu.turn.work_start_ns = 1; /* long ago */
+	wl_event_loop_dispatch(loop, 0);
+	assert_string_equal(
+		last_request, "wl_shm_pool.destroy"); /* a buffer of the host's is there */
+	return fake_channel->flushes > before;
+}
+
+static void what_is_said_before_a_copied_frame_goes_along_with_it(void **state)
+{
+	assert_false(begin_long_copy(false));
+	unsigned before = fake_channel->flushes;
+	run();
+	assert_string_equal(last_request, "wl_surface.commit");
+	assert_true(fake_channel->flushes > before);
+}
+
+static void other_frames_do_not_wait_for_a_copy(void **state)
+{
+	assert_true(begin_long_copy(true));
+}
+
+static void a_host_that_may_not_speak_does_not_wait_for_a_copy(void **state)
+{
+	fake_channel->deaf = true;
+	assert_true(begin_long_copy(false));
+}
+
 static void a_message_may_come_in_segments(void **state)
 {
 	uint8_t bytes[RIG_PENDING_BYTES];
@@ -277,6 +338,9 @@ int main(void)
 		TEST(requests_and_events_pass),
 		TEST(an_event_is_with_the_client_before_the_next_one_is_asked_for),
 		TEST(what_the_client_said_does_not_wait_for_its_events),
+		TEST(what_is_said_before_a_copied_frame_goes_along_with_it),
+		TEST(other_frames_do_not_wait_for_a_copy),
+		TEST(a_host_that_may_not_speak_does_not_wait_for_a_copy),
 		TEST(a_message_may_come_in_segments),
 		TEST(reading_stops_while_the_channel_is_full),
 		TEST(a_client_that_does_not_read_stops_the_host_and_goes_on_later),
