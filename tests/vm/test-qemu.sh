@@ -92,6 +92,7 @@ test_gbm() {
     udmabuf_says 'wl_shm as dma-bufs 0'
     gbm_picture
     host_case gbm mutter
+    udmabuf_says 'wl_shm as dma-bufs [1-9][0-9]*'
     udmabuf_says 'gbm buffers made [1-9][0-9]*'
     host_case gbm refusing
     udmabuf_says refused

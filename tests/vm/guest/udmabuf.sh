@@ -25,7 +25,8 @@ done
 rm -rf /dev/dri     # this machine's GPU is none of the host's that is played
 
 until_true() {
-    for _ in $(seq 600); do
+    local deadline=$((SECONDS + 600))
+    while ((SECONDS < deadline)); do
         "$@" && return 0
         sleep 0.2
     done
