@@ -6,8 +6,10 @@
 #include "guest-proxy/windows/stream_copy.h"
 #include "protocol/base/bytes.h"
 
-/* Copied between two looks at the clock: half a millisecond, and enough for stream_copy. */
+/* Copied at once: half a millisecond, and enough for stream_copy. */
 #define PIECE_BYTES (UINT64_C(2) << 20)
+/* Copied between two looks at the clock, which are system calls in some machines. */
+#define LOOK_BYTES (PIECE_BYTES / 2)
 
 void paint_begin(struct paint *paint, struct host_buffer *host, struct damage *damage)
 {
@@ -79,20 +81,36 @@ static uint64_t copy_planes(struct paint *paint, const struct buffer *buffer)
 	return size;
 }
 
+/* Whether there may be more than one piece to copy. */
+static bool is_large(const struct paint *paint)
+{
+	const pixman_box32_t *all = pixman_region32_extents(&paint->stale);
+
+	return (uint64_t)(all->y2 - all->y1) * paint->host->swapchain->stride_bytes > PIECE_BYTES;
+}
+
+/* Copies until it is time to look at the clock. Returns the number of bytes. */
+static uint64_t copy_some(struct paint *paint, const struct buffer *buffer, int n_boxes)
+{
+	uint64_t bytes = 0;
+
+	while (paint->box < n_boxes && bytes < LOOK_BYTES)
+		bytes += paint->host->swapchain->planes ? copy_planes(paint, buffer)
+							: copy_piece(paint, buffer);
+	return bytes;
+}
+
 enum paint_status paint_go_on(struct paint *paint, const struct buffer *buffer)
 {
 	struct host_buffer *host = paint->host;
 	struct turn *turn = host->connection->turn;
 	const int n_boxes = pixman_region32_n_rects(&paint->stale);
 
-	turn_has_time(turn); /* starts the clock */
-	while (paint->box < n_boxes) {
-		host->connection->copied_bytes += host->swapchain->planes
-			? copy_planes(paint, buffer)
-			: copy_piece(paint, buffer);
-		if (!turn_has_time(turn))
-			break;
-	}
+	if (is_large(paint))
+		turn_has_time(turn); /* starts the clock */
+	do {
+		host->connection->copied_bytes += copy_some(paint, buffer, n_boxes);
+	} while (paint->box < n_boxes && turn_has_time(turn));
 	if (pool_truncated(buffer->pool)) {
 		paint_end(paint);
 		return PAINT_TRUNCATED;
