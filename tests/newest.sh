@@ -55,7 +55,7 @@ list() {
     printf '%s-rules 6\n' sway labwc kwin
     printf '%s-border 8\n' sway labwc kwin weston
     echo "mutter-border 15"
-    echo "feedback 400"
+    echo "feedback 460"
 }
 
 # One test at a time: the runner has others to run beside it.

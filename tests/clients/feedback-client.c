@@ -18,7 +18,7 @@
 #define WIDTH 320
 #define HEIGHT 240
 #define VERSION 5
-#define FRAMES 40 /* wlroots tells what the screen can show after 30 in which nothing else was */
+#define FRAMES 200 /* wlroots tells what the screen can show after 30 in which nothing else was */
 
 struct client {
 	struct window window;

@@ -19,7 +19,7 @@ LAB_LAYER=$LAB_BUILD/feedback
 LAB_RELEASE=trixie      # of the monitor, and of the kernels
 
 KIND=qemu-6.12          # which other guests have, too
-COMPOSITORS=(labwc kwin sway)      # guest/feedback.sh can start others, of which nothing is expected yet
+COMPOSITORS=(labwc kwin sway mutter)       # guest/feedback.sh can start weston, too, of which nothing is expected yet
 
 # What gives a session a screen: without it the cards have no seat. Of the version that the tree's systemd has.
 udev() {
@@ -50,7 +50,7 @@ prepare() {
 layer_make() {
     local gcc=$LAB_BUILD/build/gcc programs=$LAB_LAYER$LAB_PROGRAMS units=$LAB_LAYER/etc/systemd/system unit
     rm -rf "$LAB_LAYER"
-    mkdir -p "$programs" "$units" "$LAB_LAYER/etc/systemd/system.conf.d"
+    mkdir -p "$programs" "$units"
     cp -a "$(udev)/." "$LAB_LAYER/"
     install -t "$programs" "$gcc/host-bridge/wayferry-host" "$gcc/guest-proxy/wayferry-guest" "$gcc/tests/clients/feedback-client" \
         "$LAB/guest/feedback.sh" "$LAB/guest/feedback-machine.sh" || return 1
@@ -61,7 +61,17 @@ layer_make() {
         systemd-machine-id-commit; do
         ln -s /dev/null "$units/$unit.service"
     done
-    printf '[Manager]\nDefaultTimeoutStartSec=infinity\nDefaultDeviceTimeoutSec=infinity\n' >"$LAB_LAYER/etc/systemd/system.conf.d/slow.conf"
+    slow_make "$LAB_LAYER/etc"
+}
+
+# slow_make ETC: nothing in the machine takes slow for broken.
+slow_make() {
+    local manager=$1/systemd/system.conf.d service=$1/systemd/system/service.d
+    mkdir -p "$manager" "$service" "$1/udev"
+    printf '%s\n' '[Manager]' DefaultTimeoutStartSec=infinity DefaultTimeoutStopSec=10min DefaultDeviceTimeoutSec=infinity \
+        {Manager,Default}Environment=SYSTEMD_BUS_TIMEOUT=1h >"$manager/slow.conf"
+    printf '%s\n' '[Service]' WatchdogSec=0 TimeoutStartSec=infinity >"$service/slow.conf"
+    echo event_timeout=3600 >"$1/udev/udev.conf"
 }
 
 # machine DIRECTORY COMPOSITOR...: boots it; it ends when the compositors were all tried.
@@ -79,6 +89,7 @@ main() {
     shift
     (($#)) || set -- "${COMPOSITORS[@]}"
     mkdir -p "$directory"
+    rm -f "$directory"/*.direct "$directory"/*.bridged      # of an earlier run
     layer_make || lab_fail "the layer cannot be made: tests/newest.sh prepare"
     machine "$directory" "$@"
     for compositor; do

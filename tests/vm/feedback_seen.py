@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Compares what a client heard of a compositor's linux-dmabuf directly with what one in a guest heard, which is the same but for
-its devices, what its drivers cannot use, and formats whose planes wayferry-host cannot bound.
+its devices, what its drivers cannot use, and formats whose planes wayferry-host cannot bound. Of a compositor without feedback
+(version 3) a guest hears feedback all the same: one tranche, of what the compositor has.
 
 usage: feedback_seen.py DIRECTORY COMPOSITOR     COMPOSITOR.direct and COMPOSITOR.bridged are there (guest/feedback.sh)"""
 import pathlib
@@ -12,12 +13,14 @@ LEFT_OUT = {b"YU08", b"YU10", b"VU30", b"Y0L0", b"X0L0", b"Y0L2", b"X0L2"}
 LINEAR, INVALID = 0, 0x00FFFFFFFFFFFFFF
 SCANOUT = 1
 FEEDBACK = 4    # since this version
+PHASES = ["default", "window", "screen", "window"]
 # The version, and of each feedback that a window gets, as it changes, whether it names what the screen can show. labwc and
 # sway, which draw nothing else then, take none of it back when the window is one again. When wlroots tells it is a matter of the
 # frames that were shown, of which a slow machine has others: hence what came, and not when.
 EXPECTED = {
     "kwin": (5, [False]),
     "labwc": (4, [False, True]),
+    "mutter": (3, [False]),
     "sway": (5, [False, True]),
 }
 
@@ -57,6 +60,8 @@ class Heard:
                 last = last if len(self.phases) > 1 else None       # that was not the window's
                 self.phases.append([word, []])
         self.table = table
+        if self.version and self.version < FEEDBACK:
+            self.phases = [[name, feedback] for name, feedback in zip(PHASES, ([[(0, table)]], [[(0, table)]], [], []))]
 
     def usable(self):
         """As a guest hears it."""
@@ -93,7 +98,7 @@ def differences(direct, bridged):
     if bridged.version < FEEDBACK:
         yield f"the guest has version {bridged.version}"
     for way, heard in ("direct", direct), ("bridged", bridged):
-        if [name for name, _ in heard.phases] != ["default", "window", "screen", "window"]:
+        if [name for name, _ in heard.phases] != PHASES:
             yield f"the {way} client did not get to its end"
     if direct.default() != bridged.default():
         yield f"by default, direct {direct.default()}\nbridged {bridged.default()}"

@@ -24,7 +24,7 @@ session() {
     shift
     systemd-run --quiet --collect --unit="$name" --uid=guest --property=PAMName=login --property=TTYPath=/dev/tty1 \
         --property=StandardInput=tty-force --property=TTYReset=yes --property=TTYVHangup=yes \
-        --property=StandardOutput="file:/mnt/$name.log" --property=StandardError=inherit \
+        --property=StandardOutput="append:/mnt/$name.log" --property=StandardError=inherit \
         --setenv=XDG_SESSION_TYPE=wayland --setenv=WLR_LIBINPUT_NO_DEVICES=1 --setenv=HOME=/home/guest -- "$@"
 }
 
@@ -44,6 +44,47 @@ listens() {
     return 1
 }
 
+# It has its screen.
+shows() {
+    local globals name
+    listens && globals=$(WAYLAND_DISPLAY=$display timeout 60 wayland-info 2>&1) || return 1
+    for name in wl_output xdg_wm_base zwp_linux_dmabuf_v1; do
+        [[ $globals = *"'$name'"* ]] || return 1
+    done
+}
+
+ended() {
+    case $(systemctl is-active "$1") in
+    inactive | failed) return 0 ;;
+    esac
+    return 1
+}
+
+shows_or_ended() {
+    shows || ended "$1"
+}
+
+# started NAME: the compositor has its screen. On a slow machine it may be tired of waiting for its seat or its GPU, and is
+# started again.
+started() {
+    local name=$1 attempt
+    for attempt in 1 2 3 4 5; do
+        say "$name starts"
+        # shellcheck disable=SC2086
+        session "$name" ${command[$name]}
+        within 900 shows_or_ended "$name"
+        shows && return
+        say "$name shows nothing, in attempt $attempt: $(systemctl is-active "$name")"
+        stopped "$name"
+    done
+    return 1
+}
+
+stopped() {
+    systemctl stop "$1"
+    rm -f /run/user/1000/wayland-*
+}
+
 # bridged NAME: a guest of User-Mode Linux at a wayferry-host, which runs the client and ends.
 bridged() {
     local directory=$base/$1 host machine
@@ -56,7 +97,7 @@ bridged() {
         ro con=null con0=null,fd:1 console=tty0 panic=-1 virtio_uml.device="$directory/gpu:16" lab.out="$directory/out" \
         init=$programs/feedback-machine.sh >"/mnt/$1-machine.log" 2>&1 </dev/null &
     machine=$!
-    within 900 test -s "$directory/out/status" || say "the guest of $1 is not done"
+    within 3600 test -s "$directory/out/status" || say "the guest of $1 is not done"
     kill -KILL "$machine"
     kill "$host"
     wait "$machine" "$host" 2>/dev/null
@@ -66,27 +107,23 @@ bridged() {
 
 try() {
     local name=$1
-    say "$name starts"
-    # shellcheck disable=SC2086
-    session "$name" ${command[$name]}
-    if within 900 listens; then
-        sleep 5
-        say "$name listens at $display"
-        WAYLAND_DISPLAY=$display timeout 900 $programs/feedback-client >"/mnt/$name.direct" 2>"/mnt/$name-direct.log"
+    if started "$name"; then
+        say "$name shows something at $display"
+        WAYLAND_DISPLAY=$display timeout 3600 $programs/feedback-client >"/mnt/$name.direct" 2>"/mnt/$name-direct.log"
         say "$name, direct: $?"
         bridged "$name"
-    else
-        say "$name does not start"
     fi
-    systemctl stop "$name"
-    rm -f /run/user/1000/wayland-*
+    stopped "$name"
     say "$name has ended"
 }
 
 useradd --create-home --uid 1000 guest
 mkdir -p $base/labwc
 printf '%s\n' 'default_border none' 'output * bg #000000 solid_color' >$base/sway.conf
-udevadm settle
+udevadm settle --timeout=3600
+# The user's manager, which else comes and goes with each session: sessions wait for it, and not for long.
+loginctl enable-linger guest
+systemctl start user@1000.service
 say "$(ls /dev/dri)"
 loginctl seat-status seat0 2>&1 | head -n 8
 while read -r name; do
