@@ -399,9 +399,10 @@ static void a_dead_spawner_takes_its_contexts_along_and_new_ones_work(void **sta
 		draw_something(1, 7);
 		spawner = await_spawner(spawner);
 		kill(spawner, SIGKILL);
+		assert_true(processes_await("wayferry-virgl", 0, 5 * SECONDS));
 		uint16_t head = offer_clear(1, 7, orange, FENCE_GLOBAL);
 		assert_int_equal(gpu_await(head), UNSPEC);
-		draw_something(2, 8); /* also before there is another one */
+		draw_something(2, 8);
 		assert_int_equal(gpu_answer(offer_clear(1, 7, orange, FENCE_NONE)), UNSPEC);
 		assert_int_equal(gpu_create_context(3, 5), OK);
 		end_something(1, 7);
@@ -414,7 +415,7 @@ static void a_dead_spawner_takes_its_contexts_along_and_new_ones_work(void **sta
 		spawner = await_spawner(spawner);
 		kill(spawner, SIGKILL);
 	}
-	draw_something(1, 7);
+	draw_something(1, 7); /* also before there is another one */
 	assert_int_equal(processes_find("wayferry-render", NULL), 2);
 	assert_int_equal(processes_search("wayferry-render", NULL, true, NULL), 0);
 	assert_int_equal(processes_search("wayferry-virgl", NULL, true, NULL), 0);
