@@ -19,7 +19,7 @@ LAB_LAYER=$LAB_BUILD/feedback
 LAB_RELEASE=trixie      # of the monitor, and of the kernels
 
 KIND=qemu-6.12          # which other guests have, too
-COMPOSITORS=(labwc kwin sway mutter)       # guest/feedback.sh can start weston, too, of which nothing is expected yet
+COMPOSITORS=(labwc kwin sway mutter)       # and weston, when it is named
 
 # What gives a session a screen: without it the cards have no seat. Of the version that the tree's systemd has.
 udev() {
@@ -89,7 +89,7 @@ main() {
     shift
     (($#)) || set -- "${COMPOSITORS[@]}"
     mkdir -p "$directory"
-    rm -f "$directory"/*.direct "$directory"/*.bridged      # of an earlier run
+    rm -f "$directory"/*.direct "$directory"/*.bridged "$directory"/feedback.log    # of an earlier run
     layer_make || lab_fail "the layer cannot be made: tests/newest.sh prepare"
     machine "$directory" "$@"
     for compositor; do

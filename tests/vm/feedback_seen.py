@@ -22,6 +22,7 @@ EXPECTED = {
     "labwc": (4, [False, True]),
     "mutter": (3, [False]),
     "sway": (5, [False, True]),
+    "weston": (3, [False]),
 }
 
 
