@@ -254,7 +254,7 @@ test_connector() {
     # Its own socket, that of its security context, and one connection to the compositor.
     (($(fd_count "$connector") <= 6)) || fail "it has more than its sockets: $(ls -l "/proc/$connector/fd")"
     # It ends with its process, however that ends.
-    stop host KILL
+    sigkill host
     until_true 20 not alive "$connector" || fail "it has outlived wayferry-host"
 }
 

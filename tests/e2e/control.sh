@@ -85,7 +85,7 @@ except ConnectionError: print(b"")' "${sockets[0]}")
     ask list | grep -qE "^one +${PID[b-host]}  not answering: its process is stopped$" || fail "it is not said why"
     kill -CONT "${PID[b-host]}"
     # Sockets go with their process, however that ends.
-    stop b-host KILL
+    sigkill b-host
     stop foot
     bridge_stop a
     until_true 10 no_sockets || fail "sockets are left: $(ls "$XDG_RUNTIME_DIR/wayferry")"

@@ -56,12 +56,6 @@ client_blamed() {
 
 # ---- processes
 
-sigkill() {
-    kill -KILL "${PID[$1]}"
-    wait "${PID[$1]}" 2>/dev/null
-    unset "PID[$1]"
-}
-
 cpu_ns() {
     cat "/proc/$1"/task/*/schedstat | awk '{ sum += $1 } END { printf "%.0f\n", sum }'
 }

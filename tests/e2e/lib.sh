@@ -128,6 +128,13 @@ stop() {
     process_end "$name" "$pid" "$signal" 2>/dev/null     # where bash tells of jobs that were killed
 }
 
+# sigkill NAME: that process alone. What it has started is left to do what it does then.
+sigkill() {
+    kill -KILL "${PID[$1]}"
+    wait "${PID[$1]}" 2>/dev/null
+    unset "PID[$1]"
+}
+
 process_end() {
     local name=$1 pid=$2 forced=0
     kill -"$3" "$pid"
@@ -136,9 +143,10 @@ process_end() {
         kill -KILL "$pid"
         forced=1
     fi
-    kill -KILL -- "-$pid"
     wait "$pid"
     STOP_STATUS=$?
+    ! kill -0 -- "-$pid" || pause 0.1       # for who ends with it
+    kill -KILL -- "-$pid"
     return $forced
 }
 

@@ -83,7 +83,7 @@ static bool begin_long_copy(bool other)
 	unsigned before = fake_channel->flushes;
 	if (other)
 		request(8, "commit", NULL);
-	request(7, "attach", RIG_ARGS({.object = 6}, {.i = 0}, {.i = 0}));
+	request(7, "attach", RIG_ARGS({.id = 6}, {.i = 0}, {.i = 0}));
 	request(7, "damage", RIG_ARGS({.i = 0}, {.i = 0}, {.i = side}, {.i = side}));
 	request(7, "commit", NULL);
 	gpu.turn.work_start_ns = 1; /* long ago */
