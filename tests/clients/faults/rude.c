@@ -130,7 +130,10 @@ static void run_keyboards(void)
 	printf("%u keymaps\n", keyboards.n_keymaps);
 }
 
-/* A client that behaves: many round trips, none of which may take longer than a second. */
+/* Longer than a busy machine makes one take, and shorter than who misbehaves goes on. */
+#define LONGEST_SECONDS 10
+
+/* A client that behaves: many round trips, none of which may take that long. */
 static void run_ping(void)
 {
 	uint64_t longest_ns = 0;
@@ -145,8 +148,8 @@ static void run_ping(void)
 		usleep(2000);
 	}
 	printf("longest round trip: %.1f ms\n", (double)longest_ns / 1e6);
-	if (longest_ns > 1000000000)
-		fail("a round trip took more than a second");
+	if (longest_ns > LONGEST_SECONDS * UINT64_C(1000000000))
+		fail("a round trip took more than ten seconds");
 }
 
 /* A client that behaves and measures: for each second the frames that were shown, and the longest
